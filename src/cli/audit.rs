@@ -1,0 +1,228 @@
+//! `audit`: one message, from its first event to where it stands.
+
+use std::io::Write;
+
+use anyhow::Result;
+
+use super::text::{lines, number, right, shown, table};
+use super::{Format, Outcome, Usage, ledger};
+use crate::config::Settings;
+use crate::domain::lifecycle::Counts;
+use crate::domain::reported::Label;
+use crate::domain::{AccountSid, Effect, MessageSid, Position, Rule, Status, Timestamp};
+use crate::projection::fold::{Entry, Folded};
+use crate::projection::history::{Answer, AsOf, Question, ask};
+use crate::wire::message::status_name;
+use crate::wire::{self, TimelineEntry};
+
+/// The arguments of `audit`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The message's SID
+    sid: String,
+
+    /// The account it belongs to, where two accounts have that SID; empty for none
+    #[arg(long, value_name = "AC…")]
+    account_sid: Option<String>,
+
+    /// Only what the log held up to this position
+    #[arg(long, value_name = "N")]
+    as_of_position: Option<Position>,
+
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// Prints the message, or says that there is none.
+pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
+    let message_sid =
+        MessageSid::parse(&args.sid).ok_or_else(|| Usage("the message SID is empty".to_owned()))?;
+    let question = Question {
+        message_sid,
+        account_sid: args.account_sid.as_deref().map(AccountSid::parse),
+        rule: settings.rule()?,
+        as_of: args.as_of_position.map_or(AsOf::Head, AsOf::Position),
+    };
+    match ask(&*ledger::for_one_message(settings)?, &question)? {
+        Answer::NotFound => {
+            eprintln!("no event of message {} is in the log", shown(&args.sid));
+            Ok(Outcome::NotFound)
+        }
+        Answer::Ambiguous(accounts) => Err(Usage(several_accounts(&accounts)).into()),
+        Answer::Found { folded, as_of_position } => {
+            print(&folded, as_of_position, args.format)?;
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+fn several_accounts(accounts: &[Option<AccountSid>]) -> String {
+    let names =
+        accounts.iter().map(|sid| sid.as_ref().map_or("''".into(), |sid| shown(sid.as_str())));
+    let names: Vec<_> = names.collect();
+    format!(
+        "several accounts have this message SID; add --account-sid, one of: {}",
+        names.join(", ")
+    )
+}
+
+fn print(folded: &Folded, as_of_position: Position, format: Format) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match format {
+        Format::Table => out.write_all(for_people(folded, as_of_position).as_bytes())?,
+        Format::Json => {
+            let entries = folded.timeline.iter();
+            let entries = entries
+                .map(|entry| TimelineEntry::new(&entry.event, &entry.reported, entry.effect));
+            let message = wire::Message::new(&folded.key, &folded.lifecycle, as_of_position);
+            serde_json::to_writer_pretty(&mut out, &message.with_timeline(entries))?;
+            out.write_all(b"\n")?;
+        }
+    }
+    Ok(())
+}
+
+/// The message as a person reads it: where it stands, why, and how it got there.
+pub fn for_people(folded: &Folded, as_of_position: Position) -> String {
+    let message = wire::Message::new(&folded.key, &folded.lifecycle, as_of_position);
+    format!("{}\n{}\n{}", standing(&message), why(folded), timeline(folded))
+}
+
+fn standing(message: &wire::Message) -> String {
+    let or_dash = |text: &Option<String>| shown(text.as_deref().unwrap_or("-")).into_owned();
+    let mut marks = vec![match (message.terminal, message.settled) {
+        (true, _) => "terminal",
+        (false, true) => "settled",
+        (false, false) => "open",
+    }];
+    marks.extend(message.conflict.then_some("in conflict"));
+    let Counts { events, duplicates, late, unrecognised } = Counts {
+        events: message.events,
+        duplicates: message.duplicates,
+        late: message.late,
+        unrecognised: message.unrecognised,
+    };
+    let mut rows = vec![
+        (
+            "message",
+            format!("{}  {} ({})", shown(&message.message_sid), message.status, marks.join(", ")),
+        ),
+        ("account", or_dash(&message.account_sid)),
+        ("from", format!("{}  to  {}", or_dash(&message.from), or_dash(&message.to))),
+        ("channel", shown(&message.channel).into_owned()),
+        ("service", or_dash(&message.messaging_service_sid)),
+    ];
+    if let (Some(code), Some(title)) = (message.error_code, &message.error_title) {
+        rows.push(("error", format!("{code} {title}")));
+    }
+    if let Some(date) = &message.raw_dlr_done_date {
+        rows.push(("receipt", format!("{} (carrier time, zone unknown)", shown(date))));
+    }
+    rows.push((
+        "events",
+        format!("{events}: {late} late, {duplicates} doubled, {unrecognised} unrecognised"),
+    ));
+    rows.push((
+        "as of",
+        format!("position {}, rule {}", number(message.as_of_position), message.rule),
+    ));
+    rows.into_iter().map(|(name, value)| format!("{name:<8} {value}\n")).collect()
+}
+
+/// Why the message stands where it stands, in a sentence or two.
+fn why(folded: &Folded) -> String {
+    let evidence = &folded.lifecycle.evidence;
+    let status = status_name(evidence.status());
+    let position = evidence.deciding.as_ref().map_or(0, |deciding| deciding.position);
+    let decided = match (evidence.status(), evidence.rule) {
+        (None, _) => "No event brought a status that is known.".to_owned(),
+        (Some(of), Rule::FailureTerminal) if of.is_failure() => format!(
+            "It is {status} because the strongest failure heard decides, whatever else was heard (position {position})."
+        ),
+        (Some(of), Rule::DeliveryWins) if of.is_success() && evidence.conflict() => format!(
+            "It is {status} because under this rule evidence of success has the last word (position {position})."
+        ),
+        (Some(_), _) => format!(
+            "It is {status} because no higher status was heard, in whatever order (position {position})."
+        ),
+    };
+    match evidence.conflict() {
+        true => {
+            let heard: Vec<_> =
+                evidence.heard.keys().filter(|s| s.is_success() || s.is_failure()).collect();
+            let heard: Vec<_> = heard.into_iter().map(|status| status.name()).collect();
+            format!(
+                "{decided}\nThere is evidence of success and of failure: {}.\n",
+                heard.join(", ")
+            )
+        }
+        false => format!("{decided}\n"),
+    }
+}
+
+fn timeline(folded: &Folded) -> String {
+    let mut rows = table([
+        "position",
+        "received at (UTC)",
+        "after",
+        "source",
+        "status",
+        "effect",
+        "what it did",
+    ]);
+    let start = folded.timeline.first().map(|entry| entry.event.received_at);
+    let mut before = None;
+    for (index, entry) in folded.timeline.iter().enumerate() {
+        let word = entry.reported.status.map(Status::name).map(str::to_owned);
+        let word = word.or_else(|| entry.reported.unrecognised.clone());
+        rows.add_row(vec![
+            right(number(entry.event.position)),
+            entry.event.received_at.to_string().into(),
+            right(elapsed(start, entry.event.received_at)),
+            entry.event.source.name().into(),
+            shown(&word.unwrap_or_else(|| "-".to_owned())).into_owned().into(),
+            entry.effect.name().into(),
+            what_it_did(entry, before, index == 0).into(),
+        ]);
+        before = entry.status_after;
+    }
+    lines(&rows)
+}
+
+fn elapsed(start: Option<Timestamp>, at: Timestamp) -> String {
+    let micros = at.micros() - start.unwrap_or(at).micros();
+    match micros.abs() {
+        0..1_000_000 => format!("{} ms", micros / 1_000),
+        1_000_000..120_000_000 => format!("{:.1} s", micros as f64 / 1e6),
+        120_000_000..7_200_000_000 => format!("{:.1} min", micros as f64 / 60e6),
+        _ => format!("{:.1} h", micros as f64 / 3600e6),
+    }
+}
+
+fn what_it_did(entry: &Entry, before: Option<Status>, first: bool) -> String {
+    let after = status_name(entry.status_after);
+    let moved = match (first, before == entry.status_after) {
+        (true, _) => format!("first heard of; {after}"),
+        (false, true) => format!("stays {after}"),
+        (false, false) => format!("{} -> {after}", status_name(before)),
+    };
+    let mut parts = vec![match entry.effect {
+        Effect::Duplicate(position) => {
+            format!("the same as position {}; {moved}", number(position))
+        }
+        Effect::Late => format!("ranks below what was heard; {moved}"),
+        Effect::Conflict => format!("contradicts what was heard; {moved}"),
+        Effect::Unrecognised => format!("no known status; {moved}"),
+        Effect::Confirmed | Effect::Advanced => moved,
+    }];
+    parts.extend(entry.reported.error_code.map(|code| format!("error {}", code.number())));
+    parts.extend(entry.reported.labels.iter().map(|label| remark(*label).to_owned()));
+    parts.join("; ")
+}
+
+fn remark(label: Label) -> &'static str {
+    match label {
+        Label::StatusWordsDiffer => "MessageStatus and SmsStatus differ",
+        Label::OddMessageSid => "an unusual message SID",
+    }
+}

@@ -1,0 +1,210 @@
+//! `demo`: the whole of it without a Twilio account. A temporary ledger, both listeners,
+//! really signed callbacks that come late, doubled and contradicting, and what the ledger makes
+//! of them.
+
+mod send;
+mod traffic;
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tokio::sync::oneshot;
+
+use self::traffic::Traffic;
+use super::running::Running;
+use super::serve::stop_signal;
+use super::text::{lines, number, right, table};
+use super::{Outcome, audit};
+use crate::domain::{AccountSid, MessageSid, Rule};
+use crate::http::{self, Admin, Receiving};
+use crate::projection::history::{Answer, AsOf, Question, ask};
+use crate::store::{Database, Store};
+use crate::twilio::accounts::{Accounts, Keys, Token};
+use crate::twilio::signature::BaseUrl;
+use crate::wire::message::status_name;
+
+/// How long the projection may take to catch up with the demo's few events.
+const CATCH_UP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The arguments of `demo`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// End after the summary instead of serving on
+    #[arg(long)]
+    exit: bool,
+
+    /// Another seed gives other messages
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+}
+
+/// The addresses of the two listeners.
+struct Addresses {
+    callbacks: SocketAddr,
+    admin: SocketAddr,
+}
+
+/// Runs the demo.
+pub fn run(args: Args) -> Result<Outcome> {
+    let folder = tempfile::Builder::new().prefix("delivery-ledger-demo-").tempdir();
+    let ledger = folder.context("make a temporary folder")?.keep().join("ledger.db");
+    let running = Running::start(&Database::Sqlite(ledger.clone()), Rule::default())?;
+    let (callbacks, admin) = (any_port()?, any_port()?);
+    let addresses = Addresses { callbacks: callbacks.local_addr()?, admin: admin.local_addr()? };
+    let traffic = Traffic::new(args.seed);
+    let outcome = actix_web::rt::System::new().block_on(async {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (receiving, state) = states(&running, &traffic, addresses.callbacks)?;
+        let served = actix_web::rt::spawn(http::run(callbacks, admin, receiving, state, async {
+            let _stop_or_gone = stopped.await;
+        }));
+        let acknowledged = send::all(&traffic, addresses.callbacks).await?;
+        show(&running, &traffic, acknowledged)?;
+        tell_where(&ledger, &traffic, (!args.exit).then_some(&addresses))?;
+        if !args.exit {
+            stop_signal()?.await;
+        }
+        drop(stop);
+        served.await?.context("serve")
+    });
+    running.finish();
+    outcome.map(|()| Outcome::Done)
+}
+
+fn any_port() -> Result<TcpListener> {
+    TcpListener::bind("127.0.0.1:0").context("listen on a free port of 127.0.0.1")
+}
+
+fn states(
+    running: &Running,
+    traffic: &Traffic,
+    callbacks: SocketAddr,
+) -> Result<(Receiving, Admin)> {
+    let account = AccountSid::parse(&traffic.account_sid).context("the demo's account")?;
+    let keys = Keys {
+        primary: Token::new(&traffic.auth_token),
+        secondary: None,
+        shared: Default::default(),
+    };
+    let public_url = BaseUrl::parse(&format!("http://{callbacks}")).context("the demo's URL")?;
+    let receiving = Receiving::new(
+        vec![traffic::CALLBACK_PATH.to_owned()],
+        vec![public_url],
+        Accounts::new([(account, keys)]),
+        running.writer.clone(),
+    );
+    let admin = Admin {
+        store: running.store.clone(),
+        writer: running.writer.clone(),
+        projection: running.projection.clone(),
+        rule: Rule::default(),
+        api_token: None,
+        admin_hosts: Vec::new(),
+    };
+    Ok((receiving, admin))
+}
+
+fn show(running: &Running, traffic: &Traffic, acknowledged: u64) -> Result<()> {
+    let head = running.store.head()?;
+    if !running.projection.wait_for(head, Instant::now() + CATCH_UP_PATIENCE) {
+        bail!("the projection did not catch up: {}", running.projection.failed().unwrap_or("slow"));
+    }
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "{} messages were sent; {} signed callbacks came, in any order; {} were acknowledged, each \
+         after it was on disk.\n",
+        number(traffic.messages),
+        number(traffic.callbacks.len() as u64),
+        number(acknowledged),
+    )?;
+    writeln!(out, "One message whose callbacks came in the wrong order:\n")?;
+    writeln!(out, "{}", featured(&*running.store, traffic)?)?;
+    writeln!(out, "All messages:\n")?;
+    writeln!(out, "{}", summary(&*running.store)?)?;
+    Ok(())
+}
+
+fn featured(store: &dyn Store, traffic: &Traffic) -> Result<String> {
+    let question = Question {
+        message_sid: MessageSid::parse(&traffic.featured_sid).context("the featured message")?,
+        account_sid: None,
+        rule: Rule::default(),
+        as_of: AsOf::Head,
+    };
+    match ask(store, &question)? {
+        Answer::Found { folded, as_of_position } => Ok(audit::for_people(&folded, as_of_position)),
+        _ => bail!("the featured message {} is not in the log", traffic.featured_sid),
+    }
+}
+
+#[derive(Default, Clone, Copy)]
+struct Row {
+    messages: u64,
+    events: u64,
+    late: u64,
+    duplicates: u64,
+    conflicts: u64,
+}
+
+fn summary(store: &dyn Store) -> Result<String> {
+    let mut rows = std::collections::BTreeMap::<_, Row>::new();
+    let mut total = Row::default();
+    let mut after = 0;
+    while let (_, messages) = store.views().page(after, 1000)?
+        && let Some(last) = messages.last()
+    {
+        after = last.id;
+        for lifecycle in messages.iter().map(|message| &message.lifecycle) {
+            for row in [rows.entry(lifecycle.evidence.status()).or_default(), &mut total] {
+                row.messages += 1;
+                row.events += lifecycle.counts.events;
+                row.late += lifecycle.counts.late;
+                row.duplicates += lifecycle.counts.duplicates;
+                row.conflicts += u64::from(lifecycle.evidence.conflict());
+            }
+        }
+    }
+    let mut shown = table(["status", "messages", "events", "late", "duplicates", "conflicts"]);
+    let named = rows.into_iter().map(|(status, row)| (status_name(status), row));
+    for (name, row) in named.chain([("all", total)]) {
+        let numbers = [row.messages, row.events, row.late, row.duplicates, row.conflicts];
+        let cells = numbers.into_iter().map(|count| right(number(count)));
+        shown.add_row([name.into()].into_iter().chain(cells).collect::<Vec<comfy_table::Cell>>());
+    }
+    Ok(lines(&shown))
+}
+
+fn tell_where(ledger: &Path, traffic: &Traffic, serving: Option<&Addresses>) -> Result<()> {
+    let program = program();
+    let ledger = ledger.display();
+    let ask = format!("{program} --database sqlite:{ledger}");
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "The log is {ledger}, its views lie beside it.\n")?;
+    writeln!(out, "Try next:")?;
+    writeln!(out, "  {ask} audit {}", traffic.conflicting_sid)?;
+    writeln!(out, "  {ask} verify")?;
+    writeln!(out, "  {ask} replay --dry-run --rule delivery-wins")?;
+    writeln!(out, "  {ask} export messages | head -n 1")?;
+    if let Some(Addresses { callbacks, admin }) = serving {
+        writeln!(out, "  curl http://{admin}/v1/messages/{}", traffic.featured_sid)?;
+        writeln!(
+            out,
+            "\nCallbacks are received on http://{callbacks}{}, questions answered on http://{admin}.",
+            traffic::CALLBACK_PATH
+        )?;
+        writeln!(out, "Ctrl-C ends the demo; the files stay.")?;
+    }
+    Ok(())
+}
+
+/// This program, by the shortest path that runs it from here.
+fn program() -> String {
+    let program = std::env::current_exe().unwrap_or_else(|_| "delivery-ledger".into());
+    let here = std::env::current_dir().ok();
+    let short = here.and_then(|here| Some(program.strip_prefix(here).ok()?.to_owned()));
+    short.unwrap_or(program).display().to_string()
+}

@@ -1,0 +1,63 @@
+//! Opening the ledger for a command: by itself where no server holds it, beside the server else.
+
+use std::ops::ControlFlow;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::config::Settings;
+use crate::projection::align::{Alignment, align};
+use crate::projection::{catch_up, history};
+use crate::store::{self, Access, Store, StoreError};
+
+/// How long a command waits for a server to bring the views up to the head.
+const SERVER_PATIENCE: Duration = Duration::from_secs(60);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
+/// The ledger for reading, its views up to the head it has now.
+pub fn up_to_date(settings: &Settings) -> Result<Box<dyn Store>> {
+    let database = settings.database()?;
+    match store::open(&database, Access::Write) {
+        Ok(store) => {
+            align(&*store, settings.rule()?)?;
+            catch_up(&*store, store.views(), store.head()?, &mut |_| ControlFlow::Continue(()))?;
+        }
+        Err(StoreError::Locked { .. }) => return wait_for_server(settings),
+        Err(error) => return Err(error.into()),
+    }
+    // The lock has been let go, so that a server can start meanwhile.
+    Ok(store::open(&database, Access::Read)?)
+}
+
+/// The ledger for questions about one message: as it is, unless its views would mislead
+/// or leave too much of the log to scan.
+pub fn for_one_message(settings: &Settings) -> Result<Box<dyn Store>> {
+    let store = store::open(&settings.database()?, Access::Read)?;
+    let checkpoint = store.views().checkpoint()?;
+    let alignment = Alignment::of(&*store, &checkpoint, settings.rule()?)?;
+    let fits = matches!(alignment, Alignment::Fitting | Alignment::OtherRule { .. });
+    if fits && history::tail_length(&*store)? <= history::TAIL_EVENTS_MAX {
+        return Ok(store);
+    }
+    drop(store);
+    up_to_date(settings)
+}
+
+fn wait_for_server(settings: &Settings) -> Result<Box<dyn Store>> {
+    let database = settings.database()?;
+    let head = store::open(&database, Access::Read)?.head()?;
+    let deadline = Instant::now() + SERVER_PATIENCE;
+    while Instant::now() < deadline {
+        let store = store::open(&database, Access::Read)?;
+        if store.views().checkpoint()?.position >= head {
+            return Ok(store);
+        }
+        sleep(BETWEEN_LOOKS);
+    }
+    bail!(
+        "the process that holds {database} has not brought its views up to position {head} within \
+         {} s; its /readyz says why",
+        SERVER_PATIENCE.as_secs()
+    )
+}

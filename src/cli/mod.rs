@@ -1,0 +1,93 @@
+//! The command line: one file a command, each with its arguments and `run`.
+//! Results go to stdout, everything else to stderr.
+
+mod audit;
+mod check_signature;
+mod demo;
+mod export;
+mod ledger;
+mod replay;
+mod running;
+mod serve;
+mod text;
+mod verify;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::config::{GlobalFlags, Settings};
+use crate::telemetry;
+
+/// An event-sourced ledger of Twilio's status callbacks.
+#[derive(Debug, Parser)]
+#[command(name = "delivery-ledger", version, max_term_width = 100)]
+pub struct Cli {
+    /// The configuration file [default: delivery-ledger.toml, where there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// The ledger, as sqlite:PATH [default: sqlite:ledger.db] [env: DELIVERY_LEDGER_DATABASE]
+    #[arg(long, global = true, value_name = "URL")]
+    database: Option<String>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Receive callbacks, keep them, and answer questions about them
+    Serve(serve::Args),
+    /// A complete run with signed traffic and no Twilio account
+    Demo(demo::Args),
+    /// The lifecycle of one message: what came, when, and what it did
+    Audit(audit::Args),
+    /// Rebuild the views from the log
+    Replay(replay::Args),
+    /// Check that the log is what was received and the views are what the log says
+    Verify(verify::Args),
+    /// Write out every message or every event
+    Export(export::Args),
+    /// Check one X-Twilio-Signature; the token comes from TWILIO_AUTH_TOKEN
+    CheckSignature(check_signature::Args),
+}
+
+/// How a command ended when nothing failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    CheckFoundSomething,
+    NotFound,
+}
+
+/// Arguments that cannot be meant; another call is needed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// How a command's result is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+impl Cli {
+    /// Runs the command.
+    pub fn run(self) -> Result<Outcome> {
+        telemetry::start();
+        let flags = GlobalFlags { database: self.database };
+        let settings = Settings::load(self.config.as_deref(), flags)?;
+        match self.command {
+            Command::Serve(args) => serve::run(args, &settings),
+            Command::Demo(args) => demo::run(args),
+            Command::Audit(args) => audit::run(args, &settings),
+            Command::Replay(args) => replay::run(args, &settings),
+            Command::Verify(args) => verify::run(args, &settings),
+            Command::Export(args) => export::run(args, &settings),
+            Command::CheckSignature(args) => check_signature::run(args, &settings),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `replay`: the views once more, from position 1.
+
+use std::io::Write;
+use std::ops::ControlFlow;
+
+use anyhow::{Result, bail};
+use serde_json::json;
+
+use super::text::{lines, number, progress_bar, shown, table};
+use super::{Format, Outcome, Usage};
+use crate::config::Settings;
+use crate::domain::Rule;
+use crate::projection::replay::{Change, Replayed, dry_run, replay};
+use crate::store::{self, Access, StoreError};
+use crate::twilio::signature::lower_hex;
+use crate::wire::message::status_name;
+
+/// The arguments of `replay`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Change nothing; show which messages would stand elsewhere
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Try another rule: failure-terminal or delivery-wins
+    #[arg(long, requires = "dry_run", value_name = "RULE")]
+    rule: Option<String>,
+
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// Rebuilds, or tells what a rebuild would change.
+pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
+    let rule = match &args.rule {
+        None => settings.rule()?,
+        Some(name) => Rule::parse(name).ok_or_else(|| {
+            Usage(format!("--rule: `{name}` is no rule; it is failure-terminal or delivery-wins"))
+        })?,
+    };
+    let access = if args.dry_run { Access::Read } else { Access::Write };
+    let store = match store::open(&settings.database()?, access) {
+        Err(StoreError::Locked { path }) => bail!(
+            "{} is held by a running process, and replay cannot yet work beside one: stop it first \
+             (--dry-run works beside it)",
+            path.display()
+        ),
+        opened => opened?,
+    };
+    let bar = progress_bar(store.head()?, "replay");
+    let mut progress = |position| {
+        bar.set_position(position);
+        ControlFlow::Continue(())
+    };
+    let mut changes = Vec::new();
+    let replayed = match args.dry_run {
+        true => dry_run(&*store, rule, &mut progress, &mut |change| changes.push(change)),
+        false => replay(&*store, rule, &mut progress),
+    };
+    bar.finish_and_clear();
+    let changes = args.dry_run.then_some(changes);
+    print(&replayed?, changes.as_deref(), args.format)?;
+    Ok(Outcome::Done)
+}
+
+fn print(replayed: &Replayed, changes: Option<&[Change]>, format: Format) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match format {
+        Format::Table => out.write_all(for_people(replayed, changes).as_bytes())?,
+        Format::Json => writeln!(out, "{:#}", as_json(replayed, changes))?,
+    }
+    Ok(())
+}
+
+fn for_people(replayed: &Replayed, changes: Option<&[Change]>) -> String {
+    let Replayed { checkpoint, head, events, events_per_second, rule, digest } = replayed;
+    let summary = format!(
+        "events     {} replayed, {} a second\ncheckpoint {} of {}\nrule       {}\ndigest     {}\n",
+        number(*events),
+        number(*events_per_second as u64),
+        number(*checkpoint),
+        number(*head),
+        rule.name(),
+        lower_hex(digest),
+    );
+    match changes {
+        None => summary,
+        Some([]) => format!("{summary}\nNo message would stand elsewhere. Nothing was changed.\n"),
+        Some(changes) => {
+            let mut rows = table(["message", "stands at", "would stand at"]);
+            for change in changes {
+                let sid = shown(change.key.message_sid.as_str()).into_owned();
+                rows.add_row([sid.as_str(), status_name(change.from), status_name(change.to)]);
+            }
+            let count = number(changes.len() as u64);
+            format!(
+                "{summary}\n{}\n{count} messages would stand elsewhere. Nothing was changed.\n",
+                lines(&rows)
+            )
+        }
+    }
+}
+
+fn as_json(replayed: &Replayed, changes: Option<&[Change]>) -> serde_json::Value {
+    let mut value = json!({
+        "head": replayed.head,
+        "checkpoint": replayed.checkpoint,
+        "events": replayed.events,
+        "events_per_second": replayed.events_per_second.round(),
+        "rule": replayed.rule.name(),
+        "digest": lower_hex(&replayed.digest),
+    });
+    if let Some(changes) = changes {
+        let change = |change: &Change| {
+            json!({
+                "message_sid": change.key.message_sid.as_str(),
+                "account_sid": change.key.account_sid.as_ref().map(|sid| sid.as_str()),
+                "from": status_name(change.from),
+                "to": status_name(change.to),
+            })
+        };
+        value["changes"] = changes.iter().map(change).collect();
+    }
+    value
+}

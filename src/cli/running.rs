@@ -1,0 +1,45 @@
+//! A ledger at work in this process: its store, its writer and its projection.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::domain::Rule;
+use crate::projection::worker::{self, Handle};
+use crate::store::head::Head;
+use crate::store::writer::Writer;
+use crate::store::{self, Access, Database, Store};
+
+/// How long the threads may take to end. The writer has nothing left to write by then.
+const END_PATIENCE: Duration = Duration::from_secs(1);
+
+/// See the module.
+pub struct Running {
+    pub store: Arc<dyn Store>,
+    pub writer: Writer,
+    pub projection: Handle,
+    threads: [JoinHandle<()>; 2],
+}
+
+impl Running {
+    /// Opens the ledger, makes it where there is none, and starts its threads.
+    pub fn start(database: &Database, rule: Rule) -> Result<Self> {
+        let store: Arc<dyn Store> = store::open(database, Access::Create)?.into();
+        let head = Arc::new(Head::at(store.head()?));
+        let (writer, writer_thread) = Writer::start(Arc::clone(&store), Arc::clone(&head));
+        let (projection, projection_thread) = worker::start(Arc::clone(&store), head, rule);
+        Ok(Self { store, writer, projection, threads: [writer_thread, projection_thread] })
+    }
+
+    /// Ends the threads once everything queued is written.
+    pub fn finish(self) {
+        drop(self.writer);
+        self.projection.stop();
+        let deadline = Instant::now() + END_PATIENCE;
+        while !self.threads.iter().all(JoinHandle::is_finished) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}

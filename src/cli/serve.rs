@@ -1,0 +1,116 @@
+//! `serve`: both listeners, until a signal.
+
+use std::net::{SocketAddr, TcpListener};
+
+use anyhow::{Context, Result};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Outcome;
+use super::running::Running;
+use crate::config::{ServeFlags, ServerConfig, Settings};
+use crate::domain::Rule;
+use crate::http::{self, Admin, Receiving};
+
+/// The arguments of `serve`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where callbacks are received [default: 127.0.0.1:8080] [env: DELIVERY_LEDGER_LISTEN]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+
+    /// Where questions are answered [default: 127.0.0.1:8081] [env: DELIVERY_LEDGER_ADMIN_LISTEN]
+    #[arg(long, value_name = "ADDRESS")]
+    admin_listen: Option<String>,
+
+    /// A path for callbacks; repeatable [default: /message-status]
+    #[arg(long = "callback-path", value_name = "PATH")]
+    callback_paths: Vec<String>,
+
+    /// Scheme, host, port and path prefix that Twilio calls; repeatable
+    /// [env: DELIVERY_LEDGER_PUBLIC_URL]
+    #[arg(long = "public-url", value_name = "URL")]
+    public_urls: Vec<String>,
+}
+
+/// Serves until SIGTERM or Ctrl-C.
+pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
+    let config = settings.server(ServeFlags {
+        listen: args.listen,
+        admin_listen: args.admin_listen,
+        callback_paths: args.callback_paths,
+        public_urls: args.public_urls,
+    })?;
+    let rule = settings.rule()?;
+    let database = settings.database()?;
+    let callbacks = bind(config.listen, "--listen or DELIVERY_LEDGER_LISTEN")?;
+    let admin = bind(config.admin_listen, "--admin-listen or DELIVERY_LEDGER_ADMIN_LISTEN")?;
+    let running = Running::start(&database, rule)?;
+    announce(&config, &callbacks, &admin)?;
+    tracing::info!("keeping the log in {database}, rule {}", rule.name());
+    let served = actix_web::rt::System::new().block_on(async {
+        let stop = stop_signal()?;
+        let (receiving, state) = states(config, &running, rule);
+        http::run(callbacks, admin, receiving, state, stop).await.context("serve")
+    });
+    running.finish();
+    served.map(|()| Outcome::Done)
+}
+
+/// What both listeners need of a ledger at work.
+pub fn states(config: ServerConfig, running: &Running, rule: Rule) -> (Receiving, Admin) {
+    let receiving = Receiving::new(
+        config.callback_paths,
+        config.public_urls,
+        config.accounts,
+        running.writer.clone(),
+    );
+    let admin = Admin {
+        store: running.store.clone(),
+        writer: running.writer.clone(),
+        projection: running.projection.clone(),
+        rule,
+        api_token: config.api_token,
+        admin_hosts: config.admin_hosts,
+    };
+    (receiving, admin)
+}
+
+/// Resolves at the first SIGTERM or Ctrl-C; a second one ends the process at once.
+pub fn stop_signal() -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for Ctrl-C")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("answering what is in flight, then ending; Ctrl-C ends at once");
+        actix_web::rt::spawn(async move {
+            interrupt.recv().await;
+            std::process::exit(130); // as shells report a process that Ctrl-C ended
+        });
+    })
+}
+
+fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener> {
+    TcpListener::bind(address)
+        .with_context(|| format!("cannot listen on {address}; choose another with {setting}"))
+}
+
+fn announce(config: &ServerConfig, callbacks: &TcpListener, admin: &TcpListener) -> Result<()> {
+    let (callbacks, admin) = (callbacks.local_addr()?, admin.local_addr()?);
+    for path in &config.callback_paths {
+        tracing::info!("receiving callbacks on http://{callbacks}{path}");
+    }
+    tracing::info!("answering questions on http://{admin}");
+    for url in config.public_urls.iter().map(|url| url.as_given()) {
+        match config.public_url_is_guessed {
+            false => tracing::info!("checking signatures against {url}"),
+            true => tracing::warn!(
+                "checking signatures against {url}, for want of a public URL; Twilio signs the URL \
+                 that it calls: set DELIVERY_LEDGER_PUBLIC_URL or --public-url to it"
+            ),
+        }
+    }
+    Ok(())
+}

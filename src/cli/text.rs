@@ -1,0 +1,62 @@
+//! Text for people: tables, numbers, and what strangers sent made safe to print.
+
+use std::borrow::Cow;
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Text as it came, its control characters escaped: a terminal must not obey a callback.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |c: char| match is_unsafe(c) {
+        true => c.escape_default().collect::<String>(),
+        false => c.to_string(),
+    };
+    Cow::Owned(text.chars().map(escape).collect())
+}
+
+/// Controls, and the marks that turn the direction of what follows.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A number with commas between its thousands.
+pub fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    let groups = groups.map(|group| String::from_utf8_lossy(group).into_owned());
+    groups.collect::<Vec<_>>().join(",")
+}
+
+/// A table with this header and no lines but the one below it.
+pub fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(header);
+    table
+}
+
+/// A cell for a number.
+pub fn right(content: impl ToString) -> Cell {
+    Cell::new(content).set_alignment(CellAlignment::Right)
+}
+
+/// A table's lines without the blanks at their ends.
+pub fn lines(table: &Table) -> String {
+    let lines = table.to_string();
+    let trimmed = lines.lines().map(|line| line.trim_end().strip_prefix(' ').unwrap_or(line));
+    trimmed.map(|line| format!("{line}\n")).collect()
+}
+
+/// A progress bar on stderr over so many events; invisible where stderr is no terminal.
+pub fn progress_bar(events: u64, what: &'static str) -> ProgressBar {
+    let style = "{msg} {bar:40} {human_pos}/{human_len} events  {per_sec}  {eta} left";
+    let style =
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(events).with_style(style).with_message(what)
+}

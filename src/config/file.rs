@@ -1,0 +1,95 @@
+//! `delivery-ledger.toml` as it is written; unknown keys are errors.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::secret;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigFile {
+    pub database: Option<String>,
+    pub listen: Option<String>,
+    pub admin_listen: Option<String>,
+    pub admin_hosts: Option<OneOrMany>,
+    pub callback_path: Option<OneOrMany>,
+    pub public_url: Option<OneOrMany>,
+    pub api_token: Option<SecretString>,
+    pub api_token_file: Option<PathBuf>,
+    pub rule: Option<String>,
+    #[serde(default)]
+    pub accounts: BTreeMap<String, AccountEntry>,
+    /// Where the file lies: relative paths in it start there.
+    #[serde(skip)]
+    folder: PathBuf,
+}
+
+/// One `[accounts.AC…]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountEntry {
+    pub auth_token: Option<SecretString>,
+    pub auth_token_file: Option<PathBuf>,
+    pub auth_token_secondary: Option<SecretString>,
+    pub auth_token_secondary_file: Option<PathBuf>,
+    /// Name to file.
+    #[serde(default)]
+    pub shared_keys: BTreeMap<String, PathBuf>,
+}
+
+/// A text, or a list of them.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// As a list.
+    pub fn to_vec(&self) -> Vec<String> {
+        match self {
+            OneOrMany::One(text) => vec![text.clone()],
+            OneOrMany::Many(texts) => texts.clone(),
+        }
+    }
+}
+
+impl ConfigFile {
+    /// Reads the file at this path.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
+        // The parser's own message quotes the line at fault, which may hold a secret.
+        let file: Self = toml::from_str(&text).map_err(|error| {
+            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            anyhow::anyhow!("{}: line {line}: {}", path.display(), error.message())
+        })?;
+        Ok(Self { folder: path.parent().unwrap_or(Path::new("")).to_owned(), ..file })
+    }
+
+    /// A secret that the file holds or names a file for; not both.
+    pub fn secret(
+        &self,
+        setting: &str,
+        value: &Option<SecretString>,
+        file: &Option<PathBuf>,
+    ) -> Result<Option<SecretString>> {
+        match (value, file) {
+            (Some(_), Some(_)) => bail!("{setting} and {setting}_file are both set; keep one"),
+            (Some(value), None) => Ok(Some(value.clone())),
+            (None, Some(path)) => self.read_secret(&format!("{setting}_file"), path).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// A secret in a file, by a path that may be relative to this one.
+    pub fn read_secret(&self, setting: &str, path: &Path) -> Result<SecretString> {
+        secret::read(setting, &self.folder.join(path))
+    }
+}

@@ -1,0 +1,289 @@
+//! Flags, environment and file, in this order of precedence, become typed settings.
+//! Nothing else reads the environment.
+
+mod file;
+mod secret;
+mod url;
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+use secrecy::{ExposeSecret, SecretString};
+
+use self::file::{AccountEntry, ConfigFile};
+use crate::domain::{AccountSid, Rule};
+use crate::store::Database;
+use crate::twilio::accounts::{Accounts, Keys, SharedKey, Token};
+use crate::twilio::signature::BaseUrl;
+
+const DEFAULT_FILE: &str = "delivery-ledger.toml";
+const DEFAULT_DATABASE: &str = "sqlite:ledger.db";
+const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+const DEFAULT_ADMIN_LISTEN: &str = "127.0.0.1:8081";
+const DEFAULT_CALLBACK_PATH: &str = "/message-status";
+
+/// What every command may set.
+#[derive(Debug, Default)]
+pub struct GlobalFlags {
+    pub database: Option<String>,
+}
+
+/// What `serve` may set.
+#[derive(Debug, Default)]
+pub struct ServeFlags {
+    pub listen: Option<String>,
+    pub admin_listen: Option<String>,
+    pub callback_paths: Vec<String>,
+    pub public_urls: Vec<String>,
+}
+
+/// Where the settings come from, before any of them is read as what it stands for.
+#[derive(Debug)]
+pub struct Settings {
+    flags: GlobalFlags,
+    environment: HashMap<String, String>,
+    file: ConfigFile,
+}
+
+/// What `serve` needs to know.
+#[derive(Debug)]
+pub struct ServerConfig {
+    pub listen: SocketAddr,
+    pub admin_listen: SocketAddr,
+    pub callback_paths: Vec<String>,
+    pub public_urls: Vec<BaseUrl>,
+    /// Whether the public URL was guessed from the address listened on.
+    pub public_url_is_guessed: bool,
+    pub admin_hosts: Vec<String>,
+    pub api_token: Option<SecretString>,
+    pub accounts: Accounts,
+}
+
+impl Settings {
+    /// Reads the file that was named, or `delivery-ledger.toml` where there is one,
+    /// and the process's environment.
+    pub fn load(file: Option<&Path>, flags: GlobalFlags) -> Result<Self> {
+        let file = match file {
+            Some(path) => ConfigFile::read(path)?,
+            None if Path::new(DEFAULT_FILE).exists() => ConfigFile::read(Path::new(DEFAULT_FILE))?,
+            None => ConfigFile::default(),
+        };
+        // Other programs may have variables that are not UTF-8; ours are.
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(_, value)| !value.is_empty());
+        Ok(Self { flags, environment: environment.collect(), file })
+    }
+
+    /// Where the ledger lives.
+    pub fn database(&self) -> Result<Database> {
+        let url = self.flags.database.clone().map(|value| ("--database", value));
+        let url = self.or_environment(url, "DELIVERY_LEDGER_DATABASE");
+        let url = url.or_else(|| self.file.database.clone().map(|value| ("database", value)));
+        let (setting, url) = url.unwrap_or(("the default", DEFAULT_DATABASE.to_owned()));
+        Database::parse(&url).map_err(|reason| anyhow!("{setting}: {reason}"))
+    }
+
+    /// The rule of precedence.
+    pub fn rule(&self) -> Result<Rule> {
+        let name = self.or_environment(None, "DELIVERY_LEDGER_RULE");
+        let name = name.or_else(|| self.file.rule.clone().map(|value| ("rule", value)));
+        let Some((setting, name)) = name else { return Ok(Rule::default()) };
+        Rule::parse(&name).ok_or_else(|| {
+            anyhow!("{setting}: `{name}` is no rule; it is failure-terminal or delivery-wins")
+        })
+    }
+
+    /// Everything a server needs, or the first setting that is wrong.
+    pub fn server(&self, flags: ServeFlags) -> Result<ServerConfig> {
+        let listen = self.address(
+            flags.listen.map(|value| ("--listen", value)),
+            ("DELIVERY_LEDGER_LISTEN", &self.file.listen, "listen"),
+            DEFAULT_LISTEN,
+        )?;
+        let admin_listen = self.address(
+            flags.admin_listen.map(|value| ("--admin-listen", value)),
+            ("DELIVERY_LEDGER_ADMIN_LISTEN", &self.file.admin_listen, "admin_listen"),
+            DEFAULT_ADMIN_LISTEN,
+        )?;
+        let api_token = self.api_token()?;
+        if api_token.is_none() && !admin_listen.ip().is_loopback() {
+            bail!(
+                "the admin listener is bound to {admin_listen}, which others can reach: set \
+                 DELIVERY_LEDGER_API_TOKEN (or …_FILE), or bind it to 127.0.0.1 with --admin-listen"
+            );
+        }
+        let public_urls = self.public_urls(flags.public_urls)?;
+        let guessed = BaseUrl::parse(&format!("http://{listen}"));
+        Ok(ServerConfig {
+            listen,
+            admin_listen,
+            callback_paths: self.callback_paths(flags.callback_paths)?,
+            public_url_is_guessed: public_urls.is_empty(),
+            public_urls: match public_urls.is_empty() {
+                true => guessed.into_iter().collect(),
+                false => public_urls,
+            },
+            admin_hosts: self.list("DELIVERY_LEDGER_ADMIN_HOSTS", self.file.admin_hosts.as_ref()),
+            api_token,
+            accounts: self.accounts()?,
+        })
+    }
+
+    /// The tokens in the environment, for checks that need no account.
+    pub fn environment_keys(&self) -> Result<Keys> {
+        let primary = self.secret("TWILIO_AUTH_TOKEN")?;
+        let primary = primary.context("set TWILIO_AUTH_TOKEN (or TWILIO_AUTH_TOKEN_FILE)")?;
+        let secondary = self.secret("TWILIO_AUTH_TOKEN_SECONDARY")?;
+        Ok(keys(&primary, secondary.as_ref()))
+    }
+
+    fn or_environment(
+        &self,
+        flag: Option<(&'static str, String)>,
+        name: &'static str,
+    ) -> Option<(&'static str, String)> {
+        flag.or_else(|| self.environment.get(name).map(|value| (name, value.clone())))
+    }
+
+    fn address(
+        &self,
+        flag: Option<(&'static str, String)>,
+        (variable, in_file, key): (&'static str, &Option<String>, &'static str),
+        default: &str,
+    ) -> Result<SocketAddr> {
+        let value = self.or_environment(flag, variable);
+        let value = value.or_else(|| in_file.clone().map(|value| (key, value)));
+        let (setting, value) = value.unwrap_or(("the default", default.to_owned()));
+        value.parse().map_err(|_| {
+            anyhow!("{setting}: `{value}` is not an address and port, such as {default}")
+        })
+    }
+
+    fn callback_paths(&self, flags: Vec<String>) -> Result<Vec<String>> {
+        let in_file = self.file.callback_path.as_ref();
+        let paths = match (flags.is_empty(), in_file) {
+            (false, _) => flags,
+            (true, Some(paths)) => paths.to_vec(),
+            (true, None) => vec![DEFAULT_CALLBACK_PATH.to_owned()],
+        };
+        match paths.iter().find(|path| !url::is_callback_path(path)) {
+            Some(path) => bail!(
+                "--callback-path: `{path}` is not a path such as {DEFAULT_CALLBACK_PATH}: it begins \
+                 with / and has no query, fragment, braces or spaces"
+            ),
+            None => Ok(paths),
+        }
+    }
+
+    fn public_urls(&self, flags: Vec<String>) -> Result<Vec<BaseUrl>> {
+        let given = match flags.is_empty() {
+            true => self.list("DELIVERY_LEDGER_PUBLIC_URL", self.file.public_url.as_ref()),
+            false => flags,
+        };
+        given.iter().map(|text| url::public_url(text)).collect()
+    }
+
+    /// A list in the environment is separated by commas.
+    fn list(&self, variable: &str, in_file: Option<&file::OneOrMany>) -> Vec<String> {
+        match (self.environment.get(variable), in_file) {
+            (Some(value), _) => value
+                .split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty())
+                .map(String::from)
+                .collect(),
+            (None, Some(values)) => values.to_vec(),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    fn api_token(&self) -> Result<Option<SecretString>> {
+        match self.secret("DELIVERY_LEDGER_API_TOKEN")? {
+            Some(token) => Ok(Some(token)),
+            None => self.file.secret("api_token", &self.file.api_token, &self.file.api_token_file),
+        }
+    }
+
+    /// A secret from the environment, or from the file that `…_FILE` names.
+    fn secret(&self, variable: &str) -> Result<Option<SecretString>> {
+        if let Some(value) = self.environment.get(variable) {
+            return Ok(Some(SecretString::from(value.clone())));
+        }
+        let file_variable = format!("{variable}_FILE");
+        let path = self.environment.get(&file_variable);
+        path.map(|path| secret::read(&file_variable, Path::new(path))).transpose()
+    }
+
+    fn accounts(&self) -> Result<Accounts> {
+        let mut accounts = BTreeMap::new();
+        for (sid, entry) in &self.file.accounts {
+            accounts.insert(sid.clone(), self.account_in_file(sid, entry)?);
+        }
+        if let Some((sid, primary, secondary)) = self.account_in_environment()? {
+            let shared = accounts.remove(&sid).map(|keys: Keys| keys.shared).unwrap_or_default();
+            accounts.insert(sid, Keys { shared, ..keys(&primary, secondary.as_ref()) });
+        }
+        if accounts.is_empty() {
+            bail!(
+                "no Twilio account is configured: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN \
+                 (or TWILIO_AUTH_TOKEN_FILE), or add [accounts.AC…] with auth_token_file to {DEFAULT_FILE}"
+            );
+        }
+        let typed = accounts.into_iter().map(|(sid, keys)| match AccountSid::parse(&sid) {
+            Some(sid) => Ok((sid, keys)),
+            None => Err(anyhow!("an account in the configuration file has an empty name")),
+        });
+        Ok(Accounts::new(typed.collect::<Result<Vec<_>>>()?))
+    }
+
+    fn account_in_environment(
+        &self,
+    ) -> Result<Option<(String, SecretString, Option<SecretString>)>> {
+        let sid = self.environment.get("TWILIO_ACCOUNT_SID").cloned();
+        let primary = self.secret("TWILIO_AUTH_TOKEN")?;
+        let secondary = self.secret("TWILIO_AUTH_TOKEN_SECONDARY")?;
+        match (sid, primary) {
+            (Some(sid), Some(primary)) => Ok(Some((sid, primary, secondary))),
+            (Some(sid), None) if self.file.accounts.contains_key(&sid) => Ok(None),
+            (Some(sid), None) => bail!(
+                "TWILIO_ACCOUNT_SID is {sid}, but its token is missing: set TWILIO_AUTH_TOKEN or \
+                 TWILIO_AUTH_TOKEN_FILE"
+            ),
+            (None, Some(_)) => bail!(
+                "TWILIO_AUTH_TOKEN is set, but not whose it is: set TWILIO_ACCOUNT_SID to the AC… SID"
+            ),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn account_in_file(&self, sid: &str, entry: &AccountEntry) -> Result<Keys> {
+        let name = |key: &str| format!("accounts.{sid}.{key}");
+        let primary =
+            self.file.secret(&name("auth_token"), &entry.auth_token, &entry.auth_token_file)?;
+        let primary = primary.with_context(|| {
+            format!("accounts.{sid} has no auth_token_file; it names a file with the token")
+        })?;
+        let secondary = self.file.secret(
+            &name("auth_token_secondary"),
+            &entry.auth_token_secondary,
+            &entry.auth_token_secondary_file,
+        )?;
+        let mut shared = BTreeMap::new();
+        for (key_name, path) in &entry.shared_keys {
+            let secret = self.file.read_secret(&name("shared_keys"), path)?;
+            shared.insert(key_name.clone(), SharedKey::new(secret.expose_secret()));
+        }
+        Ok(Keys { shared, ..keys(&primary, secondary.as_ref()) })
+    }
+}
+
+fn keys(primary: &SecretString, secondary: Option<&SecretString>) -> Keys {
+    Keys {
+        primary: Token::new(primary.expose_secret()),
+        secondary: secondary.map(|token| Token::new(token.expose_secret())),
+        shared: BTreeMap::new(),
+    }
+}

@@ -1,0 +1,18 @@
+//! A secret in a file: the way containers and service managers hand them over.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use secrecy::SecretString;
+
+/// Reads a secret; one line end behind it does not belong to it.
+pub fn read(setting: &str, path: &Path) -> Result<SecretString> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("{setting}: cannot read the secret in {}", path.display()))?;
+    let secret = text.strip_suffix('\n').unwrap_or(&text);
+    let secret = secret.strip_suffix('\r').unwrap_or(secret);
+    if secret.is_empty() {
+        bail!("{setting}: {} is empty; it should hold the secret and nothing else", path.display());
+    }
+    Ok(SecretString::from(secret.to_owned()))
+}

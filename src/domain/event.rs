@@ -1,0 +1,120 @@
+//! One recorded fact: what arrived, byte for byte, and how we came by it.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use uuid::Uuid;
+
+use super::Timestamp;
+
+/// A place in the whole log: 1, 2, 3, … without gaps. 0 stands for "before the first event".
+pub type Position = u64;
+
+/// Where an event came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    Callback,
+    Send,
+    Reconcile,
+    Import,
+}
+
+impl Source {
+    /// Every source.
+    pub const ALL: [Source; 4] =
+        [Source::Callback, Source::Send, Source::Reconcile, Source::Import];
+
+    /// The source with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.name() == name)
+    }
+
+    /// The word for it in the log and in exports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Source::Callback => "callback",
+            Source::Send => "send",
+            Source::Reconcile => "reconcile",
+            Source::Import => "import",
+        }
+    }
+}
+
+/// The kept headers of a request: names in lower case and sorted,
+/// several values of one name in order of arrival, values as bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Headers(Vec<(String, Vec<u8>)>);
+
+impl Headers {
+    /// Puts headers into their fixed order; values of one name stay in the order given.
+    pub fn new(headers: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
+        let mut headers: Vec<_> =
+            headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+        headers.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Self(headers)
+    }
+
+    /// The first value of a header, by its lower-case name.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.iter().find(|(have, _)| *have == name).map(|(_, value)| value)
+    }
+
+    /// Name and value, in the fixed order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+}
+
+/// An event before the store has numbered it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEvent {
+    /// A UUID of version 7 (RFC 9562).
+    pub event_id: Uuid,
+    /// When we received it; Twilio sends no time of its own.
+    pub received_at: Timestamp,
+    pub source: Source,
+    pub method: String,
+    /// The public URL the signature was checked against, path and query byte for byte.
+    pub url: String,
+    pub headers: Headers,
+    /// Exactly as received.
+    pub body: Vec<u8>,
+    /// Which key verified it: `primary`, `secondary`, or a shared key's name. Never the key.
+    pub verified_by: Option<String>,
+    /// Our own remarks: where an import came from, which send an answer belongs to.
+    pub notes: BTreeMap<String, String>,
+}
+
+/// An event with its place in the log. It never changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedEvent {
+    pub position: Position,
+    pub event: NewEvent,
+}
+
+impl NewEvent {
+    /// The URL's query, byte for byte and without its `?`; empty where there is none.
+    pub fn query(&self) -> &str {
+        self.url.split_once('?').map_or("", |(_, query)| query)
+    }
+
+    /// Twilio's hint that two requests are attempts at one callback; unsigned and optional.
+    pub fn idempotency_token(&self) -> Option<&[u8]> {
+        self.headers.get("i-twilio-idempotency-token")
+    }
+
+    /// The media type of the body in lower case, without its parameters.
+    pub fn media_type(&self) -> Option<String> {
+        let value = std::str::from_utf8(self.headers.get("content-type")?).ok()?;
+        let media_type = value.split(';').next().unwrap_or_default();
+        Some(media_type.trim().to_ascii_lowercase())
+    }
+}
+
+impl Deref for RecordedEvent {
+    type Target = NewEvent;
+
+    fn deref(&self) -> &NewEvent {
+        &self.event
+    }
+}

@@ -1,0 +1,308 @@
+//! One message's events folded into where it stands.
+//!
+//! [`Evidence`] is the part that does not depend on order: merging it is commutative,
+//! associative and idempotent. [`Lifecycle`] adds what only the order of arrival tells:
+//! which events were late or doubled.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::channel::has_read_receipts;
+use super::event::Position;
+use super::reported::{Addressed, StatusReported};
+use super::{ErrorCode, Rule, Status, Timestamp};
+
+/// One event on its way into a lifecycle.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    pub position: Position,
+    pub received_at: Timestamp,
+    /// Equal for duplicates; see [`fingerprint`](super::digest::fingerprint).
+    pub fingerprint: u64,
+    pub reported: &'a StatusReported,
+}
+
+/// The set of facts heard about one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    pub rule: Rule,
+    /// Every status heard, and when first.
+    pub heard: BTreeMap<Status, Timestamp>,
+    /// Every error code heard, with the status it came with.
+    pub codes: BTreeSet<(ErrorCode, Option<Status>)>,
+    /// The event that decides; nothing before the first.
+    pub deciding: Option<Deciding>,
+    pub receipt: Option<Receipt>,
+}
+
+/// The event that has the status shown. Among several it is the one with the smallest
+/// (error code, query, body), so that it does not depend on which came first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deciding {
+    pub position: Position,
+    pub status: Option<Status>,
+    pub error_code: Option<ErrorCode>,
+    pub addressed: Addressed,
+}
+
+/// The carrier's RawDlrDoneDate that came with the highest status to bring one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    pub status: Option<Status>,
+    pub raw_dlr_done_date: String,
+}
+
+/// One message's events, folded in the order of their positions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lifecycle {
+    pub evidence: Evidence,
+    pub first_received_at: Timestamp,
+    pub last_received_at: Timestamp,
+    pub counts: Counts,
+    /// The message's way through the log.
+    pub trail: Vec<Trace>,
+}
+
+/// How many events there were, and of what kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    pub events: u64,
+    pub duplicates: u64,
+    pub late: u64,
+    pub unrecognised: u64,
+}
+
+/// Where one event of the message stands in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trace {
+    pub position: Position,
+    pub fingerprint: u64,
+}
+
+/// What an event did to its message; the first that applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// An earlier event, at this position, has the same idempotency token, query and body.
+    Duplicate(Position),
+    /// It brought no status that is evidence.
+    Unrecognised,
+    /// Success evidence beside a failure, or the other way round.
+    Conflict,
+    /// It ranks below what had been heard already.
+    Late,
+    /// The same status again.
+    Confirmed,
+    Advanced,
+}
+
+impl Effect {
+    /// The word for it in timelines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Effect::Duplicate(_) => "duplicate",
+            Effect::Unrecognised => "unrecognised",
+            Effect::Conflict => "conflict",
+            Effect::Late => "late",
+            Effect::Confirmed => "confirmed",
+            Effect::Advanced => "advanced",
+        }
+    }
+}
+
+impl Evidence {
+    /// Nothing heard yet: what merging leaves as it was.
+    pub fn none(rule: Rule) -> Self {
+        Self { rule, heard: BTreeMap::new(), codes: BTreeSet::new(), deciding: None, receipt: None }
+    }
+
+    /// What one event tells.
+    pub fn of(rule: Rule, arrival: &Arrival<'_>) -> Self {
+        let StatusReported { status, error_code, addressed, raw_dlr_done_date, .. } =
+            arrival.reported;
+        Self {
+            rule,
+            heard: status.iter().map(|status| (*status, arrival.received_at)).collect(),
+            codes: error_code.iter().map(|code| (*code, *status)).collect(),
+            deciding: Some(Deciding {
+                position: arrival.position,
+                status: *status,
+                error_code: *error_code,
+                addressed: addressed.clone(),
+            }),
+            receipt: raw_dlr_done_date
+                .as_ref()
+                .map(|date| Receipt { status: *status, raw_dlr_done_date: date.clone() }),
+        }
+    }
+
+    /// Takes in what else was heard.
+    ///
+    /// `by_content` compares the (query, body) of the events at two positions; it is asked only
+    /// where two events tie in status and error code, so that few bodies need to be at hand.
+    pub fn merge<E>(
+        &mut self,
+        other: Evidence,
+        by_content: &mut dyn FnMut(Position, Position) -> Result<Ordering, E>,
+    ) -> Result<(), E> {
+        if self.yields_to(&other, by_content)? {
+            self.deciding = other.deciding;
+        }
+        for (status, at) in other.heard {
+            let first = self.heard.entry(status).or_insert(at);
+            *first = at.min(*first);
+        }
+        self.codes.extend(other.codes);
+        self.receipt = stronger_receipt(self.rule, self.receipt.take(), other.receipt);
+        Ok(())
+    }
+
+    /// Whether the other side has the deciding event.
+    fn yields_to<E>(
+        &self,
+        other: &Evidence,
+        by_content: &mut dyn FnMut(Position, Position) -> Result<Ordering, E>,
+    ) -> Result<bool, E> {
+        let (Some(ours), Some(theirs)) = (&self.deciding, &other.deciding) else {
+            return Ok(self.deciding.is_none());
+        };
+        let higher = self.rule.rank(theirs.status).cmp(&self.rule.rank(ours.status));
+        let tie = higher.then_with(|| ours.error_code.cmp(&theirs.error_code));
+        let ordering = match tie {
+            Ordering::Equal if ours.position != theirs.position => {
+                let smaller = by_content(ours.position, theirs.position)?;
+                // Equal contents tell the same; the lower position keeps the outcome fixed.
+                smaller.then_with(|| ours.position.cmp(&theirs.position))
+            }
+            decided => decided,
+        };
+        Ok(ordering == Ordering::Greater)
+    }
+
+    /// The status shown; nothing means `unknown`.
+    pub fn status(&self) -> Option<Status> {
+        self.deciding.as_ref().and_then(|deciding| deciding.status)
+    }
+
+    /// Whether there is evidence of success and of failure.
+    pub fn conflict(&self) -> bool {
+        self.heard_success() && self.heard_failure()
+    }
+
+    /// Whether the outcome is known.
+    pub fn settled(&self) -> bool {
+        self.status().is_some_and(Status::is_settled)
+    }
+
+    /// Whether nothing further is to be expected: a failure, `read`,
+    /// or `delivered` on a channel without read receipts.
+    pub fn terminal(&self) -> bool {
+        let channel = self.deciding.as_ref().map_or("", |event| &event.addressed.channel);
+        match self.status() {
+            Some(Status::Delivered) => !has_read_receipts(channel),
+            status => status.is_some_and(Status::is_settled),
+        }
+    }
+
+    /// The smallest code among events of the deciding status, else among all failures;
+    /// nothing where no failure was heard.
+    pub fn error_code(&self) -> Option<ErrorCode> {
+        if !self.heard_failure() {
+            return None;
+        }
+        let first = |wanted: &dyn Fn(Option<Status>) -> bool| {
+            self.codes.iter().find(|(_, status)| wanted(*status)).map(|(code, _)| *code)
+        };
+        first(&|status| status == self.status())
+            .or_else(|| first(&|status| status.is_some_and(Status::is_failure)))
+    }
+
+    /// Every error code heard, ascending.
+    pub fn error_codes(&self) -> Vec<ErrorCode> {
+        let mut codes: Vec<_> = self.codes.iter().map(|(code, _)| *code).collect();
+        codes.dedup();
+        codes
+    }
+
+    fn heard_success(&self) -> bool {
+        self.heard.keys().any(|status| status.is_success())
+    }
+
+    fn heard_failure(&self) -> bool {
+        self.heard.keys().any(|status| status.is_failure())
+    }
+
+    /// What the status does to what was heard so far. The rule plays no part in it.
+    fn effect_of(&self, status: Option<Status>) -> Effect {
+        let Some(status) = status else { return Effect::Unrecognised };
+        let highest = self.heard.keys().next_back().copied();
+        let conflicts = status.is_success() && self.heard_failure()
+            || status.is_failure() && self.heard_success();
+        match Some(status).cmp(&highest) {
+            _ if conflicts => Effect::Conflict,
+            Ordering::Less => Effect::Late,
+            Ordering::Equal => Effect::Confirmed,
+            Ordering::Greater => Effect::Advanced,
+        }
+    }
+}
+
+/// Of two receipts the one that came with the higher status; of equals the smaller text.
+fn stronger_receipt(rule: Rule, a: Option<Receipt>, b: Option<Receipt>) -> Option<Receipt> {
+    let (Some(a), Some(b)) = (&a, &b) else { return a.or(b) };
+    let higher = rule.rank(b.status).cmp(&rule.rank(a.status));
+    let chosen = match higher.then_with(|| a.raw_dlr_done_date.cmp(&b.raw_dlr_done_date)) {
+        Ordering::Greater => b,
+        _ => a,
+    };
+    Some(chosen.clone())
+}
+
+impl Lifecycle {
+    /// A message of which nothing has been folded yet; its first event arrives at this moment.
+    pub fn begin(rule: Rule, first_received_at: Timestamp) -> Self {
+        Self {
+            evidence: Evidence::none(rule),
+            first_received_at,
+            last_received_at: first_received_at,
+            counts: Counts::default(),
+            trail: Vec::new(),
+        }
+    }
+
+    /// Folds in the next event by position and says what it did.
+    ///
+    /// `by_content` is asked as in [`Evidence::merge`]; its error is the only one.
+    pub fn apply<E>(
+        &mut self,
+        arrival: &Arrival<'_>,
+        by_content: &mut dyn FnMut(Position, Position) -> Result<Ordering, E>,
+    ) -> Result<Effect, E> {
+        let effect = self.effect_of(arrival);
+        self.evidence.merge(Evidence::of(self.evidence.rule, arrival), by_content)?;
+        self.first_received_at = self.first_received_at.min(arrival.received_at);
+        self.last_received_at = self.last_received_at.max(arrival.received_at);
+        self.counts.count(effect);
+        self.trail.push(Trace { position: arrival.position, fingerprint: arrival.fingerprint });
+        Ok(effect)
+    }
+
+    fn effect_of(&self, arrival: &Arrival<'_>) -> Effect {
+        let same = |trace: &&Trace| trace.fingerprint == arrival.fingerprint;
+        match self.trail.iter().find(same) {
+            Some(earlier) => Effect::Duplicate(earlier.position),
+            None => self.evidence.effect_of(arrival.reported.status),
+        }
+    }
+}
+
+impl Counts {
+    fn count(&mut self, effect: Effect) {
+        self.events += 1;
+        match effect {
+            Effect::Duplicate(_) => self.duplicates += 1,
+            Effect::Late => self.late += 1,
+            Effect::Unrecognised => self.unrecognised += 1,
+            Effect::Conflict | Effect::Confirmed | Effect::Advanced => {}
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The identifiers of Twilio's resources, and the pair that names one message.
+
+use std::fmt;
+
+/// An account's SID: any non-empty text; Twilio's own are `AC` and 32 hex digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountSid(String);
+
+/// A message's SID: any non-empty text, because a callback is kept whatever it says.
+///
+/// ```
+/// use delivery_ledger::domain::MessageSid;
+///
+/// let usual = MessageSid::parse("SM04363cdd65ee4cb2b17e3bbf56ed084d").unwrap();
+/// assert!(usual.is_usual());
+/// assert!(!MessageSid::parse("SMxxx").unwrap().is_usual());
+/// assert!(MessageSid::parse("").is_none());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageSid(String);
+
+/// What names one message: two accounts may use the same message SID,
+/// and a callback may come without an account.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageKey {
+    pub account_sid: Option<AccountSid>,
+    pub message_sid: MessageSid,
+}
+
+impl AccountSid {
+    /// The SID, or nothing where the text is empty.
+    pub fn parse(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| Self(text.to_owned()))
+    }
+
+    /// The SID as it came.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl MessageSid {
+    /// The SID, or nothing where the text is empty.
+    pub fn parse(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| Self(text.to_owned()))
+    }
+
+    /// The SID as it came.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it has the form Twilio documents: `SM` or `MM` and 32 hex digits
+    /// (<https://www.twilio.com/docs/messaging/api/message-resource>).
+    pub fn is_usual(&self) -> bool {
+        let digits = self.0.strip_prefix("SM").or_else(|| self.0.strip_prefix("MM"));
+        digits.is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+    }
+
+    /// Whether the SID is one of the kind Twilio gives to messages with media.
+    pub fn is_mms(&self) -> bool {
+        self.0.starts_with("MM")
+    }
+}
+
+impl fmt::Display for AccountSid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for MessageSid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,62 @@
+//! A moment in UTC, to the microsecond: what the log stores and how it is written out.
+
+use std::fmt;
+
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+
+/// Microseconds since 1970-01-01T00:00:00Z.
+///
+/// Shown as RFC 3339 with always six fractional digits and `Z`,
+/// so that the text sorts as the moments do.
+///
+/// ```
+/// use delivery_ledger::domain::Timestamp;
+///
+/// assert_eq!(Timestamp::from_micros(1_500_000).to_string(), "1970-01-01T00:00:01.500000Z");
+/// assert_eq!(Timestamp::parse("1970-01-01T01:00:01.5+01:00").unwrap().micros(), 1_500_000);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+const SIX_DIGITS: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
+
+impl Timestamp {
+    /// From microseconds since the Unix epoch.
+    pub fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the Unix epoch.
+    pub fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// Reads RFC 3339; what lies below a microsecond is cut.
+    pub fn parse(text: &str) -> Option<Self> {
+        OffsetDateTime::parse(text, &Rfc3339).ok().map(Self::from)
+    }
+}
+
+impl From<OffsetDateTime> for Timestamp {
+    fn from(moment: OffsetDateTime) -> Self {
+        let micros = moment.unix_timestamp_nanos().div_euclid(1_000);
+        Self(i64::try_from(micros).unwrap_or(i64::MAX))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000)
+            .map_err(|_| fmt::Error)
+            .and_then(|moment| moment.format(SIX_DIGITS).map_err(|_| fmt::Error));
+        match moment {
+            Ok(text) => f.write_str(&text),
+            // Outside the years that RFC 3339 can write; only a damaged log holds such a value.
+            Err(_) => write!(f, "{} microseconds since 1970", self.0),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! A callback: verified, appended, and only then answered.
+
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+
+use super::error::Problem;
+use super::signed::SignedCallback;
+use super::state::Receiving;
+
+/// Twilio waits 15 s for an answer; by then it should have one, even if it is a 503.
+const DURABLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Answers 200 with nothing once the event is on disk.
+pub async fn receive(
+    SignedCallback(event): SignedCallback,
+    state: web::Data<Receiving>,
+) -> Result<HttpResponse, Problem> {
+    let outcome = match tokio::time::timeout(DURABLE_TIMEOUT, state.writer.append(event)).await {
+        Ok(Ok(_position)) => return Ok(HttpResponse::Ok().content_type("text/plain").finish()),
+        Ok(Err(error)) => Problem::NotStored(error),
+        Err(_) => Problem::NotDurableInTime,
+    };
+    state.refusals.tell(503, &outcome.to_string());
+    Err(outcome)
+}

@@ -1,0 +1,149 @@
+//! Everything that can go wrong as an answer: the only place that knows HTTP status codes
+//! for failures. All of them are problem details (RFC 9457).
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, ResponseError};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::store::StoreError;
+use crate::store::writer::AppendError;
+use crate::twilio::signature::Refusal;
+
+/// Seconds after which trying again makes sense: a full queue is empty by then.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// An answer that is not what was asked for.
+#[derive(Debug)]
+pub enum Problem {
+    /// The signature, or the account, does not let the callback in.
+    Refused(Refusal),
+    /// The body is longer than a callback can be.
+    BodyTooLarge {
+        limit: usize,
+    },
+    /// The body did not arrive in time.
+    BodyTooSlow,
+    /// The body did not arrive whole.
+    BodyBroken,
+    UnsupportedMediaType(String),
+    NotStored(AppendError),
+    /// No word from the writer; the event may still be stored.
+    NotDurableInTime,
+    /// The views are too far behind to answer.
+    Behind,
+    BadRequest(String),
+    NotFound(String),
+    Conflict(String),
+    MethodNotAllowed(&'static str),
+    NoToken,
+    UnknownHost,
+    Store(StoreError),
+    Internal,
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Problem::Store(error)
+    }
+}
+
+impl From<actix_web::error::BlockingError> for Problem {
+    fn from(_: actix_web::error::BlockingError) -> Self {
+        Problem::Internal
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::Refused(refusal) => refusal.fmt(f),
+            Problem::BodyTooLarge { limit } => write!(f, "the body is longer than {limit} bytes"),
+            Problem::BodyTooSlow => f.write_str("the body did not arrive in time"),
+            Problem::BodyBroken => f.write_str("the body ended before its Content-Length"),
+            Problem::UnsupportedMediaType(media_type) => write!(
+                f,
+                "Content-Type `{media_type}` is neither application/x-www-form-urlencoded nor JSON"
+            ),
+            Problem::NotStored(error) => error.fmt(f),
+            Problem::NotDurableInTime => {
+                f.write_str("the event was not durable in time; it may still be stored")
+            }
+            Problem::Behind => {
+                f.write_str("the views are being rebuilt and too far behind to answer yet")
+            }
+            Problem::BadRequest(detail) | Problem::NotFound(detail) | Problem::Conflict(detail) => {
+                f.write_str(detail)
+            }
+            Problem::MethodNotAllowed(allowed) => write!(f, "this path takes only {allowed}"),
+            Problem::NoToken => f.write_str("this listener needs `Authorization: Bearer TOKEN`"),
+            Problem::UnknownHost => f.write_str(
+                "the Host of this request is neither a loopback name nor one of admin_hosts",
+            ),
+            Problem::Store(error) => error.fmt(f),
+            Problem::Internal => f.write_str("the request could not be carried out"),
+        }
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Problem::Refused(_) | Problem::UnknownHost => StatusCode::FORBIDDEN,
+            Problem::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Problem::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Problem::BodyBroken | Problem::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Problem::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Problem::NotStored(_) | Problem::NotDurableInTime | Problem::Behind => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Problem::NotFound(_) => StatusCode::NOT_FOUND,
+            Problem::Conflict(_) => StatusCode::CONFLICT,
+            Problem::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Problem::NoToken => StatusCode::UNAUTHORIZED,
+            Problem::Store(_) | Problem::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let status_code = self.status_code();
+        let request_id = Uuid::now_v7().to_string();
+        if status_code == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(%request_id, "{self}");
+        }
+        let mut response = HttpResponse::build(status_code);
+        match self {
+            Problem::MethodNotAllowed(allowed) => {
+                response.insert_header((ALLOW, HeaderValue::from_static(allowed)));
+            }
+            Problem::NoToken => {
+                response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+            }
+            _ if status_code == StatusCode::SERVICE_UNAVAILABLE => {
+                response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
+            }
+            _ => {}
+        }
+        let body = json!({
+            "type": "about:blank",
+            "title": status_code.canonical_reason(),
+            "status": status_code.as_u16(),
+            "detail": self.to_string(),
+            "request_id": request_id,
+        });
+        response.content_type("application/problem+json").body(body.to_string())
+    }
+}
+
+/// The answer for a path that is not there.
+pub async fn no_such_path() -> Result<HttpResponse, Problem> {
+    Err(Problem::NotFound("there is nothing at this path".to_owned()))
+}
+
+/// The answer for a method that a path does not take.
+pub async fn method_not_allowed(allowed: &'static str) -> Result<HttpResponse, Problem> {
+    Err(Problem::MethodNotAllowed(allowed))
+}

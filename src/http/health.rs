@@ -1,0 +1,63 @@
+//! Whether the process answers, and whether it is fit for its work.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::error::Problem;
+use super::state::Admin;
+use crate::domain::{Position, Timestamp};
+use crate::store::{Store, StoreError};
+
+/// How far the projection may lag in a server that counts as ready. Under full load it is
+/// a fraction of a second.
+const READY_LAG_SECONDS_MAX: f64 = 5.0;
+
+#[derive(Serialize)]
+struct Readiness {
+    ready: bool,
+    head: Position,
+    checkpoint: Position,
+    /// How long the oldest event that is not projected has been waiting.
+    lag_seconds: f64,
+    /// Why the server is not ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// The process answers.
+pub async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain").body("ok\n")
+}
+
+/// The writer takes events and the projection has caught up.
+pub async fn readyz(state: web::Data<Admin>) -> Result<HttpResponse, Problem> {
+    let readiness = web::block(move || readiness(&state)).await??;
+    let mut response = match readiness.ready {
+        true => HttpResponse::Ok(),
+        false => HttpResponse::ServiceUnavailable(),
+    };
+    Ok(response.json(readiness))
+}
+
+fn readiness(state: &Admin) -> Result<Readiness, StoreError> {
+    let checkpoint = state.projection.projected();
+    let head = state.store.head()?;
+    let lag_seconds = lag_seconds(&state.store, checkpoint)?;
+    let poisoned =
+        state.writer.poisoned().map(|reason| format!("the writer has stopped: {reason}"));
+    let failed = state.projection.failed().map(|why| format!("the projection has stopped: {why}"));
+    let behind = (lag_seconds > READY_LAG_SECONDS_MAX)
+        .then(|| format!("the projection is {} events behind", head.saturating_sub(checkpoint)));
+    let reason = poisoned.or(failed).or(behind);
+    Ok(Readiness { ready: reason.is_none(), head, checkpoint, lag_seconds, reason })
+}
+
+fn lag_seconds(store: &Arc<dyn Store>, checkpoint: Position) -> Result<f64, StoreError> {
+    let waiting = store.read(checkpoint, 1)?;
+    let now = Timestamp::from(OffsetDateTime::now_utc());
+    let since = waiting.first().map_or(now, |event| event.received_at);
+    Ok((now.micros() - since.micros()).max(0) as f64 / 1e6)
+}

@@ -1,0 +1,110 @@
+//! Two listeners: one that Twilio reaches and that only takes callbacks,
+//! one for people and programs that ask.
+
+mod callbacks;
+mod drain;
+mod error;
+mod guard;
+mod health;
+mod messages;
+mod refusals;
+mod routes;
+mod signed;
+mod state;
+
+use std::future::Future;
+use std::io;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{App, HttpServer, web};
+
+pub use self::drain::Drain;
+pub use self::state::{Admin, Receiving};
+
+/// Longer than the 60 s and less for which proxies keep idle connections to us,
+/// so that we never close one that a proxy is about to use.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How long the head of a request may take.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long answers that are already made may take to leave, once nothing else is in flight.
+const FLUSH_SECONDS: u64 = 1;
+
+/// How long requests in flight may take once the server is to end.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Serves both listeners until `stop` resolves, then answers what is in flight and returns.
+/// Idle connections hold nothing up.
+pub async fn run(
+    callbacks: TcpListener,
+    admin: TcpListener,
+    receiving: Receiving,
+    state: Admin,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let drain = Drain::default();
+    let callbacks = callback_server(callbacks, receiving, drain.clone())?;
+    let admin = admin_server(admin, state, drain.clone())?;
+    let handles = [callbacks.handle(), admin.handle()];
+    let both = actix_web::rt::spawn(async move { tokio::try_join!(callbacks, admin) });
+    stop.await;
+    end(&handles, &drain).await;
+    both.await.map_err(io::Error::other)?.map(|_| ())
+}
+
+async fn end(handles: &[ServerHandle], drain: &Drain) {
+    for handle in handles {
+        handle.pause().await;
+    }
+    drain.begin();
+    drain.finished(DRAIN_TIMEOUT).await;
+    for handle in handles {
+        handle.stop(true).await;
+    }
+}
+
+fn callback_server(
+    listener: TcpListener,
+    receiving: Receiving,
+    drain: Drain,
+) -> io::Result<Server> {
+    let receiving = web::Data::new(receiving);
+    let server = HttpServer::new(move || {
+        let state = receiving.clone();
+        App::new()
+            .wrap(drain.middleware())
+            .app_data(receiving.clone())
+            .configure(move |app| routes::callbacks(app, &state))
+            .default_service(web::to(error::no_such_path))
+    });
+    let server = server
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .shutdown_timeout(FLUSH_SECONDS)
+        .disable_signals()
+        .listen(listener)?;
+    Ok(server.run())
+}
+
+fn admin_server(listener: TcpListener, state: Admin, drain: Drain) -> io::Result<Server> {
+    let state = web::Data::new(state);
+    let server = HttpServer::new(move || {
+        App::new()
+            .wrap(actix_web::middleware::from_fn(guard::guard))
+            .wrap(drain.middleware())
+            .app_data(state.clone())
+            .configure(routes::admin)
+            .default_service(web::to(error::no_such_path))
+    });
+    let server = server
+        .workers(1)
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .shutdown_timeout(FLUSH_SECONDS)
+        .disable_signals()
+        .listen(listener)?;
+    Ok(server.run())
+}

@@ -1,0 +1,34 @@
+//! Every path there is, on each listener.
+
+use actix_web::web::{self, Data, ServiceConfig};
+
+use super::error::method_not_allowed;
+use super::state::Receiving;
+use super::{callbacks, health, messages};
+
+/// What a reverse proxy exposes.
+pub fn callbacks(app: &mut ServiceConfig, state: &Data<Receiving>) {
+    for path in &state.callback_paths {
+        app.service(
+            web::resource(path.as_str())
+                .route(web::post().to(callbacks::receive))
+                .default_service(web::to(|| method_not_allowed("POST"))),
+        );
+    }
+    app.service(
+        web::resource("/healthz")
+            .route(web::get().to(health::healthz))
+            .route(web::head().to(health::healthz))
+            .default_service(web::to(|| method_not_allowed("GET, HEAD"))),
+    );
+}
+
+/// What operators and programs ask.
+pub fn admin(app: &mut ServiceConfig) {
+    let get = |path: &'static str, route: actix_web::Route| {
+        web::resource(path).route(route).default_service(web::to(|| method_not_allowed("GET")))
+    };
+    app.service(get("/healthz", web::get().to(health::healthz)))
+        .service(get("/readyz", web::get().to(health::readyz)))
+        .service(get("/v1/messages/{sid}", web::get().to(messages::one)));
+}

@@ -1,0 +1,133 @@
+//! From a request to an event: a bounded body, and a signature over exactly what arrived.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
+use actix_web::{FromRequest, HttpRequest, web};
+use futures_util::StreamExt;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::error::Problem;
+use super::state::Receiving;
+use crate::domain::event::Headers;
+use crate::domain::{NewEvent, Source, Timestamp};
+use crate::twilio::callback::BodyKind;
+use crate::twilio::signature::{SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify};
+
+/// Some hundred times what a callback has; Twilio documents no limit.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a body may take: Twilio itself gives up after 15 s.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Headers kept beside every `x-twilio-…` and `i-twilio-…`.
+const KEPT_HEADERS: [&str; 3] = ["content-type", "user-agent", "x-home-region"];
+
+/// A callback whose signature was valid, as the event it becomes.
+pub struct SignedCallback(pub NewEvent);
+
+impl FromRequest for SignedCallback {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let state = request.app_data::<web::Data<Receiving>>().ok_or(Problem::Internal)?;
+            let outcome = receive(&request, payload, state).await;
+            outcome.inspect_err(|problem| {
+                let status_code = actix_web::ResponseError::status_code(problem);
+                state.refusals.tell(status_code.as_u16(), &problem.reason_without_data());
+            })
+        })
+    }
+}
+
+impl Problem {
+    /// The reason without anything that the sender chose.
+    fn reason_without_data(&self) -> String {
+        match self {
+            Problem::UnsupportedMediaType(_) => "the body is neither a form nor JSON".to_owned(),
+            other => other.to_string(),
+        }
+    }
+}
+
+async fn receive(
+    request: &HttpRequest,
+    payload: Payload,
+    state: &Receiving,
+) -> Result<SignedCallback, Problem> {
+    let received_at = Timestamp::from(OffsetDateTime::now_utc());
+    let kind = body_kind(request.headers())?;
+    let body = tokio::time::timeout(BODY_TIMEOUT, read_body(request.headers(), payload));
+    let body = body.await.map_err(|_| Problem::BodyTooSlow)??;
+    let urls = signed_urls(request, state);
+    let header = |name: &str| request.headers().get(name).map(|value| value.as_bytes());
+    let signed = Signed {
+        urls: &urls,
+        kind,
+        body: &body,
+        signature: header(SIGNATURE_HEADER).unwrap_or_default(),
+        settings: header(SETTINGS_HEADER),
+    };
+    let (verified_by, url) = match verify(&signed, &state.accounts) {
+        Verdict::Valid { verified_by, url } => (verified_by, url),
+        Verdict::Invalid(refusal) => return Err(Problem::Refused(refusal)),
+    };
+    Ok(SignedCallback(NewEvent {
+        event_id: Uuid::now_v7(),
+        received_at,
+        source: Source::Callback,
+        method: request.method().to_string(),
+        url: urls.into_iter().nth(url).unwrap_or_default(),
+        headers: kept_headers(request.headers()),
+        body,
+        verified_by: Some(verified_by),
+        notes: Default::default(),
+    }))
+}
+
+fn body_kind(headers: &HeaderMap) -> Result<BodyKind, Problem> {
+    let value = headers.get("content-type").map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let media_type = value.as_deref().map(|value| value.split(';').next().unwrap_or_default());
+    let media_type = media_type.map(|text| text.trim().to_ascii_lowercase());
+    BodyKind::of(media_type.as_deref())
+        .ok_or_else(|| Problem::UnsupportedMediaType(media_type.unwrap_or_default()))
+}
+
+async fn read_body(headers: &HeaderMap, mut payload: Payload) -> Result<Vec<u8>, Problem> {
+    let stated = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if stated.is_some_and(|bytes: u64| bytes > BODY_BYTES_MAX as u64) {
+        return Err(Problem::BodyTooLarge { limit: BODY_BYTES_MAX });
+    }
+    let mut body = Vec::with_capacity(stated.unwrap_or(1024) as usize);
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Problem::BodyBroken)?;
+        if body.len() + chunk.len() > BODY_BYTES_MAX {
+            return Err(Problem::BodyTooLarge { limit: BODY_BYTES_MAX });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Every URL that Twilio may have signed for this request line. Host and X-Forwarded-* play no
+/// part: anybody can send them.
+fn signed_urls(request: &HttpRequest, state: &Receiving) -> Vec<String> {
+    let path_and_query = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    state.public_urls.iter().flat_map(|base| base.with(path_and_query)).collect()
+}
+
+fn kept_headers(headers: &HeaderMap) -> Headers {
+    let kept = headers.iter().filter(|(name, _)| {
+        let name = name.as_str();
+        let twilio = name.starts_with("x-twilio-") || name.starts_with("i-twilio-");
+        twilio || KEPT_HEADERS.contains(&name)
+    });
+    Headers::new(kept.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())))
+}

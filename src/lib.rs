@@ -1,0 +1,27 @@
+//! An event-sourced ledger of Twilio's status callbacks.
+//!
+//! The rooms, in the order a callback meets them:
+//! `http` takes the bytes and `twilio` proves who sent them and what they say;
+//! `domain` has the words (event, status, lifecycle) and the rules;
+//! `store` appends the event to the log and is the only place with SQL;
+//! `projection` reads on from there and keeps the views;
+//! `wire` gives events and messages their JSON shape, `export` streams them out;
+//! `cli` is the same questions asked from a terminal, `config` and `telemetry` set both up.
+
+pub mod domain;
+pub mod twilio;
+
+pub mod store;
+
+pub mod projection;
+
+pub mod wire;
+
+pub mod export;
+
+pub mod http;
+
+pub mod config;
+pub mod telemetry;
+
+pub mod cli;

@@ -1,0 +1,32 @@
+//! Parses the arguments, runs the command, prints one chain of errors, chooses the exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use delivery_ledger::cli::{Cli, Outcome, Usage};
+
+const FAILED: u8 = 1;
+const USAGE: u8 = 2;
+const CHECK_FOUND_SOMETHING: u8 = 3;
+const NOT_FOUND: u8 = 4;
+
+fn main() -> ExitCode {
+    // Prints help and usage errors itself, the latter with exit code 2.
+    let cli = Cli::parse();
+    match cli.run() {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::CheckFoundSomething) => CHECK_FOUND_SOMETHING.into(),
+        Ok(Outcome::NotFound) => NOT_FOUND.into(),
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            if error.is::<Usage>() { USAGE.into() } else { FAILED.into() }
+        }
+    }
+}
+
+/// Whoever reads our output, such as `head`, may have read enough.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let is_pipe = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(is_pipe))
+}

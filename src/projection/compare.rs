@@ -1,0 +1,40 @@
+//! Two sets of views side by side, message by message, while the one in use may move on.
+
+use std::ops::ControlFlow;
+
+use super::digest::PAGE_MESSAGES;
+use super::{ProjectionError, catch_up};
+use crate::domain::Position;
+use crate::store::{Message, Store, Views};
+
+/// Walks the views in use and fresh ones in the order of first arrival and shows both sides of
+/// each message, at one and the same checkpoint. The fresh side is brought up to wherever the
+/// side in use has got. Returns the checkpoint at the end.
+pub fn side_by_side(
+    store: &dyn Store,
+    in_use: &dyn Views,
+    fresh: &dyn Views,
+    show: &mut dyn FnMut(Option<&Message>, Option<&Message>),
+) -> Result<Position, ProjectionError> {
+    let mut after = 0;
+    loop {
+        let (checkpoint, ours) = in_use.page(after, PAGE_MESSAGES)?;
+        catch_up(store, fresh, checkpoint.position, &mut |_| ControlFlow::Continue(()))?;
+        let (_, theirs) = fresh.page(after, PAGE_MESSAGES)?;
+        let Some(last) = last_id(&ours).max(last_id(&theirs)) else {
+            return Ok(checkpoint.position);
+        };
+        let (mut ours, mut theirs) = (ours.iter().peekable(), theirs.iter().peekable());
+        for id in after + 1..=last {
+            let (a, b) = (ours.next_if(|m| m.id == id), theirs.next_if(|m| m.id == id));
+            if a.is_some() || b.is_some() {
+                show(a, b);
+            }
+        }
+        after = last;
+    }
+}
+
+fn last_id(messages: &[Message]) -> Option<u64> {
+    messages.last().map(|message| message.id)
+}

@@ -1,0 +1,91 @@
+//! One SHA-256 over all that a projection holds: the same for the same log and rule,
+//! on every engine and machine.
+
+use crate::domain::digest::{Encoding, Hash};
+use crate::domain::lifecycle::Counts;
+use crate::domain::reported::Addressed;
+use crate::domain::{ErrorCode, Lifecycle, Rule, Status};
+use crate::store::{Message, StoreError, Views};
+
+/// Opens the encoding; another way of encoding gets another number.
+const PROJECTION_V1: &[u8] = b"delivery-ledger projection 1\n";
+
+/// How many messages are held in memory at a time.
+pub(super) const PAGE_MESSAGES: usize = 1000;
+
+/// A digest in the making, fed with messages in the order of their first arrival.
+pub struct ProjectionDigest(Encoding);
+
+impl ProjectionDigest {
+    /// Of a projection by this rule, so far without messages.
+    pub fn new(rule: Rule) -> Self {
+        let mut encoding = Encoding::new(PROJECTION_V1);
+        encoding.text(rule.name());
+        Self(encoding)
+    }
+
+    /// Takes in the next message.
+    pub fn add(&mut self, message: &Message) {
+        let encoding = &mut self.0;
+        encoding.number(message.id);
+        encoding.optional(message.key.account_sid.as_ref().map(|sid| sid.as_str()));
+        encoding.text(message.key.message_sid.as_str());
+        add_lifecycle(encoding, &message.lifecycle);
+    }
+
+    /// The digest of all messages so far.
+    pub fn finish(self) -> Hash {
+        self.0.finish()
+    }
+}
+
+/// The digest of views as they are; nothing may write to them meanwhile.
+pub fn digest(views: &dyn Views) -> Result<Hash, StoreError> {
+    let mut digest = ProjectionDigest::new(views.checkpoint()?.rule);
+    let mut after = 0;
+    loop {
+        let (_, messages) = views.page(after, PAGE_MESSAGES)?;
+        let Some(last) = messages.last() else { return Ok(digest.finish()) };
+        after = last.id;
+        messages.iter().for_each(|message| digest.add(message));
+    }
+}
+
+fn add_lifecycle(encoding: &mut Encoding, lifecycle: &Lifecycle) {
+    let Lifecycle { evidence, first_received_at, last_received_at, counts, trail } = lifecycle;
+    if let Some(deciding) = &evidence.deciding {
+        add_status(encoding, deciding.status);
+        add_code(encoding, deciding.error_code);
+        encoding.number(deciding.position);
+        let Addressed { from, to, channel, messaging_service_sid } = &deciding.addressed;
+        encoding.optional(from.as_deref()).optional(to.as_deref()).text(channel);
+        encoding.optional(messaging_service_sid.as_deref());
+    }
+    encoding.count(evidence.heard.len());
+    for (status, at) in &evidence.heard {
+        encoding.text(status.name()).number(at.micros() as u64);
+    }
+    encoding.count(evidence.codes.len());
+    for (code, status) in &evidence.codes {
+        add_code(encoding, Some(*code));
+        add_status(encoding, *status);
+    }
+    let receipt = evidence.receipt.as_ref();
+    encoding.optional(receipt.map(|receipt| receipt.raw_dlr_done_date.as_str()));
+    add_status(encoding, receipt.and_then(|receipt| receipt.status));
+    encoding.number(first_received_at.micros() as u64).number(last_received_at.micros() as u64);
+    let Counts { events, duplicates, late, unrecognised } = *counts;
+    encoding.number(events).number(duplicates).number(late).number(unrecognised);
+    encoding.count(trail.len());
+    for trace in trail {
+        encoding.number(trace.position).number(trace.fingerprint);
+    }
+}
+
+fn add_status(encoding: &mut Encoding, status: Option<Status>) {
+    encoding.optional(status.map(Status::name));
+}
+
+fn add_code(encoding: &mut Encoding, code: Option<ErrorCode>) {
+    encoding.number(code.map_or(0, |code| 1 + u64::from(code.number())));
+}

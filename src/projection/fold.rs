@@ -1,0 +1,66 @@
+//! The fold of one message: its lifecycle, and what each of its events did to it.
+
+use std::convert::Infallible;
+
+use sha2::{Digest, Sha256};
+
+use super::catch_up::content;
+use crate::domain::lifecycle::Arrival;
+use crate::domain::{
+    Effect, Lifecycle, MessageKey, Position, RecordedEvent, Rule, Status, StatusReported,
+};
+use crate::twilio::callback::Reading;
+
+/// One message as its events tell it.
+#[derive(Debug, Clone)]
+pub struct Folded {
+    pub key: MessageKey,
+    pub lifecycle: Lifecycle,
+    /// In the order of positions.
+    pub timeline: Vec<Entry>,
+}
+
+/// One event of a timeline.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub event: RecordedEvent,
+    pub reported: StatusReported,
+    pub effect: Effect,
+    /// Where the message stood after it; nothing means `unknown`.
+    pub status_after: Option<Status>,
+}
+
+/// Folds the events of one message, given in the order of their positions.
+/// Events that say nothing of a message are passed over; nothing where none is left.
+pub fn fold(rule: Rule, key: &MessageKey, events: Vec<RecordedEvent>) -> Option<Folded> {
+    let first_received_at = events.first()?.received_at;
+    let mut lifecycle = Lifecycle::begin(rule, first_received_at);
+    let mut timeline: Vec<Entry> = Vec::with_capacity(events.len());
+    for event in events {
+        let Some(reported) = Reading::of(&event).reported else { continue };
+        let arrival = Arrival {
+            position: event.position,
+            received_at: event.received_at,
+            fingerprint: fingerprint(&event),
+            reported: &reported,
+        };
+        let mut by_content = |a: Position, b: Position| {
+            let find = |position| {
+                let earlier = timeline.iter().map(|entry| &entry.event);
+                earlier.chain([&event]).find(|event| event.position == position).map(content)
+            };
+            Ok::<_, Infallible>(find(a).cmp(&find(b)))
+        };
+        let effect = match lifecycle.apply(&arrival, &mut by_content) {
+            Ok(effect) => effect,
+            Err(never) => match never {},
+        };
+        let status_after = lifecycle.evidence.status();
+        timeline.push(Entry { event, reported, effect, status_after });
+    }
+    (!timeline.is_empty()).then(|| Folded { key: key.clone(), lifecycle, timeline })
+}
+
+fn fingerprint(event: &RecordedEvent) -> u64 {
+    crate::domain::digest::fingerprint(event, &Sha256::digest(&event.body).into())
+}

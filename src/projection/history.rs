@@ -1,0 +1,124 @@
+//! One message at the moment of asking: the views' way to its events up to the checkpoint,
+//! then a scan of the log's tail, so that the answer is never behind.
+
+use std::collections::BTreeMap;
+
+use super::fold::{Folded, fold};
+use crate::domain::{AccountSid, MessageKey, MessageSid, Position, RecordedEvent, Rule, Timestamp};
+use crate::store::{Store, StoreError};
+use crate::twilio::callback::Reading;
+
+/// How long a tail may be for a question that somebody waits for; some 10 ms of reading.
+pub const TAIL_EVENTS_MAX: u64 = 10_000;
+
+/// How many events are read at a time.
+const READ_EVENTS: usize = 1000;
+
+/// Up to where a message's events count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsOf {
+    Head,
+    Position(Position),
+    /// Events received up to then, this moment included.
+    Time(Timestamp),
+}
+
+/// Which message, by which rule, as of when.
+#[derive(Debug, Clone)]
+pub struct Question {
+    pub message_sid: MessageSid,
+    /// Which account's, where that is known: `Some(None)` is the message without an account.
+    pub account_sid: Option<Option<AccountSid>>,
+    pub rule: Rule,
+    pub as_of: AsOf,
+}
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    NotFound,
+    /// Several accounts have a message with this SID.
+    Ambiguous(Vec<Option<AccountSid>>),
+    Found {
+        folded: Box<Folded>,
+        as_of_position: Position,
+    },
+}
+
+/// How many events lie between the views' checkpoint and the head.
+pub fn tail_length(store: &dyn Store) -> Result<u64, StoreError> {
+    let checkpoint = store.views().checkpoint()?.position;
+    Ok(store.head()?.saturating_sub(checkpoint))
+}
+
+/// Answers from the log up to its head at the moment of asking.
+pub fn ask(store: &dyn Store, question: &Question) -> Result<Answer, StoreError> {
+    let (checkpoint, known) = store.views().find(&question.message_sid)?;
+    let head = store.head()?;
+    let last = match question.as_of {
+        AsOf::Position(position) => position.min(head),
+        AsOf::Head | AsOf::Time(_) => head,
+    };
+    let mut events: BTreeMap<Option<AccountSid>, Vec<RecordedEvent>> = BTreeMap::new();
+    for message in known {
+        let positions = message.lifecycle.trail.iter().map(|trace| trace.position);
+        let positions: Vec<_> = positions.filter(|position| *position <= last).collect();
+        if !positions.is_empty() {
+            events.insert(message.key.account_sid, store.read_at(&positions)?);
+        }
+    }
+    for (account, event) in tail(store, &question.message_sid, checkpoint.position, last)? {
+        events.entry(account).or_default().push(event);
+    }
+    Ok(answer(question, last, events))
+}
+
+/// The message's events between two positions, by scanning the log.
+fn tail(
+    store: &dyn Store,
+    message_sid: &MessageSid,
+    mut after: Position,
+    last: Position,
+) -> Result<Vec<(Option<AccountSid>, RecordedEvent)>, StoreError> {
+    let mut found = Vec::new();
+    while after < last {
+        let limit = READ_EVENTS.min((last - after) as usize);
+        let events = store.read(after, limit)?;
+        let Some(newest) = events.last() else { break };
+        after = newest.position;
+        for event in events.into_iter().filter(|event| event.position <= last) {
+            let reading = Reading::of(&event);
+            if reading.reported.is_some() && reading.message_sid.as_ref() == Some(message_sid) {
+                found.push((reading.account_sid, event));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn answer(
+    question: &Question,
+    last: Position,
+    mut events: BTreeMap<Option<AccountSid>, Vec<RecordedEvent>>,
+) -> Answer {
+    if let AsOf::Time(until) = question.as_of {
+        for of_account in events.values_mut() {
+            of_account.retain(|event| event.received_at <= until);
+        }
+    }
+    events.retain(|account, of_account| {
+        let wanted = question.account_sid.as_ref().is_none_or(|wanted| wanted == account);
+        wanted && !of_account.is_empty()
+    });
+    if events.len() > 1 {
+        return Answer::Ambiguous(events.into_keys().collect());
+    }
+    let folded = events.into_iter().next().and_then(|(account_sid, events)| {
+        let key = MessageKey { account_sid, message_sid: question.message_sid.clone() };
+        fold(question.rule, &key, events)
+    });
+    match folded {
+        Some(folded) => Answer::Found { folded: Box::new(folded), as_of_position: last },
+        None => Answer::NotFound,
+    }
+}

@@ -1,0 +1,41 @@
+//! From the log to the views. One path, [`catch_up`], serves the running server, a start after a
+//! crash, a rebuild and a replay; they differ in where they begin and into which views they write.
+
+pub mod align;
+pub mod catch_up;
+pub mod compare;
+pub mod digest;
+pub mod fold;
+pub mod history;
+pub mod replay;
+pub mod verify;
+pub mod worker;
+
+use crate::domain::Position;
+use crate::store::StoreError;
+use crate::twilio::callback::Reading;
+
+pub use catch_up::catch_up;
+
+/// What an event says, for rooms that do not know Twilio's formats.
+pub fn read(event: &crate::domain::NewEvent) -> Reading {
+    Reading::of(event)
+}
+
+/// Why a projection cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectionError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+
+    #[error("the log has no event at position {0} although it has later ones; run verify")]
+    Gap(Position),
+
+    #[error(
+        "the event at position {0} is not the one that was read there; the log was exchanged while it was in use"
+    )]
+    OtherHistory(Position),
+
+    #[error("stopped before the head was reached")]
+    Stopped,
+}

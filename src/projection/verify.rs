@@ -1,0 +1,358 @@
+//! Whether the log is still what was read, and the views what the log says.
+
+use std::collections::BTreeMap;
+
+use super::ProjectionError;
+use super::align::Alignment;
+use super::catch_up::BATCH_EVENTS_MAX;
+use super::compare::side_by_side;
+use super::digest::{PAGE_MESSAGES, digest};
+use crate::domain::digest::{CHAIN_START, Hash};
+use crate::domain::{Position, RecordedEvent, Rule};
+use crate::store::{CHAIN_MARK_EVERY, Checkpoint, Damage, Store, StoreError, Views};
+
+/// How many findings of one kind are listed; a damaged disk can produce millions.
+const FINDINGS_MAX: usize = 100;
+
+/// A copy of the chain's value, kept elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    pub position: Position,
+    pub hash: Hash,
+}
+
+/// What a verification saw.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    pub head: Position,
+    /// The chain's value at the head; nothing where the log has gaps or cannot be read throughout.
+    pub hash: Option<Hash>,
+    pub checkpoint: Position,
+    /// How many events were read.
+    pub events: u64,
+    pub rule: Rule,
+    /// Of the fresh fold at the checkpoint; nothing where the log could not be folded.
+    pub digest: Option<Hash>,
+    pub findings: Vec<Finding>,
+}
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub kind: FindingKind,
+    pub position: Option<Position>,
+    pub detail: String,
+}
+
+/// What kind of thing is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FindingKind {
+    MissingPosition,
+    UnreadableEvent,
+    ChangedEvents,
+    GuardMissing,
+    ForeignObject,
+    EngineDamage,
+    ViewsOfAnotherLedger,
+    LogOlderThanViews,
+    LogExchanged,
+    ProjectionDiffers,
+    UnexpectedHash,
+}
+
+impl FindingKind {
+    /// The word for it in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            FindingKind::MissingPosition => "missing-position",
+            FindingKind::UnreadableEvent => "unreadable-event",
+            FindingKind::ChangedEvents => "changed-events",
+            FindingKind::GuardMissing => "guard-missing",
+            FindingKind::ForeignObject => "foreign-object",
+            FindingKind::EngineDamage => "engine-damage",
+            FindingKind::ViewsOfAnotherLedger => "views-of-another-ledger",
+            FindingKind::LogOlderThanViews => "log-older-than-views",
+            FindingKind::LogExchanged => "log-exchanged",
+            FindingKind::ProjectionDiffers => "projection-differs",
+            FindingKind::UnexpectedHash => "unexpected-hash",
+        }
+    }
+}
+
+/// Reads the whole log once for its chain and once more for a fresh fold. Nothing is repaired.
+pub fn verify(
+    store: &dyn Store,
+    expected: Option<Expected>,
+    progress: &mut dyn FnMut(Position),
+) -> Result<Verified, ProjectionError> {
+    let checkpoint = store.views().checkpoint()?;
+    let mut findings = Findings::default();
+    findings.damages(store.check()?, "log");
+    findings.damages(store.views().check()?, "views");
+    let fits = findings.alignment(&Alignment::of(store, &checkpoint, checkpoint.rule));
+    let marks = if fits { marks(store, &checkpoint)? } else { BTreeMap::new() };
+    let mut walk = Walk::new(store.head()?, marks, expected);
+    walk.through(store, &mut findings, progress)?;
+    let mut verified = Verified {
+        head: walk.head,
+        hash: walk.chain,
+        checkpoint: checkpoint.position,
+        events: walk.events,
+        rule: checkpoint.rule,
+        digest: None,
+        findings: Vec::new(),
+    };
+    if fits && walk.chain.is_some() {
+        compare_projection(store, &mut verified, &mut findings)?;
+    }
+    verified.findings = findings.found;
+    Ok(verified)
+}
+
+/// The stored chain at every mark and at the checkpoint itself.
+fn marks(
+    store: &dyn Store,
+    checkpoint: &Checkpoint,
+) -> Result<BTreeMap<Position, Hash>, StoreError> {
+    let mut marks = store.views().chain_marks()?;
+    marks.retain(|position, _| *position <= checkpoint.position);
+    marks.insert(checkpoint.position, checkpoint.chain);
+    Ok(marks)
+}
+
+fn compare_projection(
+    store: &dyn Store,
+    verified: &mut Verified,
+    findings: &mut Findings,
+) -> Result<(), ProjectionError> {
+    let fresh = store.scratch(verified.rule)?;
+    let compared = side_by_side(store, store.views(), &*fresh, &mut |in_use, fresh| {
+        if in_use != fresh {
+            let sid = in_use.or(fresh).map_or("", |message| message.key.message_sid.as_str());
+            findings.add(
+                FindingKind::ProjectionDiffers,
+                None,
+                format!("message {} is not what the log says of it", sid.escape_debug()),
+            );
+        }
+    });
+    match compared {
+        Ok(checkpoint) => {
+            check_lookup(store.views(), &*fresh, findings)?;
+            verified.checkpoint = checkpoint;
+            verified.digest = Some(digest(&*fresh)?);
+        }
+        Err(ProjectionError::Store(StoreError::DamagedViews { detail })) => {
+            findings.add(FindingKind::ProjectionDiffers, None, detail);
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// Whether every message is also found by its SID.
+fn check_lookup(
+    in_use: &dyn Views,
+    fresh: &dyn Views,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    let mut after = 0;
+    loop {
+        let (_, messages) = fresh.page(after, PAGE_MESSAGES)?;
+        let Some(last) = messages.last() else { return Ok(()) };
+        after = last.id;
+        let keys: Vec<_> = messages.iter().map(|message| message.key.clone()).collect();
+        for (message, found) in messages.iter().zip(in_use.load(&keys)?) {
+            if found.map(|found| found.id) != Some(message.id) {
+                let sid = message.key.message_sid.as_str().escape_debug().to_string();
+                let detail = format!("message {sid} is not found by its SID");
+                findings.add(FindingKind::ProjectionDiffers, None, detail);
+            }
+        }
+    }
+}
+
+/// One pass over the log, position by position.
+struct Walk {
+    head: Position,
+    events: u64,
+    /// The last position passed.
+    at: Position,
+    /// The chain as the log has it now; nothing behind a gap.
+    chain: Option<Hash>,
+    /// The chain from the last mark on, so that a changed block does not taint those behind it.
+    block: Option<Hash>,
+    marks: BTreeMap<Position, Hash>,
+    expected: Option<Expected>,
+    /// Whether the chain could be compared where a value was expected.
+    compared: bool,
+}
+
+impl Walk {
+    fn new(head: Position, marks: BTreeMap<Position, Hash>, expected: Option<Expected>) -> Self {
+        let (chain, block) = (Some(CHAIN_START), Some(CHAIN_START));
+        Self { head, events: 0, at: 0, chain, block, marks, expected, compared: false }
+    }
+
+    fn through(
+        &mut self,
+        store: &dyn Store,
+        findings: &mut Findings,
+        progress: &mut dyn FnMut(Position),
+    ) -> Result<(), StoreError> {
+        let mut limit = BATCH_EVENTS_MAX;
+        while self.at < self.head {
+            match store.read(self.at, limit.min((self.head - self.at) as usize)) {
+                Ok(events) if events.is_empty() => break,
+                Ok(events) => {
+                    events.iter().for_each(|event| self.pass(event, findings));
+                    limit = BATCH_EVENTS_MAX;
+                }
+                // What can be read before it is read first.
+                Err(StoreError::Unreadable { position, .. })
+                    if position > self.at + 1 && limit > 1 =>
+                {
+                    limit = ((position - self.at - 1) as usize).min(limit / 2).max(1);
+                }
+                Err(StoreError::Unreadable { position, detail }) => {
+                    self.pass_unreadable(position, detail, findings);
+                }
+                Err(error) => return Err(error),
+            }
+            progress(self.at);
+        }
+        self.expect_reached(findings);
+        Ok(())
+    }
+
+    fn pass(&mut self, event: &RecordedEvent, findings: &mut Findings) {
+        self.pass_gap(event.position, findings);
+        let digest = crate::domain::digest::digest(event).digest;
+        let next = |chain: Hash| crate::domain::digest::chain(&chain, &digest);
+        (self.chain, self.block) = (self.chain.map(next), self.block.map(next));
+        self.events += 1;
+        self.at = event.position;
+        self.check_mark(findings);
+        self.check_expected(findings);
+    }
+
+    fn pass_unreadable(&mut self, position: Position, detail: String, findings: &mut Findings) {
+        self.pass_gap(position, findings);
+        findings.add(FindingKind::UnreadableEvent, Some(position), detail);
+        (self.chain, self.block) = (None, None);
+        self.at = position;
+        self.check_mark(findings);
+    }
+
+    fn pass_gap(&mut self, next: Position, findings: &mut Findings) {
+        let (first, last) = (self.at + 1, next - 1);
+        if first > last {
+            return;
+        }
+        let detail = match first == last {
+            true => format!("there is no event at position {first}"),
+            false => format!("there are no events at positions {first} to {last}"),
+        };
+        findings.add(FindingKind::MissingPosition, Some(first), detail);
+        (self.chain, self.block) = (None, None);
+        if let Some((_, mark)) = self.marks.range(first..=last).next_back() {
+            self.block = Some(*mark);
+        }
+    }
+
+    /// Compares the block that ends here with what was read of it when it was projected.
+    fn check_mark(&mut self, findings: &mut Findings) {
+        let Some(mark) = self.marks.get(&self.at).copied() else { return };
+        if self.block.is_some_and(|block| block != mark) {
+            let first = (self.at - 1) / CHAIN_MARK_EVERY * CHAIN_MARK_EVERY + 1;
+            findings.add(
+                FindingKind::ChangedEvents,
+                Some(first),
+                format!("positions {first} to {} are not what was read there before", self.at),
+            );
+        }
+        self.block = Some(mark);
+    }
+
+    fn check_expected(&mut self, findings: &mut Findings) {
+        let here = self.expected.filter(|expected| expected.position == self.at);
+        let (Some(expected), Some(chain)) = (here, self.chain) else { return };
+        self.compared = true;
+        if chain != expected.hash {
+            findings.unexpected(expected, "the chain has another value there");
+        }
+    }
+
+    fn expect_reached(&self, findings: &mut Findings) {
+        match self.expected {
+            Some(expected) if expected.position > self.at => {
+                findings.unexpected(expected, "the log ends before it");
+            }
+            Some(expected) if !self.compared => {
+                findings.unexpected(expected, "the chain cannot be followed that far");
+            }
+            _ => {}
+        }
+    }
+}
+
+#[derive(Default)]
+struct Findings {
+    found: Vec<Finding>,
+}
+
+impl Findings {
+    fn add(&mut self, kind: FindingKind, position: Option<Position>, detail: String) {
+        match self.found.iter().filter(|finding| finding.kind == kind).count() {
+            FINDINGS_MAX => {}
+            count if count + 1 == FINDINGS_MAX => {
+                let detail = format!("{detail} (further findings of this kind are not listed)");
+                self.found.push(Finding { kind, position, detail });
+            }
+            _ => self.found.push(Finding { kind, position, detail }),
+        }
+    }
+
+    fn damages(&mut self, damages: Vec<Damage>, what: &str) {
+        for damage in damages {
+            match damage {
+                Damage::GuardMissing { name } => self.add(
+                    FindingKind::GuardMissing,
+                    None,
+                    format!("{name} is missing from the {what}, or is not what it was made as"),
+                ),
+                Damage::Foreign { name } => self.add(
+                    FindingKind::ForeignObject,
+                    None,
+                    format!("{name} in the {what} is nothing that delivery-ledger made"),
+                ),
+                Damage::Engine { detail } => {
+                    self.add(FindingKind::EngineDamage, None, format!("{what}: {detail}"));
+                }
+            }
+        }
+    }
+
+    /// Whether the views can be held against the log at all.
+    fn alignment(&mut self, alignment: &Result<Alignment, StoreError>) -> bool {
+        let (kind, position) = match alignment {
+            Ok(Alignment::Fitting | Alignment::OtherRule { .. }) => return true,
+            // The walk names the event that cannot be read.
+            Err(_) => return true,
+            Ok(Alignment::OtherLedger { .. }) => (FindingKind::ViewsOfAnotherLedger, None),
+            Ok(Alignment::AheadOfLog { head, .. }) => (FindingKind::LogOlderThanViews, Some(*head)),
+            Ok(Alignment::OtherHistory { checkpoint }) => {
+                (FindingKind::LogExchanged, Some(*checkpoint))
+            }
+        };
+        let detail = alignment.as_ref().map(ToString::to_string).unwrap_or_default();
+        self.add(kind, position, detail);
+        false
+    }
+
+    fn unexpected(&mut self, expected: Expected, detail: &str) {
+        let Expected { position, .. } = expected;
+        let detail = format!("position {position} does not have the expected hash: {detail}");
+        self.add(FindingKind::UnexpectedHash, Some(position), detail);
+    }
+}

@@ -1,0 +1,148 @@
+//! The thread that keeps the views up while a server runs.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::align::align;
+use super::catch_up::{BATCH_EVENTS_MAX, catch_up};
+use super::{ProjectionError, history};
+use crate::domain::{Position, Rule};
+use crate::store::Store;
+use crate::store::head::Head;
+
+/// How long events wait for others to be projected with. Projecting after every commit would cost
+/// a third of the ingest.
+pub const BATCH_WAIT: Duration = Duration::from_millis(100);
+
+/// How often somebody who waits looks whether the views have become readable.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// How long the thread sleeps where nothing comes.
+const IDLE_WAIT: Duration = Duration::from_secs(3600);
+
+/// What others may know of the projection, and wait for.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    head: Arc<Head>,
+    /// The checkpoint's position, once the views are known to be the log's.
+    projected: Head,
+    /// Whether the views are known to be this log's; before that nothing may be read from them.
+    aligned: AtomicBool,
+    stop: AtomicBool,
+    failed: OnceLock<String>,
+}
+
+/// Starts the thread: first it makes sure that the views are this log's, then it follows `head`.
+pub fn start(store: Arc<dyn Store>, head: Arc<Head>, rule: Rule) -> (Handle, JoinHandle<()>) {
+    let shared = Arc::new(Shared {
+        head,
+        projected: Head::default(),
+        aligned: AtomicBool::new(false),
+        stop: AtomicBool::new(false),
+        failed: OnceLock::new(),
+    });
+    let handle = Handle { shared: Arc::clone(&shared) };
+    let thread = std::thread::Builder::new()
+        .name("projection".into())
+        .spawn(move || run(&*store, &shared, rule))
+        .expect("the system starts a thread");
+    (handle, thread)
+}
+
+impl Handle {
+    /// The position up to which the views have read.
+    pub fn projected(&self) -> Position {
+        self.shared.projected.position()
+    }
+
+    /// Why the projection has stopped, if it has.
+    pub fn failed(&self) -> Option<&str> {
+        self.shared.failed.get().map(String::as_str)
+    }
+
+    /// Waits until the views can be read and the log's tail is short enough to scan;
+    /// false where that is not so by the deadline.
+    pub fn wait_for_short_tail(&self, deadline: Instant) -> bool {
+        loop {
+            let wanted = self.shared.head.position().saturating_sub(history::TAIL_EVENTS_MAX);
+            if self.is_aligned() && self.projected() >= wanted {
+                return true;
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
+            let soon = deadline.min(Instant::now() + LOOK_AGAIN);
+            self.shared.projected.wait(self.projected() + 1, soon);
+        }
+    }
+
+    /// Waits until the views have read up to a position; false where they have not by the deadline.
+    pub fn wait_for(&self, position: Position, deadline: Instant) -> bool {
+        while self.projected() < position && Instant::now() < deadline {
+            self.shared.projected.wait(position, deadline);
+        }
+        self.projected() >= position
+    }
+
+    fn is_aligned(&self) -> bool {
+        self.shared.aligned.load(Ordering::Acquire)
+    }
+
+    /// Asks the thread to end after the batch it is at.
+    pub fn stop(&self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        self.shared.head.nudge();
+    }
+}
+
+fn run(store: &dyn Store, shared: &Shared, rule: Rule) {
+    match follow(store, shared, rule) {
+        Ok(()) | Err(ProjectionError::Stopped) => {}
+        Err(error) => {
+            tracing::error!(%error, "the projection has stopped; callbacks are still kept");
+            let _first_wins = shared.failed.set(error.to_string());
+        }
+    }
+}
+
+fn follow(store: &dyn Store, shared: &Shared, rule: Rule) -> Result<(), ProjectionError> {
+    align(store, rule)?;
+    let mut position = store.views().checkpoint()?.position;
+    shared.projected.advance(position);
+    shared.aligned.store(true, Ordering::Release);
+    while !shared.stop.load(Ordering::Relaxed) {
+        let head = shared.head.wait(position + 1, Instant::now() + IDLE_WAIT);
+        if head <= position {
+            continue;
+        }
+        let head = shared.wait_for_batch(position);
+        let checkpoint = catch_up(store, store.views(), head, &mut |reached| {
+            shared.projected.advance(reached);
+            match shared.stop.load(Ordering::Relaxed) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        })?;
+        position = checkpoint.position;
+    }
+    Ok(())
+}
+
+impl Shared {
+    /// Lets a batch gather: until it is full, or its first event has waited long enough.
+    fn wait_for_batch(&self, position: Position) -> Position {
+        let (full, deadline) = (position + BATCH_EVENTS_MAX as u64, Instant::now() + BATCH_WAIT);
+        let mut head = self.head.position();
+        while head < full && Instant::now() < deadline && !self.stop.load(Ordering::Relaxed) {
+            head = self.head.wait(full, deadline);
+        }
+        head
+    }
+}

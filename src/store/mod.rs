@@ -1,0 +1,184 @@
+//! The seam between the ledger and its engines, and the only room with SQL.
+//!
+//! A [`Store`] has the log, which is precious, and [`Views`], which can be thrown away.
+//! Every method is blocking and short; callers on an async thread hand them to a blocking one.
+
+pub mod head;
+pub mod open;
+mod sqlite;
+pub mod writer;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use uuid::Uuid;
+
+use crate::domain::digest::Hash;
+use crate::domain::lifecycle::Trace;
+use crate::domain::{Lifecycle, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
+
+pub use open::{Access, Database, open};
+
+/// Every how many positions the chain's value is kept, so that a change can be placed.
+pub const CHAIN_MARK_EVERY: u64 = 4096;
+
+/// A ledger on one engine: its log, and the views derived from it.
+pub trait Store: Send + Sync {
+    /// Tells this ledger from every other; log and views carry the same.
+    fn ledger_id(&self) -> Uuid;
+
+    /// Appends events in this order, all or none, and returns the new head.
+    /// When it returns they are on disk. Positions have no gaps and become visible in order.
+    fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError>;
+
+    /// The last position; 0 in an empty log.
+    fn head(&self) -> Result<Position, StoreError>;
+
+    /// At most `limit` events after a position, in order; fewer where they are large, none only
+    /// at the end. No read stays open behind it: long readers call again.
+    fn read(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, StoreError>;
+
+    /// The events at these positions, in the order asked for; one that is not there is an error.
+    fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError>;
+
+    /// What the engine itself finds wrong with the log: guards that are gone, damaged pages.
+    fn check(&self) -> Result<Vec<Damage>, StoreError>;
+
+    /// The views in use.
+    fn views(&self) -> &dyn Views;
+
+    /// Empty views to rebuild into, beside those in use.
+    fn shadow(&self, rule: Rule) -> Result<Box<dyn Views + '_>, StoreError>;
+
+    /// Puts the shadow in the place of the views in use, in one transaction.
+    fn swap(&self) -> Result<(), StoreError>;
+
+    /// Empty views of their own, gone when dropped: for a fold that is only compared.
+    fn scratch(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError>;
+}
+
+/// One set of views: messages as they stand at a checkpoint, and the way to their events.
+pub trait Views: Send + Sync {
+    /// How far these views have read.
+    fn checkpoint(&self) -> Result<Checkpoint, StoreError>;
+
+    /// Makes the views empty, for this rule.
+    fn reset(&self, rule: Rule) -> Result<(), StoreError>;
+
+    /// These messages as they stand, in the order asked for.
+    fn load(&self, keys: &[MessageKey]) -> Result<Vec<Option<Message>>, StoreError>;
+
+    /// Writes a batch and its checkpoint, all or none. If the checkpoint is no longer where the
+    /// batch began, nothing is written and [`StoreError::CheckpointMoved`] says so.
+    fn project(&self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Every message with this SID, whatever its account, and the checkpoint they are of.
+    fn find(&self, message_sid: &MessageSid) -> Result<(Checkpoint, Vec<Message>), StoreError>;
+
+    /// At most `limit` messages after an id, in order of first arrival,
+    /// and the checkpoint they are of.
+    fn page(&self, after: u64, limit: usize) -> Result<(Checkpoint, Vec<Message>), StoreError>;
+
+    /// The chain's value at every [`CHAIN_MARK_EVERY`]th position up to the checkpoint.
+    fn chain_marks(&self) -> Result<BTreeMap<Position, Hash>, StoreError>;
+
+    /// What the engine itself finds wrong with the views.
+    fn check(&self) -> Result<Vec<Damage>, StoreError>;
+}
+
+/// How far a projection has read, and of what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    pub ledger_id: Uuid,
+    pub rule: Rule,
+    pub position: Position,
+    /// The event at the position; nothing at position 0.
+    pub event_id: Option<Uuid>,
+    /// The chain of digests up to the position.
+    pub chain: Hash,
+}
+
+/// One message in the views.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its place in the order of first arrival, from 1; 0 until it is first projected.
+    pub id: u64,
+    pub key: MessageKey,
+    pub lifecycle: Lifecycle,
+}
+
+/// What one step of a projection writes.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// The checkpoint's position that the step began at.
+    pub from: Position,
+    pub to: Checkpoint,
+    /// Every message the step touched, new ones in order of first arrival.
+    pub messages: Vec<Changed>,
+    pub chain_marks: Vec<(Position, Hash)>,
+}
+
+/// A message with what a step did to it.
+#[derive(Debug, Clone)]
+pub struct Changed {
+    pub message: Message,
+    /// How much of its trail was in the views before.
+    pub trail_known: usize,
+}
+
+impl Changed {
+    /// The part of the trail that is new.
+    pub fn new_trail(&self) -> &[Trace] {
+        &self.message.lifecycle.trail[self.trail_known..]
+    }
+}
+
+/// Something an engine found wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Damage {
+    /// A table or a trigger that refuses changes is missing, or is not what it was made as.
+    GuardMissing { name: String },
+    /// Something that we did not make.
+    Foreign { name: String },
+    /// The engine's own integrity check.
+    Engine { detail: String },
+}
+
+/// What a caller of the store can act on.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error(
+        "ledger {} is held by another process (a running serve, or a command at work); stop it, or name another ledger with --database", path.display()
+    )]
+    Locked { path: PathBuf },
+
+    #[error("there is no ledger at {}; serve makes one, and --database or DELIVERY_LEDGER_DATABASE names another", path.display())]
+    NotThere { path: PathBuf },
+
+    #[error("{} was written by a newer version (schema {found}, this version knows {known}); use that version", path.display())]
+    NewerVersion { path: PathBuf, found: u32, known: u32 },
+
+    #[error("{} is no delivery-ledger database: {detail}", path.display())]
+    NotALedger { path: PathBuf, detail: String },
+
+    #[error("cannot {act} {}: {source}", path.display())]
+    File { act: &'static str, path: PathBuf, source: std::io::Error },
+
+    #[error("event {position} cannot be read: {detail}")]
+    Unreadable { position: Position, detail: String },
+
+    #[error("there is no event at position {position}")]
+    NoSuchEvent { position: Position },
+
+    #[error("the views hold something they cannot hold: {detail}")]
+    DamagedViews { detail: String },
+
+    #[error("the views' checkpoint was moved by another projection")]
+    CheckpointMoved,
+
+    #[error("{0} (ledger opened for reading only)")]
+    ReadOnly(&'static str),
+
+    #[error("{act}: {source}")]
+    Engine { act: String, source: Box<dyn std::error::Error + Send + Sync> },
+}

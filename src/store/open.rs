@@ -1,0 +1,50 @@
+//! From a database URL to an open store.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::{Store, StoreError, sqlite};
+
+/// Where a ledger lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Database {
+    /// The path of the log; the views lie beside it.
+    Sqlite(PathBuf),
+}
+
+/// What a store is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Appending and projecting, as the only process; makes the ledger where there is none.
+    Create,
+    /// The same, of a ledger that must be there.
+    Write,
+    /// Reading beside a process that writes.
+    Read,
+}
+
+impl Database {
+    /// Reads `sqlite:PATH`, relative or absolute.
+    pub fn parse(url: &str) -> Result<Self, String> {
+        let path = url.strip_prefix("sqlite:").filter(|path| !path.is_empty());
+        match path {
+            Some(path) => Ok(Database::Sqlite(PathBuf::from(path))),
+            None => Err(format!("database `{url}` is not of the form sqlite:PATH")),
+        }
+    }
+}
+
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Database::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+        }
+    }
+}
+
+/// Opens a ledger.
+pub fn open(database: &Database, access: Access) -> Result<Box<dyn Store>, StoreError> {
+    match database {
+        Database::Sqlite(path) => Ok(Box::new(sqlite::SqliteStore::open(path, access)?)),
+    }
+}

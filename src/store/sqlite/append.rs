@@ -1,0 +1,118 @@
+//! The only write to the log.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use super::envelope::{self, ENVELOPES_MAX, Envelope, INLINE};
+use super::{engine, query_value};
+use crate::domain::{NewEvent, Position};
+use crate::store::StoreError;
+
+/// The log's one write connection, with what it knows of the log.
+pub struct Appender {
+    connection: Connection,
+    head: Position,
+    envelopes: HashMap<Envelope, i64>,
+}
+
+impl Appender {
+    /// On a connection that is open for writing and of this version's schema.
+    pub fn new(connection: Connection) -> Result<Self, StoreError> {
+        let head = query_value(&connection, "SELECT coalesce(max(position), 0) FROM events")
+            .map_err(engine("read the head of the log"))?;
+        let envelopes = read_envelopes(&connection).map_err(engine("read the envelopes"))?;
+        Ok(Self { connection, head, envelopes })
+    }
+
+    /// Appends events in one transaction; when it returns they are on disk.
+    pub fn append(&mut self, events: &[NewEvent]) -> Result<Position, StoreError> {
+        match self.append_all(events) {
+            Ok(()) => {
+                self.head += events.len() as Position;
+                Ok(self.head)
+            }
+            Err(error) => {
+                // Envelopes of a transaction that was rolled back are not there.
+                self.envelopes = read_envelopes(&self.connection).unwrap_or_default();
+                Err(engine("append to the log")(error))
+            }
+        }
+    }
+
+    fn append_all(&mut self, events: &[NewEvent]) -> rusqlite::Result<()> {
+        let transaction = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
+        for (event, position) in events.iter().zip(self.head + 1..) {
+            append_one(&transaction, &mut self.envelopes, event, position)?;
+        }
+        transaction.commit()
+    }
+}
+
+fn append_one(
+    transaction: &Transaction<'_>,
+    envelopes: &mut HashMap<Envelope, i64>,
+    event: &NewEvent,
+    position: Position,
+) -> rusqlite::Result<()> {
+    let (envelope, mut variables) = envelope::split(event);
+    let envelope_id = match envelopes.get(&envelope) {
+        Some(id) => *id,
+        None if envelopes.len() as i64 >= ENVELOPES_MAX => {
+            variables = envelope::inline(&envelope, &variables);
+            INLINE
+        }
+        None => {
+            let id = envelopes.len() as i64 + 1;
+            insert_envelope(transaction, id, &envelope)?;
+            envelopes.insert(envelope, id);
+            id
+        }
+    };
+    transaction
+        .prepare_cached(
+            "INSERT INTO events(position, event_id, received_at, envelope, variables, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            position,
+            event.event_id.as_bytes(),
+            event.received_at.micros(),
+            envelope_id,
+            variables,
+            event.body,
+        ])?;
+    Ok(())
+}
+
+fn insert_envelope(
+    transaction: &Transaction<'_>,
+    id: i64,
+    envelope: &Envelope,
+) -> rusqlite::Result<()> {
+    let headers = serde_json::to_string(&envelope.headers).expect("a list of texts is JSON");
+    transaction
+        .prepare_cached(
+            "INSERT INTO envelopes(id, source, method, url, verified_by, headers)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            id,
+            envelope.source,
+            envelope.method,
+            envelope.url,
+            envelope.verified_by,
+            headers,
+        ])?;
+    Ok(())
+}
+
+fn read_envelopes(connection: &Connection) -> rusqlite::Result<HashMap<Envelope, i64>> {
+    let mut statement = connection
+        .prepare("SELECT id, source, method, url, verified_by, headers FROM envelopes")?;
+    let rows = statement.query_map([], |row| {
+        let (id, envelope) = super::read::envelope_row(row)?;
+        Ok((envelope, id))
+    })?;
+    rows.collect()
+}

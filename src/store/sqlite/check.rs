@@ -1,0 +1,29 @@
+//! What SQLite itself can tell about the state of a file.
+
+use rusqlite::Connection;
+
+use super::{engine, migrate};
+use crate::store::{Damage, StoreError};
+
+/// The log: its schema, triggers included, is what the migrations made, and its pages are sound.
+pub fn log(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
+    let expected = migrate::schema_of_log()?;
+    let actual = migrate::schema(connection)?;
+    let missing = expected.iter().filter(|object| !actual.contains(object));
+    let foreign = actual.iter().filter(|object| !expected.contains(object));
+    let missing = missing.map(|(_, name, _)| Damage::GuardMissing { name: name.clone() });
+    let foreign = foreign.map(|(_, name, _)| Damage::Foreign { name: name.clone() });
+    Ok(missing.chain(foreign).chain(pages(connection)?).collect())
+}
+
+/// The engine's own integrity check.
+pub fn pages(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
+    let act = "check the pages of a database";
+    let mut statement = connection.prepare("PRAGMA integrity_check").map_err(engine(act))?;
+    let lines = statement
+        .query_map([], |row| row.get::<_, String>(0))
+        .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+        .map_err(engine(act))?;
+    let wrong = lines.into_iter().filter(|line| line != "ok");
+    Ok(wrong.map(|detail| Damage::Engine { detail }).collect())
+}

@@ -1,0 +1,181 @@
+//! Opening SQLite files, each with the settings its content needs.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{engine, query_value};
+use crate::store::StoreError;
+
+/// How long a statement waits for a lock held by another connection.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many readers of one file a process keeps open.
+const READERS_MAX: u32 = 4;
+
+/// Makes the ledger's folder, for us alone, where there is none.
+pub fn make_folder(ledger: &Path) -> Result<(), StoreError> {
+    let Some(folder) = ledger.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|source| {
+        StoreError::File { act: "make the folder", path: folder.to_owned(), source }
+    })
+}
+
+/// Makes sure that the file is there and ours to write. SQLite gives `-wal` and `-shm` its mode.
+pub fn make_file(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    match options.open(path) {
+        Ok(_file) => Ok(()),
+        Err(source) => {
+            Err(StoreError::File { act: "open for writing", path: path.to_owned(), source })
+        }
+    }
+}
+
+/// The log's write connection. What a killed process left in the WAL, perhaps never synced,
+/// is synced into the file before anything can build on it.
+pub fn log_for_writing(path: &Path) -> Result<Connection, StoreError> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    set_wal(&connection, path)?;
+    let set = |name, value| set_and_read_back(&connection, path, name, value);
+    set("synchronous", 2)?; // FULL: a commit returns after its fsync
+    set("wal_autocheckpoint", 1000)?; // pages; keeps the WAL near 4 MB
+    set("journal_size_limit", 16 << 20)?; // bytes that a WAL may keep once it is empty
+    truncate_wal(&connection, path)?;
+    Ok(connection)
+}
+
+/// The views' write connection. Losing its last commits costs nothing: they are derived.
+pub fn views_for_writing(path: &Path) -> Result<Connection, StoreError> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    set_wal(&connection, path)?;
+    let set = |name, value| set_and_read_back(&connection, path, name, value);
+    set("synchronous", 1)?; // NORMAL
+    set("wal_autocheckpoint", 4000)?; // pages, 16 MB: fewer rewrites of the same pages
+    set("journal_size_limit", 64 << 20)?; // bytes
+    set("cache_size", -32 * 1024)?; // KiB
+    set("temp_store", 2)?; // memory
+    Ok(connection)
+}
+
+/// A connection that cannot write.
+pub fn for_reading(path: &Path) -> Result<Connection, StoreError> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+/// Syncs the WAL into the file and empties it.
+pub fn truncate_wal(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let busy: i64 = query_value(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+        .map_err(|error| not_a_ledger(path, error))?;
+    if busy != 0 {
+        return Err(StoreError::Engine {
+            act: format!("empty the write-ahead log of {}", path.display()),
+            source: "another process keeps reading it; end that process".into(),
+        });
+    }
+    Ok(())
+}
+
+fn open(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let act = format!("open {}", path.display());
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(engine(&act))?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(engine(&act))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn set_wal(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let mode: String = query_value(connection, "PRAGMA journal_mode = WAL")
+        .map_err(|error| not_a_ledger(path, error))?;
+    match mode.as_str() {
+        "wal" => Ok(()),
+        other => Err(setting_refused(path, "journal_mode", other)),
+    }
+}
+
+fn set_and_read_back(
+    connection: &Connection,
+    path: &Path,
+    name: &str,
+    value: i64,
+) -> Result<(), StoreError> {
+    let act = format!("set {name} of {}", path.display());
+    connection.pragma_update(None, name, value).map_err(engine(&act))?;
+    let got: i64 = query_value(connection, &format!("PRAGMA {name}")).map_err(engine(&act))?;
+    match got == value {
+        true => Ok(()),
+        false => Err(setting_refused(path, name, &got.to_string())),
+    }
+}
+
+fn setting_refused(path: &Path, name: &str, got: &str) -> StoreError {
+    StoreError::Engine {
+        act: format!("set {name} of {}", path.display()),
+        source: format!("SQLite keeps it at {got}").into(),
+    }
+}
+
+/// The first statement on a file is where SQLite notices what it has been given.
+pub fn not_a_ledger(path: &Path, error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase) => StoreError::NotALedger {
+            path: path.to_owned(),
+            detail: "SQLite does not know its format".to_owned(),
+        },
+        _ => engine(&format!("open {}", path.display()))(error),
+    }
+}
+
+/// A pool of connections that cannot write.
+#[derive(Clone)]
+pub struct Readers(r2d2::Pool<ReaderOf>);
+
+/// Opens readers of one file.
+#[derive(Debug)]
+pub struct ReaderOf(PathBuf);
+
+impl Readers {
+    /// Of the file at this path; connections are opened when they are first needed.
+    pub fn of(path: &Path) -> Result<Self, StoreError> {
+        let pool = r2d2::Pool::builder()
+            .max_size(READERS_MAX)
+            .min_idle(Some(0))
+            .test_on_check_out(false)
+            .connection_timeout(BUSY_TIMEOUT)
+            .build(ReaderOf(path.to_owned()));
+        Ok(Self(pool.map_err(pool_failed)?))
+    }
+
+    /// One of the readers, for the length of a short statement.
+    pub fn get(&self) -> Result<r2d2::PooledConnection<ReaderOf>, StoreError> {
+        self.0.get().map_err(pool_failed)
+    }
+}
+
+impl r2d2::ManageConnection for ReaderOf {
+    type Connection = Connection;
+    type Error = StoreError;
+
+    fn connect(&self) -> Result<Connection, StoreError> {
+        for_reading(&self.0)
+    }
+
+    fn is_valid(&self, _: &mut Connection) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn has_broken(&self, _: &mut Connection) -> bool {
+        false
+    }
+}
+
+fn pool_failed(source: r2d2::Error) -> StoreError {
+    StoreError::Engine { act: "get a reader".to_owned(), source: Box::new(source) }
+}

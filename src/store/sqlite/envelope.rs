@@ -1,0 +1,138 @@
+//! What many events share, written once: everything about a request but the values that vary.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::packed;
+use crate::domain::event::Headers;
+use crate::domain::{NewEvent, RecordedEvent, Source, Timestamp};
+use uuid::Uuid;
+
+/// How many envelopes a log keeps. Whoever replays a signed callback may vary the unsigned headers;
+/// beyond this number an event carries its envelope itself.
+pub const ENVELOPES_MAX: i64 = 10_000;
+
+/// The id that says: the envelope is the first of the event's variable values.
+pub const INLINE: i64 = 0;
+
+/// Headers whose value differs from event to event.
+const VARIABLE_HEADERS: [&str; 2] = ["x-twilio-signature", "i-twilio-idempotency-token"];
+
+/// A header value longer than this is not worth keeping for others to share. In bytes.
+const SHARED_VALUE_BYTES_MAX: usize = 256;
+
+/// The shared part of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Envelope {
+    pub source: String,
+    pub method: String,
+    /// Up to the query.
+    pub url: String,
+    pub verified_by: Option<String>,
+    /// Name and value in the log's order; nothing where the value stands in the event.
+    pub headers: Vec<(String, Option<String>)>,
+}
+
+/// The columns of an event beside its envelope.
+pub struct Row {
+    pub position: u64,
+    pub event_id: Vec<u8>,
+    pub received_at: i64,
+    pub body: Vec<u8>,
+}
+
+/// Splits an event into what it shares and the values it has for itself.
+pub fn split(event: &NewEvent) -> (Envelope, Vec<u8>) {
+    let query_at = event.url.find('?').unwrap_or(event.url.len());
+    let (url, query) = event.url.split_at(query_at);
+    let mut variables = Vec::with_capacity(48);
+    packed::push(&mut variables, query.as_bytes());
+    packed::push(&mut variables, notes_to_json(&event.notes).as_bytes());
+    let mut headers = Vec::with_capacity(event.headers.iter().len());
+    for (name, value) in event.headers.iter() {
+        let shared = shared_value(name, value);
+        if shared.is_none() {
+            packed::push(&mut variables, value);
+        }
+        headers.push((name.to_owned(), shared.map(str::to_owned)));
+    }
+    let envelope = Envelope {
+        source: event.source.name().to_owned(),
+        method: event.method.clone(),
+        url: url.to_owned(),
+        verified_by: event.verified_by.clone(),
+        headers,
+    };
+    (envelope, variables)
+}
+
+/// An event's own values with its envelope in front, for events that share none.
+pub fn inline(envelope: &Envelope, variables: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::with_capacity(variables.len() + SHARED_VALUE_BYTES_MAX);
+    let json = serde_json::to_vec(envelope).expect("an envelope is JSON");
+    packed::push(&mut whole, &json);
+    whole.extend_from_slice(variables);
+    whole
+}
+
+/// The envelope in front of an event's own values.
+pub fn read_inline(values: &mut packed::Values<'_>) -> Result<Envelope, String> {
+    let json = values.take()?;
+    serde_json::from_slice(&json).map_err(|error| format!("its envelope: {error}"))
+}
+
+/// Puts an event together again; the error says what about the row cannot be.
+pub fn join(
+    envelope: &Envelope,
+    mut values: packed::Values<'_>,
+    row: Row,
+) -> Result<RecordedEvent, String> {
+    let query = text(values.take()?, "the query")?;
+    let notes = notes_from_json(&text(values.take()?, "the notes")?)?;
+    let mut headers = Vec::with_capacity(envelope.headers.len());
+    for (name, shared) in &envelope.headers {
+        let value = match shared {
+            Some(value) => value.clone().into_bytes(),
+            None => values.take()?,
+        };
+        headers.push((name.clone(), value));
+    }
+    values.finish()?;
+    let event = NewEvent {
+        event_id: Uuid::from_slice(&row.event_id).map_err(|_| "event_id is no UUID")?,
+        received_at: Timestamp::from_micros(row.received_at),
+        source: Source::parse(&envelope.source)
+            .ok_or_else(|| format!("`{}` is no source", envelope.source))?,
+        method: envelope.method.clone(),
+        url: format!("{}{query}", envelope.url),
+        headers: Headers::new(headers),
+        body: row.body,
+        verified_by: envelope.verified_by.clone(),
+        notes,
+    };
+    Ok(RecordedEvent { position: row.position, event })
+}
+
+fn shared_value<'a>(name: &str, value: &'a [u8]) -> Option<&'a str> {
+    let shared = !VARIABLE_HEADERS.contains(&name) && value.len() <= SHARED_VALUE_BYTES_MAX;
+    shared.then(|| std::str::from_utf8(value).ok()).flatten()
+}
+
+fn notes_to_json(notes: &BTreeMap<String, String>) -> String {
+    match notes.is_empty() {
+        true => String::new(),
+        false => serde_json::to_string(notes).expect("a map of texts is JSON"),
+    }
+}
+
+fn notes_from_json(json: &str) -> Result<BTreeMap<String, String>, String> {
+    match json {
+        "" => Ok(BTreeMap::new()),
+        json => serde_json::from_str(json).map_err(|error| format!("the notes: {error}")),
+    }
+}
+
+fn text(bytes: Vec<u8>, what: &str) -> Result<String, String> {
+    String::from_utf8(bytes).map_err(|_| format!("{what} is not UTF-8"))
+}

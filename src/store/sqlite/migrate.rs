@@ -1,0 +1,126 @@
+//! Bringing a file to this version's schema. The log's migrations only ever add tables or columns;
+//! views of any other version are thrown away by their owner.
+
+use std::path::Path;
+
+use refinery::{Migration, Runner};
+use rusqlite::{Connection, OptionalExtension};
+use uuid::Uuid;
+
+use super::{connect, engine};
+use crate::store::StoreError;
+
+const LOG: [(&str, &str); 1] =
+    [("V1__events", include_str!("../../../migrations/sqlite/log/0001_events.sql"))];
+
+const VIEWS: [(&str, &str); 1] =
+    [("V1__messages", include_str!("../../../migrations/sqlite/views/0001_messages.sql"))];
+
+/// Brings the log to this version, or refuses it.
+pub fn log(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    refuse_newer(connection, path)?;
+    run(connection, &LOG, path)
+}
+
+/// Brings empty views to this version.
+pub fn views(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    run(connection, &VIEWS, path)
+}
+
+/// Whether the views are of exactly this version.
+pub fn views_are_current(connection: &Connection) -> bool {
+    let applied = applied(connection).unwrap_or_default();
+    let known = runner(&VIEWS).map(|runner| {
+        let known = runner.get_migrations().iter();
+        known.map(|migration| (migration.version(), migration.checksum().to_string())).collect()
+    });
+    known.is_ok_and(|known: Vec<(i32, String)>| known == applied)
+}
+
+/// A log of a newer version holds what this one could not keep up.
+pub fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let tables: i64 = super::query_value(connection, "SELECT count(*) FROM sqlite_master")
+        .map_err(|error| connect::not_a_ledger(path, error))?;
+    let applied = applied(connection).map_err(engine("read the schema's version"))?;
+    let found = applied.last().map_or(0, |(version, _)| *version);
+    let known = LOG.len();
+    match u32::try_from(found) {
+        Ok(0) if tables > 0 => Err(StoreError::NotALedger {
+            path: path.to_owned(),
+            detail: "it has tables of something else".to_owned(),
+        }),
+        Ok(found) if found > known as u32 => {
+            Err(StoreError::NewerVersion { path: path.to_owned(), found, known: known as u32 })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The ledger's id, given when the log is first opened for writing.
+pub fn ledger_id(connection: &Connection, path: &Path) -> Result<Uuid, StoreError> {
+    let act = format!("read the ledger's id in {}", path.display());
+    let stored: Option<Vec<u8>> = connection
+        .query_row("SELECT ledger_id FROM ledger", [], |row| row.get(0))
+        .optional()
+        .map_err(engine(&act))?;
+    match stored {
+        Some(bytes) => Uuid::from_slice(&bytes).map_err(|_| StoreError::NotALedger {
+            path: path.to_owned(),
+            detail: format!("its ledger_id has {} bytes, not 16", bytes.len()),
+        }),
+        None => {
+            let made = Uuid::now_v7();
+            connection
+                .execute("INSERT INTO ledger(ledger_id) VALUES (?1)", [made.as_bytes()])
+                .map_err(engine(&act))?;
+            Ok(made)
+        }
+    }
+}
+
+/// The schema that a log of this version has, as SQLite would describe it: (kind, name, SQL).
+pub fn schema_of_log() -> Result<Vec<(String, String, String)>, StoreError> {
+    let mut fresh = Connection::open_in_memory().map_err(engine("open a database in memory"))?;
+    run(&mut fresh, &LOG, Path::new(":memory:"))?;
+    schema(&fresh)
+}
+
+/// Everything that a file's schema consists of: (kind, name, SQL).
+pub fn schema(connection: &Connection) -> Result<Vec<(String, String, String)>, StoreError> {
+    let mut statement = connection
+        .prepare("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
+        .map_err(engine("read the schema"))?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    rows.and_then(Iterator::collect).map_err(engine("read the schema"))
+}
+
+fn runner(migrations: &[(&str, &str)]) -> Result<Runner, refinery::Error> {
+    let read = migrations.iter().map(|(name, sql)| Migration::unapplied(name, sql));
+    Ok(Runner::new(&read.collect::<Result<Vec<_>, _>>()?))
+}
+
+fn run(
+    connection: &mut Connection,
+    migrations: &[(&str, &str)],
+    path: &Path,
+) -> Result<(), StoreError> {
+    let outcome = runner(migrations).and_then(|runner| runner.run(connection));
+    outcome.map(|_report| ()).map_err(|source| StoreError::Engine {
+        act: format!("bring {} to this version's schema", path.display()),
+        source: Box::new(source),
+    })
+}
+
+/// Version and checksum of every migration that a file has had, in order.
+fn applied(connection: &Connection) -> rusqlite::Result<Vec<(i32, String)>> {
+    let there: i64 = super::query_value(
+        connection,
+        "SELECT count(*) FROM sqlite_master WHERE name = 'refinery_schema_history'",
+    )?;
+    if there == 0 {
+        return Ok(Vec::new());
+    }
+    let mut statement = connection
+        .prepare("SELECT version, checksum FROM refinery_schema_history ORDER BY version")?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}

@@ -1,0 +1,152 @@
+//! The embedded engine: two SQLite files, `ledger.db` for the log and `ledger.views.db` beside it.
+
+mod append;
+mod check;
+mod connect;
+mod envelope;
+mod lock;
+mod message_row;
+mod migrate;
+mod packed;
+mod read;
+mod views;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use self::append::Appender;
+use self::connect::Readers;
+use self::lock::Lock;
+use self::read::LogReader;
+use self::views::SqliteViews;
+use super::{Access, Damage, Store, StoreError, Views};
+use crate::domain::{NewEvent, Position, RecordedEvent, Rule};
+
+/// A ledger in two files.
+pub struct SqliteStore {
+    ledger_id: Uuid,
+    reader: LogReader,
+    /// Nothing where the ledger was opened for reading only.
+    appender: Option<Mutex<Appender>>,
+    views: SqliteViews,
+    /// Held as long as the store is: dropped last, it lets the next writer in.
+    _lock: Option<Lock>,
+}
+
+impl SqliteStore {
+    /// Opens the log at this path and the views beside it.
+    pub fn open(path: &Path, access: Access) -> Result<Self, StoreError> {
+        match access {
+            Access::Read => Self::open_for_reading(path),
+            Access::Write if !path.exists() => Err(StoreError::NotThere { path: path.to_owned() }),
+            Access::Write | Access::Create => Self::open_for_writing(path),
+        }
+    }
+
+    fn open_for_writing(path: &Path) -> Result<Self, StoreError> {
+        connect::make_folder(path)?;
+        let lock = Lock::acquire(path)?;
+        connect::make_file(path)?;
+        let mut log = connect::log_for_writing(path)?;
+        migrate::log(&mut log, path)?;
+        let ledger_id = migrate::ledger_id(&log, path)?;
+        let views_path = views_path(path);
+        connect::make_file(&views_path)?;
+        Ok(Self {
+            ledger_id,
+            reader: LogReader::new(Readers::of(path)?),
+            appender: Some(Mutex::new(Appender::new(log)?)),
+            views: SqliteViews::open(&views_path, ledger_id)?,
+            _lock: Some(lock),
+        })
+    }
+
+    fn open_for_reading(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            return Err(StoreError::NotThere { path: path.to_owned() });
+        }
+        let log = connect::for_reading(path)?;
+        migrate::refuse_newer(&log, path)?;
+        let ledger_id = migrate::ledger_id(&log, path)?;
+        Ok(Self {
+            ledger_id,
+            reader: LogReader::new(Readers::of(path)?),
+            appender: None,
+            views: SqliteViews::open_for_reading(&views_path(path), ledger_id)?,
+            _lock: None,
+        })
+    }
+}
+
+/// `ledger.db` has its views in `ledger.views.db`.
+fn views_path(log: &Path) -> PathBuf {
+    match log.extension() {
+        Some(extension) => {
+            let mut name = std::ffi::OsString::from("views.");
+            name.push(extension);
+            log.with_extension(name)
+        }
+        None => log.with_extension("views"),
+    }
+}
+
+impl Store for SqliteStore {
+    fn ledger_id(&self) -> Uuid {
+        self.ledger_id
+    }
+
+    fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError> {
+        let appender = self.appender.as_ref().ok_or(StoreError::ReadOnly("cannot append"))?;
+        // A panic in the middle of a transaction leaves it open; SQLite refuses the next BEGIN.
+        appender.lock().unwrap_or_else(PoisonError::into_inner).append(events)
+    }
+
+    fn head(&self) -> Result<Position, StoreError> {
+        self.reader.head()
+    }
+
+    fn read(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.reader.read(after, limit)
+    }
+
+    fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.reader.read_at(positions)
+    }
+
+    fn check(&self) -> Result<Vec<Damage>, StoreError> {
+        self.reader.with_connection(check::log)
+    }
+
+    fn views(&self) -> &dyn Views {
+        &self.views
+    }
+
+    fn shadow(&self, rule: Rule) -> Result<Box<dyn Views + '_>, StoreError> {
+        Ok(Box::new(self.views.shadow(rule)?))
+    }
+
+    fn swap(&self) -> Result<(), StoreError> {
+        self.views.swap()
+    }
+
+    fn scratch(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError> {
+        Ok(Box::new(SqliteViews::scratch(self.ledger_id, rule)?))
+    }
+}
+
+/// Says what was being done when SQLite failed.
+fn engine(act: &str) -> impl FnOnce(rusqlite::Error) -> StoreError + use<> {
+    let act = act.to_owned();
+    move |source| StoreError::Engine { act, source: Box::new(source) }
+}
+
+/// A prepared read of one value.
+fn query_value<T: rusqlite::types::FromSql>(
+    connection: &Connection,
+    sql: &str,
+) -> rusqlite::Result<T> {
+    connection.query_row(sql, [], |row| row.get(0))
+}

@@ -1,0 +1,239 @@
+//! A callback's bytes as facts: whose message it is about, and what it says of it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+
+use super::form::{self, Form};
+use crate::domain::channel::channel_of;
+use crate::domain::reported::{Addressed, Label, StatusReported};
+use crate::domain::{AccountSid, ErrorCode, MessageKey, MessageSid, NewEvent, Source, Status};
+
+/// How a body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyKind {
+    Form,
+    Json,
+}
+
+/// What was read from one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    pub account_sid: Option<AccountSid>,
+    pub message_sid: Option<MessageSid>,
+    /// Nothing where the event is kept but not folded, as JSON callbacks are.
+    pub reported: Option<StatusReported>,
+}
+
+/// The account a body names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    None,
+    Account(AccountSid),
+    /// Two different AccountSids: no key can be chosen.
+    Contradicting,
+}
+
+impl BodyKind {
+    /// The kind a media type stands for. No Content-Type at all is read as a form.
+    pub fn of(media_type: Option<&str>) -> Option<Self> {
+        match media_type {
+            None | Some(form::MEDIA_TYPE) => Some(BodyKind::Form),
+            Some("application/json") => Some(BodyKind::Json),
+            Some(other) if other.ends_with("+json") => Some(BodyKind::Json),
+            Some(_) => None,
+        }
+    }
+}
+
+impl Reading {
+    /// Reads an event's body. Nothing is refused: what can't be read is absent.
+    pub fn of(event: &NewEvent) -> Self {
+        match BodyKind::of(event.media_type().as_deref()) {
+            Some(BodyKind::Form) => Self::of_form(&Form::parse(&event.body)),
+            Some(BodyKind::Json) => Self::of_json(event),
+            None => Self { account_sid: None, message_sid: None, reported: None },
+        }
+    }
+
+    /// Which message the event belongs to.
+    pub fn message_key(&self) -> Option<MessageKey> {
+        let message_sid = self.message_sid.clone()?;
+        Some(MessageKey { account_sid: self.account_sid.clone(), message_sid })
+    }
+
+    fn of_form(form: &Form<'_>) -> Self {
+        let first = |name| form.first(name).filter(|value| !value.is_empty());
+        let message_sid = first("MessageSid").or_else(|| first("SmsSid"));
+        let message_sid = message_sid.as_deref().and_then(MessageSid::parse);
+        Self {
+            account_sid: first("AccountSid").as_deref().and_then(AccountSid::parse),
+            reported: message_sid.as_ref().map(|sid| report_of_form(form, sid)),
+            message_sid,
+        }
+    }
+
+    fn of_json(event: &NewEvent) -> Self {
+        let object = TopLevel::parse(&event.body);
+        let text = |names: &[&str]| object.first(names).filter(|value| !value.is_empty());
+        let sid = text(&["MessageSid", "message_sid", "sms_sid"]);
+        let is_resource = event.source != Source::Callback;
+        let sid = sid.or_else(|| text(&["sid"]).filter(|_| is_resource));
+        let message_sid = sid.as_deref().and_then(MessageSid::parse);
+        let reported = message_sid.as_ref().filter(|_| is_resource);
+        Self {
+            account_sid: text(&["AccountSid", "account_sid"])
+                .and_then(|sid| AccountSid::parse(&sid)),
+            reported: reported.map(|sid| report_of_resource(&object, sid)),
+            message_sid,
+        }
+    }
+}
+
+/// The account whose keys may verify this body.
+pub fn claimed_account(kind: BodyKind, body: &[u8]) -> Claim {
+    let values: Vec<String> = match kind {
+        BodyKind::Form => {
+            let form = Form::parse(body);
+            let values = form.values("AccountSid");
+            values.map(|value| String::from_utf8_lossy(value).into_owned()).collect()
+        }
+        BodyKind::Json => TopLevel::parse(body).values(&["AccountSid", "account_sid"]),
+    };
+    match values.split_first() {
+        Some((first, rest)) if rest.iter().any(|other| other != first) => Claim::Contradicting,
+        Some((first, _)) => AccountSid::parse(first).map_or(Claim::None, Claim::Account),
+        None => Claim::None,
+    }
+}
+
+fn report_of_form(form: &Form<'_>, sid: &MessageSid) -> StatusReported {
+    let text = |name| form.first(name).filter(|value| !value.is_empty());
+    let owned = |name| text(name).map(Cow::into_owned);
+    let word = |name| text(name).filter(|word| !word.trim().is_empty());
+    let (message, sms) = (word("MessageStatus"), word("SmsStatus"));
+    let differ = matches!((&message, &sms), (Some(a), Some(b)) if !a.eq_ignore_ascii_case(b));
+    let read = text("EventType").is_some_and(|kind| kind.eq_ignore_ascii_case("READ"));
+    let (status, unrecognised) = match message.or(sms) {
+        _ if read => (Some(Status::Read), None),
+        Some(word) => evidence(&word),
+        None => (None, None),
+    };
+    let to = owned("To");
+    StatusReported {
+        status,
+        unrecognised,
+        error_code: text("ErrorCode").and_then(|code| ErrorCode::parse(&code)),
+        addressed: Addressed {
+            from: owned("From"),
+            channel: channel_of(to.as_deref(), text("ChannelPrefix").as_deref(), sid),
+            to,
+            messaging_service_sid: owned("MessagingServiceSid"),
+        },
+        raw_dlr_done_date: owned("RawDlrDoneDate"),
+        labels: labels(differ, sid),
+    }
+}
+
+/// The Message resource of Twilio's REST API, as an answer or an import brings it
+/// (<https://www.twilio.com/docs/messaging/api/message-resource>).
+fn report_of_resource(resource: &TopLevel, sid: &MessageSid) -> StatusReported {
+    let text = |name: &str| resource.first(&[name]).filter(|value| !value.is_empty());
+    let (status, unrecognised) = text("status").map_or((None, None), |word| evidence(&word));
+    let to = text("to");
+    StatusReported {
+        status,
+        unrecognised,
+        error_code: text("error_code").and_then(|code| ErrorCode::parse(&code)),
+        addressed: Addressed {
+            from: text("from"),
+            channel: channel_of(to.as_deref(), None, sid),
+            to,
+            messaging_service_sid: text("messaging_service_sid"),
+        },
+        raw_dlr_done_date: None,
+        labels: labels(false, sid),
+    }
+}
+
+fn evidence(word: &str) -> (Option<Status>, Option<String>) {
+    match Status::parse(word) {
+        Some(status) => (Some(status), None),
+        None => (None, Some(word.to_owned())),
+    }
+}
+
+fn labels(words_differ: bool, sid: &MessageSid) -> Vec<Label> {
+    let differ = words_differ.then_some(Label::StatusWordsDiffer);
+    let odd = (!sid.is_usual()).then_some(Label::OddMessageSid);
+    differ.into_iter().chain(odd).collect()
+}
+
+/// The scalars at the top of a JSON object, every repetition of a name kept:
+/// a map would silently let the last one win.
+struct TopLevel(Vec<(String, String)>);
+
+impl TopLevel {
+    fn parse(body: &[u8]) -> Self {
+        serde_json::from_slice(body).unwrap_or(Self(Vec::new()))
+    }
+
+    /// The first of these names that is there, by its first value.
+    fn first(&self, names: &[&str]) -> Option<String> {
+        let value = |name: &&str| self.0.iter().find(|(have, _)| have == name);
+        names.iter().find_map(value).map(|(_, value)| value.clone())
+    }
+
+    fn values(&self, names: &[&str]) -> Vec<String> {
+        let wanted = self.0.iter().filter(|(name, _)| names.contains(&name.as_str()));
+        wanted.map(|(_, value)| value.clone()).collect()
+    }
+}
+
+impl<'de> Deserialize<'de> for TopLevel {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(TopLevelVisitor)
+    }
+}
+
+struct TopLevelVisitor;
+
+impl<'de> Visitor<'de> for TopLevelVisitor {
+    type Value = TopLevel;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<TopLevel, M::Error> {
+        let mut pairs = Vec::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if !NAMES_READ.contains(&name.as_str()) {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            match map.next_value::<Value>()? {
+                Value::String(text) => pairs.push((name, text)),
+                Value::Number(number) => pairs.push((name, number.to_string())),
+                _ => {}
+            }
+        }
+        Ok(TopLevel(pairs))
+    }
+}
+
+const NAMES_READ: [&str; 11] = [
+    "AccountSid",
+    "account_sid",
+    "MessageSid",
+    "message_sid",
+    "sms_sid",
+    "sid",
+    "status",
+    "error_code",
+    "from",
+    "to",
+    "messaging_service_sid",
+];

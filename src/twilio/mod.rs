@@ -1,0 +1,6 @@
+//! What Twilio sends and how it signs: bytes in, facts out. No clock, no I/O.
+
+pub mod accounts;
+pub mod callback;
+pub mod form;
+pub mod signature;

@@ -1,0 +1,249 @@
+//! Twilio's signature: who sent these bytes, to which URL
+//! (<https://www.twilio.com/docs/usage/security#validating-requests>).
+//!
+//! The URL is used byte for byte. Nothing here parses a URL and puts it together again:
+//! whatever a parser would normalise is a signature that no longer fits.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
+use super::accounts::{Accounts, Keys};
+use super::callback::{BodyKind, Claim, claimed_account};
+use super::form::Form;
+
+/// The header that carries the signature, in lower case.
+pub const SIGNATURE_HEADER: &str = "x-twilio-signature";
+
+/// The header that names a shared key, in lower case.
+pub const SETTINGS_HEADER: &str = "x-twilio-webhooks-signature-settings";
+
+/// What a signature is checked against.
+#[derive(Debug, Clone, Copy)]
+pub struct Signed<'a> {
+    /// The URL that Twilio may have signed, in each of its forms; see [`BaseUrl`].
+    pub urls: &'a [String],
+    pub kind: BodyKind,
+    pub body: &'a [u8],
+    /// X-Twilio-Signature as it came.
+    pub signature: &'a [u8],
+    /// X-Twilio-Webhooks-Signature-Settings as it came.
+    pub settings: Option<&'a [u8]>,
+}
+
+/// The outcome of a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Signed by the account, over this URL and this body.
+    Valid {
+        /// `primary`, `secondary`, or the name of a shared key.
+        verified_by: String,
+        /// Which of the URLs was signed.
+        url: usize,
+    },
+    Invalid(Refusal),
+}
+
+/// Why a signature was refused. None of the texts holds a key, an address, or anything sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    Missing,
+    NotBase64,
+    UnknownAccount,
+    ContradictingAccounts,
+    UnknownAlgorithm,
+    UnknownSharedKey,
+    BodyHashMissing,
+    BodyHashDiffers,
+    Mismatch,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refusal::Missing => "no X-Twilio-Signature",
+            Refusal::NotBase64 => "X-Twilio-Signature is not base64",
+            Refusal::UnknownAccount => "no token is configured for the body's AccountSid",
+            Refusal::ContradictingAccounts => "the body names two different AccountSids",
+            Refusal::UnknownAlgorithm => {
+                "X-Twilio-Webhooks-Signature-Settings names an algorithm other than HMAC_SHA256"
+            }
+            Refusal::UnknownSharedKey => {
+                "X-Twilio-Webhooks-Signature-Settings names a shared key that is not configured"
+            }
+            Refusal::BodyHashMissing => "a JSON body needs bodySHA256 in the URL's query",
+            Refusal::BodyHashDiffers => "bodySHA256 in the URL is not the SHA-256 of the body",
+            Refusal::Mismatch => {
+                "the signature fits none of the configured keys over this URL and body"
+            }
+        })
+    }
+}
+
+/// How the request says it was signed.
+enum Method<'a> {
+    Token,
+    SharedKey(&'a str),
+    Unknown,
+}
+
+/// Checks a signature against the keys of the account that the body names.
+pub fn verify(signed: &Signed<'_>, accounts: &Accounts) -> Verdict {
+    if signed.signature.is_empty() {
+        return Verdict::Invalid(Refusal::Missing);
+    }
+    let candidates: Vec<&Keys> = match claimed_account(signed.kind, signed.body) {
+        Claim::Contradicting => return Verdict::Invalid(Refusal::ContradictingAccounts),
+        Claim::None => accounts.all().collect(),
+        Claim::Account(sid) => match accounts.get(&sid) {
+            Some(keys) => vec![keys],
+            None => return Verdict::Invalid(Refusal::UnknownAccount),
+        },
+    };
+    verify_with(signed, &candidates)
+}
+
+/// Checks a signature against these keys, whatever account the body names.
+pub fn verify_with(signed: &Signed<'_>, candidates: &[&Keys]) -> Verdict {
+    check(signed, candidates).unwrap_or_else(Verdict::Invalid)
+}
+
+fn check(signed: &Signed<'_>, candidates: &[&Keys]) -> Result<Verdict, Refusal> {
+    if signed.signature.is_empty() {
+        return Err(Refusal::Missing);
+    }
+    let mac = STANDARD.decode(signed.signature).map_err(|_| Refusal::NotBase64)?;
+    let parameters = signed_parameters(signed)?;
+    match method(signed.settings) {
+        Method::Unknown => Err(Refusal::UnknownAlgorithm),
+        Method::Token => by_token(signed.urls, &parameters, &mac, candidates),
+        Method::SharedKey(name) => by_shared_key(signed.urls, &parameters, &mac, candidates, name),
+    }
+}
+
+/// What is signed after the URL: a form's parameters; of JSON nothing, its hash is in the URL.
+fn signed_parameters(signed: &Signed<'_>) -> Result<Vec<u8>, Refusal> {
+    match signed.kind {
+        BodyKind::Form => Ok(Form::parse(signed.body).signed_text()),
+        BodyKind::Json => {
+            let url = signed.urls.first().ok_or(Refusal::BodyHashMissing)?;
+            let stated = body_hash(url).ok_or(Refusal::BodyHashMissing)?;
+            let actual = lower_hex(&Sha256::digest(signed.body));
+            let same = subtle::ConstantTimeEq::ct_eq(stated.as_bytes(), actual.as_bytes());
+            bool::from(same).then(Vec::new).ok_or(Refusal::BodyHashDiffers)
+        }
+    }
+}
+
+fn body_hash(url: &str) -> Option<&str> {
+    let (_, query) = url.split_once('?')?;
+    query.split('&').find_map(|pair| pair.strip_prefix("bodySHA256="))
+}
+
+/// Lower-case hex, as Twilio writes bodySHA256.
+pub fn lower_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn method(settings: Option<&[u8]>) -> Method<'_> {
+    let Some(settings) = settings else { return Method::Token };
+    let Ok(settings) = std::str::from_utf8(settings) else { return Method::Unknown };
+    let value = |wanted: &str| {
+        let parts = settings.split(',').filter_map(|part| part.split_once('='));
+        let mut of_name = parts.filter(|(name, _)| name.trim() == wanted);
+        of_name.next().map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
+    };
+    match (value("algorithm"), value("key")) {
+        (None, _) | (Some("HMAC_SHA1"), None) => Method::Token,
+        (Some("HMAC_SHA256"), Some(name)) => Method::SharedKey(name),
+        (Some(_), _) => Method::Unknown,
+    }
+}
+
+fn by_token(
+    urls: &[String],
+    parameters: &[u8],
+    mac: &[u8],
+    candidates: &[&Keys],
+) -> Result<Verdict, Refusal> {
+    let primaries = candidates.iter().map(|keys| ("primary", &keys.primary));
+    let secondaries = candidates.iter().filter_map(|keys| keys.secondary.as_ref());
+    for (name, token) in primaries.chain(secondaries.map(|token| ("secondary", token))) {
+        let fits = |url: &String| token.verifies(&[url.as_bytes(), parameters], mac);
+        if let Some(url) = urls.iter().position(fits) {
+            return Ok(Verdict::Valid { verified_by: name.to_owned(), url });
+        }
+    }
+    Err(Refusal::Mismatch)
+}
+
+/// Exactly the named key decides: no falling back to a token.
+fn by_shared_key(
+    urls: &[String],
+    parameters: &[u8],
+    mac: &[u8],
+    candidates: &[&Keys],
+    name: &str,
+) -> Result<Verdict, Refusal> {
+    let keys: Vec<_> = candidates.iter().filter_map(|keys| keys.shared.get(name)).collect();
+    if keys.is_empty() {
+        return Err(Refusal::UnknownSharedKey);
+    }
+    for key in keys {
+        let fits = |url: &String| key.verifies(&[url.as_bytes(), parameters], mac);
+        if let Some(url) = urls.iter().position(fits) {
+            return Ok(Verdict::Valid { verified_by: name.to_owned(), url });
+        }
+    }
+    Err(Refusal::Mismatch)
+}
+
+/// A URL up to where its path goes on, in the two forms that may have been signed:
+/// as given, and with the port added or dropped. Twilio keeps the port for messages,
+/// its official SDKs accept both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl {
+    forms: [String; 2],
+}
+
+impl BaseUrl {
+    /// Reads where scheme, host and port end; the text itself is not changed.
+    /// Nothing where there is no `http://` or `https://` followed by a host.
+    pub fn parse(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let default_port = match scheme.to_ascii_lowercase().as_str() {
+            "https" => 443,
+            "http" => 80,
+            _ => return None,
+        };
+        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+        let host_and_port = authority.rsplit('@').next().filter(|text| !text.is_empty())?;
+        let authority_end = scheme.len() + "://".len() + authority.len();
+        let (before, after) = url.split_at(authority_end);
+        let toggled = match port(host_and_port) {
+            Some(port) => format!("{}{after}", &before[..before.len() - port.len() - 1]),
+            None => format!("{before}:{default_port}{after}"),
+        };
+        Some(Self { forms: [url.to_owned(), toggled] })
+    }
+
+    /// The URL as it was given.
+    pub fn as_given(&self) -> &str {
+        &self.forms[0]
+    }
+
+    /// Both forms, the given one first, each with this path and query behind it.
+    pub fn with(&self, path_and_query: &str) -> [String; 2] {
+        self.forms.each_ref().map(|form| format!("{form}{path_and_query}"))
+    }
+}
+
+/// The port's digits, where a colon and digits end the authority (an IPv6 literal has colons too).
+fn port(host_and_port: &str) -> Option<&str> {
+    let (host, port) = host_and_port.rsplit_once(':')?;
+    let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let whole_host = !host.contains('[') || host.ends_with(']');
+    (digits && whole_host).then_some(port)
+}

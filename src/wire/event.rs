@@ -1,0 +1,72 @@
+//! One event as `export events` and the API give it.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+use super::Body;
+use crate::domain::{AccountSid, MessageSid, RecordedEvent};
+
+/// Every field of an event; the body byte for byte.
+#[derive(Debug, Serialize)]
+pub struct Event {
+    pub position: u64,
+    pub event_id: String,
+    pub received_at: String,
+    pub source: &'static str,
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, HeaderValue)>,
+    #[serde(flatten)]
+    pub body: Body,
+    pub account_sid: Option<String>,
+    pub message_sid: Option<String>,
+    pub verified_by: Option<String>,
+    pub notes: BTreeMap<String, String>,
+}
+
+/// A header's value: text, or base64 where it is not UTF-8.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum HeaderValue {
+    Text(String),
+    Bytes { base64: String },
+}
+
+impl Event {
+    /// The event, with the SIDs that were read from its body.
+    pub fn new(
+        event: RecordedEvent,
+        account_sid: Option<&AccountSid>,
+        message_sid: Option<&MessageSid>,
+    ) -> Self {
+        let headers = event.headers.iter();
+        Self {
+            position: event.position,
+            event_id: event.event_id.to_string(),
+            received_at: event.received_at.to_string(),
+            source: event.source.name(),
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), HeaderValue::new(value)))
+                .collect(),
+            body: Body::new(&event.body),
+            account_sid: account_sid.map(ToString::to_string),
+            message_sid: message_sid.map(ToString::to_string),
+            method: event.event.method,
+            url: event.event.url,
+            verified_by: event.event.verified_by,
+            notes: event.event.notes,
+        }
+    }
+}
+
+impl HeaderValue {
+    fn new(value: &[u8]) -> Self {
+        match std::str::from_utf8(value) {
+            Ok(text) => HeaderValue::Text(text.to_owned()),
+            Err(_) => HeaderValue::Bytes { base64: STANDARD.encode(value) },
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! One message as `audit`, the API and `export messages` give it.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::Body;
+use crate::domain::lifecycle::{Deciding, Evidence};
+use crate::domain::reported::Label;
+use crate::domain::{
+    Effect, ErrorCode, Lifecycle, MessageKey, Position, RecordedEvent, Status, StatusReported,
+};
+
+/// Where a message stands; the timeline only where one message was asked for.
+#[derive(Debug, Serialize)]
+pub struct Message {
+    pub message_sid: String,
+    pub status: &'static str,
+    pub terminal: bool,
+    pub settled: bool,
+    pub conflict: bool,
+    pub rule: &'static str,
+    pub account_sid: Option<String>,
+    pub messaging_service_sid: Option<String>,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    pub channel: String,
+    pub error_code: Option<u32>,
+    pub error_title: Option<String>,
+    pub error_codes: Vec<u32>,
+    /// The carrier's time, zone unknown.
+    pub raw_dlr_done_date: Option<String>,
+    pub first_received_at: String,
+    pub last_received_at: String,
+    /// When each status was first heard, in order of precedence.
+    pub status_times: Map<String, Value>,
+    pub events: u64,
+    pub duplicates: u64,
+    pub late: u64,
+    pub unrecognised: u64,
+    pub as_of_position: Position,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<Vec<TimelineEntry>>,
+}
+
+/// One event of a message and what it did.
+#[derive(Debug, Serialize)]
+pub struct TimelineEntry {
+    pub position: Position,
+    pub event_id: String,
+    pub received_at: String,
+    pub source: &'static str,
+    /// The status, or the word that is none, as it came.
+    pub status: Option<String>,
+    pub effect: &'static str,
+    pub duplicate_of: Option<Position>,
+    pub error_code: Option<u32>,
+    #[serde(flatten)]
+    pub body: Body,
+    /// What is odd about the event.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<&'static str>,
+}
+
+/// The word shown for a status, or for the lack of one.
+pub fn status_name(status: Option<Status>) -> &'static str {
+    status.map_or("unknown", Status::name)
+}
+
+impl Message {
+    /// A message without its timeline.
+    pub fn new(key: &MessageKey, lifecycle: &Lifecycle, as_of_position: Position) -> Self {
+        let Lifecycle { evidence, first_received_at, last_received_at, counts, .. } = lifecycle;
+        let addressed = evidence.deciding.as_ref().map(|Deciding { addressed, .. }| addressed);
+        let error_code = evidence.error_code();
+        let receipt = evidence.receipt.as_ref();
+        Self {
+            message_sid: key.message_sid.to_string(),
+            status: status_name(evidence.status()),
+            terminal: evidence.terminal(),
+            settled: evidence.settled(),
+            conflict: evidence.conflict(),
+            rule: evidence.rule.name(),
+            account_sid: key.account_sid.as_ref().map(ToString::to_string),
+            messaging_service_sid: addressed.and_then(|a| a.messaging_service_sid.clone()),
+            from: addressed.and_then(|a| a.from.clone()),
+            to: addressed.and_then(|a| a.to.clone()),
+            channel: addressed.map(|a| a.channel.clone()).unwrap_or_default(),
+            error_code: error_code.map(ErrorCode::number),
+            error_title: error_code.map(ErrorCode::title),
+            error_codes: evidence.error_codes().into_iter().map(ErrorCode::number).collect(),
+            raw_dlr_done_date: receipt.map(|receipt| receipt.raw_dlr_done_date.clone()),
+            first_received_at: first_received_at.to_string(),
+            last_received_at: last_received_at.to_string(),
+            status_times: status_times(evidence),
+            events: counts.events,
+            duplicates: counts.duplicates,
+            late: counts.late,
+            unrecognised: counts.unrecognised,
+            as_of_position,
+            timeline: None,
+        }
+    }
+
+    /// The same with its timeline.
+    pub fn with_timeline(self, timeline: impl IntoIterator<Item = TimelineEntry>) -> Self {
+        Self { timeline: Some(timeline.into_iter().collect()), ..self }
+    }
+}
+
+impl TimelineEntry {
+    /// An event, what was read from it, and what it did.
+    pub fn new(event: &RecordedEvent, reported: &StatusReported, effect: Effect) -> Self {
+        let status = reported.status.map(|status| status.name().to_owned());
+        Self {
+            position: event.position,
+            event_id: event.event_id.to_string(),
+            received_at: event.received_at.to_string(),
+            source: event.source.name(),
+            status: status.or_else(|| reported.unrecognised.clone()),
+            effect: effect.name(),
+            duplicate_of: match effect {
+                Effect::Duplicate(position) => Some(position),
+                _ => None,
+            },
+            error_code: reported.error_code.map(ErrorCode::number),
+            body: Body::new(&event.body),
+            labels: reported.labels.iter().copied().map(Label::name).collect(),
+        }
+    }
+}
+
+fn status_times(evidence: &Evidence) -> Map<String, Value> {
+    let heard = evidence.heard.iter();
+    heard.map(|(status, at)| (status.name().to_owned(), at.to_string().into())).collect()
+}

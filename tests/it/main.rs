@@ -1,0 +1,4 @@
+//! The product as its users meet it: one binary, so that it is linked once.
+
+mod serving;
+mod support;

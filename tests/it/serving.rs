@@ -1,0 +1,30 @@
+//! A callback's whole way: in by HTTP, kept, projected, asked for.
+
+use crate::support::{App, delivered, sent, sid};
+
+#[test]
+fn a_late_sent_does_not_undo_delivered() {
+    let app = App::start();
+
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    assert_eq!(app.receive(sent(&sid(1))).code, 200);
+
+    let message = app.message(&sid(1));
+    assert_eq!(message["status"], "delivered");
+    assert_eq!(message["late"], 1);
+    assert_eq!(message["timeline"][1]["effect"], "late");
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill() {
+    let mut app = App::start();
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+
+    app.kill();
+    app.restart();
+
+    assert_eq!(app.message(&sid(1))["status"], "delivered");
+    let verified = app.json(&["verify", "--format", "json"]);
+    assert_eq!(verified["head"], 1);
+    assert_eq!(verified["findings"], serde_json::json!([]));
+}

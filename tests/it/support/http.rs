@@ -1,0 +1,120 @@
+//! HTTP/1.1 by hand, so that a request line and a body leave exactly as a test wrote them.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A request in the making.
+#[derive(Debug, Clone)]
+pub struct Request {
+    method: String,
+    target: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub code: u16,
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// A request for this path and query, as they are.
+    pub fn new(method: &str, target: &str) -> Self {
+        let (method, target) = (method.to_owned(), target.to_owned());
+        Self { method, target, headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// The same with one more header.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same with this body.
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// The bytes on the wire; Host and Content-Length are added where the test gave none.
+    pub fn bytes(&self, to: SocketAddr) -> Vec<u8> {
+        let has = |name: &str| self.headers.iter().any(|(have, _)| have.eq_ignore_ascii_case(name));
+        let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
+        if !has("host") {
+            head += &format!("Host: {to}\r\n");
+        }
+        if !has("content-length") && !has("transfer-encoding") {
+            head += &format!("Content-Length: {}\r\n", self.body.len());
+        }
+        if !has("connection") {
+            head += "Connection: close\r\n";
+        }
+        for (name, value) in &self.headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        [head.as_bytes(), b"\r\n", &self.body].concat()
+    }
+
+    /// Sends it and reads the answer.
+    pub fn send(&self, to: SocketAddr) -> Answer {
+        let mut stream = TcpStream::connect(to).expect("the server listens");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        // A server may answer, and close, before it has read a body that it refuses.
+        let _refused_early = stream.write_all(&self.bytes(to));
+        Answer::read(&mut stream)
+    }
+}
+
+impl Answer {
+    /// Reads an answer until the server closes the connection or the body is whole.
+    pub fn read(stream: &mut TcpStream) -> Self {
+        let mut bytes = Vec::new();
+        let mut chunk = [0; 4096];
+        loop {
+            match stream.read(&mut chunk) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => bytes.extend_from_slice(&chunk[..count]),
+            }
+            if whole(&bytes) {
+                break;
+            }
+        }
+        let head_end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+        let head_end =
+            head_end.unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(&bytes)));
+        let head = String::from_utf8_lossy(&bytes[..head_end]).into_owned();
+        let code = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+        let code = code.unwrap_or_else(|| panic!("no status code: {head}"));
+        Self { code, head, body: bytes[head_end + 4..].to_vec() }
+    }
+
+    /// A header's value, by its lower-case name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (have, value) = line.split_once(':')?;
+            have.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("not JSON: {}", String::from_utf8_lossy(&self.body)))
+    }
+}
+
+fn whole(bytes: &[u8]) -> bool {
+    let Some(head_end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return false;
+    };
+    let head = String::from_utf8_lossy(&bytes[..head_end]).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+    let length = length.and_then(|length| length.trim().parse::<usize>().ok());
+    length.is_some_and(|length| bytes.len() >= head_end + 4 + length)
+}

@@ -1,0 +1,11 @@
+//! The harness: a server of its own for each test, and the product's verbs to speak to it.
+
+mod app;
+mod bodies;
+mod http;
+mod sign;
+
+pub use app::{App, Command};
+pub use bodies::{ACCOUNT, MessageBody, OTHER_ACCOUNT, delivered, failed, sent, sid, status};
+pub use http::{Answer, Request};
+pub use sign::{SECONDARY_TOKEN, SHARED_KEY, TOKEN, json_signature, signature};
