@@ -9,6 +9,7 @@ mod message_row;
 mod migrate;
 mod packed;
 mod read;
+mod view_tables;
 mod views;
 
 use std::path::{Path, PathBuf};
