@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::accounts::{Accounts, Keys};
 use super::callback::{BodyKind, Claim, claimed_account};
 use super::form::Form;
+use crate::domain::digest::hex;
 
 /// The header that carries the signature, in lower case.
 pub const SIGNATURE_HEADER: &str = "x-twilio-signature";
@@ -130,7 +131,7 @@ fn signed_parameters(signed: &Signed<'_>) -> Result<Vec<u8>, Refusal> {
         BodyKind::Json => {
             let url = signed.urls.first().ok_or(Refusal::BodyHashMissing)?;
             let stated = body_hash(url).ok_or(Refusal::BodyHashMissing)?;
-            let actual = lower_hex(&Sha256::digest(signed.body));
+            let actual = hex(&Sha256::digest(signed.body));
             let same = subtle::ConstantTimeEq::ct_eq(stated.as_bytes(), actual.as_bytes());
             bool::from(same).then(Vec::new).ok_or(Refusal::BodyHashDiffers)
         }
@@ -140,11 +141,6 @@ fn signed_parameters(signed: &Signed<'_>) -> Result<Vec<u8>, Refusal> {
 fn body_hash(url: &str) -> Option<&str> {
     let (_, query) = url.split_once('?')?;
     query.split('&').find_map(|pair| pair.strip_prefix("bodySHA256="))
-}
-
-/// Lower-case hex, as Twilio writes bodySHA256.
-pub fn lower_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn method(settings: Option<&[u8]>) -> Method<'_> {

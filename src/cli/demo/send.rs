@@ -52,6 +52,6 @@ impl Sender {
             .header("X-Home-Region", "us1")
             .body(callback.body.clone());
         let answer = request.send().await.context("send a callback to ourselves")?;
-        Ok(answer.status() == reqwest::StatusCode::OK)
+        Ok(answer.status().is_success())
     }
 }

@@ -69,11 +69,13 @@ pub fn for_reading(path: &Path) -> Result<Connection, StoreError> {
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
-/// Syncs the WAL into the file and empties it.
-pub fn truncate_wal(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let busy: i64 = query_value(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+/// Syncs the WAL into the file and empties it. A reader in another process may keep it from being
+/// emptied; that all of it has been synced is what counts.
+fn truncate_wal(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let (frames, synced): (i64, i64) = connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok((row.get(1)?, row.get(2)?)))
         .map_err(|error| not_a_ledger(path, error))?;
-    if busy != 0 {
+    if synced < frames {
         return Err(StoreError::Engine {
             act: format!("empty the write-ahead log of {}", path.display()),
             source: "another process keeps reading it; end that process".into(),
