@@ -110,7 +110,10 @@ fn states(
 fn show(running: &Running, traffic: &Traffic, acknowledged: u64) -> Result<()> {
     let head = running.store.head()?;
     if !running.projection.wait_for(head, Instant::now() + CATCH_UP_PATIENCE) {
-        bail!("the projection did not catch up: {}", running.projection.failed().unwrap_or("slow"));
+        bail!(
+            "the projection did not catch up: {}",
+            running.projection.failed().unwrap_or_else(|| "it is slow".to_owned())
+        );
     }
     let mut out = std::io::stdout().lock();
     writeln!(
