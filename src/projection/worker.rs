@@ -123,7 +123,8 @@ fn run(store: &dyn Store, shared: &Shared, rule: Rule) {
 fn follow(store: &dyn Store, shared: &Shared, rule: Rule) -> Result<(), ProjectionError> {
     align(store, rule)?;
     let mut position = store.views().checkpoint()?.position;
-    shared.projected.advance(position);
+    shared.projected.set(position);
+    shared.clear_failed();
     shared.aligned.store(true, Ordering::Release);
     while !shared.stop.load(Ordering::Relaxed) {
         let head = shared.head.wait(position + 1, Instant::now() + IDLE_WAIT);
