@@ -15,11 +15,12 @@ use tokio::sync::oneshot;
 
 use self::traffic::Traffic;
 use super::running::Running;
-use super::serve::stop_signal;
+use super::serve::{states, stop_signal};
 use super::text::{lines, number, right, table};
 use super::{Outcome, audit};
+use crate::config::ServerConfig;
 use crate::domain::{AccountSid, MessageSid, Rule};
-use crate::http::{self, Admin, Receiving};
+use crate::http;
 use crate::projection::history::{Answer, AsOf, Question, ask};
 use crate::store::{Database, Store};
 use crate::twilio::accounts::{Accounts, Keys, Token};
@@ -57,7 +58,8 @@ pub fn run(args: Args) -> Result<Outcome> {
     let traffic = Traffic::new(args.seed);
     let outcome = actix_web::rt::System::new().block_on(async {
         let (stop, stopped) = oneshot::channel::<()>();
-        let (receiving, state) = states(&running, &traffic, addresses.callbacks)?;
+        let config = config(&traffic, &addresses)?;
+        let (receiving, state) = states(config, &running, Rule::default());
         let served = actix_web::rt::spawn(http::run(callbacks, admin, receiving, state, async {
             let _stop_or_gone = stopped.await;
         }));
@@ -78,33 +80,25 @@ fn any_port() -> Result<TcpListener> {
     TcpListener::bind("127.0.0.1:0").context("listen on a free port of 127.0.0.1")
 }
 
-fn states(
-    running: &Running,
-    traffic: &Traffic,
-    callbacks: SocketAddr,
-) -> Result<(Receiving, Admin)> {
+/// What `serve` would have been configured with.
+fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
     let account = AccountSid::parse(&traffic.account_sid).context("the demo's account")?;
     let keys = Keys {
         primary: Token::new(&traffic.auth_token),
         secondary: None,
         shared: Default::default(),
     };
-    let public_url = BaseUrl::parse(&format!("http://{callbacks}")).context("the demo's URL")?;
-    let receiving = Receiving::new(
-        vec![traffic::CALLBACK_PATH.to_owned()],
-        vec![public_url],
-        Accounts::new([(account, keys)]),
-        running.writer.clone(),
-    );
-    let admin = Admin {
-        store: running.store.clone(),
-        writer: running.writer.clone(),
-        projection: running.projection.clone(),
-        rule: Rule::default(),
-        api_token: None,
+    let public_url = BaseUrl::parse(&format!("http://{}", addresses.callbacks));
+    Ok(ServerConfig {
+        listen: addresses.callbacks,
+        admin_listen: addresses.admin,
+        callback_paths: vec![traffic::CALLBACK_PATH.to_owned()],
+        public_urls: public_url.into_iter().collect(),
+        public_url_is_guessed: false,
         admin_hosts: Vec::new(),
-    };
-    Ok((receiving, admin))
+        api_token: None,
+        accounts: Accounts::new([(account, keys)]),
+    })
 }
 
 fn show(running: &Running, traffic: &Traffic, acknowledged: u64) -> Result<()> {
