@@ -21,8 +21,10 @@ pub fn make_folder(ledger: &Path) -> Result<(), StoreError> {
     let Some(folder) = ledger.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
         return Ok(());
     };
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|source| {
-        StoreError::File { act: "make the folder", path: folder.to_owned(), source }
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|cause| StoreError::File {
+        act: "make the folder",
+        path: folder.to_owned(),
+        cause,
     })
 }
 
@@ -32,8 +34,8 @@ pub fn make_file(path: &Path) -> Result<(), StoreError> {
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     match options.open(path) {
         Ok(_file) => Ok(()),
-        Err(source) => {
-            Err(StoreError::File { act: "open for writing", path: path.to_owned(), source })
+        Err(cause) => {
+            Err(StoreError::File { act: "open for writing", path: path.to_owned(), cause })
         }
     }
 }
@@ -78,7 +80,7 @@ fn truncate_wal(connection: &Connection, path: &Path) -> Result<(), StoreError> 
     if synced < frames {
         return Err(StoreError::Engine {
             act: format!("empty the write-ahead log of {}", path.display()),
-            source: "another process keeps reading it; end that process".into(),
+            cause: "another process keeps reading it; end that process".into(),
         });
     }
     Ok(())
@@ -120,7 +122,7 @@ fn set_and_read_back(
 fn setting_refused(path: &Path, name: &str, got: &str) -> StoreError {
     StoreError::Engine {
         act: format!("set {name} of {}", path.display()),
-        source: format!("SQLite keeps it at {got}").into(),
+        cause: format!("SQLite keeps it at {got}").into(),
     }
 }
 
@@ -179,5 +181,5 @@ impl r2d2::ManageConnection for ReaderOf {
 }
 
 fn pool_failed(source: r2d2::Error) -> StoreError {
-    StoreError::Engine { act: "get a reader".to_owned(), source: Box::new(source) }
+    StoreError::Engine { act: "get a reader".to_owned(), cause: Box::new(source) }
 }

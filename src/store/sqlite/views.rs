@@ -73,11 +73,8 @@ impl SqliteViews {
 
     /// Empty views in a folder of their own.
     pub fn scratch(ledger_id: Uuid, rule: Rule) -> Result<Self, StoreError> {
-        let failed = |source| StoreError::File {
-            act: "make a folder in",
-            path: std::env::temp_dir(),
-            source,
-        };
+        let failed =
+            |cause| StoreError::File { act: "make a folder in", path: std::env::temp_dir(), cause };
         let folder = tempfile::tempdir().map_err(failed)?;
         let views = Self {
             ledger_id,
@@ -277,7 +274,7 @@ fn remove(path: &Path) -> Result<(), StoreError> {
         let file = PathBuf::from(name);
         match std::fs::remove_file(&file) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(StoreError::File { act: "remove", path: file, source });
+                return Err(StoreError::File { act: "remove", path: file, cause: source });
             }
             _ => {}
         }
