@@ -2,7 +2,6 @@
 //! really signed callbacks that come late, doubled and contradicting, and what the ledger makes
 //! of them.
 
-mod send;
 mod traffic;
 
 use std::io::Write;
@@ -13,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use tokio::sync::oneshot;
 
-use self::traffic::Traffic;
+use self::traffic::{CALLBACK_PATH, Traffic};
 use super::running::Running;
 use super::serve::{states, stop_signal};
 use super::text::{lines, number, right, table};
@@ -22,6 +21,7 @@ use crate::config::ServerConfig;
 use crate::domain::{AccountSid, MessageSid, Rule};
 use crate::http;
 use crate::projection::history::{Answer, AsOf, Question, ask};
+use crate::simulate::Summary;
 use crate::store::{Database, Store};
 use crate::twilio::accounts::{Accounts, Keys, Token};
 use crate::twilio::signature::BaseUrl;
@@ -63,8 +63,8 @@ pub fn run(args: Args) -> Result<Outcome> {
         let served = actix_web::rt::spawn(http::run(callbacks, admin, receiving, state, async {
             let _stop_or_gone = stopped.await;
         }));
-        let acknowledged = send::all(&traffic, addresses.callbacks).await?;
-        show(&running, &traffic, acknowledged)?;
+        let summary = traffic.send(addresses.callbacks).await?;
+        show(&running, &traffic, &summary)?;
         tell_where(&ledger, &traffic, (!args.exit).then_some(&addresses))?;
         if !args.exit {
             stop_signal()?.await;
@@ -92,7 +92,7 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
     Ok(ServerConfig {
         listen: addresses.callbacks,
         admin_listen: addresses.admin,
-        callback_paths: vec![traffic::CALLBACK_PATH.to_owned()],
+        callback_paths: vec![CALLBACK_PATH.to_owned()],
         public_urls: public_url.into_iter().collect(),
         public_url_is_guessed: false,
         admin_hosts: Vec::new(),
@@ -101,7 +101,7 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
     })
 }
 
-fn show(running: &Running, traffic: &Traffic, acknowledged: u64) -> Result<()> {
+fn show(running: &Running, traffic: &Traffic, summary: &Summary) -> Result<()> {
     let head = running.store.head()?;
     if !running.projection.wait_for(head, Instant::now() + CATCH_UP_PATIENCE) {
         bail!(
@@ -114,14 +114,14 @@ fn show(running: &Running, traffic: &Traffic, acknowledged: u64) -> Result<()> {
         out,
         "{} messages were sent; {} signed callbacks came, in any order; {} were acknowledged, each \
          after it was on disk.\n",
-        number(traffic.messages),
-        number(traffic.callbacks.len() as u64),
-        number(acknowledged),
+        number(traffic::MESSAGES),
+        number(summary.sent),
+        number(summary.acknowledged),
     )?;
     writeln!(out, "One message whose callbacks came in the wrong order:\n")?;
     writeln!(out, "{}", featured(&*running.store, traffic)?)?;
     writeln!(out, "All messages:\n")?;
-    writeln!(out, "{}", summary(&*running.store)?)?;
+    writeln!(out, "{}", by_status(&*running.store)?)?;
     Ok(())
 }
 
@@ -147,7 +147,7 @@ struct Row {
     conflicts: u64,
 }
 
-fn summary(store: &dyn Store) -> Result<String> {
+fn by_status(store: &dyn Store) -> Result<String> {
     let mut rows = std::collections::BTreeMap::<_, Row>::new();
     let mut total = Row::default();
     let mut after = 0;
@@ -191,7 +191,7 @@ fn tell_where(ledger: &Path, traffic: &Traffic, serving: Option<&Addresses>) -> 
         writeln!(
             out,
             "\nCallbacks are received on http://{callbacks}{}, questions answered on http://{admin}.",
-            traffic::CALLBACK_PATH
+            CALLBACK_PATH
         )?;
         writeln!(out, "Ctrl-C ends the demo; the files stay.")?;
     }
