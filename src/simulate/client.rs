@@ -65,7 +65,8 @@ impl Signer {
         Self { url: url.to_owned(), token, forger: Token::new("not the token") }
     }
 
-    fn signature(&self, callback: &Callback) -> String {
+    /// X-Twilio-Signature of a callback.
+    pub fn signature(&self, callback: &Callback) -> String {
         let token = if callback.forged { &self.forger } else { &self.token };
         let parameters = Form::parse(callback.body.as_bytes()).signed_text();
         STANDARD.encode(token.sign(&[self.url.as_bytes(), &parameters]))
