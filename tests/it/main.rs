@@ -3,3 +3,4 @@
 mod lifecycle;
 mod serving;
 mod support;
+mod verify;
