@@ -2,5 +2,6 @@
 
 mod lifecycle;
 mod serving;
+mod store;
 mod support;
 mod verify;

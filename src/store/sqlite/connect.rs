@@ -183,3 +183,26 @@ impl r2d2::ManageConnection for ReaderOf {
 fn pool_failed(source: r2d2::Error) -> StoreError {
     StoreError::Engine { act: "get a reader".to_owned(), cause: Box::new(source) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::query_value;
+    use super::{for_reading, log_for_writing, make_file};
+
+    #[test]
+    fn the_log_is_written_with_full_synchronisation_and_read_without_any_right_to_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        make_file(&path).unwrap();
+
+        let writer = log_for_writing(&path).unwrap();
+        let setting = |name| query_value::<i64>(&writer, &format!("PRAGMA {name}")).unwrap();
+        assert_eq!(setting("synchronous"), 2);
+        assert_eq!(setting("wal_autocheckpoint"), 1000);
+        let mode: String = query_value(&writer, "PRAGMA journal_mode").unwrap();
+        assert_eq!(mode, "wal");
+
+        let reader = for_reading(&path).unwrap();
+        assert!(reader.execute_batch("CREATE TABLE t(x)").is_err());
+    }
+}

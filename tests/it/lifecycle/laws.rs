@@ -163,7 +163,7 @@ fn the_check_of_all_orders_finds_a_fold_by_arrival_out() {
 }
 
 /// Any callback about the message; values are few, so that events tie and double.
-fn any_callback() -> impl Strategy<Value = NewEvent> {
+pub fn any_callback() -> impl Strategy<Value = NewEvent> {
     let word = proptest::sample::select(vec![
         "scheduled",
         "accepted",

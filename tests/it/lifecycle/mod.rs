@@ -4,6 +4,8 @@ mod facts;
 mod laws;
 mod rules;
 
+pub use laws::any_callback;
+
 use delivery_ledger::domain::{MessageKey, MessageSid, NewEvent, Rule};
 use delivery_ledger::projection::fold::{Folded, fold};
 
