@@ -1,4 +1,5 @@
 //! The product as its users meet it: one binary, so that it is linked once.
 
+mod log_format;
 mod serving;
 mod support;
