@@ -1,5 +1,6 @@
 //! The product as its users meet it: one binary, so that it is linked once.
 
+mod lifecycle_page;
 mod log_format;
 mod serving;
 mod support;
