@@ -1,6 +1,8 @@
 //! The product as its users meet it: one binary, so that it is linked once.
 
 mod lifecycle;
+mod lifecycle_page;
+mod log_format;
 mod serving;
 mod store;
 mod support;
