@@ -1,16 +1,19 @@
 //! Every path there is, on each listener.
 
+use actix_web::guard;
 use actix_web::web::{self, Data, ServiceConfig};
 
 use super::error::method_not_allowed;
 use super::state::Receiving;
 use super::{callbacks, health, messages};
 
-/// What a reverse proxy exposes.
+/// What a reverse proxy exposes. Callback paths are compared byte for byte as they stand on the
+/// request line, which is what Twilio signed; the router would decode them first.
 pub fn callbacks(app: &mut ServiceConfig, state: &Data<Receiving>) {
-    for path in &state.callback_paths {
+    for path in state.callback_paths.clone() {
         app.service(
-            web::resource(path.as_str())
+            web::resource("/{any:.*}")
+                .guard(guard::fn_guard(move |request| request.head().uri.path() == path))
                 .route(web::post().to(callbacks::receive))
                 .default_service(web::to(|| method_not_allowed("POST"))),
         );
