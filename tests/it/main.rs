@@ -1,4 +1,5 @@
 //! The product as its users meet it: one binary, so that it is linked once.
 
 mod serving;
+mod signatures;
 mod support;
