@@ -1,5 +1,7 @@
 //! The product as its users meet it: one binary, so that it is linked once.
 
+mod callbacks;
+mod odd_callbacks;
 mod serving;
 mod signatures;
 mod support;

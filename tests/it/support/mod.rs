@@ -5,7 +5,7 @@ mod bodies;
 mod http;
 mod sign;
 
-pub use app::{App, Command};
+pub use app::{App, Command, OTHER_TOKEN};
 pub use bodies::{ACCOUNT, MessageBody, OTHER_ACCOUNT, delivered, failed, sent, sid, status};
 pub use http::{Answer, Request};
 pub use sign::{
