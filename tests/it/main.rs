@@ -1,5 +1,6 @@
 //! The product as its users meet it: one binary, so that it is linked once.
 
+mod admin;
 mod callbacks;
 mod odd_callbacks;
 mod serving;

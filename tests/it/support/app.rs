@@ -54,6 +54,7 @@ pub struct App {
     folder: TempDir,
     server: Option<Server>,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 struct Server {
@@ -71,10 +72,17 @@ impl App {
 
     /// The same with further arguments of `serve`.
     pub fn start_with(arguments: &[&str]) -> Self {
+        Self::start_in(&[], arguments)
+    }
+
+    /// The same with further variables in the environment.
+    pub fn start_in(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         write_configuration(folder.path());
         let arguments = arguments.iter().map(|argument| argument.to_string()).collect();
-        let mut app = Self { folder, server: None, arguments };
+        let environment =
+            environment.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+        let mut app = Self { folder, server: None, arguments, environment: environment.collect() };
         app.restart();
         app
     }
@@ -82,10 +90,11 @@ impl App {
     /// Starts the server on the same ledger.
     pub fn restart(&mut self) {
         assert!(self.server.is_none(), "the server still runs");
-        let mut arguments =
-            vec!["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
-        if !self.arguments.iter().any(|argument| argument == "--public-url") {
-            arguments.extend(["--public-url", PUBLIC_URL]);
+        let mut arguments = vec!["serve", "--listen", "127.0.0.1:0"];
+        for (flag, usual) in [("--admin-listen", "127.0.0.1:0"), ("--public-url", PUBLIC_URL)] {
+            if !self.arguments.iter().any(|argument| argument == flag) {
+                arguments.extend([flag, usual]);
+            }
         }
         arguments.extend(self.arguments.iter().map(String::as_str));
         self.server = Some(Server::start(self.command(&arguments)));
@@ -93,10 +102,12 @@ impl App {
 
     /// A command on the same ledger, with the same environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        Command::new(self.folder.path(), arguments)
+        let command = Command::new(self.folder.path(), arguments)
             .env("TWILIO_ACCOUNT_SID", ACCOUNT)
             .env("TWILIO_AUTH_TOKEN", TOKEN)
-            .env("TWILIO_AUTH_TOKEN_SECONDARY", SECONDARY_TOKEN)
+            .env("TWILIO_AUTH_TOKEN_SECONDARY", SECONDARY_TOKEN);
+        let further = self.environment.iter();
+        further.fold(command, |command, (name, value)| command.env(name, value))
     }
 
     /// Runs a command to its end.
