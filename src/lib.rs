@@ -6,6 +6,7 @@
 //! `store` appends the event to the log and is the only place with SQL;
 //! `projection` reads on from there and keeps the views;
 //! `wire` gives events and messages their JSON shape, `export` streams them out;
+//! `simulate` is a fake Twilio to try all of it with;
 //! `cli` is the same questions asked from a terminal, `config` and `telemetry` set both up.
 
 pub mod domain;
@@ -20,6 +21,8 @@ pub mod wire;
 pub mod export;
 
 pub mod http;
+
+pub mod simulate;
 
 pub mod config;
 pub mod telemetry;

@@ -9,6 +9,7 @@ mod ledger;
 mod replay;
 mod running;
 mod serve;
+mod simulate;
 mod text;
 mod verify;
 
@@ -50,6 +51,8 @@ enum Command {
     Verify(verify::Args),
     /// Write out every message or every event
     Export(export::Args),
+    /// Send signed traffic to a URL, with the faults that real traffic has
+    Simulate(simulate::Args),
     /// Check one X-Twilio-Signature; the token comes from TWILIO_AUTH_TOKEN
     CheckSignature(check_signature::Args),
 }
@@ -87,6 +90,7 @@ impl Cli {
             Command::Replay(args) => replay::run(args, &settings),
             Command::Verify(args) => verify::run(args, &settings),
             Command::Export(args) => export::run(args, &settings),
+            Command::Simulate(args) => simulate::run(args, &settings),
             Command::CheckSignature(args) => check_signature::run(args, &settings),
         }
     }

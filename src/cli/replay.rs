@@ -10,9 +10,9 @@ use super::text::{lines, number, progress_bar, shown, table};
 use super::{Format, Outcome, Usage};
 use crate::config::Settings;
 use crate::domain::Rule;
+use crate::domain::digest::hex;
 use crate::projection::replay::{Change, Replayed, dry_run, replay};
 use crate::store::{self, Access, StoreError};
-use crate::twilio::signature::lower_hex;
 use crate::wire::message::status_name;
 
 /// The arguments of `replay`.
@@ -81,7 +81,7 @@ fn for_people(replayed: &Replayed, changes: Option<&[Change]>) -> String {
         number(*checkpoint),
         number(*head),
         rule.name(),
-        lower_hex(digest),
+        hex(digest),
     );
     match changes {
         None => summary,
@@ -108,7 +108,7 @@ fn as_json(replayed: &Replayed, changes: Option<&[Change]>) -> serde_json::Value
         "events": replayed.events,
         "events_per_second": replayed.events_per_second.round(),
         "rule": replayed.rule.name(),
-        "digest": lower_hex(&replayed.digest),
+        "digest": hex(&replayed.digest),
     });
     if let Some(changes) = changes {
         let change = |change: &Change| {

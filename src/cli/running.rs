@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::domain::Rule;
 use crate::projection::worker::{self, Handle};
@@ -26,7 +26,10 @@ pub struct Running {
 impl Running {
     /// Opens the ledger, makes it where there is none, and starts its threads.
     pub fn start(database: &Database, rule: Rule) -> Result<Self> {
-        let store: Arc<dyn Store> = store::open(database, Access::Create)?.into();
+        let store = store::open(database, Access::Create).with_context(|| {
+            format!("the ledger {database} (--database or DELIVERY_LEDGER_DATABASE)")
+        })?;
+        let store: Arc<dyn Store> = store.into();
         let head = Arc::new(Head::at(store.head()?));
         let (writer, writer_thread) = Writer::start(Arc::clone(&store), Arc::clone(&head));
         let (projection, projection_thread) = worker::start(Arc::clone(&store), head, rule);

@@ -8,10 +8,9 @@ use serde_json::json;
 use super::text::{number, progress_bar};
 use super::{Format, Outcome, Usage};
 use crate::config::Settings;
-use crate::domain::digest::Hash;
+use crate::domain::digest::{Hash, hex};
 use crate::projection::verify::{Expected, Finding, Verified, verify};
 use crate::store::{self, Access};
-use crate::twilio::signature::lower_hex;
 
 /// The arguments of `verify`.
 #[derive(Debug, clap::Args)]
@@ -28,7 +27,8 @@ pub struct Args {
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let expected = args.expect.as_deref().map(parse_expected).transpose()?;
     let store = store::open(&settings.database()?, Access::Read)?;
-    let bar = progress_bar(store.head()?, "verify");
+    // A log so damaged that its head cannot be read is a finding, not the bar's concern.
+    let bar = progress_bar(store.head().unwrap_or(0), "verify");
     let verified = verify(&*store, expected, &mut |position| bar.set_position(position));
     bar.finish_and_clear();
     let verified = verified?;
@@ -56,18 +56,17 @@ fn parse_expected(text: &str) -> Result<Expected, Usage> {
     })
 }
 
-fn parse_hash(hex: &str) -> Option<Hash> {
-    let digits = hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+fn parse_hash(text: &str) -> Option<Hash> {
+    let digits = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let mut hash = Hash::default();
     for (byte, at) in hash.iter_mut().zip((0..).step_by(2)).filter(|_| digits) {
-        *byte = u8::from_str_radix(&hex[at..at + 2], 16).ok()?;
+        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
     }
     digits.then_some(hash)
 }
 
 fn for_people(verified: &Verified) -> String {
-    let or_none =
-        |hash: &Option<Hash>| hash.as_ref().map_or("none".to_owned(), |hash| lower_hex(hash));
+    let or_none = |hash: &Option<Hash>| hash.as_ref().map_or("none".to_owned(), |hash| hex(hash));
     let mut text = format!(
         "events     {}, head {}\nhash       {}\ncheckpoint {}\nrule       {}\ndigest     {}\n\n",
         number(verified.events),
@@ -82,7 +81,7 @@ fn for_people(verified: &Verified) -> String {
     }
     match (verified.findings.len(), verified.hash) {
         (0, Some(hash)) if verified.head > 0 => {
-            let copy = format!("{}:{}", verified.head, lower_hex(&hash));
+            let copy = format!("{}:{}", verified.head, hex(&hash));
             text + &format!(
                 "Nothing is wrong. Keep this elsewhere to prove it later:\n  verify --expect {copy}\n"
             )
@@ -103,11 +102,11 @@ fn as_json(verified: &Verified) -> serde_json::Value {
     };
     json!({
         "head": verified.head,
-        "hash": verified.hash.map(|hash| lower_hex(&hash)),
+        "hash": verified.hash.map(|hash| hex(&hash)),
         "checkpoint": verified.checkpoint,
         "events": verified.events,
         "rule": verified.rule.name(),
-        "digest": verified.digest.map(|digest| lower_hex(&digest)),
+        "digest": verified.digest.map(|digest| hex(&digest)),
         "findings": verified.findings.iter().map(finding).collect::<Vec<_>>(),
     })
 }

@@ -140,6 +140,12 @@ impl Settings {
         Ok(keys(&primary, secondary.as_ref()))
     }
 
+    /// The account in the environment.
+    pub fn environment_account(&self) -> Result<String> {
+        let sid = self.environment.get("TWILIO_ACCOUNT_SID").cloned();
+        sid.context("set TWILIO_ACCOUNT_SID to the account that callbacks are to be sent for")
+    }
+
     fn or_environment(
         &self,
         flag: Option<(&'static str, String)>,

@@ -51,6 +51,11 @@ pub fn chain(so_far: &Hash, next: &Hash) -> Hash {
     Sha256::new().chain_update(so_far).chain_update(next).finalize().into()
 }
 
+/// Lower-case hex, as hashes are shown.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// What two events must share to be duplicates: idempotency token (or both none), query and body.
 /// 64 bits of a SHA-256: told apart are only the events of one message, of which there are few.
 pub fn fingerprint(event: &NewEvent, body: &Hash) -> u64 {

@@ -45,6 +45,16 @@ pub enum Problem {
     Internal,
 }
 
+impl Problem {
+    /// The reason without anything that the sender chose, for telemetry.
+    pub fn reason_without_data(&self) -> String {
+        match self {
+            Problem::UnsupportedMediaType(_) => "the body is neither a form nor JSON".to_owned(),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         Problem::Store(error)

@@ -48,7 +48,8 @@ fn readiness(state: &Admin) -> Result<Readiness, StoreError> {
     let lag_seconds = lag_seconds(&state.store, checkpoint)?;
     let poisoned =
         state.writer.poisoned().map(|reason| format!("the writer has stopped: {reason}"));
-    let failed = state.projection.failed().map(|why| format!("the projection has stopped: {why}"));
+    let failed =
+        state.projection.failed().map(|why| format!("the projection does not get on: {why}"));
     let behind = (lag_seconds > READY_LAG_SECONDS_MAX)
         .then(|| format!("the projection is {} events behind", head.saturating_sub(checkpoint)));
     let reason = poisoned.or(failed).or(behind);

@@ -76,9 +76,12 @@ fn as_of(position: Option<&str>, time: Option<&str>) -> Result<AsOf, Problem> {
             .parse()
             .map(AsOf::Position)
             .map_err(|_| bad(format!("as_of_position `{text}` is not a position, such as 42"))),
-        (None, Some(text)) => Timestamp::parse(text).map(AsOf::Time).ok_or_else(|| {
-            bad(format!("as_of `{text}` is not an RFC 3339 time, such as 2026-01-31T12:00:00Z"))
-        }),
+        // A + that was not escaped arrives as a space.
+        (None, Some(text)) => {
+            Timestamp::parse(&text.replace(' ', "+")).map(AsOf::Time).ok_or_else(|| {
+                bad(format!("as_of `{text}` is not an RFC 3339 time, such as 2026-01-31T12:00:00Z"))
+            })
+        }
     }
 }
 

@@ -47,16 +47,6 @@ impl FromRequest for SignedCallback {
     }
 }
 
-impl Problem {
-    /// The reason without anything that the sender chose.
-    fn reason_without_data(&self) -> String {
-        match self {
-            Problem::UnsupportedMediaType(_) => "the body is neither a form nor JSON".to_owned(),
-            other => other.to_string(),
-        }
-    }
-}
-
 async fn receive(
     request: &HttpRequest,
     payload: Payload,

@@ -56,18 +56,20 @@ fn has_event(
 }
 
 /// Makes sure that the views can be read on: what does not fit is emptied, and that is said aloud.
-pub fn align(store: &dyn Store, rule: Rule) -> Result<Alignment, StoreError> {
+pub fn align(store: &dyn Store, rule: Rule) -> Result<(), StoreError> {
     let views: &dyn Views = store.views();
-    let checkpoint = views.checkpoint()?;
-    let alignment = Alignment::of(store, &checkpoint, rule)?;
-    if alignment == Alignment::Fitting {
-        return Ok(alignment);
+    let reason = match views.checkpoint() {
+        Ok(checkpoint) => match Alignment::of(store, &checkpoint, rule)? {
+            Alignment::Fitting => return Ok(()),
+            alignment => (checkpoint.position > 0).then(|| alignment.to_string()),
+        },
+        Err(damaged @ StoreError::DamagedViews { .. }) => Some(damaged.to_string()),
+        Err(error) => return Err(error),
+    };
+    if let Some(reason) = reason {
+        tracing::warn!("{reason}; the views are rebuilt from the log");
     }
-    if checkpoint.position > 0 {
-        tracing::warn!("{alignment}; the views are rebuilt from the log");
-    }
-    views.reset(rule)?;
-    Ok(alignment)
+    views.reset(rule)
 }
 
 impl fmt::Display for Alignment {

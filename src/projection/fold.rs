@@ -33,11 +33,11 @@ pub struct Entry {
 /// Folds the events of one message, given in the order of their positions.
 /// Events that say nothing of a message are passed over; nothing where none is left.
 pub fn fold(rule: Rule, key: &MessageKey, events: Vec<RecordedEvent>) -> Option<Folded> {
-    let first_received_at = events.first()?.received_at;
-    let mut lifecycle = Lifecycle::begin(rule, first_received_at);
+    let telling = |event: RecordedEvent| Some((Reading::of(&event).reported?, event));
+    let events: Vec<_> = events.into_iter().filter_map(telling).collect();
+    let mut lifecycle = Lifecycle::begin(rule, events.first()?.1.received_at);
     let mut timeline: Vec<Entry> = Vec::with_capacity(events.len());
-    for event in events {
-        let Some(reported) = Reading::of(&event).reported else { continue };
+    for (reported, event) in events {
         let arrival = Arrival {
             position: event.position,
             received_at: event.received_at,
@@ -58,7 +58,7 @@ pub fn fold(rule: Rule, key: &MessageKey, events: Vec<RecordedEvent>) -> Option<
         let status_after = lifecycle.evidence.status();
         timeline.push(Entry { event, reported, effect, status_after });
     }
-    (!timeline.is_empty()).then(|| Folded { key: key.clone(), lifecycle, timeline })
+    Some(Folded { key: key.clone(), lifecycle, timeline })
 }
 
 fn fingerprint(event: &RecordedEvent) -> u64 {

@@ -85,20 +85,33 @@ pub fn verify(
     expected: Option<Expected>,
     progress: &mut dyn FnMut(Position),
 ) -> Result<Verified, ProjectionError> {
-    let checkpoint = store.views().checkpoint()?;
+    let views = store.views();
     let mut findings = Findings::default();
-    findings.damages(store.check()?, "log");
-    findings.damages(store.views().check()?, "views");
-    let fits = findings.alignment(&Alignment::of(store, &checkpoint, checkpoint.rule));
-    let marks = if fits { marks(store, &checkpoint)? } else { BTreeMap::new() };
-    let mut walk = Walk::new(store.head()?, marks, expected);
-    walk.through(store, &mut findings, progress)?;
+    let log_is_sound = findings.damages(store.check()?, "log");
+    let views_are_sound = findings.damages(views.check()?, "views");
+    let checkpoint = match views_are_sound {
+        true => findings.of_views(views.checkpoint())?,
+        false => None,
+    };
+    let fits = checkpoint.as_ref().is_some_and(|checkpoint| {
+        findings.alignment(&Alignment::of(store, checkpoint, checkpoint.rule))
+    });
+    let marks = match checkpoint.as_ref().filter(|_| fits) {
+        Some(checkpoint) => findings.of_views(marks(store, checkpoint))?.unwrap_or_default(),
+        None => BTreeMap::new(),
+    };
+    let mut walk = Walk::new(marks, expected);
+    match walk.through(store, &mut findings, progress) {
+        // Damaged pages end the walk where they lie; they have been named above.
+        Err(StoreError::Engine { .. }) if !log_is_sound => walk.chain = None,
+        walked => walked?,
+    }
     let mut verified = Verified {
         head: walk.head,
         hash: walk.chain,
-        checkpoint: checkpoint.position,
+        checkpoint: checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.position),
         events: walk.events,
-        rule: checkpoint.rule,
+        rule: checkpoint.map_or(Rule::default(), |checkpoint| checkpoint.rule),
         digest: None,
         findings: Vec::new(),
     };
@@ -136,16 +149,15 @@ fn compare_projection(
             );
         }
     });
-    match compared {
-        Ok(checkpoint) => {
-            check_lookup(store.views(), &*fresh, findings)?;
-            verified.checkpoint = checkpoint;
-            verified.digest = Some(digest(&*fresh)?);
-        }
-        Err(ProjectionError::Store(StoreError::DamagedViews { detail })) => {
-            findings.add(FindingKind::ProjectionDiffers, None, detail);
-        }
-        Err(error) => return Err(error),
+    let checkpoint = match compared {
+        Err(ProjectionError::Store(error)) => findings.of_views(Err(error))?,
+        compared => Some(compared?),
+    };
+    if let Some(checkpoint) = checkpoint {
+        verified.checkpoint = checkpoint;
+        verified.digest = Some(digest(&*fresh)?);
+        let looked_up = check_lookup(store.views(), &*fresh, findings);
+        findings.of_views(looked_up)?;
     }
     Ok(())
 }
@@ -189,9 +201,9 @@ struct Walk {
 }
 
 impl Walk {
-    fn new(head: Position, marks: BTreeMap<Position, Hash>, expected: Option<Expected>) -> Self {
+    fn new(marks: BTreeMap<Position, Hash>, expected: Option<Expected>) -> Self {
         let (chain, block) = (Some(CHAIN_START), Some(CHAIN_START));
-        Self { head, events: 0, at: 0, chain, block, marks, expected, compared: false }
+        Self { head: 0, events: 0, at: 0, chain, block, marks, expected, compared: false }
     }
 
     fn through(
@@ -200,6 +212,7 @@ impl Walk {
         findings: &mut Findings,
         progress: &mut dyn FnMut(Position),
     ) -> Result<(), StoreError> {
+        self.head = store.head()?;
         let mut limit = BATCH_EVENTS_MAX;
         while self.at < self.head {
             match store.read(self.at, limit.min((self.head - self.at) as usize)) {
@@ -313,7 +326,9 @@ impl Findings {
         }
     }
 
-    fn damages(&mut self, damages: Vec<Damage>, what: &str) {
+    /// Notes what an engine found, and tells whether its pages are sound.
+    fn damages(&mut self, damages: Vec<Damage>, what: &str) -> bool {
+        let sound = !damages.iter().any(|damage| matches!(damage, Damage::Engine { .. }));
         for damage in damages {
             match damage {
                 Damage::GuardMissing { name } => self.add(
@@ -330,6 +345,18 @@ impl Findings {
                     self.add(FindingKind::EngineDamage, None, format!("{what}: {detail}"));
                 }
             }
+        }
+        sound
+    }
+
+    /// What was read from the views; nothing where they hold what no log can say.
+    fn of_views<T>(&mut self, read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+        match read {
+            Err(StoreError::DamagedViews { detail }) => {
+                self.add(FindingKind::ProjectionDiffers, None, detail);
+                Ok(None)
+            }
+            read => read.map(Some),
         }
     }
 

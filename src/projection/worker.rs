@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,9 @@ pub const BATCH_WAIT: Duration = Duration::from_millis(100);
 /// How often somebody who waits looks whether the views have become readable.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+/// How long the thread waits before it tries again what has failed.
+const RETRY_WAIT: Duration = Duration::from_secs(1);
+
 /// How long the thread sleeps where nothing comes.
 const IDLE_WAIT: Duration = Duration::from_secs(3600);
 
@@ -36,7 +39,8 @@ struct Shared {
     /// Whether the views are known to be this log's; before that nothing may be read from them.
     aligned: AtomicBool,
     stop: AtomicBool,
-    failed: OnceLock<String>,
+    /// Why it does not get on at the moment.
+    failed: Mutex<Option<String>>,
 }
 
 /// Starts the thread: first it makes sure that the views are this log's, then it follows `head`.
@@ -46,7 +50,7 @@ pub fn start(store: Arc<dyn Store>, head: Arc<Head>, rule: Rule) -> (Handle, Joi
         projected: Head::default(),
         aligned: AtomicBool::new(false),
         stop: AtomicBool::new(false),
-        failed: OnceLock::new(),
+        failed: Mutex::new(None),
     });
     let handle = Handle { shared: Arc::clone(&shared) };
     let thread = std::thread::Builder::new()
@@ -62,9 +66,9 @@ impl Handle {
         self.shared.projected.position()
     }
 
-    /// Why the projection has stopped, if it has.
-    pub fn failed(&self) -> Option<&str> {
-        self.shared.failed.get().map(String::as_str)
+    /// Why the projection does not get on, if it does not.
+    pub fn failed(&self) -> Option<String> {
+        self.shared.failed().clone()
     }
 
     /// Waits until the views can be read and the log's tail is short enough to scan;
@@ -102,12 +106,16 @@ impl Handle {
     }
 }
 
+/// Follows the head until it is asked to stop. What fails, such as a write to a full disk, is tried
+/// again: nothing is lost by it, since the log is not the projection's to write.
 fn run(store: &dyn Store, shared: &Shared, rule: Rule) {
-    match follow(store, shared, rule) {
-        Ok(()) | Err(ProjectionError::Stopped) => {}
-        Err(error) => {
-            tracing::error!(%error, "the projection has stopped; callbacks are still kept");
-            let _first_wins = shared.failed.set(error.to_string());
+    while let Err(error) = follow(store, shared, rule) {
+        if matches!(error, ProjectionError::Stopped) {
+            break;
+        }
+        shared.set_failed(&error.to_string());
+        if shared.sleep(RETRY_WAIT).is_break() {
+            break;
         }
     }
 }
@@ -115,7 +123,8 @@ fn run(store: &dyn Store, shared: &Shared, rule: Rule) {
 fn follow(store: &dyn Store, shared: &Shared, rule: Rule) -> Result<(), ProjectionError> {
     align(store, rule)?;
     let mut position = store.views().checkpoint()?.position;
-    shared.projected.advance(position);
+    shared.projected.set(position);
+    shared.clear_failed();
     shared.aligned.store(true, Ordering::Release);
     while !shared.stop.load(Ordering::Relaxed) {
         let head = shared.head.wait(position + 1, Instant::now() + IDLE_WAIT);
@@ -125,6 +134,7 @@ fn follow(store: &dyn Store, shared: &Shared, rule: Rule) -> Result<(), Projecti
         let head = shared.wait_for_batch(position);
         let checkpoint = catch_up(store, store.views(), head, &mut |reached| {
             shared.projected.advance(reached);
+            shared.clear_failed();
             match shared.stop.load(Ordering::Relaxed) {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
@@ -136,6 +146,37 @@ fn follow(store: &dyn Store, shared: &Shared, rule: Rule) -> Result<(), Projecti
 }
 
 impl Shared {
+    fn failed(&self) -> MutexGuard<'_, Option<String>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells of a failure once, however often it is tried again.
+    fn set_failed(&self, error: &str) {
+        let mut failed = self.failed();
+        if failed.as_deref() != Some(error) {
+            tracing::error!(%error, "the projection does not get on; callbacks are still kept");
+            *failed = Some(error.to_owned());
+        }
+    }
+
+    fn clear_failed(&self) {
+        if self.failed().take().is_some() {
+            tracing::info!("the projection gets on again");
+        }
+    }
+
+    /// Waits, unless the thread is to stop.
+    fn sleep(&self, duration: Duration) -> ControlFlow<()> {
+        let deadline = Instant::now() + duration;
+        while Instant::now() < deadline && !self.stop.load(Ordering::Relaxed) {
+            self.head.wait(Position::MAX, deadline);
+        }
+        match self.stop.load(Ordering::Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
     /// Lets a batch gather: until it is full, or its first event has waited long enough.
     fn wait_for_batch(&self, position: Position) -> Position {
         let (full, deadline) = (position + BATCH_EVENTS_MAX as u64, Instant::now() + BATCH_WAIT);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::domain::Position;
 
-/// The last durable position, as this process knows it. It only grows.
+/// A position in the log that grows, and that others can wait for.
 #[derive(Debug, Default)]
 pub struct Head {
     position: Mutex<Position>,
@@ -27,6 +27,12 @@ impl Head {
     pub fn advance(&self, to: Position) {
         let mut position = self.lock();
         *position = to.max(*position);
+        self.moved.notify_all();
+    }
+
+    /// Puts it where it is now known to be, also backwards.
+    pub fn set(&self, to: Position) {
+        *self.lock() = to;
         self.moved.notify_all();
     }
 

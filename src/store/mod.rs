@@ -148,7 +148,7 @@ pub enum Damage {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error(
-        "ledger {} is held by another process (a running serve, or a command at work); stop it, or name another ledger with --database", path.display()
+        "{} is held by another process (a running serve, or a command at work); stop it, or name another ledger", path.display()
     )]
     Locked { path: PathBuf },
 
@@ -161,8 +161,8 @@ pub enum StoreError {
     #[error("{} is no delivery-ledger database: {detail}", path.display())]
     NotALedger { path: PathBuf, detail: String },
 
-    #[error("cannot {act} {}: {source}", path.display())]
-    File { act: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("cannot {act} {}: {cause}", path.display())]
+    File { act: &'static str, path: PathBuf, cause: std::io::Error },
 
     #[error("event {position} cannot be read: {detail}")]
     Unreadable { position: Position, detail: String },
@@ -179,6 +179,6 @@ pub enum StoreError {
     #[error("{0} (ledger opened for reading only)")]
     ReadOnly(&'static str),
 
-    #[error("{act}: {source}")]
-    Engine { act: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("{act}: {cause}")]
+    Engine { act: String, cause: Box<dyn std::error::Error + Send + Sync> },
 }

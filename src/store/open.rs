@@ -26,10 +26,13 @@ pub enum Access {
 impl Database {
     /// Reads `sqlite:PATH`, relative or absolute.
     pub fn parse(url: &str) -> Result<Self, String> {
-        let path = url.strip_prefix("sqlite:").filter(|path| !path.is_empty());
-        match path {
-            Some(path) => Ok(Database::Sqlite(PathBuf::from(path))),
-            None => Err(format!("database `{url}` is not of the form sqlite:PATH")),
+        match url.split_once(':') {
+            Some(("sqlite", path)) if !path.is_empty() => Ok(Database::Sqlite(PathBuf::from(path))),
+            // Such a URL may hold a password, so it is not repeated.
+            Some(("postgres" | "postgresql", _)) => {
+                Err("PostgreSQL is not supported by this version; use sqlite:PATH".to_owned())
+            }
+            _ => Err(format!("database `{url}` is not of the form sqlite:PATH")),
         }
     }
 }

@@ -9,14 +9,16 @@ use sha2::Sha256;
 
 use crate::domain::AccountSid;
 
-/// An auth token, ready to check HMAC-SHA1 signatures.
+/// A secret as a keyed MAC: an auth token or a shared key, ready to sign and to check.
 #[derive(Clone)]
-pub struct Token(Hmac<Sha1>);
+pub struct Secret<M>(M);
 
-/// A shared key, ready to check HMAC-SHA256 signatures
+/// An auth token; it signs with HMAC-SHA1.
+pub type Token = Secret<Hmac<Sha1>>;
+
+/// A shared key; it signs with HMAC-SHA256
 /// (<https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys>).
-#[derive(Clone)]
-pub struct SharedKey(Hmac<Sha256>);
+pub type SharedKey = Secret<Hmac<Sha256>>;
 
 /// What one account may sign with.
 #[derive(Debug, Clone)]
@@ -32,37 +34,26 @@ pub struct Keys {
 #[derive(Debug, Clone, Default)]
 pub struct Accounts(HashMap<AccountSid, Keys>);
 
-impl Token {
-    /// From the token's text, used as UTF-8.
+impl<M: Mac + KeyInit + Clone> Secret<M> {
+    /// From the secret's text, used as UTF-8.
     pub fn new(secret: &str) -> Self {
-        Self(Hmac::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length"))
+        let mac = <M as KeyInit>::new_from_slice(secret.as_bytes());
+        Self(mac.expect("HMAC takes keys of any length"))
     }
 
     /// The MAC over these parts, one after the other.
     pub fn sign(&self, parts: &[&[u8]]) -> Vec<u8> {
-        updated(self.0.clone(), parts).finalize().into_bytes().to_vec()
+        self.over(parts).finalize().into_bytes().to_vec()
     }
 
     /// Whether the MAC over these parts is this one, in constant time.
     pub fn verifies(&self, parts: &[&[u8]], mac: &[u8]) -> bool {
-        updated(self.0.clone(), parts).verify_slice(mac).is_ok()
-    }
-}
-
-impl SharedKey {
-    /// From the key's text, used as UTF-8.
-    pub fn new(secret: &str) -> Self {
-        Self(Hmac::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length"))
+        self.over(parts).verify_slice(mac).is_ok()
     }
 
-    /// Whether the MAC over these parts is this one, in constant time.
-    pub fn verifies(&self, parts: &[&[u8]], mac: &[u8]) -> bool {
-        updated(self.0.clone(), parts).verify_slice(mac).is_ok()
+    fn over(&self, parts: &[&[u8]]) -> M {
+        parts.iter().fold(self.0.clone(), |mac, part| mac.chain_update(part))
     }
-}
-
-fn updated<M: Mac>(mac: M, parts: &[&[u8]]) -> M {
-    parts.iter().fold(mac, |mac, part| mac.chain_update(part))
 }
 
 impl Accounts {
@@ -87,14 +78,8 @@ impl Accounts {
     }
 }
 
-impl fmt::Debug for Token {
+impl<M> fmt::Debug for Secret<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(redacted)")
-    }
-}
-
-impl fmt::Debug for SharedKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SharedKey(redacted)")
+        f.write_str("Secret(redacted)")
     }
 }

@@ -9,7 +9,10 @@ pub const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 
 /// Every parameter in the order of the body, percent-decoded, blank values included.
 #[derive(Debug, Clone)]
-pub struct Form<'a>(Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>);
+pub struct Form<'a>(Vec<Pair<'a>>);
+
+/// A name and its value.
+type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 
 impl<'a> Form<'a> {
     /// Reads a body. There is no body that is not a form: an escape that is none stands for itself.
@@ -41,7 +44,7 @@ impl<'a> Form<'a> {
     }
 }
 
-fn pair(piece: &[u8]) -> (Cow<'_, [u8]>, Cow<'_, [u8]>) {
+fn pair(piece: &[u8]) -> Pair<'_> {
     let equals = piece.iter().position(|byte| *byte == b'=');
     let (name, value) = match equals {
         Some(at) => (&piece[..at], &piece[at + 1..]),

@@ -8,11 +8,13 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hmac::{KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use super::accounts::{Accounts, Keys};
+use super::accounts::{Accounts, Keys, Secret, SharedKey, Token};
 use super::callback::{BodyKind, Claim, claimed_account};
 use super::form::Form;
+use crate::domain::digest::hex;
 
 /// The header that carries the signature, in lower case.
 pub const SIGNATURE_HEADER: &str = "x-twilio-signature";
@@ -115,11 +117,10 @@ fn check(signed: &Signed<'_>, candidates: &[&Keys]) -> Result<Verdict, Refusal> 
         return Err(Refusal::Missing);
     }
     let mac = STANDARD.decode(signed.signature).map_err(|_| Refusal::NotBase64)?;
-    let parameters = signed_parameters(signed)?;
     match method(signed.settings) {
         Method::Unknown => Err(Refusal::UnknownAlgorithm),
-        Method::Token => by_token(signed.urls, &parameters, &mac, candidates),
-        Method::SharedKey(name) => by_shared_key(signed.urls, &parameters, &mac, candidates, name),
+        Method::Token => first_that_fits(&tokens(candidates), signed, &mac),
+        Method::SharedKey(name) => first_that_fits(&shared_keys(candidates, name)?, signed, &mac),
     }
 }
 
@@ -130,7 +131,7 @@ fn signed_parameters(signed: &Signed<'_>) -> Result<Vec<u8>, Refusal> {
         BodyKind::Json => {
             let url = signed.urls.first().ok_or(Refusal::BodyHashMissing)?;
             let stated = body_hash(url).ok_or(Refusal::BodyHashMissing)?;
-            let actual = lower_hex(&Sha256::digest(signed.body));
+            let actual = hex(&Sha256::digest(signed.body));
             let same = subtle::ConstantTimeEq::ct_eq(stated.as_bytes(), actual.as_bytes());
             bool::from(same).then(Vec::new).ok_or(Refusal::BodyHashDiffers)
         }
@@ -140,11 +141,6 @@ fn signed_parameters(signed: &Signed<'_>) -> Result<Vec<u8>, Refusal> {
 fn body_hash(url: &str) -> Option<&str> {
     let (_, query) = url.split_once('?')?;
     query.split('&').find_map(|pair| pair.strip_prefix("bodySHA256="))
-}
-
-/// Lower-case hex, as Twilio writes bodySHA256.
-pub fn lower_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn method(settings: Option<&[u8]>) -> Method<'_> {
@@ -162,39 +158,34 @@ fn method(settings: Option<&[u8]>) -> Method<'_> {
     }
 }
 
-fn by_token(
-    urls: &[String],
-    parameters: &[u8],
-    mac: &[u8],
-    candidates: &[&Keys],
-) -> Result<Verdict, Refusal> {
+/// The primary tokens first, then the secondary ones.
+fn tokens<'a>(candidates: &[&'a Keys]) -> Vec<(&'a str, &'a Token)> {
     let primaries = candidates.iter().map(|keys| ("primary", &keys.primary));
     let secondaries = candidates.iter().filter_map(|keys| keys.secondary.as_ref());
-    for (name, token) in primaries.chain(secondaries.map(|token| ("secondary", token))) {
-        let fits = |url: &String| token.verifies(&[url.as_bytes(), parameters], mac);
-        if let Some(url) = urls.iter().position(fits) {
-            return Ok(Verdict::Valid { verified_by: name.to_owned(), url });
-        }
-    }
-    Err(Refusal::Mismatch)
+    primaries.chain(secondaries.map(|token| ("secondary", token))).collect()
 }
 
 /// Exactly the named key decides: no falling back to a token.
-fn by_shared_key(
-    urls: &[String],
-    parameters: &[u8],
-    mac: &[u8],
-    candidates: &[&Keys],
+fn shared_keys<'a>(
+    candidates: &[&'a Keys],
     name: &str,
+) -> Result<Vec<(&'a str, &'a SharedKey)>, Refusal> {
+    let named = candidates.iter().filter_map(|keys| keys.shared.get_key_value(name));
+    let named: Vec<_> = named.map(|(name, key)| (name.as_str(), key)).collect();
+    if named.is_empty() { Err(Refusal::UnknownSharedKey) } else { Ok(named) }
+}
+
+/// Tries each secret over each URL.
+fn first_that_fits<M: Mac + KeyInit + Clone>(
+    secrets: &[(&str, &Secret<M>)],
+    signed: &Signed<'_>,
+    mac: &[u8],
 ) -> Result<Verdict, Refusal> {
-    let keys: Vec<_> = candidates.iter().filter_map(|keys| keys.shared.get(name)).collect();
-    if keys.is_empty() {
-        return Err(Refusal::UnknownSharedKey);
-    }
-    for key in keys {
-        let fits = |url: &String| key.verifies(&[url.as_bytes(), parameters], mac);
-        if let Some(url) = urls.iter().position(fits) {
-            return Ok(Verdict::Valid { verified_by: name.to_owned(), url });
+    let parameters = signed_parameters(signed)?;
+    for (name, secret) in secrets {
+        let fits = |url: &String| secret.verifies(&[url.as_bytes(), &parameters], mac);
+        if let Some(url) = signed.urls.iter().position(fits) {
+            return Ok(Verdict::Valid { verified_by: (*name).to_owned(), url });
         }
     }
     Err(Refusal::Mismatch)

@@ -2,7 +2,10 @@
 
 mod admin;
 mod callbacks;
+mod lifecycle;
 mod odd_callbacks;
 mod serving;
 mod signatures;
+mod store;
 mod support;
+mod verify;

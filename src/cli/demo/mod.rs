@@ -2,7 +2,6 @@
 //! really signed callbacks that come late, doubled and contradicting, and what the ledger makes
 //! of them.
 
-mod send;
 mod traffic;
 
 use std::io::Write;
@@ -13,14 +12,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use tokio::sync::oneshot;
 
-use self::traffic::Traffic;
+use self::traffic::{CALLBACK_PATH, Traffic};
 use super::running::Running;
-use super::serve::stop_signal;
+use super::serve::{states, stop_signal};
 use super::text::{lines, number, right, table};
 use super::{Outcome, audit};
+use crate::config::ServerConfig;
 use crate::domain::{AccountSid, MessageSid, Rule};
-use crate::http::{self, Admin, Receiving};
+use crate::http;
 use crate::projection::history::{Answer, AsOf, Question, ask};
+use crate::simulate::Summary;
 use crate::store::{Database, Store};
 use crate::twilio::accounts::{Accounts, Keys, Token};
 use crate::twilio::signature::BaseUrl;
@@ -57,12 +58,13 @@ pub fn run(args: Args) -> Result<Outcome> {
     let traffic = Traffic::new(args.seed);
     let outcome = actix_web::rt::System::new().block_on(async {
         let (stop, stopped) = oneshot::channel::<()>();
-        let (receiving, state) = states(&running, &traffic, addresses.callbacks)?;
+        let config = config(&traffic, &addresses)?;
+        let (receiving, state) = states(config, &running, Rule::default());
         let served = actix_web::rt::spawn(http::run(callbacks, admin, receiving, state, async {
             let _stop_or_gone = stopped.await;
         }));
-        let acknowledged = send::all(&traffic, addresses.callbacks).await?;
-        show(&running, &traffic, acknowledged)?;
+        let summary = traffic.send(addresses.callbacks).await?;
+        show(&running, &traffic, &summary)?;
         tell_where(&ledger, &traffic, (!args.exit).then_some(&addresses))?;
         if !args.exit {
             stop_signal()?.await;
@@ -78,53 +80,48 @@ fn any_port() -> Result<TcpListener> {
     TcpListener::bind("127.0.0.1:0").context("listen on a free port of 127.0.0.1")
 }
 
-fn states(
-    running: &Running,
-    traffic: &Traffic,
-    callbacks: SocketAddr,
-) -> Result<(Receiving, Admin)> {
+/// What `serve` would have been configured with.
+fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
     let account = AccountSid::parse(&traffic.account_sid).context("the demo's account")?;
     let keys = Keys {
         primary: Token::new(&traffic.auth_token),
         secondary: None,
         shared: Default::default(),
     };
-    let public_url = BaseUrl::parse(&format!("http://{callbacks}")).context("the demo's URL")?;
-    let receiving = Receiving::new(
-        vec![traffic::CALLBACK_PATH.to_owned()],
-        vec![public_url],
-        Accounts::new([(account, keys)]),
-        running.writer.clone(),
-    );
-    let admin = Admin {
-        store: running.store.clone(),
-        writer: running.writer.clone(),
-        projection: running.projection.clone(),
-        rule: Rule::default(),
-        api_token: None,
+    let public_url = BaseUrl::parse(&format!("http://{}", addresses.callbacks));
+    Ok(ServerConfig {
+        listen: addresses.callbacks,
+        admin_listen: addresses.admin,
+        callback_paths: vec![CALLBACK_PATH.to_owned()],
+        public_urls: public_url.into_iter().collect(),
+        public_url_is_guessed: false,
         admin_hosts: Vec::new(),
-    };
-    Ok((receiving, admin))
+        api_token: None,
+        accounts: Accounts::new([(account, keys)]),
+    })
 }
 
-fn show(running: &Running, traffic: &Traffic, acknowledged: u64) -> Result<()> {
+fn show(running: &Running, traffic: &Traffic, summary: &Summary) -> Result<()> {
     let head = running.store.head()?;
     if !running.projection.wait_for(head, Instant::now() + CATCH_UP_PATIENCE) {
-        bail!("the projection did not catch up: {}", running.projection.failed().unwrap_or("slow"));
+        bail!(
+            "the projection did not catch up: {}",
+            running.projection.failed().unwrap_or_else(|| "it is slow".to_owned())
+        );
     }
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
         "{} messages were sent; {} signed callbacks came, in any order; {} were acknowledged, each \
          after it was on disk.\n",
-        number(traffic.messages),
-        number(traffic.callbacks.len() as u64),
-        number(acknowledged),
+        number(traffic::MESSAGES),
+        number(summary.sent),
+        number(summary.acknowledged),
     )?;
     writeln!(out, "One message whose callbacks came in the wrong order:\n")?;
     writeln!(out, "{}", featured(&*running.store, traffic)?)?;
     writeln!(out, "All messages:\n")?;
-    writeln!(out, "{}", summary(&*running.store)?)?;
+    writeln!(out, "{}", by_status(&*running.store)?)?;
     Ok(())
 }
 
@@ -150,7 +147,7 @@ struct Row {
     conflicts: u64,
 }
 
-fn summary(store: &dyn Store) -> Result<String> {
+fn by_status(store: &dyn Store) -> Result<String> {
     let mut rows = std::collections::BTreeMap::<_, Row>::new();
     let mut total = Row::default();
     let mut after = 0;
@@ -194,7 +191,7 @@ fn tell_where(ledger: &Path, traffic: &Traffic, serving: Option<&Addresses>) -> 
         writeln!(
             out,
             "\nCallbacks are received on http://{callbacks}{}, questions answered on http://{admin}.",
-            traffic::CALLBACK_PATH
+            CALLBACK_PATH
         )?;
         writeln!(out, "Ctrl-C ends the demo; the files stay.")?;
     }

@@ -1,6 +1,6 @@
 //! What SQLite itself can tell about the state of a file.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::{engine, migrate};
 use crate::store::{Damage, StoreError};
@@ -13,7 +13,16 @@ pub fn log(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     let foreign = actual.iter().filter(|object| !expected.contains(object));
     let missing = missing.map(|(_, name, _)| Damage::GuardMissing { name: name.clone() });
     let foreign = foreign.map(|(_, name, _)| Damage::Foreign { name: name.clone() });
-    Ok(missing.chain(foreign).chain(pages(connection)?).collect())
+    let early = has_early_events(connection)?
+        .then(|| Damage::Foreign { name: "an event before position 1".to_owned() });
+    Ok(missing.chain(foreign).chain(early).chain(pages(connection)?).collect())
+}
+
+/// Reads begin at position 1, so nobody would ever see them.
+fn has_early_events(connection: &Connection) -> Result<bool, StoreError> {
+    let first: Option<i64> = super::query_value(connection, "SELECT min(position) FROM events")
+        .map_err(engine("read the first position"))?;
+    Ok(first.is_some_and(|first| first < 1))
 }
 
 /// The engine's own integrity check.
@@ -22,8 +31,14 @@ pub fn pages(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     let mut statement = connection.prepare("PRAGMA integrity_check").map_err(engine(act))?;
     let lines = statement
         .query_map([], |row| row.get::<_, String>(0))
-        .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
-        .map_err(engine(act))?;
+        .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>);
+    let lines = match lines {
+        // Some damage ends the check itself.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+            vec![error.to_string()]
+        }
+        lines => lines.map_err(engine(act))?,
+    };
     let wrong = lines.into_iter().filter(|line| line != "ok");
     Ok(wrong.map(|detail| Damage::Engine { detail }).collect())
 }

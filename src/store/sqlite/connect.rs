@@ -21,8 +21,10 @@ pub fn make_folder(ledger: &Path) -> Result<(), StoreError> {
     let Some(folder) = ledger.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
         return Ok(());
     };
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|source| {
-        StoreError::File { act: "make the folder", path: folder.to_owned(), source }
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|cause| StoreError::File {
+        act: "make the folder",
+        path: folder.to_owned(),
+        cause,
     })
 }
 
@@ -32,8 +34,8 @@ pub fn make_file(path: &Path) -> Result<(), StoreError> {
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     match options.open(path) {
         Ok(_file) => Ok(()),
-        Err(source) => {
-            Err(StoreError::File { act: "open for writing", path: path.to_owned(), source })
+        Err(cause) => {
+            Err(StoreError::File { act: "open for writing", path: path.to_owned(), cause })
         }
     }
 }
@@ -69,14 +71,16 @@ pub fn for_reading(path: &Path) -> Result<Connection, StoreError> {
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
-/// Syncs the WAL into the file and empties it.
-pub fn truncate_wal(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let busy: i64 = query_value(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+/// Syncs the WAL into the file and empties it. A reader in another process may keep it from being
+/// emptied; that all of it has been synced is what counts.
+fn truncate_wal(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let (frames, synced): (i64, i64) = connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok((row.get(1)?, row.get(2)?)))
         .map_err(|error| not_a_ledger(path, error))?;
-    if busy != 0 {
+    if synced < frames {
         return Err(StoreError::Engine {
             act: format!("empty the write-ahead log of {}", path.display()),
-            source: "another process keeps reading it; end that process".into(),
+            cause: "another process keeps reading it; end that process".into(),
         });
     }
     Ok(())
@@ -118,7 +122,7 @@ fn set_and_read_back(
 fn setting_refused(path: &Path, name: &str, got: &str) -> StoreError {
     StoreError::Engine {
         act: format!("set {name} of {}", path.display()),
-        source: format!("SQLite keeps it at {got}").into(),
+        cause: format!("SQLite keeps it at {got}").into(),
     }
 }
 
@@ -177,5 +181,28 @@ impl r2d2::ManageConnection for ReaderOf {
 }
 
 fn pool_failed(source: r2d2::Error) -> StoreError {
-    StoreError::Engine { act: "get a reader".to_owned(), source: Box::new(source) }
+    StoreError::Engine { act: "get a reader".to_owned(), cause: Box::new(source) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::query_value;
+    use super::{for_reading, log_for_writing, make_file};
+
+    #[test]
+    fn the_log_is_written_with_full_synchronisation_and_read_without_any_right_to_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        make_file(&path).unwrap();
+
+        let writer = log_for_writing(&path).unwrap();
+        let setting = |name| query_value::<i64>(&writer, &format!("PRAGMA {name}")).unwrap();
+        assert_eq!(setting("synchronous"), 2);
+        assert_eq!(setting("wal_autocheckpoint"), 1000);
+        let mode: String = query_value(&writer, "PRAGMA journal_mode").unwrap();
+        assert_eq!(mode, "wal");
+
+        let reader = for_reading(&path).unwrap();
+        assert!(reader.execute_batch("CREATE TABLE t(x)").is_err());
+    }
 }

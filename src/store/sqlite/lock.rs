@@ -24,7 +24,7 @@ impl Lock {
         let mut path = ledger.as_os_str().to_owned();
         path.push(".lock");
         let path = PathBuf::from(path);
-        let failed = |source| StoreError::File { act: "lock", path: path.clone(), source };
+        let failed = |cause| StoreError::File { act: "lock", path: path.clone(), cause };
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -37,7 +37,7 @@ impl Lock {
             match file.try_lock() {
                 Ok(()) => return Ok(Self { _file: file }),
                 Err(TryLockError::WouldBlock) => sleep(BETWEEN_TRIES),
-                Err(TryLockError::Error(source)) => return Err(failed(source)),
+                Err(TryLockError::Error(cause)) => return Err(failed(cause)),
             }
         }
         Err(StoreError::Locked { path: ledger.to_owned() })

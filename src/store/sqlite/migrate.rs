@@ -107,7 +107,7 @@ fn run(
     let outcome = runner(migrations).and_then(|runner| runner.run(connection));
     outcome.map(|_report| ()).map_err(|source| StoreError::Engine {
         act: format!("bring {} to this version's schema", path.display()),
-        source: Box::new(source),
+        cause: Box::new(source),
     })
 }
 

@@ -9,6 +9,7 @@ mod message_row;
 mod migrate;
 mod packed;
 mod read;
+mod view_tables;
 mod views;
 
 use std::path::{Path, PathBuf};
@@ -140,7 +141,7 @@ impl Store for SqliteStore {
 /// Says what was being done when SQLite failed.
 fn engine(act: &str) -> impl FnOnce(rusqlite::Error) -> StoreError + use<> {
     let act = act.to_owned();
-    move |source| StoreError::Engine { act, source: Box::new(source) }
+    move |source| StoreError::Engine { act, cause: Box::new(source) }
 }
 
 /// A prepared read of one value.

@@ -53,7 +53,7 @@ impl LogReader {
     /// At most `limit` events after a position.
     pub fn read(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
         let connection = self.readers.get()?;
-        let rows = read_rows(&connection, after, limit).map_err(engine("read the log"))?;
+        let rows = read_rows(&connection, after, limit)?;
         rows.into_iter().map(|row| self.to_event(&connection, row)).collect()
     }
 
@@ -61,7 +61,7 @@ impl LogReader {
     pub fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError> {
         let connection = self.readers.get()?;
         let read = |position: &Position| {
-            let row = read_row(&connection, *position).map_err(engine("read the log"))?;
+            let row = read_row(&connection, *position)?;
             let row = row.ok_or(StoreError::NoSuchEvent { position: *position })?;
             self.to_event(&connection, row)
         };
@@ -108,17 +108,17 @@ fn read_rows(
     connection: &Connection,
     after: Position,
     limit: usize,
-) -> rusqlite::Result<Vec<EventRow>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT position, event_id, received_at, envelope, variables, body
-         FROM events
-         WHERE position > ?1
-         ORDER BY position
-         LIMIT ?2",
-    )?;
-    let mut rows = statement.query(params![after, limit as i64])?;
+) -> Result<Vec<EventRow>, StoreError> {
+    let failed = || engine("read the log");
+    let sql = "SELECT position, event_id, received_at, envelope, variables, body
+               FROM events
+               WHERE position > ?1
+               ORDER BY position
+               LIMIT ?2";
+    let mut statement = connection.prepare_cached(sql).map_err(failed())?;
+    let mut rows = statement.query(params![after, limit as i64]).map_err(failed())?;
     let (mut events, mut bytes) = (Vec::new(), 0);
-    while let Some(row) = rows.next()? {
+    while let Some(row) = rows.next().map_err(failed())? {
         let event = event_row(row)?;
         bytes += event.fixed.body.len() + event.variables.len();
         events.push(event);
@@ -129,26 +129,32 @@ fn read_rows(
     Ok(events)
 }
 
-fn read_row(connection: &Connection, position: Position) -> rusqlite::Result<Option<EventRow>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT position, event_id, received_at, envelope, variables, body
-         FROM events
-         WHERE position = ?1",
-    )?;
-    statement.query_row([position], event_row).optional()
+fn read_row(connection: &Connection, position: Position) -> Result<Option<EventRow>, StoreError> {
+    let failed = || engine("read the log");
+    let sql = "SELECT position, event_id, received_at, envelope, variables, body
+               FROM events
+               WHERE position = ?1";
+    let mut statement = connection.prepare_cached(sql).map_err(failed())?;
+    let mut rows = statement.query([position]).map_err(failed())?;
+    rows.next().map_err(failed())?.map(event_row).transpose()
 }
 
-fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
-    Ok(EventRow {
-        fixed: envelope::Row {
-            position: row.get(0)?,
-            event_id: row.get(1)?,
-            received_at: row.get(2)?,
-            body: row.get(5)?,
-        },
-        envelope: row.get(3)?,
-        variables: row.get(4)?,
-    })
+/// A value of a kind that we never wrote is that event's damage, not the engine's trouble.
+fn event_row(row: &Row<'_>) -> Result<EventRow, StoreError> {
+    let position = row.get(0).map_err(engine("read the log"))?;
+    let read = || -> rusqlite::Result<EventRow> {
+        Ok(EventRow {
+            fixed: envelope::Row {
+                position,
+                event_id: row.get(1)?,
+                received_at: row.get(2)?,
+                body: row.get(5)?,
+            },
+            envelope: row.get(3)?,
+            variables: row.get(4)?,
+        })
+    };
+    read().map_err(|error| StoreError::Unreadable { position, detail: error.to_string() })
 }
 
 fn read_envelope(connection: &Connection, id: i64) -> rusqlite::Result<Option<Envelope>> {

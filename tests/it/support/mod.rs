@@ -2,7 +2,9 @@
 
 mod app;
 mod bodies;
+pub mod events;
 mod http;
+pub mod ledger;
 mod sign;
 
 pub use app::{App, Command, OTHER_TOKEN};

@@ -1,0 +1,122 @@
+//! What the benchmarks need of a ledger besides its server:
+//! `probe fill LEDGER EVENTS` appends simulated callbacks and projects them,
+//! `probe scan LEDGER` reads every row of the log and does nothing with it,
+//! `probe audit LEDGER TIMES` asks for that many messages, one after the other.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use delivery_ledger::domain::event::Headers;
+use delivery_ledger::domain::{NewEvent, Rule, Source, Timestamp};
+use delivery_ledger::projection::history::{Answer, AsOf, Question, ask};
+use delivery_ledger::projection::{align::align, catch_up};
+use delivery_ledger::simulate::{Callback, Plan};
+use delivery_ledger::store::{Access, Database, open};
+use hdrhistogram::Histogram;
+use rusqlite::{Connection, OpenFlags};
+
+const APPEND_EVENTS: usize = 1000;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["fill", ledger, events] => fill(ledger, events.parse().expect("EVENTS is a number")),
+        ["scan", ledger] => scan(ledger),
+        ["audit", ledger, times] => audit(ledger, times.parse().expect("TIMES is a number")),
+        _ => panic!("probe fill LEDGER EVENTS | scan LEDGER | audit LEDGER TIMES"),
+    }
+}
+
+fn fill(ledger: &str, events: u64) {
+    let database = Database::Sqlite(PathBuf::from(ledger));
+    let store = open(&database, Access::Create).expect("the ledger opens");
+    let have = store.head().expect("the log has a head");
+    let plan = Plan {
+        account_sid: "AC0123456789abcdef0123456789abcdef".to_owned(),
+        messages: events,
+        seed: have + 1,
+        shuffle: true,
+        duplicates: 0.02,
+        lose: 0.01,
+        conflicts: 0.005,
+        forged: 0.0,
+    };
+    let mut callbacks = plan.callbacks().take(events.saturating_sub(have) as usize).peekable();
+    while callbacks.peek().is_some() {
+        let batch: Vec<_> = callbacks.by_ref().take(APPEND_EVENTS).map(event).collect();
+        store.append(&batch).expect("the log takes them");
+    }
+    align(&*store, Rule::default()).expect("the views fit");
+    let head = store.head().expect("the log has a head");
+    catch_up(&*store, store.views(), head, &mut |_| ControlFlow::Continue(()))
+        .expect("the views catch up");
+}
+
+fn event(callback: Callback) -> NewEvent {
+    let headers = [
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("i-twilio-idempotency-token", &callback.idempotency_token),
+        ("user-agent", "TwilioProxy/1.1"),
+        ("x-home-region", "us1"),
+        ("x-twilio-signature", "i2EwT64gSyGomCgP/vRctmHxMHc="),
+    ];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+    NewEvent {
+        event_id: uuid::Uuid::now_v7(),
+        received_at: Timestamp::from(time::OffsetDateTime::now_utc()),
+        source: Source::Callback,
+        method: "POST".to_owned(),
+        url: "http://127.0.0.1:8080/message-status".to_owned(),
+        headers: Headers::new(headers),
+        body: callback.body.into_bytes(),
+        verified_by: Some("primary".to_owned()),
+        notes: Default::default(),
+    }
+}
+
+/// Prints events a second.
+fn scan(ledger: &str) {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let log = Connection::open_with_flags(ledger, flags).expect("the log opens");
+    let began = Instant::now();
+    let mut statement = log.prepare("SELECT * FROM events").expect("the log has events");
+    let mut rows = statement.query([]).expect("the log is read");
+    let mut events = 0_u64;
+    while let Some(row) = rows.next().expect("the log is read") {
+        std::hint::black_box(row.get_ref(5).expect("an event has a body"));
+        events += 1;
+    }
+    println!("{:.0}", events as f64 / began.elapsed().as_secs_f64());
+}
+
+/// Prints the p50 and p99 of one audit in microseconds.
+fn audit(ledger: &str, times: usize) {
+    let database = Database::Sqlite(PathBuf::from(ledger));
+    let store = open(&database, Access::Read).expect("the ledger opens");
+    // No message has more than three statuses, so there are at least so many messages.
+    let count = store.head().expect("the log has a head") / 4;
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut micros = Histogram::<u64>::new(3).expect("three digits are possible");
+    for warm in [true, false] {
+        for _ in 0..times {
+            let (_, messages) = store.views().page(rng.u64(0..count), 1).expect("views are read");
+            let message_sid = messages[0].key.message_sid.clone();
+            let question = Question {
+                message_sid,
+                account_sid: None,
+                rule: Rule::default(),
+                as_of: AsOf::Head,
+            };
+            let began = Instant::now();
+            let answer = ask(&*store, &question).expect("the ledger answers");
+            let took: Duration = began.elapsed();
+            assert!(matches!(answer, Answer::Found { .. }));
+            if !warm {
+                micros.record(took.as_micros() as u64).expect("an audit takes less than a day");
+            }
+        }
+    }
+    println!("{} {}", micros.value_at_quantile(0.5), micros.value_at_quantile(0.99));
+}

@@ -1,0 +1,142 @@
+//! `simulate`: signed traffic against a URL, with the faults that real traffic has.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Outcome, Usage};
+use crate::config::Settings;
+use crate::simulate::{Load, Plan, Signer, run as send};
+
+/// The arguments of `simulate`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The URL that is called
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080/message-status")]
+    target: String,
+
+    /// The URL that is signed, where a proxy stands between [default: the target]
+    #[arg(long, value_name = "URL")]
+    signed_url: Option<String>,
+
+    /// How many messages are sent; each has one to three callbacks
+    #[arg(long, default_value_t = 1000)]
+    messages: u64,
+
+    /// How many callbacks are on their way at once
+    #[arg(long, default_value_t = 16)]
+    connections: usize,
+
+    /// Callbacks a second [default: as fast as they are answered]
+    #[arg(long)]
+    rate: Option<f64>,
+
+    /// Let the traffic rise and fall as over a day, compressed to so many seconds
+    #[arg(long, value_name = "SECONDS", conflicts_with = "rate")]
+    day: Option<f64>,
+
+    /// Another seed gives other messages
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+
+    /// Let callbacks overtake each other
+    #[arg(long)]
+    shuffle: bool,
+
+    /// Share of callbacks that come twice
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    duplicates: f64,
+
+    /// Share of callbacks that never come
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    lose: f64,
+
+    /// Share of messages both undelivered and delivered
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    conflicts: f64,
+
+    /// Share of callbacks signed with a wrong token
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    forged: f64,
+
+    /// Write each acknowledged callback there, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    acked_log: Option<PathBuf>,
+}
+
+/// Sends the traffic and prints a summary as JSON. That a forged callback is acknowledged is a
+/// finding.
+pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
+    let plan = plan(&args, settings)?;
+    let load = load(&args)?;
+    let signed_url = args.signed_url.as_deref().unwrap_or(&args.target);
+    let signer = Signer::new(signed_url, settings.environment_keys()?.primary);
+    let acked = args.acked_log.as_ref().map(|path| {
+        let file = File::create(path);
+        file.with_context(|| format!("--acked-log: cannot write {}", path.display()))
+    });
+    let acked = acked.transpose()?.map(|file| Box::new(BufWriter::new(file)) as _);
+    let bar = progress();
+    let tick = bar.clone();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let summary =
+        runtime.block_on(send(load, signer, plan.callbacks(), acked, move || tick.inc(1)));
+    bar.finish_and_clear();
+    let summary = summary?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?;
+    match summary.forged_acknowledged {
+        0 => Ok(Outcome::Done),
+        _ => Ok(Outcome::CheckFoundSomething),
+    }
+}
+
+fn plan(args: &Args, settings: &Settings) -> Result<Plan> {
+    for (flag, share) in [
+        ("--duplicates", args.duplicates),
+        ("--lose", args.lose),
+        ("--conflicts", args.conflicts),
+        ("--forged", args.forged),
+    ] {
+        if !(0.0..=1.0).contains(&share) {
+            return Err(Usage(format!("{flag}: {share} is not a share from 0 to 1")).into());
+        }
+    }
+    Ok(Plan {
+        account_sid: settings.environment_account()?,
+        messages: args.messages,
+        seed: args.seed,
+        shuffle: args.shuffle,
+        duplicates: args.duplicates,
+        lose: args.lose,
+        conflicts: args.conflicts,
+        forged: args.forged,
+    })
+}
+
+fn load(args: &Args) -> Result<Load> {
+    let positive = |flag: &str, number: Option<f64>| match number {
+        Some(number) if !(number > 0.0 && number.is_finite()) => {
+            Err(Usage(format!("{flag}: {number} is not a number above 0")))
+        }
+        other => Ok(other),
+    };
+    if args.connections == 0 {
+        return Err(Usage("--connections: 0 connections send nothing".to_owned()).into());
+    }
+    Ok(Load {
+        target: args.target.clone(),
+        connections: args.connections,
+        rate: positive("--rate", args.rate)?,
+        day_seconds: positive("--day", args.day)?,
+    })
+}
+
+fn progress() -> ProgressBar {
+    let style = ProgressStyle::with_template("simulate {human_pos} answered  {per_sec}  {elapsed}");
+    let bar = ProgressBar::new_spinner();
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+}

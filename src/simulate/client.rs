@@ -1,0 +1,217 @@
+//! Sends callbacks as Twilio does, over a number of connections, at a rate or as fast as answers
+//! come back.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{Request, Uri};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::stream::{Callback, DAY_MS};
+use super::summary::{Summary, Tally};
+use crate::twilio::accounts::Token;
+use crate::twilio::form::{Form, MEDIA_TYPE};
+
+/// How long an answer is waited for, as Twilio does.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long a connection that failed waits before it tries again.
+const RECONNECT_WAIT: Duration = Duration::from_millis(100);
+
+/// How a load is sent.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// The URL that is called, `http://` only.
+    pub target: String,
+    pub connections: usize,
+    /// Callbacks a second; without it, each connection sends the next as soon as it has an answer.
+    pub rate: Option<f64>,
+    /// Whether the rate follows the day's curve, compressed to this many seconds.
+    pub day_seconds: Option<f64>,
+}
+
+/// Signs callbacks; forged ones with a token that nobody has.
+#[derive(Debug, Clone)]
+pub struct Signer {
+    url: String,
+    token: Token,
+    forger: Token,
+}
+
+/// Every callback's acknowledgement, as it comes.
+pub type AckedLog = Option<Box<dyn Write + Send>>;
+
+struct Shared<I> {
+    callbacks: Mutex<(u64, I)>,
+    acked: Mutex<AckedLog>,
+    signer: Signer,
+    load: Load,
+    authority: String,
+    began: Instant,
+}
+
+impl Signer {
+    /// Signs for this URL with this token.
+    pub fn new(url: &str, token: Token) -> Self {
+        Self { url: url.to_owned(), token, forger: Token::new("not the token") }
+    }
+
+    /// X-Twilio-Signature of a callback.
+    pub fn signature(&self, callback: &Callback) -> String {
+        let token = if callback.forged { &self.forger } else { &self.token };
+        let parameters = Form::parse(callback.body.as_bytes()).signed_text();
+        STANDARD.encode(token.sign(&[self.url.as_bytes(), &parameters]))
+    }
+}
+
+/// Sends all callbacks and tells what became of them. `progress` hears of each answer.
+pub async fn run<I>(
+    load: Load,
+    signer: Signer,
+    callbacks: I,
+    acked: AckedLog,
+    progress: impl Fn() + Clone + Send + 'static,
+) -> Result<Summary>
+where
+    I: Iterator<Item = Callback> + Send + 'static,
+{
+    let uri: Uri = load.target.parse().with_context(|| format!("target `{}`", load.target))?;
+    let authority = match (uri.scheme_str(), uri.authority()) {
+        (Some("http"), Some(authority)) => authority.to_string(),
+        _ => bail!("target `{}` is not of the form http://host:port/path", load.target),
+    };
+    let shared = Arc::new(Shared {
+        callbacks: Mutex::new((0, callbacks)),
+        acked: Mutex::new(acked),
+        signer,
+        authority,
+        began: Instant::now(),
+        load,
+    });
+    // The first connection shows whether anybody is there at all.
+    shared.connect().await?;
+    let connections = 0..shared.load.connections;
+    let tasks =
+        connections.map(|_| tokio::spawn(connection(Arc::clone(&shared), progress.clone())));
+    let mut tally = Tally::default();
+    for task in tasks.collect::<Vec<_>>() {
+        tally.add(task.await.context("a connection's task")??);
+    }
+    let took = shared.began.elapsed();
+    if let Some(log) = shared.acked.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        log.flush().context("--acked-log")?;
+    }
+    let Load { target, connections, rate, .. } = shared.load.clone();
+    Ok(tally.summary(target, connections, rate, took))
+}
+
+/// One connection: takes the next callback, sends it, counts the answer, until none is left.
+async fn connection<I>(shared: Arc<Shared<I>>, progress: impl Fn()) -> Result<Tally>
+where
+    I: Iterator<Item = Callback> + Send,
+{
+    let mut tally = Tally::default();
+    let mut sender = None;
+    while let Some((index, callback)) = shared.next() {
+        let due = shared.due(index, &callback);
+        sleep_until(due).await;
+        match shared.send(&mut sender, &callback).await {
+            Ok(code) => {
+                if tally.answered(code, callback.forged, due.elapsed()) {
+                    shared.acknowledged(&callback)?;
+                }
+            }
+            Err(_) => {
+                tally.unanswered();
+                sender = None;
+                sleep(RECONNECT_WAIT).await;
+            }
+        }
+        progress();
+    }
+    Ok(tally)
+}
+
+impl<I: Iterator<Item = Callback>> Shared<I> {
+    fn next(&self) -> Option<(u64, Callback)> {
+        let mut callbacks = self.callbacks.lock().unwrap_or_else(PoisonError::into_inner);
+        let callback = callbacks.1.next()?;
+        callbacks.0 += 1;
+        Some((callbacks.0 - 1, callback))
+    }
+
+    /// When a callback is to be sent. Its latency counts from there, however late it is sent:
+    /// a server that stalls must not be spared the callbacks that would have come meanwhile.
+    fn due(&self, index: u64, callback: &Callback) -> Instant {
+        let after = match (self.load.day_seconds, self.load.rate) {
+            (Some(seconds), _) => seconds * callback.at_ms as f64 / DAY_MS as f64,
+            (None, Some(rate)) => index as f64 / rate,
+            (None, None) => return Instant::now(),
+        };
+        self.began + Duration::from_secs_f64(after)
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>> {
+        let authority = &self.authority;
+        let address =
+            if authority.contains(':') { authority.clone() } else { format!("{authority}:80") };
+        let stream = TcpStream::connect(&address).await;
+        let stream = stream.with_context(|| format!("connect to {address}"))?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+
+    async fn send(
+        &self,
+        sender: &mut Option<SendRequest<Full<Bytes>>>,
+        callback: &Callback,
+    ) -> Result<u16> {
+        if sender.as_ref().is_none_or(SendRequest::is_closed) {
+            *sender = Some(self.connect().await?);
+        }
+        let sender = sender.as_mut().context("a connection was just made")?;
+        let request = self.request(callback)?;
+        let exchange = async {
+            sender.ready().await?;
+            let answer = sender.send_request(request).await?;
+            let code = answer.status().as_u16();
+            answer.into_body().collect().await?;
+            anyhow::Ok(code)
+        };
+        timeout(ANSWER_PATIENCE, exchange).await.context("no answer in time")?
+    }
+
+    fn request(&self, callback: &Callback) -> Result<Request<Full<Bytes>>> {
+        let uri: Uri = self.load.target.parse()?;
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let request = Request::post(path)
+            .header("Host", &self.authority)
+            .header("Content-Type", MEDIA_TYPE)
+            .header("User-Agent", "TwilioProxy/1.1")
+            .header("X-Twilio-Signature", self.signer.signature(callback))
+            .header("I-Twilio-Idempotency-Token", &callback.idempotency_token)
+            .header("X-Home-Region", "us1");
+        Ok(request.body(Full::new(Bytes::from(callback.body.clone())))?)
+    }
+
+    fn acknowledged(&self, callback: &Callback) -> Result<()> {
+        let mut acked = self.acked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(log) = acked.as_mut() {
+            let Callback { idempotency_token, body, .. } = callback;
+            let line = serde_json::json!({ "idempotency_token": idempotency_token, "body": body });
+            writeln!(log, "{line}").context("--acked-log")?;
+        }
+        Ok(())
+    }
+}

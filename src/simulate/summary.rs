@@ -1,0 +1,131 @@
+//! What a load did, in numbers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+/// The result of a load, as JSON has it.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    pub target: String,
+    pub connections: usize,
+    /// Callbacks a second that were asked for; nothing where as many were sent as were answered.
+    pub rate: Option<f64>,
+    pub seconds: f64,
+    /// Callbacks that were sent, forged ones included.
+    pub sent: u64,
+    /// Answered 200: the ledger says it has them.
+    pub acknowledged: u64,
+    /// Answered 403, as forged ones must be.
+    pub refused: u64,
+    /// Forged ones that were acknowledged all the same. Anything but 0 is a fault of the ledger.
+    pub forged_acknowledged: u64,
+    /// Every answer by its status code.
+    pub answers: BTreeMap<u16, u64>,
+    /// Callbacks for which no answer came.
+    pub unanswered: u64,
+    pub acknowledged_per_second: f64,
+    /// From the moment a callback was due, so that waiting for a connection counts.
+    pub latency_ms: Latency,
+}
+
+/// Percentiles of the time to an acknowledgement, in milliseconds.
+#[derive(Debug, Serialize)]
+pub struct Latency {
+    pub p50: f64,
+    pub p90: f64,
+    pub p99: f64,
+    pub p99_9: f64,
+    pub max: f64,
+}
+
+/// Counts in the making.
+#[derive(Debug)]
+pub struct Tally {
+    latency_micros: Histogram<u64>,
+    answers: BTreeMap<u16, u64>,
+    unanswered: u64,
+    forged_acknowledged: u64,
+}
+
+/// The longest time that is told apart, in microseconds: ten minutes.
+const LATENCY_MICROS_MAX: u64 = 600_000_000;
+
+const OK: u16 = 200;
+const FORBIDDEN: u16 = 403;
+
+impl Default for Tally {
+    fn default() -> Self {
+        let latency_micros = Histogram::new_with_bounds(1, LATENCY_MICROS_MAX, 3);
+        Self {
+            latency_micros: latency_micros.expect("the bounds are a histogram's"),
+            answers: BTreeMap::new(),
+            unanswered: 0,
+            forged_acknowledged: 0,
+        }
+    }
+}
+
+impl Tally {
+    /// Counts an answer; returns whether it acknowledged the callback.
+    pub fn answered(&mut self, code: u16, forged: bool, after: Duration) -> bool {
+        *self.answers.entry(code).or_default() += 1;
+        if code != OK {
+            return false;
+        }
+        self.forged_acknowledged += u64::from(forged);
+        let micros = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
+        self.latency_micros.saturating_record(micros);
+        true
+    }
+
+    /// Counts a callback for which no answer came.
+    pub fn unanswered(&mut self) {
+        self.unanswered += 1;
+    }
+
+    /// Adds what another connection counted.
+    pub fn add(&mut self, other: Tally) {
+        self.latency_micros.add(other.latency_micros).expect("all histograms have the same bounds");
+        for (code, count) in other.answers {
+            *self.answers.entry(code).or_default() += count;
+        }
+        self.unanswered += other.unanswered;
+        self.forged_acknowledged += other.forged_acknowledged;
+    }
+
+    /// The numbers of a load that took so long.
+    pub fn summary(
+        self,
+        target: String,
+        connections: usize,
+        rate: Option<f64>,
+        took: Duration,
+    ) -> Summary {
+        let count = |code| self.answers.get(&code).copied().unwrap_or(0);
+        let seconds = took.as_secs_f64();
+        let percentile = |q| self.latency_micros.value_at_quantile(q) as f64 / 1_000.0;
+        Summary {
+            target,
+            connections,
+            rate,
+            seconds,
+            sent: self.answers.values().sum::<u64>() + self.unanswered,
+            acknowledged: count(OK),
+            refused: count(FORBIDDEN),
+            forged_acknowledged: self.forged_acknowledged,
+            unanswered: self.unanswered,
+            acknowledged_per_second: count(OK) as f64 / seconds.max(f64::EPSILON),
+            latency_ms: Latency {
+                p50: percentile(0.5),
+                p90: percentile(0.9),
+                p99: percentile(0.99),
+                p99_9: percentile(0.999),
+                max: self.latency_micros.max() as f64 / 1_000.0,
+            },
+            answers: self.answers,
+        }
+    }
+}

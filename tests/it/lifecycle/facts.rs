@@ -1,0 +1,213 @@
+//! What is read from a body: forms, JSON callbacks, and Twilio's own Message resource.
+
+use delivery_ledger::domain::reported::{Label, StatusReported};
+use delivery_ledger::domain::{ErrorCode, NewEvent, Rule, Source, Status};
+use delivery_ledger::twilio::callback::Reading;
+use serde_json::json;
+
+use super::{folded, says, standing};
+use crate::support::events::{event, resource};
+use crate::support::{ACCOUNT, MessageBody, sid};
+
+fn reading(event: &NewEvent) -> Reading {
+    Reading::of(event)
+}
+
+fn facts(body: impl Into<Vec<u8>>) -> StatusReported {
+    reading(&event(body)).reported.expect("it is about a message")
+}
+
+fn status_in(body: MessageBody) -> Option<Status> {
+    facts(body).status
+}
+
+#[test]
+fn event_type_read_counts_as_read_whatever_the_status_says() {
+    for kind in ["READ", "read", "Read"] {
+        assert_eq!(status_in(says("delivered").with("EventType", kind)), Some(Status::Read));
+        assert_eq!(status_in(says("failed").with("EventType", kind)), Some(Status::Read));
+    }
+    let no_status = says("x").without("MessageStatus").without("SmsStatus");
+    assert_eq!(status_in(no_status.with("EventType", "READ")), Some(Status::Read));
+}
+
+#[test]
+fn no_other_event_type_is_evidence() {
+    for kind in ["DELIVERED", "FAILED", "CLICKED", "", "READ "] {
+        let body = says("sent").with("EventType", kind);
+        assert_eq!(status_in(body.clone()), Some(Status::Sent), "{kind}");
+        let without = body.without("MessageStatus").without("SmsStatus");
+        assert_eq!(status_in(without), None, "{kind}");
+    }
+}
+
+#[test]
+fn message_status_wins_over_sms_status_and_a_difference_is_labelled() {
+    let body = says("delivered").with("SmsStatus", "sent");
+    assert_eq!(status_in(body.clone()), Some(Status::Delivered));
+    assert_eq!(facts(body).labels, [Label::StatusWordsDiffer]);
+    assert_eq!(facts(says("delivered")).labels, []);
+    assert_eq!(facts(says("delivered").with("SmsStatus", "DELIVERED")).labels, []);
+}
+
+#[test]
+fn a_blank_status_counts_as_absent() {
+    for blank in ["", " ", "\t"] {
+        let body = says("sent").with("MessageStatus", blank);
+        assert_eq!(status_in(body.clone()), Some(Status::Sent), "SmsStatus steps in");
+        assert_eq!(facts(body.clone()).labels, [], "absent is no difference");
+        let neither = facts(body.with("SmsStatus", blank));
+        assert_eq!((neither.status, neither.unrecognised), (None, None));
+    }
+}
+
+#[test]
+fn status_words_compare_whatever_their_letter_case() {
+    for status in Status::ALL {
+        assert_eq!(status_in(says(&status.name().to_uppercase())), Some(status));
+    }
+}
+
+#[test]
+fn a_word_that_is_no_evidence_is_kept_as_it_came() {
+    let heard = facts(says("Tunnelled"));
+    assert_eq!((heard.status, heard.unrecognised.as_deref()), (None, Some("Tunnelled")));
+}
+
+#[test]
+fn a_repeated_name_counts_by_its_first_value() {
+    let body = b"MessageSid=SM1&MessageSid=SM2&MessageStatus=sent&MessageStatus=failed\
+                 &AccountSid=AC1&AccountSid=AC2&ErrorCode=1&ErrorCode=2&To=a&To=b";
+    let read = reading(&event(&body[..]));
+    assert_eq!(read.message_sid.unwrap().as_str(), "SM1");
+    assert_eq!(read.account_sid.unwrap().as_str(), "AC1");
+    let heard = read.reported.unwrap();
+    assert_eq!(heard.status, Some(Status::Sent));
+    assert_eq!(heard.error_code.map(ErrorCode::number), Some(1));
+    assert_eq!(heard.addressed.to.as_deref(), Some("a"));
+}
+
+#[test]
+fn the_message_is_named_by_message_sid_else_by_sms_sid() {
+    let sid_of =
+        |body: MessageBody| reading(&event(body)).message_sid.map(|sid| sid.as_str().to_owned());
+    let body = says("sent").with("MessageSid", "SMa").with("SmsSid", "SMb");
+    assert_eq!(sid_of(body.clone()).as_deref(), Some("SMa"));
+    assert_eq!(sid_of(body.clone().with("MessageSid", "")).as_deref(), Some("SMb"));
+    assert_eq!(sid_of(body.clone().without("MessageSid")).as_deref(), Some("SMb"));
+    assert_eq!(sid_of(body.with("MessageSid", "").with("SmsSid", "")), None);
+}
+
+#[test]
+fn a_callback_without_a_message_is_kept_and_not_folded() {
+    for body in ["", "&&", "MessageStatus=sent", "MessageSid=&MessageStatus=sent", "\u{0}\u{1}"] {
+        let read = reading(&event(body));
+        assert_eq!((read.message_sid, read.reported), (None, None), "{body:?}");
+    }
+}
+
+#[test]
+fn an_odd_message_sid_is_labelled_and_not_refused() {
+    for odd in ["SMxxx", "sm04363cdd65ee4cb2b17e3bbf56ed084d", "\u{0}", &"9".repeat(2048), " "] {
+        let read = reading(&event(says("sent").with("MessageSid", odd)));
+        assert_eq!(read.message_sid.unwrap().as_str(), odd);
+        assert_eq!(read.reported.unwrap().labels, [Label::OddMessageSid]);
+    }
+    let upper = format!("SM{}", "AB".repeat(16));
+    assert_eq!(facts(says("sent").with("MessageSid", &upper)).labels, []);
+}
+
+#[test]
+fn an_error_code_is_1_to_9_digits() {
+    let code = |text: &str| facts(says("failed").with("ErrorCode", text)).error_code;
+    for (text, number) in [("0", 0), ("30003", 30003), ("999999999", 999_999_999), ("00007", 7)] {
+        assert_eq!(code(text).map(ErrorCode::number), Some(number));
+    }
+    for text in ["", "1234567890", "-1", "+1", "1.5", "0x1F", " 30003", "null", "٣"] {
+        assert_eq!(code(text), None, "{text}");
+    }
+}
+
+#[test]
+fn the_channel_is_told_by_to_else_by_channel_prefix_else_by_the_sid() {
+    let channel = |body: MessageBody| facts(body).addressed.channel;
+    let mms = sid(1).replace("SM", "MM");
+    let table = [
+        (says("sent"), "sms"),
+        (says("sent").with("MessageSid", &mms), "mms"),
+        (says("sent").with("To", "whatsapp:+1"), "whatsapp"),
+        (says("sent").with("To", "rcs:+1").with("ChannelPrefix", "whatsapp"), "rcs"),
+        (says("sent").with("To", "messenger:1"), "messenger"),
+        (says("sent").with("ChannelPrefix", "whatsapp"), "whatsapp"),
+        (says("sent").with("ChannelPrefix", "").with("MessageSid", &mms), "mms"),
+        (says("sent").with("MessageSid", "odd"), "sms"),
+        (says("sent").with("To", "sip:alice@example.com"), "sms"), // no channel's prefix
+        (says("sent").without("To"), "sms"),
+    ];
+    for (body, expected) in table {
+        assert_eq!(channel(body.clone()), expected, "{body:?}");
+    }
+}
+
+#[test]
+fn a_json_callback_is_kept_with_its_sids_and_not_folded() {
+    for json in [
+        json!({ "AccountSid": ACCOUNT, "MessageSid": "SM1", "MessageStatus": "delivered" }),
+        json!({ "account_sid": ACCOUNT, "message_sid": "SM1", "status": "delivered" }),
+        json!({ "account_sid": ACCOUNT, "sms_sid": "SM1", "status": "delivered" }),
+    ] {
+        let read = reading(&resource(Source::Callback, json));
+        assert_eq!(read.account_sid.unwrap().as_str(), ACCOUNT);
+        assert_eq!(read.message_sid.unwrap().as_str(), "SM1");
+        assert_eq!(read.reported, None);
+    }
+}
+
+#[test]
+fn twilios_message_resource_is_folded() {
+    for source in [Source::Send, Source::Reconcile, Source::Import] {
+        let event = resource(
+            source,
+            json!({
+                "sid": sid(1), "account_sid": ACCOUNT, "status": "undelivered", "error_code": 30003,
+                "from": "+15017250604", "to": "whatsapp:+15558675310", "body": "hello",
+                "messaging_service_sid": null, "subresource_uris": { "sid": "SMother" },
+            }),
+        );
+        let read = reading(&event);
+        assert_eq!(read.message_sid.unwrap().as_str(), sid(1));
+        assert_eq!(read.account_sid.unwrap().as_str(), ACCOUNT);
+        let heard = read.reported.unwrap();
+        assert_eq!(heard.status, Some(Status::Undelivered));
+        assert_eq!(heard.error_code.map(ErrorCode::number), Some(30003));
+        assert_eq!(heard.addressed.from.as_deref(), Some("+15017250604"));
+        assert_eq!(heard.addressed.channel, "whatsapp");
+        assert_eq!(heard.addressed.messaging_service_sid, None);
+    }
+}
+
+#[test]
+fn a_reconciled_answer_and_callbacks_make_one_message() {
+    let answer = resource(Source::Reconcile, json!({ "sid": sid(1), "status": "delivered" }));
+    let message = folded(Rule::default(), [answer, event(says("sent"))]);
+    assert_eq!(standing(&message), "delivered");
+    assert_eq!(message.timeline[1].effect.name(), "late");
+}
+
+#[test]
+fn json_that_is_none_says_nothing() {
+    for body in ["", "[]", "null", "{\"sid\":", "\"SM1\"", "\u{1}"] {
+        let broken = NewEvent { body: body.into(), ..resource(Source::Import, json!({})) };
+        let read = reading(&broken);
+        assert_eq!((read.account_sid, read.message_sid, read.reported), (None, None, None));
+    }
+}
+
+#[test]
+fn an_event_that_says_nothing_leaves_a_messages_times_alone() {
+    let kept = resource(Source::Callback, json!({ "message_sid": sid(1) }));
+    let message = folded(Rule::default(), [kept, event(says("sent"))]);
+
+    assert_eq!(message.lifecycle.counts.events, 1);
+    assert_eq!(message.lifecycle.first_received_at.to_string(), "2026-01-02T03:04:06.000000Z");
+}

@@ -1,0 +1,323 @@
+//! The order in which callbacks come, and how often each of them comes, changes nothing but
+//! times and lateness. The checks are held against a fold that does depend on it, too.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
+
+use delivery_ledger::domain::lifecycle::{Arrival, Counts, Evidence, Lifecycle, Receipt};
+use delivery_ledger::domain::reported::{Addressed, StatusReported};
+use delivery_ledger::domain::{
+    ErrorCode, NewEvent, Position, RecordedEvent, Rule, Status, Timestamp,
+};
+use delivery_ledger::twilio::callback::Reading;
+use proptest::prelude::*;
+use proptest::sample::subsequence;
+use proptest::test_runner::{Config, TestError, TestRunner};
+
+use super::{folded, says};
+use crate::support::events::{event, recorded, with_query, with_token};
+
+/// All that must not depend on any order.
+#[derive(Debug, Clone, PartialEq)]
+struct Outcome {
+    status: Option<Status>,
+    terminal: bool,
+    settled: bool,
+    conflict: bool,
+    error_code: Option<ErrorCode>,
+    error_codes: Vec<ErrorCode>,
+    addressed: Option<Addressed>,
+    receipt: Option<Receipt>,
+}
+
+impl Outcome {
+    fn of(evidence: &Evidence) -> Self {
+        Self {
+            status: evidence.status(),
+            terminal: evidence.terminal(),
+            settled: evidence.settled(),
+            conflict: evidence.conflict(),
+            error_code: evidence.error_code(),
+            error_codes: evidence.error_codes(),
+            addressed: evidence.deciding.as_ref().map(|event| event.addressed.clone()),
+            receipt: evidence.receipt.clone(),
+        }
+    }
+}
+
+/// A way to fold, to be held to the laws.
+trait Fold: Clone {
+    fn begin(rule: Rule) -> Self;
+    fn hear(&mut self, heard: &StatusReported);
+    fn outcome(&self) -> Outcome;
+}
+
+/// The product's way.
+impl Fold for Lifecycle {
+    fn begin(rule: Rule) -> Self {
+        Lifecycle::begin(rule, Timestamp::from_micros(0))
+    }
+
+    fn hear(&mut self, heard: &StatusReported) {
+        let position = 1 + self.trail.len() as u64;
+        let received_at = Timestamp::from_micros(position as i64);
+        let arrival = Arrival { position, received_at, fingerprint: position, reported: heard };
+        let mut no_ties = |_: Position, _: Position| -> Result<Ordering, Infallible> {
+            panic!("no two events have one status here")
+        };
+        self.apply(&arrival, &mut no_ties).unwrap();
+    }
+
+    fn outcome(&self) -> Outcome {
+        Outcome::of(&self.evidence)
+    }
+}
+
+/// What many write first: the last status to arrive is the one shown.
+#[derive(Clone)]
+struct LastStatusWins {
+    by_rule: Lifecycle,
+    last: Option<Status>,
+}
+
+impl Fold for LastStatusWins {
+    fn begin(rule: Rule) -> Self {
+        Self { by_rule: Fold::begin(rule), last: None }
+    }
+
+    fn hear(&mut self, heard: &StatusReported) {
+        self.by_rule.hear(heard);
+        self.last = heard.status.or(self.last);
+    }
+
+    fn outcome(&self) -> Outcome {
+        Outcome { status: self.last, ..self.by_rule.outcome() }
+    }
+}
+
+/// One event for each status, all facts of each unlike the others', and one with an unknown word.
+fn one_of_each() -> Vec<StatusReported> {
+    let words = Status::ALL.map(Status::name).into_iter().chain(["tunnelled"]);
+    let read = words.zip(1..).map(|(word, number)| {
+        let mut body = says(word).with("From", &format!("+{number}"));
+        if number % 2 == 0 {
+            body = body.with("ErrorCode", &format!("3000{number}"));
+        }
+        if number % 3 == 0 {
+            body = body.with("To", "whatsapp:+1555").with("RawDlrDoneDate", &format!("{number}"));
+        }
+        Reading::of(&event(body)).reported.unwrap()
+    });
+    read.collect()
+}
+
+/// An order of up to five of the events whose outcome differs from another order's of the same.
+fn order_that_matters<F: Fold>() -> Option<Vec<&'static str>> {
+    let events = one_of_each();
+    let mut outcomes = HashMap::new();
+    Rule::ALL.into_iter().find_map(|rule| {
+        outcomes.clear();
+        extend(&F::begin(rule), &events, &mut Vec::new(), &mut outcomes)
+    })
+}
+
+/// Walks through all orders that begin with the one so far; `outcomes` is by the set of events.
+fn extend<F: Fold>(
+    so_far: &F,
+    events: &[StatusReported],
+    order: &mut Vec<usize>,
+    outcomes: &mut HashMap<usize, Outcome>,
+) -> Option<Vec<&'static str>> {
+    if order.len() == 5 {
+        return None;
+    }
+    for next in (0..events.len()).filter(|next| !order.contains(next)).collect::<Vec<_>>() {
+        let mut fold = so_far.clone();
+        fold.hear(&events[next]);
+        order.push(next);
+        let set = order.iter().fold(0, |set, index| set | 1 << index);
+        let outcome = fold.outcome();
+        if *outcomes.entry(set).or_insert_with(|| outcome.clone()) != outcome {
+            let name = |index: &usize| events[*index].status.map_or("unknown", Status::name);
+            return Some(order.iter().map(name).collect());
+        }
+        let found = extend(&fold, events, order, outcomes);
+        if found.is_some() {
+            return found;
+        }
+        order.pop();
+    }
+    None
+}
+
+#[test]
+fn all_orders_of_up_to_five_statuses_end_alike() {
+    assert_eq!(order_that_matters::<Lifecycle>(), None);
+}
+
+#[test]
+fn the_check_of_all_orders_finds_a_fold_by_arrival_out() {
+    let order = order_that_matters::<LastStatusWins>().unwrap();
+    assert_eq!(order, ["scheduled", "accepted", "queued", "sent", "sending"]);
+}
+
+/// Any callback about the message; values are few, so that events tie and double.
+pub fn any_callback() -> impl Strategy<Value = NewEvent> {
+    let word = proptest::sample::select(vec![
+        "scheduled",
+        "accepted",
+        "queued",
+        "sending",
+        "sent",
+        "partially_delivered",
+        "Delivered",
+        "delivered",
+        "READ",
+        "canceled",
+        "undelivered",
+        "failed",
+        "received",
+        "tunnelled",
+        "",
+    ]);
+    let sometimes = |name: &'static str, values: &'static [&'static str]| {
+        let value = proptest::sample::select(values);
+        proptest::option::weighted(0.4, value.prop_map(move |value| (name, value)))
+    };
+    let parameters = (
+        sometimes("ErrorCode", &["30003", "30008", "9", "x"]),
+        sometimes("From", &["+1", "+2", "rcs:brand"]),
+        sometimes("To", &["+3", "whatsapp:+3", "rcs:+3"]),
+        sometimes("ChannelPrefix", &["rcs", "line"]),
+        sometimes("MessagingServiceSid", &["MG1", "MG2"]),
+        sometimes("RawDlrDoneDate", &["2511160837", "2511160838"]),
+        sometimes("EventType", &["READ", "CLICKED"]),
+        sometimes("SmsStatus", &["sent", "failed"]),
+    );
+    let query = proptest::option::weighted(0.3, proptest::sample::select(vec!["a=1", "b=2"]));
+    let token = proptest::option::weighted(0.3, proptest::sample::select(vec!["t1", "t2"]));
+    (word, parameters, query, token).prop_map(|(word, parameters, query, token)| {
+        let (code, from, to, prefix, service, receipt, kind, sms) = parameters;
+        let extra = [code, from, to, prefix, service, receipt, kind, sms].into_iter().flatten();
+        let body = extra.fold(says(word), |body, (name, value)| body.with(name, value));
+        let bare = event(body);
+        let asked = query.map_or(bare.clone(), |query| with_query(bare, query));
+        token.map_or(asked.clone(), |token| with_token(asked, token))
+    })
+}
+
+/// Some events, and the same in another order.
+fn reordered() -> impl Strategy<Value = (Vec<NewEvent>, Vec<NewEvent>)> {
+    let events = proptest::collection::vec(any_callback(), 1..12);
+    events.prop_flat_map(|events| (Just(events.clone()), Just(events).prop_shuffle()))
+}
+
+/// Some events, and the same in another order with some of them once more.
+fn reordered_and_repeated() -> impl Strategy<Value = (Vec<NewEvent>, Vec<NewEvent>)> {
+    let again = |events: Vec<NewEvent>| {
+        let any_of_them = subsequence(events.clone(), 0..=events.len());
+        (Just(events), any_of_them)
+    };
+    let shuffled = |(events, again): (Vec<NewEvent>, Vec<NewEvent>)| {
+        let all = [events.clone(), again].concat();
+        (Just(events), Just(all).prop_shuffle())
+    };
+    proptest::collection::vec(any_callback(), 1..12).prop_flat_map(again).prop_flat_map(shuffled)
+}
+
+fn by_rule(rule: Rule, events: Vec<NewEvent>) -> Outcome {
+    Outcome::of(&folded(rule, events).lifecycle.evidence)
+}
+
+fn by_arrival(rule: Rule, events: Vec<NewEvent>) -> Outcome {
+    let last = |events: &[NewEvent]| {
+        events.iter().rev().find_map(|event| Reading::of(event).reported?.status)
+    };
+    Outcome { status: last(&events), ..by_rule(rule, events) }
+}
+
+/// Holds a fold against random events in random orders.
+fn held_to_any_order(fold: fn(Rule, Vec<NewEvent>) -> Outcome) -> Result<(), String> {
+    let config = Config {
+        cases: 400,
+        failure_persistence: None,
+        max_shrink_iters: 100,
+        ..Config::default()
+    };
+    let outcome = TestRunner::new(config).run(&reordered_and_repeated(), |(events, again)| {
+        for rule in Rule::ALL {
+            prop_assert_eq!(fold(rule, events.clone()), fold(rule, again.clone()));
+        }
+        Ok(())
+    });
+    outcome.map_err(|error| match error {
+        TestError::Fail(reason, _) => reason.to_string(),
+        TestError::Abort(reason) => panic!("{reason}"),
+    })
+}
+
+#[test]
+fn any_order_and_any_repetition_ends_alike() {
+    assert_eq!(held_to_any_order(by_rule), Ok(()));
+}
+
+#[test]
+fn the_check_of_any_order_finds_a_fold_by_arrival_out() {
+    assert!(held_to_any_order(by_arrival).is_err());
+}
+
+proptest! {
+    #[test]
+    fn of_the_counts_only_late_depends_on_the_order((events, other_order) in reordered()) {
+        let counts = |events| Counts { late: 0, ..folded(Rule::default(), events).lifecycle.counts };
+        prop_assert_eq!(counts(events), counts(other_order));
+    }
+
+    #[test]
+    fn both_rules_agree_where_there_is_no_conflict(events in proptest::collection::vec(any_callback(), 1..8)) {
+        let [first, second] = Rule::ALL.map(|rule| by_rule(rule, events.clone()));
+        prop_assert_eq!(first.conflict, second.conflict);
+        if !first.conflict {
+            prop_assert_eq!(first, second);
+        }
+    }
+
+    #[test]
+    fn merging_is_commutative_associative_and_idempotent(
+        events in proptest::collection::vec(any_callback(), 3..10),
+        owners in proptest::collection::vec(0..7_u8, 10),
+    ) {
+        let events = recorded(events);
+        for rule in Rule::ALL {
+            let merge = |a: &Evidence, b: &Evidence| merged(&events, a, b);
+            // Three sets that may overlap: an event of owner 3 is in the first and the second.
+            let part = |bit: u8| {
+                let of_part = events.iter().zip(&owners).filter(|(_, owner)| (*owner + 1) & bit > 0);
+                of_part.fold(Evidence::none(rule), |so_far, (event, _)| merge(&so_far, &evidence(rule, event)))
+            };
+            let (a, b, c) = (part(1), part(2), part(4));
+            prop_assert_eq!(merge(&a, &b), merge(&b, &a));
+            prop_assert_eq!(merge(&merge(&a, &b), &c), merge(&a, &merge(&b, &c)));
+            prop_assert_eq!(merge(&a, &a), a.clone());
+            prop_assert_eq!(merge(&a, &Evidence::none(rule)), a.clone());
+            prop_assert_eq!(merge(&Evidence::none(rule), &a), a);
+        }
+    }
+}
+
+fn evidence(rule: Rule, event: &RecordedEvent) -> Evidence {
+    let reported = Reading::of(event).reported.unwrap();
+    let RecordedEvent { position, event: NewEvent { received_at, .. } } = *event;
+    Evidence::of(rule, &Arrival { position, received_at, fingerprint: 0, reported: &reported })
+}
+
+fn merged(events: &[RecordedEvent], a: &Evidence, b: &Evidence) -> Evidence {
+    let content: BTreeMap<_, _> =
+        events.iter().map(|event| (event.position, (event.query(), &event.body))).collect();
+    let mut by_content =
+        |a: Position, b: Position| Ok::<_, Infallible>(content[&a].cmp(&content[&b]));
+    let mut whole = a.clone();
+    whole.merge(b.clone(), &mut by_content).unwrap();
+    whole
+}

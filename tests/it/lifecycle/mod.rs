@@ -1,0 +1,35 @@
+//! Where a message stands: which facts decide, and that their order does not.
+
+mod facts;
+mod laws;
+mod rules;
+
+pub use laws::any_callback;
+
+use delivery_ledger::domain::{MessageKey, MessageSid, NewEvent, Rule};
+use delivery_ledger::projection::fold::{Folded, fold};
+
+use crate::support::events::{event, recorded};
+use crate::support::{MessageBody, sid, status};
+
+/// A callback about the one message of a test.
+fn says(word: &str) -> MessageBody {
+    status(&sid(1), word)
+}
+
+/// The events folded in the order given.
+fn folded(rule: Rule, events: impl IntoIterator<Item = NewEvent>) -> Folded {
+    let message_sid = MessageSid::parse(&sid(1)).unwrap();
+    let key = MessageKey { account_sid: None, message_sid };
+    fold(rule, &key, recorded(events)).expect("at least one event is folded")
+}
+
+/// The callbacks folded by the default rule.
+fn told(bodies: impl IntoIterator<Item = MessageBody>) -> Folded {
+    folded(Rule::default(), bodies.into_iter().map(event))
+}
+
+/// The status shown, or `unknown`.
+fn standing(folded: &Folded) -> &'static str {
+    folded.lifecycle.evidence.status().map_or("unknown", |status| status.name())
+}

@@ -1,0 +1,365 @@
+//! Each sentence of the rule, and what each event does to its message.
+
+use delivery_ledger::domain::{Effect, ErrorCode, NewEvent, Rule};
+use delivery_ledger::projection::fold::Folded;
+
+use super::{folded, says, standing, told};
+use crate::support::MessageBody;
+use crate::support::events::{event, with_query, with_token};
+
+const LADDER: [&str; 8] = [
+    "scheduled",
+    "accepted",
+    "queued",
+    "sending",
+    "sent",
+    "partially_delivered",
+    "delivered",
+    "read",
+];
+const SUCCESSES: [&str; 3] = ["partially_delivered", "delivered", "read"];
+const FAILURES: [&str; 3] = ["canceled", "undelivered", "failed"];
+
+/// Where a message stands that was told of in these words.
+fn stands_at(rule: Rule, words: &[&str]) -> &'static str {
+    standing(&folded(rule, words.iter().map(|word| event(says(word)))))
+}
+
+fn in_conflict(words: &[&str]) -> bool {
+    told(words.iter().map(|word| says(word))).lifecycle.evidence.conflict()
+}
+
+#[test]
+fn without_a_failure_the_highest_status_is_shown() {
+    for rule in Rule::ALL {
+        for (lower, higher) in pairs(&LADDER) {
+            assert_eq!(stands_at(rule, &[lower, higher]), higher);
+            assert_eq!(stands_at(rule, &[higher, lower]), higher, "{lower} came late");
+        }
+    }
+}
+
+#[test]
+fn a_failure_is_shown_whatever_else_was_heard() {
+    for failure in FAILURES {
+        for other in LADDER {
+            assert_eq!(stands_at(Rule::FailureTerminal, &[failure, other]), failure);
+            assert_eq!(stands_at(Rule::FailureTerminal, &[other, failure]), failure);
+        }
+    }
+}
+
+#[test]
+fn of_several_failures_the_strongest_is_shown() {
+    for rule in Rule::ALL {
+        for (weaker, stronger) in pairs(&FAILURES) {
+            assert_eq!(stands_at(rule, &[weaker, stronger]), stronger);
+            assert_eq!(stands_at(rule, &[stronger, weaker]), stronger);
+        }
+    }
+}
+
+#[test]
+fn only_success_beside_a_failure_is_a_conflict() {
+    for failure in FAILURES {
+        for other in LADDER {
+            let conflict = SUCCESSES.contains(&other);
+            assert_eq!(in_conflict(&[other, failure]), conflict, "{other}, {failure}");
+            assert_eq!(in_conflict(&[failure, other]), conflict, "{failure}, {other}");
+        }
+        assert!(!in_conflict(&[failure]));
+    }
+    assert!(!in_conflict(&["canceled", "undelivered", "failed"]), "failures agree");
+    assert!(!in_conflict(&["partially_delivered", "delivered", "read"]), "successes agree");
+}
+
+#[test]
+fn delivery_wins_gives_success_the_last_word_and_only_success() {
+    for failure in FAILURES {
+        for other in LADDER {
+            let shown = if SUCCESSES.contains(&other) { other } else { failure };
+            assert_eq!(stands_at(Rule::DeliveryWins, &[failure, other]), shown);
+            assert_eq!(stands_at(Rule::DeliveryWins, &[other, failure]), shown);
+        }
+    }
+    let words = ["failed", "delivered", "undelivered", "sent"].map(|word| event(says(word)));
+    let message = folded(Rule::DeliveryWins, words);
+    assert_eq!(standing(&message), "delivered");
+    assert!(message.lifecycle.evidence.conflict(), "the failure is not forgotten");
+}
+
+#[test]
+fn unknown_and_inbound_words_never_move_a_status() {
+    for word in ["receiving", "received", "tunnelled", "DELIVERED!", "0", "sent "] {
+        assert_eq!(standing(&told([says(word)])), "unknown", "{word}");
+        let message = told([says("queued"), says(word)]);
+        assert_eq!(standing(&message), "queued", "{word}");
+        assert_eq!(message.lifecycle.counts.unrecognised, 1, "{word}");
+        assert_eq!(standing(&told([says(word), says("queued")])), "queued", "{word}");
+    }
+}
+
+#[test]
+fn a_message_of_which_nothing_known_was_heard_is_unknown_and_open() {
+    let message = told([says("tunnelled").with("From", "+1555")]);
+
+    assert_eq!(standing(&message), "unknown");
+    let evidence = &message.lifecycle.evidence;
+    assert!(!evidence.settled() && !evidence.terminal() && !evidence.conflict());
+    assert_eq!(deciding_from(&message), Some("+1555"), "it still has addresses");
+}
+
+#[test]
+fn settled_is_delivered_read_or_a_failure() {
+    let settled = ["delivered", "read", "canceled", "undelivered", "failed"];
+    for word in LADDER.iter().chain(&FAILURES) {
+        let message = told([says(word)]);
+        assert_eq!(message.lifecycle.evidence.settled(), settled.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn delivered_is_terminal_where_the_channel_has_no_read_receipts() {
+    let terminal =
+        |word: &str, to: &str| told([says(word).with("To", to)]).lifecycle.evidence.terminal();
+    for to in ["+15558675310", "messenger:123", "whatsapp:+15558675310", "rcs:+15558675310"] {
+        let has_read_receipts = to.starts_with("whatsapp") || to.starts_with("rcs");
+        assert_eq!(terminal("delivered", to), !has_read_receipts, "{to}");
+        for word in ["read", "canceled", "undelivered", "failed"] {
+            assert!(terminal(word, to), "{word} to {to}");
+        }
+        for word in ["scheduled", "accepted", "queued", "sending", "sent", "partially_delivered"] {
+            assert!(!terminal(word, to), "{word} to {to}");
+        }
+    }
+}
+
+#[test]
+fn addresses_come_from_the_event_that_decides() {
+    // RCS that falls back to SMS keeps its SID.
+    let rcs = says("sent").with("From", "rcs:brand").with("To", "rcs:+1555");
+    let sms = says("delivered").with("From", "+1500").with("MessagingServiceSid", "MG1");
+    for order in [[rcs.clone(), sms.clone()], [sms, rcs]] {
+        let message = told(order);
+        let decided = message.lifecycle.evidence.deciding.as_ref().unwrap();
+        assert_eq!(decided.addressed.from.as_deref(), Some("+1500"));
+        assert_eq!(decided.addressed.to.as_deref(), Some("+15558675310"));
+        assert_eq!(decided.addressed.channel, "sms");
+        assert_eq!(decided.addressed.messaging_service_sid.as_deref(), Some("MG1"));
+    }
+}
+
+#[test]
+fn ties_are_settled_by_error_code_then_query_then_body() {
+    let of = |code: &str, query: &str, from: &str| {
+        with_query(event(says("failed").with("ErrorCode", code).with("From", from)), query)
+    };
+    // The winner stands first; what would win by a later criterion stands second.
+    let ties = [
+        [of("30003", "z=1", "z"), of("30004", "a=1", "a")],
+        [of("30003", "a=1", "z"), of("30003", "b=1", "a")],
+        [of("30003", "a=1", "a"), of("30003", "a=1", "b")],
+        [of("9", "a=1", "z"), of("10", "a=1", "a")], // as numbers, not as text
+        [of("", "a=1", "z"), of("1", "a=1", "a")],   // none is the smallest
+    ];
+    for [winner, other] in ties {
+        let from = from_of(&winner);
+        for order in [[winner.clone(), other.clone()], [other, winner]] {
+            assert_eq!(deciding_from(&folded(Rule::default(), order)), Some(&*from));
+        }
+    }
+}
+
+#[test]
+fn an_unknown_message_is_settled_by_content_too() {
+    let (a, b) = (says("tunnelled").with("From", "a"), says("vaporised").with("From", "b"));
+    for order in [[a.clone(), b.clone()], [b, a]] {
+        assert_eq!(deciding_from(&told(order)), Some("a"));
+    }
+}
+
+#[test]
+fn the_error_code_is_the_smallest_of_the_deciding_status() {
+    assert_eq!(code_of(&[("failed", "30008"), ("failed", "30003")]), Some(30003));
+    assert_eq!(code_of(&[("undelivered", "21610"), ("failed", "30008")]), Some(30008));
+    // A code that came with no failure counts only where the deciding status had it.
+    assert_eq!(code_of(&[("sent", "11200"), ("failed", "30008")]), Some(30008));
+}
+
+#[test]
+fn else_it_is_the_smallest_of_all_failures() {
+    assert_eq!(
+        code_of(&[("undelivered", "30008"), ("canceled", "30005"), ("failed", "")]),
+        Some(30005)
+    );
+    assert_eq!(code_of(&[("sent", "11200"), ("failed", "")]), None);
+    // By the other rule the deciding status is no failure and has no code of its own.
+    let events = [("delivered", ""), ("failed", "30008")].map(coded).map(event);
+    let message = folded(Rule::DeliveryWins, events);
+    assert_eq!(message.lifecycle.evidence.error_code().map(ErrorCode::number), Some(30008));
+}
+
+#[test]
+fn a_failure_without_a_code_never_erases_one() {
+    assert_eq!(code_of(&[("failed", "30008"), ("failed", "")]), Some(30008));
+    assert_eq!(code_of(&[("failed", ""), ("failed", "30008")]), Some(30008));
+}
+
+#[test]
+fn without_a_failure_there_is_no_error_code() {
+    let message = told([("sent", "30008"), ("delivered", "11200")].map(coded));
+    assert_eq!(message.lifecycle.evidence.error_code(), None);
+    let codes = message.lifecycle.evidence.error_codes();
+    assert_eq!(codes.into_iter().map(ErrorCode::number).collect::<Vec<_>>(), [11200, 30008]);
+}
+
+#[test]
+fn error_codes_are_distinct_and_ascending_of_all_events() {
+    let events =
+        [("failed", "30008"), ("sent", "9"), ("undelivered", "30008"), ("failed", "30003")];
+    let codes = told(events.map(coded)).lifecycle.evidence.error_codes();
+    assert_eq!(codes.into_iter().map(ErrorCode::number).collect::<Vec<_>>(), [9, 30003, 30008]);
+}
+
+#[test]
+fn the_receipt_is_the_one_of_the_highest_status_to_bring_one() {
+    let receipt = |word: &str, date: &str| says(word).with("RawDlrDoneDate", date);
+    let shown = |events: [MessageBody; 3]| {
+        told(events).lifecycle.evidence.receipt.map(|receipt| receipt.raw_dlr_done_date)
+    };
+    let (early, late) = (receipt("sent", "2511160800"), receipt("delivered", "2511160900"));
+    let later_status = says("read");
+    assert_eq!(shown([early.clone(), late.clone(), later_status.clone()]).unwrap(), "2511160900");
+    assert_eq!(shown([later_status, late, early]).unwrap(), "2511160900");
+}
+
+#[test]
+fn each_event_is_told_what_it_did() {
+    let table: [(&[&str], &[&str]); 16] = [
+        (&["queued"], &["advanced"]),
+        (&["queued", "sent", "delivered"], &["advanced", "advanced", "advanced"]),
+        (&["sent", "sent"], &["advanced", "confirmed"]),
+        (&["delivered", "sent"], &["advanced", "late"]),
+        (&["delivered", "partially_delivered"], &["advanced", "late"]),
+        (&["delivered", "failed"], &["advanced", "conflict"]),
+        (&["failed", "delivered"], &["advanced", "conflict"]),
+        (&["failed", "partially_delivered"], &["advanced", "conflict"]),
+        (&["canceled", "read"], &["advanced", "conflict"]),
+        (&["failed", "sent"], &["advanced", "late"]), // no success after a failure
+        (&["failed", "undelivered"], &["advanced", "late"]), // a weaker failure
+        (&["undelivered", "failed"], &["advanced", "advanced"]),
+        (&["failed", "failed"], &["advanced", "confirmed"]),
+        (&["received", "sent", "received"], &["unrecognised", "advanced", "unrecognised"]),
+        (&["delivered", "failed", "sent"], &["advanced", "conflict", "late"]),
+        // Beside a failure a success stays a conflict, however often it is told.
+        (&["failed", "delivered", "delivered"], &["advanced", "conflict", "conflict"]),
+    ];
+    for rule in Rule::ALL {
+        for (words, effects) in table {
+            // A query of its own makes each event another one, so that none is a duplicate.
+            let events = words
+                .iter()
+                .zip(1..)
+                .map(|(word, number)| with_query(event(says(word)), &format!("n={number}")));
+            assert_eq!(effects_of(&folded(rule, events)), effects, "{words:?}");
+        }
+    }
+}
+
+#[test]
+fn duplicates_share_token_query_and_body() {
+    let one = || event(says("sent"));
+    let doubled = |first: NewEvent, second: NewEvent| {
+        let message = folded(Rule::default(), [first, second]);
+        message.timeline[1].effect == Effect::Duplicate(1)
+    };
+    assert!(doubled(one(), one()), "both without a token");
+    assert!(doubled(with_token(one(), "t1"), with_token(one(), "t1")));
+    assert!(!doubled(with_token(one(), "t1"), with_token(one(), "t2")));
+    assert!(!doubled(with_token(one(), "t1"), one()), "one has none");
+    assert!(!doubled(with_token(one(), ""), one()), "an empty token is one");
+    assert!(!doubled(with_query(one(), "a=1"), with_query(one(), "a=2")));
+    assert!(!doubled(one(), event(says("sent").with("Extra", "1"))));
+}
+
+#[test]
+fn a_duplicate_names_the_first_of_its_kind_and_comes_before_every_other_effect() {
+    let events = ["delivered", "failed", "tunnelled", "failed", "tunnelled", "delivered", "failed"];
+    let message = told(events.map(says));
+
+    let effects: Vec<_> = message.timeline.iter().map(|entry| entry.effect).collect();
+    assert_eq!(
+        effects,
+        [
+            Effect::Advanced,
+            Effect::Conflict,
+            Effect::Unrecognised,
+            Effect::Duplicate(2),
+            Effect::Duplicate(3),
+            Effect::Duplicate(1),
+            Effect::Duplicate(2),
+        ]
+    );
+}
+
+#[test]
+fn duplicates_late_and_unrecognised_events_are_counted_and_kept() {
+    let events = ["delivered", "sent", "queued", "sent", "received", "received", "read"];
+    let message = told(events.map(says));
+
+    let counts = message.lifecycle.counts;
+    assert_eq!(counts.events, 7);
+    assert_eq!(counts.duplicates, 2, "the second sent and the second received");
+    assert_eq!(counts.late, 2, "the first sent and queued");
+    assert_eq!(counts.unrecognised, 1, "the first received");
+    assert_eq!(message.timeline.len(), 7);
+    assert_eq!(message.lifecycle.trail.len(), 7);
+}
+
+#[test]
+fn a_status_time_is_when_it_was_first_heard() {
+    let message = told(["sent", "delivered", "sent"].map(says));
+
+    let heard = message.lifecycle.evidence.heard.iter();
+    let heard: Vec<_> = heard.map(|(status, at)| (status.name(), at.to_string())).collect();
+    assert_eq!(
+        heard,
+        [
+            ("sent", "2026-01-02T03:04:05.000000Z".to_owned()),
+            ("delivered", "2026-01-02T03:04:06.000000Z".to_owned()),
+        ]
+    );
+    assert_eq!(message.lifecycle.last_received_at.to_string(), "2026-01-02T03:04:07.000000Z");
+}
+
+/// Every pair of two different ones, the earlier first.
+fn pairs<'a>(words: &'a [&'a str]) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let later = move |(at, first): (usize, &'a &'a str)| {
+        words[at + 1..].iter().map(move |second| (*first, *second))
+    };
+    words.iter().enumerate().flat_map(later)
+}
+
+fn coded((word, code): (&str, &str)) -> MessageBody {
+    match code {
+        "" => says(word),
+        code => says(word).with("ErrorCode", code),
+    }
+}
+
+fn code_of(events: &[(&str, &str)]) -> Option<u32> {
+    let message = told(events.iter().copied().map(coded));
+    message.lifecycle.evidence.error_code().map(ErrorCode::number)
+}
+
+fn from_of(event: &NewEvent) -> String {
+    deciding_from(&folded(Rule::default(), [event.clone()])).unwrap().to_owned()
+}
+
+fn deciding_from(message: &Folded) -> Option<&str> {
+    message.lifecycle.evidence.deciding.as_ref()?.addressed.from.as_deref()
+}
+
+fn effects_of(message: &Folded) -> Vec<&'static str> {
+    message.timeline.iter().map(|entry| entry.effect.name()).collect()
+}

@@ -1,0 +1,296 @@
+//! What only SQLite has: two files, their guards, their modes, and what a kill leaves behind.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use delivery_ledger::domain::{NewEvent, Rule};
+use delivery_ledger::store::{self, Access, Database, StoreError};
+use rusqlite::Connection;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::support::events::{event, headers};
+use crate::support::ledger::Ledger;
+use crate::support::{App, delivered, sent, sid, status};
+
+fn ledger() -> Ledger {
+    Ledger::of(&[event(sent(&sid(1))), event(delivered(&sid(1)))])
+}
+
+fn open(path: &Path, access: Access) -> Result<Box<dyn store::Store>, StoreError> {
+    store::open(&Database::Sqlite(path.to_owned()), access)
+}
+
+fn refusal(path: &Path, access: Access) -> StoreError {
+    open(path, access).err().expect("it is refused")
+}
+
+#[test]
+fn the_log_refuses_every_change() {
+    let ledger = ledger();
+    let before = ledger.open_for_reading().read(0, 10).unwrap();
+    for change in [
+        "UPDATE events SET body = x'00'",
+        "UPDATE events SET position = 9 WHERE position = 2",
+        "UPDATE OR REPLACE events SET position = 1 WHERE position = 2",
+        "DELETE FROM events WHERE position = 2",
+        "DELETE FROM events",
+        "INSERT OR REPLACE INTO events VALUES (2, zeroblob(16), 0, 1, x'0000', x'')",
+        "REPLACE INTO events VALUES (1, zeroblob(16), 0, 1, x'0000', x'')",
+        "INSERT INTO events VALUES (1, zeroblob(16), 0, 1, x'0000', x'')
+             ON CONFLICT(position) DO UPDATE SET body = x'00'",
+        "INSERT INTO events VALUES (2, zeroblob(16), 0, 1, x'0000', x'')", // taken
+        "INSERT INTO events VALUES (4, zeroblob(16), 0, 1, x'0000', x'')", // a gap
+        "INSERT INTO events VALUES (0, zeroblob(16), 0, 1, x'0000', x'')",
+        "INSERT INTO events VALUES (NULL, zeroblob(16), 0, 1, x'0000', x'')",
+        "INSERT INTO events(event_id, received_at, envelope, variables, body)
+             VALUES (zeroblob(16), 0, 1, x'0000', x'')",
+        "UPDATE envelopes SET url = ''",
+        "DELETE FROM envelopes",
+        "INSERT OR REPLACE INTO envelopes VALUES (1, 'callback', 'POST', '', NULL, '[]')",
+        "INSERT INTO envelopes VALUES (NULL, 'callback', 'POST', '', NULL, '[]')",
+        "INSERT INTO envelopes VALUES (3, 'callback', 'POST', '', NULL, '[]')",
+    ] {
+        assert!(ledger.log_sql(change).is_err(), "{change}");
+    }
+    assert_eq!(ledger.open_for_reading().read(0, 10).unwrap(), before);
+    assert_eq!(ledger.verify(&[]).0, Some(0));
+}
+
+#[test]
+fn the_next_position_is_the_one_that_is_taken() {
+    let ledger = ledger();
+    let next = "INSERT INTO events
+                SELECT 3, event_id, received_at, envelope, variables, body
+                FROM events WHERE position = 1";
+    ledger.log_sql(next).unwrap();
+    assert_eq!(ledger.open_for_reading().head().unwrap(), 3);
+}
+
+#[test]
+fn appending_stays_sequential_for_want_of_any_index() {
+    let ledger = ledger();
+    let log = Connection::open(ledger.log_file()).unwrap();
+    let sql = "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND tbl_name IN ('events', 'envelopes')";
+    assert_eq!(log.query_row(sql, [], |row| row.get(0)), Ok(0));
+}
+
+#[test]
+fn an_append_that_fails_midway_leaves_nothing_and_the_next_one_works() {
+    let ledger = ledger();
+    let store = ledger.open();
+    ledger
+        .log_sql(
+            "CREATE TRIGGER full_disk BEFORE INSERT ON events WHEN NEW.body = x'ff'
+             BEGIN SELECT raise(ABORT, 'full'); END",
+        )
+        .unwrap();
+    let another_kind = NewEvent { method: "PUT".to_owned(), ..event("a=1") };
+    let third_kind = NewEvent { method: "GET".to_owned(), ..event("b=1") };
+
+    assert!(store.append(&[another_kind, event(vec![0xff])]).is_err());
+
+    assert_eq!(store.head().unwrap(), 2);
+    assert_eq!(store.append(std::slice::from_ref(&third_kind)).unwrap(), 3);
+    assert_eq!(store.read(2, 10).unwrap()[0].event, third_kind);
+}
+
+#[test]
+fn the_files_are_for_their_owner_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("new/folder/ledger.db");
+    let store = open(&path, Access::Create).unwrap();
+    store.append(&[event("a=1")]).unwrap();
+    store.views().reset(Rule::default()).unwrap();
+
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let files = std::fs::read_dir(path.parent().unwrap()).unwrap().map(|file| file.unwrap());
+    let mut names = Vec::new();
+    for file in files {
+        assert_eq!(mode(&file.path()), 0o600, "{}", file.path().display());
+        names.push(file.file_name().into_string().unwrap());
+    }
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "ledger.db",
+            "ledger.db-shm",
+            "ledger.db-wal",
+            "ledger.db.lock",
+            "ledger.views.db",
+            "ledger.views.db-shm",
+            "ledger.views.db-wal",
+        ]
+    );
+    assert_eq!(mode(&folder.path().join("new/folder")), 0o700);
+    assert_eq!(mode(&folder.path().join("new")), 0o700);
+}
+
+#[test]
+fn a_second_writer_is_refused_while_the_first_is_there() {
+    let ledger = ledger();
+    let first = ledger.open();
+    for access in [Access::Create, Access::Write] {
+        assert!(matches!(refusal(&ledger.log_file(), access), StoreError::Locked { .. }));
+    }
+    assert_eq!(open(&ledger.log_file(), Access::Read).unwrap().head().unwrap(), 2);
+
+    drop(first);
+
+    assert!(open(&ledger.log_file(), Access::Write).is_ok());
+}
+
+#[test]
+fn a_reader_writes_nothing() {
+    let ledger = ledger();
+    let reader = ledger.open_for_reading();
+    let refused = reader.append(&[event("a=1")]).err().unwrap();
+    assert!(matches!(refused, StoreError::ReadOnly(_)), "{refused}");
+    assert!(reader.views().reset(Rule::default()).is_err());
+    assert!(reader.shadow(Rule::default()).is_err());
+    assert_eq!(ledger.verify(&[]).0, Some(0));
+}
+
+#[test]
+fn a_reader_sees_what_the_writer_has_just_committed() {
+    let ledger = ledger();
+    let writer = ledger.open();
+    let reader = ledger.open_for_reading();
+    assert_eq!(reader.head().unwrap(), 2);
+    writer.append(&[event("a=1")]).unwrap();
+    assert_eq!(reader.head().unwrap(), 3);
+    assert_eq!(reader.read(2, 10).unwrap()[0].body, b"a=1");
+}
+
+#[test]
+fn a_ledger_that_is_not_there_is_named_and_not_made() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("none/ledger.db");
+    for access in [Access::Read, Access::Write] {
+        assert!(matches!(refusal(&path, access), StoreError::NotThere { .. }));
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_is_no_ledger_is_refused_and_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let text = folder.path().join("text.db");
+    let long_text = "not a database ".repeat(1000);
+    std::fs::write(&text, &long_text).unwrap();
+    let foreign = folder.path().join("foreign.db");
+    Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE customers(name)").unwrap();
+    for path in [&text, &foreign] {
+        for access in [Access::Read, Access::Write, Access::Create] {
+            let refused = refusal(path, access);
+            assert!(matches!(refused, StoreError::NotALedger { .. }), "{access:?}: {refused:?}");
+        }
+    }
+    assert_eq!(std::fs::read_to_string(&text).unwrap(), long_text);
+    let tables = "SELECT group_concat(name) FROM sqlite_master";
+    let foreign = Connection::open(&foreign).unwrap();
+    assert_eq!(foreign.query_row(tables, [], |row| row.get(0)), Ok("customers".to_owned()));
+}
+
+#[test]
+fn a_log_of_a_newer_version_is_refused_by_name() {
+    let ledger = ledger();
+    ledger
+        .log_sql("INSERT INTO refinery_schema_history VALUES (2, 'tomorrow', '2030-01-01', '1')")
+        .unwrap();
+    for access in [Access::Read, Access::Write, Access::Create] {
+        let refused = refusal(&ledger.log_file(), access);
+        assert!(matches!(refused, StoreError::NewerVersion { found: 2, known: 1, .. }));
+    }
+    let output = ledger.run(&["verify"]);
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        stderr,
+        "error: ledger.db was written by a newer version (schema 2, this version knows 1); use that version\n"
+    );
+}
+
+#[test]
+fn what_a_killed_writer_left_is_in_the_file_before_anything_builds_on_it() {
+    let mut app = App::start();
+    for number in 0..20 {
+        assert_eq!(app.receive(delivered(&sid(number))).code, 200);
+    }
+    app.kill();
+    let wal = app.folder().join("ledger.db-wal");
+    assert!(std::fs::metadata(&wal).unwrap().len() > 0, "the kill left nothing to recover");
+
+    let store = open(&app.log_file(), Access::Write).unwrap();
+
+    assert_eq!(std::fs::metadata(&wal).unwrap().len(), 0);
+    let aside = TempDir::new().unwrap();
+    let copy = aside.path().join("ledger.db");
+    std::fs::copy(app.log_file(), &copy).unwrap();
+    assert_eq!(open(&copy, Access::Write).unwrap().head().unwrap(), 20);
+    assert_eq!(store.head().unwrap(), 20);
+}
+
+#[test]
+fn views_that_are_of_another_version_or_no_database_are_made_anew() {
+    let make_older = |ledger: &Ledger| {
+        ledger.views_sql("UPDATE refinery_schema_history SET checksum = '0'");
+    };
+    let make_newer = |ledger: &Ledger| {
+        ledger.views_sql(
+            "INSERT INTO refinery_schema_history VALUES (2, 'tomorrow', '2030-01-01', '1')",
+        );
+    };
+    let overwrite = |ledger: &Ledger| {
+        std::fs::write(ledger.views_file(), "not a database ".repeat(1000)).unwrap();
+    };
+    let empty = |ledger: &Ledger| std::fs::write(ledger.views_file(), "").unwrap();
+    let remove = |ledger: &Ledger| std::fs::remove_file(ledger.views_file()).unwrap();
+    for damage in [&make_older as &dyn Fn(&Ledger), &make_newer, &overwrite, &empty, &remove] {
+        let ledger = ledger();
+        damage(&ledger);
+        // A reader asks the log alone meanwhile.
+        assert_eq!(ledger.open_for_reading().views().checkpoint().unwrap().position, 0);
+        assert_eq!(ledger.open().views().checkpoint().unwrap().position, 0);
+        ledger.project();
+        assert_eq!(ledger.open().views().page(0, 10).unwrap().1.len(), 1);
+        assert_eq!(ledger.verify(&[]).0, Some(0));
+    }
+}
+
+#[test]
+fn an_event_takes_less_than_200_bytes_beside_its_body() {
+    let usual = |number: u32| {
+        let words = ["queued", "sending", "sent", "delivered"];
+        let raw: [u8; 20] = std::array::from_fn(|_| fastrand::u8(..));
+        let signature = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, raw);
+        let token = Uuid::from_u128(fastrand::u128(..)).to_string();
+        NewEvent {
+            headers: headers(&[
+                ("content-type", "application/x-www-form-urlencoded; charset=UTF-8"),
+                ("user-agent", "TwilioProxy/1.1"),
+                ("i-twilio-idempotency-token", &token),
+                ("x-home-region", "us1"),
+                ("x-twilio-signature", &signature),
+            ]),
+            ..event(status(&sid(number / 4), words[number as usize % 4]))
+        }
+    };
+    let events: Vec<_> = (0..5_000).map(usual).collect();
+    let ledger = Ledger::new();
+    let empty = {
+        drop(ledger.open());
+        std::fs::metadata(ledger.log_file()).unwrap().len()
+    };
+    let store = ledger.open();
+    for commit in events.chunks(100) {
+        store.append(commit).unwrap();
+    }
+    drop(store);
+
+    let grown = std::fs::metadata(ledger.log_file()).unwrap().len() - empty;
+    let bodies: u64 = events.iter().map(|event| event.body.len() as u64).sum();
+    let beside = (grown - bodies) as f64 / events.len() as f64;
+    assert!(beside < 200.0, "{beside} bytes an event beside its body");
+}
