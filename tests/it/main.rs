@@ -6,6 +6,8 @@ mod lifecycle;
 mod odd_callbacks;
 mod serving;
 mod signatures;
+mod starting;
+mod stopping;
 mod store;
 mod support;
 mod verify;

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Output, Stdio};
+use std::process::{Child, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -233,6 +233,16 @@ impl App {
         server.ended_cleanly()
     }
 
+    /// Sends the server a signal.
+    pub fn signal(&self, name: &str) {
+        self.server().signal(name);
+    }
+
+    /// Waits until the server, which has been told to, has ended.
+    pub fn ended(&mut self) -> ExitStatus {
+        self.server.take().expect("the server runs").ended().0
+    }
+
     /// Ends the server as a power cut does.
     pub fn kill(&mut self) {
         let mut server = self.server.take().expect("the server runs");
@@ -289,13 +299,17 @@ impl Server {
         assert!(status.unwrap().success(), "kill -s {name} {process}");
     }
 
-    fn ended_cleanly(mut self) -> String {
+    fn ended_cleanly(self) -> String {
+        let (status, stderr) = self.ended();
+        assert!(status.success(), "the server ended with {status}:\n{stderr}");
+        stderr
+    }
+
+    fn ended(mut self) -> (ExitStatus, String) {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                let stderr = self.stderr.lock().unwrap().join("\n");
-                assert!(status.success(), "the server ended with {status}:\n{stderr}");
-                return stderr;
+                return (status, self.stderr.lock().unwrap().join("\n"));
             }
             if Instant::now() > deadline {
                 self.child.kill().unwrap();
