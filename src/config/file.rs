@@ -65,10 +65,11 @@ impl ConfigFile {
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
-        // The parser's own message quotes the line at fault, which may hold a secret.
+        // The parser's own report quotes the line at fault, which may hold a secret.
         let file: Self = toml::from_str(&text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
-            anyhow::anyhow!("{}: line {line}: {}", path.display(), error.message())
+            let before = error.span().map_or("", |span| &text[..span.start]);
+            let line = 1 + before.matches('\n').count();
+            anyhow::anyhow!("{}: line {line}: {}", path.display(), without_value(error.message()))
         })?;
         Ok(Self { folder: path.parent().unwrap_or(Path::new("")).to_owned(), ..file })
     }
@@ -91,5 +92,13 @@ impl ConfigFile {
     /// A secret in a file, by a path that may be relative to this one.
     pub fn read_secret(&self, setting: &str, path: &Path) -> Result<SecretString> {
         secret::read(setting, &self.folder.join(path))
+    }
+}
+
+/// The parser's message without the value at fault: a token written without quotes is a number.
+fn without_value(message: &str) -> String {
+    match (message.strip_prefix("invalid type: "), message.split_once(", expected ")) {
+        (Some(_), Some((_, expected))) => format!("this is not {expected}"),
+        _ => message.to_owned(),
     }
 }

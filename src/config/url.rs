@@ -60,10 +60,7 @@ fn url_characters(text: &str) -> bool {
 
 /// The URL for a message, without a password that may be in it.
 fn redacted(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme < at => {
-            format!("{}://…{}", &url[..scheme], &url[at..])
-        }
-        _ => url.to_owned(),
-    }
+    let Some(at) = url.rfind('@') else { return url.to_owned() };
+    let secret_start = url[..at].find("://").map_or(0, |scheme_end| scheme_end + "://".len());
+    format!("{}…{}", &url[..secret_start], &url[at..])
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::http::header::{CONNECTION, HeaderValue};
+use actix_web::http::ConnectionType;
 use tokio::sync::Notify;
 
 /// Counts requests between their head and their answer, over all workers of both listeners.
@@ -104,7 +104,8 @@ where
         Box::pin(async move {
             let mut response = answer.await?;
             if in_flight.0.0.ending.load(Ordering::SeqCst) {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                // actix leaves out a Connection header that is only inserted.
+                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
             }
             Ok(response)
         })

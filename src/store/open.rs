@@ -28,9 +28,12 @@ impl Database {
     pub fn parse(url: &str) -> Result<Self, String> {
         match url.split_once(':') {
             Some(("sqlite", path)) if !path.is_empty() => Ok(Database::Sqlite(PathBuf::from(path))),
-            // Such a URL may hold a password, so it is not repeated.
+            // A URL that may hold a password is not repeated.
             Some(("postgres" | "postgresql", _)) => {
                 Err("PostgreSQL is not supported by this version; use sqlite:PATH".to_owned())
+            }
+            Some((scheme, rest)) if rest.contains('@') => {
+                Err(format!("database `{scheme}:…` is not of the form sqlite:PATH"))
             }
             _ => Err(format!("database `{url}` is not of the form sqlite:PATH")),
         }

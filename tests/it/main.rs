@@ -1,9 +1,15 @@
 //! The product as its users meet it: one binary, so that it is linked once.
 
+mod admin;
+mod callbacks;
 mod lifecycle;
 mod lifecycle_page;
 mod log_format;
+mod odd_callbacks;
 mod serving;
+mod signatures;
+mod starting;
+mod stopping;
 mod store;
 mod support;
 mod verify;

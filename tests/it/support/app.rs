@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Output, Stdio};
+use std::process::{Child, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -54,6 +54,7 @@ pub struct App {
     folder: TempDir,
     server: Option<Server>,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 struct Server {
@@ -71,10 +72,17 @@ impl App {
 
     /// The same with further arguments of `serve`.
     pub fn start_with(arguments: &[&str]) -> Self {
+        Self::start_in(&[], arguments)
+    }
+
+    /// The same with further variables in the environment.
+    pub fn start_in(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         write_configuration(folder.path());
         let arguments = arguments.iter().map(|argument| argument.to_string()).collect();
-        let mut app = Self { folder, server: None, arguments };
+        let environment =
+            environment.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+        let mut app = Self { folder, server: None, arguments, environment: environment.collect() };
         app.restart();
         app
     }
@@ -82,10 +90,11 @@ impl App {
     /// Starts the server on the same ledger.
     pub fn restart(&mut self) {
         assert!(self.server.is_none(), "the server still runs");
-        let mut arguments =
-            vec!["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
-        if !self.arguments.iter().any(|argument| argument == "--public-url") {
-            arguments.extend(["--public-url", PUBLIC_URL]);
+        let mut arguments = vec!["serve", "--listen", "127.0.0.1:0"];
+        for (flag, usual) in [("--admin-listen", "127.0.0.1:0"), ("--public-url", PUBLIC_URL)] {
+            if !self.arguments.iter().any(|argument| argument == flag) {
+                arguments.extend([flag, usual]);
+            }
         }
         arguments.extend(self.arguments.iter().map(String::as_str));
         self.server = Some(Server::start(self.command(&arguments)));
@@ -93,10 +102,12 @@ impl App {
 
     /// A command on the same ledger, with the same environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        Command::new(self.folder.path(), arguments)
+        let command = Command::new(self.folder.path(), arguments)
             .env("TWILIO_ACCOUNT_SID", ACCOUNT)
             .env("TWILIO_AUTH_TOKEN", TOKEN)
-            .env("TWILIO_AUTH_TOKEN_SECONDARY", SECONDARY_TOKEN)
+            .env("TWILIO_AUTH_TOKEN_SECONDARY", SECONDARY_TOKEN);
+        let further = self.environment.iter();
+        further.fold(command, |command, (name, value)| command.env(name, value))
     }
 
     /// Runs a command to its end.
@@ -222,6 +233,16 @@ impl App {
         server.ended_cleanly()
     }
 
+    /// Sends the server a signal.
+    pub fn signal(&self, name: &str) {
+        self.server().signal(name);
+    }
+
+    /// Waits until the server, which has been told to, has ended.
+    pub fn ended(&mut self) -> ExitStatus {
+        self.server.take().expect("the server runs").ended().0
+    }
+
     /// Ends the server as a power cut does.
     pub fn kill(&mut self) {
         let mut server = self.server.take().expect("the server runs");
@@ -278,13 +299,17 @@ impl Server {
         assert!(status.unwrap().success(), "kill -s {name} {process}");
     }
 
-    fn ended_cleanly(mut self) -> String {
+    fn ended_cleanly(self) -> String {
+        let (status, stderr) = self.ended();
+        assert!(status.success(), "the server ended with {status}:\n{stderr}");
+        stderr
+    }
+
+    fn ended(mut self) -> (ExitStatus, String) {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                let stderr = self.stderr.lock().unwrap().join("\n");
-                assert!(status.success(), "the server ended with {status}:\n{stderr}");
-                return stderr;
+                return (status, self.stderr.lock().unwrap().join("\n"));
             }
             if Instant::now() > deadline {
                 self.child.kill().unwrap();

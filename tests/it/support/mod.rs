@@ -7,7 +7,9 @@ mod http;
 pub mod ledger;
 mod sign;
 
-pub use app::{App, Command};
+pub use app::{App, Command, OTHER_TOKEN};
 pub use bodies::{ACCOUNT, MessageBody, OTHER_ACCOUNT, delivered, failed, sent, sid, status};
 pub use http::{Answer, Request};
-pub use sign::{SECONDARY_TOKEN, SHARED_KEY, TOKEN, json_signature, signature};
+pub use sign::{
+    SECONDARY_TOKEN, SHARED_KEY, TOKEN, json_signature, shared_key_signature, signature,
+};

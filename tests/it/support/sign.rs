@@ -27,7 +27,6 @@ pub fn json_signature(token: &str, url: &str) -> String {
 }
 
 /// X-Twilio-Signature of a form, made with a shared key.
-#[allow(dead_code, reason = "not every set of tests signs with shared keys")]
 pub fn shared_key_signature(secret: &str, url: &str, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(&signed_text(url, body));

@@ -1,0 +1,404 @@
+//! The admin listener: one message as JSON, who may ask, and what probes see.
+
+use std::io::Write;
+use std::net::TcpStream;
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    ACCOUNT, Answer, App, OTHER_ACCOUNT, OTHER_TOKEN, Request, delivered, failed, sent, sid,
+    signature,
+};
+
+const API_TOKEN: &str = "an operator's token";
+
+// One message.
+
+#[test]
+fn a_message_is_this_json() {
+    let app = App::start();
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    assert_eq!(app.receive(sent(&sid(1))).code, 200);
+    let ids: Vec<_> = app.events().iter().map(|event| event["event_id"].clone()).collect();
+    let times: Vec<_> = app.events().iter().map(|event| event["received_at"].clone()).collect();
+    let text = |body: Vec<u8>| String::from_utf8(body).unwrap();
+
+    let answer = app.get(&format!("/v1/messages/{}", sid(1)));
+
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let expected = json!({
+        "message_sid": sid(1),
+        "status": "delivered",
+        "terminal": true,
+        "settled": true,
+        "conflict": false,
+        "rule": "failure-terminal",
+        "account_sid": ACCOUNT,
+        "messaging_service_sid": null,
+        "from": "+15017250604",
+        "to": "+15558675310",
+        "channel": "sms",
+        "error_code": null,
+        "error_title": null,
+        "error_codes": [],
+        "raw_dlr_done_date": "2511160837",
+        "first_received_at": times[0],
+        "last_received_at": times[1],
+        "status_times": { "sent": times[1], "delivered": times[0] },
+        "events": 2,
+        "duplicates": 0,
+        "late": 1,
+        "unrecognised": 0,
+        "as_of_position": 2,
+        "timeline": [
+            {
+                "position": 1,
+                "event_id": ids[0],
+                "received_at": times[0],
+                "source": "callback",
+                "status": "delivered",
+                "effect": "advanced",
+                "duplicate_of": null,
+                "error_code": null,
+                "body": text(delivered(&sid(1)).bytes()),
+            },
+            {
+                "position": 2,
+                "event_id": ids[1],
+                "received_at": times[1],
+                "source": "callback",
+                "status": "sent",
+                "effect": "late",
+                "duplicate_of": null,
+                "error_code": null,
+                "body": text(sent(&sid(1)).bytes()),
+            },
+        ],
+    });
+    // As text, so that the order of the keys counts too.
+    assert_eq!(text(answer.body), expected.to_string());
+}
+
+#[test]
+fn a_failure_a_duplicate_and_a_conflict_are_told_apart() {
+    let app = App::start();
+    let failure = failed(&sid(1), "30007").with("MessagingServiceSid", "MG1");
+    assert_eq!(app.receive(failure.clone()).code, 200);
+    assert_eq!(app.receive(failure).code, 200);
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+
+    let message = app.message(&sid(1));
+
+    assert_eq!(message["status"], "failed");
+    assert_eq!(message["terminal"], true);
+    assert_eq!(message["conflict"], true);
+    assert_eq!(message["messaging_service_sid"], "MG1");
+    assert_eq!(message["error_code"], 30007);
+    assert_eq!(message["error_codes"], json!([30007]));
+    assert!(message["error_title"].is_string(), "{message}");
+    assert_eq!(message["duplicates"], 1);
+    assert_eq!(effects(&message), ["advanced", "duplicate", "conflict"]);
+    assert_eq!(message["timeline"][1]["duplicate_of"], 1);
+    assert_eq!(message["timeline"][0]["error_code"], 30007);
+}
+
+#[test]
+fn the_answer_is_up_to_date_with_what_was_acknowledged() {
+    let app = App::start();
+    for number in 1..=50 {
+        assert_eq!(app.receive(sent(&sid(number))).code, 200);
+        assert_eq!(app.message(&sid(number))["as_of_position"], number);
+    }
+}
+
+#[test]
+fn a_message_can_be_asked_for_as_of_a_position() {
+    let app = App::start();
+    assert_eq!(app.receive(sent(&sid(1))).code, 200);
+    assert_eq!(app.receive(sent(&sid(2))).code, 200);
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    app.caught_up();
+    let as_of =
+        |position: &str| app.get(&format!("/v1/messages/{}?as_of_position={position}", sid(1)));
+
+    assert_eq!(as_of("0").code, 404);
+    let message = as_of("1").json();
+    assert_eq!((&message["status"], &message["as_of_position"]), (&json!("sent"), &json!(1)));
+    assert_eq!(message["status_times"].as_object().unwrap().len(), 1);
+    let message = as_of("2").json();
+    assert_eq!((&message["status"], &message["as_of_position"]), (&json!("sent"), &json!(2)));
+    let message = as_of("3").json();
+    assert_eq!((&message["status"], &message["as_of_position"]), (&json!("delivered"), &json!(3)));
+    // A position that is not there yet is answered as of the head.
+    let message = as_of("4000000000").json();
+    assert_eq!((&message["status"], &message["as_of_position"]), (&json!("delivered"), &json!(3)));
+}
+
+#[test]
+fn a_message_can_be_asked_for_as_of_a_time() {
+    let app = App::start();
+    assert_eq!(app.receive(sent(&sid(1))).code, 200);
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    let as_of = |time: &str| app.get(&format!("/v1/messages/{}?as_of={time}", sid(1)));
+    let first = app.events()[0]["received_at"].as_str().unwrap().to_owned();
+
+    // The moment itself is included.
+    assert_eq!(as_of(&first).json()["status"], "sent");
+    assert_eq!(as_of("2999-12-31T23:59:59Z").json()["status"], "delivered");
+    assert_eq!(as_of("2999-12-31T23:59:59-01:00").json()["status"], "delivered");
+    assert_eq!(as_of("1999-12-31T23:59:59Z").code, 404);
+}
+
+#[test]
+fn a_sid_in_several_accounts_is_409_until_the_account_is_named() {
+    let app = App::start();
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    let theirs = sent(&sid(1)).with("AccountSid", OTHER_ACCOUNT).bytes();
+    let signed = signature(OTHER_TOKEN, &app.url("/message-status"), &theirs);
+    let request = app.form("/message-status").header("X-Twilio-Signature", &signed).body(theirs);
+    assert_eq!(request.send(app.callbacks()).code, 200);
+    assert_eq!(app.receive(failed(&sid(1), "1").without("AccountSid")).code, 200);
+    let get = |query: &str| app.get(&format!("/v1/messages/{}{query}", sid(1)));
+
+    assert_problem(
+        &get(""),
+        409,
+        &format!(
+            "several accounts have this message SID; add account_sid, one of: \
+             (none), {ACCOUNT}, {OTHER_ACCOUNT}"
+        ),
+    );
+    assert_eq!(get(&format!("?account_sid={ACCOUNT}")).json()["status"], "delivered");
+    assert_eq!(get(&format!("?account_sid={OTHER_ACCOUNT}")).json()["status"], "sent");
+    // A blank one is the message that came without an account.
+    assert_eq!(get("?account_sid=").json()["status"], "failed");
+    assert_eq!(get("?account_sid=AC00").code, 404);
+    // At that position there was only one.
+    assert_eq!(get("?as_of_position=1").json()["account_sid"], ACCOUNT);
+}
+
+#[test]
+fn a_message_of_which_nothing_came_is_404() {
+    let app = App::start();
+    let answer = app.get("/v1/messages/SM%00%0Ax");
+    assert_problem(&answer, 404, "no event of message `SM\\0\\nx` is in the log");
+    assert_eq!(app.get("/v1/messages/").code, 404);
+    assert_eq!(app.get("/v1/message").code, 404);
+}
+
+#[test]
+fn a_question_that_cannot_be_meant_is_400_and_names_what_is_wrong() {
+    let app = App::start();
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    for (query, named) in [
+        ("foo=1", "unknown field `foo`"),
+        ("as_of_positio=1", "unknown field `as_of_positio`"),
+        ("as_of_position=abc", "as_of_position `abc` is not a position, such as 42"),
+        ("as_of_position=-1", "as_of_position `-1` is not a position"),
+        ("as_of_position=1.5", "as_of_position `1.5` is not a position"),
+        ("as_of_position=", "as_of_position `` is not a position"),
+        ("as_of_position=99999999999999999999", "as_of_position `99999999999999999999`"),
+        ("as_of=yesterday", "as_of `yesterday` is not an RFC 3339 time"),
+        ("as_of=2026-01-31", "as_of `2026-01-31` is not an RFC 3339 time"),
+        ("as_of=2026-01-31T12:00:00", "as_of `2026-01-31T12:00:00` is not an RFC 3339 time"),
+        ("as_of=2026-01-31T12:00:00Z&as_of_position=1", "exclude each other"),
+        ("account_sid=AC1&account_sid=AC2", "duplicate field `account_sid`"),
+    ] {
+        let answer = app.get(&format!("/v1/messages/{}?{query}", sid(1)));
+        assert_eq!(answer.code, 400, "{query}");
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(named), "{query}: {detail}");
+    }
+}
+
+#[test]
+fn another_method_is_405_and_another_path_404() {
+    let app = App::start();
+    let send = |method: &str, target: &str| Request::new(method, target).send(app.admin());
+
+    let answer = send("POST", "/v1/messages/SM1");
+    assert_problem(&answer, 405, "this path takes only GET");
+    assert_eq!(answer.header("allow"), Some("GET"));
+    assert_eq!(send("DELETE", "/readyz").header("allow"), Some("GET"));
+    assert_problem(&send("GET", "/nothing"), 404, "there is nothing at this path");
+    // Callbacks are not taken here.
+    assert_eq!(send("POST", "/message-status").code, 404);
+}
+
+// Who may ask.
+
+#[test]
+fn a_foreign_host_is_refused() {
+    let app = App::start();
+    let get = |host: &str| Request::new("GET", "/v1/messages/SM1").header("Host", host);
+    let code = |host: &str| get(host).send(app.admin()).code;
+
+    for host in [
+        "localhost",
+        "localhost:8081",
+        "LocalHost:1",
+        "127.0.0.1",
+        "127.0.0.1:8081",
+        "127.1.2.3",
+        "[::1]",
+        "[::1]:8081",
+    ] {
+        assert_eq!(code(host), 404, "{host}"); // let in: the message is not there
+    }
+    for host in [
+        "",
+        "evil.example.com",
+        "evil.example.com:8081",
+        "localhost.evil.example.com",
+        "127.0.0.1.evil.example.com",
+        "[::1].evil.example.com",
+        "evil.example.com:8081@localhost",
+        "localhost@evil.example.com",
+        "0.0.0.0:8081",
+        "10.0.0.1",
+        "[2001:db8::1]:8081",
+        "[::]",
+    ] {
+        assert_eq!(code(host), 403, "{host}");
+    }
+    assert_problem(
+        &get("evil.example.com").send(app.admin()),
+        403,
+        "the Host of this request is neither a loopback name nor one of admin_hosts",
+    );
+    let nameless = ask(&app, "GET /v1/messages/SM1 HTTP/1.0\r\n\r\n");
+    assert_eq!(nameless.code, 403);
+}
+
+#[test]
+fn hosts_that_were_configured_are_let_in_beside_the_loopback_names() {
+    let hosts = "ledger.example.com, Ops.example.com:8443,[2001:db8::1]";
+    let app = App::start_in(&[("DELIVERY_LEDGER_ADMIN_HOSTS", hosts)], &[]);
+    let code = |host: &str| {
+        Request::new("GET", "/v1/messages/SM1").header("Host", host).send(app.admin()).code
+    };
+
+    for host in
+        ["ledger.example.com", "LEDGER.example.com:80", "ops.example.com", "[2001:db8::1]:8081"]
+    {
+        assert_eq!(code(host), 404, "{host}");
+    }
+    assert_eq!(code("localhost:8081"), 404);
+    assert_eq!(code("x.ledger.example.com"), 403);
+    assert_eq!(code("example.com"), 403);
+    assert_eq!(code("[2001:db8::2]"), 403);
+}
+
+#[test]
+fn where_a_token_is_configured_it_is_always_required() {
+    let app = App::start_in(&[("DELIVERY_LEDGER_API_TOKEN", API_TOKEN)], &[]);
+    assert_token_required(&app);
+    assert!(!app.stderr().contains(API_TOKEN), "{}", app.stderr());
+}
+
+#[test]
+fn the_token_may_stand_in_a_file() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("api-token");
+    std::fs::write(&file, format!("{API_TOKEN}\n")).unwrap();
+    let app = App::start_in(&[("DELIVERY_LEDGER_API_TOKEN_FILE", file.to_str().unwrap())], &[]);
+    assert_token_required(&app);
+}
+
+fn assert_token_required(app: &App) {
+    let get = |authorization: &str| {
+        let request = Request::new("GET", "/v1/messages/SM1");
+        request.header("Authorization", authorization).send(app.admin())
+    };
+
+    let without = app.get("/v1/messages/SM1");
+    assert_problem(&without, 401, "this listener needs `Authorization: Bearer TOKEN`");
+    assert_eq!(without.header("www-authenticate"), Some("Bearer"));
+    assert_eq!(app.get("/nothing").code, 401);
+    assert_eq!(get(&format!("Bearer {API_TOKEN}")).code, 404);
+    assert_eq!(get(&format!("bearer {API_TOKEN}")).code, 404);
+    for wrong in [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer another",
+        &format!("Bearer {API_TOKEN}x"),
+        &format!("Bearer {}", &API_TOKEN[..5]),
+        &format!("Bearer {}", API_TOKEN.to_uppercase()),
+        &format!("Basic {API_TOKEN}"),
+        API_TOKEN,
+    ] {
+        assert_eq!(get(wrong).code, 401, "{wrong:?}");
+    }
+    let in_the_query = format!("/v1/messages/SM1?token={}", API_TOKEN.replace(' ', "+"));
+    assert_eq!(app.get(&in_the_query).code, 401);
+}
+
+#[test]
+fn probes_need_neither_token_nor_host() {
+    let app = App::start_in(&[("DELIVERY_LEDGER_API_TOKEN", API_TOKEN)], &[]);
+    let probe = |path: &str| Request::new("GET", path).header("Host", "10.1.2.3").send(app.admin());
+
+    assert_eq!(probe("/healthz").code, 200);
+    assert_eq!(probe("/readyz").code, 200);
+    // Nothing but exactly these.
+    assert_eq!(probe("/readyz/").code, 403);
+    assert_eq!(probe("//readyz").code, 403);
+    assert_eq!(probe("/v1/messages/healthz").code, 403);
+}
+
+#[test]
+fn with_a_token_the_listener_may_be_reached_by_others() {
+    let token = ("DELIVERY_LEDGER_API_TOKEN", API_TOKEN);
+    let app = App::start_in(&[token], &["--admin-listen", "0.0.0.0:0"]);
+    let get = |host: &str| {
+        let request = Request::new("GET", "/v1/messages/SM1").header("Host", host);
+        request.header("Authorization", &format!("Bearer {API_TOKEN}")).send(app.admin()).code
+    };
+
+    assert_eq!(get("localhost"), 404);
+    assert_eq!(get("ledger.example.com"), 403);
+}
+
+// Probes.
+
+#[test]
+fn readyz_tells_head_checkpoint_and_lag() {
+    let app = App::start();
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    app.caught_up();
+
+    let answer = app.get("/readyz");
+
+    assert_eq!(answer.code, 200);
+    assert_eq!(
+        answer.json(),
+        json!({"ready": true, "head": 1, "checkpoint": 1, "lag_seconds": 0.0})
+    );
+    assert_eq!(app.get("/healthz").body, b"ok\n");
+}
+
+// The words that the tests above speak.
+
+#[track_caller]
+fn assert_problem(answer: &Answer, code: u16, detail: &str) {
+    assert_eq!(answer.code, code, "{}", String::from_utf8_lossy(&answer.body));
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    let problem = answer.json();
+    let fields: Vec<_> = problem.as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["type", "title", "status", "detail", "request_id"]);
+    assert_eq!((&problem["status"], &problem["detail"]), (&json!(code), &json!(detail)));
+}
+
+fn effects(message: &Value) -> Vec<&str> {
+    let timeline = message["timeline"].as_array().unwrap();
+    timeline.iter().map(|entry| entry["effect"].as_str().unwrap()).collect()
+}
+
+/// Sends exactly this text.
+fn ask(app: &App, request: &str) -> Answer {
+    let mut stream = TcpStream::connect(app.admin()).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    Answer::read(&mut stream)
+}

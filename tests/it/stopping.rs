@@ -1,0 +1,133 @@
+//! The end of a server: what is in flight is answered, what is idle holds nothing up.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use crate::support::{Answer, App, Request, TOKEN, delivered, sid, signature};
+
+#[test]
+fn idle_and_half_open_connections_hold_nothing_up() {
+    let mut app = App::start();
+    let idle: Vec<TcpStream> = [app.callbacks(), app.admin()]
+        .into_iter()
+        .map(|listener| {
+            let mut stream = TcpStream::connect(listener).unwrap();
+            let request = Request::new("GET", "/healthz").header("Connection", "keep-alive");
+            stream.write_all(&request.bytes(listener)).unwrap();
+            assert_eq!(Answer::read(&mut stream).code, 200);
+            stream
+        })
+        .collect();
+    let silent = TcpStream::connect(app.callbacks()).unwrap();
+    let mut half_a_head = TcpStream::connect(app.callbacks()).unwrap();
+    half_a_head.write_all(b"POST /message-status HTT").unwrap();
+
+    let begun = Instant::now();
+    app.stop();
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+
+    drop((idle, silent, half_a_head));
+}
+
+#[test]
+fn a_request_in_flight_at_sigterm_is_still_answered_and_kept() {
+    let mut app = App::start();
+    let mut in_flight = InFlight::begin(&app, 1);
+
+    app.signal("TERM");
+    app.eventually("the server is ending", || app.stderr().contains("answering what is in flight"));
+    assert_eq!(in_flight.complete().code, 200);
+    assert_eq!(app.ended().code(), Some(0));
+
+    app.restart();
+    assert_eq!(app.message(&sid(1))["status"], "delivered");
+}
+
+#[test]
+fn a_client_that_keeps_its_connection_is_asked_to_close_it() {
+    let mut app = App::start();
+    // As long as it is in flight, the server does not end.
+    let mut in_flight = InFlight::begin(&app, 1);
+    let mut kept = TcpStream::connect(app.admin()).unwrap();
+    let request = Request::new("GET", "/healthz").header("Connection", "keep-alive");
+    let mut ask = || {
+        kept.write_all(&request.bytes(app.admin())).unwrap();
+        Answer::read(&mut kept)
+    };
+    assert_eq!(ask().header("connection"), None);
+
+    app.signal("TERM");
+
+    app.eventually("an answer asks to close", || ask().header("connection") == Some("close"));
+    let answer = in_flight.complete();
+    assert_eq!((answer.code, answer.header("connection")), (200, Some("close")));
+    assert_eq!(app.ended().code(), Some(0));
+}
+
+#[test]
+fn a_body_that_never_comes_does_not_hold_the_end_up_for_more_than_10_s() {
+    let mut app = App::start();
+    let in_flight = InFlight::begin(&app, 1);
+
+    app.stop();
+
+    drop(in_flight);
+}
+
+#[test]
+fn ctrl_c_ends_as_sigterm_does() {
+    let mut app = App::start();
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+
+    app.signal("INT");
+
+    assert_eq!(app.ended().code(), Some(0));
+}
+
+#[test]
+fn a_second_ctrl_c_ends_at_once() {
+    let mut app = App::start();
+    let in_flight = InFlight::begin(&app, 1);
+
+    app.signal("INT");
+    app.eventually("the server is ending", || app.stderr().contains("answering what is in flight"));
+    app.signal("INT");
+
+    // Had it waited for the request in flight, it would have ended well.
+    assert_eq!(app.ended().code(), Some(130));
+    drop(in_flight);
+}
+
+/// A callback of which the server has read the head and half the body.
+struct InFlight {
+    stream: TcpStream,
+    rest: Vec<u8>,
+}
+
+impl InFlight {
+    fn begin(app: &App, number: u32) -> Self {
+        let body = delivered(&sid(number)).bytes();
+        let signature = signature(TOKEN, &app.url("/message-status"), &body);
+        let request = app
+            .form("/message-status")
+            .header("X-Twilio-Signature", &signature)
+            .header("Connection", "keep-alive")
+            .header("Expect", "100-continue")
+            .header("Content-Length", &body.len().to_string());
+        let mut stream = TcpStream::connect(app.callbacks()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(&request.bytes(app.callbacks())).unwrap();
+        let mut go_on = [0; 25];
+        stream.read_exact(&mut go_on).unwrap();
+        assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+        let (half, rest) = body.split_at(body.len() / 2);
+        stream.write_all(half).unwrap();
+        Self { stream, rest: rest.to_vec() }
+    }
+
+    fn complete(&mut self) -> Answer {
+        self.stream.write_all(&self.rest).unwrap();
+        Answer::read(&mut self.stream)
+    }
+}
