@@ -1,6 +1,7 @@
 //! The product as its users meet it: one binary, so that it is linked once.
 
 mod lifecycle;
+mod projection;
 mod serving;
 mod store;
 mod support;
