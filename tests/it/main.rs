@@ -6,6 +6,7 @@ mod lifecycle;
 mod lifecycle_page;
 mod log_format;
 mod odd_callbacks;
+mod projection;
 mod serving;
 mod signatures;
 mod starting;
