@@ -2,18 +2,18 @@
 
 use actix_web::guard;
 use actix_web::web::{self, Data, ServiceConfig};
+use percent_encoding::percent_decode_str;
 
 use super::error::method_not_allowed;
 use super::state::Receiving;
 use super::{callbacks, health, messages};
 
-/// What a reverse proxy exposes. Callback paths are compared byte for byte as they stand on the
-/// request line, which is what Twilio signed; the router would decode them first.
+/// What a reverse proxy exposes.
 pub fn callbacks(app: &mut ServiceConfig, state: &Data<Receiving>) {
     for path in state.callback_paths.clone() {
         app.service(
             web::resource("/{any:.*}")
-                .guard(guard::fn_guard(move |request| request.head().uri.path() == path))
+                .guard(guard::fn_guard(move |request| same_path(request.head().uri.path(), &path)))
                 .route(web::post().to(callbacks::receive))
                 .default_service(web::to(|| method_not_allowed("POST"))),
         );
@@ -24,6 +24,12 @@ pub fn callbacks(app: &mut ServiceConfig, state: &Data<Receiving>) {
             .route(web::head().to(health::healthz))
             .default_service(web::to(|| method_not_allowed("GET, HEAD"))),
     );
+}
+
+/// Whether a request is for a callback path, however either of them is escaped. The router has no
+/// say in it: it would decode the one and not the other.
+fn same_path(requested: &str, configured: &str) -> bool {
+    percent_decode_str(requested).eq(percent_decode_str(configured))
 }
 
 /// What operators and programs ask.
