@@ -95,7 +95,8 @@ impl Handle {
         self.projected() >= position
     }
 
-    fn is_aligned(&self) -> bool {
+    /// Whether the views are known to be this log's, so that they can be read at all.
+    pub fn is_aligned(&self) -> bool {
         self.shared.aligned.load(Ordering::Acquire)
     }
 
