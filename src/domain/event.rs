@@ -48,8 +48,8 @@ pub struct Headers(Vec<(String, Vec<u8>)>);
 impl Headers {
     /// Puts headers into their fixed order; values of one name stay in the order given.
     pub fn new(headers: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
-        let mut headers: Vec<_> =
-            headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+        let mut headers: Vec<_> = headers.into_iter().collect();
+        headers.iter_mut().for_each(|(name, _)| name.make_ascii_lowercase());
         headers.sort_by(|(a, _), (b, _)| a.cmp(b));
         Self(headers)
     }

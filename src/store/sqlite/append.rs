@@ -13,7 +13,7 @@ use crate::store::StoreError;
 pub struct Appender {
     connection: Connection,
     head: Position,
-    envelopes: HashMap<Envelope, i64>,
+    envelopes: HashMap<Envelope<'static>, i64>,
 }
 
 impl Appender {
@@ -51,7 +51,7 @@ impl Appender {
 
 fn append_one(
     transaction: &Transaction<'_>,
-    envelopes: &mut HashMap<Envelope, i64>,
+    envelopes: &mut HashMap<Envelope<'static>, i64>,
     event: &NewEvent,
     position: Position,
 ) -> rusqlite::Result<()> {
@@ -65,7 +65,7 @@ fn append_one(
         None => {
             let id = envelopes.len() as i64 + 1;
             insert_envelope(transaction, id, &envelope)?;
-            envelopes.insert(envelope, id);
+            envelopes.insert(envelope.into_owned(), id);
             id
         }
     };
@@ -88,7 +88,7 @@ fn append_one(
 fn insert_envelope(
     transaction: &Transaction<'_>,
     id: i64,
-    envelope: &Envelope,
+    envelope: &Envelope<'_>,
 ) -> rusqlite::Result<()> {
     let headers = serde_json::to_string(&envelope.headers).expect("a list of texts is JSON");
     transaction
@@ -107,7 +107,7 @@ fn insert_envelope(
     Ok(())
 }
 
-fn read_envelopes(connection: &Connection) -> rusqlite::Result<HashMap<Envelope, i64>> {
+fn read_envelopes(connection: &Connection) -> rusqlite::Result<HashMap<Envelope<'static>, i64>> {
     let mut statement = connection
         .prepare("SELECT id, source, method, url, verified_by, headers FROM envelopes")?;
     let rows = statement.query_map([], |row| {

@@ -1,5 +1,6 @@
 //! What many events share, written once: everything about a request but the values that vary.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -22,16 +23,32 @@ const VARIABLE_HEADERS: [&str; 2] = ["x-twilio-signature", "i-twilio-idempotency
 /// A header value longer than this is not worth keeping for others to share. In bytes.
 const SHARED_VALUE_BYTES_MAX: usize = 256;
 
-/// The shared part of a request.
+/// The shared part of a request. It borrows from its event until it is kept: most events have one
+/// that is known, and only look it up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Envelope {
-    pub source: String,
-    pub method: String,
+pub struct Envelope<'a> {
+    pub source: Cow<'a, str>,
+    pub method: Cow<'a, str>,
     /// Up to the query.
-    pub url: String,
-    pub verified_by: Option<String>,
+    pub url: Cow<'a, str>,
+    pub verified_by: Option<Cow<'a, str>>,
     /// Name and value in the log's order; nothing where the value stands in the event.
-    pub headers: Vec<(String, Option<String>)>,
+    pub headers: Vec<(Cow<'a, str>, Option<Cow<'a, str>>)>,
+}
+
+impl Envelope<'_> {
+    /// The same, to be kept.
+    pub fn into_owned(self) -> Envelope<'static> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let headers = self.headers.into_iter();
+        Envelope {
+            source: own(self.source),
+            method: own(self.method),
+            url: own(self.url),
+            verified_by: self.verified_by.map(own),
+            headers: headers.map(|(name, value)| (own(name), value.map(own))).collect(),
+        }
+    }
 }
 
 /// The columns of an event beside its envelope.
@@ -43,7 +60,7 @@ pub struct Row {
 }
 
 /// Splits an event into what it shares and the values it has for itself.
-pub fn split(event: &NewEvent) -> (Envelope, Vec<u8>) {
+pub fn split(event: &NewEvent) -> (Envelope<'_>, Vec<u8>) {
     let query_at = event.url.find('?').unwrap_or(event.url.len());
     let (url, query) = event.url.split_at(query_at);
     let mut variables = Vec::with_capacity(48);
@@ -55,20 +72,20 @@ pub fn split(event: &NewEvent) -> (Envelope, Vec<u8>) {
         if shared.is_none() {
             packed::push(&mut variables, value);
         }
-        headers.push((name.to_owned(), shared.map(str::to_owned)));
+        headers.push((name.into(), shared.map(Cow::Borrowed)));
     }
     let envelope = Envelope {
-        source: event.source.name().to_owned(),
-        method: event.method.clone(),
-        url: url.to_owned(),
-        verified_by: event.verified_by.clone(),
+        source: event.source.name().into(),
+        method: event.method.as_str().into(),
+        url: url.into(),
+        verified_by: event.verified_by.as_deref().map(Cow::Borrowed),
         headers,
     };
     (envelope, variables)
 }
 
 /// An event's own values with its envelope in front, for events that share none.
-pub fn inline(envelope: &Envelope, variables: &[u8]) -> Vec<u8> {
+pub fn inline(envelope: &Envelope<'_>, variables: &[u8]) -> Vec<u8> {
     let mut whole = Vec::with_capacity(variables.len() + SHARED_VALUE_BYTES_MAX);
     let json = serde_json::to_vec(envelope).expect("an envelope is JSON");
     packed::push(&mut whole, &json);
@@ -77,14 +94,14 @@ pub fn inline(envelope: &Envelope, variables: &[u8]) -> Vec<u8> {
 }
 
 /// The envelope in front of an event's own values.
-pub fn read_inline(values: &mut packed::Values<'_>) -> Result<Envelope, String> {
+pub fn read_inline(values: &mut packed::Values<'_>) -> Result<Envelope<'static>, String> {
     let json = values.take()?;
     serde_json::from_slice(&json).map_err(|error| format!("its envelope: {error}"))
 }
 
 /// Puts an event together again; the error says what about the row cannot be.
 pub fn join(
-    envelope: &Envelope,
+    envelope: &Envelope<'_>,
     mut values: packed::Values<'_>,
     row: Row,
 ) -> Result<RecordedEvent, String> {
@@ -93,10 +110,10 @@ pub fn join(
     let mut headers = Vec::with_capacity(envelope.headers.len());
     for (name, shared) in &envelope.headers {
         let value = match shared {
-            Some(value) => value.clone().into_bytes(),
+            Some(value) => value.as_bytes().to_vec(),
             None => values.take()?,
         };
-        headers.push((name.clone(), value));
+        headers.push((name.to_string(), value));
     }
     values.finish()?;
     let event = NewEvent {
@@ -104,11 +121,11 @@ pub fn join(
         received_at: Timestamp::from_micros(row.received_at),
         source: Source::parse(&envelope.source)
             .ok_or_else(|| format!("`{}` is no source", envelope.source))?,
-        method: envelope.method.clone(),
+        method: envelope.method.to_string(),
         url: format!("{}{query}", envelope.url),
         headers: Headers::new(headers),
         body: row.body,
-        verified_by: envelope.verified_by.clone(),
+        verified_by: envelope.verified_by.as_ref().map(ToString::to_string),
         notes,
     };
     Ok(RecordedEvent { position: row.position, event })

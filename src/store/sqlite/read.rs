@@ -19,7 +19,7 @@ const READ_BYTES_MAX: usize = 8 << 20;
 pub struct LogReader {
     readers: Readers,
     /// Envelopes never change, so each is read once.
-    envelopes: RwLock<HashMap<i64, Arc<Envelope>>>,
+    envelopes: RwLock<HashMap<i64, Arc<Envelope<'static>>>>,
 }
 
 /// An event's row before its envelope has been looked up.
@@ -88,7 +88,7 @@ impl LogReader {
         connection: &Connection,
         id: i64,
         position: Position,
-    ) -> Result<Arc<Envelope>, StoreError> {
+    ) -> Result<Arc<Envelope<'static>>, StoreError> {
         let known = self.envelopes.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
         if let Some(envelope) = known {
             return Ok(envelope);
@@ -157,7 +157,7 @@ fn event_row(row: &Row<'_>) -> Result<EventRow, StoreError> {
     read().map_err(|error| StoreError::Unreadable { position, detail: error.to_string() })
 }
 
-fn read_envelope(connection: &Connection, id: i64) -> rusqlite::Result<Option<Envelope>> {
+fn read_envelope(connection: &Connection, id: i64) -> rusqlite::Result<Option<Envelope<'static>>> {
     let mut statement = connection.prepare_cached(
         "SELECT id, source, method, url, verified_by, headers
          FROM envelopes
@@ -168,16 +168,16 @@ fn read_envelope(connection: &Connection, id: i64) -> rusqlite::Result<Option<En
 }
 
 /// An envelope and its id, from a row with its columns in the table's order.
-pub fn envelope_row(row: &Row<'_>) -> rusqlite::Result<(i64, Envelope)> {
+pub fn envelope_row(row: &Row<'_>) -> rusqlite::Result<(i64, Envelope<'static>)> {
     let headers: String = row.get(5)?;
     let headers = serde_json::from_str(&headers).map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(5, rusqlite::types::Type::Text, Box::new(error))
     })?;
     let envelope = Envelope {
-        source: row.get(1)?,
-        method: row.get(2)?,
-        url: row.get(3)?,
-        verified_by: row.get(4)?,
+        source: row.get::<_, String>(1)?.into(),
+        method: row.get::<_, String>(2)?.into(),
+        url: row.get::<_, String>(3)?.into(),
+        verified_by: row.get::<_, Option<String>>(4)?.map(Into::into),
         headers,
     };
     Ok((row.get(0)?, envelope))
