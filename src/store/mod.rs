@@ -31,6 +31,9 @@ pub trait Store: Send + Sync {
     /// When it returns they are on disk. Positions have no gaps and become visible in order.
     fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError>;
 
+    /// Called in a pause: puts the log in order on disk as far as that needs no waiting.
+    fn tidy(&self) -> Result<(), StoreError>;
+
     /// The last position; 0 in an empty log.
     fn head(&self) -> Result<Position, StoreError>;
 

@@ -1,10 +1,12 @@
 //! The log's one writer: a thread behind a bounded queue that commits whatever has queued up
 //! since its last commit in one transaction.
 
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::head::Head;
 use super::{Store, StoreError};
@@ -16,6 +18,9 @@ pub const QUEUE_EVENTS_MAX: usize = 2048;
 
 /// How many events one transaction takes, so that the first of them does not wait for long.
 pub const COMMIT_EVENTS_MAX: usize = 1024;
+
+/// After how long without an event the writer tidies up.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Why an event was not, or may not have been, written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -36,19 +41,19 @@ struct Waiting {
 /// A handle to the writer. When the last one is dropped, the writer writes what it still has and ends.
 #[derive(Clone)]
 pub struct Writer {
-    queue: mpsc::Sender<Waiting>,
+    queue: SyncSender<Waiting>,
     poison: Arc<OnceLock<Arc<str>>>,
 }
 
 impl Writer {
     /// Starts the thread. It advances `head` after each commit.
     pub fn start(store: Arc<dyn Store>, head: Arc<Head>) -> (Self, JoinHandle<()>) {
-        let (queue, waiting) = mpsc::channel(QUEUE_EVENTS_MAX);
+        let (queue, waiting) = sync_channel(QUEUE_EVENTS_MAX);
         let poison = Arc::new(OnceLock::new());
         let writer = Self { queue, poison: Arc::clone(&poison) };
         let thread = std::thread::Builder::new()
             .name("log-writer".into())
-            .spawn(move || write(&*store, &head, waiting, &poison))
+            .spawn(move || write(&*store, &head, &waiting, &poison))
             .expect("the system starts a thread");
         (writer, thread)
     }
@@ -61,8 +66,8 @@ impl Writer {
         }
         let (durable, position) = oneshot::channel();
         self.queue.try_send(Waiting { event, durable }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => AppendError::QueueFull,
-            mpsc::error::TrySendError::Closed(_) => AppendError::Ending,
+            TrySendError::Full(_) => AppendError::QueueFull,
+            TrySendError::Disconnected(_) => AppendError::Ending,
         })?;
         position.await.unwrap_or(Err(AppendError::Ending))
     }
@@ -73,24 +78,41 @@ impl Writer {
     }
 }
 
-fn write(
+fn write(store: &dyn Store, head: &Head, waiting: &Receiver<Waiting>, poison: &OnceLock<Arc<str>>) {
+    let mut tidy = true;
+    loop {
+        match waiting.recv_timeout(IDLE) {
+            Ok(first) => {
+                // What has come meanwhile goes along; nothing is waited for.
+                let rest = waiting.try_iter().take(COMMIT_EVENTS_MAX - 1);
+                write_batch(store, head, [first].into_iter().chain(rest), poison);
+                tidy = false;
+            }
+            Err(RecvTimeoutError::Timeout) if !tidy && poison.get().is_none() => {
+                // Somebody may be reading; then it is tidied up at the next pause.
+                tidy = store.tidy().is_ok();
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+fn write_batch(
     store: &dyn Store,
     head: &Head,
-    mut waiting: mpsc::Receiver<Waiting>,
+    batch: impl Iterator<Item = Waiting>,
     poison: &OnceLock<Arc<str>>,
 ) {
-    let mut batch = Vec::with_capacity(COMMIT_EVENTS_MAX);
-    while waiting.blocking_recv_many(&mut batch, COMMIT_EVENTS_MAX) > 0 {
-        let (events, told): (Vec<_>, Vec<_>) =
-            batch.drain(..).map(|waiting| (waiting.event, waiting.durable)).unzip();
-        match commit(store, &events, poison) {
-            Ok(last) => {
-                head.advance(last);
-                let first = last + 1 - events.len() as u64;
-                answer(told, |index| Ok(first + index));
-            }
-            Err(error) => answer(told, |_| Err(error.clone())),
+    let (events, told): (Vec<_>, Vec<_>) =
+        batch.map(|waiting| (waiting.event, waiting.durable)).unzip();
+    match commit(store, &events, poison) {
+        Ok(last) => {
+            head.advance(last);
+            let first = last + 1 - events.len() as u64;
+            answer(told, |index| Ok(first + index));
         }
+        Err(error) => answer(told, |_| Err(error.clone())),
     }
 }
 

@@ -555,6 +555,10 @@ impl Store for Stumbling {
         self.inner.append(events)
     }
 
+    fn tidy(&self) -> Result<(), StoreError> {
+        self.inner.tidy()
+    }
+
     fn head(&self) -> Result<Position, StoreError> {
         self.inner.head()
     }

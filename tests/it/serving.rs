@@ -28,3 +28,17 @@ fn what_was_acknowledged_survives_a_kill() {
     assert_eq!(verified["head"], 1);
     assert_eq!(verified["findings"], serde_json::json!([]));
 }
+
+#[test]
+fn a_pause_leaves_nothing_in_the_write_ahead_log() {
+    let app = App::start();
+    let wal = app.folder().join("ledger.db-wal");
+    let length = || std::fs::metadata(&wal).unwrap().len();
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    assert_ne!(length(), 0, "a commit goes there first");
+
+    app.eventually("the log is tidied up", || length() == 0);
+
+    assert_eq!(app.receive(sent(&sid(1))).code, 200);
+    assert_eq!(app.message(&sid(1))["events"], 2);
+}

@@ -1,9 +1,11 @@
 //! The only write to the log.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
+use super::connect::BUSY_TIMEOUT;
 use super::envelope::{self, ENVELOPES_MAX, Envelope, INLINE};
 use super::{engine, query_value};
 use crate::domain::{NewEvent, Position};
@@ -37,6 +39,23 @@ impl Appender {
                 self.envelopes = read_envelopes(&self.connection).unwrap_or_default();
                 Err(engine("append to the log")(error))
             }
+        }
+    }
+
+    /// Empties the WAL, so that what an idle ledger leaves behind is small and in one file.
+    /// Nobody who reads is waited for: the next callback must not wait with us.
+    pub fn tidy(&mut self) -> Result<(), StoreError> {
+        let act = "empty the write-ahead log";
+        let impatient = |connection: &Connection| {
+            connection.busy_timeout(Duration::ZERO)?;
+            let busy: rusqlite::Result<i64> =
+                query_value(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            busy
+        };
+        match impatient(&self.connection).map_err(engine(act))? {
+            0 => Ok(()),
+            _ => Err(StoreError::Engine { act: act.to_owned(), cause: "it is being read".into() }),
         }
     }
 

@@ -11,7 +11,7 @@ use super::{engine, query_value};
 use crate::store::StoreError;
 
 /// How long a statement waits for a lock held by another connection.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many readers of one file a process keeps open.
 const READERS_MAX: u32 = 4;

@@ -106,6 +106,11 @@ impl Store for SqliteStore {
         appender.lock().unwrap_or_else(PoisonError::into_inner).append(events)
     }
 
+    fn tidy(&self) -> Result<(), StoreError> {
+        let appender = self.appender.as_ref().ok_or(StoreError::ReadOnly("cannot tidy up"))?;
+        appender.lock().unwrap_or_else(PoisonError::into_inner).tidy()
+    }
+
     fn head(&self) -> Result<Position, StoreError> {
         self.reader.head()
     }
