@@ -6,10 +6,12 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 /// Starts telemetry for this process. A later call changes nothing, which tests rely on.
+///
+/// The HTTP library stays silent: it has a line for each request that is not HTTP, and anybody can
+/// send those by the thousand.
 pub fn start() {
-    let ours = EnvFilter::builder()
-        .with_default_directive(LevelFilter::WARN.into())
-        .parse_lossy("warn,delivery_ledger=info");
+    let ours = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into());
+    let ours = ours.parse_lossy("warn,actix_http=off,delivery_ledger=info");
     let lines = tracing_subscriber::fmt()
         .with_env_filter(ours)
         .with_ansi(std::io::stderr().is_terminal())

@@ -37,13 +37,14 @@ pub struct Args {
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let message_sid =
         MessageSid::parse(&args.sid).ok_or_else(|| Usage("the message SID is empty".to_owned()))?;
+    let store = ledger::for_one_message(settings)?;
     let question = Question {
         message_sid,
         account_sid: args.account_sid.as_deref().map(AccountSid::parse),
-        rule: settings.rule()?,
+        rule: ledger::rule(settings, &*store)?,
         as_of: args.as_of_position.map_or(AsOf::Head, AsOf::Position),
     };
-    match ask(&*ledger::for_one_message(settings)?, &question)? {
+    match ask(&*store, &question)? {
         Answer::NotFound => {
             eprintln!("no event of message {} is in the log", shown(&args.sid));
             Ok(Outcome::NotFound)

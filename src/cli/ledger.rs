@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::config::Settings;
+use crate::domain::Rule;
 use crate::projection::align::{Alignment, align};
 use crate::projection::{catch_up, history};
 use crate::store::{self, Access, Store, StoreError};
@@ -20,7 +21,7 @@ pub fn up_to_date(settings: &Settings) -> Result<Box<dyn Store>> {
     let database = settings.database()?;
     match store::open(&database, Access::Write) {
         Ok(store) => {
-            align(&*store, settings.rule()?)?;
+            align(&*store, rule(settings, &*store)?)?;
             catch_up(&*store, store.views(), store.head()?, &mut |_| ControlFlow::Continue(()))?;
         }
         Err(StoreError::Locked { .. }) => return wait_for_server(settings),
@@ -35,13 +36,22 @@ pub fn up_to_date(settings: &Settings) -> Result<Box<dyn Store>> {
 pub fn for_one_message(settings: &Settings) -> Result<Box<dyn Store>> {
     let store = store::open(&settings.database()?, Access::Read)?;
     let checkpoint = store.views().checkpoint()?;
-    let alignment = Alignment::of(&*store, &checkpoint, settings.rule()?)?;
-    let fits = matches!(alignment, Alignment::Fitting | Alignment::OtherRule { .. });
-    if fits && history::tail_length(&*store)? <= history::TAIL_EVENTS_MAX {
+    let alignment = Alignment::of(&*store, &checkpoint, checkpoint.rule)?;
+    if alignment == Alignment::Fitting && history::tail_length(&*store)? <= history::TAIL_EVENTS_MAX
+    {
         return Ok(store);
     }
     drop(store);
     up_to_date(settings)
+}
+
+/// The rule to answer by: the one that is configured, else the one that the views were built by.
+pub fn rule(settings: &Settings, store: &dyn Store) -> Result<Rule> {
+    match (settings.configured_rule()?, store.views().checkpoint()) {
+        (Some(rule), _) => Ok(rule),
+        (None, Ok(checkpoint)) if checkpoint.position > 0 => Ok(checkpoint.rule),
+        (None, _) => Ok(Rule::default()),
+    }
 }
 
 fn wait_for_server(settings: &Settings) -> Result<Box<dyn Store>> {

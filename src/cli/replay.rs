@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use serde_json::json;
 
 use super::text::{lines, number, progress_bar, shown, table};
-use super::{Format, Outcome, Usage};
+use super::{Format, Outcome, Usage, ledger};
 use crate::config::Settings;
 use crate::domain::Rule;
 use crate::domain::digest::hex;
@@ -32,12 +32,7 @@ pub struct Args {
 
 /// Rebuilds, or tells what a rebuild would change.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    let rule = match &args.rule {
-        None => settings.rule()?,
-        Some(name) => Rule::parse(name).ok_or_else(|| {
-            Usage(format!("--rule: `{name}` is no rule; it is failure-terminal or delivery-wins"))
-        })?,
-    };
+    let asked_for = args.rule.as_deref().map(parse_rule).transpose()?;
     let access = if args.dry_run { Access::Read } else { Access::Write };
     let store = match store::open(&settings.database()?, access) {
         Err(StoreError::Locked { path }) => bail!(
@@ -46,6 +41,10 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             path.display()
         ),
         opened => opened?,
+    };
+    let rule = match asked_for {
+        Some(rule) => rule,
+        None => ledger::rule(settings, &*store)?,
     };
     let bar = progress_bar(store.head()?, "replay");
     let mut progress = |position| {
@@ -61,6 +60,12 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let changes = args.dry_run.then_some(changes);
     print(&replayed?, changes.as_deref(), args.format)?;
     Ok(Outcome::Done)
+}
+
+fn parse_rule(name: &str) -> Result<Rule, Usage> {
+    Rule::parse(name).ok_or_else(|| {
+        Usage(format!("--rule: `{name}` is no rule; it is failure-terminal or delivery-wins"))
+    })
 }
 
 fn print(replayed: &Replayed, changes: Option<&[Change]>, format: Format) -> Result<()> {

@@ -88,10 +88,15 @@ impl Settings {
 
     /// The rule of precedence.
     pub fn rule(&self) -> Result<Rule> {
+        Ok(self.configured_rule()?.unwrap_or_default())
+    }
+
+    /// The rule, where one is configured: a command without one keeps to the rule of the views.
+    pub fn configured_rule(&self) -> Result<Option<Rule>> {
         let name = self.or_environment(None, "DELIVERY_LEDGER_RULE");
         let name = name.or_else(|| self.file.rule.clone().map(|value| ("rule", value)));
-        let Some((setting, name)) = name else { return Ok(Rule::default()) };
-        Rule::parse(&name).ok_or_else(|| {
+        let Some((setting, name)) = name else { return Ok(None) };
+        Rule::parse(&name).map(Some).ok_or_else(|| {
             anyhow!("{setting}: `{name}` is no rule; it is failure-terminal or delivery-wins")
         })
     }

@@ -6,11 +6,15 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 
 use super::channel::has_read_receipts;
 use super::event::Position;
 use super::reported::{Addressed, StatusReported};
 use super::{ErrorCode, Rule, Status, Timestamp};
+
+/// Compares the (query, body) of the events at two positions.
+pub type ByContent<'a, E> = &'a mut dyn FnMut(Position, Position) -> Result<Ordering, E>;
 
 /// One event on its way into a lifecycle.
 #[derive(Debug, Clone, Copy)]
@@ -117,65 +121,96 @@ impl Evidence {
 
     /// What one event tells.
     pub fn of(rule: Rule, arrival: &Arrival<'_>) -> Self {
-        let StatusReported { status, error_code, addressed, raw_dlr_done_date, .. } =
-            arrival.reported;
-        Self {
-            rule,
-            heard: status.iter().map(|status| (*status, arrival.received_at)).collect(),
-            codes: error_code.iter().map(|code| (*code, *status)).collect(),
-            deciding: Some(Deciding {
-                position: arrival.position,
+        let mut evidence = Self::none(rule);
+        let mut never = |_, _| Ok::<_, Infallible>(Ordering::Equal);
+        match evidence.hear(arrival, &mut never) {
+            Ok(()) => evidence,
+            Err(never) => match never {},
+        }
+    }
+
+    /// Takes in one event: the same as merging what it tells, without making that first.
+    pub fn hear<E>(
+        &mut self,
+        arrival: &Arrival<'_>,
+        by_content: ByContent<'_, E>,
+    ) -> Result<(), E> {
+        let Arrival { position, received_at, reported, .. } = *arrival;
+        let StatusReported { status, error_code, addressed, raw_dlr_done_date, .. } = reported;
+        if self.yields_to(*status, *error_code, position, by_content)? {
+            self.deciding = Some(Deciding {
+                position,
                 status: *status,
                 error_code: *error_code,
                 addressed: addressed.clone(),
-            }),
-            receipt: raw_dlr_done_date
-                .as_ref()
-                .map(|date| Receipt { status: *status, raw_dlr_done_date: date.clone() }),
+            });
         }
+        if let Some(status) = status {
+            self.hear_status(*status, received_at);
+        }
+        self.codes.extend(error_code.map(|code| (code, *status)));
+        if let Some(date) = raw_dlr_done_date {
+            self.hear_receipt(*status, date);
+        }
+        Ok(())
     }
 
     /// Takes in what else was heard.
     ///
     /// `by_content` compares the (query, body) of the events at two positions; it is asked only
     /// where two events tie in status and error code, so that few bodies need to be at hand.
-    pub fn merge<E>(
-        &mut self,
-        other: Evidence,
-        by_content: &mut dyn FnMut(Position, Position) -> Result<Ordering, E>,
-    ) -> Result<(), E> {
-        if self.yields_to(&other, by_content)? {
-            self.deciding = other.deciding;
+    pub fn merge<E>(&mut self, other: Evidence, by_content: ByContent<'_, E>) -> Result<(), E> {
+        if let Some(theirs) = other.deciding {
+            let Deciding { status, error_code, position, .. } = theirs;
+            if self.yields_to(status, error_code, position, by_content)? {
+                self.deciding = Some(theirs);
+            }
         }
         for (status, at) in other.heard {
-            let first = self.heard.entry(status).or_insert(at);
-            *first = at.min(*first);
+            self.hear_status(status, at);
         }
         self.codes.extend(other.codes);
-        self.receipt = stronger_receipt(self.rule, self.receipt.take(), other.receipt);
+        if let Some(receipt) = other.receipt {
+            self.hear_receipt(receipt.status, &receipt.raw_dlr_done_date);
+        }
         Ok(())
     }
 
-    /// Whether the other side has the deciding event.
+    /// Whether an event decides rather than the one that has decided so far.
     fn yields_to<E>(
         &self,
-        other: &Evidence,
-        by_content: &mut dyn FnMut(Position, Position) -> Result<Ordering, E>,
+        status: Option<Status>,
+        error_code: Option<ErrorCode>,
+        position: Position,
+        by_content: ByContent<'_, E>,
     ) -> Result<bool, E> {
-        let (Some(ours), Some(theirs)) = (&self.deciding, &other.deciding) else {
-            return Ok(self.deciding.is_none());
-        };
-        let higher = self.rule.rank(theirs.status).cmp(&self.rule.rank(ours.status));
-        let tie = higher.then_with(|| ours.error_code.cmp(&theirs.error_code));
-        let ordering = match tie {
-            Ordering::Equal if ours.position != theirs.position => {
-                let smaller = by_content(ours.position, theirs.position)?;
+        let Some(ours) = &self.deciding else { return Ok(true) };
+        let higher = self.rule.rank(status).cmp(&self.rule.rank(ours.status));
+        let ordering = match higher.then_with(|| ours.error_code.cmp(&error_code)) {
+            Ordering::Equal if ours.position != position => {
+                let smaller = by_content(ours.position, position)?;
                 // Equal contents tell the same; the lower position keeps the outcome fixed.
-                smaller.then_with(|| ours.position.cmp(&theirs.position))
+                smaller.then_with(|| ours.position.cmp(&position))
             }
             decided => decided,
         };
         Ok(ordering == Ordering::Greater)
+    }
+
+    fn hear_status(&mut self, status: Status, at: Timestamp) {
+        let first = self.heard.entry(status).or_insert(at);
+        *first = at.min(*first);
+    }
+
+    /// Of two receipts the one that came with the higher status stays; of equals the smaller text.
+    fn hear_receipt(&mut self, status: Option<Status>, date: &str) {
+        let stays = self.receipt.as_ref().is_some_and(|ours| {
+            let higher = self.rule.rank(ours.status).cmp(&self.rule.rank(status));
+            higher.then_with(|| date.cmp(&ours.raw_dlr_done_date)).is_ge()
+        });
+        if !stays {
+            self.receipt = Some(Receipt { status, raw_dlr_done_date: date.to_owned() });
+        }
     }
 
     /// The status shown; nothing means `unknown`.
@@ -246,17 +281,6 @@ impl Evidence {
     }
 }
 
-/// Of two receipts the one that came with the higher status; of equals the smaller text.
-fn stronger_receipt(rule: Rule, a: Option<Receipt>, b: Option<Receipt>) -> Option<Receipt> {
-    let (Some(a), Some(b)) = (&a, &b) else { return a.or(b) };
-    let higher = rule.rank(b.status).cmp(&rule.rank(a.status));
-    let chosen = match higher.then_with(|| a.raw_dlr_done_date.cmp(&b.raw_dlr_done_date)) {
-        Ordering::Greater => b,
-        _ => a,
-    };
-    Some(chosen.clone())
-}
-
 impl Lifecycle {
     /// A message of which nothing has been folded yet; its first event arrives at this moment.
     pub fn begin(rule: Rule, first_received_at: Timestamp) -> Self {
@@ -275,10 +299,10 @@ impl Lifecycle {
     pub fn apply<E>(
         &mut self,
         arrival: &Arrival<'_>,
-        by_content: &mut dyn FnMut(Position, Position) -> Result<Ordering, E>,
+        by_content: ByContent<'_, E>,
     ) -> Result<Effect, E> {
         let effect = self.effect_of(arrival);
-        self.evidence.merge(Evidence::of(self.evidence.rule, arrival), by_content)?;
+        self.evidence.hear(arrival, by_content)?;
         self.first_received_at = self.first_received_at.min(arrival.received_at);
         self.last_received_at = self.last_received_at.max(arrival.received_at);
         self.counts.count(effect);

@@ -45,14 +45,17 @@ pub async fn readyz(state: web::Data<Admin>) -> Result<HttpResponse, Problem> {
 fn readiness(state: &Admin) -> Result<Readiness, StoreError> {
     let checkpoint = state.projection.projected();
     let head = state.store.head()?;
-    let lag_seconds = lag_seconds(&state.store, checkpoint)?;
+    let (lag_seconds, unreadable) = match lag_seconds(&state.store, checkpoint) {
+        Err(error @ StoreError::Unreadable { .. }) => (0.0, Some(error.to_string())),
+        lag => (lag?, None),
+    };
     let poisoned =
         state.writer.poisoned().map(|reason| format!("the writer has stopped: {reason}"));
     let failed =
         state.projection.failed().map(|why| format!("the projection does not get on: {why}"));
     let behind = (lag_seconds > READY_LAG_SECONDS_MAX)
         .then(|| format!("the projection is {} events behind", head.saturating_sub(checkpoint)));
-    let reason = poisoned.or(failed).or(behind);
+    let reason = poisoned.or(failed).or(unreadable).or(behind);
     Ok(Readiness { ready: reason.is_none(), head, checkpoint, lag_seconds, reason })
 }
 

@@ -1,6 +1,8 @@
 //! Every path there is, on each listener.
 
+use actix_web::guard;
 use actix_web::web::{self, Data, ServiceConfig};
+use percent_encoding::percent_decode_str;
 
 use super::error::method_not_allowed;
 use super::state::Receiving;
@@ -8,9 +10,10 @@ use super::{callbacks, health, messages};
 
 /// What a reverse proxy exposes.
 pub fn callbacks(app: &mut ServiceConfig, state: &Data<Receiving>) {
-    for path in &state.callback_paths {
+    for path in state.callback_paths.clone() {
         app.service(
-            web::resource(path.as_str())
+            web::resource("/{any:.*}")
+                .guard(guard::fn_guard(move |request| same_path(request.head().uri.path(), &path)))
                 .route(web::post().to(callbacks::receive))
                 .default_service(web::to(|| method_not_allowed("POST"))),
         );
@@ -21,6 +24,12 @@ pub fn callbacks(app: &mut ServiceConfig, state: &Data<Receiving>) {
             .route(web::head().to(health::healthz))
             .default_service(web::to(|| method_not_allowed("GET, HEAD"))),
     );
+}
+
+/// Whether a request is for a callback path, however either of them is escaped. The router has no
+/// say in it: it would decode the one and not the other.
+fn same_path(requested: &str, configured: &str) -> bool {
+    percent_decode_str(requested).eq(percent_decode_str(configured))
 }
 
 /// What operators and programs ask.

@@ -124,7 +124,9 @@ fn follow(store: &dyn Store, shared: &Shared, rule: Rule) -> Result<(), Projecti
     align(store, rule)?;
     let mut position = store.views().checkpoint()?.position;
     shared.projected.set(position);
-    shared.clear_failed();
+    if position >= shared.head.position() {
+        shared.clear_failed();
+    }
     shared.aligned.store(true, Ordering::Release);
     while !shared.stop.load(Ordering::Relaxed) {
         let head = shared.head.wait(position + 1, Instant::now() + IDLE_WAIT);

@@ -92,20 +92,32 @@ impl Reading {
     }
 }
 
-/// The account whose keys may verify this body.
-pub fn claimed_account(kind: BodyKind, body: &[u8]) -> Claim {
-    let values: Vec<String> = match kind {
-        BodyKind::Form => {
-            let form = Form::parse(body);
-            let values = form.values("AccountSid");
-            values.map(|value| String::from_utf8_lossy(value).into_owned()).collect()
+/// A body, read once for all that the signature needs of it.
+pub enum Body<'a> {
+    Form(Form<'a>),
+    Json(TopLevel),
+}
+
+impl<'a> Body<'a> {
+    /// Reads a body of this kind.
+    pub fn parse(kind: BodyKind, bytes: &'a [u8]) -> Self {
+        match kind {
+            BodyKind::Form => Body::Form(Form::parse(bytes)),
+            BodyKind::Json => Body::Json(TopLevel::parse(bytes)),
         }
-        BodyKind::Json => TopLevel::parse(body).values(&["AccountSid", "account_sid"]),
-    };
-    match values.split_first() {
-        Some((first, rest)) if rest.iter().any(|other| other != first) => Claim::Contradicting,
-        Some((first, _)) => AccountSid::parse(first).map_or(Claim::None, Claim::Account),
-        None => Claim::None,
+    }
+
+    /// The account whose keys may verify this body.
+    pub fn claim(&self) -> Claim {
+        let values: Vec<Cow<'_, str>> = match self {
+            Body::Form(form) => form.values("AccountSid").map(String::from_utf8_lossy).collect(),
+            Body::Json(object) => object.values(&["AccountSid", "account_sid"]),
+        };
+        match values.split_first() {
+            Some((first, rest)) if rest.iter().any(|other| other != first) => Claim::Contradicting,
+            Some((first, _)) => AccountSid::parse(first).map_or(Claim::None, Claim::Account),
+            None => Claim::None,
+        }
     }
 }
 
@@ -173,7 +185,7 @@ fn labels(words_differ: bool, sid: &MessageSid) -> Vec<Label> {
 
 /// The scalars at the top of a JSON object, every repetition of a name kept:
 /// a map would silently let the last one win.
-struct TopLevel(Vec<(String, String)>);
+pub struct TopLevel(Vec<(String, String)>);
 
 impl TopLevel {
     fn parse(body: &[u8]) -> Self {
@@ -186,9 +198,9 @@ impl TopLevel {
         names.iter().find_map(value).map(|(_, value)| value.clone())
     }
 
-    fn values(&self, names: &[&str]) -> Vec<String> {
+    fn values(&self, names: &[&str]) -> Vec<Cow<'_, str>> {
         let wanted = self.0.iter().filter(|(name, _)| names.contains(&name.as_str()));
-        wanted.map(|(_, value)| value.clone()).collect()
+        wanted.map(|(_, value)| Cow::Borrowed(value.as_str())).collect()
     }
 }
 

@@ -39,8 +39,13 @@ impl<'a> Form<'a> {
         let mut pairs: Vec<_> = self.0.iter().collect();
         pairs.sort_unstable();
         pairs.dedup();
-        let parts = pairs.into_iter().flat_map(|(name, value)| [&**name, &**value]);
-        parts.collect::<Vec<_>>().concat()
+        let length = pairs.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let mut text = Vec::with_capacity(length);
+        for (name, value) in pairs {
+            text.extend_from_slice(name);
+            text.extend_from_slice(value);
+        }
+        text
     }
 }
 

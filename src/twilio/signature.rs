@@ -12,8 +12,7 @@ use hmac::{KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use super::accounts::{Accounts, Keys, Secret, SharedKey, Token};
-use super::callback::{BodyKind, Claim, claimed_account};
-use super::form::Form;
+use super::callback::{Body, BodyKind, Claim};
 use crate::domain::digest::hex;
 
 /// The header that carries the signature, in lower case.
@@ -93,10 +92,9 @@ enum Method<'a> {
 
 /// Checks a signature against the keys of the account that the body names.
 pub fn verify(signed: &Signed<'_>, accounts: &Accounts) -> Verdict {
-    if signed.signature.is_empty() {
-        return Verdict::Invalid(Refusal::Missing);
-    }
-    let candidates: Vec<&Keys> = match claimed_account(signed.kind, signed.body) {
+    let body = Body::parse(signed.kind, signed.body);
+    let candidates: Vec<&Keys> = match body.claim() {
+        _ if signed.signature.is_empty() => return Verdict::Invalid(Refusal::Missing),
         Claim::Contradicting => return Verdict::Invalid(Refusal::ContradictingAccounts),
         Claim::None => accounts.all().collect(),
         Claim::Account(sid) => match accounts.get(&sid) {
@@ -104,31 +102,35 @@ pub fn verify(signed: &Signed<'_>, accounts: &Accounts) -> Verdict {
             None => return Verdict::Invalid(Refusal::UnknownAccount),
         },
     };
-    verify_with(signed, &candidates)
+    check(signed, &body, &candidates).unwrap_or_else(Verdict::Invalid)
 }
 
 /// Checks a signature against these keys, whatever account the body names.
 pub fn verify_with(signed: &Signed<'_>, candidates: &[&Keys]) -> Verdict {
-    check(signed, candidates).unwrap_or_else(Verdict::Invalid)
+    let body = Body::parse(signed.kind, signed.body);
+    check(signed, &body, candidates).unwrap_or_else(Verdict::Invalid)
 }
 
-fn check(signed: &Signed<'_>, candidates: &[&Keys]) -> Result<Verdict, Refusal> {
+fn check(signed: &Signed<'_>, body: &Body<'_>, candidates: &[&Keys]) -> Result<Verdict, Refusal> {
     if signed.signature.is_empty() {
         return Err(Refusal::Missing);
     }
     let mac = STANDARD.decode(signed.signature).map_err(|_| Refusal::NotBase64)?;
+    let parameters = signed_parameters(signed, body)?;
     match method(signed.settings) {
         Method::Unknown => Err(Refusal::UnknownAlgorithm),
-        Method::Token => first_that_fits(&tokens(candidates), signed, &mac),
-        Method::SharedKey(name) => first_that_fits(&shared_keys(candidates, name)?, signed, &mac),
+        Method::Token => first_that_fits(&tokens(candidates), signed.urls, &parameters, &mac),
+        Method::SharedKey(name) => {
+            first_that_fits(&shared_keys(candidates, name)?, signed.urls, &parameters, &mac)
+        }
     }
 }
 
 /// What is signed after the URL: a form's parameters; of JSON nothing, its hash is in the URL.
-fn signed_parameters(signed: &Signed<'_>) -> Result<Vec<u8>, Refusal> {
-    match signed.kind {
-        BodyKind::Form => Ok(Form::parse(signed.body).signed_text()),
-        BodyKind::Json => {
+fn signed_parameters(signed: &Signed<'_>, body: &Body<'_>) -> Result<Vec<u8>, Refusal> {
+    match body {
+        Body::Form(form) => Ok(form.signed_text()),
+        Body::Json(_) => {
             let url = signed.urls.first().ok_or(Refusal::BodyHashMissing)?;
             let stated = body_hash(url).ok_or(Refusal::BodyHashMissing)?;
             let actual = hex(&Sha256::digest(signed.body));
@@ -178,13 +180,13 @@ fn shared_keys<'a>(
 /// Tries each secret over each URL.
 fn first_that_fits<M: Mac + KeyInit + Clone>(
     secrets: &[(&str, &Secret<M>)],
-    signed: &Signed<'_>,
+    urls: &[String],
+    parameters: &[u8],
     mac: &[u8],
 ) -> Result<Verdict, Refusal> {
-    let parameters = signed_parameters(signed)?;
     for (name, secret) in secrets {
-        let fits = |url: &String| secret.verifies(&[url.as_bytes(), &parameters], mac);
-        if let Some(url) = signed.urls.iter().position(fits) {
+        let fits = |url: &String| secret.verifies(&[url.as_bytes(), parameters], mac);
+        if let Some(url) = urls.iter().position(fits) {
             return Ok(Verdict::Valid { verified_by: (*name).to_owned(), url });
         }
     }

@@ -3,7 +3,10 @@
 mod admin;
 mod callbacks;
 mod lifecycle;
+mod lifecycle_page;
+mod log_format;
 mod odd_callbacks;
+mod projection;
 mod serving;
 mod signatures;
 mod starting;

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::types::Type;
-use rusqlite::{Row, ToSql};
-use serde_json::{Value, json};
+use rusqlite::{Row, Statement, params};
 
 use crate::domain::lifecycle::{Counts, Deciding, Evidence, Receipt, Trace};
 use crate::domain::reported::Addressed;
@@ -51,36 +50,41 @@ fn raw_of_hex(hex: &str) -> Option<[u8; 16]> {
     fits.then(|| u128::from_str_radix(hex, 16).ok()).flatten().map(u128::to_be_bytes)
 }
 
-/// The values of a message in the order of [`COLUMNS`], for an account's number.
-pub fn to_row(message: &Message, account: i64) -> Vec<Box<dyn ToSql>> {
-    let Lifecycle { evidence, first_received_at, last_received_at, counts, .. } =
-        &message.lifecycle;
+/// Writes a message by a statement with the values of [`COLUMNS`].
+pub fn put(
+    statement: &mut Statement<'_>,
+    id: u64,
+    account: i64,
+    packed_sid: &[u8],
+    lifecycle: &Lifecycle,
+) -> rusqlite::Result<()> {
+    let Lifecycle { evidence, first_received_at, last_received_at, counts, .. } = lifecycle;
     let deciding = evidence.deciding.as_ref().expect("a message has at least one event");
-    let Addressed { from, to, channel, messaging_service_sid } = deciding.addressed.clone();
-    let receipt = evidence.receipt.clone();
-    let receipt_status = receipt.as_ref().and_then(|receipt| receipt.status).map(Status::name);
-    vec![
-        Box::new(message.id),
-        Box::new(account),
-        Box::new(pack_sid(&message.key.message_sid)),
-        Box::new(deciding.status.map(Status::name)),
-        Box::new(deciding.position),
-        Box::new(deciding.error_code.map(ErrorCode::number)),
-        Box::new(from),
-        Box::new(to),
-        Box::new(channel),
-        Box::new(messaging_service_sid),
-        Box::new(receipt_status),
-        Box::new(receipt.map(|receipt| receipt.raw_dlr_done_date)),
-        Box::new(heard_to_json(&evidence.heard)),
-        Box::new(codes_to_json(&evidence.codes)),
-        Box::new(first_received_at.micros()),
-        Box::new(last_received_at.micros()),
-        Box::new(counts.events),
-        Box::new(counts.duplicates),
-        Box::new(counts.late),
-        Box::new(counts.unrecognised),
-    ]
+    let Addressed { from, to, channel, messaging_service_sid } = &deciding.addressed;
+    let receipt = evidence.receipt.as_ref();
+    statement.execute(params![
+        id,
+        account,
+        packed_sid,
+        deciding.status.map(Status::name),
+        deciding.position,
+        deciding.error_code.map(ErrorCode::number),
+        from,
+        to,
+        channel,
+        messaging_service_sid,
+        receipt.and_then(|receipt| receipt.status).map(Status::name),
+        receipt.map(|receipt| &receipt.raw_dlr_done_date),
+        heard_to_json(&evidence.heard),
+        codes_to_json(&evidence.codes),
+        first_received_at.micros(),
+        last_received_at.micros(),
+        counts.events,
+        counts.duplicates,
+        counts.late,
+        counts.unrecognised,
+    ])?;
+    Ok(())
 }
 
 /// A message without its trail, from a row of [`COLUMNS`]; `account_sid` gives an account's name.
@@ -139,8 +143,9 @@ pub fn from_row(
 }
 
 fn heard_to_json(heard: &BTreeMap<Status, Timestamp>) -> String {
-    let entries = heard.iter().map(|(status, at)| (status.name().to_owned(), json!(at.micros())));
-    Value::Object(entries.collect()).to_string()
+    let names: BTreeMap<&str, i64> =
+        heard.iter().map(|(status, at)| (status.name(), at.micros())).collect();
+    serde_json::to_string(&names).expect("names and numbers are JSON")
 }
 
 fn heard_from_json(text: &str) -> Option<BTreeMap<Status, Timestamp>> {
@@ -151,10 +156,9 @@ fn heard_from_json(text: &str) -> Option<BTreeMap<Status, Timestamp>> {
 }
 
 fn codes_to_json(codes: &BTreeSet<(ErrorCode, Option<Status>)>) -> String {
-    let pair = |(code, status): &(ErrorCode, Option<Status>)| {
-        json!([code.number(), status.map(Status::name)])
-    };
-    Value::Array(codes.iter().map(pair).collect()).to_string()
+    let pairs: Vec<_> =
+        codes.iter().map(|(code, status)| (code.number(), status.map(Status::name))).collect();
+    serde_json::to_string(&pairs).expect("names and numbers are JSON")
 }
 
 fn codes_from_json(text: &str) -> Option<BTreeSet<(ErrorCode, Option<Status>)>> {

@@ -9,7 +9,8 @@ mod message_row;
 mod migrate;
 mod packed;
 mod read;
-mod view_tables;
+mod view_read;
+mod view_write;
 mod views;
 
 use std::path::{Path, PathBuf};

@@ -9,8 +9,8 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::connect::{self, Readers};
-use super::view_tables::Tables;
-use super::{check, engine, migrate};
+use super::view_read::Tables;
+use super::{check, engine, migrate, view_write};
 use crate::domain::digest::{CHAIN_START, Hash};
 use crate::domain::{MessageKey, MessageSid, Position, Rule};
 use crate::store::{Batch, Checkpoint, Damage, Message, StoreError, Views};
@@ -187,7 +187,10 @@ impl Views for SqliteViews {
                 event_id: None,
                 chain: CHAIN_START,
             };
-            Tables { connection: &transaction, suffix: self.suffix }.put_checkpoint(&start)?;
+            view_write::checkpoint(
+                Tables { connection: &transaction, suffix: self.suffix },
+                &start,
+            )?;
             transaction.commit()
         };
         reset(&mut self.writing()).map_err(engine("empty the views"))
@@ -196,8 +199,8 @@ impl Views for SqliteViews {
     fn load(&self, keys: &[MessageKey]) -> Result<Vec<Option<Message>>, StoreError> {
         let load = |connection: &mut Connection| {
             self.in_snapshot(connection, |tables| {
-                let rule = tables.checkpoint()?.rule;
-                keys.iter().map(|key| tables.message(rule, key)).collect()
+                let mut reader = tables.messages(tables.checkpoint()?.rule)?;
+                keys.iter().map(|key| reader.by_key(key)).collect()
             })
         };
         load(&mut self.writing()).map_err(read_failed("read messages from the views"))
@@ -212,7 +215,7 @@ impl Views for SqliteViews {
         if now.position != batch.from || now.rule != batch.to.rule {
             return Err(StoreError::CheckpointMoved);
         }
-        tables.write(batch).and_then(|()| transaction.commit()).map_err(engine(act))
+        view_write::batch(tables, batch).and_then(|()| transaction.commit()).map_err(engine(act))
     }
 
     fn find(&self, message_sid: &MessageSid) -> Result<(Checkpoint, Vec<Message>), StoreError> {

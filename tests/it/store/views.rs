@@ -175,7 +175,10 @@ pub fn every_sid_is_a_message_of_its_own<E: Engine>() {
     assert_eq!(all_sids(store.views()), sids);
     for key in &keys {
         let (_, found) = store.views().find(&key.message_sid).unwrap();
-        assert_eq!(found.into_iter().map(|message| message.key).collect::<Vec<_>>(), [key.clone()]);
+        assert_eq!(
+            found.into_iter().map(|message| message.key).collect::<Vec<_>>(),
+            std::slice::from_ref(key)
+        );
     }
 }
 

@@ -221,11 +221,6 @@ impl App {
         self.folder.path().join("ledger.views.db")
     }
 
-    /// The server's process number.
-    pub fn process(&self) -> u32 {
-        self.server().child.id()
-    }
-
     /// Ends the server as an operator does, and returns what it wrote to stderr.
     pub fn stop(&mut self) -> String {
         let server = self.server.take().expect("the server runs");

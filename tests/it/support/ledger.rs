@@ -1,7 +1,7 @@
 //! A ledger that no server holds: filled in this process, asked and damaged from outside.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use delivery_ledger::domain::{NewEvent, Rule};
@@ -95,18 +95,9 @@ impl Ledger {
         (output.status.code(), json)
     }
 
-    /// Changes the log behind its triggers' back: they are there again afterwards, word for word.
-    pub fn damage_log(&self, damage: impl FnOnce(&Connection)) {
-        let log = Connection::open(self.log_file()).unwrap();
-        log.pragma_update(None, "synchronous", "OFF").unwrap();
-        let triggers = triggers(&log);
-        for (name, _) in &triggers {
-            log.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
-        }
-        damage(&log);
-        for (_, sql) in &triggers {
-            log.execute_batch(sql).unwrap();
-        }
+    /// See [`damage`].
+    pub fn damage_log(&self, change: impl FnOnce(&Connection)) {
+        damage(&self.log_file(), change);
     }
 
     /// Runs statements on the log as it is, triggers and all.
@@ -117,6 +108,20 @@ impl Ledger {
     /// Runs statements on the views.
     pub fn views_sql(&self, sql: &str) {
         Connection::open(self.views_file()).unwrap().execute_batch(sql).unwrap();
+    }
+}
+
+/// Changes a log behind its triggers' back: they are there again afterwards, word for word.
+pub fn damage(log: &Path, change: impl FnOnce(&Connection)) {
+    let log = Connection::open(log).unwrap();
+    log.pragma_update(None, "synchronous", "OFF").unwrap();
+    let triggers = triggers(&log);
+    for (name, _) in &triggers {
+        log.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+    }
+    change(&log);
+    for (_, sql) in &triggers {
+        log.execute_batch(sql).unwrap();
     }
 }
 

@@ -1,0 +1,194 @@
+//! Reading one set of the views' tables, within a transaction that the caller holds.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use super::message_row::{self, COLUMNS, pack_sid};
+use crate::domain::digest::Hash;
+use crate::domain::lifecycle::Trace;
+use crate::domain::{AccountSid, MessageKey, MessageSid, Position, Rule};
+use crate::store::{Checkpoint, Message};
+
+/// The number that stands for "no account" in the views.
+pub const NO_ACCOUNT: i64 = 0;
+
+/// Which set of tables, on which connection.
+#[derive(Clone, Copy)]
+pub struct Tables<'c> {
+    pub connection: &'c Connection,
+    /// Behind the tables' names.
+    pub suffix: &'static str,
+}
+
+/// The accounts by their numbers; there are as many as are configured.
+pub struct Accounts {
+    by_number: HashMap<i64, AccountSid>,
+}
+
+/// Statements that read messages, prepared once for as many as are wanted.
+pub struct MessageReader<'c> {
+    rule: Rule,
+    accounts: Accounts,
+    id: CachedStatement<'c>,
+    row: CachedStatement<'c>,
+    trail: CachedStatement<'c>,
+}
+
+impl<'c> Tables<'c> {
+    /// How far these tables have read.
+    pub fn checkpoint(&self) -> rusqlite::Result<Checkpoint> {
+        let mut statement =
+            self.prepare("SELECT ledger_id, rule, position, event_id, chain FROM checkpoint{}")?;
+        statement.query_row([], |row| {
+            let event_id: Option<Vec<u8>> = row.get(3)?;
+            Ok(Checkpoint {
+                ledger_id: uuid_column(row, 0)?,
+                rule: Rule::parse(&row.get::<_, String>(1)?).ok_or_else(|| damaged(1, "a rule"))?,
+                position: row.get(2)?,
+                event_id: event_id.map(|_| uuid_column(row, 3)).transpose()?,
+                chain: row.get(4)?,
+            })
+        })
+    }
+
+    /// Every stored value of the chain.
+    pub fn chain_marks(&self) -> rusqlite::Result<BTreeMap<Position, Hash>> {
+        let mut statement = self.prepare("SELECT position, chain FROM chain_marks{}")?;
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    }
+
+    /// Reads messages that this rule has folded.
+    pub fn messages(&self, rule: Rule) -> rusqlite::Result<MessageReader<'c>> {
+        Ok(MessageReader {
+            rule,
+            accounts: self.accounts()?,
+            id: self.prepare("SELECT id FROM sids{} WHERE sid = ?1 AND account = ?2")?,
+            row: self.prepare(&format!("SELECT {COLUMNS} FROM messages{{}} WHERE id = ?1"))?,
+            trail: self.prepare(
+                "SELECT position, fingerprint
+                 FROM trails{}
+                 WHERE id = ?1
+                 ORDER BY position",
+            )?,
+        })
+    }
+
+    /// Every message with this SID, in order of first arrival.
+    pub fn messages_with(&self, rule: Rule, sid: &MessageSid) -> rusqlite::Result<Vec<Message>> {
+        let mut statement = self.prepare("SELECT id FROM sids{} WHERE sid = ?1 ORDER BY id")?;
+        let ids = statement.query_map([pack_sid(sid)], |row| row.get(0))?;
+        let ids = ids.collect::<rusqlite::Result<Vec<u64>>>()?;
+        let mut reader = self.messages(rule)?;
+        ids.into_iter().map(|id| reader.by_id(id)).collect()
+    }
+
+    /// At most `limit` messages after an id.
+    pub fn page(&self, rule: Rule, after: u64, limit: usize) -> rusqlite::Result<Vec<Message>> {
+        // Ids are dense, so a range of ids is a page.
+        let last = after.saturating_add(limit as u64).min(i64::MAX as u64);
+        let accounts = self.accounts()?;
+        let mut trails = self.trails(after + 1, last)?;
+        let mut statement = self.prepare(&format!(
+            "SELECT {COLUMNS}
+             FROM messages{{}}
+             WHERE id > ?1 AND id <= ?2
+             ORDER BY id"
+        ))?;
+        let rows = statement.query_map([after, last], |row| {
+            let trail = trails.remove(&row.get(0)?).unwrap_or_default();
+            message_row::from_row(row, rule, trail, |number| accounts.sid(number))
+        })?;
+        rows.collect()
+    }
+
+    /// The accounts so far.
+    pub fn accounts(&self) -> rusqlite::Result<Accounts> {
+        let mut statement = self.prepare("SELECT id, account_sid FROM accounts{}")?;
+        let rows = statement.query_map([], |row| {
+            let sid: String = row.get(1)?;
+            Ok((row.get(0)?, AccountSid::parse(&sid).ok_or_else(|| damaged(1, "an account"))?))
+        })?;
+        Ok(Accounts { by_number: rows.collect::<rusqlite::Result<_>>()? })
+    }
+
+    /// Prepares a statement, `{}` in it being the tables' suffix.
+    pub fn prepare(&self, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
+        self.connection.prepare_cached(&sql.replace("{}", self.suffix))
+    }
+
+    fn trails(&self, first: u64, last: u64) -> rusqlite::Result<HashMap<u64, Vec<Trace>>> {
+        let mut statement = self.prepare(
+            "SELECT position, fingerprint, id
+             FROM trails{}
+             WHERE id BETWEEN ?1 AND ?2
+             ORDER BY id, position",
+        )?;
+        let mut rows = statement.query([first, last])?;
+        let mut trails: HashMap<u64, Vec<Trace>> = HashMap::new();
+        while let Some(row) = rows.next()? {
+            trails.entry(row.get(2)?).or_default().push(trace(row)?);
+        }
+        Ok(trails)
+    }
+}
+
+impl Accounts {
+    /// The number of an account, where it has one already.
+    pub fn number(&self, account: Option<&AccountSid>) -> Option<i64> {
+        match account {
+            None => Some(NO_ACCOUNT),
+            Some(sid) => {
+                self.by_number.iter().find(|(_, have)| *have == sid).map(|(number, _)| *number)
+            }
+        }
+    }
+
+    /// Notes an account's new number.
+    pub fn insert(&mut self, number: i64, account: AccountSid) {
+        self.by_number.insert(number, account);
+    }
+
+    fn sid(&self, number: i64) -> rusqlite::Result<Option<AccountSid>> {
+        match self.by_number.get(&number) {
+            Some(sid) => Ok(Some(sid.clone())),
+            None if number == NO_ACCOUNT => Ok(None),
+            None => Err(damaged(1, "an account's number")),
+        }
+    }
+}
+
+impl MessageReader<'_> {
+    /// One message with its trail.
+    pub fn by_key(&mut self, key: &MessageKey) -> rusqlite::Result<Option<Message>> {
+        let Some(account) = self.accounts.number(key.account_sid.as_ref()) else { return Ok(None) };
+        let packed = params![pack_sid(&key.message_sid), account];
+        let id: Option<u64> = self.id.query_row(packed, |row| row.get(0)).optional()?;
+        id.map(|id| self.by_id(id)).transpose()
+    }
+
+    /// The message with this id.
+    pub fn by_id(&mut self, id: u64) -> rusqlite::Result<Message> {
+        let trail = self.trail.query_map([id], trace)?.collect::<rusqlite::Result<_>>()?;
+        self.row.query_row([id], |row| {
+            message_row::from_row(row, self.rule, trail, |number| self.accounts.sid(number))
+        })
+    }
+}
+
+fn trace(row: &Row<'_>) -> rusqlite::Result<Trace> {
+    // SQLite's integers are signed; the bits are the fingerprint's.
+    Ok(Trace { position: row.get(0)?, fingerprint: row.get::<_, i64>(1)? as u64 })
+}
+
+fn uuid_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Uuid> {
+    let bytes: Vec<u8> = row.get(index)?;
+    Uuid::from_slice(&bytes).map_err(|_| damaged(index, "a UUID"))
+}
+
+fn damaged(column: usize, what: &str) -> rusqlite::Error {
+    let detail = format!("this is not {what}");
+    let kind = rusqlite::types::Type::Blob;
+    rusqlite::Error::FromSqlConversionFailure(column, kind, detail.into())
+}

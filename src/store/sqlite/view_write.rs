@@ -1,0 +1,106 @@
+//! Writing one set of the views' tables, within a transaction that the caller holds.
+
+use rusqlite::params;
+
+use super::message_row::{self, COLUMNS, pack_sid};
+use super::query_value;
+use super::view_read::{Accounts, NO_ACCOUNT, Tables};
+use crate::domain::AccountSid;
+use crate::domain::digest::Hash;
+use crate::domain::event::Position;
+use crate::store::{Batch, Changed, Checkpoint};
+
+/// A new message's way in: packed SID, account's number, id.
+type NewSid = (Vec<u8>, i64, u64);
+
+/// Writes a batch; the caller's transaction makes it all or none.
+pub fn batch(tables: Tables<'_>, batch: &Batch) -> rusqlite::Result<()> {
+    let new_sids = put_messages(tables, &batch.messages)?;
+    put_sids(tables, new_sids)?;
+    put_chain_marks(tables, &batch.chain_marks)?;
+    checkpoint(tables, &batch.to)
+}
+
+/// Writes how far these tables have read.
+pub fn checkpoint(tables: Tables<'_>, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
+    let mut statement = tables.prepare(
+        "INSERT OR REPLACE INTO checkpoint{}(id, ledger_id, rule, position, event_id, chain)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5)",
+    )?;
+    statement.execute(params![
+        checkpoint.ledger_id.as_bytes(),
+        checkpoint.rule.name(),
+        checkpoint.position,
+        checkpoint.event_id.map(|id| *id.as_bytes()),
+        checkpoint.chain,
+    ])?;
+    Ok(())
+}
+
+fn put_messages(tables: Tables<'_>, messages: &[Changed]) -> rusqlite::Result<Vec<NewSid>> {
+    let mut accounts = tables.accounts()?;
+    let max_id = format!("SELECT coalesce(max(id), 0) FROM messages{}", tables.suffix);
+    let mut last_id: u64 = query_value(tables.connection, &max_id)?;
+    let mut new_sids = Vec::new();
+    let mut put = tables.prepare(&format!(
+        "INSERT OR REPLACE INTO messages{{}}({COLUMNS})
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
+                 ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
+    ))?;
+    let mut put_trace =
+        tables.prepare("INSERT INTO trails{}(id, position, fingerprint) VALUES (?1, ?2, ?3)")?;
+    for changed in messages {
+        let message = &changed.message;
+        let account = account_number(tables, &mut accounts, message.key.account_sid.as_ref())?;
+        let sid = pack_sid(&message.key.message_sid);
+        let mut id = message.id;
+        if id == 0 {
+            last_id += 1;
+            id = last_id;
+            new_sids.push((sid.clone(), account, id));
+        }
+        message_row::put(&mut put, id, account, &sid, &message.lifecycle)?;
+        for trace in changed.new_trail() {
+            put_trace.execute(params![id, trace.position, trace.fingerprint as i64])?;
+        }
+    }
+    Ok(new_sids)
+}
+
+fn account_number(
+    tables: Tables<'_>,
+    accounts: &mut Accounts,
+    account: Option<&AccountSid>,
+) -> rusqlite::Result<i64> {
+    match (accounts.number(account), account) {
+        (Some(number), _) => Ok(number),
+        (None, None) => Ok(NO_ACCOUNT),
+        (None, Some(sid)) => {
+            let mut statement =
+                tables.prepare("INSERT INTO accounts{}(account_sid) VALUES (?1)")?;
+            let number = statement.insert([sid.as_str()])?;
+            accounts.insert(number, sid.clone());
+            Ok(number)
+        }
+    }
+}
+
+/// In key order, so that neighbours go to the same page.
+fn put_sids(tables: Tables<'_>, mut sids: Vec<NewSid>) -> rusqlite::Result<()> {
+    sids.sort_unstable();
+    let mut statement =
+        tables.prepare("INSERT INTO sids{}(sid, account, id) VALUES (?1, ?2, ?3)")?;
+    for (sid, account, id) in sids {
+        statement.execute(params![sid, account, id])?;
+    }
+    Ok(())
+}
+
+fn put_chain_marks(tables: Tables<'_>, marks: &[(Position, Hash)]) -> rusqlite::Result<()> {
+    let mut statement =
+        tables.prepare("INSERT INTO chain_marks{}(position, chain) VALUES (?1, ?2)")?;
+    for (position, chain) in marks {
+        statement.execute(params![position, chain])?;
+    }
+    Ok(())
+}
