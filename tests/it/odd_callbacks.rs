@@ -60,7 +60,7 @@ fn unknown_parameters_are_signed_and_kept() {
 
 #[test]
 fn a_callback_without_a_message_sid_is_kept_as_nobodys() {
-    let app = App::start();
+    let mut app = App::start();
     let neither = delivered(&sid(1)).without("MessageSid").without("SmsSid");
     let blank = delivered("").with("SmsSid", "");
 
@@ -69,6 +69,7 @@ fn a_callback_without_a_message_sid_is_kept_as_nobodys() {
     let event = assert_kept(&app, "/message-status", blank.bytes());
     assert_eq!((&event["account_sid"], &event["message_sid"]), (&json!(ACCOUNT), &Value::Null));
 
+    app.stop();
     assert_eq!(app.messages(), Vec::<Value>::new());
     assert_eq!(app.json(&["verify", "--format", "json"])["findings"], json!([]));
 }
@@ -85,7 +86,7 @@ fn sms_sid_stands_in_for_a_message_sid_that_is_missing_or_blank() {
 
 #[test]
 fn a_message_sid_of_any_form_is_kept_labelled_and_found() {
-    let app = App::start();
+    let mut app = App::start();
     let long = "x".repeat(2048);
     // (the SID, how a path names it)
     for (sid, path) in [
@@ -108,7 +109,7 @@ fn a_message_sid_of_any_form_is_kept_labelled_and_found() {
         assert_eq!(message["status"], "delivered");
         assert_eq!(message["timeline"][0]["labels"], json!(["odd-message-sid"]), "{sid:?}");
     }
-    app.caught_up();
+    app.stop();
     assert_eq!(app.messages().len(), 11);
     assert_eq!(app.json(&["verify", "--format", "json"])["findings"], json!([]));
 }
@@ -147,10 +148,11 @@ fn a_repeated_name_counts_by_its_first_value() {
 
 #[test]
 fn a_body_of_nothing_or_of_no_parameters_is_kept() {
-    let app = App::start();
+    let mut app = App::start();
     for body in ["", "&", "&&&=&", "%", "=", "\r\n", "{\"MessageSid\":\"SM1\"}"] {
         assert_kept(&app, "/message-status", body.into());
     }
+    app.stop();
     assert_eq!(app.messages(), Vec::<Value>::new());
 }
 
@@ -167,7 +169,7 @@ fn a_body_that_names_no_account_is_kept_under_none() {
 
 #[test]
 fn one_message_sid_in_two_accounts_is_two_messages() {
-    let app = App::start();
+    let mut app = App::start();
     let theirs = sent(&sid(1)).with("AccountSid", OTHER_ACCOUNT).bytes();
     let signature = signature(OTHER_TOKEN, &app.url("/message-status"), &theirs);
     let request = app.form("/message-status").header("X-Twilio-Signature", &signature);
@@ -179,13 +181,13 @@ fn one_message_sid_in_two_accounts_is_two_messages() {
     let status = |account: &str| app.get(&format!("{path}?account_sid={account}")).json();
     assert_eq!(status(ACCOUNT)["status"], "delivered");
     assert_eq!(status(OTHER_ACCOUNT)["status"], "sent");
-    app.caught_up();
+    app.stop();
     assert_eq!(app.messages().len(), 2);
 }
 
 #[test]
 fn a_json_body_is_kept_and_not_folded() {
-    let app = App::start();
+    let mut app = App::start();
     let body = format!(r#"{{"MessageSid":"{}", "AccountSid":"{ACCOUNT}","x":["é"]}}"#, sid(1));
     let hash = sha256_hex(body.as_bytes());
     let target = format!("/message-status?bodySHA256={hash}");
@@ -201,6 +203,7 @@ fn a_json_body_is_kept_and_not_folded() {
     assert_eq!(events[0]["body"], body);
     assert_eq!(events[0]["url"], app.url(&target));
     assert_eq!(events[0]["message_sid"], sid(1));
+    app.stop();
     assert_eq!(app.messages(), Vec::<Value>::new());
 }
 

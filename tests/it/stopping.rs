@@ -37,6 +37,8 @@ fn a_request_in_flight_at_sigterm_is_still_answered_and_kept() {
 
     app.signal("TERM");
     app.eventually("the server is ending", || app.stderr().contains("answering what is in flight"));
+    // Slower than idle connections are given.
+    in_flight.go_on_slowly(Duration::from_millis(2500));
     assert_eq!(in_flight.complete().code, 200);
     assert_eq!(app.ended().code(), Some(0));
 
@@ -124,6 +126,16 @@ impl InFlight {
         let (half, rest) = body.split_at(body.len() / 2);
         stream.write_all(half).unwrap();
         Self { stream, rest: rest.to_vec() }
+    }
+
+    /// Sends a byte now and then, all but the last, over this time.
+    fn go_on_slowly(&mut self, duration: Duration) {
+        let last = self.rest.split_off(self.rest.len() - 1);
+        for byte in &self.rest {
+            std::thread::sleep(duration / self.rest.len() as u32);
+            self.stream.write_all(&[*byte]).unwrap();
+        }
+        self.rest = last;
     }
 
     fn complete(&mut self) -> Answer {
