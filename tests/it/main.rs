@@ -2,6 +2,7 @@
 
 mod admin;
 mod callbacks;
+mod cli;
 mod lifecycle;
 mod lifecycle_page;
 mod log_format;
