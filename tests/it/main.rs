@@ -9,6 +9,7 @@ mod log_format;
 mod odd_callbacks;
 mod projection;
 mod serving;
+mod shape;
 mod signatures;
 mod starting;
 mod stopping;
