@@ -2,12 +2,14 @@
 
 mod admin;
 mod callbacks;
+mod cli;
 mod lifecycle;
 mod lifecycle_page;
 mod log_format;
 mod odd_callbacks;
 mod projection;
 mod serving;
+mod shape;
 mod signatures;
 mod starting;
 mod stopping;

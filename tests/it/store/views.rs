@@ -204,7 +204,7 @@ pub fn pages_are_in_order_of_first_arrival<E: Engine>() {
 pub fn any_message_comes_back_as_it_was_folded<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
-    let config = Config { cases: 60, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 30, failure_persistence: None, ..Config::default() };
     let events = proptest::collection::vec(any_callback(), 1..10);
     let outcome = TestRunner::new(config).run(&(events, 1..10_u64), |(events, first)| {
         for rule in Rule::ALL {
