@@ -19,6 +19,11 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 /// The ledger for reading, its views up to the head it has now.
 pub fn up_to_date(settings: &Settings) -> Result<Box<dyn Store>> {
     let database = settings.database()?;
+    let as_it_is = store::open(&database, Access::Read)?;
+    if is_readable(settings, &*as_it_is)? && history::tail_length(&*as_it_is)? == 0 {
+        return Ok(as_it_is);
+    }
+    drop(as_it_is);
     match store::open(&database, Access::Write) {
         Ok(store) => {
             align(&*store, rule(settings, &*store)?)?;
@@ -35,14 +40,26 @@ pub fn up_to_date(settings: &Settings) -> Result<Box<dyn Store>> {
 /// or leave too much of the log to scan.
 pub fn for_one_message(settings: &Settings) -> Result<Box<dyn Store>> {
     let store = store::open(&settings.database()?, Access::Read)?;
-    let checkpoint = store.views().checkpoint()?;
-    let alignment = Alignment::of(&*store, &checkpoint, checkpoint.rule)?;
-    if alignment == Alignment::Fitting && history::tail_length(&*store)? <= history::TAIL_EVENTS_MAX
-    {
+    // The answer is folded by the rule asked for, whatever rule the views were built by.
+    if fits(&*store)? && history::tail_length(&*store)? <= history::TAIL_EVENTS_MAX {
         return Ok(store);
     }
     drop(store);
     up_to_date(settings)
+}
+
+/// Whether the views are this log's, by the rule that is asked for.
+fn is_readable(settings: &Settings, store: &dyn Store) -> Result<bool> {
+    Ok(fits(store)? && store.views().checkpoint()?.rule == rule(settings, store)?)
+}
+
+/// Whether the views are this log's.
+fn fits(store: &dyn Store) -> Result<bool, StoreError> {
+    let checkpoint = match store.views().checkpoint() {
+        Err(StoreError::DamagedViews { .. }) => return Ok(false),
+        checkpoint => checkpoint?,
+    };
+    Ok(Alignment::of(store, &checkpoint, checkpoint.rule)? == Alignment::Fitting)
 }
 
 /// The rule to answer by: the one that is configured, else the one that the views were built by.

@@ -34,7 +34,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const FLUSH_SECONDS: u64 = 1;
 
 /// How long requests in flight may take once the server is to end.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(8);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Serves both listeners until `stop` resolves, then answers what is in flight and returns.
 /// Idle connections hold nothing up.

@@ -1,7 +1,7 @@
 //! Every path there is, on each listener.
 
-use actix_web::guard;
 use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{Resource, guard};
 use percent_encoding::percent_decode_str;
 
 use super::error::method_not_allowed;
@@ -18,12 +18,15 @@ pub fn callbacks(app: &mut ServiceConfig, state: &Data<Receiving>) {
                 .default_service(web::to(|| method_not_allowed("POST"))),
         );
     }
-    app.service(
-        web::resource("/healthz")
-            .route(web::get().to(health::healthz))
-            .route(web::head().to(health::healthz))
-            .default_service(web::to(|| method_not_allowed("GET, HEAD"))),
-    );
+    app.service(healthz());
+}
+
+/// On both listeners the same.
+fn healthz() -> Resource {
+    web::resource("/healthz")
+        .route(web::get().to(health::healthz))
+        .route(web::head().to(health::healthz))
+        .default_service(web::to(|| method_not_allowed("GET, HEAD")))
 }
 
 /// Whether a request is for a callback path, however either of them is escaped. The router has no
@@ -37,7 +40,7 @@ pub fn admin(app: &mut ServiceConfig) {
     let get = |path: &'static str, route: actix_web::Route| {
         web::resource(path).route(route).default_service(web::to(|| method_not_allowed("GET")))
     };
-    app.service(get("/healthz", web::get().to(health::healthz)))
+    app.service(healthz())
         .service(get("/readyz", web::get().to(health::readyz)))
         .service(get("/v1/messages/{sid}", web::get().to(messages::one)));
 }
