@@ -42,6 +42,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     })?;
     let rule = settings.rule()?;
     let database = settings.database()?;
+    // Each connection takes a file; the usual 1,024 would let idle ones shut Twilio out.
+    let _as_many_as_there_are = rlimit::increase_nofile_limit(u64::MAX);
     let callbacks = bind(config.listen, "--listen or DELIVERY_LEDGER_LISTEN")?;
     let admin = bind(config.admin_listen, "--admin-listen or DELIVERY_LEDGER_ADMIN_LISTEN")?;
     let running = Running::start(&database, rule)?;

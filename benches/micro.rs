@@ -1,0 +1,121 @@
+//! What each station of a callback costs by itself: `cargo bench --bench micro`.
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use delivery_ledger::domain::event::Headers;
+use delivery_ledger::domain::lifecycle::Arrival;
+use delivery_ledger::domain::{AccountSid, Lifecycle, NewEvent, Rule, Source, Timestamp};
+use delivery_ledger::simulate::{Callback, Plan, Signer};
+use delivery_ledger::store::{Access, Database, open};
+use delivery_ledger::twilio::accounts::{Accounts, Keys, Token};
+use delivery_ledger::twilio::callback::{BodyKind, Reading};
+use delivery_ledger::twilio::signature::{BaseUrl, Signed, Verdict, verify};
+
+const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+const URL: &str = "https://hooks.example.com/message-status";
+const BATCH: usize = 64;
+
+fn callbacks(count: usize) -> Vec<Callback> {
+    let plan = Plan {
+        account_sid: ACCOUNT.to_owned(),
+        messages: count as u64,
+        seed: 1,
+        shuffle: true,
+        duplicates: 0.02,
+        lose: 0.01,
+        conflicts: 0.005,
+        forged: 0.0,
+    };
+    plan.callbacks().take(count).collect()
+}
+
+fn event(callback: &Callback) -> NewEvent {
+    let headers = [
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("i-twilio-idempotency-token", &callback.idempotency_token),
+        ("user-agent", "TwilioProxy/1.1"),
+        ("x-home-region", "us1"),
+        ("x-twilio-signature", "i2EwT64gSyGomCgP/vRctmHxMHc="),
+    ];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+    NewEvent {
+        event_id: uuid::Uuid::now_v7(),
+        received_at: Timestamp::from_micros(1_763_000_000_000_000),
+        source: Source::Callback,
+        method: "POST".to_owned(),
+        url: URL.to_owned(),
+        headers: Headers::new(headers),
+        body: callback.body.clone().into_bytes(),
+        verified_by: Some("primary".to_owned()),
+        notes: Default::default(),
+    }
+}
+
+fn signature(criterion: &mut Criterion) {
+    let callback = callbacks(1).remove(0);
+    let signature = Signer::new(URL, Token::new(TOKEN)).signature(&callback);
+    let keys = Keys { primary: Token::new(TOKEN), secondary: None, shared: Default::default() };
+    let account = AccountSid::parse(ACCOUNT).expect("an account");
+    let accounts = Accounts::new([(account, keys)]);
+    let base = BaseUrl::parse("https://hooks.example.com").expect("a URL");
+    criterion.bench_function("verify the signature of a callback", |bench| {
+        bench.iter(|| {
+            let signed = Signed {
+                urls: &base.with("/message-status"),
+                kind: BodyKind::Form,
+                body: callback.body.as_bytes(),
+                signature: signature.as_bytes(),
+                settings: None,
+            };
+            assert!(matches!(verify(&signed, &accounts), Verdict::Valid { .. }));
+        });
+    });
+}
+
+fn parse(criterion: &mut Criterion) {
+    let event = event(&callbacks(1)[0]);
+    criterion
+        .bench_function("read what a callback says", |bench| bench.iter(|| Reading::of(&event)));
+}
+
+fn fold(criterion: &mut Criterion) {
+    let readings: Vec<_> =
+        callbacks(3).iter().filter_map(|callback| Reading::of(&event(callback)).reported).collect();
+    let at = Timestamp::from_micros(0);
+    criterion.bench_function("fold a message of three events", |bench| {
+        bench.iter(|| {
+            let mut lifecycle = Lifecycle::begin(Rule::default(), at);
+            for (reported, position) in readings.iter().zip(1..) {
+                let arrival =
+                    Arrival { position, received_at: at, fingerprint: position, reported };
+                let mut by_content = |a: u64, b: u64| Ok::<_, Infallible>(a.cmp(&b));
+                let folded = lifecycle.apply(&arrival, &mut by_content);
+                assert!(folded.is_ok());
+            }
+            lifecycle
+        });
+    });
+}
+
+fn append(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger: PathBuf = folder.path().join("ledger.db");
+    let store = open(&Database::Sqlite(ledger), Access::Create).expect("a ledger");
+    let events: Vec<_> = callbacks(BATCH).iter().map(event).collect();
+    let mut group = criterion.benchmark_group("append");
+    group.throughput(Throughput::Elements(BATCH as u64)).sample_size(30);
+    group.bench_function("64 events in one durable transaction", |bench| {
+        bench.iter_batched(
+            || events.clone(),
+            |events| store.append(&events).expect("the log takes them"),
+            BatchSize::SmallInput,
+        );
+    });
+    group.finish();
+}
+
+criterion_group!(micro, signature, parse, fold, append);
+criterion_main!(micro);
