@@ -268,6 +268,8 @@ fn the_check_of_any_order_finds_a_fold_by_arrival_out() {
 }
 
 proptest! {
+    #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
+
     #[test]
     fn of_the_counts_only_late_depends_on_the_order((events, other_order) in reordered()) {
         let counts = |events| Counts { late: 0, ..folded(Rule::default(), events).lifecycle.counts };
