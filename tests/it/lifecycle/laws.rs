@@ -286,6 +286,20 @@ proptest! {
     }
 
     #[test]
+    fn hearing_an_event_is_merging_what_it_tells(
+        events in proptest::collection::vec(any_callback(), 1..10),
+    ) {
+        let events = recorded(events);
+        for rule in Rule::ALL {
+            let heard = folded(rule, events.iter().map(|event| event.event.clone()));
+            let merged = events.iter().fold(Evidence::none(rule), |so_far, event| {
+                merged(&events, &so_far, &evidence(rule, event))
+            });
+            prop_assert_eq!(heard.lifecycle.evidence, merged);
+        }
+    }
+
+    #[test]
     fn merging_is_commutative_associative_and_idempotent(
         events in proptest::collection::vec(any_callback(), 3..10),
         owners in proptest::collection::vec(0..7_u8, 10),
