@@ -451,11 +451,28 @@ fn the_hash_kept_elsewhere_still_holds_when_the_log_has_grown() {
 fn another_hash_or_a_position_beyond_the_head_is_unexpected() {
     let ledger = ledger();
     let hash = ledger.verify(&[]).1["hash"].as_str().unwrap().to_owned();
-    for unexpected in [format!("5:{hash}"), format!("6:{}", "0".repeat(64)), format!("7:{hash}")] {
+    for (unexpected, detail) in [
+        (format!("5:{hash}"), "the chain has another value there"),
+        (format!("6:{}", "0".repeat(64)), "the chain has another value there"),
+        (format!("7:{hash}"), "the log ends before it"),
+    ] {
         let (code, verified) = ledger.verify(&["--expect", &unexpected]);
         assert_eq!(code, Some(3), "{unexpected}");
         assert_eq!(findings(&verified), ["unexpected-hash"], "{unexpected}");
+        let found = verified["findings"][0]["detail"].as_str().unwrap();
+        assert!(found.ends_with(detail), "{found}");
     }
+}
+
+#[test]
+fn behind_a_gap_no_expectation_can_be_met() {
+    let ledger = ledger();
+    let copy = copy_of(&ledger.verify(&[]).1);
+    ledger.damage_log(|log| {
+        log.execute("DELETE FROM events WHERE position = 2", []).unwrap();
+    });
+    let (_, verified) = ledger.verify(&["--expect", &copy]);
+    assert_eq!(findings(&verified), ["missing-position", "unexpected-hash"]);
 }
 
 #[test]

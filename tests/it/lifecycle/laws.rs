@@ -268,6 +268,8 @@ fn the_check_of_any_order_finds_a_fold_by_arrival_out() {
 }
 
 proptest! {
+    #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
+
     #[test]
     fn of_the_counts_only_late_depends_on_the_order((events, other_order) in reordered()) {
         let counts = |events| Counts { late: 0, ..folded(Rule::default(), events).lifecycle.counts };
@@ -280,6 +282,20 @@ proptest! {
         prop_assert_eq!(first.conflict, second.conflict);
         if !first.conflict {
             prop_assert_eq!(first, second);
+        }
+    }
+
+    #[test]
+    fn hearing_an_event_is_merging_what_it_tells(
+        events in proptest::collection::vec(any_callback(), 1..10),
+    ) {
+        let events = recorded(events);
+        for rule in Rule::ALL {
+            let heard = folded(rule, events.iter().map(|event| event.event.clone()));
+            let merged = events.iter().fold(Evidence::none(rule), |so_far, event| {
+                merged(&events, &so_far, &evidence(rule, event))
+            });
+            prop_assert_eq!(heard.lifecycle.evidence, merged);
         }
     }
 
