@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::secret;
@@ -83,6 +83,10 @@ impl ConfigFile {
     ) -> Result<Option<SecretString>> {
         match (value, file) {
             (Some(_), Some(_)) => bail!("{setting} and {setting}_file are both set; keep one"),
+            // Whoever knows that a key is empty can sign with it.
+            (Some(value), None) if value.expose_secret().is_empty() => {
+                bail!("{setting} is empty; it should hold the secret, or be left out")
+            }
             (Some(value), None) => Ok(Some(value.clone())),
             (None, Some(path)) => self.read_secret(&format!("{setting}_file"), path).map(Some),
             (None, None) => Ok(None),

@@ -70,6 +70,24 @@ fn a_token_file_must_be_readable_and_hold_something() {
 }
 
 #[test]
+fn an_empty_secret_in_the_file_is_refused() {
+    // Anybody could have signed with an empty token.
+    for (file, setting) in [
+        ("[accounts.AC1]\nauth_token = \"\"\n", "accounts.AC1.auth_token"),
+        (
+            "[accounts.AC1]\nauth_token = \"x\"\nauth_token_secondary = \"\"\n",
+            "accounts.AC1.auth_token_secondary",
+        ),
+        ("api_token = \"\"\n[accounts.AC1]\nauth_token = \"x\"\n", "api_token"),
+    ] {
+        assert_eq!(
+            Serve::bare().file("delivery-ledger.toml", file).refused(),
+            format!("error: {setting} is empty; it should hold the secret, or be left out")
+        );
+    }
+}
+
+#[test]
 fn an_admin_listener_that_others_can_reach_needs_a_token() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8081"] {
         assert_eq!(
