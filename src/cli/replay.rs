@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::domain::Rule;
 use crate::domain::digest::hex;
 use crate::projection::replay::{Change, Replayed, dry_run, replay};
-use crate::store::{self, Access, StoreError};
+use crate::store::{self, Access, Store, StoreError};
 use crate::wire::message::status_name;
 
 /// The arguments of `replay`.
@@ -33,14 +33,10 @@ pub struct Args {
 /// Rebuilds, or tells what a rebuild would change.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let asked_for = args.rule.as_deref().map(parse_rule).transpose()?;
-    let access = if args.dry_run { Access::Read } else { Access::Write };
-    let store = match store::open(&settings.database()?, access) {
-        Err(StoreError::Locked { path }) => bail!(
-            "{} is held by a running process, and replay cannot yet work beside one: stop it first \
-             (--dry-run works beside it)",
-            path.display()
-        ),
-        opened => opened?,
+    let store = match args.dry_run {
+        // It compares with the views, which may be behind, or deleted.
+        true => ledger::up_to_date(settings)?,
+        false => open_alone(settings)?,
     };
     let rule = match asked_for {
         Some(rule) => rule,
@@ -60,6 +56,17 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let changes = args.dry_run.then_some(changes);
     print(&replayed?, changes.as_deref(), args.format)?;
     Ok(Outcome::Done)
+}
+
+fn open_alone(settings: &Settings) -> Result<Box<dyn Store>> {
+    match store::open(&settings.database()?, Access::Write) {
+        Err(StoreError::Locked { path }) => bail!(
+            "{} is held by a running process, and replay cannot yet work beside one: stop it first \
+             (--dry-run works beside it)",
+            path.display()
+        ),
+        opened => Ok(opened?),
+    }
 }
 
 fn parse_rule(name: &str) -> Result<Rule, Usage> {

@@ -623,3 +623,20 @@ fn a_message_is_told_of_from_the_log_while_its_views_are_away() {
     assert_eq!(audit["status"], "delivered");
     assert!(!app.views_file().exists(), "a question makes no views");
 }
+
+/// It compared the log with views that were not there, and found no difference.
+#[test]
+fn a_dry_run_on_deleted_views_still_names_what_would_stand_elsewhere() {
+    let mut app = App::start();
+    app.receive(delivered(&sid(1)));
+    app.receive(failed(&sid(1), "30003"));
+    app.stop();
+    std::fs::remove_file(app.views_file()).unwrap();
+
+    let tried = ["replay", "--dry-run", "--rule", "delivery-wins", "--format", "json"];
+    let tried = app.json(&tried);
+
+    assert_eq!((&tried["checkpoint"], &tried["events"]), (&json!(2), &json!(2)));
+    assert_eq!(tried["changes"][0]["from"], "failed");
+    assert_eq!(tried["changes"][0]["to"], "delivered");
+}
