@@ -76,7 +76,9 @@ fn print(folded: &Folded, as_of_position: Position, format: Format) -> Result<()
             let entries = entries
                 .map(|entry| TimelineEntry::new(&entry.event, &entry.reported, entry.effect));
             let message = wire::Message::new(&folded.key, &folded.lifecycle, as_of_position);
-            serde_json::to_writer_pretty(&mut out, &message.with_timeline(entries))?;
+            let written = serde_json::to_writer_pretty(&mut out, &message.with_timeline(entries));
+            // serde_json's error hides the closed pipe inside it.
+            written.map_err(std::io::Error::from)?;
             out.write_all(b"\n")?;
         }
     }

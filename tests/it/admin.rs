@@ -402,3 +402,16 @@ fn ask(app: &App, request: &str) -> Answer {
     stream.write_all(request.as_bytes()).unwrap();
     Answer::read(&mut stream)
 }
+
+#[test]
+fn a_closed_pipe_is_no_error_for_audit_in_either_format() {
+    let app = App::start();
+    app.receive(delivered(&sid(1)));
+    for format in ["table", "json"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = app.command(&["audit", &sid(1), "--format", format]).stdout(writer).output();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*stderr), (Some(0), ""), "{format}");
+    }
+}

@@ -39,6 +39,12 @@ impl Command {
         self
     }
 
+    /// The same with its results going there.
+    pub fn stdout(mut self, to: impl Into<Stdio>) -> Self {
+        self.0.stdout(to);
+        self
+    }
+
     /// Runs it to its end.
     pub fn output(mut self) -> Output {
         self.0.output().expect("the program starts")
