@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use serde_json::json;
 
-use super::text::{number, progress_bar};
+use super::text::{number, progress_bar, shown};
 use super::{Format, Outcome, Usage};
 use crate::config::Settings;
 use crate::domain::digest::{Hash, hex};
@@ -77,7 +77,7 @@ fn for_people(verified: &Verified) -> String {
         or_none(&verified.digest),
     );
     for Finding { kind, detail, .. } in &verified.findings {
-        text += &format!("{}: {detail}\n", kind.name());
+        text += &format!("{}: {}\n", kind.name(), shown(detail));
     }
     match (verified.findings.len(), verified.hash) {
         (0, Some(hash)) if verified.head > 0 => {
