@@ -105,7 +105,8 @@ impl NewEvent {
 
     /// The media type of the body in lower case, without its parameters.
     pub fn media_type(&self) -> Option<String> {
-        let value = std::str::from_utf8(self.headers.get("content-type")?).ok()?;
+        // As at the door: a byte that is no text must not turn a JSON body into a form.
+        let value = String::from_utf8_lossy(self.headers.get("content-type")?);
         let media_type = value.split(';').next().unwrap_or_default();
         Some(media_type.trim().to_ascii_lowercase())
     }

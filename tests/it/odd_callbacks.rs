@@ -5,8 +5,12 @@ use std::net::TcpStream;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use delivery_ledger::domain::NewEvent;
+use delivery_ledger::domain::event::Headers;
+use delivery_ledger::twilio::callback::Reading;
 use serde_json::{Value, json};
 
+use crate::support::events::event;
 use crate::support::{
     ACCOUNT, Answer, App, OTHER_ACCOUNT, OTHER_TOKEN, Request, TOKEN, delivered, json_signature,
     sent, sid, signature, status,
@@ -183,6 +187,15 @@ fn one_message_sid_in_two_accounts_is_two_messages() {
     assert_eq!(status(OTHER_ACCOUNT)["status"], "sent");
     app.stop();
     assert_eq!(app.messages().len(), 2);
+}
+
+/// Its signature was checked as JSON's, and then it was read as a form.
+#[test]
+fn a_json_body_stays_json_whatever_follows_the_media_type() {
+    let headers = Headers::new([("content-type".to_owned(), b"application/json; a=\xff".to_vec())]);
+    let body = br#"{"text":"&MessageSid=SM1&MessageStatus=failed&"}"#.to_vec();
+    let reading = Reading::of(&NewEvent { headers, body, ..event(delivered("SM1")) });
+    assert_eq!((reading.message_sid, reading.reported), (None, None));
 }
 
 #[test]
