@@ -45,9 +45,14 @@ pub fn fold(rule: Rule, key: &MessageKey, events: Vec<RecordedEvent>) -> Option<
             reported: &reported,
         };
         let mut by_content = |a: Position, b: Position| {
-            let find = |position| {
-                let earlier = timeline.iter().map(|entry| &entry.event);
-                earlier.chain([&event]).find(|event| event.position == position).map(content)
+            // One of the two is the event at hand; a signed callback sent again and again would
+            // otherwise be searched for in ever more of them.
+            let find = |position| match position == event.position {
+                true => Some(content(&event)),
+                false => {
+                    let place = timeline.binary_search_by_key(&position, |at| at.event.position);
+                    place.ok().map(|place| content(&timeline[place].event))
+                }
             };
             Ok::<_, Infallible>(find(a).cmp(&find(b)))
         };
