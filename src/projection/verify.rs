@@ -101,25 +101,30 @@ pub fn verify(
         None => BTreeMap::new(),
     };
     let mut walk = Walk::new(marks, expected);
-    match walk.through(store, &mut findings, progress) {
+    match store.head().and_then(|head| walk.through(store, head, &mut findings, progress)) {
         // Damaged pages end the walk where they lie; they have been named above.
         Err(StoreError::Engine { .. }) if !log_is_sound => walk.chain = None,
         walked => walked?,
     }
-    let mut verified = Verified {
+    let rule = checkpoint.as_ref().map_or(Rule::default(), |checkpoint| checkpoint.rule);
+    let mut checkpoint = checkpoint.map_or(0, |checkpoint| checkpoint.position);
+    let mut digest = None;
+    if fits && walk.chain.is_some() {
+        let compared = compare_projection(store, rule, &mut findings)?;
+        (checkpoint, digest) = compared.map_or((checkpoint, None), |(at, hash)| (at, Some(hash)));
+        // Beside a server the views may have got beyond where the log ended before.
+        walk.through(store, checkpoint, &mut findings, progress)?;
+    }
+    walk.expect_reached(&mut findings);
+    Ok(Verified {
         head: walk.head,
         hash: walk.chain,
-        checkpoint: checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.position),
+        checkpoint,
         events: walk.events,
-        rule: checkpoint.map_or(Rule::default(), |checkpoint| checkpoint.rule),
-        digest: None,
-        findings: Vec::new(),
-    };
-    if fits && walk.chain.is_some() {
-        compare_projection(store, &mut verified, &mut findings)?;
-    }
-    verified.findings = findings.found;
-    Ok(verified)
+        rule,
+        digest,
+        findings: findings.found,
+    })
 }
 
 /// The stored chain at every mark and at the checkpoint itself.
@@ -133,12 +138,14 @@ fn marks(
     Ok(marks)
 }
 
+/// Holds the views against a fresh fold; returns the checkpoint they were compared at and the
+/// fold's digest, or nothing where the views cannot be read to their end.
 fn compare_projection(
     store: &dyn Store,
-    verified: &mut Verified,
+    rule: Rule,
     findings: &mut Findings,
-) -> Result<(), ProjectionError> {
-    let fresh = store.scratch(verified.rule)?;
+) -> Result<Option<(Position, Hash)>, ProjectionError> {
+    let fresh = store.scratch(rule)?;
     let compared = side_by_side(store, store.views(), &*fresh, &mut |in_use, fresh| {
         if in_use != fresh {
             let sid = in_use.or(fresh).map_or("", |message| message.key.message_sid.as_str());
@@ -149,17 +156,14 @@ fn compare_projection(
             );
         }
     });
-    let checkpoint = match compared {
+    let compared = match compared {
         Err(ProjectionError::Store(error)) => findings.of_views(Err(error))?,
         compared => Some(compared?),
     };
-    if let Some(checkpoint) = checkpoint {
-        verified.checkpoint = checkpoint;
-        verified.digest = Some(digest(&*fresh)?);
-        let looked_up = check_lookup(store.views(), &*fresh, findings);
-        findings.of_views(looked_up)?;
-    }
-    Ok(())
+    let Some(checkpoint) = compared else { return Ok(None) };
+    let looked_up = check_lookup(store.views(), &*fresh, findings);
+    findings.of_views(looked_up)?;
+    Ok(Some((checkpoint, digest(&*fresh)?)))
 }
 
 /// Whether every message is also found by its SID.
@@ -209,10 +213,11 @@ impl Walk {
     fn through(
         &mut self,
         store: &dyn Store,
+        to: Position,
         findings: &mut Findings,
         progress: &mut dyn FnMut(Position),
     ) -> Result<(), StoreError> {
-        self.head = store.head()?;
+        self.head = self.head.max(to);
         let mut limit = BATCH_EVENTS_MAX;
         while self.at < self.head {
             match store.read(self.at, limit.min((self.head - self.at) as usize)) {
@@ -234,7 +239,6 @@ impl Walk {
             }
             progress(self.at);
         }
-        self.expect_reached(findings);
         Ok(())
     }
 
@@ -340,6 +344,11 @@ impl Findings {
                     FindingKind::ForeignObject,
                     None,
                     format!("{name} in the {what} is nothing that delivery-ledger made"),
+                ),
+                Damage::Stray { table, rows } => self.add(
+                    FindingKind::ProjectionDiffers,
+                    None,
+                    format!("{table} in the {what} has {rows} rows that belong to no message"),
                 ),
                 Damage::Engine { detail } => {
                     self.add(FindingKind::EngineDamage, None, format!("{what}: {detail}"));

@@ -143,6 +143,8 @@ pub enum Damage {
     GuardMissing { name: String },
     /// Something that we did not make.
     Foreign { name: String },
+    /// Rows of the views that lead to no message, or to another one.
+    Stray { table: &'static str, rows: u64 },
     /// The engine's own integrity check.
     Engine { detail: String },
 }

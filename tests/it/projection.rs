@@ -640,3 +640,17 @@ fn a_dry_run_on_deleted_views_still_names_what_would_stand_elsewhere() {
     assert_eq!(tried["changes"][0]["from"], "failed");
     assert_eq!(tried["changes"][0]["to"], "delivered");
 }
+
+#[test]
+fn an_envelope_that_cannot_be_read_does_not_keep_callbacks_out() {
+    let mut app = App::start();
+    app.receive(sent(&sid(1)));
+    app.caught_up();
+    app.stop();
+    damage_what_was_not_projected(&app, "UPDATE envelopes SET headers = 'no JSON' WHERE id = 1");
+
+    app.restart();
+
+    assert_eq!(app.receive(delivered(&sid(2))).code, 200);
+    assert_eq!(head_of(&app.log_file()), 4);
+}

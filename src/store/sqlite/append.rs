@@ -15,7 +15,14 @@ use crate::store::StoreError;
 pub struct Appender {
     connection: Connection,
     head: Position,
-    envelopes: HashMap<Envelope<'static>, i64>,
+    envelopes: Envelopes,
+}
+
+/// The envelopes that events can share.
+#[derive(Default)]
+struct Envelopes {
+    ids: HashMap<Envelope<'static>, i64>,
+    last_id: i64,
 }
 
 impl Appender {
@@ -70,22 +77,22 @@ impl Appender {
 
 fn append_one(
     transaction: &Transaction<'_>,
-    envelopes: &mut HashMap<Envelope<'static>, i64>,
+    envelopes: &mut Envelopes,
     event: &NewEvent,
     position: Position,
 ) -> rusqlite::Result<()> {
     let (envelope, mut variables) = envelope::split(event);
-    let envelope_id = match envelopes.get(&envelope) {
+    let envelope_id = match envelopes.ids.get(&envelope) {
         Some(id) => *id,
-        None if envelopes.len() as i64 >= ENVELOPES_MAX => {
+        None if envelopes.last_id >= ENVELOPES_MAX => {
             variables = envelope::inline(&envelope, &variables);
             INLINE
         }
         None => {
-            let id = envelopes.len() as i64 + 1;
-            insert_envelope(transaction, id, &envelope)?;
-            envelopes.insert(envelope.into_owned(), id);
-            id
+            envelopes.last_id += 1;
+            insert_envelope(transaction, envelopes.last_id, &envelope)?;
+            envelopes.ids.insert(envelope.into_owned(), envelopes.last_id);
+            envelopes.last_id
         }
     };
     transaction
@@ -126,12 +133,17 @@ fn insert_envelope(
     Ok(())
 }
 
-fn read_envelopes(connection: &Connection) -> rusqlite::Result<HashMap<Envelope<'static>, i64>> {
+/// One that cannot be read is shared by no further event; verify names those that have it.
+fn read_envelopes(connection: &Connection) -> rusqlite::Result<Envelopes> {
     let mut statement = connection
         .prepare("SELECT id, source, method, url, verified_by, headers FROM envelopes")?;
-    let rows = statement.query_map([], |row| {
-        let (id, envelope) = super::read::envelope_row(row)?;
-        Ok((envelope, id))
-    })?;
-    rows.collect()
+    let mut rows = statement.query([])?;
+    let mut envelopes = Envelopes::default();
+    while let Some(row) = rows.next()? {
+        envelopes.last_id = envelopes.last_id.max(row.get(0)?);
+        if let Ok((id, envelope)) = super::read::envelope_row(row) {
+            envelopes.ids.insert(envelope, id);
+        }
+    }
+    Ok(envelopes)
 }

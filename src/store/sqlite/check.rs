@@ -25,6 +25,30 @@ fn has_early_events(connection: &Connection) -> Result<bool, StoreError> {
     Ok(first.is_some_and(|first| first < 1))
 }
 
+/// The views: their pages are sound, and no row of theirs leads nowhere or astray.
+pub fn views(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
+    let damages = pages(connection)?;
+    if !damages.is_empty() {
+        return Ok(damages);
+    }
+    let sids = "SELECT count(*) FROM sids
+                LEFT JOIN messages USING (id, sid, account)
+                WHERE messages.channel IS NULL";
+    let trails = "SELECT count(*) FROM trails
+                  WHERE id NOT IN (SELECT id FROM messages)";
+    let accounts = "SELECT count(*) FROM accounts
+                    WHERE id NOT IN (SELECT account FROM messages)";
+    let mut strays = Vec::new();
+    for (table, sql) in [("sids", sids), ("trails", trails), ("accounts", accounts)] {
+        let rows: u64 =
+            super::query_value(connection, sql).map_err(engine("look for stray rows"))?;
+        if rows > 0 {
+            strays.push(Damage::Stray { table, rows });
+        }
+    }
+    Ok(strays)
+}
+
 /// The engine's own integrity check.
 pub fn pages(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     let act = "check the pages of a database";

@@ -240,8 +240,8 @@ impl Views for SqliteViews {
 
     fn check(&self) -> Result<Vec<Damage>, StoreError> {
         match &self.readers {
-            Some(readers) => check::pages(&*readers.get()?),
-            None => check::pages(&self.writing()),
+            Some(readers) => check::views(&*readers.get()?),
+            None => check::views(&self.writing()),
         }
     }
 }
