@@ -84,7 +84,7 @@ fn append_one(
     let (envelope, mut variables) = envelope::split(event);
     let envelope_id = match envelopes.ids.get(&envelope) {
         Some(id) => *id,
-        None if envelopes.last_id >= ENVELOPES_MAX => {
+        None if envelopes.last_id >= ENVELOPES_MAX || !envelope.can_be_shared() => {
             variables = envelope::inline(&envelope, &variables);
             INLINE
         }

@@ -23,6 +23,10 @@ const VARIABLE_HEADERS: [&str; 2] = ["x-twilio-signature", "i-twilio-idempotency
 /// A header value longer than this is not worth keeping for others to share. In bytes.
 const SHARED_VALUE_BYTES_MAX: usize = 256;
 
+/// An envelope longer than this is not shared. In bytes of its URL and headers; a usual one has some
+/// 200. With [`ENVELOPES_MAX`] it bounds what the writer and the readers keep in memory for ever.
+const SHARED_BYTES_MAX: usize = 2048;
+
 /// The shared part of a request. It borrows from its event until it is kept: most events have one
 /// that is known, and only look it up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -37,6 +41,13 @@ pub struct Envelope<'a> {
 }
 
 impl Envelope<'_> {
+    /// Whether it is short enough to be kept for others.
+    pub fn can_be_shared(&self) -> bool {
+        let length = |text: &Option<Cow<'_, str>>| text.as_ref().map_or(0, |text| text.len());
+        let headers = self.headers.iter().map(|(name, value)| name.len() + length(value));
+        self.url.len() + headers.sum::<usize>() <= SHARED_BYTES_MAX
+    }
+
     /// The same, to be kept.
     pub fn into_owned(self) -> Envelope<'static> {
         let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use delivery_ledger::domain::event::Headers;
 use delivery_ledger::domain::{NewEvent, Rule};
 use delivery_ledger::store::{self, Access, Database, StoreError};
 use rusqlite::Connection;
@@ -73,6 +74,22 @@ fn appending_stays_sequential_for_want_of_any_index() {
     let log = Connection::open(ledger.log_file()).unwrap();
     let sql = "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND tbl_name IN ('events', 'envelopes')";
     assert_eq!(log.query_row(sql, [], |row| row.get(0)), Ok(0));
+}
+
+/// Sent again with sixty other unsigned headers each time, one signed callback filled the memory.
+#[test]
+fn an_event_with_many_headers_carries_them_itself() {
+    let ledger = ledger();
+    let store = ledger.open();
+    let many: Vec<_> = (0..60).map(|n| (format!("x-twilio-{n}"), vec![b'v'; 250])).collect();
+    let long = NewEvent { headers: Headers::new(many), ..event("a=1") };
+
+    store.append(std::slice::from_ref(&long)).unwrap();
+
+    assert_eq!(store.read(2, 10).unwrap()[0].event, long);
+    let log = Connection::open(ledger.log_file()).unwrap();
+    let envelope = "SELECT envelope FROM events WHERE position = 3";
+    assert_eq!(log.query_row(envelope, [], |row| row.get(0)), Ok(0));
 }
 
 #[test]
