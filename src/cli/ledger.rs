@@ -18,15 +18,24 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// The ledger for reading, its views up to the head it has now.
 pub fn up_to_date(settings: &Settings) -> Result<Box<dyn Store>> {
+    bring_up(settings, settings.configured_rule()?)
+}
+
+/// The same, by the rule that the views were built by, whatever rule is configured.
+pub fn up_to_date_as_built(settings: &Settings) -> Result<Box<dyn Store>> {
+    bring_up(settings, None)
+}
+
+fn bring_up(settings: &Settings, wanted: Option<Rule>) -> Result<Box<dyn Store>> {
     let database = settings.database()?;
     let as_it_is = store::open(&database, Access::Read)?;
-    if is_readable(settings, &*as_it_is)? && history::tail_length(&*as_it_is)? == 0 {
+    if is_readable(wanted, &*as_it_is)? && history::tail_length(&*as_it_is)? == 0 {
         return Ok(as_it_is);
     }
     drop(as_it_is);
     match store::open(&database, Access::Write) {
         Ok(store) => {
-            align(&*store, rule(settings, &*store)?)?;
+            align(&*store, wanted.unwrap_or_else(|| built_by(&*store)))?;
             catch_up(&*store, store.views(), store.head()?, &mut |_| ControlFlow::Continue(()))?;
         }
         Err(StoreError::Locked { .. }) => return wait_for_server(settings),
@@ -49,8 +58,8 @@ pub fn for_one_message(settings: &Settings) -> Result<Box<dyn Store>> {
 }
 
 /// Whether the views are this log's, by the rule that is asked for.
-fn is_readable(settings: &Settings, store: &dyn Store) -> Result<bool> {
-    Ok(fits(store)? && store.views().checkpoint()?.rule == rule(settings, store)?)
+fn is_readable(wanted: Option<Rule>, store: &dyn Store) -> Result<bool, StoreError> {
+    Ok(fits(store)? && wanted.is_none_or(|wanted| wanted == built_by(store)))
 }
 
 /// Whether the views are this log's.
@@ -64,10 +73,13 @@ fn fits(store: &dyn Store) -> Result<bool, StoreError> {
 
 /// The rule to answer by: the one that is configured, else the one that the views were built by.
 pub fn rule(settings: &Settings, store: &dyn Store) -> Result<Rule> {
-    match (settings.configured_rule()?, store.views().checkpoint()) {
-        (Some(rule), _) => Ok(rule),
-        (None, Ok(checkpoint)) if checkpoint.position > 0 => Ok(checkpoint.rule),
-        (None, _) => Ok(Rule::default()),
+    Ok(settings.configured_rule()?.unwrap_or_else(|| built_by(store)))
+}
+
+fn built_by(store: &dyn Store) -> Rule {
+    match store.views().checkpoint() {
+        Ok(checkpoint) if checkpoint.position > 0 => checkpoint.rule,
+        _ => Rule::default(),
     }
 }
 

@@ -35,7 +35,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let asked_for = args.rule.as_deref().map(parse_rule).transpose()?;
     let store = match args.dry_run {
         // It compares with the views, which may be behind, or deleted.
-        true => ledger::up_to_date(settings)?,
+        true => ledger::up_to_date_as_built(settings)?,
         false => open_alone(settings)?,
     };
     let rule = match asked_for {

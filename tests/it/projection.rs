@@ -632,13 +632,18 @@ fn a_dry_run_on_deleted_views_still_names_what_would_stand_elsewhere() {
     app.receive(failed(&sid(1), "30003"));
     app.stop();
     std::fs::remove_file(app.views_file()).unwrap();
+    let tried =
+        |rule: &[&str]| app.json(&[&["replay", "--dry-run", "--format", "json"], rule].concat());
 
-    let tried = ["replay", "--dry-run", "--rule", "delivery-wins", "--format", "json"];
-    let tried = app.json(&tried);
+    let by_flag = tried(&["--rule", "delivery-wins"]);
+    set_rule(&app, "delivery-wins");
+    let by_file = tried(&[]);
 
-    assert_eq!((&tried["checkpoint"], &tried["events"]), (&json!(2), &json!(2)));
-    assert_eq!(tried["changes"][0]["from"], "failed");
-    assert_eq!(tried["changes"][0]["to"], "delivered");
+    for tried in [by_flag, by_file] {
+        assert_eq!((&tried["checkpoint"], &tried["events"]), (&json!(2), &json!(2)));
+        assert_eq!(tried["changes"][0]["from"], "failed");
+        assert_eq!(tried["changes"][0]["to"], "delivered");
+    }
 }
 
 #[test]
