@@ -38,7 +38,7 @@ fn bring_up(settings: &Settings, wanted: Option<Rule>) -> Result<Box<dyn Store>>
             align(&*store, wanted.unwrap_or_else(|| built_by(&*store)))?;
             catch_up(&*store, store.views(), store.head()?, &mut |_| ControlFlow::Continue(()))?;
         }
-        Err(StoreError::Locked { .. }) => return wait_for_server(settings),
+        Err(StoreError::Locked { .. }) => return wait_for_server(settings, wanted),
         Err(error) => return Err(error.into()),
     }
     // The lock has been let go, so that a server can start meanwhile.
@@ -83,14 +83,23 @@ fn built_by(store: &dyn Store) -> Rule {
     }
 }
 
-fn wait_for_server(settings: &Settings) -> Result<Box<dyn Store>> {
+fn wait_for_server(settings: &Settings, wanted: Option<Rule>) -> Result<Box<dyn Store>> {
     let database = settings.database()?;
     let head = store::open(&database, Access::Read)?.head()?;
     let deadline = Instant::now() + SERVER_PATIENCE;
     while Instant::now() < deadline {
         let store = store::open(&database, Access::Read)?;
-        if store.views().checkpoint()?.position >= head {
-            return Ok(store);
+        let checkpoint = store.views().checkpoint()?;
+        if checkpoint.position >= head && fits(&*store)? {
+            return match wanted.filter(|wanted| *wanted != checkpoint.rule) {
+                Some(wanted) => bail!(
+                    "the process that holds {database} keeps its views by the rule {}, and {} is \
+                     configured here; configure the same",
+                    checkpoint.rule.name(),
+                    wanted.name()
+                ),
+                None => Ok(store),
+            };
         }
         sleep(BETWEEN_LOOKS);
     }

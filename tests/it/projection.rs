@@ -659,3 +659,17 @@ fn an_envelope_that_cannot_be_read_does_not_keep_callbacks_out() {
     assert_eq!(app.receive(delivered(&sid(2))).code, 200);
     assert_eq!(head_of(&app.log_file()), 4);
 }
+
+/// It exported by the server's rule without a word.
+#[test]
+fn an_export_by_another_rule_than_the_servers_is_refused() {
+    let app = App::start();
+    app.receive(delivered(&sid(1)));
+    let export = app.command(&["export", "messages"]).env("DELIVERY_LEDGER_RULE", "delivery-wins");
+
+    let output = export.output();
+
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{stderr}");
+    assert!(stderr.contains("by the rule failure-terminal, and delivery-wins is configured here"));
+}
