@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use delivery_ledger::cli::{Cli, Outcome, Usage};
 
-/// A third of a callback's cost was the system's allocator; see docs/BENCHMARKS.md.
+/// A callback is many small allocations, which the system's allocator is slow at
+/// (`benches/side_by_side.py` shows it with and without).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -36,7 +36,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let store = match args.dry_run {
         // It compares with the views, which may be behind, or deleted.
         true => ledger::up_to_date_as_built(settings)?,
-        false => open_alone(settings)?,
+        false => open_undamaged(settings)?,
     };
     let rule = match asked_for {
         Some(rule) => rule,
@@ -58,8 +58,19 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn open_alone(settings: &Settings) -> Result<Box<dyn Store>> {
-    match store::open(&settings.database()?, Access::Write) {
+/// The ledger for writing. Damaged views would get in the way of those that replace them.
+fn open_undamaged(settings: &Settings) -> Result<Box<dyn Store>> {
+    let store = open_alone(settings, Access::Write)?;
+    if matches!(store.views().check(), Ok(damages) if damages.is_empty()) {
+        return Ok(store);
+    }
+    tracing::warn!("the views are damaged and are made anew");
+    drop(store);
+    open_alone(settings, Access::WriteAnew)
+}
+
+fn open_alone(settings: &Settings, access: Access) -> Result<Box<dyn Store>> {
+    match store::open(&settings.database()?, access) {
         Err(StoreError::Locked { path }) => bail!(
             "{} is held by a running process, and replay cannot yet work beside one: stop it first \
              (--dry-run works beside it)",

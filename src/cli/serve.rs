@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 
 use anyhow::{Context, Result};
+use socket2::{Domain, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Outcome;
@@ -10,6 +11,11 @@ use super::running::Running;
 use crate::config::{ServeFlags, ServerConfig, Settings};
 use crate::domain::Rule;
 use crate::http::{self, Admin, Receiving};
+use crate::twilio::signature::BaseUrl;
+
+/// How many connections may wait to be accepted. Each callback of Twilio's is a connection of its
+/// own, and beyond this number it waits for a second before it tries again.
+const LISTEN_BACKLOG: i32 = 1024;
 
 /// The arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -34,7 +40,7 @@ pub struct Args {
 
 /// Serves until SIGTERM or Ctrl-C.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    let config = settings.server(ServeFlags {
+    let mut config = settings.server(ServeFlags {
         listen: args.listen,
         admin_listen: args.admin_listen,
         callback_paths: args.callback_paths,
@@ -46,6 +52,11 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let _as_many_as_there_are = rlimit::increase_nofile_limit(u64::MAX);
     let callbacks = bind(config.listen, "--listen or DELIVERY_LEDGER_LISTEN")?;
     let admin = bind(config.admin_listen, "--admin-listen or DELIVERY_LEDGER_ADMIN_LISTEN")?;
+    if config.public_url_is_guessed {
+        // The port may have been the system's to choose.
+        config.public_urls =
+            BaseUrl::parse(&format!("http://{}", callbacks.local_addr()?)).into_iter().collect();
+    }
     let running = Running::start(&database, rule)?;
     announce(&config, &callbacks, &admin)?;
     tracing::info!("keeping the log in {database}, rule {}", rule.name());
@@ -95,8 +106,14 @@ pub fn stop_signal() -> Result<impl Future<Output = ()>> {
 }
 
 fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener> {
-    TcpListener::bind(address)
-        .with_context(|| format!("cannot listen on {address}; choose another with {setting}"))
+    let listen = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(LISTEN_BACKLOG)?;
+        std::io::Result::Ok(socket.into())
+    };
+    listen().with_context(|| format!("cannot listen on {address}; choose another with {setting}"))
 }
 
 fn announce(config: &ServerConfig, callbacks: &TcpListener, admin: &TcpListener) -> Result<()> {

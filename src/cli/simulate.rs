@@ -119,8 +119,8 @@ fn plan(args: &Args, settings: &Settings) -> Result<Plan> {
 
 fn load(args: &Args) -> Result<Load> {
     let positive = |flag: &str, number: Option<f64>| match number {
-        Some(number) if !(number > 0.0 && number.is_finite()) => {
-            Err(Usage(format!("{flag}: {number} is not a number above 0")))
+        Some(number) if !(0.001..1e9).contains(&number) => {
+            Err(Usage(format!("{flag}: {number} is not a number from 0.001 to a billion")))
         }
         other => Ok(other),
     };

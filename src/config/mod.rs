@@ -54,7 +54,7 @@ pub struct ServerConfig {
     pub admin_listen: SocketAddr,
     pub callback_paths: Vec<String>,
     pub public_urls: Vec<BaseUrl>,
-    /// Whether the public URL was guessed from the address listened on.
+    /// Whether the public URL is to be guessed from the address listened on.
     pub public_url_is_guessed: bool,
     pub admin_hosts: Vec<String>,
     pub api_token: Option<SecretString>,
@@ -121,16 +121,12 @@ impl Settings {
             );
         }
         let public_urls = self.public_urls(flags.public_urls)?;
-        let guessed = BaseUrl::parse(&format!("http://{listen}"));
         Ok(ServerConfig {
             listen,
             admin_listen,
             callback_paths: self.callback_paths(flags.callback_paths)?,
             public_url_is_guessed: public_urls.is_empty(),
-            public_urls: match public_urls.is_empty() {
-                true => guessed.into_iter().collect(),
-                false => public_urls,
-            },
+            public_urls,
             admin_hosts: self.list("DELIVERY_LEDGER_ADMIN_HOSTS", self.file.admin_hosts.as_ref()),
             api_token,
             accounts: self.accounts()?,

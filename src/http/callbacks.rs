@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpResponse, ResponseError, web};
 
 use super::error::Problem;
 use super::signed::SignedCallback;
@@ -21,6 +21,6 @@ pub async fn receive(
         Ok(Err(error)) => Problem::NotStored(error),
         Err(_) => Problem::NotDurableInTime,
     };
-    state.refusals.tell(503, &outcome.to_string());
+    state.refusals.tell(outcome.status_code().as_u16(), &outcome.to_string());
     Err(outcome)
 }

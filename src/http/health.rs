@@ -34,7 +34,16 @@ pub async fn healthz() -> HttpResponse {
 
 /// The writer takes events and the projection has caught up.
 pub async fn readyz(state: web::Data<Admin>) -> Result<HttpResponse, Problem> {
-    let readiness = web::block(move || readiness(&state)).await??;
+    let readiness = web::block(move || {
+        readiness(&state).unwrap_or_else(|error| Readiness {
+            ready: false,
+            head: state.projection.head(),
+            checkpoint: state.projection.projected(),
+            lag_seconds: 0.0,
+            reason: Some(error.to_string()),
+        })
+    });
+    let readiness = readiness.await?;
     let mut response = match readiness.ready {
         true => HttpResponse::Ok(),
         false => HttpResponse::ServiceUnavailable(),

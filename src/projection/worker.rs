@@ -61,6 +61,11 @@ pub fn start(store: Arc<dyn Store>, head: Arc<Head>, rule: Rule) -> (Handle, Joi
 }
 
 impl Handle {
+    /// The last position that this process knows of.
+    pub fn head(&self) -> Position {
+        self.shared.head.position()
+    }
+
     /// The position up to which the views have read.
     pub fn projected(&self) -> Position {
         self.shared.projected.position()

@@ -1,7 +1,7 @@
 //! The seam between the ledger and its engines, and the only room with SQL.
 //!
 //! A [`Store`] has the log, which is precious, and [`Views`], which can be thrown away.
-//! Every method is blocking and short; callers on an async thread hand them to a blocking one.
+//! Every method is blocking, and short but for `check`; callers on an async thread hand them to a blocking one.
 
 pub mod head;
 pub mod open;
@@ -28,7 +28,8 @@ pub trait Store: Send + Sync {
     fn ledger_id(&self) -> Uuid;
 
     /// Appends events in this order, all or none, and returns the new head.
-    /// When it returns they are on disk. Positions have no gaps and become visible in order.
+    /// When it returns they are on disk. After [`StoreError::Busy`] nothing has happened and it can
+    /// be tried again; after any other error what is on disk is not known. Positions have no gaps and become visible in order.
     fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError>;
 
     /// Called in a pause: puts the log in order on disk as far as that needs no waiting.
@@ -45,6 +46,7 @@ pub trait Store: Send + Sync {
     fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError>;
 
     /// What the engine itself finds wrong with the log: guards that are gone, damaged pages.
+    /// It reads every page, so it takes its time.
     fn check(&self) -> Result<Vec<Damage>, StoreError>;
 
     /// The views in use.
@@ -180,6 +182,9 @@ pub enum StoreError {
 
     #[error("the views' checkpoint was moved by another projection")]
     CheckpointMoved,
+
+    #[error("another program is writing to the ledger's file and does not let go of it")]
+    Busy,
 
     #[error("{0} (ledger opened for reading only)")]
     ReadOnly(&'static str),

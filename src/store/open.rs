@@ -19,6 +19,8 @@ pub enum Access {
     Create,
     /// The same, of a ledger that must be there.
     Write,
+    /// The same, throwing the views away first.
+    WriteAnew,
     /// Reading beside a process that writes.
     Read,
 }

@@ -29,6 +29,8 @@ pub enum AppendError {
     QueueFull,
     #[error("the log's writer has stopped after an error and takes no more: {0}")]
     Poisoned(Arc<str>),
+    #[error("{}", StoreError::Busy)]
+    Busy,
     #[error("the log's writer is ending")]
     Ending,
 }
@@ -53,7 +55,10 @@ impl Writer {
         let writer = Self { queue, poison: Arc::clone(&poison) };
         let thread = std::thread::Builder::new()
             .name("log-writer".into())
-            .spawn(move || write(&*store, &head, &waiting, &poison))
+            .spawn(move || {
+                let _poisons_if_it_panics = PanicGuard(Arc::clone(&poison));
+                write(&*store, &head, &waiting, &poison);
+            })
             .expect("the system starts a thread");
         (writer, thread)
     }
@@ -89,8 +94,15 @@ fn write(store: &dyn Store, head: &Head, waiting: &Receiver<Waiting>, poison: &O
                 tidy = false;
             }
             Err(RecvTimeoutError::Timeout) if !tidy && poison.get().is_none() => {
-                // Somebody may be reading; then it is tidied up at the next pause.
-                tidy = store.tidy().is_ok();
+                tidy = match store.tidy() {
+                    Ok(()) => true,
+                    // Somebody reads; it is tidied up at the next pause.
+                    Err(StoreError::Busy) => false,
+                    Err(error) => {
+                        poisoned_by(&error, poison);
+                        true
+                    }
+                };
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
@@ -126,12 +138,28 @@ fn commit(
     if let Some(reason) = poison.get() {
         return Err(AppendError::Poisoned(Arc::clone(reason)));
     }
-    store.append(events).map_err(|error: StoreError| {
-        let reason: Arc<str> = error.to_string().into();
-        tracing::error!(%reason, "the log's writer has stopped; restart to open the log again");
-        let _first_wins = poison.set(Arc::clone(&reason));
-        AppendError::Poisoned(reason)
+    store.append(events).map_err(|error| match error {
+        StoreError::Busy => AppendError::Busy,
+        error => AppendError::Poisoned(poisoned_by(&error, poison)),
     })
+}
+
+fn poisoned_by(error: &StoreError, poison: &OnceLock<Arc<str>>) -> Arc<str> {
+    let reason: Arc<str> = error.to_string().into();
+    tracing::error!(%reason, "the log's writer has stopped; restart to open the log again");
+    let _first_wins = poison.set(Arc::clone(&reason));
+    reason
+}
+
+/// Makes a writer that has died known to all who ask for its health.
+struct PanicGuard(Arc<OnceLock<Arc<str>>>);
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _first_wins = self.0.set("the log's writer has died".into());
+        }
+    }
 }
 
 fn answer(

@@ -303,16 +303,18 @@ fn while_the_log_cannot_be_written_callbacks_get_503_and_questions_their_answers
     app.caught_up();
 
     let intruder = rusqlite::Connection::open(app.log_file()).unwrap();
-    intruder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let failing = "CREATE TRIGGER failing BEFORE INSERT ON events
+                   BEGIN SELECT raise(ABORT, 'as a disk does'); END";
+    intruder.execute_batch(failing).unwrap();
     let answer = app.receive(delivered(&sid(2)));
     assert_eq!(answer.code, 503, "{}", answer.head);
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
     assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
     let detail = answer.json()["detail"].as_str().unwrap().to_owned();
-    assert!(detail.contains("append to the log: database is locked"), "{detail}");
+    assert!(detail.contains("append to the log: as a disk does"), "{detail}");
 
     // After an error nothing more is acknowledged, even if writing would work again.
-    intruder.execute_batch("ROLLBACK").unwrap();
+    intruder.execute_batch("DROP TRIGGER failing").unwrap();
     drop(intruder);
     assert_eq!(app.receive(delivered(&sid(3))).code, 503);
 
@@ -332,6 +334,21 @@ fn while_the_log_cannot_be_written_callbacks_get_503_and_questions_their_answers
     assert_eq!(app.get("/readyz").json()["ready"], true);
     assert_eq!(app.json(&["verify", "--format", "json"])["findings"], json!([]));
     assert_eq!(app.events().len(), 2);
+}
+
+#[test]
+fn another_program_that_holds_the_file_costs_a_503_and_no_more() {
+    let app = App::start();
+    let intruder = rusqlite::Connection::open(app.log_file()).unwrap();
+    intruder.execute_batch("BEGIN IMMEDIATE").unwrap();
+
+    let answer = app.receive(delivered(&sid(1)));
+    assert_eq!(answer.code, 503, "{}", answer.head);
+    assert!(answer.header("retry-after").is_some());
+
+    intruder.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    assert_eq!(app.events().len(), 1);
 }
 
 // What is told of refusals.

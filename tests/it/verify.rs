@@ -572,3 +572,20 @@ fn every_kind_of_finding_has_a_name_of_its_own() {
     let names: std::collections::BTreeSet<_> = kinds.map(FindingKind::name).into();
     assert_eq!(names.len(), kinds.len());
 }
+
+#[test]
+fn views_that_are_no_views_are_found_and_replay_makes_them_anew() {
+    let garbage = |ledger: &Ledger| std::fs::write(ledger.views_file(), [7; 7000]).unwrap();
+    let table_gone = |ledger: &Ledger| ledger.views_sql("DROP TABLE trails");
+    for damage in [&garbage as &dyn Fn(&Ledger), &table_gone] {
+        let ledger = ledger();
+        damage(&ledger);
+        assert_eq!(found(&ledger), ["engine-damage"]);
+
+        let replayed = ledger.run(&["replay"]);
+
+        assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
+        let (code, verified) = ledger.verify(&[]);
+        assert_eq!((code, &verified["checkpoint"]), (Some(0), &json!(6)), "{verified:#}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
 
 use super::connect::BUSY_TIMEOUT;
 use super::envelope::{self, ENVELOPES_MAX, Envelope, INLINE};
@@ -41,10 +41,11 @@ impl Appender {
                 self.head += events.len() as Position;
                 Ok(self.head)
             }
+            Err(StoreError::Busy) => Err(StoreError::Busy),
             Err(error) => {
                 // Envelopes of a transaction that was rolled back are not there.
                 self.envelopes = read_envelopes(&self.connection).unwrap_or_default();
-                Err(engine("append to the log")(error))
+                Err(error)
             }
         }
     }
@@ -62,16 +63,21 @@ impl Appender {
         };
         match impatient(&self.connection).map_err(engine(act))? {
             0 => Ok(()),
-            _ => Err(StoreError::Engine { act: act.to_owned(), cause: "it is being read".into() }),
+            _ => Err(StoreError::Busy),
         }
     }
 
-    fn append_all(&mut self, events: &[NewEvent]) -> rusqlite::Result<()> {
-        let transaction = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
+    fn append_all(&mut self, events: &[NewEvent]) -> Result<(), StoreError> {
+        let begun = Transaction::new(&mut self.connection, TransactionBehavior::Immediate);
+        let transaction = begun.map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy) => StoreError::Busy,
+            _ => engine("append to the log")(error),
+        })?;
         for (event, position) in events.iter().zip(self.head + 1..) {
-            append_one(&transaction, &mut self.envelopes, event, position)?;
+            append_one(&transaction, &mut self.envelopes, event, position)
+                .map_err(engine("append to the log"))?;
         }
-        transaction.commit()
+        transaction.commit().map_err(engine("append to the log"))
     }
 }
 

@@ -16,6 +16,10 @@ const LOG: [(&str, &str); 1] =
 const VIEWS: [(&str, &str); 1] =
     [("V1__messages", include_str!("../../../migrations/sqlite/views/0001_messages.sql"))];
 
+/// The tables that the views consist of.
+pub const VIEW_TABLES: [&str; 6] =
+    ["checkpoint", "chain_marks", "accounts", "messages", "sids", "trails"];
+
 /// Brings the log to this version, or refuses it.
 pub fn log(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     refuse_newer(connection, path)?;
@@ -27,14 +31,22 @@ pub fn views(connection: &mut Connection, path: &Path) -> Result<(), StoreError>
     run(connection, &VIEWS, path)
 }
 
-/// Whether the views are of exactly this version.
-pub fn views_are_current(connection: &Connection) -> bool {
-    let applied = applied(connection).unwrap_or_default();
-    let known = runner(&VIEWS).map(|runner| {
-        let known = runner.get_migrations().iter();
-        known.map(|migration| (migration.version(), migration.checksum().to_string())).collect()
-    });
-    known.is_ok_and(|known: Vec<(i32, String)>| known == applied)
+/// Whether views are of exactly this version; the error says why they are not usable at all.
+pub fn views_are_current(connection: &Connection) -> Result<bool, String> {
+    let applied = applied(connection).map_err(|error| error.to_string())?;
+    let known = runner(&VIEWS).map_err(|error| error.to_string())?;
+    let known = known.get_migrations().iter();
+    let known: Vec<_> =
+        known.map(|migration| (migration.version(), migration.checksum().to_string())).collect();
+    if applied != known {
+        return Ok(false);
+    }
+    let schema = schema(connection).map_err(|error| error.to_string())?;
+    let there = |table: &&str| schema.iter().any(|(_, name, _)| name == *table);
+    match VIEW_TABLES.iter().find(|table| !there(table)) {
+        None => Ok(true),
+        Some(table) => Err(format!("they have no table {table}")),
+    }
 }
 
 /// A log of a newer version holds what this one could not keep up.
@@ -53,6 +65,17 @@ pub fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreErr
             Err(StoreError::NewerVersion { path: path.to_owned(), found, known: known as u32 })
         }
         _ => Ok(()),
+    }
+}
+
+/// A file without any table is nothing that can be read; opening it for writing makes it a log.
+pub fn refuse_empty(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    match schema(connection)?.is_empty() {
+        false => Ok(()),
+        true => Err(StoreError::NotALedger {
+            path: path.to_owned(),
+            detail: "it is empty; serve makes a ledger of it".to_owned(),
+        }),
     }
 }
 

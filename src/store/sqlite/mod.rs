@@ -43,12 +43,15 @@ impl SqliteStore {
     pub fn open(path: &Path, access: Access) -> Result<Self, StoreError> {
         match access {
             Access::Read => Self::open_for_reading(path),
-            Access::Write if !path.exists() => Err(StoreError::NotThere { path: path.to_owned() }),
-            Access::Write | Access::Create => Self::open_for_writing(path),
+            Access::Write | Access::WriteAnew if !path.exists() => {
+                Err(StoreError::NotThere { path: path.to_owned() })
+            }
+            Access::Write | Access::Create => Self::open_for_writing(path, false),
+            Access::WriteAnew => Self::open_for_writing(path, true),
         }
     }
 
-    fn open_for_writing(path: &Path) -> Result<Self, StoreError> {
+    fn open_for_writing(path: &Path, without_views: bool) -> Result<Self, StoreError> {
         connect::make_folder(path)?;
         let lock = Lock::acquire(path)?;
         connect::make_file(path)?;
@@ -56,6 +59,9 @@ impl SqliteStore {
         migrate::log(&mut log, path)?;
         let ledger_id = migrate::ledger_id(&log, path)?;
         let views_path = views_path(path);
+        if without_views {
+            views::remove(&views_path)?;
+        }
         connect::make_file(&views_path)?;
         Ok(Self {
             ledger_id,
@@ -72,6 +78,7 @@ impl SqliteStore {
         }
         let log = connect::for_reading(path)?;
         migrate::refuse_newer(&log, path)?;
+        migrate::refuse_empty(&log, path)?;
         let ledger_id = migrate::ledger_id(&log, path)?;
         Ok(Self {
             ledger_id,

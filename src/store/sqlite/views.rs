@@ -4,18 +4,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::connect::{self, Readers};
+use super::migrate::{self, VIEW_TABLES};
 use super::view_read::Tables;
-use super::{check, engine, migrate, view_write};
+use super::{check, engine, view_write};
 use crate::domain::digest::{CHAIN_START, Hash};
 use crate::domain::{MessageKey, MessageSid, Position, Rule};
 use crate::store::{Batch, Checkpoint, Damage, Message, StoreError, Views};
-
-const TABLES: [&str; 6] = ["checkpoint", "chain_marks", "accounts", "messages", "sids", "trails"];
 
 /// One set of tables and the connections to them.
 pub struct SqliteViews {
@@ -28,6 +27,8 @@ pub struct SqliteViews {
     writing: Arc<Mutex<Connection>>,
     /// The folder of views of their own, removed with them.
     _folder: Option<TempDir>,
+    /// What is wrong with the views that these stand in for.
+    stand_in_for: Option<String>,
 }
 
 impl SqliteViews {
@@ -49,6 +50,7 @@ impl SqliteViews {
             writing: Arc::new(Mutex::new(connection)),
             readers: Some(Readers::of(path)?),
             _folder: None,
+            stand_in_for: None,
         };
         views.drop_shadow()?;
         views.begin_if_new()?;
@@ -58,16 +60,27 @@ impl SqliteViews {
     /// Opens the views as another process keeps them. Where there are none that can be used,
     /// empty ones stand in: whatever is asked is then answered from the log alone.
     pub fn open_for_reading(path: &Path, ledger_id: Uuid) -> Result<Self, StoreError> {
-        let usable = path.exists().then(|| connect::for_reading(path).ok()).flatten();
-        match usable.filter(migrate::views_are_current) {
-            Some(connection) => Ok(Self {
+        if !path.exists() {
+            return Self::scratch(ledger_id, Rule::default());
+        }
+        let opened = connect::for_reading(path).map_err(|error| error.to_string());
+        let current = opened.and_then(|connection| {
+            migrate::views_are_current(&connection).map(|current| current.then_some(connection))
+        });
+        match current {
+            Ok(Some(connection)) => Ok(Self {
                 ledger_id,
                 suffix: "",
                 writing: Arc::new(Mutex::new(connection)),
                 readers: Some(Readers::of(path)?),
                 _folder: None,
+                stand_in_for: None,
             }),
-            None => Self::scratch(ledger_id, Rule::default()),
+            Ok(None) => Self::scratch(ledger_id, Rule::default()),
+            Err(reason) => {
+                let empty = Self::scratch(ledger_id, Rule::default())?;
+                Ok(Self { stand_in_for: Some(reason), ..empty })
+            }
         }
     }
 
@@ -82,6 +95,7 @@ impl SqliteViews {
             writing: Arc::new(Mutex::new(made_new(&folder.path().join("views.db"))?)),
             readers: None,
             _folder: Some(folder),
+            stand_in_for: None,
         };
         views.reset(rule)?;
         Ok(views)
@@ -91,7 +105,7 @@ impl SqliteViews {
     pub fn shadow(&self, rule: Rule) -> Result<Self, StoreError> {
         self.drop_shadow()?;
         let create = |connection: &Connection| {
-            for table in TABLES {
+            for table in VIEW_TABLES {
                 let sql: String = connection.query_row(
                     "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?1",
                     [table],
@@ -109,6 +123,7 @@ impl SqliteViews {
             writing: Arc::clone(&self.writing),
             readers: None,
             _folder: None,
+            stand_in_for: None,
         };
         shadow.reset(rule)?;
         Ok(shadow)
@@ -118,7 +133,7 @@ impl SqliteViews {
     pub fn swap(&self) -> Result<(), StoreError> {
         let swap = |connection: &mut Connection| {
             let transaction = immediate(connection)?;
-            for table in TABLES {
+            for table in VIEW_TABLES {
                 transaction.execute_batch(&format!(
                     "DROP TABLE {table};
                      ALTER TABLE {table}_new RENAME TO {table};"
@@ -130,7 +145,7 @@ impl SqliteViews {
     }
 
     fn drop_shadow(&self) -> Result<(), StoreError> {
-        let drops = TABLES.map(|table| format!("DROP TABLE IF EXISTS {table}_new;")).concat();
+        let drops = VIEW_TABLES.map(|table| format!("DROP TABLE IF EXISTS {table}_new;")).concat();
         self.writing().execute_batch(&drops).map_err(engine("drop old shadow tables"))
     }
 
@@ -177,7 +192,7 @@ impl Views for SqliteViews {
     fn reset(&self, rule: Rule) -> Result<(), StoreError> {
         let reset = |connection: &mut Connection| {
             let transaction = immediate(connection)?;
-            for table in TABLES {
+            for table in VIEW_TABLES {
                 transaction.execute_batch(&format!("DELETE FROM {table}{}", self.suffix))?;
             }
             let start = Checkpoint {
@@ -239,6 +254,9 @@ impl Views for SqliteViews {
     }
 
     fn check(&self) -> Result<Vec<Damage>, StoreError> {
+        if let Some(detail) = self.stand_in_for.clone() {
+            return Ok(vec![Damage::Engine { detail }]);
+        }
         match &self.readers {
             Some(readers) => check::views(&*readers.get()?),
             None => check::views(&self.writing()),
@@ -257,7 +275,7 @@ fn open_current(path: &Path) -> Result<Connection, String> {
     if schema.is_empty() {
         migrate::views(&mut connection, path).map_err(|error| error.to_string())?;
     }
-    match migrate::views_are_current(&connection) {
+    match migrate::views_are_current(&connection)? {
         true => Ok(connection),
         false => Err("they are of another version".to_owned()),
     }
@@ -269,8 +287,8 @@ fn made_new(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Removes a views file with what SQLite keeps beside it.
-fn remove(path: &Path) -> Result<(), StoreError> {
+/// Throws views away: removes their file with what SQLite keeps beside it.
+pub fn remove(path: &Path) -> Result<(), StoreError> {
     for suffix in ["", "-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
@@ -293,6 +311,9 @@ fn read_failed(act: &str) -> impl FnOnce(rusqlite::Error) -> StoreError + use<> 
         | rusqlite::Error::InvalidColumnType(..)
         | rusqlite::Error::IntegralValueOutOfRange(..)
         | rusqlite::Error::QueryReturnedNoRows => {
+            StoreError::DamagedViews { detail: format!("{act}: {error}") }
+        }
+        error if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
             StoreError::DamagedViews { detail: format!("{act}: {error}") }
         }
         error => engine(&act)(error),
