@@ -3,18 +3,16 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::thread;
 
 use super::ProjectionError;
+use super::prepared::{BATCH_EVENTS_MAX, Prepared, Told, read_ahead};
 use crate::domain::digest::{self, Hash};
 use crate::domain::lifecycle::Arrival;
-use crate::domain::{Lifecycle, MessageKey, Position, RecordedEvent, StatusReported};
+use crate::domain::{Lifecycle, Position, RecordedEvent};
 use crate::store::{
     Batch, CHAIN_MARK_EVERY, Changed, Checkpoint, Message, Store, StoreError, Views,
 };
-use crate::twilio::callback::Reading;
-
-/// How many events one batch takes: enough to write each page of the views once for many of them.
-pub const BATCH_EVENTS_MAX: usize = 4096;
 
 /// Called with the new checkpoint's position after each batch; may end the reading there.
 pub type Progress<'a> = &'a mut dyn FnMut(Position) -> ControlFlow<()>;
@@ -30,16 +28,38 @@ pub fn catch_up(
 ) -> Result<Checkpoint, ProjectionError> {
     let mut checkpoint = views.checkpoint()?;
     while checkpoint.position < up_to {
-        match step(store, views, &checkpoint, up_to) {
-            Ok(next) => checkpoint = next,
+        match follow(store, views, checkpoint, up_to, progress) {
+            Ok(reached) => checkpoint = reached,
             Err(ProjectionError::Store(StoreError::CheckpointMoved)) => {
                 checkpoint = views.checkpoint()?;
             }
             Err(error) => return Err(error),
         }
-        if progress(checkpoint.position).is_break() {
-            return Err(ProjectionError::Stopped);
+    }
+    Ok(checkpoint)
+}
+
+/// Batch after batch, as long as nobody else moves the checkpoint.
+fn follow(
+    store: &dyn Store,
+    views: &dyn Views,
+    mut checkpoint: Checkpoint,
+    up_to: Position,
+    progress: Progress<'_>,
+) -> Result<Checkpoint, ProjectionError> {
+    let from = checkpoint.position;
+    let mut take = |batch: Result<Prepared, StoreError>| {
+        checkpoint = step(store, views, &checkpoint, &batch?)?;
+        match progress(checkpoint.position) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(ProjectionError::Stopped),
         }
+    };
+    match up_to - from <= BATCH_EVENTS_MAX as u64 {
+        true => take(Prepared::read(store, from, up_to))?,
+        false => thread::scope(|scope| {
+            read_ahead(scope, store, from, up_to).into_iter().try_for_each(take)
+        })?,
     }
     Ok(checkpoint)
 }
@@ -48,67 +68,36 @@ fn step(
     store: &dyn Store,
     views: &dyn Views,
     from: &Checkpoint,
-    up_to: Position,
+    prepared: &Prepared,
 ) -> Result<Checkpoint, ProjectionError> {
-    let events = next_events(store, from, up_to)?;
-    let readings: Vec<Reading> = events.iter().map(|event| Reading::of(event)).collect();
-    let chained = chain(from.chain, &events);
-    let last = events.last().ok_or(ProjectionError::Gap(from.position + 1))?;
+    prepared.follows(from)?;
+    let last = prepared.events.last().ok_or(ProjectionError::Gap(from.position + 1))?;
+    let (chain, chain_marks) = chain(from.chain, prepared);
     let batch = Batch {
         from: from.position,
         to: Checkpoint {
             position: last.position,
             event_id: Some(last.event_id),
-            chain: chained.end,
+            chain,
             ..from.clone()
         },
-        messages: fold(store, views, from, &events, &readings, &chained.fingerprints)?,
-        chain_marks: chained.marks,
+        messages: fold(store, views, from, prepared)?,
+        chain_marks,
     };
     views.project(&batch)?;
     Ok(batch.to)
 }
 
-/// The events after the checkpoint, once it is sure that they follow on what was read before.
-fn next_events(
-    store: &dyn Store,
-    from: &Checkpoint,
-    up_to: Position,
-) -> Result<Vec<RecordedEvent>, ProjectionError> {
-    let seen = u64::from(from.position > 0);
-    let wanted = (up_to - from.position).min(BATCH_EVENTS_MAX as u64) + seen;
-    let mut events = store.read(from.position - seen, wanted as usize)?;
-    if seen == 1 {
-        let checkpointed = events.first().map(|event| (event.position, Some(event.event_id)));
-        if checkpointed != Some((from.position, from.event_id)) {
-            return Err(ProjectionError::OtherHistory(from.position));
-        }
-        events.remove(0);
-    }
-    match events.iter().zip(from.position + 1..).find(|(event, due)| event.position != *due) {
-        Some((_, due)) => Err(ProjectionError::Gap(due)),
-        None => Ok(events),
-    }
-}
-
-/// What chaining the digests of some events gives.
-struct Chained {
-    end: Hash,
-    marks: Vec<(Position, Hash)>,
-    fingerprints: Vec<u64>,
-}
-
-fn chain(start: Hash, events: &[RecordedEvent]) -> Chained {
-    let mut chained = Chained { end: start, marks: Vec::new(), fingerprints: Vec::new() };
-    for event in events {
-        let hashes = digest::digest(event);
-        chained.end = digest::chain(&chained.end, &hashes.digest);
-        chained.fingerprints.push(digest::fingerprint(event, &hashes.body));
+/// The chain behind the batch, and its value at each mark on the way.
+fn chain(start: Hash, prepared: &Prepared) -> (Hash, Vec<(Position, Hash)>) {
+    let (mut chain, mut marks) = (start, Vec::new());
+    for (event, digest) in prepared.events.iter().zip(&prepared.digests) {
+        chain = digest::chain(&chain, digest);
         if event.position % CHAIN_MARK_EVERY == 0 {
-            chained.marks.push((event.position, chained.end));
+            marks.push((event.position, chain));
         }
     }
-    chained
+    (chain, marks)
 }
 
 /// The messages that the events touch, as they stand afterwards; new ones in order of arrival.
@@ -116,49 +105,40 @@ fn fold(
     store: &dyn Store,
     views: &dyn Views,
     from: &Checkpoint,
-    events: &[RecordedEvent],
-    readings: &[Reading],
-    fingerprints: &[u64],
+    prepared: &Prepared,
 ) -> Result<Vec<Changed>, ProjectionError> {
-    let arrivals: Vec<_> = (events.iter().zip(readings).zip(fingerprints))
-        .filter_map(|((event, reading), fingerprint)| {
-            let reported = reading.reported.as_ref()?;
-            Some((reading.message_key()?, arrival(event, *fingerprint, reported)))
-        })
-        .collect();
-    let mut messages = touched(views, from, &arrivals)?;
-    let places: HashMap<MessageKey, usize> =
-        messages.iter().map(|changed| changed.message.key.clone()).zip(0..).collect();
+    let Prepared { events, told, .. } = prepared;
+    let (mut messages, places) = touched(views, from, events, told)?;
     let mut by_content = |a, b| compare_content(store, events, a, b);
-    for (key, arrival) in &arrivals {
-        messages[places[key]].message.lifecycle.apply(arrival, &mut by_content)?;
+    for (Told { index, fingerprint, reported, .. }, place) in told.iter().zip(places) {
+        let RecordedEvent { position, event } = &events[*index];
+        let arrival = Arrival {
+            position: *position,
+            received_at: event.received_at,
+            fingerprint: *fingerprint,
+            reported,
+        };
+        messages[place].message.lifecycle.apply(&arrival, &mut by_content)?;
     }
     Ok(messages)
 }
 
-fn arrival<'a>(
-    event: &RecordedEvent,
-    fingerprint: u64,
-    reported: &'a StatusReported,
-) -> Arrival<'a> {
-    let RecordedEvent { position, event } = event;
-    Arrival { position: *position, received_at: event.received_at, fingerprint, reported }
-}
-
-/// Every message that is touched, as it stood before.
+/// Every message that is touched, as it stood before, and for each word told the place of its message.
 fn touched(
     views: &dyn Views,
     from: &Checkpoint,
-    arrivals: &[(MessageKey, Arrival<'_>)],
-) -> Result<Vec<Changed>, StoreError> {
-    let mut seen = HashMap::new();
-    let mut keys = Vec::new();
-    let mut firsts = Vec::new();
-    for (key, arrival) in arrivals {
-        seen.entry(key).or_insert_with(|| {
+    events: &[RecordedEvent],
+    told: &[Told],
+) -> Result<(Vec<Changed>, Vec<usize>), StoreError> {
+    let mut place_of = HashMap::with_capacity(told.len());
+    let (mut keys, mut firsts) = (Vec::new(), Vec::new());
+    let mut places = Vec::with_capacity(told.len());
+    for Told { index, key, .. } in told {
+        places.push(*place_of.entry(key).or_insert_with(|| {
             keys.push(key.clone());
-            firsts.push(arrival.received_at);
-        });
+            firsts.push(events[*index].received_at);
+            keys.len() - 1
+        }));
     }
     let known = views.load(&keys)?;
     let messages = known.into_iter().zip(keys).zip(firsts).map(|((known, key), first)| {
@@ -166,7 +146,7 @@ fn touched(
         let message = known.unwrap_or_else(new);
         Changed { trail_known: message.lifecycle.trail.len(), message }
     });
-    Ok(messages.collect())
+    Ok((messages.collect(), places))
 }
 
 /// Compares (query, body) of two events: those at hand first, the log only where it must be.

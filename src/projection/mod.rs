@@ -7,6 +7,7 @@ pub mod compare;
 pub mod digest;
 pub mod fold;
 pub mod history;
+mod prepared;
 pub mod replay;
 pub mod verify;
 pub mod worker;

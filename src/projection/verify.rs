@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::ProjectionError;
 use super::align::Alignment;
-use super::catch_up::BATCH_EVENTS_MAX;
 use super::compare::side_by_side;
 use super::digest::{PAGE_MESSAGES, digest};
+use super::prepared::BATCH_EVENTS_MAX;
 use crate::domain::digest::{CHAIN_START, Hash};
 use crate::domain::{Position, RecordedEvent, Rule};
 use crate::store::{CHAIN_MARK_EVERY, Checkpoint, Damage, Store, StoreError, Views};

@@ -7,7 +7,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::align::align;
-use super::catch_up::{BATCH_EVENTS_MAX, catch_up};
+use super::catch_up::catch_up;
+use super::prepared::BATCH_EVENTS_MAX;
 use super::{ProjectionError, history};
 use crate::domain::{Position, Rule};
 use crate::store::Store;
