@@ -10,9 +10,7 @@ use super::prepared::{BATCH_EVENTS_MAX, Prepared, Told, read_ahead};
 use crate::domain::digest::{self, Hash};
 use crate::domain::lifecycle::Arrival;
 use crate::domain::{Lifecycle, Position, RecordedEvent};
-use crate::store::{
-    Batch, CHAIN_MARK_EVERY, Changed, Checkpoint, Message, Store, StoreError, Views,
-};
+use crate::store::{Batch, CHAIN_MARK_EVERY, Checkpoint, Message, Store, StoreError, Views};
 
 /// Called with the new checkpoint's position after each batch; may end the reading there.
 pub type Progress<'a> = &'a mut dyn FnMut(Position) -> ControlFlow<()>;
@@ -106,7 +104,7 @@ fn fold(
     views: &dyn Views,
     from: &Checkpoint,
     prepared: &Prepared,
-) -> Result<Vec<Changed>, ProjectionError> {
+) -> Result<Vec<Message>, ProjectionError> {
     let Prepared { events, told, .. } = prepared;
     let (mut messages, places) = touched(views, from, events, told)?;
     let mut by_content = |a, b| compare_content(store, events, a, b);
@@ -118,7 +116,7 @@ fn fold(
             fingerprint: *fingerprint,
             reported,
         };
-        messages[place].message.lifecycle.apply(&arrival, &mut by_content)?;
+        messages[place].lifecycle.apply(&arrival, &mut by_content)?;
     }
     Ok(messages)
 }
@@ -129,7 +127,7 @@ fn touched(
     from: &Checkpoint,
     events: &[RecordedEvent],
     told: &[Told],
-) -> Result<(Vec<Changed>, Vec<usize>), StoreError> {
+) -> Result<(Vec<Message>, Vec<usize>), StoreError> {
     let mut place_of = HashMap::with_capacity(told.len());
     let (mut keys, mut firsts) = (Vec::new(), Vec::new());
     let mut places = Vec::with_capacity(told.len());
@@ -143,8 +141,7 @@ fn touched(
     let known = views.load(&keys)?;
     let messages = known.into_iter().zip(keys).zip(firsts).map(|((known, key), first)| {
         let new = || Message { id: 0, key, lifecycle: Lifecycle::begin(from.rule, first) };
-        let message = known.unwrap_or_else(new);
-        Changed { trail_known: message.lifecycle.trail.len(), message }
+        known.unwrap_or_else(new)
     });
     Ok((messages.collect(), places))
 }

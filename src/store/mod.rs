@@ -14,7 +14,6 @@ use std::path::PathBuf;
 use uuid::Uuid;
 
 use crate::domain::digest::Hash;
-use crate::domain::lifecycle::Trace;
 use crate::domain::{Lifecycle, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
 
 pub use open::{Access, Database, open};
@@ -119,23 +118,8 @@ pub struct Batch {
     pub from: Position,
     pub to: Checkpoint,
     /// Every message the step touched, new ones in order of first arrival.
-    pub messages: Vec<Changed>,
+    pub messages: Vec<Message>,
     pub chain_marks: Vec<(Position, Hash)>,
-}
-
-/// A message with what a step did to it.
-#[derive(Debug, Clone)]
-pub struct Changed {
-    pub message: Message,
-    /// How much of its trail was in the views before.
-    pub trail_known: usize,
-}
-
-impl Changed {
-    /// The part of the trail that is new.
-    pub fn new_trail(&self) -> &[Trace] {
-        &self.message.lifecycle.trail[self.trail_known..]
-    }
 }
 
 /// Something an engine found wrong.

@@ -334,15 +334,15 @@ fn a_projection_that_differs_from_its_log_is_found() {
         "INSERT INTO messages SELECT 4, account, sid, status, deciding_position, deciding_error_code,
              from_address, to_address, channel, messaging_service_sid, receipt_status,
              raw_dlr_done_date, heard, codes, first_received_at, last_received_at, events,
-             duplicates, late, unrecognised FROM messages WHERE id = 1",
+             duplicates, late, unrecognised, trail FROM messages WHERE id = 1",
         "DELETE FROM sids WHERE id = 2",
         "UPDATE sids SET id = 1 WHERE id = 2",
         "INSERT INTO sids VALUES (x'00534D67686F7374', 1, 1)",
-        "INSERT INTO trails VALUES (99, 1, 0)",
         "INSERT INTO accounts VALUES (99, 'AC99')",
-        "DELETE FROM trails WHERE id = 1 AND position = 3",
-        "INSERT INTO trails VALUES (1, 2, 0)",
-        "UPDATE trails SET fingerprint = 0 WHERE id = 2 AND position = 2",
+        "UPDATE messages SET trail = substr(trail, 1, 16) WHERE id = 1",
+        "UPDATE messages SET trail = substr(trail, 1, 15) WHERE id = 1",
+        "UPDATE messages SET trail = trail || trail WHERE id = 1",
+        "UPDATE messages SET trail = zeroblob(32) WHERE id = 2",
         "DELETE FROM accounts",
         "UPDATE accounts SET account_sid = 'AC1'",
     ] {
@@ -576,7 +576,7 @@ fn every_kind_of_finding_has_a_name_of_its_own() {
 #[test]
 fn views_that_are_no_views_are_found_and_replay_makes_them_anew() {
     let garbage = |ledger: &Ledger| std::fs::write(ledger.views_file(), [7; 7000]).unwrap();
-    let table_gone = |ledger: &Ledger| ledger.views_sql("DROP TABLE trails");
+    let table_gone = |ledger: &Ledger| ledger.views_sql("DROP TABLE sids");
     for damage in [&garbage as &dyn Fn(&Ledger), &table_gone] {
         let ledger = ledger();
         damage(&ledger);

@@ -43,7 +43,8 @@ CREATE TABLE messages(
   events INTEGER NOT NULL,
   duplicates INTEGER NOT NULL,
   late INTEGER NOT NULL,
-  unrecognised INTEGER NOT NULL
+  unrecognised INTEGER NOT NULL,
+  trail BLOB NOT NULL              -- its events: position and fingerprint, 8 bytes each
 );
 
 -- From a message's SID to its id.
@@ -52,12 +53,4 @@ CREATE TABLE sids(
   account INTEGER NOT NULL,
   id INTEGER NOT NULL,
   PRIMARY KEY (sid, account)
-) WITHOUT ROWID;
-
--- The way from a message to its events.
-CREATE TABLE trails(
-  id INTEGER NOT NULL,
-  position INTEGER NOT NULL,
-  fingerprint INTEGER NOT NULL,    -- equal for duplicates
-  PRIMARY KEY (id, position)
 ) WITHOUT ROWID;

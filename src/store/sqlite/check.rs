@@ -34,12 +34,10 @@ pub fn views(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     let sids = "SELECT count(*) FROM sids
                 LEFT JOIN messages USING (id, sid, account)
                 WHERE messages.channel IS NULL";
-    let trails = "SELECT count(*) FROM trails
-                  WHERE id NOT IN (SELECT id FROM messages)";
     let accounts = "SELECT count(*) FROM accounts
                     WHERE id NOT IN (SELECT account FROM messages)";
     let mut strays = Vec::new();
-    for (table, sql) in [("sids", sids), ("trails", trails), ("accounts", accounts)] {
+    for (table, sql) in [("sids", sids), ("accounts", accounts)] {
         let rows: u64 =
             super::query_value(connection, sql).map_err(engine("look for stray rows"))?;
         if rows > 0 {

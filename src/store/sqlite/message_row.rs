@@ -15,7 +15,7 @@ use crate::store::Message;
 /// The columns in the order of [`from_row`], which is the table's.
 pub const COLUMNS: &str = "id, account, sid, status, deciding_position, deciding_error_code,
     from_address, to_address, channel, messaging_service_sid, receipt_status, raw_dlr_done_date,
-    heard, codes, first_received_at, last_received_at, events, duplicates, late, unrecognised";
+    heard, codes, first_received_at, last_received_at, events, duplicates, late, unrecognised, trail";
 
 /// A SID as a key: 17 bytes for the usual form in lower case, else a 0 and its text.
 /// SM… and MM… with the same digits stay two messages.
@@ -58,7 +58,7 @@ pub fn put(
     packed_sid: &[u8],
     lifecycle: &Lifecycle,
 ) -> rusqlite::Result<()> {
-    let Lifecycle { evidence, first_received_at, last_received_at, counts, .. } = lifecycle;
+    let Lifecycle { evidence, first_received_at, last_received_at, counts, trail } = lifecycle;
     let deciding = evidence.deciding.as_ref().expect("a message has at least one event");
     let Addressed { from, to, channel, messaging_service_sid } = &deciding.addressed;
     let receipt = evidence.receipt.as_ref();
@@ -83,15 +83,15 @@ pub fn put(
         counts.duplicates,
         counts.late,
         counts.unrecognised,
+        trail_to_blob(trail),
     ])?;
     Ok(())
 }
 
-/// A message without its trail, from a row of [`COLUMNS`]; `account_sid` gives an account's name.
+/// A message from a row of [`COLUMNS`]; `account_sid` gives an account's name.
 pub fn from_row(
     row: &Row<'_>,
     rule: Rule,
-    trail: Vec<Trace>,
     account_sid: impl FnOnce(i64) -> rusqlite::Result<Option<AccountSid>>,
 ) -> rusqlite::Result<Message> {
     let sid: Vec<u8> = row.get(2)?;
@@ -137,9 +137,26 @@ pub fn from_row(
                 late: row.get(18)?,
                 unrecognised: row.get(19)?,
             },
-            trail,
+            trail: trail_from_blob(row.get_ref(20)?.as_blob()?)
+                .ok_or_else(|| damaged(20, "a trail"))?,
         },
     })
+}
+
+/// Position and fingerprint of each event, big-endian.
+fn trail_to_blob(trail: &[Trace]) -> Vec<u8> {
+    let numbers = trail.iter().flat_map(|trace| [trace.position, trace.fingerprint]);
+    numbers.flat_map(u64::to_be_bytes).collect()
+}
+
+fn trail_from_blob(blob: &[u8]) -> Option<Vec<Trace>> {
+    let (numbers, rest) = blob.as_chunks::<8>();
+    let (traces, odd) = numbers.as_chunks::<2>();
+    let trace = |[position, fingerprint]: &[[u8; 8]; 2]| Trace {
+        position: u64::from_be_bytes(*position),
+        fingerprint: u64::from_be_bytes(*fingerprint),
+    };
+    (rest.is_empty() && odd.is_empty()).then(|| traces.iter().map(trace).collect())
 }
 
 fn heard_to_json(heard: &BTreeMap<Status, Timestamp>) -> String {

@@ -17,8 +17,7 @@ const VIEWS: [(&str, &str); 1] =
     [("V1__messages", include_str!("../../../migrations/sqlite/views/0001_messages.sql"))];
 
 /// The tables that the views consist of.
-pub const VIEW_TABLES: [&str; 6] =
-    ["checkpoint", "chain_marks", "accounts", "messages", "sids", "trails"];
+pub const VIEW_TABLES: [&str; 5] = ["checkpoint", "chain_marks", "accounts", "messages", "sids"];
 
 /// Brings the log to this version, or refuses it.
 pub fn log(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {

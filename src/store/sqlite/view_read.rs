@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use super::message_row::{self, COLUMNS, pack_sid};
 use crate::domain::digest::Hash;
-use crate::domain::lifecycle::Trace;
 use crate::domain::{AccountSid, MessageKey, MessageSid, Position, Rule};
 use crate::store::{Checkpoint, Message};
 
@@ -33,7 +32,6 @@ pub struct MessageReader<'c> {
     accounts: Accounts,
     id: CachedStatement<'c>,
     row: CachedStatement<'c>,
-    trail: CachedStatement<'c>,
 }
 
 impl<'c> Tables<'c> {
@@ -66,12 +64,6 @@ impl<'c> Tables<'c> {
             accounts: self.accounts()?,
             id: self.prepare("SELECT id FROM sids{} WHERE sid = ?1 AND account = ?2")?,
             row: self.prepare(&format!("SELECT {COLUMNS} FROM messages{{}} WHERE id = ?1"))?,
-            trail: self.prepare(
-                "SELECT position, fingerprint
-                 FROM trails{}
-                 WHERE id = ?1
-                 ORDER BY position",
-            )?,
         })
     }
 
@@ -89,7 +81,6 @@ impl<'c> Tables<'c> {
         // Ids are dense, so a range of ids is a page.
         let last = after.saturating_add(limit as u64).min(i64::MAX as u64);
         let accounts = self.accounts()?;
-        let mut trails = self.trails(after + 1, last)?;
         let mut statement = self.prepare(&format!(
             "SELECT {COLUMNS}
              FROM messages{{}}
@@ -97,8 +88,7 @@ impl<'c> Tables<'c> {
              ORDER BY id"
         ))?;
         let rows = statement.query_map([after, last], |row| {
-            let trail = trails.remove(&row.get(0)?).unwrap_or_default();
-            message_row::from_row(row, rule, trail, |number| accounts.sid(number))
+            message_row::from_row(row, rule, |number| accounts.sid(number))
         })?;
         rows.collect()
     }
@@ -116,21 +106,6 @@ impl<'c> Tables<'c> {
     /// Prepares a statement, `{}` in it being the tables' suffix.
     pub fn prepare(&self, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
         self.connection.prepare_cached(&sql.replace("{}", self.suffix))
-    }
-
-    fn trails(&self, first: u64, last: u64) -> rusqlite::Result<HashMap<u64, Vec<Trace>>> {
-        let mut statement = self.prepare(
-            "SELECT position, fingerprint, id
-             FROM trails{}
-             WHERE id BETWEEN ?1 AND ?2
-             ORDER BY id, position",
-        )?;
-        let mut rows = statement.query([first, last])?;
-        let mut trails: HashMap<u64, Vec<Trace>> = HashMap::new();
-        while let Some(row) = rows.next()? {
-            trails.entry(row.get(2)?).or_default().push(trace(row)?);
-        }
-        Ok(trails)
     }
 }
 
@@ -170,16 +145,10 @@ impl MessageReader<'_> {
 
     /// The message with this id.
     pub fn by_id(&mut self, id: u64) -> rusqlite::Result<Message> {
-        let trail = self.trail.query_map([id], trace)?.collect::<rusqlite::Result<_>>()?;
         self.row.query_row([id], |row| {
-            message_row::from_row(row, self.rule, trail, |number| self.accounts.sid(number))
+            message_row::from_row(row, self.rule, |number| self.accounts.sid(number))
         })
     }
-}
-
-fn trace(row: &Row<'_>) -> rusqlite::Result<Trace> {
-    // SQLite's integers are signed; the bits are the fingerprint's.
-    Ok(Trace { position: row.get(0)?, fingerprint: row.get::<_, i64>(1)? as u64 })
 }
 
 fn uuid_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Uuid> {

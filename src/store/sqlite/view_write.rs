@@ -8,7 +8,7 @@ use super::view_read::{Accounts, NO_ACCOUNT, Tables};
 use crate::domain::AccountSid;
 use crate::domain::digest::Hash;
 use crate::domain::event::Position;
-use crate::store::{Batch, Changed, Checkpoint};
+use crate::store::{Batch, Checkpoint, Message};
 
 /// A new message's way in: packed SID, account's number, id.
 type NewSid = (Vec<u8>, i64, u64);
@@ -37,7 +37,7 @@ pub fn checkpoint(tables: Tables<'_>, checkpoint: &Checkpoint) -> rusqlite::Resu
     Ok(())
 }
 
-fn put_messages(tables: Tables<'_>, messages: &[Changed]) -> rusqlite::Result<Vec<NewSid>> {
+fn put_messages(tables: Tables<'_>, messages: &[Message]) -> rusqlite::Result<Vec<NewSid>> {
     let mut accounts = tables.accounts()?;
     let max_id = format!("SELECT coalesce(max(id), 0) FROM messages{}", tables.suffix);
     let mut last_id: u64 = query_value(tables.connection, &max_id)?;
@@ -45,12 +45,9 @@ fn put_messages(tables: Tables<'_>, messages: &[Changed]) -> rusqlite::Result<Ve
     let mut put = tables.prepare(&format!(
         "INSERT OR REPLACE INTO messages{{}}({COLUMNS})
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
-                 ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
+                 ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
     ))?;
-    let mut put_trace =
-        tables.prepare("INSERT INTO trails{}(id, position, fingerprint) VALUES (?1, ?2, ?3)")?;
-    for changed in messages {
-        let message = &changed.message;
+    for message in messages {
         let account = account_number(tables, &mut accounts, message.key.account_sid.as_ref())?;
         let sid = pack_sid(&message.key.message_sid);
         let mut id = message.id;
@@ -60,9 +57,6 @@ fn put_messages(tables: Tables<'_>, messages: &[Changed]) -> rusqlite::Result<Ve
             new_sids.push((sid.clone(), account, id));
         }
         message_row::put(&mut put, id, account, &sid, &message.lifecycle)?;
-        for trace in changed.new_trail() {
-            put_trace.execute(params![id, trace.position, trace.fingerprint as i64])?;
-        }
     }
     Ok(new_sids)
 }

@@ -8,7 +8,7 @@ use delivery_ledger::domain::{
 };
 use delivery_ledger::projection::catch_up;
 use delivery_ledger::projection::fold::fold;
-use delivery_ledger::store::{Batch, Changed, Checkpoint, Message, Store, StoreError, Views};
+use delivery_ledger::store::{Batch, Checkpoint, Message, Store, StoreError, Views};
 use delivery_ledger::twilio::callback::Reading;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -27,14 +27,14 @@ fn key(account: Option<&str>, sid: &str) -> MessageKey {
 }
 
 /// A message that is not in the views yet, of one event at this position.
-fn new_message(key: MessageKey, position: Position) -> Changed {
+fn new_message(key: MessageKey, position: Position) -> Message {
     let event = RecordedEvent { position, event: event(sent(key.message_sid.as_str())) };
     let lifecycle = fold(Rule::default(), &key, vec![event]).unwrap().lifecycle;
-    Changed { message: Message { id: 0, key, lifecycle }, trail_known: 0 }
+    Message { id: 0, key, lifecycle }
 }
 
 /// A step from one position to the next, with these messages.
-fn batch(store: &dyn Store, from: Position, messages: Vec<Changed>) -> Batch {
+fn batch(store: &dyn Store, from: Position, messages: Vec<Message>) -> Batch {
     let to = Checkpoint {
         ledger_id: store.ledger_id(),
         rule: Rule::default(),
@@ -95,7 +95,7 @@ pub fn a_batch_moves_the_checkpoint_and_survives_closing<E: Engine>() {
 
     let (checkpoint, found) = store.views().find(&MessageSid::parse("SM1").unwrap()).unwrap();
     assert_eq!(checkpoint, step.to);
-    let projected = Message { id: 1, ..step.messages[0].message.clone() };
+    let projected = Message { id: 1, ..step.messages[0].clone() };
     assert_eq!(found, [projected]);
 }
 
@@ -270,7 +270,7 @@ pub fn readers_see_the_old_views_until_the_shadow_is_swapped_in<E: Engine>() {
     let lifecycle = new_message(key(None, "SMnew"), 1);
     let mut step = batch(&*store, 0, vec![lifecycle]);
     step.to.rule = Rule::DeliveryWins;
-    step.messages[0].message.lifecycle.evidence.rule = Rule::DeliveryWins;
+    step.messages[0].lifecycle.evidence.rule = Rule::DeliveryWins;
     step.chain_marks = vec![(4096, [1; 32])];
     shadow.project(&step).unwrap();
 
