@@ -382,7 +382,7 @@ fn verify_tells_a_person_what_is_wrong() {
     assert_eq!(output.status.code(), Some(3));
     let text = stdout(&output);
     let expected = "
-guard-missing: events_never_change is missing from the log, or is not what it was made as
+guard-missing: trigger events_never_change is missing from the log, or is not what it was made as
 projection-differs: message SM00000000000000000000000000000002 is not what the log says of it
 
 2 findings.

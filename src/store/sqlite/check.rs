@@ -11,8 +11,9 @@ pub fn log(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     let actual = migrate::schema(connection)?;
     let missing = expected.iter().filter(|object| !actual.contains(object));
     let foreign = actual.iter().filter(|object| !expected.contains(object));
-    let missing = missing.map(|(_, name, _)| Damage::GuardMissing { name: name.clone() });
-    let foreign = foreign.map(|(_, name, _)| Damage::Foreign { name: name.clone() });
+    let missing =
+        missing.map(|(kind, name, _)| Damage::GuardMissing { name: format!("{kind} {name}") });
+    let foreign = foreign.map(|(kind, name, _)| Damage::Foreign { name: format!("{kind} {name}") });
     let early = has_early_events(connection)?
         .then(|| Damage::Foreign { name: "an event before position 1".to_owned() });
     Ok(missing.chain(foreign).chain(early).chain(pages(connection)?).collect())
