@@ -67,8 +67,12 @@ fn parse_hash(text: &str) -> Option<Hash> {
 
 fn for_people(verified: &Verified) -> String {
     let or_none = |hash: &Option<Hash>| hash.as_ref().map_or("none".to_owned(), |hash| hex(hash));
+    let behind = match verified.head.saturating_sub(verified.checkpoint) {
+        0 => String::new(),
+        events => format!(" (the views are {} events behind)", number(events)),
+    };
     let mut text = format!(
-        "events     {}, head {}\nhash       {}\ncheckpoint {}\nrule       {}\ndigest     {}\n\n",
+        "events     {}, head {}\nhash       {}\ncheckpoint {}{behind}\nrule       {}\ndigest     {}\n\n",
         number(verified.events),
         number(verified.head),
         or_none(&verified.hash),
