@@ -1,57 +1,28 @@
 //! What each station of a callback costs by itself: `cargo bench --bench micro`.
 
+#[path = "simulated.rs"]
+mod simulated;
+
 use std::convert::Infallible;
 use std::path::PathBuf;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use delivery_ledger::domain::event::Headers;
 use delivery_ledger::domain::lifecycle::Arrival;
-use delivery_ledger::domain::{AccountSid, Lifecycle, NewEvent, Rule, Source, Timestamp};
-use delivery_ledger::simulate::{Callback, Plan, Signer};
+use delivery_ledger::domain::{AccountSid, Lifecycle, Rule, Timestamp};
+use delivery_ledger::simulate::{Callback, Signer};
 use delivery_ledger::store::{Access, Database, open};
 use delivery_ledger::twilio::accounts::{Accounts, Keys, Token};
 use delivery_ledger::twilio::callback::{BodyKind, Reading};
 use delivery_ledger::twilio::signature::{BaseUrl, Signed, Verdict, verify};
 
-const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
+use self::simulated::{ACCOUNT, event};
+
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const URL: &str = "https://hooks.example.com/message-status";
 const BATCH: usize = 64;
 
 fn callbacks(count: usize) -> Vec<Callback> {
-    let plan = Plan {
-        account_sid: ACCOUNT.to_owned(),
-        messages: count as u64,
-        seed: 1,
-        shuffle: true,
-        duplicates: 0.02,
-        lose: 0.01,
-        conflicts: 0.005,
-        forged: 0.0,
-    };
-    plan.callbacks().take(count).collect()
-}
-
-fn event(callback: &Callback) -> NewEvent {
-    let headers = [
-        ("content-type", "application/x-www-form-urlencoded"),
-        ("i-twilio-idempotency-token", &callback.idempotency_token),
-        ("user-agent", "TwilioProxy/1.1"),
-        ("x-home-region", "us1"),
-        ("x-twilio-signature", "i2EwT64gSyGomCgP/vRctmHxMHc="),
-    ];
-    let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-    NewEvent {
-        event_id: uuid::Uuid::now_v7(),
-        received_at: Timestamp::from_micros(1_763_000_000_000_000),
-        source: Source::Callback,
-        method: "POST".to_owned(),
-        url: URL.to_owned(),
-        headers: Headers::new(headers),
-        body: callback.body.clone().into_bytes(),
-        verified_by: Some("primary".to_owned()),
-        notes: Default::default(),
-    }
+    simulated::plan(ACCOUNT, count as u64, 1).callbacks().take(count).collect()
 }
 
 fn signature(criterion: &mut Criterion) {

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use delivery_ledger::cli::{Cli, Outcome, Usage};
 
-/// A callback is many small allocations, which the system's allocator is slow at
-/// (`benches/side_by_side.py` shows it with and without).
+/// A callback is many small allocations, which the system's allocator is slow at;
+/// docs/BENCHMARKS.md has what it costs.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,9 +1,12 @@
 //! Writes signed callbacks for wrk, one a line, so that the generator signs nothing while it
 //! measures: `presign COUNT URL ACCOUNT TOKEN SEED > FILE`.
 
+#[path = "../simulated.rs"]
+mod simulated;
+
 use std::io::Write;
 
-use delivery_ledger::simulate::{Plan, Signer};
+use delivery_ledger::simulate::Signer;
 use delivery_ledger::twilio::accounts::Token;
 
 fn main() -> std::io::Result<()> {
@@ -12,16 +15,7 @@ fn main() -> std::io::Result<()> {
         panic!("presign COUNT URL ACCOUNT TOKEN SEED");
     };
     let count: u64 = count.parse().expect("COUNT is a number");
-    let plan = Plan {
-        account_sid: account.clone(),
-        messages: count,
-        seed: seed.parse().expect("SEED is a number"),
-        shuffle: true,
-        duplicates: 0.02,
-        lose: 0.01,
-        conflicts: 0.005,
-        forged: 0.0,
-    };
+    let plan = simulated::plan(account, count, seed.parse().expect("SEED is a number"));
     let signer = Signer::new(url, Token::new(token));
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     for callback in plan.callbacks().take(count as usize) {

@@ -3,18 +3,21 @@
 //! `probe scan LEDGER` reads every row of the log and does nothing with it,
 //! `probe audit LEDGER TIMES` asks for that many messages, one after the other.
 
+#[path = "../simulated.rs"]
+mod simulated;
+
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use delivery_ledger::domain::event::Headers;
-use delivery_ledger::domain::{NewEvent, Rule, Source, Timestamp};
+use delivery_ledger::domain::Rule;
 use delivery_ledger::projection::history::{Answer, AsOf, Question, ask};
 use delivery_ledger::projection::{align::align, catch_up};
-use delivery_ledger::simulate::{Callback, Plan};
 use delivery_ledger::store::{Access, Database, open};
 use hdrhistogram::Histogram;
 use rusqlite::{Connection, OpenFlags};
+
+use self::simulated::{ACCOUNT, event, plan};
 
 const APPEND_EVENTS: usize = 1000;
 
@@ -33,47 +36,17 @@ fn fill(ledger: &str, events: u64) {
     let database = Database::Sqlite(PathBuf::from(ledger));
     let store = open(&database, Access::Create).expect("the ledger opens");
     let have = store.head().expect("the log has a head");
-    let plan = Plan {
-        account_sid: "AC0123456789abcdef0123456789abcdef".to_owned(),
-        messages: events,
-        seed: have + 1,
-        shuffle: true,
-        duplicates: 0.02,
-        lose: 0.01,
-        conflicts: 0.005,
-        forged: 0.0,
-    };
+    let plan = plan(ACCOUNT, events, have + 1);
     let mut callbacks = plan.callbacks().take(events.saturating_sub(have) as usize).peekable();
     while callbacks.peek().is_some() {
-        let batch: Vec<_> = callbacks.by_ref().take(APPEND_EVENTS).map(event).collect();
+        let batch: Vec<_> =
+            callbacks.by_ref().take(APPEND_EVENTS).map(|callback| event(&callback)).collect();
         store.append(&batch).expect("the log takes them");
     }
     align(&*store, Rule::default()).expect("the views fit");
     let head = store.head().expect("the log has a head");
     catch_up(&*store, store.views(), head, &mut |_| ControlFlow::Continue(()))
         .expect("the views catch up");
-}
-
-fn event(callback: Callback) -> NewEvent {
-    let headers = [
-        ("content-type", "application/x-www-form-urlencoded"),
-        ("i-twilio-idempotency-token", &callback.idempotency_token),
-        ("user-agent", "TwilioProxy/1.1"),
-        ("x-home-region", "us1"),
-        ("x-twilio-signature", "i2EwT64gSyGomCgP/vRctmHxMHc="),
-    ];
-    let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-    NewEvent {
-        event_id: uuid::Uuid::now_v7(),
-        received_at: Timestamp::from(time::OffsetDateTime::now_utc()),
-        source: Source::Callback,
-        method: "POST".to_owned(),
-        url: "http://127.0.0.1:8080/message-status".to_owned(),
-        headers: Headers::new(headers),
-        body: callback.body.into_bytes(),
-        verified_by: Some("primary".to_owned()),
-        notes: Default::default(),
-    }
 }
 
 /// Prints events a second.

@@ -69,11 +69,9 @@ impl Prepared {
         if position > 0 && before != Some((position, event_id)) {
             return Err(ProjectionError::OtherHistory(position));
         }
-        let last = self.events.last().map_or(position, |event| event.position);
-        let due = (position + 1..).zip(&self.events).find(|(due, event)| event.position != *due);
-        match due {
+        let mut due = (position + 1..).zip(&self.events);
+        match due.find(|(due, event)| event.position != *due) {
             Some((due, _)) => Err(ProjectionError::Gap(due)),
-            None if last == position => Err(ProjectionError::Gap(position + 1)),
             None => Ok(()),
         }
     }

@@ -673,3 +673,24 @@ fn an_export_by_another_rule_than_the_servers_is_refused() {
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{stderr}");
     assert!(stderr.contains("by the rule failure-terminal, and delivery-wins is configured here"));
 }
+
+#[test]
+fn far_behind_an_event_that_cannot_be_read_ends_the_reading_ahead_where_it_lies() {
+    for (change, said) in [
+        ("UPDATE events SET envelope = 99 WHERE position = 9000", "event 9000 cannot be read"),
+        ("DELETE FROM events WHERE position = 9000", "no event at position 9000"),
+    ] {
+        let ledger = Ledger::new();
+        let events = (0..9_500).map(|number| event(sent(&sid(number)))).collect::<Vec<_>>();
+        ledger.append(&events);
+        ledger.damage_log(|log| {
+            log.execute(change, []).unwrap();
+        });
+        let store = ledger.open();
+
+        let stopped = catch_up(&*store, store.views(), 9_500, &mut go_on).unwrap_err();
+
+        assert!(stopped.to_string().contains(said), "{stopped}");
+        assert_eq!(store.views().checkpoint().unwrap().position, 8_192, "two whole batches");
+    }
+}
