@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use delivery_ledger::cli::{Cli, Outcome, Usage};
 
-/// A callback is many small allocations, which the system's allocator is slow at;
-/// docs/BENCHMARKS.md has what it costs.
+/// A replay frees on one thread what another has allocated, which the system's allocator is slow at.
+/// Ingest is no quicker by it and takes more memory; docs/BENCHMARKS.md says how to compare.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
