@@ -133,6 +133,16 @@ pub fn not_a_ledger(path: &Path, error: rusqlite::Error) -> StoreError {
             path: path.to_owned(),
             detail: "SQLite does not know its format".to_owned(),
         },
+        // A reader of a WAL database keeps its locks in files beside it.
+        Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::CannotOpen) => {
+            StoreError::Engine {
+                act: format!("open {}", path.display()),
+                cause:
+                    "reading it takes write access to its folder, where SQLite keeps its locks; \
+                        copy the ledger to a folder of your own"
+                        .into(),
+            }
+        }
         _ => engine(&format!("open {}", path.display()))(error),
     }
 }
