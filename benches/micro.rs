@@ -60,10 +60,11 @@ fn fold(criterion: &mut Criterion) {
         bench.iter(|| {
             let mut lifecycle = Lifecycle::begin(Rule::default(), at);
             for (reported, position) in readings.iter().zip(1..) {
+                let reported = reported.clone();
                 let arrival =
                     Arrival { position, received_at: at, fingerprint: position, reported };
                 let mut by_content = |a: u64, b: u64| Ok::<_, Infallible>(a.cmp(&b));
-                let folded = lifecycle.apply(&arrival, &mut by_content);
+                let folded = lifecycle.apply(arrival, &mut by_content);
                 assert!(folded.is_ok());
             }
             lifecycle

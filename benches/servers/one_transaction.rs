@@ -37,7 +37,8 @@ async fn receive(request: HttpRequest, body: web::Bytes, state: web::Data<State>
 }
 
 fn write(state: &State, body: &[u8]) -> rusqlite::Result<()> {
-    let reading = Reading::of(&event(body));
+    let event = event(body);
+    let reading = Reading::of(&event);
     let sid = reading.message_sid.map(|sid| sid.to_string()).unwrap_or_default();
     let status = reading.reported.and_then(|reported| reported.status).map(|status| status.name());
     let mut database = state.database.lock().expect("no thread panics while it holds this");

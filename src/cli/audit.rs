@@ -152,7 +152,7 @@ fn why(folded: &Folded) -> String {
     match evidence.conflict() {
         true => {
             let heard: Vec<_> =
-                evidence.heard.keys().filter(|s| s.is_success() || s.is_failure()).collect();
+                evidence.heard.statuses().filter(|s| s.is_success() || s.is_failure()).collect();
             let heard: Vec<_> = heard.into_iter().map(|status| status.name()).collect();
             format!(
                 "{decided}\nThere is evidence of success and of failure: {}.\n",

@@ -11,6 +11,7 @@ use super::{Format, Outcome, Usage, ledger};
 use crate::config::Settings;
 use crate::domain::Rule;
 use crate::domain::digest::hex;
+use crate::projection::ProjectionError;
 use crate::projection::replay::{Change, Replayed, dry_run, replay};
 use crate::store::{self, Access, Store, StoreError};
 use crate::wire::message::status_name;
@@ -33,10 +34,10 @@ pub struct Args {
 /// Rebuilds, or tells what a rebuild would change.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let asked_for = args.rule.as_deref().map(parse_rule).transpose()?;
-    let store = match args.dry_run {
+    let mut store = match args.dry_run {
         // It compares with the views, which may be behind, or deleted.
         true => ledger::up_to_date_as_built(settings)?,
-        false => open_undamaged(settings)?,
+        false => open_alone(settings, Access::Write)?,
     };
     let rule = match asked_for {
         Some(rule) => rule,
@@ -50,23 +51,21 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let mut changes = Vec::new();
     let replayed = match args.dry_run {
         true => dry_run(&*store, rule, &mut progress, &mut |change| changes.push(change)),
-        false => replay(&*store, rule, &mut progress),
+        false => match replay(&*store, rule, &mut progress) {
+            // They got in the way of those that were to replace them.
+            Err(ProjectionError::Store(StoreError::DamagedViews { detail })) => {
+                tracing::warn!(%detail, "the views are damaged and are made anew");
+                drop(store);
+                store = open_alone(settings, Access::WriteAnew)?;
+                replay(&*store, rule, &mut progress)
+            }
+            replayed => replayed,
+        },
     };
     bar.finish_and_clear();
     let changes = args.dry_run.then_some(changes);
     print(&replayed?, changes.as_deref(), args.format)?;
     Ok(Outcome::Done)
-}
-
-/// The ledger for writing. Damaged views would get in the way of those that replace them.
-fn open_undamaged(settings: &Settings) -> Result<Box<dyn Store>> {
-    let store = open_alone(settings, Access::Write)?;
-    if matches!(store.views().check(), Ok(damages) if damages.is_empty()) {
-        return Ok(store);
-    }
-    tracing::warn!("the views are damaged and are made anew");
-    drop(store);
-    open_alone(settings, Access::WriteAnew)
 }
 
 fn open_alone(settings: &Settings, access: Access) -> Result<Box<dyn Store>> {

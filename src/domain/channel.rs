@@ -1,5 +1,7 @@
 //! The channel a message went out on, told from what its event says.
 
+use std::borrow::Cow;
+
 use super::MessageSid;
 
 const ADDRESS_PREFIXES: [&str; 3] = ["whatsapp", "rcs", "messenger"];
@@ -7,11 +9,19 @@ const ADDRESS_PREFIXES: [&str; 3] = ["whatsapp", "rcs", "messenger"];
 /// The channel: the prefix of To, else ChannelPrefix, else `mms` for an MM… SID, else `sms`.
 ///
 /// Addresses are otherwise opaque: since 2026 WhatsApp has some that are no telephone numbers.
-pub fn channel_of(to: Option<&str>, channel_prefix: Option<&str>, sid: &MessageSid) -> String {
+pub fn channel_of(
+    to: Option<&str>,
+    channel_prefix: Option<&str>,
+    message_sid: &str,
+) -> Cow<'static, str> {
     let of_address = to.and_then(|to| to.split_once(':')).map(|(prefix, _)| prefix);
     let known = ADDRESS_PREFIXES.into_iter().find(|name| of_address == Some(*name));
-    let fallback = if sid.is_mms() { "mms" } else { "sms" };
-    known.or(channel_prefix).unwrap_or(fallback).to_owned()
+    let fallback = if MessageSid::is_mms(message_sid) { "mms" } else { "sms" };
+    match (known, channel_prefix) {
+        (Some(known), _) => Cow::Borrowed(known),
+        (None, Some(prefix)) => Cow::Owned(prefix.to_owned()),
+        (None, None) => Cow::Borrowed(fallback),
+    }
 }
 
 /// Whether `delivered` can still become `read` on this channel

@@ -14,36 +14,83 @@ pub const CHAIN_START: Hash = [0; 32];
 /// Opens the encoding of an event, so that no other kind of bytes can be taken for one.
 const EVENT_V1: &[u8] = b"delivery-ledger event 1\n";
 
-/// An event's digest, and what was computed on the way.
+/// What an event is known by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventDigest {
     /// SHA-256 over the fixed encoding of all fields.
     pub digest: Hash,
-    /// SHA-256 over the body alone.
-    pub body: Hash,
+    /// Equal for duplicates: idempotency token (or none), query and body are the same.
+    /// 64 bits of a SHA-256: told apart are only the events of one message, of which there are few.
+    pub fingerprint: u64,
 }
 
-/// The digest of a recorded event, version 1.
-///
-/// Method and URL, headers, and body enter as their own SHA-256: a proof about the rest
-/// still holds after one of them had to be erased.
+/// Digests event after event; what neighbours share is hashed once.
+#[derive(Debug, Default)]
+pub struct Digester {
+    encoding: Encoding,
+    /// Method and URL of the event before, and their hash.
+    request_line: (String, String, Hash),
+}
+
+/// The digest of one recorded event, version 1.
 pub fn digest(event: &RecordedEvent) -> EventDigest {
-    let body: Hash = Sha256::digest(&event.body).into();
-    let mut encoding = Encoding::new(EVENT_V1);
-    encoding
-        .number(event.position)
-        .bytes(event.event_id.as_bytes())
-        .number(event.received_at.micros() as u64)
-        .text(event.source.name())
-        .bytes(&request_line(event))
-        .bytes(&headers(&event.headers))
-        .bytes(&body)
-        .optional(event.verified_by.as_deref())
-        .count(event.notes.len());
-    for (name, value) in &event.notes {
-        encoding.text(name).text(value);
+    Digester::default().digest(event)
+}
+
+impl Digester {
+    /// The digest of a recorded event, version 1.
+    ///
+    /// Method and URL, headers, and body enter as their own SHA-256: a proof about the rest
+    /// still holds after one of them had to be erased.
+    pub fn digest(&mut self, event: &RecordedEvent) -> EventDigest {
+        let body: Hash = Sha256::digest(&event.body).into();
+        let request_line = self.request_line(event);
+        let headers = self.headers(&event.headers);
+        let encoding = self.encoding.restart(EVENT_V1);
+        encoding
+            .number(event.position)
+            .bytes(event.event_id.as_bytes())
+            .number(event.received_at.micros() as u64)
+            .text(event.source.name())
+            .bytes(&request_line)
+            .bytes(&headers)
+            .bytes(&body)
+            .optional(event.verified_by.as_deref())
+            .count(event.notes.len());
+        for (name, value) in &event.notes {
+            encoding.text(name).text(value);
+        }
+        let digest = encoding.hash();
+        EventDigest { digest, fingerprint: self.fingerprint(event, &body) }
     }
-    EventDigest { digest: encoding.finish(), body }
+
+    fn request_line(&mut self, event: &NewEvent) -> Hash {
+        let (method, url, hash) = &mut self.request_line;
+        if *method != event.method || *url != event.url {
+            method.clone_from(&event.method);
+            url.clone_from(&event.url);
+            *hash = self.encoding.restart(b"").text(&event.method).text(&event.url).hash();
+        }
+        *hash
+    }
+
+    fn headers(&mut self, headers: &Headers) -> Hash {
+        let encoding = self.encoding.restart(b"");
+        encoding.count(headers.iter().len());
+        for (name, value) in headers.iter() {
+            encoding.text(name).framed(value);
+        }
+        encoding.hash()
+    }
+
+    fn fingerprint(&mut self, event: &NewEvent, body: &Hash) -> u64 {
+        let token = event.idempotency_token();
+        let encoding = self.encoding.restart(b"");
+        encoding.count(usize::from(token.is_some())).framed(token.unwrap_or_default());
+        encoding.text(event.query()).bytes(body);
+        let [a, b, c, d, e, f, g, h, ..] = encoding.hash();
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
 }
 
 /// The next value of the chain: SHA-256 over the chain so far and the next event's digest.
@@ -56,45 +103,24 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What two events must share to be duplicates: idempotency token (or both none), query and body.
-/// 64 bits of a SHA-256: told apart are only the events of one message, of which there are few.
-pub fn fingerprint(event: &NewEvent, body: &Hash) -> u64 {
-    let mut encoding = Encoding::new(b"");
-    let token = event.idempotency_token();
-    encoding.count(usize::from(token.is_some())).framed(token.unwrap_or_default());
-    encoding.text(event.query()).bytes(body);
-    let [a, b, c, d, e, f, g, h, ..] = encoding.finish();
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
-}
-
-fn request_line(event: &NewEvent) -> Hash {
-    let mut encoding = Encoding::new(b"");
-    encoding.text(&event.method).text(&event.url);
-    encoding.finish()
-}
-
-fn headers(headers: &Headers) -> Hash {
-    let mut encoding = Encoding::new(b"");
-    encoding.count(headers.iter().len());
-    for (name, value) in headers.iter() {
-        encoding.text(name).framed(value);
-    }
-    encoding.finish()
-}
-
 /// Builds an unambiguous encoding: everything of variable length is preceded by that length.
 /// Numbers are big-endian, 8 bytes; counts and lengths 4 bytes.
-pub struct Encoding(Sha256);
+///
+/// The bytes are gathered before they are hashed: many small updates of a SHA-256 cost as much as
+/// the hashing itself.
+#[derive(Debug, Default)]
+pub struct Encoding(Vec<u8>);
 
 impl Encoding {
-    /// Starts with a tag that names what is encoded.
-    pub fn new(tag: &[u8]) -> Self {
-        Self(Sha256::new_with_prefix(tag))
+    /// Starts anew, with a tag that names what is encoded.
+    pub fn restart(&mut self, tag: &[u8]) -> &mut Self {
+        self.0.clear();
+        self.bytes(tag)
     }
 
     /// Bytes of fixed length.
     pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.0.update(bytes);
+        self.0.extend_from_slice(bytes);
         self
     }
 
@@ -127,8 +153,13 @@ impl Encoding {
         }
     }
 
+    /// All that was encoded.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The SHA-256 of all that was encoded.
-    pub fn finish(self) -> Hash {
-        self.0.finalize().into()
+    pub fn hash(&self) -> Hash {
+        Sha256::digest(&self.0).into()
     }
 }

@@ -1,5 +1,6 @@
 //! One recorded fact: what arrived, byte for byte, and how we came by it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
@@ -59,6 +60,11 @@ impl Headers {
         self.iter().find(|(have, _)| *have == name).map(|(_, value)| value)
     }
 
+    /// The values in the fixed order, to be filled with another event's.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Vec<u8>> {
+        self.0.iter_mut().map(|(_, value)| value)
+    }
+
     /// Name and value, in the fixed order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
@@ -85,6 +91,9 @@ pub struct NewEvent {
     pub notes: BTreeMap<String, String>,
 }
 
+/// What Twilio sends, so that it need not be taken apart.
+const USUAL_MEDIA_TYPES: [&str; 2] = ["application/x-www-form-urlencoded", "application/json"];
+
 /// An event with its place in the log. It never changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedEvent {
@@ -104,11 +113,21 @@ impl NewEvent {
     }
 
     /// The media type of the body in lower case, without its parameters.
-    pub fn media_type(&self) -> Option<String> {
+    pub fn media_type(&self) -> Option<Cow<'_, str>> {
+        let value = self.headers.get("content-type")?;
+        if let Some(usual) = USUAL_MEDIA_TYPES.into_iter().find(|usual| usual.as_bytes() == value) {
+            return Some(Cow::Borrowed(usual));
+        }
+        let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default();
         // As at the door: a byte that is no text must not turn a JSON body into a form.
-        let value = String::from_utf8_lossy(self.headers.get("content-type")?);
-        let media_type = value.split(';').next().unwrap_or_default();
-        Some(media_type.trim().to_ascii_lowercase())
+        let mut media_type = match String::from_utf8_lossy(media_type) {
+            Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+            Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+        };
+        if media_type.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            media_type.to_mut().make_ascii_lowercase();
+        }
+        Some(media_type)
     }
 }
 

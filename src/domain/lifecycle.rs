@@ -2,14 +2,18 @@
 //!
 //! [`Evidence`] is the part that does not depend on order: merging it is commutative,
 //! associative and idempotent. [`Lifecycle`] adds what only the order of arrival tells:
-//! which events were late or doubled.
+//! which events were late or doubled. Lifecycles of neighbouring stretches of the log can be
+//! joined, so that a stretch can be folded without knowing what came before it.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::convert::Infallible;
+
+use smallvec::SmallVec;
 
 use super::channel::has_read_receipts;
 use super::event::Position;
+use super::heard::Heard;
 use super::reported::{Addressed, StatusReported};
 use super::{ErrorCode, Rule, Status, Timestamp};
 
@@ -17,13 +21,13 @@ use super::{ErrorCode, Rule, Status, Timestamp};
 pub type ByContent<'a, E> = &'a mut dyn FnMut(Position, Position) -> Result<Ordering, E>;
 
 /// One event on its way into a lifecycle.
-#[derive(Debug, Clone, Copy)]
-pub struct Arrival<'a> {
+#[derive(Debug, Clone)]
+pub struct Arrival {
     pub position: Position,
     pub received_at: Timestamp,
     /// Equal for duplicates; see [`fingerprint`](super::digest::fingerprint).
     pub fingerprint: u64,
-    pub reported: &'a StatusReported,
+    pub reported: StatusReported,
 }
 
 /// The set of facts heard about one message.
@@ -31,7 +35,7 @@ pub struct Arrival<'a> {
 pub struct Evidence {
     pub rule: Rule,
     /// Every status heard, and when first.
-    pub heard: BTreeMap<Status, Timestamp>,
+    pub heard: Heard,
     /// Every error code heard, with the status it came with.
     pub codes: BTreeSet<(ErrorCode, Option<Status>)>,
     /// The event that decides; nothing before the first.
@@ -64,8 +68,11 @@ pub struct Lifecycle {
     pub last_received_at: Timestamp,
     pub counts: Counts,
     /// The message's way through the log.
-    pub trail: Vec<Trace>,
+    pub trail: Trail,
 }
+
+/// Where the events of a message stand, in order. Most have two or three.
+pub type Trail = SmallVec<[Trace; 3]>;
 
 /// How many events there were, and of what kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,6 +88,8 @@ pub struct Counts {
 pub struct Trace {
     pub position: Position,
     pub fingerprint: u64,
+    /// The evidence it brought.
+    pub status: Option<Status>,
 }
 
 /// What an event did to its message; the first that applies.
@@ -116,11 +125,17 @@ impl Effect {
 impl Evidence {
     /// Nothing heard yet: what merging leaves as it was.
     pub fn none(rule: Rule) -> Self {
-        Self { rule, heard: BTreeMap::new(), codes: BTreeSet::new(), deciding: None, receipt: None }
+        Self {
+            rule,
+            heard: Heard::default(),
+            codes: BTreeSet::new(),
+            deciding: None,
+            receipt: None,
+        }
     }
 
     /// What one event tells.
-    pub fn of(rule: Rule, arrival: &Arrival<'_>) -> Self {
+    pub fn of(rule: Rule, arrival: Arrival) -> Self {
         let mut evidence = Self::none(rule);
         let mut never = |_, _| Ok::<_, Infallible>(Ordering::Equal);
         match evidence.hear(arrival, &mut never) {
@@ -130,27 +145,18 @@ impl Evidence {
     }
 
     /// Takes in one event: the same as merging what it tells, without making that first.
-    pub fn hear<E>(
-        &mut self,
-        arrival: &Arrival<'_>,
-        by_content: ByContent<'_, E>,
-    ) -> Result<(), E> {
-        let Arrival { position, received_at, reported, .. } = *arrival;
+    pub fn hear<E>(&mut self, arrival: Arrival, by_content: ByContent<'_, E>) -> Result<(), E> {
+        let Arrival { position, received_at, reported, .. } = arrival;
         let StatusReported { status, error_code, addressed, raw_dlr_done_date, .. } = reported;
-        if self.yields_to(*status, *error_code, position, by_content)? {
-            self.deciding = Some(Deciding {
-                position,
-                status: *status,
-                error_code: *error_code,
-                addressed: addressed.clone(),
-            });
+        if self.yields_to(status, error_code, position, by_content)? {
+            self.deciding = Some(Deciding { position, status, error_code, addressed });
         }
         if let Some(status) = status {
-            self.hear_status(*status, received_at);
+            self.heard.hear(status, received_at);
         }
-        self.codes.extend(error_code.map(|code| (code, *status)));
-        if let Some(date) = raw_dlr_done_date {
-            self.hear_receipt(*status, date);
+        self.codes.extend(error_code.map(|code| (code, status)));
+        if let Some(raw_dlr_done_date) = raw_dlr_done_date {
+            self.hear_receipt(Receipt { status, raw_dlr_done_date });
         }
         Ok(())
     }
@@ -166,12 +172,12 @@ impl Evidence {
                 self.deciding = Some(theirs);
             }
         }
-        for (status, at) in other.heard {
-            self.hear_status(status, at);
+        for (status, at) in other.heard.iter() {
+            self.heard.hear(status, at);
         }
         self.codes.extend(other.codes);
         if let Some(receipt) = other.receipt {
-            self.hear_receipt(receipt.status, &receipt.raw_dlr_done_date);
+            self.hear_receipt(receipt);
         }
         Ok(())
     }
@@ -197,19 +203,14 @@ impl Evidence {
         Ok(ordering == Ordering::Greater)
     }
 
-    fn hear_status(&mut self, status: Status, at: Timestamp) {
-        let first = self.heard.entry(status).or_insert(at);
-        *first = at.min(*first);
-    }
-
     /// Of two receipts the one that came with the higher status stays; of equals the smaller text.
-    fn hear_receipt(&mut self, status: Option<Status>, date: &str) {
+    fn hear_receipt(&mut self, receipt: Receipt) {
         let stays = self.receipt.as_ref().is_some_and(|ours| {
-            let higher = self.rule.rank(ours.status).cmp(&self.rule.rank(status));
-            higher.then_with(|| date.cmp(&ours.raw_dlr_done_date)).is_ge()
+            let higher = self.rule.rank(ours.status).cmp(&self.rule.rank(receipt.status));
+            higher.then_with(|| receipt.raw_dlr_done_date.cmp(&ours.raw_dlr_done_date)).is_ge()
         });
         if !stays {
-            self.receipt = Some(Receipt { status, raw_dlr_done_date: date.to_owned() });
+            self.receipt = Some(receipt);
         }
     }
 
@@ -259,20 +260,19 @@ impl Evidence {
     }
 
     fn heard_success(&self) -> bool {
-        self.heard.keys().any(|status| status.is_success())
+        self.heard.statuses().any(Status::is_success)
     }
 
     fn heard_failure(&self) -> bool {
-        self.heard.keys().any(|status| status.is_failure())
+        self.heard.statuses().any(Status::is_failure)
     }
 
     /// What the status does to what was heard so far. The rule plays no part in it.
     fn effect_of(&self, status: Option<Status>) -> Effect {
         let Some(status) = status else { return Effect::Unrecognised };
-        let highest = self.heard.keys().next_back().copied();
         let conflicts = status.is_success() && self.heard_failure()
             || status.is_failure() && self.heard_success();
-        match Some(status).cmp(&highest) {
+        match Some(status).cmp(&self.heard.highest()) {
             _ if conflicts => Effect::Conflict,
             Ordering::Less => Effect::Late,
             Ordering::Equal => Effect::Confirmed,
@@ -289,7 +289,7 @@ impl Lifecycle {
             first_received_at,
             last_received_at: first_received_at,
             counts: Counts::default(),
-            trail: Vec::new(),
+            trail: Trail::new(),
         }
     }
 
@@ -298,24 +298,58 @@ impl Lifecycle {
     /// `by_content` is asked as in [`Evidence::merge`]; its error is the only one.
     pub fn apply<E>(
         &mut self,
-        arrival: &Arrival<'_>,
+        arrival: Arrival,
         by_content: ByContent<'_, E>,
     ) -> Result<Effect, E> {
-        let effect = self.effect_of(arrival);
-        self.evidence.hear(arrival, by_content)?;
-        self.first_received_at = self.first_received_at.min(arrival.received_at);
-        self.last_received_at = self.last_received_at.max(arrival.received_at);
-        self.counts.count(effect);
-        self.trail.push(Trace { position: arrival.position, fingerprint: arrival.fingerprint });
+        let Arrival { position, received_at, fingerprint, .. } = arrival;
+        let status = arrival.reported.status;
+        let effect = self.pass(Trace { position, fingerprint, status });
+        match effect {
+            // What it says was heard from its twin; only the clock may have been set back since.
+            Effect::Duplicate(_) => {
+                status.into_iter().for_each(|s| self.evidence.heard.hear(s, received_at));
+            }
+            _ => self.evidence.hear(arrival, by_content)?,
+        }
+        self.first_received_at = self.first_received_at.min(received_at);
+        self.last_received_at = self.last_received_at.max(received_at);
         Ok(effect)
     }
 
-    fn effect_of(&self, arrival: &Arrival<'_>) -> Effect {
-        let same = |trace: &&Trace| trace.fingerprint == arrival.fingerprint;
-        match self.trail.iter().find(same) {
-            Some(earlier) => Effect::Duplicate(earlier.position),
-            None => self.evidence.effect_of(arrival.reported.status),
+    /// Folds in what was folded of the stretch of the log that follows: the same as applying its
+    /// events one by one. The error is that of `by_content`.
+    pub fn join<E>(&mut self, next: Lifecycle, by_content: ByContent<'_, E>) -> Result<(), E> {
+        let first_heard = |status| next.evidence.heard.first(status);
+        for trace in next.trail {
+            self.pass(trace);
+            if let Some((status, at)) = trace.status.zip(trace.status.and_then(first_heard)) {
+                self.evidence.heard.hear(status, at);
+            }
         }
+        let trail = &self.trail;
+        let fingerprint = |position| {
+            let place = trail.binary_search_by_key(&position, |trace| trace.position);
+            place.ok().map(|place| trail[place].fingerprint)
+        };
+        self.evidence.merge(next.evidence, &mut |a, b| match fingerprint(a) == fingerprint(b) {
+            true => Ok(Ordering::Equal),
+            false => by_content(a, b),
+        })?;
+        self.first_received_at = self.first_received_at.min(next.first_received_at);
+        self.last_received_at = self.last_received_at.max(next.last_received_at);
+        Ok(())
+    }
+
+    /// Takes an event into the trail and counts what it does to what was heard so far.
+    fn pass(&mut self, trace: Trace) -> Effect {
+        let same = |earlier: &&Trace| earlier.fingerprint == trace.fingerprint;
+        let effect = match self.trail.iter().find(same) {
+            Some(earlier) => Effect::Duplicate(earlier.position),
+            None => self.evidence.effect_of(trace.status),
+        };
+        self.counts.count(effect);
+        self.trail.push(trace);
+        effect
     }
 }
 

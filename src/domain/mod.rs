@@ -4,6 +4,7 @@ pub mod channel;
 pub mod digest;
 pub mod error_code;
 pub mod event;
+pub mod heard;
 pub mod lifecycle;
 pub mod reported;
 pub mod rule;

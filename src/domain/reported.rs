@@ -1,5 +1,7 @@
 //! What one event says about its message, once its body has been read.
 
+use std::borrow::Cow;
+
 use super::{ErrorCode, Status};
 
 /// A status was reported: the facts of one event.
@@ -22,7 +24,7 @@ pub struct StatusReported {
 pub struct Addressed {
     pub from: Option<String>,
     pub to: Option<String>,
-    pub channel: String,
+    pub channel: Cow<'static, str>,
     pub messaging_service_sid: Option<String>,
 }
 

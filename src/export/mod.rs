@@ -3,6 +3,7 @@
 
 pub mod file;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::domain::Position;
@@ -34,8 +35,9 @@ pub fn events(store: &dyn Store, out: &mut dyn Write) -> Result<u64, ExportError
         after = last.position;
         for event in events.into_iter().filter(|event| event.position <= head) {
             let reading = projection::read(&event);
-            let (account, message) = (reading.account_sid, reading.message_sid);
-            line(out, &wire::Event::new(event, account.as_ref(), message.as_ref()))?;
+            let account_sid = reading.account_sid.map(Cow::into_owned);
+            let message_sid = reading.message_sid.map(Cow::into_owned);
+            line(out, &wire::Event::new(event, account_sid, message_sid))?;
             count += 1;
         }
     }

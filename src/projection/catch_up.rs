@@ -1,19 +1,25 @@
 //! Reading on from a checkpoint: events in, messages out, batch by batch.
 
-use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::thread;
 
+use fastbloom::BloomFilter;
+
 use super::ProjectionError;
-use super::prepared::{BATCH_EVENTS_MAX, Prepared, Told, read_ahead};
+use super::prepared::{BATCH_EVENTS_MAX, Prepared, content, read_ahead};
 use crate::domain::digest::{self, Hash};
-use crate::domain::lifecycle::Arrival;
-use crate::domain::{Lifecycle, Position, RecordedEvent};
+use crate::domain::{MessageKey, Position};
 use crate::store::{Batch, CHAIN_MARK_EVERY, Checkpoint, Message, Store, StoreError, Views};
 
 /// Called with the new checkpoint's position after each batch; may end the reading there.
 pub type Progress<'a> = &'a mut dyn FnMut(Position) -> ControlFlow<()>;
+
+/// The most memory that goes into knowing what was written, in bits: 64 MiB, enough for a hundred
+/// million events. Beyond it more messages are looked up in vain.
+const WRITTEN_BITS_MAX: u64 = 64 << 23;
+
+/// Bits for each event: of a hundred new messages two are looked up in vain.
+const WRITTEN_BITS: u64 = 8;
 
 /// Brings views up to a position of the log and returns their checkpoint.
 ///
@@ -45,128 +51,98 @@ fn follow(
     up_to: Position,
     progress: Progress<'_>,
 ) -> Result<Checkpoint, ProjectionError> {
-    let from = checkpoint.position;
-    let mut take = |batch: Result<Prepared, StoreError>| {
-        checkpoint = step(store, views, &checkpoint, &batch?)?;
+    let (rule, from) = (checkpoint.rule, checkpoint.position);
+    let mut written = Written::begin(from, up_to);
+    let mut take = |batch: Prepared| {
+        checkpoint = step(store, views, &checkpoint, batch, &mut written)?;
         match progress(checkpoint.position) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(ProjectionError::Stopped),
         }
     };
-    match up_to - from <= BATCH_EVENTS_MAX as u64 {
-        true => take(Prepared::read(store, from, up_to))?,
+    match up_to - from <= BATCH_EVENTS_MAX {
+        true => take(Prepared::read(store, rule, from, up_to))?,
         false => thread::scope(|scope| {
-            read_ahead(scope, store, from, up_to).into_iter().try_for_each(take)
+            read_ahead(scope, store, rule, from, up_to).try_for_each(&mut take)
         })?,
     }
     Ok(checkpoint)
 }
 
+/// Brings the views up to the end of a batch, or to where it had to end.
 fn step(
     store: &dyn Store,
     views: &dyn Views,
     from: &Checkpoint,
-    prepared: &Prepared,
+    prepared: Prepared,
+    written: &mut Written,
 ) -> Result<Checkpoint, ProjectionError> {
-    prepared.follows(from)?;
-    let last = prepared.events.last().ok_or(ProjectionError::Gap(from.position + 1))?;
-    let (chain, chain_marks) = chain(from.chain, prepared);
-    let batch = Batch {
-        from: from.position,
-        to: Checkpoint {
-            position: last.position,
-            event_id: Some(last.event_id),
-            chain,
-            ..from.clone()
-        },
-        messages: fold(store, views, from, prepared)?,
-        chain_marks,
+    let Some((position, event_id)) = prepared.last else {
+        return Err(prepared.ended_by.unwrap_or(ProjectionError::Gap(from.position + 1)));
     };
+    prepared.follows(from)?;
+    let (chain, chain_marks) = chain(from, &prepared.digests);
+    let to = Checkpoint { position, event_id: Some(event_id), chain, ..from.clone() };
+    let mut messages = prepared.touched.into_messages();
+    join(store, views, &mut messages, written)?;
+    let batch = Batch { from: from.position, to, messages, chain_marks };
     views.project(&batch)?;
-    Ok(batch.to)
+    match prepared.ended_by {
+        None => Ok(batch.to),
+        Some(error) => Err(error),
+    }
 }
 
 /// The chain behind the batch, and its value at each mark on the way.
-fn chain(start: Hash, prepared: &Prepared) -> (Hash, Vec<(Position, Hash)>) {
-    let (mut chain, mut marks) = (start, Vec::new());
-    for (event, digest) in prepared.events.iter().zip(&prepared.digests) {
+fn chain(from: &Checkpoint, digests: &[Hash]) -> (Hash, Vec<(Position, Hash)>) {
+    let (mut chain, mut marks) = (from.chain, Vec::new());
+    for (position, digest) in (from.position + 1..).zip(digests) {
         chain = digest::chain(&chain, digest);
-        if event.position % CHAIN_MARK_EVERY == 0 {
-            marks.push((event.position, chain));
+        if position % CHAIN_MARK_EVERY == 0 {
+            marks.push((position, chain));
         }
     }
     (chain, marks)
 }
 
-/// The messages that the events touch, as they stand afterwards; new ones in order of arrival.
-fn fold(
+/// Joins what the views have of a batch's messages with what the batch brings.
+fn join(
     store: &dyn Store,
     views: &dyn Views,
-    from: &Checkpoint,
-    prepared: &Prepared,
-) -> Result<Vec<Message>, ProjectionError> {
-    let Prepared { events, told, .. } = prepared;
-    let (mut messages, places) = touched(views, from, events, told)?;
-    let mut by_content = |a, b| compare_content(store, events, a, b);
-    for (Told { index, fingerprint, reported, .. }, place) in told.iter().zip(places) {
-        let RecordedEvent { position, event } = &events[*index];
-        let arrival = Arrival {
-            position: *position,
-            received_at: event.received_at,
-            fingerprint: *fingerprint,
-            reported,
-        };
-        messages[place].lifecycle.apply(&arrival, &mut by_content)?;
-    }
-    Ok(messages)
-}
-
-/// Every message that is touched, as it stood before, and for each word told the place of its message.
-fn touched(
-    views: &dyn Views,
-    from: &Checkpoint,
-    events: &[RecordedEvent],
-    told: &[Told],
-) -> Result<(Vec<Message>, Vec<usize>), StoreError> {
-    let mut place_of = HashMap::with_capacity(told.len());
-    let (mut keys, mut firsts) = (Vec::new(), Vec::new());
-    let mut places = Vec::with_capacity(told.len());
-    for Told { index, key, .. } in told {
-        places.push(*place_of.entry(key).or_insert_with(|| {
-            keys.push(key.clone());
-            firsts.push(events[*index].received_at);
-            keys.len() - 1
-        }));
-    }
+    messages: &mut [Message],
+    written: &mut Written,
+) -> Result<(), ProjectionError> {
+    let mut asked_for: Vec<_> =
+        messages.iter_mut().filter(|message| !written.is_first(&message.key)).collect();
+    let keys: Vec<_> = asked_for.iter().map(|message| &message.key).collect();
     let known = views.load(&keys)?;
-    let messages = known.into_iter().zip(keys).zip(firsts).map(|((known, key), first)| {
-        let new = || Message { id: 0, key, lifecycle: Lifecycle::begin(from.rule, first) };
-        known.unwrap_or_else(new)
-    });
-    Ok((messages.collect(), places))
-}
-
-/// Compares (query, body) of two events: those at hand first, the log only where it must be.
-fn compare_content(
-    store: &dyn Store,
-    at_hand: &[RecordedEvent],
-    a: Position,
-    b: Position,
-) -> Result<Ordering, StoreError> {
-    let first = at_hand.first().map_or(0, |event| event.position);
-    let find = |position: Position| {
-        position.checked_sub(first).and_then(|index| at_hand.get(index as usize))
+    let mut by_content = |a, b| {
+        let read = store.read_at(&[a, b])?;
+        Ok::<_, StoreError>(content(&read[0]).cmp(&content(&read[1])))
     };
-    match (find(a), find(b)) {
-        (Some(a), Some(b)) => Ok(content(a).cmp(&content(b))),
-        _ => {
-            let read = store.read_at(&[a, b])?;
-            Ok(content(&read[0]).cmp(&content(&read[1])))
+    for (message, known) in asked_for.iter_mut().zip(known) {
+        if let Some(known) = known {
+            let next = std::mem::replace(*message, known);
+            message.lifecycle.join(next.lifecycle, &mut by_content)?;
         }
     }
+    Ok(())
 }
 
-/// What settles ties between events of one status and error code.
-pub(super) fn content(event: &RecordedEvent) -> (&[u8], &[u8]) {
-    (event.query().as_bytes(), &event.body)
+/// Which messages a run that began with empty views has written. Most that come are new, and each
+/// that is known to be new need not be looked up.
+struct Written(Option<BloomFilter>);
+
+impl Written {
+    fn begin(from: Position, up_to: Position) -> Self {
+        let bits = (up_to * WRITTEN_BITS).clamp(64, WRITTEN_BITS_MAX);
+        // There are two or three events to a message, and as many hashes fill half of the bits.
+        let filter = || BloomFilter::with_num_bits(bits as usize).hashes(6);
+        Self((from == 0).then(filter))
+    }
+
+    /// Whether the views cannot have this message, which is noted for the next time.
+    fn is_first(&mut self, key: &MessageKey) -> bool {
+        self.0.as_mut().is_some_and(|filter| !filter.insert(key))
+    }
 }

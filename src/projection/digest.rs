@@ -1,6 +1,11 @@
 //! One SHA-256 over all that a projection holds: the same for the same log and rule,
 //! on every engine and machine.
 
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use sha2::{Digest, Sha256};
+
 use crate::domain::digest::{Encoding, Hash};
 use crate::domain::lifecycle::Counts;
 use crate::domain::reported::Addressed;
@@ -14,41 +19,59 @@ const PROJECTION_V1: &[u8] = b"delivery-ledger projection 1\n";
 pub(super) const PAGE_MESSAGES: usize = 1000;
 
 /// A digest in the making, fed with messages in the order of their first arrival.
-pub struct ProjectionDigest(Encoding);
+pub struct ProjectionDigest {
+    hash: Sha256,
+    /// Of one message at a time.
+    encoding: Encoding,
+}
 
 impl ProjectionDigest {
     /// Of a projection by this rule, so far without messages.
     pub fn new(rule: Rule) -> Self {
-        let mut encoding = Encoding::new(PROJECTION_V1);
-        encoding.text(rule.name());
-        Self(encoding)
+        let mut encoding = Encoding::default();
+        encoding.restart(PROJECTION_V1).text(rule.name());
+        Self { hash: Sha256::new_with_prefix(encoding.as_bytes()), encoding }
     }
 
     /// Takes in the next message.
     pub fn add(&mut self, message: &Message) {
-        let encoding = &mut self.0;
+        let encoding = self.encoding.restart(b"");
         encoding.number(message.id);
         encoding.optional(message.key.account_sid.as_ref().map(|sid| sid.as_str()));
         encoding.text(message.key.message_sid.as_str());
         add_lifecycle(encoding, &message.lifecycle);
+        self.hash.update(encoding.as_bytes());
     }
 
     /// The digest of all messages so far.
     pub fn finish(self) -> Hash {
-        self.0.finish()
+        self.hash.finalize().into()
     }
 }
 
 /// The digest of views as they are; nothing may write to them meanwhile.
 pub fn digest(views: &dyn Views) -> Result<Hash, StoreError> {
     let mut digest = ProjectionDigest::new(views.checkpoint()?.rule);
-    let mut after = 0;
-    loop {
-        let (_, messages) = views.page(after, PAGE_MESSAGES)?;
-        let Some(last) = messages.last() else { return Ok(digest.finish()) };
-        after = last.id;
-        messages.iter().for_each(|message| digest.add(message));
-    }
+    // Reading takes longer than hashing and goes ahead of it.
+    let (read, pages) = sync_channel(1);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut after = 0;
+            loop {
+                let page = views.page(after, PAGE_MESSAGES).map(|(_, messages)| messages);
+                let last = page.as_ref().ok().and_then(|page| page.last()).map(|last| last.id);
+                if read.send(page).is_err() {
+                    return;
+                }
+                let Some(last) = last else { return };
+                after = last;
+            }
+        });
+        for page in pages {
+            page?.iter().for_each(|message| digest.add(message));
+        }
+        Ok(digest.finish())
+    })
 }
 
 fn add_lifecycle(encoding: &mut Encoding, lifecycle: &Lifecycle) {
@@ -61,8 +84,8 @@ fn add_lifecycle(encoding: &mut Encoding, lifecycle: &Lifecycle) {
         encoding.optional(from.as_deref()).optional(to.as_deref()).text(channel);
         encoding.optional(messaging_service_sid.as_deref());
     }
-    encoding.count(evidence.heard.len());
-    for (status, at) in &evidence.heard {
+    encoding.count(evidence.heard.iter().len());
+    for (status, at) in evidence.heard.iter() {
         encoding.text(status.name()).number(at.micros() as u64);
     }
     encoding.count(evidence.codes.len());

@@ -2,9 +2,8 @@
 
 use std::convert::Infallible;
 
-use sha2::{Digest, Sha256};
-
-use super::catch_up::content;
+use super::prepared::content;
+use crate::domain::digest;
 use crate::domain::lifecycle::Arrival;
 use crate::domain::{
     Effect, Lifecycle, MessageKey, Position, RecordedEvent, Rule, Status, StatusReported,
@@ -41,8 +40,8 @@ pub fn fold(rule: Rule, key: &MessageKey, events: Vec<RecordedEvent>) -> Option<
         let arrival = Arrival {
             position: event.position,
             received_at: event.received_at,
-            fingerprint: fingerprint(&event),
-            reported: &reported,
+            fingerprint: digest::digest(&event).fingerprint,
+            reported: reported.clone(),
         };
         let mut by_content = |a: Position, b: Position| {
             // One of the two is the event at hand; a signed callback sent again and again would
@@ -56,7 +55,7 @@ pub fn fold(rule: Rule, key: &MessageKey, events: Vec<RecordedEvent>) -> Option<
             };
             Ok::<_, Infallible>(find(a).cmp(&find(b)))
         };
-        let effect = match lifecycle.apply(&arrival, &mut by_content) {
+        let effect = match lifecycle.apply(arrival, &mut by_content) {
             Ok(effect) => effect,
             Err(never) => match never {},
         };
@@ -64,8 +63,4 @@ pub fn fold(rule: Rule, key: &MessageKey, events: Vec<RecordedEvent>) -> Option<
         timeline.push(Entry { event, reported, effect, status_after });
     }
     Some(Folded { key: key.clone(), lifecycle, timeline })
-}
-
-fn fingerprint(event: &RecordedEvent) -> u64 {
-    crate::domain::digest::fingerprint(event, &Sha256::digest(&event.body).into())
 }

@@ -88,8 +88,11 @@ fn tail(
         after = newest.position;
         for event in events.into_iter().filter(|event| event.position <= last) {
             let reading = Reading::of(&event);
-            if reading.reported.is_some() && reading.message_sid.as_ref() == Some(message_sid) {
-                found.push((reading.account_sid, event));
+            if reading.reported.is_some()
+                && reading.message_sid.as_deref() == Some(message_sid.as_str())
+            {
+                let account_sid = reading.account_sid.as_deref().and_then(AccountSid::parse);
+                found.push((account_sid, event));
             }
         }
     }

@@ -9,6 +9,7 @@ pub mod fold;
 pub mod history;
 mod prepared;
 pub mod replay;
+mod touched;
 pub mod verify;
 pub mod worker;
 
@@ -19,7 +20,7 @@ use crate::twilio::callback::Reading;
 pub use catch_up::catch_up;
 
 /// What an event says, for rooms that do not know Twilio's formats.
-pub fn read(event: &crate::domain::NewEvent) -> Reading {
+pub fn read(event: &crate::domain::NewEvent) -> Reading<'_> {
     Reading::of(event)
 }
 

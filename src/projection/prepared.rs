@@ -1,101 +1,183 @@
-//! What a batch needs before any view is asked: its events read, parsed and digested.
-//! Far behind the head this is done ahead, in a thread of its own, while the batch before is written.
+//! What a batch needs before any view is asked: its events read, digested, and folded by themselves.
+//! Far behind the head this is done ahead, on every core, while earlier batches are written.
 
+use std::cmp::Ordering;
+use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread::Scope;
+use std::thread::{Scope, available_parallelism};
 
 use uuid::Uuid;
 
 use super::ProjectionError;
-use crate::domain::digest::{self, Hash};
-use crate::domain::{MessageKey, Position, RecordedEvent, StatusReported};
+use super::touched::Touched;
+use crate::domain::digest::{Digester, Hash};
+use crate::domain::lifecycle::Arrival;
+use crate::domain::{Lifecycle, Position, RecordedEvent, Rule};
 use crate::store::{Checkpoint, Store, StoreError};
 use crate::twilio::callback::Reading;
 
-/// How many events one batch takes: enough to write each page of the views once for many of them.
-pub const BATCH_EVENTS_MAX: usize = 4096;
+/// How many events one batch takes. The events of most messages lie closer together, so that most
+/// are written once, and a batch in memory takes some 10 MB.
+pub const BATCH_EVENTS_MAX: u64 = 1 << 15;
 
-/// How many batches are read ahead: one, which is then ready as soon as it is wanted.
-const BATCHES_AHEAD: usize = 1;
+/// How many events are read in one statement, which keeps the WAL from being emptied meanwhile.
+pub const READ_EVENTS_MAX: usize = 4096;
+
+/// How many events most messages have at least; room is made for as many messages.
+const EVENTS_A_MESSAGE: usize = 2;
 
 /// The events of one batch.
 pub struct Prepared {
     /// The event before them, where there is one.
     before: Option<(Position, Uuid)>,
-    pub events: Vec<RecordedEvent>,
+    /// The last of them; nothing where there is none.
+    pub last: Option<(Position, Uuid)>,
     /// Of each event.
     pub digests: Vec<Hash>,
-    /// What those that say something of a message say, in order.
-    pub told: Vec<Told>,
-}
-
-/// One event's word on its message.
-pub struct Told {
-    /// Which of the batch's events it is.
-    pub index: usize,
-    pub key: MessageKey,
-    pub fingerprint: u64,
-    pub reported: StatusReported,
+    /// The messages they are about, each folded as if nothing had come before.
+    pub touched: Touched,
+    /// Why the events end before they should.
+    pub ended_by: Option<ProjectionError>,
 }
 
 impl Prepared {
     /// Reads the batch after a position, up to another at most.
-    pub fn read(store: &dyn Store, after: Position, up_to: Position) -> Result<Self, StoreError> {
-        // One event more shows whether the log is still the one that was read.
-        let seen = u64::from(after > 0);
-        let wanted = (up_to - after).min(BATCH_EVENTS_MAX as u64) + seen;
-        let mut events = store.read(after - seen, wanted as usize)?;
-        let before = (seen == 1 && !events.is_empty()).then(|| events.remove(0));
-        let mut digests = Vec::with_capacity(events.len());
-        let mut told = Vec::with_capacity(events.len());
-        for (index, event) in events.iter().enumerate() {
-            let hashes = digest::digest(event);
-            digests.push(hashes.digest);
-            let reading = Reading::of(event);
-            let key = reading.message_key();
-            if let (Some(key), Some(reported)) = (key, reading.reported) {
-                let fingerprint = digest::fingerprint(event, &hashes.body);
-                told.push(Told { index, key, fingerprint, reported });
-            }
-        }
-        let before = before.map(|event| (event.position, event.event_id));
-        Ok(Self { before, events, digests, told })
+    pub fn read(store: &dyn Store, rule: Rule, after: Position, up_to: Position) -> Self {
+        let mut preparing = Preparing { store, rule, digester: Digester::default() };
+        let mut batch = Self {
+            before: None,
+            last: None,
+            digests: Vec::with_capacity((up_to - after) as usize),
+            touched: Touched::with_capacity((up_to - after) as usize / EVENTS_A_MESSAGE),
+            ended_by: None,
+        };
+        batch.ended_by = preparing.read(&mut batch, after, up_to).err();
+        batch
     }
 
-    /// Makes sure that the batch follows on what was read up to the checkpoint, without gaps.
+    /// Makes sure that the batch follows on what was read up to the checkpoint.
     pub fn follows(&self, checkpoint: &Checkpoint) -> Result<(), ProjectionError> {
-        let Checkpoint { position, event_id, .. } = *checkpoint;
         let before = self.before.map(|(position, id)| (position, Some(id)));
-        if position > 0 && before != Some((position, event_id)) {
-            return Err(ProjectionError::OtherHistory(position));
-        }
-        let mut due = (position + 1..).zip(&self.events);
-        match due.find(|(due, event)| event.position != *due) {
-            Some((due, _)) => Err(ProjectionError::Gap(due)),
-            None => Ok(()),
+        match checkpoint.position {
+            0 => Ok(()),
+            position if before == Some((position, checkpoint.event_id)) => Ok(()),
+            position => Err(ProjectionError::OtherHistory(position)),
         }
     }
 }
 
-/// Reads batch after batch, until the end, an error, or the receiver is dropped.
+/// What reading a batch takes.
+struct Preparing<'s> {
+    store: &'s dyn Store,
+    rule: Rule,
+    digester: Digester,
+}
+
+impl Preparing<'_> {
+    fn read(
+        &mut self,
+        batch: &mut Prepared,
+        after: Position,
+        up_to: Position,
+    ) -> Result<(), ProjectionError> {
+        // The event before shows whether the log is still the one that was read.
+        let mut at = after.saturating_sub(1);
+        while at < up_to {
+            let limit = READ_EVENTS_MAX.min((up_to - at) as usize);
+            let (began_at, mut taken) = (at, Ok(()));
+            self.store.scan(at, limit, &mut |event| {
+                taken = self.take(batch, at + 1, after, event);
+                at += 1;
+                if taken.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+            taken?;
+            if at == began_at {
+                return Err(ProjectionError::Gap(at + 1));
+            }
+        }
+        Ok(())
+    }
+
+    fn take(
+        &mut self,
+        batch: &mut Prepared,
+        due: Position,
+        after: Position,
+        event: &RecordedEvent,
+    ) -> Result<(), ProjectionError> {
+        let id = (event.position, event.event_id);
+        if event.position != due {
+            return Err(ProjectionError::Gap(due));
+        }
+        if event.position <= after {
+            batch.before = Some(id);
+            return Ok(());
+        }
+        let known_by = self.digester.digest(event);
+        let Reading { account_sid, message_sid, reported } = Reading::of(event);
+        if let (Some(message_sid), Some(reported)) = (message_sid, reported) {
+            let begin = || Lifecycle::begin(self.rule, event.received_at);
+            let lifecycle = batch.touched.entry(account_sid.as_deref(), &message_sid, begin);
+            let arrival = Arrival {
+                position: event.position,
+                received_at: event.received_at,
+                fingerprint: known_by.fingerprint,
+                reported,
+            };
+            let mut by_content = |a, b| compare_content(self.store, event, a, b);
+            lifecycle.apply(arrival, &mut by_content)?;
+        }
+        batch.digests.push(known_by.digest);
+        batch.last = Some(id);
+        Ok(())
+    }
+}
+
+/// Compares (query, body) of two events, of which one may be at hand.
+fn compare_content(
+    store: &dyn Store,
+    at_hand: &RecordedEvent,
+    a: Position,
+    b: Position,
+) -> Result<Ordering, StoreError> {
+    match (a == at_hand.position, b == at_hand.position) {
+        (true, _) => Ok(content(at_hand).cmp(&content(&store.read_at(&[b])?[0]))),
+        (_, true) => Ok(content(&store.read_at(&[a])?[0]).cmp(&content(at_hand))),
+        _ => {
+            let read = store.read_at(&[a, b])?;
+            Ok(content(&read[0]).cmp(&content(&read[1])))
+        }
+    }
+}
+
+/// What settles ties between events of one status and error code.
+pub fn content(event: &RecordedEvent) -> (&[u8], &[u8]) {
+    (event.query().as_bytes(), &event.body)
+}
+
+/// Prepares batch after batch on every core and gives them in order, until the receiver is dropped.
 pub fn read_ahead<'scope, 'env>(
     scope: &'scope Scope<'scope, 'env>,
     store: &'env dyn Store,
-    mut after: Position,
+    rule: Rule,
+    after: Position,
     up_to: Position,
-) -> Receiver<Result<Prepared, StoreError>> {
-    let (ready, batches) = sync_channel(BATCHES_AHEAD);
-    scope.spawn(move || {
-        while after < up_to {
-            let batch = Prepared::read(store, after, up_to);
-            let last = batch.as_ref().ok().and_then(|batch| batch.events.last());
-            let next = last.map(|event| event.position);
-            if ready.send(batch).is_err() {
-                return;
+) -> impl Iterator<Item = Prepared> + use<> {
+    let threads = available_parallelism().map_or(1, usize::from);
+    let batches = (after..up_to).step_by(BATCH_EVENTS_MAX as usize);
+    let prepare = |thread: usize| -> Receiver<Prepared> {
+        let batches = batches.clone().skip(thread).step_by(threads);
+        let (ready, prepared) = sync_channel(1);
+        scope.spawn(move || {
+            for after in batches {
+                let up_to = up_to.min(after + BATCH_EVENTS_MAX);
+                if ready.send(Prepared::read(store, rule, after, up_to)).is_err() {
+                    return;
+                }
             }
-            let Some(next) = next else { return };
-            after = next;
-        }
-    });
-    batches
+        });
+        prepared
+    };
+    let threads: Vec<_> = (0..threads).map(prepare).collect();
+    (0..).map_while(move |batch: usize| threads[batch % threads.len()].recv().ok())
 }

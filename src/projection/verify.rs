@@ -1,13 +1,14 @@
 //! Whether the log is still what was read, and the views what the log says.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use super::ProjectionError;
 use super::align::Alignment;
 use super::compare::side_by_side;
 use super::digest::{PAGE_MESSAGES, digest};
-use super::prepared::BATCH_EVENTS_MAX;
-use crate::domain::digest::{CHAIN_START, Hash};
+use super::prepared::READ_EVENTS_MAX;
+use crate::domain::digest::{CHAIN_START, Digester, Hash};
 use crate::domain::{Position, RecordedEvent, Rule};
 use crate::store::{CHAIN_MARK_EVERY, Checkpoint, Damage, Store, StoreError, Views};
 
@@ -177,7 +178,7 @@ fn check_lookup(
         let (_, messages) = fresh.page(after, PAGE_MESSAGES)?;
         let Some(last) = messages.last() else { return Ok(()) };
         after = last.id;
-        let keys: Vec<_> = messages.iter().map(|message| message.key.clone()).collect();
+        let keys: Vec<_> = messages.iter().map(|message| &message.key).collect();
         for (message, found) in messages.iter().zip(in_use.load(&keys)?) {
             if found.map(|found| found.id) != Some(message.id) {
                 let sid = message.key.message_sid.as_str().escape_debug().to_string();
@@ -200,6 +201,7 @@ struct Walk {
     block: Option<Hash>,
     marks: BTreeMap<Position, Hash>,
     expected: Option<Expected>,
+    digester: Digester,
     /// Whether the chain could be compared where a value was expected.
     compared: bool,
 }
@@ -207,7 +209,8 @@ struct Walk {
 impl Walk {
     fn new(marks: BTreeMap<Position, Hash>, expected: Option<Expected>) -> Self {
         let (chain, block) = (Some(CHAIN_START), Some(CHAIN_START));
-        Self { head: 0, events: 0, at: 0, chain, block, marks, expected, compared: false }
+        let digester = Digester::default();
+        Self { head: 0, events: 0, at: 0, chain, block, marks, expected, digester, compared: false }
     }
 
     fn through(
@@ -218,20 +221,15 @@ impl Walk {
         progress: &mut dyn FnMut(Position),
     ) -> Result<(), StoreError> {
         self.head = self.head.max(to);
-        let mut limit = BATCH_EVENTS_MAX;
         while self.at < self.head {
-            match store.read(self.at, limit.min((self.head - self.at) as usize)) {
-                Ok(events) if events.is_empty() => break,
-                Ok(events) => {
-                    events.iter().for_each(|event| self.pass(event, findings));
-                    limit = BATCH_EVENTS_MAX;
-                }
-                // What can be read before it is read first.
-                Err(StoreError::Unreadable { position, .. })
-                    if position > self.at + 1 && limit > 1 =>
-                {
-                    limit = ((position - self.at - 1) as usize).min(limit / 2).max(1);
-                }
+            let (after, limit) = (self.at, READ_EVENTS_MAX.min((self.head - self.at) as usize));
+            let scanned = store.scan(after, limit, &mut |event| {
+                self.pass(event, findings);
+                ControlFlow::Continue(())
+            });
+            match scanned {
+                Ok(()) if self.at == after => break,
+                Ok(()) => {}
                 Err(StoreError::Unreadable { position, detail }) => {
                     self.pass_unreadable(position, detail, findings);
                 }
@@ -244,7 +242,7 @@ impl Walk {
 
     fn pass(&mut self, event: &RecordedEvent, findings: &mut Findings) {
         self.pass_gap(event.position, findings);
-        let digest = crate::domain::digest::digest(event).digest;
+        let digest = self.digester.digest(event).digest;
         let next = |chain: Hash| crate::domain::digest::chain(&chain, &digest);
         (self.chain, self.block) = (self.chain.map(next), self.block.map(next));
         self.events += 1;

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use super::align::align;
 use super::catch_up::catch_up;
-use super::prepared::BATCH_EVENTS_MAX;
 use super::{ProjectionError, history};
 use crate::domain::{Position, Rule};
 use crate::store::Store;
@@ -17,6 +16,9 @@ use crate::store::head::Head;
 /// How long events wait for others to be projected with. Projecting after every commit would cost
 /// a third of the ingest.
 pub const BATCH_WAIT: Duration = Duration::from_millis(100);
+
+/// How many events are enough not to wait for more: so many write each page once for many of them.
+pub const BATCH_EVENTS: u64 = 4096;
 
 /// How often somebody who waits looks whether the views have become readable.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -188,7 +190,7 @@ impl Shared {
 
     /// Lets a batch gather: until it is full, or its first event has waited long enough.
     fn wait_for_batch(&self, position: Position) -> Position {
-        let (full, deadline) = (position + BATCH_EVENTS_MAX as u64, Instant::now() + BATCH_WAIT);
+        let (full, deadline) = (position + BATCH_EVENTS, Instant::now() + BATCH_WAIT);
         let mut head = self.head.position();
         while head < full && Instant::now() < deadline && !self.stop.load(Ordering::Relaxed) {
             head = self.head.wait(full, deadline);

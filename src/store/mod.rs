@@ -9,6 +9,7 @@ mod sqlite;
 pub mod writer;
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use uuid::Uuid;
@@ -37,9 +38,25 @@ pub trait Store: Send + Sync {
     /// The last position; 0 in an empty log.
     fn head(&self) -> Result<Position, StoreError>;
 
-    /// At most `limit` events after a position, in order; fewer where they are large, none only
-    /// at the end. No read stays open behind it: long readers call again.
-    fn read(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, StoreError>;
+    /// Lends at most `limit` events after a position, one after the other, until `each` ends it;
+    /// fewer where they are large, none only at the end. A read stays open meanwhile, so `each` has
+    /// to be quick and wait for nobody; long readers call again.
+    fn scan(
+        &self,
+        after: Position,
+        limit: usize,
+        each: &mut dyn FnMut(&RecordedEvent) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>;
+
+    /// Events as [`scan`](Store::scan) lends them, to keep. No read stays open behind it.
+    fn read(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
+        let mut events = Vec::new();
+        self.scan(after, limit, &mut |event| {
+            events.push(event.clone());
+            ControlFlow::Continue(())
+        })?;
+        Ok(events)
+    }
 
     /// The events at these positions, in the order asked for; one that is not there is an error.
     fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError>;
@@ -70,7 +87,7 @@ pub trait Views: Send + Sync {
     fn reset(&self, rule: Rule) -> Result<(), StoreError>;
 
     /// These messages as they stand, in the order asked for.
-    fn load(&self, keys: &[MessageKey]) -> Result<Vec<Option<Message>>, StoreError>;
+    fn load(&self, keys: &[&MessageKey]) -> Result<Vec<Option<Message>>, StoreError>;
 
     /// Writes a batch and its checkpoint, all or none. If the checkpoint is no longer where the
     /// batch began, nothing is written and [`StoreError::CheckpointMoved`] says so.

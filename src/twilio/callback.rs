@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::form::{self, Form};
+use super::form::{self, FirstValues, Form};
 use crate::domain::channel::channel_of;
 use crate::domain::reported::{Addressed, Label, StatusReported};
 use crate::domain::{AccountSid, ErrorCode, MessageKey, MessageSid, NewEvent, Source, Status};
@@ -18,11 +18,12 @@ pub enum BodyKind {
     Json,
 }
 
-/// What was read from one event.
+/// What was read from one event; the SIDs are borrowed from its body where they stand there as
+/// they are. None of them is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reading {
-    pub account_sid: Option<AccountSid>,
-    pub message_sid: Option<MessageSid>,
+pub struct Reading<'a> {
+    pub account_sid: Option<Cow<'a, str>>,
+    pub message_sid: Option<Cow<'a, str>>,
     /// Nothing where the event is kept but not folded, as JSON callbacks are.
     pub reported: Option<StatusReported>,
 }
@@ -48,11 +49,11 @@ impl BodyKind {
     }
 }
 
-impl Reading {
+impl<'a> Reading<'a> {
     /// Reads an event's body. Nothing is refused: what can't be read is absent.
-    pub fn of(event: &NewEvent) -> Self {
+    pub fn of(event: &'a NewEvent) -> Self {
         match BodyKind::of(event.media_type().as_deref()) {
-            Some(BodyKind::Form) => Self::of_form(&Form::parse(&event.body)),
+            Some(BodyKind::Form) => Self::of_form(&FirstValues::of(&PARAMETERS, &event.body)),
             Some(BodyKind::Json) => Self::of_json(event),
             None => Self { account_sid: None, message_sid: None, reported: None },
         }
@@ -60,17 +61,16 @@ impl Reading {
 
     /// Which message the event belongs to.
     pub fn message_key(&self) -> Option<MessageKey> {
-        let message_sid = self.message_sid.clone()?;
-        Some(MessageKey { account_sid: self.account_sid.clone(), message_sid })
+        let message_sid = self.message_sid.as_deref().and_then(MessageSid::parse)?;
+        let account_sid = self.account_sid.as_deref().and_then(AccountSid::parse);
+        Some(MessageKey { account_sid, message_sid })
     }
 
-    fn of_form(form: &Form<'_>) -> Self {
-        let first = |name| form.first(name).filter(|value| !value.is_empty());
-        let message_sid = first("MessageSid").or_else(|| first("SmsSid"));
-        let message_sid = message_sid.as_deref().and_then(MessageSid::parse);
+    fn of_form(form: &Parameters<'a>) -> Self {
+        let message_sid = form.text("MessageSid").or_else(|| form.text("SmsSid"));
         Self {
-            account_sid: first("AccountSid").as_deref().and_then(AccountSid::parse),
-            reported: message_sid.as_ref().map(|sid| report_of_form(form, sid)),
+            account_sid: form.text("AccountSid"),
+            reported: message_sid.as_deref().map(|sid| report_of_form(form, sid)),
             message_sid,
         }
     }
@@ -81,13 +81,11 @@ impl Reading {
         let sid = text(&["MessageSid", "message_sid", "sms_sid"]);
         let is_resource = event.source != Source::Callback;
         let sid = sid.or_else(|| text(&["sid"]).filter(|_| is_resource));
-        let message_sid = sid.as_deref().and_then(MessageSid::parse);
-        let reported = message_sid.as_ref().filter(|_| is_resource);
+        let reported = sid.as_deref().filter(|_| is_resource);
         Self {
-            account_sid: text(&["AccountSid", "account_sid"])
-                .and_then(|sid| AccountSid::parse(&sid)),
+            account_sid: text(&["AccountSid", "account_sid"]).map(Cow::Owned),
             reported: reported.map(|sid| report_of_resource(&object, sid)),
-            message_sid,
+            message_sid: sid.map(Cow::Owned),
         }
     }
 }
@@ -121,13 +119,30 @@ impl<'a> Body<'a> {
     }
 }
 
-fn report_of_form(form: &Form<'_>, sid: &MessageSid) -> StatusReported {
-    let text = |name| form.first(name).filter(|value| !value.is_empty());
-    let owned = |name| text(name).map(Cow::into_owned);
-    let word = |name| text(name).filter(|word| !word.trim().is_empty());
+/// The parameters of a callback that facts are read from.
+const PARAMETERS: [&str; 12] = [
+    "AccountSid",
+    "ChannelPrefix",
+    "ErrorCode",
+    "EventType",
+    "From",
+    "MessageSid",
+    "MessageStatus",
+    "MessagingServiceSid",
+    "RawDlrDoneDate",
+    "SmsSid",
+    "SmsStatus",
+    "To",
+];
+
+type Parameters<'a> = FirstValues<'a, { PARAMETERS.len() }>;
+
+fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
+    let owned = |name| form.text(name).map(Cow::into_owned);
+    let word = |name| form.text(name).filter(|word| !word.trim().is_empty());
     let (message, sms) = (word("MessageStatus"), word("SmsStatus"));
     let differ = matches!((&message, &sms), (Some(a), Some(b)) if !a.eq_ignore_ascii_case(b));
-    let read = text("EventType").is_some_and(|kind| kind.eq_ignore_ascii_case("READ"));
+    let read = form.text("EventType").is_some_and(|kind| kind.eq_ignore_ascii_case("READ"));
     let (status, unrecognised) = match message.or(sms) {
         _ if read => (Some(Status::Read), None),
         Some(word) => evidence(&word),
@@ -137,10 +152,10 @@ fn report_of_form(form: &Form<'_>, sid: &MessageSid) -> StatusReported {
     StatusReported {
         status,
         unrecognised,
-        error_code: text("ErrorCode").and_then(|code| ErrorCode::parse(&code)),
+        error_code: form.text("ErrorCode").and_then(|code| ErrorCode::parse(&code)),
         addressed: Addressed {
             from: owned("From"),
-            channel: channel_of(to.as_deref(), text("ChannelPrefix").as_deref(), sid),
+            channel: channel_of(to.as_deref(), form.text("ChannelPrefix").as_deref(), sid),
             to,
             messaging_service_sid: owned("MessagingServiceSid"),
         },
@@ -151,7 +166,7 @@ fn report_of_form(form: &Form<'_>, sid: &MessageSid) -> StatusReported {
 
 /// The Message resource of Twilio's REST API, as an answer or an import brings it
 /// (<https://www.twilio.com/docs/messaging/api/message-resource>).
-fn report_of_resource(resource: &TopLevel, sid: &MessageSid) -> StatusReported {
+fn report_of_resource(resource: &TopLevel, sid: &str) -> StatusReported {
     let text = |name: &str| resource.first(&[name]).filter(|value| !value.is_empty());
     let (status, unrecognised) = text("status").map_or((None, None), |word| evidence(&word));
     let to = text("to");
@@ -177,9 +192,9 @@ fn evidence(word: &str) -> (Option<Status>, Option<String>) {
     }
 }
 
-fn labels(words_differ: bool, sid: &MessageSid) -> Vec<Label> {
+fn labels(words_differ: bool, sid: &str) -> Vec<Label> {
     let differ = words_differ.then_some(Label::StatusWordsDiffer);
-    let odd = (!sid.is_usual()).then_some(Label::OddMessageSid);
+    let odd = (!MessageSid::is_usual(sid)).then_some(Label::OddMessageSid);
     differ.into_iter().chain(odd).collect()
 }
 

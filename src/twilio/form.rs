@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr_iter, memchr2};
 use percent_encoding::percent_decode;
 
 /// The media type of a form.
@@ -17,14 +18,7 @@ type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 impl<'a> Form<'a> {
     /// Reads a body. There is no body that is not a form: an escape that is none stands for itself.
     pub fn parse(body: &'a [u8]) -> Self {
-        let pieces = body.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty());
-        Self(pieces.map(pair).collect())
-    }
-
-    /// The first value of this name that is valid text or can be made so: bytes that are not
-    /// UTF-8 become U+FFFD, since every use of it is a word to show or compare.
-    pub fn first(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.values(name).next().map(String::from_utf8_lossy)
+        Self(pieces(body).map(|(name, value)| (decode(name), decode(value))).collect())
     }
 
     /// Every value of this name, in the order of the body.
@@ -49,19 +43,75 @@ impl<'a> Form<'a> {
     }
 }
 
-fn pair(piece: &[u8]) -> Pair<'_> {
-    let equals = piece.iter().position(|byte| *byte == b'=');
-    let (name, value) = match equals {
+/// The first value of each of a few names, found in one pass over a body: nothing else of it is
+/// decoded.
+pub struct FirstValues<'a, const N: usize> {
+    names: &'static [&'static str; N],
+    /// As they stand in the body.
+    values: [Option<&'a [u8]>; N],
+}
+
+impl<'a, const N: usize> FirstValues<'a, N> {
+    /// Looks through a body for these names.
+    pub fn of(names: &'static [&'static str; N], body: &'a [u8]) -> Self {
+        let mut values = [None; N];
+        for (name, value) in pieces(body) {
+            let place = |name: &[u8]| names.iter().position(|wanted| wanted.as_bytes() == name);
+            let place = match decode(name) {
+                Cow::Borrowed(name) => place(name),
+                Cow::Owned(name) => place(&name),
+            };
+            if let Some(place) = place {
+                values[place].get_or_insert(value);
+            }
+        }
+        Self { names, values }
+    }
+
+    /// The first value of one of the names; nothing where it is empty or absent. Bytes that are not
+    /// UTF-8 become U+FFFD, since every use of it is a word to show or compare.
+    pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
+        let place = self.names.iter().position(|have| *have == name);
+        let value = self.values[place.expect("the name is one that was looked for")]?;
+        let text = match decode(value) {
+            Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => Cow::Borrowed(text),
+                Err(_) => String::from_utf8_lossy(bytes),
+            },
+            Cow::Owned(bytes) => Cow::Owned(
+                String::from_utf8(bytes)
+                    .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+            ),
+        };
+        (!text.is_empty()).then_some(text)
+    }
+}
+
+/// Names and values as they stand in the body.
+fn pieces(body: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let ends = memchr_iter(b'&', body).chain([body.len()]);
+    let pieces = ends.scan(0, |start, end| {
+        let piece = &body[*start..end];
+        *start = end + 1;
+        Some(piece)
+    });
+    pieces.filter(|piece| !piece.is_empty()).map(|piece| match memchr(b'=', piece) {
         Some(at) => (&piece[..at], &piece[at + 1..]),
         None => (piece, &[][..]),
-    };
-    (decode(name), decode(value))
+    })
 }
 
 fn decode(text: &[u8]) -> Cow<'_, [u8]> {
-    if !text.contains(&b'+') {
-        return percent_decode(text).into();
+    if memchr2(b'%', b'+', text).is_none() {
+        return Cow::Borrowed(text);
     }
-    let spaced: Vec<u8> = text.iter().map(|&b| if b == b'+' { b' ' } else { b }).collect();
-    Cow::Owned(percent_decode(&spaced).collect())
+    // A `+` within an escape makes no escape, so it does not matter which comes first.
+    let mut decoded = Vec::with_capacity(text.len());
+    for (words, word) in text.split(|byte| *byte == b'+').enumerate() {
+        if words > 0 {
+            decoded.push(b' ');
+        }
+        decoded.extend(percent_decode(word));
+    }
+    Cow::Owned(decoded)
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use super::Body;
-use crate::domain::{AccountSid, MessageSid, RecordedEvent};
+use crate::domain::RecordedEvent;
 
 /// Every field of an event; the body byte for byte.
 #[derive(Debug, Serialize)]
@@ -39,8 +39,8 @@ impl Event {
     /// The event, with the SIDs that were read from its body.
     pub fn new(
         event: RecordedEvent,
-        account_sid: Option<&AccountSid>,
-        message_sid: Option<&MessageSid>,
+        account_sid: Option<String>,
+        message_sid: Option<String>,
     ) -> Self {
         let headers = event.headers.iter();
         Self {
@@ -52,8 +52,8 @@ impl Event {
                 .map(|(name, value)| (name.to_owned(), HeaderValue::new(value)))
                 .collect(),
             body: Body::new(&event.body),
-            account_sid: account_sid.map(ToString::to_string),
-            message_sid: message_sid.map(ToString::to_string),
+            account_sid,
+            message_sid,
             method: event.event.method,
             url: event.event.url,
             verified_by: event.event.verified_by,

@@ -84,7 +84,7 @@ impl Message {
             messaging_service_sid: addressed.and_then(|a| a.messaging_service_sid.clone()),
             from: addressed.and_then(|a| a.from.clone()),
             to: addressed.and_then(|a| a.to.clone()),
-            channel: addressed.map(|a| a.channel.clone()).unwrap_or_default(),
+            channel: addressed.map(|a| a.channel.to_string()).unwrap_or_default(),
             error_code: error_code.map(ErrorCode::number),
             error_title: error_code.map(ErrorCode::title),
             error_codes: evidence.error_codes().into_iter().map(ErrorCode::number).collect(),

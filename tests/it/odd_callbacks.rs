@@ -194,7 +194,8 @@ fn one_message_sid_in_two_accounts_is_two_messages() {
 fn a_json_body_stays_json_whatever_follows_the_media_type() {
     let headers = Headers::new([("content-type".to_owned(), b"application/json; a=\xff".to_vec())]);
     let body = br#"{"text":"&MessageSid=SM1&MessageStatus=failed&"}"#.to_vec();
-    let reading = Reading::of(&NewEvent { headers, body, ..event(delivered("SM1")) });
+    let event = NewEvent { headers, body, ..event(delivered("SM1")) };
+    let reading = Reading::of(&event);
     assert_eq!((reading.message_sid, reading.reported), (None, None));
 }
 

@@ -36,15 +36,15 @@ CREATE TABLE messages(
   messaging_service_sid TEXT,
   receipt_status TEXT,
   raw_dlr_done_date TEXT,
-  heard TEXT NOT NULL,             -- JSON: {status: microseconds of its first arrival}
-  codes TEXT NOT NULL,             -- JSON: [[error code, status or null], …]
+  heard BLOB NOT NULL,             -- statuses: each 1 byte, and 8 for its first arrival
+  codes BLOB NOT NULL,             -- error codes: each 4 bytes, and 1 for the status it came with
   first_received_at INTEGER NOT NULL,
   last_received_at INTEGER NOT NULL,
   events INTEGER NOT NULL,
   duplicates INTEGER NOT NULL,
   late INTEGER NOT NULL,
   unrecognised INTEGER NOT NULL,
-  trail BLOB NOT NULL              -- its events: position and fingerprint, 8 bytes each
+  trail BLOB NOT NULL              -- its events: position and fingerprint of 8 bytes, status of 1
 );
 
 -- From a message's SID to its id.

@@ -63,11 +63,11 @@ impl Envelope<'_> {
 }
 
 /// The columns of an event beside its envelope.
-pub struct Row {
+pub struct Row<'a> {
     pub position: u64,
-    pub event_id: Vec<u8>,
+    pub event_id: &'a [u8],
     pub received_at: i64,
-    pub body: Vec<u8>,
+    pub body: &'a [u8],
 }
 
 /// Splits an event into what it shares and the values it has for itself.
@@ -110,36 +110,60 @@ pub fn read_inline(values: &mut packed::Values<'_>) -> Result<Envelope<'static>,
     serde_json::from_slice(&json).map_err(|error| format!("its envelope: {error}"))
 }
 
-/// Puts an event together again; the error says what about the row cannot be.
+/// An event to be filled with one row after the other.
+pub fn blank() -> RecordedEvent {
+    let event = NewEvent {
+        event_id: Uuid::nil(),
+        received_at: Timestamp::from_micros(0),
+        source: Source::Callback,
+        method: String::new(),
+        url: String::new(),
+        headers: Headers::default(),
+        body: Vec::new(),
+        verified_by: None,
+        notes: BTreeMap::new(),
+    };
+    RecordedEvent { position: 0, event }
+}
+
+/// Fills an event with what an envelope's events share.
+pub fn share(envelope: &Envelope<'_>, event: &mut NewEvent) -> Result<(), String> {
+    event.source = Source::parse(&envelope.source)
+        .ok_or_else(|| format!("`{}` is no source", envelope.source))?;
+    event.method = envelope.method.to_string();
+    event.url = envelope.url.to_string();
+    event.verified_by = envelope.verified_by.as_ref().map(ToString::to_string);
+    event.headers = Headers::new(envelope.headers.iter().map(|(name, shared)| {
+        let value = shared.as_ref().map_or(Vec::new(), |value| value.as_bytes().to_vec());
+        (name.to_string(), value)
+    }));
+    Ok(())
+}
+
+/// Puts an event together again, in one that holds already what it shares; the error says what
+/// about the row cannot be.
 pub fn join(
     envelope: &Envelope<'_>,
     mut values: packed::Values<'_>,
-    row: Row,
-) -> Result<RecordedEvent, String> {
-    let query = text(values.take()?, "the query")?;
-    let notes = notes_from_json(&text(values.take()?, "the notes")?)?;
-    let mut headers = Vec::with_capacity(envelope.headers.len());
-    for (name, shared) in &envelope.headers {
-        let value = match shared {
-            Some(value) => value.as_bytes().to_vec(),
-            None => values.take()?,
-        };
-        headers.push((name.to_string(), value));
+    row: Row<'_>,
+    RecordedEvent { position, event }: &mut RecordedEvent,
+) -> Result<(), String> {
+    event.url.truncate(envelope.url.len());
+    event.url.push_str(&text(values.take()?, "the query")?);
+    event.notes = notes_from_json(&text(values.take()?, "the notes")?)?;
+    for ((_, shared), value) in envelope.headers.iter().zip(event.headers.values_mut()) {
+        if shared.is_none() {
+            value.clear();
+            values.add_to(value)?;
+        }
     }
     values.finish()?;
-    let event = NewEvent {
-        event_id: Uuid::from_slice(&row.event_id).map_err(|_| "event_id is no UUID")?,
-        received_at: Timestamp::from_micros(row.received_at),
-        source: Source::parse(&envelope.source)
-            .ok_or_else(|| format!("`{}` is no source", envelope.source))?,
-        method: envelope.method.to_string(),
-        url: format!("{}{query}", envelope.url),
-        headers: Headers::new(headers),
-        body: row.body,
-        verified_by: envelope.verified_by.as_ref().map(ToString::to_string),
-        notes,
-    };
-    Ok(RecordedEvent { position: row.position, event })
+    event.event_id = Uuid::from_slice(row.event_id).map_err(|_| "event_id is no UUID")?;
+    event.received_at = Timestamp::from_micros(row.received_at);
+    event.body.clear();
+    event.body.extend_from_slice(row.body);
+    *position = row.position;
+    Ok(())
 }
 
 fn shared_value<'a>(name: &str, value: &'a [u8]) -> Option<&'a str> {

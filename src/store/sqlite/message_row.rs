@@ -1,11 +1,13 @@
 //! A message as a row of the views, there and back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use rusqlite::types::Type;
 use rusqlite::{Row, Statement, params};
 
-use crate::domain::lifecycle::{Counts, Deciding, Evidence, Receipt, Trace};
+use crate::domain::heard::Heard;
+use crate::domain::lifecycle::{Counts, Deciding, Evidence, Receipt, Trace, Trail};
 use crate::domain::reported::Addressed;
 use crate::domain::{
     AccountSid, ErrorCode, Lifecycle, MessageKey, MessageSid, Rule, Status, Timestamp,
@@ -47,7 +49,9 @@ fn unpack_sid(packed: &[u8]) -> Option<MessageSid> {
 fn raw_of_hex(hex: &str) -> Option<[u8; 16]> {
     let lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     let fits = hex.len() == 32 && hex.bytes().all(lower);
-    fits.then(|| u128::from_str_radix(hex, 16).ok()).flatten().map(u128::to_be_bytes)
+    let half = |range| u64::from_str_radix(hex.get(range)?, 16).ok();
+    let (high, low) = fits.then(|| half(0..16).zip(half(16..32))).flatten()?;
+    Some((u128::from(high) << 64 | u128::from(low)).to_be_bytes())
 }
 
 /// Writes a message by a statement with the values of [`COLUMNS`].
@@ -75,8 +79,8 @@ pub fn put(
         messaging_service_sid,
         receipt.and_then(|receipt| receipt.status).map(Status::name),
         receipt.map(|receipt| &receipt.raw_dlr_done_date),
-        heard_to_json(&evidence.heard),
-        codes_to_json(&evidence.codes),
+        heard_to_blob(&evidence.heard),
+        codes_to_blob(&evidence.codes),
         first_received_at.micros(),
         last_received_at.micros(),
         counts.events,
@@ -94,7 +98,6 @@ pub fn from_row(
     rule: Rule,
     account_sid: impl FnOnce(i64) -> rusqlite::Result<Option<AccountSid>>,
 ) -> rusqlite::Result<Message> {
-    let sid: Vec<u8> = row.get(2)?;
     let status = status_column(row, 3)?;
     let deciding = Deciding {
         position: row.get(4)?,
@@ -103,7 +106,7 @@ pub fn from_row(
         addressed: Addressed {
             from: row.get(6)?,
             to: row.get(7)?,
-            channel: row.get(8)?,
+            channel: Cow::Owned(row.get(8)?),
             messaging_service_sid: row.get(9)?,
         },
     };
@@ -117,14 +120,15 @@ pub fn from_row(
         id: row.get(0)?,
         key: MessageKey {
             account_sid: account_sid(row.get(1)?)?,
-            message_sid: unpack_sid(&sid).ok_or_else(|| damaged(2, "a message SID"))?,
+            message_sid: unpack_sid(row.get_ref(2)?.as_blob()?)
+                .ok_or_else(|| damaged(2, "a message SID"))?,
         },
         lifecycle: Lifecycle {
             evidence: Evidence {
                 rule,
-                heard: heard_from_json(&row.get::<_, String>(12)?)
+                heard: heard_from_blob(row.get_ref(12)?.as_blob()?)
                     .ok_or_else(|| damaged(12, "the statuses heard"))?,
-                codes: codes_from_json(&row.get::<_, String>(13)?)
+                codes: codes_from_blob(row.get_ref(13)?.as_blob()?)
                     .ok_or_else(|| damaged(13, "the error codes heard"))?,
                 deciding: Some(deciding),
                 receipt,
@@ -143,56 +147,88 @@ pub fn from_row(
     })
 }
 
-/// Position and fingerprint of each event, big-endian.
+/// How many bytes one event takes in a trail.
+const TRACE_BYTES: usize = 17;
+
+/// Of each event position and fingerprint, big-endian, and its status as [`status_byte`] has it.
 fn trail_to_blob(trail: &[Trace]) -> Vec<u8> {
-    let numbers = trail.iter().flat_map(|trace| [trace.position, trace.fingerprint]);
-    numbers.flat_map(u64::to_be_bytes).collect()
+    let mut blob = Vec::with_capacity(trail.len() * TRACE_BYTES);
+    for Trace { position, fingerprint, status } in trail {
+        blob.extend_from_slice(&position.to_be_bytes());
+        blob.extend_from_slice(&fingerprint.to_be_bytes());
+        blob.push(status_byte(*status));
+    }
+    blob
 }
 
-fn trail_from_blob(blob: &[u8]) -> Option<Vec<Trace>> {
-    let (numbers, rest) = blob.as_chunks::<8>();
-    let (traces, odd) = numbers.as_chunks::<2>();
-    let trace = |[position, fingerprint]: &[[u8; 8]; 2]| Trace {
-        position: u64::from_be_bytes(*position),
-        fingerprint: u64::from_be_bytes(*fingerprint),
+fn trail_from_blob(blob: &[u8]) -> Option<Trail> {
+    let (traces, rest) = blob.as_chunks::<TRACE_BYTES>();
+    let trace = |bytes: &[u8; TRACE_BYTES]| {
+        let (numbers, status) = bytes.as_chunks::<8>();
+        let [position, fingerprint] = [numbers[0], numbers[1]].map(u64::from_be_bytes);
+        Some(Trace { position, fingerprint, status: status_of_byte(status[0])? })
     };
-    (rest.is_empty() && odd.is_empty()).then(|| traces.iter().map(trace).collect())
+    rest.is_empty().then(|| traces.iter().map(trace).collect()).flatten()
 }
 
-fn heard_to_json(heard: &BTreeMap<Status, Timestamp>) -> String {
-    let names: BTreeMap<&str, i64> =
-        heard.iter().map(|(status, at)| (status.name(), at.micros())).collect();
-    serde_json::to_string(&names).expect("names and numbers are JSON")
+/// A status as its place among all of them, from 1; 0 is none.
+fn status_byte(status: Option<Status>) -> u8 {
+    let place = |status| Status::ALL.iter().position(|each| *each == status);
+    status.and_then(place).map_or(0, |place| place as u8 + 1)
 }
 
-fn heard_from_json(text: &str) -> Option<BTreeMap<Status, Timestamp>> {
-    let entries: BTreeMap<String, i64> = serde_json::from_str(text).ok()?;
-    let entry =
-        |(name, at): (String, i64)| Some((Status::parse(&name)?, Timestamp::from_micros(at)));
-    entries.into_iter().map(entry).collect()
+fn status_of_byte(byte: u8) -> Option<Option<Status>> {
+    match byte.checked_sub(1) {
+        None => Some(None),
+        Some(place) => Status::ALL.get(usize::from(place)).copied().map(Some),
+    }
 }
 
-fn codes_to_json(codes: &BTreeSet<(ErrorCode, Option<Status>)>) -> String {
-    let pairs: Vec<_> =
-        codes.iter().map(|(code, status)| (code.number(), status.map(Status::name))).collect();
-    serde_json::to_string(&pairs).expect("names and numbers are JSON")
+/// How many bytes a status heard takes, and how many an error code heard.
+const HEARD_BYTES: usize = 9;
+const CODE_BYTES: usize = 5;
+
+/// Of each status its byte and the microseconds of its first arrival, big-endian.
+fn heard_to_blob(heard: &Heard) -> Vec<u8> {
+    let mut blob = Vec::with_capacity(heard.iter().len() * HEARD_BYTES);
+    for (status, at) in heard.iter() {
+        blob.push(status_byte(Some(status)));
+        blob.extend_from_slice(&at.micros().to_be_bytes());
+    }
+    blob
 }
 
-fn codes_from_json(text: &str) -> Option<BTreeSet<(ErrorCode, Option<Status>)>> {
-    let pairs: Vec<(u32, Option<String>)> = serde_json::from_str(text).ok()?;
-    let pair = |(code, status): (u32, Option<String>)| {
-        let status = match status {
-            Some(name) => Some(Status::parse(&name)?),
-            None => None,
-        };
-        Some((ErrorCode::parse(&code.to_string())?, status))
+fn heard_from_blob(blob: &[u8]) -> Option<Heard> {
+    let (entries, rest) = blob.as_chunks::<HEARD_BYTES>();
+    let entry = |[status, at @ ..]: &[u8; HEARD_BYTES]| {
+        let at = Timestamp::from_micros(i64::from_be_bytes(*at));
+        Some((status_of_byte(*status)??, at))
     };
-    pairs.into_iter().map(pair).collect()
+    rest.is_empty().then(|| entries.iter().map(entry).collect()).flatten()
+}
+
+/// Of each error code its number, big-endian, and the byte of the status it came with.
+fn codes_to_blob(codes: &BTreeSet<(ErrorCode, Option<Status>)>) -> Vec<u8> {
+    let mut blob = Vec::with_capacity(codes.len() * CODE_BYTES);
+    for (code, status) in codes {
+        blob.extend_from_slice(&code.number().to_be_bytes());
+        blob.push(status_byte(*status));
+    }
+    blob
+}
+
+fn codes_from_blob(blob: &[u8]) -> Option<BTreeSet<(ErrorCode, Option<Status>)>> {
+    let (entries, rest) = blob.as_chunks::<CODE_BYTES>();
+    let entry = |[number @ .., status]: &[u8; CODE_BYTES]| {
+        let code = ErrorCode::parse(&u32::from_be_bytes(*number).to_string())?;
+        Some((code, status_of_byte(*status)?))
+    };
+    rest.is_empty().then(|| entries.iter().map(entry).collect()).flatten()
 }
 
 fn status_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Status>> {
-    let name: Option<String> = row.get(index)?;
-    let parse = |name: String| Status::parse(&name).ok_or_else(|| damaged(index, "a status"));
+    let name = row.get_ref(index)?.as_str_or_null()?;
+    let parse = |name: &str| Status::parse(name).ok_or_else(|| damaged(index, "a status"));
     name.map(parse).transpose()
 }
 

@@ -13,6 +13,7 @@ mod view_read;
 mod view_write;
 mod views;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -122,8 +123,13 @@ impl Store for SqliteStore {
         self.reader.head()
     }
 
-    fn read(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.reader.read(after, limit)
+    fn scan(
+        &self,
+        after: Position,
+        limit: usize,
+        each: &mut dyn FnMut(&RecordedEvent) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.reader.scan(after, limit, each)
     }
 
     fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError> {

@@ -41,6 +41,12 @@ fn as_base64(value: &[u8]) -> Option<Vec<u8>> {
     exact.then_some(raw)
 }
 
+fn add_base64<const LENGTH: usize>(text: &mut Vec<u8>, raw: &[u8]) {
+    let mut encoded = [0; LENGTH];
+    STANDARD.encode_slice(raw, &mut encoded).expect("the length is that of the encoding");
+    text.extend_from_slice(&encoded);
+}
+
 fn as_uuid(value: &[u8]) -> Option<Uuid> {
     let uuid = Uuid::try_parse_ascii(value).ok()?;
     let exact = uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes() == value;
@@ -58,20 +64,30 @@ impl<'a> Values<'a> {
 
     /// The next value; the error says what is wrong with the row.
     pub fn take(&mut self) -> Result<Vec<u8>, String> {
+        let mut value = Vec::new();
+        self.add_to(&mut value)?;
+        Ok(value)
+    }
+
+    /// Adds the next value to others; the error says what is wrong with the row.
+    pub fn add_to(&mut self, text: &mut Vec<u8>) -> Result<(), String> {
         match self.bytes(1)?[0] {
-            EMPTY => Ok(Vec::new()),
-            BASE64_OF_20 => Ok(STANDARD.encode(self.bytes(20)?).into_bytes()),
-            BASE64_OF_32 => Ok(STANDARD.encode(self.bytes(32)?).into_bytes()),
+            EMPTY => {}
+            BASE64_OF_20 => add_base64::<28>(text, self.bytes(20)?),
+            BASE64_OF_32 => add_base64::<44>(text, self.bytes(32)?),
             UUID => {
                 let uuid = Uuid::from_slice(self.bytes(16)?).map_err(|error| error.to_string())?;
-                Ok(uuid.hyphenated().to_string().into_bytes())
+                let mut hyphenated = Uuid::encode_buffer();
+                let hyphenated = uuid.hyphenated().encode_lower(&mut hyphenated);
+                text.extend_from_slice(hyphenated.as_bytes());
             }
             LITERAL => {
                 let length = self.bytes(4)?.iter().fold(0, |sum, byte| sum << 8 | *byte as usize);
-                Ok(self.bytes(length)?.to_vec())
+                text.extend_from_slice(self.bytes(length)?);
             }
-            kind => Err(format!("there is no kind {kind} of packed value")),
+            kind => return Err(format!("there is no kind {kind} of packed value")),
         }
+        Ok(())
     }
 
     /// Makes sure that nothing is left over.

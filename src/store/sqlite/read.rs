@@ -1,8 +1,10 @@
 //! Reading the log: short statements by position, so that no reader makes the WAL grow.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::connect::Readers;
@@ -20,13 +22,6 @@ pub struct LogReader {
     readers: Readers,
     /// Envelopes never change, so each is read once.
     envelopes: RwLock<HashMap<i64, Arc<Envelope<'static>>>>,
-}
-
-/// An event's row before its envelope has been looked up.
-struct EventRow {
-    fixed: envelope::Row,
-    envelope: i64,
-    variables: Vec<u8>,
 }
 
 impl LogReader {
@@ -50,37 +45,44 @@ impl LogReader {
             .map_err(engine("read the head of the log"))
     }
 
-    /// At most `limit` events after a position.
-    pub fn read(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
+    /// Lends at most `limit` events after a position, one after the other.
+    pub fn scan(
+        &self,
+        after: Position,
+        limit: usize,
+        each: &mut dyn FnMut(&RecordedEvent) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let failed = || engine("read the log");
         let connection = self.readers.get()?;
-        let rows = read_rows(&connection, after, limit)?;
-        rows.into_iter().map(|row| self.to_event(&connection, row)).collect()
+        let sql = format!("{EVENT_ROWS} WHERE position > ?1 ORDER BY position LIMIT ?2");
+        let mut statement = connection.prepare_cached(&sql).map_err(failed())?;
+        let mut rows = statement.query(params![after, limit as i64]).map_err(failed())?;
+        let (mut lent, mut bytes) = (Lent::new(), 0);
+        while let Some(row) = rows.next().map_err(failed())? {
+            let event = lent.fill(self, &connection, row)?;
+            bytes += event.body.len() + event.url.len();
+            if each(event).is_break() || bytes >= READ_BYTES_MAX {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The events at these positions.
     pub fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError> {
+        let failed = || engine("read the log");
         let connection = self.readers.get()?;
-        let read = |position: &Position| {
-            let row = read_row(&connection, *position)?;
+        let sql = format!("{EVENT_ROWS} WHERE position = ?1");
+        let mut statement = connection.prepare_cached(&sql).map_err(failed())?;
+        let mut read = |position: &Position| {
+            let mut rows = statement.query([position]).map_err(failed())?;
+            let row = rows.next().map_err(failed())?;
             let row = row.ok_or(StoreError::NoSuchEvent { position: *position })?;
-            self.to_event(&connection, row)
+            let mut lent = Lent::new();
+            lent.fill(self, &connection, row)?;
+            Ok(lent.event)
         };
-        positions.iter().map(read).collect()
-    }
-
-    fn to_event(
-        &self,
-        connection: &Connection,
-        row: EventRow,
-    ) -> Result<RecordedEvent, StoreError> {
-        let position = row.fixed.position;
-        let unreadable = |detail| StoreError::Unreadable { position, detail };
-        let mut values = Values::of(&row.variables);
-        let envelope = match row.envelope {
-            INLINE => Arc::new(envelope::read_inline(&mut values).map_err(unreadable)?),
-            id => self.envelope(connection, id, position)?,
-        };
-        envelope::join(&envelope, values, row.fixed).map_err(unreadable)
+        positions.iter().map(&mut read).collect()
     }
 
     fn envelope(
@@ -104,57 +106,76 @@ impl LogReader {
     }
 }
 
-fn read_rows(
-    connection: &Connection,
-    after: Position,
-    limit: usize,
-) -> Result<Vec<EventRow>, StoreError> {
-    let failed = || engine("read the log");
-    let sql = "SELECT position, event_id, received_at, envelope, variables, body
-               FROM events
-               WHERE position > ?1
-               ORDER BY position
-               LIMIT ?2";
-    let mut statement = connection.prepare_cached(sql).map_err(failed())?;
-    let mut rows = statement.query(params![after, limit as i64]).map_err(failed())?;
-    let (mut events, mut bytes) = (Vec::new(), 0);
-    while let Some(row) = rows.next().map_err(failed())? {
-        let event = event_row(row)?;
-        bytes += event.fixed.body.len() + event.variables.len();
-        events.push(event);
-        if bytes >= READ_BYTES_MAX {
-            break;
-        }
+/// An event that is lent to one reader after the other: rows that share an envelope, as most do,
+/// differ only in the values that are filled in.
+struct Lent {
+    event: RecordedEvent,
+    /// The envelope that the event was last filled with.
+    envelope: Option<(i64, Arc<Envelope<'static>>)>,
+}
+
+impl Lent {
+    fn new() -> Self {
+        Self { event: envelope::blank(), envelope: None }
     }
-    Ok(events)
+
+    /// Fills the event with a row of [`EVENT_ROWS`].
+    fn fill(
+        &mut self,
+        reader: &LogReader,
+        connection: &Connection,
+        row: &Row<'_>,
+    ) -> Result<&RecordedEvent, StoreError> {
+        let position = row.get(0).map_err(engine("read the log"))?;
+        let unreadable = |detail| StoreError::Unreadable { position, detail };
+        // A value of a kind that we never wrote is that event's damage, not the engine's trouble.
+        let EventRow { envelope, variables, rest } =
+            EventRow::of(position, row).map_err(|error| unreadable(error.to_string()))?;
+        let mut values = Values::of(variables);
+        let known = self.envelope.as_ref().is_some_and(|(id, _)| *id == envelope);
+        if !known || envelope == INLINE {
+            let read = match envelope {
+                INLINE => Arc::new(envelope::read_inline(&mut values).map_err(unreadable)?),
+                id => reader.envelope(connection, id, position)?,
+            };
+            envelope::share(&read, &mut self.event.event).map_err(unreadable)?;
+            self.envelope = Some((envelope, read));
+        }
+        let (_, shared) = self.envelope.as_ref().expect("it was just filled in");
+        envelope::join(shared, values, rest, &mut self.event).map_err(unreadable)?;
+        Ok(&self.event)
+    }
 }
 
-fn read_row(connection: &Connection, position: Position) -> Result<Option<EventRow>, StoreError> {
-    let failed = || engine("read the log");
-    let sql = "SELECT position, event_id, received_at, envelope, variables, body
-               FROM events
-               WHERE position = ?1";
-    let mut statement = connection.prepare_cached(sql).map_err(failed())?;
-    let mut rows = statement.query([position]).map_err(failed())?;
-    rows.next().map_err(failed())?.map(event_row).transpose()
+/// The columns of an [`EventRow`].
+const EVENT_ROWS: &str =
+    "SELECT position, event_id, received_at, envelope, variables, body FROM events";
+
+/// An event's row, as it lies in SQLite's page.
+struct EventRow<'a> {
+    envelope: i64,
+    variables: &'a [u8],
+    rest: envelope::Row<'a>,
 }
 
-/// A value of a kind that we never wrote is that event's damage, not the engine's trouble.
-fn event_row(row: &Row<'_>) -> Result<EventRow, StoreError> {
-    let position = row.get(0).map_err(engine("read the log"))?;
-    let read = || -> rusqlite::Result<EventRow> {
-        Ok(EventRow {
-            fixed: envelope::Row {
-                position,
-                event_id: row.get(1)?,
-                received_at: row.get(2)?,
-                body: row.get(5)?,
-            },
+impl<'a> EventRow<'a> {
+    fn of(position: Position, row: &'a Row<'_>) -> rusqlite::Result<Self> {
+        let blob = |index| row.get_ref(index)?.as_blob().map_err(|error| wrong_kind(index, error));
+        Ok(Self {
             envelope: row.get(3)?,
-            variables: row.get(4)?,
+            variables: blob(4)?,
+            rest: envelope::Row {
+                position,
+                event_id: blob(1)?,
+                received_at: row.get(2)?,
+                body: blob(5)?,
+            },
         })
-    };
-    read().map_err(|error| StoreError::Unreadable { position, detail: error.to_string() })
+    }
+}
+
+fn wrong_kind(column: usize, error: FromSqlError) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Blob, Box::new(error))
 }
 
 fn read_envelope(connection: &Connection, id: i64) -> rusqlite::Result<Option<Envelope<'static>>> {
@@ -171,7 +192,7 @@ fn read_envelope(connection: &Connection, id: i64) -> rusqlite::Result<Option<En
 pub fn envelope_row(row: &Row<'_>) -> rusqlite::Result<(i64, Envelope<'static>)> {
     let headers: String = row.get(5)?;
     let headers = serde_json::from_str(&headers).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(5, rusqlite::types::Type::Text, Box::new(error))
+        rusqlite::Error::FromSqlConversionFailure(5, Type::Text, Box::new(error))
     })?;
     let envelope = Envelope {
         source: row.get::<_, String>(1)?.into(),

@@ -135,12 +135,22 @@ impl Accounts {
 }
 
 impl MessageReader<'_> {
-    /// One message with its trail.
-    pub fn by_key(&mut self, key: &MessageKey) -> rusqlite::Result<Option<Message>> {
-        let Some(account) = self.accounts.number(key.account_sid.as_ref()) else { return Ok(None) };
-        let packed = params![pack_sid(&key.message_sid), account];
-        let id: Option<u64> = self.id.query_row(packed, |row| row.get(0)).optional()?;
-        id.map(|id| self.by_id(id)).transpose()
+    /// Each of these messages that is there, in the order asked for. They are looked up in the order
+    /// of the index: neighbours are on one page, which a large index has not in memory.
+    pub fn by_keys(&mut self, keys: &[&MessageKey]) -> rusqlite::Result<Vec<Option<Message>>> {
+        let (mut wanted, mut messages) = (Vec::new(), Vec::new());
+        for (place, MessageKey { account_sid, message_sid }) in keys.iter().enumerate() {
+            messages.push(None);
+            if let Some(account) = self.accounts.number(account_sid.as_ref()) {
+                wanted.push((pack_sid(message_sid), account, place));
+            }
+        }
+        wanted.sort_unstable();
+        for (sid, account, place) in wanted {
+            let id = self.id.query_row(params![sid, account], |row| row.get(0)).optional()?;
+            messages[place] = id.map(|id| self.by_id(id)).transpose()?;
+        }
+        Ok(messages)
     }
 
     /// The message with this id.

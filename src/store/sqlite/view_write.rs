@@ -42,21 +42,24 @@ fn put_messages(tables: Tables<'_>, messages: &[Message]) -> rusqlite::Result<Ve
     let max_id = format!("SELECT coalesce(max(id), 0) FROM messages{}", tables.suffix);
     let mut last_id: u64 = query_value(tables.connection, &max_id)?;
     let mut new_sids = Vec::new();
-    let mut put = tables.prepare(&format!(
-        "INSERT OR REPLACE INTO messages{{}}({COLUMNS})
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
-                 ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
-    ))?;
+    let put = |verb| {
+        tables.prepare(&format!(
+            "{verb} INTO messages{{}}({COLUMNS})
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
+                     ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
+        ))
+    };
+    let (mut insert, mut replace) = (put("INSERT")?, put("REPLACE")?);
     for message in messages {
         let account = account_number(tables, &mut accounts, message.key.account_sid.as_ref())?;
         let sid = pack_sid(&message.key.message_sid);
-        let mut id = message.id;
-        if id == 0 {
-            last_id += 1;
-            id = last_id;
-            new_sids.push((sid.clone(), account, id));
+        if message.id > 0 {
+            message_row::put(&mut replace, message.id, account, &sid, &message.lifecycle)?;
+            continue;
         }
-        message_row::put(&mut put, id, account, &sid, &message.lifecycle)?;
+        last_id += 1;
+        message_row::put(&mut insert, last_id, account, &sid, &message.lifecycle)?;
+        new_sids.push((sid, account, last_id));
     }
     Ok(new_sids)
 }

@@ -116,7 +116,7 @@ impl SqliteViews {
             }
             Ok(())
         };
-        create(&self.writing()).map_err(engine("make the shadow tables"))?;
+        create(&self.writing()).map_err(failed("make the shadow tables"))?;
         let shadow = Self {
             ledger_id: self.ledger_id,
             suffix: "_new",
@@ -141,12 +141,12 @@ impl SqliteViews {
             }
             transaction.commit()
         };
-        swap(&mut self.writing()).map_err(engine("swap the shadow tables in"))
+        swap(&mut self.writing()).map_err(failed("swap the shadow tables in"))
     }
 
     fn drop_shadow(&self) -> Result<(), StoreError> {
         let drops = VIEW_TABLES.map(|table| format!("DROP TABLE IF EXISTS {table}_new;")).concat();
-        self.writing().execute_batch(&drops).map_err(engine("drop old shadow tables"))
+        self.writing().execute_batch(&drops).map_err(failed("drop old shadow tables"))
     }
 
     fn begin_if_new(&self) -> Result<(), StoreError> {
@@ -169,7 +169,7 @@ impl SqliteViews {
             Some(readers) => self.in_snapshot(&mut *readers.get()?, read),
             None => self.in_snapshot(&mut self.writing(), read),
         }
-        .map_err(read_failed(act))
+        .map_err(failed(act))
     }
 
     fn in_snapshot<T>(
@@ -208,29 +208,28 @@ impl Views for SqliteViews {
             )?;
             transaction.commit()
         };
-        reset(&mut self.writing()).map_err(engine("empty the views"))
+        reset(&mut self.writing()).map_err(failed("empty the views"))
     }
 
-    fn load(&self, keys: &[MessageKey]) -> Result<Vec<Option<Message>>, StoreError> {
+    fn load(&self, keys: &[&MessageKey]) -> Result<Vec<Option<Message>>, StoreError> {
         let load = |connection: &mut Connection| {
             self.in_snapshot(connection, |tables| {
-                let mut reader = tables.messages(tables.checkpoint()?.rule)?;
-                keys.iter().map(|key| reader.by_key(key)).collect()
+                tables.messages(tables.checkpoint()?.rule)?.by_keys(keys)
             })
         };
-        load(&mut self.writing()).map_err(read_failed("read messages from the views"))
+        load(&mut self.writing()).map_err(failed("read messages from the views"))
     }
 
     fn project(&self, batch: &Batch) -> Result<(), StoreError> {
         let mut connection = self.writing();
         let act = "write to the views";
-        let transaction = immediate(&mut connection).map_err(engine(act))?;
+        let transaction = immediate(&mut connection).map_err(failed(act))?;
         let tables = Tables { connection: &transaction, suffix: self.suffix };
-        let now = tables.checkpoint().map_err(engine(act))?;
+        let now = tables.checkpoint().map_err(failed(act))?;
         if now.position != batch.from || now.rule != batch.to.rule {
             return Err(StoreError::CheckpointMoved);
         }
-        view_write::batch(tables, batch).and_then(|()| transaction.commit()).map_err(engine(act))
+        view_write::batch(tables, batch).and_then(|()| transaction.commit()).map_err(failed(act))
     }
 
     fn find(&self, message_sid: &MessageSid) -> Result<(Checkpoint, Vec<Message>), StoreError> {
@@ -304,7 +303,7 @@ pub fn remove(path: &Path) -> Result<(), StoreError> {
 }
 
 /// A value that cannot be is the views' damage, everything else the engine's trouble.
-fn read_failed(act: &str) -> impl FnOnce(rusqlite::Error) -> StoreError + use<> {
+fn failed(act: &str) -> impl FnOnce(rusqlite::Error) -> StoreError + use<> {
     let act = act.to_owned();
     move |error| match error {
         rusqlite::Error::FromSqlConversionFailure(..)

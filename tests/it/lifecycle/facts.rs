@@ -1,5 +1,7 @@
 //! What is read from a body: forms, JSON callbacks, and Twilio's own Message resource.
 
+use std::borrow::Cow;
+
 use delivery_ledger::domain::reported::{Label, StatusReported};
 use delivery_ledger::domain::{ErrorCode, NewEvent, Rule, Source, Status};
 use delivery_ledger::twilio::callback::Reading;
@@ -9,8 +11,10 @@ use super::{folded, says, standing};
 use crate::support::events::{event, resource};
 use crate::support::{ACCOUNT, MessageBody, sid};
 
-fn reading(event: &NewEvent) -> Reading {
-    Reading::of(event)
+fn reading(event: &NewEvent) -> Reading<'static> {
+    let own = |sid: Option<Cow<'_, str>>| sid.map(|sid| Cow::Owned(sid.into_owned()));
+    let Reading { account_sid, message_sid, reported } = Reading::of(event);
+    Reading { account_sid: own(account_sid), message_sid: own(message_sid), reported }
 }
 
 fn facts(body: impl Into<Vec<u8>>) -> StatusReported {
@@ -79,8 +83,8 @@ fn a_repeated_name_counts_by_its_first_value() {
     let body = b"MessageSid=SM1&MessageSid=SM2&MessageStatus=sent&MessageStatus=failed\
                  &AccountSid=AC1&AccountSid=AC2&ErrorCode=1&ErrorCode=2&To=a&To=b";
     let read = reading(&event(&body[..]));
-    assert_eq!(read.message_sid.unwrap().as_str(), "SM1");
-    assert_eq!(read.account_sid.unwrap().as_str(), "AC1");
+    assert_eq!(read.message_sid.unwrap(), "SM1");
+    assert_eq!(read.account_sid.unwrap(), "AC1");
     let heard = read.reported.unwrap();
     assert_eq!(heard.status, Some(Status::Sent));
     assert_eq!(heard.error_code.map(ErrorCode::number), Some(1));
@@ -89,8 +93,7 @@ fn a_repeated_name_counts_by_its_first_value() {
 
 #[test]
 fn the_message_is_named_by_message_sid_else_by_sms_sid() {
-    let sid_of =
-        |body: MessageBody| reading(&event(body)).message_sid.map(|sid| sid.as_str().to_owned());
+    let sid_of = |body: MessageBody| reading(&event(body)).message_sid;
     let body = says("sent").with("MessageSid", "SMa").with("SmsSid", "SMb");
     assert_eq!(sid_of(body.clone()).as_deref(), Some("SMa"));
     assert_eq!(sid_of(body.clone().with("MessageSid", "")).as_deref(), Some("SMb"));
@@ -110,7 +113,7 @@ fn a_callback_without_a_message_is_kept_and_not_folded() {
 fn an_odd_message_sid_is_labelled_and_not_refused() {
     for odd in ["SMxxx", "sm04363cdd65ee4cb2b17e3bbf56ed084d", "\u{0}", &"9".repeat(2048), " "] {
         let read = reading(&event(says("sent").with("MessageSid", odd)));
-        assert_eq!(read.message_sid.unwrap().as_str(), odd);
+        assert_eq!(read.message_sid.unwrap(), odd);
         assert_eq!(read.reported.unwrap().labels, [Label::OddMessageSid]);
     }
     let upper = format!("SM{}", "AB".repeat(16));
@@ -157,8 +160,8 @@ fn a_json_callback_is_kept_with_its_sids_and_not_folded() {
         json!({ "account_sid": ACCOUNT, "sms_sid": "SM1", "status": "delivered" }),
     ] {
         let read = reading(&resource(Source::Callback, json));
-        assert_eq!(read.account_sid.unwrap().as_str(), ACCOUNT);
-        assert_eq!(read.message_sid.unwrap().as_str(), "SM1");
+        assert_eq!(read.account_sid.unwrap(), ACCOUNT);
+        assert_eq!(read.message_sid.unwrap(), "SM1");
         assert_eq!(read.reported, None);
     }
 }
@@ -175,8 +178,8 @@ fn twilios_message_resource_is_folded() {
             }),
         );
         let read = reading(&event);
-        assert_eq!(read.message_sid.unwrap().as_str(), sid(1));
-        assert_eq!(read.account_sid.unwrap().as_str(), ACCOUNT);
+        assert_eq!(read.message_sid.unwrap(), sid(1));
+        assert_eq!(read.account_sid.unwrap(), ACCOUNT);
         let heard = read.reported.unwrap();
         assert_eq!(heard.status, Some(Status::Undelivered));
         assert_eq!(heard.error_code.map(ErrorCode::number), Some(30003));

@@ -62,11 +62,12 @@ impl Fold for Lifecycle {
     fn hear(&mut self, heard: &StatusReported) {
         let position = 1 + self.trail.len() as u64;
         let received_at = Timestamp::from_micros(position as i64);
-        let arrival = Arrival { position, received_at, fingerprint: position, reported: heard };
+        let arrival =
+            Arrival { position, received_at, fingerprint: position, reported: heard.clone() };
         let mut no_ties = |_: Position, _: Position| -> Result<Ordering, Infallible> {
             panic!("no two events have one status here")
         };
-        self.apply(&arrival, &mut no_ties).unwrap();
+        self.apply(arrival, &mut no_ties).unwrap();
     }
 
     fn outcome(&self) -> Outcome {
@@ -325,7 +326,7 @@ proptest! {
 fn evidence(rule: Rule, event: &RecordedEvent) -> Evidence {
     let reported = Reading::of(event).reported.unwrap();
     let RecordedEvent { position, event: NewEvent { received_at, .. } } = *event;
-    Evidence::of(rule, &Arrival { position, received_at, fingerprint: 0, reported: &reported })
+    Evidence::of(rule, Arrival { position, received_at, fingerprint: 0, reported })
 }
 
 fn merged(events: &[RecordedEvent], a: &Evidence, b: &Evidence) -> Evidence {

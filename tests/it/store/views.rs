@@ -130,7 +130,7 @@ pub fn messages_are_loaded_in_the_order_asked_for<E: Engine>() {
     project(&*store, store.views(), &[a.clone(), b.clone()]);
 
     let keys = [b.clone(), unknown, a.clone(), b.clone(), key(Some(OTHER_ACCOUNT), "SMa")];
-    let loaded = store.views().load(&keys).unwrap();
+    let loaded = store.views().load(&keys.each_ref()).unwrap();
 
     let loaded: Vec<_> = loaded.into_iter().map(|found| found.map(|found| found.key)).collect();
     assert_eq!(loaded, [Some(b.clone()), None, Some(a), Some(b), None]);
@@ -224,7 +224,7 @@ pub fn any_message_comes_back_as_it_was_folded<E: Engine>() {
             }
             let message_key = key(Some(ACCOUNT), &sid);
             let folded = fold(rule, &message_key, all).unwrap();
-            let loaded = views.load(&[message_key]).unwrap().remove(0).unwrap();
+            let loaded = views.load(&[&message_key]).unwrap().remove(0).unwrap();
             prop_assert_eq!(&loaded.lifecycle, &folded.lifecycle);
             let (_, found) = views.find(&loaded.key.message_sid).unwrap();
             prop_assert_eq!(&found, &vec![loaded.clone()]);
@@ -256,7 +256,7 @@ pub fn reset_views_are_empty_and_of_their_rule<E: Engine>() {
     assert_eq!(checkpoint.rule, Rule::DeliveryWins);
     assert_eq!(checkpoint.chain, [0; 32]);
     assert_eq!(all_sids(store.views()), [""; 0]);
-    assert_eq!(store.views().load(&[key(Some(ACCOUNT), "SM1")]).unwrap(), [None]);
+    assert_eq!(store.views().load(&[&key(Some(ACCOUNT), "SM1")]).unwrap(), [None]);
 }
 
 pub fn readers_see_the_old_views_until_the_shadow_is_swapped_in<E: Engine>() {

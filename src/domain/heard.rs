@@ -1,0 +1,48 @@
+//! Which statuses were heard, and when each was first.
+
+use smallvec::SmallVec;
+
+use super::{Status, Timestamp};
+
+/// Statuses with the moment of their first arrival, in order of precedence. Most messages have two
+/// or three, which take no memory of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Heard(SmallVec<[(Status, Timestamp); 3]>);
+
+impl Heard {
+    /// Notes that a status was heard at a moment; the earliest stays.
+    pub fn hear(&mut self, status: Status, at: Timestamp) {
+        match self.0.binary_search_by_key(&status, |(have, _)| *have) {
+            Ok(place) => self.0[place].1 = at.min(self.0[place].1),
+            Err(place) => self.0.insert(place, (status, at)),
+        }
+    }
+
+    /// When a status was first heard.
+    pub fn first(&self, status: Status) -> Option<Timestamp> {
+        self.iter().find(|(have, _)| *have == status).map(|(_, at)| at)
+    }
+
+    /// The highest status heard, whatever the rule.
+    pub fn highest(&self) -> Option<Status> {
+        self.0.last().map(|(status, _)| *status)
+    }
+
+    /// Status and moment, in order of precedence.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (Status, Timestamp)> {
+        self.0.iter().copied()
+    }
+
+    /// Every status, in order of precedence.
+    pub fn statuses(&self) -> impl Iterator<Item = Status> {
+        self.iter().map(|(status, _)| status)
+    }
+}
+
+impl FromIterator<(Status, Timestamp)> for Heard {
+    fn from_iter<I: IntoIterator<Item = (Status, Timestamp)>>(heard: I) -> Self {
+        let mut all = Self::default();
+        heard.into_iter().for_each(|(status, at)| all.hear(status, at));
+        all
+    }
+}

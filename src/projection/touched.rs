@@ -1,0 +1,60 @@
+//! The messages of one batch, found by what an event says of whose they are.
+
+use std::hash::{BuildHasher, RandomState};
+
+use hashbrown::HashTable;
+
+use crate::domain::{AccountSid, Lifecycle, MessageKey, MessageSid};
+use crate::store::Message;
+
+/// Messages in the order of their first arrival.
+#[derive(Default)]
+pub struct Touched {
+    messages: Vec<Message>,
+    /// By the hash of its key, the place of each message. The key itself stands only there, so that
+    /// an event of a message that is known already costs no copy of it.
+    places: HashTable<usize>,
+    hasher: RandomState,
+}
+
+impl Touched {
+    /// None yet, with room for some.
+    pub fn with_capacity(messages: usize) -> Self {
+        Self {
+            messages: Vec::with_capacity(messages),
+            places: HashTable::with_capacity(messages),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// What was folded of a message so far. The SIDs are not empty.
+    pub fn entry(
+        &mut self,
+        account_sid: Option<&str>,
+        message_sid: &str,
+        begin: impl FnOnce() -> Lifecycle,
+    ) -> &mut Lifecycle {
+        let Self { messages, places, hasher } = self;
+        let hash = hasher.hash_one((account_sid, message_sid));
+        let known = places.find(hash, |place| messages[*place].key.is(account_sid, message_sid));
+        let place = known.copied().unwrap_or_else(|| {
+            let key = MessageKey {
+                account_sid: account_sid.and_then(AccountSid::parse),
+                message_sid: MessageSid::parse(message_sid).expect("a message SID is not empty"),
+            };
+            messages.push(Message { id: 0, key, lifecycle: begin() });
+            let rehash = |place: &usize| {
+                let MessageKey { account_sid, message_sid } = &messages[*place].key;
+                let account_sid = account_sid.as_ref().map(AccountSid::as_str);
+                hasher.hash_one((account_sid, message_sid.as_str()))
+            };
+            *places.insert_unique(hash, messages.len() - 1, rehash).get()
+        });
+        &mut messages[place].lifecycle
+    }
+
+    /// The messages, in the order of their first arrival.
+    pub fn into_messages(self) -> Vec<Message> {
+        self.messages
+    }
+}
