@@ -61,7 +61,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 /// The ledger for writing. Damaged views would get in the way of those that replace them.
 fn open_undamaged(settings: &Settings) -> Result<Box<dyn Store>> {
     let store = open_alone(settings, Access::Write)?;
-    if matches!(store.views().check(), Ok(damages) if damages.is_empty()) {
+    if matches!(store.views().check(), Ok(checked) if checked.damages.is_empty()) {
         return Ok(store);
     }
     tracing::warn!("the views are damaged and are made anew");

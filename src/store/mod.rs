@@ -45,8 +45,9 @@ pub trait Store: Send + Sync {
     fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError>;
 
     /// What the engine itself finds wrong with the log: guards that are gone, damaged pages.
-    /// It reads every page, so it takes its time.
-    fn check(&self) -> Result<Vec<Damage>, StoreError>;
+    /// It reads every page, so it takes its time; it is given up where that would keep more than a
+    /// bounded part of what is written meanwhile from being put in order.
+    fn check(&self) -> Result<Checked, StoreError>;
 
     /// The views in use.
     fn views(&self) -> &dyn Views;
@@ -86,8 +87,8 @@ pub trait Views: Send + Sync {
     /// The chain's value at every [`CHAIN_MARK_EVERY`]th position up to the checkpoint.
     fn chain_marks(&self) -> Result<BTreeMap<Position, Hash>, StoreError>;
 
-    /// What the engine itself finds wrong with the views.
-    fn check(&self) -> Result<Vec<Damage>, StoreError>;
+    /// What the engine itself finds wrong with the views, given up as the log's check is.
+    fn check(&self) -> Result<Checked, StoreError>;
 }
 
 /// How far a projection has read, and of what.
@@ -120,6 +121,14 @@ pub struct Batch {
     /// Every message the step touched, new ones in order of first arrival.
     pub messages: Vec<Message>,
     pub chain_marks: Vec<(Position, Hash)>,
+}
+
+/// What an engine's own check came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checked {
+    pub damages: Vec<Damage>,
+    /// Whether it got to its end.
+    pub finished: bool,
 }
 
 /// Something an engine found wrong.

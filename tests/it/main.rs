@@ -16,3 +16,4 @@ mod stopping;
 mod store;
 mod support;
 mod verify;
+mod wal;

@@ -14,7 +14,7 @@ use delivery_ledger::projection::worker::{self, Handle};
 use delivery_ledger::projection::{ProjectionError, catch_up};
 use delivery_ledger::store::head::Head;
 use delivery_ledger::store::{
-    self, Access, Checkpoint, Damage, Database, Message, Store, StoreError, Views,
+    self, Access, Checked, Checkpoint, Database, Message, Store, StoreError, Views,
 };
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -567,7 +567,7 @@ impl Store for Stumbling {
         self.inner.read_at(positions)
     }
 
-    fn check(&self) -> Result<Vec<Damage>, StoreError> {
+    fn check(&self) -> Result<Checked, StoreError> {
         self.inner.check()
     }
 

@@ -12,6 +12,7 @@ mod read;
 mod view_read;
 mod view_write;
 mod views;
+mod wal;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -24,7 +25,7 @@ use self::connect::Readers;
 use self::lock::Lock;
 use self::read::LogReader;
 use self::views::SqliteViews;
-use super::{Access, Damage, Store, StoreError, Views};
+use super::{Access, Checked, Store, StoreError, Views};
 use crate::domain::{NewEvent, Position, RecordedEvent, Rule};
 
 /// A ledger in two files.
@@ -130,8 +131,8 @@ impl Store for SqliteStore {
         self.reader.read_at(positions)
     }
 
-    fn check(&self) -> Result<Vec<Damage>, StoreError> {
-        self.reader.with_connection(check::log)
+    fn check(&self) -> Result<Checked, StoreError> {
+        self.reader.with_connection(|log| check::log(log, wal::BEHIND_A_CHECK_BYTES_MAX))
     }
 
     fn views(&self) -> &dyn Views {
