@@ -31,6 +31,10 @@ pub trait Store: Send + Sync {
     /// be tried again; after any other error what is on disk is not known. Positions have no gaps and become visible in order.
     fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError>;
 
+    /// Whether the log is still what is found under its name. It costs next to nothing; `append`
+    /// asks for itself before it returns.
+    fn in_place(&self) -> Result<(), StoreError>;
+
     /// Called in a pause: puts the log in order on disk as far as that needs no waiting.
     fn tidy(&self) -> Result<(), StoreError>;
 
@@ -151,6 +155,9 @@ pub enum StoreError {
         "{} is held by another process (a running serve, or a command at work); stop it, or name another ledger", path.display()
     )]
     Locked { path: PathBuf },
+
+    #[error("{} is not the file that was opened: it was moved, removed or replaced while in use", path.display())]
+    NotInPlace { path: PathBuf },
 
     #[error("there is no ledger at {}; serve makes one, and --database or DELIVERY_LEDGER_DATABASE names another", path.display())]
     NotThere { path: PathBuf },

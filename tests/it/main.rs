@@ -7,6 +7,7 @@ mod lifecycle;
 mod lifecycle_page;
 mod log_format;
 mod odd_callbacks;
+mod overload;
 mod projection;
 mod serving;
 mod shape;

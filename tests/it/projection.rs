@@ -555,6 +555,10 @@ impl Store for Stumbling {
         self.inner.append(events)
     }
 
+    fn in_place(&self) -> Result<(), StoreError> {
+        self.inner.in_place()
+    }
+
     fn tidy(&self) -> Result<(), StoreError> {
         self.inner.tidy()
     }

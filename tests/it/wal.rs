@@ -122,6 +122,10 @@ impl Store for TooBusy {
         self.0.append(events)
     }
 
+    fn in_place(&self) -> Result<(), StoreError> {
+        self.0.in_place()
+    }
+
     fn tidy(&self) -> Result<(), StoreError> {
         self.0.tidy()
     }

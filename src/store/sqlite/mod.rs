@@ -4,6 +4,7 @@ mod append;
 mod check;
 mod connect;
 mod envelope;
+mod in_place;
 mod lock;
 mod message_row;
 mod migrate;
@@ -67,7 +68,7 @@ impl SqliteStore {
         Ok(Self {
             ledger_id,
             reader: LogReader::new(Readers::of(path)?),
-            appender: Some(Mutex::new(Appender::new(log)?)),
+            appender: Some(Mutex::new(Appender::new(log, path)?)),
             views: SqliteViews::open(&views_path, ledger_id)?,
             _lock: Some(lock),
         })
@@ -112,6 +113,11 @@ impl Store for SqliteStore {
         let appender = self.appender.as_ref().ok_or(StoreError::ReadOnly("cannot append"))?;
         // A panic in the middle of a transaction leaves it open; SQLite refuses the next BEGIN.
         appender.lock().unwrap_or_else(PoisonError::into_inner).append(events)
+    }
+
+    fn in_place(&self) -> Result<(), StoreError> {
+        let appender = self.appender.as_ref().ok_or(StoreError::ReadOnly("nothing is written"))?;
+        appender.lock().unwrap_or_else(PoisonError::into_inner).in_place()
     }
 
     fn tidy(&self) -> Result<(), StoreError> {
