@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
 """More than the server can take, and clients that take its time: what becomes of honest traffic.
 
-    benches/overload.py [--seconds 60] [--connections 4000] [--idle 4000] [--half 500]
+    benches/overload.py [--seconds 60] [--connections 4000] [--idle 4000] [--half 500] [--held 8]
 
-1. Load from so many connections that the queue is full: every answer is a 200 or a 503 with
+1. Load from far more connections than can be served at once: every answer is a 200 or a 503 with
    Retry-After, memory stays bounded, nothing acknowledged is missing, and a second later a
    callback is answered as quickly as before.
-2. Idle connections and half-sent bodies, held open: honest traffic's throughput with them and
+2. The same load while another program holds the log's write lock for some seconds: the queue is
+   full, whoever comes then is refused at once and told when to come again, whoever waits is
+   answered within 10 s, and after the lock is let go callbacks are taken within a second.
+3. Idle connections and half-sent bodies, held open: honest traffic's throughput with them and
    without them.
 
 Needs cargo and wrk. Load goes to 127.0.0.1 only and ends by itself.
 """
 import argparse
+import concurrent.futures
 import json
 import os
 import resource
@@ -37,6 +41,7 @@ def main():
     parser.add_argument("--connections", type=int, default=4000)
     parser.add_argument("--idle", type=int, default=4000)
     parser.add_argument("--half", type=int, default=500)
+    parser.add_argument("--held", type=int, default=8)
     arguments = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -44,6 +49,7 @@ def main():
     print(json.dumps({
         "machine": common.machine(),
         "overload": overload(arguments.seconds, arguments.connections),
+        "held": held(arguments.held, arguments.connections),
         "slow_clients": slow_clients(arguments.idle, arguments.half),
     }, indent=1))
 
@@ -72,6 +78,71 @@ def overload(seconds, connections):
         "probe_ms_before": round(before, 2),
         "probe_ms_a_second_after": round(after, 2),
     }
+
+
+def held(seconds, connections):
+    with Server() as server:
+        load = server.start_load(connections, seconds + 6)
+        time.sleep(2)
+        holder = sqlite3.connect(server.folder / "ledger.db", isolation_level=None, timeout=10)
+        holder.execute("BEGIN IMMEDIATE")
+        waiting = probes_for(seconds)
+        holder.execute("ROLLBACK")
+        released = time.monotonic()
+        taken_after = seconds_until_taken(released)
+        probed = [each.result() for each in waiting]
+        load = server.end_load(load)
+        time.sleep(1)
+        after = probe_ms(server)
+        rss = common.status_kb(server.process.pid, "VmHWM") / 1024
+    acknowledged = load["requests"] - load["refused"]
+    stored = server.stored()
+    if not acknowledged <= stored:
+        sys.exit(f"{acknowledged} acknowledged, but {stored} stored")
+    return {
+        "connections": connections,
+        "held_seconds": seconds,
+        "acknowledged": acknowledged,
+        "answered_503": load["refused"],
+        "unanswered": load["failed"],
+        "probes_refused_with_retry_after": sum(told is not None for code, told, _ in probed if code == 503),
+        "probes_refused": sum(code == 503 for code, _, _ in probed),
+        "slowest_refusal_seconds": max((taken for code, _, taken in probed if code == 503), default=None),
+        "probes_taken": sum(code == 200 for code, _, _ in probed),
+        "longest_wait_seconds": max((taken for code, _, taken in probed if code == 200), default=None),
+        "stored": stored,
+        "rss_mb": round(rss),
+        "taken_again_after_seconds": round(taken_after, 2),
+        "probe_ms_a_second_after": round(after, 2),
+    }
+
+
+def probes_for(seconds):
+    """Callbacks sent four times a second, whose answers are yet to come."""
+    pool, lines, sent = concurrent.futures.ThreadPoolExecutor(seconds * 4), open(common.CALLBACKS), []
+    for line, _ in zip(lines, range(seconds * 4)):
+        sent.append(pool.submit(probe, *line.rstrip("\n").split("\t")))
+        time.sleep(0.25)
+    return sent
+
+
+def probe(*callback):
+    """Status code, Retry-After, and seconds until the answer."""
+    before = time.monotonic()
+    try:
+        code, told = send(*callback), None
+    except urllib.error.HTTPError as error:
+        code, told = error.code, error.headers["Retry-After"]
+    return code, told, round(time.monotonic() - before, 2)
+
+
+def seconds_until_taken(released):
+    for line in open(common.CALLBACKS):
+        try:
+            send(*line.rstrip("\n").split("\t"))
+            return time.monotonic() - released
+        except OSError:
+            time.sleep(0.01)
 
 
 def slow_clients(idle, half):
@@ -111,12 +182,18 @@ class Server:
         self.process.wait(timeout=20)
 
     def load(self, connections, seconds):
-        wrk = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "15s", "-s",
-               common.ROOT / "benches" / "load.lua", f"http://127.0.0.1:{common.PORT}"]
-        process = subprocess.Popen(wrk, env=self.environment, stdout=subprocess.PIPE)
+        process = self.start_load(connections, seconds)
         if connections > 1000:
             time.sleep(seconds / 2)
             self.saw_retry_after = retry_after()
+        return self.end_load(process)
+
+    def start_load(self, connections, seconds):
+        wrk = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "15s", "-s",
+               common.ROOT / "benches" / "load.lua", f"http://127.0.0.1:{common.PORT}"]
+        return subprocess.Popen(wrk, env=self.environment, stdout=subprocess.PIPE)
+
+    def end_load(self, process):
         output, _ = process.communicate()
         return json.loads(output.decode().strip().splitlines()[-1])
 

@@ -60,13 +60,14 @@ fn readiness(state: &Admin) -> Result<Readiness, StoreError> {
     };
     let poisoned =
         state.writer.poisoned().map(|reason| format!("the writer has stopped: {reason}"));
+    let held_up = state.writer.is_held_up().then(|| StoreError::Busy.to_string());
     let failed =
         state.projection.failed().map(|why| format!("the projection does not get on: {why}"));
     let behind = (lag_seconds > READY_LAG_SECONDS_MAX)
         .then(|| format!("the projection is {} events behind", head.saturating_sub(checkpoint)));
     let starting = (!state.projection.is_aligned())
         .then(|| "it is not yet known whether the views are this log's".to_owned());
-    let reason = poisoned.or(failed).or(unreadable).or(behind).or(starting);
+    let reason = poisoned.or(held_up).or(failed).or(unreadable).or(behind).or(starting);
     Ok(Readiness { ready: reason.is_none(), head, checkpoint, lag_seconds, reason })
 }
 

@@ -30,6 +30,12 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long the head of a request may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How many connections take callbacks at once, over all workers. Each has at most one in flight, so
+/// this bounds what they take in memory, and how long one callback waits for the others: a quarter
+/// of a second at the rate of two cores. Further ones wait to be accepted; Twilio tries again where
+/// a connection could not be made, but not, by default, after a 503.
+const CONNECTIONS_MAX: usize = 8192;
+
 /// How long answers that are already made may take to leave, once nothing else is in flight.
 const FLUSH_SECONDS: u64 = 1;
 
@@ -80,7 +86,10 @@ fn callback_server(
             .configure(move |app| routes::callbacks(app, &state))
             .default_service(web::to(error::no_such_path))
     });
+    let workers = std::thread::available_parallelism()?.get();
     let server = server
+        .workers(workers)
+        .max_connections(CONNECTIONS_MAX.div_ceil(workers))
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
         .shutdown_timeout(FLUSH_SECONDS)

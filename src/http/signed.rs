@@ -21,6 +21,10 @@ use crate::twilio::signature::{SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdic
 /// Some hundred times what a callback has; Twilio documents no limit.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
+/// How much is set aside for a body before it comes; a usual one fits. Whoever only announces a
+/// long one shall not take memory by it.
+const BODY_BYTES_USUAL: u64 = 4096;
+
 /// How long a body may take: Twilio itself gives up after 15 s.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -95,7 +99,7 @@ async fn read_body(headers: &HeaderMap, mut payload: Payload) -> Result<Vec<u8>,
     if stated.is_some_and(|bytes: u64| bytes > BODY_BYTES_MAX as u64) {
         return Err(Problem::BodyTooLarge { limit: BODY_BYTES_MAX });
     }
-    let mut body = Vec::with_capacity(stated.unwrap_or(1024) as usize);
+    let mut body = Vec::with_capacity(stated.unwrap_or(1024).min(BODY_BYTES_USUAL) as usize);
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Problem::BodyBroken)?;
         if body.len() + chunk.len() > BODY_BYTES_MAX {

@@ -5,6 +5,7 @@ pub mod align;
 pub mod catch_up;
 pub mod compare;
 pub mod digest;
+mod findings;
 pub mod fold;
 pub mod history;
 mod prepared;

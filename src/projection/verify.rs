@@ -7,13 +7,13 @@ use super::ProjectionError;
 use super::align::Alignment;
 use super::compare::side_by_side;
 use super::digest::{PAGE_MESSAGES, digest};
+use super::findings::Findings;
 use super::prepared::READ_EVENTS_MAX;
 use crate::domain::digest::{CHAIN_START, Digester, Hash};
 use crate::domain::{Position, RecordedEvent, Rule};
-use crate::store::{CHAIN_MARK_EVERY, Checkpoint, Damage, Store, StoreError, Views};
+use crate::store::{CHAIN_MARK_EVERY, Checkpoint, Store, StoreError, Views};
 
-/// How many findings of one kind are listed; a damaged disk can produce millions.
-const FINDINGS_MAX: usize = 100;
+pub use super::findings::{Finding, FindingKind};
 
 /// A copy of the chain's value, kept elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,49 +35,9 @@ pub struct Verified {
     /// Of the fresh fold at the checkpoint; nothing where the log could not be folded.
     pub digest: Option<Hash>,
     pub findings: Vec<Finding>,
-}
-
-/// Something that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    pub kind: FindingKind,
-    pub position: Option<Position>,
-    pub detail: String,
-}
-
-/// What kind of thing is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FindingKind {
-    MissingPosition,
-    UnreadableEvent,
-    ChangedEvents,
-    GuardMissing,
-    ForeignObject,
-    EngineDamage,
-    ViewsOfAnotherLedger,
-    LogOlderThanViews,
-    LogExchanged,
-    ProjectionDiffers,
-    UnexpectedHash,
-}
-
-impl FindingKind {
-    /// The word for it in answers.
-    pub fn name(self) -> &'static str {
-        match self {
-            FindingKind::MissingPosition => "missing-position",
-            FindingKind::UnreadableEvent => "unreadable-event",
-            FindingKind::ChangedEvents => "changed-events",
-            FindingKind::GuardMissing => "guard-missing",
-            FindingKind::ForeignObject => "foreign-object",
-            FindingKind::EngineDamage => "engine-damage",
-            FindingKind::ViewsOfAnotherLedger => "views-of-another-ledger",
-            FindingKind::LogOlderThanViews => "log-older-than-views",
-            FindingKind::LogExchanged => "log-exchanged",
-            FindingKind::ProjectionDiffers => "projection-differs",
-            FindingKind::UnexpectedHash => "unexpected-hash",
-        }
-    }
+    /// Of which files, `log` or `views`, the engine's own check was given up: whoever writes to
+    /// them was too busy. Everything else was checked all the same.
+    pub unfinished: Vec<&'static str>,
 }
 
 /// Reads the whole log once for its chain and once more for a fresh fold. Nothing is repaired.
@@ -88,8 +48,8 @@ pub fn verify(
 ) -> Result<Verified, ProjectionError> {
     let views = store.views();
     let mut findings = Findings::default();
-    let log_is_sound = findings.damages(store.check()?, "log");
-    let views_are_sound = findings.damages(views.check()?, "views");
+    let log_is_sound = findings.checked(store.check()?, "log");
+    let views_are_sound = findings.checked(views.check()?, "views");
     let checkpoint = match views_are_sound {
         true => findings.of_views(views.checkpoint())?,
         false => None,
@@ -105,6 +65,10 @@ pub fn verify(
     match store.head().and_then(|head| walk.through(store, head, &mut findings, progress)) {
         // Damaged pages end the walk where they lie; they have been named above.
         Err(StoreError::Engine { .. }) if !log_is_sound => walk.chain = None,
+        Err(error @ StoreError::Engine { .. }) if findings.unfinished.contains(&"log") => {
+            findings.add(FindingKind::EngineDamage, None, format!("log: {error}"));
+            walk.chain = None;
+        }
         walked => walked?,
     }
     let rule = checkpoint.as_ref().map_or(Rule::default(), |checkpoint| checkpoint.rule);
@@ -125,6 +89,7 @@ pub fn verify(
         rule,
         digest,
         findings: findings.found,
+        unfinished: findings.unfinished,
     })
 }
 
@@ -294,99 +259,19 @@ impl Walk {
         let (Some(expected), Some(chain)) = (here, self.chain) else { return };
         self.compared = true;
         if chain != expected.hash {
-            findings.unexpected(expected, "the chain has another value there");
+            findings.unexpected(expected.position, "the chain has another value there");
         }
     }
 
     fn expect_reached(&self, findings: &mut Findings) {
         match self.expected {
             Some(expected) if expected.position > self.at => {
-                findings.unexpected(expected, "the log ends before it");
+                findings.unexpected(expected.position, "the log ends before it");
             }
             Some(expected) if !self.compared => {
-                findings.unexpected(expected, "the chain cannot be followed that far");
+                findings.unexpected(expected.position, "the chain cannot be followed that far");
             }
             _ => {}
         }
-    }
-}
-
-#[derive(Default)]
-struct Findings {
-    found: Vec<Finding>,
-}
-
-impl Findings {
-    fn add(&mut self, kind: FindingKind, position: Option<Position>, detail: String) {
-        match self.found.iter().filter(|finding| finding.kind == kind).count() {
-            FINDINGS_MAX => {}
-            count if count + 1 == FINDINGS_MAX => {
-                let detail = format!("{detail} (further findings of this kind are not listed)");
-                self.found.push(Finding { kind, position, detail });
-            }
-            _ => self.found.push(Finding { kind, position, detail }),
-        }
-    }
-
-    /// Notes what an engine found, and tells whether its pages are sound.
-    fn damages(&mut self, damages: Vec<Damage>, what: &str) -> bool {
-        let sound = !damages.iter().any(|damage| matches!(damage, Damage::Engine { .. }));
-        for damage in damages {
-            match damage {
-                Damage::GuardMissing { name } => self.add(
-                    FindingKind::GuardMissing,
-                    None,
-                    format!("{name} is missing from the {what}, or is not what it was made as"),
-                ),
-                Damage::Foreign { name } => self.add(
-                    FindingKind::ForeignObject,
-                    None,
-                    format!("{name} in the {what} is nothing that delivery-ledger made"),
-                ),
-                Damage::Stray { table, rows } => self.add(
-                    FindingKind::ProjectionDiffers,
-                    None,
-                    format!("{table} in the {what} has {rows} rows that belong to no message"),
-                ),
-                Damage::Engine { detail } => {
-                    self.add(FindingKind::EngineDamage, None, format!("{what}: {detail}"));
-                }
-            }
-        }
-        sound
-    }
-
-    /// What was read from the views; nothing where they hold what no log can say.
-    fn of_views<T>(&mut self, read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
-        match read {
-            Err(StoreError::DamagedViews { detail }) => {
-                self.add(FindingKind::ProjectionDiffers, None, detail);
-                Ok(None)
-            }
-            read => read.map(Some),
-        }
-    }
-
-    /// Whether the views can be held against the log at all.
-    fn alignment(&mut self, alignment: &Result<Alignment, StoreError>) -> bool {
-        let (kind, position) = match alignment {
-            Ok(Alignment::Fitting | Alignment::OtherRule { .. }) => return true,
-            // The walk names the event that cannot be read.
-            Err(_) => return true,
-            Ok(Alignment::OtherLedger { .. }) => (FindingKind::ViewsOfAnotherLedger, None),
-            Ok(Alignment::AheadOfLog { head, .. }) => (FindingKind::LogOlderThanViews, Some(*head)),
-            Ok(Alignment::OtherHistory { checkpoint }) => {
-                (FindingKind::LogExchanged, Some(*checkpoint))
-            }
-        };
-        let detail = alignment.as_ref().map(ToString::to_string).unwrap_or_default();
-        self.add(kind, position, detail);
-        false
-    }
-
-    fn unexpected(&mut self, expected: Expected, detail: &str) {
-        let Expected { position, .. } = expected;
-        let detail = format!("position {position} does not have the expected hash: {detail}");
-        self.add(FindingKind::UnexpectedHash, Some(position), detail);
     }
 }

@@ -32,6 +32,10 @@ pub trait Store: Send + Sync {
     /// be tried again; after any other error what is on disk is not known. Positions have no gaps and become visible in order.
     fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError>;
 
+    /// Whether the log is still what is found under its name. It costs next to nothing; `append`
+    /// asks for itself before it returns.
+    fn in_place(&self) -> Result<(), StoreError>;
+
     /// Called in a pause: puts the log in order on disk as far as that needs no waiting.
     fn tidy(&self) -> Result<(), StoreError>;
 
@@ -62,8 +66,9 @@ pub trait Store: Send + Sync {
     fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError>;
 
     /// What the engine itself finds wrong with the log: guards that are gone, damaged pages.
-    /// It reads every page, so it takes its time.
-    fn check(&self) -> Result<Vec<Damage>, StoreError>;
+    /// It reads every page, so it takes its time; it is given up where that would keep more than a
+    /// bounded part of what is written meanwhile from being put in order.
+    fn check(&self) -> Result<Checked, StoreError>;
 
     /// The views in use.
     fn views(&self) -> &dyn Views;
@@ -103,8 +108,8 @@ pub trait Views: Send + Sync {
     /// The chain's value at every [`CHAIN_MARK_EVERY`]th position up to the checkpoint.
     fn chain_marks(&self) -> Result<BTreeMap<Position, Hash>, StoreError>;
 
-    /// What the engine itself finds wrong with the views.
-    fn check(&self) -> Result<Vec<Damage>, StoreError>;
+    /// What the engine itself finds wrong with the views, given up as the log's check is.
+    fn check(&self) -> Result<Checked, StoreError>;
 }
 
 /// How far a projection has read, and of what.
@@ -139,6 +144,14 @@ pub struct Batch {
     pub chain_marks: Vec<(Position, Hash)>,
 }
 
+/// What an engine's own check came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checked {
+    pub damages: Vec<Damage>,
+    /// Whether it got to its end.
+    pub finished: bool,
+}
+
 /// Something an engine found wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Damage {
@@ -159,6 +172,9 @@ pub enum StoreError {
         "{} is held by another process (a running serve, or a command at work); stop it, or name another ledger", path.display()
     )]
     Locked { path: PathBuf },
+
+    #[error("{} is not the file that was opened: it was moved, removed or replaced while in use", path.display())]
+    NotInPlace { path: PathBuf },
 
     #[error("there is no ledger at {}; serve makes one, and --database or DELIVERY_LEDGER_DATABASE names another", path.display())]
     NotThere { path: PathBuf },

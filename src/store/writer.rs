@@ -1,6 +1,7 @@
 //! The log's one writer: a thread behind a bounded queue that commits whatever has queued up
 //! since its last commit in one transaction.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
@@ -29,8 +30,6 @@ pub enum AppendError {
     QueueFull,
     #[error("the log's writer has stopped after an error and takes no more: {0}")]
     Poisoned(Arc<str>),
-    #[error("{}", StoreError::Busy)]
-    Busy,
     #[error("the log's writer is ending")]
     Ending,
 }
@@ -44,20 +43,28 @@ struct Waiting {
 #[derive(Clone)]
 pub struct Writer {
     queue: SyncSender<Waiting>,
-    poison: Arc<OnceLock<Arc<str>>>,
+    state: Arc<State>,
+}
+
+/// What others may know of the thread.
+#[derive(Default)]
+struct State {
+    poison: OnceLock<Arc<str>>,
+    /// Another program holds the log's file, and what is queued waits for it.
+    held_up: AtomicBool,
 }
 
 impl Writer {
     /// Starts the thread. It advances `head` after each commit.
     pub fn start(store: Arc<dyn Store>, head: Arc<Head>) -> (Self, JoinHandle<()>) {
         let (queue, waiting) = sync_channel(QUEUE_EVENTS_MAX);
-        let poison = Arc::new(OnceLock::new());
-        let writer = Self { queue, poison: Arc::clone(&poison) };
+        let state = Arc::new(State::default());
+        let writer = Self { queue, state: Arc::clone(&state) };
         let thread = std::thread::Builder::new()
             .name("log-writer".into())
             .spawn(move || {
-                let _poisons_if_it_panics = PanicGuard(Arc::clone(&poison));
-                write(&*store, &head, &waiting, &poison);
+                let _poisons_if_it_panics = PanicGuard(Arc::clone(&state));
+                write(&*store, &head, &waiting, &state);
             })
             .expect("the system starts a thread");
         (writer, thread)
@@ -79,30 +86,30 @@ impl Writer {
 
     /// Why the writer takes no more, if that is so.
     pub fn poisoned(&self) -> Option<Arc<str>> {
-        self.poison.get().cloned()
+        self.state.poison.get().cloned()
+    }
+
+    /// Whether what is queued waits for another program that holds the log's file.
+    pub fn is_held_up(&self) -> bool {
+        self.state.held_up.load(Ordering::Relaxed)
     }
 }
 
-fn write(store: &dyn Store, head: &Head, waiting: &Receiver<Waiting>, poison: &OnceLock<Arc<str>>) {
+fn write(store: &dyn Store, head: &Head, waiting: &Receiver<Waiting>, state: &State) {
     let mut tidy = true;
     loop {
         match waiting.recv_timeout(IDLE) {
             Ok(first) => {
                 // What has come meanwhile goes along; nothing is waited for.
                 let rest = waiting.try_iter().take(COMMIT_EVENTS_MAX - 1);
-                write_batch(store, head, [first].into_iter().chain(rest), poison);
+                write_batch(store, head, [first].into_iter().chain(rest), state);
                 tidy = false;
             }
-            Err(RecvTimeoutError::Timeout) if !tidy && poison.get().is_none() => {
-                tidy = match store.tidy() {
-                    Ok(()) => true,
-                    // Somebody reads; it is tidied up at the next pause.
-                    Err(StoreError::Busy) => false,
-                    Err(error) => {
-                        poisoned_by(&error, poison);
-                        true
-                    }
-                };
+            Err(RecvTimeoutError::Timeout) if state.poison.get().is_none() => {
+                tidy = pause(store, tidy).unwrap_or_else(|error| {
+                    state.poison_by(&error);
+                    true
+                });
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
@@ -110,15 +117,29 @@ fn write(store: &dyn Store, head: &Head, waiting: &Receiver<Waiting>, poison: &O
     }
 }
 
+/// Nothing has come for a while: the log is looked after, and tidied up where it is not yet tidy.
+fn pause(store: &dyn Store, tidy: bool) -> Result<bool, StoreError> {
+    store.in_place()?;
+    match tidy {
+        true => Ok(true),
+        false => match store.tidy() {
+            Ok(()) => Ok(true),
+            // Somebody reads; it is tidied up at the next pause.
+            Err(StoreError::Busy) => Ok(false),
+            Err(error) => Err(error),
+        },
+    }
+}
+
 fn write_batch(
     store: &dyn Store,
     head: &Head,
     batch: impl Iterator<Item = Waiting>,
-    poison: &OnceLock<Arc<str>>,
+    state: &State,
 ) {
     let (events, told): (Vec<_>, Vec<_>) =
         batch.map(|waiting| (waiting.event, waiting.durable)).unzip();
-    match commit(store, &events, poison) {
+    match commit(store, &events, state) {
         Ok(last) => {
             head.advance(last);
             let first = last + 1 - events.len() as u64;
@@ -130,34 +151,50 @@ fn write_batch(
 
 /// One transaction. After a failed one the kernel may have marked pages clean that never reached
 /// the disk, so nothing more is written: carrying on could acknowledge what is not there.
-fn commit(
-    store: &dyn Store,
-    events: &[NewEvent],
-    poison: &OnceLock<Arc<str>>,
-) -> Result<Position, AppendError> {
-    if let Some(reason) = poison.get() {
+fn commit(store: &dyn Store, events: &[NewEvent], state: &State) -> Result<Position, AppendError> {
+    if let Some(reason) = state.poison.get() {
         return Err(AppendError::Poisoned(Arc::clone(reason)));
     }
-    store.append(events).map_err(|error| match error {
-        StoreError::Busy => AppendError::Busy,
-        error => AppendError::Poisoned(poisoned_by(&error, poison)),
-    })
+    let outcome = loop {
+        match store.append(events) {
+            // A callback that is kept late is better than one that is refused: who asked is
+            // answered in time all the same, and who comes when the queue is full at once.
+            Err(StoreError::Busy) => state.hold_up(),
+            outcome => break outcome,
+        }
+    };
+    state.go_on();
+    outcome.map_err(|error| AppendError::Poisoned(state.poison_by(&error)))
 }
 
-fn poisoned_by(error: &StoreError, poison: &OnceLock<Arc<str>>) -> Arc<str> {
-    let reason: Arc<str> = error.to_string().into();
-    tracing::error!(%reason, "the log's writer has stopped; restart to open the log again");
-    let _first_wins = poison.set(Arc::clone(&reason));
-    reason
+impl State {
+    fn poison_by(&self, error: &StoreError) -> Arc<str> {
+        let reason: Arc<str> = error.to_string().into();
+        tracing::error!(%reason, "the log's writer has stopped; restart to open the log again");
+        let _first_wins = self.poison.set(Arc::clone(&reason));
+        reason
+    }
+
+    fn hold_up(&self) {
+        if !self.held_up.swap(true, Ordering::Relaxed) {
+            tracing::warn!("{}; callbacks wait for it", StoreError::Busy);
+        }
+    }
+
+    fn go_on(&self) {
+        if self.held_up.swap(false, Ordering::Relaxed) {
+            tracing::info!("the ledger's file is free again");
+        }
+    }
 }
 
 /// Makes a writer that has died known to all who ask for its health.
-struct PanicGuard(Arc<OnceLock<Arc<str>>>);
+struct PanicGuard(Arc<State>);
 
 impl Drop for PanicGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let _first_wins = self.0.set("the log's writer has died".into());
+            let _first_wins = self.0.poison.set("the log's writer has died".into());
         }
     }
 }

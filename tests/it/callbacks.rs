@@ -336,21 +336,6 @@ fn while_the_log_cannot_be_written_callbacks_get_503_and_questions_their_answers
     assert_eq!(app.events().len(), 2);
 }
 
-#[test]
-fn another_program_that_holds_the_file_costs_a_503_and_no_more() {
-    let app = App::start();
-    let intruder = rusqlite::Connection::open(app.log_file()).unwrap();
-    intruder.execute_batch("BEGIN IMMEDIATE").unwrap();
-
-    let answer = app.receive(delivered(&sid(1)));
-    assert_eq!(answer.code, 503, "{}", answer.head);
-    assert!(answer.header("retry-after").is_some());
-
-    intruder.execute_batch("ROLLBACK").unwrap();
-    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
-    assert_eq!(app.events().len(), 1);
-}
-
 // What is told of refusals.
 
 #[test]

@@ -14,7 +14,7 @@ use delivery_ledger::projection::worker::{self, Handle};
 use delivery_ledger::projection::{ProjectionError, catch_up};
 use delivery_ledger::store::head::Head;
 use delivery_ledger::store::{
-    self, Access, Checkpoint, Damage, Database, Message, Store, StoreError, Views,
+    self, Access, Checked, Checkpoint, Database, Message, Store, StoreError, Views,
 };
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -560,6 +560,10 @@ impl Store for Stumbling {
         self.inner.append(events)
     }
 
+    fn in_place(&self) -> Result<(), StoreError> {
+        self.inner.in_place()
+    }
+
     fn tidy(&self) -> Result<(), StoreError> {
         self.inner.tidy()
     }
@@ -572,7 +576,7 @@ impl Store for Stumbling {
         self.inner.read_at(positions)
     }
 
-    fn check(&self) -> Result<Vec<Damage>, StoreError> {
+    fn check(&self) -> Result<Checked, StoreError> {
         self.inner.check()
     }
 
@@ -696,6 +700,10 @@ fn far_behind_an_event_that_cannot_be_read_ends_the_reading_ahead_where_it_lies(
         let stopped = catch_up(&*store, store.views(), 33_500, &mut go_on).unwrap_err();
 
         assert!(stopped.to_string().contains(said), "{stopped}");
-        assert_eq!(store.views().checkpoint().unwrap().position, 32_999, "a batch and a part of one");
+        assert_eq!(
+            store.views().checkpoint().unwrap().position,
+            32_999,
+            "a batch and a part of one"
+        );
     }
 }

@@ -54,12 +54,15 @@ fn nothing_is_wrong_with_an_untouched_ledger() {
 
     assert_eq!(code, Some(0));
     let keys: Vec<_> = verified.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(keys, ["head", "hash", "checkpoint", "events", "rule", "digest", "findings"]);
+    let expected =
+        ["head", "hash", "checkpoint", "events", "rule", "digest", "findings", "unfinished"];
+    assert_eq!(keys, expected);
     assert_eq!(verified["head"], 6);
     assert_eq!(verified["events"], 6);
     assert_eq!(verified["checkpoint"], 6);
     assert_eq!(verified["rule"], "failure-terminal");
     assert_eq!(verified["findings"], json!([]));
+    assert_eq!(verified["unfinished"], json!([]));
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! The only write to the log.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
 
 use super::connect::BUSY_TIMEOUT;
 use super::envelope::{self, ENVELOPES_MAX, Envelope, INLINE};
+use super::in_place::InPlace;
 use super::{engine, query_value};
 use crate::domain::{NewEvent, Position};
 use crate::store::StoreError;
@@ -14,6 +16,7 @@ use crate::store::StoreError;
 /// The log's one write connection, with what it knows of the log.
 pub struct Appender {
     connection: Connection,
+    files: InPlace,
     head: Position,
     envelopes: Envelopes,
 }
@@ -27,16 +30,21 @@ struct Envelopes {
 
 impl Appender {
     /// On a connection that is open for writing and of this version's schema.
-    pub fn new(connection: Connection) -> Result<Self, StoreError> {
+    pub fn new(connection: Connection, path: &Path) -> Result<Self, StoreError> {
         let head = query_value(&connection, "SELECT coalesce(max(position), 0) FROM events")
             .map_err(engine("read the head of the log"))?;
         let envelopes = read_envelopes(&connection).map_err(engine("read the envelopes"))?;
-        Ok(Self { connection, head, envelopes })
+        Ok(Self { connection, files: InPlace::of(path), head, envelopes })
     }
 
-    /// Appends events in one transaction; when it returns they are on disk.
+    /// See [`InPlace::check`].
+    pub fn in_place(&self) -> Result<(), StoreError> {
+        self.files.check()
+    }
+
+    /// Appends events in one transaction; when it returns they are on disk, where they are looked for.
     pub fn append(&mut self, events: &[NewEvent]) -> Result<Position, StoreError> {
-        match self.append_all(events) {
+        match self.append_all(events).and_then(|()| self.in_place()) {
             Ok(()) => {
                 self.head += events.len() as Position;
                 Ok(self.head)

@@ -2,11 +2,12 @@
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::{engine, migrate};
-use crate::store::{Damage, StoreError};
+use super::{engine, migrate, wal};
+use crate::store::{Checked, Damage, StoreError};
 
 /// The log: its schema, triggers included, is what the migrations made, and its pages are sound.
-pub fn log(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
+/// The pages are left where that would make the WAL grow beyond these bytes.
+pub fn log(connection: &Connection, wal_bytes_max: u64) -> Result<Checked, StoreError> {
     let expected = migrate::schema_of_log()?;
     let actual = migrate::schema(connection)?;
     let missing = expected.iter().filter(|object| !actual.contains(object));
@@ -16,7 +17,10 @@ pub fn log(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     let foreign = foreign.map(|(kind, name, _)| Damage::Foreign { name: format!("{kind} {name}") });
     let early = has_early_events(connection)?
         .then(|| Damage::Foreign { name: "an event before position 1".to_owned() });
-    Ok(missing.chain(foreign).chain(early).chain(pages(connection)?).collect())
+    let pages = wal::bounded(connection, wal_bytes_max, pages)?;
+    let finished = pages.is_some();
+    let damages = missing.chain(foreign).chain(early).chain(pages.unwrap_or_default());
+    Ok(Checked { damages: damages.collect(), finished })
 }
 
 /// Reads begin at position 1, so nobody would ever see them.
@@ -27,11 +31,18 @@ fn has_early_events(connection: &Connection) -> Result<bool, StoreError> {
 }
 
 /// The views: their pages are sound, and no row of theirs leads nowhere or astray.
-pub fn views(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
-    let damages = pages(connection)?;
-    if !damages.is_empty() {
-        return Ok(damages);
-    }
+/// Both are left where they would make the WAL grow beyond these bytes.
+pub fn views(connection: &Connection, wal_bytes_max: u64) -> Result<Checked, StoreError> {
+    let pages = wal::bounded(connection, wal_bytes_max, pages)?;
+    let damages = match pages {
+        Some(damages) if damages.is_empty() => wal::bounded(connection, wal_bytes_max, strays)?,
+        unsound_or_unfinished => unsound_or_unfinished,
+    };
+    Ok(Checked { finished: damages.is_some(), damages: damages.unwrap_or_default() })
+}
+
+/// Rows that lead to no message, or to another one.
+fn strays(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     let sids = "SELECT count(*) FROM sids
                 LEFT JOIN messages USING (id, sid, account)
                 WHERE messages.channel IS NULL";
@@ -49,7 +60,7 @@ pub fn views(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
 }
 
 /// The engine's own integrity check.
-pub fn pages(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
+fn pages(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     let act = "check the pages of a database";
     let mut statement = connection.prepare("PRAGMA integrity_check").map_err(engine(act))?;
     let lines = statement

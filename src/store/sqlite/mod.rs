@@ -4,6 +4,7 @@ mod append;
 mod check;
 mod connect;
 mod envelope;
+mod in_place;
 mod lock;
 mod message_row;
 mod migrate;
@@ -12,6 +13,7 @@ mod read;
 mod view_read;
 mod view_write;
 mod views;
+mod wal;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -25,7 +27,7 @@ use self::connect::Readers;
 use self::lock::Lock;
 use self::read::LogReader;
 use self::views::SqliteViews;
-use super::{Access, Damage, Store, StoreError, Views};
+use super::{Access, Checked, Store, StoreError, Views};
 use crate::domain::{NewEvent, Position, RecordedEvent, Rule};
 
 /// A ledger in two files.
@@ -67,7 +69,7 @@ impl SqliteStore {
         Ok(Self {
             ledger_id,
             reader: LogReader::new(Readers::of(path)?),
-            appender: Some(Mutex::new(Appender::new(log)?)),
+            appender: Some(Mutex::new(Appender::new(log, path)?)),
             views: SqliteViews::open(&views_path, ledger_id)?,
             _lock: Some(lock),
         })
@@ -114,6 +116,11 @@ impl Store for SqliteStore {
         appender.lock().unwrap_or_else(PoisonError::into_inner).append(events)
     }
 
+    fn in_place(&self) -> Result<(), StoreError> {
+        let appender = self.appender.as_ref().ok_or(StoreError::ReadOnly("nothing is written"))?;
+        appender.lock().unwrap_or_else(PoisonError::into_inner).in_place()
+    }
+
     fn tidy(&self) -> Result<(), StoreError> {
         let appender = self.appender.as_ref().ok_or(StoreError::ReadOnly("cannot tidy up"))?;
         appender.lock().unwrap_or_else(PoisonError::into_inner).tidy()
@@ -136,8 +143,8 @@ impl Store for SqliteStore {
         self.reader.read_at(positions)
     }
 
-    fn check(&self) -> Result<Vec<Damage>, StoreError> {
-        self.reader.with_connection(check::log)
+    fn check(&self) -> Result<Checked, StoreError> {
+        self.reader.with_connection(|log| check::log(log, wal::BEHIND_A_CHECK_BYTES_MAX))
     }
 
     fn views(&self) -> &dyn Views {

@@ -11,10 +11,10 @@ use uuid::Uuid;
 use super::connect::{self, Readers};
 use super::migrate::{self, VIEW_TABLES};
 use super::view_read::Tables;
-use super::{check, engine, view_write};
+use super::{check, engine, view_write, wal};
 use crate::domain::digest::{CHAIN_START, Hash};
 use crate::domain::{MessageKey, MessageSid, Position, Rule};
-use crate::store::{Batch, Checkpoint, Damage, Message, StoreError, Views};
+use crate::store::{Batch, Checked, Checkpoint, Damage, Message, StoreError, Views};
 
 /// One set of tables and the connections to them.
 pub struct SqliteViews {
@@ -252,13 +252,13 @@ impl Views for SqliteViews {
         self.reading("read the chain", |tables| tables.chain_marks())
     }
 
-    fn check(&self) -> Result<Vec<Damage>, StoreError> {
+    fn check(&self) -> Result<Checked, StoreError> {
         if let Some(detail) = self.stand_in_for.clone() {
-            return Ok(vec![Damage::Engine { detail }]);
+            return Ok(Checked { damages: vec![Damage::Engine { detail }], finished: true });
         }
         match &self.readers {
-            Some(readers) => check::views(&*readers.get()?),
-            None => check::views(&self.writing()),
+            Some(readers) => check::views(&*readers.get()?, wal::BEHIND_A_CHECK_BYTES_MAX),
+            None => check::views(&self.writing(), wal::BEHIND_A_CHECK_BYTES_MAX),
         }
     }
 }

@@ -10,6 +10,7 @@ use delivery_ledger::domain::reported::{Addressed, StatusReported};
 use delivery_ledger::domain::{
     ErrorCode, NewEvent, Position, RecordedEvent, Rule, Status, Timestamp,
 };
+use delivery_ledger::projection::fold::fold;
 use delivery_ledger::twilio::callback::Reading;
 use proptest::prelude::*;
 use proptest::sample::subsequence;
@@ -301,6 +302,20 @@ proptest! {
     }
 
     #[test]
+    fn neighbouring_stretches_join_to_the_fold_of_the_whole(
+        events in proptest::collection::vec(any_callback(), 2..12),
+        split in any::<proptest::sample::Index>(),
+    ) {
+        let events = recorded(events);
+        let split = split.index(events.len() - 1) + 1;
+        for rule in Rule::ALL {
+            let [mut joined, next] = [&events[..split], &events[split..]].map(|part| lifecycle(rule, part));
+            joined.join(next, &mut by_content(&events)).unwrap();
+            prop_assert_eq!(joined, lifecycle(rule, &events));
+        }
+    }
+
+    #[test]
     fn merging_is_commutative_associative_and_idempotent(
         events in proptest::collection::vec(any_callback(), 3..10),
         owners in proptest::collection::vec(0..7_u8, 10),
@@ -329,12 +344,23 @@ fn evidence(rule: Rule, event: &RecordedEvent) -> Evidence {
     Evidence::of(rule, Arrival { position, received_at, fingerprint: 0, reported })
 }
 
+/// The events as they are, without the batches and the views.
+fn lifecycle(rule: Rule, events: &[RecordedEvent]) -> Lifecycle {
+    let key = Reading::of(&events[0]).message_key().unwrap();
+    fold(rule, &key, events.to_vec()).unwrap().lifecycle
+}
+
 fn merged(events: &[RecordedEvent], a: &Evidence, b: &Evidence) -> Evidence {
-    let content: BTreeMap<_, _> =
-        events.iter().map(|event| (event.position, (event.query(), &event.body))).collect();
-    let mut by_content =
-        |a: Position, b: Position| Ok::<_, Infallible>(content[&a].cmp(&content[&b]));
     let mut whole = a.clone();
-    whole.merge(b.clone(), &mut by_content).unwrap();
+    whole.merge(b.clone(), &mut by_content(events)).unwrap();
     whole
+}
+
+fn by_content(
+    events: &[RecordedEvent],
+) -> impl FnMut(Position, Position) -> Result<Ordering, Infallible> {
+    let content = |event: &RecordedEvent| (event.query().to_owned(), event.body.clone());
+    let content: BTreeMap<_, _> =
+        events.iter().map(|event| (event.position, content(event))).collect();
+    move |a, b| Ok(content[&a].cmp(&content[&b]))
 }

@@ -50,7 +50,8 @@ impl Command {
         self.0.output().expect("the program starts")
     }
 
-    fn spawn(mut self) -> Child {
+    /// Starts it.
+    pub fn spawn(mut self) -> Child {
         self.0.spawn().expect("the program starts")
     }
 }

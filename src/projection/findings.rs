@@ -1,0 +1,139 @@
+//! What a verification finds wrong, gathered so that a damaged disk does not produce millions.
+
+use super::align::Alignment;
+use crate::domain::Position;
+use crate::store::{Checked, Damage, StoreError};
+
+/// How many findings of one kind are listed; a damaged disk can produce millions.
+const FINDINGS_MAX: usize = 100;
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub kind: FindingKind,
+    pub position: Option<Position>,
+    pub detail: String,
+}
+
+/// What kind of thing is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FindingKind {
+    MissingPosition,
+    UnreadableEvent,
+    ChangedEvents,
+    GuardMissing,
+    ForeignObject,
+    EngineDamage,
+    ViewsOfAnotherLedger,
+    LogOlderThanViews,
+    LogExchanged,
+    ProjectionDiffers,
+    UnexpectedHash,
+}
+
+impl FindingKind {
+    /// The word for it in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            FindingKind::MissingPosition => "missing-position",
+            FindingKind::UnreadableEvent => "unreadable-event",
+            FindingKind::ChangedEvents => "changed-events",
+            FindingKind::GuardMissing => "guard-missing",
+            FindingKind::ForeignObject => "foreign-object",
+            FindingKind::EngineDamage => "engine-damage",
+            FindingKind::ViewsOfAnotherLedger => "views-of-another-ledger",
+            FindingKind::LogOlderThanViews => "log-older-than-views",
+            FindingKind::LogExchanged => "log-exchanged",
+            FindingKind::ProjectionDiffers => "projection-differs",
+            FindingKind::UnexpectedHash => "unexpected-hash",
+        }
+    }
+}
+
+/// The findings of a verification in the making.
+#[derive(Default)]
+pub struct Findings {
+    pub found: Vec<Finding>,
+    /// Of which files the engine's own check was given up.
+    pub unfinished: Vec<&'static str>,
+}
+
+impl Findings {
+    /// Notes a finding, unless there are many of its kind.
+    pub fn add(&mut self, kind: FindingKind, position: Option<Position>, detail: String) {
+        match self.found.iter().filter(|finding| finding.kind == kind).count() {
+            FINDINGS_MAX => {}
+            count if count + 1 == FINDINGS_MAX => {
+                let detail = format!("{detail} (further findings of this kind are not listed)");
+                self.found.push(Finding { kind, position, detail });
+            }
+            _ => self.found.push(Finding { kind, position, detail }),
+        }
+    }
+
+    /// Notes what an engine found, and tells whether its pages are sound.
+    pub fn checked(&mut self, checked: Checked, what: &'static str) -> bool {
+        let Checked { damages, finished } = checked;
+        if !finished {
+            self.unfinished.push(what);
+        }
+        let sound = !damages.iter().any(|damage| matches!(damage, Damage::Engine { .. }));
+        for damage in damages {
+            match damage {
+                Damage::GuardMissing { name } => self.add(
+                    FindingKind::GuardMissing,
+                    None,
+                    format!("{name} is missing from the {what}, or is not what it was made as"),
+                ),
+                Damage::Foreign { name } => self.add(
+                    FindingKind::ForeignObject,
+                    None,
+                    format!("{name} in the {what} is nothing that delivery-ledger made"),
+                ),
+                Damage::Stray { table, rows } => self.add(
+                    FindingKind::ProjectionDiffers,
+                    None,
+                    format!("{table} in the {what} has {rows} rows that belong to no message"),
+                ),
+                Damage::Engine { detail } => {
+                    self.add(FindingKind::EngineDamage, None, format!("{what}: {detail}"));
+                }
+            }
+        }
+        sound
+    }
+
+    /// What was read from the views; nothing where they hold what no log can say.
+    pub fn of_views<T>(&mut self, read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+        match read {
+            Err(StoreError::DamagedViews { detail }) => {
+                self.add(FindingKind::ProjectionDiffers, None, detail);
+                Ok(None)
+            }
+            read => read.map(Some),
+        }
+    }
+
+    /// Whether the views can be held against the log at all.
+    pub fn alignment(&mut self, alignment: &Result<Alignment, StoreError>) -> bool {
+        let (kind, position) = match alignment {
+            Ok(Alignment::Fitting | Alignment::OtherRule { .. }) => return true,
+            // The walk names the event that cannot be read.
+            Err(_) => return true,
+            Ok(Alignment::OtherLedger { .. }) => (FindingKind::ViewsOfAnotherLedger, None),
+            Ok(Alignment::AheadOfLog { head, .. }) => (FindingKind::LogOlderThanViews, Some(*head)),
+            Ok(Alignment::OtherHistory { checkpoint }) => {
+                (FindingKind::LogExchanged, Some(*checkpoint))
+            }
+        };
+        let detail = alignment.as_ref().map(ToString::to_string).unwrap_or_default();
+        self.add(kind, position, detail);
+        false
+    }
+
+    /// Notes that a copy kept elsewhere is not met.
+    pub fn unexpected(&mut self, position: Position, detail: &str) {
+        let detail = format!("position {position} does not have the expected hash: {detail}");
+        self.add(FindingKind::UnexpectedHash, Some(position), detail);
+    }
+}

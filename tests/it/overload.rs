@@ -1,0 +1,188 @@
+//! More than the disk takes, clients that take their time, and a log that is taken away.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::support::{Answer, App, TOKEN, delivered, sid, signature};
+
+/// More than can wait: 2,048 in the queue, and at most 1,024 with the writer.
+const MORE_THAN_CAN_WAIT: u32 = 3300;
+
+/// At once, on a machine with much else to do: told apart from the 10 s of those who wait.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+// A log that somebody else holds.
+
+#[test]
+fn callbacks_wait_for_another_program_that_holds_the_log_and_are_kept() {
+    let app = App::start();
+    let intruder = hold(&app);
+
+    let waiting = begin(&app, 1);
+    app.eventually("it is said why callbacks wait", || {
+        let ready = app.get("/readyz");
+        let reason = ready.json()["reason"].as_str().unwrap_or_default().to_owned();
+        ready.code == 503 && reason.contains("another program is writing to the ledger's file")
+    });
+    intruder.execute_batch("ROLLBACK").unwrap();
+
+    assert_eq!(answer(waiting).code, 200);
+    app.caught_up();
+    assert_eq!(app.get("/readyz").json()["reason"], json!(null));
+    assert_eq!(app.events().len(), 1);
+}
+
+#[test]
+fn a_callback_that_waits_for_too_long_is_told_so_and_kept_all_the_same() {
+    let app = App::start();
+    let intruder = hold(&app);
+
+    let begun = Instant::now();
+    let answer = answer(begin(&app, 1));
+    let waited = begun.elapsed();
+
+    assert_eq!(answer.code, 503, "{}", answer.head);
+    assert!(answer.header("retry-after").is_some());
+    assert_eq!(
+        answer.json()["detail"],
+        "the event was not durable in time; it may still be stored"
+    );
+    // Twilio gives up after 15 s.
+    assert!((10..14).contains(&waited.as_secs()), "{waited:?}");
+
+    intruder.execute_batch("ROLLBACK").unwrap();
+    app.eventually("it is kept", || app.events().len() == 1);
+    assert_eq!(app.receive(delivered(&sid(2))).code, 200);
+}
+
+#[test]
+fn beyond_a_bounded_queue_callbacks_are_refused_at_once_and_nothing_acknowledged_is_lost() {
+    rlimit::increase_nofile_limit(u64::MAX).unwrap();
+    let app = App::start();
+    let intruder = hold(&app);
+
+    let sent: Vec<_> = (0..MORE_THAN_CAN_WAIT).map(|number| begin(&app, number)).collect();
+    // One more, while the others wait.
+    let begun = Instant::now();
+    let refused = answer(begin(&app, MORE_THAN_CAN_WAIT));
+    assert_eq!(refused.code, 503, "{}", refused.head);
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(refused.json()["detail"], "the queue of 2048 events is full");
+    assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
+    intruder.execute_batch("ROLLBACK").unwrap();
+
+    let answers: Vec<_> = sent.into_iter().map(answer).collect();
+    let normal = Instant::now();
+    assert_eq!(app.receive(delivered(&sid(MORE_THAN_CAN_WAIT))).code, 200);
+    assert!(normal.elapsed() < AT_ONCE, "{:?}", normal.elapsed());
+
+    let acknowledged = answers.iter().filter(|answer| answer.code == 200).count();
+    assert!((2049..=3072).contains(&acknowledged), "{acknowledged}");
+    let told = |answer: &&Answer| answer.code == 503 && answer.header("retry-after") == Some("1");
+    assert_eq!(answers.iter().filter(told).count(), answers.len() - acknowledged);
+    let kept: Vec<_> = app.events();
+    for (number, _) in (0..).zip(&answers).filter(|(_, answer)| answer.code == 200) {
+        let is_it = |event: &serde_json::Value| event["message_sid"] == sid(number).as_str();
+        assert!(kept.iter().any(is_it), "callback {number} was acknowledged");
+    }
+}
+
+// A log that is taken away.
+
+#[test]
+fn a_log_that_was_moved_away_takes_no_more_callbacks() {
+    let mut app = App::start();
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    let away = app.folder().join("away.db");
+
+    std::fs::rename(app.log_file(), &away).unwrap();
+
+    let refused = app.receive(delivered(&sid(2)));
+    assert_eq!(refused.code, 503, "{}", refused.head);
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("ledger.db is not the file that was opened"), "{detail}");
+    assert_eq!(app.get("/readyz").code, 503);
+
+    std::fs::rename(&away, app.log_file()).unwrap();
+    app.stop();
+    app.restart();
+    assert_eq!(app.receive(delivered(&sid(3))).code, 200);
+    assert_eq!(app.message(&sid(1))["status"], "delivered");
+}
+
+#[test]
+fn a_log_or_its_wal_that_was_removed_is_noticed_before_the_next_callback() {
+    for name in ["ledger.db", "ledger.db-wal"] {
+        let app = App::start();
+        assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+
+        std::fs::remove_file(app.folder().join(name)).unwrap();
+
+        app.eventually("it is said that the file is gone", || {
+            let reason =
+                app.get("/readyz").json()["reason"].as_str().unwrap_or_default().to_owned();
+            reason.contains(&format!("{name} is not the file that was opened"))
+        });
+        assert_eq!(app.receive(delivered(&sid(2))).code, 503);
+    }
+}
+
+// Clients that take their time.
+
+#[test]
+fn half_a_head_is_waited_for_10_s() {
+    let app = App::start();
+    let mut stream = TcpStream::connect(app.callbacks()).unwrap();
+    stream.write_all(b"POST /message-status HTTP/1.1\r\nHost: hooks").unwrap();
+
+    let begun = Instant::now();
+    assert_eq!(answer(stream).code, 408);
+    assert!((9..14).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn half_a_body_is_waited_for_10_s_however_slowly_it_trickles() {
+    let app = App::start();
+    let mut stream = TcpStream::connect(app.callbacks()).unwrap();
+    let head = app.form("/message-status").header("Content-Length", "400");
+    stream.write_all(&head.bytes(app.callbacks())).unwrap();
+    let mut trickle = stream.try_clone().unwrap();
+    std::thread::spawn(move || {
+        while trickle.write_all(b"x").is_ok() {
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    });
+
+    let begun = Instant::now();
+    let answer = answer(stream);
+    assert_eq!(answer.code, 408);
+    assert_eq!(answer.json()["detail"], "the body did not arrive in time");
+    assert!((9..14).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    app.eventually("it is told", || app.stderr().contains("the body did not arrive in time"));
+}
+
+/// Holds the log's write lock, as another program can.
+fn hold(app: &App) -> Connection {
+    let intruder = Connection::open(app.log_file()).unwrap();
+    intruder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    intruder
+}
+
+/// Sends a callback and does not wait for its answer.
+fn begin(app: &App, number: u32) -> TcpStream {
+    let body = delivered(&sid(number)).bytes();
+    let signature = signature(TOKEN, &app.url("/message-status"), &body);
+    let request = app.form("/message-status").header("X-Twilio-Signature", &signature).body(body);
+    let mut stream = TcpStream::connect(app.callbacks()).unwrap();
+    stream.write_all(&request.bytes(app.callbacks())).unwrap();
+    stream
+}
+
+fn answer(mut stream: TcpStream) -> Answer {
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    Answer::read(&mut stream)
+}

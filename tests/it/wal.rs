@@ -1,0 +1,166 @@
+//! The log's WAL stays small beside whoever reads, however long that takes.
+
+use std::io::Read;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use delivery_ledger::domain::{NewEvent, Position, RecordedEvent, Rule};
+use delivery_ledger::projection::verify::verify;
+use delivery_ledger::store::{Checked, Store, StoreError, Views};
+use uuid::Uuid;
+
+use crate::support::events::{event, one_a_second};
+use crate::support::ledger::{Ledger, damage};
+use crate::support::{delivered, sent, sid};
+
+/// What the WAL may take up: the 4 MB after which the writer empties it, and a commit on top.
+const USUAL_BYTES_MAX: u64 = 8 << 20;
+
+#[test]
+fn an_export_whose_reader_has_stopped_reading_does_not_make_the_wal_grow() {
+    let ledger = Ledger::of(&one_a_second((0..1000).map(|number| event(sent(&sid(number))))));
+    for what in ["events", "messages"] {
+        let mut export = ledger.command(&["export", what]).stdout(Stdio::piped()).spawn();
+        let mut out = export.stdout.take().unwrap();
+        out.read_exact(&mut [0]).unwrap();
+
+        // It has begun, and cannot go on: what it has to say is longer than a pipe.
+        assert!(grown_by_appending(&ledger) < USUAL_BYTES_MAX, "export {what}");
+        assert_eq!(export.try_wait().unwrap(), None, "export {what} has ended");
+
+        drop(out);
+        export.wait().unwrap();
+    }
+}
+
+#[test]
+fn a_read_that_is_held_open_does_make_it_grow() {
+    let ledger = Ledger::of(&[event(sent(&sid(1)))]);
+    let reader = rusqlite::Connection::open(ledger.log_file()).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM events").unwrap();
+
+    assert!(grown_by_appending(&ledger) > 2 * USUAL_BYTES_MAX);
+}
+
+/// Appends five times as much as the WAL may hold and returns its greatest length meanwhile.
+fn grown_by_appending(ledger: &Ledger) -> u64 {
+    let store = ledger.open();
+    let appends = (0..40).map(|_| {
+        store.append(&large_events(16)).unwrap();
+        wal_bytes(&ledger.log_file())
+    });
+    appends.max().unwrap()
+}
+
+/// Each of 64 KiB.
+fn large_events(count: u32) -> Vec<NewEvent> {
+    let filler = [b"&Body=", [b'x'; 64 << 10].as_slice()].concat();
+    (0..count).map(|number| event([sent(&sid(number)).bytes(), filler.clone()].concat())).collect()
+}
+
+fn wal_bytes(log: &Path) -> u64 {
+    let wal = PathBuf::from(format!("{}-wal", log.display()));
+    std::fs::metadata(wal).map_or(0, |metadata| metadata.len())
+}
+
+// A check that was given up.
+
+#[test]
+fn where_the_engines_check_is_given_up_everything_else_is_checked() {
+    let ledger = Ledger::of(&[event(sent(&sid(1))), event(delivered(&sid(1)))]);
+
+    let verified = verify(&TooBusy(ledger.open()), None, &mut |_| {}).unwrap();
+
+    assert_eq!(verified.unfinished, ["log"]);
+    assert_eq!(verified.findings, []);
+    assert_eq!((verified.events, verified.checkpoint), (2, 2));
+    let sound = verify(&*ledger.open(), None, &mut |_| {}).unwrap();
+    assert_eq!((verified.hash, verified.digest), (sound.hash, sound.digest));
+}
+
+#[test]
+fn a_change_is_found_where_the_engines_check_is_given_up() {
+    let ledger = Ledger::of(&[event(sent(&sid(1))), event(delivered(&sid(1)))]);
+    damage(&ledger.log_file(), |log| {
+        log.execute("UPDATE events SET body = x'41' WHERE position = 1", []).unwrap();
+    });
+
+    let verified = verify(&TooBusy(ledger.open()), None, &mut |_| {}).unwrap();
+
+    let found: Vec<_> = verified.findings.iter().map(|finding| finding.kind.name()).collect();
+    assert!(found.contains(&"changed-events"), "{found:?}");
+}
+
+#[test]
+fn pages_that_cannot_be_read_are_found_where_the_engines_check_is_given_up() {
+    let ledger = Ledger::of(&large_events(100));
+    let mut bytes = std::fs::read(ledger.log_file()).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..].fill(0xff);
+    std::fs::write(ledger.log_file(), bytes).unwrap();
+
+    let verified = verify(&TooBusy(ledger.open_for_reading()), None, &mut |_| {}).unwrap();
+
+    let found: Vec<_> = verified.findings.iter().map(|finding| finding.kind.name()).collect();
+    assert!(found.contains(&"engine-damage"), "{found:?}");
+    assert_eq!(verified.hash, None);
+}
+
+/// A ledger to whose log somebody writes all the time.
+struct TooBusy(Box<dyn Store>);
+
+impl Store for TooBusy {
+    fn check(&self) -> Result<Checked, StoreError> {
+        Ok(Checked { damages: Vec::new(), finished: false })
+    }
+
+    fn ledger_id(&self) -> Uuid {
+        self.0.ledger_id()
+    }
+
+    fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError> {
+        self.0.append(events)
+    }
+
+    fn in_place(&self) -> Result<(), StoreError> {
+        self.0.in_place()
+    }
+
+    fn tidy(&self) -> Result<(), StoreError> {
+        self.0.tidy()
+    }
+
+    fn head(&self) -> Result<Position, StoreError> {
+        self.0.head()
+    }
+
+    fn scan(
+        &self,
+        after: Position,
+        limit: usize,
+        each: &mut dyn FnMut(&RecordedEvent) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.0.scan(after, limit, each)
+    }
+
+    fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.0.read_at(positions)
+    }
+
+    fn views(&self) -> &dyn Views {
+        self.0.views()
+    }
+
+    fn shadow(&self, rule: Rule) -> Result<Box<dyn Views + '_>, StoreError> {
+        self.0.shadow(rule)
+    }
+
+    fn swap(&self) -> Result<(), StoreError> {
+        self.0.swap()
+    }
+
+    fn scratch(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError> {
+        self.0.scratch(rule)
+    }
+}
