@@ -35,6 +35,8 @@ pub struct Load {
     pub connections: usize,
     /// Callbacks a second; without it, each connection sends the next as soon as it has an answer.
     pub rate: Option<f64>,
+    /// Nothing is sent later than so many seconds after the beginning.
+    pub seconds: Option<f64>,
     /// Whether the rate follows the day's curve, compressed to this many seconds.
     pub day_seconds: Option<f64>,
 }
@@ -121,8 +123,7 @@ where
 {
     let mut tally = Tally::default();
     let mut sender = None;
-    while let Some((index, callback)) = shared.next() {
-        let due = shared.due(index, &callback);
+    while let Some((due, callback)) = shared.next() {
         sleep_until(due).await;
         match shared.send(&mut sender, &callback).await {
             Ok(code) => {
@@ -142,11 +143,13 @@ where
 }
 
 impl<I: Iterator<Item = Callback>> Shared<I> {
-    fn next(&self) -> Option<(u64, Callback)> {
+    fn next(&self) -> Option<(Instant, Callback)> {
         let mut callbacks = self.callbacks.lock().unwrap_or_else(PoisonError::into_inner);
         let callback = callbacks.1.next()?;
+        let due = self.due(callbacks.0, &callback);
         callbacks.0 += 1;
-        Some((callbacks.0 - 1, callback))
+        let ends = self.load.seconds.map(|after| self.began + Duration::from_secs_f64(after));
+        ends.is_none_or(|ends| due < ends).then_some((due, callback))
     }
 
     /// When a callback is to be sent. Its latency counts from there, however late it is sent:
