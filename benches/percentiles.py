@@ -47,10 +47,8 @@ def main():
 def oha():
     if found := shutil.which("oha"):
         return found
-    # Without TLS, which is not needed here and takes long to build.
-    command = ["cargo", "install", "oha", "--version", OHA_VERSION, "--locked", "--no-default-features",
-               "--root", TOOLS, "--target-dir", TOOLS / "target"]
-    subprocess.run(command, check=True)
+    command = ["cargo", "install", "oha", "--version", OHA_VERSION, "--locked", "--root", TOOLS]
+    subprocess.run([*command, "--target-dir", TOOLS / "target"], check=True)
     return TOOLS / "bin" / "oha"
 
 
