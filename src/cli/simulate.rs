@@ -34,7 +34,7 @@ pub struct Args {
     #[arg(long)]
     rate: Option<f64>,
 
-    /// End after so many seconds, though messages are left
+    /// Send nothing that is due after so many seconds
     #[arg(long)]
     seconds: Option<f64>,
 
