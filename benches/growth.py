@@ -4,19 +4,20 @@
     benches/growth.py [--events 0 1000000 10000000] [--rounds 3] [--seconds 8]
 
 Needs cargo, wrk, and about 1 KB of disk an event. Each ledger is filled once and copied for
-every round, so that each round begins at the same size.
+every round, so that each round begins at the same size. Prints a table, writes
+target/bench/growth.json, and draws docs/benchmarks/growth.svg from it.
 """
 import argparse
 import json
-import os
 import shutil
-import signal
+import sqlite3
 import statistics
 import subprocess
 import sys
 import time
 
-import side_by_side as common
+import common
+import plots
 
 PROBE = common.RELEASE / "examples" / "probe"
 AUDITS = 20_000
@@ -28,31 +29,26 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=8)
     arguments = parser.parse_args()
-    common.prepare(["ours"])
+    common.build()
+    common.presign()
     rows = [measure(events, arguments) for events in arguments.events]
-    print(f"{common.machine()['cpu']}, {common.machine()['cores']} cores, {common.machine()['date']}\n")
-    print("| events | log bytes an event | of it body | views bytes an event | ingest/s | of the first "
-          "| audit p50 us | p99 us | scan/s | replay/s | of scan |")
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
-    for row in rows:
-        share = row["ingest"] / rows[0]["ingest"]
-        print(f"| {row['events']:,} | {row['log']:.0f} | {row['body']:.0f} | {row['views']:.0f} | "
-              f"{row['ingest']:,.0f} | {share:.2f} | {row['audit'][0]} | {row['audit'][1]} | "
-              f"{row['scan']:,.0f} | {row['replay']:,.0f} | {row['replay'] / max(row['scan'], 1):.1%} |")
-    (common.WORK / "growth.json").write_text(json.dumps(rows, indent=1))
+    common.keep("growth", {"machine": common.machine(), "rows": rows})
+    table(rows, arguments)
+    plots.draw()
 
 
 def measure(events, arguments):
-    full = common.WORK / f"full-{events}"
-    shutil.rmtree(full, ignore_errors=True)
-    full.mkdir(parents=True)
+    full = common.fresh_folder(f"full-{events}")
     ledger = full / "ledger.db"
-    row = {"events": events, "log": 0, "body": 0, "views": 0, "audit": (0, 0), "scan": 0, "replay": 0}
+    # An empty ledger has nothing to ask for and nothing to replay.
+    row = {"events": events, "log": None, "body": None, "views": None,
+           "audit_p50_us": None, "audit_p99_us": None, "scan": None, "replay": None}
     if events:
         subprocess.run([PROBE, "fill", ledger, str(events)], check=True)
         row |= sizes(full, events)
-        row["audit"] = tuple(int(n) for n in output([PROBE, "audit", ledger, str(AUDITS)]).split())
-        pairs = [(float(output([PROBE, "scan", ledger])), replay(ledger)) for _ in range(arguments.rounds)]
+        audit = common.output([PROBE, "audit", ledger, str(AUDITS)]).split()
+        row["audit_p50_us"], row["audit_p99_us"] = map(int, audit)
+        pairs = [(float(common.output([PROBE, "scan", ledger])), replay(ledger)) for _ in range(arguments.rounds)]
         row["scan"] = statistics.median(scan for scan, _ in pairs)
         row["replay"] = statistics.median(replay_ for _, replay_ in pairs)
     row["ingest"] = statistics.median(ingest(full, arguments.seconds) for _ in range(arguments.rounds))
@@ -62,7 +58,6 @@ def measure(events, arguments):
 
 
 def sizes(folder, events):
-    import sqlite3
     log = sqlite3.connect(folder / "ledger.db")
     body = log.execute("SELECT sum(length(body)) FROM (SELECT body FROM events LIMIT 100000)").fetchone()[0]
     return {
@@ -73,32 +68,38 @@ def sizes(folder, events):
 
 
 def replay(ledger):
-    command = [common.RELEASE / "delivery-ledger", "--database", f"sqlite:{ledger}", "replay", "--format", "json"]
-    return json.loads(output(command))["events_per_second"]
+    command = [common.LEDGER, "--database", f"sqlite:{ledger}", "replay", "--format", "json"]
+    return common.parsed(command)["events_per_second"]
 
 
 def ingest(full, seconds):
-    folder = common.WORK / "data"
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = common.fresh_folder("data")
+    folder.rmdir()
     subprocess.run(["cp", "-r", "--reflink=auto", full, folder], check=True)
-    environment = dict(os.environ, TWILIO_ACCOUNT_SID=common.ACCOUNT, TWILIO_AUTH_TOKEN=common.TOKEN,
-                       CALLBACKS=str(common.CALLBACKS))
-    process = subprocess.Popen(common.start_ours(folder), env=environment, stderr=subprocess.DEVNULL)
-    try:
-        common.wait_until_listening(process)
+    with common.running(common.serve(folder), "growth"):
         common.catch_up_seconds()
         time.sleep(2)
-        wrk = ["wrk", "-t1", "-c64", f"-d{seconds}s", "-s", common.ROOT / "benches" / "load.lua",
-               f"http://127.0.0.1:{common.PORT}"]
-        measured = json.loads(output(wrk, env=environment).splitlines()[-1])
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=20)
+        measured = common.last_line(common.wrk(64, seconds))
     return (measured["requests"] - measured["refused"]) / measured["seconds"]
 
 
-def output(command, env=None):
-    return subprocess.run(command, check=True, capture_output=True, env=env).stdout.decode().strip()
+def table(rows, arguments):
+    print(common.machine_line(f"{arguments.seconds} s of ingest a run, medians of {arguments.rounds} rounds"))
+    header = ["events", "log bytes an event", "of it body", "beside the body", "views bytes an event", "ingest/s",
+              "of the first", "audit p50 µs", "p99 µs", "scan/s", "replay/s", "of scan"]
+    print(common.markdown(header, [cells(row, rows[0]) for row in rows]))
+
+
+def cells(row, first):
+    grown = [f"{row['events']:,}"]
+    share = f"{row['ingest'] / first['ingest']:.2f}"
+    if not row["events"]:
+        return grown + [""] * 4 + [f"{row['ingest']:,.0f}", share] + [""] * 5
+    return grown + [
+        f"{row['log']:.0f}", f"{row['body']:.0f}", f"{row['log'] - row['body']:.0f}", f"{row['views']:.0f}",
+        f"{row['ingest']:,.0f}", share, str(row["audit_p50_us"]), str(row["audit_p99_us"]),
+        f"{row['scan']:,.0f}", f"{row['replay']:,.0f}", f"{row['replay'] / row['scan']:.1%}",
+    ]
 
 
 if __name__ == "__main__":

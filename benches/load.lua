@@ -22,9 +22,11 @@ function request()
 end
 
 function done(summary, latency, _)
+  local at_ms = function(percentile) return latency:percentile(percentile) / 1e3 end
   io.write(string.format(
-    '{"requests":%d,"seconds":%.6f,"refused":%d,"failed":%d,"p50_ms":%.3f,"p99_ms":%.3f,"max_ms":%.3f}\n',
+    '{"requests":%d,"seconds":%.6f,"refused":%d,"failed":%d,' ..
+    '"p50_ms":%.3f,"p90_ms":%.3f,"p99_ms":%.3f,"p99_9_ms":%.3f,"max_ms":%.3f}\n',
     summary.requests, summary.duration / 1e6, summary.errors.status,
     summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
-    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3))
+    at_ms(50), at_ms(90), at_ms(99), at_ms(99.9), latency.max / 1e3))
 end

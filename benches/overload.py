@@ -17,19 +17,17 @@ Needs cargo and wrk. Load goes to 127.0.0.1 only and ends by itself.
 import argparse
 import concurrent.futures
 import json
-import os
 import resource
-import shutil
-import signal
 import socket
 import sqlite3
 import statistics
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 
-import side_by_side as common
+import common
 
 QUIET_ROUNDS = 5
 QUIET_SECONDS = 3
@@ -45,7 +43,8 @@ def main():
     arguments = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    common.prepare(["ours"])
+    common.build()
+    common.presign()
     print(json.dumps({
         "machine": common.machine(),
         "overload": overload(arguments.seconds, arguments.connections),
@@ -55,15 +54,18 @@ def main():
 
 
 def overload(seconds, connections):
-    with Server() as server:
-        before = probe_ms(server)
-        load = server.load(connections, seconds)
+    folder = common.fresh_folder("overload")
+    with common.running(common.serve(folder), "overload") as process:
+        before = probe_ms()
+        load = start_load(connections, seconds)
+        time.sleep(seconds / 2)
+        told = retry_after()
+        load = end_load(load)
         time.sleep(1)
-        after = probe_ms(server)
-        rss = common.status_kb(server.process.pid, "VmHWM") / 1024
-        retry_after = server.saw_retry_after
+        after = probe_ms()
+        rss = common.status_mb(process.pid, "VmHWM")
     acknowledged = load["requests"] - load["refused"]
-    stored = server.stored()
+    stored = common.stored(folder)
     if not acknowledged <= stored:
         sys.exit(f"{acknowledged} acknowledged, but {stored} stored")
     return {
@@ -71,7 +73,7 @@ def overload(seconds, connections):
         "seconds": load["seconds"],
         "acknowledged": acknowledged,
         "answered_503": load["refused"],
-        "retry_after": retry_after,
+        "retry_after": told,
         "unanswered": load["failed"],
         "stored": stored,
         "rss_mb": round(rss),
@@ -81,22 +83,23 @@ def overload(seconds, connections):
 
 
 def held(seconds, connections):
-    with Server() as server:
-        load = server.start_load(connections, seconds + 6)
+    folder = common.fresh_folder("held")
+    with common.running(common.serve(folder), "held") as process:
+        load = start_load(connections, seconds + 6)
         time.sleep(2)
-        holder = sqlite3.connect(server.folder / "ledger.db", isolation_level=None, timeout=10)
+        holder = sqlite3.connect(folder / "ledger.db", isolation_level=None, timeout=10)
         holder.execute("BEGIN IMMEDIATE")
         waiting = probes_for(seconds)
         holder.execute("ROLLBACK")
         released = time.monotonic()
         taken_after = seconds_until_taken(released)
         probed = [each.result() for each in waiting]
-        load = server.end_load(load)
+        load = end_load(load)
         time.sleep(1)
-        after = probe_ms(server)
-        rss = common.status_kb(server.process.pid, "VmHWM") / 1024
+        after = probe_ms()
+        rss = common.status_mb(process.pid, "VmHWM")
     acknowledged = load["requests"] - load["refused"]
-    stored = server.stored()
+    stored = common.stored(folder)
     if not acknowledged <= stored:
         sys.exit(f"{acknowledged} acknowledged, but {stored} stored")
     return {
@@ -115,6 +118,14 @@ def held(seconds, connections):
         "taken_again_after_seconds": round(taken_after, 2),
         "probe_ms_a_second_after": round(after, 2),
     }
+
+
+def start_load(connections, seconds):
+    return subprocess.Popen(common.wrk(connections, seconds), env=common.ENVIRONMENT, stdout=subprocess.PIPE)
+
+
+def end_load(load):
+    return json.loads(load.communicate()[0].decode().strip().splitlines()[-1])
 
 
 def probes_for(seconds):
@@ -148,61 +159,21 @@ def seconds_until_taken(released):
 def slow_clients(idle, half):
     shares, held = [], 0
     for _ in range(QUIET_ROUNDS):
-        with Server() as server:
-            alone = server.load(64, QUIET_SECONDS)
+        with common.running(common.serve(common.fresh_folder("overload")), "overload"):
+            alone = common.last_line(common.wrk(64, QUIET_SECONDS))
             sockets = [connect() for _ in range(idle)]
             for _ in range(half):
                 sockets.append(connect())
                 sockets[-1].sendall(half_a_request())
             held = len(sockets)
-            beside = server.load(64, QUIET_SECONDS)
+            beside = common.last_line(common.wrk(64, QUIET_SECONDS))
             for each in sockets:
                 each.close()
         shares.append((beside["requests"] / beside["seconds"]) / (alone["requests"] / alone["seconds"]))
     return {"idle": idle, "half_sent": half, "held": held, "throughput_beside_them": statistics.median(shares)}
 
 
-class Server:
-    """A server on a fresh ledger, ended as an operator would."""
-
-    def __enter__(self):
-        self.folder = common.WORK / "overload"
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir()
-        self.environment = dict(os.environ, TWILIO_ACCOUNT_SID=common.ACCOUNT,
-                                TWILIO_AUTH_TOKEN=common.TOKEN, CALLBACKS=str(common.CALLBACKS))
-        with open(common.WORK / "overload.log", "wb") as log:
-            self.process = subprocess.Popen(common.start_ours(self.folder), env=self.environment, stderr=log)
-        common.wait_until_listening(self.process)
-        self.saw_retry_after = None
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=20)
-
-    def load(self, connections, seconds):
-        process = self.start_load(connections, seconds)
-        if connections > 1000:
-            time.sleep(seconds / 2)
-            self.saw_retry_after = retry_after()
-        return self.end_load(process)
-
-    def start_load(self, connections, seconds):
-        wrk = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "15s", "-s",
-               common.ROOT / "benches" / "load.lua", f"http://127.0.0.1:{common.PORT}"]
-        return subprocess.Popen(wrk, env=self.environment, stdout=subprocess.PIPE)
-
-    def end_load(self, process):
-        output, _ = process.communicate()
-        return json.loads(output.decode().strip().splitlines()[-1])
-
-    def stored(self):
-        log = sqlite3.connect(self.folder / "ledger.db")
-        return log.execute("SELECT count(*) FROM events").fetchone()[0]
-
-
-def probe_ms(_server, times=50):
+def probe_ms(times=50):
     """The median time to the answer of one callback at a time."""
     taken = []
     for line in open(common.CALLBACKS):

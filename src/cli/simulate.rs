@@ -34,6 +34,10 @@ pub struct Args {
     #[arg(long)]
     rate: Option<f64>,
 
+    /// Send nothing that is due after so many seconds
+    #[arg(long)]
+    seconds: Option<f64>,
+
     /// Let the traffic rise and fall as over a day, compressed to so many seconds
     #[arg(long, value_name = "SECONDS", conflicts_with = "rate")]
     day: Option<f64>,
@@ -131,6 +135,7 @@ fn load(args: &Args) -> Result<Load> {
         target: args.target.clone(),
         connections: args.connections,
         rate: positive("--rate", args.rate)?,
+        seconds: positive("--seconds", args.seconds)?,
         day_seconds: positive("--day", args.day)?,
     })
 }

@@ -3,7 +3,7 @@
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use base64::Engine;
@@ -14,9 +14,10 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 
-use super::stream::{Callback, DAY_MS};
+use super::pace::Paced;
+use super::stream::Callback;
 use super::summary::{Summary, Tally};
 use crate::twilio::accounts::Token;
 use crate::twilio::form::{Form, MEDIA_TYPE};
@@ -35,6 +36,8 @@ pub struct Load {
     pub connections: usize,
     /// Callbacks a second; without it, each connection sends the next as soon as it has an answer.
     pub rate: Option<f64>,
+    /// Nothing is sent later than so many seconds after the beginning.
+    pub seconds: Option<f64>,
     /// Whether the rate follows the day's curve, compressed to this many seconds.
     pub day_seconds: Option<f64>,
 }
@@ -50,13 +53,12 @@ pub struct Signer {
 /// Every callback's acknowledgement, as it comes.
 pub type AckedLog = Option<Box<dyn Write + Send>>;
 
-struct Shared<I> {
-    callbacks: Mutex<(u64, I)>,
+struct Shared {
+    paced: Paced,
     acked: Mutex<AckedLog>,
     signer: Signer,
     load: Load,
     authority: String,
-    began: Instant,
 }
 
 impl Signer {
@@ -89,16 +91,16 @@ where
         (Some("http"), Some(authority)) => authority.to_string(),
         _ => bail!("target `{}` is not of the form http://host:port/path", load.target),
     };
+    // Shows whether anybody is there at all.
+    connect(&authority).await?;
+    let began = Instant::now();
     let shared = Arc::new(Shared {
-        callbacks: Mutex::new((0, callbacks)),
+        paced: Paced::begin(&load, callbacks),
         acked: Mutex::new(acked),
         signer,
         authority,
-        began: Instant::now(),
         load,
     });
-    // The first connection shows whether anybody is there at all.
-    shared.connect().await?;
     let connections = 0..shared.load.connections;
     let tasks =
         connections.map(|_| tokio::spawn(connection(Arc::clone(&shared), progress.clone())));
@@ -106,7 +108,7 @@ where
     for task in tasks.collect::<Vec<_>>() {
         tally.add(task.await.context("a connection's task")??);
     }
-    let took = shared.began.elapsed();
+    let took = began.elapsed();
     if let Some(log) = shared.acked.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
         log.flush().context("--acked-log")?;
     }
@@ -115,15 +117,10 @@ where
 }
 
 /// One connection: takes the next callback, sends it, counts the answer, until none is left.
-async fn connection<I>(shared: Arc<Shared<I>>, progress: impl Fn()) -> Result<Tally>
-where
-    I: Iterator<Item = Callback> + Send,
-{
+async fn connection(shared: Arc<Shared>, progress: impl Fn()) -> Result<Tally> {
     let mut tally = Tally::default();
     let mut sender = None;
-    while let Some((index, callback)) = shared.next() {
-        let due = shared.due(index, &callback);
-        sleep_until(due).await;
+    while let Some((due, callback)) = shared.paced.next().await {
         match shared.send(&mut sender, &callback).await {
             Ok(code) => {
                 if tally.answered(code, callback.forged, due.elapsed()) {
@@ -141,44 +138,25 @@ where
     Ok(tally)
 }
 
-impl<I: Iterator<Item = Callback>> Shared<I> {
-    fn next(&self) -> Option<(u64, Callback)> {
-        let mut callbacks = self.callbacks.lock().unwrap_or_else(PoisonError::into_inner);
-        let callback = callbacks.1.next()?;
-        callbacks.0 += 1;
-        Some((callbacks.0 - 1, callback))
-    }
+async fn connect(authority: &str) -> Result<SendRequest<Full<Bytes>>> {
+    let address =
+        if authority.contains(':') { authority.to_owned() } else { format!("{authority}:80") };
+    let stream = TcpStream::connect(&address).await;
+    let stream = stream.with_context(|| format!("connect to {address}"))?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
 
-    /// When a callback is to be sent. Its latency counts from there, however late it is sent:
-    /// a server that stalls must not be spared the callbacks that would have come meanwhile.
-    fn due(&self, index: u64, callback: &Callback) -> Instant {
-        let after = match (self.load.day_seconds, self.load.rate) {
-            (Some(seconds), _) => seconds * callback.at_ms as f64 / DAY_MS as f64,
-            (None, Some(rate)) => index as f64 / rate,
-            (None, None) => return Instant::now(),
-        };
-        self.began + Duration::from_secs_f64(after)
-    }
-
-    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>> {
-        let authority = &self.authority;
-        let address =
-            if authority.contains(':') { authority.clone() } else { format!("{authority}:80") };
-        let stream = TcpStream::connect(&address).await;
-        let stream = stream.with_context(|| format!("connect to {address}"))?;
-        stream.set_nodelay(true)?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        Ok(sender)
-    }
-
+impl Shared {
     async fn send(
         &self,
         sender: &mut Option<SendRequest<Full<Bytes>>>,
         callback: &Callback,
     ) -> Result<u16> {
         if sender.as_ref().is_none_or(SendRequest::is_closed) {
-            *sender = Some(self.connect().await?);
+            *sender = Some(connect(&self.authority).await?);
         }
         let sender = sender.as_mut().context("a connection was just made")?;
         let request = self.request(callback)?;

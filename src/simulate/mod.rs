@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod message;
+pub mod pace;
 pub mod stream;
 pub mod summary;
 

@@ -68,7 +68,8 @@ impl Traffic {
     /// Sends all of it and tells what became of it.
     pub async fn send(&self, to: SocketAddr) -> Result<Summary> {
         let target = format!("http://{to}{CALLBACK_PATH}");
-        let load = Load { target, connections: CONNECTIONS, rate: None, day_seconds: None };
+        let load =
+            Load { target, connections: CONNECTIONS, rate: None, seconds: None, day_seconds: None };
         let signer = Signer::new(&load.target, Token::new(&self.auth_token));
         let crowd = self.crowd.clone().into_iter();
         let mut summary = run(load.clone(), signer.clone(), crowd, None, || ()).await?;
