@@ -38,6 +38,7 @@ pub fn replay(
     let head = store.head()?;
     let shadow = store.shadow(rule)?;
     let replayed = rebuild(store, &*shadow, rule, head, progress)?;
+    shadow.settle()?;
     drop(shadow);
     store.swap()?;
     Ok(replayed)

@@ -76,7 +76,7 @@ pub trait Store: Send + Sync {
     /// Empty views to rebuild into, beside those in use.
     fn shadow(&self, rule: Rule) -> Result<Box<dyn Views + '_>, StoreError>;
 
-    /// Puts the shadow in the place of the views in use, in one transaction.
+    /// Puts a shadow, settled, in the place of the views in use, in one transaction.
     fn swap(&self) -> Result<(), StoreError>;
 
     /// Empty views of their own, gone when dropped: for a fold that is only compared.
@@ -97,6 +97,10 @@ pub trait Views: Send + Sync {
     /// Writes a batch and its checkpoint, all or none. If the checkpoint is no longer where the
     /// batch began, nothing is written and [`StoreError::CheckpointMoved`] says so.
     fn project(&self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Ends a rebuild: writes what was held back so that it could be written in one go. Before, the
+    /// messages of a shadow or of scratch views cannot be found by their SID, only loaded.
+    fn settle(&self) -> Result<(), StoreError>;
 
     /// Every message with this SID, whatever its account, and the checkpoint they are of.
     fn find(&self, message_sid: &MessageSid) -> Result<(Checkpoint, Vec<Message>), StoreError>;

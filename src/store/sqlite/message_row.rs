@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::types::Type;
 use rusqlite::{Row, Statement, params};
+use smallvec::SmallVec;
 
 use crate::domain::heard::Heard;
 use crate::domain::lifecycle::{Counts, Deciding, Evidence, Receipt, Trace, Trail};
@@ -19,9 +20,12 @@ pub const COLUMNS: &str = "id, account, sid, status, deciding_position, deciding
     from_address, to_address, channel, messaging_service_sid, receipt_status, raw_dlr_done_date,
     heard, codes, first_received_at, last_received_at, events, duplicates, late, unrecognised, trail";
 
+/// A SID as a key; the usual one takes no memory of its own.
+pub type PackedSid = SmallVec<[u8; 17]>;
+
 /// A SID as a key: 17 bytes for the usual form in lower case, else a 0 and its text.
 /// SM… and MM… with the same digits stay two messages.
-pub fn pack_sid(sid: &MessageSid) -> Vec<u8> {
+pub fn pack_sid(sid: &MessageSid) -> PackedSid {
     let text = sid.as_str();
     let kind = match text.get(..2) {
         Some("SM") => 1,
@@ -29,9 +33,16 @@ pub fn pack_sid(sid: &MessageSid) -> Vec<u8> {
         _ => 0,
     };
     match text.get(2..).and_then(raw_of_hex).filter(|_| kind != 0) {
-        Some(raw) => [&[kind], &raw[..]].concat(),
-        None => [&[0], text.as_bytes()].concat(),
+        Some(raw) => packed(kind, &raw),
+        None => packed(0, text.as_bytes()),
     }
+}
+
+fn packed(kind: u8, rest: &[u8]) -> PackedSid {
+    let mut packed = PackedSid::with_capacity(1 + rest.len());
+    packed.push(kind);
+    packed.extend_from_slice(rest);
+    packed
 }
 
 fn unpack_sid(packed: &[u8]) -> Option<MessageSid> {

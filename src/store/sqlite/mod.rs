@@ -9,6 +9,7 @@ mod lock;
 mod message_row;
 mod migrate;
 mod packed;
+mod pending;
 mod read;
 mod view_read;
 mod view_write;

@@ -6,6 +6,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::message_row::{self, COLUMNS, pack_sid};
+use super::pending::PendingSids;
 use crate::domain::digest::Hash;
 use crate::domain::{AccountSid, MessageKey, MessageSid, Position, Rule};
 use crate::store::{Checkpoint, Message};
@@ -70,7 +71,7 @@ impl<'c> Tables<'c> {
     /// Every message with this SID, in order of first arrival.
     pub fn messages_with(&self, rule: Rule, sid: &MessageSid) -> rusqlite::Result<Vec<Message>> {
         let mut statement = self.prepare("SELECT id FROM sids{} WHERE sid = ?1 ORDER BY id")?;
-        let ids = statement.query_map([pack_sid(sid)], |row| row.get(0))?;
+        let ids = statement.query_map([&pack_sid(sid)[..]], |row| row.get(0))?;
         let ids = ids.collect::<rusqlite::Result<Vec<u64>>>()?;
         let mut reader = self.messages(rule)?;
         ids.into_iter().map(|id| reader.by_id(id)).collect()
@@ -137,17 +138,26 @@ impl Accounts {
 impl MessageReader<'_> {
     /// Each of these messages that is there, in the order asked for. They are looked up in the order
     /// of the index: neighbours are on one page, which a large index has not in memory.
-    pub fn by_keys(&mut self, keys: &[&MessageKey]) -> rusqlite::Result<Vec<Option<Message>>> {
+    pub fn by_keys(
+        &mut self,
+        keys: &[&MessageKey],
+        pending: &PendingSids,
+    ) -> rusqlite::Result<Vec<Option<Message>>> {
         let (mut wanted, mut messages) = (Vec::new(), Vec::new());
         for (place, MessageKey { account_sid, message_sid }) in keys.iter().enumerate() {
             messages.push(None);
             if let Some(account) = self.accounts.number(account_sid.as_ref()) {
-                wanted.push((pack_sid(message_sid), account, place));
+                wanted.push(((pack_sid(message_sid), account), place));
             }
         }
         wanted.sort_unstable();
-        for (sid, account, place) in wanted {
-            let id = self.id.query_row(params![sid, account], |row| row.get(0)).optional()?;
+        for (key, place) in wanted {
+            let id = match pending.id(&key) {
+                Some(id) => Some(id),
+                None => {
+                    self.id.query_row(params![&key.0[..], key.1], |row| row.get(0)).optional()?
+                }
+            };
             messages[place] = id.map(|id| self.by_id(id)).transpose()?;
         }
         Ok(messages)

@@ -3,6 +3,7 @@
 use rusqlite::params;
 
 use super::message_row::{self, COLUMNS, pack_sid};
+use super::pending::NewSid;
 use super::query_value;
 use super::view_read::{Accounts, NO_ACCOUNT, Tables};
 use crate::domain::AccountSid;
@@ -10,15 +11,13 @@ use crate::domain::digest::Hash;
 use crate::domain::event::Position;
 use crate::store::{Batch, Checkpoint, Message};
 
-/// A new message's way in: packed SID, account's number, id.
-type NewSid = (Vec<u8>, i64, u64);
-
-/// Writes a batch; the caller's transaction makes it all or none.
-pub fn batch(tables: Tables<'_>, batch: &Batch) -> rusqlite::Result<()> {
+/// Writes a batch but for the new SIDs, which it returns; the caller's transaction makes it all or
+/// none.
+pub fn batch(tables: Tables<'_>, batch: &Batch) -> rusqlite::Result<Vec<NewSid>> {
     let new_sids = put_messages(tables, &batch.messages)?;
-    put_sids(tables, new_sids)?;
     put_chain_marks(tables, &batch.chain_marks)?;
-    checkpoint(tables, &batch.to)
+    checkpoint(tables, &batch.to)?;
+    Ok(new_sids)
 }
 
 /// Writes how far these tables have read.
@@ -59,7 +58,7 @@ fn put_messages(tables: Tables<'_>, messages: &[Message]) -> rusqlite::Result<Ve
         }
         last_id += 1;
         message_row::put(&mut insert, last_id, account, &sid, &message.lifecycle)?;
-        new_sids.push((sid, account, last_id));
+        new_sids.push(NewSid { sid, account, id: last_id });
     }
     Ok(new_sids)
 }
@@ -80,17 +79,6 @@ fn account_number(
             Ok(number)
         }
     }
-}
-
-/// In key order, so that neighbours go to the same page.
-fn put_sids(tables: Tables<'_>, mut sids: Vec<NewSid>) -> rusqlite::Result<()> {
-    sids.sort_unstable();
-    let mut statement =
-        tables.prepare("INSERT INTO sids{}(sid, account, id) VALUES (?1, ?2, ?3)")?;
-    for (sid, account, id) in sids {
-        statement.execute(params![sid, account, id])?;
-    }
-    Ok(())
 }
 
 fn put_chain_marks(tables: Tables<'_>, marks: &[(Position, Hash)]) -> rusqlite::Result<()> {

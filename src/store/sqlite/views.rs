@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::connect::{self, Readers};
 use super::migrate::{self, VIEW_TABLES};
+use super::pending::{PendingSids, put_sids};
 use super::view_read::Tables;
 use super::{check, engine, view_write, wal};
 use crate::domain::digest::{CHAIN_START, Hash};
@@ -29,6 +30,10 @@ pub struct SqliteViews {
     _folder: Option<TempDir>,
     /// What is wrong with the views that these stand in for.
     stand_in_for: Option<String>,
+    /// Whether new SIDs are gathered before they are written. Only where a kill in between does no
+    /// harm: in views that are thrown away with the process, or at the next start.
+    gathers_sids: bool,
+    pending: Mutex<PendingSids>,
 }
 
 impl SqliteViews {
@@ -51,6 +56,8 @@ impl SqliteViews {
             readers: Some(Readers::of(path)?),
             _folder: None,
             stand_in_for: None,
+            gathers_sids: false,
+            pending: Mutex::default(),
         };
         views.drop_shadow()?;
         views.begin_if_new()?;
@@ -75,6 +82,8 @@ impl SqliteViews {
                 readers: Some(Readers::of(path)?),
                 _folder: None,
                 stand_in_for: None,
+                gathers_sids: false,
+                pending: Mutex::default(),
             }),
             Ok(None) => Self::scratch(ledger_id, Rule::default()),
             Err(reason) => {
@@ -96,6 +105,8 @@ impl SqliteViews {
             readers: None,
             _folder: Some(folder),
             stand_in_for: None,
+            gathers_sids: true,
+            pending: Mutex::default(),
         };
         views.reset(rule)?;
         Ok(views)
@@ -124,6 +135,8 @@ impl SqliteViews {
             readers: None,
             _folder: None,
             stand_in_for: None,
+            gathers_sids: true,
+            pending: Mutex::default(),
         };
         shadow.reset(rule)?;
         Ok(shadow)
@@ -153,6 +166,10 @@ impl SqliteViews {
         let rows: i64 = super::query_value(&self.writing(), "SELECT count(*) FROM checkpoint")
             .map_err(engine("read the checkpoint"))?;
         if rows == 0 { self.reset(Rule::default()) } else { Ok(()) }
+    }
+
+    fn pending(&self) -> MutexGuard<'_, PendingSids> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn writing(&self) -> MutexGuard<'_, Connection> {
@@ -206,6 +223,7 @@ impl Views for SqliteViews {
                 Tables { connection: &transaction, suffix: self.suffix },
                 &start,
             )?;
+            self.pending().clear();
             transaction.commit()
         };
         reset(&mut self.writing()).map_err(failed("empty the views"))
@@ -213,8 +231,9 @@ impl Views for SqliteViews {
 
     fn load(&self, keys: &[&MessageKey]) -> Result<Vec<Option<Message>>, StoreError> {
         let load = |connection: &mut Connection| {
+            let pending = self.pending();
             self.in_snapshot(connection, |tables| {
-                tables.messages(tables.checkpoint()?.rule)?.by_keys(keys)
+                tables.messages(tables.checkpoint()?.rule)?.by_keys(keys, &pending)
             })
         };
         load(&mut self.writing()).map_err(failed("read messages from the views"))
@@ -229,7 +248,26 @@ impl Views for SqliteViews {
         if now.position != batch.from || now.rule != batch.to.rule {
             return Err(StoreError::CheckpointMoved);
         }
-        view_write::batch(tables, batch).and_then(|()| transaction.commit()).map_err(failed(act))
+        let write = || -> rusqlite::Result<()> {
+            let new_sids = view_write::batch(tables, batch)?;
+            let mut pending = self.pending();
+            match self.gathers_sids {
+                false => put_sids(tables, new_sids)?,
+                true => pending.extend(new_sids),
+            }
+            if pending.are_many() { pending.write(tables) } else { Ok(()) }
+        };
+        write().and_then(|()| transaction.commit()).map_err(failed(act))
+    }
+
+    fn settle(&self) -> Result<(), StoreError> {
+        let settle = |connection: &mut Connection| {
+            let transaction = immediate(connection)?;
+            let tables = Tables { connection: &transaction, suffix: self.suffix };
+            self.pending().write(tables)?;
+            transaction.commit()
+        };
+        settle(&mut self.writing()).map_err(failed("write the index of the views"))
     }
 
     fn find(&self, message_sid: &MessageSid) -> Result<(Checkpoint, Vec<Message>), StoreError> {

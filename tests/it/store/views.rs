@@ -278,11 +278,16 @@ pub fn readers_see_the_old_views_until_the_shadow_is_swapped_in<E: Engine>() {
     assert_eq!(all_sids(store.views()), ["SMold"]);
     assert_eq!(store.views().checkpoint().unwrap().rule, Rule::FailureTerminal);
     assert_eq!(store.views().chain_marks().unwrap(), BTreeMap::new());
+    let [new] = ["SMnew"].map(|sid| key(None, sid));
+    assert!(shadow.load(&[&new]).unwrap()[0].is_some(), "it is found before it is settled");
+    shadow.settle().unwrap();
     drop(shadow);
 
     store.swap().unwrap();
 
     assert_eq!(all_sids(store.views()), ["SMnew"]);
+    let (_, found) = store.views().find(&new.message_sid).unwrap();
+    assert_eq!(found.len(), 1);
     assert_eq!(store.views().checkpoint().unwrap(), step.to);
     assert_eq!(store.views().chain_marks().unwrap(), [(4096, [1; 32])].into());
     let (_, old) = store.views().find(&MessageSid::parse("SMold").unwrap()).unwrap();
