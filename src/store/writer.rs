@@ -1,14 +1,16 @@
 //! The log's one writer: a thread behind a bounded queue that commits whatever has queued up
 //! since its last commit in one transaction.
 
+use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use super::head::Head;
+use super::poison::{Poison, Trouble};
 use super::{Store, StoreError};
 use crate::domain::{NewEvent, Position};
 
@@ -27,7 +29,7 @@ const IDLE: Duration = Duration::from_secs(1);
 pub enum AppendError {
     #[error("the queue of {QUEUE_EVENTS_MAX} events is full")]
     QueueFull,
-    #[error("the log's writer has stopped after an error and takes no more: {0}")]
+    #[error("nothing is written until the log has been opened again after an error: {0}")]
     Poisoned(Arc<str>),
     #[error("{}", StoreError::Busy)]
     Busy,
@@ -44,20 +46,20 @@ struct Waiting {
 #[derive(Clone)]
 pub struct Writer {
     queue: SyncSender<Waiting>,
-    poison: Arc<OnceLock<Arc<str>>>,
+    poison: Arc<Poison>,
 }
 
 impl Writer {
     /// Starts the thread. It advances `head` after each commit.
     pub fn start(store: Arc<dyn Store>, head: Arc<Head>) -> (Self, JoinHandle<()>) {
         let (queue, waiting) = sync_channel(QUEUE_EVENTS_MAX);
-        let poison = Arc::new(OnceLock::new());
+        let poison = Arc::new(Poison::default());
         let writer = Self { queue, poison: Arc::clone(&poison) };
         let thread = std::thread::Builder::new()
             .name("log-writer".into())
             .spawn(move || {
                 let _poisons_if_it_panics = PanicGuard(Arc::clone(&poison));
-                write(&*store, &head, &waiting, &poison);
+                Thread { store, head, waiting, poison, trouble: Trouble::default() }.run();
             })
             .expect("the system starts a thread");
         (writer, thread)
@@ -77,87 +79,128 @@ impl Writer {
         position.await.unwrap_or(Err(AppendError::Ending))
     }
 
-    /// Why the writer takes no more, if that is so.
+    /// Why the writer takes nothing at the moment, if that is so.
     pub fn poisoned(&self) -> Option<Arc<str>> {
-        self.poison.get().cloned()
+        self.poison.reason()
     }
 }
 
-fn write(store: &dyn Store, head: &Head, waiting: &Receiver<Waiting>, poison: &OnceLock<Arc<str>>) {
-    let mut tidy = true;
-    loop {
-        match waiting.recv_timeout(IDLE) {
-            Ok(first) => {
-                // What has come meanwhile goes along; nothing is waited for.
-                let rest = waiting.try_iter().take(COMMIT_EVENTS_MAX - 1);
-                write_batch(store, head, [first].into_iter().chain(rest), poison);
-                tidy = false;
-            }
-            Err(RecvTimeoutError::Timeout) if !tidy && poison.get().is_none() => {
-                tidy = match store.tidy() {
-                    Ok(()) => true,
+/// What the thread works with.
+struct Thread {
+    store: Arc<dyn Store>,
+    head: Arc<Head>,
+    waiting: Receiver<Waiting>,
+    poison: Arc<Poison>,
+    trouble: Trouble,
+}
+
+impl Thread {
+    /// Writes until all handles are gone. After an error the log is opened again before anything
+    /// else is written: carrying on could acknowledge what is not there.
+    fn run(mut self) {
+        while self.write().is_continue() && self.recover().is_continue() {}
+    }
+
+    /// Writes until an error, which poisons, or until nobody is left to write for.
+    fn write(&mut self) -> ControlFlow<()> {
+        let mut tidy = true;
+        while self.poison.reason().is_none() {
+            match self.waiting.recv_timeout(IDLE) {
+                Ok(first) => {
+                    // What has come meanwhile goes along; nothing is waited for.
+                    let rest = self.waiting.try_iter().take(COMMIT_EVENTS_MAX - 1);
+                    let batch = [first].into_iter().chain(rest).collect();
+                    self.write_batch(batch);
+                    tidy = false;
+                }
+                Err(RecvTimeoutError::Timeout) if !tidy => match self.store.tidy() {
+                    Ok(()) => tidy = true,
                     // Somebody reads; it is tidied up at the next pause.
-                    Err(StoreError::Busy) => false,
-                    Err(error) => {
-                        poisoned_by(&error, poison);
-                        true
-                    }
-                };
+                    Err(StoreError::Busy) => {}
+                    Err(error) => drop(self.poison(&error.to_string())),
+                },
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
             }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn write_batch(&mut self, batch: Vec<Waiting>) {
+        let (events, told): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|waiting| (waiting.event, waiting.durable)).unzip();
+        match self.store.append(&events) {
+            Ok(last) => {
+                self.trouble.over();
+                self.head.advance(last);
+                let first = last + 1 - events.len() as u64;
+                answer(told, |index| Ok(first + index));
+            }
+            Err(StoreError::Busy) => answer(told, |_| Err(AppendError::Busy)),
+            Err(error) => {
+                let reason = self.poison(&error.to_string());
+                answer(told, |_| Err(AppendError::Poisoned(Arc::clone(&reason))));
+            }
         }
     }
-}
 
-fn write_batch(
-    store: &dyn Store,
-    head: &Head,
-    batch: impl Iterator<Item = Waiting>,
-    poison: &OnceLock<Arc<str>>,
-) {
-    let (events, told): (Vec<_>, Vec<_>) =
-        batch.map(|waiting| (waiting.event, waiting.durable)).unzip();
-    match commit(store, &events, poison) {
-        Ok(last) => {
-            head.advance(last);
-            let first = last + 1 - events.len() as u64;
-            answer(told, |index| Ok(first + index));
+    /// Opens the log again, as often as it takes; meanwhile nothing is taken.
+    fn recover(&mut self) -> ControlFlow<()> {
+        loop {
+            let until = Instant::now() + self.trouble.next_wait();
+            self.refuse(until)?;
+            match self.reopened() {
+                Ok(head) => {
+                    self.head.advance(head);
+                    self.poison.clear();
+                    return ControlFlow::Continue(());
+                }
+                Err(reason) => drop(self.poison(&reason)),
+            }
         }
-        Err(error) => answer(told, |_| Err(error.clone())),
     }
-}
 
-/// One transaction. After a failed one the kernel may have marked pages clean that never reached
-/// the disk, so nothing more is written: carrying on could acknowledge what is not there.
-fn commit(
-    store: &dyn Store,
-    events: &[NewEvent],
-    poison: &OnceLock<Arc<str>>,
-) -> Result<Position, AppendError> {
-    if let Some(reason) = poison.get() {
-        return Err(AppendError::Poisoned(Arc::clone(reason)));
+    /// A log that has lost events that were acknowledged is not to be written on.
+    fn reopened(&self) -> Result<Position, String> {
+        let head = self.store.reopen().map_err(|error| error.to_string())?;
+        match self.head.position() {
+            acknowledged if head < acknowledged => Err(format!(
+                "the log ends at position {head}, and events up to {acknowledged} were acknowledged"
+            )),
+            _ => Ok(head),
+        }
     }
-    store.append(events).map_err(|error| match error {
-        StoreError::Busy => AppendError::Busy,
-        error => AppendError::Poisoned(poisoned_by(&error, poison)),
-    })
-}
 
-fn poisoned_by(error: &StoreError, poison: &OnceLock<Arc<str>>) -> Arc<str> {
-    let reason: Arc<str> = error.to_string().into();
-    tracing::error!(%reason, "the log's writer has stopped; restart to open the log again");
-    let _first_wins = poison.set(Arc::clone(&reason));
-    reason
+    /// Answers whoever comes that nothing is taken, until a time.
+    fn refuse(&self, until: Instant) -> ControlFlow<()> {
+        let reason = self.poison.reason().unwrap_or_default();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.waiting.recv_timeout(left) {
+                Ok(Waiting { durable, .. }) => {
+                    answer(vec![durable], |_| Err(AppendError::Poisoned(Arc::clone(&reason))));
+                }
+                Err(RecvTimeoutError::Timeout) => return ControlFlow::Continue(()),
+                Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
+            }
+        }
+    }
+
+    fn poison(&mut self, reason: &str) -> Arc<str> {
+        let reason = reason.into();
+        self.poison.set(&reason);
+        self.trouble.tell(&reason);
+        reason
+    }
 }
 
 /// Makes a writer that has died known to all who ask for its health.
-struct PanicGuard(Arc<OnceLock<Arc<str>>>);
+struct PanicGuard(Arc<Poison>);
 
 impl Drop for PanicGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let _first_wins = self.0.set("the log's writer has died".into());
+            self.0.set(&"the log's writer has died; restart to go on".into());
         }
     }
 }

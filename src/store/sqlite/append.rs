@@ -34,20 +34,17 @@ impl Appender {
         Ok(Self { connection, head, envelopes })
     }
 
-    /// Appends events in one transaction; when it returns they are on disk.
+    /// The last position that was appended, or found in the file.
+    pub fn head(&self) -> Position {
+        self.head
+    }
+
+    /// Appends events in one transaction; when it returns they are on disk. After an error other
+    /// than [`StoreError::Busy`] this appender no longer knows the file and is not to be used.
     pub fn append(&mut self, events: &[NewEvent]) -> Result<Position, StoreError> {
-        match self.append_all(events) {
-            Ok(()) => {
-                self.head += events.len() as Position;
-                Ok(self.head)
-            }
-            Err(StoreError::Busy) => Err(StoreError::Busy),
-            Err(error) => {
-                // Envelopes of a transaction that was rolled back are not there.
-                self.envelopes = read_envelopes(&self.connection).unwrap_or_default();
-                Err(error)
-            }
-        }
+        self.append_all(events)?;
+        self.head += events.len() as Position;
+        Ok(self.head)
     }
 
     /// Empties the WAL, so that what an idle ledger leaves behind is small and in one file.

@@ -5,6 +5,7 @@ mod check;
 mod connect;
 mod envelope;
 mod lock;
+mod log;
 mod message_row;
 mod migrate;
 mod packed;
@@ -14,27 +15,22 @@ mod view_write;
 mod views;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use self::append::Appender;
-use self::connect::Readers;
 use self::lock::Lock;
-use self::read::LogReader;
+use self::log::Log;
 use self::views::SqliteViews;
 use super::{Access, Damage, Store, StoreError, Views};
 use crate::domain::{NewEvent, Position, RecordedEvent, Rule};
 
 /// A ledger in two files.
 pub struct SqliteStore {
-    ledger_id: Uuid,
-    reader: LogReader,
-    /// Nothing where the ledger was opened for reading only.
-    appender: Option<Mutex<Appender>>,
+    log: Log,
     views: SqliteViews,
-    /// Held as long as the store is: dropped last, it lets the next writer in.
+    /// Held as long as the store is, also while the log is opened again: dropped last, it lets the
+    /// next writer in.
     _lock: Option<Lock>,
 }
 
@@ -55,38 +51,23 @@ impl SqliteStore {
         connect::make_folder(path)?;
         let lock = Lock::acquire(path)?;
         connect::make_file(path)?;
-        let mut log = connect::log_for_writing(path)?;
-        migrate::log(&mut log, path)?;
-        let ledger_id = migrate::ledger_id(&log, path)?;
+        let log = Log::open(path)?;
         let views_path = views_path(path);
         if without_views {
             views::remove(&views_path)?;
         }
         connect::make_file(&views_path)?;
-        Ok(Self {
-            ledger_id,
-            reader: LogReader::new(Readers::of(path)?),
-            appender: Some(Mutex::new(Appender::new(log)?)),
-            views: SqliteViews::open(&views_path, ledger_id)?,
-            _lock: Some(lock),
-        })
+        let views = SqliteViews::open(&views_path, log.ledger_id())?;
+        Ok(Self { log, views, _lock: Some(lock) })
     }
 
     fn open_for_reading(path: &Path) -> Result<Self, StoreError> {
         if !path.exists() {
             return Err(StoreError::NotThere { path: path.to_owned() });
         }
-        let log = connect::for_reading(path)?;
-        migrate::refuse_newer(&log, path)?;
-        migrate::refuse_empty(&log, path)?;
-        let ledger_id = migrate::ledger_id(&log, path)?;
-        Ok(Self {
-            ledger_id,
-            reader: LogReader::new(Readers::of(path)?),
-            appender: None,
-            views: SqliteViews::open_for_reading(&views_path(path), ledger_id)?,
-            _lock: None,
-        })
+        let log = Log::open_for_reading(path)?;
+        let views = SqliteViews::open_for_reading(&views_path(path), log.ledger_id())?;
+        Ok(Self { log, views, _lock: None })
     }
 }
 
@@ -104,34 +85,35 @@ fn views_path(log: &Path) -> PathBuf {
 
 impl Store for SqliteStore {
     fn ledger_id(&self) -> Uuid {
-        self.ledger_id
+        self.log.ledger_id()
     }
 
     fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError> {
-        let appender = self.appender.as_ref().ok_or(StoreError::ReadOnly("cannot append"))?;
-        // A panic in the middle of a transaction leaves it open; SQLite refuses the next BEGIN.
-        appender.lock().unwrap_or_else(PoisonError::into_inner).append(events)
+        self.log.append(events)
     }
 
     fn tidy(&self) -> Result<(), StoreError> {
-        let appender = self.appender.as_ref().ok_or(StoreError::ReadOnly("cannot tidy up"))?;
-        appender.lock().unwrap_or_else(PoisonError::into_inner).tidy()
+        self.log.tidy()
+    }
+
+    fn reopen(&self) -> Result<Position, StoreError> {
+        self.log.reopen()
     }
 
     fn head(&self) -> Result<Position, StoreError> {
-        self.reader.head()
+        self.log.reader().head()
     }
 
     fn read(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.reader.read(after, limit)
+        self.log.reader().read(after, limit)
     }
 
     fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.reader.read_at(positions)
+        self.log.reader().read_at(positions)
     }
 
     fn check(&self) -> Result<Vec<Damage>, StoreError> {
-        self.reader.with_connection(check::log)
+        self.log.reader().with_connection(check::log)
     }
 
     fn views(&self) -> &dyn Views {
@@ -147,7 +129,7 @@ impl Store for SqliteStore {
     }
 
     fn scratch(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError> {
-        Ok(Box::new(SqliteViews::scratch(self.ledger_id, rule)?))
+        Ok(Box::new(SqliteViews::scratch(self.log.ledger_id(), rule)?))
     }
 }
 

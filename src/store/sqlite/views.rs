@@ -300,7 +300,8 @@ pub fn remove(path: &Path) -> Result<(), StoreError> {
             _ => {}
         }
     }
-    Ok(())
+    // An old WAL that came back beside new views would be read into them.
+    connect::sync_folder_of(path)
 }
 
 /// A value that cannot be is the views' damage, everything else the engine's trouble.
