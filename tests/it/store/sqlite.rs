@@ -298,6 +298,35 @@ fn views_that_are_of_another_version_or_no_database_are_made_anew() {
     }
 }
 
+/// A kill right after the views were made left `verify` with a finding.
+#[test]
+fn views_that_were_made_and_have_not_begun_are_as_good_as_none() {
+    let ledger = ledger();
+    ledger.views_sql(
+        "DELETE FROM checkpoint; DELETE FROM messages; DELETE FROM sids; DELETE FROM accounts;",
+    );
+    assert_eq!(ledger.open_for_reading().views().checkpoint().unwrap().position, 0);
+    assert_eq!(ledger.verify(&[]).0, Some(0));
+    ledger.project();
+    assert_eq!(ledger.verify(&[]).0, Some(0));
+
+    ledger.views_sql("DELETE FROM checkpoint");
+    assert_eq!(ledger.verify(&[]).0, Some(3), "messages without a checkpoint are damage");
+}
+
+/// A first start that was cut off after the list of migrations, and before any, was refused.
+#[test]
+fn a_log_that_no_migration_has_reached_is_begun() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("ledger.db");
+    let history = "CREATE TABLE refinery_schema_history(
+                       version INT4 PRIMARY KEY, name VARCHAR(255), applied_on VARCHAR(255),
+                       checksum VARCHAR(255))";
+    Connection::open(&path).unwrap().execute_batch(history).unwrap();
+    assert!(refusal(&path, Access::Read).to_string().contains("it is empty"));
+    assert_eq!(open(&path, Access::Create).unwrap().append(&[event("a=1")]).unwrap(), 1);
+}
+
 #[test]
 fn an_event_takes_less_than_200_bytes_beside_its_body() {
     let usual = |number: u32| {
