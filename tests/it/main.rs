@@ -8,6 +8,7 @@ mod lifecycle_page;
 mod log_format;
 mod odd_callbacks;
 mod projection;
+mod reliability;
 mod serving;
 mod shape;
 mod signatures;
