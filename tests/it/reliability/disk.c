@@ -4,6 +4,7 @@
    DISK_TRACE    every change, every sync and every byte on an accepted connection goes there, in
                  the order in which they happened
    DISK_CONTROL  a file with a struct control: which operation is to fail from now on, and how
+   DISK_SLOW_US  how long each write and each sync takes, in microseconds
 
    Records and numbers are in the machine's byte order; disk.rs reads them. */
 
@@ -45,6 +46,7 @@ static struct open_file open_files[FILES_MAX];
 static char folder[4096];
 static size_t folder_length;
 static int trace = -1;
+static int slow_us;
 static volatile struct control *control;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct control none = {.bytes_left = -1};
@@ -74,6 +76,7 @@ __attribute__((constructor)) static void begin(void) {
     if (!where || !realpath(where, folder)) return;
     folder_length = strlen(folder);
     control = &none;
+    if (getenv("DISK_SLOW_US")) slow_us = atoi(getenv("DISK_SLOW_US"));
     const char *path = getenv("DISK_TRACE");
     if (path) trace = REAL(open)(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     path = getenv("DISK_CONTROL");
@@ -197,6 +200,7 @@ int close(int fd) {
 
 static ssize_t written(int fd, const void *bytes, size_t length, off_t offset) {
     struct open_file *file = known(fd);
+    if (slow_us) usleep(slow_us);
     take();
     ssize_t done = -1;
     if (!fails(WRITES, file->part)) {
@@ -241,6 +245,7 @@ int ftruncate64(int fd, off64_t length) { return ftruncate(fd, length); }
 static int synced(int (*act)(int), int fd) {
     struct open_file *file = known(fd);
     if (file->kind != 'f' && file->kind != 'd') return act(fd);
+    if (slow_us) usleep(slow_us);
     take();
     /* The kernel forgets what it could not write: the next sync says nothing of it. */
     int done = fails(SYNCS, file->part) ? -1 : act(fd);

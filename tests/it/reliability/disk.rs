@@ -25,6 +25,7 @@ pub struct Disk {
     folder: TempDir,
     aside: TempDir,
     control: std::fs::File,
+    slow_us: u32,
 }
 
 /// What is to fail.
@@ -42,10 +43,19 @@ pub struct Fault {
 impl Disk {
     /// Sound, empty, and in memory where the system has a place for that.
     pub fn new() -> Self {
+        Self::that_takes(0)
+    }
+
+    /// The same, as slow as disks are: what is done too early is seen only where waiting is long.
+    pub fn slow() -> Self {
+        Self::that_takes(300)
+    }
+
+    fn that_takes(slow_us: u32) -> Self {
         let (folder, aside) = (in_memory(), in_memory());
         let control = aside.path().join("control");
         let options = std::fs::OpenOptions::new().read(true).write(true).create_new(true).clone();
-        let disk = Self { folder, control: options.open(control).unwrap(), aside };
+        let disk = Self { folder, control: options.open(control).unwrap(), aside, slow_us };
         disk.control.set_len(40).unwrap();
         disk.heal();
         disk
@@ -68,6 +78,7 @@ impl Disk {
             ("LD_PRELOAD", text(library())),
             ("DISK_FOLDER", text(self.folder())),
             ("DISK_TRACE", text(&self.trace())),
+            ("DISK_SLOW_US", self.slow_us.to_string()),
             ("DISK_CONTROL", text(&self.aside.path().join("control"))),
             ("DELIVERY_LEDGER_DATABASE", format!("sqlite:{}", text(&self.ledger()))),
         ]

@@ -2,15 +2,14 @@
 //! a replay or an export at work.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
 use fastrand::Rng;
-use tempfile::TempDir;
 
 use super::check::{Sent, broken_promise};
-use super::disk::in_memory;
+use super::disk::Disk;
 use super::traffic::Traffic;
 use super::{attacks, chance};
 use crate::support::App;
@@ -22,7 +21,7 @@ const KILLS_A_LEDGER: usize = 9;
 
 /// One ledger that is killed again and again, and what it must have.
 struct Victim {
-    folder: TempDir,
+    disk: Disk,
     app: App,
     sent: HashSet<Sent>,
     acknowledged: HashSet<Sent>,
@@ -31,10 +30,12 @@ struct Victim {
 impl Victim {
     /// Its ledger is not there yet, not even the folder.
     fn new() -> Self {
-        let folder = in_memory();
-        let database = format!("sqlite:{}", ledger_in(folder.path()).display());
-        let app = App::not_started(&[("DELIVERY_LEDGER_DATABASE", &database)]);
-        Self { folder, app, sent: HashSet::new(), acknowledged: HashSet::new() }
+        let disk = Disk::slow();
+        let environment = disk.environment();
+        let environment = environment.iter().filter(|(name, _)| *name != "DISK_TRACE");
+        let environment: Vec<_> = environment.map(|(name, value)| (*name, &**value)).collect();
+        let app = App::not_started(&environment);
+        Self { disk, app, sent: HashSet::new(), acknowledged: HashSet::new() }
     }
 
     fn under_load(&mut self, rng: &mut Rng) {
@@ -57,7 +58,7 @@ impl Victim {
 
     fn at_start(&self, rng: &mut Rng) {
         let serve = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
-        self.at_work(&serve, rng, 80);
+        self.at_work(&serve, rng, 120);
     }
 
     fn while_rebuilding(&self, rng: &mut Rng) {
@@ -68,7 +69,7 @@ impl Victim {
     }
 
     fn while_exporting(&self, rng: &mut Rng) {
-        let path = self.folder.path().join("events.ndjson");
+        let path = self.disk.folder().join("events.ndjson");
         self.at_work(&["export", "events", "--output", path.to_str().unwrap()], rng, 120);
         let Ok(text) = std::fs::read_to_string(&path) else { return };
         let output = self.app.run(&["export", "events"]);
@@ -99,12 +100,8 @@ impl Victim {
     }
 
     fn ledger(&self) -> PathBuf {
-        ledger_in(self.folder.path())
+        self.disk.ledger()
     }
-}
-
-fn ledger_in(folder: &Path) -> PathBuf {
-    folder.join("new/ledger.db")
 }
 
 fn wait(rng: &mut Rng, at_most_ms: u64) {

@@ -29,7 +29,7 @@ fn life() -> &'static [Step] {
 }
 
 fn live(seed: u64) -> Vec<Step> {
-    let disk = Disk::new();
+    let disk = Disk::slow();
     let environment = disk.environment();
     let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, &**value)).collect();
     let mut app = App::start_in(&environment, &[]);
@@ -90,13 +90,16 @@ pub fn first_loss(steps: &[Step], cuts: usize, rng: &mut fastrand::Rng) -> Optio
     None
 }
 
-/// Right after a sync and right before the next one, and at any time between: half of each.
+/// Where it matters most and anywhere: right before and after a sync, right after an answer, and at
+/// any time, a third of each.
 fn instants(steps: &[Step], cuts: usize, rng: &mut fastrand::Rng) -> HashSet<usize> {
-    let syncs = (0..steps.len()).filter(|at| matches!(steps[*at], Step::Sync { .. }));
-    let around: Vec<_> = syncs.flat_map(|at| [at, at + 1]).collect();
-    let at_syncs = rng.choose_multiple(around, cuts / 2);
-    let between = rng.choose_multiple(0..steps.len(), cuts - at_syncs.len());
-    at_syncs.into_iter().chain(between).collect()
+    let at = |wanted: fn(&Step) -> bool| (0..steps.len()).filter(move |at| wanted(&steps[*at]));
+    let around_syncs = at(|step| matches!(step, Step::Sync { .. })).flat_map(|at| [at, at + 1]);
+    let after_answers = at(|step| matches!(step, Step::Acknowledged(_))).map(|at| at + 1);
+    let mut instants = rng.choose_multiple(around_syncs, cuts / 3);
+    instants.extend(rng.choose_multiple(after_answers, cuts / 3));
+    instants.extend(rng.choose_multiple(0..steps.len(), cuts - 2 * (cuts / 3)));
+    instants.into_iter().collect()
 }
 
 #[test]
