@@ -1,7 +1,7 @@
 //! Opening SQLite files, each with the settings its content needs.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +13,9 @@ use crate::store::StoreError;
 
 /// How long a statement waits for a lock held by another connection.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Room for a few hundred callbacks.
+const ROOM_BYTES: usize = 256 << 10;
 
 /// How many readers of one file a process keeps open.
 const READERS_MAX: u32 = 4;
@@ -55,6 +58,18 @@ pub fn make_file(path: &Path) -> Result<(), StoreError> {
 pub fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
     let folder = folder_of(path);
     sync(&folder).map_err(|cause| StoreError::File { act: "sync the folder", path: folder, cause })
+}
+
+/// Makes sure that the disk takes as much as a busy commit. An empty WAL needs no room, so that on a
+/// full disk opening the log would succeed, and the next commit fail.
+pub fn find_room_beside(path: &Path) -> Result<(), StoreError> {
+    let folder = folder_of(path);
+    let find = || {
+        let mut unnamed = tempfile::tempfile_in(&folder)?;
+        unnamed.write_all(&[1; ROOM_BYTES])?;
+        unnamed.sync_all()
+    };
+    find().map_err(|cause| StoreError::File { act: "find room in", path: folder.clone(), cause })
 }
 
 fn folder_of(path: &Path) -> PathBuf {

@@ -91,6 +91,7 @@ impl Log {
             return Err(StoreError::ReadOnly("cannot open the log again"));
         }
         *writing = Writing::Closed;
+        connect::find_room_beside(&self.path)?;
         let connection = connect::log_for_writing(&self.path)?;
         let found = migrate::ledger_id(&connection, &self.path)?;
         if found != self.ledger_id {

@@ -169,7 +169,7 @@ static int opened(int (*act)(const char *, int, ...), const char *path, int flag
         file->kind = S_ISDIR(state.st_mode) ? 'd' : 'f';
         file->part = S_ISDIR(state.st_mode) ? FOLDERS : part_of(name);
         file->inode = state.st_ino;
-        if (file->kind == 'f' && forgotten(name)) {
+        if (file->kind == 'f' && (forgotten(name) || (flags & O_TMPFILE) == O_TMPFILE)) {
             file->kind = 'm';
         } else if (!was_there) {
             record('C', state.st_ino, 0, name, strlen(name));

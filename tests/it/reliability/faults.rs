@@ -165,9 +165,12 @@ fn a_full_disk_costs_503s_until_there_is_room_again() {
     for _ in 0..attacks(3) {
         patient.disk.fill_up_to(rng.i64(0..100_000));
         while patient.receive() == 200 {}
+        // Also where nothing comes, so that nothing is tried.
+        std::thread::sleep(Duration::from_millis(100));
+        assert_eq!(patient.app.get("/readyz").code, 503);
         for _ in 0..20 {
             assert_eq!(patient.app.message(&sid(1))["status"], "delivered");
-            patient.receive();
+            assert_eq!(patient.receive(), 503);
         }
         patient.disk.heal();
         patient.recovers("a full disk");
