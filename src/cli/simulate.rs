@@ -1,7 +1,7 @@
 //! `simulate`: signed traffic against a URL, with the faults that real traffic has.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{LineWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -82,7 +82,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         let file = File::create(path);
         file.with_context(|| format!("--acked-log: cannot write {}", path.display()))
     });
-    let acked = acked.transpose()?.map(|file| Box::new(BufWriter::new(file)) as _);
+    let acked = acked.transpose()?.map(|file| Box::new(LineWriter::new(file)) as _);
     let bar = progress();
     let tick = bar.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

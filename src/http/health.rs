@@ -58,8 +58,9 @@ fn readiness(state: &Admin) -> Result<Readiness, StoreError> {
         Err(error @ StoreError::Unreadable { .. }) => (0.0, Some(error.to_string())),
         lag => (lag?, None),
     };
-    let poisoned =
-        state.writer.poisoned().map(|reason| format!("the writer has stopped: {reason}"));
+    let poisoned = state.writer.poisoned().map(|reason| {
+        format!("no callback is acknowledged until the log has been opened again: {reason}")
+    });
     let held_up = state.writer.is_held_up().then(|| StoreError::Busy.to_string());
     let failed =
         state.projection.failed().map(|why| format!("the projection does not get on: {why}"));

@@ -5,6 +5,7 @@
 
 pub mod head;
 pub mod open;
+mod poison;
 mod sqlite;
 pub mod writer;
 
@@ -29,7 +30,8 @@ pub trait Store: Send + Sync {
 
     /// Appends events in this order, all or none, and returns the new head.
     /// When it returns they are on disk. After [`StoreError::Busy`] nothing has happened and it can
-    /// be tried again; after any other error what is on disk is not known. Positions have no gaps and become visible in order.
+    /// be tried again. After any other error what is on disk is not known, and nothing more can be
+    /// appended until [`Store::reopen`]. Positions have no gaps and become visible in order.
     fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError>;
 
     /// Whether the log is still what is found under its name. It costs next to nothing; `append`
@@ -38,6 +40,11 @@ pub trait Store: Send + Sync {
 
     /// Called in a pause: puts the log in order on disk as far as that needs no waiting.
     fn tidy(&self) -> Result<(), StoreError>;
+
+    /// Closes the log where it is written, opens it again, and returns the head found there. When it
+    /// returns everything up to it is on disk, also what a failed append may have left, and events
+    /// can be appended again. Reads go on meanwhile, and where it fails it can be tried again.
+    fn reopen(&self) -> Result<Position, StoreError>;
 
     /// The last position; 0 in an empty log.
     fn head(&self) -> Result<Position, StoreError>;
@@ -206,6 +213,9 @@ pub enum StoreError {
 
     #[error("another program is writing to the ledger's file and does not let go of it")]
     Busy,
+
+    #[error("the log was closed after an error and has not been opened again")]
+    Closed,
 
     #[error("{0} (ledger opened for reading only)")]
     ReadOnly(&'static str),

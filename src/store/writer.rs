@@ -1,15 +1,17 @@
 //! The log's one writer: a thread behind a bounded queue that commits whatever has queued up
 //! since its last commit in one transaction.
 
+use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use super::head::Head;
+use super::poison::{Poison, Trouble};
 use super::{Store, StoreError};
 use crate::domain::{NewEvent, Position};
 
@@ -28,7 +30,7 @@ const IDLE: Duration = Duration::from_secs(1);
 pub enum AppendError {
     #[error("the queue of {QUEUE_EVENTS_MAX} events is full")]
     QueueFull,
-    #[error("the log's writer has stopped after an error and takes no more: {0}")]
+    #[error("nothing is written until the log has been opened again after an error: {0}")]
     Poisoned(Arc<str>),
     #[error("the log's writer is ending")]
     Ending,
@@ -49,7 +51,7 @@ pub struct Writer {
 /// What others may know of the thread.
 #[derive(Default)]
 struct State {
-    poison: OnceLock<Arc<str>>,
+    poison: Poison,
     /// Another program holds the log's file, and what is queued waits for it.
     held_up: AtomicBool,
 }
@@ -64,7 +66,7 @@ impl Writer {
             .name("log-writer".into())
             .spawn(move || {
                 let _poisons_if_it_panics = PanicGuard(Arc::clone(&state));
-                write(&*store, &head, &waiting, &state);
+                Thread { store, head, waiting, state, trouble: Trouble::default() }.run();
             })
             .expect("the system starts a thread");
         (writer, thread)
@@ -84,9 +86,9 @@ impl Writer {
         position.await.unwrap_or(Err(AppendError::Ending))
     }
 
-    /// Why the writer takes no more, if that is so.
+    /// Why the writer takes nothing at the moment, if that is so.
     pub fn poisoned(&self) -> Option<Arc<str>> {
-        self.state.poison.get().cloned()
+        self.state.poison.reason()
     }
 
     /// Whether what is queued waits for another program that holds the log's file.
@@ -95,86 +97,140 @@ impl Writer {
     }
 }
 
-fn write(store: &dyn Store, head: &Head, waiting: &Receiver<Waiting>, state: &State) {
-    let mut tidy = true;
-    loop {
-        match waiting.recv_timeout(IDLE) {
-            Ok(first) => {
-                // What has come meanwhile goes along; nothing is waited for.
-                let rest = waiting.try_iter().take(COMMIT_EVENTS_MAX - 1);
-                write_batch(store, head, [first].into_iter().chain(rest), state);
-                tidy = false;
+/// What the thread works with.
+struct Thread {
+    store: Arc<dyn Store>,
+    head: Arc<Head>,
+    waiting: Receiver<Waiting>,
+    state: Arc<State>,
+    trouble: Trouble,
+}
+
+impl Thread {
+    /// Writes until all handles are gone. After an error the log is opened again before anything
+    /// else is written: carrying on could acknowledge what is not there.
+    fn run(mut self) {
+        while self.write().is_continue() && self.recover().is_continue() {}
+    }
+
+    /// Writes until an error, which poisons, or until nobody is left to write for.
+    fn write(&mut self) -> ControlFlow<()> {
+        let mut tidy = true;
+        while self.state.poison.reason().is_none() {
+            match self.waiting.recv_timeout(IDLE) {
+                Ok(first) => {
+                    // What has come meanwhile goes along; nothing is waited for.
+                    let rest = self.waiting.try_iter().take(COMMIT_EVENTS_MAX - 1);
+                    let batch = [first].into_iter().chain(rest).collect();
+                    self.write_batch(batch);
+                    tidy = false;
+                }
+                Err(RecvTimeoutError::Timeout) => match self.pause(tidy) {
+                    Ok(now_tidy) => tidy = now_tidy,
+                    Err(error) => drop(self.poison(&error.to_string())),
+                },
+                Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
             }
-            Err(RecvTimeoutError::Timeout) if state.poison.get().is_none() => {
-                tidy = pause(store, tidy).unwrap_or_else(|error| {
-                    state.poison_by(&error);
-                    true
-                });
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Nothing has come for a while: the log is looked after, and tidied up where it is not yet tidy.
+    fn pause(&self, tidy: bool) -> Result<bool, StoreError> {
+        self.store.in_place()?;
+        match tidy {
+            true => Ok(true),
+            false => match self.store.tidy() {
+                Ok(()) => Ok(true),
+                // Somebody reads; it is tidied up at the next pause.
+                Err(StoreError::Busy) => Ok(false),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    fn write_batch(&mut self, batch: Vec<Waiting>) {
+        let (events, told): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|waiting| (waiting.event, waiting.durable)).unzip();
+        match self.commit(&events) {
+            Ok(last) => {
+                self.trouble.over();
+                self.head.advance(last);
+                let first = last + 1 - events.len() as u64;
+                answer(told, |index| Ok(first + index));
             }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+            Err(error) => {
+                let reason = self.poison(&error.to_string());
+                answer(told, |_| Err(AppendError::Poisoned(Arc::clone(&reason))));
+            }
         }
     }
-}
 
-/// Nothing has come for a while: the log is looked after, and tidied up where it is not yet tidy.
-fn pause(store: &dyn Store, tidy: bool) -> Result<bool, StoreError> {
-    store.in_place()?;
-    match tidy {
-        true => Ok(true),
-        false => match store.tidy() {
-            Ok(()) => Ok(true),
-            // Somebody reads; it is tidied up at the next pause.
-            Err(StoreError::Busy) => Ok(false),
-            Err(error) => Err(error),
-        },
+    /// One transaction. While another program holds the file it waits: a callback that is kept late
+    /// is better than one that is refused. Who asked is answered in time all the same, and who
+    /// comes when the queue is full at once.
+    fn commit(&self, events: &[NewEvent]) -> Result<Position, StoreError> {
+        let outcome = loop {
+            match self.store.append(events) {
+                Err(StoreError::Busy) => self.state.hold_up(),
+                outcome => break outcome,
+            }
+        };
+        self.state.go_on();
+        outcome
     }
-}
 
-fn write_batch(
-    store: &dyn Store,
-    head: &Head,
-    batch: impl Iterator<Item = Waiting>,
-    state: &State,
-) {
-    let (events, told): (Vec<_>, Vec<_>) =
-        batch.map(|waiting| (waiting.event, waiting.durable)).unzip();
-    match commit(store, &events, state) {
-        Ok(last) => {
-            head.advance(last);
-            let first = last + 1 - events.len() as u64;
-            answer(told, |index| Ok(first + index));
+    /// Opens the log again, as often as it takes; meanwhile nothing is taken.
+    fn recover(&mut self) -> ControlFlow<()> {
+        loop {
+            let until = Instant::now() + self.trouble.next_wait();
+            self.refuse(until)?;
+            match self.reopened() {
+                Ok(head) => {
+                    self.head.advance(head);
+                    self.state.poison.clear();
+                    return ControlFlow::Continue(());
+                }
+                Err(reason) => drop(self.poison(&reason)),
+            }
         }
-        Err(error) => answer(told, |_| Err(error.clone())),
     }
-}
 
-/// One transaction. After a failed one the kernel may have marked pages clean that never reached
-/// the disk, so nothing more is written: carrying on could acknowledge what is not there.
-fn commit(store: &dyn Store, events: &[NewEvent], state: &State) -> Result<Position, AppendError> {
-    if let Some(reason) = state.poison.get() {
-        return Err(AppendError::Poisoned(Arc::clone(reason)));
-    }
-    let outcome = loop {
-        match store.append(events) {
-            // A callback that is kept late is better than one that is refused: who asked is
-            // answered in time all the same, and who comes when the queue is full at once.
-            Err(StoreError::Busy) => state.hold_up(),
-            outcome => break outcome,
+    /// A log that has lost events that were acknowledged is not to be written on.
+    fn reopened(&self) -> Result<Position, String> {
+        let head = self.store.reopen().map_err(|error| error.to_string())?;
+        match self.head.position() {
+            acknowledged if head < acknowledged => Err(format!(
+                "the log ends at position {head}, and events up to {acknowledged} were acknowledged"
+            )),
+            _ => Ok(head),
         }
-    };
-    state.go_on();
-    outcome.map_err(|error| AppendError::Poisoned(state.poison_by(&error)))
+    }
+
+    /// Answers whoever comes that nothing is taken, until a time.
+    fn refuse(&self, until: Instant) -> ControlFlow<()> {
+        let reason = self.state.poison.reason().unwrap_or_default();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.waiting.recv_timeout(left) {
+                Ok(Waiting { durable, .. }) => {
+                    answer(vec![durable], |_| Err(AppendError::Poisoned(Arc::clone(&reason))));
+                }
+                Err(RecvTimeoutError::Timeout) => return ControlFlow::Continue(()),
+                Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
+            }
+        }
+    }
+
+    fn poison(&mut self, reason: &str) -> Arc<str> {
+        let reason = reason.into();
+        self.state.poison.set(&reason);
+        self.trouble.tell(&reason);
+        reason
+    }
 }
 
 impl State {
-    fn poison_by(&self, error: &StoreError) -> Arc<str> {
-        let reason: Arc<str> = error.to_string().into();
-        tracing::error!(%reason, "the log's writer has stopped; restart to open the log again");
-        let _first_wins = self.poison.set(Arc::clone(&reason));
-        reason
-    }
-
     fn hold_up(&self) {
         if !self.held_up.swap(true, Ordering::Relaxed) {
             tracing::warn!("{}; callbacks wait for it", StoreError::Busy);
@@ -194,7 +250,7 @@ struct PanicGuard(Arc<State>);
 impl Drop for PanicGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let _first_wins = self.0.poison.set("the log's writer has died".into());
+            self.0.poison.set(&"the log's writer has died; restart to go on".into());
         }
     }
 }

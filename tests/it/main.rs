@@ -9,6 +9,7 @@ mod log_format;
 mod odd_callbacks;
 mod overload;
 mod projection;
+mod reliability;
 mod serving;
 mod shape;
 mod signatures;

@@ -568,6 +568,10 @@ impl Store for Stumbling {
         self.inner.tidy()
     }
 
+    fn reopen(&self) -> Result<Position, StoreError> {
+        self.inner.reopen()
+    }
+
     fn head(&self) -> Result<Position, StoreError> {
         self.inner.head()
     }

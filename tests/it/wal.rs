@@ -131,6 +131,10 @@ impl Store for TooBusy {
         self.0.tidy()
     }
 
+    fn reopen(&self) -> Result<Position, StoreError> {
+        self.0.reopen()
+    }
+
     fn head(&self) -> Result<Position, StoreError> {
         self.0.head()
     }

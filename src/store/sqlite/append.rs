@@ -1,14 +1,12 @@
 //! The only write to the log.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
 
 use super::connect::BUSY_TIMEOUT;
 use super::envelope::{self, ENVELOPES_MAX, Envelope, INLINE};
-use super::in_place::InPlace;
 use super::{engine, query_value};
 use crate::domain::{NewEvent, Position};
 use crate::store::StoreError;
@@ -16,7 +14,6 @@ use crate::store::StoreError;
 /// The log's one write connection, with what it knows of the log.
 pub struct Appender {
     connection: Connection,
-    files: InPlace,
     head: Position,
     envelopes: Envelopes,
 }
@@ -30,32 +27,24 @@ struct Envelopes {
 
 impl Appender {
     /// On a connection that is open for writing and of this version's schema.
-    pub fn new(connection: Connection, path: &Path) -> Result<Self, StoreError> {
+    pub fn new(connection: Connection) -> Result<Self, StoreError> {
         let head = query_value(&connection, "SELECT coalesce(max(position), 0) FROM events")
             .map_err(engine("read the head of the log"))?;
         let envelopes = read_envelopes(&connection).map_err(engine("read the envelopes"))?;
-        Ok(Self { connection, files: InPlace::of(path), head, envelopes })
+        Ok(Self { connection, head, envelopes })
     }
 
-    /// See [`InPlace::check`].
-    pub fn in_place(&self) -> Result<(), StoreError> {
-        self.files.check()
+    /// The last position that was appended, or found in the file.
+    pub fn head(&self) -> Position {
+        self.head
     }
 
-    /// Appends events in one transaction; when it returns they are on disk, where they are looked for.
+    /// Appends events in one transaction; when it returns they are on disk. After an error other
+    /// than [`StoreError::Busy`] this appender no longer knows the file and is not to be used.
     pub fn append(&mut self, events: &[NewEvent]) -> Result<Position, StoreError> {
-        match self.append_all(events).and_then(|()| self.in_place()) {
-            Ok(()) => {
-                self.head += events.len() as Position;
-                Ok(self.head)
-            }
-            Err(StoreError::Busy) => Err(StoreError::Busy),
-            Err(error) => {
-                // Envelopes of a transaction that was rolled back are not there.
-                self.envelopes = read_envelopes(&self.connection).unwrap_or_default();
-                Err(error)
-            }
-        }
+        self.append_all(events)?;
+        self.head += events.len() as Position;
+        Ok(self.head)
     }
 
     /// Empties the WAL, so that what an idle ledger leaves behind is small and in one file.

@@ -1,6 +1,7 @@
 //! Opening SQLite files, each with the settings its content needs.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,31 +14,71 @@ use crate::store::StoreError;
 /// How long a statement waits for a lock held by another connection.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Room for a few hundred callbacks.
+const ROOM_BYTES: usize = 256 << 10;
+
 /// How many readers of one file a process keeps open.
 const READERS_MAX: u32 = 4;
 
-/// Makes the ledger's folder, for us alone, where there is none.
+/// Makes the ledger's folder, for us alone, where there is none. A ledger that is not there yet
+/// gets a way to it that is on disk: its folder's entry in the one above, and so on up. Whoever was
+/// killed in the middle of it begins again, since the ledger is still not there.
 pub fn make_folder(ledger: &Path) -> Result<(), StoreError> {
-    let Some(folder) = ledger.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+    if ledger.exists() {
         return Ok(());
-    };
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|cause| StoreError::File {
-        act: "make the folder",
-        path: folder.to_owned(),
-        cause,
-    })
+    }
+    let folder = folder_of(ledger);
+    let failed = |cause| StoreError::File { act: "make the folder", path: folder.clone(), cause };
+    DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
+    let above = folder.canonicalize().map_err(failed)?;
+    for folder in above.ancestors().skip(1) {
+        match sync(folder) {
+            // Nobody who cannot read a folder has made another in it.
+            Err(cause) if cause.kind() == ErrorKind::PermissionDenied => break,
+            synced => synced.map_err(failed)?,
+        }
+    }
+    Ok(())
 }
 
-/// Makes sure that the file is there and ours to write. SQLite gives `-wal` and `-shm` its mode.
+/// Makes sure that the file is there, ours to write, and under its name on disk.
+/// SQLite gives `-wal` and `-shm` its mode.
 pub fn make_file(path: &Path) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     match options.open(path) {
-        Ok(_file) => Ok(()),
+        Ok(_file) => sync_folder_of(path),
         Err(cause) => {
             Err(StoreError::File { act: "open for writing", path: path.to_owned(), cause })
         }
     }
+}
+
+/// Waits until the names in a file's folder are on disk. A synced file without its name is lost.
+pub fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
+    let folder = folder_of(path);
+    sync(&folder).map_err(|cause| StoreError::File { act: "sync the folder", path: folder, cause })
+}
+
+/// Makes sure that the disk takes as much as a busy commit. An empty WAL needs no room, so that on a
+/// full disk opening the log would succeed, and the next commit fail.
+pub fn find_room_beside(path: &Path) -> Result<(), StoreError> {
+    let folder = folder_of(path);
+    let find = || {
+        let mut unnamed = tempfile::tempfile_in(&folder)?;
+        unnamed.write_all(&[1; ROOM_BYTES])?;
+        unnamed.sync_all()
+    };
+    find().map_err(|cause| StoreError::File { act: "find room in", path: folder.clone(), cause })
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new(".")).to_owned()
+}
+
+fn sync(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// The log's write connection. What a killed process left in the WAL, perhaps never synced,
@@ -156,11 +197,15 @@ pub struct Readers(r2d2::Pool<ReaderOf>);
 pub struct ReaderOf(PathBuf);
 
 impl Readers {
-    /// Of the file at this path; connections are opened when they are first needed.
+    /// Of the file at this path; connections are opened when they are first needed, and closed
+    /// with the pool. The last one to be closed takes the WAL's index along, which could not be
+    /// made again on a full disk.
     pub fn of(path: &Path) -> Result<Self, StoreError> {
         let pool = r2d2::Pool::builder()
             .max_size(READERS_MAX)
             .min_idle(Some(0))
+            .idle_timeout(None)
+            .max_lifetime(None)
             .test_on_check_out(false)
             .connection_timeout(BUSY_TIMEOUT)
             .build(ReaderOf(path.to_owned()));

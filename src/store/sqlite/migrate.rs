@@ -50,8 +50,10 @@ pub fn views_are_current(connection: &Connection) -> Result<bool, String> {
 
 /// A log of a newer version holds what this one could not keep up.
 pub fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let tables: i64 = super::query_value(connection, "SELECT count(*) FROM sqlite_master")
-        .map_err(|error| connect::not_a_ledger(path, error))?;
+    // A first start that was cut off may have made the list of migrations and run none.
+    let sql = "SELECT count(*) FROM sqlite_master WHERE tbl_name <> 'refinery_schema_history'";
+    let tables: i64 =
+        super::query_value(connection, sql).map_err(|error| connect::not_a_ledger(path, error))?;
     let applied = applied(connection).map_err(engine("read the schema's version"))?;
     let found = applied.last().map_or(0, |(version, _)| *version);
     let known = LOG.len();
@@ -67,9 +69,10 @@ pub fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreErr
     }
 }
 
-/// A file without any table is nothing that can be read; opening it for writing makes it a log.
+/// A file that no migration has reached is nothing that can be read; opening it for writing makes
+/// it a log.
 pub fn refuse_empty(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    match schema(connection)?.is_empty() {
+    match applied(connection).map_err(engine("read the schema's version"))?.is_empty() {
         false => Ok(()),
         true => Err(StoreError::NotALedger {
             path: path.to_owned(),
@@ -118,7 +121,9 @@ pub fn schema(connection: &Connection) -> Result<Vec<(String, String, String)>, 
 
 fn runner(migrations: &[(&str, &str)]) -> Result<Runner, refinery::Error> {
     let read = migrations.iter().map(|(name, sql)| Migration::unapplied(name, sql));
-    Ok(Runner::new(&read.collect::<Result<Vec<_>, _>>()?))
+    // Grouped: a migration and the note that it has run are one transaction. Cut off between the two,
+    // the next start would find tables that nobody has noted, and refuse them.
+    Ok(Runner::new(&read.collect::<Result<Vec<_>, _>>()?).set_grouped(true))
 }
 
 fn run(

@@ -6,6 +6,7 @@ mod connect;
 mod envelope;
 mod in_place;
 mod lock;
+mod log;
 mod message_row;
 mod migrate;
 mod packed;
@@ -18,27 +19,22 @@ mod wal;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use self::append::Appender;
-use self::connect::Readers;
 use self::lock::Lock;
-use self::read::LogReader;
+use self::log::Log;
 use self::views::SqliteViews;
 use super::{Access, Checked, Store, StoreError, Views};
 use crate::domain::{NewEvent, Position, RecordedEvent, Rule};
 
 /// A ledger in two files.
 pub struct SqliteStore {
-    ledger_id: Uuid,
-    reader: LogReader,
-    /// Nothing where the ledger was opened for reading only.
-    appender: Option<Mutex<Appender>>,
+    log: Log,
     views: SqliteViews,
-    /// Held as long as the store is: dropped last, it lets the next writer in.
+    /// Held as long as the store is, also while the log is opened again: dropped last, it lets the
+    /// next writer in.
     _lock: Option<Lock>,
 }
 
@@ -59,38 +55,23 @@ impl SqliteStore {
         connect::make_folder(path)?;
         let lock = Lock::acquire(path)?;
         connect::make_file(path)?;
-        let mut log = connect::log_for_writing(path)?;
-        migrate::log(&mut log, path)?;
-        let ledger_id = migrate::ledger_id(&log, path)?;
+        let log = Log::open(path)?;
         let views_path = views_path(path);
         if without_views {
             views::remove(&views_path)?;
         }
         connect::make_file(&views_path)?;
-        Ok(Self {
-            ledger_id,
-            reader: LogReader::new(Readers::of(path)?),
-            appender: Some(Mutex::new(Appender::new(log, path)?)),
-            views: SqliteViews::open(&views_path, ledger_id)?,
-            _lock: Some(lock),
-        })
+        let views = SqliteViews::open(&views_path, log.ledger_id())?;
+        Ok(Self { log, views, _lock: Some(lock) })
     }
 
     fn open_for_reading(path: &Path) -> Result<Self, StoreError> {
         if !path.exists() {
             return Err(StoreError::NotThere { path: path.to_owned() });
         }
-        let log = connect::for_reading(path)?;
-        migrate::refuse_newer(&log, path)?;
-        migrate::refuse_empty(&log, path)?;
-        let ledger_id = migrate::ledger_id(&log, path)?;
-        Ok(Self {
-            ledger_id,
-            reader: LogReader::new(Readers::of(path)?),
-            appender: None,
-            views: SqliteViews::open_for_reading(&views_path(path), ledger_id)?,
-            _lock: None,
-        })
+        let log = Log::open_for_reading(path)?;
+        let views = SqliteViews::open_for_reading(&views_path(path), log.ledger_id())?;
+        Ok(Self { log, views, _lock: None })
     }
 }
 
@@ -108,27 +89,27 @@ fn views_path(log: &Path) -> PathBuf {
 
 impl Store for SqliteStore {
     fn ledger_id(&self) -> Uuid {
-        self.ledger_id
+        self.log.ledger_id()
     }
 
     fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError> {
-        let appender = self.appender.as_ref().ok_or(StoreError::ReadOnly("cannot append"))?;
-        // A panic in the middle of a transaction leaves it open; SQLite refuses the next BEGIN.
-        appender.lock().unwrap_or_else(PoisonError::into_inner).append(events)
+        self.log.append(events)
     }
 
     fn in_place(&self) -> Result<(), StoreError> {
-        let appender = self.appender.as_ref().ok_or(StoreError::ReadOnly("nothing is written"))?;
-        appender.lock().unwrap_or_else(PoisonError::into_inner).in_place()
+        self.log.in_place()
     }
 
     fn tidy(&self) -> Result<(), StoreError> {
-        let appender = self.appender.as_ref().ok_or(StoreError::ReadOnly("cannot tidy up"))?;
-        appender.lock().unwrap_or_else(PoisonError::into_inner).tidy()
+        self.log.tidy()
+    }
+
+    fn reopen(&self) -> Result<Position, StoreError> {
+        self.log.reopen()
     }
 
     fn head(&self) -> Result<Position, StoreError> {
-        self.reader.head()
+        self.log.reader().head()
     }
 
     fn scan(
@@ -137,15 +118,15 @@ impl Store for SqliteStore {
         limit: usize,
         each: &mut dyn FnMut(&RecordedEvent) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        self.reader.scan(after, limit, each)
+        self.log.reader().scan(after, limit, each)
     }
 
     fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.reader.read_at(positions)
+        self.log.reader().read_at(positions)
     }
 
     fn check(&self) -> Result<Checked, StoreError> {
-        self.reader.with_connection(|log| check::log(log, wal::BEHIND_A_CHECK_BYTES_MAX))
+        self.log.reader().with_connection(|log| check::log(log, wal::BEHIND_A_CHECK_BYTES_MAX))
     }
 
     fn views(&self) -> &dyn Views {
@@ -161,7 +142,7 @@ impl Store for SqliteStore {
     }
 
     fn scratch(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError> {
-        Ok(Box::new(SqliteViews::scratch(self.ledger_id, rule)?))
+        Ok(Box::new(SqliteViews::scratch(self.log.ledger_id(), rule)?))
     }
 }
 

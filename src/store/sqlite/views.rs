@@ -72,7 +72,8 @@ impl SqliteViews {
         }
         let opened = connect::for_reading(path).map_err(|error| error.to_string());
         let current = opened.and_then(|connection| {
-            migrate::views_are_current(&connection).map(|current| current.then_some(connection))
+            let current = migrate::views_are_current(&connection)? && have_begun(&connection)?;
+            Ok(current.then_some(connection))
         });
         match current {
             Ok(Some(connection)) => Ok(Self {
@@ -318,6 +319,13 @@ fn open_current(path: &Path) -> Result<Connection, String> {
     }
 }
 
+/// Whether there is anything in the views. A process that was killed right after making them has not
+/// written their first checkpoint.
+fn have_begun(connection: &Connection) -> Result<bool, String> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM checkpoint) OR EXISTS (SELECT 1 FROM messages)";
+    super::query_value(connection, sql).map_err(|error| error.to_string())
+}
+
 fn made_new(path: &Path) -> Result<Connection, StoreError> {
     let mut connection = connect::views_for_writing(path)?;
     migrate::views(&mut connection, path)?;
@@ -337,7 +345,8 @@ pub fn remove(path: &Path) -> Result<(), StoreError> {
             _ => {}
         }
     }
-    Ok(())
+    // An old WAL that came back beside new views would be read into them.
+    connect::sync_folder_of(path)
 }
 
 /// A value that cannot be is the views' damage, everything else the engine's trouble.

@@ -93,7 +93,7 @@ fn an_event_with_many_headers_carries_them_itself() {
 }
 
 #[test]
-fn an_append_that_fails_midway_leaves_nothing_and_the_next_one_works() {
+fn an_append_that_fails_midway_leaves_nothing_and_the_log_is_opened_again_before_the_next() {
     let ledger = ledger();
     let store = ledger.open();
     ledger
@@ -108,8 +108,29 @@ fn an_append_that_fails_midway_leaves_nothing_and_the_next_one_works() {
     assert!(store.append(&[another_kind, event(vec![0xff])]).is_err());
 
     assert_eq!(store.head().unwrap(), 2);
+    let closed = store.append(std::slice::from_ref(&third_kind));
+    assert!(matches!(closed, Err(StoreError::Closed)), "{closed:?}");
+    assert_eq!(store.reopen().unwrap(), 2);
     assert_eq!(store.append(std::slice::from_ref(&third_kind)).unwrap(), 3);
     assert_eq!(store.read(2, 10).unwrap()[0].event, third_kind);
+}
+
+#[test]
+fn a_log_that_is_opened_again_is_the_same_ledger_or_is_not_written() {
+    let ledger = ledger();
+    let other = Ledger::of(&[event("a=1"), event("b=1"), event("c=1")]);
+    let store = ledger.open();
+    assert_eq!(store.reopen().unwrap(), 2);
+    assert_eq!(store.append(&[event("a=1")]).unwrap(), 3);
+
+    std::fs::rename(other.log_file(), ledger.log_file()).unwrap();
+    let refused = store.reopen().err().unwrap();
+    assert!(refused.to_string().contains("is not the file that was opened"), "{refused}");
+    std::fs::remove_file(ledger.log_file()).unwrap();
+    assert!(store.reopen().is_err());
+
+    assert!(!ledger.log_file().exists(), "an empty log in the place of a lost one");
+    assert!(matches!(store.append(&[event("a=1")]), Err(StoreError::Closed)));
 }
 
 #[test]
@@ -164,6 +185,7 @@ fn a_reader_writes_nothing() {
     let reader = ledger.open_for_reading();
     let refused = reader.append(&[event("a=1")]).err().unwrap();
     assert!(matches!(refused, StoreError::ReadOnly(_)), "{refused}");
+    assert!(matches!(reader.reopen(), Err(StoreError::ReadOnly(_))));
     assert!(reader.views().reset(Rule::default()).is_err());
     assert!(reader.shadow(Rule::default()).is_err());
     assert_eq!(ledger.verify(&[]).0, Some(0));
@@ -274,6 +296,35 @@ fn views_that_are_of_another_version_or_no_database_are_made_anew() {
         assert_eq!(ledger.open().views().page(0, 10).unwrap().1.len(), 1);
         assert_eq!(ledger.verify(&[]).0, Some(0));
     }
+}
+
+/// A kill right after the views were made left `verify` with a finding.
+#[test]
+fn views_that_were_made_and_have_not_begun_are_as_good_as_none() {
+    let ledger = ledger();
+    ledger.views_sql(
+        "DELETE FROM checkpoint; DELETE FROM messages; DELETE FROM sids; DELETE FROM accounts;",
+    );
+    assert_eq!(ledger.open_for_reading().views().checkpoint().unwrap().position, 0);
+    assert_eq!(ledger.verify(&[]).0, Some(0));
+    ledger.project();
+    assert_eq!(ledger.verify(&[]).0, Some(0));
+
+    ledger.views_sql("DELETE FROM checkpoint");
+    assert_eq!(ledger.verify(&[]).0, Some(3), "messages without a checkpoint are damage");
+}
+
+/// A first start that was cut off after the list of migrations, and before any, was refused.
+#[test]
+fn a_log_that_no_migration_has_reached_is_begun() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("ledger.db");
+    let history = "CREATE TABLE refinery_schema_history(
+                       version INT4 PRIMARY KEY, name VARCHAR(255), applied_on VARCHAR(255),
+                       checksum VARCHAR(255))";
+    Connection::open(&path).unwrap().execute_batch(history).unwrap();
+    assert!(refusal(&path, Access::Read).to_string().contains("it is empty"));
+    assert_eq!(open(&path, Access::Create).unwrap().append(&[event("a=1")]).unwrap(), 1);
 }
 
 #[test]

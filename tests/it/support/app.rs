@@ -84,14 +84,21 @@ impl App {
 
     /// The same with further variables in the environment.
     pub fn start_in(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
-        let folder = TempDir::new().unwrap();
-        write_configuration(folder.path());
         let arguments = arguments.iter().map(|argument| argument.to_string()).collect();
-        let environment =
-            environment.iter().map(|(name, value)| (name.to_string(), value.to_string()));
-        let mut app = Self { folder, server: None, arguments, environment: environment.collect() };
+        let mut app = Self::not_started(environment);
+        app.arguments = arguments;
         app.restart();
         app
+    }
+
+    /// The same without a running server.
+    pub fn not_started(environment: &[(&str, &str)]) -> Self {
+        let folder = TempDir::new().unwrap();
+        write_configuration(folder.path());
+        let environment =
+            environment.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+        let environment = environment.collect();
+        Self { folder, server: None, arguments: Vec::new(), environment }
     }
 
     /// Starts the server on the same ledger.

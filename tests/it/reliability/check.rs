@@ -1,0 +1,98 @@
+//! What must hold of a ledger after anything that was done to it.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use delivery_ledger::domain::{RecordedEvent, Rule};
+use delivery_ledger::projection::align::align;
+use delivery_ledger::projection::catch_up;
+use delivery_ledger::projection::digest::digest;
+use delivery_ledger::projection::verify::verify;
+use delivery_ledger::store::{self, Access, Database, Store};
+
+/// A callback as it was sent: its idempotency token and its body.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Sent {
+    pub token: String,
+    pub body: Vec<u8>,
+}
+
+impl Sent {
+    fn of(event: &RecordedEvent) -> Self {
+        let token = event.headers.iter().find(|(name, _)| *name == "i-twilio-idempotency-token");
+        let token = token.map_or(String::new(), |(_, value)| String::from_utf8_lossy(value).into());
+        Self { token, body: event.body.clone() }
+    }
+}
+
+/// What is wrong with a ledger; nothing where all promises are kept.
+///
+/// Everything acknowledged is there byte for byte, once for each time it was sent or less, positions
+/// have no gaps, nothing is there that nobody sent, `verify` finds nothing, and the views that go on
+/// from where they were have the digest of a replay.
+pub fn broken_promise(
+    ledger: &Path,
+    acknowledged: &HashSet<Sent>,
+    sent: impl Fn(&Sent) -> bool,
+) -> Option<String> {
+    let opened = store::open(&Database::Sqlite(ledger.to_owned()), Access::Create);
+    match opened {
+        Err(error) => Some(format!("it cannot be opened: {error}")),
+        Ok(store) => wrong_in_log(&*store, acknowledged, sent).or_else(|| wrong_in_views(&*store)),
+    }
+}
+
+fn wrong_in_log(
+    store: &dyn Store,
+    acknowledged: &HashSet<Sent>,
+    sent: impl Fn(&Sent) -> bool,
+) -> Option<String> {
+    let events = match read_all(store) {
+        Ok(events) => events,
+        Err(error) => return Some(error),
+    };
+    let positions = events.iter().map(|event| event.position);
+    if !positions.eq(1..=events.len() as u64) {
+        return Some("the positions have gaps".to_owned());
+    }
+    let there: HashSet<_> = events.iter().map(Sent::of).collect();
+    if let Some(phantom) = there.iter().find(|event| !sent(event)) {
+        return Some(format!("nobody sent {phantom:?}"));
+    }
+    let missing = acknowledged.difference(&there).count();
+    (missing > 0)
+        .then(|| format!("{missing} of {} acknowledged callbacks are missing", acknowledged.len()))
+}
+
+fn read_all(store: &dyn Store) -> Result<Vec<RecordedEvent>, String> {
+    let mut events: Vec<RecordedEvent> = Vec::new();
+    loop {
+        let after = events.last().map_or(0, |event| event.position);
+        let more =
+            store.read(after, 10_000).map_err(|error| format!("reading the log: {error}"))?;
+        if more.is_empty() {
+            return Ok(events);
+        }
+        events.extend(more);
+    }
+}
+
+fn wrong_in_views(store: &dyn Store) -> Option<String> {
+    let go_on = || -> Result<_, Box<dyn std::error::Error>> {
+        align(store, Rule::default())?;
+        catch_up(store, store.views(), store.head()?, &mut |_| ControlFlow::Continue(()))?;
+        // Its digest is that of a fresh fold, which is what a replay makes.
+        Ok((digest(store.views())?, verify(store, None, &mut |_| {})?))
+    };
+    match go_on() {
+        Err(error) => Some(format!("the views do not go on: {error}")),
+        Ok((_, verified)) if !verified.findings.is_empty() => {
+            Some(format!("verify finds {:?}", verified.findings))
+        }
+        Ok((digest, verified)) if verified.digest != Some(digest) => {
+            Some("a replay has another digest".to_owned())
+        }
+        Ok(_) => None,
+    }
+}

@@ -1,0 +1,216 @@
+//! What a power cut can leave. Synced is there. Of everything else each change may be there or not,
+//! whatever came before or after it, and a write may be there in some of its sectors only; a name
+//! is there for sure only once its folder was synced.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+
+use fastrand::Rng;
+
+use super::trace::Step;
+
+/// What a disk writes whole or not at all, in bytes.
+const SECTOR: usize = 512;
+
+/// A disk in the course of a trace.
+#[derive(Default)]
+pub struct Cut {
+    things: Vec<Thing>,
+    inodes: HashMap<u64, usize>,
+    /// What has which name, for sure.
+    names: BTreeMap<String, usize>,
+    /// Changes of names that no sync of a folder has made sure of.
+    renamings: Vec<Renaming>,
+}
+
+/// A file or a folder.
+#[derive(Default)]
+struct Thing {
+    /// Where it is a folder.
+    folder: Option<String>,
+    /// What a file holds for sure.
+    bytes: Vec<u8>,
+    /// What was done to it since, and whether that is for sure.
+    changes: Vec<(Change, Fate)>,
+}
+
+#[derive(Clone)]
+enum Change {
+    Write { at: usize, bytes: Vec<u8> },
+    Truncate { to: usize },
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fate {
+    Sure,
+    /// The next sync makes it sure.
+    Open,
+    /// A sync has failed over it: it may be there or not, for ever.
+    Lost,
+}
+
+/// One change of names, all or nothing; nothing as its second part takes the name away.
+#[derive(Clone)]
+struct Renaming(Vec<(String, Option<usize>)>);
+
+impl Cut {
+    /// Goes one step on.
+    pub fn step(&mut self, step: &Step) {
+        match step {
+            Step::Folder { inode, name } if name == "." => {
+                if !self.inodes.contains_key(inode) {
+                    let root = self.make(*inode, Some(name.clone()));
+                    self.names.insert(name.clone(), root);
+                }
+            }
+            Step::Folder { inode, name } => {
+                let folder = self.make(*inode, Some(name.clone()));
+                self.renamings.push(Renaming(vec![(name.clone(), Some(folder))]));
+            }
+            Step::Create { inode, name } => {
+                let file = self.make(*inode, None);
+                self.renamings.push(Renaming(vec![(name.clone(), Some(file))]));
+            }
+            Step::Unlink { name } => self.renamings.push(Renaming(vec![(name.clone(), None)])),
+            Step::Rename { from, to } => {
+                let what = self.now().get(from).copied();
+                self.renamings.push(Renaming(vec![(from.clone(), None), (to.clone(), what)]));
+            }
+            Step::Write { inode, at, bytes } => {
+                self.change(*inode, Change::Write { at: *at, bytes: bytes.clone() });
+            }
+            Step::Truncate { inode, to } => self.change(*inode, Change::Truncate { to: *to }),
+            Step::Sync { inode, .. } => self.sync(*inode),
+            Step::LostSync { inode } => {
+                if let Some(thing) = self.inodes.get(inode) {
+                    let changes = self.things[*thing].changes.iter_mut();
+                    changes
+                        .filter(|(_, fate)| *fate == Fate::Open)
+                        .for_each(|(_, fate)| *fate = Fate::Lost);
+                }
+            }
+            Step::Arrived(_) | Step::Acknowledged(_) => {}
+        }
+    }
+
+    fn make(&mut self, inode: u64, folder: Option<String>) -> usize {
+        self.things.push(Thing { folder, ..Thing::default() });
+        self.inodes.insert(inode, self.things.len() - 1);
+        self.things.len() - 1
+    }
+
+    fn change(&mut self, inode: u64, change: Change) {
+        if let Some(thing) = self.inodes.get(&inode) {
+            self.things[*thing].changes.push((change, Fate::Open));
+        }
+    }
+
+    fn sync(&mut self, inode: u64) {
+        let Some(thing) = self.inodes.get(&inode) else { return };
+        let Thing { folder, bytes, changes } = &mut self.things[*thing];
+        if let Some(folder) = folder.clone() {
+            let (sure, open) = std::mem::take(&mut self.renamings)
+                .into_iter()
+                .partition(|Renaming(names)| folder_of(&names[0].0) == folder);
+            self.renamings = open;
+            rename(&mut self.names, sure);
+            return;
+        }
+        for (_, fate) in changes.iter_mut().filter(|(_, fate)| *fate == Fate::Open) {
+            *fate = Fate::Sure;
+        }
+        let sure = changes.iter().take_while(|(_, fate)| *fate == Fate::Sure).count();
+        for (change, _) in changes.drain(..sure) {
+            apply(bytes, &change, |_| true);
+        }
+    }
+
+    /// The names as the running system sees them.
+    fn now(&self) -> BTreeMap<String, usize> {
+        let mut names = self.names.clone();
+        rename(&mut names, self.renamings.clone());
+        names
+    }
+
+    /// Writes down one of the states that a power cut at this point can leave.
+    pub fn leave(&self, at: &Path, rng: &mut Rng) {
+        // Some disks have written nearly everything, others nearly nothing.
+        let kept = [0.0, 0.1, 0.5, 0.9, 1.0][rng.usize(..5)];
+        let mut names = self.names.clone();
+        let mut uncertain = HashSet::new();
+        for renaming in &self.renamings {
+            let changed = renaming.0.iter().map(|(name, _)| name.clone());
+            // What follows upon a change that is lost is lost with it.
+            let follows_lost = renaming.0.iter().any(|(name, _)| uncertain.contains(name));
+            match !follows_lost && rng.f64() < kept {
+                true => rename(&mut names, vec![renaming.clone()]),
+                false => uncertain.extend(changed),
+            }
+        }
+        for (name, thing) in &names {
+            let folder_is_there = folders_above(name).all(|folder| names.contains_key(folder));
+            match &self.things[*thing] {
+                _ if !folder_is_there => {}
+                Thing { folder: Some(_), .. } => std::fs::create_dir_all(at.join(name)).unwrap(),
+                file => std::fs::write(at.join(name), file.left(kept, rng)).unwrap(),
+            }
+        }
+    }
+}
+
+impl Thing {
+    fn left(&self, kept: f64, rng: &mut Rng) -> Vec<u8> {
+        let mut bytes = self.bytes.clone();
+        for (change, fate) in &self.changes {
+            let whole = *fate == Fate::Sure || rng.f64() < kept;
+            match whole {
+                true => apply(&mut bytes, change, |_| true),
+                // Torn: each sector for itself.
+                false if kept > 0.0 && rng.bool() => {
+                    apply(&mut bytes, change, |_| rng.f64() < kept);
+                }
+                false => {}
+            }
+        }
+        bytes
+    }
+}
+
+/// Does a change to a file, in the sectors that are to have it.
+fn apply(file: &mut Vec<u8>, change: &Change, mut has: impl FnMut(usize) -> bool) {
+    match change {
+        Change::Truncate { to } => {
+            if has(0) {
+                file.resize(*to, 0);
+            }
+        }
+        Change::Write { at, bytes } => {
+            let mut from = *at;
+            while from < at + bytes.len() {
+                let to = ((from / SECTOR + 1) * SECTOR).min(at + bytes.len());
+                if has(from / SECTOR) {
+                    file.resize(file.len().max(to), 0);
+                    file[from..to].copy_from_slice(&bytes[from - at..to - at]);
+                }
+                from = to;
+            }
+        }
+    }
+}
+
+fn rename(names: &mut BTreeMap<String, usize>, renamings: Vec<Renaming>) {
+    for (name, thing) in renamings.into_iter().flat_map(|Renaming(names)| names) {
+        match thing {
+            Some(thing) => names.insert(name, thing),
+            None => names.remove(&name),
+        };
+    }
+}
+
+fn folder_of(name: &str) -> &str {
+    name.rsplit_once('/').map_or(".", |(folder, _)| folder)
+}
+
+fn folders_above(name: &str) -> impl Iterator<Item = &str> {
+    name.match_indices('/').map(|(at, _)| &name[..at])
+}

@@ -1,0 +1,217 @@
+//! A disk that is full or fails, at every write and every sync: 503 and no more, questions
+//! answered, nothing acknowledged lost, and callbacks taken again soon after the cause is gone.
+
+use std::collections::HashSet;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+
+use super::check::{Sent, broken_promise};
+use super::disk::{Disk, EIO, ENOSPC, FOLDERS, Fault, LOG, SYNCS, VIEWS, WRITES};
+use super::power::first_loss;
+use super::{attacks, chance, trace};
+use crate::support::{App, delivered, sid};
+
+/// Within which time callbacks are taken again.
+const RECOVERY: Duration = Duration::from_secs(5);
+
+/// How many callbacks a fault has the time of.
+const SCRIPT: u32 = 6;
+
+/// A server on a disk that fails.
+struct Patient {
+    disk: Disk,
+    app: App,
+    next: u32,
+    sent: HashSet<Sent>,
+    acknowledged: HashSet<Sent>,
+    slowest: Duration,
+}
+
+impl Patient {
+    fn new() -> Self {
+        let disk = Disk::new();
+        let environment = disk.environment();
+        let environment: Vec<_> =
+            environment.iter().map(|(name, value)| (*name, &**value)).collect();
+        let app = App::start_in(&environment, &[]);
+        let (sent, acknowledged) = (HashSet::new(), HashSet::new());
+        let mut patient = Self { disk, app, next: 0, sent, acknowledged, slowest: Duration::ZERO };
+        assert_eq!(patient.receive(), 200);
+        patient.app.caught_up();
+        patient
+    }
+
+    /// Sends the next callback; the answer's status code.
+    fn receive(&mut self) -> u16 {
+        self.next += 1;
+        let body = delivered(&sid(self.next)).bytes();
+        let callback = Sent { token: String::new(), body: body.clone() };
+        self.sent.insert(callback.clone());
+        let code = self.app.receive(body).code;
+        if code == 200 {
+            self.acknowledged.insert(callback);
+        }
+        code
+    }
+
+    /// Sends the script; whether the fault was noticed.
+    fn suffer(&mut self, fault: Fault) -> bool {
+        self.disk.fail(fault);
+        let codes: Vec<_> = (0..SCRIPT).map(|_| self.receive()).collect();
+        let others = codes.iter().find(|code| ![200, 503].contains(*code));
+        assert_eq!(others, None, "{fault:?}: {codes:?}");
+        let noticed = codes.contains(&503);
+        if noticed && fault.times < 0 {
+            self.still_answers(fault);
+        }
+        self.disk.heal();
+        self.recovers(fault);
+        noticed
+    }
+
+    /// Questions get their answers while no callback is taken, and it is said why.
+    fn still_answers(&mut self, fault: Fault) {
+        assert_eq!(self.receive(), 503, "{fault:?}");
+        assert_eq!(self.app.message(&sid(1))["status"], "delivered", "{fault:?}");
+        let app = &self.app;
+        app.eventually("readyz says why", || {
+            let ready = app.get("/readyz");
+            let reason = ready.json()["reason"].as_str().unwrap_or_default().to_owned();
+            ready.code == 503 && reason.starts_with("no callback is acknowledged until")
+        });
+    }
+
+    fn recovers(&mut self, fault: impl std::fmt::Debug) {
+        let healed = Instant::now();
+        while self.receive() != 200 {
+            assert!(healed.elapsed() < RECOVERY, "{fault:?}: {}", self.app.stderr());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.slowest = self.slowest.max(healed.elapsed());
+    }
+
+    /// Ends the server; whether all promises were kept, also had the power been cut at any time.
+    fn check(mut self, cuts: usize, rng: &mut Rng) {
+        self.app.eventually("the views catch up", || self.app.get("/readyz").code == 200);
+        self.app.kill();
+        let ledger = self.disk.ledger();
+        let sent = self.sent;
+        assert_eq!(broken_promise(&ledger, &self.acknowledged, |event| sent.contains(event)), None);
+        assert_eq!(first_loss(&trace::read(&self.disk.trace()), cuts, rng), None);
+        eprintln!("{} acknowledged, recovered within {:?}", self.acknowledged.len(), self.slowest);
+    }
+}
+
+/// Lets every operation of the script fail in turn, or every n-th in a quick run.
+fn each_in_turn(operations: i32, error: i32, every: usize) {
+    let mut rng = chance("faults");
+    let mut patient = Patient::new();
+    let every = (every / attacks(1)).max(1);
+    let mut after = rng.usize(..every) as i32;
+    let mut faults = 0;
+    loop {
+        let times = if rng.bool() { 1 } else { -1 };
+        let fault = Fault { operations, files: LOG, after, times, error };
+        let noticed = patient.suffer(fault);
+        if patient.disk.failed() == 0 {
+            break;
+        }
+        faults += i32::from(noticed);
+        after += every as i32;
+    }
+    assert!(faults >= 3, "{faults}");
+    eprintln!("{operations} {error}: {faults} faults were noticed, up to operation {after}");
+    patient.check(attacks(10), &mut rng);
+}
+
+#[test]
+fn a_write_that_finds_the_disk_full_costs_a_503_and_no_more() {
+    each_in_turn(WRITES, ENOSPC, 5);
+}
+
+#[test]
+fn a_write_that_fails_costs_a_503_and_no_more() {
+    each_in_turn(WRITES, EIO, 5);
+}
+
+#[test]
+fn a_sync_that_fails_costs_a_503_and_no_more() {
+    each_in_turn(SYNCS, EIO, 1);
+}
+
+#[test]
+fn views_that_cannot_be_written_cost_no_callback() {
+    let mut rng = chance("faults of the views");
+    let mut patient = Patient::new();
+    for (operations, error) in [(WRITES, ENOSPC), (WRITES, EIO), (SYNCS, EIO)] {
+        let after = rng.i32(0..10);
+        patient.disk.fail(Fault { operations, files: VIEWS, after, times: -1, error });
+        for _ in 0..30 {
+            assert_eq!(patient.receive(), 200);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        patient.disk.heal();
+        patient.app.caught_up();
+    }
+    patient.check(attacks(10), &mut rng);
+}
+
+#[test]
+fn a_full_disk_costs_503s_until_there_is_room_again() {
+    let mut rng = chance("a full disk");
+    let mut patient = Patient::new();
+    for _ in 0..attacks(3) {
+        patient.disk.fill_up_to(rng.i64(0..100_000));
+        while patient.receive() == 200 {}
+        // Also where nothing comes, so that nothing is tried.
+        std::thread::sleep(Duration::from_millis(100));
+        assert_eq!(patient.app.get("/readyz").code, 503);
+        for _ in 0..20 {
+            assert_eq!(patient.app.message(&sid(1))["status"], "delivered");
+            assert_eq!(patient.receive(), 503);
+        }
+        patient.disk.heal();
+        patient.recovers("a full disk");
+        patient.app.eventually("it is ready", || patient.app.get("/readyz").code == 200);
+    }
+    patient.check(attacks(10), &mut rng);
+}
+
+/// A start that fails says why and leaves nothing that the next one stumbles over.
+#[test]
+fn a_start_on_a_failing_disk_ends_with_a_reason_and_the_next_one_works() {
+    let mut rng = chance("starts on a failing disk");
+    let mut refused = 0;
+    for _ in 0..attacks(12) {
+        let disk = Disk::new();
+        let environment = disk.environment();
+        let environment: Vec<_> =
+            environment.iter().map(|(name, value)| (*name, &**value)).collect();
+        let mut app = App::not_started(&environment);
+        let (operations, error) = [(WRITES, ENOSPC), (WRITES, EIO), (SYNCS, EIO)][rng.usize(..3)];
+        let after = rng.i32(0..if operations == WRITES { 60 } else { 20 });
+        disk.fail(Fault { operations, files: LOG | VIEWS | FOLDERS, after, times: -1, error });
+        let ended =
+            app.command(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+        let mut child = ended.stdout(Stdio::null()).spawn();
+        std::thread::sleep(Duration::from_millis(150));
+        child.kill().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.code().is_some() {
+            assert!(stderr.contains("error: the ledger sqlite:"), "{stderr}");
+            refused += 1;
+        }
+        disk.heal();
+        app.restart();
+        assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+        app.stop();
+        let body = delivered(&sid(1)).bytes();
+        let acknowledged = HashSet::from([Sent { token: String::new(), body }]);
+        let broken = broken_promise(&disk.ledger(), &acknowledged, |_| true);
+        assert_eq!(broken, None, "{operations} {error} after {after}");
+    }
+    assert!(refused > 0);
+}

@@ -1,0 +1,206 @@
+//! Power cuts at every sync of a server's life and between them. The life is recorded once; each
+//! test then cuts it off, or first takes away what a worse server would not have done.
+
+use std::collections::HashSet;
+use std::process::Output;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::check::broken_promise;
+use super::cut::Cut;
+use super::disk::{Disk, in_memory};
+use super::trace::{self, Step};
+use super::traffic::Traffic;
+use super::{attacks, chance};
+use crate::support::App;
+
+/// How many cuts a life is tried with, unless there are to be more.
+const CUTS: usize = 150;
+
+/// Where the ledger is on the disk.
+const LEDGER: &str = "new/folder/ledger.db";
+
+/// A life with all that a server does to its files: it makes them, is killed under load, starts
+/// again, tidies up in a pause, ends, loses its views, rebuilds them, is killed again; then a
+/// replay. Lived once for all tests.
+fn life() -> &'static [Step] {
+    static LIFE: OnceLock<Vec<Step>> = OnceLock::new();
+    LIFE.get_or_init(|| live(chance("the life that is cut off").u64(..1 << 40)))
+}
+
+fn live(seed: u64) -> Vec<Step> {
+    let disk = Disk::slow();
+    let environment = disk.environment();
+    let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, &**value)).collect();
+    let mut app = App::start_in(&environment, &[]);
+    killed_under_load(&mut app, seed);
+    app.restart();
+    Traffic::of(60, seed + 1).to(&app).whole();
+    std::thread::sleep(Duration::from_millis(1200));
+    Traffic::of(20, seed + 2).to(&app).whole();
+    app.stop();
+    for file in ["ledger.views.db", "ledger.views.db-wal", "ledger.views.db-shm"] {
+        let mut rm = std::process::Command::new("rm");
+        rm.arg("-f").arg(disk.ledger().with_file_name(file)).envs(environment.iter().copied());
+        assert!(rm.status().unwrap().success());
+    }
+    app.restart();
+    killed_under_load(&mut app, seed + 3);
+    succeeded(app.run(&["replay"]));
+    trace::read(&disk.trace())
+}
+
+fn killed_under_load(app: &mut App, seed: u64) {
+    let traffic = Traffic::of(10_000, seed).to(app);
+    app.eventually("the log grows", || app.get("/readyz").json()["head"].as_u64() > Some(250));
+    app.kill();
+    traffic.broken_off();
+}
+
+fn succeeded(output: Output) {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Cuts a life off at so many instants; the first promise that is broken.
+pub fn first_loss(steps: &[Step], cuts: usize, rng: &mut fastrand::Rng) -> Option<String> {
+    let instants = instants(steps, cuts, rng);
+    let mut cut = Cut::default();
+    let (mut arrived, mut acknowledged) = (HashSet::new(), HashSet::new());
+    for (at, step) in steps.iter().enumerate() {
+        if instants.contains(&at) {
+            let left = in_memory();
+            cut.leave(left.path(), rng);
+            let broken = broken_promise(&left.path().join(LEDGER), &acknowledged, |event| {
+                arrived.contains(event)
+            });
+            if let Some(broken) = broken {
+                return Some(format!(
+                    "cut off before step {at} of {}, a {}: {broken}",
+                    steps.len(),
+                    step.kind(),
+                ));
+            }
+        }
+        match step {
+            Step::Arrived(callback) => drop(arrived.insert(callback.clone())),
+            Step::Acknowledged(callback) => drop(acknowledged.insert(callback.clone())),
+            _ => cut.step(step),
+        }
+    }
+    None
+}
+
+/// Where it matters most and anywhere: right before and after a sync, right after an answer, and at
+/// any time, a third of each.
+fn instants(steps: &[Step], cuts: usize, rng: &mut fastrand::Rng) -> HashSet<usize> {
+    let at = |wanted: fn(&Step) -> bool| (0..steps.len()).filter(move |at| wanted(&steps[*at]));
+    let around_syncs = at(|step| matches!(step, Step::Sync { .. })).flat_map(|at| [at, at + 1]);
+    let after_answers = at(|step| matches!(step, Step::Acknowledged(_))).map(|at| at + 1);
+    let mut instants = rng.choose_multiple(around_syncs, cuts / 3);
+    instants.extend(rng.choose_multiple(after_answers, cuts / 3));
+    instants.extend(rng.choose_multiple(0..steps.len(), cuts - 2 * (cuts / 3)));
+    instants.into_iter().collect()
+}
+
+#[test]
+fn what_was_acknowledged_survives_every_power_cut() {
+    let mut rng = chance("power cuts");
+    let steps = life();
+    let syncs = steps.iter().filter(|step| matches!(step, Step::Sync { .. })).count();
+    let acknowledged = steps.iter().filter(|step| matches!(step, Step::Acknowledged(_))).count();
+    let cuts = attacks(CUTS);
+    eprintln!("{cuts} cuts in {} steps, {syncs} syncs, {acknowledged} acknowledged", steps.len());
+    assert!(acknowledged > 300, "{acknowledged}");
+
+    let loss = first_loss(steps, cuts, &mut rng);
+
+    assert_eq!(loss, None);
+}
+
+// Controls: what a worse server would lose is found, so that finding nothing means something.
+
+fn worse(change: impl FnOnce(Vec<Step>) -> Vec<Step>) -> String {
+    let mut rng = chance("power cuts of a worse server");
+    let steps = change(life().to_vec());
+    first_loss(&steps, attacks(CUTS), &mut rng).expect("the loss is found")
+}
+
+#[test]
+fn a_log_that_is_synced_only_by_wal_checkpoints_is_caught() {
+    let loss = worse(synchronous_normal);
+    assert!(loss.contains("acknowledged callbacks are missing"), "{loss}");
+}
+
+/// What `synchronous=NORMAL` does: the WAL is synced only before it is copied into the database.
+fn synchronous_normal(steps: Vec<Step>) -> Vec<Step> {
+    let inode = |wanted: &str| {
+        let made = steps.iter().filter_map(|step| match step {
+            Step::Create { inode, name } if name == wanted => Some(*inode),
+            _ => None,
+        });
+        made.collect::<HashSet<_>>()
+    };
+    let (logs, wals) = (inode(LEDGER), inode(&format!("{LEDGER}-wal")));
+    let on_log = |step: &&Step| match step {
+        Step::Write { inode, .. } | Step::Sync { inode, .. } => {
+            logs.contains(inode) || wals.contains(inode)
+        }
+        _ => false,
+    };
+    let copies_next = |at: usize| match steps[at + 1..].iter().find(on_log) {
+        Some(Step::Write { inode, .. }) => logs.contains(inode),
+        _ => false,
+    };
+    let left_out = |at: usize| {
+        matches!(&steps[at], Step::Sync { inode, of_folder: false } if wals.contains(inode))
+            && !copies_next(at)
+    };
+    let kept = (0..steps.len()).filter(|at| !left_out(*at));
+    kept.map(|at| steps[at].clone()).collect()
+}
+
+#[test]
+fn an_answer_before_the_commit_is_caught() {
+    let loss = worse(|steps| {
+        let acknowledged: HashSet<_> = steps
+            .iter()
+            .filter_map(|step| match step {
+                Step::Acknowledged(callback) => Some(callback.clone()),
+                _ => None,
+            })
+            .collect();
+        let steps = steps.into_iter().flat_map(|step| match step {
+            Step::Arrived(callback) if acknowledged.contains(&callback) => {
+                vec![Step::Arrived(callback.clone()), Step::Acknowledged(callback)]
+            }
+            Step::Acknowledged(_) => vec![],
+            step => vec![step],
+        });
+        steps.collect()
+    });
+    assert!(loss.contains("acknowledged callbacks are missing"), "{loss}");
+}
+
+#[test]
+fn a_folder_that_is_never_synced_is_caught() {
+    let loss = worse(|mut steps| {
+        steps.retain(|step| !matches!(step, Step::Sync { of_folder: true, .. }));
+        steps
+    });
+    assert!(loss.contains("acknowledged callbacks are missing"), "{loss}");
+}
+
+#[test]
+fn a_sync_that_failed_and_was_believed_is_caught() {
+    let loss = worse(|steps| {
+        let believed = |step| match step {
+            Step::Sync { inode, of_folder: false } => Step::LostSync { inode },
+            step => step,
+        };
+        steps.into_iter().map(believed).collect()
+    });
+    assert!(
+        loss.contains("acknowledged callbacks are missing") || loss.contains("cannot be opened"),
+        "{loss}"
+    );
+}

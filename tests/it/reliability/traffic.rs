@@ -1,0 +1,97 @@
+//! Signed traffic while something is done to the server, and what of it was acknowledged.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use delivery_ledger::simulate::{Callback, Plan};
+use serde_json::Value;
+
+use super::check::Sent;
+use super::disk::in_memory;
+use crate::support::{ACCOUNT, App, TOKEN};
+
+const CONNECTIONS: &str = "4";
+
+/// Signed traffic from a process of its own.
+pub struct Traffic {
+    messages: u64,
+    seed: u64,
+}
+
+/// Traffic on its way.
+pub struct OnItsWay {
+    child: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Traffic {
+    /// So many messages; another seed gives other ones.
+    pub fn of(messages: u64, seed: u64) -> Self {
+        Self { messages, seed }
+    }
+
+    /// Everything that it may send.
+    pub fn callbacks(&self) -> impl Iterator<Item = Sent> {
+        let plan = Plan {
+            account_sid: ACCOUNT.to_owned(),
+            messages: self.messages,
+            seed: self.seed,
+            shuffle: true,
+            duplicates: 0.0,
+            lose: 0.0,
+            conflicts: 0.0,
+            forged: 0.0,
+        };
+        let sent = |callback: Callback| Sent {
+            token: callback.idempotency_token,
+            body: callback.body.into_bytes(),
+        };
+        plan.callbacks().map(sent)
+    }
+
+    /// Sends it to a server.
+    pub fn to(&self, app: &App) -> OnItsWay {
+        let folder = in_memory();
+        let mut simulate = std::process::Command::new(env!("CARGO_BIN_EXE_delivery-ledger"));
+        simulate.env_clear().env("TWILIO_ACCOUNT_SID", ACCOUNT).env("TWILIO_AUTH_TOKEN", TOKEN);
+        simulate.args(["simulate", "--shuffle", "--connections", CONNECTIONS, "--acked-log"]);
+        simulate.arg(acknowledged_in(folder.path()));
+        simulate.args(["--messages", &self.messages.to_string(), "--seed", &self.seed.to_string()]);
+        simulate.args(["--target", &format!("http://{}/message-status", app.callbacks())]);
+        simulate.args(["--signed-url", &app.url("/message-status")]);
+        let quiet = simulate.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        OnItsWay { child: quiet.spawn().unwrap(), folder }
+    }
+}
+
+impl OnItsWay {
+    /// Waits until all was sent; what was acknowledged.
+    pub fn whole(mut self) -> HashSet<Sent> {
+        assert!(self.child.wait().unwrap().success());
+        acknowledged(&acknowledged_in(self.folder.path()))
+    }
+
+    /// Ends it; what was acknowledged until then.
+    pub fn broken_off(mut self) -> HashSet<Sent> {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        acknowledged(&acknowledged_in(self.folder.path()))
+    }
+}
+
+fn acknowledged_in(folder: &Path) -> PathBuf {
+    folder.join("acknowledged")
+}
+
+fn acknowledged(log: &Path) -> HashSet<Sent> {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    // The last line may be cut off.
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let sent = |line: &str| {
+        let value: Value = serde_json::from_str(line).unwrap();
+        let text = |name: &str| value[name].as_str().unwrap().to_owned();
+        Sent { token: text("idempotency_token"), body: text("body").into_bytes() }
+    };
+    whole.map(sent).collect()
+}
