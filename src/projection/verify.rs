@@ -1,5 +1,7 @@
 //! Whether the log is still what was read, and the views what the log says.
 
+mod log;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
@@ -14,6 +16,7 @@ use crate::domain::{Position, RecordedEvent, Rule};
 use crate::store::{CHAIN_MARK_EVERY, Checkpoint, Store, StoreError, Views};
 
 pub use super::findings::{Finding, FindingKind};
+pub use self::log::{LogVerified, verify_log};
 
 /// A copy of the chain's value, kept elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

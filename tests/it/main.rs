@@ -1,8 +1,10 @@
 //! The product as its users meet it: one binary, so that it is linked once.
 
 mod admin;
+mod backup;
 mod callbacks;
 mod cli;
+mod leftovers;
 mod lifecycle;
 mod lifecycle_page;
 mod log_format;

@@ -2,13 +2,16 @@
 
 mod append;
 mod check;
-mod connect;
+pub mod connect;
+pub mod copy;
 mod envelope;
 mod in_place;
-mod lock;
+pub mod leftover;
+pub mod lock;
 mod message_row;
 mod migrate;
 mod packed;
+mod place;
 mod read;
 mod view_read;
 mod view_write;
@@ -27,7 +30,8 @@ use self::connect::Readers;
 use self::lock::Lock;
 use self::read::LogReader;
 use self::views::SqliteViews;
-use super::{Access, Checked, Store, StoreError, Views};
+use super::open::WalCheckpoints;
+use super::{Access, Checked, Damage, Store, StoreError, Views};
 use crate::domain::{NewEvent, Position, RecordedEvent, Rule};
 
 /// A ledger in two files.
@@ -37,28 +41,42 @@ pub struct SqliteStore {
     /// Nothing where the ledger was opened for reading only.
     appender: Option<Mutex<Appender>>,
     views: SqliteViews,
+    wal_checkpoints: WalCheckpoints,
     /// Held as long as the store is: dropped last, it lets the next writer in.
     _lock: Option<Lock>,
 }
 
 impl SqliteStore {
     /// Opens the log at this path and the views beside it.
-    pub fn open(path: &Path, access: Access) -> Result<Self, StoreError> {
+    pub fn open(
+        path: &Path,
+        access: Access,
+        wal_checkpoints: WalCheckpoints,
+    ) -> Result<Self, StoreError> {
+        let path = &place::behind_link(path);
         match access {
             Access::Read => Self::open_for_reading(path),
             Access::Write | Access::WriteAnew if !path.exists() => {
-                Err(StoreError::NotThere { path: path.to_owned() })
+                Err(StoreError::NotThere { path: path.to_path_buf() })
             }
-            Access::Write | Access::Create => Self::open_for_writing(path, false),
-            Access::WriteAnew => Self::open_for_writing(path, true),
+            Access::Write | Access::Create => Self::open_for_writing(path, false, wal_checkpoints),
+            Access::WriteAnew => Self::open_for_writing(path, true, wal_checkpoints),
         }
     }
 
-    fn open_for_writing(path: &Path, without_views: bool) -> Result<Self, StoreError> {
+    fn open_for_writing(
+        path: &Path,
+        without_views: bool,
+        wal_checkpoints: WalCheckpoints,
+    ) -> Result<Self, StoreError> {
         connect::make_folder(path)?;
         let lock = Lock::acquire(path)?;
+        leftover::refuse_orphaned_wal(path)?;
         connect::make_file(path)?;
-        let mut log = connect::log_for_writing(path)?;
+        place::refuse_other_names(path)?;
+        place::warn_of_network(path);
+        leftover::refuse_foreign_wal(path)?;
+        let mut log = connect::log_for_writing(path, wal_checkpoints)?;
         migrate::log(&mut log, path)?;
         let ledger_id = migrate::ledger_id(&log, path)?;
         let views_path = views_path(path);
@@ -71,6 +89,7 @@ impl SqliteStore {
             reader: LogReader::new(Readers::of(path)?),
             appender: Some(Mutex::new(Appender::new(log, path)?)),
             views: SqliteViews::open(&views_path, ledger_id)?,
+            wal_checkpoints,
             _lock: Some(lock),
         })
     }
@@ -88,6 +107,7 @@ impl SqliteStore {
             reader: LogReader::new(Readers::of(path)?),
             appender: None,
             views: SqliteViews::open_for_reading(&views_path(path), ledger_id)?,
+            wal_checkpoints: WalCheckpoints::External,
             _lock: None,
         })
     }
@@ -122,6 +142,9 @@ impl Store for SqliteStore {
     }
 
     fn tidy(&self) -> Result<(), StoreError> {
+        if self.wal_checkpoints == WalCheckpoints::External {
+            return Ok(());
+        }
         let appender = self.appender.as_ref().ok_or(StoreError::ReadOnly("cannot tidy up"))?;
         appender.lock().unwrap_or_else(PoisonError::into_inner).tidy()
     }
@@ -145,6 +168,10 @@ impl Store for SqliteStore {
 
     fn check(&self) -> Result<Checked, StoreError> {
         self.reader.with_connection(|log| check::log(log, wal::BEHIND_A_CHECK_BYTES_MAX))
+    }
+
+    fn check_guards(&self) -> Result<Vec<Damage>, StoreError> {
+        self.reader.with_connection(check::guards)
     }
 
     fn views(&self) -> &dyn Views {
