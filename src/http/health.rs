@@ -22,9 +22,24 @@ struct Readiness {
     checkpoint: Position,
     /// How long the oldest event that is not projected has been waiting.
     lag_seconds: f64,
+    /// What the last verification in the background came to, which is no matter of being ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified: Option<Verified>,
     /// Why the server is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Verified {
+    at: String,
+    /// Up to where the log was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<Position>,
+    findings: usize,
+    /// Why it was not read to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
 /// The process answers.
@@ -40,6 +55,7 @@ pub async fn readyz(state: web::Data<Admin>) -> Result<HttpResponse, Problem> {
             head: state.projection.head(),
             checkpoint: state.projection.projected(),
             lag_seconds: 0.0,
+            verified: verified(&state),
             reason: Some(error.to_string()),
         })
     });
@@ -68,7 +84,18 @@ fn readiness(state: &Admin) -> Result<Readiness, StoreError> {
     let starting = (!state.projection.is_aligned())
         .then(|| "it is not yet known whether the views are this log's".to_owned());
     let reason = poisoned.or(held_up).or(failed).or(unreadable).or(behind).or(starting);
-    Ok(Readiness { ready: reason.is_none(), head, checkpoint, lag_seconds, reason })
+    let verified = verified(state);
+    Ok(Readiness { ready: reason.is_none(), head, checkpoint, lag_seconds, verified, reason })
+}
+
+fn verified(state: &Admin) -> Option<Verified> {
+    let round = state.verifying.as_ref()?.last_round()?;
+    let (at, findings) = (round.ended_at.to_string(), round.findings.len());
+    let (position, error) = match round.reached {
+        Ok(position) => (Some(position), None),
+        Err(error) => (None, Some(error)),
+    };
+    Some(Verified { at, position, findings, error })
 }
 
 fn lag_seconds(store: &Arc<dyn Store>, checkpoint: Position) -> Result<f64, StoreError> {

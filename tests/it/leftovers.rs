@@ -198,7 +198,7 @@ fn a_log_in_the_middle_of_a_wal_checkpoint_is_not_refused() {
     let sectors = after.len() / 512;
     let mut random = fastrand::Rng::with_seed(4);
     let mut images = 0;
-    for _ in 0..150 {
+    for _ in 0..60 {
         // A page is written whole, or torn at a sector; a file grows by what is written to it.
         let mut image = before.clone();
         image.resize(after.len(), 0);
@@ -217,7 +217,7 @@ fn a_log_in_the_middle_of_a_wal_checkpoint_is_not_refused() {
         std::fs::write(ledger.file("ledger.db-wal"), &wal).unwrap();
         assert_eq!(ledger.open().head().unwrap(), 100);
     }
-    assert!(images > 100, "these images are no test");
+    assert!(images > 40, "these images are no test");
 }
 
 // Views that are ahead of the log.

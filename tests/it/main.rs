@@ -1,6 +1,7 @@
 //! The product as its users meet it: one binary, so that it is linked once.
 
 mod admin;
+mod background;
 mod backup;
 mod callbacks;
 mod cli;

@@ -36,7 +36,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
 ];
 
 /// What `http` may use of `projection`: its state, and the fold of one message.
-const HTTP_MAY_USE_OF_PROJECTION: [&str; 3] = ["worker", "history", "fold"];
+const HTTP_MAY_USE_OF_PROJECTION: [&str; 4] = ["worker", "verifying", "history", "fold"];
 
 /// Words of a library, and the only places where they may stand.
 const KEPT_TO: [(&[&str], &[&str]); 6] = [

@@ -119,7 +119,10 @@ fn truncate_wal(connection: &Connection, path: &Path) -> Result<(), StoreError> 
     if synced < frames {
         return Err(StoreError::Engine {
             act: format!("empty the write-ahead log of {}", path.display()),
-            cause: "another process keeps reading it; end that process".into(),
+            cause:
+                "another process keeps reading it; end that process, or, where it is Litestream, \
+                    set DELIVERY_LEDGER_WAL_CHECKPOINTS to external"
+                    .into(),
         });
     }
     Ok(())
