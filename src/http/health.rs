@@ -1,7 +1,5 @@
 //! Whether the process answers, and whether it is fit for its work.
 
-use std::sync::Arc;
-
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -9,7 +7,8 @@ use time::OffsetDateTime;
 use super::error::Problem;
 use super::state::Admin;
 use crate::domain::{Position, Timestamp};
-use crate::store::{Store, StoreError};
+use crate::projection::worker::Waiting;
+use crate::store::StoreError;
 
 /// How far the projection may lag in a server that counts as ready. Under full load it is
 /// a fraction of a second.
@@ -70,7 +69,7 @@ pub async fn readyz(state: web::Data<Admin>) -> Result<HttpResponse, Problem> {
 fn readiness(state: &Admin) -> Result<Readiness, StoreError> {
     let checkpoint = state.projection.projected();
     let head = state.store.head()?;
-    let (lag_seconds, unreadable) = match lag_seconds(&state.store, checkpoint) {
+    let (lag_seconds, unreadable) = match lag_seconds(state, checkpoint) {
         Err(error @ StoreError::Unreadable { .. }) => (0.0, Some(error.to_string())),
         lag => (lag?, None),
     };
@@ -98,9 +97,15 @@ fn verified(state: &Admin) -> Option<Verified> {
     Some(Verified { at, position, findings, error })
 }
 
-fn lag_seconds(store: &Arc<dyn Store>, checkpoint: Position) -> Result<f64, StoreError> {
-    let waiting = store.read(checkpoint, 1)?;
-    let now = Timestamp::from(OffsetDateTime::now_utc());
-    let since = waiting.first().map_or(now, |event| event.received_at);
-    Ok((now.micros() - since.micros()).max(0) as f64 / 1e6)
+/// The times of events tell only where nothing better does: somebody may set the clock.
+fn lag_seconds(state: &Admin, checkpoint: Position) -> Result<f64, StoreError> {
+    let Some(first) = state.store.read(checkpoint, 1)?.into_iter().next() else { return Ok(0.0) };
+    Ok(match state.projection.waiting() {
+        Waiting::Nothing => 0.0,
+        Waiting::Since(moment) => moment.elapsed().as_secs_f64(),
+        Waiting::Unknown => {
+            let now = Timestamp::from(OffsetDateTime::now_utc());
+            (now.micros() - first.received_at.micros()).max(0) as f64 / 1e6
+        }
+    })
 }

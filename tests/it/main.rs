@@ -5,6 +5,8 @@ mod background;
 mod backup;
 mod callbacks;
 mod cli;
+mod clock;
+mod hostile;
 mod leftovers;
 mod lifecycle;
 mod lifecycle_page;
