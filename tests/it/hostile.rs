@@ -107,7 +107,8 @@ fn hostile_event() -> impl Strategy<Value = NewEvent> {
         (hostile_bytes(), media_type, headers, select(&Source::ALL[..]), "[^?]{0,40}", ".{0,40}");
     parts.prop_map(|(body, media_type, headers, source, url, query)| {
         let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value));
-        let stated = (media_type != "").then(|| ("content-type".to_owned(), media_type.into()));
+        let stated =
+            (!media_type.is_empty()).then(|| ("content-type".to_owned(), media_type.into()));
         let headers = Headers::new(stated.into_iter().chain(headers));
         NewEvent { headers, source, url: format!("{url}?{query}"), ..event(body) }
     })
@@ -215,7 +216,8 @@ fn bytes(text: &Value, base64: &Value) -> Vec<u8> {
 #[test]
 fn sixteen_times_the_bytes_take_nowhere_near_256_times_the_time() {
     // Far more than a body may have, so that what grows by the square of it would show.
-    let shapes: [(&str, fn(usize) -> Vec<u8>); 6] = [
+    type Shape = fn(usize) -> Vec<u8>;
+    let shapes: [(&str, Shape); 6] = [
         ("ampersands", |size| vec![b'&'; size]),
         ("one name again and again", |size| b"MessageSid=1&".repeat(size / 13)),
         ("names in falling order", |size| {
