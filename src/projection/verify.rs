@@ -15,8 +15,8 @@ use crate::domain::digest::{CHAIN_START, Digester, Hash};
 use crate::domain::{Position, RecordedEvent, Rule};
 use crate::store::{CHAIN_MARK_EVERY, Checkpoint, Store, StoreError, Views};
 
-pub use super::findings::{Finding, FindingKind};
 pub use self::log::{LogVerified, verify_log};
+pub use super::findings::{Finding, FindingKind};
 
 /// A copy of the chain's value, kept elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -580,7 +580,7 @@ impl Store for Stumbling {
         self.inner.check()
     }
 
-    fn check_guards(&self) -> Result<Vec<Damage>, StoreError> {
+    fn check_guards(&self) -> Result<Vec<store::Damage>, StoreError> {
         self.inner.check_guards()
     }
 
