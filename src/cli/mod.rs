@@ -2,11 +2,14 @@
 //! Results go to stdout, everything else to stderr.
 
 mod audit;
+mod backup;
 mod check_signature;
 mod demo;
 mod export;
+mod interrupt;
 mod ledger;
 mod replay;
+mod restore;
 mod running;
 mod serve;
 mod simulate;
@@ -51,6 +54,10 @@ enum Command {
     Verify(verify::Args),
     /// Write out every message or every event
     Export(export::Args),
+    /// Copy the log into a new file, also beside a running server, and verify the copy
+    Backup(backup::Args),
+    /// Make a ledger of a backup where there is none, and verify it
+    Restore(restore::Args),
     /// Send signed traffic to a URL, with the faults that real traffic has
     Simulate(simulate::Args),
     /// Check one X-Twilio-Signature; the token comes from TWILIO_AUTH_TOKEN
@@ -90,6 +97,8 @@ impl Cli {
             Command::Replay(args) => replay::run(args, &settings),
             Command::Verify(args) => verify::run(args, &settings),
             Command::Export(args) => export::run(args, &settings),
+            Command::Backup(args) => backup::run(args, &settings),
+            Command::Restore(args) => restore::run(args, &settings),
             Command::Simulate(args) => simulate::run(args, &settings),
             Command::CheckSignature(args) => check_signature::run(args, &settings),
         }

@@ -11,6 +11,7 @@ use super::running::Running;
 use crate::config::{ServeFlags, ServerConfig, Settings};
 use crate::domain::Rule;
 use crate::http::{self, Admin, Receiving};
+use crate::projection::verifying;
 use crate::twilio::signature::BaseUrl;
 
 /// How many connections may wait to be accepted. Each callback of Twilio's is a connection of its
@@ -36,6 +37,11 @@ pub struct Args {
     /// [env: DELIVERY_LEDGER_PUBLIC_URL]
     #[arg(long = "public-url", value_name = "URL")]
     public_urls: Vec<String>,
+
+    /// How often the log is verified in the background, such as 24h, or off [default: 24h]
+    /// [env: DELIVERY_LEDGER_VERIFY_EVERY]
+    #[arg(long, value_name = "TIME")]
+    verify_every: Option<String>,
 }
 
 /// Serves until SIGTERM or Ctrl-C.
@@ -45,6 +51,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         admin_listen: args.admin_listen,
         callback_paths: args.callback_paths,
         public_urls: args.public_urls,
+        verify_every: args.verify_every,
     })?;
     let rule = settings.rule()?;
     let database = settings.database()?;
@@ -58,19 +65,26 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             BaseUrl::parse(&format!("http://{}", callbacks.local_addr()?)).into_iter().collect();
     }
     let running = Running::start(&database, rule)?;
+    let verifying = config.verify_every.map(|every| verifying::start(database.clone(), every));
     announce(&config, &callbacks, &admin)?;
     tracing::info!("keeping the log in {database}, rule {}", rule.name());
     let served = actix_web::rt::System::new().block_on(async {
         let stop = stop_signal()?;
-        let (receiving, state) = states(config, &running, rule);
+        let (receiving, state) = states(config, &running, rule, verifying.clone());
         http::run(callbacks, admin, receiving, state, stop).await.context("serve")
     });
+    verifying.inspect(verifying::Handle::stop);
     running.finish();
     served.map(|()| Outcome::Done)
 }
 
 /// What both listeners need of a ledger at work.
-pub fn states(config: ServerConfig, running: &Running, rule: Rule) -> (Receiving, Admin) {
+pub fn states(
+    config: ServerConfig,
+    running: &Running,
+    rule: Rule,
+    verifying: Option<verifying::Handle>,
+) -> (Receiving, Admin) {
     let receiving = Receiving::new(
         config.callback_paths,
         config.public_urls,
@@ -81,6 +95,7 @@ pub fn states(config: ServerConfig, running: &Running, rule: Rule) -> (Receiving
         store: running.store.clone(),
         writer: running.writer.clone(),
         projection: running.projection.clone(),
+        verifying,
         rule,
         api_token: config.api_token,
         admin_hosts: config.admin_hosts,

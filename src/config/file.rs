@@ -22,6 +22,8 @@ pub struct ConfigFile {
     pub api_token: Option<SecretString>,
     pub api_token_file: Option<PathBuf>,
     pub rule: Option<String>,
+    pub wal_checkpoints: Option<String>,
+    pub verify_every: Option<String>,
     #[serde(default)]
     pub accounts: BTreeMap<String, AccountEntry>,
     /// Where the file lies: relative paths in it start there.

@@ -1,6 +1,7 @@
 //! Flags, environment and file, in this order of precedence, become typed settings.
 //! Nothing else reads the environment.
 
+mod duration;
 mod file;
 mod secret;
 mod url;
@@ -8,6 +9,7 @@ mod url;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use secrecy::{ExposeSecret, SecretString};
@@ -23,6 +25,7 @@ const DEFAULT_DATABASE: &str = "sqlite:ledger.db";
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 const DEFAULT_ADMIN_LISTEN: &str = "127.0.0.1:8081";
 const DEFAULT_CALLBACK_PATH: &str = "/message-status";
+const DEFAULT_VERIFY_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What every command may set.
 #[derive(Debug, Default)]
@@ -37,6 +40,7 @@ pub struct ServeFlags {
     pub admin_listen: Option<String>,
     pub callback_paths: Vec<String>,
     pub public_urls: Vec<String>,
+    pub verify_every: Option<String>,
 }
 
 /// Where the settings come from, before any of them is read as what it stands for.
@@ -59,6 +63,8 @@ pub struct ServerConfig {
     pub admin_hosts: Vec<String>,
     pub api_token: Option<SecretString>,
     pub accounts: Accounts,
+    /// How often the log is verified in the background; nothing where it is not.
+    pub verify_every: Option<Duration>,
 }
 
 impl Settings {
@@ -83,7 +89,24 @@ impl Settings {
         let url = self.or_environment(url, "DELIVERY_LEDGER_DATABASE");
         let url = url.or_else(|| self.file.database.clone().map(|value| ("database", value)));
         let (setting, url) = url.unwrap_or(("the default", DEFAULT_DATABASE.to_owned()));
-        Database::parse(&url).map_err(|reason| anyhow!("{setting}: {reason}"))
+        let database = Database::parse(&url).map_err(|reason| anyhow!("{setting}: {reason}"))?;
+        match self.leaves_wal_checkpoints()? {
+            true => Ok(database.replicated()),
+            false => Ok(database),
+        }
+    }
+
+    /// Whether the log's WAL checkpoints are another program's, such as Litestream's.
+    fn leaves_wal_checkpoints(&self) -> Result<bool> {
+        let in_file = self.file.wal_checkpoints.clone().map(|value| ("wal_checkpoints", value));
+        let whose = self.or_environment(None, "DELIVERY_LEDGER_WAL_CHECKPOINTS").or(in_file);
+        match whose.as_ref().map(|(setting, value)| (setting, value.as_str())) {
+            None | Some((_, "own")) => Ok(false),
+            Some((_, "external")) => Ok(true),
+            Some((setting, other)) => bail!(
+                "{setting}: `{other}` is neither own nor external, which leaves them to Litestream"
+            ),
+        }
     }
 
     /// The rule of precedence.
@@ -130,7 +153,21 @@ impl Settings {
             admin_hosts: self.list("DELIVERY_LEDGER_ADMIN_HOSTS", self.file.admin_hosts.as_ref()),
             api_token,
             accounts: self.accounts()?,
+            verify_every: self.verify_every(flags.verify_every)?,
         })
+    }
+
+    fn verify_every(&self, flag: Option<String>) -> Result<Option<Duration>> {
+        let flag = flag.map(|value| ("--verify-every", value));
+        let value = self.or_environment(flag, "DELIVERY_LEDGER_VERIFY_EVERY");
+        let in_file = || self.file.verify_every.clone().map(|value| ("verify_every", value));
+        match value.or_else(in_file) {
+            None => Ok(Some(DEFAULT_VERIFY_EVERY)),
+            Some((_, off)) if off == "off" => Ok(None),
+            Some((setting, value)) => duration::parse(&value).map(Some).ok_or_else(|| {
+                anyhow!("{setting}: `{value}` is neither off nor a time from 1s on, such as 24h")
+            }),
+        }
     }
 
     /// The tokens in the environment, for checks that need no account.

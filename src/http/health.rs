@@ -1,7 +1,5 @@
 //! Whether the process answers, and whether it is fit for its work.
 
-use std::sync::Arc;
-
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -9,7 +7,8 @@ use time::OffsetDateTime;
 use super::error::Problem;
 use super::state::Admin;
 use crate::domain::{Position, Timestamp};
-use crate::store::{Store, StoreError};
+use crate::projection::worker::Waiting;
+use crate::store::StoreError;
 
 /// How far the projection may lag in a server that counts as ready. Under full load it is
 /// a fraction of a second.
@@ -22,9 +21,24 @@ struct Readiness {
     checkpoint: Position,
     /// How long the oldest event that is not projected has been waiting.
     lag_seconds: f64,
+    /// What the last verification in the background came to, which is no matter of being ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified: Option<Verified>,
     /// Why the server is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Verified {
+    at: String,
+    /// Up to where the log was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<Position>,
+    findings: usize,
+    /// Why it was not read to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
 /// The process answers.
@@ -40,6 +54,7 @@ pub async fn readyz(state: web::Data<Admin>) -> Result<HttpResponse, Problem> {
             head: state.projection.head(),
             checkpoint: state.projection.projected(),
             lag_seconds: 0.0,
+            verified: verified(&state),
             reason: Some(error.to_string()),
         })
     });
@@ -54,7 +69,7 @@ pub async fn readyz(state: web::Data<Admin>) -> Result<HttpResponse, Problem> {
 fn readiness(state: &Admin) -> Result<Readiness, StoreError> {
     let checkpoint = state.projection.projected();
     let head = state.store.head()?;
-    let (lag_seconds, unreadable) = match lag_seconds(&state.store, checkpoint) {
+    let (lag_seconds, unreadable) = match lag_seconds(state, checkpoint) {
         Err(error @ StoreError::Unreadable { .. }) => (0.0, Some(error.to_string())),
         lag => (lag?, None),
     };
@@ -69,12 +84,29 @@ fn readiness(state: &Admin) -> Result<Readiness, StoreError> {
     let starting = (!state.projection.is_aligned())
         .then(|| "it is not yet known whether the views are this log's".to_owned());
     let reason = poisoned.or(held_up).or(failed).or(unreadable).or(behind).or(starting);
-    Ok(Readiness { ready: reason.is_none(), head, checkpoint, lag_seconds, reason })
+    let verified = verified(state);
+    Ok(Readiness { ready: reason.is_none(), head, checkpoint, lag_seconds, verified, reason })
 }
 
-fn lag_seconds(store: &Arc<dyn Store>, checkpoint: Position) -> Result<f64, StoreError> {
-    let waiting = store.read(checkpoint, 1)?;
-    let now = Timestamp::from(OffsetDateTime::now_utc());
-    let since = waiting.first().map_or(now, |event| event.received_at);
-    Ok((now.micros() - since.micros()).max(0) as f64 / 1e6)
+fn verified(state: &Admin) -> Option<Verified> {
+    let round = state.verifying.as_ref()?.last_round()?;
+    let (at, findings) = (round.ended_at.to_string(), round.findings.len());
+    let (position, error) = match round.reached {
+        Ok(position) => (Some(position), None),
+        Err(error) => (None, Some(error)),
+    };
+    Some(Verified { at, position, findings, error })
+}
+
+/// The times of events tell only where nothing better does: somebody may set the clock.
+fn lag_seconds(state: &Admin, checkpoint: Position) -> Result<f64, StoreError> {
+    let Some(first) = state.store.read(checkpoint, 1)?.into_iter().next() else { return Ok(0.0) };
+    Ok(match state.projection.waiting() {
+        Waiting::Nothing => 0.0,
+        Waiting::Since(moment) => moment.elapsed().as_secs_f64(),
+        Waiting::Unknown => {
+            let now = Timestamp::from(OffsetDateTime::now_utc());
+            (now.micros() - first.received_at.micros()).max(0) as f64 / 1e6
+        }
+    })
 }

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 
 use super::refusals::Refusals;
 use crate::domain::Rule;
+use crate::projection::verifying;
 use crate::projection::worker::Handle;
 use crate::store::Store;
 use crate::store::writer::Writer;
@@ -26,6 +27,8 @@ pub struct Admin {
     pub store: Arc<dyn Store>,
     pub writer: Writer,
     pub projection: Handle,
+    /// Nothing where the log is not verified in the background.
+    pub verifying: Option<verifying::Handle>,
     pub rule: Rule,
     pub api_token: Option<SecretString>,
     /// Host names that requests may name beside the loopback ones.

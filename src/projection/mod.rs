@@ -12,6 +12,7 @@ mod prepared;
 pub mod replay;
 mod touched;
 pub mod verify;
+pub mod verifying;
 pub mod worker;
 
 use crate::domain::Position;

@@ -1,5 +1,7 @@
 //! Whether the log is still what was read, and the views what the log says.
 
+mod log;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
@@ -13,6 +15,7 @@ use crate::domain::digest::{CHAIN_START, Digester, Hash};
 use crate::domain::{Position, RecordedEvent, Rule};
 use crate::store::{CHAIN_MARK_EVERY, Checkpoint, Store, StoreError, Views};
 
+pub use self::log::{LogVerified, verify_log};
 pub use super::findings::{Finding, FindingKind};
 
 /// A copy of the chain's value, kept elsewhere.

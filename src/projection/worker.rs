@@ -42,8 +42,19 @@ struct Shared {
     /// Whether the views are known to be this log's; before that nothing may be read from them.
     aligned: AtomicBool,
     stop: AtomicBool,
+    waiting: Mutex<Waiting>,
     /// Why it does not get on at the moment.
     failed: Mutex<Option<String>>,
+}
+
+/// Since when events wait to be projected, by a clock that nobody sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// Perhaps since before this process began; only their own times tell.
+    Unknown,
+    Since(Instant),
+    /// None was waiting a moment ago.
+    Nothing,
 }
 
 /// Starts the thread: first it makes sure that the views are this log's, then it follows `head`.
@@ -53,6 +64,7 @@ pub fn start(store: Arc<dyn Store>, head: Arc<Head>, rule: Rule) -> (Handle, Joi
         projected: Head::default(),
         aligned: AtomicBool::new(false),
         stop: AtomicBool::new(false),
+        waiting: Mutex::new(Waiting::Unknown),
         failed: Mutex::new(None),
     });
     let handle = Handle { shared: Arc::clone(&shared) };
@@ -72,6 +84,11 @@ impl Handle {
     /// The position up to which the views have read.
     pub fn projected(&self) -> Position {
         self.shared.projected.position()
+    }
+
+    /// Since when events wait to be projected.
+    pub fn waiting(&self) -> Waiting {
+        *self.shared.waiting()
     }
 
     /// Why the projection does not get on, if it does not.
@@ -138,11 +155,16 @@ fn follow(store: &dyn Store, shared: &Shared, rule: Rule) -> Result<(), Projecti
     }
     shared.aligned.store(true, Ordering::Release);
     while !shared.stop.load(Ordering::Relaxed) {
+        if shared.head.position() <= position {
+            *shared.waiting() = Waiting::Nothing;
+        }
         let head = shared.head.wait(position + 1, Instant::now() + IDLE_WAIT);
         if head <= position {
             continue;
         }
+        shared.begin_to_wait();
         let head = shared.wait_for_batch(position);
+        let gathered_at = Instant::now();
         let checkpoint = catch_up(store, store.views(), head, &mut |reached| {
             shared.projected.advance(reached);
             shared.clear_failed();
@@ -152,6 +174,8 @@ fn follow(store: &dyn Store, shared: &Shared, rule: Rule) -> Result<(), Projecti
             }
         })?;
         position = checkpoint.position;
+        // Whatever waits now has come since.
+        *shared.waiting() = Waiting::Since(gathered_at);
     }
     Ok(())
 }
@@ -159,6 +183,17 @@ fn follow(store: &dyn Store, shared: &Shared, rule: Rule) -> Result<(), Projecti
 impl Shared {
     fn failed(&self) -> MutexGuard<'_, Option<String>> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin_to_wait(&self) {
+        let mut waiting = self.waiting();
+        if *waiting == Waiting::Nothing {
+            *waiting = Waiting::Since(Instant::now());
+        }
     }
 
     /// Tells of a failure once, however often it is tried again.

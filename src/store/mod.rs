@@ -3,6 +3,7 @@
 //! A [`Store`] has the log, which is precious, and [`Views`], which can be thrown away.
 //! Every method is blocking, and short but for `check`; callers on an async thread hand them to a blocking one.
 
+pub mod copy;
 pub mod head;
 pub mod open;
 mod poison;
@@ -76,6 +77,9 @@ pub trait Store: Send + Sync {
     /// It reads every page, so it takes its time; it is given up where that would keep more than a
     /// bounded part of what is written meanwhile from being put in order.
     fn check(&self) -> Result<Checked, StoreError>;
+
+    /// What of it can be told at once: guards that are gone, and what we did not make.
+    fn check_guards(&self) -> Result<Vec<Damage>, StoreError>;
 
     /// The views in use.
     fn views(&self) -> &dyn Views;
@@ -196,6 +200,31 @@ pub enum StoreError {
     #[error("{} is no delivery-ledger database: {detail}", path.display())]
     NotALedger { path: PathBuf, detail: String },
 
+    #[error("{} is there already, and nothing is written over it; name another place, or move it away", path.display())]
+    Taken { path: PathBuf },
+
+    #[error(
+        "{} was left by a database that is no longer there, and belongs to no other; it may hold \
+         events that were acknowledged: put it back beside the ledger it was beside, or move it away",
+        path.display()
+    )]
+    Leftover { path: PathBuf },
+
+    #[error(
+        "{} does not belong to {}: {detail}; if the ledger was restored from a copy, move it away, \
+         else put back the ledger that it was beside",
+        wal.display(),
+        path.display()
+    )]
+    ForeignWal { wal: PathBuf, path: PathBuf, detail: String },
+
+    #[error(
+        "{} is the same file under another name (a hard link); SQLite would write to it past this \
+         one: remove the other name, or make a copy",
+        path.display()
+    )]
+    OtherName { path: PathBuf },
+
     #[error("cannot {act} {}: {cause}", path.display())]
     File { act: &'static str, path: PathBuf, cause: std::io::Error },
 
@@ -210,6 +239,9 @@ pub enum StoreError {
 
     #[error("the views' checkpoint was moved by another projection")]
     CheckpointMoved,
+
+    #[error("stopped before the end was reached")]
+    Stopped,
 
     #[error("another program is writing to the ledger's file and does not let go of it")]
     Busy,

@@ -1,7 +1,7 @@
 //! From a database URL to an open store.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Store, StoreError, sqlite};
 
@@ -10,6 +10,8 @@ use super::{Store, StoreError, sqlite};
 pub enum Database {
     /// The path of the log; the views lie beside it.
     Sqlite(PathBuf),
+    /// The same, with the log's WAL checkpoints left to another program, such as Litestream.
+    SqliteReplicated(PathBuf),
 }
 
 /// What a store is opened for.
@@ -23,6 +25,13 @@ pub enum Access {
     WriteAnew,
     /// Reading beside a process that writes.
     Read,
+}
+
+/// Who carries the log's WAL over into its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WalCheckpoints {
+    Own,
+    External,
 }
 
 impl Database {
@@ -40,19 +49,35 @@ impl Database {
             _ => Err(format!("database `{url}` is not of the form sqlite:PATH")),
         }
     }
+
+    /// The same place, with the log's WAL checkpoints left to another program.
+    pub fn replicated(self) -> Self {
+        match self {
+            Database::Sqlite(path) | Database::SqliteReplicated(path) => {
+                Database::SqliteReplicated(path)
+            }
+        }
+    }
+
+    /// The path of the log.
+    pub fn path(&self) -> &Path {
+        match self {
+            Database::Sqlite(path) | Database::SqliteReplicated(path) => path,
+        }
+    }
 }
 
 impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Database::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-        }
+        write!(f, "sqlite:{}", self.path().display())
     }
 }
 
 /// Opens a ledger.
 pub fn open(database: &Database, access: Access) -> Result<Box<dyn Store>, StoreError> {
-    match database {
-        Database::Sqlite(path) => Ok(Box::new(sqlite::SqliteStore::open(path, access)?)),
-    }
+    let wal_checkpoints = match database {
+        Database::Sqlite(_) => WalCheckpoints::Own,
+        Database::SqliteReplicated(_) => WalCheckpoints::External,
+    };
+    Ok(Box::new(sqlite::SqliteStore::open(database.path(), access, wal_checkpoints)?))
 }

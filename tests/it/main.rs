@@ -1,8 +1,13 @@
 //! The product as its users meet it: one binary, so that it is linked once.
 
 mod admin;
+mod background;
+mod backup;
 mod callbacks;
 mod cli;
+mod clock;
+mod hostile;
+mod leftovers;
 mod lifecycle;
 mod lifecycle_page;
 mod log_format;

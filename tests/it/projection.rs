@@ -584,6 +584,10 @@ impl Store for Stumbling {
         self.inner.check()
     }
 
+    fn check_guards(&self) -> Result<Vec<store::Damage>, StoreError> {
+        self.inner.check_guards()
+    }
+
     fn views(&self) -> &dyn Views {
         self.inner.views()
     }

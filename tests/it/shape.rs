@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("domain", &[]),
     ("twilio", &["domain"]),
     ("store", &["domain"]),
     ("projection", &["domain", "twilio", "store"]),
     ("wire", &["domain"]),
     ("export", &["domain", "store", "projection", "wire"]),
+    ("backup", &["domain", "store", "projection"]),
     ("http", &["domain", "twilio", "store", "projection", "wire", "export"]),
     ("simulate", &["domain", "twilio", "wire"]),
     ("config", &["domain", "twilio", "store"]),
@@ -25,6 +26,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
             "projection",
             "wire",
             "export",
+            "backup",
             "http",
             "simulate",
             "config",
@@ -34,7 +36,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
 ];
 
 /// What `http` may use of `projection`: its state, and the fold of one message.
-const HTTP_MAY_USE_OF_PROJECTION: [&str; 3] = ["worker", "history", "fold"];
+const HTTP_MAY_USE_OF_PROJECTION: [&str; 4] = ["worker", "verifying", "history", "fold"];
 
 /// Words of a library, and the only places where they may stand.
 const KEPT_TO: [(&[&str], &[&str]); 6] = [

@@ -246,6 +246,39 @@ fn a_rule_that_is_none_is_refused() {
     assert!(refused.starts_with("error: rule: `Delivery-Wins` is no rule"), "{refused}");
 }
 
+#[test]
+fn a_time_between_verifications_that_is_none_is_refused() {
+    for time in ["24", "0s", "daily", "-1h", "on"] {
+        assert_eq!(
+            Serve::configured().arguments(&[&format!("--verify-every={time}")]).refused(),
+            format!(
+                "error: --verify-every: `{time}` is neither off nor a time from 1s on, such as 24h"
+            )
+        );
+    }
+    let variable = Serve::configured().env("DELIVERY_LEDGER_VERIFY_EVERY", "x").refused();
+    assert!(
+        variable.starts_with("error: DELIVERY_LEDGER_VERIFY_EVERY: `x` is neither"),
+        "{variable}"
+    );
+    let file = Serve::configured().file("delivery-ledger.toml", "verify_every = \"x\"\n").refused();
+    assert!(file.starts_with("error: verify_every: `x` is neither"), "{file}");
+}
+
+#[test]
+fn wal_checkpoints_are_ones_own_or_anothers() {
+    let refused =
+        Serve::configured().env("DELIVERY_LEDGER_WAL_CHECKPOINTS", "litestream").refused();
+    assert_eq!(
+        refused,
+        "error: DELIVERY_LEDGER_WAL_CHECKPOINTS: `litestream` is neither own nor external, which \
+         leaves them to Litestream"
+    );
+    let file =
+        Serve::configured().file("delivery-ledger.toml", "wal_checkpoints = \"x\"\n").refused();
+    assert!(file.starts_with("error: wal_checkpoints: `x` is neither"), "{file}");
+}
+
 // The configuration file.
 
 #[test]

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use delivery_ledger::domain::{NewEvent, Position, RecordedEvent, Rule};
 use delivery_ledger::projection::verify::verify;
-use delivery_ledger::store::{Checked, Store, StoreError, Views};
+use delivery_ledger::store::{Checked, Damage, Store, StoreError, Views};
 use uuid::Uuid;
 
 use crate::support::events::{event, one_a_second};
@@ -113,6 +113,10 @@ struct TooBusy(Box<dyn Store>);
 impl Store for TooBusy {
     fn check(&self) -> Result<Checked, StoreError> {
         Ok(Checked { damages: Vec::new(), finished: false })
+    }
+
+    fn check_guards(&self) -> Result<Vec<Damage>, StoreError> {
+        self.0.check_guards()
     }
 
     fn ledger_id(&self) -> Uuid {

@@ -59,7 +59,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     let outcome = actix_web::rt::System::new().block_on(async {
         let (stop, stopped) = oneshot::channel::<()>();
         let config = config(&traffic, &addresses)?;
-        let (receiving, state) = states(config, &running, Rule::default());
+        let (receiving, state) = states(config, &running, Rule::default(), None);
         let served = actix_web::rt::spawn(http::run(callbacks, admin, receiving, state, async {
             let _stop_or_gone = stopped.await;
         }));
@@ -98,6 +98,7 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
         admin_hosts: Vec::new(),
         api_token: None,
         accounts: Accounts::new([(account, keys)]),
+        verify_every: None,
     })
 }
 

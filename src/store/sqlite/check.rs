@@ -5,22 +5,36 @@ use rusqlite::{Connection, ErrorCode};
 use super::{engine, migrate, wal};
 use crate::store::{Checked, Damage, StoreError};
 
-/// The log: its schema, triggers included, is what the migrations made, and its pages are sound.
+/// What Litestream makes in a database that it replicates; they hold nothing and guard nothing.
+const LITESTREAM_TABLES: [&str; 2] = ["_litestream_seq", "_litestream_lock"];
+
+/// The log: its guards are in place, and its pages are sound.
 /// The pages are left where that would make the WAL grow beyond these bytes.
 pub fn log(connection: &Connection, wal_bytes_max: u64) -> Result<Checked, StoreError> {
+    let guards = guards(connection)?;
+    let pages = wal::bounded(connection, wal_bytes_max, pages)?;
+    let finished = pages.is_some();
+    let damages = guards.into_iter().chain(pages.unwrap_or_default());
+    Ok(Checked { damages: damages.collect(), finished })
+}
+
+/// The log's schema, triggers included, is what the migrations made.
+pub fn guards(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     let expected = migrate::schema_of_log()?;
     let actual = migrate::schema(connection)?;
     let missing = expected.iter().filter(|object| !actual.contains(object));
-    let foreign = actual.iter().filter(|object| !expected.contains(object));
+    let is_foreign = |object: &&(String, String, String)| {
+        let (kind, name, _) = object;
+        let is_litestreams = kind == "table" && LITESTREAM_TABLES.contains(&name.as_str());
+        !expected.contains(object) && !is_litestreams
+    };
+    let foreign = actual.iter().filter(is_foreign);
     let missing =
         missing.map(|(kind, name, _)| Damage::GuardMissing { name: format!("{kind} {name}") });
     let foreign = foreign.map(|(kind, name, _)| Damage::Foreign { name: format!("{kind} {name}") });
     let early = has_early_events(connection)?
         .then(|| Damage::Foreign { name: "an event before position 1".to_owned() });
-    let pages = wal::bounded(connection, wal_bytes_max, pages)?;
-    let finished = pages.is_some();
-    let damages = missing.chain(foreign).chain(early).chain(pages.unwrap_or_default());
-    Ok(Checked { damages: damages.collect(), finished })
+    Ok(missing.chain(foreign).chain(early).collect())
 }
 
 /// Reads begin at position 1, so nobody would ever see them.

@@ -6,10 +6,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::{engine, query_value};
+use super::{engine, leftover, query_value};
 use crate::store::StoreError;
+use crate::store::open::WalCheckpoints;
 
 /// How long a statement waits for a lock held by another connection.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -82,16 +84,52 @@ fn sync(folder: &Path) -> std::io::Result<()> {
 }
 
 /// The log's write connection. What a killed process left in the WAL, perhaps never synced,
-/// is synced into the file before anything can build on it.
-pub fn log_for_writing(path: &Path) -> Result<Connection, StoreError> {
+/// is synced before anything can build on it.
+pub fn log_for_writing(
+    path: &Path,
+    wal_checkpoints: WalCheckpoints,
+) -> Result<Connection, StoreError> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     set_wal(&connection, path)?;
     let set = |name, value| set_and_read_back(&connection, path, name, value);
     set("synchronous", 2)?; // FULL: a commit returns after its fsync
-    set("wal_autocheckpoint", 1000)?; // pages; keeps the WAL near 4 MB
     set("journal_size_limit", 16 << 20)?; // bytes that a WAL may keep once it is empty
-    truncate_wal(&connection, path)?;
+    match wal_checkpoints {
+        WalCheckpoints::Own => {
+            set("wal_autocheckpoint", 1000)?; // pages; keeps the WAL near 4 MB
+            truncate_wal(&connection, path)?;
+        }
+        WalCheckpoints::External => {
+            set("wal_autocheckpoint", 0)?;
+            let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            connection.set_db_config(no_checkpoint, true).map_err(engine("open the log"))?;
+            sync_wal(path)?;
+        }
+    }
     Ok(connection)
+}
+
+/// A file that is not in use under this name: should its making fail, it is thrown away.
+pub fn file_in_the_making(path: &Path) -> Result<Connection, StoreError> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let set = |name, value| set_and_read_back(&connection, path, name, value);
+    let mode: String = query_value(&connection, "PRAGMA journal_mode = OFF")
+        .map_err(|error| not_a_ledger(path, error))?;
+    if mode != "off" {
+        return Err(setting_refused(path, "journal_mode", &mode));
+    }
+    set("synchronous", 0)?; // whoever finishes it syncs it once
+    Ok(connection)
+}
+
+/// Syncs what a killed process may have left unsynced in a WAL that another program empties.
+fn sync_wal(path: &Path) -> Result<(), StoreError> {
+    let wal = leftover::beside(path, "-wal");
+    let synced = match File::open(&wal) {
+        Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(()),
+        opened => opened.and_then(|file| file.sync_all()),
+    };
+    synced.map_err(|cause| StoreError::File { act: "sync", path: wal, cause })
 }
 
 /// The views' write connection. Losing its last commits costs nothing: they are derived.
@@ -121,7 +159,10 @@ fn truncate_wal(connection: &Connection, path: &Path) -> Result<(), StoreError> 
     if synced < frames {
         return Err(StoreError::Engine {
             act: format!("empty the write-ahead log of {}", path.display()),
-            cause: "another process keeps reading it; end that process".into(),
+            cause:
+                "another process keeps reading it; end that process, or, where it is Litestream, \
+                    set DELIVERY_LEDGER_WAL_CHECKPOINTS to external"
+                    .into(),
         });
     }
     Ok(())
@@ -242,7 +283,7 @@ fn pool_failed(source: r2d2::Error) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::super::query_value;
-    use super::{for_reading, log_for_writing, make_file};
+    use super::{WalCheckpoints, for_reading, log_for_writing, make_file};
 
     #[test]
     fn the_log_is_written_with_full_synchronisation_and_read_without_any_right_to_write() {
@@ -250,7 +291,7 @@ mod tests {
         let path = folder.path().join("ledger.db");
         make_file(&path).unwrap();
 
-        let writer = log_for_writing(&path).unwrap();
+        let writer = log_for_writing(&path, WalCheckpoints::Own).unwrap();
         let setting = |name| query_value::<i64>(&writer, &format!("PRAGMA {name}")).unwrap();
         assert_eq!(setting("synchronous"), 2);
         assert_eq!(setting("wal_autocheckpoint"), 1000);

@@ -13,6 +13,7 @@ use super::migrate;
 use super::read::LogReader;
 use crate::domain::{NewEvent, Position};
 use crate::store::StoreError;
+use crate::store::open::WalCheckpoints;
 
 /// See the module.
 pub struct Log {
@@ -22,6 +23,7 @@ pub struct Log {
     reader: LogReader,
     writing: Mutex<Writing>,
     files: InPlace,
+    wal_checkpoints: WalCheckpoints,
 }
 
 /// What has become of the write connection.
@@ -35,11 +37,16 @@ enum Writing {
 
 impl Log {
     /// Opens the log for writing, and makes it of this version.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let mut connection = connect::log_for_writing(path)?;
+    pub fn open(path: &Path, wal_checkpoints: WalCheckpoints) -> Result<Self, StoreError> {
+        let mut connection = connect::log_for_writing(path, wal_checkpoints)?;
         migrate::log(&mut connection, path)?;
         let ledger_id = migrate::ledger_id(&connection, path)?;
-        let log = Self::with(path, ledger_id, Writing::Open(Appender::new(connection)?))?;
+        let log = Self::with(
+            path,
+            ledger_id,
+            Writing::Open(Appender::new(connection)?),
+            wal_checkpoints,
+        )?;
         // One reader is there from the beginning, for the sake of `reopen`.
         log.reader.head()?;
         Ok(log)
@@ -50,16 +57,23 @@ impl Log {
         let connection = connect::for_reading(path)?;
         migrate::refuse_newer(&connection, path)?;
         migrate::refuse_empty(&connection, path)?;
-        Self::with(path, migrate::ledger_id(&connection, path)?, Writing::Never)
+        let ledger_id = migrate::ledger_id(&connection, path)?;
+        Self::with(path, ledger_id, Writing::Never, WalCheckpoints::External)
     }
 
-    fn with(path: &Path, ledger_id: Uuid, writing: Writing) -> Result<Self, StoreError> {
+    fn with(
+        path: &Path,
+        ledger_id: Uuid,
+        writing: Writing,
+        wal_checkpoints: WalCheckpoints,
+    ) -> Result<Self, StoreError> {
         Ok(Self {
             path: path.to_owned(),
             ledger_id,
             reader: LogReader::new(Readers::of(path)?),
             writing: Mutex::new(writing),
             files: InPlace::of(path),
+            wal_checkpoints,
         })
     }
 
@@ -90,7 +104,10 @@ impl Log {
 
     /// See [`crate::store::Store::tidy`].
     pub fn tidy(&self) -> Result<(), StoreError> {
-        self.write("cannot tidy up", Appender::tidy)
+        match self.wal_checkpoints {
+            WalCheckpoints::Own => self.write("cannot tidy up", Appender::tidy),
+            WalCheckpoints::External => Ok(()),
+        }
     }
 
     /// See [`crate::store::Store::reopen`].
@@ -106,7 +123,7 @@ impl Log {
         *writing = Writing::Closed;
         self.files.check()?;
         connect::find_room_beside(&self.path)?;
-        let connection = connect::log_for_writing(&self.path)?;
+        let connection = connect::log_for_writing(&self.path, self.wal_checkpoints)?;
         let found = migrate::ledger_id(&connection, &self.path)?;
         if found != self.ledger_id {
             return Err(StoreError::NotALedger {

@@ -2,15 +2,18 @@
 
 mod append;
 mod check;
-mod connect;
+pub mod connect;
+pub mod copy;
 mod envelope;
 mod in_place;
-mod lock;
+pub mod leftover;
+pub mod lock;
 mod log;
 mod message_row;
 mod migrate;
 mod packed;
 mod pending;
+mod place;
 mod read;
 mod view_read;
 mod view_write;
@@ -26,7 +29,8 @@ use uuid::Uuid;
 use self::lock::Lock;
 use self::log::Log;
 use self::views::SqliteViews;
-use super::{Access, Checked, Store, StoreError, Views};
+use super::open::WalCheckpoints;
+use super::{Access, Checked, Damage, Store, StoreError, Views};
 use crate::domain::{NewEvent, Position, RecordedEvent, Rule};
 
 /// A ledger in two files.
@@ -40,22 +44,35 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// Opens the log at this path and the views beside it.
-    pub fn open(path: &Path, access: Access) -> Result<Self, StoreError> {
+    pub fn open(
+        path: &Path,
+        access: Access,
+        wal_checkpoints: WalCheckpoints,
+    ) -> Result<Self, StoreError> {
+        let path = &place::behind_link(path);
         match access {
             Access::Read => Self::open_for_reading(path),
             Access::Write | Access::WriteAnew if !path.exists() => {
-                Err(StoreError::NotThere { path: path.to_owned() })
+                Err(StoreError::NotThere { path: path.to_path_buf() })
             }
-            Access::Write | Access::Create => Self::open_for_writing(path, false),
-            Access::WriteAnew => Self::open_for_writing(path, true),
+            Access::Write | Access::Create => Self::open_for_writing(path, false, wal_checkpoints),
+            Access::WriteAnew => Self::open_for_writing(path, true, wal_checkpoints),
         }
     }
 
-    fn open_for_writing(path: &Path, without_views: bool) -> Result<Self, StoreError> {
+    fn open_for_writing(
+        path: &Path,
+        without_views: bool,
+        wal_checkpoints: WalCheckpoints,
+    ) -> Result<Self, StoreError> {
         connect::make_folder(path)?;
         let lock = Lock::acquire(path)?;
+        leftover::refuse_orphaned_wal(path)?;
         connect::make_file(path)?;
-        let log = Log::open(path)?;
+        place::refuse_other_names(path)?;
+        place::warn_of_network(path);
+        leftover::refuse_foreign_wal(path)?;
+        let log = Log::open(path, wal_checkpoints)?;
         let views_path = views_path(path);
         if without_views {
             views::remove(&views_path)?;
@@ -127,6 +144,10 @@ impl Store for SqliteStore {
 
     fn check(&self) -> Result<Checked, StoreError> {
         self.log.reader().with_connection(|log| check::log(log, wal::BEHIND_A_CHECK_BYTES_MAX))
+    }
+
+    fn check_guards(&self) -> Result<Vec<Damage>, StoreError> {
+        self.log.reader().with_connection(check::guards)
     }
 
     fn views(&self) -> &dyn Views {

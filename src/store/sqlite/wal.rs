@@ -92,6 +92,7 @@ mod tests {
     use super::super::{connect, query_value};
     use super::{bounded, file_of, length};
     use crate::store::StoreError;
+    use crate::store::open::WalCheckpoints;
 
     /// The writer below empties its WAL at 4 MB; without a bound a read would make it grow for ever.
     const BOUND: u64 = 16 << 20;
@@ -108,7 +109,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("filled.db");
         connect::make_file(&path).unwrap();
-        let writer = connect::log_for_writing(&path).unwrap();
+        let writer = connect::log_for_writing(&path, WalCheckpoints::Own).unwrap();
         writer.pragma_update(None, "journal_size_limit", 4 << 20).unwrap();
         writer.execute_batch("CREATE TABLE filler(body)").unwrap();
         let reader = connect::for_reading(&path).unwrap();
@@ -153,7 +154,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("left.db");
         connect::make_file(&path).unwrap();
-        let writer = connect::log_for_writing(&path).unwrap();
+        let writer = connect::log_for_writing(&path, WalCheckpoints::Own).unwrap();
         writer.pragma_update(None, "wal_autocheckpoint", 0).unwrap();
         writer.execute_batch("CREATE TABLE filler(body)").unwrap();
         writer.execute("INSERT INTO filler VALUES (zeroblob(1000000))", []).unwrap();

@@ -220,6 +220,14 @@ impl App {
         self.server().stderr.lock().unwrap().join("\n")
     }
 
+    /// How much memory the server has taken at its peak.
+    pub fn peak_memory_kib(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.server().child.id());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// The folder with the ledger.
     pub fn folder(&self) -> &Path {
         self.folder.path()

@@ -1,0 +1,93 @@
+//! A ledger's log as one file that was verified before anybody relies on it, and the way back.
+
+mod file;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use self::file::Unfinished;
+use crate::domain::digest::Hash;
+use crate::domain::{Position, Rule};
+use crate::projection::align::align;
+use crate::projection::verify::{Expected, Finding, verify, verify_log};
+use crate::projection::{ProjectionError, catch_up::Progress};
+use crate::store::copy::{Vacant, copy_log, refuse_foreign_wal, refuse_taken};
+use crate::store::{self, Access, Database, StoreError};
+
+/// What a copy holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Copied {
+    pub head: Position,
+    /// The chain's value at the head.
+    pub hash: Hash,
+}
+
+/// Why there is no copy. Nothing is left of it.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+
+    #[error(transparent)]
+    Projection(#[from] ProjectionError),
+
+    #[error("there is no file {} to restore from", path.display())]
+    NotThere { path: PathBuf },
+
+    #[error("cannot write {}: {cause}", path.display())]
+    File { path: PathBuf, cause: io::Error },
+
+    /// What was copied is not as it should be.
+    #[error("the log of {of} is not sound")]
+    Unsound { of: Database, findings: Vec<Finding> },
+
+    #[error("the copy is not what was copied; the disk that it was written to may be failing")]
+    Differs { findings: Vec<Finding> },
+}
+
+/// Copies the log, up to the head it has now, into a new file at `to`, which appears once it is
+/// whole, verified and on disk. A server may go on appending.
+pub fn backup(from: &Database, to: &Path, progress: Progress<'_>) -> Result<Copied, BackupError> {
+    refuse_taken(to)?;
+    copy(from, to, progress)
+}
+
+/// Makes a ledger of a backup, or of a copy of a stopped ledger's files, where there is none.
+/// Views that are left there are kept where they fit, and emptied, aloud, where they do not.
+pub fn restore(from: &Path, to: &Database, progress: Progress<'_>) -> Result<Copied, BackupError> {
+    if !from.exists() {
+        return Err(BackupError::NotThere { path: from.to_owned() });
+    }
+    let source = Database::Sqlite(from.to_owned());
+    let vacant = Vacant::take(to)?;
+    refuse_foreign_wal(&source)?;
+    let copied = copy(&source, to.path(), progress)?;
+    drop(vacant);
+    let restored = store::open(to, Access::Write)?;
+    let built_by = restored.views().checkpoint().map_or(Rule::default(), |views| views.rule);
+    align(&*restored, built_by)?;
+    Ok(copied)
+}
+
+/// Copies, and reads both sides: the source must be sound, the copy must have the same chain.
+fn copy(from: &Database, to: &Path, progress: Progress<'_>) -> Result<Copied, BackupError> {
+    let failed = |cause| BackupError::File { path: to.to_owned(), cause };
+    let file = Unfinished::beside(to).map_err(failed)?;
+    let head = copy_log(from, file.path(), progress)?;
+    let source = store::open(from, Access::Read)?;
+    let sound = verify_log(&*source, head, progress)?;
+    let Some(hash) = sound.hash.filter(|_| sound.findings.is_empty()) else {
+        return Err(BackupError::Unsound { of: from.clone(), findings: sound.findings });
+    };
+    drop(source);
+    let copied = store::open(&Database::Sqlite(file.path().to_owned()), Access::Read)?;
+    let expected = (head > 0).then_some(Expected { position: head, hash });
+    let verified = verify(&*copied, expected, &mut |_| ())?;
+    let finished = verified.unfinished.is_empty() && verified.head == head;
+    if !verified.findings.is_empty() || !finished {
+        return Err(BackupError::Differs { findings: verified.findings });
+    }
+    drop(copied);
+    file.finish(to).map_err(failed)?;
+    Ok(Copied { head, hash })
+}

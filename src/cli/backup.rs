@@ -1,0 +1,79 @@
+//! `backup`: the log in one new file, verified before it is called one.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::interrupt::Interrupt;
+use super::text::{number, progress_bar, shown};
+use super::{Format, Outcome};
+use crate::backup::{BackupError, Copied, backup};
+use crate::config::Settings;
+use crate::domain::digest::hex;
+use crate::store::{self, Access};
+
+/// The arguments of `backup`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The file, which must not be there yet
+    file: PathBuf,
+
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// Makes the backup, and prints what it holds.
+pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
+    let database = settings.database()?;
+    let interrupt = Interrupt::listen()?;
+    let bar = progress_bar(store::open(&database, Access::Read)?.head()?, "backup");
+    let copied = backup(&database, &args.file, &mut |position| {
+        bar.set_position(position);
+        interrupt.asked()
+    });
+    bar.finish_and_clear();
+    tell("backup", &args.file, copied, args.format)
+}
+
+/// Prints what a copy holds, or what is wrong with what was copied.
+pub fn tell(
+    what: &str,
+    file: &Path,
+    copied: Result<Copied, BackupError>,
+    format: Format,
+) -> Result<Outcome> {
+    let copied = match copied {
+        Err(error) => return tell_findings(error),
+        Ok(copied) => copied,
+    };
+    let (head, hash) = (copied.head, hex(&copied.hash));
+    let mut out = std::io::stdout().lock();
+    match format {
+        Format::Json => {
+            let file = file.display().to_string();
+            writeln!(out, "{:#}", json!({ what: file, "head": head, "hash": hash }))?;
+        }
+        Format::Table if head == 0 => writeln!(out, "{what:<8} {}\nevents   0", file.display())?,
+        Format::Table => writeln!(
+            out,
+            "{what:<8} {}\nevents   {}\nhash     {hash}\n\n\
+             It was verified. Keep this elsewhere to prove it later:\n  verify --expect {head}:{hash}",
+            file.display(),
+            number(head),
+        )?,
+    }
+    Ok(Outcome::Done)
+}
+
+fn tell_findings(error: BackupError) -> Result<Outcome> {
+    let (BackupError::Unsound { findings, .. } | BackupError::Differs { findings }) = &error else {
+        return Err(error.into());
+    };
+    for finding in findings {
+        eprintln!("{}: {}", finding.kind.name(), shown(&finding.detail));
+    }
+    eprintln!("error: {error}; nothing was written");
+    Ok(Outcome::CheckFoundSomething)
+}

@@ -1,0 +1,37 @@
+//! `restore`: a ledger made of a backup, where there is none.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::interrupt::Interrupt;
+use super::text::progress_bar;
+use super::{Format, Outcome, backup};
+use crate::backup::restore;
+use crate::config::Settings;
+use crate::store::{self, Access, Database};
+
+/// The arguments of `restore`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What `backup` made, or the log of a stopped ledger
+    file: PathBuf,
+
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// Makes the ledger, and prints what it holds.
+pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
+    let database = settings.database()?;
+    let interrupt = Interrupt::listen()?;
+    let source = Database::Sqlite(args.file.clone());
+    let head = store::open(&source, Access::Read).and_then(|source| source.head());
+    let bar = progress_bar(head.unwrap_or(0), "restore");
+    let copied = restore(&args.file, &database, &mut |position| {
+        bar.set_position(position);
+        interrupt.asked()
+    });
+    bar.finish_and_clear();
+    backup::tell("ledger", database.path(), copied, args.format)
+}

@@ -1,0 +1,164 @@
+//! What a server does by itself beside its work: it verifies its log, and leaves the WAL to another
+//! program where it is told to.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::support::ledger::damage;
+use crate::support::{App, delivered, sent, sid};
+
+fn verified(app: &App) -> Value {
+    app.get("/readyz").json()["verified"].clone()
+}
+
+#[test]
+fn a_server_verifies_its_log_and_says_what_came_of_it() {
+    let app = App::start_with(&["--verify-every", "1s"]);
+    assert_eq!(verified(&app), Value::Null, "nothing has been verified yet");
+    (0..30).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+
+    app.eventually("the log is verified", || verified(&app)["position"] == 30);
+
+    let verified = verified(&app);
+    assert_eq!(verified["findings"], 0, "{verified}");
+    assert_eq!(verified["error"], Value::Null);
+    assert!(verified["at"].as_str().unwrap().ends_with('Z'));
+    let told = || app.stderr().contains("the log was verified up to position 30: nothing is wrong");
+    app.eventually("it is told", told);
+}
+
+#[test]
+fn what_it_finds_is_told_and_callbacks_are_still_taken() {
+    let app = App::start_in(&[("DELIVERY_LEDGER_VERIFY_EVERY", "1s")], &[]);
+    (0..30).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    app.caught_up();
+
+    damage(&app.log_file(), |log| {
+        log.execute("UPDATE events SET received_at = 0 WHERE position = 17", []).unwrap();
+    });
+
+    app.eventually("it is found", || verified(&app)["findings"] == 1);
+    let told = "changed-events: positions 1 to 30 are not what was read there before";
+    app.eventually("it is told", || app.stderr().contains(told));
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    app.caught_up();
+    assert_eq!(app.get("/readyz").code, 200, "callbacks must not be turned away for it");
+}
+
+#[test]
+fn a_log_that_cannot_be_verified_is_told_of() {
+    let app = App::start_with(&["--verify-every", "1s"]);
+    app.receive(sent(&sid(1)));
+    app.eventually("the log is verified", || verified(&app)["position"] == 1);
+
+    let aside = app.folder().join("aside.db");
+    std::fs::rename(app.log_file(), &aside).unwrap();
+    app.eventually("it is told", || verified(&app)["error"].is_string());
+    std::fs::rename(aside, app.log_file()).unwrap();
+
+    let error = app.stderr();
+    assert!(error.contains("the log could not be verified"), "{error}");
+    app.eventually("the log is verified again", || verified(&app)["position"] == 1);
+}
+
+#[test]
+fn a_server_that_is_told_not_to_verifies_nothing() {
+    // The flag goes before the variable.
+    let environment = [("DELIVERY_LEDGER_VERIFY_EVERY", "1s")];
+    let app = App::start_in(&environment, &["--verify-every", "off"]);
+    app.receive(sent(&sid(1)));
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(verified(&app), Value::Null);
+}
+
+// WAL checkpoints left to another program.
+
+fn bytes_in_wal(app: &App) -> u64 {
+    app.folder().join("ledger.db-wal").metadata().map_or(0, |metadata| metadata.len())
+}
+
+/// What Litestream does on a database: two tables of its own, and a reader that never ends.
+fn replicate(log: &Path) -> Connection {
+    let litestream = Connection::open(log).unwrap();
+    litestream.busy_timeout(Duration::from_secs(5)).unwrap();
+    litestream
+        .execute_batch(
+            "PRAGMA wal_autocheckpoint = 0;
+             CREATE TABLE IF NOT EXISTS _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER);
+             CREATE TABLE IF NOT EXISTS _litestream_lock (id INTEGER);
+             INSERT INTO _litestream_seq VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET seq = seq + 1;
+             BEGIN;
+             SELECT count(*) FROM _litestream_seq;",
+        )
+        .unwrap();
+    litestream
+}
+
+#[test]
+fn left_to_another_program_the_wal_is_never_carried_over() {
+    let mut app = App::start_in(&[("DELIVERY_LEDGER_WAL_CHECKPOINTS", "external")], &[]);
+    let empty = std::fs::metadata(app.log_file()).unwrap().len();
+    // More than the 1,000 pages after which SQLite would do it by itself.
+    let body = |number| sent(&sid(number)).with("Filler", &"x".repeat(40_000));
+    let mut length = bytes_in_wal(&app);
+    for number in 0..150 {
+        assert_eq!(app.receive(body(number)).code, 200);
+        assert!(bytes_in_wal(&app) > length, "the WAL began anew at event {}", number + 1);
+        length = bytes_in_wal(&app);
+    }
+    // Longer than the pause after which it would be tidied up.
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(bytes_in_wal(&app), length);
+
+    app.stop();
+    assert_eq!(bytes_in_wal(&app), length, "nor when the server ends");
+    app.restart();
+    assert_eq!(bytes_in_wal(&app), length, "nor when it starts");
+    app.kill();
+    app.restart();
+    assert_eq!(app.message(&sid(149))["events"], 1);
+    assert!(app.run(&["replay"]).status.code() == Some(1), "the server holds it");
+    assert_eq!(app.run(&["export", "messages"]).status.code(), Some(0));
+    assert_eq!(bytes_in_wal(&app), length);
+    assert_eq!(std::fs::metadata(app.log_file()).unwrap().len(), empty);
+}
+
+#[test]
+fn beside_litestream_a_server_starts_at_once_and_nothing_is_found_wrong() {
+    let mut app = App::start_in(&[("DELIVERY_LEDGER_WAL_CHECKPOINTS", "external")], &[]);
+    app.receive(sent(&sid(1)));
+    let litestream = replicate(&app.log_file());
+    app.receive(delivered(&sid(1)));
+    app.kill();
+
+    let began = Instant::now();
+    app.restart();
+
+    assert!(began.elapsed() < Duration::from_secs(4), "it waited for who never ends");
+    app.receive(delivered(&sid(2)));
+    app.caught_up();
+    assert_eq!(app.json(&["verify", "--format", "json"])["findings"], serde_json::json!([]));
+    assert!(app.run(&["backup", "a.db"]).status.success());
+    drop(litestream);
+}
+
+#[test]
+fn without_the_setting_litestreams_reader_keeps_a_server_from_starting_and_that_is_said() {
+    let mut app = App::start();
+    app.receive(sent(&sid(1)));
+    let litestream = replicate(&app.log_file());
+    app.receive(delivered(&sid(1)));
+    app.kill();
+
+    let output = app.run(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("another process keeps reading it"), "{said}");
+    assert!(said.contains("DELIVERY_LEDGER_WAL_CHECKPOINTS"), "{said}");
+    drop(litestream);
+    app.restart();
+}

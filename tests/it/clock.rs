@@ -1,0 +1,108 @@
+//! The clock is set back and forward while a server runs, and nothing comes to harm.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::{App, delivered, sent, sid};
+
+/// A server whose clock this test sets, by libfaketime; what measures durations is left alone, as
+/// it is where an administrator or a time server sets a clock.
+struct Clock {
+    app: App,
+    file: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Clock {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("clock");
+        std::fs::write(&file, "+0").unwrap();
+        let environment = [
+            ("LD_PRELOAD", libfaketime()),
+            ("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap().to_owned()),
+            ("FAKETIME_NO_CACHE", "1".to_owned()),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+            ("DONT_FAKE_MONOTONIC", "1".to_owned()),
+        ];
+        let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
+        Self { app: App::start_in(&environment, &[]), file, _folder: folder }
+    }
+
+    /// Sets the clock so far off what it is.
+    fn set(&self, offset: &str) {
+        let aside = self.file.with_extension("new");
+        std::fs::write(&aside, offset).unwrap();
+        std::fs::rename(aside, &self.file).unwrap();
+    }
+
+    fn state(&self) -> Value {
+        self.app.get("/readyz").json()
+    }
+}
+
+fn libfaketime() -> String {
+    let by_architecture = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
+    let places = by_architecture.map(|folder| folder.join("faketime/libfaketime.so.1"));
+    let found = places.into_iter().find(|path| path.exists());
+    found.expect("Debian's libfaketime is installed").to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_clock_that_jumps_costs_no_callback_no_order_and_no_readiness() {
+    let mut clock = Clock::start();
+    let app = &clock.app;
+    let offsets = ["+0", "+30d", "-2h", "-3650d", "+3650d", "+0"];
+    for (offset, number) in offsets.into_iter().zip(1..) {
+        clock.set(offset);
+        let began = Instant::now();
+        assert_eq!(app.receive(sent(&sid(number))).code, 200, "{offset}");
+        assert_eq!(app.receive(delivered(&sid(number))).code, 200, "{offset}");
+        let state = clock.state();
+        assert!(state["lag_seconds"].as_f64().unwrap() < 5.0, "{offset}: {state}");
+        assert_eq!(state["ready"], true, "{offset}: {state}");
+        app.caught_up();
+        assert_eq!(app.form("/message-status").send(app.callbacks()).code, 403);
+        assert!(began.elapsed() < Duration::from_secs(10), "{offset}");
+    }
+
+    let events = app.events();
+    let years: Vec<_> =
+        events.iter().map(|event| &event["received_at"].as_str().unwrap()[..4]).collect();
+    assert!(years[8] > years[0] && years[6] < years[0], "the clock was not set: {years:?}");
+    let positions: Vec<_> =
+        events.iter().map(|event| event["position"].as_u64().unwrap()).collect();
+    assert_eq!(positions, (1..=12).collect::<Vec<_>>());
+    for number in 1..7 {
+        let message = app.message(&sid(number));
+        assert_eq!((&message["status"], &message["late"]), (&"delivered".into(), &0.into()));
+    }
+    let refusals = app.stderr().matches("callback refused").count();
+    assert!(refusals > 1, "the limit of lines a second waits for a clock that was set back");
+    assert_eq!(app.json(&["verify", "--format", "json"])["findings"], serde_json::json!([]));
+    let began = Instant::now();
+    clock.set("-1d");
+    clock.app.stop();
+    assert!(began.elapsed() < Duration::from_secs(9));
+}
+
+#[test]
+fn a_projection_that_is_stuck_is_seen_to_be_although_the_clock_was_set_back() {
+    let clock = Clock::start();
+    let app = &clock.app;
+    app.receive(sent(&sid(1)));
+    app.caught_up();
+    // Somebody holds the views.
+    let views = rusqlite::Connection::open(app.views_file()).unwrap();
+    views.execute_batch("BEGIN IMMEDIATE").unwrap();
+    clock.set("-1d");
+    app.receive(sent(&sid(2)));
+
+    app.eventually("the lag is seen to grow", || clock.state()["lag_seconds"].as_f64() > Some(1.0));
+
+    views.execute_batch("ROLLBACK").unwrap();
+    app.caught_up();
+    assert_eq!(clock.state()["lag_seconds"], 0.0);
+}

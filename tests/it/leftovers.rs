@@ -1,0 +1,259 @@
+//! Two writers, and files that do not belong together: each is refused by its name.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Output;
+
+use delivery_ledger::store::{self, Access, Database, StoreError};
+use rusqlite::Connection;
+
+use crate::support::events::event;
+use crate::support::ledger::Ledger;
+use crate::support::{App, delivered, sent, sid};
+
+const SERVE: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+/// Where a refusal of `serve` begins.
+const THE_LEDGER: &str =
+    "error: the ledger sqlite:ledger.db (--database or DELIVERY_LEDGER_DATABASE): ";
+
+#[track_caller]
+fn refusal(output: &Output) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    stderr.strip_prefix(THE_LEDGER).expect("it names the ledger").trim_end().to_owned()
+}
+
+/// A server that took so many callbacks, killed before any of it was tidied up.
+fn killed(callbacks: std::ops::Range<u32>) -> App {
+    let mut app = App::start();
+    callbacks.for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    app.kill();
+    app
+}
+
+fn wal(app: &App) -> Vec<u8> {
+    std::fs::read(app.folder().join("ledger.db-wal")).unwrap()
+}
+
+fn put_wal(app: &App, bytes: &[u8]) {
+    std::fs::write(app.folder().join("ledger.db-wal"), bytes).unwrap();
+    let _of_another_wal = std::fs::remove_file(app.folder().join("ledger.db-shm"));
+}
+
+fn count(log: &Path) -> u64 {
+    let log = Connection::open(log).unwrap();
+    log.query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap()
+}
+
+/// Sees `serve` refuse a log and its WAL, and leave both as they were.
+#[track_caller]
+fn assert_wal_is_refused(app: &App, because: &str) {
+    let before = (std::fs::read(app.log_file()).unwrap(), wal(app));
+    let refused = refusal(&app.run(&SERVE));
+    assert_eq!(
+        refused,
+        format!(
+            "ledger.db-wal does not belong to ledger.db: {because}; if the ledger was restored from \
+             a copy, move it away, else put back the ledger that it was beside"
+        )
+    );
+    assert!(before == (std::fs::read(app.log_file()).unwrap(), wal(app)), "something was changed");
+}
+
+// Two writers.
+
+#[test]
+fn after_a_kill_the_next_writer_gets_in_at_once_and_only_one() {
+    let mut app = killed(0..3);
+    app.restart();
+
+    let second = refusal(&app.run(&SERVE));
+
+    assert!(second.starts_with("ledger.db is held by another process"), "{second}");
+    assert_eq!(app.message(&sid(2))["events"], 1);
+}
+
+#[test]
+fn a_link_leads_to_the_same_lock_the_same_views_and_the_same_log() {
+    let app = App::start();
+    app.receive(sent(&sid(1)));
+    let aside = app.folder().join("aside");
+    std::fs::create_dir(&aside).unwrap();
+    symlink(app.log_file(), aside.join("link.db")).unwrap();
+    let link = Database::Sqlite(aside.join("link.db"));
+
+    let refused = store::open(&link, Access::Write).err().expect("the server holds it");
+
+    assert!(matches!(refused, StoreError::Locked { .. }), "{refused}");
+    assert_eq!(store::open(&link, Access::Read).unwrap().head().unwrap(), 1);
+    assert_eq!(std::fs::read_dir(&aside).unwrap().count(), 1, "nothing is made beside the link");
+}
+
+#[test]
+fn a_log_with_a_second_name_is_refused() {
+    let mut app = App::start();
+    app.stop();
+    std::fs::hard_link(app.log_file(), app.folder().join("other.db")).unwrap();
+
+    assert_eq!(
+        refusal(&app.run(&SERVE)),
+        "ledger.db is the same file under another name (a hard link); SQLite would write to it past \
+         this one: remove the other name, or make a copy"
+    );
+
+    std::fs::remove_file(app.folder().join("other.db")).unwrap();
+    app.restart();
+}
+
+// A WAL that is another's.
+
+#[test]
+fn an_older_wal_beside_a_newer_log_is_refused() {
+    // SQLite would put the older pages in the place of the newer, and acknowledged events were gone.
+    let mut app = killed(0..20);
+    let older = wal(&app);
+    app.restart();
+    (20..60).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    app.stop();
+    put_wal(&app, &older);
+
+    assert_wal_is_refused(&app, "with it there is no event 60 any more");
+
+    // What SQLite makes of them by itself.
+    let aside = Ledger::new();
+    for name in ["ledger.db", "ledger.db-wal"] {
+        std::fs::copy(app.folder().join(name), aside.file(name)).unwrap();
+    }
+    assert_eq!(count(&aside.log_file()), 20);
+
+    std::fs::remove_file(app.folder().join("ledger.db-wal")).unwrap();
+    app.restart();
+    assert_eq!(app.message(&sid(59))["events"], 1);
+}
+
+#[test]
+fn a_newer_wal_beside_an_older_log_is_refused() {
+    let mut app = App::start();
+    (0..5).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    app.stop();
+    let older = std::fs::read(app.log_file()).unwrap();
+    app.restart();
+    (5..200).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    app.stop();
+    app.restart();
+    (200..220).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    app.kill();
+    std::fs::write(app.log_file(), older).unwrap();
+
+    let refused = refusal(&app.run(&SERVE));
+
+    assert!(refused.starts_with("ledger.db-wal does not belong to ledger.db: "), "{refused}");
+}
+
+#[test]
+fn the_wal_of_another_ledger_is_refused() {
+    let (mut app, other) = (killed(0..9), killed(100..130));
+    app.restart();
+    app.stop();
+    put_wal(&app, &wal(&other));
+
+    let refused = refusal(&app.run(&SERVE));
+
+    assert!(refused.starts_with("ledger.db-wal does not belong to ledger.db: "), "{refused}");
+}
+
+#[test]
+fn a_wal_whose_log_is_gone_is_refused_and_kept() {
+    // SQLite throws away a WAL that it finds beside an empty file.
+    let mut app = killed(0..9);
+    let kept = wal(&app);
+    for make_way in [&std::fs::remove_file as &dyn Fn(_) -> _, &|log| std::fs::write(log, "")] {
+        let whole = std::fs::read(app.log_file()).unwrap();
+        make_way(app.log_file()).unwrap();
+        assert_eq!(
+            refusal(&app.run(&SERVE)),
+            "ledger.db-wal was left by a database that is no longer there, and belongs to no other; \
+             it may hold events that were acknowledged: put it back beside the ledger it was beside, \
+             or move it away"
+        );
+        assert!(wal(&app) == kept);
+        std::fs::write(app.log_file(), whole).unwrap();
+    }
+    app.restart();
+    assert_eq!(app.message(&sid(8))["events"], 1);
+}
+
+#[test]
+fn a_log_in_the_middle_of_a_wal_checkpoint_is_not_refused() {
+    // Any of the WAL's pages may have reached the file, whole or by sectors, in any order.
+    let mut app = App::start();
+    (0..40).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    app.stop();
+    app.restart();
+    (40..100).for_each(|number| assert_eq!(app.receive(delivered(&sid(number))).code, 200));
+    app.kill();
+    let (before, wal) = (std::fs::read(app.log_file()).unwrap(), wal(&app));
+    drop(store::open(&Database::Sqlite(app.log_file()), Access::Write).unwrap());
+    let after = std::fs::read(app.log_file()).unwrap();
+    let sectors = after.len() / 512;
+    let mut random = fastrand::Rng::with_seed(4);
+    let mut images = 0;
+    for _ in 0..60 {
+        // A page is written whole, or torn at a sector; a file grows by what is written to it.
+        let mut image = before.clone();
+        image.resize(after.len(), 0);
+        let how_many = random.f64();
+        for page in 0..sectors / 8 {
+            if random.f64() < how_many {
+                let torn = if random.f64() < 0.3 { random.usize(0..8) } else { 8 };
+                let from = if random.bool() { 0 } else { 8 - torn };
+                let at = |sector: usize| (page * 8 + sector) * 512;
+                image[at(from)..at(from + torn)].copy_from_slice(&after[at(from)..at(from + torn)]);
+            }
+        }
+        images += usize::from(image != after && image != before);
+        let ledger = Ledger::new();
+        std::fs::write(ledger.log_file(), image).unwrap();
+        std::fs::write(ledger.file("ledger.db-wal"), &wal).unwrap();
+        assert_eq!(ledger.open().head().unwrap(), 100);
+    }
+    assert!(images > 40, "these images are no test");
+}
+
+// Views that are ahead of the log.
+
+#[test]
+fn a_log_that_lost_its_wal_is_said_to_be_older_than_its_views() {
+    let mut app = App::start();
+    (0..4).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    app.stop();
+    app.restart();
+    (4..9).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    app.caught_up();
+    app.kill();
+    std::fs::remove_file(app.folder().join("ledger.db-wal")).unwrap();
+    assert!(count(&app.log_file()) < 9, "the WAL held nothing that could be lost");
+
+    app.restart();
+
+    app.eventually("it is said", || app.stderr().contains("the log is older than its views"));
+    let said = app.stderr();
+    assert!(said.contains("they have read up to 9; events that were acknowledged"), "{said}");
+    app.caught_up();
+    assert_eq!(app.run(&["verify"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_log_restored_from_an_older_copy_is_said_to_be_older_than_its_views() {
+    let ledger = Ledger::of(&[event(sent(&sid(1)))]);
+    assert!(ledger.run(&["backup", "older.db"]).status.success());
+    ledger.append(&[event(delivered(&sid(1))), event(sent(&sid(2)))]);
+    ledger.project();
+    std::fs::rename(ledger.file("older.db"), ledger.log_file()).unwrap();
+
+    let output = ledger.run(&["export", "messages"]);
+
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("it ends at position 1, they have read up to 3"), "{said}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 1);
+}
