@@ -28,7 +28,7 @@ pub struct Log {
 
 /// What has become of the write connection.
 enum Writing {
-    Open(Appender),
+    Open(Box<Appender>),
     /// Closed by an error, until the log has been opened again.
     Closed,
     /// Never there: the ledger was opened for reading only.
@@ -44,7 +44,7 @@ impl Log {
         let log = Self::with(
             path,
             ledger_id,
-            Writing::Open(Appender::new(connection)?),
+            Writing::Open(Box::new(Appender::new(connection)?)),
             wal_checkpoints,
         )?;
         // One reader is there from the beginning, for the sake of `reopen`.
@@ -133,7 +133,7 @@ impl Log {
         }
         let appender = Appender::new(connection)?;
         let head = appender.head();
-        *writing = Writing::Open(appender);
+        *writing = Writing::Open(Box::new(appender));
         Ok(head)
     }
 
