@@ -8,6 +8,6 @@ fuzz_target!(|body: &[u8]| {
     let form = Form::parse(body);
     assert!(form.signed_text().len() <= body.len());
     for name in ["MessageSid", "AccountSid", ""] {
-        assert_eq!(form.first(name).is_some(), form.values(name).next().is_some());
+        assert!(form.values(name).map(<[u8]>::len).sum::<usize>() <= body.len());
     }
 });
