@@ -138,7 +138,7 @@ pub fn views_for_writing(path: &Path) -> Result<Connection, StoreError> {
     set_wal(&connection, path)?;
     let set = |name, value| set_and_read_back(&connection, path, name, value);
     set("synchronous", 1)?; // NORMAL
-    set("wal_autocheckpoint", 16_000)?; // pages, 64 MB: fewer rewrites of the same pages
+    set("wal_autocheckpoint", 4000)?; // pages, 16 MB: fewer rewrites of the same pages
     set("journal_size_limit", 64 << 20)?; // bytes
     set("cache_size", -32 * 1024)?; // KiB
     set("temp_store", 2)?; // memory
