@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::thread;
 
 use fastbloom::BloomFilter;
+use foldhash::fast::RandomState;
 
 use super::ProjectionError;
 use super::prepared::{BATCH_EVENTS_MAX, Prepared, content, read_ahead};
@@ -131,13 +132,14 @@ fn join(
 
 /// Which messages a run that began with empty views has written. Most that come are new, and each
 /// that is known to be new need not be looked up.
-struct Written(Option<BloomFilter>);
+struct Written(Option<BloomFilter<RandomState>>);
 
 impl Written {
     fn begin(from: Position, up_to: Position) -> Self {
         let bits = (up_to * WRITTEN_BITS).clamp(64, WRITTEN_BITS_MAX);
         // There are two or three events to a message, and as many hashes fill half of the bits.
-        let filter = || BloomFilter::with_num_bits(bits as usize).hashes(6);
+        let filter =
+            || BloomFilter::with_num_bits(bits as usize).hasher(RandomState::default()).hashes(6);
         Self((from == 0).then(filter))
     }
 

@@ -1,5 +1,5 @@
 //! What a batch needs before any view is asked: its events read, digested, and folded by themselves.
-//! Far behind the head this is done ahead, on every core, while earlier batches are written.
+//! Far behind the head this is done ahead, on several cores, while earlier batches are written.
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
@@ -22,6 +22,10 @@ pub const BATCH_EVENTS_MAX: u64 = 1 << 15;
 
 /// How many events are read in one statement, which keeps the WAL from being emptied meanwhile.
 pub const READ_EVENTS_MAX: usize = 4096;
+
+/// How many threads prepare batches. Preparing takes twice as long as writing, so more would wait
+/// for the one that writes; and each holds a reader, of which others need some too.
+const THREADS_MAX: usize = 4;
 
 /// How many events most messages have at least; room is made for as many messages.
 const EVENTS_A_MESSAGE: usize = 2;
@@ -155,7 +159,7 @@ pub fn content(event: &RecordedEvent) -> (&[u8], &[u8]) {
     (event.query().as_bytes(), &event.body)
 }
 
-/// Prepares batch after batch on every core and gives them in order, until the receiver is dropped.
+/// Prepares batch after batch on several cores and gives them in order, until the receiver is dropped.
 pub fn read_ahead<'scope, 'env>(
     scope: &'scope Scope<'scope, 'env>,
     store: &'env dyn Store,
@@ -163,7 +167,7 @@ pub fn read_ahead<'scope, 'env>(
     after: Position,
     up_to: Position,
 ) -> impl Iterator<Item = Prepared> + use<> {
-    let threads = available_parallelism().map_or(1, usize::from);
+    let threads = available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
     let batches = (after..up_to).step_by(BATCH_EVENTS_MAX as usize);
     let prepare = |thread: usize| -> Receiver<Prepared> {
         let batches = batches.clone().skip(thread).step_by(threads);

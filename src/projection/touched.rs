@@ -1,7 +1,8 @@
 //! The messages of one batch, found by what an event says of whose they are.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
+use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use crate::domain::{AccountSid, Lifecycle, MessageKey, MessageSid};
@@ -23,7 +24,7 @@ impl Touched {
         Self {
             messages: Vec::with_capacity(messages),
             places: HashTable::with_capacity(messages),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
         }
     }
 

@@ -19,8 +19,9 @@ pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Room for a few hundred callbacks.
 const ROOM_BYTES: usize = 256 << 10;
 
-/// How many readers of one file a process keeps open.
-const READERS_MAX: u32 = 4;
+/// How many readers of one file a process keeps open: more than there are threads that prepare
+/// batches, which hold one while they ask for another.
+const READERS_MAX: u32 = 8;
 
 /// Makes the ledger's folder, for us alone, where there is none. A ledger that is not there yet
 /// gets a way to it that is on disk: its folder's entry in the one above, and so on up. Whoever was

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use rusqlite::params;
 
 use super::message_row::PackedSid;
@@ -13,7 +14,7 @@ const PENDING_MAX: usize = 1 << 19;
 
 /// From a message's packed SID and its account's number to its id, as far as not yet written.
 #[derive(Debug, Default)]
-pub struct PendingSids(HashMap<(PackedSid, i64), u64>);
+pub struct PendingSids(HashMap<(PackedSid, i64), u64, RandomState>);
 
 impl PendingSids {
     /// Takes in those of a batch.
