@@ -9,7 +9,6 @@ use crate::domain::{AccountSid, Lifecycle, MessageKey, MessageSid};
 use crate::store::Message;
 
 /// Messages in the order of their first arrival.
-#[derive(Default)]
 pub struct Touched {
     messages: Vec<Message>,
     /// By the hash of its key, the place of each message. The key itself stands only there, so that

@@ -84,7 +84,8 @@ pub trait Store: Send + Sync {
     /// The views in use.
     fn views(&self) -> &dyn Views;
 
-    /// Empty views to rebuild into, beside those in use.
+    /// Empty views to rebuild into, beside those in use. What the engine finds wrong with where they
+    /// would lie is [`StoreError::DamagedViews`].
     fn shadow(&self, rule: Rule) -> Result<Box<dyn Views + '_>, StoreError>;
 
     /// Puts a shadow, settled, in the place of the views in use, in one transaction.

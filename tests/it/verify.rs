@@ -580,10 +580,19 @@ fn every_kind_of_finding_has_a_name_of_its_own() {
 fn views_that_are_no_views_are_found_and_replay_makes_them_anew() {
     let garbage = |ledger: &Ledger| std::fs::write(ledger.views_file(), [7; 7000]).unwrap();
     let table_gone = |ledger: &Ledger| ledger.views_sql("DROP TABLE sids");
-    for damage in [&garbage as &dyn Fn(&Ledger), &table_gone] {
+    // A page that nothing leads to: one more in the file, and in the number of pages at byte 28
+    // (<https://www.sqlite.org/fileformat2.html>).
+    let page_lost = |ledger: &Ledger| {
+        let mut bytes = std::fs::read(ledger.views_file()).unwrap();
+        bytes.extend([0; 4096]);
+        let pages = (bytes.len() / 4096) as u32;
+        bytes[28..32].copy_from_slice(&pages.to_be_bytes());
+        std::fs::write(ledger.views_file(), bytes).unwrap();
+    };
+    for damage in [&garbage as &dyn Fn(&Ledger), &table_gone, &page_lost] {
         let ledger = ledger();
         damage(&ledger);
-        assert_eq!(found(&ledger), ["engine-damage"]);
+        assert!(found(&ledger).contains(&"engine-damage".to_owned()));
 
         let replayed = ledger.run(&["replay"]);
 

@@ -74,7 +74,7 @@ fn strays(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
 }
 
 /// The engine's own integrity check.
-fn pages(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
+pub fn pages(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     let act = "check the pages of a database";
     let mut statement = connection.prepare("PRAGMA integrity_check").map_err(engine(act))?;
     let lines = statement

@@ -182,7 +182,8 @@ fn trail_from_blob(blob: &[u8]) -> Option<Trail> {
     rest.is_empty().then(|| traces.iter().map(trace).collect()).flatten()
 }
 
-/// A status as its place among all of them, from 1; 0 is none.
+/// A status as its place among all of them, from 1; 0 is none. Another order of them, or a new one
+/// in between, takes a change of the views' migration, so that views written before are made anew.
 fn status_byte(status: Option<Status>) -> u8 {
     let place = |status| Status::ALL.iter().position(|each| *each == status);
     status.and_then(place).map_or(0, |place| place as u8 + 1)

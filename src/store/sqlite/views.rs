@@ -113,8 +113,11 @@ impl SqliteViews {
         Ok(views)
     }
 
-    /// Empty shadow tables beside those in use.
+    /// Empty shadow tables beside those in use. They take over the file, so its pages must be sound.
     pub fn shadow(&self, rule: Rule) -> Result<Self, StoreError> {
+        if let Some(Damage::Engine { detail }) = check::pages(&self.writing())?.into_iter().next() {
+            return Err(StoreError::DamagedViews { detail });
+        }
         self.drop_shadow()?;
         let create = |connection: &Connection| {
             for table in VIEW_TABLES {
