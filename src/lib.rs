@@ -5,7 +5,8 @@
 //! `domain` has the words (event, status, lifecycle) and the rules;
 //! `store` appends the event to the log and is the only place with SQL;
 //! `projection` reads on from there and keeps the views;
-//! `wire` gives events and messages their JSON shape, `export` streams them out, `backup` keeps a copy;
+//! `wire` gives events and messages their JSON shape, `report` counts them, `export` streams them out,
+//! `backup` keeps a copy;
 //! `simulate` is a fake Twilio to try all of it with;
 //! `cli` is the same questions asked from a terminal, `config` and `telemetry` set both up.
 
@@ -18,9 +19,14 @@ pub mod projection;
 
 pub mod wire;
 
+pub mod report;
+
 pub mod export;
 
 pub mod backup;
+
+
+
 
 pub mod http;
 

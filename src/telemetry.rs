@@ -1,4 +1,5 @@
-//! Diagnostic output: lines on stderr, apart from every result.
+//! Diagnostic output: lines on stderr, apart from every result; for a terminal as text, else as JSON,
+//! an object a line.
 
 use std::io::IsTerminal;
 
@@ -14,8 +15,11 @@ pub fn start() {
     let ours = ours.parse_lossy("warn,actix_http=off,delivery_ledger=info");
     let lines = tracing_subscriber::fmt()
         .with_env_filter(ours)
-        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .with_writer(std::io::stderr);
-    let _already_started = lines.try_init();
+    let _already_started = match std::io::stderr().is_terminal() {
+        true => lines.with_ansi(true).try_init(),
+        // Its fields stand beside the message, where those who collect lines look for them.
+        false => lines.json().flatten_event(true).try_init(),
+    };
 }

@@ -1,16 +1,24 @@
-//! `export`: everything, one JSON object a line.
+//! `export`: messages as they stand, or events as they came, in one file.
 
+use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
+use super::filters::Filters;
 use super::text::number;
-use super::{Outcome, ledger};
+use super::{Outcome, Usage, ledger};
 use crate::config::Settings;
-use crate::export::{self, file::WholeFile};
-use crate::store::{self, Access};
+use crate::domain::digest::hex;
+use crate::domain::filter::MessageFilter;
+use crate::domain::{MessageSid, Position};
+use crate::export::file::WholeFile;
+use crate::export::manifest::{Hashing, Manifest};
+use crate::export::{self, Content, EventFilter, Format, Row, View};
+use crate::projection::chain::chain_at;
+use crate::store::{self, Access, Store};
 
 /// The arguments of `export`.
 #[derive(Debug, clap::Args)]
@@ -22,9 +30,32 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = ExportFormat::Ndjson)]
     format: ExportFormat,
 
-    /// A file, which appears once it is whole [default: stdout]
+    /// A file, which appears once it is whole; with --manifest a folder [default: stdout]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// Replace the file if it is there
+    #[arg(long, requires = "output")]
+    overwrite: bool,
+
+    /// Write manifest.json beside it: filters, position, chain, rows, bytes, SHA-256
+    #[arg(long, requires = "output")]
+    manifest: bool,
+
+    /// As of this position, and not the head: the same bytes whenever it is asked for
+    #[arg(long, value_name = "N")]
+    as_of_position: Option<Position>,
+
+    /// Hide all but the last four digits of addresses, wherever they stand
+    #[arg(long)]
+    mask: bool,
+
+    /// Only events about this message
+    #[arg(long, help_heading = "Filters", value_name = "SID")]
+    message_sid: Option<String>,
+
+    #[command(flatten)]
+    filters: Filters,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -39,30 +70,166 @@ enum What {
 enum ExportFormat {
     /// One JSON object a line
     Ndjson,
+    /// For spreadsheets
+    Csv,
+    /// For analysis
+    Parquet,
+}
+
+/// An export that is ready to be written.
+struct Export {
+    store: Box<dyn Store>,
+    wanted: Wanted,
+    format: Format,
+    view: View,
+}
+
+enum Wanted {
+    Messages(MessageFilter),
+    Events(EventFilter),
 }
 
 /// Writes the export to its file, or to stdout.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    let ExportFormat::Ndjson = args.format;
+    let export = args.open(settings)?;
     let Some(path) = &args.output else {
-        let mut out = BufWriter::new(std::io::stdout().lock());
-        write(args.what, settings, &mut out)?;
+        export.write(BufWriter::new(std::io::stdout()))?;
         return Ok(Outcome::Done);
     };
-    let act = || format!("--output: cannot write {}", path.display());
-    let mut file = WholeFile::create(path).with_context(act)?;
-    let count = write(args.what, settings, &mut file)?;
-    file.finish().with_context(act)?;
-    eprintln!("{} rows in {}", number(count), path.display());
+    let path = match args.manifest {
+        true => {
+            let name = format!("{}.{}", export.wanted.content().name(), export.format.name());
+            std::fs::create_dir_all(path).with_context(|| cannot_write(path))?;
+            path.join(name)
+        }
+        false => path.clone(),
+    };
+    let rows = match args.manifest {
+        false => export.write_file(&path, args.overwrite, |export, out| export.write(out))?,
+        true => {
+            let mut hashed = None;
+            let rows = export.write_file(&path, args.overwrite, |export, out| {
+                let mut hashing = Hashing::new(out);
+                let rows = export.write(&mut hashing)?;
+                hashed = Some(hashing.finish(file_name(&path), rows).0);
+                Ok(rows)
+            })?;
+            let manifest = export.manifest(&args, hashed.into_iter().collect())?;
+            let beside = path.with_file_name("manifest.json");
+            export.write_file(&beside, args.overwrite, |_, out| {
+                serde_json::to_writer_pretty(&mut *out, &manifest).map_err(std::io::Error::from)?;
+                out.write_all(b"\n")?;
+                Ok(1)
+            })?;
+            rows
+        }
+    };
+    eprintln!("{} rows in {}", number(rows), path.display());
     Ok(Outcome::Done)
 }
 
-fn write(what: What, settings: &Settings, out: &mut dyn Write) -> Result<u64> {
-    match what {
-        What::Events => {
-            let store = store::open(&settings.database()?, Access::Read)?;
-            Ok(export::events(&*store, out)?)
-        }
-        What::Messages => Ok(export::messages(&*ledger::up_to_date(settings)?, out)?),
+impl Args {
+    fn open(&self, settings: &Settings) -> Result<Export> {
+        let wanted = self.wanted()?;
+        let store = match wanted {
+            Wanted::Events(_) => store::open(&settings.database()?, Access::Read)?,
+            Wanted::Messages(_) => ledger::up_to_date(settings)?,
+        };
+        let pin = match (self.as_of_position, &wanted) {
+            (Some(pin), _) => pin,
+            (None, Wanted::Events(_)) => store.head()?,
+            (None, Wanted::Messages(_)) => store.views().checkpoint()?.position,
+        };
+        let format = match self.format {
+            ExportFormat::Ndjson => Format::Ndjson,
+            ExportFormat::Csv => Format::Csv,
+            ExportFormat::Parquet => Format::Parquet,
+        };
+        Ok(Export { store, wanted, format, view: View { pin, masked: self.mask } })
     }
+
+    fn wanted(&self) -> Result<Wanted, Usage> {
+        match (self.what, &self.message_sid) {
+            (What::Messages, None) => Ok(Wanted::Messages(self.filters.of_messages()?)),
+            (What::Messages, Some(_)) => {
+                Err(Usage("--message-sid: use audit for one message".to_owned()))
+            }
+            (What::Events, sid) => {
+                let message_sid = match sid.as_deref().map(|sid| (sid, MessageSid::parse(sid))) {
+                    Some((_, None)) => return Err(Usage("--message-sid: it is empty".to_owned())),
+                    given => given.map(|(sid, _)| sid.to_owned()),
+                };
+                Ok(Wanted::Events(EventFilter { message_sid, ..self.filters.of_events()? }))
+            }
+        }
+    }
+}
+
+impl Wanted {
+    fn content(&self) -> Content {
+        match self {
+            Wanted::Messages(_) => Content::Messages,
+            Wanted::Events(_) => Content::Events,
+        }
+    }
+}
+
+impl Export {
+    fn write(&self, out: impl Write + Send) -> Result<u64> {
+        let mut rows = self.format.begin(self.wanted.content(), out)?;
+        let (store, view) = (&*self.store, self.view);
+        let count = match &self.wanted {
+            Wanted::Messages(filter) => export::messages(store, filter, view, &mut |message| {
+                rows.row(&Row::Message(Box::new(message)))
+            })?,
+            Wanted::Events(filter) => export::events(store, filter, view, &mut |event| {
+                rows.row(&Row::Event(Box::new(event)))
+            })?,
+        };
+        rows.finish()?;
+        Ok(count)
+    }
+
+    fn write_file(
+        &self,
+        path: &Path,
+        overwrite: bool,
+        write: impl FnOnce(&Self, &mut WholeFile) -> Result<u64>,
+    ) -> Result<u64> {
+        if !overwrite && path.is_file() {
+            anyhow::bail!("--output: {} is there already; --overwrite replaces it", path.display());
+        }
+        let mut file = WholeFile::create(path).with_context(|| cannot_write(path))?;
+        let rows = write(self, &mut file)?;
+        file.finish().with_context(|| cannot_write(path))?;
+        Ok(rows)
+    }
+
+    fn manifest(
+        &self,
+        args: &Args,
+        files: Vec<export::manifest::ManifestFile>,
+    ) -> Result<Manifest> {
+        let given = args.filters.given().into_iter();
+        let mut filters: BTreeMap<_, _> =
+            given.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        filters.extend(args.message_sid.clone().map(|sid| ("message_sid".to_owned(), sid)));
+        Ok(Manifest {
+            ledger_id: self.store.ledger_id().to_string(),
+            as_of_position: self.view.pin,
+            chain: hex(&chain_at(&*self.store, self.view.pin)?),
+            rule: self.store.views().checkpoint()?.rule.name(),
+            filters,
+            masked: self.view.masked,
+            files,
+        })
+    }
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("--output: cannot write {}", path.display())
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

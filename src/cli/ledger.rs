@@ -10,10 +10,11 @@ use crate::config::Settings;
 use crate::domain::Rule;
 use crate::projection::align::{Alignment, align};
 use crate::projection::{catch_up, history};
-use crate::store::{self, Access, Store, StoreError};
+use crate::store::{self, Access, Database, Store, StoreError};
 
 /// How long a command waits for a server to bring the views up to the head.
 const SERVER_PATIENCE: Duration = Duration::from_secs(60);
+
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// The ledger for reading, its views up to the head it has now.
@@ -57,6 +58,47 @@ pub fn for_one_message(settings: &Settings) -> Result<Box<dyn Store>> {
     up_to_date(settings)
 }
 
+/// The ledger to replay, beside a server or without one. Where nobody holds it, it is opened as its
+/// only writer first, which puts it in order, and let go again, so that a server can start meanwhile.
+pub fn to_replay(settings: &Settings, alone: Access) -> Result<Box<dyn Store>> {
+    let database = settings.database()?;
+    let held = match store::open(&database, alone) {
+        Ok(store) => {
+            align(&*store, built_by(&*store))?;
+            false
+        }
+        Err(StoreError::Locked { .. }) if alone == Access::Write => true,
+        Err(error) => return Err(error.into()),
+    };
+    let store = store::open(&database, Access::Replay)?;
+    if held && let Some(wanted) = settings.configured_rule()? {
+        refuse_other_rule(&database, built_by(&*store), wanted)?;
+    }
+    Ok(store)
+}
+
+/// The ledger to append to, beside a server or without one. Where nobody holds it, it is opened as
+/// its only writer first, which puts it in order, and let go again, so that a server can start
+/// meanwhile.
+pub fn to_append(settings: &Settings) -> Result<Box<dyn Store>> {
+    let database = settings.database()?;
+    match store::open(&database, Access::Write) {
+        Ok(_in_order) => {}
+        Err(StoreError::Locked { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(store::open(&database, Access::Append)?)
+}
+
+/// The same; where there is no ledger yet, one is made.
+pub fn to_append_or_make(settings: &Settings) -> Result<Box<dyn Store>> {
+    let database = settings.database()?;
+    if let Err(StoreError::NotThere { .. }) = store::open(&database, Access::Read) {
+        drop(store::open(&database, Access::Create)?);
+    }
+    to_append(settings)
+}
+
 /// Whether the views are this log's, by the rule that is asked for.
 fn is_readable(wanted: Option<Rule>, store: &dyn Store) -> Result<bool, StoreError> {
     Ok(fits(store)? && wanted.is_none_or(|wanted| wanted == built_by(store)))
@@ -91,15 +133,9 @@ fn wait_for_server(settings: &Settings, wanted: Option<Rule>) -> Result<Box<dyn 
         let store = store::open(&database, Access::Read)?;
         let checkpoint = store.views().checkpoint()?;
         if checkpoint.position >= head && fits(&*store)? {
-            return match wanted.filter(|wanted| *wanted != checkpoint.rule) {
-                Some(wanted) => bail!(
-                    "the process that holds {database} keeps its views by the rule {}, and {} is \
-                     configured here; configure the same",
-                    checkpoint.rule.name(),
-                    wanted.name()
-                ),
-                None => Ok(store),
-            };
+            wanted
+                .map_or(Ok(()), |wanted| refuse_other_rule(&database, checkpoint.rule, wanted))?;
+            return Ok(store);
         }
         sleep(BETWEEN_LOOKS);
     }
@@ -108,4 +144,16 @@ fn wait_for_server(settings: &Settings, wanted: Option<Rule>) -> Result<Box<dyn 
          {} s; its /readyz says why",
         SERVER_PATIENCE.as_secs()
     )
+}
+
+fn refuse_other_rule(database: &Database, built_by: Rule, wanted: Rule) -> Result<()> {
+    match built_by == wanted {
+        true => Ok(()),
+        false => bail!(
+            "the process that holds {database} keeps its views by the rule {}, and {} is \
+             configured here; configure the same",
+            built_by.name(),
+            wanted.name()
+        ),
+    }
 }

@@ -4,15 +4,21 @@
 mod audit;
 mod backup;
 mod check_signature;
+mod completions;
 mod demo;
 mod export;
+mod filters;
 mod interrupt;
 mod ledger;
+mod man;
+mod openapi;
 mod replay;
+mod report;
 mod restore;
 mod running;
 mod serve;
 mod simulate;
+mod tail;
 mod text;
 mod verify;
 
@@ -52,8 +58,12 @@ enum Command {
     Replay(replay::Args),
     /// Check that the log is what was received and the views are what the log says
     Verify(verify::Args),
+    /// Follow the log as it grows
+    Tail(tail::Args),
     /// Write out every message or every event
     Export(export::Args),
+    /// Counts, rates and times of messages by day, channel, country and so on
+    Report(report::Args),
     /// Copy the log into a new file, also beside a running server, and verify the copy
     Backup(backup::Args),
     /// Make a ledger of a backup where there is none, and verify it
@@ -62,6 +72,12 @@ enum Command {
     Simulate(simulate::Args),
     /// Check one X-Twilio-Signature; the token comes from TWILIO_AUTH_TOKEN
     CheckSignature(check_signature::Args),
+    /// The OpenAPI document of the interface for questions
+    Openapi,
+    /// The script by which a shell completes these commands
+    Completions(completions::Args),
+    /// A page of the manual, for man
+    Man(man::Args),
 }
 
 /// How a command ended when nothing failed.
@@ -88,8 +104,22 @@ impl Cli {
     /// Runs the command.
     pub fn run(self) -> Result<Outcome> {
         telemetry::start();
+        // They need no ledger, and are made where there is none.
+        match &self.command {
+            Command::Openapi => return openapi::run(),
+            Command::Completions(args) => return completions::run(args),
+            Command::Man(args) => return man::run(args),
+            _ => {}
+        }
         let flags = GlobalFlags { database: self.database };
         let settings = Settings::load(self.config.as_deref(), flags)?;
+        let flag = match &self.command {
+            Command::Report(args) => args.error_codes.as_deref(),
+            _ => None,
+        };
+        if let Some(error_codes) = settings.error_codes(flag)? {
+            error_codes.put_in_use();
+        }
         match self.command {
             Command::Serve(args) => serve::run(args, &settings),
             Command::Demo(args) => demo::run(args),
@@ -97,10 +127,15 @@ impl Cli {
             Command::Replay(args) => replay::run(args, &settings),
             Command::Verify(args) => verify::run(args, &settings),
             Command::Export(args) => export::run(args, &settings),
+            Command::Report(args) => report::run(args, &settings),
             Command::Backup(args) => backup::run(args, &settings),
             Command::Restore(args) => restore::run(args, &settings),
             Command::Simulate(args) => simulate::run(args, &settings),
             Command::CheckSignature(args) => check_signature::run(args, &settings),
+            Command::Tail(args) => tail::run(args, &settings),
+            Command::Openapi => openapi::run(),
+            Command::Completions(args) => completions::run(&args),
+            Command::Man(args) => man::run(&args),
         }
     }
 }

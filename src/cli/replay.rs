@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::text::{lines, number, progress_bar, shown, table};
@@ -13,7 +13,7 @@ use crate::domain::Rule;
 use crate::domain::digest::hex;
 use crate::projection::ProjectionError;
 use crate::projection::replay::{Change, Replayed, dry_run, replay};
-use crate::store::{self, Access, Store, StoreError};
+use crate::store::{Access, StoreError};
 use crate::wire::message::status_name;
 
 /// The arguments of `replay`.
@@ -37,7 +37,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let mut store = match args.dry_run {
         // It compares with the views, which may be behind, or deleted.
         true => ledger::up_to_date_as_built(settings)?,
-        false => open_alone(settings, Access::Write)?,
+        false => ledger::to_replay(settings, Access::Write)?,
     };
     let rule = match asked_for {
         Some(rule) => rule,
@@ -54,9 +54,10 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         false => match replay(&*store, rule, &mut progress) {
             // They got in the way of those that were to replace them.
             Err(ProjectionError::Store(StoreError::DamagedViews { detail })) => {
-                tracing::warn!(%detail, "the views are damaged and are made anew");
                 drop(store);
-                store = open_alone(settings, Access::WriteAnew)?;
+                store = ledger::to_replay(settings, Access::WriteAnew)
+                    .with_context(|| format!("the views are damaged ({detail})"))?;
+                tracing::warn!(%detail, "the views were damaged and are made anew");
                 replay(&*store, rule, &mut progress)
             }
             replayed => replayed,
@@ -66,17 +67,6 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let changes = args.dry_run.then_some(changes);
     print(&replayed?, changes.as_deref(), args.format)?;
     Ok(Outcome::Done)
-}
-
-fn open_alone(settings: &Settings, access: Access) -> Result<Box<dyn Store>> {
-    match store::open(&settings.database()?, access) {
-        Err(StoreError::Locked { path }) => bail!(
-            "{} is held by a running process, and replay cannot yet work beside one: stop it first \
-             (--dry-run works beside it)",
-            path.display()
-        ),
-        opened => Ok(opened?),
-    }
 }
 
 fn parse_rule(name: &str) -> Result<Rule, Usage> {

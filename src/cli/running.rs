@@ -12,7 +12,8 @@ use crate::store::head::Head;
 use crate::store::writer::Writer;
 use crate::store::{self, Access, Database, Store};
 
-/// How long the threads may take to end. The writer has nothing left to write by then.
+/// How long the threads may take to end. The writer has nothing left to write by then; the projection
+/// may be in the middle of a batch, which is then left to the next start.
 const END_PATIENCE: Duration = Duration::from_secs(1);
 
 /// See the module.
@@ -36,13 +37,18 @@ impl Running {
         Ok(Self { store, writer, projection, threads: [writer_thread, projection_thread] })
     }
 
-    /// Ends the threads once everything queued is written.
+    /// Ends the threads once everything queued is written, and empties the log's WAL, so that the files
+    /// that are left can be copied.
     pub fn finish(self) {
         drop(self.writer);
         self.projection.stop();
         let deadline = Instant::now() + END_PATIENCE;
         while !self.threads.iter().all(JoinHandle::is_finished) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
+        }
+        // Closing the log does the same, but a thread that goes on keeps it open.
+        if let Err(error) = self.store.tidy() {
+            tracing::info!(%error, "the log's WAL is left to the next start");
         }
     }
 }

@@ -3,14 +3,16 @@
 use std::net::{SocketAddr, TcpListener};
 
 use anyhow::{Context, Result};
+use secrecy::ExposeSecret;
 use socket2::{Domain, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Outcome;
 use super::running::Running;
-use crate::config::{ServeFlags, ServerConfig, Settings};
+use crate::config::{ApiScope, ApiToken, ServeFlags, ServerConfig, Settings};
 use crate::domain::Rule;
-use crate::http::{self, Admin, Receiving};
+use crate::http::access::{Attempts, Scope, Tokens};
+use crate::http::{self, Admin, Exports, Metrics, Receiving, Streams};
 use crate::projection::verifying;
 use crate::twilio::signature::BaseUrl;
 
@@ -91,16 +93,29 @@ pub fn states(
         config.accounts,
         running.writer.clone(),
     );
+    let metrics = Metrics::of(&receiving, &running.projection);
     let admin = Admin {
         store: running.store.clone(),
         writer: running.writer.clone(),
         projection: running.projection.clone(),
         verifying,
         rule,
-        api_token: config.api_token,
+        tokens: tokens(&config.api_tokens),
+        attempts: Attempts::default(),
+        streams: Streams::default(),
+        exports: Exports::default(),
+        metrics,
         admin_hosts: config.admin_hosts,
     };
     (receiving, admin)
+}
+
+fn tokens(configured: &[ApiToken]) -> Tokens {
+    let scope = |token: &ApiToken| match token.scope {
+        ApiScope::Read => Scope::Read,
+        ApiScope::ReadMasked => Scope::ReadMasked,
+    };
+    Tokens::new(configured.iter().map(|token| (token.secret.expose_secret(), scope(token))))
 }
 
 /// Resolves at the first SIGTERM or Ctrl-C; a second one ends the process at once.
@@ -137,6 +152,13 @@ fn announce(config: &ServerConfig, callbacks: &TcpListener, admin: &TcpListener)
         tracing::info!("receiving callbacks on http://{callbacks}{path}");
     }
     tracing::info!("answering questions on http://{admin}");
+    for ApiToken { name, scope, .. } in &config.api_tokens {
+        tracing::info!(
+            "questions are answered to API token {}: {}",
+            name.escape_debug(),
+            scope.name()
+        );
+    }
     for url in config.public_urls.iter().map(|url| url.as_given()) {
         match config.public_url_is_guessed {
             false => tracing::info!("checking signatures against {url}"),

@@ -24,11 +24,24 @@ pub struct ConfigFile {
     pub rule: Option<String>,
     pub wal_checkpoints: Option<String>,
     pub verify_every: Option<String>,
+    pub error_codes: Option<PathBuf>,
+    pub twilio_api_base_url: Option<String>,
+    pub callback_overrides: Option<String>,
+    #[serde(default)]
+    pub api_tokens: BTreeMap<String, ApiTokenEntry>,
     #[serde(default)]
     pub accounts: BTreeMap<String, AccountEntry>,
     /// Where the file lies: relative paths in it start there.
     #[serde(skip)]
     folder: PathBuf,
+}
+
+/// One `[api_tokens.NAME]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiTokenEntry {
+    pub token_file: PathBuf,
+    pub scope: String,
 }
 
 /// One `[accounts.AC…]`.
@@ -93,6 +106,11 @@ impl ConfigFile {
             (None, Some(path)) => self.read_secret(&format!("{setting}_file"), path).map(Some),
             (None, None) => Ok(None),
         }
+    }
+
+    /// A path that may be relative to this file.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
     }
 
     /// A secret in a file, by a path that may be relative to this one.

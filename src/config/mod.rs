@@ -1,21 +1,23 @@
 //! Flags, environment and file, in this order of precedence, become typed settings.
 //! Nothing else reads the environment.
 
-mod duration;
+mod api_token;
 mod file;
 mod secret;
 mod url;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use secrecy::{ExposeSecret, SecretString};
 
+pub use self::api_token::{ApiScope, ApiToken};
 use self::file::{AccountEntry, ConfigFile};
-use crate::domain::{AccountSid, Rule};
+use crate::domain::error_codes::ErrorCodes;
+use crate::domain::{AccountSid, Rule, duration};
 use crate::store::Database;
 use crate::twilio::accounts::{Accounts, Keys, SharedKey, Token};
 use crate::twilio::signature::BaseUrl;
@@ -61,7 +63,8 @@ pub struct ServerConfig {
     /// Whether the public URL is to be guessed from the address listened on.
     pub public_url_is_guessed: bool,
     pub admin_hosts: Vec<String>,
-    pub api_token: Option<SecretString>,
+    /// Of which one is needed to ask; none is where there are none.
+    pub api_tokens: Vec<ApiToken>,
     pub accounts: Accounts,
     /// How often the log is verified in the background; nothing where it is not.
     pub verify_every: Option<Duration>,
@@ -124,6 +127,24 @@ impl Settings {
         })
     }
 
+    /// The table of error codes that takes the place of the built-in one, where one is configured.
+    pub fn error_codes(&self, flag: Option<&Path>) -> Result<Option<ErrorCodes>> {
+        let flag = flag.map(|path| ("--error-codes", path.to_owned()));
+        let in_environment = || {
+            let path = self.environment.get("DELIVERY_LEDGER_ERROR_CODES");
+            path.map(|path| ("DELIVERY_LEDGER_ERROR_CODES", PathBuf::from(path)))
+        };
+        let in_file =
+            || self.file.error_codes.as_ref().map(|path| ("error_codes", self.file.path(path)));
+        let Some((setting, path)) = flag.or_else(in_environment).or_else(in_file) else {
+            return Ok(None);
+        };
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("{setting}: cannot read {}", path.display()))?;
+        let table = ErrorCodes::parse(&text);
+        table.map(Some).map_err(|bad| anyhow!("{setting}: {}: {bad}", path.display()))
+    }
+
     /// Everything a server needs, or the first setting that is wrong.
     pub fn server(&self, flags: ServeFlags) -> Result<ServerConfig> {
         let listen = self.address(
@@ -136,8 +157,8 @@ impl Settings {
             ("DELIVERY_LEDGER_ADMIN_LISTEN", &self.file.admin_listen, "admin_listen"),
             DEFAULT_ADMIN_LISTEN,
         )?;
-        let api_token = self.api_token()?;
-        if api_token.is_none() && !admin_listen.ip().is_loopback() {
+        let api_tokens = self.api_tokens()?;
+        if api_tokens.is_empty() && !admin_listen.ip().is_loopback() {
             bail!(
                 "the admin listener is bound to {admin_listen}, which others can reach: set \
                  DELIVERY_LEDGER_API_TOKEN (or …_FILE), or bind it to 127.0.0.1 with --admin-listen"
@@ -151,7 +172,7 @@ impl Settings {
             public_url_is_guessed: public_urls.is_empty(),
             public_urls,
             admin_hosts: self.list("DELIVERY_LEDGER_ADMIN_HOSTS", self.file.admin_hosts.as_ref()),
-            api_token,
+            api_tokens,
             accounts: self.accounts()?,
             verify_every: self.verify_every(flags.verify_every)?,
         })
@@ -241,13 +262,6 @@ impl Settings {
                 .collect(),
             (None, Some(values)) => values.to_vec(),
             (None, None) => Vec::new(),
-        }
-    }
-
-    fn api_token(&self) -> Result<Option<SecretString>> {
-        match self.secret("DELIVERY_LEDGER_API_TOKEN")? {
-            Some(token) => Ok(Some(token)),
-            None => self.file.secret("api_token", &self.file.api_token, &self.file.api_token_file),
         }
     }
 

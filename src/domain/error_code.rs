@@ -1,11 +1,6 @@
-//! Twilio's error codes: a number as callbacks bring it, and the title it is known by.
+//! Twilio's error codes: a number as callbacks bring it, and what is known of it.
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
-
-/// Code and title, one a line; replaceable data, because Twilio renames titles and adds codes
-/// (<https://www.twilio.com/docs/api/errors>).
-const TITLES_CSV: &str = include_str!("error_codes.csv");
+use super::error_codes::ErrorCodes;
 
 /// An ErrorCode of 1 to 9 digits. Codes are shown and grouped; none of them ever moves a status,
 /// since Twilio calls them subject to change.
@@ -27,22 +22,21 @@ impl ErrorCode {
         digits.then(|| text.parse().ok()).flatten().map(Self)
     }
 
+    /// The code with this number, which has at most 9 digits.
+    pub fn of_number(number: u32) -> Option<Self> {
+        (number <= 999_999_999).then_some(Self(number))
+    }
+
     /// The code as a number.
     pub fn number(self) -> u32 {
         self.0
     }
 
-    /// Twilio's title for the code, or `unknown code N`.
+    /// The code's title in the table in use, or `unknown code N`.
     pub fn title(self) -> String {
-        static TITLES: LazyLock<HashMap<u32, String>> = LazyLock::new(titles);
-        match TITLES.get(&self.0) {
-            Some(title) => title.clone(),
+        match ErrorCodes::in_use().meaning(self) {
+            Some(meaning) => meaning.title.clone(),
             None => format!("unknown code {}", self.0),
         }
     }
-}
-
-fn titles() -> HashMap<u32, String> {
-    let mut table = csv::Reader::from_reader(TITLES_CSV.as_bytes());
-    table.deserialize().map(|row| row.expect("the table is part of the program")).collect()
 }

@@ -12,6 +12,9 @@ pub struct Heard(SmallVec<[(Status, Timestamp); 3]>);
 impl Heard {
     /// Notes that a status was heard at a moment; the earliest stays.
     pub fn hear(&mut self, status: Status, at: Timestamp) {
+        if self.highest().is_none_or(|highest| highest < status) {
+            return self.0.push((status, at));
+        }
         match self.0.binary_search_by_key(&status, |(have, _)| *have) {
             Ok(place) => self.0[place].1 = at.min(self.0[place].1),
             Err(place) => self.0.insert(place, (status, at)),
@@ -26,6 +29,16 @@ impl Heard {
     /// The highest status heard, whatever the rule.
     pub fn highest(&self) -> Option<Status> {
         self.0.last().map(|(status, _)| *status)
+    }
+
+    /// Whether there is evidence of success.
+    pub fn success(&self) -> bool {
+        self.statuses().any(Status::is_success)
+    }
+
+    /// Whether there is evidence of failure.
+    pub fn failure(&self) -> bool {
+        self.statuses().any(Status::is_failure)
     }
 
     /// Status and moment, in order of precedence.

@@ -30,6 +30,9 @@ pub struct Arrival {
     pub reported: StatusReported,
 }
 
+/// Error codes, each with the status it came with.
+pub type Codes = BTreeSet<(ErrorCode, Option<Status>)>;
+
 /// The set of facts heard about one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
@@ -37,7 +40,7 @@ pub struct Evidence {
     /// Every status heard, and when first.
     pub heard: Heard,
     /// Every error code heard, with the status it came with.
-    pub codes: BTreeSet<(ErrorCode, Option<Status>)>,
+    pub codes: Codes,
     /// The event that decides; nothing before the first.
     pub deciding: Option<Deciding>,
     pub receipt: Option<Receipt>,
@@ -123,6 +126,14 @@ impl Effect {
 }
 
 impl Evidence {
+    /// Whether another event that says this would add nothing: its status and its error code were
+    /// heard. A word that is no evidence adds nothing to a message that is known.
+    pub fn has(&self, reported: &StatusReported) -> bool {
+        let heard = |status| self.heard.first(status).is_some();
+        let code = reported.error_code.map(|code| (code, reported.status));
+        reported.status.is_none_or(heard) && code.is_none_or(|code| self.codes.contains(&code))
+    }
+
     /// Nothing heard yet: what merging leaves as it was.
     pub fn none(rule: Rule) -> Self {
         Self {
@@ -221,7 +232,7 @@ impl Evidence {
 
     /// Whether there is evidence of success and of failure.
     pub fn conflict(&self) -> bool {
-        self.heard_success() && self.heard_failure()
+        self.heard.success() && self.heard.failure()
     }
 
     /// Whether the outcome is known.
@@ -242,14 +253,7 @@ impl Evidence {
     /// The smallest code among events of the deciding status, else among all failures;
     /// nothing where no failure was heard.
     pub fn error_code(&self) -> Option<ErrorCode> {
-        if !self.heard_failure() {
-            return None;
-        }
-        let first = |wanted: &dyn Fn(Option<Status>) -> bool| {
-            self.codes.iter().find(|(_, status)| wanted(*status)).map(|(code, _)| *code)
-        };
-        first(&|status| status == self.status())
-            .or_else(|| first(&|status| status.is_some_and(Status::is_failure)))
+        shown_error_code(&self.heard, &self.codes, self.status())
     }
 
     /// Every error code heard, ascending.
@@ -259,19 +263,11 @@ impl Evidence {
         codes
     }
 
-    fn heard_success(&self) -> bool {
-        self.heard.statuses().any(Status::is_success)
-    }
-
-    fn heard_failure(&self) -> bool {
-        self.heard.statuses().any(Status::is_failure)
-    }
-
     /// What the status does to what was heard so far. The rule plays no part in it.
     fn effect_of(&self, status: Option<Status>) -> Effect {
         let Some(status) = status else { return Effect::Unrecognised };
-        let conflicts = status.is_success() && self.heard_failure()
-            || status.is_failure() && self.heard_success();
+        let conflicts = status.is_success() && self.heard.failure()
+            || status.is_failure() && self.heard.success();
         match Some(status).cmp(&self.heard.highest()) {
             _ if conflicts => Effect::Conflict,
             Ordering::Less => Effect::Late,
@@ -279,6 +275,18 @@ impl Evidence {
             Ordering::Greater => Effect::Advanced,
         }
     }
+}
+
+/// The code shown with a message of this status; see [`Evidence::error_code`].
+pub fn shown_error_code(heard: &Heard, codes: &Codes, status: Option<Status>) -> Option<ErrorCode> {
+    if codes.is_empty() || !heard.failure() {
+        return None;
+    }
+    let first = |wanted: &dyn Fn(Option<Status>) -> bool| {
+        codes.iter().find(|(_, status)| wanted(*status)).map(|(code, _)| *code)
+    };
+    first(&|of_code| of_code == status)
+        .or_else(|| first(&|of_code| of_code.is_some_and(Status::is_failure)))
 }
 
 impl Lifecycle {

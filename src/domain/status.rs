@@ -44,6 +44,11 @@ impl Status {
         Self::ALL.into_iter().find(|status| status.name().eq_ignore_ascii_case(word))
     }
 
+    /// The status with exactly this name, for what we wrote ourselves.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+
     /// Twilio's word for it.
     pub fn name(self) -> &'static str {
         match self {

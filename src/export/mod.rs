@@ -1,18 +1,84 @@
-//! Everything there is, streamed out as NDJSON: one JSON object a line, in bounded memory,
-//! by short reads that keep nobody waiting.
+//! What the ledger holds, streamed out: messages as they stood at one position, and events.
+//!
+//! An export reads in short steps that keep nobody waiting, in bounded memory. It is pinned to a
+//! position of the log; asked again for the same position it gives the same bytes, whatever has
+//! arrived since.
 
+mod columns;
+mod csv;
 pub mod file;
+pub mod manifest;
+mod ndjson;
+mod parquet;
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use crate::domain::Position;
-use crate::projection;
-use crate::store::{Store, StoreError};
-use crate::wire;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::domain::filter::MessageFilter;
+use crate::domain::standing::Standing;
+use crate::domain::{AccountSid, Position, RecordedEvent, Timestamp};
+use crate::projection::patience::{self, GivingWay};
+use crate::projection::{self, fold::fold};
+use crate::store::{Message, Store, StoreError};
+use crate::wire::{self, mask};
 
 /// How many rows are in memory at a time.
 const PAGE_ROWS: usize = 1000;
+
+/// What is exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    Messages,
+    Events,
+}
+
+/// How it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Ndjson,
+    Csv,
+    Parquet,
+}
+
+/// As of when, and for whose eyes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View {
+    /// The position that the export is pinned to.
+    pub pin: Position,
+    /// Whether addresses are shown with all but their last four digits hidden.
+    pub masked: bool,
+}
+
+/// Which events are exported.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    pub account_sid: Option<AccountSid>,
+    pub message_sid: Option<String>,
+    /// Received then or later.
+    pub since: Option<Timestamp>,
+    /// Received before.
+    pub until: Option<Timestamp>,
+}
+
+/// One row of an export.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Row {
+    Message(Box<wire::Message>),
+    Event(Box<wire::Event>),
+}
+
+/// What rows are written to.
+pub trait Rows {
+    /// Writes the next row.
+    fn row(&mut self, row: &Row) -> Result<(), ExportError>;
+
+    /// Writes what belongs behind the last row, and everything out.
+    fn finish(self: Box<Self>) -> Result<(), ExportError>;
+}
 
 /// Why an export ended early.
 #[derive(Debug, thiserror::Error)]
@@ -21,48 +87,180 @@ pub enum ExportError {
     Store(#[from] StoreError),
     #[error("cannot write the export")]
     Write(#[from] io::Error),
+    #[error("the log ends at position {head}, before position {pin}")]
+    BeyondHead { pin: Position, head: Position },
+    #[error(
+        "the views are being rebuilt and have not reached position {pin} again; try again later"
+    )]
+    Behind { pin: Position },
 }
 
-/// Every event up to the head at the start, every field of it, the body byte for byte.
+impl Content {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Content::Messages => "messages",
+            Content::Events => "events",
+        }
+    }
+}
+
+impl Format {
+    /// Every format there is.
+    pub const ALL: [Format; 3] = [Format::Ndjson, Format::Csv, Format::Parquet];
+
+    /// The word for it, which is also how its files end.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Ndjson => "ndjson",
+            Format::Csv => "csv",
+            Format::Parquet => "parquet",
+        }
+    }
+
+    /// Its media type (NDJSON and Parquet have none that is registered).
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Format::Ndjson => "application/x-ndjson",
+            Format::Csv => "text/csv; charset=utf-8",
+            Format::Parquet => "application/vnd.apache.parquet",
+        }
+    }
+
+    /// Begins to write rows of this content.
+    pub fn begin<'w, W: Write + Send + 'w>(
+        self,
+        content: Content,
+        out: W,
+    ) -> Result<Box<dyn Rows + 'w>, ExportError> {
+        let columns = match content {
+            Content::Messages => columns::MESSAGES,
+            Content::Events => columns::EVENTS,
+        };
+        Ok(match self {
+            Format::Ndjson => Box::new(ndjson::Ndjson(out)),
+            Format::Csv => Box::new(csv::Csv::begin(columns, out)?),
+            Format::Parquet => Box::new(parquet::Parquet::begin(columns, out)?),
+        })
+    }
+}
+
+impl Row {
+    fn as_object(&self) -> Result<Map<String, Value>, ExportError> {
+        match serde_json::to_value(self).map_err(io::Error::from)? {
+            Value::Object(object) => Ok(object),
+            other => Err(io::Error::other(format!("a row that is no object: {other}")).into()),
+        }
+    }
+}
+
+impl EventFilter {
+    /// Whether an event about this account and message is asked for.
+    fn matches(
+        &self,
+        received_at: Timestamp,
+        account: Option<&str>,
+        message: Option<&str>,
+    ) -> bool {
+        let wanted_account = self.account_sid.as_ref().map(AccountSid::as_str);
+        wanted_account.is_none_or(|wanted| account == Some(wanted))
+            && self.message_sid.as_deref().is_none_or(|wanted| message == Some(wanted))
+            && self.since.is_none_or(|since| received_at >= since)
+            && self.until.is_none_or(|until| received_at < until)
+    }
+}
+
+/// Every event up to the pin that is asked for, every field of it, the body byte for byte.
 /// Returns how many there were.
-pub fn events(store: &dyn Store, out: &mut dyn Write) -> Result<u64, ExportError> {
-    let head = store.head()?;
+pub fn events(
+    store: &dyn Store,
+    filter: &EventFilter,
+    View { pin, masked }: View,
+    each: &mut dyn FnMut(wire::Event) -> Result<(), ExportError>,
+) -> Result<u64, ExportError> {
+    patience::stand_behind(patience::PATIENT);
+    refuse_beyond_head(store, pin)?;
+    let mut callbacks = GivingWay::begin(store)?;
     let (mut after, mut count): (Position, u64) = (0, 0);
-    while after < head {
-        let limit = PAGE_ROWS.min((head - after) as usize);
+    while after < pin {
+        callbacks.give_way(store)?;
+        let limit = PAGE_ROWS.min((pin - after) as usize);
         let events = store.read(after, limit)?;
         let Some(last) = events.last() else { break };
         after = last.position;
-        for event in events.into_iter().filter(|event| event.position <= head) {
+        for event in events.into_iter().filter(|event| event.position <= pin) {
             let reading = projection::read(&event);
             let account_sid = reading.account_sid.map(Cow::into_owned);
             let message_sid = reading.message_sid.map(Cow::into_owned);
-            line(out, &wire::Event::new(event, account_sid, message_sid))?;
-            count += 1;
+            if filter.matches(event.received_at, account_sid.as_deref(), message_sid.as_deref()) {
+                let event = match masked {
+                    true => RecordedEvent { event: mask::event(&event), ..event },
+                    false => event,
+                };
+                each(wire::Event::new(event, account_sid, message_sid))?;
+                count += 1;
+            }
         }
     }
-    out.flush()?;
     Ok(count)
 }
 
-/// Every message of the views, in order of first arrival. Returns how many there were.
-pub fn messages(store: &dyn Store, out: &mut dyn Write) -> Result<u64, ExportError> {
+/// Every message that is asked for as it stood at the pin, in order of first arrival. Returns how
+/// many there were.
+///
+/// The views may have read on: a message that began behind the pin is left out, and one that had
+/// later events is folded again from those up to the pin.
+pub fn messages(
+    store: &dyn Store,
+    filter: &MessageFilter,
+    View { pin, masked }: View,
+    each: &mut dyn FnMut(wire::Message) -> Result<(), ExportError>,
+) -> Result<u64, ExportError> {
+    patience::stand_behind(patience::PATIENT);
+    refuse_beyond_head(store, pin)?;
+    let mut callbacks = GivingWay::begin(store)?;
     let (mut after, mut count) = (0, 0);
     loop {
+        callbacks.give_way(store)?;
         let (checkpoint, messages) = store.views().page(after, PAGE_ROWS)?;
-        let Some(last) = messages.last() else { break };
+        if checkpoint.position < pin {
+            return Err(ExportError::Behind { pin });
+        }
+        let Some(last) = messages.last() else { return Ok(count) };
         after = last.id;
         for message in messages {
-            let shown = wire::Message::new(&message.key, &message.lifecycle, checkpoint.position);
-            line(out, &shown)?;
-            count += 1;
+            let Some(message) = as_of(store, message, pin)? else { return Ok(count) };
+            if filter.matches(&Standing::of(&message.key, &message.lifecycle)) {
+                let row = wire::Message::new(&message.key, &message.lifecycle, pin);
+                each(if masked { mask::message(row) } else { row })?;
+                count += 1;
+            }
         }
     }
-    out.flush()?;
-    Ok(count)
 }
 
-fn line(out: &mut dyn Write, value: &impl serde::Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
-    out.write_all(b"\n")
+/// The message as it stood at the pin; nothing where it began later, as then do all that follow.
+fn as_of(
+    store: &dyn Store,
+    message: Message,
+    pin: Position,
+) -> Result<Option<Message>, StoreError> {
+    let positions = message.lifecycle.trail.iter().map(|trace| trace.position);
+    let up_to_pin: Vec<_> = positions.filter(|position| *position <= pin).collect();
+    if up_to_pin.len() == message.lifecycle.trail.len() {
+        return Ok(Some(message));
+    }
+    if up_to_pin.is_empty() {
+        return Ok(None);
+    }
+    let rule = message.lifecycle.evidence.rule;
+    let folded = fold(rule, &message.key, store.read_at(&up_to_pin)?);
+    Ok(folded.map(|folded| Message { lifecycle: folded.lifecycle, ..message }))
+}
+
+fn refuse_beyond_head(store: &dyn Store, pin: Position) -> Result<(), ExportError> {
+    match store.head()? {
+        head if pin > head => Err(ExportError::BeyondHead { pin, head }),
+        _ => Ok(()),
+    }
 }

@@ -5,10 +5,11 @@ use std::fmt;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::streams::STREAMS_MAX;
 use crate::store::StoreError;
 use crate::store::writer::AppendError;
 use crate::twilio::signature::Refusal;
@@ -40,7 +41,15 @@ pub enum Problem {
     Conflict(String),
     MethodNotAllowed(&'static str),
     NoToken,
+    /// Too many tokens that do not fit came from this address, or from all.
+    TooManyAttempts {
+        retry_after_seconds: u64,
+    },
     UnknownHost,
+    /// The token is one for which addresses are masked, and this cannot be.
+    Masked,
+    TooManyStreams,
+    TooManyExports,
     Store(StoreError),
     Internal,
 }
@@ -93,6 +102,16 @@ impl fmt::Display for Problem {
             Problem::UnknownHost => f.write_str(
                 "the Host of this request is neither a loopback name nor one of admin_hosts",
             ),
+            Problem::TooManyAttempts { .. } => {
+                f.write_str("too many requests without a token that fits; wait")
+            }
+            Problem::Masked => f.write_str(
+                "this token shows addresses masked (read:masked), and this answer would tell them",
+            ),
+            Problem::TooManyExports => f.write_str("too many exports are being written already"),
+            Problem::TooManyStreams => {
+                write!(f, "{STREAMS_MAX} readers follow the log already, and there are no more")
+            }
             Problem::Store(error) => error.fmt(f),
             Problem::Internal => f.write_str("the request could not be carried out"),
         }
@@ -102,18 +121,21 @@ impl fmt::Display for Problem {
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         match self {
-            Problem::Refused(_) | Problem::UnknownHost => StatusCode::FORBIDDEN,
+            Problem::Refused(_) | Problem::UnknownHost | Problem::Masked => StatusCode::FORBIDDEN,
             Problem::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Problem::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Problem::BodyBroken | Problem::BadRequest(_) => StatusCode::BAD_REQUEST,
             Problem::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Problem::NotStored(_) | Problem::NotDurableInTime | Problem::Behind => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Problem::NotStored(_)
+            | Problem::NotDurableInTime
+            | Problem::Behind
+            | Problem::TooManyStreams
+            | Problem::TooManyExports => StatusCode::SERVICE_UNAVAILABLE,
             Problem::NotFound(_) => StatusCode::NOT_FOUND,
             Problem::Conflict(_) => StatusCode::CONFLICT,
             Problem::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Problem::NoToken => StatusCode::UNAUTHORIZED,
+            Problem::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
             Problem::Store(_) | Problem::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -132,6 +154,9 @@ impl ResponseError for Problem {
             Problem::NoToken => {
                 response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
             }
+            Problem::TooManyAttempts { retry_after_seconds } => {
+                response.insert_header((RETRY_AFTER, *retry_after_seconds));
+            }
             _ if status_code == StatusCode::SERVICE_UNAVAILABLE => {
                 response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
             }
@@ -146,6 +171,11 @@ impl ResponseError for Problem {
         });
         response.content_type("application/problem+json").body(body.to_string())
     }
+}
+
+/// The answer for a path with a part that is no text.
+pub fn unreadable_path(_: actix_web::error::PathError, _: &HttpRequest) -> actix_web::Error {
+    Problem::NotFound("there is nothing at this path".to_owned()).into()
 }
 
 /// The answer for a path that is not there.

@@ -1,33 +1,38 @@
 //! Who may talk to the admin listener: no foreign Host (a browser page elsewhere could name one
-//! that resolves to us), and the token where one is configured.
+//! that resolves to us), and a token where any is configured.
 
 use std::net::IpAddr;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{AUTHORIZATION, HOST};
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::web;
-use secrecy::ExposeSecret;
-use subtle::ConstantTimeEq;
+use actix_web::{HttpMessage, web};
 
+use super::access::Scope;
 use super::error::Problem;
 use super::state::Admin;
 
 /// Paths that load balancers and orchestrators probe.
 const OPEN_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 
-/// Lets a request through, or answers for it.
+/// Lets a request through, or answers for it. Whoever answers finds the asker's [`Scope`] in the
+/// request.
 pub async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    if !OPEN_PATHS.contains(&request.path()) {
-        let state = request.app_data::<web::Data<Admin>>().ok_or(Problem::Internal)?;
-        check_host(&request, state)?;
-        check_token(&request, state)?;
+    if OPEN_PATHS.contains(&request.path()) {
+        return next.call(request).await;
     }
-    next.call(request).await
+    let state = request.app_data::<web::Data<Admin>>().ok_or(Problem::Internal)?;
+    check_host(&request, state)?;
+    let scope = check_token(&request, state)?;
+    request.extensions_mut().insert(scope);
+    let mut answer = next.call(request).await?;
+    // All that is asked for here is about persons, and no cache is to keep it.
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(answer)
 }
 
 fn check_host(request: &ServiceRequest, state: &Admin) -> Result<(), Problem> {
@@ -51,13 +56,20 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-fn check_token(request: &ServiceRequest, state: &Admin) -> Result<(), Problem> {
-    let Some(token) = &state.api_token else { return Ok(()) };
+fn check_token(request: &ServiceRequest, state: &Admin) -> Result<Scope, Problem> {
+    if state.tokens.is_empty() {
+        return Ok(Scope::Read);
+    }
     let header = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes());
     let given = header.and_then(|value| {
         let (scheme, given) = value.split_at_checked("Bearer ".len())?;
         scheme.eq_ignore_ascii_case(b"Bearer ").then_some(given)
     });
-    let same = given.is_some_and(|given| given.ct_eq(token.expose_secret().as_bytes()).into());
-    if same { Ok(()) } else { Err(Problem::NoToken) }
+    given.and_then(|given| state.tokens.scope_of(given)).ok_or_else(|| {
+        let address = request.peer_addr().map(|peer| peer.ip());
+        match state.attempts.failed(address) {
+            Ok(()) => Problem::NoToken,
+            Err(retry_after_seconds) => Problem::TooManyAttempts { retry_after_seconds },
+        }
+    })
 }

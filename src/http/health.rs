@@ -14,8 +14,8 @@ use crate::store::StoreError;
 /// a fraction of a second.
 const READY_LAG_SECONDS_MAX: f64 = 5.0;
 
-#[derive(Serialize)]
-struct Readiness {
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Readiness {
     ready: bool,
     head: Position,
     checkpoint: Position,
@@ -29,8 +29,14 @@ struct Readiness {
     reason: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Verified {
+impl Readiness {
+    pub fn is_ready(&self) -> bool {
+        self.ready
+    }
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Verified {
     at: String,
     /// Up to where the log was read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,11 +48,15 @@ struct Verified {
 }
 
 /// The process answers.
+#[utoipa::path(get, path = "/healthz", tag = "state", security(()),
+    responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn healthz() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("ok\n")
 }
 
 /// The writer takes events and the projection has caught up.
+#[utoipa::path(get, path = "/readyz", tag = "state", security(()),
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 pub async fn readyz(state: web::Data<Admin>) -> Result<HttpResponse, Problem> {
     let readiness = web::block(move || {
         readiness(&state).unwrap_or_else(|error| Readiness {
@@ -66,7 +76,8 @@ pub async fn readyz(state: web::Data<Admin>) -> Result<HttpResponse, Problem> {
     Ok(response.json(readiness))
 }
 
-fn readiness(state: &Admin) -> Result<Readiness, StoreError> {
+/// Whether the server does its work, and why not.
+pub fn readiness(state: &Admin) -> Result<Readiness, StoreError> {
     let checkpoint = state.projection.projected();
     let head = state.store.head()?;
     let (lag_seconds, unreadable) = match lag_seconds(state, checkpoint) {
@@ -98,8 +109,9 @@ fn verified(state: &Admin) -> Option<Verified> {
     Some(Verified { at, position, findings, error })
 }
 
+/// How long the oldest event that is not projected has been waiting.
 /// The times of events tell only where nothing better does: somebody may set the clock.
-fn lag_seconds(state: &Admin, checkpoint: Position) -> Result<f64, StoreError> {
+pub fn lag_seconds(state: &Admin, checkpoint: Position) -> Result<f64, StoreError> {
     let Some(first) = state.store.read(checkpoint, 1)?.into_iter().next() else { return Ok(0.0) };
     Ok(match state.projection.waiting() {
         Waiting::Nothing => 0.0,

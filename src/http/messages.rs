@@ -2,36 +2,43 @@
 
 use std::time::{Duration, Instant};
 
-use actix_web::{HttpResponse, web};
-use serde::Deserialize;
+use actix_web::http::header::{ETag, EntityTag, Header, IfNoneMatch};
+use actix_web::{HttpRequest, HttpResponse, web};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
 
 use super::error::Problem;
+use super::openapi::Failures;
+use super::query::{self, Query};
+use super::shown::Shown;
 use super::state::Admin;
 use crate::domain::{AccountSid, MessageSid, Timestamp};
 use crate::projection::history::{Answer, AsOf, Question, ask};
-use crate::wire::{self, TimelineEntry};
 
 /// How long somebody is kept waiting for views that are being rebuilt.
-const TAIL_PATIENCE: Duration = Duration::from_secs(2);
+pub const TAIL_PATIENCE: Duration = Duration::from_secs(2);
 
-/// The query of `GET /v1/messages/{sid}`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OneQuery {
-    account_sid: Option<String>,
-    as_of_position: Option<String>,
-    as_of: Option<String>,
-}
+/// The parameters of one message.
+const PARAMETERS: [&str; 3] = ["account_sid", "as_of_position", "as_of"];
 
 /// One message with its timeline, folded from the log at this moment.
+#[utoipa::path(get, path = "/v1/messages/{sid}", operation_id = "message", tag = "messages",
+    params(
+        ("sid" = String, Path, description = "The message's SID"),
+        ("account_sid" = Option<String>, Query, description = "Which account's, where several have this SID; empty for a message without an account"),
+        ("as_of_position" = Option<u64>, Query, minimum = 0, description = "Only events up to this position"),
+        ("as_of" = Option<String>, Query, format = "date-time", description = "Only events received up to this moment, RFC 3339"),
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer")),
+    responses((status = 200, body = crate::wire::Message, headers(("ETag" = String))),
+              (status = 304, description = "It is still the same"), Failures))]
 pub async fn one(
     sid: web::Path<String>,
-    request: actix_web::HttpRequest,
+    request: HttpRequest,
     state: web::Data<Admin>,
+    shown: Shown,
 ) -> Result<HttpResponse, Problem> {
-    let query = web::Query::<OneQuery>::from_query(request.query_string())
-        .map_err(|error| Problem::BadRequest(error.to_string()))?;
-    let question = question(&sid, query.into_inner(), &state)?;
+    let question = question(&sid, &Query::read(request.query_string(), &PARAMETERS)?, &state)?;
     let answer = web::block(move || {
         if !state.projection.wait_for_short_tail(Instant::now() + TAIL_PATIENCE) {
             return Err(Problem::Behind);
@@ -45,23 +52,40 @@ pub async fn one(
         ))),
         Answer::Ambiguous(accounts) => Err(Problem::Conflict(several_accounts(&accounts))),
         Answer::Found { folded, as_of_position } => {
-            let timeline = folded.timeline.iter();
-            let timeline = timeline
-                .map(|entry| TimelineEntry::new(&entry.event, &entry.reported, entry.effect));
-            let message = wire::Message::new(&folded.key, &folded.lifecycle, as_of_position);
-            Ok(HttpResponse::Ok().json(message.with_timeline(timeline)))
+            let message = shown.message(&folded, as_of_position);
+            let json = serde_json::to_vec(&message).map_err(|_| Problem::Internal)?;
+            Ok(unless_known(&request, json))
         }
     }
 }
 
-fn question(sid: &str, query: OneQuery, state: &Admin) -> Result<Question, Problem> {
+/// The JSON with a tag of its content, or 304 where the asker has just that.
+fn unless_known(request: &HttpRequest, json: Vec<u8>) -> HttpResponse {
+    let tag = EntityTag::new_strong(URL_SAFE_NO_PAD.encode(Sha256::digest(&json)));
+    let known = match IfNoneMatch::parse(request) {
+        Ok(IfNoneMatch::Any) => true,
+        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|have| have.weak_eq(&tag)),
+        Err(_) => false,
+    };
+    let mut response = match known {
+        true => HttpResponse::NotModified(),
+        false => HttpResponse::Ok(),
+    };
+    response.insert_header(ETag(tag));
+    match known {
+        true => response.finish(),
+        false => response.content_type("application/json").body(json),
+    }
+}
+
+fn question(sid: &str, query: &Query, state: &Admin) -> Result<Question, Problem> {
     let message_sid = MessageSid::parse(sid)
         .ok_or_else(|| Problem::BadRequest("the message SID is empty".to_owned()))?;
     Ok(Question {
         message_sid,
-        account_sid: query.account_sid.as_deref().map(AccountSid::parse),
+        account_sid: query.get("account_sid").map(AccountSid::parse),
         rule: state.rule,
-        as_of: as_of(query.as_of_position.as_deref(), query.as_of.as_deref())?,
+        as_of: as_of(query.get("as_of_position"), query.get("as_of"))?,
     })
 }
 
@@ -69,13 +93,10 @@ fn as_of(position: Option<&str>, time: Option<&str>) -> Result<AsOf, Problem> {
     let bad = |detail: String| Problem::BadRequest(detail);
     match (position, time) {
         (None, None) => Ok(AsOf::Head),
-        (Some(_), Some(_)) => {
-            Err(bad("as_of_position and as_of exclude each other; give one".to_owned()))
-        }
-        (Some(text), None) => text
-            .parse()
-            .map(AsOf::Position)
-            .map_err(|_| bad(format!("as_of_position `{text}` is not a position, such as 42"))),
+        (Some(_), Some(_)) => Err(Problem::Conflict(
+            "as_of_position and as_of exclude each other; give one".to_owned(),
+        )),
+        (Some(text), None) => query::position("as_of_position", text).map(AsOf::Position),
         // A + that was not escaped arrives as a space.
         (None, Some(text)) => {
             Timestamp::parse(&text.replace(' ', "+")).map(AsOf::Time).ok_or_else(|| {

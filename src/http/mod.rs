@@ -1,16 +1,28 @@
 //! Two listeners: one that Twilio reaches and that only takes callbacks,
 //! one for people and programs that ask.
 
+pub mod access;
 mod callbacks;
 mod drain;
 mod error;
+mod events;
+mod exports;
 mod guard;
 mod health;
+mod list;
+mod measures;
 mod messages;
+mod metrics;
+pub mod openapi;
+mod query;
 mod refusals;
+mod reports;
 mod routes;
+mod shown;
 mod signed;
 mod state;
+mod stream;
+mod streams;
 
 use std::future::Future;
 use std::io;
@@ -21,7 +33,10 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
 
 pub use self::drain::Drain;
+pub use self::exports::Exports;
+pub use self::metrics::Metrics;
 pub use self::state::{Admin, Receiving};
+pub use self::streams::Streams;
 
 /// Longer than the 60 s and less for which proxies keep idle connections to us,
 /// so that we never close one that a proxy is about to use.
@@ -39,6 +54,9 @@ const CONNECTIONS_MAX: usize = 8192;
 /// How long answers that are already made may take to leave, once nothing else is in flight.
 const FLUSH_SECONDS: u64 = 1;
 
+/// How long event streams may take to end.
+const STREAMS_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How long requests in flight may take once the server is to end.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(6);
 
@@ -51,22 +69,25 @@ pub async fn run(
     state: Admin,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let drain = Drain::default();
+    let (drain, streams) = (Drain::default(), state.streams.clone());
     let callbacks = callback_server(callbacks, receiving, drain.clone())?;
     let admin = admin_server(admin, state, drain.clone())?;
     let handles = [callbacks.handle(), admin.handle()];
     let both = actix_web::rt::spawn(async move { tokio::try_join!(callbacks, admin) });
     stop.await;
-    end(&handles, &drain).await;
+    end(&handles, &drain, &streams).await;
     both.await.map_err(io::Error::other)?.map(|_| ())
 }
 
-async fn end(handles: &[ServerHandle], drain: &Drain) {
+async fn end(handles: &[ServerHandle], drain: &Drain, streams: &Streams) {
     for handle in handles {
         handle.pause().await;
     }
     drain.begin();
+    // An answer that never ends is no request in flight.
+    streams.end();
     drain.finished(DRAIN_TIMEOUT).await;
+    streams.finished(STREAMS_TIMEOUT).await;
     for handle in handles {
         handle.stop(true).await;
     }
@@ -105,11 +126,13 @@ fn admin_server(listener: TcpListener, state: Admin, drain: Drain) -> io::Result
             .wrap(actix_web::middleware::from_fn(guard::guard))
             .wrap(drain.middleware())
             .app_data(state.clone())
+            .app_data(web::PathConfig::default().error_handler(error::unreadable_path))
             .configure(routes::admin)
             .default_service(web::to(error::no_such_path))
     });
     let server = server
         .workers(1)
+        .on_connect(stream::remember)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
         .shutdown_timeout(FLUSH_SECONDS)

@@ -1,12 +1,14 @@
 //! Every path there is, on each listener.
 
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{Resource, guard};
+use actix_web::{Handler, Resource, Responder, guard};
 use percent_encoding::percent_decode_str;
 
 use super::error::method_not_allowed;
 use super::state::Receiving;
-use super::{callbacks, health, messages};
+use super::{
+    callbacks, events, exports, health, list, messages, metrics, openapi, reports, stream,
+};
 
 /// What a reverse proxy exposes.
 pub fn callbacks(app: &mut ServiceConfig, state: &Data<Receiving>) {
@@ -23,10 +25,7 @@ pub fn callbacks(app: &mut ServiceConfig, state: &Data<Receiving>) {
 
 /// On both listeners the same.
 fn healthz() -> Resource {
-    web::resource("/healthz")
-        .route(web::get().to(health::healthz))
-        .route(web::head().to(health::healthz))
-        .default_service(web::to(|| method_not_allowed("GET, HEAD")))
+    get("/healthz", health::healthz)
 }
 
 /// Whether a request is for a callback path, however either of them is escaped. The router has no
@@ -37,10 +36,32 @@ fn same_path(requested: &str, configured: &str) -> bool {
 
 /// What operators and programs ask.
 pub fn admin(app: &mut ServiceConfig) {
-    let get = |path: &'static str, route: actix_web::Route| {
-        web::resource(path).route(route).default_service(web::to(|| method_not_allowed("GET")))
-    };
     app.service(healthz())
-        .service(get("/readyz", web::get().to(health::readyz)))
-        .service(get("/v1/messages/{sid}", web::get().to(messages::one)));
+        .service(get("/readyz", health::readyz))
+        .service(get("/metrics", metrics::metrics))
+        .service(get("/openapi.json", openapi::json))
+        .service(get("/docs", openapi::page))
+        .service(get("/docs/{file:.*}", openapi::page_file))
+        .service(get("/v1/messages", list::messages))
+        .service(get("/v1/messages/{sid}", messages::one))
+        .service(get("/v1/events", events::page))
+        .service(get("/v1/events/stream", stream::follow))
+        .service(get("/v1/events/{position}", events::one))
+        .service(get("/v1/events/{position}/body", events::body))
+        .service(get("/v1/exports/messages", exports::messages))
+        .service(get("/v1/exports/events", exports::events))
+        .service(get("/v1/reports/delivery", reports::delivery));
+}
+
+/// A path that is only asked.
+fn get<F, Args>(path: &'static str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: actix_web::FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::get().to(handler.clone()))
+        .route(web::head().to(handler))
+        .default_service(web::to(|| method_not_allowed("GET, HEAD")))
 }

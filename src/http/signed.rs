@@ -44,6 +44,7 @@ impl FromRequest for SignedCallback {
             let state = request.app_data::<web::Data<Receiving>>().ok_or(Problem::Internal)?;
             let outcome = receive(&request, payload, state).await;
             outcome.inspect_err(|problem| {
+                state.measures.refused(problem);
                 let status_code = actix_web::ResponseError::status_code(problem);
                 state.refusals.tell(status_code.as_u16(), &problem.reason_without_data());
             })

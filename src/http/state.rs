@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
-
+use super::access::{Attempts, Tokens};
+use super::exports::Exports;
+use super::measures::Measures;
+use super::metrics::Metrics;
 use super::refusals::Refusals;
+use super::streams::Streams;
 use crate::domain::Rule;
 use crate::projection::verifying;
 use crate::projection::worker::Handle;
@@ -20,6 +23,7 @@ pub struct Receiving {
     pub accounts: Accounts,
     pub writer: Writer,
     pub refusals: Refusals,
+    pub measures: Measures,
 }
 
 /// The admin listener's state.
@@ -30,19 +34,24 @@ pub struct Admin {
     /// Nothing where the log is not verified in the background.
     pub verifying: Option<verifying::Handle>,
     pub rule: Rule,
-    pub api_token: Option<SecretString>,
+    pub tokens: Tokens,
+    pub attempts: Attempts,
+    pub streams: Streams,
+    pub exports: Exports,
+    pub metrics: Metrics,
     /// Host names that requests may name beside the loopback ones.
     pub admin_hosts: Vec<String>,
 }
 
 impl Receiving {
-    /// The state, with no refusal told yet.
+    /// The state, with no callback counted yet.
     pub fn new(
         callback_paths: Vec<String>,
         public_urls: Vec<BaseUrl>,
         accounts: Accounts,
         writer: Writer,
     ) -> Self {
-        Self { callback_paths, public_urls, accounts, writer, refusals: Refusals::default() }
+        let (refusals, measures) = (Refusals::default(), Measures::default());
+        Self { callback_paths, public_urls, accounts, writer, refusals, measures }
     }
 }

@@ -9,8 +9,8 @@ use foldhash::fast::RandomState;
 use super::ProjectionError;
 use super::prepared::{BATCH_EVENTS_MAX, Prepared, content, read_ahead};
 use crate::domain::digest::{self, Hash};
-use crate::domain::{MessageKey, Position};
-use crate::store::{Batch, CHAIN_MARK_EVERY, Checkpoint, Message, Store, StoreError, Views};
+use crate::domain::{MessageSid, Position};
+use crate::store::{Batch, CHAIN_MARK_EVERY, Changed, Checkpoint, Store, StoreError, Views};
 
 /// Called with the new checkpoint's position after each batch; may end the reading there.
 pub type Progress<'a> = &'a mut dyn FnMut(Position) -> ControlFlow<()>;
@@ -22,6 +22,9 @@ const WRITTEN_BITS_MAX: u64 = 64 << 23;
 /// Bits for each event: of a hundred new messages two are looked up in vain.
 const WRITTEN_BITS: u64 = 8;
 
+/// Called with each batch once it is written; may end the reading there.
+pub type Each<'a> = &'a mut dyn FnMut(&Batch) -> ControlFlow<()>;
+
 /// Brings views up to a position of the log and returns their checkpoint.
 ///
 /// It stops at the first event that cannot be read: views never skip one.
@@ -31,9 +34,19 @@ pub fn catch_up(
     up_to: Position,
     progress: Progress<'_>,
 ) -> Result<Checkpoint, ProjectionError> {
+    catch_up_by_batches(store, views, up_to, &mut |batch| progress(batch.to.position))
+}
+
+/// The same for who wants to know what was written.
+pub fn catch_up_by_batches(
+    store: &dyn Store,
+    views: &dyn Views,
+    up_to: Position,
+    each: Each<'_>,
+) -> Result<Checkpoint, ProjectionError> {
     let mut checkpoint = views.checkpoint()?;
     while checkpoint.position < up_to {
-        match follow(store, views, checkpoint, up_to, progress) {
+        match follow(store, views, checkpoint, up_to, each) {
             Ok(reached) => checkpoint = reached,
             Err(ProjectionError::Store(StoreError::CheckpointMoved)) => {
                 checkpoint = views.checkpoint()?;
@@ -50,15 +63,18 @@ fn follow(
     views: &dyn Views,
     mut checkpoint: Checkpoint,
     up_to: Position,
-    progress: Progress<'_>,
+    each: Each<'_>,
 ) -> Result<Checkpoint, ProjectionError> {
     let (rule, from) = (checkpoint.rule, checkpoint.position);
     let mut written = Written::begin(from, up_to);
     let mut take = |batch: Prepared| {
-        checkpoint = step(store, views, &checkpoint, batch, &mut written)?;
-        match progress(checkpoint.position) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(ProjectionError::Stopped),
+        let (batch, ended_by) = step(store, views, &checkpoint, batch, &mut written)?;
+        let go_on = each(&batch);
+        checkpoint = batch.to;
+        match (ended_by, go_on) {
+            (Some(error), _) => Err(error),
+            (None, ControlFlow::Break(())) => Err(ProjectionError::Stopped),
+            (None, ControlFlow::Continue(())) => Ok(()),
         }
     };
     match up_to - from <= BATCH_EVENTS_MAX {
@@ -70,28 +86,25 @@ fn follow(
     Ok(checkpoint)
 }
 
-/// Brings the views up to the end of a batch, or to where it had to end.
+/// Brings the views up to the end of a batch, or to where it had to end; returns what was written,
+/// and why it ends before it should.
 fn step(
     store: &dyn Store,
     views: &dyn Views,
     from: &Checkpoint,
     prepared: Prepared,
     written: &mut Written,
-) -> Result<Checkpoint, ProjectionError> {
+) -> Result<(Batch, Option<ProjectionError>), ProjectionError> {
     let Some((position, event_id)) = prepared.last else {
         return Err(prepared.ended_by.unwrap_or(ProjectionError::Gap(from.position + 1)));
     };
     prepared.follows(from)?;
     let (chain, chain_marks) = chain(from, &prepared.digests);
     let to = Checkpoint { position, event_id: Some(event_id), chain, ..from.clone() };
-    let mut messages = prepared.touched.into_messages();
-    join(store, views, &mut messages, written)?;
+    let messages = join(store, views, prepared.touched.into_changed(), written)?;
     let batch = Batch { from: from.position, to, messages, chain_marks };
     views.project(&batch)?;
-    match prepared.ended_by {
-        None => Ok(batch.to),
-        Some(error) => Err(error),
-    }
+    Ok((batch, prepared.ended_by))
 }
 
 /// The chain behind the batch, and its value at each mark on the way.
@@ -110,24 +123,27 @@ fn chain(from: &Checkpoint, digests: &[Hash]) -> (Hash, Vec<(Position, Hash)>) {
 fn join(
     store: &dyn Store,
     views: &dyn Views,
-    messages: &mut [Message],
+    mut messages: Vec<Changed>,
     written: &mut Written,
-) -> Result<(), ProjectionError> {
-    let mut asked_for: Vec<_> =
-        messages.iter_mut().filter(|message| !written.is_first(&message.key)).collect();
-    let keys: Vec<_> = asked_for.iter().map(|message| &message.key).collect();
+) -> Result<Vec<Changed>, ProjectionError> {
+    let mut asked_for: Vec<_> = messages
+        .iter_mut()
+        .filter(|changed| !written.is_first(&changed.message.key.message_sid))
+        .collect();
+    let keys: Vec<_> = asked_for.iter().map(|changed| &changed.message.key).collect();
     let known = views.load(&keys)?;
     let mut by_content = |a, b| {
         let read = store.read_at(&[a, b])?;
         Ok::<_, StoreError>(content(&read[0]).cmp(&content(&read[1])))
     };
-    for (message, known) in asked_for.iter_mut().zip(known) {
+    for (changed, known) in asked_for.iter_mut().zip(known) {
         if let Some(known) = known {
-            let next = std::mem::replace(*message, known);
-            message.lifecycle.join(next.lifecycle, &mut by_content)?;
+            changed.before = Some(Box::new(known.lifecycle.clone()));
+            let next = std::mem::replace(&mut changed.message, known);
+            changed.message.lifecycle.join(next.lifecycle, &mut by_content)?;
         }
     }
-    Ok(())
+    Ok(messages)
 }
 
 /// Which messages a run that began with empty views has written. Most that come are new, and each
@@ -143,8 +159,8 @@ impl Written {
         Self((from == 0).then(filter))
     }
 
-    /// Whether the views cannot have this message, which is noted for the next time.
-    fn is_first(&mut self, key: &MessageKey) -> bool {
-        self.0.as_mut().is_some_and(|filter| !filter.insert(key))
+    /// Whether the views cannot have a message with this SID, which is noted for the next time.
+    fn is_first(&mut self, message_sid: &MessageSid) -> bool {
+        self.0.as_mut().is_some_and(|filter| !filter.insert(message_sid))
     }
 }

@@ -3,11 +3,15 @@
 
 pub mod align;
 pub mod catch_up;
+mod cells;
+pub mod chain;
 pub mod compare;
 pub mod digest;
 mod findings;
 pub mod fold;
 pub mod history;
+pub mod measures;
+pub mod patience;
 mod prepared;
 pub mod replay;
 mod touched;

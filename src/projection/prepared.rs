@@ -8,8 +8,8 @@ use std::thread::{Scope, available_parallelism};
 
 use uuid::Uuid;
 
-use super::ProjectionError;
 use super::touched::Touched;
+use super::{ProjectionError, patience};
 use crate::domain::digest::{Digester, Hash};
 use crate::domain::lifecycle::Arrival;
 use crate::domain::{Lifecycle, Position, RecordedEvent, Rule};
@@ -17,8 +17,8 @@ use crate::store::{Checkpoint, Store, StoreError};
 use crate::twilio::callback::Reading;
 
 /// How many events one batch takes. The events of most messages lie closer together, so that most
-/// are written once, and a batch in memory takes some 10 MB.
-pub const BATCH_EVENTS_MAX: u64 = 1 << 15;
+/// are written once, and a batch in memory takes some 5 MB.
+pub const BATCH_EVENTS_MAX: u64 = 1 << 14;
 
 /// How many events are read in one statement, which keeps the WAL from being emptied meanwhile.
 pub const READ_EVENTS_MAX: usize = 4096;
@@ -173,6 +173,7 @@ pub fn read_ahead<'scope, 'env>(
         let batches = batches.clone().skip(thread).step_by(threads);
         let (ready, prepared) = sync_channel(1);
         scope.spawn(move || {
+            patience::stand_behind(patience::PATIENT);
             for after in batches {
                 let up_to = up_to.min(after + BATCH_EVENTS_MAX);
                 if ready.send(Prepared::read(store, rule, after, up_to)).is_err() {

@@ -29,7 +29,11 @@ pub struct Change {
     pub to: Option<Status>,
 }
 
-/// Rebuilds the views in a shadow and swaps it in; until then everybody reads the old ones.
+/// Rebuilds the views in a shadow and puts it in their place; until then everybody reads the old
+/// ones. Another process may append, project and read meanwhile.
+///
+/// What is returned tells of the views up to the head that the log had at the beginning; those that
+/// are put in place have read on as far as the ones they replace.
 pub fn replay(
     store: &dyn Store,
     rule: Rule,
@@ -37,10 +41,15 @@ pub fn replay(
 ) -> Result<Replayed, ProjectionError> {
     let head = store.head()?;
     let shadow = store.shadow(rule)?;
-    let replayed = rebuild(store, &*shadow, rule, head, progress)?;
-    shadow.settle()?;
-    drop(shadow);
-    store.swap()?;
+    let replayed = rebuild(store, shadow.views(), rule, head, progress)?;
+    while !shadow.take_over()? {
+        let wanted = store.views().checkpoint()?.position;
+        let head = store.head()?;
+        if wanted > head {
+            return Err(ProjectionError::OtherHistory(wanted));
+        }
+        catch_up(store, shadow.views(), head, progress)?;
+    }
     Ok(replayed)
 }
 

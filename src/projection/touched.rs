@@ -6,11 +6,11 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use crate::domain::{AccountSid, Lifecycle, MessageKey, MessageSid};
-use crate::store::Message;
+use crate::store::{Changed, Message};
 
 /// Messages in the order of their first arrival.
 pub struct Touched {
-    messages: Vec<Message>,
+    messages: Vec<Changed>,
     /// By the hash of its key, the place of each message. The key itself stands only there, so that
     /// an event of a message that is known already costs no copy of it.
     places: HashTable<usize>,
@@ -36,25 +36,27 @@ impl Touched {
     ) -> &mut Lifecycle {
         let Self { messages, places, hasher } = self;
         let hash = hasher.hash_one((account_sid, message_sid));
-        let known = places.find(hash, |place| messages[*place].key.is(account_sid, message_sid));
+        let known =
+            places.find(hash, |place| messages[*place].message.key.is(account_sid, message_sid));
         let place = known.copied().unwrap_or_else(|| {
             let key = MessageKey {
                 account_sid: account_sid.and_then(AccountSid::parse),
                 message_sid: MessageSid::parse(message_sid).expect("a message SID is not empty"),
             };
-            messages.push(Message { id: 0, key, lifecycle: begin() });
+            let message = Message { id: 0, key, lifecycle: begin() };
+            messages.push(Changed { before: None, message });
             let rehash = |place: &usize| {
-                let MessageKey { account_sid, message_sid } = &messages[*place].key;
+                let MessageKey { account_sid, message_sid } = &messages[*place].message.key;
                 let account_sid = account_sid.as_ref().map(AccountSid::as_str);
                 hasher.hash_one((account_sid, message_sid.as_str()))
             };
             *places.insert_unique(hash, messages.len() - 1, rehash).get()
         });
-        &mut messages[place].lifecycle
+        &mut messages[place].message.lifecycle
     }
 
-    /// The messages, in the order of their first arrival.
-    pub fn into_messages(self) -> Vec<Message> {
+    /// The messages, in the order of their first arrival, as if none had been there before.
+    pub fn into_changed(self) -> Vec<Changed> {
         self.messages
     }
 }

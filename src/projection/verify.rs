@@ -5,12 +5,12 @@ mod log;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use super::ProjectionError;
 use super::align::Alignment;
 use super::compare::side_by_side;
 use super::digest::{PAGE_MESSAGES, digest};
 use super::findings::Findings;
 use super::prepared::READ_EVENTS_MAX;
+use super::{ProjectionError, cells};
 use crate::domain::digest::{CHAIN_START, Digester, Hash};
 use crate::domain::{Position, RecordedEvent, Rule};
 use crate::store::{CHAIN_MARK_EVERY, Checkpoint, Store, StoreError, Views};
@@ -130,6 +130,7 @@ fn compare_projection(
         compared => Some(compared?),
     };
     let Some(checkpoint) = compared else { return Ok(None) };
+    cells::compare(store, store.views(), &*fresh, findings)?;
     let looked_up = check_lookup(store.views(), &*fresh, findings);
     findings.of_views(looked_up)?;
     Ok(Some((checkpoint, digest(&*fresh)?)))

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
-use super::ProjectionError;
 use super::verify::{Finding, LogVerified, verify_log};
+use super::{ProjectionError, patience};
 use crate::domain::{Position, Timestamp};
 use crate::store::{self, Access, Database};
 
@@ -17,9 +17,6 @@ const FIRST_WAIT: Duration = Duration::from_secs(60);
 
 /// How long it rests for each moment that it works: one twentieth of a core is taken at most.
 const RESTS: u32 = 19;
-
-/// As nice as can be.
-const NICENESS: i32 = 19;
 
 /// How many findings are told in full; `verify` lists them all.
 const FINDINGS_TOLD_MAX: usize = 5;
@@ -76,8 +73,7 @@ impl Handle {
 }
 
 fn run(database: &Database, shared: &Shared, every: Duration) {
-    // Where the system does not let it be nicer, the rests remain.
-    let _as_nice = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
+    patience::stand_behind(patience::MOST_PATIENT);
     let mut wait = every.min(FIRST_WAIT);
     while shared.sleep(wait).is_continue() {
         let verified = round(database, shared);

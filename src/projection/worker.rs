@@ -6,8 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 use super::align::align;
-use super::catch_up::catch_up;
+use super::catch_up::catch_up_by_batches;
+use super::measures::Measures;
 use super::{ProjectionError, history};
 use crate::domain::{Position, Rule};
 use crate::store::Store;
@@ -45,6 +48,7 @@ struct Shared {
     waiting: Mutex<Waiting>,
     /// Why it does not get on at the moment.
     failed: Mutex<Option<String>>,
+    measures: Measures,
 }
 
 /// Since when events wait to be projected, by a clock that nobody sets.
@@ -66,6 +70,7 @@ pub fn start(store: Arc<dyn Store>, head: Arc<Head>, rule: Rule) -> (Handle, Joi
         stop: AtomicBool::new(false),
         waiting: Mutex::new(Waiting::Unknown),
         failed: Mutex::new(None),
+        measures: Measures::default(),
     });
     let handle = Handle { shared: Arc::clone(&shared) };
     let thread = std::thread::Builder::new()
@@ -79,6 +84,12 @@ impl Handle {
     /// The last position that this process knows of.
     pub fn head(&self) -> Position {
         self.shared.head.position()
+    }
+
+    /// The same, to be awaited: nothing beyond it may be shown, since it moves once a commit is on
+    /// disk.
+    pub fn watch_head(&self) -> watch::Receiver<Position> {
+        self.shared.head.watch()
     }
 
     /// The position up to which the views have read.
@@ -125,6 +136,11 @@ impl Handle {
         self.shared.aligned.load(Ordering::Acquire)
     }
 
+    /// What it has counted since it began.
+    pub fn measures(&self) -> &Measures {
+        &self.shared.measures
+    }
+
     /// Asks the thread to end after the batch it is at.
     pub fn stop(&self) {
         self.shared.stop.store(true, Ordering::Relaxed);
@@ -165,15 +181,21 @@ fn follow(store: &dyn Store, shared: &Shared, rule: Rule) -> Result<(), Projecti
         shared.begin_to_wait();
         let head = shared.wait_for_batch(position);
         let gathered_at = Instant::now();
-        let checkpoint = catch_up(store, store.views(), head, &mut |reached| {
-            shared.projected.advance(reached);
+        let checkpoint = catch_up_by_batches(store, store.views(), head, &mut |batch| {
+            shared.projected.advance(batch.to.position);
+            shared.measures.count(&batch.messages);
             shared.clear_failed();
             match shared.stop.load(Ordering::Relaxed) {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
         })?;
-        position = checkpoint.position;
+        if checkpoint.rule != rule {
+            // A replay by another rule has put its views in place.
+            align(store, rule)?;
+        }
+        position = store.views().checkpoint()?.position;
+        shared.projected.set(position);
         // Whatever waits now has come since.
         *shared.waiting() = Waiting::Since(gathered_at);
     }

@@ -3,6 +3,8 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 use crate::domain::Position;
 
 /// A position in the log that grows, and that others can wait for.
@@ -10,12 +12,18 @@ use crate::domain::Position;
 pub struct Head {
     position: Mutex<Position>,
     moved: Condvar,
+    /// The same for those who wait without a thread of their own.
+    watched: watch::Sender<Position>,
 }
 
 impl Head {
     /// Starts at a position.
     pub fn at(position: Position) -> Self {
-        Self { position: Mutex::new(position), moved: Condvar::new() }
+        Self {
+            position: Mutex::new(position),
+            moved: Condvar::new(),
+            watched: watch::Sender::new(position),
+        }
     }
 
     /// The position now.
@@ -23,17 +31,21 @@ impl Head {
         *self.lock()
     }
 
+    /// The position from now on, to be awaited.
+    pub fn watch(&self) -> watch::Receiver<Position> {
+        self.watched.subscribe()
+    }
+
     /// Moves it forward and wakes all who wait.
     pub fn advance(&self, to: Position) {
         let mut position = self.lock();
-        *position = to.max(*position);
-        self.moved.notify_all();
+        let to = to.max(*position);
+        self.put(&mut position, to);
     }
 
     /// Puts it where it is now known to be, also backwards.
     pub fn set(&self, to: Position) {
-        *self.lock() = to;
-        self.moved.notify_all();
+        self.put(&mut self.lock(), to);
     }
 
     /// Wakes all who wait although nothing has come, so that they look whether to stop.
@@ -51,6 +63,12 @@ impl Head {
         let left: Duration = deadline.saturating_duration_since(Instant::now());
         let waited = self.moved.wait_timeout(now, left).unwrap_or_else(PoisonError::into_inner);
         *waited.0
+    }
+
+    fn put(&self, position: &mut Position, to: Position) {
+        *position = to;
+        self.moved.notify_all();
+        self.watched.send_replace(to);
     }
 
     fn lock(&self) -> MutexGuard<'_, Position> {

@@ -5,21 +5,27 @@
 
 pub mod copy;
 pub mod head;
+pub mod measures;
 pub mod open;
 mod poison;
 mod sqlite;
 pub mod writer;
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 use std::path::PathBuf;
 
 use uuid::Uuid;
 
+use self::measures::Sizes;
+use crate::domain::cell::{Cell, Hour, Tally};
 use crate::domain::digest::Hash;
+use crate::domain::filter::MessageFilter;
+use crate::domain::standing::Standing;
 use crate::domain::{Lifecycle, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
 
 pub use open::{Access, Database, open};
+pub use sqlite::lock::Lock;
 
 /// Every how many positions the chain's value is kept, so that a change can be placed.
 pub const CHAIN_MARK_EVERY: u64 = 4096;
@@ -32,7 +38,8 @@ pub trait Store: Send + Sync {
     /// Appends events in this order, all or none, and returns the new head.
     /// When it returns they are on disk. After [`StoreError::Busy`] nothing has happened and it can
     /// be tried again. After any other error what is on disk is not known, and nothing more can be
-    /// appended until [`Store::reopen`]. Positions have no gaps and become visible in order.
+    /// appended until [`Store::reopen`]. Positions have no gaps and become visible in order; another
+    /// process may have appended between two calls, never within one.
     fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError>;
 
     /// Whether the log is still what is found under its name. It costs next to nothing; `append`
@@ -73,6 +80,9 @@ pub trait Store: Send + Sync {
     /// The events at these positions, in the order asked for; one that is not there is an error.
     fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError>;
 
+    /// What the ledger takes on disk at this moment.
+    fn sizes(&self) -> Result<Sizes, StoreError>;
+
     /// What the engine itself finds wrong with the log: guards that are gone, damaged pages.
     /// It reads every page, so it takes its time; it is given up where that would keep more than a
     /// bounded part of what is written meanwhile from being put in order.
@@ -84,12 +94,10 @@ pub trait Store: Send + Sync {
     /// The views in use.
     fn views(&self) -> &dyn Views;
 
-    /// Empty views to rebuild into, beside those in use. What the engine finds wrong with where they
-    /// would lie is [`StoreError::DamagedViews`].
-    fn shadow(&self, rule: Rule) -> Result<Box<dyn Views + '_>, StoreError>;
-
-    /// Puts a shadow, settled, in the place of the views in use, in one transaction.
-    fn swap(&self) -> Result<(), StoreError>;
+    /// Empty views to rebuild into, beside those in use. There is one at a time in all processes;
+    /// another is [`StoreError::Replaying`]. What the engine finds wrong with where they would lie is
+    /// [`StoreError::DamagedViews`].
+    fn shadow(&self, rule: Rule) -> Result<Box<dyn Shadow + '_>, StoreError>;
 
     /// Empty views of their own, gone when dropped: for a fold that is only compared.
     fn scratch(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError>;
@@ -107,7 +115,7 @@ pub trait Views: Send + Sync {
     fn load(&self, keys: &[&MessageKey]) -> Result<Vec<Option<Message>>, StoreError>;
 
     /// Writes a batch and its checkpoint, all or none. If the checkpoint is no longer where the
-    /// batch began, nothing is written and [`StoreError::CheckpointMoved`] says so.
+    /// batch began, or one of other views, nothing is written and [`StoreError::CheckpointMoved`] says so.
     fn project(&self, batch: &Batch) -> Result<(), StoreError>;
 
     /// Ends a rebuild: writes what was held back so that it could be written in one go. Before, the
@@ -121,6 +129,37 @@ pub trait Views: Send + Sync {
     /// and the checkpoint they are of.
     fn page(&self, after: u64, limit: usize) -> Result<(Checkpoint, Vec<Message>), StoreError>;
 
+    /// Lends each message with an id after one and up to another, as it stands, in order of first
+    /// arrival, and returns the checkpoint they are of. A read stays open meanwhile, as in
+    /// [`Store::scan`].
+    fn pass(
+        &self,
+        after: u64,
+        last: u64,
+        each: &mut dyn FnMut(&Standing<'_>),
+    ) -> Result<Checkpoint, StoreError>;
+
+    /// At most `limit` of the messages that are asked for, the newest by first arrival first, from
+    /// those with an id below `before` on. A question that leads past too many others gets a short
+    /// answer, to be continued.
+    fn list(
+        &self,
+        wanted: &MessageFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Listed, StoreError>;
+
+    /// How many messages there are. Their ids go from 1 to that number.
+    fn count(&self) -> Result<u64, StoreError>;
+
+    /// Lends the tally of every cell of these hours that has messages, in the order of the hours,
+    /// and returns the checkpoint they are of. A read stays open meanwhile, as in [`Store::scan`].
+    fn cells(
+        &self,
+        hours: RangeInclusive<Hour>,
+        each: &mut dyn FnMut(Cell<'_>, &Tally),
+    ) -> Result<Checkpoint, StoreError>;
+
     /// The chain's value at every [`CHAIN_MARK_EVERY`]th position up to the checkpoint.
     fn chain_marks(&self) -> Result<BTreeMap<Position, Hash>, StoreError>;
 
@@ -128,10 +167,25 @@ pub trait Views: Send + Sync {
     fn check(&self) -> Result<Checked, StoreError>;
 }
 
+/// Views in the making, that are to stand in the place of those in use.
+pub trait Shadow {
+    /// The views, to be brought up.
+    fn views(&self) -> &dyn Views;
+
+    /// Takes the place of the views in use in one transaction, whatever another process does with
+    /// them: whoever projects goes on from the new checkpoint, and whoever reads sees the old or the
+    /// new. False, and nothing done, where those in use have read further: they must not step back.
+    ///
+    /// What is replaced is removed bit by bit before this returns.
+    fn take_over(&self) -> Result<bool, StoreError>;
+}
+
 /// How far a projection has read, and of what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     pub ledger_id: Uuid,
+    /// Tells these views from those that were there before a reset or a replay.
+    pub generation: Uuid,
     pub rule: Rule,
     pub position: Position,
     /// The event at the position; nothing at position 0.
@@ -149,6 +203,16 @@ pub struct Message {
     pub lifecycle: Lifecycle,
 }
 
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// What the messages are of.
+    pub checkpoint: Checkpoint,
+    pub messages: Vec<Message>,
+    /// Where the next page begins; nothing where there is none.
+    pub next_before: Option<u64>,
+}
+
 /// What one step of a projection writes.
 #[derive(Debug, Clone)]
 pub struct Batch {
@@ -156,8 +220,17 @@ pub struct Batch {
     pub from: Position,
     pub to: Checkpoint,
     /// Every message the step touched, new ones in order of first arrival.
-    pub messages: Vec<Message>,
+    pub messages: Vec<Changed>,
     pub chain_marks: Vec<(Position, Hash)>,
+}
+
+/// One message that a step touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// How it stood in the views; nothing for a new one, as most are. What is derived from messages,
+    /// as roll-ups and indexes are, is corrected by it.
+    pub before: Option<Box<Lifecycle>>,
+    pub message: Message,
 }
 
 /// What an engine's own check came to.
@@ -177,6 +250,8 @@ pub enum Damage {
     Foreign { name: String },
     /// Rows of the views that lead to no message, or to another one.
     Stray { table: &'static str, rows: u64 },
+    /// Rows of the views that are missing, so that messages are not found by them.
+    Lost { table: &'static str, rows: u64 },
     /// The engine's own integrity check.
     Engine { detail: String },
 }
@@ -237,6 +312,9 @@ pub enum StoreError {
 
     #[error("the views hold something they cannot hold: {detail}")]
     DamagedViews { detail: String },
+
+    #[error("{} is being rebuilt by another replay; wait until that has ended", path.display())]
+    Replaying { path: PathBuf },
 
     #[error("the views' checkpoint was moved by another projection")]
     CheckpointMoved,

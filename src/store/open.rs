@@ -23,6 +23,10 @@ pub enum Access {
     Write,
     /// The same, throwing the views away first.
     WriteAnew,
+    /// Reading, and rebuilding the views, beside a process that appends and projects.
+    Replay,
+    /// Reading and appending, beside a process that appends and projects.
+    Append,
     /// Reading beside a process that writes.
     Read,
 }

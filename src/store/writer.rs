@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::head::Head;
+use super::measures::Measures;
 use super::poison::{Poison, Trouble};
 use super::{Store, StoreError};
 use crate::domain::{NewEvent, Position};
@@ -22,7 +23,7 @@ pub const QUEUE_EVENTS_MAX: usize = 2048;
 /// How many events one transaction takes, so that the first of them does not wait for long.
 pub const COMMIT_EVENTS_MAX: usize = 1024;
 
-/// After how long without an event the writer tidies up.
+/// After how long without an event the writer tidies up, and looks for what others have appended.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// Why an event was not, or may not have been, written.
@@ -46,6 +47,7 @@ struct Waiting {
 pub struct Writer {
     queue: SyncSender<Waiting>,
     state: Arc<State>,
+    measures: Measures,
 }
 
 /// What others may know of the thread.
@@ -61,12 +63,14 @@ impl Writer {
     pub fn start(store: Arc<dyn Store>, head: Arc<Head>) -> (Self, JoinHandle<()>) {
         let (queue, waiting) = sync_channel(QUEUE_EVENTS_MAX);
         let state = Arc::new(State::default());
-        let writer = Self { queue, state: Arc::clone(&state) };
+        let measures = Measures::default();
+        let writer = Self { queue, state: Arc::clone(&state), measures: measures.clone() };
         let thread = std::thread::Builder::new()
             .name("log-writer".into())
             .spawn(move || {
                 let _poisons_if_it_panics = PanicGuard(Arc::clone(&state));
-                Thread { store, head, waiting, state, trouble: Trouble::default() }.run();
+                let trouble = Trouble::default();
+                Thread { store, head, waiting, state, trouble, measures }.run();
             })
             .expect("the system starts a thread");
         (writer, thread)
@@ -79,11 +83,21 @@ impl Writer {
             return Err(AppendError::Poisoned(reason));
         }
         let (durable, position) = oneshot::channel();
-        self.queue.try_send(Waiting { event, durable }).map_err(|error| match error {
-            TrySendError::Full(_) => AppendError::QueueFull,
-            TrySendError::Disconnected(_) => AppendError::Ending,
+        // Counted before the thread can take it off again.
+        self.measures.queued.inc();
+        self.queue.try_send(Waiting { event, durable }).map_err(|error| {
+            self.measures.queued.dec();
+            match error {
+                TrySendError::Full(_) => AppendError::QueueFull,
+                TrySendError::Disconnected(_) => AppendError::Ending,
+            }
         })?;
         position.await.unwrap_or(Err(AppendError::Ending))
+    }
+
+    /// What it has measured since it began.
+    pub fn measures(&self) -> &Measures {
+        &self.measures
     }
 
     /// Why the writer takes nothing at the moment, if that is so.
@@ -104,6 +118,7 @@ struct Thread {
     waiting: Receiver<Waiting>,
     state: Arc<State>,
     trouble: Trouble,
+    measures: Measures,
 }
 
 impl Thread {
@@ -138,6 +153,10 @@ impl Thread {
     /// Nothing has come for a while: the log is looked after, and tidied up where it is not yet tidy.
     fn pause(&self, tidy: bool) -> Result<bool, StoreError> {
         self.store.in_place()?;
+        // What cannot be read now is looked for at the next pause; it is no matter of writing.
+        if let Ok(head) = self.store.head() {
+            self.head.advance(head);
+        }
         match tidy {
             true => Ok(true),
             false => match self.store.tidy() {
@@ -152,8 +171,12 @@ impl Thread {
     fn write_batch(&mut self, batch: Vec<Waiting>) {
         let (events, told): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|waiting| (waiting.event, waiting.durable)).unzip();
+        self.measures.queued.sub(events.len() as i64);
+        let begun = Instant::now();
         match self.commit(&events) {
             Ok(last) => {
+                self.measures.commit_seconds.observe(begun.elapsed().as_secs_f64());
+                self.measures.commit_events.observe(events.len() as f64);
                 self.trouble.over();
                 self.head.advance(last);
                 let first = last + 1 - events.len() as u64;
@@ -214,6 +237,7 @@ impl Thread {
             let left = until.saturating_duration_since(Instant::now());
             match self.waiting.recv_timeout(left) {
                 Ok(Waiting { durable, .. }) => {
+                    self.measures.queued.dec();
                     answer(vec![durable], |_| Err(AppendError::Poisoned(Arc::clone(&reason))));
                 }
                 Err(RecvTimeoutError::Timeout) => return ControlFlow::Continue(()),

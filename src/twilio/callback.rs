@@ -53,7 +53,7 @@ impl<'a> Reading<'a> {
     /// Reads an event's body. Nothing is refused: what can't be read is absent.
     pub fn of(event: &'a NewEvent) -> Self {
         match BodyKind::of(event.media_type().as_deref()) {
-            Some(BodyKind::Form) => Self::of_form(&FirstValues::of(&PARAMETERS, &event.body)),
+            Some(BodyKind::Form) => Self::of_form(&Parameters::of(&event.body)),
             Some(BodyKind::Json) => Self::of_json(event),
             None => Self { account_sid: None, message_sid: None, reported: None },
         }
@@ -67,9 +67,9 @@ impl<'a> Reading<'a> {
     }
 
     fn of_form(form: &Parameters<'a>) -> Self {
-        let message_sid = form.text("MessageSid").or_else(|| form.text("SmsSid"));
+        let message_sid = form.text(Parameter::MessageSid).or_else(|| form.text(Parameter::SmsSid));
         Self {
-            account_sid: form.text("AccountSid"),
+            account_sid: form.text(Parameter::AccountSid),
             reported: message_sid.as_deref().map(|sid| report_of_form(form, sid)),
             message_sid,
         }
@@ -86,6 +86,39 @@ impl<'a> Reading<'a> {
             account_sid: text(&["AccountSid", "account_sid"]).map(Cow::Owned),
             reported: reported.map(|sid| report_of_resource(&object, sid)),
             message_sid: sid.map(Cow::Owned),
+        }
+    }
+}
+
+/// What a callback says of a status, as one of a few words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusWord {
+    Known(Status),
+    /// A word that is no evidence.
+    Unrecognised,
+    /// No word at all, or one that is not read.
+    None,
+}
+
+impl StatusWord {
+    /// The word of an event.
+    pub fn of(event: &NewEvent) -> Self {
+        match BodyKind::of(event.media_type().as_deref()) {
+            Some(BodyKind::Form) => match words_of_form(&Parameters::of(&event.body)).evidence() {
+                (Some(status), _) => StatusWord::Known(status),
+                (None, Some(_)) => StatusWord::Unrecognised,
+                (None, None) => StatusWord::None,
+            },
+            _ => StatusWord::None,
+        }
+    }
+
+    /// Twilio's word, `unrecognised` or `none`.
+    pub fn name(self) -> &'static str {
+        match self {
+            StatusWord::Known(status) => status.name(),
+            StatusWord::Unrecognised => "unrecognised",
+            StatusWord::None => "none",
         }
     }
 }
@@ -120,47 +153,108 @@ impl<'a> Body<'a> {
 }
 
 /// The parameters of a callback that facts are read from.
-const PARAMETERS: [&str; 12] = [
-    "AccountSid",
-    "ChannelPrefix",
-    "ErrorCode",
-    "EventType",
-    "From",
-    "MessageSid",
-    "MessageStatus",
-    "MessagingServiceSid",
-    "RawDlrDoneDate",
-    "SmsSid",
-    "SmsStatus",
-    "To",
-];
+#[derive(Clone, Copy)]
+enum Parameter {
+    AccountSid,
+    ChannelPrefix,
+    ErrorCode,
+    EventType,
+    From,
+    MessageSid,
+    MessageStatus,
+    MessagingServiceSid,
+    RawDlrDoneDate,
+    SmsSid,
+    SmsStatus,
+    To,
+}
 
-type Parameters<'a> = FirstValues<'a, { PARAMETERS.len() }>;
+impl Parameter {
+    /// How many there are.
+    const COUNT: usize = Self::To as usize + 1;
+
+    fn named(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"AccountSid" => Self::AccountSid,
+            b"ChannelPrefix" => Self::ChannelPrefix,
+            b"ErrorCode" => Self::ErrorCode,
+            b"EventType" => Self::EventType,
+            b"From" => Self::From,
+            b"MessageSid" => Self::MessageSid,
+            b"MessageStatus" => Self::MessageStatus,
+            b"MessagingServiceSid" => Self::MessagingServiceSid,
+            b"RawDlrDoneDate" => Self::RawDlrDoneDate,
+            b"SmsSid" => Self::SmsSid,
+            b"SmsStatus" => Self::SmsStatus,
+            b"To" => Self::To,
+            _ => return None,
+        })
+    }
+}
+
+/// What a form says of those parameters.
+struct Parameters<'a>(FirstValues<'a, { Parameter::COUNT }>);
+
+impl<'a> Parameters<'a> {
+    fn of(body: &'a [u8]) -> Self {
+        let place = |name: &[u8]| Parameter::named(name).map(|parameter| parameter as usize);
+        Self(FirstValues::of(body, place))
+    }
+
+    fn text(&self, parameter: Parameter) -> Option<Cow<'a, str>> {
+        self.0.text(parameter as usize)
+    }
+}
+
+/// The parameters that tell of a status.
+struct Words<'a> {
+    message: Option<Cow<'a, str>>,
+    sms: Option<Cow<'a, str>>,
+    read: bool,
+}
+
+impl Words<'_> {
+    /// The status, or the word that is none.
+    fn evidence(&self) -> (Option<Status>, Option<String>) {
+        match self.message.as_ref().or(self.sms.as_ref()) {
+            _ if self.read => (Some(Status::Read), None),
+            Some(word) => evidence(word),
+            None => (None, None),
+        }
+    }
+
+    fn differ(&self) -> bool {
+        matches!((&self.message, &self.sms), (Some(a), Some(b)) if !a.eq_ignore_ascii_case(b))
+    }
+}
+
+fn words_of_form<'a>(form: &Parameters<'a>) -> Words<'a> {
+    let word = |name| form.text(name).filter(|word| !word.trim().is_empty());
+    let kind = form.text(Parameter::EventType);
+    Words {
+        message: word(Parameter::MessageStatus),
+        sms: word(Parameter::SmsStatus),
+        read: kind.is_some_and(|kind| kind.eq_ignore_ascii_case("READ")),
+    }
+}
 
 fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
     let owned = |name| form.text(name).map(Cow::into_owned);
-    let word = |name| form.text(name).filter(|word| !word.trim().is_empty());
-    let (message, sms) = (word("MessageStatus"), word("SmsStatus"));
-    let differ = matches!((&message, &sms), (Some(a), Some(b)) if !a.eq_ignore_ascii_case(b));
-    let read = form.text("EventType").is_some_and(|kind| kind.eq_ignore_ascii_case("READ"));
-    let (status, unrecognised) = match message.or(sms) {
-        _ if read => (Some(Status::Read), None),
-        Some(word) => evidence(&word),
-        None => (None, None),
-    };
-    let to = owned("To");
+    let words = words_of_form(form);
+    let (status, unrecognised) = words.evidence();
+    let to = owned(Parameter::To);
     StatusReported {
         status,
         unrecognised,
-        error_code: form.text("ErrorCode").and_then(|code| ErrorCode::parse(&code)),
+        error_code: form.text(Parameter::ErrorCode).and_then(|code| ErrorCode::parse(&code)),
         addressed: Addressed {
-            from: owned("From"),
-            channel: channel_of(to.as_deref(), form.text("ChannelPrefix").as_deref(), sid),
+            from: owned(Parameter::From),
+            channel: channel_of(to.as_deref(), form.text(Parameter::ChannelPrefix).as_deref(), sid),
             to,
-            messaging_service_sid: owned("MessagingServiceSid"),
+            messaging_service_sid: owned(Parameter::MessagingServiceSid),
         },
-        raw_dlr_done_date: owned("RawDlrDoneDate"),
-        labels: labels(differ, sid),
+        raw_dlr_done_date: owned(Parameter::RawDlrDoneDate),
+        labels: labels(words.differ(), sid),
     }
 }
 

@@ -45,35 +45,32 @@ impl<'a> Form<'a> {
 
 /// The first value of each of a few names, found in one pass over a body: nothing else of it is
 /// decoded.
-pub struct FirstValues<'a, const N: usize> {
-    names: &'static [&'static str; N],
-    /// As they stand in the body.
-    values: [Option<&'a [u8]>; N],
-}
+pub struct FirstValues<'a, const N: usize>([Option<&'a [u8]>; N]);
 
 impl<'a, const N: usize> FirstValues<'a, N> {
-    /// Looks through a body for these names.
-    pub fn of(names: &'static [&'static str; N], body: &'a [u8]) -> Self {
+    /// Looks through a body for the names that have a place, which is below `N`.
+    pub fn of(body: &'a [u8], place_of: impl Fn(&[u8]) -> Option<usize>) -> Self {
+        // As they stand in the body.
         let mut values = [None; N];
         for (name, value) in pieces(body) {
-            let place = |name: &[u8]| names.iter().position(|wanted| wanted.as_bytes() == name);
-            let place = match decode(name) {
-                Cow::Borrowed(name) => place(name),
-                Cow::Owned(name) => place(&name),
-            };
+            // Names are hardly ever escaped, so they are first looked for as they stand.
+            let place = place_of(name).or_else(|| match decode(name) {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(name) => place_of(&name),
+            });
             if let Some(place) = place {
                 values[place].get_or_insert(value);
             }
         }
-        Self { names, values }
+        Self(values)
     }
 
-    /// The first value of one of the names; nothing where it is empty or absent. Bytes that are not
-    /// UTF-8 become U+FFFD, since every use of it is a word to show or compare.
-    pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
-        let place = self.names.iter().position(|have| *have == name);
-        let value = self.values[place.expect("the name is one that was looked for")]?;
-        let text = match decode(value) {
+    /// The first value of the name with this place; nothing where it is empty or absent. Bytes that
+    /// are not UTF-8 become U+FFFD, since every use of it is a word to show or compare.
+    pub fn text(&self, place: usize) -> Option<Cow<'a, str>> {
+        let value = self.0[place].filter(|value| !value.is_empty())?;
+        Some(match decode(value) {
+            // What is UTF-8 is told quicker than what is not is put right.
             Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
                 Ok(text) => Cow::Borrowed(text),
                 Err(_) => String::from_utf8_lossy(bytes),
@@ -82,8 +79,7 @@ impl<'a, const N: usize> FirstValues<'a, N> {
                 String::from_utf8(bytes)
                     .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
             ),
-        };
-        (!text.is_empty()).then_some(text)
+        })
     }
 }
 

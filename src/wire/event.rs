@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Body;
 use crate::domain::RecordedEvent;
 
 /// Every field of an event; the body byte for byte.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Event {
     pub position: u64,
     pub event_id: String,
@@ -18,6 +19,8 @@ pub struct Event {
     pub source: &'static str,
     pub method: String,
     pub url: String,
+    /// Each a name and a value.
+    #[schema(value_type = Vec<Vec<serde_json::Value>>)]
     pub headers: Vec<(String, HeaderValue)>,
     #[serde(flatten)]
     pub body: Body,
@@ -28,7 +31,7 @@ pub struct Event {
 }
 
 /// A header's value: text, or base64 where it is not UTF-8.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum HeaderValue {
     Text(String),

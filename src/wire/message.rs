@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::Body;
 use crate::domain::lifecycle::{Deciding, Evidence};
@@ -11,7 +12,7 @@ use crate::domain::{
 };
 
 /// Where a message stands; the timeline only where one message was asked for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Message {
     pub message_sid: String,
     pub status: &'static str,
@@ -32,6 +33,7 @@ pub struct Message {
     pub first_received_at: String,
     pub last_received_at: String,
     /// When each status was first heard, in order of precedence.
+    #[schema(value_type = BTreeMap<String, String>)]
     pub status_times: Map<String, Value>,
     pub events: u64,
     pub duplicates: u64,
@@ -43,7 +45,7 @@ pub struct Message {
 }
 
 /// One event of a message and what it did.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct TimelineEntry {
     pub position: Position,
     pub event_id: String,

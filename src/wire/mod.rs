@@ -1,18 +1,22 @@
 //! The JSON that people and programs see. Domain types never serialise themselves,
 //! so that neither storage nor rules can change a public shape unnoticed.
 
+pub mod cell;
 pub mod event;
+pub mod filter;
+pub mod mask;
 pub mod message;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub use event::Event;
 pub use message::{Message, TimelineEntry};
 
 /// Bytes as text where they are UTF-8, else as base64 under another name.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Body {
     Body(String),

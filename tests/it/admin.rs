@@ -191,8 +191,8 @@ fn a_question_that_cannot_be_meant_is_400_and_names_what_is_wrong() {
     let app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     for (query, named) in [
-        ("foo=1", "unknown field `foo`"),
-        ("as_of_positio=1", "unknown field `as_of_positio`"),
+        ("foo=1", "there is no parameter `foo` here; there are account_sid, as_of_position, as_of"),
+        ("as_of_positio=1", "there is no parameter `as_of_positio` here"),
         ("as_of_position=abc", "as_of_position `abc` is not a position, such as 42"),
         ("as_of_position=-1", "as_of_position `-1` is not a position"),
         ("as_of_position=1.5", "as_of_position `1.5` is not a position"),
@@ -201,8 +201,7 @@ fn a_question_that_cannot_be_meant_is_400_and_names_what_is_wrong() {
         ("as_of=yesterday", "as_of `yesterday` is not an RFC 3339 time"),
         ("as_of=2026-01-31", "as_of `2026-01-31` is not an RFC 3339 time"),
         ("as_of=2026-01-31T12:00:00", "as_of `2026-01-31T12:00:00` is not an RFC 3339 time"),
-        ("as_of=2026-01-31T12:00:00Z&as_of_position=1", "exclude each other"),
-        ("account_sid=AC1&account_sid=AC2", "duplicate field `account_sid`"),
+        ("account_sid=AC1&account_sid=AC2", "parameter `account_sid` is given twice"),
     ] {
         let answer = app.get(&format!("/v1/messages/{}?{query}", sid(1)));
         assert_eq!(answer.code, 400, "{query}");
@@ -213,14 +212,22 @@ fn a_question_that_cannot_be_meant_is_400_and_names_what_is_wrong() {
 }
 
 #[test]
+fn two_moments_at_once_are_in_conflict() {
+    let app = App::start();
+    let both = "as_of=2026-01-31T12:00:00Z&as_of_position=1";
+    let answer = app.get(&format!("/v1/messages/{}?{both}", sid(1)));
+    assert_problem(&answer, 409, "as_of_position and as_of exclude each other; give one");
+}
+
+#[test]
 fn another_method_is_405_and_another_path_404() {
     let app = App::start();
     let send = |method: &str, target: &str| Request::new(method, target).send(app.admin());
 
     let answer = send("POST", "/v1/messages/SM1");
-    assert_problem(&answer, 405, "this path takes only GET");
-    assert_eq!(answer.header("allow"), Some("GET"));
-    assert_eq!(send("DELETE", "/readyz").header("allow"), Some("GET"));
+    assert_problem(&answer, 405, "this path takes only GET, HEAD");
+    assert_eq!(answer.header("allow"), Some("GET, HEAD"));
+    assert_eq!(send("DELETE", "/readyz").header("allow"), Some("GET, HEAD"));
     assert_problem(&send("GET", "/nothing"), 404, "there is nothing at this path");
     // Callbacks are not taken here.
     assert_eq!(send("POST", "/message-status").code, 404);

@@ -245,7 +245,7 @@ fn a_terminal_does_not_obey_a_callback() {
     assert_eq!(audited.status.code(), Some(0));
     assert!(stdout(&audited).contains(r"x\u{1b}[2J"), "{}", stdout(&audited));
 
-    ledger.views_sql("UPDATE messages SET events = 99");
+    ledger.views_sql("UPDATE messages SET status = 'scheduled'");
     for output in [
         audited,
         plain.run(&["audit", &format!("{sid}?")]),
@@ -337,14 +337,10 @@ SM00000000000000000000000000000001  failed     delivered
 }
 
 #[test]
-fn replay_refuses_beside_a_server_and_a_dry_run_does_not() {
+fn a_dry_run_works_beside_a_server() {
     let app = App::start();
     app.receive(delivered(&sid(1)));
     app.caught_up();
-
-    let refused = app.run(&["replay"]);
-    assert_eq!(refused.status.code(), Some(1));
-    assert!(stderr(&refused).contains("replay cannot yet work beside one: stop it first"));
 
     let tried = app.json(&["replay", "--dry-run", "--format", "json"]);
     assert_eq!(tried["changes"], json!([]));
@@ -377,7 +373,7 @@ Nothing is wrong. Keep this elsewhere to prove it later:
 fn verify_tells_a_person_what_is_wrong() {
     let ledger = eventful();
     ledger.log_sql("DROP TRIGGER events_never_change").unwrap();
-    ledger.views_sql("UPDATE messages SET late = 7 WHERE id = 2");
+    ledger.views_sql("UPDATE messages SET status = 'scheduled' WHERE id = 2");
     let output = ledger.run(&["verify"]);
     assert_eq!(output.status.code(), Some(3));
     let text = stdout(&output);
@@ -490,7 +486,14 @@ fn an_export_into_a_file_is_whole_and_for_its_owner_alone() {
     for what in ["events", "messages"] {
         let file = ledger.file("export.ndjson");
         std::fs::write(&file, "what was there before").unwrap();
-        let output = ledger.run(&["export", what, "--output", "export.ndjson"]);
+        let to_file = ["export", what, "--output", "export.ndjson"];
+        let refused = ledger.run(&to_file);
+        assert_eq!(refused.status.code(), Some(1));
+        let told = "error: --output: export.ndjson is there already; --overwrite replaces it";
+        assert!(stderr(&refused).starts_with(told), "{}", stderr(&refused));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "what was there before");
+
+        let output = ledger.run(&[&to_file[..], &["--overwrite"]].concat());
         assert_eq!(output.status.code(), Some(0));
         assert!(output.stdout.is_empty());
         assert_eq!(std::fs::read_to_string(&file).unwrap(), says(&ledger, &["export", what]));
@@ -509,7 +512,8 @@ fn an_export_that_fails_leaves_the_file_as_it_was_and_none_besides() {
     let file = folder.path().join("export.ndjson");
     std::fs::write(&file, "what was there before").unwrap();
 
-    let output = ledger.run(&["export", "events", "--output", file.to_str().unwrap()]);
+    let to_file = ["export", "events", "--overwrite", "--output", file.to_str().unwrap()];
+    let output = ledger.run(&to_file);
 
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("event 1400 cannot be read"), "{}", stderr(&output));
@@ -610,6 +614,22 @@ fn a_ledger_that_is_not_there_is_named_and_not_made() {
         assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
     }
     assert_eq!(std::fs::read_dir(ledger.file("")).unwrap().count(), 0, "nothing was made");
+}
+
+#[test]
+fn the_demo_tells_a_program_the_same() {
+    let folder = TempDir::new().unwrap();
+    let demo = Command::new(folder.path(), &["demo", "--exit", "--format", "json"]);
+    let output = demo.env("TMPDIR", folder.path().to_str().unwrap()).output();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+
+    let all = shown["by_status"].as_array().unwrap().last().unwrap();
+    assert_eq!((&all["status"], &all["messages"]), (&"all".into(), &shown["messages"]));
+    assert_eq!(all["events"], shown["acknowledged"]);
+    assert_eq!(shown["featured"]["status"], "delivered");
+    assert!(shown["callbacks"].is_null() && shown["questions"].is_null());
+    assert!(std::path::Path::new(shown["ledger"].as_str().unwrap()).is_file());
 }
 
 #[test]

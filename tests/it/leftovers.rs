@@ -228,7 +228,10 @@ fn a_log_that_lost_its_wal_is_said_to_be_older_than_its_views() {
     (0..4).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
     app.stop();
     app.restart();
-    (4..9).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    // The first projection of a process takes so long that the WAL may be emptied in the pause.
+    (4..6).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    app.caught_up();
+    (6..9).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
     app.caught_up();
     app.kill();
     std::fs::remove_file(app.folder().join("ledger.db-wal")).unwrap();

@@ -7,7 +7,8 @@ use std::process::Stdio;
 
 use delivery_ledger::domain::{NewEvent, Position, RecordedEvent, Rule};
 use delivery_ledger::projection::verify::verify;
-use delivery_ledger::store::{Checked, Damage, Store, StoreError, Views};
+use delivery_ledger::store::measures::Sizes;
+use delivery_ledger::store::{Checked, Damage, Shadow, Store, StoreError, Views};
 use uuid::Uuid;
 
 use crate::support::events::{event, one_a_second};
@@ -131,6 +132,10 @@ impl Store for TooBusy {
         self.0.in_place()
     }
 
+    fn sizes(&self) -> Result<Sizes, StoreError> {
+        self.0.sizes()
+    }
+
     fn tidy(&self) -> Result<(), StoreError> {
         self.0.tidy()
     }
@@ -160,12 +165,8 @@ impl Store for TooBusy {
         self.0.views()
     }
 
-    fn shadow(&self, rule: Rule) -> Result<Box<dyn Views + '_>, StoreError> {
+    fn shadow(&self, rule: Rule) -> Result<Box<dyn Shadow + '_>, StoreError> {
         self.0.shadow(rule)
-    }
-
-    fn swap(&self) -> Result<(), StoreError> {
-        self.0.swap()
     }
 
     fn scratch(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError> {

@@ -2,6 +2,7 @@
 //! really signed callbacks that come late, doubled and contradicting, and what the ledger makes
 //! of them.
 
+mod totals;
 mod traffic;
 
 use std::io::Write;
@@ -10,22 +11,25 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use serde_json::json;
 use tokio::sync::oneshot;
 
+use self::totals::Totals;
 use self::traffic::{CALLBACK_PATH, Traffic};
 use super::running::Running;
 use super::serve::{states, stop_signal};
-use super::text::{lines, number, right, table};
-use super::{Outcome, audit};
+use super::text::number;
+use super::{Format, Outcome, audit};
 use crate::config::ServerConfig;
-use crate::domain::{AccountSid, MessageSid, Rule};
+use crate::domain::{AccountSid, MessageSid, Position, Rule};
 use crate::http;
+use crate::projection::fold::Folded;
 use crate::projection::history::{Answer, AsOf, Question, ask};
 use crate::simulate::Summary;
 use crate::store::{Database, Store};
 use crate::twilio::accounts::{Accounts, Keys, Token};
 use crate::twilio::signature::BaseUrl;
-use crate::wire::message::status_name;
+use crate::wire;
 
 /// How long the projection may take to catch up with the demo's few events.
 const CATCH_UP_PATIENCE: Duration = Duration::from_secs(10);
@@ -40,6 +44,9 @@ pub struct Args {
     /// Another seed gives other messages
     #[arg(long, default_value_t = 7)]
     seed: u64,
+
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
 }
 
 /// The addresses of the two listeners.
@@ -64,8 +71,15 @@ pub fn run(args: Args) -> Result<Outcome> {
             let _stop_or_gone = stopped.await;
         }));
         let summary = traffic.send(addresses.callbacks).await?;
-        show(&running, &traffic, &summary)?;
-        tell_where(&ledger, &traffic, (!args.exit).then_some(&addresses))?;
+        let serving = (!args.exit).then_some(&addresses);
+        wait_for_views(&running)?;
+        match args.format {
+            Format::Table => {
+                show(&*running.store, &traffic, &summary)?;
+                tell_where(&ledger, &traffic, serving)?;
+            }
+            Format::Json => show_json(&*running.store, &ledger, &traffic, &summary, serving)?,
+        }
         if !args.exit {
             stop_signal()?.await;
         }
@@ -96,13 +110,13 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
         public_urls: public_url.into_iter().collect(),
         public_url_is_guessed: false,
         admin_hosts: Vec::new(),
-        api_token: None,
+        api_tokens: Vec::new(),
         accounts: Accounts::new([(account, keys)]),
         verify_every: None,
     })
 }
 
-fn show(running: &Running, traffic: &Traffic, summary: &Summary) -> Result<()> {
+fn wait_for_views(running: &Running) -> Result<()> {
     let head = running.store.head()?;
     if !running.projection.wait_for(head, Instant::now() + CATCH_UP_PATIENCE) {
         bail!(
@@ -110,6 +124,10 @@ fn show(running: &Running, traffic: &Traffic, summary: &Summary) -> Result<()> {
             running.projection.failed().unwrap_or_else(|| "it is slow".to_owned())
         );
     }
+    Ok(())
+}
+
+fn show(store: &dyn Store, traffic: &Traffic, summary: &Summary) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
@@ -120,13 +138,37 @@ fn show(running: &Running, traffic: &Traffic, summary: &Summary) -> Result<()> {
         number(summary.acknowledged),
     )?;
     writeln!(out, "One message whose callbacks came in the wrong order:\n")?;
-    writeln!(out, "{}", featured(&*running.store, traffic)?)?;
+    let (featured, as_of_position) = featured(store, traffic)?;
+    writeln!(out, "{}", audit::for_people(&featured, as_of_position))?;
     writeln!(out, "All messages:\n")?;
-    writeln!(out, "{}", by_status(&*running.store)?)?;
+    writeln!(out, "{}", Totals::of(store)?.for_people())?;
     Ok(())
 }
 
-fn featured(store: &dyn Store, traffic: &Traffic) -> Result<String> {
+fn show_json(
+    store: &dyn Store,
+    ledger: &Path,
+    traffic: &Traffic,
+    summary: &Summary,
+    serving: Option<&Addresses>,
+) -> Result<()> {
+    let (featured, as_of_position) = featured(store, traffic)?;
+    let url = |address: SocketAddr| format!("http://{address}");
+    let shown = json!({
+        "messages": traffic::MESSAGES,
+        "sent": summary.sent,
+        "acknowledged": summary.acknowledged,
+        "featured": wire::Message::new(&featured.key, &featured.lifecycle, as_of_position),
+        "by_status": Totals::of(store)?.as_json(),
+        "ledger": ledger.display().to_string(),
+        "callbacks": serving.map(|at| url(at.callbacks)),
+        "questions": serving.map(|at| url(at.admin)),
+    });
+    writeln!(std::io::stdout().lock(), "{shown:#}")?;
+    Ok(())
+}
+
+fn featured(store: &dyn Store, traffic: &Traffic) -> Result<(Box<Folded>, Position)> {
     let question = Question {
         message_sid: MessageSid::parse(&traffic.featured_sid).context("the featured message")?,
         account_sid: None,
@@ -134,46 +176,9 @@ fn featured(store: &dyn Store, traffic: &Traffic) -> Result<String> {
         as_of: AsOf::Head,
     };
     match ask(store, &question)? {
-        Answer::Found { folded, as_of_position } => Ok(audit::for_people(&folded, as_of_position)),
+        Answer::Found { folded, as_of_position } => Ok((folded, as_of_position)),
         _ => bail!("the featured message {} is not in the log", traffic.featured_sid),
     }
-}
-
-#[derive(Default, Clone, Copy)]
-struct Row {
-    messages: u64,
-    events: u64,
-    late: u64,
-    duplicates: u64,
-    conflicts: u64,
-}
-
-fn by_status(store: &dyn Store) -> Result<String> {
-    let mut rows = std::collections::BTreeMap::<_, Row>::new();
-    let mut total = Row::default();
-    let mut after = 0;
-    while let (_, messages) = store.views().page(after, 1000)?
-        && let Some(last) = messages.last()
-    {
-        after = last.id;
-        for lifecycle in messages.iter().map(|message| &message.lifecycle) {
-            for row in [rows.entry(lifecycle.evidence.status()).or_default(), &mut total] {
-                row.messages += 1;
-                row.events += lifecycle.counts.events;
-                row.late += lifecycle.counts.late;
-                row.duplicates += lifecycle.counts.duplicates;
-                row.conflicts += u64::from(lifecycle.evidence.conflict());
-            }
-        }
-    }
-    let mut shown = table(["status", "messages", "events", "late", "duplicates", "conflicts"]);
-    let named = rows.into_iter().map(|(status, row)| (status_name(status), row));
-    for (name, row) in named.chain([("all", total)]) {
-        let numbers = [row.messages, row.events, row.late, row.duplicates, row.conflicts];
-        let cells = numbers.into_iter().map(|count| right(number(count)));
-        shown.add_row([name.into()].into_iter().chain(cells).collect::<Vec<comfy_table::Cell>>());
-    }
-    Ok(lines(&shown))
 }
 
 fn tell_where(ledger: &Path, traffic: &Traffic, serving: Option<&Addresses>) -> Result<()> {

@@ -28,22 +28,22 @@ struct Envelopes {
 impl Appender {
     /// On a connection that is open for writing and of this version's schema.
     pub fn new(connection: Connection) -> Result<Self, StoreError> {
-        let head = query_value(&connection, "SELECT coalesce(max(position), 0) FROM events")
-            .map_err(engine("read the head of the log"))?;
+        let head = read_head(&connection).map_err(engine("read the head of the log"))?;
         let envelopes = read_envelopes(&connection).map_err(engine("read the envelopes"))?;
         Ok(Self { connection, head, envelopes })
     }
 
-    /// The last position that was appended, or found in the file.
+    /// The last position that was appended here, or found in the file.
     pub fn head(&self) -> Position {
         self.head
     }
 
     /// Appends events in one transaction; when it returns they are on disk. After an error other
     /// than [`StoreError::Busy`] this appender no longer knows the file and is not to be used.
+    ///
+    /// Other processes may have appended since the last time.
     pub fn append(&mut self, events: &[NewEvent]) -> Result<Position, StoreError> {
-        self.append_all(events)?;
-        self.head += events.len() as Position;
+        self.head = self.append_all(events)?;
         Ok(self.head)
     }
 
@@ -64,18 +64,30 @@ impl Appender {
         }
     }
 
-    fn append_all(&mut self, events: &[NewEvent]) -> Result<(), StoreError> {
+    fn append_all(&mut self, events: &[NewEvent]) -> Result<Position, StoreError> {
         let begun = Transaction::new(&mut self.connection, TransactionBehavior::Immediate);
         let transaction = begun.map_err(|error| match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy) => StoreError::Busy,
             _ => engine("append to the log")(error),
         })?;
-        for (event, position) in events.iter().zip(self.head + 1..) {
+        let head = read_head(&transaction).map_err(engine("append to the log"))?;
+        if head != self.head {
+            // Whoever appended them may have added envelopes too.
+            self.envelopes = read_envelopes(&transaction).map_err(engine("append to the log"))?;
+        }
+        for (event, position) in events.iter().zip(head + 1..) {
             append_one(&transaction, &mut self.envelopes, event, position)
                 .map_err(engine("append to the log"))?;
         }
-        transaction.commit().map_err(engine("append to the log"))
+        transaction.commit().map_err(engine("append to the log"))?;
+        Ok(head + events.len() as Position)
     }
+}
+
+fn read_head(connection: &Connection) -> rusqlite::Result<Position> {
+    let mut statement =
+        connection.prepare_cached("SELECT coalesce(max(position), 0) FROM events")?;
+    statement.query_row([], |row| row.get(0))
 }
 
 fn append_one(

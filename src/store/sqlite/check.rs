@@ -2,7 +2,9 @@
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::{engine, migrate, wal};
+use super::failure::failed;
+use super::view_read::Tables;
+use super::{engine, migrate, view_index, wal};
 use crate::store::{Checked, Damage, StoreError};
 
 /// What Litestream makes in a database that it replicates; they hold nothing and guard nothing.
@@ -59,7 +61,7 @@ pub fn views(connection: &Connection, wal_bytes_max: u64) -> Result<Checked, Sto
 fn strays(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     let sids = "SELECT count(*) FROM sids
                 LEFT JOIN messages USING (id, sid, account)
-                WHERE messages.channel IS NULL";
+                WHERE messages.lifecycle IS NULL";
     let accounts = "SELECT count(*) FROM accounts
                     WHERE id NOT IN (SELECT account FROM messages)";
     let mut strays = Vec::new();
@@ -69,6 +71,13 @@ fn strays(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
         if rows > 0 {
             strays.push(Damage::Stray { table, rows });
         }
+    }
+    let in_use = Tables { connection, suffix: "" };
+    match view_index::check(in_use).map_err(failed("check the indexes of the views")) {
+        Ok(entries) => strays.extend(entries),
+        // A message that cannot be read is found where messages are compared.
+        Err(StoreError::DamagedViews { .. }) => {}
+        Err(error) => return Err(error),
     }
     Ok(strays)
 }

@@ -90,21 +90,34 @@ pub fn log_for_writing(
     path: &Path,
     wal_checkpoints: WalCheckpoints,
 ) -> Result<Connection, StoreError> {
+    let connection = log_set_up(path, wal_checkpoints)?;
+    match wal_checkpoints {
+        WalCheckpoints::Own => truncate_wal(&connection, path)?,
+        WalCheckpoints::External => sync_wal(path)?,
+    }
+    Ok(connection)
+}
+
+/// A write connection to a log that another process may be writing to. The WAL is left to that one;
+/// only where it has ended meanwhile, killed, is there anything unsynced to be found in it.
+pub fn log_beside(path: &Path, wal_checkpoints: WalCheckpoints) -> Result<Connection, StoreError> {
+    let connection = log_set_up(path, wal_checkpoints)?;
+    sync_wal(path)?;
+    Ok(connection)
+}
+
+fn log_set_up(path: &Path, wal_checkpoints: WalCheckpoints) -> Result<Connection, StoreError> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     set_wal(&connection, path)?;
     let set = |name, value| set_and_read_back(&connection, path, name, value);
     set("synchronous", 2)?; // FULL: a commit returns after its fsync
     set("journal_size_limit", 16 << 20)?; // bytes that a WAL may keep once it is empty
     match wal_checkpoints {
-        WalCheckpoints::Own => {
-            set("wal_autocheckpoint", 1000)?; // pages; keeps the WAL near 4 MB
-            truncate_wal(&connection, path)?;
-        }
+        WalCheckpoints::Own => set("wal_autocheckpoint", 1000)?, // pages; keeps the WAL near 4 MB
         WalCheckpoints::External => {
             set("wal_autocheckpoint", 0)?;
             let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
             connection.set_db_config(no_checkpoint, true).map_err(engine("open the log"))?;
-            sync_wal(path)?;
         }
     }
     Ok(connection)
@@ -143,7 +156,16 @@ pub fn views_for_writing(path: &Path) -> Result<Connection, StoreError> {
     set("journal_size_limit", 64 << 20)?; // bytes
     set("cache_size", -32 * 1024)?; // KiB
     set("temp_store", 2)?; // memory
+    let act = format!("open {}", path.display());
+    connection.busy_handler(Some(wait_for_lock)).map_err(engine(&act))?;
     Ok(connection)
+}
+
+/// Asks again every millisecond. A replay leaves the views to others for a few milliseconds at a
+/// time, which SQLite's own waiting, of up to 100 ms between two looks, would miss again and again.
+fn wait_for_lock(looks: i32) -> bool {
+    std::thread::sleep(Duration::from_millis(1));
+    u128::from(looks.unsigned_abs()) < BUSY_TIMEOUT.as_millis()
 }
 
 /// A connection that cannot write.

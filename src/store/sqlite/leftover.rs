@@ -74,6 +74,12 @@ pub fn refuse_foreign_wal(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Whether a file's making was cut off at its first step, that to a write-ahead log: a kill in it leaves
+/// a journal that only a writer can roll back. Later there is never a journal beside our files.
+pub fn is_half_made(path: &Path) -> bool {
+    bytes_in(&beside(path, "-journal")) > 0
+}
+
 fn bytes_in(file: &Path) -> u64 {
     file.metadata().map_or(0, |metadata| metadata.len())
 }

@@ -4,13 +4,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::append::Appender;
 use super::connect::{self, Readers};
 use super::in_place::InPlace;
-use super::migrate;
 use super::read::LogReader;
+use super::{leftover, migrate};
 use crate::domain::{NewEvent, Position};
 use crate::store::StoreError;
 use crate::store::open::WalCheckpoints;
@@ -54,11 +55,19 @@ impl Log {
 
     /// Opens the log as another process keeps it.
     pub fn open_for_reading(path: &Path) -> Result<Self, StoreError> {
-        let connection = connect::for_reading(path)?;
-        migrate::refuse_newer(&connection, path)?;
-        migrate::refuse_empty(&connection, path)?;
-        let ledger_id = migrate::ledger_id(&connection, path)?;
+        let (_, ledger_id) = open_as_it_is(path, connect::for_reading)?;
         Self::with(path, ledger_id, Writing::Never, WalCheckpoints::External)
+    }
+
+    /// The same, to append to it beside that process.
+    pub fn open_for_appending(
+        path: &Path,
+        wal_checkpoints: WalCheckpoints,
+    ) -> Result<Self, StoreError> {
+        let open = |path: &Path| connect::log_beside(path, wal_checkpoints);
+        let (connection, ledger_id) = open_as_it_is(path, open)?;
+        let appender = Box::new(Appender::new(connection)?);
+        Self::with(path, ledger_id, Writing::Open(appender), wal_checkpoints)
     }
 
     fn with(
@@ -77,7 +86,12 @@ impl Log {
         })
     }
 
-    /// The ledger's id.
+    /// Where the log lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Tells this ledger from every other.
     pub fn ledger_id(&self) -> Uuid {
         self.ledger_id
     }
@@ -161,4 +175,19 @@ impl Log {
         // A panic in the middle of a transaction leaves it open; SQLite refuses the next BEGIN.
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A connection to a log that is there already and of this version, and the ledger's id.
+fn open_as_it_is(
+    path: &Path,
+    open: impl FnOnce(&Path) -> Result<Connection, StoreError>,
+) -> Result<(Connection, Uuid), StoreError> {
+    if leftover::is_half_made(path) {
+        return Err(migrate::empty(path));
+    }
+    let connection = open(path)?;
+    migrate::refuse_newer(&connection, path)?;
+    migrate::refuse_empty(&connection, path)?;
+    let ledger_id = migrate::ledger_id(&connection, path)?;
+    Ok((connection, ledger_id))
 }

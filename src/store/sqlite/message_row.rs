@@ -1,24 +1,17 @@
 //! A message as a row of the views, there and back.
 
-use std::borrow::Cow;
-use std::collections::BTreeSet;
-
 use rusqlite::types::Type;
-use rusqlite::{Row, Statement, params};
+use rusqlite::{CachedStatement, Row, params};
 use smallvec::SmallVec;
+use uuid::Uuid;
 
-use crate::domain::heard::Heard;
-use crate::domain::lifecycle::{Counts, Deciding, Evidence, Receipt, Trace, Trail};
-use crate::domain::reported::Addressed;
-use crate::domain::{
-    AccountSid, ErrorCode, Lifecycle, MessageKey, MessageSid, Rule, Status, Timestamp,
-};
+use super::packed_lifecycle;
+use crate::domain::standing::Standing;
+use crate::domain::{AccountSid, Lifecycle, MessageKey, MessageSid, Rule, Status};
 use crate::store::Message;
 
 /// The columns in the order of [`from_row`], which is the table's.
-pub const COLUMNS: &str = "id, account, sid, status, deciding_position, deciding_error_code,
-    from_address, to_address, channel, messaging_service_sid, receipt_status, raw_dlr_done_date,
-    heard, codes, first_received_at, last_received_at, events, duplicates, late, unrecognised, trail";
+pub const COLUMNS: &str = "id, account, sid, status, lifecycle";
 
 /// A SID as a key; the usual one takes no memory of its own.
 pub type PackedSid = SmallVec<[u8; 17]>;
@@ -26,16 +19,13 @@ pub type PackedSid = SmallVec<[u8; 17]>;
 /// A SID as a key: 17 bytes for the usual form in lower case, else a 0 and its text.
 /// SM… and MM… with the same digits stay two messages.
 pub fn pack_sid(sid: &MessageSid) -> PackedSid {
-    let text = sid.as_str();
-    let kind = match text.get(..2) {
-        Some("SM") => 1,
-        Some("MM") => 2,
-        _ => 0,
-    };
-    match text.get(2..).and_then(raw_of_hex).filter(|_| kind != 0) {
-        Some(raw) => packed(kind, &raw),
-        None => packed(0, text.as_bytes()),
+    let text = sid.as_str().as_bytes();
+    match text.split_first_chunk() {
+        Some((b"SM", hex)) => raw_of_hex(hex).map(|raw| packed(1, &raw)),
+        Some((b"MM", hex)) => raw_of_hex(hex).map(|raw| packed(2, &raw)),
+        _ => None,
     }
+    .unwrap_or_else(|| packed(0, text))
 }
 
 fn packed(kind: u8, rest: &[u8]) -> PackedSid {
@@ -47,60 +37,55 @@ fn packed(kind: u8, rest: &[u8]) -> PackedSid {
 
 fn unpack_sid(packed: &[u8]) -> Option<MessageSid> {
     let (kind, rest) = packed.split_first()?;
-    let hex = || format!("{:032x}", u128::from_be_bytes(rest.try_into().unwrap_or_default()));
-    match (kind, rest.len()) {
-        (0, _) => MessageSid::parse(std::str::from_utf8(rest).ok()?),
-        (1, 16) => MessageSid::parse(&format!("SM{}", hex())),
-        (2, 16) => MessageSid::parse(&format!("MM{}", hex())),
+    let hex = |kind: &str| {
+        let mut sid = [0; 34];
+        sid[..2].copy_from_slice(kind.as_bytes());
+        Uuid::from_slice(rest).ok()?.simple().encode_lower(&mut sid[2..]);
+        MessageSid::parse(std::str::from_utf8(&sid).ok()?)
+    };
+    match kind {
+        0 => MessageSid::parse(std::str::from_utf8(rest).ok()?),
+        1 => hex("SM"),
+        2 => hex("MM"),
         _ => None,
     }
 }
 
-/// The 16 bytes behind exactly 32 hex digits in lower case.
-fn raw_of_hex(hex: &str) -> Option<[u8; 16]> {
-    let lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    let fits = hex.len() == 32 && hex.bytes().all(lower);
-    let half = |range| u64::from_str_radix(hex.get(range)?, 16).ok();
-    let (high, low) = fits.then(|| half(0..16).zip(half(16..32))).flatten()?;
-    Some((u128::from(high) << 64 | u128::from(low)).to_be_bytes())
+/// The 16 bytes behind exactly 32 hex digits in lower case: a UUID but for its hyphens.
+fn raw_of_hex(hex: &[u8]) -> Option<[u8; 16]> {
+    // Without a way out in between, the compiler compares many digits at a time.
+    let lower = |all, byte: &u8| all & (byte.is_ascii_digit() | (b'a'..=b'f').contains(byte));
+    let fits = hex.len() == 32 && hex.iter().fold(true, lower);
+    fits.then(|| Uuid::try_parse_ascii(hex).ok()).flatten().map(Uuid::into_bytes)
 }
 
-/// Writes a message by a statement with the values of [`COLUMNS`].
-pub fn put(
-    statement: &mut Statement<'_>,
-    id: u64,
-    account: i64,
-    packed_sid: &[u8],
-    lifecycle: &Lifecycle,
-) -> rusqlite::Result<()> {
-    let Lifecycle { evidence, first_received_at, last_received_at, counts, trail } = lifecycle;
-    let deciding = evidence.deciding.as_ref().expect("a message has at least one event");
-    let Addressed { from, to, channel, messaging_service_sid } = &deciding.addressed;
-    let receipt = evidence.receipt.as_ref();
-    statement.execute(params![
-        id,
-        account,
-        packed_sid,
-        deciding.status.map(Status::name),
-        deciding.position,
-        deciding.error_code.map(ErrorCode::number),
-        from,
-        to,
-        channel,
-        messaging_service_sid,
-        receipt.and_then(|receipt| receipt.status).map(Status::name),
-        receipt.map(|receipt| &receipt.raw_dlr_done_date),
-        heard_to_blob(&evidence.heard),
-        codes_to_blob(&evidence.codes),
-        first_received_at.micros(),
-        last_received_at.micros(),
-        counts.events,
-        counts.duplicates,
-        counts.late,
-        counts.unrecognised,
-        trail_to_blob(trail),
-    ])?;
-    Ok(())
+/// Writes messages by a statement with the values of [`COLUMNS`].
+pub struct Put<'c> {
+    statement: CachedStatement<'c>,
+    /// Of one message at a time.
+    lifecycle: Vec<u8>,
+}
+
+impl<'c> Put<'c> {
+    /// By this statement.
+    pub fn new(statement: CachedStatement<'c>) -> Self {
+        Self { statement, lifecycle: Vec::new() }
+    }
+
+    /// Writes one message.
+    pub fn put(
+        &mut self,
+        id: u64,
+        account: i64,
+        packed_sid: &[u8],
+        lifecycle: &Lifecycle,
+    ) -> rusqlite::Result<()> {
+        self.lifecycle.clear();
+        packed_lifecycle::push(&mut self.lifecycle, lifecycle);
+        let status = lifecycle.evidence.status().map(Status::name);
+        self.statement.execute(params![id, account, packed_sid, status, self.lifecycle])?;
+        Ok(())
+    }
 }
 
 /// A message from a row of [`COLUMNS`]; `account_sid` gives an account's name.
@@ -109,24 +94,6 @@ pub fn from_row(
     rule: Rule,
     account_sid: impl FnOnce(i64) -> rusqlite::Result<Option<AccountSid>>,
 ) -> rusqlite::Result<Message> {
-    let status = status_column(row, 3)?;
-    let deciding = Deciding {
-        position: row.get(4)?,
-        status,
-        error_code: code_column(row, 5)?,
-        addressed: Addressed {
-            from: row.get(6)?,
-            to: row.get(7)?,
-            channel: Cow::Owned(row.get(8)?),
-            messaging_service_sid: row.get(9)?,
-        },
-    };
-    let receipt = match row.get::<_, Option<String>>(11)? {
-        Some(raw_dlr_done_date) => {
-            Some(Receipt { status: status_column(row, 10)?, raw_dlr_done_date })
-        }
-        None => None,
-    };
     Ok(Message {
         id: row.get(0)?,
         key: MessageKey {
@@ -134,122 +101,29 @@ pub fn from_row(
             message_sid: unpack_sid(row.get_ref(2)?.as_blob()?)
                 .ok_or_else(|| damaged(2, "a message SID"))?,
         },
-        lifecycle: Lifecycle {
-            evidence: Evidence {
-                rule,
-                heard: heard_from_blob(row.get_ref(12)?.as_blob()?)
-                    .ok_or_else(|| damaged(12, "the statuses heard"))?,
-                codes: codes_from_blob(row.get_ref(13)?.as_blob()?)
-                    .ok_or_else(|| damaged(13, "the error codes heard"))?,
-                deciding: Some(deciding),
-                receipt,
-            },
-            first_received_at: Timestamp::from_micros(row.get(14)?),
-            last_received_at: Timestamp::from_micros(row.get(15)?),
-            counts: Counts {
-                events: row.get(16)?,
-                duplicates: row.get(17)?,
-                late: row.get(18)?,
-                unrecognised: row.get(19)?,
-            },
-            trail: trail_from_blob(row.get_ref(20)?.as_blob()?)
-                .ok_or_else(|| damaged(20, "a trail"))?,
-        },
+        lifecycle: packed_lifecycle::read(row.get_ref(4)?.as_blob()?, rule, status(row, 3)?)
+            .ok_or_else(|| damaged(4, "a lifecycle"))?,
     })
 }
 
-/// How many bytes one event takes in a trail.
-const TRACE_BYTES: usize = 17;
+/// The columns in the order of [`standing_of_row`].
+pub const STANDING_COLUMNS: &str = "account, status, lifecycle";
 
-/// Of each event position and fingerprint, big-endian, and its status as [`status_byte`] has it.
-fn trail_to_blob(trail: &[Trace]) -> Vec<u8> {
-    let mut blob = Vec::with_capacity(trail.len() * TRACE_BYTES);
-    for Trace { position, fingerprint, status } in trail {
-        blob.extend_from_slice(&position.to_be_bytes());
-        blob.extend_from_slice(&fingerprint.to_be_bytes());
-        blob.push(status_byte(*status));
+/// Where the message of a row of [`STANDING_COLUMNS`] stands, lent.
+pub fn standing_of_row<'a>(
+    row: &'a Row<'_>,
+    account_sid: impl FnOnce(i64) -> rusqlite::Result<Option<&'a AccountSid>>,
+) -> rusqlite::Result<Standing<'a>> {
+    let account_sid = account_sid(row.get(0)?)?.map(AccountSid::as_str);
+    packed_lifecycle::standing(row.get_ref(2)?.as_blob()?, account_sid, status(row, 1)?)
+        .ok_or_else(|| damaged(2, "a lifecycle"))
+}
+
+fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Status>> {
+    match row.get_ref(column)?.as_str_or_null()? {
+        Some(name) => Status::named(name).map(Some).ok_or_else(|| damaged(column, "a status")),
+        None => Ok(None),
     }
-    blob
-}
-
-fn trail_from_blob(blob: &[u8]) -> Option<Trail> {
-    let (traces, rest) = blob.as_chunks::<TRACE_BYTES>();
-    let trace = |bytes: &[u8; TRACE_BYTES]| {
-        let (numbers, status) = bytes.as_chunks::<8>();
-        let [position, fingerprint] = [numbers[0], numbers[1]].map(u64::from_be_bytes);
-        Some(Trace { position, fingerprint, status: status_of_byte(status[0])? })
-    };
-    rest.is_empty().then(|| traces.iter().map(trace).collect()).flatten()
-}
-
-/// A status as its place among all of them, from 1; 0 is none. Another order of them, or a new one
-/// in between, takes a change of the views' migration, so that views written before are made anew.
-fn status_byte(status: Option<Status>) -> u8 {
-    let place = |status| Status::ALL.iter().position(|each| *each == status);
-    status.and_then(place).map_or(0, |place| place as u8 + 1)
-}
-
-fn status_of_byte(byte: u8) -> Option<Option<Status>> {
-    match byte.checked_sub(1) {
-        None => Some(None),
-        Some(place) => Status::ALL.get(usize::from(place)).copied().map(Some),
-    }
-}
-
-/// How many bytes a status heard takes, and how many an error code heard.
-const HEARD_BYTES: usize = 9;
-const CODE_BYTES: usize = 5;
-
-/// Of each status its byte and the microseconds of its first arrival, big-endian.
-fn heard_to_blob(heard: &Heard) -> Vec<u8> {
-    let mut blob = Vec::with_capacity(heard.iter().len() * HEARD_BYTES);
-    for (status, at) in heard.iter() {
-        blob.push(status_byte(Some(status)));
-        blob.extend_from_slice(&at.micros().to_be_bytes());
-    }
-    blob
-}
-
-fn heard_from_blob(blob: &[u8]) -> Option<Heard> {
-    let (entries, rest) = blob.as_chunks::<HEARD_BYTES>();
-    let entry = |[status, at @ ..]: &[u8; HEARD_BYTES]| {
-        let at = Timestamp::from_micros(i64::from_be_bytes(*at));
-        Some((status_of_byte(*status)??, at))
-    };
-    rest.is_empty().then(|| entries.iter().map(entry).collect()).flatten()
-}
-
-/// Of each error code its number, big-endian, and the byte of the status it came with.
-fn codes_to_blob(codes: &BTreeSet<(ErrorCode, Option<Status>)>) -> Vec<u8> {
-    let mut blob = Vec::with_capacity(codes.len() * CODE_BYTES);
-    for (code, status) in codes {
-        blob.extend_from_slice(&code.number().to_be_bytes());
-        blob.push(status_byte(*status));
-    }
-    blob
-}
-
-fn codes_from_blob(blob: &[u8]) -> Option<BTreeSet<(ErrorCode, Option<Status>)>> {
-    let (entries, rest) = blob.as_chunks::<CODE_BYTES>();
-    let entry = |[number @ .., status]: &[u8; CODE_BYTES]| {
-        let code = ErrorCode::parse(&u32::from_be_bytes(*number).to_string())?;
-        Some((code, status_of_byte(*status)?))
-    };
-    rest.is_empty().then(|| entries.iter().map(entry).collect()).flatten()
-}
-
-fn status_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Status>> {
-    let name = row.get_ref(index)?.as_str_or_null()?;
-    let parse = |name: &str| Status::parse(name).ok_or_else(|| damaged(index, "a status"));
-    name.map(parse).transpose()
-}
-
-fn code_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<ErrorCode>> {
-    let number: Option<u32> = row.get(index)?;
-    let parse = |number: u32| {
-        ErrorCode::parse(&number.to_string()).ok_or_else(|| damaged(index, "an error code"))
-    };
-    number.map(parse).transpose()
 }
 
 fn damaged(column: usize, what: &str) -> rusqlite::Error {

@@ -17,7 +17,17 @@ const VIEWS: [(&str, &str); 1] =
     [("V1__messages", include_str!("../../../migrations/sqlite/views/0001_messages.sql"))];
 
 /// The tables that the views consist of.
-pub const VIEW_TABLES: [&str; 5] = ["checkpoint", "chain_marks", "accounts", "messages", "sids"];
+pub const VIEW_TABLES: [&str; 9] = [
+    "checkpoint",
+    "chain_marks",
+    "accounts",
+    "messages",
+    "sids",
+    "recipients",
+    "senders",
+    "marks",
+    "cells",
+];
 
 /// Brings the log to this version, or refuses it.
 pub fn log(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
@@ -74,10 +84,15 @@ pub fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreErr
 pub fn refuse_empty(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     match applied(connection).map_err(engine("read the schema's version"))?.is_empty() {
         false => Ok(()),
-        true => Err(StoreError::NotALedger {
-            path: path.to_owned(),
-            detail: "it is empty; serve makes a ledger of it".to_owned(),
-        }),
+        true => Err(empty(path)),
+    }
+}
+
+/// The refusal of a file that holds nothing yet.
+pub fn empty(path: &Path) -> StoreError {
+    StoreError::NotALedger {
+        path: path.to_owned(),
+        detail: "it is empty; serve makes a ledger of it".to_owned(),
     }
 }
 

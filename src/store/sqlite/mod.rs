@@ -1,10 +1,13 @@
 //! The embedded engine: two SQLite files, `ledger.db` for the log and `ledger.views.db` beside it.
 
 mod append;
+mod cell_read;
+mod cell_write;
 mod check;
 pub mod connect;
 pub mod copy;
 mod envelope;
+mod failure;
 mod in_place;
 pub mod leftover;
 pub mod lock;
@@ -12,9 +15,16 @@ mod log;
 mod message_row;
 mod migrate;
 mod packed;
+mod packed_lifecycle;
 mod pending;
 mod place;
 mod read;
+mod role;
+mod shadow;
+mod tally_row;
+mod varint;
+mod view_index;
+mod view_list;
 mod view_read;
 mod view_write;
 mod views;
@@ -28,15 +38,18 @@ use uuid::Uuid;
 
 use self::lock::Lock;
 use self::log::Log;
+use self::shadow::SqliteShadow;
 use self::views::SqliteViews;
+use super::measures::Sizes;
 use super::open::WalCheckpoints;
-use super::{Access, Checked, Damage, Store, StoreError, Views};
+use super::{Access, Checked, Damage, Shadow, Store, StoreError, Views};
 use crate::domain::{NewEvent, Position, RecordedEvent, Rule};
 
 /// A ledger in two files.
 pub struct SqliteStore {
     log: Log,
     views: SqliteViews,
+    views_path: PathBuf,
     /// Held as long as the store is, also while the log is opened again: dropped last, it lets the
     /// next writer in.
     _lock: Option<Lock>,
@@ -51,11 +64,19 @@ impl SqliteStore {
     ) -> Result<Self, StoreError> {
         let path = &place::behind_link(path);
         match access {
-            Access::Read => Self::open_for_reading(path),
-            Access::Write | Access::WriteAnew if !path.exists() => {
-                Err(StoreError::NotThere { path: path.to_path_buf() })
+            Access::Create => Self::open_for_writing(path, false, wal_checkpoints),
+            _ if !path.exists() => Err(StoreError::NotThere { path: path.to_path_buf() }),
+            Access::Read => {
+                Self::open_beside(Log::open_for_reading(path)?, SqliteViews::open_for_reading)
             }
-            Access::Write | Access::Create => Self::open_for_writing(path, false, wal_checkpoints),
+            Access::Replay => {
+                Self::open_beside(Log::open_for_reading(path)?, SqliteViews::open_beside)
+            }
+            Access::Append => Self::open_beside(
+                Log::open_for_appending(path, wal_checkpoints)?,
+                SqliteViews::open_for_reading,
+            ),
+            Access::Write => Self::open_for_writing(path, false, wal_checkpoints),
             Access::WriteAnew => Self::open_for_writing(path, true, wal_checkpoints),
         }
     }
@@ -79,16 +100,17 @@ impl SqliteStore {
         }
         connect::make_file(&views_path)?;
         let views = SqliteViews::open(&views_path, log.ledger_id())?;
-        Ok(Self { log, views, _lock: Some(lock) })
+        Ok(Self { log, views, views_path, _lock: Some(lock) })
     }
 
-    fn open_for_reading(path: &Path) -> Result<Self, StoreError> {
-        if !path.exists() {
-            return Err(StoreError::NotThere { path: path.to_owned() });
-        }
-        let log = Log::open_for_reading(path)?;
-        let views = SqliteViews::open_for_reading(&views_path(path), log.ledger_id())?;
-        Ok(Self { log, views, _lock: None })
+    /// Beside whoever appends and projects.
+    fn open_beside(
+        log: Log,
+        open_views: impl FnOnce(&Path, Uuid) -> Result<SqliteViews, StoreError>,
+    ) -> Result<Self, StoreError> {
+        let views_path = views_path(log.path());
+        let views = open_views(&views_path, log.ledger_id())?;
+        Ok(Self { log, views, views_path, _lock: None })
     }
 }
 
@@ -125,6 +147,18 @@ impl Store for SqliteStore {
         self.log.reopen()
     }
 
+    fn sizes(&self) -> Result<Sizes, StoreError> {
+        let (log, views) = (self.log.path(), &*self.views_path);
+        let bytes = |file: &Path| file.metadata().map_or(0, |metadata| metadata.len());
+        Ok(Sizes {
+            log: bytes(log),
+            log_wal: bytes(&leftover::beside(log, "-wal")),
+            views: bytes(views),
+            views_wal: bytes(&leftover::beside(views, "-wal")),
+            disk_free: place::disk_free(log)?,
+        })
+    }
+
     fn head(&self) -> Result<Position, StoreError> {
         self.log.reader().head()
     }
@@ -154,12 +188,8 @@ impl Store for SqliteStore {
         &self.views
     }
 
-    fn shadow(&self, rule: Rule) -> Result<Box<dyn Views + '_>, StoreError> {
-        Ok(Box::new(self.views.shadow(rule)?))
-    }
-
-    fn swap(&self) -> Result<(), StoreError> {
-        self.views.swap()
+    fn shadow(&self, rule: Rule) -> Result<Box<dyn Shadow + '_>, StoreError> {
+        Ok(Box::new(SqliteShadow::beside(&self.views, &self.views_path, self.log.path(), rule)?))
     }
 
     fn scratch(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError> {

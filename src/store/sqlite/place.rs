@@ -25,6 +25,18 @@ pub fn refuse_other_names(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// How many bytes we may still write beside a file.
+pub fn disk_free(path: &Path) -> Result<u64, StoreError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let found = rustix::fs::statvfs(folder).map_err(|cause| StoreError::File {
+        act: "ask for the free space of",
+        path: folder.to_owned(),
+        cause: cause.into(),
+    })?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
 /// Warns of a file system whose locks and shared memory do not reach across machines.
 pub fn warn_of_network(path: &Path) {
     let Ok(found) = rustix::fs::statfs(path) else { return };

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::message_row::{self, COLUMNS, pack_sid};
-use super::pending::PendingSids;
+use super::message_row::{self, COLUMNS, STANDING_COLUMNS, pack_sid};
+use super::pending::Pending;
 use crate::domain::digest::Hash;
+use crate::domain::filter::MessageFilter;
+use crate::domain::standing::Standing;
 use crate::domain::{AccountSid, MessageKey, MessageSid, Position, Rule};
 use crate::store::{Checkpoint, Message};
 
@@ -24,7 +27,7 @@ pub struct Tables<'c> {
 
 /// The accounts by their numbers; there are as many as are configured.
 pub struct Accounts {
-    by_number: HashMap<i64, AccountSid>,
+    by_number: HashMap<i64, AccountSid, RandomState>,
 }
 
 /// Statements that read messages, prepared once for as many as are wanted.
@@ -33,21 +36,24 @@ pub struct MessageReader<'c> {
     accounts: Accounts,
     id: CachedStatement<'c>,
     row: CachedStatement<'c>,
+    standing: CachedStatement<'c>,
 }
 
 impl<'c> Tables<'c> {
     /// How far these tables have read.
     pub fn checkpoint(&self) -> rusqlite::Result<Checkpoint> {
-        let mut statement =
-            self.prepare("SELECT ledger_id, rule, position, event_id, chain FROM checkpoint{}")?;
+        let mut statement = self.prepare(
+            "SELECT ledger_id, generation, rule, position, event_id, chain FROM checkpoint{}",
+        )?;
         statement.query_row([], |row| {
-            let event_id: Option<Vec<u8>> = row.get(3)?;
+            let event_id: Option<Vec<u8>> = row.get(4)?;
             Ok(Checkpoint {
                 ledger_id: uuid_column(row, 0)?,
-                rule: Rule::parse(&row.get::<_, String>(1)?).ok_or_else(|| damaged(1, "a rule"))?,
-                position: row.get(2)?,
-                event_id: event_id.map(|_| uuid_column(row, 3)).transpose()?,
-                chain: row.get(4)?,
+                generation: uuid_column(row, 1)?,
+                rule: Rule::parse(&row.get::<_, String>(2)?).ok_or_else(|| damaged(2, "a rule"))?,
+                position: row.get(3)?,
+                event_id: event_id.map(|_| uuid_column(row, 4)).transpose()?,
+                chain: row.get(5)?,
             })
         })
     }
@@ -65,6 +71,8 @@ impl<'c> Tables<'c> {
             accounts: self.accounts()?,
             id: self.prepare("SELECT id FROM sids{} WHERE sid = ?1 AND account = ?2")?,
             row: self.prepare(&format!("SELECT {COLUMNS} FROM messages{{}} WHERE id = ?1"))?,
+            standing: self
+                .prepare(&format!("SELECT {STANDING_COLUMNS} FROM messages{{}} WHERE id = ?1"))?,
         })
     }
 
@@ -92,6 +100,32 @@ impl<'c> Tables<'c> {
             message_row::from_row(row, rule, |number| accounts.sid(number))
         })?;
         rows.collect()
+    }
+
+    /// Lends each message with an id after one and up to another.
+    pub fn pass(
+        &self,
+        after: u64,
+        last: u64,
+        each: &mut dyn FnMut(&Standing<'_>),
+    ) -> rusqlite::Result<()> {
+        let accounts = self.accounts()?;
+        let mut statement = self.prepare(&format!(
+            "SELECT {STANDING_COLUMNS}
+             FROM messages{{}}
+             WHERE id > ?1 AND id <= ?2
+             ORDER BY id"
+        ))?;
+        let mut rows = statement.query([after, last])?;
+        while let Some(row) = rows.next()? {
+            each(&message_row::standing_of_row(row, |number| accounts.sid_ref(number))?);
+        }
+        Ok(())
+    }
+
+    /// The id given last, which is how many messages there are.
+    pub fn last_id(&self) -> rusqlite::Result<u64> {
+        self.prepare("SELECT coalesce(max(id), 0) FROM messages{}")?.query_row([], |row| row.get(0))
     }
 
     /// The accounts so far.
@@ -127,8 +161,13 @@ impl Accounts {
     }
 
     fn sid(&self, number: i64) -> rusqlite::Result<Option<AccountSid>> {
+        self.sid_ref(number).map(Option::<&AccountSid>::cloned)
+    }
+
+    /// The account with this number; nothing is no account.
+    pub fn sid_ref(&self, number: i64) -> rusqlite::Result<Option<&AccountSid>> {
         match self.by_number.get(&number) {
-            Some(sid) => Ok(Some(sid.clone())),
+            Some(sid) => Ok(Some(sid)),
             None if number == NO_ACCOUNT => Ok(None),
             None => Err(damaged(1, "an account's number")),
         }
@@ -141,7 +180,7 @@ impl MessageReader<'_> {
     pub fn by_keys(
         &mut self,
         keys: &[&MessageKey],
-        pending: &PendingSids,
+        pending: &Pending,
     ) -> rusqlite::Result<Vec<Option<Message>>> {
         let (mut wanted, mut messages) = (Vec::new(), Vec::new());
         for (place, MessageKey { account_sid, message_sid }) in keys.iter().enumerate() {
@@ -163,6 +202,15 @@ impl MessageReader<'_> {
         Ok(messages)
     }
 
+    /// Whether the message with this id is asked for.
+    pub fn is_wanted(&mut self, id: u64, wanted: &MessageFilter) -> rusqlite::Result<bool> {
+        let accounts = &self.accounts;
+        self.standing.query_row([id], |row| {
+            let standing = message_row::standing_of_row(row, |number| accounts.sid_ref(number))?;
+            Ok(wanted.matches(&standing))
+        })
+    }
+
     /// The message with this id.
     pub fn by_id(&mut self, id: u64) -> rusqlite::Result<Message> {
         self.row.query_row([id], |row| {
@@ -176,7 +224,8 @@ fn uuid_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Uuid> {
     Uuid::from_slice(&bytes).map_err(|_| damaged(index, "a UUID"))
 }
 
-fn damaged(column: usize, what: &str) -> rusqlite::Error {
+/// A column that holds what it cannot hold.
+pub fn damaged(column: usize, what: &str) -> rusqlite::Error {
     let detail = format!("this is not {what}");
     let kind = rusqlite::types::Type::Blob;
     rusqlite::Error::FromSqlConversionFailure(column, kind, detail.into())

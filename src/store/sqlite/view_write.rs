@@ -2,32 +2,45 @@
 
 use rusqlite::params;
 
-use super::message_row::{self, COLUMNS, pack_sid};
+use super::cell_write;
+use super::message_row::{COLUMNS, Put, pack_sid};
 use super::pending::NewSid;
-use super::query_value;
+use super::view_index::{self, Entry};
 use super::view_read::{Accounts, NO_ACCOUNT, Tables};
 use crate::domain::AccountSid;
 use crate::domain::digest::Hash;
 use crate::domain::event::Position;
-use crate::store::{Batch, Checkpoint, Message};
+use crate::store::{Batch, Changed, Checkpoint, Message};
 
-/// Writes a batch but for the new SIDs, which it returns; the caller's transaction makes it all or
-/// none.
-pub fn batch(tables: Tables<'_>, batch: &Batch) -> rusqlite::Result<Vec<NewSid>> {
-    let new_sids = put_messages(tables, &batch.messages)?;
+/// What a batch brings that is written in the order of its own keys, now or with that of others.
+#[derive(Debug)]
+pub struct Keyed {
+    pub sids: Vec<NewSid>,
+    pub entries: Vec<Entry>,
+}
+
+/// How many entries most new messages have: To, From, and whether they are open.
+const ENTRIES_A_MESSAGE: usize = 3;
+
+/// Writes a batch but for what it returns; the caller's transaction makes it all or none.
+pub fn batch(tables: Tables<'_>, batch: &Batch, listed: bool) -> rusqlite::Result<Keyed> {
+    let keyed = put_messages(tables, &batch.messages, listed)?;
+    cell_write::move_messages(tables, &batch.messages)?;
     put_chain_marks(tables, &batch.chain_marks)?;
     checkpoint(tables, &batch.to)?;
-    Ok(new_sids)
+    Ok(keyed)
 }
 
 /// Writes how far these tables have read.
 pub fn checkpoint(tables: Tables<'_>, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
     let mut statement = tables.prepare(
-        "INSERT OR REPLACE INTO checkpoint{}(id, ledger_id, rule, position, event_id, chain)
-         VALUES (1, ?1, ?2, ?3, ?4, ?5)",
+        "INSERT OR REPLACE INTO checkpoint{}
+             (id, ledger_id, generation, rule, position, event_id, chain)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     statement.execute(params![
         checkpoint.ledger_id.as_bytes(),
+        checkpoint.generation.as_bytes(),
         checkpoint.rule.name(),
         checkpoint.position,
         checkpoint.event_id.map(|id| *id.as_bytes()),
@@ -36,34 +49,42 @@ pub fn checkpoint(tables: Tables<'_>, checkpoint: &Checkpoint) -> rusqlite::Resu
     Ok(())
 }
 
-fn put_messages(tables: Tables<'_>, messages: &[Message]) -> rusqlite::Result<Vec<NewSid>> {
+fn put_messages(tables: Tables<'_>, messages: &[Changed], listed: bool) -> rusqlite::Result<Keyed> {
     let mut accounts = tables.accounts()?;
-    let max_id = format!("SELECT coalesce(max(id), 0) FROM messages{}", tables.suffix);
-    let mut last_id: u64 = query_value(tables.connection, &max_id)?;
-    let mut new_sids = Vec::new();
+    let mut last_id = tables.last_id()?;
+    let mut keyed = Keyed {
+        sids: Vec::with_capacity(messages.len()),
+        entries: Vec::with_capacity(messages.len() * ENTRIES_A_MESSAGE * usize::from(listed)),
+    };
     let put = |verb| {
-        tables.prepare(&format!(
-            "{verb} INTO messages{{}}({COLUMNS})
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
-                     ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
-        ))
+        let sql = format!("{verb} INTO messages{{}}({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5)");
+        tables.prepare(&sql).map(Put::new)
     };
     let (mut insert, mut replace) = (put("INSERT")?, put("REPLACE")?);
-    for message in messages {
-        let account = account_number(tables, &mut accounts, message.key.account_sid.as_ref())?;
-        let sid = pack_sid(&message.key.message_sid);
-        if message.id > 0 {
-            message_row::put(&mut replace, message.id, account, &sid, &message.lifecycle)?;
-            continue;
+    for Changed { before, message: Message { id, key, lifecycle } } in messages {
+        let account = account_number(tables, &mut accounts, key.account_sid.as_ref())?;
+        let sid = pack_sid(&key.message_sid);
+        let id = match *id {
+            0 => {
+                last_id += 1;
+                insert.put(last_id, account, &sid, lifecycle)?;
+                keyed.sids.push(NewSid { sid, account, id: last_id });
+                last_id
+            }
+            id => {
+                replace.put(id, account, &sid, lifecycle)?;
+                id
+            }
+        };
+        if listed {
+            view_index::add_entries(&mut keyed.entries, id, before.as_deref(), lifecycle);
         }
-        last_id += 1;
-        message_row::put(&mut insert, last_id, account, &sid, &message.lifecycle)?;
-        new_sids.push(NewSid { sid, account, id: last_id });
     }
-    Ok(new_sids)
+    Ok(keyed)
 }
 
-fn account_number(
+/// The number of an account, which is given one where it has none.
+pub fn account_number(
     tables: Tables<'_>,
     accounts: &mut Accounts,
     account: Option<&AccountSid>,

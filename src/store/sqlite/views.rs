@@ -1,27 +1,45 @@
 //! The views in their file, or in shadow tables beside those in use.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::sleep;
+use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::connect::{self, Readers};
+use super::failure::{Failure, failed};
+use super::lock::Lock;
 use super::migrate::{self, VIEW_TABLES};
-use super::pending::{PendingSids, put_sids};
+use super::pending::{Pending, put_sids};
+use super::role::Role;
+use super::view_index::put_entries;
 use super::view_read::Tables;
-use super::{check, engine, view_write, wal};
+use super::{cell_read, check, engine, leftover, shadow, view_list, view_write, wal};
+use crate::domain::cell::{Cell, Hour, Tally};
 use crate::domain::digest::{CHAIN_START, Hash};
+use crate::domain::filter::MessageFilter;
+use crate::domain::standing::Standing;
 use crate::domain::{MessageKey, MessageSid, Position, Rule};
-use crate::store::{Batch, Checked, Checkpoint, Damage, Message, StoreError, Views};
+use crate::store::{Batch, Checked, Checkpoint, Damage, Listed, Message, StoreError, Views};
+
+/// How many SIDs or addresses one transaction writes: others who want to write wait for some 10 ms.
+const KEYS_A_TRANSACTION: usize = 1 << 14;
+
+/// How long a shadow leaves the file to whoever projects, after each of its transactions. That looks
+/// every millisecond.
+const WAY_FOR_OTHERS: Duration = Duration::from_millis(5);
 
 /// One set of tables and the connections to them.
 pub struct SqliteViews {
     ledger_id: Uuid,
-    /// Behind the tables' names: nothing for those in use, `_new` for a shadow.
-    suffix: &'static str,
+    role: Role,
+    /// Of a shadow the log, whose holder writes to the same file.
+    beside: Option<PathBuf>,
     /// Nothing where only one thread uses the views. Closed before the write connection, which
     /// alone can empty the WAL when it is the last.
     readers: Option<Readers>,
@@ -30,10 +48,8 @@ pub struct SqliteViews {
     _folder: Option<TempDir>,
     /// What is wrong with the views that these stand in for.
     stand_in_for: Option<String>,
-    /// Whether new SIDs are gathered before they are written. Only where a kill in between does no
-    /// harm: in views that are thrown away with the process, or at the next start.
-    gathers_sids: bool,
-    pending: Mutex<PendingSids>,
+    /// What is not yet written, where it is gathered.
+    pending: Mutex<Pending>,
 }
 
 impl SqliteViews {
@@ -49,25 +65,36 @@ impl SqliteViews {
                 made_new(path)?
             }
         };
-        let views = Self {
+        let views = Self::in_use(path, ledger_id, connection)?;
+        shadow::remove_leftovers(&views, path)?;
+        views.begin_if_new()?;
+        Ok(views)
+    }
+
+    /// Opens the views that another process keeps, to write beside it. It has made them already.
+    pub fn open_beside(path: &Path, ledger_id: Uuid) -> Result<Self, StoreError> {
+        let connection =
+            open_current(path).map_err(|detail| StoreError::DamagedViews { detail })?;
+        Self::in_use(path, ledger_id, connection)
+    }
+
+    fn in_use(path: &Path, ledger_id: Uuid, writing: Connection) -> Result<Self, StoreError> {
+        Ok(Self {
             ledger_id,
-            suffix: "",
-            writing: Arc::new(Mutex::new(connection)),
+            role: Role::InUse,
+            beside: None,
+            writing: Arc::new(Mutex::new(writing)),
             readers: Some(Readers::of(path)?),
             _folder: None,
             stand_in_for: None,
-            gathers_sids: false,
             pending: Mutex::default(),
-        };
-        views.drop_shadow()?;
-        views.begin_if_new()?;
-        Ok(views)
+        })
     }
 
     /// Opens the views as another process keeps them. Where there are none that can be used,
     /// empty ones stand in: whatever is asked is then answered from the log alone.
     pub fn open_for_reading(path: &Path, ledger_id: Uuid) -> Result<Self, StoreError> {
-        if !path.exists() {
+        if !path.exists() || leftover::is_half_made(path) {
             return Self::scratch(ledger_id, Rule::default());
         }
         let opened = connect::for_reading(path).map_err(|error| error.to_string());
@@ -76,16 +103,7 @@ impl SqliteViews {
             Ok(current.then_some(connection))
         });
         match current {
-            Ok(Some(connection)) => Ok(Self {
-                ledger_id,
-                suffix: "",
-                writing: Arc::new(Mutex::new(connection)),
-                readers: Some(Readers::of(path)?),
-                _folder: None,
-                stand_in_for: None,
-                gathers_sids: false,
-                pending: Mutex::default(),
-            }),
+            Ok(Some(connection)) => Self::in_use(path, ledger_id, connection),
             Ok(None) => Self::scratch(ledger_id, Rule::default()),
             Err(reason) => {
                 let empty = Self::scratch(ledger_id, Rule::default())?;
@@ -101,69 +119,30 @@ impl SqliteViews {
         let folder = tempfile::tempdir().map_err(failed)?;
         let views = Self {
             ledger_id,
-            suffix: "",
+            role: Role::Scratch,
+            beside: None,
             writing: Arc::new(Mutex::new(made_new(&folder.path().join("views.db"))?)),
             readers: None,
             _folder: Some(folder),
             stand_in_for: None,
-            gathers_sids: true,
             pending: Mutex::default(),
         };
         views.reset(rule)?;
         Ok(views)
     }
 
-    /// Empty shadow tables beside those in use. They take over the file, so its pages must be sound.
-    pub fn shadow(&self, rule: Rule) -> Result<Self, StoreError> {
-        if let Some(Damage::Engine { detail }) = check::pages(&self.writing())?.into_iter().next() {
-            return Err(StoreError::DamagedViews { detail });
-        }
-        self.drop_shadow()?;
-        let create = |connection: &Connection| {
-            for table in VIEW_TABLES {
-                let sql: String = connection.query_row(
-                    "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?1",
-                    [table],
-                    |row| row.get(0),
-                )?;
-                // The first mention in a table's own SQL is its name.
-                connection.execute_batch(&sql.replacen(table, &format!("{table}_new"), 1))?;
-            }
-            Ok(())
-        };
-        create(&self.writing()).map_err(failed("make the shadow tables"))?;
-        let shadow = Self {
+    /// A shadow's tables, in the same file, beside whoever holds this ledger.
+    pub fn shadow(&self, ledger: &Path) -> Self {
+        Self {
             ledger_id: self.ledger_id,
-            suffix: "_new",
+            role: Role::Shadow,
+            beside: Some(ledger.to_owned()),
             writing: Arc::clone(&self.writing),
             readers: None,
             _folder: None,
             stand_in_for: None,
-            gathers_sids: true,
             pending: Mutex::default(),
-        };
-        shadow.reset(rule)?;
-        Ok(shadow)
-    }
-
-    /// The shadow takes the place of the tables in use.
-    pub fn swap(&self) -> Result<(), StoreError> {
-        let swap = |connection: &mut Connection| {
-            let transaction = immediate(connection)?;
-            for table in VIEW_TABLES {
-                transaction.execute_batch(&format!(
-                    "DROP TABLE {table};
-                     ALTER TABLE {table}_new RENAME TO {table};"
-                ))?;
-            }
-            transaction.commit()
-        };
-        swap(&mut self.writing()).map_err(failed("swap the shadow tables in"))
-    }
-
-    fn drop_shadow(&self) -> Result<(), StoreError> {
-        let drops = VIEW_TABLES.map(|table| format!("DROP TABLE IF EXISTS {table}_new;")).concat();
-        self.writing().execute_batch(&drops).map_err(failed("drop old shadow tables"))
+        }
     }
 
     fn begin_if_new(&self) -> Result<(), StoreError> {
@@ -172,12 +151,41 @@ impl SqliteViews {
         if rows == 0 { self.reset(Rule::default()) } else { Ok(()) }
     }
 
-    fn pending(&self) -> MutexGuard<'_, PendingSids> {
+    fn pending(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn writing(&self) -> MutexGuard<'_, Connection> {
+    /// The connection that writes.
+    pub fn writing(&self) -> MutexGuard<'_, Connection> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs writes in one transaction, and leaves the file to others for a while if there are any.
+    pub fn write<T>(
+        &self,
+        act: &str,
+        write: impl FnOnce(Tables<'_>) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        let written = {
+            let connection = &mut *self.writing();
+            let transaction = Transaction::new(connection, TransactionBehavior::Immediate);
+            let written = transaction.map_err(Failure::from).and_then(|transaction| {
+                let tables = Tables { connection: &transaction, suffix: self.role.suffix() };
+                let value = write(tables)?;
+                transaction.commit()?;
+                Ok(value)
+            });
+            written.map_err(|failure| failure.told(act))
+        };
+        if self.beside.as_ref().is_some_and(|ledger| Lock::is_held(ledger)) {
+            sleep(WAY_FOR_OTHERS);
+        }
+        written
+    }
+
+    /// Whether these are tables beside those in use of a ledger that nobody else works on.
+    pub fn is_alone(&self) -> bool {
+        self.beside.as_ref().is_some_and(|ledger| !Lock::is_held(ledger))
     }
 
     /// Runs reads that see one state of the views, on a reader where there is a pool of them.
@@ -199,7 +207,7 @@ impl SqliteViews {
         read: impl FnOnce(&Tables<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
         let transaction = connection.transaction()?;
-        let value = read(&Tables { connection: &transaction, suffix: self.suffix })?;
+        let value = read(&Tables { connection: &transaction, suffix: self.role.suffix() })?;
         transaction.commit()?;
         Ok(value)
     }
@@ -211,26 +219,22 @@ impl Views for SqliteViews {
     }
 
     fn reset(&self, rule: Rule) -> Result<(), StoreError> {
-        let reset = |connection: &mut Connection| {
-            let transaction = immediate(connection)?;
+        self.write("empty the views", |tables| {
             for table in VIEW_TABLES {
-                transaction.execute_batch(&format!("DELETE FROM {table}{}", self.suffix))?;
+                let sql = format!("DELETE FROM {table}{}", tables.suffix);
+                tables.connection.execute_batch(&sql)?;
             }
+            self.pending().clear();
             let start = Checkpoint {
                 ledger_id: self.ledger_id,
+                generation: Uuid::now_v7(),
                 rule,
                 position: 0,
                 event_id: None,
                 chain: CHAIN_START,
             };
-            view_write::checkpoint(
-                Tables { connection: &transaction, suffix: self.suffix },
-                &start,
-            )?;
-            self.pending().clear();
-            transaction.commit()
-        };
-        reset(&mut self.writing()).map_err(failed("empty the views"))
+            Ok(view_write::checkpoint(tables, &start)?)
+        })
     }
 
     fn load(&self, keys: &[&MessageKey]) -> Result<Vec<Option<Message>>, StoreError> {
@@ -244,34 +248,34 @@ impl Views for SqliteViews {
     }
 
     fn project(&self, batch: &Batch) -> Result<(), StoreError> {
-        let mut connection = self.writing();
-        let act = "write to the views";
-        let transaction = immediate(&mut connection).map_err(failed(act))?;
-        let tables = Tables { connection: &transaction, suffix: self.suffix };
-        let now = tables.checkpoint().map_err(failed(act))?;
-        if now.position != batch.from || now.rule != batch.to.rule {
-            return Err(StoreError::CheckpointMoved);
-        }
-        let write = || -> rusqlite::Result<()> {
-            let new_sids = view_write::batch(tables, batch)?;
-            let mut pending = self.pending();
-            match self.gathers_sids {
-                false => put_sids(tables, new_sids)?,
-                true => pending.extend(new_sids),
+        self.write("write to the views", |tables| {
+            let (now, to) = (tables.checkpoint()?, &batch.to);
+            let moved = now.position != batch.from || now.generation != to.generation;
+            if moved || now.rule != to.rule {
+                return Err(StoreError::CheckpointMoved.into());
             }
-            if pending.are_many() { pending.write(tables) } else { Ok(()) }
-        };
-        write().and_then(|()| transaction.commit()).map_err(failed(act))
+            let keyed = view_write::batch(tables, batch, self.role.is_listed())?;
+            if self.role.gathers() {
+                self.pending().extend(keyed);
+                return Ok(());
+            }
+            let keyed = keyed.in_order();
+            put_sids(tables, &keyed.sids)?;
+            Ok(put_entries(tables, &keyed.entries)?)
+        })?;
+        let are_many = self.pending().are_many();
+        if are_many { self.settle() } else { Ok(()) }
     }
 
     fn settle(&self) -> Result<(), StoreError> {
-        let settle = |connection: &mut Connection| {
-            let transaction = immediate(connection)?;
-            let tables = Tables { connection: &transaction, suffix: self.suffix };
-            self.pending().write(tables)?;
-            transaction.commit()
-        };
-        settle(&mut self.writing()).map_err(failed("write the index of the views"))
+        let (keyed, act) = (self.pending().take(), "write the indexes of the views");
+        for sids in keyed.sids.chunks(KEYS_A_TRANSACTION) {
+            self.write(act, |tables| Ok(put_sids(tables, sids)?))?;
+        }
+        for entries in keyed.entries.chunks(KEYS_A_TRANSACTION) {
+            self.write(act, |tables| Ok(put_entries(tables, entries)?))?;
+        }
+        Ok(())
     }
 
     fn find(&self, message_sid: &MessageSid) -> Result<(Checkpoint, Vec<Message>), StoreError> {
@@ -290,6 +294,44 @@ impl Views for SqliteViews {
         })
     }
 
+    fn pass(
+        &self,
+        after: u64,
+        last: u64,
+        each: &mut dyn FnMut(&Standing<'_>),
+    ) -> Result<Checkpoint, StoreError> {
+        self.reading("pass messages of the views", |tables| {
+            tables.pass(after, last, each)?;
+            tables.checkpoint()
+        })
+    }
+
+    fn list(
+        &self,
+        wanted: &MessageFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Listed, StoreError> {
+        self.reading("list messages of the views", |tables| {
+            view_list::list(*tables, wanted, before, limit)
+        })
+    }
+
+    fn count(&self) -> Result<u64, StoreError> {
+        self.reading("count the messages of the views", |tables| tables.last_id())
+    }
+
+    fn cells(
+        &self,
+        hours: RangeInclusive<Hour>,
+        each: &mut dyn FnMut(Cell<'_>, &Tally),
+    ) -> Result<Checkpoint, StoreError> {
+        self.reading("read the cells of the views", |tables| {
+            cell_read::cells(*tables, hours, each)?;
+            tables.checkpoint()
+        })
+    }
+
     fn chain_marks(&self) -> Result<BTreeMap<Position, Hash>, StoreError> {
         self.reading("read the chain", |tables| tables.chain_marks())
     }
@@ -303,10 +345,6 @@ impl Views for SqliteViews {
             None => check::views(&self.writing(), wal::BEHIND_A_CHECK_BYTES_MAX),
         }
     }
-}
-
-fn immediate(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
-    Transaction::new(connection, TransactionBehavior::Immediate)
 }
 
 /// The views as they are, where they can be used.
@@ -337,6 +375,7 @@ fn made_new(path: &Path) -> Result<Connection, StoreError> {
 
 /// Throws views away: removes their file with what SQLite keeps beside it.
 pub fn remove(path: &Path) -> Result<(), StoreError> {
+    let _against_replays = shadow::lock(path)?;
     for suffix in ["", "-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
@@ -350,21 +389,4 @@ pub fn remove(path: &Path) -> Result<(), StoreError> {
     }
     // An old WAL that came back beside new views would be read into them.
     connect::sync_folder_of(path)
-}
-
-/// A value that cannot be is the views' damage, everything else the engine's trouble.
-fn failed(act: &str) -> impl FnOnce(rusqlite::Error) -> StoreError + use<> {
-    let act = act.to_owned();
-    move |error| match error {
-        rusqlite::Error::FromSqlConversionFailure(..)
-        | rusqlite::Error::InvalidColumnType(..)
-        | rusqlite::Error::IntegralValueOutOfRange(..)
-        | rusqlite::Error::QueryReturnedNoRows => {
-            StoreError::DamagedViews { detail: format!("{act}: {error}") }
-        }
-        error if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
-            StoreError::DamagedViews { detail: format!("{act}: {error}") }
-        }
-        error => engine(&act)(error),
-    }
 }

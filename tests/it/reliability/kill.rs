@@ -1,5 +1,5 @@
 //! kill -9 at random instants: under load, and while files are made, views caught up and rebuilt,
-//! a replay or an export at work.
+//! a replay or an export at work, beside a server or without one.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -48,6 +48,24 @@ impl Victim {
         self.acknowledged.extend(on_its_way.broken_off());
     }
 
+    /// Either of the two goes first, the other goes on for a while.
+    fn replaying_under_load(&mut self, rng: &mut Rng) {
+        let traffic = Traffic::of(1_500, rng.u64(..1 << 40));
+        self.sent.extend(traffic.callbacks());
+        self.app.restart();
+        let on_its_way = traffic.to(&self.app);
+        wait(rng, 200);
+        let mut replay = self.app.command(&["replay"]).stdout(Stdio::null()).spawn();
+        wait(rng, 200);
+        if rng.bool() {
+            replay.kill().unwrap();
+            wait(rng, 100);
+        }
+        self.app.kill();
+        replay.wait().unwrap();
+        self.acknowledged.extend(on_its_way.broken_off());
+    }
+
     /// Kills a command a while after its start; short of that it may have ended.
     fn at_work(&self, arguments: &[&str], rng: &mut Rng, within_ms: u64) {
         let mut child = self.app.command(arguments).stdout(Stdio::null()).spawn();
@@ -78,8 +96,9 @@ impl Victim {
     }
 
     fn kill(&mut self, rng: &mut Rng) -> &'static str {
-        match rng.u32(..10) {
+        match rng.u32(..12) {
             0..5 => (self.under_load(rng), "under load").1,
+            10.. => (self.replaying_under_load(rng), "beside a replay").1,
             5 => (self.at_start(rng), "at its start").1,
             6 | 7 => (self.while_rebuilding(rng), "while rebuilding").1,
             8 => (self.at_work(&["replay"], rng, 150), "in a replay").1,

@@ -227,6 +227,47 @@ pub fn appends_from_several_threads_share_the_positions<E: Engine>() {
     assert_eq!(positions(&whole(&*store, 50)), (1..=120).collect::<Vec<_>>());
 }
 
+pub fn appends_from_several_stores_share_the_positions<E: Engine>() {
+    let engine = E::fresh();
+    let stores = [engine.open(), engine.open_beside(), engine.open_beside()];
+    std::thread::scope(|scope| {
+        for store in &stores {
+            scope.spawn(|| {
+                for number in 0..50 {
+                    append_when_it_is_free(&**store, &[event(format!("n={number}"))]);
+                }
+            });
+        }
+    });
+    assert_eq!(positions(&whole(&*stores[0], 100)), (1..=150).collect::<Vec<_>>());
+}
+
+/// Each adds request lines and headers that the other has not seen when it began.
+pub fn what_two_stores_append_in_turn_comes_back_equal<E: Engine>() {
+    let engine = E::fresh();
+    let (one, other) = (engine.open(), engine.open_beside());
+    let mut appended = Vec::new();
+    for number in 0..20 {
+        let kind = with_header(event(format!("n={number}")), &format!("x-twilio-{number}"), "1");
+        let [first, second] = [kind.clone(), event(format!("m={number}"))];
+        assert_eq!(one.append(std::slice::from_ref(&first)).unwrap(), 3 * number + 1);
+        assert_eq!(other.append(&[kind.clone(), second.clone()]).unwrap(), 3 * number + 3);
+        appended.extend([first, kind, second]);
+    }
+    let read = whole(&*one, 7).into_iter().map(|event| event.event);
+    assert_eq!(read.collect::<Vec<_>>(), appended);
+}
+
+/// As whoever appends beside others does.
+fn append_when_it_is_free(store: &dyn Store, events: &[NewEvent]) -> u64 {
+    loop {
+        match store.append(events) {
+            Err(StoreError::Busy) => {}
+            appended => return appended.unwrap(),
+        }
+    }
+}
+
 pub fn the_log_and_its_id_survive_closing<E: Engine>() {
     let engine = E::fresh();
     let all = events(3);

@@ -18,6 +18,9 @@ trait Engine {
 
     /// Opens the ledger as its only writer, and makes it the first time.
     fn open(&self) -> Box<dyn Store>;
+
+    /// Opens it to append beside the one that has it open.
+    fn open_beside(&self) -> Box<dyn Store>;
 }
 
 /// Two files in a folder of their own.
@@ -31,6 +34,11 @@ impl Engine for Sqlite {
     fn open(&self) -> Box<dyn Store> {
         let database = Database::Sqlite(self.0.path().join("ledger.db"));
         store::open(&database, Access::Create).unwrap()
+    }
+
+    fn open_beside(&self) -> Box<dyn Store> {
+        let database = Database::Sqlite(self.0.path().join("ledger.db"));
+        store::open(&database, Access::Append).unwrap()
     }
 }
 
@@ -62,6 +70,8 @@ on_every_engine! {
     log::more_kinds_of_requests_than_are_shared_come_back_equal
     log::a_batch_becomes_visible_whole_and_positions_in_order
     log::appends_from_several_threads_share_the_positions
+    log::appends_from_several_stores_share_the_positions
+    log::what_two_stores_append_in_turn_comes_back_equal
     log::the_log_and_its_id_survive_closing
     log::two_ledgers_have_two_ids
     log::a_sound_log_has_no_damage
@@ -76,10 +86,16 @@ on_every_engine! {
     views::pages_are_in_order_of_first_arrival
     views::any_message_comes_back_as_it_was_folded
     views::reset_views_are_empty_and_of_their_rule
-    views::readers_see_the_old_views_until_the_shadow_is_swapped_in
+    views::readers_see_the_old_views_until_a_shadow_takes_over
+    views::a_shadow_does_not_take_over_before_it_has_read_as_far
+    views::a_batch_begun_before_a_shadow_took_over_writes_nothing
+    views::there_is_one_shadow_at_a_time
+    views::readers_see_one_set_of_views_or_the_next_and_nothing_between
     views::a_shadow_begun_again_is_empty
-    views::a_shadow_that_was_never_swapped_in_leaves_no_trace
+    views::a_shadow_that_never_took_over_leaves_no_trace
     views::scratch_views_are_apart
     views::the_chain_is_marked_at_every_4096th_position
     views::sound_views_have_no_damage
+    views::lists_are_newest_first_and_their_pages_leave_nothing_out
+    views::a_list_has_exactly_what_its_conditions_say
 }

@@ -159,6 +159,7 @@ fn the_files_are_for_their_owner_alone() {
             "ledger.views.db",
             "ledger.views.db-shm",
             "ledger.views.db-wal",
+            "ledger.views.db.lock",
         ]
     );
     assert_eq!(mode(&folder.path().join("new/folder")), 0o700);
@@ -325,6 +326,41 @@ fn a_log_that_no_migration_has_reached_is_begun() {
     Connection::open(&path).unwrap().execute_batch(history).unwrap();
     assert!(refusal(&path, Access::Read).to_string().contains("it is empty"));
     assert_eq!(open(&path, Access::Create).unwrap().append(&[event("a=1")]).unwrap(), 1);
+}
+
+/// The file and its hot journal as a kill leaves them: written to, and nothing committed.
+fn cut_off_at_its_first_step(path: &Path) {
+    let folder = TempDir::new().unwrap();
+    let making = folder.path().join("making.db");
+    let connection = Connection::open(&making).unwrap();
+    let much = "PRAGMA cache_size = 5; BEGIN; CREATE TABLE t(x);
+                INSERT INTO t SELECT zeroblob(100000) FROM (VALUES (1), (2), (3));";
+    connection.execute_batch(much).unwrap();
+    for suffix in ["", "-journal"] {
+        let file = |path: &Path| format!("{}{suffix}", path.display());
+        assert!(std::fs::copy(file(&making), file(path)).unwrap() > 0);
+    }
+}
+
+/// Whoever reads cannot roll a journal back: `verify` found the views damaged, or failed.
+#[test]
+fn what_a_kill_leaves_of_a_files_first_step_is_nothing_yet() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("ledger.db");
+    cut_off_at_its_first_step(&path);
+    assert!(refusal(&path, Access::Read).to_string().contains("it is empty"));
+    assert_eq!(open(&path, Access::Create).unwrap().append(&[event("a=1")]).unwrap(), 1);
+
+    for suffix in ["", "-wal", "-shm"] {
+        std::fs::remove_file(folder.path().join(format!("ledger.views.db{suffix}"))).ok();
+    }
+    cut_off_at_its_first_step(&folder.path().join("ledger.views.db"));
+    let reader = open(&path, Access::Read).unwrap();
+    assert_eq!(reader.views().check().unwrap(), super::SOUND);
+    assert_eq!(reader.views().checkpoint().unwrap().position, 0);
+    drop(reader);
+    let writer = open(&path, Access::Write).unwrap();
+    assert_eq!(writer.views().check().unwrap(), super::SOUND);
 }
 
 #[test]

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use delivery_ledger::domain::filter::MessageFilter;
+use delivery_ledger::domain::standing::Standing;
 use delivery_ledger::domain::{
-    AccountSid, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule,
+    AccountSid, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule, Timestamp,
 };
 use delivery_ledger::projection::catch_up;
 use delivery_ledger::projection::fold::fold;
-use delivery_ledger::store::{Batch, Checkpoint, Message, Store, StoreError, Views};
+use delivery_ledger::store::{Batch, Changed, Checkpoint, Message, Store, StoreError, Views};
 use delivery_ledger::twilio::callback::Reading;
+use delivery_ledger::wire;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use uuid::Uuid;
@@ -34,22 +38,22 @@ fn new_message(key: MessageKey, position: Position) -> Message {
 }
 
 /// A step from one position to the next, with these messages.
-fn batch(store: &dyn Store, from: Position, messages: Vec<Message>) -> Batch {
+fn batch(views: &dyn Views, from: Position, messages: Vec<Message>) -> Batch {
     let to = Checkpoint {
-        ledger_id: store.ledger_id(),
-        rule: Rule::default(),
         position: from + messages.len() as u64,
         event_id: Some(Uuid::from_u128(7)),
         chain: [9; 32],
+        ..views.checkpoint().unwrap()
     };
+    let messages = messages.into_iter().map(|message| Changed { before: None, message }).collect();
     Batch { from, to, messages, chain_marks: Vec::new() }
 }
 
 /// Projects new messages of these keys, one event each.
-fn project(store: &dyn Store, views: &dyn Views, keys: &[MessageKey]) {
+fn project(views: &dyn Views, keys: &[MessageKey]) {
     let from = views.checkpoint().unwrap().position;
     let messages = keys.iter().zip(from + 1..).map(|(key, at)| new_message(key.clone(), at));
-    views.project(&batch(store, from, messages.collect())).unwrap();
+    views.project(&batch(views, from, messages.collect())).unwrap();
 }
 
 fn project_log(store: &dyn Store, views: &dyn Views) -> Checkpoint {
@@ -73,6 +77,7 @@ pub fn fresh_views_have_read_nothing<E: Engine>() {
         checkpoint,
         Checkpoint {
             ledger_id: store.ledger_id(),
+            generation: checkpoint.generation,
             rule: Rule::FailureTerminal,
             position: 0,
             event_id: None,
@@ -86,7 +91,7 @@ pub fn fresh_views_have_read_nothing<E: Engine>() {
 pub fn a_batch_moves_the_checkpoint_and_survives_closing<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
-    let step = batch(&*store, 0, vec![new_message(key(Some(ACCOUNT), "SM1"), 1)]);
+    let step = batch(store.views(), 0, vec![new_message(key(Some(ACCOUNT), "SM1"), 1)]);
     store.views().project(&step).unwrap();
     assert_eq!(store.views().checkpoint().unwrap(), step.to);
     drop(store);
@@ -95,17 +100,17 @@ pub fn a_batch_moves_the_checkpoint_and_survives_closing<E: Engine>() {
 
     let (checkpoint, found) = store.views().find(&MessageSid::parse("SM1").unwrap()).unwrap();
     assert_eq!(checkpoint, step.to);
-    let projected = Message { id: 1, ..step.messages[0].clone() };
+    let projected = Message { id: 1, ..step.messages[0].message.clone() };
     assert_eq!(found, [projected]);
 }
 
 pub fn a_batch_from_elsewhere_than_the_checkpoint_writes_nothing<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
-    project(&*store, store.views(), &[key(None, "SM1"), key(None, "SM2")]);
+    project(store.views(), &[key(None, "SM1"), key(None, "SM2")]);
     let before = store.views().checkpoint().unwrap();
     for from in [0, 1, 3] {
-        let step = batch(&*store, from, vec![new_message(key(None, "SM3"), from + 1)]);
+        let step = batch(store.views(), from, vec![new_message(key(None, "SM3"), from + 1)]);
         let outcome = store.views().project(&step);
         assert!(matches!(outcome, Err(StoreError::CheckpointMoved)), "{outcome:?}");
     }
@@ -116,7 +121,7 @@ pub fn a_batch_from_elsewhere_than_the_checkpoint_writes_nothing<E: Engine>() {
 pub fn a_batch_by_another_rule_writes_nothing<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
-    let step = batch(&*store, 0, vec![new_message(key(None, "SM1"), 1)]);
+    let step = batch(store.views(), 0, vec![new_message(key(None, "SM1"), 1)]);
     store.views().reset(Rule::DeliveryWins).unwrap();
     let outcome = store.views().project(&step);
     assert!(matches!(outcome, Err(StoreError::CheckpointMoved)), "{outcome:?}");
@@ -127,7 +132,7 @@ pub fn messages_are_loaded_in_the_order_asked_for<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let [a, b, unknown] = ["SMa", "SMb", "SMc"].map(|sid| key(Some(ACCOUNT), sid));
-    project(&*store, store.views(), &[a.clone(), b.clone()]);
+    project(store.views(), &[a.clone(), b.clone()]);
 
     let keys = [b.clone(), unknown, a.clone(), b.clone(), key(Some(OTHER_ACCOUNT), "SMa")];
     let loaded = store.views().load(&keys.each_ref()).unwrap();
@@ -141,7 +146,7 @@ pub fn a_message_is_an_account_and_a_sid<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let three = [None, Some(ACCOUNT), Some(OTHER_ACCOUNT)].map(|account| key(account, "SM1"));
-    project(&*store, store.views(), &three);
+    project(store.views(), &three);
 
     let (_, found) = store.views().find(&MessageSid::parse("SM1").unwrap()).unwrap();
     let keys: Vec<_> = found.into_iter().map(|message| message.key).collect();
@@ -170,7 +175,7 @@ pub fn every_sid_is_a_message_of_its_own<E: Engine>() {
         "9".repeat(2048),
     ];
     let keys: Vec<_> = sids.iter().map(|sid| key(Some(ACCOUNT), sid)).collect();
-    project(&*store, store.views(), &keys);
+    project(store.views(), &keys);
 
     assert_eq!(all_sids(store.views()), sids);
     for key in &keys {
@@ -186,8 +191,8 @@ pub fn pages_are_in_order_of_first_arrival<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let keys = ["SMz", "SMa", "SMm", "SMb", "SMy"].map(|sid| key(None, sid));
-    project(&*store, store.views(), &keys[..2]);
-    project(&*store, store.views(), &keys[2..]);
+    project(store.views(), &keys[..2]);
+    project(store.views(), &keys[2..]);
 
     let (checkpoint, first) = store.views().page(0, 2).unwrap();
     assert_eq!(checkpoint.position, 5);
@@ -248,7 +253,7 @@ fn about(other: &str, events: &[NewEvent]) -> Vec<NewEvent> {
 pub fn reset_views_are_empty_and_of_their_rule<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
-    project(&*store, store.views(), &[key(Some(ACCOUNT), "SM1")]);
+    project(store.views(), &[key(Some(ACCOUNT), "SM1")]);
 
     store.views().reset(Rule::DeliveryWins).unwrap();
 
@@ -260,61 +265,147 @@ pub fn reset_views_are_empty_and_of_their_rule<E: Engine>() {
     assert_eq!(store.views().load(&[&key(Some(ACCOUNT), "SM1")]).unwrap(), [None]);
 }
 
-pub fn readers_see_the_old_views_until_the_shadow_is_swapped_in<E: Engine>() {
+pub fn readers_see_the_old_views_until_a_shadow_takes_over<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
-    project(&*store, store.views(), &[key(None, "SMold")]);
+    project(store.views(), &[key(None, "SMold")]);
+    let [old, new] = ["SMold", "SMnew"].map(|sid| key(None, sid));
 
     let shadow = store.shadow(Rule::DeliveryWins).unwrap();
-    assert_eq!(shadow.checkpoint().unwrap().rule, Rule::DeliveryWins);
-    assert_eq!(shadow.checkpoint().unwrap().position, 0);
-    let lifecycle = new_message(key(None, "SMnew"), 1);
-    let mut step = batch(&*store, 0, vec![lifecycle]);
-    step.to.rule = Rule::DeliveryWins;
-    step.messages[0].lifecycle.evidence.rule = Rule::DeliveryWins;
+    assert_eq!(shadow.views().checkpoint().unwrap().rule, Rule::DeliveryWins);
+    assert_eq!(shadow.views().checkpoint().unwrap().position, 0);
+    let mut step = batch(shadow.views(), 0, vec![new_message(new.clone(), 1)]);
+    step.messages[0].message.lifecycle.evidence.rule = Rule::DeliveryWins;
     step.chain_marks = vec![(4096, [1; 32])];
-    shadow.project(&step).unwrap();
+    shadow.views().project(&step).unwrap();
 
-    assert_eq!(all_sids(&*shadow), ["SMnew"]);
+    assert_eq!(all_sids(shadow.views()), ["SMnew"]);
     assert_eq!(all_sids(store.views()), ["SMold"]);
     assert_eq!(store.views().checkpoint().unwrap().rule, Rule::FailureTerminal);
     assert_eq!(store.views().chain_marks().unwrap(), BTreeMap::new());
-    let [new] = ["SMnew"].map(|sid| key(None, sid));
-    assert!(shadow.load(&[&new]).unwrap()[0].is_some(), "it is found before it is settled");
-    shadow.settle().unwrap();
-    drop(shadow);
+    assert!(shadow.views().load(&[&new]).unwrap()[0].is_some(), "it is found before it is settled");
 
-    store.swap().unwrap();
+    assert!(shadow.take_over().unwrap());
+    drop(shadow);
 
     assert_eq!(all_sids(store.views()), ["SMnew"]);
     let (_, found) = store.views().find(&new.message_sid).unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(store.views().checkpoint().unwrap(), step.to);
     assert_eq!(store.views().chain_marks().unwrap(), [(4096, [1; 32])].into());
-    let (_, old) = store.views().find(&MessageSid::parse("SMold").unwrap()).unwrap();
-    assert_eq!(old, []);
-    // They can be written on, and swapped for others again.
-    store.shadow(Rule::default()).unwrap();
-    store.swap().unwrap();
-    project(&*store, store.views(), &[key(None, "SMnewest")]);
-    assert_eq!(all_sids(store.views()), ["SMnewest"]);
+    let (_, replaced) = store.views().find(&old.message_sid).unwrap();
+    assert_eq!(replaced, []);
+    // They can be written on, and replaced again.
+    project(store.views(), &[key(None, "SMnewer")]);
+    let shadow = store.shadow(Rule::default()).unwrap();
+    project(shadow.views(), &[key(None, "SMnewest"), key(None, "SMlast")]);
+    assert!(shadow.take_over().unwrap());
+    drop(shadow);
+    project(store.views(), &[key(None, "SMafter")]);
+    assert_eq!(all_sids(store.views()), ["SMnewest", "SMlast", "SMafter"]);
+}
+
+pub fn a_shadow_does_not_take_over_before_it_has_read_as_far<E: Engine>() {
+    let engine = E::fresh();
+    let store = engine.open();
+    project(store.views(), &[key(None, "SM1"), key(None, "SM2")]);
+    let before = store.views().checkpoint().unwrap();
+    let shadow = store.shadow(Rule::default()).unwrap();
+    project(shadow.views(), &[key(None, "SM1")]);
+
+    assert!(!shadow.take_over().unwrap());
+
+    assert_eq!(store.views().checkpoint().unwrap(), before);
+    project(shadow.views(), &[key(None, "SM2")]);
+    assert!(shadow.take_over().unwrap());
+    assert_ne!(store.views().checkpoint().unwrap().generation, before.generation);
+}
+
+/// The batch holds what was read from the views that were replaced, and may be wrong as they were.
+pub fn a_batch_begun_before_a_shadow_took_over_writes_nothing<E: Engine>() {
+    let engine = E::fresh();
+    let store = engine.open();
+    project(store.views(), &[key(None, "SM1")]);
+    let step = batch(store.views(), 1, vec![new_message(key(None, "SM2"), 2)]);
+    let shadow = store.shadow(Rule::default()).unwrap();
+    project(shadow.views(), &[key(None, "SM1")]);
+    assert!(shadow.take_over().unwrap());
+    drop(shadow);
+
+    let outcome = store.views().project(&step);
+
+    assert!(matches!(outcome, Err(StoreError::CheckpointMoved)), "{outcome:?}");
+    assert_eq!(all_sids(store.views()), ["SM1"]);
+}
+
+pub fn there_is_one_shadow_at_a_time<E: Engine>() {
+    let engine = E::fresh();
+    let store = engine.open();
+    let shadow = store.shadow(Rule::default()).unwrap();
+    project(shadow.views(), &[key(None, "SM1")]);
+
+    let another = store.shadow(Rule::default()).map(|_| ());
+
+    assert!(matches!(another, Err(StoreError::Replaying { .. })), "{another:?}");
+    assert_eq!(all_sids(shadow.views()), ["SM1"], "the first is left alone");
+}
+
+/// Tells others that its holder is done, also where that failed.
+struct Done<'d>(&'d AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Twenty shadows take over while others read: their messages, their chain and their rule change
+/// together.
+pub fn readers_see_one_set_of_views_or_the_next_and_nothing_between<E: Engine>() {
+    let engine = E::fresh();
+    let store = engine.open();
+    let (shadows, done) = (20, AtomicBool::new(false));
+    let seen = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut seen = BTreeMap::new();
+            while !done.load(Ordering::Relaxed) {
+                let (checkpoint, messages) = store.views().page(0, 1000).unwrap();
+                let generations = seen.len();
+                seen.entry(checkpoint.generation).or_insert_with(|| messages.len());
+                assert_eq!(messages.len() as u64, checkpoint.position, "after {generations}");
+                let found = store.views().find(&MessageSid::parse("SM1").unwrap()).unwrap();
+                assert_eq!(found.1.len() as u64, found.0.position.min(1));
+            }
+            seen
+        });
+        let done = Done(&done);
+        for length in 1..=shadows {
+            let shadow = store.shadow(Rule::default()).unwrap();
+            let keys = (1..=length).map(|message| key(None, &format!("SM{message}")));
+            project(shadow.views(), &keys.collect::<Vec<_>>());
+            assert!(shadow.take_over().unwrap());
+        }
+        drop(done);
+        reader.join().unwrap()
+    });
+    assert!(seen.len() > shadows / 2, "hardly any of them was seen: {seen:?}");
 }
 
 pub fn a_shadow_begun_again_is_empty<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let shadow = store.shadow(Rule::default()).unwrap();
-    project(&*store, &*shadow, &[key(None, "SM1")]);
+    project(shadow.views(), &[key(None, "SM1")]);
     drop(shadow);
     let shadow = store.shadow(Rule::default()).unwrap();
-    assert_eq!(all_sids(&*shadow), [""; 0]);
-    assert_eq!(shadow.checkpoint().unwrap().position, 0);
+    assert_eq!(all_sids(shadow.views()), [""; 0]);
+    assert_eq!(shadow.views().checkpoint().unwrap().position, 0);
 }
 
-pub fn a_shadow_that_was_never_swapped_in_leaves_no_trace<E: Engine>() {
+pub fn a_shadow_that_never_took_over_leaves_no_trace<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
-    project(&*store, store.views(), &[key(None, "SMold")]);
+    project(store.views(), &[key(None, "SMold")]);
     let shadow = store.shadow(Rule::DeliveryWins).unwrap();
     drop(shadow);
     drop(store);
@@ -323,20 +414,18 @@ pub fn a_shadow_that_was_never_swapped_in_leaves_no_trace<E: Engine>() {
 
     assert_eq!(all_sids(store.views()), ["SMold"]);
     assert_eq!(store.views().checkpoint().unwrap().rule, Rule::FailureTerminal);
-    assert!(store.swap().is_err(), "there is nothing to swap in");
-    assert_eq!(all_sids(store.views()), ["SMold"]);
 }
 
 pub fn scratch_views_are_apart<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
-    project(&*store, store.views(), &[key(None, "SM1")]);
+    project(store.views(), &[key(None, "SM1")]);
     let scratch = store.scratch(Rule::DeliveryWins).unwrap();
     assert_eq!(scratch.checkpoint().unwrap().rule, Rule::DeliveryWins);
     assert_eq!(scratch.checkpoint().unwrap().ledger_id, store.ledger_id());
     assert_eq!(all_sids(&*scratch), [""; 0]);
     scratch.reset(Rule::default()).unwrap();
-    project(&*store, &*scratch, &[key(None, "SM2")]);
+    project(&*scratch, &[key(None, "SM2")]);
     assert_eq!(all_sids(&*scratch), ["SM2"]);
     assert_eq!(all_sids(store.views()), ["SM1"]);
 }
@@ -374,6 +463,97 @@ fn the_random_callbacks_are_about_the_one_message() {
         let key_of = Reading::of(&event).message_key();
         prop_assert_eq!(key_of, Some(key(Some(ACCOUNT), &sid(1))));
         Ok(())
+    });
+    outcome.unwrap();
+}
+
+// Lists.
+
+fn filter(conditions: &[(&str, &str)]) -> MessageFilter {
+    let mut filter = MessageFilter::default();
+    for (name, value) in conditions {
+        assert!(wire::filter::set(&mut filter, name, value, Timestamp::from_micros(0)).unwrap());
+    }
+    filter
+}
+
+/// Every page of a list, as the ids of its messages.
+fn pages(store: &dyn Store, conditions: &[(&str, &str)], limit: usize) -> Vec<Vec<u64>> {
+    let (wanted, mut pages, mut before) = (filter(conditions), Vec::new(), None);
+    loop {
+        let listed = store.views().list(&wanted, before, limit).unwrap();
+        pages.push(listed.messages.iter().map(|message| message.id).collect());
+        before = listed.next_before;
+        if before.is_none() {
+            return pages;
+        }
+    }
+}
+
+pub fn lists_are_newest_first_and_their_pages_leave_nothing_out<E: Engine>() {
+    let engine = E::fresh();
+    let store = engine.open();
+    store.append(&one_a_second((1..=7).map(|number| event(sent(&sid(number)))))).unwrap();
+    project_log(&*store, store.views());
+    assert_eq!(pages(&*store, &[], 3), [vec![7, 6, 5], vec![4, 3, 2], vec![1]]);
+    assert_eq!(pages(&*store, &[], 7), [vec![7, 6, 5, 4, 3, 2, 1]], "the last page has no next");
+    assert_eq!(pages(&*store, &[("to", "+19999999999")], 3), [Vec::<u64>::new()]);
+}
+
+/// A page is found by an index or by looking at messages; which makes no difference but in time.
+pub fn a_list_has_exactly_what_its_conditions_say<E: Engine>() {
+    let conditions: &[&[(&str, &str)]] = &[
+        &[("conflict", "true")],
+        &[("late", "true")],
+        &[("duplicate", "true")],
+        &[("duplicate", "false"), ("late", "true")],
+        &[("status", "sent")],
+        &[("status", "unknown")],
+        &[("status", "failed"), ("conflict", "false")],
+        &[("to", "+15550002671")],
+        &[("to", "*2671")],
+        &[("to", "*2671"), ("late", "true")],
+        &[("from", "*0604"), ("status", "delivered")],
+        &[("from", "+15017250604")],
+        &[("to", "+15558675310"), ("from", "+15017250604")],
+    ];
+    let traffic = proptest::collection::vec((any_callback(), 0..6_u32, 0..3_usize), 1..60);
+    let mut runner =
+        TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
+    let outcome = runner.run(&traffic, |traffic| {
+        let engine = E::fresh();
+        let store = engine.open();
+        let about = |(event, number, to): (NewEvent, u32, usize)| {
+            let to = ["%2B15558675310", "whatsapp%3A%2B15550002671", "%2B15550002671"][to];
+            let body = String::from_utf8(event.body).unwrap();
+            let body = body.replace(&sid(1), &sid(number)).replace("%2B15558675310", to);
+            NewEvent { body: body.into_bytes(), ..event }
+        };
+        let events = one_a_second(traffic.into_iter().map(about));
+        for step in events.chunks(7) {
+            store.append(step).unwrap();
+            project_log(&*store, store.views());
+        }
+        let check = |how: &str| {
+            let (_, all) = store.views().page(0, 1000).unwrap();
+            for conditions in conditions {
+                let wanted = filter(conditions);
+                let fit = all
+                    .iter()
+                    .rev()
+                    .filter(|m| wanted.matches(&Standing::of(&m.key, &m.lifecycle)));
+                let expected: Vec<_> = fit.map(|message| message.id).collect();
+                let found = pages(&*store, conditions, 2).concat();
+                prop_assert_eq!(&found, &expected, "{:?} {}", conditions, how);
+            }
+            prop_assert_eq!(store.views().check().unwrap(), SOUND);
+            Ok(())
+        };
+        check("as they came")?;
+        let shadow = store.shadow(Rule::default()).unwrap();
+        project_log(&*store, shadow.views());
+        assert!(shadow.take_over().unwrap());
+        check("after a replay")
     });
     outcome.unwrap();
 }

@@ -15,7 +15,7 @@ use super::http::{Answer, Request};
 use super::sign::{SECONDARY_TOKEN, SHARED_KEY, TOKEN, signature};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_delivery-ledger");
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// What the server takes for the URL that Twilio calls.
 const PUBLIC_URL: &str = "https://hooks.example.com";
 /// The second account's token.
@@ -99,6 +99,13 @@ impl App {
             environment.iter().map(|(name, value)| (name.to_string(), value.to_string()));
         let environment = environment.collect();
         Self { folder, server: None, arguments: Vec::new(), environment }
+    }
+
+    /// Adds to the configuration file.
+    pub fn configure(&self, section: &str) {
+        let path = self.folder().join("delivery-ledger.toml");
+        let before = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, before + section).unwrap();
     }
 
     /// Starts the server on the same ledger.
@@ -193,6 +200,13 @@ impl App {
         self.eventually("the projection catches up", || {
             let state = self.get("/readyz").json();
             state["checkpoint"] == state["head"]
+        });
+    }
+
+    /// The same up to a position that the server may not have heard of yet.
+    pub fn caught_up_to(&self, position: u64) {
+        self.eventually("the projection gets there", || {
+            self.get("/readyz").json()["checkpoint"].as_u64() >= Some(position)
         });
     }
 
@@ -339,7 +353,7 @@ impl Server {
 
 fn address_after(text: &str, phrase: &str) -> Option<SocketAddr> {
     let (_, rest) = text.split_once(phrase)?;
-    rest.split(['/', '\n']).next()?.trim().parse().ok()
+    rest.split(['/', '"', '\n']).next()?.trim().parse().ok()
 }
 
 fn write_configuration(folder: &Path) {

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A request in the making.
 #[derive(Debug, Clone)]
@@ -91,7 +91,9 @@ impl Answer {
         let head = String::from_utf8_lossy(&bytes[..head_end]).into_owned();
         let code = head.split(' ').nth(1).and_then(|code| code.parse().ok());
         let code = code.unwrap_or_else(|| panic!("no status code: {head}"));
-        Self { code, head, body: bytes[head_end + 4..].to_vec() }
+        let body = &bytes[head_end + 4..];
+        let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+        Self { code, head, body: if chunked { of_chunks(body) } else { body.to_vec() } }
     }
 
     /// A header's value, by its lower-case name.
@@ -109,11 +111,34 @@ impl Answer {
     }
 }
 
+/// The body that comes in chunks, up to the last of them (RFC 9112, 7.1).
+fn of_chunks(mut bytes: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    if bytes.is_empty() {
+        // The answer to a HEAD.
+        return body;
+    }
+    while let Some(line_end) = bytes.windows(2).position(|two| two == b"\r\n") {
+        let length = std::str::from_utf8(&bytes[..line_end]).unwrap();
+        let length = usize::from_str_radix(length, 16).unwrap();
+        let rest = &bytes[line_end + 2..];
+        if length == 0 {
+            return body;
+        }
+        body.extend_from_slice(&rest[..length.min(rest.len())]);
+        bytes = rest.get(length + 2..).unwrap_or_default();
+    }
+    panic!("the last chunk is missing after {} bytes", body.len())
+}
+
 fn whole(bytes: &[u8]) -> bool {
     let Some(head_end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
         return false;
     };
     let head = String::from_utf8_lossy(&bytes[..head_end]).to_ascii_lowercase();
+    if head.contains("transfer-encoding: chunked") {
+        return bytes.ends_with(b"\r\n0\r\n\r\n");
+    }
     let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
     let length = length.and_then(|length| length.trim().parse::<usize>().ok());
     length.is_some_and(|length| bytes.len() >= head_end + 4 + length)

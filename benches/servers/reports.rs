@@ -1,0 +1,147 @@
+//! What reports cost over many messages: `cargo run --release --example reports -- FOLDER MESSAGES`.
+//!
+//! It fills the views of a ledger in the folder, without a log, with messages of thirty days, and asks
+//! for each report three times. Filled views are used again. Made up are how many countries there are
+//! and how unevenly messages are spread over them, channels, statuses and codes; the number of cells
+//! that comes of it is printed, since it is what a report from cells costs.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use delivery_ledger::domain::cell::Hour;
+use delivery_ledger::domain::country::Country;
+use delivery_ledger::domain::filter::MessageFilter;
+use delivery_ledger::domain::lifecycle::Arrival;
+use delivery_ledger::domain::reported::Addressed;
+use delivery_ledger::domain::{
+    AccountSid, ErrorCode, Lifecycle, MessageKey, MessageSid, Rule, Status, StatusReported,
+    Timestamp,
+};
+use delivery_ledger::report::{By, Question, by_scan, report};
+use delivery_ledger::store::{Access, Batch, Changed, Checkpoint, Database, Message, Store, open};
+
+const BATCH_MESSAGES: u64 = 1 << 14;
+const DAYS: u64 = 30;
+const EPOCH_MICROS: i64 = 1_767_225_600_000_000;
+
+/// The first digits of numbers, the most frequent first.
+const NUMBERS: [&str; 16] = [
+    "+1415555", "+1613782", "+4474001", "+4917112", "+3363196", "+5511961", "+9198765", "+5255123",
+    "+3466677", "+3933312", "+6140682", "+3247409", "+4366412", "+4176123", "+8190123", "+2782123",
+];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [folder, messages] = &arguments[..] else { panic!("reports FOLDER MESSAGES") };
+    let messages: u64 = messages.parse().expect("MESSAGES is a number");
+    let database = Database::Sqlite(PathBuf::from(folder).join("ledger.db"));
+    fill(&*open(&database, Access::Create).expect("the ledger opens"), messages);
+    let store = open(&database, Access::Read).expect("the ledger opens");
+    countries();
+    let mut cells = 0_u64;
+    let all = Hour(i64::MIN)..=Hour(i64::MAX);
+    store.views().cells(all, &mut |_, _| cells += 1).expect("the cells are read");
+    println!("{messages} messages, {cells} cells");
+    for by in By::ALL {
+        let question = Question { by, filter: MessageFilter::default() };
+        let rows = report(&*store, &question).expect("the ledger answers").rows.len();
+        let ms = median(|| drop(report(&*store, &question)));
+        println!("by {:<18} {rows:>7} rows {ms:>9.1} ms", by.name());
+    }
+    let question = Question { by: By::Day, filter: MessageFilter::default() };
+    let ms = median(|| drop(by_scan(store.views(), &question)));
+    println!("by day, by scan               {ms:>9.1} ms");
+}
+
+/// The middle of three runs, in milliseconds.
+fn median(run: impl Fn()) -> f64 {
+    let mut took = [0; 3].map(|_| {
+        let began = Instant::now();
+        run();
+        began.elapsed().as_secs_f64() * 1e3
+    });
+    took.sort_unstable_by(f64::total_cmp);
+    took[1]
+}
+
+/// What it takes to tell the country of a number that was asked for before, and of one that was not.
+fn countries() {
+    let began = Instant::now();
+    Country::of_address("+14155552671");
+    println!("the first country of all    {:>9.1} ms", began.elapsed().as_secs_f64() * 1e3);
+    let mut rng = fastrand::Rng::with_seed(1);
+    let numbers: Vec<String> =
+        (0..100_000).map(|_| format!("+1{}", rng.u64(2_000_000_000..10_000_000_000))).collect();
+    for what in ["new", "known"] {
+        let began = Instant::now();
+        let found = numbers.iter().filter_map(|number| Country::of_address(number)).count();
+        let ns = began.elapsed().as_nanos() / numbers.len() as u128;
+        println!("a country, {what:<5} {ns:>6} ns ({found} of {} numbers)", numbers.len());
+    }
+}
+
+fn fill(store: &dyn Store, messages: u64) {
+    let have = store.views().count().expect("the views are read");
+    let began = Instant::now();
+    for first in (have..messages).step_by(BATCH_MESSAGES as usize) {
+        let from = store.views().checkpoint().expect("the views are read");
+        let last = messages.min(first + BATCH_MESSAGES);
+        let to = Checkpoint { position: last, event_id: None, ..from.clone() };
+        let made = (first..last).map(|number| message(number, messages));
+        let changed = made.map(|message| Changed { before: None, message }).collect();
+        let batch = Batch { from: from.position, to, messages: changed, chain_marks: Vec::new() };
+        store.views().project(&batch).expect("the views take them");
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!("{} messages written in {seconds:.1} s", messages.saturating_sub(have));
+}
+
+/// A message of its own: when, where, and how it fared come from its number.
+fn message(number: u64, messages: u64) -> Message {
+    let mut rng = fastrand::Rng::with_seed(number);
+    let account = AccountSid::parse("AC0123456789abcdef0123456789abcdef");
+    let message_sid = MessageSid::parse(&format!("SM{number:032x}")).expect("it is not empty");
+    let begins = EPOCH_MICROS + (DAYS * 86_400_000_000 / messages * number) as i64;
+    let mut lifecycle = Lifecycle::begin(Rule::default(), Timestamp::from_micros(begins));
+    let prefix = NUMBERS[(rng.f64().powi(4) * NUMBERS.len() as f64) as usize];
+    let channel = ["sms", "sms", "whatsapp", "rcs"][rng.usize(0..4)];
+    let number_of = format!("{prefix}{:06}", rng.u32(0..1_000_000));
+    let to = if channel == "sms" { number_of } else { format!("{channel}:{number_of}") };
+    let end = match rng.u32(0..100) {
+        0..85 => (Status::Delivered, None),
+        85..90 => (Status::Undelivered, ErrorCode::parse("30007")),
+        90..94 => (Status::Undelivered, ErrorCode::parse("30003")),
+        94..96 => (Status::Failed, ErrorCode::parse("21610")),
+        _ => (Status::Sent, None),
+    };
+    let mut at = begins;
+    for (place, (status, error_code)) in
+        [(Status::Queued, None), (Status::Sent, None), end].into_iter().enumerate()
+    {
+        let addressed = Addressed {
+            from: Some(format!("+1501726{:04}", rng.u32(0..50))),
+            to: Some(to.clone()),
+            channel: channel.into(),
+            messaging_service_sid: None,
+        };
+        let reported = StatusReported {
+            status: Some(status),
+            unrecognised: None,
+            error_code,
+            addressed,
+            raw_dlr_done_date: None,
+            labels: Vec::new(),
+        };
+        let arrival = Arrival {
+            position: 3 * number + 1 + place as u64,
+            received_at: Timestamp::from_micros(at),
+            fingerprint: rng.u64(..),
+            reported,
+        };
+        let mut no_ties = |_, _| Ok::<_, std::convert::Infallible>(std::cmp::Ordering::Equal);
+        lifecycle.apply(arrival, &mut no_ties).expect("nothing can fail");
+        at += (rng.f64().powi(3) * 20e6) as i64;
+    }
+    let key = MessageKey { account_sid: account, message_sid };
+    Message { id: 0, key, lifecycle }
+}

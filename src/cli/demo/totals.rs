@@ -1,0 +1,74 @@
+//! What came of all messages of the demo, by status.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::cli::text::{lines, number, right, table};
+use crate::store::Store;
+use crate::wire::message::status_name;
+
+/// One line a status, and one for all.
+pub struct Totals(Vec<(&'static str, Row)>);
+
+#[derive(Default, Clone, Copy)]
+struct Row {
+    messages: u64,
+    events: u64,
+    late: u64,
+    duplicates: u64,
+    conflicts: u64,
+}
+
+impl Totals {
+    /// Of every message in the views.
+    pub fn of(store: &dyn Store) -> Result<Self> {
+        let mut rows = BTreeMap::<_, Row>::new();
+        let mut total = Row::default();
+        let mut after = 0;
+        while let (_, messages) = store.views().page(after, 1000)?
+            && let Some(last) = messages.last()
+        {
+            after = last.id;
+            for lifecycle in messages.iter().map(|message| &message.lifecycle) {
+                for row in [rows.entry(lifecycle.evidence.status()).or_default(), &mut total] {
+                    row.messages += 1;
+                    row.events += lifecycle.counts.events;
+                    row.late += lifecycle.counts.late;
+                    row.duplicates += lifecycle.counts.duplicates;
+                    row.conflicts += u64::from(lifecycle.evidence.conflict());
+                }
+            }
+        }
+        let named = rows.into_iter().map(|(status, row)| (status_name(status), row));
+        Ok(Self(named.chain([("all", total)]).collect()))
+    }
+
+    /// As a table.
+    pub fn for_people(&self) -> String {
+        let mut shown = table(["status", "messages", "events", "late", "duplicates", "conflicts"]);
+        for (name, row) in &self.0 {
+            let numbers = [row.messages, row.events, row.late, row.duplicates, row.conflicts];
+            let cells = numbers.into_iter().map(|count| right(number(count)));
+            let cells = [comfy_table::Cell::from(*name)].into_iter().chain(cells);
+            shown.add_row(cells.collect::<Vec<_>>());
+        }
+        lines(&shown)
+    }
+
+    /// As JSON.
+    pub fn as_json(&self) -> Value {
+        let row = |(name, row): &(&'static str, Row)| {
+            json!({
+                "status": name,
+                "messages": row.messages,
+                "events": row.events,
+                "late": row.late,
+                "duplicates": row.duplicates,
+                "conflicts": row.conflicts,
+            })
+        };
+        self.0.iter().map(row).collect()
+    }
+}

@@ -1,0 +1,36 @@
+//! `man`: pages of the manual.
+
+use std::io::Write;
+
+use anyhow::Result;
+use clap::CommandFactory;
+use clap_mangen::Man;
+
+use super::{Cli, Outcome, Usage};
+
+/// The arguments of `man`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The page of this command [default: the page of the program]
+    command: Option<String>,
+}
+
+/// Prints one page, as man reads it.
+pub fn run(args: &Args) -> Result<Outcome> {
+    let mut program = Cli::command();
+    // Brings the flags that every command takes into each of them.
+    program.build();
+    let page = match &args.command {
+        None => Man::new(program),
+        Some(name) => {
+            let command = program.find_subcommand(name).cloned();
+            let unknown = || Usage(format!("there is no command `{}`", name.escape_debug()));
+            let title = format!("delivery-ledger-{name}");
+            Man::new(command.ok_or_else(unknown)?).title(title)
+        }
+    };
+    let mut text = Vec::new();
+    page.render(&mut text)?;
+    std::io::stdout().lock().write_all(&text)?;
+    Ok(Outcome::Done)
+}

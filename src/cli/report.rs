@@ -1,0 +1,175 @@
+//! `report`: what became of the messages, by one of their properties.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use super::filters::Filters;
+use super::text::{lines, number, right, shown, table};
+use super::{Outcome, Usage, ledger};
+use crate::config::Settings;
+use crate::report::shape::{Figures, Row, Shape, Times};
+use crate::report::{By, Question, report};
+
+/// The arguments of `report`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// day, hour, channel, from, messaging-service, country, error-code or account
+    #[arg(long, value_name = "PROPERTY")]
+    by: String,
+
+    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
+    format: ReportFormat,
+
+    /// A table of error codes in the place of the built-in one: CSV with code,title,fault
+    #[arg(long, value_name = "FILE")]
+    pub error_codes: Option<PathBuf>,
+
+    #[command(flatten)]
+    filters: Filters,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ReportFormat {
+    Table,
+    Json,
+    /// Every figure, without the total
+    Csv,
+}
+
+/// Brings the views up to the head, and counts.
+pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
+    let by = By::parse(&args.by).ok_or_else(|| {
+        let names = By::ALL.map(By::name).join(", ");
+        Usage(format!("--by: `{}` is none of {names}", args.by.escape_debug()))
+    })?;
+    let filter = args.filters.of_messages()?;
+    let store = ledger::up_to_date(settings)?;
+    let report = report(&*store, &Question { by, filter })?;
+    let shape = Shape::new(&report);
+    let mut out = std::io::stdout().lock();
+    match args.format {
+        ReportFormat::Table => out.write_all(for_people(&shape).as_bytes())?,
+        ReportFormat::Json => {
+            serde_json::to_writer_pretty(&mut out, &shape).map_err(std::io::Error::from)?;
+            out.write_all(b"\n")?;
+        }
+        ReportFormat::Csv => shape.write_csv(out)?,
+    }
+    Ok(Outcome::Done)
+}
+
+/// How much of a key a line of 100 columns has room for, and how much of its end is kept.
+const KEY_CHARS_MAX: usize = 19;
+const KEY_END_CHARS: usize = 8;
+const LINE_CHARS_MAX: usize = 100;
+
+/// What stands above the columns; above the first one it is the property.
+const HEADER: [&str; 10] =
+    ["", "messages", "reached", "failed", "open", "conflict", "delivery", "read", "p50", "p95"];
+
+fn for_people(shape: &Shape) -> String {
+    let mut rows = table(HEADER);
+    let figures = HEADER[1..].iter().map(right);
+    rows.set_header(std::iter::once(comfy_table::Cell::new(shape.by)).chain(figures));
+    for row in &shape.rows {
+        rows.add_row(cells(&first(shape, row.key.as_deref()), &row.figures));
+    }
+    rows.add_row(cells("total", &shape.total));
+    let mut codes: String = shape.rows.iter().filter_map(meaning).collect();
+    if !codes.is_empty() {
+        codes.push('\n');
+    }
+    // Only what every row shares is told once.
+    let between = |name, text: &Option<String>| {
+        text.as_ref().map(|text| format!("{name} {text}, ")).unwrap_or_default()
+    };
+    format!(
+        "{}\n{codes}Messages by {}, {}{}times in UTC, rule {}, as of position {}.\n\
+         p50 and p95: from the first word of a message to its first `sent`, where both were heard.\n",
+        lines(&rows),
+        shape.by,
+        between("since", &shape.since),
+        between("until", &shape.until),
+        shape.rule,
+        number(shape.as_of_position),
+    )
+}
+
+fn cells(key: &str, figures: &Figures) -> Vec<comfy_table::Cell> {
+    let count =
+        |name: &str| figures.statuses.get(name).and_then(|count| count.as_i64()).unwrap_or(0);
+    let counted = |names: &[&str]| whole(names.iter().map(|name| count(name)).sum());
+    let Times { p50, p95, .. } = &figures.time_to_sent_ms;
+    let right_hand = [
+        whole(figures.messages),
+        counted(&["delivered", "read"]),
+        counted(&["undelivered", "failed"]),
+        whole(figures.open),
+        whole(figures.conflicts),
+        percent(figures.delivery_rate),
+        percent(figures.read_rate),
+        length(*p50),
+        length(*p95),
+    ];
+    std::iter::once(comfy_table::Cell::new(shown(key)))
+        .chain(right_hand.into_iter().map(right))
+        .collect()
+}
+
+/// From a million on by its millions, so that lines fit; JSON and CSV have every digit.
+fn whole(count: i64) -> String {
+    match u64::try_from(count).unwrap_or(0) {
+        count @ ..1_000_000 => number(count),
+        count => format!("{:.2}M", count as f64 / 1e6),
+    }
+}
+
+fn percent(rate: Option<f64>) -> String {
+    rate.map_or("-".to_owned(), |rate| format!("{:.1}%", rate * 100.0))
+}
+
+/// Milliseconds as people read them: `850ms`, `12.3s`, `4.1m`, `2.0h`, `3.5d`.
+fn length(ms: Option<u64>) -> String {
+    let Some(ms) = ms else { return "-".to_owned() };
+    let seconds = Duration::from_millis(ms).as_secs_f64();
+    match seconds {
+        ..1.0 => format!("{ms}ms"),
+        ..60.0 => format!("{seconds:.1}s"),
+        ..3600.0 => format!("{:.1}m", seconds / 60.0),
+        ..86400.0 => format!("{:.1}h", seconds / 3600.0),
+        _ => format!("{:.1}d", seconds / 86400.0),
+    }
+}
+
+/// What stands before a row. That hours are in UTC is told below the table.
+fn first(shape: &Shape, key: Option<&str>) -> String {
+    let key = key.unwrap_or("(none)");
+    match shape.by == By::Hour.name() {
+        true => key.trim_end_matches(":00Z").replace('T', " "),
+        false => cut(key),
+    }
+}
+
+/// A text without its middle where it is too long: SIDs and numbers are known by their ends.
+fn cut(text: &str) -> String {
+    let chars: Vec<char> = shown(text).chars().collect();
+    match chars.len() {
+        ..=KEY_CHARS_MAX => chars.into_iter().collect(),
+        length => {
+            let begin = &chars[..KEY_CHARS_MAX - KEY_END_CHARS - 1];
+            begin.iter().chain(&['…']).chain(&chars[length - KEY_END_CHARS..]).collect()
+        }
+    }
+}
+
+/// What an error code means, as a line of its own.
+fn meaning(row: &Row) -> Option<String> {
+    let (code, of_code) = (row.key.as_deref()?, row.code.as_ref()?);
+    let line = format!("{code}  {}: {}", of_code.fault, shown(&of_code.title));
+    let fits: String = line.chars().take(LINE_CHARS_MAX).collect();
+    Some(fits + "\n")
+}

@@ -1,0 +1,202 @@
+//! `tail`: the log as it grows, on the terminal. It reads the file, whether a server runs or not.
+
+use std::io::{Stdout, Write};
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::Result;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::interrupt::Interrupt;
+use super::text::shown;
+use super::{Format, Outcome, Usage};
+use crate::config::Settings;
+use crate::domain::filter::AddressPattern;
+use crate::domain::{ErrorCode, Position, RecordedEvent, Status};
+use crate::store::{self, Access, Store};
+use crate::twilio::callback::Reading;
+use crate::wire;
+
+/// How often the log is looked at: as soon as an eye would see it.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// How many events are read at a time.
+const READ_EVENTS: usize = 500;
+
+/// The arguments of `tail`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Begin after this position [default: the head]
+    #[arg(long, value_name = "N")]
+    after: Option<Position>,
+
+    /// End at the head instead of waiting for more
+    #[arg(long)]
+    no_follow: bool,
+
+    #[command(flatten)]
+    filter: Filter,
+
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// Which events are shown: those of which all of this is so, by what the event itself says.
+#[derive(Debug, clap::Args)]
+struct Filter {
+    #[arg(long, value_name = "AC…")]
+    account_sid: Option<String>,
+
+    #[arg(long, value_name = "SM…")]
+    message_sid: Option<String>,
+
+    /// The reported status, known or not
+    #[arg(long)]
+    status: Option<String>,
+
+    #[arg(long, value_name = "CODE", value_parser = error_code)]
+    error_code: Option<ErrorCode>,
+
+    /// The sender, whole or by its last digits, as in *2671
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    from: Option<AddressPattern>,
+
+    /// The recipient, whole or by its last digits
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    to: Option<AddressPattern>,
+}
+
+/// Prints events until Ctrl-C, or up to the head.
+pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
+    let database = settings.database()?;
+    let interrupt = Interrupt::listen()?;
+    let store = store::open(&database, Access::Read)?;
+    let mut tail = Tail { out: std::io::stdout(), filter: args.filter, format: args.format };
+    let head = store.head()?;
+    let mut after = args.after.unwrap_or(head);
+    if after > head {
+        let beyond =
+            format!("--after: {after} is beyond the head, {head}; is it of another ledger?");
+        return Err(Usage(beyond).into());
+    }
+    loop {
+        let head = store.head()?;
+        while after < head && interrupt.asked().is_continue() {
+            after = tail.show(&*store, after, head)?;
+        }
+        let wait = !args.no_follow && interrupt.asked().is_continue() && tail.is_read();
+        if !wait {
+            return Ok(Outcome::Done);
+        }
+        sleep(LOOK_AGAIN);
+    }
+}
+
+/// What is shown, and how.
+struct Tail {
+    out: Stdout,
+    filter: Filter,
+    format: Format,
+}
+
+impl Tail {
+    /// Shows some events after a position, and returns the last it has read.
+    fn show(&mut self, store: &dyn Store, after: Position, head: Position) -> Result<Position> {
+        let limit = READ_EVENTS.min(usize::try_from(head - after).unwrap_or(READ_EVENTS));
+        let events = store.read(after, limit)?;
+        // None at all, although the log goes on, is for `verify` to tell.
+        let last = events.last().map_or(head, |event| event.position);
+        let mut text = Vec::new();
+        for event in events {
+            let reading = Reading::of(&event);
+            if self.filter.matches(&reading) {
+                self.line(&event, &reading, &mut text)?;
+            }
+        }
+        self.out.write_all(&text)?;
+        self.out.flush()?;
+        Ok(last)
+    }
+
+    fn line(&self, event: &RecordedEvent, reading: &Reading<'_>, out: &mut Vec<u8>) -> Result<()> {
+        let owned = |sid: &Option<std::borrow::Cow<'_, str>>| sid.as_deref().map(str::to_owned);
+        match self.format {
+            Format::Table => writeln!(out, "{}", for_people(event, reading))?,
+            Format::Json => {
+                let (account, message) = (owned(&reading.account_sid), owned(&reading.message_sid));
+                serde_json::to_writer(
+                    &mut *out,
+                    &wire::Event::new(event.clone(), account, message),
+                )?;
+                out.push(b'\n');
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether anybody still reads what is shown: where nothing comes, nothing is written that would
+    /// tell.
+    fn is_read(&self) -> bool {
+        let mut out = [PollFd::new(&self.out, PollFlags::empty())];
+        let polled = poll(&mut out, Some(&Timespec::default()));
+        polled.is_err() || !out[0].revents().contains(PollFlags::ERR)
+    }
+}
+
+impl Filter {
+    fn matches(&self, reading: &Reading<'_>) -> bool {
+        let is = |wanted: &Option<String>, have: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| have == Some(wanted))
+        };
+        let address = |wanted: &Option<AddressPattern>, have: Option<&String>| {
+            let fits = |wanted: &AddressPattern| have.is_some_and(|have| wanted.matches(have));
+            wanted.as_ref().is_none_or(fits)
+        };
+        let reported = reading.reported.as_ref();
+        let said = word(reading);
+        let status = self.status.as_deref();
+        let code = reported.and_then(|reported| reported.error_code);
+        is(&self.account_sid, reading.account_sid.as_deref())
+            && is(&self.message_sid, reading.message_sid.as_deref())
+            && status
+                .is_none_or(|wanted| said.is_some_and(|said| said.eq_ignore_ascii_case(wanted)))
+            && self.error_code.is_none_or(|wanted| code == Some(wanted))
+            && address(&self.from, reported.and_then(|reported| reported.addressed.from.as_ref()))
+            && address(&self.to, reported.and_then(|reported| reported.addressed.to.as_ref()))
+    }
+}
+
+/// The status that an event reports, or the word that is none.
+fn word<'a>(reading: &'a Reading<'_>) -> Option<&'a str> {
+    let reported = reading.reported.as_ref()?;
+    reported.status.map(Status::name).or(reported.unrecognised.as_deref())
+}
+
+/// One event in one line, under the one before it.
+fn for_people(event: &RecordedEvent, reading: &Reading<'_>) -> String {
+    let reported = reading.reported.as_ref();
+    let or_dash = |text: Option<&str>| shown(text.unwrap_or("-")).into_owned();
+    let from = or_dash(reported.and_then(|reported| reported.addressed.from.as_deref()));
+    let to = or_dash(reported.and_then(|reported| reported.addressed.to.as_deref()));
+    let code = reported.and_then(|reported| reported.error_code);
+    let error = code.map_or(String::new(), |code| format!("{} {}", code.number(), code.title()));
+    let line = format!(
+        "{:>9}  {}  {:<19}  {:<34}  {from:<14} -> {to:<14}  {error}",
+        event.position,
+        event.received_at,
+        or_dash(word(reading)),
+        or_dash(reading.message_sid.as_deref()),
+    );
+    line.trim_end().to_owned()
+}
+
+fn error_code(text: &str) -> Result<ErrorCode, String> {
+    ErrorCode::parse(text)
+        .ok_or_else(|| "it is a number of 1 to 9 digits, such as 30003".to_owned())
+}
+
+fn address(text: &str) -> Result<AddressPattern, String> {
+    AddressPattern::parse(text).ok_or_else(|| {
+        "it is an address, such as +15558675310, or * and its last digits, at least four".to_owned()
+    })
+}

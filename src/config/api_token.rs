@@ -1,0 +1,103 @@
+//! The tokens with which questions may be asked: a single one, and several with names and scopes.
+
+use anyhow::{Result, bail};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Settings;
+
+/// How long a token must be. Nothing but its length keeps it from being guessed: 16 random hex
+/// digits take longer than anybody has.
+const TOKEN_LENGTH_MIN: usize = 16;
+
+/// One token.
+#[derive(Debug)]
+pub struct ApiToken {
+    /// What it is called where it is told of; the setting's own name for the single one.
+    pub name: String,
+    pub secret: SecretString,
+    pub scope: ApiScope,
+}
+
+/// What somebody with a token is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiScope {
+    /// Everything.
+    Read,
+    /// Addresses but for their last four digits.
+    ReadMasked,
+}
+
+impl ApiScope {
+    /// The scope with this name.
+    fn parse(name: &str) -> Option<Self> {
+        [ApiScope::Read, ApiScope::ReadMasked].into_iter().find(|scope| scope.name() == name)
+    }
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ApiScope::Read => "read",
+            ApiScope::ReadMasked => "read:masked",
+        }
+    }
+}
+
+impl Settings {
+    /// Every token, none of them short and no two alike.
+    pub(super) fn api_tokens(&self) -> Result<Vec<ApiToken>> {
+        let mut tokens: Vec<ApiToken> = self.single_api_token()?.into_iter().collect();
+        for (name, entry) in &self.file.api_tokens {
+            let setting = format!("api_tokens.{name}");
+            let Some(scope) = ApiScope::parse(&entry.scope) else {
+                bail!("{setting}.scope: `{}` is neither read nor read:masked", entry.scope);
+            };
+            let file_setting = format!("{setting}.token_file");
+            let secret = self.file.read_secret(&file_setting, &entry.token_file)?;
+            refuse_short(&file_setting, &secret)?;
+            tokens.push(ApiToken { name: name.clone(), secret, scope });
+        }
+        refuse_alike(&tokens)?;
+        Ok(tokens)
+    }
+
+    /// The one that needs no name.
+    fn single_api_token(&self) -> Result<Option<ApiToken>> {
+        let (name, secret) = match self.secret("DELIVERY_LEDGER_API_TOKEN")? {
+            Some(secret) => ("DELIVERY_LEDGER_API_TOKEN", Some(secret)),
+            None => {
+                let in_file = (&self.file.api_token, &self.file.api_token_file);
+                ("api_token", self.file.secret("api_token", in_file.0, in_file.1)?)
+            }
+        };
+        let Some(secret) = secret else { return Ok(None) };
+        if let Err(short) = refuse_short(name, &secret) {
+            tracing::warn!("{short}");
+        }
+        Ok(Some(ApiToken { name: name.to_owned(), secret, scope: ApiScope::Read }))
+    }
+}
+
+fn refuse_short(setting: &str, secret: &SecretString) -> Result<()> {
+    match secret.expose_secret().chars().count() {
+        length if length < TOKEN_LENGTH_MIN => bail!(
+            "{setting}: the API token has {length} characters, and one under {TOKEN_LENGTH_MIN} \
+             could be guessed; make one with `openssl rand -hex 32`"
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// The same token with two scopes would have neither.
+fn refuse_alike(tokens: &[ApiToken]) -> Result<()> {
+    for (at, token) in tokens.iter().enumerate() {
+        let same = |other: &&ApiToken| other.secret.expose_secret() == token.secret.expose_secret();
+        if let Some(other) = tokens[..at].iter().find(same) {
+            bail!(
+                "the API tokens {} and {} are the same; give each its own",
+                other.name,
+                token.name
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! What reports count: a cell for all messages of one hour, account, channel, country, status and
+//! error code, and the tally of those that stand in it.
+
+use std::borrow::Cow;
+
+use super::country::Country;
+use super::spread::{Lapse, Spread};
+use super::standing::Standing;
+use super::{ErrorCode, Status, Timestamp};
+
+const HOUR_MICROS: i64 = 3_600_000_000;
+
+/// Where a message is counted. The order of the fields is that of cells.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cell<'a> {
+    /// Of its first arrival, in UTC.
+    pub hour: Hour,
+    pub account_sid: Option<Cow<'a, str>>,
+    pub channel: Cow<'a, str>,
+    /// Of the address that it was sent to.
+    pub country: Option<Country>,
+    /// Nothing is `unknown`.
+    pub status: Option<Status>,
+    /// The code that is shown with the message.
+    pub error_code: Option<ErrorCode>,
+}
+
+/// A whole hour in UTC: how many have passed since 1970 began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hour(pub i64);
+
+/// What one message adds to its cell's tally.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    pub conflict: bool,
+    /// From the first word of it, but `scheduled`, to the first `sent`.
+    pub time_to_sent: Lapse,
+    /// From the first `sent` to the first `delivered`.
+    pub sent_to_delivered: Lapse,
+}
+
+/// How many messages, and what is known of them. Tallies can be added and subtracted in any order;
+/// counts can be below zero while changes are being summed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tally {
+    pub messages: i64,
+    pub conflicts: i64,
+    pub time_to_sent: Spread,
+    pub sent_to_delivered: Spread,
+}
+
+impl Hour {
+    /// The hour that a moment lies in.
+    pub fn of(moment: Timestamp) -> Self {
+        Self(moment.micros().div_euclid(HOUR_MICROS))
+    }
+
+    /// The hour that begins at this very moment.
+    pub fn beginning_at(moment: Timestamp) -> Option<Self> {
+        (moment.micros().rem_euclid(HOUR_MICROS) == 0).then(|| Self::of(moment))
+    }
+
+    /// When it begins.
+    pub fn begins(self) -> Timestamp {
+        Timestamp::from_micros(self.0.saturating_mul(HOUR_MICROS))
+    }
+
+    /// The first hour of its day in UTC.
+    pub fn day(self) -> Self {
+        Self(self.0.div_euclid(24) * 24)
+    }
+}
+
+impl<'a> Cell<'a> {
+    /// The cell that a message stands in.
+    pub fn of(message: &Standing<'a>) -> Self {
+        Self { country: message.to.and_then(Country::of_address), ..Self::nowhere(message) }
+    }
+
+    /// The same for who does not ask for the country, which takes longer than all the rest.
+    pub fn nowhere(message: &Standing<'a>) -> Self {
+        Self {
+            hour: Hour::of(message.first_received_at),
+            account_sid: message.account_sid.map(Cow::Borrowed),
+            channel: Cow::Borrowed(message.channel),
+            country: None,
+            status: message.status,
+            error_code: message.error_code,
+        }
+    }
+
+    /// The same with texts of its own.
+    pub fn into_owned(self) -> Cell<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Cell {
+            hour: self.hour,
+            account_sid: self.account_sid.map(owned),
+            channel: owned(self.channel),
+            country: self.country,
+            status: self.status,
+            error_code: self.error_code,
+        }
+    }
+}
+
+impl Sample {
+    /// What a message adds.
+    pub fn of(message: &Standing<'_>) -> Self {
+        let heard = |status| message.heard.first(status);
+        // The time that a message waited for its hour was wanted, and is left out.
+        let begun =
+            [Status::Accepted, Status::Queued, Status::Sending].into_iter().filter_map(heard);
+        let sent = heard(Status::Sent);
+        Self {
+            conflict: message.conflict(),
+            time_to_sent: between(begun.min(), sent),
+            sent_to_delivered: between(sent, heard(Status::Delivered)),
+        }
+    }
+}
+
+fn between(from: Option<Timestamp>, to: Option<Timestamp>) -> Lapse {
+    let (Some(from), Some(to)) = (from, to) else { return Lapse::Unknown };
+    match u64::try_from(to.micros().saturating_sub(from.micros())) {
+        Ok(micros) => Lapse::Known(micros / 1000),
+        Err(_) => Lapse::Negative,
+    }
+}
+
+impl Tally {
+    /// Counts a message so many times; fewer than none takes it away.
+    pub fn count(&mut self, sample: Sample, times: i64) {
+        self.messages += times;
+        self.conflicts += times * i64::from(sample.conflict);
+        self.time_to_sent.count(sample.time_to_sent, times);
+        self.sent_to_delivered.count(sample.sent_to_delivered, times);
+    }
+
+    /// Adds another tally.
+    pub fn add(&mut self, other: &Tally) {
+        self.add_times(other, 1);
+    }
+
+    /// Takes another tally away.
+    pub fn subtract(&mut self, other: &Tally) {
+        self.add_times(other, -1);
+    }
+
+    fn add_times(&mut self, other: &Tally, times: i64) {
+        self.messages += times * other.messages;
+        self.conflicts += times * other.conflicts;
+        self.time_to_sent.add(&other.time_to_sent, times);
+        self.sent_to_delivered.add(&other.sent_to_delivered, times);
+    }
+
+    /// Whether it counts nothing.
+    pub fn is_empty(&self) -> bool {
+        self.messages == 0
+            && self.conflicts == 0
+            && self.time_to_sent.is_empty()
+            && self.sent_to_delivered.is_empty()
+    }
+}

@@ -1,0 +1,137 @@
+//! The table of Twilio's error codes: replaceable data, because Twilio renames titles and adds codes
+//! (<https://www.twilio.com/docs/api/errors>).
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, OnceLock};
+
+use super::ErrorCode;
+
+/// Code, title and fault, one a line.
+const BUILT_IN_CSV: &str = include_str!("error_codes.csv");
+
+/// What a table begins with.
+const HEADER: [&str; 3] = ["code", "title", "fault"];
+
+/// What is known of error codes.
+#[derive(Debug)]
+pub struct ErrorCodes(HashMap<ErrorCode, Meaning>);
+
+/// What one code means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meaning {
+    pub title: String,
+    pub fault: Fault,
+}
+
+/// Whose fault it usually is. It says where to begin to look, and proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fault {
+    /// Who sent the message: its content, its pace, its registration, its money.
+    Sender,
+    /// The number, its handset, or the person: switched off, landline, unsubscribed.
+    Recipient,
+    Carrier,
+    /// What lies behind the channel, such as Meta behind WhatsApp.
+    Channel,
+    Twilio,
+    /// How the account, its senders or the address for callbacks are set up.
+    Configuration,
+    Unknown,
+}
+
+/// Why a table cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {detail}")]
+pub struct BadTable {
+    pub line: u64,
+    pub detail: String,
+}
+
+static IN_USE: OnceLock<ErrorCodes> = OnceLock::new();
+
+impl ErrorCodes {
+    /// The table that titles are taken from: the built-in one, unless another was put in use.
+    pub fn in_use() -> &'static ErrorCodes {
+        static BUILT_IN: LazyLock<ErrorCodes> = LazyLock::new(|| {
+            ErrorCodes::parse(BUILT_IN_CSV).expect("the table is part of the program")
+        });
+        IN_USE.get().unwrap_or(&BUILT_IN)
+    }
+
+    /// Takes the place of the built-in table in this process; the first to do so stays.
+    pub fn put_in_use(self) {
+        IN_USE.set(self).unwrap_or_default();
+    }
+
+    /// Reads CSV with the header `code,title,fault`. A code stands in it once.
+    pub fn parse(text: &str) -> Result<Self, BadTable> {
+        let mut lines = csv::Reader::from_reader(text.as_bytes());
+        let bad = |line, detail| BadTable { line, detail };
+        let header = lines.headers().map_err(|error| bad(1, error.to_string()))?;
+        if !header.iter().eq(HEADER) {
+            return Err(bad(1, format!("the header is not {}", HEADER.join(","))));
+        }
+        let mut table = HashMap::new();
+        for record in lines.records() {
+            let line_of = |position: Option<&csv::Position>| position.map_or(0, |at| at.line());
+            let record =
+                record.map_err(|error| bad(line_of(error.position()), error.to_string()))?;
+            let line = line_of(record.position());
+            let (code, meaning) = read(&record).map_err(|detail| bad(line, detail))?;
+            if table.insert(code, meaning).is_some() {
+                return Err(bad(line, format!("code {} stands there twice", code.number())));
+            }
+        }
+        Ok(Self(table))
+    }
+
+    /// What a code means; nothing where the table does not have it.
+    pub fn meaning(&self, code: ErrorCode) -> Option<&Meaning> {
+        self.0.get(&code)
+    }
+}
+
+fn read(record: &csv::StringRecord) -> Result<(ErrorCode, Meaning), String> {
+    let [code, title, fault] = [0, 1, 2].map(|column| record.get(column).unwrap_or(""));
+    let code = ErrorCode::parse(code)
+        .ok_or_else(|| format!("`{}` is not a code of 1 to 9 digits", code.escape_debug()))?;
+    if title.is_empty() {
+        return Err(format!("code {} has no title", code.number()));
+    }
+    let fault = Fault::parse(fault).ok_or_else(|| {
+        let names: Vec<_> = Fault::ALL.iter().map(|fault| fault.name()).collect();
+        format!("fault `{}` is none of {}", fault.escape_debug(), names.join(", "))
+    })?;
+    Ok((code, Meaning { title: title.to_owned(), fault }))
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Fault; 7] = [
+        Fault::Sender,
+        Fault::Recipient,
+        Fault::Carrier,
+        Fault::Channel,
+        Fault::Twilio,
+        Fault::Configuration,
+        Fault::Unknown,
+    ];
+
+    /// The fault with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|fault| fault.name() == name)
+    }
+
+    /// The word for it in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fault::Sender => "sender",
+            Fault::Recipient => "recipient",
+            Fault::Carrier => "carrier",
+            Fault::Channel => "channel",
+            Fault::Twilio => "twilio",
+            Fault::Configuration => "configuration",
+            Fault::Unknown => "unknown",
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! CSV (RFC 4180): a line of names, then one line a row.
+
+use std::io::Write;
+
+use super::columns::Column;
+use super::{ExportError, Rows};
+use crate::export::Row;
+use crate::wire::cell::harmless;
+
+/// Writes rows as CSV.
+pub struct Csv<W: Write> {
+    columns: &'static [Column],
+    writer: csv::Writer<W>,
+}
+
+impl<W: Write> Csv<W> {
+    /// Begins with the columns' names.
+    pub fn begin(columns: &'static [Column], out: W) -> Result<Self, ExportError> {
+        let mut writer =
+            csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
+        writer.write_record(columns.iter().map(|column| column.name)).map_err(failed)?;
+        Ok(Self { columns, writer })
+    }
+}
+
+impl<W: Write> Rows for Csv<W> {
+    fn row(&mut self, row: &Row) -> Result<(), ExportError> {
+        let row = row.as_object()?;
+        let cells = self.columns.iter().map(|column| column.text(&row).map(harmless));
+        let cells = cells.map(|cell| cell.unwrap_or_default().into_owned());
+        self.writer.write_record(cells).map_err(failed)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), ExportError> {
+        Ok(self.writer.flush()?)
+    }
+}
+
+fn failed(error: csv::Error) -> ExportError {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => ExportError::Write(error),
+        other => ExportError::Write(std::io::Error::other(format!("{other:?}"))),
+    }
+}

@@ -1,0 +1,68 @@
+//! What an export consists of, so that whoever receives it can tell that it is whole and unchanged,
+//! and make it again.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::domain::Position;
+use crate::domain::digest::{Hash, hex};
+
+/// The manifest, written beside the files as `manifest.json`.
+#[derive(Debug, Serialize)]
+pub struct Manifest {
+    pub ledger_id: String,
+    /// The position that the export is pinned to.
+    pub as_of_position: Position,
+    /// The log's chain there, which `verify --expect POSITION:HASH` compares.
+    pub chain: String,
+    pub rule: &'static str,
+    /// What was asked for, by the names of the command line.
+    pub filters: BTreeMap<String, String>,
+    pub masked: bool,
+    pub files: Vec<ManifestFile>,
+}
+
+/// One file of an export.
+#[derive(Debug, Serialize)]
+pub struct ManifestFile {
+    pub name: String,
+    pub rows: u64,
+    pub bytes: u64,
+    pub sha256: String,
+}
+
+/// Counts and hashes what is written through it.
+pub struct Hashing<W: Write> {
+    out: W,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<W: Write> Hashing<W> {
+    /// Writes on to this.
+    pub fn new(out: W) -> Self {
+        Self { out, hash: Sha256::new(), bytes: 0 }
+    }
+
+    /// What was written, as a file of this name with so many rows; and where it went.
+    pub fn finish(self, name: String, rows: u64) -> (ManifestFile, W) {
+        let hash: Hash = self.hash.finalize().into();
+        (ManifestFile { name, rows, bytes: self.bytes, sha256: hex(&hash) }, self.out)
+    }
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

@@ -1,0 +1,207 @@
+//! Parquet: flat, every column optional, compressed with snappy.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use parquet::basic::{
+    Compression, ConvertedType, LogicalType, Repetition, TimeUnit, Type as Physical,
+};
+use parquet::column::writer::ColumnWriter;
+use parquet::data_type::ByteArray;
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::Type;
+use serde_json::{Map, Value};
+
+use super::columns::{Column, Kind};
+use super::{ExportError, Row, Rows};
+use crate::domain::{Status, Timestamp};
+
+/// How many rows one row group has at most; readers skip and parallelise by row group.
+const GROUP_ROWS: usize = 20_000;
+
+/// How much text a row group gathers before it is written, which bounds the memory of an export.
+const GROUP_BYTES: usize = 16 << 20;
+
+/// Writes rows as Parquet.
+pub struct Parquet<W: Write + Send> {
+    writer: SerializedFileWriter<W>,
+    columns: Vec<Gathered>,
+    rows: usize,
+    bytes: usize,
+}
+
+/// One column's values of the row group in the making.
+struct Gathered {
+    name: String,
+    /// The field of a row, and the member in it where the column is one of several.
+    field: Column,
+    member: Option<&'static str>,
+    values: Values,
+    /// 1 where a row has a value, 0 where it has none.
+    present: Vec<i16>,
+}
+
+enum Values {
+    Text(Vec<ByteArray>),
+    Integer(Vec<i64>),
+    Boolean(Vec<bool>),
+    Time(Vec<i64>),
+}
+
+impl<W: Write + Send> Parquet<W> {
+    /// Begins a file with these columns.
+    pub fn begin(columns: &'static [Column], out: W) -> Result<Self, ExportError> {
+        let columns: Vec<_> = columns.iter().flat_map(gathered).collect();
+        let fields = columns.iter().map(Gathered::schema).collect::<Result<Vec<_>, _>>();
+        let schema = Type::group_type_builder("row").with_fields(fields.map_err(failed)?).build();
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::SNAPPY)
+            .set_created_by("delivery-ledger".to_owned())
+            .build();
+        let schema = Arc::new(schema.map_err(failed)?);
+        let writer = SerializedFileWriter::new(out, schema, Arc::new(properties));
+        Ok(Self { writer: writer.map_err(failed)?, columns, rows: 0, bytes: 0 })
+    }
+
+    fn write_group(&mut self) -> Result<(), ParquetError> {
+        let mut group = self.writer.next_row_group()?;
+        for column in &mut self.columns {
+            let mut writer = group.next_column()?.ok_or_else(|| {
+                ParquetError::General(format!("there is no column {} to write", column.name))
+            })?;
+            column.write(writer.untyped())?;
+            writer.close()?;
+        }
+        group.close()?;
+        (self.rows, self.bytes) = (0, 0);
+        Ok(())
+    }
+}
+
+impl<W: Write + Send> Rows for Parquet<W> {
+    fn row(&mut self, row: &Row) -> Result<(), ExportError> {
+        let row = row.as_object()?;
+        self.bytes += self.columns.iter_mut().map(|column| column.take(&row)).sum::<usize>();
+        self.rows += 1;
+        match self.rows >= GROUP_ROWS || self.bytes >= GROUP_BYTES {
+            true => self.write_group().map_err(failed),
+            false => Ok(()),
+        }
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), ExportError> {
+        if self.rows > 0 {
+            self.write_group().map_err(failed)?;
+        }
+        self.writer.finish().map_err(failed)?;
+        Ok(self.writer.inner_mut().flush()?)
+    }
+}
+
+fn gathered(column: &Column) -> Vec<Gathered> {
+    let one = |name: String, member, kind| Gathered {
+        name,
+        field: *column,
+        member,
+        values: match kind {
+            Kind::Integer => Values::Integer(Vec::new()),
+            Kind::Boolean => Values::Boolean(Vec::new()),
+            Kind::Time | Kind::Times => Values::Time(Vec::new()),
+            Kind::Text | Kind::List | Kind::Json => Values::Text(Vec::new()),
+        },
+        present: Vec::new(),
+    };
+    match column.kind {
+        Kind::Times => {
+            let names = Status::ALL.map(Status::name);
+            names.map(|name| one(format!("{name}_at"), Some(name), Kind::Time)).into()
+        }
+        kind => vec![one(column.name.to_owned(), None, kind)],
+    }
+}
+
+impl Gathered {
+    fn schema(&self) -> Result<Arc<Type>, ParquetError> {
+        let (physical, logical) = match self.values {
+            Values::Text(_) => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+            Values::Integer(_) => (Physical::INT64, None),
+            Values::Boolean(_) => (Physical::BOOLEAN, None),
+            Values::Time(_) => {
+                (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS)))
+            }
+        };
+        Type::primitive_type_builder(&self.name, physical)
+            .with_repetition(Repetition::OPTIONAL)
+            .with_logical_type(logical)
+            .with_converted_type(ConvertedType::NONE)
+            .build()
+            .map(Arc::new)
+    }
+
+    /// Takes in a row; returns how many bytes of text that were.
+    fn take(&mut self, row: &Map<String, Value>) -> usize {
+        let value = match self.member {
+            Some(member) => row.get(self.field.name).and_then(|members| members.get(member)),
+            None => row.get(self.field.name),
+        };
+        let (mut bytes, mut present) = (0, true);
+        match (&mut self.values, value) {
+            (_, None | Some(Value::Null)) => present = false,
+            (Values::Text(values), Some(_)) => {
+                let text = self.field.text(row).unwrap_or_default();
+                bytes = text.len();
+                values.push(ByteArray::from(text.as_bytes().to_vec()));
+            }
+            (Values::Boolean(values), Some(value)) => values.push(value == true),
+            (Values::Integer(values), Some(value)) => match value.as_i64() {
+                Some(number) => values.push(number),
+                None => present = false,
+            },
+            (Values::Time(values), Some(value)) => {
+                match value.as_str().and_then(Timestamp::parse) {
+                    Some(time) => values.push(time.micros()),
+                    // A moment that no calendar has; the JSON shows it as it is.
+                    None => present = false,
+                }
+            }
+        }
+        self.present.push(i16::from(present));
+        bytes
+    }
+
+    fn write(&mut self, writer: &mut ColumnWriter<'_>) -> Result<(), ParquetError> {
+        let present = Some(&self.present[..]);
+        match (&mut self.values, writer) {
+            (Values::Text(values), ColumnWriter::ByteArrayColumnWriter(writer)) => {
+                writer.write_batch(values, present, None)?;
+                values.clear();
+            }
+            (Values::Boolean(values), ColumnWriter::BoolColumnWriter(writer)) => {
+                writer.write_batch(values, present, None)?;
+                values.clear();
+            }
+            (
+                Values::Integer(values) | Values::Time(values),
+                ColumnWriter::Int64ColumnWriter(writer),
+            ) => {
+                writer.write_batch(values, present, None)?;
+                values.clear();
+            }
+            _ => return Err(ParquetError::General(format!("{} is of another type", self.name))),
+        }
+        self.present.clear();
+        Ok(())
+    }
+}
+
+fn failed(error: ParquetError) -> ExportError {
+    match error {
+        ParquetError::External(error) => match error.downcast::<std::io::Error>() {
+            Ok(error) => ExportError::Write(*error),
+            Err(error) => ExportError::Write(std::io::Error::other(error)),
+        },
+        other => ExportError::Write(std::io::Error::other(other)),
+    }
+}

@@ -1,0 +1,153 @@
+//! Who may ask the admin listener, and what they are shown: API tokens, kept as SHA-256.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+
+/// Attempts that may fail at once from one address, and that become possible again each second:
+/// enough for a page that loads with a token that was changed, far too few to guess one.
+const ADDRESS_BURST: NonZeroU32 = NonZeroU32::new(30).expect("it is not zero");
+const ADDRESS_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).expect("it is not zero");
+
+/// The same from all addresses together, for whoever has many.
+const PROCESS_BURST: NonZeroU32 = NonZeroU32::new(300).expect("it is not zero");
+const PROCESS_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("it is not zero");
+
+/// How many addresses are remembered; beyond, those that may fail again anyway are forgotten.
+const ADDRESSES_MAX: usize = 10_000;
+
+/// What an asker is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything.
+    Read,
+    /// Addresses but for their last four digits.
+    ReadMasked,
+}
+
+/// The tokens of which one is needed; none is where none is configured.
+#[derive(Default)]
+pub struct Tokens(Vec<Token>);
+
+struct Token {
+    sha256: [u8; 32],
+    scope: Scope,
+}
+
+impl Tokens {
+    /// These tokens.
+    pub fn new<'a>(tokens: impl IntoIterator<Item = (&'a str, Scope)>) -> Self {
+        let token =
+            |(token, scope): (&str, Scope)| Token { sha256: sha256(token.as_bytes()), scope };
+        Self(tokens.into_iter().map(token).collect())
+    }
+
+    /// Whether asking takes no token at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The scope of this token. How long it takes tells nothing of any: all are compared, whichever
+    /// fits.
+    pub fn scope_of(&self, given: &[u8]) -> Option<Scope> {
+        let given = sha256(given);
+        let mut found = 0_u32;
+        for (number, token) in (1..).zip(&self.0) {
+            let same: Choice = token.sha256.ct_eq(&given);
+            found.conditional_assign(&number, same);
+        }
+        let token = (found as usize).checked_sub(1)?;
+        self.0.get(token).map(|token| token.scope)
+    }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+/// Counts attempts without a token that fits. One that fits is never refused: were it, whoever
+/// fails behind the same proxy would lock out everybody. So what keeps a token from being guessed
+/// is its length; this keeps those who try from taking time, and lines on stderr.
+pub struct Attempts {
+    by_address: DefaultKeyedRateLimiter<IpAddr>,
+    in_process: DefaultDirectRateLimiter,
+}
+
+impl Default for Attempts {
+    fn default() -> Self {
+        let by_address = Quota::per_second(ADDRESS_PER_SECOND).allow_burst(ADDRESS_BURST);
+        let in_process = Quota::per_second(PROCESS_PER_SECOND).allow_burst(PROCESS_BURST);
+        Self {
+            by_address: RateLimiter::keyed(by_address),
+            in_process: RateLimiter::direct(in_process),
+        }
+    }
+}
+
+impl Attempts {
+    /// One more that failed; where there are too many, the seconds to wait.
+    pub fn failed(&self, address: Option<IpAddr>) -> Result<(), u64> {
+        if self.by_address.len() > ADDRESSES_MAX {
+            self.by_address.retain_recent();
+        }
+        let seconds = |until: governor::NotUntil<_>| {
+            until.wait_time_from(DefaultClock::default().now()).as_secs() + 1
+        };
+        if let Some(address) = address {
+            self.by_address.check_key(&network(address)).map_err(seconds)?;
+        }
+        self.in_process.check().map_err(seconds)
+    }
+}
+
+/// Of an IPv6 address the network: whoever has one has all of it.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => v4.into(),
+            None => {
+                let mut octets = v6.octets();
+                octets[8..].fill(0);
+                IpAddr::from(octets)
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Attempts, Scope, Tokens};
+
+    #[test]
+    fn each_token_has_its_own_scope_and_nothing_else_has_any() {
+        let tokens = Tokens::new([
+            ("one-of-16-letters", Scope::Read),
+            ("another-of-them-", Scope::ReadMasked),
+        ]);
+        assert_eq!(tokens.scope_of(b"one-of-16-letters"), Some(Scope::Read));
+        assert_eq!(tokens.scope_of(b"another-of-them-"), Some(Scope::ReadMasked));
+        assert_eq!(tokens.scope_of(b"one-of-16-letter"), None);
+        assert_eq!(tokens.scope_of(b""), None);
+        assert_eq!(Tokens::default().scope_of(b""), None);
+    }
+
+    #[test]
+    fn attempts_are_limited_by_address_and_then_all_together() {
+        let attempts = Attempts::default();
+        let fails = |address: &str, times: usize| {
+            let address = Some(address.parse().unwrap());
+            (0..times).filter(|_| attempts.failed(address).is_ok()).count()
+        };
+        assert_eq!(fails("192.0.2.1", 40), 30);
+        assert_eq!(fails("::ffff:192.0.2.1", 5), 0, "the same address");
+        assert_eq!(fails("2001:db8::1", 20) + fails("2001:db8::2", 20), 30, "the same network");
+        assert!(attempts.failed(Some("192.0.2.1".parse().unwrap())).unwrap_err() >= 1);
+        let far_apart: usize = (2..40).map(|n| fails(&format!("192.0.2.{n}"), 30)).sum();
+        assert!((240..300).contains(&far_apart), "{far_apart}");
+    }
+}

@@ -1,0 +1,110 @@
+//! The log itself: a page of it, one event, and one event's bytes.
+
+use actix_web::http::header::{CONTENT_DISPOSITION, X_CONTENT_TYPE_OPTIONS};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use super::error::Problem;
+use super::openapi::{Failures, LogParameters};
+use super::query::{self, Query};
+use super::shown::Shown;
+use super::state::Admin;
+use crate::domain::{Position, RecordedEvent};
+use crate::store::StoreError;
+use crate::wire;
+
+/// How many events a page has where nobody says, and at most.
+const LIMIT_DEFAULT: u64 = 100;
+const LIMIT_MAX: u64 = 1000;
+
+/// A page of the log.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = EventPage)]
+pub struct Page {
+    data: Vec<wire::Event>,
+    /// The `after` of the next page; nothing at the end of the log.
+    next_cursor: Option<String>,
+    /// The head when the page was read.
+    as_of_position: Position,
+}
+
+/// The events after a position, in order.
+#[utoipa::path(get, path = "/v1/events", operation_id = "events", tag = "events", params(LogParameters),
+    responses((status = 200, body = Page), Failures))]
+pub async fn page(
+    request: HttpRequest,
+    state: web::Data<Admin>,
+    shown: Shown,
+) -> Result<HttpResponse, Problem> {
+    let query = Query::read(request.query_string(), &["after", "limit"])?;
+    let after = query.position("after")?.unwrap_or(0);
+    let limit = query.number("limit", LIMIT_DEFAULT, 1, LIMIT_MAX)? as usize;
+    let page = web::block(move || {
+        let head = state.projection.head();
+        let events = read(&state, after, head, limit)?;
+        let last = events.last().map_or(after, |event| event.position);
+        Ok::<_, Problem>(Page {
+            data: events.into_iter().map(|event| shown.event(event)).collect(),
+            next_cursor: (last < head).then(|| last.to_string()),
+            as_of_position: head,
+        })
+    });
+    Ok(HttpResponse::Ok().json(page.await??))
+}
+
+/// One event.
+#[utoipa::path(get, path = "/v1/events/{position}", operation_id = "event", tag = "events",
+    params(("position" = u64, Path, minimum = 1, description = "Where it stands in the log")),
+    responses((status = 200, body = wire::Event), Failures))]
+pub async fn one(
+    position: web::Path<String>,
+    request: HttpRequest,
+    state: web::Data<Admin>,
+    shown: Shown,
+) -> Result<HttpResponse, Problem> {
+    Query::read(request.query_string(), &[])?;
+    let event = web::block(move || at(&state, &position)).await??;
+    Ok(HttpResponse::Ok().json(shown.event(event)))
+}
+
+/// One event's body, as it came. Whoever opens it shall not have it taken for a page of ours.
+#[utoipa::path(get, path = "/v1/events/{position}/body", operation_id = "event_body", tag = "events",
+    params(("position" = u64, Path, minimum = 1, description = "Where it stands in the log")),
+    responses((status = 200, body = String, content_type = "application/octet-stream"), Failures))]
+pub async fn body(
+    position: web::Path<String>,
+    request: HttpRequest,
+    state: web::Data<Admin>,
+    shown: Shown,
+) -> Result<HttpResponse, Problem> {
+    Query::read(request.query_string(), &[])?;
+    shown.raw()?;
+    let event = web::block(move || at(&state, &position)).await??;
+    let name = format!("attachment; filename=\"event-{}.bin\"", event.position);
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CONTENT_DISPOSITION, name));
+    response.insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    Ok(response.content_type("application/octet-stream").body(event.event.body))
+}
+
+/// Events after a position and up to the head; fewer than the limit where they are large. What lies
+/// beyond the head may not be on disk yet.
+pub fn read(
+    state: &Admin,
+    after: Position,
+    head: Position,
+    limit: usize,
+) -> Result<Vec<RecordedEvent>, StoreError> {
+    match head.saturating_sub(after) {
+        0 => Ok(Vec::new()),
+        left => state.store.read(after, limit.min(usize::try_from(left).unwrap_or(limit))),
+    }
+}
+
+fn at(state: &Admin, position: &str) -> Result<RecordedEvent, Problem> {
+    let position = query::position("position", position)?;
+    let there = (1..=state.projection.head()).contains(&position);
+    let event = there.then(|| state.store.read_at(&[position])).transpose()?;
+    let event = event.and_then(|events| events.into_iter().next());
+    event.ok_or_else(|| Problem::NotFound(StoreError::NoSuchEvent { position }.to_string()))
+}

@@ -1,0 +1,198 @@
+//! Exports as they are written: a thread reads the ledger and waits for whoever takes the answer.
+
+use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix_web::http::Method;
+use actix_web::http::header::{CONTENT_DISPOSITION, ContentType};
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::stream;
+use tokio::sync::mpsc::{self, Sender};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::error::Problem;
+use super::list::message_filter;
+use super::messages::TAIL_PATIENCE;
+use super::openapi::{EventParameters, ExportParameters, Failures, MessageParameters};
+use super::query::Query;
+use super::shown::Shown;
+use super::state::Admin;
+use crate::domain::MessageSid;
+use crate::domain::filter::MessageFilter;
+use crate::export::{self, Content, EventFilter, ExportError, Format, Row, View};
+use crate::wire::filter::MESSAGE_FILTERS;
+
+/// How much is handed over at a time.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// How many pieces wait for a client that takes its time.
+const PIECES_WAITING: usize = 4;
+
+/// How many exports are written at once. Each takes a thread, and some 30 MB where it is Parquet.
+const EXPORTS_MAX: usize = 4;
+
+/// What of the query is about the export and not about its rows.
+const EXPORT_PARAMETERS: [&str; 2] = ["format", "as_of_position"];
+
+/// Room for exports: so many at once and no more.
+#[derive(Clone)]
+pub struct Exports(Arc<Semaphore>);
+
+impl Default for Exports {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(EXPORTS_MAX)))
+    }
+}
+
+impl Exports {
+    fn enter(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.0).try_acquire_owned().map_err(|_| Problem::TooManyExports)
+    }
+}
+
+/// What the query asks for.
+enum Wanted {
+    Messages(MessageFilter),
+    Events(EventFilter),
+}
+
+/// Messages as they stood at a position.
+#[utoipa::path(get, path = "/v1/exports/messages", operation_id = "export_messages", tag = "exports",
+    params(MessageParameters, ExportParameters),
+    responses((status = 200, content(
+        (String = "application/x-ndjson"), (String = "text/csv; charset=utf-8"),
+        (String = "application/vnd.apache.parquet"))), Failures))]
+pub async fn messages(
+    request: HttpRequest,
+    state: web::Data<Admin>,
+    shown: Shown,
+) -> Result<HttpResponse, Problem> {
+    let known: Vec<_> = MESSAGE_FILTERS.into_iter().chain(EXPORT_PARAMETERS).collect();
+    let query = Query::read(request.query_string(), &known)?;
+    let wanted = Wanted::Messages(shown.may_ask(message_filter(&query)?)?);
+    export(request, state, shown, &query, wanted).await
+}
+
+/// Events as they came.
+#[utoipa::path(get, path = "/v1/exports/events", operation_id = "export_events", tag = "exports",
+    params(EventParameters, ExportParameters),
+    responses((status = 200, content(
+        (String = "application/x-ndjson"), (String = "text/csv; charset=utf-8"),
+        (String = "application/vnd.apache.parquet"))), Failures))]
+pub async fn events(
+    request: HttpRequest,
+    state: web::Data<Admin>,
+    shown: Shown,
+) -> Result<HttpResponse, Problem> {
+    let of_events = ["account_sid", "message_sid", "since", "until"];
+    let known: Vec<_> = of_events.into_iter().chain(EXPORT_PARAMETERS).collect();
+    let query = Query::read(request.query_string(), &known)?;
+    let MessageFilter { account_sid, since, until, .. } = message_filter(&query)?;
+    let message_sid = match query.get("message_sid").map(|sid| (sid, MessageSid::parse(sid))) {
+        Some((_, None)) => return Err(Problem::BadRequest("message_sid is empty".to_owned())),
+        given => given.map(|(sid, _)| sid.to_owned()),
+    };
+    let wanted = Wanted::Events(EventFilter { account_sid, message_sid, since, until });
+    export(request, state, shown, &query, wanted).await
+}
+
+async fn export(
+    request: HttpRequest,
+    state: web::Data<Admin>,
+    shown: Shown,
+    query: &Query,
+    wanted: Wanted,
+) -> Result<HttpResponse, Problem> {
+    let format = format(query)?;
+    let asked_for = query.position("as_of_position")?;
+    let permit = state.exports.enter()?;
+    let ready = state.clone();
+    let pin = web::block(move || {
+        if !ready.projection.wait_for_short_tail(Instant::now() + TAIL_PATIENCE) {
+            return Err(Problem::Behind);
+        }
+        // What the views have read is also in the log.
+        let last = ready.store.views().checkpoint()?.position;
+        match asked_for {
+            Some(pin) if pin > last => Err(Problem::Conflict(format!(
+                "as_of_position `{pin}` is beyond {last}, up to where the views have read"
+            ))),
+            asked_for => Ok(asked_for.unwrap_or(last)),
+        }
+    });
+    let view = View { pin: pin.await??, masked: shown.is_masked() };
+    let (content, (sender, pieces)) = (wanted.content(), mpsc::channel(PIECES_WAITING));
+    if request.method() != Method::HEAD {
+        let thread = std::thread::Builder::new().name("export".to_owned()).spawn(move || {
+            let _permit = permit;
+            let ended = write(&state, &wanted, format, view, &sender);
+            if let Err(ended) = ended {
+                // The answer has begun; that it breaks off is all that can still be said.
+                let _gone = sender.blocking_send(Err(io::Error::other(ended)));
+            }
+        });
+        thread.map_err(|_| Problem::Internal)?;
+    }
+    let pieces = stream::unfold(pieces, async |mut pieces| Some((pieces.recv().await?, pieces)));
+    let name = format!("{}-{}.{}", content.name(), view.pin, format.name());
+    Ok(HttpResponse::Ok()
+        .insert_header(ContentType(format.media_type().parse().map_err(|_| Problem::Internal)?))
+        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+        .insert_header(("X-As-Of-Position", view.pin.to_string()))
+        .streaming(Box::pin(pieces)))
+}
+
+fn write(
+    state: &Admin,
+    wanted: &Wanted,
+    format: Format,
+    view: View,
+    sender: &Sender<io::Result<web::Bytes>>,
+) -> Result<(), ExportError> {
+    let out = BufWriter::with_capacity(PIECE_BYTES, Pieces(sender));
+    let mut rows = format.begin(wanted.content(), out)?;
+    match wanted {
+        Wanted::Messages(filter) => {
+            export::messages(&*state.store, filter, view, &mut |message| {
+                rows.row(&Row::Message(Box::new(message)))
+            })?
+        }
+        Wanted::Events(filter) => export::events(&*state.store, filter, view, &mut |event| {
+            rows.row(&Row::Event(Box::new(event)))
+        })?,
+    };
+    rows.finish()
+}
+
+fn format(query: &Query) -> Result<Format, Problem> {
+    let Some(name) = query.get("format") else { return Ok(Format::Ndjson) };
+    Format::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| {
+        let name = name.escape_debug();
+        Problem::BadRequest(format!("format `{name}` is not one of ndjson, csv, parquet"))
+    })
+}
+
+impl Wanted {
+    fn content(&self) -> Content {
+        match self {
+            Wanted::Messages(_) => Content::Messages,
+            Wanted::Events(_) => Content::Events,
+        }
+    }
+}
+
+/// Hands over what is written, and waits where the other end takes its time.
+struct Pieces<'s>(&'s Sender<io::Result<web::Bytes>>);
+
+impl Write for Pieces<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let piece = web::Bytes::copy_from_slice(bytes);
+        let sent = self.0.blocking_send(Ok(piece));
+        sent.map(|()| bytes.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

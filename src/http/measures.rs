@@ -1,0 +1,154 @@
+//! What is counted of callbacks as they come, for telemetry. No label is anything that a sender chose.
+
+use std::time::Duration;
+
+use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry, exponential_buckets};
+
+use super::error::Problem;
+use crate::domain::Status;
+use crate::store::writer::AppendError;
+use crate::twilio::callback::StatusWord;
+use crate::twilio::signature::Refusal;
+
+/// The status of a callback that nobody is known to have signed, whatever it says.
+const UNVERIFIED: &str = "unverified";
+
+/// What became of a callback.
+#[derive(Clone, Copy)]
+enum Outcome {
+    Stored,
+    Refused,
+    NotStored,
+}
+
+impl Outcome {
+    fn name(self) -> &'static str {
+        match self {
+            Outcome::Stored => "stored",
+            Outcome::Refused => "refused",
+            Outcome::NotStored => "not_stored",
+        }
+    }
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct Measures {
+    callbacks: IntCounterVec,
+    refusals: IntCounterVec,
+    append_seconds: Histogram,
+}
+
+impl Default for Measures {
+    fn default() -> Self {
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            let named = Opts::new(format!("delivery_ledger_{name}_total"), help);
+            IntCounterVec::new(named, labels).expect("it is a name")
+        };
+        let bounds = exponential_buckets(0.000_5, 2.0, 15).expect("the bounds rise"); // to 8 s
+        let append = HistogramOpts::new(
+            "delivery_ledger_append_seconds",
+            "How long a callback waited until it was on disk.",
+        );
+        let measures = Self {
+            callbacks: counter(
+                "callbacks",
+                "Callbacks by what became of them and the status that they report.",
+                &["outcome", "status"],
+            ),
+            refusals: counter(
+                "refusals",
+                "Callbacks that were not stored, by reason.",
+                &["reason"],
+            ),
+            append_seconds: Histogram::with_opts(append.buckets(bounds)).expect("it is a name"),
+        };
+        measures.begin();
+        measures
+    }
+}
+
+impl Measures {
+    /// Begins every count that an alert may be about at nothing: of what is not there, nothing rises.
+    fn begin(&self) {
+        let known = Status::ALL.map(StatusWord::Known).into_iter();
+        for word in known.chain([StatusWord::Unrecognised, StatusWord::None]) {
+            self.callbacks.with_label_values(&[Outcome::Stored.name(), word.name()]);
+            self.callbacks.with_label_values(&[Outcome::NotStored.name(), word.name()]);
+        }
+        self.callbacks.with_label_values(&[Outcome::Refused.name(), UNVERIFIED]);
+        for reason in REASONS {
+            self.refusals.with_label_values(&[reason]);
+        }
+    }
+
+    /// A callback is on disk.
+    pub fn stored(&self, word: StatusWord, waited: Duration) {
+        self.callbacks.with_label_values(&[Outcome::Stored.name(), word.name()]).inc();
+        self.append_seconds.observe(waited.as_secs_f64());
+    }
+
+    /// A callback that nobody is known to have signed.
+    pub fn refused(&self, problem: &Problem) {
+        self.callbacks.with_label_values(&[Outcome::Refused.name(), UNVERIFIED]).inc();
+        self.refusals.with_label_values(&[reason(problem)]).inc();
+    }
+
+    /// A signed callback that is not known to be on disk.
+    pub fn not_stored(&self, word: StatusWord, problem: &Problem) {
+        self.callbacks.with_label_values(&[Outcome::NotStored.name(), word.name()]).inc();
+        self.refusals.with_label_values(&[reason(problem)]).inc();
+    }
+
+    /// Adds them to what is asked for.
+    pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
+        registry.register(Box::new(self.callbacks.clone()))?;
+        registry.register(Box::new(self.refusals.clone()))?;
+        registry.register(Box::new(self.append_seconds.clone()))
+    }
+}
+
+/// Every reason there is.
+const REASONS: [&str; 18] = [
+    "signature_missing",
+    "signature_not_base64",
+    "signature_wrong",
+    "account_unknown",
+    "accounts_contradict",
+    "algorithm_unknown",
+    "shared_key_unknown",
+    "body_hash_missing",
+    "body_hash_wrong",
+    "body_too_large",
+    "body_too_slow",
+    "body_broken",
+    "media_type",
+    "queue_full",
+    "log_closed",
+    "ending",
+    "not_durable_in_time",
+    "other",
+];
+
+fn reason(problem: &Problem) -> &'static str {
+    match problem {
+        Problem::Refused(Refusal::Missing) => "signature_missing",
+        Problem::Refused(Refusal::NotBase64) => "signature_not_base64",
+        Problem::Refused(Refusal::Mismatch) => "signature_wrong",
+        Problem::Refused(Refusal::UnknownAccount) => "account_unknown",
+        Problem::Refused(Refusal::ContradictingAccounts) => "accounts_contradict",
+        Problem::Refused(Refusal::UnknownAlgorithm) => "algorithm_unknown",
+        Problem::Refused(Refusal::UnknownSharedKey) => "shared_key_unknown",
+        Problem::Refused(Refusal::BodyHashMissing) => "body_hash_missing",
+        Problem::Refused(Refusal::BodyHashDiffers) => "body_hash_wrong",
+        Problem::BodyTooLarge { .. } => "body_too_large",
+        Problem::BodyTooSlow => "body_too_slow",
+        Problem::BodyBroken => "body_broken",
+        Problem::UnsupportedMediaType(_) => "media_type",
+        Problem::NotStored(AppendError::QueueFull) => "queue_full",
+        Problem::NotStored(AppendError::Poisoned(_)) => "log_closed",
+        Problem::NotStored(AppendError::Ending) => "ending",
+        Problem::NotDurableInTime => "not_durable_in_time",
+        _ => "other",
+    }
+}

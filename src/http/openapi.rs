@@ -1,0 +1,276 @@
+//! The interface for questions as an OpenAPI 3.1 document, and a page that shows it
+//! (<https://spec.openapis.org/oas/v3.1.1.html>).
+
+use std::sync::Arc;
+
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, LOCATION};
+use actix_web::{HttpRequest, HttpResponse, web};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{IntoParams, IntoResponses, Modify, OpenApi, ToSchema};
+use utoipa_swagger_ui::{Config, serve};
+
+use super::error::Problem;
+use super::query::Query;
+use super::{events, exports, health, list, messages, metrics, reports, stream};
+
+/// What the page may load: nothing that does not come from here.
+const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; \
+    style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
+
+/// The document.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "delivery-ledger", license(name = "Apache-2.0", identifier = "Apache-2.0"),
+         description = "What became of every outbound message, as Twilio's status callbacks tell it.",
+         contact(name = "", url = "")),
+    paths(
+        health::healthz,
+        health::readyz,
+        metrics::metrics,
+        messages::one,
+        list::messages,
+        events::page,
+        events::one,
+        events::body,
+        stream::follow,
+        exports::messages,
+        exports::events,
+        reports::delivery,
+    ),
+    components(schemas(ProblemDetails)),
+    modifiers(&Token),
+    security(("token" = []), ()),
+    tags(
+        (name = "messages", description = "Where messages stand, and how they got there"),
+        (name = "events", description = "The log"),
+        (name = "reports", description = "What became of messages, counted"),
+        (name = "exports", description = "Everything, as a file"),
+        (name = "state", description = "Whether the server does its work"),
+    )
+)]
+struct Document;
+
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        document.info.contact = None;
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        document.components.get_or_insert_default().add_security_scheme("token", bearer);
+    }
+}
+
+/// A problem (RFC 9457).
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it describes what `Problem` writes")]
+pub struct ProblemDetails {
+    r#type: String,
+    title: String,
+    status: u16,
+    /// What is wrong, and what would be right.
+    detail: String,
+    /// Names this answer in what the server writes of it.
+    request_id: String,
+}
+
+/// What any question may be answered with instead.
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "it describes what `Problem` answers")]
+pub enum Failures {
+    /// A parameter is unknown, doubled, or not what it must be
+    #[response(status = 400, content_type = "application/problem+json")]
+    BadRequest(ProblemDetails),
+    /// A token is needed
+    #[response(status = 401, content_type = "application/problem+json")]
+    NoToken(ProblemDetails),
+    /// Not for this Host, or not for this token
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(ProblemDetails),
+    /// There is none
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(ProblemDetails),
+    /// It could be several, conditions exclude each other, or the log does not go so far
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(ProblemDetails),
+    /// Too many attempts without a token that fits
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(ProblemDetails),
+    /// Not now
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(ProblemDetails),
+}
+
+/// Which messages are asked for.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "it describes what `wire::filter` reads")]
+pub struct MessageParameters {
+    /// Where it stands
+    #[param(inline, value_type = StatusWord, required = false)]
+    status: Option<StatusWord>,
+    /// The code that is shown with it
+    #[param(pattern = "^[0-9]{1,9}$")]
+    error_code: Option<String>,
+    /// An address, or `*` and its last digits, at least four
+    #[param(pattern = r"^(\*[0-9]{4,}|[^*][\s\S]*)$")]
+    from: Option<String>,
+    /// An address, or `*` and its last digits, at least four
+    #[param(pattern = r"^(\*[0-9]{4,}|[^*][\s\S]*)$")]
+    to: Option<String>,
+    #[param(min_length = 1)]
+    account_sid: Option<String>,
+    #[param(min_length = 1)]
+    messaging_service_sid: Option<String>,
+    #[param(min_length = 1)]
+    channel: Option<String>,
+    /// First received then or later: RFC 3339, or a day in UTC
+    #[param(format = "date-time")]
+    since: Option<String>,
+    /// First received before
+    #[param(format = "date-time")]
+    until: Option<String>,
+    /// Whether there is evidence of success and of failure
+    conflict: Option<bool>,
+    /// Whether any of its events came late
+    late: Option<bool>,
+    /// Whether any of its events came twice
+    duplicate: Option<bool>,
+    /// Not settled for so long, such as `6h`
+    #[param(pattern = "^0*[1-9][0-9]{0,8}[smhd]$")]
+    stuck: Option<String>,
+}
+
+/// A status, or the lack of one.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[allow(dead_code, reason = "it describes what `wire::filter` reads")]
+enum StatusWord {
+    Unknown,
+    Scheduled,
+    Accepted,
+    Queued,
+    Sending,
+    Sent,
+    PartiallyDelivered,
+    Delivered,
+    Read,
+    Canceled,
+    Undelivered,
+    Failed,
+}
+
+/// How an export is written.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[allow(dead_code, reason = "it describes what `exports` reads")]
+enum FormatWord {
+    Ndjson,
+    Csv,
+    Parquet,
+}
+
+/// By what a report counts.
+#[derive(ToSchema)]
+#[schema(rename_all = "kebab-case")]
+#[allow(dead_code, reason = "it describes what `reports` reads")]
+enum ByWord {
+    Day,
+    Hour,
+    Channel,
+    From,
+    MessagingService,
+    Country,
+    ErrorCode,
+    Account,
+}
+
+/// What a report is by.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "it describes what `reports` reads")]
+pub struct ReportParameters {
+    #[param(inline, value_type = ByWord)]
+    by: ByWord,
+}
+
+/// Which page of a list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "it describes what `list` reads")]
+pub struct PageParameters {
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<u64>,
+    /// The `next_cursor` of the page before
+    #[param(pattern = "^bT[EF][A-Za-z0-9_-]{10}[AQgw]$")]
+    after: Option<String>,
+}
+
+/// Which stretch of the log.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "it describes what `events` reads")]
+pub struct LogParameters {
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<u64>,
+    /// The position before the first
+    #[param(minimum = 0, default = 0)]
+    after: Option<u64>,
+}
+
+/// Of when, and as what.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "it describes what `exports` reads")]
+pub struct ExportParameters {
+    /// `ndjson` without it
+    #[param(inline, value_type = FormatWord, required = false)]
+    format: Option<FormatWord>,
+    /// As it stood at this position
+    #[param(minimum = 0)]
+    as_of_position: Option<u64>,
+}
+
+/// Which events are exported.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "it describes what `exports` reads")]
+pub struct EventParameters {
+    #[param(min_length = 1)]
+    account_sid: Option<String>,
+    #[param(min_length = 1)]
+    message_sid: Option<String>,
+    /// Received then or later: RFC 3339, or a day in UTC
+    #[param(format = "date-time")]
+    since: Option<String>,
+    /// Received before
+    #[param(format = "date-time")]
+    until: Option<String>,
+}
+
+/// The document as JSON, the same for every server of this version.
+pub fn document() -> String {
+    Document::openapi().to_pretty_json().expect("the document is part of the program") + "\n"
+}
+
+/// `GET /openapi.json`.
+pub async fn json(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    Query::read(request.query_string(), &[])?;
+    Ok(HttpResponse::Ok().content_type("application/json").body(document()))
+}
+
+/// `GET /docs`: leads to the page, whose files lie below it.
+pub async fn page() -> HttpResponse {
+    HttpResponse::PermanentRedirect().insert_header((LOCATION, "/docs/")).finish()
+}
+
+/// The page and its files, all of them from here.
+pub async fn page_file(file: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let config = Arc::new(Config::from("/openapi.json").validator_url("none"));
+    let found = serve(&file, config).map_err(|_| Problem::Internal)?;
+    let found =
+        found.ok_or_else(|| Problem::NotFound("there is nothing at this path".to_owned()))?;
+    Ok(HttpResponse::Ok()
+        .content_type(found.content_type)
+        .insert_header((CONTENT_SECURITY_POLICY, PAGE_POLICY))
+        .body(found.bytes.into_owned()))
+}

@@ -1,0 +1,97 @@
+//! Messages and events as the asker may see them.
+
+use std::borrow::Cow;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+
+use super::access::Scope;
+use super::error::Problem;
+use crate::domain::RecordedEvent;
+use crate::domain::filter::{AddressPattern, MessageFilter};
+use crate::projection::fold::Folded;
+use crate::report::shape::Shape;
+use crate::twilio::callback::Reading;
+use crate::wire::{self, TimelineEntry, mask};
+
+/// What the asker's token lets them see.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown(Scope);
+
+impl FromRequest for Shown {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        // Without a word from the guard nothing is shown.
+        let scope = request.extensions().get::<Scope>().copied();
+        std::future::ready(scope.map(Shown).ok_or(Problem::Internal))
+    }
+}
+
+impl Shown {
+    /// Whether addresses are hidden.
+    pub fn is_masked(self) -> bool {
+        self.0 == Scope::ReadMasked
+    }
+
+    /// A question, unless it asks for more of an address than would be shown: the answer would tell.
+    pub fn may_ask(self, filter: MessageFilter) -> Result<MessageFilter, Problem> {
+        let tells = |pattern: &AddressPattern| match pattern {
+            AddressPattern::Whole(_) => true,
+            AddressPattern::Ending(digits) => digits.len() > mask::DIGITS_SHOWN,
+        };
+        let tells = filter.from.iter().chain(&filter.to).any(tells);
+        if self.is_masked() && tells { Err(Problem::Masked) } else { Ok(filter) }
+    }
+
+    /// Whether bytes may be seen as they came.
+    pub fn raw(self) -> Result<(), Problem> {
+        match self.0 {
+            Scope::Read => Ok(()),
+            Scope::ReadMasked => Err(Problem::Masked),
+        }
+    }
+
+    /// An event.
+    pub fn event(self, event: RecordedEvent) -> wire::Event {
+        // Read before anything is hidden, since the SIDs stay.
+        let reading = Reading::of(&event);
+        let account_sid = reading.account_sid.map(Cow::into_owned);
+        let message_sid = reading.message_sid.map(Cow::into_owned);
+        wire::Event::new(self.recorded(event), account_sid, message_sid)
+    }
+
+    /// A message as it stands.
+    pub fn row(self, message: wire::Message) -> wire::Message {
+        match self.0 {
+            Scope::Read => message,
+            Scope::ReadMasked => mask::message(message),
+        }
+    }
+
+    /// A report, of which rows by sender have addresses.
+    pub fn report(self, report: Shape) -> Shape {
+        match self.0 {
+            Scope::Read => report,
+            Scope::ReadMasked => report.masked(),
+        }
+    }
+
+    /// A message with its timeline.
+    pub fn message(self, folded: &Folded, as_of_position: u64) -> wire::Message {
+        let timeline = folded.timeline.iter().map(|entry| {
+            let event = self.recorded(entry.event.clone());
+            TimelineEntry::new(&event, &entry.reported, entry.effect)
+        });
+        let message = wire::Message::new(&folded.key, &folded.lifecycle, as_of_position);
+        self.row(message.with_timeline(timeline))
+    }
+
+    fn recorded(self, event: RecordedEvent) -> RecordedEvent {
+        match self.0 {
+            Scope::Read => event,
+            Scope::ReadMasked => RecordedEvent { event: mask::event(&event), ..event },
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! `GET /v1/events/stream`: the log as it grows, by Server-Sent Events.
+//!
+//! Each reader has a task that reads the log in short pages and a bounded channel to its connection.
+//! Whoever does not read is dropped, and comes back with `Last-Event-ID` to where it was.
+
+use std::net::Shutdown;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Extensions;
+use actix_web::http::{ConnectionType, Method};
+use actix_web::{HttpRequest, HttpResponse, Responder, rt, web};
+use actix_web_lab::sse::{Data, Event, Sse};
+use socket2::{SockRef, Socket};
+use tokio::sync::mpsc::{self, Sender};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::error::Problem;
+use super::openapi::Failures;
+use super::query::{self, Query};
+use super::shown::Shown;
+use super::state::Admin;
+use super::streams::Stream;
+use crate::domain::{Position, RecordedEvent};
+use crate::store::StoreError;
+
+/// How often a word is sent where no event comes: proxies end what is silent for a minute.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// How long a reader that was cut off waits before it comes back.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How many events wait for one reader's connection, beside what the system buffers for it.
+const BUFFER_EVENTS: usize = 16;
+
+/// How long a reader may take no event before it is dropped.
+const STALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How much of the log is read at a time: a few milliseconds' worth.
+const PAGE_EVENTS: usize = 256;
+const PAGE_BYTES: usize = 256 << 10;
+
+/// How long what was sent may take to leave once the server ends.
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// The connection that a request came by, to be cut where its other end does not read.
+#[derive(Clone)]
+struct Connection(Arc<Socket>);
+
+impl Connection {
+    /// Ends the connection, which may have ended already. What has not left is thrown away: the
+    /// system would keep it for as long as the other end does not read.
+    fn cut(&self) {
+        let _already_closed = self.0.set_linger(Some(Duration::ZERO));
+        let _already_closed = self.0.shutdown(Shutdown::Both);
+    }
+}
+
+/// Keeps a connection at hand for [`follow`].
+pub fn remember(connection: &dyn std::any::Any, data: &mut Extensions) {
+    let stream = connection.downcast_ref::<rt::net::TcpStream>();
+    if let Some(Ok(socket)) = stream.map(|stream| SockRef::from(stream).try_clone()) {
+        data.insert(Connection(Arc::new(socket)));
+    }
+}
+
+/// The events after a position, those that are still to come among them.
+#[utoipa::path(get, path = "/v1/events/stream", operation_id = "event_stream", tag = "events",
+    params(
+        ("after" = Option<u64>, Query, minimum = 0, description = "The position before the first; without it, the head"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The position of the last event that the reader had")),
+    responses((status = 200, body = String, content_type = "text/event-stream"), Failures))]
+pub async fn follow(
+    request: HttpRequest,
+    state: web::Data<Admin>,
+    shown: Shown,
+) -> Result<HttpResponse, Problem> {
+    let query = Query::read(request.query_string(), &["after"])?;
+    let after = first(&request, &query, state.projection.head())?;
+    let (sender, events) = mpsc::channel(BUFFER_EVENTS);
+    if request.method() != Method::HEAD {
+        let follower = Follower {
+            stream: state.streams.enter()?,
+            heads: state.projection.watch_head(),
+            connection: request.conn_data::<Connection>().cloned(),
+            state,
+            shown,
+            after,
+            sender,
+        };
+        rt::spawn(follower.run());
+    }
+    let events = Sse::from_infallible_receiver(events);
+    let events = events.with_keep_alive(KEEP_ALIVE).with_retry_duration(RETRY);
+    let mut response = events.respond_to(&request);
+    // Nothing comes after it, so that at its end the connection can go.
+    response.head_mut().set_connection_type(ConnectionType::Close);
+    Ok(response)
+}
+
+/// Where a reader begins: behind the last event that it had, else where its query says, else at the
+/// head. A browser that comes back sends both.
+fn first(request: &HttpRequest, query: &Query, head: Position) -> Result<Position, Problem> {
+    let last_id = request.headers().get("last-event-id");
+    let last_id = last_id.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let (name, text) = match (last_id.as_deref().filter(|id| !id.is_empty()), query.get("after")) {
+        (Some(id), _) => ("Last-Event-ID", id),
+        (None, Some(after)) => ("after", after),
+        (None, None) => return Ok(head),
+    };
+    match query::position(name, text)? {
+        position if position <= head => Ok(position),
+        position => Err(Problem::BadRequest(format!(
+            "{name} `{position}` is beyond the head, {head}; is it of another ledger?"
+        ))),
+    }
+}
+
+/// What brings one reader its events.
+struct Follower {
+    /// Counted off only when all else is done.
+    stream: Stream,
+    heads: watch::Receiver<Position>,
+    connection: Option<Connection>,
+    state: web::Data<Admin>,
+    shown: Shown,
+    after: Position,
+    sender: Sender<Event>,
+}
+
+/// Why a stream came to its end.
+enum End {
+    /// The reader is gone.
+    Gone,
+    /// It reads too slowly.
+    Stalled,
+    /// The server ends.
+    Stopping,
+    Failed(Problem),
+}
+
+impl Follower {
+    async fn run(mut self) {
+        let mut stopping = self.stream.stopping();
+        let end = tokio::select! {
+            end = self.send_all() => end,
+            () = stopping.begun() => End::Stopping,
+        };
+        // The end of what is sent is the end of the answer.
+        drop(self.sender);
+        match end {
+            End::Gone => return,
+            End::Stalled => {
+                tracing::info!("a reader of the event stream was too slow and is dropped")
+            }
+            End::Stopping => sleep(FLUSH_TIMEOUT).await,
+            End::Failed(problem) => {
+                tracing::error!("the event stream ends: {problem}");
+                sleep(FLUSH_TIMEOUT).await;
+            }
+        }
+        self.connection.iter().for_each(Connection::cut);
+    }
+
+    async fn send_all(&mut self) -> End {
+        loop {
+            let head = *self.heads.borrow_and_update();
+            while self.after < head {
+                if let Err(end) = self.send_page(head).await {
+                    return end;
+                }
+            }
+            tokio::select! {
+                moved = self.heads.changed() => if moved.is_err() { return End::Stopping },
+                () = self.sender.closed() => return End::Gone,
+            }
+        }
+    }
+
+    async fn send_page(&mut self, head: Position) -> Result<(), End> {
+        let (state, shown, after) = (self.state.clone(), self.shown, self.after);
+        let page = web::block(move || page(&state, shown, after, head)).await;
+        let page =
+            page.map_err(|_| Problem::Internal).and_then(|page| page.map_err(Problem::Store));
+        for (position, event) in page.map_err(End::Failed)? {
+            match timeout(STALL_TIMEOUT, self.sender.send(event)).await {
+                Ok(Ok(())) => self.after = position,
+                Ok(Err(_)) => return Err(End::Gone),
+                Err(_) => return Err(End::Stalled),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Some events after a position, none of them beyond the head.
+fn page(
+    state: &Admin,
+    shown: Shown,
+    after: Position,
+    head: Position,
+) -> Result<Vec<(Position, Event)>, StoreError> {
+    let limit = usize::try_from(head - after).unwrap_or(PAGE_EVENTS).min(PAGE_EVENTS);
+    let (mut events, mut bytes) = (Vec::new(), 0);
+    state.store.scan(after, limit, &mut |event| {
+        bytes += event.body.len() + event.url.len();
+        events.push(event.clone());
+        match bytes < PAGE_BYTES {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
+    })?;
+    if events.is_empty() {
+        return Err(StoreError::NoSuchEvent { position: after + 1 });
+    }
+    let sent = |event: RecordedEvent| {
+        let position = event.position;
+        let json = serde_json::to_string(&shown.event(event)).expect("an event is JSON");
+        (position, Data::new(json).id(position.to_string()).into())
+    };
+    Ok(events.into_iter().map(sent).collect())
+}

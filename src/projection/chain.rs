@@ -1,0 +1,32 @@
+//! The chain's value at any position: what names the log up to there.
+
+use std::ops::ControlFlow;
+
+use super::ProjectionError;
+use super::prepared::READ_EVENTS_MAX;
+use crate::domain::Position;
+use crate::domain::digest::{self, CHAIN_START, Digester, Hash};
+use crate::store::Store;
+
+/// The chain of digests up to a position that the views have read: from the mark before it on.
+pub fn chain_at(store: &dyn Store, position: Position) -> Result<Hash, ProjectionError> {
+    let marks = store.views().chain_marks()?;
+    let mark = marks.range(..=position).next_back();
+    let (mut at, mut chain) = mark.map_or((0, CHAIN_START), |(at, chain)| (*at, *chain));
+    let mut digester = Digester::default();
+    while at < position {
+        let (began_at, limit) = (at, READ_EVENTS_MAX.min((position - at) as usize));
+        store.scan(at, limit, &mut |event| {
+            if event.position != at + 1 {
+                return ControlFlow::Break(());
+            }
+            chain = digest::chain(&chain, &digester.digest(event).digest);
+            at = event.position;
+            ControlFlow::Continue(())
+        })?;
+        if at == began_at {
+            return Err(ProjectionError::Gap(at + 1));
+        }
+    }
+    Ok(chain)
+}

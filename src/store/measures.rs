@@ -1,0 +1,53 @@
+//! What the writer measures as it goes, and what a ledger takes on disk, for telemetry.
+
+use prometheus::{Histogram, HistogramOpts, IntGauge, exponential_buckets};
+
+use super::writer::COMMIT_EVENTS_MAX;
+
+/// What the log's writer measures.
+#[derive(Clone)]
+pub struct Measures {
+    /// Events that wait to be written.
+    pub queued: IntGauge,
+    /// Events of each transaction.
+    pub commit_events: Histogram,
+    /// How long each transaction took, its fsync included.
+    pub commit_seconds: Histogram,
+}
+
+/// In bytes. A file that is not there has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sizes {
+    pub log: u64,
+    pub log_wal: u64,
+    pub views: u64,
+    pub views_wal: u64,
+    /// What we may still write where the log lies.
+    pub disk_free: u64,
+}
+
+impl Default for Measures {
+    fn default() -> Self {
+        let powers = |first, factor, count| {
+            exponential_buckets(first, factor, count).expect("the bounds rise")
+        };
+        let histogram = |name: &str, help: &str, bounds| {
+            let named = HistogramOpts::new(format!("delivery_ledger_{name}"), help);
+            Histogram::with_opts(named.buckets(bounds)).expect("it is a name")
+        };
+        let sizes = powers(1.0, 2.0, COMMIT_EVENTS_MAX.ilog2() as usize + 1);
+        Self {
+            queued: IntGauge::new(
+                "delivery_ledger_queue_events",
+                "Callbacks that wait to be written.",
+            )
+            .expect("it is a name"),
+            commit_events: histogram("commit_events", "Events of one transaction.", sizes),
+            commit_seconds: histogram(
+                "commit_seconds",
+                "How long one transaction took, until it was on disk.",
+                powers(0.000_25, 2.0, 16), // to 8 s
+            ),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Reading the cells of one set of the views' tables, within a transaction that the caller holds.
+
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+
+use super::tally_row;
+use super::view_read::{Tables, damaged};
+use crate::domain::cell::{Cell, Hour, Tally};
+use crate::domain::country::Country;
+use crate::domain::{AccountSid, ErrorCode, Status};
+
+/// The number that stands for "no error code" in the views.
+pub const NO_ERROR_CODE: i64 = -1;
+
+/// Lends each cell of these hours and its tally, in the order of the hours.
+pub fn cells(
+    tables: Tables<'_>,
+    hours: RangeInclusive<Hour>,
+    each: &mut dyn FnMut(Cell<'_>, &Tally),
+) -> rusqlite::Result<()> {
+    let accounts = tables.accounts()?;
+    let mut statement = tables.prepare(
+        "SELECT hour, account, channel, country, status, error_code, tally
+         FROM cells{}
+         WHERE hour BETWEEN ?1 AND ?2
+         ORDER BY hour, account, channel, country, status, error_code",
+    )?;
+    let mut rows = statement.query([hours.start().0, hours.end().0])?;
+    while let Some(row) = rows.next()? {
+        let text = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?);
+        let account_sid = accounts.sid_ref(row.get(1)?)?.map(AccountSid::as_str);
+        let cell = Cell {
+            hour: Hour(row.get(0)?),
+            account_sid: account_sid.map(Cow::Borrowed),
+            channel: Cow::Borrowed(text(2)?),
+            country: optional(text(3)?, Country::parse).ok_or_else(|| damaged(3, "a country"))?,
+            status: optional(text(4)?, Status::named).ok_or_else(|| damaged(4, "a status"))?,
+            error_code: error_code(row.get(5)?).ok_or_else(|| damaged(5, "an error code"))?,
+        };
+        let tally = tally_row::unpack(row.get_ref(6)?.as_blob()?);
+        each(cell, &tally.ok_or_else(|| damaged(6, "a tally"))?);
+    }
+    Ok(())
+}
+
+/// An empty text is nothing; one that cannot be read is no answer.
+fn optional<T>(text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
+    if text.is_empty() { Some(None) } else { parse(text).map(Some) }
+}
+
+fn error_code(number: i64) -> Option<Option<ErrorCode>> {
+    match number {
+        NO_ERROR_CODE => Some(None),
+        number => ErrorCode::parse(&number.to_string()).map(Some),
+    }
+}

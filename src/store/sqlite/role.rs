@@ -1,0 +1,36 @@
+//! What a set of the views' tables is for, and what follows from it.
+
+/// Behind the names of a shadow's tables.
+pub const SHADOW: &str = "_new";
+
+/// What a set of tables is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Everybody reads them.
+    InUse,
+    /// Made beside those in use, to stand in their place.
+    Shadow,
+    /// In a file of their own, thrown away with the process.
+    Scratch,
+}
+
+impl Role {
+    /// Behind the tables' names.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Role::InUse | Role::Scratch => "",
+            Role::Shadow => SHADOW,
+        }
+    }
+
+    /// Whether anybody will ask for lists.
+    pub fn is_listed(self) -> bool {
+        self != Role::Scratch
+    }
+
+    /// Whether SIDs and addresses are gathered before they are written. Only where a kill in between
+    /// does no harm: a shadow is dropped at the next start.
+    pub fn gathers(self) -> bool {
+        self != Role::InUse
+    }
+}

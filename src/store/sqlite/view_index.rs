@@ -1,0 +1,174 @@
+//! The ways to messages by what they are asked for: by their addresses, and by what is notable about
+//! them. What a way leads to is still held against the question.
+
+use rusqlite::params;
+use smallvec::SmallVec;
+
+use super::view_read::Tables;
+use crate::domain::Lifecycle;
+use crate::domain::reported::Addressed;
+use crate::store::{Damage, Message};
+
+/// How many messages are read at a time to be checked.
+const CHECKED_AT_ONCE: usize = 1000;
+
+/// What is notable about a message; its number stands in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    Conflict = 1,
+    Late = 2,
+    Duplicate = 3,
+    /// The outcome is not known.
+    Open = 4,
+}
+
+impl Mark {
+    const ALL: [Mark; 4] = [Mark::Conflict, Mark::Late, Mark::Duplicate, Mark::Open];
+
+    fn is_on(self, lifecycle: &Lifecycle) -> bool {
+        match self {
+            Mark::Conflict => lifecycle.evidence.conflict(),
+            Mark::Late => lifecycle.counts.late > 0,
+            Mark::Duplicate => lifecycle.counts.duplicates > 0,
+            Mark::Open => !lifecycle.evidence.settled(),
+        }
+    }
+}
+
+/// What an entry is found by: an address from its end to its beginning, so that those with the same
+/// last digits are neighbours; or a mark.
+pub type Key = SmallVec<[u8; 24]>;
+
+/// The text from its end.
+pub fn reversed(address: &str) -> Key {
+    let mut key = Key::from_slice(address.as_bytes());
+    key.reverse();
+    key
+}
+
+/// The key of what is notable.
+pub fn marked(mark: Mark) -> Key {
+    Key::from_slice(&[mark as u8])
+}
+
+/// A table of entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    Recipients,
+    Senders,
+    Marks,
+}
+
+impl Way {
+    const ALL: [Way; 3] = [Way::Recipients, Way::Senders, Way::Marks];
+
+    /// The table's name.
+    pub fn table(self) -> &'static str {
+        match self {
+            Way::Recipients => "recipients",
+            Way::Senders => "senders",
+            Way::Marks => "marks",
+        }
+    }
+}
+
+/// An entry that a table gains or loses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    way: Way,
+    key: Key,
+    id: u64,
+    gained: bool,
+}
+
+/// Adds the entries that come of a message as it stood and as it stands.
+pub fn add_entries(
+    entries: &mut Vec<Entry>,
+    id: u64,
+    before: Option<&Lifecycle>,
+    after: &Lifecycle,
+) {
+    let mut add = |way, key, gained| entries.push(Entry { way, key, id, gained });
+    let [was_to, was_from] = before.map_or([None, None], addresses);
+    let [to, from] = addresses(after);
+    for (way, was, is) in [(Way::Recipients, was_to, to), (Way::Senders, was_from, from)] {
+        if was != is {
+            was.into_iter().for_each(|address| add(way, reversed(address), false));
+            is.into_iter().for_each(|address| add(way, reversed(address), true));
+        }
+    }
+    for mark in Mark::ALL {
+        let (was, is) = (before.is_some_and(|before| mark.is_on(before)), mark.is_on(after));
+        if was != is {
+            add(Way::Marks, marked(mark), is);
+        }
+    }
+}
+
+/// To and From.
+fn addresses(lifecycle: &Lifecycle) -> [Option<&str>; 2] {
+    let addressed = lifecycle.evidence.deciding.as_ref().map(|deciding| &deciding.addressed);
+    let Some(Addressed { to, from, .. }) = addressed else { return [None, None] };
+    [to.as_deref(), from.as_deref()]
+}
+
+/// Brings entries in the order of their tables; of one and the same the last stays last.
+pub fn in_order(mut entries: Vec<Entry>) -> Vec<Entry> {
+    entries.sort_by(|a, b| (a.way, &a.key, a.id).cmp(&(b.way, &b.key, b.id)));
+    entries
+}
+
+/// Writes entries, in this order, within a transaction that the caller holds.
+pub fn put_entries(tables: Tables<'_>, entries: &[Entry]) -> rusqlite::Result<()> {
+    let verbs = |way: Way| {
+        let table = way.table();
+        let gain = format!("INSERT OR IGNORE INTO {table}{{}}(key, id) VALUES (?1, ?2)");
+        let lose = format!("DELETE FROM {table}{{}} WHERE key = ?1 AND id = ?2");
+        Ok::<_, rusqlite::Error>([tables.prepare(&lose)?, tables.prepare(&gain)?])
+    };
+    let [recipients, senders, marks] = Way::ALL.map(verbs);
+    let mut statements = [recipients?, senders?, marks?];
+    for Entry { way, key, id, gained } in entries {
+        let statement = &mut statements[*way as usize][usize::from(*gained)];
+        statement.execute(params![&key[..], id])?;
+    }
+    Ok(())
+}
+
+/// What the tables lack of messages' entries, and what they have besides.
+pub fn check(tables: Tables<'_>) -> rusqlite::Result<Vec<Damage>> {
+    let rule = tables.checkpoint()?.rule;
+    let (mut found, mut lost) = ([0_u64; 3], [0_u64; 3]);
+    let look_up = |way: Way| {
+        tables.prepare(&format!("SELECT 1 FROM {}{{}} WHERE key = ?1 AND id = ?2", way.table()))
+    };
+    let [recipients, senders, marks] = Way::ALL.map(look_up);
+    let mut statements = [recipients?, senders?, marks?];
+    let (mut after, mut entries) = (0, Vec::new());
+    loop {
+        let page = tables.page(rule, after, CHECKED_AT_ONCE)?;
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        for Message { id, lifecycle, .. } in &page {
+            add_entries(&mut entries, *id, None, lifecycle);
+        }
+        for Entry { way, key, id, .. } in entries.drain(..) {
+            let there = statements[way as usize].exists(params![&key[..], id])?;
+            let count = if there { &mut found } else { &mut lost };
+            count[way as usize] += 1;
+        }
+    }
+    let mut damages = Vec::new();
+    for way in Way::ALL {
+        let (table, number) = (way.table(), way as usize);
+        let sql = format!("SELECT count(*) FROM {table}{}", tables.suffix);
+        let rows: u64 = super::query_value(tables.connection, &sql)?;
+        if lost[number] > 0 {
+            damages.push(Damage::Lost { table, rows: lost[number] });
+        }
+        if rows > found[number] {
+            damages.push(Damage::Stray { table, rows: rows - found[number] });
+        }
+    }
+    Ok(damages)
+}

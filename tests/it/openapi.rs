@@ -1,0 +1,60 @@
+//! The OpenAPI document: a snapshot, served as it is printed, and a page that asks nobody else.
+
+use serde_json::Value;
+
+use crate::support::App;
+
+const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/openapi.json");
+
+fn printed(app: &App) -> String {
+    String::from_utf8(app.run(&["openapi"]).stdout).unwrap()
+}
+
+/// A change of the interface is a change of this file: `delivery-ledger openapi > tests/data/openapi.json`.
+#[test]
+fn the_document_is_the_one_that_was_looked_at() {
+    let printed = printed(&App::start());
+    let snapshot = std::fs::read_to_string(SNAPSHOT).unwrap();
+    assert!(printed == snapshot, "the document is not tests/data/openapi.json any more");
+    let document: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+}
+
+#[test]
+fn the_document_is_served_as_it_is_printed() {
+    let app = App::start();
+    let served = app.get("/openapi.json");
+    assert_eq!(served.header("content-type"), Some("application/json"));
+    assert_eq!(String::from_utf8(served.body).unwrap(), printed(&app));
+}
+
+#[test]
+fn every_path_of_the_document_is_there_and_takes_get_alone() {
+    let app = App::start();
+    let document: Value = serde_json::from_str(&printed(&app)).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    assert!(paths.len() > 8, "{paths:?}");
+    for path in paths.keys() {
+        let target = path.replace("{sid}", "SM1").replace("{position}", "1");
+        let refused = crate::support::Request::new("DELETE", &target).send(app.admin());
+        assert_eq!((refused.code, refused.header("allow")), (405, Some("GET, HEAD")), "{path}");
+    }
+}
+
+#[test]
+fn the_page_loads_nothing_from_elsewhere() {
+    let app = App::start();
+    let leads = app.get("/docs");
+    assert_eq!((leads.code, leads.header("location")), (308, Some("/docs/")));
+    let page = app.get("/docs/");
+    assert_eq!(page.code, 200);
+    assert!(page.header("content-security-policy").unwrap().starts_with("default-src 'self'"));
+    let html = String::from_utf8(page.body).unwrap();
+    for attribute in ["src=\"http", "href=\"http", "src=\"//", "href=\"//"] {
+        assert!(!html.contains(attribute), "{html}");
+    }
+    let script = String::from_utf8(app.get("/docs/swagger-initializer.js").body).unwrap();
+    assert!(script.contains("/openapi.json"), "{script}");
+    assert_eq!(app.get("/docs/swagger-ui-bundle.js").code, 200);
+    assert_eq!(app.get("/docs/none.js").code, 404);
+}

@@ -1,0 +1,119 @@
+//! The country of an address is what `phonenumber` says of its number, and cheap.
+
+use delivery_ledger::domain::country::Country;
+
+fn country(address: &str) -> Option<String> {
+    Country::of_address(address).map(|country| country.to_string())
+}
+
+/// What `phonenumber` says of the whole number.
+fn by_phonenumber(number: &str) -> Option<String> {
+    let country = phonenumber::parse(None, number).ok()?.country().id()?;
+    Some(country.as_ref().to_owned())
+}
+
+#[test]
+fn numbers_lie_in_the_countries_they_are_assigned_to() {
+    for (address, expected) in [
+        ("+14155552671", "US"),
+        ("+16137827274", "CA"),
+        ("+13459492311", "KY"),
+        ("+18007233456", "US"),
+        ("+491711234567", "DE"),
+        ("+447400123456", "GB"),
+        ("+447911123456", "GG"),
+        ("+447797712345", "JE"),
+        ("+77011234567", "KZ"),
+        ("+79161234567", "RU"),
+        ("+393123456789", "IT"),
+        ("+61891621234", "CC"),
+        ("+38344123456", "XK"),
+        ("whatsapp:+5511961234567", "BR"),
+        ("rcs:+33631966543", "FR"),
+    ] {
+        assert_eq!(country(address).as_deref(), Some(expected), "{address}");
+    }
+}
+
+#[test]
+fn views_are_made_anew_when_other_tables_tell_countries() {
+    let lock = include_str!("../../../Cargo.lock");
+    let (_, package) = lock.split_once("name = \"phonenumber\"\nversion = \"").unwrap();
+    let (version, _) = package.split_once('"').unwrap();
+    let migration = include_str!("../../../migrations/sqlite/views/0001_messages.sql");
+    assert!(
+        migration.contains(&format!("-- Countries by phonenumber {version}.")),
+        "write {version} into the views' migration, so that they are rebuilt"
+    );
+}
+
+#[test]
+fn what_is_no_number_of_a_country_lies_in_none() {
+    for address in [
+        "",
+        "+",
+        "+1",
+        "+141555",
+        "+1415555267100000",
+        "14155552671",
+        "+1415555267a",
+        "+１４１５５５５２６７１",
+        "+0123456789",
+        "+80012340000",
+        "+15558675310",
+        "+99912345678",
+        "messenger:104155552671",
+        "whatsapp:US.13491208655302741918",
+        "*2671",
+        "Twilio",
+    ] {
+        assert_eq!(country(address), None, "{address}");
+    }
+}
+
+#[test]
+fn the_leading_digits_say_what_the_whole_number_says() {
+    let mut rng = fastrand::Rng::with_seed(5);
+    // Every calling code that several countries share, with the lengths that its numbers have.
+    let shared = [
+        ("1", 10),
+        ("7", 10),
+        ("39", 9),
+        ("39", 10),
+        ("44", 10),
+        ("47", 8),
+        ("61", 9),
+        ("212", 9),
+        ("262", 9),
+        ("290", 5),
+        ("358", 9),
+        ("590", 9),
+        ("599", 7),
+        ("599", 8),
+    ];
+    let (mut asked, mut other) = (0, Vec::new());
+    for (code, length) in shared {
+        for _ in 0..60 {
+            let number: String = (0..length).map(|_| char::from(b'0' + rng.u8(0..10))).collect();
+            let number = format!("+{code}{number}");
+            asked += 1;
+            if country(&number) != by_phonenumber(&number) {
+                other.push(number);
+            }
+        }
+    }
+    assert!(other.len() * 200 <= asked, "{} of {asked}: {other:?}", other.len());
+}
+
+#[test]
+fn it_says_the_same_whatever_was_asked_before_and_by_how_many() {
+    let numbers: Vec<String> =
+        (0..4000).map(|number| format!("+1{}{:07}", 200 + number % 800, number * 977)).collect();
+    let ask = || numbers.iter().map(|number| country(number)).collect::<Vec<_>>();
+    let first = ask();
+    std::thread::scope(|scope| {
+        for thread in (0..3).map(|_| scope.spawn(ask)).collect::<Vec<_>>() {
+            assert_eq!(thread.join().unwrap(), first);
+        }
+    });
+}

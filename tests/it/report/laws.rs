@@ -1,0 +1,219 @@
+//! A report from cells, one by scan and one worked out from the callbacks themselves are the same.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use delivery_ledger::domain::Rule;
+use delivery_ledger::domain::Timestamp;
+use delivery_ledger::domain::filter::MessageFilter;
+use delivery_ledger::projection::catch_up;
+use delivery_ledger::projection::replay::replay;
+use delivery_ledger::projection::verify::verify;
+use delivery_ledger::report::shape::{Figures, Shape};
+use delivery_ledger::report::{By, Question, Report, by_scan, report};
+use delivery_ledger::store::Store;
+use delivery_ledger::wire::filter;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value, json};
+
+use super::EPOCH;
+use super::naive::{self, FAILURES, LADDER, Only, Said, TO};
+use crate::support::ledger::Ledger;
+use crate::support::{ACCOUNT, OTHER_ACCOUNT};
+
+/// Callbacks of a few messages: late, doubled, conflicting, of changing addresses, in any hour.
+fn said() -> impl Strategy<Value = Said> {
+    let words: Vec<_> = LADDER.into_iter().chain(FAILURES).chain(["tunnelled"]).collect();
+    let often = vec!["queued", "sent", "delivered"];
+    let word = prop_oneof![select(words), select(often)];
+    let ms = prop_oneof![0..20_000_i64, 0..30 * 3_600_000_i64];
+    let code = prop_oneof![Just(None), select(vec![Some(30003), Some(30007), Some(99999)])];
+    let account = select(vec![Some(ACCOUNT), Some(ACCOUNT), Some(OTHER_ACCOUNT), None]);
+    let to = select(TO.map(|(to, _)| to).to_vec());
+    let from = select(vec!["+15017250604", "Acme", "+15550001111"]);
+    let service = select(vec![None, Some("MG1"), Some("MG2")]);
+    (0..7_u32, word, ms, code, account, to, from, service).prop_map(
+        |(message, word, ms, code, account, to, from, service)| Said {
+            message,
+            word,
+            ms,
+            code,
+            account,
+            to,
+            from,
+            service,
+        },
+    )
+}
+
+fn filter_of(only: Only) -> MessageFilter {
+    let mut wanted = MessageFilter::default();
+    let now = Timestamp::from_micros(0);
+    let mut set = |name, value: &str| assert!(filter::set(&mut wanted, name, value, now).unwrap());
+    only.status.into_iter().for_each(|status| set("status", status));
+    only.channel.into_iter().for_each(|channel| set("channel", channel));
+    let epoch = Timestamp::parse(EPOCH).unwrap().micros();
+    if let Some((since, until)) = only.hours {
+        let hour = |hour: i64| Timestamp::from_micros(epoch + hour * 3_600_000_000).to_string();
+        set("since", &hour(since));
+        set("until", &hour(until));
+    }
+    wanted
+}
+
+/// All of a row but percentiles.
+fn exact(figures: &Figures) -> Value {
+    let mut value = serde_json::to_value(figures).unwrap();
+    for times in ["time_to_sent_ms", "sent_to_delivered_ms"] {
+        value[times].as_object_mut().unwrap().retain(|name, _| !name.starts_with('p'));
+    }
+    value
+}
+
+fn is_what_was_said(report: &Report, said: &[Said], only: Only) {
+    let mut expected = naive::report(said, report.by.name(), only);
+    let shape = Shape::new(report);
+    for row in &shape.rows {
+        let naive = expected.remove(&row.key).unwrap_or_default();
+        assert_eq!(exact(&row.figures), naive.exact(), "{:?} {:?}", report.by, row.key);
+        for (times, lengths) in [
+            (&row.figures.time_to_sent_ms, &naive.time_to_sent),
+            (&row.figures.sent_to_delivered_ms, &naive.sent_to_delivered),
+        ] {
+            for (told, hundredths) in [(times.p50, 50), (times.p95, 95), (times.p99, 99)] {
+                let exact = naive::percentile(lengths, hundredths);
+                let (told, exact) = (told.map(|ms| ms as i64), exact);
+                let near = |(told, exact): (i64, i64)| (told - exact).abs() * 32 <= exact;
+                assert!(told.zip(exact).is_none_or(near), "{told:?} for {exact:?}");
+                assert_eq!(told.is_some(), exact.is_some());
+            }
+        }
+    }
+    assert_eq!(expected.into_keys().collect::<Vec<_>>(), [], "{:?}", report.by);
+    let sum: i64 = shape.rows.iter().map(|row| row.figures.messages).sum();
+    assert_eq!(shape.total.messages, sum);
+}
+
+/// Everything that can be asked, in both ways.
+fn every_report_is_right(store: &dyn Store, said: &[Said]) {
+    let only = [
+        Only::default(),
+        Only { status: Some("delivered"), ..Only::default() },
+        Only { channel: Some("whatsapp"), ..Only::default() },
+        Only { hours: Some((0, 1)), ..Only::default() },
+        Only { hours: Some((5, 25)), status: Some("unknown"), channel: Some("sms") },
+    ];
+    for by in By::ALL {
+        for only in only {
+            let question = Question { by, filter: filter_of(only) };
+            let from_cells = report(store, &question).unwrap();
+            is_what_was_said(&from_cells, said, only);
+            let scanned = by_scan(store.views(), &question).unwrap();
+            assert_eq!(from_cells.rows, scanned.rows);
+            assert_eq!(from_cells.total, scanned.total);
+            assert_eq!(from_cells.as_of_position, said.len() as u64);
+        }
+    }
+}
+
+#[test]
+fn cells_scan_and_callbacks_come_to_the_same_counts() {
+    let config = Config { cases: 24, failure_persistence: None, ..Config::default() };
+    let stretches = vec(vec(said(), 1..25), 1..4);
+    let outcome = TestRunner::new(config).run(&stretches, |stretches| {
+        let ledger = Ledger::new();
+        let store = ledger.open();
+        let mut so_far: Vec<Said> = Vec::new();
+        for stretch in stretches {
+            // What came before comes once more, so that there are duplicates over batches.
+            let again = so_far.first().cloned();
+            let new: Vec<_> = stretch.into_iter().chain(again).collect();
+            store.append(&new.iter().map(Said::event).collect::<Vec<_>>()).unwrap();
+            so_far.extend(new);
+            let head = store.head().unwrap();
+            catch_up(&*store, store.views(), head, &mut |_| ControlFlow::Continue(())).unwrap();
+        }
+        every_report_is_right(&*store, &so_far);
+        replay(&*store, Rule::default(), &mut |_| ControlFlow::Continue(())).unwrap();
+        every_report_is_right(&*store, &so_far);
+        let verified = verify(&*store, None, &mut |_| {}).unwrap();
+        prop_assert_eq!(verified.findings, []);
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
+#[test]
+fn cells_hold_the_messages_there_are_and_none_that_are_gone() {
+    let ledger = Ledger::new();
+    let store = ledger.open();
+    let one = |word, code| Said {
+        message: 1,
+        word,
+        ms: 0,
+        code,
+        account: Some(ACCOUNT),
+        to: "+14155552671",
+        from: "Acme",
+        service: None,
+    };
+    let mut seen = Vec::new();
+    for said in [one("queued", None), one("sent", None), one("failed", Some(30003))] {
+        store.append(&[said.event()]).unwrap();
+        let head = store.head().unwrap();
+        catch_up(&*store, store.views(), head, &mut |_| ControlFlow::Continue(())).unwrap();
+        let mut cells = BTreeMap::new();
+        let all = delivery_ledger::domain::cell::Hour(i64::MIN)
+            ..=delivery_ledger::domain::cell::Hour(i64::MAX);
+        let checkpoint = store.views().cells(all, &mut |cell, tally| {
+            let status = cell.status.map(|status| status.name());
+            let key = format!("{status:?} {:?} {:?}", cell.country, cell.error_code);
+            cells.insert(key, tally.messages);
+        });
+        assert_eq!(checkpoint.unwrap().position, head);
+        seen.push(json!(cells));
+    }
+    assert_eq!(
+        seen,
+        [
+            json!({ "Some(\"queued\") Some(US) None": 1 }),
+            json!({ "Some(\"sent\") Some(US) None": 1 }),
+            json!({ "Some(\"failed\") Some(US) Some(ErrorCode(30003))": 1 }),
+        ]
+    );
+}
+
+#[test]
+fn cells_that_say_what_the_log_does_not_are_found() {
+    for damage in [
+        "DELETE FROM cells",
+        "UPDATE cells SET hour = hour + 1",
+        "UPDATE cells SET country = 'FR'",
+        "INSERT INTO cells VALUES (1, 0, 'sms', '', '', -1, x'01000100000100')",
+        "UPDATE cells SET tally = x'00'",
+    ] {
+        let said = naive_message();
+        let ledger = Ledger::of(&[said.event()]);
+        assert_eq!(ledger.verify(&[]).0, Some(0));
+        ledger.views_sql(damage);
+        let (code, verified) = ledger.verify(&[]);
+        assert_eq!(code, Some(3), "{damage}: {verified}");
+        assert_eq!(verified["findings"][0]["finding"], "projection-differs", "{damage}");
+    }
+}
+
+fn naive_message() -> Said {
+    Said {
+        message: 1,
+        word: "sent",
+        ms: 0,
+        code: None,
+        account: Some(ACCOUNT),
+        to: "+14155552671",
+        from: "Acme",
+        service: None,
+    }
+}

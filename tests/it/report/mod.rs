@@ -1,0 +1,22 @@
+//! Delivery reports: what they count, and that they count it right whichever way it is asked for.
+
+mod country;
+mod figures;
+mod laws;
+mod naive;
+mod spread;
+mod surfaces;
+
+use delivery_ledger::domain::{NewEvent, Timestamp};
+
+use crate::support::MessageBody;
+use crate::support::events::event;
+
+/// When the tests' messages begin: a full hour.
+const EPOCH: &str = "2026-01-02T03:00:00Z";
+
+/// A callback that arrives so many milliseconds after [`EPOCH`].
+fn at(ms: i64, body: MessageBody) -> NewEvent {
+    let epoch = Timestamp::parse(EPOCH).unwrap().micros();
+    NewEvent { received_at: Timestamp::from_micros(epoch + ms * 1000), ..event(body) }
+}

@@ -1,0 +1,215 @@
+//! What callbacks come to, worked out the plain way: nothing of the product's fold, cells or
+//! countries is used here.
+
+use std::collections::BTreeMap;
+
+use delivery_ledger::domain::NewEvent;
+use serde_json::{Map, Value, json};
+
+use super::at;
+use crate::support::{sid, status};
+
+/// One callback in a few words.
+#[derive(Debug, Clone)]
+pub struct Said {
+    pub message: u32,
+    pub word: &'static str,
+    pub ms: i64,
+    pub code: Option<u32>,
+    pub account: Option<&'static str>,
+    pub to: &'static str,
+    pub from: &'static str,
+    pub service: Option<&'static str>,
+}
+
+pub const LADDER: [&str; 8] = [
+    "scheduled",
+    "accepted",
+    "queued",
+    "sending",
+    "sent",
+    "partially_delivered",
+    "delivered",
+    "read",
+];
+pub const FAILURES: [&str; 3] = ["canceled", "undelivered", "failed"];
+
+/// Addresses and the countries they lie in.
+pub const TO: [(&str, &str); 6] = [
+    ("+14155552671", "US"),
+    ("+16137827274", "CA"),
+    ("whatsapp:+491711234567", "DE"),
+    ("rcs:+447400123456", "GB"),
+    ("+15558675310", ""),
+    ("messenger:104155552671", ""),
+];
+
+impl Said {
+    pub fn event(&self) -> NewEvent {
+        let mut body = status(&sid(self.message), self.word).with("To", self.to);
+        body = body.with("From", self.from);
+        body = match self.account {
+            Some(account) => body.with("AccountSid", account),
+            None => body.without("AccountSid"),
+        };
+        if let Some(code) = self.code {
+            body = body.with("ErrorCode", &code.to_string());
+        }
+        if let Some(service) = self.service {
+            body = body.with("MessagingServiceSid", service);
+        }
+        at(self.ms, body)
+    }
+
+    fn rank(&self) -> Option<usize> {
+        LADDER.iter().chain(&FAILURES).position(|word| *word == self.word)
+    }
+
+    fn is_failure(&self) -> bool {
+        FAILURES.contains(&self.word)
+    }
+
+    fn is_success(&self) -> bool {
+        ["partially_delivered", "delivered", "read"].contains(&self.word)
+    }
+}
+
+/// One message as the plain fold sees it.
+struct Stands<'s> {
+    status: &'static str,
+    code: Option<u32>,
+    deciding: &'s Said,
+    first: i64,
+    conflict: bool,
+    time_to_sent: Option<i64>,
+    sent_to_delivered: Option<i64>,
+}
+
+fn stands<'s>(events: &[&'s Said]) -> Stands<'s> {
+    // Failures rank above the ladder: the strongest failure, or else the highest step.
+    let highest = events.iter().filter_map(|said| said.rank()).max();
+    let deciding = events.iter().filter(|said| said.rank() == highest);
+    let deciding = deciding.min_by_key(|said| (said.code, said.event().body)).unwrap();
+    let failed = events.iter().any(|said| said.is_failure());
+    let code_of = |wanted: &dyn Fn(&Said) -> bool| {
+        events.iter().filter(|said| wanted(said)).filter_map(|said| said.code).min()
+    };
+    let of_deciding = code_of(&|said| said.rank() == highest);
+    let first = |words: &[&str]| {
+        events.iter().filter(|said| words.contains(&said.word)).map(|said| said.ms).min()
+    };
+    let between = |from: Option<i64>, to: Option<i64>| Some(to? - from?);
+    Stands {
+        status: if highest.is_some() { deciding.word } else { "unknown" },
+        code: of_deciding.or_else(|| code_of(&|said| said.is_failure())).filter(|_| failed),
+        deciding,
+        first: events.iter().map(|said| said.ms).min().unwrap(),
+        conflict: failed && events.iter().any(|said| said.is_success()),
+        time_to_sent: between(first(&["accepted", "queued", "sending"]), first(&["sent"])),
+        sent_to_delivered: between(first(&["sent"]), first(&["delivered"])),
+    }
+}
+
+/// Rows of a report, by their keys, and the lengths of time as they are.
+#[derive(Debug, Default)]
+pub struct Row {
+    pub messages: i64,
+    pub statuses: BTreeMap<&'static str, i64>,
+    pub conflicts: i64,
+    pub on_receipts: (i64, i64),
+    pub time_to_sent: Vec<Option<i64>>,
+    pub sent_to_delivered: Vec<Option<i64>>,
+}
+
+/// Which messages count: status and channel, or no condition.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Only {
+    pub status: Option<&'static str>,
+    pub channel: Option<&'static str>,
+    /// Full hours since the tests begin: from the first up to the second.
+    pub hours: Option<(i64, i64)>,
+}
+
+/// The report of these callbacks.
+pub fn report(said: &[Said], by: &str, only: Only) -> BTreeMap<Option<String>, Row> {
+    let mut messages: BTreeMap<(u32, Option<&str>), Vec<&Said>> = BTreeMap::new();
+    for said in said {
+        messages.entry((said.message, said.account)).or_default().push(said);
+    }
+    let mut rows: BTreeMap<Option<String>, Row> = BTreeMap::new();
+    for ((_, account), events) in messages {
+        let stands = stands(&events);
+        let channel = match stands.deciding.to.split_once(':') {
+            Some((prefix, _)) => prefix,
+            None => "sms",
+        };
+        let hour = stands.first.div_euclid(3_600_000);
+        let is_wanted = only.status.is_none_or(|status| status == stands.status)
+            && only.channel.is_none_or(|wanted| wanted == channel)
+            && only.hours.is_none_or(|(since, until)| (since..until).contains(&hour));
+        if !is_wanted {
+            continue;
+        }
+        let country = TO.iter().find(|(to, _)| *to == stands.deciding.to).unwrap().1;
+        let key = match by {
+            "day" => Some(format!("2026-01-0{}", 2 + (hour + 3).div_euclid(24))),
+            "hour" => Some(format!(
+                "2026-01-0{}T{:02}:00:00Z",
+                2 + (hour + 3).div_euclid(24),
+                (hour + 3).rem_euclid(24)
+            )),
+            "channel" => Some(channel.to_owned()),
+            "from" => Some(stands.deciding.from.to_owned()),
+            "messaging-service" => stands.deciding.service.map(str::to_owned),
+            "country" => Some(country.to_owned()).filter(|country| !country.is_empty()),
+            "error-code" => stands.code.map(|code| code.to_string()),
+            _ => account.map(str::to_owned),
+        };
+        let row = rows.entry(key).or_default();
+        row.messages += 1;
+        *row.statuses.entry(stands.status).or_default() += 1;
+        row.conflicts += i64::from(stands.conflict);
+        if ["whatsapp", "rcs"].contains(&channel) {
+            row.on_receipts.0 += i64::from(["delivered", "read"].contains(&stands.status));
+            row.on_receipts.1 += i64::from(stands.status == "read");
+        }
+        row.time_to_sent.push(stands.time_to_sent);
+        row.sent_to_delivered.push(stands.sent_to_delivered);
+    }
+    rows
+}
+
+impl Row {
+    /// All that is exact of it, as the JSON has it.
+    pub fn exact(&self) -> Value {
+        let of = |word: &str| self.statuses.get(word).copied().unwrap_or(0);
+        let (reached, not) = (of("delivered") + of("read"), of("undelivered") + of("failed"));
+        let ratio = |part: i64, whole: i64| (whole > 0).then(|| part as f64 / whole as f64);
+        let words = LADDER.iter().chain(&FAILURES).chain(&["unknown"]);
+        let statuses: Map<_, _> = words.map(|word| (word.to_string(), of(word).into())).collect();
+        json!({
+            "messages": self.messages,
+            "statuses": statuses,
+            "open": self.messages - reached - not - of("canceled"),
+            "conflicts": self.conflicts,
+            "delivery_rate": ratio(reached, reached + not),
+            "read_rate": ratio(self.on_receipts.1, self.on_receipts.0),
+            "failure_rate": ratio(not, reached + not),
+            "time_to_sent_ms": counts(&self.time_to_sent),
+            "sent_to_delivered_ms": counts(&self.sent_to_delivered),
+        })
+    }
+}
+
+fn counts(lengths: &[Option<i64>]) -> Value {
+    let unknown = lengths.iter().filter(|length| length.is_none()).count();
+    let negative = lengths.iter().flatten().filter(|length| **length < 0).count();
+    json!({ "known": lengths.len() - unknown - negative, "unknown": unknown, "negative": negative })
+}
+
+/// The exact percentile of the lengths that are none below zero.
+pub fn percentile(lengths: &[Option<i64>], hundredths: usize) -> Option<i64> {
+    let mut known: Vec<_> = lengths.iter().flatten().copied().filter(|ms| *ms >= 0).collect();
+    known.sort_unstable();
+    known.get(((known.len() * hundredths).div_ceil(100)).max(1) - 1).copied()
+}

@@ -1,0 +1,101 @@
+//! The laws of tallies: what is added can be taken away, in any order, and percentiles are as near
+//! as they promise.
+
+use delivery_ledger::domain::cell::{Sample, Tally};
+use delivery_ledger::domain::spread::{Lapse, Spread};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+
+fn lapse() -> impl Strategy<Value = Lapse> {
+    prop_oneof![
+        (0..1_u64 << 40).prop_map(Lapse::Known),
+        (0..100_000_u64).prop_map(Lapse::Known),
+        (0..40_u64).prop_map(Lapse::Known),
+        Just(Lapse::Unknown),
+        Just(Lapse::Negative),
+    ]
+}
+
+fn sample() -> impl Strategy<Value = Sample> {
+    (any::<bool>(), lapse(), lapse()).prop_map(|(conflict, time_to_sent, sent_to_delivered)| {
+        Sample { conflict, time_to_sent, sent_to_delivered }
+    })
+}
+
+fn tally(samples: &[Sample]) -> Tally {
+    let mut tally = Tally::default();
+    samples.iter().for_each(|sample| tally.count(*sample, 1));
+    tally
+}
+
+fn spread(lengths: &[u64]) -> Spread {
+    let mut spread = Spread::default();
+    lengths.iter().for_each(|ms| spread.count(Lapse::Known(*ms), 1));
+    spread
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 200, failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn what_is_added_and_taken_away_again_leaves_nothing(samples in vec(sample(), 0..40)) {
+        let mut nothing = tally(&samples);
+        nothing.subtract(&tally(&samples));
+        prop_assert!(nothing.is_empty());
+        prop_assert_eq!(nothing, Tally::default());
+    }
+
+    #[test]
+    fn one_by_one_is_the_same_as_all_at_once(samples in vec(sample(), 0..40), at in 0..40_usize) {
+        let at = at.min(samples.len());
+        let mut both = tally(&samples[..at]);
+        both.add(&tally(&samples[at..]));
+        prop_assert_eq!(&both, &tally(&samples));
+        for sample in &samples[at..] {
+            both.count(*sample, -1);
+        }
+        prop_assert_eq!(both, tally(&samples[..at]));
+    }
+
+    #[test]
+    fn the_order_of_adding_and_taking_away_does_not_matter(
+        samples in vec((sample(), -2..3_i64), 0..30),
+    ) {
+        let (mut forward, mut backward) = (Tally::default(), Tally::default());
+        samples.iter().for_each(|(sample, times)| forward.count(*sample, *times));
+        samples.iter().rev().for_each(|(sample, times)| backward.count(*sample, *times));
+        prop_assert_eq!(forward, backward);
+    }
+
+    #[test]
+    fn a_percentile_is_within_a_thirty_second_of_the_exact_one(
+        mut lengths in vec(prop_oneof![0..1_u64 << 40, 0..5_000_u64, 0..70_u64], 1..60),
+        hundredths in 1..101_u64,
+    ) {
+        let told = spread(&lengths).percentile_ms(hundredths).unwrap();
+        lengths.sort_unstable();
+        let rank = (lengths.len() as u64 * hundredths).div_ceil(100);
+        let exact = lengths[rank as usize - 1];
+        prop_assert!(told.abs_diff(exact) * 32 <= exact, "{told} for {exact}");
+    }
+}
+
+#[test]
+fn short_lengths_are_exact_and_no_length_is_too_long() {
+    for ms in 0..32 {
+        assert_eq!(spread(&[ms]).percentile_ms(50), Some(ms));
+    }
+    let longest = spread(&[u64::MAX]).percentile_ms(50).unwrap();
+    assert!(longest > 1_000_000_000_000, "{longest}");
+    assert_eq!(spread(&[]).percentile_ms(50), None);
+}
+
+#[test]
+fn what_is_unknown_or_negative_is_counted_apart() {
+    let mut spread = spread(&[10, 20, 30]);
+    spread.count(Lapse::Unknown, 2);
+    spread.count(Lapse::Negative, 1);
+    assert_eq!((spread.known(), spread.unknown, spread.negative), (3, 2, 1));
+    assert_eq!([50, 95, 99].map(|p| spread.percentile_ms(p)), [Some(20), Some(30), Some(30)]);
+}

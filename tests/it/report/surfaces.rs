@@ -1,0 +1,189 @@
+//! Reports as people and programs ask for them: `report`, and `GET /v1/reports/delivery`.
+
+use serde_json::{Value, json};
+
+use super::at;
+use crate::support::ledger::Ledger;
+use crate::support::{App, delivered, failed, sent, sid, status};
+
+fn some_messages() -> Ledger {
+    Ledger::of(&[
+        at(0, status(&sid(1), "queued").with("To", "+14155552671")),
+        at(850, sent(&sid(1)).with("To", "+14155552671")),
+        at(2_000, delivered(&sid(1)).with("To", "+14155552671")),
+        at(3_000, failed(&sid(2), "30003").with("To", "+491711234567")),
+        at(3_600_000, sent(&sid(3)).with("To", "whatsapp:+491711234567").with("From", "=1+1")),
+    ])
+}
+
+fn says(ledger: &Ledger, arguments: &[&str]) -> String {
+    let output = ledger.run(arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_person_gets_a_table_of_at_most_100_columns() {
+    let ledger = some_messages();
+    let table = says(&ledger, &["report", "--by", "hour"]);
+    assert_eq!(
+        table,
+        "\
+hour              messages  reached  failed  open  conflict  delivery  read    p50    p95
+2026-01-02 03:00         2        1       1     0         0     50.0%     -  848ms  848ms
+2026-01-02 04:00         1        0       0     1         0         -     -      -      -
+total                    3        1       1     1         0     50.0%     -  848ms  848ms
+
+Messages by hour, times in UTC, rule failure-terminal, as of position 5.
+p50 and p95: from the first word of a message to its first `sent`, where both were heard.
+"
+    );
+    for by in ["day", "channel", "from", "messaging-service", "country", "error-code", "account"] {
+        let table = says(&ledger, &["report", "--by", by]);
+        assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
+    }
+}
+
+#[test]
+fn a_spreadsheet_gets_every_figure_and_no_formula() {
+    let csv = says(&some_messages(), &["report", "--by", "from", "--format", "csv"]);
+    let lines: Vec<_> = csv.split("\r\n").collect();
+    assert_eq!(
+        lines[0],
+        "from,messages,scheduled,accepted,queued,sending,sent,partially_delivered,delivered,read,\
+         canceled,undelivered,failed,unknown,open,conflicts,delivery_rate,read_rate,failure_rate,\
+         time_to_sent_ms_known,time_to_sent_ms_unknown,time_to_sent_ms_negative,\
+         time_to_sent_ms_p50,time_to_sent_ms_p95,time_to_sent_ms_p99,\
+         sent_to_delivered_ms_known,sent_to_delivered_ms_unknown,sent_to_delivered_ms_negative,\
+         sent_to_delivered_ms_p50,sent_to_delivered_ms_p95,sent_to_delivered_ms_p99"
+    );
+    assert_eq!(
+        lines[1],
+        "+15017250604,2,0,0,0,0,0,0,1,0,0,0,1,0,0,0,0.5,,0.5,1,1,0,848,848,848,1,1,0,1120,1120,1120"
+    );
+    assert!(lines[2].starts_with("'=1+1,1,"), "{}", lines[2]);
+    let by_code = says(&some_messages(), &["report", "--by", "error-code", "--format", "csv"]);
+    assert!(by_code.starts_with("error_code,title,fault,messages,"), "{by_code}");
+    let columns = |line: &str| line.split(',').count();
+    let counts: Vec<_> = by_code.split_terminator("\r\n").map(columns).collect();
+    assert!(counts.iter().all(|count| *count == counts[0]), "{by_code}");
+}
+
+#[test]
+fn a_program_gets_the_same_json_from_the_command_and_over_http() {
+    let app = App::start();
+    for body in [sent(&sid(1)), delivered(&sid(1)), failed(&sid(2), "30003")] {
+        assert_eq!(app.receive(body).code, 200);
+    }
+    app.caught_up();
+    let path = "/v1/reports/delivery?by=country&status=delivered";
+    let over_http: Value = serde_json::from_slice(&app.get(path).body).unwrap();
+    let arguments = ["report", "--by", "country", "--status", "delivered", "--format", "json"];
+    assert_eq!(app.json(&arguments), over_http);
+    let head = ["by", "since", "until", "as_of_position", "rule", "time_zone"];
+    let head: Vec<_> = head.iter().map(|name| over_http[*name].clone()).collect();
+    assert_eq!(json!(head), json!(["country", null, null, 3, "failure-terminal", "UTC"]));
+    assert_eq!(over_http["rows"][0]["key"], Value::Null);
+    assert_eq!(over_http["rows"][0]["messages"], 1);
+    assert_eq!(over_http["total"]["statuses"]["delivered"], 1);
+}
+
+#[test]
+fn filters_choose_what_is_counted_whichever_way_it_is_answered() {
+    let ledger = some_messages();
+    let total = |filters: &[&str]| -> i64 {
+        let arguments = [&["report", "--by", "day", "--format", "json"], filters].concat();
+        let report: Value = serde_json::from_str(&says(&ledger, &arguments)).unwrap();
+        report["total"]["messages"].as_i64().unwrap()
+    };
+    assert_eq!(total(&[]), 3);
+    assert_eq!(total(&["--since", "2026-01-02T04:00:00Z"]), 1);
+    assert_eq!(total(&["--until", "2026-01-02T04:00:00Z"]), 2);
+    assert_eq!(total(&["--since", "2026-01-02T03:00:01Z"]), 2);
+    assert_eq!(total(&["--since", "2026-01-02T04:00:00Z", "--until", "2026-01-02T04:00:00Z"]), 0);
+    assert_eq!(total(&["--error-code", "30003"]), 1);
+    assert_eq!(total(&["--channel", "whatsapp"]), 1);
+    assert_eq!(total(&["--to", "*2671"]), 1);
+    assert_eq!(total(&["--status", "unknown"]), 0);
+}
+
+#[test]
+fn a_bad_question_is_a_problem_that_names_what_is_wrong() {
+    let app = App::start();
+    let backwards = "/v1/reports/delivery?by=day&since=2026-01-02&until=2026-01-01";
+    assert_eq!(app.get(backwards).code, 409);
+    for (query, expected) in [
+        ("", "by is missing; it is one of day, hour, channel, from"),
+        ("by=week", "by `week` is not one of day, hour"),
+        ("by=day&by=hour", "parameter `by` is given twice"),
+        ("by=day&status=sent&status=sent", "parameter `status` is given twice"),
+        ("by=day&colour=red", "there is no parameter `colour` here"),
+        ("by=day&limit=5", "there is no parameter `limit` here"),
+        ("by=day&status=gone", "status `gone` is not unknown or one of scheduled"),
+        ("by=day&since=yesterday", "since `yesterday` is not an RFC 3339 time"),
+        ("by=day&error_code=x", "error_code `x` is not 1 to 9 digits"),
+        ("by=day&to=*12", "to `*12` is not an address"),
+        ("by=day%00", "by `day\\0` is not one of"),
+    ] {
+        let answer = app.get(&format!("/v1/reports/delivery?{query}"));
+        assert_eq!(answer.code, 400, "{query}");
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        let problem: Value = serde_json::from_slice(&answer.body).unwrap();
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(expected), "{query}: {detail}");
+    }
+}
+
+#[test]
+fn a_property_that_is_none_is_a_wrong_use() {
+    let output = some_messages().run(&["report", "--by", "week"]);
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("--by: `week` is none of day, hour, channel, from"), "{stderr}");
+}
+
+#[test]
+fn a_table_of_error_codes_takes_the_place_of_the_built_in_one() {
+    let ledger = some_messages();
+    let file = ledger.file("codes.csv");
+    std::fs::write(&file, "code,title,fault\n30003,\"Phone, switched off\",carrier\n").unwrap();
+    let by_code = ["report", "--by", "error-code", "--format", "json"];
+    let report =
+        says(&ledger, &[&by_code[..], &["--error-codes", file.to_str().unwrap()]].concat());
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let row = &report["rows"][1];
+    assert_eq!(
+        [&row["key"], &row["title"], &row["fault"]],
+        [&json!("30003"), &json!("Phone, switched off"), &json!("carrier")]
+    );
+    let audit = ledger.command(&["audit", &sid(2), "--format", "json"]);
+    let audit = audit.env("DELIVERY_LEDGER_ERROR_CODES", file.to_str().unwrap()).output();
+    let audit: Value = serde_json::from_slice(&audit.stdout).unwrap();
+    assert_eq!(audit["error_title"], "Phone, switched off");
+}
+
+#[test]
+fn a_table_of_error_codes_that_cannot_be_read_is_named_with_its_line() {
+    let ledger = some_messages();
+    for (table, expected) in [
+        ("code,title\n1,One\n", "line 1: the header is not code,title,fault"),
+        ("", "line 1: the header is not code,title,fault"),
+        ("code,title,fault\n1,One,sender\nx,Two,sender\n", "line 3: `x` is not a code"),
+        ("code,title,fault\n1,One,nobody\n", "line 2: fault `nobody` is none of sender"),
+        ("code,title,fault\n1,,sender\n", "line 2: code 1 has no title"),
+        ("code,title,fault\n1,One,sender\n1,Uno,sender\n", "line 3: code 1 stands there twice"),
+        ("code,title,fault\n1,One\n", "line 2"),
+    ] {
+        let file = ledger.file("codes.csv");
+        std::fs::write(&file, table).unwrap();
+        let path = file.to_str().unwrap();
+        let output = ledger.run(&["report", "--by", "day", "--error-codes", path]);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{table:?}: {stderr}");
+        assert!(stderr.contains("--error-codes") && stderr.contains(expected), "{stderr}");
+    }
+    let output = ledger.run(&["report", "--by", "day", "--error-codes", "/nowhere/codes.csv"]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("--error-codes: cannot read /nowhere/codes.csv"), "{stderr}");
+}

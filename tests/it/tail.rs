@@ -1,0 +1,188 @@
+//! `tail`: the log on the terminal, as it grows.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::events::{event, one_a_second};
+use crate::support::ledger::Ledger;
+use crate::support::{ACCOUNT, App, OTHER_ACCOUNT, delivered, failed, sent, sid, status};
+
+#[test]
+fn each_event_is_a_line_under_the_one_before() {
+    let odd = status("SM1", "on\x1b[31mits way").with("To", "whatsapp:+1").bytes();
+    let ledger = Ledger::of(&one_a_second([
+        event(sent(&sid(1))),
+        event(failed(&sid(1), "30003")),
+        event(odd),
+        event("nothing=known"),
+    ]));
+
+    let (code, out, err) = ended(&ledger, &["tail", "--after", "0", "--no-follow"]);
+
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert_eq!(
+        out,
+        "        1  2026-01-02T03:04:05.000000Z  sent                 \
+         SM00000000000000000000000000000001  +15017250604   -> +15558675310\n        \
+         2  2026-01-02T03:04:06.000000Z  failed               \
+         SM00000000000000000000000000000001  +15017250604   -> +15558675310    \
+         30003 Unreachable destination handset\n        \
+         3  2026-01-02T03:04:07.000000Z  on\\u{1b}[31mits way  \
+         SM1                                 +15017250604   -> whatsapp:+1\n        \
+         4  2026-01-02T03:04:08.000000Z  -                    \
+         -                                   -              -> -\n"
+    );
+}
+
+#[test]
+fn json_is_what_the_export_has() {
+    let ledger = Ledger::of(&[event(sent(&sid(1))), event(delivered(&sid(1)))]);
+    let tail = ledger.run(&["tail", "--after", "1", "--no-follow", "--format", "json"]);
+    let export = String::from_utf8(ledger.run(&["export", "events"]).stdout).unwrap();
+    assert_eq!(String::from_utf8(tail.stdout).unwrap().lines().next(), export.lines().nth(1));
+}
+
+#[test]
+fn filters_go_by_what_an_event_says() {
+    let ledger = Ledger::of(&[
+        event(sent(&sid(1))),
+        event(failed(&sid(2), "30003").with("To", "whatsapp:+4915112345678")),
+        event(sent(&sid(3)).with("AccountSid", OTHER_ACCOUNT)),
+        event(status(&sid(4), "teleported").with("From", "ACME")),
+        event("nothing=known"),
+    ]);
+    let positions = |filters: &[&str]| {
+        let arguments = ["tail", "--after", "0", "--no-follow", "--format", "json"];
+        let output = ledger.run(&[&arguments[..], filters].concat());
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        events.map(|event| event["position"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+
+    assert_eq!(positions(&[]), [1, 2, 3, 4, 5]);
+    assert_eq!(positions(&["--account-sid", ACCOUNT]), [1, 2, 4]);
+    assert_eq!(positions(&["--message-sid", &sid(3)]), [3]);
+    assert_eq!(positions(&["--status", "Sent"]), [1, 3]);
+    assert_eq!(positions(&["--status", "teleported"]), [4]);
+    assert_eq!(positions(&["--error-code", "30003"]), [2]);
+    assert_eq!(positions(&["--from", "ACME"]), [4]);
+    assert_eq!(positions(&["--to", "*5678"]), [2]);
+    assert_eq!(positions(&["--to", "+15558675310", "--status", "sent"]), [1, 3]);
+    assert_eq!(positions(&["--status", "read"]), [0; 0]);
+}
+
+#[test]
+fn arguments_that_cannot_be_meant_are_refused() {
+    let ledger = Ledger::of(&[event(sent(&sid(1)))]);
+    for (arguments, said) in [
+        (["--after", "2"], "--after: 2 is beyond the head, 1; is it of another ledger?"),
+        (["--after", "x"], "invalid value 'x' for '--after <N>'"),
+        (["--error-code", "bad"], "it is a number of 1 to 9 digits"),
+        (["--to", "*310"], "* and its last digits, at least four"),
+    ] {
+        let (code, _, err) = ended(&ledger, &[&["tail", "--no-follow"][..], &arguments].concat());
+        assert_eq!(code, Some(2), "{arguments:?}: {err}");
+        assert!(err.contains(said), "{err}");
+    }
+    let nothing = Ledger::new();
+    let (code, _, err) = ended(&nothing, &["tail"]);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("there is no ledger at"), "{err}");
+}
+
+#[test]
+fn it_follows_a_running_server_and_begins_at_the_head() {
+    let app = App::start();
+    assert_eq!(app.receive(sent(&sid(1))).code, 200);
+    let mut tail = Tail::start(&app, &["tail", "--format", "json"]);
+    std::thread::sleep(Duration::from_millis(500)); // it has looked for the head by now
+    assert_eq!(app.receive(sent(&sid(2))).code, 200);
+    assert_eq!(app.receive(delivered(&sid(2))).code, 200);
+
+    assert_eq!((tail.position(), tail.position()), (2, 3));
+
+    tail.signal("INT");
+    assert_eq!(tail.ended(), Some(0));
+}
+
+#[test]
+fn it_goes_on_over_a_restart_of_the_server() {
+    let mut app = App::start();
+    let mut tail = Tail::start(&app, &["tail", "--after", "0", "--format", "json"]);
+    assert_eq!(app.receive(sent(&sid(1))).code, 200);
+    assert_eq!(tail.position(), 1);
+    app.stop();
+    app.restart();
+    assert_eq!(app.receive(sent(&sid(2))).code, 200);
+    assert_eq!(tail.position(), 2);
+    tail.signal("TERM");
+    assert_eq!(tail.ended(), Some(0));
+}
+
+#[test]
+fn it_ends_where_nobody_reads_it_any_more_though_nothing_comes() {
+    let app = App::start();
+    let tail = Tail::start(&app, &["tail"]);
+    let Tail { child, lines } = tail;
+    drop(lines);
+    assert_eq!(ended_within(child), Some(0));
+}
+
+/// A tail that follows.
+struct Tail {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Tail {
+    fn start(app: &App, arguments: &[&str]) -> Self {
+        let mut child = app.command(arguments).spawn();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Self { child, lines }
+    }
+
+    fn position(&mut self) -> u64 {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        serde_json::from_str::<Value>(&line).unwrap()["position"].as_u64().unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        let process = self.child.id().to_string();
+        let status = std::process::Command::new("kill").args(["-s", name, &process]).status();
+        assert!(status.unwrap().success());
+    }
+
+    fn ended(mut self) -> Option<i32> {
+        let code = ended_within(self.child);
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "");
+        code
+    }
+}
+
+fn ended_within(mut child: Child) -> Option<i32> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("tail did not end");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn ended(ledger: &Ledger, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = ledger.run(arguments);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}

@@ -1,0 +1,263 @@
+//! What operators watch: the metrics, the lines on stderr, and the dashboard and alerts that are
+//! made of them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use delivery_ledger::domain::{NewEvent, Timestamp};
+use delivery_ledger::store::{self, Access, Database};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::support::events::event;
+use crate::support::{ACCOUNT, App, Request, delivered, failed, sent, sid, status};
+
+/// What is measured at this moment.
+fn metrics(app: &App) -> String {
+    let answer = app.get("/metrics");
+    assert_eq!(answer.code, 200);
+    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4"));
+    String::from_utf8(answer.body).unwrap()
+}
+
+/// The value of one series, by its name and labels as they are written.
+#[track_caller]
+fn value(app: &App, series: &str) -> f64 {
+    let text = metrics(app);
+    let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("no {series} in\n{text}")).parse().unwrap()
+}
+
+fn callbacks(app: &App, outcome: &str, status: &str) -> f64 {
+    let labels = format!("{{outcome=\"{outcome}\",status=\"{status}\"}}");
+    value(app, &format!("delivery_ledger_callbacks_total{labels}"))
+}
+
+fn refusals(app: &App, reason: &str) -> f64 {
+    value(app, &format!("delivery_ledger_refusals_total{{reason=\"{reason}\"}}"))
+}
+
+#[test]
+fn a_stored_callback_is_counted_by_the_status_that_it_reports() {
+    let app = App::start();
+    for number in 0..3 {
+        app.receive(sent(&sid(number)));
+    }
+    app.receive(delivered(&sid(0)));
+    app.receive(sent(&sid(1)).with("EventType", "READ"));
+    app.receive(status(&sid(2), "teleported"));
+    app.receive(format!("AccountSid={ACCOUNT}"));
+
+    assert_eq!(callbacks(&app, "stored", "sent"), 3.0);
+    assert_eq!(callbacks(&app, "stored", "delivered"), 1.0);
+    assert_eq!(callbacks(&app, "stored", "read"), 1.0);
+    assert_eq!(callbacks(&app, "stored", "unrecognised"), 1.0);
+    assert_eq!(callbacks(&app, "stored", "none"), 1.0);
+    assert_eq!(callbacks(&app, "stored", "failed"), 0.0, "it is there before the first failure is");
+    assert_eq!(value(&app, "delivery_ledger_append_seconds_count"), 7.0);
+}
+
+#[test]
+fn a_refused_callback_is_counted_by_its_reason_and_not_believed() {
+    let app = App::start();
+    let forged = |signature| {
+        let body = delivered(&sid(1)).with("x", "y");
+        app.form("/message-status").header("X-Twilio-Signature", signature).body(body)
+    };
+    assert_eq!(forged("").send(app.callbacks()).code, 403);
+    assert_eq!(forged("AAAAAAAAAAAAAAAAAAAAAAAAAAA=").send(app.callbacks()).code, 403);
+    let image = Request::new("POST", "/message-status").header("Content-Type", "image/png");
+    assert_eq!(image.body("x").send(app.callbacks()).code, 415);
+
+    assert_eq!(refusals(&app, "signature_missing"), 1.0);
+    assert_eq!(refusals(&app, "signature_wrong"), 1.0);
+    assert_eq!(refusals(&app, "media_type"), 1.0);
+    assert_eq!(callbacks(&app, "refused", "unverified"), 3.0);
+    assert_eq!(callbacks(&app, "stored", "delivered"), 0.0);
+}
+
+#[test]
+fn a_callback_that_could_not_be_stored_is_counted_apart() {
+    let app = App::start();
+    app.receive(sent(&sid(1)));
+    let aside = app.folder().join("aside.db");
+    std::fs::rename(app.log_file(), &aside).unwrap();
+
+    assert_eq!(app.receive(delivered(&sid(1))).code, 503);
+
+    assert_eq!(callbacks(&app, "not_stored", "delivered"), 1.0);
+    assert_eq!(refusals(&app, "log_closed"), 1.0);
+    assert_eq!(value(&app, "delivery_ledger_ready"), 0.0);
+    assert_eq!(value(&app, "delivery_ledger_queue_events"), 0.0);
+    std::fs::rename(aside, app.log_file()).unwrap();
+}
+
+#[test]
+fn what_is_odd_is_counted_as_it_is_projected() {
+    let app = App::start();
+    let (late, twice, both) = (sid(1), sid(2), sid(3));
+    for body in [delivered(&late), sent(&late), sent(&twice), sent(&twice)] {
+        app.receive(body);
+    }
+    app.caught_up();
+    for body in [delivered(&both), failed(&both, "30003"), status(&twice, "teleported")] {
+        app.receive(body);
+    }
+    app.caught_up();
+
+    assert_eq!(value(&app, "delivery_ledger_late_events_total"), 1.0);
+    assert_eq!(value(&app, "delivery_ledger_duplicate_events_total"), 1.0);
+    assert_eq!(value(&app, "delivery_ledger_conflicting_messages_total"), 1.0);
+    assert_eq!(value(&app, "delivery_ledger_unrecognised_events_total"), 1.0);
+}
+
+#[test]
+fn the_ledger_tells_how_far_it_is_and_what_it_takes() {
+    let app = App::start_with(&["--verify-every", "1s"]);
+    (0..40).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    app.caught_up();
+
+    assert_eq!(value(&app, "delivery_ledger_head_position"), 40.0);
+    assert_eq!(value(&app, "delivery_ledger_checkpoint_position"), 40.0);
+    assert_eq!(value(&app, "delivery_ledger_projection_lag_events"), 0.0);
+    assert_eq!(value(&app, "delivery_ledger_projection_lag_seconds"), 0.0);
+    assert_eq!(value(&app, "delivery_ledger_ready"), 1.0);
+    assert_eq!(value(&app, "delivery_ledger_commit_events_sum"), 40.0);
+    let log = app.log_file().metadata().unwrap().len() as f64;
+    assert_eq!(value(&app, "delivery_ledger_file_bytes{file=\"log\"}"), log);
+    assert!(value(&app, "delivery_ledger_disk_free_bytes") > 0.0);
+    let version = format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(value(&app, &format!("delivery_ledger_build_info{version}")), 1.0);
+
+    app.eventually("the log is verified", || {
+        value(&app, "delivery_ledger_verified_position") == 40.0
+    });
+    assert_eq!(value(&app, "delivery_ledger_verify_findings"), 0.0);
+    assert_eq!(value(&app, "delivery_ledger_verify_failed"), 0.0);
+}
+
+#[test]
+fn a_message_that_has_not_been_settled_for_half_a_day_is_stuck() {
+    let mut app = App::not_started(&[]);
+    let hours_ago = |hours: i64, body: &str| NewEvent {
+        received_at: Timestamp::from(OffsetDateTime::now_utc() - time::Duration::hours(hours)),
+        ..event(body)
+    };
+    let log = store::open(&Database::Sqlite(app.log_file()), Access::Create).unwrap();
+    log.append(&[
+        hours_ago(40, "MessageSid=SM1&MessageStatus=sent"),
+        hours_ago(39, "MessageSid=SM2&MessageStatus=queued"),
+        hours_ago(38, "MessageSid=SM3&MessageStatus=sent"),
+        hours_ago(38, "MessageSid=SM3&MessageStatus=delivered"),
+        hours_ago(11, "MessageSid=SM4&MessageStatus=sent"),
+    ])
+    .unwrap();
+    drop(log);
+
+    app.restart();
+    app.caught_up();
+
+    assert_eq!(value(&app, "delivery_ledger_stuck_messages"), 2.0);
+}
+
+#[test]
+fn no_metric_tells_whose_message_it_was() {
+    let app = App::start();
+    let message = sid(0xabc);
+    app.receive(sent(&message).with("ErrorCode", "31337"));
+    app.receive(status(&message, "A-word-of-theirs"));
+    app.form("/message-status").body(sent(&message)).send(app.callbacks());
+    app.caught_up();
+
+    let text = metrics(&app);
+    for told in [message.as_str(), "AC0", "+1", "31337", "theirs"] {
+        assert!(!text.contains(told), "{told}");
+    }
+}
+
+#[test]
+fn metrics_are_asked_for_as_everything_else_is() {
+    let app = App::start_in(&[("DELIVERY_LEDGER_API_TOKEN", "a-token-of-24-characters")], &[]);
+    let ask = |request: Request| request.send(app.admin()).code;
+    assert_eq!(ask(Request::new("GET", "/metrics")), 401);
+    let known = Request::new("GET", "/metrics");
+    assert_eq!(ask(known.header("Authorization", "Bearer a-token-of-24-characters")), 200);
+    assert_eq!(Request::new("GET", "/metrics").send(app.callbacks()).code, 404);
+}
+
+// Lines on stderr.
+
+#[test]
+fn what_is_not_read_at_a_terminal_is_written_as_json() {
+    let app = App::start();
+    app.form("/message-status").body(sent(&sid(1))).send(app.callbacks());
+    app.eventually("it is told", || app.stderr().contains("callback refused"));
+
+    let lines: Vec<Value> = app
+        .stderr()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")))
+        .collect();
+
+    let refused = lines.iter().find(|line| line["level"] == "WARN").unwrap();
+    assert_eq!(refused["message"], "callback refused: no X-Twilio-Signature");
+    assert_eq!(refused["status_code"], 403);
+    assert!(refused["timestamp"].as_str().unwrap().ends_with('Z'));
+}
+
+// What docs/deploy makes of it.
+
+fn of_deploy(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/deploy").join(file);
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// The metrics that a text names.
+fn named_in(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+    words.filter(|word| word.starts_with("delivery_ledger_")).collect()
+}
+
+/// The metrics that there are, by the names of their series.
+fn exported(text: &str) -> BTreeSet<&str> {
+    let series = text.lines().filter(|line| !line.starts_with('#'));
+    series.filter_map(|line| line.split(['{', ' ']).next()).collect()
+}
+
+#[test]
+fn every_metric_that_the_dashboard_and_the_alerts_name_is_there() {
+    let app = App::start();
+    let text = metrics(&app);
+    for file in ["grafana-dashboard.json", "alerts.yml"] {
+        let of_file = of_deploy(file);
+        let named = named_in(&of_file);
+        assert!(named.len() > 5, "{file} names {named:?}");
+        let there = exported(&text);
+        let missing: Vec<_> = named.difference(&there).collect();
+        assert!(missing.is_empty(), "{file} names {missing:?}");
+    }
+    assert!(!exported(&text).contains("delivery_ledger_no_such_metric"));
+}
+
+#[test]
+fn every_metric_is_explained() {
+    let app = App::start();
+    let text = metrics(&app);
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/OPERATIONS.md");
+    let docs = std::fs::read_to_string(docs).unwrap();
+    let families = text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next());
+    for family in families {
+        assert!(docs.contains(&format!("`{family}")), "docs/OPERATIONS.md has no {family}");
+    }
+}
+
+#[test]
+fn the_dashboard_is_json_that_asks_one_source() {
+    let dashboard: Value = serde_json::from_str(&of_deploy("grafana-dashboard.json")).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    assert!(panels.len() >= 8);
+    for panel in panels {
+        assert_eq!(panel["datasource"]["uid"], "${source}", "{}", panel["title"]);
+        assert!(!panel["targets"].as_array().unwrap().is_empty(), "{}", panel["title"]);
+    }
+}
