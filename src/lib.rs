@@ -7,6 +7,7 @@
 //! `projection` reads on from there and keeps the views;
 //! `wire` gives events and messages their JSON shape, `report` counts them, `export` streams them out,
 //! `backup` keeps a copy;
+//! `twilio_api` asks Twilio, `send` makes messages through it;
 //! `simulate` is a fake Twilio to try all of it with;
 //! `cli` is the same questions asked from a terminal, `config` and `telemetry` set both up.
 
@@ -25,8 +26,11 @@ pub mod export;
 
 pub mod backup;
 
+pub mod twilio_api;
 
+pub mod send;
 
+pub mod reconcile;
 
 pub mod http;
 

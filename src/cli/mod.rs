@@ -16,6 +16,7 @@ mod replay;
 mod report;
 mod restore;
 mod running;
+mod send;
 mod serve;
 mod simulate;
 mod tail;
@@ -70,6 +71,8 @@ enum Command {
     Restore(restore::Args),
     /// Send signed traffic to a URL, with the faults that real traffic has
     Simulate(simulate::Args),
+    /// Send a message through Twilio, and keep how it began
+    Send(send::Args),
     /// Check one X-Twilio-Signature; the token comes from TWILIO_AUTH_TOKEN
     CheckSignature(check_signature::Args),
     /// The OpenAPI document of the interface for questions
@@ -131,6 +134,7 @@ impl Cli {
             Command::Backup(args) => backup::run(args, &settings),
             Command::Restore(args) => restore::run(args, &settings),
             Command::Simulate(args) => simulate::run(args, &settings),
+            Command::Send(args) => send::run(args, &settings),
             Command::CheckSignature(args) => check_signature::run(args, &settings),
             Command::Tail(args) => tail::run(args, &settings),
             Command::Openapi => openapi::run(),

@@ -4,6 +4,7 @@
 mod api_token;
 mod file;
 mod secret;
+mod twilio_api;
 mod url;
 
 use std::collections::{BTreeMap, HashMap};

@@ -3,6 +3,7 @@
 //! A [`Store`] has the log, which is precious, and [`Views`], which can be thrown away.
 //! Every method is blocking, and short but for `check`; callers on an async thread hand them to a blocking one.
 
+mod beside;
 pub mod copy;
 pub mod head;
 pub mod measures;
@@ -24,6 +25,7 @@ use crate::domain::filter::MessageFilter;
 use crate::domain::standing::Standing;
 use crate::domain::{Lifecycle, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
 
+pub use beside::append_beside;
 pub use open::{Access, Database, open};
 pub use sqlite::lock::Lock;
 

@@ -3,4 +3,5 @@
 pub mod accounts;
 pub mod callback;
 pub mod form;
+pub mod resource;
 pub mod signature;

@@ -1,0 +1,163 @@
+//! `send`: one message, with its beginning in the log.
+
+use std::io::Write;
+
+use anyhow::{Context, Result, anyhow};
+use serde_json::json;
+
+use super::text::shown;
+use super::{Format, Outcome, Usage, ledger};
+use crate::config::Settings;
+use crate::domain::Timestamp;
+use crate::send::{self, Attempt, Draft};
+use crate::store::append_beside;
+use crate::twilio_api::{Client, Limits};
+
+/// The arguments of `send`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Whom to send it to, such as +15558675310 or whatsapp:+15558675310
+    #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true)]
+    to: String,
+
+    /// Whom it comes from
+    #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true)]
+    from: Option<String>,
+
+    /// The messaging service that sends it
+    #[arg(long, value_name = "MG…")]
+    messaging_service_sid: Option<String>,
+
+    /// The text
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    body: Option<String>,
+
+    /// A picture or another file; repeatable
+    #[arg(long = "media-url", value_name = "URL")]
+    media_urls: Vec<String>,
+
+    /// A content template
+    #[arg(long, value_name = "HX…")]
+    content_sid: Option<String>,
+
+    /// The template's variables, as JSON
+    #[arg(long, value_name = "JSON", requires = "content_sid")]
+    content_variables: Option<String>,
+
+    /// When to send it, RFC 3339; takes a messaging service
+    #[arg(long, value_name = "TIME")]
+    send_at: Option<String>,
+
+    /// The account that sends it [default: TWILIO_ACCOUNT_SID]
+    #[arg(long, value_name = "AC…")]
+    account_sid: Option<String>,
+
+    /// Where Twilio tells what becomes of it [default: the public URL, the callback path and
+    /// #rc=5&rp=all]
+    #[arg(long, value_name = "URL", conflicts_with = "no_status_callback")]
+    status_callback: Option<String>,
+
+    /// Rely on the messaging service's own status callback
+    #[arg(long)]
+    no_status_callback: bool,
+
+    /// Scheme, host, port and path prefix that Twilio calls [env: DELIVERY_LEDGER_PUBLIC_URL]
+    #[arg(long = "public-url", value_name = "URL")]
+    public_urls: Vec<String>,
+
+    /// The path for callbacks [default: /message-status]
+    #[arg(long = "callback-path", value_name = "PATH")]
+    callback_paths: Vec<String>,
+
+    /// Keep the text of the message in the log
+    #[arg(long)]
+    keep_content: bool,
+
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// Sends the message and tells what Twilio said to it.
+pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
+    let (format, keep_content) = (args.format, args.keep_content);
+    let account_sid = settings.sending_account(args.account_sid.as_deref())?;
+    let who = settings.twilio_credentials(&account_sid)?;
+    // A request is sent again only where Twilio asks for it, and that often at most.
+    let client = Client::new(&settings.twilio_base_url()?, Limits::new(u64::MAX, || false))
+        .context("prepare to ask Twilio")?;
+    let attempt = Attempt::new(&client, &account_sid, draft(args, settings)?, keep_content)
+        .map_err(|bad| Usage(bad.to_string()))?;
+    let store = ledger::to_append_or_make(settings)?;
+    let intent = append_beside(&*store, &[attempt.intent()])?;
+    let answer = attempt.send(&client, &who);
+    let outcome = send::Outcome::of(&answer);
+    let recorded = append_beside(&*store, &[attempt.answer(&answer)]);
+    print(&attempt, &outcome, intent, format)?;
+    recorded.with_context(|| {
+        format!("what came of it is not in the log; its intent is, at position {intent}")
+    })?;
+    match outcome {
+        send::Outcome::Made { .. } => Ok(Outcome::Done),
+        other => Err(anyhow!(told(&other))),
+    }
+}
+
+fn draft(args: Args, settings: &Settings) -> Result<Draft> {
+    let send_at = args.send_at.as_deref().map(|text| {
+        Timestamp::parse(text).ok_or_else(|| {
+            Usage(format!("--send-at: `{text}` is not a time such as 2026-01-31T12:00:00Z"))
+        })
+    });
+    let status_callback = match (args.no_status_callback, args.status_callback) {
+        (true, _) => None,
+        (false, Some(url)) => Some(url),
+        (false, None) => Some(settings.status_callback(args.public_urls, args.callback_paths)?),
+    };
+    Ok(Draft {
+        to: args.to,
+        from: args.from,
+        messaging_service_sid: args.messaging_service_sid,
+        body: args.body,
+        media_urls: args.media_urls,
+        content_sid: args.content_sid,
+        content_variables: args.content_variables,
+        send_at: send_at.transpose()?,
+        status_callback,
+    })
+}
+
+/// Why there is no message, or perhaps none.
+pub fn told(outcome: &send::Outcome) -> String {
+    match outcome {
+        send::Outcome::Made { message_sid, status } => format!("{message_sid} is {status}"),
+        send::Outcome::Refused { status_code, code, message } => {
+            let code = code.map_or(String::new(), |code| format!(", error {code}"));
+            format!("Twilio refused the message (HTTP {status_code}{code}): {}", shown(message))
+        }
+        send::Outcome::NotSent(reason) => {
+            format!("nothing was sent: {reason}; it can be tried again")
+        }
+        send::Outcome::Unknown(reason) => format!(
+            "whether the message was made is not known: {reason}. Do not send it again before \
+             `delivery-ledger reconcile` has looked for it: it lists what Twilio has made since, and \
+             a message to that address after that time is this one"
+        ),
+    }
+}
+
+fn print(attempt: &Attempt, outcome: &send::Outcome, intent: u64, format: Format) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match (format, outcome) {
+        (Format::Table, send::Outcome::Made { message_sid, status }) => {
+            writeln!(out, "message  {}\nstatus   {}", shown(message_sid), shown(status))?;
+        }
+        (Format::Table, _) => {}
+        (Format::Json, outcome) => {
+            let mut json = send::as_json(outcome);
+            json["send_id"] = json!(attempt.send_id.to_string());
+            json["intent_position"] = json!(intent);
+            writeln!(out, "{json:#}")?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! What asking Twilio takes: where, as whom, and the callback URL that messages are given.
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use super::Settings;
+use crate::domain::AccountSid;
+use crate::twilio_api::Credentials;
+
+const DEFAULT_BASE_URL: &str = "https://api.twilio.com";
+
+/// Twilio tries a callback again where it got no good answer, up to five times; by default it does so
+/// once, and only where no connection was made
+/// (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>).
+const DEFAULT_CALLBACK_OVERRIDES: &str = "rc=5&rp=all";
+
+impl Settings {
+    /// Where Twilio's API is.
+    pub fn twilio_base_url(&self) -> Result<String> {
+        let in_file = self.file.twilio_api_base_url.clone();
+        let url = self.or_environment(None, "TWILIO_API_BASE_URL");
+        let url = url.or_else(|| in_file.map(|url| ("twilio_api_base_url", url)));
+        let (setting, url) = url.unwrap_or(("the default", DEFAULT_BASE_URL.to_owned()));
+        let Some((scheme, rest)) = url.split_once("://") else {
+            bail!("{setting}: `{url}` is not of the form {DEFAULT_BASE_URL}");
+        };
+        let authority = rest.split('/').next().unwrap_or_default();
+        if authority.contains('@') || rest.contains(['?', '#']) {
+            bail!("{setting}: a base URL has no user name, query or fragment");
+        }
+        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+        match scheme {
+            "https" if !host.is_empty() => {}
+            "http" if matches!(host, "127.0.0.1" | "localhost" | "[::1]") => {}
+            "http" if !host.is_empty() => tracing::warn!(
+                "{setting} begins with http://: Twilio's credentials travel to {host} unencrypted"
+            ),
+            _ => bail!("{setting}: `{url}` is not of the form {DEFAULT_BASE_URL}"),
+        }
+        Ok(url.trim_end_matches('/').to_owned())
+    }
+
+    /// As whom an account's messages are asked for: the API key, where one is configured and the
+    /// account is the environment's, else the account's own auth token.
+    pub fn twilio_credentials(&self, account_sid: &AccountSid) -> Result<Credentials> {
+        let in_environment = self.environment.get("TWILIO_ACCOUNT_SID");
+        let sid = account_sid.as_str();
+        if in_environment.is_none_or(|own| own == sid)
+            && let Some(key) = self.api_key()?
+        {
+            return Ok(key);
+        }
+        let own = self.account_in_environment()?.filter(|(own, ..)| own == sid);
+        let token = match (own, self.file.accounts.get(sid)) {
+            (Some((_, token, _)), _) => Some(token),
+            (None, Some(entry)) => self.file.secret(
+                &format!("accounts.{sid}.auth_token"),
+                &entry.auth_token,
+                &entry.auth_token_file,
+            )?,
+            (None, None) => None,
+        };
+        let password =
+            token.with_context(|| format!("no token is configured for account {sid}"))?;
+        Ok(Credentials { user: sid.to_owned(), password })
+    }
+
+    fn api_key(&self) -> Result<Option<Credentials>> {
+        let key = self.environment.get("TWILIO_API_KEY").cloned();
+        match (key, self.secret("TWILIO_API_SECRET")?) {
+            (Some(user), Some(password)) => Ok(Some(Credentials { user, password })),
+            (Some(_), None) => bail!(
+                "TWILIO_API_KEY is set, but not its secret: set TWILIO_API_SECRET or \
+                 TWILIO_API_SECRET_FILE"
+            ),
+            (None, Some(_)) => {
+                bail!("TWILIO_API_SECRET is set, but not whose it is: TWILIO_API_KEY")
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The account that messages are sent for: the one named, else the environment's, else the only
+    /// one in the file.
+    pub fn sending_account(&self, named: Option<&str>) -> Result<AccountSid> {
+        let only = || match self.file.accounts.len() {
+            1 => self.file.accounts.keys().next().map(String::as_str),
+            _ => None,
+        };
+        let in_environment = self.environment.get("TWILIO_ACCOUNT_SID").map(String::as_str);
+        let sid = named.or(in_environment).or_else(only);
+        sid.and_then(AccountSid::parse).ok_or_else(|| {
+            anyhow!("which account is it? Set TWILIO_ACCOUNT_SID, or name one with --account-sid")
+        })
+    }
+
+    /// Every account that Twilio can be asked about.
+    pub fn account_sids(&self) -> Vec<AccountSid> {
+        let in_environment = self.environment.get("TWILIO_ACCOUNT_SID");
+        let mut sids: Vec<_> =
+            in_environment.into_iter().chain(self.file.accounts.keys()).collect();
+        sids.sort_unstable();
+        sids.dedup();
+        sids.into_iter().filter_map(|sid| AccountSid::parse(sid)).collect()
+    }
+
+    /// The URL that a message's callbacks are to be sent to: the first public URL, the first callback
+    /// path, and how Twilio is to connect.
+    pub fn status_callback(
+        &self,
+        public_urls: Vec<String>,
+        callback_paths: Vec<String>,
+    ) -> Result<String> {
+        let public_urls = self.public_urls(public_urls)?;
+        let Some(public_url) = public_urls.first() else {
+            bail!(
+                "Twilio has to know where to tell what becomes of the message: set \
+                 DELIVERY_LEDGER_PUBLIC_URL or --public-url to the URL under which it reaches \
+                 serve, or name another with --status-callback"
+            );
+        };
+        let paths = self.callback_paths(callback_paths)?;
+        let path = paths.first().map_or("", String::as_str);
+        let overrides = self.environment.get("DELIVERY_LEDGER_CALLBACK_OVERRIDES");
+        let overrides = overrides.or(self.file.callback_overrides.as_ref());
+        let overrides = match overrides.map_or(DEFAULT_CALLBACK_OVERRIDES, String::as_str) {
+            "" | "none" => String::new(),
+            overrides => format!("#{}", overrides.trim_start_matches('#')),
+        };
+        Ok(format!("{}{path}{overrides}", public_url.as_given()))
+    }
+}

@@ -1,0 +1,54 @@
+//! An answer of Twilio's as the event that it becomes.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::now;
+use crate::domain::event::Headers;
+use crate::domain::{NewEvent, Source};
+use crate::twilio::resource::{NotAnObject, without_text};
+use crate::twilio_api::Answer;
+
+/// What an answer was to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    Fetch,
+    List,
+}
+
+/// One message's resource as it came, without its text unless that is kept. `answer` is what it came
+/// in: itself, or a page that has others too.
+pub fn event(
+    to: To,
+    answer: &Answer,
+    resource: &[u8],
+    keep_content: bool,
+) -> Result<NewEvent, NotAnObject> {
+    let without_text = without_text(resource)?;
+    let asked = match to {
+        To::Fetch => "fetch",
+        To::List => "list",
+    };
+    let mut notes = BTreeMap::from([("asked".to_owned(), asked.to_owned())]);
+    let body = match keep_content {
+        true => resource.to_vec(),
+        false => {
+            notes.insert("content".to_owned(), "removed".to_owned());
+            without_text
+        }
+    };
+    Ok(NewEvent {
+        event_id: Uuid::now_v7(),
+        received_at: now(),
+        source: Source::Reconcile,
+        method: "GET".to_owned(),
+        url: answer.url.clone(),
+        headers: Headers::new(
+            answer.headers.iter().map(|(name, value)| (name.to_owned(), value.to_vec())),
+        ),
+        body,
+        verified_by: None,
+        notes,
+    })
+}

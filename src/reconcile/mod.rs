@@ -1,0 +1,207 @@
+//! Asking Twilio for what its callbacks did not tell
+//! (<https://www.twilio.com/docs/messaging/guides/outbound-message-logging>): messages that are open
+//! for long are fetched one by one, and the messages of a time are listed.
+//!
+//! An answer becomes an event only where it adds a fact. Where a run stopped, the next one goes on.
+
+mod event;
+mod open;
+mod progress;
+mod sweep;
+mod unanswered;
+pub mod worker;
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+pub use self::progress::{LastRun, Progress, last_run, state_file};
+pub use self::unanswered::{Unanswered, unanswered};
+use crate::domain::{AccountSid, ErrorCode, MessageKey, NewEvent, Status, Timestamp};
+use crate::store::{Store, StoreError};
+use crate::twilio::callback::Reading;
+use crate::twilio_api::{Client, Credentials, Failure, PageError};
+
+/// After how long without an end a message is asked for, as Twilio advises.
+pub const OLDER_THAN: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// After how long it is not asked for any more: by then a further status is unlikely
+/// (<https://help.twilio.com/articles/223134347>).
+pub const GIVE_UP_AFTER: Duration = Duration::from_secs(72 * 60 * 60);
+
+/// How far back the messages are listed.
+pub const WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How many requests one run makes at most.
+pub const REQUESTS_MAX: u64 = 10_000;
+
+/// What a run is to do.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub older_than: Duration,
+    pub give_up_after: Duration,
+    /// Whether open messages are fetched.
+    pub fetch: bool,
+    /// The time whose messages are listed; nothing where none are.
+    pub list: Option<(Timestamp, Timestamp)>,
+    /// Whether that time was chosen for this run, or only counts back from now.
+    pub list_is_explicit: bool,
+    /// Whether the text of messages is kept.
+    pub keep_content: bool,
+}
+
+/// What a run works with.
+pub struct Run<'a> {
+    pub store: &'a dyn Store,
+    pub client: &'a Client,
+    /// As whom each account's messages are asked for.
+    pub accounts: &'a BTreeMap<AccountSid, Credentials>,
+    pub plan: &'a Plan,
+    /// Appends beside whoever else does.
+    pub append: &'a mut dyn FnMut(&[NewEvent]) -> Result<(), StoreError>,
+    /// Hears of every step.
+    pub tell: &'a mut dyn FnMut(&Summary),
+    pub state_file: PathBuf,
+    progress: Progress,
+    summary: Summary,
+    /// What this run has appended; the views may not have read it yet.
+    appended: HashSet<(MessageKey, Option<Status>, Option<ErrorCode>)>,
+}
+
+/// What a run has done so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Open messages that Twilio was asked for.
+    pub fetched: u64,
+    /// Messages that Twilio's lists had.
+    pub listed: u64,
+    /// Answers that added a fact, and are in the log now.
+    pub appended: u64,
+    /// Answers that said what was known.
+    pub known: u64,
+    /// Inbound messages in lists.
+    pub inbound: u64,
+    /// Messages that Twilio does not have.
+    pub not_found: u64,
+    /// Open messages of accounts without credentials here.
+    pub without_credentials: u64,
+    /// Messages whose answer was an error; the next run asks again.
+    pub failed: u64,
+    /// Sends without an answer whose message was probably found.
+    pub sends_found: u64,
+}
+
+/// Why a run ended before its end. Where it stopped is kept.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Failure(#[from] Failure),
+    #[error(transparent)]
+    Page(#[from] PageError),
+    #[error(
+        "Twilio refuses account {account_sid} (HTTP {status_code}): its auth token, or the API \
+         key, is not right, or may not read messages"
+    )]
+    NotAllowed { account_sid: String, status_code: u16 },
+    #[error("{0} messages in a row were answered with errors, the last with HTTP {1}")]
+    ManyErrors(u64, u16),
+    #[error("another reconcile is at work on this ledger")]
+    AtWork,
+    #[error("cannot write {path}: {cause}")]
+    State { path: String, cause: std::io::Error },
+}
+
+impl<'a> Run<'a> {
+    /// A run of this plan. Where an earlier one stopped, it goes on there.
+    pub fn new(
+        store: &'a dyn Store,
+        client: &'a Client,
+        accounts: &'a BTreeMap<AccountSid, Credentials>,
+        plan: &'a Plan,
+        state_file: PathBuf,
+        append: &'a mut dyn FnMut(&[NewEvent]) -> Result<(), StoreError>,
+        tell: &'a mut dyn FnMut(&Summary),
+    ) -> Self {
+        let progress = Progress::read(&state_file);
+        let (summary, appended) = Default::default();
+        Self {
+            store,
+            client,
+            accounts,
+            plan,
+            append,
+            tell,
+            state_file,
+            progress,
+            summary,
+            appended,
+        }
+    }
+
+    /// Fetches and lists what the plan says. The summary tells of what was done even where it did not
+    /// come to its end.
+    pub fn go(mut self) -> (Summary, Result<(), ReconcileError>) {
+        let _only_one = match progress::only_one(&self.state_file) {
+            Ok(lock) => lock,
+            Err(error) => return (self.summary, Err(error)),
+        };
+        let outcome = self.all();
+        let ended =
+            self.progress.end(&self.summary, outcome.as_ref().err().map(ToString::to_string));
+        let kept = ended.write(&self.state_file);
+        (self.summary, outcome.and(kept))
+    }
+
+    fn all(&mut self) -> Result<(), ReconcileError> {
+        if self.plan.fetch {
+            open::fetch(self)?;
+        }
+        match self.plan.list {
+            Some(window) => sweep::list(self, window),
+            None => Ok(()),
+        }
+    }
+
+    /// Appends those answers that add a fact, in one go, and keeps where the run is.
+    fn keep(&mut self, answers: Vec<NewEvent>) -> Result<(), ReconcileError> {
+        let mut new = Vec::new();
+        for event in answers {
+            match self.adds_a_fact(&event)? {
+                true => new.push(event),
+                false => self.summary.known += 1,
+            }
+        }
+        if !new.is_empty() {
+            (self.append)(&new)?;
+            self.summary.appended += new.len() as u64;
+        }
+        (self.tell)(&self.summary);
+        self.progress.write(&self.state_file)
+    }
+
+    /// Whether an answer says anything that is not known of its message, which is then remembered.
+    fn adds_a_fact(&mut self, event: &NewEvent) -> Result<bool, StoreError> {
+        let reading = Reading::of(event);
+        let (Some(key), Some(reported)) = (reading.message_key(), &reading.reported) else {
+            return Ok(false);
+        };
+        let messages = self.store.views().find(&key.message_sid)?.1;
+        let known = messages.iter().find(|message| message.key == key);
+        let is_known = known.is_some_and(|message| message.lifecycle.evidence.has(reported));
+        let fact = (key, reported.status, reported.error_code);
+        Ok(!is_known && self.appended.insert(fact))
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from(OffsetDateTime::now_utc())
+}
+
+fn before(moment: Timestamp, length: Duration) -> Timestamp {
+    let micros = i64::try_from(length.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(moment.micros().saturating_sub(micros))
+}

@@ -1,0 +1,114 @@
+//! Fetching messages that have been open for long, newest first.
+
+use super::event::{To, event};
+use super::{ReconcileError, Run, before, now};
+use crate::domain::filter::MessageFilter;
+use crate::domain::{AccountSid, MessageKey, NewEvent};
+use crate::store::Message;
+use crate::twilio_api::Answer;
+
+/// How many messages are fetched before what was found is kept.
+const MESSAGES_AT_ONCE: usize = 50;
+
+/// How many errors in a row tell that it is not for the messages.
+const ERRORS_MAX: u64 = 5;
+
+/// Which messages a plan asks for.
+pub fn wanted(plan: &super::Plan) -> MessageFilter {
+    let now = now();
+    MessageFilter {
+        stuck_since: Some(before(now, plan.older_than)),
+        since: Some(before(now, plan.give_up_after)),
+        ..MessageFilter::default()
+    }
+}
+
+/// Fetches every one of them.
+pub fn fetch(run: &mut Run<'_>) -> Result<(), ReconcileError> {
+    let wanted = wanted(run.plan);
+    let mut next = run.progress.begin_to_fetch(run.plan);
+    let mut errors = 0;
+    loop {
+        let page = run.store.views().list(&wanted, next, MESSAGES_AT_ONCE)?;
+        let mut answers = Vec::new();
+        for message in &page.messages {
+            match one(run, message, &mut errors) {
+                Ok(answer) => answers.extend(answer),
+                Err(error) => {
+                    // What was found until now is kept; the rest of the page is asked for again.
+                    run.keep(answers)?;
+                    return Err(error);
+                }
+            }
+            run.progress.fetched_down_to(message.id);
+        }
+        next = page.next_before;
+        match next {
+            Some(before) => run.progress.fetched_down_to(before),
+            None => run.progress.end_fetching(),
+        }
+        run.keep(answers)?;
+        if next.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+fn one(
+    run: &mut Run<'_>,
+    Message { key, .. }: &Message,
+    errors: &mut u64,
+) -> Result<Option<NewEvent>, ReconcileError> {
+    let Some(account_sid) = account_of(run, key) else {
+        run.summary.without_credentials += 1;
+        return Ok(None);
+    };
+    let who = &run.accounts[&account_sid];
+    let answer = run.client.fetch(who, &account_sid, &key.message_sid)?;
+    run.summary.fetched += 1;
+    let found = of_answer(run, &account_sid, &answer)?;
+    match answer.status_code {
+        200..=299 | 404 => *errors = 0,
+        status_code => {
+            *errors += 1;
+            run.summary.failed += 1;
+            if *errors >= ERRORS_MAX {
+                return Err(ReconcileError::ManyErrors(*errors, status_code));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn of_answer(
+    run: &mut Run<'_>,
+    account_sid: &AccountSid,
+    answer: &Answer,
+) -> Result<Option<NewEvent>, ReconcileError> {
+    match answer.status_code {
+        200..=299 => {
+            let found = event(To::Fetch, answer, &answer.body, run.plan.keep_content);
+            run.summary.failed += u64::from(found.is_err());
+            Ok(found.ok())
+        }
+        404 => {
+            run.summary.not_found += 1;
+            Ok(None)
+        }
+        status_code @ (401 | 403) => {
+            let account_sid = account_sid.as_str().to_owned();
+            Err(ReconcileError::NotAllowed { account_sid, status_code })
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Whose message it is; one without an account is the only account's, where there is only one.
+fn account_of(run: &Run<'_>, key: &MessageKey) -> Option<AccountSid> {
+    let only = || match run.accounts.len() {
+        1 => run.accounts.keys().next(),
+        _ => None,
+    };
+    let account_sid = key.account_sid.as_ref().or_else(only)?;
+    run.accounts.contains_key(account_sid).then(|| account_sid.clone())
+}

@@ -1,0 +1,183 @@
+//! Where a run is, kept beside the ledger so that the next one goes on where it stopped.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+
+use super::{Plan, ReconcileError, Summary, now};
+use crate::domain::{AccountSid, Timestamp};
+use crate::store::Lock;
+
+/// What is kept. It can be thrown away: the next run then begins at the beginning.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Progress {
+    fetching: Option<Fetching>,
+    /// By account: a list that is not at its end, or, while others are not, one that is.
+    sweeps: BTreeMap<String, KeptSweep>,
+    last_run: Option<LastRun>,
+}
+
+/// Open messages are fetched newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Fetching {
+    /// Of the plan: another one begins anew.
+    older_than_seconds: u64,
+    give_up_after_seconds: u64,
+    /// Those with ids from here on have been fetched.
+    before: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct KeptSweep {
+    since: i64,
+    until: i64,
+    next: Option<String>,
+    done: bool,
+}
+
+/// A list of an account's messages, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sweep {
+    pub since: Timestamp,
+    pub until: Timestamp,
+    pub next: Option<String>,
+}
+
+/// What the last run came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastRun {
+    /// RFC 3339.
+    pub ended_at: String,
+    pub appended: u64,
+    /// Why it did not come to its end; nothing where it did.
+    pub stopped_by: Option<String>,
+}
+
+/// `ledger.db` has it in `ledger.reconcile.json`.
+pub fn state_file(ledger: &Path) -> PathBuf {
+    ledger.with_extension("reconcile.json")
+}
+
+/// What the last run on this ledger came to; nothing where there was none.
+pub fn last_run(state_file: &Path) -> Option<LastRun> {
+    Progress::read(state_file).last_run
+}
+
+/// Keeps another run on the same ledger out, for as long as it is held.
+pub fn only_one(state_file: &Path) -> Result<Lock, ReconcileError> {
+    Lock::soon(state_file)?.ok_or(ReconcileError::AtWork)
+}
+
+impl Progress {
+    /// Reads what was kept; what cannot be read is as if nothing was.
+    pub fn read(state_file: &Path) -> Self {
+        let kept = std::fs::read(state_file).ok();
+        kept.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
+    }
+
+    /// Keeps it: all of it, or what was kept before.
+    pub fn write(&self, state_file: &Path) -> Result<(), ReconcileError> {
+        let folder = state_file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let write = || {
+            let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+            file.write_all(&serde_json::to_vec_pretty(self)?)?;
+            file.persist(state_file).map_err(|error| error.error)?;
+            std::io::Result::Ok(())
+        };
+        let path = state_file.display().to_string();
+        write().map_err(|cause| ReconcileError::State { path, cause })
+    }
+
+    /// Where fetching goes on: below this id; nothing where it begins with the newest.
+    pub fn begin_to_fetch(&mut self, plan: &Plan) -> Option<u64> {
+        let (older_than_seconds, give_up_after_seconds) =
+            (plan.older_than.as_secs(), plan.give_up_after.as_secs());
+        let of_this_plan = |kept: &Fetching| {
+            (kept.older_than_seconds, kept.give_up_after_seconds)
+                == (older_than_seconds, give_up_after_seconds)
+        };
+        let kept = self.fetching.take().filter(of_this_plan);
+        let before = kept.and_then(|kept| kept.before);
+        self.fetching = Some(Fetching { older_than_seconds, give_up_after_seconds, before });
+        before
+    }
+
+    /// Messages down to this id have been fetched.
+    pub fn fetched_down_to(&mut self, id: u64) {
+        if let Some(fetching) = &mut self.fetching {
+            fetching.before = Some(id);
+        }
+    }
+
+    /// All have been fetched.
+    pub fn end_fetching(&mut self) {
+        self.fetching = None;
+    }
+
+    /// The next list of an account's messages: one that was not brought to its end, or the one that is
+    /// wanted; nothing where that is done.
+    pub fn next_sweep(
+        &mut self,
+        account_sid: &AccountSid,
+        (since, until): (Timestamp, Timestamp),
+        plan: &Plan,
+    ) -> Option<Sweep> {
+        let kept = self.sweeps.get(account_sid.as_str());
+        let kept = kept.filter(|kept| kept.is_of(since, until, plan));
+        let sweep = match kept {
+            Some(kept) if !kept.done => kept.clone(),
+            // What has come since, where the window only counts back from now.
+            Some(kept) if kept.until < until.micros() && !plan.list_is_explicit => {
+                KeptSweep { since: kept.until, until: until.micros(), next: None, done: false }
+            }
+            Some(_) => return None,
+            None => {
+                KeptSweep { since: since.micros(), until: until.micros(), next: None, done: false }
+            }
+        };
+        let [since, until] = [sweep.since, sweep.until].map(Timestamp::from_micros);
+        let next = sweep.next.clone();
+        self.sweeps.insert(account_sid.as_str().to_owned(), sweep);
+        Some(Sweep { since, until, next })
+    }
+
+    /// A page of an account's list has been read.
+    pub fn listed(&mut self, account_sid: &AccountSid, next: Option<String>) {
+        if let Some(sweep) = self.sweeps.get_mut(account_sid.as_str()) {
+            sweep.done = next.is_none();
+            sweep.next = next;
+        }
+    }
+
+    /// Every account's list is at its end.
+    pub fn end_listing(&mut self) {
+        self.sweeps.clear();
+    }
+
+    /// The same with what the run came to.
+    pub fn end(mut self, summary: &Summary, stopped_by: Option<String>) -> Self {
+        self.last_run =
+            Some(LastRun { ended_at: now().to_string(), appended: summary.appended, stopped_by });
+        self
+    }
+}
+
+impl KeptSweep {
+    /// Whether it is part of what is wanted.
+    fn is_of(&self, since: Timestamp, until: Timestamp, plan: &Plan) -> bool {
+        match plan.list_is_explicit {
+            true => (self.since, self.until) == (since.micros(), until.micros()),
+            // A list that stopped longer ago than that has nothing that would still be asked for.
+            false => now().micros() - self.until <= micros(plan.give_up_after),
+        }
+    }
+}
+
+fn micros(length: Duration) -> i64 {
+    i64::try_from(length.as_micros()).unwrap_or(i64::MAX)
+}

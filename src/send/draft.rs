@@ -1,0 +1,132 @@
+//! A message that is to be sent, checked before anything leaves.
+
+use form_urlencoded::Serializer;
+
+use crate::domain::Timestamp;
+
+/// What Twilio takes as the text of one message, in characters (error 21617 beyond).
+const TEXT_CHARACTERS_MAX: usize = 1600;
+
+/// What Twilio takes as a callback URL, in characters (error 21609 beyond).
+const CALLBACK_CHARACTERS_MAX: usize = 4000;
+
+/// Parameters of a request that hold what is said in the message.
+const TEXT: [&str; 2] = ["Body", "ContentVariables"];
+
+/// A message as Twilio's API takes it
+/// (<https://www.twilio.com/docs/messaging/api/message-resource#create-a-message>).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Draft {
+    pub to: String,
+    pub from: Option<String>,
+    pub messaging_service_sid: Option<String>,
+    pub body: Option<String>,
+    pub media_urls: Vec<String>,
+    pub content_sid: Option<String>,
+    pub content_variables: Option<String>,
+    pub send_at: Option<Timestamp>,
+    /// Where Twilio tells what becomes of it; nothing where the messaging service's own is relied on.
+    pub status_callback: Option<String>,
+}
+
+/// Why a message cannot be sent as it is. What is said in it is not repeated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadDraft {
+    #[error("there is nobody to send it to; give `to`, such as +15558675310")]
+    NoRecipient,
+    #[error("there is nobody to send it from; give `from` or a messaging service's SID")]
+    NoSender,
+    #[error("there is nothing to send; give a text, a media URL or a content SID")]
+    Empty,
+    #[error("the text has {0} characters; Twilio takes {TEXT_CHARACTERS_MAX}")]
+    TextTooLong(usize),
+    #[error("a time to send at needs a messaging service, which alone can schedule")]
+    ScheduledWithoutService,
+    #[error(
+        "without a status callback of its own, a message needs a messaging service with one: else \
+         nobody would tell what becomes of it"
+    )]
+    NobodyTells,
+    #[error("callback URL `{}` {reason}", url.escape_debug())]
+    Callback { url: String, reason: &'static str },
+}
+
+impl Draft {
+    /// Makes sure that Twilio has a chance to take it.
+    pub fn check(&self) -> Result<(), BadDraft> {
+        let characters = self.body.as_ref().map_or(0, |body| body.chars().count());
+        let has_content = characters > 0 || !self.media_urls.is_empty();
+        let service = self.messaging_service_sid.is_some();
+        match &self.status_callback {
+            _ if self.to.is_empty() => Err(BadDraft::NoRecipient),
+            _ if self.from.is_none() && !service => Err(BadDraft::NoSender),
+            _ if !has_content && self.content_sid.is_none() => Err(BadDraft::Empty),
+            _ if characters > TEXT_CHARACTERS_MAX => Err(BadDraft::TextTooLong(characters)),
+            _ if self.send_at.is_some() && !service => Err(BadDraft::ScheduledWithoutService),
+            None if !service => Err(BadDraft::NobodyTells),
+            None => Ok(()),
+            Some(url) => check_callback(url),
+        }
+    }
+
+    /// The request's form.
+    pub fn form(&self) -> Vec<u8> {
+        encode(self.parameters())
+    }
+
+    /// The request's form without what is said in the message.
+    pub fn form_without_text(&self) -> Vec<u8> {
+        encode(self.parameters().filter(|(name, _)| !TEXT.contains(name)))
+    }
+
+    /// Whether there is any text to leave out.
+    pub fn has_text(&self) -> bool {
+        self.parameters().any(|(name, _)| TEXT.contains(&name))
+    }
+
+    fn parameters(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let one = |name, value: &Option<String>| value.clone().map(|value| (name, value));
+        let send_at = self.send_at.map(|at| at.to_string());
+        let schedule = send_at.as_ref().map(|_| ("ScheduleType", "fixed".to_owned()));
+        let media = self.media_urls.iter().map(|url| ("MediaUrl", url.clone()));
+        [("To", self.to.clone())]
+            .into_iter()
+            .chain(one("From", &self.from))
+            .chain(one("MessagingServiceSid", &self.messaging_service_sid))
+            .chain(one("Body", &self.body))
+            .chain(media.collect::<Vec<_>>())
+            .chain(one("ContentSid", &self.content_sid))
+            .chain(one("ContentVariables", &self.content_variables))
+            .chain(one("SendAt", &send_at))
+            .chain(schedule)
+            .chain(one("StatusCallback", &self.status_callback))
+    }
+}
+
+/// What Twilio asks of a callback URL (<https://www.twilio.com/docs/api/errors/21609>), and that
+/// nobody on the way reads what it is told.
+pub fn check_callback(url: &str) -> Result<(), BadDraft> {
+    let refuse = |reason| Err(BadDraft::Callback { url: url.to_owned(), reason });
+    let Some(rest) = url.strip_prefix("https://") else {
+        return refuse("does not begin with https://");
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    match host {
+        _ if url.chars().count() > CALLBACK_CHARACTERS_MAX => {
+            refuse("is longer than the 4000 characters that Twilio takes")
+        }
+        "" => refuse("has no host"),
+        host if host.contains('_') => {
+            refuse("has an underscore in its host name, which Twilio refuses")
+        }
+        _ if !url.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            refuse("has characters that no URL has; percent-encode them")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn encode(parameters: impl Iterator<Item = (&'static str, String)>) -> Vec<u8> {
+    Serializer::new(String::new()).extend_pairs(parameters).finish().into_bytes()
+}

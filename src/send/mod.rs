@@ -1,0 +1,217 @@
+//! Sending a message so that its beginning stands in the log: the intent before the request leaves,
+//! and what Twilio said to it. Twilio sends no callback for a message's first status
+//! (<https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks>), so
+//! this is where its lifecycle begins.
+
+mod draft;
+pub mod keys;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::json;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+pub use self::draft::{BadDraft, Draft, check_callback};
+use crate::domain::event::Headers;
+use crate::domain::{AccountSid, NewEvent, Source, Timestamp};
+use crate::twilio::form::MEDIA_TYPE;
+use crate::twilio::resource::without_text;
+use crate::twilio_api::{Answer, Client, Credentials, Failure, messages_url};
+
+/// The names in the notes of events of source `send`.
+pub mod note {
+    /// Ties an intent and what came of it.
+    pub const SEND_ID: &str = "send_id";
+    /// `intent`, `answer`, or `no_answer`.
+    pub const STAGE: &str = "stage";
+    /// The status code of Twilio's answer.
+    pub const HTTP_STATUS: &str = "http_status";
+    /// `removed` where the text of the message was left out.
+    pub const CONTENT: &str = "content";
+    /// The key under which our caller asked.
+    pub const IDEMPOTENCY_KEY: &str = "idempotency_key";
+    /// What was asked under that key, as a hash: another request may not use it.
+    pub const REQUEST_HASH: &str = "request_hash";
+    /// `not_sent` or `unknown`, where there is no answer.
+    pub const OUTCOME: &str = "outcome";
+    /// On a message that was found in a list: the send that it probably is.
+    pub const MAY_ANSWER: &str = "may_answer_send";
+    /// Why there is no answer.
+    pub const REASON: &str = "reason";
+}
+
+/// A message about to be sent.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    pub send_id: Uuid,
+    account_sid: AccountSid,
+    draft: Draft,
+    url: String,
+    keep_content: bool,
+    /// What our caller identifies the request by.
+    further_notes: BTreeMap<String, String>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Twilio has made the message.
+    Made { message_sid: String, status: String },
+    /// Twilio has not, and says why.
+    Refused { status_code: u16, code: Option<u32>, message: String },
+    /// Nothing reached Twilio.
+    NotSent(String),
+    /// Whether Twilio has made the message is not known.
+    Unknown(String),
+}
+
+/// What an answer to the request says.
+#[derive(Deserialize)]
+struct Said {
+    sid: Option<String>,
+    status: Option<serde_json::Value>,
+    code: Option<u32>,
+    message: Option<String>,
+}
+
+impl Attempt {
+    /// Of a message that was checked.
+    pub fn new(
+        client: &Client,
+        account_sid: &AccountSid,
+        draft: Draft,
+        keep_content: bool,
+    ) -> Result<Self, BadDraft> {
+        draft.check()?;
+        Ok(Self {
+            send_id: Uuid::now_v7(),
+            url: client.url(&messages_url(account_sid)),
+            account_sid: account_sid.clone(),
+            draft,
+            keep_content,
+            further_notes: BTreeMap::new(),
+        })
+    }
+
+    /// The same with further notes on its intent.
+    pub fn with_notes(mut self, notes: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.further_notes.extend(notes);
+        self
+    }
+
+    /// What is to be in the log before the request leaves.
+    pub fn intent(&self) -> NewEvent {
+        let (body, removed) = match self.keep_content {
+            true => (self.draft.form(), false),
+            false => (self.draft.form_without_text(), self.draft.has_text()),
+        };
+        let notes = self.notes("intent", removed).chain(self.further_notes.clone());
+        self.event(headers(MEDIA_TYPE), body, notes.collect())
+    }
+
+    /// Sends it. It is sent again only where Twilio says that it has not taken it.
+    pub fn send(&self, client: &Client, who: &Credentials) -> Result<Answer, Failure> {
+        client.create(who, &self.account_sid, &self.draft.form())
+    }
+
+    /// What is to be in the log of what came of it.
+    pub fn answer(&self, outcome: &Result<Answer, Failure>) -> NewEvent {
+        match outcome {
+            Ok(answer) => {
+                let kept = match self.keep_content {
+                    true => None,
+                    false => without_text(&answer.body).ok(),
+                };
+                let removed = kept.is_some();
+                // What is no JSON object is an error page of something on the way.
+                let body = kept.unwrap_or_else(|| answer.body.clone());
+                let status_code = answer.status_code.to_string();
+                let notes = self.notes("answer", removed);
+                let notes = notes.chain([(note::HTTP_STATUS.to_owned(), status_code)]);
+                self.event(answer.headers.clone(), body, notes.collect())
+            }
+            Err(failure) => {
+                let outcome = match failure {
+                    Failure::NoAnswer { .. } => "unknown",
+                    _ => "not_sent",
+                };
+                let why =
+                    [(note::OUTCOME, outcome.to_owned()), (note::REASON, failure.to_string())];
+                let why = why.map(|(name, value)| (name.to_owned(), value));
+                let notes = self.notes("no_answer", false).chain(why);
+                self.event(Headers::default(), Vec::new(), notes.collect())
+            }
+        }
+    }
+
+    fn notes(&self, stage: &str, removed: bool) -> impl Iterator<Item = (String, String)> {
+        let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let ours =
+            [own(note::SEND_ID, &self.send_id.to_string()), own(note::STAGE, stage)].into_iter();
+        ours.chain(removed.then(|| own(note::CONTENT, "removed")))
+    }
+
+    fn event(&self, headers: Headers, body: Vec<u8>, notes: BTreeMap<String, String>) -> NewEvent {
+        NewEvent {
+            event_id: Uuid::now_v7(),
+            received_at: Timestamp::from(OffsetDateTime::now_utc()),
+            source: Source::Send,
+            method: "POST".to_owned(),
+            url: self.url.clone(),
+            headers,
+            body,
+            verified_by: None,
+            notes,
+        }
+    }
+}
+
+impl Outcome {
+    /// What an answer, or none, means.
+    pub fn of(outcome: &Result<Answer, Failure>) -> Self {
+        match outcome {
+            Ok(answer) => Self::of_answer(answer),
+            Err(failure @ Failure::NoAnswer { .. }) => Outcome::Unknown(failure.to_string()),
+            Err(failure) => Outcome::NotSent(failure.to_string()),
+        }
+    }
+
+    fn of_answer(answer: &Answer) -> Self {
+        let said = serde_json::from_slice::<Said>(&answer.body).ok();
+        let status_code = answer.status_code;
+        match (status_code, said) {
+            (200..=299, Some(Said { sid: Some(message_sid), status, .. })) => {
+                let status = status.and_then(|status| status.as_str().map(str::to_owned));
+                Outcome::Made { message_sid, status: status.unwrap_or_else(|| "unknown".into()) }
+            }
+            (400..=499, said) => {
+                let (code, message) = said.map_or((None, None), |said| (said.code, said.message));
+                let message = message.unwrap_or_else(|| "no reason given".to_owned());
+                Outcome::Refused { status_code, code, message }
+            }
+            (200..=299, _) => Outcome::Unknown("Twilio's answer names no message".to_owned()),
+            (status_code, _) => Outcome::Unknown(format!("Twilio answered HTTP {status_code}")),
+        }
+    }
+}
+
+fn headers(content_type: &str) -> Headers {
+    Headers::new([("content-type".to_owned(), content_type.as_bytes().to_vec())])
+}
+
+/// An outcome as commands and the API give it.
+pub fn as_json(outcome: &Outcome) -> serde_json::Value {
+    match outcome {
+        Outcome::Made { message_sid, status } => {
+            json!({ "outcome": "made", "message_sid": message_sid, "status": status })
+        }
+        Outcome::Refused { status_code, code, message } => json!({
+            "outcome": "refused", "http_status": status_code, "error_code": code,
+            "detail": message,
+        }),
+        Outcome::NotSent(reason) => json!({ "outcome": "not_sent", "detail": reason }),
+        Outcome::Unknown(reason) => json!({ "outcome": "unknown", "detail": reason }),
+    }
+}

@@ -1,0 +1,89 @@
+//! Twilio's Message resource as JSON: one message of an answer, of a page or of an export. What it
+//! says of a message is read in `callback`; here is how it is kept without the text of the message.
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::fmt;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
+
+use crate::domain::Timestamp;
+
+/// The member that holds what was said in the message.
+const TEXT: &str = "body";
+
+/// Some bytes that are no Message resource. What is in them is not repeated: it may be somebody's
+/// message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not one JSON object, by line {line}, column {column} of it")]
+pub struct NotAnObject {
+    pub line: usize,
+    pub column: usize,
+}
+
+/// One message's JSON without its text: every member named `body` is left out, whatever its value,
+/// its letter case or how often it comes. All others are kept in their order, their values byte for
+/// byte; only the space between members is not.
+///
+/// ```
+/// use delivery_ledger::twilio::resource::without_text;
+///
+/// let kept = without_text(br#"{"sid": "SM1", "body": "hello", "price": -0.00750}"#).unwrap();
+/// assert_eq!(kept, br#"{"sid":"SM1","price":-0.00750}"#);
+/// assert!(without_text(b"hello").is_err());
+/// ```
+pub fn without_text(json: &[u8]) -> Result<Vec<u8>, NotAnObject> {
+    let Members(members) = serde_json::from_slice(json)
+        .map_err(|error| NotAnObject { line: error.line(), column: error.column() })?;
+    let kept = members.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(TEXT));
+    let mut written = Vec::with_capacity(json.len());
+    for (at, (name, value)) in kept.enumerate() {
+        written.push(if at == 0 { b'{' } else { b',' });
+        let name = serde_json::Value::from(name.as_str()).to_string();
+        written.extend_from_slice(name.as_bytes());
+        written.push(b':');
+        written.extend_from_slice(value.get().as_bytes());
+    }
+    if written.is_empty() {
+        written.push(b'{');
+    }
+    written.push(b'}');
+    Ok(written)
+}
+
+/// When Twilio made the message, where the resource says so: `date_created` is RFC 2822.
+pub fn created_at(json: &[u8]) -> Option<Timestamp> {
+    #[derive(serde::Deserialize)]
+    struct Created {
+        date_created: Option<String>,
+    }
+    let created = serde_json::from_slice::<Created>(json).ok()?.date_created?;
+    OffsetDateTime::parse(&created, &Rfc2822).ok().map(Timestamp::from)
+}
+
+/// The members of an object in their order; a map would let the last of two with one name win.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Members(members))
+    }
+}

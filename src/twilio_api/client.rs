@@ -1,0 +1,290 @@
+//! One request and its answer, asked again where that is safe.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use reqwest::Method;
+use reqwest::blocking::Response;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use secrecy::{ExposeSecret, SecretString};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
+
+use super::Failure;
+use crate::domain::event::Headers;
+use crate::twilio::form::MEDIA_TYPE;
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long an answer may take as a whole: a list of 1,000 messages takes Twilio some seconds.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A page of 1,000 messages has some 2 MB; whatever answers with more is not Twilio.
+const ANSWER_BYTES_MAX: u64 = 32 << 20;
+
+/// How often a request is sent at most, where it may be sent again.
+const ATTEMPTS_MAX: usize = 8;
+
+/// The wait before the second attempt; each further one is twice as long, with as much again at random.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+
+/// The longest wait of our own choice.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// The longest wait at Twilio's word. Whoever names a longer one is better asked in another run.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
+
+/// How often a wait looks whether to stop.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// Headers of an answer that are kept: what it is, and the name by which Twilio's support finds it.
+const KEPT_HEADERS: [&str; 2] = ["content-type", "twilio-request-id"];
+
+/// Who asks: an account's SID and auth token, or an API key and its secret
+/// (<https://www.twilio.com/docs/usage/requests-to-twilio#credentials>).
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    pub user: String,
+    pub password: SecretString,
+}
+
+/// What bounds the requests of one piece of work.
+#[derive(Clone)]
+pub struct Limits {
+    requests_left: Arc<AtomicU64>,
+    asked_to_stop: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// What came back, whatever its status code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub status_code: u16,
+    /// What was asked.
+    pub url: String,
+    pub headers: Headers,
+    pub body: Vec<u8>,
+}
+
+/// Asks one base URL.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::blocking::Client,
+    base_url: String,
+    limits: Limits,
+}
+
+/// Whether a request may be sent again after a failure that leaves its outcome open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Again {
+    /// It only asks.
+    Always,
+    /// It makes something, and Twilio knows no key by which it would be made only once: only an
+    /// answer that says that nothing was done lets it be sent again.
+    WhenRefusedOnly,
+}
+
+impl Limits {
+    /// As many requests as this, until the question is answered with true.
+    pub fn new(requests: u64, asked_to_stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self {
+            requests_left: Arc::new(AtomicU64::new(requests)),
+            asked_to_stop: Arc::new(asked_to_stop),
+        }
+    }
+
+    /// How many requests may still be made.
+    pub fn requests_left(&self) -> u64 {
+        self.requests_left.load(Ordering::Relaxed)
+    }
+
+    fn take_one(&self) -> Result<(), Failure> {
+        if (self.asked_to_stop)() {
+            return Err(Failure::Stopped);
+        }
+        let left = |left: u64| left.checked_sub(1);
+        let taken = self.requests_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
+        taken.map(|_| ()).map_err(|_| Failure::RequestsUsedUp)
+    }
+
+    fn wait(&self, length: Duration) -> Result<(), Failure> {
+        let until = Instant::now() + length;
+        while Instant::now() < until {
+            if (self.asked_to_stop)() {
+                return Err(Failure::Stopped);
+            }
+            sleep(LOOK_AGAIN.min(until.saturating_duration_since(Instant::now())));
+        }
+        Ok(())
+    }
+}
+
+impl Client {
+    /// For this base URL, such as `https://api.twilio.com`. Proxies that the environment names are
+    /// used; redirects are not followed, since the credentials are not for others.
+    pub fn new(base_url: &str, limits: Limits) -> Result<Self, reqwest::Error> {
+        // The second call in a process finds the first one's.
+        let _already = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::blocking::Client::builder()
+            .user_agent(concat!("delivery-ledger/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(ANSWER_TIMEOUT)
+            .redirect(Policy::none())
+            .build()?;
+        Ok(Self { http, base_url: base_url.trim_end_matches('/').to_owned(), limits })
+    }
+
+    /// The same within other limits.
+    pub fn within(&self, limits: Limits) -> Self {
+        Self { limits, ..self.clone() }
+    }
+
+    /// The URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base_url)
+    }
+
+    /// Asks. A request that only asks is sent again, after a growing wait or when Twilio says, where
+    /// it found no connection, no answer, a server's error or too many requests.
+    pub fn get(&self, who: &Credentials, path: &str) -> Result<Answer, Failure> {
+        self.ask(Again::Always, || self.once(Method::GET, who, path, None))
+    }
+
+    /// Sends a form. It is sent again only where Twilio answers that it was not carried out (429),
+    /// since making a message is not idempotent.
+    pub fn post(&self, who: &Credentials, path: &str, form: &[u8]) -> Result<Answer, Failure> {
+        self.ask(Again::WhenRefusedOnly, || self.once(Method::POST, who, path, Some(form)))
+    }
+
+    fn ask(
+        &self,
+        again: Again,
+        once: impl Fn() -> Result<Exchange, Failure>,
+    ) -> Result<Answer, Failure> {
+        let waits = ExponentialBuilder::default()
+            .with_min_delay(FIRST_WAIT)
+            .with_max_delay(WAIT_MAX)
+            .with_max_times(ATTEMPTS_MAX - 1)
+            .with_jitter()
+            .build();
+        for wait in waits {
+            self.limits.take_one()?;
+            let outcome = once();
+            match again.wait(&outcome, wait) {
+                Some(wait) => self.limits.wait(wait)?,
+                None => return finish(outcome, 1),
+            }
+        }
+        self.limits.take_one()?;
+        finish(once(), ATTEMPTS_MAX as u32)
+    }
+
+    fn once(
+        &self,
+        method: Method,
+        who: &Credentials,
+        path: &str,
+        form: Option<&[u8]>,
+    ) -> Result<Exchange, Failure> {
+        let url = self.url(path);
+        let request = self.http.request(method, &url);
+        let request = request.basic_auth(&who.user, Some(who.password.expose_secret()));
+        let request = match form {
+            Some(form) => request.header(CONTENT_TYPE, MEDIA_TYPE).body(form.to_vec()),
+            None => request,
+        };
+        let response = request.send().map_err(|error| failure(&url, &error))?;
+        read(&url, response)
+    }
+}
+
+/// An answer, and when Twilio wants to be asked again.
+struct Exchange {
+    answer: Answer,
+    retry_after: Option<Duration>,
+}
+
+impl Again {
+    /// How long to wait before the same is sent again; nothing where it must not be.
+    fn wait(self, outcome: &Result<Exchange, Failure>, ours: Duration) -> Option<Duration> {
+        match outcome {
+            Ok(Exchange { answer, retry_after }) => {
+                let refused = answer.status_code == 429;
+                let broken = answer.status_code >= 500 && self == Again::Always;
+                let theirs = retry_after.unwrap_or(ours);
+                ((refused || broken) && theirs <= RETRY_AFTER_MAX).then_some(theirs)
+            }
+            Err(Failure::NotSent { .. } | Failure::NoAnswer { .. }) if self == Again::Always => {
+                Some(ours)
+            }
+            Err(_) => None,
+        }
+    }
+}
+
+fn finish(outcome: Result<Exchange, Failure>, attempts: u32) -> Result<Answer, Failure> {
+    match outcome? {
+        Exchange { answer, retry_after } if answer.status_code == 429 => {
+            Err(Failure::TooMany { attempts, retry_after })
+        }
+        Exchange { answer, .. } => Ok(answer),
+    }
+}
+
+fn read(url: &str, response: Response) -> Result<Exchange, Failure> {
+    let status_code = response.status().as_u16();
+    let retry_after = retry_after(response.headers());
+    let kept = KEPT_HEADERS.iter().filter_map(|name| {
+        let value = response.headers().get(*name)?;
+        Some(((*name).to_owned(), value.as_bytes().to_vec()))
+    });
+    let headers = Headers::new(kept);
+    let mut body = Vec::new();
+    let no_answer = |detail: String| Failure::NoAnswer { url: url.to_owned(), detail };
+    response
+        .take(ANSWER_BYTES_MAX + 1)
+        .read_to_end(&mut body)
+        .map_err(|error| no_answer(format!("it ended in the middle: {error}")))?;
+    if body.len() as u64 > ANSWER_BYTES_MAX {
+        return Err(no_answer(format!("it is longer than {ANSWER_BYTES_MAX} bytes")));
+    }
+    let answer = Answer { status_code, url: url.to_owned(), headers, body };
+    Ok(Exchange { answer, retry_after })
+}
+
+/// Seconds, or a date (RFC 9110, 10.2.3).
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = OffsetDateTime::parse(value, &Rfc2822).ok()?;
+    Some(SystemTime::from(date).duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+/// What is said of an error has no URL with a query in it: a query may name a number.
+fn failure(url: &str, error: &reqwest::Error) -> Failure {
+    let url = url.split('?').next().unwrap_or_default().to_owned();
+    let detail = cause(error);
+    match error.is_connect() {
+        true => Failure::NotSent { url, detail },
+        false => Failure::NoAnswer { url, detail },
+    }
+}
+
+/// The innermost cause, which alone says what was the matter.
+fn cause(error: &reqwest::Error) -> String {
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    match error.is_timeout() {
+        true => "it took too long".to_owned(),
+        false => innermost.to_string(),
+    }
+}

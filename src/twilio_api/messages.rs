@@ -1,0 +1,69 @@
+//! Requests about messages.
+
+use form_urlencoded::Serializer;
+
+use super::{Answer, Client, Credentials, Failure};
+use crate::domain::{AccountSid, MessageSid};
+
+/// How many messages a page has: the most that Twilio gives (error 20007 beyond).
+const PAGE_SIZE: &str = "1000";
+
+/// The version of the API, which is part of every path.
+const VERSION: &str = "/2010-04-01";
+
+/// A stretch of time by which messages are listed, as Twilio takes it: GMT, by when they were sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// From then on.
+    pub since: String,
+    /// Up to then.
+    pub until: String,
+}
+
+/// The path of an account's messages.
+pub fn messages_url(account_sid: &AccountSid) -> String {
+    format!("{VERSION}/Accounts/{}/Messages.json", in_path(account_sid.as_str()))
+}
+
+/// The path of one message.
+pub fn message_url(account_sid: &AccountSid, message_sid: &MessageSid) -> String {
+    let (account_sid, message_sid) = (in_path(account_sid.as_str()), in_path(message_sid.as_str()));
+    format!("{VERSION}/Accounts/{account_sid}/Messages/{message_sid}.json")
+}
+
+impl Client {
+    /// Makes a message of a form (<https://www.twilio.com/docs/messaging/api/message-resource#create-a-message>).
+    pub fn create(
+        &self,
+        who: &Credentials,
+        account_sid: &AccountSid,
+        form: &[u8],
+    ) -> Result<Answer, Failure> {
+        self.post(who, &messages_url(account_sid), form)
+    }
+
+    /// One message.
+    pub fn fetch(
+        &self,
+        who: &Credentials,
+        account_sid: &AccountSid,
+        message_sid: &MessageSid,
+    ) -> Result<Answer, Failure> {
+        self.get(who, &message_url(account_sid, message_sid))
+    }
+}
+
+/// The path of the first page of an account's messages of a time.
+pub fn first_page(account_sid: &AccountSid, window: &Window) -> String {
+    let query = Serializer::new(String::new())
+        .append_pair("DateSent>", &window.since)
+        .append_pair("DateSent<", &window.until)
+        .append_pair("PageSize", PAGE_SIZE)
+        .finish();
+    format!("{}?{query}", messages_url(account_sid))
+}
+
+/// SIDs are plain; whatever else a callback brought as one must not lead elsewhere.
+fn in_path(sid: &str) -> String {
+    percent_encoding::utf8_percent_encode(sid, percent_encoding::NON_ALPHANUMERIC).to_string()
+}

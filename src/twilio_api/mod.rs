@@ -1,0 +1,14 @@
+//! Twilio's REST API, as far as messages go
+//! (<https://www.twilio.com/docs/messaging/api/message-resource>): made, fetched, listed.
+//!
+//! Every call blocks, ends within named times, and gives Twilio's answer as it came.
+
+mod client;
+mod failure;
+mod messages;
+mod page;
+
+pub use client::{Answer, Client, Credentials, Limits};
+pub use failure::Failure;
+pub use messages::{Window, message_url, messages_url};
+pub use page::{Page, PageError};

@@ -1,0 +1,76 @@
+//! A page of a list, and the way to the next.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::Answer;
+use super::messages::{Window, first_page};
+use crate::domain::AccountSid;
+
+/// Some messages as they stand in an answer, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    pub messages: Vec<Vec<u8>>,
+    /// The path of the next page; nothing behind the last.
+    pub next: Option<String>,
+}
+
+/// An answer that is no page.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PageError {
+    #[error("Twilio answered a list with HTTP {status_code}{}", and_code(.code))]
+    Refused { status_code: u16, code: Option<u32> },
+    #[error("Twilio's list is no JSON with `messages`: {0}")]
+    NotAPage(String),
+    /// The credentials are not for others.
+    #[error("Twilio's list goes on at another place: `{}`", .0.escape_debug())]
+    Elsewhere(String),
+}
+
+/// What Twilio says of an error.
+#[derive(Deserialize)]
+struct ErrorBody {
+    code: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct PageBody<'a> {
+    #[serde(borrow)]
+    messages: Vec<&'a RawValue>,
+    next_page_uri: Option<String>,
+}
+
+impl Page {
+    /// The path of the first page of an account's messages of a time.
+    pub fn first(account_sid: &AccountSid, window: &Window) -> String {
+        first_page(account_sid, window)
+    }
+
+    /// Reads an answer to a list.
+    pub fn of(answer: &Answer, base_url: &str) -> Result<Self, PageError> {
+        if answer.status_code != 200 {
+            let error = serde_json::from_slice::<ErrorBody>(&answer.body).ok();
+            let code = error.and_then(|error| error.code);
+            return Err(PageError::Refused { status_code: answer.status_code, code });
+        }
+        let page: PageBody<'_> = serde_json::from_slice(&answer.body)
+            .map_err(|error| PageError::NotAPage(error.to_string()))?;
+        let next = page.next_page_uri.filter(|uri| !uri.is_empty());
+        let next = next.map(|uri| path(uri, base_url)).transpose()?;
+        let messages = page.messages.iter().map(|message| message.get().as_bytes().to_vec());
+        Ok(Self { messages: messages.collect(), next })
+    }
+}
+
+/// A path, of a path or of a URL below the base.
+fn path(uri: String, base_url: &str) -> Result<String, PageError> {
+    let path = uri.strip_prefix(base_url).unwrap_or(&uri);
+    match path.starts_with('/') && !path.starts_with("//") {
+        true => Ok(path.to_owned()),
+        false => Err(PageError::Elsewhere(uri)),
+    }
+}
+
+fn and_code(code: &Option<u32>) -> String {
+    code.map_or(String::new(), |code| format!(", error {code}"))
+}
