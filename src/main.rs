@@ -5,11 +5,6 @@ use std::process::ExitCode;
 use clap::Parser;
 use delivery_ledger::cli::{Cli, Outcome, Usage};
 
-/// A replay frees on one thread what another has allocated, which the system's allocator is slow at.
-/// Ingest is no quicker by it and takes more memory; docs/BENCHMARKS.md says how to compare.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 const CHECK_FOUND_SOMETHING: u8 = 3;
