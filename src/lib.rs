@@ -7,6 +7,7 @@
 //! `projection` reads on from there and keeps the views;
 //! `wire` gives events and messages their JSON shape, `report` counts them, `export` streams them out,
 //! `backup` keeps a copy;
+//! `quarantine` keeps apart what was refused for its signature;
 //! `twilio_api` asks Twilio, `send` makes messages through it;
 //! `simulate` is a fake Twilio to try all of it with;
 //! `cli` is the same questions asked from a terminal, `config` and `telemetry` set both up.
@@ -31,6 +32,8 @@ pub mod twilio_api;
 pub mod send;
 
 pub mod reconcile;
+
+pub mod quarantine;
 
 pub mod http;
 

@@ -6,11 +6,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::config::ServerConfig;
 use crate::domain::Rule;
 use crate::projection::worker::{self, Handle};
+use crate::quarantine;
+use crate::quarantine::keeper::Keeper;
 use crate::store::head::Head;
+use crate::store::quarantine::{Limits, RefusedRequest};
 use crate::store::writer::Writer;
 use crate::store::{self, Access, Database, Store};
+use crate::twilio::signature::Refusal;
 
 /// How long the threads may take to end. The writer has nothing left to write by then; the projection
 /// may be in the middle of a batch, which is then left to the next start.
@@ -49,6 +54,35 @@ impl Running {
         // Closing the log does the same, but a thread that goes on keeps it open.
         if let Err(error) = self.store.tidy() {
             tracing::info!(%error, "the log's WAL is left to the next start");
+        }
+    }
+}
+
+/// Refused requests being kept in this process.
+pub struct Keeping {
+    pub keeper: Keeper,
+    thread: JoinHandle<()>,
+}
+
+impl Keeping {
+    /// Starts the thread, which tells causes by what is configured.
+    pub fn start(database: &Database, limits: Limits, config: &ServerConfig) -> Self {
+        let (accounts, public_urls) = (config.accounts.clone(), config.public_urls.clone());
+        let explain = move |request: &RefusedRequest| {
+            let refusal = Refusal::parse(&request.reason)?;
+            let cause = quarantine::cause_of(request, refusal, &accounts, &public_urls);
+            Some(cause.to_string())
+        };
+        let (keeper, thread) = Keeper::start(database.clone(), limits, Box::new(explain));
+        Self { keeper, thread }
+    }
+
+    /// Ends the thread once what waits is written.
+    pub fn finish(self) {
+        drop(self.keeper);
+        let deadline = Instant::now() + END_PATIENCE;
+        while !self.thread.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }

@@ -8,12 +8,13 @@ use socket2::{Domain, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Outcome;
-use super::running::Running;
+use super::running::{Keeping, Running};
 use crate::config::{ApiScope, ApiToken, ServeFlags, ServerConfig, Settings};
 use crate::domain::Rule;
 use crate::http::access::{Attempts, Scope, Tokens};
 use crate::http::{self, Admin, Exports, Metrics, Receiving, Streams};
 use crate::projection::verifying;
+use crate::quarantine::keeper::Keeper;
 use crate::twilio::signature::BaseUrl;
 
 /// How many connections may wait to be accepted. Each callback of Twilio's is a connection of its
@@ -68,14 +69,17 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
     let running = Running::start(&database, rule)?;
     let verifying = config.verify_every.map(|every| verifying::start(database.clone(), every));
+    let keeping = config.quarantine.map(|limits| Keeping::start(&database, limits, &config));
     announce(&config, &callbacks, &admin)?;
     tracing::info!("keeping the log in {database}, rule {}", rule.name());
     let served = actix_web::rt::System::new().block_on(async {
         let stop = stop_signal()?;
-        let (receiving, state) = states(config, &running, rule, verifying.clone());
+        let keeper = keeping.as_ref().map(|keeping| keeping.keeper.clone());
+        let (receiving, state) = states(config, &running, rule, verifying.clone(), keeper);
         http::run(callbacks, admin, receiving, state, stop).await.context("serve")
     });
     verifying.inspect(verifying::Handle::stop);
+    keeping.into_iter().for_each(Keeping::finish);
     running.finish();
     served.map(|()| Outcome::Done)
 }
@@ -86,12 +90,14 @@ pub fn states(
     running: &Running,
     rule: Rule,
     verifying: Option<verifying::Handle>,
+    keeper: Option<Keeper>,
 ) -> (Receiving, Admin) {
     let receiving = Receiving::new(
         config.callback_paths,
         config.public_urls,
         config.accounts,
         running.writer.clone(),
+        keeper,
     );
     let metrics = Metrics::of(&receiving, &running.projection);
     let admin = Admin {

@@ -25,6 +25,9 @@ pub struct ConfigFile {
     pub wal_checkpoints: Option<String>,
     pub verify_every: Option<String>,
     pub error_codes: Option<PathBuf>,
+    pub quarantine: Option<String>,
+    pub quarantine_requests: Option<u64>,
+    pub quarantine_mib: Option<u64>,
     pub twilio_api_base_url: Option<String>,
     pub callback_overrides: Option<String>,
     #[serde(default)]

@@ -3,6 +3,7 @@
 
 mod api_token;
 mod file;
+mod quarantine;
 mod secret;
 mod twilio_api;
 mod url;
@@ -20,6 +21,7 @@ use self::file::{AccountEntry, ConfigFile};
 use crate::domain::error_codes::ErrorCodes;
 use crate::domain::{AccountSid, Rule, duration};
 use crate::store::Database;
+use crate::store::quarantine::Limits;
 use crate::twilio::accounts::{Accounts, Keys, SharedKey, Token};
 use crate::twilio::signature::BaseUrl;
 
@@ -69,6 +71,8 @@ pub struct ServerConfig {
     pub accounts: Accounts,
     /// How often the log is verified in the background; nothing where it is not.
     pub verify_every: Option<Duration>,
+    /// How much is kept of what is refused; nothing where nothing is.
+    pub quarantine: Option<Limits>,
 }
 
 impl Settings {
@@ -176,6 +180,7 @@ impl Settings {
             api_tokens,
             accounts: self.accounts()?,
             verify_every: self.verify_every(flags.verify_every)?,
+            quarantine: self.quarantine()?,
         })
     }
 
@@ -244,7 +249,8 @@ impl Settings {
         }
     }
 
-    fn public_urls(&self, flags: Vec<String>) -> Result<Vec<BaseUrl>> {
+    /// The URLs that Twilio may have called, by flag, environment or file.
+    pub fn public_urls(&self, flags: Vec<String>) -> Result<Vec<BaseUrl>> {
         let given = match flags.is_empty() {
             true => self.list("DELIVERY_LEDGER_PUBLIC_URL", self.file.public_url.as_ref()),
             false => flags,
@@ -276,7 +282,8 @@ impl Settings {
         path.map(|path| secret::read(&file_variable, Path::new(path))).transpose()
     }
 
-    fn accounts(&self) -> Result<Accounts> {
+    /// Every configured account, at least one.
+    pub fn accounts(&self) -> Result<Accounts> {
         let mut accounts = BTreeMap::new();
         for (sid, entry) in &self.file.accounts {
             accounts.insert(sid.clone(), self.account_in_file(sid, entry)?);

@@ -11,6 +11,7 @@ use super::streams::Streams;
 use crate::domain::Rule;
 use crate::projection::verifying;
 use crate::projection::worker::Handle;
+use crate::quarantine::keeper::Keeper;
 use crate::store::Store;
 use crate::store::writer::Writer;
 use crate::twilio::accounts::Accounts;
@@ -22,6 +23,8 @@ pub struct Receiving {
     pub public_urls: Vec<BaseUrl>,
     pub accounts: Accounts,
     pub writer: Writer,
+    /// Nothing where refused requests are not kept.
+    pub keeper: Option<Keeper>,
     pub refusals: Refusals,
     pub measures: Measures,
 }
@@ -50,8 +53,9 @@ impl Receiving {
         public_urls: Vec<BaseUrl>,
         accounts: Accounts,
         writer: Writer,
+        keeper: Option<Keeper>,
     ) -> Self {
         let (refusals, measures) = (Refusals::default(), Measures::default());
-        Self { callback_paths, public_urls, accounts, writer, refusals, measures }
+        Self { callback_paths, public_urls, accounts, writer, keeper, refusals, measures }
     }
 }

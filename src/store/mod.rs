@@ -9,6 +9,7 @@ pub mod head;
 pub mod measures;
 pub mod open;
 mod poison;
+pub mod quarantine;
 mod sqlite;
 pub mod writer;
 

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod callback;
+pub mod cause;
 pub mod form;
 pub mod resource;
 pub mod signature;

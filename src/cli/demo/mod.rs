@@ -66,7 +66,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     let outcome = actix_web::rt::System::new().block_on(async {
         let (stop, stopped) = oneshot::channel::<()>();
         let config = config(&traffic, &addresses)?;
-        let (receiving, state) = states(config, &running, Rule::default(), None);
+        let (receiving, state) = states(config, &running, Rule::default(), None, None);
         let served = actix_web::rt::spawn(http::run(callbacks, admin, receiving, state, async {
             let _stop_or_gone = stopped.await;
         }));
@@ -113,6 +113,7 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
         api_tokens: Vec::new(),
         accounts: Accounts::new([(account, keys)]),
         verify_every: None,
+        quarantine: None,
     })
 }
 

@@ -1,0 +1,61 @@
+//! `quarantine`: requests that were refused for their signature, and what can be done with them.
+//! Each works beside a running server and without one.
+
+mod list;
+mod purge;
+mod recheck;
+mod show;
+
+use anyhow::Result;
+
+use super::Outcome;
+use crate::config::{ServeFlags, Settings};
+use crate::twilio::accounts::Accounts;
+use crate::twilio::signature::BaseUrl;
+
+/// The arguments of `quarantine`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// What is kept, the newest first, without bodies
+    List(list::Args),
+    /// One request as it came, why it was refused, and what would make its signature fit
+    Show(show::Args),
+    /// Append what verifies now, once the public URL or a token was put right
+    Recheck(recheck::Args),
+    /// Remove what is kept, for good
+    Purge(purge::Args),
+}
+
+/// Does what is asked for.
+pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
+    match args.command {
+        Command::List(args) => list::run(&args, settings),
+        Command::Show(args) => show::run(args, settings),
+        Command::Recheck(args) => recheck::run(args, settings),
+        Command::Purge(args) => purge::run(&args, settings),
+    }
+}
+
+/// What a server would check signatures against.
+struct Configured {
+    accounts: Accounts,
+    public_urls: Vec<BaseUrl>,
+}
+
+impl Configured {
+    fn of(public_urls: Vec<String>, settings: &Settings) -> Result<Self> {
+        let config = settings.server(ServeFlags { public_urls, ..ServeFlags::default() })?;
+        let public_urls = match config.public_url_is_guessed {
+            // As serve does.
+            true => BaseUrl::parse(&format!("http://{}", config.listen)).into_iter().collect(),
+            false => config.public_urls,
+        };
+        Ok(Self { accounts: config.accounts, public_urls })
+    }
+}
