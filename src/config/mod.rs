@@ -150,13 +150,18 @@ impl Settings {
         table.map(Some).map_err(|bad| anyhow!("{setting}: {}: {bad}", path.display()))
     }
 
-    /// Everything a server needs, or the first setting that is wrong.
-    pub fn server(&self, flags: ServeFlags) -> Result<ServerConfig> {
-        let listen = self.address(
-            flags.listen.map(|value| ("--listen", value)),
+    /// Where callbacks are received.
+    pub fn listen(&self, flag: Option<String>) -> Result<SocketAddr> {
+        self.address(
+            flag.map(|value| ("--listen", value)),
             ("DELIVERY_LEDGER_LISTEN", &self.file.listen, "listen"),
             DEFAULT_LISTEN,
-        )?;
+        )
+    }
+
+    /// Everything a server needs, or the first setting that is wrong.
+    pub fn server(&self, flags: ServeFlags) -> Result<ServerConfig> {
+        let listen = self.listen(flags.listen)?;
         let admin_listen = self.address(
             flags.admin_listen.map(|value| ("--admin-listen", value)),
             ("DELIVERY_LEDGER_ADMIN_LISTEN", &self.file.admin_listen, "admin_listen"),

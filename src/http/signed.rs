@@ -19,6 +19,7 @@ use crate::domain::{NewEvent, Source, Timestamp};
 use crate::quarantine;
 use crate::store::quarantine::RefusedRequest;
 use crate::twilio::callback::BodyKind;
+use crate::twilio::headers::is_event_header;
 use crate::twilio::signature::{
     Refusal, SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify,
 };
@@ -87,7 +88,7 @@ async fn receive(
         source: Source::Callback,
         method: request.method().to_string(),
         url: urls.into_iter().nth(url).unwrap_or_default(),
-        headers: kept_headers(request.headers(), quarantine::is_event_header),
+        headers: kept_headers(request.headers(), is_event_header),
         body,
         verified_by: Some(verified_by),
         notes: Default::default(),

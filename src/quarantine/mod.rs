@@ -11,21 +11,13 @@ use crate::store::quarantine::RefusedRequest;
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback::BodyKind;
 use crate::twilio::cause::{Case, Cause, Configured, cause};
+use crate::twilio::headers::is_event_header;
 use crate::twilio::signature::{
     BaseUrl, Refusal, SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify,
 };
 
-/// Headers that an event has, beside every `x-twilio-…` and `i-twilio-…`.
-const EVENT_HEADERS: [&str; 3] = ["content-type", "user-agent", "x-home-region"];
-
 /// Headers that tell where a proxy was called; they are kept here, and no event has them.
 const HOST_HEADERS: [&str; 2] = ["x-forwarded-host", "host"];
-
-/// Whether an event has this header, by its name in lower case. Never Authorization or Cookie.
-pub fn is_event_header(name: &str) -> bool {
-    let twilio = name.starts_with("x-twilio-") || name.starts_with("i-twilio-");
-    twilio || EVENT_HEADERS.contains(&name)
-}
 
 /// Whether a refused request is kept with this header.
 pub fn is_kept_header(name: &str) -> bool {

@@ -4,5 +4,6 @@ pub mod accounts;
 pub mod callback;
 pub mod cause;
 pub mod form;
+pub mod headers;
 pub mod resource;
 pub mod signature;

@@ -143,8 +143,7 @@ fn two_things_got_wrong_are_both_named() {
         .signed_over("https://hooks.example.com/message-status/");
     assert_eq!(
         refused.cause(),
-        "matches if the public URL begins with https and the public URL has the host that the \
-         request names"
+        "matches if the public URL begins with https and has the host that the request names"
     );
 }
 
@@ -276,6 +275,22 @@ fn what_no_guess_explains_is_told_in_words() {
         two.signed_with("stale").cause(),
         "not sent by Twilio, which names one account in a callback"
     );
+}
+
+/// However many keys there are and however long a URL is, a cause costs a bounded amount.
+#[test]
+fn not_everything_is_tried_where_there_is_too_much() {
+    let refused = Refused::right().body("a=1").signed_with("stale");
+    let (forgery, cut) = ("a forgery, a token", "(not everything could be tried)");
+    assert!(refused.cause().starts_with(forgery) && !refused.cause().contains(cut));
+
+    let many = (0..5000).map(|number| (format!("AC{number}"), format!("token {number}")));
+    let told = refused.cause_with(&accounts_of(many));
+    assert!(told.starts_with(forgery) && told.ends_with(cut), "{told}");
+
+    let long = format!("/message-status?{}", "a".repeat(5000));
+    let long = Refused::of("https://hooks.example.com", &long).signed_with("stale");
+    assert!(long.cause().ends_with(cut));
 }
 
 // Laws.
@@ -507,6 +522,11 @@ impl Refused {
     /// What is told of it; it has to be refused.
     #[track_caller]
     fn cause(&self) -> String {
+        self.cause_with(&accounts())
+    }
+
+    #[track_caller]
+    fn cause_with(&self, accounts: &Accounts) -> String {
         let case = Case {
             refusal: self.refusal().expect("it is refused"),
             target: &self.target,
@@ -519,7 +539,7 @@ impl Refused {
         let configured = Configured {
             public_urls: &self.public_urls(),
             further_urls: &[],
-            accounts: &accounts(),
+            accounts,
             keys: None,
         };
         cause(&case, &configured).to_string()
@@ -540,6 +560,14 @@ fn accounts() -> Accounts {
         (sid(ACCOUNT), keys(TOKEN, Some(SECONDARY_TOKEN), None)),
         (sid(OTHER_ACCOUNT), keys(OTHER_TOKEN, None, Some(SHARED_KEY))),
     ])
+}
+
+fn accounts_of(tokens: impl Iterator<Item = (String, String)>) -> Accounts {
+    Accounts::new(tokens.map(|(sid, token)| {
+        let primary = Token::new(&token);
+        let keys = Keys { primary, secondary: None, shared: BTreeMap::new() };
+        (AccountSid::parse(&sid).unwrap(), keys)
+    }))
 }
 
 fn sha256(text: &str) -> String {

@@ -351,6 +351,29 @@ fn a_purge_says_how_many_there_were_beside_a_server_and_without_one() {
     assert_eq!(app.told(&["quarantine", "list"]).1, "Nothing is kept.\n");
 }
 
+#[test]
+fn backup_verify_and_restore_leave_the_quarantine_alone() {
+    let mut app = App::start();
+    assert_eq!(app.receive(sent(&sid(1))).code, 200);
+    app.forged(2);
+    app.kept(2);
+
+    let (code, _, stderr) = app.told(&["backup", "copy.db"]);
+    assert_eq!(code, 0, "{stderr}");
+    app.stop();
+    assert!(!contains(&app.folder().join("copy.db"), b"forged"));
+    assert!(contains(&quarantine_file(app.folder()), b"forged"), "what is looked for is there");
+    assert_eq!(findings(&app.json(&["verify", "--format", "json"])), [""; 0]);
+
+    for file in ["ledger.db", "ledger.views.db"] {
+        std::fs::remove_file(app.folder().join(file)).unwrap();
+    }
+    let (code, _, stderr) = app.told(&["restore", "copy.db"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(app.events().len(), 1);
+    assert_eq!(app.list().len(), 2);
+}
+
 // Recheck.
 
 #[test]

@@ -390,8 +390,8 @@ fn check_signature_says_invalid_and_why_with_exit_code_3() {
         (
             Check::of(&body, URL, &signature("another", URL, &body)),
             "invalid: the signature fits none of the configured keys over this URL and body\n\
-             cause: a forgery, a token that is no longer the account's, a public URL that differs in \
-             more than this looks for, or a body that was changed on the way\n",
+             cause: a forgery, a token that is no longer in use, a body that was changed on the way, \
+             or a URL that differs in more than is tried\n",
         ),
         (
             Check::of(&body, URL, ""),

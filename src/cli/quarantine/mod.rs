@@ -9,7 +9,7 @@ mod show;
 use anyhow::Result;
 
 use super::Outcome;
-use crate::config::{ServeFlags, Settings};
+use crate::config::Settings;
 use crate::twilio::accounts::Accounts;
 use crate::twilio::signature::BaseUrl;
 
@@ -50,12 +50,11 @@ struct Configured {
 
 impl Configured {
     fn of(public_urls: Vec<String>, settings: &Settings) -> Result<Self> {
-        let config = settings.server(ServeFlags { public_urls, ..ServeFlags::default() })?;
-        let public_urls = match config.public_url_is_guessed {
-            // As serve does.
-            true => BaseUrl::parse(&format!("http://{}", config.listen)).into_iter().collect(),
-            false => config.public_urls,
-        };
-        Ok(Self { accounts: config.accounts, public_urls })
+        let mut public_urls = settings.public_urls(public_urls)?;
+        if public_urls.is_empty() {
+            // As serve guesses it.
+            public_urls.extend(BaseUrl::parse(&format!("http://{}", settings.listen(None)?)));
+        }
+        Ok(Self { accounts: settings.accounts()?, public_urls })
     }
 }

@@ -24,13 +24,23 @@ fn of_fitting(Fitting { signature_mended, url, body, key }: &Fitting) -> String 
     let mended =
         signature_mended.then(|| "X-Twilio-Signature is taken out of its encoding".to_owned());
     let conditions = mended.into_iter().chain(url.iter().map(of_url)).chain(body.map(of_body));
-    let conditions = conditions.collect::<Vec<_>>().join(" and ");
+    let conditions = joined(conditions);
     match (conditions.is_empty(), key) {
         (true, None) => "matches as it is".to_owned(),
         (true, Some(key)) => format!("signed with {key}"),
         (false, None) => format!("matches if {conditions}"),
         (false, Some(key)) => format!("matches if {conditions}, signed with {key}"),
     }
+}
+
+/// What is said of one thing twice names it once.
+fn joined(conditions: impl Iterator<Item = String>) -> String {
+    const PUBLIC_URL: &str = "the public URL ";
+    let join = |joined: String, next: String| match next.strip_prefix(PUBLIC_URL) {
+        Some(said) if joined.starts_with(PUBLIC_URL) => format!("{joined} and {said}"),
+        _ => format!("{joined} and {next}"),
+    };
+    conditions.reduce(join).unwrap_or_default()
 }
 
 fn of_url(edit: &UrlEdit) -> String {
@@ -91,8 +101,8 @@ fn likeliest(refusal: Refusal) -> &'static str {
             "not sent by Twilio, or a proxy in front has dropped the query or changed the Content-Type"
         }
         Refusal::BodyHashDiffers | Refusal::Mismatch => {
-            "a forgery, a token that is no longer the account's, a public URL that differs in more \
-             than this looks for, or a body that was changed on the way"
+            "a forgery, a token that is no longer in use, a body that was changed on the way, or a \
+             URL that differs in more than is tried"
         }
     }
 }
