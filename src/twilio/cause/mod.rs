@@ -6,7 +6,6 @@ mod text;
 mod url;
 mod words;
 
-use std::collections::HashSet;
 use std::fmt;
 
 use base64::Engine;
@@ -198,11 +197,6 @@ impl Search<'_> {
 enum Which {
     Expected,
     Others,
-}
-
-/// Drops what has been seen before.
-fn unseen<'a>(seen: &'a mut HashSet<String>) -> impl FnMut(&Guess) -> bool + 'a {
-    |guess| seen.insert(guess.url.clone())
 }
 
 impl fmt::Display for Cause {

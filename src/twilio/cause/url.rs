@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
-use super::{Case, Configured, SIGNATURES_MAX, unseen};
+use super::{Case, Configured, SIGNATURES_MAX};
 use crate::domain::digest::hex;
 use crate::twilio::callback::BodyKind;
 use crate::twilio::signature::{body_hash, port};
@@ -113,6 +113,11 @@ pub fn guesses(case: &Case<'_>, configured: &Configured<'_>) -> [Vec<Guess>; 3] 
     });
     let two = two.filter(unseen(&mut seen)).take(SIGNATURES_MAX).collect();
     [none, one, two]
+}
+
+/// Drops what has been seen before.
+fn unseen<'a>(seen: &'a mut HashSet<String>) -> impl FnMut(&Guess) -> bool + 'a {
+    |guess| seen.insert(guess.url.clone())
 }
 
 /// Everything with one edit, the likeliest first.
