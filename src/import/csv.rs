@@ -8,7 +8,8 @@ use std::io::BufRead;
 use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
 use serde_json::Value;
 
-use super::input::{Bounded, is_of_content};
+use super::bounded::Bounded;
+use super::input::is_of_content;
 use super::lines::{CUT_OFF, too_long};
 use super::{Each, ImportError, ROW_BYTES_MAX};
 

@@ -7,7 +7,8 @@ use serde_json::Deserializer;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::input::{Bounded, is_of_content};
+use super::bounded::Bounded;
+use super::input::is_of_content;
 use super::lines::{CUT_OFF, too_long};
 use super::{DOCUMENT_BYTES_MAX, Each, ImportError};
 use crate::twilio::resource::members;
@@ -23,8 +24,7 @@ pub fn each_message(
 ) -> Result<(), ImportError> {
     let (bounded, bound) = Bounded::new(reader);
     bound.allow(DOCUMENT_BYTES_MAX);
-    let mut documents = Deserializer::from_reader(bounded).into_iter::<Box<RawValue>>();
-    while let Some(document) = documents.next() {
+    for document in Deserializer::from_reader(bounded).into_iter::<Box<RawValue>>() {
         match document {
             Ok(document) => {
                 let first_line = 1 + bound.lines() - lines_in(document.get());

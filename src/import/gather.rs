@@ -45,6 +45,9 @@ pub struct Gathered {
     pub(super) options: Options,
 }
 
+/// What is laid aside of a row.
+type Checked<'b> = (Kind, Cow<'b, [u8]>);
+
 /// Reads every file; `-` is stdin. `tell` hears how many bytes were read.
 pub fn gather(
     paths: &[PathBuf],
@@ -163,7 +166,7 @@ impl Gathered {
     }
 
     /// What is to be laid aside of a row; nothing of an inbound message.
-    fn checked<'b>(&mut self, row: &'b [u8]) -> Result<Option<(Kind, Cow<'b, [u8]>)>, String> {
+    fn checked<'b>(&mut self, row: &'b [u8]) -> Result<Option<Checked<'b>>, String> {
         if self.last_file().format == Some(Format::Events) {
             let event = event::event(row, None)?;
             let id = event.event_id;

@@ -5,6 +5,7 @@
 //! log ([`Gathered::compare`]); only then is anything appended ([`Gathered::append`]).
 
 mod append;
+mod bounded;
 mod compare;
 mod csv;
 mod detect;

@@ -135,7 +135,7 @@ fn an_event_that_says_something_else_under_a_known_id_is_refused() {
     let (code, report) = import(&to, &[&changed]);
     assert_eq!(code, Some(1));
     let in_the_ledger = format!("5: event {id} is in this ledger, and says something else there");
-    assert_eq!(refusals(&report), [in_the_ledger.clone()]);
+    assert_eq!(refusals(&report), [in_the_ledger]);
     assert_eq!(imported(&to, &["--skip-refused", &changed])[3], 1);
     assert_eq!(events(&to).len(), 1);
 }

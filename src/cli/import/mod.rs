@@ -1,7 +1,8 @@
 //! `import`: events of another ledger, and Twilio's own records of messages, into this one.
 
+mod report;
+
 use std::collections::HashSet;
-use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -10,11 +11,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use self::report::Report;
 use super::interrupt::Interrupt;
-use super::text::{lines, number, progress_bar, right, shown, table};
+use super::text::{number, progress_bar};
 use super::{Format as ReportFormat, Outcome, Usage, ledger};
 use crate::config::Settings;
 use crate::domain::{AccountSid, NewEvent, Timestamp};
@@ -74,10 +75,14 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let interrupt = Interrupt::listen()?;
     let mut gathered = args.gather(&database, &interrupt)?;
     let goes_on = gathered.counts.refused == 0 || args.skip_refused;
-    let (store, _only_one) = match goes_on {
+    let _only_one = match goes_on && !args.dry_run {
+        true => Some(only_one(settings, &database)?),
+        false => None,
+    };
+    let store = match goes_on {
         true => args.open(settings, &database, &gathered)?,
         // What else would be refused is told too, where that can be known.
-        false => (open_as_it_is(&database)?, None),
+        false => open_as_it_is(&database)?,
     };
     if let Some(store) = &store {
         let bar = events_bar(store.head()?, gathered.has_events(), "compare");
@@ -87,7 +92,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let refused = gathered.counts.refused;
     if refused > 0 && !args.skip_refused {
         let counts = gathered.counts;
-        args.print(&mut gathered, counts, None)?;
+        args.report(counts, None).print(&mut gathered)?;
         let rows = if refused == 1 { "row is" } else { "rows are" };
         bail!(
             "{} {rows} refused, so nothing was imported; --skip-refused imports the others",
@@ -120,36 +125,25 @@ impl Args {
         Ok(gathered?)
     }
 
-    /// The ledger, its views up to its head where they are asked, and the lock that keeps another
-    /// import out: two that look at the same time would both find an event missing.
+    /// The ledger, its views up to its head where they are asked; nothing where there is none.
     fn open(
         &self,
         settings: &Settings,
         database: &Database,
         gathered: &Gathered,
-    ) -> Result<(Option<Box<dyn Store>>, Option<Lock>)> {
-        if self.dry_run && !is_there(database)? {
-            return Ok((None, None));
-        }
-        if !self.dry_run && !is_there(database)? {
-            drop(ledger::to_append_or_make(settings)?);
-        }
-        let lock = match self.dry_run {
-            true => None,
-            false => {
-                let guarded = database.path().with_extension("import");
-                let lock = Lock::soon(&guarded)?;
-                Some(lock.ok_or_else(|| anyhow!("another import is at work on this ledger"))?)
-            }
-        };
-        if gathered.has_records() {
+    ) -> Result<Option<Box<dyn Store>>> {
+        if gathered.has_records() && is_there(database)? {
             drop(ledger::up_to_date_as_built(settings)?);
         }
-        let store = match self.dry_run {
-            true => store::open(database, Access::Read)?,
-            false => ledger::to_append(settings)?,
-        };
-        Ok((Some(store), lock))
+        match self.dry_run {
+            true => Ok(open_as_it_is(database)?),
+            false => Ok(Some(ledger::to_append(settings)?)),
+        }
+    }
+
+    fn report(&self, counts: Counts, head: Option<u64>) -> Report {
+        let nothing_done = counts.refused > 0 && !self.skip_refused;
+        Report { format: self.report, dry_run: self.dry_run, nothing_done, counts, head }
     }
 
     fn append(
@@ -172,75 +166,8 @@ impl Args {
             format!("{appended} rows were appended; the same import again appends the rest")
         })?;
         let head = store.map(|store| store.head()).transpose()?;
-        self.print(&mut gathered, counts, head)?;
+        self.report(counts, head).print(&mut gathered)?;
         Ok(Outcome::Done)
-    }
-
-    fn print(&self, gathered: &mut Gathered, counts: Counts, head: Option<u64>) -> Result<()> {
-        let mut out = std::io::stdout().lock();
-        match self.report {
-            ReportFormat::Table => out.write_all(self.for_people(gathered, counts).as_bytes())?,
-            ReportFormat::Json => {
-                let summary = self.as_json(gathered, counts, head).to_string();
-                let (open, _closing) = summary.split_at(summary.len() - 1);
-                write!(out, "{open},\"refusals\":[")?;
-                let mut comma = "";
-                gathered.refused.each_json(&mut |refusal| {
-                    write!(out, "{comma}{refusal}")?;
-                    comma = ",";
-                    Ok(())
-                })?;
-                writeln!(out, "]}}")?;
-            }
-        }
-        Ok(())
-    }
-
-    fn for_people(&self, gathered: &Gathered, counts: Counts) -> String {
-        let mut files = table(["file", "format", "rows"]);
-        for file in &gathered.files {
-            let format = file.format.map_or("-", Format::name);
-            let path = shown(&file.path).into_owned();
-            files.add_row([path.into(), format.into(), right(number(file.rows))]);
-        }
-        let Counts { appended, known, inbound, refused, .. } = counts;
-        let nothing = refused > 0 && !self.skip_refused;
-        let would = if self.dry_run { "would be " } else { "" };
-        let mut text = lines(&files);
-        if !nothing {
-            text += &format!(
-                "\nappended  {}{}\nknown     {}\n",
-                would,
-                number(appended),
-                number(known)
-            );
-        } else {
-            text += "\nNothing was imported.\n";
-        }
-        text += &format!("inbound   {}\nrefused   {}\n", number(inbound), number(refused));
-        for refusal in gathered.refused.first() {
-            let line = refusal.line.map_or(String::new(), |line| format!(":{line}"));
-            text += &format!("  {}{line}  {}\n", shown(&refusal.file), shown(&refusal.reason));
-        }
-        let more = refused - gathered.refused.first().len() as u64;
-        if more > 0 {
-            text += &format!("  and {} more; --report json has all\n", number(more));
-        }
-        text
-    }
-
-    fn as_json(&self, gathered: &Gathered, counts: Counts, head: Option<u64>) -> Value {
-        let files = gathered.files.iter().map(|file| {
-            json!({
-                "path": file.path, "format": file.format.map(Format::name), "rows": file.rows,
-                "ledger_id": file.ledger,
-            })
-        });
-        json!({
-            "files": files.collect::<Vec<_>>(), "dry_run": self.dry_run, "head": head,
-            "rows": counts.rows, "appended": counts.appended, "known": counts.known,
-            "inbound": counts.inbound, "refused": counts.refused,
-        })
     }
 }
 
@@ -253,6 +180,14 @@ impl InputFormat {
             InputFormat::Csv => Format::Csv,
         }
     }
+}
+
+/// Makes the ledger where there is none, and keeps another import out: two that look at the same time
+/// would both find an event missing.
+fn only_one(settings: &Settings, database: &Database) -> Result<Lock> {
+    drop(ledger::to_append_or_make(settings)?);
+    let lock = Lock::soon(&database.path().with_extension("import"))?;
+    lock.ok_or_else(|| anyhow!("another import is at work on this ledger"))
 }
 
 /// Appends a batch, then leaves the file to others for as long as that took: SQLite's lock goes to
