@@ -112,7 +112,7 @@ fn first(request: &HttpRequest, query: &Query, head: Position) -> Result<Positio
     };
     match query::position(name, text)? {
         position if position <= head => Ok(position),
-        position => Err(Problem::BadRequest(format!(
+        position => Err(Problem::Conflict(format!(
             "{name} `{position}` is beyond the head, {head}; is it of another ledger?"
         ))),
     }
