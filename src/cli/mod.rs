@@ -8,6 +8,7 @@ mod completions;
 mod demo;
 mod export;
 mod filters;
+mod import;
 mod interrupt;
 mod ledger;
 mod man;
@@ -73,6 +74,8 @@ enum Command {
     Simulate(simulate::Args),
     /// Send a message through Twilio, and keep how it began
     Send(send::Args),
+    /// Take in the events of another ledger, or Twilio's own records of messages
+    Import(import::Args),
     /// Check one X-Twilio-Signature; the token comes from TWILIO_AUTH_TOKEN
     CheckSignature(check_signature::Args),
     /// The OpenAPI document of the interface for questions
@@ -135,6 +138,7 @@ impl Cli {
             Command::Restore(args) => restore::run(args, &settings),
             Command::Simulate(args) => simulate::run(args, &settings),
             Command::Send(args) => send::run(args, &settings),
+            Command::Import(args) => import::run(args, &settings),
             Command::CheckSignature(args) => check_signature::run(args, &settings),
             Command::Tail(args) => tail::run(args, &settings),
             Command::Openapi => openapi::run(),

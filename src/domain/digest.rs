@@ -32,8 +32,9 @@ pub struct EventDigest {
 #[derive(Debug, Default)]
 pub struct Digester {
     encoding: Encoding,
-    /// Method and URL of the event before, and their hash.
-    request_line: (String, String, Hash),
+    /// Method and URL of the event before, and their hash; no hash before the first event, which may
+    /// have neither of them.
+    request_line: (String, String, Option<Hash>),
 }
 
 /// The digest of one recorded event, version 1.
@@ -69,13 +70,16 @@ impl Digester {
     }
 
     fn request_line(&mut self, event: &NewEvent) -> Hash {
-        let (method, url, hash) = &mut self.request_line;
-        if *method != event.method || *url != event.url {
-            method.clone_from(&event.method);
-            url.clone_from(&event.url);
-            *hash = self.encoding.restart(b"").text(&event.method).text(&event.url).hash();
+        let (method, url, known) = &mut self.request_line;
+        if let Some(hash) = known
+            && *method == event.method
+            && *url == event.url
+        {
+            return *hash;
         }
-        *hash
+        method.clone_from(&event.method);
+        url.clone_from(&event.url);
+        *known.insert(self.encoding.restart(b"").text(&event.method).text(&event.url).hash())
     }
 
     fn headers(&mut self, headers: &Headers) -> Hash {

@@ -25,7 +25,7 @@ use crate::support::ledger::Ledger;
 use crate::support::{ACCOUNT, App, SHARED_KEY, TOKEN, delivered, sid, signature};
 
 /// What bodies are made of, put together as nobody would.
-fn hostile_bytes() -> impl Strategy<Value = Vec<u8>> {
+pub fn hostile_bytes() -> impl Strategy<Value = Vec<u8>> {
     let words: Vec<&[u8]> = vec![
         b"MessageSid",
         b"SmsSid",
@@ -85,7 +85,8 @@ fn hostile_bytes() -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
 
-fn hostile_event() -> impl Strategy<Value = NewEvent> {
+/// An event that nobody sent.
+pub fn hostile_event() -> impl Strategy<Value = NewEvent> {
     let media_type = select(vec![
         "",
         "application/x-www-form-urlencoded",

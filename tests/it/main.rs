@@ -12,6 +12,7 @@ mod completions;
 mod events;
 mod exports;
 mod hostile;
+mod import;
 mod leftovers;
 mod lifecycle;
 mod lifecycle_page;
