@@ -15,6 +15,7 @@ mod openapi;
 mod replay;
 mod report;
 mod restore;
+mod rotation;
 mod running;
 mod send;
 mod serve;

@@ -1,6 +1,8 @@
 //! `serve`: both listeners, until a signal.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::mpsc;
 
 use anyhow::{Context, Result};
 use secrecy::ExposeSecret;
@@ -8,11 +10,12 @@ use socket2::{Domain, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Outcome;
+use super::rotation::Rotation;
 use super::running::Running;
 use crate::config::{ApiScope, ApiToken, ServeFlags, ServerConfig, Settings};
 use crate::domain::Rule;
 use crate::http::access::{Attempts, Scope, Tokens};
-use crate::http::{self, Admin, Exports, Metrics, Receiving, Streams};
+use crate::http::{self, Admin, Exports, InUse, Metrics, Receiving, Streams};
 use crate::projection::verifying;
 use crate::twilio::signature::BaseUrl;
 
@@ -57,6 +60,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     })?;
     let rule = settings.rule()?;
     let database = settings.database()?;
+    let system = actix_web::rt::System::new();
+    let asked_to_reread = system.block_on(async { hang_up_signal() })?;
     // Each connection takes a file; the usual 1,024 would let idle ones shut Twilio out.
     let _as_many_as_there_are = rlimit::increase_nofile_limit(u64::MAX);
     let callbacks = bind(config.listen, "--listen or DELIVERY_LEDGER_LISTEN")?;
@@ -70,9 +75,11 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let verifying = config.verify_every.map(|every| verifying::start(database.clone(), every));
     announce(&config, &callbacks, &admin)?;
     tracing::info!("keeping the log in {database}, rule {}", rule.name());
-    let served = actix_web::rt::System::new().block_on(async {
+    let served = system.block_on(async {
         let stop = stop_signal()?;
         let (receiving, state) = states(config, &running, rule, verifying.clone());
+        Rotation::new(settings, &receiving.accounts, &state.tokens, &receiving.reloads)
+            .start(asked_to_reread);
         http::run(callbacks, admin, receiving, state, stop).await.context("serve")
     });
     verifying.inspect(verifying::Handle::stop);
@@ -100,7 +107,7 @@ pub fn states(
         projection: running.projection.clone(),
         verifying,
         rule,
-        tokens: tokens(&config.api_tokens),
+        tokens: Arc::new(InUse::new(tokens(&config.api_tokens))),
         attempts: Attempts::default(),
         streams: Streams::default(),
         exports: Exports::default(),
@@ -110,7 +117,8 @@ pub fn states(
     (receiving, admin)
 }
 
-fn tokens(configured: &[ApiToken]) -> Tokens {
+/// The tokens as those who ask are held against them.
+pub fn tokens(configured: &[ApiToken]) -> Tokens {
     let scope = |token: &ApiToken| match token.scope {
         ApiScope::Read => Scope::Read,
         ApiScope::ReadMasked => Scope::ReadMasked,
@@ -133,6 +141,16 @@ pub fn stop_signal() -> Result<impl Future<Output = ()>> {
             std::process::exit(130); // as shells report a process that Ctrl-C ended
         });
     })
+}
+
+/// Hears of each SIGHUP, from now on: none ends the process, also while the ledger is being opened.
+fn hang_up_signal() -> Result<mpsc::Receiver<()>> {
+    let mut hang_up = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
+    let (ask, asked) = mpsc::channel();
+    actix_web::rt::spawn(
+        async move { while hang_up.recv().await.is_some() && ask.send(()).is_ok() {} },
+    );
+    Ok(asked)
 }
 
 fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener> {

@@ -44,7 +44,7 @@ impl ApiScope {
 
 impl Settings {
     /// Every token, none of them short and no two alike.
-    pub(super) fn api_tokens(&self) -> Result<Vec<ApiToken>> {
+    pub fn api_tokens(&self) -> Result<Vec<ApiToken>> {
         let mut tokens: Vec<ApiToken> = self.single_api_token()?.into_iter().collect();
         for (name, entry) in &self.file.api_tokens {
             let setting = format!("api_tokens.{name}");

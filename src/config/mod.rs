@@ -3,6 +3,8 @@
 
 mod api_token;
 mod file;
+mod key_source;
+mod reread;
 mod secret;
 mod twilio_api;
 mod url;
@@ -17,8 +19,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use self::api_token::{ApiScope, ApiToken};
 use self::file::{AccountEntry, ConfigFile};
+pub use self::key_source::KeySource;
 use crate::domain::error_codes::ErrorCodes;
-use crate::domain::{AccountSid, Rule, duration};
+use crate::domain::{Rule, duration};
 use crate::store::Database;
 use crate::twilio::accounts::{Accounts, Keys, SharedKey, Token};
 use crate::twilio::signature::BaseUrl;
@@ -31,7 +34,7 @@ const DEFAULT_CALLBACK_PATH: &str = "/message-status";
 const DEFAULT_VERIFY_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What every command may set.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct GlobalFlags {
     pub database: Option<String>,
 }
@@ -47,7 +50,7 @@ pub struct ServeFlags {
 }
 
 /// Where the settings come from, before any of them is read as what it stands for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     flags: GlobalFlags,
     environment: HashMap<String, String>,
@@ -277,25 +280,10 @@ impl Settings {
     }
 
     fn accounts(&self) -> Result<Accounts> {
-        let mut accounts = BTreeMap::new();
-        for (sid, entry) in &self.file.accounts {
-            accounts.insert(sid.clone(), self.account_in_file(sid, entry)?);
-        }
-        if let Some((sid, primary, secondary)) = self.account_in_environment()? {
-            let shared = accounts.remove(&sid).map(|keys: Keys| keys.shared).unwrap_or_default();
-            accounts.insert(sid, Keys { shared, ..keys(&primary, secondary.as_ref()) });
-        }
-        if accounts.is_empty() {
-            bail!(
-                "no Twilio account is configured: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN \
-                 (or TWILIO_AUTH_TOKEN_FILE), or add [accounts.AC…] with auth_token_file to {DEFAULT_FILE}"
-            );
-        }
-        let typed = accounts.into_iter().map(|(sid, keys)| match AccountSid::parse(&sid) {
-            Some(sid) => Ok((sid, keys)),
-            None => Err(anyhow!("an account in the configuration file has an empty name")),
-        });
-        Ok(Accounts::new(typed.collect::<Result<Vec<_>>>()?))
+        let each = self.each_account()?.into_iter();
+        Ok(Accounts::new(
+            each.map(|(sid, keys)| keys.map(|keys| (sid, keys))).collect::<Result<Vec<_>>>()?,
+        ))
     }
 
     fn account_in_environment(

@@ -24,6 +24,7 @@ mod projection;
 mod reliability;
 mod replaying;
 mod report;
+mod rotation;
 mod serving;
 mod shape;
 mod signatures;
