@@ -175,9 +175,10 @@ impl Rotation {
         let is_it = |source: &&crate::config::KeySource| {
             source.account_sid == sid.as_str() && source.key == key
         };
-        let named = sources.iter().find(is_it).map_or(key.to_owned(), ToString::to_string);
+        let file = sources.iter().find(is_it).and_then(|source| source.file.clone());
+        let file = file.map_or_else(String::new, |file| format!(" in {}", file.display()));
         Err(format!(
-            "{named}: what is there has not the form of Twilio's tokens, 32 hex digits, which the \
+            "the {key}{file} has not the form of Twilio's tokens, 32 hex digits, which the \
              one in use has; if it is meant, restart"
         ))
     }

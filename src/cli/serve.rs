@@ -49,15 +49,22 @@ pub struct Args {
     verify_every: Option<String>,
 }
 
+impl Args {
+    /// The flags as settings.
+    pub fn flags(&self) -> ServeFlags {
+        ServeFlags {
+            listen: self.listen.clone(),
+            admin_listen: self.admin_listen.clone(),
+            callback_paths: self.callback_paths.clone(),
+            public_urls: self.public_urls.clone(),
+            verify_every: self.verify_every.clone(),
+        }
+    }
+}
+
 /// Serves until SIGTERM or Ctrl-C.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    let mut config = settings.server(ServeFlags {
-        listen: args.listen,
-        admin_listen: args.admin_listen,
-        callback_paths: args.callback_paths,
-        public_urls: args.public_urls,
-        verify_every: args.verify_every,
-    })?;
+    let mut config = settings.server(args.flags())?;
     let rule = settings.rule()?;
     let database = settings.database()?;
     let system = actix_web::rt::System::new();

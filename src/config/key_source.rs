@@ -19,7 +19,7 @@ pub struct KeySource {
 
 impl fmt::Display for KeySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} from {}", self.key, self.setting)?;
+        write!(f, "{} set, from {}", self.key, self.setting)?;
         match &self.file {
             Some(file) => write!(f, " ({})", file.display()),
             None => Ok(()),

@@ -6,6 +6,7 @@ mod file;
 mod key_source;
 mod reread;
 mod secret;
+mod shown;
 mod twilio_api;
 mod url;
 
@@ -20,6 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use self::api_token::{ApiScope, ApiToken};
 use self::file::{AccountEntry, ConfigFile};
 pub use self::key_source::KeySource;
+pub use self::shown::Shown;
 use crate::domain::error_codes::ErrorCodes;
 use crate::domain::{Rule, duration};
 use crate::store::Database;
@@ -40,7 +42,7 @@ pub struct GlobalFlags {
 }
 
 /// What `serve` may set.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ServeFlags {
     pub listen: Option<String>,
     pub admin_listen: Option<String>,
@@ -83,24 +85,40 @@ impl Settings {
             None if Path::new(DEFAULT_FILE).exists() => ConfigFile::read(Path::new(DEFAULT_FILE))?,
             None => ConfigFile::default(),
         };
-        // Other programs may have variables that are not UTF-8; ours are.
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(_, value)| !value.is_empty());
-        Ok(Self { flags, environment: environment.collect(), file })
+        Ok(Self { flags, environment: environment(), file })
+    }
+
+    /// The same without a file, for whoever has to go on where it cannot be read.
+    pub fn without_file(flags: GlobalFlags) -> Self {
+        Self { flags, environment: environment(), file: ConfigFile::default() }
+    }
+
+    /// The configuration file, where there is one.
+    pub fn config_file(&self) -> Option<&Path> {
+        self.file.read_from.as_deref()
+    }
+
+    /// Whether where the ledger lives is told by a flag or the environment, whatever the file says.
+    pub fn database_is_named_outside_file(&self) -> bool {
+        self.flags.database.is_some() || self.environment.contains_key("DELIVERY_LEDGER_DATABASE")
     }
 
     /// Where the ledger lives.
     pub fn database(&self) -> Result<Database> {
-        let url = self.flags.database.clone().map(|value| ("--database", value));
-        let url = self.or_environment(url, "DELIVERY_LEDGER_DATABASE");
-        let url = url.or_else(|| self.file.database.clone().map(|value| ("database", value)));
-        let (setting, url) = url.unwrap_or(("the default", DEFAULT_DATABASE.to_owned()));
-        let database = Database::parse(&url).map_err(|reason| anyhow!("{setting}: {reason}"))?;
+        let database = self.place()?;
         match self.leaves_wal_checkpoints()? {
             true => Ok(database.replicated()),
             false => Ok(database),
         }
+    }
+
+    /// The same, whoever's its WAL checkpoints are: for whoever only reads.
+    pub fn place(&self) -> Result<Database> {
+        let url = self.flags.database.clone().map(|value| ("--database", value));
+        let url = self.or_environment(url, "DELIVERY_LEDGER_DATABASE");
+        let url = url.or_else(|| self.file.database.clone().map(|value| ("database", value)));
+        let (setting, url) = url.unwrap_or(("the default", DEFAULT_DATABASE.to_owned()));
+        Database::parse(&url).map_err(|reason| anyhow!("{setting}: {reason}"))
     }
 
     /// Whether the log's WAL checkpoints are another program's, such as Litestream's.
@@ -151,16 +169,8 @@ impl Settings {
 
     /// Everything a server needs, or the first setting that is wrong.
     pub fn server(&self, flags: ServeFlags) -> Result<ServerConfig> {
-        let listen = self.address(
-            flags.listen.map(|value| ("--listen", value)),
-            ("DELIVERY_LEDGER_LISTEN", &self.file.listen, "listen"),
-            DEFAULT_LISTEN,
-        )?;
-        let admin_listen = self.address(
-            flags.admin_listen.map(|value| ("--admin-listen", value)),
-            ("DELIVERY_LEDGER_ADMIN_LISTEN", &self.file.admin_listen, "admin_listen"),
-            DEFAULT_ADMIN_LISTEN,
-        )?;
+        let listen = self.listen(flags.listen)?;
+        let admin_listen = self.admin_listen(flags.admin_listen)?;
         let api_tokens = self.api_tokens()?;
         if api_tokens.is_empty() && !admin_listen.ip().is_loopback() {
             bail!(
@@ -175,11 +185,28 @@ impl Settings {
             callback_paths: self.callback_paths(flags.callback_paths)?,
             public_url_is_guessed: public_urls.is_empty(),
             public_urls,
-            admin_hosts: self.list("DELIVERY_LEDGER_ADMIN_HOSTS", self.file.admin_hosts.as_ref()),
+            admin_hosts: self.admin_hosts(),
             api_tokens,
             accounts: self.accounts()?,
             verify_every: self.verify_every(flags.verify_every)?,
         })
+    }
+
+    /// Where callbacks are received.
+    pub fn listen(&self, flag: Option<String>) -> Result<SocketAddr> {
+        let flag = flag.map(|value| ("--listen", value));
+        self.address(flag, ("DELIVERY_LEDGER_LISTEN", &self.file.listen, "listen"), DEFAULT_LISTEN)
+    }
+
+    /// Where questions are answered.
+    pub fn admin_listen(&self, flag: Option<String>) -> Result<SocketAddr> {
+        let flag = flag.map(|value| ("--admin-listen", value));
+        let elsewhere = ("DELIVERY_LEDGER_ADMIN_LISTEN", &self.file.admin_listen, "admin_listen");
+        self.address(flag, elsewhere, DEFAULT_ADMIN_LISTEN)
+    }
+
+    fn admin_hosts(&self) -> Vec<String> {
+        self.list("DELIVERY_LEDGER_ADMIN_HOSTS", self.file.admin_hosts.as_ref())
     }
 
     fn verify_every(&self, flag: Option<String>) -> Result<Option<Duration>> {
@@ -247,7 +274,8 @@ impl Settings {
         }
     }
 
-    fn public_urls(&self, flags: Vec<String>) -> Result<Vec<BaseUrl>> {
+    /// The URLs that Twilio may have called; none where that is not configured.
+    pub fn public_urls(&self, flags: Vec<String>) -> Result<Vec<BaseUrl>> {
         let given = match flags.is_empty() {
             true => self.list("DELIVERY_LEDGER_PUBLIC_URL", self.file.public_url.as_ref()),
             false => flags,
@@ -325,6 +353,13 @@ impl Settings {
         }
         Ok(Keys { shared, ..keys(&primary, secondary.as_ref()) })
     }
+}
+
+/// Other programs may have variables that are not UTF-8; ours are.
+fn environment() -> HashMap<String, String> {
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    variables.filter(|(_, value)| !value.is_empty()).collect()
 }
 
 fn keys(primary: &SecretString, secondary: Option<&SecretString>) -> Keys {

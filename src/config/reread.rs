@@ -25,9 +25,23 @@ impl Settings {
     /// Every file that holds a key or a token, or says which do.
     pub fn key_files(&self) -> Vec<PathBuf> {
         let configuration = self.file.read_from.clone().unwrap_or_else(|| DEFAULT_FILE.into());
+        [configuration].into_iter().chain(self.files_of_secrets()).collect()
+    }
+
+    /// Every file that holds a secret, the configuration file only where it does.
+    pub fn secret_files(&self) -> Vec<PathBuf> {
+        let accounts = self.file.accounts.values();
+        let holds = self.file.api_token.is_some()
+            || accounts.into_iter().any(|account| {
+                account.auth_token.is_some() || account.auth_token_secondary.is_some()
+            });
+        let configuration = self.file.read_from.clone().filter(|_| holds);
+        configuration.into_iter().chain(self.files_of_secrets()).collect()
+    }
+
+    fn files_of_secrets(&self) -> Vec<PathBuf> {
         let keys = self.key_sources().into_iter().filter_map(|source| source.file);
-        let tokens = self.api_token_files();
-        [configuration].into_iter().chain(keys).chain(tokens).collect()
+        keys.chain(self.api_token_files()).collect()
     }
 
     fn api_token_files(&self) -> Vec<PathBuf> {

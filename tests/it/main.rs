@@ -9,6 +9,7 @@ mod callbacks;
 mod cli;
 mod clock;
 mod completions;
+mod doctor;
 mod events;
 mod exports;
 mod hostile;
