@@ -13,7 +13,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use super::serve::tokens;
+use super::serve::{tokens, warn_of_short};
 use super::text::shown;
 use crate::config::Settings;
 use crate::domain::{AccountSid, Timestamp};
@@ -184,11 +184,11 @@ impl Rotation {
     }
 
     fn reload_tokens(&self, failures: &mut Vec<String>, changed: &mut Vec<String>) {
-        let found = match self.settings.api_tokens() {
-            Ok(found) => tokens(&found),
+        let configured = match self.settings.api_tokens() {
+            Ok(configured) => configured,
             Err(error) => return failures.push(format!("{error:#}; the API tokens stay in use")),
         };
-        let in_use = self.tokens.now();
+        let (found, in_use) = (tokens(&configured), self.tokens.now());
         if found.is_empty() && !in_use.is_empty() {
             failures.push(
                 "no API token is configured any more; those in use stay, because without one \
@@ -196,6 +196,7 @@ impl Rotation {
                     .to_owned(),
             );
         } else if found != *in_use {
+            warn_of_short(&configured);
             self.tokens.exchange(found);
             changed.push("API tokens".to_owned());
         }

@@ -133,6 +133,13 @@ pub fn tokens(configured: &[ApiToken]) -> Tokens {
     Tokens::new(configured.iter().map(|token| (token.secret.expose_secret(), scope(token))))
 }
 
+/// Says which of the tokens could be guessed.
+pub fn warn_of_short(tokens: &[ApiToken]) {
+    for shortness in tokens.iter().filter_map(ApiToken::shortness) {
+        tracing::warn!("{shortness}");
+    }
+}
+
 /// Resolves at the first SIGTERM or Ctrl-C; a second one ends the process at once.
 pub fn stop_signal() -> Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
@@ -177,6 +184,7 @@ fn announce(config: &ServerConfig, callbacks: &TcpListener, admin: &TcpListener)
         tracing::info!("receiving callbacks on http://{callbacks}{path}");
     }
     tracing::info!("answering questions on http://{admin}");
+    warn_of_short(&config.api_tokens);
     for ApiToken { name, scope, .. } in &config.api_tokens {
         tracing::info!(
             "questions are answered to API token {}: {}",

@@ -11,7 +11,7 @@ pub struct KeySource {
     pub account_sid: String,
     /// What it is called: `primary token`, `secondary token`, `shared key NAME`.
     pub key: String,
-    /// The setting that has it, or names its file.
+    /// The variable, or the account's key in the configuration file, that has it or names its file.
     pub setting: String,
     /// The file; nothing where the setting itself is the key.
     pub file: Option<PathBuf>,
@@ -87,14 +87,14 @@ impl Settings {
             (is_here || file.is_some()).then(|| KeySource {
                 account_sid: sid.to_owned(),
                 key: key.to_owned(),
-                setting: format!("accounts.{sid}.{setting}{suffix}"),
+                setting: format!("{setting}{suffix}"),
                 file,
             })
         };
         let shared = entry.shared_keys.iter().map(|(name, file)| KeySource {
             account_sid: sid.to_owned(),
             key: format!("shared key {name}"),
-            setting: format!("accounts.{sid}.shared_keys"),
+            setting: "shared_keys".to_owned(),
             file: Some(self.file.path(file)),
         });
         tokens.into_iter().filter_map(token).chain(shared).collect()

@@ -265,6 +265,17 @@ fn a_setting_that_is_wrong_is_a_failed_check_and_the_page_goes_on() {
 }
 
 #[test]
+fn an_api_token_that_could_be_guessed_is_told() {
+    let ledger = Ledger::new();
+    let with = |token: &str| {
+        let page = doctor(&ledger.file(""), &[]).env("DELIVERY_LEDGER_API_TOKEN", token);
+        Page::of(page).outcome("API tokens").to_owned()
+    };
+    assert_eq!(with("long enough to be a token"), "ok");
+    assert_eq!(with("short"), "warn");
+}
+
+#[test]
 fn an_admin_listener_that_all_can_reach_without_a_token_is_a_failed_check() {
     let arguments = ["--admin-listen", "0.0.0.0:1"];
 

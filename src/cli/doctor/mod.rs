@@ -45,10 +45,16 @@ pub struct Args {
 }
 
 /// Every check, in the order of the page.
-const CHECKS: [Check; 32] = [
+const CHECKS: [Check; 33] = [
     Check { area: "configuration", name: "file", cost: Cost::Little, run: settings::file },
     Check { area: "configuration", name: "setting", cost: Cost::Little, run: settings::each },
     Check { area: "configuration", name: "serve", cost: Cost::Little, run: settings::serve },
+    Check {
+        area: "configuration",
+        name: "API tokens",
+        cost: Cost::Little,
+        run: settings::api_tokens,
+    },
     Check { area: "twilio", name: "keys", cost: Cost::Little, run: twilio::keys },
     Check { area: "twilio", name: "key files", cost: Cost::Little, run: twilio::key_files },
     Check { area: "twilio", name: "public URL", cost: Cost::Little, run: twilio::public_url },

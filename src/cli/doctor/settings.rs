@@ -2,6 +2,7 @@
 
 use super::check::Finding;
 use super::patient::Patient;
+use crate::config::ApiToken;
 
 /// The configuration file.
 pub fn file(patient: &Patient) -> Vec<Finding> {
@@ -48,4 +49,15 @@ pub fn serve(patient: &Patient) -> Vec<Finding> {
             vec![Finding::fail(message, "serve does not start until that is put right")]
         }
     }
+}
+
+/// Whether the tokens for questions can be guessed, where there are any.
+pub fn api_tokens(patient: &Patient) -> Vec<Finding> {
+    let Ok(tokens) = patient.settings.api_tokens() else { return Vec::new() };
+    let short: Vec<_> = tokens.iter().filter_map(ApiToken::shortness).collect();
+    vec![match &short[..] {
+        _ if tokens.is_empty() => return Vec::new(),
+        [] => Finding::ok("none is short enough to be guessed"),
+        short => Finding::warn(short.join("; "), "make another one, and give it to those who ask"),
+    }]
 }

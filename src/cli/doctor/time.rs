@@ -59,6 +59,6 @@ pub fn order(patient: &Patient) -> Vec<Finding> {
             ),
             ADVICE,
         ),
-        Some(_) => Finding::ok(format!("rises over the last {} callbacks", arrivals.len())),
+        Some(_) => Finding::ok(format!("no step back in the last {} callbacks", arrivals.len())),
     }]
 }
