@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde_json::json;
+use time::OffsetDateTime;
 
 use super::interrupt::Interrupt;
 use super::text::{number, progress_bar, shown};
 use super::{Format, Outcome};
-use crate::backup::{BackupError, Copied, backup};
+use crate::backup::{BackupError, Copied, backup, record};
 use crate::config::Settings;
+use crate::domain::Timestamp;
 use crate::domain::digest::hex;
-use crate::store::{self, Access};
+use crate::store::{self, Access, Database};
 
 /// The arguments of `backup`.
 #[derive(Debug, clap::Args)]
@@ -34,7 +36,18 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         interrupt.asked()
     });
     bar.finish_and_clear();
+    if let Ok(copied) = &copied {
+        write_down(&database, &args.file, copied);
+    }
     tell("backup", &args.file, copied, args.format)
+}
+
+/// For `doctor`. The backup is there, so what hinders this is no reason to fail.
+fn write_down(database: &Database, file: &Path, copied: &Copied) {
+    let now = Timestamp::from(OffsetDateTime::now_utc());
+    if let Err(error) = record::write_down(database.path(), file, copied, now) {
+        tracing::warn!(%error, "the backup was made, but not written down beside the ledger");
+    }
 }
 
 /// Prints what a copy holds, or what is wrong with what was copied.

@@ -6,6 +6,7 @@ mod backup;
 mod check_signature;
 mod completions;
 mod demo;
+mod doctor;
 mod export;
 mod filters;
 mod import;
@@ -16,6 +17,7 @@ mod openapi;
 mod replay;
 mod report;
 mod restore;
+mod rotation;
 mod running;
 mod send;
 mod serve;
@@ -60,6 +62,8 @@ enum Command {
     Replay(replay::Args),
     /// Check that the log is what was received and the views are what the log says
     Verify(verify::Args),
+    /// One page of checks: configuration, files, ledger and server, and what to do
+    Doctor(doctor::Args),
     /// Follow the log as it grows
     Tail(tail::Args),
     /// Write out every message or every event
@@ -110,14 +114,15 @@ impl Cli {
     /// Runs the command.
     pub fn run(self) -> Result<Outcome> {
         telemetry::start();
-        // They need no ledger, and are made where there is none.
+        let flags = GlobalFlags { database: self.database };
+        // They need no settings, or say themselves what is wrong with them.
         match &self.command {
             Command::Openapi => return openapi::run(),
             Command::Completions(args) => return completions::run(args),
             Command::Man(args) => return man::run(args),
+            Command::Doctor(args) => return doctor::run(args, self.config.as_deref(), flags),
             _ => {}
         }
-        let flags = GlobalFlags { database: self.database };
         let settings = Settings::load(self.config.as_deref(), flags)?;
         let flag = match &self.command {
             Command::Report(args) => args.error_codes.as_deref(),
@@ -144,6 +149,7 @@ impl Cli {
             Command::Openapi => openapi::run(),
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),
+            Command::Doctor(_) => unreachable!("it has been run above"),
         }
     }
 }

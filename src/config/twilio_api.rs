@@ -103,6 +103,16 @@ impl Settings {
         sids.into_iter().filter_map(|sid| AccountSid::parse(sid)).collect()
     }
 
+    /// How Twilio is to connect, as the callback URL's fragment says it; empty where it says nothing.
+    pub fn callback_overrides(&self) -> &str {
+        let overrides = self.environment.get("DELIVERY_LEDGER_CALLBACK_OVERRIDES");
+        let overrides = overrides.or(self.file.callback_overrides.as_ref());
+        match overrides.map_or(DEFAULT_CALLBACK_OVERRIDES, String::as_str) {
+            "none" => "",
+            overrides => overrides.trim_start_matches('#'),
+        }
+    }
+
     /// The URL that a message's callbacks are to be sent to: the first public URL, the first callback
     /// path, and how Twilio is to connect.
     pub fn status_callback(
@@ -120,11 +130,9 @@ impl Settings {
         };
         let paths = self.callback_paths(callback_paths)?;
         let path = paths.first().map_or("", String::as_str);
-        let overrides = self.environment.get("DELIVERY_LEDGER_CALLBACK_OVERRIDES");
-        let overrides = overrides.or(self.file.callback_overrides.as_ref());
-        let overrides = match overrides.map_or(DEFAULT_CALLBACK_OVERRIDES, String::as_str) {
-            "" | "none" => String::new(),
-            overrides => format!("#{}", overrides.trim_start_matches('#')),
+        let overrides = match self.callback_overrides() {
+            "" => String::new(),
+            overrides => format!("#{overrides}"),
         };
         Ok(format!("{}{path}{overrides}", public_url.as_given()))
     }

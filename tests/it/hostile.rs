@@ -126,6 +126,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
 
     #[test]
+    fn a_value_is_decoded_as_the_url_standard_has_it(value in "[%+aA4F0 é]{0,12}") {
+        let body = format!("Body={value}");
+        let theirs = form_urlencoded::parse(body.as_bytes()).next().unwrap().1.into_owned();
+        let form = Form::parse(body.as_bytes());
+        let ours = String::from_utf8_lossy(form.values("Body").next().unwrap()).into_owned();
+        prop_assert_eq!(ours, theirs);
+    }
+
+    #[test]
     fn any_bytes_are_a_form_no_larger_than_they_are(body in hostile_bytes()) {
         let form = Form::parse(&body);
         prop_assert!(form.signed_text().len() <= body.len());
