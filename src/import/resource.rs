@@ -13,6 +13,9 @@ use crate::domain::{NewEvent, Source, Timestamp};
 use crate::twilio::callback::Reading;
 use crate::twilio::resource::{members, without_text};
 
+/// What would be passed over, and with it whose message it is.
+const OF_THE_CLI: &str = "accountSid";
+
 /// What a record is.
 pub enum Record {
     /// A message that came in, which is none of ours.
@@ -37,6 +40,12 @@ pub struct Origin<'a> {
 /// Looks at a record; says why it can't be taken.
 pub fn record(json: &[u8], options: &Options) -> Result<Record, String> {
     let members = members(json).map_err(|error| error.to_string())?;
+    if members.iter().any(|(name, _)| name == OF_THE_CLI) {
+        return Err(format!(
+            "its members are named as Twilio's command line names them (`{OF_THE_CLI}`), not as \
+             its API does"
+        ));
+    }
     if is_inbound(&members) {
         return Ok(Record::Inbound);
     }

@@ -1,5 +1,5 @@
-//! Whether a record of Twilio's says anything new of its message: what is polled and what is imported
-//! becomes an event only then.
+//! Whether a record of Twilio's says anything new of its message: what is imported becomes an event only
+//! then. It holds a few bytes of each fact, because there may be millions.
 
 use std::collections::HashSet;
 

@@ -11,7 +11,7 @@ mod sweep;
 mod unanswered;
 pub mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,9 +19,9 @@ use time::OffsetDateTime;
 
 pub use self::progress::{LastRun, Progress, last_run, state_file};
 pub use self::unanswered::{Unanswered, unanswered};
-use crate::domain::{AccountSid, NewEvent, Timestamp};
-use crate::projection::facts::Facts;
+use crate::domain::{AccountSid, ErrorCode, MessageKey, NewEvent, Status, Timestamp};
 use crate::store::{Store, StoreError};
+use crate::twilio::callback::Reading;
 use crate::twilio_api::{Client, Credentials, Failure, PageError};
 
 /// After how long without an end a message is asked for, as Twilio advises.
@@ -66,8 +66,8 @@ pub struct Run<'a> {
     pub state_file: PathBuf,
     progress: Progress,
     summary: Summary,
-    /// What this run has appended.
-    facts: Facts,
+    /// What this run has appended; the views may not have read it yet.
+    appended: HashSet<(MessageKey, Option<Status>, Option<ErrorCode>)>,
 }
 
 /// What a run has done so far.
@@ -127,8 +127,19 @@ impl<'a> Run<'a> {
         tell: &'a mut dyn FnMut(&Summary),
     ) -> Self {
         let progress = Progress::read(&state_file);
-        let (summary, facts) = Default::default();
-        Self { store, client, accounts, plan, append, tell, state_file, progress, summary, facts }
+        let (summary, appended) = Default::default();
+        Self {
+            store,
+            client,
+            accounts,
+            plan,
+            append,
+            tell,
+            state_file,
+            progress,
+            summary,
+            appended,
+        }
     }
 
     /// Fetches and lists what the plan says. The summary tells of what was done even where it did not
@@ -159,7 +170,7 @@ impl<'a> Run<'a> {
     fn keep(&mut self, answers: Vec<NewEvent>) -> Result<(), ReconcileError> {
         let mut new = Vec::new();
         for event in answers {
-            match self.facts.adds(Some(self.store.views()), &event)? {
+            match self.adds_a_fact(&event)? {
                 true => new.push(event),
                 false => self.summary.known += 1,
             }
@@ -170,6 +181,19 @@ impl<'a> Run<'a> {
         }
         (self.tell)(&self.summary);
         self.progress.write(&self.state_file)
+    }
+
+    /// Whether an answer says anything that is not known of its message, which is then remembered.
+    fn adds_a_fact(&mut self, event: &NewEvent) -> Result<bool, StoreError> {
+        let reading = Reading::of(event);
+        let (Some(key), Some(reported)) = (reading.message_key(), &reading.reported) else {
+            return Ok(false);
+        };
+        let messages = self.store.views().find(&key.message_sid)?.1;
+        let known = messages.iter().find(|message| message.key == key);
+        let is_known = known.is_some_and(|message| message.lifecycle.evidence.has(reported));
+        let fact = (key, reported.status, reported.error_code);
+        Ok(!is_known && self.appended.insert(fact))
     }
 }
 

@@ -3,7 +3,7 @@
 use delivery_ledger::domain::{NewEvent, Source, Timestamp};
 use delivery_ledger::export::{self, Content, EventFilter, Format, Row, View};
 use delivery_ledger::import::{Counts, Options, gather};
-use delivery_ledger::store::Store;
+use delivery_ledger::store::{Lock, Store};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -78,6 +78,31 @@ fn a_third_ledger_is_told_where_an_event_was_received() {
 
     let notes = |position: usize| events(&third)[position - 1]["notes"]["origin_position"].clone();
     assert_eq!([notes(1), notes(2), notes(12)], ["1", "1", "11"]);
+}
+
+#[test]
+fn a_timeline_tells_what_was_imported() {
+    let (from, to) = (eventful(), Ledger::new());
+    let exported = file(&to, "events.ndjson", export(&from, &["events"]));
+    let audit =
+        |ledger: &Ledger| String::from_utf8(ledger.run(&["audit", &sid(1)]).stdout).unwrap();
+    imported(&to, &[&exported]);
+    let here = audit(&to);
+    assert!(here.contains("first heard of; delivered; imported, position 1 of another"), "{here}");
+    assert!(!audit(&from).contains("imported"));
+}
+
+#[test]
+fn two_imports_at_a_time_are_one_too_many() {
+    let (from, to) = (eventful(), Ledger::new());
+    let exported = file(&to, "events.ndjson", export(&from, &["events"]));
+    let lock = Lock::at_once(&to.file("ledger.import")).unwrap();
+    let output = to.run(&["import", &exported]);
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr, "error: another import is at work on this ledger\n");
+    drop(lock);
+    assert_eq!(imported(&to, &[&exported]), [11, 0, 0, 0]);
 }
 
 #[test]

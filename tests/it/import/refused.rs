@@ -90,6 +90,7 @@ fn every_refused_record_is_listed_too() {
         json!({ "account_sid": ACCOUNT, "status": "sent" }).to_string(),
         json!({ "sid": sid(1), "account_sid": ACCOUNT }).to_string(),
         json!({ "sid": sid(1), "status": "sent" }).to_string(),
+        json!({ "sid": sid(1), "accountSid": ACCOUNT, "status": "sent" }).to_string(),
     ];
     let bulk = file(&ledger, "day.ndjson", lines.join("\n"));
     let csv = file(&ledger, "log.csv", format!("Sid,AccountSid,Status\nSM1,{ACCOUNT},sent\nSM2\n"));
@@ -103,6 +104,8 @@ fn every_refused_record_is_listed_too() {
         "3: it names no message (`sid`)",
         "4: it has no `status`",
         "5: it names no account (`account_sid`); --account-sid says whose it is",
+        "6: its members are named as Twilio's command line names them (`accountSid`), not as its API \
+         does",
         "3: 1 columns where the header has 3",
         "2: it names no message (`sid`)",
         "3: the page's `messages` is no list",
