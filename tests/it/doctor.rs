@@ -635,6 +635,8 @@ fn a_backup_is_remembered() {
     };
     let (outcome, detail) = changed("ended_at", json!("2026-01-02T03:04:05.000000Z"));
     assert!(outcome == "warn" && detail.contains("days ago"), "{detail}");
+    let (_, detail) = changed("ledger_id", json!("019a0000-0000-7000-8000-000000000000"));
+    assert_eq!(detail, "none is known", "another ledger was begun at the same place");
     let (outcome, detail) = changed("position", json!(2));
     assert!(outcome == "warn" && detail.contains("shorter than its backup"), "{detail}");
 }
