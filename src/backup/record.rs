@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
+use uuid::Uuid;
 
 use super::Copied;
 use crate::domain::digest::hex;
@@ -15,6 +16,8 @@ use crate::domain::{Position, Timestamp};
 /// The last backup that was verified and got its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastBackup {
+    /// Of this ledger; another one may have been begun at its place.
+    pub ledger_id: String,
     /// RFC 3339.
     pub ended_at: String,
     /// Where it was written; somebody may have moved it since.
@@ -29,19 +32,22 @@ pub fn record_file(ledger: &Path) -> PathBuf {
 }
 
 /// The last backup of this ledger; nothing where there was none, or nobody wrote it down.
-pub fn last_backup(ledger: &Path) -> Option<LastBackup> {
+pub fn last_backup(ledger: &Path, ledger_id: Uuid) -> Option<LastBackup> {
     let text = fs::read(record_file(ledger)).ok()?;
-    serde_json::from_slice(&text).ok()
+    let last: LastBackup = serde_json::from_slice(&text).ok()?;
+    (last.ledger_id == ledger_id.to_string()).then_some(last)
 }
 
 /// Writes it down, whole or not at all. The folder may be one that is only read here.
 pub fn write_down(
     ledger: &Path,
+    ledger_id: Uuid,
     to: &Path,
     copied: &Copied,
     ended_at: Timestamp,
 ) -> std::io::Result<()> {
     let last = LastBackup {
+        ledger_id: ledger_id.to_string(),
         ended_at: ended_at.to_string(),
         file: to.canonicalize()?,
         position: copied.head,

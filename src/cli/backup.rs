@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde_json::json;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::interrupt::Interrupt;
 use super::text::{number, progress_bar, shown};
@@ -14,7 +15,7 @@ use crate::backup::{BackupError, Copied, backup, record};
 use crate::config::Settings;
 use crate::domain::Timestamp;
 use crate::domain::digest::hex;
-use crate::store::{self, Access, Database};
+use crate::store::{self, Access, Database, inspect};
 
 /// The arguments of `backup`.
 #[derive(Debug, clap::Args)]
@@ -30,22 +31,26 @@ pub struct Args {
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let database = settings.database()?;
     let interrupt = Interrupt::listen()?;
-    let bar = progress_bar(store::open(&database, Access::Read)?.head()?, "backup");
+    let store = store::open(&database, Access::Read)?;
+    let ledger_id = store.ledger_id();
+    let bar = progress_bar(store.head()?, "backup");
+    drop(store);
     let copied = backup(&database, &args.file, &mut |position| {
         bar.set_position(position);
         interrupt.asked()
     });
     bar.finish_and_clear();
     if let Ok(copied) = &copied {
-        write_down(&database, &args.file, copied);
+        write_down(&database, ledger_id, &args.file, copied);
     }
     tell("backup", &args.file, copied, args.format)
 }
 
 /// For `doctor`. The backup is there, so what hinders this is no reason to fail.
-fn write_down(database: &Database, file: &Path, copied: &Copied) {
+fn write_down(database: &Database, ledger_id: Uuid, file: &Path, copied: &Copied) {
+    let log = inspect::files(database).log;
     let now = Timestamp::from(OffsetDateTime::now_utc());
-    if let Err(error) = record::write_down(database.path(), file, copied, now) {
+    if let Err(error) = record::write_down(&log, ledger_id, file, copied, now) {
         tracing::warn!(%error, "the backup was made, but not written down beside the ledger");
     }
 }

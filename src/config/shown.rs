@@ -11,149 +11,156 @@ pub struct Shown {
     pub setting: &'static str,
     /// The value in words, or what is wrong with it.
     pub value: Result<String>,
-    /// The flag or variable that has it, `delivery-ledger.toml`, or `default`.
+    /// The flag or variable that has it, the configuration file, or `default`.
     pub from: String,
 }
 
-/// Where a setting may come from, in this order.
-struct Origin {
-    flag: Option<&'static str>,
-    variables: &'static [&'static str],
-    is_in_file: bool,
+/// A setting whose origin is being found out: the first place that has it counts.
+struct Looked<'a> {
+    settings: &'a Settings,
+    setting: &'static str,
+    from: Option<String>,
 }
 
 impl Settings {
     /// Every setting but the accounts' keys, which [`Settings::key_sources`] has.
     pub fn shown(&self, flags: &ServeFlags) -> Vec<Shown> {
-        let file = &self.file;
-        let own = |variables, is_in_file| Origin { flag: None, variables, is_in_file };
-        let flag = |flag, is_given: bool, variables, is_in_file| Origin {
-            flag: is_given.then_some(flag),
-            variables,
-            is_in_file,
-        };
-        let database = flag(
-            "--database",
-            self.flags.database.is_some(),
-            &["DELIVERY_LEDGER_DATABASE"],
-            file.database.is_some(),
-        );
-        let listen = flag(
-            "--listen",
-            flags.listen.is_some(),
-            &["DELIVERY_LEDGER_LISTEN"],
-            file.listen.is_some(),
-        );
-        let admin_listen = flag(
-            "--admin-listen",
-            flags.admin_listen.is_some(),
-            &["DELIVERY_LEDGER_ADMIN_LISTEN"],
-            file.admin_listen.is_some(),
-        );
-        let callback_path = flag(
-            "--callback-path",
-            !flags.callback_paths.is_empty(),
-            &[],
-            file.callback_path.is_some(),
-        );
-        let public_url = flag(
-            "--public-url",
-            !flags.public_urls.is_empty(),
-            &["DELIVERY_LEDGER_PUBLIC_URL"],
-            file.public_url.is_some(),
-        );
-        let verify_every = flag(
-            "--verify-every",
-            flags.verify_every.is_some(),
-            &["DELIVERY_LEDGER_VERIFY_EVERY"],
-            file.verify_every.is_some(),
-        );
-        let api_token = own(
-            &["DELIVERY_LEDGER_API_TOKEN", "DELIVERY_LEDGER_API_TOKEN_FILE"],
-            file.api_token.is_some()
-                || file.api_token_file.is_some()
-                || !file.api_tokens.is_empty(),
-        );
-        let rows: [(&'static str, Result<String>, Origin); 12] = [
-            ("database", self.place().map(|value| value.to_string()), database),
-            ("listen", self.listen(flags.listen.clone()).map(|value| value.to_string()), listen),
-            (
-                "admin_listen",
-                self.admin_listen(flags.admin_listen.clone()).map(|value| value.to_string()),
-                admin_listen,
-            ),
-            (
-                "admin_hosts",
-                Ok(or(self.admin_hosts().join(", "), "loopback only")),
-                own(&["DELIVERY_LEDGER_ADMIN_HOSTS"], file.admin_hosts.is_some()),
-            ),
-            ("api_tokens", self.api_tokens_in_words(), api_token),
-            (
-                "callback_path",
-                self.callback_paths(flags.callback_paths.clone()).map(|paths| paths.join(", ")),
-                callback_path,
-            ),
-            ("public_url", self.public_urls_in_words(flags), public_url),
-            (
-                "callback_overrides",
-                Ok(or(self.callback_overrides().to_owned(), "none")),
-                own(&["DELIVERY_LEDGER_CALLBACK_OVERRIDES"], file.callback_overrides.is_some()),
-            ),
-            (
-                "rule",
-                self.rule().map(|rule| rule.name().to_owned()),
-                own(&["DELIVERY_LEDGER_RULE"], file.rule.is_some()),
-            ),
-            ("verify_every", self.verify_every_in_words(flags), verify_every),
-            (
-                "wal_checkpoints",
-                self.leaves_wal_checkpoints()
-                    .map(|external| if external { "external" } else { "own" }.to_owned()),
-                own(&["DELIVERY_LEDGER_WAL_CHECKPOINTS"], file.wal_checkpoints.is_some()),
-            ),
-            (
-                "error_codes",
-                self.error_codes(None).map(|table| {
-                    if table.is_some() { "a table of your own" } else { "built in" }.to_owned()
-                }),
-                own(&["DELIVERY_LEDGER_ERROR_CODES"], file.error_codes.is_some()),
-            ),
-        ];
-        let shown = |(setting, value, origin)| Shown { setting, value, from: self.from(&origin) };
-        rows.into_iter().map(shown).collect()
+        let of_the_doors = self.shown_of_the_doors(flags);
+        let others = self.shown_of_twilio(flags).into_iter().chain(self.shown_of_the_ledger(flags));
+        of_the_doors.into_iter().chain(others).collect()
     }
 
-    fn from(&self, origin: &Origin) -> String {
-        let is_set = |variable: &&&str| self.environment.contains_key(**variable);
-        match (origin.flag, origin.variables.iter().find(is_set), origin.is_in_file) {
-            (Some(flag), ..) => flag.to_owned(),
-            (None, Some(variable), _) => (*variable).to_owned(),
-            (None, None, true) => {
-                self.config_file().map_or_else(String::new, |file| file.display().to_string())
-            }
-            (None, None, false) => "default".to_owned(),
-        }
+    fn shown_of_the_doors(&self, flags: &ServeFlags) -> Vec<Shown> {
+        let file = &self.file;
+        vec![
+            self.look_for("listen")
+                .flag("--listen", flags.listen.is_some())
+                .variable("DELIVERY_LEDGER_LISTEN")
+                .file(file.listen.is_some())
+                .is(self.listen(flags.listen.clone())),
+            self.look_for("admin_listen")
+                .flag("--admin-listen", flags.admin_listen.is_some())
+                .variable("DELIVERY_LEDGER_ADMIN_LISTEN")
+                .file(file.admin_listen.is_some())
+                .is(self.admin_listen(flags.admin_listen.clone())),
+            self.look_for("admin_hosts")
+                .variable("DELIVERY_LEDGER_ADMIN_HOSTS")
+                .file(file.admin_hosts.is_some())
+                .is(Ok(or(self.admin_hosts(), "loopback only"))),
+            self.look_for("api_tokens")
+                .variable("DELIVERY_LEDGER_API_TOKEN")
+                .variable("DELIVERY_LEDGER_API_TOKEN_FILE")
+                .file(file.api_token.is_some() || file.api_token_file.is_some())
+                .file(!file.api_tokens.is_empty())
+                .is(self.api_tokens_in_words()),
+        ]
+    }
+
+    fn shown_of_twilio(&self, flags: &ServeFlags) -> Vec<Shown> {
+        let file = &self.file;
+        let urls = self.public_urls(flags.public_urls.clone()).map(|urls| {
+            let urls: Vec<_> = urls.iter().map(|url| url.as_given().to_owned()).collect();
+            or(urls, "none, so that it is guessed")
+        });
+        let paths = self.callback_paths(flags.callback_paths.clone());
+        let overrides = Some(self.callback_overrides()).filter(|overrides| !overrides.is_empty());
+        let key = self.api_key().map(|key| if key.is_some() { "set" } else { "none" });
+        vec![
+            self.look_for("callback_path")
+                .flag("--callback-path", !flags.callback_paths.is_empty())
+                .file(file.callback_path.is_some())
+                .is(paths.map(|paths| paths.join(", "))),
+            self.look_for("public_url")
+                .flag("--public-url", !flags.public_urls.is_empty())
+                .variable("DELIVERY_LEDGER_PUBLIC_URL")
+                .file(file.public_url.is_some())
+                .is(urls),
+            self.look_for("callback_overrides")
+                .variable("DELIVERY_LEDGER_CALLBACK_OVERRIDES")
+                .file(file.callback_overrides.is_some())
+                .is(Ok(overrides.unwrap_or("none"))),
+            self.look_for("twilio_api_base_url")
+                .variable("TWILIO_API_BASE_URL")
+                .file(file.twilio_api_base_url.is_some())
+                .is(self.twilio_base_url()),
+            self.look_for("twilio_api_key")
+                .variable("TWILIO_API_SECRET")
+                .variable("TWILIO_API_SECRET_FILE")
+                .is(key),
+        ]
+    }
+
+    fn shown_of_the_ledger(&self, flags: &ServeFlags) -> Vec<Shown> {
+        let file = &self.file;
+        let verify_every = self.verify_every(flags.verify_every.clone());
+        let verify_every = verify_every
+            .map(|every| every.map_or("off".to_owned(), |every| format!("{} s", every.as_secs())));
+        let external = self.leaves_wal_checkpoints();
+        let table = self.error_codes(None);
+        vec![
+            self.look_for("database")
+                .flag("--database", self.flags.database.is_some())
+                .variable("DELIVERY_LEDGER_DATABASE")
+                .file(file.database.is_some())
+                .is(self.place()),
+            self.look_for("rule")
+                .variable("DELIVERY_LEDGER_RULE")
+                .file(file.rule.is_some())
+                .is(self.rule().map(|rule| rule.name())),
+            self.look_for("verify_every")
+                .flag("--verify-every", flags.verify_every.is_some())
+                .variable("DELIVERY_LEDGER_VERIFY_EVERY")
+                .file(file.verify_every.is_some())
+                .is(verify_every),
+            self.look_for("wal_checkpoints")
+                .variable("DELIVERY_LEDGER_WAL_CHECKPOINTS")
+                .file(file.wal_checkpoints.is_some())
+                .is(external.map(|external| if external { "external" } else { "own" })),
+            self.look_for("error_codes")
+                .variable("DELIVERY_LEDGER_ERROR_CODES")
+                .file(file.error_codes.is_some())
+                .is(table.map(|table| table.map_or("built in", |_| "a table of your own"))),
+        ]
     }
 
     fn api_tokens_in_words(&self) -> Result<String> {
         let tokens = self.api_tokens()?;
         let each =
             tokens.iter().map(|token| format!("{} ({}) set", token.name, token.scope.name()));
-        Ok(or(each.collect::<Vec<_>>().join(", "), "none"))
+        Ok(or(each.collect(), "none"))
     }
 
-    fn public_urls_in_words(&self, flags: &ServeFlags) -> Result<String> {
-        let urls = self.public_urls(flags.public_urls.clone())?;
-        let each = urls.iter().map(|url| url.as_given());
-        Ok(or(each.collect::<Vec<_>>().join(", "), "none, so that it is guessed"))
-    }
-
-    fn verify_every_in_words(&self, flags: &ServeFlags) -> Result<String> {
-        let every = self.verify_every(flags.verify_every.clone())?;
-        Ok(every.map_or("off".to_owned(), |every| format!("{} s", every.as_secs())))
+    fn look_for(&self, setting: &'static str) -> Looked<'_> {
+        Looked { settings: self, setting, from: None }
     }
 }
 
-fn or(text: String, otherwise: &str) -> String {
-    if text.is_empty() { otherwise.to_owned() } else { text }
+impl Looked<'_> {
+    fn flag(self, flag: &str, is_given: bool) -> Self {
+        self.place(is_given, || flag.to_owned())
+    }
+
+    fn variable(self, variable: &str) -> Self {
+        let is_set = self.settings.environment.contains_key(variable);
+        self.place(is_set, || variable.to_owned())
+    }
+
+    fn file(self, has_it: bool) -> Self {
+        let file = self.settings.config_file();
+        self.place(has_it, || file.map_or_else(String::new, |file| file.display().to_string()))
+    }
+
+    fn place(self, has_it: bool, name: impl FnOnce() -> String) -> Self {
+        let from = self.from.or_else(|| has_it.then(name));
+        Self { from, ..self }
+    }
+
+    fn is(self, value: Result<impl ToString>) -> Shown {
+        let value = value.map(|value| value.to_string());
+        Shown { setting: self.setting, value, from: self.from.unwrap_or("default".to_owned()) }
+    }
+}
+
+fn or(texts: Vec<String>, otherwise: &str) -> String {
+    if texts.is_empty() { otherwise.to_owned() } else { texts.join(", ") }
 }

@@ -64,7 +64,8 @@ impl Settings {
         Ok(Credentials { user: sid.to_owned(), password })
     }
 
-    fn api_key(&self) -> Result<Option<Credentials>> {
+    /// The API key in the environment, with its secret.
+    pub(super) fn api_key(&self) -> Result<Option<Credentials>> {
         let key = self.environment.get("TWILIO_API_KEY").cloned();
         match (key, self.secret("TWILIO_API_SECRET")?) {
             (Some(user), Some(password)) => Ok(Some(Credentials { user, password })),

@@ -134,7 +134,6 @@ fn the_page_has_one_shape() {
         page.names(),
         [
             "file",
-            "setting database",
             "setting listen",
             "setting admin_listen",
             "setting admin_hosts",
@@ -142,6 +141,9 @@ fn the_page_has_one_shape() {
             "setting callback_path",
             "setting public_url",
             "setting callback_overrides",
+            "setting twilio_api_base_url",
+            "setting twilio_api_key",
+            "setting database",
             "setting rule",
             "setting verify_every",
             "setting wal_checkpoints",
@@ -186,11 +188,11 @@ fn the_table_says_the_same_for_people() {
     assert_eq!(output.status.code(), Some(3), "no account is configured");
     let text = String::from_utf8(output.stdout).unwrap();
     for line in [
-        "configuration\n  ok    file                        none; flags, environment and defaults\n",
-        "  ok    setting admin_listen        127.0.0.1:1 (--admin-listen)\n",
-        "  fail  keys                        no Twilio account is configured: set TWILIO_ACCOUNT_SID",
-        "                                    → serve does not start without an account and its token\n",
-        "\nserver\n  warn  ready                       no server answers on 127.0.0.1:1\n",
+        "configuration\n  ok    file                         none; flags, environment and defaults\n",
+        "  ok    setting admin_listen         127.0.0.1:1 (--admin-listen)\n",
+        "  fail  keys                         no Twilio account is configured: set TWILIO_ACCOUNT_SID",
+        "                                     → serve does not start without an account and its token\n",
+        "\nserver\n  warn  ready                        no server answers on 127.0.0.1:1\n",
         "\n1 failed, 3 to look at, ",
     ] {
         assert!(text.contains(line), "{line:?} is not in\n{text}");
@@ -254,6 +256,8 @@ fn a_setting_that_is_wrong_is_a_failed_check_and_the_page_goes_on() {
         ("DELIVERY_LEDGER_ERROR_CODES", "none.csv", "setting error_codes"),
         ("DELIVERY_LEDGER_PUBLIC_URL", "https://my_host", "setting public_url"),
         ("DELIVERY_LEDGER_API_TOKEN_FILE", "none", "setting api_tokens"),
+        ("TWILIO_API_BASE_URL", "api.twilio.com", "setting twilio_api_base_url"),
+        ("TWILIO_API_KEY", "SK1", "setting twilio_api_key"),
         ("DELIVERY_LEDGER_DATABASE", "oracle:ledger", "setting database"),
     ] {
         let page = Page::of(doctor(&ledger.file(""), &[]).env(variable, value));
@@ -635,6 +639,8 @@ fn a_backup_is_remembered() {
     };
     let (outcome, detail) = changed("ended_at", json!("2026-01-02T03:04:05.000000Z"));
     assert!(outcome == "warn" && detail.contains("days ago"), "{detail}");
+    let (_, detail) = changed("ledger_id", json!("019a0000-0000-7000-8000-000000000000"));
+    assert_eq!(detail, "none is known", "another ledger was begun at the same place");
     let (outcome, detail) = changed("position", json!(2));
     assert!(outcome == "warn" && detail.contains("shorter than its backup"), "{detail}");
 }
@@ -850,7 +856,7 @@ proptest! {
 
     #[test]
     fn no_secret_is_ever_on_the_page(
-        tokens in prop::collection::vec("[a-zA-Z0-9]{20,40}", 6),
+        tokens in prop::collection::vec("[a-zA-Z0-9]{20,40}", 7),
         is_broken in any::<bool>(),
         table in any::<bool>(),
     ) {
@@ -874,6 +880,8 @@ proptest! {
             .env("TWILIO_AUTH_TOKEN", &tokens[4])
             .env("TWILIO_AUTH_TOKEN_SECONDARY", SECONDARY_TOKEN)
             .env("DELIVERY_LEDGER_API_TOKEN", &tokens[5])
+            .env("TWILIO_API_KEY", "SK1")
+            .env("TWILIO_API_SECRET", &tokens[6])
             .output();
         let page = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         prop_assert!(page.contains("AC1") || is_broken);

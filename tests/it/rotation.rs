@@ -1,8 +1,11 @@
 //! Keys and tokens that change while a server runs.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
+
+use delivery_ledger::store::{self, Access, Database};
 
 use crate::support::{
     ACCOUNT, Answer, App, OTHER_ACCOUNT, OTHER_TOKEN, Request, SECONDARY_TOKEN, SHARED_KEY, TOKEN,
@@ -92,6 +95,25 @@ fn a_file_that_changes_is_noticed_without_a_signal() {
     app.eventually("the new token fits", || signed_with(&app, NEW_TOKEN) == 200);
 
     assert_eq!(signed_with(&app, OTHER_TOKEN), 403);
+}
+
+/// A server reads its keys first and opens its ledger then, which may take a while.
+#[test]
+fn a_file_that_changes_while_the_server_starts_is_noticed() {
+    let app = App::not_started(&[]);
+    let addresses = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+    // While somebody else holds the ledger, a start waits for a moment.
+    let held = store::open(&Database::Sqlite(app.log_file()), Access::Create).unwrap();
+    let mut starting = app.command(&[&["serve"], &addresses[..]].concat()).spawn();
+    std::thread::sleep(Duration::from_millis(400));
+    write(&app, "other-token", NEW_TOKEN);
+    drop(held);
+
+    let lines = BufReader::new(starting.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let noticed = lines.take(8).any(|line| line.contains("primary token changed"));
+    starting.kill().unwrap();
+    starting.wait().unwrap();
+    assert!(noticed);
 }
 
 #[test]

@@ -63,7 +63,11 @@ pub fn access(patient: &Patient) -> Vec<Finding> {
 /// Whether the ledger lies on a disk of this machine.
 pub fn file_system(patient: &Patient) -> Vec<Finding> {
     let Some(database) = &patient.database else { return Vec::new() };
-    vec![match inspect::network_file_system(database) {
+    vec![of_file_system(inspect::network_file_system(database))]
+}
+
+fn of_file_system(network: Option<&str>) -> Finding {
+    match network {
         None => Finding::ok("a local one"),
         Some(name) if name.starts_with("FUSE") => Finding::warn(
             format!("the ledger lies on {name}"),
@@ -73,7 +77,7 @@ pub fn file_system(patient: &Patient) -> Vec<Finding> {
             format!("the ledger lies on {name}"),
             "SQLite's write-ahead log does not work across machines: move it to a local disk",
         ),
-    }]
+    }
 }
 
 /// Whether the log has one name only.
@@ -130,4 +134,18 @@ fn mode(path: &Path) -> u32 {
 
 fn names_of(files: &[PathBuf]) -> String {
     files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::Outcome;
+    use super::of_file_system;
+
+    #[test]
+    fn a_ledger_belongs_on_a_local_disk() {
+        assert_eq!(of_file_system(None).outcome, Outcome::Ok);
+        let fuse = of_file_system(Some("FUSE, which may be a network file system"));
+        assert_eq!(fuse.outcome, Outcome::Warn);
+        assert_eq!(of_file_system(Some("NFS")).outcome, Outcome::Fail);
+    }
 }

@@ -2,9 +2,11 @@
 //! on where things are broken: a check that cannot be made says so, or is left out where another one
 //! has said why.
 
+mod ask;
 mod check;
 mod disk;
 mod files;
+mod keys;
 mod ledger;
 mod patient;
 mod records;
@@ -13,7 +15,7 @@ mod server;
 mod settings;
 mod tell;
 mod time;
-mod twilio;
+mod url;
 
 use std::path::Path;
 
@@ -55,11 +57,11 @@ const CHECKS: [Check; 33] = [
         cost: Cost::Little,
         run: settings::api_tokens,
     },
-    Check { area: "twilio", name: "keys", cost: Cost::Little, run: twilio::keys },
-    Check { area: "twilio", name: "key files", cost: Cost::Little, run: twilio::key_files },
-    Check { area: "twilio", name: "public URL", cost: Cost::Little, run: twilio::public_url },
-    Check { area: "twilio", name: "callback URL", cost: Cost::Little, run: twilio::callback_url },
-    Check { area: "twilio", name: "signing key", cost: Cost::More, run: twilio::signing_key },
+    Check { area: "twilio", name: "keys", cost: Cost::Little, run: keys::each },
+    Check { area: "twilio", name: "key files", cost: Cost::Little, run: keys::files },
+    Check { area: "twilio", name: "public URL", cost: Cost::Little, run: url::public },
+    Check { area: "twilio", name: "callback URL", cost: Cost::Little, run: url::callback },
+    Check { area: "twilio", name: "signing key", cost: Cost::More, run: keys::signing },
     Check { area: "twilio", name: "refusals", cost: Cost::More, run: refusals::share },
     Check { area: "files", name: "permissions", cost: Cost::Little, run: files::permissions },
     Check { area: "files", name: "access", cost: Cost::Little, run: files::access },

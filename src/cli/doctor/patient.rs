@@ -84,7 +84,7 @@ impl Patient {
     pub fn last_events(&self) -> &[RecordedEvent] {
         self.last_events.get_or_init(|| {
             let (Some(store), Some(head)) = (self.store(), self.head()) else { return Vec::new() };
-            store.read(head.saturating_sub(LAST_EVENTS), LAST_EVENTS as usize).unwrap_or_default()
+            read_up_to(store, head).unwrap_or_default()
         })
     }
 
@@ -92,4 +92,16 @@ impl Patient {
     pub fn server(&self) -> &Server {
         self.server.get_or_init(|| Server::ask(self))
     }
+}
+
+/// The last events up to the head; where they are large, one read gives fewer than it is asked for.
+fn read_up_to(store: &dyn Store, head: Position) -> Result<Vec<RecordedEvent>, StoreError> {
+    let (mut events, mut after) = (Vec::new(), head.saturating_sub(LAST_EVENTS));
+    while after < head {
+        let more = store.read(after, (head - after) as usize)?;
+        let Some(last) = more.last() else { break };
+        after = last.position;
+        events.extend(more);
+    }
+    Ok(events)
 }

@@ -45,10 +45,12 @@ pub fn reconcile(patient: &Patient) -> Vec<Finding> {
 
 /// The last backup, by what `backup` wrote down.
 pub fn backup(patient: &Patient) -> Vec<Finding> {
-    let (Some(database), Some(head)) = (patient.ledger(), patient.head()) else {
+    let (Some(database), Some(store), Some(head)) =
+        (patient.ledger(), patient.store(), patient.head())
+    else {
         return Vec::new();
     };
-    let Some(last) = last_backup(&inspect::files(database).log) else {
+    let Some(last) = last_backup(&inspect::files(database).log, store.ledger_id()) else {
         return vec![Finding::warn(
             "none is known",
             "run backup: what the log has lost nobody can bring back; where another program copies it, \

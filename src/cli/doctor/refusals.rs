@@ -3,9 +3,9 @@
 //! A running server's counts tell it. Whatever else keeps refused requests can tell it too: it becomes
 //! a [`Refused`], and the rest stays as it is.
 
+use super::ask::Metrics;
 use super::check::Finding;
 use super::patient::Patient;
-use super::server::Metrics;
 
 /// A share of refusals that nobody has to look at: forged requests come now and then. The alert in
 /// docs/deploy begins here too.

@@ -1,27 +1,15 @@
 //! A server that may run on this ledger: what it says of itself where it answers.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Bytes;
-use hyper::client::conn::http1::handshake;
-use hyper_util::rt::TokioIo;
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
+use super::ask::{Metrics, get};
 use super::check::Finding;
 use super::patient::Patient;
 use crate::config::Settings;
 use crate::store::inspect;
-
-/// How long an answer may take. It is on this machine, and a health check does not wait.
-const PATIENCE: Duration = Duration::from_millis(500);
-
-/// The metrics have some 20 KiB.
-const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 /// `serve` takes so many connections for callbacks, and each is an open file.
 const OPEN_FILES_FEW: u64 = 8192 + 256;
@@ -37,9 +25,6 @@ pub struct Server {
     is_held: bool,
 }
 
-/// The text of `/metrics`.
-pub struct Metrics(String);
-
 impl Server {
     /// Asks where the settings say that a server answers.
     pub fn ask(patient: &Patient) -> Self {
@@ -54,7 +39,7 @@ impl Server {
             json.get("ready").is_some().then_some((code, json))
         });
         let metrics = ready.as_ref().and_then(|_| get("/metrics"));
-        let metrics = metrics.filter(|(code, _)| *code == 200).map(|(_, text)| Metrics(text));
+        let metrics = metrics.filter(|(code, _)| *code == 200).map(|(_, text)| Metrics::new(text));
         Self { address, ready, metrics, is_held }
     }
 }
@@ -157,34 +142,6 @@ pub fn open_files(_: &Patient) -> Vec<Finding> {
     }]
 }
 
-impl Metrics {
-    /// The sum of a series' values over all lines that have this label.
-    pub fn sum(&self, series: &str, label: &str) -> u64 {
-        self.lines(series)
-            .filter(|(labels, _)| labels.contains(label))
-            .map(|(_, count)| count)
-            .sum()
-    }
-
-    /// Each value of a label with its count.
-    pub fn labelled(&self, series: &str, label: &str) -> Vec<(String, u64)> {
-        let value = |labels: &str| {
-            let (_, rest) = labels.split_once(&format!("{label}=\""))?;
-            rest.split_once('"').map(|(value, _)| value.to_owned())
-        };
-        self.lines(series).filter_map(|(labels, count)| Some((value(labels)?, count))).collect()
-    }
-
-    /// `series{labels} count`; our labels have no braces in them.
-    fn lines(&self, series: &str) -> impl Iterator<Item = (&str, u64)> {
-        self.0.lines().filter_map(move |line| {
-            let (labels, count) =
-                line.strip_prefix(series)?.strip_prefix('{')?.rsplit_once("} ")?;
-            Some((labels, count.trim().parse::<f64>().ok()? as u64))
-        })
-    }
-}
-
 /// The address by which this machine reaches what listens on all of them.
 fn from_here(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
@@ -199,25 +156,4 @@ fn from_here(listen: SocketAddr) -> SocketAddr {
 fn token(settings: &Settings) -> Option<String> {
     let tokens = settings.api_tokens().ok()?;
     tokens.first().map(|token| token.secret.expose_secret().to_owned())
-}
-
-/// The status code and the body; nothing where there is no answer in time.
-fn get(address: SocketAddr, path: &str, token: Option<String>) -> Option<(u16, String)> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-    runtime.block_on(async { timeout(PATIENCE, ask(address, path, token)).await.ok()? })
-}
-
-async fn ask(address: SocketAddr, path: &str, token: Option<String>) -> Option<(u16, String)> {
-    let stream = TcpStream::connect(address).await.ok()?;
-    let (mut send, connection) = handshake(TokioIo::new(stream)).await.ok()?;
-    let _ends_with_the_runtime = tokio::spawn(connection);
-    // Only loopback names are let in without being configured.
-    let mut request = hyper::Request::get(path).header("Host", "localhost");
-    if let Some(token) = token {
-        request = request.header("Authorization", format!("Bearer {token}"));
-    }
-    let answer = send.send_request(request.body(Empty::<Bytes>::new()).ok()?).await.ok()?;
-    let code = answer.status().as_u16();
-    let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await.ok()?;
-    Some((code, String::from_utf8(body.to_bytes().to_vec()).ok()?))
 }

@@ -1,21 +1,20 @@
 //! Keys and tokens are read again while a server runs: on SIGHUP, and when a file that holds them has
 //! changed. What cannot be read takes nothing away: what was in use stays in use.
 
+mod seen;
+
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::sleep;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
+use self::seen::Seen;
 use super::serve::{tokens, warn_of_short};
 use super::text::shown;
-use crate::config::Settings;
+use crate::config::{KeySource, Settings};
 use crate::domain::{AccountSid, Timestamp};
 use crate::http::access::Tokens;
 use crate::http::{InUse, Reloads};
@@ -32,9 +31,6 @@ const SETTLED_AFTER: Duration = Duration::from_millis(300);
 /// How often that is waited for. Files that change all the time are read as they are.
 const SETTLING_TRIES: u32 = 20;
 
-/// How much of a file is looked at; a key and its configuration have a thousandth of it.
-const LOOKED_AT_BYTES_MAX: u64 = 1 << 20;
-
 /// What is in use, and where it comes from.
 pub struct Rotation {
     settings: Settings,
@@ -45,8 +41,15 @@ pub struct Rotation {
     told: BTreeSet<String>,
 }
 
-/// The files with the SHA-256 of what they hold, or the reason why nobody can say.
-type Seen = Vec<(PathBuf, Result<[u8; 32], String>)>;
+/// Why the keys are read again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// The server has started. A file that was changed since it read its settings would not be
+    /// seen to change.
+    Start,
+    Asked,
+    Changed,
+}
 
 impl Rotation {
     /// Of a server that was started with these settings.
@@ -71,28 +74,23 @@ impl Rotation {
 
     fn run(mut self, asked: &Receiver<()>) {
         let mut seen = self.look();
+        self.reload(Why::Start);
         loop {
-            let asked = match asked.recv_timeout(LOOK_EVERY) {
-                Ok(()) => true,
-                Err(RecvTimeoutError::Timeout) => false,
+            let why = match asked.recv_timeout(LOOK_EVERY) {
+                Ok(()) => Why::Asked,
+                Err(RecvTimeoutError::Timeout) if self.look() == seen => continue,
+                Err(RecvTimeoutError::Timeout) => Why::Changed,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            if !asked && self.look() == seen {
-                continue;
-            }
             self.settle();
-            if asked {
-                self.told.clear();
-            }
             // What changes from here on, the names of the files included, is seen by the next look.
             seen = self.look();
-            self.reload(asked);
+            self.reload(why);
         }
     }
 
     fn look(&self) -> Seen {
-        let files = self.settings.key_files();
-        files.into_iter().map(|file| (file.clone(), sha256(&file))).collect()
+        Seen::of(self.settings.key_files())
     }
 
     fn settle(&self) {
@@ -105,7 +103,7 @@ impl Rotation {
         }
     }
 
-    fn reload(&mut self, asked: bool) {
+    fn reload(&mut self, why: Why) {
         let mut failures = Vec::new();
         let mut changed = Vec::new();
         match self.settings.reread() {
@@ -116,8 +114,12 @@ impl Rotation {
             }
             Err(error) => failures.push(format!("{error:#}; all keys stay as they are")),
         }
+        if why == Why::Start && changed.is_empty() && failures.is_empty() {
+            return;
+        }
+        self.tell(why, &changed, &failures);
         self.reloads.reloaded(failures.is_empty(), Timestamp::from(OffsetDateTime::now_utc()));
-        self.tell(asked, &changed, failures);
+        self.told = failures.into_iter().collect();
     }
 
     /// Exchanges what can be read; an account whose keys cannot keeps those in use.
@@ -132,10 +134,8 @@ impl Rotation {
         let (before, mut after, mut changed) = (self.accounts.now(), Vec::new(), Vec::new());
         for (sid, keys) in found {
             let in_use = before.get(&sid);
-            match keys.map_err(|error| format!("{error:#}")).and_then(|keys| match in_use {
-                Some(in_use) => self.refuse_half_written(&sid, in_use, keys),
-                None => Ok(keys),
-            }) {
+            let keys = keys.map_err(|error| format!("{error:#}"));
+            match keys.and_then(|keys| self.refuse_half_written(&sid, in_use, keys)) {
                 Ok(keys) => {
                     changed.extend(what_changed(&sid, in_use, &keys));
                     after.push((sid, keys));
@@ -160,9 +160,10 @@ impl Rotation {
     fn refuse_half_written(
         &self,
         sid: &AccountSid,
-        in_use: &Keys,
+        in_use: Option<&Keys>,
         keys: Keys,
     ) -> Result<Keys, String> {
+        let Some(in_use) = in_use else { return Ok(keys) };
         let pairs = [
             ("primary token", Some(&in_use.primary), Some(&keys.primary)),
             ("secondary token", in_use.secondary.as_ref(), keys.secondary.as_ref()),
@@ -172,9 +173,7 @@ impl Rotation {
         });
         let Some((key, ..)) = suspect else { return Ok(keys) };
         let sources = self.settings.key_sources();
-        let is_it = |source: &&crate::config::KeySource| {
-            source.account_sid == sid.as_str() && source.key == key
-        };
+        let is_it = |source: &&KeySource| source.account_sid == sid.as_str() && source.key == key;
         let file = sources.iter().find(is_it).and_then(|source| source.file.clone());
         let file = file.map_or_else(String::new, |file| format!(" in {}", file.display()));
         Err(format!(
@@ -202,17 +201,18 @@ impl Rotation {
         }
     }
 
-    fn tell(&mut self, asked: bool, changed: &[String], failures: Vec<String>) {
+    /// Whoever asked is told of all that cannot be read, else it is told once.
+    fn tell(&self, why: Why, changed: &[String], failures: &[String]) {
         for change in changed {
             tracing::info!("keys were read again: {}", shown(change));
         }
-        if asked && changed.is_empty() && failures.is_empty() {
+        if why == Why::Asked && changed.is_empty() && failures.is_empty() {
             tracing::info!("keys were read again: none has changed");
         }
-        for failure in failures.iter().filter(|failure| !self.told.contains(*failure)) {
+        let is_new = |failure: &&String| why == Why::Asked || !self.told.contains(*failure);
+        for failure in failures.iter().filter(is_new) {
             tracing::warn!("keys could not be read again: {}", shown(failure));
         }
-        self.told = failures.into_iter().collect();
     }
 }
 
@@ -223,17 +223,4 @@ fn what_changed(sid: &AccountSid, in_use: Option<&Keys>, keys: &Keys) -> Option<
         Some(changed) if changed.is_empty() => None,
         Some(changed) => Some(format!("{sid}: {} changed", changed.join(", "))),
     }
-}
-
-/// By content: a time stamp may stay the same, and a link may lead elsewhere.
-/// What is no file, such as a pipe, can be read only once, and is not looked at.
-fn sha256(file: &Path) -> Result<[u8; 32], String> {
-    let metadata = file.metadata().map_err(|error| error.to_string())?;
-    if !metadata.is_file() {
-        return Err("not a file".to_owned());
-    }
-    let mut bytes = Vec::new();
-    let read = |file: File| file.take(LOOKED_AT_BYTES_MAX).read_to_end(&mut bytes);
-    File::open(file).and_then(read).map_err(|error| error.to_string())?;
-    Ok(Sha256::digest(bytes).into())
 }
