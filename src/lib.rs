@@ -9,6 +9,7 @@
 //! `backup` keeps a copy;
 //! `quarantine` keeps apart what was refused for its signature;
 //! `twilio_api` asks Twilio, `send` makes messages through it;
+//! `import` takes in records of elsewhere;
 //! `simulate` is a fake Twilio to try all of it with;
 //! `cli` is the same questions asked from a terminal, `config` and `telemetry` set both up.
 
@@ -32,6 +33,8 @@ pub mod twilio_api;
 pub mod send;
 
 pub mod reconcile;
+
+pub mod import;
 
 pub mod quarantine;
 

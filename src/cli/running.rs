@@ -6,16 +6,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::config::ServerConfig;
 use crate::domain::Rule;
 use crate::projection::worker::{self, Handle};
-use crate::quarantine;
 use crate::quarantine::keeper::Keeper;
 use crate::store::head::Head;
-use crate::store::quarantine::{Limits, RefusedRequest};
+use crate::store::quarantine::Limits;
 use crate::store::writer::Writer;
 use crate::store::{self, Access, Database, Store};
-use crate::twilio::signature::Refusal;
 
 /// How long the threads may take to end. The writer has nothing left to write by then; the projection
 /// may be in the middle of a batch, which is then left to the next start.
@@ -65,15 +62,9 @@ pub struct Keeping {
 }
 
 impl Keeping {
-    /// Starts the thread, which tells causes by what is configured.
-    pub fn start(database: &Database, limits: Limits, config: &ServerConfig) -> Self {
-        let (accounts, public_urls) = (config.accounts.clone(), config.public_urls.clone());
-        let explain = move |request: &RefusedRequest| {
-            let refusal = Refusal::parse(&request.reason)?;
-            let cause = quarantine::cause_of(request, refusal, &accounts, &public_urls);
-            Some(cause.to_string())
-        };
-        let (keeper, thread) = Keeper::start(database.clone(), limits, Box::new(explain));
+    /// Starts the thread.
+    pub fn start(database: &Database, limits: Limits) -> Self {
+        let (keeper, thread) = Keeper::start(database.clone(), limits);
         Self { keeper, thread }
     }
 

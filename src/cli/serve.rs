@@ -1,6 +1,8 @@
 //! `serve`: both listeners, until a signal.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::mpsc;
 
 use anyhow::{Context, Result};
 use secrecy::ExposeSecret;
@@ -8,11 +10,12 @@ use socket2::{Domain, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Outcome;
+use super::rotation::Rotation;
 use super::running::{Keeping, Running};
 use crate::config::{ApiScope, ApiToken, ServeFlags, ServerConfig, Settings};
 use crate::domain::Rule;
 use crate::http::access::{Attempts, Scope, Tokens};
-use crate::http::{self, Admin, Exports, Metrics, Receiving, Streams};
+use crate::http::{self, Admin, Exports, InUse, Metrics, Receiving, Streams};
 use crate::projection::verifying;
 use crate::quarantine::keeper::Keeper;
 use crate::twilio::signature::BaseUrl;
@@ -47,17 +50,26 @@ pub struct Args {
     verify_every: Option<String>,
 }
 
+impl Args {
+    /// The flags as settings.
+    pub fn flags(&self) -> ServeFlags {
+        ServeFlags {
+            listen: self.listen.clone(),
+            admin_listen: self.admin_listen.clone(),
+            callback_paths: self.callback_paths.clone(),
+            public_urls: self.public_urls.clone(),
+            verify_every: self.verify_every.clone(),
+        }
+    }
+}
+
 /// Serves until SIGTERM or Ctrl-C.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    let mut config = settings.server(ServeFlags {
-        listen: args.listen,
-        admin_listen: args.admin_listen,
-        callback_paths: args.callback_paths,
-        public_urls: args.public_urls,
-        verify_every: args.verify_every,
-    })?;
+    let mut config = settings.server(args.flags())?;
     let rule = settings.rule()?;
     let database = settings.database()?;
+    let system = actix_web::rt::System::new();
+    let asked_to_reread = system.block_on(async { hang_up_signal() })?;
     // Each connection takes a file; the usual 1,024 would let idle ones shut Twilio out.
     let _as_many_as_there_are = rlimit::increase_nofile_limit(u64::MAX);
     let callbacks = bind(config.listen, "--listen or DELIVERY_LEDGER_LISTEN")?;
@@ -69,13 +81,15 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
     let running = Running::start(&database, rule)?;
     let verifying = config.verify_every.map(|every| verifying::start(database.clone(), every));
-    let keeping = config.quarantine.map(|limits| Keeping::start(&database, limits, &config));
+    let keeping = config.quarantine.map(|limits| Keeping::start(&database, limits));
     announce(&config, &callbacks, &admin)?;
     tracing::info!("keeping the log in {database}, rule {}", rule.name());
-    let served = actix_web::rt::System::new().block_on(async {
+    let served = system.block_on(async {
         let stop = stop_signal()?;
         let keeper = keeping.as_ref().map(|keeping| keeping.keeper.clone());
         let (receiving, state) = states(config, &running, rule, verifying.clone(), keeper);
+        Rotation::new(settings, &receiving.accounts, &state.tokens, &receiving.reloads)
+            .start(asked_to_reread);
         http::run(callbacks, admin, receiving, state, stop).await.context("serve")
     });
     verifying.inspect(verifying::Handle::stop);
@@ -106,7 +120,7 @@ pub fn states(
         projection: running.projection.clone(),
         verifying,
         rule,
-        tokens: tokens(&config.api_tokens),
+        tokens: Arc::new(InUse::new(tokens(&config.api_tokens))),
         attempts: Attempts::default(),
         streams: Streams::default(),
         exports: Exports::default(),
@@ -116,12 +130,20 @@ pub fn states(
     (receiving, admin)
 }
 
-fn tokens(configured: &[ApiToken]) -> Tokens {
+/// The tokens as those who ask are held against them.
+pub fn tokens(configured: &[ApiToken]) -> Tokens {
     let scope = |token: &ApiToken| match token.scope {
         ApiScope::Read => Scope::Read,
         ApiScope::ReadMasked => Scope::ReadMasked,
     };
     Tokens::new(configured.iter().map(|token| (token.secret.expose_secret(), scope(token))))
+}
+
+/// Says which of the tokens could be guessed.
+pub fn warn_of_short(tokens: &[ApiToken]) {
+    for shortness in tokens.iter().filter_map(ApiToken::shortness) {
+        tracing::warn!("{shortness}");
+    }
 }
 
 /// Resolves at the first SIGTERM or Ctrl-C; a second one ends the process at once.
@@ -141,6 +163,16 @@ pub fn stop_signal() -> Result<impl Future<Output = ()>> {
     })
 }
 
+/// Hears of each SIGHUP, from now on: none ends the process, also while the ledger is being opened.
+fn hang_up_signal() -> Result<mpsc::Receiver<()>> {
+    let mut hang_up = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
+    let (ask, asked) = mpsc::channel();
+    actix_web::rt::spawn(
+        async move { while hang_up.recv().await.is_some() && ask.send(()).is_ok() {} },
+    );
+    Ok(asked)
+}
+
 fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener> {
     let listen = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
@@ -158,6 +190,7 @@ fn announce(config: &ServerConfig, callbacks: &TcpListener, admin: &TcpListener)
         tracing::info!("receiving callbacks on http://{callbacks}{path}");
     }
     tracing::info!("answering questions on http://{admin}");
+    warn_of_short(&config.api_tokens);
     for ApiToken { name, scope, .. } in &config.api_tokens {
         tracing::info!(
             "questions are answered to API token {}: {}",

@@ -64,7 +64,8 @@ impl Settings {
         Ok(Credentials { user: sid.to_owned(), password })
     }
 
-    fn api_key(&self) -> Result<Option<Credentials>> {
+    /// The API key in the environment, with its secret.
+    pub(super) fn api_key(&self) -> Result<Option<Credentials>> {
         let key = self.environment.get("TWILIO_API_KEY").cloned();
         match (key, self.secret("TWILIO_API_SECRET")?) {
             (Some(user), Some(password)) => Ok(Some(Credentials { user, password })),
@@ -103,6 +104,16 @@ impl Settings {
         sids.into_iter().filter_map(|sid| AccountSid::parse(sid)).collect()
     }
 
+    /// How Twilio is to connect, as the callback URL's fragment says it; empty where it says nothing.
+    pub fn callback_overrides(&self) -> &str {
+        let overrides = self.environment.get("DELIVERY_LEDGER_CALLBACK_OVERRIDES");
+        let overrides = overrides.or(self.file.callback_overrides.as_ref());
+        match overrides.map_or(DEFAULT_CALLBACK_OVERRIDES, String::as_str) {
+            "none" => "",
+            overrides => overrides.trim_start_matches('#'),
+        }
+    }
+
     /// The URL that a message's callbacks are to be sent to: the first public URL, the first callback
     /// path, and how Twilio is to connect.
     pub fn status_callback(
@@ -120,11 +131,9 @@ impl Settings {
         };
         let paths = self.callback_paths(callback_paths)?;
         let path = paths.first().map_or("", String::as_str);
-        let overrides = self.environment.get("DELIVERY_LEDGER_CALLBACK_OVERRIDES");
-        let overrides = overrides.or(self.file.callback_overrides.as_ref());
-        let overrides = match overrides.map_or(DEFAULT_CALLBACK_OVERRIDES, String::as_str) {
-            "" | "none" => String::new(),
-            overrides => format!("#{}", overrides.trim_start_matches('#')),
+        let overrides = match self.callback_overrides() {
+            "" => String::new(),
+            overrides => format!("#{overrides}"),
         };
         Ok(format!("{}{path}{overrides}", public_url.as_given()))
     }

@@ -52,6 +52,7 @@ impl Metrics {
     fn registered(receiving: &Receiving, projection: &Handle) -> prometheus::Result<Self> {
         let registry = Registry::new();
         receiving.measures.register(&registry)?;
+        receiving.reloads.register(&registry)?;
         let writer = receiving.writer.measures();
         registry.register(Box::new(writer.queued.clone()))?;
         registry.register(Box::new(writer.commit_events.clone()))?;

@@ -17,7 +17,9 @@ use super::state::Receiving;
 use crate::domain::event::Headers;
 use crate::domain::{NewEvent, Source, Timestamp};
 use crate::quarantine;
+use crate::quarantine::keeper::Refused;
 use crate::store::quarantine::RefusedRequest;
+use crate::twilio::accounts::Accounts;
 use crate::twilio::callback::BodyKind;
 use crate::twilio::headers::is_event_header;
 use crate::twilio::signature::{
@@ -61,7 +63,7 @@ impl FromRequest for SignedCallback {
 async fn receive(
     request: &HttpRequest,
     payload: Payload,
-    state: &web::Data<Receiving>,
+    state: &Receiving,
 ) -> Result<SignedCallback, Problem> {
     let received_at = Timestamp::from(OffsetDateTime::now_utc());
     let kind = body_kind(request.headers())?;
@@ -76,10 +78,11 @@ async fn receive(
         signature: header(SIGNATURE_HEADER).unwrap_or_default(),
         settings: header(SETTINGS_HEADER),
     };
-    let (verified_by, url) = match verify(&signed, &state.accounts) {
+    let accounts = state.accounts.now();
+    let (verified_by, url) = match verify(&signed, &accounts) {
         Verdict::Valid { verified_by, url } => (verified_by, url),
         Verdict::Invalid(refusal) => {
-            return Err(refuse(request, received_at, body, refusal, state));
+            return Err(refuse(request, received_at, body, (refusal, accounts), state));
         }
     };
     Ok(SignedCallback(NewEvent {
@@ -132,8 +135,8 @@ fn refuse(
     request: &HttpRequest,
     received_at: Timestamp,
     body: Vec<u8>,
-    refusal: Refusal,
-    state: &web::Data<Receiving>,
+    (refusal, accounts): (Refusal, Arc<Accounts>),
+    state: &Receiving,
 ) -> Problem {
     let problem = Problem::Refused(refusal);
     let target = request.uri().path_and_query().map_or("/", |path| path.as_str());
@@ -143,7 +146,7 @@ fn refuse(
     if admitting.is_none() && line.is_none() {
         return problem;
     }
-    let refused = Arc::new(RefusedRequest {
+    let request = Arc::new(RefusedRequest {
         id: Uuid::now_v7(),
         received_at,
         method: request.method().to_string(),
@@ -153,16 +156,16 @@ fn refuse(
         reason: refusal.name().to_owned(),
         cause: None,
     });
+    let refused =
+        Refused { request, refusal, accounts, public_urls: Arc::clone(&state.public_urls) };
     if let Some(keeper) = admitting {
-        keeper.keep(Arc::clone(&refused));
+        keeper.keep(refused.clone());
     }
     if let Some(line) = line {
-        let (state, status_code) = (state.clone(), problem.status_code().as_u16());
+        let status_code = problem.status_code().as_u16();
         // Looking for the cause takes up to some milliseconds.
         actix_web::rt::task::spawn_blocking(move || {
-            let cause =
-                quarantine::cause_of(&refused, refusal, &state.accounts, &state.public_urls);
-            line.write(status_code, &refusal.to_string(), Some(&cause.to_string()));
+            line.write(status_code, &refusal.to_string(), Some(&refused.cause()));
         });
     }
     problem

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use super::access::{Attempts, Tokens};
 use super::exports::Exports;
+use super::in_use::InUse;
 use super::measures::Measures;
 use super::metrics::Metrics;
 use super::refusals::Refusals;
+use super::reloads::Reloads;
 use super::streams::Streams;
 use crate::domain::Rule;
 use crate::projection::verifying;
@@ -20,13 +22,14 @@ use crate::twilio::signature::BaseUrl;
 /// The callback listener's state.
 pub struct Receiving {
     pub callback_paths: Vec<String>,
-    pub public_urls: Vec<BaseUrl>,
-    pub accounts: Accounts,
+    pub public_urls: Arc<[BaseUrl]>,
+    pub accounts: Arc<InUse<Accounts>>,
     pub writer: Writer,
     /// Nothing where refused requests are not kept.
     pub keeper: Option<Keeper>,
     pub refusals: Refusals,
     pub measures: Measures,
+    pub reloads: Reloads,
 }
 
 /// The admin listener's state.
@@ -37,7 +40,7 @@ pub struct Admin {
     /// Nothing where the log is not verified in the background.
     pub verifying: Option<verifying::Handle>,
     pub rule: Rule,
-    pub tokens: Tokens,
+    pub tokens: Arc<InUse<Tokens>>,
     pub attempts: Attempts,
     pub streams: Streams,
     pub exports: Exports,
@@ -55,7 +58,9 @@ impl Receiving {
         writer: Writer,
         keeper: Option<Keeper>,
     ) -> Self {
-        let (refusals, measures) = (Refusals::default(), Measures::default());
-        Self { callback_paths, public_urls, accounts, writer, keeper, refusals, measures }
+        let accounts = Arc::new(InUse::new(accounts));
+        let (refusals, measures, reloads) = Default::default();
+        let public_urls = public_urls.into();
+        Self { callback_paths, public_urls, accounts, writer, keeper, refusals, measures, reloads }
     }
 }

@@ -3,15 +3,18 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
+use super::cause_of;
 use super::measures::{Dropped, Measures};
 use crate::store::quarantine::{self, Limits, Quarantine, RefusedRequest};
 use crate::store::{Database, StoreError};
+use crate::twilio::accounts::Accounts;
+use crate::twilio::signature::{BaseUrl, Refusal};
 
 /// How many KiB a second are taken. A usual callback is one of them: more than a thousand a second are
 /// not what a wrong URL brings to most, and less than a disk notices.
@@ -34,34 +37,40 @@ const DISK_FREE_BYTES_MIN: u64 = 64 << 20;
 /// How often the thread looks what others have removed, while nothing comes.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// Tells the likely cause of a refusal.
-pub type Explain = Box<dyn Fn(&RefusedRequest) -> Option<String> + Send>;
+/// A request that was refused, and what it was checked against: keys may be exchanged meanwhile.
+#[derive(Clone)]
+pub struct Refused {
+    pub request: Arc<RefusedRequest>,
+    pub refusal: Refusal,
+    pub accounts: Arc<Accounts>,
+    pub public_urls: Arc<[BaseUrl]>,
+}
+
+impl Refused {
+    /// The likely cause.
+    pub fn cause(&self) -> String {
+        cause_of(&self.request, self.refusal, &self.accounts, &self.public_urls).to_string()
+    }
+}
 
 /// A handle to the thread. When the last one is dropped, the thread writes what it still has and ends.
 #[derive(Clone)]
 pub struct Keeper {
-    queue: SyncSender<Arc<RefusedRequest>>,
+    queue: SyncSender<Refused>,
     limiter: Arc<DefaultDirectRateLimiter>,
     measures: Measures,
 }
 
 impl Keeper {
     /// Starts the thread. The file is made when the first request is kept.
-    pub fn start(database: Database, limits: Limits, explain: Explain) -> (Self, JoinHandle<()>) {
+    pub fn start(database: Database, limits: Limits) -> (Self, JoinHandle<()>) {
         let (queue, waiting) = sync_channel(QUEUE_REQUESTS_MAX);
         let measures = Measures::default();
         let limiter = Arc::new(RateLimiter::direct(Quota::per_second(KIB_PER_SECOND)));
         let keeper = Self { queue, limiter, measures: measures.clone() };
         let explained = RateLimiter::direct(Quota::per_second(EXPLAINED_PER_SECOND));
-        let thread = Thread {
-            database,
-            limits,
-            explain,
-            explained,
-            measures,
-            open: None,
-            in_trouble: false,
-        };
+        let thread =
+            Thread { database, limits, explained, measures, open: None, in_trouble: false };
         let thread = std::thread::Builder::new()
             .name("quarantine".into())
             .spawn(move || thread.run(&waiting))
@@ -81,10 +90,8 @@ impl Keeper {
     }
 
     /// Takes a request that was admitted. It never waits.
-    pub fn keep(&self, request: Arc<RefusedRequest>) {
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
-            self.queue.try_send(request)
-        {
+    pub fn keep(&self, refused: Refused) {
+        if self.queue.try_send(refused).is_err() {
             self.measures.dropped(Dropped::Full, 1);
         }
     }
@@ -98,7 +105,6 @@ impl Keeper {
 struct Thread {
     database: Database,
     limits: Limits,
-    explain: Explain,
     explained: DefaultDirectRateLimiter,
     measures: Measures,
     open: Option<Box<dyn Quarantine>>,
@@ -107,7 +113,7 @@ struct Thread {
 }
 
 impl Thread {
-    fn run(mut self, waiting: &Receiver<Arc<RefusedRequest>>) {
+    fn run(mut self, waiting: &Receiver<Refused>) {
         self.look();
         loop {
             match waiting.recv_timeout(IDLE) {
@@ -122,8 +128,8 @@ impl Thread {
         }
     }
 
-    fn write(&mut self, batch: Vec<Arc<RefusedRequest>>) {
-        let requests: Vec<_> = batch.into_iter().map(|request| self.explained(request)).collect();
+    fn write(&mut self, batch: Vec<Refused>) {
+        let requests: Vec<_> = batch.into_iter().map(|refused| self.explained(refused)).collect();
         match self.keep(&requests) {
             Ok(true) => self.in_trouble = false,
             Ok(false) => self.measures.dropped(Dropped::Disk, requests.len()),
@@ -153,12 +159,9 @@ impl Thread {
         Ok(true)
     }
 
-    fn explained(&self, request: Arc<RefusedRequest>) -> RefusedRequest {
-        let mut request = Arc::unwrap_or_clone(request);
-        if self.explained.check().is_ok() {
-            request.cause = (self.explain)(&request);
-        }
-        request
+    fn explained(&self, refused: Refused) -> RefusedRequest {
+        let cause = self.explained.check().is_ok().then(|| refused.cause());
+        RefusedRequest { cause, ..Arc::unwrap_or_clone(refused.request) }
     }
 
     /// Others may remove what is kept.

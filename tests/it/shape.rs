@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("twilio", &["domain"]),
     ("store", &["domain"]),
@@ -17,6 +17,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("twilio_api", &["domain", "twilio"]),
     ("send", &["domain", "twilio", "store", "twilio_api"]),
     ("reconcile", &["domain", "twilio", "store", "twilio_api", "send"]),
+    ("import", &["domain", "twilio", "store", "projection"]),
     ("quarantine", &["domain", "twilio", "store"]),
     (
         "http",
@@ -51,6 +52,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "twilio_api",
             "send",
             "reconcile",
+            "import",
             "quarantine",
             "http",
             "simulate",
