@@ -8,13 +8,18 @@ use socket2::{Domain, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Outcome;
+use super::reconcile::{client, credentials};
+use super::reconciling::Reconciliation;
 use super::running::Running;
 use crate::config::{ApiScope, ApiToken, ServeFlags, ServerConfig, Settings};
 use crate::domain::Rule;
-use crate::http::access::{Attempts, Scope, Tokens};
-use crate::http::{self, Admin, Exports, Metrics, Receiving, Streams};
+use crate::http::access::{Attempts, Scope, Sees, Tokens};
+use crate::http::{self, Admin, Exports, Metrics, Receiving, Sending, Streams};
 use crate::projection::verifying;
+use crate::reconcile::measures::Measures;
+use crate::reconcile::worker;
 use crate::twilio::signature::BaseUrl;
+use crate::twilio_api::Limits;
 
 /// How many connections may wait to be accepted. Each callback of Twilio's is a connection of its
 /// own, and beyond this number it waits for a second before it tries again.
@@ -44,6 +49,11 @@ pub struct Args {
     /// [env: DELIVERY_LEDGER_VERIFY_EVERY]
     #[arg(long, value_name = "TIME")]
     verify_every: Option<String>,
+
+    /// How often Twilio is asked for what its callbacks did not tell, such as 6h, or off [default: off]
+    /// [env: DELIVERY_LEDGER_RECONCILE_EVERY]
+    #[arg(long, value_name = "TIME")]
+    reconcile_every: Option<String>,
 }
 
 /// Serves until SIGTERM or Ctrl-C.
@@ -54,6 +64,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         callback_paths: args.callback_paths,
         public_urls: args.public_urls,
         verify_every: args.verify_every,
+        reconcile_every: args.reconcile_every,
     })?;
     let rule = settings.rule()?;
     let database = settings.database()?;
@@ -66,18 +77,44 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         config.public_urls =
             BaseUrl::parse(&format!("http://{}", callbacks.local_addr()?)).into_iter().collect();
     }
+    let sending = sending(settings, &config)?;
+    let reconciling = Reconciliation::configured(settings, &config)?;
     let running = Running::start(&database, rule)?;
-    let verifying = config.verify_every.map(|every| verifying::start(database.clone(), every));
+    let beside = Beside {
+        verifying: config.verify_every.map(|every| verifying::start(database.clone(), every)),
+        sending: Some(sending),
+        ..Beside::default()
+    };
+    let reconciling = reconciling.map(|job| job.start(&running, &beside.reconciled));
+    let verifying = beside.verifying.clone();
     announce(&config, &callbacks, &admin)?;
     tracing::info!("keeping the log in {database}, rule {}", rule.name());
     let served = actix_web::rt::System::new().block_on(async {
         let stop = stop_signal()?;
-        let (receiving, state) = states(config, &running, rule, verifying.clone());
+        let (receiving, state) = states(config, &running, rule, beside);
         http::run(callbacks, admin, receiving, state, stop).await.context("serve")
     });
     verifying.inspect(verifying::Handle::stop);
+    reconciling.inspect(worker::Handle::stop);
     running.finish();
     served.map(|()| Outcome::Done)
+}
+
+/// What goes on beside taking callbacks.
+#[derive(Default)]
+pub struct Beside {
+    pub verifying: Option<verifying::Handle>,
+    pub sending: Option<Sending>,
+    pub reconciled: Measures,
+}
+
+fn sending(settings: &Settings, config: &ServerConfig) -> Result<Sending> {
+    Ok(Sending::new(
+        client(settings, Limits::new(u64::MAX, || false))?,
+        credentials(settings, None)?,
+        settings.sending_account(None).map_err(|error| error.to_string()),
+        config.status_callback.clone(),
+    ))
 }
 
 /// What both listeners need of a ledger at work.
@@ -85,7 +122,7 @@ pub fn states(
     config: ServerConfig,
     running: &Running,
     rule: Rule,
-    verifying: Option<verifying::Handle>,
+    Beside { verifying, sending, reconciled }: Beside,
 ) -> (Receiving, Admin) {
     let receiving = Receiving::new(
         config.callback_paths,
@@ -93,7 +130,7 @@ pub fn states(
         config.accounts,
         running.writer.clone(),
     );
-    let metrics = Metrics::of(&receiving, &running.projection);
+    let metrics = Metrics::of(&receiving, &running.projection, &reconciled);
     let admin = Admin {
         store: running.store.clone(),
         writer: running.writer.clone(),
@@ -104,6 +141,7 @@ pub fn states(
         attempts: Attempts::default(),
         streams: Streams::default(),
         exports: Exports::default(),
+        sending,
         metrics,
         admin_hosts: config.admin_hosts,
     };
@@ -112,8 +150,11 @@ pub fn states(
 
 fn tokens(configured: &[ApiToken]) -> Tokens {
     let scope = |token: &ApiToken| match token.scope {
-        ApiScope::Read => Scope::Read,
-        ApiScope::ReadMasked => Scope::ReadMasked,
+        ApiScope::Read => Scope { sees: Sees::Everything, sends: false },
+        ApiScope::ReadMasked => Scope { sees: Sees::Masked, sends: false },
+        ApiScope::Send => Scope { sees: Sees::Nothing, sends: true },
+        ApiScope::ReadAndSend => Scope { sees: Sees::Everything, sends: true },
+        ApiScope::ReadMaskedAndSend => Scope { sees: Sees::Masked, sends: true },
     };
     Tokens::new(configured.iter().map(|token| (token.secret.expose_secret(), scope(token))))
 }

@@ -3,6 +3,7 @@
 
 mod api_token;
 mod file;
+mod reconcile;
 mod secret;
 mod twilio_api;
 mod url;
@@ -17,6 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use self::api_token::{ApiScope, ApiToken};
 use self::file::{AccountEntry, ConfigFile};
+pub use self::reconcile::Reconciling;
 use crate::domain::error_codes::ErrorCodes;
 use crate::domain::{AccountSid, Rule, duration};
 use crate::store::Database;
@@ -44,6 +46,7 @@ pub struct ServeFlags {
     pub callback_paths: Vec<String>,
     pub public_urls: Vec<String>,
     pub verify_every: Option<String>,
+    pub reconcile_every: Option<String>,
 }
 
 /// Where the settings come from, before any of them is read as what it stands for.
@@ -69,6 +72,9 @@ pub struct ServerConfig {
     pub accounts: Accounts,
     /// How often the log is verified in the background; nothing where it is not.
     pub verify_every: Option<Duration>,
+    pub reconciling: Reconciling,
+    /// Where Twilio is to tell what becomes of messages sent; nothing where that is not known.
+    pub status_callback: Option<String>,
 }
 
 impl Settings {
@@ -166,16 +172,21 @@ impl Settings {
             );
         }
         let public_urls = self.public_urls(flags.public_urls)?;
+        let callback_paths = self.callback_paths(flags.callback_paths)?;
+        let path = callback_paths.first().map_or("", String::as_str);
+        let status_callback = public_urls.first().map(|url| self.callback_url(url, path));
         Ok(ServerConfig {
             listen,
             admin_listen,
-            callback_paths: self.callback_paths(flags.callback_paths)?,
+            status_callback,
+            callback_paths,
             public_url_is_guessed: public_urls.is_empty(),
             public_urls,
             admin_hosts: self.list("DELIVERY_LEDGER_ADMIN_HOSTS", self.file.admin_hosts.as_ref()),
             api_tokens,
             accounts: self.accounts()?,
             verify_every: self.verify_every(flags.verify_every)?,
+            reconciling: self.reconciling(flags.reconcile_every)?,
         })
     }
 

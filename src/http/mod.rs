@@ -18,6 +18,7 @@ mod query;
 mod refusals;
 mod reports;
 mod routes;
+mod sending;
 mod shown;
 mod signed;
 mod state;
@@ -27,6 +28,7 @@ mod streams;
 use std::future::Future;
 use std::io;
 use std::net::TcpListener;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -35,6 +37,7 @@ use actix_web::{App, HttpServer, web};
 pub use self::drain::Drain;
 pub use self::exports::Exports;
 pub use self::metrics::Metrics;
+pub use self::sending::Sending;
 pub use self::state::{Admin, Receiving};
 pub use self::streams::Streams;
 
@@ -70,11 +73,13 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (drain, streams) = (Drain::default(), state.streams.clone());
+    let end_sending = state.sending.as_ref().map(Sending::ender);
     let callbacks = callback_server(callbacks, receiving, drain.clone())?;
     let admin = admin_server(admin, state, drain.clone())?;
     let handles = [callbacks.handle(), admin.handle()];
     let both = actix_web::rt::spawn(async move { tokio::try_join!(callbacks, admin) });
     stop.await;
+    end_sending.inspect(|ending| ending.store(true, Ordering::Relaxed));
     end(&handles, &drain, &streams).await;
     both.await.map_err(io::Error::other)?.map(|_| ())
 }

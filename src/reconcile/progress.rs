@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
+use uuid::Uuid;
 
-use super::{Plan, ReconcileError, Summary, now};
+use super::{Plan, ReconcileError, Sends, Summary, before, now};
 use crate::domain::{AccountSid, Timestamp};
 use crate::store::Lock;
 
@@ -16,9 +17,14 @@ use crate::store::Lock;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Progress {
+    /// Of which ledger: another one may take the place of that one under the same name.
+    ledger_id: String,
     fetching: Option<Fetching>,
     /// By account: a list that is not at its end, or, while others are not, one that is.
     sweeps: BTreeMap<String, KeptSweep>,
+    /// By account: up to when its messages were listed, in microseconds since 1970.
+    listed_until: BTreeMap<String, i64>,
+    sends: Sends,
     last_run: Option<LastRun>,
 }
 
@@ -64,8 +70,8 @@ pub fn state_file(ledger: &Path) -> PathBuf {
 }
 
 /// What the last run on this ledger came to; nothing where there was none.
-pub fn last_run(state_file: &Path) -> Option<LastRun> {
-    Progress::read(state_file).last_run
+pub fn last_run(state_file: &Path, ledger_id: Uuid) -> Option<LastRun> {
+    Progress::read(state_file, ledger_id).last_run
 }
 
 /// Keeps another run on the same ledger out, for as long as it is held.
@@ -74,10 +80,23 @@ pub fn only_one(state_file: &Path) -> Result<Lock, ReconcileError> {
 }
 
 impl Progress {
-    /// Reads what was kept; what cannot be read is as if nothing was.
-    pub fn read(state_file: &Path) -> Self {
+    /// Reads what was kept; what cannot be read, or is of another ledger, is as if nothing was.
+    pub fn read(state_file: &Path, ledger_id: Uuid) -> Self {
+        let ledger_id = ledger_id.to_string();
         let kept = std::fs::read(state_file).ok();
-        kept.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
+        let kept = kept.and_then(|json| serde_json::from_slice::<Self>(&json).ok());
+        kept.filter(|kept| kept.ledger_id == ledger_id)
+            .unwrap_or_else(|| Self { ledger_id, ..Self::default() })
+    }
+
+    /// The sends of which it is not known whether there is a message.
+    pub fn sends(&self) -> &Sends {
+        &self.sends
+    }
+
+    /// Keeps them.
+    pub fn keep_sends(&mut self, sends: &Sends) {
+        self.sends.clone_from(sends);
     }
 
     /// Keeps it: all of it, or what was kept before.
@@ -137,7 +156,8 @@ impl Progress {
             }
             Some(_) => return None,
             None => {
-                KeptSweep { since: since.micros(), until: until.micros(), next: None, done: false }
+                let since = self.since(account_sid, since, plan).micros();
+                KeptSweep { since, until: until.micros(), next: None, done: false }
             }
         };
         let [since, until] = [sweep.since, sweep.until].map(Timestamp::from_micros);
@@ -154,9 +174,31 @@ impl Progress {
         }
     }
 
+    /// From when on an account is listed: a window that only counts back from now reaches back to
+    /// where the last one ended, as far as messages may still change.
+    fn since(&self, account_sid: &AccountSid, since: Timestamp, plan: &Plan) -> Timestamp {
+        match self.listed_until.get(account_sid.as_str()) {
+            Some(listed) if !plan.list_is_explicit => {
+                let oldest = before(now(), plan.give_up_after).micros();
+                Timestamp::from_micros(since.micros().min(oldest.max(*listed)))
+            }
+            _ => since,
+        }
+    }
+
+    /// An account's list begins anew with the next run.
+    pub fn begin_list_anew(&mut self, account_sid: &AccountSid) {
+        if let Some(sweep) = self.sweeps.get_mut(account_sid.as_str()) {
+            sweep.next = None;
+        }
+    }
+
     /// Every account's list is at its end.
     pub fn end_listing(&mut self) {
-        self.sweeps.clear();
+        for (account_sid, sweep) in std::mem::take(&mut self.sweeps) {
+            let until = self.listed_until.entry(account_sid).or_insert(sweep.until);
+            *until = sweep.until.max(*until);
+        }
     }
 
     /// The same with what the run came to.
