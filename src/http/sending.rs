@@ -193,7 +193,7 @@ impl Sending {
 /// Sends a message through Twilio. Asked again under the same `Idempotency-Key` within 24 hours, it
 /// sends nothing and answers the same.
 #[utoipa::path(post, path = "/v1/messages", operation_id = "send", tag = "messages",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Names this message: it is sent once, however often it is asked for", min_length = 1, max_length = 255)),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Names this message: it is sent once, however often it is asked for", pattern = "^[!-~]{1,255}$")),
     request_body = NewMessage,
     responses((status = 201, body = MadeMessage,
         headers(("Location" = String), ("Idempotency-Replayed" = String))), SendFailures, Failures))]

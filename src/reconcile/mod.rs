@@ -74,6 +74,8 @@ pub struct Run<'a> {
     summary: Summary,
     told: Told,
     sends: Sends,
+    /// Why accounts are not asked about any more in this run.
+    refused: BTreeMap<AccountSid, ReconcileError>,
 }
 
 /// What a run has done so far.
@@ -147,7 +149,7 @@ impl<'a> Run<'a> {
         append: &'a mut dyn FnMut(&[NewEvent]) -> Result<(), StoreError>,
         tell: &'a mut dyn FnMut(&Summary),
     ) -> Self {
-        let (progress, summary, told, sends) = Default::default();
+        let (progress, summary, told, sends, refused) = Default::default();
         Self {
             store,
             client,
@@ -160,6 +162,7 @@ impl<'a> Run<'a> {
             summary,
             told,
             sends,
+            refused,
         }
     }
 
@@ -183,10 +186,18 @@ impl<'a> Run<'a> {
         if self.plan.fetch {
             open::fetch(self)?;
         }
-        match self.plan.list {
-            Some(window) => sweep::list(self, window),
-            None => Ok(()),
+        if let Some(window) = self.plan.list {
+            sweep::list(self, window)?;
         }
+        // The others were asked about all the same.
+        self.refused.pop_first().map_or(Ok(()), |(_, refused)| Err(refused))
+    }
+
+    /// An account that Twilio refuses is not asked about again in this run.
+    fn refuse(&mut self, account_sid: &AccountSid, status_code: u16) {
+        let of = account_sid.as_str().to_owned();
+        let refused = ReconcileError::NotAllowed { account_sid: of, status_code };
+        self.refused.entry(account_sid.clone()).or_insert(refused);
     }
 
     /// Appends those answers that add a fact, in one go, and only then keeps where the run is.

@@ -64,12 +64,16 @@ fn one(
         run.summary.without_credentials += 1;
         return Ok(None);
     };
+    if run.refused.contains_key(&account_sid) {
+        return Ok(None);
+    }
     let who = &run.accounts[&account_sid];
     let answer = run.client.fetch(who, &account_sid, &key.message_sid)?;
     run.summary.fetched += 1;
-    let found = of_answer(run, &account_sid, &answer)?;
+    let found = of_answer(run, &account_sid, &answer);
     match answer.status_code {
         200..=299 | 404 => *errors = 0,
+        401 | 403 => {}
         status_code => {
             *errors += 1;
             run.summary.failed += 1;
@@ -81,26 +85,22 @@ fn one(
     Ok(found)
 }
 
-fn of_answer(
-    run: &mut Run<'_>,
-    account_sid: &AccountSid,
-    answer: &Answer,
-) -> Result<Option<NewEvent>, ReconcileError> {
+fn of_answer(run: &mut Run<'_>, account_sid: &AccountSid, answer: &Answer) -> Option<NewEvent> {
     match answer.status_code {
         200..=299 => {
             let found = event(To::Fetch, answer, &answer.body, run.plan.keep_content);
             run.summary.failed += u64::from(found.is_err());
-            Ok(found.ok())
+            found.ok()
         }
         404 => {
             run.summary.not_found += 1;
-            Ok(None)
+            None
         }
         status_code @ (401 | 403) => {
-            let account_sid = account_sid.as_str().to_owned();
-            Err(ReconcileError::NotAllowed { account_sid, status_code })
+            run.refuse(account_sid, status_code);
+            None
         }
-        _ => Ok(None),
+        _ => None,
     }
 }
 

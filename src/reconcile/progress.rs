@@ -193,9 +193,12 @@ impl Progress {
         }
     }
 
-    /// Every account's list is at its end.
+    /// Every account's list that can be read is at its end.
     pub fn end_listing(&mut self) {
-        for (account_sid, sweep) in std::mem::take(&mut self.sweeps) {
+        let all = std::mem::take(&mut self.sweeps).into_iter();
+        let (done, rest): (Vec<_>, Vec<_>) = all.partition(|(_, sweep)| sweep.done);
+        self.sweeps = rest.into_iter().collect();
+        for (account_sid, sweep) in done {
             let until = self.listed_until.entry(account_sid).or_insert(sweep.until);
             *until = sweep.until.max(*until);
         }

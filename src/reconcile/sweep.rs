@@ -28,7 +28,9 @@ struct Direction {
 pub fn list(run: &mut Run<'_>, window: (Timestamp, Timestamp)) -> Result<(), ReconcileError> {
     run.sends.read_on(run.store)?;
     for account_sid in run.accounts.keys() {
-        while let Some(sweep) = run.progress.next_sweep(account_sid, window, run.plan) {
+        while !run.refused.contains_key(account_sid)
+            && let Some(sweep) = run.progress.next_sweep(account_sid, window, run.plan)
+        {
             of_account(run, account_sid, sweep)?;
         }
     }
@@ -60,8 +62,8 @@ fn of_account(
                 continue;
             }
             Err(PageError::Refused { status_code: status_code @ (401 | 403), .. }) => {
-                let account_sid = account_sid.as_str().to_owned();
-                return Err(ReconcileError::NotAllowed { account_sid, status_code });
+                run.refuse(account_sid, status_code);
+                return Ok(());
             }
             page => page?,
         };
