@@ -8,9 +8,10 @@ use socket2::{Domain, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Outcome;
-use super::reconcile::{client, credentials};
+use super::reconcile::credentials;
 use super::reconciling::Reconciliation;
 use super::running::Running;
+use super::text;
 use crate::config::{ApiScope, ApiToken, ServeFlags, ServerConfig, Settings};
 use crate::domain::Rule;
 use crate::http::access::{Attempts, Scope, Sees, Tokens};
@@ -19,7 +20,7 @@ use crate::projection::verifying;
 use crate::reconcile::measures::Measures;
 use crate::reconcile::worker;
 use crate::twilio::signature::BaseUrl;
-use crate::twilio_api::Limits;
+use crate::twilio_api::{Client, Limits};
 
 /// How many connections may wait to be accepted. Each callback of Twilio's is a connection of its
 /// own, and beyond this number it waits for a second before it tries again.
@@ -82,7 +83,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let running = Running::start(&database, rule)?;
     let beside = Beside {
         verifying: config.verify_every.map(|every| verifying::start(database.clone(), every)),
-        sending: Some(sending),
+        sending,
         ..Beside::default()
     };
     let reconciling = reconciling.map(|job| job.start(&running, &beside.reconciled));
@@ -108,13 +109,24 @@ pub struct Beside {
     pub reconciled: Measures,
 }
 
-fn sending(settings: &Settings, config: &ServerConfig) -> Result<Sending> {
-    Ok(Sending::new(
-        client(settings, Limits::new(u64::MAX, || false))?,
+/// Nothing where Twilio could not be asked for want of the system's certificates: callbacks are taken
+/// all the same.
+fn sending(settings: &Settings, config: &ServerConfig) -> Result<Option<Sending>> {
+    let (base_url, timeout) = (settings.twilio_base_url()?, settings.twilio_timeout()?);
+    let client = match Client::new(&base_url, timeout, Limits::new(u64::MAX, || false)) {
+        Ok(client) => client,
+        Err(error) => {
+            let reason = text::causes(&error);
+            tracing::warn!(%reason, "Twilio cannot be asked, so no messages are sent over HTTP");
+            return Ok(None);
+        }
+    };
+    Ok(Some(Sending::new(
+        client,
         credentials(settings, None)?,
         settings.sending_account(None).map_err(|error| error.to_string()),
         config.status_callback.clone(),
-    ))
+    )))
 }
 
 /// What both listeners need of a ledger at work.

@@ -332,7 +332,29 @@ fn a_message_sent_beside_a_server_is_seen_by_it() {
     assert_eq!(app.message(sid)["status"], "delivered");
 }
 
+#[test]
+fn a_proxy_that_the_environment_names_is_used() {
+    let twilio = Twilio::start();
+    let (_, proxy) = twilio.variable();
+    let app = alone(&twilio);
+    let arguments = ["send", "--to", "+1555", "--from", "+1", "--body", "Hi"];
+    let command = app.command(&arguments).env("TWILIO_API_BASE_URL", "http://twilio.invalid");
+    let output = command.env("http_proxy", &proxy).output();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("travel to twilio.invalid unencrypted"));
+    assert_eq!(twilio.made().len(), 1);
+}
+
 // POST /v1/messages.
+
+#[test]
+fn without_the_systems_certificates_callbacks_are_taken_all_the_same() {
+    let none = [("SSL_CERT_FILE", "/dev/null"), ("SSL_CERT_DIR", "/nonexistent")];
+    let app = App::start_in(&none, &[]);
+    assert_eq!(app.receive(crate::support::delivered("SM1")).code, 200);
+    assert_eq!(post(&app, None, hello()).code, 404);
+    assert!(app.stderr().contains("no messages are sent over HTTP"), "{}", app.stderr());
+}
 
 #[test]
 fn a_message_is_sent_over_http() {

@@ -377,6 +377,8 @@ fn read(stream: &mut TcpStream) -> Option<Asked> {
             if body.len() >= length {
                 let mut line = head.lines().next()?.split(' ');
                 let (method, target) = (line.next()?.to_owned(), line.next()?);
+                // A proxy is asked for a whole URL.
+                let target = target.strip_prefix("http://twilio.invalid").unwrap_or(target);
                 let (path, query) = target.split_once('?').unwrap_or((target, ""));
                 let pairs = |text: &[u8]| {
                     form_urlencoded::parse(text).into_owned().collect::<Vec<(String, String)>>()
