@@ -18,6 +18,7 @@ mod query;
 mod refusals;
 mod reports;
 mod routes;
+mod send;
 mod sending;
 mod shown;
 mod signed;

@@ -11,7 +11,7 @@ use utoipa_swagger_ui::{Config, serve};
 
 use super::error::Problem;
 use super::query::Query;
-use super::{events, exports, health, list, messages, metrics, reports, sending, stream};
+use super::{events, exports, health, list, messages, metrics, reports, send, stream};
 
 /// What the page may load: nothing that does not come from here.
 const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; \
@@ -29,7 +29,7 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
         metrics::metrics,
         messages::one,
         list::messages,
-        sending::send,
+        send::send,
         events::page,
         events::one,
         events::body,

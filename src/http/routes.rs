@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use super::error::method_not_allowed;
 use super::state::Receiving;
 use super::{
-    callbacks, events, exports, health, list, messages, metrics, openapi, reports, sending, stream,
+    callbacks, events, exports, health, list, messages, metrics, openapi, reports, send, stream,
 };
 
 /// What a reverse proxy exposes.
@@ -58,7 +58,7 @@ fn messages_resource() -> Resource {
     web::resource("/v1/messages")
         .route(web::get().to(list::messages))
         .route(web::head().to(list::messages))
-        .route(web::post().to(sending::send))
+        .route(web::post().to(send::send))
         .default_service(web::to(|| method_not_allowed("GET, HEAD, POST")))
 }
 

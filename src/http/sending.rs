@@ -1,26 +1,19 @@
-//! `POST /v1/messages`: a message is sent, its intent and its answer in the log.
+//! Sending a message for whoever asks over HTTP: its intent and its answer in the log, and its key.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use actix_web::http::header::{CONTENT_TYPE, HOST, LOCATION, ORIGIN};
-use actix_web::web::{self, Data, Payload};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse};
-use serde::{Deserialize, Serialize};
+use actix_web::web::Data;
 use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use utoipa::ToSchema;
 
-use super::access::Scope;
 use super::error::{Problem, Reason, SendProblem};
-use super::openapi::{Failures, SendFailures};
-use super::query::Query;
-use super::signed::whole_body;
+use super::send::NewMessage;
 use super::state::Admin;
 use crate::domain::{AccountSid, NewEvent, Timestamp};
-use crate::send::keys::{Claim, KEY_CHARACTERS_MAX, Keys, request_hash};
+use crate::send::keys::{Claim, Keys, request_hash};
 use crate::send::{Attempt, Draft, Outcome, note};
 use crate::twilio_api::{Answer, Client, Credentials, Failure, Limits};
 
@@ -49,53 +42,8 @@ pub struct Sending {
     ending: Arc<AtomicBool>,
 }
 
-/// A message to be sent.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewMessage {
-    /// Whom to send it to, such as +15558675310 or whatsapp:+15558675310
-    to: String,
-    /// Whom it comes from
-    from: Option<String>,
-    /// The messaging service that sends it
-    messaging_service_sid: Option<String>,
-    /// The text
-    body: Option<String>,
-    /// Pictures and other files
-    #[serde(default)]
-    media_urls: Vec<String>,
-    /// A content template
-    content_sid: Option<String>,
-    /// The template's variables
-    #[schema(value_type = Option<Object>)]
-    content_variables: Option<serde_json::Map<String, serde_json::Value>>,
-    /// When to send it; takes a messaging service
-    #[schema(format = "date-time")]
-    send_at: Option<String>,
-    /// The account that sends it
-    account_sid: Option<String>,
-    /// Where Twilio tells what becomes of it; without one, the server's own URL for callbacks
-    status_callback: Option<String>,
-    /// Rely on the messaging service's own status callback
-    #[serde(default)]
-    no_status_callback: bool,
-    /// Keep the text of the message in the log
-    #[serde(default)]
-    keep_content: bool,
-}
-
-/// A message that Twilio has made.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct MadeMessage {
-    pub message_sid: String,
-    /// Twilio's first word on it
-    pub status: String,
-    /// Ties intent and answer in the log
-    pub send_id: String,
-}
-
 /// A message on its way: what it is, for whom, and under which key.
-struct Order {
+pub struct Order {
     attempt: Attempt,
     who: Credentials,
     key: Option<(String, String)>,
@@ -103,10 +51,10 @@ struct Order {
 }
 
 /// What came of it, and whether it was known before.
-struct Came {
-    send_id: String,
-    outcome: Outcome,
-    replayed: bool,
+pub struct Came {
+    pub send_id: String,
+    pub outcome: Outcome,
+    pub replayed: bool,
 }
 
 impl Sending {
@@ -133,7 +81,8 @@ impl Sending {
         self.client.within(Limits::new(u64::MAX, stop).waiting_at_most(RETRY_WAIT_MAX))
     }
 
-    fn order(&self, message: NewMessage, key: Option<String>) -> Result<Order, Problem> {
+    /// What is to be sent, checked; its key, where it has one.
+    pub fn order(&self, message: NewMessage, key: Option<String>) -> Result<Order, Problem> {
         let account_sid = match &message.account_sid {
             None => self.account_sid.clone().map_err(unprocessable)?,
             Some(sid) => {
@@ -190,79 +139,14 @@ impl Sending {
     }
 }
 
-/// Sends a message through Twilio. Asked again under the same `Idempotency-Key` within 24 hours, it
-/// sends nothing and answers the same.
-#[utoipa::path(post, path = "/v1/messages", operation_id = "send", tag = "messages",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Names this message: it is sent once, however often it is asked for", pattern = "^[!-~]{1,255}$")),
-    request_body = NewMessage,
-    responses((status = 201, body = MadeMessage,
-        headers(("Location" = String), ("Idempotency-Replayed" = String))), SendFailures, Failures))]
-pub async fn send(
-    request: HttpRequest,
-    payload: Payload,
-    state: Data<Admin>,
-) -> Result<HttpResponse, Problem> {
-    Query::read(request.query_string(), &[])?;
-    check_asker(&request)?;
-    let key = idempotency_key(&request)?;
-    let body = whole_body(request.headers(), payload.into_inner()).await?;
-    let message: NewMessage = serde_json::from_slice(&body)
-        .map_err(|error| Problem::BadRequest(format!("the body is no such message: {error}")))?;
-    let order = sending(&state)?.order(message, key)?;
-    // Whoever asked may hang up; what was begun is brought to its end all the same.
-    let (tell, told) = oneshot::channel();
-    actix_web::rt::spawn(async move { tell.send(carry_out(&state, order).await).ok() });
-    answer(told.await.map_err(|_| Problem::Internal)??)
-}
-
-fn sending(state: &Admin) -> Result<&Sending, Problem> {
+/// What sending takes, where the server sends at all.
+pub fn sending(state: &Admin) -> Result<&Sending, Problem> {
     let none = || Problem::NotFound("this server sends no messages".to_owned());
     state.sending.as_ref().ok_or_else(none)
 }
 
-/// Sending takes a token for it. Where none is configured, a page in somebody's browser could ask in
-/// their name: it cannot send JSON without being asked where it comes from, nor hide that.
-fn check_asker(request: &HttpRequest) -> Result<(), Problem> {
-    let scope = request.extensions().get::<Scope>().copied().ok_or(Problem::Internal)?;
-    if !scope.sends {
-        return Err(Problem::MayNotSend);
-    }
-    if !is_json(request) {
-        return Err(Problem::NotJson);
-    }
-    let header = |name| request.headers().get(name).map(|value| value.as_bytes());
-    let own = |origin: &[u8]| {
-        let host = header(HOST).unwrap_or_default();
-        [&b"http://"[..], b"https://"].iter().any(|scheme| origin == [scheme, host].concat())
-    };
-    match header(ORIGIN) {
-        Some(origin) if !own(origin) => Err(Problem::ForeignOrigin),
-        _ => Ok(()),
-    }
-}
-
-fn is_json(request: &HttpRequest) -> bool {
-    let value = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = value.and_then(|value| value.split(';').next()).unwrap_or_default();
-    media_type.trim().eq_ignore_ascii_case("application/json")
-}
-
-fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
-    let mut keys = request.headers().get_all("idempotency-key");
-    let Some(key) = keys.next() else { return Ok(None) };
-    let key = key.to_str().ok().map(str::trim).filter(|key| {
-        (1..=KEY_CHARACTERS_MAX).contains(&key.len())
-            && key.bytes().all(|byte| byte.is_ascii_graphic())
-    });
-    match (key, keys.next()) {
-        (Some(key), None) => Ok(Some(key.to_owned())),
-        _ => Err(Problem::BadRequest(format!(
-            "Idempotency-Key is not one text of 1 to {KEY_CHARACTERS_MAX} visible ASCII characters"
-        ))),
-    }
-}
-
-async fn carry_out(state: &Data<Admin>, order: Order) -> Result<Came, Problem> {
+/// Sends it, unless its key says that it was sent.
+pub async fn carry_out(state: &Data<Admin>, order: Order) -> Result<Came, Problem> {
     let send_id = order.attempt.send_id.to_string();
     if let Some(came) = claim(state, &order).await? {
         return Ok(came);
@@ -283,8 +167,8 @@ async fn claim(state: &Data<Admin>, order: &Order) -> Result<Option<Came>, Probl
     let (state, send_id) = (state.clone(), order.attempt.send_id.to_string());
     let keys = Arc::clone(&sending(&state)?.keys);
     let now = Timestamp::from(OffsetDateTime::now_utc());
-    let claim = web::block(move || keys.claim(&*state.store, &key, (&send_id, &hash), now));
-    match claim.await?? {
+    let claim = on_a_thread(move || keys.claim(&*state.store, &key, (&send_id, &hash), now));
+    match claim.await.ok_or(Problem::Internal)?? {
         Claim::New => Ok(None),
         Claim::Done { send_id, outcome } => Ok(Some(Came { send_id, outcome, replayed: true })),
         Claim::InFlight => Err(Problem::Conflict(
@@ -307,51 +191,35 @@ async fn begin(state: &Data<Admin>, order: &Order) -> Result<Outcome, Problem> {
             return Err(Problem::NotDurableInTime);
         }
     }
-    let answered = on_a_thread(sending(state)?.client(), order).await;
+    let answered = ask(sending(state)?.client(), order).await;
     let outcome = Outcome::of(&answered);
     keep(state.clone(), order.attempt.answer(&answered)).await;
     Ok(outcome)
 }
 
-/// A thread of its own: one that waits for Twilio must not keep the server from ending.
-async fn on_a_thread(client: Client, order: &Order) -> Result<Answer, Failure> {
-    let (tell, told) = oneshot::channel();
+/// Twilio's answer, however long it takes.
+async fn ask(client: Client, order: &Order) -> Result<Answer, Failure> {
     let (attempt, who) = (order.attempt.clone(), order.who.clone());
+    let answered = on_a_thread(move || attempt.send(&client, &who)).await;
+    answered.unwrap_or_else(|| {
+        let detail = "the thread that asked has ended".to_owned();
+        Err(Failure::NoAnswer { url: order.attempt.url().to_owned(), detail })
+    })
+}
+
+/// A thread of its own, not one of the runtime's: what takes long must not keep the server from
+/// ending. Nothing comes of work that could not be begun, or panicked.
+async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (tell, told) = oneshot::channel();
     let thread = std::thread::Builder::new().name("send".to_owned());
-    let started = thread.spawn(move || tell.send(attempt.send(&client, &who)).ok());
-    match started {
-        Err(_) => Err(Failure::Stopped),
-        Ok(_detached) => told.await.unwrap_or_else(|_| {
-            let detail = "the thread that asked has ended".to_owned();
-            Err(Failure::NoAnswer { url: order.attempt.url().to_owned(), detail })
-        }),
-    }
+    let _detached = thread.spawn(move || tell.send(work()).ok()).ok()?;
+    told.await.ok()
 }
 
 /// What came of a request is told whether it can be stored or not: the message is made.
 async fn keep(state: Data<Admin>, event: NewEvent) {
     if let Err(error) = state.writer.append(event).await {
         tracing::error!(%error, "what came of a message that was sent is not in the log");
-    }
-}
-
-fn answer(Came { send_id, outcome, replayed }: Came) -> Result<HttpResponse, Problem> {
-    let problem =
-        |reason| Err(Problem::Send(SendProblem { send_id: Some(send_id.clone()), reason }));
-    match outcome {
-        Outcome::Made { message_sid, status } => {
-            let mut response = HttpResponse::Created();
-            response.insert_header((LOCATION, format!("/v1/messages/{message_sid}")));
-            if replayed {
-                response.insert_header(("Idempotency-Replayed", "true"));
-            }
-            Ok(response.json(MadeMessage { message_sid, status, send_id }))
-        }
-        Outcome::Refused { status_code, code, message } => {
-            problem(Reason::Refused { status_code, code, message })
-        }
-        Outcome::NotSent(reason) => problem(Reason::NotSent(reason)),
-        Outcome::Unknown(reason) => problem(Reason::Unknown(reason)),
     }
 }
 

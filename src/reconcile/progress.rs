@@ -186,13 +186,6 @@ impl Progress {
         }
     }
 
-    /// An account's list begins anew with the next run.
-    pub fn begin_list_anew(&mut self, account_sid: &AccountSid) {
-        if let Some(sweep) = self.sweeps.get_mut(account_sid.as_str()) {
-            sweep.next = None;
-        }
-    }
-
     /// Every account's list that can be read is at its end.
     pub fn end_listing(&mut self) {
         let all = std::mem::take(&mut self.sweeps).into_iter();

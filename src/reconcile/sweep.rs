@@ -14,9 +14,9 @@ use crate::twilio::callback::Reading;
 use crate::twilio::resource::created_at;
 use crate::twilio_api::{Answer, Page, PageError, Window};
 
-/// How often a page may be led to: twice is a slip of Twilio's, a list that goes round in a circle
-/// would never end.
-const VISITS_MAX: u32 = 3;
+/// How often a page may be led to: twice is a slip of Twilio's, but a list that goes round in a circle
+/// would never end, and has nothing that was not read.
+const VISITS_MAX: u32 = 2;
 
 /// What of a resource tells whether it is ours to keep.
 #[derive(Deserialize)]
@@ -48,12 +48,6 @@ fn of_account(
     let mut path = sweep.next.clone().unwrap_or_else(|| first.clone());
     let mut visits = HashMap::new();
     loop {
-        let visited = visits.entry(path.clone()).or_insert(0);
-        *visited += 1;
-        if *visited > VISITS_MAX {
-            run.progress.begin_list_anew(account_sid);
-            return Err(PageError::Circle.into());
-        }
         let answer = run.client.get(&run.accounts[account_sid], &path)?;
         let page = match Page::of(&answer, &run.client.url("")) {
             // The token of a page is good for a while only.
@@ -68,8 +62,13 @@ fn of_account(
             page => page?,
         };
         let answers = of_page(run, &answer, &page)?;
-        run.keep(answers, |progress| progress.listed(account_sid, page.next.clone()))?;
-        match page.next {
+        let next = page.next.filter(|next| {
+            let visited = visits.entry(next.clone()).or_insert(0);
+            *visited += 1;
+            *visited <= VISITS_MAX
+        });
+        run.keep(answers, |progress| progress.listed(account_sid, next.clone()))?;
+        match next {
             Some(next) => path = next,
             None => return Ok(()),
         }

@@ -25,8 +25,6 @@ pub enum PageError {
     /// The credentials are not for others.
     #[error("Twilio's list goes on at another place: `{}`", .0.escape_debug())]
     Elsewhere(String),
-    #[error("Twilio's list leads back to where it was, again and again")]
-    Circle,
 }
 
 /// What Twilio says of an error.
