@@ -53,11 +53,12 @@ impl Settings {
     }
 
     /// As whom an account's messages are asked for: the API key, where one is configured and the
-    /// account is the environment's, else the account's own auth token.
+    /// account is the environment's, or the only one, else the account's own auth token.
     pub fn twilio_credentials(&self, account_sid: &AccountSid) -> Result<Credentials> {
         let in_environment = self.environment.get("TWILIO_ACCOUNT_SID");
         let sid = account_sid.as_str();
-        if in_environment.is_none_or(|own| own == sid)
+        let only = self.file.accounts.len() <= 1;
+        if in_environment.map_or(only, |own| own == sid)
             && let Some(key) = self.api_key()?
         {
             return Ok(key);

@@ -333,6 +333,56 @@ fn a_message_sent_beside_a_server_is_seen_by_it() {
 }
 
 #[test]
+fn how_twilio_connects_is_configured() {
+    let twilio = Twilio::start();
+    let app = alone(&twilio);
+    let arguments = ["send", "--to", "+1555", "--from", "+1", "--body", "Hi"];
+    let path = ["--callback-path", "/hooks/{}"];
+    for (overrides, arguments, wanted) in [
+        ("none", &arguments[..], "https://hooks.example.com/message-status"),
+        ("#ct=500", &arguments, "https://hooks.example.com/message-status#ct=500"),
+        (
+            "",
+            &[&arguments[..], &["--callback-path", "/own"]].concat(),
+            "https://hooks.example.com/own#rc=5&rp=all",
+        ),
+        (
+            "",
+            &[&arguments[..], &["--public-url", "https://a.example/b/"]].concat(),
+            "https://a.example/b/message-status#rc=5&rp=all",
+        ),
+    ] {
+        let command = app.command(arguments).env("DELIVERY_LEDGER_CALLBACK_OVERRIDES", overrides);
+        let output = command.output();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let url = ("StatusCallback".to_owned(), wanted.to_owned());
+        assert!(twilio.made().last().unwrap().contains(&url), "{:?}", twilio.made().last());
+    }
+    let refused = app.run(&[&arguments[..], &path].concat());
+    assert!(stderr(&refused).contains("--callback-path"), "{}", stderr(&refused));
+}
+
+#[test]
+fn a_base_url_that_is_none_is_refused() {
+    for (url, said) in [
+        ("api.twilio.com", "is not of the form https://api.twilio.com"),
+        ("ftp://api.twilio.com", "is not of the form"),
+        ("https://", "is not of the form"),
+        ("https://user@api.twilio.com", "has no user name"),
+        ("https://api.twilio.com?x", "has no user name, query or fragment"),
+    ] {
+        let app = App::not_started(&[
+            ("TWILIO_API_BASE_URL", url),
+            ("DELIVERY_LEDGER_PUBLIC_URL", "https://hooks.example.com"),
+        ]);
+        let output = send(&app, &["--from", "+1", "--body", "Hi"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(said), "{url}: {}", stderr(&output));
+        assert!(!app.log_file().exists());
+    }
+}
+
+#[test]
 fn a_proxy_that_the_environment_names_is_used() {
     let twilio = Twilio::start();
     let (_, proxy) = twilio.variable();
