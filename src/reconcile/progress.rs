@@ -1,12 +1,13 @@
 //! Where a run is, kept beside the ledger so that the next one goes on where it stopped.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 use uuid::Uuid;
 
 use super::{Plan, ReconcileError, Sends, Summary, before, now};
@@ -42,6 +43,8 @@ struct Fetching {
 struct KeptSweep {
     since: i64,
     until: i64,
+    /// Since when, where that was chosen; nothing where it only counts back from the run.
+    chosen: Option<i64>,
     next: Option<String>,
     done: bool,
 }
@@ -101,12 +104,13 @@ impl Progress {
 
     /// Keeps it: all of it, or what was kept before.
     pub fn write(&self, state_file: &Path) -> Result<(), ReconcileError> {
-        let folder = state_file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        // A name that the next run writes over: whoever is killed in between leaves one file at most.
+        let unfinished = state_file.with_extension("json.unfinished");
         let write = || {
-            let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-            file.write_all(&serde_json::to_vec_pretty(self)?)?;
-            file.persist(state_file).map_err(|error| error.error)?;
-            std::io::Result::Ok(())
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o600);
+            options.open(&unfinished)?.write_all(&serde_json::to_vec_pretty(self)?)?;
+            std::fs::rename(&unfinished, state_file)
         };
         let path = state_file.display().to_string();
         write().map_err(|cause| ReconcileError::State { path, cause })
@@ -150,14 +154,15 @@ impl Progress {
         let kept = kept.filter(|kept| kept.is_of(since, until, plan));
         let sweep = match kept {
             Some(kept) if !kept.done => kept.clone(),
-            // What has come since, where the window only counts back from now.
-            Some(kept) if kept.until < until.micros() && !plan.list_is_explicit => {
-                KeptSweep { since: kept.until, until: until.micros(), next: None, done: false }
+            // What has come since.
+            Some(kept) if kept.until < until.micros() => {
+                KeptSweep { since: kept.until, until: until.micros(), ..kept.begun_anew() }
             }
             Some(_) => return None,
             None => {
                 let since = self.since(account_sid, since, plan).micros();
-                KeptSweep { since, until: until.micros(), next: None, done: false }
+                let chosen = plan.list_is_explicit.then_some(since);
+                KeptSweep { since, until: until.micros(), chosen, next: None, done: false }
             }
         };
         let [since, until] = [sweep.since, sweep.until].map(Timestamp::from_micros);
@@ -187,10 +192,13 @@ impl Progress {
     }
 
     /// Every account's list that can be read is at its end.
-    pub fn end_listing(&mut self) {
+    pub fn end_listing(&mut self, plan: &Plan) {
         let all = std::mem::take(&mut self.sweeps).into_iter();
         let (done, rest): (Vec<_>, Vec<_>) = all.partition(|(_, sweep)| sweep.done);
         self.sweeps = rest.into_iter().collect();
+        if plan.list_is_explicit {
+            return;
+        }
         for (account_sid, sweep) in done {
             let until = self.listed_until.entry(account_sid).or_insert(sweep.until);
             *until = sweep.until.max(*until);
@@ -206,10 +214,17 @@ impl Progress {
 }
 
 impl KeptSweep {
+    /// The same, of which no page has been read.
+    fn begun_anew(&self) -> Self {
+        Self { next: None, done: false, ..self.clone() }
+    }
+
     /// Whether it is part of what is wanted.
     fn is_of(&self, since: Timestamp, until: Timestamp, plan: &Plan) -> bool {
         match plan.list_is_explicit {
-            true => (self.since, self.until) == (since.micros(), until.micros()),
+            // Without an end of its own it ends a little later each time.
+            true => self.chosen == Some(since.micros()) && self.until <= until.micros(),
+            false if self.chosen.is_some() => false,
             // A list that stopped longer ago than that has nothing that would still be asked for.
             false => now().micros() - self.until <= micros(plan.give_up_after),
         }

@@ -34,7 +34,7 @@ pub fn list(run: &mut Run<'_>, window: (Timestamp, Timestamp)) -> Result<(), Rec
             of_account(run, account_sid, sweep)?;
         }
     }
-    run.progress.end_listing();
+    run.progress.end_listing(run.plan);
     Ok(())
 }
 

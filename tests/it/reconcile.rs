@@ -327,6 +327,26 @@ fn a_bound_on_requests_is_kept_and_the_next_run_goes_on_there() {
 }
 
 #[test]
+fn a_list_of_a_chosen_time_goes_on_too_and_does_not_stand_for_the_last_day() {
+    let twilio = Twilio::start();
+    let app = with(&twilio, []);
+    let long_ago = json!({"date_sent": "Wed, 11 Nov 2026 10:00:00 +0000"});
+    (1..51).for_each(|number| twilio.has_with(&sid(number), "delivered", long_ago.clone()));
+    (51..56).for_each(|number| twilio.has(&sid(number), "delivered"));
+    twilio.page_size(10);
+    let chosen = ["--since", "2026-11-11"];
+    reconcile(&app, &[&chosen[..], &["--max-requests", "2"]].concat());
+    // In between the last day is listed, and whole.
+    assert_eq!(reconcile(&app, &[])["listed"], 5);
+    assert_eq!(reconcile(&app, &chosen)["listed"], 55, "another list came in between");
+    assert_eq!(statuses(&app).len(), 55);
+
+    reconcile(&app, &[&chosen[..], &["--max-requests", "4"]].concat());
+    let rest = reconcile(&app, &chosen);
+    assert_eq!(counts(&rest, &["listed", "requests"]), [&json!(15), &json!(3)]);
+}
+
+#[test]
 fn a_run_that_was_killed_goes_on_where_it_was() {
     let twilio = Twilio::start();
     let app = with(&twilio, []);
@@ -364,6 +384,31 @@ fn where_the_log_cannot_be_appended_to_nothing_counts_as_done() {
     std::fs::rename(&aside, app.log_file()).unwrap();
     assert_eq!(reconcile(&app, &["--no-list"])["appended"], 1);
     assert_eq!(statuses(&app)[&sid(1)], "delivered");
+}
+
+#[test]
+fn one_run_works_at_a_time_and_ctrl_c_ends_it_where_it_is() {
+    let twilio = Twilio::start();
+    let app = with(&twilio, []);
+    (1..101).for_each(|number| twilio.has(&sid(number), "delivered"));
+    twilio.page_size(10);
+    twilio.slow(Duration::from_millis(400));
+    let child = app.command(&OF_ONE_ACCOUNT).spawn();
+    app.eventually("it is at work", || twilio.requests().len() >= 2);
+    let (code, _, stderr) = stopped(&app, &[]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("another reconcile is at work"), "{stderr}");
+    let process = child.id().to_string();
+    assert!(
+        std::process::Command::new("kill").args(["-INT", &process]).status().unwrap().success()
+    );
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["stopped_by"], "stopped");
+    twilio.slow(Duration::ZERO);
+    let (before, rest) = (summary["listed"].as_u64().unwrap(), reconcile(&app, &[]));
+    assert_eq!(before + rest["listed"].as_u64().unwrap(), 100);
 }
 
 #[test]

@@ -615,6 +615,8 @@ fn sending_takes_a_token_for_it_and_that_one_shows_nothing() {
     let masked = "0123456789abcdef-desk";
     assert_eq!(with(masked, posted(None, hello())).code, 201);
     assert_eq!(with(masked, Request::new("GET", &message)).json()["to"], "+*******5310");
+    let events = with(masked, Request::new("GET", "/v1/events")).json().to_string();
+    assert!(events.contains("5310") && !events.contains("8675310"), "{events}");
     for path in [
         &*message,
         "/v1/messages",
