@@ -8,6 +8,7 @@
 //! `wire` gives events and messages their JSON shape, `report` counts them, `export` streams them out,
 //! `backup` keeps a copy;
 //! `twilio_api` asks Twilio, `send` makes messages through it;
+//! `import` takes in records of elsewhere;
 //! `simulate` is a fake Twilio to try all of it with;
 //! `cli` is the same questions asked from a terminal, `config` and `telemetry` set both up.
 
@@ -31,6 +32,8 @@ pub mod twilio_api;
 pub mod send;
 
 pub mod reconcile;
+
+pub mod import;
 
 pub mod http;
 

@@ -1,6 +1,7 @@
 //! A ledger's log as one file that was verified before anybody relies on it, and the way back.
 
 mod file;
+pub mod record;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -10,6 +10,7 @@ use crate::config::Settings;
 use crate::domain::lifecycle::Counts;
 use crate::domain::reported::Label;
 use crate::domain::{AccountSid, Effect, MessageSid, Position, Rule, Status, Timestamp};
+use crate::import::note;
 use crate::projection::fold::{Entry, Folded};
 use crate::projection::history::{Answer, AsOf, Question, ask};
 use crate::wire::message::status_name;
@@ -219,8 +220,20 @@ fn what_it_did(entry: &Entry, before: Option<Status>, first: bool) -> String {
         Effect::Confirmed | Effect::Advanced => moved,
     }];
     parts.extend(entry.reported.error_code.map(|code| format!("error {}", code.number())));
+    parts.extend(origin(entry));
     parts.extend(entry.reported.labels.iter().map(|label| remark(*label).to_owned()));
     parts.join("; ")
+}
+
+/// Where an event was received that another ledger had first: what this one says of its source is then
+/// that one's word.
+fn origin(entry: &Entry) -> Option<String> {
+    let notes = &entry.event.notes;
+    let position = shown(notes.get(note::POSITION)?);
+    Some(match notes.get(note::LEDGER) {
+        Some(ledger) => format!("imported, position {position} of ledger {}", shown(ledger)),
+        None => format!("imported, position {position} of another ledger"),
+    })
 }
 
 fn remark(label: Label) -> &'static str {

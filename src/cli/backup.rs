@@ -5,14 +5,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde_json::json;
+use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::interrupt::Interrupt;
 use super::text::{number, progress_bar, shown};
 use super::{Format, Outcome};
-use crate::backup::{BackupError, Copied, backup};
+use crate::backup::{BackupError, Copied, backup, record};
 use crate::config::Settings;
+use crate::domain::Timestamp;
 use crate::domain::digest::hex;
-use crate::store::{self, Access};
+use crate::store::{self, Access, Database, inspect};
 
 /// The arguments of `backup`.
 #[derive(Debug, clap::Args)]
@@ -28,13 +31,28 @@ pub struct Args {
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let database = settings.database()?;
     let interrupt = Interrupt::listen()?;
-    let bar = progress_bar(store::open(&database, Access::Read)?.head()?, "backup");
+    let store = store::open(&database, Access::Read)?;
+    let ledger_id = store.ledger_id();
+    let bar = progress_bar(store.head()?, "backup");
+    drop(store);
     let copied = backup(&database, &args.file, &mut |position| {
         bar.set_position(position);
         interrupt.asked()
     });
     bar.finish_and_clear();
+    if let Ok(copied) = &copied {
+        write_down(&database, ledger_id, &args.file, copied);
+    }
     tell("backup", &args.file, copied, args.format)
+}
+
+/// For `doctor`. The backup is there, so what hinders this is no reason to fail.
+fn write_down(database: &Database, ledger_id: Uuid, file: &Path, copied: &Copied) {
+    let log = inspect::files(database).log;
+    let now = Timestamp::from(OffsetDateTime::now_utc());
+    if let Err(error) = record::write_down(&log, ledger_id, file, copied, now) {
+        tracing::warn!(%error, "the backup was made, but not written down beside the ledger");
+    }
 }
 
 /// Prints what a copy holds, or what is wrong with what was copied.

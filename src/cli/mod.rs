@@ -6,8 +6,10 @@ mod backup;
 mod check_signature;
 mod completions;
 mod demo;
+mod doctor;
 mod export;
 mod filters;
+mod import;
 mod interrupt;
 mod ledger;
 mod man;
@@ -17,6 +19,7 @@ mod reconciling;
 mod replay;
 mod report;
 mod restore;
+mod rotation;
 mod running;
 mod send;
 mod serve;
@@ -61,6 +64,8 @@ enum Command {
     Replay(replay::Args),
     /// Check that the log is what was received and the views are what the log says
     Verify(verify::Args),
+    /// One page of checks: configuration, files, ledger and server, and what to do
+    Doctor(doctor::Args),
     /// Follow the log as it grows
     Tail(tail::Args),
     /// Write out every message or every event
@@ -77,6 +82,8 @@ enum Command {
     Send(send::Args),
     /// Ask Twilio for what its callbacks did not tell
     Reconcile(reconcile::Args),
+    /// Take in the events of another ledger, or Twilio's own records of messages
+    Import(import::Args),
     /// Check one X-Twilio-Signature; the token comes from TWILIO_AUTH_TOKEN
     CheckSignature(check_signature::Args),
     /// The OpenAPI document of the interface for questions
@@ -111,14 +118,15 @@ impl Cli {
     /// Runs the command.
     pub fn run(self) -> Result<Outcome> {
         telemetry::start();
-        // They need no ledger, and are made where there is none.
+        let flags = GlobalFlags { database: self.database };
+        // They need no settings, or say themselves what is wrong with them.
         match &self.command {
             Command::Openapi => return openapi::run(),
             Command::Completions(args) => return completions::run(args),
             Command::Man(args) => return man::run(args),
+            Command::Doctor(args) => return doctor::run(args, self.config.as_deref(), flags),
             _ => {}
         }
-        let flags = GlobalFlags { database: self.database };
         let settings = Settings::load(self.config.as_deref(), flags)?;
         let flag = match &self.command {
             Command::Report(args) => args.error_codes.as_deref(),
@@ -140,11 +148,13 @@ impl Cli {
             Command::Simulate(args) => simulate::run(args, &settings),
             Command::Send(args) => send::run(args, &settings),
             Command::Reconcile(args) => reconcile::run(args, &settings),
+            Command::Import(args) => import::run(args, &settings),
             Command::CheckSignature(args) => check_signature::run(args, &settings),
             Command::Tail(args) => tail::run(args, &settings),
             Command::Openapi => openapi::run(),
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),
+            Command::Doctor(_) => unreachable!("it has been run above"),
         }
     }
 }

@@ -25,6 +25,7 @@ pub struct Reconciliation {
     configured: Reconciling,
     database: Database,
     client: Client,
+    settings: Settings,
     accounts: BTreeMap<AccountSid, Credentials>,
     state_file: PathBuf,
 }
@@ -40,13 +41,14 @@ impl Reconciliation {
             database: settings.database()?,
             client: client(settings, Limits::new(u64::MAX, || false))?,
             accounts: credentials(settings, None)?,
+            settings: settings.clone(),
             state_file: state_file(settings)?,
         }))
     }
 
     /// Starts it beside a ledger at work.
     pub fn start(self, running: &Running, measures: &Measures) -> Handle {
-        let Self { every, configured, database, client, accounts, state_file } = self;
+        let Self { every, configured, database, client, settings, accounts, state_file } = self;
         let projection = running.projection.clone();
         worker::start(Job {
             database,
@@ -55,7 +57,11 @@ impl Reconciliation {
             plan: Box::new(move || configured_plan(&configured)),
             ready: Box::new(move || projection.wait_for_short_tail(Instant::now() + PATIENCE)),
             client,
-            accounts,
+            // Tokens change while a server runs; where a file cannot be read, those of its start count.
+            accounts: Box::new(move || {
+                let now = settings.reread().and_then(|settings| credentials(&settings, None));
+                now.unwrap_or_else(|_| accounts.clone())
+            }),
             state_file,
             measures: measures.clone(),
         })

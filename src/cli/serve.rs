@@ -1,6 +1,8 @@
 //! `serve`: both listeners, until a signal.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::mpsc;
 
 use anyhow::{Context, Result};
 use secrecy::ExposeSecret;
@@ -10,12 +12,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Outcome;
 use super::reconcile::credentials;
 use super::reconciling::Reconciliation;
+use super::rotation::Rotation;
 use super::running::Running;
 use super::text;
 use crate::config::{ApiScope, ApiToken, ServeFlags, ServerConfig, Settings};
 use crate::domain::Rule;
 use crate::http::access::{Attempts, Scope, Sees, Tokens};
-use crate::http::{self, Admin, Exports, Metrics, Receiving, Sending, Streams};
+use crate::http::{self, Admin, Exports, InUse, Metrics, Receiving, Sender, Sending, Streams};
 use crate::projection::verifying;
 use crate::reconcile::measures::Measures;
 use crate::reconcile::worker;
@@ -57,18 +60,27 @@ pub struct Args {
     reconcile_every: Option<String>,
 }
 
+impl Args {
+    /// The flags as settings.
+    pub fn flags(&self) -> ServeFlags {
+        ServeFlags {
+            listen: self.listen.clone(),
+            admin_listen: self.admin_listen.clone(),
+            callback_paths: self.callback_paths.clone(),
+            public_urls: self.public_urls.clone(),
+            verify_every: self.verify_every.clone(),
+            reconcile_every: self.reconcile_every.clone(),
+        }
+    }
+}
+
 /// Serves until SIGTERM or Ctrl-C.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    let mut config = settings.server(ServeFlags {
-        listen: args.listen,
-        admin_listen: args.admin_listen,
-        callback_paths: args.callback_paths,
-        public_urls: args.public_urls,
-        verify_every: args.verify_every,
-        reconcile_every: args.reconcile_every,
-    })?;
+    let mut config = settings.server(args.flags())?;
     let rule = settings.rule()?;
     let database = settings.database()?;
+    let system = actix_web::rt::System::new();
+    let asked_to_reread = system.block_on(async { hang_up_signal() })?;
     // Each connection takes a file; the usual 1,024 would let idle ones shut Twilio out.
     let _as_many_as_there_are = rlimit::increase_nofile_limit(u64::MAX);
     let callbacks = bind(config.listen, "--listen or DELIVERY_LEDGER_LISTEN")?;
@@ -90,9 +102,11 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let verifying = beside.verifying.clone();
     announce(&config, &callbacks, &admin)?;
     tracing::info!("keeping the log in {database}, rule {}", rule.name());
-    let served = actix_web::rt::System::new().block_on(async {
+    let served = system.block_on(async {
         let stop = stop_signal()?;
         let (receiving, state) = states(config, &running, rule, beside);
+        Rotation::new(settings, &receiving.accounts, &state.tokens, &receiving.reloads)
+            .start(asked_to_reread);
         http::run(callbacks, admin, receiving, state, stop).await.context("serve")
     });
     verifying.inspect(verifying::Handle::stop);
@@ -121,12 +135,33 @@ fn sending(settings: &Settings, config: &ServerConfig) -> Result<Option<Sending>
             return Ok(None);
         }
     };
+    credentials(settings, None)?;
+    let settings = settings.clone();
     Ok(Some(Sending::new(
         client,
-        credentials(settings, None)?,
-        settings.sending_account(None).map_err(|error| error.to_string()),
+        Box::new(move |named| {
+            sender(&settings, named).map_err(|error| {
+                tracing::error!(error = format!("{error:#}"), "nothing can be sent");
+                "the server's configuration cannot be read".to_owned()
+            })
+        }),
         config.status_callback.clone(),
     )))
+}
+
+/// Who sends, by the files as they are now: tokens change while a server runs.
+fn sender(settings: &Settings, named: Option<&str>) -> Result<Sender> {
+    let settings = settings.reread()?;
+    let account_sid = match settings.sending_account(named) {
+        Ok(account_sid) => account_sid,
+        Err(_) => return Ok(Sender::Unknown("name the account: account_sid".to_owned())),
+    };
+    if !settings.account_sids().contains(&account_sid) {
+        let sid = account_sid.as_str();
+        return Ok(Sender::Unknown(format!("no token is configured for account {sid}")));
+    }
+    let who = settings.twilio_credentials(&account_sid)?;
+    Ok(Sender::Known(account_sid, who))
 }
 
 /// What both listeners need of a ledger at work.
@@ -149,7 +184,7 @@ pub fn states(
         projection: running.projection.clone(),
         verifying,
         rule,
-        tokens: tokens(&config.api_tokens),
+        tokens: Arc::new(InUse::new(tokens(&config.api_tokens))),
         attempts: Attempts::default(),
         streams: Streams::default(),
         exports: Exports::default(),
@@ -160,7 +195,8 @@ pub fn states(
     (receiving, admin)
 }
 
-fn tokens(configured: &[ApiToken]) -> Tokens {
+/// The tokens as those who ask are held against them.
+pub fn tokens(configured: &[ApiToken]) -> Tokens {
     let scope = |token: &ApiToken| match token.scope {
         ApiScope::Read => Scope { sees: Sees::Everything, sends: false },
         ApiScope::ReadMasked => Scope { sees: Sees::Masked, sends: false },
@@ -169,6 +205,13 @@ fn tokens(configured: &[ApiToken]) -> Tokens {
         ApiScope::ReadMaskedAndSend => Scope { sees: Sees::Masked, sends: true },
     };
     Tokens::new(configured.iter().map(|token| (token.secret.expose_secret(), scope(token))))
+}
+
+/// Says which of the tokens could be guessed.
+pub fn warn_of_short(tokens: &[ApiToken]) {
+    for shortness in tokens.iter().filter_map(ApiToken::shortness) {
+        tracing::warn!("{shortness}");
+    }
 }
 
 /// Resolves at the first SIGTERM or Ctrl-C; a second one ends the process at once.
@@ -188,6 +231,16 @@ pub fn stop_signal() -> Result<impl Future<Output = ()>> {
     })
 }
 
+/// Hears of each SIGHUP, from now on: none ends the process, also while the ledger is being opened.
+fn hang_up_signal() -> Result<mpsc::Receiver<()>> {
+    let mut hang_up = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
+    let (ask, asked) = mpsc::channel();
+    actix_web::rt::spawn(
+        async move { while hang_up.recv().await.is_some() && ask.send(()).is_ok() {} },
+    );
+    Ok(asked)
+}
+
 fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener> {
     let listen = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
@@ -205,6 +258,7 @@ fn announce(config: &ServerConfig, callbacks: &TcpListener, admin: &TcpListener)
         tracing::info!("receiving callbacks on http://{callbacks}{path}");
     }
     tracing::info!("answering questions on http://{admin}");
+    warn_of_short(&config.api_tokens);
     for ApiToken { name, scope, .. } in &config.api_tokens {
         tracing::info!(
             "questions are answered to API token {}: {}",

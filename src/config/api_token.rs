@@ -57,9 +57,16 @@ impl ApiScope {
     }
 }
 
+impl ApiToken {
+    /// Why it could be guessed, where it could: the single one may be short, as it always might.
+    pub fn shortness(&self) -> Option<String> {
+        refuse_short(&self.name, &self.secret).err().map(|short| short.to_string())
+    }
+}
+
 impl Settings {
     /// Every token, none of them short and no two alike.
-    pub(super) fn api_tokens(&self) -> Result<Vec<ApiToken>> {
+    pub fn api_tokens(&self) -> Result<Vec<ApiToken>> {
         let mut tokens: Vec<ApiToken> = self.single_api_token()?.into_iter().collect();
         for (name, entry) in &self.file.api_tokens {
             let setting = format!("api_tokens.{name}");
@@ -89,9 +96,6 @@ impl Settings {
             }
         };
         let Some(secret) = secret else { return Ok(None) };
-        if let Err(short) = refuse_short(name, &secret) {
-            tracing::warn!("{short}");
-        }
         Ok(Some(ApiToken { name: name.to_owned(), secret, scope: ApiScope::Read }))
     }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::secret;
 
 /// The whole file.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConfigFile {
     pub database: Option<String>,
@@ -37,10 +37,13 @@ pub struct ConfigFile {
     /// Where the file lies: relative paths in it start there.
     #[serde(skip)]
     folder: PathBuf,
+    /// Where it was read; nothing where there is no file.
+    #[serde(skip)]
+    pub read_from: Option<PathBuf>,
 }
 
 /// `[reconcile]`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReconcileEntry {
     pub every: Option<String>,
@@ -51,7 +54,7 @@ pub struct ReconcileEntry {
 }
 
 /// One `[api_tokens.NAME]`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiTokenEntry {
     pub token_file: PathBuf,
@@ -59,7 +62,7 @@ pub struct ApiTokenEntry {
 }
 
 /// One `[accounts.AC…]`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountEntry {
     pub auth_token: Option<SecretString>,
@@ -72,7 +75,7 @@ pub struct AccountEntry {
 }
 
 /// A text, or a list of them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum OneOrMany {
     One(String),
@@ -100,7 +103,8 @@ impl ConfigFile {
             let line = 1 + before.matches('\n').count();
             anyhow::anyhow!("{}: line {line}: {}", path.display(), without_value(error.message()))
         })?;
-        Ok(Self { folder: path.parent().unwrap_or(Path::new("")).to_owned(), ..file })
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        Ok(Self { folder, read_from: Some(path.to_owned()), ..file })
     }
 
     /// A secret that the file holds or names a file for; not both.

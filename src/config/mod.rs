@@ -3,8 +3,11 @@
 
 mod api_token;
 mod file;
+mod key_source;
 mod reconcile;
+mod reread;
 mod secret;
+mod shown;
 mod twilio_api;
 mod url;
 
@@ -18,9 +21,11 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use self::api_token::{ApiScope, ApiToken};
 use self::file::{AccountEntry, ConfigFile};
+pub use self::key_source::KeySource;
 pub use self::reconcile::Reconciling;
+pub use self::shown::Shown;
 use crate::domain::error_codes::ErrorCodes;
-use crate::domain::{AccountSid, Rule, duration};
+use crate::domain::{Rule, duration};
 use crate::store::Database;
 use crate::twilio::accounts::{Accounts, Keys, SharedKey, Token};
 use crate::twilio::signature::BaseUrl;
@@ -33,13 +38,13 @@ const DEFAULT_CALLBACK_PATH: &str = "/message-status";
 const DEFAULT_VERIFY_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What every command may set.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct GlobalFlags {
     pub database: Option<String>,
 }
 
 /// What `serve` may set.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ServeFlags {
     pub listen: Option<String>,
     pub admin_listen: Option<String>,
@@ -50,7 +55,7 @@ pub struct ServeFlags {
 }
 
 /// Where the settings come from, before any of them is read as what it stands for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     flags: GlobalFlags,
     environment: HashMap<String, String>,
@@ -86,24 +91,40 @@ impl Settings {
             None if Path::new(DEFAULT_FILE).exists() => ConfigFile::read(Path::new(DEFAULT_FILE))?,
             None => ConfigFile::default(),
         };
-        // Other programs may have variables that are not UTF-8; ours are.
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(_, value)| !value.is_empty());
-        Ok(Self { flags, environment: environment.collect(), file })
+        Ok(Self { flags, environment: environment(), file })
+    }
+
+    /// The same without a file, for whoever has to go on where it cannot be read.
+    pub fn without_file(flags: GlobalFlags) -> Self {
+        Self { flags, environment: environment(), file: ConfigFile::default() }
+    }
+
+    /// The configuration file, where there is one.
+    pub fn config_file(&self) -> Option<&Path> {
+        self.file.read_from.as_deref()
+    }
+
+    /// Whether where the ledger lives is told by a flag or the environment, whatever the file says.
+    pub fn database_is_named_outside_file(&self) -> bool {
+        self.flags.database.is_some() || self.environment.contains_key("DELIVERY_LEDGER_DATABASE")
     }
 
     /// Where the ledger lives.
     pub fn database(&self) -> Result<Database> {
-        let url = self.flags.database.clone().map(|value| ("--database", value));
-        let url = self.or_environment(url, "DELIVERY_LEDGER_DATABASE");
-        let url = url.or_else(|| self.file.database.clone().map(|value| ("database", value)));
-        let (setting, url) = url.unwrap_or(("the default", DEFAULT_DATABASE.to_owned()));
-        let database = Database::parse(&url).map_err(|reason| anyhow!("{setting}: {reason}"))?;
+        let database = self.place()?;
         match self.leaves_wal_checkpoints()? {
             true => Ok(database.replicated()),
             false => Ok(database),
         }
+    }
+
+    /// The same, whoever's its WAL checkpoints are: for whoever only reads.
+    pub fn place(&self) -> Result<Database> {
+        let url = self.flags.database.clone().map(|value| ("--database", value));
+        let url = self.or_environment(url, "DELIVERY_LEDGER_DATABASE");
+        let url = url.or_else(|| self.file.database.clone().map(|value| ("database", value)));
+        let (setting, url) = url.unwrap_or(("the default", DEFAULT_DATABASE.to_owned()));
+        Database::parse(&url).map_err(|reason| anyhow!("{setting}: {reason}"))
     }
 
     /// Whether the log's WAL checkpoints are another program's, such as Litestream's.
@@ -154,16 +175,8 @@ impl Settings {
 
     /// Everything a server needs, or the first setting that is wrong.
     pub fn server(&self, flags: ServeFlags) -> Result<ServerConfig> {
-        let listen = self.address(
-            flags.listen.map(|value| ("--listen", value)),
-            ("DELIVERY_LEDGER_LISTEN", &self.file.listen, "listen"),
-            DEFAULT_LISTEN,
-        )?;
-        let admin_listen = self.address(
-            flags.admin_listen.map(|value| ("--admin-listen", value)),
-            ("DELIVERY_LEDGER_ADMIN_LISTEN", &self.file.admin_listen, "admin_listen"),
-            DEFAULT_ADMIN_LISTEN,
-        )?;
+        let listen = self.listen(flags.listen)?;
+        let admin_listen = self.admin_listen(flags.admin_listen)?;
         let api_tokens = self.api_tokens()?;
         if api_tokens.is_empty() && !admin_listen.ip().is_loopback() {
             bail!(
@@ -182,12 +195,29 @@ impl Settings {
             callback_paths,
             public_url_is_guessed: public_urls.is_empty(),
             public_urls,
-            admin_hosts: self.list("DELIVERY_LEDGER_ADMIN_HOSTS", self.file.admin_hosts.as_ref()),
+            admin_hosts: self.admin_hosts(),
             api_tokens,
             accounts: self.accounts()?,
             verify_every: self.verify_every(flags.verify_every)?,
             reconciling: self.reconciling(flags.reconcile_every)?,
         })
+    }
+
+    /// Where callbacks are received.
+    pub fn listen(&self, flag: Option<String>) -> Result<SocketAddr> {
+        let flag = flag.map(|value| ("--listen", value));
+        self.address(flag, ("DELIVERY_LEDGER_LISTEN", &self.file.listen, "listen"), DEFAULT_LISTEN)
+    }
+
+    /// Where questions are answered.
+    pub fn admin_listen(&self, flag: Option<String>) -> Result<SocketAddr> {
+        let flag = flag.map(|value| ("--admin-listen", value));
+        let elsewhere = ("DELIVERY_LEDGER_ADMIN_LISTEN", &self.file.admin_listen, "admin_listen");
+        self.address(flag, elsewhere, DEFAULT_ADMIN_LISTEN)
+    }
+
+    fn admin_hosts(&self) -> Vec<String> {
+        self.list("DELIVERY_LEDGER_ADMIN_HOSTS", self.file.admin_hosts.as_ref())
     }
 
     fn verify_every(&self, flag: Option<String>) -> Result<Option<Duration>> {
@@ -255,7 +285,8 @@ impl Settings {
         }
     }
 
-    fn public_urls(&self, flags: Vec<String>) -> Result<Vec<BaseUrl>> {
+    /// The URLs that Twilio may have called; none where that is not configured.
+    pub fn public_urls(&self, flags: Vec<String>) -> Result<Vec<BaseUrl>> {
         let given = match flags.is_empty() {
             true => self.list("DELIVERY_LEDGER_PUBLIC_URL", self.file.public_url.as_ref()),
             false => flags,
@@ -288,25 +319,10 @@ impl Settings {
     }
 
     fn accounts(&self) -> Result<Accounts> {
-        let mut accounts = BTreeMap::new();
-        for (sid, entry) in &self.file.accounts {
-            accounts.insert(sid.clone(), self.account_in_file(sid, entry)?);
-        }
-        if let Some((sid, primary, secondary)) = self.account_in_environment()? {
-            let shared = accounts.remove(&sid).map(|keys: Keys| keys.shared).unwrap_or_default();
-            accounts.insert(sid, Keys { shared, ..keys(&primary, secondary.as_ref()) });
-        }
-        if accounts.is_empty() {
-            bail!(
-                "no Twilio account is configured: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN \
-                 (or TWILIO_AUTH_TOKEN_FILE), or add [accounts.AC…] with auth_token_file to {DEFAULT_FILE}"
-            );
-        }
-        let typed = accounts.into_iter().map(|(sid, keys)| match AccountSid::parse(&sid) {
-            Some(sid) => Ok((sid, keys)),
-            None => Err(anyhow!("an account in the configuration file has an empty name")),
-        });
-        Ok(Accounts::new(typed.collect::<Result<Vec<_>>>()?))
+        let each = self.each_account()?.into_iter();
+        Ok(Accounts::new(
+            each.map(|(sid, keys)| keys.map(|keys| (sid, keys))).collect::<Result<Vec<_>>>()?,
+        ))
     }
 
     fn account_in_environment(
@@ -348,6 +364,13 @@ impl Settings {
         }
         Ok(Keys { shared, ..keys(&primary, secondary.as_ref()) })
     }
+}
+
+/// Other programs may have variables that are not UTF-8; ours are.
+fn environment() -> HashMap<String, String> {
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    variables.filter(|(_, value)| !value.is_empty()).collect()
 }
 
 fn keys(primary: &SecretString, secondary: Option<&SecretString>) -> Keys {

@@ -78,7 +78,8 @@ impl Settings {
         Ok(Credentials { user: sid.to_owned(), password })
     }
 
-    fn api_key(&self) -> Result<Option<Credentials>> {
+    /// The API key in the environment, with its secret.
+    pub(super) fn api_key(&self) -> Result<Option<Credentials>> {
         let key = self.environment.get("TWILIO_API_KEY").cloned();
         match (key, self.secret("TWILIO_API_SECRET")?) {
             (Some(user), Some(password)) => Ok(Some(Credentials { user, password })),
@@ -117,6 +118,16 @@ impl Settings {
         sids.into_iter().filter_map(|sid| AccountSid::parse(sid)).collect()
     }
 
+    /// How Twilio is to connect, as the callback URL's fragment says it; empty where it says nothing.
+    pub fn callback_overrides(&self) -> &str {
+        let overrides = self.environment.get("DELIVERY_LEDGER_CALLBACK_OVERRIDES");
+        let overrides = overrides.or(self.file.callback_overrides.as_ref());
+        match overrides.map_or(DEFAULT_CALLBACK_OVERRIDES, String::as_str) {
+            "none" => "",
+            overrides => overrides.trim_start_matches('#'),
+        }
+    }
+
     /// The URL that a message's callbacks are to be sent to: the first public URL, the first callback
     /// path, and how Twilio is to connect.
     pub fn status_callback(
@@ -138,11 +149,9 @@ impl Settings {
 
     /// The URL of a callback path, with how Twilio is to connect to it.
     pub(super) fn callback_url(&self, public_url: &BaseUrl, path: &str) -> String {
-        let overrides = self.environment.get("DELIVERY_LEDGER_CALLBACK_OVERRIDES");
-        let overrides = overrides.or(self.file.callback_overrides.as_ref());
-        let overrides = match overrides.map_or(DEFAULT_CALLBACK_OVERRIDES, String::as_str) {
-            "" | "none" => String::new(),
-            overrides => format!("#{}", overrides.trim_start_matches('#')),
+        let overrides = match self.callback_overrides() {
+            "" => String::new(),
+            overrides => format!("#{overrides}"),
         };
         format!("{}{path}{overrides}", public_url.as_given())
     }

@@ -1,7 +1,10 @@
 //! Digests of events, and the chain that ties each event to all before it.
 //! docs/LOG_FORMAT.md writes the encoding down; changing it here means a new version there.
 
+use std::hash::Hasher;
+
 use sha2::{Digest, Sha256};
+use siphasher::sip::SipHasher24;
 
 use super::event::{Headers, NewEvent, RecordedEvent};
 
@@ -20,7 +23,8 @@ pub struct EventDigest {
     /// SHA-256 over the fixed encoding of all fields.
     pub digest: Hash,
     /// Equal for duplicates: idempotency token (or none), query and body are the same.
-    /// 64 bits of a SHA-256: told apart are only the events of one message, of which there are few.
+    /// SipHash-2-4 with a key of zeros, over the first two and the body's SHA-256: told apart are only
+    /// the events of one message, of which there are few.
     pub fingerprint: u64,
 }
 
@@ -28,8 +32,9 @@ pub struct EventDigest {
 #[derive(Debug, Default)]
 pub struct Digester {
     encoding: Encoding,
-    /// Method and URL of the event before, and their hash.
-    request_line: (String, String, Hash),
+    /// Method and URL of the event before, and their hash; no hash before the first event, which may
+    /// have neither of them.
+    request_line: (String, String, Option<Hash>),
 }
 
 /// The digest of one recorded event, version 1.
@@ -61,17 +66,20 @@ impl Digester {
             encoding.text(name).text(value);
         }
         let digest = encoding.hash();
-        EventDigest { digest, fingerprint: self.fingerprint(event, &body) }
+        EventDigest { digest, fingerprint: fingerprint(event, &body) }
     }
 
     fn request_line(&mut self, event: &NewEvent) -> Hash {
-        let (method, url, hash) = &mut self.request_line;
-        if *method != event.method || *url != event.url {
-            method.clone_from(&event.method);
-            url.clone_from(&event.url);
-            *hash = self.encoding.restart(b"").text(&event.method).text(&event.url).hash();
+        let (method, url, known) = &mut self.request_line;
+        if let Some(hash) = known
+            && *method == event.method
+            && *url == event.url
+        {
+            return *hash;
         }
-        *hash
+        method.clone_from(&event.method);
+        url.clone_from(&event.url);
+        *known.insert(self.encoding.restart(b"").text(&event.method).text(&event.url).hash())
     }
 
     fn headers(&mut self, headers: &Headers) -> Hash {
@@ -82,15 +90,19 @@ impl Digester {
         }
         encoding.hash()
     }
+}
 
-    fn fingerprint(&mut self, event: &NewEvent, body: &Hash) -> u64 {
-        let token = event.idempotency_token();
-        let encoding = self.encoding.restart(b"");
-        encoding.count(usize::from(token.is_some())).framed(token.unwrap_or_default());
-        encoding.text(event.query()).bytes(body);
-        let [a, b, c, d, e, f, g, h, ..] = encoding.hash();
-        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+fn fingerprint(event: &NewEvent, body: &Hash) -> u64 {
+    let mut hasher = SipHasher24::new();
+    let token = event.idempotency_token();
+    for part in [token.unwrap_or_default(), event.query().as_bytes()] {
+        // The length first, so that no part can reach into the next.
+        hasher.write(&(part.len() as u64).to_be_bytes());
+        hasher.write(part);
     }
+    hasher.write(&[u8::from(token.is_some())]);
+    hasher.write(body);
+    hasher.finish()
 }
 
 /// The next value of the chain: SHA-256 over the chain so far and the next event's digest.

@@ -197,7 +197,7 @@ pub fn events(
                     true => RecordedEvent { event: mask::event(&event), ..event },
                     false => event,
                 };
-                each(wire::Event::new(event, account_sid, message_sid))?;
+                each(wire::Event::new(event, account_sid, message_sid).masked(masked))?;
                 count += 1;
             }
         }

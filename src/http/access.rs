@@ -43,9 +43,10 @@ impl Scope {
 }
 
 /// The tokens of which one is needed; none is where none is configured.
-#[derive(Default)]
+#[derive(Default, PartialEq, Eq)]
 pub struct Tokens(Vec<Token>);
 
+#[derive(PartialEq, Eq)]
 struct Token {
     sha256: [u8; 32],
     scope: Scope,

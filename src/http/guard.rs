@@ -57,7 +57,8 @@ fn without_port(host: &str) -> &str {
 }
 
 fn check_token(request: &ServiceRequest, state: &Admin) -> Result<Scope, Problem> {
-    if state.tokens.is_empty() {
+    let tokens = state.tokens.now();
+    if tokens.is_empty() {
         return Ok(Scope::ALL);
     }
     let header = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes());
@@ -65,7 +66,7 @@ fn check_token(request: &ServiceRequest, state: &Admin) -> Result<Scope, Problem
         let (scheme, given) = value.split_at_checked("Bearer ".len())?;
         scheme.eq_ignore_ascii_case(b"Bearer ").then_some(given)
     });
-    given.and_then(|given| state.tokens.scope_of(given)).ok_or_else(|| {
+    given.and_then(|given| tokens.scope_of(given)).ok_or_else(|| {
         let address = request.peer_addr().map(|peer| peer.ip());
         match state.attempts.failed(address) {
             Ok(()) => Problem::NoToken,

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use super::error::Problem;
-use super::openapi::Failures;
+use super::openapi::{CacheParameters, Failures};
 use super::query::{self, Query};
 use super::shown::Shown;
 use super::state::Admin;
@@ -29,7 +29,7 @@ const PARAMETERS: [&str; 3] = ["account_sid", "as_of_position", "as_of"];
         ("account_sid" = Option<String>, Query, description = "Which account's, where several have this SID; empty for a message without an account"),
         ("as_of_position" = Option<u64>, Query, minimum = 0, description = "Only events up to this position"),
         ("as_of" = Option<String>, Query, format = "date-time", description = "Only events received up to this moment, RFC 3339"),
-        ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer")),
+        CacheParameters),
     responses((status = 200, body = crate::wire::Message, headers(("ETag" = String))),
               (status = 304, description = "It is still the same"), Failures))]
 pub async fn one(

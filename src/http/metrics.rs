@@ -58,6 +58,7 @@ impl Metrics {
         let registry = Registry::new();
         receiving.measures.register(&registry)?;
         reconciling.register(&registry)?;
+        receiving.reloads.register(&registry)?;
         let writer = receiving.writer.measures();
         registry.register(Box::new(writer.queued.clone()))?;
         registry.register(Box::new(writer.commit_events.clone()))?;

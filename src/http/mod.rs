@@ -9,6 +9,7 @@ mod events;
 mod exports;
 mod guard;
 mod health;
+mod in_use;
 mod list;
 mod measures;
 mod messages;
@@ -16,6 +17,7 @@ mod metrics;
 pub mod openapi;
 mod query;
 mod refusals;
+mod reloads;
 mod reports;
 mod routes;
 mod send;
@@ -37,8 +39,10 @@ use actix_web::{App, HttpServer, web};
 
 pub use self::drain::Drain;
 pub use self::exports::Exports;
+pub use self::in_use::InUse;
 pub use self::metrics::Metrics;
-pub use self::sending::Sending;
+pub use self::reloads::Reloads;
+pub use self::sending::{Sender, Sending};
 pub use self::state::{Admin, Receiving};
 pub use self::streams::Streams;
 

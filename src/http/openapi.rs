@@ -257,6 +257,26 @@ pub struct LogParameters {
     after: Option<u64>,
 }
 
+/// Where a reader of the stream had been.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code, reason = "it describes what `stream` reads")]
+pub struct ReaderParameters {
+    /// The position of the last event that the reader had
+    #[param(rename = "Last-Event-ID", nullable = false, pattern = "^[0-9]{0,18}$")]
+    last_event_id: Option<String>,
+}
+
+/// What the asker has already.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code, reason = "it describes what `messages` reads")]
+pub struct CacheParameters {
+    /// The `ETag` of an earlier answer
+    #[param(rename = "If-None-Match", nullable = false)]
+    if_none_match: Option<String>,
+}
+
 /// Of when, and as what.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -1,6 +1,5 @@
 //! Sending a message for whoever asks over HTTP: its intent and its answer in the log, and its key.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -30,12 +29,21 @@ const RETRY_FOR: Duration = Duration::from_secs(20);
 /// The longest of these waits.
 const RETRY_WAIT_MAX: Duration = Duration::from_secs(10);
 
+/// Who sends, and as whom Twilio is asked, as it is configured at this moment; of the account that is
+/// named, else of the usual one.
+pub type Senders = dyn Fn(Option<&str>) -> Result<Sender, String> + Send + Sync;
+
+/// An account and its credentials.
+pub enum Sender {
+    Known(AccountSid, Credentials),
+    /// There is none, for this reason.
+    Unknown(String),
+}
+
 /// What sending takes.
 pub struct Sending {
     client: Client,
-    accounts: BTreeMap<AccountSid, Credentials>,
-    /// Who sends where the request names nobody; the reason where nobody does.
-    account_sid: Result<AccountSid, String>,
+    senders: Box<Senders>,
     status_callback: Option<String>,
     keys: Arc<Keys>,
     permits: Arc<Semaphore>,
@@ -58,16 +66,11 @@ pub struct Came {
 }
 
 impl Sending {
-    /// By this client, as these accounts.
-    pub fn new(
-        client: Client,
-        accounts: BTreeMap<AccountSid, Credentials>,
-        account_sid: Result<AccountSid, String>,
-        status_callback: Option<String>,
-    ) -> Self {
+    /// By this client, as these.
+    pub fn new(client: Client, senders: Box<Senders>, status_callback: Option<String>) -> Self {
         let (keys, ending) = Default::default();
         let permits = Arc::new(Semaphore::new(SENDS_MAX));
-        Self { client, accounts, account_sid, status_callback, keys, permits, ending }
+        Self { client, senders, status_callback, keys, permits, ending }
     }
 
     /// Set to true, nobody waits any more to try again.
@@ -83,15 +86,12 @@ impl Sending {
 
     /// What is to be sent, checked; its key, where it has one.
     pub fn order(&self, message: NewMessage, key: Option<String>) -> Result<Order, Problem> {
-        let account_sid = match &message.account_sid {
-            None => self.account_sid.clone().map_err(unprocessable)?,
-            Some(sid) => {
-                AccountSid::parse(sid).ok_or_else(|| unprocessable("account_sid is empty"))?
-            }
-        };
-        let who = self.accounts.get(&account_sid).cloned().ok_or_else(|| {
-            unprocessable(format!("no token is configured for account {}", account_sid.as_str()))
-        })?;
+        let sender = (self.senders)(message.account_sid.as_deref());
+        let (account_sid, who) =
+            match sender.map_err(|reason| not_begun(Reason::NotSent(reason)))? {
+                Sender::Known(account_sid, who) => (account_sid, who),
+                Sender::Unknown(reason) => return Err(unprocessable(reason)),
+            };
         let keep_content = message.keep_content;
         let draft = self.draft(message)?;
         let hash = request_hash(&who, &account_sid, &draft);
@@ -224,5 +224,9 @@ async fn keep(state: Data<Admin>, event: NewEvent) {
 }
 
 fn unprocessable(detail: impl Into<String>) -> Problem {
-    Problem::Send(SendProblem { send_id: None, reason: Reason::Unprocessable(detail.into()) })
+    not_begun(Reason::Unprocessable(detail.into()))
+}
+
+fn not_begun(reason: Reason) -> Problem {
+    Problem::Send(SendProblem { send_id: None, reason })
 }

@@ -62,7 +62,8 @@ impl Shown {
         let reading = Reading::of(&event);
         let account_sid = reading.account_sid.map(Cow::into_owned);
         let message_sid = reading.message_sid.map(Cow::into_owned);
-        wire::Event::new(self.recorded(event), account_sid, message_sid)
+        let masked = self.is_masked();
+        wire::Event::new(self.recorded(event), account_sid, message_sid).masked(masked)
     }
 
     /// A message as it stands.

@@ -69,7 +69,7 @@ async fn receive(
         signature: header(SIGNATURE_HEADER).unwrap_or_default(),
         settings: header(SETTINGS_HEADER),
     };
-    let (verified_by, url) = match verify(&signed, &state.accounts) {
+    let (verified_by, url) = match verify(&signed, &state.accounts.now()) {
         Verdict::Valid { verified_by, url } => (verified_by, url),
         Verdict::Invalid(refusal) => return Err(Problem::Refused(refusal)),
     };

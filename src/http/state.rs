@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use super::access::{Attempts, Tokens};
 use super::exports::Exports;
+use super::in_use::InUse;
 use super::measures::Measures;
 use super::metrics::Metrics;
 use super::refusals::Refusals;
+use super::reloads::Reloads;
 use super::sending::Sending;
 use super::streams::Streams;
 use crate::domain::Rule;
@@ -21,10 +23,11 @@ use crate::twilio::signature::BaseUrl;
 pub struct Receiving {
     pub callback_paths: Vec<String>,
     pub public_urls: Vec<BaseUrl>,
-    pub accounts: Accounts,
+    pub accounts: Arc<InUse<Accounts>>,
     pub writer: Writer,
     pub refusals: Refusals,
     pub measures: Measures,
+    pub reloads: Reloads,
 }
 
 /// The admin listener's state.
@@ -35,7 +38,7 @@ pub struct Admin {
     /// Nothing where the log is not verified in the background.
     pub verifying: Option<verifying::Handle>,
     pub rule: Rule,
-    pub tokens: Tokens,
+    pub tokens: Arc<InUse<Tokens>>,
     pub attempts: Attempts,
     pub streams: Streams,
     pub exports: Exports,
@@ -54,7 +57,8 @@ impl Receiving {
         accounts: Accounts,
         writer: Writer,
     ) -> Self {
-        let (refusals, measures) = (Refusals::default(), Measures::default());
-        Self { callback_paths, public_urls, accounts, writer, refusals, measures }
+        let accounts = Arc::new(InUse::new(accounts));
+        let (refusals, measures, reloads) = Default::default();
+        Self { callback_paths, public_urls, accounts, writer, refusals, measures, reloads }
     }
 }

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::error::Problem;
-use super::openapi::Failures;
+use super::openapi::{Failures, ReaderParameters};
 use super::query::{self, Query};
 use super::shown::Shown;
 use super::state::Admin;
@@ -70,8 +70,11 @@ pub fn remember(connection: &dyn std::any::Any, data: &mut Extensions) {
 #[utoipa::path(get, path = "/v1/events/stream", operation_id = "event_stream", tag = "events",
     params(
         ("after" = Option<u64>, Query, minimum = 0, description = "The position before the first; without it, the head"),
-        ("Last-Event-ID" = Option<String>, Header, description = "The position of the last event that the reader had")),
-    responses((status = 200, body = String, content_type = "text/event-stream"), Failures))]
+        ReaderParameters),
+    responses(
+        (status = 200, description = "Events, each with its position as `id` and as JSON in `data`",
+            body = serde_json::Value, content_type = "text/event-stream"),
+        Failures))]
 pub async fn follow(
     request: HttpRequest,
     state: web::Data<Admin>,
@@ -112,7 +115,7 @@ fn first(request: &HttpRequest, query: &Query, head: Position) -> Result<Positio
     };
     match query::position(name, text)? {
         position if position <= head => Ok(position),
-        position => Err(Problem::BadRequest(format!(
+        position => Err(Problem::Conflict(format!(
             "{name} `{position}` is beyond the head, {head}; is it of another ledger?"
         ))),
     }

@@ -7,6 +7,7 @@ mod cells;
 pub mod chain;
 pub mod compare;
 pub mod digest;
+pub mod facts;
 mod findings;
 pub mod fold;
 pub mod history;

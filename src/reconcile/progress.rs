@@ -73,8 +73,8 @@ pub fn state_file(ledger: &Path) -> PathBuf {
 }
 
 /// What the last run on this ledger came to; nothing where there was none.
-pub fn last_run(state_file: &Path, ledger_id: Uuid) -> Option<LastRun> {
-    Progress::read(state_file, ledger_id).last_run
+pub fn last_run(state_file: &Path) -> Option<LastRun> {
+    Progress::kept(state_file)?.last_run
 }
 
 /// Keeps another run on the same ledger out, for as long as it is held.
@@ -86,10 +86,13 @@ impl Progress {
     /// Reads what was kept; what cannot be read, or is of another ledger, is as if nothing was.
     pub fn read(state_file: &Path, ledger_id: Uuid) -> Self {
         let ledger_id = ledger_id.to_string();
-        let kept = std::fs::read(state_file).ok();
-        let kept = kept.and_then(|json| serde_json::from_slice::<Self>(&json).ok());
-        kept.filter(|kept| kept.ledger_id == ledger_id)
+        Self::kept(state_file)
+            .filter(|kept| kept.ledger_id == ledger_id)
             .unwrap_or_else(|| Self { ledger_id, ..Self::default() })
+    }
+
+    fn kept(state_file: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(state_file).ok()?).ok()
     }
 
     /// The sends of which it is not known whether there is a message.

@@ -24,7 +24,8 @@ pub struct Job {
     pub ready: Box<dyn Fn() -> bool + Send>,
     pub requests_max: u64,
     pub client: Client,
-    pub accounts: BTreeMap<AccountSid, Credentials>,
+    /// As whom each account is asked about at this moment.
+    pub accounts: Box<dyn Fn() -> BTreeMap<AccountSid, Credentials> + Send>,
     pub state_file: PathBuf,
     pub measures: Measures,
 }
@@ -103,9 +104,9 @@ fn round(job: &Job, shared: &Arc<Shared>) {
 
 fn run(job: &Job, store: &dyn Store, client: &Client) -> (Summary, Result<(), ReconcileError>) {
     let plan = (job.plan)();
+    let accounts = (job.accounts)();
     let mut append = |events: &[NewEvent]| append_beside(store, events).map(|_| ());
-    Run::new(store, client, &job.accounts, &plan, job.state_file.clone(), &mut append, &mut |_| {})
-        .go()
+    Run::new(store, client, &accounts, &plan, job.state_file.clone(), &mut append, &mut |_| {}).go()
 }
 
 impl Shared {

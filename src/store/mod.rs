@@ -6,6 +6,7 @@
 mod beside;
 pub mod copy;
 pub mod head;
+pub mod inspect;
 pub mod measures;
 pub mod open;
 mod poison;

@@ -1,6 +1,6 @@
 //! Whose keys may verify a callback. Secrets live here as keyed MACs and never come out again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -9,9 +9,15 @@ use sha2::Sha256;
 
 use crate::domain::AccountSid;
 
+/// Twilio's auth tokens are this many hex digits.
+const USUAL_LENGTH: usize = 32;
+
 /// A secret as a keyed MAC: an auth token or a shared key, ready to sign and to check.
 #[derive(Clone)]
-pub struct Secret<M>(M);
+pub struct Secret<M> {
+    mac: M,
+    is_usual: bool,
+}
 
 /// An auth token; it signs with HMAC-SHA1.
 pub type Token = Secret<Hmac<Sha1>>;
@@ -38,7 +44,19 @@ impl<M: Mac + KeyInit + Clone> Secret<M> {
     /// From the secret's text, used as UTF-8.
     pub fn new(secret: &str) -> Self {
         let mac = <M as KeyInit>::new_from_slice(secret.as_bytes());
-        Self(mac.expect("HMAC takes keys of any length"))
+        let is_usual =
+            secret.len() == USUAL_LENGTH && secret.bytes().all(|byte| byte.is_ascii_hexdigit());
+        Self { mac: mac.expect("HMAC takes keys of any length"), is_usual }
+    }
+
+    /// Whether it has the form that Twilio gives auth tokens. Another one may be as good.
+    pub fn is_usual(&self) -> bool {
+        self.is_usual
+    }
+
+    /// Whether both are the same secret: they sign alike.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        other.verifies(&[], &self.sign(&[]))
     }
 
     /// The MAC over these parts, one after the other.
@@ -52,7 +70,31 @@ impl<M: Mac + KeyInit + Clone> Secret<M> {
     }
 
     fn over(&self, parts: &[&[u8]]) -> M {
-        parts.iter().fold(self.0.clone(), |mac, part| mac.chain_update(part))
+        parts.iter().fold(self.mac.clone(), |mac, part| mac.chain_update(part))
+    }
+}
+
+impl Keys {
+    /// What of these is not the same in others, by name.
+    pub fn changed_in(&self, others: &Keys) -> Vec<String> {
+        let mut changed = Vec::new();
+        if !self.primary.is_same_as(&others.primary) {
+            changed.push("primary token".to_owned());
+        }
+        if !same(self.secondary.as_ref(), others.secondary.as_ref()) {
+            changed.push("secondary token".to_owned());
+        }
+        let names: BTreeSet<_> = self.shared.keys().chain(others.shared.keys()).collect();
+        let differs = |name: &&&String| !same(self.shared.get(**name), others.shared.get(**name));
+        changed.extend(names.iter().filter(differs).map(|name| format!("shared key {name}")));
+        changed
+    }
+}
+
+fn same<M: Mac + KeyInit + Clone>(one: Option<&Secret<M>>, other: Option<&Secret<M>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.is_same_as(other),
+        (one, other) => one.is_none() && other.is_none(),
     }
 }
 
@@ -70,6 +112,11 @@ impl Accounts {
     /// The keys of one account.
     pub fn get(&self, account_sid: &AccountSid) -> Option<&Keys> {
         self.0.get(account_sid)
+    }
+
+    /// Every account with its keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&AccountSid, &Keys)> {
+        self.0.iter()
     }
 
     /// The keys of every account, for bodies that name none.

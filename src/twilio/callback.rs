@@ -267,7 +267,10 @@ fn report_of_resource(resource: &TopLevel, sid: &str) -> StatusReported {
     StatusReported {
         status,
         unrecognised,
-        error_code: text("error_code").and_then(|code| ErrorCode::parse(&code)),
+        // Where lists of Twilio's have no null, they have 0 for none.
+        error_code: text("error_code")
+            .and_then(|code| ErrorCode::parse(&code))
+            .filter(|code| code.number() != 0),
         addressed: Addressed {
             from: text("from"),
             channel: channel_of(to.as_deref(), None, sid),

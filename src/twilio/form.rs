@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr_iter, memchr2};
+use memchr::{memchr, memchr_iter, memchr2, memrchr};
 use percent_encoding::percent_decode;
 
 /// The media type of a form.
 pub const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
+
+/// How long an escape is: a percent sign and two digits.
+const ESCAPE_BYTES: usize = 3;
 
 /// Every parameter in the order of the body, percent-decoded, blank values included.
 #[derive(Debug, Clone)]
@@ -107,7 +110,11 @@ fn decode(text: &[u8]) -> Cow<'_, [u8]> {
         if words > 0 {
             decoded.push(b' ');
         }
-        decoded.extend(percent_decode(word));
+        // An address has one escape, at its beginning; what is behind the last one is copied whole.
+        let plain_from = memrchr(b'%', word).map_or(0, |last| word.len().min(last + ESCAPE_BYTES));
+        let (escaped, plain) = word.split_at(plain_from);
+        decoded.extend(percent_decode(escaped));
+        decoded.extend_from_slice(plain);
     }
     Cow::Owned(decoded)
 }

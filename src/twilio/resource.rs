@@ -33,8 +33,7 @@ pub struct NotAnObject {
 /// assert!(without_text(b"hello").is_err());
 /// ```
 pub fn without_text(json: &[u8]) -> Result<Vec<u8>, NotAnObject> {
-    let Members(members) = serde_json::from_slice(json)
-        .map_err(|error| NotAnObject { line: error.line(), column: error.column() })?;
+    let members = members(json)?;
     let kept = members.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(TEXT));
     let mut written = Vec::with_capacity(json.len());
     for (at, (name, value)) in kept.enumerate() {
@@ -49,6 +48,14 @@ pub fn without_text(json: &[u8]) -> Result<Vec<u8>, NotAnObject> {
     }
     written.push(b'}');
     Ok(written)
+}
+
+/// The members of one JSON object in their order, every repetition of a name kept, their values byte
+/// for byte.
+pub fn members(json: &[u8]) -> Result<Vec<(String, &RawValue)>, NotAnObject> {
+    let Members(members) = serde_json::from_slice(json)
+        .map_err(|error| NotAnObject { line: error.line(), column: error.column() })?;
+    Ok(members)
 }
 
 /// When Twilio made the message, where the resource says so: `date_created` is RFC 2822.

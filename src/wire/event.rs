@@ -28,6 +28,11 @@ pub struct Event {
     pub message_sid: Option<String>,
     pub verified_by: Option<String>,
     pub notes: BTreeMap<String, String>,
+    /// Only there, and true, where addresses are hidden: the event is then not what was received,
+    /// and nobody can take it for that.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub masked: bool,
 }
 
 /// A header's value: text, or base64 where it is not UTF-8.
@@ -61,7 +66,13 @@ impl Event {
             url: event.event.url,
             verified_by: event.event.verified_by,
             notes: event.event.notes,
+            masked: false,
         }
+    }
+
+    /// The same, saying whether its addresses were hidden before.
+    pub fn masked(self, masked: bool) -> Self {
+        Self { masked, ..self }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::support::ledger::Ledger;
 use crate::support::{ACCOUNT, App, SHARED_KEY, TOKEN, delivered, sid, signature};
 
 /// What bodies are made of, put together as nobody would.
-fn hostile_bytes() -> impl Strategy<Value = Vec<u8>> {
+pub fn hostile_bytes() -> impl Strategy<Value = Vec<u8>> {
     let words: Vec<&[u8]> = vec![
         b"MessageSid",
         b"SmsSid",
@@ -85,7 +85,8 @@ fn hostile_bytes() -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
 
-fn hostile_event() -> impl Strategy<Value = NewEvent> {
+/// An event that nobody sent.
+pub fn hostile_event() -> impl Strategy<Value = NewEvent> {
     let media_type = select(vec![
         "",
         "application/x-www-form-urlencoded",
@@ -123,6 +124,15 @@ fn accounts() -> Accounts {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn a_value_is_decoded_as_the_url_standard_has_it(value in "[%+aA4F0 é]{0,12}") {
+        let body = format!("Body={value}");
+        let theirs = form_urlencoded::parse(body.as_bytes()).next().unwrap().1.into_owned();
+        let form = Form::parse(body.as_bytes());
+        let ours = String::from_utf8_lossy(form.values("Body").next().unwrap()).into_owned();
+        prop_assert_eq!(ours, theirs);
+    }
 
     #[test]
     fn any_bytes_are_a_form_no_larger_than_they_are(body in hostile_bytes()) {

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
-use delivery_ledger::domain::digest::{CHAIN_START, chain, digest};
+use delivery_ledger::domain::digest::{CHAIN_START, Digester, chain, digest};
 use delivery_ledger::domain::event::Headers;
 use delivery_ledger::domain::{NewEvent, RecordedEvent, Source, Timestamp};
 use delivery_ledger::store::{self, Access, Database};
@@ -50,6 +50,39 @@ fn the_example_has_the_digest_and_chain_that_the_page_shows() {
 
     assert_shown(&digest);
     assert_shown(&chain(&CHAIN_START, &digest));
+}
+
+/// Its hash was all zeros where no other event had been digested before it, so that a log looked
+/// changed to whoever read it in other pieces.
+#[test]
+fn an_event_without_method_and_url_has_one_digest_wherever_reading_begins() {
+    let mut event = example();
+    event.event.method.clear();
+    event.event.url.clear();
+
+    let mut digester = Digester::default();
+    let first = digester.digest(&event);
+    digester.digest(&example());
+
+    assert_eq!(digester.digest(&event), first);
+    let request_line = sha256(&[text(""), text("")].concat());
+    let bytes = [
+        b"delivery-ledger event 1\n".to_vec(),
+        event.position.to_be_bytes().to_vec(),
+        event.event_id.as_bytes().to_vec(),
+        event.received_at.micros().to_be_bytes().to_vec(),
+        text(event.source.name()),
+        request_line,
+    ];
+    let headers = event.headers.iter().map(|(name, value)| [text(name), framed(value)].concat());
+    let headers = [count(event.headers.iter().len()), headers.collect::<Vec<_>>().concat()];
+    let rest = [
+        sha256(&headers.concat()),
+        sha256(&event.body),
+        [count(1), text("primary")].concat(),
+        count(0),
+    ];
+    assert_eq!(sha256(&[bytes.concat(), rest.concat()].concat()), first.digest);
 }
 
 #[test]

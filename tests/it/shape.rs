@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("domain", &[]),
     ("twilio", &["domain"]),
     ("store", &["domain"]),
@@ -17,6 +17,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("twilio_api", &["domain", "twilio"]),
     ("send", &["domain", "twilio", "store", "twilio_api"]),
     ("reconcile", &["domain", "twilio", "store", "twilio_api", "send"]),
+    ("import", &["domain", "twilio", "store", "projection"]),
     (
         "http",
         &[
@@ -49,6 +50,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "twilio_api",
             "send",
             "reconcile",
+            "import",
             "http",
             "simulate",
             "config",

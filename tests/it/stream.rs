@@ -39,13 +39,13 @@ fn a_reader_begins_where_it_says_and_last_event_id_goes_first() {
     // A browser that comes back sends its first URL again.
     assert_eq!(Reader::open(&app, "?after=0", Some("4")).ids(1), [5]);
     assert_eq!(Reader::open(&app, "?after=3", Some("")).ids(2), [4, 5]);
-    for (id, detail) in [
-        ("x", "Last-Event-ID `x` is not a position, such as 42"),
-        ("6", "Last-Event-ID `6` is beyond the head, 5; is it of another ledger?"),
+    for (id, code, detail) in [
+        ("x", 400, "Last-Event-ID `x` is not a position, such as 42"),
+        ("6", 409, "Last-Event-ID `6` is beyond the head, 5; is it of another ledger?"),
     ] {
         let request = Request::new("GET", "/v1/events/stream").header("Last-Event-ID", id);
         let answer = request.send(app.admin());
-        assert_eq!((answer.code, answer.json()["detail"].as_str()), (400, Some(detail)));
+        assert_eq!((answer.code, answer.json()["detail"].as_str()), (code, Some(detail)));
     }
 }
 
@@ -127,7 +127,7 @@ fn readers_beyond_the_number_there_may_be_are_answered_503_until_one_goes() {
         refused.json()["detail"],
         "64 readers follow the log already, and there are no more"
     );
-    assert_eq!(one_more().code, 400, "what is wrong is said all the same");
+    assert_eq!(one_more().code, 409, "what is wrong is said all the same");
     // Other questions are answered.
     assert_eq!(app.get("/v1/events").code, 200);
 

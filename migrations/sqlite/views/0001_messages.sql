@@ -29,7 +29,8 @@ CREATE TABLE messages(
   account INTEGER NOT NULL,
   sid BLOB NOT NULL,               -- packed as in sids
   status TEXT,                     -- of the deciding event; NULL is unknown
-  lifecycle BLOB NOT NULL          -- the rest: src/store/sqlite/packed_lifecycle.rs
+  lifecycle BLOB NOT NULL          -- the rest: src/store/sqlite/packed_lifecycle.rs;
+                                   -- fingerprints: src/domain/digest.rs
 );
 
 -- From a message's SID to its id.

@@ -1,6 +1,7 @@
 //! One at a time, held by the kernel: it ends with the process, however that ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::thread::sleep;
@@ -49,6 +50,22 @@ impl Lock {
     /// Whether another has the lock of a file, or may have.
     pub fn is_held(guarded: &Path) -> bool {
         !matches!(Self::at_once(guarded), Ok(Some(_)))
+    }
+
+    /// Whether another has the lock of a file, without making one. It is asked for in the way of
+    /// those who share, so that two who ask do not take each other for a holder.
+    pub fn is_held_now(guarded: &Path) -> Result<bool, StoreError> {
+        let path = beside(guarded, ".lock");
+        let failed = |cause| StoreError::File { act: "look at", path: path.clone(), cause };
+        let file = match File::open(&path) {
+            Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(false),
+            opened => opened.map_err(failed)?,
+        };
+        match file.try_lock_shared() {
+            Ok(()) => file.unlock().map(|()| false).map_err(failed),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(cause)) => Err(failed(cause)),
+        }
     }
 
     /// Takes the lock of a file; nothing where another has it.

@@ -9,6 +9,7 @@ pub mod copy;
 mod envelope;
 mod failure;
 mod in_place;
+pub mod inspect;
 pub mod leftover;
 pub mod lock;
 mod log;
@@ -17,7 +18,7 @@ mod migrate;
 mod packed;
 mod packed_lifecycle;
 mod pending;
-mod place;
+pub mod place;
 mod read;
 mod role;
 mod shadow;
@@ -115,7 +116,7 @@ impl SqliteStore {
 }
 
 /// `ledger.db` has its views in `ledger.views.db`.
-fn views_path(log: &Path) -> PathBuf {
+pub fn views_path(log: &Path) -> PathBuf {
     match log.extension() {
         Some(extension) => {
             let mut name = std::ffi::OsString::from("views.");
@@ -148,15 +149,7 @@ impl Store for SqliteStore {
     }
 
     fn sizes(&self) -> Result<Sizes, StoreError> {
-        let (log, views) = (self.log.path(), &*self.views_path);
-        let bytes = |file: &Path| file.metadata().map_or(0, |metadata| metadata.len());
-        Ok(Sizes {
-            log: bytes(log),
-            log_wal: bytes(&leftover::beside(log, "-wal")),
-            views: bytes(views),
-            views_wal: bytes(&leftover::beside(views, "-wal")),
-            disk_free: place::disk_free(log)?,
-        })
+        sizes(self.log.path(), &self.views_path)
     }
 
     fn head(&self) -> Result<Position, StoreError> {
@@ -195,6 +188,18 @@ impl Store for SqliteStore {
     fn scratch(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError> {
         Ok(Box::new(SqliteViews::scratch(self.log.ledger_id(), rule)?))
     }
+}
+
+/// What a log and its views take on disk.
+pub fn sizes(log: &Path, views: &Path) -> Result<Sizes, StoreError> {
+    let bytes = |file: &Path| file.metadata().map_or(0, |metadata| metadata.len());
+    Ok(Sizes {
+        log: bytes(log),
+        log_wal: bytes(&leftover::beside(log, "-wal")),
+        views: bytes(views),
+        views_wal: bytes(&leftover::beside(views, "-wal")),
+        disk_free: place::disk_free(log)?,
+    })
 }
 
 /// Says what was being done when SQLite failed.

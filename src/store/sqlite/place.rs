@@ -39,14 +39,21 @@ pub fn disk_free(path: &Path) -> Result<u64, StoreError> {
 
 /// Warns of a file system whose locks and shared memory do not reach across machines.
 pub fn warn_of_network(path: &Path) {
-    let Ok(found) = rustix::fs::statfs(path) else { return };
-    if let Some(name) = network_file_system(found.f_type as u64) {
+    if let Some(name) = network_of(path) {
         tracing::warn!(
             path = %path.display(),
             "the ledger lies on {name}: SQLite's write-ahead log does not work across machines, and \
              what is synced may not be on a disk; keep the ledger on a local disk, and its backups there"
         );
     }
+}
+
+/// What kind of file system a file, or else its folder, lies on, where other machines may share it.
+pub fn network_of(path: &Path) -> Option<&'static str> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let found =
+        rustix::fs::statfs(path).or_else(|_| rustix::fs::statfs(folder.unwrap_or(Path::new("."))));
+    network_file_system(found.ok()?.f_type as u64)
 }
 
 /// File systems that other machines may share, by the number that `statfs` gives them

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use serde_json::Value;
 
 use super::check::{Sent, broken_promise};
 use super::disk::{Disk, EIO, ENOSPC, FOLDERS, Fault, LOG, SYNCS, VIEWS, WRITES};
@@ -184,6 +185,37 @@ fn a_full_disk_costs_503s_until_there_is_room_again() {
         patient.app.eventually("it is ready", || patient.app.get("/readyz").code == 200);
     }
     patient.check(attacks(10), &mut rng);
+}
+
+#[test]
+fn the_doctor_comes_to_a_full_disk_too() {
+    let mut patient = Patient::new();
+    patient.disk.fill_up_to(0);
+    while patient.receive() == 200 {}
+    patient.app.eventually("it is noticed", || patient.app.get("/readyz").code == 503);
+    let admin = patient.app.admin().to_string();
+    let page = |app: &App| {
+        let output = app.run(&["doctor", "--format", "json", "--admin-listen", &admin]);
+        assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let detail = |page: &Value, name: &str| {
+        let checks = page["checks"].as_array().unwrap().iter();
+        let mut failed = checks.filter(|check| check["outcome"] == "fail");
+        failed.find(|check| check["name"] == name).map(|check| check["detail"].to_string())
+    };
+    let beside = page(&patient.app);
+    assert!(detail(&beside, "ready").unwrap().contains("No space left"), "{beside:#}");
+
+    // Alone it cannot even make the files that a reader's locks are in.
+    patient.app.kill();
+    for file in ["ledger.db-shm", "ledger.views.db-shm"] {
+        std::fs::remove_file(patient.disk.ledger().with_file_name(file)).unwrap();
+    }
+    let output = patient.app.run(&["doctor", "--format", "json", "--admin-listen", "127.0.0.1:1"]);
+    let alone: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let names = alone["checks"].as_array().unwrap().iter().map(|check| &check["name"]);
+    assert!(names.clone().any(|name| name == "log") && names.clone().any(|name| name == "ready"));
 }
 
 /// A start that fails says why and leaves nothing that the next one stumbles over.

@@ -39,6 +39,12 @@ impl Command {
         self
     }
 
+    /// The same with its input coming from there.
+    pub fn stdin(mut self, from: impl Into<Stdio>) -> Self {
+        self.0.stdin(from);
+        self
+    }
+
     /// The same with its results going there.
     pub fn stdout(mut self, to: impl Into<Stdio>) -> Self {
         self.0.stdout(to);

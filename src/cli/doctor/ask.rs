@@ -1,0 +1,74 @@
+//! Asking a server on this machine, and reading its metrics.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::handshake;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// How long an answer may take. It is on this machine, and a health check does not wait.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The metrics have some 20 KiB.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+
+/// The status code and the body; nothing where there is no answer in time.
+pub fn get(address: SocketAddr, path: &str, token: Option<String>) -> Option<(u16, String)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    runtime.block_on(async { timeout(PATIENCE, ask(address, path, token)).await.ok()? })
+}
+
+async fn ask(address: SocketAddr, path: &str, token: Option<String>) -> Option<(u16, String)> {
+    let stream = TcpStream::connect(address).await.ok()?;
+    let (mut send, connection) = handshake(TokioIo::new(stream)).await.ok()?;
+    let _ends_with_the_runtime = tokio::spawn(connection);
+    // Only loopback names are let in without being configured.
+    let mut request = hyper::Request::get(path).header("Host", "localhost");
+    if let Some(token) = token {
+        request = request.header("Authorization", format!("Bearer {token}"));
+    }
+    let answer = send.send_request(request.body(Empty::<Bytes>::new()).ok()?).await.ok()?;
+    let code = answer.status().as_u16();
+    let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await.ok()?;
+    Some((code, String::from_utf8(body.to_bytes().to_vec()).ok()?))
+}
+
+/// The text of `/metrics`.
+pub struct Metrics(String);
+
+impl Metrics {
+    /// As it came.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The sum of a series' values over all lines that have this label.
+    pub fn sum(&self, series: &str, label: &str) -> u64 {
+        self.lines(series)
+            .filter(|(labels, _)| labels.contains(label))
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    /// Each value of a label with its count.
+    pub fn labelled(&self, series: &str, label: &str) -> Vec<(String, u64)> {
+        let value = |labels: &str| {
+            let (_, rest) = labels.split_once(&format!("{label}=\""))?;
+            rest.split_once('"').map(|(value, _)| value.to_owned())
+        };
+        self.lines(series).filter_map(|(labels, count)| Some((value(labels)?, count))).collect()
+    }
+
+    /// `series{labels} count`; our labels have no braces in them.
+    fn lines(&self, series: &str) -> impl Iterator<Item = (&str, u64)> {
+        self.0.lines().filter_map(move |line| {
+            let (labels, count) =
+                line.strip_prefix(series)?.strip_prefix('{')?.rsplit_once("} ")?;
+            Some((labels, count.trim().parse::<f64>().ok()? as u64))
+        })
+    }
+}

@@ -1,0 +1,151 @@
+//! The ledger's files and where they lie.
+
+use std::fs::Metadata;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Access as Wish;
+
+use super::check::Finding;
+use super::patient::Patient;
+use crate::store::copy::refuse_foreign_wal;
+use crate::store::inspect::{self, Files};
+
+/// What is left of a file in the making has this in its name.
+const UNFINISHED: &str = ".unfinished-";
+
+/// Who else can read or write the ledger.
+pub fn permissions(patient: &Patient) -> Vec<Finding> {
+    let Some(database) = patient.ledger() else { return Vec::new() };
+    let Files { log, views, beside } = inspect::files(database);
+    let files = [log.clone(), views].into_iter().chain(beside);
+    let open: Vec<_> = files.filter(|file| mode(file) & 0o077 != 0).collect();
+    let folder = folder_of(&log);
+    if mode(&folder) & 0o022 != 0 {
+        return vec![Finding::warn(
+            format!("others can write to the folder {}", folder.display()),
+            "whoever can may take the ledger's files away: chmod 700, or a folder of its own",
+        )];
+    }
+    vec![match &open[..] {
+        [] => Finding::ok("the files are their owner's alone"),
+        open => Finding::warn(
+            format!("others may read or write {}", names_of(open)),
+            "they hold addresses of persons: chmod 600",
+        ),
+    }]
+}
+
+/// Whether this user may do what `serve` does.
+pub fn access(patient: &Patient) -> Vec<Finding> {
+    let Some(database) = patient.ledger() else { return Vec::new() };
+    let Files { log, views, .. } = inspect::files(database);
+    let (both, folder) = (Wish::READ_OK | Wish::WRITE_OK, folder_of(&log));
+    let files = [log.clone(), views].into_iter().filter(|file| file.exists());
+    let wanted = files.map(|file| (file, both)).chain([(folder, both | Wish::EXEC_OK)]);
+    let refused: Vec<_> = wanted
+        .filter(|(path, wish)| rustix::fs::access(path, *wish).is_err())
+        .map(|(path, _)| path)
+        .collect();
+    vec![match &refused[..] {
+        [] => Finding::ok("this user may read and write them"),
+        refused => Finding::fail(
+            format!("this user may not read and write {}", names_of(refused)),
+            format!(
+                "run as the user that serve runs as; {} is user {}'s",
+                log.display(),
+                log.metadata().map_or("another".to_owned(), |metadata| metadata.uid().to_string())
+            ),
+        ),
+    }]
+}
+
+/// Whether the ledger lies on a disk of this machine.
+pub fn file_system(patient: &Patient) -> Vec<Finding> {
+    let Some(database) = &patient.database else { return Vec::new() };
+    vec![of_file_system(inspect::network_file_system(database))]
+}
+
+fn of_file_system(network: Option<&str>) -> Finding {
+    match network {
+        None => Finding::ok("a local one"),
+        Some(name) if name.starts_with("FUSE") => Finding::warn(
+            format!("the ledger lies on {name}"),
+            "where other machines share it, move the ledger to a local disk",
+        ),
+        Some(name) => Finding::fail(
+            format!("the ledger lies on {name}"),
+            "SQLite's write-ahead log does not work across machines: move it to a local disk",
+        ),
+    }
+}
+
+/// Whether the log has one name only.
+pub fn names(patient: &Patient) -> Vec<Finding> {
+    let Some(database) = patient.ledger() else { return Vec::new() };
+    vec![match inspect::refuse_other_names(database) {
+        Ok(()) => Finding::ok("the log has one name"),
+        Err(error) => Finding::fail(error.to_string(), "remove the other name; serve refuses both"),
+    }]
+}
+
+/// What lies there and does not belong there.
+pub fn leftovers(patient: &Patient) -> Vec<Finding> {
+    let Some(database) = &patient.database else { return Vec::new() };
+    if let Err(error) = inspect::refuse_orphaned_wal(database) {
+        return vec![Finding::fail(error.to_string(), "serve refuses to start beside it")];
+    }
+    // Whoever writes changes both while they are compared.
+    let is_idle = matches!(inspect::is_held(database), Ok(false));
+    if patient.ledger().is_some()
+        && is_idle
+        && let Err(error) = refuse_foreign_wal(database)
+    {
+        return vec![Finding::fail(error.to_string(), "serve refuses to start beside it")];
+    }
+    let folder = folder_of(&inspect::files(database).log);
+    let unfinished = unfinished_in(&folder);
+    vec![match &unfinished[..] {
+        [] => Finding::ok("none"),
+        unfinished => Finding::warn(
+            format!("a copy that was cut off left {}", names_of(unfinished)),
+            "where no backup or export is at work, remove it",
+        ),
+    }]
+}
+
+fn unfinished_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let unfinished =
+        entries.filter(|entry| entry.file_name().to_string_lossy().contains(UNFINISHED));
+    unfinished.map(|entry| entry.path()).collect()
+}
+
+/// The folder that a file lies in.
+pub fn folder_of(file: &Path) -> PathBuf {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new(".")).to_owned()
+}
+
+/// Of a file that is not there, no one may do anything.
+fn mode(path: &Path) -> u32 {
+    path.metadata().map_or(0, |metadata: Metadata| metadata.permissions().mode())
+}
+
+fn names_of(files: &[PathBuf]) -> String {
+    files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::Outcome;
+    use super::of_file_system;
+
+    #[test]
+    fn a_ledger_belongs_on_a_local_disk() {
+        assert_eq!(of_file_system(None).outcome, Outcome::Ok);
+        let fuse = of_file_system(Some("FUSE, which may be a network file system"));
+        assert_eq!(fuse.outcome, Outcome::Warn);
+        assert_eq!(of_file_system(Some("NFS")).outcome, Outcome::Fail);
+    }
+}

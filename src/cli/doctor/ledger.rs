@@ -1,0 +1,189 @@
+//! Log and views: can they be read, do they fit, and what is left open in them?
+
+use std::time::Duration;
+
+use super::check::Finding;
+use super::patient::Patient;
+use crate::cli::text::number;
+use crate::domain::Timestamp;
+use crate::domain::cell::Hour;
+use crate::projection::align::Alignment;
+use crate::store::{Damage, StoreError, inspect};
+
+/// How far behind the views may be where no server keeps them up: the next start reads so many events
+/// in some seconds.
+const LAG_EVENTS_MAX: u64 = 1_000_000;
+
+/// How far behind they may be beside a server.
+const LAG_EVENTS_MAX_BESIDE_SERVER: u64 = 100_000;
+
+/// After how long a message that is not settled counts as stuck, as `/metrics` has it.
+const STUCK_AFTER: Duration = Duration::from_secs(12 * 3600);
+
+/// Whether the log can be opened.
+pub fn log(patient: &Patient) -> Vec<Finding> {
+    let Some(opened) = patient.opened() else { return Vec::new() };
+    let store = match opened {
+        Err(StoreError::NotThere { path }) if path.try_exists().is_err() => {
+            let detail = format!("this user cannot look for {}", path.display());
+            return vec![Finding::fail(detail, "run as the user that serve runs as")];
+        }
+        Err(error @ StoreError::NotThere { .. }) => {
+            let advice =
+                "where there should be one, look at --database and DELIVERY_LEDGER_DATABASE";
+            return vec![Finding::warn(error.to_string(), advice)];
+        }
+        Err(error) => return vec![Finding::fail(error.to_string(), advice_on(error))],
+        Ok(store) => store,
+    };
+    let last =
+        |head| store.read_at(&[head]).map(|events| events.first().map(|event| event.received_at));
+    let read = store.head().and_then(|head| match head {
+        0 => Ok((0, None)),
+        head => Ok((head, last(head)?)),
+    });
+    vec![match read {
+        Ok((_, None)) => Finding::ok("no event yet"),
+        Ok((head, Some(at))) => Finding::ok(format!("{} events, the last of {at}", number(head))),
+        Err(error) => Finding::fail(error.to_string(), "run verify, and look for the last backup"),
+    }]
+}
+
+fn advice_on(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::NewerVersion { .. } => "use the program that wrote it, or a newer one",
+        StoreError::NotALedger { .. } => {
+            "it is another file, or damaged: look at --database, and for the last backup"
+        }
+        _ => {
+            "docs/OPERATIONS.md, \"When something went wrong\"; restore makes a ledger of a backup"
+        }
+    }
+}
+
+/// How SQLite keeps the log.
+pub fn engine(patient: &Patient) -> Vec<Finding> {
+    let (Some(database), Some(_)) = (patient.ledger(), patient.store()) else { return Vec::new() };
+    vec![match inspect::engine(database) {
+        Err(error) => Finding::fail(error.to_string(), "run verify"),
+        Ok(engine) => {
+            let detail = format!(
+                "SQLite {}, journal_mode {}, synchronous FULL at every start, {} pages of {} bytes",
+                engine.version, engine.journal_mode, engine.pages, engine.page_bytes
+            );
+            match engine.journal_mode.as_str() {
+                "wal" => Finding::ok(detail),
+                _ => Finding::warn(
+                    detail,
+                    "another program has changed it; the next start of serve sets it to wal",
+                ),
+            }
+        }
+    }]
+}
+
+/// Whether the triggers that refuse changes are in place, and nothing else is.
+pub fn guards(patient: &Patient) -> Vec<Finding> {
+    let Some(store) = patient.store() else { return Vec::new() };
+    vec![match store.check_guards() {
+        Ok(damages) if damages.is_empty() => Finding::ok("in place"),
+        Ok(damages) => {
+            let names: Vec<_> = damages.iter().map(name_of).collect();
+            Finding::fail(names.join(", "), "somebody changed the log's schema: run verify")
+        }
+        Err(error) => Finding::fail(error.to_string(), "run verify"),
+    }]
+}
+
+fn name_of(damage: &Damage) -> String {
+    match damage {
+        Damage::GuardMissing { name } => format!("{name} is missing or changed"),
+        Damage::Foreign { name } => format!("{name} is not ours"),
+        other => format!("{other:?}"),
+    }
+}
+
+/// Whether the views are this log's, and how far they have read.
+pub fn views(patient: &Patient) -> Vec<Finding> {
+    let (Some(store), Some(head)) = (patient.store(), patient.head()) else { return Vec::new() };
+    let aligned = store.views().checkpoint().and_then(|checkpoint| {
+        Ok((Alignment::of(store, &checkpoint, checkpoint.rule)?, checkpoint.position))
+    });
+    let (alignment, checkpoint) = match aligned {
+        Ok(aligned) => aligned,
+        Err(error) => {
+            let advice = "serve makes them anew at its next start; replay does so now";
+            return vec![Finding::warn(error.to_string(), advice)];
+        }
+    };
+    let behind = head.saturating_sub(checkpoint);
+    let detail = format!("up to position {checkpoint} of {head}");
+    let held = patient.database.as_ref().is_some_and(|at| inspect::is_held(at).unwrap_or(false));
+    let behind_max = if held { LAG_EVENTS_MAX_BESIDE_SERVER } else { LAG_EVENTS_MAX };
+    vec![match alignment {
+        Alignment::Fitting | Alignment::OtherRule { .. } if behind <= behind_max => {
+            Finding::ok(detail)
+        }
+        Alignment::Fitting | Alignment::OtherRule { .. } => Finding::warn(
+            format!("{detail}: {} events behind", number(behind)),
+            "a server that runs reads on, and /readyz says what keeps it; else start one, or run replay",
+        ),
+        Alignment::OtherLedger { .. } => Finding::warn(
+            alignment.to_string(),
+            "one of the two files was exchanged; serve makes the views anew",
+        ),
+        Alignment::AheadOfLog { .. } | Alignment::OtherHistory { .. } => Finding::fail(
+            alignment.to_string(),
+            "look for the newer log before serve rebuilds the views: they alone know that it was there",
+        ),
+    }]
+}
+
+/// Whether the configured rule is the one that the views were built by.
+pub fn rule(patient: &Patient) -> Vec<Finding> {
+    let (Some(store), Some(_), Ok(wanted)) =
+        (patient.store(), patient.head(), patient.settings.rule())
+    else {
+        return Vec::new();
+    };
+    let Ok(checkpoint) = store.views().checkpoint() else { return Vec::new() };
+    let built_by = checkpoint.rule;
+    vec![match checkpoint.position == 0 || built_by == wanted || patient.unreadable.is_some() {
+        true => Finding::ok(built_by.name()),
+        false => Finding::warn(
+            format!(
+                "the views were built by {}, and {} is configured",
+                built_by.name(),
+                wanted.name()
+            ),
+            "configure the same everywhere; serve rebuilds them by its own at its next start",
+        ),
+    }]
+}
+
+/// Messages that were heard of, and then no more.
+pub fn stuck(patient: &Patient) -> Vec<Finding> {
+    vec![match count_stuck(patient) {
+        None => return Vec::new(),
+        Some(0) => Finding::ok("none"),
+        Some(count) => Finding::warn(
+            format!("{} messages have not been settled for 12 hours", number(count)),
+            "reconcile asks Twilio what became of them",
+        ),
+    }]
+}
+
+/// How many there are; nothing where the views cannot tell.
+pub fn count_stuck(patient: &Patient) -> Option<u64> {
+    patient.head()?;
+    let by = patient.now.micros() - i64::try_from(STUCK_AFTER.as_micros()).unwrap_or(i64::MAX);
+    let last = Hour(Hour::of(Timestamp::from_micros(by)).0 - 1);
+    let mut stuck = 0;
+    let views = patient.store()?.views();
+    let counted = views.cells(Hour(i64::MIN)..=last, &mut |cell, tally| {
+        if !cell.status.is_some_and(|status| status.is_settled()) {
+            stuck += tally.messages;
+        }
+    });
+    counted.ok().map(|_| u64::try_from(stuck).unwrap_or(0))
+}

@@ -1,0 +1,104 @@
+//! `doctor`: one page of checks, each with how it came out and what to do. It only reads, and it goes
+//! on where things are broken: a check that cannot be made says so, or is left out where another one
+//! has said why.
+
+mod ask;
+mod check;
+mod disk;
+mod files;
+mod keys;
+mod ledger;
+mod patient;
+mod records;
+mod refusals;
+mod server;
+mod settings;
+mod tell;
+mod time;
+mod url;
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use self::check::{Check, Cost, Outcome as Came};
+use self::patient::Patient;
+use super::{Format, Outcome, serve};
+use crate::config::GlobalFlags;
+
+/// The arguments of `doctor`.
+#[derive(Debug, clap::Args)]
+#[group(skip)] // the group of serve's arguments has the same name
+pub struct Args {
+    /// Only what takes a moment: no counting, and nothing of the server but whether it is ready
+    #[arg(long)]
+    quick: bool,
+
+    /// A server has to answer; that none does is a failed check then
+    #[arg(long)]
+    server: bool,
+
+    /// Where serve is started with flags, the same ones
+    #[command(flatten)]
+    serve: serve::Args,
+
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// Every check, in the order of the page.
+const CHECKS: [Check; 33] = [
+    Check { area: "configuration", name: "file", cost: Cost::Little, run: settings::file },
+    Check { area: "configuration", name: "setting", cost: Cost::Little, run: settings::each },
+    Check { area: "configuration", name: "serve", cost: Cost::Little, run: settings::serve },
+    Check {
+        area: "configuration",
+        name: "API tokens",
+        cost: Cost::Little,
+        run: settings::api_tokens,
+    },
+    Check { area: "twilio", name: "keys", cost: Cost::Little, run: keys::each },
+    Check { area: "twilio", name: "key files", cost: Cost::Little, run: keys::files },
+    Check { area: "twilio", name: "public URL", cost: Cost::Little, run: url::public },
+    Check { area: "twilio", name: "callback URL", cost: Cost::Little, run: url::callback },
+    Check { area: "twilio", name: "signing key", cost: Cost::More, run: keys::signing },
+    Check { area: "twilio", name: "refusals", cost: Cost::More, run: refusals::share },
+    Check { area: "files", name: "permissions", cost: Cost::Little, run: files::permissions },
+    Check { area: "files", name: "access", cost: Cost::Little, run: files::access },
+    Check { area: "files", name: "file system", cost: Cost::Little, run: files::file_system },
+    Check { area: "files", name: "names", cost: Cost::Little, run: files::names },
+    Check { area: "files", name: "leftovers", cost: Cost::Little, run: files::leftovers },
+    Check { area: "files", name: "disk", cost: Cost::Little, run: disk::free },
+    Check { area: "files", name: "growth", cost: Cost::More, run: disk::growth },
+    Check { area: "files", name: "write-ahead log", cost: Cost::Little, run: disk::wal },
+    Check { area: "ledger", name: "log", cost: Cost::Little, run: ledger::log },
+    Check { area: "ledger", name: "engine", cost: Cost::Little, run: ledger::engine },
+    Check { area: "ledger", name: "guards", cost: Cost::More, run: ledger::guards },
+    Check { area: "ledger", name: "views", cost: Cost::Little, run: ledger::views },
+    Check { area: "ledger", name: "rule", cost: Cost::Little, run: ledger::rule },
+    Check { area: "ledger", name: "stuck messages", cost: Cost::More, run: ledger::stuck },
+    Check { area: "time", name: "clock", cost: Cost::Little, run: time::clock },
+    Check { area: "time", name: "order of arrival", cost: Cost::More, run: time::order },
+    Check { area: "records", name: "reconcile", cost: Cost::More, run: records::reconcile },
+    Check { area: "records", name: "backup", cost: Cost::More, run: records::backup },
+    Check { area: "server", name: "ready", cost: Cost::Little, run: server::ready },
+    Check { area: "server", name: "callbacks", cost: Cost::More, run: server::callbacks },
+    Check { area: "server", name: "version", cost: Cost::More, run: server::version },
+    Check { area: "server", name: "verification", cost: Cost::More, run: server::verification },
+    Check { area: "server", name: "open files", cost: Cost::Little, run: server::open_files },
+];
+
+/// Makes the checks and prints them. Whatever is wrong with the configuration is one of them.
+pub fn run(args: &Args, config: Option<&Path>, flags: GlobalFlags) -> Result<Outcome> {
+    let patient = Patient::new(config, flags, args.serve.flags(), args.server);
+    let due = CHECKS.iter().filter(|check| !args.quick || check.cost == Cost::Little);
+    let made: Vec<_> = due.flat_map(|check| check.make(&patient)).collect();
+    match args.format {
+        Format::Table => tell::for_people(&made)?,
+        Format::Json => tell::as_json(&made)?,
+    }
+    match made.iter().any(|made| made.finding.outcome == Came::Fail) {
+        true => Ok(Outcome::CheckFoundSomething),
+        false => Ok(Outcome::Done),
+    }
+}

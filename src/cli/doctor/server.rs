@@ -1,0 +1,159 @@
+//! A server that may run on this ledger: what it says of itself where it answers.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use super::ask::{Metrics, get};
+use super::check::Finding;
+use super::patient::Patient;
+use crate::config::Settings;
+use crate::store::inspect;
+
+/// `serve` takes so many connections for callbacks, and each is an open file.
+const OPEN_FILES_FEW: u64 = 8192 + 256;
+
+/// What answered, where something did.
+pub struct Server {
+    /// Where questions are answered; nothing where the setting cannot be read.
+    address: Option<SocketAddr>,
+    /// The status code of `/readyz`, and what it said.
+    ready: Option<(u16, Value)>,
+    /// Nothing where they could not be had.
+    pub metrics: Option<Metrics>,
+    is_held: bool,
+}
+
+impl Server {
+    /// Asks where the settings say that a server answers.
+    pub fn ask(patient: &Patient) -> Self {
+        let is_held =
+            patient.database.as_ref().is_some_and(|at| inspect::is_held(at).unwrap_or(false));
+        let address = patient.settings.admin_listen(patient.flags.admin_listen.clone());
+        let address = address.ok().map(from_here);
+        let get = |path: &str| get(address?, path, token(&patient.settings));
+        let ready = get("/readyz").and_then(|(code, body)| {
+            let json = serde_json::from_str::<Value>(&body).ok()?;
+            // Something else may answer there.
+            json.get("ready").is_some().then_some((code, json))
+        });
+        let metrics = ready.as_ref().and_then(|_| get("/metrics"));
+        let metrics = metrics.filter(|(code, _)| *code == 200).map(|(_, text)| Metrics::new(text));
+        Self { address, ready, metrics, is_held }
+    }
+}
+
+/// Whether a server runs and does its work.
+pub fn ready(patient: &Patient) -> Vec<Finding> {
+    let server = patient.server();
+    let Some(address) = server.address else { return Vec::new() };
+    let missing: fn(String, &'static str) -> Finding = match patient.server_is_due {
+        true => Finding::fail,
+        false => Finding::warn,
+    };
+    vec![match (&server.ready, server.is_held) {
+        (Some((200, _)), _) => Finding::ok(format!("answers on {address}")),
+        (Some((_, json)), _) => Finding::fail(
+            format!("on {address}: {}", json["reason"].as_str().unwrap_or("it does not say why")),
+            "docs/OPERATIONS.md, \"What 503 means\"; while views are rebuilt, wait",
+        ),
+        (None, true) => missing(
+            format!("a process holds the ledger, and no server answers on {address}"),
+            "a command is at work, or serve was started with other addresses: give doctor its flags",
+        ),
+        (None, false) => missing(
+            format!("no server answers on {address}"),
+            "start serve: callbacks that nobody takes are lost",
+        ),
+    }]
+}
+
+/// Whether callbacks can arrive.
+pub fn callbacks(patient: &Patient) -> Vec<Finding> {
+    let Ok(listen) = patient.settings.listen(patient.flags.listen.clone()) else {
+        return Vec::new();
+    };
+    if patient.server().ready.is_none() || listen.port() == 0 {
+        return Vec::new();
+    }
+    let listen = from_here(listen);
+    vec![match get(listen, "/healthz", None) {
+        Some((200, _)) => Finding::ok(format!("{listen} answers")),
+        Some((code, _)) => Finding::warn(
+            format!("{listen} answers {code}"),
+            "another program listens there, or serve was started with another --listen",
+        ),
+        None => Finding::warn(
+            format!("{listen} does not answer"),
+            "give doctor the --listen of serve; where it is this, serve is overrun: look at its CPU",
+        ),
+    }]
+}
+
+/// Whether the server is of this version.
+pub fn version(patient: &Patient) -> Vec<Finding> {
+    let Some(metrics) = &patient.server().metrics else { return Vec::new() };
+    let versions = metrics.labelled("delivery_ledger_build_info", "version");
+    let Some((theirs, _)) = versions.into_iter().next() else { return Vec::new() };
+    let ours = env!("CARGO_PKG_VERSION");
+    vec![match theirs == ours {
+        true => Finding::ok(theirs),
+        false => Finding::warn(
+            format!("the server is {theirs}, this program {ours}"),
+            "use the same; after an update restart serve",
+        ),
+    }]
+}
+
+/// What the last verification in the background came to.
+pub fn verification(patient: &Patient) -> Vec<Finding> {
+    let Some((_, json)) = &patient.server().ready else { return Vec::new() };
+    let verified = &json["verified"];
+    let at = verified["at"].as_str().unwrap_or_default();
+    vec![match (verified["findings"].as_u64(), verified["error"].as_str()) {
+        (None, _) => Finding::ok("none yet; the first begins a minute after the start"),
+        (Some(_), Some(error)) => {
+            Finding::fail(format!("{at}: it did not come to its end: {error}"), "run verify")
+        }
+        (Some(0), None) => {
+            Finding::ok(format!("{at}: nothing is wrong up to position {}", verified["position"]))
+        }
+        (Some(count), None) => Finding::fail(
+            format!("{at}: {count} findings"),
+            "run verify, and keep the files as they are",
+        ),
+    }]
+}
+
+/// How many files a process may have open; `serve` raises its own limit as far as it may.
+pub fn open_files(_: &Patient) -> Vec<Finding> {
+    let Ok((_, hard)) = rlimit::Resource::NOFILE.get() else { return Vec::new() };
+    let detail = match hard {
+        rlimit::INFINITY => "no limit".to_owned(),
+        hard => format!("up to {hard} for a process of this user"),
+    };
+    vec![match hard < OPEN_FILES_FEW {
+        false => Finding::ok(detail),
+        true => Finding::warn(
+            detail,
+            "8,192 connections take as many: raise it (LimitNOFILE in systemd, ulimits in containers)",
+        ),
+    }]
+}
+
+/// The address by which this machine reaches what listens on all of them.
+fn from_here(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(v4) if v4.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(v6) if v6.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+/// Any of the configured ones: the metrics have no addresses in them.
+fn token(settings: &Settings) -> Option<String> {
+    let tokens = settings.api_tokens().ok()?;
+    tokens.first().map(|token| token.secret.expose_secret().to_owned())
+}

@@ -1,0 +1,64 @@
+//! The machine's clock, as far as the log can tell: Twilio sends no time, so `received_at` is all.
+
+use super::check::Finding;
+use super::patient::Patient;
+use crate::domain::{RecordedEvent, Source, Timestamp};
+
+/// No ledger is older than this program.
+const FIRST_MOMENT: &str = "2025-01-01T00:00:00Z";
+/// A clock beyond it was set wrong, or this program is very old.
+const LAST_MOMENT: &str = "2100-01-01T00:00:00Z";
+
+/// How far the last event may be ahead of now: clocks are adjusted by fractions of a second.
+const AHEAD_MICROS_MAX: i64 = 2_000_000;
+
+/// From here on the clock was not adjusted, but set.
+const SET_MICROS: i64 = 60_000_000;
+
+/// How far an arrival may lie before the one before it: callbacks of two connections may be stored in
+/// the other order, within the time that one of them takes.
+const BACK_MICROS_MAX: i64 = 15_000_000;
+
+const ADVICE: &str = "let a time service, such as chrony, set the clock; what is in the log stays";
+
+/// Now, and the last event.
+pub fn clock(patient: &Patient) -> Vec<Finding> {
+    let now = patient.now;
+    let is_possible = Timestamp::parse(FIRST_MOMENT).is_some_and(|first| now > first)
+        && Timestamp::parse(LAST_MOMENT).is_some_and(|last| now < last);
+    if !is_possible {
+        return vec![Finding::fail(format!("the clock shows {now}"), ADVICE)];
+    }
+    let last = patient.head().zip(patient.store());
+    let last = last.and_then(|(head, store)| store.read_at(&[head]).ok()?.into_iter().next());
+    let ahead = last.map_or(0, |event| event.received_at.micros() - now.micros());
+    let detail = format!("the last event is {} s ahead of the clock, {now}", ahead / 1_000_000);
+    vec![match ahead {
+        ahead if ahead > SET_MICROS => Finding::fail(detail, ADVICE),
+        ahead if ahead > AHEAD_MICROS_MAX => Finding::warn(detail, ADVICE),
+        _ => Finding::ok(now.to_string()),
+    }]
+}
+
+/// Whether the last callbacks arrived one after the other, by the clock.
+pub fn order(patient: &Patient) -> Vec<Finding> {
+    // What was imported, or recorded later, has a time of its own.
+    let arrived =
+        |event: &&RecordedEvent| event.source == Source::Callback && event.notes.is_empty();
+    let arrivals: Vec<_> = patient.last_events().iter().filter(arrived).collect();
+    let back = |two: &[&RecordedEvent]| two[0].received_at.micros() - two[1].received_at.micros();
+    let worst = arrivals.windows(2).max_by_key(|two| back(two));
+    vec![match worst {
+        None => return Vec::new(),
+        Some(two) if back(two) > BACK_MICROS_MAX => Finding::warn(
+            format!(
+                "the clock was set back by {} s between positions {} and {}",
+                back(two) / 1_000_000,
+                two[0].position,
+                two[1].position
+            ),
+            ADVICE,
+        ),
+        Some(_) => Finding::ok(format!("no step back in the last {} callbacks", arrivals.len())),
+    }]
+}

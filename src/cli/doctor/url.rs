@@ -1,0 +1,114 @@
+//! The URL that Twilio calls, and how it is to connect.
+
+use std::net::IpAddr;
+
+use super::check::Finding;
+use super::patient::Patient;
+
+/// Whether Twilio can call the public URL.
+pub fn public(patient: &Patient) -> Vec<Finding> {
+    let Ok(urls) = patient.settings.public_urls(patient.flags.public_urls.clone()) else {
+        return Vec::new();
+    };
+    if urls.is_empty() && patient.unreadable.is_some() {
+        return Vec::new();
+    }
+    if urls.is_empty() {
+        return vec![Finding::warn(
+            "none is configured, so signatures are checked against the address listened on",
+            "set DELIVERY_LEDGER_PUBLIC_URL to the URL that Twilio calls, to the letter",
+        )];
+    }
+    urls.iter().map(|url| of_url(url.as_given())).collect()
+}
+
+fn of_url(url: &str) -> Finding {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => host,
+        _ => authority,
+    };
+    if !is_reachable(host) {
+        return Finding::warn(
+            format!("{url}: Twilio cannot reach {host} over the internet"),
+            "use the name under which the proxy in front is reached from outside",
+        );
+    }
+    if scheme.eq_ignore_ascii_case("https") {
+        return Finding::ok(url);
+    }
+    Finding::warn(
+        format!("{url} is not https: what Twilio sends, addresses included, travels unencrypted"),
+        "end TLS in a proxy in front, and use https here and at Twilio",
+    )
+}
+
+/// Whether a host looks like one on the internet. Nobody is asked.
+fn is_reachable(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(v4)) => {
+            !(v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_unspecified())
+        }
+        Ok(IpAddr::V6(v6)) => {
+            !(v6.is_loopback()
+                || v6.is_unique_local()
+                || v6.is_unicast_link_local()
+                || v6.is_unspecified())
+        }
+        Err(_) => {
+            let inside = [".local", ".localhost", ".internal", ".lan", ".home.arpa"];
+            host.contains('.') && !inside.iter().any(|end| host.ends_with(end))
+        }
+    }
+}
+
+/// How Twilio is to connect, which stands in the callback URL that messages are given.
+pub fn callback(patient: &Patient) -> Vec<Finding> {
+    if patient.unreadable.is_some() {
+        return Vec::new();
+    }
+    let overrides = patient.settings.callback_overrides();
+    let has = |name: &str, value: &str| {
+        let mut pairs = overrides.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.any(|(have, given)| have == name && given.split(',').any(|one| one == value))
+    };
+    let flags = &patient.flags;
+    let paths = (flags.public_urls.clone(), flags.callback_paths.clone());
+    let Ok(url) = patient.settings.status_callback(paths.0, paths.1) else { return Vec::new() };
+    let retried = (1..=5).any(|count: u8| has("rc", &count.to_string()));
+    vec![match retried && (has("rp", "all") || has("rp", "5xx")) {
+        true => {
+            Finding::ok(format!("{url} for messages, and for the Messaging Service's callback"))
+        }
+        false => Finding::warn(
+            format!("{url}: Twilio does not try again after a 503 or a time-out of ours"),
+            "end the callback URL in #rc=5&rp=all, here (callback_overrides) and at Twilio",
+        ),
+    }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_reachable;
+
+    #[test]
+    fn a_host_is_reachable_where_it_is_one_of_the_internet() {
+        for host in ["hooks.example.com", "203.0.113.7", "[2001:db8::1]"] {
+            assert!(is_reachable(host), "{host}");
+        }
+        for host in [
+            "localhost",
+            "127.0.0.1",
+            "10.1.2.3",
+            "192.168.0.2",
+            "[::1]",
+            "[fd00::1]",
+            "ledger",
+            "a.local",
+        ] {
+            assert!(!is_reachable(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! `import`: events of another ledger, and Twilio's own records of messages, into this one.
+
+mod report;
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressStyle};
+use time::OffsetDateTime;
+
+use self::report::Report;
+use super::interrupt::Interrupt;
+use super::text::{number, progress_bar};
+use super::{Format as ReportFormat, Outcome, Usage, ledger};
+use crate::config::Settings;
+use crate::domain::{AccountSid, NewEvent, Timestamp};
+use crate::import::{Counts, Format, Gathered, Options, gather};
+use crate::store::{self, Access, Database, Lock, Store, StoreError, append_beside};
+
+/// How long a batch is rested for at most.
+const REST_MAX: Duration = Duration::from_millis(100);
+
+/// The arguments of `import`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What to import; `-` is stdin. Files may be gzipped
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// What they are [default: each tells by itself]
+    #[arg(long, value_enum)]
+    format: Option<InputFormat>,
+
+    /// Check everything, and say what would be appended
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Import the others where rows are refused, and not nothing
+    #[arg(long)]
+    skip_refused: bool,
+
+    /// Keep the text of messages of Twilio's records in the log
+    #[arg(long)]
+    keep_content: bool,
+
+    /// Whose messages are those that name no account, as in some CSV
+    #[arg(long, value_name = "AC…")]
+    account_sid: Option<String>,
+
+    /// How to tell what came of it; JSON has every refused row
+    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
+    report: ReportFormat,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum InputFormat {
+    /// NDJSON of `export events`
+    Events,
+    /// Pages of Twilio's list of messages, or single messages, as JSON
+    Rest,
+    /// Twilio's BulkExport: one message a line
+    Bulkexport,
+    /// The message log of Twilio's Console
+    Csv,
+}
+
+/// Reads and checks everything, then appends what is new.
+pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
+    let database = settings.database()?;
+    let interrupt = Interrupt::listen()?;
+    let mut gathered = args.gather(&database, &interrupt)?;
+    let goes_on = gathered.counts.refused == 0 || args.skip_refused;
+    let _only_one = match goes_on && !args.dry_run {
+        true => Some(only_one(settings, &database)?),
+        false => None,
+    };
+    let store = match goes_on {
+        true => args.open(settings, &database, &gathered)?,
+        // What else would be refused is told too, where that can be known.
+        false => open_as_it_is(&database)?,
+    };
+    if let Some(store) = &store {
+        let bar = events_bar(store.head()?, gathered.has_events(), "compare");
+        gathered.compare(&**store, &mut |position| told(&bar, position, &interrupt))?;
+        bar.finish_and_clear();
+    }
+    let refused = gathered.counts.refused;
+    if refused > 0 && !args.skip_refused {
+        let counts = gathered.counts;
+        args.report(counts, None).print(&mut gathered)?;
+        let rows = if refused == 1 { "row is" } else { "rows are" };
+        bail!(
+            "{} {rows} refused, so nothing was imported; --skip-refused imports the others",
+            number(refused)
+        );
+    }
+    args.append(gathered, store.as_deref(), &interrupt)
+}
+
+impl Args {
+    fn gather(&self, database: &Database, interrupt: &Interrupt) -> Result<Gathered> {
+        let mut given = HashSet::new();
+        if let Some(twice) = self.files.iter().find(|file| !given.insert(*file)) {
+            return Err(Usage(format!("{} is named twice", twice.display())).into());
+        }
+        let account_sid = match self.account_sid.as_deref().map(AccountSid::parse) {
+            Some(None) => return Err(Usage("--account-sid: it is empty".to_owned()).into()),
+            given => given.flatten(),
+        };
+        let options = Options {
+            format: self.format.map(InputFormat::format),
+            keep_content: self.keep_content,
+            account_sid,
+            now: Timestamp::from(OffsetDateTime::now_utc()),
+            spool_folder: spool_folder(database.path()),
+        };
+        let bar = bytes_bar(&self.files);
+        let gathered = gather(&self.files, options, &mut |bytes| told(&bar, bytes, interrupt));
+        bar.finish_and_clear();
+        Ok(gathered?)
+    }
+
+    /// The ledger, its views up to its head where they are asked; nothing where there is none.
+    fn open(
+        &self,
+        settings: &Settings,
+        database: &Database,
+        gathered: &Gathered,
+    ) -> Result<Option<Box<dyn Store>>> {
+        if gathered.has_records() && is_there(database)? {
+            drop(ledger::up_to_date_as_built(settings)?);
+        }
+        match self.dry_run {
+            true => Ok(open_as_it_is(database)?),
+            false => Ok(Some(ledger::to_append(settings)?)),
+        }
+    }
+
+    fn report(&self, counts: Counts, head: Option<u64>) -> Report {
+        let nothing_done = counts.refused > 0 && !self.skip_refused;
+        Report { format: self.report, dry_run: self.dry_run, nothing_done, counts, head }
+    }
+
+    fn append(
+        &self,
+        mut gathered: Gathered,
+        store: Option<&dyn Store>,
+        interrupt: &Interrupt,
+    ) -> Result<Outcome> {
+        let bar = events_bar(gathered.laid_aside(), true, "import");
+        let mut append = |events: &[NewEvent]| match (self.dry_run, store) {
+            (false, Some(store)) => append_and_rest(store, events),
+            _ => Ok(()),
+        };
+        let views = store.map(|store| store.views());
+        let (counts, outcome) =
+            gathered.append(views, &mut append, &mut |row| told(&bar, row, interrupt));
+        bar.finish_and_clear();
+        outcome.with_context(|| {
+            let appended = number(counts.appended);
+            format!("{appended} rows were appended; the same import again appends the rest")
+        })?;
+        let head = store.map(|store| store.head()).transpose()?;
+        self.report(counts, head).print(&mut gathered)?;
+        Ok(Outcome::Done)
+    }
+}
+
+impl InputFormat {
+    fn format(self) -> Format {
+        match self {
+            InputFormat::Events => Format::Events,
+            InputFormat::Rest => Format::Rest,
+            InputFormat::Bulkexport => Format::Bulkexport,
+            InputFormat::Csv => Format::Csv,
+        }
+    }
+}
+
+/// Makes the ledger where there is none, and keeps another import out: two that look at the same time
+/// would both find an event missing.
+fn only_one(settings: &Settings, database: &Database) -> Result<Lock> {
+    drop(ledger::to_append_or_make(settings)?);
+    let lock = Lock::soon(&database.path().with_extension("import"))?;
+    lock.ok_or_else(|| anyhow!("another import is at work on this ledger"))
+}
+
+/// Appends a batch, then leaves the file to others for as long as that took: SQLite's lock goes to
+/// whoever asks first, and a server's callbacks would hardly ever be the first.
+fn append_and_rest(store: &dyn Store, events: &[NewEvent]) -> Result<(), StoreError> {
+    let begun = Instant::now();
+    append_beside(store, events)?;
+    sleep(begun.elapsed().min(REST_MAX));
+    Ok(())
+}
+
+fn is_there(database: &Database) -> Result<bool, StoreError> {
+    match store::open(database, Access::Read) {
+        Ok(_) => Ok(true),
+        Err(StoreError::NotThere { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn open_as_it_is(database: &Database) -> Result<Option<Box<dyn Store>>, StoreError> {
+    match is_there(database)? {
+        true => store::open(database, Access::Read).map(Some),
+        false => Ok(None),
+    }
+}
+
+/// Beside the log, which needs the room anyway; elsewhere only where there is no such folder yet.
+fn spool_folder(log: &Path) -> PathBuf {
+    let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    if folder.is_dir() { folder.to_owned() } else { std::env::temp_dir() }
+}
+
+fn told(bar: &ProgressBar, position: u64, interrupt: &Interrupt) -> ControlFlow<()> {
+    bar.set_position(position);
+    interrupt.asked()
+}
+
+fn events_bar(events: u64, is_needed: bool, what: &'static str) -> ProgressBar {
+    match is_needed {
+        true => progress_bar(events, what),
+        false => ProgressBar::hidden(),
+    }
+}
+
+/// A progress bar over the bytes of files; of pipes nobody knows how many there are.
+fn bytes_bar(files: &[PathBuf]) -> ProgressBar {
+    let length = |file: &PathBuf| std::fs::metadata(file).map_or(0, |file| file.len());
+    let style = "{msg} {bar:40} {bytes}/{total_bytes}  {bytes_per_sec}";
+    let style =
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(files.iter().map(length).sum()).with_style(style).with_message("read")
+}

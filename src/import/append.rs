@@ -1,0 +1,95 @@
+//! Appending what was gathered and compared, in the order in which it stood, batch by batch. Where that
+//! is cut off, the next import of the same input appends the rest.
+
+use std::ops::ControlFlow;
+
+use super::event::event;
+use super::gather::{Gathered, spooling};
+use super::resource::{self, Origin, Outbound};
+use super::spool::{Kind, Row};
+use super::{Counts, Format, ImportError, Tell};
+use crate::domain::NewEvent;
+use crate::projection::facts::Facts;
+use crate::store::{StoreError, Views};
+
+/// How many events are appended in one go: a server's callbacks wait for so long.
+const BATCH_EVENTS: usize = 500;
+
+/// How much of their bodies, where they are large.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// Appends some events, all or none.
+pub type Append<'a> = &'a mut dyn FnMut(&[NewEvent]) -> Result<(), StoreError>;
+
+impl Gathered {
+    /// Appends what is new: events that the log does not have, and records that add a fact to what is
+    /// known by the views or was appended before them. `tell` hears how many rows are through.
+    pub fn append(
+        &mut self,
+        views: Option<&dyn Views>,
+        append: Append<'_>,
+        tell: Tell<'_>,
+    ) -> (Counts, Result<(), ImportError>) {
+        let outcome = self.append_all(views, append, tell);
+        (self.counts, outcome)
+    }
+
+    fn append_all(
+        &mut self,
+        views: Option<&dyn Views>,
+        append: Append<'_>,
+        tell: Tell<'_>,
+    ) -> Result<(), ImportError> {
+        let has_records = self.has_records();
+        let Self { spool, files, options, ids, counts, .. } = self;
+        let mut facts = Facts::default();
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        let rows = spool.rows().map_err(|source| spooling(options, source))?;
+        for (row, through) in rows.zip(1..) {
+            let Row { kind, file, line, bytes: row } =
+                row.map_err(|source| spooling(options, source))?;
+            let file = &files[file as usize];
+            let new = if kind == Kind::Event {
+                let event = event(&row, file.ledger.as_deref()).expect("it was read before");
+                let is_new = ids.remove(&event.event_id).is_some();
+                if is_new && has_records {
+                    facts.note(&event);
+                }
+                is_new.then_some(event)
+            } else {
+                let outbound =
+                    Outbound { body: row, text_removed: kind == Kind::RecordWithoutText };
+                let format = file.format.unwrap_or(Format::Rest);
+                let origin = Origin { format, file: &file.name, line };
+                let event = resource::event(outbound, origin, options.now);
+                facts.adds(views, &event)?.then_some(event)
+            };
+            match new {
+                Some(event) => {
+                    bytes += event.body.len();
+                    batch.push(event);
+                }
+                None => counts.known += 1,
+            }
+            if batch.len() >= BATCH_EVENTS || bytes >= BATCH_BYTES {
+                counts.appended += append_batch(&mut batch, append)?;
+                bytes = 0;
+                if let ControlFlow::Break(()) = tell(through) {
+                    return Err(ImportError::Stopped);
+                }
+            }
+        }
+        counts.appended += append_batch(&mut batch, append)?;
+        Ok(())
+    }
+}
+
+fn append_batch(batch: &mut Vec<NewEvent>, append: Append<'_>) -> Result<u64, StoreError> {
+    if !batch.is_empty() {
+        append(batch)?;
+    }
+    let count = batch.len() as u64;
+    batch.clear();
+    Ok(count)
+}

@@ -1,0 +1,88 @@
+//! Holding what was gathered against the log: an event that is there already is not appended again, and
+//! one of the same id that says something else is refused.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use foldhash::fast::RandomState;
+use uuid::Uuid;
+
+use super::event::event;
+use super::gather::{Gathered, fingerprint, spooling};
+use super::spool::Kind;
+use super::{ImportError, Tell};
+use crate::projection::patience::{self, GivingWay};
+use crate::store::{Store, StoreError};
+
+/// How many events of the log are in memory at a time.
+const READ_EVENTS: usize = 1000;
+
+impl Gathered {
+    /// Reads the log once. `tell` hears up to which position.
+    pub fn compare(&mut self, store: &dyn Store, tell: Tell<'_>) -> Result<(), ImportError> {
+        if self.ids.is_empty() {
+            return Ok(());
+        }
+        let others = self.forget_known(store, tell)?;
+        match others.is_empty() {
+            true => Ok(()),
+            false => self.refuse_all(others),
+        }
+    }
+
+    /// Forgets the ids that are in the log; returns those under which something else stands there.
+    fn forget_known(
+        &mut self,
+        store: &dyn Store,
+        tell: Tell<'_>,
+    ) -> Result<HashSet<Uuid, RandomState>, ImportError> {
+        let niceness = patience::PATIENT;
+        patience::stand_behind(niceness);
+        let mut callbacks = GivingWay::begin(store)?;
+        let (mut after, head) = (0, store.head()?);
+        let mut others = HashSet::default();
+        while after < head {
+            callbacks.give_way(store)?;
+            let events = store.read(after, READ_EVENTS)?;
+            let Some(last) = events.last() else { break };
+            after = last.position;
+            for recorded in events {
+                let id = recorded.event_id;
+                match self.ids.get(&id) {
+                    Some(wanted) if *wanted == fingerprint(recorded.event) => {
+                        self.ids.remove(&id);
+                    }
+                    Some(_) => {
+                        others.insert(id);
+                    }
+                    None => {}
+                }
+            }
+            if let ControlFlow::Break(()) = tell(after) {
+                return Err(StoreError::Stopped.into());
+            }
+        }
+        // The log may have an id twice, of which one fits.
+        others.retain(|id| self.ids.remove(id).is_some());
+        Ok(others)
+    }
+
+    fn refuse_all(&mut self, others: HashSet<Uuid, RandomState>) -> Result<(), ImportError> {
+        let mut refused = Vec::new();
+        let rows = self.spool.rows().map_err(|source| spooling(&self.options, source))?;
+        for row in rows {
+            let row = row.map_err(|source| spooling(&self.options, source))?;
+            if row.kind == Kind::Event
+                && let Ok(event) = event(&row.bytes, None)
+                && others.contains(&event.event_id)
+            {
+                refused.push((row.file, row.line, event.event_id));
+            }
+        }
+        for (file, line, id) in refused {
+            let why = format!("event {id} is in this ledger, and says something else there");
+            self.refuse(file as usize, Some(line), why)?;
+        }
+        Ok(())
+    }
+}

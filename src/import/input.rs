@@ -1,0 +1,105 @@
+//! One file, or stdin, as the bytes that were compressed into it.
+
+use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::path::Path;
+use std::rc::Rc;
+
+use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest, Sha256};
+
+use crate::domain::digest::{Hash, hex};
+
+/// How much is looked at to tell what an input is.
+const BEGINNING_BYTES: u64 = 64 * 1024;
+
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
+
+/// An input, open at its beginning.
+pub struct Input {
+    /// Its first bytes, which are read again.
+    pub beginning: Vec<u8>,
+    pub reader: Box<dyn BufRead>,
+    read: Rc<Cell<u64>>,
+    hash: Rc<RefCell<Sha256>>,
+}
+
+impl Input {
+    /// Opens a file; `-` is stdin.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        match path == Path::new("-") {
+            true => Self::new(io::stdin()),
+            false => Self::new(File::open(path)?),
+        }
+    }
+
+    /// Reads from this, gunzipped where it is a gzip stream.
+    pub fn new(from: impl Read + 'static) -> io::Result<Self> {
+        let (read, hash) = (Rc::default(), Rc::default());
+        let watched = Watched { from, read: Rc::clone(&read), hash: Rc::clone(&hash) };
+        let mut bytes = BufReader::with_capacity(BEGINNING_BYTES as usize, watched);
+        let reader: Box<dyn BufRead> = match bytes.fill_buf()?.starts_with(&GZIP) {
+            true => Box::new(BufReader::new(MultiGzDecoder::new(bytes))),
+            false => Box::new(bytes),
+        };
+        Self { beginning: Vec::new(), reader, read, hash }.looked_at()
+    }
+
+    fn looked_at(mut self) -> io::Result<Self> {
+        let mut beginning = Vec::new();
+        let outcome = (&mut self.reader).take(BEGINNING_BYTES).read_to_end(&mut beginning);
+        if beginning.starts_with(BYTE_ORDER_MARK) {
+            beginning.drain(..BYTE_ORDER_MARK.len());
+        }
+        let again = Cursor::new(beginning.clone());
+        self.reader = match outcome {
+            Ok(_) => Box::new(again.chain(self.reader)),
+            // What could be read is told of first.
+            Err(error) => Box::new(again.chain(BufReader::new(Failing(Some(error))))),
+        };
+        Ok(Self { beginning, ..self })
+    }
+
+    /// How many bytes were read of the file itself: a handle that can be kept.
+    pub fn bytes_read(&self) -> Rc<Cell<u64>> {
+        Rc::clone(&self.read)
+    }
+
+    /// Reads to the end, and gives the SHA-256 of the file itself.
+    pub fn finish(mut self) -> io::Result<String> {
+        io::copy(&mut self.reader, &mut io::sink())?;
+        let hash: Hash = self.hash.borrow().clone().finalize().into();
+        Ok(hex(&hash))
+    }
+}
+
+/// Whether an error tells of what was read, and not of the reading.
+pub fn is_of_content(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, InvalidData, InvalidInput, UnexpectedEof};
+    matches!(error.kind(), FileTooLarge | InvalidData | InvalidInput | UnexpectedEof)
+}
+
+struct Watched<R> {
+    from: R,
+    read: Rc<Cell<u64>>,
+    hash: Rc<RefCell<Sha256>>,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.from.read(buffer)?;
+        self.hash.borrow_mut().update(&buffer[..length]);
+        self.read.set(self.read.get() + length as u64);
+        Ok(length)
+    }
+}
+
+struct Failing(Option<io::Error>);
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}

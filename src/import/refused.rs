@@ -1,0 +1,64 @@
+//! Every row that was refused, with its line and why: the first in memory for people to read, all of
+//! them in a file without a name, because there may be as many as there are rows.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
+use std::path::Path;
+
+use serde::Serialize;
+
+/// How many are shown to people; a report as JSON has all.
+const SHOWN_MAX: usize = 20;
+
+/// A row that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    pub file: String,
+    /// Nothing where it is the whole file.
+    pub line: Option<u64>,
+    pub reason: String,
+}
+
+/// See the module.
+pub struct Refused {
+    first: Vec<Refusal>,
+    count: u64,
+    all: BufWriter<File>,
+}
+
+impl Refused {
+    /// Begins a file in this folder.
+    pub fn create(folder: &Path) -> io::Result<Self> {
+        let all = BufWriter::new(tempfile::tempfile_in(folder)?);
+        Ok(Self { first: Vec::new(), count: 0, all })
+    }
+
+    /// One more.
+    pub fn push(&mut self, refusal: Refusal) -> io::Result<()> {
+        serde_json::to_writer(&mut self.all, &refusal)?;
+        self.all.write_all(b"\n")?;
+        self.count += 1;
+        if self.first.len() < SHOWN_MAX {
+            self.first.push(refusal);
+        }
+        Ok(())
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The first of them.
+    pub fn first(&self) -> &[Refusal] {
+        &self.first
+    }
+
+    /// Gives each as a JSON object.
+    pub fn each_json(&mut self, each: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
+        self.all.flush()?;
+        let mut file = self.all.get_ref();
+        file.rewind()?;
+        BufReader::new(file).lines().try_for_each(|line| each(&line?))
+    }
+}

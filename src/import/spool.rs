@@ -1,0 +1,79 @@
+//! Rows that were checked, laid aside until all are: a file without a name, gone with the process
+//! however that ends. So the input is read once, also where it is a pipe, and nobody can change it
+//! between the check and the append.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
+use std::path::Path;
+
+/// One row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    pub kind: Kind,
+    /// Which of the files, from 0.
+    pub file: u32,
+    pub line: u64,
+    pub bytes: Vec<u8>,
+}
+
+/// What a row is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A line of `export events`.
+    Event,
+    /// A message of Twilio's records.
+    Record,
+    /// The same, without the text of the message.
+    RecordWithoutText,
+}
+
+impl Kind {
+    const ALL: [Kind; 3] = [Kind::Event, Kind::Record, Kind::RecordWithoutText];
+}
+
+/// Rows in the order in which they were laid aside.
+pub struct Spool {
+    writer: BufWriter<File>,
+}
+
+impl Spool {
+    /// Begins a file in this folder.
+    pub fn create(folder: &Path) -> io::Result<Self> {
+        Ok(Self { writer: BufWriter::new(tempfile::tempfile_in(folder)?) })
+    }
+
+    /// Lays a row aside.
+    pub fn push(&mut self, kind: Kind, file: u32, line: u64, bytes: &[u8]) -> io::Result<()> {
+        let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+        self.writer.write_all(&[kind as u8])?;
+        self.writer.write_all(&file.to_be_bytes())?;
+        self.writer.write_all(&line.to_be_bytes())?;
+        self.writer.write_all(&length.to_be_bytes())?;
+        self.writer.write_all(bytes)
+    }
+
+    /// All rows from the first on.
+    pub fn rows(&mut self) -> io::Result<impl Iterator<Item = io::Result<Row>> + '_> {
+        self.writer.flush()?;
+        let mut file = self.writer.get_ref();
+        file.rewind()?;
+        let mut reader = BufReader::new(file);
+        Ok(std::iter::from_fn(move || read_row(&mut reader).transpose()))
+    }
+}
+
+fn read_row(reader: &mut impl Read) -> io::Result<Option<Row>> {
+    let mut kind = [0];
+    if reader.read(&mut kind)? == 0 {
+        return Ok(None);
+    }
+    let kind = Kind::ALL.get(usize::from(kind[0])).ok_or(io::ErrorKind::InvalidData)?;
+    let (mut file, mut line, mut length) = ([0; 4], [0; 8], [0; 4]);
+    reader.read_exact(&mut file)?;
+    reader.read_exact(&mut line)?;
+    reader.read_exact(&mut length)?;
+    let mut bytes = vec![0; u32::from_be_bytes(length) as usize];
+    reader.read_exact(&mut bytes)?;
+    let (file, line) = (u32::from_be_bytes(file), u64::from_be_bytes(line));
+    Ok(Some(Row { kind: *kind, file, line, bytes }))
+}

@@ -1,0 +1,62 @@
+//! What can be told of a ledger's files from outside, also where it cannot be opened. Nothing is
+//! written, and nothing is made.
+
+use std::path::PathBuf;
+
+use super::measures::Sizes;
+use super::{Database, StoreError, sqlite};
+use sqlite::{inspect, leftover, place};
+
+pub use sqlite::inspect::Engine;
+
+/// The files of a ledger, whether they are there or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    pub log: PathBuf,
+    pub views: PathBuf,
+    /// What SQLite keeps beside them, and the locks.
+    pub beside: Vec<PathBuf>,
+}
+
+/// The files of a ledger. Where its name is a link, those that the link leads to.
+pub fn files(database: &Database) -> Files {
+    let log = place::behind_link(database.path()).into_owned();
+    let views = sqlite::views_path(&log);
+    let suffixes = ["-wal", "-shm", ".lock"];
+    let beside = [&log, &views]
+        .into_iter()
+        .flat_map(|file| suffixes.into_iter().map(move |suffix| leftover::beside(file, suffix)));
+    let beside = beside.collect();
+    Files { log, views, beside }
+}
+
+/// What the ledger takes on disk, and what is left there.
+pub fn sizes(database: &Database) -> Result<Sizes, StoreError> {
+    let Files { log, views, .. } = files(database);
+    sqlite::sizes(&log, &views)
+}
+
+/// Whether a process holds the ledger as its only writer.
+pub fn is_held(database: &Database) -> Result<bool, StoreError> {
+    sqlite::lock::Lock::is_held_now(&files(database).log)
+}
+
+/// What kind of file system the ledger lies on, where other machines may share it.
+pub fn network_file_system(database: &Database) -> Option<&'static str> {
+    place::network_of(&files(database).log)
+}
+
+/// Refuses a log that has another name.
+pub fn refuse_other_names(database: &Database) -> Result<(), StoreError> {
+    place::refuse_other_names(&files(database).log)
+}
+
+/// Refuses a write-ahead log that was left without its log.
+pub fn refuse_orphaned_wal(database: &Database) -> Result<(), StoreError> {
+    leftover::refuse_orphaned_wal(&files(database).log)
+}
+
+/// The engine's own settings as the log's file has them.
+pub fn engine(database: &Database) -> Result<Engine, StoreError> {
+    inspect::engine_of(&files(database).log)
+}

@@ -1,0 +1,257 @@
+//! Events of another ledger: the same bytes, times and ids at new positions.
+
+use delivery_ledger::domain::{NewEvent, Source, Timestamp};
+use delivery_ledger::export::{self, Content, EventFilter, Format, Row, View};
+use delivery_ledger::import::{Counts, Options, gather};
+use delivery_ledger::store::{Lock, Store};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::{events, export, file, import, imported, refusals};
+use crate::hostile::hostile_event;
+use crate::support::events::{event, one_a_second, resource, with_query, with_token};
+use crate::support::ledger::{Ledger, findings};
+use crate::support::{ACCOUNT, delivered, failed, sent, sid};
+
+/// Late, doubled and contradicting callbacks, JSON that is kept and not folded, JSON that is, and
+/// bytes that are no text.
+fn eventful() -> Ledger {
+    let json = |status: &str| json!({ "sid": sid(3), "account_sid": ACCOUNT, "status": status });
+    Ledger::of(&one_a_second([
+        event(delivered(&sid(1))),
+        event(sent(&sid(1))),
+        with_token(event(failed(&sid(2), "30003")), "token"),
+        with_token(event(failed(&sid(2), "30003")), "token"),
+        with_query(event(delivered(&sid(2))), "order=17"),
+        resource(Source::Callback, json("failed")),
+        resource(Source::Send, json("queued")),
+        resource(Source::Reconcile, json("sent")),
+        resource(Source::Import, json("delivered")),
+        event(b"MessageSid=SM1&MessageStatus=sent&To=\xff\xfe".to_vec()),
+        event(""),
+    ]))
+}
+
+#[test]
+fn what_is_exported_and_imported_elsewhere_is_the_same() {
+    let (from, to) = (eventful(), Ledger::new());
+    let exported = file(&to, "events.ndjson", export(&from, &["events"]));
+
+    assert_eq!(imported(&to, &[&exported]), [11, 0, 0, 0]);
+
+    assert_eq!(export(&to, &["messages"]), export(&from, &["messages"]));
+    for (position, (mut there, here)) in events(&to).into_iter().zip(events(&from)).enumerate() {
+        let origin = there["notes"].as_object_mut().unwrap().remove("origin_position");
+        assert_eq!(origin, Some(json!((position + 1).to_string())));
+        assert_eq!(there, here);
+    }
+    let (code, verified) = to.verify(&[]);
+    assert_eq!((code, findings(&verified)), (Some(0), vec![]));
+}
+
+#[test]
+fn importing_twice_adds_nothing_and_neither_does_a_ledgers_own_export() {
+    let (from, to) = (eventful(), Ledger::new());
+    let exported = file(&to, "events.ndjson", export(&from, &["events"]));
+    assert_eq!(imported(&to, &[&exported]), [11, 0, 0, 0]);
+
+    assert_eq!(imported(&to, &[&exported]), [0, 11, 0, 0]);
+    assert_eq!(imported(&from, &[&exported]), [0, 11, 0, 0]);
+
+    // Also on the way back, where the notes tell of the first ledger.
+    let back = file(&from, "back.ndjson", export(&to, &["events"]));
+    assert_eq!(imported(&from, &[&back]), [0, 11, 0, 0]);
+    assert_eq!(imported(&to, &[&back]), [0, 11, 0, 0]);
+}
+
+#[test]
+fn a_third_ledger_is_told_where_an_event_was_received() {
+    let (first, second, third) = (eventful(), Ledger::new(), Ledger::new());
+    second.append(&[event("before")]);
+    let exported = file(&second, "events.ndjson", export(&first, &["events"]));
+    imported(&second, &[&exported]);
+    let exported = file(&third, "events.ndjson", export(&second, &["events"]));
+    imported(&third, &[&exported]);
+
+    let notes = |position: usize| events(&third)[position - 1]["notes"]["origin_position"].clone();
+    assert_eq!([notes(1), notes(2), notes(12)], ["1", "1", "11"]);
+}
+
+#[test]
+fn a_timeline_tells_what_was_imported() {
+    let (from, to) = (eventful(), Ledger::new());
+    let exported = file(&to, "events.ndjson", export(&from, &["events"]));
+    let audit =
+        |ledger: &Ledger| String::from_utf8(ledger.run(&["audit", &sid(1)]).stdout).unwrap();
+    imported(&to, &[&exported]);
+    let here = audit(&to);
+    assert!(here.contains("first heard of; delivered; imported, position 1 of another"), "{here}");
+    assert!(!audit(&from).contains("imported"));
+}
+
+#[test]
+fn two_imports_at_a_time_are_one_too_many() {
+    let (from, to) = (eventful(), Ledger::new());
+    let exported = file(&to, "events.ndjson", export(&from, &["events"]));
+    let lock = Lock::at_once(&to.file("ledger.import")).unwrap();
+    let output = to.run(&["import", &exported]);
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr, "error: another import is at work on this ledger\n");
+    drop(lock);
+    assert_eq!(imported(&to, &[&exported]), [11, 0, 0, 0]);
+}
+
+#[test]
+fn a_manifest_beside_a_file_tells_whose_events_they_are() {
+    let (from, to) = (eventful(), Ledger::new());
+    let folder = to.file("export");
+    let folder = folder.to_str().unwrap();
+    export(&from, &["events", "--manifest", "--output", folder]);
+    let exported = format!("{folder}/events.ndjson");
+
+    assert_eq!(imported(&to, &[&exported]), [11, 0, 0, 0]);
+    let ledger_id = from.open().ledger_id().to_string();
+    assert_eq!(events(&to)[0]["notes"]["origin_ledger"], json!(ledger_id));
+
+    let mut changed = std::fs::read(&exported).unwrap();
+    changed.push(b'\n');
+    std::fs::write(&exported, changed).unwrap();
+    let (code, report) = import(&to, &[&exported]);
+    assert_eq!(code, Some(1));
+    assert!(refusals(&report)[0].starts_with("-: it is not the file that manifest.json tells of"));
+}
+
+#[test]
+fn stdin_and_gzip_and_several_files_are_read_alike() {
+    let (from, to) = (eventful(), Ledger::new());
+    let text = export(&from, &["events"]);
+    let lines: Vec<_> = text.split_inclusive('\n').collect();
+    let first = file(&to, "first.ndjson", lines[..4].concat());
+    let second = file(&to, "second.gz", super::records::gzipped(lines[4..8].concat().as_bytes()));
+    let third = file(&to, "third", format!("\u{feff}\n{}\r\n\n", lines[8..].join("\r\n")));
+
+    let stdin = std::fs::File::open(third).unwrap();
+    let output = to.command(&["import", &first, &second, "-"]).stdin(stdin).output();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    assert_eq!(export(&to, &["messages"]), export(&from, &["messages"]));
+}
+
+#[test]
+fn an_event_that_says_something_else_under_a_known_id_is_refused() {
+    let (from, to) = (eventful(), Ledger::new());
+    let text = export(&from, &["events"]);
+    let first = text.lines().next().unwrap();
+    let other = first.replace("delivered", "undelivered");
+    let id = events(&from)[0]["event_id"].as_str().unwrap().to_owned();
+    let doubled = file(&to, "doubled.ndjson", format!("{first}\n{first}\n{other}\n"));
+
+    let (code, report) = import(&to, &[&doubled]);
+    assert_eq!(code, Some(1));
+    let in_the_file = format!("3: event {id} stands in another line too, and says something else");
+    assert_eq!(refusals(&report), [in_the_file]);
+
+    assert_eq!(imported(&to, &[&file(&to, "first.ndjson", first)]), [1, 0, 0, 0]);
+    let changed = file(&to, "changed.ndjson", format!("{}{other}\n", "\n".repeat(4)));
+    let (code, report) = import(&to, &[&changed]);
+    assert_eq!(code, Some(1));
+    let in_the_ledger = format!("5: event {id} is in this ledger, and says something else there");
+    assert_eq!(refusals(&report), [in_the_ledger]);
+    assert_eq!(imported(&to, &["--skip-refused", &changed])[3], 1);
+    assert_eq!(events(&to).len(), 1);
+}
+
+fn exported(store: &dyn Store, content: Content, head: u64) -> Vec<u8> {
+    let mut exported = Vec::new();
+    let mut rows = Format::Ndjson.begin(content, &mut exported).unwrap();
+    let view = View { pin: head, masked: false };
+    match content {
+        Content::Events => export::events(store, &EventFilter::default(), view, &mut |event| {
+            rows.row(&Row::Event(Box::new(event)))
+        }),
+        Content::Messages => export::messages(store, &Default::default(), view, &mut |message| {
+            rows.row(&Row::Message(Box::new(message)))
+        }),
+    }
+    .unwrap();
+    rows.finish().unwrap();
+    exported
+}
+
+/// Imports a file without a process of its own.
+pub fn import_here(store: &dyn Store, path: &Path) -> Counts {
+    let options = Options {
+        format: None,
+        keep_content: false,
+        account_sid: None,
+        now: Timestamp::from_micros(0),
+        spool_folder: std::env::temp_dir(),
+    };
+    let go_on = &mut |_| ControlFlow::Continue(());
+    let mut gathered = gather(&[path.to_owned()], options, go_on).unwrap();
+    gathered.compare(store, go_on).unwrap();
+    let mut append = |events: &[NewEvent]| store.append(events).map(drop);
+    let (counts, outcome) = gathered.append(Some(store.views()), &mut append, go_on);
+    outcome.unwrap();
+    counts
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn whatever_events_there_are_they_come_through_unchanged(
+        events in vec((hostile_event(), 0_i64..4_000_000_000_000_000, "[a-z ]{0,8}", ".{0,8}"), 1..20),
+    ) {
+        let events: Vec<_> = events.into_iter().map(|(event, micros, note, verified_by)| NewEvent {
+            received_at: Timestamp::from_micros(micros),
+            notes: [(note, verified_by.clone())].into(),
+            verified_by: (!verified_by.is_empty()).then_some(verified_by),
+            ..event
+        }).collect();
+        let head = events.len() as u64;
+        let (from, to) = (Ledger::of(&events), Ledger::new());
+        let path = to.file("events.ndjson");
+        std::fs::write(&path, exported(&*from.open(), Content::Events, head)).unwrap();
+
+        let counts = import_here(&*to.open(), &path);
+        prop_assert_eq!((counts.appended, counts.refused), (head, 0));
+
+        let unplaced = |store: &dyn Store| {
+            let events = store.read(0, 100).unwrap().into_iter();
+            events.map(|mut event| (event.event.notes.remove("origin_position"), event)).collect::<Vec<_>>()
+        };
+        for ((origin, there), (_, here)) in unplaced(&*to.open()).into_iter().zip(unplaced(&*from.open())) {
+            prop_assert_eq!(origin, Some(here.position.to_string()));
+            prop_assert_eq!(there, here);
+        }
+        to.project();
+        prop_assert_eq!(
+            exported(&*to.open(), Content::Messages, head),
+            exported(&*from.open(), Content::Messages, head)
+        );
+        prop_assert_eq!(import_here(&*to.open(), &path).appended, 0);
+    }
+}
+
+#[test]
+fn what_is_masked_is_refused_by_name() {
+    let (from, to) = (eventful(), Ledger::new());
+    let masked = file(&to, "masked.ndjson", export(&from, &["events", "--mask"]));
+    let (code, report) = import(&to, &[&masked]);
+    assert_eq!(code, Some(1));
+    assert_eq!(report["refused"], 11);
+    assert!(refusals(&report)[0].contains("--mask"), "{report}");
+
+    let folder = to.file("export");
+    let folder = folder.to_str().unwrap();
+    export(&from, &["events", "--mask", "--manifest", "--output", folder]);
+    let (code, report) = import(&to, &[&format!("{folder}/events.ndjson")]);
+    assert_eq!((code, &report["refused"]), (Some(1), &Value::from(1)));
+    assert!(refusals(&report)[0].contains("--mask"), "{report}");
+    assert!(!to.log_file().exists());
+}

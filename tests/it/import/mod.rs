@@ -1,0 +1,80 @@
+//! Importing: events of other ledgers, Twilio's own records, and what is refused.
+
+mod cut_off;
+mod events;
+mod hostile;
+mod records;
+mod refused;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::support::ledger::Ledger;
+
+/// A sample file of the repository.
+fn sample(name: &str) -> String {
+    format!("{}/tests/data/import/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file with this in it, beside a ledger.
+fn file(ledger: &Ledger, name: &str, content: impl AsRef<[u8]>) -> String {
+    let path: PathBuf = ledger.file(name);
+    std::fs::write(&path, content).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// What an import says as JSON, and its exit code.
+fn import(ledger: &Ledger, arguments: &[&str]) -> (Option<i32>, Value) {
+    let output = ledger.run(&[&["import", "--report", "json"], arguments].concat());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let json = serde_json::from_slice(&output.stdout);
+    (output.status.code(), json.unwrap_or_else(|_| panic!("no report: {stderr}")))
+}
+
+/// An import that must succeed: appended, known, inbound, refused.
+fn imported(ledger: &Ledger, arguments: &[&str]) -> [u64; 4] {
+    let (code, report) = import(ledger, arguments);
+    assert_eq!(code, Some(0), "{report}");
+    ["appended", "known", "inbound", "refused"].map(|name| report[name].as_u64().unwrap())
+}
+
+/// Each refused row as `line: reason`; `-` where it is the file.
+fn refusals(report: &Value) -> Vec<String> {
+    let refusals = report["refusals"].as_array().unwrap().iter();
+    let refusal = |refusal: &Value| {
+        let line = refusal["line"].as_u64().map_or("-".to_owned(), |line| line.to_string());
+        format!("{line}: {}", refusal["reason"].as_str().unwrap())
+    };
+    refusals.map(refusal).collect()
+}
+
+/// What `export` writes, as text.
+fn export(ledger: &Ledger, arguments: &[&str]) -> String {
+    let output = ledger.run(&[&["export"], arguments].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The events of a ledger.
+fn events(ledger: &Ledger) -> Vec<Value> {
+    let text = export(ledger, &["events"]);
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Each message and where it stands.
+fn statuses(ledger: &Ledger) -> Vec<(String, String)> {
+    let text = export(ledger, &["messages"]);
+    let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
+    rows.map(|row| (text(&row, "message_sid"), text(&row, "status"))).collect()
+}
+
+/// Names of files in a folder.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
