@@ -14,6 +14,8 @@ mod interrupt;
 mod ledger;
 mod man;
 mod openapi;
+mod reconcile;
+mod reconciling;
 mod replay;
 mod report;
 mod restore;
@@ -78,6 +80,8 @@ enum Command {
     Simulate(simulate::Args),
     /// Send a message through Twilio, and keep how it began
     Send(send::Args),
+    /// Ask Twilio for what its callbacks did not tell
+    Reconcile(reconcile::Args),
     /// Take in the events of another ledger, or Twilio's own records of messages
     Import(import::Args),
     /// Check one X-Twilio-Signature; the token comes from TWILIO_AUTH_TOKEN
@@ -143,6 +147,7 @@ impl Cli {
             Command::Restore(args) => restore::run(args, &settings),
             Command::Simulate(args) => simulate::run(args, &settings),
             Command::Send(args) => send::run(args, &settings),
+            Command::Reconcile(args) => reconcile::run(args, &settings),
             Command::Import(args) => import::run(args, &settings),
             Command::CheckSignature(args) => check_signature::run(args, &settings),
             Command::Tail(args) => tail::run(args, &settings),
