@@ -15,6 +15,8 @@ mod ledger;
 mod man;
 mod openapi;
 mod quarantine;
+mod reconcile;
+mod reconciling;
 mod replay;
 mod report;
 mod restore;
@@ -79,6 +81,8 @@ enum Command {
     Simulate(simulate::Args),
     /// Send a message through Twilio, and keep how it began
     Send(send::Args),
+    /// Ask Twilio for what its callbacks did not tell
+    Reconcile(reconcile::Args),
     /// Take in the events of another ledger, or Twilio's own records of messages
     Import(import::Args),
     /// Requests that were refused for their signature, kept apart
@@ -146,6 +150,7 @@ impl Cli {
             Command::Restore(args) => restore::run(args, &settings),
             Command::Simulate(args) => simulate::run(args, &settings),
             Command::Send(args) => send::run(args, &settings),
+            Command::Reconcile(args) => reconcile::run(args, &settings),
             Command::Import(args) => import::run(args, &settings),
             Command::Quarantine(args) => quarantine::run(args, &settings),
             Command::CheckSignature(args) => check_signature::run(args, &settings),

@@ -83,7 +83,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let account_sid = settings.sending_account(args.account_sid.as_deref())?;
     let who = settings.twilio_credentials(&account_sid)?;
     // A request is sent again only where Twilio asks for it, and that often at most.
-    let client = Client::new(&settings.twilio_base_url()?, Limits::new(u64::MAX, || false))
+    let limits = Limits::new(u64::MAX, || false);
+    let client = Client::new(&settings.twilio_base_url()?, settings.twilio_timeout()?, limits)
         .context("prepare to ask Twilio")?;
     let attempt = Attempt::new(&client, &account_sid, draft(args, settings)?, keep_content)
         .map_err(|bad| Usage(bad.to_string()))?;

@@ -10,15 +10,21 @@ use socket2::{Domain, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Outcome;
+use super::reconcile::credentials;
+use super::reconciling::Reconciliation;
 use super::rotation::Rotation;
 use super::running::{Keeping, Running};
+use super::text;
 use crate::config::{ApiScope, ApiToken, ServeFlags, ServerConfig, Settings};
 use crate::domain::Rule;
-use crate::http::access::{Attempts, Scope, Tokens};
-use crate::http::{self, Admin, Exports, InUse, Metrics, Receiving, Streams};
+use crate::http::access::{Attempts, Scope, Sees, Tokens};
+use crate::http::{self, Admin, Exports, InUse, Metrics, Receiving, Sender, Sending, Streams};
 use crate::projection::verifying;
 use crate::quarantine::keeper::Keeper;
+use crate::reconcile::measures::Measures;
+use crate::reconcile::worker;
 use crate::twilio::signature::BaseUrl;
+use crate::twilio_api::{Client, Limits};
 
 /// How many connections may wait to be accepted. Each callback of Twilio's is a connection of its
 /// own, and beyond this number it waits for a second before it tries again.
@@ -48,6 +54,11 @@ pub struct Args {
     /// [env: DELIVERY_LEDGER_VERIFY_EVERY]
     #[arg(long, value_name = "TIME")]
     verify_every: Option<String>,
+
+    /// How often Twilio is asked for what its callbacks did not tell, such as 6h, or off [default: off]
+    /// [env: DELIVERY_LEDGER_RECONCILE_EVERY]
+    #[arg(long, value_name = "TIME")]
+    reconcile_every: Option<String>,
 }
 
 impl Args {
@@ -59,6 +70,7 @@ impl Args {
             callback_paths: self.callback_paths.clone(),
             public_urls: self.public_urls.clone(),
             verify_every: self.verify_every.clone(),
+            reconcile_every: self.reconcile_every.clone(),
         }
     }
 }
@@ -79,23 +91,82 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         config.public_urls =
             BaseUrl::parse(&format!("http://{}", callbacks.local_addr()?)).into_iter().collect();
     }
+    let sending = sending(settings, &config)?;
+    let reconciling = Reconciliation::configured(settings, &config)?;
     let running = Running::start(&database, rule)?;
-    let verifying = config.verify_every.map(|every| verifying::start(database.clone(), every));
     let keeping = config.quarantine.map(|limits| Keeping::start(&database, limits));
+    let beside = Beside {
+        verifying: config.verify_every.map(|every| verifying::start(database.clone(), every)),
+        sending,
+        keeper: keeping.as_ref().map(|keeping| keeping.keeper.clone()),
+        ..Beside::default()
+    };
+    let reconciling = reconciling.map(|job| job.start(&running, &beside.reconciled));
+    let verifying = beside.verifying.clone();
     announce(&config, &callbacks, &admin)?;
     tracing::info!("keeping the log in {database}, rule {}", rule.name());
     let served = system.block_on(async {
         let stop = stop_signal()?;
-        let keeper = keeping.as_ref().map(|keeping| keeping.keeper.clone());
-        let (receiving, state) = states(config, &running, rule, verifying.clone(), keeper);
+        let (receiving, state) = states(config, &running, rule, beside);
         Rotation::new(settings, &receiving.accounts, &state.tokens, &receiving.reloads)
             .start(asked_to_reread);
         http::run(callbacks, admin, receiving, state, stop).await.context("serve")
     });
     verifying.inspect(verifying::Handle::stop);
+    reconciling.inspect(worker::Handle::stop);
     keeping.into_iter().for_each(Keeping::finish);
     running.finish();
     served.map(|()| Outcome::Done)
+}
+
+/// What goes on beside taking callbacks.
+#[derive(Default)]
+pub struct Beside {
+    pub verifying: Option<verifying::Handle>,
+    pub sending: Option<Sending>,
+    pub reconciled: Measures,
+    pub keeper: Option<Keeper>,
+}
+
+/// Nothing where Twilio could not be asked for want of the system's certificates: callbacks are taken
+/// all the same.
+fn sending(settings: &Settings, config: &ServerConfig) -> Result<Option<Sending>> {
+    let (base_url, timeout) = (settings.twilio_base_url()?, settings.twilio_timeout()?);
+    let client = match Client::new(&base_url, timeout, Limits::new(u64::MAX, || false)) {
+        Ok(client) => client,
+        Err(error) => {
+            let reason = text::causes(&error);
+            tracing::warn!(%reason, "Twilio cannot be asked, so no messages are sent over HTTP");
+            return Ok(None);
+        }
+    };
+    credentials(settings, None)?;
+    let settings = settings.clone();
+    Ok(Some(Sending::new(
+        client,
+        Box::new(move |named| {
+            sender(&settings, named).map_err(|error| {
+                tracing::error!(error = format!("{error:#}"), "nothing can be sent");
+                "the server's configuration cannot be read".to_owned()
+            })
+        }),
+        config.status_callback.clone(),
+    )))
+}
+
+/// Who sends, by the files as they are now: tokens change while a server runs.
+fn sender(settings: &Settings, named: Option<&str>) -> Result<Sender> {
+    let settings = settings.reread()?;
+    let account_sid = match settings.sending_account(named) {
+        Ok(account_sid) => account_sid,
+        Err(_) => return Ok(Sender::Unknown("name the account: account_sid".to_owned())),
+    };
+    if !settings.account_sids().contains(&account_sid) {
+        let sid = account_sid.as_str();
+        return Ok(Sender::Unknown(format!("no token is configured for account {sid}")));
+    }
+    let who = settings.twilio_credentials(&account_sid)?;
+    Ok(Sender::Known(account_sid, who))
 }
 
 /// What both listeners need of a ledger at work.
@@ -103,8 +174,7 @@ pub fn states(
     config: ServerConfig,
     running: &Running,
     rule: Rule,
-    verifying: Option<verifying::Handle>,
-    keeper: Option<Keeper>,
+    Beside { verifying, sending, reconciled, keeper }: Beside,
 ) -> (Receiving, Admin) {
     let receiving = Receiving::new(
         config.callback_paths,
@@ -113,7 +183,7 @@ pub fn states(
         running.writer.clone(),
         keeper,
     );
-    let metrics = Metrics::of(&receiving, &running.projection);
+    let metrics = Metrics::of(&receiving, &running.projection, &reconciled);
     let admin = Admin {
         store: running.store.clone(),
         writer: running.writer.clone(),
@@ -124,6 +194,7 @@ pub fn states(
         attempts: Attempts::default(),
         streams: Streams::default(),
         exports: Exports::default(),
+        sending,
         metrics,
         admin_hosts: config.admin_hosts,
     };
@@ -133,8 +204,11 @@ pub fn states(
 /// The tokens as those who ask are held against them.
 pub fn tokens(configured: &[ApiToken]) -> Tokens {
     let scope = |token: &ApiToken| match token.scope {
-        ApiScope::Read => Scope::Read,
-        ApiScope::ReadMasked => Scope::ReadMasked,
+        ApiScope::Read => Scope { sees: Sees::Everything, sends: false },
+        ApiScope::ReadMasked => Scope { sees: Sees::Masked, sends: false },
+        ApiScope::Send => Scope { sees: Sees::Nothing, sends: true },
+        ApiScope::ReadAndSend => Scope { sees: Sees::Everything, sends: true },
+        ApiScope::ReadMaskedAndSend => Scope { sees: Sees::Masked, sends: true },
     };
     Tokens::new(configured.iter().map(|token| (token.secret.expose_secret(), scope(token))))
 }

@@ -18,26 +18,41 @@ pub struct ApiToken {
     pub scope: ApiScope,
 }
 
-/// What somebody with a token is shown.
+/// What somebody with a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ApiScope {
-    /// Everything.
+    /// See everything.
     Read,
-    /// Addresses but for their last four digits.
+    /// See addresses but for their last four digits.
     ReadMasked,
+    /// Send messages, and see nothing.
+    Send,
+    ReadAndSend,
+    ReadMaskedAndSend,
 }
 
 impl ApiScope {
+    const ALL: [ApiScope; 5] = [
+        ApiScope::Read,
+        ApiScope::ReadMasked,
+        ApiScope::Send,
+        ApiScope::ReadAndSend,
+        ApiScope::ReadMaskedAndSend,
+    ];
+
     /// The scope with this name.
     fn parse(name: &str) -> Option<Self> {
-        [ApiScope::Read, ApiScope::ReadMasked].into_iter().find(|scope| scope.name() == name)
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
     }
 
-    /// The word for it.
+    /// The words for it.
     pub fn name(self) -> &'static str {
         match self {
             ApiScope::Read => "read",
             ApiScope::ReadMasked => "read:masked",
+            ApiScope::Send => "send",
+            ApiScope::ReadAndSend => "read send",
+            ApiScope::ReadMaskedAndSend => "read:masked send",
         }
     }
 }
@@ -56,7 +71,11 @@ impl Settings {
         for (name, entry) in &self.file.api_tokens {
             let setting = format!("api_tokens.{name}");
             let Some(scope) = ApiScope::parse(&entry.scope) else {
-                bail!("{setting}.scope: `{}` is neither read nor read:masked", entry.scope);
+                bail!(
+                    "{setting}.scope: `{}` is neither read nor read:masked, nor send, nor one of \
+                     these and send",
+                    entry.scope
+                );
             };
             let file_setting = format!("{setting}.token_file");
             let secret = self.file.read_secret(&file_setting, &entry.token_file)?;

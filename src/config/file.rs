@@ -29,7 +29,10 @@ pub struct ConfigFile {
     pub quarantine_requests: Option<u64>,
     pub quarantine_mib: Option<u64>,
     pub twilio_api_base_url: Option<String>,
+    pub twilio_api_timeout: Option<String>,
     pub callback_overrides: Option<String>,
+    #[serde(default)]
+    pub reconcile: ReconcileEntry,
     #[serde(default)]
     pub api_tokens: BTreeMap<String, ApiTokenEntry>,
     #[serde(default)]
@@ -40,6 +43,17 @@ pub struct ConfigFile {
     /// Where it was read; nothing where there is no file.
     #[serde(skip)]
     pub read_from: Option<PathBuf>,
+}
+
+/// `[reconcile]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReconcileEntry {
+    pub every: Option<String>,
+    pub older_than: Option<String>,
+    pub give_up_after: Option<String>,
+    pub max_requests: Option<u64>,
+    pub keep_content: Option<bool>,
 }
 
 /// One `[api_tokens.NAME]`.

@@ -5,6 +5,7 @@ mod api_token;
 mod file;
 mod key_source;
 mod quarantine;
+mod reconcile;
 mod reread;
 mod secret;
 mod shown;
@@ -22,6 +23,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use self::api_token::{ApiScope, ApiToken};
 use self::file::{AccountEntry, ConfigFile};
 pub use self::key_source::KeySource;
+pub use self::reconcile::Reconciling;
 pub use self::shown::Shown;
 use crate::domain::error_codes::ErrorCodes;
 use crate::domain::{Rule, duration};
@@ -51,6 +53,7 @@ pub struct ServeFlags {
     pub callback_paths: Vec<String>,
     pub public_urls: Vec<String>,
     pub verify_every: Option<String>,
+    pub reconcile_every: Option<String>,
 }
 
 /// Where the settings come from, before any of them is read as what it stands for.
@@ -78,6 +81,9 @@ pub struct ServerConfig {
     pub verify_every: Option<Duration>,
     /// How much is kept of what is refused; nothing where nothing is.
     pub quarantine: Option<Limits>,
+    pub reconciling: Reconciling,
+    /// Where Twilio is to tell what becomes of messages sent; nothing where that is not known.
+    pub status_callback: Option<String>,
 }
 
 impl Settings {
@@ -183,10 +189,14 @@ impl Settings {
             );
         }
         let public_urls = self.public_urls(flags.public_urls)?;
+        let callback_paths = self.callback_paths(flags.callback_paths)?;
+        let path = callback_paths.first().map_or("", String::as_str);
+        let status_callback = public_urls.first().map(|url| self.callback_url(url, path));
         Ok(ServerConfig {
             listen,
             admin_listen,
-            callback_paths: self.callback_paths(flags.callback_paths)?,
+            status_callback,
+            callback_paths,
             public_url_is_guessed: public_urls.is_empty(),
             public_urls,
             admin_hosts: self.admin_hosts(),
@@ -194,6 +204,7 @@ impl Settings {
             accounts: self.accounts()?,
             verify_every: self.verify_every(flags.verify_every)?,
             quarantine: self.quarantine()?,
+            reconciling: self.reconciling(flags.reconcile_every)?,
         })
     }
 

@@ -1,5 +1,7 @@
 //! Every setting as it is in use, with where it came from; of secrets only that they are set.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use super::{ServeFlags, Settings};
@@ -83,6 +85,10 @@ impl Settings {
                 .variable("TWILIO_API_BASE_URL")
                 .file(file.twilio_api_base_url.is_some())
                 .is(self.twilio_base_url()),
+            self.look_for("twilio_api_timeout")
+                .variable("TWILIO_API_TIMEOUT")
+                .file(file.twilio_api_timeout.is_some())
+                .is(self.twilio_timeout().map(|timeout| format!("{} s", timeout.as_secs()))),
             self.look_for("twilio_api_key")
                 .variable("TWILIO_API_SECRET")
                 .variable("TWILIO_API_SECRET_FILE")
@@ -93,8 +99,12 @@ impl Settings {
     fn shown_of_the_ledger(&self, flags: &ServeFlags) -> Vec<Shown> {
         let file = &self.file;
         let verify_every = self.verify_every(flags.verify_every.clone());
-        let verify_every = verify_every
-            .map(|every| every.map_or("off".to_owned(), |every| format!("{} s", every.as_secs())));
+        let in_words = |every: Option<Duration>| {
+            every.map_or("off".to_owned(), |every| format!("{} s", every.as_secs()))
+        };
+        let verify_every = verify_every.map(in_words);
+        let reconcile_every = self.reconciling(flags.reconcile_every.clone());
+        let reconcile_every = reconcile_every.map(|configured| in_words(configured.every));
         let external = self.leaves_wal_checkpoints();
         let table = self.error_codes(None);
         vec![
@@ -112,6 +122,11 @@ impl Settings {
                 .variable("DELIVERY_LEDGER_VERIFY_EVERY")
                 .file(file.verify_every.is_some())
                 .is(verify_every),
+            self.look_for("reconcile.every")
+                .flag("--reconcile-every", flags.reconcile_every.is_some())
+                .variable("DELIVERY_LEDGER_RECONCILE_EVERY")
+                .file(file.reconcile.every.is_some())
+                .is(reconcile_every),
             self.look_for("wal_checkpoints")
                 .variable("DELIVERY_LEDGER_WAL_CHECKPOINTS")
                 .file(file.wal_checkpoints.is_some())

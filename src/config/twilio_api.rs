@@ -1,10 +1,13 @@
 //! What asking Twilio takes: where, as whom, and the callback URL that messages are given.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::Settings;
-use crate::domain::AccountSid;
-use crate::twilio_api::Credentials;
+use crate::domain::{AccountSid, duration};
+use crate::twilio::signature::BaseUrl;
+use crate::twilio_api::{ANSWER_TIMEOUT, Credentials};
 
 const DEFAULT_BASE_URL: &str = "https://api.twilio.com";
 
@@ -39,12 +42,23 @@ impl Settings {
         Ok(url.trim_end_matches('/').to_owned())
     }
 
+    /// How long an answer of Twilio's may take.
+    pub fn twilio_timeout(&self) -> Result<Duration> {
+        let value = self.or_environment(None, "TWILIO_API_TIMEOUT");
+        let in_file = self.file.twilio_api_timeout.clone();
+        let value = value.or_else(|| in_file.map(|value| ("twilio_api_timeout", value)));
+        let Some((setting, value)) = value else { return Ok(ANSWER_TIMEOUT) };
+        duration::parse(&value)
+            .ok_or_else(|| anyhow!("{setting}: `{value}` is not a time from 1s on, such as 30s"))
+    }
+
     /// As whom an account's messages are asked for: the API key, where one is configured and the
-    /// account is the environment's, else the account's own auth token.
+    /// account is the environment's, or the only one, else the account's own auth token.
     pub fn twilio_credentials(&self, account_sid: &AccountSid) -> Result<Credentials> {
         let in_environment = self.environment.get("TWILIO_ACCOUNT_SID");
         let sid = account_sid.as_str();
-        if in_environment.is_none_or(|own| own == sid)
+        let only = self.file.accounts.len() <= 1;
+        if in_environment.map_or(only, |own| own == sid)
             && let Some(key) = self.api_key()?
         {
             return Ok(key);
@@ -130,11 +144,15 @@ impl Settings {
             );
         };
         let paths = self.callback_paths(callback_paths)?;
-        let path = paths.first().map_or("", String::as_str);
+        Ok(self.callback_url(public_url, paths.first().map_or("", String::as_str)))
+    }
+
+    /// The URL of a callback path, with how Twilio is to connect to it.
+    pub(super) fn callback_url(&self, public_url: &BaseUrl, path: &str) -> String {
         let overrides = match self.callback_overrides() {
             "" => String::new(),
             overrides => format!("#{overrides}"),
         };
-        Ok(format!("{}{path}{overrides}", public_url.as_given()))
+        format!("{}{path}{overrides}", public_url.as_given())
     }
 }

@@ -20,13 +20,26 @@ const PROCESS_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("it is not zer
 /// How many addresses are remembered; beyond, those that may fail again anyway are forgotten.
 const ADDRESSES_MAX: usize = 10_000;
 
+/// What an asker may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scope {
+    pub sees: Sees,
+    /// Whether messages may be sent.
+    pub sends: bool,
+}
+
 /// What an asker is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// Everything.
-    Read,
+pub enum Sees {
+    Nothing,
     /// Addresses but for their last four digits.
-    ReadMasked,
+    Masked,
+    Everything,
+}
+
+impl Scope {
+    /// Of whoever asks where no token is configured.
+    pub const ALL: Self = Self { sees: Sees::Everything, sends: true };
 }
 
 /// The tokens of which one is needed; none is where none is configured.
@@ -122,16 +135,15 @@ fn network(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    use super::{Attempts, Scope, Tokens};
+    use super::{Attempts, Scope, Sees, Tokens};
+
+    const MASKED: Scope = Scope { sees: Sees::Masked, sends: false };
 
     #[test]
     fn each_token_has_its_own_scope_and_nothing_else_has_any() {
-        let tokens = Tokens::new([
-            ("one-of-16-letters", Scope::Read),
-            ("another-of-them-", Scope::ReadMasked),
-        ]);
-        assert_eq!(tokens.scope_of(b"one-of-16-letters"), Some(Scope::Read));
-        assert_eq!(tokens.scope_of(b"another-of-them-"), Some(Scope::ReadMasked));
+        let tokens = Tokens::new([("one-of-16-letters", Scope::ALL), ("another-of-them-", MASKED)]);
+        assert_eq!(tokens.scope_of(b"one-of-16-letters"), Some(Scope::ALL));
+        assert_eq!(tokens.scope_of(b"another-of-them-"), Some(MASKED));
         assert_eq!(tokens.scope_of(b"one-of-16-letter"), None);
         assert_eq!(tokens.scope_of(b""), None);
         assert_eq!(Tokens::default().scope_of(b""), None);

@@ -48,10 +48,83 @@ pub enum Problem {
     UnknownHost,
     /// The token is one for which addresses are masked, and this cannot be.
     Masked,
+    /// The token is one that may not be used for questions.
+    MayNotRead,
+    /// The token is one with which nothing may be sent.
+    MayNotSend,
+    /// A page of another origin asks through somebody's browser.
+    ForeignOrigin,
+    NotJson,
     TooManyStreams,
     TooManyExports,
+    TooManySends,
+    /// What came of sending, where no message is known to have been made.
+    Send(SendProblem),
     Store(StoreError),
     Internal,
+}
+
+/// No message was made, or perhaps none.
+#[derive(Debug)]
+pub struct SendProblem {
+    /// Which send it was; nothing where none was begun.
+    pub send_id: Option<String>,
+    pub reason: Reason,
+}
+
+/// Why not.
+#[derive(Debug)]
+pub enum Reason {
+    /// It cannot be sent as it is, or its key stands for another message.
+    Unprocessable(String),
+    /// Twilio refused the message.
+    Refused { status_code: u16, code: Option<u32>, message: String },
+    /// Twilio was not reached, or takes no more at the moment.
+    NotSent(String),
+    /// Whether it was made is not known.
+    Unknown(String),
+}
+
+impl SendProblem {
+    fn status_code(&self) -> StatusCode {
+        match self.reason {
+            // Twilio does not know us, or not for this: nothing that the asker could put right.
+            Reason::Refused { status_code: 401 | 403, .. } => StatusCode::BAD_GATEWAY,
+            Reason::Unprocessable(_) | Reason::Refused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Reason::NotSent(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Reason::Unknown(_) => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// What programs may want to know beside the detail.
+    fn members(&self) -> serde_json::Value {
+        let mut members = json!({});
+        if let Some(send_id) = &self.send_id {
+            members["send_id"] = json!(send_id);
+        }
+        if let Reason::Refused { status_code, code, .. } = &self.reason {
+            members["twilio_status"] = json!(status_code);
+            members["twilio_code"] = json!(code);
+        }
+        members
+    }
+}
+
+impl fmt::Display for SendProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.reason {
+            Reason::Unprocessable(detail) => f.write_str(detail),
+            Reason::Refused { message, .. } => write!(f, "Twilio refused the message: {message}"),
+            Reason::NotSent(reason) => {
+                write!(f, "nothing was sent: {reason}; it can be tried again")
+            }
+            Reason::Unknown(reason) => write!(
+                f,
+                "whether the message was made is not known: {reason}. Do not send it again under \
+                 another key before `reconcile` has looked for it"
+            ),
+        }
+    }
 }
 
 impl Problem {
@@ -108,6 +181,14 @@ impl fmt::Display for Problem {
             Problem::Masked => f.write_str(
                 "this token shows addresses masked (read:masked), and this answer would tell them",
             ),
+            Problem::MayNotRead => f.write_str("this token is for sending only (scope send)"),
+            Problem::MayNotSend => {
+                f.write_str("this token may not send; give it `send` in its scope")
+            }
+            Problem::ForeignOrigin => f.write_str("pages of another origin may not send"),
+            Problem::NotJson => f.write_str("the Content-Type has to be application/json"),
+            Problem::TooManySends => f.write_str("too many messages are being sent already"),
+            Problem::Send(problem) => problem.fmt(f),
             Problem::TooManyExports => f.write_str("too many exports are being written already"),
             Problem::TooManyStreams => {
                 write!(f, "{STREAMS_MAX} readers follow the log already, and there are no more")
@@ -121,16 +202,25 @@ impl fmt::Display for Problem {
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         match self {
-            Problem::Refused(_) | Problem::UnknownHost | Problem::Masked => StatusCode::FORBIDDEN,
+            Problem::Refused(_)
+            | Problem::UnknownHost
+            | Problem::Masked
+            | Problem::MayNotRead
+            | Problem::MayNotSend
+            | Problem::ForeignOrigin => StatusCode::FORBIDDEN,
+            Problem::Send(problem) => problem.status_code(),
             Problem::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Problem::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Problem::BodyBroken | Problem::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Problem::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Problem::UnsupportedMediaType(_) | Problem::NotJson => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
             Problem::NotStored(_)
             | Problem::NotDurableInTime
             | Problem::Behind
             | Problem::TooManyStreams
-            | Problem::TooManyExports => StatusCode::SERVICE_UNAVAILABLE,
+            | Problem::TooManyExports
+            | Problem::TooManySends => StatusCode::SERVICE_UNAVAILABLE,
             Problem::NotFound(_) => StatusCode::NOT_FOUND,
             Problem::Conflict(_) => StatusCode::CONFLICT,
             Problem::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -162,13 +252,16 @@ impl ResponseError for Problem {
             }
             _ => {}
         }
-        let body = json!({
+        let mut body = json!({
             "type": "about:blank",
             "title": status_code.canonical_reason(),
             "status": status_code.as_u16(),
             "detail": self.to_string(),
             "request_id": request_id,
         });
+        if let (Problem::Send(problem), Some(body)) = (self, body.as_object_mut()) {
+            body.extend(problem.members().as_object().cloned().unwrap_or_default());
+        }
         response.content_type("application/problem+json").body(body.to_string())
     }
 }

@@ -15,6 +15,7 @@ use super::state::{Admin, Receiving};
 use crate::domain::Timestamp;
 use crate::domain::cell::Hour;
 use crate::projection::worker::Handle;
+use crate::reconcile::measures::Measures as Reconciling;
 use crate::store::StoreError;
 use crate::store::measures::Sizes;
 
@@ -45,13 +46,18 @@ pub struct Metrics {
 
 impl Metrics {
     /// What these measure.
-    pub fn of(receiving: &Receiving, projection: &Handle) -> Self {
-        Self::registered(receiving, projection).expect("each has a name of its own")
+    pub fn of(receiving: &Receiving, projection: &Handle, reconciling: &Reconciling) -> Self {
+        Self::registered(receiving, projection, reconciling).expect("each has a name of its own")
     }
 
-    fn registered(receiving: &Receiving, projection: &Handle) -> prometheus::Result<Self> {
+    fn registered(
+        receiving: &Receiving,
+        projection: &Handle,
+        reconciling: &Reconciling,
+    ) -> prometheus::Result<Self> {
         let registry = Registry::new();
         receiving.measures.register(&registry)?;
+        reconciling.register(&registry)?;
         receiving.reloads.register(&registry)?;
         let writer = receiving.writer.measures();
         registry.register(Box::new(writer.queued.clone()))?;

@@ -20,6 +20,8 @@ mod refusals;
 mod reloads;
 mod reports;
 mod routes;
+mod send;
+mod sending;
 mod shown;
 mod signed;
 mod state;
@@ -29,6 +31,7 @@ mod streams;
 use std::future::Future;
 use std::io;
 use std::net::TcpListener;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -39,6 +42,7 @@ pub use self::exports::Exports;
 pub use self::in_use::InUse;
 pub use self::metrics::Metrics;
 pub use self::reloads::Reloads;
+pub use self::sending::{Sender, Sending};
 pub use self::state::{Admin, Receiving};
 pub use self::streams::Streams;
 
@@ -74,11 +78,13 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (drain, streams) = (Drain::default(), state.streams.clone());
+    let end_sending = state.sending.as_ref().map(Sending::ender);
     let callbacks = callback_server(callbacks, receiving, drain.clone())?;
     let admin = admin_server(admin, state, drain.clone())?;
     let handles = [callbacks.handle(), admin.handle()];
     let both = actix_web::rt::spawn(async move { tokio::try_join!(callbacks, admin) });
     stop.await;
+    end_sending.inspect(|ending| ending.store(true, Ordering::Relaxed));
     end(&handles, &drain, &streams).await;
     both.await.map_err(io::Error::other)?.map(|_| ())
 }

@@ -11,7 +11,7 @@ use utoipa_swagger_ui::{Config, serve};
 
 use super::error::Problem;
 use super::query::Query;
-use super::{events, exports, health, list, messages, metrics, reports, stream};
+use super::{events, exports, health, list, messages, metrics, reports, send, stream};
 
 /// What the page may load: nothing that does not come from here.
 const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; \
@@ -29,6 +29,7 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
         metrics::metrics,
         messages::one,
         list::messages,
+        send::send,
         events::page,
         events::one,
         events::body,
@@ -37,7 +38,7 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
         exports::events,
         reports::delivery,
     ),
-    components(schemas(ProblemDetails)),
+    components(schemas(ProblemDetails, SendProblemDetails)),
     modifiers(&Token),
     security(("token" = []), ()),
     tags(
@@ -98,6 +99,45 @@ pub enum Failures {
     /// Not now
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(ProblemDetails),
+}
+
+/// What sending may be answered with beside that.
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "it describes what `Problem` answers")]
+pub enum SendFailures {
+    /// It is longer than 64 KiB
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(ProblemDetails),
+    /// It is not JSON
+    #[response(status = 415, content_type = "application/problem+json")]
+    NotJson(ProblemDetails),
+    /// It cannot be sent as it is, its key stands for another message, or Twilio refused it
+    #[response(status = 422, content_type = "application/problem+json")]
+    Unprocessable(SendProblemDetails),
+    /// Twilio refused the account's credentials
+    #[response(status = 502, content_type = "application/problem+json")]
+    NotAllowed(SendProblemDetails),
+    /// Whether the message was made is not known
+    #[response(status = 504, content_type = "application/problem+json")]
+    Unknown(SendProblemDetails),
+}
+
+/// A problem with a message that was to be sent.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it describes what `Problem` writes")]
+pub struct SendProblemDetails {
+    #[schema(inline)]
+    r#type: String,
+    title: String,
+    status: u16,
+    detail: String,
+    request_id: String,
+    /// Ties intent and answer in the log
+    send_id: Option<String>,
+    /// The HTTP status code of Twilio's answer
+    twilio_status: Option<u16>,
+    /// Twilio's error code
+    twilio_code: Option<u32>,
 }
 
 /// Which messages are asked for.

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use super::error::method_not_allowed;
 use super::state::Receiving;
 use super::{
-    callbacks, events, exports, health, list, messages, metrics, openapi, reports, stream,
+    callbacks, events, exports, health, list, messages, metrics, openapi, reports, send, stream,
 };
 
 /// What a reverse proxy exposes.
@@ -42,7 +42,7 @@ pub fn admin(app: &mut ServiceConfig) {
         .service(get("/openapi.json", openapi::json))
         .service(get("/docs", openapi::page))
         .service(get("/docs/{file:.*}", openapi::page_file))
-        .service(get("/v1/messages", list::messages))
+        .service(messages_resource())
         .service(get("/v1/messages/{sid}", messages::one))
         .service(get("/v1/events", events::page))
         .service(get("/v1/events/stream", stream::follow))
@@ -51,6 +51,15 @@ pub fn admin(app: &mut ServiceConfig) {
         .service(get("/v1/exports/messages", exports::messages))
         .service(get("/v1/exports/events", exports::events))
         .service(get("/v1/reports/delivery", reports::delivery));
+}
+
+/// Where messages are listed, and sent.
+fn messages_resource() -> Resource {
+    web::resource("/v1/messages")
+        .route(web::get().to(list::messages))
+        .route(web::head().to(list::messages))
+        .route(web::post().to(send::send))
+        .default_service(web::to(|| method_not_allowed("GET, HEAD, POST")))
 }
 
 /// A path that is only asked.

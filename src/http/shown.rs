@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
-use super::access::Scope;
+use super::access::{Scope, Sees};
 use super::error::Problem;
 use crate::domain::RecordedEvent;
 use crate::domain::filter::{AddressPattern, MessageFilter};
@@ -16,7 +16,7 @@ use crate::wire::{self, TimelineEntry, mask};
 
 /// What the asker's token lets them see.
 #[derive(Debug, Clone, Copy)]
-pub struct Shown(Scope);
+pub struct Shown(Sees);
 
 impl FromRequest for Shown {
     type Error = Problem;
@@ -24,15 +24,18 @@ impl FromRequest for Shown {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         // Without a word from the guard nothing is shown.
-        let scope = request.extensions().get::<Scope>().copied();
-        std::future::ready(scope.map(Shown).ok_or(Problem::Internal))
+        std::future::ready(match request.extensions().get::<Scope>() {
+            None => Err(Problem::Internal),
+            Some(Scope { sees: Sees::Nothing, .. }) => Err(Problem::MayNotRead),
+            Some(Scope { sees, .. }) => Ok(Shown(*sees)),
+        })
     }
 }
 
 impl Shown {
     /// Whether addresses are hidden.
     pub fn is_masked(self) -> bool {
-        self.0 == Scope::ReadMasked
+        self.0 != Sees::Everything
     }
 
     /// A question, unless it asks for more of an address than would be shown: the answer would tell.
@@ -48,8 +51,8 @@ impl Shown {
     /// Whether bytes may be seen as they came.
     pub fn raw(self) -> Result<(), Problem> {
         match self.0 {
-            Scope::Read => Ok(()),
-            Scope::ReadMasked => Err(Problem::Masked),
+            Sees::Everything => Ok(()),
+            Sees::Masked | Sees::Nothing => Err(Problem::Masked),
         }
     }
 
@@ -66,16 +69,16 @@ impl Shown {
     /// A message as it stands.
     pub fn row(self, message: wire::Message) -> wire::Message {
         match self.0 {
-            Scope::Read => message,
-            Scope::ReadMasked => mask::message(message),
+            Sees::Everything => message,
+            Sees::Masked | Sees::Nothing => mask::message(message),
         }
     }
 
     /// A report, of which rows by sender have addresses.
     pub fn report(self, report: Shape) -> Shape {
         match self.0 {
-            Scope::Read => report,
-            Scope::ReadMasked => report.masked(),
+            Sees::Everything => report,
+            Sees::Masked | Sees::Nothing => report.masked(),
         }
     }
 
@@ -91,8 +94,8 @@ impl Shown {
 
     fn recorded(self, event: RecordedEvent) -> RecordedEvent {
         match self.0 {
-            Scope::Read => event,
-            Scope::ReadMasked => RecordedEvent { event: mask::event(&event), ..event },
+            Sees::Everything => event,
+            Sees::Masked | Sees::Nothing => RecordedEvent { event: mask::event(&event), ..event },
         }
     }
 }

@@ -67,8 +67,7 @@ async fn receive(
 ) -> Result<SignedCallback, Problem> {
     let received_at = Timestamp::from(OffsetDateTime::now_utc());
     let kind = body_kind(request.headers())?;
-    let body = tokio::time::timeout(BODY_TIMEOUT, read_body(request.headers(), payload));
-    let body = body.await.map_err(|_| Problem::BodyTooSlow)??;
+    let body = whole_body(request.headers(), payload).await?;
     let urls = signed_urls(request, state);
     let header = |name: &str| request.headers().get(name).map(|value| value.as_bytes());
     let signed = Signed {
@@ -104,6 +103,12 @@ fn body_kind(headers: &HeaderMap) -> Result<BodyKind, Problem> {
     let media_type = media_type.map(|text| text.trim().to_ascii_lowercase());
     BodyKind::of(media_type.as_deref())
         .ok_or_else(|| Problem::UnsupportedMediaType(media_type.unwrap_or_default()))
+}
+
+/// A body within the bounds in bytes and time that are set here.
+pub async fn whole_body(headers: &HeaderMap, payload: Payload) -> Result<Vec<u8>, Problem> {
+    let body = tokio::time::timeout(BODY_TIMEOUT, read_body(headers, payload));
+    body.await.map_err(|_| Problem::BodyTooSlow)?
 }
 
 async fn read_body(headers: &HeaderMap, mut payload: Payload) -> Result<Vec<u8>, Problem> {

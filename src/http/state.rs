@@ -9,6 +9,7 @@ use super::measures::Measures;
 use super::metrics::Metrics;
 use super::refusals::Refusals;
 use super::reloads::Reloads;
+use super::sending::Sending;
 use super::streams::Streams;
 use crate::domain::Rule;
 use crate::projection::verifying;
@@ -44,6 +45,8 @@ pub struct Admin {
     pub attempts: Attempts,
     pub streams: Streams,
     pub exports: Exports,
+    /// Nothing where no messages are sent.
+    pub sending: Option<Sending>,
     pub metrics: Metrics,
     /// Host names that requests may name beside the loopback ones.
     pub admin_hosts: Vec<String>,

@@ -5,21 +5,27 @@
 //! An answer becomes an event only where it adds a fact. Where a run stopped, the next one goes on.
 
 mod event;
+pub mod measures;
 mod open;
+mod preview;
 mod progress;
 mod sweep;
+mod told;
 mod unanswered;
 pub mod worker;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
+pub use self::preview::{Preview, preview};
 pub use self::progress::{LastRun, Progress, last_run, state_file};
-pub use self::unanswered::{Unanswered, unanswered};
-use crate::domain::{AccountSid, ErrorCode, MessageKey, NewEvent, Status, Timestamp};
+use self::told::Told;
+pub use self::unanswered::Sends;
+use crate::domain::{AccountSid, NewEvent, Timestamp};
+use crate::send::note::MAY_ANSWER;
 use crate::store::{Store, StoreError};
 use crate::twilio::callback::Reading;
 use crate::twilio_api::{Client, Credentials, Failure, PageError};
@@ -59,15 +65,17 @@ pub struct Run<'a> {
     /// As whom each account's messages are asked for.
     pub accounts: &'a BTreeMap<AccountSid, Credentials>,
     pub plan: &'a Plan,
-    /// Appends beside whoever else does.
+    /// Appends all or none, beside whoever else does.
     pub append: &'a mut dyn FnMut(&[NewEvent]) -> Result<(), StoreError>,
     /// Hears of every step.
     pub tell: &'a mut dyn FnMut(&Summary),
     pub state_file: PathBuf,
     progress: Progress,
     summary: Summary,
-    /// What this run has appended; the views may not have read it yet.
-    appended: HashSet<(MessageKey, Option<Status>, Option<ErrorCode>)>,
+    told: Told,
+    sends: Sends,
+    /// Why accounts are not asked about any more in this run.
+    refused: BTreeMap<AccountSid, ReconcileError>,
 }
 
 /// What a run has done so far.
@@ -115,6 +123,21 @@ pub enum ReconcileError {
     State { path: String, cause: std::io::Error },
 }
 
+impl Default for Plan {
+    /// Everything, of the last day.
+    fn default() -> Self {
+        let until = now();
+        Self {
+            older_than: OLDER_THAN,
+            give_up_after: GIVE_UP_AFTER,
+            fetch: true,
+            list: Some((before(until, WINDOW), until)),
+            list_is_explicit: false,
+            keep_content: false,
+        }
+    }
+}
+
 impl<'a> Run<'a> {
     /// A run of this plan. Where an earlier one stopped, it goes on there.
     pub fn new(
@@ -126,8 +149,7 @@ impl<'a> Run<'a> {
         append: &'a mut dyn FnMut(&[NewEvent]) -> Result<(), StoreError>,
         tell: &'a mut dyn FnMut(&Summary),
     ) -> Self {
-        let progress = Progress::read(&state_file);
-        let (summary, appended) = Default::default();
+        let (progress, summary, told, sends, refused) = Default::default();
         Self {
             store,
             client,
@@ -138,7 +160,9 @@ impl<'a> Run<'a> {
             state_file,
             progress,
             summary,
-            appended,
+            told,
+            sends,
+            refused,
         }
     }
 
@@ -149,6 +173,8 @@ impl<'a> Run<'a> {
             Ok(lock) => lock,
             Err(error) => return (self.summary, Err(error)),
         };
+        self.progress = Progress::read(&self.state_file, self.store.ledger_id());
+        self.sends = self.progress.sends().clone();
         let outcome = self.all();
         let ended =
             self.progress.end(&self.summary, outcome.as_ref().err().map(ToString::to_string));
@@ -160,14 +186,27 @@ impl<'a> Run<'a> {
         if self.plan.fetch {
             open::fetch(self)?;
         }
-        match self.plan.list {
-            Some(window) => sweep::list(self, window),
-            None => Ok(()),
+        if let Some(window) = self.plan.list {
+            sweep::list(self, window)?;
         }
+        // The others were asked about all the same.
+        self.refused.pop_first().map_or(Ok(()), |(_, refused)| Err(refused))
     }
 
-    /// Appends those answers that add a fact, in one go, and keeps where the run is.
-    fn keep(&mut self, answers: Vec<NewEvent>) -> Result<(), ReconcileError> {
+    /// An account that Twilio refuses is not asked about again in this run.
+    fn refuse(&mut self, account_sid: &AccountSid, status_code: u16) {
+        let of = account_sid.as_str().to_owned();
+        let refused = ReconcileError::NotAllowed { account_sid: of, status_code };
+        self.refused.entry(account_sid.clone()).or_insert(refused);
+    }
+
+    /// Appends those answers that add a fact, in one go, and only then keeps where the run is.
+    fn keep(
+        &mut self,
+        answers: Vec<NewEvent>,
+        get_on: impl FnOnce(&mut Progress),
+    ) -> Result<(), ReconcileError> {
+        self.told.read_on(self.store)?;
         let mut new = Vec::new();
         for event in answers {
             match self.adds_a_fact(&event)? {
@@ -179,11 +218,14 @@ impl<'a> Run<'a> {
             (self.append)(&new)?;
             self.summary.appended += new.len() as u64;
         }
+        get_on(&mut self.progress);
+        self.progress.keep_sends(&self.sends);
         (self.tell)(&self.summary);
         self.progress.write(&self.state_file)
     }
 
-    /// Whether an answer says anything that is not known of its message, which is then remembered.
+    /// Whether an answer says anything that is not known of its message, or which send it is; it is
+    /// then known.
     fn adds_a_fact(&mut self, event: &NewEvent) -> Result<bool, StoreError> {
         let reading = Reading::of(event);
         let (Some(key), Some(reported)) = (reading.message_key(), &reading.reported) else {
@@ -191,9 +233,13 @@ impl<'a> Run<'a> {
         };
         let messages = self.store.views().find(&key.message_sid)?.1;
         let known = messages.iter().find(|message| message.key == key);
-        let is_known = known.is_some_and(|message| message.lifecycle.evidence.has(reported));
-        let fact = (key, reported.status, reported.error_code);
-        Ok(!is_known && self.appended.insert(fact))
+        let is_known = known.is_some_and(|message| message.lifecycle.evidence.has(reported))
+            || self.told.has(&key, reported);
+        if is_known && !event.notes.contains_key(MAY_ANSWER) {
+            return Ok(false);
+        }
+        self.told.hear(event);
+        Ok(true)
     }
 }
 

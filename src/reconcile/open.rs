@@ -1,11 +1,13 @@
 //! Fetching messages that have been open for long, newest first.
 
+use std::collections::BTreeMap;
+
 use super::event::{To, event};
 use super::{ReconcileError, Run, before, now};
 use crate::domain::filter::MessageFilter;
 use crate::domain::{AccountSid, MessageKey, NewEvent};
 use crate::store::Message;
-use crate::twilio_api::Answer;
+use crate::twilio_api::{Answer, Credentials};
 
 /// How many messages are fetched before what was found is kept.
 const MESSAGES_AT_ONCE: usize = 50;
@@ -35,19 +37,18 @@ pub fn fetch(run: &mut Run<'_>) -> Result<(), ReconcileError> {
             match one(run, message, &mut errors) {
                 Ok(answer) => answers.extend(answer),
                 Err(error) => {
-                    // What was found until now is kept; the rest of the page is asked for again.
-                    run.keep(answers)?;
+                    // What was found until now is kept; the rest is asked for again.
+                    let again = message.id + 1;
+                    run.keep(answers, |progress| progress.fetched_down_to(again))?;
                     return Err(error);
                 }
             }
-            run.progress.fetched_down_to(message.id);
         }
         next = page.next_before;
-        match next {
-            Some(before) => run.progress.fetched_down_to(before),
-            None => run.progress.end_fetching(),
-        }
-        run.keep(answers)?;
+        run.keep(answers, |progress| match next {
+            Some(before) => progress.fetched_down_to(before),
+            None => progress.end_fetching(),
+        })?;
         if next.is_none() {
             return Ok(());
         }
@@ -59,16 +60,20 @@ fn one(
     Message { key, .. }: &Message,
     errors: &mut u64,
 ) -> Result<Option<NewEvent>, ReconcileError> {
-    let Some(account_sid) = account_of(run, key) else {
+    let Some(account_sid) = account_of(run.accounts, key) else {
         run.summary.without_credentials += 1;
         return Ok(None);
     };
+    if run.refused.contains_key(&account_sid) {
+        return Ok(None);
+    }
     let who = &run.accounts[&account_sid];
     let answer = run.client.fetch(who, &account_sid, &key.message_sid)?;
     run.summary.fetched += 1;
-    let found = of_answer(run, &account_sid, &answer)?;
+    let found = of_answer(run, &account_sid, &answer);
     match answer.status_code {
         200..=299 | 404 => *errors = 0,
+        401 | 403 => {}
         status_code => {
             *errors += 1;
             run.summary.failed += 1;
@@ -80,35 +85,34 @@ fn one(
     Ok(found)
 }
 
-fn of_answer(
-    run: &mut Run<'_>,
-    account_sid: &AccountSid,
-    answer: &Answer,
-) -> Result<Option<NewEvent>, ReconcileError> {
+fn of_answer(run: &mut Run<'_>, account_sid: &AccountSid, answer: &Answer) -> Option<NewEvent> {
     match answer.status_code {
         200..=299 => {
             let found = event(To::Fetch, answer, &answer.body, run.plan.keep_content);
             run.summary.failed += u64::from(found.is_err());
-            Ok(found.ok())
+            found.ok()
         }
         404 => {
             run.summary.not_found += 1;
-            Ok(None)
+            None
         }
         status_code @ (401 | 403) => {
-            let account_sid = account_sid.as_str().to_owned();
-            Err(ReconcileError::NotAllowed { account_sid, status_code })
+            run.refuse(account_sid, status_code);
+            None
         }
-        _ => Ok(None),
+        _ => None,
     }
 }
 
 /// Whose message it is; one without an account is the only account's, where there is only one.
-fn account_of(run: &Run<'_>, key: &MessageKey) -> Option<AccountSid> {
-    let only = || match run.accounts.len() {
-        1 => run.accounts.keys().next(),
+pub fn account_of(
+    accounts: &BTreeMap<AccountSid, Credentials>,
+    key: &MessageKey,
+) -> Option<AccountSid> {
+    let only = || match accounts.len() {
+        1 => accounts.keys().next(),
         _ => None,
     };
     let account_sid = key.account_sid.as_ref().or_else(only)?;
-    run.accounts.contains_key(account_sid).then(|| account_sid.clone())
+    accounts.contains_key(account_sid).then(|| account_sid.clone())
 }

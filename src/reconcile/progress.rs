@@ -1,14 +1,16 @@
 //! Where a run is, kept beside the ledger so that the next one goes on where it stopped.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
+use uuid::Uuid;
 
-use super::{Plan, ReconcileError, Summary, now};
+use super::{Plan, ReconcileError, Sends, Summary, before, now};
 use crate::domain::{AccountSid, Timestamp};
 use crate::store::Lock;
 
@@ -16,9 +18,14 @@ use crate::store::Lock;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Progress {
+    /// Of which ledger: another one may take the place of that one under the same name.
+    ledger_id: String,
     fetching: Option<Fetching>,
     /// By account: a list that is not at its end, or, while others are not, one that is.
     sweeps: BTreeMap<String, KeptSweep>,
+    /// By account: up to when its messages were listed, in microseconds since 1970.
+    listed_until: BTreeMap<String, i64>,
+    sends: Sends,
     last_run: Option<LastRun>,
 }
 
@@ -36,6 +43,8 @@ struct Fetching {
 struct KeptSweep {
     since: i64,
     until: i64,
+    /// Since when, where that was chosen; nothing where it only counts back from the run.
+    chosen: Option<i64>,
     next: Option<String>,
     done: bool,
 }
@@ -65,7 +74,7 @@ pub fn state_file(ledger: &Path) -> PathBuf {
 
 /// What the last run on this ledger came to; nothing where there was none.
 pub fn last_run(state_file: &Path) -> Option<LastRun> {
-    Progress::read(state_file).last_run
+    Progress::kept(state_file)?.last_run
 }
 
 /// Keeps another run on the same ledger out, for as long as it is held.
@@ -74,20 +83,37 @@ pub fn only_one(state_file: &Path) -> Result<Lock, ReconcileError> {
 }
 
 impl Progress {
-    /// Reads what was kept; what cannot be read is as if nothing was.
-    pub fn read(state_file: &Path) -> Self {
-        let kept = std::fs::read(state_file).ok();
-        kept.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
+    /// Reads what was kept; what cannot be read, or is of another ledger, is as if nothing was.
+    pub fn read(state_file: &Path, ledger_id: Uuid) -> Self {
+        let ledger_id = ledger_id.to_string();
+        Self::kept(state_file)
+            .filter(|kept| kept.ledger_id == ledger_id)
+            .unwrap_or_else(|| Self { ledger_id, ..Self::default() })
+    }
+
+    fn kept(state_file: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(state_file).ok()?).ok()
+    }
+
+    /// The sends of which it is not known whether there is a message.
+    pub fn sends(&self) -> &Sends {
+        &self.sends
+    }
+
+    /// Keeps them.
+    pub fn keep_sends(&mut self, sends: &Sends) {
+        self.sends.clone_from(sends);
     }
 
     /// Keeps it: all of it, or what was kept before.
     pub fn write(&self, state_file: &Path) -> Result<(), ReconcileError> {
-        let folder = state_file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        // A name that the next run writes over: whoever is killed in between leaves one file at most.
+        let unfinished = state_file.with_extension("json.unfinished");
         let write = || {
-            let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-            file.write_all(&serde_json::to_vec_pretty(self)?)?;
-            file.persist(state_file).map_err(|error| error.error)?;
-            std::io::Result::Ok(())
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o600);
+            options.open(&unfinished)?.write_all(&serde_json::to_vec_pretty(self)?)?;
+            std::fs::rename(&unfinished, state_file)
         };
         let path = state_file.display().to_string();
         write().map_err(|cause| ReconcileError::State { path, cause })
@@ -131,13 +157,15 @@ impl Progress {
         let kept = kept.filter(|kept| kept.is_of(since, until, plan));
         let sweep = match kept {
             Some(kept) if !kept.done => kept.clone(),
-            // What has come since, where the window only counts back from now.
-            Some(kept) if kept.until < until.micros() && !plan.list_is_explicit => {
-                KeptSweep { since: kept.until, until: until.micros(), next: None, done: false }
+            // What has come since.
+            Some(kept) if kept.until < until.micros() => {
+                KeptSweep { since: kept.until, until: until.micros(), ..kept.begun_anew() }
             }
             Some(_) => return None,
             None => {
-                KeptSweep { since: since.micros(), until: until.micros(), next: None, done: false }
+                let since = self.since(account_sid, since, plan).micros();
+                let chosen = plan.list_is_explicit.then_some(since);
+                KeptSweep { since, until: until.micros(), chosen, next: None, done: false }
             }
         };
         let [since, until] = [sweep.since, sweep.until].map(Timestamp::from_micros);
@@ -154,9 +182,30 @@ impl Progress {
         }
     }
 
-    /// Every account's list is at its end.
-    pub fn end_listing(&mut self) {
-        self.sweeps.clear();
+    /// From when on an account is listed: a window that only counts back from now reaches back to
+    /// where the last one ended, as far as messages may still change.
+    fn since(&self, account_sid: &AccountSid, since: Timestamp, plan: &Plan) -> Timestamp {
+        match self.listed_until.get(account_sid.as_str()) {
+            Some(listed) if !plan.list_is_explicit => {
+                let oldest = before(now(), plan.give_up_after).micros();
+                Timestamp::from_micros(since.micros().min(oldest.max(*listed)))
+            }
+            _ => since,
+        }
+    }
+
+    /// Every account's list that can be read is at its end.
+    pub fn end_listing(&mut self, plan: &Plan) {
+        let all = std::mem::take(&mut self.sweeps).into_iter();
+        let (done, rest): (Vec<_>, Vec<_>) = all.partition(|(_, sweep)| sweep.done);
+        self.sweeps = rest.into_iter().collect();
+        if plan.list_is_explicit {
+            return;
+        }
+        for (account_sid, sweep) in done {
+            let until = self.listed_until.entry(account_sid).or_insert(sweep.until);
+            *until = sweep.until.max(*until);
+        }
     }
 
     /// The same with what the run came to.
@@ -168,10 +217,17 @@ impl Progress {
 }
 
 impl KeptSweep {
+    /// The same, of which no page has been read.
+    fn begun_anew(&self) -> Self {
+        Self { next: None, done: false, ..self.clone() }
+    }
+
     /// Whether it is part of what is wanted.
     fn is_of(&self, since: Timestamp, until: Timestamp, plan: &Plan) -> bool {
         match plan.list_is_explicit {
-            true => (self.since, self.until) == (since.micros(), until.micros()),
+            // Without an end of its own it ends a little later each time.
+            true => self.chosen == Some(since.micros()) && self.until <= until.micros(),
+            false if self.chosen.is_some() => false,
             // A list that stopped longer ago than that has nothing that would still be asked for.
             false => now().micros() - self.until <= micros(plan.give_up_after),
         }

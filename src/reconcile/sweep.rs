@@ -1,15 +1,22 @@
 //! Listing what Twilio has of a time, which also finds messages of which no callback ever came.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
 use super::event::{To, event};
 use super::progress::Sweep;
-use super::unanswered::{Unanswered, unanswered};
 use super::{ReconcileError, Run};
-use crate::domain::{AccountSid, NewEvent, Timestamp};
+use crate::domain::{AccountSid, MessageKey, NewEvent, Source, Timestamp};
 use crate::send::note::MAY_ANSWER;
+use crate::store::{Message, StoreError};
 use crate::twilio::callback::Reading;
+use crate::twilio::resource::created_at;
 use crate::twilio_api::{Answer, Page, PageError, Window};
+
+/// How often a page may be led to: twice is a slip of Twilio's, but a list that goes round in a circle
+/// would never end, and has nothing that was not read.
+const VISITS_MAX: u32 = 2;
 
 /// What of a resource tells whether it is ours to keep.
 #[derive(Deserialize)]
@@ -19,13 +26,15 @@ struct Direction {
 
 /// Lists the messages of a time, account by account.
 pub fn list(run: &mut Run<'_>, window: (Timestamp, Timestamp)) -> Result<(), ReconcileError> {
-    let mut sends = unanswered(run.store)?;
+    run.sends.read_on(run.store)?;
     for account_sid in run.accounts.keys() {
-        while let Some(sweep) = run.progress.next_sweep(account_sid, window, run.plan) {
-            of_account(run, account_sid, sweep, &mut sends)?;
+        while !run.refused.contains_key(account_sid)
+            && let Some(sweep) = run.progress.next_sweep(account_sid, window, run.plan)
+        {
+            of_account(run, account_sid, sweep)?;
         }
     }
-    run.progress.end_listing();
+    run.progress.end_listing(run.plan);
     Ok(())
 }
 
@@ -33,35 +42,33 @@ fn of_account(
     run: &mut Run<'_>,
     account_sid: &AccountSid,
     sweep: Sweep,
-    sends: &mut Vec<Unanswered>,
 ) -> Result<(), ReconcileError> {
     let window = Window { since: in_seconds(sweep.since), until: in_seconds(sweep.until) };
     let first = Page::first(account_sid, &window);
     let mut path = sweep.next.clone().unwrap_or_else(|| first.clone());
-    let mut seen = std::collections::HashSet::new();
+    let mut visits = HashMap::new();
     loop {
-        // A list that leads back to where it was would never end.
-        if !seen.insert(path.clone()) {
-            return Err(PageError::Elsewhere(path).into());
-        }
         let answer = run.client.get(&run.accounts[account_sid], &path)?;
         let page = match Page::of(&answer, &run.client.url("")) {
             // The token of a page is good for a while only.
             Err(PageError::Refused { status_code: 400 | 404, .. }) if path != first => {
                 path.clone_from(&first);
-                seen.clear();
                 continue;
             }
             Err(PageError::Refused { status_code: status_code @ (401 | 403), .. }) => {
-                let account_sid = account_sid.as_str().to_owned();
-                return Err(ReconcileError::NotAllowed { account_sid, status_code });
+                run.refuse(account_sid, status_code);
+                return Ok(());
             }
             page => page?,
         };
-        let answers = of_page(run, &answer, &page, sends);
-        run.progress.listed(account_sid, page.next.clone());
-        run.keep(answers)?;
-        match page.next {
+        let answers = of_page(run, &answer, &page)?;
+        let next = page.next.filter(|next| {
+            let visited = visits.entry(next.clone()).or_insert(0);
+            *visited += 1;
+            *visited <= VISITS_MAX
+        });
+        run.keep(answers, |progress| progress.listed(account_sid, next.clone()))?;
+        match next {
             Some(next) => path = next,
             None => return Ok(()),
         }
@@ -72,8 +79,11 @@ fn of_page(
     run: &mut Run<'_>,
     answer: &Answer,
     page: &Page,
-    sends: &mut Vec<Unanswered>,
-) -> Vec<NewEvent> {
+) -> Result<Vec<NewEvent>, ReconcileError> {
+    if !run.sends.is_empty() {
+        // Some may have been answered meanwhile.
+        run.sends.read_on(run.store)?;
+    }
     let mut answers = Vec::new();
     for resource in &page.messages {
         run.summary.listed += 1;
@@ -84,31 +94,43 @@ fn of_page(
             continue;
         }
         match event(To::List, answer, resource, run.plan.keep_content) {
-            Ok(event) => answers.push(tied(run, event, sends)),
+            Ok(event) => answers.push(tied(run, event)?),
             Err(_) => run.summary.failed += 1,
         }
     }
-    answers
+    Ok(answers)
 }
 
-/// Notes on a message nobody knew which send without an answer it probably is.
-fn tied(run: &mut Run<'_>, mut event: NewEvent, sends: &mut Vec<Unanswered>) -> NewEvent {
-    if sends.is_empty() {
-        return event;
+/// Notes on a message of no known send which one without an answer it probably is.
+fn tied(run: &mut Run<'_>, mut event: NewEvent) -> Result<NewEvent, ReconcileError> {
+    if run.sends.is_empty() {
+        return Ok(event);
     }
     let reading = Reading::of(&event);
     let (Some(key), Some(reported)) = (reading.message_key(), reading.reported) else {
-        return event;
+        return Ok(event);
     };
-    let known = run.store.views().find(&key.message_sid);
-    let is_known = known.is_ok_and(|(_, messages)| messages.iter().any(|known| known.key == key));
-    let fits = |send: &Unanswered| send.may_be(&reported.addressed, &event);
-    if !is_known && let Some(place) = sends.iter().position(fits) {
-        let send = sends.remove(place);
+    let Some(made_at) = created_at(&event.body) else { return Ok(event) };
+    if is_of_a_send(run, &key)? {
+        return Ok(event);
+    }
+    if let Some(send) = run.sends.claim(&reported.addressed, made_at) {
         event.notes.insert(MAY_ANSWER.to_owned(), send.send_id);
         run.summary.sends_found += 1;
     }
-    event
+    Ok(event)
+}
+
+/// Whether an event says already which send a message is.
+fn is_of_a_send(run: &Run<'_>, key: &MessageKey) -> Result<bool, StoreError> {
+    let known = run.store.views().find(&key.message_sid)?.1;
+    let Some(Message { lifecycle, .. }) = known.into_iter().find(|known| known.key == *key) else {
+        return Ok(false);
+    };
+    let positions: Vec<_> = lifecycle.trail.iter().map(|trace| trace.position).collect();
+    let tells =
+        |event: &NewEvent| event.source == Source::Send || event.notes.contains_key(MAY_ANSWER);
+    Ok(run.store.read_at(&positions)?.iter().any(|event| tells(event)))
 }
 
 /// As Twilio reads a time: without fractions.

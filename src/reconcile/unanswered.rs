@@ -1,98 +1,123 @@
 //! Sends whose answer is not in the log: the process ended, or no answer came.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+
+use serde::{Deserialize, Serialize};
 
 use crate::domain::reported::Addressed;
 use crate::domain::{NewEvent, Position, Source, Timestamp};
-use crate::send::note;
+use crate::send::{Outcome, note};
 use crate::store::{Store, StoreError};
 use crate::twilio::form::Form;
 
 /// How many events are read in one statement.
 const READ_EVENTS: usize = 4096;
 
-/// By how much Twilio's clock may be behind ours.
+/// By how much Twilio's clock may differ from ours.
 const CLOCK_SLACK_MICROS: i64 = 60 * 1_000_000;
 
+/// How long after its intent a message may still have been made: a request may be sent again for some
+/// minutes where Twilio asks for it. What was made later is another message.
+const MADE_WITHIN_MICROS: i64 = 20 * 60 * 1_000_000;
+
 /// A send of which it is not known whether there is a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unanswered {
     pub send_id: String,
-    /// Of its intent.
-    pub position: Position,
-    pub at: Timestamp,
+    /// Microseconds since 1970: when its intent was recorded.
+    at: i64,
     to: String,
     from: Option<String>,
     messaging_service_sid: Option<String>,
 }
 
-/// All of them, oldest first. The log is read as a whole, at some million events a second.
-pub fn unanswered(store: &dyn Store) -> Result<Vec<Unanswered>, StoreError> {
-    let mut open = BTreeMap::new();
-    let mut at = 0;
-    loop {
-        let before = at;
-        store.scan(at, READ_EVENTS, &mut |event| {
-            at = event.position;
-            take(event.position, event, &mut open);
-            ControlFlow::Continue(())
-        })?;
-        if at == before {
-            let mut open: Vec<_> = open.into_values().collect();
-            open.sort_by_key(|send: &Unanswered| send.position);
-            return Ok(open);
-        }
-    }
+/// All of them up to a position, oldest first. They are kept from run to run, so that the log, which
+/// may be long, is read once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sends {
+    read_to: Position,
+    open: Vec<Unanswered>,
 }
 
-fn take(position: Position, event: &NewEvent, open: &mut BTreeMap<String, Unanswered>) {
-    let note = |name: &str| event.notes.get(name).map(String::as_str);
-    if let (Source::Reconcile, Some(send_id)) = (event.source, note(note::MAY_ANSWER)) {
-        open.remove(send_id);
-    }
-    let (Source::Send, Some(send_id)) = (event.source, note(note::SEND_ID)) else { return };
-    match (note(note::STAGE), note(note::OUTCOME)) {
-        (Some("intent"), _) => {
-            open.insert(send_id.to_owned(), Unanswered::of(send_id, position, event));
+impl Sends {
+    /// Reads on to the head.
+    pub fn read_on(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        if self.read_to > store.head()? {
+            // The log was put back to an older state.
+            *self = Self::default();
         }
-        (Some("no_answer"), Some("unknown")) => {}
-        (Some("answer"), _) if is_server_error(note(note::HTTP_STATUS)) => {}
-        _ => drop(open.remove(send_id)),
+        loop {
+            let before = self.read_to;
+            store.scan(before, READ_EVENTS, &mut |event| {
+                self.read_to = event.position;
+                self.take(event);
+                ControlFlow::Continue(())
+            })?;
+            if self.read_to == before {
+                return Ok(());
+            }
+        }
     }
-}
 
-/// Such an answer leaves it open whether there is a message.
-fn is_server_error(status_code: Option<&str>) -> bool {
-    status_code.is_some_and(|status_code| status_code.starts_with('5'))
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// The oldest one that a message in a list may be, which is then no longer among them.
+    pub fn claim(&mut self, message: &Addressed, made_at: Timestamp) -> Option<Unanswered> {
+        let place = self.open.iter().position(|send| send.may_be(message, made_at))?;
+        Some(self.open.remove(place))
+    }
+
+    fn take(&mut self, event: &NewEvent) {
+        let note = |name: &str| event.notes.get(name).map(String::as_str);
+        match (event.source, note(note::SEND_ID), note(note::MAY_ANSWER)) {
+            (Source::Send, Some(send_id), _) if note(note::STAGE) == Some("intent") => {
+                self.open.push(Unanswered::of(send_id, event));
+            }
+            (Source::Send, Some(send_id), _) => match Outcome::of_event(event) {
+                None | Some(Outcome::Unknown(_)) => {}
+                Some(_) => self.open.retain(|send| send.send_id != send_id),
+            },
+            (Source::Reconcile, _, Some(send_id)) => {
+                self.open.retain(|send| send.send_id != send_id);
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Unanswered {
-    fn of(send_id: &str, position: Position, intent: &NewEvent) -> Self {
+    fn of(send_id: &str, intent: &NewEvent) -> Self {
         let form = Form::parse(&intent.body);
         let first = |name: &str| {
             form.values(name).next().map(|value| String::from_utf8_lossy(value).into_owned())
         };
         Self {
             send_id: send_id.to_owned(),
-            position,
-            at: intent.received_at,
+            at: intent.received_at.micros(),
             to: first("To").unwrap_or_default(),
             from: first("From"),
             messaging_service_sid: first("MessagingServiceSid"),
         }
     }
 
-    /// Whether a message in a list may be this one: to the same address, from the same sender or
-    /// service, and made no earlier.
-    pub fn may_be(&self, message: &Addressed, event: &NewEvent) -> bool {
+    /// Whether a message may be this one: to the same address, from the same sender or service, and
+    /// made at that time.
+    fn may_be(&self, message: &Addressed, made_at: Timestamp) -> bool {
         let same =
             |wanted: &Option<String>, have: &Option<String>| wanted.is_none() || wanted == have;
-        let made = crate::twilio::resource::created_at(&event.body);
-        let not_before = |made: Timestamp| made.micros() >= self.at.micros() - CLOCK_SLACK_MICROS;
+        let after = made_at.micros() - self.at;
         message.to.as_deref() == Some(self.to.as_str())
             && same(&self.from, &message.from)
             && same(&self.messaging_service_sid, &message.messaging_service_sid)
-            && made.is_none_or(not_before)
+            && (-CLOCK_SLACK_MICROS..=MADE_WITHIN_MICROS).contains(&after)
     }
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Plan, ReconcileError, Run, Summary, WINDOW, before, now};
+use super::measures::Measures;
+use super::{Plan, ReconcileError, Run, Summary, now};
 use crate::domain::{AccountSid, NewEvent};
 use crate::store::{self, Access, Database, Store, append_beside};
 use crate::twilio_api::{Client, Credentials, Failure, Limits};
@@ -17,23 +18,16 @@ const FIRST_WAIT: Duration = Duration::from_secs(60);
 pub struct Job {
     pub database: Database,
     pub every: Duration,
-    pub plan: Plan,
+    /// What is to be done each time; its window is that of the moment.
+    pub plan: Box<dyn Fn() -> Plan + Send>,
+    /// Whether the views are near enough to the head to tell what is known.
+    pub ready: Box<dyn Fn() -> bool + Send>,
     pub requests_max: u64,
     pub client: Client,
-    pub accounts: BTreeMap<AccountSid, Credentials>,
+    /// As whom each account is asked about at this moment.
+    pub accounts: Box<dyn Fn() -> BTreeMap<AccountSid, Credentials> + Send>,
     pub state_file: PathBuf,
-}
-
-/// What it has done since the server began.
-#[derive(Debug, Clone, Default)]
-pub struct Totals {
-    pub runs: u64,
-    /// Runs that did not come to their end.
-    pub stopped: u64,
-    pub requests: u64,
-    pub appended: u64,
-    /// Unix seconds; nothing before the first run has ended.
-    pub last_ended_at: Option<f64>,
+    pub measures: Measures,
 }
 
 /// What others may know of it.
@@ -51,7 +45,6 @@ struct Shared {
 #[derive(Default)]
 struct State {
     stop: bool,
-    totals: Totals,
 }
 
 /// Starts the thread.
@@ -63,6 +56,10 @@ pub fn start(job: Job) -> Handle {
         .spawn(move || {
             let mut wait = job.every.min(FIRST_WAIT);
             while !shared.sleep(wait) {
+                if !(job.ready)() {
+                    wait = job.every.min(FIRST_WAIT);
+                    continue;
+                }
                 round(&job, &shared);
                 wait = job.every;
             }
@@ -72,11 +69,6 @@ pub fn start(job: Job) -> Handle {
 }
 
 impl Handle {
-    /// What it has done.
-    pub fn totals(&self) -> Totals {
-        self.shared.state().totals.clone()
-    }
-
     /// Asks the thread to end, within the request that it is at.
     pub fn stop(&self) {
         self.shared.state().stop = true;
@@ -101,22 +93,20 @@ fn round(job: &Job, shared: &Arc<Shared>) {
         Err(ReconcileError::Failure(Failure::Stopped)) => {}
         Err(error) => tracing::warn!(%error, "reconciling stopped; the next run goes on there"),
     }
-    let mut state = shared.state();
-    let totals = &mut state.totals;
-    totals.runs += 1;
-    totals.stopped += u64::from(outcome.is_err());
-    totals.requests += job.requests_max - limits.requests_left();
-    totals.appended += summary.appended;
-    totals.last_ended_at = Some(now().micros() as f64 / 1e6);
+    let Measures { runs, stopped, requests, appended, ended_at } = &job.measures;
+    stopped.inc_by(outcome.is_err().into());
+    requests.inc_by(job.requests_max - limits.requests_left());
+    appended.inc_by(summary.appended);
+    ended_at.set(now().micros() as f64 / 1e6);
+    // Last: whoever waits for it finds the others counted.
+    runs.inc();
 }
 
 fn run(job: &Job, store: &dyn Store, client: &Client) -> (Summary, Result<(), ReconcileError>) {
-    let until = now();
-    let window = job.plan.list.map(|_| (before(until, WINDOW), until));
-    let plan = Plan { list: window, ..job.plan.clone() };
+    let plan = (job.plan)();
+    let accounts = (job.accounts)();
     let mut append = |events: &[NewEvent]| append_beside(store, events).map(|_| ());
-    Run::new(store, client, &job.accounts, &plan, job.state_file.clone(), &mut append, &mut |_| {})
-        .go()
+    Run::new(store, client, &accounts, &plan, job.state_file.clone(), &mut append, &mut |_| {}).go()
 }
 
 impl Shared {

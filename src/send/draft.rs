@@ -10,6 +10,9 @@ const TEXT_CHARACTERS_MAX: usize = 1600;
 /// What Twilio takes as a callback URL, in characters (error 21609 beyond).
 const CALLBACK_CHARACTERS_MAX: usize = 4000;
 
+/// How much of a URL is shown where something is wrong with it.
+const CHARACTERS_SHOWN: usize = 200;
+
 /// Parameters of a request that hold what is said in the message.
 const TEXT: [&str; 2] = ["Body", "ContentVariables"];
 
@@ -40,6 +43,8 @@ pub enum BadDraft {
     Empty,
     #[error("the text has {0} characters; Twilio takes {TEXT_CHARACTERS_MAX}")]
     TextTooLong(usize),
+    #[error("variables are of a content template; give its content SID")]
+    VariablesWithoutTemplate,
     #[error("a time to send at needs a messaging service, which alone can schedule")]
     ScheduledWithoutService,
     #[error(
@@ -47,7 +52,7 @@ pub enum BadDraft {
          nobody would tell what becomes of it"
     )]
     NobodyTells,
-    #[error("callback URL `{}` {reason}", url.escape_debug())]
+    #[error("callback URL `{}` {reason}", shown(url))]
     Callback { url: String, reason: &'static str },
 }
 
@@ -62,6 +67,9 @@ impl Draft {
             _ if self.from.is_none() && !service => Err(BadDraft::NoSender),
             _ if !has_content && self.content_sid.is_none() => Err(BadDraft::Empty),
             _ if characters > TEXT_CHARACTERS_MAX => Err(BadDraft::TextTooLong(characters)),
+            _ if self.content_variables.is_some() && self.content_sid.is_none() => {
+                Err(BadDraft::VariablesWithoutTemplate)
+            }
             _ if self.send_at.is_some() && !service => Err(BadDraft::ScheduledWithoutService),
             None if !service => Err(BadDraft::NobodyTells),
             None => Ok(()),
@@ -112,6 +120,7 @@ pub fn check_callback(url: &str) -> Result<(), BadDraft> {
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = host.rsplit_once(':').map_or(host, |(host, _port)| host);
     match host {
         _ if url.chars().count() > CALLBACK_CHARACTERS_MAX => {
             refuse("is longer than the 4000 characters that Twilio takes")
@@ -124,6 +133,19 @@ pub fn check_callback(url: &str) -> Result<(), BadDraft> {
             refuse("has characters that no URL has; percent-encode them")
         }
         _ => Ok(()),
+    }
+}
+
+/// Without a user name and password that may be in it; Twilio takes them, but they are secret. A long
+/// one is cut.
+fn shown(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let authority_ends = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let rest = rest[..authority_ends].rfind('@').map_or(rest, |at| &rest[at + 1..]);
+    let rest: String = rest.chars().take(CHARACTERS_SHOWN).flat_map(char::escape_debug).collect();
+    match scheme {
+        "" => rest,
+        scheme => format!("{}://{rest}", scheme.escape_debug()),
     }
 }
 

@@ -7,10 +7,15 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
-use super::{Outcome, note};
-use crate::domain::{NewEvent, Source, Timestamp};
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::ExposeSecret;
+use sha2::Sha256;
+
+use super::{Draft, Outcome, note};
+use crate::domain::digest::hex;
+use crate::domain::{AccountSid, NewEvent, Source, Timestamp};
 use crate::store::{Store, StoreError};
-use crate::twilio_api::Answer;
+use crate::twilio_api::Credentials;
 
 /// How long a key is known: whoever asks again asks within minutes, or starts anew.
 const KNOWN_FOR_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
@@ -29,7 +34,7 @@ pub enum Claim {
     /// The same request is on its way.
     InFlight,
     /// The same request was made, and this came of it.
-    Done(Outcome),
+    Done { send_id: String, outcome: Outcome },
     /// It was used for another request.
     Other,
 }
@@ -40,6 +45,7 @@ pub struct Keys(Mutex<Option<HashMap<String, Use>>>);
 
 struct Use {
     at: Timestamp,
+    send_id: String,
     request_hash: String,
     /// Nothing while the request is on its way.
     outcome: Option<Outcome>,
@@ -52,7 +58,7 @@ impl Keys {
         &self,
         store: &dyn Store,
         key: &str,
-        request_hash: &str,
+        (send_id, request_hash): (&str, &str),
         now: Timestamp,
     ) -> Result<Claim, StoreError> {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,10 +70,13 @@ impl Keys {
         known.retain(|_, used| used.at >= since);
         Ok(match known.get(key) {
             Some(used) if used.request_hash != request_hash => Claim::Other,
-            Some(Use { outcome: Some(outcome), .. }) => Claim::Done(outcome.clone()),
+            Some(Use { outcome: Some(outcome), send_id, .. }) => {
+                Claim::Done { send_id: send_id.clone(), outcome: outcome.clone() }
+            }
             Some(Use { outcome: None, .. }) => Claim::InFlight,
             None => {
-                let used = Use { at: now, request_hash: request_hash.to_owned(), outcome: None };
+                let (send_id, request_hash) = (send_id.to_owned(), request_hash.to_owned());
+                let used = Use { at: now, send_id, request_hash, outcome: None };
                 known.insert(key.to_owned(), used);
                 Claim::New
             }
@@ -87,6 +96,17 @@ impl Keys {
             }
         }
     }
+}
+
+/// What a request is told from others by. It is keyed with the account's secret: a plain hash would
+/// let whoever reads the log find out a short text by trying.
+pub fn request_hash(who: &Credentials, account_sid: &AccountSid, draft: &Draft) -> String {
+    let secret = who.password.expose_secret().as_bytes();
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("a key may have any length");
+    mac.update(account_sid.as_str().as_bytes());
+    mac.update(b"\n");
+    mac.update(&draft.form());
+    hex(&mac.finalize().into_bytes())
 }
 
 /// The keys that the log knows, with what came of each.
@@ -118,41 +138,22 @@ fn take(event: &NewEvent, known: &mut HashMap<String, Use>, open: &mut HashMap<S
             let ended = "the server ended before Twilio's answer was kept".to_owned();
             let used = Use {
                 at: event.received_at,
+                send_id: text(note::SEND_ID),
                 request_hash: text(note::REQUEST_HASH),
                 outcome: Some(Outcome::Unknown(ended)),
             };
             known.insert(key.clone(), used);
         }
-        ("answer" | "no_answer", _) => {
+        _ => {
+            let Some(outcome) = Outcome::of_event(event) else { return };
             let Some(key) = open.remove(&text(note::SEND_ID)) else { return };
-            match outcome(event) {
+            match outcome {
                 Outcome::NotSent(_) => drop(known.remove(&key)),
                 outcome => {
                     if let Some(used) = known.get_mut(&key) {
                         used.outcome = Some(outcome);
                     }
                 }
-            }
-        }
-        _ => {}
-    }
-}
-
-/// What came of a request, as its event tells.
-fn outcome(event: &NewEvent) -> Outcome {
-    let note = |name: &str| event.notes.get(name).map(String::as_str);
-    match note(note::HTTP_STATUS).and_then(|status_code| status_code.parse().ok()) {
-        Some(status_code) => Outcome::of_answer(&Answer {
-            status_code,
-            url: event.url.clone(),
-            headers: event.headers.clone(),
-            body: event.body.clone(),
-        }),
-        None => {
-            let reason = note(note::REASON).unwrap_or_default().to_owned();
-            match note(note::OUTCOME) {
-                Some("not_sent") => Outcome::NotSent(reason),
-                _ => Outcome::Unknown(reason),
             }
         }
     }

@@ -101,6 +101,11 @@ impl Attempt {
         self
     }
 
+    /// What is asked.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// What is to be in the log before the request leaves.
     pub fn intent(&self) -> NewEvent {
         let (body, removed) = match self.keep_content {
@@ -178,6 +183,28 @@ impl Outcome {
         }
     }
 
+    /// What came of a request, as its event tells; nothing of an event that tells of none.
+    pub fn of_event(event: &NewEvent) -> Option<Self> {
+        let note = |name: &str| event.notes.get(name).map(String::as_str);
+        let status_code = note(note::HTTP_STATUS).and_then(|status_code| status_code.parse().ok());
+        match (note(note::STAGE)?, status_code) {
+            ("answer", Some(status_code)) => Some(Self::of_answer(&Answer {
+                status_code,
+                url: event.url.clone(),
+                headers: event.headers.clone(),
+                body: event.body.clone(),
+            })),
+            ("answer" | "no_answer", _) => {
+                let reason = note(note::REASON).unwrap_or_default().to_owned();
+                Some(match note(note::OUTCOME) {
+                    Some("not_sent") => Outcome::NotSent(reason),
+                    _ => Outcome::Unknown(reason),
+                })
+            }
+            _ => None,
+        }
+    }
+
     fn of_answer(answer: &Answer) -> Self {
         let said = serde_json::from_slice::<Said>(&answer.body).ok();
         let status_code = answer.status_code;
@@ -186,7 +213,8 @@ impl Outcome {
                 let status = status.and_then(|status| status.as_str().map(str::to_owned));
                 Outcome::Made { message_sid, status: status.unwrap_or_else(|| "unknown".into()) }
             }
-            (400..=499, said) => {
+            // 408 is said, by something on the way, of a request that may have gone on.
+            (400..=407 | 409..=499, said) => {
                 let (code, message) = said.map_or((None, None), |said| (said.code, said.message));
                 let message = message.unwrap_or_else(|| "no reason given".to_owned());
                 Outcome::Refused { status_code, code, message }

@@ -22,8 +22,12 @@ use crate::twilio::form::MEDIA_TYPE;
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long an answer may take as a whole: a list of 1,000 messages takes Twilio some seconds.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an answer may take to begin, and then to come whole, unless another time is configured: a
+/// list of 1,000 messages takes Twilio some seconds.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How much of an answer is read before the clock is looked at.
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// A page of 1,000 messages has some 2 MB; whatever answers with more is not Twilio.
 const ANSWER_BYTES_MAX: u64 = 32 << 20;
@@ -59,6 +63,7 @@ pub struct Credentials {
 pub struct Limits {
     requests_left: Arc<AtomicU64>,
     asked_to_stop: Arc<dyn Fn() -> bool + Send + Sync>,
+    wait_max: Duration,
 }
 
 /// What came back, whatever its status code.
@@ -76,6 +81,7 @@ pub struct Answer {
 pub struct Client {
     http: reqwest::blocking::Client,
     base_url: String,
+    timeout: Duration,
     limits: Limits,
 }
 
@@ -95,7 +101,13 @@ impl Limits {
         Self {
             requests_left: Arc::new(AtomicU64::new(requests)),
             asked_to_stop: Arc::new(asked_to_stop),
+            wait_max: RETRY_AFTER_MAX,
         }
+    }
+
+    /// The same with no wait longer than this.
+    pub fn waiting_at_most(self, wait_max: Duration) -> Self {
+        Self { wait_max, ..self }
     }
 
     /// How many requests may still be made.
@@ -127,16 +139,19 @@ impl Limits {
 impl Client {
     /// For this base URL, such as `https://api.twilio.com`. Proxies that the environment names are
     /// used; redirects are not followed, since the credentials are not for others.
-    pub fn new(base_url: &str, limits: Limits) -> Result<Self, reqwest::Error> {
+    ///
+    /// It is made and dropped outside of anything asynchronous.
+    pub fn new(base_url: &str, timeout: Duration, limits: Limits) -> Result<Self, reqwest::Error> {
         // The second call in a process finds the first one's.
         let _already = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::blocking::Client::builder()
             .user_agent(concat!("delivery-ledger/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ANSWER_TIMEOUT)
+            .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+            .timeout(timeout)
             .redirect(Policy::none())
             .build()?;
-        Ok(Self { http, base_url: base_url.trim_end_matches('/').to_owned(), limits })
+        let base_url = base_url.trim_end_matches('/').to_owned();
+        Ok(Self { http, base_url, timeout, limits })
     }
 
     /// The same within other limits.
@@ -172,16 +187,22 @@ impl Client {
             .with_max_times(ATTEMPTS_MAX - 1)
             .with_jitter()
             .build();
+        let mut attempts = 0;
         for wait in waits {
             self.limits.take_one()?;
             let outcome = once();
-            match again.wait(&outcome, wait) {
-                Some(wait) => self.limits.wait(wait)?,
-                None => return finish(outcome, 1),
+            attempts += 1;
+            match again.wait(&outcome, wait).filter(|wait| *wait <= self.limits.wait_max) {
+                None => return finish(outcome, attempts),
+                Some(wait) => match self.limits.wait(wait) {
+                    // That it was not carried out is known, and says more.
+                    Err(_) if again == Again::WhenRefusedOnly => return finish(outcome, attempts),
+                    waited => waited?,
+                },
             }
         }
         self.limits.take_one()?;
-        finish(once(), ATTEMPTS_MAX as u32)
+        finish(once(), attempts + 1)
     }
 
     fn once(
@@ -199,7 +220,7 @@ impl Client {
             None => request,
         };
         let response = request.send().map_err(|error| failure(&url, &error))?;
-        read(&url, response)
+        read(&url, response, Instant::now() + self.timeout)
     }
 }
 
@@ -216,8 +237,9 @@ impl Again {
             Ok(Exchange { answer, retry_after }) => {
                 let refused = answer.status_code == 429;
                 let broken = answer.status_code >= 500 && self == Again::Always;
-                let theirs = retry_after.unwrap_or(ours);
-                ((refused || broken) && theirs <= RETRY_AFTER_MAX).then_some(theirs)
+                // Never sooner than Twilio says, and ever slower where that does not help.
+                let theirs = retry_after.unwrap_or_default();
+                ((refused || broken) && theirs <= RETRY_AFTER_MAX).then_some(theirs.max(ours))
             }
             Err(Failure::NotSent { .. } | Failure::NoAnswer { .. }) if self == Again::Always => {
                 Some(ours)
@@ -236,7 +258,7 @@ fn finish(outcome: Result<Exchange, Failure>, attempts: u32) -> Result<Answer, F
     }
 }
 
-fn read(url: &str, response: Response) -> Result<Exchange, Failure> {
+fn read(url: &str, response: Response, deadline: Instant) -> Result<Exchange, Failure> {
     let status_code = response.status().as_u16();
     let retry_after = retry_after(response.headers());
     let kept = KEPT_HEADERS.iter().filter_map(|name| {
@@ -244,17 +266,35 @@ fn read(url: &str, response: Response) -> Result<Exchange, Failure> {
         Some(((*name).to_owned(), value.as_bytes().to_vec()))
     });
     let headers = Headers::new(kept);
-    let mut body = Vec::new();
-    let no_answer = |detail: String| Failure::NoAnswer { url: url.to_owned(), detail };
-    response
-        .take(ANSWER_BYTES_MAX + 1)
-        .read_to_end(&mut body)
-        .map_err(|error| no_answer(format!("it ended in the middle: {error}")))?;
-    if body.len() as u64 > ANSWER_BYTES_MAX {
-        return Err(no_answer(format!("it is longer than {ANSWER_BYTES_MAX} bytes")));
-    }
+    let body = body(response, deadline).map_err(|detail| no_answer(url, detail))?;
     let answer = Answer { status_code, url: url.to_owned(), headers, body };
     Ok(Exchange { answer, retry_after })
+}
+
+/// The whole body. The library bounds each read; a body that drips would never end.
+fn body(mut response: Response, deadline: Instant) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        let read = response.read(&mut chunk);
+        match read.map_err(|error| format!("it ended in the middle: {error}"))? {
+            0 => return Ok(body),
+            _ if Instant::now() > deadline => return Err("it took too long".to_owned()),
+            bytes => body.extend_from_slice(&chunk[..bytes]),
+        }
+        if body.len() as u64 > ANSWER_BYTES_MAX {
+            return Err(format!("it is longer than {ANSWER_BYTES_MAX} bytes"));
+        }
+    }
+}
+
+/// What is said of a request has no query in it: a query may name a number.
+fn no_answer(url: &str, detail: String) -> Failure {
+    Failure::NoAnswer { url: without_query(url), detail }
+}
+
+fn without_query(url: &str) -> String {
+    url.split('?').next().unwrap_or_default().to_owned()
 }
 
 /// Seconds, or a date (RFC 9110, 10.2.3).
@@ -267,13 +307,10 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(SystemTime::from(date).duration_since(SystemTime::now()).unwrap_or_default())
 }
 
-/// What is said of an error has no URL with a query in it: a query may name a number.
 fn failure(url: &str, error: &reqwest::Error) -> Failure {
-    let url = url.split('?').next().unwrap_or_default().to_owned();
-    let detail = cause(error);
     match error.is_connect() {
-        true => Failure::NotSent { url, detail },
-        false => Failure::NoAnswer { url, detail },
+        true => Failure::NotSent { url: without_query(url), detail: cause(error) },
+        false => no_answer(url, cause(error)),
     }
 }
 

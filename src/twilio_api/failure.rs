@@ -14,7 +14,7 @@ pub enum Failure {
     NoAnswer { url: String, detail: String },
 
     /// Twilio asked to come again later, as often as we asked (HTTP 429, error 20429).
-    #[error("Twilio takes no more requests at the moment (HTTP 429), after {attempts} attempts")]
+    #[error("Twilio takes no more requests at the moment (HTTP 429); attempts: {attempts}")]
     TooMany { attempts: u32, retry_after: Option<Duration> },
 
     /// Our own bound on requests is reached; nothing was sent.

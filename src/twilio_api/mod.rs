@@ -8,7 +8,7 @@ mod failure;
 mod messages;
 mod page;
 
-pub use client::{Answer, Client, Credentials, Limits};
+pub use client::{ANSWER_TIMEOUT, Answer, Client, Credentials, Limits};
 pub use failure::Failure;
 pub use messages::{Window, message_url, messages_url};
 pub use page::{Page, PageError};

@@ -14,7 +14,7 @@ START_SECONDS = 30
 
 
 def main():
-    program, cases = sys.argv[1], sys.argv[2]
+    program, cases = os.path.abspath(sys.argv[1]), sys.argv[2]
     with tempfile.TemporaryDirectory() as folder:
         ledger = f"sqlite:{demo(program, folder)}"
         with subprocess.Popen(
@@ -24,7 +24,7 @@ def main():
             stderr=subprocess.PIPE, text=True,
         ) as server:
             try:
-                sys.exit(asked(address(server), cases))
+                sys.exit(asked(address(server), cases, folder))
             finally:
                 server.terminate()
 
@@ -45,12 +45,12 @@ def address(server):
     sys.exit("the server did not start")
 
 
-def asked(origin, cases):
+def asked(origin, cases, folder):
     return subprocess.run([
         pathlib.Path(sys.executable).parent / "schemathesis", "run", f"{origin}/openapi.json",
         "--wait-for-schema", str(START_SECONDS), "--max-examples", cases, "--seed", "1",
         "--request-timeout", str(REQUEST_SECONDS), "--header", f"Authorization: Bearer {TOKEN}",
-    ]).returncode
+    ], cwd=folder).returncode
 
 
 main()

@@ -17,10 +17,10 @@ use tokio::sync::oneshot;
 use self::totals::Totals;
 use self::traffic::{CALLBACK_PATH, Traffic};
 use super::running::Running;
-use super::serve::{states, stop_signal};
+use super::serve::{Beside, states, stop_signal};
 use super::text::number;
 use super::{Format, Outcome, audit};
-use crate::config::ServerConfig;
+use crate::config::{Reconciling, ServerConfig};
 use crate::domain::{AccountSid, MessageSid, Position, Rule};
 use crate::http;
 use crate::projection::fold::Folded;
@@ -66,7 +66,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     let outcome = actix_web::rt::System::new().block_on(async {
         let (stop, stopped) = oneshot::channel::<()>();
         let config = config(&traffic, &addresses)?;
-        let (receiving, state) = states(config, &running, Rule::default(), None, None);
+        let (receiving, state) = states(config, &running, Rule::default(), Beside::default());
         let served = actix_web::rt::spawn(http::run(callbacks, admin, receiving, state, async {
             let _stop_or_gone = stopped.await;
         }));
@@ -114,6 +114,8 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
         accounts: Accounts::new([(account, keys)]),
         verify_every: None,
         quarantine: None,
+        reconciling: Reconciling::default(),
+        status_callback: None,
     })
 }
 

@@ -41,8 +41,13 @@ pub struct Envelope<'a> {
 }
 
 impl Envelope<'_> {
-    /// Whether it is short enough to be kept for others.
+    /// Whether it is worth keeping for others: short enough, and not of a URL that only one message
+    /// has, as what Twilio was asked of a message: some thousand of these would leave no room for
+    /// those that are shared.
     pub fn can_be_shared(&self) -> bool {
+        if self.url.rsplit('/').next().is_some_and(names_a_message) {
+            return false;
+        }
         let length = |text: &Option<Cow<'_, str>>| text.as_ref().map_or(0, |text| text.len());
         let headers = self.headers.iter().map(|(name, value)| name.len() + length(value));
         self.url.len() + headers.sum::<usize>() <= SHARED_BYTES_MAX
@@ -60,6 +65,12 @@ impl Envelope<'_> {
             headers: headers.map(|(name, value)| (own(name), value.map(own))).collect(),
         }
     }
+}
+
+/// Whether a part of a path is a message's SID, perhaps with `.json` behind it.
+fn names_a_message(part: &str) -> bool {
+    let sid = part.strip_suffix(".json").unwrap_or(part);
+    sid.len() == 34 && (sid.starts_with("SM") || sid.starts_with("MM"))
 }
 
 /// The columns of an event beside its envelope.

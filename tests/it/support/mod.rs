@@ -6,6 +6,7 @@ pub mod events;
 mod http;
 pub mod ledger;
 mod sign;
+pub mod twilio;
 
 pub use app::{App, Command, OTHER_TOKEN};
 pub use bodies::{ACCOUNT, MessageBody, OTHER_ACCOUNT, delivered, failed, sent, sid, status};

@@ -1,0 +1,286 @@
+//! `reconcile`: what Twilio knows and its callbacks did not tell.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::filters::of_a_flag;
+use super::interrupt::Interrupt;
+use super::text::number;
+use super::{Format, Outcome, Usage, ledger};
+use crate::config::{Reconciling, Settings};
+use crate::domain::filter::MessageFilter;
+use crate::domain::{AccountSid, NewEvent, Timestamp, duration};
+use crate::reconcile::{self, Plan, Preview, REQUESTS_MAX, ReconcileError, Run, Summary};
+use crate::store::append_beside;
+use crate::twilio_api::{Client, Credentials, Failure, Limits};
+use crate::wire::filter;
+
+/// The arguments of `reconcile`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Fetch messages that have not been settled for so long [default: 12h]
+    #[arg(long, value_name = "TIME")]
+    older_than: Option<String>,
+
+    /// Do not fetch what has been open for longer than this [default: 72h]
+    #[arg(long, value_name = "TIME")]
+    give_up_after: Option<String>,
+
+    /// List what was sent then or later: RFC 3339, or a day in UTC [default: the last 24 hours, and
+    /// back to where the last run ended]
+    #[arg(long, value_name = "TIME", conflicts_with = "no_list")]
+    since: Option<String>,
+
+    /// List what was sent before [default: now]
+    #[arg(long, value_name = "TIME", conflicts_with = "no_list", requires = "since")]
+    until: Option<String>,
+
+    /// List nothing; fetch what is open
+    #[arg(long)]
+    no_list: bool,
+
+    /// Fetch nothing; list what was sent
+    #[arg(long, conflicts_with = "no_list")]
+    no_fetch: bool,
+
+    /// Ask about this account only
+    #[arg(long, value_name = "AC…")]
+    account_sid: Option<String>,
+
+    /// Make so many requests at most; the next run goes on there [default: 10000]
+    #[arg(long, value_name = "N")]
+    max_requests: Option<u64>,
+
+    /// Ask nobody and change nothing; say what would be done
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Keep the text of messages in the log
+    #[arg(long)]
+    keep_content: bool,
+
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// Asks Twilio, and appends what is new.
+pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
+    let configured = settings.reconciling(None)?;
+    let requests_max = args.max_requests.or(configured.requests_max).unwrap_or(REQUESTS_MAX);
+    let plan = plan(&args, &configured)?;
+    let accounts = credentials(settings, args.account_sid.as_deref())?;
+    // What is known is told by the views.
+    let up_to_date = ledger::up_to_date_as_built(settings)?;
+    let state_file = state_file(settings)?;
+    if args.dry_run {
+        let preview = reconcile::preview(&*up_to_date, &accounts, &plan, &state_file)?;
+        print_preview(&preview, args.format)?;
+        return Ok(Outcome::Done);
+    }
+    drop(up_to_date);
+    let store = ledger::to_append(settings)?;
+    let interrupt = Interrupt::listen()?;
+    let limits = Limits::new(requests_max, move || interrupt.asked().is_break());
+    let client = client(settings, limits.clone())?;
+    let bar = progress_bar();
+    let mut append = |events: &[NewEvent]| append_beside(&*store, events).map(|_| ());
+    let mut tell = |summary: &Summary| {
+        bar.set_message(format!(
+            "{} fetched, {} listed, {} added",
+            number(summary.fetched),
+            number(summary.listed),
+            number(summary.appended)
+        ));
+        bar.tick();
+    };
+    let run = Run::new(&*store, &client, &accounts, &plan, state_file, &mut append, &mut tell);
+    let (summary, outcome) = run.go();
+    bar.finish_and_clear();
+    let requests = requests_max - limits.requests_left();
+    print(&summary, requests, outcome.as_ref().err(), args.format)?;
+    match outcome {
+        // As asked for.
+        Err(ReconcileError::Failure(Failure::RequestsUsedUp)) => Ok(Outcome::Done),
+        outcome => {
+            outcome.context("the next run goes on where this one stopped")?;
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+/// Twilio, as it is configured, within limits.
+pub fn client(settings: &Settings, limits: Limits) -> Result<Client> {
+    Client::new(&settings.twilio_base_url()?, settings.twilio_timeout()?, limits)
+        .context("prepare to ask Twilio")
+}
+
+/// As whom each account is asked about; of the one that is named, else of all.
+pub fn credentials(
+    settings: &Settings,
+    named: Option<&str>,
+) -> Result<BTreeMap<AccountSid, Credentials>> {
+    let accounts = match named {
+        Some(_) => vec![settings.sending_account(named)?],
+        None => settings.account_sids(),
+    };
+    let with_credentials = accounts.into_iter().map(|account_sid| {
+        let who = settings.twilio_credentials(&account_sid)?;
+        Ok((account_sid, who))
+    });
+    let accounts: BTreeMap<_, _> = with_credentials.collect::<Result<_>>()?;
+    match accounts.is_empty() {
+        true => Err(Usage("no Twilio account is configured: set TWILIO_ACCOUNT_SID".to_owned()))?,
+        false => Ok(accounts),
+    }
+}
+
+/// Where a run on the configured ledger keeps how far it is.
+pub fn state_file(settings: &Settings) -> Result<PathBuf> {
+    Ok(reconcile::state_file(settings.database()?.path()))
+}
+
+/// What a configuration asks for, of this moment.
+pub fn configured_plan(configured: &Reconciling) -> Plan {
+    let usual = Plan::default();
+    Plan {
+        older_than: configured.older_than.unwrap_or(usual.older_than),
+        give_up_after: configured.give_up_after.unwrap_or(usual.give_up_after),
+        keep_content: configured.keep_content,
+        ..usual
+    }
+}
+
+fn plan(args: &Args, configured: &Reconciling) -> Result<Plan, Usage> {
+    let length = |flag: &str, text: &str| {
+        duration::parse(text).ok_or_else(|| {
+            Usage(format!("{flag}: `{}` is not a time such as 12h", text.escape_debug()))
+        })
+    };
+    let mut plan = configured_plan(configured);
+    if let Some(text) = &args.older_than {
+        plan.older_than = length("--older-than", text)?;
+    }
+    if let Some(text) = &args.give_up_after {
+        plan.give_up_after = length("--give-up-after", text)?;
+    }
+    if plan.give_up_after <= plan.older_than {
+        return Err(Usage(
+            "nothing is older than one time and not older than another before it: \
+             --give-up-after is to be longer than --older-than"
+                .to_owned(),
+        ));
+    }
+    plan.fetch = !args.no_fetch;
+    plan.keep_content |= args.keep_content;
+    if args.no_list {
+        plan.list = None;
+    } else if args.since.is_some() {
+        plan.list = Some(window(args)?);
+        plan.list_is_explicit = true;
+    }
+    Ok(plan)
+}
+
+fn window(args: &Args) -> Result<(Timestamp, Timestamp), Usage> {
+    let now = Timestamp::from(OffsetDateTime::now_utc());
+    let mut window = MessageFilter::default();
+    for (name, value) in [("since", &args.since), ("until", &args.until)] {
+        if let Some(value) = value {
+            filter::set(&mut window, name, value, now).map_err(of_a_flag)?;
+        }
+    }
+    filter::check(&window).map_err(of_a_flag)?;
+    Ok((window.since.unwrap_or(now), window.until.unwrap_or(now)))
+}
+
+fn progress_bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("reconcile {spinner} {msg}  {elapsed}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner());
+    ProgressBar::new_spinner().with_style(style)
+}
+
+fn print(
+    summary: &Summary,
+    requests: u64,
+    stopped_by: Option<&ReconcileError>,
+    format: Format,
+) -> Result<()> {
+    let Summary { fetched, listed, appended, known, inbound, not_found, .. } = *summary;
+    let Summary { without_credentials, failed, sends_found, .. } = *summary;
+    let mut out = std::io::stdout().lock();
+    let counts = [
+        ("requests", requests),
+        ("fetched", fetched),
+        ("listed", listed),
+        ("appended", appended),
+        ("known", known),
+        ("inbound", inbound),
+        ("not_found", not_found),
+        ("without_credentials", without_credentials),
+        ("failed", failed),
+        ("sends_found", sends_found),
+    ];
+    match format {
+        Format::Table => {
+            for (name, count) in counts {
+                writeln!(out, "{:19}  {}", name.replace('_', " "), number(count))?;
+            }
+            if let Some(stopped_by) = stopped_by {
+                writeln!(out, "\nIt stopped before its end: {stopped_by}.")?;
+            }
+        }
+        Format::Json => {
+            let mut all: serde_json::Map<_, _> =
+                counts.into_iter().map(|(name, count)| (name.to_owned(), json!(count))).collect();
+            all.insert("stopped_by".to_owned(), json!(stopped_by.map(ToString::to_string)));
+            writeln!(out, "{:#}", serde_json::Value::Object(all))?;
+        }
+    }
+    Ok(())
+}
+
+fn print_preview(preview: &Preview, format: Format) -> Result<()> {
+    let Preview { to_fetch, without_credentials, lists, unanswered_sends } = preview;
+    let mut out = std::io::stdout().lock();
+    match format {
+        Format::Table => {
+            writeln!(out, "{} open messages would be fetched.", number(*to_fetch))?;
+            if *without_credentials > 0 {
+                let count = number(*without_credentials);
+                writeln!(out, "{count} more are of accounts without credentials here.")?;
+            }
+            for (account_sid, since, until) in lists {
+                let account_sid = account_sid.as_str();
+                writeln!(out, "What {account_sid} sent from {since} to {until} would be listed.")?;
+            }
+            if *unanswered_sends > 0 {
+                writeln!(out, "{unanswered_sends} sends without an answer would be looked for.")?;
+            }
+            writeln!(out, "Nothing was asked, and nothing changed.")?;
+        }
+        Format::Json => {
+            let list = |(account_sid, since, until): &(AccountSid, Timestamp, Timestamp)| {
+                json!({
+                    "account_sid": account_sid.as_str(),
+                    "since": since.to_string(),
+                    "until": until.to_string(),
+                })
+            };
+            let json = json!({
+                "dry_run": true,
+                "to_fetch": to_fetch,
+                "without_credentials": without_credentials,
+                "lists": lists.iter().map(list).collect::<Vec<_>>(),
+                "unanswered_sends": unanswered_sends,
+            });
+            writeln!(out, "{json:#}")?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! Reconciling by itself while a server runs, as it is configured.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::reconcile::{client, configured_plan, credentials, state_file};
+use super::running::Running;
+use crate::config::{Reconciling, ServerConfig, Settings};
+use crate::domain::AccountSid;
+use crate::reconcile::REQUESTS_MAX;
+use crate::reconcile::measures::Measures;
+use crate::reconcile::worker::{self, Handle, Job};
+use crate::store::Database;
+use crate::twilio_api::{Client, Credentials, Limits};
+
+/// How long a run waits for views that are behind before it is put off.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// All that it takes but the ledger, so that what is wrong ends a server before there is one.
+pub struct Reconciliation {
+    every: Duration,
+    configured: Reconciling,
+    database: Database,
+    client: Client,
+    settings: Settings,
+    accounts: BTreeMap<AccountSid, Credentials>,
+    state_file: PathBuf,
+}
+
+impl Reconciliation {
+    /// As it is configured; nothing where it is off.
+    pub fn configured(settings: &Settings, config: &ServerConfig) -> Result<Option<Self>> {
+        let configured = config.reconciling.clone();
+        let Some(every) = configured.every else { return Ok(None) };
+        Ok(Some(Self {
+            every,
+            configured,
+            database: settings.database()?,
+            client: client(settings, Limits::new(u64::MAX, || false))?,
+            accounts: credentials(settings, None)?,
+            settings: settings.clone(),
+            state_file: state_file(settings)?,
+        }))
+    }
+
+    /// Starts it beside a ledger at work.
+    pub fn start(self, running: &Running, measures: &Measures) -> Handle {
+        let Self { every, configured, database, client, settings, accounts, state_file } = self;
+        let projection = running.projection.clone();
+        worker::start(Job {
+            database,
+            every,
+            requests_max: configured.requests_max.unwrap_or(REQUESTS_MAX),
+            plan: Box::new(move || configured_plan(&configured)),
+            ready: Box::new(move || projection.wait_for_short_tail(Instant::now() + PATIENCE)),
+            client,
+            // Tokens change while a server runs; where a file cannot be read, those of its start count.
+            accounts: Box::new(move || {
+                let now = settings.reread().and_then(|settings| credentials(&settings, None));
+                now.unwrap_or_else(|_| accounts.clone())
+            }),
+            state_file,
+            measures: measures.clone(),
+        })
+    }
+}

@@ -1,0 +1,41 @@
+//! What reconciling by itself has done since the server began, for telemetry.
+
+use prometheus::{Gauge, IntCounter, Registry};
+
+/// See the module.
+#[derive(Clone)]
+pub struct Measures {
+    pub runs: IntCounter,
+    pub stopped: IntCounter,
+    pub requests: IntCounter,
+    pub appended: IntCounter,
+    pub ended_at: Gauge,
+}
+
+impl Default for Measures {
+    fn default() -> Self {
+        let counter = |name: &str, help: &str| {
+            IntCounter::new(format!("delivery_ledger_reconcile_{name}_total"), help)
+                .expect("it is a name")
+        };
+        let ended_at = "delivery_ledger_reconcile_timestamp_seconds";
+        let help = "When the last run ended; 0 before the first.";
+        Self {
+            runs: counter("runs", "Runs of reconcile that the server has made by itself."),
+            stopped: counter("stopped", "Those of them that did not come to their end."),
+            requests: counter("requests", "Requests that they made."),
+            appended: counter("appended", "Events that they added to the log."),
+            ended_at: Gauge::new(ended_at, help).expect("it is a name"),
+        }
+    }
+}
+
+impl Measures {
+    /// Adds them to what is asked for.
+    pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
+        for counter in [&self.runs, &self.stopped, &self.requests, &self.appended] {
+            registry.register(Box::new(counter.clone()))?;
+        }
+        registry.register(Box::new(self.ended_at.clone()))
+    }
+}

@@ -1,0 +1,62 @@
+//! What a run would do, without a single request.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::open::{account_of, wanted};
+use super::progress::Progress;
+use super::{Plan, Sends};
+use crate::domain::{AccountSid, Timestamp};
+use crate::store::{Store, StoreError};
+use crate::twilio_api::Credentials;
+
+/// How many messages are looked at in one read.
+const MESSAGES_AT_ONCE: usize = 1000;
+
+/// See the module.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Preview {
+    /// Open messages that Twilio would be asked for.
+    pub to_fetch: u64,
+    /// Open messages of accounts without credentials here.
+    pub without_credentials: u64,
+    /// What would be listed first of each account.
+    pub lists: Vec<(AccountSid, Timestamp, Timestamp)>,
+    /// Sends of which it is not known whether there is a message.
+    pub unanswered_sends: usize,
+}
+
+/// Looks at what a run of this plan would begin with, going on where an earlier one stopped.
+pub fn preview(
+    store: &dyn Store,
+    accounts: &BTreeMap<AccountSid, Credentials>,
+    plan: &Plan,
+    state_file: &Path,
+) -> Result<Preview, StoreError> {
+    let mut progress = Progress::read(state_file, store.ledger_id());
+    let mut preview = Preview::default();
+    if plan.fetch {
+        let mut next = progress.begin_to_fetch(plan);
+        loop {
+            let page = store.views().list(&wanted(plan), next, MESSAGES_AT_ONCE)?;
+            for message in &page.messages {
+                match account_of(accounts, &message.key) {
+                    Some(_) => preview.to_fetch += 1,
+                    None => preview.without_credentials += 1,
+                }
+            }
+            next = page.next_before;
+            if next.is_none() {
+                break;
+            }
+        }
+    }
+    for account_sid in accounts.keys() {
+        let sweep = plan.list.and_then(|window| progress.next_sweep(account_sid, window, plan));
+        preview.lists.extend(sweep.map(|sweep| (account_sid.clone(), sweep.since, sweep.until)));
+    }
+    let mut sends: Sends = progress.sends().clone();
+    sends.read_on(store)?;
+    preview.unanswered_sends = sends.len();
+    Ok(preview)
+}

@@ -1,0 +1,401 @@
+//! A fake of Twilio's Messages resource on 127.0.0.1. It checks every request as the published
+//! interface has it, fails as it is told to, and complains at its end about what was not valid.
+
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::{Rfc2822, Rfc3339};
+
+use super::bodies::ACCOUNT;
+use super::sign::TOKEN;
+
+/// An API key and its secret, which the fake takes too.
+pub const API_KEY: (&str, &str) = ("SK00000000000000000000000000000001", "a secret of that key");
+
+/// What is said in every message.
+pub const TEXT: &str = "the secret text";
+
+/// The parameters with which a message may be made.
+const CREATE: [&str; 9] = [
+    "To",
+    "From",
+    "MessagingServiceSid",
+    "Body",
+    "MediaUrl",
+    "ContentSid",
+    "ContentVariables",
+    "SendAt",
+    "ScheduleType",
+];
+
+/// How one request goes wrong.
+#[derive(Debug, Clone, Copy)]
+pub enum Fault {
+    /// Nothing is done, and this answered; with so many seconds to wait.
+    Answer(u16, Option<u32>),
+    /// It is carried out, and this answered.
+    DoneBut(u16),
+    /// It is carried out, and half of the answer sent.
+    DoneAndCut,
+    /// The connection is closed without a word, nothing done.
+    Cut,
+    /// It is carried out, and not answered for so long.
+    Hang(Duration),
+    /// A page comes whose next page is itself.
+    SamePageAgain,
+}
+
+/// A running fake.
+pub struct Twilio {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    faults: VecDeque<Fault>,
+    always: Option<Fault>,
+    /// Newest first.
+    messages: Vec<Value>,
+    requests: Vec<String>,
+    made: Vec<Vec<(String, String)>>,
+    page_size: Option<usize>,
+    delay: Duration,
+    invalid: Vec<String>,
+}
+
+struct Asked {
+    method: String,
+    path: String,
+    query: Vec<(String, String)>,
+    form: Vec<(String, String)>,
+    authorization: String,
+    content_type: String,
+}
+
+impl Twilio {
+    /// With no messages.
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let state = Arc::clone(&shared);
+                std::thread::spawn(move || serve(stream, &state));
+            }
+        });
+        Self { address, state }
+    }
+
+    /// Its base URL, as a variable of the environment.
+    pub fn variable(&self) -> (&'static str, String) {
+        ("TWILIO_API_BASE_URL", format!("http://{}", self.address))
+    }
+
+    /// The next request goes wrong, after those that were told to before.
+    pub fn next(&self, fault: Fault) {
+        self.state().faults.push_back(fault);
+    }
+
+    /// Every request goes wrong from now on, or none does.
+    pub fn always(&self, fault: Option<Fault>) {
+        self.state().always = fault;
+    }
+
+    /// Every answer takes so long.
+    pub fn slow(&self, delay: Duration) {
+        self.state().delay = delay;
+    }
+
+    /// Pages have so few messages, whatever is asked for.
+    pub fn page_size(&self, messages: usize) {
+        self.state().page_size = Some(messages);
+    }
+
+    /// It has a message in this status.
+    pub fn has(&self, sid: &str, status: &str) {
+        self.has_with(sid, status, json!({}));
+    }
+
+    /// The same with some members changed.
+    pub fn has_with(&self, sid: &str, status: &str, changed: Value) {
+        let mut message = resource(sid, status);
+        for (name, value) in changed.as_object().unwrap() {
+            message[name] = value.clone();
+        }
+        let mut state = self.state();
+        state.messages.retain(|have| have["sid"] != sid);
+        state.messages.insert(0, message);
+    }
+
+    /// The parameters of every message that was made.
+    pub fn made(&self) -> Vec<Vec<(String, String)>> {
+        self.state().made.clone()
+    }
+
+    /// The SIDs of all messages, newest first.
+    pub fn sids(&self) -> Vec<String> {
+        let state = self.state();
+        state.messages.iter().map(|message| message["sid"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Method and path of every request, with its query.
+    pub fn requests(&self) -> Vec<String> {
+        self.state().requests.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+impl Drop for Twilio {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.state().invalid, [""; 0], "requests that Twilio would not take");
+        }
+    }
+}
+
+/// A message as Twilio's answers have it.
+pub fn resource(sid: &str, status: &str) -> Value {
+    let now = OffsetDateTime::now_utc();
+    let sent = (now - time::Duration::seconds(10)).format(&Rfc2822).unwrap();
+    let now = now.format(&Rfc2822).unwrap();
+    json!({
+        "account_sid": ACCOUNT, "api_version": "2010-04-01", "body": TEXT,
+        "date_created": now, "date_sent": sent, "date_updated": now,
+        "direction": "outbound-api", "error_code": null, "error_message": null,
+        "from": "+15017250604", "messaging_service_sid": null, "num_media": "0",
+        "num_segments": "1", "price": null, "price_unit": "USD", "sid": sid, "status": status,
+        "subresource_uris": { "media": format!("/2010-04-01/Accounts/{ACCOUNT}/Messages/{sid}/Media.json") },
+        "to": "+15558675310", "uri": format!("/2010-04-01/Accounts/{ACCOUNT}/Messages/{sid}.json"),
+    })
+}
+
+fn serve(mut stream: TcpStream, state: &Mutex<State>) {
+    let Some(asked) = read(&mut stream) else { return };
+    let (fault, delay) = {
+        let mut state = state.lock().unwrap();
+        let query: Vec<_> =
+            asked.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        state.requests.push(format!("{} {}?{}", asked.method, asked.path, query.join("&")));
+        (state.faults.pop_front().or(state.always), state.delay)
+    };
+    std::thread::sleep(delay);
+    let answer = |code: u16, retry_after: Option<u32>, body: &str| {
+        let retry = retry_after.map_or(String::new(), |wait| format!("Retry-After: {wait}\r\n"));
+        format!(
+            "HTTP/1.1 {code} Whatever\r\nContent-Type: application/json\r\n{retry}Twilio-Request-Id: RQ1\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let error =
+        |code: u16| json!({"code": 20000 + u32::from(code), "message": "no", "status": code});
+    let text = match fault {
+        Some(Fault::Cut) => return,
+        Some(Fault::Answer(code, wait)) => answer(code, wait, &error(code).to_string()),
+        Some(Fault::DoneBut(code)) => {
+            carry_out(&asked, state);
+            answer(code, None, "<html>something on the way</html>")
+        }
+        Some(Fault::DoneAndCut) => {
+            let (code, body) = carry_out(&asked, state);
+            let whole = answer(code, None, &body.to_string());
+            whole[..whole.len() - 20].to_owned()
+        }
+        Some(Fault::Hang(time)) => {
+            carry_out(&asked, state);
+            std::thread::sleep(time);
+            return;
+        }
+        Some(Fault::SamePageAgain) => {
+            let (code, mut body) = carry_out(&asked, state);
+            let query: Vec<_> = asked.query.iter().map(|(n, v)| format!("{n}={v}")).collect();
+            body["next_page_uri"] = json!(format!("{}?{}", asked.path, query.join("&")));
+            answer(code, None, &body.to_string())
+        }
+        None => {
+            let (code, body) = carry_out(&asked, state);
+            answer(code, None, &body.to_string())
+        }
+    };
+    let _gone = stream.write_all(text.as_bytes());
+}
+
+fn carry_out(asked: &Asked, state: &Mutex<State>) -> (u16, Value) {
+    let allowed = [(ACCOUNT, TOKEN), API_KEY]
+        .map(|(user, password)| format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))));
+    if !allowed.contains(&asked.authorization) {
+        return (401, json!({"code": 20003, "message": "Authenticate", "status": 401}));
+    }
+    let mut state = state.lock().unwrap();
+    let base = format!("/2010-04-01/Accounts/{ACCOUNT}/Messages");
+    let outcome = match (asked.method.as_str(), asked.path.strip_prefix(&base)) {
+        ("POST", Some(".json")) => create(asked, &mut state),
+        ("GET", Some(".json")) => list(asked, &state),
+        ("GET", Some(rest)) if rest.starts_with('/') && rest.ends_with(".json") => {
+            let sid = rest.trim_start_matches('/').trim_end_matches(".json");
+            match state.messages.iter().find(|message| message["sid"] == sid) {
+                Some(message) => Ok((200, message.clone())),
+                None => Ok((404, json!({"code": 20404, "message": "not found", "status": 404}))),
+            }
+        }
+        _ => Err("there is no such path".to_owned()),
+    };
+    outcome.unwrap_or_else(|reason| {
+        state.invalid.push(format!("{} {}: {reason}", asked.method, asked.path));
+        (400, json!({"code": 20001, "message": reason, "status": 400}))
+    })
+}
+
+fn create(asked: &Asked, state: &mut State) -> Result<(u16, Value), String> {
+    if asked.content_type != "application/x-www-form-urlencoded" {
+        return Err(format!("Content-Type {}", asked.content_type));
+    }
+    let get = |name: &str| asked.form.iter().find(|(have, _)| have == name).map(|(_, v)| v.clone());
+    for (name, _) in &asked.form {
+        if !CREATE.contains(&name.as_str()) && name != "StatusCallback" {
+            return Err(format!("no parameter {name}"));
+        }
+        let times = asked.form.iter().filter(|(have, _)| have == name).count();
+        if times > 1 && name != "MediaUrl" {
+            return Err(format!("{name} is given {times} times"));
+        }
+    }
+    let to = get("To").ok_or("To is missing")?;
+    if get("From").or(get("MessagingServiceSid")).is_none() {
+        return Err("nobody to send it".to_owned());
+    }
+    if let Some(at) = get("SendAt") {
+        OffsetDateTime::parse(&at, &Rfc3339).map_err(|error| format!("SendAt: {error}"))?;
+        if get("ScheduleType").as_deref() != Some("fixed") {
+            return Err("ScheduleType".to_owned());
+        }
+    }
+    if to == "+15005550001" {
+        let message = "The 'To' number is not a valid phone number";
+        return Ok((400, json!({"code": 21211, "message": message, "status": 400})));
+    }
+    let service = get("MessagingServiceSid");
+    let status = match (&service, get("SendAt")) {
+        (Some(_), Some(_)) => "scheduled",
+        (Some(_), None) => "accepted",
+        (None, _) => "queued",
+    };
+    state.made.push(asked.form.clone());
+    let mut message = resource(&format!("SM{:032x}", 0xf00 + state.made.len()), status);
+    message["to"] = json!(to);
+    message["from"] = json!(get("From"));
+    message["messaging_service_sid"] = json!(service);
+    message["date_sent"] = Value::Null;
+    state.messages.insert(0, message.clone());
+    Ok((201, message))
+}
+
+fn list(asked: &Asked, state: &State) -> Result<(u16, Value), String> {
+    let get = |name: &str| {
+        asked.query.iter().find(|(have, _)| have == name).map(|(_, value)| value.clone())
+    };
+    let known = ["DateSent>", "DateSent<", "PageSize", "Page", "PageToken"];
+    if let Some((name, _)) = asked.query.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+        return Err(format!("no parameter {name}"));
+    }
+    let moment = |name: &str| {
+        let text = get(name).ok_or(format!("{name} is missing"))?;
+        OffsetDateTime::parse(&text, &Rfc3339).map_err(|error| format!("{name}: {error}"))
+    };
+    let (since, until) = (moment("DateSent>")?, moment("DateSent<")?);
+    let wanted: usize = get("PageSize").and_then(|size| size.parse().ok()).ok_or("PageSize")?;
+    if !(1..=1000).contains(&wanted) {
+        return Err(format!("PageSize {wanted} (20007)"));
+    }
+    let size = state.page_size.unwrap_or(wanted);
+    let sent_at = |message: &Value| {
+        let text = message["date_sent"].as_str().or(message["date_created"].as_str());
+        OffsetDateTime::parse(text.unwrap(), &Rfc2822).unwrap()
+    };
+    // To the second, as Twilio's own times are.
+    let window = since..=until + time::Duration::seconds(1);
+    let all = state.messages.iter().filter(|message| window.contains(&sent_at(message)));
+    let all: Vec<_> = all.collect();
+    let page: usize = get("Page").map_or(Ok(0), |page| page.parse()).map_err(|_| "Page")?;
+    if page > 0 && get("PageToken") != Some(format!("PT{page}")) {
+        return Err("PageToken".to_owned());
+    }
+    let next = ((page + 1) * size < all.len()).then(|| {
+        let page = page + 1;
+        let dates: Vec<_> = ["DateSent>", "DateSent<"]
+            .map(|name| {
+                format!("{}={}", name.replace('>', "%3E").replace('<', "%3C"), get(name).unwrap())
+            })
+            .to_vec();
+        format!(
+            "{}?{}&PageSize={wanted}&Page={page}&PageToken=PT{page}",
+            asked.path,
+            dates.join("&")
+        )
+    });
+    let messages: Vec<_> = all.into_iter().skip(page * size).take(size).collect();
+    Ok((
+        200,
+        json!({
+            "messages": messages, "page": page, "page_size": wanted, "start": page * size,
+            "end": page * size + messages.len(), "first_page_uri": asked.path, "uri": asked.path,
+            "previous_page_uri": null, "next_page_uri": next,
+        }),
+    ))
+}
+
+fn read(stream: &mut TcpStream) -> Option<Asked> {
+    stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        let head_end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+        if let Some(head_end) = head_end {
+            let head = String::from_utf8_lossy(&bytes[..head_end]).into_owned();
+            let header = |name: &str| {
+                head.lines().skip(1).find_map(|line| {
+                    let (have, value) = line.split_once(':')?;
+                    have.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+                })
+            };
+            let length =
+                header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+            let body = &bytes[head_end + 4..];
+            if body.len() >= length {
+                let mut line = head.lines().next()?.split(' ');
+                let (method, target) = (line.next()?.to_owned(), line.next()?);
+                // A proxy is asked for a whole URL.
+                let target = target.strip_prefix("http://twilio.invalid").unwrap_or(target);
+                let (path, query) = target.split_once('?').unwrap_or((target, ""));
+                let pairs = |text: &[u8]| {
+                    form_urlencoded::parse(text).into_owned().collect::<Vec<(String, String)>>()
+                };
+                return Some(Asked {
+                    method,
+                    path: path.to_owned(),
+                    query: pairs(query.as_bytes()),
+                    form: pairs(body),
+                    authorization: header("authorization").unwrap_or_default(),
+                    content_type: header("content-type").unwrap_or_default(),
+                });
+            }
+        }
+        match stream.read(&mut chunk) {
+            Ok(0) | Err(_) => return None,
+            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
+        }
+    }
+}
