@@ -137,6 +137,14 @@ fn a_list_shows_neither_bodies_nor_addresses_and_a_terminal_obeys_nothing_in_it(
 }
 
 #[test]
+fn what_waits_when_the_server_ends_is_kept() {
+    let mut app = App::start();
+    app.forged(50);
+    app.stop();
+    assert_eq!(app.list().len(), 50);
+}
+
+#[test]
 fn the_file_may_be_removed_under_a_running_server() {
     let app = App::start();
     app.forged(1);
@@ -418,6 +426,25 @@ fn a_day_with_the_wrong_public_url_is_in_the_log_after_a_recheck() {
     assert_eq!(recheck(&app).1, "3 rechecked: 0 appended, 3 still refused\n");
     assert_eq!(app.events().len(), 80);
     assert_eq!(findings(&app.json(&["verify", "--format", "json"])), [""; 0]);
+}
+
+#[test]
+fn a_callback_of_an_account_whose_token_was_missing_is_appended_once_it_is_there() {
+    let mut app = App::start();
+    let body = delivered(&sid(1)).with("AccountSid", "ACnew").bytes();
+    let signature = signature("the new one's token", SIGNED_URL, &body);
+    let request = app.form("/message-status").header("X-Twilio-Signature", &signature);
+    assert_eq!(request.body(body).send(app.callbacks()).code, 403);
+    app.stop();
+    let recheck = ["quarantine", "recheck", "--public-url", "https://hooks.example.com"];
+    assert_eq!(app.told(&recheck).1, "1 rechecked: 0 appended, 1 still refused\n");
+
+    app.configure("[accounts.ACnew]\nauth_token = \"the new one's token\"\n");
+
+    assert_eq!(app.told(&recheck).1, "1 rechecked: 1 appended, 0 still refused\n");
+    let event = &app.events()[0];
+    assert_eq!(event["account_sid"], "ACnew");
+    assert_eq!(event["notes"]["quarantine"], "account_unknown");
 }
 
 #[test]
