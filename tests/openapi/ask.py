@@ -1,4 +1,6 @@
 """Lets Schemathesis ask a server on a demo's ledger: ask.py PROGRAM CASES_AN_OPERATION."""
+import http.server
+import json
 import os
 import pathlib
 import re
@@ -17,16 +19,43 @@ def main():
     program, cases = os.path.abspath(sys.argv[1]), sys.argv[2]
     with tempfile.TemporaryDirectory() as folder:
         ledger = f"sqlite:{demo(program, folder)}"
+        pathlib.Path(folder, "token").write_text(TOKEN)
+        pathlib.Path(folder, "ledger.toml").write_text(
+            '[api_tokens.test]\ntoken_file = "token"\nscope = "read send"\n')
         with subprocess.Popen(
-            [program, "--database", ledger, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"],
-            env=dict(os.environ, DELIVERY_LEDGER_API_TOKEN=TOKEN, TWILIO_ACCOUNT_SID="AC" + "0" * 32,
-                     TWILIO_AUTH_TOKEN="0" * 32),
+            [program, "--config", f"{folder}/ledger.toml", "--database", ledger, "serve",
+             "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"],
+            env=dict(os.environ, TWILIO_ACCOUNT_SID="AC" + "0" * 32, TWILIO_AUTH_TOKEN="0" * 32,
+                     TWILIO_API_BASE_URL=twilio(), DELIVERY_LEDGER_PUBLIC_URL="https://hooks.example.com"),
             stderr=subprocess.PIPE, text=True,
         ) as server:
             try:
                 sys.exit(asked(address(server), cases, folder))
             finally:
                 server.terminate()
+
+
+class Twilio(http.server.BaseHTTPRequestHandler):
+    """Makes every message, so that those that are sent go nowhere."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.dumps({"sid": "SM" + "1" * 32, "account_sid": "AC" + "0" * 32, "status": "queued"}).encode()
+        self.send_response(201)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def twilio():
+    """Starts one; returns its URL."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Twilio)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"
 
 
 def demo(program, folder):
@@ -46,8 +75,10 @@ def address(server):
 
 
 def asked(origin, cases, folder):
+    settings = pathlib.Path(__file__).resolve().with_name("schemathesis.toml")
     return subprocess.run([
-        pathlib.Path(sys.executable).parent / "schemathesis", "run", f"{origin}/openapi.json",
+        pathlib.Path(sys.executable).parent / "schemathesis", "--config-file", settings, "run",
+        f"{origin}/openapi.json",
         "--wait-for-schema", str(START_SECONDS), "--max-examples", cases, "--seed", "1",
         "--request-timeout", str(REQUEST_SECONDS), "--header", f"Authorization: Bearer {TOKEN}",
     ], cwd=folder).returncode
