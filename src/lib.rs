@@ -7,6 +7,7 @@
 //! `projection` reads on from there and keeps the views;
 //! `wire` gives events and messages their JSON shape, `report` counts them, `export` streams them out,
 //! `backup` keeps a copy;
+//! `quarantine` keeps apart what was refused for its signature;
 //! `twilio_api` asks Twilio, `send` makes messages through it;
 //! `import` takes in records of elsewhere;
 //! `simulate` is a fake Twilio to try all of it with;
@@ -34,6 +35,8 @@ pub mod send;
 pub mod reconcile;
 
 pub mod import;
+
+pub mod quarantine;
 
 pub mod http;
 

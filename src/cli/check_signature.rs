@@ -7,8 +7,10 @@ use anyhow::{Context, Result};
 
 use super::{Outcome, Usage};
 use crate::config::Settings;
+use crate::twilio::accounts::Keys;
 use crate::twilio::callback::BodyKind;
-use crate::twilio::signature::{BaseUrl, Signed, Verdict, verify_with};
+use crate::twilio::cause::{Case, Cause, Configured, cause};
+use crate::twilio::signature::{BaseUrl, Refusal, Signed, Verdict, verify_with};
 
 /// The arguments of `check-signature`.
 #[derive(Debug, clap::Args)]
@@ -30,7 +32,7 @@ pub struct Args {
     body_file: PathBuf,
 }
 
-/// Prints `valid` or `invalid` and why.
+/// Prints `valid`, or `invalid`, why, and what would make it valid.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let keys = settings.environment_keys()?;
     let body = std::fs::read(&args.body_file)
@@ -54,9 +56,41 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         }
         Verdict::Invalid(refusal) => {
             writeln!(out, "invalid: {refusal}")?;
+            writeln!(out, "cause: {}", likely_cause(&signed, refusal, url, &keys, settings))?;
             Ok(Outcome::CheckFoundSomething)
         }
     }
+}
+
+/// Every configured account and public URL is tried too; a check needs none of them.
+fn likely_cause(
+    signed: &Signed<'_>,
+    refusal: Refusal,
+    url: &str,
+    keys: &Keys,
+    settings: &Settings,
+) -> Cause {
+    let after_scheme = url.find("://").map_or(0, |at| at + "://".len());
+    let origin_bytes =
+        url[after_scheme..].find(['/', '?']).map_or(url.len(), |at| after_scheme + at);
+    let (origin, target) = url.split_at(origin_bytes);
+    let given: Vec<_> = BaseUrl::parse(origin).into_iter().collect();
+    let case = Case {
+        refusal,
+        target,
+        kind: signed.kind,
+        body: signed.body,
+        signature: signed.signature,
+        settings: signed.settings,
+        hosts: &[],
+    };
+    let configured = Configured {
+        public_urls: &given,
+        further_urls: &settings.public_urls(Vec::new()).unwrap_or_default(),
+        accounts: &settings.accounts().unwrap_or_default(),
+        keys: Some(keys),
+    };
+    cause(&case, &configured)
 }
 
 fn kind(content_type: Option<&str>) -> Result<BodyKind, Usage> {

@@ -14,6 +14,7 @@ mod interrupt;
 mod ledger;
 mod man;
 mod openapi;
+mod quarantine;
 mod reconcile;
 mod reconciling;
 mod replay;
@@ -84,6 +85,8 @@ enum Command {
     Reconcile(reconcile::Args),
     /// Take in the events of another ledger, or Twilio's own records of messages
     Import(import::Args),
+    /// Requests that were refused for their signature, kept apart
+    Quarantine(quarantine::Args),
     /// Check one X-Twilio-Signature; the token comes from TWILIO_AUTH_TOKEN
     CheckSignature(check_signature::Args),
     /// The OpenAPI document of the interface for questions
@@ -149,6 +152,7 @@ impl Cli {
             Command::Send(args) => send::run(args, &settings),
             Command::Reconcile(args) => reconcile::run(args, &settings),
             Command::Import(args) => import::run(args, &settings),
+            Command::Quarantine(args) => quarantine::run(args, &settings),
             Command::CheckSignature(args) => check_signature::run(args, &settings),
             Command::Tail(args) => tail::run(args, &settings),
             Command::Openapi => openapi::run(),

@@ -8,7 +8,9 @@ use anyhow::{Context, Result};
 
 use crate::domain::Rule;
 use crate::projection::worker::{self, Handle};
+use crate::quarantine::keeper::Keeper;
 use crate::store::head::Head;
+use crate::store::quarantine::Limits;
 use crate::store::writer::Writer;
 use crate::store::{self, Access, Database, Store};
 
@@ -49,6 +51,29 @@ impl Running {
         // Closing the log does the same, but a thread that goes on keeps it open.
         if let Err(error) = self.store.tidy() {
             tracing::info!(%error, "the log's WAL is left to the next start");
+        }
+    }
+}
+
+/// Refused requests being kept in this process.
+pub struct Keeping {
+    pub keeper: Keeper,
+    thread: JoinHandle<()>,
+}
+
+impl Keeping {
+    /// Starts the thread.
+    pub fn start(database: &Database, limits: Limits) -> Self {
+        let (keeper, thread) = Keeper::start(database.clone(), limits);
+        Self { keeper, thread }
+    }
+
+    /// Ends the thread once what waits is written.
+    pub fn finish(self) {
+        drop(self.keeper);
+        let deadline = Instant::now() + END_PATIENCE;
+        while !self.thread.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }

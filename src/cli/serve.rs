@@ -13,13 +13,14 @@ use super::Outcome;
 use super::reconcile::credentials;
 use super::reconciling::Reconciliation;
 use super::rotation::Rotation;
-use super::running::Running;
+use super::running::{Keeping, Running};
 use super::text;
 use crate::config::{ApiScope, ApiToken, ServeFlags, ServerConfig, Settings};
 use crate::domain::Rule;
 use crate::http::access::{Attempts, Scope, Sees, Tokens};
 use crate::http::{self, Admin, Exports, InUse, Metrics, Receiving, Sender, Sending, Streams};
 use crate::projection::verifying;
+use crate::quarantine::keeper::Keeper;
 use crate::reconcile::measures::Measures;
 use crate::reconcile::worker;
 use crate::twilio::signature::BaseUrl;
@@ -93,9 +94,11 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let sending = sending(settings, &config)?;
     let reconciling = Reconciliation::configured(settings, &config)?;
     let running = Running::start(&database, rule)?;
+    let keeping = config.quarantine.map(|limits| Keeping::start(&database, limits));
     let beside = Beside {
         verifying: config.verify_every.map(|every| verifying::start(database.clone(), every)),
         sending,
+        keeper: keeping.as_ref().map(|keeping| keeping.keeper.clone()),
         ..Beside::default()
     };
     let reconciling = reconciling.map(|job| job.start(&running, &beside.reconciled));
@@ -111,6 +114,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     });
     verifying.inspect(verifying::Handle::stop);
     reconciling.inspect(worker::Handle::stop);
+    keeping.into_iter().for_each(Keeping::finish);
     running.finish();
     served.map(|()| Outcome::Done)
 }
@@ -121,6 +125,7 @@ pub struct Beside {
     pub verifying: Option<verifying::Handle>,
     pub sending: Option<Sending>,
     pub reconciled: Measures,
+    pub keeper: Option<Keeper>,
 }
 
 /// Nothing where Twilio could not be asked for want of the system's certificates: callbacks are taken
@@ -169,13 +174,14 @@ pub fn states(
     config: ServerConfig,
     running: &Running,
     rule: Rule,
-    Beside { verifying, sending, reconciled }: Beside,
+    Beside { verifying, sending, reconciled, keeper }: Beside,
 ) -> (Receiving, Admin) {
     let receiving = Receiving::new(
         config.callback_paths,
         config.public_urls,
         config.accounts,
         running.writer.clone(),
+        keeper,
     );
     let metrics = Metrics::of(&receiving, &running.projection, &reconciled);
     let admin = Admin {

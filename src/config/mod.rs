@@ -4,6 +4,7 @@
 mod api_token;
 mod file;
 mod key_source;
+mod quarantine;
 mod reconcile;
 mod reread;
 mod secret;
@@ -27,6 +28,7 @@ pub use self::shown::Shown;
 use crate::domain::error_codes::ErrorCodes;
 use crate::domain::{Rule, duration};
 use crate::store::Database;
+use crate::store::quarantine::Limits;
 use crate::twilio::accounts::{Accounts, Keys, SharedKey, Token};
 use crate::twilio::signature::BaseUrl;
 
@@ -77,6 +79,8 @@ pub struct ServerConfig {
     pub accounts: Accounts,
     /// How often the log is verified in the background; nothing where it is not.
     pub verify_every: Option<Duration>,
+    /// How much is kept of what is refused; nothing where nothing is.
+    pub quarantine: Option<Limits>,
     pub reconciling: Reconciling,
     /// Where Twilio is to tell what becomes of messages sent; nothing where that is not known.
     pub status_callback: Option<String>,
@@ -199,6 +203,7 @@ impl Settings {
             api_tokens,
             accounts: self.accounts()?,
             verify_every: self.verify_every(flags.verify_every)?,
+            quarantine: self.quarantine()?,
             reconciling: self.reconciling(flags.reconcile_every)?,
         })
     }
@@ -318,7 +323,8 @@ impl Settings {
         path.map(|path| secret::read(&file_variable, Path::new(path))).transpose()
     }
 
-    fn accounts(&self) -> Result<Accounts> {
+    /// Every configured account, at least one.
+    pub fn accounts(&self) -> Result<Accounts> {
         let each = self.each_account()?.into_iter();
         Ok(Accounts::new(
             each.map(|(sid, keys)| keys.map(|keys| (sid, keys))).collect::<Result<Vec<_>>>()?,

@@ -77,7 +77,7 @@ impl Measures {
             self.callbacks.with_label_values(&[Outcome::NotStored.name(), word.name()]);
         }
         self.callbacks.with_label_values(&[Outcome::Refused.name(), UNVERIFIED]);
-        for reason in REASONS {
+        for reason in Refusal::ALL.map(Refusal::name).into_iter().chain(OTHER_REASONS) {
             self.refusals.with_label_values(&[reason]);
         }
     }
@@ -108,17 +108,8 @@ impl Measures {
     }
 }
 
-/// Every reason there is.
-const REASONS: [&str; 18] = [
-    "signature_missing",
-    "signature_not_base64",
-    "signature_wrong",
-    "account_unknown",
-    "accounts_contradict",
-    "algorithm_unknown",
-    "shared_key_unknown",
-    "body_hash_missing",
-    "body_hash_wrong",
+/// Every reason there is beside those of a signature.
+const OTHER_REASONS: [&str; 9] = [
     "body_too_large",
     "body_too_slow",
     "body_broken",
@@ -132,15 +123,7 @@ const REASONS: [&str; 18] = [
 
 fn reason(problem: &Problem) -> &'static str {
     match problem {
-        Problem::Refused(Refusal::Missing) => "signature_missing",
-        Problem::Refused(Refusal::NotBase64) => "signature_not_base64",
-        Problem::Refused(Refusal::Mismatch) => "signature_wrong",
-        Problem::Refused(Refusal::UnknownAccount) => "account_unknown",
-        Problem::Refused(Refusal::ContradictingAccounts) => "accounts_contradict",
-        Problem::Refused(Refusal::UnknownAlgorithm) => "algorithm_unknown",
-        Problem::Refused(Refusal::UnknownSharedKey) => "shared_key_unknown",
-        Problem::Refused(Refusal::BodyHashMissing) => "body_hash_missing",
-        Problem::Refused(Refusal::BodyHashDiffers) => "body_hash_wrong",
+        Problem::Refused(refusal) => refusal.name(),
         Problem::BodyTooLarge { .. } => "body_too_large",
         Problem::BodyTooSlow => "body_too_slow",
         Problem::BodyBroken => "body_broken",

@@ -69,6 +69,9 @@ impl Metrics {
         {
             registry.register(Box::new(counter.clone()))?;
         }
+        if let Some(keeper) = &receiving.keeper {
+            keeper.measures().register(&registry)?;
+        }
         build_info(&registry)?;
         let whole = |name: &str, help: &str| {
             let gauge = IntGauge::new(format!("delivery_ledger_{name}"), help)?;

@@ -24,13 +24,32 @@ impl Default for Refusals {
 impl Refusals {
     /// Tells of one refusal, or counts it for the next line.
     pub fn tell(&self, status_code: u16, reason: &str) {
+        if let Some(line) = self.line() {
+            line.write(status_code, reason, None);
+        }
+    }
+
+    /// A line to be written now; nothing where there were too many, and one more is counted.
+    pub fn line(&self) -> Option<Line> {
         if self.limiter.check().is_err() {
             self.untold.fetch_add(1, Ordering::Relaxed);
-            return;
+            return None;
         }
-        match self.untold.swap(0, Ordering::Relaxed) {
-            0 => tracing::warn!(status_code, "callback refused: {reason}"),
-            untold => tracing::warn!(status_code, untold, "callback refused: {reason}"),
-        }
+        let untold = self.untold.swap(0, Ordering::Relaxed);
+        Some(Line { untold: (untold > 0).then_some(untold) })
+    }
+}
+
+/// One line.
+pub struct Line {
+    /// How many have come since the last one, and were not told.
+    untold: Option<u64>,
+}
+
+impl Line {
+    /// Writes it, with the likely cause where that was looked for.
+    pub fn write(self, status_code: u16, reason: &str, cause: Option<&str>) {
+        let untold = self.untold;
+        tracing::warn!(status_code, untold, cause, "callback refused: {reason}");
     }
 }

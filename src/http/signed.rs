@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest, ResponseError, web};
 use futures_util::StreamExt;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -15,8 +16,15 @@ use super::error::Problem;
 use super::state::Receiving;
 use crate::domain::event::Headers;
 use crate::domain::{NewEvent, Source, Timestamp};
+use crate::quarantine;
+use crate::quarantine::keeper::Refused;
+use crate::store::quarantine::RefusedRequest;
+use crate::twilio::accounts::Accounts;
 use crate::twilio::callback::BodyKind;
-use crate::twilio::signature::{SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify};
+use crate::twilio::headers::is_event_header;
+use crate::twilio::signature::{
+    Refusal, SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify,
+};
 
 /// Some hundred times what a callback has; Twilio documents no limit.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -27,9 +35,6 @@ const BODY_BYTES_USUAL: u64 = 4096;
 
 /// How long a body may take: Twilio itself gives up after 15 s.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Headers kept beside every `x-twilio-…` and `i-twilio-…`.
-const KEPT_HEADERS: [&str; 3] = ["content-type", "user-agent", "x-home-region"];
 
 /// A callback whose signature was valid, as the event it becomes.
 pub struct SignedCallback(pub NewEvent);
@@ -45,8 +50,11 @@ impl FromRequest for SignedCallback {
             let outcome = receive(&request, payload, state).await;
             outcome.inspect_err(|problem| {
                 state.measures.refused(problem);
-                let status_code = actix_web::ResponseError::status_code(problem);
-                state.refusals.tell(status_code.as_u16(), &problem.reason_without_data());
+                // Of a refused signature more is told where the request is at hand.
+                if !matches!(problem, Problem::Refused(_)) {
+                    let status_code = problem.status_code().as_u16();
+                    state.refusals.tell(status_code, &problem.reason_without_data());
+                }
             })
         })
     }
@@ -69,9 +77,12 @@ async fn receive(
         signature: header(SIGNATURE_HEADER).unwrap_or_default(),
         settings: header(SETTINGS_HEADER),
     };
-    let (verified_by, url) = match verify(&signed, &state.accounts.now()) {
+    let accounts = state.accounts.now();
+    let (verified_by, url) = match verify(&signed, &accounts) {
         Verdict::Valid { verified_by, url } => (verified_by, url),
-        Verdict::Invalid(refusal) => return Err(Problem::Refused(refusal)),
+        Verdict::Invalid(refusal) => {
+            return Err(refuse(request, received_at, body, (refusal, accounts), state));
+        }
     };
     Ok(SignedCallback(NewEvent {
         event_id: Uuid::now_v7(),
@@ -79,7 +90,7 @@ async fn receive(
         source: Source::Callback,
         method: request.method().to_string(),
         url: urls.into_iter().nth(url).unwrap_or_default(),
-        headers: kept_headers(request.headers()),
+        headers: kept_headers(request.headers(), is_event_header),
         body,
         verified_by: Some(verified_by),
         notes: Default::default(),
@@ -123,11 +134,54 @@ fn signed_urls(request: &HttpRequest, state: &Receiving) -> Vec<String> {
     state.public_urls.iter().flat_map(|base| base.with(path_and_query)).collect()
 }
 
-fn kept_headers(headers: &HeaderMap) -> Headers {
-    let kept = headers.iter().filter(|(name, _)| {
-        let name = name.as_str();
-        let twilio = name.starts_with("x-twilio-") || name.starts_with("i-twilio-");
-        twilio || KEPT_HEADERS.contains(&name)
+/// Keeps the request apart and tells of it, neither of which the answer waits for, nor is done for
+/// each of a flood.
+fn refuse(
+    request: &HttpRequest,
+    received_at: Timestamp,
+    body: Vec<u8>,
+    (refusal, accounts): (Refusal, Arc<Accounts>),
+    state: &Receiving,
+) -> Problem {
+    let problem = Problem::Refused(refusal);
+    let target = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let bytes = target.len() + kept_header_bytes(request.headers()) + body.len();
+    let admitting = state.keeper.as_ref().filter(|keeper| keeper.admits(bytes));
+    let line = state.refusals.line();
+    if admitting.is_none() && line.is_none() {
+        return problem;
+    }
+    let request = Arc::new(RefusedRequest {
+        id: Uuid::now_v7(),
+        received_at,
+        method: request.method().to_string(),
+        target: target.to_owned(),
+        headers: kept_headers(request.headers(), quarantine::is_kept_header),
+        body,
+        reason: refusal.name().to_owned(),
+        cause: None,
     });
+    let refused =
+        Refused { request, refusal, accounts, public_urls: Arc::clone(&state.public_urls) };
+    if let Some(keeper) = admitting {
+        keeper.keep(refused.clone());
+    }
+    if let Some(line) = line {
+        let status_code = problem.status_code().as_u16();
+        // Looking for the cause takes up to some milliseconds.
+        actix_web::rt::task::spawn_blocking(move || {
+            line.write(status_code, &refusal.to_string(), Some(&refused.cause()));
+        });
+    }
+    problem
+}
+
+fn kept_header_bytes(headers: &HeaderMap) -> usize {
+    let kept = headers.iter().filter(|(name, _)| quarantine::is_kept_header(name.as_str()));
+    kept.map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
+fn kept_headers(headers: &HeaderMap, is_kept: fn(&str) -> bool) -> Headers {
+    let kept = headers.iter().filter(|(name, _)| is_kept(name.as_str()));
     Headers::new(kept.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())))
 }

@@ -14,6 +14,7 @@ use super::streams::Streams;
 use crate::domain::Rule;
 use crate::projection::verifying;
 use crate::projection::worker::Handle;
+use crate::quarantine::keeper::Keeper;
 use crate::store::Store;
 use crate::store::writer::Writer;
 use crate::twilio::accounts::Accounts;
@@ -22,9 +23,11 @@ use crate::twilio::signature::BaseUrl;
 /// The callback listener's state.
 pub struct Receiving {
     pub callback_paths: Vec<String>,
-    pub public_urls: Vec<BaseUrl>,
+    pub public_urls: Arc<[BaseUrl]>,
     pub accounts: Arc<InUse<Accounts>>,
     pub writer: Writer,
+    /// Nothing where refused requests are not kept.
+    pub keeper: Option<Keeper>,
     pub refusals: Refusals,
     pub measures: Measures,
     pub reloads: Reloads,
@@ -56,9 +59,11 @@ impl Receiving {
         public_urls: Vec<BaseUrl>,
         accounts: Accounts,
         writer: Writer,
+        keeper: Option<Keeper>,
     ) -> Self {
         let accounts = Arc::new(InUse::new(accounts));
         let (refusals, measures, reloads) = Default::default();
-        Self { callback_paths, public_urls, accounts, writer, refusals, measures, reloads }
+        let public_urls = public_urls.into();
+        Self { callback_paths, public_urls, accounts, writer, keeper, refusals, measures, reloads }
     }
 }

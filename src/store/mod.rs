@@ -10,6 +10,7 @@ pub mod inspect;
 pub mod measures;
 pub mod open;
 mod poison;
+pub mod quarantine;
 mod sqlite;
 pub mod writer;
 

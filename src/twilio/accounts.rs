@@ -114,9 +114,11 @@ impl Accounts {
         self.0.get(account_sid)
     }
 
-    /// Every account with its keys.
+    /// Every account and its keys, in the order of their SIDs.
     pub fn iter(&self) -> impl Iterator<Item = (&AccountSid, &Keys)> {
-        self.0.iter()
+        let mut accounts: Vec<_> = self.0.iter().collect();
+        accounts.sort_unstable_by_key(|(sid, _)| *sid);
+        accounts.into_iter()
     }
 
     /// The keys of every account, for bodies that name none.

@@ -29,6 +29,17 @@ impl<'a> Form<'a> {
         self.0.iter().filter(move |(have, _)| **have == *name.as_bytes()).map(|(_, value)| &**value)
     }
 
+    /// The same with the blanks around every value cut off, as some frameworks do.
+    pub fn trimmed(&self) -> Self {
+        let cut = |(name, value): &Pair<'a>| (name.clone(), value.trim_ascii().to_vec().into());
+        Self(self.0.iter().map(cut).collect())
+    }
+
+    /// The same without the parameters that have no value, as some frameworks leave them out.
+    pub fn without_blanks(&self) -> Self {
+        Self(self.0.iter().filter(|(_, value)| !value.trim_ascii().is_empty()).cloned().collect())
+    }
+
     /// All parameters as Twilio signs them: names in byte order, the values of a repeated name
     /// de-duplicated and in byte order, each as name and value without any separator
     /// (<https://www.twilio.com/docs/usage/security#validating-requests>).

@@ -2,6 +2,8 @@
 
 pub mod accounts;
 pub mod callback;
+pub mod cause;
 pub mod form;
+pub mod headers;
 pub mod resource;
 pub mod signature;

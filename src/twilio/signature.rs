@@ -61,6 +61,41 @@ pub enum Refusal {
     Mismatch,
 }
 
+impl Refusal {
+    /// Every refusal.
+    pub const ALL: [Refusal; 9] = [
+        Refusal::Missing,
+        Refusal::NotBase64,
+        Refusal::Mismatch,
+        Refusal::UnknownAccount,
+        Refusal::ContradictingAccounts,
+        Refusal::UnknownAlgorithm,
+        Refusal::UnknownSharedKey,
+        Refusal::BodyHashMissing,
+        Refusal::BodyHashDiffers,
+    ];
+
+    /// The word for it in metrics and in the quarantine.
+    pub fn name(self) -> &'static str {
+        match self {
+            Refusal::Missing => "signature_missing",
+            Refusal::NotBase64 => "signature_not_base64",
+            Refusal::Mismatch => "signature_wrong",
+            Refusal::UnknownAccount => "account_unknown",
+            Refusal::ContradictingAccounts => "accounts_contradict",
+            Refusal::UnknownAlgorithm => "algorithm_unknown",
+            Refusal::UnknownSharedKey => "shared_key_unknown",
+            Refusal::BodyHashMissing => "body_hash_missing",
+            Refusal::BodyHashDiffers => "body_hash_wrong",
+        }
+    }
+
+    /// The refusal with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|refusal| refusal.name() == name)
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -84,7 +119,7 @@ impl fmt::Display for Refusal {
 }
 
 /// How the request says it was signed.
-enum Method<'a> {
+pub(super) enum Method<'a> {
     Token,
     SharedKey(&'a str),
     Unknown,
@@ -140,12 +175,12 @@ fn signed_parameters(signed: &Signed<'_>, body: &Body<'_>) -> Result<Vec<u8>, Re
     }
 }
 
-fn body_hash(url: &str) -> Option<&str> {
+pub(super) fn body_hash(url: &str) -> Option<&str> {
     let (_, query) = url.split_once('?')?;
     query.split('&').find_map(|pair| pair.strip_prefix("bodySHA256="))
 }
 
-fn method(settings: Option<&[u8]>) -> Method<'_> {
+pub(super) fn method(settings: Option<&[u8]>) -> Method<'_> {
     let Some(settings) = settings else { return Method::Token };
     let Ok(settings) = std::str::from_utf8(settings) else { return Method::Unknown };
     let value = |wanted: &str| {
@@ -234,7 +269,7 @@ impl BaseUrl {
 }
 
 /// The port's digits, where a colon and digits end the authority (an IPv6 literal has colons too).
-fn port(host_and_port: &str) -> Option<&str> {
+pub(super) fn port(host_and_port: &str) -> Option<&str> {
     let (host, port) = host_and_port.rsplit_once(':')?;
     let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     let whole_host = !host.contains('[') || host.ends_with(']');

@@ -77,7 +77,8 @@ impl Event {
 }
 
 impl HeaderValue {
-    fn new(value: &[u8]) -> Self {
+    /// Exactly these bytes.
+    pub fn new(value: &[u8]) -> Self {
         match std::str::from_utf8(value) {
             Ok(text) => HeaderValue::Text(text.to_owned()),
             Err(_) => HeaderValue::Bytes { base64: STANDARD.encode(value) },

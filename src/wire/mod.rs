@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub use event::Event;
+pub use event::{Event, HeaderValue};
 pub use message::{Message, TimelineEntry};
 
 /// Bytes as text where they are UTF-8, else as base64 under another name.

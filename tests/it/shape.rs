@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("twilio", &["domain"]),
     ("store", &["domain"]),
@@ -18,6 +18,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("send", &["domain", "twilio", "store", "twilio_api"]),
     ("reconcile", &["domain", "twilio", "store", "twilio_api", "send"]),
     ("import", &["domain", "twilio", "store", "projection"]),
+    ("quarantine", &["domain", "twilio", "store"]),
     (
         "http",
         &[
@@ -31,6 +32,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "twilio_api",
             "send",
             "reconcile",
+            "quarantine",
         ],
     ),
     ("simulate", &["domain", "twilio", "wire"]),
@@ -51,6 +53,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "send",
             "reconcile",
             "import",
+            "quarantine",
             "http",
             "simulate",
             "config",

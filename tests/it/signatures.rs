@@ -389,17 +389,29 @@ fn check_signature_says_invalid_and_why_with_exit_code_3() {
     for (check, expected) in [
         (
             Check::of(&body, URL, &signature("another", URL, &body)),
-            "invalid: the signature fits none of the configured keys over this URL and body\n",
+            "invalid: the signature fits none of the configured keys over this URL and body\n\
+             cause: a forgery, a token that is no longer in use, a body that was changed on the way, \
+             or a URL that differs in more than is tried\n",
         ),
-        (Check::of(&body, URL, ""), "invalid: no X-Twilio-Signature\n"),
-        (Check::of(&body, URL, "fake_signature"), "invalid: X-Twilio-Signature is not base64\n"),
+        (
+            Check::of(&body, URL, ""),
+            "invalid: no X-Twilio-Signature\n\
+             cause: not sent by Twilio, or a proxy in front has dropped X-Twilio-Signature\n",
+        ),
+        (
+            Check::of(&body, URL, "fake_signature"),
+            "invalid: X-Twilio-Signature is not base64\n\
+             cause: not sent by Twilio, or something on the way has changed X-Twilio-Signature\n",
+        ),
         (
             Check::of(&body, URL, &good).content_type("application/json"),
-            "invalid: a JSON body needs bodySHA256 in the URL's query\n",
+            "invalid: a JSON body needs bodySHA256 in the URL's query\n\
+             cause: matches if the body is read as a form, not as JSON\n",
         ),
         (
             Check::of(json, &json_url, &of_json(&json_url)).content_type("application/json"),
-            "invalid: bodySHA256 in the URL is not the SHA-256 of the body\n",
+            "invalid: bodySHA256 in the URL is not the SHA-256 of the body\n\
+             cause: signed over this URL and another body: something on the way changed the body\n",
         ),
     ] {
         assert_eq!(check.run(), (3, expected.to_owned(), String::new()));

@@ -113,6 +113,7 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
         api_tokens: Vec::new(),
         accounts: Accounts::new([(account, keys)]),
         verify_every: None,
+        quarantine: None,
         reconciling: Reconciling::default(),
         status_callback: None,
     })

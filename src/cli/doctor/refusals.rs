@@ -64,7 +64,7 @@ fn advice(reason: &str) -> Option<&'static str> {
     Some(match reason {
         "signature_wrong" => {
             "the public URL, a proxy that changes path or query, or a token that was changed at Twilio; \
-             check-signature tries one request"
+             quarantine list names the likely cause"
         }
         "account_unknown" => "a sub-account has a SID and a token of its own: configure it",
         "signature_missing" | "signature_not_base64" => {

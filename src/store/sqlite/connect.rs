@@ -161,6 +161,24 @@ pub fn views_for_writing(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// The quarantine's write connection. Losing its last commits costs little: they were refused.
+pub fn quarantine_for_writing(path: &Path) -> Result<Connection, StoreError> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let set = |name, value| set_and_read_back(&connection, path, name, value);
+    let tables: i64 = query_value(&connection, "SELECT count(*) FROM sqlite_master")
+        .map_err(|error| not_a_ledger(path, error))?;
+    if tables == 0 {
+        // INCREMENTAL, so that a purge gives its room back; it is only taken by an empty file.
+        set("auto_vacuum", 2)?;
+    }
+    set_wal(&connection, path)?;
+    set("synchronous", 1)?; // NORMAL
+    set("wal_autocheckpoint", 1000)?; // pages; keeps the WAL near 4 MB
+    set("journal_size_limit", 4 << 20)?; // bytes
+    set("secure_delete", 1)?; // what is removed is overwritten: it may be about persons
+    Ok(connection)
+}
+
 /// Asks again every millisecond. A replay leaves the views to others for a few milliseconds at a
 /// time, which SQLite's own waiting, of up to 100 ms between two looks, would miss again and again.
 fn wait_for_lock(looks: i32) -> bool {

@@ -16,6 +16,9 @@ const LOG: [(&str, &str); 1] =
 const VIEWS: [(&str, &str); 1] =
     [("V1__messages", include_str!("../../../migrations/sqlite/views/0001_messages.sql"))];
 
+const QUARANTINE: [(&str, &str); 1] =
+    [("V1__requests", include_str!("../../../migrations/sqlite/quarantine/0001_requests.sql"))];
+
 /// The tables that the views consist of.
 pub const VIEW_TABLES: [&str; 9] = [
     "checkpoint",
@@ -40,6 +43,21 @@ pub fn views(connection: &mut Connection, path: &Path) -> Result<(), StoreError>
     run(connection, &VIEWS, path)
 }
 
+/// Brings the quarantine to this version, or refuses it.
+pub fn quarantine(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    refuse_newer_than(QUARANTINE.len(), connection, path)?;
+    run(connection, &QUARANTINE, path)
+}
+
+/// Refuses a quarantine that is not of this version, for whoever cannot bring it there.
+pub fn refuse_other_quarantine(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    refuse_newer_than(QUARANTINE.len(), connection, path)?;
+    match applied(connection).map_err(engine("read the schema's version"))?.len() {
+        found if found < QUARANTINE.len() => Err(empty(path)),
+        _ => Ok(()),
+    }
+}
+
 /// Whether views are of exactly this version; the error says why they are not usable at all.
 pub fn views_are_current(connection: &Connection) -> Result<bool, String> {
     let applied = applied(connection).map_err(|error| error.to_string())?;
@@ -60,13 +78,16 @@ pub fn views_are_current(connection: &Connection) -> Result<bool, String> {
 
 /// A log of a newer version holds what this one could not keep up.
 pub fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    refuse_newer_than(LOG.len(), connection, path)
+}
+
+fn refuse_newer_than(known: usize, connection: &Connection, path: &Path) -> Result<(), StoreError> {
     // A first start that was cut off may have made the list of migrations and run none.
     let sql = "SELECT count(*) FROM sqlite_master WHERE tbl_name <> 'refinery_schema_history'";
     let tables: i64 =
         super::query_value(connection, sql).map_err(|error| connect::not_a_ledger(path, error))?;
     let applied = applied(connection).map_err(engine("read the schema's version"))?;
     let found = applied.last().map_or(0, |(version, _)| *version);
-    let known = LOG.len();
     match u32::try_from(found) {
         Ok(0) if tables > 0 => Err(StoreError::NotALedger {
             path: path.to_owned(),

@@ -19,6 +19,7 @@ mod packed;
 mod packed_lifecycle;
 mod pending;
 pub mod place;
+pub mod quarantine;
 mod read;
 mod role;
 mod shadow;
@@ -117,13 +118,18 @@ impl SqliteStore {
 
 /// `ledger.db` has its views in `ledger.views.db`.
 pub fn views_path(log: &Path) -> PathBuf {
+    sibling(log, "views")
+}
+
+/// A file beside the log that is named after it.
+fn sibling(log: &Path, what: &str) -> PathBuf {
     match log.extension() {
         Some(extension) => {
-            let mut name = std::ffi::OsString::from("views.");
+            let mut name = std::ffi::OsString::from(format!("{what}."));
             name.push(extension);
             log.with_extension(name)
         }
-        None => log.with_extension("views"),
+        None => log.with_extension(what),
     }
 }
 

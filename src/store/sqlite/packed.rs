@@ -62,6 +62,11 @@ impl<'a> Values<'a> {
         Self(row)
     }
 
+    /// Whether there are no more.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The next value; the error says what is wrong with the row.
     pub fn take(&mut self) -> Result<Vec<u8>, String> {
         let mut value = Vec::new();

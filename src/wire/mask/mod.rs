@@ -30,6 +30,11 @@ pub fn address(address: &str) -> String {
     text::masked(address, Rule::Address, &Known::default())
 }
 
+/// A URL's path in which no address can be read.
+pub fn path(path: &str) -> String {
+    url(path, &Known::default())
+}
+
 /// An event in whose URL, headers, body and notes no address can be read.
 pub fn event(event: &NewEvent) -> NewEvent {
     let kind = body::Kind::of(event.media_type().as_deref());

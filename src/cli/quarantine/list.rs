@@ -1,0 +1,118 @@
+//! `quarantine list`: what was refused and why, without what it says.
+
+use std::io::Write;
+
+use anyhow::Result;
+use comfy_table::Cell;
+use serde_json::json;
+
+use super::super::text::{lines, number, right, shown, table};
+use super::super::{Format, Outcome};
+use crate::config::Settings;
+use crate::store::quarantine::{self, Kept, RefusedRequest};
+use crate::wire::mask;
+
+/// How many requests are read at a time; they come with their bodies.
+const READ_REQUESTS: usize = 100;
+
+/// How much of a path is shown in a table: anybody can send a long one.
+const PATH_CHARACTERS_MAX: usize = 60;
+
+/// The arguments of `quarantine list`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How many at most, the newest first
+    #[arg(long, value_name = "N", default_value_t = 50,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
+
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// Prints them.
+pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
+    let (kept, requests) = read(args, settings)?;
+    let mut out = std::io::stdout().lock();
+    match args.format {
+        Format::Table => out.write_all(for_people(kept, &requests).as_bytes())?,
+        Format::Json => writeln!(out, "{:#}", as_json(kept, &requests))?,
+    }
+    Ok(Outcome::Done)
+}
+
+/// One line of the list.
+struct Entry {
+    request: RefusedRequest,
+    bytes: usize,
+}
+
+fn read(args: &Args, settings: &Settings) -> Result<(Kept, Vec<Entry>)> {
+    let Some(quarantine) = quarantine::open_for_reading(&settings.database()?)? else {
+        return Ok((Kept::default(), Vec::new()));
+    };
+    let (mut before, mut entries) = (None, Vec::new());
+    while (entries.len() as u64) < args.limit {
+        let left = args.limit - entries.len() as u64;
+        let limit = usize::try_from(left).unwrap_or(READ_REQUESTS).min(READ_REQUESTS);
+        let page = quarantine.newest(before, limit)?;
+        let Some((last, _)) = page.last() else { break };
+        before = Some(*last);
+        entries.extend(page.into_iter().map(|(_, request)| Entry::of(request)));
+    }
+    Ok((quarantine.kept()?, entries))
+}
+
+impl Entry {
+    /// Its path with addresses masked, and neither query nor body.
+    fn of(request: RefusedRequest) -> Self {
+        let bytes = request.body.len();
+        let path = request.target.split('?').next().unwrap_or_default();
+        let request = RefusedRequest { target: mask::path(path), body: Vec::new(), ..request };
+        Self { request, bytes }
+    }
+}
+
+fn for_people(kept: Kept, entries: &[Entry]) -> String {
+    if kept.requests == 0 && entries.is_empty() {
+        return "Nothing is kept.\n".to_owned();
+    }
+    let mut table = table(["id", "received at", "bytes", "path", "reason", "likely cause"]);
+    for Entry { request, bytes } in entries {
+        let path: String = request.target.chars().take(PATH_CHARACTERS_MAX).collect();
+        table.add_row([
+            Cell::new(request.id),
+            Cell::new(request.received_at),
+            right(number(*bytes as u64)),
+            Cell::new(shown(&path)),
+            Cell::new(shown(&request.reason)),
+            Cell::new(shown(request.cause.as_deref().unwrap_or("(see quarantine show)"))),
+        ]);
+    }
+    format!(
+        "{}\n{} of {} shown, which take {} KiB.\n",
+        lines(&table),
+        number(entries.len() as u64),
+        number(kept.requests),
+        number(kept.bytes.div_ceil(1024)),
+    )
+}
+
+fn as_json(kept: Kept, entries: &[Entry]) -> serde_json::Value {
+    let entry = |Entry { request, bytes }: &Entry| {
+        json!({
+            "id": request.id.to_string(),
+            "received_at": request.received_at.to_string(),
+            "method": request.method,
+            "path": request.target,
+            "body_bytes": bytes,
+            "reason": request.reason,
+            "cause": request.cause,
+        })
+    };
+    json!({
+        "data": entries.iter().map(entry).collect::<Vec<_>>(),
+        "requests": kept.requests,
+        "bytes": kept.bytes,
+    })
+}

@@ -1,0 +1,40 @@
+//! `quarantine purge`: what is kept goes, for good.
+
+use std::io::Write;
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::super::filters::of_a_flag;
+use super::super::text::number;
+use super::super::{Format, Outcome};
+use crate::config::Settings;
+use crate::store::quarantine;
+use crate::wire::filter;
+
+/// The arguments of `quarantine purge`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only what arrived before: RFC 3339, or a day in UTC
+    #[arg(long, value_name = "TIME")]
+    before: Option<String>,
+
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// Removes it and says how many there were. It does not ask again.
+pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
+    let before = args.before.as_deref().map(|text| filter::time("before", text));
+    let before = before.transpose().map_err(of_a_flag)?;
+    let purged = match quarantine::open(&settings.database()?)? {
+        Some(mut quarantine) => quarantine.purge(before)?,
+        None => 0,
+    };
+    let mut out = std::io::stdout().lock();
+    match args.format {
+        Format::Table => writeln!(out, "{} removed", number(purged))?,
+        Format::Json => writeln!(out, "{:#}", json!({ "removed": purged }))?,
+    }
+    Ok(Outcome::Done)
+}

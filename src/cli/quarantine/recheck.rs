@@ -1,0 +1,101 @@
+//! `quarantine recheck`: what verifies now goes into the log, with its first time of arrival.
+
+use std::io::Write;
+
+use anyhow::{Result, bail};
+use serde_json::json;
+
+use super::super::text::{number, progress_bar};
+use super::super::{Format, Outcome, ledger};
+use super::Configured;
+use crate::config::Settings;
+use crate::quarantine::recheck::{Rechecked, recheck, rehearse};
+use crate::store::{self, Access, quarantine};
+
+/// The arguments of `quarantine recheck`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A URL to check against, as serve has it; repeatable [env: DELIVERY_LEDGER_PUBLIC_URL]
+    #[arg(long = "public-url", value_name = "URL")]
+    public_urls: Vec<String>,
+
+    /// Say what would be appended, and append nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// Checks everything that is kept, and says how many were appended.
+pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
+    let configured = Configured::of(args.public_urls, settings)?;
+    let rechecked = match args.dry_run {
+        true => dry_run(&configured, settings)?,
+        false => for_real(&configured, settings)?,
+    };
+    let mut out = std::io::stdout().lock();
+    match args.format {
+        Format::Table => out.write_all(for_people(&rechecked, args.dry_run).as_bytes())?,
+        Format::Json => writeln!(out, "{:#}", as_json(&rechecked, args.dry_run))?,
+    }
+    Ok(Outcome::Done)
+}
+
+fn dry_run(configured: &Configured, settings: &Settings) -> Result<Rechecked> {
+    let database = settings.database()?;
+    let store = store::open(&database, Access::Read)?;
+    match quarantine::open_for_reading(&database)? {
+        Some(quarantine) => {
+            Ok(rehearse(&*quarantine, &*store, &configured.accounts, &configured.public_urls)?)
+        }
+        None => Ok(Rechecked::default()),
+    }
+}
+
+fn for_real(configured: &Configured, settings: &Settings) -> Result<Rechecked> {
+    let database = settings.database()?;
+    let Some(mut quarantine) = quarantine::open(&database)? else {
+        return Ok(Rechecked::default());
+    };
+    // Two of them could each append what the other is about to remove.
+    let Some(_alone) = quarantine::lock_recheck(&database)? else {
+        bail!("another recheck of {database} is at work; wait until it has ended");
+    };
+    let store = ledger::to_append(settings)?;
+    let bar = progress_bar(quarantine.kept()?.requests, "recheck");
+    let rechecked = recheck(
+        &mut *quarantine,
+        &*store,
+        &configured.accounts,
+        &configured.public_urls,
+        &mut |rechecked| bar.set_position(rechecked.requests),
+    );
+    bar.finish_and_clear();
+    Ok(rechecked?)
+}
+
+fn for_people(rechecked: &Rechecked, dry_run: bool) -> String {
+    let appended = if dry_run { "would be appended" } else { "appended" };
+    let Rechecked { requests, already_there, refused, .. } = rechecked;
+    let there = match already_there {
+        0 => String::new(),
+        there => format!(", {} in the log already", number(*there)),
+    };
+    format!(
+        "{} rechecked: {} {appended}{there}, {} still refused\n",
+        number(*requests),
+        number(rechecked.appended),
+        number(*refused),
+    )
+}
+
+fn as_json(rechecked: &Rechecked, dry_run: bool) -> serde_json::Value {
+    json!({
+        "rechecked": rechecked.requests,
+        "appended": rechecked.appended,
+        "already_there": rechecked.already_there,
+        "refused": rechecked.refused,
+        "dry_run": dry_run,
+    })
+}

@@ -1,0 +1,114 @@
+//! `quarantine show`: one request, byte for byte, and what would make its signature fit.
+
+use std::fmt::Write as _;
+use std::io::Write;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::super::text::{number, shown};
+use super::super::{Format, Outcome, Usage};
+use super::Configured;
+use crate::config::Settings;
+use crate::quarantine::{Checked, check};
+use crate::store::quarantine::{self, RefusedRequest};
+use crate::twilio::signature::Refusal;
+use crate::wire::{Body, HeaderValue};
+
+/// The arguments of `quarantine show`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// As `quarantine list` gives it
+    id: String,
+
+    /// A URL to check against, as serve has it; repeatable [env: DELIVERY_LEDGER_PUBLIC_URL]
+    #[arg(long = "public-url", value_name = "URL")]
+    public_urls: Vec<String>,
+
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// Prints it; exit code 4 where it is not there.
+pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
+    let id = Uuid::try_parse(&args.id)
+        .map_err(|_| Usage(format!("`{}` is no id of a request", args.id.escape_debug())))?;
+    let found = match quarantine::open_for_reading(&settings.database()?)? {
+        Some(quarantine) => quarantine.find(id)?,
+        None => None,
+    };
+    let Some(request) = found else {
+        eprintln!(
+            "error: the quarantine has no request {id}; it may have made room for newer ones"
+        );
+        return Ok(Outcome::NotFound);
+    };
+    // What was refused can be looked at where nothing is configured, too.
+    let now = Configured::of(args.public_urls, settings)
+        .map(|configured| check(&request, &configured.accounts, &configured.public_urls));
+    let mut out = std::io::stdout().lock();
+    match args.format {
+        Format::Table => out.write_all(for_people(&request, &now).as_bytes())?,
+        Format::Json => writeln!(out, "{:#}", as_json(&request, &now))?,
+    }
+    Ok(Outcome::Done)
+}
+
+fn for_people(request: &RefusedRequest, now: &Result<Checked>) -> String {
+    let reason = Refusal::parse(&request.reason);
+    let reason = reason.map_or(request.reason.clone(), |refusal| refusal.to_string());
+    let cause = request.cause.as_deref().unwrap_or("not looked for: too many came at once");
+    let now = match now {
+        Ok(Checked::Valid(event)) => {
+            format!("valid over {}; recheck would append it", event.url)
+        }
+        Ok(Checked::Refused(refusal, cause)) => format!("{refusal}: {cause}"),
+        Err(error) => format!("not checked: {error:#}"),
+    };
+    let mut text = format!(
+        "id           {}\nreceived at  {}\nrefused for  {}\nlikely cause {}\nnow          {}\n\n{} {}\n",
+        request.id,
+        request.received_at,
+        shown(&reason),
+        shown(cause),
+        shown(&now),
+        shown(&request.method),
+        shown(&request.target),
+    );
+    for (name, value) in request.headers.iter() {
+        let value = String::from_utf8_lossy(value);
+        let _infallible = writeln!(text, "{}: {}", shown(name), shown(&value));
+    }
+    let body = String::from_utf8_lossy(&request.body);
+    let bytes = number(request.body.len() as u64);
+    text + &format!("\n{}\n({bytes} bytes; --format json has them as they are)\n", shown(&body))
+}
+
+fn as_json(request: &RefusedRequest, now: &Result<Checked>) -> Value {
+    let headers = request.headers.iter();
+    let headers: Vec<_> = headers.map(|(name, value)| (name, HeaderValue::new(value))).collect();
+    let now = match now {
+        Ok(Checked::Valid(event)) => json!({ "valid": true, "url": event.url }),
+        Ok(Checked::Refused(refusal, cause)) => {
+            json!({ "valid": false, "reason": refusal.name(), "cause": cause.to_string() })
+        }
+        Err(error) => json!({ "valid": null, "error": format!("{error:#}") }),
+    };
+    let mut json = json!({
+        "id": request.id.to_string(),
+        "received_at": request.received_at.to_string(),
+        "method": request.method,
+        "target": request.target,
+        "headers": headers,
+        "reason": request.reason,
+        "cause": request.cause,
+        "now": now,
+    });
+    if let (Value::Object(json), Ok(Value::Object(body))) =
+        (&mut json, serde_json::to_value(Body::new(&request.body)))
+    {
+        json.extend(body);
+    }
+    json
+}

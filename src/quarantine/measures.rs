@@ -1,0 +1,91 @@
+//! What is counted of refused requests that are kept, for telemetry.
+
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+use crate::store::quarantine::Kept;
+
+/// Why a refused request was not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dropped {
+    /// Too many came at once.
+    Rate,
+    /// Too many waited to be written.
+    Full,
+    /// The disk is nearly full.
+    Disk,
+    /// The file could not be written.
+    Failed,
+}
+
+impl Dropped {
+    const ALL: [Dropped; 4] = [Dropped::Rate, Dropped::Full, Dropped::Disk, Dropped::Failed];
+
+    fn name(self) -> &'static str {
+        match self {
+            Dropped::Rate => "rate",
+            Dropped::Full => "full",
+            Dropped::Disk => "disk",
+            Dropped::Failed => "failed",
+        }
+    }
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct Measures {
+    kept: IntCounter,
+    dropped: IntCounterVec,
+    requests: IntGauge,
+    bytes: IntGauge,
+}
+
+impl Default for Measures {
+    fn default() -> Self {
+        let named = |name: &str, help: &str| Opts::new(format!("delivery_ledger_{name}"), help);
+        let gauge =
+            |name: &str, help: &str| IntGauge::with_opts(named(name, help)).expect("it is a name");
+        let kept = named("quarantine_kept_total", "Refused requests that were kept.");
+        let dropped = named(
+            "quarantine_dropped_total",
+            "Refused requests that were not kept, by reason: too many at once (rate, full), a disk \
+             that is nearly full, or a file that cannot be written.",
+        );
+        let measures = Self {
+            kept: IntCounter::with_opts(kept).expect("it is a name"),
+            dropped: IntCounterVec::new(dropped, &["reason"]).expect("it is a name"),
+            requests: gauge("quarantine_requests", "Refused requests that are kept now."),
+            bytes: gauge("quarantine_bytes", "What they take in their file."),
+        };
+        for reason in Dropped::ALL {
+            measures.dropped(reason, 0);
+        }
+        measures
+    }
+}
+
+impl Measures {
+    /// So many were kept, and this is there now.
+    pub fn kept(&self, requests: usize, now: Kept) {
+        self.kept.inc_by(requests as u64);
+        self.look(now);
+    }
+
+    /// So many were not kept.
+    pub fn dropped(&self, reason: Dropped, requests: usize) {
+        self.dropped.with_label_values(&[reason.name()]).inc_by(requests as u64);
+    }
+
+    /// This is there now.
+    pub fn look(&self, now: Kept) {
+        self.requests.set(i64::try_from(now.requests).unwrap_or(i64::MAX));
+        self.bytes.set(i64::try_from(now.bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Adds them to what is asked for.
+    pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
+        registry.register(Box::new(self.kept.clone()))?;
+        registry.register(Box::new(self.dropped.clone()))?;
+        registry.register(Box::new(self.requests.clone()))?;
+        registry.register(Box::new(self.bytes.clone()))
+    }
+}

@@ -1,0 +1,112 @@
+//! Requests that were refused for their signature: kept apart and bounded, looked at again once the
+//! public URL or a token was put right, and appended where they verify then.
+
+pub mod keeper;
+pub mod measures;
+pub mod recheck;
+
+use crate::domain::event::Headers;
+use crate::domain::{NewEvent, Source};
+use crate::store::quarantine::RefusedRequest;
+use crate::twilio::accounts::Accounts;
+use crate::twilio::callback::BodyKind;
+use crate::twilio::cause::{Case, Cause, Configured, cause};
+use crate::twilio::headers::is_event_header;
+use crate::twilio::signature::{
+    BaseUrl, Refusal, SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify,
+};
+
+/// Headers that tell where a proxy was called; they are kept here, and no event has them.
+const HOST_HEADERS: [&str; 2] = ["x-forwarded-host", "host"];
+
+/// Whether a refused request is kept with this header.
+pub fn is_kept_header(name: &str) -> bool {
+    is_event_header(name) || HOST_HEADERS.contains(&name)
+}
+
+/// What a refused request's signature comes to with what is configured now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Checked {
+    /// The event that it becomes.
+    Valid(Box<NewEvent>),
+    Refused(Refusal, Cause),
+}
+
+/// Checks a request as the callback listener would, and looks for the cause where it refuses it.
+pub fn check(request: &RefusedRequest, accounts: &Accounts, public_urls: &[BaseUrl]) -> Checked {
+    match verified(request, accounts, public_urls) {
+        Ok(event) => Checked::Valid(Box::new(event)),
+        Err(refusal) => {
+            Checked::Refused(refusal, cause_of(request, refusal, accounts, public_urls))
+        }
+    }
+}
+
+/// The event that a request becomes where it verifies.
+pub fn verified(
+    request: &RefusedRequest,
+    accounts: &Accounts,
+    public_urls: &[BaseUrl],
+) -> Result<NewEvent, Refusal> {
+    let urls: Vec<_> = public_urls.iter().flat_map(|base| base.with(&request.target)).collect();
+    let event = as_event(request);
+    let signed = Signed {
+        urls: &urls,
+        kind: kind(&event),
+        body: &request.body,
+        signature: request.headers.get(SIGNATURE_HEADER).unwrap_or_default(),
+        settings: request.headers.get(SETTINGS_HEADER),
+    };
+    match verify(&signed, accounts) {
+        Verdict::Invalid(refusal) => Err(refusal),
+        Verdict::Valid { verified_by, url } => Ok(NewEvent {
+            url: urls.into_iter().nth(url).unwrap_or_default(),
+            verified_by: Some(verified_by),
+            ..event
+        }),
+    }
+}
+
+/// The likely cause of a refusal.
+pub fn cause_of(
+    request: &RefusedRequest,
+    refusal: Refusal,
+    accounts: &Accounts,
+    public_urls: &[BaseUrl],
+) -> Cause {
+    let hosts: Vec<_> = HOST_HEADERS
+        .iter()
+        .filter_map(|name| std::str::from_utf8(request.headers.get(name)?).ok())
+        .collect();
+    let case = Case {
+        refusal,
+        target: &request.target,
+        kind: kind(&as_event(request)),
+        body: &request.body,
+        signature: request.headers.get(SIGNATURE_HEADER).unwrap_or_default(),
+        settings: request.headers.get(SETTINGS_HEADER),
+        hosts: &hosts,
+    };
+    cause(&case, &Configured { public_urls, further_urls: &[], accounts, keys: None })
+}
+
+/// The door has let in no other kind; what cannot be is read as a form.
+fn kind(event: &NewEvent) -> BodyKind {
+    BodyKind::of(event.media_type().as_deref()).unwrap_or(BodyKind::Form)
+}
+
+/// As it would have been received; which URL was signed, and by whom, is not known yet.
+fn as_event(request: &RefusedRequest) -> NewEvent {
+    let headers = request.headers.iter().filter(|(name, _)| is_event_header(name));
+    NewEvent {
+        event_id: request.id,
+        received_at: request.received_at,
+        source: Source::Callback,
+        method: request.method.clone(),
+        url: String::new(),
+        headers: Headers::new(headers.map(|(name, value)| (name.to_owned(), value.to_vec()))),
+        body: request.body.clone(),
+        verified_by: None,
+        notes: Default::default(),
+    }
+}

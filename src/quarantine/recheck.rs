@@ -1,0 +1,153 @@
+//! Refused requests that verify after all, once the public URL or a token was put right, become events.
+//!
+//! A request's id becomes the event's. Before the append it is marked with the head, and after it
+//! removed; whoever was killed in between finds the mark, and the event by its id from there on.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::verified;
+use crate::domain::{NewEvent, Position, Timestamp};
+use crate::store::quarantine::{Quarantine, RefusedRequest};
+use crate::store::{Store, StoreError, append_beside};
+use crate::twilio::accounts::Accounts;
+use crate::twilio::signature::BaseUrl;
+
+/// How many requests are looked at, and appended, at a time: a commit each, not one for all.
+const STEP_REQUESTS: usize = 500;
+
+/// How many events are read at a time where an append was interrupted.
+const READ_EVENTS: usize = 4096;
+
+/// What a recheck came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rechecked {
+    pub requests: u64,
+    pub appended: u64,
+    /// They were in the log already: an earlier recheck had been interrupted.
+    pub already_there: u64,
+    /// They still do not verify.
+    pub refused: u64,
+}
+
+/// Appends what verifies now, in the order of arrival, and removes it from the quarantine.
+pub fn recheck(
+    quarantine: &mut dyn Quarantine,
+    store: &dyn Store,
+    accounts: &Accounts,
+    public_urls: &[BaseUrl],
+    progress: &mut dyn FnMut(&Rechecked),
+) -> Result<Rechecked, StoreError> {
+    let mut rechecked = finish_interrupted(quarantine, store)?;
+    let mut after = 0;
+    loop {
+        let page = quarantine.oldest(after, STEP_REQUESTS)?;
+        let Some((last, _)) = page.last() else { return Ok(rechecked) };
+        after = *last;
+        let looked_at = page.len() as u64;
+        let events = events(&page, accounts, public_urls);
+        if !events.is_empty() {
+            append(quarantine, store, &events)?;
+        }
+        rechecked.requests += looked_at;
+        rechecked.appended += events.len() as u64;
+        rechecked.refused += looked_at - events.len() as u64;
+        progress(&rechecked);
+    }
+}
+
+/// What [`recheck`] would come to; nothing is changed.
+pub fn rehearse(
+    quarantine: &dyn Quarantine,
+    store: &dyn Store,
+    accounts: &Accounts,
+    public_urls: &[BaseUrl],
+) -> Result<Rechecked, StoreError> {
+    let there = already_there(quarantine, store)?;
+    let mut rechecked = Rechecked::default();
+    let mut after = 0;
+    loop {
+        let page = quarantine.oldest(after, STEP_REQUESTS)?;
+        let Some((last, _)) = page.last() else { return Ok(rechecked) };
+        after = *last;
+        for (_, request) in &page {
+            rechecked.requests += 1;
+            match verified(request, accounts, public_urls) {
+                _ if there.contains(&request.id) => rechecked.already_there += 1,
+                Ok(_) => rechecked.appended += 1,
+                Err(_) => rechecked.refused += 1,
+            }
+        }
+    }
+}
+
+fn events(
+    page: &[(u64, RefusedRequest)],
+    accounts: &Accounts,
+    public_urls: &[BaseUrl],
+) -> Vec<NewEvent> {
+    let rechecked_at = Timestamp::from(OffsetDateTime::now_utc()).to_string();
+    let valid = page.iter().filter_map(|(_, request)| {
+        let mut event = verified(request, accounts, public_urls).ok()?;
+        event.notes.insert("quarantine".to_owned(), request.reason.clone());
+        event.notes.insert("rechecked_at".to_owned(), rechecked_at.clone());
+        Some(event)
+    });
+    valid.collect()
+}
+
+fn append(
+    quarantine: &mut dyn Quarantine,
+    store: &dyn Store,
+    events: &[NewEvent],
+) -> Result<(), StoreError> {
+    let ids: Vec<_> = events.iter().map(|event| event.event_id).collect();
+    quarantine.mark(&ids, store.head()?)?;
+    append_beside(store, events)?;
+    quarantine.remove(&ids)?;
+    Ok(())
+}
+
+/// Removes what an interrupted recheck had appended already.
+fn finish_interrupted(
+    quarantine: &mut dyn Quarantine,
+    store: &dyn Store,
+) -> Result<Rechecked, StoreError> {
+    let there: Vec<_> = already_there(quarantine, store)?.into_iter().collect();
+    let removed = quarantine.remove(&there)?;
+    Ok(Rechecked { requests: removed, already_there: removed, ..Rechecked::default() })
+}
+
+/// The marked requests that the log has.
+fn already_there(
+    quarantine: &dyn Quarantine,
+    store: &dyn Store,
+) -> Result<HashSet<Uuid>, StoreError> {
+    let Some((marked, first)) = marked(quarantine)? else { return Ok(HashSet::new()) };
+    let (head, mut after, mut there) = (store.head()?, first, HashSet::new());
+    while after < head {
+        let mut last = after;
+        store.scan(after, READ_EVENTS, &mut |event| {
+            last = event.position;
+            if marked.contains(&event.event_id) {
+                there.insert(event.event_id);
+            }
+            ControlFlow::Continue(())
+        })?;
+        if last == after {
+            break;
+        }
+        after = last;
+    }
+    Ok(there)
+}
+
+/// Every marked request, and the position after which the first of them may stand.
+fn marked(quarantine: &dyn Quarantine) -> Result<Option<(HashSet<Uuid>, Position)>, StoreError> {
+    let marked = quarantine.marked()?;
+    let first = marked.iter().map(|(_, after)| *after).min();
+    Ok(first.map(|first| (marked.into_iter().map(|(id, _)| id).collect(), first)))
+}

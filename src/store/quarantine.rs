@@ -1,0 +1,105 @@
+//! Where requests that were refused for their signature are kept: a file of its own beside the ledger,
+//! bounded, never part of the log, and no evidence.
+
+use uuid::Uuid;
+
+use super::{Database, Lock, StoreError, sqlite};
+use crate::domain::event::Headers;
+use crate::domain::{Position, Timestamp};
+
+/// One request that was refused for its signature, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedRequest {
+    /// A UUID of version 7. It becomes the event's id, should the request be appended after all.
+    pub id: Uuid,
+    pub received_at: Timestamp,
+    pub method: String,
+    /// Path and query as they stood on the request line.
+    pub target: String,
+    pub headers: Headers,
+    pub body: Vec<u8>,
+    /// The name of the refusal.
+    pub reason: String,
+    /// The likely cause as it was told then; nothing where it was not looked for.
+    pub cause: Option<String>,
+}
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    pub requests: u64,
+    /// What they may take in the file.
+    pub bytes: u64,
+}
+
+/// What is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Kept {
+    pub requests: u64,
+    /// What they take in the file.
+    pub bytes: u64,
+}
+
+/// The refused requests of one ledger. Several processes may have it open.
+pub trait Quarantine: Send {
+    /// Keeps these, all or none, and removes the oldest of all until what is left is within the
+    /// limits. A crash may take the last ones back.
+    fn keep(&mut self, requests: &[RefusedRequest], limits: &Limits) -> Result<Kept, StoreError>;
+
+    /// How much is kept.
+    fn kept(&self) -> Result<Kept, StoreError>;
+
+    /// Whether its file is still what is found under its name.
+    fn in_place(&self) -> Result<(), StoreError>;
+
+    /// What may still be written where it lies, in bytes.
+    fn disk_free(&self) -> Result<u64, StoreError>;
+
+    /// At most `limit` requests after a number, in the order of arrival, each with its number; fewer
+    /// where they are large, none only at the end.
+    fn oldest(&self, after: u64, limit: usize) -> Result<Vec<(u64, RefusedRequest)>, StoreError>;
+
+    /// The same before a number, in the opposite order.
+    fn newest(
+        &self,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, RefusedRequest)>, StoreError>;
+
+    /// The request with this id.
+    fn find(&self, id: Uuid) -> Result<Option<RefusedRequest>, StoreError>;
+
+    /// Notes, on disk, that these may stand in the log after a position.
+    fn mark(&mut self, ids: &[Uuid], after: Position) -> Result<(), StoreError>;
+
+    /// Every request that is marked, and the position it is marked with.
+    fn marked(&self) -> Result<Vec<(Uuid, Position)>, StoreError>;
+
+    /// Removes these; returns how many were there.
+    fn remove(&mut self, ids: &[Uuid]) -> Result<u64, StoreError>;
+
+    /// Removes those that arrived before a time, or all, and gives their room back; returns how many.
+    fn purge(&mut self, before: Option<Timestamp>) -> Result<u64, StoreError>;
+}
+
+/// Opens a ledger's quarantine, and makes it where there is none.
+pub fn open_or_make(database: &Database) -> Result<Box<dyn Quarantine>, StoreError> {
+    Ok(Box::new(sqlite::quarantine::SqliteQuarantine::open_or_make(database.path())?))
+}
+
+/// Opens it to change what is there; nothing where there is none.
+pub fn open(database: &Database) -> Result<Option<Box<dyn Quarantine>>, StoreError> {
+    let found = sqlite::quarantine::SqliteQuarantine::open(database.path())?;
+    Ok(found.map(|quarantine| Box::new(quarantine) as Box<dyn Quarantine>))
+}
+
+/// Opens it for reading; nothing where there is none.
+pub fn open_for_reading(database: &Database) -> Result<Option<Box<dyn Quarantine>>, StoreError> {
+    let found = sqlite::quarantine::SqliteQuarantine::open_for_reading(database.path())?;
+    Ok(found.map(|quarantine| Box::new(quarantine) as Box<dyn Quarantine>))
+}
+
+/// Keeps a second recheck out as long as it is held; nothing where one is at work.
+pub fn lock_recheck(database: &Database) -> Result<Option<Lock>, StoreError> {
+    Lock::soon(&sqlite::quarantine::path_of(database.path()))
+}

@@ -1,0 +1,311 @@
+//! Refused requests in `ledger.quarantine.db`, in the order of their arrival.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use uuid::Uuid;
+
+use super::in_place::InPlace;
+use super::{connect, engine, migrate, packed, place, query_value, sibling};
+use crate::domain::event::Headers;
+use crate::domain::{Position, Timestamp};
+use crate::store::StoreError;
+use crate::store::quarantine::{Kept, Limits, Quarantine, RefusedRequest};
+
+/// How many rows one transaction of a purge removes, so that others come in between.
+const PURGE_STEP: u64 = 1000;
+
+/// How many bytes of bodies a page holds at most, beside its last request.
+const PAGE_BYTES_MAX: usize = 4 << 20;
+
+/// The columns of a request, as [`row_to_request`] reads them.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT number, id, received_at, method, target, headers, body, reason, cause \
+             FROM requests ",
+            $rest
+        )
+    };
+}
+
+/// See the module.
+pub struct SqliteQuarantine {
+    path: PathBuf,
+    connection: Connection,
+    files: InPlace,
+}
+
+/// `ledger.db` has its quarantine in `ledger.quarantine.db`.
+pub fn path_of(log: &Path) -> PathBuf {
+    sibling(&place::behind_link(log), "quarantine")
+}
+
+impl SqliteQuarantine {
+    /// Opens the quarantine of the log at this path, and makes it where there is none.
+    pub fn open_or_make(log: &Path) -> Result<Self, StoreError> {
+        let path = path_of(log);
+        connect::make_file(&path)?;
+        place::refuse_other_names(&path)?;
+        Self::open_at(path)
+    }
+
+    /// The same of one that is there.
+    pub fn open(log: &Path) -> Result<Option<Self>, StoreError> {
+        let path = path_of(log);
+        path.exists().then(|| Self::open_at(path)).transpose()
+    }
+
+    /// Opens it for reading; one in which nothing was ever kept is as none.
+    pub fn open_for_reading(log: &Path) -> Result<Option<Self>, StoreError> {
+        let path = path_of(log);
+        if path.metadata().map_or(0, |metadata| metadata.len()) == 0 {
+            return Ok(None);
+        }
+        let connection = connect::for_reading(&path)?;
+        migrate::refuse_other_quarantine(&connection, &path)?;
+        let files = InPlace::of(&path);
+        Ok(Some(Self { path, connection, files }))
+    }
+
+    fn open_at(path: PathBuf) -> Result<Self, StoreError> {
+        let mut connection = connect::quarantine_for_writing(&path)?;
+        migrate::quarantine(&mut connection, &path)?;
+        let files = InPlace::of(&path);
+        Ok(Self { path, connection, files })
+    }
+
+    fn write<T>(
+        &mut self,
+        act: &str,
+        write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let begun = Transaction::new(&mut self.connection, TransactionBehavior::Immediate);
+        let transaction = begun.map_err(engine(act))?;
+        let written = write(&transaction).map_err(engine(act))?;
+        transaction.commit().map_err(engine(act))?;
+        Ok(written)
+    }
+
+    fn page(
+        &self,
+        sql: &str,
+        from: i64,
+        limit: usize,
+    ) -> Result<Vec<(u64, RefusedRequest)>, StoreError> {
+        let act = "read the quarantine";
+        let mut statement = self.connection.prepare_cached(sql).map_err(engine(act))?;
+        let mut rows = statement.query(params![from, limit]).map_err(engine(act))?;
+        let (mut page, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = rows.next().map_err(engine(act))? {
+            let (number, request) = row_to_request(row).map_err(engine(act))?;
+            bytes += request.body.len();
+            page.push((number, request));
+            if bytes > PAGE_BYTES_MAX {
+                break;
+            }
+        }
+        Ok(page)
+    }
+}
+
+impl Quarantine for SqliteQuarantine {
+    fn keep(&mut self, requests: &[RefusedRequest], limits: &Limits) -> Result<Kept, StoreError> {
+        self.write("keep a refused request", |transaction| {
+            for request in requests {
+                insert(transaction, request)?;
+            }
+            loop {
+                let kept = kept(transaction)?;
+                let surplus = match kept.requests.checked_sub(limits.requests) {
+                    Some(surplus) if surplus > 0 => surplus,
+                    // One by one: no more than has to go.
+                    _ if kept.bytes > limits.bytes => 1,
+                    _ => return Ok(kept),
+                };
+                if remove_oldest(transaction, surplus)? == 0 {
+                    return Ok(kept);
+                }
+            }
+        })
+    }
+
+    fn kept(&self) -> Result<Kept, StoreError> {
+        kept(&self.connection).map_err(engine("count the quarantine"))
+    }
+
+    fn in_place(&self) -> Result<(), StoreError> {
+        self.files.check()
+    }
+
+    fn disk_free(&self) -> Result<u64, StoreError> {
+        place::disk_free(&self.path)
+    }
+
+    fn oldest(&self, after: u64, limit: usize) -> Result<Vec<(u64, RefusedRequest)>, StoreError> {
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        self.page(select!("WHERE number > ?1 ORDER BY number LIMIT ?2"), after, limit)
+    }
+
+    fn newest(
+        &self,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, RefusedRequest)>, StoreError> {
+        let before = before.and_then(|number| i64::try_from(number).ok()).unwrap_or(i64::MAX);
+        self.page(select!("WHERE number < ?1 ORDER BY number DESC LIMIT ?2"), before, limit)
+    }
+
+    fn find(&self, id: Uuid) -> Result<Option<RefusedRequest>, StoreError> {
+        let sql = select!("WHERE id = ?1");
+        let found = self.connection.query_row(sql, [id.as_bytes()], row_to_request).optional();
+        Ok(found.map_err(engine("read the quarantine"))?.map(|(_, request)| request))
+    }
+
+    fn mark(&mut self, ids: &[Uuid], after: Position) -> Result<(), StoreError> {
+        // It has to outlive a power cut that the append outlives.
+        let act = "mark a refused request";
+        self.connection.pragma_update(None, "synchronous", 2).map_err(engine(act))?;
+        let marked = self.write(act, |transaction| {
+            let sql = "UPDATE requests SET append_after = ?2 WHERE id = ?1";
+            let mut statement = transaction.prepare_cached(sql)?;
+            ids.iter()
+                .try_for_each(|id| statement.execute(params![id.as_bytes(), after]).map(|_rows| ()))
+        });
+        self.connection.pragma_update(None, "synchronous", 1).map_err(engine(act))?;
+        marked
+    }
+
+    fn marked(&self) -> Result<Vec<(Uuid, Position)>, StoreError> {
+        let read = || {
+            let mut statement = self.connection.prepare(
+                "SELECT id, append_after
+                 FROM requests
+                 WHERE append_after IS NOT NULL",
+            )?;
+            let rows = statement.query_map([], |row| {
+                let id: Vec<u8> = row.get(0)?;
+                let id = Uuid::from_slice(&id).map_err(|_| damaged(0, "an id is no UUID"))?;
+                Ok((id, row.get(1)?))
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(engine("read the quarantine"))
+    }
+
+    fn remove(&mut self, ids: &[Uuid]) -> Result<u64, StoreError> {
+        self.write("remove a refused request", |transaction| {
+            let sql = "DELETE FROM requests WHERE id = ?1";
+            let mut statement = transaction.prepare_cached(sql)?;
+            let mut removed = 0;
+            for id in ids {
+                removed += statement.execute([id.as_bytes()])? as u64;
+            }
+            Ok(removed)
+        })
+    }
+
+    fn purge(&mut self, before: Option<Timestamp>) -> Result<u64, StoreError> {
+        let before = before.map_or(i64::MAX, Timestamp::micros);
+        let mut purged = 0;
+        loop {
+            let step = self.write("purge the quarantine", |transaction| {
+                let sql = "DELETE FROM requests
+                           WHERE number IN (SELECT number FROM requests
+                                            WHERE received_at < ?1
+                                            ORDER BY number
+                                            LIMIT ?2)";
+                transaction.prepare_cached(sql)?.execute(params![before, PURGE_STEP])
+            })? as u64;
+            purged += step;
+            if step < PURGE_STEP {
+                break;
+            }
+        }
+        give_back(&self.connection).map_err(engine("purge the quarantine"))?;
+        Ok(purged)
+    }
+}
+
+fn insert(transaction: &Transaction<'_>, request: &RefusedRequest) -> rusqlite::Result<()> {
+    let mut headers = Vec::new();
+    for (name, value) in request.headers.iter() {
+        packed::push(&mut headers, name.as_bytes());
+        packed::push(&mut headers, value);
+    }
+    transaction
+        .prepare_cached(
+            "INSERT INTO requests(id, received_at, method, target, headers, body, reason, cause)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            request.id.as_bytes(),
+            request.received_at.micros(),
+            request.method,
+            request.target,
+            headers,
+            request.body,
+            request.reason,
+            request.cause,
+        ])?;
+    Ok(())
+}
+
+/// What is removed leaves pages that the next ones fill.
+fn kept(connection: &Connection) -> rusqlite::Result<Kept> {
+    let requests = query_value(connection, "SELECT requests FROM kept")?;
+    let pages: u64 = query_value(connection, "PRAGMA page_count")?;
+    let free: u64 = query_value(connection, "PRAGMA freelist_count")?;
+    let page_bytes: u64 = query_value(connection, "PRAGMA page_size")?;
+    Ok(Kept { requests, bytes: pages.saturating_sub(free) * page_bytes })
+}
+
+fn remove_oldest(transaction: &Transaction<'_>, count: u64) -> rusqlite::Result<usize> {
+    let sql = "DELETE FROM requests
+               WHERE number IN (SELECT number FROM requests ORDER BY number LIMIT ?1)";
+    transaction.prepare_cached(sql)?.execute([count])
+}
+
+/// Cuts the free pages off the file, and empties the WAL, which still has what was in them.
+fn give_back(connection: &Connection) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("PRAGMA incremental_vacuum")?;
+    let mut rows = statement.query([])?;
+    while rows.next()?.is_some() {}
+    // A reader may keep it from being emptied; the next one to close the file does it.
+    let _busy: i64 = query_value(connection, "PRAGMA wal_checkpoint(TRUNCATE)")?;
+    Ok(())
+}
+
+fn row_to_request(row: &Row<'_>) -> rusqlite::Result<(u64, RefusedRequest)> {
+    let id: Vec<u8> = row.get(1)?;
+    let headers: Vec<u8> = row.get(5)?;
+    let request = RefusedRequest {
+        id: Uuid::from_slice(&id).map_err(|_| damaged(1, "an id is no UUID"))?,
+        received_at: Timestamp::from_micros(row.get(2)?),
+        method: row.get(3)?,
+        target: row.get(4)?,
+        headers: unpacked(&headers).map_err(|detail| damaged(5, &detail))?,
+        body: row.get(6)?,
+        reason: row.get(7)?,
+        cause: row.get(8)?,
+    };
+    Ok((row.get(0)?, request))
+}
+
+fn unpacked(headers: &[u8]) -> Result<Headers, String> {
+    let mut values = packed::Values::of(headers);
+    let mut pairs = Vec::new();
+    while !values.is_empty() {
+        let name = String::from_utf8(values.take()?).map_err(|error| error.to_string())?;
+        pairs.push((name, values.take()?));
+    }
+    Ok(Headers::new(pairs))
+}
+
+fn damaged(column: usize, detail: &str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(
+        column,
+        rusqlite::types::Type::Blob,
+        detail.to_owned().into(),
+    )
+}

@@ -1,0 +1,103 @@
+//! Every configured key: those that should have signed a request, and the rest.
+
+use crate::domain::AccountSid;
+use crate::twilio::accounts::{Keys, SharedKey, Token};
+use crate::twilio::callback::Claim;
+use crate::twilio::signature::{Method, method};
+
+use super::Configured;
+
+/// One key, and whose it is.
+pub struct Key<'a> {
+    account_sid: Option<&'a AccountSid>,
+    name: Name<'a>,
+    secret: Secret<'a>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Name<'a> {
+    Primary,
+    Secondary,
+    Shared(&'a str),
+}
+
+#[derive(Clone, Copy)]
+enum Secret<'a> {
+    Token(&'a Token),
+    SharedKey(&'a SharedKey),
+}
+
+/// See the module.
+pub struct Keyring<'a> {
+    pub expected: Vec<Key<'a>>,
+    pub others: Vec<Key<'a>>,
+    claim: Claim,
+}
+
+impl<'a> Keyring<'a> {
+    /// The keys as they stand to a request whose body names this account.
+    pub fn of(configured: &Configured<'a>, claim: &Claim, settings: Option<&[u8]>) -> Self {
+        let method = method(settings);
+        let accounts = configured.accounts.iter();
+        let accounts = accounts.flat_map(|(sid, keys)| keys_of(Some(sid), keys));
+        let given = configured.keys.into_iter().flat_map(|keys| keys_of(None, keys));
+        let is_own = |key: &Key<'_>| match (key.account_sid, claim) {
+            (None, _) => true,
+            (Some(_), _) if configured.keys.is_some() => false,
+            (Some(_), Claim::None) => true,
+            (Some(sid), Claim::Account(claimed)) => sid == claimed,
+            (Some(_), Claim::Contradicting) => false,
+        };
+        let (expected, others) =
+            given.chain(accounts).partition(|key| is_own(key) && key.is_of(&method));
+        Self { expected, others, claim: claim.clone() }
+    }
+
+    /// A key's description, for one that should not have signed.
+    pub fn told(&self, key: &Key<'_>) -> String {
+        let name = match key.name {
+            Name::Primary => "the token".to_owned(),
+            Name::Secondary => "the secondary token".to_owned(),
+            Name::Shared(name) => format!("the shared key {name}"),
+        };
+        match (key.account_sid, &self.claim) {
+            (Some(sid), Claim::Account(claimed)) if sid != claimed => {
+                format!("{name} of account {sid}, not the one that the body names")
+            }
+            (Some(sid), _) => format!("{name} of account {sid}"),
+            (None, _) => name,
+        }
+    }
+}
+
+impl Key<'_> {
+    /// Whether the MAC over these parts is this one.
+    pub fn verifies(&self, parts: &[&[u8]], mac: &[u8]) -> bool {
+        match self.secret {
+            Secret::Token(token) => token.verifies(parts, mac),
+            Secret::SharedKey(key) => key.verifies(parts, mac),
+        }
+    }
+
+    fn is_of(&self, method: &Method<'_>) -> bool {
+        match (method, self.name) {
+            (Method::Token, Name::Primary | Name::Secondary) => true,
+            (Method::SharedKey(named), Name::Shared(name)) => *named == name,
+            _ => false,
+        }
+    }
+}
+
+fn keys_of<'a>(
+    account_sid: Option<&'a AccountSid>,
+    keys: &'a Keys,
+) -> impl Iterator<Item = Key<'a>> {
+    let token = move |name, token| Key { account_sid, name, secret: Secret::Token(token) };
+    let secondary = keys.secondary.iter().map(move |secret| token(Name::Secondary, secret));
+    let shared = keys.shared.iter().map(move |(name, secret)| Key {
+        account_sid,
+        name: Name::Shared(name),
+        secret: Secret::SharedKey(secret),
+    });
+    std::iter::once(token(Name::Primary, &keys.primary)).chain(secondary).chain(shared)
+}
