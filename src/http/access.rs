@@ -38,8 +38,8 @@ pub enum Sees {
 }
 
 impl Scope {
-    /// Of whoever asks where no token is configured.
-    pub const ALL: Self = Self { sees: Sees::Everything, sends: true };
+    /// Of whoever asks where no token is configured. Sending costs money, so it always takes one.
+    pub const WITHOUT_TOKEN: Self = Self { sees: Sees::Everything, sends: false };
 }
 
 /// The tokens of which one is needed; none is where none is configured.
@@ -141,8 +141,11 @@ mod tests {
 
     #[test]
     fn each_token_has_its_own_scope_and_nothing_else_has_any() {
-        let tokens = Tokens::new([("one-of-16-letters", Scope::ALL), ("another-of-them-", MASKED)]);
-        assert_eq!(tokens.scope_of(b"one-of-16-letters"), Some(Scope::ALL));
+        let tokens = Tokens::new([
+            ("one-of-16-letters", Scope::WITHOUT_TOKEN),
+            ("another-of-them-", MASKED),
+        ]);
+        assert_eq!(tokens.scope_of(b"one-of-16-letters"), Some(Scope::WITHOUT_TOKEN));
         assert_eq!(tokens.scope_of(b"another-of-them-"), Some(MASKED));
         assert_eq!(tokens.scope_of(b"one-of-16-letter"), None);
         assert_eq!(tokens.scope_of(b""), None);

@@ -183,7 +183,7 @@ impl fmt::Display for Problem {
             ),
             Problem::MayNotRead => f.write_str("this token is for sending only (scope send)"),
             Problem::MayNotSend => {
-                f.write_str("this token may not send; give it `send` in its scope")
+                f.write_str("sending takes an API token that has `send` in its scope")
             }
             Problem::ForeignOrigin => f.write_str("pages of another origin may not send"),
             Problem::NotJson => f.write_str("the Content-Type has to be application/json"),

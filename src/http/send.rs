@@ -87,8 +87,8 @@ pub async fn send(
     answer(told.await.map_err(|_| Problem::Internal)??)
 }
 
-/// Sending takes a token for it. Where none is configured, a page in somebody's browser could ask in
-/// their name: it cannot send JSON without being asked where it comes from, nor hide that.
+/// Sending takes a token for it. A page in somebody's browser is kept out besides, lest it finds one:
+/// it cannot send JSON without being asked where it comes from, nor hide that.
 fn check_asker(request: &HttpRequest) -> Result<(), Problem> {
     let scope = request.extensions().get::<Scope>().copied().ok_or(Problem::Internal)?;
     if !scope.sends {

@@ -6,8 +6,8 @@ use std::net::TcpStream;
 use serde_json::{Value, json};
 
 use crate::support::{
-    ACCOUNT, Answer, App, OTHER_ACCOUNT, OTHER_TOKEN, Request, delivered, failed, sent, sid,
-    signature,
+    ACCOUNT, Answer, App, OTHER_ACCOUNT, OTHER_TOKEN, Request, assert_problem, delivered, failed,
+    sent, sid, signature,
 };
 
 const API_TOKEN: &str = "an operator's token";
@@ -387,16 +387,6 @@ fn readyz_tells_head_checkpoint_and_lag() {
 }
 
 // The words that the tests above speak.
-
-#[track_caller]
-fn assert_problem(answer: &Answer, code: u16, detail: &str) {
-    assert_eq!(answer.code, code, "{}", String::from_utf8_lossy(&answer.body));
-    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
-    let problem = answer.json();
-    let fields: Vec<_> = problem.as_object().unwrap().keys().collect();
-    assert_eq!(fields, ["type", "title", "status", "detail", "request_id"]);
-    assert_eq!((&problem["status"], &problem["detail"]), (&json!(code), &json!(detail)));
-}
 
 fn effects(message: &Value) -> Vec<&str> {
     let timeline = message["timeline"].as_array().unwrap();

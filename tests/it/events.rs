@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{ACCOUNT, Answer, App, Request, delivered, sent, sid};
+use crate::support::{ACCOUNT, App, Request, assert_problem, delivered, sent, sid};
 
 #[test]
 fn the_log_is_read_page_by_page_in_order_and_nothing_is_missed() {
@@ -160,11 +160,4 @@ fn head_is_answered_as_get_without_a_body() {
 fn positions(page: &Value) -> Vec<u64> {
     let events = page["data"].as_array().unwrap().iter();
     events.map(|event| event["position"].as_u64().unwrap()).collect()
-}
-
-#[track_caller]
-fn assert_problem(answer: &Answer, code: u16, detail: &str) {
-    assert_eq!(answer.code, code, "{}", String::from_utf8_lossy(&answer.body));
-    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
-    assert_eq!(answer.json()["detail"], detail);
 }

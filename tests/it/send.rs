@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::support::twilio::{API_KEY, Fault, TEXT, Twilio};
-use crate::support::{ACCOUNT, Answer, App, Request};
+use crate::support::{ACCOUNT, Answer, App, Request, assert_problem};
 
 const TO: [&str; 2] = ["--to", "+15558675310"];
 /// The tests configure another account, which the fake does not have.
@@ -26,6 +26,7 @@ fn alone(twilio: &Twilio) -> App {
 /// The same with a server.
 fn serving(twilio: &Twilio) -> App {
     let mut app = alone(twilio);
+    app.ask_with_a_token("read send");
     app.restart();
     app
 }
@@ -45,7 +46,7 @@ fn stderr(output: &Output) -> String {
 }
 
 fn post(app: &App, key: Option<&str>, message: Value) -> Answer {
-    posted(key, message).send(app.admin())
+    app.ask(posted(key, message))
 }
 
 fn posted(key: Option<&str>, message: Value) -> Request {
@@ -400,7 +401,9 @@ fn a_proxy_that_the_environment_names_is_used() {
 #[test]
 fn without_the_systems_certificates_callbacks_are_taken_all_the_same() {
     let none = [("SSL_CERT_FILE", "/dev/null"), ("SSL_CERT_DIR", "/nonexistent")];
-    let app = App::start_in(&none, &[]);
+    let mut app = App::not_started(&none);
+    app.ask_with_a_token("send");
+    app.restart();
     assert_eq!(app.receive(crate::support::delivered("SM1")).code, 200);
     assert_eq!(post(&app, None, hello()).code, 404);
     assert!(app.stderr().contains("no messages are sent over HTTP"), "{}", app.stderr());
@@ -470,7 +473,7 @@ fn a_server_killed_while_it_sends_does_not_send_again() {
     let twilio = Twilio::start();
     let mut app = serving(&twilio);
     twilio.next(Fault::Hang(Duration::from_secs(5)));
-    let (request, admin) = (posted(Some("k"), hello()), app.admin());
+    let (request, admin) = (app.with_token(posted(Some("k"), hello())), app.admin());
     let asker = std::thread::spawn(move || std::panic::catch_unwind(|| request.send(admin)));
     app.eventually("it was made", || twilio.made().len() == 1);
     app.kill();
@@ -514,7 +517,7 @@ fn whoever_hangs_up_has_sent_the_message_all_the_same() {
     {
         use std::io::Write;
         let mut stream = std::net::TcpStream::connect(app.admin()).unwrap();
-        stream.write_all(&posted(Some("k"), hello()).bytes(app.admin())).unwrap();
+        stream.write_all(&app.with_token(posted(Some("k"), hello())).bytes(app.admin())).unwrap();
         app.eventually("the intent is kept", || !app.events().is_empty());
     }
     app.eventually("so is the answer", || app.events().len() == 2);
@@ -568,7 +571,7 @@ fn other_requests_to_send_are_refused() {
     let own = format!("http://{}", app.admin());
     let json = |request: Request| request.header("Content-Type", "application/json");
     let send = || Request::new("POST", "/v1/messages").body(hello().to_string());
-    let code = |request: Request| request.send(app.admin()).code;
+    let code = |request: Request| app.ask(request).code;
     assert_eq!(code(send()), 415);
     assert_eq!(code(send().header("Content-Type", "text/plain")), 415);
     for origin in ["http://evil.example", "null", "http://127.0.0.1:1", "http://localhost"] {
@@ -581,7 +584,7 @@ fn other_requests_to_send_are_refused() {
     assert_eq!(code(twice), 400);
     assert_eq!(code(json(Request::new("POST", "/v1/messages?x=1").body(hello().to_string()))), 400);
     assert_eq!(code(json(send()).body(vec![b' '; 65 * 1024])), 413);
-    let put = Request::new("PUT", "/v1/messages").send(app.admin());
+    let put = app.ask(Request::new("PUT", "/v1/messages"));
     assert_eq!((put.code, put.header("allow")), (405, Some("GET, HEAD, POST")));
     assert_eq!(twilio.requests(), [""; 0]);
     assert_eq!(code(json(send()).header("Origin", &own)), 201);
@@ -606,7 +609,7 @@ fn sending_takes_a_token_for_it_and_that_one_shows_nothing() {
     };
     assert_eq!(post(&app, None, hello()).code, 401);
     let refused = with(READ_TOKEN, posted(None, hello()));
-    assert_eq!(refused.code, 403);
+    assert_problem(&refused, 403, "sending takes an API token that has `send` in its scope");
     assert_eq!(twilio.requests(), [""; 0]);
 
     let made = with(SEND_TOKEN, posted(None, hello()));
@@ -636,14 +639,26 @@ fn sending_takes_a_token_for_it_and_that_one_shows_nothing() {
 }
 
 #[test]
+fn without_a_token_everything_is_shown_and_nothing_sent() {
+    let twilio = Twilio::start();
+    let mut app = alone(&twilio);
+    app.restart();
+    assert_eq!(app.get("/v1/messages").code, 200);
+    let refused = post(&app, None, hello());
+    assert_problem(&refused, 403, "sending takes an API token that has `send` in its scope");
+    assert_eq!(twilio.requests(), [""; 0]);
+    assert_eq!(app.events(), [Value::Null; 0]);
+}
+
+#[test]
 fn a_server_ends_in_time_while_twilio_does_not_answer() {
     let twilio = Twilio::start();
     let (name, url) = twilio.variable();
     let mut app = App::not_started(&[(name, &url), ("TWILIO_API_TIMEOUT", "60s")]);
-    app.configure("");
+    app.ask_with_a_token("read send");
     app.restart();
     twilio.next(Fault::Hang(Duration::from_secs(30)));
-    let (request, admin) = (posted(None, hello()), app.admin());
+    let (request, admin) = (app.with_token(posted(None, hello())), app.admin());
     let asker = std::thread::spawn(move || std::panic::catch_unwind(|| request.send(admin)));
     app.eventually("it was made", || twilio.made().len() == 1);
     app.stop(); // within ten seconds, else the harness complains

@@ -68,6 +68,8 @@ pub struct App {
     server: Option<Server>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    /// What it is asked with, where that takes a token.
+    token: Option<String>,
 }
 
 struct Server {
@@ -104,7 +106,7 @@ impl App {
         let environment =
             environment.iter().map(|(name, value)| (name.to_string(), value.to_string()));
         let environment = environment.collect();
-        Self { folder, server: None, arguments: Vec::new(), environment }
+        Self { folder, server: None, arguments: Vec::new(), environment, token: None }
     }
 
     /// Adds to the configuration file.
@@ -112,6 +114,29 @@ impl App {
         let path = self.folder().join("delivery-ledger.toml");
         let before = std::fs::read_to_string(&path).unwrap();
         std::fs::write(path, before + section).unwrap();
+    }
+
+    /// Configures a token of this scope, with which the admin listener is asked from now on.
+    pub fn ask_with_a_token(&mut self, scope: &str) {
+        const TOKEN: &str = "0123456789abcdef-asking";
+        self.configure(&format!(
+            "[api_tokens.asking]\ntoken_file = \"asking\"\nscope = \"{scope}\"\n"
+        ));
+        std::fs::write(self.folder().join("asking"), TOKEN).unwrap();
+        self.token = Some(TOKEN.to_owned());
+    }
+
+    /// Asks the admin listener, with the token where there is one.
+    pub fn ask(&self, request: Request) -> Answer {
+        self.with_token(request).send(self.admin())
+    }
+
+    /// A request with the token, where there is one.
+    pub fn with_token(&self, request: Request) -> Request {
+        match &self.token {
+            Some(token) => request.header("Authorization", &format!("Bearer {token}")),
+            None => request,
+        }
     }
 
     /// Starts the server on the same ledger.
@@ -191,7 +216,7 @@ impl App {
 
     /// Asks the admin listener.
     pub fn get(&self, target: &str) -> Answer {
-        Request::new("GET", target).send(self.admin())
+        self.ask(Request::new("GET", target))
     }
 
     /// One message, by the API.

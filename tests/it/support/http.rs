@@ -143,3 +143,14 @@ fn whole(bytes: &[u8]) -> bool {
     let length = length.and_then(|length| length.trim().parse::<usize>().ok());
     length.is_some_and(|length| bytes.len() >= head_end + 4 + length)
 }
+
+/// Makes sure that an answer is this problem and nothing else (RFC 9457).
+#[track_caller]
+pub fn assert_problem(answer: &Answer, code: u16, detail: &str) {
+    assert_eq!(answer.code, code, "{}", String::from_utf8_lossy(&answer.body));
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    let problem = answer.json();
+    let fields: Vec<_> = problem.as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["type", "title", "status", "detail", "request_id"]);
+    assert_eq!((&problem["status"], &problem["detail"]), (&code.into(), &detail.into()));
+}
