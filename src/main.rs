@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use delivery_ledger::cli::{Cli, Outcome, Usage};
+use delivery_ledger::telemetry::say;
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -19,7 +20,7 @@ fn main() -> ExitCode {
         Ok(Outcome::NotFound) => NOT_FOUND.into(),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            say(format_args!("error: {error:#}"));
             if error.is::<Usage>() { USAGE.into() } else { FAILED.into() }
         }
     }

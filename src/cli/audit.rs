@@ -13,6 +13,7 @@ use crate::domain::{AccountSid, Effect, MessageSid, Position, Rule, Status, Time
 use crate::import::note;
 use crate::projection::fold::{Entry, Folded};
 use crate::projection::history::{Answer, AsOf, Question, ask};
+use crate::telemetry::say;
 use crate::wire::message::status_name;
 use crate::wire::{self, TimelineEntry};
 
@@ -47,7 +48,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     };
     match ask(&*store, &question)? {
         Answer::NotFound => {
-            eprintln!("no event of message {} is in the log", shown(&args.sid));
+            say(format_args!("no event of message {} is in the log", shown(&args.sid)));
             Ok(Outcome::NotFound)
         }
         Answer::Ambiguous(accounts) => Err(Usage(several_accounts(&accounts)).into()),

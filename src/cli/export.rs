@@ -19,6 +19,7 @@ use crate::export::manifest::{Hashing, Manifest};
 use crate::export::{self, Content, EventFilter, Format, Row, View};
 use crate::projection::chain::chain_at;
 use crate::store::{self, Access, Store};
+use crate::telemetry::say;
 
 /// The arguments of `export`.
 #[derive(Debug, clap::Args)]
@@ -124,7 +125,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             rows
         }
     };
-    eprintln!("{} rows in {}", number(rows), path.display());
+    say(format_args!("{} rows in {}", number(rows), path.display()));
     Ok(Outcome::Done)
 }
 

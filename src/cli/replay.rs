@@ -31,6 +31,26 @@ pub struct Args {
     format: Format,
 }
 
+/// How many messages that would stand elsewhere are named; the others are counted.
+const CHANGES_NAMED_MAX: usize = 1000;
+
+/// The messages that would stand elsewhere.
+#[derive(Default)]
+struct Changes {
+    count: u64,
+    /// In order of first arrival.
+    first: Vec<Change>,
+}
+
+impl Changes {
+    fn take(&mut self, change: Change) {
+        self.count += 1;
+        if self.first.len() < CHANGES_NAMED_MAX {
+            self.first.push(change);
+        }
+    }
+}
+
 /// Rebuilds, or tells what a rebuild would change.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let asked_for = args.rule.as_deref().map(parse_rule).transpose()?;
@@ -48,9 +68,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         bar.set_position(position);
         ControlFlow::Continue(())
     };
-    let mut changes = Vec::new();
+    let mut changes = Changes::default();
     let replayed = match args.dry_run {
-        true => dry_run(&*store, rule, &mut progress, &mut |change| changes.push(change)),
+        true => dry_run(&*store, rule, &mut progress, &mut |change| changes.take(change)),
         false => match replay(&*store, rule, &mut progress) {
             // They got in the way of those that were to replace them.
             Err(ProjectionError::Store(StoreError::DamagedViews { detail })) => {
@@ -65,7 +85,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     };
     bar.finish_and_clear();
     let changes = args.dry_run.then_some(changes);
-    print(&replayed?, changes.as_deref(), args.format)?;
+    print(&replayed?, changes.as_ref(), args.format)?;
     Ok(Outcome::Done)
 }
 
@@ -75,7 +95,7 @@ fn parse_rule(name: &str) -> Result<Rule, Usage> {
     })
 }
 
-fn print(replayed: &Replayed, changes: Option<&[Change]>, format: Format) -> Result<()> {
+fn print(replayed: &Replayed, changes: Option<&Changes>, format: Format) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match format {
         Format::Table => out.write_all(for_people(replayed, changes).as_bytes())?,
@@ -84,7 +104,7 @@ fn print(replayed: &Replayed, changes: Option<&[Change]>, format: Format) -> Res
     Ok(())
 }
 
-fn for_people(replayed: &Replayed, changes: Option<&[Change]>) -> String {
+fn for_people(replayed: &Replayed, changes: Option<&Changes>) -> String {
     let Replayed { checkpoint, head, events, events_per_second, rule, digest } = replayed;
     let summary = format!(
         "events     {} replayed, {} a second\ncheckpoint {} of {}\nrule       {}\ndigest     {}\n",
@@ -97,23 +117,30 @@ fn for_people(replayed: &Replayed, changes: Option<&[Change]>) -> String {
     );
     match changes {
         None => summary,
-        Some([]) => format!("{summary}\nNo message would stand elsewhere. Nothing was changed.\n"),
+        Some(Changes { count: 0, .. }) => {
+            format!("{summary}\nNo message would stand elsewhere. Nothing was changed.\n")
+        }
         Some(changes) => {
             let mut rows = table(["message", "stands at", "would stand at"]);
-            for change in changes {
+            for change in &changes.first {
                 let sid = shown(change.key.message_sid.as_str()).into_owned();
                 rows.add_row([sid.as_str(), status_name(change.from), status_name(change.to)]);
             }
-            let count = number(changes.len() as u64);
+            let count = number(changes.count);
+            let named = match changes.count > changes.first.len() as u64 {
+                true => format!("; these are the first {}", number(changes.first.len() as u64)),
+                false => String::new(),
+            };
             format!(
-                "{summary}\n{}\n{count} messages would stand elsewhere. Nothing was changed.\n",
+                "{summary}\n{}\n{count} messages would stand elsewhere{named}. \
+                 Nothing was changed.\n",
                 lines(&rows)
             )
         }
     }
 }
 
-fn as_json(replayed: &Replayed, changes: Option<&[Change]>) -> serde_json::Value {
+fn as_json(replayed: &Replayed, changes: Option<&Changes>) -> serde_json::Value {
     let mut value = json!({
         "head": replayed.head,
         "checkpoint": replayed.checkpoint,
@@ -131,7 +158,8 @@ fn as_json(replayed: &Replayed, changes: Option<&[Change]>) -> serde_json::Value
                 "to": status_name(change.to),
             })
         };
-        value["changes"] = changes.iter().map(change).collect();
+        value["changed"] = changes.count.into();
+        value["changes"] = changes.first.iter().map(change).collect();
     }
     value
 }

@@ -45,10 +45,16 @@ impl Running {
         drop(self.writer);
         self.projection.stop();
         let deadline = Instant::now() + END_PATIENCE;
-        while !self.threads.iter().all(JoinHandle::is_finished) && Instant::now() < deadline {
+        let [writer, projection] = &self.threads;
+        while !(writer.is_finished() && projection.is_finished()) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
         }
-        // Closing the log does the same, but a thread that goes on keeps it open.
+        if !writer.is_finished() {
+            // It waits for another program that holds the file, for who knows how long.
+            tracing::warn!("what is queued could not be written; nobody was told that it was");
+            return;
+        }
+        // Closing the log does the same, but a projection that goes on keeps it open.
         if let Err(error) = self.store.tidy() {
             tracing::info!(%error, "the log's WAL is left to the next start");
         }

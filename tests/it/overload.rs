@@ -165,6 +165,15 @@ fn half_a_body_is_waited_for_10_s_however_slowly_it_trickles() {
     app.eventually("it is told", || app.stderr().contains("the body did not arrive in time"));
 }
 
+#[test]
+fn a_server_ends_in_time_although_another_program_holds_the_log() {
+    let mut app = App::start();
+    let _held = hold(&app);
+    let _waiting: Vec<_> = (1..=3).map(|number| begin(&app, number)).collect();
+    app.eventually("callbacks wait", || app.stderr().contains("callbacks wait for it"));
+    app.stop(); // within ten seconds, else the harness complains
+}
+
 /// Holds the log's write lock, as another program can.
 fn hold(app: &App) -> Connection {
     let intruder = Connection::open(app.log_file()).unwrap();

@@ -1,7 +1,7 @@
 //! The end of a server: what is in flight is answered, what is idle holds nothing up.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::support::{Answer, App, Request, TOKEN, delivered, sid, signature};
@@ -142,4 +142,27 @@ impl InFlight {
         self.stream.write_all(&self.rest).unwrap();
         Answer::read(&mut self.stream)
     }
+}
+
+#[test]
+fn a_server_whose_lines_nobody_can_read_goes_on() {
+    let app = App::not_started(&[]);
+    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (callbacks, admin) = (free(), free());
+    let [listen, admin_listen] = [callbacks, admin].map(|address| address.to_string());
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let arguments = ["serve", "--listen", &listen, "--admin-listen", &admin_listen];
+    let mut server = app.command(&arguments).stderr(full).spawn();
+    app.eventually("it listens", || TcpStream::connect(callbacks).is_ok());
+
+    // Each has a line.
+    assert_eq!(app.form("/message-status").body("MessageSid=SM1").send(callbacks).code, 403);
+    std::fs::rename(app.log_file(), app.folder().join("moved")).unwrap();
+    let ready = || Request::new("GET", "/readyz").send(admin).code;
+    app.eventually("it notices", || ready() == 503);
+    std::fs::rename(app.folder().join("moved"), app.log_file()).unwrap();
+
+    app.eventually("it goes on", || ready() == 200);
+    server.kill().unwrap();
+    server.wait().unwrap();
 }

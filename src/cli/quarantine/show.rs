@@ -13,6 +13,7 @@ use super::Configured;
 use crate::config::Settings;
 use crate::quarantine::{Checked, check};
 use crate::store::quarantine::{self, RefusedRequest};
+use crate::telemetry::say;
 use crate::twilio::signature::Refusal;
 use crate::wire::{Body, HeaderValue};
 
@@ -39,9 +40,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         None => None,
     };
     let Some(request) = found else {
-        eprintln!(
+        say(format_args!(
             "error: the quarantine has no request {id}; it may have made room for newer ones"
-        );
+        ));
         return Ok(Outcome::NotFound);
     };
     // What was refused can be looked at where nothing is configured, too.

@@ -4,7 +4,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -15,6 +15,9 @@ use crate::store::open::WalCheckpoints;
 
 /// How long a statement waits for a lock held by another connection.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often is looked meanwhile, where SQLite's own waiting does not do.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
 /// Room for a few hundred callbacks.
 const ROOM_BYTES: usize = 256 << 10;
@@ -182,7 +185,7 @@ pub fn quarantine_for_writing(path: &Path) -> Result<Connection, StoreError> {
 /// Asks again every millisecond. A replay leaves the views to others for a few milliseconds at a
 /// time, which SQLite's own waiting, of up to 100 ms between two looks, would miss again and again.
 fn wait_for_lock(looks: i32) -> bool {
-    std::thread::sleep(Duration::from_millis(1));
+    std::thread::sleep(BETWEEN_LOOKS);
     u128::from(looks.unsigned_abs()) < BUSY_TIMEOUT.as_millis()
 }
 
@@ -194,19 +197,30 @@ pub fn for_reading(path: &Path) -> Result<Connection, StoreError> {
 /// Syncs the WAL into the file and empties it. A reader in another process may keep it from being
 /// emptied; that all of it has been synced is what counts.
 fn truncate_wal(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let (frames, synced): (i64, i64) = connection
-        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok((row.get(1)?, row.get(2)?)))
-        .map_err(|error| not_a_ledger(path, error))?;
-    if synced < frames {
-        return Err(StoreError::Engine {
-            act: format!("empty the write-ahead log of {}", path.display()),
-            cause:
-                "another process keeps reading it; end that process, or, where it is Litestream, \
-                    set DELIVERY_LEDGER_WAL_CHECKPOINTS to external"
-                    .into(),
-        });
+    let given_up_at = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        let (busy, frames, synced): (bool, i64, i64) = connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .map_err(|error| not_a_ledger(path, error))?;
+        // While another process is at a WAL checkpoint SQLite does nothing, waits for nobody, and
+        // knows of no frames.
+        let nothing_done = busy && frames < 0;
+        match nothing_done {
+            false if synced >= frames => return Ok(()),
+            true if Instant::now() < given_up_at => std::thread::sleep(BETWEEN_LOOKS),
+            _ => {
+                return Err(StoreError::Engine {
+                    act: format!("empty the write-ahead log of {}", path.display()),
+                    cause: "another process keeps reading it, or empties it and does not end; end \
+                            that process, or, where it is Litestream, set \
+                            DELIVERY_LEDGER_WAL_CHECKPOINTS to external"
+                        .into(),
+                });
+            }
+        }
     }
-    Ok(())
 }
 
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {

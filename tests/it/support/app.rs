@@ -51,6 +51,12 @@ impl Command {
         self
     }
 
+    /// The same with what it says beside its results going there.
+    pub fn stderr(mut self, to: impl Into<Stdio>) -> Self {
+        self.0.stderr(to);
+        self
+    }
+
     /// Runs it to its end.
     pub fn output(mut self) -> Output {
         self.0.output().expect("the program starts")
