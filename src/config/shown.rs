@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::{ServeFlags, Settings};
+use crate::store::quarantine::Limits;
 
 /// One setting.
 #[derive(Debug)]
@@ -105,6 +106,11 @@ impl Settings {
         let verify_every = verify_every.map(in_words);
         let reconcile_every = self.reconciling(flags.reconcile_every.clone());
         let reconcile_every = reconcile_every.map(|configured| in_words(configured.every));
+        let quarantine = self.quarantine().map(|limits| {
+            limits.map_or("off".to_owned(), |Limits { requests, bytes }| {
+                format!("up to {requests} requests, {} MiB", bytes >> 20)
+            })
+        });
         let external = self.leaves_wal_checkpoints();
         let table = self.error_codes(None);
         vec![
@@ -127,6 +133,13 @@ impl Settings {
                 .variable("DELIVERY_LEDGER_RECONCILE_EVERY")
                 .file(file.reconcile.every.is_some())
                 .is(reconcile_every),
+            self.look_for("quarantine")
+                .variable("DELIVERY_LEDGER_QUARANTINE")
+                .variable("DELIVERY_LEDGER_QUARANTINE_REQUESTS")
+                .variable("DELIVERY_LEDGER_QUARANTINE_MIB")
+                .file(file.quarantine.is_some())
+                .file(file.quarantine_requests.or(file.quarantine_mib).is_some())
+                .is(quarantine),
             self.look_for("wal_checkpoints")
                 .variable("DELIVERY_LEDGER_WAL_CHECKPOINTS")
                 .file(file.wal_checkpoints.is_some())

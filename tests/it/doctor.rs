@@ -15,7 +15,9 @@ use time::OffsetDateTime;
 
 use crate::support::events::event;
 use crate::support::ledger::Ledger;
-use crate::support::{ACCOUNT, App, Command, SECONDARY_TOKEN, TOKEN, delivered, sent, sid};
+use crate::support::{
+    ACCOUNT, App, Command, SECONDARY_TOKEN, TOKEN, delivered, sent, sid, signature,
+};
 
 /// A page, and the exit code that came with it.
 struct Page {
@@ -120,6 +122,34 @@ fn a_ledger_that_is_well_has_nothing_but_a_server_and_a_backup_to_be_reminded_of
 }
 
 #[test]
+fn what_was_refused_is_told_with_its_cause_and_once_it_is_put_right() {
+    let mut app = App::start();
+    assert!(Page::of(doctor(app.folder(), &[])).find("quarantine").is_none());
+    let body = delivered(&sid(1)).bytes();
+    // Signed for the host as Twilio knows it, which is not the one that is configured.
+    let theirs = signature(TOKEN, "https://other.example.com/message-status", &body);
+    let refused = app.form("/message-status").header("Host", "other.example.com");
+    let refused = refused.header("X-Twilio-Signature", &theirs).body(body);
+    assert_eq!(refused.send(app.callbacks()).code, 403);
+    app.eventually("it is kept", || {
+        Page::of(doctor(app.folder(), &[]))
+            .find("quarantine")
+            .is_some_and(|check| check["outcome"] == "warn")
+    });
+    let page = Page::of(doctor(app.folder(), &[]));
+    assert_eq!(
+        page.detail("quarantine"),
+        "1 are kept; of the newest 1, 1: matches if the public URL has the host that the request names"
+    );
+
+    app.stop();
+    let page = Page::of(doctor(app.folder(), &["--public-url", "https://other.example.com"]));
+    assert_eq!(page.detail("quarantine"), "1 are kept; of the newest 1, 1 would be taken now");
+    let page = Page::of(doctor(app.folder(), &["--quick"]));
+    assert!(page.find("quarantine").is_none());
+}
+
+#[test]
 fn the_page_has_one_shape() {
     let ledger = Ledger::of(&[delivered_just_now(), delivered_just_now()]);
     let page = examine(&ledger);
@@ -148,6 +178,7 @@ fn the_page_has_one_shape() {
             "setting rule",
             "setting verify_every",
             "setting reconcile.every",
+            "setting quarantine",
             "setting wal_checkpoints",
             "setting error_codes",
             "serve",

@@ -1,7 +1,4 @@
-//! How many callbacks are refused, and what they have in common.
-//!
-//! A running server's counts tell it. Whatever else keeps refused requests can tell it too: it becomes
-//! a [`Refused`], and the rest stays as it is.
+//! How many callbacks are refused, and for what, as a running server counts them.
 
 use super::ask::Metrics;
 use super::check::Finding;

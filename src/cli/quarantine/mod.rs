@@ -43,13 +43,14 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 }
 
 /// What a server would check signatures against.
-struct Configured {
-    accounts: Accounts,
-    public_urls: Vec<BaseUrl>,
+pub struct Configured {
+    pub accounts: Accounts,
+    pub public_urls: Vec<BaseUrl>,
 }
 
 impl Configured {
-    fn of(public_urls: Vec<String>, settings: &Settings) -> Result<Self> {
+    /// By flags, environment and file.
+    pub fn of(public_urls: Vec<String>, settings: &Settings) -> Result<Self> {
         let mut public_urls = settings.public_urls(public_urls)?;
         if public_urls.is_empty() {
             // As serve guesses it.
