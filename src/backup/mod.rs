@@ -83,7 +83,7 @@ fn copy(from: &Database, to: &Path, progress: Progress<'_>) -> Result<Copied, Ba
     drop(source);
     let copied = store::open(&Database::Sqlite(file.path().to_owned()), Access::Read)?;
     let expected = (head > 0).then_some(Expected { position: head, hash });
-    let verified = verify(&*copied, expected, &mut |_| ())?;
+    let verified = verify(&*copied, expected, progress)?;
     let finished = verified.unfinished.is_empty() && verified.head == head;
     if !verified.findings.is_empty() || !finished {
         return Err(BackupError::Differs { findings: verified.findings });
