@@ -62,7 +62,7 @@ pub fn restore(from: &Path, to: &Database, progress: Progress<'_>) -> Result<Cop
     let source = Database::Sqlite(from.to_owned());
     let vacant = Vacant::take(to)?;
     refuse_foreign_wal(&source)?;
-    let copied = copy(&source, to.path(), progress)?;
+    let copied = copy(&source, &to.log_file(), progress)?;
     drop(vacant);
     let restored = store::open(to, Access::Write)?;
     let built_by = restored.views().checkpoint().map_or(Rule::default(), |views| views.rule);

@@ -238,6 +238,34 @@ fn a_backup_that_is_interrupted_leaves_nothing() {
 // And back.
 
 #[test]
+fn through_links_the_same_is_refused_and_the_same_is_made() {
+    // The WAL was looked for beside the link, and SQLite read the one beside the file.
+    let mut app = App::start();
+    (0..20).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    app.kill();
+    let older = std::fs::read(app.folder().join("ledger.db-wal")).unwrap();
+    app.restart();
+    (20..60).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    app.stop();
+    let ledger = Ledger::new();
+    std::fs::copy(app.log_file(), ledger.file("copy.db")).unwrap();
+    std::fs::write(ledger.file("copy.db-wal"), older).unwrap();
+    std::fs::create_dir(ledger.file("aside")).unwrap();
+    symlink("../copy.db", ledger.file("aside/from.db")).unwrap();
+    symlink("../books.db", ledger.file("aside/to.db")).unwrap();
+    let restore = ["--database", "sqlite:aside/to.db", "restore", "aside/from.db"];
+
+    let refused = refusal(&ledger.run(&restore));
+    assert!(refused.contains("with it there is no event 60 any more"), "{refused}");
+    std::fs::remove_file(ledger.file("copy.db-wal")).unwrap();
+    assert!(ledger.run(&restore).status.success());
+
+    let restored = store::open(&Database::Sqlite(ledger.file("books.db")), Access::Read).unwrap();
+    assert_eq!(restored.head().unwrap(), 60);
+    assert_eq!(names(&ledger.file("aside")), ["from.db", "to.db"]);
+}
+
+#[test]
 fn a_restored_ledger_is_the_one_that_was_backed_up() {
     let ledger = Ledger::of(&many_events());
     let (exported, verified) = (everything(&ledger), ledger.verify(&[]).1);

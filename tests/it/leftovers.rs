@@ -90,6 +90,33 @@ fn a_link_leads_to_the_same_lock_the_same_views_and_the_same_log() {
 }
 
 #[test]
+fn a_link_to_a_file_that_is_not_there_yet_leads_to_the_same_lock() {
+    let ledger = Ledger::new();
+    std::fs::create_dir(ledger.file("aside")).unwrap();
+    symlink("../ledger.db", ledger.file("aside/link.db")).unwrap();
+    let link = Database::Sqlite(ledger.file("aside/link.db"));
+
+    let _made = store::open(&link, Access::Create).unwrap();
+
+    let refused = store::open(&ledger.database(), Access::Write).err().expect("it is held");
+    assert!(matches!(refused, StoreError::Locked { .. }), "{refused}");
+    assert!(ledger.views_file().exists());
+    assert_eq!(std::fs::read_dir(ledger.file("aside")).unwrap().count(), 1);
+}
+
+#[test]
+fn whatever_lies_beside_a_ledger_is_named_after_what_a_link_leads_to() {
+    let ledger = Ledger::new();
+    symlink("ledger.db", ledger.file("link.db")).unwrap();
+    let link = Database::Sqlite(ledger.file("link.db"));
+
+    assert_eq!(link.log_file(), ledger.log_file(), "before there is a file");
+    drop(ledger.open());
+    assert_eq!(link.log_file(), ledger.log_file().canonicalize().unwrap());
+    assert_eq!(link.to_string(), format!("sqlite:{}", ledger.file("link.db").display()));
+}
+
+#[test]
 fn a_log_with_a_second_name_is_refused() {
     let mut app = App::start();
     app.stop();

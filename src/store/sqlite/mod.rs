@@ -58,16 +58,15 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the log at this path and the views beside it.
+    /// Opens the log at this path, which is no link, and the views beside it.
     pub fn open(
         path: &Path,
         access: Access,
         wal_checkpoints: WalCheckpoints,
     ) -> Result<Self, StoreError> {
-        let path = &place::behind_link(path);
         match access {
             Access::Create => Self::open_for_writing(path, false, wal_checkpoints),
-            _ if !path.exists() => Err(StoreError::NotThere { path: path.to_path_buf() }),
+            _ if !path.exists() => Err(StoreError::NotThere { path: path.to_owned() }),
             Access::Read => {
                 Self::open_beside(Log::open_for_reading(path)?, SqliteViews::open_for_reading)
             }
