@@ -235,6 +235,23 @@ fn a_backup_that_is_interrupted_leaves_nothing() {
     }
 }
 
+#[test]
+fn a_backup_may_have_many_names_and_a_ledger_only_one() {
+    // Tools that keep snapshots link what has not changed. Under another name of a ledger there
+    // would be another WAL, and what is in the ledger's own was left out.
+    let ledger = Ledger::of(&three_events());
+    assert!(ledger.run(&["backup", "a.db"]).status.success());
+    std::fs::hard_link(ledger.file("a.db"), ledger.file("b.db")).unwrap();
+    std::fs::hard_link(ledger.log_file(), ledger.file("other.db")).unwrap();
+
+    assert_eq!(ledger.verify(&["--database", "sqlite:b.db"]).0, Some(0));
+    for command in [&["verify"][..], &["backup", "c.db"], &["export", "events"]] {
+        let refused = refusal(&ledger.run(&[command, &["--database", "sqlite:other.db"]].concat()));
+        let why = "other.db is the same file under another name (a hard link)";
+        assert!(refused.starts_with(why), "{refused}");
+    }
+}
+
 // And back.
 
 #[test]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::inspect::engine_of;
 use crate::store::StoreError;
 
 /// How many links may lead to one another; the kernel follows as many.
@@ -36,6 +37,16 @@ pub fn refuse_other_names(path: &Path) -> Result<(), StoreError> {
             Err(StoreError::OtherName { path: path.to_owned() })
         }
         _ => Ok(()),
+    }
+}
+
+/// The same before a read. A backup may have many names, as tools that keep snapshots give it: only
+/// what was opened as a ledger since can have a WAL under another one.
+pub fn refuse_other_names_in_use(path: &Path) -> Result<(), StoreError> {
+    let Err(refused) = refuse_other_names(path) else { return Ok(()) };
+    match engine_of(path) {
+        Ok(engine) if engine.journal_mode != "wal" => Ok(()),
+        _ => Err(refused),
     }
 }
 
