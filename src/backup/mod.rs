@@ -62,7 +62,7 @@ pub fn restore(from: &Path, to: &Database, progress: Progress<'_>) -> Result<Cop
     let source = Database::Sqlite(from.to_owned());
     let vacant = Vacant::take(to)?;
     refuse_foreign_wal(&source)?;
-    let copied = copy(&source, to.path(), progress)?;
+    let copied = copy(&source, &to.log_file(), progress)?;
     drop(vacant);
     let restored = store::open(to, Access::Write)?;
     let built_by = restored.views().checkpoint().map_or(Rule::default(), |views| views.rule);
@@ -83,7 +83,7 @@ fn copy(from: &Database, to: &Path, progress: Progress<'_>) -> Result<Copied, Ba
     drop(source);
     let copied = store::open(&Database::Sqlite(file.path().to_owned()), Access::Read)?;
     let expected = (head > 0).then_some(Expected { position: head, hash });
-    let verified = verify(&*copied, expected, &mut |_| ())?;
+    let verified = verify(&*copied, expected, progress)?;
     let finished = verified.unfinished.is_empty() && verified.head == head;
     if !verified.findings.is_empty() || !finished {
         return Err(BackupError::Differs { findings: verified.findings });

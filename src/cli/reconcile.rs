@@ -142,7 +142,7 @@ pub fn credentials(
 
 /// Where a run on the configured ledger keeps how far it is.
 pub fn state_file(settings: &Settings) -> Result<PathBuf> {
-    Ok(reconcile::state_file(settings.database()?.path()))
+    Ok(reconcile::state_file(&settings.database()?.log_file()))
 }
 
 /// What a configuration asks for, of this moment.

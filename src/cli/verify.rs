@@ -1,6 +1,7 @@
 //! `verify`: is the log what was received, are the views what it says?
 
 use std::io::Write;
+use std::ops::ControlFlow;
 
 use anyhow::Result;
 use serde_json::json;
@@ -29,7 +30,10 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let store = store::open(&settings.database()?, Access::Read)?;
     // A log so damaged that its head cannot be read is a finding, not the bar's concern.
     let bar = progress_bar(store.head().unwrap_or(0), "verify");
-    let verified = verify(&*store, expected, &mut |position| bar.set_position(position));
+    let verified = verify(&*store, expected, &mut |position| {
+        bar.set_position(position);
+        ControlFlow::Continue(())
+    });
     bar.finish_and_clear();
     let verified = verified?;
     verified.unfinished.iter().for_each(|what| tell_unfinished(what));

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use super::align::Alignment;
+use super::catch_up::Progress;
 use super::compare::side_by_side;
 use super::digest::{PAGE_MESSAGES, digest};
 use super::findings::Findings;
@@ -44,10 +45,11 @@ pub struct Verified {
 }
 
 /// Reads the whole log once for its chain and once more for a fresh fold. Nothing is repaired.
+/// While it reads for the chain it can be stopped.
 pub fn verify(
     store: &dyn Store,
     expected: Option<Expected>,
-    progress: &mut dyn FnMut(Position),
+    progress: Progress<'_>,
 ) -> Result<Verified, ProjectionError> {
     let views = store.views();
     let mut findings = Findings::default();
@@ -187,7 +189,7 @@ impl Walk {
         store: &dyn Store,
         to: Position,
         findings: &mut Findings,
-        progress: &mut dyn FnMut(Position),
+        progress: Progress<'_>,
     ) -> Result<(), StoreError> {
         self.head = self.head.max(to);
         while self.at < self.head {
@@ -204,7 +206,9 @@ impl Walk {
                 }
                 Err(error) => return Err(error),
             }
-            progress(self.at);
+            if progress(self.at).is_break() {
+                return Err(StoreError::Stopped);
+            }
         }
         Ok(())
     }

@@ -15,13 +15,13 @@ pub fn copy_log(
     to: &Path,
     progress: &mut dyn FnMut(Position) -> ControlFlow<()>,
 ) -> Result<Position, StoreError> {
-    sqlite::copy::log(from.path(), to, progress)
+    sqlite::copy::log(&from.log_file(), to, progress)
 }
 
 /// Refuses a log whose write-ahead log is not its own, as one that was copied beside it.
 /// Only for a log that nobody writes to meanwhile.
 pub fn refuse_foreign_wal(database: &Database) -> Result<(), StoreError> {
-    sqlite::leftover::refuse_foreign_wal(database.path())
+    sqlite::leftover::refuse_foreign_wal(&database.log_file())
 }
 
 /// Refuses a place where a file would meet others: one of its name, or what SQLite keeps beside one.
@@ -37,7 +37,7 @@ pub struct Vacant {
 impl Vacant {
     /// Refuses a place that is in use or where a ledger, or a part of one, is left.
     pub fn take(database: &Database) -> Result<Self, StoreError> {
-        let path = database.path();
+        let path = &database.log_file();
         sqlite::connect::make_folder(path)?;
         let lock = sqlite::lock::Lock::acquire(path)?;
         refuse_taken(path)?;

@@ -18,9 +18,9 @@ pub struct Files {
     pub beside: Vec<PathBuf>,
 }
 
-/// The files of a ledger. Where its name is a link, those that the link leads to.
+/// The files of a ledger.
 pub fn files(database: &Database) -> Files {
-    let log = place::behind_link(database.path()).into_owned();
+    let log = database.log_file().into_owned();
     let views = sqlite::views_path(&log);
     let suffixes = ["-wal", "-shm", ".lock"];
     let beside = [&log, &views]

@@ -1,8 +1,10 @@
 //! From a database URL to an open store.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::sqlite::place;
 use super::{Store, StoreError, sqlite};
 
 /// Where a ledger lives.
@@ -63,7 +65,13 @@ impl Database {
         }
     }
 
-    /// The path of the log.
+    /// The log's file, behind any link: what lies beside a ledger is named after it, whichever name
+    /// the ledger is asked for by.
+    pub fn log_file(&self) -> Cow<'_, Path> {
+        place::behind_link(self.path())
+    }
+
+    /// The path of the log as it was given, to be told.
     pub fn path(&self) -> &Path {
         match self {
             Database::Sqlite(path) | Database::SqliteReplicated(path) => path,
@@ -83,5 +91,5 @@ pub fn open(database: &Database, access: Access) -> Result<Box<dyn Store>, Store
         Database::Sqlite(_) => WalCheckpoints::Own,
         Database::SqliteReplicated(_) => WalCheckpoints::External,
     };
-    Ok(Box::new(sqlite::SqliteStore::open(database.path(), access, wal_checkpoints)?))
+    Ok(Box::new(sqlite::SqliteStore::open(&database.log_file(), access, wal_checkpoints)?))
 }

@@ -84,22 +84,22 @@ pub trait Quarantine: Send {
 
 /// Opens a ledger's quarantine, and makes it where there is none.
 pub fn open_or_make(database: &Database) -> Result<Box<dyn Quarantine>, StoreError> {
-    Ok(Box::new(sqlite::quarantine::SqliteQuarantine::open_or_make(database.path())?))
+    Ok(Box::new(sqlite::quarantine::SqliteQuarantine::open_or_make(&database.log_file())?))
 }
 
 /// Opens it to change what is there; nothing where there is none.
 pub fn open(database: &Database) -> Result<Option<Box<dyn Quarantine>>, StoreError> {
-    let found = sqlite::quarantine::SqliteQuarantine::open(database.path())?;
+    let found = sqlite::quarantine::SqliteQuarantine::open(&database.log_file())?;
     Ok(found.map(|quarantine| Box::new(quarantine) as Box<dyn Quarantine>))
 }
 
 /// Opens it for reading; nothing where there is none.
 pub fn open_for_reading(database: &Database) -> Result<Option<Box<dyn Quarantine>>, StoreError> {
-    let found = sqlite::quarantine::SqliteQuarantine::open_for_reading(database.path())?;
+    let found = sqlite::quarantine::SqliteQuarantine::open_for_reading(&database.log_file())?;
     Ok(found.map(|quarantine| Box::new(quarantine) as Box<dyn Quarantine>))
 }
 
 /// Keeps a second recheck out as long as it is held; nothing where one is at work.
 pub fn lock_recheck(database: &Database) -> Result<Option<Lock>, StoreError> {
-    Lock::soon(&sqlite::quarantine::path_of(database.path()))
+    Lock::soon(&sqlite::quarantine::path_of(&database.log_file()))
 }

@@ -215,8 +215,8 @@ fn a_log_that_is_not_sound_has_no_backup_and_the_findings_are_said() {
 fn a_backup_that_is_interrupted_leaves_nothing() {
     let ledger = Ledger::of(&many_events());
     let before = names(&ledger.file(""));
-    // Once while it is copied, once while it is verified.
-    for steps in [1, 5] {
+    // Once while it is copied, once while the log is verified, once while the copy is.
+    for steps in [1, 5, 12] {
         let mut step = 0;
         let made = backup(&ledger.database(), &ledger.file("a.db"), &mut |_| {
             step += 1;
@@ -235,7 +235,52 @@ fn a_backup_that_is_interrupted_leaves_nothing() {
     }
 }
 
+#[test]
+fn a_backup_may_have_many_names_and_a_ledger_only_one() {
+    // Tools that keep snapshots link what has not changed. Under another name of a ledger there
+    // would be another WAL, and what is in the ledger's own was left out.
+    let ledger = Ledger::of(&three_events());
+    assert!(ledger.run(&["backup", "a.db"]).status.success());
+    std::fs::hard_link(ledger.file("a.db"), ledger.file("b.db")).unwrap();
+    std::fs::hard_link(ledger.log_file(), ledger.file("other.db")).unwrap();
+
+    assert_eq!(ledger.verify(&["--database", "sqlite:b.db"]).0, Some(0));
+    for command in [&["verify"][..], &["backup", "c.db"], &["export", "events"]] {
+        let refused = refusal(&ledger.run(&[command, &["--database", "sqlite:other.db"]].concat()));
+        let why = "other.db is the same file under another name (a hard link)";
+        assert!(refused.starts_with(why), "{refused}");
+    }
+}
+
 // And back.
+
+#[test]
+fn through_links_the_same_is_refused_and_the_same_is_made() {
+    // The WAL was looked for beside the link, and SQLite read the one beside the file.
+    let mut app = App::start();
+    (0..20).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    app.kill();
+    let older = std::fs::read(app.folder().join("ledger.db-wal")).unwrap();
+    app.restart();
+    (20..60).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    app.stop();
+    let ledger = Ledger::new();
+    std::fs::copy(app.log_file(), ledger.file("copy.db")).unwrap();
+    std::fs::write(ledger.file("copy.db-wal"), older).unwrap();
+    std::fs::create_dir(ledger.file("aside")).unwrap();
+    symlink("../copy.db", ledger.file("aside/from.db")).unwrap();
+    symlink("../books.db", ledger.file("aside/to.db")).unwrap();
+    let restore = ["--database", "sqlite:aside/to.db", "restore", "aside/from.db"];
+
+    let refused = refusal(&ledger.run(&restore));
+    assert!(refused.contains("with it there is no event 60 any more"), "{refused}");
+    std::fs::remove_file(ledger.file("copy.db-wal")).unwrap();
+    assert!(ledger.run(&restore).status.success());
+
+    let restored = store::open(&Database::Sqlite(ledger.file("books.db")), Access::Read).unwrap();
+    assert_eq!(restored.head().unwrap(), 60);
+    assert_eq!(names(&ledger.file("aside")), ["from.db", "to.db"]);
+}
 
 #[test]
 fn a_restored_ledger_is_the_one_that_was_backed_up() {

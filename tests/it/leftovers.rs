@@ -3,8 +3,9 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Output;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use delivery_ledger::store::{self, Access, Database, StoreError};
+use delivery_ledger::store::{self, Access, Database, Lock, StoreError};
 use rusqlite::Connection;
 
 use crate::support::events::event;
@@ -90,6 +91,33 @@ fn a_link_leads_to_the_same_lock_the_same_views_and_the_same_log() {
 }
 
 #[test]
+fn a_link_to_a_file_that_is_not_there_yet_leads_to_the_same_lock() {
+    let ledger = Ledger::new();
+    std::fs::create_dir(ledger.file("aside")).unwrap();
+    symlink("../ledger.db", ledger.file("aside/link.db")).unwrap();
+    let link = Database::Sqlite(ledger.file("aside/link.db"));
+
+    let _made = store::open(&link, Access::Create).unwrap();
+
+    let refused = store::open(&ledger.database(), Access::Write).err().expect("it is held");
+    assert!(matches!(refused, StoreError::Locked { .. }), "{refused}");
+    assert!(ledger.views_file().exists());
+    assert_eq!(std::fs::read_dir(ledger.file("aside")).unwrap().count(), 1);
+}
+
+#[test]
+fn whatever_lies_beside_a_ledger_is_named_after_what_a_link_leads_to() {
+    let ledger = Ledger::new();
+    symlink("ledger.db", ledger.file("link.db")).unwrap();
+    let link = Database::Sqlite(ledger.file("link.db"));
+
+    assert_eq!(link.log_file(), ledger.log_file(), "before there is a file");
+    drop(ledger.open());
+    assert_eq!(link.log_file(), ledger.log_file().canonicalize().unwrap());
+    assert_eq!(link.to_string(), format!("sqlite:{}", ledger.file("link.db").display()));
+}
+
+#[test]
 fn a_log_with_a_second_name_is_refused() {
     let mut app = App::start();
     app.stop();
@@ -129,6 +157,62 @@ fn an_older_wal_beside_a_newer_log_is_refused() {
     std::fs::remove_file(app.folder().join("ledger.db-wal")).unwrap();
     app.restart();
     assert_eq!(app.message(&sid(59))["events"], 1);
+}
+
+#[test]
+fn who_only_reads_refuses_an_older_wal_too() {
+    // It was read as the ledger's own, and a third of the events called all of them.
+    let mut app = killed(0..20);
+    let older = wal(&app);
+    app.restart();
+    (20..60).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    app.stop();
+    let aside = Ledger::new();
+    std::fs::copy(app.log_file(), aside.log_file()).unwrap();
+    std::fs::write(aside.file("ledger.db-wal"), older).unwrap();
+
+    for command in [&["verify"][..], &["backup", "a.db"], &["export", "events"], &["audit", "SM1"]]
+    {
+        let output = aside.run(command);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{stderr}");
+        let why =
+            "ledger.db-wal does not belong to ledger.db: with it there is no event 60 any more";
+        assert!(stderr.contains(why), "{stderr}");
+    }
+    for access in [Access::Replay, Access::Append] {
+        let refused = store::open(&aside.database(), access).err().expect("it is another's");
+        assert!(matches!(refused, StoreError::ForeignWal { .. }), "{refused}");
+    }
+    assert!(!aside.file("ledger.db.lock").exists(), "a reader makes no lock");
+
+    // Whoever holds the ledger has looked, and writes to both files while a reader compares them.
+    let _held = Lock::acquire(&aside.log_file()).unwrap();
+    assert_eq!(aside.open_for_reading().head().unwrap(), 20);
+}
+
+#[test]
+fn a_reader_that_meets_a_starting_server_is_not_refused() {
+    let mut app = killed(0..40);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let log = Database::Sqlite(app.log_file());
+        let done = &done;
+        let reader = scope.spawn(move || {
+            while !done.load(Ordering::SeqCst) {
+                let opened = store::open(&log, Access::Read).err();
+                let foreign = opened.filter(|error| matches!(error, StoreError::ForeignWal { .. }));
+                assert!(foreign.is_none(), "{foreign:?}");
+            }
+        });
+        for number in 0..4 {
+            app.restart();
+            assert_eq!(app.receive(delivered(&sid(number))).code, 200);
+            app.kill();
+        }
+        done.store(true, Ordering::SeqCst);
+        reader.join().unwrap();
+    });
 }
 
 #[test]

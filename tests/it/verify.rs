@@ -1,6 +1,7 @@
 //! What `verify` finds. Each damage is done behind the triggers' back; they are in place again,
 //! word for word, when it is looked for.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use delivery_ledger::domain::NewEvent;
@@ -174,12 +175,15 @@ fn a_change_of_any_byte_is_found() {
                 ledger.damage_log(|log| assert_eq!(log.execute(&write, params![value]), Ok(1)));
             };
             put(&changed);
-            let verified = verify(&*ledger.open_for_reading(), None, &mut |_| {}).unwrap();
+            let verified =
+                verify(&*ledger.open_for_reading(), None, &mut |_| ControlFlow::Continue(()))
+                    .unwrap();
             assert!(!verified.findings.is_empty(), "{table}.{column}, byte {index}");
             put(&bytes);
         }
     }
-    let verified = verify(&*ledger.open_for_reading(), None, &mut |_| {}).unwrap();
+    let verified =
+        verify(&*ledger.open_for_reading(), None, &mut |_| ControlFlow::Continue(())).unwrap();
     assert_eq!(verified.findings, [], "everything was put back");
 }
 

@@ -71,12 +71,13 @@ fn wal_bytes(log: &Path) -> u64 {
 fn where_the_engines_check_is_given_up_everything_else_is_checked() {
     let ledger = Ledger::of(&[event(sent(&sid(1))), event(delivered(&sid(1)))]);
 
-    let verified = verify(&TooBusy(ledger.open()), None, &mut |_| {}).unwrap();
+    let verified =
+        verify(&TooBusy(ledger.open()), None, &mut |_| ControlFlow::Continue(())).unwrap();
 
     assert_eq!(verified.unfinished, ["log"]);
     assert_eq!(verified.findings, []);
     assert_eq!((verified.events, verified.checkpoint), (2, 2));
-    let sound = verify(&*ledger.open(), None, &mut |_| {}).unwrap();
+    let sound = verify(&*ledger.open(), None, &mut |_| ControlFlow::Continue(())).unwrap();
     assert_eq!((verified.hash, verified.digest), (sound.hash, sound.digest));
 }
 
@@ -87,7 +88,8 @@ fn a_change_is_found_where_the_engines_check_is_given_up() {
         log.execute("UPDATE events SET body = x'41' WHERE position = 1", []).unwrap();
     });
 
-    let verified = verify(&TooBusy(ledger.open()), None, &mut |_| {}).unwrap();
+    let verified =
+        verify(&TooBusy(ledger.open()), None, &mut |_| ControlFlow::Continue(())).unwrap();
 
     let found: Vec<_> = verified.findings.iter().map(|finding| finding.kind.name()).collect();
     assert!(found.contains(&"changed-events"), "{found:?}");
@@ -101,7 +103,9 @@ fn pages_that_cannot_be_read_are_found_where_the_engines_check_is_given_up() {
     bytes[middle..].fill(0xff);
     std::fs::write(ledger.log_file(), bytes).unwrap();
 
-    let verified = verify(&TooBusy(ledger.open_for_reading()), None, &mut |_| {}).unwrap();
+    let verified =
+        verify(&TooBusy(ledger.open_for_reading()), None, &mut |_| ControlFlow::Continue(()))
+            .unwrap();
 
     let found: Vec<_> = verified.findings.iter().map(|finding| finding.kind.name()).collect();
     assert!(found.contains(&"engine-damage"), "{found:?}");

@@ -117,7 +117,7 @@ impl Args {
             keep_content: self.keep_content,
             account_sid,
             now: Timestamp::from(OffsetDateTime::now_utc()),
-            spool_folder: spool_folder(database.path()),
+            spool_folder: spool_folder(&database.log_file()),
         };
         let bar = bytes_bar(&self.files);
         let gathered = gather(&self.files, options, &mut |bytes| told(&bar, bytes, interrupt));
@@ -186,7 +186,7 @@ impl InputFormat {
 /// would both find an event missing.
 fn only_one(settings: &Settings, database: &Database) -> Result<Lock> {
     drop(ledger::to_append_or_make(settings)?);
-    let lock = Lock::soon(&database.path().with_extension("import"))?;
+    let lock = Lock::soon(&database.log_file().with_extension("import"))?;
     lock.ok_or_else(|| anyhow!("another import is at work on this ledger"))
 }
 

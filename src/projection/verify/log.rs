@@ -48,7 +48,7 @@ pub fn verify_log(
     let mut walk = Walk::new(marks, None);
     while walk.at < up_to {
         let (from, to) = (walk.at, up_to.min(walk.at + BIT_EVENTS));
-        walk.through(store, to, &mut findings, &mut |_| ())?;
+        walk.through(store, to, &mut findings, &mut |_| ControlFlow::Continue(()))?;
         if walk.at == from {
             break;
         }

@@ -1,6 +1,8 @@
 //! Files that lie where a ledger is, or is to be, and do not belong to it.
 
 use std::fmt::Write;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
@@ -8,6 +10,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use uuid::{Uuid, Variant};
 
+use super::lock::Lock;
 use super::{connect, query_value};
 use crate::domain::Position;
 use crate::store::StoreError;
@@ -72,6 +75,30 @@ pub fn refuse_foreign_wal(path: &Path) -> Result<(), StoreError> {
         Err(error) if is_damage(&error) => Err(foreign(&error.to_string())),
         Err(error) => Err(connect::not_a_ledger(path, error)),
     }
+}
+
+/// The same before a read, which takes no lock. Where somebody holds it the write-ahead log is in use,
+/// and was looked at by whoever does; where it was taken, or a file was changed, while we compared,
+/// what was found accuses nobody. Whatever else is wrong is told by who opens the log.
+pub fn refuse_foreign_wal_at_rest(path: &Path) -> Result<(), StoreError> {
+    let wal = beside(path, "-wal");
+    let may_be_held = || !matches!(Lock::is_held_now(path), Ok(false));
+    if bytes_in(&wal) == 0 || may_be_held() {
+        return Ok(());
+    }
+    let files = || [path, &wal].map(|file| file.metadata().ok().map(as_it_is));
+    let before = files();
+    match refuse_foreign_wal(path) {
+        Err(foreign @ StoreError::ForeignWal { .. }) if !may_be_held() && files() == before => {
+            Err(foreign)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What changes where a file is written to or replaced.
+fn as_it_is(file: Metadata) -> (u64, u64, i64, i64) {
+    (file.ino(), file.len(), file.mtime(), file.mtime_nsec())
 }
 
 /// Whether a file's making was cut off at its first step, that to a write-ahead log: a kill in it leaves

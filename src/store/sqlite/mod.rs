@@ -58,26 +58,28 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the log at this path and the views beside it.
+    /// Opens the log at this path, which is no link, and the views beside it.
     pub fn open(
         path: &Path,
         access: Access,
         wal_checkpoints: WalCheckpoints,
     ) -> Result<Self, StoreError> {
-        let path = &place::behind_link(path);
         match access {
             Access::Create => Self::open_for_writing(path, false, wal_checkpoints),
-            _ if !path.exists() => Err(StoreError::NotThere { path: path.to_path_buf() }),
+            _ if !path.exists() => Err(StoreError::NotThere { path: path.to_owned() }),
             Access::Read => {
+                refuse_beside(path)?;
                 Self::open_beside(Log::open_for_reading(path)?, SqliteViews::open_for_reading)
             }
             Access::Replay => {
+                refuse_beside(path)?;
                 Self::open_beside(Log::open_for_reading(path)?, SqliteViews::open_beside)
             }
-            Access::Append => Self::open_beside(
-                Log::open_for_appending(path, wal_checkpoints)?,
-                SqliteViews::open_for_reading,
-            ),
+            Access::Append => {
+                refuse_beside(path)?;
+                let log = Log::open_for_appending(path, wal_checkpoints)?;
+                Self::open_beside(log, SqliteViews::open_for_reading)
+            }
             Access::Write => Self::open_for_writing(path, false, wal_checkpoints),
             Access::WriteAnew => Self::open_for_writing(path, true, wal_checkpoints),
         }
@@ -114,6 +116,12 @@ impl SqliteStore {
         let views = open_views(&views_path, log.ledger_id())?;
         Ok(Self { log, views, views_path, _lock: None })
     }
+}
+
+/// Refuses, without the lock, a log that would be read without its write-ahead log, or with another's.
+fn refuse_beside(path: &Path) -> Result<(), StoreError> {
+    place::refuse_other_names_in_use(path)?;
+    leftover::refuse_foreign_wal_at_rest(path)
 }
 
 /// `ledger.db` has its views in `ledger.views.db`.

@@ -2,17 +2,32 @@
 
 use std::borrow::Cow;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::inspect::engine_of;
 use crate::store::StoreError;
 
+/// How many links may lead to one another; the kernel follows as many.
+const LINKS_MAX: usize = 40;
+
 /// The file that a link leads to, so that the lock, the views and SQLite's own files
-/// are the same ones whichever name the log is opened by.
+/// are the same ones whichever name the log is opened by. The file need not be there yet.
 pub fn behind_link(path: &Path) -> Cow<'_, Path> {
-    match path.is_symlink().then(|| path.canonicalize()) {
-        Some(Ok(target)) => Cow::Owned(target),
-        _ => Cow::Borrowed(path),
+    if !path.is_symlink() {
+        return Cow::Borrowed(path);
     }
+    Cow::Owned(path.canonicalize().unwrap_or_else(|_not_there| followed(path)))
+}
+
+/// Where links lead, one after the other. In a circle, some link of it: whoever opens it is told.
+fn followed(path: &Path) -> PathBuf {
+    let mut at = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let Ok(target) = at.read_link() else { break };
+        // What a link says is meant from the folder it lies in, not from the one we are in.
+        at = at.parent().unwrap_or(Path::new("")).join(target);
+    }
+    at
 }
 
 /// Refuses a file that has another name: under it there would be another lock and another WAL.
@@ -22,6 +37,16 @@ pub fn refuse_other_names(path: &Path) -> Result<(), StoreError> {
             Err(StoreError::OtherName { path: path.to_owned() })
         }
         _ => Ok(()),
+    }
+}
+
+/// The same before a read. A backup may have many names, as tools that keep snapshots give it: only
+/// what was opened as a ledger since can have a WAL under another one.
+pub fn refuse_other_names_in_use(path: &Path) -> Result<(), StoreError> {
+    let Err(refused) = refuse_other_names(path) else { return Ok(()) };
+    match engine_of(path) {
+        Ok(engine) if engine.journal_mode != "wal" => Ok(()),
+        _ => Err(refused),
     }
 }
 
@@ -78,7 +103,26 @@ fn network_file_system(kind: u64) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::network_file_system;
+    use std::os::unix::fs::symlink;
+
+    use super::{behind_link, network_file_system};
+
+    #[test]
+    fn links_are_followed_also_to_a_file_that_is_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("aside")).unwrap();
+        symlink("aside/second.db", at("first.db")).unwrap();
+        symlink("ledger.db", at("aside/second.db")).unwrap();
+        assert_eq!(behind_link(&at("first.db")), at("aside/ledger.db"));
+        assert_eq!(behind_link(&at("ledger.db")), at("ledger.db"));
+        std::fs::write(at("aside/ledger.db"), "").unwrap();
+        let there = at("aside/ledger.db").canonicalize().unwrap();
+        assert_eq!(behind_link(&at("first.db")), there);
+
+        symlink("circle.db", at("circle.db")).unwrap();
+        assert_eq!(behind_link(&at("circle.db")), at("circle.db"));
+    }
 
     #[test]
     fn network_file_systems_are_known_by_their_number_and_local_ones_are_not_among_them() {

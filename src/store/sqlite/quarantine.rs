@@ -38,7 +38,7 @@ pub struct SqliteQuarantine {
 
 /// `ledger.db` has its quarantine in `ledger.quarantine.db`.
 pub fn path_of(log: &Path) -> PathBuf {
-    sibling(&place::behind_link(log), "quarantine")
+    sibling(log, "quarantine")
 }
 
 impl SqliteQuarantine {

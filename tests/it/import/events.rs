@@ -8,6 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use super::{events, export, file, import, imported, refusals};
@@ -99,6 +100,11 @@ fn two_imports_at_a_time_are_one_too_many() {
     let lock = Lock::at_once(&to.file("ledger.import")).unwrap();
     let output = to.run(&["import", &exported]);
     assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr, "error: another import is at work on this ledger\n");
+    // Through a link it had a lock of its own, and events were appended twice.
+    symlink("ledger.db", to.file("link.db")).unwrap();
+    let output = to.run(&["--database", "sqlite:link.db", "import", &exported]);
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(stderr, "error: another import is at work on this ledger\n");
     drop(lock);

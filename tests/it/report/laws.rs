@@ -139,7 +139,7 @@ fn cells_scan_and_callbacks_come_to_the_same_counts() {
         every_report_is_right(&*store, &so_far);
         replay(&*store, Rule::default(), &mut |_| ControlFlow::Continue(())).unwrap();
         every_report_is_right(&*store, &so_far);
-        let verified = verify(&*store, None, &mut |_| {}).unwrap();
+        let verified = verify(&*store, None, &mut |_| ControlFlow::Continue(())).unwrap();
         prop_assert_eq!(verified.findings, []);
         Ok(())
     });
