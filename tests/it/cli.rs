@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::support::events::{event, one_a_second, resource, with_header, with_query, with_token};
 use crate::support::ledger::{Ledger, findings};
 use crate::support::{
-    ACCOUNT, App, Command, MessageBody, OTHER_ACCOUNT, delivered, failed, sent, sid, status,
+    ACCOUNT, App, Command, MessageBody, OTHER_ACCOUNT, TOKEN, delivered, failed, sent, sid, status,
 };
 
 fn stdout(output: &Output) -> String {
@@ -547,6 +547,60 @@ fn who_has_read_enough_may_close_the_pipe() {
         let output = export.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         assert_eq!(stderr(&output), "");
+    }
+}
+
+/// A report as CSV once ended with 1: the library hid the closed pipe inside an error of its own.
+#[test]
+fn no_command_fails_for_a_pipe_that_is_closed() {
+    let ledger =
+        Ledger::of(&one_a_second((0..300).map(|number| {
+            event(sent(&sid(number)).with("From", &format!("+1501725{number:04}")))
+        })));
+    std::fs::write(ledger.file("events.ndjson"), stdout(&ledger.run(&["export", "events"])))
+        .unwrap();
+    let refused: String = (0..300).map(|number| format!("{{\"no event\":{number}}}\n")).collect();
+    std::fs::write(ledger.file("refused.ndjson"), refused).unwrap();
+    for command in [
+        "audit SM00000000000000000000000000000001",
+        "audit SM00000000000000000000000000000001 --format json",
+        "backup copy.db",
+        "completions bash",
+        "doctor --quick",
+        "doctor --quick --format json",
+        "export events",
+        "export events --format csv",
+        "export events --format parquet",
+        "export messages",
+        "export messages --format csv",
+        "export messages --format parquet",
+        "import --dry-run events.ndjson",
+        "import --dry-run --report json events.ndjson",
+        "import --dry-run --format events --report json refused.ndjson",
+        "man",
+        "openapi",
+        "quarantine list",
+        "quarantine list --format json",
+        "quarantine recheck --dry-run",
+        "quarantine purge --before 2026-01-01",
+        "reconcile --dry-run",
+        "reconcile --dry-run --format json",
+        "replay",
+        "replay --dry-run --format json",
+        "report --by from",
+        "report --by from --format csv",
+        "report --by from --format json",
+        "tail --after 0 --no-follow",
+        "verify",
+        "verify --format json",
+    ] {
+        let (_, closed) = std::io::pipe().unwrap();
+        let arguments: Vec<_> = command.split(' ').collect();
+        let command_run = ledger.command(&arguments).stdout(closed);
+        let command_run = command_run.env("TWILIO_ACCOUNT_SID", ACCOUNT);
+        let output = command_run.env("TWILIO_AUTH_TOKEN", TOKEN).output();
+        assert_eq!(output.status.code(), Some(0), "{command}: {}", stderr(&output));
+        assert!(!stderr(&output).contains("error:"), "{command}: {}", stderr(&output));
     }
 }
 
