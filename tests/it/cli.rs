@@ -502,6 +502,75 @@ fn an_export_into_a_file_is_whole_and_for_its_owner_alone() {
     }
 }
 
+/// It was replaced once, whatever it was.
+#[test]
+fn a_file_that_appears_while_an_export_runs_is_kept() {
+    let ledger = Ledger::of(&(0..3_000).map(|n| event(sent(&sid(n)))).collect::<Vec<_>>());
+    for (arguments, appears) in [
+        (&["--output", "out/export.csv"][..], "out/export.csv"),
+        (&["--output", "out", "--manifest"], "out/messages.csv"),
+        (&["--output", "out", "--manifest"], "out/manifest.json"),
+    ] {
+        let folder = ledger.file("out");
+        let _none = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir(&folder).unwrap();
+        let arguments = [&["export", "messages", "--format", "csv"][..], arguments].concat();
+        let export = ledger.command(&arguments).spawn();
+        let begun = if appears == "out/export.csv" { 1 } else { 2 };
+        while std::fs::read_dir(&folder).unwrap().count() < begun {
+            std::thread::yield_now();
+        }
+        std::fs::write(ledger.file(appears), "somebody else's").unwrap();
+
+        let output = export.wait_with_output().unwrap();
+
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            stderr(&output).starts_with(&format!(
+                "error: --output: {appears} has appeared meanwhile, and nothing was replaced;"
+            )),
+            "{}",
+            stderr(&output)
+        );
+        assert_eq!(std::fs::read_to_string(ledger.file(appears)).unwrap(), "somebody else's");
+    }
+}
+
+/// An export that is written and then thrown away for its manifest's sake has cost its time.
+#[test]
+fn a_manifest_that_is_there_already_is_told_before_anything_is_written() {
+    let ledger = eventful();
+    std::fs::create_dir(ledger.file("out")).unwrap();
+    std::fs::write(ledger.file("out/manifest.json"), "an old one").unwrap();
+
+    let output = ledger.run(&["export", "messages", "--output", "out", "--manifest"]);
+
+    assert_eq!(output.status.code(), Some(1));
+    let told = "error: --output: out/manifest.json is there already; --overwrite replaces it";
+    assert!(stderr(&output).starts_with(told), "{}", stderr(&output));
+    assert_eq!(std::fs::read_dir(ledger.file("out")).unwrap().count(), 1);
+}
+
+#[test]
+fn an_output_that_is_no_file_is_refused_with_what_to_do() {
+    let ledger = eventful();
+    std::fs::create_dir(ledger.file("folder")).unwrap();
+    for (output, code, told) in [
+        ("-", 2, "leave --output out, and the export goes to stdout"),
+        ("/dev/stdout", 2, "leave --output out, and the export goes to stdout"),
+        ("/dev/null", 1, "leave --output out and redirect stdout: `> /dev/null`"),
+        ("folder", 1, "folder is a folder; give a file's name, or --manifest to fill a folder"),
+    ] {
+        for overwrite in [&[][..], &["--overwrite"]] {
+            let arguments = ["export", "events", "--output", output];
+            let refused = ledger.run(&[&arguments, overwrite].concat());
+            assert_eq!(refused.status.code(), Some(code), "{output}: {}", stderr(&refused));
+            assert!(stderr(&refused).contains(told), "{output}: {}", stderr(&refused));
+        }
+    }
+    assert!(!ledger.file("-").exists());
+}
+
 #[test]
 fn an_export_that_fails_leaves_the_file_as_it_was_and_none_besides() {
     let ledger = Ledger::of(&(0..1_500).map(|n| event(sent(&sid(n)))).collect::<Vec<_>>());
