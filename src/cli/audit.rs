@@ -51,6 +51,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             say(format_args!("no event of message {} is in the log", shown(&args.sid)));
             Ok(Outcome::NotFound)
         }
+        Answer::BeyondHead(beyond) => Err(beyond.into()),
         Answer::Ambiguous(accounts) => Err(Usage(several_accounts(&accounts)).into()),
         Answer::Found { folded, as_of_position } => {
             print(&folded, as_of_position, args.format)?;

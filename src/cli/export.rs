@@ -1,10 +1,10 @@
 //! `export`: messages as they stand, or events as they came, in one file.
 
 use std::collections::BTreeMap;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 
 use super::filters::Filters;
@@ -14,7 +14,7 @@ use crate::config::Settings;
 use crate::domain::digest::hex;
 use crate::domain::filter::MessageFilter;
 use crate::domain::{MessageSid, Position};
-use crate::export::file::WholeFile;
+use crate::export::file::{IfThere, WholeFile};
 use crate::export::manifest::{Hashing, Manifest};
 use crate::export::{self, Content, EventFilter, Format, Row, View};
 use crate::projection::chain::chain_at;
@@ -92,6 +92,7 @@ enum Wanted {
 
 /// Writes the export to its file, or to stdout.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
+    args.output.as_deref().map_or(Ok(()), refuse_names_of_stdout)?;
     let export = args.open(settings)?;
     let Some(path) = &args.output else {
         export.write(BufWriter::new(std::io::stdout()))?;
@@ -105,23 +106,26 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         }
         false => path.clone(),
     };
+    let mut file = args.begin(&path)?;
     let rows = match args.manifest {
-        false => export.write_file(&path, args.overwrite, |export, out| export.write(out))?,
+        false => {
+            let rows = export.write(&mut file)?;
+            put(file, &path)?;
+            rows
+        }
         true => {
-            let mut hashed = None;
-            let rows = export.write_file(&path, args.overwrite, |export, out| {
-                let mut hashing = Hashing::new(out);
-                let rows = export.write(&mut hashing)?;
-                hashed = Some(hashing.finish(file_name(&path), rows).0);
-                Ok(rows)
-            })?;
-            let manifest = export.manifest(&args, hashed.into_iter().collect())?;
+            // Begun before anything is written, so that it is told at once where one is there.
             let beside = path.with_file_name("manifest.json");
-            export.write_file(&beside, args.overwrite, |_, out| {
-                serde_json::to_writer_pretty(&mut *out, &manifest).map_err(std::io::Error::from)?;
-                out.write_all(b"\n")?;
-                Ok(1)
-            })?;
+            let mut manifest_file = args.begin(&beside)?;
+            let mut hashing = Hashing::new(&mut file);
+            let rows = export.write(&mut hashing)?;
+            let hashed = hashing.finish(file_name(&path), rows).0;
+            let manifest = export.manifest(&args, vec![hashed])?;
+            serde_json::to_writer_pretty(&mut manifest_file, &manifest)
+                .map_err(std::io::Error::from)?;
+            manifest_file.write_all(b"\n")?;
+            put(file, &path)?;
+            put(manifest_file, &beside)?;
             rows
         }
     };
@@ -147,6 +151,32 @@ impl Args {
             ExportFormat::Parquet => Format::Parquet,
         };
         Ok(Export { store, wanted, format, view: View { pin, masked: self.mask } })
+    }
+
+    /// Begins a file that is to appear at this path.
+    fn begin(&self, path: &Path) -> Result<WholeFile> {
+        let there = std::fs::metadata(path).ok();
+        let (shown, if_there) = (path.display(), self.if_there());
+        match there {
+            Some(there) if there.is_dir() => bail!(
+                "--output: {shown} is a folder; give a file's name, or --manifest to fill a folder"
+            ),
+            Some(there) if !there.is_file() => bail!(
+                "--output: {shown} is no file, and only files are written so; leave --output out \
+                 and redirect stdout: `> {shown}`"
+            ),
+            Some(_) if if_there == IfThere::Keep => {
+                bail!("--output: {shown} is there already; --overwrite replaces it")
+            }
+            _ => WholeFile::create(path, if_there).with_context(|| cannot_write(path)),
+        }
+    }
+
+    fn if_there(&self) -> IfThere {
+        match self.overwrite {
+            true => IfThere::Replace,
+            false => IfThere::Keep,
+        }
     }
 
     fn wanted(&self) -> Result<Wanted, Usage> {
@@ -191,21 +221,6 @@ impl Export {
         Ok(count)
     }
 
-    fn write_file(
-        &self,
-        path: &Path,
-        overwrite: bool,
-        write: impl FnOnce(&Self, &mut WholeFile) -> Result<u64>,
-    ) -> Result<u64> {
-        if !overwrite && path.is_file() {
-            anyhow::bail!("--output: {} is there already; --overwrite replaces it", path.display());
-        }
-        let mut file = WholeFile::create(path).with_context(|| cannot_write(path))?;
-        let rows = write(self, &mut file)?;
-        file.finish().with_context(|| cannot_write(path))?;
-        Ok(rows)
-    }
-
     fn manifest(
         &self,
         args: &Args,
@@ -225,6 +240,28 @@ impl Export {
             files,
         })
     }
+}
+
+/// Other programs take these names for stdout; here they would be those of a file.
+fn refuse_names_of_stdout(path: &Path) -> Result<(), Usage> {
+    match ["-", "/dev/stdout"].iter().any(|name| path == Path::new(name)) {
+        false => Ok(()),
+        true => Err(Usage(format!(
+            "--output: `{}` is no name for a file; leave --output out, and the export goes to stdout",
+            path.display()
+        ))),
+    }
+}
+
+/// Puts a whole file under its name.
+fn put(file: WholeFile, path: &Path) -> Result<()> {
+    file.finish().map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => anyhow!(
+            "--output: {} has appeared meanwhile, and nothing was replaced; --overwrite replaces it",
+            path.display()
+        ),
+        _ => anyhow::Error::new(error).context(cannot_write(path)),
+    })
 }
 
 fn cannot_write(path: &Path) -> String {

@@ -2,15 +2,38 @@
 
 use std::time::Duration;
 
-/// Reads a whole number and its unit; less than a second is no answer to "how often".
+/// The largest number there may be before a unit; as days it is beyond every calendar.
+pub const NUMBER_MAX: u32 = u32::MAX;
+
+/// Why a text is no length of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It is not a whole number and its unit.
+    Form,
+    TooShort,
+    TooLong,
+}
+
+/// Reads a whole number and its unit.
 pub fn parse(text: &str) -> Option<Duration> {
+    read(text).ok()
+}
+
+/// The same with the reason; less than a second is no answer to "how often".
+pub fn read(text: &str) -> Result<Duration, Fault> {
     let (number, seconds) = ["s", "m", "h", "d"]
         .iter()
         .zip([1, 60, 60 * 60, 24 * 60 * 60])
-        .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)))?;
-    let number: u32 =
-        number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse().ok())??;
-    (number > 0).then(|| Duration::from_secs(u64::from(number) * seconds))
+        .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)))
+        .ok_or(Fault::Form)?;
+    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Fault::Form);
+    }
+    // Digits and nothing else can only be too many.
+    match number.parse::<u32>().map_err(|_| Fault::TooLong)? {
+        0 => Err(Fault::TooShort),
+        number => Ok(Duration::from_secs(u64::from(number) * seconds)),
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::io::Write;
 use super::columns::Column;
 use super::{ExportError, Rows};
 use crate::export::Row;
-use crate::wire::cell::harmless;
+use crate::wire::cell::{harmless, write_error};
 
 /// Writes rows as CSV.
 pub struct Csv<W: Write> {
@@ -37,8 +37,5 @@ impl<W: Write> Rows for Csv<W> {
 }
 
 fn failed(error: csv::Error) -> ExportError {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => ExportError::Write(error),
-        other => ExportError::Write(std::io::Error::other(format!("{other:?}"))),
-    }
+    ExportError::Write(write_error(error))
 }

@@ -20,6 +20,7 @@ use serde_json::{Map, Value};
 use crate::domain::filter::MessageFilter;
 use crate::domain::standing::Standing;
 use crate::domain::{AccountSid, Position, RecordedEvent, Timestamp};
+use crate::projection::history::BeyondHead;
 use crate::projection::patience::{self, GivingWay};
 use crate::projection::{self, fold::fold};
 use crate::store::{Message, Store, StoreError};
@@ -87,8 +88,8 @@ pub enum ExportError {
     Store(#[from] StoreError),
     #[error("cannot write the export")]
     Write(#[from] io::Error),
-    #[error("the log ends at position {head}, before position {pin}")]
-    BeyondHead { pin: Position, head: Position },
+    #[error(transparent)]
+    BeyondHead(#[from] BeyondHead),
     #[error(
         "the views are being rebuilt and have not reached position {pin} again; try again later"
     )]
@@ -260,7 +261,7 @@ fn as_of(
 
 fn refuse_beyond_head(store: &dyn Store, pin: Position) -> Result<(), ExportError> {
     match store.head()? {
-        head if pin > head => Err(ExportError::BeyondHead { pin, head }),
+        head if pin > head => Err(BeyondHead { asked_for: pin, head }.into()),
         _ => Ok(()),
     }
 }

@@ -48,6 +48,8 @@ pub enum Problem {
     UnknownHost,
     /// The token is one for which addresses are masked, and this cannot be.
     Masked,
+    /// The same, where the question itself names more of an address than would be shown.
+    MaskedQuestion,
     /// The token is one that may not be used for questions.
     MayNotRead,
     /// The token is one with which nothing may be sent.
@@ -181,6 +183,10 @@ impl fmt::Display for Problem {
             Problem::Masked => f.write_str(
                 "this token shows addresses masked (read:masked), and this answer would tell them",
             ),
+            Problem::MaskedQuestion => f.write_str(
+                "this token shows addresses masked (read:masked), and this answer would tell one; \
+                 ask by `*` and the last four digits, such as `*5310`",
+            ),
             Problem::MayNotRead => f.write_str("this token is for sending only (scope send)"),
             Problem::MayNotSend => {
                 f.write_str("sending takes an API token that has `send` in its scope")
@@ -205,6 +211,7 @@ impl ResponseError for Problem {
             Problem::Refused(_)
             | Problem::UnknownHost
             | Problem::Masked
+            | Problem::MaskedQuestion
             | Problem::MayNotRead
             | Problem::MayNotSend
             | Problem::ForeignOrigin => StatusCode::FORBIDDEN,

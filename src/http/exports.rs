@@ -2,15 +2,18 @@
 
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_DISPOSITION, ContentType};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
+use super::connection::Connection;
 use super::error::Problem;
 use super::list::message_filter;
 use super::messages::TAIL_PATIENCE;
@@ -28,6 +31,14 @@ const PIECE_BYTES: usize = 64 << 10;
 
 /// How many pieces wait for a client that takes its time.
 const PIECES_WAITING: usize = 4;
+
+/// How much the system may keep for a client beside them. Over a line of 100 ms it lets some
+/// megabytes a second through; a client that takes 10 KB a second is not cut off.
+const SENT_BYTES_MAX: usize = 256 << 10;
+
+/// How long a client may take no piece before its export is cut off: the others wait for its place.
+/// Longer than readers of the event stream have, who can come back to where they were.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How many exports are written at once. Each takes a thread, and some 30 MB where it is Parquet.
 const EXPORTS_MAX: usize = 4;
@@ -124,12 +135,15 @@ async fn export(
     let view = View { pin: pin.await??, masked: shown.is_masked() };
     let (content, (sender, pieces)) = (wanted.content(), mpsc::channel(PIECES_WAITING));
     if request.method() != Method::HEAD {
+        let (connection, clock) = (Connection::of(&request), Handle::current());
+        connection.iter().for_each(|connection| connection.keep_at_most(SENT_BYTES_MAX));
+        let pieces = Pieces { sender, connection, clock };
         let thread = std::thread::Builder::new().name("export".to_owned()).spawn(move || {
             let _permit = permit;
-            let ended = write(&state, &wanted, format, view, &sender);
+            let ended = write(&state, &wanted, format, view, &pieces);
             if let Err(ended) = ended {
                 // The answer has begun; that it breaks off is all that can still be said.
-                let _gone = sender.blocking_send(Err(io::Error::other(ended)));
+                let _gone = pieces.hand_over(Err(io::Error::other(ended)));
             }
         });
         thread.map_err(|_| Problem::Internal)?;
@@ -148,9 +162,9 @@ fn write(
     wanted: &Wanted,
     format: Format,
     view: View,
-    sender: &Sender<io::Result<web::Bytes>>,
+    pieces: &Pieces,
 ) -> Result<(), ExportError> {
-    let out = BufWriter::with_capacity(PIECE_BYTES, Pieces(sender));
+    let out = BufWriter::with_capacity(PIECE_BYTES, pieces);
     let mut rows = format.begin(wanted.content(), out)?;
     match wanted {
         Wanted::Messages(filter) => {
@@ -182,14 +196,35 @@ impl Wanted {
     }
 }
 
-/// Hands over what is written, and waits where the other end takes its time.
-struct Pieces<'s>(&'s Sender<io::Result<web::Bytes>>);
+/// Hands over what is written, and waits where the other end takes its time, but not for ever.
+struct Pieces {
+    sender: Sender<io::Result<web::Bytes>>,
+    connection: Option<Connection>,
+    /// The runtime of the connection, which goes on as long as there is one to wait for.
+    clock: Handle,
+}
 
-impl Write for Pieces<'_> {
+impl Pieces {
+    /// Fails where nobody is left to take it. Who is there and does not take it is cut off, so that
+    /// whatever is tried after that fails at once.
+    fn hand_over(&self, piece: io::Result<web::Bytes>) -> io::Result<()> {
+        let sent =
+            self.clock.block_on(async { timeout(STALL_TIMEOUT, self.sender.send(piece)).await });
+        match sent {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(io::ErrorKind::BrokenPipe.into()),
+            Err(_) => {
+                tracing::info!("a reader of an export took nothing for too long and is cut off");
+                self.connection.iter().for_each(Connection::cut);
+                Err(io::ErrorKind::TimedOut.into())
+            }
+        }
+    }
+}
+
+impl Write for &Pieces {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let piece = web::Bytes::copy_from_slice(bytes);
-        let sent = self.0.blocking_send(Ok(piece));
-        sent.map(|()| bytes.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())
+        self.hand_over(Ok(web::Bytes::copy_from_slice(bytes))).map(|()| bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

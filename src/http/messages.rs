@@ -14,7 +14,7 @@ use super::query::{self, Query};
 use super::shown::Shown;
 use super::state::Admin;
 use crate::domain::{AccountSid, MessageSid, Timestamp};
-use crate::projection::history::{Answer, AsOf, Question, ask};
+use crate::projection::history::{Answer, AsOf, BeyondHead, Question, ask};
 
 /// How long somebody is kept waiting for views that are being rebuilt.
 pub const TAIL_PATIENCE: Duration = Duration::from_secs(2);
@@ -27,7 +27,7 @@ const PARAMETERS: [&str; 3] = ["account_sid", "as_of_position", "as_of"];
     params(
         ("sid" = String, Path, description = "The message's SID"),
         ("account_sid" = Option<String>, Query, description = "Which account's, where several have this SID; empty for a message without an account"),
-        ("as_of_position" = Option<u64>, Query, minimum = 0, description = "Only events up to this position"),
+        ("as_of_position" = Option<u64>, Query, minimum = 0, description = "Only events up to this position, which the log must have reached"),
         ("as_of" = Option<String>, Query, format = "date-time", description = "Only events received up to this moment, RFC 3339"),
         CacheParameters),
     responses((status = 200, body = crate::wire::Message, headers(("ETag" = String))),
@@ -49,6 +49,9 @@ pub async fn one(
         Answer::NotFound => Err(Problem::NotFound(format!(
             "no event of message `{}` is in the log",
             sid.escape_debug()
+        ))),
+        Answer::BeyondHead(BeyondHead { asked_for, head }) => Err(Problem::Conflict(format!(
+            "as_of_position `{asked_for}` is beyond the head, {head}"
         ))),
         Answer::Ambiguous(accounts) => Err(Problem::Conflict(several_accounts(&accounts))),
         Answer::Found { folded, as_of_position } => {

@@ -3,6 +3,7 @@
 
 pub mod access;
 mod callbacks;
+mod connection;
 mod drain;
 mod error;
 mod events;
@@ -142,7 +143,7 @@ fn admin_server(listener: TcpListener, state: Admin, drain: Drain) -> io::Result
     });
     let server = server
         .workers(1)
-        .on_connect(stream::remember)
+        .on_connect(connection::remember)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
         .shutdown_timeout(FLUSH_SECONDS)

@@ -45,7 +45,7 @@ impl Shown {
             AddressPattern::Ending(digits) => digits.len() > mask::DIGITS_SHOWN,
         };
         let tells = filter.from.iter().chain(&filter.to).any(tells);
-        if self.is_masked() && tells { Err(Problem::Masked) } else { Ok(filter) }
+        if self.is_masked() && tells { Err(Problem::MaskedQuestion) } else { Ok(filter) }
     }
 
     /// Whether bytes may be seen as they came.

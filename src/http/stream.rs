@@ -3,20 +3,17 @@
 //! Each reader has a task that reads the log in short pages and a bounded channel to its connection.
 //! Whoever does not read is dropped, and comes back with `Last-Event-ID` to where it was.
 
-use std::net::Shutdown;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Extensions;
 use actix_web::http::{ConnectionType, Method};
 use actix_web::{HttpRequest, HttpResponse, Responder, rt, web};
 use actix_web_lab::sse::{Data, Event, Sse};
-use socket2::{SockRef, Socket};
 use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use super::connection::Connection;
 use super::error::Problem;
 use super::openapi::{Failures, ReaderParameters};
 use super::query::{self, Query};
@@ -45,27 +42,6 @@ const PAGE_BYTES: usize = 256 << 10;
 /// How long what was sent may take to leave once the server ends.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// The connection that a request came by, to be cut where its other end does not read.
-#[derive(Clone)]
-struct Connection(Arc<Socket>);
-
-impl Connection {
-    /// Ends the connection, which may have ended already. What has not left is thrown away: the
-    /// system would keep it for as long as the other end does not read.
-    fn cut(&self) {
-        let _already_closed = self.0.set_linger(Some(Duration::ZERO));
-        let _already_closed = self.0.shutdown(Shutdown::Both);
-    }
-}
-
-/// Keeps a connection at hand for [`follow`].
-pub fn remember(connection: &dyn std::any::Any, data: &mut Extensions) {
-    let stream = connection.downcast_ref::<rt::net::TcpStream>();
-    if let Some(Ok(socket)) = stream.map(|stream| SockRef::from(stream).try_clone()) {
-        data.insert(Connection(Arc::new(socket)));
-    }
-}
-
 /// The events after a position, those that are still to come among them.
 #[utoipa::path(get, path = "/v1/events/stream", operation_id = "event_stream", tag = "events",
     params(
@@ -87,7 +63,7 @@ pub async fn follow(
         let follower = Follower {
             stream: state.streams.enter()?,
             heads: state.projection.watch_head(),
-            connection: request.conn_data::<Connection>().cloned(),
+            connection: Connection::of(&request),
             state,
             shown,
             after,

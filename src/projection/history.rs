@@ -33,10 +33,20 @@ pub struct Question {
     pub as_of: AsOf,
 }
 
+/// A position that the log has not reached. To take the head for it would give another answer
+/// tomorrow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the log ends at position {head}, before position {asked_for}")]
+pub struct BeyondHead {
+    pub asked_for: Position,
+    pub head: Position,
+}
+
 /// What was found.
 #[derive(Debug, Clone)]
 pub enum Answer {
     NotFound,
+    BeyondHead(BeyondHead),
     /// Several accounts have a message with this SID.
     Ambiguous(Vec<Option<AccountSid>>),
     Found {
@@ -56,7 +66,10 @@ pub fn ask(store: &dyn Store, question: &Question) -> Result<Answer, StoreError>
     let (checkpoint, known) = store.views().find(&question.message_sid)?;
     let head = store.head()?;
     let last = match question.as_of {
-        AsOf::Position(position) => position.min(head),
+        AsOf::Position(asked_for) if asked_for > head => {
+            return Ok(Answer::BeyondHead(BeyondHead { asked_for, head }));
+        }
+        AsOf::Position(position) => position,
         AsOf::Head | AsOf::Time(_) => head,
     };
     let mut events: BTreeMap<Option<AccountSid>, Vec<RecordedEvent>> = BTreeMap::new();

@@ -10,7 +10,7 @@ use super::{By, Count, Key, Report};
 use crate::domain::error_codes::ErrorCodes;
 use crate::domain::spread::Spread;
 use crate::domain::{ErrorCode, Status};
-use crate::wire::cell::harmless;
+use crate::wire::cell::{harmless, write_error};
 use crate::wire::mask;
 use crate::wire::message::status_name;
 
@@ -125,16 +125,15 @@ impl Shape {
                     .map(String::from),
             )
             .chain(times);
-        csv.write_record(header)?;
+        csv.write_record(header).map_err(write_error)?;
         for Row { key, code, figures } in &self.rows {
             let key = harmless(Cow::Borrowed(key.as_deref().unwrap_or_default())).into_owned();
             let of_code = code.iter().flat_map(|code| [code.title.clone(), code.fault.to_owned()]);
             // The messages without a code have no title either.
             let missing = if is_by_code && code.is_none() { 2 } else { 0 };
             let blank = std::iter::repeat_n(String::new(), missing);
-            csv.write_record(
-                std::iter::once(key).chain(of_code).chain(blank).chain(figures.columns()),
-            )?;
+            let cells = std::iter::once(key).chain(of_code).chain(blank).chain(figures.columns());
+            csv.write_record(cells).map_err(write_error)?;
         }
         csv.flush()
     }

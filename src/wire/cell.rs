@@ -1,6 +1,7 @@
-//! One cell of a CSV file, made harmless for spreadsheets.
+//! One cell of a CSV file, made harmless for spreadsheets, and what writing one can fail for.
 
 use std::borrow::Cow;
+use std::io;
 
 /// A cell that a spreadsheet would take for a formula gets a `'` before it
 /// (<https://owasp.org/www-community/attacks/CSV_Injection>); a number is none.
@@ -9,6 +10,15 @@ pub fn harmless(cell: Cow<'_, str>) -> Cow<'_, str> {
     match is_formula && !is_number(&cell) {
         true => Cow::Owned(format!("'{cell}")),
         false => cell,
+    }
+}
+
+/// The failure to write that is inside a failure of CSV, which would hide its kind, such as that of a
+/// closed pipe.
+pub fn write_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 

@@ -6,6 +6,7 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{Date, Time};
 
+use crate::domain::duration::Fault;
 use crate::domain::filter::{AddressPattern, MessageFilter};
 use crate::domain::{AccountSid, ErrorCode, Status, Timestamp, duration};
 
@@ -64,8 +65,8 @@ pub fn set(
         "late" => filter.late = Some(yes_or_no(name, value)?),
         "duplicate" => filter.duplicate = Some(yes_or_no(name, value)?),
         "stuck" => {
-            let length = read(name, value, "a length of time, such as 90m or 6h", duration::parse)?;
-            filter.stuck_since = length.map(|length| before(now, length));
+            let length = duration::read(value).map_err(|fault| bad(name, value, &length(fault)))?;
+            filter.stuck_since = Some(before(now, length));
         }
         _ => return Ok(false),
     }
@@ -113,6 +114,15 @@ fn status(word: &str) -> Option<Option<Status>> {
 
 fn yes_or_no(name: &str, value: &str) -> Result<bool, BadValue> {
     value.parse().map_err(|_| bad(name, value, "true or false"))
+}
+
+/// What a length of time has to be, where it is not.
+fn length(fault: Fault) -> String {
+    match fault {
+        Fault::Form => "a length of time, such as 90m or 6h".to_owned(),
+        Fault::TooShort => "at least a second, 1s".to_owned(),
+        Fault::TooLong => format!("so short that its number is at most {}", duration::NUMBER_MAX),
+    }
 }
 
 fn before(now: Timestamp, length: Duration) -> Timestamp {

@@ -202,6 +202,21 @@ fn a_masked_token_gets_no_bytes_as_they_came() {
 }
 
 #[test]
+fn a_masked_token_that_asks_by_a_whole_number_is_told_what_would_be_right() {
+    let app = with_tokens();
+    for path in ["/v1/messages?to=%2B15558675310", "/v1/exports/messages?from=*75310"] {
+        let refused = get(&app, SUPPORT, path);
+        assert_eq!(refused.code, 403, "{path}");
+        assert_eq!(
+            refused.json()["detail"],
+            "this token shows addresses masked (read:masked), and this answer would tell one; \
+             ask by `*` and the last four digits, such as `*5310`"
+        );
+    }
+    assert_eq!(get(&app, SUPPORT, "/v1/messages?to=*5310").code, 200);
+}
+
+#[test]
 fn a_masked_token_has_a_tag_of_its_own() {
     let app = with_tokens();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);

@@ -129,8 +129,12 @@ fn a_message_can_be_asked_for_as_of_a_position() {
     assert_eq!((&message["status"], &message["as_of_position"]), (&json!("sent"), &json!(2)));
     let message = as_of("3").json();
     assert_eq!((&message["status"], &message["as_of_position"]), (&json!("delivered"), &json!(3)));
-    // A position that is not there yet is answered as of the head.
-    let message = as_of("4000000000").json();
+    // A position that is not there yet was once answered as of the head.
+    let beyond = as_of("4");
+    assert_eq!(beyond.code, 409);
+    assert_eq!(beyond.json()["detail"], "as_of_position `4` is beyond the head, 3");
+    // A moment that is still to come is no slip: clocks differ.
+    let message = app.get(&format!("/v1/messages/{}?as_of=2999-01-01T00:00:00Z", sid(1))).json();
     assert_eq!((&message["status"], &message["as_of_position"]), (&json!("delivered"), &json!(3)));
 }
 

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::support::events::{event, one_a_second, resource, with_header, with_query, with_token};
 use crate::support::ledger::{Ledger, findings};
 use crate::support::{
-    ACCOUNT, App, Command, MessageBody, OTHER_ACCOUNT, delivered, failed, sent, sid, status,
+    ACCOUNT, App, Command, MessageBody, OTHER_ACCOUNT, TOKEN, delivered, failed, sent, sid, status,
 };
 
 fn stdout(output: &Output) -> String {
@@ -142,7 +142,11 @@ fn audit_tells_the_past_as_of_a_position() {
     assert_eq!(at("1"), (json!("delivered"), json!(1), json!(1)));
     assert_eq!(at("4"), (json!("delivered"), json!(3), json!(4)));
     assert_eq!(at("5"), (json!("failed"), json!(4), json!(5)));
-    assert_eq!(at("999"), (json!("failed"), json!(5), json!(6)));
+
+    // It gave the answer of the head once, which is another one tomorrow.
+    let beyond = ledger.run(&["audit", &sid(1), "--as-of-position", "999"]);
+    assert_eq!(beyond.status.code(), Some(1));
+    assert_eq!(stderr(&beyond), "error: the log ends at position 6, before position 999\n");
 
     let before = ledger.run(&["audit", &sid(2), "--as-of-position", "2"]);
     assert_eq!(before.status.code(), Some(4), "it was not heard of yet");
@@ -502,6 +506,75 @@ fn an_export_into_a_file_is_whole_and_for_its_owner_alone() {
     }
 }
 
+/// It was replaced once, whatever it was.
+#[test]
+fn a_file_that_appears_while_an_export_runs_is_kept() {
+    let ledger = Ledger::of(&(0..3_000).map(|n| event(sent(&sid(n)))).collect::<Vec<_>>());
+    for (arguments, appears) in [
+        (&["--output", "out/export.csv"][..], "out/export.csv"),
+        (&["--output", "out", "--manifest"], "out/messages.csv"),
+        (&["--output", "out", "--manifest"], "out/manifest.json"),
+    ] {
+        let folder = ledger.file("out");
+        let _none = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir(&folder).unwrap();
+        let arguments = [&["export", "messages", "--format", "csv"][..], arguments].concat();
+        let export = ledger.command(&arguments).spawn();
+        let begun = if appears == "out/export.csv" { 1 } else { 2 };
+        while std::fs::read_dir(&folder).unwrap().count() < begun {
+            std::thread::yield_now();
+        }
+        std::fs::write(ledger.file(appears), "somebody else's").unwrap();
+
+        let output = export.wait_with_output().unwrap();
+
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            stderr(&output).starts_with(&format!(
+                "error: --output: {appears} has appeared meanwhile, and nothing was replaced;"
+            )),
+            "{}",
+            stderr(&output)
+        );
+        assert_eq!(std::fs::read_to_string(ledger.file(appears)).unwrap(), "somebody else's");
+    }
+}
+
+/// An export that is written and then thrown away for its manifest's sake has cost its time.
+#[test]
+fn a_manifest_that_is_there_already_is_told_before_anything_is_written() {
+    let ledger = eventful();
+    std::fs::create_dir(ledger.file("out")).unwrap();
+    std::fs::write(ledger.file("out/manifest.json"), "an old one").unwrap();
+
+    let output = ledger.run(&["export", "messages", "--output", "out", "--manifest"]);
+
+    assert_eq!(output.status.code(), Some(1));
+    let told = "error: --output: out/manifest.json is there already; --overwrite replaces it";
+    assert!(stderr(&output).starts_with(told), "{}", stderr(&output));
+    assert_eq!(std::fs::read_dir(ledger.file("out")).unwrap().count(), 1);
+}
+
+#[test]
+fn an_output_that_is_no_file_is_refused_with_what_to_do() {
+    let ledger = eventful();
+    std::fs::create_dir(ledger.file("folder")).unwrap();
+    for (output, code, told) in [
+        ("-", 2, "leave --output out, and the export goes to stdout"),
+        ("/dev/stdout", 2, "leave --output out, and the export goes to stdout"),
+        ("/dev/null", 1, "leave --output out and redirect stdout: `> /dev/null`"),
+        ("folder", 1, "folder is a folder; give a file's name, or --manifest to fill a folder"),
+    ] {
+        for overwrite in [&[][..], &["--overwrite"]] {
+            let arguments = ["export", "events", "--output", output];
+            let refused = ledger.run(&[&arguments, overwrite].concat());
+            assert_eq!(refused.status.code(), Some(code), "{output}: {}", stderr(&refused));
+            assert!(stderr(&refused).contains(told), "{output}: {}", stderr(&refused));
+        }
+    }
+    assert!(!ledger.file("-").exists());
+}
+
 #[test]
 fn an_export_that_fails_leaves_the_file_as_it_was_and_none_besides() {
     let ledger = Ledger::of(&(0..1_500).map(|n| event(sent(&sid(n)))).collect::<Vec<_>>());
@@ -547,6 +620,60 @@ fn who_has_read_enough_may_close_the_pipe() {
         let output = export.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         assert_eq!(stderr(&output), "");
+    }
+}
+
+/// A report as CSV once ended with 1: the library hid the closed pipe inside an error of its own.
+#[test]
+fn no_command_fails_for_a_pipe_that_is_closed() {
+    let ledger =
+        Ledger::of(&one_a_second((0..300).map(|number| {
+            event(sent(&sid(number)).with("From", &format!("+1501725{number:04}")))
+        })));
+    std::fs::write(ledger.file("events.ndjson"), stdout(&ledger.run(&["export", "events"])))
+        .unwrap();
+    let refused: String = (0..300).map(|number| format!("{{\"no event\":{number}}}\n")).collect();
+    std::fs::write(ledger.file("refused.ndjson"), refused).unwrap();
+    for command in [
+        "audit SM00000000000000000000000000000001",
+        "audit SM00000000000000000000000000000001 --format json",
+        "backup copy.db",
+        "completions bash",
+        "doctor --quick",
+        "doctor --quick --format json",
+        "export events",
+        "export events --format csv",
+        "export events --format parquet",
+        "export messages",
+        "export messages --format csv",
+        "export messages --format parquet",
+        "import --dry-run events.ndjson",
+        "import --dry-run --report json events.ndjson",
+        "import --dry-run --format events --report json refused.ndjson",
+        "man",
+        "openapi",
+        "quarantine list",
+        "quarantine list --format json",
+        "quarantine recheck --dry-run",
+        "quarantine purge --before 2026-01-01",
+        "reconcile --dry-run",
+        "reconcile --dry-run --format json",
+        "replay",
+        "replay --dry-run --format json",
+        "report --by from",
+        "report --by from --format csv",
+        "report --by from --format json",
+        "tail --after 0 --no-follow",
+        "verify",
+        "verify --format json",
+    ] {
+        let (_, closed) = std::io::pipe().unwrap();
+        let arguments: Vec<_> = command.split(' ').collect();
+        let command_run = ledger.command(&arguments).stdout(closed);
+        let command_run = command_run.env("TWILIO_ACCOUNT_SID", ACCOUNT);
+        let output = command_run.env("TWILIO_AUTH_TOKEN", TOKEN).output();
+        assert_eq!(output.status.code(), Some(0), "{command}: {}", stderr(&output));
+        assert!(!stderr(&output).contains("error:"), "{command}: {}", stderr(&output));
     }
 }
 

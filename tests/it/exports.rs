@@ -1,14 +1,18 @@
 //! Exports: pinned to a position, in three formats, with filters and a manifest.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use delivery_ledger::domain::NewEvent;
+use delivery_ledger::store::{self, Access, Database};
 use serde_json::{Value, json};
 use sha2::Digest;
 
 use crate::support::events::{event, one_a_second};
 use crate::support::ledger::Ledger;
-use crate::support::{ACCOUNT, App, OTHER_ACCOUNT, delivered, failed, sent, sid};
+use crate::support::{ACCOUNT, App, OTHER_ACCOUNT, Request, delivered, failed, sent, sid};
 
 /// Three messages of one second each: delivered, failed, and one that is only sent.
 fn ledger() -> Ledger {
@@ -258,6 +262,56 @@ fn an_export_that_cannot_be_meant_is_a_problem() {
         let detail = answer.json()["detail"].as_str().unwrap().to_owned();
         assert!(detail.contains(told), "{target}: {detail}");
     }
+}
+
+/// Four of them once held the four places until the server was started anew.
+#[test]
+fn a_reader_that_stops_reading_is_cut_off_and_a_slow_one_is_not() {
+    const EVENTS: usize = 300;
+    const LONG: usize = 48_000;
+    let mut app = App::not_started(&[]);
+    let log = store::open(&Database::Sqlite(app.log_file()), Access::Create).unwrap();
+    let long = "x".repeat(LONG);
+    let events = (0..EVENTS).map(|n| event(sent(&sid(n as u32)).with("Body", &long)));
+    log.append(&events.collect::<Vec<_>>()).unwrap();
+    drop(log);
+    app.restart();
+    let open = || {
+        let mut stream = TcpStream::connect(app.admin()).unwrap();
+        let request = Request::new("GET", "/v1/exports/events");
+        stream.write_all(&request.bytes(app.admin())).unwrap();
+        assert_eq!(stream.read(&mut [0]).unwrap(), 1, "it has begun");
+        stream
+    };
+    app.caught_up();
+    let begun = Instant::now();
+    let mut slow = open();
+    let mut silent: Vec<_> = (0..3).map(|_| open()).collect();
+    assert_eq!(app.get("/v1/exports/events").code, 503);
+
+    let mut read = 0;
+    while app.stderr().matches("took nothing for too long and is cut off").count() < 3 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "they are never cut off");
+        read += slow.read(&mut [0; 4096]).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+    }
+
+    assert!(begun.elapsed() > Duration::from_secs(30));
+    app.eventually("a place is free", || app.get("/v1/exports/events").code == 200);
+    assert!(read < EVENTS * LONG / 2, "{read} bytes are no slow reading");
+    let mut end = Vec::new();
+    while !end.ends_with(b"\r\n0\r\n\r\n") {
+        let mut piece = [0; 8192];
+        let count = slow.read(&mut piece).unwrap();
+        assert_ne!(count, 0, "it was cut off although it read");
+        read += count;
+        end.extend_from_slice(&piece[..count]);
+        end.drain(..end.len().saturating_sub(16));
+    }
+    assert!(read > EVENTS * LONG, "{read} bytes are not all of it");
+    let mut rest = Vec::new();
+    let _cut = silent[0].read_to_end(&mut rest);
+    assert!(rest.len() < EVENTS * LONG, "all of it was kept for it");
 }
 
 #[test]

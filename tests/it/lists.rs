@@ -100,6 +100,11 @@ fn a_question_that_cannot_be_meant_is_a_problem_that_says_what_would_be_right() 
         ("since=2026-13-01", "since `2026-13-01` is not an RFC 3339 time"),
         ("to=*67", "to `*67` is not an address, or * and at least four digits"),
         ("conflict=yes", "conflict `yes` is not true or false"),
+        ("stuck=0s", "stuck `0s` is not at least a second, 1s"),
+        (
+            "stuck=99999999999d",
+            "stuck `99999999999d` is not so short that its number is at most 4294967295",
+        ),
         ("stuck=-6h", "stuck `-6h` is not a length of time, such as 90m or 6h"),
         ("to=", "to `` is not an address"),
     ] {

@@ -61,6 +61,23 @@ fn hello() -> Value {
 
 // The command.
 
+/// What was sent was sent, and must not seem to have failed.
+#[test]
+fn who_does_not_read_what_came_of_sending_and_reconciling_sees_no_failure() {
+    let twilio = Twilio::start();
+    let app = alone(&twilio);
+    for arguments in [
+        &["send", "--to", "+15558675310", "--from", "+15017250604", "--body", TEXT][..],
+        &RECONCILE,
+    ] {
+        let (_, closed) = std::io::pipe().unwrap();
+        let output = app.command(arguments).stdout(closed).output();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+        assert!(!stderr(&output).contains("error:"), "{}", stderr(&output));
+    }
+    assert_eq!(twilio.made().len(), 1);
+}
+
 #[test]
 fn the_guides_three_ways_give_twilio_these_parameters() {
     let twilio = Twilio::start();

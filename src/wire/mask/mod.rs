@@ -207,6 +207,7 @@ mod tests {
             headers: Headers::new([
                 ("user-agent".to_owned(), b"for +15558675310".to_vec()),
                 ("x-twilio-signature".to_owned(), b"1555867531015558675310AAAA=".to_vec()),
+                ("i-twilio-idempotency-token".to_owned(), b"123456789-987654321".to_vec()),
             ]),
             body: b"To=%2B15558675310".to_vec(),
             verified_by: None,
@@ -215,10 +216,9 @@ mod tests {
         let masked = super::event(&event);
         assert_eq!(masked.url, "https://x.example:8443/to/*******5310?to=%2B*******5310&order=17");
         assert_eq!(masked.headers.get("user-agent"), Some(&b"for +*******5310"[..]));
-        assert_eq!(
-            masked.headers.get("x-twilio-signature"),
-            event.headers.get("x-twilio-signature")
-        );
+        for opaque in super::OPAQUE_HEADERS {
+            assert_eq!(masked.headers.get(opaque), event.headers.get(opaque), "{opaque}");
+        }
         assert_eq!(masked.body, b"To=%2B*******5310");
         assert_eq!(masked.notes["from"], "archive of +*******5310");
     }
