@@ -15,6 +15,10 @@ impl Settings {
     /// they are; a file that was there has to be there still.
     pub fn reread(&self) -> Result<Self> {
         let file = match &self.file.read_from {
+            // Whoever writes it without renaming it has it empty for a moment.
+            Some(path) if path.metadata().is_ok_and(|file| file.is_file() && file.len() == 0) => {
+                bail!("{} is empty", path.display())
+            }
             Some(path) => ConfigFile::read(path)?,
             None if Path::new(DEFAULT_FILE).exists() => ConfigFile::read(Path::new(DEFAULT_FILE))?,
             None => ConfigFile::default(),

@@ -261,6 +261,17 @@ fn a_configuration_that_cannot_be_read_any_more_changes_nothing() {
 }
 
 #[test]
+fn an_empty_configuration_takes_no_account_away() {
+    let app = App::start();
+    write(&app, "delivery-ledger.toml", "");
+
+    reread(&app);
+
+    assert_eq!(signed_with(&app, OTHER_TOKEN), 200);
+    assert!(app.stderr().contains("delivery-ledger.toml is empty"), "{}", app.stderr());
+}
+
+#[test]
 fn what_stays_broken_is_told_once() {
     let app = App::start();
     write(&app, "other-token", "");

@@ -73,19 +73,20 @@ impl Rotation {
     }
 
     fn run(mut self, asked: &Receiver<()>) {
-        let mut seen = self.look();
-        self.reload(Why::Start);
+        let mut why = Why::Start;
         loop {
-            let why = match asked.recv_timeout(LOOK_EVERY) {
-                Ok(()) => Why::Asked,
-                Err(RecvTimeoutError::Timeout) if self.look() == seen => continue,
-                Err(RecvTimeoutError::Timeout) => Why::Changed,
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
             self.settle();
             // What changes from here on, the names of the files included, is seen by the next look.
-            seen = self.look();
+            let seen = self.look();
             self.reload(why);
+            why = loop {
+                match asked.recv_timeout(LOOK_EVERY) {
+                    Ok(()) => break Why::Asked,
+                    Err(RecvTimeoutError::Timeout) if self.look() == seen => {}
+                    Err(RecvTimeoutError::Timeout) => break Why::Changed,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            };
         }
     }
 
