@@ -25,7 +25,7 @@ pub type ByContent<'a, E> = &'a mut dyn FnMut(Position, Position) -> Result<Orde
 pub struct Arrival {
     pub position: Position,
     pub received_at: Timestamp,
-    /// Equal for duplicates; see [`fingerprint`](super::digest::fingerprint).
+    /// Equal for duplicates; see [`EventDigest::fingerprint`](super::digest::EventDigest).
     pub fingerprint: u64,
     pub reported: StatusReported,
 }
