@@ -159,7 +159,10 @@ pub fn configured_plan(configured: &Reconciling) -> Plan {
 fn plan(args: &Args, configured: &Reconciling) -> Result<Plan, Usage> {
     let length = |flag: &str, text: &str| {
         duration::parse(text).ok_or_else(|| {
-            Usage(format!("{flag}: `{}` is not a time such as 12h", text.escape_debug()))
+            Usage(format!(
+                "{flag}: `{}` is not a length of time from 1s on, such as 12h",
+                text.escape_debug()
+            ))
         })
     };
     let mut plan = configured_plan(configured);
