@@ -119,8 +119,8 @@ fn message(number: u64, messages: u64) -> Message {
         [(Status::Queued, None), (Status::Sent, None), end].into_iter().enumerate()
     {
         let addressed = Addressed {
-            from: Some(format!("+1501726{:04}", rng.u32(0..50))),
-            to: Some(to.clone()),
+            from: Some(format!("+1501726{:04}", rng.u32(0..50)).into()),
+            to: Some(to.as_str().into()),
             channel: channel.into(),
             messaging_service_sid: None,
         };

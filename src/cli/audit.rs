@@ -179,14 +179,14 @@ fn timeline(folded: &Folded) -> String {
     let start = folded.timeline.first().map(|entry| entry.event.received_at);
     let mut before = None;
     for (index, entry) in folded.timeline.iter().enumerate() {
-        let word = entry.reported.status.map(Status::name).map(str::to_owned);
-        let word = word.or_else(|| entry.reported.unrecognised.clone());
+        let word = entry.reported.status.map(Status::name);
+        let word = word.or(entry.reported.unrecognised.as_deref());
         rows.add_row(vec![
             right(number(entry.event.position)),
             entry.event.received_at.to_string().into(),
             right(elapsed(start, entry.event.received_at)),
             entry.event.source.name().into(),
-            shown(&word.unwrap_or_else(|| "-".to_owned())).into_owned().into(),
+            shown(word.unwrap_or("-")).into_owned().into(),
             entry.effect.name().into(),
             what_it_did(entry, before, index == 0).into(),
         ]);

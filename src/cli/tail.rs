@@ -148,7 +148,7 @@ impl Filter {
         let is = |wanted: &Option<String>, have: Option<&str>| {
             wanted.as_deref().is_none_or(|wanted| have == Some(wanted))
         };
-        let address = |wanted: &Option<AddressPattern>, have: Option<&String>| {
+        let address = |wanted: &Option<AddressPattern>, have: Option<&str>| {
             let fits = |wanted: &AddressPattern| have.is_some_and(|have| wanted.matches(have));
             wanted.as_ref().is_none_or(fits)
         };
@@ -161,8 +161,8 @@ impl Filter {
             && status
                 .is_none_or(|wanted| said.is_some_and(|said| said.eq_ignore_ascii_case(wanted)))
             && self.error_code.is_none_or(|wanted| code == Some(wanted))
-            && address(&self.from, reported.and_then(|reported| reported.addressed.from.as_ref()))
-            && address(&self.to, reported.and_then(|reported| reported.addressed.to.as_ref()))
+            && address(&self.from, reported.and_then(|reported| reported.addressed.from.as_deref()))
+            && address(&self.to, reported.and_then(|reported| reported.addressed.to.as_deref()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The channel a message went out on, told from what its event says.
 
-use std::borrow::Cow;
+use smol_str::SmolStr;
 
 use super::MessageSid;
 
@@ -9,18 +9,14 @@ const ADDRESS_PREFIXES: [&str; 3] = ["whatsapp", "rcs", "messenger"];
 /// The channel: the prefix of To, else ChannelPrefix, else `mms` for an MM… SID, else `sms`.
 ///
 /// Addresses are otherwise opaque: since 2026 WhatsApp has some that are no telephone numbers.
-pub fn channel_of(
-    to: Option<&str>,
-    channel_prefix: Option<&str>,
-    message_sid: &str,
-) -> Cow<'static, str> {
+pub fn channel_of(to: Option<&str>, channel_prefix: Option<&str>, message_sid: &str) -> SmolStr {
     let of_address = to.and_then(|to| to.split_once(':')).map(|(prefix, _)| prefix);
     let known = ADDRESS_PREFIXES.into_iter().find(|name| of_address == Some(*name));
     let fallback = if MessageSid::is_mms(message_sid) { "mms" } else { "sms" };
     match (known, channel_prefix) {
-        (Some(known), _) => Cow::Borrowed(known),
-        (None, Some(prefix)) => Cow::Owned(prefix.to_owned()),
-        (None, None) => Cow::Borrowed(fallback),
+        (Some(known), _) => SmolStr::new_static(known),
+        (None, Some(prefix)) => SmolStr::new(prefix),
+        (None, None) => SmolStr::new_static(fallback),
     }
 }
 

@@ -85,6 +85,12 @@ impl Country {
     }
 }
 
+/// Reads the tables that countries are told by, which otherwise the first address waits for: some 50 ms.
+pub fn get_ready() {
+    LazyLock::force(&CODES);
+    ask(b"14155", DIGITS_MIN);
+}
+
 impl fmt::Display for Country {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -97,9 +103,11 @@ impl fmt::Debug for Country {
     }
 }
 
+/// What each number of up to three digits says.
+static CODES: LazyLock<Vec<CallingCode>> = LazyLock::new(|| (0..1000).map(code_of).collect());
+
 /// How long the calling code is that a number begins with, and what it says. No code begins another.
 fn calling_code(digits: &[u8]) -> (usize, CallingCode) {
-    static CODES: LazyLock<Vec<CallingCode>> = LazyLock::new(|| (0..1000).map(code_of).collect());
     let mut code = 0;
     for (digit, length) in digits.iter().zip(1..=3) {
         code = code * 10 + usize::from(digit - b'0');

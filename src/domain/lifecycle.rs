@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 
 use super::channel::has_read_receipts;
 use super::event::Position;
@@ -60,7 +61,7 @@ pub struct Deciding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     pub status: Option<Status>,
-    pub raw_dlr_done_date: String,
+    pub raw_dlr_done_date: SmolStr,
 }
 
 /// One message's events, folded in the order of their positions.

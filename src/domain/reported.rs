@@ -1,6 +1,6 @@
 //! What one event says about its message, once its body has been read.
 
-use std::borrow::Cow;
+use smol_str::SmolStr;
 
 use super::{ErrorCode, Status};
 
@@ -10,22 +10,23 @@ pub struct StatusReported {
     /// The evidence; nothing where no word came, or one that is no evidence.
     pub status: Option<Status>,
     /// The word as it came, where it is no evidence.
-    pub unrecognised: Option<String>,
+    pub unrecognised: Option<SmolStr>,
     pub error_code: Option<ErrorCode>,
     pub addressed: Addressed,
     /// The carrier's word: its own time, zone unknown, so it orders nothing and times nothing.
-    pub raw_dlr_done_date: Option<String>,
+    pub raw_dlr_done_date: Option<SmolStr>,
     pub labels: Vec<Label>,
 }
 
 /// Who sent to whom, and by which way. It may differ between events of one message:
-/// RCS that falls back to SMS keeps its SID.
+/// RCS that falls back to SMS keeps its SID. Usual addresses are short enough to take no memory of
+/// their own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addressed {
-    pub from: Option<String>,
-    pub to: Option<String>,
-    pub channel: Cow<'static, str>,
-    pub messaging_service_sid: Option<String>,
+    pub from: Option<SmolStr>,
+    pub to: Option<SmolStr>,
+    pub channel: SmolStr,
+    pub messaging_service_sid: Option<SmolStr>,
 }
 
 /// Something odd about an event that is kept all the same.

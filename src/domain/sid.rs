@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use smol_str::SmolStr;
+
 /// An account's SID: any non-empty text; Twilio's own are `AC` and 32 hex digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountSid(String);
+pub struct AccountSid(SmolStr);
 
 /// A message's SID: any non-empty text, because a callback is kept whatever it says.
 ///
@@ -17,7 +19,7 @@ pub struct AccountSid(String);
 /// assert!(MessageSid::parse("").is_none());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MessageSid(String);
+pub struct MessageSid(SmolStr);
 
 /// What names one message: two accounts may use the same message SID,
 /// and a callback may come without an account.
@@ -38,7 +40,7 @@ impl MessageKey {
 impl AccountSid {
     /// The SID, or nothing where the text is empty.
     pub fn parse(text: &str) -> Option<Self> {
-        (!text.is_empty()).then(|| Self(text.to_owned()))
+        (!text.is_empty()).then(|| Self(SmolStr::new(text)))
     }
 
     /// The SID as it came.
@@ -50,7 +52,7 @@ impl AccountSid {
 impl MessageSid {
     /// The SID, or nothing where the text is empty.
     pub fn parse(text: &str) -> Option<Self> {
-        (!text.is_empty()).then(|| Self(text.to_owned()))
+        (!text.is_empty()).then(|| Self(SmolStr::new(text)))
     }
 
     /// The SID as it came.

@@ -2,8 +2,11 @@
 //! Far behind the head this is done ahead, on several cores, while earlier batches are written.
 
 use std::cmp::Ordering;
+use std::collections::VecDeque;
+use std::iter;
 use std::ops::ControlFlow;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Scope, available_parallelism};
 
 use uuid::Uuid;
@@ -26,6 +29,10 @@ pub const READ_EVENTS_MAX: usize = 4096;
 /// How many threads prepare batches. Preparing takes twice as long as writing, so more would wait
 /// for the one that writes; and each holds a reader, of which others need some too.
 const THREADS_MAX: usize = 4;
+
+/// How many batches lie ready at most, beside those that are being prepared: enough to go on while
+/// the one that writes waits for the disk.
+const READY_MAX: usize = 2;
 
 /// How many events most messages have at least; room is made for as many messages.
 const EVENTS_A_MESSAGE: usize = 2;
@@ -160,6 +167,8 @@ pub fn content(event: &RecordedEvent) -> (&[u8], &[u8]) {
 }
 
 /// Prepares batch after batch on several cores and gives them in order, until the receiver is dropped.
+///
+/// Each thread takes the next batch as soon as it has one ready, so that none waits for another.
 pub fn read_ahead<'scope, 'env>(
     scope: &'scope Scope<'scope, 'env>,
     store: &'env dyn Store,
@@ -168,21 +177,31 @@ pub fn read_ahead<'scope, 'env>(
     up_to: Position,
 ) -> impl Iterator<Item = Prepared> + use<> {
     let threads = available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-    let batches = (after..up_to).step_by(BATCH_EVENTS_MAX as usize);
-    let prepare = |thread: usize| -> Receiver<Prepared> {
-        let batches = batches.clone().skip(thread).step_by(threads);
-        let (ready, prepared) = sync_channel(1);
+    let ahead = threads + READY_MAX;
+    let (wanted, batches) = sync_channel::<(Position, SyncSender<Prepared>)>(ahead);
+    let batches = Arc::new(Mutex::new(batches));
+    for _ in 0..threads {
+        let batches = Arc::clone(&batches);
         scope.spawn(move || {
             patience::stand_behind(patience::PATIENT);
-            for after in batches {
+            let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            while let Ok((after, ready)) = next() {
                 let up_to = up_to.min(after + BATCH_EVENTS_MAX);
                 if ready.send(Prepared::read(store, rule, after, up_to)).is_err() {
                     return;
                 }
             }
         });
-        prepared
+    }
+    let mut starts = (after..up_to).step_by(BATCH_EVENTS_MAX as usize);
+    let mut want = move || {
+        let (ready, prepared) = sync_channel(1);
+        wanted.send((starts.next()?, ready)).ok().map(|()| prepared)
     };
-    let threads: Vec<_> = (0..threads).map(prepare).collect();
-    (0..).map_while(move |batch: usize| threads[batch % threads.len()].recv().ok())
+    let mut in_order: VecDeque<_> = (0..ahead).map_while(|_| want()).collect();
+    iter::from_fn(move || {
+        let prepared = in_order.pop_front()?.recv().ok();
+        in_order.extend(want());
+        prepared
+    })
 }

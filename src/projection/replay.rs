@@ -1,5 +1,7 @@
 //! Rebuilding the views from position 1, by the same `catch_up` that keeps them up.
 
+use std::panic::resume_unwind;
+use std::thread;
 use std::time::Instant;
 
 use super::catch_up::{Progress, catch_up};
@@ -7,8 +9,8 @@ use super::compare::side_by_side;
 use super::digest::digest;
 use super::{ProjectionError, align};
 use crate::domain::digest::Hash;
-use crate::domain::{MessageKey, Position, Rule, Status};
-use crate::store::{Store, Views};
+use crate::domain::{MessageKey, Position, Rule, Status, country};
+use crate::store::{Checkpoint, Store, StoreError, Views};
 
 /// What a replay did.
 #[derive(Debug, Clone)]
@@ -40,8 +42,11 @@ pub fn replay(
     progress: Progress<'_>,
 ) -> Result<Replayed, ProjectionError> {
     let head = store.head()?;
+    // A core is free while the shadow is made.
+    thread::spawn(country::get_ready);
     let shadow = store.shadow(rule)?;
-    let replayed = rebuild(store, shadow.views(), rule, head, progress)?;
+    let rebuilt = rebuild(store, shadow.views(), head, progress)?;
+    let digest = digest_while(shadow.views(), || shadow.views().settle())?;
     while !shadow.take_over()? {
         let wanted = store.views().checkpoint()?.position;
         let head = store.head()?;
@@ -50,7 +55,7 @@ pub fn replay(
         }
         catch_up(store, shadow.views(), head, progress)?;
     }
-    Ok(replayed)
+    Ok(rebuilt.replayed(head, digest))
 }
 
 /// Rebuilds into views of their own and tells which messages would be shown otherwise.
@@ -66,9 +71,9 @@ pub fn dry_run(
     let fits = align::Alignment::of(store, &checkpoint, checkpoint.rule)?;
     let fresh = store.scratch(rule)?;
     let up_to = if fits == align::Alignment::Fitting { checkpoint.position } else { 0 };
-    let mut replayed = rebuild(store, &*fresh, rule, up_to, progress)?;
+    let mut rebuilt = rebuild(store, &*fresh, up_to, progress)?;
     if up_to > 0 {
-        replayed.checkpoint = side_by_side(store, in_use, &*fresh, &mut |old, new| {
+        rebuilt.checkpoint = side_by_side(store, in_use, &*fresh, &mut |old, new| {
             let status = |side: Option<&crate::store::Message>| {
                 side.and_then(|message| message.lifecycle.evidence.status())
             };
@@ -78,27 +83,45 @@ pub fn dry_run(
             }
         })?;
     }
-    replayed.digest = digest(&*fresh)?;
-    replayed.head = store.head()?;
-    Ok(replayed)
+    Ok(rebuilt.replayed(store.head()?, digest(&*fresh)?))
+}
+
+/// Views that have caught up from nothing.
+struct Rebuilt {
+    rule: Rule,
+    checkpoint: Position,
+    events: u64,
+    events_per_second: f64,
+}
+
+impl Rebuilt {
+    fn replayed(self, head: Position, digest: Hash) -> Replayed {
+        let Self { rule, checkpoint, events, events_per_second } = self;
+        Replayed { head, checkpoint, events, events_per_second, rule, digest }
+    }
 }
 
 fn rebuild(
     store: &dyn Store,
     views: &dyn Views,
-    rule: Rule,
     up_to: Position,
     progress: Progress<'_>,
-) -> Result<Replayed, ProjectionError> {
+) -> Result<Rebuilt, ProjectionError> {
     let began = Instant::now();
-    let checkpoint = catch_up(store, views, up_to, progress)?;
-    let seconds = began.elapsed().as_secs_f64();
-    Ok(Replayed {
-        head: up_to,
-        checkpoint: checkpoint.position,
-        events: checkpoint.position,
-        events_per_second: checkpoint.position as f64 / seconds.max(f64::EPSILON),
-        rule,
-        digest: digest(views)?,
+    let Checkpoint { position, rule, .. } = catch_up(store, views, up_to, progress)?;
+    let seconds = began.elapsed().as_secs_f64().max(f64::EPSILON);
+    let events_per_second = position as f64 / seconds;
+    Ok(Rebuilt { rule, checkpoint: position, events: position, events_per_second })
+}
+
+/// The digest of views, told while something is done to them that leaves their messages as they are.
+fn digest_while(
+    views: &dyn Views,
+    act: impl FnOnce() -> Result<(), StoreError>,
+) -> Result<Hash, StoreError> {
+    thread::scope(|scope| {
+        let digest = scope.spawn(|| digest(views));
+        act()?;
+        digest.join().unwrap_or_else(|panic| resume_unwind(panic))
     })
 }

@@ -15,6 +15,8 @@ pub struct Touched {
     /// an event of a message that is known already costs no copy of it.
     places: HashTable<usize>,
     hasher: RandomState,
+    /// Of the last new message. Most have the same, and share one copy of it.
+    account_sid: Option<AccountSid>,
 }
 
 impl Touched {
@@ -24,6 +26,7 @@ impl Touched {
             messages: Vec::with_capacity(messages),
             places: HashTable::with_capacity(messages),
             hasher: RandomState::default(),
+            account_sid: None,
         }
     }
 
@@ -34,13 +37,16 @@ impl Touched {
         message_sid: &str,
         begin: impl FnOnce() -> Lifecycle,
     ) -> &mut Lifecycle {
-        let Self { messages, places, hasher } = self;
+        let Self { messages, places, hasher, account_sid: last } = self;
         let hash = hasher.hash_one((account_sid, message_sid));
         let known =
             places.find(hash, |place| messages[*place].message.key.is(account_sid, message_sid));
         let place = known.copied().unwrap_or_else(|| {
+            if last.as_ref().map(AccountSid::as_str) != account_sid {
+                *last = account_sid.and_then(AccountSid::parse);
+            }
             let key = MessageKey {
-                account_sid: account_sid.and_then(AccountSid::parse),
+                account_sid: last.clone(),
                 message_sid: MessageSid::parse(message_sid).expect("a message SID is not empty"),
             };
             let message = Message { id: 0, key, lifecycle: begin() };

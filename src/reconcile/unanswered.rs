@@ -112,12 +112,13 @@ impl Unanswered {
     /// Whether a message may be this one: to the same address, from the same sender or service, and
     /// made at that time.
     fn may_be(&self, message: &Addressed, made_at: Timestamp) -> bool {
-        let same =
-            |wanted: &Option<String>, have: &Option<String>| wanted.is_none() || wanted == have;
+        let same = |wanted: &Option<String>, have: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| have == Some(wanted))
+        };
         let after = made_at.micros() - self.at;
         message.to.as_deref() == Some(self.to.as_str())
-            && same(&self.from, &message.from)
-            && same(&self.messaging_service_sid, &message.messaging_service_sid)
+            && same(&self.from, message.from.as_deref())
+            && same(&self.messaging_service_sid, message.messaging_service_sid.as_deref())
             && (-CLOCK_SLACK_MICROS..=MADE_WITHIN_MICROS).contains(&after)
     }
 }

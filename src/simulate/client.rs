@@ -54,11 +54,15 @@ pub struct Signer {
 pub type AckedLog = Option<Box<dyn Write + Send>>;
 
 struct Shared {
-    paced: Paced,
+    paced: Paced<Result<Signed>>,
     acked: Mutex<AckedLog>,
-    signer: Signer,
-    load: Load,
     authority: String,
+}
+
+/// A callback that can be sent at once.
+struct Signed {
+    callback: Callback,
+    request: Request<Full<Bytes>>,
 }
 
 impl Signer {
@@ -72,6 +76,20 @@ impl Signer {
         let token = if callback.forged { &self.forger } else { &self.token };
         let parameters = Form::parse(callback.body.as_bytes()).signed_text();
         STANDARD.encode(token.sign(&[self.url.as_bytes(), &parameters]))
+    }
+}
+
+impl Signed {
+    fn new(callback: Callback, signer: &Signer, path: &str, host: &str) -> Result<Self> {
+        let request = Request::post(path)
+            .header("Host", host)
+            .header("Content-Type", MEDIA_TYPE)
+            .header("User-Agent", "TwilioProxy/1.1")
+            .header("X-Twilio-Signature", signer.signature(&callback))
+            .header("I-Twilio-Idempotency-Token", &callback.idempotency_token)
+            .header("X-Home-Region", "us1")
+            .body(Full::new(Bytes::from(callback.body.clone())))?;
+        Ok(Self { callback, request })
     }
 }
 
@@ -93,17 +111,18 @@ where
     };
     // Shows whether anybody is there at all.
     connect(&authority).await?;
+    let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    let host = authority.clone();
+    let sign = move |callback| Signed::new(callback, &signer, &path, &host);
     let began = Instant::now();
     let shared = Arc::new(Shared {
-        paced: Paced::begin(&load, callbacks),
+        paced: Paced::begin(&load, callbacks, sign),
         acked: Mutex::new(acked),
-        signer,
         authority,
-        load,
     });
-    let connections = 0..shared.load.connections;
+    let Load { target, connections, rate, .. } = load;
     let tasks =
-        connections.map(|_| tokio::spawn(connection(Arc::clone(&shared), progress.clone())));
+        (0..connections).map(|_| tokio::spawn(connection(Arc::clone(&shared), progress.clone())));
     let mut tally = Tally::default();
     for task in tasks.collect::<Vec<_>>() {
         tally.add(task.await.context("a connection's task")??);
@@ -112,7 +131,6 @@ where
     if let Some(log) = shared.acked.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
         log.flush().context("--acked-log")?;
     }
-    let Load { target, connections, rate, .. } = shared.load.clone();
     Ok(tally.summary(target, connections, rate, took))
 }
 
@@ -120,8 +138,9 @@ where
 async fn connection(shared: Arc<Shared>, progress: impl Fn()) -> Result<Tally> {
     let mut tally = Tally::default();
     let mut sender = None;
-    while let Some((due, callback)) = shared.paced.next().await {
-        match shared.send(&mut sender, &callback).await {
+    while let Some((due, signed)) = shared.paced.next().await {
+        let Signed { callback, request } = signed?;
+        match shared.send(&mut sender, request).await {
             Ok(code) => {
                 if tally.answered(code, callback.forged, due.elapsed()) {
                     shared.acknowledged(&callback)?;
@@ -153,13 +172,12 @@ impl Shared {
     async fn send(
         &self,
         sender: &mut Option<SendRequest<Full<Bytes>>>,
-        callback: &Callback,
+        request: Request<Full<Bytes>>,
     ) -> Result<u16> {
         if sender.as_ref().is_none_or(SendRequest::is_closed) {
             *sender = Some(connect(&self.authority).await?);
         }
         let sender = sender.as_mut().context("a connection was just made")?;
-        let request = self.request(callback)?;
         let exchange = async {
             sender.ready().await?;
             let answer = sender.send_request(request).await?;
@@ -168,19 +186,6 @@ impl Shared {
             anyhow::Ok(code)
         };
         timeout(ANSWER_PATIENCE, exchange).await.context("no answer in time")?
-    }
-
-    fn request(&self, callback: &Callback) -> Result<Request<Full<Bytes>>> {
-        let uri: Uri = self.load.target.parse()?;
-        let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        let request = Request::post(path)
-            .header("Host", &self.authority)
-            .header("Content-Type", MEDIA_TYPE)
-            .header("User-Agent", "TwilioProxy/1.1")
-            .header("X-Twilio-Signature", self.signer.signature(callback))
-            .header("I-Twilio-Idempotency-Token", &callback.idempotency_token)
-            .header("X-Home-Region", "us1");
-        Ok(request.body(Full::new(Bytes::from(callback.body.clone())))?)
     }
 
     fn acknowledged(&self, callback: &Callback) -> Result<()> {

@@ -1,25 +1,37 @@
 //! When each callback is due, and a thread that hands it out then.
 
+use std::num::NonZeroU64;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::thread::set_current_timer_slack;
 use tokio::sync::{Mutex, mpsc};
 
 use super::client::Load;
 use super::stream::{Callback, DAY_MS};
 
-/// Callbacks as they fall due, for whichever connection asks first.
-pub struct Paced(Mutex<mpsc::Receiver<(Option<Instant>, Callback)>>);
+/// How much later than due the kernel may wake us, in nanoseconds, so that several wake at once. Its
+/// 50 µs would count as latency.
+const TIMER_SLACK: NonZeroU64 = NonZeroU64::MIN;
 
-impl Paced {
-    /// Begins to hand out callbacks as the load says.
+/// What is made of callbacks, as they fall due, for whichever connection asks first.
+pub struct Paced<T>(Mutex<mpsc::Receiver<(Option<Instant>, T)>>);
+
+impl<T: Send + 'static> Paced<T> {
+    /// Begins to hand out what is made of each callback, as the load says.
     ///
     /// The waiting is done by a thread, because its sleep is exact to a fraction of what an answer
-    /// takes. tokio's timers go by the millisecond, even for what is due already.
-    pub fn begin(load: &Load, callbacks: impl Iterator<Item = Callback> + Send + 'static) -> Self {
+    /// takes. tokio's timers go by the millisecond, even for what is due already. What a callback
+    /// needs before it can be sent, its signature above all, is made before it is due.
+    pub fn begin(
+        load: &Load,
+        callbacks: impl Iterator<Item = Callback> + Send + 'static,
+        make: impl Fn(Callback) -> T + Send + 'static,
+    ) -> Self {
         let (hand_out, paced) = mpsc::channel(load.connections);
         let load = load.clone();
         thread::spawn(move || {
+            let _where_possible = set_current_timer_slack(Some(TIMER_SLACK));
             let began = Instant::now();
             for (index, callback) in (0..).zip(callbacks) {
                 let due = load.due_after(index, &callback).map(|after| began + after);
@@ -27,11 +39,12 @@ impl Paced {
                 if ends.is_some_and(|ends| due.unwrap_or_else(Instant::now) >= ends) {
                     return;
                 }
+                let made = make(callback);
                 if let Some(due) = due {
                     thread::sleep(due.saturating_duration_since(Instant::now()));
                 }
                 // Waits where all connections are busy. What is due meanwhile stays due.
-                if hand_out.blocking_send((due, callback)).is_err() {
+                if hand_out.blocking_send((due, made)).is_err() {
                     return;
                 }
             }
@@ -39,13 +52,13 @@ impl Paced {
         Self(Mutex::new(paced))
     }
 
-    /// The next callback, and since when it has been due; nothing when all are handed out.
+    /// The next, and since when it has been due; nothing when all are handed out.
     ///
     /// Its latency counts from there, however late a connection comes for it: a server that stalls
     /// must not be spared the callbacks that would have come meanwhile.
-    pub async fn next(&self) -> Option<(Instant, Callback)> {
-        let (due, callback) = self.0.lock().await.recv().await?;
-        Some((due.unwrap_or_else(Instant::now), callback))
+    pub async fn next(&self) -> Option<(Instant, T)> {
+        let (due, made) = self.0.lock().await.recv().await?;
+        Some((due.unwrap_or_else(Instant::now), made))
     }
 }
 
@@ -80,7 +93,8 @@ mod tests {
 
     #[tokio::test]
     async fn at_a_rate_callbacks_are_due_evenly_and_come_no_earlier() {
-        let paced = Paced::begin(&Load { rate: Some(2_000.0), ..load() }, callbacks());
+        let load = Load { rate: Some(2_000.0), ..load() };
+        let paced = Paced::begin(&load, callbacks(), |callback| callback);
         let (mut before, _) = paced.next().await.unwrap();
         for _ in 0..100 {
             let (due, _) = paced.next().await.unwrap();
@@ -92,7 +106,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_rate_no_callback_waits_for_a_clock() {
-        let paced = Paced::begin(&load(), callbacks());
+        let paced = Paced::begin(&load(), callbacks(), |callback| callback);
         let began = Instant::now();
         let mut count = 0;
         while paced.next().await.is_some() {
@@ -105,7 +119,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_due_after_the_end_is_not_handed_out() {
         let load = Load { rate: Some(1_000.0), seconds: Some(0.05), ..load() };
-        let paced = Paced::begin(&load, callbacks());
+        let paced = Paced::begin(&load, callbacks(), |callback| callback);
         let mut count = 0;
         while paced.next().await.is_some() {
             count += 1;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
+use smol_str::SmolStr;
 
 use super::form::{self, FirstValues, Form};
 use crate::domain::channel::channel_of;
@@ -204,6 +205,10 @@ impl<'a> Parameters<'a> {
     fn text(&self, parameter: Parameter) -> Option<Cow<'a, str>> {
         self.0.text(parameter as usize)
     }
+
+    fn kept(&self, parameter: Parameter) -> Option<SmolStr> {
+        self.0.kept(parameter as usize)
+    }
 }
 
 /// The parameters that tell of a status.
@@ -215,7 +220,7 @@ struct Words<'a> {
 
 impl Words<'_> {
     /// The status, or the word that is none.
-    fn evidence(&self) -> (Option<Status>, Option<String>) {
+    fn evidence(&self) -> (Option<Status>, Option<SmolStr>) {
         match self.message.as_ref().or(self.sms.as_ref()) {
             _ if self.read => (Some(Status::Read), None),
             Some(word) => evidence(word),
@@ -239,21 +244,20 @@ fn words_of_form<'a>(form: &Parameters<'a>) -> Words<'a> {
 }
 
 fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
-    let owned = |name| form.text(name).map(Cow::into_owned);
     let words = words_of_form(form);
     let (status, unrecognised) = words.evidence();
-    let to = owned(Parameter::To);
+    let to = form.kept(Parameter::To);
     StatusReported {
         status,
         unrecognised,
         error_code: form.text(Parameter::ErrorCode).and_then(|code| ErrorCode::parse(&code)),
         addressed: Addressed {
-            from: owned(Parameter::From),
+            from: form.kept(Parameter::From),
             channel: channel_of(to.as_deref(), form.text(Parameter::ChannelPrefix).as_deref(), sid),
             to,
-            messaging_service_sid: owned(Parameter::MessagingServiceSid),
+            messaging_service_sid: form.kept(Parameter::MessagingServiceSid),
         },
-        raw_dlr_done_date: owned(Parameter::RawDlrDoneDate),
+        raw_dlr_done_date: form.kept(Parameter::RawDlrDoneDate),
         labels: labels(words.differ(), sid),
     }
 }
@@ -263,7 +267,8 @@ fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
 fn report_of_resource(resource: &TopLevel, sid: &str) -> StatusReported {
     let text = |name: &str| resource.first(&[name]).filter(|value| !value.is_empty());
     let (status, unrecognised) = text("status").map_or((None, None), |word| evidence(&word));
-    let to = text("to");
+    let kept = |name| text(name).map(SmolStr::from);
+    let to = kept("to");
     StatusReported {
         status,
         unrecognised,
@@ -272,20 +277,20 @@ fn report_of_resource(resource: &TopLevel, sid: &str) -> StatusReported {
             .and_then(|code| ErrorCode::parse(&code))
             .filter(|code| code.number() != 0),
         addressed: Addressed {
-            from: text("from"),
+            from: kept("from"),
             channel: channel_of(to.as_deref(), None, sid),
             to,
-            messaging_service_sid: text("messaging_service_sid"),
+            messaging_service_sid: kept("messaging_service_sid"),
         },
         raw_dlr_done_date: None,
         labels: labels(false, sid),
     }
 }
 
-fn evidence(word: &str) -> (Option<Status>, Option<String>) {
+fn evidence(word: &str) -> (Option<Status>, Option<SmolStr>) {
     match Status::parse(word) {
         Some(status) => (Some(status), None),
-        None => (None, Some(word.to_owned())),
+        None => (None, Some(SmolStr::new(word))),
     }
 }
 

@@ -2,14 +2,19 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr_iter, memchr2, memrchr};
+use memchr::{memchr, memchr_iter, memchr2};
 use percent_encoding::percent_decode;
+use smallvec::SmallVec;
+use smol_str::SmolStr;
 
 /// The media type of a form.
 pub const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 
 /// How long an escape is: a percent sign and two digits.
 const ESCAPE_BYTES: usize = 3;
+
+/// Room for most names and values with escapes, addresses above all. In bytes.
+const USUAL_BYTES: usize = 48;
 
 /// Every parameter in the order of the body, percent-decoded, blank values included.
 #[derive(Debug, Clone)]
@@ -82,18 +87,32 @@ impl<'a, const N: usize> FirstValues<'a, N> {
     /// The first value of the name with this place; nothing where it is empty or absent. Bytes that
     /// are not UTF-8 become U+FFFD, since every use of it is a word to show or compare.
     pub fn text(&self, place: usize) -> Option<Cow<'a, str>> {
-        let value = self.0[place].filter(|value| !value.is_empty())?;
-        Some(match decode(value) {
-            // What is UTF-8 is told quicker than what is not is put right.
-            Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
-                Ok(text) => Cow::Borrowed(text),
-                Err(_) => String::from_utf8_lossy(bytes),
-            },
-            Cow::Owned(bytes) => Cow::Owned(
-                String::from_utf8(bytes)
-                    .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
-            ),
+        let value = self.value(place)?;
+        Some(match is_escaped(value) {
+            true => Cow::Owned(text(&unescaped(value)).into_owned()),
+            false => text(value),
         })
+    }
+
+    /// The same, to be kept; a short one, as most are, takes no memory of its own.
+    pub fn kept(&self, place: usize) -> Option<SmolStr> {
+        let value = self.value(place)?;
+        Some(match is_escaped(value) {
+            true => SmolStr::new(text(&unescaped(value))),
+            false => SmolStr::new(text(value)),
+        })
+    }
+
+    fn value(&self, place: usize) -> Option<&'a [u8]> {
+        self.0[place].filter(|value| !value.is_empty())
+    }
+}
+
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    // What is UTF-8 is told quicker than what is not is put right.
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
     }
 }
 
@@ -111,21 +130,37 @@ fn pieces(body: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
+/// What a name or a value says without its escapes.
+type Unescaped = SmallVec<[u8; USUAL_BYTES]>;
+
 fn decode(text: &[u8]) -> Cow<'_, [u8]> {
-    if memchr2(b'%', b'+', text).is_none() {
-        return Cow::Borrowed(text);
+    match is_escaped(text) {
+        true => Cow::Owned(unescaped(text).into_vec()),
+        false => Cow::Borrowed(text),
     }
-    // A `+` within an escape makes no escape, so it does not matter which comes first.
-    let mut decoded = Vec::with_capacity(text.len());
-    for (words, word) in text.split(|byte| *byte == b'+').enumerate() {
-        if words > 0 {
-            decoded.push(b' ');
+}
+
+fn is_escaped(text: &[u8]) -> bool {
+    memchr2(b'%', b'+', text).is_some()
+}
+
+fn unescaped(mut text: &[u8]) -> Unescaped {
+    let mut unescaped = Unescaped::new();
+    while let Some(at) = memchr2(b'%', b'+', text) {
+        let (plain, rest) = text.split_at(at);
+        unescaped.extend_from_slice(plain);
+        // What is no escape stands for itself, and the next may begin right behind its first byte.
+        let length = match rest {
+            [b'%', a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => ESCAPE_BYTES,
+            _ => 1,
+        };
+        let (escape, rest) = rest.split_at(length);
+        match escape {
+            b"+" => unescaped.push(b' '),
+            escape => unescaped.extend(percent_decode(escape)),
         }
-        // An address has one escape, at its beginning; what is behind the last one is copied whole.
-        let plain_from = memrchr(b'%', word).map_or(0, |last| word.len().min(last + ESCAPE_BYTES));
-        let (escaped, plain) = word.split_at(plain_from);
-        decoded.extend(percent_decode(escaped));
-        decoded.extend_from_slice(plain);
+        text = rest;
     }
-    Cow::Owned(decoded)
+    unescaped.extend_from_slice(text);
+    unescaped
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use smol_str::SmolStr;
 use utoipa::ToSchema;
 
 use super::Body;
@@ -63,6 +64,10 @@ pub struct TimelineEntry {
     pub labels: Vec<&'static str>,
 }
 
+fn text(text: Option<&SmolStr>) -> Option<String> {
+    text.map(ToString::to_string)
+}
+
 /// The word shown for a status, or for the lack of one.
 pub fn status_name(status: Option<Status>) -> &'static str {
     status.map_or("unknown", Status::name)
@@ -83,14 +88,14 @@ impl Message {
             conflict: evidence.conflict(),
             rule: evidence.rule.name(),
             account_sid: key.account_sid.as_ref().map(ToString::to_string),
-            messaging_service_sid: addressed.and_then(|a| a.messaging_service_sid.clone()),
-            from: addressed.and_then(|a| a.from.clone()),
-            to: addressed.and_then(|a| a.to.clone()),
+            messaging_service_sid: text(addressed.and_then(|a| a.messaging_service_sid.as_ref())),
+            from: text(addressed.and_then(|a| a.from.as_ref())),
+            to: text(addressed.and_then(|a| a.to.as_ref())),
             channel: addressed.map(|a| a.channel.to_string()).unwrap_or_default(),
             error_code: error_code.map(ErrorCode::number),
             error_title: error_code.map(ErrorCode::title),
             error_codes: evidence.error_codes().into_iter().map(ErrorCode::number).collect(),
-            raw_dlr_done_date: receipt.map(|receipt| receipt.raw_dlr_done_date.clone()),
+            raw_dlr_done_date: text(receipt.map(|receipt| &receipt.raw_dlr_done_date)),
             first_received_at: first_received_at.to_string(),
             last_received_at: last_received_at.to_string(),
             status_times: status_times(evidence),
@@ -118,7 +123,7 @@ impl TimelineEntry {
             event_id: event.event_id.to_string(),
             received_at: event.received_at.to_string(),
             source: event.source.name(),
-            status: status.or_else(|| reported.unrecognised.clone()),
+            status: status.or_else(|| text(reported.unrecognised.as_ref())),
             effect: effect.name(),
             duplicate_of: match effect {
                 Effect::Duplicate(position) => Some(position),

@@ -156,7 +156,7 @@ proptest! {
         let Some(reported) = reading.reported else { return Ok(()) };
         let addressed = reported.addressed;
         let texts = [addressed.from, addressed.to, addressed.messaging_service_sid, reported.unrecognised];
-        for text in texts.into_iter().flatten().chain([addressed.channel.to_string()]) {
+        for text in texts.into_iter().flatten().chain([addressed.channel]) {
             prop_assert!(text.len() <= longest.max("messenger".len()), "{text}");
         }
         prop_assert!(reported.error_code.is_none_or(|code| (0..=999_999_999).contains(&code.number())));

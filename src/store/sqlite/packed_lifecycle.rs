@@ -13,7 +13,7 @@
 //! Positions lie near the one before, moments near the first. What may be absent is one more than
 //! its number or length, or 0. The deciding event's status is not here: it is a column.
 
-use std::borrow::Cow;
+use smol_str::SmolStr;
 
 use super::varint::{self, Reader};
 use crate::domain::event::Position;
@@ -70,7 +70,7 @@ pub fn read(bytes: &[u8], rule: Rule, status: Option<Status>) -> Option<Lifecycl
         addressed: Addressed {
             from: text(&mut reader)?,
             to: text(&mut reader)?,
-            channel: Cow::Owned(text(&mut reader)??),
+            channel: text(&mut reader)??,
             messaging_service_sid: text(&mut reader)?,
         },
     };
@@ -180,8 +180,8 @@ fn push_text(bytes: &mut Vec<u8>, text: Option<&str>) {
     bytes.extend_from_slice(text.unwrap_or_default().as_bytes());
 }
 
-fn text(reader: &mut Reader<'_>) -> Option<Option<String>> {
-    lent(reader).map(|text| text.map(str::to_owned))
+fn text(reader: &mut Reader<'_>) -> Option<Option<SmolStr>> {
+    lent(reader).map(|text| text.map(SmolStr::new))
 }
 
 fn lent<'a>(reader: &mut Reader<'a>) -> Option<Option<&'a str>> {
@@ -231,8 +231,8 @@ mod tests {
     }
 
     fn any_deciding() -> impl Strategy<Value = Deciding> {
-        let text = || option::of(".{0,20}");
-        (any::<u64>(), any_status(), option::of(any_code()), text(), text(), ".{0,9}", text())
+        let text = || option::of(".{0,20}".prop_map(SmolStr::from));
+        (any::<u64>(), any_status(), option::of(any_code()), text(), text(), ".{0,40}", text())
             .prop_map(|(position, status, error_code, from, to, channel, service)| Deciding {
                 position,
                 status,
@@ -240,7 +240,7 @@ mod tests {
                 addressed: Addressed {
                     from,
                     to,
-                    channel: Cow::Owned(channel),
+                    channel: channel.into(),
                     messaging_service_sid: service,
                 },
             })
@@ -250,7 +250,7 @@ mod tests {
         let moment = any::<i64>().prop_map(Timestamp::from_micros);
         let heard = vec((select(&Status::ALL[..]), moment), 0..5);
         let codes = vec((any_code(), any_status()), 0..4);
-        let receipt = option::of((any_status(), ".{0,12}"));
+        let receipt = option::of((any_status(), ".{0,12}".prop_map(SmolStr::from)));
         (any_deciding(), heard, codes, receipt).prop_map(|(deciding, heard, codes, receipt)| {
             Evidence {
                 rule: Rule::default(),

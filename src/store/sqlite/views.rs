@@ -138,7 +138,7 @@ impl SqliteViews {
             role: Role::Shadow,
             beside: Some(ledger.to_owned()),
             writing: Arc::clone(&self.writing),
-            readers: None,
+            readers: self.readers.clone(),
             _folder: None,
             stand_in_for: None,
             pending: Mutex::default(),
