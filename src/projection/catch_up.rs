@@ -7,7 +7,8 @@ use fastbloom::BloomFilter;
 use foldhash::fast::RandomState;
 
 use super::ProjectionError;
-use super::prepared::{BATCH_EVENTS_MAX, Prepared, content, read_ahead};
+use super::ahead::ReadAhead;
+use super::prepared::{BATCH_EVENTS_MAX, Prepared, Room, content};
 use crate::domain::digest::{self, Hash};
 use crate::domain::{MessageSid, Position};
 use crate::store::{Batch, CHAIN_MARK_EVERY, Changed, Checkpoint, Store, StoreError, Views};
@@ -67,44 +68,51 @@ fn follow(
 ) -> Result<Checkpoint, ProjectionError> {
     let (rule, from) = (checkpoint.rule, checkpoint.position);
     let mut written = Written::begin(from, up_to);
-    let mut take = |batch: Prepared| {
-        let (batch, ended_by) = step(store, views, &checkpoint, batch, &mut written)?;
+    let mut take = |mut prepared: Prepared| {
+        let batch = step(store, views, &checkpoint, &mut prepared, &mut written)?;
         let go_on = each(&batch);
         checkpoint = batch.to;
-        match (ended_by, go_on) {
+        prepared.room.reuse(batch.messages);
+        match (prepared.ended_by, go_on) {
             (Some(error), _) => Err(error),
             (None, ControlFlow::Break(())) => Err(ProjectionError::Stopped),
-            (None, ControlFlow::Continue(())) => Ok(()),
+            (None, ControlFlow::Continue(())) => Ok(prepared.room),
         }
     };
-    match up_to - from <= BATCH_EVENTS_MAX {
-        true => take(Prepared::read(store, rule, from, up_to))?,
-        false => thread::scope(|scope| {
-            read_ahead(scope, store, rule, from, up_to).try_for_each(&mut take)
-        })?,
+    if up_to - from <= BATCH_EVENTS_MAX {
+        take(Prepared::read(Room::default(), store, rule, from, up_to))?;
+    } else {
+        thread::scope(|scope| {
+            let mut ahead = ReadAhead::begin(scope, store, rule, from, up_to);
+            while let Some(prepared) = ahead.next() {
+                ahead.go_on(take(prepared)?);
+            }
+            Ok::<_, ProjectionError>(())
+        })?;
     }
     Ok(checkpoint)
 }
 
-/// Brings the views up to the end of a batch, or to where it had to end; returns what was written,
-/// and why it ends before it should.
+/// Brings the views up to the end of a batch, or to where it had to end; returns what was written.
 fn step(
     store: &dyn Store,
     views: &dyn Views,
     from: &Checkpoint,
-    prepared: Prepared,
+    prepared: &mut Prepared,
     written: &mut Written,
-) -> Result<(Batch, Option<ProjectionError>), ProjectionError> {
+) -> Result<Batch, ProjectionError> {
     let Some((position, event_id)) = prepared.last else {
-        return Err(prepared.ended_by.unwrap_or(ProjectionError::Gap(from.position + 1)));
+        let ended_by = prepared.ended_by.take();
+        return Err(ended_by.unwrap_or(ProjectionError::Gap(from.position + 1)));
     };
     prepared.follows(from)?;
-    let (chain, chain_marks) = chain(from, &prepared.digests);
+    let Room { digests, touched } = &mut prepared.room;
+    let (chain, chain_marks) = chain(from, digests);
     let to = Checkpoint { position, event_id: Some(event_id), chain, ..from.clone() };
-    let messages = join(store, views, prepared.touched.into_changed(), written)?;
+    let messages = join(store, views, touched.take(), written)?;
     let batch = Batch { from: from.position, to, messages, chain_marks };
     views.project(&batch)?;
-    Ok((batch, prepared.ended_by))
+    Ok(batch)
 }
 
 /// The chain behind the batch, and its value at each mark on the way.

@@ -1,6 +1,7 @@
 //! From the log to the views. One path, [`catch_up`], serves the running server, a start after a
 //! crash, a rebuild and a replay; they differ in where they begin and into which views they write.
 
+mod ahead;
 pub mod align;
 pub mod catch_up;
 mod cells;

@@ -1,22 +1,16 @@
 //! What a batch needs before any view is asked: its events read, digested, and folded by themselves.
-//! Far behind the head this is done ahead, on several cores, while earlier batches are written.
 
 use std::cmp::Ordering;
-use std::collections::VecDeque;
-use std::iter;
 use std::ops::ControlFlow;
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Scope, available_parallelism};
 
 use uuid::Uuid;
 
+use super::ProjectionError;
 use super::touched::Touched;
-use super::{ProjectionError, patience};
 use crate::domain::digest::{Digester, Hash};
 use crate::domain::lifecycle::Arrival;
 use crate::domain::{Lifecycle, Position, RecordedEvent, Rule};
-use crate::store::{Checkpoint, Store, StoreError};
+use crate::store::{Changed, Checkpoint, Store, StoreError};
 use crate::twilio::callback::Reading;
 
 /// How many events one batch takes. The events of most messages lie closer together, so that most
@@ -25,14 +19,6 @@ pub const BATCH_EVENTS_MAX: u64 = 1 << 14;
 
 /// How many events are read in one statement, which keeps the WAL from being emptied meanwhile.
 pub const READ_EVENTS_MAX: usize = 4096;
-
-/// How many threads prepare batches. Preparing takes twice as long as writing, so more would wait
-/// for the one that writes; and each holds a reader, of which others need some too.
-const THREADS_MAX: usize = 4;
-
-/// How many batches lie ready at most, beside those that are being prepared: enough to go on while
-/// the one that writes waits for the disk.
-const READY_MAX: usize = 2;
 
 /// How many events most messages have at least; room is made for as many messages.
 const EVENTS_A_MESSAGE: usize = 2;
@@ -43,25 +29,44 @@ pub struct Prepared {
     before: Option<(Position, Uuid)>,
     /// The last of them; nothing where there is none.
     pub last: Option<(Position, Uuid)>,
-    /// Of each event.
-    pub digests: Vec<Hash>,
-    /// The messages they are about, each folded as if nothing had come before.
-    pub touched: Touched,
+    /// What was found out about them.
+    pub room: Room,
     /// Why the events end before they should.
     pub ended_by: Option<ProjectionError>,
 }
 
+/// The memory that a batch takes. It goes from one that was written to one that is prepared, so that
+/// a rebuild takes no more of it than the batches that it is at.
+#[derive(Default)]
+pub struct Room {
+    /// Of each event.
+    pub digests: Vec<Hash>,
+    /// The messages they are about, each folded as if nothing had come before.
+    pub touched: Touched,
+}
+
+impl Room {
+    /// Takes over the memory of messages that were written; nothing is in the room then.
+    pub fn reuse(&mut self, written: Vec<Changed>) {
+        self.digests.clear();
+        self.touched.reuse(written);
+    }
+}
+
 impl Prepared {
-    /// Reads the batch after a position, up to another at most.
-    pub fn read(store: &dyn Store, rule: Rule, after: Position, up_to: Position) -> Self {
+    /// Reads the batch after a position, up to another at most, into an empty room.
+    pub fn read(
+        mut room: Room,
+        store: &dyn Store,
+        rule: Rule,
+        after: Position,
+        up_to: Position,
+    ) -> Self {
+        let events = (up_to - after) as usize;
+        room.digests.reserve(events);
+        room.touched.reserve(events / EVENTS_A_MESSAGE);
         let mut preparing = Preparing { store, rule, digester: Digester::default() };
-        let mut batch = Self {
-            before: None,
-            last: None,
-            digests: Vec::with_capacity((up_to - after) as usize),
-            touched: Touched::with_capacity((up_to - after) as usize / EVENTS_A_MESSAGE),
-            ended_by: None,
-        };
+        let mut batch = Self { before: None, last: None, room, ended_by: None };
         batch.ended_by = preparing.read(&mut batch, after, up_to).err();
         batch
     }
@@ -128,7 +133,7 @@ impl Preparing<'_> {
         let Reading { account_sid, message_sid, reported } = Reading::of(event);
         if let (Some(message_sid), Some(reported)) = (message_sid, reported) {
             let begin = || Lifecycle::begin(self.rule, event.received_at);
-            let lifecycle = batch.touched.entry(account_sid.as_deref(), &message_sid, begin);
+            let lifecycle = batch.room.touched.entry(account_sid.as_deref(), &message_sid, begin);
             let arrival = Arrival {
                 position: event.position,
                 received_at: event.received_at,
@@ -138,7 +143,7 @@ impl Preparing<'_> {
             let mut by_content = |a, b| compare_content(self.store, event, a, b);
             lifecycle.apply(arrival, &mut by_content)?;
         }
-        batch.digests.push(known_by.digest);
+        batch.room.digests.push(known_by.digest);
         batch.last = Some(id);
         Ok(())
     }
@@ -164,44 +169,4 @@ fn compare_content(
 /// What settles ties between events of one status and error code.
 pub fn content(event: &RecordedEvent) -> (&[u8], &[u8]) {
     (event.query().as_bytes(), &event.body)
-}
-
-/// Prepares batch after batch on several cores and gives them in order, until the receiver is dropped.
-///
-/// Each thread takes the next batch as soon as it has one ready, so that none waits for another.
-pub fn read_ahead<'scope, 'env>(
-    scope: &'scope Scope<'scope, 'env>,
-    store: &'env dyn Store,
-    rule: Rule,
-    after: Position,
-    up_to: Position,
-) -> impl Iterator<Item = Prepared> + use<> {
-    let threads = available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-    let ahead = threads + READY_MAX;
-    let (wanted, batches) = sync_channel::<(Position, SyncSender<Prepared>)>(ahead);
-    let batches = Arc::new(Mutex::new(batches));
-    for _ in 0..threads {
-        let batches = Arc::clone(&batches);
-        scope.spawn(move || {
-            patience::stand_behind(patience::PATIENT);
-            let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            while let Ok((after, ready)) = next() {
-                let up_to = up_to.min(after + BATCH_EVENTS_MAX);
-                if ready.send(Prepared::read(store, rule, after, up_to)).is_err() {
-                    return;
-                }
-            }
-        });
-    }
-    let mut starts = (after..up_to).step_by(BATCH_EVENTS_MAX as usize);
-    let mut want = move || {
-        let (ready, prepared) = sync_channel(1);
-        wanted.send((starts.next()?, ready)).ok().map(|()| prepared)
-    };
-    let mut in_order: VecDeque<_> = (0..ahead).map_while(|_| want()).collect();
-    iter::from_fn(move || {
-        let prepared = in_order.pop_front()?.recv().ok();
-        in_order.extend(want());
-        prepared
-    })
 }

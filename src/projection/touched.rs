@@ -9,6 +9,7 @@ use crate::domain::{AccountSid, Lifecycle, MessageKey, MessageSid};
 use crate::store::{Changed, Message};
 
 /// Messages in the order of their first arrival.
+#[derive(Default)]
 pub struct Touched {
     messages: Vec<Changed>,
     /// By the hash of its key, the place of each message. The key itself stands only there, so that
@@ -20,14 +21,9 @@ pub struct Touched {
 }
 
 impl Touched {
-    /// None yet, with room for some.
-    pub fn with_capacity(messages: usize) -> Self {
-        Self {
-            messages: Vec::with_capacity(messages),
-            places: HashTable::with_capacity(messages),
-            hasher: RandomState::default(),
-            account_sid: None,
-        }
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, messages: usize) {
+        self.messages.reserve(messages);
     }
 
     /// What was folded of a message so far. The SIDs are not empty.
@@ -62,7 +58,14 @@ impl Touched {
     }
 
     /// The messages, in the order of their first arrival, as if none had been there before.
-    pub fn into_changed(self) -> Vec<Changed> {
-        self.messages
+    pub fn take(&mut self) -> Vec<Changed> {
+        self.places.clear();
+        std::mem::take(&mut self.messages)
+    }
+
+    /// Takes over the memory of messages that are of no use any more.
+    pub fn reuse(&mut self, mut messages: Vec<Changed>) {
+        messages.clear();
+        self.messages = messages;
     }
 }
