@@ -78,7 +78,8 @@ pub fn find_room_beside(path: &Path) -> Result<(), StoreError> {
     find().map_err(|cause| StoreError::File { act: "find room in", path: folder.clone(), cause })
 }
 
-fn folder_of(path: &Path) -> PathBuf {
+/// The folder that a file lies in.
+pub fn folder_of(path: &Path) -> PathBuf {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new(".")).to_owned()
 }

@@ -22,6 +22,7 @@ pub mod place;
 pub mod quarantine;
 mod read;
 mod role;
+mod runs;
 mod shadow;
 mod tally_row;
 mod varint;

@@ -2,56 +2,63 @@
 //! touch nearly every page of their index each time; gathered, each page is written once for many.
 
 use std::hash::BuildHasher;
+use std::path::PathBuf;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use rusqlite::params;
 
-use super::message_row::PackedSid;
-use super::view_index;
-use super::view_read::Tables;
-use super::view_write::Keyed;
+use super::runs::Runs;
+use super::view_index::{Entry, Key, Way};
 
-/// Of how many messages they are gathered: some 100 MB.
-const PENDING_MAX: usize = 1 << 19;
+/// Of how many messages entries are gathered. Their places then take 75 MB.
+const PENDING_MAX: usize = 7 << 20;
 
-/// What is not yet written, batch by batch as it came: to grow one list of all would move each of
-/// them several times.
-#[derive(Debug, Default)]
+/// What is not yet written.
+#[derive(Debug)]
 pub struct Pending {
-    batches: Vec<Keyed>,
-    /// By the hash of its SID and its account's number: the batch of each message, and its place there.
+    /// Nobody asks for them before all are written, so they need not be in memory.
+    pub entries: Runs,
+    /// For each message a part of its SID's hash, and its id's distance from the first one.
     places: HashTable<(u32, u32)>,
+    first_id: u64,
     hasher: RandomState,
 }
 
 impl Pending {
-    /// Takes in what a batch brings.
-    pub fn extend(&mut self, keyed: Keyed) {
-        let batch = self.batches.len() as u32;
-        self.batches.push(keyed);
-        let Self { batches, places, hasher } = self;
-        let hash = |(batch, place): &(u32, u32)| {
-            let NewSid { sid, account, .. } = &batches[*batch as usize].sids[*place as usize];
-            hasher.hash_one((sid, account))
-        };
-        for place in 0..batches[batch as usize].sids.len() as u32 {
-            places.insert_unique(hash(&(batch, place)), (batch, place), hash);
+    /// Nothing yet; what memory has no room for will be in this folder.
+    pub fn in_folder(folder: PathBuf) -> Self {
+        Self {
+            entries: Runs::in_folder(folder),
+            places: HashTable::new(),
+            first_id: 0,
+            hasher: RandomState::default(),
         }
     }
 
-    /// The id of a message that is not yet written.
-    pub fn id(&self, (sid, account): &(PackedSid, i64)) -> Option<u64> {
-        let at = |(batch, place): &(u32, u32)| &self.batches[*batch as usize].sids[*place as usize];
-        let hash = self.hasher.hash_one((sid, account));
-        let is_same = |place: &(u32, u32)| at(place).sid == *sid && at(place).account == *account;
-        self.places.find(hash, is_same).map(|place| at(place).id)
+    /// Takes in what a batch brings.
+    pub fn extend(&mut self, entries: Vec<Entry>) {
+        for Entry { key, id, .. } in entries.iter().filter(|entry| entry.way == Way::Sids) {
+            if self.places.is_empty() {
+                self.first_id = *id;
+            }
+            let distance = u32::try_from(id - self.first_id).expect("ids are given in order");
+            let part = self.part(key);
+            self.places.insert_unique(spread(part), (part, distance), |(part, _)| spread(*part));
+        }
+        self.entries.extend(entries);
+    }
+
+    /// The ids that a message with this SID may have, if it is not yet written.
+    pub fn ids(&self, sid: &Key) -> impl Iterator<Item = u64> {
+        let part = self.part(sid);
+        let of_part = self.places.iter_hash(spread(part)).filter(move |(have, _)| *have == part);
+        of_part.map(|(_, distance)| self.first_id + u64::from(*distance))
     }
 
     /// Forgets all of it.
     pub fn clear(&mut self) {
-        self.batches.clear();
         self.places.clear();
+        self.entries.clear();
     }
 
     /// Whether it is time to write.
@@ -59,44 +66,12 @@ impl Pending {
         self.places.len() >= PENDING_MAX
     }
 
-    /// All of it, in key order; nothing is pending any more.
-    pub fn take(&mut self) -> Keyed {
-        let count = |of: fn(&Keyed) -> usize| self.batches.iter().map(of).sum();
-        let mut all = Keyed {
-            sids: Vec::with_capacity(count(|batch| batch.sids.len())),
-            entries: Vec::with_capacity(count(|batch| batch.entries.len())),
-        };
-        for Keyed { sids, entries } in self.batches.drain(..) {
-            all.sids.extend(sids);
-            all.entries.extend(entries);
-        }
-        self.places.clear();
-        all.in_order()
+    fn part(&self, sid: &Key) -> u32 {
+        self.hasher.hash_one(sid) as u32
     }
 }
 
-impl Keyed {
-    /// The same in key order, so that neighbours go to the same page.
-    pub fn in_order(mut self) -> Self {
-        self.sids.sort_unstable();
-        Self { sids: self.sids, entries: view_index::in_order(self.entries) }
-    }
-}
-
-/// A new message's way in.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NewSid {
-    pub sid: PackedSid,
-    pub account: i64,
-    pub id: u64,
-}
-
-/// Writes SIDs within a transaction that the caller holds.
-pub fn put_sids(tables: Tables<'_>, sids: &[NewSid]) -> rusqlite::Result<()> {
-    let mut statement =
-        tables.prepare("INSERT INTO sids{}(sid, account, id) VALUES (?1, ?2, ?3)")?;
-    for NewSid { sid, account, id } in sids {
-        statement.execute(params![&sid[..], account, id])?;
-    }
-    Ok(())
+/// A hash of all bits from a part of one.
+fn spread(part: u32) -> u64 {
+    u64::from(part).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

@@ -36,7 +36,7 @@ impl Mark {
 }
 
 /// What an entry is found by: an address from its end to its beginning, so that those with the same
-/// last digits are neighbours; or a mark.
+/// last digits are neighbours; a mark; or a SID and its account's number.
 pub type Key = SmallVec<[u8; 24]>;
 
 /// The text from its end.
@@ -51,16 +51,29 @@ pub fn marked(mark: Mark) -> Key {
     Key::from_slice(&[mark as u8])
 }
 
+/// The key of a SID of an account.
+pub fn of_sid(sid: &[u8], account: i64) -> Key {
+    let account = u32::try_from(account).expect("there are fewer than four billion accounts");
+    let mut key = Key::from_slice(sid);
+    key.extend_from_slice(&account.to_be_bytes());
+    key
+}
+
 /// A table of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
     Recipients,
     Senders,
     Marks,
+    Sids,
 }
 
 impl Way {
-    const ALL: [Way; 3] = [Way::Recipients, Way::Senders, Way::Marks];
+    /// Every table, in order.
+    pub const ALL: [Way; 4] = [Way::Recipients, Way::Senders, Way::Marks, Way::Sids];
+
+    /// Those that lists are made by.
+    const OF_LISTS: [Way; 3] = [Way::Recipients, Way::Senders, Way::Marks];
 
     /// The table's name.
     pub fn table(self) -> &'static str {
@@ -68,6 +81,7 @@ impl Way {
             Way::Recipients => "recipients",
             Way::Senders => "senders",
             Way::Marks => "marks",
+            Way::Sids => "sids",
         }
     }
 }
@@ -75,10 +89,18 @@ impl Way {
 /// An entry that a table gains or loses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    way: Way,
-    key: Key,
-    id: u64,
-    gained: bool,
+    pub way: Way,
+    pub key: Key,
+    /// Of the message.
+    pub id: u64,
+    pub gained: bool,
+}
+
+impl Entry {
+    /// What tells where its row stands.
+    pub fn place(&self) -> (Way, &[u8], u64) {
+        (self.way, &self.key, self.id)
+    }
 }
 
 /// Adds the entries that come of a message as it stood and as it stands.
@@ -112,10 +134,10 @@ fn addresses(lifecycle: &Lifecycle) -> [Option<&str>; 2] {
     [to.as_deref(), from.as_deref()]
 }
 
-/// Brings entries in the order of their tables; of one and the same the last stays last.
-pub fn in_order(mut entries: Vec<Entry>) -> Vec<Entry> {
-    entries.sort_by(|a, b| (a.way, &a.key, a.id).cmp(&(b.way, &b.key, b.id)));
-    entries
+/// Brings entries in the order of their tables, so that neighbours go to the same page; of one and
+/// the same the last stays last.
+pub fn put_in_order(entries: &mut [Entry]) {
+    entries.sort_by(|a, b| a.place().cmp(&b.place()));
 }
 
 /// Writes entries, in this order, within a transaction that the caller holds.
@@ -126,11 +148,17 @@ pub fn put_entries(tables: Tables<'_>, entries: &[Entry]) -> rusqlite::Result<()
         let lose = format!("DELETE FROM {table}{{}} WHERE key = ?1 AND id = ?2");
         Ok::<_, rusqlite::Error>([tables.prepare(&lose)?, tables.prepare(&gain)?])
     };
-    let [recipients, senders, marks] = Way::ALL.map(verbs);
+    let [recipients, senders, marks] = Way::OF_LISTS.map(verbs);
     let mut statements = [recipients?, senders?, marks?];
+    let mut put_sid = tables.prepare("INSERT INTO sids{}(sid, account, id) VALUES (?1, ?2, ?3)")?;
     for Entry { way, key, id, gained } in entries {
-        let statement = &mut statements[*way as usize][usize::from(*gained)];
-        statement.execute(params![&key[..], id])?;
+        if *way == Way::Sids {
+            let (sid, account) = key.split_last_chunk().expect("an account's number is behind it");
+            put_sid.execute(params![sid, u32::from_be_bytes(*account), id])?;
+        } else {
+            let statement = &mut statements[*way as usize][usize::from(*gained)];
+            statement.execute(params![&key[..], id])?;
+        }
     }
     Ok(())
 }
@@ -142,7 +170,7 @@ pub fn check(tables: Tables<'_>) -> rusqlite::Result<Vec<Damage>> {
     let look_up = |way: Way| {
         tables.prepare(&format!("SELECT 1 FROM {}{{}} WHERE key = ?1 AND id = ?2", way.table()))
     };
-    let [recipients, senders, marks] = Way::ALL.map(look_up);
+    let [recipients, senders, marks] = Way::OF_LISTS.map(look_up);
     let mut statements = [recipients?, senders?, marks?];
     let (mut after, mut entries) = (0, Vec::new());
     loop {
@@ -159,7 +187,7 @@ pub fn check(tables: Tables<'_>) -> rusqlite::Result<Vec<Damage>> {
         }
     }
     let mut damages = Vec::new();
-    for way in Way::ALL {
+    for way in Way::OF_LISTS {
         let (table, number) = (way.table(), way as usize);
         let sql = format!("SELECT count(*) FROM {table}{}", tables.suffix);
         let rows: u64 = super::query_value(tables.connection, &sql)?;

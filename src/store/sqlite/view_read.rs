@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::message_row::{self, COLUMNS, STANDING_COLUMNS, pack_sid};
 use super::pending::Pending;
+use super::view_index::{Key, of_sid};
 use crate::domain::digest::Hash;
 use crate::domain::filter::MessageFilter;
 use crate::domain::standing::Standing;
@@ -190,16 +191,32 @@ impl MessageReader<'_> {
             }
         }
         wanted.sort_unstable();
-        for (key, place) in wanted {
-            let id = match pending.id(&key) {
-                Some(id) => Some(id),
+        for ((sid, account), place) in wanted {
+            messages[place] = match self.pending(keys[place], &of_sid(&sid, account), pending)? {
                 None => {
-                    self.id.query_row(params![&key.0[..], key.1], |row| row.get(0)).optional()?
+                    let id = self.id.query_row(params![&sid[..], account], |row| row.get(0));
+                    id.optional()?.map(|id| self.by_id(id)).transpose()?
                 }
+                pending => pending,
             };
-            messages[place] = id.map(|id| self.by_id(id)).transpose()?;
         }
         Ok(messages)
+    }
+
+    /// The message with this key, if it cannot be found by its SID yet.
+    fn pending(
+        &mut self,
+        key: &MessageKey,
+        sid: &Key,
+        pending: &Pending,
+    ) -> rusqlite::Result<Option<Message>> {
+        for id in pending.ids(sid) {
+            let message = self.by_id(id)?;
+            if message.key == *key {
+                return Ok(Some(message));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether the message with this id is asked for.

@@ -4,31 +4,24 @@ use rusqlite::params;
 
 use super::cell_write;
 use super::message_row::{COLUMNS, Put, pack_sid};
-use super::pending::NewSid;
-use super::view_index::{self, Entry};
+use super::view_index::{self, Entry, Way};
 use super::view_read::{Accounts, NO_ACCOUNT, Tables};
 use crate::domain::AccountSid;
 use crate::domain::digest::Hash;
 use crate::domain::event::Position;
 use crate::store::{Batch, Changed, Checkpoint, Message};
 
-/// What a batch brings that is written in the order of its own keys, now or with that of others.
-#[derive(Debug)]
-pub struct Keyed {
-    pub sids: Vec<NewSid>,
-    pub entries: Vec<Entry>,
-}
+/// How many entries most new messages have: SID, To, From, and whether they are open.
+const ENTRIES_A_MESSAGE: usize = 4;
 
-/// How many entries most new messages have: To, From, and whether they are open.
-const ENTRIES_A_MESSAGE: usize = 3;
-
-/// Writes a batch but for what it returns; the caller's transaction makes it all or none.
-pub fn batch(tables: Tables<'_>, batch: &Batch, listed: bool) -> rusqlite::Result<Keyed> {
-    let keyed = put_messages(tables, &batch.messages, listed)?;
+/// Writes a batch but for the entries it returns, which are written in the order of their own keys,
+/// now or with those of others; the caller's transaction makes it all or none.
+pub fn batch(tables: Tables<'_>, batch: &Batch, listed: bool) -> rusqlite::Result<Vec<Entry>> {
+    let entries = put_messages(tables, &batch.messages, listed)?;
     cell_write::move_messages(tables, &batch.messages)?;
     put_chain_marks(tables, &batch.chain_marks)?;
     checkpoint(tables, &batch.to)?;
-    Ok(keyed)
+    Ok(entries)
 }
 
 /// Writes how far these tables have read.
@@ -49,13 +42,15 @@ pub fn checkpoint(tables: Tables<'_>, checkpoint: &Checkpoint) -> rusqlite::Resu
     Ok(())
 }
 
-fn put_messages(tables: Tables<'_>, messages: &[Changed], listed: bool) -> rusqlite::Result<Keyed> {
+fn put_messages(
+    tables: Tables<'_>,
+    messages: &[Changed],
+    listed: bool,
+) -> rusqlite::Result<Vec<Entry>> {
     let mut accounts = tables.accounts()?;
     let mut last_id = tables.last_id()?;
-    let mut keyed = Keyed {
-        sids: Vec::with_capacity(messages.len()),
-        entries: Vec::with_capacity(messages.len() * ENTRIES_A_MESSAGE * usize::from(listed)),
-    };
+    let entries_a_message = if listed { ENTRIES_A_MESSAGE } else { 1 };
+    let mut entries = Vec::with_capacity(messages.len() * entries_a_message);
     let put = |verb| {
         let sql = format!("{verb} INTO messages{{}}({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5)");
         tables.prepare(&sql).map(Put::new)
@@ -68,7 +63,8 @@ fn put_messages(tables: Tables<'_>, messages: &[Changed], listed: bool) -> rusql
             0 => {
                 last_id += 1;
                 insert.put(last_id, account, &sid, lifecycle)?;
-                keyed.sids.push(NewSid { sid, account, id: last_id });
+                let key = view_index::of_sid(&sid, account);
+                entries.push(Entry { way: Way::Sids, key, id: last_id, gained: true });
                 last_id
             }
             id => {
@@ -77,10 +73,10 @@ fn put_messages(tables: Tables<'_>, messages: &[Changed], listed: bool) -> rusql
             }
         };
         if listed {
-            view_index::add_entries(&mut keyed.entries, id, before.as_deref(), lifecycle);
+            view_index::add_entries(&mut entries, id, before.as_deref(), lifecycle);
         }
     }
-    Ok(keyed)
+    Ok(entries)
 }
 
 /// The number of an account, which is given one where it has none.

@@ -15,9 +15,9 @@ use super::connect::{self, Readers};
 use super::failure::{Failure, failed};
 use super::lock::Lock;
 use super::migrate::{self, VIEW_TABLES};
-use super::pending::{Pending, put_sids};
+use super::pending::Pending;
 use super::role::Role;
-use super::view_index::put_entries;
+use super::view_index::{put_entries, put_in_order};
 use super::view_read::Tables;
 use super::{cell_read, check, engine, leftover, shadow, view_list, view_write, wal};
 use crate::domain::cell::{Cell, Hour, Tally};
@@ -87,7 +87,7 @@ impl SqliteViews {
             readers: Some(Readers::of(path)?),
             _folder: None,
             stand_in_for: None,
-            pending: Mutex::default(),
+            pending: Mutex::new(Pending::in_folder(connect::folder_of(path))),
         })
     }
 
@@ -125,7 +125,7 @@ impl SqliteViews {
             readers: None,
             _folder: Some(folder),
             stand_in_for: None,
-            pending: Mutex::default(),
+            pending: Mutex::new(Pending::in_folder(std::env::temp_dir())),
         };
         views.reset(rule)?;
         Ok(views)
@@ -141,7 +141,7 @@ impl SqliteViews {
             readers: self.readers.clone(),
             _folder: None,
             stand_in_for: None,
-            pending: Mutex::default(),
+            pending: Mutex::new(Pending::in_folder(connect::folder_of(ledger))),
         }
     }
 
@@ -254,27 +254,32 @@ impl Views for SqliteViews {
             if moved || now.rule != to.rule {
                 return Err(StoreError::CheckpointMoved.into());
             }
-            let keyed = view_write::batch(tables, batch, self.role.is_listed())?;
+            let mut entries = view_write::batch(tables, batch, self.role.is_listed())?;
             if self.role.gathers() {
-                self.pending().extend(keyed);
+                self.pending().extend(entries);
                 return Ok(());
             }
-            let keyed = keyed.in_order();
-            put_sids(tables, &keyed.sids)?;
-            Ok(put_entries(tables, &keyed.entries)?)
+            put_in_order(&mut entries);
+            Ok(put_entries(tables, &entries)?)
         })?;
+        self.pending().entries.make_room()?;
         let are_many = self.pending().are_many();
         if are_many { self.settle() } else { Ok(()) }
     }
 
     fn settle(&self) -> Result<(), StoreError> {
-        let (keyed, act) = (self.pending().take(), "write the indexes of the views");
-        for sids in keyed.sids.chunks(KEYS_A_TRANSACTION) {
-            self.write(act, |tables| Ok(put_sids(tables, sids)?))?;
+        let mut entries = self.pending().entries.take()?;
+        loop {
+            let next: Vec<_> =
+                entries.by_ref().take(KEYS_A_TRANSACTION).collect::<Result<_, _>>()?;
+            if next.is_empty() {
+                break;
+            }
+            let act = "write the indexes of the views";
+            self.write(act, |tables| Ok(put_entries(tables, &next)?))?;
         }
-        for entries in keyed.entries.chunks(KEYS_A_TRANSACTION) {
-            self.write(act, |tables| Ok(put_entries(tables, entries)?))?;
-        }
+        // Whoever asked for a message meanwhile found it by its place.
+        self.pending().clear();
         Ok(())
     }
 
