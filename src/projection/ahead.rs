@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Scope, available_parallelism};
 
 use super::patience;
-use super::prepared::{BATCH_EVENTS_MAX, Prepared, Room};
+use super::prepared::{BATCH_EVENTS_MAX, Memory, Prepared};
 use crate::domain::{Position, Rule};
 use crate::store::Store;
 
@@ -16,8 +16,8 @@ use crate::store::Store;
 /// for the one that writes; and each holds a reader, of which others need some too.
 const THREADS_MAX: usize = 4;
 
-/// How many batches lie ready at most, beside those that are being prepared: enough to go on while
-/// the one that writes waits for the disk.
+/// How many batches are asked for beyond one for each thread: enough to go on while the one that
+/// writes waits for the disk.
 const READY_MAX: usize = 2;
 
 /// Batches that are prepared on several cores, each thread taking the next as soon as it has one
@@ -33,7 +33,7 @@ pub struct ReadAhead {
 /// A batch that somebody is to prepare.
 struct Wanted {
     after: Position,
-    room: Room,
+    memory: Memory,
     ready: SyncSender<Prepared>,
 }
 
@@ -54,9 +54,9 @@ impl ReadAhead {
             scope.spawn(move || {
                 patience::stand_behind(patience::PATIENT);
                 let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                while let Ok(Wanted { after, room, ready }) = next() {
+                while let Ok(Wanted { after, memory, ready }) = next() {
                     let up_to = up_to.min(after + BATCH_EVENTS_MAX);
-                    if ready.send(Prepared::read(room, store, rule, after, up_to)).is_err() {
+                    if ready.send(Prepared::read(memory, store, rule, after, up_to)).is_err() {
                         return;
                     }
                 }
@@ -64,7 +64,7 @@ impl ReadAhead {
         }
         let starts = (after..up_to).step_by(BATCH_EVENTS_MAX as usize);
         let mut ahead = Self { starts, wanted, asked_for: VecDeque::new() };
-        (0..threads + READY_MAX).for_each(|_| ahead.go_on(Room::default()));
+        (0..threads + READY_MAX).for_each(|_| ahead.go_on(Memory::default()));
         ahead
     }
 
@@ -73,11 +73,11 @@ impl ReadAhead {
         self.asked_for.pop_front()?.recv().ok()
     }
 
-    /// Has one batch more prepared, if there is one, in an empty room.
-    pub fn go_on(&mut self, room: Room) {
+    /// Has one batch more prepared, if there is one, into empty memory.
+    pub fn go_on(&mut self, memory: Memory) {
         let Some(after) = self.starts.next() else { return };
         let (ready, prepared) = sync_channel(1);
-        if self.wanted.send(Wanted { after, room, ready }).is_ok() {
+        if self.wanted.send(Wanted { after, memory, ready }).is_ok() {
             self.asked_for.push_back(prepared);
         }
     }

@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 
 use super::ProjectionError;
 use super::ahead::ReadAhead;
-use super::prepared::{BATCH_EVENTS_MAX, Prepared, Room, content};
+use super::prepared::{BATCH_EVENTS_MAX, Memory, Prepared, content};
 use crate::domain::digest::{self, Hash};
 use crate::domain::{MessageSid, Position};
 use crate::store::{Batch, CHAIN_MARK_EVERY, Changed, Checkpoint, Store, StoreError, Views};
@@ -72,15 +72,15 @@ fn follow(
         let batch = step(store, views, &checkpoint, &mut prepared, &mut written)?;
         let go_on = each(&batch);
         checkpoint = batch.to;
-        prepared.room.reuse(batch.messages);
+        prepared.memory.reuse(batch.messages);
         match (prepared.ended_by, go_on) {
             (Some(error), _) => Err(error),
             (None, ControlFlow::Break(())) => Err(ProjectionError::Stopped),
-            (None, ControlFlow::Continue(())) => Ok(prepared.room),
+            (None, ControlFlow::Continue(())) => Ok(prepared.memory),
         }
     };
     if up_to - from <= BATCH_EVENTS_MAX {
-        take(Prepared::read(Room::default(), store, rule, from, up_to))?;
+        take(Prepared::read(Memory::default(), store, rule, from, up_to))?;
     } else {
         thread::scope(|scope| {
             let mut ahead = ReadAhead::begin(scope, store, rule, from, up_to);
@@ -106,7 +106,7 @@ fn step(
         return Err(ended_by.unwrap_or(ProjectionError::Gap(from.position + 1)));
     };
     prepared.follows(from)?;
-    let Room { digests, touched } = &mut prepared.room;
+    let Memory { digests, touched } = &mut prepared.memory;
     let (chain, chain_marks) = chain(from, digests);
     let to = Checkpoint { position, event_id: Some(event_id), chain, ..from.clone() };
     let messages = join(store, views, touched.take(), written)?;

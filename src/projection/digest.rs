@@ -49,7 +49,7 @@ impl ProjectionDigest {
     }
 }
 
-/// The digest of views as they are; nothing may write to them meanwhile.
+/// The digest of views as they are; nothing may change their messages meanwhile.
 pub fn digest(views: &dyn Views) -> Result<Hash, StoreError> {
     let mut digest = ProjectionDigest::new(views.checkpoint()?.rule);
     // Reading takes longer than hashing and goes ahead of it.

@@ -30,7 +30,7 @@ pub struct Prepared {
     /// The last of them; nothing where there is none.
     pub last: Option<(Position, Uuid)>,
     /// What was found out about them.
-    pub room: Room,
+    pub memory: Memory,
     /// Why the events end before they should.
     pub ended_by: Option<ProjectionError>,
 }
@@ -38,15 +38,15 @@ pub struct Prepared {
 /// The memory that a batch takes. It goes from one that was written to one that is prepared, so that
 /// a rebuild takes no more of it than the batches that it is at.
 #[derive(Default)]
-pub struct Room {
+pub struct Memory {
     /// Of each event.
     pub digests: Vec<Hash>,
     /// The messages they are about, each folded as if nothing had come before.
     pub touched: Touched,
 }
 
-impl Room {
-    /// Takes over the memory of messages that were written; nothing is in the room then.
+impl Memory {
+    /// Takes over the memory of messages that were written; nothing is in it then.
     pub fn reuse(&mut self, written: Vec<Changed>) {
         self.digests.clear();
         self.touched.reuse(written);
@@ -54,19 +54,19 @@ impl Room {
 }
 
 impl Prepared {
-    /// Reads the batch after a position, up to another at most, into an empty room.
+    /// Reads the batch after a position, up to another at most, into empty memory.
     pub fn read(
-        mut room: Room,
+        mut memory: Memory,
         store: &dyn Store,
         rule: Rule,
         after: Position,
         up_to: Position,
     ) -> Self {
         let events = (up_to - after) as usize;
-        room.digests.reserve(events);
-        room.touched.reserve(events / EVENTS_A_MESSAGE);
+        memory.digests.reserve(events);
+        memory.touched.reserve(events / EVENTS_A_MESSAGE);
         let mut preparing = Preparing { store, rule, digester: Digester::default() };
-        let mut batch = Self { before: None, last: None, room, ended_by: None };
+        let mut batch = Self { before: None, last: None, memory, ended_by: None };
         batch.ended_by = preparing.read(&mut batch, after, up_to).err();
         batch
     }
@@ -133,7 +133,7 @@ impl Preparing<'_> {
         let Reading { account_sid, message_sid, reported } = Reading::of(event);
         if let (Some(message_sid), Some(reported)) = (message_sid, reported) {
             let begin = || Lifecycle::begin(self.rule, event.received_at);
-            let lifecycle = batch.room.touched.entry(account_sid.as_deref(), &message_sid, begin);
+            let lifecycle = batch.memory.touched.entry(account_sid.as_deref(), &message_sid, begin);
             let arrival = Arrival {
                 position: event.position,
                 received_at: event.received_at,
@@ -143,7 +143,7 @@ impl Preparing<'_> {
             let mut by_content = |a, b| compare_content(self.store, event, a, b);
             lifecycle.apply(arrival, &mut by_content)?;
         }
-        batch.room.digests.push(known_by.digest);
+        batch.memory.digests.push(known_by.digest);
         batch.last = Some(id);
         Ok(())
     }

@@ -123,7 +123,9 @@ pub trait Views: Send + Sync {
     fn project(&self, batch: &Batch) -> Result<(), StoreError>;
 
     /// Ends a rebuild: writes what was held back so that it could be written in one go. Before, the
-    /// messages of a shadow or of scratch views cannot be found by their SID, only loaded.
+    /// messages of a shadow or of scratch views cannot be found by their SID, only loaded. Where it
+    /// fails, as where [`project`](Views::project) fails in the middle of a rebuild, these views are of
+    /// no use any more.
     fn settle(&self) -> Result<(), StoreError>;
 
     /// Every message with this SID, whatever its account, and the checkpoint they are of.

@@ -10,15 +10,16 @@ use hashbrown::HashTable;
 use super::runs::Runs;
 use super::view_index::{Entry, Key, Way};
 
-/// Of how many messages entries are gathered. Their places then take 75 MB.
-const PENDING_MAX: usize = 7 << 20;
+/// Of how many messages entries are gathered. Their places then take 75 MB; with the messages of one
+/// batch more, which is at most 16,384, they still do, and with one more it would be twice that.
+const PENDING_MAX: usize = (7 << 20) - (1 << 14);
 
 /// What is not yet written.
 #[derive(Debug)]
 pub struct Pending {
     /// Nobody asks for them before all are written, so they need not be in memory.
     pub entries: Runs,
-    /// For each message a part of its SID's hash, and its id's distance from the first one.
+    /// For each message a part of the hash of SID and account, and its id's distance from the first one.
     places: HashTable<(u32, u32)>,
     first_id: u64,
     hasher: RandomState,

@@ -14,10 +14,10 @@ use std::sync::Arc;
 use super::view_index::{self, Entry, Key, Way};
 use crate::store::StoreError;
 
-/// How many entries are gathered in memory: some 25 MB.
+/// How many entries are gathered in memory: some 25 MB where addresses are usual ones.
 const GATHERED_MAX: usize = 1 << 19;
 
-/// How much of each run is read at a time, in bytes. There are some eighty runs to ten million messages.
+/// How much of each run is read at a time, in bytes. There are some fifty runs at most: before there are more, all is written.
 const READ_BYTES: usize = 1 << 16;
 
 /// How long an entry's way, id and length of key are, in bytes.

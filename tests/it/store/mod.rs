@@ -85,6 +85,7 @@ on_every_engine! {
     views::every_sid_is_a_message_of_its_own
     views::pages_are_in_order_of_first_arrival
     views::any_message_comes_back_as_it_was_folded
+    views::a_shadow_that_settles_in_the_middle_leads_to_every_message
     views::reset_views_are_empty_and_of_their_rule
     views::readers_see_the_old_views_until_a_shadow_takes_over
     views::a_shadow_does_not_take_over_before_it_has_read_as_far

@@ -241,6 +241,44 @@ pub fn any_message_comes_back_as_it_was_folded<E: Engine>() {
     outcome.unwrap();
 }
 
+/// Whatever was written already when a message's addresses change, and what is notable about it.
+pub fn a_shadow_that_settles_in_the_middle_leads_to_every_message<E: Engine>() {
+    let engine = E::fresh();
+    let store = engine.open();
+    let config = Config { cases: 30, failure_persistence: None, ..Config::default() };
+    let events = proptest::collection::vec((1..4_u32, any_callback()), 1..16);
+    let splits = proptest::collection::vec(0..16_u64, 0..3);
+    let outcome = TestRunner::new(config).run(&(events, splits), |(events, mut splits)| {
+        let before = store.head().unwrap();
+        let of_message = |(message, event): (u32, NewEvent)| {
+            about(&sid(message + before as u32), &[event]).remove(0)
+        };
+        let events: Vec<_> = events.into_iter().map(of_message).collect();
+        store.append(&events).unwrap();
+        let head = store.head().unwrap();
+        let shadow = store.shadow(Rule::default()).unwrap();
+
+        splits.sort_unstable();
+        let ends = splits.into_iter().map(|split| (before + split).min(head)).chain([head]);
+        for up_to in ends {
+            let go_on = &mut |_| ControlFlow::Continue(());
+            catch_up(&*store, shadow.views(), up_to, go_on).unwrap();
+            shadow.views().settle().unwrap();
+        }
+        prop_assert!(shadow.take_over().unwrap());
+        drop(shadow);
+
+        prop_assert_eq!(store.views().check().unwrap(), SOUND);
+        let count = store.views().count().unwrap() as usize;
+        for message in store.views().page(0, count).unwrap().1 {
+            let found = store.views().find(&message.key.message_sid).unwrap().1;
+            prop_assert!(found.contains(&message));
+        }
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
 /// The same callbacks about another message.
 fn about(other: &str, events: &[NewEvent]) -> Vec<NewEvent> {
     let renamed = events.iter().cloned().map(|event| {
