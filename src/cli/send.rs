@@ -65,7 +65,7 @@ pub struct Args {
     #[arg(long = "public-url", value_name = "URL")]
     public_urls: Vec<String>,
 
-    /// The path for callbacks [default: /message-status]
+    /// The path for callbacks [default: /message-status] [env: DELIVERY_LEDGER_CALLBACK_PATH]
     #[arg(long = "callback-path", value_name = "PATH")]
     callback_paths: Vec<String>,
 

@@ -41,7 +41,8 @@ pub struct Args {
     #[arg(long, value_name = "ADDRESS")]
     admin_listen: Option<String>,
 
-    /// A path for callbacks; repeatable [default: /message-status]
+    /// A path for callbacks, or every path below it with /v1/sms/*; repeatable
+    /// [default: /message-status] [env: DELIVERY_LEDGER_CALLBACK_PATH]
     #[arg(long = "callback-path", value_name = "PATH")]
     callback_paths: Vec<String>,
 

@@ -30,6 +30,7 @@ use crate::domain::{Rule, duration};
 use crate::store::Database;
 use crate::store::quarantine::Limits;
 use crate::twilio::accounts::{Accounts, Keys, SharedKey, Token};
+use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
 
 const DEFAULT_FILE: &str = "delivery-ledger.toml";
@@ -69,7 +70,7 @@ pub struct Settings {
 pub struct ServerConfig {
     pub listen: SocketAddr,
     pub admin_listen: SocketAddr,
-    pub callback_paths: Vec<String>,
+    pub callback_paths: Vec<CallbackPath>,
     pub public_urls: Vec<BaseUrl>,
     /// Whether the public URL is to be guessed from the address listened on.
     pub public_url_is_guessed: bool,
@@ -190,8 +191,8 @@ impl Settings {
         }
         let public_urls = self.public_urls(flags.public_urls)?;
         let callback_paths = self.callback_paths(flags.callback_paths)?;
-        let path = callback_paths.first().map_or("", String::as_str);
-        let status_callback = public_urls.first().map(|url| self.callback_url(url, path));
+        let status_callback = public_urls.first().zip(one_path(&callback_paths));
+        let status_callback = status_callback.map(|(url, path)| self.callback_url(url, path));
         Ok(ServerConfig {
             listen,
             admin_listen,
@@ -274,20 +275,21 @@ impl Settings {
         })
     }
 
-    fn callback_paths(&self, flags: Vec<String>) -> Result<Vec<String>> {
-        let in_file = self.file.callback_path.as_ref();
-        let paths = match (flags.is_empty(), in_file) {
-            (false, _) => flags,
-            (true, Some(paths)) => paths.to_vec(),
-            (true, None) => vec![DEFAULT_CALLBACK_PATH.to_owned()],
+    /// Where callbacks are received, at least one path.
+    pub fn callback_paths(&self, flags: Vec<String>) -> Result<Vec<CallbackPath>> {
+        const VARIABLE: &str = "DELIVERY_LEDGER_CALLBACK_PATH";
+        let (setting, mut paths) = match self.environment.contains_key(VARIABLE) {
+            _ if !flags.is_empty() => ("--callback-path", flags),
+            true => (VARIABLE, self.list(VARIABLE, None)),
+            false => ("callback_path", self.list(VARIABLE, self.file.callback_path.as_ref())),
         };
-        match paths.iter().find(|path| !url::is_callback_path(path)) {
-            Some(path) => bail!(
-                "--callback-path: `{path}` is not a path such as {DEFAULT_CALLBACK_PATH}: it begins \
-                 with / and has no query, fragment, braces or spaces"
-            ),
-            None => Ok(paths),
+        if paths.is_empty() {
+            paths.push(DEFAULT_CALLBACK_PATH.to_owned());
         }
+        let parse = |path: &String| {
+            CallbackPath::parse(path).map_err(|wrong| anyhow!("{setting}: `{path}` {wrong}"))
+        };
+        paths.iter().map(parse).collect()
     }
 
     /// The URLs that Twilio may have called; none where that is not configured.
@@ -370,6 +372,11 @@ impl Settings {
         }
         Ok(Keys { shared, ..keys(&primary, secondary.as_ref()) })
     }
+}
+
+/// The first path that is not a prefix: a callback URL needs all of its path.
+fn one_path(paths: &[CallbackPath]) -> Option<&str> {
+    paths.iter().find(|path| !path.is_prefix()).map(CallbackPath::as_given)
 }
 
 /// Other programs may have variables that are not UTF-8; ours are.

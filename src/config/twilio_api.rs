@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::Settings;
+use super::{Settings, one_path};
 use crate::domain::{AccountSid, duration};
+use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
 use crate::twilio_api::{ANSWER_TIMEOUT, Credentials};
 
@@ -144,7 +145,14 @@ impl Settings {
             );
         };
         let paths = self.callback_paths(callback_paths)?;
-        Ok(self.callback_url(public_url, paths.first().map_or("", String::as_str)))
+        let Some(path) = one_path(&paths) else {
+            bail!(
+                "the callback path `{}` is a prefix, so Twilio has to be given the whole URL: name it \
+                 with --status-callback",
+                paths.first().map_or("", CallbackPath::as_given)
+            );
+        };
+        Ok(self.callback_url(public_url, path))
     }
 
     /// The URL of a callback path, with how Twilio is to connect to it.

@@ -42,11 +42,6 @@ pub fn public_url(given: &str) -> Result<BaseUrl> {
     Ok(base)
 }
 
-/// Whether a callback path can be a route: what a request line can carry, and no pattern.
-pub fn is_callback_path(path: &str) -> bool {
-    path.starts_with('/') && url_characters(path) && !path.contains(['?', '#', '{', '}'])
-}
-
 fn split_port(authority: &str) -> (&str, Option<&str>) {
     match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),

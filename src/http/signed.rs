@@ -161,8 +161,9 @@ fn refuse(
         reason: refusal.name().to_owned(),
         cause: None,
     });
-    let refused =
-        Refused { request, refusal, accounts, public_urls: Arc::clone(&state.public_urls) };
+    let (public_urls, callback_paths) =
+        (Arc::clone(&state.public_urls), Arc::clone(&state.callback_paths));
+    let refused = Refused { request, refusal, accounts, public_urls, callback_paths };
     if let Some(keeper) = admitting {
         keeper.keep(refused.clone());
     }

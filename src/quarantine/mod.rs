@@ -10,6 +10,7 @@ use crate::domain::{NewEvent, Source};
 use crate::store::quarantine::RefusedRequest;
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback::BodyKind;
+use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::cause::{Case, Cause, Configured, cause};
 use crate::twilio::headers::is_event_header;
 use crate::twilio::signature::{
@@ -33,11 +34,17 @@ pub enum Checked {
 }
 
 /// Checks a request as the callback listener would, and looks for the cause where it refuses it.
-pub fn check(request: &RefusedRequest, accounts: &Accounts, public_urls: &[BaseUrl]) -> Checked {
+pub fn check(
+    request: &RefusedRequest,
+    accounts: &Accounts,
+    public_urls: &[BaseUrl],
+    callback_paths: &[CallbackPath],
+) -> Checked {
     match verified(request, accounts, public_urls) {
         Ok(event) => Checked::Valid(Box::new(event)),
         Err(refusal) => {
-            Checked::Refused(refusal, cause_of(request, refusal, accounts, public_urls))
+            let cause = cause_of(request, refusal, accounts, public_urls, callback_paths);
+            Checked::Refused(refusal, cause)
         }
     }
 }
@@ -73,11 +80,9 @@ pub fn cause_of(
     refusal: Refusal,
     accounts: &Accounts,
     public_urls: &[BaseUrl],
+    callback_paths: &[CallbackPath],
 ) -> Cause {
-    let hosts: Vec<_> = HOST_HEADERS
-        .iter()
-        .filter_map(|name| std::str::from_utf8(request.headers.get(name)?).ok())
-        .collect();
+    let headers: Vec<_> = request.headers.iter().collect();
     let case = Case {
         refusal,
         target: &request.target,
@@ -85,9 +90,11 @@ pub fn cause_of(
         body: &request.body,
         signature: request.headers.get(SIGNATURE_HEADER).unwrap_or_default(),
         settings: request.headers.get(SETTINGS_HEADER),
-        hosts: &hosts,
+        headers: &headers,
     };
-    cause(&case, &Configured { public_urls, further_urls: &[], accounts, keys: None })
+    let configured =
+        Configured { public_urls, further_urls: &[], callback_paths, accounts, keys: None };
+    cause(&case, &configured)
 }
 
 /// The door has let in no other kind; what cannot be is read as a form.

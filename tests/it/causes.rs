@@ -534,11 +534,12 @@ impl Refused {
             body: &self.body,
             signature: self.signature.as_bytes(),
             settings: self.settings.map(str::as_bytes),
-            hosts: &self.hosts.iter().map(String::as_str).collect::<Vec<_>>(),
+            headers: &self.hosts.iter().map(|host| ("host", host.as_bytes())).collect::<Vec<_>>(),
         };
         let configured = Configured {
             public_urls: &self.public_urls(),
             further_urls: &[],
+            callback_paths: &[],
             accounts,
             keys: None,
         };

@@ -235,6 +235,25 @@ fn a_callback_path_that_no_request_could_have_is_refused() {
 }
 
 #[test]
+fn a_star_in_a_callback_path_stands_only_at_its_end() {
+    for path in ["/v1/*/sms", "/v1/sms*", "/*/*"] {
+        assert_eq!(
+            Serve::configured().env("DELIVERY_LEDGER_CALLBACK_PATH", path).refused(),
+            format!(
+                "error: DELIVERY_LEDGER_CALLBACK_PATH: `{path}` has a * elsewhere than in a trailing \
+                 /*, which stands for every path below; give one path, or end it with /*"
+            )
+        );
+    }
+    let file = Serve::configured().file("delivery-ledger.toml", "callback_path = \"/healthz\"\n");
+    assert_eq!(
+        file.refused(),
+        "error: callback_path: `/healthz` is where the server says that it is running; choose \
+         another path"
+    );
+}
+
+#[test]
 fn a_rule_that_is_none_is_refused() {
     assert_eq!(
         Serve::configured().env("DELIVERY_LEDGER_RULE", "last-wins").refused(),

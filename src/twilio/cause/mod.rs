@@ -17,6 +17,7 @@ use self::text::SignedText;
 use self::url::{Guess, UrlEdit};
 use super::accounts::{Accounts, Keys};
 use super::callback::{Body, BodyKind};
+use super::callback_path::CallbackPath;
 use super::signature::{BaseUrl, Refusal};
 
 /// How many signatures are computed for one answer. One thing put right takes some hundred, two
@@ -42,8 +43,9 @@ pub struct Case<'a> {
     pub signature: &'a [u8],
     /// X-Twilio-Webhooks-Signature-Settings as it came.
     pub settings: Option<&'a [u8]>,
-    /// The hosts that the request names. They are not believed, but tried.
-    pub hosts: &'a [&'a str],
+    /// The request's headers, names in lower case. What proxies set in them is not believed, but
+    /// tried.
+    pub headers: &'a [(&'a str, &'a [u8])],
 }
 
 /// What is configured.
@@ -53,6 +55,8 @@ pub struct Configured<'a> {
     pub public_urls: &'a [BaseUrl],
     /// Others that there are.
     pub further_urls: &'a [BaseUrl],
+    /// Where callbacks are received.
+    pub callback_paths: &'a [CallbackPath],
     pub accounts: &'a Accounts,
     /// Keys that decide whatever account the body names, where there are such.
     pub keys: Option<&'a Keys>,

@@ -161,7 +161,12 @@ impl<'a> Known<'a> {
         let parts = || urls().filter_map(|url| Some((url, Parts::of(url.as_given(), "")?)));
         let seen = parts().filter_map(|(_, parts)| parts.given_port());
         let prefixes = parts().map(|(url, parts)| (parts.prefix, url.as_given()));
-        let hosts = case.hosts.iter().copied().filter(|host| is_host(host));
+        let header = |wanted: &str| {
+            let mut of_name = case.headers.iter().filter(|(name, _)| *name == wanted);
+            of_name.next().and_then(|(_, value)| std::str::from_utf8(value).ok())
+        };
+        let hosts = ["x-forwarded-host", "host"].into_iter().filter_map(header);
+        let hosts = hosts.filter(|host| is_host(host));
         let is_json = case.kind == BodyKind::Json;
         Self {
             hosts: hosts.take(HOSTS_MAX).collect(),
