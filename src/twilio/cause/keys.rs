@@ -53,6 +53,15 @@ impl<'a> Keyring<'a> {
         Self { expected, others, claim: claim.clone() }
     }
 
+    /// Whether a token that should have signed is none of Twilio's, by its form.
+    pub fn expect_odd_token(&self) -> bool {
+        let mut tokens = self.expected.iter().filter_map(|key| match key.secret {
+            Secret::Token(token) => Some(token),
+            Secret::SharedKey(_) => None,
+        });
+        tokens.any(|token| !token.is_usual())
+    }
+
     /// A key's description, for one that should not have signed.
     pub fn told(&self, key: &Key<'_>) -> String {
         let name = match key.name {
