@@ -135,6 +135,7 @@ pub fn accounts() -> Accounts {
     let keys = |primary, secondary: Option<&str>, shared: Option<&str>| Keys {
         primary: Token::new(primary),
         secondary: secondary.map(Token::new),
+        further: Default::default(),
         shared: shared
             .map(|secret| ("webhooks_sharedkey_01".to_owned(), SharedKey::new(secret)))
             .into_iter()
@@ -149,7 +150,8 @@ pub fn accounts() -> Accounts {
 pub fn accounts_of(tokens: impl Iterator<Item = (String, String)>) -> Accounts {
     Accounts::new(tokens.map(|(sid, token)| {
         let primary = Token::new(&token);
-        let keys = Keys { primary, secondary: None, shared: BTreeMap::new() };
+        let keys =
+            Keys { primary, secondary: None, further: Default::default(), shared: BTreeMap::new() };
         (AccountSid::parse(&sid).unwrap(), keys)
     }))
 }
