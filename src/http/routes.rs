@@ -14,7 +14,8 @@ use super::{
 pub fn callbacks(app: &mut ServiceConfig, state: &Data<Receiving>) {
     // First, so that no prefix hides it.
     app.service(healthz());
-    for path in state.callback_paths.iter().cloned() {
+    for path in state.callback_paths.iter() {
+        let path = path.clone();
         app.service(
             web::resource("/{any:.*}")
                 .guard(guard::fn_guard(move |request| path.matches(request.head().uri.path())))
