@@ -20,6 +20,7 @@ use crate::export::{self, Content, EventFilter, Format, Row, View};
 use crate::projection::chain::chain_at;
 use crate::store::{self, Access, Store};
 use crate::telemetry::say;
+use crate::wire::mask;
 
 /// The arguments of `export`.
 #[derive(Debug, clap::Args)]
@@ -230,15 +231,28 @@ impl Export {
         let mut filters: BTreeMap<_, _> =
             given.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         filters.extend(args.message_sid.clone().map(|sid| ("message_sid".to_owned(), sid)));
+        let masked = self.view.masked;
+        if masked {
+            filters.iter_mut().for_each(|(name, value)| *value = masked_filter(name, value));
+        }
+        let chain = || Ok::<_, anyhow::Error>(hex(&chain_at(&*self.store, self.view.pin)?));
         Ok(Manifest {
             ledger_id: self.store.ledger_id().to_string(),
             as_of_position: self.view.pin,
-            chain: hex(&chain_at(&*self.store, self.view.pin)?),
+            chain: (!masked).then(chain).transpose()?,
             rule: self.store.views().checkpoint()?.rule.name(),
             filters,
-            masked: self.view.masked,
+            masked,
             files,
         })
+    }
+}
+
+/// A filter as the manifest of a masked export may tell it.
+fn masked_filter(name: &str, value: &str) -> String {
+    match name {
+        "from" | "to" => mask::address(value),
+        _ => mask::text(value),
     }
 }
 
