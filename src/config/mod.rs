@@ -86,6 +86,19 @@ pub struct ServerConfig {
     pub status_callback: Option<String>,
 }
 
+/// A flag whose value cannot be meant: wrong usage, unlike the same value in a file or the environment.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct WrongFlag(String);
+
+/// The refusal of a setting's value, which may be a flag's.
+fn wrong(setting: &str, text: String) -> anyhow::Error {
+    match setting.starts_with("--") {
+        true => WrongFlag(text).into(),
+        false => anyhow!(text),
+    }
+}
+
 impl Settings {
     /// Reads the file that was named, or `delivery-ledger.toml` where there is one,
     /// and the process's environment.
@@ -128,7 +141,7 @@ impl Settings {
         let url = self.or_environment(url, "DELIVERY_LEDGER_DATABASE");
         let url = url.or_else(|| self.file.database.clone().map(|value| ("database", value)));
         let (setting, url) = url.unwrap_or(("the default", DEFAULT_DATABASE.to_owned()));
-        Database::parse(&url).map_err(|reason| anyhow!("{setting}: {reason}"))
+        Database::parse(&url).map_err(|reason| wrong(setting, format!("{setting}: {reason}")))
     }
 
     /// Whether the log's WAL checkpoints are another program's, such as Litestream's.
@@ -270,33 +283,44 @@ impl Settings {
         let value = value.or_else(|| in_file.clone().map(|value| (key, value)));
         let (setting, value) = value.unwrap_or(("the default", default.to_owned()));
         value.parse().map_err(|_| {
-            anyhow!("{setting}: `{value}` is not an address and port, such as {default}")
+            let text =
+                format!("{setting}: `{value}` is not an address and port, such as {default}");
+            wrong(setting, text)
         })
     }
 
     fn callback_paths(&self, flags: Vec<String>) -> Result<Vec<String>> {
         let in_file = self.file.callback_path.as_ref();
+        let setting = if flags.is_empty() { "callback_path" } else { "--callback-path" };
         let paths = match (flags.is_empty(), in_file) {
             (false, _) => flags,
             (true, Some(paths)) => paths.to_vec(),
             (true, None) => vec![DEFAULT_CALLBACK_PATH.to_owned()],
         };
         match paths.iter().find(|path| !url::is_callback_path(path)) {
-            Some(path) => bail!(
-                "--callback-path: `{path}` is not a path such as {DEFAULT_CALLBACK_PATH}: it begins \
-                 with / and has no query, fragment, braces or spaces"
-            ),
+            Some(path) => {
+                let text = format!(
+                    "--callback-path: `{path}` is not a path such as {DEFAULT_CALLBACK_PATH}: it \
+                     begins with / and has no query, fragment, braces or spaces"
+                );
+                Err(wrong(setting, text))
+            }
             None => Ok(paths),
         }
     }
 
     /// The URLs that Twilio may have called; none where that is not configured.
     pub fn public_urls(&self, flags: Vec<String>) -> Result<Vec<BaseUrl>> {
+        let flags_given = !flags.is_empty();
         let given = match flags.is_empty() {
             true => self.list("DELIVERY_LEDGER_PUBLIC_URL", self.file.public_url.as_ref()),
             false => flags,
         };
-        given.iter().map(|text| url::public_url(text)).collect()
+        let setting = if flags_given { "--public-url" } else { "DELIVERY_LEDGER_PUBLIC_URL" };
+        let read = |text: &String| {
+            url::public_url(text).map_err(|error| wrong(setting, format!("{error:#}")))
+        };
+        given.iter().map(read).collect()
     }
 
     /// A list in the environment is separated by commas.

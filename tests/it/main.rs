@@ -20,6 +20,7 @@ mod lifecycle;
 mod lifecycle_page;
 mod lists;
 mod log_format;
+mod masking;
 mod odd_callbacks;
 mod openapi;
 mod overload;

@@ -194,16 +194,18 @@ fn numbers(line: &[Char], known: &Known) -> Vec<(usize, usize)> {
 
 /// The places of the digits that belong together from a place on, and the end of the last.
 fn run(line: &[Char], begin: usize) -> (Vec<usize>, usize) {
-    let (mut places, mut end) = (Vec::new(), begin);
-    let mut at = begin;
-    while at < line.len() && at - end <= SEPARATORS_MAX {
-        if line[at].digit().is_some() {
+    let (mut places, mut end, mut between) = (Vec::new(), begin, 0);
+    for (at, c) in line.iter().enumerate().skip(begin) {
+        if c.digit().is_some() {
             places.push(at);
-            end = at + 1;
-        } else if !line[at].separates() {
+            (end, between) = (at + 1, 0);
+        } else if c.separates() {
+            // What stands between two parts is ours to count.
+            between += usize::from(c.at.is_some());
+        }
+        if !(c.digit().is_some() || c.separates()) || between > SEPARATORS_MAX {
             break;
         }
-        at += 1;
     }
     (places, end)
 }
