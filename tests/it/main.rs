@@ -42,5 +42,6 @@ mod stream;
 mod support;
 mod tail;
 mod telemetry;
+mod usage;
 mod verify;
 mod wal;

@@ -127,10 +127,8 @@ pub fn rule_of(name: &str) -> Rule {
 
 /// The same for a name as it stands in a form, however often it is escaped.
 fn rule(encoded_name: &[u8]) -> Rule {
-    match peeled(encoded_name, Coding::Encoded) {
-        Some(units) => rule_of(&units.iter().map(|unit| unit.char).collect::<String>()),
-        None => rule_of(&String::from_utf8_lossy(&decode(encoded_name))),
-    }
+    let name = peeled(encoded_name, Coding::Encoded);
+    rule_of(&name.iter().map(|unit| unit.char).collect::<String>())
 }
 
 /// A form's value, which may be JSON of its own, as ChannelMetadata is.

@@ -20,24 +20,40 @@ pub struct Unit {
 
 type Byte = (u8, Range<usize>);
 
-/// The characters of a text as its coding has it; a byte that is not UTF-8 becomes U+FFFD.
-pub fn read(text: &[u8], coding: Coding) -> Vec<Unit> {
-    assemble(&bytes(text, coding))
+/// How many layers of escapes are resolved one after the other before the rest is at once.
+const LAYERS_MAX: usize = 4;
+
+/// Every way to read a text: as its coding has it, then with one layer of escapes after the other
+/// resolved, at last with all of them. A `%` between digits is an escape only in some of them.
+pub fn readings(text: &[u8], coding: Coding) -> Vec<Vec<Unit>> {
+    let mut layer = bytes(text, coding);
+    let mut readings = vec![assemble(&layer)];
+    for number in 1..=LAYERS_MAX {
+        let before = layer.len();
+        layer = resolved(layer, number == LAYERS_MAX);
+        if layer.len() == before {
+            break;
+        }
+        readings.push(assemble(&layer));
+    }
+    readings
 }
 
-/// The same with every escape resolved, however often it was escaped: percent-encoding, and JSON's
-/// and Rust's `\u`. `None` if that makes no difference.
-pub fn peeled(text: &[u8], coding: Coding) -> Option<Vec<Unit>> {
-    let bytes = bytes(text, coding);
-    let before = bytes.len();
-    let mut rest = Vec::with_capacity(before);
+/// A text with every escape resolved, however often it was escaped: percent-encoding, and JSON's and
+/// Rust's `\u`.
+pub fn peeled(text: &[u8], coding: Coding) -> Vec<Unit> {
+    assemble(&resolved(bytes(text, coding), true))
+}
+
+fn resolved(bytes: Vec<Byte>, all: bool) -> Vec<Byte> {
+    let mut rest = Vec::with_capacity(bytes.len());
     // From the end, so that an escaped `%` finds its digits resolved: each byte is seen once.
     for byte in bytes.into_iter().rev() {
         rest.push(byte);
-        while resolve(&mut rest) {}
+        while resolve(&mut rest) && all {}
     }
     rest.reverse();
-    (rest.len() != before).then(|| assemble(&rest))
+    rest
 }
 
 /// What percent-encoded text means.
@@ -86,6 +102,8 @@ fn resolve(rest: &mut Vec<Byte>) -> bool {
             (hex(&digits[..end]), end + 4)
         }
         [b'\\', b'u', digits @ ..] if digits.len() >= 4 => (hex(&digits[..4]), 6),
+        // Which control it is makes no difference: it separates.
+        [b'\\', b'n' | b'r' | b't' | b'0', ..] => (Some(u32::from(b'\n')), 2),
         _ => return false,
     };
     let Some(value) = value else { return false };
@@ -142,7 +160,7 @@ fn assemble(bytes: &[Byte]) -> Vec<Unit> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Coding, peeled, read};
+    use super::{Coding, peeled};
 
     #[test]
     fn escapes_are_resolved_however_often_something_was_escaped() {
@@ -163,8 +181,7 @@ mod tests {
             ("\\u{}", "\\u{}"),
             ("\\ud835x", "\u{fffd}\u{fffd}\u{fffd}x"),
         ] {
-            let units = peeled(escaped.as_bytes(), Coding::Plain)
-                .unwrap_or_else(|| read(escaped.as_bytes(), Coding::Plain));
+            let units = peeled(escaped.as_bytes(), Coding::Plain);
             let text: String = units.iter().map(|unit| unit.char).collect();
             assert_eq!(text, meant, "{escaped}");
             assert_eq!(units.first().map(|unit| unit.at.start), Some(0));
@@ -175,7 +192,7 @@ mod tests {
     #[test]
     fn a_long_chain_of_escapes_takes_no_longer_than_its_length() {
         let chain = format!("%{}35", "25".repeat(500_000));
-        let units = peeled(chain.as_bytes(), Coding::Plain).unwrap();
+        let units = peeled(chain.as_bytes(), Coding::Plain);
         assert_eq!((units.len(), units[0].char), (1, '5'));
     }
 }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::chars::{Coding, Unit, peeled, read};
+use super::chars::{Coding, Unit, peeled, readings};
 use super::digits::{OTHER_NUMERAL, digit, is_plus, is_separator};
 use super::known_forms::{Form, in_forms};
 use super::secrets;
@@ -76,8 +76,7 @@ impl Known {
 
 /// The digits of a text, however it is escaped.
 pub fn digits_of(text: &[u8]) -> Vec<u8> {
-    let units = peeled(text, Coding::Plain).unwrap_or_else(|| read(text, Coding::Plain));
-    units.iter().filter_map(|unit| digit(unit.char)).collect()
+    peeled(text, Coding::Plain).iter().filter_map(|unit| digit(unit.char)).collect()
 }
 
 impl<'a> Part<'a> {
@@ -102,22 +101,17 @@ pub fn masked(text: &str, rule: Rule, known: &Known) -> String {
 /// another. A character that is hidden becomes one `*`, however it is escaped.
 pub fn masked_parts(parts: &[Part<'_>], known: &Known) -> Vec<Vec<u8>> {
     let mut hidden: Vec<Vec<Range<usize>>> = vec![Vec::new(); parts.len()];
-    let as_written: Vec<_> = parts.iter().map(|part| read(&part.text, part.coding)).collect();
-    let resolved: Vec<_> = parts.iter().map(|part| peeled(&part.text, part.coding)).collect();
-    hide(parts, &as_written, known, &mut hidden);
-    if resolved.iter().any(Option::is_some) {
-        let resolved: Vec<_> = resolved
-            .into_iter()
-            .zip(as_written)
-            .map(|(units, same)| units.unwrap_or(same))
-            .collect();
-        hide(parts, &resolved, known, &mut hidden);
+    let all: Vec<_> = parts.iter().map(|part| readings(&part.text, part.coding)).collect();
+    let layers = all.iter().map(Vec::len).max().unwrap_or(0);
+    for layer in 0..layers {
+        let read = all.iter().map(|readings| &*readings[layer.min(readings.len() - 1)]);
+        hide(parts, &read.collect::<Vec<_>>(), known, &mut hidden);
     }
     parts.iter().zip(hidden).map(|(part, hidden)| render(part, hidden)).collect()
 }
 
 /// Notes what is hidden of parts that are read in one way.
-fn hide(parts: &[Part<'_>], read: &[Vec<Unit>], known: &Known, hidden: &mut [Vec<Range<usize>>]) {
+fn hide(parts: &[Part<'_>], read: &[&[Unit]], known: &Known, hidden: &mut [Vec<Range<usize>>]) {
     let mut line = Vec::new();
     for (number, (part, units)) in parts.iter().zip(read).enumerate() {
         let chars: Vec<char> = units.iter().map(|unit| unit.char).collect();
