@@ -15,14 +15,14 @@ fn wrong_usage_is_exit_code_2() {
     std::fs::write(ledger.file("file"), "").unwrap();
     for (arguments, said) in [
         ("--database mysql:x verify", "is not of the form sqlite:PATH"),
-        ("audit SM1 --as-of-position 9", "beyond the head"),
+        ("audit SM1 --as-of-position 9", "the log ends at position 2"),
         ("audit SM1 --as-of-position 5,1", "it is not a position, such as 42 or 51,522"),
         ("audit SM1 --as-of-position -1", "--as-of-position"),
         ("audit SM1 --format xml", "xml"),
         ("tail --after 9 --no-follow", "beyond the head"),
         ("tail --after +1 --no-follow", "it is not a position"),
-        ("export events --as-of-position 9", "beyond the head"),
-        ("export messages --as-of-position 9", "beyond the head"),
+        ("export events --as-of-position 9", "the log ends at position 2"),
+        ("export messages --as-of-position 9", "the log ends at position 2"),
         ("export events --output .", "is a folder"),
         ("export events --output /dev/null", "is no file"),
         ("export events --output file --manifest", "is a file; --manifest fills a folder"),
@@ -71,7 +71,7 @@ fn a_folder_that_is_given_for_a_file_is_called_one() {
     for (arguments, said) in [
         ("--database sqlite:folder verify", "is a folder; name a file in it, such as"),
         ("--database sqlite:folder audit SM1", "folder/ledger.db"),
-        ("--database sqlite:folder import x", "is a folder; name a file in it"),
+        ("--database sqlite:folder replay", "is a folder; name a file in it"),
         ("--database sqlite:file/ledger.db verify", "is a file and no folder"),
         ("--config folder verify", "is a folder; name a configuration file, such as"),
     ] {
