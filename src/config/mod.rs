@@ -11,6 +11,7 @@ mod secret;
 mod shown;
 mod twilio_api;
 mod url;
+mod wrong_flag;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -25,6 +26,8 @@ use self::file::{AccountEntry, ConfigFile};
 pub use self::key_source::KeySource;
 pub use self::reconcile::Reconciling;
 pub use self::shown::Shown;
+pub use self::wrong_flag::WrongFlag;
+use self::wrong_flag::wrong;
 use crate::domain::error_codes::ErrorCodes;
 use crate::domain::{Rule, duration};
 use crate::store::Database;
@@ -84,19 +87,6 @@ pub struct ServerConfig {
     pub reconciling: Reconciling,
     /// Where Twilio is to tell what becomes of messages sent; nothing where that is not known.
     pub status_callback: Option<String>,
-}
-
-/// A flag whose value cannot be meant: wrong usage, unlike the same value in a file or the environment.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct WrongFlag(String);
-
-/// The refusal of a setting's value, which may be a flag's.
-fn wrong(setting: &str, text: String) -> anyhow::Error {
-    match setting.starts_with("--") {
-        true => WrongFlag(text).into(),
-        false => anyhow!(text),
-    }
 }
 
 impl Settings {

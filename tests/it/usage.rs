@@ -17,7 +17,7 @@ fn wrong_usage_is_exit_code_2() {
         ("--database mysql:x verify", "is not of the form sqlite:PATH"),
         ("audit SM1 --as-of-position 9", "the log ends at position 2"),
         ("audit SM1 --as-of-position 5,1", "it is not a position, such as 42 or 51,522"),
-        ("audit SM1 --as-of-position -1", "--as-of-position"),
+        ("audit SM1 --as-of-position -1", "unexpected argument"),
         ("audit SM1 --format xml", "xml"),
         ("tail --after 9 --no-follow", "beyond the head"),
         ("tail --after +1 --no-follow", "it is not a position"),
