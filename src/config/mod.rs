@@ -301,12 +301,10 @@ impl Settings {
 
     /// The URLs that Twilio may have called; none where that is not configured.
     pub fn public_urls(&self, flags: Vec<String>) -> Result<Vec<BaseUrl>> {
-        let flags_given = !flags.is_empty();
-        let given = match flags.is_empty() {
-            true => self.list("DELIVERY_LEDGER_PUBLIC_URL", self.file.public_url.as_ref()),
-            false => flags,
+        let (given, setting) = match flags.is_empty() {
+            true => (self.list("DELIVERY_LEDGER_PUBLIC_URL", self.file.public_url.as_ref()), ""),
+            false => (flags, "--public-url"),
         };
-        let setting = if flags_given { "--public-url" } else { "DELIVERY_LEDGER_PUBLIC_URL" };
         let read = |text: &String| {
             url::public_url(text).map_err(|error| wrong(setting, format!("{error:#}")))
         };
