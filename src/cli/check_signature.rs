@@ -48,7 +48,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         signature: args.signature.as_bytes(),
         settings: None,
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     match verify_with(&signed, &[&keys]) {
         Verdict::Valid { verified_by, url } => {
             writeln!(out, "valid: signed with the {verified_by} token over {}", signed.urls[url])?;

@@ -164,7 +164,7 @@ pub fn told(outcome: &send::Outcome) -> String {
 }
 
 fn print(attempt: &Attempt, outcome: &send::Outcome, intent: u64, format: Format) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     match (format, outcome) {
         (Format::Table, send::Outcome::Made { message_sid, status }) => {
             writeln!(out, "message  {}\nstatus   {}", shown(message_sid), shown(status))?;

@@ -101,6 +101,14 @@ impl OneOrMany {
 impl ConfigFile {
     /// Reads the file at this path.
     pub fn read(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            let name = path.join("delivery-ledger.toml");
+            bail!(
+                "{} is a folder; name a configuration file, such as {}",
+                path.display(),
+                name.display()
+            );
+        }
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
         // The parser's own report quotes the line at fault, which may hold a secret.

@@ -13,6 +13,7 @@ mod secret;
 mod shown;
 mod twilio_api;
 mod url;
+mod wrong_flag;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -27,6 +28,8 @@ use self::file::ConfigFile;
 pub use self::key_source::KeySource;
 pub use self::reconcile::Reconciling;
 pub use self::shown::Shown;
+pub use self::wrong_flag::WrongFlag;
+use self::wrong_flag::wrong;
 use crate::domain::error_codes::ErrorCodes;
 use crate::domain::{Rule, duration};
 use crate::store::Database;
@@ -131,7 +134,7 @@ impl Settings {
         let url = self.or_environment(url, "DELIVERY_LEDGER_DATABASE");
         let url = url.or_else(|| self.file.database.clone().map(|value| ("database", value)));
         let (setting, url) = url.unwrap_or(("the default", DEFAULT_DATABASE.to_owned()));
-        Database::parse(&url).map_err(|reason| anyhow!("{setting}: {reason}"))
+        Database::parse(&url).map_err(|reason| wrong(setting, format!("{setting}: {reason}")))
     }
 
     /// Whether the log's WAL checkpoints are another program's, such as Litestream's.
@@ -259,7 +262,9 @@ impl Settings {
         let value = value.or_else(|| in_file.clone().map(|value| (key, value)));
         let (setting, value) = value.unwrap_or(("the default", default.to_owned()));
         value.parse().map_err(|_| {
-            anyhow!("{setting}: `{value}` is not an address and port, such as {default}")
+            let text =
+                format!("{setting}: `{value}` is not an address and port, such as {default}");
+            wrong(setting, text)
         })
     }
 
@@ -275,19 +280,22 @@ impl Settings {
             paths.push(DEFAULT_CALLBACK_PATH.to_owned());
         }
         let parse = |path: &String| {
-            CallbackPath::parse(path).map_err(|wrong| anyhow!("{setting}: `{path}` {wrong}"))
+            let text = |error| format!("{setting}: `{path}` {error}");
+            CallbackPath::parse(path).map_err(|error| wrong(setting, text(error)))
         };
         paths.iter().map(parse).collect()
     }
 
     /// The URLs that Twilio may have called; none where that is not configured.
     pub fn public_urls(&self, flags: Vec<String>) -> Result<Vec<BaseUrl>> {
-        let given = match flags.is_empty() {
-            true => self.list("DELIVERY_LEDGER_PUBLIC_URL", self.file.public_url.as_ref()),
-            false => flags,
+        let (given, setting) = match flags.is_empty() {
+            true => (self.list("DELIVERY_LEDGER_PUBLIC_URL", self.file.public_url.as_ref()), ""),
+            false => (flags, "--public-url"),
         };
-        let each = given.iter().map(|text| url::public_urls(text));
-        Ok(each.collect::<Result<Vec<_>>>()?.concat())
+        let read = |text: &String| {
+            url::public_urls(text).map_err(|error| wrong(setting, format!("{error:#}")))
+        };
+        Ok(given.iter().map(read).collect::<Result<Vec<_>>>()?.concat())
     }
 
     /// A list in the environment is separated by commas.

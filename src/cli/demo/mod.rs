@@ -133,7 +133,7 @@ fn wait_for_views(running: &Running) -> Result<()> {
 }
 
 fn show(store: &dyn Store, traffic: &Traffic, summary: &Summary) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     writeln!(
         out,
         "{} messages were sent; {} signed callbacks came, in any order; {} were acknowledged, each \
@@ -169,7 +169,7 @@ fn show_json(
         "callbacks": serving.map(|at| url(at.callbacks)),
         "questions": serving.map(|at| url(at.admin)),
     });
-    writeln!(std::io::stdout().lock(), "{shown:#}")?;
+    writeln!(crate::cli::terminal::stdout(), "{shown:#}")?;
     Ok(())
 }
 
@@ -190,7 +190,7 @@ fn tell_where(ledger: &Path, traffic: &Traffic, serving: Option<&Addresses>) -> 
     let program = program();
     let ledger = ledger.display();
     let ask = format!("{program} --database sqlite:{ledger}");
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     writeln!(out, "The log is {ledger}, its views lie beside it.\n")?;
     writeln!(out, "Try next:")?;
     writeln!(out, "  {ask} audit {}", traffic.conflicting_sid)?;

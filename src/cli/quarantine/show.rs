@@ -48,7 +48,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     // What was refused can be looked at where nothing is configured, too.
     let now =
         Configured::of(args.public_urls, settings).map(|configured| configured.check(&request));
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     match args.format {
         Format::Table => out.write_all(for_people(&request, &now).as_bytes())?,
         Format::Json => writeln!(out, "{:#}", as_json(&request, &now))?,
