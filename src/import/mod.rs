@@ -41,7 +41,7 @@ pub mod note {
     /// The id of the ledger that received the event first, where that is known.
     pub const LEDGER: &str = "origin_ledger";
     /// The event's position there.
-    pub const POSITION: &str = "origin_position";
+    pub const POSITION: &str = crate::domain::event::ORIGIN_POSITION;
     /// What kind of record of Twilio's it was: `rest`, `bulkexport` or `csv`.
     pub const FORMAT: &str = "origin_format";
     /// The name of the file it stood in.
