@@ -13,10 +13,12 @@ use super::encoding::NOT_UTF_8;
 use super::input::is_of_content;
 use super::lines::{cut_off, too_long};
 use super::table::{self, NotARow};
-use super::{Each, ImportError, ROW_BYTES_MAX, Row, ours};
+use super::{Each, ImportError, ROW_BYTES_MAX, Row, ours, values};
 
 /// What the reader takes at a time, and so perhaps beyond the end of a row.
 const BUFFER_BYTES: usize = 64 * 1024;
+
+const NO_SID: &str = "this is taken for the header of a table, and has no column `Sid`";
 
 /// Members of the resource, and what a column that holds one may be called besides.
 const MEMBERS: [(&str, &[&str]); 16] = [
@@ -115,7 +117,7 @@ impl Columns {
                 None if blank || number == 1 && is_row_number(cell) => {}
                 None => {
                     return Err(format!(
-                        "{}: there is a value, and the header has no name",
+                        "{}: there is a value, and the header has no name for it",
                         place()
                     ));
                 }
@@ -134,7 +136,7 @@ impl Columns {
 impl Column {
     fn of(name: &[u8]) -> Self {
         let name = String::from_utf8_lossy(name);
-        let name = super::values::unwrapped(&name).0;
+        let name = values::unwrapped(&name).0;
         let header = (!name.is_empty()).then(|| name.to_string());
         Self { member: member(&name), header }
     }
@@ -168,6 +170,9 @@ pub fn each_row(
                     if let Some(what) = ours::table(&columns.names()) {
                         return each(line, Err(what));
                     }
+                    if !columns.have("sid") {
+                        return each(line, Err(NO_SID.to_owned()));
+                    }
                     header = Some((table::header_cells(&row), columns));
                 }
                 Some((header, columns)) => match columns.taken(&row, header) {
@@ -195,11 +200,15 @@ impl Columns {
         if table::is_header(row, header) {
             return Err(NotARow);
         }
-        let cell = |member: &str| {
+        let is_stated = |member: &str, beginnings: &[&str]| {
             let at = self.0.iter().position(|column| column.member == member);
-            at.and_then(|at| row.get(at)).is_some_and(|cell| !table::is_blank_cell(cell))
+            let cell = at.and_then(|at| row.get(at)).unwrap_or_default();
+            let cell = String::from_utf8_lossy(cell);
+            let cell = values::unwrapped(&cell).0;
+            !cell.is_empty() && beginnings.iter().any(|beginning| cell.starts_with(beginning))
         };
-        if !["sid", "status"].into_iter().any(cell) && table::is_footer(row) {
+        let is_of_message = is_stated("sid", &["SM", "MM"]) || is_stated("status", &[""]);
+        if !is_of_message && table::is_footer(row) {
             return Err(NotARow);
         }
         Ok(match self.unequal(row) {

@@ -14,9 +14,9 @@ const NO_ADDRESSES: [&str; 8] = ["true", "false", "nan", "none", "null", "undefi
 
 /// Says why an address is damaged.
 pub fn check(address: &str) -> Result<(), String> {
-    let plain = match address.split_once(':') {
-        Some((channel, rest)) if is_channel(channel) => rest,
-        _ => address,
+    let (channel, plain) = match address.split_once(':') {
+        Some((channel, rest)) if is_channel(channel) => (Some(channel), rest),
+        _ => (None, address),
     };
     let is_named = plain.chars().any(char::is_alphabetic);
     match () {
@@ -28,7 +28,8 @@ pub fn check(address: &str) -> Result<(), String> {
                 .to_owned())
         }
         _ if plain.starts_with('+') => e164(&plain[1..]),
-        _ if is_digits(plain) => digits(plain),
+        // Behind a channel digits may be anything, such as the id of a page, and are never a number.
+        _ if is_digits(plain) => channel.map_or_else(|| digits(plain), |_| Ok(())),
         _ if NO_ADDRESSES.iter().any(|word| word.eq_ignore_ascii_case(plain)) => {
             Err("it is no address".to_owned())
         }

@@ -90,10 +90,15 @@ fn every_refused_record_is_listed_too() {
         json!({ "account_sid": ACCOUNT, "status": "sent" }).to_string(),
         json!({ "sid": sid(1), "account_sid": ACCOUNT }).to_string(),
         json!({ "sid": sid(1), "status": "sent" }).to_string(),
-        json!({ "message_sid": sid(1), "AccountSid": ACCOUNT, "MessageStatus": "sent" }).to_string(),
+        json!({ "message_sid": sid(1), "AccountSid": ACCOUNT, "MessageStatus": "sent" })
+            .to_string(),
     ];
     let bulk = file(&ledger, "day.ndjson", lines.join("\n"));
-    let csv = file(&ledger, "log.csv", format!("Sid,AccountSid,Status\n{},{ACCOUNT},sent\nSM2\n", sid(2)));
+    let csv = file(
+        &ledger,
+        "log.csv",
+        format!("Sid,AccountSid,Status\n{},{ACCOUNT},sent\nSM2\n", sid(2)),
+    );
     let page = file(&ledger, "page.json", format!("[{good},\n{{}}]\n{{\"messages\": 1}}\n{{oh"));
 
     let (code, report) = import(&ledger, &[&bulk, &csv, &page]);
