@@ -82,11 +82,12 @@ fn likely_cause(
         body: signed.body,
         signature: signed.signature,
         settings: signed.settings,
-        hosts: &[],
+        headers: &[],
     };
     let configured = Configured {
         public_urls: &given,
         further_urls: &settings.public_urls(Vec::new()).unwrap_or_default(),
+        callback_paths: &settings.callback_paths(Vec::new()).unwrap_or_default(),
         accounts: &settings.accounts().unwrap_or_default(),
         keys: Some(keys),
     };

@@ -28,6 +28,7 @@ use crate::projection::history::{Answer, AsOf, Question, ask};
 use crate::simulate::Summary;
 use crate::store::{Database, Store};
 use crate::twilio::accounts::{Accounts, Keys, Token};
+use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
 use crate::wire;
 
@@ -100,13 +101,14 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
     let keys = Keys {
         primary: Token::new(&traffic.auth_token),
         secondary: None,
+        further: Default::default(),
         shared: Default::default(),
     };
     let public_url = BaseUrl::parse(&format!("http://{}", addresses.callbacks));
     Ok(ServerConfig {
         listen: addresses.callbacks,
         admin_listen: addresses.admin,
-        callback_paths: vec![CALLBACK_PATH.to_owned()],
+        callback_paths: CallbackPath::parse(CALLBACK_PATH).into_iter().collect(),
         public_urls: public_url.into_iter().collect(),
         public_url_is_guessed: false,
         admin_hosts: Vec::new(),
