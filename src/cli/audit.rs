@@ -227,15 +227,22 @@ fn what_it_did(entry: &Entry, before: Option<Status>, first: bool) -> String {
     parts.join("; ")
 }
 
-/// Where an event was received that another ledger had first: what this one says of its source is then
-/// that one's word.
+/// Where an imported event comes from: what this ledger says of its source is then that ledger's, or
+/// that file's, word.
 fn origin(entry: &Entry) -> Option<String> {
-    let notes = &entry.event.notes;
-    let position = shown(notes.get(note::POSITION)?);
-    Some(match notes.get(note::LEDGER) {
-        Some(ledger) => format!("imported, position {position} of ledger {}", shown(ledger)),
+    let note = |name: &str| entry.event.notes.get(name).map(|value| shown(value));
+    let of_ledger = note(note::POSITION).map(|position| match note(note::LEDGER) {
+        Some(ledger) => format!("imported, position {position} of ledger {ledger}"),
         None => format!("imported, position {position} of another ledger"),
-    })
+    });
+    let of_file = note(note::FILE).map(|file| {
+        let line = note(note::LINE).map_or(String::new(), |line| format!(", line {line}"));
+        let repaired =
+            note(note::REPAIRED).map_or(String::new(), |what| format!(", repaired ({what})"));
+        format!("imported from {file}{line}{repaired}")
+    });
+    let parts: Vec<String> = of_file.into_iter().chain(of_ledger).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 fn remark(label: Label) -> &'static str {

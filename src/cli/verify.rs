@@ -89,8 +89,12 @@ fn for_people(verified: &Verified) -> String {
         0 => String::new(),
         events => format!(" (the views are {} events behind)", number(events)),
     };
+    let imported = match verified.imported {
+        0 => String::new(),
+        imported => format!(", {} of them imported", number(imported)),
+    };
     let mut text = format!(
-        "events     {}, head {}\nhash       {}\ncheckpoint {}{behind}\nrule       {}\ndigest     {}\n\n",
+        "events     {}{imported}, head {}\nhash       {}\ncheckpoint {}{behind}\nrule       {}\ndigest     {}\n\n",
         number(verified.events),
         number(verified.head),
         or_none(&verified.hash),
@@ -131,6 +135,7 @@ fn as_json(verified: &Verified) -> serde_json::Value {
         "hash": verified.hash.map(|hash| hex(&hash)),
         "checkpoint": verified.checkpoint,
         "events": verified.events,
+        "imported": verified.imported,
         "rule": verified.rule.name(),
         "digest": verified.digest.map(|digest| hex(&digest)),
         "findings": verified.findings.iter().map(finding).collect::<Vec<_>>(),
@@ -150,6 +155,7 @@ mod tests {
             hash: Some([7; 32]),
             checkpoint: 2,
             events: 2,
+            imported: 1,
             rule: Rule::default(),
             digest: Some([8; 32]),
             findings: Vec::new(),
@@ -158,6 +164,7 @@ mod tests {
 
         let text = for_people(&verified);
         assert!(text.contains("Nothing is wrong in what was checked. Keep this"), "{text}");
+        assert!(text.starts_with("events     2, 1 of them imported, head 2\n"), "{text}");
         let json = as_json(&verified);
         assert_eq!(json["unfinished"], serde_json::json!(["log"]));
         assert_eq!(json["findings"], serde_json::json!([]));

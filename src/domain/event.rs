@@ -113,6 +113,10 @@ pub struct NewEvent {
     pub notes: BTreeMap<String, String>,
 }
 
+/// The note with the position at which another ledger received the event; every event that was
+/// imported from one has it.
+pub const ORIGIN_POSITION: &str = "origin_position";
+
 /// What Twilio sends, so that it need not be taken apart.
 const USUAL_MEDIA_TYPES: [&str; 2] = ["application/x-www-form-urlencoded", "application/json"];
 
@@ -124,6 +128,12 @@ pub struct RecordedEvent {
 }
 
 impl NewEvent {
+    /// Whether an import brought it: a record of Twilio's, or an event that another ledger received.
+    /// What such an event says of its source is that file's word.
+    pub fn is_imported(&self) -> bool {
+        self.source == Source::Import || self.notes.contains_key(ORIGIN_POSITION)
+    }
+
     /// The URL's query, byte for byte and without its `?`; empty where there is none.
     pub fn query(&self) -> &str {
         self.url.split_once('?').map_or("", |(_, query)| query)
