@@ -145,7 +145,7 @@ fn audit_tells_the_past_as_of_a_position() {
 
     // It gave the answer of the head once, which is another one tomorrow.
     let beyond = ledger.run(&["audit", &sid(1), "--as-of-position", "999"]);
-    assert_eq!(beyond.status.code(), Some(1));
+    assert_eq!(beyond.status.code(), Some(2));
     assert_eq!(stderr(&beyond), "error: the log ends at position 6, before position 999\n");
 
     let before = ledger.run(&["audit", &sid(2), "--as-of-position", "2"]);
@@ -562,8 +562,8 @@ fn an_output_that_is_no_file_is_refused_with_what_to_do() {
     for (output, code, told) in [
         ("-", 2, "leave --output out, and the export goes to stdout"),
         ("/dev/stdout", 2, "leave --output out, and the export goes to stdout"),
-        ("/dev/null", 1, "leave --output out and redirect stdout: `> /dev/null`"),
-        ("folder", 1, "folder is a folder; give a file's name, or --manifest to fill a folder"),
+        ("/dev/null", 2, "leave --output out and redirect stdout: `> /dev/null`"),
+        ("folder", 2, "folder is a folder; give a file's name, or --manifest to fill a folder"),
     ] {
         for overwrite in [&[][..], &["--overwrite"]] {
             let arguments = ["export", "events", "--output", output];

@@ -377,7 +377,7 @@ fn a_path_where_no_ledger_can_be_is_refused_and_the_setting_named() {
     let names_the_setting = "(--database or DELIVERY_LEDGER_DATABASE)";
 
     let folder = serve(".").refused();
-    assert!(folder.contains("Is a directory"), "{folder}");
+    assert!(folder.contains(". is a folder; name a file in it, such as ./ledger.db"), "{folder}");
     assert!(folder.contains(names_the_setting), "{folder}");
 
     let below_a_file = serve("notes/ledger.db").file("notes", "x").refused();
