@@ -114,8 +114,8 @@ pub enum ReconcileError {
     #[error(transparent)]
     Page(#[from] PageError),
     #[error(
-        "Twilio refuses account {account_sid} (HTTP {}{}): its auth token, or the API key, is not \
-         right, or may not read messages{}", refusal.status_code, and_code(refusal), and_words(refusal)
+        "Twilio refuses account {account_sid} (HTTP {}): its auth token, or the API key, is not \
+         right, or may not read messages{}", refusal.status_code, and_words(refusal)
     )]
     NotAllowed { account_sid: String, refusal: Refusal },
     #[error("{0} messages in a row were answered with errors, the last with {1}")]
@@ -126,12 +126,10 @@ pub enum ReconcileError {
     State { path: String, cause: std::io::Error },
 }
 
-fn and_code(refusal: &Refusal) -> String {
-    refusal.code.map_or(String::new(), |code| format!(", error {code}"))
-}
-
+/// What Twilio says of it, behind what it means for the account.
 fn and_words(refusal: &Refusal) -> String {
-    refusal.explained().map_or(String::new(), |words| format!("; Twilio says: {words}"))
+    let code = refusal.code.map_or(String::new(), |code| format!(" error {code},"));
+    refusal.words().map_or(String::new(), |words| format!("; Twilio says:{code} {words}"))
 }
 
 impl Default for Plan {

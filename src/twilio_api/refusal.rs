@@ -44,15 +44,21 @@ impl Refusal {
         }
     }
 
-    /// Twilio's words, where it explains them, and what to do; `None` if there is nothing to say.
+    /// Twilio's words, and where it explains them; `None` if it says nothing.
+    pub fn words(&self) -> Option<String> {
+        let message = self.message.as_ref()?.trim_end_matches('.');
+        Some(match &self.more_info {
+            Some(url) => format!("{message} (see {url})"),
+            None => message.to_owned(),
+        })
+    }
+
+    /// Twilio's words and what to do; `None` if there is nothing to say.
     pub fn explained(&self) -> Option<String> {
-        let parts = [
-            self.message.clone().map(|message| message.trim_end_matches('.').to_owned()),
-            self.more_info.as_ref().map(|url| format!("see {url}")),
-            self.advice().map(str::to_owned),
-        ];
-        let parts: Vec<_> = parts.into_iter().flatten().collect();
-        (!parts.is_empty()).then(|| parts.join("; "))
+        match (self.words(), self.advice()) {
+            (Some(words), Some(advice)) => Some(format!("{words}; {advice}")),
+            (words, advice) => words.or_else(|| advice.map(str::to_owned)),
+        }
     }
 
     /// What whoever operates the ledger can do.
