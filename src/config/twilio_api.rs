@@ -52,18 +52,22 @@ impl Settings {
     /// `api.EDGE.REGION.twilio.com`, in the region us1 if there is only an edge.
     fn twilio_host_of_region(&self) -> Result<String> {
         let (edge, region) = (self.host_label("TWILIO_EDGE")?, self.host_label("TWILIO_REGION")?);
-        if edge.is_none()
-            && let Some(region) = region.as_deref().filter(|region| *region != DEFAULT_REGION)
-        {
-            // https://www.twilio.com/docs/global-infrastructure/api-domain-migration-guide
-            tracing::warn!(
-                "TWILIO_REGION is {region}, without TWILIO_EDGE: Twilio has announced that \
-                 api.{region}.twilio.com stops answering; set TWILIO_EDGE too, such as dublin for ie1"
-            );
-        }
         let region = region.or_else(|| edge.as_ref().map(|_| DEFAULT_REGION.to_owned()));
         let labels = [edge, region].into_iter().flatten().map(|label| format!(".{label}"));
         Ok(format!("https://api{}.twilio.com", labels.collect::<String>()))
+    }
+
+    /// What is to be said of the host that the region has without an edge
+    /// (<https://www.twilio.com/docs/global-infrastructure/api-domain-migration-guide>).
+    pub fn region_warning(&self) -> Option<String> {
+        let base_url = self.twilio_base_url().ok()?;
+        let region = base_url.strip_prefix("https://api.")?.strip_suffix(".twilio.com")?;
+        (!region.contains('.') && region != DEFAULT_REGION).then(|| {
+            format!(
+                "Twilio has announced that api.{region}.twilio.com stops answering: set TWILIO_EDGE \
+                 too, such as dublin for ie1"
+            )
+        })
     }
 
     /// A part of a host name in the environment, in lower case; `None` if it is not set or empty.
