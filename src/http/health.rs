@@ -28,7 +28,10 @@ pub struct Readiness {
     checkpoint: Position,
     /// How long the oldest event that is not projected has been waiting.
     lag_seconds: f64,
-    /// Whether every event in the log was sent by a simulation; null if that cannot be told now.
+    /// True if every event in the log was sent by a simulation; missing if not, or if that cannot be
+    /// told now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
     only_simulated: Option<bool>,
     /// What the last verification in the background came to, which is no matter of being ready.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,7 +71,7 @@ pub async fn healthz() -> HttpResponse {
     responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 pub async fn readyz(state: web::Data<Admin>) -> Result<HttpResponse, Problem> {
     let readiness = web::block(move || {
-        let only_simulated = only_simulated(&state).unwrap_or(None);
+        let only_simulated = only_simulated(&state).unwrap_or(None).filter(|only| *only);
         let readiness = readiness(&state).unwrap_or_else(|error| Readiness {
             ready: false,
             head: state.projection.head(),

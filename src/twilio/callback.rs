@@ -7,8 +7,9 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use smol_str::SmolStr;
 
+use super::direction::evidence;
 use super::form::{self, FirstValues, Form};
-use super::resource;
+use super::{direction, resource};
 use crate::domain::channel::channel_of;
 use crate::domain::kinds::Direction;
 use crate::domain::reported::{Addressed, Label, StatusReported};
@@ -261,7 +262,7 @@ fn words_of_form<'a>(form: &Parameters<'a>) -> Words<'a> {
 fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
     let words = words_of_form(form);
     let (status, unrecognised) = words.evidence();
-    let direction = direction_of(status, unrecognised.as_deref());
+    let direction = direction::of_status(status, unrecognised.as_deref());
     let to = form.kept(Parameter::To);
     StatusReported {
         status,
@@ -286,17 +287,8 @@ fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
 fn report_of_resource(resource: &TopLevel, sid: &str) -> StatusReported {
     let text = |name: &str| resource.first(&[name]).filter(|value| !value.is_empty());
     let word = text("status");
-    let (direction, (status, unrecognised)) = match text("direction") {
-        // Whatever its status is called, it is none of an outbound message.
-        Some(way) if is_inbound_way(&way) => (Direction::Inbound, (None, word.map(SmolStr::from))),
-        way => {
-            let evidence = word.map_or((None, None), |word| evidence(&word));
-            match direction_of(evidence.0, evidence.1.as_deref()) {
-                Direction::Unstated if way.is_some() => (Direction::Outbound, evidence),
-                direction => (direction, evidence),
-            }
-        }
-    };
+    let (direction, status, unrecognised) =
+        direction::of_resource(text("direction").as_deref(), word.as_deref());
     let kept = |name| text(name).map(SmolStr::from);
     let to = kept("to");
     StatusReported {
@@ -320,36 +312,6 @@ fn report_of_resource(resource: &TopLevel, sid: &str) -> StatusReported {
             .find_map(|name| resource::date(&text(name)?)),
         labels: labels(false, direction, sid),
     }
-}
-
-fn evidence(word: &str) -> (Option<Status>, Option<SmolStr>) {
-    match Status::parse(word) {
-        Some(status) => (Some(status), None),
-        None => (None, Some(SmolStr::new(word))),
-    }
-}
-
-/// Which way a message went by what its status is. `receiving` and `received` are the statuses of
-/// inbound messages (<https://www.twilio.com/docs/messaging/api/message-resource#message-status-values>);
-/// any other unknown word may be a new status of an outbound one.
-fn direction_of(status: Option<Status>, unrecognised: Option<&str>) -> Direction {
-    let is_inbound = |word: &str| {
-        INBOUND_STATUSES.iter().any(|inbound| word.trim().eq_ignore_ascii_case(inbound))
-    };
-    match (status, unrecognised) {
-        (Some(_), _) => Direction::Outbound,
-        (None, Some(word)) if is_inbound(word) => Direction::Inbound,
-        (None, Some(_)) => Direction::Outbound,
-        (None, None) => Direction::Unstated,
-    }
-}
-
-const INBOUND_STATUSES: [&str; 2] = ["receiving", "received"];
-
-/// `inbound`, as the API has it, or `incoming`, as the Console does.
-fn is_inbound_way(way: &str) -> bool {
-    let way = way.trim().to_ascii_lowercase();
-    way.starts_with("inbound") || way.starts_with("incoming")
 }
 
 fn labels(words_differ: bool, direction: Direction, sid: &str) -> Vec<Label> {

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod callback;
 pub mod cause;
+mod direction;
 pub mod form;
 pub mod headers;
 pub mod resource;
