@@ -219,7 +219,7 @@ fn print(
 ) -> Result<()> {
     let Summary { fetched, listed, appended, known, inbound, not_found, .. } = *summary;
     let Summary { given_up, without_credentials, failed, sends_found, .. } = *summary;
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     let counts = [
         ("requests", requests),
         ("fetched", fetched),
@@ -254,7 +254,7 @@ fn print(
 
 fn print_preview(preview: &Preview, format: Format) -> Result<()> {
     let Preview { to_fetch, without_credentials, lists, unanswered_sends } = preview;
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     match format {
         Format::Table => {
             writeln!(out, "{} open messages would be fetched.", number(*to_fetch))?;
