@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod callback;
 pub mod callback_path;
 pub mod cause;
+mod direction;
 pub mod form;
 pub mod headers;
 pub mod resource;

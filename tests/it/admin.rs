@@ -50,6 +50,7 @@ fn a_message_is_this_json() {
         "late": 1,
         "unrecognised": 0,
         "as_of_position": 2,
+        "labels": [],
         "timeline": [
             {
                 "position": 1,

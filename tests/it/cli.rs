@@ -108,6 +108,7 @@ fn audit_gives_a_program_the_documented_object() {
             "sent": "2026-01-02T03:04:05.000000Z", "delivered": "2026-01-02T03:04:06.000000Z",
         },
         "events": 3, "duplicates": 1, "late": 0, "unrecognised": 0, "as_of_position": 3,
+        "labels": [],
         "timeline": [
             {
                 "position": 1, "event_id": null, "received_at": "2026-01-02T03:04:05.000000Z",
