@@ -12,7 +12,7 @@ use delivery_ledger::domain::cell::Hour;
 use delivery_ledger::domain::country::Country;
 use delivery_ledger::domain::filter::MessageFilter;
 use delivery_ledger::domain::lifecycle::Arrival;
-use delivery_ledger::domain::reported::Addressed;
+use delivery_ledger::domain::reported::{Addressed, Doubt};
 use delivery_ledger::domain::{
     AccountSid, ErrorCode, Lifecycle, MessageKey, MessageSid, Rule, Status, StatusReported,
     Timestamp,
@@ -122,6 +122,7 @@ fn message(number: u64, messages: u64) -> Message {
             from: Some(format!("+1501726{:04}", rng.u32(0..50)).into()),
             to: Some(to.as_str().into()),
             channel: channel.into(),
+            channel_told: true,
             messaging_service_sid: None,
         };
         let reported = StatusReported {
@@ -130,6 +131,7 @@ fn message(number: u64, messages: u64) -> Message {
             error_code,
             addressed,
             raw_dlr_done_date: None,
+            doubt: Doubt::default(),
             labels: Vec::new(),
         };
         let arrival = Arrival {

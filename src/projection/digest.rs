@@ -13,7 +13,7 @@ use crate::domain::{ErrorCode, Lifecycle, Rule, Status};
 use crate::store::{Message, StoreError, Views};
 
 /// Opens the encoding; another way of encoding gets another number.
-const PROJECTION_V1: &[u8] = b"delivery-ledger projection 1\n";
+const PROJECTION_V2: &[u8] = b"delivery-ledger projection 2\n";
 
 /// How many messages are held in memory at a time.
 pub(super) const PAGE_MESSAGES: usize = 1000;
@@ -29,7 +29,7 @@ impl ProjectionDigest {
     /// Of a projection by this rule, so far without messages.
     pub fn new(rule: Rule) -> Self {
         let mut encoding = Encoding::default();
-        encoding.restart(PROJECTION_V1).text(rule.name());
+        encoding.restart(PROJECTION_V2).text(rule.name());
         Self { hash: Sha256::new_with_prefix(encoding.as_bytes()), encoding }
     }
 
@@ -76,12 +76,14 @@ pub fn digest(views: &dyn Views) -> Result<Hash, StoreError> {
 
 fn add_lifecycle(encoding: &mut Encoding, lifecycle: &Lifecycle) {
     let Lifecycle { evidence, first_received_at, last_received_at, counts, trail } = lifecycle;
-    if let Some(deciding) = &evidence.deciding {
-        add_status(encoding, deciding.status);
-        add_code(encoding, deciding.error_code);
-        encoding.number(deciding.position);
-        let Addressed { from, to, channel, messaging_service_sid } = &deciding.addressed;
+    encoding.count(evidence.deciding.iter().len() + evidence.lower.len());
+    for event in evidence.deciding.iter().chain(&evidence.lower) {
+        add_status(encoding, event.status);
+        add_code(encoding, event.error_code);
+        encoding.number(event.position).number(event.doubt.byte().into());
+        let Addressed { from, to, channel, channel_told, messaging_service_sid } = &event.addressed;
         encoding.optional(from.as_deref()).optional(to.as_deref()).text(channel);
+        encoding.number(u64::from(*channel_told));
         encoding.optional(messaging_service_sid.as_deref());
     }
     encoding.count(evidence.heard.iter().len());

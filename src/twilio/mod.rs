@@ -5,5 +5,7 @@ pub mod callback;
 pub mod cause;
 pub mod form;
 pub mod headers;
+pub mod json;
+pub mod parameters;
 pub mod resource;
 pub mod signature;

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::{Case, Configured, SIGNATURES_MAX};
 use crate::domain::digest::hex;
 use crate::twilio::callback::BodyKind;
-use crate::twilio::signature::{body_hash, port};
+use crate::twilio::signature::{has_body_hash, port};
 
 /// Ports that callbacks are sent to, or that a server behind a proxy listens on.
 const PORTS: [&str; 6] = ["443", "80", "8443", "8080", "5000", "3000"];
@@ -167,7 +167,7 @@ impl<'a> Known<'a> {
             hosts: hosts.take(HOSTS_MAX).collect(),
             ports: PORTS.into_iter().chain(seen).collect(),
             prefixes: prefixes.filter(|(prefix, _)| !prefix.is_empty()).collect(),
-            json_hash: (is_json && body_hash(case.target).is_none())
+            json_hash: (is_json && !has_body_hash(case.target))
                 .then(|| hex(&Sha256::digest(case.body))),
         }
     }
