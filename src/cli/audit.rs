@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 
-use super::text::{lines, number, right, shown, table};
+use super::text::{lines, number, position, right, shown, table};
 use super::{Format, Outcome, Usage, ledger};
 use crate::config::Settings;
 use crate::domain::lifecycle::Counts;
@@ -28,7 +28,7 @@ pub struct Args {
     account_sid: Option<String>,
 
     /// Only what the log held up to this position
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = position)]
     as_of_position: Option<Position>,
 
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -51,7 +51,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             say(format_args!("no event of message {} is in the log", shown(&args.sid)));
             Ok(Outcome::NotFound)
         }
-        Answer::BeyondHead(beyond) => Err(beyond.into()),
+        Answer::BeyondHead(beyond) => Err(Usage(beyond.to_string()).into()),
         Answer::Ambiguous(accounts) => Err(Usage(several_accounts(&accounts)).into()),
         Answer::Found { folded, as_of_position } => {
             print(&folded, as_of_position, args.format)?;
@@ -69,7 +69,7 @@ fn several_accounts(accounts: &[AccountSid]) -> String {
 }
 
 fn print(folded: &Folded, as_of_position: Position, format: Format) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     match format {
         Format::Table => out.write_all(for_people(folded, as_of_position).as_bytes())?,
         Format::Json => {

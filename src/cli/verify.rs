@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use anyhow::Result;
 use serde_json::json;
 
-use super::text::{number, progress_bar, shown};
+use super::text::{self, number, progress_bar, shown};
 use super::{Format, Outcome, Usage};
 use crate::config::Settings;
 use crate::domain::digest::{Hash, hex};
@@ -37,7 +37,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     bar.finish_and_clear();
     let verified = verified?;
     verified.unfinished.iter().for_each(|what| tell_unfinished(what));
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     match args.format {
         Format::Table => out.write_all(for_people(&verified).as_bytes())?,
         Format::Json => writeln!(out, "{:#}", as_json(&verified))?,
@@ -62,13 +62,14 @@ fn tell_unfinished(what: &str) {
 
 fn parse_expected(text: &str) -> Result<Expected, Usage> {
     let parsed = text.split_once(':').and_then(|(position, hash)| {
-        let position = position.parse().ok().filter(|position| *position > 0)?;
+        let position = text::position(position).ok().filter(|position| *position > 0)?;
         Some(Expected { position, hash: parse_hash(hash)? })
     });
     parsed.ok_or_else(|| {
         Usage(format!(
-            "--expect: `{text}` is not POSITION:HASH, a position from 1 on and 64 hex digits, as in \
-             the head and hash of an earlier verify"
+            "--expect: `{}` is not POSITION:HASH, a position from 1 on and 64 hex digits, as in \
+             the head and hash of an earlier verify",
+            text.escape_debug()
         ))
     })
 }

@@ -11,6 +11,28 @@ use super::Timestamp;
 /// A place in the whole log: 1, 2, 3, … without gaps. 0 stands for "before the first event".
 pub type Position = u64;
 
+/// Reads a position: digits and nothing else, or with a comma before every three, as positions are
+/// printed. `None` if it is not one, or beyond what a log can hold.
+///
+/// ```
+/// use delivery_ledger::domain::event::parse_position;
+///
+/// assert_eq!(parse_position("51522"), Some(51_522));
+/// assert_eq!(parse_position("1,051,522"), Some(1_051_522));
+/// assert_eq!(parse_position("51,52"), None);
+/// assert_eq!(parse_position("+51522"), None);
+/// ```
+pub fn parse_position(text: &str) -> Option<Position> {
+    let mut groups = text.split(',');
+    let first = groups.next()?;
+    let is_grouped = text.contains(',');
+    let are_whole = groups.all(|group| group.len() == 3) && (!is_grouped || first.len() <= 3);
+    let digits = text.replace(',', "");
+    let are_digits = !first.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let position = (are_whole && are_digits).then(|| digits.parse::<i64>().ok()).flatten()?;
+    Position::try_from(position).ok()
+}
+
 /// Where an event came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {

@@ -187,7 +187,7 @@ impl<'a> Parameters<'a> {
 fn contain(form: &[u8], names: &[&str]) -> bool {
     let contains =
         |text: &[u8]| names.iter().any(|name| memmem::find(text, name.as_bytes()).is_some());
-    let is_odd = |(name, value): (&[u8], &[u8])| {
+    let is_odd = |(name, value): &(Cow<'_, [u8]>, Cow<'_, [u8]>)| {
         contains(value) || name_of(name) == Name::Unknown && contains(name)
     };
     Form::parse(form).pairs().any(is_odd)
