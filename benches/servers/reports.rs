@@ -13,7 +13,7 @@ use delivery_ledger::domain::country::Country;
 use delivery_ledger::domain::filter::MessageFilter;
 use delivery_ledger::domain::kinds::Direction;
 use delivery_ledger::domain::lifecycle::Arrival;
-use delivery_ledger::domain::reported::Addressed;
+use delivery_ledger::domain::reported::{Addressed, Doubt};
 use delivery_ledger::domain::{
     AccountSid, ErrorCode, Lifecycle, MessageKey, MessageSid, Rule, Status, StatusReported,
     Timestamp,
@@ -123,6 +123,7 @@ fn message(number: u64, messages: u64) -> Message {
             from: Some(format!("+1501726{:04}", rng.u32(0..50)).into()),
             to: Some(to.as_str().into()),
             channel: channel.into(),
+            channel_told: true,
             messaging_service_sid: None,
         };
         let reported = StatusReported {
@@ -134,6 +135,7 @@ fn message(number: u64, messages: u64) -> Message {
             direction: Direction::Outbound,
             simulated: false,
             created_at: None,
+            doubt: Doubt::default(),
             labels: Vec::new(),
         };
         let arrival = Arrival {

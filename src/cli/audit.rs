@@ -60,10 +60,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
 }
 
-fn several_accounts(accounts: &[Option<AccountSid>]) -> String {
-    let names =
-        accounts.iter().map(|sid| sid.as_ref().map_or("''".into(), |sid| shown(sid.as_str())));
-    let names: Vec<_> = names.collect();
+fn several_accounts(accounts: &[AccountSid]) -> String {
+    let names: Vec<_> = accounts.iter().map(|sid| shown(sid.as_str())).collect();
     format!(
         "several accounts have this message SID; add --account-sid, one of: {}",
         names.join(", ")
@@ -261,5 +259,8 @@ fn remark(label: Label) -> &'static str {
         Label::OddMessageSid => "an unusual message SID",
         Label::Inbound => "an inbound message",
         Label::Simulated => "sent by a simulation",
+        Label::SwallowedParameter => "contains the name of a parameter that is missing",
+        Label::RepeatedParameter => "a parameter occurs more than once",
+        Label::ReusedSignature => "another event has the same signature",
     }
 }

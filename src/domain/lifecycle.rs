@@ -13,14 +13,13 @@ use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 use super::channel::has_read_receipts;
+use super::deciding;
+pub use super::deciding::{ByContent, Deciding};
 use super::event::Position;
 use super::heard::Heard;
 use super::kinds::{Direction, Kinds};
 use super::reported::{Addressed, StatusReported};
 use super::{ErrorCode, Rule, Status, Timestamp};
-
-/// Compares the (query, body) of the events at two positions.
-pub type ByContent<'a, E> = &'a mut dyn FnMut(Position, Position) -> Result<Ordering, E>;
 
 /// One event on its way into a lifecycle.
 #[derive(Debug, Clone)]
@@ -43,21 +42,14 @@ pub struct Evidence {
     pub heard: Heard,
     /// Every error code heard, with the status it came with.
     pub codes: Codes,
-    /// The event that decides; nothing before the first.
+    /// The event that decides; `None` before the first.
     pub deciding: Option<Deciding>,
+    /// Events that rank below it, highest first, each with what all above it lack and nothing else.
+    /// Hardly any message has one.
+    pub lower: Vec<Deciding>,
     pub receipt: Option<Receipt>,
     /// Whether it is outbound, inbound or simulated, and when it was created.
     pub kinds: Kinds,
-}
-
-/// The event that has the status shown. Among several it is the one with the smallest
-/// (error code, query, body), so that it does not depend on which came first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deciding {
-    pub position: Position,
-    pub status: Option<Status>,
-    pub error_code: Option<ErrorCode>,
-    pub addressed: Addressed,
 }
 
 /// The carrier's RawDlrDoneDate that came with the highest status to bring one.
@@ -148,6 +140,7 @@ impl Evidence {
             heard: Heard::default(),
             codes: BTreeSet::new(),
             deciding: None,
+            lower: Vec::new(),
             receipt: None,
             kinds: Kinds::default(),
         }
@@ -167,10 +160,9 @@ impl Evidence {
     pub fn hear<E>(&mut self, arrival: Arrival, by_content: ByContent<'_, E>) -> Result<(), E> {
         let Arrival { position, received_at, reported, .. } = arrival;
         self.kinds.hear(&reported);
-        let StatusReported { status, error_code, addressed, raw_dlr_done_date, .. } = reported;
-        if self.yields_to(status, error_code, position, by_content)? {
-            self.deciding = Some(Deciding { position, status, error_code, addressed });
-        }
+        let StatusReported { status, error_code, addressed, raw_dlr_done_date, doubt, .. } =
+            reported;
+        self.rank(Deciding { position, status, doubt, error_code, addressed }, by_content)?;
         if let Some(status) = status {
             self.heard.hear(status, received_at);
         }
@@ -184,13 +176,10 @@ impl Evidence {
     /// Takes in what else was heard.
     ///
     /// `by_content` compares the (query, body) of the events at two positions; it is asked only
-    /// where two events tie in status and error code, so that few bodies need to be at hand.
+    /// if two events tie in status, doubt and error code, so that few bodies are read.
     pub fn merge<E>(&mut self, other: Evidence, by_content: ByContent<'_, E>) -> Result<(), E> {
-        if let Some(theirs) = other.deciding {
-            let Deciding { status, error_code, position, .. } = theirs;
-            if self.yields_to(status, error_code, position, by_content)? {
-                self.deciding = Some(theirs);
-            }
+        for theirs in other.deciding.into_iter().chain(other.lower) {
+            self.rank(theirs, by_content)?;
         }
         for (status, at) in other.heard.iter() {
             self.heard.hear(status, at);
@@ -203,25 +192,8 @@ impl Evidence {
         Ok(())
     }
 
-    /// Whether an event decides rather than the one that has decided so far.
-    fn yields_to<E>(
-        &self,
-        status: Option<Status>,
-        error_code: Option<ErrorCode>,
-        position: Position,
-        by_content: ByContent<'_, E>,
-    ) -> Result<bool, E> {
-        let Some(ours) = &self.deciding else { return Ok(true) };
-        let higher = self.rule.rank(status).cmp(&self.rule.rank(ours.status));
-        let ordering = match higher.then_with(|| ours.error_code.cmp(&error_code)) {
-            Ordering::Equal if ours.position != position => {
-                let smaller = by_content(ours.position, position)?;
-                // Equal contents tell the same; the lower position keeps the outcome fixed.
-                smaller.then_with(|| ours.position.cmp(&position))
-            }
-            decided => decided,
-        };
-        Ok(ordering == Ordering::Greater)
+    fn rank<E>(&mut self, event: Deciding, by_content: ByContent<'_, E>) -> Result<(), E> {
+        deciding::rank(&mut self.deciding, &mut self.lower, event, self.rule, by_content)
     }
 
     /// Of two receipts the one that came with the higher status stays; of equals the smaller text.
@@ -235,9 +207,35 @@ impl Evidence {
         }
     }
 
-    /// The status shown; nothing means `unknown`.
+    /// The status shown; `None` means `unknown`.
     pub fn status(&self) -> Option<Status> {
         self.deciding.as_ref().and_then(|deciding| deciding.status)
+    }
+
+    /// From, by the highest-ranking event that has it. So it is with To and the messaging service:
+    /// each may come from another event.
+    pub fn from(&self) -> Option<&str> {
+        self.shown().find_map(|addressed| addressed.from.as_deref())
+    }
+
+    /// See [`Evidence::from`].
+    pub fn to(&self) -> Option<&str> {
+        self.shown().find_map(|addressed| addressed.to.as_deref())
+    }
+
+    /// See [`Evidence::from`].
+    pub fn messaging_service_sid(&self) -> Option<&str> {
+        self.shown().find_map(|addressed| addressed.messaging_service_sid.as_deref())
+    }
+
+    /// The channel, by the highest-ranking event that tells it, otherwise as the SID suggests.
+    pub fn channel(&self) -> &str {
+        let told = self.shown().find(|addressed| addressed.channel_told);
+        told.or_else(|| self.shown().next()).map_or("", |addressed| &addressed.channel)
+    }
+
+    fn shown(&self) -> impl Iterator<Item = &Addressed> {
+        self.deciding.iter().chain(&self.lower).map(|event| &event.addressed)
     }
 
     /// Whether there is evidence of success and of failure.
@@ -258,9 +256,8 @@ impl Evidence {
     /// Whether nothing further is to be expected: a failure, `read`,
     /// or `delivered` on a channel without read receipts.
     pub fn terminal(&self) -> bool {
-        let channel = self.deciding.as_ref().map_or("", |event| &event.addressed.channel);
         match self.status() {
-            Some(Status::Delivered) => !has_read_receipts(channel),
+            Some(Status::Delivered) => !has_read_receipts(self.channel()),
             status => status.is_some_and(Status::is_settled),
         }
     }

@@ -3,6 +3,7 @@
 pub mod cell;
 pub mod channel;
 pub mod country;
+pub mod deciding;
 pub mod digest;
 pub mod duration;
 pub mod error_code;

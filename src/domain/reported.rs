@@ -22,18 +22,85 @@ pub struct StatusReported {
     pub simulated: bool,
     /// When Twilio says that it created the message.
     pub created_at: Option<Timestamp>,
+    pub doubt: Doubt,
     pub labels: Vec<Label>,
+}
+
+/// How likely it is that an event is another one whose signed text was cut elsewhere: Twilio signs
+/// names and values without separators, so one signature fits every way to cut the text. Among
+/// equals the event with the smaller doubt goes first, so that such a cut takes nothing over.
+///
+/// It depends on nothing but the event. In order of weight: a parameter swallowed or repeated; how
+/// many of AccountSid, To and From are missing; how many names nobody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Doubt(u8);
+
+impl Doubt {
+    /// The greatest that there is. It leaves one bit of a byte to others.
+    pub const MAX: Doubt = Doubt(0b111_1111);
+
+    /// A parameter was swallowed or repeated (`spliced`), so many of the three are missing, and so
+    /// many names are unknown; from 15 on these are not told apart.
+    pub fn new(spliced: bool, missing: usize, unknown_names: usize) -> Self {
+        Self(u8::from(spliced) << 6 | (missing.min(3) as u8) << 4 | unknown_names.min(15) as u8)
+    }
+
+    /// The doubt as one byte, at most [`Doubt::MAX`].
+    pub fn byte(self) -> u8 {
+        self.0
+    }
+
+    /// The doubt that has this byte.
+    pub fn of_byte(byte: u8) -> Option<Self> {
+        (byte <= Self::MAX.0).then_some(Self(byte))
+    }
 }
 
 /// Who sent to whom, and by which way. It may differ between events of one message:
 /// RCS that falls back to SMS keeps its SID. Usual addresses are short enough to take no memory of
 /// their own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Addressed {
     pub from: Option<SmolStr>,
     pub to: Option<SmolStr>,
     pub channel: SmolStr,
+    /// Whether the event tells its channel; otherwise it is what the SID suggests.
+    pub channel_told: bool,
     pub messaging_service_sid: Option<SmolStr>,
+}
+
+impl Addressed {
+    /// Whether it has anything that others may lack.
+    pub fn has_any(&self) -> bool {
+        self.from.is_some()
+            || self.to.is_some()
+            || self.channel_told
+            || self.messaging_service_sid.is_some()
+    }
+
+    /// Whether it has anything that `other` lacks.
+    pub fn adds_to(&self, other: &Self) -> bool {
+        self.from.is_some() && other.from.is_none()
+            || self.to.is_some() && other.to.is_none()
+            || self.channel_told && !other.channel_told
+            || self.messaging_service_sid.is_some() && other.messaging_service_sid.is_none()
+    }
+
+    /// Drops what `other` has.
+    pub fn drop_what_is_in(&mut self, other: &Self) {
+        if other.from.is_some() {
+            self.from = None;
+        }
+        if other.to.is_some() {
+            self.to = None;
+        }
+        if other.channel_told || !self.channel_told {
+            (self.channel, self.channel_told) = (SmolStr::default(), false);
+        }
+        if other.messaging_service_sid.is_some() {
+            self.messaging_service_sid = None;
+        }
+    }
 }
 
 /// Something odd about an event that is kept all the same.
@@ -47,6 +114,12 @@ pub enum Label {
     Inbound,
     /// A simulation sent it; of a message, all of its events.
     Simulated,
+    /// A name or a value contains the name of a parameter that is missing.
+    SwallowedParameter,
+    /// A name with the same value occurs more than once, or a name that facts are read from.
+    RepeatedParameter,
+    /// Another event of the message has the same signature, and another query or body.
+    ReusedSignature,
 }
 
 impl Label {
@@ -57,6 +130,9 @@ impl Label {
             Label::OddMessageSid => "odd-message-sid",
             Label::Inbound => "inbound",
             Label::Simulated => "simulated",
+            Label::SwallowedParameter => "swallowed-parameter",
+            Label::RepeatedParameter => "repeated-parameter",
+            Label::ReusedSignature => "reused-signature",
         }
     }
 }

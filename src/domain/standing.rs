@@ -14,7 +14,7 @@ pub struct Standing<'a> {
     pub status: Option<Status>,
     /// The code that is shown with the message.
     pub error_code: Option<ErrorCode>,
-    /// Of the deciding event, as are the channel and the messaging service.
+    /// Of the highest-ranking event that has it, as are the channel and the messaging service.
     pub from: Option<&'a str>,
     pub to: Option<&'a str>,
     pub channel: &'a str,
@@ -33,17 +33,15 @@ impl<'a> Standing<'a> {
     /// Where a message of this key stands.
     pub fn of(key: &'a MessageKey, lifecycle: &'a Lifecycle) -> Self {
         let Lifecycle { evidence, first_received_at, counts, .. } = lifecycle;
-        let addressed = evidence.deciding.as_ref().map(|deciding| &deciding.addressed);
         let status = evidence.status();
         Self {
             account_sid: key.account_sid.as_ref().map(AccountSid::as_str),
             status,
             error_code: shown_error_code(&evidence.heard, &evidence.codes, status),
-            from: addressed.and_then(|addressed| addressed.from.as_deref()),
-            to: addressed.and_then(|addressed| addressed.to.as_deref()),
-            channel: addressed.map_or("", |addressed| &addressed.channel),
-            messaging_service_sid: addressed
-                .and_then(|addressed| addressed.messaging_service_sid.as_deref()),
+            from: evidence.from(),
+            to: evidence.to(),
+            channel: evidence.channel(),
+            messaging_service_sid: evidence.messaging_service_sid(),
             first_received_at: *first_received_at,
             heard: evidence.heard.clone(),
             late: counts.late > 0,

@@ -111,9 +111,7 @@ fn as_of(position: Option<&str>, time: Option<&str>) -> Result<AsOf, Problem> {
     }
 }
 
-fn several_accounts(accounts: &[Option<AccountSid>]) -> String {
-    let names =
-        accounts.iter().map(|account| account.as_ref().map_or("(none)", AccountSid::as_str));
-    let names: Vec<_> = names.collect();
+fn several_accounts(accounts: &[AccountSid]) -> String {
+    let names: Vec<_> = accounts.iter().map(AccountSid::as_str).collect();
     format!("several accounts have this message SID; add account_sid, one of: {}", names.join(", "))
 }

@@ -77,12 +77,14 @@ pub fn digest(views: &dyn Views) -> Result<Hash, StoreError> {
 
 fn add_lifecycle(encoding: &mut Encoding, lifecycle: &Lifecycle) {
     let Lifecycle { evidence, first_received_at, last_received_at, counts, trail } = lifecycle;
-    if let Some(deciding) = &evidence.deciding {
-        add_status(encoding, deciding.status);
-        add_code(encoding, deciding.error_code);
-        encoding.number(deciding.position);
-        let Addressed { from, to, channel, messaging_service_sid } = &deciding.addressed;
+    encoding.count(evidence.deciding.iter().len() + evidence.lower.len());
+    for event in evidence.deciding.iter().chain(&evidence.lower) {
+        add_status(encoding, event.status);
+        add_code(encoding, event.error_code);
+        encoding.number(event.position).number(event.doubt.byte().into());
+        let Addressed { from, to, channel, channel_told, messaging_service_sid } = &event.addressed;
         encoding.optional(from.as_deref()).optional(to.as_deref()).text(channel);
+        encoding.number(u64::from(*channel_told));
         encoding.optional(messaging_service_sid.as_deref());
     }
     encoding.count(evidence.heard.iter().len());

@@ -1,14 +1,17 @@
 //! The fold of one message: its lifecycle, and what each of its events did to it.
 
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 
 use super::prepared::content;
 use crate::domain::digest;
 use crate::domain::lifecycle::Arrival;
+use crate::domain::reported::Label;
 use crate::domain::{
     Effect, Lifecycle, MessageKey, Position, RecordedEvent, Rule, Status, StatusReported,
 };
-use crate::twilio::callback::Reading;
+use crate::twilio::callback::{Reading, repeats_a_parameter};
+use crate::twilio::signature::SIGNATURE_HEADER;
 
 /// One message as its events tell it.
 #[derive(Debug, Clone)]
@@ -62,5 +65,40 @@ pub fn fold(rule: Rule, key: &MessageKey, events: Vec<RecordedEvent>) -> Option<
         let status_after = lifecycle.evidence.status();
         timeline.push(Entry { event, reported, effect, status_after });
     }
+    label(&mut timeline);
     Some(Folded { key: key.clone(), lifecycle, timeline })
+}
+
+/// Adds the labels that only a timeline has: they take longer to find, or more than one event.
+fn label(timeline: &mut [Entry]) {
+    let reused = reused_signatures(timeline);
+    for entry in timeline {
+        if repeats_a_parameter(&entry.event) {
+            add_label(entry, Label::RepeatedParameter);
+        }
+        // Every event with that signature: none proves to be the one that Twilio sent.
+        if signature(entry).is_some_and(|signature| reused.contains(signature)) {
+            add_label(entry, Label::ReusedSignature);
+        }
+    }
+}
+
+/// The signatures under which different queries or bodies came.
+fn reused_signatures(timeline: &[Entry]) -> HashSet<Vec<u8>> {
+    let mut first = HashMap::new();
+    let signed =
+        timeline.iter().filter_map(|entry| Some((signature(entry)?, content(&entry.event))));
+    let reused = signed
+        .filter(|(signature, content)| *first.entry(*signature).or_insert(*content) != *content);
+    reused.map(|(signature, _)| signature.to_vec()).collect()
+}
+
+fn signature(entry: &Entry) -> Option<&[u8]> {
+    entry.event.headers.get(SIGNATURE_HEADER)
+}
+
+fn add_label(entry: &mut Entry, label: Label) {
+    if !entry.reported.labels.contains(&label) {
+        entry.reported.labels.push(label);
+    }
 }

@@ -27,7 +27,8 @@ pub enum AsOf {
 #[derive(Debug, Clone)]
 pub struct Question {
     pub message_sid: MessageSid,
-    /// Which account's, where that is known: `Some(None)` is the message without an account.
+    /// Which account's, if that is known: `Some(None)` is the message without an account. If not, it
+    /// is that of the only account that has the SID, or the one without an account if none has.
     pub account_sid: Option<Option<AccountSid>>,
     pub rule: Rule,
     pub as_of: AsOf,
@@ -47,8 +48,8 @@ pub struct BeyondHead {
 pub enum Answer {
     NotFound,
     BeyondHead(BeyondHead),
-    /// Several accounts have a message with this SID.
-    Ambiguous(Vec<Option<AccountSid>>),
+    /// Several accounts have a message with this SID. Events without an account are not among them.
+    Ambiguous(Vec<AccountSid>),
     Found {
         folded: Box<Folded>,
         as_of_position: Position,
@@ -126,8 +127,12 @@ fn answer(
         let wanted = question.account_sid.as_ref().is_none_or(|wanted| wanted == account);
         wanted && !of_account.is_empty()
     });
+    // Whoever has a token of another account can send events without an account, and whoever has a
+    // captured callback can cut its account away: they must not hide the account's own message.
+    let is_of_an_account = events.keys().any(Option::is_some);
+    events.retain(|account, _| account.is_some() || !is_of_an_account);
     if events.len() > 1 {
-        return Answer::Ambiguous(events.into_keys().collect());
+        return Answer::Ambiguous(events.into_keys().flatten().collect());
     }
     let folded = events.into_iter().next().and_then(|(account_sid, events)| {
         let key = MessageKey { account_sid, message_sid: question.message_sid.clone() };

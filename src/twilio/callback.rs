@@ -1,18 +1,17 @@
 //! A callback's bytes as facts: whose message it is about, and what it says of it.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
 use smol_str::SmolStr;
 
 use super::direction::evidence;
-use super::form::{self, FirstValues, Form};
+use super::form::{self, Form};
+use super::json::TopLevel;
+use super::parameters::{Parameter, Parameters};
 use super::{direction, resource};
-use crate::domain::channel::channel_of;
+use crate::domain::channel::{channel_of, tells_channel};
 use crate::domain::kinds::Direction;
-use crate::domain::reported::{Addressed, Label, StatusReported};
+use crate::domain::reported::{Addressed, Doubt, Label, StatusReported};
 use crate::domain::simulated::is_simulated;
 use crate::domain::{AccountSid, ErrorCode, MessageKey, MessageSid, NewEvent, Source, Status};
 
@@ -60,7 +59,7 @@ impl<'a> Reading<'a> {
     /// Reads an event's body. Nothing is refused: what can't be read is absent.
     pub fn of(event: &'a NewEvent) -> Self {
         let mut reading = match BodyKind::of(event.media_type().as_deref()) {
-            Some(BodyKind::Form) => Self::of_form(&Parameters::of(&event.body)),
+            Some(BodyKind::Form) => Self::of_form(&Parameters::of(&event.body, event.query())),
             Some(BodyKind::Json) => Self::of_json(event),
             None => Self { account_sid: None, message_sid: None, reported: None, simulated: false },
         };
@@ -82,7 +81,12 @@ impl<'a> Reading<'a> {
     }
 
     fn of_form(form: &Parameters<'a>) -> Self {
-        let message_sid = form.text(Parameter::MessageSid).or_else(|| form.text(Parameter::SmsSid));
+        let sid = form.text(Parameter::MessageSid).or_else(|| form.text(Parameter::SmsSid));
+        let is_receipt = sid.as_deref().is_some_and(is_of_conversations);
+        let message_sid = match is_receipt {
+            true => form.text(Parameter::ChannelMessageSid).filter(|sid| !is_of_conversations(sid)),
+            false => sid,
+        };
         Self {
             account_sid: form.text(Parameter::AccountSid),
             reported: message_sid.as_deref().map(|sid| report_of_form(form, sid)),
@@ -94,14 +98,19 @@ impl<'a> Reading<'a> {
     fn of_json(event: &NewEvent) -> Self {
         let object = TopLevel::parse(&event.body);
         let text = |names: &[&str]| object.first(names).filter(|value| !value.is_empty());
+        let data = object.cloud_event();
+        let in_data = |names: &[&str]| data.as_ref()?.first(names).filter(|sid| !sid.is_empty());
         let sid = text(&["MessageSid", "message_sid", "sms_sid"]);
         let is_resource = event.source != Source::Callback;
         let sid = sid.or_else(|| text(&["sid"]).filter(|_| is_resource));
         let reported = sid.as_deref().filter(|_| is_resource);
+        let reported = reported.map(|sid| report_of_resource(&object, sid));
+        let account_sid = text(&ACCOUNT_IN_JSON).or_else(|| in_data(&ACCOUNT_IN_DATA));
+        let message_sid = sid.or_else(|| in_data(&["messageSid", "message_sid"]));
         Self {
-            account_sid: text(&["AccountSid", "account_sid"]).map(Cow::Owned),
-            reported: reported.map(|sid| report_of_resource(&object, sid)),
-            message_sid: sid.map(Cow::Owned),
+            account_sid: account_sid.map(Cow::Owned),
+            message_sid: message_sid.map(Cow::Owned),
+            reported,
             simulated: false,
         }
     }
@@ -121,11 +130,13 @@ impl StatusWord {
     /// The word of an event.
     pub fn of(event: &NewEvent) -> Self {
         match BodyKind::of(event.media_type().as_deref()) {
-            Some(BodyKind::Form) => match words_of_form(&Parameters::of(&event.body)).evidence() {
-                (Some(status), _) => StatusWord::Known(status),
-                (None, Some(_)) => StatusWord::Unrecognised,
-                (None, None) => StatusWord::None,
-            },
+            Some(BodyKind::Form) => {
+                match words_of_form(&Parameters::of(&event.body, "")).evidence() {
+                    (Some(status), _) => StatusWord::Known(status),
+                    (None, Some(_)) => StatusWord::Unrecognised,
+                    (None, None) => StatusWord::None,
+                }
+            }
             _ => StatusWord::None,
         }
     }
@@ -159,7 +170,12 @@ impl<'a> Body<'a> {
     pub fn claim(&self) -> Claim {
         let values: Vec<Cow<'_, str>> = match self {
             Body::Form(form) => form.values("AccountSid").map(String::from_utf8_lossy).collect(),
-            Body::Json(object) => object.values(&["AccountSid", "account_sid"]),
+            Body::Json(object) => {
+                let data = object.cloud_event().unwrap_or_default();
+                let in_data = data.values(&ACCOUNT_IN_DATA).into_iter();
+                let in_data = in_data.map(|sid| Cow::Owned(sid.into_owned()));
+                object.values(&ACCOUNT_IN_JSON).into_iter().chain(in_data).collect()
+            }
         };
         match values.split_first() {
             Some((first, rest)) if rest.iter().any(|other| other != first) => Claim::Contradicting,
@@ -169,62 +185,15 @@ impl<'a> Body<'a> {
     }
 }
 
-/// The parameters of a callback that facts are read from.
-#[derive(Clone, Copy)]
-enum Parameter {
-    AccountSid,
-    ChannelPrefix,
-    ErrorCode,
-    EventType,
-    From,
-    MessageSid,
-    MessageStatus,
-    MessagingServiceSid,
-    RawDlrDoneDate,
-    SmsSid,
-    SmsStatus,
-    To,
-}
+/// The names that JSON has for the account, at its top and in the data of a CloudEvent.
+const ACCOUNT_IN_JSON: [&str; 2] = ["AccountSid", "account_sid"];
+const ACCOUNT_IN_DATA: [&str; 2] = ["accountSid", "account_sid"];
 
-impl Parameter {
-    /// How many there are.
-    const COUNT: usize = Self::To as usize + 1;
-
-    fn named(name: &[u8]) -> Option<Self> {
-        Some(match name {
-            b"AccountSid" => Self::AccountSid,
-            b"ChannelPrefix" => Self::ChannelPrefix,
-            b"ErrorCode" => Self::ErrorCode,
-            b"EventType" => Self::EventType,
-            b"From" => Self::From,
-            b"MessageSid" => Self::MessageSid,
-            b"MessageStatus" => Self::MessageStatus,
-            b"MessagingServiceSid" => Self::MessagingServiceSid,
-            b"RawDlrDoneDate" => Self::RawDlrDoneDate,
-            b"SmsSid" => Self::SmsSid,
-            b"SmsStatus" => Self::SmsStatus,
-            b"To" => Self::To,
-            _ => return None,
-        })
-    }
-}
-
-/// What a form says of those parameters.
-struct Parameters<'a>(FirstValues<'a, { Parameter::COUNT }>);
-
-impl<'a> Parameters<'a> {
-    fn of(body: &'a [u8]) -> Self {
-        let place = |name: &[u8]| Parameter::named(name).map(|parameter| parameter as usize);
-        Self(FirstValues::of(body, place))
-    }
-
-    fn text(&self, parameter: Parameter) -> Option<Cow<'a, str>> {
-        self.0.text(parameter as usize)
-    }
-
-    fn kept(&self, parameter: Parameter) -> Option<SmolStr> {
-        self.0.kept(parameter as usize)
-    }
+/// Whether a SID is of a message of Conversations, which is sent as a message with a SID of its own.
+/// Its delivery receipts name that one in ChannelMessageSid
+/// (<https://www.twilio.com/docs/conversations/conversations-webhooks>).
+fn is_of_conversations(sid: &str) -> bool {
+    sid.starts_with("IM")
 }
 
 /// The parameters that tell of a status.
@@ -251,6 +220,9 @@ impl Words<'_> {
 
 fn words_of_form<'a>(form: &Parameters<'a>) -> Words<'a> {
     let word = |name| form.text(name).filter(|word| !word.trim().is_empty());
+    if form.text(Parameter::MessageSid).is_some_and(|sid| is_of_conversations(&sid)) {
+        return Words { message: word(Parameter::Status), sms: None, read: false };
+    }
     let kind = form.text(Parameter::EventType);
     Words {
         message: word(Parameter::MessageStatus),
@@ -263,14 +235,18 @@ fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
     let words = words_of_form(form);
     let (status, unrecognised) = words.evidence();
     let direction = direction::of_status(status, unrecognised.as_deref());
-    let to = form.kept(Parameter::To);
+    let (to, from) = (form.kept(Parameter::To), form.kept(Parameter::From));
+    let prefix = form.text(Parameter::ChannelPrefix);
+    let (swallowed, repeated) = (form.swallowed(), form.repeated());
     StatusReported {
         status,
         unrecognised,
         error_code: form.text(Parameter::ErrorCode).and_then(|code| ErrorCode::parse(&code)),
+        doubt: Doubt::new(swallowed || repeated, form.missing(), form.unknown_names()),
         addressed: Addressed {
-            from: form.kept(Parameter::From),
-            channel: channel_of(to.as_deref(), form.text(Parameter::ChannelPrefix).as_deref(), sid),
+            channel: channel_of(to.as_deref(), from.as_deref(), prefix.as_deref(), sid),
+            channel_told: tells_channel(to.as_deref(), from.as_deref(), prefix.as_deref()),
+            from,
             to,
             messaging_service_sid: form.kept(Parameter::MessagingServiceSid),
         },
@@ -278,7 +254,13 @@ fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
         direction,
         simulated: false,
         created_at: None,
-        labels: labels(words.differ(), direction, sid),
+        labels: labels(&[
+            (words.differ(), Label::StatusWordsDiffer),
+            (!MessageSid::is_usual(sid), Label::OddMessageSid),
+            (direction == Direction::Inbound, Label::Inbound),
+            (swallowed, Label::SwallowedParameter),
+            (repeated, Label::RepeatedParameter),
+        ]),
     }
 }
 
@@ -290,17 +272,18 @@ fn report_of_resource(resource: &TopLevel, sid: &str) -> StatusReported {
     let (direction, status, unrecognised) =
         direction::of_resource(text("direction").as_deref(), word.as_deref());
     let kept = |name| text(name).map(SmolStr::from);
-    let to = kept("to");
+    let (to, from) = (kept("to"), kept("from"));
+    let account_sid = text("account_sid").or_else(|| text("AccountSid"));
+    let missing = [account_sid.is_none(), to.is_none(), from.is_none()];
     StatusReported {
         status,
         unrecognised,
-        // Where lists of Twilio's have no null, they have 0 for none.
-        error_code: text("error_code")
-            .and_then(|code| ErrorCode::parse(&code))
-            .filter(|code| code.number() != 0),
+        error_code: text("error_code").and_then(|code| ErrorCode::parse(&code)),
+        doubt: Doubt::new(false, missing.into_iter().filter(|missing| *missing).count(), 0),
         addressed: Addressed {
-            from: kept("from"),
-            channel: channel_of(to.as_deref(), None, sid),
+            channel: channel_of(to.as_deref(), from.as_deref(), None, sid),
+            channel_told: tells_channel(to.as_deref(), from.as_deref(), None),
+            from,
             to,
             messaging_service_sid: kept("messaging_service_sid"),
         },
@@ -310,83 +293,20 @@ fn report_of_resource(resource: &TopLevel, sid: &str) -> StatusReported {
         created_at: ["date_created", "date_sent"]
             .into_iter()
             .find_map(|name| resource::date(&text(name)?)),
-        labels: labels(false, direction, sid),
+        labels: labels(&[
+            (!MessageSid::is_usual(sid), Label::OddMessageSid),
+            (direction == Direction::Inbound, Label::Inbound),
+        ]),
     }
 }
 
-fn labels(words_differ: bool, direction: Direction, sid: &str) -> Vec<Label> {
-    let differ = words_differ.then_some(Label::StatusWordsDiffer);
-    let odd = (!MessageSid::is_usual(sid)).then_some(Label::OddMessageSid);
-    let inbound = (direction == Direction::Inbound).then_some(Label::Inbound);
-    differ.into_iter().chain(odd).chain(inbound).collect()
+fn labels(odd: &[(bool, Label)]) -> Vec<Label> {
+    odd.iter().filter(|(is_odd, _)| *is_odd).map(|(_, label)| *label).collect()
 }
 
-/// The scalars at the top of a JSON object, every repetition of a name kept:
-/// a map would silently let the last one win.
-pub struct TopLevel(Vec<(String, String)>);
-
-impl TopLevel {
-    fn parse(body: &[u8]) -> Self {
-        serde_json::from_slice(body).unwrap_or(Self(Vec::new()))
-    }
-
-    /// The first of these names that is there, by its first value.
-    fn first(&self, names: &[&str]) -> Option<String> {
-        let value = |name: &&str| self.0.iter().find(|(have, _)| have == name);
-        names.iter().find_map(value).map(|(_, value)| value.clone())
-    }
-
-    fn values(&self, names: &[&str]) -> Vec<Cow<'_, str>> {
-        let wanted = self.0.iter().filter(|(name, _)| names.contains(&name.as_str()));
-        wanted.map(|(_, value)| Cow::Borrowed(value.as_str())).collect()
-    }
+/// What is odd about an event that only its timeline shows, since telling it takes longer: a
+/// parameter that occurs twice with the same value, whatever its name.
+pub fn repeats_a_parameter(event: &NewEvent) -> bool {
+    let is_form = BodyKind::of(event.media_type().as_deref()) == Some(BodyKind::Form);
+    is_form && Form::parse(&event.body).repeats_a_pair()
 }
-
-impl<'de> Deserialize<'de> for TopLevel {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(TopLevelVisitor)
-    }
-}
-
-struct TopLevelVisitor;
-
-impl<'de> Visitor<'de> for TopLevelVisitor {
-    type Value = TopLevel;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<TopLevel, M::Error> {
-        let mut pairs = Vec::new();
-        while let Some(name) = map.next_key::<String>()? {
-            if !NAMES_READ.contains(&name.as_str()) {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            }
-            match map.next_value::<Value>()? {
-                Value::String(text) => pairs.push((name, text)),
-                Value::Number(number) => pairs.push((name, number.to_string())),
-                _ => {}
-            }
-        }
-        Ok(TopLevel(pairs))
-    }
-}
-
-const NAMES_READ: [&str; 14] = [
-    "AccountSid",
-    "account_sid",
-    "MessageSid",
-    "message_sid",
-    "sms_sid",
-    "sid",
-    "status",
-    "error_code",
-    "from",
-    "to",
-    "messaging_service_sid",
-    "direction",
-    "date_created",
-    "date_sent",
-];

@@ -70,6 +70,13 @@ impl<'a> Form<'a> {
         self.filtered(|(_, value)| !value.trim_ascii().is_empty())
     }
 
+    /// Whether a name occurs twice with the same value, which changes nothing in the signed text.
+    pub fn repeats_a_pair(&self) -> bool {
+        let mut pairs: Vec<_> = self.0.iter().collect();
+        pairs.sort_unstable();
+        pairs.windows(2).any(|pair| pair[0] == pair[1])
+    }
+
     /// All parameters as Twilio signs them: names in byte order, the values of a repeated name
     /// de-duplicated and in byte order, each as name and value without any separator
     /// (<https://www.twilio.com/docs/usage/security#validating-requests>).
@@ -96,24 +103,73 @@ pub fn is_in_order_of_names(query: &str) -> bool {
 
 /// The first value of each of a few names, found in one pass over a body: nothing else of it is
 /// decoded.
-pub struct FirstValues<'a, const N: usize>([Option<&'a [u8]>; N]);
+pub struct FirstValues<'a, const N: usize> {
+    /// As they stand in the body.
+    values: [Option<&'a [u8]>; N],
+    /// The known names that occur, a bit each.
+    known: u64,
+    /// Whether a wanted or known name occurs more than once.
+    pub repeated: bool,
+    /// How many names are not known at all.
+    pub unknown_names: usize,
+    /// Whether a name that is not known, or a value, may contain a name in camel case. It is a first
+    /// look that decodes nothing: it may be wrong, but misses none.
+    pub may_contain_names: bool,
+}
+
+/// What a name is to whoever looks for some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Name {
+    /// It is looked for, and has this place.
+    Wanted(usize),
+    /// It is none of these, and has this number, which is below 64.
+    Known(usize),
+    Unknown,
+}
 
 impl<'a, const N: usize> FirstValues<'a, N> {
-    /// Looks through a body for the names that have a place, which is below `N`.
-    pub fn of(body: &'a [u8], place_of: impl Fn(&[u8]) -> Option<usize>) -> Self {
-        // As they stand in the body.
-        let mut values = [None; N];
+    /// Looks through a body for the names that are wanted, whose places are below `N`.
+    pub fn of(body: &'a [u8], name_of: impl Fn(&[u8]) -> Name) -> Self {
+        let mut found = Self {
+            values: [None; N],
+            known: 0,
+            repeated: false,
+            unknown_names: 0,
+            may_contain_names: false,
+        };
         for (name, value) in pieces(body) {
-            // Names are hardly ever escaped, so they are first looked for as they stand.
-            let place = place_of(name).or_else(|| match decode(name) {
-                Cow::Borrowed(_) => None,
-                Cow::Owned(name) => place_of(&name),
-            });
-            if let Some(place) = place {
-                values[place].get_or_insert(value);
+            // Names are hardly ever escaped, so they are first looked for as they are.
+            let known = match name_of(name) {
+                Name::Unknown if is_escaped(name) => name_of(&unescaped(name)),
+                known => known,
+            };
+            match known {
+                Name::Wanted(place) => {
+                    found.repeated |= found.values[place].is_some();
+                    found.values[place].get_or_insert(value);
+                }
+                Name::Known(number) => {
+                    found.repeated |= found.has_known(number);
+                    found.known |= 1 << number;
+                }
+                Name::Unknown => {
+                    found.unknown_names += 1;
+                    found.may_contain_names |= may_contain_name(name);
+                }
             }
+            found.may_contain_names |= may_contain_name(value);
         }
-        Self(values)
+        found
+    }
+
+    /// Whether the known name with this number occurs.
+    pub fn has_known(&self, number: usize) -> bool {
+        self.known & 1 << number != 0
+    }
+
+    /// Whether the name with this place occurs, with whatever value.
+    pub fn has(&self, place: usize) -> bool {
+        self.values[place].is_some()
     }
 
     /// The first value of the name with this place; nothing where it is empty or absent. Bytes that
@@ -135,9 +191,25 @@ impl<'a, const N: usize> FirstValues<'a, N> {
         })
     }
 
-    fn value(&self, place: usize) -> Option<&'a [u8]> {
-        self.0[place].filter(|value| !value.is_empty())
+    /// Whether the name with this place has a value that is not empty.
+    pub fn has_value(&self, place: usize) -> bool {
+        self.value(place).is_some()
     }
+
+    fn value(&self, place: usize) -> Option<&'a [u8]> {
+        self.values[place].filter(|value| !value.is_empty())
+    }
+}
+
+/// Whether a text has a capital behind a small letter, as every name of two words has, or an escape
+/// of a letter that may hide one.
+pub fn may_contain_name(text: &[u8]) -> bool {
+    // Without a way out in between, the compiler compares many bytes at a time.
+    text.windows(2).fold(false, |any, pair| {
+        let capital = pair[0].is_ascii_lowercase() & pair[1].is_ascii_uppercase();
+        let escape = (pair[0] == b'%') & (b'4'..=b'7').contains(&pair[1]);
+        any | capital | escape
+    })
 }
 
 fn text(bytes: &[u8]) -> Cow<'_, str> {

@@ -7,5 +7,7 @@ pub mod cause;
 mod direction;
 pub mod form;
 pub mod headers;
+pub mod json;
+pub mod parameters;
 pub mod resource;
 pub mod signature;

@@ -51,7 +51,9 @@ pub fn set(
     let text = || Some(value.to_owned()).filter(|text| !text.is_empty());
     match name {
         "status" => filter.status = read(name, value, STATUSES, status)?,
-        "error_code" => filter.error_code = read(name, value, "1 to 9 digits", ErrorCode::parse)?,
+        "error_code" => {
+            filter.error_code = read(name, value, "1 to 9 digits other than 0", ErrorCode::parse)?
+        }
         "from" => filter.from = read(name, value, ADDRESS, AddressPattern::parse)?,
         "to" => filter.to = read(name, value, ADDRESS, AddressPattern::parse)?,
         "account_sid" => filter.account_sid = read(name, value, "a SID", AccountSid::parse)?,

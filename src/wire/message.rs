@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 use utoipa::ToSchema;
 
 use super::Body;
-use crate::domain::lifecycle::{Deciding, Evidence};
+use crate::domain::lifecycle::Evidence;
 use crate::domain::reported::Label;
 use crate::domain::{
     Effect, ErrorCode, Lifecycle, MessageKey, Position, RecordedEvent, Status, StatusReported,
@@ -79,7 +79,6 @@ impl Message {
     /// A message without its timeline.
     pub fn new(key: &MessageKey, lifecycle: &Lifecycle, as_of_position: Position) -> Self {
         let Lifecycle { evidence, first_received_at, last_received_at, counts, .. } = lifecycle;
-        let addressed = evidence.deciding.as_ref().map(|Deciding { addressed, .. }| addressed);
         let error_code = evidence.error_code();
         let receipt = evidence.receipt.as_ref();
         Self {
@@ -90,10 +89,10 @@ impl Message {
             conflict: evidence.conflict(),
             rule: evidence.rule.name(),
             account_sid: key.account_sid.as_ref().map(ToString::to_string),
-            messaging_service_sid: text(addressed.and_then(|a| a.messaging_service_sid.as_ref())),
-            from: text(addressed.and_then(|a| a.from.as_ref())),
-            to: text(addressed.and_then(|a| a.to.as_ref())),
-            channel: addressed.map(|a| a.channel.to_string()).unwrap_or_default(),
+            messaging_service_sid: evidence.messaging_service_sid().map(str::to_owned),
+            from: evidence.from().map(str::to_owned),
+            to: evidence.to().map(str::to_owned),
+            channel: evidence.channel().to_owned(),
             error_code: error_code.map(ErrorCode::number),
             error_title: error_code.map(ErrorCode::title),
             error_codes: evidence.error_codes().into_iter().map(ErrorCode::number).collect(),

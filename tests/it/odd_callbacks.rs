@@ -172,6 +172,34 @@ fn a_body_that_names_no_account_is_kept_under_none() {
 }
 
 #[test]
+fn events_without_an_account_do_not_hide_the_message_of_an_account() {
+    let app = App::start();
+    let unnamed = status(&sid(1), "failed").without("AccountSid").bytes();
+    let signed = signature(OTHER_TOKEN, &app.url("/message-status"), &unnamed);
+    let request = app.form("/message-status").header("X-Twilio-Signature", &signed);
+    assert_eq!(request.body(unnamed).send(app.callbacks()).code, 200);
+    assert_eq!(app.message(&sid(1))["status"], "failed", "no account has this SID yet");
+    assert_kept(&app, "/message-status", delivered(&sid(1)).bytes());
+
+    assert_eq!(app.message(&sid(1))["status"], "delivered");
+    assert_eq!(app.json(&["audit", &sid(1), "--format", "json"])["account_sid"], ACCOUNT);
+    let path = format!("/v1/messages/{}", sid(1));
+    let of_none = app.get(&format!("{path}?account_sid=")).json();
+    assert_eq!((&of_none["status"], &of_none["events"]), (&json!("failed"), &json!(1)));
+    let before = app.get(&format!("{path}?as_of_position=1")).json();
+    assert_eq!(before["status"], "failed", "as of then no account had it");
+
+    let theirs = sent(&sid(1)).with("AccountSid", OTHER_ACCOUNT).bytes();
+    let signed = signature(OTHER_TOKEN, &app.url("/message-status"), &theirs);
+    let request = app.form("/message-status").header("X-Twilio-Signature", &signed);
+    assert_eq!(request.body(theirs).send(app.callbacks()).code, 200);
+    let answer = app.get(&path);
+    assert_eq!(answer.code, 409);
+    let detail = answer.json()["detail"].to_string();
+    assert!(detail.contains(&format!("one of: {ACCOUNT}, {OTHER_ACCOUNT}")), "{detail}");
+}
+
+#[test]
 fn one_message_sid_in_two_accounts_is_two_messages() {
     let mut app = App::start();
     let theirs = sent(&sid(1)).with("AccountSid", OTHER_ACCOUNT).bytes();
@@ -235,7 +263,7 @@ fn path_and_query_are_kept_as_they_stand_on_the_request_line() {
         "/message-status?&&",
         "/message-status?q='It's+amazing'|{}[]^`",
         "/message-status?a=%zz%",
-        "/message-status?a=%C3%B1&bodySHA256=0",
+        "/message-status?a=%C3%B1&bodysha256=0",
         "/message%2Dstatus?a=1",
         "/%6Dessage-status",
     ] {

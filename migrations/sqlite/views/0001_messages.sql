@@ -31,7 +31,9 @@ CREATE TABLE messages(
   account INTEGER NOT NULL,
   sid BLOB NOT NULL,               -- packed as in sids
   status TEXT,                     -- of the deciding event; NULL is unknown
-  lifecycle BLOB NOT NULL          -- the rest: src/store/sqlite/packed_lifecycle.rs;
+  lifecycle BLOB NOT NULL          -- the rest, in format 2 of
+                                   -- src/store/sqlite/packed_lifecycle.rs: with another number
+                                   -- here, views that were written before are rebuilt;
                                    -- fingerprints: src/domain/digest.rs
 );
 

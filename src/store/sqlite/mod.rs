@@ -16,6 +16,7 @@ mod log;
 mod message_row;
 mod migrate;
 mod packed;
+mod packed_event;
 mod packed_lifecycle;
 mod pending;
 pub mod place;

@@ -2,7 +2,9 @@
 //! few columns is quicker to write than one of many.
 //!
 //! One after the other, numbers as [`varint`] has them:
-//! 1. the deciding event: position, error code, From, To, channel, MessagingServiceSid;
+//! 1. the deciding event: position, and what is said of it; then how many events below it have what
+//!    it lacks, and of each its position, the byte of its status, and what is said of it: error code,
+//!    a byte with its doubt and whether it tells its channel, From, To, channel, MessagingServiceSid;
 //! 2. the receipt's text and, where there is one, the status it came with;
 //! 3. the moments of the first and the last arrival, in microseconds;
 //!    a byte with a bit for each kind of event, and the moment of creation if it is known;
@@ -11,19 +13,20 @@
 //! 6. how many events, duplicates, late and unrecognised ones there were;
 //! 7. the trail: how many events, and of each position, fingerprint in 8 bytes, and status byte.
 //!
+//! This is format 2. Its number is in the views' migration as well, so that views which were written
+//! in another one are rebuilt.
+//!
 //! Positions lie near the one before, moments near the first. What may be absent is one more than
 //! its number or length, or 0. The deciding event's status is not here: it is a column.
 
 use smol_str::SmolStr;
 
+use super::packed_event::{Said, lent, push_said, push_text, said};
 use super::varint::{self, Reader};
 use crate::domain::event::Position;
 use crate::domain::heard::Heard;
 use crate::domain::kinds::Kinds;
-use crate::domain::lifecycle::{
-    Codes, Counts, Deciding, Evidence, Receipt, Trace, Trail, shown_error_code,
-};
-use crate::domain::reported::Addressed;
+use crate::domain::lifecycle::{Codes, Counts, Evidence, Receipt, Trace, Trail, shown_error_code};
 use crate::domain::standing::Standing;
 use crate::domain::{ErrorCode, Lifecycle, Rule, Status, Timestamp};
 
@@ -32,12 +35,13 @@ pub fn push(bytes: &mut Vec<u8>, lifecycle: &Lifecycle) {
     let Lifecycle { evidence, first_received_at, last_received_at, counts, trail } = lifecycle;
     let deciding = evidence.deciding.as_ref().expect("a message has at least one event");
     varint::push(bytes, deciding.position);
-    push_code(bytes, deciding.error_code);
-    let Addressed { from, to, channel, messaging_service_sid } = &deciding.addressed;
-    push_text(bytes, from.as_deref());
-    push_text(bytes, to.as_deref());
-    push_text(bytes, Some(channel));
-    push_text(bytes, messaging_service_sid.as_deref());
+    push_said(bytes, deciding);
+    varint::push(bytes, evidence.lower.len() as u64);
+    for event in &evidence.lower {
+        varint::push_near(bytes, deciding.position, event.position);
+        bytes.push(status_byte(event.status));
+        push_said(bytes, event);
+    }
     let receipt = evidence.receipt.as_ref();
     push_text(bytes, receipt.map(|receipt| receipt.raw_dlr_done_date.as_str()));
     bytes.extend(receipt.map(|receipt| status_byte(receipt.status)));
@@ -66,18 +70,14 @@ pub fn push(bytes: &mut Vec<u8>, lifecycle: &Lifecycle) {
 pub fn read(bytes: &[u8], rule: Rule, status: Option<Status>) -> Option<Lifecycle> {
     let mut reader = Reader::of(bytes);
     let position = reader.number()?;
-    let deciding = Deciding {
-        position,
-        status,
-        error_code: code(&mut reader)?,
-        addressed: Addressed {
-            from: text(&mut reader)?,
-            to: text(&mut reader)?,
-            channel: text(&mut reader)??,
-            messaging_service_sid: text(&mut reader)?,
-        },
-    };
-    let receipt = match text(&mut reader)? {
+    let deciding = said(&mut reader)?.by_event(position, status);
+    let lower = (0..reader.number()?).map(|_| {
+        let position = reader.number_near(position)?;
+        let status = status_of(reader.byte()?)?;
+        Some(said(&mut reader)?.by_event(position, status))
+    });
+    let lower = lower.collect::<Option<_>>()?;
+    let receipt = match lent(&mut reader)?.map(SmolStr::new) {
         Some(raw_dlr_done_date) => {
             Some(Receipt { status: status_of(reader.byte()?)?, raw_dlr_done_date })
         }
@@ -94,6 +94,7 @@ pub fn read(bytes: &[u8], rule: Rule, status: Option<Status>) -> Option<Lifecycl
             heard: heard(&mut reader, first)?,
             codes: codes(&mut reader)?,
             deciding: Some(deciding),
+            lower,
             receipt,
             kinds,
         },
@@ -116,9 +117,13 @@ pub fn standing<'a>(
     status: Option<Status>,
 ) -> Option<Standing<'a>> {
     let mut reader = Reader::of(bytes);
-    let (_position, _of_deciding) = (reader.number()?, code(&mut reader)?);
-    let (from, to) = (lent(&mut reader)?, lent(&mut reader)?);
-    let (channel, messaging_service_sid) = (lent(&mut reader)??, lent(&mut reader)?);
+    let _position = reader.number()?;
+    let mut shown = said(&mut reader)?;
+    for _ in 0..reader.number()? {
+        let (_position, _status) = (reader.number()?, reader.byte()?);
+        shown.complete(said(&mut reader)?);
+    }
+    let Said { from, to, channel, messaging_service_sid, .. } = shown;
     if lent(&mut reader)?.is_some() {
         let _of_receipt = reader.byte()?;
     }
@@ -211,30 +216,6 @@ fn trail(reader: &mut Reader<'_>, deciding: Position) -> Option<Trail> {
     (0..count).map(trace).collect()
 }
 
-fn push_text(bytes: &mut Vec<u8>, text: Option<&str>) {
-    varint::push(bytes, text.map_or(0, |text| 1 + text.len() as u64));
-    bytes.extend_from_slice(text.unwrap_or_default().as_bytes());
-}
-
-fn text(reader: &mut Reader<'_>) -> Option<Option<SmolStr>> {
-    lent(reader).map(|text| text.map(SmolStr::new))
-}
-
-fn lent<'a>(reader: &mut Reader<'a>) -> Option<Option<&'a str>> {
-    let Some(length) = reader.number()?.checked_sub(1) else { return Some(None) };
-    let bytes = reader.bytes(usize::try_from(length).ok()?)?;
-    std::str::from_utf8(bytes).ok().map(Some)
-}
-
-fn push_code(bytes: &mut Vec<u8>, code: Option<ErrorCode>) {
-    varint::push(bytes, code.map_or(0, |code| 1 + u64::from(code.number())));
-}
-
-fn code(reader: &mut Reader<'_>) -> Option<Option<ErrorCode>> {
-    let Some(number) = reader.number()?.checked_sub(1) else { return Some(None) };
-    ErrorCode::of_number(u32::try_from(number).ok()?).map(Some)
-}
-
 /// A status as its place among all of them, from 1; 0 is none. Another order of them, or a new one
 /// in between, takes a change of the views' migration, so that views written before are made anew.
 fn status_byte(status: Option<Status>) -> u8 {
@@ -256,6 +237,8 @@ mod tests {
     use proptest::sample::select;
 
     use super::*;
+    use crate::domain::lifecycle::Deciding;
+    use crate::domain::reported::{Addressed, Doubt};
     use crate::domain::{AccountSid, MessageKey, MessageSid};
 
     fn any_status() -> impl Strategy<Value = Option<Status>> {
@@ -263,23 +246,24 @@ mod tests {
     }
 
     fn any_code() -> impl Strategy<Value = ErrorCode> {
-        (0..1_000_000_000_u32).prop_map(|number| ErrorCode::of_number(number).unwrap())
+        (1..1_000_000_000_u32).prop_map(|number| ErrorCode::of_number(number).unwrap())
     }
 
     fn any_deciding() -> impl Strategy<Value = Deciding> {
         let text = || option::of(".{0,20}".prop_map(SmolStr::from));
-        (any::<u64>(), any_status(), option::of(any_code()), text(), text(), ".{0,40}", text())
-            .prop_map(|(position, status, error_code, from, to, channel, service)| Deciding {
-                position,
-                status,
-                error_code,
-                addressed: Addressed {
-                    from,
-                    to,
-                    channel: channel.into(),
-                    messaging_service_sid: service,
-                },
-            })
+        let doubt = (any::<bool>(), 0..4_usize, 0..16_usize);
+        let doubt =
+            doubt.prop_map(|(spliced, missing, unknown)| Doubt::new(spliced, missing, unknown));
+        let texts = (text(), text(), (".{0,40}", any::<bool>()), text());
+        (any::<u64>(), any_status(), doubt, option::of(any_code()), texts).prop_map(
+            |(position, status, doubt, error_code, texts)| {
+                let (from, to, (channel, channel_told), messaging_service_sid) = texts;
+                let channel = channel.into();
+                let addressed =
+                    Addressed { from, to, channel, channel_told, messaging_service_sid };
+                Deciding { position, status, doubt, error_code, addressed }
+            },
+        )
     }
 
     fn any_evidence() -> impl Strategy<Value = Evidence> {
@@ -292,13 +276,15 @@ mod tests {
             let [outbound, inbound, real] = kinds;
             Kinds { outbound, inbound, real, created_at }
         });
-        let all = (any_deciding(), heard, codes, receipt, kinds);
-        all.prop_map(|(deciding, heard, codes, receipt, kinds)| Evidence {
+        let events = (any_deciding(), vec(any_deciding(), 0..3));
+        let all = (events, heard, codes, receipt, kinds);
+        all.prop_map(|((deciding, lower), heard, codes, receipt, kinds)| Evidence {
             kinds,
             rule: Rule::default(),
             heard: heard.into_iter().collect(),
             codes: codes.into_iter().collect(),
             deciding: Some(deciding),
+            lower,
             receipt: receipt
                 .map(|(status, raw_dlr_done_date)| Receipt { status, raw_dlr_done_date }),
         })
@@ -326,6 +312,14 @@ mod tests {
         let mut bytes = Vec::new();
         push(&mut bytes, lifecycle);
         bytes
+    }
+
+    #[test]
+    fn the_views_migration_names_this_format_so_that_a_change_rebuilds_them() {
+        let migration = include_str!("../../../migrations/sqlite/views/0001_messages.sql");
+        let this_file = include_str!("packed_lifecycle.rs");
+        assert!(migration.contains("in format 2 of"));
+        assert!(this_file.contains("//! This is format 2."));
     }
 
     proptest! {

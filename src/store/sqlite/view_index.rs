@@ -6,7 +6,6 @@ use smallvec::SmallVec;
 
 use super::view_read::Tables;
 use crate::domain::Lifecycle;
-use crate::domain::reported::Addressed;
 use crate::store::{Damage, Message};
 
 /// How many messages are read at a time to be checked.
@@ -136,9 +135,7 @@ pub fn add_entries(
 
 /// To and From.
 fn addresses(lifecycle: &Lifecycle) -> [Option<&str>; 2] {
-    let addressed = lifecycle.evidence.deciding.as_ref().map(|deciding| &deciding.addressed);
-    let Some(Addressed { to, from, .. }) = addressed else { return [None, None] };
-    [to.as_deref(), from.as_deref()]
+    [lifecycle.evidence.to(), lifecycle.evidence.from()]
 }
 
 /// Brings entries in the order of their tables, so that neighbours go to the same page; of one and

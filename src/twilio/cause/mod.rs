@@ -91,6 +91,8 @@ pub struct Fitting {
     body: Option<text::BodyEdit>,
     /// The key, if it is not the one that decides.
     key: Option<String>,
+    /// `bodySHA256` in the query is of another body, and the signature fits all the rest.
+    hash_mended: bool,
 }
 
 impl Cause {
@@ -114,16 +116,29 @@ pub fn cause(case: &Case<'_>, configured: &Configured<'_>) -> Cause {
     let texts = SignedText::all(case.kind, case.body, &body, query);
     let mut search = Search { mac, keys, left: SIGNATURES_MAX, bytes_left: HASHED_BYTES_MAX };
     match search.run(&url::guesses(case, configured), &texts) {
-        Some(found) if is_of_another_body(case, &found) => Cause::BodyChanged,
-        Some(found) => Cause::Fits(Fitting { signature_mended, ..found }),
+        Some(found) if is_of_another_body(case, &body, &found) => Cause::BodyChanged,
+        Some(found) => {
+            let hash_mended = hash_still_differs(case, &found);
+            Cause::Fits(Fitting { signature_mended, hash_mended, ..found })
+        }
         None => unknown(!search.is_exhausted()),
     }
 }
 
-/// Of JSON only the URL is signed, and the body's hash stands in it.
-fn is_of_another_body(case: &Case<'_>, found: &Fitting) -> bool {
-    let differs = case.refusal == Refusal::BodyHashDiffers;
-    differs && found.url.is_empty() && found.body.is_none() && found.key.is_none()
+/// Whether only the URL is signed, as it is for JSON, and the hash in it is of another body.
+fn is_of_another_body(case: &Case<'_>, body: &Body<'_>, found: &Fitting) -> bool {
+    let over_url_alone = match (body, found.body) {
+        (Body::Json(_), edit) => edit.is_none(),
+        (Body::Form(form), None) => form.signed_text().is_empty(),
+        (Body::Form(_), edit) => edit == Some(text::BodyEdit::NotAtAll),
+    };
+    hash_still_differs(case, found) && over_url_alone && found.url.is_empty() && found.key.is_none()
+}
+
+/// Whether the query, once put right, still has the hash of another body: whatever the signature
+/// fits then, the request stays refused.
+fn hash_still_differs(case: &Case<'_>, found: &Fitting) -> bool {
+    case.refusal == Refusal::BodyHashDiffers && !found.url.contains(&UrlEdit::QueryCut)
 }
 
 /// What is looked for, with which keys, and how much may still be computed.
@@ -166,7 +181,7 @@ impl Search<'_> {
             for guess in guesses.iter().flat_map(|guesses| guesses.of_cost(left)) {
                 if let Some(key) = self.fits(&guess.value, &text.bytes, which) {
                     let (url, body) = (guess.edits, text.edit);
-                    return Some(Fitting { signature_mended: false, url, body, key });
+                    return Some(Fitting { url, body, key, ..Fitting::default() });
                 }
                 if self.is_exhausted() {
                     return None;

@@ -10,7 +10,7 @@ use super::variant::{COST_MAX, NEAR, UrlEdit, Variant, in_order};
 use super::{Case, Configured, query};
 use crate::domain::digest::hex;
 use crate::twilio::callback::BodyKind;
-use crate::twilio::signature::{BaseUrl, body_hash};
+use crate::twilio::signature::{BaseUrl, has_body_hash};
 
 /// What unescaped means in RFC 3986, apart from letters and digits.
 const UNRESERVED: &[u8] = b"-._~";
@@ -87,8 +87,7 @@ fn targets(
     };
     let paths = Paths { prefix, path, prefixes, callback_paths: configured.callback_paths };
     let is_json = case.kind == BodyKind::Json;
-    let hash =
-        (is_json && body_hash(case.target).is_none()).then(|| hex(&Sha256::digest(case.body)));
+    let hash = (is_json && !has_body_hash(case.target)).then(|| hex(&Sha256::digest(case.body)));
     let queries = query::variants(query, hash.as_deref());
     // Before what would come to the same, but says less.
     let mut targets = escapes(&format!("{prefix}{}", case.target));

@@ -25,10 +25,13 @@ pub fn of(cause: &Cause) -> String {
     }
 }
 
-fn of_fitting(Fitting { signature_mended, url, body, key }: &Fitting) -> String {
+fn of_fitting(fitting: &Fitting) -> String {
+    let Fitting { signature_mended, url, body, key, hash_mended } = fitting;
     let mended =
         signature_mended.then(|| "X-Twilio-Signature is taken out of its encoding".to_owned());
+    let hash = hash_mended.then(|| "bodySHA256 in the query is the SHA-256 of the body".to_owned());
     let conditions = mended.into_iter().chain(url.iter().map(of_url)).chain(body.map(of_body));
+    let conditions = conditions.chain(hash);
     let conditions = joined(conditions);
     match (conditions.is_empty(), key) {
         (true, None) => "matches as it is".to_owned(),

@@ -123,16 +123,31 @@ fn an_odd_message_sid_is_labelled_and_not_refused() {
 #[test]
 fn an_error_code_is_1_to_9_digits() {
     let code = |text: &str| facts(says("failed").with("ErrorCode", text)).error_code;
-    for (text, number) in [("0", 0), ("30003", 30003), ("999999999", 999_999_999), ("00007", 7)] {
+    for (text, number) in [("1", 1), ("30003", 30003), ("999999999", 999_999_999), ("00007", 7)] {
         assert_eq!(code(text).map(ErrorCode::number), Some(number));
     }
-    for text in ["", "1234567890", "-1", "+1", "1.5", "0x1F", " 30003", "null", "٣"] {
+    // Twilio writes 0 for no error.
+    for text in [
+        "0",
+        "00",
+        "000000000",
+        " 0",
+        "",
+        "1234567890",
+        "-1",
+        "+1",
+        "1.5",
+        "0x1F",
+        " 30003",
+        "null",
+        "٣",
+    ] {
         assert_eq!(code(text), None, "{text}");
     }
 }
 
 #[test]
-fn the_channel_is_told_by_to_else_by_channel_prefix_else_by_the_sid() {
+fn the_channel_is_told_by_to_or_from_else_by_channel_prefix_else_by_the_sid() {
     let channel = |body: MessageBody| facts(body).addressed.channel;
     let mms = sid(1).replace("SM", "MM");
     let table = [
@@ -146,6 +161,12 @@ fn the_channel_is_told_by_to_else_by_channel_prefix_else_by_the_sid() {
         (says("sent").with("MessageSid", "odd"), "sms"),
         (says("sent").with("To", "sip:alice@example.com"), "sms"), // no channel's prefix
         (says("sent").without("To"), "sms"),
+        (says("sent").with("From", "rcs:acme_agent"), "rcs"),
+        (says("sent").with("From", "rcs:acme_agent").with("ChannelPrefix", "sms"), "rcs"),
+        (says("sent").with("From", "rcs:acme_agent").with("MessageSid", &mms), "rcs"),
+        (says("sent").with("From", "whatsapp:+1").without("To"), "whatsapp"),
+        (says("sent").with("From", "rcs:a").with("To", "whatsapp:+1"), "whatsapp"),
+        (says("sent").with("From", "messenger:1"), "messenger"),
     ];
     for (body, expected) in table {
         assert_eq!(channel(body.clone()), expected, "{body:?}");
@@ -167,13 +188,81 @@ fn a_json_callback_is_kept_with_its_sids_and_not_folded() {
 }
 
 #[test]
+fn a_receipt_of_conversations_is_of_the_message_that_carried_it() {
+    let receipt = |status: &str, more: &str| {
+        format!(
+            "EventType=onDeliveryUpdated&AccountSid={ACCOUNT}&MessageSid=IM{0}&Status={status}\
+             &ErrorCode=0&DeliveryReceiptSid=DY{0}{more}",
+            "1".repeat(32)
+        )
+    };
+    let of_message = format!("&ChannelMessageSid={}", sid(1));
+    for (word, status) in [("delivered", Status::Delivered), ("Read", Status::Read)] {
+        let event = event(receipt(word, &of_message));
+        let read = reading(&event);
+        assert_eq!(read.message_sid.as_deref(), Some(sid(1).as_str()));
+        let reported = read.reported.unwrap();
+        assert_eq!((reported.status, reported.error_code), (Some(status), None));
+        assert_eq!(reported.labels, []);
+    }
+    let message = folded(
+        Rule::default(),
+        [event(receipt("delivered", &of_message)), event(says("sent").with("To", "rcs:+1"))],
+    );
+    assert_eq!(standing(&message), "delivered");
+    assert_eq!(message.lifecycle.evidence.to(), Some("rcs:+1"), "a receipt has no addresses");
+    assert_eq!(message.lifecycle.evidence.channel(), "rcs");
+    for none in ["", "&ChannelMessageSid=", "&ChannelMessageSid=IM1", "&SmsSid=SM1"] {
+        let event = event(receipt("delivered", none));
+        let read = reading(&event);
+        assert_eq!((read.message_sid, read.reported), (None, None), "{none}");
+        assert_eq!(read.account_sid.as_deref(), Some(ACCOUNT));
+    }
+    // Only such a receipt has its word in Status.
+    assert_eq!(facts(says("sent").with("Status", "delivered")).status, Some(Status::Sent));
+}
+
+#[test]
+fn a_single_cloud_event_names_account_and_message_in_its_data() {
+    let sids = |json: serde_json::Value| {
+        let event = resource(Source::Callback, json);
+        let read = reading(&event);
+        assert_eq!(read.reported, None);
+        (read.account_sid.map(String::from), read.message_sid.map(String::from))
+    };
+    let both = (Some(ACCOUNT.to_owned()), Some("SM1".to_owned()));
+    let camel =
+        json!({ "accountSid": ACCOUNT, "messageSid": "SM1", "data": { "messageSid": "SM2" } });
+    let snake = json!({ "account_sid": ACCOUNT, "message_sid": "SM1" });
+    assert_eq!(sids(json!({ "specversion": "1.0", "data": camel })), both);
+    assert_eq!(sids(json!({ "data": snake, "specversion": "1.0" })), both);
+    for neither in [
+        json!([{ "specversion": "1.0", "data": camel }]),
+        json!({ "data": camel }),
+        json!({ "specversion": "1.0", "data": [camel] }),
+        json!({ "specversion": "1.0", "data": camel.to_string() }),
+        camel,
+    ] {
+        assert_eq!(sids(neither), (None, None));
+    }
+}
+
+#[test]
+fn data_within_data_is_not_read() {
+    let deep = format!("{{\"specversion\":1{}", ",\"data\":{".repeat(50_000));
+    let deep = [deep, "}".repeat(50_001)].concat();
+    let event = NewEvent { body: deep.into(), ..resource(Source::Callback, json!({})) };
+    assert_eq!(reading(&event).message_sid, None);
+}
+
+#[test]
 fn twilios_message_resource_is_folded() {
     for source in [Source::Send, Source::Reconcile, Source::Import] {
         let event = resource(
             source,
             json!({
                 "sid": sid(1), "account_sid": ACCOUNT, "status": "undelivered", "error_code": 30003,
-                "from": "+15017250604", "to": "whatsapp:+15558675310", "body": "hello",
+                "from": "whatsapp:+15017250604", "to": "+15558675310", "body": "hello",
                 "messaging_service_sid": null, "subresource_uris": { "sid": "SMother" },
             }),
         );
@@ -183,7 +272,7 @@ fn twilios_message_resource_is_folded() {
         let heard = read.reported.unwrap();
         assert_eq!(heard.status, Some(Status::Undelivered));
         assert_eq!(heard.error_code.map(ErrorCode::number), Some(30003));
-        assert_eq!(heard.addressed.from.as_deref(), Some("+15017250604"));
+        assert_eq!(heard.addressed.from.as_deref(), Some("whatsapp:+15017250604"));
         assert_eq!(heard.addressed.channel, "whatsapp");
         assert_eq!(heard.addressed.messaging_service_sid, None);
     }

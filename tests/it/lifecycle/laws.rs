@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 
 use delivery_ledger::domain::lifecycle::{Arrival, Counts, Evidence, Lifecycle, Receipt};
-use delivery_ledger::domain::reported::{Addressed, StatusReported};
+use delivery_ledger::domain::reported::StatusReported;
 use delivery_ledger::domain::{
     ErrorCode, NewEvent, Position, RecordedEvent, Rule, Status, Timestamp,
 };
@@ -28,7 +28,7 @@ struct Outcome {
     conflict: bool,
     error_code: Option<ErrorCode>,
     error_codes: Vec<ErrorCode>,
-    addressed: Option<Addressed>,
+    addressed: [Option<String>; 4],
     receipt: Option<Receipt>,
 }
 
@@ -41,7 +41,13 @@ impl Outcome {
             conflict: evidence.conflict(),
             error_code: evidence.error_code(),
             error_codes: evidence.error_codes(),
-            addressed: evidence.deciding.as_ref().map(|event| event.addressed.clone()),
+            addressed: [
+                evidence.from(),
+                evidence.to(),
+                evidence.messaging_service_sid(),
+                Some(evidence.channel()),
+            ]
+            .map(|text| text.map(str::to_owned)),
             receipt: evidence.receipt.clone(),
         }
     }
@@ -203,8 +209,13 @@ pub fn any_callback() -> impl Strategy<Value = NewEvent> {
     let all = (word, parameters, query, token, by_simulation);
     all.prop_map(|(word, parameters, query, token, by_simulation)| {
         let (code, from, to, prefix, service, receipt, kind, sms) = parameters;
+        let word_of = says(word);
+        // Now and then an address is missing, so that another event has to tell it.
+        let word_of =
+            if from.is_none() && code.is_some() { word_of.without("From") } else { word_of };
+        let word_of = if to.is_none() && sms.is_some() { word_of.without("To") } else { word_of };
         let extra = [code, from, to, prefix, service, receipt, kind, sms].into_iter().flatten();
-        let body = extra.fold(says(word), |body, (name, value)| body.with(name, value));
+        let body = extra.fold(word_of, |body, (name, value)| body.with(name, value));
         let bare = event(body);
         let asked = query.map_or(bare.clone(), |query| with_query(bare, query));
         let tried = token.map_or(asked.clone(), |token| with_token(asked, token));

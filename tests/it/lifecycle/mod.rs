@@ -3,6 +3,7 @@
 mod facts;
 mod laws;
 mod rules;
+mod splices;
 
 pub use laws::any_callback;
 

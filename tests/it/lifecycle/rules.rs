@@ -150,6 +150,51 @@ fn addresses_come_from_the_event_that_decides() {
 }
 
 #[test]
+fn an_address_that_the_deciding_event_lacks_comes_from_the_next_that_has_it() {
+    let bare = || says("delivered").without("From").without("To");
+    let sent = says("sent").with("From", "whatsapp:+1").with("To", "whatsapp:+2");
+    let queued = says("queued").with("From", "+9").with("MessagingServiceSid", "MG1");
+    let mut came = [bare(), sent.clone(), queued];
+    for _ in 0..came.len() {
+        came.rotate_left(1);
+        for rule in Rule::ALL {
+            let message = folded(rule, came.iter().cloned().map(event));
+            let evidence = &message.lifecycle.evidence;
+            assert_eq!(evidence.from(), Some("whatsapp:+1"));
+            assert_eq!(evidence.to(), Some("whatsapp:+2"));
+            assert_eq!(evidence.messaging_service_sid(), Some("MG1"));
+            assert_eq!(evidence.channel(), "whatsapp");
+        }
+    }
+    // Which ranks higher is up to the rule.
+    let failed = says("failed").without("To").with("From", "whatsapp:+3");
+    let read = says("read").with("From", "whatsapp:+4");
+    for (rule, from) in
+        [(Rule::FailureTerminal, "whatsapp:+3"), (Rule::DeliveryWins, "whatsapp:+4")]
+    {
+        let message = folded(rule, [failed.clone(), bare(), read.clone()].map(event));
+        assert_eq!(message.lifecycle.evidence.from(), Some(from));
+    }
+    let message = told([bare(), sent]);
+    assert_eq!(message.lifecycle.evidence.to(), Some("whatsapp:+2"));
+    assert!(!message.lifecycle.evidence.terminal(), "WhatsApp has read receipts");
+}
+
+#[test]
+fn among_equals_an_event_with_both_addresses_goes_first() {
+    let whole = says("failed").with("From", "+9").with("ErrorCode", "30008");
+    for other in [
+        says("failed").without("From"),
+        says("failed").without("To"),
+        says("failed").without("From").without("To").with("MessagingServiceSid", "MG1"),
+    ] {
+        for order in [[whole.clone(), other.clone()], [other, whole.clone()]] {
+            assert_eq!(deciding_from(&told(order)), Some("+9"));
+        }
+    }
+}
+
+#[test]
 fn ties_are_settled_by_error_code_then_query_then_body() {
     let of = |code: &str, query: &str, from: &str| {
         with_query(event(says("failed").with("ErrorCode", code).with("From", from)), query)

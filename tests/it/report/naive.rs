@@ -79,6 +79,8 @@ struct Stands<'s> {
     status: &'static str,
     code: Option<u32>,
     deciding: &'s Said,
+    /// Of the highest-ranking event that has one.
+    service: Option<&'static str>,
     first: i64,
     conflict: bool,
     time_to_sent: Option<i64>,
@@ -90,6 +92,9 @@ fn stands<'s>(events: &[&'s Said]) -> Stands<'s> {
     let highest = events.iter().filter_map(|said| said.rank()).max();
     let deciding = events.iter().filter(|said| said.rank() == highest);
     let deciding = deciding.min_by_key(|said| (said.code, said.event().body)).unwrap();
+    let with_service = events.iter().filter(|said| said.service.is_some());
+    let with_service = with_service
+        .min_by_key(|said| (std::cmp::Reverse(said.rank()), said.code, said.event().body));
     let failed = events.iter().any(|said| said.is_failure());
     let code_of = |wanted: &dyn Fn(&Said) -> bool| {
         events.iter().filter(|said| wanted(said)).filter_map(|said| said.code).min()
@@ -103,6 +108,7 @@ fn stands<'s>(events: &[&'s Said]) -> Stands<'s> {
         status: if highest.is_some() { deciding.word } else { "unknown" },
         code: of_deciding.or_else(|| code_of(&|said| said.is_failure())).filter(|_| failed),
         deciding,
+        service: with_service.and_then(|said| said.service),
         first: events.iter().map(|said| said.ms).min().unwrap(),
         conflict: failed && events.iter().any(|said| said.is_success()),
         time_to_sent: between(first(&["accepted", "queued", "sending"]), first(&["sent"])),
@@ -160,7 +166,7 @@ pub fn report(said: &[Said], by: &str, only: Only) -> BTreeMap<Option<String>, R
             )),
             "channel" => Some(channel.to_owned()),
             "from" => Some(stands.deciding.from.to_owned()),
-            "messaging-service" => stands.deciding.service.map(str::to_owned),
+            "messaging-service" => stands.service.map(str::to_owned),
             "country" => Some(country.to_owned()).filter(|country| !country.is_empty()),
             "error-code" => stands.code.map(|code| code.to_string()),
             _ => account.map(str::to_owned),
