@@ -2,6 +2,7 @@
 //! one for people and programs that ask.
 
 pub mod access;
+mod body;
 mod callbacks;
 mod connection;
 mod drain;
@@ -11,13 +12,16 @@ mod exports;
 mod guard;
 mod health;
 mod in_use;
+mod json;
 mod list;
 mod measures;
 mod messages;
 mod metrics;
+mod misdirected;
 pub mod openapi;
 mod query;
 mod refusals;
+mod rejected;
 mod reloads;
 mod reports;
 mod routes;
@@ -116,7 +120,6 @@ fn callback_server(
             .wrap(drain.middleware())
             .app_data(receiving.clone())
             .configure(move |app| routes::callbacks(app, &state))
-            .default_service(web::to(error::no_such_path))
     });
     let workers = std::thread::available_parallelism()?.get();
     let server = server

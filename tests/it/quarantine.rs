@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use delivery_ledger::domain::event::Headers;
 use delivery_ledger::domain::{AccountSid, Timestamp};
+use delivery_ledger::quarantine::Accepts;
 use delivery_ledger::quarantine::recheck::{Rechecked, recheck};
 use delivery_ledger::store::quarantine::{self, Limits, Quarantine, RefusedRequest};
 use delivery_ledger::store::{self, Access, Database};
 use delivery_ledger::twilio::accounts::{Accounts, Keys, Token};
+use delivery_ledger::twilio::callback_path::CallbackPath;
 use delivery_ledger::twilio::signature::BaseUrl;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -61,7 +63,7 @@ fn a_refused_request_is_kept_byte_for_byte_and_for_us_alone() {
 }
 
 #[test]
-fn every_refusal_of_a_signature_is_kept_with_its_reason_and_no_other_problem_is() {
+fn every_rejection_is_kept_with_its_reason_and_what_nobody_signed_leaves_no_trace() {
     let app = App::start();
     let form = |signature: &str, body: &str| {
         let request = app.form("/message-status").header("X-Twilio-Signature", signature);
@@ -75,7 +77,7 @@ fn every_refusal_of_a_signature_is_kept_with_its_reason_and_no_other_problem_is(
     let image = app.form("/message-status").header("X-Twilio-Signature", "AAAA");
     assert_eq!(image.body(vec![b'a'; 65 * 1024]).send(app.callbacks()).code, 413);
     assert_eq!(app.form("/elsewhere").body("a=1").send(app.callbacks()).code, 404);
-    app.kept(5);
+    app.kept(6);
 
     let list = app.json(&["quarantine", "list", "--format", "json"]);
 
@@ -84,6 +86,7 @@ fn every_refusal_of_a_signature_is_kept_with_its_reason_and_no_other_problem_is(
     assert_eq!(
         reasons,
         [
+            "body_too_large",
             "accounts_contradict",
             "account_unknown",
             "signature_wrong",
@@ -92,7 +95,7 @@ fn every_refusal_of_a_signature_is_kept_with_its_reason_and_no_other_problem_is(
         ],
         "the newest first"
     );
-    assert_eq!(list["requests"], 5);
+    assert_eq!(list["requests"], 6);
 }
 
 #[test]
@@ -495,8 +498,7 @@ fn a_recheck_that_was_interrupted_appends_nothing_twice() {
         drop(quarantine);
 
         let mut quarantine = quarantine::open(&database).unwrap().unwrap();
-        let rechecked =
-            recheck(&mut *quarantine, &*store, &accounts(), &public_urls(), &mut |_| ()).unwrap();
+        let rechecked = rechecked(&mut *quarantine, &*store);
 
         let there = if interrupted_after == Interrupted::Append { 5 } else { 0 };
         let expected =
@@ -520,7 +522,7 @@ fn a_request_that_was_appended_without_a_mark_is_appended_again() {
     let store = store::open(&database, Access::Create).unwrap();
     store.append(&[verified(&quarantine.oldest(0, 1).unwrap()[0].1)]).unwrap();
 
-    recheck(&mut *quarantine, &*store, &accounts(), &public_urls(), &mut |_| ()).unwrap();
+    rechecked(&mut *quarantine, &*store);
 
     assert_eq!(store.head().unwrap(), 2);
 }
@@ -690,6 +692,8 @@ fn request(body: Vec<u8>) -> RefusedRequest {
         body,
         reason: "signature_wrong".to_owned(),
         cause: None,
+        recognised: false,
+        whole: true,
     }
 }
 
@@ -702,7 +706,22 @@ fn signed(sid: &str) -> RefusedRequest {
 }
 
 fn verified(request: &RefusedRequest) -> delivery_ledger::domain::NewEvent {
-    delivery_ledger::quarantine::verified(request, &accounts(), &public_urls()).unwrap()
+    accepting(|accepts| delivery_ledger::quarantine::verified(request, accepts)).unwrap()
+}
+
+fn rechecked(quarantine: &mut dyn Quarantine, store: &dyn store::Store) -> Rechecked {
+    accepting(|accepts| recheck(quarantine, store, accepts, &mut |_| ())).unwrap()
+}
+
+/// What a server with the usual settings takes.
+fn accepting<T>(act: impl FnOnce(&Accepts<'_>) -> T) -> T {
+    let (accounts, public_urls) = (accounts(), public_urls());
+    let callback_paths = [CallbackPath::parse("/message-status").unwrap()];
+    act(&Accepts {
+        accounts: &accounts,
+        public_urls: &public_urls,
+        callback_paths: &callback_paths,
+    })
 }
 
 fn accounts() -> Accounts {

@@ -1,4 +1,4 @@
-//! `quarantine list`: what was refused and why, without what it says.
+//! `quarantine list`: what was rejected and why, without what it says.
 
 use std::io::Write;
 
@@ -90,10 +90,11 @@ fn for_people(kept: Kept, entries: &[Entry]) -> String {
         ]);
     }
     format!(
-        "{}\n{} of {} shown, which take {} KiB.\n",
+        "{}\n{} of {} shown, of which {} are an account's own; they take {} KiB.\n",
         lines(&table),
         number(entries.len() as u64),
         number(kept.requests),
+        number(kept.recognised),
         number(kept.bytes.div_ceil(1024)),
     )
 }
@@ -108,11 +109,14 @@ fn as_json(kept: Kept, entries: &[Entry]) -> serde_json::Value {
             "body_bytes": bytes,
             "reason": request.reason,
             "cause": request.cause,
+            "recognised": request.recognised,
+            "whole": request.whole,
         })
     };
     json!({
         "data": entries.iter().map(entry).collect::<Vec<_>>(),
         "requests": kept.requests,
+        "recognised": kept.recognised,
         "bytes": kept.bytes,
     })
 }

@@ -101,6 +101,53 @@ pub fn cause(case: &Case<'_>, configured: &Configured<'_>) -> Cause {
     }
 }
 
+/// How many signatures are computed to see whether a cause fits another request: its edit may have a
+/// few forms, each with and without a port and with every key.
+const AGAIN_SIGNATURES_MAX: usize = 64;
+
+/// How many signatures a quick search takes: everything with one edit, for an account with two tokens.
+const QUICK_SIGNATURES_MAX: usize = 256;
+
+/// Whether what made another request fit makes this one fit too. It takes a few signatures, so it can
+/// be asked for each of a flood.
+pub fn again(case: &Case<'_>, configured: &Configured<'_>, fitting: &Fitting) -> bool {
+    let guesses = || url::guesses_with(case, configured, &fitting.url);
+    let found = bounded(case, configured, AGAIN_SIGNATURES_MAX, |search, texts| {
+        let text = texts.iter().find(|text| text.edit == fitting.body)?;
+        let which = if fitting.key.is_some() { Which::Others } else { Which::Expected };
+        search.any(&guesses(), &[text], which)
+    });
+    found.is_some_and(|found| found.key == fitting.key)
+}
+
+/// Looks for the cause among the nearest ones only: one edit of the URL, signed by a key that should
+/// have signed.
+pub fn quick(case: &Case<'_>, configured: &Configured<'_>) -> Option<Fitting> {
+    bounded(case, configured, QUICK_SIGNATURES_MAX, |search, texts| {
+        let near = url::near_guesses(case, configured);
+        search.any(&near, &[texts.first()?], Which::Expected)
+    })
+}
+
+/// A search within a number of signatures, for a body that was not changed.
+fn bounded(
+    case: &Case<'_>,
+    configured: &Configured<'_>,
+    signatures_max: usize,
+    run: impl FnOnce(&mut Search<'_>, &[SignedText]) -> Option<Fitting>,
+) -> Option<Fitting> {
+    let (mac, signature_mended) = mac(case.signature)?;
+    if case.target.len() > TARGET_BYTES_MAX {
+        return None;
+    }
+    let body = Body::parse(case.kind, case.body);
+    let keys = Keyring::of(configured, &body.claim(), case.settings);
+    let texts = SignedText::all(case.kind, case.body, &body);
+    let mut search = Search { mac, keys, left: signatures_max, bytes_left: HASHED_BYTES_MAX };
+    let found = run(&mut search, &texts)?;
+    (!is_of_another_body(case, &found)).then_some(Fitting { signature_mended, ..found })
+}
+
 /// Of JSON only the URL is signed, and the body's hash stands in it.
 fn is_of_another_body(case: &Case<'_>, found: &Fitting) -> bool {
     let differs = case.refusal == Refusal::BodyHashDiffers;

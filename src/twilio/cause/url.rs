@@ -115,6 +115,34 @@ pub fn guesses(case: &Case<'_>, configured: &Configured<'_>) -> [Vec<Guess>; 3] 
     [none, one, two]
 }
 
+/// The guesses with no edit and with one, which are the first two of [`guesses`].
+pub fn near_guesses(case: &Case<'_>, configured: &Configured<'_>) -> Vec<Guess> {
+    let bases = configured.public_urls.iter();
+    let bases: Vec<_> = bases.filter_map(|url| Parts::of(url.as_given(), case.target)).collect();
+    let known = Known::of(case, configured);
+    let none = bases.iter().flat_map(|parts| parts.guesses(&[]));
+    let singles = singles(&bases, configured, case, &known);
+    let one = singles.iter().flat_map(|(edit, parts)| parts.guesses(std::slice::from_ref(edit)));
+    none.chain(one).collect()
+}
+
+/// The guesses with exactly these edits, which may be made in several ways.
+pub fn guesses_with(case: &Case<'_>, configured: &Configured<'_>, edits: &[UrlEdit]) -> Vec<Guess> {
+    let bases = configured.public_urls.iter();
+    let bases: Vec<_> = bases.filter_map(|url| Parts::of(url.as_given(), case.target)).collect();
+    let Some((first, rest)) = edits.split_first() else {
+        return bases.iter().flat_map(|parts| parts.guesses(&[])).collect();
+    };
+    let known = Known::of(case, configured);
+    let mut edited: Vec<_> = singles(&bases, configured, case, &known);
+    edited.retain(|(edit, _)| edit == first);
+    for next in rest {
+        let further = edited.iter().flat_map(|(_, parts)| parts.edited(&known));
+        edited = further.filter(|(edit, _)| edit == next).collect();
+    }
+    edited.iter().flat_map(|(_, parts)| parts.guesses(edits)).collect()
+}
+
 /// Drops what has been seen before.
 fn unseen<'a>(seen: &'a mut HashSet<String>) -> impl FnMut(&Guess) -> bool + 'a {
     |guess| seen.insert(guess.url.clone())
