@@ -142,7 +142,7 @@ impl Problem {
     /// The reason without anything that the sender chose, for telemetry.
     pub fn reason_without_data(&self) -> String {
         match self {
-            Problem::UnsupportedMediaType(_) => Rejection::MediaType.to_string(),
+            Problem::UnsupportedMediaType(_) => "the body is neither a form nor JSON".to_owned(),
             Problem::NoCallbackPath(_) => format!("signed, but {}", Rejection::Path),
             Problem::MethodNotAllowed(_) => format!("signed, but {}", Rejection::Method),
             other => other.to_string(),

@@ -17,7 +17,7 @@ use crate::domain::event::Headers;
 use crate::quarantine;
 use crate::quarantine::keeper::Refused;
 use crate::quarantine::rejection::Rejection;
-use crate::store::quarantine::RefusedRequest;
+use crate::store::quarantine::{Rank, RefusedRequest};
 use crate::twilio::accounts::Accounts;
 use crate::twilio::signature::SIGNATURE_HEADER;
 
@@ -122,7 +122,7 @@ fn kept(arrived: &Arrived, body: Option<Body>, rejection: Rejection) -> RefusedR
         body: body.map(|body| body.bytes).unwrap_or_default(),
         reason: rejection.name().to_owned(),
         cause: None,
-        recognised: false,
+        rank: Rank::Other,
     }
 }
 

@@ -15,29 +15,35 @@ use super::queue::Queue;
 use super::recognise::Recogniser;
 use super::rejection::Rejection;
 use super::{Accepts, cause_of, signed};
-use crate::store::quarantine::{self, Limits, Quarantine, RefusedRequest};
+use crate::store::quarantine::{self, Limits, Quarantine, Rank, RefusedRequest};
 use crate::store::{Database, StoreError};
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::cause::Cause;
 use crate::twilio::signature::BaseUrl;
 
-/// How many KiB a second are taken of requests that are not recognised. A usual callback is one of
-/// them: more than a thousand a second are not what a wrong URL brings to most, and less than a disk
-/// notices.
+/// How many KiB a second are taken of requests of the lowest rank, and of those that are possibly an
+/// account's own. A usual callback is one KiB: more than a thousand a second are not what a wrong URL
+/// brings to most, and less than a disk notices.
 const KIB_PER_SECOND: NonZeroU32 = NonZeroU32::new(1024).expect("it is not zero");
 
-/// The same of requests that are recognised: only the accounts' own are, and replays of them up to a
-/// few, so this is as much as the log itself would have to take at a busy sender.
+/// The same of requests that are recognised: only the accounts' own are, and a few replays of each, so
+/// this is as much as the log itself would have to take at a busy sender.
 const RECOGNISED_KIB_PER_SECOND: NonZeroU32 = NonZeroU32::new(8192).expect("it is not zero");
 
-/// How many KiB of those that are not recognised may come at once: the largest request, with its
-/// headers, is a little over 1 MiB.
-const BURST_KIB: NonZeroU32 = NonZeroU32::new(2048).expect("it is not zero");
+/// How many KiB of the lowest rank may come at once: the largest request, with its headers, is a little
+/// over 1 MiB.
+const OTHERS_BURST_KIB: NonZeroU32 = NonZeroU32::new(2048).expect("it is not zero");
 
-/// How many requests one transaction takes, so that what has to be removed for them, and with it the
-/// WAL, stays bounded.
-const COMMIT_REQUESTS_MAX: usize = 64;
+/// The share of the whole space, in quarters, that may come at once of requests that are possibly an
+/// account's own. A flood that fits into it is kept whole, callbacks included, whatever it claims; and
+/// what was kept before keeps a quarter.
+const POSSIBLE_BURST_QUARTERS: u64 = 3;
+
+/// How many requests one transaction takes, and how many bytes, so that what has to be removed for them,
+/// and with it the WAL, stays bounded.
+const COMMIT_REQUESTS_MAX: usize = 512;
+const COMMIT_BYTES_MAX: usize = 1 << 20;
 
 /// Of how many a second the cause is searched for thoroughly as they come, which takes up to some
 /// milliseconds each. Of the others it is searched for when somebody asks.
@@ -70,6 +76,13 @@ impl Refused {
             public_urls: &self.public_urls,
             callback_paths: &self.callback_paths,
         }
+    }
+
+    /// How much of the space and the rate it takes.
+    pub fn bytes(&self) -> usize {
+        let request = &self.request;
+        let headers = request.headers.iter().map(|(name, value)| name.len() + value.len());
+        request.target.len() + headers.sum::<usize>() + request.body.len()
     }
 
     /// The likely cause as text; see [`Refused::searched`].
@@ -123,8 +136,21 @@ pub struct Keeper {
 struct Shared {
     queue: Queue,
     recogniser: Recogniser,
-    recognised: DefaultDirectRateLimiter,
-    others: DefaultDirectRateLimiter,
+    /// How much may come, by rank.
+    rates: [DefaultDirectRateLimiter; Rank::ALL.len()],
+}
+
+/// The rates by rank, for a quarantine of this size.
+fn rates(limits: &Limits) -> [DefaultDirectRateLimiter; Rank::ALL.len()] {
+    let burst = limits.bytes / 1024 / 4 * POSSIBLE_BURST_QUARTERS;
+    let burst = NonZeroU32::new(u32::try_from(burst).unwrap_or(u32::MAX));
+    let possible = burst.unwrap_or(OTHERS_BURST_KIB).max(OTHERS_BURST_KIB);
+    [
+        Quota::per_second(KIB_PER_SECOND).allow_burst(OTHERS_BURST_KIB),
+        Quota::per_second(KIB_PER_SECOND).allow_burst(possible),
+        Quota::per_second(RECOGNISED_KIB_PER_SECOND),
+    ]
+    .map(RateLimiter::direct)
 }
 
 impl Keeper {
@@ -132,13 +158,8 @@ impl Keeper {
     pub fn start(database: Database, limits: Limits) -> (Self, JoinHandle<()>) {
         let (wake, woken) = sync_channel(1);
         let measures = Measures::default();
-        let others = Quota::per_second(KIB_PER_SECOND).allow_burst(BURST_KIB);
-        let shared = Arc::new(Shared {
-            queue: Queue::default(),
-            recogniser: Recogniser::default(),
-            recognised: RateLimiter::direct(Quota::per_second(RECOGNISED_KIB_PER_SECOND)),
-            others: RateLimiter::direct(others),
-        });
+        let (queue, recogniser) = Default::default();
+        let shared = Arc::new(Shared { queue, recogniser, rates: rates(&limits) });
         let keeper = Self { shared: Arc::clone(&shared), wake, measures: measures.clone() };
         let explained = RateLimiter::direct(Quota::per_second(EXPLAINED_PER_SECOND));
         let thread =
@@ -153,18 +174,14 @@ impl Keeper {
     /// Keeps a request if it may be kept now; if not, that is counted. It never waits. Returns the
     /// cause if the request is recognised at once.
     pub fn offer(&self, mut refused: Refused) -> Option<String> {
-        let cause = self.shared.recogniser.recognise(&refused);
+        let (rank, cause) = self.shared.recogniser.rank(&refused);
         let request = Arc::make_mut(&mut refused.request);
-        request.recognised = cause.is_some();
+        request.rank = rank;
         request.cause.clone_from(&cause);
-        let kib = u32::try_from(bytes(request) / 1024).unwrap_or(u32::MAX).saturating_add(1);
+        let kib = u32::try_from(refused.bytes() / 1024).unwrap_or(u32::MAX).saturating_add(1);
         let kib = NonZeroU32::new(kib).unwrap_or(NonZeroU32::MIN);
-        let (limiter, dropped) = match cause.is_some() {
-            true => (&self.shared.recognised, Dropped::Recognised),
-            false => (&self.shared.others, Dropped::Rate),
-        };
-        if !matches!(limiter.check_n(kib), Ok(Ok(()))) {
-            self.measures.dropped(dropped, 1);
+        if !matches!(self.shared.rates[rank as usize].check_n(kib), Ok(Ok(()))) {
+            self.measures.dropped(Dropped::of_rate(rank), 1);
         } else if !self.shared.queue.push(refused) {
             self.measures.dropped(Dropped::Full, 1);
         } else {
@@ -178,12 +195,6 @@ impl Keeper {
     pub fn measures(&self) -> &Measures {
         &self.measures
     }
-}
-
-/// How much of the space and the rate a request takes.
-fn bytes(request: &RefusedRequest) -> usize {
-    let headers = request.headers.iter().map(|(name, value)| name.len() + value.len());
-    request.target.len() + headers.sum::<usize>() + request.body.len()
 }
 
 struct Thread {
@@ -203,7 +214,7 @@ impl Thread {
         loop {
             let waited = woken.recv_timeout(IDLE);
             loop {
-                let batch = self.shared.queue.take(COMMIT_REQUESTS_MAX);
+                let batch = self.shared.queue.take(COMMIT_REQUESTS_MAX, COMMIT_BYTES_MAX);
                 if batch.is_empty() {
                     break;
                 }
@@ -254,17 +265,16 @@ impl Thread {
             None if self.explained.check().is_ok() => refused.searched(),
             _ => return Arc::unwrap_or_clone(refused.request),
         };
-        let own = match &searched {
-            None => false,
-            Some(Searched::Fits) => true,
-            Some(Searched::Cause(cause)) => {
-                self.shared.recogniser.learn(cause);
-                matches!(cause, Cause::Fits(_))
+        let rank = match &searched {
+            Some(Searched::Fits) => self.shared.recogniser.rank_found(&refused),
+            Some(Searched::Cause(Cause::Fits(fitting))) => {
+                self.shared.recogniser.remember(fitting);
+                self.shared.recogniser.rank_found(&refused)
             }
+            Some(Searched::Cause(_)) | None => refused.request.rank,
         };
         let cause = searched.map(|searched| searched.to_string());
-        let recognised = own && self.shared.recogniser.is_no_replay(&refused);
-        RefusedRequest { cause, recognised, ..Arc::unwrap_or_clone(refused.request) }
+        RefusedRequest { cause, rank, ..Arc::unwrap_or_clone(refused.request) }
     }
 
     /// Others may remove what is kept.

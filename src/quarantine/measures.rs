@@ -2,13 +2,15 @@
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-use crate::store::quarantine::Kept;
+use crate::store::quarantine::{Kept, Rank};
 
 /// Why a rejected request was not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dropped {
-    /// Too many came at once that are not recognised.
+    /// Too many of the lowest rank came at once.
     Rate,
+    /// Too many came at once that are possibly an account's own.
+    Possible,
     /// Too many came at once that are an account's own.
     Recognised,
     /// Too many waited to be written.
@@ -20,12 +22,28 @@ pub enum Dropped {
 }
 
 impl Dropped {
-    const ALL: [Dropped; 5] =
-        [Dropped::Rate, Dropped::Recognised, Dropped::Full, Dropped::Disk, Dropped::Failed];
+    const ALL: [Dropped; 6] = [
+        Dropped::Rate,
+        Dropped::Possible,
+        Dropped::Recognised,
+        Dropped::Full,
+        Dropped::Disk,
+        Dropped::Failed,
+    ];
+
+    /// Too many requests of this rank at once.
+    pub fn of_rate(rank: Rank) -> Self {
+        match rank {
+            Rank::Other => Dropped::Rate,
+            Rank::Possible => Dropped::Possible,
+            Rank::Recognised => Dropped::Recognised,
+        }
+    }
 
     fn name(self) -> &'static str {
         match self {
             Dropped::Rate => "rate",
+            Dropped::Possible => "possible",
             Dropped::Recognised => "recognised",
             Dropped::Full => "full",
             Dropped::Disk => "disk",
@@ -52,8 +70,8 @@ impl Default for Measures {
         let kept = named("quarantine_kept_total", "Rejected requests that were kept.");
         let dropped = named(
             "quarantine_dropped_total",
-            "Rejected requests that were not kept, by reason: too many at once (rate, full, and of an \
-             account's own recognised), a disk that is nearly full, or a file that cannot be written.",
+            "Rejected requests that were not kept, by reason: too many at once (rate; possible and \
+             recognised, by rank; full), a disk that is nearly full, or a file that cannot be written.",
         );
         let measures = Self {
             kept: IntCounter::with_opts(kept).expect("it is a name"),

@@ -6,79 +6,95 @@
 //! have helped before are tried first, for each request; a few signatures each.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::keeper::{AS_IT_IS, Refused};
 use super::rejection::Rejection;
 use super::{signed, with_case};
+use crate::store::quarantine::Rank;
 use crate::twilio::cause::{Cause, Fitting, again, quick};
 use crate::twilio::signature::{Refusal, SIGNATURE_HEADER};
 
 /// How many causes are remembered. One mistake is the rule; a few stand for several proxies or URLs.
 /// Each costs every rejected request a few signatures.
-const REMEMBERED_MAX: usize = 8;
+const REMEMBERED_MAX: usize = 4;
 
-/// Of how many requests a second one edit is looked for at once, before any is known to help. Each
-/// takes some hundred microseconds, so this is at most a tenth or so of a core; at a flood of
-/// 20,000 a second with one genuine callback in a hundred, the cause is found within a second.
+/// For how many requests a second one edit is searched for at once, before any is known to help. Each
+/// search takes one or two hundred microseconds, so this is a tenth or less of a core; at a flood of 20,000 a
+/// second with one genuine callback in a hundred, the cause is found within a second.
 const QUICK_PER_SECOND: NonZeroU32 = NonZeroU32::new(500).expect("it is not zero");
 
-/// How many requests with the same signature count as recognised: Twilio tries again up to five
-/// times. Further ones are a replay, and rank with the unknown.
+/// How many requests with the same signature may rank above the others: Twilio tries again up to five
+/// times. Further ones are replayed.
 const SAME_SIGNATURE_MAX: u8 = 6;
 
-/// How many signatures are remembered to tell replays; they are forgotten all at once. At 32 bytes
-/// each this is 4 MiB. Only fitting ones are: nobody but the account can make many of them.
-const SIGNATURES_REMEMBERED_MAX: usize = 65_536;
+/// How many signatures are remembered to tell replays, in each of two tables of some 4 MiB; a table that
+/// is full is emptied. That of requests that are recognised only the account itself can fill.
+const SIGNATURES_REMEMBERED_MAX: usize = 1 << 18;
+
+/// An HMAC-SHA1, and an HMAC-SHA256, in bytes.
+const MAC_BYTES: [usize; 2] = [20, 32];
 
 /// See the module.
 pub struct Recogniser {
     remembered: Mutex<Vec<Fitting>>,
     quick: DefaultDirectRateLimiter,
-    seen: Mutex<HashMap<Vec<u8>, u8>>,
+    seen_recognised: Signatures,
+    seen_possible: Signatures,
 }
 
 impl Default for Recogniser {
     fn default() -> Self {
         let quick = RateLimiter::direct(Quota::per_second(QUICK_PER_SECOND));
-        Self { remembered: Mutex::default(), quick, seen: Mutex::default() }
+        let (remembered, seen_recognised, seen_possible) = Default::default();
+        Self { remembered, quick, seen_recognised, seen_possible }
     }
 }
 
 impl Recogniser {
-    /// The cause, if the request is recognised. It takes a bounded time: a few signatures for each
-    /// cause that is remembered, and for a few requests a second some hundred.
-    pub fn recognise(&self, refused: &Refused) -> Option<String> {
-        let cause = match may_be_own(refused)? {
-            Own::Fits => AS_IT_IS.to_owned(),
+    /// A request's rank, and the cause if it is recognised. It takes a bounded time: a few signatures
+    /// for each cause that is remembered, and for a few requests a second some hundred.
+    pub fn rank(&self, refused: &Refused) -> (Rank, Option<String>) {
+        let cause = match may_be_own(refused) {
+            Own::No => return (Rank::Other, None),
+            Own::Fits => Some(AS_IT_IS.to_owned()),
             Own::May(refusal) => {
-                let fitting = self.fitting(refused, refusal)?;
-                Cause::Fits(fitting).to_string()
+                self.fitting(refused, refusal).map(|fitting| Cause::Fits(fitting).to_string())
             }
         };
-        self.is_no_replay(refused).then_some(cause)
+        let rank = match &cause {
+            Some(_) if self.seen_recognised.is_new_enough(refused) => Rank::Recognised,
+            None if has_form(refused) && self.seen_possible.is_new_enough(refused) => {
+                Rank::Possible
+            }
+            _ => Rank::Other,
+        };
+        (rank, cause)
     }
 
-    /// Remembers a cause that was found by a full search.
-    pub fn learn(&self, cause: &Cause) {
-        if let Cause::Fits(fitting) = cause {
-            self.remember(fitting.clone());
+    /// The rank of a request whose cause a full search has found.
+    pub fn rank_found(&self, refused: &Refused) -> Rank {
+        match self.seen_recognised.is_new_enough(refused) {
+            true => Rank::Recognised,
+            false => Rank::Other,
         }
     }
 
-    /// Whether a request whose cause was found has not been replayed too often.
-    pub fn is_no_replay(&self, refused: &Refused) -> bool {
-        let signature = refused.request.headers.get(SIGNATURE_HEADER).unwrap_or_default().to_vec();
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() >= SIGNATURES_REMEMBERED_MAX {
-            seen.clear();
+    /// Remembers what made a request's signature fit; the one that helped last is tried first.
+    pub fn remember(&self, fitting: &Fitting) {
+        let mut remembered = self.remembered();
+        if remembered.first() == Some(fitting) {
+            return;
         }
-        let times = seen.entry(signature).or_default();
-        *times = times.saturating_add(1);
-        *times <= SAME_SIGNATURE_MAX
+        remembered.retain(|other| other != fitting);
+        remembered.insert(0, fitting.clone());
+        remembered.truncate(REMEMBERED_MAX);
     }
 
     fn fitting(&self, refused: &Refused, refusal: Refusal) -> Option<Fitting> {
@@ -88,42 +104,62 @@ impl Recogniser {
                 let again = remembered.into_iter().find(|fitting| again(case, configured, fitting));
                 again.or_else(|| self.quick.check().ok().and_then(|()| quick(case, configured)))
             })?;
-        self.remember(found.clone());
+        self.remember(&found);
         Some(found)
     }
 
-    /// The one that helped last comes first.
-    fn remember(&self, fitting: Fitting) {
-        let mut remembered = self.remembered();
-        if remembered.first() == Some(&fitting) {
-            return;
-        }
-        remembered.retain(|other| *other != fitting);
-        remembered.insert(0, fitting);
-        remembered.truncate(REMEMBERED_MAX);
-    }
-
-    fn remembered(&self) -> std::sync::MutexGuard<'_, Vec<Fitting>> {
+    fn remembered(&self) -> MutexGuard<'_, Vec<Fitting>> {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// How often signatures have come.
+#[derive(Default)]
+struct Signatures {
+    times: Mutex<HashMap<u64, u8>>,
+    hashing: RandomState,
+}
+
+impl Signatures {
+    /// Counts a request's signature; false if it has come too often.
+    fn is_new_enough(&self, refused: &Refused) -> bool {
+        let hash = self.hashing.hash_one(signature(refused));
+        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        if times.len() >= SIGNATURES_REMEMBERED_MAX {
+            times.clear();
+        }
+        let times = times.entry(hash).or_default();
+        *times = times.saturating_add(1);
+        *times <= SAME_SIGNATURE_MAX
+    }
+}
+
+fn signature(refused: &Refused) -> &[u8] {
+    refused.request.headers.get(SIGNATURE_HEADER).unwrap_or_default()
+}
+
+/// Whether the signature could be one.
+fn has_form(refused: &Refused) -> bool {
+    STANDARD.decode(signature(refused)).is_ok_and(|mac| MAC_BYTES.contains(&mac.len()))
+}
+
 /// What is known of a request before any edit is tried.
 enum Own {
+    /// No edit can make it an account's own with the keys that are configured.
+    No,
     /// Its signature fits: it was rejected for something else.
     Fits,
     /// It names a configured account, or none, and its signature does not fit.
     May(Refusal),
 }
 
-/// `None` if no edit can make it an account's own with the keys that are configured.
-fn may_be_own(refused: &Refused) -> Option<Own> {
+fn may_be_own(refused: &Refused) -> Own {
     let request = &refused.request;
     let refusal = match refused.rejection {
-        _ if !request.whole => return None,
+        _ if !request.whole => return Own::No,
         Rejection::Signature(refusal) => refusal,
         _ => match signed(request, &refused.accounts, &refused.public_urls) {
-            Ok(_) => return Some(Own::Fits),
+            Ok(_) => return Own::Fits,
             Err(refusal) => refusal,
         },
     };
@@ -131,11 +167,11 @@ fn may_be_own(refused: &Refused) -> Option<Own> {
         Refusal::Mismatch
         | Refusal::NotBase64
         | Refusal::BodyHashMissing
-        | Refusal::BodyHashDiffers => Some(Own::May(refusal)),
+        | Refusal::BodyHashDiffers => Own::May(refusal),
         Refusal::Missing
         | Refusal::UnknownAccount
         | Refusal::ContradictingAccounts
         | Refusal::UnknownAlgorithm
-        | Refusal::UnknownSharedKey => None,
+        | Refusal::UnknownSharedKey => Own::No,
     }
 }

@@ -22,10 +22,26 @@ pub struct RefusedRequest {
     pub reason: String,
     /// The likely cause as it was reported then; `None` if nobody looked for it.
     pub cause: Option<String>,
-    /// Its signature fits, or would fit once the cause is mended. Others are evicted before it.
-    pub recognised: bool,
+    pub rank: Rank,
     /// Whether the body is kept whole. If not, it is not kept at all: a cut body proves nothing.
     pub whole: bool,
+}
+
+/// How likely a request is an account's own: the lower, the sooner it is evicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// Not with what is configured, or it was replayed.
+    Other,
+    /// It names a configured account, or none, and its signature has the right form. A forger can do
+    /// that.
+    Possible,
+    /// Its signature fits, or would fit once the cause is mended. Only the account can do that.
+    Recognised,
+}
+
+impl Rank {
+    /// Every rank, the lowest first; each is stored as its index.
+    pub const ALL: [Rank; 3] = [Rank::Other, Rank::Possible, Rank::Recognised];
 }
 
 /// How much is kept.
@@ -48,9 +64,8 @@ pub struct Kept {
 
 /// The refused requests of one ledger. Several processes may have it open.
 pub trait Quarantine: Send {
-    /// Keeps these, all or none, and evicts until what is left is within the limits: the oldest first
-    /// of those that are not recognised, then the oldest of those that are. A crash may lose the last
-    /// ones.
+    /// Keeps these, all or none, and evicts until what is left is within the limits: the lowest rank
+    /// first, and of one rank the oldest. A crash may lose the last ones.
     fn keep(&mut self, requests: &[RefusedRequest], limits: &Limits) -> Result<Kept, StoreError>;
 
     /// How much is kept.

@@ -10,7 +10,7 @@ use crate::cli::quarantine::Configured;
 use crate::cli::text::number;
 use crate::quarantine::rejection::Rejection;
 use crate::quarantine::{Checked, check};
-use crate::store::quarantine::{Kept, open_for_reading};
+use crate::store::quarantine::{Kept, Rank, open_for_reading};
 use crate::twilio::cause::Cause;
 use crate::wire::mask;
 
@@ -48,7 +48,8 @@ pub fn common(patient: &Patient) -> Vec<Finding> {
             )];
         }
     };
-    vec![examined.finding()]
+    let own = examined.own();
+    [examined.finding()].into_iter().chain(own).collect()
 }
 
 fn examine(patient: &Patient) -> Result<Option<Examined>> {
@@ -65,7 +66,9 @@ fn examine(patient: &Patient) -> Result<Option<Examined>> {
         examined.looked_at += 1;
         match check(&request, &configured.accepts()) {
             Checked::Valid(_) => examined.would_verify += 1,
-            Checked::NotTaken(reason) => examined.found(reason.to_string(), request.recognised),
+            Checked::NotTaken(reason) => {
+                examined.found(reason.to_string(), request.rank == Rank::Recognised)
+            }
             Checked::Refused(_, cause) => {
                 examined.found(cause.to_string(), !matches!(cause, Cause::Unknown { .. }));
             }
@@ -127,13 +130,16 @@ impl Examined {
         self.causes.entry(cause).or_insert((0, is_ours)).0 += 1;
     }
 
+    /// How many are an account's own, which a flood of others does not evict.
+    fn own(&self) -> Option<Finding> {
+        let (own, kept) = (number(self.recognised), number(self.kept));
+        let detail = format!("{own} of {kept} have a signature that fits, or would fit");
+        (self.recognised > 0).then(|| Finding::ok(detail).of("recognised"))
+    }
+
     fn finding(self) -> Finding {
-        let Self { kept, recognised, looked_at, would_verify, causes } = self;
-        let own = match recognised {
-            0 => String::new(),
-            own => format!(", {} of them an account's own", number(own)),
-        };
-        let newest = format!("{} are kept{own}; of the newest {looked_at}", number(kept));
+        let Self { kept, recognised: _, looked_at, would_verify, causes } = self;
+        let newest = format!("{} are kept; of the newest {looked_at}", number(kept));
         if would_verify > 0 {
             return Finding::warn(
                 format!("{newest}, {would_verify} would be taken now"),

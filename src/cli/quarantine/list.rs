@@ -9,7 +9,7 @@ use serde_json::json;
 use super::super::text::{lines, number, right, shown, table};
 use super::super::{Format, Outcome};
 use crate::config::Settings;
-use crate::store::quarantine::{self, Kept, RefusedRequest};
+use crate::store::quarantine::{self, Kept, Rank, RefusedRequest};
 use crate::wire::mask;
 
 /// How many requests are read at a time; they come with their bodies.
@@ -109,7 +109,7 @@ fn as_json(kept: Kept, entries: &[Entry]) -> serde_json::Value {
             "body_bytes": bytes,
             "reason": request.reason,
             "cause": request.cause,
-            "recognised": request.recognised,
+            "recognised": request.rank == Rank::Recognised,
             "whole": request.whole,
         })
     };

@@ -13,7 +13,7 @@ use super::Configured;
 use crate::config::Settings;
 use crate::quarantine::rejection::Rejection;
 use crate::quarantine::{Checked, check};
-use crate::store::quarantine::{self, RefusedRequest};
+use crate::store::quarantine::{self, Rank, RefusedRequest};
 use crate::telemetry::say;
 use crate::wire::{Body, HeaderValue};
 
@@ -115,7 +115,7 @@ fn as_json(request: &RefusedRequest, now: &Result<Checked>) -> Value {
         "headers": headers,
         "reason": request.reason,
         "cause": request.cause,
-        "recognised": request.recognised,
+        "recognised": request.rank == Rank::Recognised,
         "whole": request.whole,
         "now": now,
     });

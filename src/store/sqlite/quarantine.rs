@@ -10,7 +10,7 @@ use super::{connect, engine, migrate, packed, place, query_value, sibling};
 use crate::domain::event::Headers;
 use crate::domain::{Position, Timestamp};
 use crate::store::StoreError;
-use crate::store::quarantine::{Kept, Limits, Quarantine, RefusedRequest};
+use crate::store::quarantine::{Kept, Limits, Quarantine, Rank, RefusedRequest};
 
 /// How many rows one transaction of a purge removes, so that others come in between.
 const PURGE_STEP: u64 = 1000;
@@ -23,7 +23,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT number, id, received_at, method, target, headers, body, reason, cause, \
-             recognised, whole \
+             rank, whole \
              FROM requests ",
             $rest
         )
@@ -258,7 +258,7 @@ fn insert(transaction: &Transaction<'_>, request: &RefusedRequest) -> rusqlite::
     transaction
         .prepare_cached(
             "INSERT INTO requests(id, received_at, method, target, headers, body, reason, cause,
-                                  recognised, whole)
+                                  rank, whole)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
@@ -270,7 +270,7 @@ fn insert(transaction: &Transaction<'_>, request: &RefusedRequest) -> rusqlite::
             request.body,
             request.reason,
             request.cause,
-            request.recognised,
+            request.rank as i64,
             request.whole,
         ])?;
     Ok(())
@@ -288,7 +288,7 @@ fn kept(connection: &Connection) -> rusqlite::Result<Kept> {
 
 fn evict(transaction: &Transaction<'_>, count: u64) -> rusqlite::Result<usize> {
     let sql = "DELETE FROM requests
-               WHERE number IN (SELECT number FROM requests ORDER BY recognised, number LIMIT ?1)";
+               WHERE number IN (SELECT number FROM requests ORDER BY rank, number LIMIT ?1)";
     transaction.prepare_cached(sql)?.execute([count])
 }
 
@@ -314,10 +314,15 @@ fn row_to_request(row: &Row<'_>) -> rusqlite::Result<(u64, RefusedRequest)> {
         body: row.get(6)?,
         reason: row.get(7)?,
         cause: row.get(8)?,
-        recognised: row.get(9)?,
+        rank: rank(row.get(9)?),
         whole: row.get(10)?,
     };
     Ok((row.get(0)?, request))
+}
+
+/// A rank that a newer version may have stored counts as the highest.
+fn rank(stored: usize) -> Rank {
+    Rank::ALL.get(stored).copied().unwrap_or(Rank::Recognised)
 }
 
 fn unpacked(headers: &[u8]) -> Result<Headers, String> {

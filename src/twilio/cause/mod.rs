@@ -105,17 +105,30 @@ pub fn cause(case: &Case<'_>, configured: &Configured<'_>) -> Cause {
 /// few forms, each with and without a port and with every key.
 const AGAIN_SIGNATURES_MAX: usize = 64;
 
+/// How many bytes are hashed for that: some sixteen times a body as long as a form may be.
+const AGAIN_HASHED_BYTES_MAX: usize = 1 << 20;
+
 /// How many signatures a quick search takes: everything with one edit, for an account with two tokens.
 const QUICK_SIGNATURES_MAX: usize = 256;
+
+/// How many bytes it hashes: enough for all of them if a body is a usual one.
+const QUICK_HASHED_BYTES_MAX: usize = 128 << 10;
+
+/// An HMAC-SHA1 and an HMAC-SHA256, in bytes.
+const MAC_BYTES: [usize; 2] = [20, 32];
 
 /// Whether what made another request fit makes this one fit too. It takes a few signatures, so it can
 /// be asked for each of a flood.
 pub fn again(case: &Case<'_>, configured: &Configured<'_>, fitting: &Fitting) -> bool {
-    let guesses = || url::guesses_with(case, configured, &fitting.url);
-    let found = bounded(case, configured, AGAIN_SIGNATURES_MAX, |search, texts| {
+    let bounds = (AGAIN_SIGNATURES_MAX, AGAIN_HASHED_BYTES_MAX);
+    let found = bounded(case, configured, bounds, |search, body| {
+        let texts = match fitting.body {
+            None => vec![SignedText::plain(body)],
+            Some(_) => SignedText::all(case.kind, case.body, body),
+        };
         let text = texts.iter().find(|text| text.edit == fitting.body)?;
         let which = if fitting.key.is_some() { Which::Others } else { Which::Expected };
-        search.any(&guesses(), &[text], which)
+        search.any(&url::guesses_with(case, configured, &fitting.url), &[text], which)
     });
     found.is_some_and(|found| found.key == fitting.key)
 }
@@ -123,28 +136,28 @@ pub fn again(case: &Case<'_>, configured: &Configured<'_>, fitting: &Fitting) ->
 /// Looks for the cause among the nearest ones only: one edit of the URL, signed by a key that should
 /// have signed.
 pub fn quick(case: &Case<'_>, configured: &Configured<'_>) -> Option<Fitting> {
-    bounded(case, configured, QUICK_SIGNATURES_MAX, |search, texts| {
+    let bounds = (QUICK_SIGNATURES_MAX, QUICK_HASHED_BYTES_MAX);
+    bounded(case, configured, bounds, |search, body| {
         let near = url::near_guesses(case, configured);
-        search.any(&near, &[texts.first()?], Which::Expected)
+        search.any(&near, &[&SignedText::plain(body)], Which::Expected)
     })
 }
 
-/// A search within a number of signatures, for a body that was not changed.
+/// A search within a number of signatures and of hashed bytes, for a body that was not changed.
 fn bounded(
     case: &Case<'_>,
     configured: &Configured<'_>,
-    signatures_max: usize,
-    run: impl FnOnce(&mut Search<'_>, &[SignedText]) -> Option<Fitting>,
+    (left, bytes_left): (usize, usize),
+    run: impl FnOnce(&mut Search<'_>, &Body<'_>) -> Option<Fitting>,
 ) -> Option<Fitting> {
     let (mac, signature_mended) = mac(case.signature)?;
-    if case.target.len() > TARGET_BYTES_MAX {
+    if case.target.len() > TARGET_BYTES_MAX || !MAC_BYTES.contains(&mac.len()) {
         return None;
     }
     let body = Body::parse(case.kind, case.body);
     let keys = Keyring::of(configured, &body.claim(), case.settings);
-    let texts = SignedText::all(case.kind, case.body, &body);
-    let mut search = Search { mac, keys, left: signatures_max, bytes_left: HASHED_BYTES_MAX };
-    let found = run(&mut search, &texts)?;
+    let mut search = Search { mac, keys, left, bytes_left };
+    let found = run(&mut search, &body)?;
     (!is_of_another_body(case, &found)).then_some(Fitting { signature_mended, ..found })
 }
 
