@@ -22,7 +22,8 @@ pub fn callbacks(app: &mut ServiceConfig, state: &Data<Receiving>) {
                 wrong_method(request, payload, "GET, HEAD")
             })),
     );
-    for path in state.callback_paths.iter().cloned() {
+    for path in state.callback_paths.iter() {
+        let path = path.clone();
         app.service(
             web::resource("/{any:.*}")
                 .guard(guard::fn_guard(move |request| path.matches(request.head().uri.path())))
