@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::secret;
+use super::{credential, secret};
 
 /// The whole file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -72,6 +72,9 @@ pub struct AccountEntry {
     pub auth_token_file: Option<PathBuf>,
     pub auth_token_secondary: Option<SecretString>,
     pub auth_token_secondary_file: Option<PathBuf>,
+    /// Name to file: further tokens, as other regions have them.
+    #[serde(default)]
+    pub auth_tokens: BTreeMap<String, PathBuf>,
     /// Name to file.
     #[serde(default)]
     pub shared_keys: BTreeMap<String, PathBuf>,
@@ -127,6 +130,18 @@ impl ConfigFile {
             (None, Some(path)) => self.read_secret(&format!("{setting}_file"), path).map(Some),
             (None, None) => Ok(None),
         }
+    }
+
+    /// The same for an auth token.
+    pub fn auth_token(
+        &self,
+        setting: &str,
+        value: &Option<SecretString>,
+        file: &Option<PathBuf>,
+    ) -> Result<Option<SecretString>> {
+        let suffix = if file.is_some() { "_file" } else { "" };
+        let secret = self.secret(setting, value, file)?;
+        secret.map(|token| credential::auth_token(&format!("{setting}{suffix}"), token)).transpose()
     }
 
     /// A path that may be relative to this file.

@@ -2,6 +2,7 @@
 //! Nothing else reads the environment.
 
 mod api_token;
+mod credential;
 mod file;
 mod key_source;
 mod quarantine;
@@ -29,7 +30,7 @@ use crate::domain::error_codes::ErrorCodes;
 use crate::domain::{Rule, duration};
 use crate::store::Database;
 use crate::store::quarantine::Limits;
-use crate::twilio::accounts::{Accounts, Keys, SharedKey, Token};
+use crate::twilio::accounts::{Accounts, Keys, PRIMARY, SECONDARY, SharedKey, Token};
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
 
@@ -38,6 +39,9 @@ const DEFAULT_DATABASE: &str = "sqlite:ledger.db";
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 const DEFAULT_ADMIN_LISTEN: &str = "127.0.0.1:8081";
 const DEFAULT_CALLBACK_PATH: &str = "/message-status";
+/// How long a key's name may be. It stands in every event that the key verified.
+const KEY_NAME_BYTES_MAX: usize = 64;
+
 const DEFAULT_VERIFY_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What every command may set.
@@ -241,16 +245,19 @@ impl Settings {
 
     /// The tokens in the environment, for checks that need no account.
     pub fn environment_keys(&self) -> Result<Keys> {
-        let primary = self.secret("TWILIO_AUTH_TOKEN")?;
+        let primary = self.auth_token("TWILIO_AUTH_TOKEN")?;
         let primary = primary.context("set TWILIO_AUTH_TOKEN (or TWILIO_AUTH_TOKEN_FILE)")?;
-        let secondary = self.secret("TWILIO_AUTH_TOKEN_SECONDARY")?;
+        let secondary = self.auth_token("TWILIO_AUTH_TOKEN_SECONDARY")?;
         Ok(keys(&primary, secondary.as_ref()))
     }
 
     /// The account in the environment.
     pub fn environment_account(&self) -> Result<String> {
         let sid = self.environment.get("TWILIO_ACCOUNT_SID").cloned();
-        sid.context("set TWILIO_ACCOUNT_SID to the account that callbacks are to be sent for")
+        let sid =
+            sid.context("set TWILIO_ACCOUNT_SID to the account that callbacks are to be sent for")?;
+        credential::account_sid("TWILIO_ACCOUNT_SID", &sid)?;
+        Ok(sid)
     }
 
     fn or_environment(
@@ -298,7 +305,8 @@ impl Settings {
             true => self.list("DELIVERY_LEDGER_PUBLIC_URL", self.file.public_url.as_ref()),
             false => flags,
         };
-        given.iter().map(|text| url::public_url(text)).collect()
+        let each = given.iter().map(|text| url::public_urls(text));
+        Ok(each.collect::<Result<Vec<_>>>()?.concat())
     }
 
     /// A list in the environment is separated by commas.
@@ -325,6 +333,14 @@ impl Settings {
         path.map(|path| secret::read(&file_variable, Path::new(path))).transpose()
     }
 
+    /// An auth token from the environment, or from the file that `…_FILE` names.
+    fn auth_token(&self, variable: &str) -> Result<Option<SecretString>> {
+        let file_variable = format!("{variable}_FILE");
+        let is_here = self.environment.contains_key(variable);
+        let setting = if is_here { variable } else { &file_variable };
+        self.secret(variable)?.map(|token| credential::auth_token(setting, token)).transpose()
+    }
+
     /// Every configured account, at least one.
     pub fn accounts(&self) -> Result<Accounts> {
         let each = self.each_account()?.into_iter();
@@ -337,8 +353,11 @@ impl Settings {
         &self,
     ) -> Result<Option<(String, SecretString, Option<SecretString>)>> {
         let sid = self.environment.get("TWILIO_ACCOUNT_SID").cloned();
-        let primary = self.secret("TWILIO_AUTH_TOKEN")?;
-        let secondary = self.secret("TWILIO_AUTH_TOKEN_SECONDARY")?;
+        if let Some(sid) = &sid {
+            credential::account_sid("TWILIO_ACCOUNT_SID", sid)?;
+        }
+        let primary = self.auth_token("TWILIO_AUTH_TOKEN")?;
+        let secondary = self.auth_token("TWILIO_AUTH_TOKEN_SECONDARY")?;
         match (sid, primary) {
             (Some(sid), Some(primary)) => Ok(Some((sid, primary, secondary))),
             (Some(sid), None) if self.file.accounts.contains_key(&sid) => Ok(None),
@@ -356,21 +375,36 @@ impl Settings {
     fn account_in_file(&self, sid: &str, entry: &AccountEntry) -> Result<Keys> {
         let name = |key: &str| format!("accounts.{sid}.{key}");
         let primary =
-            self.file.secret(&name("auth_token"), &entry.auth_token, &entry.auth_token_file)?;
+            self.file.auth_token(&name("auth_token"), &entry.auth_token, &entry.auth_token_file)?;
         let primary = primary.with_context(|| {
             format!("accounts.{sid} has no auth_token_file; it names a file with the token")
         })?;
-        let secondary = self.file.secret(
+        let secondary = self.file.auth_token(
             &name("auth_token_secondary"),
             &entry.auth_token_secondary,
             &entry.auth_token_secondary_file,
         )?;
-        let mut shared = BTreeMap::new();
-        for (key_name, path) in &entry.shared_keys {
-            let secret = self.file.read_secret(&name("shared_keys"), path)?;
-            shared.insert(key_name.clone(), SharedKey::new(secret.expose_secret()));
+        let mut further = BTreeMap::new();
+        for (token_name, path) in &entry.auth_tokens {
+            let setting = name(&format!("auth_tokens.{token_name}"));
+            if entry.shared_keys.contains_key(token_name) {
+                bail!(
+                    "{setting}: a shared key has this name too; events say by it what verified them"
+                );
+            }
+            key_name(&setting, token_name)?;
+            let secret = self.file.read_secret(&setting, path)?;
+            let secret = credential::auth_token(&setting, secret)?;
+            further.insert(token_name.clone(), Token::new(secret.expose_secret()));
         }
-        Ok(Keys { shared, ..keys(&primary, secondary.as_ref()) })
+        let mut shared = BTreeMap::new();
+        for (shared_name, path) in &entry.shared_keys {
+            key_name(&name(&format!("shared_keys.{shared_name}")), shared_name)?;
+            let secret = self.file.read_secret(&name("shared_keys"), path)?;
+            let secret = credential::secret(&name("shared_keys"), secret)?;
+            shared.insert(shared_name.clone(), SharedKey::new(secret.expose_secret()));
+        }
+        Ok(Keys { further, shared, ..keys(&primary, secondary.as_ref()) })
     }
 }
 
@@ -390,6 +424,26 @@ fn keys(primary: &SecretString, secondary: Option<&SecretString>) -> Keys {
     Keys {
         primary: Token::new(primary.expose_secret()),
         secondary: secondary.map(|token| Token::new(token.expose_secret())),
+        further: BTreeMap::new(),
         shared: BTreeMap::new(),
+    }
+}
+
+/// Events say by its name which key verified them.
+fn key_name(setting: &str, name: &str) -> Result<()> {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    match name {
+        PRIMARY | SECONDARY => bail!(
+            "{setting}: events call the account's own tokens {name}; give \
+                                      it another name"
+        ),
+        "" => bail!("{setting}: a key has a name, such as ie1"),
+        _ if name.len() > KEY_NAME_BYTES_MAX => {
+            bail!("{setting}: the name is longer than {KEY_NAME_BYTES_MAX} characters")
+        }
+        _ if !name.bytes().all(letter) => {
+            bail!("{setting}: a name has only letters, digits, dashes, dots and underscores")
+        }
+        _ => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::{Settings, one_path};
+use super::{Settings, credential, one_path};
 use crate::domain::{AccountSid, duration};
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
@@ -67,7 +67,7 @@ impl Settings {
         let own = self.account_in_environment()?.filter(|(own, ..)| own == sid);
         let token = match (own, self.file.accounts.get(sid)) {
             (Some((_, token, _)), _) => Some(token),
-            (None, Some(entry)) => self.file.secret(
+            (None, Some(entry)) => self.file.auth_token(
                 &format!("accounts.{sid}.auth_token"),
                 &entry.auth_token,
                 &entry.auth_token_file,
@@ -83,7 +83,11 @@ impl Settings {
     pub(super) fn api_key(&self) -> Result<Option<Credentials>> {
         let key = self.environment.get("TWILIO_API_KEY").cloned();
         match (key, self.secret("TWILIO_API_SECRET")?) {
-            (Some(user), Some(password)) => Ok(Some(Credentials { user, password })),
+            (Some(user), Some(password)) => {
+                credential::api_key("TWILIO_API_KEY", &user)?;
+                let password = credential::secret("TWILIO_API_SECRET", password)?;
+                Ok(Some(Credentials { user, password }))
+            }
             (Some(_), None) => bail!(
                 "TWILIO_API_KEY is set, but not its secret: set TWILIO_API_SECRET or \
                  TWILIO_API_SECRET_FILE"
@@ -103,6 +107,9 @@ impl Settings {
             _ => None,
         };
         let in_environment = self.environment.get("TWILIO_ACCOUNT_SID").map(String::as_str);
+        if let Some(sid) = in_environment {
+            credential::account_sid("TWILIO_ACCOUNT_SID", sid)?;
+        }
         let sid = named.or(in_environment).or_else(only);
         sid.and_then(AccountSid::parse).ok_or_else(|| {
             anyhow!("which account is it? Set TWILIO_ACCOUNT_SID, or name one with --account-sid")

@@ -2,14 +2,37 @@
 
 use anyhow::{Result, anyhow};
 
+use super::credential;
 use crate::twilio::signature::BaseUrl;
 
 /// Reads a public URL. One trailing slash is cut, since a request's path brings its own.
-pub fn public_url(given: &str) -> Result<BaseUrl> {
+///
+/// Twilio signs the URL that it calls, and scheme and host of that are in lower case. One with capitals
+/// is taken in lower case first, and as it is given too.
+pub fn public_urls(given: &str) -> Result<Vec<BaseUrl>> {
+    let url = public_url(given)?;
+    let text = url.as_given();
+    let path = text.find("://").map_or(0, |at| at + "://".len());
+    let path = text[path..].find('/').map_or(text.len(), |at| path + at);
+    let lower = format!("{}{}", text[..path].to_ascii_lowercase(), &text[path..]);
+    if lower == text {
+        return Ok(vec![url]);
+    }
+    tracing::warn!(
+        "DELIVERY_LEDGER_PUBLIC_URL or --public-url: scheme and host of {text} are in lower case where \
+         Twilio signs them, so {lower} is checked too: write it so"
+    );
+    Ok(BaseUrl::parse(&lower).into_iter().chain([url]).collect())
+}
+
+fn public_url(given: &str) -> Result<BaseUrl> {
     let text = given.strip_suffix('/').unwrap_or(given);
     let setting = "DELIVERY_LEDGER_PUBLIC_URL or --public-url";
     let refuse =
         |reason: &str| Err(anyhow!("{setting}: public URL `{}` {reason}", redacted(given)));
+    if credential::is_wrapped(given) {
+        return refuse("has blanks or quotes around it; leave them out");
+    }
     if text.contains('#') {
         return refuse("has a fragment; Twilio never signs one, so leave it out here");
     }
@@ -37,7 +60,10 @@ pub fn public_url(given: &str) -> Result<BaseUrl> {
         return refuse("has a port that is not a number from 0 to 65535");
     }
     if !url_characters(host) || !url_characters(path) {
-        return refuse("has characters that no URL has; percent-encode them");
+        return refuse(
+            "has characters that no URL has; percent-encode them, and write a host name in its ASCII \
+             form (xn--…)",
+        );
     }
     Ok(base)
 }

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::HeaderMap;
 use actix_web::{HttpMessage, HttpRequest, ResponseError, web};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -13,7 +12,6 @@ use super::body::{self, Body, JSON_BYTES_MAX};
 use super::error::Problem;
 use super::state::Receiving;
 use crate::domain::Timestamp;
-use crate::domain::event::Headers;
 use crate::quarantine;
 use crate::quarantine::keeper::Refused;
 use crate::quarantine::rejection::Rejection;
@@ -112,22 +110,18 @@ pub fn record(
 }
 
 fn kept(arrived: &Arrived, body: Option<Body>, rejection: Rejection) -> RefusedRequest {
+    let headers = arrived.request.headers().iter();
+    let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
     RefusedRequest {
         id: Uuid::now_v7(),
         received_at: arrived.at,
         method: arrived.request.method().to_string(),
         target: arrived.target(),
-        headers: kept_headers(arrived.request.headers(), quarantine::is_kept_header),
+        headers: quarantine::kept_headers(headers),
         whole: body.is_some(),
         body: body.map(|body| body.bytes).unwrap_or_default(),
         reason: rejection.name().to_owned(),
         cause: None,
         rank: Rank::Other,
     }
-}
-
-/// The headers that `is_kept` wants, as an event has them.
-pub fn kept_headers(headers: &HeaderMap, is_kept: fn(&str) -> bool) -> Headers {
-    let kept = headers.iter().filter(|(name, _)| is_kept(name.as_str()));
-    Headers::new(kept.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())))
 }

@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use super::body::{self, Body, JSON_BYTES_MAX, Share, bytes_max};
 use super::error::Problem;
-use super::rejected::{Arrived, kept_headers, record, reject};
+use super::rejected::{Arrived, record, reject};
 use super::state::Receiving;
+use crate::domain::event::Headers;
 use crate::domain::{NewEvent, Source};
 use crate::twilio::callback::BodyKind;
 use crate::twilio::headers::is_event_header;
@@ -129,7 +130,7 @@ fn verified(
         source: Source::Callback,
         method: arrived.request.method().to_string(),
         url: urls.into_iter().nth(url).unwrap_or_default(),
-        headers: kept_headers(headers, is_event_header),
+        headers: event_headers(headers),
         body: body.bytes,
         verified_by: Some(verified_by),
         notes: Default::default(),
@@ -150,4 +151,9 @@ fn body_kind(headers: &HeaderMap) -> Result<BodyKind, Problem> {
 fn signed_urls(request: &HttpRequest, state: &Receiving) -> Vec<String> {
     let path_and_query = request.uri().path_and_query().map_or("/", |path| path.as_str());
     state.public_urls.iter().flat_map(|base| base.with(path_and_query)).collect()
+}
+
+fn event_headers(headers: &HeaderMap) -> Headers {
+    let kept = headers.iter().filter(|(name, _)| is_event_header(name.as_str()));
+    Headers::new(kept.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())))
 }

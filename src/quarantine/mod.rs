@@ -17,17 +17,24 @@ use crate::twilio::accounts::Accounts;
 use crate::twilio::callback::BodyKind;
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::cause::{Case, Cause, Configured, cause};
-use crate::twilio::headers::is_event_header;
+use crate::twilio::headers::{is_event_header, is_proxy_header, without_addresses};
 use crate::twilio::signature::{
     BaseUrl, Refusal, SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify,
 };
 
-/// Headers that tell where a proxy was called; they are kept here, and no event has them.
-const HOST_HEADERS: [&str; 2] = ["x-forwarded-host", "host"];
-
-/// Whether a refused request is kept with this header.
+/// Whether a refused request is kept with this header: those of an event, and those in which proxies
+/// say which URL was called. No event has the latter.
 pub fn is_kept_header(name: &str) -> bool {
-    is_event_header(name) || HOST_HEADERS.contains(&name)
+    is_event_header(name) || is_proxy_header(name)
+}
+
+/// The headers that a refused request is kept with, by their names in lower case. None has an address
+/// that the request came by.
+pub fn kept_headers<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Headers {
+    let kept = headers.filter(|(name, _)| is_kept_header(name));
+    Headers::new(
+        kept.map(|(name, value)| (name.to_owned(), without_addresses(name, value).into_owned())),
+    )
 }
 
 /// What a server takes: the keys that sign, the URLs that are signed, and the paths they are sent to.

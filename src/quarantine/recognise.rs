@@ -30,6 +30,10 @@ const REMEMBERED_MAX: usize = 4;
 /// second with one genuine callback in a hundred, the cause is found within a second.
 const QUICK_PER_SECOND: NonZeroU32 = NonZeroU32::new(500).expect("it is not zero");
 
+/// For how many requests a second a remembered cause is tried that is not about scheme, host or port:
+/// that takes some hundred microseconds each, for all variants of the path and the query are made.
+const LABORIOUS_PER_SECOND: NonZeroU32 = NonZeroU32::new(2000).expect("it is not zero");
+
 /// How many requests with the same signature may rank above the others: Twilio tries again up to five
 /// times. Further ones are replayed.
 const SAME_SIGNATURE_MAX: u8 = 6;
@@ -45,15 +49,17 @@ const MAC_BYTES: [usize; 2] = [20, 32];
 pub struct Recogniser {
     remembered: Mutex<Vec<Fitting>>,
     quick: DefaultDirectRateLimiter,
+    laborious: DefaultDirectRateLimiter,
     seen_recognised: Signatures,
     seen_possible: Signatures,
 }
 
 impl Default for Recogniser {
     fn default() -> Self {
-        let quick = RateLimiter::direct(Quota::per_second(QUICK_PER_SECOND));
+        let rate = |per_second| RateLimiter::direct(Quota::per_second(per_second));
+        let (quick, laborious) = (rate(QUICK_PER_SECOND), rate(LABORIOUS_PER_SECOND));
         let (remembered, seen_recognised, seen_possible) = Default::default();
-        Self { remembered, quick, seen_recognised, seen_possible }
+        Self { remembered, quick, laborious, seen_recognised, seen_possible }
     }
 }
 
@@ -101,7 +107,11 @@ impl Recogniser {
         let remembered = self.remembered().clone();
         let found =
             with_case(&refused.request, refusal, &refused.accepts(), |case, configured| {
-                let again = remembered.into_iter().find(|fitting| again(case, configured, fitting));
+                let may =
+                    |fitting: &Fitting| fitting.is_of_origin() || self.laborious.check().is_ok();
+                let mut remembered = remembered.into_iter();
+                let again =
+                    remembered.find(|fitting| may(fitting) && again(case, configured, fitting));
                 again.or_else(|| self.quick.check().ok().and_then(|()| quick(case, configured)))
             })?;
         self.remember(&found);

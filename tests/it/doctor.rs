@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::support::events::event;
+use crate::support::events::{event, with_header};
 use crate::support::ledger::Ledger;
 use crate::support::{
     ACCOUNT, App, Command, SECONDARY_TOKEN, TOKEN, delivered, sent, sid, signature,
@@ -357,9 +357,13 @@ fn keys_are_told_by_where_they_come_from() {
     assert_eq!(page.outcome(&name), "fail");
     assert!(page.find("serve").is_none(), "it is told once");
 
-    let page = with("TWILIO_AUTH_TOKEN", "'in quotes'");
+    let page = with("TWILIO_AUTH_TOKEN", "12345");
     assert_eq!(page.outcome(&name), "warn");
     assert!(page.detail(&name).contains("has not the form of Twilio's"));
+
+    let page = with("TWILIO_AUTH_TOKEN", "'in quotes'");
+    assert_eq!(page.outcome(&name), "fail");
+    assert!(page.detail(&name).starts_with("TWILIO_AUTH_TOKEN: the token has blanks or quotes"));
 
     let both = doctor(&ledger.file(""), &[]).env("TWILIO_AUTH_TOKEN_SECONDARY", TOKEN);
     assert!(Page::of(both).detail(&name).contains("both tokens are the same"));
@@ -440,6 +444,29 @@ fn a_token_that_was_promoted_is_noticed_by_the_last_callbacks() {
 
     let page = examine(&Ledger::of(&[by_secondary, delivered_just_now()]));
     assert_eq!(page.outcome(&name), "ok", "the last one counts");
+}
+
+/// It was said of another region's token that it had been promoted.
+#[test]
+fn a_token_of_another_region_is_not_taken_for_a_promoted_one() {
+    let name = format!("signing key {ACCOUNT}");
+    let by = |key: &str, region: &str| {
+        let event = NewEvent { verified_by: Some(key.to_owned()), ..delivered_just_now() };
+        with_header(event, "x-home-region", region)
+    };
+
+    let page = examine(&Ledger::of(&[by("primary", "us1"), by("secondary", "ie1")]));
+    assert!(!page.troubles().contains(&name.as_str()), "{:?}", page.checks());
+    let said = format!("{:?}", page.checks());
+    assert!(said.contains("from region ie1, which signs with a token of its own"), "{said}");
+    assert!(!said.contains("promoted"), "{said}");
+
+    let page = examine(&Ledger::of(&[by("primary", "us1"), by("ie1", "ie1")]));
+    assert!(!page.troubles().contains(&name.as_str()), "{:?}", page.checks());
+
+    let in_one_region = [by("primary", "ie1"), by("primary", "us1"), by("secondary", "ie1")];
+    let page = examine(&Ledger::of(&in_one_region));
+    assert!(format!("{:?}", page.checks()).contains("promoted"), "{:?}", page.checks());
 }
 
 #[test]

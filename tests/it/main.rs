@@ -10,6 +10,7 @@ mod causes;
 mod cli;
 mod clock;
 mod completions;
+mod credentials;
 mod doctor;
 mod events;
 mod exports;

@@ -101,6 +101,7 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
     let keys = Keys {
         primary: Token::new(&traffic.auth_token),
         secondary: None,
+        further: Default::default(),
         shared: Default::default(),
     };
     let public_url = BaseUrl::parse(&format!("http://{}", addresses.callbacks));

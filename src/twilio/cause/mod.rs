@@ -1,28 +1,33 @@
-//! Why a signature does not fit: what is usually got wrong is put right, one thing or two at a time,
-//! until it does. Nothing found here lets a callback in; it tells an operator what to mend.
+//! Why a signature does not fit: what is usually got wrong is put right, a few things at a time, until
+//! it does. Nothing found here lets a callback in; it tells an operator what to mend.
 
 mod keys;
+mod mac;
+mod named;
+mod order;
+mod origin;
+mod path;
+mod query;
 mod text;
 mod url;
+mod variant;
 mod words;
 
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use percent_encoding::percent_decode;
-
 use self::keys::{Key, Keyring};
 use self::text::SignedText;
-use self::url::{Guess, UrlEdit};
+use self::url::Guesses;
+use self::variant::{COST_MAX, NEAR, UrlEdit};
 use super::accounts::{Accounts, Keys};
 use super::callback::{Body, BodyKind};
 use super::callback_path::CallbackPath;
 use super::signature::{BaseUrl, Refusal};
 
-/// How many signatures are computed for one answer. One thing put right takes some hundred, two
-/// some thousand; forged ones fit none of them, so each costs this much.
-pub const SIGNATURES_MAX: usize = 2048;
+/// How many signatures are computed for one answer. Each thing put right alone takes about 500, two of
+/// the usual ones together as many, three some thousand; a forgery fits none of them, so it costs
+/// this much.
+pub const SIGNATURES_MAX: usize = 4096;
 
 /// How many bytes are hashed for one answer: enough for all of them where a body is a usual one, and
 /// some milliseconds where it is as long as can be.
@@ -62,7 +67,7 @@ pub struct Configured<'a> {
     pub keys: Option<&'a Keys>,
 }
 
-/// Why a signature does not fit, as far as can be told. No text holds a key or anything sent.
+/// Why a signature does not fit, as far as can be found out. No text holds a key or anything sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
     /// It would fit if this were so.
@@ -70,7 +75,12 @@ pub enum Cause {
     /// It is the account's own, over this URL and another body.
     BodyChanged,
     /// Nothing that was tried makes it fit.
-    Unknown { refusal: Refusal, all_tried: bool },
+    Unknown {
+        refusal: Refusal,
+        all_tried: bool,
+        /// A token that should have signed has not the form of Twilio's.
+        odd_token: bool,
+    },
 }
 
 /// What has to be put right.
@@ -79,22 +89,31 @@ pub struct Fitting {
     signature_mended: bool,
     url: Vec<UrlEdit>,
     body: Option<text::BodyEdit>,
-    /// The key, where it is not the one that decides.
+    /// The key, if it is not the one that decides.
     key: Option<String>,
+}
+
+impl Cause {
+    /// Whether the signature was made with a configured key: it fits once the cause is put right.
+    pub fn is_found(&self) -> bool {
+        !matches!(self, Cause::Unknown { .. })
+    }
 }
 
 /// Looks for the cause of a refusal.
 pub fn cause(case: &Case<'_>, configured: &Configured<'_>) -> Cause {
-    let unknown = |all_tried| Cause::Unknown { refusal: case.refusal, all_tried };
-    let Some((mac, signature_mended)) = mac(case.signature) else { return unknown(true) };
+    let body = Body::parse(case.kind, case.body);
+    let keys = Keyring::of(configured, &body.claim(), case.settings);
+    let (refusal, odd_token) = (case.refusal, keys.expect_odd_token());
+    let unknown = |all_tried| Cause::Unknown { refusal, all_tried, odd_token };
+    let Some((mac, signature_mended)) = mac::of(case.signature) else { return unknown(true) };
     if case.target.len() > TARGET_BYTES_MAX {
         return unknown(false);
     }
-    let body = Body::parse(case.kind, case.body);
-    let keys = Keyring::of(configured, &body.claim(), case.settings);
-    let texts = SignedText::all(case.kind, case.body, &body);
+    let query = case.target.split_once('?').map(|(_, query)| query);
+    let texts = SignedText::all(case.kind, case.body, &body, query);
     let mut search = Search { mac, keys, left: SIGNATURES_MAX, bytes_left: HASHED_BYTES_MAX };
-    match search.run(case, configured, &texts) {
+    match search.run(&url::guesses(case, configured), &texts) {
         Some(found) if is_of_another_body(case, &found) => Cause::BodyChanged,
         Some(found) => Cause::Fits(Fitting { signature_mended, ..found }),
         None => unknown(!search.is_exhausted()),
@@ -114,21 +133,35 @@ const QUICK_SIGNATURES_MAX: usize = 256;
 /// How many bytes it hashes: enough for all of them if a body is a usual one.
 const QUICK_HASHED_BYTES_MAX: usize = 128 << 10;
 
-/// An HMAC-SHA1 and an HMAC-SHA256, in bytes.
-const MAC_BYTES: [usize; 2] = [20, 32];
+impl Fitting {
+    /// Whether only scheme, host and port are put right: what is tried again with the least effort.
+    pub fn is_of_origin(&self) -> bool {
+        self.body.is_none() && self.url.iter().all(UrlEdit::is_of_origin)
+    }
+}
 
 /// Whether what made another request fit makes this one fit too. It takes a few signatures, so it can
-/// be asked for each of a flood.
+/// be asked for each of a flood; unless the fitting [is of the origin](Fitting::is_of_origin), all
+/// variants of the URL are made first.
 pub fn again(case: &Case<'_>, configured: &Configured<'_>, fitting: &Fitting) -> bool {
     let bounds = (AGAIN_SIGNATURES_MAX, AGAIN_HASHED_BYTES_MAX);
+    let query = case.target.split_once('?').map(|(_, query)| query);
     let found = bounded(case, configured, bounds, |search, body| {
         let texts = match fitting.body {
             None => vec![SignedText::plain(body)],
-            Some(_) => SignedText::all(case.kind, case.body, body),
+            Some(_) => SignedText::all(case.kind, case.body, body, query),
         };
-        let text = texts.iter().find(|text| text.edit == fitting.body)?;
+        let text = texts.into_iter().find(|text| text.edit == fitting.body)?;
+        let urls = match fitting.is_of_origin() {
+            true => url::with_origin_edits(case, configured, &fitting.url),
+            false => {
+                let guesses = url::guesses(case, configured);
+                guesses.iter().flat_map(|guesses| guesses.with_edits(&fitting.url)).collect()
+            }
+        };
         let which = if fitting.key.is_some() { Which::Others } else { Which::Expected };
-        search.any(&url::guesses_with(case, configured, &fitting.url), &[text], which)
+        let key = urls.iter().find_map(|url| search.fits(url, &text.bytes, which))?;
+        Some(Fitting { key, ..fitting.clone() })
     });
     found.is_some_and(|found| found.key == fitting.key)
 }
@@ -138,8 +171,8 @@ pub fn again(case: &Case<'_>, configured: &Configured<'_>, fitting: &Fitting) ->
 pub fn quick(case: &Case<'_>, configured: &Configured<'_>) -> Option<Fitting> {
     let bounds = (QUICK_SIGNATURES_MAX, QUICK_HASHED_BYTES_MAX);
     bounded(case, configured, bounds, |search, body| {
-        let near = url::near_guesses(case, configured);
-        search.any(&near, &[&SignedText::plain(body)], Which::Expected)
+        let (guesses, texts) = (url::guesses(case, configured), [SignedText::plain(body)]);
+        (0..=NEAR).find_map(|cost| search.of_cost(cost, &guesses, &texts, Which::Expected))
     })
 }
 
@@ -150,8 +183,8 @@ fn bounded(
     (left, bytes_left): (usize, usize),
     run: impl FnOnce(&mut Search<'_>, &Body<'_>) -> Option<Fitting>,
 ) -> Option<Fitting> {
-    let (mac, signature_mended) = mac(case.signature)?;
-    if case.target.len() > TARGET_BYTES_MAX || !MAC_BYTES.contains(&mac.len()) {
+    let (mac, signature_mended) = mac::of(case.signature)?;
+    if case.target.len() > TARGET_BYTES_MAX || !mac::MAC_BYTES.contains(&mac.len()) {
         return None;
     }
     let body = Body::parse(case.kind, case.body);
@@ -167,25 +200,6 @@ fn is_of_another_body(case: &Case<'_>, found: &Fitting) -> bool {
     differs && found.url.is_empty() && found.body.is_none() && found.key.is_none()
 }
 
-/// The signature's bytes, and whether its text had to be mended first.
-fn mac(signature: &[u8]) -> Option<(Vec<u8>, bool)> {
-    if signature.is_empty() {
-        return None;
-    }
-    if let Ok(mac) = STANDARD.decode(signature) {
-        return Some((mac, false));
-    }
-    let decoded: Vec<u8> = percent_decode(signature.trim_ascii()).collect();
-    let quotes = |byte: &u8| !matches!(byte, b'"' | b'\'');
-    let standard = |byte| match byte {
-        b' ' | b'-' => b'+',
-        b'_' => b'/',
-        other => other,
-    };
-    let mended: Vec<u8> = decoded.into_iter().filter(quotes).map(standard).collect();
-    STANDARD.decode(mended).ok().map(|mac| (mac, true))
-}
-
 /// What is looked for, with which keys, and how much may still be computed.
 struct Search<'a> {
     mac: Vec<u8>,
@@ -194,36 +208,42 @@ struct Search<'a> {
     bytes_left: usize,
 }
 
+/// At which cost the other keys are tried too, and over guesses of which cost: as they are early on,
+/// with something else put right late, because there may be many of them.
+const OTHER_KEYS: [(u8, u8); 4] = [(3, 0), (4, 1), (6, 2), (7, 4)];
+
 impl Search<'_> {
-    /// Nearest first: one thing put right, then two. Nothing put right comes first of all, for the
-    /// sake of JSON, whose signature may fit where its body does not.
-    fn run(
-        &mut self,
-        case: &Case<'_>,
-        configured: &Configured<'_>,
-        texts: &[SignedText],
-    ) -> Option<Fitting> {
-        let (plain, edited) = texts.split_first()?;
-        let (plain, expected, others) = ([plain], Which::Expected, Which::Others);
-        let edited: Vec<_> = edited.iter().collect();
-        let guesses = url::guesses(case, configured);
-        let [none, one, two] = &guesses;
-        self.any(none, &plain, expected)
-            .or_else(|| self.any(one, &plain, expected))
-            .or_else(|| self.any(none, &edited, expected))
-            .or_else(|| self.any(none, &plain, others))
-            .or_else(|| self.any(one, &edited, expected))
-            .or_else(|| self.any(one, &plain, others))
-            .or_else(|| self.any(none, &edited, others))
-            .or_else(|| self.any(two, &plain, expected))
+    /// The nearest first. Nothing put right comes before everything, for the sake of JSON, whose
+    /// signature may fit where its body does not.
+    fn run(&mut self, guesses: &[Guesses], texts: &[SignedText]) -> Option<Fitting> {
+        for cost in 0..=COST_MAX {
+            let found = self.of_cost(cost, guesses, texts, Which::Expected).or_else(|| {
+                let (_, cost) = OTHER_KEYS.into_iter().find(|(at, _)| *at == cost)?;
+                self.of_cost(cost, guesses, texts, Which::Others)
+            });
+            if found.is_some() || self.is_exhausted() {
+                return found;
+            }
+        }
+        None
     }
 
-    fn any(&mut self, urls: &[Guess], texts: &[&SignedText], which: Which) -> Option<Fitting> {
+    fn of_cost(
+        &mut self,
+        cost: u8,
+        guesses: &[Guesses],
+        texts: &[SignedText],
+        which: Which,
+    ) -> Option<Fitting> {
         for text in texts {
-            for guess in urls {
-                if let Some(key) = self.fits(&guess.url, &text.bytes, which) {
-                    let (url, body) = (guess.edits.clone(), text.edit);
+            let Some(left) = cost.checked_sub(text.cost) else { continue };
+            for guess in guesses.iter().flat_map(|guesses| guesses.of_cost(left)) {
+                if let Some(key) = self.fits(&guess.value, &text.bytes, which) {
+                    let (url, body) = (guess.edits, text.edit);
                     return Some(Fitting { signature_mended: false, url, body, key });
+                }
+                if self.is_exhausted() {
+                    return None;
                 }
             }
         }
