@@ -47,7 +47,7 @@ const COMMIT_BYTES_MAX: usize = 1 << 20;
 
 /// Of how many a second the cause is searched for thoroughly as they come, which takes up to some
 /// milliseconds each. Of the others it is searched for when somebody asks.
-const EXPLAINED_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("it is not zero");
+const EXPLAINED_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("it is not zero");
 
 /// What must stay free on the disk: the log needs it more.
 const DISK_FREE_BYTES_MIN: u64 = 64 << 20;

@@ -107,6 +107,10 @@ pub fn cause(case: &Case<'_>, configured: &Configured<'_>) -> Cause {
     let (refusal, odd_token) = (case.refusal, keys.expect_odd_token());
     let unknown = |all_tried| Cause::Unknown { refusal, all_tried, odd_token };
     let Some((mac, signature_mended)) = mac::of(case.signature) else { return unknown(true) };
+    if !mac::MAC_BYTES.contains(&mac.len()) {
+        // No key makes a signature of another length.
+        return unknown(true);
+    }
     if case.target.len() > TARGET_BYTES_MAX {
         return unknown(false);
     }
