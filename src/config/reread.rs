@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use super::account::keys;
 use super::file::ConfigFile;
-use super::{DEFAULT_FILE, Settings, credential, keys};
+use super::{DEFAULT_FILE, Settings, credential};
 use crate::domain::AccountSid;
 use crate::twilio::accounts::Keys;
 

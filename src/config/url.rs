@@ -53,6 +53,9 @@ fn public_url(given: &str) -> Result<BaseUrl> {
     if host.is_empty() {
         return refuse("has no host");
     }
+    if !host.is_ascii() {
+        return refuse("has letters in its host name that are not ASCII; write it as xn--…");
+    }
     if host.contains('_') {
         return refuse("has an underscore in its host name; Twilio refuses such callback URLs");
     }
@@ -60,10 +63,7 @@ fn public_url(given: &str) -> Result<BaseUrl> {
         return refuse("has a port that is not a number from 0 to 65535");
     }
     if !url_characters(host) || !url_characters(path) {
-        return refuse(
-            "has characters that no URL has; percent-encode them, and write a host name in its ASCII \
-             form (xn--…)",
-        );
+        return refuse("has characters that no URL has; percent-encode them");
     }
     Ok(base)
 }

@@ -87,6 +87,13 @@ impl<'a> Form<'a> {
     }
 }
 
+/// Whether a query's parameters stand in the order of their names, as whatever sorts them puts them.
+/// bodySHA256, which Twilio adds, is not counted.
+pub fn is_in_order_of_names(query: &str) -> bool {
+    let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    names.filter(|name| *name != "bodySHA256").is_sorted()
+}
+
 /// The first value of each of a few names, found in one pass over a body: nothing else of it is
 /// decoded.
 pub struct FirstValues<'a, const N: usize>([Option<&'a [u8]>; N]);

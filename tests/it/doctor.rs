@@ -8,12 +8,13 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use delivery_ledger::domain::event::Headers;
 use delivery_ledger::domain::{NewEvent, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::support::events::{event, with_header};
+use crate::support::events::{event, with_query};
 use crate::support::ledger::Ledger;
 use crate::support::{
     ACCOUNT, App, Command, SECONDARY_TOKEN, TOKEN, delivered, sent, sid, signature,
@@ -446,13 +447,28 @@ fn a_token_that_was_promoted_is_noticed_by_the_last_callbacks() {
     assert_eq!(page.outcome(&name), "ok", "the last one counts");
 }
 
+#[test]
+fn callback_queries_that_something_may_sort_are_warned_of() {
+    let page = |query: &str| examine(&Ledger::of(&[with_query(delivered_just_now(), query)]));
+
+    let unordered = page("order=17&campaign=4");
+    assert_eq!(unordered.outcome("callback query"), "warn");
+    assert!(unordered.detail("callback query").starts_with("of the last callbacks 1 have"));
+    assert!(page("campaign=4&order=17&bodySHA256=00").find("callback query").is_none());
+    assert!(page("order=17").find("callback query").is_none());
+}
+
 /// It was said of another region's token that it had been promoted.
 #[test]
 fn a_token_of_another_region_is_not_taken_for_a_promoted_one() {
     let name = format!("signing key {ACCOUNT}");
     let by = |key: &str, region: &str| {
         let event = NewEvent { verified_by: Some(key.to_owned()), ..delivered_just_now() };
-        with_header(event, "x-home-region", region)
+        let others = event.headers.iter().filter(|(name, _)| *name != "x-home-region");
+        let others =
+            others.map(|(name, value)| (name.to_owned(), value.to_vec())).collect::<Vec<_>>();
+        let region = ("x-home-region".to_owned(), region.as_bytes().to_vec());
+        NewEvent { headers: Headers::new(others.into_iter().chain([region])), ..event }
     };
 
     let page = examine(&Ledger::of(&[by("primary", "us1"), by("secondary", "ie1")]));

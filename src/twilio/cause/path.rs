@@ -132,7 +132,7 @@ impl Paths<'_> {
         self.spellings(&mut paths);
         self.callback_paths(&mut paths);
         self.usual_prefixes(&mut paths);
-        let mut variants: Vec<_> = paths.iter().map(|path| path_alone(path)).collect();
+        let mut variants: Vec<_> = paths.iter().map(path_alone).collect();
         self.named(named, &mut variants);
         variants
     }

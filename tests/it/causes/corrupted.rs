@@ -8,7 +8,7 @@ use delivery_ledger::twilio::callback::BodyKind;
 use serde::Deserialize;
 
 use super::refused::{Refused, sha256};
-use crate::support::{OTHER_TOKEN, TOKEN, signature};
+use crate::support::{App, OTHER_TOKEN, TOKEN, signature};
 
 const USUAL_BODY: &str = "AccountSid=AC0123456789abcdef0123456789abcdef\
                           &MessageSid=SM00000000000000000000000000000001\
@@ -114,5 +114,37 @@ fn no_forgery_is_explained_and_each_costs_a_bounded_amount() {
             let configured = forged.callback_paths.contains(sent);
             assert!(configured || !told.contains(sent.as_str()), "{}: {told}", forged.what);
         }
+    }
+}
+
+/// The quarantine kept no header in which the answer stood, so that nobody could say it later.
+#[test]
+fn what_proxies_say_is_kept_with_a_refused_request_and_no_address_with_it() {
+    let mut app = App::start();
+    let body = USUAL_BODY.as_bytes();
+    let signed = signature(TOKEN, "https://www.contoso.example/q7/message-status", body);
+    let request = app
+        .form("/message-status")
+        .header("Forwarded", "for=192.0.2.1;host=\"www.contoso.example\";proto=https")
+        .header("X-Forwarded-Prefix", "/q7")
+        .header("X-Forwarded-For", "192.0.2.1")
+        .header("Authorization", "Bearer hunter2")
+        .header("Cookie", "hunter2")
+        .header("X-Twilio-Signature", &signed);
+    assert_eq!(request.body(body).send(app.callbacks()).code, 403);
+    app.stop();
+
+    let kept = app.json(&["quarantine", "list", "--format", "json"])["data"][0].clone();
+    let show = ["quarantine", "show", kept["id"].as_str().unwrap(), "--format", "json"];
+    let shown = app.json(&[&show[..], &["--public-url", "https://hooks.example.com"]].concat());
+
+    let cause = "matches if the public URL has the host that the request names in Forwarded and has \
+                 the path that the request names in X-Forwarded-Prefix";
+    assert_eq!(kept["cause"], cause);
+    assert_eq!(shown["now"]["cause"], cause);
+    let headers = shown["headers"].to_string();
+    assert!(headers.contains(r#"host=\"www.contoso.example\";proto=https"#), "{headers}");
+    for not_kept in ["192.0.2.1", "hunter2"] {
+        assert!(!headers.contains(not_kept), "{headers}");
     }
 }
