@@ -14,7 +14,7 @@ const DURABLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Answers 200 with nothing once the event is on disk.
 pub async fn receive(
-    SignedCallback(event): SignedCallback,
+    SignedCallback(event, _share): SignedCallback,
     state: web::Data<Receiving>,
 ) -> Result<HttpResponse, Problem> {
     let (word, begun) = (StatusWord::of(&event), Instant::now());

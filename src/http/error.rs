@@ -10,6 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::streams::STREAMS_MAX;
+use crate::quarantine::rejection::Rejection;
 use crate::store::StoreError;
 use crate::store::writer::AppendError;
 use crate::twilio::signature::Refusal;
@@ -25,6 +26,14 @@ pub enum Problem {
     Refused(Refusal),
     /// The body is longer than a callback can be.
     BodyTooLarge {
+        limit: usize,
+    },
+    /// A signed request came to a path of the callback listener that is no callback path.
+    NoCallbackPath(String),
+    /// A request is written as HTTP does not allow, though it could be read; the reason.
+    NotHttp(&'static str),
+    /// The bodies that are being read take all the memory that they may take together.
+    TooManyBodies {
         limit: usize,
     },
     /// The body did not arrive in time.
@@ -137,8 +146,25 @@ impl Problem {
     pub fn reason_without_data(&self) -> String {
         match self {
             Problem::UnsupportedMediaType(_) => "the body is neither a form nor JSON".to_owned(),
+            Problem::NoCallbackPath(_) => format!("signed, but {}", Rejection::Path),
+            Problem::MethodNotAllowed(_) => format!("signed, but {}", Rejection::Method),
             other => other.to_string(),
         }
+    }
+
+    /// Why the callback listener rejects the request for good; `None` if it may be sent again.
+    pub fn rejection(&self) -> Option<Rejection> {
+        Some(match self {
+            Problem::Refused(refusal) => Rejection::Signature(*refusal),
+            Problem::NoCallbackPath(_) => Rejection::Path,
+            Problem::MethodNotAllowed(_) => Rejection::Method,
+            Problem::NotHttp(_) => Rejection::Request,
+            Problem::BodyTooLarge { .. } => Rejection::TooLarge,
+            Problem::BodyTooSlow => Rejection::TooSlow,
+            Problem::BodyBroken => Rejection::Broken,
+            Problem::UnsupportedMediaType(_) => Rejection::MediaType,
+            _ => return None,
+        })
     }
 }
 
@@ -191,6 +217,17 @@ impl fmt::Display for Problem {
         match self {
             Problem::Refused(refusal) => refusal.fmt(f),
             Problem::BodyTooLarge { limit } => write!(f, "the body is longer than {limit} bytes"),
+            Problem::NoCallbackPath(path) => write!(
+                f,
+                "there is nothing at this path: `{path}` is no callback path; the URL at Twilio has to \
+                 end with one that is configured (--callback-path)"
+            ),
+            Problem::NotHttp(reason) => f.write_str(reason),
+            Problem::TooManyBodies { limit } => write!(
+                f,
+                "the bodies that are being read take {} MiB already, and may take no more",
+                limit >> 20
+            ),
             Problem::BodyTooSlow => f.write_str("the body did not arrive in time"),
             Problem::BodyBroken => f.write_str("the body ended before its Content-Length"),
             Problem::UnsupportedMediaType(media_type) => write!(
@@ -258,17 +295,20 @@ impl ResponseError for Problem {
             Problem::Send(problem) => problem.status_code(),
             Problem::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Problem::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Problem::BodyBroken | Problem::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Problem::BodyBroken | Problem::BadRequest(_) | Problem::NotHttp(_) => {
+                StatusCode::BAD_REQUEST
+            }
             Problem::UnsupportedMediaType(_) | Problem::NotJson => {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE
             }
             Problem::NotStored(_)
             | Problem::NotDurableInTime
             | Problem::Behind
+            | Problem::TooManyBodies { .. }
             | Problem::TooManyStreams
             | Problem::TooManyExports
             | Problem::TooManySends => StatusCode::SERVICE_UNAVAILABLE,
-            Problem::NotFound(_) => StatusCode::NOT_FOUND,
+            Problem::NotFound(_) | Problem::NoCallbackPath(_) => StatusCode::NOT_FOUND,
             Problem::Conflict(_) => StatusCode::CONFLICT,
             Problem::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Problem::NoToken => StatusCode::UNAUTHORIZED,
@@ -309,7 +349,7 @@ impl ResponseError for Problem {
         if let (Problem::Send(problem), Some(body)) = (self, body.as_object_mut()) {
             body.extend(problem.members().as_object().cloned().unwrap_or_default());
         }
-        response.content_type("application/problem+json").body(body.to_string())
+        response.content_type("application/problem+json").body(format!("{body}\n"))
     }
 }
 

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
 use super::error::Problem;
+use super::json;
 use super::openapi::{Failures, LogParameters};
 use super::query::{self, Query};
 use super::shown::Shown;
@@ -49,7 +50,7 @@ pub async fn page(
             as_of_position: head,
         })
     });
-    Ok(HttpResponse::Ok().json(page.await??))
+    json::answer(HttpResponse::Ok(), &page.await??)
 }
 
 /// One event.
@@ -64,7 +65,7 @@ pub async fn one(
 ) -> Result<HttpResponse, Problem> {
     Query::read(request.query_string(), &[])?;
     let event = web::block(move || at(&state, &position)).await??;
-    Ok(HttpResponse::Ok().json(shown.event(event)))
+    json::answer(HttpResponse::Ok(), &shown.event(event))
 }
 
 /// One event's body, as it came. Whoever opens it shall not have it taken for a page of ours.

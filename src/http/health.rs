@@ -7,6 +7,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::error::Problem;
+use super::json;
 use super::state::Admin;
 use crate::domain::simulated::is_simulated;
 use crate::domain::{Position, Timestamp};
@@ -84,11 +85,11 @@ pub async fn readyz(state: web::Data<Admin>) -> Result<HttpResponse, Problem> {
         Readiness { only_simulated, ..readiness }
     });
     let readiness = readiness.await?;
-    let mut response = match readiness.ready {
+    let response = match readiness.ready {
         true => HttpResponse::Ok(),
         false => HttpResponse::ServiceUnavailable(),
     };
-    Ok(response.json(readiness))
+    json::answer(response, &readiness)
 }
 
 /// Whether the server does its work, and why not.

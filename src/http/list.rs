@@ -9,6 +9,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::error::Problem;
+use super::json;
 use super::messages::TAIL_PATIENCE;
 use super::openapi::{Failures, MessageParameters, PageParameters};
 use super::query::Query;
@@ -62,11 +63,12 @@ pub async fn messages(
     let shown = |message: &crate::store::Message| {
         asker.row(wire::Message::new(&message.key, &message.lifecycle, as_of_position))
     };
-    Ok(HttpResponse::Ok().json(Page {
+    let page = Page {
         data: messages.map(shown).collect(),
         next_cursor: listed.next_before.map(cursor_of_id),
         as_of_position,
-    }))
+    };
+    json::answer(HttpResponse::Ok(), &page)
 }
 
 /// The filter that a query has, whatever else it has.

@@ -6,6 +6,7 @@ use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry, expone
 
 use super::error::Problem;
 use crate::domain::Status;
+use crate::quarantine::rejection::Rejection;
 use crate::store::writer::AppendError;
 use crate::twilio::callback::StatusWord;
 use crate::twilio::signature::Refusal;
@@ -77,7 +78,9 @@ impl Measures {
             self.callbacks.with_label_values(&[Outcome::NotStored.name(), word.name()]);
         }
         self.callbacks.with_label_values(&[Outcome::Refused.name(), UNVERIFIED]);
-        for reason in Refusal::ALL.map(Refusal::name).into_iter().chain(OTHER_REASONS) {
+        let of_signatures = Refusal::ALL.map(Refusal::name).into_iter();
+        let of_others = Rejection::OF_OTHERS.map(Rejection::name);
+        for reason in of_signatures.chain(of_others).chain(OTHER_REASONS) {
             self.refusals.with_label_values(&[reason]);
         }
     }
@@ -108,30 +111,17 @@ impl Measures {
     }
 }
 
-/// Every reason there is beside those of a signature.
-const OTHER_REASONS: [&str; 9] = [
-    "body_too_large",
-    "body_too_slow",
-    "body_broken",
-    "media_type",
-    "queue_full",
-    "log_closed",
-    "ending",
-    "not_durable_in_time",
-    "other",
-];
+/// The reasons for which a signed callback may not be stored, and anything else.
+const OTHER_REASONS: [&str; 6] =
+    ["bodies_full", "queue_full", "log_closed", "ending", "not_durable_in_time", "other"];
 
 fn reason(problem: &Problem) -> &'static str {
     match problem {
-        Problem::Refused(refusal) => refusal.name(),
-        Problem::BodyTooLarge { .. } => "body_too_large",
-        Problem::BodyTooSlow => "body_too_slow",
-        Problem::BodyBroken => "body_broken",
-        Problem::UnsupportedMediaType(_) => "media_type",
-        Problem::NotStored(AppendError::QueueFull) => "queue_full",
+        Problem::TooManyBodies { .. } => "bodies_full",
+        Problem::NotStored(AppendError::QueueFull | AppendError::QueueBytesFull) => "queue_full",
         Problem::NotStored(AppendError::Poisoned(_)) => "log_closed",
         Problem::NotStored(AppendError::Ending) => "ending",
         Problem::NotDurableInTime => "not_durable_in_time",
-        _ => "other",
+        other => other.rejection().map_or("other", Rejection::name),
     }
 }

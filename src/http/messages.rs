@@ -65,7 +65,8 @@ pub async fn one(
 }
 
 /// The JSON with a tag of its content, or 304 where the asker has just that.
-fn unless_known(request: &HttpRequest, json: Vec<u8>) -> HttpResponse {
+fn unless_known(request: &HttpRequest, mut json: Vec<u8>) -> HttpResponse {
+    json.push(b'\n');
     let tag = EntityTag::new_strong(URL_SAFE_NO_PAD.encode(Sha256::digest(&json)));
     let known = match IfNoneMatch::parse(request) {
         Ok(IfNoneMatch::Any) => true,

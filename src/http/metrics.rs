@@ -54,6 +54,7 @@ impl Metrics {
     ) -> prometheus::Result<Self> {
         let registry = Registry::new();
         receiving.measures.register(&registry)?;
+        receiving.misdirected.register(&registry)?;
         reconciling.register(&registry)?;
         receiving.reloads.register(&registry)?;
         let writer = receiving.writer.measures();

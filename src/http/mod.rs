@@ -2,6 +2,7 @@
 //! one for people and programs that ask.
 
 pub mod access;
+mod body;
 mod callbacks;
 mod connection;
 mod drain;
@@ -9,15 +10,20 @@ mod error;
 mod events;
 mod exports;
 mod guard;
+mod heads;
 mod health;
 mod in_use;
+mod json;
 mod list;
+mod listener;
 mod measures;
 mod messages;
 mod metrics;
+mod misdirected;
 pub mod openapi;
 mod query;
 mod refusals;
+mod rejected;
 mod reloads;
 mod reports;
 mod routes;
@@ -80,7 +86,7 @@ pub async fn run(
 ) -> io::Result<()> {
     let (drain, streams) = (Drain::default(), state.streams.clone());
     let end_sending = state.sending.as_ref().map(Sending::ender);
-    let callbacks = callback_server(callbacks, receiving, drain.clone())?;
+    let callbacks = listener::serve(callbacks, web::Data::new(receiving), drain.clone())?;
     let admin = admin_server(admin, state, drain.clone())?;
     let handles = [callbacks.handle(), admin.handle()];
     let both = actix_web::rt::spawn(async move { tokio::try_join!(callbacks, admin) });
@@ -102,32 +108,6 @@ async fn end(handles: &[ServerHandle], drain: &Drain, streams: &Streams) {
     for handle in handles {
         handle.stop(true).await;
     }
-}
-
-fn callback_server(
-    listener: TcpListener,
-    receiving: Receiving,
-    drain: Drain,
-) -> io::Result<Server> {
-    let receiving = web::Data::new(receiving);
-    let server = HttpServer::new(move || {
-        let state = receiving.clone();
-        App::new()
-            .wrap(drain.middleware())
-            .app_data(receiving.clone())
-            .configure(move |app| routes::callbacks(app, &state))
-            .default_service(web::to(error::no_such_path))
-    });
-    let workers = std::thread::available_parallelism()?.get();
-    let server = server
-        .workers(workers)
-        .max_connections(CONNECTIONS_MAX.div_ceil(workers))
-        .keep_alive(KEEP_ALIVE)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .shutdown_timeout(FLUSH_SECONDS)
-        .disable_signals()
-        .listen(listener)?;
-    Ok(server.run())
 }
 
 fn admin_server(listener: TcpListener, state: Admin, drain: Drain) -> io::Result<Server> {

@@ -5,6 +5,7 @@ use std::time::Instant;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::error::Problem;
+use super::json;
 use super::list::message_filter;
 use super::messages::TAIL_PATIENCE;
 use super::openapi::{Failures, MessageParameters, ReportParameters};
@@ -36,7 +37,7 @@ pub async fn delivery(
         if report.rule == state.rule { Ok(report) } else { Err(Problem::Behind) }
     });
     let shape = Shape::new(&report.await??);
-    Ok(HttpResponse::Ok().json(asker.report(shape)))
+    json::answer(HttpResponse::Ok(), &asker.report(shape))
 }
 
 fn by(given: Option<&str>) -> Result<By, Problem> {

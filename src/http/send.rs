@@ -8,11 +8,12 @@ use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
 use super::access::Scope;
+use super::body::{self, Budget};
 use super::error::{Problem, Reason, SendProblem};
+use super::json;
 use super::openapi::{Failures, SendFailures};
 use super::query::Query;
 use super::sending::{Came, carry_out, sending};
-use super::signed::whole_body;
 use super::state::Admin;
 use crate::send::Outcome;
 use crate::send::keys::KEY_CHARACTERS_MAX;
@@ -77,7 +78,9 @@ pub async fn send(
     Query::read(request.query_string(), &[])?;
     check_asker(&request)?;
     let key = idempotency_key(&request)?;
-    let body = whole_body(request.headers(), payload.into_inner()).await?;
+    let (headers, budget) = (request.headers(), Budget::default());
+    let body = body::read(headers, payload.into_inner(), body::FORM_BYTES_MAX, &budget);
+    let body = body.await?.bytes;
     let message: NewMessage = serde_json::from_slice(&body)
         .map_err(|error| Problem::BadRequest(format!("the body is no such message: {error}")))?;
     let order = sending(&state)?.order(message, key)?;
@@ -139,7 +142,7 @@ fn answer(Came { send_id, outcome, replayed }: Came) -> Result<HttpResponse, Pro
             if replayed {
                 response.insert_header(("Idempotency-Replayed", "true"));
             }
-            Ok(response.json(MadeMessage { message_sid, status, send_id }))
+            json::answer(response, &MadeMessage { message_sid, status, send_id })
         }
         Outcome::Refused { status_code, code, message } => {
             problem(Reason::Refused { status_code, code, message })

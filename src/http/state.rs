@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::access::{Attempts, Tokens};
+use super::body::Budget;
 use super::exports::Exports;
 use super::in_use::InUse;
 use super::measures::Measures;
 use super::metrics::Metrics;
+use super::misdirected::Misdirected;
 use super::refusals::Refusals;
 use super::reloads::Reloads;
 use super::sending::Sending;
@@ -30,6 +32,9 @@ pub struct Receiving {
     /// Nothing where refused requests are not kept.
     pub keeper: Option<Keeper>,
     pub refusals: Refusals,
+    /// What bodies take while they are here.
+    pub bodies: Budget,
+    pub misdirected: Misdirected,
     pub measures: Measures,
     pub reloads: Reloads,
 }
@@ -62,9 +67,17 @@ impl Receiving {
         writer: Writer,
         keeper: Option<Keeper>,
     ) -> Self {
-        let accounts = Arc::new(InUse::new(accounts));
-        let (refusals, measures, reloads) = Default::default();
-        let (callback_paths, public_urls) = (callback_paths.into(), public_urls.into());
-        Self { callback_paths, public_urls, accounts, writer, keeper, refusals, measures, reloads }
+        Self {
+            callback_paths: callback_paths.into(),
+            public_urls: public_urls.into(),
+            accounts: Arc::new(InUse::new(accounts)),
+            writer,
+            keeper,
+            refusals: Refusals::default(),
+            bodies: Budget::default(),
+            misdirected: Misdirected::default(),
+            measures: Measures::default(),
+            reloads: Reloads::default(),
+        }
     }
 }

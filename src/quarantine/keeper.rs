@@ -1,6 +1,7 @@
-//! The thread that keeps refused requests. Nobody waits for it: what it cannot take at once is counted
+//! The thread that keeps rejected requests. Nobody waits for it: what it cannot take at once is counted
 //! and forgotten, so that a flood costs honest callbacks nothing.
 
+use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -9,94 +10,185 @@ use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use super::cause_of;
 use super::measures::{Dropped, Measures};
-use crate::store::quarantine::{self, Limits, Quarantine, RefusedRequest};
+use super::queue::Queue;
+use super::recognise::Recogniser;
+use super::rejection::Rejection;
+use super::{Accepts, cause_of, signed};
+use crate::store::quarantine::{self, Limits, Quarantine, Rank, RefusedRequest};
 use crate::store::{Database, StoreError};
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback_path::CallbackPath;
-use crate::twilio::signature::{BaseUrl, Refusal};
+use crate::twilio::cause::Cause;
+use crate::twilio::signature::BaseUrl;
 
-/// How many KiB a second are taken. A usual callback is one of them: more than a thousand a second are
-/// not what a wrong URL brings to most, and less than a disk notices.
+/// How many KiB a second are taken of requests of the lowest rank, and of those that are possibly an
+/// account's own. A usual callback is one KiB: more than a thousand a second are not what a wrong URL
+/// brings to most, and less than a disk notices.
 const KIB_PER_SECOND: NonZeroU32 = NonZeroU32::new(1024).expect("it is not zero");
 
-/// How many requests may wait to be written. With bodies as long as can be they take 16 MiB.
-const QUEUE_REQUESTS_MAX: usize = 256;
+/// The same of requests that are recognised: only the accounts' own are, and a few replays of each, so
+/// this is as much as the log itself would have to take at a busy sender.
+const RECOGNISED_KIB_PER_SECOND: NonZeroU32 = NonZeroU32::new(8192).expect("it is not zero");
 
-/// How many requests one transaction takes, so that what has to be removed for them, and with it the
-/// WAL, stays bounded.
-const COMMIT_REQUESTS_MAX: usize = 64;
+/// How many KiB of the lowest rank may come at once: the largest request, with its headers, is a little
+/// over 1 MiB.
+const OTHERS_BURST_KIB: NonZeroU32 = NonZeroU32::new(2048).expect("it is not zero");
 
-/// Of how many a second the cause is looked for as they come, which takes up to some milliseconds
-/// each. Of the others it is looked for when somebody asks.
+/// The share of the whole space, in quarters, that may come at once of requests that are possibly an
+/// account's own. A flood that fits into it is kept whole, callbacks included, whatever it claims; and
+/// what was kept before keeps a quarter.
+const POSSIBLE_BURST_QUARTERS: u64 = 3;
+
+/// How many requests one transaction takes, and how many bytes, so that what has to be removed for them,
+/// and with it the WAL, stays bounded.
+const COMMIT_REQUESTS_MAX: usize = 512;
+const COMMIT_BYTES_MAX: usize = 1 << 20;
+
+/// Of how many a second the cause is searched for thoroughly as they come, which takes up to some
+/// milliseconds each. Of the others it is searched for when somebody asks.
 const EXPLAINED_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("it is not zero");
 
 /// What must stay free on the disk: the log needs it more.
 const DISK_FREE_BYTES_MIN: u64 = 64 << 20;
 
+/// The cause of a request that was rejected although its signature fits.
+pub(super) const AS_IT_IS: &str = "signed by the account, as it is";
+
 /// How often the thread looks what others have removed, while nothing comes.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// A request that was refused, and what it was checked against: keys may be exchanged meanwhile.
+/// A request that was rejected, and what it was checked against: keys may be exchanged meanwhile.
 #[derive(Clone)]
 pub struct Refused {
     pub request: Arc<RefusedRequest>,
-    pub refusal: Refusal,
+    pub rejection: Rejection,
     pub accounts: Arc<Accounts>,
     pub public_urls: Arc<[BaseUrl]>,
     pub callback_paths: Arc<[CallbackPath]>,
 }
 
 impl Refused {
-    /// The likely cause.
-    pub fn cause(&self) -> String {
-        let Self { request, refusal, accounts, public_urls, callback_paths } = self;
-        cause_of(request, *refusal, accounts, public_urls, callback_paths).to_string()
+    /// What it was checked against.
+    pub fn accepts(&self) -> Accepts<'_> {
+        Accepts {
+            accounts: &self.accounts,
+            public_urls: &self.public_urls,
+            callback_paths: &self.callback_paths,
+        }
+    }
+
+    /// How much of the space and the rate it takes.
+    pub fn bytes(&self) -> usize {
+        let request = &self.request;
+        let headers = request.headers.iter().map(|(name, value)| name.len() + value.len());
+        request.target.len() + headers.sum::<usize>() + request.body.len()
+    }
+
+    /// The likely cause as text; see [`Refused::searched`].
+    pub fn cause(&self) -> Option<String> {
+        self.searched().map(|searched| searched.to_string())
+    }
+
+    /// Searches for the likely cause, which takes up to some milliseconds; `None` if the body is not
+    /// kept whole, so that no signature can be checked.
+    fn searched(&self) -> Option<Searched> {
+        if !self.request.whole {
+            return None;
+        }
+        let refusal = match self.rejection {
+            Rejection::Signature(refusal) => refusal,
+            _ => match signed(&self.request, &self.accounts, &self.public_urls) {
+                Ok(_) => return Some(Searched::Fits),
+                Err(refusal) => refusal,
+            },
+        };
+        Some(Searched::Cause(cause_of(&self.request, refusal, &self.accepts())))
+    }
+}
+
+/// What a full search came to.
+enum Searched {
+    /// The signature fits: only the path, or what else was rejected, has to be mended.
+    Fits,
+    Cause(Cause),
+}
+
+impl fmt::Display for Searched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Searched::Fits => f.write_str(AS_IT_IS),
+            Searched::Cause(cause) => cause.fmt(f),
+        }
     }
 }
 
 /// A handle to the thread. When the last one is dropped, the thread writes what it still has and ends.
 #[derive(Clone)]
 pub struct Keeper {
-    queue: SyncSender<Refused>,
-    limiter: Arc<DefaultDirectRateLimiter>,
+    shared: Arc<Shared>,
+    /// Wakes the thread.
+    wake: SyncSender<()>,
     measures: Measures,
+}
+
+/// What the handles and the thread share.
+struct Shared {
+    queue: Queue,
+    recogniser: Recogniser,
+    /// How much may come, by rank.
+    rates: [DefaultDirectRateLimiter; Rank::ALL.len()],
+}
+
+/// The rates by rank, for a quarantine of this size.
+fn rates(limits: &Limits) -> [DefaultDirectRateLimiter; Rank::ALL.len()] {
+    let burst = limits.bytes / 1024 / 4 * POSSIBLE_BURST_QUARTERS;
+    let burst = NonZeroU32::new(u32::try_from(burst).unwrap_or(u32::MAX));
+    let possible = burst.unwrap_or(OTHERS_BURST_KIB).max(OTHERS_BURST_KIB);
+    [
+        Quota::per_second(KIB_PER_SECOND).allow_burst(OTHERS_BURST_KIB),
+        Quota::per_second(KIB_PER_SECOND).allow_burst(possible),
+        Quota::per_second(RECOGNISED_KIB_PER_SECOND),
+    ]
+    .map(RateLimiter::direct)
 }
 
 impl Keeper {
     /// Starts the thread. The file is made when the first request is kept.
     pub fn start(database: Database, limits: Limits) -> (Self, JoinHandle<()>) {
-        let (queue, waiting) = sync_channel(QUEUE_REQUESTS_MAX);
+        let (wake, woken) = sync_channel(1);
         let measures = Measures::default();
-        let limiter = Arc::new(RateLimiter::direct(Quota::per_second(KIB_PER_SECOND)));
-        let keeper = Self { queue, limiter, measures: measures.clone() };
+        let (queue, recogniser) = Default::default();
+        let shared = Arc::new(Shared { queue, recogniser, rates: rates(&limits) });
+        let keeper = Self { shared: Arc::clone(&shared), wake, measures: measures.clone() };
         let explained = RateLimiter::direct(Quota::per_second(EXPLAINED_PER_SECOND));
         let thread =
-            Thread { database, limits, explained, measures, open: None, in_trouble: false };
+            Thread { database, limits, shared, explained, measures, open: None, in_trouble: false };
         let thread = std::thread::Builder::new()
             .name("quarantine".into())
-            .spawn(move || thread.run(&waiting))
+            .spawn(move || thread.run(&woken))
             .expect("the system starts a thread");
         (keeper, thread)
     }
 
-    /// Whether a request of so many bytes may be kept now; where not, that is counted.
-    pub fn admits(&self, bytes: usize) -> bool {
-        let kib = u32::try_from(bytes / 1024).unwrap_or(u32::MAX).saturating_add(1);
+    /// Keeps a request if it may be kept now; if not, that is counted. It never waits. Returns the
+    /// cause if the request is recognised at once.
+    pub fn offer(&self, mut refused: Refused) -> Option<String> {
+        let (rank, cause) = self.shared.recogniser.rank(&refused);
+        let request = Arc::make_mut(&mut refused.request);
+        request.rank = rank;
+        request.cause.clone_from(&cause);
+        let kib = u32::try_from(refused.bytes() / 1024).unwrap_or(u32::MAX).saturating_add(1);
         let kib = NonZeroU32::new(kib).unwrap_or(NonZeroU32::MIN);
-        let admits = matches!(self.limiter.check_n(kib), Ok(Ok(())));
-        if !admits {
-            self.measures.dropped(Dropped::Rate, 1);
-        }
-        admits
-    }
-
-    /// Takes a request that was admitted. It never waits.
-    pub fn keep(&self, refused: Refused) {
-        if self.queue.try_send(refused).is_err() {
+        if !matches!(self.shared.rates[rank as usize].check_n(kib), Ok(Ok(()))) {
+            self.measures.dropped(Dropped::of_rate(rank), 1);
+        } else if !self.shared.queue.push(refused) {
             self.measures.dropped(Dropped::Full, 1);
+        } else {
+            // A thread that has been woken already finds it, too.
+            let _woken_already = self.wake.try_send(());
         }
+        cause
     }
 
     /// What it has counted since it began.
@@ -108,6 +200,7 @@ impl Keeper {
 struct Thread {
     database: Database,
     limits: Limits,
+    shared: Arc<Shared>,
     explained: DefaultDirectRateLimiter,
     measures: Measures,
     open: Option<Box<dyn Quarantine>>,
@@ -116,15 +209,19 @@ struct Thread {
 }
 
 impl Thread {
-    fn run(mut self, waiting: &Receiver<Refused>) {
+    fn run(mut self, woken: &Receiver<()>) {
         self.look();
         loop {
-            match waiting.recv_timeout(IDLE) {
-                Ok(first) => {
-                    let rest = waiting.try_iter().take(COMMIT_REQUESTS_MAX - 1);
-                    let batch: Vec<_> = [first].into_iter().chain(rest).collect();
-                    self.write(batch);
+            let waited = woken.recv_timeout(IDLE);
+            loop {
+                let batch = self.shared.queue.take(COMMIT_REQUESTS_MAX, COMMIT_BYTES_MAX);
+                if batch.is_empty() {
+                    break;
                 }
+                self.write(batch);
+            }
+            match waited {
+                Ok(()) => {}
                 Err(RecvTimeoutError::Timeout) => self.look(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -162,9 +259,22 @@ impl Thread {
         Ok(true)
     }
 
+    /// The request with its likely cause, if that is known or there is time to search for it.
     fn explained(&self, refused: Refused) -> RefusedRequest {
-        let cause = self.explained.check().is_ok().then(|| refused.cause());
-        RefusedRequest { cause, ..Arc::unwrap_or_clone(refused.request) }
+        let searched = match refused.request.cause {
+            None if self.explained.check().is_ok() => refused.searched(),
+            _ => return Arc::unwrap_or_clone(refused.request),
+        };
+        let rank = match &searched {
+            Some(Searched::Fits) => self.shared.recogniser.rank_found(&refused),
+            Some(Searched::Cause(Cause::Fits(fitting))) => {
+                self.shared.recogniser.remember(fitting);
+                self.shared.recogniser.rank_found(&refused)
+            }
+            Some(Searched::Cause(_)) | None => refused.request.rank,
+        };
+        let cause = searched.map(|searched| searched.to_string());
+        RefusedRequest { cause, rank, ..Arc::unwrap_or_clone(refused.request) }
     }
 
     /// Others may remove what is kept.

@@ -1,14 +1,18 @@
-//! What is counted of refused requests that are kept, for telemetry.
+//! What is counted of rejected requests that are kept, for telemetry.
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-use crate::store::quarantine::Kept;
+use crate::store::quarantine::{Kept, Rank};
 
-/// Why a refused request was not kept.
+/// Why a rejected request was not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dropped {
-    /// Too many came at once.
+    /// Too many of the lowest rank came at once.
     Rate,
+    /// Too many came at once that are possibly an account's own.
+    Possible,
+    /// Too many came at once that are an account's own.
+    Recognised,
     /// Too many waited to be written.
     Full,
     /// The disk is nearly full.
@@ -18,11 +22,29 @@ pub enum Dropped {
 }
 
 impl Dropped {
-    const ALL: [Dropped; 4] = [Dropped::Rate, Dropped::Full, Dropped::Disk, Dropped::Failed];
+    const ALL: [Dropped; 6] = [
+        Dropped::Rate,
+        Dropped::Possible,
+        Dropped::Recognised,
+        Dropped::Full,
+        Dropped::Disk,
+        Dropped::Failed,
+    ];
+
+    /// Too many requests of this rank at once.
+    pub fn of_rate(rank: Rank) -> Self {
+        match rank {
+            Rank::Other => Dropped::Rate,
+            Rank::Possible => Dropped::Possible,
+            Rank::Recognised => Dropped::Recognised,
+        }
+    }
 
     fn name(self) -> &'static str {
         match self {
             Dropped::Rate => "rate",
+            Dropped::Possible => "possible",
+            Dropped::Recognised => "recognised",
             Dropped::Full => "full",
             Dropped::Disk => "disk",
             Dropped::Failed => "failed",
@@ -36,6 +58,7 @@ pub struct Measures {
     kept: IntCounter,
     dropped: IntCounterVec,
     requests: IntGauge,
+    recognised: IntGauge,
     bytes: IntGauge,
 }
 
@@ -44,16 +67,20 @@ impl Default for Measures {
         let named = |name: &str, help: &str| Opts::new(format!("delivery_ledger_{name}"), help);
         let gauge =
             |name: &str, help: &str| IntGauge::with_opts(named(name, help)).expect("it is a name");
-        let kept = named("quarantine_kept_total", "Refused requests that were kept.");
+        let kept = named("quarantine_kept_total", "Rejected requests that were kept.");
         let dropped = named(
             "quarantine_dropped_total",
-            "Refused requests that were not kept, by reason: too many at once (rate, full), a disk \
-             that is nearly full, or a file that cannot be written.",
+            "Rejected requests that were not kept, by reason: too many at once (rate; possible and \
+             recognised, by rank; full), a disk that is nearly full, or a file that cannot be written.",
         );
         let measures = Self {
             kept: IntCounter::with_opts(kept).expect("it is a name"),
             dropped: IntCounterVec::new(dropped, &["reason"]).expect("it is a name"),
-            requests: gauge("quarantine_requests", "Refused requests that are kept now."),
+            requests: gauge("quarantine_requests", "Rejected requests that are kept now."),
+            recognised: gauge(
+                "quarantine_recognised_requests",
+                "How many of them are an account's own: their signature fits, or would fit.",
+            ),
             bytes: gauge("quarantine_bytes", "What they take in their file."),
         };
         for reason in Dropped::ALL {
@@ -78,6 +105,7 @@ impl Measures {
     /// This is there now.
     pub fn look(&self, now: Kept) {
         self.requests.set(i64::try_from(now.requests).unwrap_or(i64::MAX));
+        self.recognised.set(i64::try_from(now.recognised).unwrap_or(i64::MAX));
         self.bytes.set(i64::try_from(now.bytes).unwrap_or(i64::MAX));
     }
 
@@ -86,6 +114,7 @@ impl Measures {
         registry.register(Box::new(self.kept.clone()))?;
         registry.register(Box::new(self.dropped.clone()))?;
         registry.register(Box::new(self.requests.clone()))?;
+        registry.register(Box::new(self.recognised.clone()))?;
         registry.register(Box::new(self.bytes.clone()))
     }
 }

@@ -1,9 +1,14 @@
-//! Requests that were refused for their signature: kept apart and bounded, looked at again once the
-//! public URL or a token was put right, and appended where they verify then.
+//! Requests that were rejected at the callback listener: kept apart and bounded, checked again once the
+//! configuration is mended, and appended if the listener would take them then.
 
 pub mod keeper;
 pub mod measures;
+mod queue;
 pub mod recheck;
+mod recognise;
+pub mod rejection;
+
+use std::fmt;
 
 use crate::domain::event::Headers;
 use crate::domain::{NewEvent, Source};
@@ -32,41 +37,122 @@ pub fn kept_headers<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> H
     )
 }
 
-/// What a refused request's signature comes to with what is configured now.
+/// What a server takes: the keys that sign, the URLs that are signed, and the paths they are sent to.
+#[derive(Debug, Clone, Copy)]
+pub struct Accepts<'a> {
+    pub accounts: &'a Accounts,
+    pub public_urls: &'a [BaseUrl],
+    pub callback_paths: &'a [CallbackPath],
+}
+
+/// What a kept request comes to with what is configured now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Checked {
     /// The event that it becomes.
     Valid(Box<NewEvent>),
+    /// Whatever its signature comes to, the listener would not take it, for this reason.
+    NotTaken(NotTaken),
+    /// Its signature does not fit.
     Refused(Refusal, Cause),
 }
 
-/// Checks a request as the callback listener would, and looks for the cause where it refuses it.
-pub fn check(
-    request: &RefusedRequest,
-    accounts: &Accounts,
-    public_urls: &[BaseUrl],
-    callback_paths: &[CallbackPath],
-) -> Checked {
-    match verified(request, accounts, public_urls) {
-        Ok(event) => Checked::Valid(Box::new(event)),
-        Err(refusal) => {
-            let cause = cause_of(request, refusal, accounts, public_urls, callback_paths);
-            Checked::Refused(refusal, cause)
+/// Why the listener would still not take a request, apart from its signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotTaken {
+    /// The body is not kept whole.
+    Cut,
+    /// Its path is no callback path; the ones that are.
+    Path {
+        path: String,
+        configured: Vec<String>,
+    },
+    Method(String),
+    MediaType(String),
+}
+
+impl NotTaken {
+    /// The word for it in JSON; the same as the listener's reason for the rejection.
+    pub fn name(&self) -> &'static str {
+        match self {
+            NotTaken::Cut => "body_cut",
+            NotTaken::Path { .. } => "path",
+            NotTaken::Method(_) => "method",
+            NotTaken::MediaType(_) => "media_type",
         }
     }
 }
 
-/// The event that a request becomes where it verifies.
-pub fn verified(
+impl fmt::Display for NotTaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotTaken::Cut => f.write_str("its body was not kept whole, so it cannot be verified"),
+            NotTaken::Path { path, configured } => write!(
+                f,
+                "`{path}` is no callback path; configured: {} (--callback-path)",
+                configured.join(", ")
+            ),
+            NotTaken::Method(method) => {
+                write!(f, "its method is {method}; callbacks are sent with POST")
+            }
+            NotTaken::MediaType(media_type) => write!(
+                f,
+                "its Content-Type `{media_type}` is neither application/x-www-form-urlencoded nor JSON"
+            ),
+        }
+    }
+}
+
+/// Checks a request as the callback listener would, and looks for the cause if its signature does
+/// not fit.
+pub fn check(request: &RefusedRequest, accepts: &Accepts<'_>) -> Checked {
+    if let Some(reason) = not_taken(request, accepts.callback_paths) {
+        return Checked::NotTaken(reason);
+    }
+    match signed(request, accepts.accounts, accepts.public_urls) {
+        Ok(event) => Checked::Valid(Box::new(event)),
+        Err(refusal) => Checked::Refused(refusal, cause_of(request, refusal, accepts)),
+    }
+}
+
+/// The event that a request becomes, if the callback listener would take it now. A target that HTTP
+/// does not allow, or a form that is longer than the listener reads, is no obstacle: the bytes are
+/// here, and either they are signed exactly as they are or not.
+pub fn verified(request: &RefusedRequest, accepts: &Accepts<'_>) -> Option<NewEvent> {
+    if not_taken(request, accepts.callback_paths).is_some() {
+        return None;
+    }
+    signed(request, accepts.accounts, accepts.public_urls).ok()
+}
+
+/// Why the listener would not take a request whoever signed it; `None` if its signature decides.
+fn not_taken(request: &RefusedRequest, callback_paths: &[CallbackPath]) -> Option<NotTaken> {
+    let path = request.target.split('?').next().unwrap_or_default();
+    if !request.whole {
+        return Some(NotTaken::Cut);
+    }
+    if !callback_paths.iter().any(|configured| configured.matches(path)) {
+        let configured = callback_paths.iter().map(CallbackPath::to_string).collect();
+        return Some(NotTaken::Path { path: path.to_owned(), configured });
+    }
+    if request.method != "POST" {
+        return Some(NotTaken::Method(request.method.clone()));
+    }
+    let event = as_event(request, Vec::new());
+    let media_type = event.media_type();
+    let read = BodyKind::of(media_type.as_deref()).is_some();
+    (!read).then(|| NotTaken::MediaType(media_type.unwrap_or_default().into_owned()))
+}
+
+/// The event, if the signature fits over the request as it is, whatever its path.
+fn signed(
     request: &RefusedRequest,
     accounts: &Accounts,
     public_urls: &[BaseUrl],
 ) -> Result<NewEvent, Refusal> {
     let urls: Vec<_> = public_urls.iter().flat_map(|base| base.with(&request.target)).collect();
-    let event = as_event(request);
     let signed = Signed {
         urls: &urls,
-        kind: kind(&event),
+        kind: kind(request),
         body: &request.body,
         signature: request.headers.get(SIGNATURE_HEADER).unwrap_or_default(),
         settings: request.headers.get(SETTINGS_HEADER),
@@ -76,24 +162,28 @@ pub fn verified(
         Verdict::Valid { verified_by, url } => Ok(NewEvent {
             url: urls.into_iter().nth(url).unwrap_or_default(),
             verified_by: Some(verified_by),
-            ..event
+            ..as_event(request, request.body.clone())
         }),
     }
 }
 
 /// The likely cause of a refusal.
-pub fn cause_of(
+pub fn cause_of(request: &RefusedRequest, refusal: Refusal, accepts: &Accepts<'_>) -> Cause {
+    with_case(request, refusal, accepts, cause)
+}
+
+/// Calls `search` with a request as the search for causes takes it.
+fn with_case<T>(
     request: &RefusedRequest,
     refusal: Refusal,
-    accounts: &Accounts,
-    public_urls: &[BaseUrl],
-    callback_paths: &[CallbackPath],
-) -> Cause {
+    &Accepts { accounts, public_urls, callback_paths }: &Accepts<'_>,
+    search: impl FnOnce(&Case<'_>, &Configured<'_>) -> T,
+) -> T {
     let headers: Vec<_> = request.headers.iter().collect();
     let case = Case {
         refusal,
         target: &request.target,
-        kind: kind(&as_event(request)),
+        kind: kind(request),
         body: &request.body,
         signature: request.headers.get(SIGNATURE_HEADER).unwrap_or_default(),
         settings: request.headers.get(SETTINGS_HEADER),
@@ -101,16 +191,17 @@ pub fn cause_of(
     };
     let configured =
         Configured { public_urls, further_urls: &[], callback_paths, accounts, keys: None };
-    cause(&case, &configured)
+    search(&case, &configured)
 }
 
-/// The door has let in no other kind; what cannot be is read as a form.
-fn kind(event: &NewEvent) -> BodyKind {
+/// How its body is read; what the listener reads in no way is read as a form.
+fn kind(request: &RefusedRequest) -> BodyKind {
+    let event = as_event(request, Vec::new());
     BodyKind::of(event.media_type().as_deref()).unwrap_or(BodyKind::Form)
 }
 
 /// As it would have been received; which URL was signed, and by whom, is not known yet.
-fn as_event(request: &RefusedRequest) -> NewEvent {
+fn as_event(request: &RefusedRequest, body: Vec<u8>) -> NewEvent {
     let headers = request.headers.iter().filter(|(name, _)| is_event_header(name));
     NewEvent {
         event_id: request.id,
@@ -119,7 +210,7 @@ fn as_event(request: &RefusedRequest) -> NewEvent {
         method: request.method.clone(),
         url: String::new(),
         headers: Headers::new(headers.map(|(name, value)| (name.to_owned(), value.to_vec()))),
-        body: request.body.clone(),
+        body,
         verified_by: None,
         notes: Default::default(),
     }

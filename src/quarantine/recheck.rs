@@ -1,4 +1,4 @@
-//! Refused requests that verify after all, once the public URL or a token was put right, become events.
+//! Rejected requests that the listener would take now that the configuration is mended become events.
 //!
 //! A request's id becomes the event's. Before the append it is marked with the head, and after it
 //! removed; whoever was killed in between finds the mark, and the event by its id from there on.
@@ -9,12 +9,10 @@ use std::ops::ControlFlow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::verified;
+use super::{Accepts, verified};
 use crate::domain::{NewEvent, Position, Timestamp};
 use crate::store::quarantine::{Quarantine, RefusedRequest};
 use crate::store::{Store, StoreError, append_beside};
-use crate::twilio::accounts::Accounts;
-use crate::twilio::signature::BaseUrl;
 
 /// How many requests are looked at, and appended, at a time: a commit each, not one for all.
 const STEP_REQUESTS: usize = 500;
@@ -29,7 +27,7 @@ pub struct Rechecked {
     pub appended: u64,
     /// They were in the log already: an earlier recheck had been interrupted.
     pub already_there: u64,
-    /// They still do not verify.
+    /// The listener would still reject them.
     pub refused: u64,
 }
 
@@ -37,8 +35,7 @@ pub struct Rechecked {
 pub fn recheck(
     quarantine: &mut dyn Quarantine,
     store: &dyn Store,
-    accounts: &Accounts,
-    public_urls: &[BaseUrl],
+    accepts: &Accepts<'_>,
     progress: &mut dyn FnMut(&Rechecked),
 ) -> Result<Rechecked, StoreError> {
     let mut rechecked = finish_interrupted(quarantine, store)?;
@@ -48,7 +45,7 @@ pub fn recheck(
         let Some((last, _)) = page.last() else { return Ok(rechecked) };
         after = *last;
         let looked_at = page.len() as u64;
-        let events = events(&page, accounts, public_urls);
+        let events = events(&page, accepts);
         if !events.is_empty() {
             append(quarantine, store, &events)?;
         }
@@ -63,8 +60,7 @@ pub fn recheck(
 pub fn rehearse(
     quarantine: &dyn Quarantine,
     store: &dyn Store,
-    accounts: &Accounts,
-    public_urls: &[BaseUrl],
+    accepts: &Accepts<'_>,
 ) -> Result<Rechecked, StoreError> {
     let there = already_there(quarantine, store)?;
     let mut rechecked = Rechecked::default();
@@ -75,23 +71,19 @@ pub fn rehearse(
         after = *last;
         for (_, request) in &page {
             rechecked.requests += 1;
-            match verified(request, accounts, public_urls) {
+            match verified(request, accepts) {
                 _ if there.contains(&request.id) => rechecked.already_there += 1,
-                Ok(_) => rechecked.appended += 1,
-                Err(_) => rechecked.refused += 1,
+                Some(_) => rechecked.appended += 1,
+                None => rechecked.refused += 1,
             }
         }
     }
 }
 
-fn events(
-    page: &[(u64, RefusedRequest)],
-    accounts: &Accounts,
-    public_urls: &[BaseUrl],
-) -> Vec<NewEvent> {
+fn events(page: &[(u64, RefusedRequest)], accepts: &Accepts<'_>) -> Vec<NewEvent> {
     let rechecked_at = Timestamp::from(OffsetDateTime::now_utc()).to_string();
     let valid = page.iter().filter_map(|(_, request)| {
-        let mut event = verified(request, accounts, public_urls).ok()?;
+        let mut event = verified(request, accepts)?;
         event.notes.insert("quarantine".to_owned(), request.reason.clone());
         event.notes.insert("rechecked_at".to_owned(), rechecked_at.clone());
         Some(event)

@@ -1,4 +1,4 @@
-//! Where requests that were refused for their signature are kept: a file of its own beside the ledger,
+//! Where rejected requests that carry a signature are kept: a file of its own next to the ledger,
 //! bounded, never part of the log, and no evidence.
 
 use uuid::Uuid;
@@ -7,7 +7,7 @@ use super::{Database, Lock, StoreError, sqlite};
 use crate::domain::event::Headers;
 use crate::domain::{Position, Timestamp};
 
-/// One request that was refused for its signature, byte for byte.
+/// One request that was rejected, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedRequest {
     /// A UUID of version 7. It becomes the event's id, should the request be appended after all.
@@ -18,10 +18,30 @@ pub struct RefusedRequest {
     pub target: String,
     pub headers: Headers,
     pub body: Vec<u8>,
-    /// The name of the refusal.
+    /// Why it was rejected; see `quarantine::rejection`.
     pub reason: String,
-    /// The likely cause as it was told then; nothing where it was not looked for.
+    /// The likely cause as it was reported then; `None` if nobody looked for it.
     pub cause: Option<String>,
+    pub rank: Rank,
+    /// Whether the body is kept whole. If not, it is not kept at all: a cut body proves nothing.
+    pub whole: bool,
+}
+
+/// How likely a request is an account's own: the lower, the sooner it is evicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// Not with what is configured, or it was replayed.
+    Other,
+    /// It names a configured account, or none, and its signature has the right form. A forger can do
+    /// that.
+    Possible,
+    /// Its signature fits, or would fit once the cause is mended. Only the account can do that.
+    Recognised,
+}
+
+impl Rank {
+    /// Every rank, the lowest first; each is stored as its index.
+    pub const ALL: [Rank; 3] = [Rank::Other, Rank::Possible, Rank::Recognised];
 }
 
 /// How much is kept.
@@ -36,14 +56,16 @@ pub struct Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Kept {
     pub requests: u64,
+    /// How many of them are recognised.
+    pub recognised: u64,
     /// What they take in the file.
     pub bytes: u64,
 }
 
 /// The refused requests of one ledger. Several processes may have it open.
 pub trait Quarantine: Send {
-    /// Keeps these, all or none, and removes the oldest of all until what is left is within the
-    /// limits. A crash may take the last ones back.
+    /// Keeps these, all or none, and evicts until what is left is within the limits: the lowest rank
+    /// first, and of one rank the oldest. A crash may lose the last ones.
     fn keep(&mut self, requests: &[RefusedRequest], limits: &Limits) -> Result<Kept, StoreError>;
 
     /// How much is kept.
@@ -65,6 +87,10 @@ pub trait Quarantine: Send {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<(u64, RefusedRequest)>, StoreError>;
+
+    /// The paths of requests with this reason and how many each has, the most frequent first, at most
+    /// `limit` of them.
+    fn paths(&self, reason: &str, limit: usize) -> Result<Vec<(String, u64)>, StoreError>;
 
     /// The request with this id.
     fn find(&self, id: Uuid) -> Result<Option<RefusedRequest>, StoreError>;

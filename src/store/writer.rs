@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -16,9 +16,13 @@ use super::poison::{Poison, Trouble};
 use super::{Store, StoreError};
 use crate::domain::{NewEvent, Position};
 
-/// How many events may wait to be written. At 64 KiB a body this is at most 128 MiB; at the rate
-/// of one machine it is a fraction of a second, and who waits longer is better told to come again.
+/// How many events may wait to be written. At the rate of one machine it is a fraction of a second,
+/// and who waits longer is better told to come again.
 pub const QUEUE_EVENTS_MAX: usize = 2048;
+
+/// How many bytes the bodies of events that wait, or are being written, may take together: as much as
+/// the queue takes if each has 64 KiB. A JSON body may have more.
+pub const QUEUE_BYTES_MAX: usize = 128 << 20;
 
 /// How many events one transaction takes, so that the first of them does not wait for long.
 pub const COMMIT_EVENTS_MAX: usize = 1024;
@@ -31,6 +35,8 @@ const IDLE: Duration = Duration::from_secs(1);
 pub enum AppendError {
     #[error("the queue of {QUEUE_EVENTS_MAX} events is full")]
     QueueFull,
+    #[error("the bodies of the events in the queue take {} MiB already", QUEUE_BYTES_MAX >> 20)]
+    QueueBytesFull,
     #[error("nothing is written until the log has been opened again after an error: {0}")]
     Poisoned(Arc<str>),
     #[error("the log's writer is ending")]
@@ -40,6 +46,27 @@ pub enum AppendError {
 struct Waiting {
     event: NewEvent,
     durable: oneshot::Sender<Result<Position, AppendError>>,
+    held: Held,
+}
+
+/// An event's share of the queue's bytes, given back when dropped.
+struct Held {
+    state: Arc<State>,
+    bytes: usize,
+}
+
+impl Held {
+    fn of(state: &Arc<State>, event: &NewEvent) -> Result<Self, AppendError> {
+        let held = Self { state: Arc::clone(state), bytes: event.body.len() };
+        let before = state.queued_bytes.fetch_add(held.bytes, Ordering::Relaxed);
+        (before + held.bytes <= QUEUE_BYTES_MAX).then_some(held).ok_or(AppendError::QueueBytesFull)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.state.queued_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// A handle to the writer. When the last one is dropped, the writer writes what it still has and ends.
@@ -56,6 +83,8 @@ struct State {
     poison: Poison,
     /// Another program holds the log's file, and what is queued waits for it.
     held_up: AtomicBool,
+    /// What the bodies in the queue and in the transaction take.
+    queued_bytes: AtomicUsize,
 }
 
 impl Writer {
@@ -83,9 +112,10 @@ impl Writer {
             return Err(AppendError::Poisoned(reason));
         }
         let (durable, position) = oneshot::channel();
+        let held = Held::of(&self.state, &event)?;
         // Counted before the thread can take it off again.
         self.measures.queued.inc();
-        self.queue.try_send(Waiting { event, durable }).map_err(|error| {
+        self.queue.try_send(Waiting { event, durable, held }).map_err(|error| {
             self.measures.queued.dec();
             match error {
                 TrySendError::Full(_) => AppendError::QueueFull,
@@ -169,8 +199,11 @@ impl Thread {
     }
 
     fn write_batch(&mut self, batch: Vec<Waiting>) {
-        let (events, told): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|waiting| (waiting.event, waiting.durable)).unzip();
+        let (events, told): (Vec<_>, Vec<_>) = batch
+            .into_iter()
+            .map(|Waiting { event, durable, held }| (event, (durable, held)))
+            .unzip();
+        let (told, _held): (Vec<_>, Vec<_>) = told.into_iter().unzip();
         self.measures.queued.sub(events.len() as i64);
         let begun = Instant::now();
         match self.commit(&events) {

@@ -77,7 +77,7 @@ fn a_message_is_this_json() {
         ],
     });
     // As text, so that the order of the keys counts too.
-    assert_eq!(text(answer.body), expected.to_string());
+    assert_eq!(text(answer.body), format!("{expected}\n"));
 }
 
 #[test]

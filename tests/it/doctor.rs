@@ -142,6 +142,10 @@ fn what_was_refused_is_told_with_its_cause_and_once_it_is_put_right() {
         page.detail("quarantine"),
         "1 are kept; of the newest 1, 1: matches if the public URL has the host that the request names"
     );
+    assert_eq!(
+        page.detail("quarantine recognised"),
+        "1 of 1 have a signature that fits, or would fit"
+    );
 
     app.stop();
     let page = Page::of(doctor(app.folder(), &["--public-url", "https://other.example.com"]));

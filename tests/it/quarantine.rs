@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use delivery_ledger::domain::event::Headers;
 use delivery_ledger::domain::{AccountSid, Timestamp};
+use delivery_ledger::quarantine::Accepts;
 use delivery_ledger::quarantine::recheck::{Rechecked, recheck};
-use delivery_ledger::store::quarantine::{self, Limits, Quarantine, RefusedRequest};
+use delivery_ledger::store::quarantine::{self, Limits, Quarantine, Rank, RefusedRequest};
 use delivery_ledger::store::{self, Access, Database};
 use delivery_ledger::twilio::accounts::{Accounts, Keys, Token};
+use delivery_ledger::twilio::callback_path::CallbackPath;
 use delivery_ledger::twilio::signature::BaseUrl;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -62,7 +64,7 @@ fn a_refused_request_is_kept_byte_for_byte_and_for_us_alone() {
 }
 
 #[test]
-fn every_refusal_of_a_signature_is_kept_with_its_reason_and_no_other_problem_is() {
+fn every_rejection_is_kept_with_its_reason_and_what_nobody_signed_leaves_no_trace() {
     let app = App::start();
     let form = |signature: &str, body: &str| {
         let request = app.form("/message-status").header("X-Twilio-Signature", signature);
@@ -76,7 +78,7 @@ fn every_refusal_of_a_signature_is_kept_with_its_reason_and_no_other_problem_is(
     let image = app.form("/message-status").header("X-Twilio-Signature", "AAAA");
     assert_eq!(image.body(vec![b'a'; 65 * 1024]).send(app.callbacks()).code, 413);
     assert_eq!(app.form("/elsewhere").body("a=1").send(app.callbacks()).code, 404);
-    app.kept(5);
+    app.kept(6);
 
     let list = app.json(&["quarantine", "list", "--format", "json"]);
 
@@ -85,6 +87,7 @@ fn every_refusal_of_a_signature_is_kept_with_its_reason_and_no_other_problem_is(
     assert_eq!(
         reasons,
         [
+            "body_too_large",
             "accounts_contradict",
             "account_unknown",
             "signature_wrong",
@@ -93,7 +96,7 @@ fn every_refusal_of_a_signature_is_kept_with_its_reason_and_no_other_problem_is(
         ],
         "the newest first"
     );
-    assert_eq!(list["requests"], 5);
+    assert_eq!(list["requests"], 6);
 }
 
 #[test]
@@ -284,6 +287,62 @@ fn a_purge_removes_what_arrived_before_a_time_and_gives_its_room_back() {
     assert!(!contains(&file, b"a-word-to-be-forgotten"));
     assert!(!contains(&with_suffix(&file, "-wal"), b"a-word-to-be-forgotten"));
     assert!(bytes_on_disk(file.parent().unwrap()) < before / 4);
+}
+
+#[test]
+fn those_that_are_recognised_outlast_all_others() {
+    let (_folder, database) = a_folder();
+    let mut quarantine = quarantine::open_or_make(&database).unwrap();
+    let limits = Limits { requests: 10, bytes: 64 << 20 };
+    let recognised =
+        |number: u8| RefusedRequest { rank: Rank::Recognised, ..request(vec![number; 10]) };
+    let own: Vec<_> = (0..6).map(recognised).collect();
+    quarantine.keep(&own, &limits).unwrap();
+    for _ in 0..20 {
+        let others: Vec<_> = (0..7).map(|_| request(b"forged".to_vec())).collect();
+        quarantine.keep(&others, &limits).unwrap();
+    }
+    let kept = quarantine.kept().unwrap();
+    assert_eq!((kept.requests, kept.recognised), (10, 6));
+    assert_eq!(&all_of(&*quarantine)[..6], own);
+
+    // Among themselves the oldest go first, and only they are left.
+    let more: Vec<_> = (6..18).map(recognised).collect();
+    quarantine.keep(&more, &limits).unwrap();
+    let numbers: Vec<_> = all_of(&*quarantine).iter().map(|one| one.body[0]).collect();
+    assert_eq!(numbers, (8..18).collect::<Vec<_>>());
+    assert_eq!(quarantine.kept().unwrap().recognised, 10);
+}
+
+/// The file of version 0.1, as its first migration left it.
+#[test]
+fn an_older_file_is_brought_up_to_date_by_whoever_opens_it_first() {
+    for first in ["list", "recheck"] {
+        let app = App::not_started(&[("DELIVERY_LEDGER_PUBLIC_URL", "https://hooks.example.com")]);
+        let database = Database::Sqlite(app.log_file());
+        drop(store::open(&database, Access::Create).unwrap());
+        quarantine::open_or_make(&database).unwrap().keep(&[signed(&sid(1))], &LIMITS).unwrap();
+        let file = rusqlite::Connection::open(quarantine_file(app.folder())).unwrap();
+        file.execute_batch(
+            "DROP TRIGGER recognised_inserted;
+             DROP TRIGGER recognised_deleted;
+             DROP INDEX ranks;
+             DROP INDEX rejected;
+             ALTER TABLE requests DROP COLUMN rank;
+             ALTER TABLE requests DROP COLUMN whole;
+             ALTER TABLE kept DROP COLUMN recognised;
+             DELETE FROM refinery_schema_history WHERE version = 2;",
+        )
+        .unwrap();
+        drop(file);
+
+        let (code, _, stderr) = app.told(&["quarantine", first]);
+        assert_eq!(code, 0, "{stderr}");
+        let requests = app.list().len();
+        assert_eq!(requests, if first == "list" { 1 } else { 0 });
+        assert_eq!(app.told(&["quarantine", "recheck"]).0, 0);
+        assert_eq!(app.events().len(), 1);
+    }
 }
 
 // The commands.
@@ -499,8 +558,7 @@ fn a_recheck_that_was_interrupted_appends_nothing_twice() {
         drop(quarantine);
 
         let mut quarantine = quarantine::open(&database).unwrap().unwrap();
-        let rechecked =
-            recheck(&mut *quarantine, &*store, &accounts(), &public_urls(), &mut |_| ()).unwrap();
+        let rechecked = rechecked(&mut *quarantine, &*store);
 
         let there = if interrupted_after == Interrupted::Append { 5 } else { 0 };
         let expected =
@@ -524,7 +582,7 @@ fn a_request_that_was_appended_without_a_mark_is_appended_again() {
     let store = store::open(&database, Access::Create).unwrap();
     store.append(&[verified(&quarantine.oldest(0, 1).unwrap()[0].1)]).unwrap();
 
-    recheck(&mut *quarantine, &*store, &accounts(), &public_urls(), &mut |_| ()).unwrap();
+    rechecked(&mut *quarantine, &*store);
 
     assert_eq!(store.head().unwrap(), 2);
 }
@@ -603,7 +661,7 @@ enum Interrupted {
 
 impl App {
     /// Sends a callback as Twilio signs it, whatever the server takes for its public URL.
-    fn callback(&self, body: Vec<u8>) -> Answer {
+    pub fn callback(&self, body: Vec<u8>) -> Answer {
         let signature = signature(TOKEN, SIGNED_URL, &body);
         let request = self.form("/message-status").header("X-Twilio-Signature", &signature);
         request.body(body).send(self.callbacks())
@@ -619,7 +677,7 @@ impl App {
     }
 
     /// Waits until so many are kept.
-    fn kept(&self, requests: u32) {
+    pub fn kept(&self, requests: u32) {
         self.eventually("they are kept", || {
             self.value("quarantine_requests") == f64::from(requests)
         });
@@ -630,13 +688,13 @@ impl App {
     }
 
     #[track_caller]
-    fn value(&self, series: &str) -> f64 {
+    pub fn value(&self, series: &str) -> f64 {
         let (text, series) = (self.metrics(), format!("delivery_ledger_{series} "));
         let line = text.lines().find_map(|line| line.strip_prefix(&series));
         line.unwrap_or_else(|| panic!("no {series} in\n{text}")).parse().unwrap()
     }
 
-    fn list(&self) -> Vec<Value> {
+    pub fn list(&self) -> Vec<Value> {
         let list = ["quarantine", "list", "--limit", "1000", "--format", "json"];
         self.json(&list)["data"].as_array().unwrap().clone()
     }
@@ -694,6 +752,8 @@ fn request(body: Vec<u8>) -> RefusedRequest {
         body,
         reason: "signature_wrong".to_owned(),
         cause: None,
+        rank: Rank::Other,
+        whole: true,
     }
 }
 
@@ -706,7 +766,22 @@ fn signed(sid: &str) -> RefusedRequest {
 }
 
 fn verified(request: &RefusedRequest) -> delivery_ledger::domain::NewEvent {
-    delivery_ledger::quarantine::verified(request, &accounts(), &public_urls()).unwrap()
+    accepting(|accepts| delivery_ledger::quarantine::verified(request, accepts)).unwrap()
+}
+
+fn rechecked(quarantine: &mut dyn Quarantine, store: &dyn store::Store) -> Rechecked {
+    accepting(|accepts| recheck(quarantine, store, accepts, &mut |_| ())).unwrap()
+}
+
+/// What a server with the usual settings takes.
+fn accepting<T>(act: impl FnOnce(&Accepts<'_>) -> T) -> T {
+    let (accounts, public_urls) = (accounts(), public_urls());
+    let callback_paths = [CallbackPath::parse("/message-status").unwrap()];
+    act(&Accepts {
+        accounts: &accounts,
+        public_urls: &public_urls,
+        callback_paths: &callback_paths,
+    })
 }
 
 fn accounts() -> Accounts {

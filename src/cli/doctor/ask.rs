@@ -63,6 +63,17 @@ impl Metrics {
         self.lines(series).filter_map(|(labels, count)| Some((value(labels)?, count))).collect()
     }
 
+    /// Each pair of values of two labels with its count.
+    pub fn pairs(&self, series: &str, (one, other): (&str, &str)) -> Vec<(String, String, u64)> {
+        let value = |labels: &str, label: &str| {
+            let (_, rest) = labels.split_once(&format!("{label}=\""))?;
+            rest.split_once('"').map(|(value, _)| value.to_owned())
+        };
+        self.lines(series)
+            .filter_map(|(labels, count)| Some((value(labels, one)?, value(labels, other)?, count)))
+            .collect()
+    }
+
     /// `series{labels} count`; our labels have no braces in them.
     fn lines(&self, series: &str) -> impl Iterator<Item = (&str, u64)> {
         self.0.lines().filter_map(move |line| {

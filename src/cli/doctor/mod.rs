@@ -48,7 +48,7 @@ pub struct Args {
 }
 
 /// Every check, in the order of the page.
-const CHECKS: [Check; 35] = [
+const CHECKS: [Check; 36] = [
     Check { area: "configuration", name: "file", cost: Cost::Little, run: settings::file },
     Check { area: "configuration", name: "setting", cost: Cost::Little, run: settings::each },
     Check { area: "configuration", name: "serve", cost: Cost::Little, run: settings::serve },
@@ -65,6 +65,7 @@ const CHECKS: [Check; 35] = [
     Check { area: "twilio", name: "callback query", cost: Cost::More, run: url::query },
     Check { area: "twilio", name: "signing key", cost: Cost::More, run: keys::signing },
     Check { area: "twilio", name: "refusals", cost: Cost::More, run: refusals::share },
+    Check { area: "twilio", name: "misdirected", cost: Cost::More, run: quarantine::misdirected },
     Check { area: "twilio", name: "quarantine", cost: Cost::More, run: quarantine::common },
     Check { area: "files", name: "permissions", cost: Cost::Little, run: files::permissions },
     Check { area: "files", name: "access", cost: Cost::Little, run: files::access },

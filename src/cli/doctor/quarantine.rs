@@ -1,4 +1,4 @@
-//! What the requests in quarantine have in common.
+//! What the requests in quarantine have in common, and where those went that came to no callback path.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,27 @@ use super::check::Finding;
 use super::patient::Patient;
 use crate::cli::quarantine::Configured;
 use crate::cli::text::number;
-use crate::quarantine::Checked;
-use crate::store::quarantine::open_for_reading;
+use crate::quarantine::rejection::Rejection;
+use crate::quarantine::{Checked, check};
+use crate::store::quarantine::{Kept, Rank, open_for_reading};
 use crate::twilio::cause::Cause;
+use crate::wire::mask;
 
 /// How many requests are looked at, the newest: to find out about one takes up to a few milliseconds.
 const LOOKED_AT: usize = 50;
+
+/// How many paths and methods are named. A mistake has one or two; forgers use any number.
+const NAMED_MAX: usize = 5;
+
+/// How many paths are read from the quarantine, the most frequent first.
+const PATHS_READ_MAX: usize = 100;
 
 /// What the newest of them come to with what is configured now.
 #[derive(Default)]
 struct Examined {
     kept: u64,
+    /// How many of all have a signature that fits, or would fit.
+    recognised: u64,
     looked_at: u64,
     would_verify: u64,
     /// By the likely cause: how many, and whether it can be put right here.
@@ -38,33 +48,97 @@ pub fn common(patient: &Patient) -> Vec<Finding> {
             )];
         }
     };
-    vec![examined.finding()]
+    let own = examined.own();
+    [examined.finding()].into_iter().chain(own).collect()
 }
 
 fn examine(patient: &Patient) -> Result<Option<Examined>> {
-    let public_urls = patient.flags.public_urls.clone();
+    let flags = &patient.flags;
+    let configured =
+        Configured::of(flags.public_urls.clone(), flags.callback_paths.clone(), &patient.settings);
     // What is wrong with the configuration, another check has said.
-    let Ok(configured) = Configured::of(public_urls, &patient.settings) else { return Ok(None) };
+    let Ok(configured) = configured else { return Ok(None) };
     let Some(database) = patient.ledger() else { return Ok(None) };
     let Some(quarantine) = open_for_reading(database)? else { return Ok(None) };
-    let kept = quarantine.kept()?.requests;
-    let mut examined = Examined { kept, ..Examined::default() };
+    let Kept { requests, recognised, .. } = quarantine.kept()?;
+    let mut examined = Examined { kept: requests, recognised, ..Examined::default() };
     for (_, request) in quarantine.newest(None, LOOKED_AT)? {
         examined.looked_at += 1;
-        match configured.check(&request) {
+        match check(&request, &configured.accepts()) {
             Checked::Valid(_) => examined.would_verify += 1,
+            Checked::NotTaken(reason) => {
+                examined.found(reason.to_string(), request.rank == Rank::Recognised)
+            }
             Checked::Refused(_, cause) => {
-                let is_ours = !matches!(cause, Cause::Unknown { .. });
-                examined.causes.entry(cause.to_string()).or_insert((0, is_ours)).0 += 1;
+                examined.found(cause.to_string(), !matches!(cause, Cause::Unknown { .. }));
             }
         }
     }
     Ok(Some(examined))
 }
 
+/// Signed requests that did not come to a callback path by POST: as a running server counts them, and
+/// as the quarantine has them, which also knows those before the server's last start.
+pub fn misdirected(patient: &Patient) -> Vec<Finding> {
+    let counted = patient.server().metrics.as_ref().map(|metrics| {
+        metrics.pairs("delivery_ledger_misdirected_callbacks_total", ("method", "path"))
+    });
+    let mut paths = kept_paths(patient).unwrap_or_default();
+    let mut methods = BTreeMap::<_, u64>::new();
+    for (method, path, count) in counted.unwrap_or_default().into_iter().filter(|one| one.2 > 0) {
+        match is_callback_path(patient, &path) {
+            true => *methods.entry((method, path)).or_default() += count,
+            false => {
+                let kept = paths.entry(path).or_default();
+                *kept = count.max(*kept);
+            }
+        }
+    }
+    paths.retain(|path, _| !is_callback_path(patient, path));
+    let mut paths: Vec<_> = paths.into_iter().collect();
+    paths.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let of_paths = paths.into_iter().take(NAMED_MAX).map(|(path, count)| {
+        Finding::warn(
+            format!("{} signed callbacks came to {path}, which is no callback path", number(count)),
+            "put the URL at Twilio right, or add the path with --callback-path; then run quarantine \
+             recheck",
+        )
+    });
+    let of_methods = methods.into_iter().take(NAMED_MAX).map(|((method, path), count)| {
+        Finding::warn(
+            format!("{} signed callbacks came to {path} by {method}, not by POST", number(count)),
+            "set the method of the callback URL to POST at Twilio: what came otherwise is lost",
+        )
+    });
+    of_paths.chain(of_methods).collect()
+}
+
+/// The paths in quarantine that were no callback paths, with how many requests each has.
+fn kept_paths(patient: &Patient) -> Option<BTreeMap<String, u64>> {
+    let quarantine = open_for_reading(patient.ledger()?).ok()??;
+    let paths = quarantine.paths(Rejection::Path.name(), PATHS_READ_MAX).ok()?;
+    Some(paths.into_iter().map(|(path, count)| (mask::path(&path), count)).collect())
+}
+
+fn is_callback_path(patient: &Patient, path: &str) -> bool {
+    let configured = patient.settings.callback_paths(patient.flags.callback_paths.clone());
+    configured.is_ok_and(|paths| paths.iter().any(|configured| configured.matches(path)))
+}
+
 impl Examined {
+    fn found(&mut self, cause: String, is_ours: bool) {
+        self.causes.entry(cause).or_insert((0, is_ours)).0 += 1;
+    }
+
+    /// How many are an account's own, which a flood of others does not evict.
+    fn own(&self) -> Option<Finding> {
+        let (own, kept) = (number(self.recognised), number(self.kept));
+        let detail = format!("{own} of {kept} have a signature that fits, or would fit");
+        (self.recognised > 0).then(|| Finding::ok(detail).of("recognised"))
+    }
+
     fn finding(self) -> Finding {
-        let Self { kept, looked_at, would_verify, causes } = self;
+        let Self { kept, recognised: _, looked_at, would_verify, causes } = self;
         let newest = format!("{} are kept; of the newest {looked_at}", number(kept));
         if would_verify > 0 {
             return Finding::warn(

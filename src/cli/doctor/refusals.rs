@@ -77,6 +77,15 @@ fn advice(reason: &str) -> Option<&'static str> {
         "body_too_large" | "body_too_slow" | "body_broken" => {
             "they are not Twilio's, or a proxy hands bodies over slowly or in part"
         }
+        "path" => {
+            "a path at Twilio that is no callback path: doctor names it under misdirected; quarantine recheck \
+             accepts them once it is configured"
+        }
+        "method" => "the method of a callback URL at Twilio is not POST",
+        "request" => {
+            "a URL at Twilio with characters that have to be percent-encoded, or something on the way \
+             that writes HTTP badly"
+        }
         "media_type" => "they are not Twilio's, or a proxy changes Content-Type",
         _ => return None,
     })

@@ -1,4 +1,4 @@
-//! `quarantine list`: what was refused and why, without what it says.
+//! `quarantine list`: what was rejected and why, without what it says.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 use super::super::text::{lines, number, right, shown, table};
 use super::super::{Format, Outcome};
 use crate::config::Settings;
-use crate::store::quarantine::{self, Kept, RefusedRequest};
+use crate::store::quarantine::{self, Kept, Rank, RefusedRequest};
 use crate::wire::mask;
 
 /// How many requests are read at a time; they come with their bodies.
@@ -90,10 +90,11 @@ fn for_people(kept: Kept, entries: &[Entry]) -> String {
         ]);
     }
     format!(
-        "{}\n{} of {} shown, which take {} KiB.\n",
+        "{}\n{} of {} shown, of which {} are an account's own; they take {} KiB.\n",
         lines(&table),
         number(entries.len() as u64),
         number(kept.requests),
+        number(kept.recognised),
         number(kept.bytes.div_ceil(1024)),
     )
 }
@@ -108,11 +109,14 @@ fn as_json(kept: Kept, entries: &[Entry]) -> serde_json::Value {
             "body_bytes": bytes,
             "reason": request.reason,
             "cause": request.cause,
+            "recognised": request.rank == Rank::Recognised,
+            "whole": request.whole,
         })
     };
     json!({
         "data": entries.iter().map(entry).collect::<Vec<_>>(),
         "requests": kept.requests,
+        "recognised": kept.recognised,
         "bytes": kept.bytes,
     })
 }

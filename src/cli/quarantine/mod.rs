@@ -1,5 +1,5 @@
-//! `quarantine`: requests that were refused for their signature, and what can be done with them.
-//! Each works beside a running server and without one.
+//! `quarantine`: requests that were rejected at the callback listener, and what can be done with them.
+//! Each works next to a running server and without one.
 
 mod list;
 mod purge;
@@ -10,8 +10,7 @@ use anyhow::Result;
 
 use super::Outcome;
 use crate::config::Settings;
-use crate::quarantine::{self, Checked};
-use crate::store::quarantine::RefusedRequest;
+use crate::quarantine::Accepts;
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
@@ -27,9 +26,9 @@ pub struct Args {
 enum Command {
     /// What is kept, the newest first, without bodies
     List(list::Args),
-    /// One request as it came, why it was refused, and what would make its signature fit
+    /// One request as it came, why it was rejected, and what would let it in
     Show(show::Args),
-    /// Append what verifies now, once the public URL or a token was put right
+    /// Append what would be taken now, once the public URL, a token or the callback path is mended
     Recheck(recheck::Args),
     /// Remove what is kept, for good
     Purge(purge::Args),
@@ -54,18 +53,23 @@ pub struct Configured {
 
 impl Configured {
     /// By flags, environment and file.
-    pub fn of(public_urls: Vec<String>, settings: &Settings) -> Result<Self> {
+    pub fn of(
+        public_urls: Vec<String>,
+        callback_paths: Vec<String>,
+        settings: &Settings,
+    ) -> Result<Self> {
         let mut public_urls = settings.public_urls(public_urls)?;
         if public_urls.is_empty() {
             // As serve guesses it.
             public_urls.extend(BaseUrl::parse(&format!("http://{}", settings.listen(None)?)));
         }
-        let callback_paths = settings.callback_paths(Vec::new())?;
+        let callback_paths = settings.callback_paths(callback_paths)?;
         Ok(Self { accounts: settings.accounts()?, public_urls, callback_paths })
     }
 
-    /// What a refused request comes to now.
-    pub fn check(&self, request: &RefusedRequest) -> Checked {
-        quarantine::check(request, &self.accounts, &self.public_urls, &self.callback_paths)
+    /// What a server takes.
+    pub fn accepts(&self) -> Accepts<'_> {
+        let Self { accounts, public_urls, callback_paths } = self;
+        Accepts { accounts, public_urls, callback_paths }
     }
 }

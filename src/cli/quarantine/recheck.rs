@@ -19,6 +19,10 @@ pub struct Args {
     #[arg(long = "public-url", value_name = "URL")]
     public_urls: Vec<String>,
 
+    /// A path for callbacks, as serve has it; repeatable [env: DELIVERY_LEDGER_CALLBACK_PATH]
+    #[arg(long = "callback-path", value_name = "PATH")]
+    callback_paths: Vec<String>,
+
     /// Say what would be appended, and append nothing
     #[arg(long)]
     dry_run: bool,
@@ -29,7 +33,7 @@ pub struct Args {
 
 /// Checks everything that is kept, and says how many were appended.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    let configured = Configured::of(args.public_urls, settings)?;
+    let configured = Configured::of(args.public_urls, args.callback_paths, settings)?;
     let rechecked = match args.dry_run {
         true => dry_run(&configured, settings)?,
         false => for_real(&configured, settings)?,
@@ -46,9 +50,7 @@ fn dry_run(configured: &Configured, settings: &Settings) -> Result<Rechecked> {
     let database = settings.database()?;
     let store = store::open(&database, Access::Read)?;
     match quarantine::open_for_reading(&database)? {
-        Some(quarantine) => {
-            Ok(rehearse(&*quarantine, &*store, &configured.accounts, &configured.public_urls)?)
-        }
+        Some(quarantine) => Ok(rehearse(&*quarantine, &*store, &configured.accepts())?),
         None => Ok(Rechecked::default()),
     }
 }
@@ -64,13 +66,9 @@ fn for_real(configured: &Configured, settings: &Settings) -> Result<Rechecked> {
     };
     let store = ledger::to_append(settings)?;
     let bar = progress_bar(quarantine.kept()?.requests, "recheck");
-    let rechecked = recheck(
-        &mut *quarantine,
-        &*store,
-        &configured.accounts,
-        &configured.public_urls,
-        &mut |rechecked| bar.set_position(rechecked.requests),
-    );
+    let rechecked = recheck(&mut *quarantine, &*store, &configured.accepts(), &mut |rechecked| {
+        bar.set_position(rechecked.requests)
+    });
     bar.finish_and_clear();
     Ok(rechecked?)
 }

@@ -11,10 +11,10 @@ use super::super::text::{number, shown};
 use super::super::{Format, Outcome, Usage};
 use super::Configured;
 use crate::config::Settings;
-use crate::quarantine::Checked;
-use crate::store::quarantine::{self, RefusedRequest};
+use crate::quarantine::rejection::Rejection;
+use crate::quarantine::{Checked, check};
+use crate::store::quarantine::{self, Rank, RefusedRequest};
 use crate::telemetry::say;
-use crate::twilio::signature::Refusal;
 use crate::wire::{Body, HeaderValue};
 
 /// The arguments of `quarantine show`.
@@ -26,6 +26,10 @@ pub struct Args {
     /// A URL to check against, as serve has it; repeatable [env: DELIVERY_LEDGER_PUBLIC_URL]
     #[arg(long = "public-url", value_name = "URL")]
     public_urls: Vec<String>,
+
+    /// A path for callbacks, as serve has it; repeatable [env: DELIVERY_LEDGER_CALLBACK_PATH]
+    #[arg(long = "callback-path", value_name = "PATH")]
+    callback_paths: Vec<String>,
 
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -46,8 +50,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         return Ok(Outcome::NotFound);
     };
     // What was refused can be looked at where nothing is configured, too.
-    let now =
-        Configured::of(args.public_urls, settings).map(|configured| configured.check(&request));
+    let now = Configured::of(args.public_urls, args.callback_paths, settings)
+        .map(|configured| check(&request, &configured.accepts()));
     let mut out = crate::cli::terminal::stdout();
     match args.format {
         Format::Table => out.write_all(for_people(&request, &now).as_bytes())?,
@@ -57,13 +61,14 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 }
 
 fn for_people(request: &RefusedRequest, now: &Result<Checked>) -> String {
-    let reason = Refusal::parse(&request.reason);
-    let reason = reason.map_or(request.reason.clone(), |refusal| refusal.to_string());
+    let reason = Rejection::parse(&request.reason);
+    let reason = reason.map_or(request.reason.clone(), |rejection| rejection.to_string());
     let cause = request.cause.as_deref().unwrap_or("not looked for: too many came at once");
     let now = match now {
         Ok(Checked::Valid(event)) => {
             format!("valid over {}; recheck would append it", event.url)
         }
+        Ok(Checked::NotTaken(reason)) => format!("not taken: {reason}"),
         Ok(Checked::Refused(refusal, cause)) => format!("{refusal}: {cause}"),
         Err(error) => format!("not checked: {error:#}"),
     };
@@ -81,6 +86,9 @@ fn for_people(request: &RefusedRequest, now: &Result<Checked>) -> String {
         let value = String::from_utf8_lossy(value);
         let _infallible = writeln!(text, "{}: {}", shown(name), shown(&value));
     }
+    if !request.whole {
+        return text + "\n(the body is not kept: it did not arrive whole, or was over 1 MiB)\n";
+    }
     let body = String::from_utf8_lossy(&request.body);
     let bytes = number(request.body.len() as u64);
     text + &format!("\n{}\n({bytes} bytes; --format json has them as they are)\n", shown(&body))
@@ -91,6 +99,9 @@ fn as_json(request: &RefusedRequest, now: &Result<Checked>) -> Value {
     let headers: Vec<_> = headers.map(|(name, value)| (name, HeaderValue::new(value))).collect();
     let now = match now {
         Ok(Checked::Valid(event)) => json!({ "valid": true, "url": event.url }),
+        Ok(Checked::NotTaken(reason)) => {
+            json!({ "valid": false, "reason": reason.name(), "cause": reason.to_string() })
+        }
         Ok(Checked::Refused(refusal, cause)) => {
             json!({ "valid": false, "reason": refusal.name(), "cause": cause.to_string() })
         }
@@ -104,6 +115,8 @@ fn as_json(request: &RefusedRequest, now: &Result<Checked>) -> Value {
         "headers": headers,
         "reason": request.reason,
         "cause": request.cause,
+        "recognised": request.rank == Rank::Recognised,
+        "whole": request.whole,
         "now": now,
     });
     if let (Value::Object(json), Ok(Value::Object(body))) =

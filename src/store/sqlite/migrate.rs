@@ -16,8 +16,10 @@ const LOG: [(&str, &str); 1] =
 const VIEWS: [(&str, &str); 1] =
     [("V1__messages", include_str!("../../../migrations/sqlite/views/0001_messages.sql"))];
 
-const QUARANTINE: [(&str, &str); 1] =
-    [("V1__requests", include_str!("../../../migrations/sqlite/quarantine/0001_requests.sql"))];
+const QUARANTINE: [(&str, &str); 2] = [
+    ("V1__requests", include_str!("../../../migrations/sqlite/quarantine/0001_requests.sql")),
+    ("V2__ranks", include_str!("../../../migrations/sqlite/quarantine/0002_ranks.sql")),
+];
 
 /// The tables that the views consist of.
 pub const VIEW_TABLES: [&str; 9] = [
@@ -49,13 +51,11 @@ pub fn quarantine(connection: &mut Connection, path: &Path) -> Result<(), StoreE
     run(connection, &QUARANTINE, path)
 }
 
-/// Refuses a quarantine that is not of this version, for whoever cannot bring it there.
-pub fn refuse_other_quarantine(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+/// Whether a quarantine was last opened by an older version. One of a newer version is an error.
+pub fn quarantine_is_older(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
     refuse_newer_than(QUARANTINE.len(), connection, path)?;
-    match applied(connection).map_err(engine("read the schema's version"))?.len() {
-        found if found < QUARANTINE.len() => Err(empty(path)),
-        _ => Ok(()),
-    }
+    let applied = applied(connection).map_err(engine("read the schema's version"))?;
+    Ok(applied.len() < QUARANTINE.len())
 }
 
 /// Whether views are of exactly this version; the error says why they are not usable at all.

@@ -10,7 +10,7 @@ use super::{connect, engine, migrate, packed, place, query_value, sibling};
 use crate::domain::event::Headers;
 use crate::domain::{Position, Timestamp};
 use crate::store::StoreError;
-use crate::store::quarantine::{Kept, Limits, Quarantine, RefusedRequest};
+use crate::store::quarantine::{Kept, Limits, Quarantine, Rank, RefusedRequest};
 
 /// How many rows one transaction of a purge removes, so that others come in between.
 const PURGE_STEP: u64 = 1000;
@@ -22,7 +22,8 @@ const PAGE_BYTES_MAX: usize = 4 << 20;
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT number, id, received_at, method, target, headers, body, reason, cause \
+            "SELECT number, id, received_at, method, target, headers, body, reason, cause, \
+             rank, whole \
              FROM requests ",
             $rest
         )
@@ -63,7 +64,11 @@ impl SqliteQuarantine {
             return Ok(None);
         }
         let connection = connect::for_reading(&path)?;
-        migrate::refuse_other_quarantine(&connection, &path)?;
+        if migrate::quarantine_is_older(&connection, &path)? {
+            // A reader cannot read it as it is, and nothing in it is evidence: it is brought up to date.
+            drop(connection);
+            return Self::open_at(path).map(Some);
+        }
         let files = InPlace::of(&path);
         Ok(Some(Self { path, connection, files }))
     }
@@ -123,7 +128,7 @@ impl Quarantine for SqliteQuarantine {
                     _ if kept.bytes > limits.bytes => 1,
                     _ => return Ok(kept),
                 };
-                if remove_oldest(transaction, surplus)? == 0 {
+                if evict(transaction, surplus)? == 0 {
                     return Ok(kept);
                 }
             }
@@ -154,6 +159,23 @@ impl Quarantine for SqliteQuarantine {
     ) -> Result<Vec<(u64, RefusedRequest)>, StoreError> {
         let before = before.and_then(|number| i64::try_from(number).ok()).unwrap_or(i64::MAX);
         self.page(select!("WHERE number < ?1 ORDER BY number DESC LIMIT ?2"), before, limit)
+    }
+
+    fn paths(&self, reason: &str, limit: usize) -> Result<Vec<(String, u64)>, StoreError> {
+        let read = || {
+            let mut statement = self.connection.prepare(
+                "SELECT substr(target, 1, instr(target || '?', '?') - 1) AS path, count(*) AS times
+                 FROM requests
+                 WHERE reason = ?1
+                 GROUP BY path
+                 ORDER BY times DESC, path
+                 LIMIT ?2",
+            )?;
+            let rows = statement
+                .query_map(params![reason, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(engine("read the quarantine"))
     }
 
     fn find(&self, id: Uuid) -> Result<Option<RefusedRequest>, StoreError> {
@@ -235,8 +257,9 @@ fn insert(transaction: &Transaction<'_>, request: &RefusedRequest) -> rusqlite::
     }
     transaction
         .prepare_cached(
-            "INSERT INTO requests(id, received_at, method, target, headers, body, reason, cause)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO requests(id, received_at, method, target, headers, body, reason, cause,
+                                  rank, whole)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             request.id.as_bytes(),
@@ -247,6 +270,8 @@ fn insert(transaction: &Transaction<'_>, request: &RefusedRequest) -> rusqlite::
             request.body,
             request.reason,
             request.cause,
+            request.rank as i64,
+            request.whole,
         ])?;
     Ok(())
 }
@@ -254,15 +279,16 @@ fn insert(transaction: &Transaction<'_>, request: &RefusedRequest) -> rusqlite::
 /// What is removed leaves pages that the next ones fill.
 fn kept(connection: &Connection) -> rusqlite::Result<Kept> {
     let requests = query_value(connection, "SELECT requests FROM kept")?;
+    let recognised = query_value(connection, "SELECT recognised FROM kept")?;
     let pages: u64 = query_value(connection, "PRAGMA page_count")?;
     let free: u64 = query_value(connection, "PRAGMA freelist_count")?;
     let page_bytes: u64 = query_value(connection, "PRAGMA page_size")?;
-    Ok(Kept { requests, bytes: pages.saturating_sub(free) * page_bytes })
+    Ok(Kept { requests, recognised, bytes: pages.saturating_sub(free) * page_bytes })
 }
 
-fn remove_oldest(transaction: &Transaction<'_>, count: u64) -> rusqlite::Result<usize> {
+fn evict(transaction: &Transaction<'_>, count: u64) -> rusqlite::Result<usize> {
     let sql = "DELETE FROM requests
-               WHERE number IN (SELECT number FROM requests ORDER BY number LIMIT ?1)";
+               WHERE number IN (SELECT number FROM requests ORDER BY rank, number LIMIT ?1)";
     transaction.prepare_cached(sql)?.execute([count])
 }
 
@@ -288,8 +314,15 @@ fn row_to_request(row: &Row<'_>) -> rusqlite::Result<(u64, RefusedRequest)> {
         body: row.get(6)?,
         reason: row.get(7)?,
         cause: row.get(8)?,
+        rank: rank(row.get(9)?),
+        whole: row.get(10)?,
     };
     Ok((row.get(0)?, request))
+}
+
+/// A rank that a newer version may have stored counts as the highest.
+fn rank(stored: usize) -> Rank {
+    Rank::ALL.get(stored).copied().unwrap_or(Rank::Recognised)
 }
 
 fn unpacked(headers: &[u8]) -> Result<Headers, String> {

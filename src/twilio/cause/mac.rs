@@ -13,7 +13,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// Lengths of SHA-1 and SHA-256: no other text is a signature.
-const MAC_BYTES: [usize; 2] = [20, 32];
+pub const MAC_BYTES: [usize; 2] = [20, 32];
 
 /// The bytes, and whether the text had to be mended first; `None` if it is no signature at all.
 pub fn of(signature: &[u8]) -> Option<(Vec<u8>, bool)> {

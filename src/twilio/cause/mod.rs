@@ -18,7 +18,7 @@ use std::fmt;
 use self::keys::{Key, Keyring};
 use self::text::SignedText;
 use self::url::Guesses;
-use self::variant::{COST_MAX, UrlEdit};
+use self::variant::{COST_MAX, NEAR, UrlEdit};
 use super::accounts::{Accounts, Keys};
 use super::callback::{Body, BodyKind};
 use super::callback_path::CallbackPath;
@@ -109,6 +109,10 @@ pub fn cause(case: &Case<'_>, configured: &Configured<'_>) -> Cause {
     let (refusal, odd_token) = (case.refusal, keys.expect_odd_token());
     let unknown = |all_tried| Cause::Unknown { refusal, all_tried, odd_token };
     let Some((mac, signature_mended)) = mac::of(case.signature) else { return unknown(true) };
+    if !mac::MAC_BYTES.contains(&mac.len()) {
+        // No key makes a signature of another length.
+        return unknown(true);
+    }
     if case.target.len() > TARGET_BYTES_MAX {
         return unknown(false);
     }
@@ -123,6 +127,81 @@ pub fn cause(case: &Case<'_>, configured: &Configured<'_>) -> Cause {
         }
         None => unknown(!search.is_exhausted()),
     }
+}
+
+/// How many signatures are computed to see whether a cause fits another request: its edit may have a
+/// few forms, each with and without a port and with every key.
+const AGAIN_SIGNATURES_MAX: usize = 64;
+
+/// How many bytes are hashed for that: some sixteen times a body as long as a form may be.
+const AGAIN_HASHED_BYTES_MAX: usize = 1 << 20;
+
+/// How many signatures a quick search takes: everything with one edit, for an account with two tokens.
+const QUICK_SIGNATURES_MAX: usize = 256;
+
+/// How many bytes it hashes: enough for all of them if a body is a usual one.
+const QUICK_HASHED_BYTES_MAX: usize = 128 << 10;
+
+impl Fitting {
+    /// Whether only scheme, host and port are put right: what is tried again with the least effort.
+    pub fn is_of_origin(&self) -> bool {
+        self.body.is_none() && self.url.iter().all(UrlEdit::is_of_origin)
+    }
+}
+
+/// Whether what made another request fit makes this one fit too. It takes a few signatures, so it can
+/// be asked for each of a flood; unless the fitting [is of the origin](Fitting::is_of_origin), all
+/// variants of the URL are made first.
+pub fn again(case: &Case<'_>, configured: &Configured<'_>, fitting: &Fitting) -> bool {
+    let bounds = (AGAIN_SIGNATURES_MAX, AGAIN_HASHED_BYTES_MAX);
+    let query = case.target.split_once('?').map(|(_, query)| query);
+    let found = bounded(case, configured, bounds, |search, body| {
+        let texts = match fitting.body {
+            None => vec![SignedText::plain(body)],
+            Some(_) => SignedText::all(case.kind, case.body, body, query),
+        };
+        let text = texts.into_iter().find(|text| text.edit == fitting.body)?;
+        let urls = match fitting.is_of_origin() {
+            true => url::with_origin_edits(case, configured, &fitting.url),
+            false => {
+                let guesses = url::guesses(case, configured);
+                guesses.iter().flat_map(|guesses| guesses.with_edits(&fitting.url)).collect()
+            }
+        };
+        let which = if fitting.key.is_some() { Which::Others } else { Which::Expected };
+        let key = urls.iter().find_map(|url| search.fits(url, &text.bytes, which))?;
+        Some(Fitting { key, ..fitting.clone() })
+    });
+    found.is_some_and(|found| found.key == fitting.key)
+}
+
+/// Looks for the cause among the nearest ones only: one edit of the URL, signed by a key that should
+/// have signed.
+pub fn quick(case: &Case<'_>, configured: &Configured<'_>) -> Option<Fitting> {
+    let bounds = (QUICK_SIGNATURES_MAX, QUICK_HASHED_BYTES_MAX);
+    bounded(case, configured, bounds, |search, body| {
+        let (guesses, texts) = (url::guesses(case, configured), [SignedText::plain(body)]);
+        (0..=NEAR).find_map(|cost| search.of_cost(cost, &guesses, &texts, Which::Expected))
+    })
+}
+
+/// A search within a number of signatures and of hashed bytes, for a body that was not changed.
+fn bounded(
+    case: &Case<'_>,
+    configured: &Configured<'_>,
+    (left, bytes_left): (usize, usize),
+    run: impl FnOnce(&mut Search<'_>, &Body<'_>) -> Option<Fitting>,
+) -> Option<Fitting> {
+    let (mac, signature_mended) = mac::of(case.signature)?;
+    if case.target.len() > TARGET_BYTES_MAX || !mac::MAC_BYTES.contains(&mac.len()) {
+        return None;
+    }
+    let body = Body::parse(case.kind, case.body);
+    let keys = Keyring::of(configured, &body.claim(), case.settings);
+    let mut search = Search { mac, keys, left, bytes_left };
+    let found = run(&mut search, &body)?;
+    let stays_refused = is_of_another_body(case, &body, &found) || hash_still_differs(case, &found);
+    (!stays_refused).then_some(Fitting { signature_mended, ..found })
 }
 
 /// Whether only the URL is signed, as it is for JSON, and the hash in it is of another body.

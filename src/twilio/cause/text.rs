@@ -79,13 +79,18 @@ pub struct SignedText {
 }
 
 impl SignedText {
-    /// The text as it should be, then the others that differ from it.
-    pub fn all(kind: BodyKind, bytes: &[u8], body: &Body<'_>, query: Option<&str>) -> Vec<Self> {
-        let plain = match body {
+    /// The text as it should be.
+    pub fn plain(body: &Body<'_>) -> Self {
+        let bytes = match body {
             Body::Form(form) => form.signed_text(),
             Body::Json(_) => Vec::new(),
         };
-        let mut texts = vec![Self { edit: None, cost: 0, bytes: plain }];
+        Self { edit: None, cost: 0, bytes }
+    }
+
+    /// The text as it should be, then the others that differ from it.
+    pub fn all(kind: BodyKind, bytes: &[u8], body: &Body<'_>, query: Option<&str>) -> Vec<Self> {
+        let mut texts = vec![Self::plain(body)];
         for (edit, bytes) in edited(kind, bytes, query) {
             if texts.iter().all(|have| have.bytes != bytes) {
                 texts.push(Self { edit: Some(edit), cost: edit.cost(), bytes });

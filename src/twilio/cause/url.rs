@@ -41,6 +41,25 @@ pub fn guesses(case: &Case<'_>, configured: &Configured<'_>) -> Vec<Guesses> {
     guesses.collect()
 }
 
+/// The URLs with exactly these edits of the origin, the rest as it arrived. A few dozen variants are
+/// made for it, where [`guesses`] makes hundreds.
+pub fn with_origin_edits(
+    case: &Case<'_>,
+    configured: &Configured<'_>,
+    edits: &[UrlEdit],
+) -> Vec<String> {
+    let named = Named::by(case);
+    let parts: Vec<_> =
+        configured.public_urls.iter().filter_map(|url| Origin::of(url.as_given())).collect();
+    let ports: Vec<_> = parts.iter().filter_map(|(origin, _)| origin.given_port()).collect();
+    let urls = parts.iter().flat_map(|(origin, prefix)| {
+        let origins = origin.variants(&named, &ports).into_iter();
+        let origins = origins.filter(|origin| origin.edits == edits);
+        origins.map(move |origin| format!("{}{prefix}{}", origin.value, case.target))
+    });
+    urls.collect()
+}
+
 impl Guesses {
     /// Every guess of this cost, the ones whose host is nearest first.
     pub fn of_cost(&self, cost: u8) -> impl Iterator<Item = Variant<String>> {
@@ -54,6 +73,20 @@ impl Guesses {
             let origin = self.base.with(origin, |(), origin| origin.clone());
             targets.map(move |target| origin.with(target, |one, other| format!("{one}{other}")))
         })
+    }
+
+    /// The URLs with exactly these edits.
+    pub fn with_edits(&self, edits: &[UrlEdit]) -> Vec<String> {
+        let rest = edits.strip_prefix(&self.base.edits[..]);
+        let origins = self
+            .origins
+            .iter()
+            .filter_map(|origin| Some((&origin.value, rest?.strip_prefix(&origin.edits[..])?)));
+        let urls = origins.flat_map(|(origin, rest)| {
+            let targets = self.targets.iter().flatten().filter(move |target| target.edits == rest);
+            targets.map(move |target| format!("{origin}{}", target.value))
+        });
+        urls.collect()
     }
 }
 

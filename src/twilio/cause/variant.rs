@@ -86,6 +86,23 @@ pub enum UrlEdit {
     QueryWithout(usize, usize),
 }
 
+impl UrlEdit {
+    /// Whether it is about scheme, user, host or port.
+    pub fn is_of_origin(&self) -> bool {
+        matches!(
+            self,
+            UrlEdit::Scheme(_)
+                | UrlEdit::NamedHost(_)
+                | UrlEdit::Www(_)
+                | UrlEdit::HostInLowerCase
+                | UrlEdit::HostDotCut
+                | UrlEdit::UserinfoCut
+                | UrlEdit::Port(_)
+                | UrlEdit::NamedPort(_)
+        )
+    }
+}
+
 impl<T> Variant<T> {
     /// As it arrived.
     pub fn plain(value: T) -> Self {

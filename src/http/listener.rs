@@ -1,0 +1,162 @@
+//! The callback listener: connections whose bytes are looked at on their way to the HTTP library, so
+//! that no signed request is lost without a trace, and none is read otherwise than it was written.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::ready;
+use std::io;
+use std::net::TcpListener;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_http::HttpService;
+use actix_http::error::DispatchError;
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_web::body::MessageBody;
+use actix_web::dev::{AppConfig, Server, ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::rt::net::TcpStream;
+use actix_web::{App, HttpMessage, ResponseError, web};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::drain::Drain;
+use super::error::Problem;
+use super::heads::{Fault, Head, Heads};
+use super::rejected::{OriginalTarget, reject};
+use super::routes;
+use super::state::Receiving;
+use super::{CONNECTIONS_MAX, FLUSH_SECONDS, HEAD_TIMEOUT, KEEP_ALIVE};
+
+/// How long a connection may take to end once we have ended it; the library's own default.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What is told of a signed request that the library rejected, or that never ended.
+const UNREADABLE: &str = "signed, but its head cannot be read as HTTP, or did not arrive whole";
+
+/// Serves callbacks on this socket.
+pub fn serve(
+    listener: TcpListener,
+    state: web::Data<Receiving>,
+    drain: Drain,
+) -> io::Result<Server> {
+    let workers = std::thread::available_parallelism()?.get();
+    let address = listener.local_addr()?;
+    let builder = Server::build()
+        .workers(workers)
+        .max_concurrent_connections(CONNECTIONS_MAX.div_ceil(workers))
+        .shutdown_timeout(FLUSH_SECONDS)
+        .disable_signals();
+    let ending = builder.graceful_shutdown_signal();
+    let builder = builder.listen("callbacks", listener, move || {
+        let (state, ending) = (state.clone(), ending.clone());
+        let routes_state = state.clone();
+        let app = App::new()
+            .wrap(from_fn(check_head))
+            .wrap(drain.middleware())
+            .app_data(state.clone())
+            .configure(move |app| routes::callbacks(app, &routes_state));
+        let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let ending = ending.clone();
+                async move { ending.notified().await }
+            })
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(HEAD_TIMEOUT)
+            .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+            .local_addr(address)
+            .on_connect_ext(|connection: &Connection, data| {
+                data.insert(connection.pending.clone());
+            })
+            .h1(map_config(app, |()| AppConfig::default()));
+        fn_service(move |stream: TcpStream| {
+            let peer = stream.peer_addr().ok();
+            ready(Ok::<_, DispatchError>((Connection::new(stream, state.clone()), peer)))
+        })
+        .and_then(http)
+    })?;
+    Ok(builder.run())
+}
+
+/// Heads that have been read and whose requests the library has not passed on yet, in their order.
+#[derive(Clone, Default)]
+struct Pending(Rc<RefCell<VecDeque<Head>>>);
+
+/// A connection from the socket to the library.
+struct Connection {
+    stream: TcpStream,
+    heads: Heads,
+    pending: Pending,
+    state: web::Data<Receiving>,
+}
+
+impl Connection {
+    fn new(stream: TcpStream, state: web::Data<Receiving>) -> Self {
+        Self { stream, heads: Heads::default(), pending: Pending::default(), state }
+    }
+}
+
+/// Rejects a request whose head is written badly, though the library could read it.
+async fn check_head(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let head =
+        request.conn_data::<Pending>().and_then(|pending| pending.0.borrow_mut().pop_front());
+    let Some(Fault { reason, target }) = head.and_then(|head| head.fault) else {
+        return next.call(request).await;
+    };
+    let (request, payload) = request.into_parts();
+    if let Some(target) = target {
+        request.extensions_mut().insert(OriginalTarget(target));
+    }
+    Err(reject(&request, payload, Problem::NotHttp(reason)).await.into())
+}
+
+/// What the library has not passed on when the connection ends, it has rejected by itself.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let pending = self.pending.0.borrow();
+        let rejected = pending.iter().filter(|head| head.is_signed).count();
+        for _ in 0..rejected + usize::from(self.heads.is_in_signed_head()) {
+            let problem = Problem::NotHttp(UNREADABLE);
+            self.state.measures.refused(&problem);
+            self.state.refusals.tell(problem.status_code().as_u16(), UNREADABLE);
+        }
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(context, buffer);
+        let new = &mut buffer.filled_mut()[before..];
+        this.heads.read(new, &mut |head| this.pending.0.borrow_mut().push_back(head));
+        read
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,68 @@
+//! Rejected requests that wait to be written, in a lane for each rank: the highest goes first and has
+//! room of its own.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::keeper::Refused;
+use crate::store::quarantine::Rank;
+
+/// How many requests one lane holds: most of a second of a flood that takes all of the server.
+const REQUESTS_MAX: usize = 16_384;
+
+/// How many bytes the requests of one lane may take: as much as so many usual ones do.
+const BYTES_MAX: usize = 16 << 20;
+
+/// See the module.
+#[derive(Default)]
+pub struct Queue(Mutex<[Lane; Rank::ALL.len()]>);
+
+#[derive(Default)]
+struct Lane {
+    waiting: VecDeque<Refused>,
+    bytes: usize,
+}
+
+impl Queue {
+    /// Adds a request to the lane of its rank; false if that is full.
+    pub fn push(&self, refused: Refused) -> bool {
+        let rank = refused.request.rank as usize;
+        self.lanes()[rank].push(refused)
+    }
+
+    /// The next ones, the highest rank first: at most so many, and with the last of them over so many
+    /// bytes.
+    pub fn take(&self, requests_max: usize, bytes_max: usize) -> Vec<Refused> {
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        for lane in self.lanes().iter_mut().rev() {
+            while taken.len() < requests_max && bytes < bytes_max {
+                let Some(refused) = lane.pop() else { break };
+                bytes += refused.bytes();
+                taken.push(refused);
+            }
+        }
+        taken
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, [Lane; Rank::ALL.len()]> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lane {
+    fn push(&mut self, refused: Refused) -> bool {
+        let bytes = refused.bytes();
+        if self.waiting.len() >= REQUESTS_MAX || self.bytes + bytes > BYTES_MAX {
+            return false;
+        }
+        self.bytes += bytes;
+        self.waiting.push_back(refused);
+        true
+    }
+
+    fn pop(&mut self) -> Option<Refused> {
+        let refused = self.waiting.pop_front()?;
+        self.bytes -= refused.bytes();
+        Some(refused)
+    }
+}

@@ -1,0 +1,187 @@
+//! Which rejected requests are an account's own, told while a flood of forged ones comes.
+//!
+//! A forger can name a configured account, so only a signature tells: it fits the request as it is,
+//! or it would fit after an edit that the search for causes knows. A full search takes thousands of
+//! signatures. But whatever is misconfigured is misconfigured for every callback, so the edits that
+//! have helped before are tried first, for each request; a few signatures each.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::num::NonZeroU32;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+use super::keeper::{AS_IT_IS, Refused};
+use super::rejection::Rejection;
+use super::{signed, with_case};
+use crate::store::quarantine::Rank;
+use crate::twilio::cause::{Cause, Fitting, again, quick};
+use crate::twilio::signature::{Refusal, SIGNATURE_HEADER};
+
+/// How many causes are remembered. One mistake is the rule; a few stand for several proxies or URLs.
+/// Each costs every rejected request a few signatures.
+const REMEMBERED_MAX: usize = 4;
+
+/// For how many requests a second one edit is searched for at once, before any is known to help. Each
+/// search takes one or two hundred microseconds, so this is a tenth or less of a core; at a flood of 20,000 a
+/// second with one genuine callback in a hundred, the cause is found within a second.
+const QUICK_PER_SECOND: NonZeroU32 = NonZeroU32::new(500).expect("it is not zero");
+
+/// For how many requests a second a remembered cause is tried that is not about scheme, host or port:
+/// that takes some hundred microseconds each, for all variants of the path and the query are made.
+const LABORIOUS_PER_SECOND: NonZeroU32 = NonZeroU32::new(2000).expect("it is not zero");
+
+/// How many requests with the same signature may rank above the others: Twilio tries again up to five
+/// times. Further ones are replayed.
+const SAME_SIGNATURE_MAX: u8 = 6;
+
+/// How many signatures are remembered to tell replays, in each of two tables of some 4 MiB; a table that
+/// is full is emptied. That of requests that are recognised only the account itself can fill.
+const SIGNATURES_REMEMBERED_MAX: usize = 1 << 18;
+
+/// An HMAC-SHA1, and an HMAC-SHA256, in bytes.
+const MAC_BYTES: [usize; 2] = [20, 32];
+
+/// See the module.
+pub struct Recogniser {
+    remembered: Mutex<Vec<Fitting>>,
+    quick: DefaultDirectRateLimiter,
+    laborious: DefaultDirectRateLimiter,
+    seen_recognised: Signatures,
+    seen_possible: Signatures,
+}
+
+impl Default for Recogniser {
+    fn default() -> Self {
+        let rate = |per_second| RateLimiter::direct(Quota::per_second(per_second));
+        let (quick, laborious) = (rate(QUICK_PER_SECOND), rate(LABORIOUS_PER_SECOND));
+        let (remembered, seen_recognised, seen_possible) = Default::default();
+        Self { remembered, quick, laborious, seen_recognised, seen_possible }
+    }
+}
+
+impl Recogniser {
+    /// A request's rank, and the cause if it is recognised. It takes a bounded time: a few signatures
+    /// for each cause that is remembered, and for a few requests a second some hundred.
+    pub fn rank(&self, refused: &Refused) -> (Rank, Option<String>) {
+        let cause = match may_be_own(refused) {
+            Own::No => return (Rank::Other, None),
+            Own::Fits => Some(AS_IT_IS.to_owned()),
+            Own::May(refusal) => {
+                self.fitting(refused, refusal).map(|fitting| Cause::Fits(fitting).to_string())
+            }
+        };
+        let rank = match &cause {
+            Some(_) if self.seen_recognised.is_new_enough(refused) => Rank::Recognised,
+            None if has_form(refused) && self.seen_possible.is_new_enough(refused) => {
+                Rank::Possible
+            }
+            _ => Rank::Other,
+        };
+        (rank, cause)
+    }
+
+    /// The rank of a request whose cause a full search has found.
+    pub fn rank_found(&self, refused: &Refused) -> Rank {
+        match self.seen_recognised.is_new_enough(refused) {
+            true => Rank::Recognised,
+            false => Rank::Other,
+        }
+    }
+
+    /// Remembers what made a request's signature fit; the one that helped last is tried first.
+    pub fn remember(&self, fitting: &Fitting) {
+        let mut remembered = self.remembered();
+        if remembered.first() == Some(fitting) {
+            return;
+        }
+        remembered.retain(|other| other != fitting);
+        remembered.insert(0, fitting.clone());
+        remembered.truncate(REMEMBERED_MAX);
+    }
+
+    fn fitting(&self, refused: &Refused, refusal: Refusal) -> Option<Fitting> {
+        let remembered = self.remembered().clone();
+        let found =
+            with_case(&refused.request, refusal, &refused.accepts(), |case, configured| {
+                let may =
+                    |fitting: &Fitting| fitting.is_of_origin() || self.laborious.check().is_ok();
+                let mut remembered = remembered.into_iter();
+                let again =
+                    remembered.find(|fitting| may(fitting) && again(case, configured, fitting));
+                again.or_else(|| self.quick.check().ok().and_then(|()| quick(case, configured)))
+            })?;
+        self.remember(&found);
+        Some(found)
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, Vec<Fitting>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How often signatures have come.
+#[derive(Default)]
+struct Signatures {
+    times: Mutex<HashMap<u64, u8>>,
+    hashing: RandomState,
+}
+
+impl Signatures {
+    /// Counts a request's signature; false if it has come too often.
+    fn is_new_enough(&self, refused: &Refused) -> bool {
+        let hash = self.hashing.hash_one(signature(refused));
+        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        if times.len() >= SIGNATURES_REMEMBERED_MAX {
+            times.clear();
+        }
+        let times = times.entry(hash).or_default();
+        *times = times.saturating_add(1);
+        *times <= SAME_SIGNATURE_MAX
+    }
+}
+
+fn signature(refused: &Refused) -> &[u8] {
+    refused.request.headers.get(SIGNATURE_HEADER).unwrap_or_default()
+}
+
+/// Whether the signature could be one.
+fn has_form(refused: &Refused) -> bool {
+    STANDARD.decode(signature(refused)).is_ok_and(|mac| MAC_BYTES.contains(&mac.len()))
+}
+
+/// What is known of a request before any edit is tried.
+enum Own {
+    /// No edit can make it an account's own with the keys that are configured.
+    No,
+    /// Its signature fits: it was rejected for something else.
+    Fits,
+    /// It names a configured account, or none, and its signature does not fit.
+    May(Refusal),
+}
+
+fn may_be_own(refused: &Refused) -> Own {
+    let request = &refused.request;
+    let refusal = match refused.rejection {
+        _ if !request.whole => return Own::No,
+        Rejection::Signature(refusal) => refusal,
+        _ => match signed(request, &refused.accounts, &refused.public_urls) {
+            Ok(_) => return Own::Fits,
+            Err(refusal) => refusal,
+        },
+    };
+    match refusal {
+        Refusal::Mismatch
+        | Refusal::NotBase64
+        | Refusal::BodyHashMissing
+        | Refusal::BodyHashDiffers => Own::May(refusal),
+        Refusal::Missing
+        | Refusal::UnknownAccount
+        | Refusal::ContradictingAccounts
+        | Refusal::UnknownAlgorithm
+        | Refusal::UnknownSharedKey => Own::No,
+    }
+}
