@@ -7,6 +7,7 @@ mod beside;
 pub mod copy;
 pub mod head;
 pub mod inspect;
+mod kept;
 pub mod measures;
 pub mod open;
 mod poison;
@@ -28,6 +29,7 @@ use crate::domain::standing::Standing;
 use crate::domain::{Lifecycle, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
 
 pub use beside::append_beside;
+pub use kept::Kept;
 pub use open::{Access, Database, open};
 pub use sqlite::lock::Lock;
 
@@ -57,6 +59,19 @@ pub trait Store: Send + Sync {
     /// returns everything up to it is on disk, also what a failed append may have left, and events
     /// can be appended again. Reads go on meanwhile, and where it fails it can be tried again.
     fn reopen(&self) -> Result<Position, StoreError>;
+
+    /// The same as [`Store::reopen`], for a writer that keeps a copy of what it appended last: what is
+    /// missing from the log is appended again from there. If anything is missing that it does not
+    /// have, the log is left as it is and [`StoreError::LostEvents`] says so.
+    fn reopen_with(&self, _kept: &Kept) -> Result<Position, StoreError> {
+        self.reopen()
+    }
+
+    /// The position up to which events no longer depend on the write-ahead log, so that no copy of them
+    /// has to be kept.
+    fn carried_over(&self) -> Position {
+        Position::MAX
+    }
 
     /// The last position; 0 in an empty log.
     fn head(&self) -> Result<Position, StoreError>;
@@ -273,6 +288,20 @@ pub enum StoreError {
     #[error("{} is not the file that was opened: it was moved, removed or replaced while in use", path.display())]
     NotInPlace { path: PathBuf },
 
+    #[error(
+        "{} was changed by another program while it was in use: {detail}; leave its files to this \
+         program, or stop it before they are restored",
+        path.display()
+    )]
+    DamagedLog { path: PathBuf, detail: String, in_database: bool },
+
+    #[error(
+        "events that were acknowledged are missing from {}: {detail}; its files are left as they are: \
+         put the right ones back, or stop the server, keep a copy of them, and restore the newest backup",
+        path.display()
+    )]
+    LostEvents { path: PathBuf, detail: String },
+
     #[error("there is no ledger at {}; serve makes one, and --database or DELIVERY_LEDGER_DATABASE names another", path.display())]
     NotThere { path: PathBuf },
 
@@ -339,4 +368,29 @@ pub enum StoreError {
 
     #[error("{act}: {cause}")]
     Engine { act: String, cause: Box<dyn std::error::Error + Send + Sync> },
+}
+
+impl StoreError {
+    /// Whether trying again is of no use before somebody has changed the files.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::LostEvents { .. } | Self::DamagedLog { .. } | Self::NotALedger { .. })
+    }
+
+    /// The same error, for whoever asks once more; what only its kind has is left out.
+    fn again(&self) -> Self {
+        match self {
+            Self::LostEvents { path, detail } => {
+                Self::LostEvents { path: path.clone(), detail: detail.clone() }
+            }
+            Self::NotALedger { path, detail } => {
+                Self::NotALedger { path: path.clone(), detail: detail.clone() }
+            }
+            Self::DamagedLog { path, detail, in_database } => Self::DamagedLog {
+                path: path.clone(),
+                detail: detail.clone(),
+                in_database: *in_database,
+            },
+            _ => Self::Closed,
+        }
+    }
 }

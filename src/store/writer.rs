@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::head::Head;
 use super::measures::Measures;
 use super::poison::{Poison, Trouble};
-use super::{Store, StoreError};
+use super::{Kept, Store, StoreError};
 use crate::domain::{NewEvent, Position};
 
 /// How many events may wait to be written. At 64 KiB a body this is at most 128 MiB; at the rate
@@ -70,7 +70,8 @@ impl Writer {
             .spawn(move || {
                 let _poisons_if_it_panics = PanicGuard(Arc::clone(&state));
                 let trouble = Trouble::default();
-                Thread { store, head, waiting, state, trouble, measures }.run();
+                let kept = Kept::default();
+                Thread { store, head, waiting, state, trouble, measures, kept }.run();
             })
             .expect("the system starts a thread");
         (writer, thread)
@@ -119,6 +120,7 @@ struct Thread {
     state: Arc<State>,
     trouble: Trouble,
     measures: Measures,
+    kept: Kept,
 }
 
 impl Thread {
@@ -151,7 +153,7 @@ impl Thread {
     }
 
     /// Nothing has come for a while: the log is looked after, and tidied up where it is not yet tidy.
-    fn pause(&self, tidy: bool) -> Result<bool, StoreError> {
+    fn pause(&mut self, tidy: bool) -> Result<bool, StoreError> {
         self.store.in_place()?;
         // What cannot be read now is looked for at the next pause; it is no matter of writing.
         if let Ok(head) = self.store.head() {
@@ -160,7 +162,10 @@ impl Thread {
         match tidy {
             true => Ok(true),
             false => match self.store.tidy() {
-                Ok(()) => Ok(true),
+                Ok(()) => {
+                    self.kept.forget(self.store.carried_over());
+                    Ok(true)
+                }
                 // Somebody reads; it is tidied up at the next pause.
                 Err(StoreError::Busy) => Ok(false),
                 Err(error) => Err(error),
@@ -181,6 +186,8 @@ impl Thread {
                 self.head.advance(last);
                 let first = last + 1 - events.len() as u64;
                 answer(told, |index| Ok(first + index));
+                self.kept.add(first, events);
+                self.kept.forget(self.store.carried_over());
             }
             Err(error) => {
                 let reason = self.poison(&error.to_string());
@@ -221,7 +228,7 @@ impl Thread {
 
     /// A log that has lost events that were acknowledged is not to be written on.
     fn reopened(&self) -> Result<Position, String> {
-        let head = self.store.reopen().map_err(|error| error.to_string())?;
+        let head = self.store.reopen_with(&self.kept).map_err(|error| error.to_string())?;
         match self.head.position() {
             acknowledged if head < acknowledged => Err(format!(
                 "the log ends at position {head}, and events up to {acknowledged} were acknowledged"

@@ -49,3 +49,23 @@ pub fn failed(act: &str) -> impl FnOnce(rusqlite::Error) -> StoreError + use<> {
         error => engine(&act)(error),
     }
 }
+
+/// Whether an error means that the file itself is damaged, as readers and the writer see it:
+/// a page that cannot be, a file that is no database any more, or one that ends too early.
+pub fn is_sqlite_damage(error: &StoreError) -> bool {
+    let StoreError::Engine { cause, .. } = error else { return false };
+    let Some(error) = cause.downcast_ref::<rusqlite::Error>() else { return false };
+    let is_short = error
+        .sqlite_error()
+        .is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHORT_READ);
+    let code = error.sqlite_error_code();
+    is_short || matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
+/// Whether an error of the log is damage, and whether the database may have it too.
+pub fn is_damage(error: &StoreError) -> Option<bool> {
+    match error {
+        StoreError::DamagedLog { in_database, .. } => Some(*in_database),
+        error => is_sqlite_damage(error).then_some(true),
+    }
+}
