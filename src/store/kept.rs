@@ -14,6 +14,9 @@ const KEPT_BYTES_MAX: usize = 32 << 20;
 /// What an event takes besides its texts.
 const EVENT_BYTES: usize = 256;
 
+/// A position, and the id of the event there; `None` at position 0.
+type Place = (Position, Option<Uuid>);
+
 /// Events at consecutive positions, the last of which was the last to be appended.
 #[derive(Debug, Default)]
 pub struct Kept {
@@ -46,15 +49,16 @@ impl Kept {
         }
     }
 
-    /// The events after a position up to the last, if none of them is missing here and the event at
-    /// the position, with this id, is the one that was appended in front of them.
-    pub fn after(&self, position: Position, event_id: Option<Uuid>) -> Option<Vec<NewEvent>> {
+    /// The events after the one that was `found`, up to the last. `None` if one of them is missing
+    /// here, or they were not appended behind that event; `base` was the last when the log was opened.
+    pub fn after(&self, found: Place, base: Place) -> Option<Vec<NewEvent>> {
+        let (position, event_id) = found;
         let skipped = (position + 1).checked_sub(self.first)?;
         let before = match skipped {
             0 => self.before,
             _ => self.events.get(skipped as usize - 1).map(|event| event.event_id),
         };
-        let goes_on = position == 0 || (before.is_some() && before == event_id);
+        let goes_on = found == base || (before.is_some() && before == event_id);
         goes_on.then(|| self.events.iter().skip(skipped as usize).cloned().collect())
     }
 
@@ -96,6 +100,12 @@ mod tests {
         }
     }
 
+    const START: Place = (0, None);
+
+    fn at(position: Position) -> Place {
+        (position, Some(Uuid::from_u128(position.into())))
+    }
+
     fn ids(events: Option<Vec<NewEvent>>) -> Option<Vec<u128>> {
         events.map(|events| events.iter().map(|event| event.event_id.as_u128()).collect())
     }
@@ -105,15 +115,16 @@ mod tests {
         let mut kept = Kept::default();
         kept.add(1, vec![event(1), event(2)]);
         kept.add(3, vec![event(3)]);
-        assert_eq!(ids(kept.after(0, None)), Some(vec![1, 2, 3]));
-        assert_eq!(ids(kept.after(2, Some(Uuid::from_u128(2)))), Some(vec![3]));
-        assert_eq!(ids(kept.after(2, Some(Uuid::from_u128(9)))), None, "another event is there");
+        assert_eq!(ids(kept.after(START, START)), Some(vec![1, 2, 3]));
+        assert_eq!(ids(kept.after(at(2), START)), Some(vec![3]));
+        assert_eq!(ids(kept.after((2, at(9).1), START)), None, "another event is there");
 
         kept.forget(2);
-        assert_eq!(ids(kept.after(2, Some(Uuid::from_u128(2)))), Some(vec![3]));
-        assert_eq!(ids(kept.after(1, Some(Uuid::from_u128(1)))), None, "event 2 is not kept");
+        assert_eq!(ids(kept.after(at(2), START)), Some(vec![3]));
+        assert_eq!(ids(kept.after(at(1), START)), None, "event 2 is not kept");
 
         kept.add(5, vec![event(5)]);
-        assert_eq!(ids(kept.after(3, Some(Uuid::from_u128(3)))), None, "another appended event 4");
+        assert_eq!(ids(kept.after(at(3), START)), None, "another appended event 4");
+        assert_eq!(ids(kept.after(at(4), at(4))), Some(vec![5]), "it was the last at the start");
     }
 }

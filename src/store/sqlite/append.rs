@@ -20,6 +20,8 @@ use crate::store::StoreError;
 pub struct Appender {
     connection: Connection,
     last: Last,
+    /// What was the last event when this connection was opened.
+    base: Last,
     envelopes: Envelopes,
 }
 
@@ -42,12 +44,17 @@ impl Appender {
     pub fn new(connection: Connection) -> Result<Self, StoreError> {
         let last = read_last(&connection).map_err(engine("read the head of the log"))?;
         let envelopes = read_envelopes(&connection).map_err(engine("read the envelopes"))?;
-        Ok(Self { connection, last, envelopes })
+        Ok(Self { connection, last, base: last, envelopes })
     }
 
     /// The last event that was appended here, or found in the file.
     pub fn last(&self) -> Last {
         self.last
+    }
+
+    /// The last event when the connection was opened.
+    pub fn base(&self) -> Last {
+        self.base
     }
 
     /// Appends events in one transaction; when it returns they are on disk, and were found there.
@@ -113,11 +120,7 @@ impl Appender {
         }
     }
 
-    fn append_all(
-        &mut self,
-        events: &[NewEvent],
-        watch: &mut Watch,
-    ) -> Result<Last, StoreError> {
+    fn append_all(&mut self, events: &[NewEvent], watch: &mut Watch) -> Result<Last, StoreError> {
         let transaction = begin(&mut self.connection)?;
         let head = read_head(&transaction).map_err(engine("append to the log"))?;
         if head != self.last.position {
@@ -133,10 +136,9 @@ impl Appender {
         watch.examine()?;
         transaction.commit().map_err(engine("append to the log"))?;
         Ok(match events.last() {
-            Some(event) => Last {
-                position: head + events.len() as Position,
-                id: Some(event.event_id),
-            },
+            Some(event) => {
+                Last { position: head + events.len() as Position, id: Some(event.event_id) }
+            }
             None => self.last,
         })
     }

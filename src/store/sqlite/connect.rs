@@ -95,11 +95,20 @@ pub fn log_for_writing(
     wal_checkpoints: WalCheckpoints,
 ) -> Result<Connection, StoreError> {
     let connection = log_set_up(path, wal_checkpoints)?;
-    match wal_checkpoints {
-        WalCheckpoints::Own => truncate_wal(&connection, path)?,
-        WalCheckpoints::External => sync_wal(path)?,
-    }
+    carry_over(&connection, path, wal_checkpoints)?;
     Ok(connection)
+}
+
+/// Has everything that was committed on disk: in the database, unless another program carries it over.
+pub fn carry_over(
+    connection: &Connection,
+    path: &Path,
+    wal_checkpoints: WalCheckpoints,
+) -> Result<(), StoreError> {
+    match wal_checkpoints {
+        WalCheckpoints::Own => truncate_wal(connection, path),
+        WalCheckpoints::External => sync_wal(path),
+    }
 }
 
 /// A write connection to a log that another process may be writing to. The WAL is left to that one;

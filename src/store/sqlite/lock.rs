@@ -95,11 +95,8 @@ impl WriterLock {
     /// Takes the lock of the log at this path, whose name is already held, waiting up to a second.
     /// The file is made if it does not exist.
     pub fn acquire(ledger: &Path, name: Lock) -> Result<Self, StoreError> {
-        let failed = |cause| StoreError::File {
-            act: "open for writing",
-            path: ledger.to_owned(),
-            cause,
-        };
+        let failed =
+            |cause| StoreError::File { act: "open for writing", path: ledger.to_owned(), cause };
         let log = Descriptor::of_new(ledger).map_err(failed)?;
         let locked = soon(|| {
             let locked = log.try_lock().map_err(failed)?;
@@ -122,8 +119,7 @@ impl WriterLock {
     }
 
     fn has_file(ledger: &Path) -> Result<bool, StoreError> {
-        let failed =
-            |cause| StoreError::File { act: "look at", path: ledger.to_owned(), cause };
+        let failed = |cause| StoreError::File { act: "look at", path: ledger.to_owned(), cause };
         match Descriptor::of(ledger) {
             Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(false),
             opened => opened.and_then(|log| log.is_locked()).map_err(failed),

@@ -51,6 +51,8 @@ enum Writing {
 struct Known {
     /// The last event that the caller was told of.
     last: Last,
+    /// The last event when the log was opened.
+    base: Last,
     /// What was found wrong with the files.
     damage: Option<Found>,
     watch: Box<Watch>,
@@ -71,6 +73,8 @@ impl Log {
         let mut connection = connect::log_for_writing(path, wal_checkpoints)?;
         migrate::log(&mut connection, path)?;
         let ledger_id = migrate::ledger_id(&connection, path)?;
+        // Tables and id belong into the file, where no damage of a WAL can take them along.
+        connect::carry_over(&connection, path, wal_checkpoints)?;
         let writing = watched(path, connection, &descriptor)?;
         let log = Self::with(path, ledger_id, writing, wal_checkpoints, descriptor)?;
         // One reader is there from the beginning, for the sake of `reopen`.
@@ -194,14 +198,14 @@ impl Log {
         let Writing::Closed(known) = &mut *writing else { unreachable!("it was just closed") };
         self.files.check()?;
         if let Some(damage) = &mut known.damage {
-            self.mend(damage, &known.watch, known.last, kept)?;
+            self.mend(damage, &known.watch, (known.base, known.last), kept)?;
         }
         connect::find_room_beside(&self.path)?;
         let connection = connect::log_for_writing(&self.path, self.wal_checkpoints)?;
         self.refuse_other(&connection)?;
         known.watch.trust()?;
         let mut appender = Appender::new(connection)?;
-        let missing = missing(&self.path, appender.last(), known.last, kept)?;
+        let missing = missing(&self.path, appender.last(), (known.base, known.last), kept)?;
         for events in missing.chunks(AGAIN_EVENTS) {
             appender.append(events, &mut known.watch)?;
         }
@@ -220,7 +224,7 @@ impl Log {
         &self,
         damage: &mut Found,
         watch: &Watch,
-        last: Last,
+        known: (Last, Last),
         kept: &Kept,
     ) -> Result<(), StoreError> {
         let stats = watch.stats();
@@ -230,7 +234,7 @@ impl Log {
             return Err(error.again());
         }
         watch.forget_index()?;
-        let examined = self.examine_file(damage.in_database, last, kept);
+        let examined = self.examine_file(damage.in_database, known, kept);
         damage.given_up = match (&examined, watch.stats()) {
             (Err(error), Some(stats)) if error.is_lasting() => Some((stats, error.again())),
             _ => None,
@@ -241,7 +245,7 @@ impl Log {
     fn examine_file(
         &self,
         in_database: bool,
-        last: Last,
+        (base, last): (Last, Last),
         kept: &Kept,
     ) -> Result<(), StoreError> {
         let connection = connect::for_reading(&self.path)?;
@@ -254,7 +258,7 @@ impl Log {
                     return Err(lost(&self.path, found, last));
                 }
             } else {
-                missing(&self.path, found, last, kept)?;
+                missing(&self.path, found, (base, last), kept)?;
             }
             let damages = match in_database {
                 true => check::everything(&connection)?,
@@ -326,9 +330,9 @@ fn close(writing: &mut Writing, in_database: Option<bool>) {
             unreachable!("it was just open")
         };
         let damage = in_database.map(|in_database| Found { in_database, given_up: None });
-        let last = appender.last();
+        let (last, base) = (appender.last(), appender.base());
         appender.close_as_it_is();
-        *writing = Writing::Closed(Box::new(Known { last, damage, watch }));
+        *writing = Writing::Closed(Box::new(Known { last, base, damage, watch }));
     }
 }
 
@@ -336,13 +340,13 @@ fn close(writing: &mut Writing, in_database: Option<bool>) {
 fn missing(
     path: &Path,
     found: Last,
-    last: Last,
+    (base, last): (Last, Last),
     kept: &Kept,
 ) -> Result<Vec<NewEvent>, StoreError> {
     if found.position >= last.position {
         return Ok(Vec::new());
     }
-    let missing = kept.after(found.position, found.id);
+    let missing = kept.after((found.position, found.id), (base.position, base.id));
     let due = (last.position - found.position) as usize;
     let missing = missing.filter(|events| {
         events.len() >= due && events.get(due - 1).map(|event| event.event_id) == last.id
@@ -372,8 +376,11 @@ fn tell_rescued(events: usize, head: Position) {
 }
 
 fn descriptor_of(path: &Path) -> Result<Arc<Descriptor>, StoreError> {
-    Descriptor::of(path)
-        .map_err(|cause| StoreError::File { act: "open", path: path.to_owned(), cause })
+    Descriptor::of(path).map_err(|cause| StoreError::File {
+        act: "open",
+        path: path.to_owned(),
+        cause,
+    })
 }
 
 fn watched(

@@ -282,7 +282,9 @@ impl Glance {
         if bytes < due {
             return Some(format!("it has {bytes} bytes and should have {due}"));
         }
-        if header[16..24] != *index.salts() || header_checksum(header) != [word(header, 24), word(header, 28)] {
+        if header[16..24] != *index.salts()
+            || header_checksum(header) != [word(header, 24), word(header, 28)]
+        {
             return Some("its header is not the one that was written".to_owned());
         }
         let is_last = last_frame[8..16] == *index.salts()
