@@ -1,6 +1,7 @@
 //! Whether this process can serve at all. One that cannot ends with one line and exit code 1, so that
 //! a supervisor starts it again: a server that neither answers nor ends helps nobody.
 
+use std::ops::Range;
 use std::thread::{self, sleep};
 use std::time::Duration;
 
@@ -20,9 +21,14 @@ const FILES_MIN: u64 = 128;
 /// threads; with less it cannot start them all, or ends in the middle of its work.
 const ADDRESS_SPACE_MIN: u64 = 1 << 30;
 
-/// Years in which a clock is believed: this program is younger than the first, and an event of the
-/// last would sort after all others for ever.
-const YEARS: std::ops::Range<i32> = 2020..2200;
+/// Years in which a clock is believed at the start: this program is younger than the first, and an
+/// event of the last would sort after all others for ever.
+const YEARS: Range<i32> = 2020..2200;
+
+/// Years in which a running server goes on. A clock that is set back is no reason to take no callbacks,
+/// since their order does not depend on it; times before 1970 cannot be written down, neither in a
+/// UUID nor in an HTTP date.
+const YEARS_WHILE_RUNNING: Range<i32> = 1970..2200;
 
 /// How often the clock is looked at: somebody may set it.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
@@ -57,8 +63,12 @@ pub fn check() -> Result<()> {
 
 /// Refuses a clock that cannot be right: its times would stay in the log for ever.
 pub fn check_clock() -> Result<()> {
+    check_year(YEARS)
+}
+
+fn check_year(believed: Range<i32>) -> Result<()> {
     let year = OffsetDateTime::now_utc().year();
-    match YEARS.contains(&year) {
+    match believed.contains(&year) {
         true => Ok(()),
         false => bail!(
             "the clock says that this is the year {year}; set it: events are recorded with their \
@@ -88,7 +98,7 @@ pub fn end_on_panic() {
 pub fn watch_clock() {
     let watch = || loop {
         sleep(BETWEEN_LOOKS);
-        if let Err(error) = check_clock() {
+        if let Err(error) = check_year(YEARS_WHILE_RUNNING) {
             end(&error.to_string());
         }
     };

@@ -369,28 +369,3 @@ pub enum StoreError {
     #[error("{act}: {cause}")]
     Engine { act: String, cause: Box<dyn std::error::Error + Send + Sync> },
 }
-
-impl StoreError {
-    /// Whether trying again is of no use before somebody has changed the files.
-    pub fn is_lasting(&self) -> bool {
-        matches!(self, Self::LostEvents { .. } | Self::DamagedLog { .. } | Self::NotALedger { .. })
-    }
-
-    /// The same error, for whoever asks once more; what only its kind has is left out.
-    fn again(&self) -> Self {
-        match self {
-            Self::LostEvents { path, detail } => {
-                Self::LostEvents { path: path.clone(), detail: detail.clone() }
-            }
-            Self::NotALedger { path, detail } => {
-                Self::NotALedger { path: path.clone(), detail: detail.clone() }
-            }
-            Self::DamagedLog { path, detail, in_database } => Self::DamagedLog {
-                path: path.clone(),
-                detail: detail.clone(),
-                in_database: *in_database,
-            },
-            _ => Self::Closed,
-        }
-    }
-}

@@ -13,6 +13,7 @@ mod completions;
 mod doctor;
 mod events;
 mod exports;
+mod fitness;
 mod hostile;
 mod import;
 mod leftovers;

@@ -69,3 +69,22 @@ pub fn is_damage(error: &StoreError) -> Option<bool> {
         error => is_sqlite_damage(error).then_some(true),
     }
 }
+
+/// Whether trying again is of no use before somebody has changed the files.
+pub fn is_lasting(error: &StoreError) -> bool {
+    use StoreError::{DamagedLog, LostEvents, NotALedger};
+    matches!(error, LostEvents { .. } | DamagedLog { .. } | NotALedger { .. })
+}
+
+/// A lasting error once more, for whoever asks again.
+pub fn again(error: &StoreError) -> StoreError {
+    use StoreError::{DamagedLog, LostEvents, NotALedger};
+    match error {
+        LostEvents { path, detail } => LostEvents { path: path.clone(), detail: detail.clone() },
+        NotALedger { path, detail } => NotALedger { path: path.clone(), detail: detail.clone() },
+        DamagedLog { path, detail, in_database } => {
+            DamagedLog { path: path.clone(), detail: detail.clone(), in_database: *in_database }
+        }
+        _ => StoreError::Closed,
+    }
+}

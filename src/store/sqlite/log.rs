@@ -11,8 +11,9 @@ use uuid::Uuid;
 use super::append::{Appender, Last, read_id, read_last};
 use super::connect::{self, Readers};
 use super::descriptor::Descriptor;
-use super::failure::{is_damage, is_sqlite_damage};
+use super::failure::{again, is_damage, is_lasting, is_sqlite_damage};
 use super::in_place::InPlace;
+use super::missing::{self, missing};
 use super::read::LogReader;
 use super::watch::Watch;
 use super::{check, engine, leftover, migrate};
@@ -214,7 +215,7 @@ impl Log {
         };
         let last = appender.last();
         *writing = Writing::Open(Box::new(appender), known.watch);
-        tell_rescued(missing.len(), last.position);
+        missing::report_appended_again(missing.len(), last.position);
         Ok(last.position)
     }
 
@@ -231,12 +232,12 @@ impl Log {
         if let Some((at, error)) = &damage.given_up
             && Some(*at) == stats
         {
-            return Err(error.again());
+            return Err(again(error));
         }
         watch.forget_index()?;
         let examined = self.examine_file(damage.in_database, known, kept);
         damage.given_up = match (&examined, watch.stats()) {
-            (Err(error), Some(stats)) if error.is_lasting() => Some((stats, error.again())),
+            (Err(error), Some(stats)) if is_lasting(error) => Some((stats, again(error))),
             _ => None,
         };
         examined
@@ -255,7 +256,7 @@ impl Log {
             if found.position >= last.position {
                 let id = read_id(&connection, last.position).map_err(engine("read the log"))?;
                 if id != last.id {
-                    return Err(lost(&self.path, found, last));
+                    return Err(missing::lost(&self.path, found, last));
                 }
             } else {
                 missing(&self.path, found, (base, last), kept)?;
@@ -333,45 +334,6 @@ fn close(writing: &mut Writing, in_database: Option<bool>) {
         let (last, base) = (appender.last(), appender.base());
         appender.close_as_it_is();
         *writing = Writing::Closed(Box::new(Known { last, base, damage, watch }));
-    }
-}
-
-/// The events that were acknowledged and are not in the log any more.
-fn missing(
-    path: &Path,
-    found: Last,
-    (base, last): (Last, Last),
-    kept: &Kept,
-) -> Result<Vec<NewEvent>, StoreError> {
-    if found.position >= last.position {
-        return Ok(Vec::new());
-    }
-    let missing = kept.after((found.position, found.id), (base.position, base.id));
-    let due = (last.position - found.position) as usize;
-    let missing = missing.filter(|events| {
-        events.len() >= due && events.get(due - 1).map(|event| event.event_id) == last.id
-    });
-    missing.ok_or_else(|| lost(path, found, last))
-}
-
-fn lost(path: &Path, found: Last, last: Last) -> StoreError {
-    let detail = match found.position < last.position {
-        true => format!(
-            "it ends at position {}, and events up to {} were acknowledged",
-            found.position, last.position
-        ),
-        false => format!("another event is at position {}", last.position),
-    };
-    StoreError::LostEvents { path: path.to_owned(), detail }
-}
-
-fn tell_rescued(events: usize, head: Position) {
-    if events > 0 {
-        tracing::warn!(
-            events,
-            head,
-            "events that the write-ahead log has lost were appended again from memory, at their positions"
-        );
     }
 }
 

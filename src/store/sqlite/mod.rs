@@ -16,6 +16,7 @@ pub mod lock;
 mod log;
 mod message_row;
 mod migrate;
+mod missing;
 mod packed;
 mod packed_lifecycle;
 mod pending;

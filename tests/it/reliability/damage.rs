@@ -267,10 +267,13 @@ fn an_older_copy_of_the_database_alone_is_noticed() {
     patient.recovers("the write-ahead log has it all");
 }
 
+/// A damage and what it is called.
+type Named = (&'static str, fn(&App));
+
 /// The same under traffic, at any moment of a commit.
 #[test]
 fn nothing_acknowledged_under_traffic_is_lost_by_a_damaged_write_ahead_log() {
-    let damages: [(&str, fn(&App)); 5] = [
+    let damages: [Named; 5] = [
         ("cut to nothing", |app| cut(&app.folder().join(WAL), 0)),
         ("cut in the middle", |app| {
             let wal = app.folder().join(WAL);
