@@ -120,6 +120,7 @@ pub fn log_beside(path: &Path, wal_checkpoints: WalCheckpoints) -> Result<Connec
 }
 
 fn log_set_up(path: &Path, wal_checkpoints: WalCheckpoints) -> Result<Connection, StoreError> {
+    leftover::refuse_orphaned_wal(path)?;
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     set_wal(&connection, path)?;
     let set = |name, value| set_and_read_back(&connection, path, name, value);
@@ -201,6 +202,8 @@ fn wait_for_lock(looks: i32) -> bool {
 
 /// A connection that cannot write.
 pub fn for_reading(path: &Path) -> Result<Connection, StoreError> {
+    // SQLite removes the WAL of an empty file, as a log is for a moment that is being written over.
+    leftover::refuse_orphaned_wal(path)?;
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -23,6 +24,9 @@ use crate::store::{Kept, StoreError};
 
 /// How many events are appended again in one transaction.
 const AGAIN_EVENTS: usize = 1024;
+
+/// How long a changed file has to be left alone before it is looked at.
+const AT_REST: Duration = Duration::from_millis(100);
 
 /// See the module.
 pub struct Log {
@@ -229,6 +233,13 @@ impl Log {
         kept: &Kept,
     ) -> Result<(), StoreError> {
         let stats = watch.stats();
+        if damage.in_database {
+            // Whoever writes over it may not have come to the end.
+            std::thread::sleep(AT_REST);
+            if watch.stats() != stats {
+                return Err(StoreError::Busy);
+            }
+        }
         if let Some((at, error)) = &damage.given_up
             && Some(*at) == stats
         {
