@@ -28,7 +28,12 @@ fn callbacks(count: usize) -> Vec<Callback> {
 fn signature(criterion: &mut Criterion) {
     let callback = callbacks(1).remove(0);
     let signature = Signer::new(URL, Token::new(TOKEN)).signature(&callback);
-    let keys = Keys { primary: Token::new(TOKEN), secondary: None, shared: Default::default() };
+    let keys = Keys {
+        primary: Token::new(TOKEN),
+        secondary: None,
+        further: Default::default(),
+        shared: Default::default(),
+    };
     let account = AccountSid::parse(ACCOUNT).expect("an account");
     let accounts = Accounts::new([(account, keys)]);
     let base = BaseUrl::parse("https://hooks.example.com").expect("a URL");

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use delivery_ledger::cli::{Cli, Outcome, Usage};
+use delivery_ledger::config::WrongFlag;
 use delivery_ledger::telemetry::say;
 
 const FAILED: u8 = 1;
@@ -21,7 +22,8 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             say(format_args!("error: {error:#}"));
-            if error.is::<Usage>() { USAGE.into() } else { FAILED.into() }
+            let is_usage = error.is::<Usage>() || error.is::<WrongFlag>();
+            if is_usage { USAGE.into() } else { FAILED.into() }
         }
     }
 }

@@ -82,6 +82,7 @@ async fn main() -> std::io::Result<()> {
         keys: Keys {
             primary: Token::new(&argument(4)),
             secondary: None,
+            further: Default::default(),
             shared: Default::default(),
         },
         url: [argument(3)],

@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 
 static ACCOUNTS: LazyLock<Accounts> = LazyLock::new(|| {
     let shared = [("k".to_owned(), SharedKey::new("a secret that is not in the corpus"))].into();
-    let keys = Keys { primary: Token::new("another that is not"), secondary: None, shared };
+    let keys = Keys { primary: Token::new("another that is not"), secondary: None, further: Default::default(), shared };
     Accounts::new(AccountSid::parse("AC1").map(|sid| (sid, keys)))
 });
 

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 
-use super::text::{lines, number, right, shown, table};
+use super::text::{lines, number, position, right, shown, table};
 use super::{Format, Outcome, Usage, ledger};
 use crate::config::Settings;
 use crate::domain::lifecycle::Counts;
@@ -28,7 +28,7 @@ pub struct Args {
     account_sid: Option<String>,
 
     /// Only what the log held up to this position
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = position)]
     as_of_position: Option<Position>,
 
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -51,7 +51,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             say(format_args!("no event of message {} is in the log", shown(&args.sid)));
             Ok(Outcome::NotFound)
         }
-        Answer::BeyondHead(beyond) => Err(beyond.into()),
+        Answer::BeyondHead(beyond) => Err(Usage(beyond.to_string()).into()),
         Answer::Ambiguous(accounts) => Err(Usage(several_accounts(&accounts)).into()),
         Answer::Found { folded, as_of_position } => {
             print(&folded, as_of_position, args.format)?;
@@ -71,7 +71,7 @@ fn several_accounts(accounts: &[Option<AccountSid>]) -> String {
 }
 
 fn print(folded: &Folded, as_of_position: Position, format: Format) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     match format {
         Format::Table => out.write_all(for_people(folded, as_of_position).as_bytes())?,
         Format::Json => {
@@ -227,15 +227,22 @@ fn what_it_did(entry: &Entry, before: Option<Status>, first: bool) -> String {
     parts.join("; ")
 }
 
-/// Where an event was received that another ledger had first: what this one says of its source is then
-/// that one's word.
+/// Where an imported event comes from: what this ledger says of its source is then that ledger's, or
+/// that file's, word.
 fn origin(entry: &Entry) -> Option<String> {
-    let notes = &entry.event.notes;
-    let position = shown(notes.get(note::POSITION)?);
-    Some(match notes.get(note::LEDGER) {
-        Some(ledger) => format!("imported, position {position} of ledger {}", shown(ledger)),
+    let note = |name: &str| entry.event.notes.get(name).map(|value| shown(value));
+    let of_ledger = note(note::POSITION).map(|position| match note(note::LEDGER) {
+        Some(ledger) => format!("imported, position {position} of ledger {ledger}"),
         None => format!("imported, position {position} of another ledger"),
-    })
+    });
+    let of_file = note(note::FILE).map(|file| {
+        let line = note(note::LINE).map_or(String::new(), |line| format!(", line {line}"));
+        let repaired =
+            note(note::REPAIRED).map_or(String::new(), |what| format!(", repaired ({what})"));
+        format!("imported from {file}{line}{repaired}")
+    });
+    let parts: Vec<String> = of_file.into_iter().chain(of_ledger).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 fn remark(label: Label) -> &'static str {

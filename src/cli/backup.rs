@@ -67,7 +67,7 @@ pub fn tell(
         Ok(copied) => copied,
     };
     let (head, hash) = (copied.head, hex(&copied.hash));
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     match format {
         Format::Json => {
             let file = file.display().to_string();

@@ -48,7 +48,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         signature: args.signature.as_bytes(),
         settings: None,
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     match verify_with(&signed, &[&keys]) {
         Verdict::Valid { verified_by, url } => {
             writeln!(out, "valid: signed with the {verified_by} token over {}", signed.urls[url])?;
@@ -82,11 +82,12 @@ fn likely_cause(
         body: signed.body,
         signature: signed.signature,
         settings: signed.settings,
-        hosts: &[],
+        headers: &[],
     };
     let configured = Configured {
         public_urls: &given,
         further_urls: &settings.public_urls(Vec::new()).unwrap_or_default(),
+        callback_paths: &settings.callback_paths(Vec::new()).unwrap_or_default(),
         accounts: &settings.accounts().unwrap_or_default(),
         keys: Some(keys),
     };

@@ -8,8 +8,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 
 use super::filters::Filters;
-use super::text::number;
-use super::{Outcome, Usage, ledger};
+use super::text::{number, position};
+use super::{Outcome, Usage, ledger, terminal};
 use crate::config::Settings;
 use crate::domain::digest::hex;
 use crate::domain::filter::MessageFilter;
@@ -18,8 +18,10 @@ use crate::export::file::{IfThere, WholeFile};
 use crate::export::manifest::{Hashing, Manifest};
 use crate::export::{self, Content, EventFilter, Format, Row, View};
 use crate::projection::chain::chain_at;
+use crate::projection::history::BeyondHead;
 use crate::store::{self, Access, Store};
 use crate::telemetry::say;
+use crate::wire::mask;
 
 /// The arguments of `export`.
 #[derive(Debug, clap::Args)]
@@ -44,7 +46,7 @@ pub struct Args {
     manifest: bool,
 
     /// As of this position, and not the head: the same bytes whenever it is asked for
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = position)]
     as_of_position: Option<Position>,
 
     /// Hide all but the last four digits of addresses, wherever they stand
@@ -95,12 +97,25 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     args.output.as_deref().map_or(Ok(()), refuse_names_of_stdout)?;
     let export = args.open(settings)?;
     let Some(path) = &args.output else {
-        export.write(BufWriter::new(std::io::stdout()))?;
+        let out = terminal::stdout();
+        if out.is_terminal() && export.format == Format::Parquet {
+            let binary =
+                "--format parquet: it is binary, and nothing for a terminal; give --output";
+            return Err(Usage(binary.to_owned()).into());
+        }
+        export.write(BufWriter::new(out))?;
         return Ok(Outcome::Done);
     };
     let path = match args.manifest {
         true => {
             let name = format!("{}.{}", export.wanted.content().name(), export.format.name());
+            if path.is_file() {
+                let shown = path.display();
+                return Err(Usage(format!(
+                    "--output: {shown} is a file; --manifest fills a folder"
+                ))
+                .into());
+            }
             std::fs::create_dir_all(path).with_context(|| cannot_write(path))?;
             path.join(name)
         }
@@ -145,6 +160,10 @@ impl Args {
             (None, Wanted::Events(_)) => store.head()?,
             (None, Wanted::Messages(_)) => store.views().checkpoint()?.position,
         };
+        let head = store.head()?;
+        if pin > head {
+            return Err(Usage(BeyondHead { asked_for: pin, head }.to_string()).into());
+        }
         let format = match self.format {
             ExportFormat::Ndjson => Format::Ndjson,
             ExportFormat::Csv => Format::Csv,
@@ -158,13 +177,13 @@ impl Args {
         let there = std::fs::metadata(path).ok();
         let (shown, if_there) = (path.display(), self.if_there());
         match there {
-            Some(there) if there.is_dir() => bail!(
+            Some(there) if there.is_dir() => Err(Usage(format!(
                 "--output: {shown} is a folder; give a file's name, or --manifest to fill a folder"
-            ),
-            Some(there) if !there.is_file() => bail!(
+            )))?,
+            Some(there) if !there.is_file() => Err(Usage(format!(
                 "--output: {shown} is no file, and only files are written so; leave --output out \
                  and redirect stdout: `> {shown}`"
-            ),
+            )))?,
             Some(_) if if_there == IfThere::Keep => {
                 bail!("--output: {shown} is there already; --overwrite replaces it")
             }
@@ -230,15 +249,28 @@ impl Export {
         let mut filters: BTreeMap<_, _> =
             given.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         filters.extend(args.message_sid.clone().map(|sid| ("message_sid".to_owned(), sid)));
+        let masked = self.view.masked;
+        if masked {
+            filters.iter_mut().for_each(|(name, value)| *value = masked_filter(name, value));
+        }
+        let chain = || Ok::<_, anyhow::Error>(hex(&chain_at(&*self.store, self.view.pin)?));
         Ok(Manifest {
             ledger_id: self.store.ledger_id().to_string(),
             as_of_position: self.view.pin,
-            chain: hex(&chain_at(&*self.store, self.view.pin)?),
+            chain: (!masked).then(chain).transpose()?,
             rule: self.store.views().checkpoint()?.rule.name(),
             filters,
-            masked: self.view.masked,
+            masked,
             files,
         })
+    }
+}
+
+/// A filter as the manifest of a masked export may tell it.
+fn masked_filter(name: &str, value: &str) -> String {
+    match name {
+        "from" | "to" => mask::address(value),
+        _ => mask::text(value),
     }
 }
 

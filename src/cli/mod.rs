@@ -27,6 +27,7 @@ mod send;
 mod serve;
 mod simulate;
 mod tail;
+mod terminal;
 mod text;
 mod verify;
 

@@ -216,7 +216,7 @@ fn print(
 ) -> Result<()> {
     let Summary { fetched, listed, appended, known, inbound, not_found, .. } = *summary;
     let Summary { without_credentials, failed, sends_found, .. } = *summary;
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     let counts = [
         ("requests", requests),
         ("fetched", fetched),
@@ -250,7 +250,7 @@ fn print(
 
 fn print_preview(preview: &Preview, format: Format) -> Result<()> {
     let Preview { to_fetch, without_credentials, lists, unanswered_sends } = preview;
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     match format {
         Format::Table => {
             writeln!(out, "{} open messages would be fetched.", number(*to_fetch))?;

@@ -96,7 +96,7 @@ fn parse_rule(name: &str) -> Result<Rule, Usage> {
 }
 
 fn print(replayed: &Replayed, changes: Option<&Changes>, format: Format) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     match format {
         Format::Table => out.write_all(for_people(replayed, changes).as_bytes())?,
         Format::Json => writeln!(out, "{:#}", as_json(replayed, changes))?,

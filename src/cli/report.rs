@@ -50,7 +50,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let store = ledger::up_to_date(settings)?;
     let report = report(&*store, &Question { by, filter })?;
     let shape = Shape::new(&report);
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     match args.format {
         ReportFormat::Table => out.write_all(for_people(&shape).as_bytes())?,
         ReportFormat::Json => {

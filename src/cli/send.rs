@@ -11,6 +11,8 @@ use crate::config::Settings;
 use crate::domain::Timestamp;
 use crate::send::{self, Attempt, Draft};
 use crate::store::append_beside;
+use crate::telemetry::say;
+use crate::twilio::form::is_in_order_of_names;
 use crate::twilio_api::{Client, Limits};
 
 /// The arguments of `send`.
@@ -65,7 +67,7 @@ pub struct Args {
     #[arg(long = "public-url", value_name = "URL")]
     public_urls: Vec<String>,
 
-    /// The path for callbacks [default: /message-status]
+    /// The path for callbacks [default: /message-status] [env: DELIVERY_LEDGER_CALLBACK_PATH]
     #[arg(long = "callback-path", value_name = "PATH")]
     callback_paths: Vec<String>,
 
@@ -111,7 +113,10 @@ fn draft(args: Args, settings: &Settings) -> Result<Draft> {
     });
     let status_callback = match (args.no_status_callback, args.status_callback) {
         (true, _) => None,
-        (false, Some(url)) => Some(url),
+        (false, Some(url)) => {
+            warn_of_order(&url);
+            Some(url)
+        }
         (false, None) => Some(settings.status_callback(args.public_urls, args.callback_paths)?),
     };
     Ok(Draft {
@@ -125,6 +130,18 @@ fn draft(args: Args, settings: &Settings) -> Result<Draft> {
         send_at: send_at.transpose()?,
         status_callback,
     })
+}
+
+/// Something may sort a query on its way, and the signature fits only over the order that was signed.
+fn warn_of_order(url: &str) {
+    let url = url.split('#').next().unwrap_or_default();
+    if url.split_once('?').is_some_and(|(_, query)| !is_in_order_of_names(query)) {
+        say(format_args!(
+            "warning: --status-callback: the query's parameters do not stand in the order of their \
+             names; where something sorts them on the way, the signature does not fit: write them in \
+             that order"
+        ));
+    }
 }
 
 /// Why there is no message, or perhaps none.
@@ -147,7 +164,7 @@ pub fn told(outcome: &send::Outcome) -> String {
 }
 
 fn print(attempt: &Attempt, outcome: &send::Outcome, intent: u64, format: Format) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     match (format, outcome) {
         (Format::Table, send::Outcome::Made { message_sid, status }) => {
             writeln!(out, "message  {}\nstatus   {}", shown(message_sid), shown(status))?;

@@ -16,7 +16,7 @@ use super::reconciling::Reconciliation;
 use super::rotation::Rotation;
 use super::running::{Keeping, Running};
 use super::text;
-use crate::config::{ApiScope, ApiToken, ServeFlags, ServerConfig, Settings};
+use crate::config::{ApiScope, ApiToken, KeySource, ServeFlags, ServerConfig, Settings};
 use crate::domain::Rule;
 use crate::http::access::{Attempts, Scope, Sees, Tokens};
 use crate::http::{self, Admin, Exports, InUse, Metrics, Receiving, Sender, Sending, Streams};
@@ -24,6 +24,7 @@ use crate::projection::verifying;
 use crate::quarantine::keeper::Keeper;
 use crate::reconcile::measures::Measures;
 use crate::reconcile::worker;
+use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
 use crate::twilio_api::{Client, Limits};
 
@@ -42,7 +43,8 @@ pub struct Args {
     #[arg(long, value_name = "ADDRESS")]
     admin_listen: Option<String>,
 
-    /// A path for callbacks; repeatable [default: /message-status]
+    /// A path for callbacks, or every path below it with /v1/sms/*; repeatable
+    /// [default: /message-status] [env: DELIVERY_LEDGER_CALLBACK_PATH]
     #[arg(long = "callback-path", value_name = "PATH")]
     callback_paths: Vec<String>,
 
@@ -107,6 +109,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let reconciling = reconciling.map(|job| job.start(&running, &beside.reconciled));
     let verifying = beside.verifying.clone();
     announce(&config, &callbacks, &admin)?;
+    warn_of_odd_tokens(&config, settings);
+    warn_of_doubled_paths(&config);
     tracing::info!("keeping the log in {database}, rule {}", rule.name());
     let served = system.block_on(async {
         let stop = stop_signal()?;
@@ -220,6 +224,36 @@ pub fn tokens(configured: &[ApiToken]) -> Tokens {
 pub fn warn_of_short(tokens: &[ApiToken]) {
     for shortness in tokens.iter().filter_map(ApiToken::shortness) {
         tracing::warn!("{shortness}");
+    }
+}
+
+/// Says which tokens are none of Twilio's by their form: with a mistake in it, none verifies anything.
+fn warn_of_odd_tokens(config: &ServerConfig, settings: &Settings) {
+    let sources = settings.key_sources();
+    for (sid, keys) in config.accounts.iter() {
+        for (name, _) in keys.tokens().filter(|(_, token)| !token.is_usual()) {
+            let is_it = |source: &&KeySource| {
+                source.account_sid == sid.as_str() && source.key.split(' ').any(|word| word == name)
+            };
+            let setting = sources.iter().find(is_it).map_or("a setting", |source| &source.setting);
+            tracing::warn!(
+                "{setting}: the {name} token of account {sid} does not have the form of Twilio's, 32 \
+                 hexadecimal digits; if it is wrong, no callback of that account is accepted"
+            );
+        }
+    }
+}
+
+/// A public URL that ends with the callback path already: the path is added to it.
+fn warn_of_doubled_paths(config: &ServerConfig) {
+    let paths = || config.callback_paths.iter().map(CallbackPath::as_given);
+    for url in config.public_urls.iter().map(BaseUrl::as_given) {
+        if let Some(path) = paths().find(|path| url.ends_with(path)) {
+            tracing::warn!(
+                "DELIVERY_LEDGER_PUBLIC_URL or --public-url: {url} ends with the callback path, so \
+                 Twilio is expected to call {url}{path}; leave {path} out unless it does"
+            );
+        }
     }
 }
 

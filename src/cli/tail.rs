@@ -8,7 +8,8 @@ use anyhow::Result;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::interrupt::Interrupt;
-use super::text::shown;
+use super::terminal::{self, Safe};
+use super::text::{position, shown};
 use super::{Format, Outcome, Usage};
 use crate::config::Settings;
 use crate::domain::filter::AddressPattern;
@@ -27,7 +28,7 @@ const READ_EVENTS: usize = 500;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Begin after this position [default: the head]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = position)]
     after: Option<Position>,
 
     /// End at the head instead of waiting for more
@@ -71,7 +72,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let database = settings.database()?;
     let interrupt = Interrupt::listen()?;
     let store = store::open(&database, Access::Read)?;
-    let mut tail = Tail { out: std::io::stdout(), filter: args.filter, format: args.format };
+    let mut tail = Tail { out: terminal::stdout(), filter: args.filter, format: args.format };
     let head = store.head()?;
     let mut after = args.after.unwrap_or(head);
     if after > head {
@@ -94,7 +95,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 
 /// What is shown, and how.
 struct Tail {
-    out: Stdout,
+    out: Safe<Stdout>,
     filter: Filter,
     format: Format,
 }
@@ -137,7 +138,7 @@ impl Tail {
     /// Whether anybody still reads what is shown: where nothing comes, nothing is written that would
     /// tell.
     fn is_read(&self) -> bool {
-        let mut out = [PollFd::new(&self.out, PollFlags::empty())];
+        let mut out = [PollFd::new(self.out.inner(), PollFlags::empty())];
         let polled = poll(&mut out, Some(&Timespec::default()));
         polled.is_err() || !out[0].revents().contains(PollFlags::ERR)
     }

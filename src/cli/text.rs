@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::domain::{Position, event};
+
 /// Text as it came, its control characters escaped: a terminal must not obey a callback.
 pub fn shown(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
@@ -18,7 +20,7 @@ pub fn shown(text: &str) -> Cow<'_, str> {
 }
 
 /// Controls, and the marks that turn the direction of what follows.
-fn is_unsafe(c: char) -> bool {
+pub fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -40,6 +42,12 @@ pub fn number(number: u64) -> String {
     let groups = digits.as_bytes().rchunks(3).rev();
     let groups = groups.map(|group| String::from_utf8_lossy(group).into_owned());
     groups.collect::<Vec<_>>().join(",")
+}
+
+/// A position, as it is written in JSON or as it is printed, with commas: `51,522`.
+pub fn position(text: &str) -> Result<Position, String> {
+    event::parse_position(text)
+        .ok_or_else(|| "it is not a position, such as 42 or 51,522".to_owned())
 }
 
 /// A table with this header and no lines but the one below it.

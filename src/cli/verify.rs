@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use anyhow::Result;
 use serde_json::json;
 
-use super::text::{number, progress_bar, shown};
+use super::text::{self, number, progress_bar, shown};
 use super::{Format, Outcome, Usage};
 use crate::config::Settings;
 use crate::domain::digest::{Hash, hex};
@@ -37,7 +37,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     bar.finish_and_clear();
     let verified = verified?;
     verified.unfinished.iter().for_each(|what| tell_unfinished(what));
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     match args.format {
         Format::Table => out.write_all(for_people(&verified).as_bytes())?,
         Format::Json => writeln!(out, "{:#}", as_json(&verified))?,
@@ -62,13 +62,14 @@ fn tell_unfinished(what: &str) {
 
 fn parse_expected(text: &str) -> Result<Expected, Usage> {
     let parsed = text.split_once(':').and_then(|(position, hash)| {
-        let position = position.parse().ok().filter(|position| *position > 0)?;
+        let position = text::position(position).ok().filter(|position| *position > 0)?;
         Some(Expected { position, hash: parse_hash(hash)? })
     });
     parsed.ok_or_else(|| {
         Usage(format!(
-            "--expect: `{text}` is not POSITION:HASH, a position from 1 on and 64 hex digits, as in \
-             the head and hash of an earlier verify"
+            "--expect: `{}` is not POSITION:HASH, a position from 1 on and 64 hex digits, as in \
+             the head and hash of an earlier verify",
+            text.escape_debug()
         ))
     })
 }
@@ -88,8 +89,12 @@ fn for_people(verified: &Verified) -> String {
         0 => String::new(),
         events => format!(" (the views are {} events behind)", number(events)),
     };
+    let imported = match verified.imported {
+        0 => String::new(),
+        imported => format!(", {} of them imported", number(imported)),
+    };
     let mut text = format!(
-        "events     {}, head {}\nhash       {}\ncheckpoint {}{behind}\nrule       {}\ndigest     {}\n\n",
+        "events     {}{imported}, head {}\nhash       {}\ncheckpoint {}{behind}\nrule       {}\ndigest     {}\n\n",
         number(verified.events),
         number(verified.head),
         or_none(&verified.hash),
@@ -130,6 +135,7 @@ fn as_json(verified: &Verified) -> serde_json::Value {
         "hash": verified.hash.map(|hash| hex(&hash)),
         "checkpoint": verified.checkpoint,
         "events": verified.events,
+        "imported": verified.imported,
         "rule": verified.rule.name(),
         "digest": verified.digest.map(|digest| hex(&digest)),
         "findings": verified.findings.iter().map(finding).collect::<Vec<_>>(),
@@ -149,6 +155,7 @@ mod tests {
             hash: Some([7; 32]),
             checkpoint: 2,
             events: 2,
+            imported: 1,
             rule: Rule::default(),
             digest: Some([8; 32]),
             findings: Vec::new(),
@@ -157,6 +164,7 @@ mod tests {
 
         let text = for_people(&verified);
         assert!(text.contains("Nothing is wrong in what was checked. Keep this"), "{text}");
+        assert!(text.starts_with("events     2, 1 of them imported, head 2\n"), "{text}");
         let json = as_json(&verified);
         assert_eq!(json["unfinished"], serde_json::json!(["log"]));
         assert_eq!(json["findings"], serde_json::json!([]));

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Settings;
+use super::{Settings, credential};
 
 /// How long a token must be. Nothing but its length keeps it from being guessed: 16 random hex
 /// digits take longer than anybody has.
@@ -80,6 +80,7 @@ impl Settings {
             let file_setting = format!("{setting}.token_file");
             let secret = self.file.read_secret(&file_setting, &entry.token_file)?;
             refuse_short(&file_setting, &secret)?;
+            let secret = credential::secret(&file_setting, secret)?;
             tokens.push(ApiToken { name: name.clone(), secret, scope });
         }
         refuse_alike(&tokens)?;
@@ -96,6 +97,7 @@ impl Settings {
             }
         };
         let Some(secret) = secret else { return Ok(None) };
+        let secret = credential::secret(name, secret)?;
         Ok(Some(ApiToken { name: name.to_owned(), secret, scope: ApiScope::Read }))
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::secret;
+use super::{credential, secret};
 
 /// The whole file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -72,6 +72,9 @@ pub struct AccountEntry {
     pub auth_token_file: Option<PathBuf>,
     pub auth_token_secondary: Option<SecretString>,
     pub auth_token_secondary_file: Option<PathBuf>,
+    /// Name to file: further tokens, as other regions have them.
+    #[serde(default)]
+    pub auth_tokens: BTreeMap<String, PathBuf>,
     /// Name to file.
     #[serde(default)]
     pub shared_keys: BTreeMap<String, PathBuf>,
@@ -98,6 +101,14 @@ impl OneOrMany {
 impl ConfigFile {
     /// Reads the file at this path.
     pub fn read(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            let name = path.join("delivery-ledger.toml");
+            bail!(
+                "{} is a folder; name a configuration file, such as {}",
+                path.display(),
+                name.display()
+            );
+        }
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
         // The parser's own report quotes the line at fault, which may hold a secret.
@@ -127,6 +138,18 @@ impl ConfigFile {
             (None, Some(path)) => self.read_secret(&format!("{setting}_file"), path).map(Some),
             (None, None) => Ok(None),
         }
+    }
+
+    /// The same for an auth token.
+    pub fn auth_token(
+        &self,
+        setting: &str,
+        value: &Option<SecretString>,
+        file: &Option<PathBuf>,
+    ) -> Result<Option<SecretString>> {
+        let suffix = if file.is_some() { "_file" } else { "" };
+        let secret = self.secret(setting, value, file)?;
+        secret.map(|token| credential::auth_token(&format!("{setting}{suffix}"), token)).transpose()
     }
 
     /// A path that may be relative to this file.

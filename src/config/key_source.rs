@@ -9,7 +9,7 @@ use super::Settings;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySource {
     pub account_sid: String,
-    /// What it is called: `primary token`, `secondary token`, `shared key NAME`.
+    /// What it is called: `primary token`, `secondary token`, `token NAME`, `shared key NAME`.
     pub key: String,
     /// The variable, or the account's key in the configuration file, that has it or names its file.
     pub setting: String,
@@ -36,7 +36,7 @@ impl Settings {
         let hidden = |sid: &str, key: &str| {
             !in_environment.is_empty()
                 && own.is_some_and(|own| own == sid)
-                && !key.starts_with("shared")
+                && matches!(key, "primary token" | "secondary token")
         };
         let in_file = self.file.accounts.keys().flat_map(|sid| self.in_file(sid));
         let in_file = in_file.filter(|source| !hidden(&source.account_sid, &source.key));
@@ -91,12 +91,18 @@ impl Settings {
                 file,
             })
         };
+        let further = entry.auth_tokens.iter().map(|(name, file)| KeySource {
+            account_sid: sid.to_owned(),
+            key: format!("token {name}"),
+            setting: "auth_tokens".to_owned(),
+            file: Some(self.file.path(file)),
+        });
         let shared = entry.shared_keys.iter().map(|(name, file)| KeySource {
             account_sid: sid.to_owned(),
             key: format!("shared key {name}"),
             setting: "shared_keys".to_owned(),
             file: Some(self.file.path(file)),
         });
-        tokens.into_iter().filter_map(token).chain(shared).collect()
+        tokens.into_iter().filter_map(token).chain(further).chain(shared).collect()
     }
 }

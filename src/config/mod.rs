@@ -1,7 +1,9 @@
 //! Flags, environment and file, in this order of precedence, become typed settings.
 //! Nothing else reads the environment.
 
+mod account;
 mod api_token;
+mod credential;
 mod file;
 mod key_source;
 mod quarantine;
@@ -11,25 +13,29 @@ mod secret;
 mod shown;
 mod twilio_api;
 mod url;
+mod wrong_flag;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 pub use self::api_token::{ApiScope, ApiToken};
-use self::file::{AccountEntry, ConfigFile};
+use self::file::ConfigFile;
 pub use self::key_source::KeySource;
 pub use self::reconcile::Reconciling;
 pub use self::shown::Shown;
+pub use self::wrong_flag::WrongFlag;
+use self::wrong_flag::wrong;
 use crate::domain::error_codes::ErrorCodes;
 use crate::domain::{Rule, duration};
 use crate::store::Database;
 use crate::store::quarantine::Limits;
-use crate::twilio::accounts::{Accounts, Keys, SharedKey, Token};
+use crate::twilio::accounts::Accounts;
+use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
 
 const DEFAULT_FILE: &str = "delivery-ledger.toml";
@@ -69,7 +75,7 @@ pub struct Settings {
 pub struct ServerConfig {
     pub listen: SocketAddr,
     pub admin_listen: SocketAddr,
-    pub callback_paths: Vec<String>,
+    pub callback_paths: Vec<CallbackPath>,
     pub public_urls: Vec<BaseUrl>,
     /// Whether the public URL is to be guessed from the address listened on.
     pub public_url_is_guessed: bool,
@@ -128,7 +134,7 @@ impl Settings {
         let url = self.or_environment(url, "DELIVERY_LEDGER_DATABASE");
         let url = url.or_else(|| self.file.database.clone().map(|value| ("database", value)));
         let (setting, url) = url.unwrap_or(("the default", DEFAULT_DATABASE.to_owned()));
-        Database::parse(&url).map_err(|reason| anyhow!("{setting}: {reason}"))
+        Database::parse(&url).map_err(|reason| wrong(setting, format!("{setting}: {reason}")))
     }
 
     /// Whether the log's WAL checkpoints are another program's, such as Litestream's.
@@ -190,8 +196,8 @@ impl Settings {
         }
         let public_urls = self.public_urls(flags.public_urls)?;
         let callback_paths = self.callback_paths(flags.callback_paths)?;
-        let path = callback_paths.first().map_or("", String::as_str);
-        let status_callback = public_urls.first().map(|url| self.callback_url(url, path));
+        let status_callback = public_urls.first().zip(one_path(&callback_paths));
+        let status_callback = status_callback.map(|(url, path)| self.callback_url(url, path));
         Ok(ServerConfig {
             listen,
             admin_listen,
@@ -238,20 +244,6 @@ impl Settings {
         }
     }
 
-    /// The tokens in the environment, for checks that need no account.
-    pub fn environment_keys(&self) -> Result<Keys> {
-        let primary = self.secret("TWILIO_AUTH_TOKEN")?;
-        let primary = primary.context("set TWILIO_AUTH_TOKEN (or TWILIO_AUTH_TOKEN_FILE)")?;
-        let secondary = self.secret("TWILIO_AUTH_TOKEN_SECONDARY")?;
-        Ok(keys(&primary, secondary.as_ref()))
-    }
-
-    /// The account in the environment.
-    pub fn environment_account(&self) -> Result<String> {
-        let sid = self.environment.get("TWILIO_ACCOUNT_SID").cloned();
-        sid.context("set TWILIO_ACCOUNT_SID to the account that callbacks are to be sent for")
-    }
-
     fn or_environment(
         &self,
         flag: Option<(&'static str, String)>,
@@ -270,33 +262,40 @@ impl Settings {
         let value = value.or_else(|| in_file.clone().map(|value| (key, value)));
         let (setting, value) = value.unwrap_or(("the default", default.to_owned()));
         value.parse().map_err(|_| {
-            anyhow!("{setting}: `{value}` is not an address and port, such as {default}")
+            let text =
+                format!("{setting}: `{value}` is not an address and port, such as {default}");
+            wrong(setting, text)
         })
     }
 
-    fn callback_paths(&self, flags: Vec<String>) -> Result<Vec<String>> {
-        let in_file = self.file.callback_path.as_ref();
-        let paths = match (flags.is_empty(), in_file) {
-            (false, _) => flags,
-            (true, Some(paths)) => paths.to_vec(),
-            (true, None) => vec![DEFAULT_CALLBACK_PATH.to_owned()],
+    /// Where callbacks are received, at least one path.
+    pub fn callback_paths(&self, flags: Vec<String>) -> Result<Vec<CallbackPath>> {
+        const VARIABLE: &str = "DELIVERY_LEDGER_CALLBACK_PATH";
+        let (setting, mut paths) = match self.environment.contains_key(VARIABLE) {
+            _ if !flags.is_empty() => ("--callback-path", flags),
+            true => (VARIABLE, self.list(VARIABLE, None)),
+            false => ("callback_path", self.list(VARIABLE, self.file.callback_path.as_ref())),
         };
-        match paths.iter().find(|path| !url::is_callback_path(path)) {
-            Some(path) => bail!(
-                "--callback-path: `{path}` is not a path such as {DEFAULT_CALLBACK_PATH}: it begins \
-                 with / and has no query, fragment, braces or spaces"
-            ),
-            None => Ok(paths),
+        if paths.is_empty() {
+            paths.push(DEFAULT_CALLBACK_PATH.to_owned());
         }
+        let parse = |path: &String| {
+            let text = |error| format!("{setting}: `{path}` {error}");
+            CallbackPath::parse(path).map_err(|error| wrong(setting, text(error)))
+        };
+        paths.iter().map(parse).collect()
     }
 
     /// The URLs that Twilio may have called; none where that is not configured.
     pub fn public_urls(&self, flags: Vec<String>) -> Result<Vec<BaseUrl>> {
-        let given = match flags.is_empty() {
-            true => self.list("DELIVERY_LEDGER_PUBLIC_URL", self.file.public_url.as_ref()),
-            false => flags,
+        let (given, setting) = match flags.is_empty() {
+            true => (self.list("DELIVERY_LEDGER_PUBLIC_URL", self.file.public_url.as_ref()), ""),
+            false => (flags, "--public-url"),
         };
-        given.iter().map(|text| url::public_url(text)).collect()
+        let read = |text: &String| {
+            url::public_urls(text).map_err(|error| wrong(setting, format!("{error:#}")))
+        };
+        Ok(given.iter().map(read).collect::<Result<Vec<_>>>()?.concat())
     }
 
     /// A list in the environment is separated by commas.
@@ -322,54 +321,11 @@ impl Settings {
         let path = self.environment.get(&file_variable);
         path.map(|path| secret::read(&file_variable, Path::new(path))).transpose()
     }
+}
 
-    /// Every configured account, at least one.
-    pub fn accounts(&self) -> Result<Accounts> {
-        let each = self.each_account()?.into_iter();
-        Ok(Accounts::new(
-            each.map(|(sid, keys)| keys.map(|keys| (sid, keys))).collect::<Result<Vec<_>>>()?,
-        ))
-    }
-
-    fn account_in_environment(
-        &self,
-    ) -> Result<Option<(String, SecretString, Option<SecretString>)>> {
-        let sid = self.environment.get("TWILIO_ACCOUNT_SID").cloned();
-        let primary = self.secret("TWILIO_AUTH_TOKEN")?;
-        let secondary = self.secret("TWILIO_AUTH_TOKEN_SECONDARY")?;
-        match (sid, primary) {
-            (Some(sid), Some(primary)) => Ok(Some((sid, primary, secondary))),
-            (Some(sid), None) if self.file.accounts.contains_key(&sid) => Ok(None),
-            (Some(sid), None) => bail!(
-                "TWILIO_ACCOUNT_SID is {sid}, but its token is missing: set TWILIO_AUTH_TOKEN or \
-                 TWILIO_AUTH_TOKEN_FILE"
-            ),
-            (None, Some(_)) => bail!(
-                "TWILIO_AUTH_TOKEN is set, but not whose it is: set TWILIO_ACCOUNT_SID to the AC… SID"
-            ),
-            (None, None) => Ok(None),
-        }
-    }
-
-    fn account_in_file(&self, sid: &str, entry: &AccountEntry) -> Result<Keys> {
-        let name = |key: &str| format!("accounts.{sid}.{key}");
-        let primary =
-            self.file.secret(&name("auth_token"), &entry.auth_token, &entry.auth_token_file)?;
-        let primary = primary.with_context(|| {
-            format!("accounts.{sid} has no auth_token_file; it names a file with the token")
-        })?;
-        let secondary = self.file.secret(
-            &name("auth_token_secondary"),
-            &entry.auth_token_secondary,
-            &entry.auth_token_secondary_file,
-        )?;
-        let mut shared = BTreeMap::new();
-        for (key_name, path) in &entry.shared_keys {
-            let secret = self.file.read_secret(&name("shared_keys"), path)?;
-            shared.insert(key_name.clone(), SharedKey::new(secret.expose_secret()));
-        }
-        Ok(Keys { shared, ..keys(&primary, secondary.as_ref()) })
-    }
+/// The first path that is not a prefix: a callback URL needs all of its path.
+fn one_path(paths: &[CallbackPath]) -> Option<&str> {
+    paths.iter().find(|path| !path.is_prefix()).map(CallbackPath::as_given)
 }
 
 /// Other programs may have variables that are not UTF-8; ours are.
@@ -377,12 +333,4 @@ fn environment() -> HashMap<String, String> {
     let variables = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     variables.filter(|(_, value)| !value.is_empty()).collect()
-}
-
-fn keys(primary: &SecretString, secondary: Option<&SecretString>) -> Keys {
-    Keys {
-        primary: Token::new(primary.expose_secret()),
-        secondary: secondary.map(|token| Token::new(token.expose_secret())),
-        shared: BTreeMap::new(),
-    }
 }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use super::account::keys;
 use super::file::ConfigFile;
-use super::{DEFAULT_FILE, Settings, keys};
+use super::{DEFAULT_FILE, Settings, credential};
 use crate::domain::AccountSid;
 use crate::twilio::accounts::Keys;
 
@@ -60,9 +61,17 @@ impl Settings {
     pub fn each_account(&self) -> Result<BTreeMap<AccountSid, Result<Keys>>> {
         let mut accounts = BTreeMap::new();
         for (sid, entry) in &self.file.accounts {
-            accounts.insert(account_sid(sid)?, self.account_in_file(sid, entry));
+            if credential::is_token(sid) {
+                credential::account_sid("[accounts.…]", sid)?;
+            }
+            let keys = self.account_in_file(sid, entry).and_then(|keys| {
+                credential::account_sid("[accounts.AC…]", sid)?;
+                Ok(keys)
+            });
+            accounts.insert(account_sid(sid)?, keys);
         }
         if let Some(sid) = self.environment.get("TWILIO_ACCOUNT_SID") {
+            credential::account_sid("TWILIO_ACCOUNT_SID", sid)?;
             let sid = account_sid(sid)?;
             let in_file = accounts.remove(&sid);
             accounts.insert(sid, self.with_environment(in_file));
@@ -85,8 +94,11 @@ impl Settings {
         match self.account_in_environment()? {
             None => in_file.context("it is in the file"),
             Some((_, primary, secondary)) => {
-                let shared = in_file.map(|keys| keys.shared).unwrap_or_default();
-                Ok(Keys { shared, ..keys(&primary, secondary.as_ref()) })
+                let own = keys(&primary, secondary.as_ref());
+                Ok(match in_file {
+                    Some(Keys { further, shared, .. }) => Keys { further, shared, ..own },
+                    None => own,
+                })
             }
         }
     }

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::{ServeFlags, Settings};
 use crate::store::quarantine::Limits;
+use crate::twilio::callback_path::CallbackPath;
 
 /// One setting.
 #[derive(Debug)]
@@ -71,8 +72,9 @@ impl Settings {
         vec![
             self.look_for("callback_path")
                 .flag("--callback-path", !flags.callback_paths.is_empty())
+                .variable("DELIVERY_LEDGER_CALLBACK_PATH")
                 .file(file.callback_path.is_some())
-                .is(paths.map(|paths| paths.join(", "))),
+                .is(paths.map(|paths| joined(&paths))),
             self.look_for("public_url")
                 .flag("--public-url", !flags.public_urls.is_empty())
                 .variable("DELIVERY_LEDGER_PUBLIC_URL")
@@ -187,6 +189,10 @@ impl Looked<'_> {
         let value = value.map(|value| value.to_string());
         Shown { setting: self.setting, value, from: self.from.unwrap_or("default".to_owned()) }
     }
+}
+
+fn joined(paths: &[CallbackPath]) -> String {
+    paths.iter().map(CallbackPath::as_given).collect::<Vec<_>>().join(", ")
 }
 
 fn or(texts: Vec<String>, otherwise: &str) -> String {

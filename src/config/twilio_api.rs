@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::Settings;
+use super::{Settings, credential, one_path};
 use crate::domain::{AccountSid, duration};
+use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
 use crate::twilio_api::{ANSWER_TIMEOUT, Credentials};
 
@@ -66,7 +67,7 @@ impl Settings {
         let own = self.account_in_environment()?.filter(|(own, ..)| own == sid);
         let token = match (own, self.file.accounts.get(sid)) {
             (Some((_, token, _)), _) => Some(token),
-            (None, Some(entry)) => self.file.secret(
+            (None, Some(entry)) => self.file.auth_token(
                 &format!("accounts.{sid}.auth_token"),
                 &entry.auth_token,
                 &entry.auth_token_file,
@@ -82,7 +83,11 @@ impl Settings {
     pub(super) fn api_key(&self) -> Result<Option<Credentials>> {
         let key = self.environment.get("TWILIO_API_KEY").cloned();
         match (key, self.secret("TWILIO_API_SECRET")?) {
-            (Some(user), Some(password)) => Ok(Some(Credentials { user, password })),
+            (Some(user), Some(password)) => {
+                credential::api_key("TWILIO_API_KEY", &user)?;
+                let password = credential::secret("TWILIO_API_SECRET", password)?;
+                Ok(Some(Credentials { user, password }))
+            }
             (Some(_), None) => bail!(
                 "TWILIO_API_KEY is set, but not its secret: set TWILIO_API_SECRET or \
                  TWILIO_API_SECRET_FILE"
@@ -102,6 +107,9 @@ impl Settings {
             _ => None,
         };
         let in_environment = self.environment.get("TWILIO_ACCOUNT_SID").map(String::as_str);
+        if let Some(sid) = in_environment {
+            credential::account_sid("TWILIO_ACCOUNT_SID", sid)?;
+        }
         let sid = named.or(in_environment).or_else(only);
         sid.and_then(AccountSid::parse).ok_or_else(|| {
             anyhow!("which account is it? Set TWILIO_ACCOUNT_SID, or name one with --account-sid")
@@ -144,7 +152,14 @@ impl Settings {
             );
         };
         let paths = self.callback_paths(callback_paths)?;
-        Ok(self.callback_url(public_url, paths.first().map_or("", String::as_str)))
+        let Some(path) = one_path(&paths) else {
+            bail!(
+                "the callback path `{}` is a prefix, so Twilio has to be given the whole URL: name it \
+                 with --status-callback",
+                paths.first().map_or("", CallbackPath::as_given)
+            );
+        };
+        Ok(self.callback_url(public_url, path))
     }
 
     /// The URL of a callback path, with how Twilio is to connect to it.

@@ -2,14 +2,37 @@
 
 use anyhow::{Result, anyhow};
 
+use super::credential;
 use crate::twilio::signature::BaseUrl;
 
 /// Reads a public URL. One trailing slash is cut, since a request's path brings its own.
-pub fn public_url(given: &str) -> Result<BaseUrl> {
+///
+/// Twilio signs the URL that it calls, and scheme and host of that are in lower case. One with capitals
+/// is taken in lower case first, and as it is given too.
+pub fn public_urls(given: &str) -> Result<Vec<BaseUrl>> {
+    let url = public_url(given)?;
+    let text = url.as_given();
+    let path = text.find("://").map_or(0, |at| at + "://".len());
+    let path = text[path..].find('/').map_or(text.len(), |at| path + at);
+    let lower = format!("{}{}", text[..path].to_ascii_lowercase(), &text[path..]);
+    if lower == text {
+        return Ok(vec![url]);
+    }
+    tracing::warn!(
+        "DELIVERY_LEDGER_PUBLIC_URL or --public-url: scheme and host of {text} are in lower case where \
+         Twilio signs them, so {lower} is checked too: write it so"
+    );
+    Ok(BaseUrl::parse(&lower).into_iter().chain([url]).collect())
+}
+
+fn public_url(given: &str) -> Result<BaseUrl> {
     let text = given.strip_suffix('/').unwrap_or(given);
     let setting = "DELIVERY_LEDGER_PUBLIC_URL or --public-url";
     let refuse =
         |reason: &str| Err(anyhow!("{setting}: public URL `{}` {reason}", redacted(given)));
+    if credential::is_wrapped(given) {
+        return refuse("has blanks or quotes around it; leave them out");
+    }
     if text.contains('#') {
         return refuse("has a fragment; Twilio never signs one, so leave it out here");
     }
@@ -30,6 +53,9 @@ pub fn public_url(given: &str) -> Result<BaseUrl> {
     if host.is_empty() {
         return refuse("has no host");
     }
+    if !host.is_ascii() {
+        return refuse("has letters in its host name that are not ASCII; write it as xn--…");
+    }
     if host.contains('_') {
         return refuse("has an underscore in its host name; Twilio refuses such callback URLs");
     }
@@ -40,11 +66,6 @@ pub fn public_url(given: &str) -> Result<BaseUrl> {
         return refuse("has characters that no URL has; percent-encode them");
     }
     Ok(base)
-}
-
-/// Whether a callback path can be a route: what a request line can carry, and no pattern.
-pub fn is_callback_path(path: &str) -> bool {
-    path.starts_with('/') && url_characters(path) && !path.contains(['?', '#', '{', '}'])
 }
 
 fn split_port(authority: &str) -> (&str, Option<&str>) {

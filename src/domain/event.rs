@@ -11,6 +11,28 @@ use super::Timestamp;
 /// A place in the whole log: 1, 2, 3, … without gaps. 0 stands for "before the first event".
 pub type Position = u64;
 
+/// Reads a position: digits and nothing else, or with a comma before every three, as positions are
+/// printed. `None` if it is not one, or beyond what a log can hold.
+///
+/// ```
+/// use delivery_ledger::domain::event::parse_position;
+///
+/// assert_eq!(parse_position("51522"), Some(51_522));
+/// assert_eq!(parse_position("1,051,522"), Some(1_051_522));
+/// assert_eq!(parse_position("51,52"), None);
+/// assert_eq!(parse_position("+51522"), None);
+/// ```
+pub fn parse_position(text: &str) -> Option<Position> {
+    let mut groups = text.split(',');
+    let first = groups.next()?;
+    let is_grouped = text.contains(',');
+    let are_whole = groups.all(|group| group.len() == 3) && (!is_grouped || first.len() <= 3);
+    let digits = text.replace(',', "");
+    let are_digits = !first.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let position = (are_whole && are_digits).then(|| digits.parse::<i64>().ok()).flatten()?;
+    Position::try_from(position).ok()
+}
+
 /// Where an event came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
@@ -91,6 +113,10 @@ pub struct NewEvent {
     pub notes: BTreeMap<String, String>,
 }
 
+/// The note with the position at which another ledger received the event; every event that was
+/// imported from one has it.
+pub const ORIGIN_POSITION: &str = "origin_position";
+
 /// What Twilio sends, so that it need not be taken apart.
 const USUAL_MEDIA_TYPES: [&str; 2] = ["application/x-www-form-urlencoded", "application/json"];
 
@@ -102,6 +128,12 @@ pub struct RecordedEvent {
 }
 
 impl NewEvent {
+    /// Whether an import brought it: a record of Twilio's, or an event that another ledger received.
+    /// What such an event says of its source is that file's word.
+    pub fn is_imported(&self) -> bool {
+        self.source == Source::Import || self.notes.contains_key(ORIGIN_POSITION)
+    }
+
     /// The URL's query, byte for byte and without its `?`; empty where there is none.
     pub fn query(&self) -> &str {
         self.url.split_once('?').map_or("", |(_, query)| query)

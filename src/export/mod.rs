@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::filter::MessageFilter;
 use crate::domain::standing::Standing;
-use crate::domain::{AccountSid, Position, RecordedEvent, Timestamp};
+use crate::domain::{AccountSid, Position, Timestamp};
 use crate::projection::history::BeyondHead;
 use crate::projection::patience::{self, GivingWay};
 use crate::projection::{self, fold::fold};
@@ -194,11 +194,10 @@ pub fn events(
             let account_sid = reading.account_sid.map(Cow::into_owned);
             let message_sid = reading.message_sid.map(Cow::into_owned);
             if filter.matches(event.received_at, account_sid.as_deref(), message_sid.as_deref()) {
-                let event = match masked {
-                    true => RecordedEvent { event: mask::event(&event), ..event },
-                    false => event,
-                };
-                each(wire::Event::new(event, account_sid, message_sid).masked(masked))?;
+                each(match masked {
+                    true => mask::recorded(event, account_sid, message_sid),
+                    false => wire::Event::new(event, account_sid, message_sid),
+                })?;
                 count += 1;
             }
         }

@@ -13,6 +13,7 @@ use super::streams::STREAMS_MAX;
 use crate::store::StoreError;
 use crate::store::writer::AppendError;
 use crate::twilio::signature::Refusal;
+use crate::wire::mask;
 
 /// Seconds after which trying again makes sense: a full queue is empty by then.
 const RETRY_AFTER_SECONDS: u32 = 1;
@@ -50,6 +51,8 @@ pub enum Problem {
     Masked,
     /// The same, where the question itself names more of an address than would be shown.
     MaskedQuestion,
+    /// The same, where the question names something by a text that could be a number.
+    MaskedSid,
     /// The token is one that may not be used for questions.
     MayNotRead,
     /// The token is one with which nothing may be sent.
@@ -139,6 +142,38 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// The same without the addresses that its detail repeats, for an asker who is shown none; `None`
+    /// if it repeats nothing.
+    pub fn masked(&self) -> Option<Self> {
+        let detail = |text: &String| mask::text(text);
+        Some(match self {
+            Problem::BadRequest(text) => Problem::BadRequest(detail(text)),
+            Problem::NotFound(text) => Problem::NotFound(detail(text)),
+            Problem::Conflict(text) => Problem::Conflict(detail(text)),
+            Problem::Send(SendProblem { send_id, reason }) => {
+                Problem::Send(SendProblem { send_id: send_id.clone(), reason: reason.masked() })
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl Reason {
+    fn masked(&self) -> Self {
+        match self {
+            Reason::Unprocessable(text) => Reason::Unprocessable(mask::text(text)),
+            Reason::Refused { status_code, code, message } => Reason::Refused {
+                status_code: *status_code,
+                code: *code,
+                message: mask::text(message),
+            },
+            Reason::NotSent(text) => Reason::NotSent(mask::text(text)),
+            Reason::Unknown(text) => Reason::Unknown(mask::text(text)),
+        }
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         Problem::Store(error)
@@ -187,6 +222,10 @@ impl fmt::Display for Problem {
                 "this token shows addresses masked (read:masked), and this answer would tell one; \
                  ask by `*` and the last four digits, such as `*5310`",
             ),
+            Problem::MaskedSid => f.write_str(
+                "this token shows addresses masked (read:masked), and what is asked for could be a \
+                 number; ask by a SID of Twilio's form, such as SM and 32 hex digits",
+            ),
             Problem::MayNotRead => f.write_str("this token is for sending only (scope send)"),
             Problem::MayNotSend => {
                 f.write_str("sending takes an API token that has `send` in its scope")
@@ -212,6 +251,7 @@ impl ResponseError for Problem {
             | Problem::UnknownHost
             | Problem::Masked
             | Problem::MaskedQuestion
+            | Problem::MaskedSid
             | Problem::MayNotRead
             | Problem::MayNotSend
             | Problem::ForeignOrigin => StatusCode::FORBIDDEN,

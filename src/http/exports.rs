@@ -21,8 +21,8 @@ use super::openapi::{EventParameters, ExportParameters, Failures, MessageParamet
 use super::query::Query;
 use super::shown::Shown;
 use super::state::Admin;
-use crate::domain::MessageSid;
 use crate::domain::filter::MessageFilter;
+use crate::domain::{AccountSid, MessageSid};
 use crate::export::{self, Content, EventFilter, ExportError, Format, Row, View};
 use crate::wire::filter::MESSAGE_FILTERS;
 
@@ -104,6 +104,9 @@ pub async fn events(
         Some((_, None)) => return Err(Problem::BadRequest("message_sid is empty".to_owned())),
         given => given.map(|(sid, _)| sid.to_owned()),
     };
+    let asked_for =
+        account_sid.as_ref().map(AccountSid::as_str).into_iter().chain(message_sid.as_deref());
+    asked_for.into_iter().try_for_each(|sid| shown.may_ask_for(sid))?;
     let wanted = Wanted::Events(EventFilter { account_sid, message_sid, since, until });
     export(request, state, shown, &query, wanted).await
 }

@@ -3,13 +3,13 @@
 
 use std::net::IpAddr;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, web};
+use actix_web::{HttpMessage, ResponseError, web};
 
-use super::access::Scope;
+use super::access::{Scope, Sees};
 use super::error::Problem;
 use super::state::Admin;
 
@@ -20,19 +20,36 @@ const OPEN_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 /// request.
 pub async fn guard(
     request: ServiceRequest,
-    next: Next<impl MessageBody>,
+    next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     if OPEN_PATHS.contains(&request.path()) {
-        return next.call(request).await;
+        return Ok(next.call(request).await?.map_into_left_body());
     }
     let state = request.app_data::<web::Data<Admin>>().ok_or(Problem::Internal)?;
     check_host(&request, state)?;
     let scope = check_token(&request, state)?;
     request.extensions_mut().insert(scope);
-    let mut answer = next.call(request).await?;
+    let answer = next.call(request).await?;
+    let mut answer = without_addresses(answer, scope);
     // All that is asked for here is about persons, and no cache is to keep it.
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(answer)
+}
+
+/// The answer, unless it is a problem that repeats an address to an asker who is shown none.
+fn without_addresses<B: MessageBody>(
+    answer: ServiceResponse<B>,
+    scope: Scope,
+) -> ServiceResponse<EitherBody<B>> {
+    let problem = answer.response().error().and_then(|error| error.as_error::<Problem>());
+    let masked = match scope.sees {
+        Sees::Everything => None,
+        Sees::Masked | Sees::Nothing => problem.and_then(Problem::masked),
+    };
+    match masked {
+        Some(problem) => answer.into_response(problem.error_response()).map_into_right_body(),
+        None => answer.map_into_left_body(),
+    }
 }
 
 fn check_host(request: &ServiceRequest, state: &Admin) -> Result<(), Problem> {

@@ -39,6 +39,8 @@ pub async fn one(
     shown: Shown,
 ) -> Result<HttpResponse, Problem> {
     let question = question(&sid, &Query::read(request.query_string(), &PARAMETERS)?, &state)?;
+    shown.may_ask_for(question.message_sid.as_str())?;
+    question.account_sid.iter().flatten().try_for_each(|sid| shown.may_ask_for(sid.as_str()))?;
     let answer = web::block(move || {
         if !state.projection.wait_for_short_tail(Instant::now() + TAIL_PATIENCE) {
             return Err(Problem::Behind);

@@ -6,6 +6,7 @@ use actix_web::web;
 
 use super::error::Problem;
 use crate::domain::Position;
+use crate::domain::event::parse_position;
 use crate::wire::filter::BadValue;
 
 /// The parameters of a query by their names.
@@ -62,12 +63,10 @@ impl Query {
     }
 }
 
-/// A position, of which 0 is before the first: digits and nothing else, since a sign in a query is
-/// a blank, or a slip.
+/// A position, of which 0 is before the first: digits, also with commas as they are printed, and no
+/// sign, which in a query is a blank or a slip.
 pub fn position(name: &str, text: &str) -> Result<Position, Problem> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    let position = digits.then(|| text.parse::<i64>().ok()?.try_into().ok()).flatten();
-    position.ok_or_else(|| {
+    parse_position(text).ok_or_else(|| {
         let text = text.escape_debug();
         Problem::BadRequest(format!("{name} `{text}` is not a position, such as 42"))
     })

@@ -2,7 +2,6 @@
 
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{Handler, Resource, Responder, guard};
-use percent_encoding::percent_decode_str;
 
 use super::error::method_not_allowed;
 use super::state::Receiving;
@@ -10,28 +9,25 @@ use super::{
     callbacks, events, exports, health, list, messages, metrics, openapi, reports, send, stream,
 };
 
-/// What a reverse proxy exposes.
+/// What a reverse proxy exposes. The router has no say in callback paths: it would decode the
+/// percent-escapes of the request and not of the setting.
 pub fn callbacks(app: &mut ServiceConfig, state: &Data<Receiving>) {
-    for path in state.callback_paths.clone() {
+    // First, so that no prefix hides it.
+    app.service(healthz());
+    for path in state.callback_paths.iter() {
+        let path = path.clone();
         app.service(
             web::resource("/{any:.*}")
-                .guard(guard::fn_guard(move |request| same_path(request.head().uri.path(), &path)))
+                .guard(guard::fn_guard(move |request| path.matches(request.head().uri.path())))
                 .route(web::post().to(callbacks::receive))
                 .default_service(web::to(|| method_not_allowed("POST"))),
         );
     }
-    app.service(healthz());
 }
 
 /// On both listeners the same.
 fn healthz() -> Resource {
     get("/healthz", health::healthz)
-}
-
-/// Whether a request is for a callback path, however either of them is escaped. The router has no
-/// say in it: it would decode the one and not the other.
-fn same_path(requested: &str, configured: &str) -> bool {
-    percent_decode_str(requested).eq(percent_decode_str(configured))
 }
 
 /// What operators and programs ask.

@@ -7,8 +7,8 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use super::access::{Scope, Sees};
 use super::error::Problem;
-use crate::domain::RecordedEvent;
 use crate::domain::filter::{AddressPattern, MessageFilter};
+use crate::domain::{AccountSid, RecordedEvent};
 use crate::projection::fold::Folded;
 use crate::report::shape::Shape;
 use crate::twilio::callback::Reading;
@@ -44,8 +44,23 @@ impl Shown {
             AddressPattern::Whole(_) => true,
             AddressPattern::Ending(digits) => digits.len() > mask::DIGITS_SHOWN,
         };
-        let tells = filter.from.iter().chain(&filter.to).any(tells);
-        if self.is_masked() && tells { Err(Problem::MaskedQuestion) } else { Ok(filter) }
+        if self.is_masked() && filter.from.iter().chain(&filter.to).any(tells) {
+            return Err(Problem::MaskedQuestion);
+        }
+        let account_sid = filter.account_sid.as_ref().map(AccountSid::as_str);
+        let texts =
+            [account_sid, filter.messaging_service_sid.as_deref(), filter.channel.as_deref()];
+        texts.into_iter().flatten().try_for_each(|text| self.may_ask_for(text))?;
+        Ok(filter)
+    }
+
+    /// Nothing, unless this text, such as a SID, could be a number: whether something has it would
+    /// tell. It makes no difference whether anything does.
+    pub fn may_ask_for(self, text: &str) -> Result<(), Problem> {
+        match self.is_masked() && mask::tells(text) {
+            true => Err(Problem::MaskedSid),
+            false => Ok(()),
+        }
     }
 
     /// Whether bytes may be seen as they came.
@@ -58,12 +73,14 @@ impl Shown {
 
     /// An event.
     pub fn event(self, event: RecordedEvent) -> wire::Event {
-        // Read before anything is hidden, since the SIDs stay.
+        // Read before anything is hidden: what is hidden may be what they are read from.
         let reading = Reading::of(&event);
         let account_sid = reading.account_sid.map(Cow::into_owned);
         let message_sid = reading.message_sid.map(Cow::into_owned);
-        let masked = self.is_masked();
-        wire::Event::new(self.recorded(event), account_sid, message_sid).masked(masked)
+        match self.0 {
+            Sees::Everything => wire::Event::new(event, account_sid, message_sid),
+            Sees::Masked | Sees::Nothing => mask::recorded(event, account_sid, message_sid),
+        }
     }
 
     /// A message as it stands.

@@ -90,7 +90,7 @@ async fn receive(
         source: Source::Callback,
         method: request.method().to_string(),
         url: urls.into_iter().nth(url).unwrap_or_default(),
-        headers: kept_headers(request.headers(), is_event_header),
+        headers: event_headers(request.headers()),
         body,
         verified_by: Some(verified_by),
         notes: Default::default(),
@@ -156,13 +156,16 @@ fn refuse(
         received_at,
         method: request.method().to_string(),
         target: target.to_owned(),
-        headers: kept_headers(request.headers(), quarantine::is_kept_header),
+        headers: quarantine::kept_headers(
+            request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())),
+        ),
         body,
         reason: refusal.name().to_owned(),
         cause: None,
     });
-    let refused =
-        Refused { request, refusal, accounts, public_urls: Arc::clone(&state.public_urls) };
+    let (public_urls, callback_paths) =
+        (Arc::clone(&state.public_urls), Arc::clone(&state.callback_paths));
+    let refused = Refused { request, refusal, accounts, public_urls, callback_paths };
     if let Some(keeper) = admitting {
         keeper.keep(refused.clone());
     }
@@ -181,7 +184,7 @@ fn kept_header_bytes(headers: &HeaderMap) -> usize {
     kept.map(|(name, value)| name.as_str().len() + value.len()).sum()
 }
 
-fn kept_headers(headers: &HeaderMap, is_kept: fn(&str) -> bool) -> Headers {
-    let kept = headers.iter().filter(|(name, _)| is_kept(name.as_str()));
+fn event_headers(headers: &HeaderMap) -> Headers {
+    let kept = headers.iter().filter(|(name, _)| is_event_header(name.as_str()));
     Headers::new(kept.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())))
 }

@@ -18,11 +18,12 @@ use crate::quarantine::keeper::Keeper;
 use crate::store::Store;
 use crate::store::writer::Writer;
 use crate::twilio::accounts::Accounts;
+use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
 
 /// The callback listener's state.
 pub struct Receiving {
-    pub callback_paths: Vec<String>,
+    pub callback_paths: Arc<[CallbackPath]>,
     pub public_urls: Arc<[BaseUrl]>,
     pub accounts: Arc<InUse<Accounts>>,
     pub writer: Writer,
@@ -55,7 +56,7 @@ pub struct Admin {
 impl Receiving {
     /// The state, with no callback counted yet.
     pub fn new(
-        callback_paths: Vec<String>,
+        callback_paths: Vec<CallbackPath>,
         public_urls: Vec<BaseUrl>,
         accounts: Accounts,
         writer: Writer,
@@ -63,7 +64,7 @@ impl Receiving {
     ) -> Self {
         let accounts = Arc::new(InUse::new(accounts));
         let (refusals, measures, reloads) = Default::default();
-        let public_urls = public_urls.into();
+        let (callback_paths, public_urls) = (callback_paths.into(), public_urls.into());
         Self { callback_paths, public_urls, accounts, writer, keeper, refusals, measures, reloads }
     }
 }

@@ -47,7 +47,7 @@ impl Gathered {
         let mut bytes = 0;
         let rows = spool.rows().map_err(|source| spooling(options, source))?;
         for (row, through) in rows.zip(1..) {
-            let Row { kind, file, line, bytes: row } =
+            let Row { kind, file, line, repaired, bytes: row } =
                 row.map_err(|source| spooling(options, source))?;
             let file = &files[file as usize];
             let new = if kind == Kind::Event {
@@ -58,8 +58,8 @@ impl Gathered {
                 }
                 is_new.then_some(event)
             } else {
-                let outbound =
-                    Outbound { body: row, text_removed: kind == Kind::RecordWithoutText };
+                let text_removed = kind == Kind::RecordWithoutText;
+                let outbound = Outbound { body: row, text_removed, repaired };
                 let format = file.format.unwrap_or(Format::Rest);
                 let origin = Origin { format, file: &file.name, line };
                 let event = resource::event(outbound, origin, options.now);

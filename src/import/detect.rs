@@ -4,11 +4,14 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 
-use super::Format;
-use super::csv::Columns;
+use super::csv::{self, Columns};
+use super::{Format, delimiter, ours};
 
 /// Members that only pages of a list have.
 const OF_PAGES: [&str; 4] = ["messages", "first_page_uri", "next_page_uri", "page_size"];
+
+/// Members of an error that Twilio's API answers with.
+const OF_TWILIOS_ERRORS: [&str; 2] = ["code", "more_info"];
 
 /// Tells the format, or why none of them is meant.
 pub fn detect(beginning: &[u8]) -> Result<Format, String> {
@@ -17,8 +20,7 @@ pub fn detect(beginning: &[u8]) -> Result<Format, String> {
         None => Ok(Format::Events), // as good as any: there are no rows
         Some(b'{') => of_object(text),
         Some(b'[') => Ok(Format::Rest),
-        _ if text.starts_with(b"PAR1") => Err(only_ndjson("Parquet")),
-        _ => of_header(text),
+        _ => of_table(text),
     }
 }
 
@@ -26,34 +28,38 @@ fn of_object(text: &[u8]) -> Result<Format, String> {
     let names = names(text);
     let has = |name: &str| names.iter().any(|have| have == name);
     let is_one_line = text.split(|byte| *byte == b'\n').next().is_some_and(is_object);
-    match () {
-        _ if has("event_id") || has("received_at") => Ok(Format::Events),
-        _ if OF_PAGES.into_iter().any(has) => Ok(Format::Rest),
-        _ if has("status_times") || has("first_received_at") => {
-            Err("this is an export of messages: it tells where they stood and not what came; \
-                 export events can be imported"
-                .to_owned())
+    match ours::identified(&names) {
+        _ if has("event_id") => Ok(Format::Events),
+        Some(what) => Err(what),
+        None if has("received_at") => Ok(Format::Events),
+        None if OF_PAGES.into_iter().any(has) => Ok(Format::Rest),
+        None if OF_TWILIOS_ERRORS.into_iter().all(has) => {
+            Err("this is an error of Twilio's API: fetch the messages again".to_owned())
         }
-        _ if has("sid") && is_one_line => Ok(Format::Bulkexport),
-        _ if has("sid") => Ok(Format::Rest),
-        _ => Err("its first JSON object is neither an event, nor a message, nor a page of \
-                  messages; --format takes it for what you say"
+        None if has("sid") && is_one_line => Ok(Format::Bulkexport),
+        None if has("sid") => Ok(Format::Rest),
+        None => Err("its first JSON object is neither an event, nor a message, nor a page of \
+                     messages; --format takes it for what you say"
             .to_owned()),
     }
 }
 
-fn of_header(text: &[u8]) -> Result<Format, String> {
-    let header = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let columns = Columns::of_header(header);
-    match () {
-        _ if columns.have("event_id") && columns.have("received_at") => Err(only_ndjson("CSV")),
-        _ if columns.have("sid") => Ok(Format::Csv),
-        _ => Err("it is neither JSON, nor CSV with a column `Sid`, gzipped or not".to_owned()),
+fn of_table(text: &[u8]) -> Result<Format, String> {
+    let columns = Columns::of_header(text, delimiter::of(text));
+    match ours::table(&columns.names()) {
+        Some(what) => Err(what),
+        None if columns.have("sid") => Ok(Format::Csv),
+        None if is_aligned(text) => Err("this is a table for people, as Twilio's command line \
+                                         prints it: let it write JSON or TSV (`-o json`, `-o tsv`)"
+            .to_owned()),
+        None => Err("it is neither JSON, nor CSV with a column `Sid`, gzipped or not".to_owned()),
     }
 }
 
-fn only_ndjson(format: &str) -> String {
-    format!("of the exports of events only NDJSON can be imported, {format} cannot")
+/// Whether its columns are set apart by blanks, and one of them is the SID's.
+fn is_aligned(text: &[u8]) -> bool {
+    let header = String::from_utf8_lossy(delimiter::lines(text).next().unwrap_or_default());
+    header.contains("  ") && header.split("  ").any(|name| csv::member(name.trim()) == "sid")
 }
 
 fn is_object(line: &[u8]) -> bool {

@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 
 use super::bounded::Bounded;
 use super::input::is_of_content;
-use super::lines::{CUT_OFF, too_long};
-use super::{DOCUMENT_BYTES_MAX, Each, ImportError};
+use super::lines::{cut_off, too_long};
+use super::{DOCUMENT_BYTES_MAX, Each, ImportError, Row};
 use crate::twilio::resource::members;
 
 /// The member of a page that holds its messages.
@@ -46,7 +46,7 @@ fn told(name: &str, error: serde_json::Error) -> Result<String, ImportError> {
     let error = io::Error::from(error);
     match error.kind() {
         io::ErrorKind::FileTooLarge => Ok(format!("a document {}", too_long(DOCUMENT_BYTES_MAX))),
-        _ if is_of_content(&error) => Ok(CUT_OFF.to_owned()),
+        _ if is_of_content(&error) => Ok(cut_off(&error)),
         _ => Err(ImportError::Read { name: name.to_owned(), source: error }),
     }
 }
@@ -70,14 +70,14 @@ fn of_object(object: &str, first_line: u64, each: Each<'_>) -> Result<(), Import
         members.into_iter().find(|(name, _)| name == MESSAGES).map(|(_, messages)| messages)
     });
     let Some(messages) = messages else {
-        return each(first_line, Ok(object.as_bytes()));
+        return each(first_line, Ok(Row::of_json(object.as_bytes())));
     };
     let Ok(list) = serde_json::from_str::<Vec<&RawValue>>(messages.get()) else {
         return each(first_line, Err("the page's `messages` is no list".to_owned()));
     };
     list.iter().try_for_each(|message| {
         let line = first_line + lines_before(object, message.get());
-        each(line, Ok(message.get().as_bytes()))
+        each(line, Ok(Row::of_json(message.get().as_bytes())))
     })
 }
 

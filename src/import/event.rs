@@ -2,7 +2,8 @@
 //!
 //! Nothing is guessed: a member that is missing, doubled or of another type, and one that this version
 //! does not know, would be lost or made up. What is said of a line names its members and repeats no
-//! values, which may be somebody's message.
+//! values, which may be somebody's message. Whether a ledger could have such an event is asked in
+//! [`plausible`](super::plausible).
 
 use std::collections::BTreeMap;
 
@@ -61,6 +62,9 @@ pub fn event(line: &[u8], ledger: Option<&str>) -> Result<NewEvent, String> {
             .to_owned());
     }
     let position: Position = line.get("position", "a number")?;
+    if position == 0 {
+        return Err("`position`, `0`: the first event of a ledger has position 1".to_owned());
+    }
     let mut notes = line.notes()?;
     if !notes.contains_key(note::POSITION) {
         // An event that was imported there keeps the place where it was received.

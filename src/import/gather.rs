@@ -1,6 +1,5 @@
 //! Reading the input once: every row is checked, and laid aside or refused. Nothing is appended here.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io;
 use std::ops::ControlFlow;
@@ -13,9 +12,9 @@ use super::detect::detect;
 use super::input::{Input, is_of_content};
 use super::refused::{Refusal, Refused};
 use super::resource::{Outbound, Record, record};
-use super::spool::{Kind, Spool};
-use super::{Counts, Each, Format, ImportError, Options, Tell};
-use super::{csv, documents, event, lines, manifest};
+use super::spool::{self, Kind, Spool};
+use super::{Counts, Each, Format, ImportError, Options, Row, Tell};
+use super::{csv, delimiter, documents, event, file_kind, lines, manifest, plausible};
 use crate::domain::digest::digest;
 use crate::domain::{NewEvent, RecordedEvent};
 
@@ -45,8 +44,8 @@ pub struct Gathered {
     pub(super) options: Options,
 }
 
-/// What is laid aside of a row.
-type Checked<'b> = (Kind, Cow<'b, [u8]>);
+/// What is laid aside of a row: its kind, what was repaired in it, and its bytes.
+type Checked = (Kind, String, Vec<u8>);
 
 /// Reads every file; `-` is stdin. `tell` hears how many bytes were read.
 pub fn gather(
@@ -116,13 +115,17 @@ impl Gathered {
                        what was received";
             return self.refuse(self.files.len() - 1, None, why.to_owned()).map(|()| 0);
         }
-        let format = match self.options.format.map_or_else(|| detect(&input.beginning), Ok) {
+        let detected = match file_kind::refused(&input.undecoded) {
+            Some(why) => Err(why),
+            None => self.options.format.map_or_else(|| detect(&input.beginning), Ok),
+        };
+        let format = match detected {
             Ok(format) => format,
             Err(why) => return self.refuse(self.files.len() - 1, None, why).map(|()| 0),
         };
         self.last_file().format = Some(format);
         let bytes = input.bytes_read();
-        let mut each = |line, row: Result<&[u8], String>| {
+        let mut each = |line, row: Result<Row<'_>, String>| {
             self.row(line, row)?;
             match tell(bytes_before + bytes.get()) {
                 ControlFlow::Break(()) => Err(ImportError::Stopped),
@@ -149,14 +152,14 @@ impl Gathered {
         self.files.last_mut().expect("a row is of the file that is being read")
     }
 
-    fn row(&mut self, line: u64, row: Result<&[u8], String>) -> Result<(), ImportError> {
+    fn row(&mut self, line: u64, row: Result<Row<'_>, String>) -> Result<(), ImportError> {
         self.counts.rows += 1;
         self.last_file().rows += 1;
-        match row.and_then(|bytes| self.checked(bytes)) {
+        match row.and_then(|row| self.checked(&row)) {
             Ok(None) => self.counts.inbound += 1,
-            Ok(Some((kind, bytes))) => {
+            Ok(Some((kind, repaired, bytes))) => {
                 let file = self.files.len() as u32 - 1;
-                let laid_aside = self.spool.push(kind, file, line, &bytes);
+                let laid_aside = self.spool.push(&spool::Row { kind, file, line, repaired, bytes });
                 laid_aside.map_err(|source| spooling(&self.options, source))?;
                 self.laid_aside += 1;
             }
@@ -165,27 +168,32 @@ impl Gathered {
         Ok(())
     }
 
-    /// What is to be laid aside of a row; nothing of an inbound message.
-    fn checked<'b>(&mut self, row: &'b [u8]) -> Result<Option<Checked<'b>>, String> {
+    /// What is to be laid aside of a row; `None` for an inbound message.
+    fn checked(&mut self, row: &Row<'_>) -> Result<Option<Checked>, String> {
         if self.last_file().format == Some(Format::Events) {
-            let event = event::event(row, None)?;
-            let id = event.event_id;
-            let fingerprint = fingerprint(event);
-            return match self.ids.insert(id, fingerprint) {
-                Some(other) if other != fingerprint => {
-                    self.ids.insert(id, other);
-                    Err(format!("event {id} stands in another line too, and says something else"))
-                }
-                _ => Ok(Some((Kind::Event, Cow::Borrowed(row)))),
-            };
+            return self.checked_event(row.json).map(Some);
         }
         Ok(match record(row, &self.options)? {
             Record::Inbound => None,
-            Record::Outbound(Outbound { body, text_removed: true }) => {
-                Some((Kind::RecordWithoutText, Cow::Owned(body)))
+            Record::Outbound(Outbound { body, text_removed, repaired }) => {
+                let kind = if text_removed { Kind::RecordWithoutText } else { Kind::Record };
+                Some((kind, repaired, body))
             }
-            Record::Outbound(Outbound { body, .. }) => Some((Kind::Record, Cow::Owned(body))),
         })
+    }
+
+    fn checked_event(&mut self, line: &[u8]) -> Result<Checked, String> {
+        let event = event::event(line, None)?;
+        plausible::check(&event, self.options.now)?;
+        let id = event.event_id;
+        let fingerprint = fingerprint(event);
+        match self.ids.insert(id, fingerprint) {
+            Some(other) if other != fingerprint => {
+                self.ids.insert(id, other);
+                Err(format!("event {id} stands in another line too, and says something else"))
+            }
+            _ => Ok((Kind::Event, String::new(), line.to_vec())),
+        }
     }
 
     /// Refuses a row of a file, or the file where no line is named.
@@ -211,6 +219,8 @@ fn read_as(
     match format {
         Format::Events | Format::Bulkexport => lines::each_line(name, &mut input.reader, each),
         Format::Rest => documents::each_message(name, &mut input.reader, each),
-        Format::Csv => csv::each_row(name, &mut input.reader, each),
+        Format::Csv => {
+            csv::each_row(name, &mut input.reader, delimiter::of(&input.beginning), each)
+        }
     }
 }

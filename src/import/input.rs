@@ -1,4 +1,4 @@
-//! One file, or stdin, as the bytes that were compressed into it.
+//! One file, or stdin, decompressed and in UTF-8.
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
@@ -9,18 +9,20 @@ use std::rc::Rc;
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
+use super::encoding::{Encoding, Utf16};
 use crate::domain::digest::{Hash, hex};
 
 /// How much is looked at to tell what an input is.
 const BEGINNING_BYTES: u64 = 64 * 1024;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
-const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 
 /// An input, open at its beginning.
 pub struct Input {
-    /// Its first bytes, which are read again.
+    /// Its first bytes in UTF-8, without a byte order mark; they are read again.
     pub beginning: Vec<u8>,
+    /// The same before they were decoded.
+    pub undecoded: Vec<u8>,
     pub reader: Box<dyn BufRead>,
     read: Rc<Cell<u64>>,
     hash: Rc<RefCell<Sha256>>,
@@ -44,22 +46,18 @@ impl Input {
             true => Box::new(BufReader::new(MultiGzDecoder::new(bytes))),
             false => Box::new(bytes),
         };
-        Self { beginning: Vec::new(), reader, read, hash }.looked_at()
-    }
-
-    fn looked_at(mut self) -> io::Result<Self> {
-        let mut beginning = Vec::new();
-        let outcome = (&mut self.reader).take(BEGINNING_BYTES).read_to_end(&mut beginning);
-        if beginning.starts_with(BYTE_ORDER_MARK) {
-            beginning.drain(..BYTE_ORDER_MARK.len());
-        }
-        let again = Cursor::new(beginning.clone());
-        self.reader = match outcome {
-            Ok(_) => Box::new(again.chain(self.reader)),
-            // What could be read is told of first.
-            Err(error) => Box::new(again.chain(BufReader::new(Failing(Some(error))))),
+        let (undecoded, reader) = looked_at(reader);
+        let (beginning, reader) = match Encoding::of(&undecoded) {
+            Encoding::Utf16(order) => {
+                looked_at(Box::new(BufReader::new(Utf16::new(reader, order))))
+            }
+            Encoding::Utf8 { mark_bytes } => {
+                let mut reader = reader;
+                io::copy(&mut (&mut reader).take(mark_bytes as u64), &mut io::sink())?;
+                (undecoded[mark_bytes..].to_vec(), reader)
+            }
         };
-        Ok(Self { beginning, ..self })
+        Ok(Self { beginning, undecoded, reader, read, hash })
     }
 
     /// How many bytes were read of the file itself: a handle that can be kept.
@@ -73,6 +71,19 @@ impl Input {
         let hash: Hash = self.hash.borrow().clone().finalize().into();
         Ok(hex(&hash))
     }
+}
+
+/// The first bytes of a reader, and a reader that begins with them.
+fn looked_at(mut reader: Box<dyn BufRead>) -> (Vec<u8>, Box<dyn BufRead>) {
+    let mut beginning = Vec::new();
+    let outcome = (&mut reader).take(BEGINNING_BYTES).read_to_end(&mut beginning);
+    let again = Cursor::new(beginning.clone());
+    let reader: Box<dyn BufRead> = match outcome {
+        Ok(_) => Box::new(again.chain(reader)),
+        // What could be read is told of first.
+        Err(error) => Box::new(again.chain(BufReader::new(Failing(Some(error))))),
+    };
+    (beginning, reader)
 }
 
 /// Whether an error tells of what was read, and not of the reading.

@@ -2,16 +2,22 @@
 
 use std::io::{self, BufRead, Read};
 
+use super::encoding::{DamagedUtf16, NOT_UTF_8};
 use super::input::is_of_content;
-use super::{Each, ImportError, ROW_BYTES_MAX};
+use super::{Each, ImportError, ROW_BYTES_MAX, Row};
 
 /// Why a row of this many bytes is not taken.
 pub fn too_long(bytes_max: u64) -> String {
     format!("longer than {bytes_max} bytes")
 }
 
-/// Why nothing can be read any more.
-pub const CUT_OFF: &str = "the gzip stream is damaged or cut off here";
+/// Why nothing more can be read, by an error that tells of the content.
+pub fn cut_off(error: &io::Error) -> String {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<DamagedUtf16>()) {
+        Some(damaged) => damaged.to_string(),
+        None => "the gzip stream is damaged or cut off here".to_owned(),
+    }
+}
 
 /// Gives every line that is not blank.
 pub fn each_line(name: &str, reader: &mut dyn BufRead, each: Each<'_>) -> Result<(), ImportError> {
@@ -20,11 +26,14 @@ pub fn each_line(name: &str, reader: &mut dyn BufRead, each: Each<'_>) -> Result
         line.clear();
         match read_line(reader, &mut line) {
             Ok(Some(Extent::Whole)) if line.trim_ascii().is_empty() => {}
-            Ok(Some(Extent::Whole)) => each(number, Ok(line.trim_ascii()))?,
+            Ok(Some(Extent::Whole)) if std::str::from_utf8(&line).is_err() => {
+                each(number, Err(NOT_UTF_8.to_owned()))?;
+            }
+            Ok(Some(Extent::Whole)) => each(number, Ok(Row::of_json(line.trim_ascii())))?,
             Ok(Some(Extent::TooLong)) => each(number, Err(too_long(ROW_BYTES_MAX)))?,
             Ok(None) => break,
             Err(error) if is_of_content(&error) => {
-                each(number, Err(CUT_OFF.to_owned()))?;
+                each(number, Err(cut_off(&error)))?;
                 break;
             }
             Err(source) => return Err(ImportError::Read { name: name.to_owned(), source }),

@@ -8,21 +8,29 @@ mod append;
 mod bounded;
 mod compare;
 mod csv;
+mod delimiter;
 mod detect;
 mod documents;
+mod encoding;
 mod event;
+mod file_kind;
 mod gather;
 mod input;
 mod lines;
 mod manifest;
+mod ours;
+mod plausible;
 mod refused;
 mod resource;
 mod spool;
+mod table;
+pub mod values;
 
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use self::csv::Columns;
 pub use self::gather::{Gathered, ReadFile, gather};
 pub use self::refused::Refusal;
 use crate::domain::{AccountSid, Timestamp};
@@ -33,7 +41,7 @@ pub mod note {
     /// The id of the ledger that received the event first, where that is known.
     pub const LEDGER: &str = "origin_ledger";
     /// The event's position there.
-    pub const POSITION: &str = "origin_position";
+    pub const POSITION: &str = crate::domain::event::ORIGIN_POSITION;
     /// What kind of record of Twilio's it was: `rest`, `bulkexport` or `csv`.
     pub const FORMAT: &str = "origin_format";
     /// The name of the file it stood in.
@@ -42,11 +50,13 @@ pub mod note {
     pub const LINE: &str = "origin_line";
     /// `removed` where the text of the message was left out.
     pub const CONTENT: &str = "content";
+    /// What a spreadsheet had done to values, and was undone.
+    pub const REPAIRED: &str = "repaired";
 }
 
-/// How long one row may be. A callback's body has 64 KiB at most, which JSON can write six times as
+/// How long one row may be. A callback's body has 1 MiB at most, which JSON can write six times as
 /// long, and its URL and headers are bounded by what the server reads of a request.
-pub const ROW_BYTES_MAX: u64 = 4 << 20;
+pub const ROW_BYTES_MAX: u64 = 8 << 20;
 
 /// How long one JSON document with many rows may be. Twilio's pages have 1,000 messages at most.
 pub const DOCUMENT_BYTES_MAX: u64 = 64 << 20;
@@ -111,8 +121,21 @@ pub struct Counts {
 /// Hears how far the work is, in its own unit; may end it.
 pub type Tell<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
 
-/// Takes the next row with its line, or why there is none to take.
-type Each<'a> = &'a mut dyn FnMut(u64, Result<&[u8], String>) -> Result<(), ImportError>;
+/// A row as it was read.
+struct Row<'a> {
+    json: &'a [u8],
+    /// Which columns its members come from, in a table.
+    columns: Option<&'a Columns>,
+}
+
+impl<'a> Row<'a> {
+    fn of_json(json: &'a [u8]) -> Self {
+        Self { json, columns: None }
+    }
+}
+
+/// Takes the next row with its line, or why it cannot be taken.
+type Each<'a> = &'a mut dyn FnMut(u64, Result<Row<'_>, String>) -> Result<(), ImportError>;
 
 /// Why an import ended early.
 #[derive(Debug, thiserror::Error)]

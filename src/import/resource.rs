@@ -1,20 +1,24 @@
 //! One message of Twilio's records as the event that it becomes: its JSON as it came, but for the text
-//! of the message. Members are kept whatever they are called; only what is folded must be there.
+//! of the message and for values that a spreadsheet changed. Members are kept whatever they are
+//! called; only what is folded must be there.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{Format, Options, note};
+use super::csv::member_of_json;
+use super::values::{self, Checked, Kind};
+use super::{Format, Options, Row, note, ours};
 use crate::domain::event::Headers;
 use crate::domain::{NewEvent, Source, Timestamp};
 use crate::twilio::callback::Reading;
 use crate::twilio::resource::{members, without_text};
 
-/// What would be passed over, and with it whose message it is.
-const OF_THE_CLI: &str = "accountSid";
+/// How much of a damaged value is repeated.
+const SHOWN_CHARS: usize = 60;
 
 /// What a record is.
 pub enum Record {
@@ -27,6 +31,8 @@ pub enum Record {
 pub struct Outbound {
     pub body: Vec<u8>,
     pub text_removed: bool,
+    /// What was repaired, for people; empty for most.
+    pub repaired: String,
 }
 
 /// Where a record stands.
@@ -38,28 +44,106 @@ pub struct Origin<'a> {
 }
 
 /// Looks at a record; says why it can't be taken.
-pub fn record(json: &[u8], options: &Options) -> Result<Record, String> {
-    let members = members(json).map_err(|error| error.to_string())?;
-    if members.iter().any(|(name, _)| name == OF_THE_CLI) {
-        return Err(format!(
-            "its members are named as Twilio's command line names them (`{OF_THE_CLI}`), not as \
-             its API does"
-        ));
-    }
+pub fn record(row: &Row<'_>, options: &Options) -> Result<Record, String> {
+    let members = members(row.json).map_err(|error| error.to_string())?;
+    refuse_others(&members)?;
     if is_inbound(&members) {
         return Ok(Record::Inbound);
     }
-    let whole = match (&options.account_sid, has_account(&members)) {
-        (Some(account_sid), false) => with_account(json, account_sid.as_str(), members.is_empty()),
-        _ => json.to_vec(),
+    let (json, repaired) = checked(row, &members)?;
+    let whole = match &options.account_sid {
+        Some(account_sid) => with_account(json, account_sid.as_str())?,
+        None => json.into_owned(),
     };
     let body = match options.keep_content {
         true => whole,
         false => without_text(&whole).map_err(|error| error.to_string())?,
     };
-    let outbound = Outbound { body, text_removed: !options.keep_content };
+    let outbound = Outbound { body, text_removed: !options.keep_content, repaired };
     says_enough(&outbound)?;
     Ok(Record::Outbound(outbound))
+}
+
+/// Names under which a callback would name its message, and a record of Twilio's does not.
+const OF_CALLBACKS: [&str; 3] = ["MessageSid", "message_sid", "sms_sid"];
+
+/// Says what an object is that is no record of Twilio's.
+fn refuse_others(members: &Members<'_>) -> Result<(), String> {
+    let names: Vec<String> = members.iter().map(|(name, _)| name.clone()).collect();
+    let of_callback = names.iter().find(|name| OF_CALLBACKS.contains(&name.as_str()));
+    match ours::identified(&names) {
+        _ if names.iter().any(|name| name == "event_id") => {
+            Err("this is an event of `export events`, not a record of Twilio's: --format events \
+                 takes lines of them"
+                .to_owned())
+        }
+        Some(what) => Err(what),
+        None => of_callback.map_or(Ok(()), |name| {
+            Err(format!("it names its message `{name}`; Twilio's records call that `sid`"))
+        }),
+    }
+}
+
+/// The object with every value as Twilio wrote it, its members named as Twilio's API names them; and
+/// what was repaired.
+fn checked<'r>(row: &Row<'r>, members: &Members<'r>) -> Result<(Cow<'r, [u8]>, String), String> {
+    let mut repairs = Vec::new();
+    let mut written = Vec::with_capacity(members.len());
+    let mut is_as_it_came = true;
+    for (at, (name, value)) in members.iter().enumerate() {
+        let member = match row.columns {
+            Some(_) => name,
+            None => member_of_json(name),
+        };
+        let mut kept = Cow::Borrowed(value.get());
+        if let Some((repaired, what)) = checked_value(row, at, member, value)? {
+            repairs.push(format!("{member}: {what}"));
+            kept = Cow::Owned(match repaired.is_empty() {
+                true => Value::Null.to_string(),
+                false => Value::from(repaired).to_string(),
+            });
+        }
+        is_as_it_came &= member == name && matches!(kept, Cow::Borrowed(_));
+        written.push(format!("{}:{kept}", Value::from(member)));
+    }
+    let json = match is_as_it_came {
+        true => Cow::Borrowed(row.json),
+        false => Cow::Owned(format!("{{{}}}", written.join(",")).into_bytes()),
+    };
+    Ok((json, repairs.join("; ")))
+}
+
+/// What a value was, if it was repaired, and what had been done to it.
+fn checked_value(
+    row: &Row<'_>,
+    at: usize,
+    member: &str,
+    value: &RawValue,
+) -> Result<Option<(String, String)>, String> {
+    let kind = Kind::of(member);
+    let refused = |shown: &str, why: &str| {
+        let place = row.columns.map_or_else(|| format!("`{member}`"), |columns| columns.place(at));
+        let shown: String = shown.chars().take(SHOWN_CHARS).collect();
+        Err(format!("{place}, `{}`: {why}", shown.escape_debug()))
+    };
+    let text = match serde_json::from_str(value.get()) {
+        Ok(Value::String(text)) => text,
+        // JSON has numbers as they are, but an address or a SID is none.
+        Ok(Value::Number(_)) if kind == Kind::Price => return Ok(None),
+        Ok(Value::Number(_)) => value.get().to_owned(),
+        Ok(Value::Null) => return Ok(None),
+        _ if [Kind::Content, Kind::Other].contains(&kind) => return Ok(None),
+        _ => return refused(value.get(), "it is no text"),
+    };
+    // Only tables have been in a spreadsheet, and any other text may say anything.
+    if kind == Kind::Other && row.columns.is_none() {
+        return Ok(None);
+    }
+    match kind.check(&text) {
+        Checked::Intact => Ok(None),
+        Checked::Repaired(repaired, what) => Ok(Some((repaired.into_owned(), what))),
+        Checked::Damaged(why) => refused(&text, &why),
+    }
 }
 
 /// The event of an outbound message. It was received when it was read: Twilio's own times stand in the
@@ -72,6 +156,9 @@ pub fn event(outbound: Outbound, origin: Origin<'_>, now: Timestamp) -> NewEvent
         own(note::LINE, &origin.line.to_string()),
     ]);
     notes.extend(outbound.text_removed.then(|| own(note::CONTENT, "removed")));
+    if !outbound.repaired.is_empty() {
+        notes.insert(note::REPAIRED.to_owned(), outbound.repaired);
+    }
     NewEvent {
         event_id: Uuid::now_v7(),
         received_at: now,
@@ -87,8 +174,7 @@ pub fn event(outbound: Outbound, origin: Origin<'_>, now: Timestamp) -> NewEvent
 }
 
 fn says_enough(outbound: &Outbound) -> Result<(), String> {
-    let Outbound { body, text_removed } = outbound;
-    let same = Outbound { body: body.clone(), text_removed: *text_removed };
+    let same = Outbound { body: outbound.body.clone(), repaired: String::new(), ..*outbound };
     let origin = Origin { format: Format::Rest, file: "", line: 0 };
     let event = event(same, origin, Timestamp::from_micros(0));
     let reading = Reading::of(&event);
@@ -104,30 +190,25 @@ fn says_enough(outbound: &Outbound) -> Result<(), String> {
 
 type Members<'a> = [(String, &'a RawValue)];
 
-fn first(members: &Members<'_>, name: &str) -> Option<Value> {
-    let (_, value) = members.iter().find(|(have, _)| have == name)?;
-    serde_json::from_str(value.get()).ok()
-}
-
 fn is_inbound(members: &Members<'_>) -> bool {
-    let word = |name| first(members, name).and_then(|value| Some(value.as_str()?.to_lowercase()));
-    match word("direction") {
-        Some(direction) => direction.starts_with("inbound"),
-        None => word("status").is_some_and(|status| ["receiving", "received"].contains(&&*status)),
+    let word = |wanted: &str| {
+        let (_, value) = members.iter().find(|(name, _)| member_of_json(name) == wanted)?;
+        serde_json::from_str::<String>(value.get()).ok()
+    };
+    values::is_inbound(word("direction").as_deref(), word("status").as_deref())
+}
+
+/// The object with this account in front, if it names none: the first of one name counts.
+fn with_account(json: Cow<'_, [u8]>, account_sid: &str) -> Result<Vec<u8>, String> {
+    let members = members(&json).map_err(|error| error.to_string())?;
+    let is_named = members.iter().any(|(name, value)| {
+        name == "account_sid" && serde_json::from_str::<String>(value.get()).is_ok()
+    });
+    if is_named {
+        return Ok(json.into_owned());
     }
-}
-
-fn has_account(members: &Members<'_>) -> bool {
-    ["AccountSid", "account_sid"]
-        .into_iter()
-        .filter_map(|name| first(members, name))
-        .any(|value| value.as_str().is_some_and(|sid| !sid.is_empty()))
-}
-
-/// The object with its account in front: the first of one name counts.
-fn with_account(json: &[u8], account_sid: &str, is_empty: bool) -> Vec<u8> {
     let inside = json.trim_ascii_start().strip_prefix(b"{").unwrap_or_default();
-    let comma = if is_empty { "" } else { "," };
+    let comma = if members.is_empty() { "" } else { "," };
     let account = format!("{{\"account_sid\":{}{comma}", Value::from(account_sid));
-    [account.as_bytes(), inside].concat()
+    Ok([account.as_bytes(), inside].concat())
 }

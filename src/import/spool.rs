@@ -13,6 +13,8 @@ pub struct Row {
     /// Which of the files, from 0.
     pub file: u32,
     pub line: u64,
+    /// What was repaired in it; empty for most.
+    pub repaired: String,
     pub bytes: Vec<u8>,
 }
 
@@ -43,11 +45,16 @@ impl Spool {
     }
 
     /// Lays a row aside.
-    pub fn push(&mut self, kind: Kind, file: u32, line: u64, bytes: &[u8]) -> io::Result<()> {
+    pub fn push(&mut self, row: &Row) -> io::Result<()> {
+        self.writer.write_all(&[row.kind as u8])?;
+        self.writer.write_all(&row.file.to_be_bytes())?;
+        self.writer.write_all(&row.line.to_be_bytes())?;
+        self.push_bytes(row.repaired.as_bytes())?;
+        self.push_bytes(&row.bytes)
+    }
+
+    fn push_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-        self.writer.write_all(&[kind as u8])?;
-        self.writer.write_all(&file.to_be_bytes())?;
-        self.writer.write_all(&line.to_be_bytes())?;
         self.writer.write_all(&length.to_be_bytes())?;
         self.writer.write_all(bytes)
     }
@@ -68,12 +75,19 @@ fn read_row(reader: &mut impl Read) -> io::Result<Option<Row>> {
         return Ok(None);
     }
     let kind = Kind::ALL.get(usize::from(kind[0])).ok_or(io::ErrorKind::InvalidData)?;
-    let (mut file, mut line, mut length) = ([0; 4], [0; 8], [0; 4]);
+    let (mut file, mut line) = ([0; 4], [0; 8]);
     reader.read_exact(&mut file)?;
     reader.read_exact(&mut line)?;
+    let repaired = String::from_utf8(read_bytes(reader)?).map_err(io::Error::other)?;
+    let bytes = read_bytes(reader)?;
+    let (file, line) = (u32::from_be_bytes(file), u64::from_be_bytes(line));
+    Ok(Some(Row { kind: *kind, file, line, repaired, bytes }))
+}
+
+fn read_bytes(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut length = [0; 4];
     reader.read_exact(&mut length)?;
     let mut bytes = vec![0; u32::from_be_bytes(length) as usize];
     reader.read_exact(&mut bytes)?;
-    let (file, line) = (u32::from_be_bytes(file), u64::from_be_bytes(line));
-    Ok(Some(Row { kind: *kind, file, line, bytes }))
+    Ok(bytes)
 }

@@ -35,6 +35,8 @@ pub struct Verified {
     pub checkpoint: Position,
     /// How many events were read.
     pub events: u64,
+    /// How many of them an import brought.
+    pub imported: u64,
     pub rule: Rule,
     /// Of the fresh fold at the checkpoint; nothing where the log could not be folded.
     pub digest: Option<Hash>,
@@ -91,6 +93,7 @@ pub fn verify(
         hash: walk.chain,
         checkpoint,
         events: walk.events,
+        imported: walk.imported,
         rule,
         digest,
         findings: findings.found,
@@ -164,6 +167,7 @@ fn check_lookup(
 struct Walk {
     head: Position,
     events: u64,
+    imported: u64,
     /// The last position passed.
     at: Position,
     /// The chain as the log has it now; nothing behind a gap.
@@ -181,7 +185,18 @@ impl Walk {
     fn new(marks: BTreeMap<Position, Hash>, expected: Option<Expected>) -> Self {
         let (chain, block) = (Some(CHAIN_START), Some(CHAIN_START));
         let digester = Digester::default();
-        Self { head: 0, events: 0, at: 0, chain, block, marks, expected, digester, compared: false }
+        Self {
+            head: 0,
+            events: 0,
+            imported: 0,
+            at: 0,
+            chain,
+            block,
+            marks,
+            expected,
+            digester,
+            compared: false,
+        }
     }
 
     fn through(
@@ -219,6 +234,7 @@ impl Walk {
         let next = |chain: Hash| crate::domain::digest::chain(&chain, &digest);
         (self.chain, self.block) = (self.chain.map(next), self.block.map(next));
         self.events += 1;
+        self.imported += u64::from(event.is_imported());
         self.at = event.position;
         self.check_mark(findings);
         self.check_expected(findings);

@@ -14,6 +14,7 @@ use super::measures::{Dropped, Measures};
 use crate::store::quarantine::{self, Limits, Quarantine, RefusedRequest};
 use crate::store::{Database, StoreError};
 use crate::twilio::accounts::Accounts;
+use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::{BaseUrl, Refusal};
 
 /// How many KiB a second are taken. A usual callback is one of them: more than a thousand a second are
@@ -44,12 +45,14 @@ pub struct Refused {
     pub refusal: Refusal,
     pub accounts: Arc<Accounts>,
     pub public_urls: Arc<[BaseUrl]>,
+    pub callback_paths: Arc<[CallbackPath]>,
 }
 
 impl Refused {
     /// The likely cause.
     pub fn cause(&self) -> String {
-        cause_of(&self.request, self.refusal, &self.accounts, &self.public_urls).to_string()
+        let Self { request, refusal, accounts, public_urls, callback_paths } = self;
+        cause_of(request, *refusal, accounts, public_urls, callback_paths).to_string()
     }
 }
 

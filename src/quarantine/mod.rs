@@ -10,18 +10,26 @@ use crate::domain::{NewEvent, Source};
 use crate::store::quarantine::RefusedRequest;
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback::BodyKind;
+use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::cause::{Case, Cause, Configured, cause};
-use crate::twilio::headers::is_event_header;
+use crate::twilio::headers::{is_event_header, is_proxy_header, without_addresses};
 use crate::twilio::signature::{
     BaseUrl, Refusal, SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify,
 };
 
-/// Headers that tell where a proxy was called; they are kept here, and no event has them.
-const HOST_HEADERS: [&str; 2] = ["x-forwarded-host", "host"];
-
-/// Whether a refused request is kept with this header.
+/// Whether a refused request is kept with this header: those of an event, and those in which proxies
+/// say which URL was called. No event has the latter.
 pub fn is_kept_header(name: &str) -> bool {
-    is_event_header(name) || HOST_HEADERS.contains(&name)
+    is_event_header(name) || is_proxy_header(name)
+}
+
+/// The headers that a refused request is kept with, by their names in lower case. None has an address
+/// that the request came by.
+pub fn kept_headers<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Headers {
+    let kept = headers.filter(|(name, _)| is_kept_header(name));
+    Headers::new(
+        kept.map(|(name, value)| (name.to_owned(), without_addresses(name, value).into_owned())),
+    )
 }
 
 /// What a refused request's signature comes to with what is configured now.
@@ -33,11 +41,17 @@ pub enum Checked {
 }
 
 /// Checks a request as the callback listener would, and looks for the cause where it refuses it.
-pub fn check(request: &RefusedRequest, accounts: &Accounts, public_urls: &[BaseUrl]) -> Checked {
+pub fn check(
+    request: &RefusedRequest,
+    accounts: &Accounts,
+    public_urls: &[BaseUrl],
+    callback_paths: &[CallbackPath],
+) -> Checked {
     match verified(request, accounts, public_urls) {
         Ok(event) => Checked::Valid(Box::new(event)),
         Err(refusal) => {
-            Checked::Refused(refusal, cause_of(request, refusal, accounts, public_urls))
+            let cause = cause_of(request, refusal, accounts, public_urls, callback_paths);
+            Checked::Refused(refusal, cause)
         }
     }
 }
@@ -73,11 +87,9 @@ pub fn cause_of(
     refusal: Refusal,
     accounts: &Accounts,
     public_urls: &[BaseUrl],
+    callback_paths: &[CallbackPath],
 ) -> Cause {
-    let hosts: Vec<_> = HOST_HEADERS
-        .iter()
-        .filter_map(|name| std::str::from_utf8(request.headers.get(name)?).ok())
-        .collect();
+    let headers: Vec<_> = request.headers.iter().collect();
     let case = Case {
         refusal,
         target: &request.target,
@@ -85,9 +97,11 @@ pub fn cause_of(
         body: &request.body,
         signature: request.headers.get(SIGNATURE_HEADER).unwrap_or_default(),
         settings: request.headers.get(SETTINGS_HEADER),
-        hosts: &hosts,
+        headers: &headers,
     };
-    cause(&case, &Configured { public_urls, further_urls: &[], accounts, keys: None })
+    let configured =
+        Configured { public_urls, further_urls: &[], callback_paths, accounts, keys: None };
+    cause(&case, &configured)
 }
 
 /// The door has let in no other kind; what cannot be is read as a form.

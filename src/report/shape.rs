@@ -100,10 +100,14 @@ impl Shape {
     /// The same with all but the last four digits of addresses hidden. Rows stay as they are: two
     /// senders may then look alike.
     pub fn masked(mut self) -> Self {
-        if self.by == By::From.name() {
-            let keys = self.rows.iter_mut().filter_map(|row| row.key.as_mut());
-            keys.for_each(|key| *key = mask::address(key));
-        }
+        let masked: fn(&str) -> String = match By::parse(self.by) {
+            Some(By::From) => mask::address,
+            Some(By::Day | By::Hour | By::Country | By::ErrorCode) => return self,
+            // SIDs and channels are texts that a sender may choose.
+            _ => mask::text,
+        };
+        let keys = self.rows.iter_mut().filter_map(|row| row.key.as_mut());
+        keys.for_each(|key| *key = masked(key));
         self
     }
 

@@ -52,6 +52,8 @@ pub enum BadDraft {
          nobody would tell what becomes of it"
     )]
     NobodyTells,
+    #[error("messaging service `{}` is no SID of one, which begins with MG", shown(.0))]
+    NoService(String),
     #[error("callback URL `{}` {reason}", shown(url))]
     Callback { url: String, reason: &'static str },
 }
@@ -70,11 +72,19 @@ impl Draft {
             _ if self.content_variables.is_some() && self.content_sid.is_none() => {
                 Err(BadDraft::VariablesWithoutTemplate)
             }
+            _ if self.wrong_service().is_some() => {
+                Err(BadDraft::NoService(self.wrong_service().unwrap_or_default().to_owned()))
+            }
             _ if self.send_at.is_some() && !service => Err(BadDraft::ScheduledWithoutService),
             None if !service => Err(BadDraft::NobodyTells),
             None => Ok(()),
             Some(url) => check_callback(url),
         }
+    }
+
+    /// What stands in the place of a messaging service, and is none.
+    fn wrong_service(&self) -> Option<&str> {
+        self.messaging_service_sid.as_deref().filter(|sid| !sid.starts_with("MG"))
     }
 
     /// The request's form.

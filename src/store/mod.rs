@@ -302,6 +302,12 @@ pub enum StoreError {
     )]
     LostEvents { path: PathBuf, detail: String },
 
+    #[error("{} is a folder; name a file in it, such as {}", path.display(), path.join("ledger.db").display())]
+    IsFolder { path: PathBuf },
+
+    #[error("{} cannot be a ledger: {} is a file and no folder", path.display(), file.display())]
+    InFile { path: PathBuf, file: PathBuf },
+
     #[error("there is no ledger at {}; serve makes one, and --database or DELIVERY_LEDGER_DATABASE names another", path.display())]
     NotThere { path: PathBuf },
 

@@ -9,6 +9,12 @@ use sha2::Sha256;
 
 use crate::domain::AccountSid;
 
+/// What an event says that the primary token verified.
+pub const PRIMARY: &str = "primary";
+
+/// What an event says that the secondary token verified.
+pub const SECONDARY: &str = "secondary";
+
 /// Twilio's auth tokens are this many hex digits.
 const USUAL_LENGTH: usize = 32;
 
@@ -32,6 +38,8 @@ pub struct Keys {
     pub primary: Token,
     /// The other token while one is being rotated.
     pub secondary: Option<Token>,
+    /// Further tokens by name: each of Twilio's regions signs with its own.
+    pub further: BTreeMap<String, Token>,
     /// Shared keys by name.
     pub shared: BTreeMap<String, SharedKey>,
 }
@@ -84,11 +92,28 @@ impl Keys {
         if !same(self.secondary.as_ref(), others.secondary.as_ref()) {
             changed.push("secondary token".to_owned());
         }
-        let names: BTreeSet<_> = self.shared.keys().chain(others.shared.keys()).collect();
-        let differs = |name: &&&String| !same(self.shared.get(**name), others.shared.get(**name));
-        changed.extend(names.iter().filter(differs).map(|name| format!("shared key {name}")));
+        changed.extend(differing(&self.further, &others.further, "token"));
+        changed.extend(differing(&self.shared, &others.shared, "shared key"));
         changed
     }
+
+    /// Every token with its name, the primary one first.
+    pub fn tokens(&self) -> impl Iterator<Item = (&str, &Token)> {
+        let secondary = self.secondary.iter().map(|token| (SECONDARY, token));
+        let further = self.further.iter().map(|(name, token)| (name.as_str(), token));
+        [(PRIMARY, &self.primary)].into_iter().chain(secondary).chain(further)
+    }
+}
+
+/// The names whose secrets are not the same in both, with what they are.
+fn differing<M: Mac + KeyInit + Clone>(
+    ours: &BTreeMap<String, Secret<M>>,
+    others: &BTreeMap<String, Secret<M>>,
+    what: &str,
+) -> Vec<String> {
+    let names: BTreeSet<_> = ours.keys().chain(others.keys()).collect();
+    let names = names.into_iter().filter(|name| !same(ours.get(*name), others.get(*name)));
+    names.map(|name| format!("{what} {name}")).collect()
 }
 
 fn same<M: Mac + KeyInit + Clone>(one: Option<&Secret<M>>, other: Option<&Secret<M>>) -> bool {

@@ -21,7 +21,7 @@ const USUAL_BYTES: usize = 48;
 pub struct Form<'a>(Vec<Pair<'a>>);
 
 /// A name and its value.
-type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+pub type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 
 impl<'a> Form<'a> {
     /// Reads a body. There is no body that is not a form: an escape that is none stands for itself.
@@ -34,15 +34,40 @@ impl<'a> Form<'a> {
         self.0.iter().filter(move |(have, _)| **have == *name.as_bytes()).map(|(_, value)| &**value)
     }
 
+    /// A form of these parameters.
+    pub fn of(pairs: impl IntoIterator<Item = Pair<'a>>) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+
+    /// A name or a value without its escapes.
+    pub fn parse_value(text: &[u8]) -> Cow<'_, [u8]> {
+        decode(text)
+    }
+
+    /// Every parameter, in the order of the body.
+    pub fn pairs(&self) -> impl Iterator<Item = &Pair<'a>> {
+        self.0.iter()
+    }
+
+    /// The same with every value changed.
+    pub fn with_values(&self, change: impl Fn(&[u8]) -> Vec<u8>) -> Self {
+        let changed = |(name, value): &Pair<'a>| (name.clone(), change(value).into());
+        Self(self.0.iter().map(changed).collect())
+    }
+
+    /// The same with only these parameters.
+    pub fn filtered(&self, keep: impl Fn(&Pair<'a>) -> bool) -> Self {
+        Self(self.0.iter().filter(|pair| keep(pair)).cloned().collect())
+    }
+
     /// The same with the blanks around every value cut off, as some frameworks do.
     pub fn trimmed(&self) -> Self {
-        let cut = |(name, value): &Pair<'a>| (name.clone(), value.trim_ascii().to_vec().into());
-        Self(self.0.iter().map(cut).collect())
+        self.with_values(|value| value.trim_ascii().to_vec())
     }
 
     /// The same without the parameters that have no value, as some frameworks leave them out.
     pub fn without_blanks(&self) -> Self {
-        Self(self.0.iter().filter(|(_, value)| !value.trim_ascii().is_empty()).cloned().collect())
+        self.filtered(|(_, value)| !value.trim_ascii().is_empty())
     }
 
     /// All parameters as Twilio signs them: names in byte order, the values of a repeated name
@@ -60,6 +85,13 @@ impl<'a> Form<'a> {
         }
         text
     }
+}
+
+/// Whether a query's parameters stand in the order of their names, as whatever sorts them puts them.
+/// bodySHA256, which Twilio adds, is not counted.
+pub fn is_in_order_of_names(query: &str) -> bool {
+    let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    names.filter(|name| *name != "bodySHA256").is_sorted()
 }
 
 /// The first value of each of a few names, found in one pass over a body: nothing else of it is

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod callback;
+pub mod callback_path;
 pub mod cause;
 pub mod form;
 pub mod headers;

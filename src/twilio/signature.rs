@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use super::accounts::{Accounts, Keys, Secret, SharedKey, Token};
+use super::accounts::{Accounts, Keys, PRIMARY, SECONDARY, Secret, SharedKey, Token};
 use super::callback::{Body, BodyKind, Claim};
 use crate::domain::digest::hex;
 
@@ -39,7 +39,7 @@ pub struct Signed<'a> {
 pub enum Verdict {
     /// Signed by the account, over this URL and this body.
     Valid {
-        /// `primary`, `secondary`, or the name of a shared key.
+        /// `primary`, `secondary`, or the name of a further token or of a shared key.
         verified_by: String,
         /// Which of the URLs was signed.
         url: usize,
@@ -195,11 +195,15 @@ pub(super) fn method(settings: Option<&[u8]>) -> Method<'_> {
     }
 }
 
-/// The primary tokens first, then the secondary ones.
+/// The primary tokens first, then the secondary ones, then the others.
 fn tokens<'a>(candidates: &[&'a Keys]) -> Vec<(&'a str, &'a Token)> {
-    let primaries = candidates.iter().map(|keys| ("primary", &keys.primary));
-    let secondaries = candidates.iter().filter_map(|keys| keys.secondary.as_ref());
-    primaries.chain(secondaries.map(|token| ("secondary", token))).collect()
+    let mut tokens: Vec<_> = candidates.iter().flat_map(|keys| keys.tokens()).collect();
+    tokens.sort_by_key(|(name, _)| match *name {
+        PRIMARY => 0,
+        SECONDARY => 1,
+        _ => 2,
+    });
+    tokens
 }
 
 /// Exactly the named key decides: no falling back to a token.

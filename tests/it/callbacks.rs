@@ -62,6 +62,34 @@ fn other_callback_paths_take_the_place_of_the_usual_one() {
     assert_eq!(app.receive_at("/message-status", sent(&sid(3))).code, 404);
 }
 
+/// Callback URLs with an id of the caller's own in their path were 404 whatever was configured.
+#[test]
+fn a_callback_path_with_a_star_is_every_path_below_it() {
+    let app = App::start_with(&["--callback-path", "/v1/sms/*", "--callback-path", "/own"]);
+
+    for (number, target) in ["/v1/sms/52/377", "/v1/sms/x?a=1", "/v1/sms/", "/v1/%73ms/x", "/own"]
+        .into_iter()
+        .enumerate()
+    {
+        let received = app.receive_at(target, sent(&sid(number as u32)));
+        assert_eq!(received.code, 200, "{target}");
+    }
+    for target in ["/v1/sms", "/v1/smsx", "/own/x", "/message-status"] {
+        assert_eq!(app.receive_at(target, sent(&sid(9))).code, 404, "{target}");
+    }
+    assert_eq!(app.events()[0]["url"], app.url("/v1/sms/52/377"));
+    assert_eq!(Request::new("GET", "/v1/sms/52").send(app.callbacks()).code, 405);
+}
+
+#[test]
+fn a_prefix_of_everything_leaves_the_health_check_where_it_is() {
+    let app = App::start_in(&[("DELIVERY_LEDGER_CALLBACK_PATH", "/*")], &[]);
+
+    assert_eq!(app.receive_at("/any/where", sent(&sid(1))).code, 200);
+    assert_eq!(Request::new("GET", "/healthz").send(app.callbacks()).code, 200);
+    assert_eq!(app.receive_at("/healthz", sent(&sid(2))).code, 405);
+}
+
 #[test]
 fn each_of_several_public_urls_may_have_been_signed() {
     let app = App::start_with(&[

@@ -8,12 +8,13 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use delivery_ledger::domain::event::Headers;
 use delivery_ledger::domain::{NewEvent, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::support::events::event;
+use crate::support::events::{event, with_query};
 use crate::support::ledger::Ledger;
 use crate::support::{
     ACCOUNT, App, Command, SECONDARY_TOKEN, TOKEN, delivered, sent, sid, signature,
@@ -353,9 +354,13 @@ fn keys_are_told_by_where_they_come_from() {
     assert_eq!(page.outcome(&name), "fail");
     assert!(page.find("serve").is_none(), "it is told once");
 
-    let page = with("TWILIO_AUTH_TOKEN", "'in quotes'");
+    let page = with("TWILIO_AUTH_TOKEN", "12345");
     assert_eq!(page.outcome(&name), "warn");
     assert!(page.detail(&name).contains("has not the form of Twilio's"));
+
+    let page = with("TWILIO_AUTH_TOKEN", "'in quotes'");
+    assert_eq!(page.outcome(&name), "fail");
+    assert!(page.detail(&name).starts_with("TWILIO_AUTH_TOKEN: the token has blanks or quotes"));
 
     let both = doctor(&ledger.file(""), &[]).env("TWILIO_AUTH_TOKEN_SECONDARY", TOKEN);
     assert!(Page::of(both).detail(&name).contains("both tokens are the same"));
@@ -436,6 +441,44 @@ fn a_token_that_was_promoted_is_noticed_by_the_last_callbacks() {
 
     let page = examine(&Ledger::of(&[by_secondary, delivered_just_now()]));
     assert_eq!(page.outcome(&name), "ok", "the last one counts");
+}
+
+#[test]
+fn callback_queries_that_something_may_sort_are_warned_of() {
+    let page = |query: &str| examine(&Ledger::of(&[with_query(delivered_just_now(), query)]));
+
+    let unordered = page("order=17&campaign=4");
+    assert_eq!(unordered.outcome("callback query"), "warn");
+    assert!(unordered.detail("callback query").starts_with("of the last callbacks 1 have"));
+    assert!(page("campaign=4&order=17&bodySHA256=00").find("callback query").is_none());
+    assert!(page("order=17").find("callback query").is_none());
+}
+
+/// It was said of another region's token that it had been promoted.
+#[test]
+fn a_token_of_another_region_is_not_taken_for_a_promoted_one() {
+    let name = format!("signing key {ACCOUNT}");
+    let by = |key: &str, region: &str| {
+        let event = NewEvent { verified_by: Some(key.to_owned()), ..delivered_just_now() };
+        let others = event.headers.iter().filter(|(name, _)| *name != "x-home-region");
+        let others =
+            others.map(|(name, value)| (name.to_owned(), value.to_vec())).collect::<Vec<_>>();
+        let region = ("x-home-region".to_owned(), region.as_bytes().to_vec());
+        NewEvent { headers: Headers::new(others.into_iter().chain([region])), ..event }
+    };
+
+    let page = examine(&Ledger::of(&[by("primary", "us1"), by("secondary", "ie1")]));
+    assert!(!page.troubles().contains(&name.as_str()), "{:?}", page.checks());
+    let said = format!("{:?}", page.checks());
+    assert!(said.contains("from region ie1, which signs with a token of its own"), "{said}");
+    assert!(!said.contains("promoted"), "{said}");
+
+    let page = examine(&Ledger::of(&[by("primary", "us1"), by("ie1", "ie1")]));
+    assert!(!page.troubles().contains(&name.as_str()), "{:?}", page.checks());
+
+    let in_one_region = [by("primary", "ie1"), by("primary", "us1"), by("secondary", "ie1")];
+    let page = examine(&Ledger::of(&in_one_region));
+    assert!(format!("{:?}", page.checks()).contains("promoted"), "{:?}", page.checks());
 }
 
 #[test]

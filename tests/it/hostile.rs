@@ -118,7 +118,8 @@ pub fn hostile_event() -> impl Strategy<Value = NewEvent> {
 
 fn accounts() -> Accounts {
     let shared = [("webhooks_sharedkey_01".to_owned(), SharedKey::new(SHARED_KEY))].into();
-    let keys = Keys { primary: Token::new(TOKEN), secondary: None, shared };
+    let keys =
+        Keys { primary: Token::new(TOKEN), secondary: None, further: Default::default(), shared };
     Accounts::new([(AccountSid::parse(ACCOUNT).unwrap(), keys)])
 }
 

@@ -19,7 +19,8 @@ use uuid::Uuid;
 
 use crate::support::ledger::findings;
 use crate::support::{
-    ACCOUNT, Answer, App, OTHER_ACCOUNT, TOKEN, delivered, sent, sid, signature, status,
+    ACCOUNT, Answer, App, OTHER_ACCOUNT, SECONDARY_TOKEN, TOKEN, delivered, sent, sid, signature,
+    status,
 };
 
 const SIGNED_URL: &str = "https://hooks.example.com/message-status";
@@ -428,22 +429,25 @@ fn a_day_with_the_wrong_public_url_is_in_the_log_after_a_recheck() {
     assert_eq!(findings(&app.json(&["verify", "--format", "json"])), [""; 0]);
 }
 
+/// An account that is not configured.
+const NEW_ACCOUNT: &str = "AC00000000000000000000000000000003";
+
 #[test]
 fn a_callback_of_an_account_whose_token_was_missing_is_appended_once_it_is_there() {
     let mut app = App::start();
-    let body = delivered(&sid(1)).with("AccountSid", "ACnew").bytes();
-    let signature = signature("the new one's token", SIGNED_URL, &body);
+    let body = delivered(&sid(1)).with("AccountSid", NEW_ACCOUNT).bytes();
+    let signature = signature(SECONDARY_TOKEN, SIGNED_URL, &body);
     let request = app.form("/message-status").header("X-Twilio-Signature", &signature);
     assert_eq!(request.body(body).send(app.callbacks()).code, 403);
     app.stop();
     let recheck = ["quarantine", "recheck", "--public-url", "https://hooks.example.com"];
     assert_eq!(app.told(&recheck).1, "1 rechecked: 0 appended, 1 still refused\n");
 
-    app.configure("[accounts.ACnew]\nauth_token = \"the new one's token\"\n");
+    app.configure(&format!("[accounts.{NEW_ACCOUNT}]\nauth_token = \"{SECONDARY_TOKEN}\"\n"));
 
     assert_eq!(app.told(&recheck).1, "1 rechecked: 1 appended, 0 still refused\n");
     let event = &app.events()[0];
-    assert_eq!(event["account_sid"], "ACnew");
+    assert_eq!(event["account_sid"], NEW_ACCOUNT);
     assert_eq!(event["notes"]["quarantine"], "account_unknown");
 }
 
@@ -706,7 +710,12 @@ fn verified(request: &RefusedRequest) -> delivery_ledger::domain::NewEvent {
 }
 
 fn accounts() -> Accounts {
-    let keys = Keys { primary: Token::new(TOKEN), secondary: None, shared: Default::default() };
+    let keys = Keys {
+        primary: Token::new(TOKEN),
+        secondary: None,
+        further: Default::default(),
+        shared: Default::default(),
+    };
     Accounts::new([(AccountSid::parse(ACCOUNT).unwrap(), keys)])
 }
 

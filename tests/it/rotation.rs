@@ -153,6 +153,32 @@ fn a_token_in_a_file_that_the_environment_names_is_read_again_too() {
     assert_eq!(signed_for(&app, ACCOUNT, SECONDARY_TOKEN), 200, "as before");
 }
 
+/// Regions of Twilio's sign with tokens of their own; a third one had no place.
+#[test]
+fn any_number_of_tokens_have_names_and_are_read_again() {
+    let app = App::start();
+    app.configure("auth_tokens = { ie1 = \"ie1-token\", au1 = \"au1-token\" }\n");
+    write(&app, "ie1-token", SECONDARY_TOKEN);
+    write(&app, "au1-token", &format!("{}\n", "a".repeat(32)));
+    reread(&app);
+
+    for token in [OTHER_TOKEN, SECONDARY_TOKEN, &"a".repeat(32)] {
+        assert_eq!(signed_with(&app, token), 200);
+    }
+    let by: Vec<_> = app.events().iter().map(|event| event["verified_by"].clone()).collect();
+    assert_eq!(by, ["primary", "ie1", "au1"]);
+
+    write(&app, "ie1-token", NEW_TOKEN);
+    reread(&app);
+    assert_eq!(signed_with(&app, SECONDARY_TOKEN), 403, "it was exchanged");
+    assert_eq!(signed_with(&app, NEW_TOKEN), 200);
+    assert!(app.stderr().contains(&format!("{OTHER_ACCOUNT}: token ie1 changed")));
+
+    write(&app, "ie1-token", "half");
+    reread(&app);
+    assert_eq!(signed_with(&app, NEW_TOKEN), 200, "half a token takes nothing away");
+}
+
 #[test]
 fn a_token_is_rotated_by_way_of_the_secondary_and_no_callback_is_refused() {
     let app = App::start();

@@ -351,6 +351,38 @@ fn a_message_sent_beside_a_server_is_seen_by_it() {
 }
 
 #[test]
+fn a_query_that_something_may_sort_is_warned_of() {
+    let twilio = Twilio::start();
+    let app = alone(&twilio);
+    let warned = |url: &str| {
+        let output = send(&app, &["--from", "+1", "--body", "Hi", "--status-callback", url]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        stderr(&output).contains("warning: --status-callback: the query's parameters do not stand")
+    };
+
+    assert!(warned("https://hooks.example.com/message-status?order=17&campaign=4#rc=5"));
+    assert!(!warned("https://hooks.example.com/message-status?campaign=4&order=17#rc=5&rp=all"));
+    assert!(!warned("https://hooks.example.com/message-status#rc=5&ct=1"));
+}
+
+#[test]
+fn only_a_path_without_a_star_makes_a_callback_url() {
+    let twilio = Twilio::start();
+    let app = alone(&twilio);
+    let arguments = ["send", "--to", "+1555", "--from", "+1", "--body", "Hi"];
+    let with = |paths: &[&str]| app.run(&[&arguments[..], paths].concat());
+
+    let both = with(&["--callback-path", "/v1/sms/*", "--callback-path", "/own"]);
+    assert!(both.status.success(), "{}", stderr(&both));
+    let url = "https://hooks.example.com/own#rc=5&rp=all".to_owned();
+    assert!(twilio.made().last().unwrap().contains(&("StatusCallback".to_owned(), url)));
+
+    let prefix = with(&["--callback-path", "/v1/sms/*"]);
+    assert!(!prefix.status.success());
+    assert!(stderr(&prefix).contains("the callback path `/v1/sms/*` is a prefix"));
+}
+
+#[test]
 fn how_twilio_connects_is_configured() {
     let twilio = Twilio::start();
     let app = alone(&twilio);

@@ -555,7 +555,12 @@ fn valid_by(key: &str) -> Verdict {
 }
 
 fn keys(token: &str) -> Keys {
-    Keys { primary: Token::new(token), secondary: None, shared: Default::default() }
+    Keys {
+        primary: Token::new(token),
+        secondary: None,
+        further: Default::default(),
+        shared: Default::default(),
+    }
 }
 
 /// One with a primary and a secondary token, the other with a token and a shared key.

@@ -235,6 +235,25 @@ fn a_callback_path_that_no_request_could_have_is_refused() {
 }
 
 #[test]
+fn a_star_in_a_callback_path_stands_only_at_its_end() {
+    for path in ["/v1/*/sms", "/v1/sms*", "/*/*"] {
+        assert_eq!(
+            Serve::configured().env("DELIVERY_LEDGER_CALLBACK_PATH", path).refused(),
+            format!(
+                "error: DELIVERY_LEDGER_CALLBACK_PATH: `{path}` has a * elsewhere than in a trailing \
+                 /*, which stands for every path below; give one path, or end it with /*"
+            )
+        );
+    }
+    let file = Serve::configured().file("delivery-ledger.toml", "callback_path = \"/healthz\"\n");
+    assert_eq!(
+        file.refused(),
+        "error: callback_path: `/healthz` is where the server says that it is running; choose \
+         another path"
+    );
+}
+
+#[test]
 fn a_rule_that_is_none_is_refused() {
     assert_eq!(
         Serve::configured().env("DELIVERY_LEDGER_RULE", "last-wins").refused(),
@@ -492,7 +511,7 @@ fn a_call_that_cannot_be_meant_ends_with_2() {
 // The words that the tests above speak.
 
 /// A call of `serve` in a folder of its own, which is meant to be refused.
-struct Serve {
+pub struct Serve {
     folder: TempDir,
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
@@ -501,27 +520,27 @@ struct Serve {
 
 impl Serve {
     /// With nothing configured.
-    fn bare() -> Self {
+    pub fn bare() -> Self {
         let folder = TempDir::new().unwrap();
         Self { folder, environment: Vec::new(), arguments: Vec::new(), listeners: true }
     }
 
     /// With an account and its token, so that it would start.
-    fn configured() -> Self {
+    pub fn configured() -> Self {
         Self::bare().env("TWILIO_ACCOUNT_SID", ACCOUNT).env("TWILIO_AUTH_TOKEN", TOKEN)
     }
 
-    fn env(mut self, name: &str, value: &str) -> Self {
+    pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    fn arguments(mut self, arguments: &[&str]) -> Self {
+    pub fn arguments(mut self, arguments: &[&str]) -> Self {
         self.arguments.extend(arguments.iter().map(|argument| argument.to_string()));
         self
     }
 
-    fn file(self, name: &str, text: &str) -> Self {
+    pub fn file(self, name: &str, text: &str) -> Self {
         std::fs::write(self.folder.path().join(name), text).unwrap();
         self
     }
@@ -533,7 +552,7 @@ impl Serve {
 
     /// Sees it end with 1 and nothing on stdout, and returns the one line on stderr.
     #[track_caller]
-    fn refused(&self) -> String {
+    pub fn refused(&self) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_delivery-ledger"));
         command.current_dir(self.folder.path()).env_clear().arg("serve").args(&self.arguments);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));

@@ -28,6 +28,7 @@ use crate::projection::history::{Answer, AsOf, Question, ask};
 use crate::simulate::Summary;
 use crate::store::{Database, Store};
 use crate::twilio::accounts::{Accounts, Keys, Token};
+use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
 use crate::wire;
 
@@ -100,13 +101,14 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
     let keys = Keys {
         primary: Token::new(&traffic.auth_token),
         secondary: None,
+        further: Default::default(),
         shared: Default::default(),
     };
     let public_url = BaseUrl::parse(&format!("http://{}", addresses.callbacks));
     Ok(ServerConfig {
         listen: addresses.callbacks,
         admin_listen: addresses.admin,
-        callback_paths: vec![CALLBACK_PATH.to_owned()],
+        callback_paths: CallbackPath::parse(CALLBACK_PATH).into_iter().collect(),
         public_urls: public_url.into_iter().collect(),
         public_url_is_guessed: false,
         admin_hosts: Vec::new(),
@@ -131,7 +133,7 @@ fn wait_for_views(running: &Running) -> Result<()> {
 }
 
 fn show(store: &dyn Store, traffic: &Traffic, summary: &Summary) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     writeln!(
         out,
         "{} messages were sent; {} signed callbacks came, in any order; {} were acknowledged, each \
@@ -167,7 +169,7 @@ fn show_json(
         "callbacks": serving.map(|at| url(at.callbacks)),
         "questions": serving.map(|at| url(at.admin)),
     });
-    writeln!(std::io::stdout().lock(), "{shown:#}")?;
+    writeln!(crate::cli::terminal::stdout(), "{shown:#}")?;
     Ok(())
 }
 
@@ -188,7 +190,7 @@ fn tell_where(ledger: &Path, traffic: &Traffic, serving: Option<&Addresses>) -> 
     let program = program();
     let ledger = ledger.display();
     let ask = format!("{program} --database sqlite:{ledger}");
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     writeln!(out, "The log is {ledger}, its views lie beside it.\n")?;
     writeln!(out, "Try next:")?;
     writeln!(out, "  {ask} audit {}", traffic.conflicting_sid)?;

@@ -1,12 +1,14 @@
 //! The keys that Twilio and the ledger have to agree on.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::check::Finding;
 use super::patient::Patient;
-use crate::domain::{AccountSid, Source};
-use crate::twilio::accounts::Keys;
+use crate::cli::text::shown;
+use crate::domain::{AccountSid, Source, Timestamp};
+use crate::twilio::accounts::{Keys, PRIMARY, SECONDARY};
 use crate::twilio::callback::Reading;
 
 /// Each account's keys: where they come from, never what they are.
@@ -34,8 +36,7 @@ fn of_account(patient: &Patient, sid: &AccountSid, keys: &Keys) -> Finding {
     let sources = patient.settings.key_sources();
     let own = sources.iter().filter(|source| source.account_sid == sid.as_str());
     let detail = own.map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let tokens = [Some(&keys.primary), keys.secondary.as_ref()];
-    if tokens.into_iter().flatten().any(|token| !token.is_usual()) {
+    if keys.tokens().any(|(_, token)| !token.is_usual()) {
         return Finding::warn(
             format!("{detail}; a token has not the form of Twilio's, 32 hex digits"),
             "look for quotes, blanks or another line in it; Twilio's Console has the token",
@@ -70,24 +71,65 @@ fn others_read(file: &Path) -> bool {
     file.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
 }
 
-/// Which key Twilio signs with, by the last events.
+/// Which key Twilio signs with, by the last events: each region has its own.
 pub fn signing(patient: &Patient) -> Vec<Finding> {
-    let callbacks =
-        patient.last_events().iter().rev().filter(|event| event.source == Source::Callback);
-    let mut last = std::collections::BTreeMap::new();
+    let callbacks = patient.last_events().iter().filter(|event| event.source == Source::Callback);
+    let mut accounts: BTreeMap<String, BTreeMap<String, Signing>> = BTreeMap::new();
     for event in callbacks {
         let (Some(key), Some(sid)) = (&event.verified_by, Reading::of(event).account_sid) else {
             continue;
         };
-        last.entry(sid.into_owned()).or_insert_with(|| (key.clone(), event.received_at));
+        let region = event.headers.get(REGION_HEADER).map(String::from_utf8_lossy);
+        let region = region.map_or_else(String::new, |region| shown(&region).into_owned());
+        let regions = accounts.entry(sid.into_owned()).or_default();
+        let signing = regions.entry(region).or_default();
+        signing.by_primary |= key == PRIMARY;
+        signing.last = Some((key.clone(), event.received_at));
     }
-    let finding = last.into_iter().map(|(sid, (key, at))| match key.as_str() {
-        "secondary" => Finding::warn(
-            format!("the secondary token, with the callback of {at}"),
-            "it has been promoted at Twilio: make it the primary one here, and remove the secondary",
-        )
-        .of(sid),
-        key => Finding::ok(format!("{key}, with the callback of {at}")).of(sid),
+    let findings = accounts.iter().flat_map(|(sid, regions)| {
+        regions
+            .iter()
+            .filter_map(move |(region, signing)| Some(signing.finding(region, regions)?.of(sid)))
     });
-    finding.collect()
+    findings.collect()
+}
+
+/// The header in which Twilio names the region that sends, such as us1 or ie1.
+const REGION_HEADER: &str = "x-home-region";
+
+/// The region whose tokens accounts have had before there were others.
+const FIRST_REGION: &str = "us1";
+
+/// What signed the callbacks of one region.
+#[derive(Default)]
+struct Signing {
+    by_primary: bool,
+    last: Option<(String, Timestamp)>,
+}
+
+impl Signing {
+    fn finding(&self, region: &str, regions: &BTreeMap<String, Signing>) -> Option<Finding> {
+        let (key, at) = self.last.as_ref()?;
+        let of_region = match region {
+            "" => String::new(),
+            region => format!(" from region {region}"),
+        };
+        if key != SECONDARY {
+            return Some(Finding::ok(format!("{key}, with the callback of {at}{of_region}")));
+        }
+        let detail = format!("the secondary token, with the callback of {at}{of_region}");
+        let others_use_primary = regions.values().any(|signing| signing.by_primary);
+        let is_first = region.is_empty() || region == FIRST_REGION;
+        Some(match self.by_primary || (is_first && !others_use_primary) {
+            true => Finding::warn(
+                detail,
+                "it has been promoted at Twilio: make it the primary one here, and remove the \
+                 secondary",
+            ),
+            false => Finding::ok(format!(
+                "{detail}, which signs with a token of its own; give it a name with auth_tokens, so \
+                 that a secondary token can be set for a rotation"
+            )),
+        })
+    }
 }

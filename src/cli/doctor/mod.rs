@@ -48,7 +48,7 @@ pub struct Args {
 }
 
 /// Every check, in the order of the page.
-const CHECKS: [Check; 34] = [
+const CHECKS: [Check; 35] = [
     Check { area: "configuration", name: "file", cost: Cost::Little, run: settings::file },
     Check { area: "configuration", name: "setting", cost: Cost::Little, run: settings::each },
     Check { area: "configuration", name: "serve", cost: Cost::Little, run: settings::serve },
@@ -62,6 +62,7 @@ const CHECKS: [Check; 34] = [
     Check { area: "twilio", name: "key files", cost: Cost::Little, run: keys::files },
     Check { area: "twilio", name: "public URL", cost: Cost::Little, run: url::public },
     Check { area: "twilio", name: "callback URL", cost: Cost::Little, run: url::callback },
+    Check { area: "twilio", name: "callback query", cost: Cost::More, run: url::query },
     Check { area: "twilio", name: "signing key", cost: Cost::More, run: keys::signing },
     Check { area: "twilio", name: "refusals", cost: Cost::More, run: refusals::share },
     Check { area: "twilio", name: "quarantine", cost: Cost::More, run: quarantine::common },

@@ -8,7 +8,7 @@ use super::check::Finding;
 use super::patient::Patient;
 use crate::cli::quarantine::Configured;
 use crate::cli::text::number;
-use crate::quarantine::{Checked, check};
+use crate::quarantine::Checked;
 use crate::store::quarantine::open_for_reading;
 use crate::twilio::cause::Cause;
 
@@ -51,7 +51,7 @@ fn examine(patient: &Patient) -> Result<Option<Examined>> {
     let mut examined = Examined { kept, ..Examined::default() };
     for (_, request) in quarantine.newest(None, LOOKED_AT)? {
         examined.looked_at += 1;
-        match check(&request, &configured.accounts, &configured.public_urls) {
+        match configured.check(&request) {
             Checked::Valid(_) => examined.would_verify += 1,
             Checked::Refused(_, cause) => {
                 let is_ours = !matches!(cause, Cause::Unknown { .. });

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use super::check::Finding;
 use super::patient::Patient;
+use crate::domain::Source;
+use crate::twilio::form::is_in_order_of_names;
 
 /// Whether Twilio can call the public URL.
 pub fn public(patient: &Patient) -> Vec<Finding> {
@@ -87,6 +89,24 @@ pub fn callback(patient: &Patient) -> Vec<Finding> {
             "end the callback URL in #rc=5&rp=all, here (callback_overrides) and at Twilio",
         ),
     }]
+}
+
+/// Whether the parameters of callback URLs stand in an order that survives being sorted.
+pub fn query(patient: &Patient) -> Vec<Finding> {
+    let callbacks = patient.last_events().iter().filter(|event| event.source == Source::Callback);
+    let queries: Vec<_> =
+        callbacks.filter_map(|event| event.url.split_once('?').map(|(_, query)| query)).collect();
+    match queries.iter().filter(|query| !is_in_order_of_names(query)).count() {
+        0 => Vec::new(),
+        unordered => vec![Finding::warn(
+            format!(
+                "of the last callbacks {unordered} have query parameters that do not stand in the order \
+                 of their names"
+            ),
+            "write them in that order in callback URLs: where something sorts a query on its way, \
+             perhaps Twilio itself, the signature does not fit any more",
+        )],
+    }
 }
 
 #[cfg(test)]

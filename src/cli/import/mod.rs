@@ -19,11 +19,16 @@ use super::text::{number, progress_bar};
 use super::{Format as ReportFormat, Outcome, Usage, ledger};
 use crate::config::Settings;
 use crate::domain::{AccountSid, NewEvent, Timestamp};
+use crate::import::values::{self, Checked};
 use crate::import::{Counts, Format, Gathered, Options, gather};
+use crate::store::inspect;
 use crate::store::{self, Access, Database, Lock, Store, StoreError, append_beside};
 
-/// How long a batch is rested for at most.
+/// How long an import rests after a batch at most.
 const REST_MAX: Duration = Duration::from_millis(100);
+
+/// How often an import looks for a server: one that has just started waits this long for its turn.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// The arguments of `import`.
 #[derive(Debug, clap::Args)]
@@ -99,7 +104,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             number(refused)
         );
     }
-    args.append(gathered, store.as_deref(), &interrupt)
+    args.append(gathered, &database, store.as_deref(), &interrupt)
 }
 
 impl Args {
@@ -109,6 +114,10 @@ impl Args {
             return Err(Usage(format!("{} is named twice", twice.display())).into());
         }
         let account_sid = match self.account_sid.as_deref().map(AccountSid::parse) {
+            Some(Some(sid)) if values::Kind::AccountSid.check(sid.as_str()) != Checked::Intact => {
+                let why = "is not AC and 32 hexadecimal digits";
+                return Err(Usage(format!("--account-sid: `{sid}` {why}")).into());
+            }
             Some(None) => return Err(Usage("--account-sid: it is empty".to_owned()).into()),
             given => given.flatten(),
         };
@@ -149,12 +158,14 @@ impl Args {
     fn append(
         &self,
         mut gathered: Gathered,
+        database: &Database,
         store: Option<&dyn Store>,
         interrupt: &Interrupt,
     ) -> Result<Outcome> {
         let bar = events_bar(gathered.laid_aside(), true, "import");
+        let mut rests = Rests::new(database);
         let mut append = |events: &[NewEvent]| match (self.dry_run, store) {
-            (false, Some(store)) => append_and_rest(store, events),
+            (false, Some(store)) => rests.append(store, events),
             _ => Ok(()),
         };
         let views = store.map(|store| store.views());
@@ -190,13 +201,34 @@ fn only_one(settings: &Settings, database: &Database) -> Result<Lock> {
     lock.ok_or_else(|| anyhow!("another import is at work on this ledger"))
 }
 
-/// Appends a batch, then leaves the file to others for as long as that took: SQLite's lock goes to
-/// whoever asks first, and a server's callbacks would hardly ever be the first.
-fn append_and_rest(store: &dyn Store, events: &[NewEvent]) -> Result<(), StoreError> {
-    let begun = Instant::now();
-    append_beside(store, events)?;
-    sleep(begun.elapsed().min(REST_MAX));
-    Ok(())
+/// Leaves the file to a server after each batch, if one holds the ledger: SQLite's lock goes to
+/// whoever asks first, and callbacks would hardly ever be the first. Without a server nobody waits.
+struct Rests<'d> {
+    database: &'d Database,
+    looked: Option<Instant>,
+    is_held: bool,
+}
+
+impl<'d> Rests<'d> {
+    fn new(database: &'d Database) -> Self {
+        Self { database, looked: None, is_held: false }
+    }
+
+    /// Appends a batch; beside a server it then rests for as long as that took.
+    fn append(&mut self, store: &dyn Store, events: &[NewEvent]) -> Result<(), StoreError> {
+        let begun = Instant::now();
+        append_beside(store, events)?;
+        let took = begun.elapsed();
+        if self.looked.is_none_or(|looked| looked.elapsed() >= BETWEEN_LOOKS) {
+            // If nobody can tell, there may be one.
+            self.is_held = inspect::is_held(self.database).unwrap_or(true);
+            self.looked = Some(Instant::now());
+        }
+        if self.is_held {
+            sleep(took.min(REST_MAX));
+        }
+        Ok(())
+    }
 }
 
 fn is_there(database: &Database) -> Result<bool, StoreError> {

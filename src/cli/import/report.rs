@@ -23,7 +23,7 @@ pub struct Report {
 impl Report {
     /// Prints it, with the rows that were refused.
     pub fn print(&self, gathered: &mut Gathered) -> Result<()> {
-        let mut out = std::io::stdout().lock();
+        let mut out = crate::cli::terminal::stdout();
         match self.format {
             Format::Table => out.write_all(self.for_people(gathered).as_bytes())?,
             Format::Json => {

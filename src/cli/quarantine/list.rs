@@ -33,7 +33,7 @@ pub struct Args {
 /// Prints them.
 pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
     let (kept, requests) = read(args, settings)?;
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     match args.format {
         Format::Table => out.write_all(for_people(kept, &requests).as_bytes())?,
         Format::Json => writeln!(out, "{:#}", as_json(kept, &requests))?,

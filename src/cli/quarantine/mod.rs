@@ -10,7 +10,10 @@ use anyhow::Result;
 
 use super::Outcome;
 use crate::config::Settings;
+use crate::quarantine::{self, Checked};
+use crate::store::quarantine::RefusedRequest;
 use crate::twilio::accounts::Accounts;
+use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
 
 /// The arguments of `quarantine`.
@@ -46,6 +49,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 pub struct Configured {
     pub accounts: Accounts,
     pub public_urls: Vec<BaseUrl>,
+    pub callback_paths: Vec<CallbackPath>,
 }
 
 impl Configured {
@@ -56,6 +60,12 @@ impl Configured {
             // As serve guesses it.
             public_urls.extend(BaseUrl::parse(&format!("http://{}", settings.listen(None)?)));
         }
-        Ok(Self { accounts: settings.accounts()?, public_urls })
+        let callback_paths = settings.callback_paths(Vec::new())?;
+        Ok(Self { accounts: settings.accounts()?, public_urls, callback_paths })
+    }
+
+    /// What a refused request comes to now.
+    pub fn check(&self, request: &RefusedRequest) -> Checked {
+        quarantine::check(request, &self.accounts, &self.public_urls, &self.callback_paths)
     }
 }

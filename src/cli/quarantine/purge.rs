@@ -31,7 +31,7 @@ pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
         Some(mut quarantine) => quarantine.purge(before)?,
         None => 0,
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     match args.format {
         Format::Table => writeln!(out, "{} removed", number(purged))?,
         Format::Json => writeln!(out, "{:#}", json!({ "removed": purged }))?,

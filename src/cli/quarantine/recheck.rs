@@ -34,7 +34,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         true => dry_run(&configured, settings)?,
         false => for_real(&configured, settings)?,
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::cli::terminal::stdout();
     match args.format {
         Format::Table => out.write_all(for_people(&rechecked, args.dry_run).as_bytes())?,
         Format::Json => writeln!(out, "{:#}", as_json(&rechecked, args.dry_run))?,

@@ -11,7 +11,7 @@ use super::super::text::{number, shown};
 use super::super::{Format, Outcome, Usage};
 use super::Configured;
 use crate::config::Settings;
-use crate::quarantine::{Checked, check};
+use crate::quarantine::Checked;
 use crate::store::quarantine::{self, RefusedRequest};
 use crate::telemetry::say;
 use crate::twilio::signature::Refusal;
@@ -46,9 +46,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         return Ok(Outcome::NotFound);
     };
     // What was refused can be looked at where nothing is configured, too.
-    let now = Configured::of(args.public_urls, settings)
-        .map(|configured| check(&request, &configured.accounts, &configured.public_urls));
-    let mut out = std::io::stdout().lock();
+    let now =
+        Configured::of(args.public_urls, settings).map(|configured| configured.check(&request));
+    let mut out = crate::cli::terminal::stdout();
     match args.format {
         Format::Table => out.write_all(for_people(&request, &now).as_bytes())?,
         Format::Json => writeln!(out, "{:#}", as_json(&request, &now))?,

@@ -18,7 +18,7 @@ use crate::config::{KeySource, Settings};
 use crate::domain::{AccountSid, Timestamp};
 use crate::http::access::Tokens;
 use crate::http::{InUse, Reloads};
-use crate::twilio::accounts::{Accounts, Keys};
+use crate::twilio::accounts::{Accounts, Keys, PRIMARY, SECONDARY};
 
 /// How often the files are looked at. Twilio signs with a promoted token at once, and tries again
 /// within 15 s at most; a look reads a few small files.
@@ -165,14 +165,14 @@ impl Rotation {
         keys: Keys,
     ) -> Result<Keys, String> {
         let Some(in_use) = in_use else { return Ok(keys) };
-        let pairs = [
-            ("primary token", Some(&in_use.primary), Some(&keys.primary)),
-            ("secondary token", in_use.secondary.as_ref(), keys.secondary.as_ref()),
-        ];
-        let suspect = pairs.into_iter().find(|(_, in_use, new)| {
-            in_use.is_some_and(|token| token.is_usual()) && new.is_some_and(|new| !new.is_usual())
-        });
-        let Some((key, ..)) = suspect else { return Ok(keys) };
+        let was_usual =
+            |name: &str| in_use.tokens().any(|(other, token)| other == name && token.is_usual());
+        let suspect = keys.tokens().find(|(name, token)| !token.is_usual() && was_usual(name));
+        let Some((name, _)) = suspect else { return Ok(keys) };
+        let key = match name {
+            PRIMARY | SECONDARY => format!("{name} token"),
+            further => format!("token {further}"),
+        };
         let sources = self.settings.key_sources();
         let is_it = |source: &&KeySource| source.account_sid == sid.as_str() && source.key == key;
         let file = sources.iter().find(is_it).and_then(|source| source.file.clone());

@@ -69,6 +69,7 @@ impl SqliteStore {
         access: Access,
         wal_checkpoints: WalCheckpoints,
     ) -> Result<Self, StoreError> {
+        place::refuse_folder(path)?;
         match access {
             Access::Create => Self::open_for_writing(path, false, wal_checkpoints),
             _ if !path.exists() => Err(StoreError::NotThere { path: path.to_owned() }),

@@ -30,6 +30,17 @@ fn followed(path: &Path) -> PathBuf {
     at
 }
 
+/// Refuses a folder in the place of the log's file, and a file in the place of its folder.
+pub fn refuse_folder(path: &Path) -> Result<(), StoreError> {
+    if path.is_dir() {
+        return Err(StoreError::IsFolder { path: path.to_owned() });
+    }
+    match path.ancestors().skip(1).find(|above| above.is_file()) {
+        Some(file) => Err(StoreError::InFile { path: path.to_owned(), file: file.to_owned() }),
+        None => Ok(()),
+    }
+}
+
 /// Refuses a file that has another name: under it there would be another lock and another WAL.
 pub fn refuse_other_names(path: &Path) -> Result<(), StoreError> {
     match path.metadata() {

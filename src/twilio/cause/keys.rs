@@ -18,6 +18,7 @@ pub struct Key<'a> {
 enum Name<'a> {
     Primary,
     Secondary,
+    Further(&'a str),
     Shared(&'a str),
 }
 
@@ -53,11 +54,21 @@ impl<'a> Keyring<'a> {
         Self { expected, others, claim: claim.clone() }
     }
 
+    /// Whether a token that should have signed is none of Twilio's, by its form.
+    pub fn expect_odd_token(&self) -> bool {
+        let mut tokens = self.expected.iter().filter_map(|key| match key.secret {
+            Secret::Token(token) => Some(token),
+            Secret::SharedKey(_) => None,
+        });
+        tokens.any(|token| !token.is_usual())
+    }
+
     /// A key's description, for one that should not have signed.
     pub fn told(&self, key: &Key<'_>) -> String {
         let name = match key.name {
             Name::Primary => "the token".to_owned(),
             Name::Secondary => "the secondary token".to_owned(),
+            Name::Further(name) => format!("the token {name}"),
             Name::Shared(name) => format!("the shared key {name}"),
         };
         match (key.account_sid, &self.claim) {
@@ -81,7 +92,7 @@ impl Key<'_> {
 
     fn is_of(&self, method: &Method<'_>) -> bool {
         match (method, self.name) {
-            (Method::Token, Name::Primary | Name::Secondary) => true,
+            (Method::Token, Name::Primary | Name::Secondary | Name::Further(_)) => true,
             (Method::SharedKey(named), Name::Shared(name)) => *named == name,
             _ => false,
         }
@@ -94,10 +105,14 @@ fn keys_of<'a>(
 ) -> impl Iterator<Item = Key<'a>> {
     let token = move |name, token| Key { account_sid, name, secret: Secret::Token(token) };
     let secondary = keys.secondary.iter().map(move |secret| token(Name::Secondary, secret));
+    let further = keys.further.iter().map(move |(name, key)| token(Name::Further(name), key));
     let shared = keys.shared.iter().map(move |(name, secret)| Key {
         account_sid,
         name: Name::Shared(name),
         secret: Secret::SharedKey(secret),
     });
-    std::iter::once(token(Name::Primary, &keys.primary)).chain(secondary).chain(shared)
+    std::iter::once(token(Name::Primary, &keys.primary))
+        .chain(secondary)
+        .chain(further)
+        .chain(shared)
 }

@@ -1,27 +1,33 @@
-//! Why a signature does not fit: what is usually got wrong is put right, one thing or two at a time,
-//! until it does. Nothing found here lets a callback in; it tells an operator what to mend.
+//! Why a signature does not fit: what is usually got wrong is put right, a few things at a time, until
+//! it does. Nothing found here lets a callback in; it tells an operator what to mend.
 
 mod keys;
+mod mac;
+mod named;
+mod order;
+mod origin;
+mod path;
+mod query;
 mod text;
 mod url;
+mod variant;
 mod words;
 
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use percent_encoding::percent_decode;
-
 use self::keys::{Key, Keyring};
 use self::text::SignedText;
-use self::url::{Guess, UrlEdit};
+use self::url::Guesses;
+use self::variant::{COST_MAX, UrlEdit};
 use super::accounts::{Accounts, Keys};
 use super::callback::{Body, BodyKind};
+use super::callback_path::CallbackPath;
 use super::signature::{BaseUrl, Refusal};
 
-/// How many signatures are computed for one answer. One thing put right takes some hundred, two
-/// some thousand; forged ones fit none of them, so each costs this much.
-pub const SIGNATURES_MAX: usize = 2048;
+/// How many signatures are computed for one answer. Each thing put right alone takes about 500, two of
+/// the usual ones together as many, three some thousand; a forgery fits none of them, so it costs
+/// this much.
+pub const SIGNATURES_MAX: usize = 4096;
 
 /// How many bytes are hashed for one answer: enough for all of them where a body is a usual one, and
 /// some milliseconds where it is as long as can be.
@@ -42,8 +48,9 @@ pub struct Case<'a> {
     pub signature: &'a [u8],
     /// X-Twilio-Webhooks-Signature-Settings as it came.
     pub settings: Option<&'a [u8]>,
-    /// The hosts that the request names. They are not believed, but tried.
-    pub hosts: &'a [&'a str],
+    /// The request's headers, names in lower case. What proxies set in them is not believed, but
+    /// tried.
+    pub headers: &'a [(&'a str, &'a [u8])],
 }
 
 /// What is configured.
@@ -53,12 +60,14 @@ pub struct Configured<'a> {
     pub public_urls: &'a [BaseUrl],
     /// Others that there are.
     pub further_urls: &'a [BaseUrl],
+    /// Where callbacks are received.
+    pub callback_paths: &'a [CallbackPath],
     pub accounts: &'a Accounts,
     /// Keys that decide whatever account the body names, where there are such.
     pub keys: Option<&'a Keys>,
 }
 
-/// Why a signature does not fit, as far as can be told. No text holds a key or anything sent.
+/// Why a signature does not fit, as far as can be found out. No text holds a key or anything sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
     /// It would fit if this were so.
@@ -66,7 +75,12 @@ pub enum Cause {
     /// It is the account's own, over this URL and another body.
     BodyChanged,
     /// Nothing that was tried makes it fit.
-    Unknown { refusal: Refusal, all_tried: bool },
+    Unknown {
+        refusal: Refusal,
+        all_tried: bool,
+        /// A token that should have signed has not the form of Twilio's.
+        odd_token: bool,
+    },
 }
 
 /// What has to be put right.
@@ -75,22 +89,31 @@ pub struct Fitting {
     signature_mended: bool,
     url: Vec<UrlEdit>,
     body: Option<text::BodyEdit>,
-    /// The key, where it is not the one that decides.
+    /// The key, if it is not the one that decides.
     key: Option<String>,
+}
+
+impl Cause {
+    /// Whether the signature was made with a configured key: it fits once the cause is put right.
+    pub fn is_found(&self) -> bool {
+        !matches!(self, Cause::Unknown { .. })
+    }
 }
 
 /// Looks for the cause of a refusal.
 pub fn cause(case: &Case<'_>, configured: &Configured<'_>) -> Cause {
-    let unknown = |all_tried| Cause::Unknown { refusal: case.refusal, all_tried };
-    let Some((mac, signature_mended)) = mac(case.signature) else { return unknown(true) };
+    let body = Body::parse(case.kind, case.body);
+    let keys = Keyring::of(configured, &body.claim(), case.settings);
+    let (refusal, odd_token) = (case.refusal, keys.expect_odd_token());
+    let unknown = |all_tried| Cause::Unknown { refusal, all_tried, odd_token };
+    let Some((mac, signature_mended)) = mac::of(case.signature) else { return unknown(true) };
     if case.target.len() > TARGET_BYTES_MAX {
         return unknown(false);
     }
-    let body = Body::parse(case.kind, case.body);
-    let keys = Keyring::of(configured, &body.claim(), case.settings);
-    let texts = SignedText::all(case.kind, case.body, &body);
+    let query = case.target.split_once('?').map(|(_, query)| query);
+    let texts = SignedText::all(case.kind, case.body, &body, query);
     let mut search = Search { mac, keys, left: SIGNATURES_MAX, bytes_left: HASHED_BYTES_MAX };
-    match search.run(case, configured, &texts) {
+    match search.run(&url::guesses(case, configured), &texts) {
         Some(found) if is_of_another_body(case, &found) => Cause::BodyChanged,
         Some(found) => Cause::Fits(Fitting { signature_mended, ..found }),
         None => unknown(!search.is_exhausted()),
@@ -103,25 +126,6 @@ fn is_of_another_body(case: &Case<'_>, found: &Fitting) -> bool {
     differs && found.url.is_empty() && found.body.is_none() && found.key.is_none()
 }
 
-/// The signature's bytes, and whether its text had to be mended first.
-fn mac(signature: &[u8]) -> Option<(Vec<u8>, bool)> {
-    if signature.is_empty() {
-        return None;
-    }
-    if let Ok(mac) = STANDARD.decode(signature) {
-        return Some((mac, false));
-    }
-    let decoded: Vec<u8> = percent_decode(signature.trim_ascii()).collect();
-    let quotes = |byte: &u8| !matches!(byte, b'"' | b'\'');
-    let standard = |byte| match byte {
-        b' ' | b'-' => b'+',
-        b'_' => b'/',
-        other => other,
-    };
-    let mended: Vec<u8> = decoded.into_iter().filter(quotes).map(standard).collect();
-    STANDARD.decode(mended).ok().map(|mac| (mac, true))
-}
-
 /// What is looked for, with which keys, and how much may still be computed.
 struct Search<'a> {
     mac: Vec<u8>,
@@ -130,36 +134,42 @@ struct Search<'a> {
     bytes_left: usize,
 }
 
+/// At which cost the other keys are tried too, and over guesses of which cost: as they are early on,
+/// with something else put right late, because there may be many of them.
+const OTHER_KEYS: [(u8, u8); 4] = [(3, 0), (4, 1), (6, 2), (7, 4)];
+
 impl Search<'_> {
-    /// Nearest first: one thing put right, then two. Nothing put right comes first of all, for the
-    /// sake of JSON, whose signature may fit where its body does not.
-    fn run(
-        &mut self,
-        case: &Case<'_>,
-        configured: &Configured<'_>,
-        texts: &[SignedText],
-    ) -> Option<Fitting> {
-        let (plain, edited) = texts.split_first()?;
-        let (plain, expected, others) = ([plain], Which::Expected, Which::Others);
-        let edited: Vec<_> = edited.iter().collect();
-        let guesses = url::guesses(case, configured);
-        let [none, one, two] = &guesses;
-        self.any(none, &plain, expected)
-            .or_else(|| self.any(one, &plain, expected))
-            .or_else(|| self.any(none, &edited, expected))
-            .or_else(|| self.any(none, &plain, others))
-            .or_else(|| self.any(one, &edited, expected))
-            .or_else(|| self.any(one, &plain, others))
-            .or_else(|| self.any(none, &edited, others))
-            .or_else(|| self.any(two, &plain, expected))
+    /// The nearest first. Nothing put right comes before everything, for the sake of JSON, whose
+    /// signature may fit where its body does not.
+    fn run(&mut self, guesses: &[Guesses], texts: &[SignedText]) -> Option<Fitting> {
+        for cost in 0..=COST_MAX {
+            let found = self.of_cost(cost, guesses, texts, Which::Expected).or_else(|| {
+                let (_, cost) = OTHER_KEYS.into_iter().find(|(at, _)| *at == cost)?;
+                self.of_cost(cost, guesses, texts, Which::Others)
+            });
+            if found.is_some() || self.is_exhausted() {
+                return found;
+            }
+        }
+        None
     }
 
-    fn any(&mut self, urls: &[Guess], texts: &[&SignedText], which: Which) -> Option<Fitting> {
+    fn of_cost(
+        &mut self,
+        cost: u8,
+        guesses: &[Guesses],
+        texts: &[SignedText],
+        which: Which,
+    ) -> Option<Fitting> {
         for text in texts {
-            for guess in urls {
-                if let Some(key) = self.fits(&guess.url, &text.bytes, which) {
-                    let (url, body) = (guess.edits.clone(), text.edit);
+            let Some(left) = cost.checked_sub(text.cost) else { continue };
+            for guess in guesses.iter().flat_map(|guesses| guesses.of_cost(left)) {
+                if let Some(key) = self.fits(&guess.value, &text.bytes, which) {
+                    let (url, body) = (guess.edits, text.edit);
                     return Some(Fitting { signature_mended: false, url, body, key });
+                }
+                if self.is_exhausted() {
+                    return None;
                 }
             }
         }

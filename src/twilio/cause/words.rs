@@ -1,9 +1,13 @@
 //! A cause as a sentence. None holds a key or anything that was sent.
 
 use super::text::BodyEdit;
-use super::url::UrlEdit;
+use super::variant::UrlEdit;
 use super::{Cause, Fitting};
 use crate::twilio::signature::Refusal;
+
+/// What is added if it is so: a token that was copied with a mistake verifies nothing.
+const ODD_TOKEN: &str =
+    "; the configured token does not have the form of Twilio's, 32 hex digits: check it first";
 
 /// The sentence for a cause.
 pub fn of(cause: &Cause) -> String {
@@ -13,9 +17,10 @@ pub fn of(cause: &Cause) -> String {
             "signed over this URL and another body: something on the way changed the body"
                 .to_owned()
         }
-        Cause::Unknown { refusal, all_tried } => {
+        Cause::Unknown { refusal, all_tried, odd_token } => {
             let cut = if *all_tried { "" } else { " (not everything could be tried)" };
-            format!("{}{cut}", likeliest(*refusal))
+            let odd = if *odd_token { ODD_TOKEN } else { "" };
+            format!("{}{odd}{cut}", likeliest(*refusal))
         }
     }
 }
@@ -44,25 +49,107 @@ fn joined(conditions: impl Iterator<Item = String>) -> String {
 }
 
 fn of_url(edit: &UrlEdit) -> String {
-    match edit {
+    of_origin(edit).or_else(|| of_path(edit)).unwrap_or_else(|| of_query(edit))
+}
+
+fn of_origin(edit: &UrlEdit) -> Option<String> {
+    Some(match edit {
         UrlEdit::Base(url) => format!("the public URL is {url}"),
         UrlEdit::Scheme(scheme) => format!("the public URL begins with {scheme}"),
-        UrlEdit::NamedHost => "the public URL has the host that the request names".to_owned(),
-        UrlEdit::Slash(true) => "the path ends with a slash".to_owned(),
-        UrlEdit::Slash(false) => "the path does not end with a slash".to_owned(),
+        UrlEdit::NamedHost("Host" | "X-Forwarded-Host") => {
+            "the public URL has the host that the request names".to_owned()
+        }
+        UrlEdit::NamedHost(header) => {
+            format!("the public URL has the host that the request names in {header}")
+        }
+        UrlEdit::Www(true) => "the public URL has www. before its host".to_owned(),
+        UrlEdit::Www(false) => "the public URL has no www. before its host".to_owned(),
+        UrlEdit::HostInLowerCase => "the host is written in lower case".to_owned(),
+        UrlEdit::HostDotCut => "the host does not end with a dot".to_owned(),
+        UrlEdit::UserinfoCut => "the URL has no user name and password".to_owned(),
+        UrlEdit::Port(port) => format!("the public URL has the port {port}"),
+        UrlEdit::NamedPort(header) => {
+            format!("the public URL has the port that the request names in {header}")
+        }
+        _ => return None,
+    })
+}
+
+fn of_path(edit: &UrlEdit) -> Option<String> {
+    Some(match edit {
         UrlEdit::PrefixCut => "the public URL has no path".to_owned(),
         UrlEdit::PrefixOf(url) => format!("the public URL has the path of {url}"),
-        UrlEdit::FirstPartCut => "the first part of the request's path is cut off".to_owned(),
+        UrlEdit::Prefix(prefix) => {
+            format!("the public URL has the path {prefix}, which something in front cuts off")
+        }
+        UrlEdit::NamedPrefix(header) => {
+            format!("the public URL has the path that the request names in {header}")
+        }
+        UrlEdit::NamedPath(header) => {
+            format!("the path is the one that the request names in {header}")
+        }
+        UrlEdit::CallbackPath(path) => {
+            format!("the path is the callback path {path}, not the one that arrived")
+        }
+        UrlEdit::Slash(true) => "the path ends with a slash".to_owned(),
+        UrlEdit::Slash(false) => "the path does not end with a slash".to_owned(),
+        UrlEdit::SlashesMerged => "double slashes in the path are single".to_owned(),
+        UrlEdit::SlashDoubled => {
+            "a slash in the path is double, which something in front merges".to_owned()
+        }
+        UrlEdit::FirstPartsCut(1) => "the first part of the request's path is cut off".to_owned(),
+        UrlEdit::FirstPartsCut(parts) => {
+            format!("the first {parts} parts of the request's path are cut off")
+        }
+        UrlEdit::IndexPhp(true) => "the path ends with /index.php".to_owned(),
+        UrlEdit::IndexPhp(false) => "the path has no /index.php".to_owned(),
+        UrlEdit::PathInLowerCase => "the path is written in lower case".to_owned(),
+        UrlEdit::PathParameterCut => "what is behind a semicolon in the path is cut off".to_owned(),
+        UrlEdit::PathDecoded => "the path is decoded".to_owned(),
+        UrlEdit::PathEncoded => "the path is not decoded".to_owned(),
+        UrlEdit::EscapesInUpperCase(true) => {
+            "percent-escapes in the URL are written in upper case".to_owned()
+        }
+        UrlEdit::EscapesInUpperCase(false) => {
+            "percent-escapes in the URL are written in lower case".to_owned()
+        }
+        UrlEdit::UnreservedDecoded => {
+            "letters, digits and -._~ in the URL are not percent-encoded".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+fn of_query(edit: &UrlEdit) -> String {
+    match edit {
         UrlEdit::QueryDecoded => "the query is decoded".to_owned(),
         UrlEdit::QueryEncoded => "the query is not decoded".to_owned(),
         UrlEdit::QueryBlank(blank) => format!("a blank in the query is written {blank}"),
+        UrlEdit::QueryCharset(charset) => format!("text in the query is encoded as {charset}"),
+        UrlEdit::Ampersands(true) => "&amp; in the query is written &".to_owned(),
+        UrlEdit::Ampersands(false) => "& in the query is written &amp;".to_owned(),
         UrlEdit::QueryCut => "the query is left out".to_owned(),
+        UrlEdit::QueryEmpty => "the URL ends with a question mark".to_owned(),
+        UrlEdit::LastAmpersand(true) => "the query ends with an &".to_owned(),
+        UrlEdit::LastAmpersand(false) => "the query does not end with an &".to_owned(),
+        UrlEdit::EqualsSign(true) => {
+            "parameters of the query without a value have an equals sign".to_owned()
+        }
+        UrlEdit::EqualsSign(false) => {
+            "parameters of the query without a value have no equals sign".to_owned()
+        }
         UrlEdit::QueryHash => {
             "the query has the body's bodySHA256, which did not arrive".to_owned()
         }
-        UrlEdit::UserinfoCut => "the URL has no user name and password".to_owned(),
-        UrlEdit::HostInLowerCase => "the host is written in lower case".to_owned(),
-        UrlEdit::Port(port) => format!("the public URL has the port {port}"),
+        UrlEdit::QueryOrder => "the query's parameters stand in another order".to_owned(),
+        UrlEdit::QueryWithout(at, 1) => {
+            format!("parameter {at} of the query, which something in front adds, is left out")
+        }
+        UrlEdit::QueryWithout(first, count) => format!(
+            "parameters {first} to {} of the query, which something in front adds, are left out",
+            first + count - 1
+        ),
+        _ => unreachable!("the others have their words above"),
     }
 }
 
@@ -74,6 +161,25 @@ fn of_body(edit: BodyEdit) -> String {
         BodyEdit::WithoutBlanks => "parameters without a value are left out",
         BodyEdit::PlusKept => "a + in the body is a plus sign, which has to be sent as %2B",
         BodyEdit::WithoutLineEnd => "the line end behind the body is left out",
+        BodyEdit::LineEnds(kind) => {
+            return format!("line ends in the body's values are {kind}");
+        }
+        BodyEdit::Charset(charset) => return format!("text in the body is encoded as {charset}"),
+        BodyEdit::DecodedAgain => "the body is decoded once more",
+        BodyEdit::AmpersandsMended => "&amp; in the body is written &",
+        BodyEdit::FormOfJson => "the body is a form, which something in front turns into JSON",
+        BodyEdit::FormOfMultipart => {
+            "the body is a form, which something in front turns into multipart/form-data"
+        }
+        BodyEdit::FromBase64 => "the body is decoded from base64",
+        BodyEdit::WithoutQuery => "the body is without the query's parameters",
+        BodyEdit::WithQuery => "the query's parameters stand in the body",
+        BodyEdit::WithBlank(name) => {
+            return format!("the body has a blank {name}, which something in front leaves out");
+        }
+        BodyEdit::WithoutOne => {
+            "one parameter of the body, which something in front adds, is left out"
+        }
     }
     .to_owned()
 }

@@ -1,9 +1,14 @@
 //! A body with its addresses hidden: a form where it stands, JSON value by value.
 
+use std::borrow::Cow;
+
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use serde_json::Value;
 
-use super::text::{Known, Rule, decode, masked, masked_encoded};
+use super::chars::{Coding, decode, peeled};
+use super::known_forms::Form;
+use super::secrets;
+use super::text::{Known, Part, Rule, masked_parts};
 
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +19,7 @@ pub enum Kind {
     Opaque,
 }
 
-/// Parameters that hold an address, in lower case and without `_`.
+/// Parameters that hold an address, in lower case and without `_` and `-`.
 const ADDRESSES: [&str; 12] = [
     "from",
     "to",
@@ -33,11 +38,8 @@ const ADDRESSES: [&str; 12] = [
 /// Parameters that hold a person's name.
 const NAMES: [&str; 4] = ["profilename", "callername", "friendlyname", "username"];
 
-/// Parameters that look like a number and are none.
-const FIXED: [&str; 3] = ["rawdlrdonedate", "apiversion", "errorcode"];
-
 /// What stands where nothing can be shown in part.
-const HIDDEN: &str = "*";
+const HIDDEN: &[u8] = b"*";
 
 impl Kind {
     /// The kind a media type stands for, as events are read.
@@ -51,63 +53,99 @@ impl Kind {
     }
 
     /// The addresses that a body names.
-    pub fn addresses(self, body: &[u8]) -> Known {
+    pub fn addresses(self, body: &[u8]) -> Vec<Vec<u8>> {
         match self {
-            Kind::Form => {
-                let values = pieces(body).filter(|(name, _)| rule(name) == Rule::Address);
-                let values: Vec<_> = values.filter_map(|(_, value)| value.map(decode)).collect();
-                Known::of(values.iter().map(Vec::as_slice))
-            }
+            Kind::Form => addresses_of_form(body),
             Kind::Json => {
                 let mut found = Vec::new();
                 serde_json::from_slice(body).iter().for_each(|value| gather(value, &mut found));
-                Known::of(found.iter().map(String::as_bytes))
+                found.into_iter().map(String::into_bytes).collect()
             }
-            Kind::Opaque => Known::default(),
+            Kind::Opaque => Vec::new(),
         }
     }
 
     /// The body without the addresses in it, those that are known among them.
     pub fn masked(self, body: &[u8], known: &Known) -> Vec<u8> {
-        match (self, serde_json::from_slice::<Value>(body)) {
-            (Kind::Form, _) => form(body, known),
-            (Kind::Json, Ok(mut value)) => {
-                hide(&mut value, Rule::Text, known);
-                value.to_string().into_bytes()
-            }
+        match self {
             _ if body.is_empty() => Vec::new(),
-            _ => HIDDEN.into(),
+            // What is JSON under another name is read as JSON, so that its names count.
+            Kind::Form => nested(body, known).map_or_else(|| form(body, known), String::into_bytes),
+            Kind::Json => match serde_json::from_slice(body) {
+                Ok(value) => json(value, known).to_string().into_bytes(),
+                Err(_) => HIDDEN.into(),
+            },
+            Kind::Opaque => HIDDEN.into(),
         }
     }
+}
+
+/// The addresses in the parameters of a form.
+pub fn addresses_of_form(form: &[u8]) -> Vec<Vec<u8>> {
+    let addresses = pieces(form).filter(|(name, _)| rule(name) == Rule::Address);
+    addresses.filter_map(|(_, value)| value.map(decode)).collect()
 }
 
 /// A form; what is no address keeps its bytes.
 pub fn form(form: &[u8], known: &Known) -> Vec<u8> {
-    let piece = |(name, value): (&[u8], Option<&[u8]>)| {
-        let shown = masked_encoded(name, Rule::Text, known);
-        match value.map(|value| self::value(value, rule(name), known)) {
-            Some(value) => [&*shown, b"=", &value].concat(),
-            None => shown,
-        }
+    joined(form, &masked_parts(&parts(form, known), known))
+}
+
+/// The names and values of a form, in their order.
+pub fn parts<'a>(form: &'a [u8], known: &Known) -> Vec<Part<'a>> {
+    let parts = pieces(form).flat_map(|(name, value)| {
+        let value = value.map(|value| self::value(value, rule(name), known));
+        [Some(Part::encoded(name, Rule::Text)), value]
+    });
+    parts.flatten().collect()
+}
+
+/// Puts the masked parts of a form back to where they stood.
+pub fn joined(form: &[u8], masked: &[Vec<u8>]) -> Vec<u8> {
+    let mut masked = masked.iter();
+    let mut next = || masked.next().map_or(HIDDEN, Vec::as_slice);
+    let piece = |(_, value): (&[u8], Option<&[u8]>)| match value {
+        Some(_) => [next(), b"=", next()].concat(),
+        None => next().to_vec(),
     };
     pieces(form).map(piece).collect::<Vec<_>>().join(&b'&')
 }
 
-/// A form's value, which may be JSON of its own, as ChannelMetadata is.
-fn value(encoded: &[u8], rule: Rule, known: &Known) -> Vec<u8> {
-    match nested(&decode(encoded), known) {
-        Some(json) => percent_encode(json.as_bytes(), NON_ALPHANUMERIC).to_string().into_bytes(),
-        None => masked_encoded(encoded, rule, known),
+/// How the value under a name is judged.
+pub fn rule_of(name: &str) -> Rule {
+    let name = name.replace(['_', '-'], "").to_ascii_lowercase();
+    match &*name {
+        name if ADDRESSES.contains(&name) => Rule::Address,
+        name if NAMES.contains(&name) => Rule::Name,
+        name if secrets::is_name(name) => Rule::Secret,
+        "rawdlrdonedate" => Rule::Fixed(Form::Minute),
+        "errorcode" => Rule::Fixed(Form::ErrorCode),
+        name if name.ends_with("sid") => Rule::Fixed(Form::Sid),
+        _ => Rule::Text,
     }
 }
 
-/// JSON that stands in a text, where something in it is hidden.
+/// The same for a name as it stands in a form, however often it is escaped.
+fn rule(encoded_name: &[u8]) -> Rule {
+    let name = peeled(encoded_name, Coding::Encoded);
+    rule_of(&name.iter().map(|unit| unit.char).collect::<String>())
+}
+
+/// A form's value, which may be JSON of its own, as ChannelMetadata is.
+fn value<'a>(encoded: &'a [u8], rule: Rule, known: &Known) -> Part<'a> {
+    let json = nested(&decode(encoded), known);
+    let encoded = json.map_or(Cow::Borrowed(encoded), |json| {
+        percent_encode(json.as_bytes(), NON_ALPHANUMERIC).to_string().into_bytes().into()
+    });
+    Part::encoded(encoded, rule)
+}
+
+/// JSON that stands in a text, if something in it is hidden.
 fn nested(text: &[u8], known: &Known) -> Option<String> {
     let first = text.iter().find(|byte| !byte.is_ascii_whitespace())?;
     let value =
         [b'{', b'['].contains(first).then(|| serde_json::from_slice::<Value>(text).ok())??;
-    let mut masked = value.clone();
-    hide(&mut masked, Rule::Text, known);
+    let masked = json(value.clone(), known);
     (masked != value).then(|| masked.to_string())
 }
 
@@ -121,41 +159,53 @@ fn pieces(form: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
     })
 }
 
-/// How the value under a name is judged.
-fn rule(encoded_name: &[u8]) -> Rule {
-    rule_of(&String::from_utf8_lossy(&decode(encoded_name)))
+/// JSON with all its names, texts and numbers judged in a row.
+fn json(value: Value, known: &Known) -> Value {
+    let mut leaves = Vec::new();
+    collect(&value, Rule::Text, known, &mut leaves);
+    let parts: Vec<_> =
+        leaves.iter().map(|(text, rule)| Part::plain(text.as_bytes(), *rule)).collect();
+    let masked = masked_parts(&parts, known);
+    let mut masked = masked.into_iter().map(|text| String::from_utf8_lossy(&text).into_owned());
+    replaced(value, &mut masked)
 }
 
-fn rule_of(name: &str) -> Rule {
-    let name = name.replace('_', "").to_ascii_lowercase();
-    match &*name {
-        name if ADDRESSES.contains(&name) => Rule::Address,
-        name if NAMES.contains(&name) => Rule::Name,
-        name if FIXED.contains(&name) || name.ends_with("sid") => Rule::Fixed,
-        _ => Rule::Text,
+fn collect(value: &Value, rule: Rule, known: &Known, leaves: &mut Vec<(String, Rule)>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                leaves.push((name.clone(), Rule::Text));
+                collect(value, rule_of(name), known, leaves);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, rule, known, leaves)),
+        Value::String(text) => {
+            leaves.push((nested(text.as_bytes(), known).unwrap_or_else(|| text.clone()), rule));
+        }
+        Value::Number(number) => leaves.push((number.to_string(), rule)),
+        Value::Bool(_) | Value::Null => {}
     }
 }
 
-fn hide(value: &mut Value, rule: Rule, known: &Known) {
+/// The same value with these texts in the place of its leaves, in the order of `collect`.
+fn replaced(value: Value, leaves: &mut impl Iterator<Item = String>) -> Value {
+    let mut next = || leaves.next().unwrap_or_else(|| "*".to_owned());
     match value {
         Value::Object(fields) => {
-            let masked = std::mem::take(fields).into_iter().map(|(name, mut value)| {
-                hide(&mut value, rule_of(&name), known);
-                (masked(&name, Rule::Text, known), value)
-            });
-            *fields = masked.collect();
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| hide(item, rule, known)),
-        Value::String(text) => {
-            *text = nested(text.as_bytes(), known).unwrap_or_else(|| masked(text, rule, known));
-        }
-        Value::Number(number) => {
-            let (shown, hidden) = (number.to_string(), masked(&number.to_string(), rule, known));
-            if shown != hidden {
-                *value = Value::String(hidden);
+            let mut masked = serde_json::Map::with_capacity(fields.len());
+            for (_, value) in fields {
+                let name = leaves.next().unwrap_or_else(|| "*".to_owned());
+                masked.insert(name, replaced(value, leaves));
             }
+            Value::Object(masked)
         }
-        Value::Bool(_) | Value::Null => {}
+        Value::Array(items) => items.into_iter().map(|item| replaced(item, leaves)).collect(),
+        Value::String(_) => Value::String(next()),
+        Value::Number(number) => match next() {
+            same if same == number.to_string() => Value::Number(number),
+            hidden => Value::String(hidden),
+        },
+        other => other,
     }
 }
 

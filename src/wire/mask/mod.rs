@@ -1,21 +1,25 @@
 //! Addresses with all but their last four digits hidden, wherever in an event or a message they
-//! stand: for people who may know that a message failed, and not whom it was for.
+//! stand: for people who may know that a message failed, and not whom it was for. Signatures and hashes
+//! are hidden whole.
 //!
 //! What is hidden becomes `*`; everything else keeps its bytes. Nothing here decides who sees what.
 
 mod body;
+mod chars;
+mod digits;
+mod known_forms;
+mod secrets;
 mod text;
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
+use self::known_forms::Form;
 pub use self::text::DIGITS_SHOWN;
-use self::text::{Known, Rule};
-use super::{Message, TimelineEntry};
-use crate::domain::NewEvent;
+use self::text::{DIGITS_KNOWN_MIN, Known, Part, Rule, digits_of, masked_parts};
+use super::{Event, Message, TimelineEntry};
 use crate::domain::event::Headers;
-
-/// Headers that say nothing of anybody: to hide digits of theirs would only spoil them.
-const OPAQUE_HEADERS: [&str; 2] = ["x-twilio-signature", "i-twilio-idempotency-token"];
+use crate::domain::{NewEvent, RecordedEvent};
 
 /// An address: its channel's prefix, its punctuation and its last four digits stay.
 ///
@@ -30,27 +34,47 @@ pub fn address(address: &str) -> String {
     text::masked(address, Rule::Address, &Known::default())
 }
 
+/// A text that may hold addresses.
+pub fn text(text: &str) -> String {
+    text::masked(text, Rule::Text, &Known::default())
+}
+
 /// A URL's path in which no address can be read.
 pub fn path(path: &str) -> String {
     url(path, &Known::default())
 }
 
+/// Whether the answer to a question for exactly this text, such as a SID, could confirm a number that
+/// is hidden: it has as many digits as a telephone number, and is not of the form of Twilio's SIDs.
+///
+/// ```
+/// use delivery_ledger::wire::mask;
+///
+/// assert!(mask::tells("+15558675310") && mask::tells("SM-867-5310"));
+/// assert!(!mask::tells("SM04363cdd65ee4cb2b17e3bbf56ed084d") && !mask::tells("SM1"));
+/// ```
+pub fn tells(asked_for: &str) -> bool {
+    let chars: Vec<char> = asked_for.chars().collect();
+    !Form::Sid.fits(&chars)
+        && (digits_of(asked_for.as_bytes()).len() >= DIGITS_KNOWN_MIN
+            || text(asked_for) != asked_for)
+}
+
 /// An event in whose URL, headers, body and notes no address can be read.
 pub fn event(event: &NewEvent) -> NewEvent {
-    let kind = body::Kind::of(event.media_type().as_deref());
-    let known = kind.addresses(&event.body);
-    let plain = |value: &str| text::masked(value, Rule::Text, &known);
-    NewEvent {
-        url: url(&event.url, &known),
-        headers: headers(&event.headers, &known),
-        body: kind.masked(&event.body, &known),
-        notes: event
-            .notes
-            .iter()
-            .map(|(name, note)| (name.clone(), plain(note)))
-            .collect::<BTreeMap<_, _>>(),
-        ..event.clone()
-    }
+    hidden_in(event, &known_in(event))
+}
+
+/// The same as it is shown, with the SIDs that were read from its body before anything was hidden.
+pub fn recorded(
+    event: RecordedEvent,
+    account_sid: Option<String>,
+    message_sid: Option<String>,
+) -> Event {
+    let known = known_in(&event);
+    let sid = |sid: String| text::masked(&sid, Rule::Fixed(Form::Sid), &known);
+    let event = RecordedEvent { event: hidden_in(&event, &known), ..event };
+    Event::new(event, account_sid.map(sid), message_sid.map(sid)).masked(true)
 }
 
 /// A message as it stands, and its timeline's words. The bodies in a timeline are the events', to be
@@ -59,36 +83,95 @@ pub fn message(message: Message) -> Message {
     let addresses = message.from.iter().chain(&message.to);
     let known = Known::of(addresses.map(String::as_bytes));
     let word = |text: String| text::masked(&text, Rule::Text, &known);
-    let fixed = |text: String| text::masked(&text, Rule::Fixed, &known);
+    let sid = |sid: String| text::masked(&sid, Rule::Fixed(Form::Sid), &known);
+    let minute = |text: String| text::masked(&text, Rule::Fixed(Form::Minute), &known);
     let entry = |entry: TimelineEntry| TimelineEntry { status: entry.status.map(word), ..entry };
     let timeline = message.timeline.map(|entries| entries.into_iter().map(entry).collect());
     Message {
+        message_sid: sid(message.message_sid),
+        account_sid: message.account_sid.map(sid),
+        messaging_service_sid: message.messaging_service_sid.map(sid),
         from: message.from.map(|from| address(&from)),
         to: message.to.map(|to| address(&to)),
         channel: word(message.channel),
-        messaging_service_sid: message.messaging_service_sid.map(word),
-        raw_dlr_done_date: message.raw_dlr_done_date.map(fixed),
+        raw_dlr_done_date: message.raw_dlr_done_date.map(minute),
         timeline,
         ..message
     }
 }
 
+/// The addresses that an event's body and URL name.
+fn known_in(event: &NewEvent) -> Known {
+    let mut addresses = body::Kind::of(event.media_type().as_deref()).addresses(&event.body);
+    addresses.extend(body::addresses_of_form(event.query().as_bytes()));
+    Known::of(addresses.iter().map(Vec::as_slice))
+}
+
+fn hidden_in(event: &NewEvent, known: &Known) -> NewEvent {
+    let plain = |value: &str| text::masked(value, Rule::Text, known);
+    NewEvent {
+        method: plain(&event.method),
+        url: url(&event.url, known),
+        headers: headers(&event.headers, known),
+        body: body::Kind::of(event.media_type().as_deref()).masked(&event.body, known),
+        verified_by: event.verified_by.as_deref().map(plain),
+        notes: notes(&event.notes, known),
+        ..event.clone()
+    }
+}
+
 /// The path as text, the query as the form that it is.
 fn url(url: &str, known: &Known) -> String {
+    let host = host_length(url);
+    let (before, url) = url.split_at(host);
     let (path, query) =
-        url.split_once('?').map_or((url, None), |(path, query)| (path, Some(query)));
-    let path = text::masked_encoded(path.as_bytes(), Rule::Text, known);
-    let query = query.map(|query| [b"?".to_vec(), body::form(query.as_bytes(), known)].concat());
-    let masked = [path, query.unwrap_or_default()].concat();
-    String::from_utf8_lossy(&masked).into_owned()
+        url.split_once('?').map_or((url, None), |(path, query)| (path, Some(query.as_bytes())));
+    let mut parts = vec![Part::encoded(path.as_bytes(), Rule::Text)];
+    parts.extend(query.into_iter().flat_map(|query| body::parts(query, known)));
+    let masked = masked_parts(&parts, known);
+    let mut shown = [before.as_bytes(), &masked[0]].concat();
+    if let Some(query) = query {
+        shown.push(b'?');
+        shown.extend(body::joined(query, &masked[1..]));
+    }
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
+/// How much of a URL is its scheme, and an IPv4 address with its port, whose digits are no number.
+/// Any other host is text.
+fn host_length(url: &str) -> usize {
+    let scheme = ["https://", "http://"].into_iter().find(|scheme| url.starts_with(scheme));
+    let Some(scheme) = scheme.map(str::len) else { return 0 };
+    let rest = &url[scheme..];
+    let authority = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (host, port) = rest[..authority].split_once(':').unwrap_or((&rest[..authority], "0"));
+    let is_address = host.parse::<Ipv4Addr>().is_ok() && port.parse::<u16>().is_ok();
+    if is_address { scheme + authority } else { scheme }
 }
 
 fn headers(headers: &Headers, known: &Known) -> Headers {
-    let masked = headers.iter().map(|(name, value)| match OPAQUE_HEADERS.contains(&name) {
-        true => (name.to_owned(), value.to_vec()),
-        false => (name.to_owned(), text::masked_encoded(value, Rule::Text, known)),
+    let parts = headers.iter().flat_map(|(name, value)| {
+        [Part::plain(name.as_bytes(), Rule::Text), Part::plain(value, body::rule_of(name))]
     });
-    Headers::new(masked)
+    let masked = masked_parts(&parts.collect::<Vec<_>>(), known);
+    let pairs = masked.chunks_exact(2).map(|pair| (lossy(&pair[0]), pair[1].clone()));
+    Headers::new(pairs)
+}
+
+fn notes(notes: &BTreeMap<String, String>, known: &Known) -> BTreeMap<String, String> {
+    let parts = notes.iter().flat_map(|(name, note)| {
+        let rule = match body::rule_of(name) {
+            Rule::Secret => Rule::Secret,
+            _ => Rule::Text,
+        };
+        [Part::plain(name.as_bytes(), Rule::Text), Part::plain(note.as_bytes(), rule)]
+    });
+    let masked = masked_parts(&parts.collect::<Vec<_>>(), known);
+    masked.chunks_exact(2).map(|pair| (lossy(&pair[0]), lossy(&pair[1]))).collect()
+}
+
+fn lossy(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).into_owned()
 }
 
 #[cfg(test)]
@@ -100,15 +183,17 @@ mod tests {
     const SID: &str = "SM00000000000000000000000000000001";
 
     fn form(body: &str) -> String {
-        let kind = Kind::of(None);
-        let masked = kind.masked(body.as_bytes(), &kind.addresses(body.as_bytes()));
-        String::from_utf8(masked).unwrap()
+        masked(Kind::of(None), body)
     }
 
     fn json(body: &str) -> String {
-        let kind = Kind::of(Some("application/json"));
-        let masked = kind.masked(body.as_bytes(), &kind.addresses(body.as_bytes()));
-        String::from_utf8(masked).unwrap()
+        masked(Kind::of(Some("application/json")), body)
+    }
+
+    fn masked(kind: Kind, body: &str) -> String {
+        let addresses = kind.addresses(body.as_bytes());
+        let known = super::Known::of(addresses.iter().map(Vec::as_slice));
+        String::from_utf8(kind.masked(body.as_bytes(), &known)).unwrap()
     }
 
     #[test]
@@ -122,7 +207,7 @@ mod tests {
             ("ACME", "****"),
             ("ACME 2026", "**** 2026"),
             ("+1 (555) 867-5310", "+* (***) ***-5310"),
-            ("Zoë", "****"),
+            ("Zoë", "***"),
             ("", ""),
         ] {
             assert_eq!(address(given), masked, "{given}");
@@ -216,9 +301,9 @@ mod tests {
         let masked = super::event(&event);
         assert_eq!(masked.url, "https://x.example:8443/to/*******5310?to=%2B*******5310&order=17");
         assert_eq!(masked.headers.get("user-agent"), Some(&b"for +*******5310"[..]));
-        for opaque in super::OPAQUE_HEADERS {
-            assert_eq!(masked.headers.get(opaque), event.headers.get(opaque), "{opaque}");
-        }
+        assert_eq!(masked.headers.get("x-twilio-signature"), Some(&b"*"[..]));
+        let token = masked.headers.get("i-twilio-idempotency-token");
+        assert_eq!(token, Some(&b"*********-*****4321"[..]), "it is no UUID");
         assert_eq!(masked.body, b"To=%2B*******5310");
         assert_eq!(masked.notes["from"], "archive of +*******5310");
     }
@@ -240,7 +325,8 @@ mod tests {
         fn any_bytes_can_be_masked(bytes: Vec<u8>) {
             for media_type in [None, Some("application/json"), Some("text/plain")] {
                 let kind = Kind::of(media_type);
-                kind.masked(&bytes, &kind.addresses(&bytes));
+                let addresses = kind.addresses(&bytes);
+                kind.masked(&bytes, &super::Known::of(addresses.iter().map(Vec::as_slice)));
             }
         }
     }

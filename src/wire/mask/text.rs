@@ -1,7 +1,13 @@
-//! Which bytes of a text are hidden. Text that stands percent-encoded is judged by what it means
-//! and hidden where it stands.
+//! Which characters of a text are hidden. What is escaped is judged by what it means and hidden where
+//! it stands.
 
+use std::borrow::Cow;
 use std::ops::Range;
+
+use super::chars::{Coding, Unit, peeled, readings};
+use super::digits::{OTHER_NUMERAL, digit, is_plus, is_separator};
+use super::known_forms::{Form, in_forms};
+use super::secrets;
 
 /// How many digits of an address stay.
 pub const DIGITS_SHOWN: usize = 4;
@@ -11,15 +17,16 @@ pub const DIGITS_SHOWN: usize = 4;
 const DIGITS_WITH_PLUS: usize = 6;
 const DIGITS_WITHOUT_PLUS: usize = 9;
 
-/// From how many digits on an address is looked for inside of other numbers.
-const DIGITS_KNOWN_MIN: usize = 7;
+/// From how many digits on an address is looked for inside of other numbers, and how many of its last
+/// make a shorter number one that belongs to it. A local number has seven.
+pub const DIGITS_KNOWN_MIN: usize = 7;
 
-/// From how many letters and digits on a word is an id, such as a SID, whose digits are no number.
-const ID_LENGTH_MIN: usize = 32;
+/// How many addresses of one event are looked for elsewhere in it. A callback has two; the bound keeps
+/// a hostile body from taking time with the square of its length.
+const KNOWN_MAX: usize = 64;
 
-/// What may stand between the digits of one number, and how much of it.
-const SEPARATORS: &[u8] = b" -.()/";
-const SEPARATORS_MAX: usize = 3;
+/// How much may stand between the digits of one number.
+const SEPARATORS_MAX: usize = 6;
 
 /// How a text is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,11 +35,21 @@ pub enum Rule {
     Address,
     /// It is somebody's name: nothing of it stays.
     Name,
+    /// It is a signature or a hash: not even its length stays.
+    Secret,
     /// It may hold addresses.
     Text,
-    /// It is of a form that looks like a number and is none; only the addresses that are known
-    /// to stand beside it are hidden.
-    Fixed,
+    /// It may hold addresses unless it is of this form; then only the addresses that are known from
+    /// elsewhere in the event are hidden.
+    Fixed(Form),
+}
+
+/// One of several texts that stand next to one another.
+#[derive(Debug, Clone)]
+pub struct Part<'a> {
+    pub text: Cow<'a, [u8]>,
+    pub coding: Coding,
+    pub rule: Rule,
 }
 
 /// The digits of the addresses that an event names, to be found again elsewhere in it.
@@ -42,154 +59,194 @@ pub struct Known(Vec<Vec<u8>>);
 impl Known {
     /// Of these addresses.
     pub fn of<'a>(addresses: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let digits = |address: &[u8]| address.iter().copied().filter(u8::is_ascii_digit).collect();
-        let all = addresses.into_iter().map(digits);
-        Self(all.filter(|digits: &Vec<u8>| digits.len() >= DIGITS_KNOWN_MIN).collect())
+        let mut all: Vec<_> = addresses.into_iter().map(digits_of).collect();
+        all.retain(|digits| digits.len() >= DIGITS_KNOWN_MIN);
+        all.sort_unstable();
+        all.dedup();
+        all.truncate(KNOWN_MAX);
+        Self(all)
+    }
+
+    /// Whether digits end as one of the addresses does.
+    fn ends(&self, digits: &[u8]) -> bool {
+        let end = digits.len().checked_sub(DIGITS_KNOWN_MIN).map(|at| &digits[at..]);
+        end.is_some_and(|end| self.0.iter().any(|address| address.ends_with(end)))
+    }
+}
+
+/// The digits of a text, however it is escaped.
+pub fn digits_of(text: &[u8]) -> Vec<u8> {
+    peeled(text, Coding::Plain).iter().filter_map(|unit| digit(unit.char)).collect()
+}
+
+impl<'a> Part<'a> {
+    /// A text that is not escaped.
+    pub fn plain(text: &'a [u8], rule: Rule) -> Self {
+        Self { text: Cow::Borrowed(text), coding: Coding::Plain, rule }
+    }
+
+    /// A text as it stands in a form.
+    pub fn encoded(text: impl Into<Cow<'a, [u8]>>, rule: Rule) -> Self {
+        Self { text: text.into(), coding: Coding::Encoded, rule }
     }
 }
 
 /// A text with what the rule hides as `*`.
 pub fn masked(text: &str, rule: Rule, known: &Known) -> String {
-    let hidden = hidden(text.as_bytes(), rule, known);
-    let units = (0..text.len()).map(|at| at..at + 1);
-    String::from_utf8_lossy(&render(text.as_bytes(), units, &hidden)).into_owned()
+    let parts = masked_parts(&[Part::plain(text.as_bytes(), rule)], known);
+    String::from_utf8_lossy(&parts.concat()).into_owned()
 }
 
-/// The same for text that is percent-encoded; an escape that is hidden becomes one `*`.
-pub fn masked_encoded(encoded: &[u8], rule: Rule, known: &Known) -> Vec<u8> {
-    let units = units(encoded);
-    let decoded: Vec<u8> = units.iter().map(|unit| decoded(&encoded[unit.clone()])).collect();
-    let hidden = hidden(&decoded, rule, known);
-    render(encoded, units.into_iter(), &hidden)
-}
-
-/// What percent-encoded text means.
-pub fn decode(encoded: &[u8]) -> Vec<u8> {
-    units(encoded).into_iter().map(|unit| decoded(&encoded[unit])).collect()
-}
-
-fn render(text: &[u8], units: impl Iterator<Item = Range<usize>>, hidden: &[bool]) -> Vec<u8> {
-    let shown = |(unit, hidden): (Range<usize>, &bool)| match hidden {
-        true => b"*".as_slice(),
-        false => &text[unit],
-    };
-    units.zip(hidden).flat_map(shown).copied().collect()
-}
-
-/// Each byte or escape, by where it stands.
-fn units(encoded: &[u8]) -> Vec<Range<usize>> {
-    let mut units = Vec::with_capacity(encoded.len());
-    let mut at = 0;
-    while at < encoded.len() {
-        let digits = encoded.get(at + 1..at + 3);
-        let escape =
-            encoded[at] == b'%' && digits.is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
-        let length = if escape { 3 } else { 1 };
-        units.push(at..at + length);
-        at += length;
+/// Each of the parts with what its rule hides, and with the digits of numbers that reach from one into
+/// another. A character that is hidden becomes one `*`, however it is escaped.
+pub fn masked_parts(parts: &[Part<'_>], known: &Known) -> Vec<Vec<u8>> {
+    let mut hidden: Vec<Vec<Range<usize>>> = vec![Vec::new(); parts.len()];
+    let all: Vec<_> = parts.iter().map(|part| readings(&part.text, part.coding)).collect();
+    let layers = all.iter().map(Vec::len).max().unwrap_or(0);
+    for layer in 0..layers {
+        let read = all.iter().map(|readings| &*readings[layer.min(readings.len() - 1)]);
+        hide(parts, &read.collect::<Vec<_>>(), known, &mut hidden);
     }
-    units
+    parts.iter().zip(hidden).map(|(part, hidden)| render(part, hidden)).collect()
 }
 
-fn decoded(unit: &[u8]) -> u8 {
-    let digit = |byte: u8| (byte as char).to_digit(16).unwrap_or(0) as u8;
-    match unit {
-        [_, high, low] => digit(*high) << 4 | digit(*low),
-        [b'+'] => b' ',
-        [byte, ..] => *byte,
-        [] => 0,
-    }
-}
-
-/// For each byte, whether it is hidden.
-fn hidden(text: &[u8], rule: Rule, known: &Known) -> Vec<bool> {
-    let mut hidden = vec![false; text.len()];
-    match rule {
-        Rule::Address => hide_word(text, DIGITS_SHOWN, &mut hidden),
-        Rule::Name => hide_word(text, 0, &mut hidden),
-        Rule::Text => {
-            numbers(text).into_iter().for_each(|number| hide_digits(text, number, &mut hidden));
-            hide_known(text, known, &mut hidden);
+/// Notes what is hidden of parts that are read in one way.
+fn hide(parts: &[Part<'_>], read: &[&[Unit]], known: &Known, hidden: &mut [Vec<Range<usize>>]) {
+    let mut line = Vec::new();
+    for (number, (part, units)) in parts.iter().zip(read).enumerate() {
+        let chars: Vec<char> = units.iter().map(|unit| unit.char).collect();
+        let mut note = |at: usize| hidden[number].push(units[at].at.clone());
+        match part.rule {
+            Rule::Address => hidden_of_word(&chars, DIGITS_SHOWN).for_each(&mut note),
+            Rule::Name => hidden_of_word(&chars, 0).for_each(&mut note),
+            Rule::Secret | Rule::Text | Rule::Fixed(_) => {}
         }
-        Rule::Fixed => hide_known(text, known, &mut hidden),
+        secrets::within(&chars).into_iter().flatten().for_each(&mut note);
+        known_within(&chars, known).into_iter().for_each(&mut note);
+        let is_form = matches!(part.rule, Rule::Fixed(form) if form.fits(&chars));
+        let in_forms = if is_form { vec![true; chars.len()] } else { in_forms(&chars) };
+        // Between two parts stands something that is neither letter nor digit.
+        line.push(Char { char: '\n', is_plus: false, in_form: false, at: None });
+        line.extend(chars.iter().enumerate().map(|(at, char)| Char {
+            char: *char,
+            is_plus: is_plus(*char) || (at == 0 && *char == ' '),
+            in_form: in_forms[at],
+            at: Some((number, at)),
+        }));
+    }
+    for (part, at) in numbers(&line, known) {
+        hidden[part].push(read[part][at].at.clone());
+    }
+}
+
+/// A character of all parts in a row.
+struct Char {
+    char: char,
+    /// A leading blank is a `+` that was not escaped.
+    is_plus: bool,
+    /// It belongs to something of a form that is no number.
+    in_form: bool,
+    /// Its part, and its place there.
+    at: Option<(usize, usize)>,
+}
+
+impl Char {
+    fn digit(&self) -> Option<u8> {
+        digit(self.char).filter(|_| !self.in_form)
+    }
+
+    fn separates(&self) -> bool {
+        is_separator(self.char) && !self.in_form
+    }
+}
+
+/// The digits that are hidden of what looks like a telephone number.
+fn numbers(line: &[Char], known: &Known) -> Vec<(usize, usize)> {
+    let mut hidden = Vec::new();
+    let mut at = 0;
+    while at < line.len() {
+        if line[at].digit().is_none() {
+            at += 1;
+            continue;
+        }
+        let (places, end) = run(line, at);
+        let digits: Vec<u8> = places.iter().filter_map(|place| line[*place].digit()).collect();
+        // A numeral such as ⑫ may stand for two.
+        let weights = digits.iter().map(|digit| if *digit == OTHER_NUMERAL { 2 } else { 1 });
+        let count: usize = weights.sum();
+        let before = line[..at].iter().rev().take(SEPARATORS_MAX).take_while(|c| c.separates());
+        let plus = before.chain(&line[at..end]).any(|c| c.is_plus);
+        let enough = if plus { DIGITS_WITH_PLUS } else { DIGITS_WITHOUT_PLUS };
+        if enough <= count || known.ends(&digits) {
+            let shown = places.len().saturating_sub(DIGITS_SHOWN);
+            hidden.extend(places[..shown].iter().filter_map(|place| line[*place].at));
+        }
+        at = end;
     }
     hidden
 }
 
-/// Hides all that is no punctuation, but for a prefix such as `whatsapp:` and the last digits.
-fn hide_word(text: &[u8], digits_shown: usize, hidden: &mut [bool]) {
-    let colon = text.iter().position(|byte| *byte == b':').unwrap_or(0);
-    let is_prefix = digits_shown > 0 && text[..colon].iter().all(u8::is_ascii_alphabetic);
+/// The places of the digits that belong together from a place on, and the end of the last.
+fn run(line: &[Char], begin: usize) -> (Vec<usize>, usize) {
+    let (mut places, mut end, mut between) = (Vec::new(), begin, 0);
+    for (at, c) in line.iter().enumerate().skip(begin) {
+        if c.digit().is_some() {
+            places.push(at);
+            (end, between) = (at + 1, 0);
+        } else if c.separates() {
+            // What stands between two parts is ours to count.
+            between += usize::from(c.at.is_some());
+        }
+        if !(c.digit().is_some() || c.separates()) || between > SEPARATORS_MAX {
+            break;
+        }
+    }
+    (places, end)
+}
+
+/// All that is no punctuation, but for a prefix such as `whatsapp:` and the last digits.
+fn hidden_of_word(chars: &[char], digits_shown: usize) -> impl Iterator<Item = usize> {
+    let colon = chars.iter().position(|c| *c == ':').unwrap_or(0);
+    let is_prefix = digits_shown > 0 && chars[..colon].iter().all(char::is_ascii_alphabetic);
     let begin = if is_prefix { colon } else { 0 };
     let mut left = digits_shown;
-    for at in (begin..text.len()).rev() {
-        let stays = text[at].is_ascii_digit() && left > 0;
+    (begin..chars.len()).rev().filter(move |at| {
+        let c = chars[*at];
+        let stays = digit(c).is_some() && left > 0;
         left -= usize::from(stays);
-        hidden[at] = !stays && (text[at].is_ascii_alphanumeric() || !text[at].is_ascii());
-    }
+        !stays && (c.is_ascii_alphanumeric() || !c.is_ascii())
+    })
 }
 
-/// Hides the digits of a number but for the last.
-fn hide_digits(text: &[u8], number: Range<usize>, hidden: &mut [bool]) {
-    let digits: Vec<usize> = number.filter(|at| text[*at].is_ascii_digit()).collect();
-    let shown = digits.len().saturating_sub(DIGITS_SHOWN);
-    digits[..shown].iter().for_each(|at| hidden[*at] = true);
-}
-
-/// Hides the addresses that are known, however their digits are set apart.
-fn hide_known(text: &[u8], known: &Known, hidden: &mut [bool]) {
-    let places: Vec<usize> = (0..text.len()).filter(|at| text[*at].is_ascii_digit()).collect();
-    let digits: Vec<u8> = places.iter().map(|at| text[*at]).collect();
+/// Where the addresses that are known stand, whatever is between their digits; not their last digits.
+fn known_within(chars: &[char], known: &Known) -> Vec<usize> {
+    let digits: Vec<_> =
+        chars.iter().enumerate().filter_map(|(at, c)| Some((at, digit(*c)?))).collect();
+    let mut hidden = Vec::new();
     for address in &known.0 {
-        for (begin, _) in digits.windows(address.len()).enumerate().filter(|(_, at)| at == address)
-        {
-            let shown = address.len() - DIGITS_SHOWN;
-            places[begin..begin + shown].iter().for_each(|at| hidden[*at] = true);
-        }
-    }
-}
-
-/// What looks like a telephone number.
-fn numbers(text: &[u8]) -> Vec<Range<usize>> {
-    let in_id = in_id(text);
-    let is_digit = |at: usize| text[at].is_ascii_digit() && !in_id[at];
-    let mut numbers = Vec::new();
-    let mut at = 0;
-    while at < text.len() {
-        if !is_digit(at) {
-            at += 1;
-            continue;
-        }
-        let (begin, mut end, mut count) = (at, at, 0);
-        while at < text.len() && at - end <= SEPARATORS_MAX {
-            if is_digit(at) {
-                (count, end) = (count + 1, at + 1);
-            } else if !SEPARATORS.contains(&text[at]) {
-                break;
+        for at in digits.windows(address.len()) {
+            if at.iter().map(|(_, digit)| digit).eq(address) {
+                hidden.extend(at[..address.len() - DIGITS_SHOWN].iter().map(|(at, _)| *at));
             }
-            at += 1;
         }
-        // A `+` that was not escaped means a blank.
-        let plus = begin > 0 && (text[begin - 1] == b'+' || (begin == 1 && text[0] == b' '));
-        let enough = if plus { DIGITS_WITH_PLUS } else { DIGITS_WITHOUT_PLUS };
-        if count >= enough {
-            numbers.push(begin..end);
-        }
-        at = end.max(begin + 1);
     }
-    numbers
+    hidden
 }
 
-/// For each byte, whether it is part of an id.
-fn in_id(text: &[u8]) -> Vec<bool> {
-    let mut in_id = vec![false; text.len()];
-    let mut begin = 0;
-    for end in 0..=text.len() {
-        if end < text.len() && text[end].is_ascii_alphanumeric() {
-            continue;
-        }
-        in_id[begin..end].fill(end - begin >= ID_LENGTH_MIN);
-        begin = (end + 1).min(text.len());
+fn render(part: &Part<'_>, mut hidden: Vec<Range<usize>>) -> Vec<u8> {
+    if part.rule == Rule::Secret && !part.text.is_empty() {
+        return b"*".to_vec();
     }
-    in_id
+    hidden.sort_unstable_by_key(|range| (range.start, range.end));
+    let mut shown = Vec::with_capacity(part.text.len());
+    let mut at = 0;
+    for range in hidden {
+        if range.start >= at {
+            shown.extend_from_slice(&part.text[at..range.start]);
+            shown.push(b'*');
+        }
+        at = at.max(range.end);
+    }
+    shown.extend_from_slice(&part.text[at..]);
+    shown
 }

@@ -1,5 +1,6 @@
 //! Events of another ledger: the same bytes, times and ids at new positions.
 
+use delivery_ledger::domain::event::Headers;
 use delivery_ledger::domain::{NewEvent, Source, Timestamp};
 use delivery_ledger::export::{self, Content, EventFilter, Format, Row, View};
 use delivery_ledger::import::{Counts, Options, gather};
@@ -194,7 +195,7 @@ pub fn import_here(store: &dyn Store, path: &Path) -> Counts {
         format: None,
         keep_content: false,
         account_sid: None,
-        now: Timestamp::from_micros(0),
+        now: Timestamp::parse("2026-06-01T00:00:00.000000Z").unwrap(),
         spool_folder: std::env::temp_dir(),
     };
     let go_on = &mut |_| ControlFlow::Continue(());
@@ -206,17 +207,35 @@ pub fn import_here(store: &dyn Store, path: &Path) -> Counts {
     counts
 }
 
+/// From 2008 to 2026, in microseconds: when an event can have been received.
+const MOMENTS: std::ops::Range<i64> = 1_199_145_600_000_000..1_780_000_000_000_000;
+
+/// What a URL cannot have.
+fn is_refused(c: char) -> bool {
+    c.is_control() || delivery_ledger::import::values::is_blank(c)
+}
+
+/// Without the names and bytes that no HTTP message can have.
+fn as_http_has_them(headers: &Headers) -> Headers {
+    let is_content = |byte: &u8| *byte == b'\t' || *byte >= b' ' && *byte != 0x7f;
+    let kept = headers.iter().filter(|(name, _)| !name.is_empty() && name.is_ascii());
+    let clean = |value: &[u8]| value.iter().copied().filter(is_content).collect::<Vec<u8>>();
+    Headers::new(kept.map(|(name, value)| (name.to_owned(), clean(value))))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn whatever_events_there_are_they_come_through_unchanged(
-        events in vec((hostile_event(), 0_i64..4_000_000_000_000_000, "[a-z ]{0,8}", ".{0,8}"), 1..20),
+        events in vec((hostile_event(), MOMENTS, "x[a-z0-9_]{0,8}", "[ -~é]{0,8}"), 1..20),
     ) {
-        let events: Vec<_> = events.into_iter().map(|(event, micros, note, verified_by)| NewEvent {
+        let events: Vec<_> = events.into_iter().map(|(event, micros, note, text)| NewEvent {
             received_at: Timestamp::from_micros(micros),
-            notes: [(note, verified_by.clone())].into(),
-            verified_by: (!verified_by.is_empty()).then_some(verified_by),
+            notes: [(note, text.clone())].into(),
+            verified_by: (!text.trim().is_empty()).then_some(text),
+            url: format!("https://hooks.example.com/{}", event.query().replace(is_refused, "")),
+            headers: as_http_has_them(&event.headers),
             ..event
         }).collect();
         let head = events.len() as u64;

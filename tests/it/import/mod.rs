@@ -1,13 +1,20 @@
 //! Importing: events of other ledgers, Twilio's own records, and what is refused.
 
+mod claims;
 mod cut_off;
+mod damaged;
 mod events;
 mod hostile;
+mod ours;
 mod records;
 mod refused;
+mod tables;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use delivery_ledger::domain::{NewEvent, Timestamp};
+use delivery_ledger::import::{Counts, Format, Options, gather};
 use serde_json::Value;
 
 use crate::support::ledger::Ledger;
@@ -37,6 +44,65 @@ fn imported(ledger: &Ledger, arguments: &[&str]) -> [u64; 4] {
     let (code, report) = import(ledger, arguments);
     assert_eq!(code, Some(0), "{report}");
     ["appended", "known", "inbound", "refused"].map(|name| report[name].as_u64().unwrap())
+}
+
+/// What an import without a process of its own appends: how many rows came to what, the events, and
+/// what is refused.
+struct Outcome {
+    counts: Counts,
+    events: Vec<NewEvent>,
+    refusals: Vec<String>,
+}
+
+impl Outcome {
+    /// The body of the one event that there is, as JSON.
+    fn body(&self) -> Value {
+        assert_eq!(self.refusals, [""; 0]);
+        let [event] = &self.events[..] else { panic!("{} events", self.events.len()) };
+        serde_json::from_slice(&event.body).unwrap()
+    }
+
+    /// What was repaired in the one event that there is.
+    fn repaired(&self) -> Option<&str> {
+        self.events[0].notes.get("repaired").map(String::as_str)
+    }
+}
+
+/// Imports some bytes into nothing.
+fn outcome(content: impl AsRef<[u8]>) -> Outcome {
+    outcome_as(None, content)
+}
+
+/// The same with a format that is stated.
+fn outcome_as(format: Option<Format>, content: impl AsRef<[u8]>) -> Outcome {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("input");
+    std::fs::write(&path, content).unwrap();
+    let options = Options {
+        format,
+        keep_content: false,
+        account_sid: None,
+        now: Timestamp::parse("2026-06-01T00:00:00.000000Z").unwrap(),
+        spool_folder: folder.path().to_owned(),
+    };
+    let go_on = &mut |_| ControlFlow::Continue(());
+    let mut gathered = gather(&[path], options, go_on).unwrap();
+    let refusal = |refusal: &delivery_ledger::import::Refusal| match refusal.line {
+        Some(line) => format!("{line}: {}", refusal.reason),
+        None => refusal.reason.clone(),
+    };
+    let refusals = gathered.refused.first().iter().map(refusal).collect();
+    let mut events = Vec::new();
+    let (counts, appended) = gathered.append(
+        None,
+        &mut |batch| {
+            events.extend_from_slice(batch);
+            Ok(())
+        },
+        go_on,
+    );
+    appended.unwrap();
+    Outcome { counts, events, refusals }
 }
 
 /// Each refused row as `line: reason`; `-` where it is the file.

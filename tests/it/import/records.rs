@@ -133,7 +133,7 @@ fn pages_and_single_messages_may_stand_in_one_file_in_any_layout() {
 fn columns_are_known_by_their_names_and_others_are_kept() {
     let ledger = Ledger::new();
     let csv = format!(
-        "\u{feff}Message SID,\"Date Sent\",status,To,Campaign,message_body\n{},x,Delivered,+1,\"a,b\",secret\n",
+        "\u{feff}Message SID,\"Date Sent\",status,To,Campaign,message_body\n{},2026-01-02,Delivered,+1,\"a,b\",secret\n",
         sid(1)
     );
     let path = file(&ledger, "log.csv", csv);
@@ -145,7 +145,7 @@ fn columns_are_known_by_their_names_and_others_are_kept() {
     assert_eq!(imported(&ledger, &["--account-sid", ACCOUNT, &path]), [1, 0, 0, 0]);
     let body = events(&ledger)[0]["body"].as_str().unwrap().to_owned();
     let expected = format!(
-        r#"{{"account_sid":"{ACCOUNT}","sid":"{}","date_sent":"x","status":"Delivered","to":"+1","Campaign":"a,b"}}"#,
+        r#"{{"account_sid":"{ACCOUNT}","sid":"{}","date_sent":"2026-01-02","status":"Delivered","to":"+1","Campaign":"a,b"}}"#,
         sid(1)
     );
     assert_eq!(body, expected);

@@ -63,7 +63,7 @@ fn every_refused_event_is_listed_with_its_line_and_why() {
             "a name in `notes` is there twice",
         ),
         (changed("verified_by", json!(["x"])), "`verified_by` is not text or null"),
-        (" ".repeat(5 << 20), "longer than 4194304 bytes"),
+        (" ".repeat(9 << 20), "longer than 8388608 bytes"),
     ];
     // A good one first, so that the file is known for what it is.
     let lines = [line().to_string()].into_iter();
@@ -90,10 +90,15 @@ fn every_refused_record_is_listed_too() {
         json!({ "account_sid": ACCOUNT, "status": "sent" }).to_string(),
         json!({ "sid": sid(1), "account_sid": ACCOUNT }).to_string(),
         json!({ "sid": sid(1), "status": "sent" }).to_string(),
-        json!({ "sid": sid(1), "accountSid": ACCOUNT, "status": "sent" }).to_string(),
+        json!({ "message_sid": sid(1), "AccountSid": ACCOUNT, "MessageStatus": "sent" })
+            .to_string(),
     ];
     let bulk = file(&ledger, "day.ndjson", lines.join("\n"));
-    let csv = file(&ledger, "log.csv", format!("Sid,AccountSid,Status\nSM1,{ACCOUNT},sent\nSM2\n"));
+    let csv = file(
+        &ledger,
+        "log.csv",
+        format!("Sid,AccountSid,Status\n{},{ACCOUNT},sent\nSM2\n", sid(2)),
+    );
     let page = file(&ledger, "page.json", format!("[{good},\n{{}}]\n{{\"messages\": 1}}\n{{oh"));
 
     let (code, report) = import(&ledger, &[&bulk, &csv, &page]);
@@ -104,8 +109,7 @@ fn every_refused_record_is_listed_too() {
         "3: it names no message (`sid`)",
         "4: it has no `status`",
         "5: it names no account (`account_sid`); --account-sid says whose it is",
-        "6: its members are named as Twilio's command line names them (`accountSid`), not as its API \
-         does",
+        "6: it names its message `message_sid`; Twilio's records call that `sid`",
         "3: 1 columns where the header has 3",
         "2: it names no message (`sid`)",
         "3: the page's `messages` is no list",

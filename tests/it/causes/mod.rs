@@ -1,15 +1,13 @@
 //! What a refused signature is told about: what was got wrong, so that it can be mended.
 
-use std::collections::BTreeMap;
+mod corrupted;
+mod refused;
 
-use delivery_ledger::domain::AccountSid;
-use delivery_ledger::twilio::accounts::{Accounts, Keys, SharedKey, Token};
 use delivery_ledger::twilio::callback::BodyKind;
-use delivery_ledger::twilio::cause::{Case, Configured, cause};
-use delivery_ledger::twilio::signature::{BaseUrl, Refusal, Signed, Verdict, verify};
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use self::refused::{Refused, accounts_of, sha256};
 use crate::support::{
     ACCOUNT, App, OTHER_ACCOUNT, OTHER_TOKEN, SECONDARY_TOKEN, SHARED_KEY, TOKEN, delivered,
     json_signature, sent, shared_key_signature, sid, signature,
@@ -435,142 +433,4 @@ fn check_signature_names_the_cause_also_by_what_else_is_configured() {
             "cause: signed with the token of account {OTHER_ACCOUNT}, not the one that the body names"
         )
     );
-}
-
-// The words that the tests above speak.
-
-/// A request that is refused, in the making.
-#[derive(Clone)]
-struct Refused {
-    public_urls: Vec<String>,
-    target: String,
-    kind: BodyKind,
-    body: Vec<u8>,
-    signature: String,
-    settings: Option<&'static str>,
-    hosts: Vec<String>,
-}
-
-impl Refused {
-    fn of(public_url: &str, target: &str) -> Self {
-        Self {
-            public_urls: vec![public_url.to_owned()],
-            target: target.to_owned(),
-            kind: BodyKind::Form,
-            body: delivered(&sid(1)).bytes(),
-            signature: String::new(),
-            settings: None,
-            hosts: Vec::new(),
-        }
-    }
-
-    /// With a signature that fits.
-    fn right() -> Self {
-        Self::of("https://hooks.example.com", "/message-status")
-            .signed_over("https://hooks.example.com/message-status")
-    }
-
-    fn and_public_url(mut self, url: &str) -> Self {
-        self.public_urls.push(url.to_owned());
-        self
-    }
-
-    fn naming_host(mut self, host: &str) -> Self {
-        self.hosts.push(host.to_owned());
-        self
-    }
-
-    fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
-        self.body = body.into();
-        self
-    }
-
-    fn signed_over(self, url: &str) -> Self {
-        self.signed_over_with(url, TOKEN)
-    }
-
-    fn signed_with(self, token: &str) -> Self {
-        let url = self.public_urls[0].clone() + &self.target;
-        self.signed_over_with(&url, token)
-    }
-
-    fn signed_over_with(mut self, url: &str, token: &str) -> Self {
-        self.signature = signature(token, url, &self.body);
-        self
-    }
-
-    fn public_urls(&self) -> Vec<BaseUrl> {
-        self.public_urls.iter().map(|url| BaseUrl::parse(url).expect("a URL")).collect()
-    }
-
-    fn refusal(&self) -> Option<Refusal> {
-        let urls: Vec<_> =
-            self.public_urls().iter().flat_map(|url| url.with(&self.target)).collect();
-        let signed = Signed {
-            urls: &urls,
-            kind: self.kind,
-            body: &self.body,
-            signature: self.signature.as_bytes(),
-            settings: self.settings.map(str::as_bytes),
-        };
-        match verify(&signed, &accounts()) {
-            Verdict::Valid { .. } => None,
-            Verdict::Invalid(refusal) => Some(refusal),
-        }
-    }
-
-    /// What is told of it; it has to be refused.
-    #[track_caller]
-    fn cause(&self) -> String {
-        self.cause_with(&accounts())
-    }
-
-    #[track_caller]
-    fn cause_with(&self, accounts: &Accounts) -> String {
-        let case = Case {
-            refusal: self.refusal().expect("it is refused"),
-            target: &self.target,
-            kind: self.kind,
-            body: &self.body,
-            signature: self.signature.as_bytes(),
-            settings: self.settings.map(str::as_bytes),
-            hosts: &self.hosts.iter().map(String::as_str).collect::<Vec<_>>(),
-        };
-        let configured = Configured {
-            public_urls: &self.public_urls(),
-            further_urls: &[],
-            accounts,
-            keys: None,
-        };
-        cause(&case, &configured).to_string()
-    }
-}
-
-fn accounts() -> Accounts {
-    let sid = |text| AccountSid::parse(text).unwrap();
-    let keys = |primary, secondary: Option<&str>, shared: Option<&str>| Keys {
-        primary: Token::new(primary),
-        secondary: secondary.map(Token::new),
-        shared: shared
-            .map(|secret| ("webhooks_sharedkey_01".to_owned(), SharedKey::new(secret)))
-            .into_iter()
-            .collect::<BTreeMap<_, _>>(),
-    };
-    Accounts::new([
-        (sid(ACCOUNT), keys(TOKEN, Some(SECONDARY_TOKEN), None)),
-        (sid(OTHER_ACCOUNT), keys(OTHER_TOKEN, None, Some(SHARED_KEY))),
-    ])
-}
-
-fn accounts_of(tokens: impl Iterator<Item = (String, String)>) -> Accounts {
-    Accounts::new(tokens.map(|(sid, token)| {
-        let primary = Token::new(&token);
-        let keys = Keys { primary, secondary: None, shared: BTreeMap::new() };
-        (AccountSid::parse(&sid).unwrap(), keys)
-    }))
-}
-
-fn sha256(text: &str) -> String {
-    use sha2::{Digest, Sha256};
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }

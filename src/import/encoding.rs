@@ -1,0 +1,98 @@
+//! How a text is encoded: UTF-8 with or without a byte order mark, or UTF-16, which becomes UTF-8.
+//! Windows-1252 is not decoded, because it cannot be told from its siblings; it is named instead.
+
+use std::io::{self, BufRead, Read};
+
+use encoding_rs::{Decoder, DecoderResult, UTF_16BE, UTF_16LE};
+
+const UTF_8_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
+
+/// Why a text that is not UTF-8 is not taken.
+pub const NOT_UTF_8: &str = "it is not UTF-8, but perhaps Windows-1252 (Latin-1): save the file as \
+                             `CSV UTF-8`, or convert it with `iconv -f WINDOWS-1252 -t UTF-8`";
+
+/// What a text begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// UTF-8, or something that will turn out not to be; so many bytes are its mark.
+    Utf8 {
+        mark_bytes: usize,
+    },
+    Utf16(Order),
+}
+
+/// Which byte of a unit comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    LittleEndian,
+    BigEndian,
+}
+
+/// The text ends within a character, or has half a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the UTF-16 text is damaged or cut off here")]
+pub struct DamagedUtf16;
+
+impl Encoding {
+    /// The encoding of a text that begins like this. Without a mark UTF-16 is known by its zeros:
+    /// whatever can be imported begins with ASCII.
+    pub fn of(beginning: &[u8]) -> Self {
+        match beginning {
+            [0xff, 0xfe, 0, 0, ..] => Encoding::Utf8 { mark_bytes: 0 }, // UTF-32, which is refused
+            [0xff, 0xfe, ..] => Encoding::Utf16(Order::LittleEndian),
+            [0xfe, 0xff, ..] => Encoding::Utf16(Order::BigEndian),
+            [1..=0x7f, 0, 1..=0x7f, 0, ..] => Encoding::Utf16(Order::LittleEndian),
+            [0, 1..=0x7f, 0, 1..=0x7f, ..] => Encoding::Utf16(Order::BigEndian),
+            _ if beginning.starts_with(UTF_8_MARK) => {
+                Encoding::Utf8 { mark_bytes: UTF_8_MARK.len() }
+            }
+            _ => Encoding::Utf8 { mark_bytes: 0 },
+        }
+    }
+}
+
+/// UTF-16 read as UTF-8. What is damaged is an error; nothing is replaced.
+pub struct Utf16<R> {
+    from: R,
+    decoder: Decoder,
+    ended: bool,
+    damaged: bool,
+}
+
+impl<R: BufRead> Utf16<R> {
+    /// Reads from the beginning of a text, its mark included.
+    pub fn new(from: R, order: Order) -> Self {
+        let encoding = match order {
+            Order::LittleEndian => UTF_16LE,
+            Order::BigEndian => UTF_16BE,
+        };
+        Self {
+            from,
+            decoder: encoding.new_decoder_with_bom_removal(),
+            ended: false,
+            damaged: false,
+        }
+    }
+}
+
+impl<R: BufRead> Read for Utf16<R> {
+    /// `buffer` has room for a few characters, as that of a [`std::io::BufReader`] around it has.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while !self.ended && !self.damaged {
+            let bytes = self.from.fill_buf()?;
+            let last = bytes.is_empty();
+            let (result, read, written) =
+                self.decoder.decode_to_utf8_without_replacement(bytes, buffer, last);
+            self.from.consume(read);
+            self.ended = last && result == DecoderResult::InputEmpty;
+            self.damaged = matches!(result, DecoderResult::Malformed(..));
+            if written > 0 {
+                return Ok(written);
+            }
+        }
+        match self.damaged {
+            true => Err(io::Error::new(io::ErrorKind::InvalidData, DamagedUtf16)),
+            false => Ok(0),
+        }
+    }
+}

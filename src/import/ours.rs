@@ -1,0 +1,109 @@
+//! What this program writes itself and cannot be imported, by the names of its columns or members.
+//! A few are enough: people leave columns out, move them, and save them otherwise.
+
+/// Members that only messages have in our exports and lists: none of Twilio's records does.
+const OF_MESSAGES: [&str; 10] = [
+    "status_times",
+    "first_received_at",
+    "last_received_at",
+    "as_of_position",
+    "error_codes",
+    "error_title",
+    "unrecognised",
+    "duplicates",
+    "raw_dlr_done_date",
+    "timeline",
+];
+
+/// Further members of messages, some of them Twilio's too: they tell only with `message_sid`, which
+/// Twilio calls `sid`.
+const ALSO_OF_MESSAGES: [&str; 15] = [
+    "status",
+    "terminal",
+    "settled",
+    "conflict",
+    "rule",
+    "account_sid",
+    "messaging_service_sid",
+    "from",
+    "to",
+    "channel",
+    "error_code",
+    "events",
+    "late",
+    "labels",
+    "message_sid",
+];
+
+/// What only events have.
+const OF_EVENTS: [&str; 5] = ["event_id", "received_at", "verified_by", "body_base64", "headers"];
+
+/// What is written as JSON: its name, and the members that tell it.
+const DOCUMENTS: [(&str, &[&str]); 14] = [
+    ("a message with its timeline (audit)", &["message_sid", "timeline"]),
+    ("the manifest of an export", &["ledger_id", "files"]),
+    ("a delivery report", &["by", "rows", "total"]),
+    ("a result of verify", &["head", "findings"]),
+    ("a result of replay", &["head", "events_per_second"]),
+    ("a result of import", &["appended", "known", "refusals"]),
+    ("a result of doctor", &["checks", "warned"]),
+    ("a result of reconcile", &["fetched", "stopped_by"]),
+    ("a plan of reconcile", &["to_fetch", "lists"]),
+    ("a list of the quarantine", &["data", "requests"]),
+    ("a request in the quarantine", &["target", "reason", "headers"]),
+    ("a summary of simulate", &["acknowledged", "latency_ms"]),
+    ("an error of the API", &["type", "title", "request_id"]),
+    ("a page of the API", &["data", "next_cursor"]),
+];
+
+/// The columns of a report as CSV.
+const OF_REPORTS: [&str; 3] = ["delivery_rate", "failure_rate", "time_to_sent_ms_p50"];
+
+/// What an input with these members or columns is, if it is ours and no record of events.
+pub fn identified(names: &[String]) -> Option<String> {
+    let has = |name: &str| names.iter().any(|have| have == name);
+    let document = DOCUMENTS.iter().find(|(_, members)| members.iter().all(|name| has(name)));
+    if let Some((what, _)) = document {
+        return Some(refused(what));
+    }
+    if OF_REPORTS.into_iter().any(has) {
+        return Some(refused("a delivery report"));
+    }
+    let is_message = is_message(names);
+    is_message.then(|| {
+        "this is an export of messages: it tells where they stood and not what came; export events \
+         can be imported"
+            .to_owned()
+    })
+}
+
+/// Whether columns or members are those of our messages, and not of Twilio's.
+pub fn is_message(names: &[String]) -> bool {
+    let has = |name: &str| names.iter().any(|have| have == name);
+    let all_are_ours = || names.iter().all(|name| ALSO_OF_MESSAGES.contains(&&**name));
+    OF_MESSAGES.into_iter().any(has) || has("message_sid") && all_are_ours()
+}
+
+/// What a table with these columns is, if it is ours: none of them can be imported.
+pub fn table(names: &[String]) -> Option<String> {
+    let of_events = OF_EVENTS.into_iter().any(|name| names.iter().any(|have| have == name));
+    match of_events {
+        true => Some(
+            "of the exports of events only NDJSON can be imported, CSV cannot: export events as \
+             NDJSON"
+                .to_owned(),
+        ),
+        false => identified(names),
+    }
+}
+
+/// Whether a column of this name is in one of our tables.
+pub fn is_name(name: &str) -> bool {
+    [&OF_MESSAGES[..], &ALSO_OF_MESSAGES, &OF_EVENTS, &OF_REPORTS]
+        .into_iter()
+        .any(|names| names.contains(&name))
+}
+
+fn refused(what: &str) -> String {
+    format!("this is {what}, which delivery-ledger wrote; export events can be imported")
+}

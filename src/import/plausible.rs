@@ -1,0 +1,197 @@
+//! Whether an event of another ledger is one that a ledger could have. Its form has been read; here is
+//! what it says of itself: ids, times, keys, requests and notes.
+
+use std::collections::BTreeMap;
+
+use uuid::{Uuid, Variant};
+
+use super::{Format, note, values};
+use crate::domain::{NewEvent, Source, Timestamp};
+
+/// Twilio began in 2008, so nothing was received before: 2008-01-01T00:00:00Z in microseconds.
+const FIRST_MICROS: i64 = 1_199_145_600_000_000;
+
+/// How far another machine's clock may be ahead of ours: a day, as a wrong time zone can be.
+const AHEAD_MICROS_MAX: i64 = 24 * 3600 * 1_000_000;
+
+/// Names of keys are short words; this is ample.
+const KEY_NAME_CHARS_MAX: usize = 128;
+
+/// Names of notes are ours.
+const NOTE_NAME_BYTES_MAX: usize = 64;
+
+/// The longest note is the path of a file.
+const NOTE_BYTES_MAX: usize = 4096;
+
+/// The server reads request lines of at most 64 KiB, and puts its public URL before them.
+const URL_BYTES_MAX: usize = 128 * 1024;
+
+/// Methods are short words (RFC 9110).
+const METHOD_BYTES_MAX: usize = 20;
+
+/// How much of a value is repeated.
+const SHOWN_CHARS: usize = 60;
+
+/// Notes of records of Twilio's, which are events of source `import`.
+const OF_RECORDS: [&str; 4] = [note::FORMAT, note::FILE, note::LINE, note::REPAIRED];
+
+/// Notes of requests that were accepted after all: both, or neither.
+const OF_QUARANTINE: [&str; 2] = ["quarantine", "rechecked_at"];
+
+/// Says what no ledger could have written.
+pub fn check(event: &NewEvent, now: Timestamp) -> Result<(), String> {
+    event_id(event.event_id)?;
+    received_at(event.received_at, now)?;
+    verified_by(event.verified_by.as_deref())?;
+    method(&event.method, event.source)?;
+    url(&event.url, event.source)?;
+    event.headers.iter().try_for_each(|(name, value)| header(name, value))?;
+    event.notes.iter().try_for_each(|(name, value)| note(name, value, event.source))?;
+    notes_together(&event.notes)
+}
+
+fn refused(name: &str, value: &str, why: &str) -> Result<(), String> {
+    let shown: String = value.chars().take(SHOWN_CHARS).collect();
+    Err(format!("`{name}`, `{}`: {why}", shown.escape_debug()))
+}
+
+fn event_id(id: Uuid) -> Result<(), String> {
+    match id.get_version_num() == 7 && id.get_variant() == Variant::RFC4122 {
+        true => Ok(()),
+        false => refused("event_id", &id.to_string(), "events have UUIDs of version 7"),
+    }
+}
+
+fn received_at(at: Timestamp, now: Timestamp) -> Result<(), String> {
+    let latest = now.micros().saturating_add(AHEAD_MICROS_MAX);
+    match at.micros() {
+        micros if micros < FIRST_MICROS => {
+            refused("received_at", &at.to_string(), "Twilio sent nothing before 2008")
+        }
+        micros if micros > latest => {
+            refused("received_at", &at.to_string(), "it is more than a day in the future")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn verified_by(key: Option<&str>) -> Result<(), String> {
+    let Some(key) = key else { return Ok(()) };
+    let is_name = !key.trim().is_empty()
+        && key.chars().count() <= KEY_NAME_CHARS_MAX
+        && key.chars().all(is_printable);
+    match is_name {
+        true => Ok(()),
+        false => refused(
+            "verified_by",
+            key,
+            "it is null, primary, secondary, or the name of a key: 1 to 128 printable characters",
+        ),
+    }
+}
+
+fn method(method: &str, source: Source) -> Result<(), String> {
+    let is_method =
+        method.len() <= METHOD_BYTES_MAX && method.bytes().all(|byte| byte.is_ascii_uppercase());
+    match (is_method, method.is_empty() && source == Source::Callback) {
+        (true, false) => Ok(()),
+        (_, true) => refused("method", method, "a callback was received by one"),
+        (false, _) => refused("method", method, "it is a word in capitals, as POST"),
+    }
+}
+
+fn url(url: &str, source: Source) -> Result<(), String> {
+    let is_absolute = ["https://", "http://"].iter().any(|scheme| url.starts_with(scheme));
+    let is_clean = |c: char| is_printable(c) && c != ' ';
+    match () {
+        _ if url.len() > URL_BYTES_MAX => refused("url", url, "it is longer than 131072 bytes"),
+        _ if !url.chars().all(is_clean) => {
+            refused("url", url, "it has blanks or control characters")
+        }
+        _ if url.is_empty() && source == Source::Callback => {
+            refused("url", url, "a callback was received at one")
+        }
+        _ if !url.is_empty() && !is_absolute => {
+            refused("url", url, "it begins with http:// or https://")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// As HTTP has them (RFC 9110, 5.1 and 5.5).
+fn header(name: &str, value: &[u8]) -> Result<(), String> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let is_content = |byte: &u8| *byte == b'\t' || *byte >= b' ' && *byte != 0x7f;
+    match () {
+        _ if name.is_empty() || !name.bytes().all(is_token) => {
+            refused("headers", name, "no header can be called that")
+        }
+        _ if !value.iter().all(is_content) => {
+            refused("headers", name, "its value has control characters, which HTTP has not")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn note(name: &str, value: &str, source: Source) -> Result<(), String> {
+    let is_name = name.len() <= NOTE_NAME_BYTES_MAX
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if !is_name {
+        return refused("notes", name, "a note's name is up to 64 of a to z, 0 to 9 and _");
+    }
+    if value.len() > NOTE_BYTES_MAX {
+        return refused(&format!("notes.{name}"), value, "it is longer than 4096 bytes");
+    }
+    if OF_RECORDS.contains(&name) && source != Source::Import {
+        return refused("notes", name, "only events of source import have it");
+    }
+    if OF_QUARANTINE.contains(&name) && source != Source::Callback {
+        return refused("notes", name, "only events of source callback have it");
+    }
+    match expected(name, value) {
+        Some(what) => refused(&format!("notes.{name}"), value, what),
+        None => Ok(()),
+    }
+}
+
+/// What a note of this name is, if the value is something else.
+fn expected(name: &str, value: &str) -> Option<&'static str> {
+    let is_number = || value.parse::<u64>().is_ok_and(|n| n > 0 && n.to_string() == value);
+    let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b);
+    let is_time = || Timestamp::parse(value).is_some_and(|at| at.to_string() == value);
+    let (is_so, what) = match name {
+        note::POSITION => (is_number(), "it is a position: a number from 1"),
+        note::LINE => (is_number(), "it is a line: a number from 1"),
+        note::LEDGER => (Uuid::parse_str(value).is_ok(), "it is the id of a ledger: a UUID"),
+        note::FORMAT => {
+            let is_format = Format::ALL.iter().any(|format| format.name() == value);
+            (is_format, "it is rest, bulkexport or csv")
+        }
+        note::CONTENT => (value == "removed", "it is `removed`"),
+        // A file may be called anything.
+        note::FILE => (!value.is_empty(), "it is the name of a file"),
+        "quarantine" => {
+            (!value.is_empty() && value.bytes().all(is_word), "it is a reason, one word")
+        }
+        "rechecked_at" => (is_time(), "it is RFC 3339 in UTC with six fractional digits and Z"),
+        _ => (value.chars().all(is_printable), "it has control characters"),
+    };
+    (!is_so).then_some(what)
+}
+
+fn notes_together(notes: &BTreeMap<String, String>) -> Result<(), String> {
+    let [reason, at] = OF_QUARANTINE.map(|name| notes.contains_key(name));
+    match reason == at {
+        true => Ok(()),
+        false => {
+            Err("`notes` has `quarantine` or `rechecked_at` alone, and never without the other"
+                .to_owned())
+        }
+    }
+}
+
+/// Neither a control character nor one that changes how others are shown.
+fn is_printable(character: char) -> bool {
+    character == ' ' || !character.is_control() && !values::is_blank(character)
+}

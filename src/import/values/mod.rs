@@ -1,0 +1,224 @@
+//! The values of a record of Twilio's, checked one by one: intact, repaired, or damaged.
+//!
+//! A value is repaired only if what it was is certain. Everything else that Twilio would not have
+//! written is damaged: nothing can be removed from the log again.
+
+mod address;
+mod date;
+mod wrapping;
+
+use std::borrow::Cow;
+
+use crate::domain::{ErrorCode, MessageSid, Status};
+
+pub use self::wrapping::{is_blank, unwrapped};
+
+/// Statuses of messages that came in.
+pub const INBOUND: [&str; 2] = ["receiving", "received"];
+
+/// The versions of the API that messages name.
+const API_VERSIONS: [(&str, [u32; 3], &str); 2] =
+    [("2010-04-01", [1, 4, 2010], "40269"), ("2008-08-01", [1, 8, 2008], "39661")];
+
+/// What spreadsheets write in place of a value that they could not make.
+const SPREADSHEET_ERRORS: [&str; 10] = [
+    "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#N/A", "#NULL!", "#NUM!", "#SPILL!", "#CALC!",
+    "#FIELD!",
+];
+
+/// What a member of Twilio's Message resource holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    MessageSid,
+    AccountSid,
+    ServiceSid,
+    Status,
+    Direction,
+    ErrorCode,
+    Address,
+    Date,
+    Count,
+    Price,
+    ApiVersion,
+    /// The text of a message, which may be anything.
+    Content,
+    /// Any other text.
+    Other,
+}
+
+/// A value after the check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Checked<'v> {
+    Intact,
+    /// What it was, and what had been done to it. Blank text means that there is none.
+    Repaired(Cow<'v, str>, String),
+    /// Why it cannot be what Twilio wrote.
+    Damaged(String),
+}
+
+impl Kind {
+    /// The kind of a member of the resource, by its name.
+    pub fn of(member: &str) -> Self {
+        match member {
+            "sid" => Kind::MessageSid,
+            "account_sid" => Kind::AccountSid,
+            "messaging_service_sid" => Kind::ServiceSid,
+            "status" => Kind::Status,
+            "direction" => Kind::Direction,
+            "error_code" => Kind::ErrorCode,
+            "from" | "to" => Kind::Address,
+            "date_created" | "date_sent" | "date_updated" => Kind::Date,
+            "num_segments" | "num_media" => Kind::Count,
+            _ if member.eq_ignore_ascii_case("price") => Kind::Price,
+            "api_version" => Kind::ApiVersion,
+            "body" => Kind::Content,
+            _ => Kind::Other,
+        }
+    }
+
+    /// Checks a value.
+    ///
+    /// ```
+    /// use delivery_ledger::import::values::{Checked, Kind};
+    ///
+    /// assert_eq!(Kind::Address.check("+15558675310"), Checked::Intact);
+    /// assert!(matches!(Kind::Address.check("'+15558675310"), Checked::Repaired(to, _) if to == "+15558675310"));
+    /// assert!(matches!(Kind::Address.check("1.55587E+10"), Checked::Damaged(_)));
+    /// ```
+    pub fn check(self, value: &str) -> Checked<'_> {
+        if self == Kind::Content {
+            return Checked::Intact;
+        }
+        let (text, mut done) = match self {
+            Kind::Other => (Cow::Borrowed(value), Vec::new()),
+            _ => unwrapped(value),
+        };
+        if is_spreadsheet_error(&text) {
+            return Checked::Damaged("a spreadsheet's error in place of a value".to_owned());
+        }
+        if self != Kind::Other && text == "null" {
+            // As programs write a JSON null into tables.
+            return Checked::Repaired(Cow::Borrowed(""), "the word null stood for no value".into());
+        }
+        let text = match self.plain(&text) {
+            _ if text.is_empty() => text,
+            Ok(None) => text,
+            Ok(Some((repaired, what))) => {
+                done.push(what);
+                Cow::Owned(repaired)
+            }
+            Err(why) => return Checked::Damaged(why),
+        };
+        match done.is_empty() {
+            true => Checked::Intact,
+            false => Checked::Repaired(text, done.join(", ")),
+        }
+    }
+
+    /// Checks what is left once nothing is wrapped around it; returns it as it was before a
+    /// spreadsheet wrote it another way.
+    fn plain(self, text: &str) -> Result<Option<(String, &'static str)>, String> {
+        match self {
+            Kind::MessageSid if MessageSid::is_usual(text) => Ok(None),
+            Kind::MessageSid => Err("a message's SID is SM or MM and 32 hexadecimal digits".into()),
+            Kind::AccountSid => sid(text, "AC", "an account's SID"),
+            Kind::ServiceSid => sid(text, "MG", "a messaging service's SID"),
+            Kind::Status => status(text),
+            Kind::ErrorCode if ErrorCode::parse(text).is_some() => Ok(None),
+            Kind::ErrorCode => Err("an error code is 1 to 9 digits, or blank".to_owned()),
+            Kind::Address => address::check(text).map(|()| None),
+            Kind::Date => date::check(text).map(|()| None),
+            Kind::Count if is_digits(text) => Ok(None),
+            Kind::Count => Err("it is a whole number, written with digits alone".to_owned()),
+            Kind::Price => price(text),
+            Kind::ApiVersion => api_version(text),
+            Kind::Direction | Kind::Content | Kind::Other => Ok(None),
+        }
+    }
+}
+
+/// Whether a word of the direction or the status says that a message came in.
+pub fn is_inbound(direction: Option<&str>, status: Option<&str>) -> bool {
+    let word = |text: Option<&str>| text.map(|text| unwrapped(text).0.to_lowercase());
+    let came_in =
+        |direction: String| ["inbound", "incoming"].iter().any(|w| direction.starts_with(w));
+    word(status).is_some_and(|status| INBOUND.contains(&status.as_str()))
+        || word(direction).is_some_and(came_in)
+}
+
+fn is_spreadsheet_error(text: &str) -> bool {
+    // A column that was too narrow is written as a row of #; LibreOffice numbers its errors.
+    let too_narrow = text.len() >= 3 && text.bytes().all(|byte| byte == b'#');
+    let numbered = text.strip_prefix("Err:").is_some_and(is_digits);
+    too_narrow
+        || numbered
+        || SPREADSHEET_ERRORS.iter().any(|error| error.eq_ignore_ascii_case(text))
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A number with an exponent: `1.55587E+10`, also with a decimal comma.
+fn is_scientific(text: &str) -> bool {
+    let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else { return false };
+    let unsigned = |text: &str| text.strip_prefix(['+', '-']).unwrap_or(text).to_owned();
+    let mantissa = unsigned(mantissa);
+    is_digits(&unsigned(exponent))
+        && mantissa.starts_with(|first: char| first.is_ascii_digit())
+        && mantissa.bytes().all(|byte| byte.is_ascii_digit() || b".,".contains(&byte))
+}
+
+fn sid(text: &str, prefix: &str, what: &str) -> Result<Option<(String, &'static str)>, String> {
+    let hex = text.strip_prefix(prefix).unwrap_or_default();
+    match hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => Ok(None),
+        false => Err(format!("{what} is {prefix} and 32 hexadecimal digits")),
+    }
+}
+
+fn status(text: &str) -> Result<Option<(String, &'static str)>, String> {
+    let is_known = |word: &str| {
+        Status::parse(word).is_some() || INBOUND.iter().any(|have| have.eq_ignore_ascii_case(word))
+    };
+    let joined = text.replace([' ', '-'], "_").to_ascii_lowercase();
+    match () {
+        _ if is_known(text) => Ok(None),
+        // `Partially delivered` is how people read it.
+        _ if is_known(&joined) => Ok(Some((joined, "a blank for its underscore"))),
+        _ => Err("it is none of Twilio's statuses".to_owned()),
+    }
+}
+
+fn price(text: &str) -> Result<Option<(String, &'static str)>, String> {
+    let is_decimal = |text: &str| {
+        let (whole, part) = text.strip_prefix('-').unwrap_or(text).split_once(',')?;
+        Some(is_digits(whole) && is_digits(part))
+    };
+    match () {
+        _ if is_scientific(text.trim_start_matches('-')) => {
+            Err("a spreadsheet made a number with an exponent of it".to_owned())
+        }
+        // No message costs thousands, so it separates nothing else.
+        _ if is_decimal(text) == Some(true) => {
+            Ok(Some((text.replace(',', "."), "a decimal comma")))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn api_version(text: &str) -> Result<Option<(String, &'static str)>, String> {
+    let mut numbers: Vec<u32> =
+        text.split(['-', '/', '.', ' ']).filter_map(|part| part.parse().ok()).collect();
+    numbers.sort_unstable();
+    for (version, of_date, serial) in API_VERSIONS {
+        match text == version {
+            true => return Ok(None),
+            false if numbers == of_date || text == serial => {
+                return Ok(Some((version.to_owned(), "a spreadsheet's date")));
+            }
+            false => {}
+        }
+    }
+    Err("Twilio's API has the versions 2010-04-01 and 2008-08-01".to_owned())
+}

@@ -1,0 +1,156 @@
+//! Arguments that cannot be meant are exit code 2, whichever command notices, and whenever.
+
+use std::fs::File;
+use std::io::Read;
+use std::process::Output;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::support::ledger::Ledger;
+use crate::support::{delivered, events::event, sid};
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    let ledger = ledger();
+    std::fs::write(ledger.file("file"), "").unwrap();
+    for (arguments, said) in [
+        ("--database mysql:x verify", "is not of the form sqlite:PATH"),
+        ("audit SM1 --as-of-position 9", "the log ends at position 2"),
+        ("audit SM1 --as-of-position 5,1", "it is not a position, such as 42 or 51,522"),
+        ("audit SM1 --as-of-position -1", "unexpected argument"),
+        ("audit SM1 --format xml", "xml"),
+        ("tail --after 9 --no-follow", "beyond the head"),
+        ("tail --after +1 --no-follow", "it is not a position"),
+        ("export events --as-of-position 9", "the log ends at position 2"),
+        ("export messages --as-of-position 9", "the log ends at position 2"),
+        ("export events --output .", "is a folder"),
+        ("export events --output /dev/null", "is no file"),
+        ("export events --output file --manifest", "is a file; --manifest fills a folder"),
+        ("export events --to +15558675310", "events are not chosen by it"),
+        ("export messages --message-sid SM1", "use audit for one message"),
+        ("export messages --since yesterday", "RFC 3339"),
+        ("export messages --overwrite", "--output"),
+        ("report --by moon", "is none of"),
+        ("report --by day --since 2026-02-01 --until 2026-01-01", "before until"),
+        ("verify --expect 1:abc", "is not POSITION:HASH"),
+        ("serve --listen nowhere", "--listen: `nowhere` is not an address and port"),
+        ("serve --public-url hooks.example.com", "is not of the form https://host/prefix"),
+        ("serve --public-url https://x.example --callback-path x", "is not a path such as"),
+        ("quarantine show 17", "is no id of a request"),
+        ("replay --rule moon --dry-run", "is no rule"),
+        ("man moon", "there is no command"),
+    ] {
+        let output = run(&ledger, arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments}: {stderr}");
+        assert!(stderr.contains(said), "{arguments}: {stderr}");
+    }
+}
+
+/// What is wrong in the configuration, or is not there, is no wrong usage.
+#[test]
+fn what_fails_for_another_reason_is_exit_code_1() {
+    let ledger = ledger();
+    for arguments in [
+        "--database sqlite:none.db verify",
+        "--config none.toml verify",
+        "report --by day --error-codes none.csv",
+        "import none.ndjson",
+    ] {
+        let output = run(&ledger, arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments}: {stderr}");
+    }
+}
+
+#[test]
+fn a_folder_that_is_given_for_a_file_is_called_one() {
+    let ledger = ledger();
+    std::fs::create_dir(ledger.file("folder")).unwrap();
+    std::fs::write(ledger.file("file"), "").unwrap();
+    for (arguments, said) in [
+        ("--database sqlite:folder verify", "is a folder; name a file in it, such as"),
+        ("--database sqlite:folder audit SM1", "folder/ledger.db"),
+        ("--database sqlite:folder replay", "is a folder; name a file in it"),
+        ("--database sqlite:file/ledger.db verify", "is a file and no folder"),
+        ("--config folder verify", "is a folder; name a configuration file, such as"),
+    ] {
+        let output = run(&ledger, arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && stderr.contains(said), "{arguments}: {stderr}");
+    }
+}
+
+#[test]
+fn positions_are_taken_as_they_are_printed() {
+    let ledger = ledger();
+    let hash = ledger.verify(&[]).1["hash"].as_str().unwrap().to_owned();
+    for (arguments, code) in [
+        ("tail --no-follow --after 0,001".to_owned(), 0),
+        (format!("audit {} --as-of-position 0,002", sid(1)), 0),
+        ("export events --as-of-position 0,001".to_owned(), 0),
+        (format!("verify --expect 0,002:{hash}"), 0),
+        ("tail --no-follow --after 51,522".to_owned(), 2),
+    ] {
+        let output = run(&ledger, &arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments}: {stderr}");
+    }
+}
+
+const HOSTILE: &str = "a\u{1b}[31m\u{7}\0\u{9b}2J\u{202e}\u{2066}z\u{7f}";
+
+#[test]
+fn a_terminal_gets_no_control_character_of_a_callback_and_a_file_gets_them_all() {
+    let body = delivered(&sid(1)).with("MessageSid", HOSTILE).with("To", HOSTILE);
+    let ledger = Ledger::of(&[event(body)]);
+    for arguments in [
+        "export messages --format csv",
+        "export events --format csv",
+        "export messages",
+        "export events",
+        "report --by from --format csv",
+        "tail --after 0 --no-follow",
+        "tail --after 0 --no-follow --format json",
+        "report --by from",
+    ] {
+        let shown = on_a_terminal(&ledger, arguments);
+        let unsafe_ones: Vec<char> = shown
+            .chars()
+            .filter(|c| {
+                let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+                turns || (c.is_control() && !['\r', '\n', '\t'].contains(c))
+            })
+            .collect();
+        assert!(shown.len() > 20 && unsafe_ones.is_empty(), "{arguments}: {unsafe_ones:?} {shown}");
+    }
+    let csv = run(&ledger, "export messages --format csv").stdout;
+    assert!(String::from_utf8(csv).unwrap().contains(HOSTILE), "byte for byte");
+    let shown = on_a_terminal(&ledger, "export messages --format csv");
+    assert!(shown.contains("a\\u001b[31m\\u0007\\u0000\\u009b2J\\u202e\\u2066z\\u007f"), "{shown}");
+}
+
+/// Two events, projected.
+fn ledger() -> Ledger {
+    Ledger::of(&[event(delivered(&sid(1))), event(delivered(&sid(2)))])
+}
+
+fn run(ledger: &Ledger, arguments: &str) -> Output {
+    ledger.run(&arguments.split(' ').collect::<Vec<_>>())
+}
+
+/// What a command writes where its standard output is a terminal.
+fn on_a_terminal(ledger: &Ledger, arguments: &str) -> String {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap();
+    let slave = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let arguments: Vec<_> = arguments.split(' ').collect();
+    let mut child = ledger.command(&arguments).stdout(slave).spawn();
+    let (mut master, mut shown) = (File::from(master), Vec::new());
+    // Once nobody has the terminal any more, reading fails.
+    let _end = master.read_to_end(&mut shown);
+    assert!(child.wait().unwrap().success());
+    String::from_utf8_lossy(&shown).into_owned()
+}
