@@ -106,21 +106,12 @@ pub fn watch_clock() {
     let _detached = started.expect("the system starts a thread");
 }
 
-/// Makes a limit on the size of files an error of the disk (setrlimit(2), SIGXFSZ), and ends the
-/// process with a line if a file that SQLite has mapped is cut off under it (SIGBUS).
-///
-/// To be called where signals can be awaited.
-pub fn heed_signals() -> Result<()> {
-    let of = |signal: Signal| SignalKind::from_raw(signal.as_raw());
-    // Who listens to it is not killed by it, and the write fails instead.
-    let mut too_large = signal(of(Signal::XFSZ)).context("listen for SIGXFSZ")?;
-    let mut cut_off = signal(of(Signal::BUS)).context("listen for SIGBUS")?;
+/// Makes a limit on the size of files an error of the disk (setrlimit(2)): who listens to SIGXFSZ is not
+/// killed by it, and the write fails instead. To be called where signals can be awaited.
+pub fn heed_file_limit() -> Result<()> {
+    let kind = SignalKind::from_raw(Signal::XFSZ.as_raw());
+    let mut too_large = signal(kind).context("listen for SIGXFSZ")?;
     actix_web::rt::spawn(async move { while too_large.recv().await.is_some() {} });
-    actix_web::rt::spawn(async move {
-        cut_off.recv().await;
-        end("a file that is in use, such as ledger.db-shm, was cut off by another program; \
-             what was acknowledged is in the log, and the next start reads it");
-    });
     Ok(())
 }
 

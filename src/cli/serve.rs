@@ -87,7 +87,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let database = settings.database()?;
     let system = actix_web::rt::System::new();
     let asked_to_reread = system.block_on(async { hang_up_signal() })?;
-    system.block_on(async { fitness::heed_signals() })?;
+    system.block_on(async { fitness::heed_file_limit() })?;
     fitness::watch_clock();
     let callbacks = bind(config.listen, "--listen or DELIVERY_LEDGER_LISTEN")?;
     let admin = bind(config.admin_listen, "--admin-listen or DELIVERY_LEDGER_ADMIN_LISTEN")?;

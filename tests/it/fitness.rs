@@ -120,7 +120,8 @@ fn an_index_that_is_cut_off_ends_a_server_or_is_made_again_and_costs_nothing() {
         });
         app.stop();
     } else {
-        assert_eq!(app.ended().code(), Some(1));
+        // SIGBUS: a supervisor starts it again, as after any signal.
+        assert!(!app.ended().success());
     }
     app.restart();
     assert!(app.message(&sid(19))["events"].as_u64() == Some(1));
