@@ -10,6 +10,7 @@ use socket2::{Domain, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Outcome;
+use super::fitness;
 use super::reconcile::credentials;
 use super::reconciling::Reconciliation;
 use super::rotation::Rotation;
@@ -79,13 +80,15 @@ impl Args {
 
 /// Serves until SIGTERM or Ctrl-C.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
+    fitness::end_on_panic();
+    fitness::check()?;
     let mut config = settings.server(args.flags())?;
     let rule = settings.rule()?;
     let database = settings.database()?;
     let system = actix_web::rt::System::new();
     let asked_to_reread = system.block_on(async { hang_up_signal() })?;
-    // Each connection takes a file; the usual 1,024 would let idle ones shut Twilio out.
-    let _as_many_as_there_are = rlimit::increase_nofile_limit(u64::MAX);
+    system.block_on(async { fitness::heed_file_limit() })?;
+    fitness::watch_clock();
     let callbacks = bind(config.listen, "--listen or DELIVERY_LEDGER_LISTEN")?;
     let admin = bind(config.admin_listen, "--admin-listen or DELIVERY_LEDGER_ADMIN_LISTEN")?;
     if config.public_url_is_guessed {

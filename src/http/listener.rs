@@ -27,6 +27,7 @@ use super::heads::{Fault, Head, Heads};
 use super::rejected::{OriginalTarget, reject};
 use super::routes;
 use super::state::Receiving;
+use super::workers::Workers;
 use super::{CONNECTIONS_MAX, FLUSH_SECONDS, HEAD_TIMEOUT, KEEP_ALIVE};
 
 /// How long a connection may take to end once we have ended it; the library's own default.
@@ -35,13 +36,15 @@ const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// What is told of a signed request that the library rejected, or that never ended.
 const UNREADABLE: &str = "signed, but its head cannot be read as HTTP, or did not arrive whole";
 
-/// Serves callbacks on this socket.
+/// Serves callbacks on this socket, on so many threads.
 pub fn serve(
     listener: TcpListener,
     state: web::Data<Receiving>,
     drain: Drain,
+    alive: &Workers,
+    workers: usize,
 ) -> io::Result<Server> {
-    let workers = std::thread::available_parallelism()?.get();
+    let alive = alive.clone();
     let address = listener.local_addr()?;
     let builder = Server::build()
         .workers(workers)
@@ -50,6 +53,7 @@ pub fn serve(
         .disable_signals();
     let ending = builder.graceful_shutdown_signal();
     let builder = builder.listen("callbacks", listener, move || {
+        alive.join();
         let (state, ending) = (state.clone(), ending.clone());
         let routes_state = state.clone();
         let app = App::new()

@@ -34,6 +34,7 @@ mod signed;
 mod state;
 mod stream;
 mod streams;
+mod workers;
 
 use std::future::Future;
 use std::io;
@@ -52,6 +53,7 @@ pub use self::reloads::Reloads;
 pub use self::sending::{Sender, Sending};
 pub use self::state::{Admin, Receiving};
 pub use self::streams::Streams;
+use self::workers::Workers;
 
 /// Longer than the 60 s and less for which proxies keep idle connections to us,
 /// so that we never close one that a proxy is about to use.
@@ -65,6 +67,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// of a second at the rate of two cores. Further ones wait to be accepted; Twilio tries again where
 /// a connection could not be made, but not, by default, after a 503.
 const CONNECTIONS_MAX: usize = 8192;
+
+/// How many threads run the handlers of questions; what takes long has threads of its own.
+const ADMIN_THREADS: usize = 1;
 
 /// How long answers that are already made may take to leave, once nothing else is in flight.
 const FLUSH_SECONDS: u64 = 1;
@@ -86,11 +91,21 @@ pub async fn run(
 ) -> io::Result<()> {
     let (drain, streams) = (Drain::default(), state.streams.clone());
     let end_sending = state.sending.as_ref().map(Sending::ender);
-    let callbacks = listener::serve(callbacks, web::Data::new(receiving), drain.clone())?;
-    let admin = admin_server(admin, state, drain.clone())?;
+    let workers = Workers::default();
+    let threads = std::thread::available_parallelism()?.get();
+    let receiving = web::Data::new(receiving);
+    let callbacks = listener::serve(callbacks, receiving, drain.clone(), &workers, threads)?;
+    let admin = admin_server(admin, state, drain.clone(), &workers)?;
     let handles = [callbacks.handle(), admin.handle()];
-    let both = actix_web::rt::spawn(async move { tokio::try_join!(callbacks, admin) });
-    stop.await;
+    let mut both = actix_web::rt::spawn(async move { tokio::try_join!(callbacks, admin) });
+    tokio::select! {
+        () = stop => {}
+        ended = &mut both => {
+            ended.map_err(io::Error::other)??;
+            return Err(io::Error::other("the listeners have ended by themselves"));
+        }
+        reason = workers.trouble(threads + ADMIN_THREADS) => return Err(io::Error::other(reason)),
+    }
     end_sending.inspect(|ending| ending.store(true, Ordering::Relaxed));
     end(&handles, &drain, &streams).await;
     both.await.map_err(io::Error::other)?.map(|_| ())
@@ -110,9 +125,16 @@ async fn end(handles: &[ServerHandle], drain: &Drain, streams: &Streams) {
     }
 }
 
-fn admin_server(listener: TcpListener, state: Admin, drain: Drain) -> io::Result<Server> {
+fn admin_server(
+    listener: TcpListener,
+    state: Admin,
+    drain: Drain,
+    alive: &Workers,
+) -> io::Result<Server> {
     let state = web::Data::new(state);
+    let alive = alive.clone();
     let server = HttpServer::new(move || {
+        alive.join();
         App::new()
             .wrap(actix_web::middleware::from_fn(guard::guard))
             .wrap(drain.middleware())
@@ -122,7 +144,7 @@ fn admin_server(listener: TcpListener, state: Admin, drain: Drain) -> io::Result
             .default_service(web::to(error::no_such_path))
     });
     let server = server
-        .workers(1)
+        .workers(ADMIN_THREADS)
         .on_connect(connection::remember)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)

@@ -13,8 +13,8 @@ use super::catch_up::catch_up_by_batches;
 use super::measures::Measures;
 use super::{ProjectionError, history};
 use crate::domain::{Position, Rule};
-use crate::store::Store;
 use crate::store::head::Head;
+use crate::store::{Store, StoreError};
 
 /// How long events wait for others to be projected with. Projecting after every commit would cost
 /// a third of the ingest.
@@ -155,11 +155,17 @@ fn run(store: &dyn Store, shared: &Shared, rule: Rule) {
         if matches!(error, ProjectionError::Stopped) {
             break;
         }
-        shared.set_failed(&error.to_string());
+        shared.set_failed(&error.to_string(), is_of_views_alone(&error));
         if shared.sleep(RETRY_WAIT).is_break() {
             break;
         }
     }
+}
+
+/// Whether the log has no part in a failure. A full or failing disk, or a log that cannot be read,
+/// keeps callbacks from being stored too, or will soon.
+fn is_of_views_alone(error: &ProjectionError) -> bool {
+    matches!(error, ProjectionError::Store(StoreError::DamagedViews { .. }))
 }
 
 fn follow(store: &dyn Store, shared: &Shared, rule: Rule) -> Result<(), ProjectionError> {
@@ -218,11 +224,17 @@ impl Shared {
         }
     }
 
-    /// Tells of a failure once, however often it is tried again.
-    fn set_failed(&self, error: &str) {
+    /// Reports a failure once, however often it is tried again.
+    fn set_failed(&self, error: &str, is_of_views_alone: bool) {
         let mut failed = self.failed();
         if failed.as_deref() != Some(error) {
-            tracing::error!(%error, "the projection does not get on; callbacks are still kept");
+            match is_of_views_alone {
+                true => tracing::error!(
+                    %error,
+                    "the projection does not get on; callbacks are still stored"
+                ),
+                false => tracing::error!(%error, "the projection does not get on"),
+            }
             *failed = Some(error.to_owned());
         }
     }

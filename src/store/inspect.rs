@@ -38,7 +38,7 @@ pub fn sizes(database: &Database) -> Result<Sizes, StoreError> {
 
 /// Whether a process holds the ledger as its only writer.
 pub fn is_held(database: &Database) -> Result<bool, StoreError> {
-    sqlite::lock::Lock::is_held_now(&files(database).log)
+    sqlite::lock::WriterLock::is_held_now(&files(database).log)
 }
 
 /// What kind of file system the ledger lies on, where other machines may share it.

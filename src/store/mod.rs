@@ -7,6 +7,7 @@ mod beside;
 pub mod copy;
 pub mod head;
 pub mod inspect;
+mod kept;
 pub mod measures;
 pub mod open;
 mod poison;
@@ -28,6 +29,7 @@ use crate::domain::standing::Standing;
 use crate::domain::{Lifecycle, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
 
 pub use beside::append_beside;
+pub use kept::Kept;
 pub use open::{Access, Database, open};
 pub use sqlite::lock::Lock;
 
@@ -57,6 +59,19 @@ pub trait Store: Send + Sync {
     /// returns everything up to it is on disk, also what a failed append may have left, and events
     /// can be appended again. Reads go on meanwhile, and where it fails it can be tried again.
     fn reopen(&self) -> Result<Position, StoreError>;
+
+    /// The same as [`Store::reopen`], for a writer that keeps a copy of what it appended last: what is
+    /// missing from the log is appended again from there. If anything is missing that it does not
+    /// have, the log is left as it is and [`StoreError::LostEvents`] says so.
+    fn reopen_with(&self, _kept: &Kept) -> Result<Position, StoreError> {
+        self.reopen()
+    }
+
+    /// The position up to which events no longer depend on the write-ahead log, so that no copy of them
+    /// has to be kept.
+    fn carried_over(&self) -> Position {
+        Position::MAX
+    }
 
     /// The last position; 0 in an empty log.
     fn head(&self) -> Result<Position, StoreError>;
@@ -275,6 +290,20 @@ pub enum StoreError {
 
     #[error("{} is not the file that was opened: it was moved, removed or replaced while in use", path.display())]
     NotInPlace { path: PathBuf },
+
+    #[error(
+        "{} was changed by another program while it was in use: {detail}; leave its files to this \
+         program, or stop it before they are restored",
+        path.display()
+    )]
+    DamagedLog { path: PathBuf, detail: String, in_database: bool },
+
+    #[error(
+        "events that were acknowledged are missing from {}: {detail}; its files are left as they are: \
+         put the right ones back, or stop the server, keep a copy of them, and restore the newest backup",
+        path.display()
+    )]
+    LostEvents { path: PathBuf, detail: String },
 
     #[error("{} is a folder; name a file in it, such as {}", path.display(), path.join("ledger.db").display())]
     IsFolder { path: PathBuf },

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::head::Head;
 use super::measures::Measures;
 use super::poison::{Poison, Trouble};
-use super::{Store, StoreError};
+use super::{Kept, Store, StoreError};
 use crate::domain::{NewEvent, Position};
 
 /// How many events may wait to be written. At the rate of one machine it is a fraction of a second,
@@ -99,7 +99,8 @@ impl Writer {
             .spawn(move || {
                 let _poisons_if_it_panics = PanicGuard(Arc::clone(&state));
                 let trouble = Trouble::default();
-                Thread { store, head, waiting, state, trouble, measures }.run();
+                let kept = Kept::default();
+                Thread { store, head, waiting, state, trouble, measures, kept }.run();
             })
             .expect("the system starts a thread");
         (writer, thread)
@@ -149,6 +150,7 @@ struct Thread {
     state: Arc<State>,
     trouble: Trouble,
     measures: Measures,
+    kept: Kept,
 }
 
 impl Thread {
@@ -181,7 +183,7 @@ impl Thread {
     }
 
     /// Nothing has come for a while: the log is looked after, and tidied up where it is not yet tidy.
-    fn pause(&self, tidy: bool) -> Result<bool, StoreError> {
+    fn pause(&mut self, tidy: bool) -> Result<bool, StoreError> {
         self.store.in_place()?;
         // What cannot be read now is looked for at the next pause; it is no matter of writing.
         if let Ok(head) = self.store.head() {
@@ -190,7 +192,10 @@ impl Thread {
         match tidy {
             true => Ok(true),
             false => match self.store.tidy() {
-                Ok(()) => Ok(true),
+                Ok(()) => {
+                    self.kept.forget(self.store.carried_over());
+                    Ok(true)
+                }
                 // Somebody reads; it is tidied up at the next pause.
                 Err(StoreError::Busy) => Ok(false),
                 Err(error) => Err(error),
@@ -214,6 +219,8 @@ impl Thread {
                 self.head.advance(last);
                 let first = last + 1 - events.len() as u64;
                 answer(told, |index| Ok(first + index));
+                self.kept.add(first, events);
+                self.kept.forget(self.store.carried_over());
             }
             Err(error) => {
                 let reason = self.poison(&error.to_string());
@@ -254,7 +261,7 @@ impl Thread {
 
     /// A log that has lost events that were acknowledged is not to be written on.
     fn reopened(&self) -> Result<Position, String> {
-        let head = self.store.reopen().map_err(|error| error.to_string())?;
+        let head = self.store.reopen_with(&self.kept).map_err(|error| error.to_string())?;
         match self.head.position() {
             acknowledged if head < acknowledged => Err(format!(
                 "the log ends at position {head}, and events up to {acknowledged} were acknowledged"

@@ -43,7 +43,7 @@ impl Clock {
     }
 }
 
-fn libfaketime() -> String {
+pub fn libfaketime() -> String {
     let by_architecture = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
     let places = by_architecture.map(|folder| folder.join("faketime/libfaketime.so.1"));
     let found = places.into_iter().find(|path| path.exists());

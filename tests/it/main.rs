@@ -14,6 +14,7 @@ mod credentials;
 mod doctor;
 mod events;
 mod exports;
+mod fitness;
 mod flood;
 mod hostile;
 mod import;

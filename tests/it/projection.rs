@@ -486,7 +486,7 @@ fn damage_what_was_not_projected(app: &App, change: &str) {
 }
 
 #[test]
-fn a_projection_that_cannot_go_on_says_where_and_callbacks_are_still_kept() {
+fn a_projection_that_cannot_go_on_says_where_and_callbacks_are_still_taken() {
     for (change, said) in [
         ("UPDATE events SET variables = x'09' WHERE position = 2", "event 2 cannot be read"),
         ("DELETE FROM events WHERE position = 2", "the log has no event at position 2"),
@@ -500,7 +500,7 @@ fn a_projection_that_cannot_go_on_says_where_and_callbacks_are_still_kept() {
         app.restart();
 
         app.eventually("it is said", || app.stderr().contains(said));
-        assert!(app.stderr().contains("callbacks are still kept"), "{}", app.stderr());
+        assert!(app.stderr().contains("the projection does not get on"), "{}", app.stderr());
         assert_eq!(app.receive(delivered(&sid(4))).code, 200);
         assert_eq!(head_of(&app.log_file()), 4);
         let verified = app.run(&["verify"]);

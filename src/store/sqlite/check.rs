@@ -20,6 +20,11 @@ pub fn log(connection: &Connection, wal_bytes_max: u64) -> Result<Checked, Store
     Ok(Checked { damages: damages.collect(), finished })
 }
 
+/// The log, all of it, however long that takes: for whoever cannot go on before it is known.
+pub fn everything(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
+    Ok(guards(connection)?.into_iter().chain(pages(connection)?).collect())
+}
+
 /// The log's schema, triggers included, is what the migrations made.
 pub fn guards(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     let expected = migrate::schema_of_log()?;

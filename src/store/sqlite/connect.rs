@@ -95,11 +95,20 @@ pub fn log_for_writing(
     wal_checkpoints: WalCheckpoints,
 ) -> Result<Connection, StoreError> {
     let connection = log_set_up(path, wal_checkpoints)?;
-    match wal_checkpoints {
-        WalCheckpoints::Own => truncate_wal(&connection, path)?,
-        WalCheckpoints::External => sync_wal(path)?,
-    }
+    carry_over(&connection, path, wal_checkpoints)?;
     Ok(connection)
+}
+
+/// Has everything that was committed on disk: in the database, unless another program carries it over.
+pub fn carry_over(
+    connection: &Connection,
+    path: &Path,
+    wal_checkpoints: WalCheckpoints,
+) -> Result<(), StoreError> {
+    match wal_checkpoints {
+        WalCheckpoints::Own => truncate_wal(connection, path),
+        WalCheckpoints::External => sync_wal(path),
+    }
 }
 
 /// A write connection to a log that another process may be writing to. The WAL is left to that one;
@@ -111,6 +120,7 @@ pub fn log_beside(path: &Path, wal_checkpoints: WalCheckpoints) -> Result<Connec
 }
 
 fn log_set_up(path: &Path, wal_checkpoints: WalCheckpoints) -> Result<Connection, StoreError> {
+    leftover::refuse_orphaned_wal(path)?;
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     set_wal(&connection, path)?;
     let set = |name, value| set_and_read_back(&connection, path, name, value);
@@ -192,6 +202,8 @@ fn wait_for_lock(looks: i32) -> bool {
 
 /// A connection that cannot write.
 pub fn for_reading(path: &Path) -> Result<Connection, StoreError> {
+    // SQLite removes the WAL of an empty file, as a log is for a moment that is being written over.
+    leftover::refuse_orphaned_wal(path)?;
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 

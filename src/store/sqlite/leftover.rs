@@ -10,7 +10,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use uuid::{Uuid, Variant};
 
-use super::lock::Lock;
+use super::lock::WriterLock;
 use super::{connect, query_value};
 use crate::domain::Position;
 use crate::store::StoreError;
@@ -82,7 +82,7 @@ pub fn refuse_foreign_wal(path: &Path) -> Result<(), StoreError> {
 /// what was found accuses nobody. Whatever else is wrong is told by who opens the log.
 pub fn refuse_foreign_wal_at_rest(path: &Path) -> Result<(), StoreError> {
     let wal = beside(path, "-wal");
-    let may_be_held = || !matches!(Lock::is_held_now(path), Ok(false));
+    let may_be_held = || WriterLock::may_be_held(path);
     if bytes_in(&wal) == 0 || may_be_held() {
         return Ok(());
     }

@@ -6,6 +6,7 @@ mod cell_write;
 mod check;
 pub mod connect;
 pub mod copy;
+mod descriptor;
 mod envelope;
 mod failure;
 mod in_place;
@@ -15,6 +16,7 @@ pub mod lock;
 mod log;
 mod message_row;
 mod migrate;
+mod missing;
 mod packed;
 mod packed_event;
 mod packed_lifecycle;
@@ -33,6 +35,8 @@ mod view_read;
 mod view_write;
 mod views;
 mod wal;
+mod wal_format;
+mod watch;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -40,13 +44,13 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use self::lock::Lock;
+use self::lock::{Lock, WriterLock};
 use self::log::Log;
 use self::shadow::SqliteShadow;
 use self::views::SqliteViews;
 use super::measures::Sizes;
 use super::open::WalCheckpoints;
-use super::{Access, Checked, Damage, Shadow, Store, StoreError, Views};
+use super::{Access, Checked, Damage, Kept, Shadow, Store, StoreError, Views};
 use crate::domain::{NewEvent, Position, RecordedEvent, Rule};
 
 /// A ledger in two files.
@@ -56,7 +60,7 @@ pub struct SqliteStore {
     views_path: PathBuf,
     /// Held as long as the store is, also while the log is opened again: dropped last, it lets the
     /// next writer in.
-    _lock: Option<Lock>,
+    _lock: Option<WriterLock>,
 }
 
 impl SqliteStore {
@@ -94,9 +98,10 @@ impl SqliteStore {
         wal_checkpoints: WalCheckpoints,
     ) -> Result<Self, StoreError> {
         connect::make_folder(path)?;
-        let lock = Lock::acquire(path)?;
+        let name = Lock::acquire(path)?;
         leftover::refuse_orphaned_wal(path)?;
-        connect::make_file(path)?;
+        let lock = WriterLock::acquire(path, name)?;
+        connect::sync_folder_of(path)?;
         place::refuse_other_names(path)?;
         place::warn_of_network(path);
         leftover::refuse_foreign_wal(path)?;
@@ -162,7 +167,15 @@ impl Store for SqliteStore {
     }
 
     fn reopen(&self) -> Result<Position, StoreError> {
-        self.log.reopen()
+        self.log.reopen(&Kept::default())
+    }
+
+    fn reopen_with(&self, kept: &Kept) -> Result<Position, StoreError> {
+        self.log.reopen(kept)
+    }
+
+    fn carried_over(&self) -> Position {
+        self.log.carried_over()
     }
 
     fn sizes(&self) -> Result<Sizes, StoreError> {

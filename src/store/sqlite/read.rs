@@ -8,7 +8,9 @@ use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::connect::Readers;
+use super::descriptor::Descriptor;
 use super::envelope::{self, Envelope, INLINE};
+use super::failure::is_sqlite_damage;
 use super::packed::Values;
 use super::{engine, query_value};
 use crate::domain::{Position, RecordedEvent};
@@ -20,14 +22,26 @@ const READ_BYTES_MAX: usize = 8 << 20;
 /// Readers of one log.
 pub struct LogReader {
     readers: Readers,
+    /// Where damage is reported that only readers see.
+    log: Arc<Descriptor>,
     /// Envelopes never change, so each is read once.
     envelopes: RwLock<HashMap<i64, Arc<Envelope<'static>>>>,
 }
 
 impl LogReader {
     /// On a pool of readers.
-    pub fn new(readers: Readers) -> Self {
-        Self { readers, envelopes: RwLock::default() }
+    pub fn new(readers: Readers, log: Arc<Descriptor>) -> Self {
+        Self { readers, log, envelopes: RwLock::default() }
+    }
+
+    /// A reader's trouble is the log's: whoever writes to a damaged file loses what it acknowledges.
+    fn reporting<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error) = &outcome
+            && is_sqlite_damage(error)
+        {
+            self.log.report_damage(&error.to_string());
+        }
+        outcome
     }
 
     /// Lends a connection for something short.
@@ -35,18 +49,27 @@ impl LogReader {
         &self,
         act: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        act(&*self.readers.get()?)
+        self.reporting(act(&*self.readers.get()?))
     }
 
     /// The last position; 0 in an empty log.
     pub fn head(&self) -> Result<Position, StoreError> {
         let connection = self.readers.get()?;
-        query_value(&connection, "SELECT coalesce(max(position), 0) FROM events")
-            .map_err(engine("read the head of the log"))
+        let head = query_value(&connection, "SELECT coalesce(max(position), 0) FROM events");
+        self.reporting(head.map_err(engine("read the head of the log")))
     }
 
     /// Lends at most `limit` events after a position, one after the other.
     pub fn scan(
+        &self,
+        after: Position,
+        limit: usize,
+        each: &mut dyn FnMut(&RecordedEvent) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.reporting(self.scan_rows(after, limit, each))
+    }
+
+    fn scan_rows(
         &self,
         after: Position,
         limit: usize,
@@ -70,6 +93,10 @@ impl LogReader {
 
     /// The events at these positions.
     pub fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.reporting(self.read_rows(positions))
+    }
+
+    fn read_rows(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError> {
         let failed = || engine("read the log");
         let connection = self.readers.get()?;
         let sql = format!("{EVENT_ROWS} WHERE position = ?1");

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::connect::{self, Readers};
 use super::failure::{Failure, failed};
-use super::lock::Lock;
+use super::lock::WriterLock;
 use super::migrate::{self, VIEW_TABLES};
 use super::pending::Pending;
 use super::role::Role;
@@ -177,7 +177,7 @@ impl SqliteViews {
             });
             written.map_err(|failure| failure.told(act))
         };
-        if self.beside.as_ref().is_some_and(|ledger| Lock::is_held(ledger)) {
+        if self.beside.as_ref().is_some_and(|ledger| WriterLock::may_be_held(ledger)) {
             sleep(WAY_FOR_OTHERS);
         }
         written
@@ -185,7 +185,7 @@ impl SqliteViews {
 
     /// Whether these are tables beside those in use of a ledger that nobody else works on.
     pub fn is_alone(&self) -> bool {
-        self.beside.as_ref().is_some_and(|ledger| !Lock::is_held(ledger))
+        self.beside.as_ref().is_some_and(|ledger| !WriterLock::may_be_held(ledger))
     }
 
     /// Runs reads that see one state of the views, on a reader where there is a pool of them.

@@ -5,6 +5,7 @@
 
 mod check;
 mod cut;
+mod damage;
 mod disk;
 mod faults;
 mod kill;

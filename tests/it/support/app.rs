@@ -271,6 +271,11 @@ impl App {
         self.server().stderr.lock().unwrap().join("\n")
     }
 
+    /// The server's process.
+    pub fn process(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.server().child)
+    }
+
     /// How much memory the server has taken at its peak.
     pub fn peak_memory_kib(&self) -> u64 {
         let path = format!("/proc/{}/status", self.server().child.id());

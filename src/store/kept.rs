@@ -1,0 +1,130 @@
+//! A copy of the last events that were appended, in memory, until the log's file has them: what is
+//! lost with a damaged write-ahead log can be appended again.
+
+use std::collections::VecDeque;
+
+use uuid::Uuid;
+
+use crate::domain::{NewEvent, Position};
+
+/// How much is kept. A write-ahead log is usually carried over into its file at 4 MB; only where
+/// another program does that, or a long read prevents it, is more waiting.
+const KEPT_BYTES_MAX: usize = 32 << 20;
+
+/// What an event takes besides its texts.
+const EVENT_BYTES: usize = 256;
+
+/// A position, and the id of the event there; `None` at position 0.
+type Place = (Position, Option<Uuid>);
+
+/// Events at consecutive positions, the last of which was the last to be appended.
+#[derive(Debug, Default)]
+pub struct Kept {
+    events: VecDeque<NewEvent>,
+    /// The position of the first event, if there is one.
+    first: Position,
+    /// The id of the event in front of it, if it was appended here.
+    before: Option<Uuid>,
+    bytes: usize,
+}
+
+impl Kept {
+    /// Adds events that were appended, the first at this position.
+    pub fn add(&mut self, first: Position, events: Vec<NewEvent>) {
+        if self.next() != first {
+            // Another process has appended in between.
+            *self = Self { first, ..Self::default() };
+        }
+        self.bytes += events.iter().map(bytes_of).sum::<usize>();
+        self.events.extend(events);
+        while self.bytes > KEPT_BYTES_MAX && !self.events.is_empty() {
+            self.remove_first();
+        }
+    }
+
+    /// Removes the events up to a position.
+    pub fn forget(&mut self, up_to: Position) {
+        while !self.events.is_empty() && self.first <= up_to {
+            self.remove_first();
+        }
+    }
+
+    /// The events after the one that was `found`, up to the last. `None` if one of them is missing
+    /// here, or they were not appended behind that event; `base` was the last when the log was opened.
+    pub fn after(&self, found: Place, base: Place) -> Option<Vec<NewEvent>> {
+        let (position, event_id) = found;
+        let skipped = (position + 1).checked_sub(self.first)?;
+        let before = match skipped {
+            0 => self.before,
+            _ => self.events.get(skipped as usize - 1).map(|event| event.event_id),
+        };
+        let goes_on = found == base || (before.is_some() && before == event_id);
+        goes_on.then(|| self.events.iter().skip(skipped as usize).cloned().collect())
+    }
+
+    fn next(&self) -> Position {
+        self.first + self.events.len() as Position
+    }
+
+    fn remove_first(&mut self) {
+        if let Some(event) = self.events.pop_front() {
+            self.bytes -= bytes_of(&event);
+            self.before = Some(event.event_id);
+            self.first += 1;
+        }
+    }
+}
+
+fn bytes_of(event: &NewEvent) -> usize {
+    let headers = event.headers.iter().map(|(name, value)| name.len() + value.len());
+    EVENT_BYTES + event.body.len() + event.url.len() + headers.sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::Headers;
+    use crate::domain::{Source, Timestamp};
+
+    fn event(number: u128) -> NewEvent {
+        NewEvent {
+            event_id: Uuid::from_u128(number),
+            received_at: Timestamp::from(time::OffsetDateTime::UNIX_EPOCH),
+            source: Source::Callback,
+            method: "POST".to_owned(),
+            url: String::new(),
+            headers: Headers::default(),
+            body: Vec::new(),
+            verified_by: None,
+            notes: Default::default(),
+        }
+    }
+
+    const START: Place = (0, None);
+
+    fn at(position: Position) -> Place {
+        (position, Some(Uuid::from_u128(position.into())))
+    }
+
+    fn ids(events: Option<Vec<NewEvent>>) -> Option<Vec<u128>> {
+        events.map(|events| events.iter().map(|event| event.event_id.as_u128()).collect())
+    }
+
+    #[test]
+    fn only_what_goes_on_from_the_log_is_given_back() {
+        let mut kept = Kept::default();
+        kept.add(1, vec![event(1), event(2)]);
+        kept.add(3, vec![event(3)]);
+        assert_eq!(ids(kept.after(START, START)), Some(vec![1, 2, 3]));
+        assert_eq!(ids(kept.after(at(2), START)), Some(vec![3]));
+        assert_eq!(ids(kept.after((2, at(9).1), START)), None, "another event is there");
+
+        kept.forget(2);
+        assert_eq!(ids(kept.after(at(2), START)), Some(vec![3]));
+        assert_eq!(ids(kept.after(at(1), START)), None, "event 2 is not kept");
+
+        kept.add(5, vec![event(5)]);
+        assert_eq!(ids(kept.after(at(3), START)), None, "another appended event 4");
+        assert_eq!(ids(kept.after(at(4), at(4))), Some(vec![5]), "it was the last at the start");
+    }
+}
