@@ -116,6 +116,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 
 /// Twilio, as it is configured, within limits.
 pub fn client(settings: &Settings, limits: Limits) -> Result<Client> {
+    if let Some(warning) = settings.region_warning() {
+        tracing::warn!("{warning}");
+    }
     Client::new(&settings.twilio_base_url()?, settings.twilio_timeout()?, limits)
         .context("prepare to ask Twilio")
 }
@@ -215,7 +218,7 @@ fn print(
     format: Format,
 ) -> Result<()> {
     let Summary { fetched, listed, appended, known, inbound, not_found, .. } = *summary;
-    let Summary { without_credentials, failed, sends_found, .. } = *summary;
+    let Summary { given_up, without_credentials, failed, sends_found, .. } = *summary;
     let mut out = std::io::stdout().lock();
     let counts = [
         ("requests", requests),
@@ -225,6 +228,7 @@ fn print(
         ("known", known),
         ("inbound", inbound),
         ("not_found", not_found),
+        ("given_up", given_up),
         ("without_credentials", without_credentials),
         ("failed", failed),
         ("sends_found", sends_found),

@@ -67,6 +67,10 @@ impl Settings {
         });
         let paths = self.callback_paths(flags.callback_paths.clone());
         let overrides = Some(self.callback_overrides()).filter(|overrides| !overrides.is_empty());
+        let base_url = self.twilio_base_url().map(|url| match self.region_warning() {
+            Some(warning) => format!("{url} ({warning})"),
+            None => url,
+        });
         let key = self.api_key().map(|key| if key.is_some() { "set" } else { "none" });
         vec![
             self.look_for("callback_path")
@@ -85,7 +89,9 @@ impl Settings {
             self.look_for("twilio_api_base_url")
                 .variable("TWILIO_API_BASE_URL")
                 .file(file.twilio_api_base_url.is_some())
-                .is(self.twilio_base_url()),
+                .variable("TWILIO_EDGE")
+                .variable("TWILIO_REGION")
+                .is(base_url),
             self.look_for("twilio_api_timeout")
                 .variable("TWILIO_API_TIMEOUT")
                 .file(file.twilio_api_timeout.is_some())

@@ -8,12 +8,12 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use delivery_ledger::domain::{NewEvent, Timestamp};
+use delivery_ledger::domain::{NewEvent, Source, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::support::events::event;
+use crate::support::events::{event, resource};
 use crate::support::ledger::Ledger;
 use crate::support::{
     ACCOUNT, App, Command, SECONDARY_TOKEN, TOKEN, delivered, sent, sid, signature,
@@ -290,6 +290,9 @@ fn a_setting_that_is_wrong_is_a_failed_check_and_the_page_goes_on() {
         ("DELIVERY_LEDGER_PUBLIC_URL", "https://my_host", "setting public_url"),
         ("DELIVERY_LEDGER_API_TOKEN_FILE", "none", "setting api_tokens"),
         ("TWILIO_API_BASE_URL", "api.twilio.com", "setting twilio_api_base_url"),
+        ("TWILIO_REGION", "ie1.twilio.com", "setting twilio_api_base_url"),
+        ("TWILIO_EDGE", "-dublin", "setting twilio_api_base_url"),
+        ("TWILIO_EDGE", "evil.example/", "setting twilio_api_base_url"),
         ("TWILIO_API_KEY", "SK1", "setting twilio_api_key"),
         ("DELIVERY_LEDGER_DATABASE", "oracle:ledger", "setting database"),
     ] {
@@ -299,6 +302,49 @@ fn a_setting_that_is_wrong_is_a_failed_check_and_the_page_goes_on() {
         let is_ledger_known = name != "setting database";
         assert_eq!(page.find("log").is_some(), is_ledger_known, "{variable}={value}");
     }
+}
+
+/// As Twilio's own libraries have it.
+#[test]
+fn region_and_edge_choose_the_host_of_twilios_api() {
+    let ledger = Ledger::new();
+    let shown = |variables: &[(&str, &str)]| {
+        let command = doctor(&ledger.file(""), &[]);
+        let with = |command: Command, (name, value): &(&str, &str)| command.env(name, value);
+        Page::of(variables.iter().fold(command, with))
+            .detail("setting twilio_api_base_url")
+            .to_owned()
+    };
+    let (dublin, ie1) = (("TWILIO_EDGE", "dublin"), ("TWILIO_REGION", "ie1"));
+    for (variables, host, from) in [
+        (&[][..], "https://api.twilio.com", "default"),
+        (&[dublin, ie1], "https://api.dublin.ie1.twilio.com", "TWILIO_EDGE"),
+        (&[dublin], "https://api.dublin.us1.twilio.com", "TWILIO_EDGE"),
+        (&[ie1], "https://api.ie1.twilio.com", "TWILIO_REGION"),
+        (&[("TWILIO_REGION", ""), ("TWILIO_EDGE", "")], "https://api.twilio.com", "default"),
+        (
+            &[("TWILIO_API_BASE_URL", "https://twilio.example"), dublin, ie1],
+            "https://twilio.example",
+            "TWILIO_API_BASE_URL",
+        ),
+    ] {
+        let detail = shown(variables);
+        assert!(detail.contains(host) && detail.contains(from), "{variables:?}: {detail}");
+    }
+    assert!(shown(&[ie1]).contains("set TWILIO_EDGE too"));
+    assert!(!shown(&[dublin, ie1]).contains("TWILIO_EDGE too"));
+}
+
+/// Messages of years ago that an import brought will never change; nothing is to be done about them.
+#[test]
+fn stuck_messages_that_are_too_old_to_change_are_no_trouble() {
+    let record = json!({
+        "sid": sid(1), "account_sid": ACCOUNT, "status": "sent", "direction": "outbound-api",
+        "date_created": "Thu, 24 Aug 2023 05:01:45 +0000",
+    });
+    let page = examine(&Ledger::of(&[seconds_ago(resource(Source::Import, record), 86_400)]));
+    assert_eq!((page.outcome("stuck messages"), page.outcome("reconcile")), ("ok", "ok"));
+    assert!(page.detail("stuck messages").contains("1 have been open for 72 hours"));
 }
 
 #[test]

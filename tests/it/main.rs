@@ -15,6 +15,7 @@ mod events;
 mod exports;
 mod hostile;
 mod import;
+mod kinds;
 mod leftovers;
 mod lifecycle;
 mod lifecycle_page;

@@ -242,6 +242,139 @@ fn after_one_run_every_message_is_as_it_is_at_twilio() {
     assert!(app.run(&["verify"]).status.success());
 }
 
+// What can change.
+
+/// An import of history must not use up the requests: its messages stay as they are.
+#[test]
+fn imported_messages_that_are_too_old_to_change_are_never_fetched() {
+    let twilio = Twilio::start();
+    let app = with(&twilio, []);
+    let record = |number: u32| {
+        let mut record = crate::support::twilio::resource(&sid(number), "sent");
+        record["date_created"] = json!("Thu, 24 Aug 2023 05:01:45 +0000");
+        record["date_sent"] = record["date_created"].clone();
+        record
+    };
+    let page = json!({"messages": (256..316).map(record).collect::<Vec<_>>()});
+    std::fs::write(app.folder().join("page.json"), page.to_string()).unwrap();
+    assert!(app.run(&["import", "page.json"]).status.success());
+    let log = store::open(&Database::Sqlite(app.log_file()), Access::Append).unwrap();
+    let received_at = Timestamp::from(OffsetDateTime::now_utc() - time::Duration::minutes(5));
+    store::append_beside(&*log, &[NewEvent { received_at, ..event(sent(&sid(3))) }]).unwrap();
+    drop(log);
+    std::thread::sleep(Duration::from_millis(1100));
+    twilio.has(&sid(3), "delivered");
+    let preview = reconcile(&app, &["--older-than", "1s", "--dry-run"]);
+    assert_eq!(preview["to_fetch"], 1);
+
+    let summary = reconcile(&app, &["--older-than", "1s", "--max-requests", "20"]);
+
+    assert_eq!(
+        counts(&summary, &["requests", "fetched", "listed"]),
+        [&json!(2), &json!(1), &json!(1)]
+    );
+    let asked = twilio.requests();
+    assert!(asked[0].contains("/Messages.json?DateSent>="), "{asked:?}");
+    assert!(asked[1].contains(&sid(3)), "{asked:?}");
+}
+
+#[test]
+fn what_is_no_outbound_message_and_what_a_simulation_sent_is_not_fetched() {
+    let twilio = Twilio::start();
+    let app = with(
+        &twilio,
+        [
+            (40, status(&sid(1), "received")),
+            (40, status(&sid(2), "x").without("MessageStatus").without("SmsStatus")),
+            (40, status(&sid(3), "tunnelled")),
+        ],
+    );
+    let log = store::open(&Database::Sqlite(app.log_file()), Access::Append).unwrap();
+    let received_at = Timestamp::from(OffsetDateTime::now_utc() - time::Duration::hours(40));
+    let by_simulation = crate::support::events::simulated(event(sent(&sid(4))));
+    store::append_beside(&*log, &[NewEvent { received_at, ..by_simulation }]).unwrap();
+    drop(log);
+    twilio.has(&sid(3), "delivered");
+
+    let summary = reconcile(&app, &["--no-list"]);
+
+    assert_eq!(counts(&summary, &["fetched", "appended"]), [&json!(1), &json!(1)]);
+    assert!(twilio.requests()[0].contains(&sid(3)), "{:?}", twilio.requests());
+}
+
+#[test]
+fn lists_and_messages_have_their_share_of_few_requests() {
+    let twilio = Twilio::start();
+    let app = with(&twilio, (1..21).map(|number| (20 + i64::from(number), sent(&sid(number)))));
+    (1..61).for_each(|number| twilio.has(&sid(number), "sent"));
+    twilio.page_size(2);
+    let share = |requests: &str| {
+        let before = twilio.requests().len();
+        reconcile(&app, &["--max-requests", requests]);
+        let asked = twilio.requests().split_off(before);
+        let lists = asked.iter().filter(|request| request.contains("Messages.json?")).count();
+        (lists, asked.len() - lists)
+    };
+    assert_eq!(share("6"), (3, 3));
+    assert_eq!(share("6"), (3, 3));
+    // One request goes to either in turn.
+    let (first, second) = (share("1"), share("1"));
+    assert_eq!((first.0 + second.0, first.1 + second.1), (1, 1));
+    // What messages leave goes to the lists.
+    assert_eq!(share("100"), (30 - 7 + 1, 20 - 7), "and what has come since is listed");
+}
+
+#[test]
+fn a_message_that_twilio_does_not_have_is_not_asked_for_forever() {
+    let twilio = Twilio::start();
+    let app = with(&twilio, (1..8).map(|number| (20 + i64::from(number), sent(&sid(number)))));
+    twilio.has(&sid(7), "sent");
+    for _ in 0..3 {
+        let summary = reconcile(&app, &["--no-list"]);
+        assert_eq!(counts(&summary, &["not_found", "given_up"]), [&json!(6), &json!(0)]);
+    }
+    let summary = reconcile(&app, &["--no-list"]);
+    assert_eq!(
+        counts(&summary, &["requests", "not_found", "given_up"]),
+        [&json!(1), &json!(0), &json!(6)]
+    );
+    assert_eq!(reconcile(&app, &["--no-list", "--dry-run"])["to_fetch"], 1);
+}
+
+#[test]
+fn messages_that_twilio_does_not_take_the_question_for_do_not_keep_it_from_the_others() {
+    let twilio = Twilio::start();
+    let app = with(&twilio, (1..11).map(|number| (20 + i64::from(number), sent(&sid(number)))));
+    (1..11).for_each(|number| twilio.has(&sid(number), "delivered"));
+    (0..8).for_each(|_| twilio.next(Fault::Refuse(400, 20001, "Parameter is invalid")));
+    let summary = reconcile(&app, &["--no-list"]);
+    assert_eq!(counts(&summary, &["failed", "appended"]), [&json!(8), &json!(2)]);
+}
+
+#[test]
+fn twilios_own_message_is_repeated_with_what_to_do() {
+    let twilio = Twilio::start();
+    let app = with(&twilio, [(40, sent(&sid(1)))]);
+    twilio.has(&sid(1), "delivered");
+    let message = "Messages older than 400 days cannot be listed.";
+    twilio.next(Fault::Refuse(400, 20004, message));
+    let (code, summary, stderr) = stopped(&app, &["--since", "2024-01-01"]);
+    assert_eq!(code, Some(1));
+    for told in [
+        "HTTP 400, error 20004: Messages older than 400 days cannot be listed",
+        "https://www.twilio.com/docs/errors/20004",
+        "--since",
+    ] {
+        assert!(stderr.contains(told), "{told}: {stderr}");
+        assert!(summary["stopped_by"].as_str().unwrap().contains(told), "{told}: {summary}");
+    }
+    assert_eq!(summary["appended"], 1, "messages are asked for all the same");
+
+    twilio.always(Some(Fault::Refuse(401, 20003, "Authentication Error - invalid username")));
+    let (_, _, stderr) = stopped(&app, &["--since", "2024-01-01"]);
+    assert!(stderr.contains("error 20003, Authentication Error - invalid username"), "{stderr}");
+}
+
 // What goes wrong.
 
 #[test]

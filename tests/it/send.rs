@@ -297,6 +297,13 @@ fn twilios_refusal_is_told_with_its_code() {
     let output = app.run(&arguments);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("HTTP 400, error 21211"), "{}", stderr(&output));
+    twilio.next(Fault::Refuse(401, 20003, "Authenticate"));
+    let refused = stderr(&app.run(&arguments));
+    assert!(refused.contains("error 20003): Authenticate (see https://"), "{refused}");
+    assert!(refused.contains("check the account SID and its auth token"), "{refused}");
+    twilio.next(Fault::Refuse(503, 20503, "Service Unavailable"));
+    let unknown = stderr(&app.run(&arguments));
+    assert!(unknown.contains("HTTP 503, error 20503: Service Unavailable"), "{unknown}");
     assert_eq!(app.messages(), [Value::Null; 0]);
     assert_eq!(app.events()[1]["notes"]["http_status"], "400");
 }

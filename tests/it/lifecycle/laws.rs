@@ -17,7 +17,7 @@ use proptest::sample::subsequence;
 use proptest::test_runner::{Config, TestError, TestRunner};
 
 use super::{folded, says};
-use crate::support::events::{event, recorded, with_query, with_token};
+use crate::support::events::{event, recorded, simulated, with_query, with_token};
 
 /// All that must not depend on any order.
 #[derive(Debug, Clone, PartialEq)]
@@ -199,13 +199,16 @@ pub fn any_callback() -> impl Strategy<Value = NewEvent> {
     );
     let query = proptest::option::weighted(0.3, proptest::sample::select(vec!["a=1", "b=2"]));
     let token = proptest::option::weighted(0.3, proptest::sample::select(vec!["t1", "t2"]));
-    (word, parameters, query, token).prop_map(|(word, parameters, query, token)| {
+    let by_simulation = proptest::bool::weighted(0.3);
+    let all = (word, parameters, query, token, by_simulation);
+    all.prop_map(|(word, parameters, query, token, by_simulation)| {
         let (code, from, to, prefix, service, receipt, kind, sms) = parameters;
         let extra = [code, from, to, prefix, service, receipt, kind, sms].into_iter().flatten();
         let body = extra.fold(says(word), |body, (name, value)| body.with(name, value));
         let bare = event(body);
         let asked = query.map_or(bare.clone(), |query| with_query(bare, query));
-        token.map_or(asked.clone(), |token| with_token(asked, token))
+        let tried = token.map_or(asked.clone(), |token| with_token(asked, token));
+        if by_simulation { simulated(tried) } else { tried }
     })
 }
 

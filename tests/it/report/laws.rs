@@ -192,7 +192,7 @@ fn cells_that_say_what_the_log_does_not_are_found() {
         "DELETE FROM cells",
         "UPDATE cells SET hour = hour + 1",
         "UPDATE cells SET country = 'FR'",
-        "INSERT INTO cells VALUES (1, 0, 'sms', '', '', -1, x'01000100000100')",
+        "INSERT INTO cells VALUES (1, 0, 'sms', '', '', -1, 0, 0, x'01000100000100')",
         "UPDATE cells SET tally = x'00'",
     ] {
         let said = naive_message();

@@ -82,6 +82,8 @@ pub fn fresh_views_have_read_nothing<E: Engine>() {
             position: 0,
             event_id: None,
             chain: [0; 32],
+            first_real: 0,
+            last_simulated: 0,
         }
     );
     assert_eq!(store.views().page(0, 10).unwrap(), (checkpoint, vec![]));
@@ -509,8 +511,9 @@ fn the_random_callbacks_are_about_the_one_message() {
 
 fn filter(conditions: &[(&str, &str)]) -> MessageFilter {
     let mut filter = MessageFilter::default();
+    let now = Timestamp::parse("2099-01-01T00:00:00Z").unwrap();
     for (name, value) in conditions {
-        assert!(wire::filter::set(&mut filter, name, value, Timestamp::from_micros(0)).unwrap());
+        assert!(wire::filter::set(&mut filter, name, value, now).unwrap());
     }
     filter
 }
@@ -554,6 +557,15 @@ pub fn a_list_has_exactly_what_its_conditions_say<E: Engine>() {
         &[("from", "*0604"), ("status", "delivered")],
         &[("from", "+15017250604")],
         &[("to", "+15558675310"), ("from", "+15017250604")],
+        &[("inbound", "false")],
+        &[("inbound", "true")],
+        &[("inbound", "true"), ("status", "unknown")],
+        &[("inbound", "false"), ("status", "unknown")],
+        &[("inbound", "false"), ("to", "*2671")],
+        &[("simulated", "false")],
+        &[("simulated", "true")],
+        &[("simulated", "true"), ("inbound", "false")],
+        &[("stuck", "1s"), ("simulated", "false")],
     ];
     let traffic = proptest::collection::vec((any_callback(), 0..6_u32, 0..3_usize), 1..60);
     let mut runner =

@@ -33,6 +33,14 @@ pub fn with_header(event: NewEvent, name: &str, value: &str) -> NewEvent {
     NewEvent { headers: Headers::new(headers), ..event }
 }
 
+/// The same event as a simulation sends it.
+pub fn simulated(event: NewEvent) -> NewEvent {
+    let sent = event.headers.iter().filter(|(name, _)| *name != "user-agent");
+    let sent: Vec<_> = sent.map(|(name, value)| (name.to_owned(), value.to_vec())).collect();
+    let headers = Headers::new(sent);
+    with_header(NewEvent { headers, ..event }, "user-agent", "delivery-ledger-simulate/0.1.0")
+}
+
 /// The same event with an idempotency token.
 pub fn with_token(event: NewEvent, token: &str) -> NewEvent {
     with_header(event, "i-twilio-idempotency-token", token)

@@ -40,6 +40,8 @@ const CREATE: [&str; 9] = [
 pub enum Fault {
     /// Nothing is done, and this answered; with so many seconds to wait.
     Answer(u16, Option<u32>),
+    /// Nothing is done, and this answered, with a code and a message of Twilio's.
+    Refuse(u16, u32, &'static str),
     /// It is carried out, and this answered.
     DoneBut(u16),
     /// It is carried out, and half of the answer sent.
@@ -205,6 +207,13 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) {
     let text = match fault {
         Some(Fault::Cut) => return,
         Some(Fault::Answer(code, wait)) => answer(code, wait, &error(code).to_string()),
+        Some(Fault::Refuse(status, code, message)) => {
+            let more_info = format!("https://www.twilio.com/docs/errors/{code}");
+            let body = json!({
+                "code": code, "message": message, "more_info": more_info, "status": status,
+            });
+            answer(status, None, &body.to_string())
+        }
         Some(Fault::DoneBut(code)) => {
             carry_out(&asked, state);
             answer(code, None, "<html>something on the way</html>")
