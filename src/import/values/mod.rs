@@ -150,7 +150,9 @@ fn is_spreadsheet_error(text: &str) -> bool {
     // A column that was too narrow is written as a row of #; LibreOffice numbers its errors.
     let too_narrow = text.len() >= 3 && text.bytes().all(|byte| byte == b'#');
     let numbered = text.strip_prefix("Err:").is_some_and(is_digits);
-    too_narrow || numbered || SPREADSHEET_ERRORS.iter().any(|error| error.eq_ignore_ascii_case(text))
+    too_narrow
+        || numbered
+        || SPREADSHEET_ERRORS.iter().any(|error| error.eq_ignore_ascii_case(text))
 }
 
 fn is_digits(text: &str) -> bool {
