@@ -134,6 +134,7 @@ fn message(number: u64, messages: u64) -> Message {
             raw_dlr_done_date: None,
             direction: Direction::Outbound,
             simulated: false,
+            imported: false,
             created_at: None,
             doubt: Doubt::default(),
             labels: Vec::new(),

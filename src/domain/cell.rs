@@ -39,6 +39,8 @@ pub struct Hour(pub i64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
     pub conflict: bool,
+    /// Whether an import brought any of its events.
+    pub imported: bool,
     /// From the first word of it, but `scheduled`, to the first `sent`.
     pub time_to_sent: Lapse,
     /// From the first `sent` to the first `delivered`.
@@ -51,6 +53,7 @@ pub struct Sample {
 pub struct Tally {
     pub messages: i64,
     pub conflicts: i64,
+    pub imported: i64,
     pub time_to_sent: Spread,
     pub sent_to_delivered: Spread,
 }
@@ -125,6 +128,7 @@ impl Sample {
         let sent = heard(Status::Sent);
         Self {
             conflict: message.conflict(),
+            imported: message.kinds.imported,
             time_to_sent: between(begun.min(), sent),
             sent_to_delivered: between(sent, heard(Status::Delivered)),
         }
@@ -144,6 +148,7 @@ impl Tally {
     pub fn count(&mut self, sample: Sample, times: i64) {
         self.messages += times;
         self.conflicts += times * i64::from(sample.conflict);
+        self.imported += times * i64::from(sample.imported);
         self.time_to_sent.count(sample.time_to_sent, times);
         self.sent_to_delivered.count(sample.sent_to_delivered, times);
     }
@@ -161,6 +166,7 @@ impl Tally {
     fn add_times(&mut self, other: &Tally, times: i64) {
         self.messages += times * other.messages;
         self.conflicts += times * other.conflicts;
+        self.imported += times * other.imported;
         self.time_to_sent.add(&other.time_to_sent, times);
         self.sent_to_delivered.add(&other.sent_to_delivered, times);
     }
@@ -169,6 +175,7 @@ impl Tally {
     pub fn is_empty(&self) -> bool {
         self.messages == 0
             && self.conflicts == 0
+            && self.imported == 0
             && self.time_to_sent.is_empty()
             && self.sent_to_delivered.is_empty()
     }

@@ -27,6 +27,8 @@ pub struct Kinds {
     pub inbound: bool,
     /// An event was not sent by a simulation.
     pub real: bool,
+    /// An import brought an event.
+    pub imported: bool,
     /// The earliest moment at which Twilio says that it created the message.
     pub created_at: Option<Timestamp>,
 }
@@ -40,6 +42,7 @@ impl Kinds {
         self.outbound |= reported.direction == Direction::Outbound;
         self.inbound |= reported.direction == Direction::Inbound;
         self.real |= !reported.simulated;
+        self.imported |= reported.imported;
         self.hear_created_at(reported.created_at);
     }
 
@@ -48,6 +51,7 @@ impl Kinds {
         self.outbound |= other.outbound;
         self.inbound |= other.inbound;
         self.real |= other.real;
+        self.imported |= other.imported;
         self.hear_created_at(other.created_at);
     }
 

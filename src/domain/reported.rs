@@ -20,6 +20,8 @@ pub struct StatusReported {
     pub direction: Direction,
     /// Whether a simulation sent the event.
     pub simulated: bool,
+    /// Whether an import brought the event.
+    pub imported: bool,
     /// When Twilio says that it created the message.
     pub created_at: Option<Timestamp>,
     pub doubt: Doubt,

@@ -110,8 +110,8 @@ fn add_lifecycle(encoding: &mut Encoding, lifecycle: &Lifecycle) {
 }
 
 fn add_kinds(encoding: &mut Encoding, kinds: Kinds) {
-    let Kinds { outbound, inbound, real, created_at } = kinds;
-    for is in [outbound, inbound, real] {
+    let Kinds { outbound, inbound, real, imported, created_at } = kinds;
+    for is in [outbound, inbound, real, imported] {
         encoding.number(is.into());
     }
     encoding.number(created_at.map_or(0, |at| at.micros() as u64));

@@ -21,6 +21,7 @@ pub struct Count {
     /// Outbound messages whose outcome is not known.
     open: i64,
     conflicts: i64,
+    imported: i64,
     /// Delivered or read, and read, on channels that can tell.
     could_be_read: i64,
     were_read: i64,
@@ -77,6 +78,7 @@ impl Count {
     pub fn add_tally(&mut self, cell: &Cell<'_>, tally: &Tally) {
         self.add_messages(cell, tally.messages);
         self.conflicts += tally.conflicts;
+        self.imported += tally.imported;
         self.time_to_sent.add(&tally.time_to_sent);
         self.sent_to_delivered.add(&tally.sent_to_delivered);
     }
@@ -85,6 +87,7 @@ impl Count {
     pub fn add_sample(&mut self, cell: &Cell<'_>, sample: Sample) {
         self.add_messages(cell, 1);
         self.conflicts += i64::from(sample.conflict);
+        self.imported += i64::from(sample.imported);
         self.time_to_sent.count(sample.time_to_sent);
         self.sent_to_delivered.count(sample.sent_to_delivered);
     }
@@ -103,6 +106,7 @@ impl Count {
         self.by_status.iter_mut().zip(other.by_status).for_each(|(ours, theirs)| *ours += theirs);
         self.open += other.open;
         self.conflicts += other.conflicts;
+        self.imported += other.imported;
         self.could_be_read += other.could_be_read;
         self.were_read += other.were_read;
         self.time_to_sent.add(&other.time_to_sent.spread());
@@ -122,6 +126,11 @@ impl Count {
     /// How many have evidence of success and of failure.
     pub fn conflicts(&self) -> i64 {
         self.conflicts
+    }
+
+    /// Of how many an import brought any event.
+    pub fn imported(&self) -> i64 {
+        self.imported
     }
 
     /// From the first word of a message to the first `sent`.

@@ -62,6 +62,8 @@ pub struct Figures {
     pub statuses: Map<String, Value>,
     pub open: i64,
     pub conflicts: i64,
+    /// Of how many an import brought any event.
+    pub imported: i64,
     pub delivery_rate: Option<f64>,
     pub read_rate: Option<f64>,
     pub failure_rate: Option<f64>,
@@ -125,7 +127,7 @@ impl Shape {
             .chain(["messages".to_owned()])
             .chain(statuses.map(str::to_owned))
             .chain(
-                ["open", "conflicts", "delivery_rate", "read_rate", "failure_rate"]
+                ["open", "conflicts", "imported", "delivery_rate", "read_rate", "failure_rate"]
                     .map(String::from),
             )
             .chain(times);
@@ -168,6 +170,7 @@ impl Figures {
             statuses: statuses.map(of_status).collect(),
             open: count.open(),
             conflicts: count.conflicts(),
+            imported: count.imported(),
             delivery_rate: count.delivery_rate(),
             read_rate: count.read_rate(),
             failure_rate: count.failure_rate(),
@@ -181,7 +184,7 @@ impl Figures {
         let rates = [self.delivery_rate, self.read_rate, self.failure_rate].map(optional);
         std::iter::once(self.messages.to_string())
             .chain(statuses)
-            .chain([self.open.to_string(), self.conflicts.to_string()])
+            .chain([self.open, self.conflicts, self.imported].map(|count| count.to_string()))
             .chain(rates)
             .chain(self.time_to_sent_ms.columns())
             .chain(self.sent_to_delivered_ms.columns())

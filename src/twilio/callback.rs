@@ -64,6 +64,9 @@ impl<'a> Reading<'a> {
             None => Self { account_sid: None, message_sid: None, reported: None, simulated: false },
         };
         reading.simulated = is_simulated(event);
+        if let Some(reported) = &mut reading.reported {
+            reported.imported = event.is_imported();
+        }
         if let Some(reported) = &mut reading.reported
             && reading.simulated
         {
@@ -253,6 +256,7 @@ fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
         raw_dlr_done_date: form.kept(Parameter::RawDlrDoneDate),
         direction,
         simulated: false,
+        imported: false,
         created_at: None,
         labels: labels(&[
             (words.differ(), Label::StatusWordsDiffer),
@@ -290,6 +294,7 @@ fn report_of_resource(resource: &TopLevel, sid: &str) -> StatusReported {
         raw_dlr_done_date: None,
         direction,
         simulated: false,
+        imported: false,
         created_at: ["date_created", "date_sent"]
             .into_iter()
             .find_map(|name| resource::date(&text(name)?)),

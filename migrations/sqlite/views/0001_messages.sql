@@ -78,6 +78,7 @@ CREATE TABLE cells(
   error_code INTEGER NOT NULL,     -- -1 is none
   kind INTEGER NOT NULL,           -- 1 if inbound, plus 2 if simulated
   open_since INTEGER NOT NULL,     -- the hour from which the age of open messages counts; else -2^63
-  tally BLOB NOT NULL,             -- packed: counts, and two histograms in milliseconds
+  tally BLOB NOT NULL,             -- packed: messages, conflicts, imported, and two histograms in
+                                   -- milliseconds
   PRIMARY KEY (hour, account, channel, country, status, error_code, kind, open_since)
 ) WITHOUT ROWID;

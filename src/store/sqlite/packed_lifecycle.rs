@@ -152,11 +152,17 @@ const OUTBOUND: u8 = 1;
 const INBOUND: u8 = 2;
 const REAL: u8 = 4;
 const CREATED: u8 = 8;
+const IMPORTED: u8 = 16;
 
 fn push_kinds(bytes: &mut Vec<u8>, first: u64, kinds: Kinds) {
-    let Kinds { outbound, inbound, real, created_at } = kinds;
-    let bits =
-        [(outbound, OUTBOUND), (inbound, INBOUND), (real, REAL), (created_at.is_some(), CREATED)];
+    let Kinds { outbound, inbound, real, imported, created_at } = kinds;
+    let bits = [
+        (outbound, OUTBOUND),
+        (inbound, INBOUND),
+        (real, REAL),
+        (created_at.is_some(), CREATED),
+        (imported, IMPORTED),
+    ];
     bytes.push(bits.iter().filter(|(is, _)| *is).map(|(_, bit)| bit).sum());
     if let Some(created_at) = created_at {
         varint::push_near(bytes, first, created_at.micros() as u64);
@@ -169,10 +175,11 @@ fn kinds(reader: &mut Reader<'_>, first: u64) -> Option<Kinds> {
         0 => None,
         _ => Some(Timestamp::from_micros(reader.number_near(first)? as i64)),
     };
-    (bits < 2 * CREATED).then_some(Kinds {
+    (bits < 2 * IMPORTED).then_some(Kinds {
         outbound: bits & OUTBOUND != 0,
         inbound: bits & INBOUND != 0,
         real: bits & REAL != 0,
+        imported: bits & IMPORTED != 0,
         created_at,
     })
 }
@@ -272,9 +279,9 @@ mod tests {
         let codes = vec((any_code(), any_status()), 0..4);
         let receipt = option::of((any_status(), ".{0,12}".prop_map(SmolStr::from)));
         let created_at = option::of(any::<i64>().prop_map(Timestamp::from_micros));
-        let kinds = (any::<[bool; 3]>(), created_at).prop_map(|(kinds, created_at)| {
-            let [outbound, inbound, real] = kinds;
-            Kinds { outbound, inbound, real, created_at }
+        let kinds = (any::<[bool; 4]>(), created_at).prop_map(|(kinds, created_at)| {
+            let [outbound, inbound, real, imported] = kinds;
+            Kinds { outbound, inbound, real, imported, created_at }
         });
         let events = (any_deciding(), vec(any_deciding(), 0..3));
         let all = (events, heard, codes, receipt, kinds);

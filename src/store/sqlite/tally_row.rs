@@ -1,6 +1,6 @@
 //! A tally as a blob of the views, there and back: varints throughout.
 //!
-//! messages, conflicts, then for each of the two spreads: unknown, negative, how many buckets, and
+//! messages, conflicts, imported ones, then for each of the two spreads: unknown, negative, how many buckets, and
 //! for each of them how far it lies behind the one before, and its count.
 
 use super::varint::{self, Reader};
@@ -12,6 +12,7 @@ pub fn pack(tally: &Tally) -> Option<Vec<u8>> {
     let mut blob = Vec::with_capacity(64);
     push(&mut blob, tally.messages)?;
     push(&mut blob, tally.conflicts)?;
+    push(&mut blob, tally.imported)?;
     for spread in [&tally.time_to_sent, &tally.sent_to_delivered] {
         push(&mut blob, spread.unknown)?;
         push(&mut blob, spread.negative)?;
@@ -30,10 +31,11 @@ pub fn pack(tally: &Tally) -> Option<Vec<u8>> {
 pub fn unpack(blob: &[u8]) -> Option<Tally> {
     let mut reader = Reader::of(blob);
     let (messages, conflicts) = (count(&mut reader)?, count(&mut reader)?);
+    let imported = count(&mut reader)?;
     let time_to_sent = unpack_spread(&mut reader, blob.len())?;
     let sent_to_delivered = unpack_spread(&mut reader, blob.len())?;
     reader.finish()?;
-    Some(Tally { messages, conflicts, time_to_sent, sent_to_delivered })
+    Some(Tally { messages, conflicts, imported, time_to_sent, sent_to_delivered })
 }
 
 fn unpack_spread(reader: &mut Reader<'_>, length_max: usize) -> Option<Spread> {
@@ -69,7 +71,10 @@ mod tests {
         for ms in [0, 1, 31, 32, 1_000, 1_001, 86_400_000, u64::MAX] {
             let sent_to_delivered = if ms == 1 { Lapse::Negative } else { Lapse::Unknown };
             let time_to_sent = Lapse::Known(ms);
-            tally.count(Sample { conflict: ms == 0, time_to_sent, sent_to_delivered }, 300);
+            tally.count(
+                Sample { conflict: ms == 0, imported: ms == 1, time_to_sent, sent_to_delivered },
+                300,
+            );
         }
         tally
     }

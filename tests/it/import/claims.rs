@@ -155,7 +155,7 @@ fn what_ledgers_write_is_taken() {
 }
 
 #[test]
-fn imported_events_are_counted_by_verify_and_shown_by_audit() {
+fn imported_events_are_counted_by_verify_and_report_and_shown_by_audit() {
     let ledger = Ledger::of(&[event(delivered(&sid(1)))]);
     let other = Ledger::of(&[event(delivered(&sid(2)))]);
     let events = file(&ledger, "events.ndjson", export(&other, &["events"]));
@@ -167,6 +167,13 @@ fn imported_events_are_counted_by_verify_and_shown_by_audit() {
     assert_eq!((&verified["events"], &verified["imported"]), (&json!(3), &json!(2)));
     let people = String::from_utf8(ledger.run(&["verify"]).stdout).unwrap();
     assert!(people.starts_with("events     3, 2 of them imported, head 3\n"), "{people}");
+
+    let report = ledger.run(&["report", "--by", "account", "--format", "json"]).stdout;
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    assert_eq!(
+        (&report["total"]["messages"], &report["total"]["imported"]),
+        (&json!(3), &json!(2))
+    );
 
     let audit = |number| String::from_utf8(ledger.run(&["audit", &sid(number)]).stdout).unwrap();
     assert!(!audit(1).contains("imported"));

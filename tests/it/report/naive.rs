@@ -198,6 +198,7 @@ impl Row {
             "statuses": statuses,
             "open": self.messages - reached - not - of("canceled"),
             "conflicts": self.conflicts,
+            "imported": 0,
             "delivery_rate": ratio(reached, reached + not),
             "read_rate": ratio(self.on_receipts.1, self.on_receipts.0),
             "failure_rate": ratio(not, reached + not),

@@ -18,8 +18,9 @@ fn lapse() -> impl Strategy<Value = Lapse> {
 }
 
 fn sample() -> impl Strategy<Value = Sample> {
-    (any::<bool>(), lapse(), lapse()).prop_map(|(conflict, time_to_sent, sent_to_delivered)| {
-        Sample { conflict, time_to_sent, sent_to_delivered }
+    (any::<[bool; 2]>(), lapse(), lapse()).prop_map(|(is, time_to_sent, sent_to_delivered)| {
+        let [conflict, imported] = is;
+        Sample { conflict, imported, time_to_sent, sent_to_delivered }
     })
 }
 
