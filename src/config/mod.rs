@@ -4,6 +4,7 @@
 mod api_token;
 mod file;
 mod key_source;
+mod named;
 mod quarantine;
 mod reconcile;
 mod reread;
@@ -23,6 +24,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use self::api_token::{ApiScope, ApiToken};
 use self::file::{AccountEntry, ConfigFile};
 pub use self::key_source::KeySource;
+pub use self::named::NamedDatabase;
 pub use self::reconcile::Reconciling;
 pub use self::shown::Shown;
 use crate::domain::error_codes::ErrorCodes;
