@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::events::{event, one_a_second, resource, with_header, with_query, with_token};
-use crate::support::ledger::{Ledger, findings};
+use crate::support::ledger::Ledger;
 use crate::support::{
     ACCOUNT, App, MessageBody, OTHER_ACCOUNT, TOKEN, delivered, failed, sent, sid, status,
 };

@@ -30,6 +30,7 @@ mod reconcile;
 mod reliability;
 mod replaying;
 mod report;
+mod reported_cases;
 mod rotation;
 mod send;
 mod serving;
