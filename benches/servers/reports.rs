@@ -11,6 +11,7 @@ use std::time::Instant;
 use delivery_ledger::domain::cell::Hour;
 use delivery_ledger::domain::country::Country;
 use delivery_ledger::domain::filter::MessageFilter;
+use delivery_ledger::domain::kinds::Direction;
 use delivery_ledger::domain::lifecycle::Arrival;
 use delivery_ledger::domain::reported::Addressed;
 use delivery_ledger::domain::{
@@ -130,6 +131,9 @@ fn message(number: u64, messages: u64) -> Message {
             error_code,
             addressed,
             raw_dlr_done_date: None,
+            direction: Direction::Outbound,
+            simulated: false,
+            created_at: None,
             labels: Vec::new(),
         };
         let arrival = Arrival {

@@ -91,17 +91,24 @@ fn print(folded: &Folded, as_of_position: Position, format: Format) -> Result<()
 /// The message as a person reads it: where it stands, why, and how it got there.
 pub fn for_people(folded: &Folded, as_of_position: Position) -> String {
     let message = wire::Message::new(&folded.key, &folded.lifecycle, as_of_position);
-    format!("{}\n{}\n{}", standing(&message), why(folded), timeline(folded))
+    format!(
+        "{}\n{}\n{}",
+        standing(&message, folded.lifecycle.evidence.is_open()),
+        why(folded),
+        timeline(folded)
+    )
 }
 
-fn standing(message: &wire::Message) -> String {
+fn standing(message: &wire::Message, is_open: bool) -> String {
     let or_dash = |text: &Option<String>| shown(text.as_deref().unwrap_or("-")).into_owned();
     let mut marks = vec![match (message.terminal, message.settled) {
         (true, _) => "terminal",
         (false, true) => "settled",
-        (false, false) => "open",
+        (false, false) if is_open => "open",
+        (false, false) => "not an outbound message",
     }];
     marks.extend(message.conflict.then_some("in conflict"));
+    marks.extend(message.labels.iter().copied());
     let Counts { events, duplicates, late, unrecognised } = Counts {
         events: message.events,
         duplicates: message.duplicates,
@@ -141,6 +148,9 @@ fn why(folded: &Folded) -> String {
     let status = status_name(evidence.status());
     let position = evidence.deciding.as_ref().map_or(0, |deciding| deciding.position);
     let decided = match (evidence.status(), evidence.rule) {
+        (None, _) if evidence.kinds.is_inbound() => {
+            "Every status is one of an inbound message, so nothing is expected of it.".to_owned()
+        }
         (None, _) => "No event brought a status that is known.".to_owned(),
         (Some(of), Rule::FailureTerminal) if of.is_failure() => format!(
             "It is {status} because the strongest failure heard decides, whatever else was heard (position {position})."
@@ -242,5 +252,7 @@ fn remark(label: Label) -> &'static str {
     match label {
         Label::StatusWordsDiffer => "MessageStatus and SmsStatus differ",
         Label::OddMessageSid => "an unusual message SID",
+        Label::Inbound => "an inbound message",
+        Label::Simulated => "sent by a simulation",
     }
 }

@@ -63,13 +63,23 @@ pub struct Filters {
     /// Only those not settled for so long, such as 6h
     #[arg(long, help_heading = "Filters", value_name = "LENGTH")]
     stuck: Option<String>,
+
+    /// Only inbound messages, which are left out otherwise
+    #[arg(long, help_heading = "Filters", value_name = "BOOL", num_args = 0..=1,
+          require_equals = true, default_missing_value = "true")]
+    inbound: Option<String>,
+
+    /// Only what a simulation sent (=false: only what none sent)
+    #[arg(long, help_heading = "Filters", value_name = "BOOL", num_args = 0..=1,
+          require_equals = true, default_missing_value = "true")]
+    simulated: Option<String>,
 }
 
 impl Filters {
     /// The messages that are asked for.
     pub fn of_messages(&self) -> Result<MessageFilter, Usage> {
         let (mut filter, now) =
-            (MessageFilter::default(), Timestamp::from(OffsetDateTime::now_utc()));
+            (MessageFilter::usual(), Timestamp::from(OffsetDateTime::now_utc()));
         for (name, value) in self.given() {
             filter::set(&mut filter, name, value, now).map_err(of_a_flag)?;
         }
@@ -77,14 +87,16 @@ impl Filters {
         Ok(filter)
     }
 
-    /// The events that are asked for: by account and time of arrival.
+    /// The events that are asked for: by account, time of arrival, and whether a simulation
+    /// sent them.
     pub fn of_events(&self) -> Result<EventFilter, Usage> {
-        let of_messages = |name: &&str| !["account_sid", "since", "until"].contains(name);
+        let of_messages =
+            |name: &&str| !["account_sid", "since", "until", "simulated"].contains(name);
         if let Some(name) = self.given().keys().copied().find(of_messages) {
             return Err(Usage(format!("{}: events are not chosen by it", flag(name))));
         }
-        let MessageFilter { account_sid, since, until, .. } = self.of_messages()?;
-        Ok(EventFilter { account_sid, message_sid: None, since, until })
+        let MessageFilter { account_sid, since, until, simulated, .. } = self.of_messages()?;
+        Ok(EventFilter { account_sid, message_sid: None, since, until, simulated })
     }
 
     /// Those that were given, by the names that the API has for them.
@@ -103,6 +115,8 @@ impl Filters {
             &self.late,
             &self.duplicate,
             &self.stuck,
+            &self.inbound,
+            &self.simulated,
         ];
         let named = filter::MESSAGE_FILTERS.into_iter().zip(values);
         named.filter_map(|(name, value)| Some((name, value.as_deref()?))).collect()

@@ -215,7 +215,7 @@ fn print(
     format: Format,
 ) -> Result<()> {
     let Summary { fetched, listed, appended, known, inbound, not_found, .. } = *summary;
-    let Summary { without_credentials, failed, sends_found, .. } = *summary;
+    let Summary { given_up, without_credentials, failed, sends_found, .. } = *summary;
     let mut out = std::io::stdout().lock();
     let counts = [
         ("requests", requests),
@@ -225,6 +225,7 @@ fn print(
         ("known", known),
         ("inbound", inbound),
         ("not_found", not_found),
+        ("given_up", given_up),
         ("without_credentials", without_credentials),
         ("failed", failed),
         ("sends_found", sends_found),

@@ -85,6 +85,8 @@ impl Settings {
             self.look_for("twilio_api_base_url")
                 .variable("TWILIO_API_BASE_URL")
                 .file(file.twilio_api_base_url.is_some())
+                .variable("TWILIO_EDGE")
+                .variable("TWILIO_REGION")
                 .is(self.twilio_base_url()),
             self.look_for("twilio_api_timeout")
                 .variable("TWILIO_API_TIMEOUT")

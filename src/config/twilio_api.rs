@@ -11,18 +11,24 @@ use crate::twilio_api::{ANSWER_TIMEOUT, Credentials};
 
 const DEFAULT_BASE_URL: &str = "https://api.twilio.com";
 
+/// The region of a host that names only an edge, and the one whose host needs no edge.
+const DEFAULT_REGION: &str = "us1";
+
+/// How long a part of a host name may be (RFC 1035).
+const HOST_LABEL_BYTES_MAX: usize = 63;
+
 /// Twilio tries a callback again where it got no good answer, up to five times; by default it does so
 /// once, and only where no connection was made
 /// (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>).
 const DEFAULT_CALLBACK_OVERRIDES: &str = "rc=5&rp=all";
 
 impl Settings {
-    /// Where Twilio's API is.
+    /// Where Twilio's API is: as it is configured, or else where the region and the edge have it.
     pub fn twilio_base_url(&self) -> Result<String> {
         let in_file = self.file.twilio_api_base_url.clone();
         let url = self.or_environment(None, "TWILIO_API_BASE_URL");
         let url = url.or_else(|| in_file.map(|url| ("twilio_api_base_url", url)));
-        let (setting, url) = url.unwrap_or(("the default", DEFAULT_BASE_URL.to_owned()));
+        let Some((setting, url)) = url else { return self.twilio_host_of_region() };
         let Some((scheme, rest)) = url.split_once("://") else {
             bail!("{setting}: `{url}` is not of the form {DEFAULT_BASE_URL}");
         };
@@ -40,6 +46,41 @@ impl Settings {
             _ => bail!("{setting}: `{url}` is not of the form {DEFAULT_BASE_URL}"),
         }
         Ok(url.trim_end_matches('/').to_owned())
+    }
+
+    /// The host as Twilio's own libraries make it of `TWILIO_REGION` and `TWILIO_EDGE`:
+    /// `api.EDGE.REGION.twilio.com`, in the region us1 if there is only an edge.
+    fn twilio_host_of_region(&self) -> Result<String> {
+        let (edge, region) = (self.host_label("TWILIO_EDGE")?, self.host_label("TWILIO_REGION")?);
+        if edge.is_none()
+            && let Some(region) = region.as_deref().filter(|region| *region != DEFAULT_REGION)
+        {
+            // https://www.twilio.com/docs/global-infrastructure/api-domain-migration-guide
+            tracing::warn!(
+                "TWILIO_REGION is {region}, without TWILIO_EDGE: Twilio has announced that \
+                 api.{region}.twilio.com stops answering; set TWILIO_EDGE too, such as dublin for ie1"
+            );
+        }
+        let region = region.or_else(|| edge.as_ref().map(|_| DEFAULT_REGION.to_owned()));
+        let labels = [edge, region].into_iter().flatten().map(|label| format!(".{label}"));
+        Ok(format!("https://api{}.twilio.com", labels.collect::<String>()))
+    }
+
+    /// A part of a host name in the environment, in lower case; `None` if it is not set or empty.
+    fn host_label(&self, variable: &str) -> Result<Option<String>> {
+        let Some(value) = self.environment.get(variable) else { return Ok(None) };
+        let label = value.trim().to_ascii_lowercase();
+        let is_label = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && label.len() <= HOST_LABEL_BYTES_MAX
+            && !label.starts_with('-')
+            && !label.ends_with('-');
+        match is_label {
+            true => Ok(Some(label).filter(|label| !label.is_empty())),
+            false => bail!(
+                "{variable}: `{}` is no region or edge of Twilio's, such as ie1 and dublin",
+                value.escape_debug()
+            ),
+        }
     }
 
     /// How long an answer of Twilio's may take.

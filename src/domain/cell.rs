@@ -1,5 +1,5 @@
-//! What reports count: a cell for all messages of one hour, account, channel, country, status and
-//! error code, and the tally of those that stand in it.
+//! What reports count: a cell for all messages of one hour, account, channel, country, status, error
+//! code and kind, and the tally of those that stand in it.
 
 use std::borrow::Cow;
 
@@ -23,6 +23,12 @@ pub struct Cell<'a> {
     pub status: Option<Status>,
     /// The code that is shown with the message.
     pub error_code: Option<ErrorCode>,
+    /// Whether all of its statuses are inbound.
+    pub inbound: bool,
+    /// Whether a simulation sent all of its events.
+    pub simulated: bool,
+    /// The hour from which the age of an open message counts; `None` if it is not open.
+    pub open_since: Option<Hour>,
 }
 
 /// A whole hour in UTC: how many have passed since 1970 began.
@@ -86,6 +92,9 @@ impl<'a> Cell<'a> {
             country: None,
             status: message.status,
             error_code: message.error_code,
+            inbound: message.kinds.is_inbound(),
+            simulated: message.kinds.is_simulated(),
+            open_since: message.is_open().then(|| Hour::of(message.began_at())),
         }
     }
 
@@ -99,6 +108,9 @@ impl<'a> Cell<'a> {
             country: self.country,
             status: self.status,
             error_code: self.error_code,
+            inbound: self.inbound,
+            simulated: self.simulated,
+            open_since: self.open_since,
         }
     }
 }

@@ -26,8 +26,14 @@ pub struct MessageFilter {
     pub late: Option<bool>,
     /// Whether any of its events came twice.
     pub duplicate: Option<bool>,
-    /// Not settled, and first received by then.
+    /// Open, and begun by then.
     pub stuck_since: Option<Timestamp>,
+    /// Begun then or later; see [`Standing::began_at`].
+    pub begun_since: Option<Timestamp>,
+    /// Whether all of its statuses are inbound.
+    pub inbound: Option<bool>,
+    /// Whether a simulation sent all of its events.
+    pub simulated: Option<bool>,
 }
 
 /// An address, whole or by how it ends.
@@ -78,6 +84,12 @@ impl AddressPattern {
 }
 
 impl MessageFilter {
+    /// What lists, reports and exports begin with: inbound messages are left out until they are
+    /// asked for.
+    pub fn usual() -> Self {
+        Self { inbound: Some(false), ..Self::default() }
+    }
+
     /// Whether a message is asked for.
     pub fn matches(&self, message: &Standing<'_>) -> bool {
         self.matches_addressed(message) && self.matches_rest(message)
@@ -98,7 +110,7 @@ impl MessageFilter {
     fn matches_rest(&self, message: &Standing<'_>) -> bool {
         let first_received_at = message.first_received_at;
         let is = |wanted: Option<bool>, is: bool| wanted.is_none_or(|wanted| wanted == is);
-        let stuck = |by: Timestamp| !message.settled() && first_received_at <= by;
+        let stuck = |by: Timestamp| message.is_open() && message.began_at() <= by;
         self.status.is_none_or(|wanted| wanted == message.status)
             && equal(self.error_code, message.error_code)
             && self.since.is_none_or(|since| first_received_at >= since)
@@ -106,7 +118,10 @@ impl MessageFilter {
             && is(self.conflict, message.conflict())
             && is(self.late, message.late)
             && is(self.duplicate, message.duplicate)
+            && is(self.inbound, message.kinds.is_inbound())
+            && is(self.simulated, message.kinds.is_simulated())
             && self.stuck_since.is_none_or(stuck)
+            && self.begun_since.is_none_or(|since| message.began_at() >= since)
     }
 }
 

@@ -15,6 +15,7 @@ use smol_str::SmolStr;
 use super::channel::has_read_receipts;
 use super::event::Position;
 use super::heard::Heard;
+use super::kinds::{Direction, Kinds};
 use super::reported::{Addressed, StatusReported};
 use super::{ErrorCode, Rule, Status, Timestamp};
 
@@ -45,6 +46,8 @@ pub struct Evidence {
     /// The event that decides; nothing before the first.
     pub deciding: Option<Deciding>,
     pub receipt: Option<Receipt>,
+    /// Whether it is outbound, inbound or simulated, and when it was created.
+    pub kinds: Kinds,
 }
 
 /// The event that has the status shown. Among several it is the one with the smallest
@@ -132,7 +135,10 @@ impl Evidence {
     pub fn has(&self, reported: &StatusReported) -> bool {
         let heard = |status| self.heard.first(status).is_some();
         let code = reported.error_code.map(|code| (code, reported.status));
-        reported.status.is_none_or(heard) && code.is_none_or(|code| self.codes.contains(&code))
+        let outbound = self.kinds.outbound || reported.direction != Direction::Outbound;
+        outbound
+            && reported.status.is_none_or(heard)
+            && code.is_none_or(|code| self.codes.contains(&code))
     }
 
     /// Nothing heard yet: what merging leaves as it was.
@@ -143,6 +149,7 @@ impl Evidence {
             codes: BTreeSet::new(),
             deciding: None,
             receipt: None,
+            kinds: Kinds::default(),
         }
     }
 
@@ -159,6 +166,7 @@ impl Evidence {
     /// Takes in one event: the same as merging what it tells, without making that first.
     pub fn hear<E>(&mut self, arrival: Arrival, by_content: ByContent<'_, E>) -> Result<(), E> {
         let Arrival { position, received_at, reported, .. } = arrival;
+        self.kinds.hear(&reported);
         let StatusReported { status, error_code, addressed, raw_dlr_done_date, .. } = reported;
         if self.yields_to(status, error_code, position, by_content)? {
             self.deciding = Some(Deciding { position, status, error_code, addressed });
@@ -188,6 +196,7 @@ impl Evidence {
             self.heard.hear(status, at);
         }
         self.codes.extend(other.codes);
+        self.kinds.merge(other.kinds);
         if let Some(receipt) = other.receipt {
             self.hear_receipt(receipt);
         }
@@ -239,6 +248,11 @@ impl Evidence {
     /// Whether the outcome is known.
     pub fn settled(&self) -> bool {
         self.status().is_some_and(Status::is_settled)
+    }
+
+    /// Whether it is an outbound message whose outcome is not known yet.
+    pub fn is_open(&self) -> bool {
+        self.kinds.is_open(self.status())
     }
 
     /// Whether nothing further is to be expected: a failure, `read`,
@@ -314,8 +328,10 @@ impl Lifecycle {
         let status = arrival.reported.status;
         let effect = self.pass(Trace { position, fingerprint, status });
         match effect {
-            // What it says was heard from its twin; only the clock may have been set back since.
+            // What it says was heard from its twin; only the clock may have been set back since, and
+            // another program may have sent it.
             Effect::Duplicate(_) => {
+                self.evidence.kinds.hear(&arrival.reported);
                 status.into_iter().for_each(|s| self.evidence.heard.hear(s, received_at));
             }
             _ => self.evidence.hear(arrival, by_content)?,

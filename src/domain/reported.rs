@@ -2,7 +2,8 @@
 
 use smol_str::SmolStr;
 
-use super::{ErrorCode, Status};
+use super::kinds::Direction;
+use super::{ErrorCode, Status, Timestamp};
 
 /// A status was reported: the facts of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,12 @@ pub struct StatusReported {
     pub addressed: Addressed,
     /// The carrier's word: its own time, zone unknown, so it orders nothing and times nothing.
     pub raw_dlr_done_date: Option<SmolStr>,
+    /// Which way the message went, as far as the event tells.
+    pub direction: Direction,
+    /// Whether a simulation sent the event.
+    pub simulated: bool,
+    /// When Twilio says that it created the message.
+    pub created_at: Option<Timestamp>,
     pub labels: Vec<Label>,
 }
 
@@ -36,6 +43,10 @@ pub enum Label {
     StatusWordsDiffer,
     /// The message SID is not SM or MM and 32 hex digits.
     OddMessageSid,
+    /// Its status is one of an inbound message; of a message, all of its statuses are.
+    Inbound,
+    /// A simulation sent it; of a message, all of its events.
+    Simulated,
 }
 
 impl Label {
@@ -44,6 +55,8 @@ impl Label {
         match self {
             Label::StatusWordsDiffer => "status-words-differ",
             Label::OddMessageSid => "odd-message-sid",
+            Label::Inbound => "inbound",
+            Label::Simulated => "simulated",
         }
     }
 }

@@ -2,6 +2,7 @@
 //! millions of messages need not make each of them whole.
 
 use super::heard::Heard;
+use super::kinds::Kinds;
 use super::lifecycle::shown_error_code;
 use super::{AccountSid, ErrorCode, Lifecycle, MessageKey, Status, Timestamp};
 
@@ -24,6 +25,8 @@ pub struct Standing<'a> {
     pub late: bool,
     /// Whether any of its events came twice.
     pub duplicate: bool,
+    /// Whether it is outbound, inbound or simulated, and when it was created.
+    pub kinds: Kinds,
 }
 
 impl<'a> Standing<'a> {
@@ -45,12 +48,23 @@ impl<'a> Standing<'a> {
             heard: evidence.heard.clone(),
             late: counts.late > 0,
             duplicate: counts.duplicates > 0,
+            kinds: evidence.kinds,
         }
     }
 
     /// Whether there is evidence of success and of failure.
     pub fn conflict(&self) -> bool {
         self.heard.success() && self.heard.failure()
+    }
+
+    /// Whether it is an outbound message whose outcome is not known yet.
+    pub fn is_open(&self) -> bool {
+        self.kinds.is_open(self.status)
+    }
+
+    /// From when on its age counts.
+    pub fn began_at(&self) -> Timestamp {
+        self.kinds.began_at(self.first_received_at)
     }
 
     /// Whether the outcome is known.

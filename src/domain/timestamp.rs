@@ -26,7 +26,7 @@ const SIX_DIGITS: &[BorrowedFormatItem<'_>] =
 
 impl Timestamp {
     /// From microseconds since the Unix epoch.
-    pub fn from_micros(micros: i64) -> Self {
+    pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 

@@ -52,6 +52,7 @@ pub const MESSAGES: &[Column] = &[
     column("late", Kind::Integer),
     column("unrecognised", Kind::Integer),
     column("as_of_position", Kind::Integer),
+    column("labels", Kind::List),
 ];
 
 /// Of events. Of `body` and `body_base64` one is empty, as one is missing in the JSON.

@@ -18,8 +18,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::domain::filter::MessageFilter;
+use crate::domain::simulated::is_simulated;
 use crate::domain::standing::Standing;
-use crate::domain::{AccountSid, Position, RecordedEvent, Timestamp};
+use crate::domain::{AccountSid, NewEvent, Position, RecordedEvent, Timestamp};
 use crate::projection::history::BeyondHead;
 use crate::projection::patience::{self, GivingWay};
 use crate::projection::{self, fold::fold};
@@ -62,6 +63,8 @@ pub struct EventFilter {
     pub since: Option<Timestamp>,
     /// Received before.
     pub until: Option<Timestamp>,
+    /// Whether a simulation sent it.
+    pub simulated: Option<bool>,
 }
 
 /// One row of an export.
@@ -157,17 +160,14 @@ impl Row {
 
 impl EventFilter {
     /// Whether an event about this account and message is asked for.
-    fn matches(
-        &self,
-        received_at: Timestamp,
-        account: Option<&str>,
-        message: Option<&str>,
-    ) -> bool {
+    fn matches(&self, event: &NewEvent, account: Option<&str>, message: Option<&str>) -> bool {
+        let received_at = event.received_at;
         let wanted_account = self.account_sid.as_ref().map(AccountSid::as_str);
         wanted_account.is_none_or(|wanted| account == Some(wanted))
             && self.message_sid.as_deref().is_none_or(|wanted| message == Some(wanted))
             && self.since.is_none_or(|since| received_at >= since)
             && self.until.is_none_or(|until| received_at < until)
+            && self.simulated.is_none_or(|wanted| wanted == is_simulated(event))
     }
 }
 
@@ -193,7 +193,7 @@ pub fn events(
             let reading = projection::read(&event);
             let account_sid = reading.account_sid.map(Cow::into_owned);
             let message_sid = reading.message_sid.map(Cow::into_owned);
-            if filter.matches(event.received_at, account_sid.as_deref(), message_sid.as_deref()) {
+            if filter.matches(&event, account_sid.as_deref(), message_sid.as_deref()) {
                 let event = match masked {
                     true => RecordedEvent { event: mask::event(&event), ..event },
                     false => event,

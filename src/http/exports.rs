@@ -96,15 +96,15 @@ pub async fn events(
     state: web::Data<Admin>,
     shown: Shown,
 ) -> Result<HttpResponse, Problem> {
-    let of_events = ["account_sid", "message_sid", "since", "until"];
+    let of_events = ["account_sid", "message_sid", "since", "until", "simulated"];
     let known: Vec<_> = of_events.into_iter().chain(EXPORT_PARAMETERS).collect();
     let query = Query::read(request.query_string(), &known)?;
-    let MessageFilter { account_sid, since, until, .. } = message_filter(&query)?;
+    let MessageFilter { account_sid, since, until, simulated, .. } = message_filter(&query)?;
     let message_sid = match query.get("message_sid").map(|sid| (sid, MessageSid::parse(sid))) {
         Some((_, None)) => return Err(Problem::BadRequest("message_sid is empty".to_owned())),
         given => given.map(|(sid, _)| sid.to_owned()),
     };
-    let wanted = Wanted::Events(EventFilter { account_sid, message_sid, since, until });
+    let wanted = Wanted::Events(EventFilter { account_sid, message_sid, since, until, simulated });
     export(request, state, shown, &query, wanted).await
 }
 

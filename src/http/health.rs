@@ -1,18 +1,25 @@
 //! Whether the process answers, and whether it is fit for its work.
 
+use std::ops::ControlFlow;
+
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::error::Problem;
 use super::state::Admin;
+use crate::domain::simulated::is_simulated;
 use crate::domain::{Position, Timestamp};
+use crate::projection::history::TAIL_EVENTS_MAX;
 use crate::projection::worker::Waiting;
 use crate::store::StoreError;
 
 /// How far the projection may lag in a server that counts as ready. Under full load it is
 /// a fraction of a second.
 const READY_LAG_SECONDS_MAX: f64 = 5.0;
+
+/// How many events are read in one statement.
+const READ_EVENTS: usize = 1000;
 
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Readiness {
@@ -21,6 +28,8 @@ pub struct Readiness {
     checkpoint: Position,
     /// How long the oldest event that is not projected has been waiting.
     lag_seconds: f64,
+    /// Whether every event in the log was sent by a simulation; null if that cannot be told now.
+    only_simulated: Option<bool>,
     /// What the last verification in the background came to, which is no matter of being ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     verified: Option<Verified>,
@@ -59,14 +68,17 @@ pub async fn healthz() -> HttpResponse {
     responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 pub async fn readyz(state: web::Data<Admin>) -> Result<HttpResponse, Problem> {
     let readiness = web::block(move || {
-        readiness(&state).unwrap_or_else(|error| Readiness {
+        let only_simulated = only_simulated(&state).unwrap_or(None);
+        let readiness = readiness(&state).unwrap_or_else(|error| Readiness {
             ready: false,
             head: state.projection.head(),
             checkpoint: state.projection.projected(),
             lag_seconds: 0.0,
+            only_simulated: None,
             verified: verified(&state),
             reason: Some(error.to_string()),
-        })
+        });
+        Readiness { only_simulated, ..readiness }
     });
     let readiness = readiness.await?;
     let mut response = match readiness.ready {
@@ -96,7 +108,41 @@ pub fn readiness(state: &Admin) -> Result<Readiness, StoreError> {
         .then(|| "it is not yet known whether the views are this log's".to_owned());
     let reason = poisoned.or(held_up).or(failed).or(unreadable).or(behind).or(starting);
     let verified = verified(state);
-    Ok(Readiness { ready: reason.is_none(), head, checkpoint, lag_seconds, verified, reason })
+    Ok(Readiness {
+        ready: reason.is_none(),
+        head,
+        checkpoint,
+        lag_seconds,
+        only_simulated: None,
+        verified,
+        reason,
+    })
+}
+
+/// Whether every event up to the head was sent by a simulation: by the views, and by the events that
+/// they have not read. `None` if the views are another log's or far behind.
+fn only_simulated(state: &Admin) -> Result<Option<bool>, StoreError> {
+    if !state.projection.is_aligned() {
+        return Ok(None);
+    }
+    let checkpoint = state.store.views().checkpoint()?;
+    if checkpoint.first_real != 0 {
+        return Ok(Some(false));
+    }
+    if state.store.head()?.saturating_sub(checkpoint.position) > TAIL_EVENTS_MAX {
+        return Ok(None);
+    }
+    let (mut after, mut simulated) = (checkpoint.position, true);
+    loop {
+        let before = after;
+        state.store.scan(after, READ_EVENTS, &mut |event| {
+            (after, simulated) = (event.position, is_simulated(event));
+            if simulated { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        if !simulated || after == before {
+            return Ok(Some(simulated));
+        }
+    }
 }
 
 fn verified(state: &Admin) -> Option<Verified> {

@@ -71,7 +71,7 @@ pub async fn messages(
 
 /// The filter that a query has, whatever else it has.
 pub fn message_filter(query: &Query) -> Result<MessageFilter, Problem> {
-    let (mut wanted, now) = (MessageFilter::default(), Timestamp::from(OffsetDateTime::now_utc()));
+    let (mut wanted, now) = (MessageFilter::usual(), Timestamp::from(OffsetDateTime::now_utc()));
     for (name, value) in query.iter() {
         filter::set(&mut wanted, name, value, now)?;
     }

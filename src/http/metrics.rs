@@ -13,15 +13,11 @@ use super::openapi::Failures;
 use super::query::Query;
 use super::state::{Admin, Receiving};
 use crate::domain::Timestamp;
-use crate::domain::cell::Hour;
 use crate::projection::worker::Handle;
 use crate::reconcile::measures::Measures as Reconciling;
+use crate::report::stuck::Stuck;
 use crate::store::StoreError;
 use crate::store::measures::Sizes;
-
-/// How long a message may stay unsettled before it counts as stuck. Carriers tell of most within
-/// minutes, and of the last after some hours.
-const STUCK_AFTER: Duration = Duration::from_secs(12 * 3600);
 
 /// How old the count of stuck messages may be: it passes every cell of the roll-ups.
 const STUCK_COUNT_AGE_MAX: Duration = Duration::from_secs(60);
@@ -37,6 +33,7 @@ pub struct Metrics {
     files: IntGaugeVec,
     disk_free: IntGauge,
     stuck: IntGauge,
+    stuck_recent: IntGauge,
     stuck_counted: Mutex<Option<Instant>>,
     verified_position: IntGauge,
     verified_at: prometheus::Gauge,
@@ -98,7 +95,11 @@ impl Metrics {
             disk_free: whole("disk_free_bytes", "What may still be written where the log lies.")?,
             stuck: whole(
                 "stuck_messages",
-                "Messages not settled that were first heard of over 12 hours ago, by whole hours.",
+                "Outbound messages not settled that began over 12 hours ago, by whole hours.",
+            )?,
+            stuck_recent: whole(
+                "stuck_recent_messages",
+                "Those of them that began less than 72 hours ago, and may still change.",
             )?,
             verified_position: whole(
                 "verified_position",
@@ -148,15 +149,10 @@ impl Metrics {
         if counted.is_some_and(|moment| moment.elapsed() < STUCK_COUNT_AGE_MAX) {
             return Ok(());
         }
-        let by = OffsetDateTime::now_utc() - STUCK_AFTER;
-        let last = Hour(Hour::of(Timestamp::from(by)).0 - 1);
-        let mut stuck = 0;
-        state.store.views().cells(Hour(i64::MIN)..=last, &mut |cell, tally| {
-            if !cell.status.is_some_and(|status| status.is_settled()) {
-                stuck += tally.messages;
-            }
-        })?;
-        self.stuck.set(stuck);
+        let now = Timestamp::from(OffsetDateTime::now_utc());
+        let Stuck { all, recent } = Stuck::count(state.store.views(), now)?;
+        self.stuck.set(all);
+        self.stuck_recent.set(recent);
         *counted = Some(Instant::now());
         Ok(())
     }

@@ -178,6 +178,11 @@ pub struct MessageParameters {
     /// Not settled for so long, such as `6h`
     #[param(pattern = "^0*[1-9][0-9]{0,8}[smhd]$")]
     stuck: Option<String>,
+    /// `true`: only inbound messages, which are left out otherwise
+    #[param(default = false)]
+    inbound: Option<bool>,
+    /// Whether a simulation sent all of its events
+    simulated: Option<bool>,
 }
 
 /// A status, or the lack of one.
@@ -305,6 +310,8 @@ pub struct EventParameters {
     /// Received before
     #[param(format = "date-time")]
     until: Option<String>,
+    /// Whether a simulation sent it
+    simulated: Option<bool>,
 }
 
 /// The document as JSON, the same for every server of this version.

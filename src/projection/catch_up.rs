@@ -106,10 +106,16 @@ fn step(
         return Err(ended_by.unwrap_or(ProjectionError::Gap(from.position + 1)));
     };
     prepared.follows(from)?;
-    let Memory { digests, touched } = &mut prepared.memory;
-    let (chain, chain_marks) = chain(from, digests);
-    let to = Checkpoint { position, event_id: Some(event_id), chain, ..from.clone() };
-    let messages = join(store, views, touched.take(), written)?;
+    let (chain, chain_marks) = chain(from, &prepared.memory.digests);
+    let to = Checkpoint {
+        position,
+        event_id: Some(event_id),
+        chain,
+        first_real: if from.first_real == 0 { prepared.first_real } else { from.first_real },
+        last_simulated: prepared.last_simulated.max(from.last_simulated),
+        ..from.clone()
+    };
+    let messages = join(store, views, prepared.memory.touched.take(), written)?;
     let batch = Batch { from: from.position, to, messages, chain_marks };
     views.project(&batch)?;
     Ok(batch)

@@ -7,13 +7,14 @@ use std::thread;
 use sha2::{Digest, Sha256};
 
 use crate::domain::digest::{Encoding, Hash};
+use crate::domain::kinds::Kinds;
 use crate::domain::lifecycle::Counts;
 use crate::domain::reported::Addressed;
 use crate::domain::{ErrorCode, Lifecycle, Rule, Status};
 use crate::store::{Message, StoreError, Views};
 
 /// Opens the encoding; another way of encoding gets another number.
-const PROJECTION_V1: &[u8] = b"delivery-ledger projection 1\n";
+const PROJECTION_V2: &[u8] = b"delivery-ledger projection 2\n";
 
 /// How many messages are held in memory at a time.
 pub(super) const PAGE_MESSAGES: usize = 1000;
@@ -29,7 +30,7 @@ impl ProjectionDigest {
     /// Of a projection by this rule, so far without messages.
     pub fn new(rule: Rule) -> Self {
         let mut encoding = Encoding::default();
-        encoding.restart(PROJECTION_V1).text(rule.name());
+        encoding.restart(PROJECTION_V2).text(rule.name());
         Self { hash: Sha256::new_with_prefix(encoding.as_bytes()), encoding }
     }
 
@@ -97,12 +98,21 @@ fn add_lifecycle(encoding: &mut Encoding, lifecycle: &Lifecycle) {
     encoding.optional(receipt.map(|receipt| receipt.raw_dlr_done_date.as_str()));
     add_status(encoding, receipt.and_then(|receipt| receipt.status));
     encoding.number(first_received_at.micros() as u64).number(last_received_at.micros() as u64);
+    add_kinds(encoding, evidence.kinds);
     let Counts { events, duplicates, late, unrecognised } = *counts;
     encoding.number(events).number(duplicates).number(late).number(unrecognised);
     encoding.count(trail.len());
     for trace in trail {
         encoding.number(trace.position).number(trace.fingerprint);
     }
+}
+
+fn add_kinds(encoding: &mut Encoding, kinds: Kinds) {
+    let Kinds { outbound, inbound, real, created_at } = kinds;
+    for is in [outbound, inbound, real] {
+        encoding.number(is.into());
+    }
+    encoding.number(created_at.map_or(0, |at| at.micros() as u64));
 }
 
 fn add_status(encoding: &mut Encoding, status: Option<Status>) {

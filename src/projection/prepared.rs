@@ -29,6 +29,9 @@ pub struct Prepared {
     before: Option<(Position, Uuid)>,
     /// The last of them; nothing where there is none.
     pub last: Option<(Position, Uuid)>,
+    /// The first of them that no simulation sent, and the last that one did; 0 is none.
+    pub first_real: Position,
+    pub last_simulated: Position,
     /// What was found out about them.
     pub memory: Memory,
     /// Why the events end before they should.
@@ -66,9 +69,24 @@ impl Prepared {
         memory.digests.reserve(events);
         memory.touched.reserve(events / EVENTS_A_MESSAGE);
         let mut preparing = Preparing { store, rule, digester: Digester::default() };
-        let mut batch = Self { before: None, last: None, memory, ended_by: None };
+        let mut batch = Self {
+            before: None,
+            last: None,
+            first_real: 0,
+            last_simulated: 0,
+            memory,
+            ended_by: None,
+        };
         batch.ended_by = preparing.read(&mut batch, after, up_to).err();
         batch
+    }
+
+    fn hear_of_simulation(&mut self, position: Position, simulated: bool) {
+        match simulated {
+            true => self.last_simulated = position,
+            false if self.first_real == 0 => self.first_real = position,
+            false => {}
+        }
     }
 
     /// Makes sure that the batch follows on what was read up to the checkpoint.
@@ -130,7 +148,8 @@ impl Preparing<'_> {
             return Ok(());
         }
         let known_by = self.digester.digest(event);
-        let Reading { account_sid, message_sid, reported } = Reading::of(event);
+        let Reading { account_sid, message_sid, reported, simulated } = Reading::of(event);
+        batch.hear_of_simulation(event.position, simulated);
         if let (Some(message_sid), Some(reported)) = (message_sid, reported) {
             let begin = || Lifecycle::begin(self.rule, event.received_at);
             let lifecycle = batch.memory.touched.entry(account_sid.as_deref(), &message_sid, begin);

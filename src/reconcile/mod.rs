@@ -28,7 +28,7 @@ use crate::domain::{AccountSid, NewEvent, Timestamp};
 use crate::send::note::MAY_ANSWER;
 use crate::store::{Store, StoreError};
 use crate::twilio::callback::Reading;
-use crate::twilio_api::{Client, Credentials, Failure, PageError};
+use crate::twilio_api::{Client, Credentials, Failure, PageError, Refusal};
 
 /// After how long without an end a message is asked for, as Twilio advises.
 pub const OLDER_THAN: Duration = Duration::from_secs(12 * 60 * 60);
@@ -93,6 +93,9 @@ pub struct Summary {
     pub inbound: u64,
     /// Messages that Twilio does not have.
     pub not_found: u64,
+    /// Open messages that were not asked for, since Twilio has said often enough that it does not
+    /// have them, or that it does not take the question.
+    pub given_up: u64,
     /// Open messages of accounts without credentials here.
     pub without_credentials: u64,
     /// Messages whose answer was an error; the next run asks again.
@@ -111,16 +114,24 @@ pub enum ReconcileError {
     #[error(transparent)]
     Page(#[from] PageError),
     #[error(
-        "Twilio refuses account {account_sid} (HTTP {status_code}): its auth token, or the API \
-         key, is not right, or may not read messages"
+        "Twilio refuses account {account_sid} (HTTP {}{}): its auth token, or the API key, is not \
+         right, or may not read messages{}", refusal.status_code, and_code(refusal), and_words(refusal)
     )]
-    NotAllowed { account_sid: String, status_code: u16 },
-    #[error("{0} messages in a row were answered with errors, the last with HTTP {1}")]
-    ManyErrors(u64, u16),
+    NotAllowed { account_sid: String, refusal: Refusal },
+    #[error("{0} messages in a row were answered with errors, the last with {1}")]
+    ManyErrors(u64, Refusal),
     #[error("another reconcile is at work on this ledger")]
     AtWork,
     #[error("cannot write {path}: {cause}")]
     State { path: String, cause: std::io::Error },
+}
+
+fn and_code(refusal: &Refusal) -> String {
+    refusal.code.map_or(String::new(), |code| format!(", error {code}"))
+}
+
+fn and_words(refusal: &Refusal) -> String {
+    refusal.explained().map_or(String::new(), |words| format!("; Twilio says: {words}"))
 }
 
 impl Default for Plan {
@@ -175,6 +186,7 @@ impl<'a> Run<'a> {
         };
         self.progress = Progress::read(&self.state_file, self.store.ledger_id());
         self.sends = self.progress.sends().clone();
+        self.progress.forget_refusals_elsewhere(&self.client.url(""), self.plan);
         let outcome = self.all();
         let ended =
             self.progress.end(&self.summary, outcome.as_ref().err().map(ToString::to_string));
@@ -183,20 +195,47 @@ impl<'a> Run<'a> {
     }
 
     fn all(&mut self) -> Result<(), ReconcileError> {
+        let mut listed = self.list(self.share_of_messages());
+        let lists_wait = matches!(listed, Err(ReconcileError::Failure(Failure::RequestsUsedUp)));
+        match listed {
+            // A list that fails must not keep messages from being asked for.
+            Err(ReconcileError::Page(_)) | Ok(()) => {}
+            Err(_) if lists_wait && self.plan.fetch => {}
+            Err(error) => return Err(error),
+        }
         if self.plan.fetch {
             open::fetch(self)?;
+            if lists_wait {
+                listed = self.list(0);
+            }
         }
-        if let Some(window) = self.plan.list {
-            sweep::list(self, window)?;
-        }
+        listed?;
         // The others were asked about all the same.
         self.refused.pop_first().map_or(Ok(()), |(_, refused)| Err(refused))
     }
 
+    /// Lists what the plan says, with all requests that are left but some.
+    fn list(&mut self, kept_back: u64) -> Result<(), ReconcileError> {
+        let Some(window) = self.plan.list else { return Ok(()) };
+        self.client.keep_back(kept_back);
+        let listed = sweep::list(self, window);
+        self.client.keep_back(0);
+        listed
+    }
+
+    /// How many requests lists must leave to messages: half of them. Of an odd number one run gives
+    /// the last to lists and the next to messages, so that neither starves where there is only one.
+    fn share_of_messages(&self) -> u64 {
+        match self.plan.fetch {
+            true => self.client.requests_left().saturating_add(self.progress.turn()) / 2,
+            false => 0,
+        }
+    }
+
     /// An account that Twilio refuses is not asked about again in this run.
-    fn refuse(&mut self, account_sid: &AccountSid, status_code: u16) {
+    fn refuse(&mut self, account_sid: &AccountSid, refusal: Refusal) {
         let of = account_sid.as_str().to_owned();
-        let refused = ReconcileError::NotAllowed { account_sid: of, status_code };
+        let refused = ReconcileError::NotAllowed { account_sid: of, refusal };
         self.refused.entry(account_sid.clone()).or_insert(refused);
     }
 

@@ -7,7 +7,7 @@ use super::{ReconcileError, Run, before, now};
 use crate::domain::filter::MessageFilter;
 use crate::domain::{AccountSid, MessageKey, NewEvent};
 use crate::store::Message;
-use crate::twilio_api::{Answer, Credentials};
+use crate::twilio_api::{Answer, Credentials, Refusal};
 
 /// How many messages are fetched before what was found is kept.
 const MESSAGES_AT_ONCE: usize = 50;
@@ -20,7 +20,9 @@ pub fn wanted(plan: &super::Plan) -> MessageFilter {
     let now = now();
     MessageFilter {
         stuck_since: Some(before(now, plan.older_than)),
-        since: Some(before(now, plan.give_up_after)),
+        begun_since: Some(before(now, plan.give_up_after)),
+        // Twilio never had them.
+        simulated: Some(false),
         ..MessageFilter::default()
     }
 }
@@ -67,18 +69,28 @@ fn one(
     if run.refused.contains_key(&account_sid) {
         return Ok(None);
     }
+    if run.progress.is_given_up(&account_sid, &key.message_sid) {
+        run.summary.given_up += 1;
+        return Ok(None);
+    }
     let who = &run.accounts[&account_sid];
     let answer = run.client.fetch(who, &account_sid, &key.message_sid)?;
     run.summary.fetched += 1;
     let found = of_answer(run, &account_sid, &answer);
     match answer.status_code {
-        200..=299 | 404 => *errors = 0,
+        200..=299 => *errors = 0,
         401 | 403 => {}
-        status_code => {
+        status_code @ 400..=499 => {
+            // It is about this message, and no sign that others cannot be asked for.
+            *errors = 0;
+            run.summary.failed += u64::from(status_code != 404);
+            run.progress.message_refused(&account_sid, &key.message_sid);
+        }
+        _ => {
             *errors += 1;
             run.summary.failed += 1;
             if *errors >= ERRORS_MAX {
-                return Err(ReconcileError::ManyErrors(*errors, status_code));
+                return Err(ReconcileError::ManyErrors(*errors, Refusal::of(&answer)));
             }
         }
     }
@@ -96,8 +108,8 @@ fn of_answer(run: &mut Run<'_>, account_sid: &AccountSid, answer: &Answer) -> Op
             run.summary.not_found += 1;
             None
         }
-        status_code @ (401 | 403) => {
-            run.refuse(account_sid, status_code);
+        401 | 403 => {
+            run.refuse(account_sid, Refusal::of(answer));
             None
         }
         _ => None,

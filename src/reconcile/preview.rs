@@ -41,6 +41,8 @@ pub fn preview(
             let page = store.views().list(&wanted(plan), next, MESSAGES_AT_ONCE)?;
             for message in &page.messages {
                 match account_of(accounts, &message.key) {
+                    Some(account_sid)
+                        if progress.is_given_up(&account_sid, &message.key.message_sid) => {}
                     Some(_) => preview.to_fetch += 1,
                     None => preview.without_credentials += 1,
                 }

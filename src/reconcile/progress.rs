@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Plan, ReconcileError, Sends, Summary, before, now};
-use crate::domain::{AccountSid, Timestamp};
+use crate::domain::{AccountSid, MessageSid, Timestamp};
 use crate::store::Lock;
 
 /// What is kept. It can be thrown away: the next run then begins at the beginning.
@@ -27,7 +27,29 @@ pub struct Progress {
     listed_until: BTreeMap<String, i64>,
     sends: Sends,
     last_run: Option<LastRun>,
+    /// How many runs there were.
+    runs: u64,
+    /// The base URL at which messages were refused.
+    refused_at: String,
+    /// By account and message: those that Twilio does not have, or does not take the question for.
+    refused: BTreeMap<String, Refused>,
 }
+
+/// A message that Twilio was asked for in vain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Refused {
+    times: u32,
+    /// When it was asked for last, in microseconds since 1970.
+    at: i64,
+}
+
+/// How often a message is asked for that Twilio says it does not have: one that was just created may
+/// not be found everywhere at once.
+const REFUSALS_MAX: u32 = 3;
+
+/// How many such messages are remembered: the file with them has some megabytes then. Others are asked
+/// for until they are too old.
+const REFUSED_MESSAGES_MAX: usize = 50_000;
 
 /// Open messages are fetched newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +167,43 @@ impl Progress {
         self.fetching = None;
     }
 
+    /// 0 and 1 in turn, from run to run.
+    pub fn turn(&self) -> u64 {
+        self.runs % 2
+    }
+
+    /// Whether an account's list is at its end, and only what has come since is missing.
+    pub fn is_listed(&self, account_sid: &AccountSid) -> bool {
+        self.sweeps.get(account_sid.as_str()).is_some_and(|kept| kept.done)
+    }
+
+    /// Notes that Twilio does not have a message, or does not take the question.
+    pub fn message_refused(&mut self, account_sid: &AccountSid, message_sid: &MessageSid) {
+        let at = now().micros();
+        let key = message_key(account_sid, message_sid);
+        let times = self.refused.get(&key).map_or(0, |refused| refused.times);
+        if times > 0 || self.refused.len() < REFUSED_MESSAGES_MAX {
+            self.refused.insert(key, Refused { times: times.saturating_add(1), at });
+        }
+    }
+
+    /// Whether Twilio has refused a message so often that it is not asked for again.
+    pub fn is_given_up(&self, account_sid: &AccountSid, message_sid: &MessageSid) -> bool {
+        let refused = self.refused.get(&message_key(account_sid, message_sid));
+        refused.is_some_and(|refused| refused.times >= REFUSALS_MAX)
+    }
+
+    /// Forgets refusals of another host, which may be another region's, and of messages that are too
+    /// old to be asked for by now.
+    pub fn forget_refusals_elsewhere(&mut self, base_url: &str, plan: &Plan) {
+        if self.refused_at != base_url {
+            self.refused.clear();
+            base_url.clone_into(&mut self.refused_at);
+        }
+        let oldest = before(now(), plan.give_up_after).micros();
+        self.refused.retain(|_, refused| refused.at >= oldest);
+    }
+
     /// The next list of an account's messages: one that was not brought to its end, or the one that is
     /// wanted; nothing where that is done.
     pub fn next_sweep(
@@ -212,6 +271,7 @@ impl Progress {
     pub fn end(mut self, summary: &Summary, stopped_by: Option<String>) -> Self {
         self.last_run =
             Some(LastRun { ended_at: now().to_string(), appended: summary.appended, stopped_by });
+        self.runs = self.runs.wrapping_add(1);
         self
     }
 }
@@ -232,6 +292,10 @@ impl KeptSweep {
             false => now().micros() - self.until <= micros(plan.give_up_after),
         }
     }
+}
+
+fn message_key(account_sid: &AccountSid, message_sid: &MessageSid) -> String {
+    format!("{}/{}", account_sid.as_str(), message_sid.as_str())
 }
 
 fn micros(length: Duration) -> i64 {

@@ -2,40 +2,45 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
-
 use super::event::{To, event};
 use super::progress::Sweep;
 use super::{ReconcileError, Run};
+use crate::domain::kinds::Direction;
 use crate::domain::{AccountSid, MessageKey, NewEvent, Source, Timestamp};
 use crate::send::note::MAY_ANSWER;
 use crate::store::{Message, StoreError};
 use crate::twilio::callback::Reading;
 use crate::twilio::resource::created_at;
-use crate::twilio_api::{Answer, Page, PageError, Window};
+use crate::twilio_api::{Answer, Page, PageError, Refusal, Window};
 
 /// How often a page may be led to: twice is a slip of Twilio's, but a list that goes round in a circle
 /// would never end, and has nothing that was not read.
 const VISITS_MAX: u32 = 2;
 
-/// What of a resource tells whether it is ours to keep.
-#[derive(Deserialize)]
-struct Direction {
-    direction: Option<String>,
-}
-
 /// Lists the messages of a time, account by account.
 pub fn list(run: &mut Run<'_>, window: (Timestamp, Timestamp)) -> Result<(), ReconcileError> {
     run.sends.read_on(run.store)?;
-    for account_sid in run.accounts.keys() {
+    let mut accounts: Vec<_> = run.accounts.keys().collect();
+    // Where requests are few, an account whose list is at its end must not list what is new before
+    // the others have had their turn.
+    accounts.sort_by_key(|account_sid| run.progress.is_listed(account_sid));
+    let mut failed = None;
+    for account_sid in accounts {
         while !run.refused.contains_key(account_sid)
             && let Some(sweep) = run.progress.next_sweep(account_sid, window, run.plan)
         {
-            of_account(run, account_sid, sweep)?;
+            match of_account(run, account_sid, sweep) {
+                // It is about this list; the others are asked for all the same.
+                Err(error @ ReconcileError::Page(_)) => {
+                    failed.get_or_insert(error);
+                    break;
+                }
+                listed => listed?,
+            }
         }
     }
     run.progress.end_listing(run.plan);
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 fn of_account(
@@ -51,12 +56,12 @@ fn of_account(
         let answer = run.client.get(&run.accounts[account_sid], &path)?;
         let page = match Page::of(&answer, &run.client.url("")) {
             // The token of a page is good for a while only.
-            Err(PageError::Refused { status_code: 400 | 404, .. }) if path != first => {
+            Err(PageError::Refused(Refusal { status_code: 400 | 404, .. })) if path != first => {
                 path.clone_from(&first);
                 continue;
             }
-            Err(PageError::Refused { status_code: status_code @ (401 | 403), .. }) => {
-                run.refuse(account_sid, status_code);
+            Err(PageError::Refused(refusal @ Refusal { status_code: 401 | 403, .. })) => {
+                run.refuse(account_sid, refusal);
                 return Ok(());
             }
             page => page?,
@@ -87,18 +92,18 @@ fn of_page(
     let mut answers = Vec::new();
     for resource in &page.messages {
         run.summary.listed += 1;
-        let direction = serde_json::from_slice::<Direction>(resource).ok();
-        let direction = direction.and_then(|direction| direction.direction);
-        if direction.is_some_and(|direction| direction.starts_with("inbound")) {
-            run.summary.inbound += 1;
-            continue;
-        }
         match event(To::List, answer, resource, run.plan.keep_content) {
+            Ok(event) if is_inbound(&event) => run.summary.inbound += 1,
             Ok(event) => answers.push(tied(run, event)?),
             Err(_) => run.summary.failed += 1,
         }
     }
     Ok(answers)
+}
+
+/// Whether a message came in, and so is not ours to ask about.
+fn is_inbound(event: &NewEvent) -> bool {
+    Reading::of(event).reported.is_some_and(|told| told.direction == Direction::Inbound)
 }
 
 /// Notes on a message of no known send which one without an answer it probably is.

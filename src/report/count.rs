@@ -18,6 +18,8 @@ use crate::domain::standing::Standing;
 pub struct Count {
     /// Of each status; the first is `unknown`.
     by_status: [i64; 1 + Status::ALL.len()],
+    /// Outbound messages whose outcome is not known.
+    open: i64,
     conflicts: i64,
     /// Delivered or read, and read, on channels that can tell.
     could_be_read: i64,
@@ -89,6 +91,7 @@ impl Count {
 
     fn add_messages(&mut self, cell: &Cell<'_>, messages: i64) {
         self.by_status[place(cell.status)] += messages;
+        self.open += messages * i64::from(cell.open_since.is_some());
         if has_read_receipts(&cell.channel) {
             let reached = matches!(cell.status, Some(Status::Delivered | Status::Read));
             self.could_be_read += messages * i64::from(reached);
@@ -98,6 +101,7 @@ impl Count {
 
     fn add(&mut self, other: &Count) {
         self.by_status.iter_mut().zip(other.by_status).for_each(|(ours, theirs)| *ours += theirs);
+        self.open += other.open;
         self.conflicts += other.conflicts;
         self.could_be_read += other.could_be_read;
         self.were_read += other.were_read;
@@ -130,10 +134,9 @@ impl Count {
         self.sent_to_delivered.spread()
     }
 
-    /// How many are not settled, of which nobody knows yet how they end.
+    /// How many are outbound and not settled, of which nobody knows yet how they end.
     pub fn open(&self) -> i64 {
-        let settled = Status::ALL.into_iter().filter(|status| status.is_settled());
-        self.messages() - settled.map(|status| self.of_status(Some(status))).sum::<i64>()
+        self.open
     }
 
     fn reached(&self) -> i64 {

@@ -7,6 +7,7 @@ mod count;
 mod key;
 mod scan;
 pub mod shape;
+pub mod stuck;
 mod sum;
 
 use crate::domain::cell::{Cell, Hour};
@@ -79,6 +80,8 @@ impl Question {
             channel: self.filter.channel.clone(),
             since: self.filter.since,
             until: self.filter.until,
+            inbound: self.filter.inbound,
+            simulated: self.filter.simulated,
             ..MessageFilter::default()
         };
         if self.by.needs_messages() || self.filter != of_cells {
@@ -91,12 +94,16 @@ impl Question {
 
     /// Whether a cell of the hours asked for is.
     fn wants(&self, cell: &Cell<'_>) -> bool {
-        let MessageFilter { status, error_code, account_sid, channel, .. } = &self.filter;
+        let MessageFilter { status, error_code, account_sid, channel, inbound, simulated, .. } =
+            &self.filter;
+        let is = |wanted: &Option<bool>, is: bool| wanted.is_none_or(|wanted| wanted == is);
         status.is_none_or(|wanted| wanted == cell.status)
             && error_code.is_none_or(|wanted| cell.error_code == Some(wanted))
             && account_sid
                 .as_ref()
                 .is_none_or(|wanted| cell.account_sid.as_deref() == Some(wanted.as_str()))
+            && is(inbound, cell.inbound)
+            && is(simulated, cell.simulated)
             && channel.as_ref().is_none_or(|wanted| cell.channel == *wanted)
     }
 

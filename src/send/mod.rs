@@ -18,7 +18,7 @@ use crate::domain::event::Headers;
 use crate::domain::{AccountSid, NewEvent, Source, Timestamp};
 use crate::twilio::form::MEDIA_TYPE;
 use crate::twilio::resource::without_text;
-use crate::twilio_api::{Answer, Client, Credentials, Failure, messages_url};
+use crate::twilio_api::{Answer, Client, Credentials, Failure, Refusal, messages_url};
 
 /// The names in the notes of events of source `send`.
 pub mod note {
@@ -72,8 +72,6 @@ pub enum Outcome {
 struct Said {
     sid: Option<String>,
     status: Option<serde_json::Value>,
-    code: Option<u32>,
-    message: Option<String>,
 }
 
 impl Attempt {
@@ -214,13 +212,13 @@ impl Outcome {
                 Outcome::Made { message_sid, status: status.unwrap_or_else(|| "unknown".into()) }
             }
             // 408 is said, by something on the way, of a request that may have gone on.
-            (400..=407 | 409..=499, said) => {
-                let (code, message) = said.map_or((None, None), |said| (said.code, said.message));
-                let message = message.unwrap_or_else(|| "no reason given".to_owned());
-                Outcome::Refused { status_code, code, message }
+            (400..=407 | 409..=499, _) => {
+                let refusal = Refusal::of(answer);
+                let message = refusal.explained().unwrap_or_else(|| "no reason given".to_owned());
+                Outcome::Refused { status_code, code: refusal.code, message }
             }
             (200..=299, _) => Outcome::Unknown("Twilio's answer names no message".to_owned()),
-            (status_code, _) => Outcome::Unknown(format!("Twilio answered HTTP {status_code}")),
+            _ => Outcome::Unknown(format!("Twilio answered {}", Refusal::of(answer))),
         }
     }
 }

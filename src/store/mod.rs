@@ -198,6 +198,9 @@ pub struct Checkpoint {
     pub event_id: Option<Uuid>,
     /// The chain of digests up to the position.
     pub chain: Hash,
+    /// The first event that no simulation sent, and the last that one did; 0 is none.
+    pub first_real: Position,
+    pub last_simulated: Position,
 }
 
 /// One message in the views.

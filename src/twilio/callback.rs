@@ -8,8 +8,11 @@ use serde_json::Value;
 use smol_str::SmolStr;
 
 use super::form::{self, FirstValues, Form};
+use super::resource;
 use crate::domain::channel::channel_of;
+use crate::domain::kinds::Direction;
 use crate::domain::reported::{Addressed, Label, StatusReported};
+use crate::domain::simulated::is_simulated;
 use crate::domain::{AccountSid, ErrorCode, MessageKey, MessageSid, NewEvent, Source, Status};
 
 /// How a body is written.
@@ -27,6 +30,8 @@ pub struct Reading<'a> {
     pub message_sid: Option<Cow<'a, str>>,
     /// Nothing where the event is kept but not folded, as JSON callbacks are.
     pub reported: Option<StatusReported>,
+    /// Whether a simulation sent the event.
+    pub simulated: bool,
 }
 
 /// The account a body names.
@@ -53,11 +58,19 @@ impl BodyKind {
 impl<'a> Reading<'a> {
     /// Reads an event's body. Nothing is refused: what can't be read is absent.
     pub fn of(event: &'a NewEvent) -> Self {
-        match BodyKind::of(event.media_type().as_deref()) {
+        let mut reading = match BodyKind::of(event.media_type().as_deref()) {
             Some(BodyKind::Form) => Self::of_form(&Parameters::of(&event.body)),
             Some(BodyKind::Json) => Self::of_json(event),
-            None => Self { account_sid: None, message_sid: None, reported: None },
+            None => Self { account_sid: None, message_sid: None, reported: None, simulated: false },
+        };
+        reading.simulated = is_simulated(event);
+        if let Some(reported) = &mut reading.reported
+            && reading.simulated
+        {
+            reported.simulated = true;
+            reported.labels.push(Label::Simulated);
         }
+        reading
     }
 
     /// Which message the event belongs to.
@@ -73,6 +86,7 @@ impl<'a> Reading<'a> {
             account_sid: form.text(Parameter::AccountSid),
             reported: message_sid.as_deref().map(|sid| report_of_form(form, sid)),
             message_sid,
+            simulated: false,
         }
     }
 
@@ -87,6 +101,7 @@ impl<'a> Reading<'a> {
             account_sid: text(&["AccountSid", "account_sid"]).map(Cow::Owned),
             reported: reported.map(|sid| report_of_resource(&object, sid)),
             message_sid: sid.map(Cow::Owned),
+            simulated: false,
         }
     }
 }
@@ -246,6 +261,7 @@ fn words_of_form<'a>(form: &Parameters<'a>) -> Words<'a> {
 fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
     let words = words_of_form(form);
     let (status, unrecognised) = words.evidence();
+    let direction = direction_of(status, unrecognised.as_deref());
     let to = form.kept(Parameter::To);
     StatusReported {
         status,
@@ -258,7 +274,10 @@ fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
             messaging_service_sid: form.kept(Parameter::MessagingServiceSid),
         },
         raw_dlr_done_date: form.kept(Parameter::RawDlrDoneDate),
-        labels: labels(words.differ(), sid),
+        direction,
+        simulated: false,
+        created_at: None,
+        labels: labels(words.differ(), direction, sid),
     }
 }
 
@@ -266,7 +285,18 @@ fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
 /// (<https://www.twilio.com/docs/messaging/api/message-resource>).
 fn report_of_resource(resource: &TopLevel, sid: &str) -> StatusReported {
     let text = |name: &str| resource.first(&[name]).filter(|value| !value.is_empty());
-    let (status, unrecognised) = text("status").map_or((None, None), |word| evidence(&word));
+    let word = text("status");
+    let (direction, (status, unrecognised)) = match text("direction") {
+        // Whatever its status is called, it is none of an outbound message.
+        Some(way) if is_inbound_way(&way) => (Direction::Inbound, (None, word.map(SmolStr::from))),
+        way => {
+            let evidence = word.map_or((None, None), |word| evidence(&word));
+            match direction_of(evidence.0, evidence.1.as_deref()) {
+                Direction::Unstated if way.is_some() => (Direction::Outbound, evidence),
+                direction => (direction, evidence),
+            }
+        }
+    };
     let kept = |name| text(name).map(SmolStr::from);
     let to = kept("to");
     StatusReported {
@@ -283,7 +313,12 @@ fn report_of_resource(resource: &TopLevel, sid: &str) -> StatusReported {
             messaging_service_sid: kept("messaging_service_sid"),
         },
         raw_dlr_done_date: None,
-        labels: labels(false, sid),
+        direction,
+        simulated: false,
+        created_at: ["date_created", "date_sent"]
+            .into_iter()
+            .find_map(|name| resource::date(&text(name)?)),
+        labels: labels(false, direction, sid),
     }
 }
 
@@ -294,10 +329,34 @@ fn evidence(word: &str) -> (Option<Status>, Option<SmolStr>) {
     }
 }
 
-fn labels(words_differ: bool, sid: &str) -> Vec<Label> {
+/// Which way a message went by what its status is. `receiving` and `received` are the statuses of
+/// inbound messages (<https://www.twilio.com/docs/messaging/api/message-resource#message-status-values>);
+/// any other unknown word may be a new status of an outbound one.
+fn direction_of(status: Option<Status>, unrecognised: Option<&str>) -> Direction {
+    let is_inbound = |word: &str| {
+        INBOUND_STATUSES.iter().any(|inbound| word.trim().eq_ignore_ascii_case(inbound))
+    };
+    match (status, unrecognised) {
+        (Some(_), _) => Direction::Outbound,
+        (None, Some(word)) if is_inbound(word) => Direction::Inbound,
+        (None, Some(_)) => Direction::Outbound,
+        (None, None) => Direction::Unstated,
+    }
+}
+
+const INBOUND_STATUSES: [&str; 2] = ["receiving", "received"];
+
+/// `inbound`, as the API has it, or `incoming`, as the Console does.
+fn is_inbound_way(way: &str) -> bool {
+    let way = way.trim().to_ascii_lowercase();
+    way.starts_with("inbound") || way.starts_with("incoming")
+}
+
+fn labels(words_differ: bool, direction: Direction, sid: &str) -> Vec<Label> {
     let differ = words_differ.then_some(Label::StatusWordsDiffer);
     let odd = (!MessageSid::is_usual(sid)).then_some(Label::OddMessageSid);
-    differ.into_iter().chain(odd).collect()
+    let inbound = (direction == Direction::Inbound).then_some(Label::Inbound);
+    differ.into_iter().chain(odd).chain(inbound).collect()
 }
 
 /// The scalars at the top of a JSON object, every repetition of a name kept:
@@ -353,7 +412,7 @@ impl<'de> Visitor<'de> for TopLevelVisitor {
     }
 }
 
-const NAMES_READ: [&str; 11] = [
+const NAMES_READ: [&str; 14] = [
     "AccountSid",
     "account_sid",
     "MessageSid",
@@ -365,4 +424,7 @@ const NAMES_READ: [&str; 11] = [
     "from",
     "to",
     "messaging_service_sid",
+    "direction",
+    "date_created",
+    "date_sent",
 ];

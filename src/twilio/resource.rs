@@ -58,14 +58,20 @@ pub fn members(json: &[u8]) -> Result<Vec<(String, &RawValue)>, NotAnObject> {
     Ok(members)
 }
 
-/// When Twilio made the message, where the resource says so: `date_created` is RFC 2822.
+/// When Twilio created the message, if the resource says so.
 pub fn created_at(json: &[u8]) -> Option<Timestamp> {
     #[derive(serde::Deserialize)]
     struct Created {
         date_created: Option<String>,
     }
     let created = serde_json::from_slice::<Created>(json).ok()?.date_created?;
-    OffsetDateTime::parse(&created, &Rfc2822).ok().map(Timestamp::from)
+    date(&created)
+}
+
+/// A date as the API writes it, RFC 2822, or as exports and command lines do, RFC 3339.
+pub fn date(text: &str) -> Option<Timestamp> {
+    let rfc_2822 = OffsetDateTime::parse(text.trim(), &Rfc2822).ok().map(Timestamp::from);
+    rfc_2822.or_else(|| Timestamp::parse(text.trim()))
 }
 
 /// The members of an object in their order; a map would let the last of two with one name win.

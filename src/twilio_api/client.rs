@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
-use super::Failure;
+use super::{Failure, Refusal};
 use crate::domain::event::Headers;
 use crate::twilio::form::MEDIA_TYPE;
 
@@ -62,6 +62,8 @@ pub struct Credentials {
 #[derive(Clone)]
 pub struct Limits {
     requests_left: Arc<AtomicU64>,
+    /// How many of them are kept back for later.
+    kept_back: Arc<AtomicU64>,
     asked_to_stop: Arc<dyn Fn() -> bool + Send + Sync>,
     wait_max: Duration,
 }
@@ -100,6 +102,7 @@ impl Limits {
     pub fn new(requests: u64, asked_to_stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Self {
             requests_left: Arc::new(AtomicU64::new(requests)),
+            kept_back: Arc::default(),
             asked_to_stop: Arc::new(asked_to_stop),
             wait_max: RETRY_AFTER_MAX,
         }
@@ -119,7 +122,8 @@ impl Limits {
         if (self.asked_to_stop)() {
             return Err(Failure::Stopped);
         }
-        let left = |left: u64| left.checked_sub(1);
+        let kept_back = self.kept_back.load(Ordering::Relaxed);
+        let left = |left: u64| left.checked_sub(1).filter(|left| *left >= kept_back);
         let taken = self.requests_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
         taken.map(|_| ()).map_err(|_| Failure::RequestsUsedUp)
     }
@@ -157,6 +161,16 @@ impl Client {
     /// The same within other limits.
     pub fn within(&self, limits: Limits) -> Self {
         Self { limits, ..self.clone() }
+    }
+
+    /// How many requests may still be made.
+    pub fn requests_left(&self) -> u64 {
+        self.limits.requests_left()
+    }
+
+    /// From now on this many requests are not made: they are kept back for later work.
+    pub fn keep_back(&self, requests: u64) {
+        self.limits.kept_back.store(requests, Ordering::Relaxed);
     }
 
     /// The URL of a path.
@@ -252,7 +266,8 @@ impl Again {
 fn finish(outcome: Result<Exchange, Failure>, attempts: u32) -> Result<Answer, Failure> {
     match outcome? {
         Exchange { answer, retry_after } if answer.status_code == 429 => {
-            Err(Failure::TooMany { attempts, retry_after })
+            let refusal = Refusal::of(&answer);
+            Err(Failure::TooMany { attempts, retry_after, refusal })
         }
         Exchange { answer, .. } => Ok(answer),
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Refusal;
+
 /// A request without an answer that could be used.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Failure {
@@ -14,8 +16,8 @@ pub enum Failure {
     NoAnswer { url: String, detail: String },
 
     /// Twilio asked to come again later, as often as we asked (HTTP 429, error 20429).
-    #[error("Twilio takes no more requests at the moment (HTTP 429); attempts: {attempts}")]
-    TooMany { attempts: u32, retry_after: Option<Duration> },
+    #[error("Twilio takes no more requests at the moment ({refusal}); attempts: {attempts}")]
+    TooMany { attempts: u32, retry_after: Option<Duration>, refusal: Refusal },
 
     /// Our own bound on requests is reached; nothing was sent.
     #[error("the number of requests that may be made is used up")]

@@ -7,8 +7,10 @@ mod client;
 mod failure;
 mod messages;
 mod page;
+mod refusal;
 
 pub use client::{ANSWER_TIMEOUT, Answer, Client, Credentials, Limits};
 pub use failure::Failure;
 pub use messages::{Window, message_url, messages_url};
 pub use page::{Page, PageError};
+pub use refusal::Refusal;

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Answer;
 use super::messages::{Window, first_page};
+use super::{Answer, Refusal};
 use crate::domain::AccountSid;
 
 /// Some messages as they stand in an answer, byte for byte.
@@ -18,19 +18,13 @@ pub struct Page {
 /// An answer that is no page.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PageError {
-    #[error("Twilio answered a list with HTTP {status_code}{}", and_code(.code))]
-    Refused { status_code: u16, code: Option<u32> },
+    #[error("Twilio answered a list with {0}")]
+    Refused(Refusal),
     #[error("Twilio's list is no JSON with `messages`: {0}")]
     NotAPage(String),
     /// The credentials are not for others.
     #[error("Twilio's list goes on at another place: `{}`", .0.escape_debug())]
     Elsewhere(String),
-}
-
-/// What Twilio says of an error.
-#[derive(Deserialize)]
-struct ErrorBody {
-    code: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -49,9 +43,7 @@ impl Page {
     /// Reads an answer to a list.
     pub fn of(answer: &Answer, base_url: &str) -> Result<Self, PageError> {
         if answer.status_code != 200 {
-            let error = serde_json::from_slice::<ErrorBody>(&answer.body).ok();
-            let code = error.and_then(|error| error.code);
-            return Err(PageError::Refused { status_code: answer.status_code, code });
+            return Err(PageError::Refused(Refusal::of(answer)));
         }
         let page: PageBody<'_> = serde_json::from_slice(&answer.body)
             .map_err(|error| PageError::NotAPage(error.to_string()))?;
@@ -69,8 +61,4 @@ fn path(uri: String, base_url: &str) -> Result<String, PageError> {
         true => Ok(path.to_owned()),
         false => Err(PageError::Elsewhere(uri)),
     }
-}
-
-fn and_code(code: &Option<u32>) -> String {
-    code.map_or(String::new(), |code| format!(", error {code}"))
 }

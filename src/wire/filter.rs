@@ -11,7 +11,7 @@ use crate::domain::filter::{AddressPattern, MessageFilter};
 use crate::domain::{AccountSid, ErrorCode, Status, Timestamp, duration};
 
 /// The names that a message filter knows, in the order in which they are listed.
-pub const MESSAGE_FILTERS: [&str; 13] = [
+pub const MESSAGE_FILTERS: [&str; 15] = [
     "status",
     "error_code",
     "from",
@@ -25,6 +25,8 @@ pub const MESSAGE_FILTERS: [&str; 13] = [
     "late",
     "duplicate",
     "stuck",
+    "inbound",
+    "simulated",
 ];
 
 /// A value that is not what its name calls for.
@@ -68,6 +70,8 @@ pub fn set(
             let length = duration::read(value).map_err(|fault| bad(name, value, &length(fault)))?;
             filter.stuck_since = Some(before(now, length));
         }
+        "inbound" => filter.inbound = Some(yes_or_no(name, value)?),
+        "simulated" => filter.simulated = Some(yes_or_no(name, value)?),
         _ => return Ok(false),
     }
     Ok(true)

@@ -41,6 +41,8 @@ pub struct Message {
     pub late: u64,
     pub unrecognised: u64,
     pub as_of_position: Position,
+    /// `inbound` if all of its statuses are, `simulated` if a simulation sent all of its events.
+    pub labels: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeline: Option<Vec<TimelineEntry>>,
 }
@@ -104,6 +106,7 @@ impl Message {
             late: counts.late,
             unrecognised: counts.unrecognised,
             as_of_position,
+            labels: evidence.kinds.labels().map(Label::name).collect(),
             timeline: None,
         }
     }

@@ -9,7 +9,9 @@ CREATE TABLE checkpoint(
   rule TEXT NOT NULL,
   position INTEGER NOT NULL,
   event_id BLOB,                   -- of the event at that position
-  chain BLOB NOT NULL              -- the chain of digests up to that position
+  chain BLOB NOT NULL,             -- the chain of digests up to that position
+  first_real INTEGER NOT NULL,     -- the first event that no simulation sent; 0 is none
+  last_simulated INTEGER NOT NULL  -- the last event that a simulation sent; 0 is none
 );
 
 -- The chain's value at every 4,096th position.
@@ -42,7 +44,7 @@ CREATE TABLE sids(
 ) WITHOUT ROWID;
 
 -- The ways to messages: by their addresses, each written from its end, and by what is notable about
--- them in one byte: 1 conflict, 2 late, 3 duplicate, 4 open.
+-- them in one byte: 1 conflict, 2 late, 3 duplicate, 4 open, 5 inbound, 6 no status.
 CREATE TABLE recipients(
   key BLOB NOT NULL,
   id INTEGER NOT NULL,
@@ -72,6 +74,8 @@ CREATE TABLE cells(
   country TEXT NOT NULL,           -- two letters; '' is none
   status TEXT NOT NULL,            -- '' is unknown
   error_code INTEGER NOT NULL,     -- -1 is none
+  kind INTEGER NOT NULL,           -- 1 if inbound, plus 2 if simulated
+  open_since INTEGER NOT NULL,     -- the hour from which the age of open messages counts; else -2^63
   tally BLOB NOT NULL,             -- packed: counts, and two histograms in milliseconds
-  PRIMARY KEY (hour, account, channel, country, status, error_code)
+  PRIMARY KEY (hour, account, channel, country, status, error_code, kind, open_since)
 ) WITHOUT ROWID;

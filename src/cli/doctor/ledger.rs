@@ -1,13 +1,10 @@
 //! Log and views: can they be read, do they fit, and what is left open in them?
 
-use std::time::Duration;
-
 use super::check::Finding;
 use super::patient::Patient;
 use crate::cli::text::number;
-use crate::domain::Timestamp;
-use crate::domain::cell::Hour;
 use crate::projection::align::Alignment;
+use crate::report::stuck::Stuck;
 use crate::store::{Damage, StoreError, inspect};
 
 /// How far behind the views may be where no server keeps them up: the next start reads so many events
@@ -16,9 +13,6 @@ const LAG_EVENTS_MAX: u64 = 1_000_000;
 
 /// How far behind they may be beside a server.
 const LAG_EVENTS_MAX_BESIDE_SERVER: u64 = 100_000;
-
-/// After how long a message that is not settled counts as stuck, as `/metrics` has it.
-const STUCK_AFTER: Duration = Duration::from_secs(12 * 3600);
 
 /// Whether the log can be opened.
 pub fn log(patient: &Patient) -> Vec<Finding> {
@@ -165,25 +159,24 @@ pub fn rule(patient: &Patient) -> Vec<Finding> {
 pub fn stuck(patient: &Patient) -> Vec<Finding> {
     vec![match count_stuck(patient) {
         None => return Vec::new(),
-        Some(0) => Finding::ok("none"),
-        Some(count) => Finding::warn(
-            format!("{} messages have not been settled for 12 hours", number(count)),
+        Some(Stuck { all: 0, .. }) => Finding::ok("none"),
+        Some(Stuck { all, recent: 0 }) => {
+            let all = whole(all);
+            Finding::ok(format!("none that may still change; {all} have been open for 72 hours"))
+        }
+        Some(Stuck { recent, .. }) => Finding::warn(
+            format!("{} messages have not been settled for 12 hours", whole(recent)),
             "reconcile asks Twilio what became of them",
         ),
     }]
 }
 
-/// How many there are; nothing where the views cannot tell.
-pub fn count_stuck(patient: &Patient) -> Option<u64> {
+/// How many there are; `None` if the views cannot tell.
+pub fn count_stuck(patient: &Patient) -> Option<Stuck> {
     patient.head()?;
-    let by = patient.now.micros() - i64::try_from(STUCK_AFTER.as_micros()).unwrap_or(i64::MAX);
-    let last = Hour(Hour::of(Timestamp::from_micros(by)).0 - 1);
-    let mut stuck = 0;
-    let views = patient.store()?.views();
-    let counted = views.cells(Hour(i64::MIN)..=last, &mut |cell, tally| {
-        if !cell.status.is_some_and(|status| status.is_settled()) {
-            stuck += tally.messages;
-        }
-    });
-    counted.ok().map(|_| u64::try_from(stuck).unwrap_or(0))
+    Stuck::count(patient.store()?.views(), patient.now).ok()
+}
+
+fn whole(count: i64) -> String {
+    number(u64::try_from(count).unwrap_or(0))
 }

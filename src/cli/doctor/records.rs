@@ -20,7 +20,7 @@ const RECONCILE_DAYS_MAX: i64 = 3;
 /// The last reconcile, where there is something for it to do.
 pub fn reconcile(patient: &Patient) -> Vec<Finding> {
     let Some(database) = patient.ledger() else { return Vec::new() };
-    let stuck = count_stuck(patient).unwrap_or(0);
+    let stuck = count_stuck(patient).map_or(0, |stuck| u64::try_from(stuck.recent).unwrap_or(0));
     let last = last_run(&state_file(&inspect::files(database).log));
     vec![match last {
         None if stuck == 0 => Finding::ok("never ran, and no message is stuck"),

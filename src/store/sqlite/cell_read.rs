@@ -12,6 +12,13 @@ use crate::domain::{AccountSid, ErrorCode, Status};
 /// The number that stands for "no error code" in the views.
 pub const NO_ERROR_CODE: i64 = -1;
 
+/// The bits of a cell's kind in the views.
+pub const INBOUND: i64 = 1;
+pub const SIMULATED: i64 = 2;
+
+/// What stands for the hour of messages that are not open.
+pub const NOT_OPEN: i64 = i64::MIN;
+
 /// Lends each cell of these hours and its tally, in the order of the hours.
 pub fn cells(
     tables: Tables<'_>,
@@ -20,15 +27,16 @@ pub fn cells(
 ) -> rusqlite::Result<()> {
     let accounts = tables.accounts()?;
     let mut statement = tables.prepare(
-        "SELECT hour, account, channel, country, status, error_code, tally
+        "SELECT hour, account, channel, country, status, error_code, tally, kind, open_since
          FROM cells{}
          WHERE hour BETWEEN ?1 AND ?2
-         ORDER BY hour, account, channel, country, status, error_code",
+         ORDER BY hour, account, channel, country, status, error_code, kind, open_since",
     )?;
     let mut rows = statement.query([hours.start().0, hours.end().0])?;
     while let Some(row) = rows.next()? {
         let text = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?);
         let account_sid = accounts.sid_ref(row.get(1)?)?.map(AccountSid::as_str);
+        let kind: i64 = row.get(7)?;
         let cell = Cell {
             hour: Hour(row.get(0)?),
             account_sid: account_sid.map(Cow::Borrowed),
@@ -36,6 +44,9 @@ pub fn cells(
             country: optional(text(3)?, Country::parse).ok_or_else(|| damaged(3, "a country"))?,
             status: optional(text(4)?, Status::named).ok_or_else(|| damaged(4, "a status"))?,
             error_code: error_code(row.get(5)?).ok_or_else(|| damaged(5, "an error code"))?,
+            inbound: kind & INBOUND != 0,
+            simulated: kind & SIMULATED != 0,
+            open_since: Some(row.get(8)?).filter(|hour| *hour != NOT_OPEN).map(Hour),
         };
         let tally = tally_row::unpack(row.get_ref(6)?.as_blob()?);
         each(cell, &tally.ok_or_else(|| damaged(6, "a tally"))?);

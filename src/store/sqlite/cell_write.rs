@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use rusqlite::{OptionalExtension, params};
 
-use super::cell_read::NO_ERROR_CODE;
+use super::cell_read::{INBOUND, NO_ERROR_CODE, NOT_OPEN, SIMULATED};
 use super::view_read::{NO_ACCOUNT, Tables, damaged};
 use super::{tally_row, view_write};
 use crate::domain::cell::{Cell, Sample, Tally};
@@ -54,15 +54,15 @@ struct Put<'c> {
 impl<'c> Put<'c> {
     fn new(tables: Tables<'c>) -> rusqlite::Result<Self> {
         let key = "hour = ?1 AND account = ?2 AND channel = ?3
-             AND country = ?4 AND status = ?5 AND error_code = ?6";
+             AND country = ?4 AND status = ?5 AND error_code = ?6 AND kind = ?7 AND open_since = ?8";
         Ok(Self {
             accounts: tables.accounts()?,
             tables,
             read: tables.prepare(&format!("SELECT tally FROM cells{{}} WHERE {key}"))?,
             replace: tables.prepare(
                 "REPLACE INTO cells{}
-                     (hour, account, channel, country, status, error_code, tally)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                     (hour, account, channel, country, status, error_code, kind, open_since, tally)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?,
             delete: tables.prepare(&format!("DELETE FROM cells{{}} WHERE {key}"))?,
         })
@@ -76,7 +76,10 @@ impl<'c> Put<'c> {
         let country = cell.country.as_ref().map_or("", Country::as_str);
         let status = cell.status.map_or("", Status::name);
         let error_code = cell.error_code.map(ErrorCode::number).map_or(NO_ERROR_CODE, i64::from);
-        let key = params![cell.hour.0, account, cell.channel, country, status, error_code];
+        let kind = i64::from(cell.inbound) * INBOUND + i64::from(cell.simulated) * SIMULATED;
+        let open = cell.open_since.map_or(NOT_OPEN, |hour| hour.0);
+        let (hour, channel) = (cell.hour.0, &cell.channel);
+        let key = params![hour, account, channel, country, status, error_code, kind, open];
         let there = self.read.query_row(key, |row| {
             tally_row::unpack(row.get_ref(0)?.as_blob()?).ok_or_else(|| damaged(0, "a tally"))
         });
@@ -88,7 +91,7 @@ impl<'c> Put<'c> {
         // Less than nothing would be taken away only where the cell did not hold what it should.
         let blob =
             tally_row::pack(&tally).ok_or_else(|| damaged(0, "what its messages come to"))?;
-        let row = params![cell.hour.0, account, cell.channel, country, status, error_code, blob];
+        let row = params![hour, account, channel, country, status, error_code, kind, open, blob];
         self.replace.execute(row).map(|_| ())
     }
 }

@@ -5,6 +5,7 @@
 //! 1. the deciding event: position, error code, From, To, channel, MessagingServiceSid;
 //! 2. the receipt's text and, where there is one, the status it came with;
 //! 3. the moments of the first and the last arrival, in microseconds;
+//!    a byte with a bit for each kind of event, and the moment of creation if it is known;
 //! 4. the statuses heard: how many, and of each its byte and the moment of its first arrival;
 //! 5. the error codes heard: how many, and of each its number and the byte of its status;
 //! 6. how many events, duplicates, late and unrecognised ones there were;
@@ -18,6 +19,7 @@ use smol_str::SmolStr;
 use super::varint::{self, Reader};
 use crate::domain::event::Position;
 use crate::domain::heard::Heard;
+use crate::domain::kinds::Kinds;
 use crate::domain::lifecycle::{
     Codes, Counts, Deciding, Evidence, Receipt, Trace, Trail, shown_error_code,
 };
@@ -42,6 +44,7 @@ pub fn push(bytes: &mut Vec<u8>, lifecycle: &Lifecycle) {
     let first = first_received_at.micros() as u64;
     varint::push(bytes, first);
     varint::push_near(bytes, first, last_received_at.micros() as u64);
+    push_kinds(bytes, first, evidence.kinds);
     varint::push(bytes, evidence.heard.iter().len() as u64);
     for (status, at) in evidence.heard.iter() {
         bytes.push(status_byte(Some(status)));
@@ -82,6 +85,7 @@ pub fn read(bytes: &[u8], rule: Rule, status: Option<Status>) -> Option<Lifecycl
     };
     let first = reader.number()?;
     let last = reader.number_near(first)?;
+    let kinds = kinds(&mut reader, first)?;
     let lifecycle = Lifecycle {
         first_received_at: Timestamp::from_micros(first as i64),
         last_received_at: Timestamp::from_micros(last as i64),
@@ -91,6 +95,7 @@ pub fn read(bytes: &[u8], rule: Rule, status: Option<Status>) -> Option<Lifecycl
             codes: codes(&mut reader)?,
             deciding: Some(deciding),
             receipt,
+            kinds,
         },
         counts: Counts {
             events: reader.number()?,
@@ -119,6 +124,7 @@ pub fn standing<'a>(
     }
     let first = reader.number()?;
     let _last = reader.number()?;
+    let kinds = kinds(&mut reader, first)?;
     let (heard, codes) = (heard(&mut reader, first)?, codes(&mut reader)?);
     let (_events, duplicates, late) = (reader.number()?, reader.number()?, reader.number()?);
     Some(Standing {
@@ -133,6 +139,36 @@ pub fn standing<'a>(
         heard,
         late: late > 0,
         duplicate: duplicates > 0,
+        kinds,
+    })
+}
+
+const OUTBOUND: u8 = 1;
+const INBOUND: u8 = 2;
+const REAL: u8 = 4;
+const CREATED: u8 = 8;
+
+fn push_kinds(bytes: &mut Vec<u8>, first: u64, kinds: Kinds) {
+    let Kinds { outbound, inbound, real, created_at } = kinds;
+    let bits =
+        [(outbound, OUTBOUND), (inbound, INBOUND), (real, REAL), (created_at.is_some(), CREATED)];
+    bytes.push(bits.iter().filter(|(is, _)| *is).map(|(_, bit)| bit).sum());
+    if let Some(created_at) = created_at {
+        varint::push_near(bytes, first, created_at.micros() as u64);
+    }
+}
+
+fn kinds(reader: &mut Reader<'_>, first: u64) -> Option<Kinds> {
+    let bits = reader.byte()?;
+    let created_at = match bits & CREATED {
+        0 => None,
+        _ => Some(Timestamp::from_micros(reader.number_near(first)? as i64)),
+    };
+    (bits < 2 * CREATED).then_some(Kinds {
+        outbound: bits & OUTBOUND != 0,
+        inbound: bits & INBOUND != 0,
+        real: bits & REAL != 0,
+        created_at,
     })
 }
 
@@ -251,15 +287,20 @@ mod tests {
         let heard = vec((select(&Status::ALL[..]), moment), 0..5);
         let codes = vec((any_code(), any_status()), 0..4);
         let receipt = option::of((any_status(), ".{0,12}".prop_map(SmolStr::from)));
-        (any_deciding(), heard, codes, receipt).prop_map(|(deciding, heard, codes, receipt)| {
-            Evidence {
-                rule: Rule::default(),
-                heard: heard.into_iter().collect(),
-                codes: codes.into_iter().collect(),
-                deciding: Some(deciding),
-                receipt: receipt
-                    .map(|(status, raw_dlr_done_date)| Receipt { status, raw_dlr_done_date }),
-            }
+        let created_at = option::of(any::<i64>().prop_map(Timestamp::from_micros));
+        let kinds = (any::<[bool; 3]>(), created_at).prop_map(|(kinds, created_at)| {
+            let [outbound, inbound, real] = kinds;
+            Kinds { outbound, inbound, real, created_at }
+        });
+        let all = (any_deciding(), heard, codes, receipt, kinds);
+        all.prop_map(|(deciding, heard, codes, receipt, kinds)| Evidence {
+            kinds,
+            rule: Rule::default(),
+            heard: heard.into_iter().collect(),
+            codes: codes.into_iter().collect(),
+            deciding: Some(deciding),
+            receipt: receipt
+                .map(|(status, raw_dlr_done_date)| Receipt { status, raw_dlr_done_date }),
         })
     }
 

@@ -18,19 +18,26 @@ pub enum Mark {
     Conflict = 1,
     Late = 2,
     Duplicate = 3,
-    /// The outcome is not known.
+    /// It is outbound, and its outcome is not known.
     Open = 4,
+    /// All of its statuses are inbound.
+    Inbound = 5,
+    /// No status was reported of it.
+    NoStatus = 6,
 }
 
 impl Mark {
-    const ALL: [Mark; 4] = [Mark::Conflict, Mark::Late, Mark::Duplicate, Mark::Open];
+    const ALL: [Mark; 6] =
+        [Mark::Conflict, Mark::Late, Mark::Duplicate, Mark::Open, Mark::Inbound, Mark::NoStatus];
 
     fn is_on(self, lifecycle: &Lifecycle) -> bool {
         match self {
             Mark::Conflict => lifecycle.evidence.conflict(),
             Mark::Late => lifecycle.counts.late > 0,
             Mark::Duplicate => lifecycle.counts.duplicates > 0,
-            Mark::Open => !lifecycle.evidence.settled(),
+            Mark::Open => lifecycle.evidence.is_open(),
+            Mark::Inbound => lifecycle.evidence.kinds.is_inbound(),
+            Mark::NoStatus => lifecycle.evidence.kinds.is_without_status(),
         }
     }
 }

@@ -20,6 +20,8 @@ const ENDINGS_MAX: usize = 2_000;
 /// How the messages that may be asked for are found.
 enum Lookup {
     All,
+    /// All but those with this mark.
+    AllBut(Key),
     /// By the entries of one table with any of these keys.
     By(Way, Vec<Key>),
 }
@@ -32,6 +34,11 @@ pub fn list(
     limit: usize,
 ) -> rusqlite::Result<Listed> {
     let checkpoint = tables.checkpoint()?;
+    if wanted.simulated == Some(true) && checkpoint.last_simulated == 0
+        || wanted.simulated == Some(false) && checkpoint.first_real == 0
+    {
+        return Ok(Listed { checkpoint, messages: Vec::new(), next_before: None });
+    }
     let (lookup, mut reader) = (Lookup::of(tables, wanted)?, tables.messages(checkpoint.rule)?);
     let (mut messages, mut before, mut looked_at) =
         (Vec::new(), before.unwrap_or(i64::MAX as u64), 0);
@@ -67,11 +74,19 @@ impl Lookup {
             return Ok(Lookup::By(Way::Recipients, keys));
         }
         let is_open = wanted.status.is_some_and(|status| !status.is_some_and(|s| s.is_settled()));
+        let is_unknown = wanted.status == Some(None);
+        if wanted.inbound == Some(true) {
+            return by_mark(Mark::Inbound);
+        }
         if wanted.conflict == Some(true) {
             return by_mark(Mark::Conflict);
         }
-        if wanted.stuck_since.is_some() || is_open {
+        if wanted.stuck_since.is_some() || is_open && !is_unknown {
             return by_mark(Mark::Open);
+        }
+        if is_unknown {
+            let marks = [Mark::Open, Mark::NoStatus, Mark::Inbound];
+            return Ok(Lookup::By(Way::Marks, marks.map(marked).into()));
         }
         if let Some(from) = &wanted.from
             && let Some(keys) = addresses(tables, Way::Senders, from)?
@@ -81,6 +96,7 @@ impl Lookup {
         match (wanted.late, wanted.duplicate) {
             (_, Some(true)) => by_mark(Mark::Duplicate),
             (Some(true), _) => by_mark(Mark::Late),
+            _ if wanted.inbound == Some(false) => Ok(Lookup::AllBut(marked(Mark::Inbound))),
             _ => Ok(Lookup::All),
         }
     }
@@ -92,6 +108,7 @@ impl Lookup {
                 let sql = "SELECT id FROM messages{} WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
                 ids(tables.prepare(sql)?.query_map(params![before, at_most], |row| row.get(0))?)
             }
+            Lookup::AllBut(mark) => all_but(tables, mark, before, at_most),
             Lookup::By(way, keys) => {
                 let sql = format!(
                     "SELECT id FROM {}{{}}
@@ -111,6 +128,36 @@ impl Lookup {
             }
         }
     }
+}
+
+/// The greatest ids below one that do not have a mark. Ids are dense, so the gaps between marked ones
+/// are what is wanted, and a long run of marked messages is passed without reading any of them.
+fn all_but(
+    tables: Tables<'_>,
+    mark: &Key,
+    before: u64,
+    at_most: usize,
+) -> rusqlite::Result<Vec<u64>> {
+    let mut next = before.min(tables.last_id()? + 1);
+    let mut statement = tables.prepare(
+        "SELECT id FROM marks{}
+         WHERE key = ?1 AND id < ?2
+         ORDER BY id DESC",
+    )?;
+    let mut marked = statement.query(params![&mark[..], next])?;
+    let mut found = Vec::with_capacity(at_most);
+    while found.len() < at_most {
+        let skipped = marked.next()?.map_or(Ok(0), |row| row.get::<_, u64>(0))?;
+        while next > skipped + 1 && found.len() < at_most {
+            next -= 1;
+            found.push(next);
+        }
+        if skipped == 0 {
+            break;
+        }
+        next = next.min(skipped);
+    }
+    Ok(found)
 }
 
 fn ids(rows: impl Iterator<Item = rusqlite::Result<u64>>) -> rusqlite::Result<Vec<u64>> {

@@ -44,7 +44,8 @@ impl<'c> Tables<'c> {
     /// How far these tables have read.
     pub fn checkpoint(&self) -> rusqlite::Result<Checkpoint> {
         let mut statement = self.prepare(
-            "SELECT ledger_id, generation, rule, position, event_id, chain FROM checkpoint{}",
+            "SELECT ledger_id, generation, rule, position, event_id, chain, first_real, last_simulated
+             FROM checkpoint{}",
         )?;
         statement.query_row([], |row| {
             let event_id: Option<Vec<u8>> = row.get(4)?;
@@ -55,6 +56,8 @@ impl<'c> Tables<'c> {
                 position: row.get(3)?,
                 event_id: event_id.map(|_| uuid_column(row, 4)).transpose()?,
                 chain: row.get(5)?,
+                first_real: row.get(6)?,
+                last_simulated: row.get(7)?,
             })
         })
     }

@@ -28,8 +28,8 @@ pub fn batch(tables: Tables<'_>, batch: &Batch, listed: bool) -> rusqlite::Resul
 pub fn checkpoint(tables: Tables<'_>, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
     let mut statement = tables.prepare(
         "INSERT OR REPLACE INTO checkpoint{}
-             (id, ledger_id, generation, rule, position, event_id, chain)
-         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)",
+             (id, ledger_id, generation, rule, position, event_id, chain, first_real, last_simulated)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     statement.execute(params![
         checkpoint.ledger_id.as_bytes(),
@@ -38,6 +38,8 @@ pub fn checkpoint(tables: Tables<'_>, checkpoint: &Checkpoint) -> rusqlite::Resu
         checkpoint.position,
         checkpoint.event_id.map(|id| *id.as_bytes()),
         checkpoint.chain,
+        checkpoint.first_real,
+        checkpoint.last_simulated,
     ])?;
     Ok(())
 }

@@ -232,6 +232,8 @@ impl Views for SqliteViews {
                 position: 0,
                 event_id: None,
                 chain: CHAIN_START,
+                first_real: 0,
+                last_simulated: 0,
             };
             Ok(view_write::checkpoint(tables, &start)?)
         })

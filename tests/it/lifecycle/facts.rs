@@ -13,8 +13,8 @@ use crate::support::{ACCOUNT, MessageBody, sid};
 
 fn reading(event: &NewEvent) -> Reading<'static> {
     let own = |sid: Option<Cow<'_, str>>| sid.map(|sid| Cow::Owned(sid.into_owned()));
-    let Reading { account_sid, message_sid, reported } = Reading::of(event);
-    Reading { account_sid: own(account_sid), message_sid: own(message_sid), reported }
+    let Reading { account_sid, message_sid, reported, simulated } = Reading::of(event);
+    Reading { account_sid: own(account_sid), message_sid: own(message_sid), reported, simulated }
 }
 
 fn facts(body: impl Into<Vec<u8>>) -> StatusReported {

@@ -82,6 +82,8 @@ pub fn fresh_views_have_read_nothing<E: Engine>() {
             position: 0,
             event_id: None,
             chain: [0; 32],
+            first_real: 0,
+            last_simulated: 0,
         }
     );
     assert_eq!(store.views().page(0, 10).unwrap(), (checkpoint, vec![]));
