@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Output;
 
+use delivery_ledger::domain::simulated::USER_AGENT_PREFIX;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -159,6 +160,33 @@ fn whoever_cannot_say_what_is_in_the_ledger_does_not_count_as_a_yes() {
 }
 
 #[test]
+fn the_ledger_itself_tells_whether_it_is_one_for_simulations() {
+    let app = App::start();
+    let admin = format!("http://{}", app.admin());
+    // An empty ledger, and one with simulated events alone.
+    for _ in 0..2 {
+        let output = simulate(&app, &["--admin", &admin]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    }
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    let told = refusal(&app, &["--admin", &admin]);
+    assert!(told.contains(" has events that no simulation sent"), "{told}");
+
+    // The first of all is found as well, and one that belongs to no message, whatever followed.
+    for body in [delivered(&sid(1)).bytes(), format!("AccountSid={ACCOUNT}&Other=1").into_bytes()] {
+        let mut app =
+            App::start_in(&[("DELIVERY_LEDGER_API_TOKEN", "0123456789abcdef-simulate")], &[]);
+        assert_eq!(app.receive(body).code, 200);
+        assert_eq!(simulate(&app, &["--yes"]).status.code(), Some(0));
+        let admin = |app: &App| format!("http://{}", app.admin());
+        refusal(&app, &["--admin", &admin(&app)]);
+        app.stop();
+        app.restart();
+        refusal(&app, &["--admin", &admin(&app)]);
+    }
+}
+
+#[test]
 fn the_configured_api_token_goes_with_the_question() {
     let admin = Admin::answering("200 OK\n{\"ready\":true,\"only_simulated\":true}");
     let mut app = App::not_started(&[("DELIVERY_LEDGER_API_TOKEN", "0123456789abcdef-simulate")]);
@@ -195,6 +223,7 @@ fn what_simulate_sends_is_marked_and_nothing_else_is() {
         .collect();
     let (last, simulated) = agents.split_last().unwrap();
     let mark = format!("delivery-ledger-simulate/{}", env!("CARGO_PKG_VERSION"));
+    assert!(mark.starts_with(USER_AGENT_PREFIX));
     assert!(simulated.len() >= 5 && simulated.iter().all(|agent| *agent == Some(mark.clone())));
     assert_eq!(*last, None);
 }
