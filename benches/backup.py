@@ -87,7 +87,7 @@ def main():
 
 
 def simulate(program, url, *more):
-    return [program, "simulate", "--target", url, "--connections", "64", *more]
+    return [program, "simulate", "--yes", "--target", url, "--connections", "64", *more]
 
 
 def measure(program, folder, url, given):

@@ -105,7 +105,7 @@ def simulate(rate, seconds, connections, seed):
     # Most messages have more callbacks than one, so these are enough.
     messages = 2 * round(rate * seconds)
     return parsed([
-        LEDGER, "simulate", "--target", URL, "--rate", str(rate), "--seconds", str(seconds),
+        LEDGER, "simulate", "--yes", "--target", URL, "--rate", str(rate), "--seconds", str(seconds),
         "--connections", str(connections), "--messages", str(messages), "--seed", str(seed),
         "--shuffle", "--duplicates", "0.02", "--conflicts", "0.005",
     ])

@@ -3,7 +3,7 @@
 
 use delivery_ledger::domain::event::Headers;
 use delivery_ledger::domain::{NewEvent, Source, Timestamp};
-use delivery_ledger::simulate::{Callback, Plan};
+use delivery_ledger::simulate::{Callback, FIXED_RECEIPT, Plan};
 
 /// The account of all simulated callbacks.
 pub const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
@@ -18,7 +18,9 @@ pub fn plan(account_sid: &str, messages: u64, seed: u64) -> Plan {
         duplicates: 0.02,
         lose: 0.01,
         conflicts: 0.005,
+        queued: 0.0,
         forged: 0.0,
+        receipt: FIXED_RECEIPT.to_owned(),
     }
 }
 

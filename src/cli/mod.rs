@@ -142,7 +142,7 @@ impl Cli {
         }
         match self.command {
             Command::Serve(args) => serve::run(args, &settings),
-            Command::Demo(args) => demo::run(args),
+            Command::Demo(args) => demo::run(args, &settings),
             Command::Audit(args) => audit::run(args, &settings),
             Command::Replay(args) => replay::run(args, &settings),
             Command::Verify(args) => verify::run(args, &settings),

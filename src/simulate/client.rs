@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt, Full};
@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
+use super::USER_AGENT;
 use super::pace::Paced;
 use super::stream::Callback;
 use super::summary::{Summary, Tally};
@@ -28,11 +29,18 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(15);
 /// How long a connection that failed waits before it tries again.
 const RECONNECT_WAIT: Duration = Duration::from_millis(100);
 
+/// The URL that is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    text: String,
+    authority: String,
+    path: String,
+}
+
 /// How a load is sent.
 #[derive(Debug, Clone)]
 pub struct Load {
-    /// The URL that is called, `http://` only.
-    pub target: String,
+    pub target: Target,
     pub connections: usize,
     /// Callbacks a second; without it, each connection sends the next as soon as it has an answer.
     pub rate: Option<f64>,
@@ -80,16 +88,49 @@ impl Signer {
 }
 
 impl Signed {
-    fn new(callback: Callback, signer: &Signer, path: &str, host: &str) -> Result<Self> {
-        let request = Request::post(path)
-            .header("Host", host)
+    fn new(callback: Callback, signer: &Signer, target: &Target) -> Result<Self> {
+        let request = Request::post(&target.path)
+            .header("Host", &target.authority)
             .header("Content-Type", MEDIA_TYPE)
-            .header("User-Agent", "TwilioProxy/1.1")
+            .header("User-Agent", USER_AGENT)
             .header("X-Twilio-Signature", signer.signature(&callback))
             .header("I-Twilio-Idempotency-Token", &callback.idempotency_token)
             .header("X-Home-Region", "us1")
             .body(Full::new(Bytes::from(callback.body.clone())))?;
         Ok(Self { callback, request })
+    }
+}
+
+impl Target {
+    /// Reads `http://host:port/path`; the path may have a query. Otherwise says what is wrong.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let uri = text.parse::<Uri>().ok();
+        let Some((uri, authority)) = uri.as_ref().and_then(|uri| Some((uri, uri.authority()?)))
+        else {
+            return Err(format!("`{text}` is not of the form http://host:port/path"));
+        };
+        if uri.scheme_str() != Some("http") {
+            return Err(format!(
+                "`{text}` does not begin with http://, and TLS is not spoken here"
+            ));
+        }
+        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        Ok(Self { text: text.to_owned(), authority: authority.to_string(), path })
+    }
+
+    /// The URL as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Host, and port if one was given.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Path and query.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 }
 
@@ -104,21 +145,15 @@ pub async fn run<I>(
 where
     I: Iterator<Item = Callback> + Send + 'static,
 {
-    let uri: Uri = load.target.parse().with_context(|| format!("target `{}`", load.target))?;
-    let authority = match (uri.scheme_str(), uri.authority()) {
-        (Some("http"), Some(authority)) => authority.to_string(),
-        _ => bail!("target `{}` is not of the form http://host:port/path", load.target),
-    };
     // Shows whether anybody is there at all.
-    connect(&authority).await?;
-    let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    let host = authority.clone();
-    let sign = move |callback| Signed::new(callback, &signer, &path, &host);
+    connect(&load.target.authority).await?;
+    let target = load.target.clone();
+    let sign = move |callback| Signed::new(callback, &signer, &target);
     let began = Instant::now();
     let shared = Arc::new(Shared {
         paced: Paced::begin(&load, callbacks, sign),
         acked: Mutex::new(acked),
-        authority,
+        authority: load.target.authority.clone(),
     });
     let Load { target, connections, rate, .. } = load;
     let tasks =
@@ -131,7 +166,7 @@ where
     if let Some(log) = shared.acked.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
         log.flush().context("--acked-log")?;
     }
-    Ok(tally.summary(target, connections, rate, took))
+    Ok(tally.summary(target.text, connections, rate, took))
 }
 
 /// One connection: takes the next callback, sends it, counts the answer, until none is left.

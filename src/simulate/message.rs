@@ -1,6 +1,7 @@
 //! One simulated message: its channel, its way through the statuses, its callbacks' bodies.
 
 use std::fmt::Write;
+use std::ops::RangeInclusive;
 
 use fastrand::Rng;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -20,6 +21,10 @@ const OUTSIDE_WINDOW: &[Step] = &[("sent", None), ("undelivered", Some(63016))];
 pub const CONTRADICTING: &[Step] =
     &[("sent", None), ("undelivered", Some(30005)), ("delivered", None)];
 
+/// The callback that precedes the others of a message that a messaging service sends: its first
+/// status is `accepted`, of which Twilio's answer to the request says, and no callback.
+pub const QUEUED: Step = ("queued", None);
+
 /// What Twilio leaves as it is in a form.
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
@@ -32,6 +37,40 @@ pub enum Channel {
     Rcs,
 }
 
+/// The messaging services that send messages.
+const SERVICES: [&str; 2] =
+    ["MG0c5f1d3b7a9e48e2a6b4d8f01e2c3a59", "MG7e90b2a4c6d84f1fb3a5c7e9d1f20486"];
+
+/// Telephone numbers that a country's authority keeps for fiction, so that nobody has them.
+struct Numbers {
+    /// What all of them begin with.
+    prefix: &'static str,
+    /// The digits after it.
+    rest: RangeInclusive<u32>,
+    /// How many digits these are.
+    width: usize,
+}
+
+/// North America: 555-0100 to 555-0199 of each area code (NANPA); London: 020 7946 0000 to
+/// 0999 (Ofcom; its mobile range, 07700 900, is in no table of countries); Germany: 0171 39200-00 to -99 (Bundesnetzagentur); France: 06 39 98 00 00 to
+/// 99 99 (Arcep); Australia: 0491 570 156 to 159 (ACMA); Sweden: 070-174 06 05 to 99 (PTS).
+const RECIPIENTS: [Numbers; 9] = [
+    Numbers { prefix: "+1212555", rest: 101..=199, width: 4 },
+    Numbers { prefix: "+1312555", rest: 101..=199, width: 4 },
+    Numbers { prefix: "+1415555", rest: 101..=199, width: 4 },
+    Numbers { prefix: "+1613555", rest: 101..=199, width: 4 },
+    Numbers { prefix: "+442079460", rest: 1..=999, width: 3 },
+    Numbers { prefix: "+4917139200", rest: 0..=99, width: 2 },
+    Numbers { prefix: "+3363998", rest: 0..=9999, width: 4 },
+    Numbers { prefix: "+61491570", rest: 156..=159, width: 3 },
+    Numbers { prefix: "+46701740", rest: 605..=699, width: 3 },
+];
+
+/// The sender of messages to North America.
+const NORTH_AMERICAN_SENDER: &str = "+14155550100";
+/// The sender of all others.
+const BRITISH_SENDER: &str = "+442079460000";
+
 /// A message that is on its way.
 #[derive(Debug, Clone)]
 pub struct Message {
@@ -39,6 +78,8 @@ pub struct Message {
     pub channel: Channel,
     to: String,
     from: String,
+    /// The messaging service that sends it, if one does.
+    service: Option<&'static str>,
 }
 
 impl Channel {
@@ -88,18 +129,29 @@ impl Message {
             Some(prefix) => format!("{prefix}:{number}"),
             None => number,
         };
-        // Numbers of the range that North America keeps for fiction.
-        let to = address(format!("+1555555{:04}", rng.u32(100..200)));
+        let to = RECIPIENTS[rng.usize(..RECIPIENTS.len())].any(rng);
+        let from = if to.starts_with("+1") { NORTH_AMERICAN_SENDER } else { BRITISH_SENDER };
         Self {
             sid: format!("{kind}{}", hex(rng)),
             channel,
-            to,
-            from: address("+15555550100".to_owned()),
+            to: address(to),
+            from: address(from.to_owned()),
+            service: None,
         }
     }
 
-    /// The body of the callback that reports a step.
-    pub fn body(&self, account_sid: &str, (status, error_code): Step) -> String {
+    /// The same, sent by a messaging service.
+    pub fn by_a_service(self) -> Self {
+        let service = match self.channel {
+            Channel::Sms | Channel::Mms => SERVICES[0],
+            Channel::WhatsApp | Channel::Rcs => SERVICES[1],
+        };
+        Self { service: Some(service), ..self }
+    }
+
+    /// The body of the callback that reports a step. `receipt` is what the carrier's receipt says
+    /// of the time, as `YYMMDDhhmm`.
+    pub fn body(&self, account_sid: &str, (status, error_code): Step, receipt: &str) -> String {
         let mut body = String::with_capacity(480);
         let mut put = |name: &str, value: &str| {
             let separator = if body.is_empty() { "" } else { "&" };
@@ -110,7 +162,7 @@ impl Message {
             put("EventType", &status.to_uppercase());
             put("ChannelPrefix", prefix);
         } else if status == "delivered" || status == "undelivered" {
-            put("RawDlrDoneDate", "2611231504");
+            put("RawDlrDoneDate", receipt);
         }
         if let Some(code) = error_code {
             put("ErrorCode", &code.to_string());
@@ -121,13 +173,48 @@ impl Message {
         put("To", &self.to);
         put("MessageSid", &self.sid);
         put("AccountSid", account_sid);
+        if let Some(service) = self.service {
+            put("MessagingServiceSid", service);
+        }
         put("From", &self.from);
         put("ApiVersion", "2010-04-01");
         body
     }
 }
 
+impl Numbers {
+    fn any(&self, rng: &mut Rng) -> String {
+        let Self { prefix, rest, width } = self;
+        format!("{prefix}{:0width$}", rng.u32(rest.clone()))
+    }
+}
+
 /// 32 hex digits.
 pub fn hex(rng: &mut Rng) -> String {
     format!("{:032x}", rng.u128(..))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use fastrand::Rng;
+
+    use super::{Channel, Message};
+    use crate::domain::country::Country;
+
+    #[test]
+    fn recipients_and_senders_lie_in_countries() {
+        let mut rng = Rng::with_seed(1);
+        let mut countries = BTreeSet::new();
+        for _ in 0..500 {
+            let message = Message::new(Channel::any(&mut rng), &mut rng);
+            for address in [&message.to, &message.from] {
+                let country = Country::of_address(address);
+                countries.insert(country.unwrap_or_else(|| panic!("{address}")).to_string());
+            }
+        }
+        let expected = ["AU", "CA", "DE", "FR", "GB", "SE", "US"].map(str::to_owned);
+        assert_eq!(countries, BTreeSet::from(expected));
+    }
 }

@@ -7,6 +7,10 @@ pub mod pace;
 pub mod stream;
 pub mod summary;
 
-pub use client::{Load, Signer, run};
-pub use stream::{Callback, Callbacks, Plan};
+pub use client::{Load, Signer, Target, run};
+pub use stream::{Callback, Callbacks, FIXED_RECEIPT, Plan};
 pub use summary::Summary;
+
+/// The User-Agent of all simulated callbacks. It stays with the event, so that they can be told
+/// from Twilio's in a log from which nothing is removed.
+pub const USER_AGENT: &str = concat!("delivery-ledger-simulate/", env!("CARGO_PKG_VERSION"));

@@ -87,7 +87,8 @@ mod tests {
     }
 
     fn load() -> Load {
-        let target = String::new();
+        let target =
+            crate::simulate::Target::parse("http://127.0.0.1:8080/message-status").unwrap();
         Load { target, connections: 1, rate: None, seconds: None, day_seconds: None }
     }
 

@@ -7,7 +7,7 @@ use std::f64::consts::TAU;
 
 use fastrand::Rng;
 
-use super::message::{CONTRADICTING, Channel, Message, hex};
+use super::message::{CONTRADICTING, Channel, Message, QUEUED, Step, hex};
 
 /// The simulated day, in milliseconds.
 pub const DAY_MS: u64 = 86_400_000;
@@ -44,9 +44,16 @@ pub struct Plan {
     pub lose: f64,
     /// Share of messages that are both undelivered and delivered.
     pub conflicts: f64,
+    /// Share of messages that a messaging service sends, whose callbacks begin with `queued`.
+    pub queued: f64,
     /// Share of callbacks that somebody without the token has made.
     pub forged: f64,
+    /// What carriers' receipts say of the time, as `YYMMDDhhmm`.
+    pub receipt: String,
 }
+
+/// A carrier's receipt for a plan that gives the same callbacks on every day.
+pub const FIXED_RECEIPT: &str = "2611231504";
 
 /// One callback on its way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,7 +101,11 @@ impl Callbacks {
     fn begin_message(&mut self, begins: u64) {
         self.begun += 1;
         let channel = Channel::any(&mut self.rng);
-        let message = Message::new(channel, &mut self.rng);
+        let mut message = Message::new(channel, &mut self.rng);
+        if self.happens(self.plan.queued) {
+            message = message.by_a_service();
+            self.send_step(&message, QUEUED, begins);
+        }
         let steps = match begins {
             _ if self.happens(self.plan.conflicts) => CONTRADICTING,
             at if CARRIER_FAILS_MS.contains(&at) && self.happens(FAILING_CARRIER_SHARE) => {
@@ -103,14 +114,18 @@ impl Callbacks {
             _ => channel.way(&mut self.rng),
         };
         for (step, index) in steps.iter().zip(1..) {
-            let callback = Callback {
-                at_ms: begins + STEP_MS * index,
-                body: message.body(&self.plan.account_sid, *step),
-                idempotency_token: token(&mut self.rng),
-                forged: self.happens(self.plan.forged),
-            };
-            self.set_out(callback);
+            self.send_step(&message, *step, begins + STEP_MS * index);
         }
+    }
+
+    fn send_step(&mut self, message: &Message, step: Step, at_ms: u64) {
+        let callback = Callback {
+            at_ms,
+            body: message.body(&self.plan.account_sid, step, &self.plan.receipt),
+            idempotency_token: token(&mut self.rng),
+            forged: self.happens(self.plan.forged),
+        };
+        self.set_out(callback);
     }
 
     fn set_out(&mut self, callback: Callback) {
@@ -152,7 +167,7 @@ fn token(rng: &mut Rng) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{DAY_MS, Plan, begins_ms};
+    use super::{DAY_MS, FIXED_RECEIPT, Plan, begins_ms};
 
     fn plan() -> Plan {
         Plan {
@@ -163,7 +178,9 @@ mod tests {
             duplicates: 0.1,
             lose: 0.05,
             conflicts: 0.02,
+            queued: 0.0,
             forged: 0.01,
+            receipt: FIXED_RECEIPT.to_owned(),
         }
     }
 
@@ -200,6 +217,25 @@ mod tests {
             }
         }
         assert!(sent.len() > 1_000);
+    }
+
+    #[test]
+    fn what_a_messaging_service_sends_begins_with_queued() {
+        let quiet = Plan { shuffle: false, duplicates: 0.0, lose: 0.0, forged: 0.0, ..plan() };
+        let callbacks: Vec<_> = Plan { queued: 0.5, ..quiet }.callbacks().collect();
+        let sid = |body: &str| {
+            let mut parameters = body.split('&');
+            parameters.find(|parameter| parameter.starts_with("MessageSid=")).unwrap().to_owned()
+        };
+        let (mut seen, mut queued) = (std::collections::HashSet::new(), 0);
+        for callback in &callbacks {
+            let is_first = seen.insert(sid(&callback.body));
+            let of_service = callback.body.contains("&MessagingServiceSid=MG");
+            let is_queued = callback.body.contains("&MessageStatus=queued");
+            assert_eq!(is_queued, is_first && of_service, "{}", callback.body);
+            queued += u32::from(is_queued);
+        }
+        assert!((850..1_150).contains(&queued), "{queued} of 2,000");
     }
 
     #[test]

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::events::{event, one_a_second, resource, with_header, with_query, with_token};
-use crate::support::ledger::{Ledger, findings};
+use crate::support::ledger::Ledger;
 use crate::support::{
-    ACCOUNT, App, Command, MessageBody, OTHER_ACCOUNT, TOKEN, delivered, failed, sent, sid, status,
+    ACCOUNT, App, MessageBody, OTHER_ACCOUNT, TOKEN, delivered, failed, sent, sid, status,
 };
 
 fn stdout(output: &Output) -> String {
@@ -742,73 +742,4 @@ fn a_ledger_that_is_not_there_is_named_and_not_made() {
         assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
     }
     assert_eq!(std::fs::read_dir(ledger.file("")).unwrap().count(), 0, "nothing was made");
-}
-
-#[test]
-fn the_demo_tells_a_program_the_same() {
-    let folder = TempDir::new().unwrap();
-    let demo = Command::new(folder.path(), &["demo", "--exit", "--format", "json"]);
-    let output = demo.env("TMPDIR", folder.path().to_str().unwrap()).output();
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
-
-    let all = shown["by_status"].as_array().unwrap().last().unwrap();
-    assert_eq!((&all["status"], &all["messages"]), (&"all".into(), &shown["messages"]));
-    assert_eq!(all["events"], shown["acknowledged"]);
-    assert_eq!(shown["featured"]["status"], "delivered");
-    assert!(shown["callbacks"].is_null() && shown["questions"].is_null());
-    assert!(std::path::Path::new(shown["ledger"].as_str().unwrap()).is_file());
-}
-
-#[test]
-fn the_demo_shows_a_whole_run_and_leaves_files_that_verify() {
-    let folder = TempDir::new().unwrap();
-    let demo = Command::new(folder.path(), &["demo", "--exit"]);
-    let output = demo.env("TMPDIR", folder.path().to_str().unwrap()).output();
-    let text = stdout(&output);
-    assert_eq!(output.status.code(), Some(0), "{text}{}", stderr(&output));
-
-    for told in [
-        " signed callbacks came, in any order; ",
-        "One message whose callbacks came in the wrong order:",
-        "  late ",
-        "the same as position ",
-        "status       messages  events  late  duplicates  conflicts",
-        "delivered ",
-        "read ",
-        "The log is ",
-        "Try next:",
-    ] {
-        assert!(text.contains(told), "{told:?} is missing from:\n{text}");
-    }
-    let total = text.lines().find(|line| line.starts_with("all ")).unwrap();
-    let counts: Vec<u64> = total
-        .split_whitespace()
-        .skip(1)
-        .map(|count| count.replace(',', "").parse().unwrap())
-        .collect();
-    assert!(counts.len() == 5 && counts.iter().all(|count| *count > 0), "{total}");
-
-    let (_, path) = text.split_once("The log is ").unwrap();
-    let database = format!("sqlite:{}", path.split_once(',').unwrap().0);
-    assert!(database.starts_with(&format!("sqlite:{}", folder.path().display())));
-    let verify = ["--database", &database, "verify", "--format", "json"];
-    let output = Command::new(folder.path(), &verify).output();
-    let verified: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(findings(&verified), [""; 0]);
-    assert_eq!(verified["head"], counts[1], "every event of the table is in the log");
-
-    // What it says to try next does what it says.
-    let (_, next) = text.split_once("Try next:\n").unwrap();
-    let commands: Vec<_> = next.lines().take_while(|line| line.starts_with("  ")).collect();
-    assert!(commands.len() >= 4, "{commands:?}");
-    for command in commands {
-        let status = std::process::Command::new("sh")
-            .args(["-ec", command])
-            .current_dir(folder.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        assert!(status.unwrap().success(), "{command}");
-    }
 }

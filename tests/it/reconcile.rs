@@ -197,7 +197,9 @@ fn after_one_run_every_message_is_as_it_is_at_twilio() {
         duplicates: 0.05,
         lose: 0.0,
         conflicts: 0.0,
+        queued: 0.0,
         forged: 0.0,
+        receipt: simulate::FIXED_RECEIPT.to_owned(),
     };
     app.restart();
     let mut model: BTreeMap<String, (u64, String, Value)> = BTreeMap::new();

@@ -20,6 +20,9 @@ SHARED_KEY_SETTINGS = "key=webhooks_sharedkey_01,algorithm=HMAC_SHA256"
 PUBLIC_URLS = ["https://hooks.example.com", "http://plain.example.com:8080/twilio"]
 FORM = "application/x-www-form-urlencoded"
 
+# The longest JSON body that is accepted.
+JSON_BYTES_MAX = 64 * 1024
+
 STATUSES = ["queued", "sending", "sent", "delivered", "read", "undelivered", "failed", "canceled"]
 QUERIES = [
     "",
@@ -42,7 +45,7 @@ ODD_VALUES = [
     "x" * 5_000,
     "é🙂" * 700,
 ]
-ODD_NAMES = ["ZzNewParam2030", "aaNew", "_underscore", "Émoji", "🙂", "a b", "a&b", "a=b", "%41", "Body"]
+ODD_NAMES = ["", "ZzNewParam2030", "aaNew", "_underscore", "Émoji", "🙂", "a b", "a&b", "a=b", "%41", "Body"]
 
 
 class Parameters(dict):
@@ -79,16 +82,18 @@ def genuine(seed, messages, node_signer=None):
 def tampered(seed, count):
     """Callbacks that were changed after they were signed, or signed by somebody else."""
     rng = random.Random(seed)
-    changes = [body_changed, query_changed, signature_changed, token_changed, parameter_added]
+    changes = [body_changed, query_changed, signature_changed, token_changed, parameter_added,
+               json_changed]
     return [rng.choice(changes)(rng, f"SM{'f' * 24}{number:08x}") for number in range(count)]
 
 
 class Draft:
     """A callback that is not signed yet."""
 
-    def __init__(self, rng, pairs, account=ACCOUNT, json_body=None):
+    def __init__(self, rng, pairs, account=ACCOUNT, json_body=None, own_hash=False):
+        """With `own_hash` it is a form whose URL has the body's hash in a query of the user's own."""
         self.base = rng.choice(PUBLIC_URLS)
-        self.target = "/message-status" + rng.choice(QUERIES)
+        query = rng.choice(QUERIES)
         self.account = account
         self.pairs = pairs
         self.json_body = json_body
@@ -96,8 +101,13 @@ class Draft:
             self.body = encoded(rng, pairs)
         else:
             self.body = json_body
-            mark = "&" if "?" in self.target else "?"
-            self.target += f"{mark}bodySHA256={hashlib.sha256(json_body).hexdigest()}"
+        if own_hash or json_body is not None:
+            parameters = [query.removeprefix("?")] if query else []
+            # Twilio appends it; a user's own may be anywhere.
+            at = rng.randint(0, len(parameters)) if own_hash else len(parameters)
+            parameters.insert(at, f"bodySHA256={hashlib.sha256(self.body).hexdigest()}")
+            query = "?" + "&".join(parameters)
+        self.target = "/message-status" + query
         self.parameters = Parameters()
         for name, value in pairs:
             self.parameters.setdefault(name, []).append(value)
@@ -143,13 +153,43 @@ def drafts_of_message(rng, number):
     if rng.random() < 0.02:
         sid = rng.choice(["odd sid & more", "SM🙂", "x" * 300]) + str(number)
     for status in rng.sample(STATUSES, rng.randint(1, 4)):
-        yield Draft(rng, status_pairs(rng, account, sid, status), account)
-    if rng.random() < 0.1:
-        body = json.dumps(
-            {"AccountSid": account, "MessageSid": sid, "text": rng.choice(ODD_VALUES)},
-            ensure_ascii=rng.random() < 0.5,
-        )
-        yield Draft(rng, [], account, body.encode())
+        pairs = status_pairs(rng, account, sid, status)
+        yield Draft(rng, pairs, account, own_hash=rng.random() < 0.1)
+    if rng.random() < 0.2:
+        yield Draft(rng, [], account, json_of_message(rng, account, sid))
+    if rng.random() < 0.02:
+        yield Draft(rng, [], account, filled_up(account, sid))
+        yield Draft(rng, long_pairs(rng, account, sid), account)
+
+
+def json_of_message(rng, account, sid):
+    """An object, or a batch; an array names no account, so that every token is tried."""
+    one = {"AccountSid": account, "MessageSid": sid, "text": rng.choice(ODD_VALUES)}
+    batch = [{"data": {"accountSid": account, "messageSid": sid, "tags": {"": None}}}] * 3
+    shape = one if rng.random() < 0.6 else {**one, "data": batch, "nested": {"AccountSid": "AC1"}}
+    return json.dumps(
+        shape,
+        ensure_ascii=rng.random() < 0.5,
+        indent=rng.choice([None, 1]),
+        separators=rng.choice([None, (",", ":")]),
+    ).encode()
+
+
+def filled_up(account, sid):
+    """JSON of exactly as many bytes as are accepted."""
+    body = {"AccountSid": account, "MessageSid": sid, "text": ""}
+    body["text"] = "x" * (JSON_BYTES_MAX - len(json.dumps(body)))
+    return json.dumps(body).encode()
+
+
+def long_pairs(rng, account, sid):
+    """A form with long values, a name that comes many times, and blank and bare names."""
+    values = [str(number % 40) for number in range(200)] + [""] * 3
+    rng.shuffle(values)
+    pairs = [("MessageSid", sid), ("AccountSid", account), ("MessageStatus", "sent")]
+    pairs += [("MediaUrl", value) for value in values]
+    # Percent-encoded it is three times as long.
+    return pairs + [("Body", "é+ &=%" * 1_000), ("Long", "y" * 20_000), ("", ""), ("Blank", "")]
 
 
 def status_pairs(rng, account, sid, status):
@@ -210,6 +250,13 @@ def query_changed(rng, sid):
     callback = usual_draft(rng, sid).signed(rng)
     target = callback.target + ("&" if "?" in callback.target else "?")
     return changed(callback, target=target + rng.choice(["", "a=1", "rc=5"]))
+
+
+def json_changed(rng, sid):
+    """A JSON body under the hash and the signature of another, or one without a body."""
+    callback = Draft(rng, [], ACCOUNT, json_of_message(rng, ACCOUNT, sid)).signed(rng)
+    other = callback.body.replace(sid.encode(), sid[:-1].encode() + b"g")
+    return changed(callback, body=rng.choice([other, callback.body + b" ", b"[]", b""]))
 
 
 def signature_changed(rng, sid):

@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 use tokio::sync::oneshot;
 
 use self::totals::Totals;
@@ -19,14 +22,15 @@ use self::traffic::{CALLBACK_PATH, Traffic};
 use super::running::Running;
 use super::serve::{Beside, states, stop_signal};
 use super::text::number;
-use super::{Format, Outcome, audit};
-use crate::config::{Reconciling, ServerConfig};
+use super::{Format, Outcome, Usage, audit};
+use crate::config::{NamedDatabase, Reconciling, ServerConfig, Settings};
 use crate::domain::{AccountSid, MessageSid, Position, Rule};
 use crate::http;
 use crate::projection::fold::Folded;
 use crate::projection::history::{Answer, AsOf, Question, ask};
 use crate::simulate::Summary;
 use crate::store::{Database, Store};
+use crate::telemetry::say;
 use crate::twilio::accounts::{Accounts, Keys, Token};
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
@@ -34,6 +38,10 @@ use crate::wire;
 
 /// How long the projection may take to catch up with the demo's few events.
 const CATCH_UP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A minute in UTC as carriers' receipts write it: `YYMMDDhhmm`.
+const RECEIPT_FORMAT: &[BorrowedFormatItem<'_>] =
+    format_description!("[year repr:last_two][month][day][hour][minute]");
 
 /// The arguments of `demo`.
 #[derive(Debug, clap::Args)]
@@ -56,14 +64,30 @@ struct Addresses {
     admin: SocketAddr,
 }
 
-/// Runs the demo.
-pub fn run(args: Args) -> Result<Outcome> {
+/// Runs the demo. It never touches another ledger: to name one is an error as a flag, and leads to
+/// a warning in the environment and the file, where it is meant for other commands.
+pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
+    match settings.named_database() {
+        Some(NamedDatabase::Flag) => {
+            return Err(Usage(
+                "--database: demo makes a temporary ledger of its own and never touches another; \
+                 leave the flag out, or send traffic to a ledger with serve and simulate"
+                    .to_owned(),
+            )
+            .into());
+        }
+        Some(NamedDatabase::Setting(setting)) => say(format_args!(
+            "warning: demo makes a temporary ledger of its own; {setting} has no effect on it"
+        )),
+        None => {}
+    }
     let folder = tempfile::Builder::new().prefix("delivery-ledger-demo-").tempdir();
     let ledger = folder.context("make a temporary folder")?.keep().join("ledger.db");
     let running = Running::start(&Database::Sqlite(ledger.clone()), Rule::default())?;
     let (callbacks, admin) = (any_port()?, any_port()?);
     let addresses = Addresses { callbacks: callbacks.local_addr()?, admin: admin.local_addr()? };
-    let traffic = Traffic::new(args.seed);
+    let receipt = OffsetDateTime::now_utc().format(RECEIPT_FORMAT)?;
+    let traffic = Traffic::new(args.seed, &receipt);
     let outcome = actix_web::rt::System::new().block_on(async {
         let (stop, stopped) = oneshot::channel::<()>();
         let config = config(&traffic, &addresses)?;
@@ -166,6 +190,7 @@ fn show_json(
         "featured": wire::Message::new(&featured.key, &featured.lifecycle, as_of_position),
         "by_status": Totals::of(store)?.as_json(),
         "ledger": ledger.display().to_string(),
+        "folder": folder_of(ledger).display().to_string(),
         "callbacks": serving.map(|at| url(at.callbacks)),
         "questions": serving.map(|at| url(at.admin)),
     });
@@ -187,13 +212,18 @@ fn featured(store: &dyn Store, traffic: &Traffic) -> Result<(Box<Folded>, Positi
 }
 
 fn tell_where(ledger: &Path, traffic: &Traffic, serving: Option<&Addresses>) -> Result<()> {
-    let program = program();
-    let ledger = ledger.display();
-    let ask = format!("{program} --database sqlite:{ledger}");
+    let ask = format!(
+        "{} --database {}",
+        for_shell(&program()),
+        for_shell(&format!("sqlite:{}", ledger.display()))
+    );
     let mut out = crate::cli::terminal::stdout();
-    writeln!(out, "The log is {ledger}, its views lie beside it.\n")?;
+    writeln!(out, "The log is {}, its views are next to it.", ledger.display())?;
+    let folder = for_shell(&folder_of(ledger).display().to_string());
+    writeln!(out, "The folder stays when the demo ends; `rm -r {folder}` removes it.\n")?;
     writeln!(out, "Try next:")?;
     writeln!(out, "  {ask} audit {}", traffic.conflicting_sid)?;
+    writeln!(out, "  {ask} report --by country")?;
     writeln!(out, "  {ask} verify")?;
     writeln!(out, "  {ask} replay --dry-run --rule delivery-wins")?;
     writeln!(out, "  {ask} export messages | head -n 1")?;
@@ -204,9 +234,22 @@ fn tell_where(ledger: &Path, traffic: &Traffic, serving: Option<&Addresses>) -> 
             "\nCallbacks are received on http://{callbacks}{}, questions answered on http://{admin}.",
             CALLBACK_PATH
         )?;
-        writeln!(out, "Ctrl-C ends the demo; the files stay.")?;
+        writeln!(out, "Ctrl-C ends the demo.")?;
     }
     Ok(())
+}
+
+fn folder_of(ledger: &Path) -> &Path {
+    ledger.parent().unwrap_or(Path::new("/"))
+}
+
+/// Text as one word of a POSIX shell.
+fn for_shell(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-:".contains(&byte);
+    match text.bytes().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
 }
 
 /// This program, by the shortest path that runs it from here.

@@ -3,11 +3,11 @@
 
 use std::net::SocketAddr;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use fastrand::Rng;
 
-use crate::simulate::message::{CONTRADICTING, Channel, Message, Step, hex};
-use crate::simulate::{Callback, Load, Plan, Signer, Summary, run};
+use crate::simulate::message::{CONTRADICTING, Channel, Message, QUEUED, Step, hex};
+use crate::simulate::{Callback, Load, Plan, Signer, Summary, Target, run};
 use crate::twilio::accounts::Token;
 
 /// The path that the demo's callbacks are sent to.
@@ -19,9 +19,11 @@ pub const MESSAGES: u64 = 300;
 /// How many callbacks are on their way at once.
 const CONNECTIONS: usize = 8;
 
+/// How many of the messages a messaging service sends, so that their callbacks begin with `queued`.
+const QUEUED_SHARE: f64 = 0.4;
+
 /// The featured message is delivered first, then sent, then delivered once more, then queued.
-const WRONG_ORDER: [Step; 4] =
-    [("delivered", None), ("sent", None), ("delivered", None), ("queued", None)];
+const WRONG_ORDER: [Step; 4] = [("delivered", None), ("sent", None), ("delivered", None), QUEUED];
 
 /// Everything that is sent, and by whom.
 pub struct Traffic {
@@ -29,15 +31,16 @@ pub struct Traffic {
     pub auth_token: String,
     pub featured_sid: String,
     pub conflicting_sid: String,
-    /// These overtake each other.
+    /// These overtake each other, within a message.
     crowd: Vec<Callback>,
     /// These keep their order.
     featured: Vec<Callback>,
 }
 
 impl Traffic {
-    /// The same traffic for the same seed.
-    pub fn new(seed: u64) -> Self {
+    /// The same traffic for the same seed, but for the carriers' receipts, which say this time as
+    /// `YYMMDDhhmm`.
+    pub fn new(seed: u64, receipt: &str) -> Self {
         let mut rng = Rng::with_seed(seed);
         let account_sid = format!("AC{}", hex(&mut rng));
         let plan = Plan {
@@ -48,16 +51,22 @@ impl Traffic {
             duplicates: 0.06,
             lose: 0.025,
             conflicts: 0.03,
+            queued: QUEUED_SHARE,
             forged: 0.0,
+            receipt: receipt.to_owned(),
         };
-        let featured = Message::new(Channel::Sms, &mut rng);
+        let callbacks = |message: &Message, steps: &[Step]| {
+            steps.iter().map(|step| callback(message, &account_sid, *step, receipt)).collect()
+        };
+        let featured = Message::new(Channel::Sms, &mut rng).by_a_service();
         let conflicting = Message::new(Channel::Sms, &mut rng);
         let mut crowd: Vec<_> = plan.callbacks().collect();
-        crowd.extend(callbacks(&conflicting, &account_sid, CONTRADICTING));
-        rng.shuffle(&mut crowd);
+        let middle = crowd.len() / 2;
+        let conflict: Vec<_> = callbacks(&conflicting, CONTRADICTING);
+        crowd.splice(middle..middle, conflict);
         Self {
             auth_token: hex(&mut rng),
-            featured: callbacks(&featured, &account_sid, &WRONG_ORDER),
+            featured: callbacks(&featured, &WRONG_ORDER),
             featured_sid: featured.sid,
             conflicting_sid: conflicting.sid,
             crowd,
@@ -67,10 +76,11 @@ impl Traffic {
 
     /// Sends all of it and tells what became of it.
     pub async fn send(&self, to: SocketAddr) -> Result<Summary> {
-        let target = format!("http://{to}{CALLBACK_PATH}");
+        let target = Target::parse(&format!("http://{to}{CALLBACK_PATH}"));
+        let target = target.map_err(|wrong| anyhow!(wrong))?;
+        let signer = Signer::new(target.as_str(), Token::new(&self.auth_token));
         let load =
             Load { target, connections: CONNECTIONS, rate: None, seconds: None, day_seconds: None };
-        let signer = Signer::new(&load.target, Token::new(&self.auth_token));
         let crowd = self.crowd.clone().into_iter();
         let mut summary = run(load.clone(), signer.clone(), crowd, None, || ()).await?;
         let one_by_one = Load { connections: 1, ..load };
@@ -82,13 +92,12 @@ impl Traffic {
     }
 }
 
-/// A message's callbacks in this order; a status that comes twice is the same callback again.
-fn callbacks(message: &Message, account_sid: &str, steps: &[Step]) -> Vec<Callback> {
-    let callback = |step: &Step| Callback {
+/// The callback that reports a step; a status that is reported again is the same callback again.
+fn callback(message: &Message, account_sid: &str, step: Step, receipt: &str) -> Callback {
+    Callback {
         at_ms: 0,
-        body: message.body(account_sid, *step),
+        body: message.body(account_sid, step, receipt),
         idempotency_token: format!("{}-{}", message.sid, step.0),
         forged: false,
-    };
-    steps.iter().map(callback).collect()
+    }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::handshake;
@@ -18,23 +19,45 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 /// The status code and the body; nothing where there is no answer in time.
 pub fn get(address: SocketAddr, path: &str, token: Option<String>) -> Option<(u16, String)> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-    runtime.block_on(async { timeout(PATIENCE, ask(address, path, token)).await.ok()? })
+    // Only loopback names are let in without being configured.
+    get_within(PATIENCE, &address.to_string(), "localhost", path, token).ok()
 }
 
-async fn ask(address: SocketAddr, path: &str, token: Option<String>) -> Option<(u16, String)> {
-    let stream = TcpStream::connect(address).await.ok()?;
-    let (mut send, connection) = handshake(TokioIo::new(stream)).await.ok()?;
+/// The status code and the body of an answer over HTTP without TLS. `address` is host and port,
+/// `host` what the Host header says.
+pub fn get_within(
+    patience: Duration,
+    address: &str,
+    host: &str,
+    path: &str,
+    token: Option<String>,
+) -> Result<(u16, String)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let answer = timeout(patience, ask(address, host, path, token)).await;
+        answer.with_context(|| format!("no answer within {} ms", patience.as_millis()))?
+    })
+}
+
+async fn ask(
+    address: &str,
+    host: &str,
+    path: &str,
+    token: Option<String>,
+) -> Result<(u16, String)> {
+    let stream = TcpStream::connect(address).await?;
+    let (mut send, connection) = handshake(TokioIo::new(stream)).await?;
     let _ends_with_the_runtime = tokio::spawn(connection);
-    // Only loopback names are let in without being configured.
-    let mut request = hyper::Request::get(path).header("Host", "localhost");
+    let mut request = hyper::Request::get(path).header("Host", host);
     if let Some(token) = token {
         request = request.header("Authorization", format!("Bearer {token}"));
     }
-    let answer = send.send_request(request.body(Empty::<Bytes>::new()).ok()?).await.ok()?;
+    let answer = send.send_request(request.body(Empty::<Bytes>::new())?).await?;
     let code = answer.status().as_u16();
-    let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await.ok()?;
-    Some((code, String::from_utf8(body.to_bytes().to_vec()).ok()?))
+    let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+    // Its error is no `std::error::Error` that anyhow could carry.
+    let body = body.map_err(|error| anyhow::anyhow!("{error}"))?;
+    Ok((code, String::from_utf8(body.to_bytes().to_vec())?))
 }
 
 /// The text of `/metrics`.

@@ -2,7 +2,7 @@
 //! on where things are broken: a check that cannot be made says so, or is left out where another one
 //! has said why.
 
-mod ask;
+pub mod ask;
 mod check;
 mod disk;
 mod files;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
-use delivery_ledger::simulate::{Callback, Plan};
+use delivery_ledger::simulate::{Callback, FIXED_RECEIPT, Plan};
 use serde_json::Value;
 
 use super::check::Sent;
@@ -41,7 +41,9 @@ impl Traffic {
             duplicates: 0.0,
             lose: 0.0,
             conflicts: 0.0,
+            queued: 0.0,
             forged: 0.0,
+            receipt: FIXED_RECEIPT.to_owned(),
         };
         let sent = |callback: Callback| Sent {
             token: callback.idempotency_token,
@@ -55,7 +57,14 @@ impl Traffic {
         let folder = in_memory();
         let mut simulate = std::process::Command::new(env!("CARGO_BIN_EXE_delivery-ledger"));
         simulate.env_clear().env("TWILIO_ACCOUNT_SID", ACCOUNT).env("TWILIO_AUTH_TOKEN", TOKEN);
-        simulate.args(["simulate", "--shuffle", "--connections", CONNECTIONS, "--acked-log"]);
+        simulate.args([
+            "simulate",
+            "--yes",
+            "--shuffle",
+            "--connections",
+            CONNECTIONS,
+            "--acked-log",
+        ]);
         simulate.arg(acknowledged_in(folder.path()));
         simulate.args(["--messages", &self.messages.to_string(), "--seed", &self.seed.to_string()]);
         simulate.args(["--target", &format!("http://{}/message-status", app.callbacks())]);

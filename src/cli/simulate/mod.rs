@@ -1,5 +1,7 @@
 //! `simulate`: signed traffic against a URL, with the faults that real traffic has.
 
+mod consent;
+
 use std::fs::File;
 use std::io::{LineWriter, Write};
 use std::path::PathBuf;
@@ -9,14 +11,24 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Outcome, Usage};
 use crate::config::Settings;
-use crate::simulate::{Load, Plan, Signer, run as send};
+use crate::simulate::{FIXED_RECEIPT, Load, Plan, Signer, Target, run as send};
 
 /// The arguments of `simulate`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The URL that is called
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080/message-status")]
+    /// The URL that is called, such as http://127.0.0.1:8080/message-status
+    #[arg(long, value_name = "URL")]
     target: String,
+
+    /// The admin listener of the target's ledger, which says whether the ledger has events that no
+    /// simulation sent
+    #[arg(long, value_name = "URL", default_value = consent::DEFAULT_ADMIN)]
+    admin: String,
+
+    /// Send also to a ledger that has, or may have, events that no simulation sent: what is
+    /// simulated stays among them
+    #[arg(long)]
+    yes: bool,
 
     /// The URL that is signed, where a proxy stands between [default: the target]
     #[arg(long, value_name = "URL")]
@@ -62,6 +74,10 @@ pub struct Args {
     #[arg(long, value_name = "P", default_value_t = 0.0)]
     conflicts: f64,
 
+    /// Share of messages that a messaging service sends, whose callbacks begin with queued
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    queued: f64,
+
     /// Share of callbacks signed with a wrong token
     #[arg(long, value_name = "P", default_value_t = 0.0)]
     forged: f64,
@@ -71,12 +87,15 @@ pub struct Args {
     acked_log: Option<PathBuf>,
 }
 
-/// Sends the traffic and prints a summary as JSON. That a forged callback is acknowledged is a
-/// finding.
+/// Makes sure that the ledger is one for simulations, or that `--yes` is given, sends the traffic,
+/// and prints a summary as JSON. That a forged callback is acknowledged is a finding.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let plan = plan(&args, settings)?;
     let load = load(&args)?;
-    let signed_url = args.signed_url.as_deref().unwrap_or(&args.target);
+    if !args.yes {
+        consent::require(&load.target, &args.admin, settings)?;
+    }
+    let signed_url = args.signed_url.as_deref().unwrap_or(load.target.as_str());
     let signer = Signer::new(signed_url, settings.environment_keys()?.primary);
     let acked = args.acked_log.as_ref().map(|path| {
         let file = File::create(path);
@@ -103,6 +122,7 @@ fn plan(args: &Args, settings: &Settings) -> Result<Plan> {
         ("--duplicates", args.duplicates),
         ("--lose", args.lose),
         ("--conflicts", args.conflicts),
+        ("--queued", args.queued),
         ("--forged", args.forged),
     ] {
         if !(0.0..=1.0).contains(&share) {
@@ -117,7 +137,9 @@ fn plan(args: &Args, settings: &Settings) -> Result<Plan> {
         duplicates: args.duplicates,
         lose: args.lose,
         conflicts: args.conflicts,
+        queued: args.queued,
         forged: args.forged,
+        receipt: FIXED_RECEIPT.to_owned(),
     })
 }
 
@@ -132,7 +154,7 @@ fn load(args: &Args) -> Result<Load> {
         return Err(Usage("--connections: 0 connections send nothing".to_owned()).into());
     }
     Ok(Load {
-        target: args.target.clone(),
+        target: Target::parse(&args.target).map_err(|wrong| Usage(format!("--target: {wrong}")))?,
         connections: args.connections,
         rate: positive("--rate", args.rate)?,
         seconds: positive("--seconds", args.seconds)?,

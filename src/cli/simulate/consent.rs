@@ -1,0 +1,130 @@
+//! Whether simulated traffic may go to a ledger: a log forgets nothing, so it must not get among
+//! what Twilio sent unless somebody says so.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use anyhow::Result;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use crate::cli::Usage;
+use crate::cli::doctor::ask::get_within;
+use crate::config::Settings;
+use crate::simulate::Target;
+
+/// Where `serve` has its admin listener by default.
+pub const DEFAULT_ADMIN: &str = "http://127.0.0.1:8081";
+
+/// How long the admin listener may take. It only looks up a row and some events, but its machine
+/// may be busy.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is asked. It needs no token, but a proxy in front may want one.
+const QUESTION: &str = "/readyz";
+
+/// How much of an answer's reason is shown, in characters.
+const REASON_MAX: usize = 300;
+
+/// What the admin listener says of its ledger.
+enum Ledger {
+    /// It has no event, or only simulated ones.
+    ForSimulations,
+    HasOtherEvents,
+    /// Nobody knows, for this reason.
+    Unknown(String),
+}
+
+/// Makes sure that the ledger behind `admin` has no event but simulated ones. Otherwise, or if it
+/// does not say, the error says what to do.
+pub fn require(target: &Target, admin: &str, settings: &Settings) -> Result<()> {
+    let ledger = match admin == DEFAULT_ADMIN && !is_here(target.authority()) {
+        true => Ledger::Unknown(format!(
+            "{} is another machine's, so {admin} is not asked about it",
+            target.as_str()
+        )),
+        false => ask(admin, settings)?,
+    };
+    match ledger {
+        Ledger::ForSimulations => Ok(()),
+        Ledger::HasOtherEvents => Err(Usage(format!(
+            "the ledger at {admin} has events that no simulation sent, and simulated ones would \
+             stay among them for ever: use a ledger of its own, or repeat with --yes"
+        ))
+        .into()),
+        Ledger::Unknown(reason) => Err(Usage(format!(
+            "nobody says whether the ledger has events that no simulation sent: {reason}; name its \
+             admin listener with --admin, or repeat with --yes"
+        ))
+        .into()),
+    }
+}
+
+fn ask(admin: &str, settings: &Settings) -> Result<Ledger> {
+    let listener = Target::parse(admin.trim_end_matches('/'));
+    let listener = listener.map_err(|wrong| Usage(format!("--admin: {wrong}")))?;
+    let tokens = settings.api_tokens()?;
+    let token = tokens.first().map(|token| token.secret.expose_secret().to_owned());
+    let has_token = token.is_some();
+    let authority = listener.authority();
+    let address = match authority.rsplit_once(':') {
+        Some((_, port)) if port.parse::<u16>().is_ok() => authority.to_owned(),
+        _ => format!("{authority}:80"),
+    };
+    let path = format!("{}{QUESTION}", listener.path().trim_end_matches('/'));
+    Ok(match get_within(PATIENCE, &address, authority, &path, token) {
+        Err(error) => Ledger::Unknown(format!("{admin} does not answer ({error:#})")),
+        // Whether it is ready does not matter here.
+        Ok((200 | 503, body)) => said(admin, &body),
+        Ok((code, body)) => Ledger::Unknown(format!(
+            "{admin} answers {code}{}{}",
+            reason(&body),
+            what_to_do(code, has_token)
+        )),
+    })
+}
+
+/// `only_simulated` of the answer; null if the ledger cannot tell.
+fn said(admin: &str, body: &str) -> Ledger {
+    let state = serde_json::from_str::<Value>(body).unwrap_or_default();
+    match &state["only_simulated"] {
+        Value::Bool(true) => Ledger::ForSimulations,
+        Value::Bool(false) => Ledger::HasOtherEvents,
+        _ if state["ready"].is_boolean() => {
+            Ledger::Unknown(format!("the ledger at {admin} cannot tell, or is of an older version"))
+        }
+        _ => Ledger::Unknown(format!("{admin} does not answer as a ledger's admin listener does")),
+    }
+}
+
+/// Whether this is an address of this machine.
+fn is_here(authority: &str) -> bool {
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() => host,
+        _ => authority,
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let is_loopback = |address: IpAddr| address.is_loopback() || address.is_unspecified();
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(is_loopback)
+}
+
+/// The detail of a problem (RFC 9457), if the body is one.
+fn reason(body: &str) -> String {
+    let problem = serde_json::from_str::<Value>(body).unwrap_or_default();
+    let detail = problem["detail"].as_str().unwrap_or_default();
+    match detail.chars().filter(|character| !character.is_control()).take(REASON_MAX) {
+        shown if !detail.is_empty() => format!(" ({})", shown.collect::<String>()),
+        _ => String::new(),
+    }
+}
+
+fn what_to_do(code: u16, has_token: bool) -> &'static str {
+    match (code, has_token) {
+        (401, false) => ", so set DELIVERY_LEDGER_API_TOKEN (or …_FILE) to a token that may read",
+        (401, true) => ", so the configured API token is not one of that ledger's",
+        (403, _) => {
+            ", so use a token that may read, and a host name in its admin_hosts or a loopback one"
+        }
+        _ => "",
+    }
+}
