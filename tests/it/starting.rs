@@ -143,7 +143,7 @@ fn a_public_url_that_twilio_could_not_have_signed_is_refused() {
         ),
     ] {
         assert_eq!(
-            Serve::configured().arguments(&["--public-url", url]).refused(),
+            Serve::configured().arguments(&["--public-url", url]).refused_as_usage(),
             format!("error: DELIVERY_LEDGER_PUBLIC_URL or --public-url: public URL {reason}")
         );
     }
@@ -166,7 +166,7 @@ fn a_password_in_a_public_url_is_refused_and_not_shown() {
     }
     let refused = Serve::configured()
         .arguments(&["--public-url", "https://user:hunter2@h.example.com"])
-        .refused();
+        .refused_as_usage();
     assert_eq!(
         refused,
         "error: DELIVERY_LEDGER_PUBLIC_URL or --public-url: public URL `https://…@h.example.com` \
@@ -197,7 +197,7 @@ fn an_address_that_is_none_is_refused() {
     );
     let listen = Serve::configured().without_listeners().arguments(&["--listen", "localhost:8080"]);
     assert_eq!(
-        listen.refused(),
+        listen.refused_as_usage(),
         "error: --listen: `localhost:8080` is not an address and port, such as 127.0.0.1:8080"
     );
 }
@@ -228,7 +228,7 @@ fn a_port_that_is_taken_is_refused() {
 #[test]
 fn a_callback_path_that_no_request_could_have_is_refused() {
     for path in ["message-status", "/a?b", "/a#b", "/a b", "/{a}", ""] {
-        let refused = Serve::configured().arguments(&["--callback-path", path]).refused();
+        let refused = Serve::configured().arguments(&["--callback-path", path]).refused_as_usage();
         let expected = format!("error: --callback-path: `{path}` is not a path such as /message");
         assert!(refused.starts_with(&expected), "{refused}");
     }
@@ -350,7 +350,7 @@ fn a_configuration_file_that_was_named_must_be_there() {
 #[test]
 fn a_database_url_that_is_none_is_refused() {
     assert_eq!(
-        Serve::configured().arguments(&["--database", "ledger.db"]).refused(),
+        Serve::configured().arguments(&["--database", "ledger.db"]).refused_as_usage(),
         "error: --database: database `ledger.db` is not of the form sqlite:PATH"
     );
     assert_eq!(
@@ -482,7 +482,7 @@ fn a_flag_goes_before_the_environment_and_that_before_the_file() {
     let serve = serve.env("DELIVERY_LEDGER_RULE", "delivery-wins").env(variable, "by-variable");
     assert!(serve.refused().starts_with("error: DELIVERY_LEDGER_DATABASE: database `by-variable`"));
     let serve = serve.arguments(&["--database", "by-flag"]);
-    assert!(serve.refused().starts_with("error: --database: database `by-flag`"));
+    assert!(serve.refused_as_usage().starts_with("error: --database: database `by-flag`"));
 }
 
 // Usage.
@@ -553,6 +553,15 @@ impl Serve {
     /// Sees it end with 1 and nothing on stdout, and returns the one line on stderr.
     #[track_caller]
     pub fn refused(&self) -> String {
+        self.ended_with(1)
+    }
+
+    /// The same, of a flag's value that cannot be meant: wrong usage.
+    pub fn refused_as_usage(&self) -> String {
+        self.ended_with(2)
+    }
+
+    fn ended_with(&self, code: i32) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_delivery-ledger"));
         command.current_dir(self.folder.path()).env_clear().arg("serve").args(&self.arguments);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
@@ -562,7 +571,7 @@ impl Serve {
             }
         }
         let output = output_of(command, self.folder.path());
-        assert_eq!(output.code, Some(1), "{}", output.stderr);
+        assert_eq!(output.code, Some(code), "{}", output.stderr);
         assert_eq!(output.stdout, "");
         let line = output.stderr.strip_suffix('\n').unwrap_or(&output.stderr);
         assert!(line.starts_with("error: ") && !line.contains('\n'), "{line}");

@@ -21,7 +21,7 @@ PUBLIC_URLS = ["https://hooks.example.com", "http://plain.example.com:8080/twili
 FORM = "application/x-www-form-urlencoded"
 
 # The longest JSON body that is accepted.
-JSON_BYTES_MAX = 64 * 1024
+JSON_BYTES_MAX = 1 << 20
 
 STATUSES = ["queued", "sending", "sent", "delivered", "read", "undelivered", "failed", "canceled"]
 QUERIES = [
