@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn heads_are_told_from_bodies_by_length_and_by_chunks() {
         let line_feeds_in_bodies = format!(
-            "{SIGNED}Content-Length: 12\r\n\r\na=1\n\nGET / x\n\
+            "{SIGNED}Content-Length: 13\r\n\r\na=1\n\nGET / x\n\
              {SIGNED}transfer-encoding: Chunked\r\n\r\n4;x=y\r\na\n\n\n\r\nA\r\n0123456789\r\n0\r\n\r\n\
              GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
         );

@@ -170,7 +170,7 @@ fn a_sid_in_several_accounts_is_409_until_the_account_is_named() {
         409,
         &format!(
             "several accounts have this message SID; add account_sid, one of: \
-             (none), {ACCOUNT}, {OTHER_ACCOUNT}"
+             {ACCOUNT}, {OTHER_ACCOUNT}"
         ),
     );
     assert_eq!(get(&format!("?account_sid={ACCOUNT}")).json()["status"], "delivered");

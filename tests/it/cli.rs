@@ -99,7 +99,7 @@ fn audit_gives_a_program_the_documented_object() {
     let expected = json!({
         "message_sid": sid(1), "status": "delivered", "terminal": true, "settled": true,
         "conflict": false, "rule": "failure-terminal",
-        "account_sid": ACCOUNT, "messaging_service_sid": null, "from": null, "to": "+1",
+        "account_sid": ACCOUNT, "messaging_service_sid": null, "from": "+15017250604", "to": "+1",
         "channel": "sms",
         "error_code": null, "error_title": null, "error_codes": [], "raw_dlr_done_date": null,
         "first_received_at": "2026-01-02T03:04:05.000000Z",
@@ -164,7 +164,7 @@ fn audit_asks_which_account_where_several_have_the_sid() {
     assert_eq!(
         stderr(&ambiguous),
         format!(
-            "error: several accounts have this message SID; add --account-sid, one of: '', {ACCOUNT}, {OTHER_ACCOUNT}\n"
+            "error: several accounts have this message SID; add --account-sid, one of: {ACCOUNT}, {OTHER_ACCOUNT}\n"
         )
     );
     for (account, status) in [(ACCOUNT, "sent"), (OTHER_ACCOUNT, "delivered"), ("", "queued")] {

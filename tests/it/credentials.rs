@@ -218,7 +218,7 @@ fn a_public_url_in_capitals_is_checked_in_lower_case() {
 fn a_public_url_in_quotes_or_blanks_is_refused() {
     for url in ["\"https://h.example.com\"", " https://h.example.com", "'https://h.example.com/'"] {
         assert_eq!(
-            Serve::configured().arguments(&["--public-url", url]).refused(),
+            Serve::configured().arguments(&["--public-url", url]).refused_as_usage(),
             format!(
                 "error: DELIVERY_LEDGER_PUBLIC_URL or --public-url: public URL `{url}` has blanks or \
                  quotes around it; leave them out"

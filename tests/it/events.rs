@@ -30,7 +30,7 @@ fn a_page_says_where_the_next_begins_and_null_at_the_end() {
     assert_eq!(empty.header("content-type"), Some("application/json"));
     assert_eq!(
         String::from_utf8(empty.body).unwrap(),
-        r#"{"data":[],"next_cursor":null,"as_of_position":0}"#
+        "{\"data\":[],\"next_cursor\":null,\"as_of_position\":0}\n"
     );
     for number in 1..=101 {
         assert_eq!(app.receive(sent(&sid(number))).code, 200);

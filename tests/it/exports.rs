@@ -136,7 +136,7 @@ fn the_same_position_gives_the_same_bytes_whatever_has_arrived_since() {
     let after: Vec<_> = asked.iter().map(|(what, format)| pinned(what, format)).collect();
     assert!(before == after, "other bytes than before");
     let beyond = ledger.run(&["export", "messages", "--as-of-position", "99"]);
-    assert_eq!(beyond.status.code(), Some(1));
+    assert_eq!(beyond.status.code(), Some(2));
     let told = String::from_utf8(beyond.stderr).unwrap();
     assert!(told.contains("the log ends at position 7, before position 99"), "{told}");
 }

@@ -119,7 +119,7 @@ fn a_signed_request_with_another_method_is_counted_and_its_method_is_told() {
 fn paths_that_anybody_can_choose_take_bounded_memory_and_show_no_address() {
     let app = App::start();
     for number in 0..40 {
-        let target = format!("/x{number}/%2B15558675310/{{}}\"");
+        let target = format!("/x{number}x/%2B15558675310/{{}}\"");
         assert_eq!(app.receive_at(&target, sent(&sid(1))).code, 404);
     }
     let metrics = app.get("/metrics");

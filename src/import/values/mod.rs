@@ -124,7 +124,8 @@ impl Kind {
             Kind::AccountSid => sid(text, "AC", "an account's SID"),
             Kind::ServiceSid => sid(text, "MG", "a messaging service's SID"),
             Kind::Status => status(text),
-            Kind::ErrorCode if ErrorCode::parse(text).is_some() => Ok(None),
+            // Twilio's lists have 0 for no error.
+            Kind::ErrorCode if ErrorCode::parse(text).is_some() || is_zero(text) => Ok(None),
             Kind::ErrorCode => Err("an error code is 1 to 9 digits, or blank".to_owned()),
             Kind::Address => address::check(text).map(|()| None),
             Kind::Date => date::check(text).map(|()| None),
@@ -157,6 +158,10 @@ fn is_spreadsheet_error(text: &str) -> bool {
 
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_zero(text: &str) -> bool {
+    is_digits(text) && text.parse() == Ok(0_u32)
 }
 
 /// A number with an exponent: `1.55587E+10`, also with a decimal comma.
