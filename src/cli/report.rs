@@ -89,14 +89,25 @@ fn for_people(shape: &Shape) -> String {
     };
     format!(
         "{}\n{codes}Messages by {}, {}{}times in UTC, rule {}, as of position {}.\n\
-         p50 and p95: from the first word of a message to its first `sent`, where both were heard.\n",
+         p50 and p95: from the first word of a message to its first `sent`, where both were heard.\n\
+         {}",
         lines(&rows),
         shape.by,
         between("since", &shape.since),
         between("until", &shape.until),
         shape.rule,
         number(shape.as_of_position),
+        imported(shape.total.imported),
     )
+}
+
+/// How many messages rest on imported events; nothing is said if none does.
+fn imported(messages: i64) -> String {
+    match messages {
+        0 => String::new(),
+        1 => "1 message has imported events.\n".to_owned(),
+        messages => format!("{} messages have imported events.\n", whole(messages)),
+    }
 }
 
 fn cells(key: &str, figures: &Figures) -> Vec<comfy_table::Cell> {

@@ -149,7 +149,7 @@ pub struct MessageParameters {
     #[param(inline, value_type = StatusWord, required = false)]
     status: Option<StatusWord>,
     /// The code that is shown with it
-    #[param(pattern = "^[0-9]{1,9}$")]
+    #[param(pattern = "^0*[1-9][0-9]*$", max_length = 9)]
     error_code: Option<String>,
     /// An address, or `*` and its last digits, at least four
     #[param(pattern = r"^(\*[0-9]{4,}|[^*][\s\S]*)$")]

@@ -5,14 +5,12 @@ use std::collections::VecDeque;
 
 use uuid::Uuid;
 
+use super::event_bytes;
 use crate::domain::{NewEvent, Position};
 
 /// How much is kept. A write-ahead log is usually carried over into its file at 4 MB; only where
 /// another program does that, or a long read prevents it, is more waiting.
 const KEPT_BYTES_MAX: usize = 32 << 20;
-
-/// What an event takes besides its texts.
-const EVENT_BYTES: usize = 256;
 
 /// A position, and the id of the event there; `None` at position 0.
 type Place = (Position, Option<Uuid>);
@@ -20,24 +18,34 @@ type Place = (Position, Option<Uuid>);
 /// Events at consecutive positions, the last of which was the last to be appended.
 #[derive(Debug, Default)]
 pub struct Kept {
-    events: VecDeque<NewEvent>,
+    /// Each event's id, and how many of the bytes are its.
+    events: VecDeque<(Uuid, usize)>,
+    /// The events one after the other.
+    bytes: VecDeque<u8>,
     /// The position of the first event, if there is one.
     first: Position,
     /// The id of the event in front of it, if it was appended here.
     before: Option<Uuid>,
-    bytes: usize,
+    /// Memory for one event on its way to the others.
+    one: Vec<u8>,
 }
 
 impl Kept {
     /// Adds events that were appended, the first at this position.
-    pub fn add(&mut self, first: Position, events: Vec<NewEvent>) {
+    pub fn add(&mut self, first: Position, events: &[NewEvent]) {
         if self.next() != first {
             // Another process has appended in between.
-            *self = Self { first, ..Self::default() };
+            self.events.clear();
+            self.bytes.clear();
+            (self.first, self.before) = (first, None);
         }
-        self.bytes += events.iter().map(bytes_of).sum::<usize>();
-        self.events.extend(events);
-        while self.bytes > KEPT_BYTES_MAX && !self.events.is_empty() {
+        for event in events {
+            self.one.clear();
+            event_bytes::write(event, &mut self.one);
+            self.bytes.extend(&self.one);
+            self.events.push_back((event.event_id, self.one.len()));
+        }
+        while self.bytes.len() > KEPT_BYTES_MAX {
             self.remove_first();
         }
     }
@@ -53,13 +61,22 @@ impl Kept {
     /// here, or they were not appended behind that event; `base` was the last when the log was opened.
     pub fn after(&self, found: Place, base: Place) -> Option<Vec<NewEvent>> {
         let (position, event_id) = found;
-        let skipped = (position + 1).checked_sub(self.first)?;
+        let skipped = (position + 1).checked_sub(self.first)? as usize;
         let before = match skipped {
             0 => self.before,
-            _ => self.events.get(skipped as usize - 1).map(|event| event.event_id),
+            _ => self.events.get(skipped - 1).map(|(event_id, _)| *event_id),
         };
         let goes_on = found == base || (before.is_some() && before == event_id);
-        goes_on.then(|| self.events.iter().skip(skipped as usize).cloned().collect())
+        if !goes_on {
+            return None;
+        }
+        let mut begin: usize = self.events.iter().take(skipped).map(|(_, bytes)| bytes).sum();
+        let read = |&(_, length): &(Uuid, usize)| {
+            let bytes: Vec<u8> = self.bytes.range(begin..begin + length).copied().collect();
+            begin += length;
+            event_bytes::read(&bytes)
+        };
+        self.events.iter().skip(skipped).map(read).collect()
     }
 
     fn next(&self) -> Position {
@@ -67,17 +84,12 @@ impl Kept {
     }
 
     fn remove_first(&mut self) {
-        if let Some(event) = self.events.pop_front() {
-            self.bytes -= bytes_of(&event);
-            self.before = Some(event.event_id);
+        if let Some((event_id, bytes)) = self.events.pop_front() {
+            self.bytes.drain(..bytes);
+            self.before = Some(event_id);
             self.first += 1;
         }
     }
-}
-
-fn bytes_of(event: &NewEvent) -> usize {
-    let headers = event.headers.iter().map(|(name, value)| name.len() + value.len());
-    EVENT_BYTES + event.body.len() + event.url.len() + headers.sum::<usize>()
 }
 
 #[cfg(test)]
@@ -113,8 +125,8 @@ mod tests {
     #[test]
     fn only_what_goes_on_from_the_log_is_given_back() {
         let mut kept = Kept::default();
-        kept.add(1, vec![event(1), event(2)]);
-        kept.add(3, vec![event(3)]);
+        kept.add(1, &[event(1), event(2)]);
+        kept.add(3, &[event(3)]);
         assert_eq!(ids(kept.after(START, START)), Some(vec![1, 2, 3]));
         assert_eq!(ids(kept.after(at(2), START)), Some(vec![3]));
         assert_eq!(ids(kept.after((2, at(9).1), START)), None, "another event is there");
@@ -123,7 +135,7 @@ mod tests {
         assert_eq!(ids(kept.after(at(2), START)), Some(vec![3]));
         assert_eq!(ids(kept.after(at(1), START)), None, "event 2 is not kept");
 
-        kept.add(5, vec![event(5)]);
+        kept.add(5, &[event(5)]);
         assert_eq!(ids(kept.after(at(3), START)), None, "another appended event 4");
         assert_eq!(ids(kept.after(at(4), at(4))), Some(vec![5]), "it was the last at the start");
     }

@@ -5,6 +5,7 @@
 
 mod beside;
 pub mod copy;
+mod event_bytes;
 pub mod head;
 pub mod inspect;
 mod kept;

@@ -219,7 +219,7 @@ impl Thread {
                 self.head.advance(last);
                 let first = last + 1 - events.len() as u64;
                 answer(told, |index| Ok(first + index));
-                self.kept.add(first, events);
+                self.kept.add(first, &events);
                 self.kept.forget(self.store.carried_over());
             }
             Err(error) => {

@@ -55,11 +55,21 @@ fn nothing_is_wrong_with_an_untouched_ledger() {
 
     assert_eq!(code, Some(0));
     let keys: Vec<_> = verified.as_object().unwrap().keys().map(String::as_str).collect();
-    let expected =
-        ["head", "hash", "checkpoint", "events", "rule", "digest", "findings", "unfinished"];
+    let expected = [
+        "head",
+        "hash",
+        "checkpoint",
+        "events",
+        "imported",
+        "rule",
+        "digest",
+        "findings",
+        "unfinished",
+    ];
     assert_eq!(keys, expected);
     assert_eq!(verified["head"], 6);
     assert_eq!(verified["events"], 6);
+    assert_eq!(verified["imported"], 0);
     assert_eq!(verified["checkpoint"], 6);
     assert_eq!(verified["rule"], "failure-terminal");
     assert_eq!(verified["findings"], json!([]));

@@ -31,6 +31,8 @@ enum Ledger {
     /// It has no event, or only simulated ones.
     ForSimulations,
     HasOtherEvents,
+    /// It does not say that it has only simulated ones: it has others, or its views are being rebuilt.
+    MayHaveOtherEvents,
     /// Nobody knows, for this reason.
     Unknown(String),
 }
@@ -50,6 +52,12 @@ pub fn require(target: &Target, admin: &str, settings: &Settings) -> Result<()> 
         Ledger::HasOtherEvents => Err(Usage(format!(
             "the ledger at {admin} has events that no simulation sent, and simulated ones would \
              stay among them for ever: use a ledger of its own, or repeat with --yes"
+        ))
+        .into()),
+        Ledger::MayHaveOtherEvents => Err(Usage(format!(
+            "the ledger at {admin} does not say that simulations sent all of its events, and \
+             simulated ones would stay among them for ever: use a ledger of its own, or repeat with \
+             --yes"
         ))
         .into()),
         Ledger::Unknown(reason) => Err(Usage(format!(
@@ -84,15 +92,13 @@ fn ask(admin: &str, settings: &Settings) -> Result<Ledger> {
     })
 }
 
-/// `only_simulated` of the answer; null if the ledger cannot tell.
+/// `only_simulated` of the answer; missing if the ledger has other events, or cannot tell.
 fn said(admin: &str, body: &str) -> Ledger {
     let state = serde_json::from_str::<Value>(body).unwrap_or_default();
     match &state["only_simulated"] {
         Value::Bool(true) => Ledger::ForSimulations,
         Value::Bool(false) => Ledger::HasOtherEvents,
-        _ if state["ready"].is_boolean() => {
-            Ledger::Unknown(format!("the ledger at {admin} cannot tell, or is of an older version"))
-        }
+        _ if state["ready"].is_boolean() => Ledger::MayHaveOtherEvents,
         _ => Ledger::Unknown(format!("{admin} does not answer as a ledger's admin listener does")),
     }
 }

@@ -175,6 +175,9 @@ fn imported_events_are_counted_by_verify_and_report_and_shown_by_audit() {
         (&json!(3), &json!(2))
     );
 
+    let people = String::from_utf8(ledger.run(&["report", "--by", "account"]).stdout).unwrap();
+    assert!(people.ends_with("\n2 messages have imported events.\n"), "{people}");
+
     let audit = |number| String::from_utf8(ledger.run(&["audit", &sid(number)]).stdout).unwrap();
     assert!(!audit(1).contains("imported"));
     assert!(audit(2).contains("imported, position 1 of another ledger"), "{}", audit(2));
