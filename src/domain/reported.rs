@@ -32,8 +32,8 @@ pub struct StatusReported {
 /// names and values without separators, so one signature fits every way to cut the text. Among
 /// equals the event with the smaller doubt goes first, so that such a cut takes nothing over.
 ///
-/// It depends on nothing but the event. In order of weight: a parameter swallowed or repeated; how
-/// many of AccountSid, To and From are missing; how many names nobody knows.
+/// It depends on nothing but the event. In order of weight: a parameter swallowed or repeated, or a
+/// value that is not as Twilio writes it; how many of AccountSid, To and From are missing; how many names nobody knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Doubt(u8);
 
@@ -41,7 +41,7 @@ impl Doubt {
     /// The greatest that there is. It leaves one bit of a byte to others.
     pub const MAX: Doubt = Doubt(0b111_1111);
 
-    /// A parameter was swallowed or repeated (`spliced`), so many of the three are missing, and so
+    /// A parameter was swallowed or repeated, or a value is misshapen (`spliced`), so many of the three are missing, and so
     /// many names are unknown; from 15 on these are not told apart.
     pub fn new(spliced: bool, missing: usize, unknown_names: usize) -> Self {
         Self(u8::from(spliced) << 6 | (missing.min(3) as u8) << 4 | unknown_names.min(15) as u8)

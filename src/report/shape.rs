@@ -1,6 +1,7 @@
 //! The JSON and the CSV of a report.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -99,8 +100,9 @@ impl Shape {
         }
     }
 
-    /// The same with all but the last four digits of addresses hidden. Rows stay as they are: two
-    /// senders may then look alike.
+    /// The same with all but the last four digits of addresses hidden. Two senders may then look alike.
+    /// Rows with as many messages stand in the order of what is shown of them: the order of the whole
+    /// addresses would tell something of what is hidden.
     pub fn masked(mut self) -> Self {
         let masked: fn(&str) -> String = match By::parse(self.by) {
             Some(By::From) => mask::address,
@@ -110,6 +112,10 @@ impl Shape {
         };
         let keys = self.rows.iter_mut().filter_map(|row| row.key.as_mut());
         keys.for_each(|key| *key = masked(key));
+        self.rows.sort_by_cached_key(|row| {
+            let shown = serde_json::to_string(&row.figures).unwrap_or_default();
+            (Reverse(row.figures.messages), row.key.clone(), shown)
+        });
         self
     }
 
@@ -210,4 +216,26 @@ impl Times {
 
 fn optional(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{By, Count, Key, Report, Shape};
+    use crate::domain::Rule;
+
+    #[test]
+    fn rows_of_masked_senders_do_not_stand_in_the_order_of_what_is_hidden() {
+        let shown = |senders: [&str; 3]| {
+            let rows = senders.map(|sender| (Key::Text(sender.to_owned()), Count::default()));
+            let (since, until, as_of_position) = (None, None, 1);
+            let (rows, total, rule) = (rows.into(), Count::default(), Rule::default());
+            let by = By::From;
+            let report = Report { by, since, until, as_of_position, rule, rows, total };
+            Shape::new(&report).masked().rows.into_iter().map(|row| row.key).collect::<Vec<_>>()
+        };
+        let in_order = ["+*******0001", "+*******0002", "+*******0003"];
+        let in_order = in_order.map(|key| Some(key.to_owned()));
+        assert_eq!(shown(["+15550000003", "+15560000001", "+15570000002"]), in_order);
+        assert_eq!(shown(["+15550000002", "+15560000003", "+15570000001"]), in_order);
+    }
 }

@@ -245,7 +245,11 @@ fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
         status,
         unrecognised,
         error_code: form.text(Parameter::ErrorCode).and_then(|code| ErrorCode::parse(&code)),
-        doubt: Doubt::new(swallowed || repeated, form.missing(), form.unknown_names()),
+        doubt: Doubt::new(
+            swallowed || repeated || form.misshapen(),
+            form.missing(),
+            form.unknown_names(),
+        ),
         addressed: Addressed {
             channel: channel_of(to.as_deref(), from.as_deref(), prefix.as_deref(), sid),
             channel_told: tells_channel(to.as_deref(), from.as_deref(), prefix.as_deref()),

@@ -10,4 +10,5 @@ pub mod headers;
 pub mod json;
 pub mod parameters;
 pub mod resource;
+mod shape;
 pub mod signature;

@@ -8,6 +8,7 @@ use memchr::memmem;
 use smol_str::SmolStr;
 
 use super::form::{FirstValues, Form, Name, may_contain_name};
+use super::shape;
 
 /// The parameters that facts are read from, and `ApiVersion`, which most callbacks have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,12 +152,24 @@ impl<'a> Parameters<'a> {
         self.values.repeated
     }
 
-    /// How many names occur that Twilio is not known to send. An ErrorCode that is no number counts
-    /// as one: it may have taken in such a name.
+    /// How many names occur that Twilio is not known to send.
     pub fn unknown_names(&self) -> usize {
-        let is_number = |code: Cow<'_, str>| code.bytes().all(|byte| byte.is_ascii_digit());
-        let code = self.text(Parameter::ErrorCode).is_some_and(|code| !is_number(code));
-        self.values.unknown_names + usize::from(code)
+        self.values.unknown_names
+    }
+
+    /// Whether a value is not as Twilio writes it, so that it may have taken in a parameter of which
+    /// only the genuine callback shows that it was one: its name is not known.
+    pub fn misshapen(&self) -> bool {
+        let is =
+            |parameter, form: fn(&str) -> bool| self.text(parameter).is_none_or(|it| form(&it));
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let channel = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase());
+        !(is(Parameter::From, shape::may_be_address)
+            && is(Parameter::To, shape::may_be_address)
+            && is(Parameter::ErrorCode, digits)
+            && is(Parameter::RawDlrDoneDate, digits)
+            && is(Parameter::ChannelPrefix, channel)
+            && is(Parameter::MessagingServiceSid, shape::may_be_sid))
     }
 
     /// How many of AccountSid, From and To have no value.

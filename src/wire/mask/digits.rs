@@ -1,5 +1,7 @@
 //! Digits in every script, and what may stand between the digits of one number.
 
+use std::ops::RangeInclusive;
+
 /// The value of a numeral that is no single decimal digit, such as `½`.
 pub const OTHER_NUMERAL: u8 = 10;
 
@@ -100,8 +102,31 @@ const RUNS: [(char, u8, u8); 15] = [
     ('\u{1369}', 1, 9),
 ];
 
-/// Letters by their category that nobody sees, so that they can stand between digits unnoticed.
-const INVISIBLE_LETTERS: [char; 4] = ['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}'];
+/// Letters by their category that look like punctuation or that nobody sees, so that they can stand
+/// between digits: apostrophes and colons, marks on digits, Arabic's tatweel, the strokes of Korean,
+/// the dash of Japanese and Chinese's "one", which people type for a dash.
+const LETTERS_THAT_SEPARATE: [RangeInclusive<char>; 20] = [
+    '\u{2b9}'..='\u{2c1}',
+    '\u{2c6}'..='\u{2d1}',
+    '\u{2ec}'..='\u{2ee}',
+    '\u{345}'..='\u{345}',
+    '\u{374}'..='\u{374}',
+    '\u{559}'..='\u{559}',
+    '\u{5b0}'..='\u{5c7}',
+    '\u{610}'..='\u{61a}',
+    '\u{640}'..='\u{640}',
+    '\u{64b}'..='\u{65f}',
+    '\u{670}'..='\u{670}',
+    '\u{7fa}'..='\u{7fa}',
+    '\u{115f}'..='\u{1160}',
+    '\u{1173}'..='\u{1175}',
+    '\u{3031}'..='\u{3035}',
+    '\u{30fc}'..='\u{30fc}',
+    '\u{3161}'..='\u{3164}',
+    '\u{4e00}'..='\u{4e00}',
+    '\u{ff70}'..='\u{ff70}',
+    '\u{ffa0}'..='\u{ffdc}',
+];
 
 /// Plus signs, one of which before digits makes fewer of them a telephone number.
 const PLUS_SIGNS: [char; 7] =
@@ -127,7 +152,8 @@ pub fn digit(c: char) -> Option<u8> {
 
 /// Whether a character may stand between the digits of one number.
 pub fn is_separator(c: char) -> bool {
-    (!c.is_alphanumeric() || INVISIBLE_LETTERS.contains(&c)) && digit(c).is_none()
+    let letter = || LETTERS_THAT_SEPARATE.iter().any(|letters| letters.contains(&c));
+    (!c.is_alphanumeric() || letter()) && digit(c).is_none()
 }
 
 /// Whether a character is a plus sign.
@@ -165,7 +191,8 @@ mod tests {
     #[test]
     fn whatever_is_no_letter_and_no_digit_separates() {
         for c in
-            " -.()/,_:\u{a0}\u{200b}\u{2011}\u{2013}\u{3000}\n\0\u{fe0f}\u{20e3}\u{3164}".chars()
+            " -.()/,_:\u{a0}\u{200b}\u{2011}\u{2013}\u{3000}\n\0\u{fe0f}\u{20e3}\u{3164}\u{30fc}\u{ff70}\u{640}\u{64b}\u{2bc}\u{4e00}\u{3161}"
+                .chars()
         {
             assert!(is_separator(c), "{c:?}");
         }

@@ -292,6 +292,32 @@ fn what_known_attacks_send_takes_nothing_over_and_is_labelled() {
 }
 
 #[test]
+fn a_parameter_that_nobody_knows_taken_into_a_value_takes_nothing_over() {
+    let service = ("MessagingServiceSid", "MG11111111111111111111111111111111");
+    let whatsapp = ("whatsapp:+15017250604", "whatsapp:+15558675310");
+    let plain = ("+15017250604", "+15558675310");
+    // Which value takes the parameters in that stand behind it.
+    for ((from, to), known, taken_in, taker) in [
+        (plain, vec![], vec![("Latitude", "12.5")], "From"),
+        (whatsapp, vec![], vec![("Kilo", "1"), ("Latitude", "12.5")], "From"),
+        (plain, vec![], vec![("Zone", "x"), ("Zone2", "")], "To"),
+        (("ACME", "+15558675310"), vec![], vec![("Latitude", "12.5")], "From"),
+        (plain, vec![service], vec![("Note", "1"), ("Other", "2")], "MessagingServiceSid"),
+        (plain, vec![("ErrorCode", "30003")], vec![("Fa", "1"), ("Fb", "2")], "ErrorCode"),
+        (plain, vec![("RawDlrDoneDate", "2511160837")], vec![("Seal", "1")], "RawDlrDoneDate"),
+        (plain, vec![("ChannelPrefix", "rcs")], vec![("Cost", "1")], "ChannelPrefix"),
+    ] {
+        let whole = genuine("failed", from, to, &[&known[..], &taken_in[..]].concat());
+        let mut other = genuine("failed", from, to, &known);
+        let value = &mut other.iter_mut().find(|(name, _)| name == taker).unwrap().1;
+        taken_in.iter().for_each(|(name, inside)| *value += &format!("{name}{inside}"));
+        let (whole, other) = (form(&whole, false), form(&other, false));
+        assert_eq!(signature(TOKEN, URL, &other), signature(TOKEN, URL, &whole), "{taker}");
+        takes_nothing_over(&event(whole), &event(other)).unwrap();
+    }
+}
+
+#[test]
 fn a_phantom_message_is_labelled() {
     let phantom = format!("{}MessageStatusdelivered", sid(1));
     let body = format!("AccountSid={ACCOUNT}&MessageSid={phantom}&SmsStatus=delivered&From=a&To=b");

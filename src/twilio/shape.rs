@@ -1,0 +1,58 @@
+//! How Twilio writes values, as far as that is certain: what is longer has taken something in.
+
+/// How long a sender's name may be
+/// (<https://www.twilio.com/docs/glossary/what-alphanumeric-sender-id>).
+const SENDER_NAME_MAX: usize = 11;
+
+/// How long a SID is (<https://www.twilio.com/docs/glossary/what-is-a-sid>).
+const SID_LENGTH: usize = 34;
+
+/// Whether a text may be an address: `+` and digits, with a channel before it or not, a short code, or
+/// a sender's name. Twilio writes an `X` for each digit that it redacts. Of a channel's other
+/// addresses the form is not known, so that each may be one.
+pub fn may_be_address(text: &str) -> bool {
+    let (channel, address) = match text.split_once(':') {
+        Some((channel, address)) => (Some(channel), address),
+        None => (None, text),
+    };
+    match address.strip_prefix('+') {
+        Some(number) => number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'X'),
+        None => channel.is_some() || text.chars().count() <= SENDER_NAME_MAX,
+    }
+}
+
+/// Whether a text is no longer than a SID.
+pub fn may_be_sid(text: &str) -> bool {
+    text.len() <= SID_LENGTH
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{may_be_address, may_be_sid};
+
+    #[test]
+    fn an_address_ends_where_twilio_ends_it() {
+        for address in [
+            "+15558675310",
+            "+1555867XXXX",
+            "whatsapp:+15558675310",
+            "whatsapp:US.1234",
+            "rcs:acme_agent",
+            "messenger:12345",
+            "12345",
+            "ACME Ltd",
+            "",
+        ] {
+            assert!(may_be_address(address), "{address}");
+        }
+        for other in ["+15558675310Zone1", "whatsapp:+15558675310Zone1", "ACMELatitude12.5"] {
+            assert!(!may_be_address(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_sid_has_34_characters() {
+        assert!(may_be_sid("MG0123456789abcdef0123456789abcdef"));
+        assert!(!may_be_sid("MG0123456789abcdef0123456789abcdefNote1"));
+    }
+}
