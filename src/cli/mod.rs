@@ -87,7 +87,7 @@ enum Command {
     Reconcile(reconcile::Args),
     /// Take in the events of another ledger, or Twilio's own records of messages
     Import(import::Args),
-    /// Requests that were refused for their signature, kept apart
+    /// Rejected requests that are kept: list them, see why, take them in, or remove them
     Quarantine(quarantine::Args),
     /// Check one X-Twilio-Signature; the token comes from TWILIO_AUTH_TOKEN
     CheckSignature(check_signature::Args),

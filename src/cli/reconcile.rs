@@ -116,9 +116,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 
 /// Twilio, as it is configured, within limits.
 pub fn client(settings: &Settings, limits: Limits) -> Result<Client> {
-    if let Some(warning) = settings.region_warning() {
-        tracing::warn!("{warning}");
-    }
+    settings.warn_of_region();
     Client::new(&settings.twilio_base_url()?, settings.twilio_timeout()?, limits)
         .context("prepare to ask Twilio")
 }

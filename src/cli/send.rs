@@ -86,9 +86,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let who = settings.twilio_credentials(&account_sid)?;
     // A request is sent again only where Twilio asks for it, and that often at most.
     let limits = Limits::new(u64::MAX, || false);
-    if let Some(warning) = settings.region_warning() {
-        tracing::warn!("{warning}");
-    }
+    settings.warn_of_region();
     let client = Client::new(&settings.twilio_base_url()?, settings.twilio_timeout()?, limits)
         .context("prepare to ask Twilio")?;
     let attempt = Attempt::new(&client, &account_sid, draft(args, settings)?, keep_content)

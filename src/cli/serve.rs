@@ -138,9 +138,7 @@ pub struct Beside {
 /// Nothing where Twilio could not be asked for want of the system's certificates: callbacks are taken
 /// all the same.
 fn sending(settings: &Settings, config: &ServerConfig) -> Result<Option<Sending>> {
-    if let Some(warning) = settings.region_warning() {
-        tracing::warn!("{warning}");
-    }
+    settings.warn_of_region();
     let (base_url, timeout) = (settings.twilio_base_url()?, settings.twilio_timeout()?);
     let client = match Client::new(&base_url, timeout, Limits::new(u64::MAX, || false)) {
         Ok(client) => client,

@@ -4,6 +4,8 @@
 use anyhow::{Result, bail};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::warning::warn_once;
+
 /// Twilio's auth tokens, and what is behind the two letters of a SID, are this many hex digits.
 const HEX_DIGITS: usize = 32;
 
@@ -23,9 +25,9 @@ pub fn auth_token(setting: &str, secret: SecretString) -> Result<SecretString> {
     }
     let bare = bare(text);
     if is_token(bare) {
-        tracing::warn!(
+        warn_once(format!(
             "{setting}: the token has blanks or quotes around it, which are left out: remove them"
-        );
+        ));
         return Ok(SecretString::from(bare.to_owned()));
     }
     if is_sid("AC", bare) {

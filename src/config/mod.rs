@@ -14,6 +14,7 @@ mod secret;
 mod shown;
 mod twilio_api;
 mod url;
+mod warning;
 mod wrong_flag;
 
 use std::collections::HashMap;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use super::warning::warn_once;
 use super::{Settings, credential, one_path};
 use crate::domain::{AccountSid, duration};
 use crate::twilio::callback_path::CallbackPath;
@@ -56,6 +57,11 @@ impl Settings {
         let region = region.or_else(|| edge.as_ref().map(|_| DEFAULT_REGION.to_owned()));
         let labels = [edge, region].into_iter().flatten().map(|label| format!(".{label}"));
         Ok(format!("https://api{}.twilio.com", labels.collect::<String>()))
+    }
+
+    /// Logs [`region_warning`](Self::region_warning), if there is one, once per process.
+    pub fn warn_of_region(&self) {
+        self.region_warning().into_iter().for_each(warn_once);
     }
 
     /// What is to be said of the host that the region has without an edge

@@ -17,7 +17,9 @@ const OF_TWILIOS_ERRORS: [&str; 2] = ["code", "more_info"];
 pub fn detect(beginning: &[u8]) -> Result<Format, String> {
     let text = beginning.trim_ascii_start();
     match text.first() {
-        None => Ok(Format::Events), // as good as any: there are no rows
+        None => {
+            Err("it is empty; if that is right, say with --format what it would hold".to_owned())
+        }
         Some(b'{') => of_object(text),
         Some(b'[') => Ok(Format::Rest),
         _ => of_table(text),

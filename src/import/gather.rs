@@ -115,9 +115,13 @@ impl Gathered {
                        what was received";
             return self.refuse(self.files.len() - 1, None, why.to_owned()).map(|()| 0);
         }
-        let detected = match file_kind::refused(&input.undecoded) {
-            Some(why) => Err(why),
-            None => self.options.format.map_or_else(|| detect(&input.beginning), Ok),
+        let is_empty = input.beginning.trim_ascii().is_empty();
+        let detected = match (file_kind::refused(&input.undecoded), self.options.format) {
+            (Some(why), _) => Err(why),
+            (None, Some(format)) => Ok(format),
+            // An export of events in whose range there were none.
+            (None, None) if is_empty && said.is_some() => Ok(Format::Events),
+            (None, None) => detect(&input.beginning),
         };
         let format = match detected {
             Ok(format) => format,
@@ -205,6 +209,7 @@ impl Gathered {
     ) -> Result<(), ImportError> {
         let file = self.files[file].path.clone();
         self.counts.refused += 1;
+        self.counts.refused_files += u64::from(line.is_none());
         let refused = self.refused.push(Refusal { file, line, reason });
         refused.map_err(|source| spooling(&self.options, source))
     }

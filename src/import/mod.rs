@@ -8,6 +8,7 @@ mod append;
 mod bounded;
 mod compare;
 mod csv;
+mod date_range;
 mod delimiter;
 mod detect;
 mod documents;
@@ -115,7 +116,10 @@ pub struct Counts {
     pub known: u64,
     /// Inbound messages, which are none of ours.
     pub inbound: u64,
+    /// Rows and whole files that were refused.
     pub refused: u64,
+    /// Those of them that are whole files.
+    pub refused_files: u64,
 }
 
 /// Hears how far the work is, in its own unit; may end it.

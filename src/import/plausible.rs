@@ -5,14 +5,8 @@ use std::collections::BTreeMap;
 
 use uuid::{Uuid, Variant};
 
-use super::{Format, note, values};
+use super::{Format, date_range, note, values};
 use crate::domain::{NewEvent, Source, Timestamp};
-
-/// Twilio began in 2008, so nothing was received before: 2008-01-01T00:00:00Z in microseconds.
-const FIRST_MICROS: i64 = 1_199_145_600_000_000;
-
-/// How far another machine's clock may be ahead of ours: a day, as a wrong time zone can be.
-const AHEAD_MICROS_MAX: i64 = 24 * 3600 * 1_000_000;
 
 /// Names of keys are short words; this is ample.
 const KEY_NAME_CHARS_MAX: usize = 128;
@@ -63,16 +57,7 @@ fn event_id(id: Uuid) -> Result<(), String> {
 }
 
 fn received_at(at: Timestamp, now: Timestamp) -> Result<(), String> {
-    let latest = now.micros().saturating_add(AHEAD_MICROS_MAX);
-    match at.micros() {
-        micros if micros < FIRST_MICROS => {
-            refused("received_at", &at.to_string(), "Twilio sent nothing before 2008")
-        }
-        micros if micros > latest => {
-            refused("received_at", &at.to_string(), "it is more than a day in the future")
-        }
-        _ => Ok(()),
-    }
+    date_range::check(at, now).or_else(|why| refused("received_at", &at.to_string(), why))
 }
 
 fn verified_by(key: Option<&str>) -> Result<(), String> {

@@ -50,7 +50,7 @@ pub fn record(row: &Row<'_>, options: &Options) -> Result<Record, String> {
     if is_inbound(&members) {
         return Ok(Record::Inbound);
     }
-    let (json, repaired) = checked(row, &members)?;
+    let (json, repaired) = checked(row, &members, options.now)?;
     let whole = match &options.account_sid {
         Some(account_sid) => with_account(json, account_sid.as_str())?,
         None => json.into_owned(),
@@ -86,7 +86,11 @@ fn refuse_others(members: &Members<'_>) -> Result<(), String> {
 
 /// The object with every value as Twilio wrote it, its members named as Twilio's API names them; and
 /// what was repaired.
-fn checked<'r>(row: &Row<'r>, members: &Members<'r>) -> Result<(Cow<'r, [u8]>, String), String> {
+fn checked<'r>(
+    row: &Row<'r>,
+    members: &Members<'r>,
+    now: Timestamp,
+) -> Result<(Cow<'r, [u8]>, String), String> {
     let mut repairs = Vec::new();
     let mut written = Vec::with_capacity(members.len());
     let mut is_as_it_came = true;
@@ -96,7 +100,7 @@ fn checked<'r>(row: &Row<'r>, members: &Members<'r>) -> Result<(Cow<'r, [u8]>, S
             None => member_of_json(name),
         };
         let mut kept = Cow::Borrowed(value.get());
-        if let Some((repaired, what)) = checked_value(row, at, member, value)? {
+        if let Some((repaired, what)) = checked_value(row, (at, member), value, now)? {
             repairs.push(format!("{member}: {what}"));
             kept = Cow::Owned(match repaired.is_empty() {
                 true => Value::Null.to_string(),
@@ -116,9 +120,9 @@ fn checked<'r>(row: &Row<'r>, members: &Members<'r>) -> Result<(Cow<'r, [u8]>, S
 /// What a value was, if it was repaired, and what had been done to it.
 fn checked_value(
     row: &Row<'_>,
-    at: usize,
-    member: &str,
+    (at, member): (usize, &str),
     value: &RawValue,
+    now: Timestamp,
 ) -> Result<Option<(String, String)>, String> {
     let kind = Kind::of(member);
     let refused = |shown: &str, why: &str| {
@@ -139,7 +143,7 @@ fn checked_value(
     if kind == Kind::Other && row.columns.is_none() {
         return Ok(None);
     }
-    match kind.check(&text) {
+    match kind.check(&text, now) {
         Checked::Intact => Ok(None),
         Checked::Repaired(repaired, what) => Ok(Some((repaired.into_owned(), what))),
         Checked::Damaged(why) => refused(&text, &why),

@@ -41,7 +41,7 @@ fn a_callback_to_a_path_that_is_none_is_accepted_once_the_path_is_configured() {
             page,
             [
                 "12 signed callbacks came to /message-status/, which is no callback path",
-                "1 signed callbacks came to /twilio/status, which is no callback path"
+                "1 signed callback came to /twilio/status, which is no callback path"
             ]
         );
     }
@@ -107,9 +107,9 @@ fn a_signed_request_with_another_method_is_counted_and_its_method_is_told() {
     assert_eq!(
         misdirected(&app, &["--admin-listen", &app.admin().to_string()]),
         [
-            "1 signed callbacks came to /healthz, which is no callback path",
+            "1 signed callback came to /healthz, which is no callback path",
             "2 signed callbacks came to /message-status by GET, not by POST",
-            "1 signed callbacks came to /message-status by PUT, not by POST",
+            "1 signed callback came to /message-status by PUT, not by POST",
         ]
     );
     app.kept(1);

@@ -99,18 +99,25 @@ pub fn misdirected(patient: &Patient) -> Vec<Finding> {
     paths.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let of_paths = paths.into_iter().take(NAMED_MAX).map(|(path, count)| {
         Finding::warn(
-            format!("{} signed callbacks came to {path}, which is no callback path", number(count)),
+            format!("{} came to {path}, which is no callback path", signed_callbacks(count)),
             "put the URL at Twilio right, or add the path with --callback-path; then run quarantine \
              recheck",
         )
     });
     let of_methods = methods.into_iter().take(NAMED_MAX).map(|((method, path), count)| {
         Finding::warn(
-            format!("{} signed callbacks came to {path} by {method}, not by POST", number(count)),
+            format!("{} came to {path} by {method}, not by POST", signed_callbacks(count)),
             "set the method of the callback URL to POST at Twilio: what came otherwise is lost",
         )
     });
     of_paths.chain(of_methods).collect()
+}
+
+fn signed_callbacks(count: u64) -> String {
+    match count {
+        1 => "1 signed callback".to_owned(),
+        _ => format!("{} signed callbacks", number(count)),
+    }
 }
 
 /// The paths in quarantine that were no callback paths, with how many requests each has.

@@ -2,6 +2,7 @@
 
 mod report;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -94,15 +95,14 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         gathered.compare(&**store, &mut |position| told(&bar, position, &interrupt))?;
         bar.finish_and_clear();
     }
-    let refused = gathered.counts.refused;
-    if refused > 0 && !args.skip_refused {
-        let counts = gathered.counts;
+    let counts = gathered.counts;
+    if counts.refused > 0 && !args.skip_refused {
         args.report(counts, None).print(&mut gathered)?;
-        let rows = if refused == 1 { "row is" } else { "rows are" };
-        bail!(
-            "{} {rows} refused, so nothing was imported; --skip-refused imports the others",
-            number(refused)
-        );
+        let others = match gathered.laid_aside() {
+            0 => "",
+            _ => "; --skip-refused imports the others",
+        };
+        bail!("{} refused, so nothing was imported{others}", refused_text(counts));
     }
     args.append(gathered, &database, store.as_deref(), &interrupt)
 }
@@ -113,19 +113,14 @@ impl Args {
         if let Some(twice) = self.files.iter().find(|file| !given.insert(*file)) {
             return Err(Usage(format!("{} is named twice", twice.display())).into());
         }
-        let account_sid = match self.account_sid.as_deref().map(AccountSid::parse) {
-            Some(Some(sid)) if values::Kind::AccountSid.check(sid.as_str()) != Checked::Intact => {
-                let why = "is not AC and 32 hexadecimal digits";
-                return Err(Usage(format!("--account-sid: `{sid}` {why}")).into());
-            }
-            Some(None) => return Err(Usage("--account-sid: it is empty".to_owned()).into()),
-            given => given.flatten(),
-        };
+        let now = Timestamp::from(OffsetDateTime::now_utc());
+        let account_sid =
+            self.account_sid.as_deref().map(|sid| account_sid(sid, now)).transpose()?;
         let options = Options {
             format: self.format.map(InputFormat::format),
             keep_content: self.keep_content,
             account_sid,
-            now: Timestamp::from(OffsetDateTime::now_utc()),
+            now,
             spool_folder: spool_folder(&database.log_file()),
         };
         let bar = bytes_bar(&self.files);
@@ -191,6 +186,29 @@ impl InputFormat {
             InputFormat::Csv => Format::Csv,
         }
     }
+}
+
+fn account_sid(given: &str, now: Timestamp) -> Result<AccountSid, Usage> {
+    let usage = |why: &str| Usage(format!("--account-sid: `{given}`: {why}"));
+    let sid = match values::Kind::AccountSid.check(given, now) {
+        Checked::Intact => Cow::Borrowed(given),
+        Checked::Repaired(sid, _) => sid,
+        Checked::Damaged(why) => return Err(usage(&why)),
+    };
+    AccountSid::parse(&sid).ok_or_else(|| usage("it is empty"))
+}
+
+/// How many rows are refused, and how many files that have none.
+fn refused_text(counts: Counts) -> String {
+    let count = |count: u64, what: &str| match count {
+        1 => format!("1 {what}"),
+        _ => format!("{} {what}s", number(count)),
+    };
+    let rows = counts.refused - counts.refused_files;
+    let parts = [(counts.refused_files, "file"), (rows, "row")];
+    let parts: Vec<_> =
+        parts.into_iter().filter(|(n, _)| *n > 0).map(|(n, w)| count(n, w)).collect();
+    format!("{} {}", parts.join(" and "), if counts.refused == 1 { "is" } else { "are" })
 }
 
 /// Makes the ledger where there is none, and keeps another import out: two that look at the same time

@@ -1,13 +1,14 @@
 //! Dates as Twilio and its tools write them. All have a year of four digits and a month that cannot
 //! be taken for a day.
 
-use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc2822;
 use time::macros::format_description;
-use time::{Date, Time};
+use time::{Date, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
 use super::is_digits;
+use crate::domain::Timestamp;
+use crate::import::date_range;
 
 /// The Console's lists: `14:23:05 UTC 2022-09-01`.
 const CONSOLE: &[BorrowedFormatItem<'_>] =
@@ -22,16 +23,12 @@ const TO_THE_SECOND: &[BorrowedFormatItem<'_>] = format_description!("[hour]:[mi
 const TO_THE_MINUTE: &[BorrowedFormatItem<'_>] = format_description!("[hour]:[minute]");
 
 /// Says why a date is damaged.
-pub fn check(text: &str) -> Result<(), String> {
-    let is_known = OffsetDateTime::parse(text, &Rfc2822).is_ok()
-        || is_iso(text)
-        || is_javascript(text)
-        || time::PrimitiveDateTime::parse(text, CONSOLE).is_ok();
+pub fn check(text: &str, now: Timestamp) -> Result<(), String> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || b".,eE+-".contains(&byte));
-    match () {
-        _ if is_known => Ok(()),
-        _ if is_number => Err("a spreadsheet made a number of a date".to_owned()),
-        _ => {
+    match parse(text) {
+        Some(date) => date_range::check(Timestamp::from(date), now).map_err(str::to_owned),
+        None if is_number => Err("a spreadsheet made a number of a date".to_owned()),
+        None => {
             Err("it is no date as Twilio writes it (RFC 2822 or ISO 8601): a spreadsheet may have \
                   written it its own way"
                 .to_owned())
@@ -39,36 +36,49 @@ pub fn check(text: &str) -> Result<(), String> {
     }
 }
 
-/// `2023-08-24`, with or without a time, a part of a second and a zone.
-fn is_iso(text: &str) -> bool {
-    let Some((day, time)) = text.split_at_checked(10) else { return false };
-    if Date::parse(day, DAY).is_err() {
-        return false;
+fn parse(text: &str) -> Option<OffsetDateTime> {
+    let console =
+        || PrimitiveDateTime::parse(text, CONSOLE).ok().map(PrimitiveDateTime::assume_utc);
+    let rfc_2822 = OffsetDateTime::parse(text, &Rfc2822).ok();
+    rfc_2822.or_else(|| iso(text)).or_else(|| javascript(text)).or_else(console)
+}
+
+/// `2023-08-24`, with or without a time, a part of a second and a zone; without a zone it is UTC.
+fn iso(text: &str) -> Option<OffsetDateTime> {
+    let (day, time) = text.split_at_checked(10)?;
+    let day = Date::parse(day, DAY).ok()?;
+    if time.is_empty() {
+        return Some(day.midnight().assume_utc());
     }
-    let Some(time) = time.strip_prefix(['T', 't', ' ']) else { return time.is_empty() };
+    let time = time.strip_prefix(['T', 't', ' '])?;
     let zone_at = time.find(|c: char| !(c.is_ascii_digit() || c == ':' || c == '.'));
     let (time, zone) = time.split_at(zone_at.unwrap_or(time.len()));
     let (time, part) = time.split_once('.').unwrap_or((time, "0"));
-    let is_time =
-        Time::parse(time, TO_THE_SECOND).is_ok() || Time::parse(time, TO_THE_MINUTE).is_ok();
-    is_time && is_digits(part) && is_zone(zone.trim_start())
+    let time = Time::parse(time, TO_THE_SECOND).or_else(|_| Time::parse(time, TO_THE_MINUTE));
+    let at = is_digits(part).then_some(day.with_time(time.ok()?))?;
+    Some(at.assume_offset(offset(zone.trim_start())?))
 }
 
-fn is_zone(text: &str) -> bool {
-    let offset = text.strip_prefix(['+', '-']).map(|digits| digits.replace(':', ""));
-    let is_offset =
-        offset.is_some_and(|digits| is_digits(&digits) && [2, 4].contains(&digits.len()));
-    is_offset || ["", "Z", "z", "UTC", "GMT"].contains(&text)
+fn offset(zone: &str) -> Option<UtcOffset> {
+    if ["", "Z", "z", "UTC", "GMT"].contains(&zone) {
+        return Some(UtcOffset::UTC);
+    }
+    let digits = zone.strip_prefix(['+', '-'])?.replace(':', "");
+    let number = |digits: &str| digits.parse::<i8>().ok().filter(|_| is_digits(digits));
+    let (hours, minutes) = match digits.len() {
+        2 => (number(&digits)?, 0),
+        4 => (number(digits.get(..2)?)?, number(digits.get(2..)?)?),
+        _ => return None,
+    };
+    let sign = if zone.starts_with('-') { -1 } else { 1 };
+    UtcOffset::from_hms(sign * hours, sign * minutes, 0).ok()
 }
 
 /// With or without the weekday, and a zone behind it that is not read.
-fn is_javascript(text: &str) -> bool {
+fn javascript(text: &str) -> Option<OffsetDateTime> {
     let words: Vec<&str> = text.split(' ').collect();
-    let is_date =
-        |words: &[&str]| time::PrimitiveDateTime::parse(&words.join(" "), JAVASCRIPT).is_ok();
-    let (dated, zone) = match words.iter().position(|word| word.starts_with("GMT")) {
-        Some(at) => words.split_at(at),
-        None => return false,
-    };
-    !zone.is_empty() && (is_date(dated) || dated.len() > 1 && is_date(&dated[1..]))
+    let at = words.iter().position(|word| word.starts_with("GMT"))?;
+    let parse = |words: &[&str]| PrimitiveDateTime::parse(&words.join(" "), JAVASCRIPT).ok();
+    let date = parse(&words[..at]).or_else(|| parse(words[..at].get(1..)?))?;
+    Some(date.assume_utc())
 }

@@ -9,12 +9,15 @@ mod wrapping;
 
 use std::borrow::Cow;
 
-use crate::domain::{ErrorCode, MessageSid, Status};
+use crate::domain::{ErrorCode, Status, Timestamp};
 
 pub use self::wrapping::{is_blank, unwrapped};
 
 /// Statuses of messages that came in.
 pub const INBOUND: [&str; 2] = ["receiving", "received"];
+
+/// How many hexadecimal digits a SID has after its prefix.
+const SID_DIGITS: usize = 32;
 
 /// The versions of the API that messages name.
 const API_VERSIONS: [(&str, [u32; 3], &str); 2] =
@@ -76,16 +79,19 @@ impl Kind {
         }
     }
 
-    /// Checks a value.
+    /// Checks a value that was read now.
     ///
     /// ```
+    /// use delivery_ledger::domain::Timestamp;
     /// use delivery_ledger::import::values::{Checked, Kind};
     ///
-    /// assert_eq!(Kind::Address.check("+15558675310"), Checked::Intact);
-    /// assert!(matches!(Kind::Address.check("'+15558675310"), Checked::Repaired(to, _) if to == "+15558675310"));
-    /// assert!(matches!(Kind::Address.check("1.55587E+10"), Checked::Damaged(_)));
+    /// let now = Timestamp::parse("2026-01-05T10:00:00Z").unwrap();
+    /// let check = |value| Kind::Address.check(value, now);
+    /// assert_eq!(check("+15558675310"), Checked::Intact);
+    /// assert!(matches!(check("'+15558675310"), Checked::Repaired(to, _) if to == "+15558675310"));
+    /// assert!(matches!(check("1.55587E+10"), Checked::Damaged(_)));
     /// ```
-    pub fn check(self, value: &str) -> Checked<'_> {
+    pub fn check(self, value: &str, now: Timestamp) -> Checked<'_> {
         if self == Kind::Content {
             return Checked::Intact;
         }
@@ -100,7 +106,7 @@ impl Kind {
             // As programs write a JSON null into tables.
             return Checked::Repaired(Cow::Borrowed(""), "the word null stood for no value".into());
         }
-        let text = match self.plain(&text) {
+        let text = match self.plain(&text, now) {
             _ if text.is_empty() => text,
             Ok(None) => text,
             Ok(Some((repaired, what))) => {
@@ -117,18 +123,17 @@ impl Kind {
 
     /// Checks what is left once nothing is wrapped around it; returns it as it was before a
     /// spreadsheet wrote it another way.
-    fn plain(self, text: &str) -> Result<Option<(String, &'static str)>, String> {
+    fn plain(self, text: &str, now: Timestamp) -> Result<Option<(String, &'static str)>, String> {
         match self {
-            Kind::MessageSid if MessageSid::is_usual(text) => Ok(None),
-            Kind::MessageSid => Err("a message's SID is SM or MM and 32 hexadecimal digits".into()),
-            Kind::AccountSid => sid(text, "AC", "an account's SID"),
-            Kind::ServiceSid => sid(text, "MG", "a messaging service's SID"),
+            Kind::MessageSid => sid(text, &["SM", "MM"], "a message's SID"),
+            Kind::AccountSid => sid(text, &["AC"], "an account's SID"),
+            Kind::ServiceSid => sid(text, &["MG"], "a messaging service's SID"),
             Kind::Status => status(text),
             // Twilio's lists have 0 for no error.
             Kind::ErrorCode if ErrorCode::parse(text).is_some() || is_zero(text) => Ok(None),
             Kind::ErrorCode => Err("an error code is 1 to 9 digits, or blank".to_owned()),
             Kind::Address => address::check(text).map(|()| None),
-            Kind::Date => date::check(text).map(|()| None),
+            Kind::Date => date::check(text, now).map(|()| None),
             Kind::Count if is_digits(text) => Ok(None),
             Kind::Count => Err("it is a whole number, written with digits alone".to_owned()),
             Kind::Price => price(text),
@@ -174,11 +179,27 @@ fn is_scientific(text: &str) -> bool {
         && mantissa.bytes().all(|byte| byte.is_ascii_digit() || b".,".contains(&byte))
 }
 
-fn sid(text: &str, prefix: &str, what: &str) -> Result<Option<(String, &'static str)>, String> {
-    let hex = text.strip_prefix(prefix).unwrap_or_default();
-    match hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        true => Ok(None),
-        false => Err(format!("{what} is {prefix} and 32 hexadecimal digits")),
+/// Twilio writes SIDs with a prefix in capitals and digits in lower case. Two spellings of one SID
+/// would be two messages, so any other is repaired.
+fn sid(
+    text: &str,
+    prefixes: &[&str],
+    what: &str,
+) -> Result<Option<(String, &'static str)>, String> {
+    let of_prefix = |prefix: &&str| {
+        let (start, digits) = text.split_at_checked(prefix.len())?;
+        let is_sid = start.eq_ignore_ascii_case(prefix)
+            && digits.len() == SID_DIGITS
+            && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_sid.then(|| format!("{prefix}{}", digits.to_ascii_lowercase()))
+    };
+    match prefixes.iter().find_map(of_prefix) {
+        Some(usual) if usual == text => Ok(None),
+        Some(usual) => Ok(Some((usual, "its letters in the other case"))),
+        None => {
+            let prefixes = prefixes.join(" or ");
+            Err(format!("{what} is {prefixes} and {SID_DIGITS} hexadecimal digits"))
+        }
     }
 }
 

@@ -59,7 +59,7 @@ fn of_origin(edit: &UrlEdit) -> Option<String> {
     Some(match edit {
         UrlEdit::Base(url) => format!("the public URL is {url}"),
         UrlEdit::Scheme(scheme) => format!("the public URL begins with {scheme}"),
-        UrlEdit::NamedHost("Host" | "X-Forwarded-Host") => {
+        UrlEdit::NamedHost("Host") => {
             "the public URL has the host that the request names".to_owned()
         }
         UrlEdit::NamedHost(header) => {

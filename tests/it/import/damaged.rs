@@ -91,6 +91,13 @@ fn a_damaged_value_is_rejected_with_its_line_its_column_and_itself_in_tables_and
         "Aug-23",
         "01:45.0",
         "2023-13-24T05:01:45Z",
+        "0000-01-01T00:00:00Z",
+        "1899-12-30",
+        "Fri, 01 Jan 1904 00:00:00 +0000",
+        "23:59:59 UTC 2007-12-31",
+        "2026-06-02T00:00:01Z",
+        "9999-12-31T23:59:59Z",
+        "Aug 24 2093 05:01:45 GMT-0700",
         "#####",
     ];
     let cases: [(&str, &[&str]); 8] = [
@@ -190,6 +197,31 @@ fn a_value_that_can_only_have_been_one_thing_is_repaired_and_the_note_tells() {
 }
 
 #[test]
+fn a_sid_with_letters_in_the_other_case_is_the_same_sid() {
+    const DIGITS: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
+    let message = format!("MM{DIGITS}");
+    let cases = [
+        ("Sid", format!("MM{}", DIGITS.to_uppercase()), &message),
+        ("Sid", message.to_lowercase(), &message),
+        ("Sid", "mM0A1b2c3d4e5f60718293a4b5c6d7e8f9".to_owned(), &message),
+        ("AccountSid", format!("ac{DIGITS}"), &format!("AC{DIGITS}")),
+        ("MessagingServiceSid", format!("mg{DIGITS}").to_uppercase(), &format!("MG{DIGITS}")),
+    ];
+    for (column, value, expected) in cases {
+        let outcome = cell(column, &value);
+        let name = match column {
+            "Sid" => "sid",
+            "AccountSid" => "account_sid",
+            _ => "messaging_service_sid",
+        };
+        assert_eq!(outcome.body()[name], **expected, "{value}");
+        let note = format!("{name}: its letters in the other case");
+        assert_eq!(outcome.repaired(), Some(&*note), "{value}");
+        assert_eq!(member(name, &json!(value)).body()[name], **expected, "{value}");
+    }
+}
+
+#[test]
 fn what_twilio_writes_is_taken_as_it_is() {
     let cases: [(&str, &[&str]); 5] = [
         (
@@ -214,6 +246,9 @@ fn what_twilio_writes_is_taken_as_it_is() {
                 "2023-08-24T05:01:45.000Z",
                 "2023-08-24 05:01:45 UTC",
                 "2023-08-24",
+                "2023-08-24T05:01-0730",
+                "2008-01-01",
+                "2026-06-02T02:00:00+02:00",
                 "Thu, 24 Aug 2023 05:01:45 +0000",
                 "05:01:45 UTC 2023-08-24",
                 "Thu Aug 24 2023 05:01:45 GMT+0000 (Coordinated Universal Time)",

@@ -187,3 +187,49 @@ fn arguments_that_cannot_be_meant_are_told() {
     assert_eq!(ledger.run(&["import", &page, &page]).status.code(), Some(2));
     assert_eq!(ledger.run(&["import"]).status.code(), Some(2));
 }
+
+#[test]
+fn an_empty_file_is_refused_unless_its_format_is_stated() {
+    const WHY: &str = "-: it is empty; if that is right, say with --format what it would hold";
+    let ledger = Ledger::new();
+    for content in ["", "\n \r\n", "\u{feff}"] {
+        let file = file(&ledger, "empty", content);
+
+        let (code, report) = import(&ledger, &[&file]);
+
+        assert_eq!((code, refusals(&report)), (Some(1), vec![WHY.to_owned()]));
+        assert_eq!(imported(&ledger, &["--format", "events", &file]), [0, 0, 0, 0]);
+    }
+    let empty = file(&ledger, "empty.gz", gzipped(b""));
+    assert_eq!(refusals(&import(&ledger, &[&empty]).1), [WHY]);
+}
+
+#[test]
+fn an_empty_export_is_known_by_its_manifest() {
+    let ledger = Ledger::of(&[event(delivered(&sid(1)))]);
+    let folder = ledger.file("export");
+    let path = folder.to_str().unwrap();
+    export(&ledger, &["events", "--message-sid", &sid(2), "--output", path, "--manifest"]);
+    let file = folder.join("events.ndjson").to_str().unwrap().to_owned();
+    assert_eq!(std::fs::read(&file).unwrap(), b"");
+
+    assert_eq!(imported(&Ledger::new(), &[&file]), [0, 0, 0, 0]);
+}
+
+#[test]
+fn an_import_that_is_refused_counts_files_and_rows_apart() {
+    let ledger = Ledger::new();
+    let not_ours = file(&ledger, "a.pdf", "%PDF-1.7");
+    let damaged = file(&ledger, "b.ndjson", format!("{}\n{}\n", line(), "7"));
+    let said = |files: &[&str]| {
+        let output = ledger.run(&[&["import"], files].concat());
+        String::from_utf8(output.stderr).unwrap()
+    };
+
+    assert_eq!(said(&[&not_ours]), "error: 1 file is refused, so nothing was imported\n");
+    assert_eq!(
+        said(&[&not_ours, &damaged]),
+        "error: 1 file and 1 row are refused, so nothing was imported; --skip-refused imports the \
+         others\n"
+    );
+}

@@ -128,7 +128,9 @@ fn worse(change: impl FnOnce(Vec<Step>) -> Vec<Step>) -> String {
 #[test]
 fn a_log_that_is_synced_only_by_wal_checkpoints_is_caught() {
     let loss = worse(synchronous_normal);
-    assert!(loss.contains("acknowledged callbacks are missing"), "{loss}");
+    // The log's first tables are in the WAL too: cut off early enough, there is no log at all.
+    let found = ["acknowledged callbacks are missing", "cannot be opened"];
+    assert!(found.iter().any(|found| loss.contains(found)), "{loss}");
 }
 
 /// What `synchronous=NORMAL` does: the WAL is synced only before it is copied into the database.
