@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use delivery_ledger::domain::lifecycle::Arrival;
+use delivery_ledger::domain::lifecycle::Incoming;
 use delivery_ledger::domain::{AccountSid, Lifecycle, Rule, Timestamp};
 use delivery_ledger::simulate::{Callback, Signer};
 use delivery_ledger::store::{Access, Database, open};
@@ -67,7 +67,7 @@ fn fold(criterion: &mut Criterion) {
             for (reported, position) in readings.iter().zip(1..) {
                 let reported = reported.clone();
                 let arrival =
-                    Arrival { position, received_at: at, fingerprint: position, reported };
+                    Incoming { position, received_at: at, fingerprint: position, reported };
                 let mut by_content = |a: u64, b: u64| Ok::<_, Infallible>(a.cmp(&b));
                 let folded = lifecycle.apply(arrival, &mut by_content);
                 assert!(folded.is_ok());

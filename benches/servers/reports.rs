@@ -8,12 +8,12 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use delivery_ledger::domain::cell::Hour;
+use delivery_ledger::domain::rollup::Hour;
 use delivery_ledger::domain::country::Country;
 use delivery_ledger::domain::filter::MessageFilter;
 use delivery_ledger::domain::kinds::Direction;
-use delivery_ledger::domain::lifecycle::Arrival;
-use delivery_ledger::domain::reported::{Addressed, Doubt};
+use delivery_ledger::domain::lifecycle::Incoming;
+use delivery_ledger::domain::status_reported::{Addressing, Doubt};
 use delivery_ledger::domain::{
     AccountSid, ErrorCode, Lifecycle, MessageKey, MessageSid, Rule, Status, StatusReported,
     Timestamp,
@@ -119,7 +119,7 @@ fn message(number: u64, messages: u64) -> Message {
     for (place, (status, error_code)) in
         [(Status::Queued, None), (Status::Sent, None), end].into_iter().enumerate()
     {
-        let addressed = Addressed {
+        let addressed = Addressing {
             from: Some(format!("+1501726{:04}", rng.u32(0..50)).into()),
             to: Some(to.as_str().into()),
             channel: channel.into(),
@@ -139,7 +139,7 @@ fn message(number: u64, messages: u64) -> Message {
             doubt: Doubt::default(),
             labels: Vec::new(),
         };
-        let arrival = Arrival {
+        let arrival = Incoming {
             position: 3 * number + 1 + place as u64,
             received_at: Timestamp::from_micros(at),
             fingerprint: rng.u64(..),

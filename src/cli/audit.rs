@@ -8,7 +8,7 @@ use super::text::{lines, number, position, right, shown, table};
 use super::{Format, Outcome, Usage, ledger};
 use crate::config::Settings;
 use crate::domain::lifecycle::Counts;
-use crate::domain::reported::Label;
+use crate::domain::status_reported::Label;
 use crate::domain::{AccountSid, Effect, MessageSid, Position, Rule, Status, Timestamp};
 use crate::import::note;
 use crate::projection::fold::{Entry, Folded};
@@ -162,8 +162,11 @@ fn why(folded: &Folded) -> String {
     };
     match evidence.conflict() {
         true => {
-            let heard: Vec<_> =
-                evidence.heard.statuses().filter(|s| s.is_success() || s.is_failure()).collect();
+            let heard: Vec<_> = evidence
+                .status_times
+                .statuses()
+                .filter(|s| s.is_success() || s.is_failure())
+                .collect();
             let heard: Vec<_> = heard.into_iter().map(|status| status.name()).collect();
             format!(
                 "{decided}\nThere is evidence of success and of failure: {}.\n",

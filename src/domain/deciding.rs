@@ -4,22 +4,22 @@
 use std::cmp::Ordering;
 
 use super::event::Position;
-use super::reported::{Addressed, Doubt};
+use super::status_reported::{Addressing, Doubt};
 use super::{ErrorCode, Rule, Status};
 
 /// Compares the (query, body) of the events at two positions.
-pub type ByContent<'a, E> = &'a mut dyn FnMut(Position, Position) -> Result<Ordering, E>;
+pub type TieBreak<'a, E> = &'a mut dyn FnMut(Position, Position) -> Result<Ordering, E>;
 
 /// An event that is shown: it has the status shown, or an address that those above it lack. Of
 /// several with one status the one with the smallest (doubt, error code, query, body) goes first,
 /// so that it does not depend on which came first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deciding {
+pub struct DecidingEvent {
     pub position: Position,
     pub status: Option<Status>,
     pub doubt: Doubt,
     pub error_code: Option<ErrorCode>,
-    pub addressed: Addressed,
+    pub addressed: Addressing,
 }
 
 /// Takes an event in where it ranks, if it decides or has what those above it lack.
@@ -27,11 +27,11 @@ pub struct Deciding {
 /// `lower` are the events below the deciding one, highest first, each with what all above it lack
 /// and nothing else. The error is that of `by_content`.
 pub fn rank<E>(
-    deciding: &mut Option<Deciding>,
-    lower: &mut Vec<Deciding>,
-    event: Deciding,
+    deciding: &mut Option<DecidingEvent>,
+    lower: &mut Vec<DecidingEvent>,
+    event: DecidingEvent,
     rule: Rule,
-    by_content: ByContent<'_, E>,
+    by_content: TieBreak<'_, E>,
 ) -> Result<(), E> {
     let Some(first) = deciding else {
         *deciding = Some(event);
@@ -56,10 +56,10 @@ pub fn rank<E>(
 
 /// Where an event goes among those that are ranked already; `None` if it is one of them.
 fn place_among<E>(
-    ranked: &[Deciding],
-    event: &Deciding,
+    ranked: &[DecidingEvent],
+    event: &DecidingEvent,
     rule: Rule,
-    by_content: ByContent<'_, E>,
+    by_content: TieBreak<'_, E>,
 ) -> Result<Option<usize>, E> {
     if ranked.iter().any(|other| other.position == event.position) {
         return Ok(None);
@@ -72,7 +72,7 @@ fn place_among<E>(
     Ok(Some(ranked.len()))
 }
 
-fn drop_what_is_told_above(first: &Addressed, lower: &mut Vec<Deciding>) {
+fn drop_what_is_told_above(first: &Addressing, lower: &mut Vec<DecidingEvent>) {
     for at in 0..lower.len() {
         let (above, rest) = lower.split_at_mut(at);
         let addressed = &mut rest[0].addressed;
@@ -82,14 +82,14 @@ fn drop_what_is_told_above(first: &Addressed, lower: &mut Vec<Deciding>) {
     lower.retain(|event| event.addressed.has_any());
 }
 
-impl Deciding {
+impl DecidingEvent {
     /// Whether this event is shown rather than the other one: a rule of the two alone, which is
     /// total, so that the order of arrival plays no part.
     fn goes_before<E>(
         &self,
         other: &Self,
         rule: Rule,
-        by_content: ByContent<'_, E>,
+        by_content: TieBreak<'_, E>,
     ) -> Result<bool, E> {
         let higher = rule.rank(other.status).cmp(&rule.rank(self.status));
         let doubt = higher.then_with(|| self.doubt.cmp(&other.doubt));

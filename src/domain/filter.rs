@@ -1,6 +1,6 @@
 //! Which messages are asked for, in lists, exports and reports alike.
 
-use super::standing::Standing;
+use super::message_ref::MessageRef;
 use super::{AccountSid, ErrorCode, Status, Timestamp};
 
 /// Conditions that a message has to meet, all of them; without any, every message does.
@@ -28,7 +28,7 @@ pub struct MessageFilter {
     pub duplicate: Option<bool>,
     /// Open, and begun by then.
     pub stuck_since: Option<Timestamp>,
-    /// Begun then or later; see [`Standing::began_at`].
+    /// Begun then or later; see [`MessageRef::began_at`].
     pub begun_since: Option<Timestamp>,
     /// Whether all of its statuses are inbound.
     pub inbound: Option<bool>,
@@ -91,11 +91,11 @@ impl MessageFilter {
     }
 
     /// Whether a message is asked for.
-    pub fn matches(&self, message: &Standing<'_>) -> bool {
+    pub fn matches(&self, message: &MessageRef<'_>) -> bool {
         self.matches_addressed(message) && self.matches_rest(message)
     }
 
-    fn matches_addressed(&self, message: &Standing<'_>) -> bool {
+    fn matches_addressed(&self, message: &MessageRef<'_>) -> bool {
         let address = |pattern: &Option<AddressPattern>, address: Option<&str>| {
             let fits = |pattern: &AddressPattern| address.is_some_and(|text| pattern.matches(text));
             pattern.as_ref().is_none_or(fits)
@@ -107,7 +107,7 @@ impl MessageFilter {
             && equal(self.account_sid.as_ref().map(AccountSid::as_str), message.account_sid)
     }
 
-    fn matches_rest(&self, message: &Standing<'_>) -> bool {
+    fn matches_rest(&self, message: &MessageRef<'_>) -> bool {
         let first_received_at = message.first_received_at;
         let is = |wanted: Option<bool>, is: bool| wanted.is_none_or(|wanted| wanted == is);
         let stuck = |by: Timestamp| message.is_open() && message.began_at() <= by;

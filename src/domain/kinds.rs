@@ -3,7 +3,7 @@
 //! Every fact here is a union or a minimum, so that it depends on which events came and not on
 //! their order.
 
-use super::reported::{Label, StatusReported};
+use super::status_reported::{Label, StatusReported};
 use super::{Status, Timestamp};
 
 /// Which way a message went, as one event reports it.
@@ -38,7 +38,7 @@ const FIRST_CREATED_AT: Timestamp = Timestamp::from_micros(1_199_145_600_000_000
 
 impl Kinds {
     /// Adds what one event says.
-    pub fn hear(&mut self, reported: &StatusReported) {
+    pub fn record(&mut self, reported: &StatusReported) {
         self.outbound |= reported.direction == Direction::Outbound;
         self.inbound |= reported.direction == Direction::Inbound;
         self.real |= !reported.simulated;

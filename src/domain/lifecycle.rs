@@ -14,16 +14,16 @@ use smol_str::SmolStr;
 
 use super::channel::has_read_receipts;
 use super::deciding;
-pub use super::deciding::{ByContent, Deciding};
+pub use super::deciding::{DecidingEvent, TieBreak};
 use super::event::Position;
-use super::heard::Heard;
 use super::kinds::{Direction, Kinds};
-use super::reported::{Addressed, StatusReported};
+use super::status_reported::{Addressing, StatusReported};
+use super::status_times::StatusTimes;
 use super::{ErrorCode, Rule, Status, Timestamp};
 
 /// One event on its way into a lifecycle.
 #[derive(Debug, Clone)]
-pub struct Arrival {
+pub struct Incoming {
     pub position: Position,
     pub received_at: Timestamp,
     /// Equal for duplicates; see [`EventDigest::fingerprint`](super::digest::EventDigest).
@@ -39,22 +39,22 @@ pub type Codes = BTreeSet<(ErrorCode, Option<Status>)>;
 pub struct Evidence {
     pub rule: Rule,
     /// Every status heard, and when first.
-    pub heard: Heard,
+    pub status_times: StatusTimes,
     /// Every error code heard, with the status it came with.
     pub codes: Codes,
     /// The event that decides; `None` before the first.
-    pub deciding: Option<Deciding>,
+    pub deciding: Option<DecidingEvent>,
     /// Events that rank below it, highest first, each with what all above it lack and nothing else.
     /// Hardly any message has one.
-    pub lower: Vec<Deciding>,
-    pub receipt: Option<Receipt>,
+    pub lower: Vec<DecidingEvent>,
+    pub receipt: Option<DeliveryReceipt>,
     /// Whether it is outbound, inbound or simulated, and when it was created.
     pub kinds: Kinds,
 }
 
 /// The carrier's RawDlrDoneDate that came with the highest status to bring one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
+pub struct DeliveryReceipt {
     pub status: Option<Status>,
     pub raw_dlr_done_date: SmolStr,
 }
@@ -67,11 +67,11 @@ pub struct Lifecycle {
     pub last_received_at: Timestamp,
     pub counts: Counts,
     /// The message's way through the log.
-    pub trail: Trail,
+    pub history: History,
 }
 
 /// Where the events of a message stand, in order. Most have two or three.
-pub type Trail = SmallVec<[Trace; 3]>;
+pub type History = SmallVec<[EventRef; 3]>;
 
 /// How many events there were, and of what kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -84,7 +84,7 @@ pub struct Counts {
 
 /// Where one event of the message stands in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trace {
+pub struct EventRef {
     pub position: Position,
     pub fingerprint: u64,
     /// The evidence it brought.
@@ -125,11 +125,11 @@ impl Evidence {
     /// Whether another event that says this would add nothing: its status and its error code were
     /// heard. A word that is no evidence adds nothing to a message that is known.
     pub fn has(&self, reported: &StatusReported) -> bool {
-        let heard = |status| self.heard.first(status).is_some();
+        let status_times = |status| self.status_times.first(status).is_some();
         let code = reported.error_code.map(|code| (code, reported.status));
         let outbound = self.kinds.outbound || reported.direction != Direction::Outbound;
         outbound
-            && reported.status.is_none_or(heard)
+            && reported.status.is_none_or(status_times)
             && code.is_none_or(|code| self.codes.contains(&code))
     }
 
@@ -137,7 +137,7 @@ impl Evidence {
     pub fn none(rule: Rule) -> Self {
         Self {
             rule,
-            heard: Heard::default(),
+            status_times: StatusTimes::default(),
             codes: BTreeSet::new(),
             deciding: None,
             lower: Vec::new(),
@@ -147,28 +147,28 @@ impl Evidence {
     }
 
     /// What one event tells.
-    pub fn of(rule: Rule, arrival: Arrival) -> Self {
+    pub fn of(rule: Rule, arrival: Incoming) -> Self {
         let mut evidence = Self::none(rule);
         let mut never = |_, _| Ok::<_, Infallible>(Ordering::Equal);
-        match evidence.hear(arrival, &mut never) {
+        match evidence.record(arrival, &mut never) {
             Ok(()) => evidence,
             Err(never) => match never {},
         }
     }
 
     /// Takes in one event: the same as merging what it tells, without making that first.
-    pub fn hear<E>(&mut self, arrival: Arrival, by_content: ByContent<'_, E>) -> Result<(), E> {
-        let Arrival { position, received_at, reported, .. } = arrival;
-        self.kinds.hear(&reported);
+    pub fn record<E>(&mut self, arrival: Incoming, by_content: TieBreak<'_, E>) -> Result<(), E> {
+        let Incoming { position, received_at, reported, .. } = arrival;
+        self.kinds.record(&reported);
         let StatusReported { status, error_code, addressed, raw_dlr_done_date, doubt, .. } =
             reported;
-        self.rank(Deciding { position, status, doubt, error_code, addressed }, by_content)?;
+        self.rank(DecidingEvent { position, status, doubt, error_code, addressed }, by_content)?;
         if let Some(status) = status {
-            self.heard.hear(status, received_at);
+            self.status_times.record(status, received_at);
         }
         self.codes.extend(error_code.map(|code| (code, status)));
         if let Some(raw_dlr_done_date) = raw_dlr_done_date {
-            self.hear_receipt(Receipt { status, raw_dlr_done_date });
+            self.hear_receipt(DeliveryReceipt { status, raw_dlr_done_date });
         }
         Ok(())
     }
@@ -177,12 +177,12 @@ impl Evidence {
     ///
     /// `by_content` compares the (query, body) of the events at two positions; it is asked only
     /// if two events tie in status, doubt and error code, so that few bodies are read.
-    pub fn merge<E>(&mut self, other: Evidence, by_content: ByContent<'_, E>) -> Result<(), E> {
+    pub fn merge<E>(&mut self, other: Evidence, by_content: TieBreak<'_, E>) -> Result<(), E> {
         for theirs in other.deciding.into_iter().chain(other.lower) {
             self.rank(theirs, by_content)?;
         }
-        for (status, at) in other.heard.iter() {
-            self.heard.hear(status, at);
+        for (status, at) in other.status_times.iter() {
+            self.status_times.record(status, at);
         }
         self.codes.extend(other.codes);
         self.kinds.merge(other.kinds);
@@ -192,12 +192,12 @@ impl Evidence {
         Ok(())
     }
 
-    fn rank<E>(&mut self, event: Deciding, by_content: ByContent<'_, E>) -> Result<(), E> {
+    fn rank<E>(&mut self, event: DecidingEvent, by_content: TieBreak<'_, E>) -> Result<(), E> {
         deciding::rank(&mut self.deciding, &mut self.lower, event, self.rule, by_content)
     }
 
     /// Of two receipts the one that came with the higher status stays; of equals the smaller text.
-    fn hear_receipt(&mut self, receipt: Receipt) {
+    fn hear_receipt(&mut self, receipt: DeliveryReceipt) {
         let stays = self.receipt.as_ref().is_some_and(|ours| {
             let higher = self.rule.rank(ours.status).cmp(&self.rule.rank(receipt.status));
             higher.then_with(|| receipt.raw_dlr_done_date.cmp(&ours.raw_dlr_done_date)).is_ge()
@@ -234,13 +234,13 @@ impl Evidence {
         told.or_else(|| self.shown().next()).map_or("", |addressed| &addressed.channel)
     }
 
-    fn shown(&self) -> impl Iterator<Item = &Addressed> {
+    fn shown(&self) -> impl Iterator<Item = &Addressing> {
         self.deciding.iter().chain(&self.lower).map(|event| &event.addressed)
     }
 
     /// Whether there is evidence of success and of failure.
     pub fn conflict(&self) -> bool {
-        self.heard.success() && self.heard.failure()
+        self.status_times.success() && self.status_times.failure()
     }
 
     /// Whether the outcome is known.
@@ -265,7 +265,7 @@ impl Evidence {
     /// The smallest code among events of the deciding status, else among all failures;
     /// nothing where no failure was heard.
     pub fn error_code(&self) -> Option<ErrorCode> {
-        shown_error_code(&self.heard, &self.codes, self.status())
+        shown_error_code(&self.status_times, &self.codes, self.status())
     }
 
     /// Every error code heard, ascending.
@@ -278,9 +278,9 @@ impl Evidence {
     /// What the status does to what was heard so far. The rule plays no part in it.
     fn effect_of(&self, status: Option<Status>) -> Effect {
         let Some(status) = status else { return Effect::Unrecognised };
-        let conflicts = status.is_success() && self.heard.failure()
-            || status.is_failure() && self.heard.success();
-        match Some(status).cmp(&self.heard.highest()) {
+        let conflicts = status.is_success() && self.status_times.failure()
+            || status.is_failure() && self.status_times.success();
+        match Some(status).cmp(&self.status_times.highest()) {
             _ if conflicts => Effect::Conflict,
             Ordering::Less => Effect::Late,
             Ordering::Equal => Effect::Confirmed,
@@ -290,8 +290,12 @@ impl Evidence {
 }
 
 /// The code shown with a message of this status; see [`Evidence::error_code`].
-pub fn shown_error_code(heard: &Heard, codes: &Codes, status: Option<Status>) -> Option<ErrorCode> {
-    if codes.is_empty() || !heard.failure() {
+pub fn shown_error_code(
+    status_times: &StatusTimes,
+    codes: &Codes,
+    status: Option<Status>,
+) -> Option<ErrorCode> {
+    if codes.is_empty() || !status_times.failure() {
         return None;
     }
     let first = |wanted: &dyn Fn(Option<Status>) -> bool| {
@@ -309,7 +313,7 @@ impl Lifecycle {
             first_received_at,
             last_received_at: first_received_at,
             counts: Counts::default(),
-            trail: Trail::new(),
+            history: History::new(),
         }
     }
 
@@ -318,20 +322,20 @@ impl Lifecycle {
     /// `by_content` is asked as in [`Evidence::merge`]; its error is the only one.
     pub fn apply<E>(
         &mut self,
-        arrival: Arrival,
-        by_content: ByContent<'_, E>,
+        arrival: Incoming,
+        by_content: TieBreak<'_, E>,
     ) -> Result<Effect, E> {
-        let Arrival { position, received_at, fingerprint, .. } = arrival;
+        let Incoming { position, received_at, fingerprint, .. } = arrival;
         let status = arrival.reported.status;
-        let effect = self.pass(Trace { position, fingerprint, status });
+        let effect = self.classify(EventRef { position, fingerprint, status });
         match effect {
             // What it says was heard from its twin; only the clock may have been set back since, and
             // another program may have sent it.
             Effect::Duplicate(_) => {
-                self.evidence.kinds.hear(&arrival.reported);
-                status.into_iter().for_each(|s| self.evidence.heard.hear(s, received_at));
+                self.evidence.kinds.record(&arrival.reported);
+                status.into_iter().for_each(|s| self.evidence.status_times.record(s, received_at));
             }
-            _ => self.evidence.hear(arrival, by_content)?,
+            _ => self.evidence.record(arrival, by_content)?,
         }
         self.first_received_at = self.first_received_at.min(received_at);
         self.last_received_at = self.last_received_at.max(received_at);
@@ -340,18 +344,18 @@ impl Lifecycle {
 
     /// Folds in what was folded of the stretch of the log that follows: the same as applying its
     /// events one by one. The error is that of `by_content`.
-    pub fn join<E>(&mut self, next: Lifecycle, by_content: ByContent<'_, E>) -> Result<(), E> {
-        let first_heard = |status| next.evidence.heard.first(status);
-        for trace in next.trail {
-            self.pass(trace);
+    pub fn join<E>(&mut self, next: Lifecycle, by_content: TieBreak<'_, E>) -> Result<(), E> {
+        let first_heard = |status| next.evidence.status_times.first(status);
+        for trace in next.history {
+            self.classify(trace);
             if let Some((status, at)) = trace.status.zip(trace.status.and_then(first_heard)) {
-                self.evidence.heard.hear(status, at);
+                self.evidence.status_times.record(status, at);
             }
         }
-        let trail = &self.trail;
+        let history = &self.history;
         let fingerprint = |position| {
-            let place = trail.binary_search_by_key(&position, |trace| trace.position);
-            place.ok().map(|place| trail[place].fingerprint)
+            let place = history.binary_search_by_key(&position, |trace| trace.position);
+            place.ok().map(|place| history[place].fingerprint)
         };
         self.evidence.merge(next.evidence, &mut |a, b| match fingerprint(a) == fingerprint(b) {
             true => Ok(Ordering::Equal),
@@ -363,14 +367,14 @@ impl Lifecycle {
     }
 
     /// Takes an event into the trail and counts what it does to what was heard so far.
-    fn pass(&mut self, trace: Trace) -> Effect {
-        let same = |earlier: &&Trace| earlier.fingerprint == trace.fingerprint;
-        let effect = match self.trail.iter().find(same) {
+    fn classify(&mut self, trace: EventRef) -> Effect {
+        let same = |earlier: &&EventRef| earlier.fingerprint == trace.fingerprint;
+        let effect = match self.history.iter().find(same) {
             Some(earlier) => Effect::Duplicate(earlier.position),
             None => self.evidence.effect_of(trace.status),
         };
         self.counts.count(effect);
-        self.trail.push(trace);
+        self.history.push(trace);
         effect
     }
 }

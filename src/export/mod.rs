@@ -18,8 +18,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::domain::filter::MessageFilter;
+use crate::domain::message_ref::MessageRef;
 use crate::domain::simulated::is_simulated;
-use crate::domain::standing::Standing;
 use crate::domain::{AccountSid, NewEvent, Position, Timestamp};
 use crate::projection::history::BeyondHead;
 use crate::projection::patience::{self, GivingWay};
@@ -230,7 +230,7 @@ pub fn messages(
         after = last.id;
         for message in messages {
             let Some(message) = as_of(store, message, pin)? else { return Ok(count) };
-            if filter.matches(&Standing::of(&message.key, &message.lifecycle)) {
+            if filter.matches(&MessageRef::of(&message.key, &message.lifecycle)) {
                 let row = wire::Message::new(&message.key, &message.lifecycle, pin);
                 each(if masked { mask::message(row) } else { row })?;
                 count += 1;
@@ -245,9 +245,9 @@ fn as_of(
     message: Message,
     pin: Position,
 ) -> Result<Option<Message>, StoreError> {
-    let positions = message.lifecycle.trail.iter().map(|trace| trace.position);
+    let positions = message.lifecycle.history.iter().map(|trace| trace.position);
     let up_to_pin: Vec<_> = positions.filter(|position| *position <= pin).collect();
-    if up_to_pin.len() == message.lifecycle.trail.len() {
+    if up_to_pin.len() == message.lifecycle.history.len() {
         return Ok(Some(message));
     }
     if up_to_pin.is_empty() {

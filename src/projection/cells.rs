@@ -5,12 +5,12 @@ use std::ops::{ControlFlow, RangeInclusive};
 
 use super::findings::{FindingKind, Findings};
 use super::{ProjectionError, catch_up};
-use crate::domain::cell::{Cell, Hour, Tally};
+use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::store::{Checkpoint, Store, StoreError, Views};
 
 const ALL_HOURS: RangeInclusive<Hour> = Hour(i64::MIN)..=Hour(i64::MAX);
 
-type Cells = BTreeMap<Cell<'static>, Tally>;
+type Cells = BTreeMap<RollupKey<'static>, Rollup>;
 
 /// Holds the cells in use against those of a fresh fold, which is brought up to wherever the views
 /// in use have got.
@@ -40,8 +40,8 @@ fn read(views: &dyn Views) -> Result<(Checkpoint, Cells), StoreError> {
     Ok((checkpoint, cells))
 }
 
-fn differs(cell: &Cell<'_>, findings: &mut Findings) {
-    let Cell { hour, channel, status, .. } = cell;
+fn differs(cell: &RollupKey<'_>, findings: &mut Findings) {
+    let RollupKey { hour, channel, status, .. } = cell;
     let status = status.map_or("unknown", |status| status.name());
     let detail = format!(
         "what reports count of the hour from {} (channel {}, status {status}) is not what the log \

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::domain::digest::{Encoding, Hash};
 use crate::domain::kinds::Kinds;
 use crate::domain::lifecycle::Counts;
-use crate::domain::reported::Addressed;
+use crate::domain::status_reported::Addressing;
 use crate::domain::{ErrorCode, Lifecycle, Rule, Status};
 use crate::store::{Message, StoreError, Views};
 
@@ -76,19 +76,20 @@ pub fn digest(views: &dyn Views) -> Result<Hash, StoreError> {
 }
 
 fn add_lifecycle(encoding: &mut Encoding, lifecycle: &Lifecycle) {
-    let Lifecycle { evidence, first_received_at, last_received_at, counts, trail } = lifecycle;
+    let Lifecycle { evidence, first_received_at, last_received_at, counts, history } = lifecycle;
     encoding.count(evidence.deciding.iter().len() + evidence.lower.len());
     for event in evidence.deciding.iter().chain(&evidence.lower) {
         add_status(encoding, event.status);
         add_code(encoding, event.error_code);
         encoding.number(event.position).number(event.doubt.byte().into());
-        let Addressed { from, to, channel, channel_told, messaging_service_sid } = &event.addressed;
+        let Addressing { from, to, channel, channel_told, messaging_service_sid } =
+            &event.addressed;
         encoding.optional(from.as_deref()).optional(to.as_deref()).text(channel);
         encoding.number(u64::from(*channel_told));
         encoding.optional(messaging_service_sid.as_deref());
     }
-    encoding.count(evidence.heard.iter().len());
-    for (status, at) in evidence.heard.iter() {
+    encoding.count(evidence.status_times.iter().len());
+    for (status, at) in evidence.status_times.iter() {
         encoding.text(status.name()).number(at.micros() as u64);
     }
     encoding.count(evidence.codes.len());
@@ -103,8 +104,8 @@ fn add_lifecycle(encoding: &mut Encoding, lifecycle: &Lifecycle) {
     add_kinds(encoding, evidence.kinds);
     let Counts { events, duplicates, late, unrecognised } = *counts;
     encoding.number(events).number(duplicates).number(late).number(unrecognised);
-    encoding.count(trail.len());
-    for trace in trail {
+    encoding.count(history.len());
+    for trace in history {
         encoding.number(trace.position).number(trace.fingerprint);
     }
 }

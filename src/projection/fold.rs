@@ -5,8 +5,8 @@ use std::convert::Infallible;
 
 use super::prepared::content;
 use crate::domain::digest;
-use crate::domain::lifecycle::Arrival;
-use crate::domain::reported::Label;
+use crate::domain::lifecycle::Incoming;
+use crate::domain::status_reported::Label;
 use crate::domain::{
     Effect, Lifecycle, MessageKey, Position, RecordedEvent, Rule, Status, StatusReported,
 };
@@ -40,7 +40,7 @@ pub fn fold(rule: Rule, key: &MessageKey, events: Vec<RecordedEvent>) -> Option<
     let mut lifecycle = Lifecycle::begin(rule, events.first()?.1.received_at);
     let mut timeline: Vec<Entry> = Vec::with_capacity(events.len());
     for (reported, event) in events {
-        let arrival = Arrival {
+        let arrival = Incoming {
             position: event.position,
             received_at: event.received_at,
             fingerprint: digest::digest(&event).fingerprint,

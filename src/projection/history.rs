@@ -75,7 +75,7 @@ pub fn ask(store: &dyn Store, question: &Question) -> Result<Answer, StoreError>
     };
     let mut events: BTreeMap<Option<AccountSid>, Vec<RecordedEvent>> = BTreeMap::new();
     for message in known {
-        let positions = message.lifecycle.trail.iter().map(|trace| trace.position);
+        let positions = message.lifecycle.history.iter().map(|trace| trace.position);
         let positions: Vec<_> = positions.filter(|position| *position <= last).collect();
         if !positions.is_empty() {
             events.insert(message.key.account_sid, store.read_at(&positions)?);

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::ProjectionError;
 use super::touched::Touched;
 use crate::domain::digest::{Digester, Hash};
-use crate::domain::lifecycle::Arrival;
+use crate::domain::lifecycle::Incoming;
 use crate::domain::{Lifecycle, Position, RecordedEvent, Rule};
 use crate::store::{Changed, Checkpoint, Store, StoreError};
 use crate::twilio::callback::Reading;
@@ -153,7 +153,7 @@ impl Preparing<'_> {
         if let (Some(message_sid), Some(reported)) = (message_sid, reported) {
             let begin = || Lifecycle::begin(self.rule, event.received_at);
             let lifecycle = batch.memory.touched.entry(account_sid.as_deref(), &message_sid, begin);
-            let arrival = Arrival {
+            let arrival = Incoming {
                 position: event.position,
                 received_at: event.received_at,
                 fingerprint: known_by.fingerprint,

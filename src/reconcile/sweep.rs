@@ -132,7 +132,7 @@ fn is_of_a_send(run: &Run<'_>, key: &MessageKey) -> Result<bool, StoreError> {
     let Some(Message { lifecycle, .. }) = known.into_iter().find(|known| known.key == *key) else {
         return Ok(false);
     };
-    let positions: Vec<_> = lifecycle.trail.iter().map(|trace| trace.position).collect();
+    let positions: Vec<_> = lifecycle.history.iter().map(|trace| trace.position).collect();
     let tells =
         |event: &NewEvent| event.source == Source::Send || event.notes.contains_key(MAY_ANSWER);
     Ok(run.store.read_at(&positions)?.iter().any(|event| tells(event)))

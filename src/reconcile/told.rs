@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use crate::domain::reported::StatusReported;
+use crate::domain::status_reported::StatusReported;
 use crate::domain::{ErrorCode, MessageKey, NewEvent, Position, Status};
 use crate::store::{Store, StoreError};
 use crate::twilio::callback::Reading;

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::reported::Addressed;
+use crate::domain::status_reported::Addressing;
 use crate::domain::{NewEvent, Position, Source, Timestamp};
 use crate::send::{Outcome, note};
 use crate::store::{Store, StoreError};
@@ -71,7 +71,7 @@ impl Sends {
     }
 
     /// The oldest one that a message in a list may be, which is then no longer among them.
-    pub fn claim(&mut self, message: &Addressed, made_at: Timestamp) -> Option<Unanswered> {
+    pub fn claim(&mut self, message: &Addressing, made_at: Timestamp) -> Option<Unanswered> {
         let place = self.open.iter().position(|send| send.may_be(message, made_at))?;
         Some(self.open.remove(place))
     }
@@ -111,7 +111,7 @@ impl Unanswered {
 
     /// Whether a message may be this one: to the same address, from the same sender or service, and
     /// made at that time.
-    fn may_be(&self, message: &Addressed, made_at: Timestamp) -> bool {
+    fn may_be(&self, message: &Addressing, made_at: Timestamp) -> bool {
         let same = |wanted: &Option<String>, have: Option<&str>| {
             wanted.as_deref().is_none_or(|wanted| have == Some(wanted))
         };

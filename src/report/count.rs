@@ -8,10 +8,10 @@ use hashbrown::HashMap;
 use super::key::{By, Key};
 use super::sum::Sum;
 use crate::domain::Status;
-use crate::domain::cell::{Cell, Sample, Tally};
 use crate::domain::channel::has_read_receipts;
-use crate::domain::spread::Spread;
-use crate::domain::standing::Standing;
+use crate::domain::histogram::DurationHistogram;
+use crate::domain::message_ref::MessageRef;
+use crate::domain::rollup::{Contribution, Rollup, RollupKey};
 
 /// The messages of one row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,8 +44,8 @@ impl Counts {
     /// Adds to the row that a cell, and whoever sent the message, belong to.
     pub fn add(
         &mut self,
-        cell: &Cell<'_>,
-        message: Option<&Standing<'_>>,
+        cell: &RollupKey<'_>,
+        message: Option<&MessageRef<'_>>,
         add: impl FnOnce(&mut Count),
     ) {
         add(self.rows.entry_ref(&self.by.key(cell, message)).or_default());
@@ -75,7 +75,7 @@ impl Counts {
 
 impl Count {
     /// Counts the messages of a cell.
-    pub fn add_tally(&mut self, cell: &Cell<'_>, tally: &Tally) {
+    pub fn add_tally(&mut self, cell: &RollupKey<'_>, tally: &Rollup) {
         self.add_messages(cell, tally.messages);
         self.conflicts += tally.conflicts;
         self.imported += tally.imported;
@@ -84,7 +84,7 @@ impl Count {
     }
 
     /// Counts one message.
-    pub fn add_sample(&mut self, cell: &Cell<'_>, sample: Sample) {
+    pub fn add_sample(&mut self, cell: &RollupKey<'_>, sample: Contribution) {
         self.add_messages(cell, 1);
         self.conflicts += i64::from(sample.conflict);
         self.imported += i64::from(sample.imported);
@@ -92,7 +92,7 @@ impl Count {
         self.sent_to_delivered.count(sample.sent_to_delivered);
     }
 
-    fn add_messages(&mut self, cell: &Cell<'_>, messages: i64) {
+    fn add_messages(&mut self, cell: &RollupKey<'_>, messages: i64) {
         self.by_status[place(cell.status)] += messages;
         self.open += messages * i64::from(cell.open_since.is_some());
         if has_read_receipts(&cell.channel) {
@@ -134,12 +134,12 @@ impl Count {
     }
 
     /// From the first word of a message to the first `sent`.
-    pub fn time_to_sent(&self) -> Spread {
+    pub fn time_to_sent(&self) -> DurationHistogram {
         self.time_to_sent.spread()
     }
 
     /// From the first `sent` to the first `delivered`.
-    pub fn sent_to_delivered(&self) -> Spread {
+    pub fn sent_to_delivered(&self) -> DurationHistogram {
         self.sent_to_delivered.spread()
     }
 

@@ -2,8 +2,8 @@
 
 use hashbrown::Equivalent;
 
-use crate::domain::cell::{Cell, Hour};
-use crate::domain::standing::Standing;
+use crate::domain::message_ref::MessageRef;
+use crate::domain::rollup::{Hour, RollupKey};
 
 /// The property that messages are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +100,7 @@ impl By {
     }
 
     /// The key of a message in this cell, and of who sent it.
-    pub fn key<'a>(self, cell: &'a Cell<'_>, message: Option<&Standing<'a>>) -> KeyRef<'a> {
+    pub fn key<'a>(self, cell: &'a RollupKey<'_>, message: Option<&MessageRef<'a>>) -> KeyRef<'a> {
         let text = |text: Option<&'a str>| text.map_or(KeyRef::None, KeyRef::Text);
         match self {
             By::Day => KeyRef::Number(cell.hour.day().0),

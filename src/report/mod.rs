@@ -10,8 +10,8 @@ pub mod shape;
 pub mod stuck;
 mod sum;
 
-use crate::domain::cell::{Cell, Hour};
 use crate::domain::filter::MessageFilter;
+use crate::domain::rollup::{Hour, RollupKey};
 use crate::domain::{Position, Rule, Timestamp};
 use crate::store::{Store, StoreError, Views};
 
@@ -93,7 +93,7 @@ impl Question {
     }
 
     /// Whether a cell of the hours asked for is.
-    fn wants(&self, cell: &Cell<'_>) -> bool {
+    fn wants(&self, cell: &RollupKey<'_>) -> bool {
         let MessageFilter { status, error_code, account_sid, channel, inbound, simulated, .. } =
             &self.filter;
         let is = |wanted: &Option<bool>, is: bool| wanted.is_none_or(|wanted| wanted == is);

@@ -4,8 +4,8 @@ use std::thread;
 
 use super::count::Counts;
 use super::{By, Question};
-use crate::domain::cell::{Cell, Sample};
-use crate::domain::standing::Standing;
+use crate::domain::message_ref::MessageRef;
+use crate::domain::rollup::{Contribution, RollupKey};
 use crate::projection::patience;
 use crate::store::{Checkpoint, StoreError, Views};
 
@@ -60,12 +60,13 @@ fn stretch(
     Ok(counts)
 }
 
-fn count(counts: &mut Counts, question: &Question, message: &Standing<'_>) {
+fn count(counts: &mut Counts, question: &Question, message: &MessageRef<'_>) {
     if question.filter.matches(message) {
         let cell = match question.by {
-            By::Country => Cell::of(message),
-            _ => Cell::nowhere(message),
+            By::Country => RollupKey::of(message),
+            _ => RollupKey::without_country(message),
         };
-        counts.add(&cell, Some(message), |count| count.add_sample(&cell, Sample::of(message)));
+        counts
+            .add(&cell, Some(message), |count| count.add_sample(&cell, Contribution::of(message)));
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{By, Count, Key, Report};
 use crate::domain::error_codes::ErrorCodes;
-use crate::domain::spread::Spread;
+use crate::domain::histogram::DurationHistogram;
 use crate::domain::{ErrorCode, Status};
 use crate::wire::cell::{harmless, write_error};
 use crate::wire::mask;
@@ -200,7 +200,7 @@ impl Figures {
 impl Times {
     const COLUMNS: [&'static str; 6] = ["known", "unknown", "negative", "p50", "p95", "p99"];
 
-    fn new(spread: &Spread) -> Self {
+    fn new(spread: &DurationHistogram) -> Self {
         let [p50, p95, p99] = [50, 95, 99].map(|hundredths| spread.percentile_ms(hundredths));
         let (known, unknown, negative) = (spread.known(), spread.unknown, spread.negative);
         Self { known, unknown, negative, p50, p95, p99 }

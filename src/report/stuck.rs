@@ -1,7 +1,7 @@
 //! Messages that have been open for long, counted from the cells, by whole hours of their age.
 
 use crate::domain::Timestamp;
-use crate::domain::cell::Hour;
+use crate::domain::rollup::Hour;
 use crate::store::{StoreError, Views};
 
 /// After how many hours an open message counts as stuck. Carriers report most within minutes, and

@@ -1,25 +1,25 @@
 //! The sum of very many spreads: what a report counts lapses in.
 
-use crate::domain::spread::{Lapse, Spread, bucket_of};
+use crate::domain::histogram::{DurationHistogram, Elapsed, bucket_of};
 
 /// From how many buckets on each has a fixed place. Below, as for senders of a few messages, that
 /// would take more memory than it saves time.
 const FEW_BUCKETS: usize = 32;
 
-/// Counts lapses as a [`Spread`] does, at the same cost for each however many there are.
+/// Counts lapses as a [`DurationHistogram`] does, at the same cost for each however many there are.
 #[derive(Debug, Clone, Default)]
 pub struct Sum {
     /// Everything, as long as there are few buckets; then all but the known lapses.
-    few: Spread,
+    few: DurationHistogram,
     /// The known lapses of each bucket, up to the highest.
     many: Vec<i64>,
 }
 
 impl Sum {
     /// Counts one lapse.
-    pub fn count(&mut self, lapse: Lapse) {
+    pub fn count(&mut self, lapse: Elapsed) {
         match lapse {
-            Lapse::Known(ms) if !self.many.is_empty() => *self.bucket(bucket_of(ms)) += 1,
+            Elapsed::Known(ms) if !self.many.is_empty() => *self.bucket(bucket_of(ms)) += 1,
             _ => {
                 self.few.count(lapse, 1);
                 self.spread_out();
@@ -28,7 +28,7 @@ impl Sum {
     }
 
     /// Adds all of a spread.
-    pub fn add(&mut self, spread: &Spread) {
+    pub fn add(&mut self, spread: &DurationHistogram) {
         if self.many.is_empty() {
             self.few.add(spread, 1);
             return self.spread_out();
@@ -41,13 +41,13 @@ impl Sum {
     }
 
     /// All of it as a spread.
-    pub fn spread(&self) -> Spread {
-        let Spread { unknown, negative, .. } = self.few;
+    pub fn spread(&self) -> DurationHistogram {
+        let DurationHistogram { unknown, negative, .. } = self.few;
         if self.many.is_empty() {
             return self.few.clone();
         }
         let counted = (0..).zip(self.many.iter().copied()).filter(|(_, count)| *count != 0);
-        Spread::of_buckets(unknown, negative, counted.collect())
+        DurationHistogram::from_buckets(unknown, negative, counted.collect())
     }
 
     fn bucket(&mut self, bucket: u16) -> &mut i64 {
@@ -60,8 +60,8 @@ impl Sum {
 
     fn spread_out(&mut self) {
         if self.few.buckets().len() > FEW_BUCKETS {
-            let Spread { unknown, negative, .. } = self.few;
-            let none = Spread::of_buckets(unknown, negative, Vec::new());
+            let DurationHistogram { unknown, negative, .. } = self.few;
+            let none = DurationHistogram::from_buckets(unknown, negative, Vec::new());
             for (bucket, count) in std::mem::replace(&mut self.few, none).buckets() {
                 *self.bucket(*bucket) += count;
             }
@@ -83,13 +83,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::Sum;
-    use crate::domain::spread::{Lapse, Spread};
+    use crate::domain::histogram::{DurationHistogram, Elapsed};
 
-    fn lapse() -> impl Strategy<Value = Lapse> {
+    fn lapse() -> impl Strategy<Value = Elapsed> {
         prop_oneof![
-            8 => (0..100_000_u64).prop_map(Lapse::Known),
-            1 => Just(Lapse::Unknown),
-            1 => Just(Lapse::Negative),
+            8 => (0..100_000_u64).prop_map(Elapsed::Known),
+            1 => Just(Elapsed::Unknown),
+            1 => Just(Elapsed::Negative),
         ]
     }
 
@@ -97,9 +97,9 @@ mod tests {
         #[test]
         fn a_sum_is_the_spread_of_all(parts in vec(vec(lapse(), 0..40), 0..12)) {
             let (mut expected, mut one_by_one, mut by_parts) =
-                (Spread::default(), Sum::default(), Sum::default());
+                (DurationHistogram::default(), Sum::default(), Sum::default());
             for part in parts {
-                let mut spread = Spread::default();
+                let mut spread = DurationHistogram::default();
                 for lapse in part {
                     expected.count(lapse, 1);
                     spread.count(lapse, 1);

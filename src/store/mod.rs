@@ -23,10 +23,10 @@ use std::path::PathBuf;
 use uuid::Uuid;
 
 use self::measures::Sizes;
-use crate::domain::cell::{Cell, Hour, Tally};
 use crate::domain::digest::Hash;
 use crate::domain::filter::MessageFilter;
-use crate::domain::standing::Standing;
+use crate::domain::message_ref::MessageRef;
+use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::{Lifecycle, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
 
 pub use beside::append_beside;
@@ -158,7 +158,7 @@ pub trait Views: Send + Sync {
         &self,
         after: u64,
         last: u64,
-        each: &mut dyn FnMut(&Standing<'_>),
+        each: &mut dyn FnMut(&MessageRef<'_>),
     ) -> Result<Checkpoint, StoreError>;
 
     /// At most `limit` of the messages that are asked for, the newest by first arrival first, from
@@ -179,7 +179,7 @@ pub trait Views: Send + Sync {
     fn cells(
         &self,
         hours: RangeInclusive<Hour>,
-        each: &mut dyn FnMut(Cell<'_>, &Tally),
+        each: &mut dyn FnMut(RollupKey<'_>, &Rollup),
     ) -> Result<Checkpoint, StoreError>;
 
     /// The chain's value at every [`CHAIN_MARK_EVERY`]th position up to the checkpoint.

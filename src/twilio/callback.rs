@@ -11,8 +11,8 @@ use super::parameters::{Parameter, Parameters};
 use super::{direction, resource};
 use crate::domain::channel::{channel_of, tells_channel};
 use crate::domain::kinds::Direction;
-use crate::domain::reported::{Addressed, Doubt, Label, StatusReported};
 use crate::domain::simulated::is_simulated;
+use crate::domain::status_reported::{Addressing, Doubt, Label, StatusReported};
 use crate::domain::{AccountSid, ErrorCode, MessageKey, MessageSid, NewEvent, Source, Status};
 
 /// How a body is written.
@@ -250,7 +250,7 @@ fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
             form.missing(),
             form.unknown_names(),
         ),
-        addressed: Addressed {
+        addressed: Addressing {
             channel: channel_of(to.as_deref(), from.as_deref(), prefix.as_deref(), sid),
             channel_told: tells_channel(to.as_deref(), from.as_deref(), prefix.as_deref()),
             from,
@@ -288,7 +288,7 @@ fn report_of_resource(resource: &TopLevel, sid: &str) -> StatusReported {
         unrecognised,
         error_code: text("error_code").and_then(|code| ErrorCode::parse(&code)),
         doubt: Doubt::new(false, missing.into_iter().filter(|missing| *missing).count(), 0),
-        addressed: Addressed {
+        addressed: Addressing {
             channel: channel_of(to.as_deref(), from.as_deref(), None, sid),
             channel_told: tells_channel(to.as_deref(), from.as_deref(), None),
             from,

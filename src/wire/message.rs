@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::Body;
 use crate::domain::lifecycle::Evidence;
-use crate::domain::reported::Label;
+use crate::domain::status_reported::Label;
 use crate::domain::{
     Effect, ErrorCode, Lifecycle, MessageKey, Position, RecordedEvent, Status, StatusReported,
 };
@@ -139,6 +139,6 @@ impl TimelineEntry {
 }
 
 fn status_times(evidence: &Evidence) -> Map<String, Value> {
-    let heard = evidence.heard.iter();
-    heard.map(|(status, at)| (status.name().to_owned(), at.to_string().into())).collect()
+    let status_times = evidence.status_times.iter();
+    status_times.map(|(status, at)| (status.name().to_owned(), at.to_string().into())).collect()
 }

@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 
 use super::tally_row;
 use super::view_read::{Tables, damaged};
-use crate::domain::cell::{Cell, Hour, Tally};
 use crate::domain::country::Country;
+use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::{AccountSid, ErrorCode, Status};
 
 /// The number that stands for "no error code" in the views.
@@ -23,7 +23,7 @@ pub const NOT_OPEN: i64 = i64::MIN;
 pub fn cells(
     tables: Tables<'_>,
     hours: RangeInclusive<Hour>,
-    each: &mut dyn FnMut(Cell<'_>, &Tally),
+    each: &mut dyn FnMut(RollupKey<'_>, &Rollup),
 ) -> rusqlite::Result<()> {
     let accounts = tables.accounts()?;
     let mut statement = tables.prepare(
@@ -37,7 +37,7 @@ pub fn cells(
         let text = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?);
         let account_sid = accounts.sid_ref(row.get(1)?)?.map(AccountSid::as_str);
         let kind: i64 = row.get(7)?;
-        let cell = Cell {
+        let cell = RollupKey {
             hour: Hour(row.get(0)?),
             account_sid: account_sid.map(Cow::Borrowed),
             channel: Cow::Borrowed(text(2)?),

@@ -9,14 +9,14 @@ use rusqlite::{OptionalExtension, params};
 use super::cell_read::{INBOUND, NO_ERROR_CODE, NOT_OPEN, SIMULATED};
 use super::view_read::{NO_ACCOUNT, Tables, damaged};
 use super::{tally_row, view_write};
-use crate::domain::cell::{Cell, Sample, Tally};
 use crate::domain::country::Country;
-use crate::domain::standing::Standing;
+use crate::domain::message_ref::MessageRef;
+use crate::domain::rollup::{Contribution, Rollup, RollupKey};
 use crate::domain::{AccountSid, ErrorCode, Lifecycle, Status};
 use crate::store::Changed;
 
 /// What a batch changes, by cell. There are a few hundred cells to tens of thousands of messages.
-type Changes<'b> = HashMap<Cell<'b>, Tally, RandomState>;
+type Changes<'b> = HashMap<RollupKey<'b>, Rollup, RandomState>;
 
 /// Takes each message out of the cell it stood in, and counts it in the one where it stands.
 pub fn move_messages(tables: Tables<'_>, messages: &[Changed]) -> rusqlite::Result<()> {
@@ -31,9 +31,9 @@ fn changes(messages: &[Changed]) -> Changes<'_> {
     let mut changes = Changes::default();
     for Changed { before, message } in messages {
         let mut count = |lifecycle, times| {
-            let standing = Standing::of(&message.key, lifecycle);
-            let tally = changes.entry(Cell::of(&standing)).or_default();
-            tally.count(Sample::of(&standing), times);
+            let standing = MessageRef::of(&message.key, lifecycle);
+            let tally = changes.entry(RollupKey::of(&standing)).or_default();
+            tally.count(Contribution::of(&standing), times);
         };
         let stood: Option<&Lifecycle> = before.as_deref();
         stood.into_iter().for_each(|before| count(before, -1));
@@ -68,7 +68,7 @@ impl<'c> Put<'c> {
         })
     }
 
-    fn change(&mut self, cell: &Cell<'_>, change: &Tally) -> rusqlite::Result<()> {
+    fn change(&mut self, cell: &RollupKey<'_>, change: &Rollup) -> rusqlite::Result<()> {
         let account = match cell.account_sid.as_deref().and_then(AccountSid::parse) {
             None => NO_ACCOUNT,
             sid => view_write::account_number(self.tables, &mut self.accounts, sid.as_ref())?,

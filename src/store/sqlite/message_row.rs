@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use super::packed_lifecycle;
-use crate::domain::standing::Standing;
+use crate::domain::message_ref::MessageRef;
 use crate::domain::{AccountSid, Lifecycle, MessageKey, MessageSid, Rule, Status};
 use crate::store::Message;
 
@@ -113,7 +113,7 @@ pub const STANDING_COLUMNS: &str = "account, status, lifecycle";
 pub fn standing_of_row<'a>(
     row: &'a Row<'_>,
     account_sid: impl FnOnce(i64) -> rusqlite::Result<Option<&'a AccountSid>>,
-) -> rusqlite::Result<Standing<'a>> {
+) -> rusqlite::Result<MessageRef<'a>> {
     let account_sid = account_sid(row.get(0)?)?.map(AccountSid::as_str);
     packed_lifecycle::standing(row.get_ref(2)?.as_blob()?, account_sid, status(row, 1)?)
         .ok_or_else(|| damaged(2, "a lifecycle"))

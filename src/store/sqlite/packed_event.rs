@@ -5,8 +5,8 @@ use smol_str::SmolStr;
 
 use super::varint::{self, Reader};
 use crate::domain::event::Position;
-use crate::domain::lifecycle::Deciding;
-use crate::domain::reported::{Addressed, Doubt};
+use crate::domain::lifecycle::DecidingEvent;
+use crate::domain::status_reported::{Addressing, Doubt};
 use crate::domain::{ErrorCode, Status};
 
 /// The bit of the byte of a doubt that says that an event tells its channel.
@@ -35,23 +35,23 @@ impl<'a> Said<'a> {
     }
 
     /// The event at a position that said this.
-    pub fn by_event(self, position: Position, status: Option<Status>) -> Deciding {
+    pub fn by_event(self, position: Position, status: Option<Status>) -> DecidingEvent {
         let Self { error_code, doubt, .. } = self;
-        let addressed = Addressed {
+        let addressed = Addressing {
             from: self.from.map(SmolStr::new),
             to: self.to.map(SmolStr::new),
             channel: SmolStr::new(self.channel),
             channel_told: self.channel_told,
             messaging_service_sid: self.messaging_service_sid.map(SmolStr::new),
         };
-        Deciding { position, status, doubt, error_code, addressed }
+        DecidingEvent { position, status, doubt, error_code, addressed }
     }
 }
 
 /// Adds what is said of an event to bytes.
-pub fn push_said(bytes: &mut Vec<u8>, event: &Deciding) {
+pub fn push_said(bytes: &mut Vec<u8>, event: &DecidingEvent) {
     push_code(bytes, event.error_code);
-    let Addressed { from, to, channel, channel_told, messaging_service_sid } = &event.addressed;
+    let Addressing { from, to, channel, channel_told, messaging_service_sid } = &event.addressed;
     bytes.push(event.doubt.byte() | if *channel_told { CHANNEL_TOLD } else { 0 });
     push_text(bytes, from.as_deref());
     push_text(bytes, to.as_deref());

@@ -24,15 +24,17 @@ use smol_str::SmolStr;
 use super::packed_event::{Said, lent, push_said, push_text, said};
 use super::varint::{self, Reader};
 use crate::domain::event::Position;
-use crate::domain::heard::Heard;
 use crate::domain::kinds::Kinds;
-use crate::domain::lifecycle::{Codes, Counts, Evidence, Receipt, Trace, Trail, shown_error_code};
-use crate::domain::standing::Standing;
+use crate::domain::lifecycle::{
+    Codes, Counts, DeliveryReceipt, EventRef, Evidence, History, shown_error_code,
+};
+use crate::domain::message_ref::MessageRef;
+use crate::domain::status_times::StatusTimes;
 use crate::domain::{ErrorCode, Lifecycle, Rule, Status, Timestamp};
 
 /// Adds a lifecycle, of which at least one event is known, to bytes.
 pub fn push(bytes: &mut Vec<u8>, lifecycle: &Lifecycle) {
-    let Lifecycle { evidence, first_received_at, last_received_at, counts, trail } = lifecycle;
+    let Lifecycle { evidence, first_received_at, last_received_at, counts, history } = lifecycle;
     let deciding = evidence.deciding.as_ref().expect("a message has at least one event");
     varint::push(bytes, deciding.position);
     push_said(bytes, deciding);
@@ -49,8 +51,8 @@ pub fn push(bytes: &mut Vec<u8>, lifecycle: &Lifecycle) {
     varint::push(bytes, first);
     varint::push_near(bytes, first, last_received_at.micros() as u64);
     push_kinds(bytes, first, evidence.kinds);
-    varint::push(bytes, evidence.heard.iter().len() as u64);
-    for (status, at) in evidence.heard.iter() {
+    varint::push(bytes, evidence.status_times.iter().len() as u64);
+    for (status, at) in evidence.status_times.iter() {
         bytes.push(status_byte(Some(status)));
         varint::push_near(bytes, first, at.micros() as u64);
     }
@@ -63,7 +65,7 @@ pub fn push(bytes: &mut Vec<u8>, lifecycle: &Lifecycle) {
     for count in [events, duplicates, late, unrecognised] {
         varint::push(bytes, count);
     }
-    push_trail(bytes, deciding.position, trail);
+    push_trail(bytes, deciding.position, history);
 }
 
 /// The lifecycle of these bytes; nothing where they are none.
@@ -79,7 +81,7 @@ pub fn read(bytes: &[u8], rule: Rule, status: Option<Status>) -> Option<Lifecycl
     let lower = lower.collect::<Option<_>>()?;
     let receipt = match lent(&mut reader)?.map(SmolStr::new) {
         Some(raw_dlr_done_date) => {
-            Some(Receipt { status: status_of(reader.byte()?)?, raw_dlr_done_date })
+            Some(DeliveryReceipt { status: status_of(reader.byte()?)?, raw_dlr_done_date })
         }
         None => None,
     };
@@ -91,7 +93,7 @@ pub fn read(bytes: &[u8], rule: Rule, status: Option<Status>) -> Option<Lifecycl
         last_received_at: Timestamp::from_micros(last as i64),
         evidence: Evidence {
             rule,
-            heard: heard(&mut reader, first)?,
+            status_times: status_times(&mut reader, first)?,
             codes: codes(&mut reader)?,
             deciding: Some(deciding),
             lower,
@@ -104,7 +106,7 @@ pub fn read(bytes: &[u8], rule: Rule, status: Option<Status>) -> Option<Lifecycl
             late: reader.number()?,
             unrecognised: reader.number()?,
         },
-        trail: trail(&mut reader, position)?,
+        history: history(&mut reader, position)?,
     };
     reader.finish()?;
     Some(lifecycle)
@@ -115,7 +117,7 @@ pub fn standing<'a>(
     bytes: &'a [u8],
     account_sid: Option<&'a str>,
     status: Option<Status>,
-) -> Option<Standing<'a>> {
+) -> Option<MessageRef<'a>> {
     let mut reader = Reader::of(bytes);
     let _position = reader.number()?;
     let mut shown = said(&mut reader)?;
@@ -130,18 +132,18 @@ pub fn standing<'a>(
     let first = reader.number()?;
     let _last = reader.number()?;
     let kinds = kinds(&mut reader, first)?;
-    let (heard, codes) = (heard(&mut reader, first)?, codes(&mut reader)?);
+    let (status_times, codes) = (status_times(&mut reader, first)?, codes(&mut reader)?);
     let (_events, duplicates, late) = (reader.number()?, reader.number()?, reader.number()?);
-    Some(Standing {
+    Some(MessageRef {
         account_sid,
         status,
-        error_code: shown_error_code(&heard, &codes, status),
+        error_code: shown_error_code(&status_times, &codes, status),
         from,
         to,
         channel,
         messaging_service_sid,
         first_received_at: Timestamp::from_micros(first as i64),
-        heard,
+        status_times,
         late: late > 0,
         duplicate: duplicates > 0,
         kinds,
@@ -184,7 +186,7 @@ fn kinds(reader: &mut Reader<'_>, first: u64) -> Option<Kinds> {
     })
 }
 
-fn heard(reader: &mut Reader<'_>, first: u64) -> Option<Heard> {
+fn status_times(reader: &mut Reader<'_>, first: u64) -> Option<StatusTimes> {
     let count = reader.number()?;
     let entry = |_| {
         let status = status_of(reader.byte()?)??;
@@ -202,10 +204,10 @@ fn codes(reader: &mut Reader<'_>) -> Option<Codes> {
     (0..count).map(entry).collect()
 }
 
-fn push_trail(bytes: &mut Vec<u8>, deciding: Position, trail: &[Trace]) {
-    varint::push(bytes, trail.len() as u64);
+fn push_trail(bytes: &mut Vec<u8>, deciding: Position, history: &[EventRef]) {
+    varint::push(bytes, history.len() as u64);
     let mut near = deciding;
-    for Trace { position, fingerprint, status } in trail {
+    for EventRef { position, fingerprint, status } in history {
         varint::push_near(bytes, near, *position);
         bytes.extend_from_slice(&fingerprint.to_be_bytes());
         bytes.push(status_byte(*status));
@@ -213,12 +215,12 @@ fn push_trail(bytes: &mut Vec<u8>, deciding: Position, trail: &[Trace]) {
     }
 }
 
-fn trail(reader: &mut Reader<'_>, deciding: Position) -> Option<Trail> {
+fn history(reader: &mut Reader<'_>, deciding: Position) -> Option<History> {
     let (count, mut near) = (reader.number()?, deciding);
     let trace = |_| {
         near = reader.number_near(near)?;
         let fingerprint = u64::from_be_bytes(reader.bytes(8)?.try_into().ok()?);
-        Some(Trace { position: near, fingerprint, status: status_of(reader.byte()?)? })
+        Some(EventRef { position: near, fingerprint, status: status_of(reader.byte()?)? })
     };
     (0..count).map(trace).collect()
 }
@@ -244,8 +246,8 @@ mod tests {
     use proptest::sample::select;
 
     use super::*;
-    use crate::domain::lifecycle::Deciding;
-    use crate::domain::reported::{Addressed, Doubt};
+    use crate::domain::lifecycle::DecidingEvent;
+    use crate::domain::status_reported::{Addressing, Doubt};
     use crate::domain::{AccountSid, MessageKey, MessageSid};
 
     fn any_status() -> impl Strategy<Value = Option<Status>> {
@@ -256,7 +258,7 @@ mod tests {
         (1..1_000_000_000_u32).prop_map(|number| ErrorCode::of_number(number).unwrap())
     }
 
-    fn any_deciding() -> impl Strategy<Value = Deciding> {
+    fn any_deciding() -> impl Strategy<Value = DecidingEvent> {
         let text = || option::of(".{0,20}".prop_map(SmolStr::from));
         let doubt = (any::<bool>(), 0..4_usize, 0..16_usize);
         let doubt =
@@ -267,15 +269,15 @@ mod tests {
                 let (from, to, (channel, channel_told), messaging_service_sid) = texts;
                 let channel = channel.into();
                 let addressed =
-                    Addressed { from, to, channel, channel_told, messaging_service_sid };
-                Deciding { position, status, doubt, error_code, addressed }
+                    Addressing { from, to, channel, channel_told, messaging_service_sid };
+                DecidingEvent { position, status, doubt, error_code, addressed }
             },
         )
     }
 
     fn any_evidence() -> impl Strategy<Value = Evidence> {
         let moment = any::<i64>().prop_map(Timestamp::from_micros);
-        let heard = vec((select(&Status::ALL[..]), moment), 0..5);
+        let status_times = vec((select(&Status::ALL[..]), moment), 0..5);
         let codes = vec((any_code(), any_status()), 0..4);
         let receipt = option::of((any_status(), ".{0,12}".prop_map(SmolStr::from)));
         let created_at = option::of(any::<i64>().prop_map(Timestamp::from_micros));
@@ -284,32 +286,32 @@ mod tests {
             Kinds { outbound, inbound, real, imported, created_at }
         });
         let events = (any_deciding(), vec(any_deciding(), 0..3));
-        let all = (events, heard, codes, receipt, kinds);
-        all.prop_map(|((deciding, lower), heard, codes, receipt, kinds)| Evidence {
+        let all = (events, status_times, codes, receipt, kinds);
+        all.prop_map(|((deciding, lower), status_times, codes, receipt, kinds)| Evidence {
             kinds,
             rule: Rule::default(),
-            heard: heard.into_iter().collect(),
+            status_times: status_times.into_iter().collect(),
             codes: codes.into_iter().collect(),
             deciding: Some(deciding),
             lower,
             receipt: receipt
-                .map(|(status, raw_dlr_done_date)| Receipt { status, raw_dlr_done_date }),
+                .map(|(status, raw_dlr_done_date)| DeliveryReceipt { status, raw_dlr_done_date }),
         })
     }
 
     fn any_lifecycle() -> impl Strategy<Value = Lifecycle> {
         let trace = (any::<u64>(), any::<u64>(), any_status());
-        let trail = vec(trace, 0..5);
-        (any_evidence(), any::<[i64; 2]>(), any::<[u64; 4]>(), trail).prop_map(
-            |(evidence, [first, last], [events, duplicates, late, unrecognised], trail)| {
+        let history = vec(trace, 0..5);
+        (any_evidence(), any::<[i64; 2]>(), any::<[u64; 4]>(), history).prop_map(
+            |(evidence, [first, last], [events, duplicates, late, unrecognised], history)| {
                 let trace =
-                    |(position, fingerprint, status)| Trace { position, fingerprint, status };
+                    |(position, fingerprint, status)| EventRef { position, fingerprint, status };
                 Lifecycle {
                     evidence,
                     first_received_at: Timestamp::from_micros(first),
                     last_received_at: Timestamp::from_micros(last),
                     counts: Counts { events, duplicates, late, unrecognised },
-                    trail: trail.into_iter().map(trace).collect(),
+                    history: history.into_iter().map(trace).collect(),
                 }
             },
         )
@@ -344,7 +346,7 @@ mod tests {
             };
             let bytes = pushed(&lifecycle);
             let told = standing(&bytes, Some("AC1"), lifecycle.evidence.status());
-            prop_assert_eq!(told, Some(Standing::of(&key, &lifecycle)));
+            prop_assert_eq!(told, Some(MessageRef::of(&key, &lifecycle)));
         }
 
         #[test]

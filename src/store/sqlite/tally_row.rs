@@ -4,11 +4,11 @@
 //! for each of them how far it lies behind the one before, and its count.
 
 use super::varint::{self, Reader};
-use crate::domain::cell::Tally;
-use crate::domain::spread::Spread;
+use crate::domain::histogram::DurationHistogram;
+use crate::domain::rollup::Rollup;
 
 /// The blob of a tally; nothing where a count is below zero, which no row can be.
-pub fn pack(tally: &Tally) -> Option<Vec<u8>> {
+pub fn pack(tally: &Rollup) -> Option<Vec<u8>> {
     let mut blob = Vec::with_capacity(64);
     push(&mut blob, tally.messages)?;
     push(&mut blob, tally.conflicts)?;
@@ -28,17 +28,17 @@ pub fn pack(tally: &Tally) -> Option<Vec<u8>> {
 }
 
 /// The tally of a blob; nothing where it is none.
-pub fn unpack(blob: &[u8]) -> Option<Tally> {
+pub fn unpack(blob: &[u8]) -> Option<Rollup> {
     let mut reader = Reader::of(blob);
     let (messages, conflicts) = (count(&mut reader)?, count(&mut reader)?);
     let imported = count(&mut reader)?;
     let time_to_sent = unpack_spread(&mut reader, blob.len())?;
     let sent_to_delivered = unpack_spread(&mut reader, blob.len())?;
     reader.finish()?;
-    Some(Tally { messages, conflicts, imported, time_to_sent, sent_to_delivered })
+    Some(Rollup { messages, conflicts, imported, time_to_sent, sent_to_delivered })
 }
 
-fn unpack_spread(reader: &mut Reader<'_>, length_max: usize) -> Option<Spread> {
+fn unpack_spread(reader: &mut Reader<'_>, length_max: usize) -> Option<DurationHistogram> {
     let (unknown, negative, length) = (count(reader)?, count(reader)?, count(reader)?);
     let length = usize::try_from(length).ok().filter(|length| *length <= length_max)?;
     let mut buckets = Vec::with_capacity(length);
@@ -48,7 +48,7 @@ fn unpack_spread(reader: &mut Reader<'_>, length_max: usize) -> Option<Spread> {
         bucket = bucket.checked_add(step)?;
         buckets.push((bucket, count(reader).filter(|count| *count > 0)?));
     }
-    Some(Spread::of_buckets(unknown, negative, buckets))
+    Some(DurationHistogram::from_buckets(unknown, negative, buckets))
 }
 
 fn push(blob: &mut Vec<u8>, count: i64) -> Option<()> {
@@ -63,16 +63,21 @@ fn count(reader: &mut Reader<'_>) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::{pack, unpack};
-    use crate::domain::cell::{Sample, Tally};
-    use crate::domain::spread::Lapse;
+    use crate::domain::histogram::Elapsed;
+    use crate::domain::rollup::{Contribution, Rollup};
 
-    fn tally() -> Tally {
-        let mut tally = Tally::default();
+    fn tally() -> Rollup {
+        let mut tally = Rollup::default();
         for ms in [0, 1, 31, 32, 1_000, 1_001, 86_400_000, u64::MAX] {
-            let sent_to_delivered = if ms == 1 { Lapse::Negative } else { Lapse::Unknown };
-            let time_to_sent = Lapse::Known(ms);
+            let sent_to_delivered = if ms == 1 { Elapsed::Negative } else { Elapsed::Unknown };
+            let time_to_sent = Elapsed::Known(ms);
             tally.count(
-                Sample { conflict: ms == 0, imported: ms == 1, time_to_sent, sent_to_delivered },
+                Contribution {
+                    conflict: ms == 0,
+                    imported: ms == 1,
+                    time_to_sent,
+                    sent_to_delivered,
+                },
                 300,
             );
         }
@@ -81,7 +86,7 @@ mod tests {
 
     #[test]
     fn what_was_packed_is_unpacked_the_same() {
-        for tally in [Tally::default(), tally()] {
+        for tally in [Rollup::default(), tally()] {
             assert_eq!(unpack(&pack(&tally).unwrap()), Some(tally));
         }
     }
@@ -98,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_count_below_zero_is_not_packed() {
-        let mut less = Tally::default();
+        let mut less = Rollup::default();
         less.subtract(&tally());
         assert_eq!(pack(&less), None);
     }

@@ -11,7 +11,7 @@ use super::pending::Pending;
 use super::view_index::{Key, of_sid};
 use crate::domain::digest::Hash;
 use crate::domain::filter::MessageFilter;
-use crate::domain::standing::Standing;
+use crate::domain::message_ref::MessageRef;
 use crate::domain::{AccountSid, MessageKey, MessageSid, Position, Rule};
 use crate::store::{Checkpoint, Message};
 
@@ -111,7 +111,7 @@ impl<'c> Tables<'c> {
         &self,
         after: u64,
         last: u64,
-        each: &mut dyn FnMut(&Standing<'_>),
+        each: &mut dyn FnMut(&MessageRef<'_>),
     ) -> rusqlite::Result<()> {
         let accounts = self.accounts()?;
         let mut statement = self.prepare(&format!(

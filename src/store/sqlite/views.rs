@@ -20,10 +20,10 @@ use super::role::Role;
 use super::view_index::{put_entries, put_in_order};
 use super::view_read::Tables;
 use super::{cell_read, check, engine, leftover, shadow, view_list, view_write, wal};
-use crate::domain::cell::{Cell, Hour, Tally};
 use crate::domain::digest::{CHAIN_START, Hash};
 use crate::domain::filter::MessageFilter;
-use crate::domain::standing::Standing;
+use crate::domain::message_ref::MessageRef;
+use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::{MessageKey, MessageSid, Position, Rule};
 use crate::store::{Batch, Checked, Checkpoint, Damage, Listed, Message, StoreError, Views};
 
@@ -305,7 +305,7 @@ impl Views for SqliteViews {
         &self,
         after: u64,
         last: u64,
-        each: &mut dyn FnMut(&Standing<'_>),
+        each: &mut dyn FnMut(&MessageRef<'_>),
     ) -> Result<Checkpoint, StoreError> {
         self.reading("pass messages of the views", |tables| {
             tables.pass(after, last, each)?;
@@ -331,7 +331,7 @@ impl Views for SqliteViews {
     fn cells(
         &self,
         hours: RangeInclusive<Hour>,
-        each: &mut dyn FnMut(Cell<'_>, &Tally),
+        each: &mut dyn FnMut(RollupKey<'_>, &Rollup),
     ) -> Result<Checkpoint, StoreError> {
         self.reading("read the cells of the views", |tables| {
             cell_read::cells(*tables, hours, each)?;

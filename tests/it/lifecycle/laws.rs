@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 
-use delivery_ledger::domain::lifecycle::{Arrival, Counts, Evidence, Lifecycle, Receipt};
-use delivery_ledger::domain::reported::StatusReported;
+use delivery_ledger::domain::lifecycle::{Counts, DeliveryReceipt, Evidence, Incoming, Lifecycle};
+use delivery_ledger::domain::status_reported::StatusReported;
 use delivery_ledger::domain::{
     ErrorCode, NewEvent, Position, RecordedEvent, Rule, Status, Timestamp,
 };
@@ -29,7 +29,7 @@ struct Outcome {
     error_code: Option<ErrorCode>,
     error_codes: Vec<ErrorCode>,
     addressed: [Option<String>; 4],
-    receipt: Option<Receipt>,
+    receipt: Option<DeliveryReceipt>,
 }
 
 impl Outcome {
@@ -67,10 +67,10 @@ impl Fold for Lifecycle {
     }
 
     fn hear(&mut self, heard: &StatusReported) {
-        let position = 1 + self.trail.len() as u64;
+        let position = 1 + self.history.len() as u64;
         let received_at = Timestamp::from_micros(position as i64);
         let arrival =
-            Arrival { position, received_at, fingerprint: position, reported: heard.clone() };
+            Incoming { position, received_at, fingerprint: position, reported: heard.clone() };
         let mut no_ties = |_: Position, _: Position| -> Result<Ordering, Infallible> {
             panic!("no two events have one status here")
         };
@@ -355,7 +355,7 @@ proptest! {
 fn evidence(rule: Rule, event: &RecordedEvent) -> Evidence {
     let reported = Reading::of(event).reported.unwrap();
     let RecordedEvent { position, event: NewEvent { received_at, .. } } = *event;
-    Evidence::of(rule, Arrival { position, received_at, fingerprint: 0, reported })
+    Evidence::of(rule, Incoming { position, received_at, fingerprint: 0, reported })
 }
 
 /// The events as they are, without the batches and the views.

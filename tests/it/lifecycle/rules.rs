@@ -358,14 +358,14 @@ fn duplicates_late_and_unrecognised_events_are_counted_and_kept() {
     assert_eq!(counts.late, 2, "the first sent and queued");
     assert_eq!(counts.unrecognised, 1, "the first received");
     assert_eq!(message.timeline.len(), 7);
-    assert_eq!(message.lifecycle.trail.len(), 7);
+    assert_eq!(message.lifecycle.history.len(), 7);
 }
 
 #[test]
 fn a_status_time_is_when_it_was_first_heard() {
     let message = told(["sent", "delivered", "sent"].map(says));
 
-    let heard = message.lifecycle.evidence.heard.iter();
+    let heard = message.lifecycle.evidence.status_times.iter();
     let heard: Vec<_> = heard.map(|(status, at)| (status.name(), at.to_string())).collect();
     assert_eq!(
         heard,

@@ -2,9 +2,9 @@
 
 mod country;
 mod figures;
+mod histogram;
 mod laws;
 mod naive;
-mod spread;
 mod surfaces;
 
 use delivery_ledger::domain::{NewEvent, Timestamp};

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use delivery_ledger::domain::filter::MessageFilter;
-use delivery_ledger::domain::standing::Standing;
+use delivery_ledger::domain::message_ref::MessageRef;
 use delivery_ledger::domain::{
     AccountSid, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule, Timestamp,
 };
@@ -591,7 +591,7 @@ pub fn a_list_has_exactly_what_its_conditions_say<E: Engine>() {
                 let fit = all
                     .iter()
                     .rev()
-                    .filter(|m| wanted.matches(&Standing::of(&m.key, &m.lifecycle)));
+                    .filter(|m| wanted.matches(&MessageRef::of(&m.key, &m.lifecycle)));
                 let expected: Vec<_> = fit.map(|message| message.id).collect();
                 let found = pages(&*store, conditions, 2).concat();
                 prop_assert_eq!(&found, &expected, "{:?} {}", conditions, how);

@@ -7,11 +7,11 @@ use super::{Status, Timestamp};
 /// Statuses with the moment of their first arrival, in order of precedence. Most messages have two
 /// or three, which take no memory of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Heard(SmallVec<[(Status, Timestamp); 3]>);
+pub struct StatusTimes(SmallVec<[(Status, Timestamp); 3]>);
 
-impl Heard {
+impl StatusTimes {
     /// Notes that a status was heard at a moment; the earliest stays.
-    pub fn hear(&mut self, status: Status, at: Timestamp) {
+    pub fn record(&mut self, status: Status, at: Timestamp) {
         if self.highest().is_none_or(|highest| highest < status) {
             return self.0.push((status, at));
         }
@@ -52,10 +52,10 @@ impl Heard {
     }
 }
 
-impl FromIterator<(Status, Timestamp)> for Heard {
-    fn from_iter<I: IntoIterator<Item = (Status, Timestamp)>>(heard: I) -> Self {
+impl FromIterator<(Status, Timestamp)> for StatusTimes {
+    fn from_iter<I: IntoIterator<Item = (Status, Timestamp)>>(status_times: I) -> Self {
         let mut all = Self::default();
-        heard.into_iter().for_each(|(status, at)| all.hear(status, at));
+        status_times.into_iter().for_each(|(status, at)| all.record(status, at));
         all
     }
 }

@@ -4,15 +4,15 @@
 use std::borrow::Cow;
 
 use super::country::Country;
-use super::spread::{Lapse, Spread};
-use super::standing::Standing;
+use super::histogram::{DurationHistogram, Elapsed};
+use super::message_ref::MessageRef;
 use super::{ErrorCode, Status, Timestamp};
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 
 /// Where a message is counted. The order of the fields is that of cells.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Cell<'a> {
+pub struct RollupKey<'a> {
     /// Of its first arrival, in UTC.
     pub hour: Hour,
     pub account_sid: Option<Cow<'a, str>>,
@@ -37,25 +37,25 @@ pub struct Hour(pub i64);
 
 /// What one message adds to its cell's tally.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sample {
+pub struct Contribution {
     pub conflict: bool,
     /// Whether an import brought any of its events.
     pub imported: bool,
     /// From the first word of it, but `scheduled`, to the first `sent`.
-    pub time_to_sent: Lapse,
+    pub time_to_sent: Elapsed,
     /// From the first `sent` to the first `delivered`.
-    pub sent_to_delivered: Lapse,
+    pub sent_to_delivered: Elapsed,
 }
 
 /// How many messages, and what is known of them. Tallies can be added and subtracted in any order;
 /// counts can be below zero while changes are being summed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Tally {
+pub struct Rollup {
     pub messages: i64,
     pub conflicts: i64,
     pub imported: i64,
-    pub time_to_sent: Spread,
-    pub sent_to_delivered: Spread,
+    pub time_to_sent: DurationHistogram,
+    pub sent_to_delivered: DurationHistogram,
 }
 
 impl Hour {
@@ -80,14 +80,14 @@ impl Hour {
     }
 }
 
-impl<'a> Cell<'a> {
+impl<'a> RollupKey<'a> {
     /// The cell that a message stands in.
-    pub fn of(message: &Standing<'a>) -> Self {
-        Self { country: message.to.and_then(Country::of_address), ..Self::nowhere(message) }
+    pub fn of(message: &MessageRef<'a>) -> Self {
+        Self { country: message.to.and_then(Country::of_address), ..Self::without_country(message) }
     }
 
     /// The same for who does not ask for the country, which takes longer than all the rest.
-    pub fn nowhere(message: &Standing<'a>) -> Self {
+    pub fn without_country(message: &MessageRef<'a>) -> Self {
         Self {
             hour: Hour::of(message.first_received_at),
             account_sid: message.account_sid.map(Cow::Borrowed),
@@ -102,9 +102,9 @@ impl<'a> Cell<'a> {
     }
 
     /// The same with texts of its own.
-    pub fn into_owned(self) -> Cell<'static> {
+    pub fn into_owned(self) -> RollupKey<'static> {
         let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
-        Cell {
+        RollupKey {
             hour: self.hour,
             account_sid: self.account_sid.map(owned),
             channel: owned(self.channel),
@@ -118,34 +118,35 @@ impl<'a> Cell<'a> {
     }
 }
 
-impl Sample {
+impl Contribution {
     /// What a message adds.
-    pub fn of(message: &Standing<'_>) -> Self {
-        let heard = |status| message.heard.first(status);
+    pub fn of(message: &MessageRef<'_>) -> Self {
+        let status_times = |status| message.status_times.first(status);
         // The time that a message waited for its hour was wanted, and is left out.
-        let begun =
-            [Status::Accepted, Status::Queued, Status::Sending].into_iter().filter_map(heard);
-        let sent = heard(Status::Sent);
+        let begun = [Status::Accepted, Status::Queued, Status::Sending]
+            .into_iter()
+            .filter_map(status_times);
+        let sent = status_times(Status::Sent);
         Self {
             conflict: message.conflict(),
             imported: message.kinds.imported,
             time_to_sent: between(begun.min(), sent),
-            sent_to_delivered: between(sent, heard(Status::Delivered)),
+            sent_to_delivered: between(sent, status_times(Status::Delivered)),
         }
     }
 }
 
-fn between(from: Option<Timestamp>, to: Option<Timestamp>) -> Lapse {
-    let (Some(from), Some(to)) = (from, to) else { return Lapse::Unknown };
+fn between(from: Option<Timestamp>, to: Option<Timestamp>) -> Elapsed {
+    let (Some(from), Some(to)) = (from, to) else { return Elapsed::Unknown };
     match u64::try_from(to.micros().saturating_sub(from.micros())) {
-        Ok(micros) => Lapse::Known(micros / 1000),
-        Err(_) => Lapse::Negative,
+        Ok(micros) => Elapsed::Known(micros / 1000),
+        Err(_) => Elapsed::Negative,
     }
 }
 
-impl Tally {
+impl Rollup {
     /// Counts a message so many times; fewer than none takes it away.
-    pub fn count(&mut self, sample: Sample, times: i64) {
+    pub fn count(&mut self, sample: Contribution, times: i64) {
         self.messages += times;
         self.conflicts += times * i64::from(sample.conflict);
         self.imported += times * i64::from(sample.imported);
@@ -154,16 +155,16 @@ impl Tally {
     }
 
     /// Adds another tally.
-    pub fn add(&mut self, other: &Tally) {
+    pub fn add(&mut self, other: &Rollup) {
         self.add_times(other, 1);
     }
 
     /// Takes another tally away.
-    pub fn subtract(&mut self, other: &Tally) {
+    pub fn subtract(&mut self, other: &Rollup) {
         self.add_times(other, -1);
     }
 
-    fn add_times(&mut self, other: &Tally, times: i64) {
+    fn add_times(&mut self, other: &Rollup, times: i64) {
         self.messages += times * other.messages;
         self.conflicts += times * other.conflicts;
         self.imported += times * other.imported;

@@ -1,38 +1,38 @@
 //! The laws of tallies: what is added can be taken away, in any order, and percentiles are as near
 //! as they promise.
 
-use delivery_ledger::domain::cell::{Sample, Tally};
-use delivery_ledger::domain::spread::{Lapse, Spread};
+use delivery_ledger::domain::histogram::{DurationHistogram, Elapsed};
+use delivery_ledger::domain::rollup::{Contribution, Rollup};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
-fn lapse() -> impl Strategy<Value = Lapse> {
+fn lapse() -> impl Strategy<Value = Elapsed> {
     prop_oneof![
-        (0..1_u64 << 40).prop_map(Lapse::Known),
-        (0..100_000_u64).prop_map(Lapse::Known),
-        (0..40_u64).prop_map(Lapse::Known),
-        Just(Lapse::Unknown),
-        Just(Lapse::Negative),
+        (0..1_u64 << 40).prop_map(Elapsed::Known),
+        (0..100_000_u64).prop_map(Elapsed::Known),
+        (0..40_u64).prop_map(Elapsed::Known),
+        Just(Elapsed::Unknown),
+        Just(Elapsed::Negative),
     ]
 }
 
-fn sample() -> impl Strategy<Value = Sample> {
+fn sample() -> impl Strategy<Value = Contribution> {
     (any::<[bool; 2]>(), lapse(), lapse()).prop_map(|(is, time_to_sent, sent_to_delivered)| {
         let [conflict, imported] = is;
-        Sample { conflict, imported, time_to_sent, sent_to_delivered }
+        Contribution { conflict, imported, time_to_sent, sent_to_delivered }
     })
 }
 
-fn tally(samples: &[Sample]) -> Tally {
-    let mut tally = Tally::default();
+fn tally(samples: &[Contribution]) -> Rollup {
+    let mut tally = Rollup::default();
     samples.iter().for_each(|sample| tally.count(*sample, 1));
     tally
 }
 
-fn spread(lengths: &[u64]) -> Spread {
-    let mut spread = Spread::default();
-    lengths.iter().for_each(|ms| spread.count(Lapse::Known(*ms), 1));
+fn spread(lengths: &[u64]) -> DurationHistogram {
+    let mut spread = DurationHistogram::default();
+    lengths.iter().for_each(|ms| spread.count(Elapsed::Known(*ms), 1));
     spread
 }
 
@@ -44,7 +44,7 @@ proptest! {
         let mut nothing = tally(&samples);
         nothing.subtract(&tally(&samples));
         prop_assert!(nothing.is_empty());
-        prop_assert_eq!(nothing, Tally::default());
+        prop_assert_eq!(nothing, Rollup::default());
     }
 
     #[test]
@@ -63,7 +63,7 @@ proptest! {
     fn the_order_of_adding_and_taking_away_does_not_matter(
         samples in vec((sample(), -2..3_i64), 0..30),
     ) {
-        let (mut forward, mut backward) = (Tally::default(), Tally::default());
+        let (mut forward, mut backward) = (Rollup::default(), Rollup::default());
         samples.iter().for_each(|(sample, times)| forward.count(*sample, *times));
         samples.iter().rev().for_each(|(sample, times)| backward.count(*sample, *times));
         prop_assert_eq!(forward, backward);
@@ -95,8 +95,8 @@ fn short_lengths_are_exact_and_no_length_is_too_long() {
 #[test]
 fn what_is_unknown_or_negative_is_counted_apart() {
     let mut spread = spread(&[10, 20, 30]);
-    spread.count(Lapse::Unknown, 2);
-    spread.count(Lapse::Negative, 1);
+    spread.count(Elapsed::Unknown, 2);
+    spread.count(Elapsed::Negative, 1);
     assert_eq!((spread.known(), spread.unknown, spread.negative), (3, 2, 1));
     assert_eq!([50, 95, 99].map(|p| spread.percentile_ms(p)), [Some(20), Some(30), Some(30)]);
 }

@@ -1,14 +1,14 @@
 //! Where a message stands, lent: all that filters and reports ask of it, so that whoever passes
 //! millions of messages need not make each of them whole.
 
-use super::heard::Heard;
 use super::kinds::Kinds;
 use super::lifecycle::shown_error_code;
+use super::status_times::StatusTimes;
 use super::{AccountSid, ErrorCode, Lifecycle, MessageKey, Status, Timestamp};
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing<'a> {
+pub struct MessageRef<'a> {
     pub account_sid: Option<&'a str>,
     /// Of the deciding event; nothing is `unknown`.
     pub status: Option<Status>,
@@ -20,7 +20,7 @@ pub struct Standing<'a> {
     pub channel: &'a str,
     pub messaging_service_sid: Option<&'a str>,
     pub first_received_at: Timestamp,
-    pub heard: Heard,
+    pub status_times: StatusTimes,
     /// Whether any of its events came late.
     pub late: bool,
     /// Whether any of its events came twice.
@@ -29,7 +29,7 @@ pub struct Standing<'a> {
     pub kinds: Kinds,
 }
 
-impl<'a> Standing<'a> {
+impl<'a> MessageRef<'a> {
     /// Where a message of this key stands.
     pub fn of(key: &'a MessageKey, lifecycle: &'a Lifecycle) -> Self {
         let Lifecycle { evidence, first_received_at, counts, .. } = lifecycle;
@@ -37,13 +37,13 @@ impl<'a> Standing<'a> {
         Self {
             account_sid: key.account_sid.as_ref().map(AccountSid::as_str),
             status,
-            error_code: shown_error_code(&evidence.heard, &evidence.codes, status),
+            error_code: shown_error_code(&evidence.status_times, &evidence.codes, status),
             from: evidence.from(),
             to: evidence.to(),
             channel: evidence.channel(),
             messaging_service_sid: evidence.messaging_service_sid(),
             first_received_at: *first_received_at,
-            heard: evidence.heard.clone(),
+            status_times: evidence.status_times.clone(),
             late: counts.late > 0,
             duplicate: counts.duplicates > 0,
             kinds: evidence.kinds,
@@ -52,7 +52,7 @@ impl<'a> Standing<'a> {
 
     /// Whether there is evidence of success and of failure.
     pub fn conflict(&self) -> bool {
-        self.heard.success() && self.heard.failure()
+        self.status_times.success() && self.status_times.failure()
     }
 
     /// Whether it is an outbound message whose outcome is not known yet.

@@ -13,7 +13,7 @@ pub struct StatusReported {
     /// The word as it came, where it is no evidence.
     pub unrecognised: Option<SmolStr>,
     pub error_code: Option<ErrorCode>,
-    pub addressed: Addressed,
+    pub addressed: Addressing,
     /// The carrier's word: its own time, zone unknown, so it orders nothing and times nothing.
     pub raw_dlr_done_date: Option<SmolStr>,
     /// Which way the message went, as far as the event tells.
@@ -62,7 +62,7 @@ impl Doubt {
 /// RCS that falls back to SMS keeps its SID. Usual addresses are short enough to take no memory of
 /// their own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Addressed {
+pub struct Addressing {
     pub from: Option<SmolStr>,
     pub to: Option<SmolStr>,
     pub channel: SmolStr,
@@ -71,7 +71,7 @@ pub struct Addressed {
     pub messaging_service_sid: Option<SmolStr>,
 }
 
-impl Addressed {
+impl Addressing {
     /// Whether it has anything that others may lack.
     pub fn has_any(&self) -> bool {
         self.from.is_some()

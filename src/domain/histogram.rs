@@ -16,7 +16,7 @@ const LONGEST_MS: u64 = (1 << 40) - 1;
 
 /// How long something took, by our clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lapse {
+pub enum Elapsed {
     /// In milliseconds, what lies below cut.
     Known(u64),
     /// One of the two moments was not heard of.
@@ -28,25 +28,25 @@ pub enum Lapse {
 /// How many lapses there were, and how long they were. Counts can be below zero while changes are
 /// being summed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Spread {
+pub struct DurationHistogram {
     pub unknown: i64,
     pub negative: i64,
     /// Bucket and count, by bucket; no count is zero.
     buckets: SmallVec<[(u16, i64); 2]>,
 }
 
-impl Spread {
+impl DurationHistogram {
     /// Counts a lapse so many times; fewer than none takes it away.
-    pub fn count(&mut self, lapse: Lapse, times: i64) {
+    pub fn count(&mut self, lapse: Elapsed, times: i64) {
         match lapse {
-            Lapse::Known(ms) => self.count_bucket(bucket_of(ms), times),
-            Lapse::Unknown => self.unknown += times,
-            Lapse::Negative => self.negative += times,
+            Elapsed::Known(ms) => self.count_bucket(bucket_of(ms), times),
+            Elapsed::Unknown => self.unknown += times,
+            Elapsed::Negative => self.negative += times,
         }
     }
 
     /// Adds another spread so many times; fewer than none takes it away.
-    pub fn add(&mut self, other: &Spread, times: i64) {
+    pub fn add(&mut self, other: &DurationHistogram, times: i64) {
         self.unknown += times * other.unknown;
         self.negative += times * other.negative;
         for (bucket, count) in &other.buckets {
@@ -96,7 +96,7 @@ impl Spread {
     }
 
     /// A spread of these buckets, as [`buckets`](Self::buckets) gives them.
-    pub fn of_buckets(unknown: i64, negative: i64, buckets: Vec<(u16, i64)>) -> Self {
+    pub fn from_buckets(unknown: i64, negative: i64, buckets: Vec<(u16, i64)>) -> Self {
         Self { unknown, negative, buckets: SmallVec::from_vec(buckets) }
     }
 }
