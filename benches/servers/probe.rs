@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use delivery_ledger::domain::Rule;
-use delivery_ledger::projection::history::{Answer, AsOf, Question, ask};
-use delivery_ledger::projection::{align::align, catch_up};
+use delivery_ledger::projection::message_query::{Answer, AsOf, Question, ask};
+use delivery_ledger::projection::{catch_up, compatibility::reset_if_incompatible};
 use delivery_ledger::store::{Access, Database, open};
 use hdrhistogram::Histogram;
 use rusqlite::{Connection, OpenFlags};
@@ -43,7 +43,7 @@ fn fill(ledger: &str, events: u64) {
             callbacks.by_ref().take(APPEND_EVENTS).map(|callback| event(&callback)).collect();
         store.append(&batch).expect("the log takes them");
     }
-    align(&*store, Rule::default()).expect("the views fit");
+    reset_if_incompatible(&*store, Rule::default()).expect("the views fit");
     let head = store.head().expect("the log has a head");
     catch_up(&*store, store.views(), head, &mut |_| ControlFlow::Continue(()))
         .expect("the views catch up");

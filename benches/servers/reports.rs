@@ -8,18 +8,20 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use delivery_ledger::domain::rollup::Hour;
 use delivery_ledger::domain::country::Country;
 use delivery_ledger::domain::filter::MessageFilter;
 use delivery_ledger::domain::kinds::Direction;
 use delivery_ledger::domain::lifecycle::Incoming;
+use delivery_ledger::domain::rollup::Hour;
 use delivery_ledger::domain::status_reported::{Addressing, Doubt};
 use delivery_ledger::domain::{
     AccountSid, ErrorCode, Lifecycle, MessageKey, MessageSid, Rule, Status, StatusReported,
     Timestamp,
 };
 use delivery_ledger::report::{By, Question, by_scan, report};
-use delivery_ledger::store::{Access, Batch, Changed, Checkpoint, Database, Message, Store, open};
+use delivery_ledger::store::{
+    Access, Batch, Checkpoint, Database, Message, MessageChange, Store, open,
+};
 
 const BATCH_MESSAGES: u64 = 1 << 14;
 const DAYS: u64 = 30;
@@ -41,7 +43,7 @@ fn main() {
     countries();
     let mut cells = 0_u64;
     let all = Hour(i64::MIN)..=Hour(i64::MAX);
-    store.views().cells(all, &mut |_, _| cells += 1).expect("the cells are read");
+    store.views().for_each_rollup(all, &mut |_, _| cells += 1).expect("the cells are read");
     println!("{messages} messages, {cells} cells");
     for by in By::ALL {
         let question = Question { by, filter: MessageFilter::default() };
@@ -89,7 +91,7 @@ fn fill(store: &dyn Store, messages: u64) {
         let last = messages.min(first + BATCH_MESSAGES);
         let to = Checkpoint { position: last, event_id: None, ..from.clone() };
         let made = (first..last).map(|number| message(number, messages));
-        let changed = made.map(|message| Changed { before: None, message }).collect();
+        let changed = made.map(|message| MessageChange { before: None, message }).collect();
         let batch = Batch { from: from.position, to, messages: changed, chain_marks: Vec::new() };
         store.views().project(&batch).expect("the views take them");
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use self::file::Unfinished;
 use crate::domain::digest::Hash;
 use crate::domain::{Position, Rule};
-use crate::projection::align::align;
+use crate::projection::compatibility::reset_if_incompatible;
 use crate::projection::verify::{Expected, Finding, verify, verify_log};
 use crate::projection::{ProjectionError, catch_up::Progress};
 use crate::store::copy::{Vacant, copy_log, refuse_foreign_wal, refuse_taken};
@@ -66,7 +66,7 @@ pub fn restore(from: &Path, to: &Database, progress: Progress<'_>) -> Result<Cop
     drop(vacant);
     let restored = store::open(to, Access::Write)?;
     let built_by = restored.views().checkpoint().map_or(Rule::default(), |views| views.rule);
-    align(&*restored, built_by)?;
+    reset_if_incompatible(&*restored, built_by)?;
     Ok(copied)
 }
 

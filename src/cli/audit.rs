@@ -12,7 +12,7 @@ use crate::domain::status_reported::Label;
 use crate::domain::{AccountSid, Effect, MessageSid, Position, Rule, Status, Timestamp};
 use crate::import::note;
 use crate::projection::fold::{Entry, Folded};
-use crate::projection::history::{Answer, AsOf, Question, ask};
+use crate::projection::message_query::{Answer, AsOf, Question, ask};
 use crate::telemetry::say;
 use crate::wire::message::status_name;
 use crate::wire::{self, TimelineEntry};

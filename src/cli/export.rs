@@ -18,7 +18,7 @@ use crate::export::file::{IfThere, WholeFile};
 use crate::export::manifest::{Hashing, Manifest};
 use crate::export::{self, Content, EventFilter, Format, Row, View};
 use crate::projection::chain::chain_at;
-use crate::projection::history::BeyondHead;
+use crate::projection::message_query::BeyondHead;
 use crate::store::{self, Access, Store};
 use crate::telemetry::say;
 use crate::wire::mask;

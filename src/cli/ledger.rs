@@ -9,8 +9,8 @@ use anyhow::{Result, bail};
 use super::fitness;
 use crate::config::Settings;
 use crate::domain::Rule;
-use crate::projection::align::{Alignment, align};
-use crate::projection::{catch_up, history};
+use crate::projection::compatibility::{ViewsState, reset_if_incompatible};
+use crate::projection::{catch_up, message_query};
 use crate::store::{self, Access, Database, Store, StoreError};
 
 /// How long a command waits for a server to bring the views up to the head.
@@ -31,13 +31,13 @@ pub fn up_to_date_as_built(settings: &Settings) -> Result<Box<dyn Store>> {
 fn bring_up(settings: &Settings, wanted: Option<Rule>) -> Result<Box<dyn Store>> {
     let database = settings.database()?;
     let as_it_is = store::open(&database, Access::Read)?;
-    if is_readable(wanted, &*as_it_is)? && history::tail_length(&*as_it_is)? == 0 {
+    if is_readable(wanted, &*as_it_is)? && message_query::tail_length(&*as_it_is)? == 0 {
         return Ok(as_it_is);
     }
     drop(as_it_is);
     match store::open(&database, Access::Write) {
         Ok(store) => {
-            align(&*store, wanted.unwrap_or_else(|| built_by(&*store)))?;
+            reset_if_incompatible(&*store, wanted.unwrap_or_else(|| built_by(&*store)))?;
             catch_up(&*store, store.views(), store.head()?, &mut |_| ControlFlow::Continue(()))?;
         }
         Err(StoreError::Locked { .. }) => return wait_for_server(settings, wanted),
@@ -52,7 +52,7 @@ fn bring_up(settings: &Settings, wanted: Option<Rule>) -> Result<Box<dyn Store>>
 pub fn for_one_message(settings: &Settings) -> Result<Box<dyn Store>> {
     let store = store::open(&settings.database()?, Access::Read)?;
     // The answer is folded by the rule asked for, whatever rule the views were built by.
-    if fits(&*store)? && history::tail_length(&*store)? <= history::TAIL_EVENTS_MAX {
+    if fits(&*store)? && message_query::tail_length(&*store)? <= message_query::TAIL_EVENTS_MAX {
         return Ok(store);
     }
     drop(store);
@@ -65,7 +65,7 @@ pub fn to_replay(settings: &Settings, alone: Access) -> Result<Box<dyn Store>> {
     let database = settings.database()?;
     let held = match store::open(&database, alone) {
         Ok(store) => {
-            align(&*store, built_by(&*store))?;
+            reset_if_incompatible(&*store, built_by(&*store))?;
             false
         }
         Err(StoreError::Locked { .. }) if alone == Access::Write => true,
@@ -95,7 +95,7 @@ pub fn to_append(settings: &Settings) -> Result<Box<dyn Store>> {
 /// The same; where there is no ledger yet, one is made.
 pub fn to_append_or_make(settings: &Settings) -> Result<Box<dyn Store>> {
     let database = settings.database()?;
-    if let Err(StoreError::NotThere { .. }) = store::open(&database, Access::Read) {
+    if let Err(StoreError::NotFound { .. }) = store::open(&database, Access::Read) {
         drop(store::open(&database, Access::Create)?);
     }
     to_append(settings)
@@ -112,7 +112,7 @@ fn fits(store: &dyn Store) -> Result<bool, StoreError> {
         Err(StoreError::DamagedViews { .. }) => return Ok(false),
         checkpoint => checkpoint?,
     };
-    Ok(Alignment::of(store, &checkpoint, checkpoint.rule)? == Alignment::Fitting)
+    Ok(ViewsState::of(store, &checkpoint, checkpoint.rule)? == ViewsState::Fitting)
 }
 
 /// The rule to answer by: the one that is configured, else the one that the views were built by.

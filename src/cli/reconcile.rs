@@ -17,7 +17,7 @@ use crate::config::{Reconciling, Settings};
 use crate::domain::filter::MessageFilter;
 use crate::domain::{AccountSid, NewEvent, Timestamp, duration};
 use crate::reconcile::{self, Plan, Preview, REQUESTS_MAX, ReconcileError, Run, Summary};
-use crate::store::append_beside;
+use crate::store::append_when_free;
 use crate::twilio_api::{Client, Credentials, Failure, Limits};
 use crate::wire::filter;
 
@@ -89,7 +89,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let limits = Limits::new(requests_max, move || interrupt.asked().is_break());
     let client = client(settings, limits.clone())?;
     let bar = progress_bar();
-    let mut append = |events: &[NewEvent]| append_beside(&*store, events).map(|_| ());
+    let mut append = |events: &[NewEvent]| append_when_free(&*store, events).map(|_| ());
     let mut tell = |summary: &Summary| {
         bar.set_message(format!(
             "{} fetched, {} listed, {} added",

@@ -11,7 +11,7 @@ use super::running::Running;
 use crate::config::{Reconciling, ServerConfig, Settings};
 use crate::domain::AccountSid;
 use crate::reconcile::REQUESTS_MAX;
-use crate::reconcile::measures::Measures;
+use crate::reconcile::metrics::ReconcileMetrics;
 use crate::reconcile::worker::{self, Handle, Job};
 use crate::store::Database;
 use crate::twilio_api::{Client, Credentials, Limits};
@@ -47,7 +47,7 @@ impl Reconciliation {
     }
 
     /// Starts it beside a ledger at work.
-    pub fn start(self, running: &Running, measures: &Measures) -> Handle {
+    pub fn start(self, running: &Running, metrics: &ReconcileMetrics) -> Handle {
         let Self { every, configured, database, client, settings, accounts, state_file } = self;
         let projection = running.projection.clone();
         worker::start(Job {
@@ -63,7 +63,7 @@ impl Reconciliation {
                 now.unwrap_or_else(|_| accounts.clone())
             }),
             state_file,
-            measures: measures.clone(),
+            metrics: metrics.clone(),
         })
     }
 }

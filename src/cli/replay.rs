@@ -75,7 +75,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             // They got in the way of those that were to replace them.
             Err(ProjectionError::Store(StoreError::DamagedViews { detail })) => {
                 drop(store);
-                store = ledger::to_replay(settings, Access::WriteAnew)
+                store = ledger::to_replay(settings, Access::WriteDiscardingViews)
                     .with_context(|| format!("the views are damaged ({detail})"))?;
                 tracing::warn!(%detail, "the views were damaged and are made anew");
                 replay(&*store, rule, &mut progress)

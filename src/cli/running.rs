@@ -55,7 +55,7 @@ impl Running {
             return;
         }
         // Closing the log does the same, but a projection that goes on keeps it open.
-        if let Err(error) = self.store.tidy() {
+        if let Err(error) = self.store.checkpoint_wal() {
             tracing::info!(%error, "the log's WAL is left to the next start");
         }
     }

@@ -10,7 +10,7 @@ use super::{Format, Outcome, Usage, ledger};
 use crate::config::Settings;
 use crate::domain::Timestamp;
 use crate::send::{self, Attempt, Draft};
-use crate::store::append_beside;
+use crate::store::append_when_free;
 use crate::telemetry::say;
 use crate::twilio::form::is_in_order_of_names;
 use crate::twilio_api::{Client, Limits};
@@ -92,10 +92,10 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let attempt = Attempt::new(&client, &account_sid, draft(args, settings)?, keep_content)
         .map_err(|bad| Usage(bad.to_string()))?;
     let store = ledger::to_append_or_make(settings)?;
-    let intent = append_beside(&*store, &[attempt.intent()])?;
+    let intent = append_when_free(&*store, &[attempt.intent()])?;
     let answer = attempt.send(&client, &who);
     let outcome = send::Outcome::of(&answer);
-    let recorded = append_beside(&*store, &[attempt.answer(&answer)]);
+    let recorded = append_when_free(&*store, &[attempt.answer(&answer)]);
     print(&attempt, &outcome, intent, format)?;
     recorded.with_context(|| {
         format!("what came of it is not in the log; its intent is, at position {intent}")

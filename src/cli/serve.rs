@@ -20,9 +20,9 @@ use crate::config::{ApiScope, ApiToken, KeySource, ServeFlags, ServerConfig, Set
 use crate::domain::Rule;
 use crate::http::access::{Attempts, Scope, Sees, Tokens};
 use crate::http::{self, Admin, Exports, InUse, Metrics, Receiving, Sender, Sending, Streams};
-use crate::projection::verifying;
+use crate::projection::background_verification;
 use crate::quarantine::keeper::Keeper;
-use crate::reconcile::measures::Measures;
+use crate::reconcile::metrics::ReconcileMetrics;
 use crate::reconcile::worker;
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
@@ -101,7 +101,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let running = Running::start(&database, rule)?;
     let keeping = config.quarantine.map(|limits| Keeping::start(&database, limits));
     let beside = Beside {
-        verifying: config.verify_every.map(|every| verifying::start(database.clone(), every)),
+        verifying: config
+            .verify_every
+            .map(|every| background_verification::start(database.clone(), every)),
         sending,
         keeper: keeping.as_ref().map(|keeping| keeping.keeper.clone()),
         ..Beside::default()
@@ -119,7 +121,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             .start(asked_to_reread);
         http::run(callbacks, admin, receiving, state, stop).await.context("serve")
     });
-    verifying.inspect(verifying::Handle::stop);
+    verifying.inspect(background_verification::Handle::stop);
     reconciling.inspect(worker::Handle::stop);
     keeping.into_iter().for_each(Keeping::finish);
     running.finish();
@@ -129,9 +131,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 /// What goes on beside taking callbacks.
 #[derive(Default)]
 pub struct Beside {
-    pub verifying: Option<verifying::Handle>,
+    pub verifying: Option<background_verification::Handle>,
     pub sending: Option<Sending>,
-    pub reconciled: Measures,
+    pub reconciled: ReconcileMetrics,
     pub keeper: Option<Keeper>,
 }
 

@@ -21,8 +21,8 @@ use crate::domain::filter::MessageFilter;
 use crate::domain::message_ref::MessageRef;
 use crate::domain::simulated::is_simulated;
 use crate::domain::{AccountSid, NewEvent, Position, Timestamp};
-use crate::projection::history::BeyondHead;
-use crate::projection::patience::{self, GivingWay};
+use crate::projection::message_query::BeyondHead;
+use crate::projection::throttle::{self, Throttle};
 use crate::projection::{self, fold::fold};
 use crate::store::{Message, Store, StoreError};
 use crate::wire::{self, mask};
@@ -179,12 +179,12 @@ pub fn events(
     View { pin, masked }: View,
     each: &mut dyn FnMut(wire::Event) -> Result<(), ExportError>,
 ) -> Result<u64, ExportError> {
-    patience::stand_behind(patience::PATIENT);
+    throttle::lower_priority(throttle::NICE);
     refuse_beyond_head(store, pin)?;
-    let mut callbacks = GivingWay::begin(store)?;
+    let mut callbacks = Throttle::begin(store)?;
     let (mut after, mut count): (Position, u64) = (0, 0);
     while after < pin {
-        callbacks.give_way(store)?;
+        callbacks.pause(store)?;
         let limit = PAGE_ROWS.min((pin - after) as usize);
         let events = store.read(after, limit)?;
         let Some(last) = events.last() else { break };
@@ -216,12 +216,12 @@ pub fn messages(
     View { pin, masked }: View,
     each: &mut dyn FnMut(wire::Message) -> Result<(), ExportError>,
 ) -> Result<u64, ExportError> {
-    patience::stand_behind(patience::PATIENT);
+    throttle::lower_priority(throttle::NICE);
     refuse_beyond_head(store, pin)?;
-    let mut callbacks = GivingWay::begin(store)?;
+    let mut callbacks = Throttle::begin(store)?;
     let (mut after, mut count) = (0, 0);
     loop {
-        callbacks.give_way(store)?;
+        callbacks.pause(store)?;
         let (checkpoint, messages) = store.views().page(after, PAGE_ROWS)?;
         if checkpoint.position < pin {
             return Err(ExportError::Behind { pin });

@@ -20,13 +20,13 @@ pub async fn receive(
     let (word, begun) = (StatusWord::of(&event), Instant::now());
     let outcome = match tokio::time::timeout(DURABLE_TIMEOUT, state.writer.append(event)).await {
         Ok(Ok(_position)) => {
-            state.measures.stored(word, begun.elapsed());
+            state.metrics.stored(word, begun.elapsed());
             return Ok(HttpResponse::Ok().content_type("text/plain").finish());
         }
         Ok(Err(error)) => Problem::NotStored(error),
         Err(_) => Problem::NotDurableInTime,
     };
-    state.measures.not_stored(word, &outcome);
+    state.metrics.not_stored(word, &outcome);
     state.refusals.tell(outcome.status_code().as_u16(), &outcome.to_string());
     Err(outcome)
 }

@@ -11,7 +11,7 @@ use super::json;
 use super::state::Admin;
 use crate::domain::simulated::is_simulated;
 use crate::domain::{Position, Timestamp};
-use crate::projection::history::TAIL_EVENTS_MAX;
+use crate::projection::message_query::TAIL_EVENTS_MAX;
 use crate::projection::worker::Waiting;
 use crate::store::StoreError;
 
@@ -150,7 +150,7 @@ fn only_simulated(state: &Admin) -> Result<Option<bool>, StoreError> {
 }
 
 fn verified(state: &Admin) -> Option<Verified> {
-    let round = state.verifying.as_ref()?.last_round()?;
+    let round = state.verifying.as_ref()?.last_run()?;
     let (at, findings) = (round.ended_at.to_string(), round.findings.len());
     let (position, error) = match round.reached {
         Ok(position) => (Some(position), None),

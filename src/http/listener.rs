@@ -126,7 +126,7 @@ impl Drop for Connection {
         let rejected = pending.iter().filter(|head| head.is_signed).count();
         for _ in 0..rejected + usize::from(self.heads.is_in_signed_head()) {
             let problem = Problem::NotHttp(UNREADABLE);
-            self.state.measures.refused(&problem);
+            self.state.metrics.refused(&problem);
             self.state.refusals.tell(problem.status_code().as_u16(), UNREADABLE);
         }
     }

@@ -14,7 +14,7 @@ use super::query::{self, Query};
 use super::shown::Shown;
 use super::state::Admin;
 use crate::domain::{AccountSid, MessageSid, Timestamp};
-use crate::projection::history::{Answer, AsOf, BeyondHead, Question, ask};
+use crate::projection::message_query::{Answer, AsOf, BeyondHead, Question, ask};
 
 /// How long somebody is kept waiting for views that are being rebuilt.
 pub const TAIL_PATIENCE: Duration = Duration::from_secs(2);

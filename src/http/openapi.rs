@@ -11,7 +11,7 @@ use utoipa_swagger_ui::{Config, serve};
 
 use super::error::Problem;
 use super::query::Query;
-use super::{events, exports, health, list, messages, metrics, reports, send, stream};
+use super::{events, exports, health, list, messages, metrics_endpoint, reports, send, stream};
 
 /// What the page may load: nothing that does not come from here.
 const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; \
@@ -26,7 +26,7 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
     paths(
         health::healthz,
         health::readyz,
-        metrics::metrics,
+        metrics_endpoint::metrics,
         messages::one,
         list::messages,
         send::send,

@@ -78,7 +78,7 @@ pub fn record(
     accounts: Arc<Accounts>,
     state: &Receiving,
 ) {
-    state.measures.refused(problem);
+    state.metrics.refused(problem);
     let Some(rejection) = problem.rejection() else {
         return state.refusals.tell(problem.status_code().as_u16(), &problem.reason_without_data());
     };

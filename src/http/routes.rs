@@ -7,7 +7,8 @@ use super::error::{Problem, method_not_allowed, no_such_path};
 use super::rejected::{Arrived, reject};
 use super::state::Receiving;
 use super::{
-    callbacks, events, exports, health, list, messages, metrics, openapi, reports, send, stream,
+    callbacks, events, exports, health, list, messages, metrics_endpoint, openapi, reports, send,
+    stream,
 };
 
 /// What a reverse proxy exposes. The router has no say in callback paths: it would decode the
@@ -59,7 +60,7 @@ async fn wrong_path(request: HttpRequest, payload: Payload) -> Result<HttpRespon
 pub fn admin(app: &mut ServiceConfig) {
     app.service(get("/healthz", health::healthz))
         .service(get("/readyz", health::readyz))
-        .service(get("/metrics", metrics::metrics))
+        .service(get("/metrics", metrics_endpoint::metrics))
         .service(get("/openapi.json", openapi::json))
         .service(get("/docs", openapi::page))
         .service(get("/docs/{file:.*}", openapi::page_file))

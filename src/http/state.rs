@@ -6,15 +6,15 @@ use super::access::{Attempts, Tokens};
 use super::body::Budget;
 use super::exports::Exports;
 use super::in_use::InUse;
-use super::measures::Measures;
-use super::metrics::Metrics;
+use super::metrics::HttpMetrics;
+use super::metrics_endpoint::Metrics;
 use super::misdirected::Misdirected;
 use super::refusals::Refusals;
 use super::reloads::Reloads;
 use super::sending::Sending;
 use super::streams::Streams;
 use crate::domain::Rule;
-use crate::projection::verifying;
+use crate::projection::background_verification;
 use crate::projection::worker::Handle;
 use crate::quarantine::keeper::Keeper;
 use crate::store::Store;
@@ -35,7 +35,7 @@ pub struct Receiving {
     /// What bodies take while they are here.
     pub bodies: Budget,
     pub misdirected: Misdirected,
-    pub measures: Measures,
+    pub metrics: HttpMetrics,
     pub reloads: Reloads,
 }
 
@@ -45,7 +45,7 @@ pub struct Admin {
     pub writer: Writer,
     pub projection: Handle,
     /// Nothing where the log is not verified in the background.
-    pub verifying: Option<verifying::Handle>,
+    pub verifying: Option<background_verification::Handle>,
     pub rule: Rule,
     pub tokens: Arc<InUse<Tokens>>,
     pub attempts: Attempts,
@@ -76,7 +76,7 @@ impl Receiving {
             refusals: Refusals::default(),
             bodies: Budget::default(),
             misdirected: Misdirected::default(),
-            measures: Measures::default(),
+            metrics: HttpMetrics::default(),
             reloads: Reloads::default(),
         }
     }

@@ -11,7 +11,7 @@ use super::event::event;
 use super::gather::{Gathered, fingerprint, spooling};
 use super::spool::Kind;
 use super::{ImportError, Tell};
-use crate::projection::patience::{self, GivingWay};
+use crate::projection::throttle::{self, Throttle};
 use crate::store::{Store, StoreError};
 
 /// How many events of the log are in memory at a time.
@@ -36,13 +36,13 @@ impl Gathered {
         store: &dyn Store,
         tell: Tell<'_>,
     ) -> Result<HashSet<Uuid, RandomState>, ImportError> {
-        let niceness = patience::PATIENT;
-        patience::stand_behind(niceness);
-        let mut callbacks = GivingWay::begin(store)?;
+        let niceness = throttle::NICE;
+        throttle::lower_priority(niceness);
+        let mut callbacks = Throttle::begin(store)?;
         let (mut after, head) = (0, store.head()?);
         let mut others = HashSet::default();
         while after < head {
-            callbacks.give_way(store)?;
+            callbacks.pause(store)?;
             let events = store.read(after, READ_EVENTS)?;
             let Some(last) = events.last() else { break };
             after = last.position;
@@ -59,7 +59,7 @@ impl Gathered {
                 }
             }
             if let ControlFlow::Break(()) = tell(after) {
-                return Err(StoreError::Stopped.into());
+                return Err(StoreError::Cancelled.into());
             }
         }
         // The log may have an id twice, of which one fits.

@@ -7,11 +7,11 @@ use fastbloom::BloomFilter;
 use foldhash::fast::RandomState;
 
 use super::ProjectionError;
-use super::ahead::ReadAhead;
-use super::prepared::{BATCH_EVENTS_MAX, Memory, Prepared, content};
+use super::batch::prefetch::Prefetcher;
+use super::batch::prepare::{BATCH_EVENTS_MAX, BatchBuffers, PreparedBatch, content};
 use crate::domain::digest::{self, Hash};
 use crate::domain::{MessageSid, Position};
-use crate::store::{Batch, CHAIN_MARK_EVERY, Changed, Checkpoint, Store, StoreError, Views};
+use crate::store::{Batch, CHAIN_MARK_EVERY, Checkpoint, MessageChange, Store, StoreError, Views};
 
 /// Called with the new checkpoint's position after each batch; may end the reading there.
 pub type Progress<'a> = &'a mut dyn FnMut(Position) -> ControlFlow<()>;
@@ -68,7 +68,7 @@ fn follow(
 ) -> Result<Checkpoint, ProjectionError> {
     let (rule, from) = (checkpoint.rule, checkpoint.position);
     let mut written = Written::begin(from, up_to);
-    let mut take = |mut prepared: Prepared| {
+    let mut take = |mut prepared: PreparedBatch| {
         let batch = step(store, views, &checkpoint, &mut prepared, &mut written)?;
         let go_on = each(&batch);
         checkpoint = batch.to;
@@ -80,10 +80,10 @@ fn follow(
         }
     };
     if up_to - from <= BATCH_EVENTS_MAX {
-        take(Prepared::read(Memory::default(), store, rule, from, up_to))?;
+        take(PreparedBatch::read(BatchBuffers::default(), store, rule, from, up_to))?;
     } else {
         thread::scope(|scope| {
-            let mut ahead = ReadAhead::begin(scope, store, rule, from, up_to);
+            let mut ahead = Prefetcher::begin(scope, store, rule, from, up_to);
             while let Some(prepared) = ahead.next() {
                 ahead.go_on(take(prepared)?);
             }
@@ -98,7 +98,7 @@ fn step(
     store: &dyn Store,
     views: &dyn Views,
     from: &Checkpoint,
-    prepared: &mut Prepared,
+    prepared: &mut PreparedBatch,
     written: &mut Written,
 ) -> Result<Batch, ProjectionError> {
     let Some((position, event_id)) = prepared.last else {
@@ -137,9 +137,9 @@ fn chain(from: &Checkpoint, digests: &[Hash]) -> (Hash, Vec<(Position, Hash)>) {
 fn join(
     store: &dyn Store,
     views: &dyn Views,
-    mut messages: Vec<Changed>,
+    mut messages: Vec<MessageChange>,
     written: &mut Written,
-) -> Result<Vec<Changed>, ProjectionError> {
+) -> Result<Vec<MessageChange>, ProjectionError> {
     let mut asked_for: Vec<_> = messages
         .iter_mut()
         .filter(|changed| !written.is_first(&changed.message.key.message_sid))

@@ -34,7 +34,7 @@ pub fn compare(
 
 fn read(views: &dyn Views) -> Result<(Checkpoint, Cells), StoreError> {
     let mut cells = Cells::new();
-    let checkpoint = views.cells(ALL_HOURS, &mut |cell, tally| {
+    let checkpoint = views.for_each_rollup(ALL_HOURS, &mut |cell, tally| {
         cells.insert(cell.into_owned(), tally.clone());
     })?;
     Ok((checkpoint, cells))

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::ProjectionError;
-use super::prepared::READ_EVENTS_MAX;
+use super::batch::prepare::READ_EVENTS_MAX;
 use crate::domain::Position;
 use crate::domain::digest::{self, CHAIN_START, Digester, Hash};
 use crate::store::Store;

@@ -1,6 +1,6 @@
 //! What a verification finds wrong, gathered so that a damaged disk does not produce millions.
 
-use super::align::Alignment;
+use super::compatibility::ViewsState;
 use crate::domain::Position;
 use crate::store::{Checked, Damage, StoreError};
 
@@ -120,14 +120,16 @@ impl Findings {
     }
 
     /// Whether the views can be held against the log at all.
-    pub fn alignment(&mut self, alignment: &Result<Alignment, StoreError>) -> bool {
+    pub fn alignment(&mut self, alignment: &Result<ViewsState, StoreError>) -> bool {
         let (kind, position) = match alignment {
-            Ok(Alignment::Fitting | Alignment::OtherRule { .. }) => return true,
+            Ok(ViewsState::Fitting | ViewsState::OtherRule { .. }) => return true,
             // The walk names the event that cannot be read.
             Err(_) => return true,
-            Ok(Alignment::OtherLedger { .. }) => (FindingKind::ViewsOfAnotherLedger, None),
-            Ok(Alignment::AheadOfLog { head, .. }) => (FindingKind::LogOlderThanViews, Some(*head)),
-            Ok(Alignment::OtherHistory { checkpoint }) => {
+            Ok(ViewsState::OtherLedger { .. }) => (FindingKind::ViewsOfAnotherLedger, None),
+            Ok(ViewsState::AheadOfLog { head, .. }) => {
+                (FindingKind::LogOlderThanViews, Some(*head))
+            }
+            Ok(ViewsState::OtherHistory { checkpoint }) => {
                 (FindingKind::LogExchanged, Some(*checkpoint))
             }
         };

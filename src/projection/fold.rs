@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 
-use super::prepared::content;
+use super::batch::prepare::content;
 use crate::domain::digest;
 use crate::domain::lifecycle::Incoming;
 use crate::domain::status_reported::Label;

@@ -1,24 +1,22 @@
 //! From the log to the views. One path, [`catch_up`], serves the running server, a start after a
 //! crash, a rebuild and a replay; they differ in where they begin and into which views they write.
 
-mod ahead;
-pub mod align;
+pub mod background_verification;
+mod batch;
 pub mod catch_up;
 mod cells;
 pub mod chain;
 pub mod compare;
+pub mod compatibility;
 pub mod digest;
 pub mod facts;
 mod findings;
 pub mod fold;
-pub mod history;
-pub mod measures;
-pub mod patience;
-mod prepared;
+pub mod message_query;
+pub mod metrics;
 pub mod replay;
-mod touched;
+pub mod throttle;
 pub mod verify;
-pub mod verifying;
 pub mod worker;
 
 use crate::domain::Position;

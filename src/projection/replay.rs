@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::catch_up::{Progress, catch_up};
 use super::compare::side_by_side;
 use super::digest::digest;
-use super::{ProjectionError, align};
+use super::{ProjectionError, compatibility};
 use crate::domain::digest::Hash;
 use crate::domain::{MessageKey, Position, Rule, Status, country};
 use crate::store::{Checkpoint, Store, StoreError, Views};
@@ -44,10 +44,10 @@ pub fn replay(
     let head = store.head()?;
     // A core is free while the shadow is made.
     thread::spawn(country::get_ready);
-    let shadow = store.shadow(rule)?;
+    let shadow = store.begin_rebuild(rule)?;
     let rebuilt = rebuild(store, shadow.views(), head, progress)?;
-    let digest = digest_while(shadow.views(), || shadow.views().settle())?;
-    while !shadow.take_over()? {
+    let digest = digest_while(shadow.views(), || shadow.views().build_indexes())?;
+    while !shadow.swap_in()? {
         let wanted = store.views().checkpoint()?.position;
         let head = store.head()?;
         if wanted > head {
@@ -68,9 +68,9 @@ pub fn dry_run(
 ) -> Result<Replayed, ProjectionError> {
     let in_use = store.views();
     let checkpoint = in_use.checkpoint()?;
-    let fits = align::Alignment::of(store, &checkpoint, checkpoint.rule)?;
-    let fresh = store.scratch(rule)?;
-    let up_to = if fits == align::Alignment::Fitting { checkpoint.position } else { 0 };
+    let fits = compatibility::ViewsState::of(store, &checkpoint, checkpoint.rule)?;
+    let fresh = store.temporary_views(rule)?;
+    let up_to = if fits == compatibility::ViewsState::Fitting { checkpoint.position } else { 0 };
     let mut rebuilt = rebuild(store, &*fresh, up_to, progress)?;
     if up_to > 0 {
         rebuilt.checkpoint = side_by_side(store, in_use, &*fresh, &mut |old, new| {

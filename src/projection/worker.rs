@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::align::align;
 use super::catch_up::catch_up_by_batches;
-use super::measures::Measures;
-use super::{ProjectionError, history};
+use super::compatibility::reset_if_incompatible;
+use super::metrics::ProjectionMetrics;
+use super::{ProjectionError, message_query};
 use crate::domain::{Position, Rule};
 use crate::store::head::Head;
 use crate::store::{Store, StoreError};
@@ -48,7 +48,7 @@ struct Shared {
     waiting: Mutex<Waiting>,
     /// Why it does not get on at the moment.
     failed: Mutex<Option<String>>,
-    measures: Measures,
+    metrics: ProjectionMetrics,
 }
 
 /// Since when events wait to be projected, by a clock that nobody sets.
@@ -70,7 +70,7 @@ pub fn start(store: Arc<dyn Store>, head: Arc<Head>, rule: Rule) -> (Handle, Joi
         stop: AtomicBool::new(false),
         waiting: Mutex::new(Waiting::Unknown),
         failed: Mutex::new(None),
-        measures: Measures::default(),
+        metrics: ProjectionMetrics::default(),
     });
     let handle = Handle { shared: Arc::clone(&shared) };
     let thread = std::thread::Builder::new()
@@ -111,7 +111,7 @@ impl Handle {
     /// false where that is not so by the deadline.
     pub fn wait_for_short_tail(&self, deadline: Instant) -> bool {
         loop {
-            let wanted = self.shared.head.position().saturating_sub(history::TAIL_EVENTS_MAX);
+            let wanted = self.shared.head.position().saturating_sub(message_query::TAIL_EVENTS_MAX);
             if self.is_aligned() && self.projected() >= wanted {
                 return true;
             }
@@ -137,8 +137,8 @@ impl Handle {
     }
 
     /// What it has counted since it began.
-    pub fn measures(&self) -> &Measures {
-        &self.shared.measures
+    pub fn metrics(&self) -> &ProjectionMetrics {
+        &self.shared.metrics
     }
 
     /// Asks the thread to end after the batch it is at.
@@ -169,7 +169,7 @@ fn is_of_views_alone(error: &ProjectionError) -> bool {
 }
 
 fn follow(store: &dyn Store, shared: &Shared, rule: Rule) -> Result<(), ProjectionError> {
-    align(store, rule)?;
+    reset_if_incompatible(store, rule)?;
     let mut position = store.views().checkpoint()?.position;
     shared.projected.set(position);
     if position >= shared.head.position() {
@@ -189,7 +189,7 @@ fn follow(store: &dyn Store, shared: &Shared, rule: Rule) -> Result<(), Projecti
         let gathered_at = Instant::now();
         let checkpoint = catch_up_by_batches(store, store.views(), head, &mut |batch| {
             shared.projected.advance(batch.to.position);
-            shared.measures.count(&batch.messages);
+            shared.metrics.count(&batch.messages);
             shared.clear_failed();
             match shared.stop.load(Ordering::Relaxed) {
                 true => ControlFlow::Break(()),
@@ -198,7 +198,7 @@ fn follow(store: &dyn Store, shared: &Shared, rule: Rule) -> Result<(), Projecti
         })?;
         if checkpoint.rule != rule {
             // A replay by another rule has put its views in place.
-            align(store, rule)?;
+            reset_if_incompatible(store, rule)?;
         }
         position = store.views().checkpoint()?.position;
         shared.projected.set(position);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use super::measures::{Dropped, Measures};
+use super::metrics::{Dropped, QuarantineMetrics};
 use super::queue::Queue;
 use super::recognise::Recogniser;
 use super::rejection::Rejection;
@@ -129,7 +129,7 @@ pub struct Keeper {
     shared: Arc<Shared>,
     /// Wakes the thread.
     wake: SyncSender<()>,
-    measures: Measures,
+    metrics: QuarantineMetrics,
 }
 
 /// What the handles and the thread share.
@@ -157,13 +157,13 @@ impl Keeper {
     /// Starts the thread. The file is made when the first request is kept.
     pub fn start(database: Database, limits: Limits) -> (Self, JoinHandle<()>) {
         let (wake, woken) = sync_channel(1);
-        let measures = Measures::default();
+        let metrics = QuarantineMetrics::default();
         let (queue, recogniser) = Default::default();
         let shared = Arc::new(Shared { queue, recogniser, rates: rates(&limits) });
-        let keeper = Self { shared: Arc::clone(&shared), wake, measures: measures.clone() };
+        let keeper = Self { shared: Arc::clone(&shared), wake, metrics: metrics.clone() };
         let explained = RateLimiter::direct(Quota::per_second(EXPLAINED_PER_SECOND));
         let thread =
-            Thread { database, limits, shared, explained, measures, open: None, in_trouble: false };
+            Thread { database, limits, shared, explained, metrics, open: None, in_trouble: false };
         let thread = std::thread::Builder::new()
             .name("quarantine".into())
             .spawn(move || thread.run(&woken))
@@ -181,9 +181,9 @@ impl Keeper {
         let kib = u32::try_from(refused.bytes() / 1024).unwrap_or(u32::MAX).saturating_add(1);
         let kib = NonZeroU32::new(kib).unwrap_or(NonZeroU32::MIN);
         if !matches!(self.shared.rates[rank as usize].check_n(kib), Ok(Ok(()))) {
-            self.measures.dropped(Dropped::of_rate(rank), 1);
+            self.metrics.dropped(Dropped::of_rate(rank), 1);
         } else if !self.shared.queue.push(refused) {
-            self.measures.dropped(Dropped::Full, 1);
+            self.metrics.dropped(Dropped::Full, 1);
         } else {
             // A thread that has been woken already finds it, too.
             let _woken_already = self.wake.try_send(());
@@ -192,8 +192,8 @@ impl Keeper {
     }
 
     /// What it has counted since it began.
-    pub fn measures(&self) -> &Measures {
-        &self.measures
+    pub fn metrics(&self) -> &QuarantineMetrics {
+        &self.metrics
     }
 }
 
@@ -202,7 +202,7 @@ struct Thread {
     limits: Limits,
     shared: Arc<Shared>,
     explained: DefaultDirectRateLimiter,
-    measures: Measures,
+    metrics: QuarantineMetrics,
     open: Option<Box<dyn Quarantine>>,
     /// The last write failed, and that was told.
     in_trouble: bool,
@@ -232,9 +232,9 @@ impl Thread {
         let requests: Vec<_> = batch.into_iter().map(|refused| self.explained(refused)).collect();
         match self.keep(&requests) {
             Ok(true) => self.in_trouble = false,
-            Ok(false) => self.measures.dropped(Dropped::Disk, requests.len()),
+            Ok(false) => self.metrics.dropped(Dropped::Disk, requests.len()),
             Err(error) => {
-                self.measures.dropped(Dropped::Failed, requests.len());
+                self.metrics.dropped(Dropped::Failed, requests.len());
                 self.open = None;
                 if !std::mem::replace(&mut self.in_trouble, true) {
                     tracing::warn!("refused requests are not kept: {error}");
@@ -246,7 +246,7 @@ impl Thread {
     /// False where the disk has no room.
     fn keep(&mut self, requests: &[RefusedRequest]) -> Result<bool, StoreError> {
         // Whoever removes the file wants it gone, not written on under no name.
-        let open = match self.open.take().filter(|open| open.in_place().is_ok()) {
+        let open = match self.open.take().filter(|open| open.check_files_unmoved().is_ok()) {
             Some(open) => open,
             None => quarantine::open_or_make(&self.database)?,
         };
@@ -255,7 +255,7 @@ impl Thread {
             return Ok(false);
         }
         let now = open.keep(requests, &self.limits)?;
-        self.measures.kept(requests.len(), now);
+        self.metrics.kept(requests.len(), now);
         Ok(true)
     }
 
@@ -280,11 +280,11 @@ impl Thread {
     /// Others may remove what is kept.
     fn look(&mut self) {
         let now = match &self.open {
-            Some(open) if open.in_place().is_ok() => open.kept().ok(),
+            Some(open) if open.check_files_unmoved().is_ok() => open.kept().ok(),
             _ => quarantine::open_for_reading(&self.database)
                 .ok()
                 .map(|open| open.and_then(|open| open.kept().ok()).unwrap_or_default()),
         };
-        now.inspect(|now| self.measures.look(*now));
+        now.inspect(|now| self.metrics.look(*now));
     }
 }

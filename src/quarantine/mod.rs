@@ -2,7 +2,7 @@
 //! configuration is mended, and appended if the listener would take them then.
 
 pub mod keeper;
-pub mod measures;
+pub mod metrics;
 mod queue;
 pub mod recheck;
 mod recognise;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Accepts, verified};
 use crate::domain::{NewEvent, Position, Timestamp};
 use crate::store::quarantine::{Quarantine, RefusedRequest};
-use crate::store::{Store, StoreError, append_beside};
+use crate::store::{Store, StoreError, append_when_free};
 
 /// How many requests are looked at, and appended, at a time: a commit each, not one for all.
 const STEP_REQUESTS: usize = 500;
@@ -98,7 +98,7 @@ fn append(
 ) -> Result<(), StoreError> {
     let ids: Vec<_> = events.iter().map(|event| event.event_id).collect();
     quarantine.mark(&ids, store.head()?)?;
-    append_beside(store, events)?;
+    append_when_free(store, events)?;
     quarantine.remove(&ids)?;
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! An answer becomes an event only where it adds a fact. Where a run stopped, the next one goes on.
 
 mod event;
-pub mod measures;
+pub mod metrics;
 mod open;
 mod preview;
 mod progress;

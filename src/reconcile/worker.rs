@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::measures::Measures;
+use super::metrics::ReconcileMetrics;
 use super::{Plan, ReconcileError, Run, Summary, now};
 use crate::domain::{AccountSid, NewEvent};
-use crate::store::{self, Access, Database, Store, append_beside};
+use crate::store::{self, Access, Database, Store, append_when_free};
 use crate::twilio_api::{Client, Credentials, Failure, Limits};
 
 /// When the first run begins, so that a server that is often restarted reconciles at all.
@@ -27,7 +27,7 @@ pub struct Job {
     /// As whom each account is asked about at this moment.
     pub accounts: Box<dyn Fn() -> BTreeMap<AccountSid, Credentials> + Send>,
     pub state_file: PathBuf,
-    pub measures: Measures,
+    pub metrics: ReconcileMetrics,
 }
 
 /// What others may know of it.
@@ -93,7 +93,7 @@ fn round(job: &Job, shared: &Arc<Shared>) {
         Err(ReconcileError::Failure(Failure::Stopped)) => {}
         Err(error) => tracing::warn!(%error, "reconciling stopped; the next run goes on there"),
     }
-    let Measures { runs, stopped, requests, appended, ended_at } = &job.measures;
+    let ReconcileMetrics { runs, stopped, requests, appended, ended_at } = &job.metrics;
     stopped.inc_by(outcome.is_err().into());
     requests.inc_by(job.requests_max - limits.requests_left());
     appended.inc_by(summary.appended);
@@ -105,7 +105,7 @@ fn round(job: &Job, shared: &Arc<Shared>) {
 fn run(job: &Job, store: &dyn Store, client: &Client) -> (Summary, Result<(), ReconcileError>) {
     let plan = (job.plan)();
     let accounts = (job.accounts)();
-    let mut append = |events: &[NewEvent]| append_beside(store, events).map(|_| ());
+    let mut append = |events: &[NewEvent]| append_when_free(store, events).map(|_| ());
     Run::new(store, client, &accounts, &plan, job.state_file.clone(), &mut append, &mut |_| {}).go()
 }
 

@@ -62,7 +62,7 @@ fn from_cells(
     (first, last): (Hour, Hour),
 ) -> Result<Report, StoreError> {
     let mut counts = Counts::new(question.by);
-    let checkpoint = views.cells(first..=last, &mut |cell, tally| {
+    let checkpoint = views.for_each_rollup(first..=last, &mut |cell, tally| {
         if question.wants(&cell) {
             counts.add(&cell, None, |count| count.add_tally(&cell, tally));
         }

@@ -6,7 +6,7 @@ use super::count::Counts;
 use super::{By, Question};
 use crate::domain::message_ref::MessageRef;
 use crate::domain::rollup::{Contribution, RollupKey};
-use crate::projection::patience;
+use crate::projection::throttle;
 use crate::store::{Checkpoint, StoreError, Views};
 
 /// How many threads share the messages. Each holds a reader, of which others need some too.
@@ -43,11 +43,11 @@ fn stretch(
     mut after: u64,
     last: u64,
 ) -> Result<Counts, StoreError> {
-    patience::stand_behind(patience::PATIENT);
+    throttle::lower_priority(throttle::NICE);
     let mut counts = Counts::new(question.by);
     while after < last {
         let (until, mut passed) = (last.min(after + PAGE_MESSAGES), 0);
-        views.pass(after, until, &mut |message| {
+        views.for_each_message(after, until, &mut |message| {
             count(&mut counts, question, message);
             passed += 1;
         })?;

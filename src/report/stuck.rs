@@ -30,7 +30,7 @@ impl Stuck {
         let (stuck_before, recent_from) = (ago(STUCK_AFTER_HOURS), ago(CHANGES_FOR_HOURS));
         let mut stuck = Self::default();
         // An imported message may be older than the hour in which it arrived here.
-        views.cells(Hour(i64::MIN)..=Hour(i64::MAX), &mut |cell, tally| {
+        views.for_each_rollup(Hour(i64::MIN)..=Hour(i64::MAX), &mut |cell, tally| {
             let open_since = cell.open_since.filter(|_| !cell.simulated);
             if let Some(since) = open_since.filter(|since| *since < stuck_before) {
                 stuck.all += tally.messages;

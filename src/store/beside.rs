@@ -9,7 +9,7 @@ use crate::domain::{NewEvent, Position};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Appends events, all or none, once nobody else writes; returns the position of the last.
-pub fn append_beside(store: &dyn Store, events: &[NewEvent]) -> Result<Position, StoreError> {
+pub fn append_when_free(store: &dyn Store, events: &[NewEvent]) -> Result<Position, StoreError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         match store.append(events) {

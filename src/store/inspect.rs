@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::measures::Sizes;
+use super::metrics::Sizes;
 use super::{Database, StoreError, sqlite};
 use sqlite::{inspect, leftover, place};
 

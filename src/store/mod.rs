@@ -9,7 +9,7 @@ mod event_bytes;
 pub mod head;
 pub mod inspect;
 mod kept;
-pub mod measures;
+pub mod metrics;
 pub mod open;
 mod poison;
 pub mod quarantine;
@@ -22,14 +22,14 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
-use self::measures::Sizes;
+use self::metrics::Sizes;
 use crate::domain::digest::Hash;
 use crate::domain::filter::MessageFilter;
 use crate::domain::message_ref::MessageRef;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::{Lifecycle, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
 
-pub use beside::append_beside;
+pub use beside::append_when_free;
 pub use kept::Kept;
 pub use open::{Access, Database, open};
 pub use sqlite::lock::Lock;
@@ -51,10 +51,10 @@ pub trait Store: Send + Sync {
 
     /// Whether the log is still what is found under its name. It costs next to nothing; `append`
     /// asks for itself before it returns.
-    fn in_place(&self) -> Result<(), StoreError>;
+    fn check_files_unmoved(&self) -> Result<(), StoreError>;
 
     /// Called in a pause: puts the log in order on disk as far as that needs no waiting.
-    fn tidy(&self) -> Result<(), StoreError>;
+    fn checkpoint_wal(&self) -> Result<(), StoreError>;
 
     /// Closes the log where it is written, opens it again, and returns the head found there. When it
     /// returns everything up to it is on disk, also what a failed append may have left, and events
@@ -64,13 +64,13 @@ pub trait Store: Send + Sync {
     /// The same as [`Store::reopen`], for a writer that keeps a copy of what it appended last: what is
     /// missing from the log is appended again from there. If anything is missing that it does not
     /// have, the log is left as it is and [`StoreError::LostEvents`] says so.
-    fn reopen_with(&self, _kept: &Kept) -> Result<Position, StoreError> {
+    fn reopen_and_restore(&self, _kept: &Kept) -> Result<Position, StoreError> {
         self.reopen()
     }
 
     /// The position up to which events no longer depend on the write-ahead log, so that no copy of them
     /// has to be kept.
-    fn carried_over(&self) -> Position {
+    fn safe_without_wal(&self) -> Position {
         Position::MAX
     }
 
@@ -117,10 +117,10 @@ pub trait Store: Send + Sync {
     /// Empty views to rebuild into, beside those in use. There is one at a time in all processes;
     /// another is [`StoreError::Replaying`]. What the engine finds wrong with where they would lie is
     /// [`StoreError::DamagedViews`].
-    fn shadow(&self, rule: Rule) -> Result<Box<dyn Shadow + '_>, StoreError>;
+    fn begin_rebuild(&self, rule: Rule) -> Result<Box<dyn Rebuild + '_>, StoreError>;
 
     /// Empty views of their own, gone when dropped: for a fold that is only compared.
-    fn scratch(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError>;
+    fn temporary_views(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError>;
 }
 
 /// One set of views: messages as they stand at a checkpoint, and the way to their events.
@@ -142,7 +142,7 @@ pub trait Views: Send + Sync {
     /// messages of a shadow or of scratch views cannot be found by their SID, only loaded. Where it
     /// fails, as where [`project`](Views::project) fails in the middle of a rebuild, these views are of
     /// no use any more.
-    fn settle(&self) -> Result<(), StoreError>;
+    fn build_indexes(&self) -> Result<(), StoreError>;
 
     /// Every message with this SID, whatever its account, and the checkpoint they are of.
     fn find(&self, message_sid: &MessageSid) -> Result<(Checkpoint, Vec<Message>), StoreError>;
@@ -154,7 +154,7 @@ pub trait Views: Send + Sync {
     /// Lends each message with an id after one and up to another, as it stands, in order of first
     /// arrival, and returns the checkpoint they are of. A read stays open meanwhile, as in
     /// [`Store::scan`].
-    fn pass(
+    fn for_each_message(
         &self,
         after: u64,
         last: u64,
@@ -169,14 +169,14 @@ pub trait Views: Send + Sync {
         wanted: &MessageFilter,
         before: Option<u64>,
         limit: usize,
-    ) -> Result<Listed, StoreError>;
+    ) -> Result<MessagePage, StoreError>;
 
     /// How many messages there are. Their ids go from 1 to that number.
     fn count(&self) -> Result<u64, StoreError>;
 
     /// Lends the tally of every cell of these hours that has messages, in the order of the hours,
     /// and returns the checkpoint they are of. A read stays open meanwhile, as in [`Store::scan`].
-    fn cells(
+    fn for_each_rollup(
         &self,
         hours: RangeInclusive<Hour>,
         each: &mut dyn FnMut(RollupKey<'_>, &Rollup),
@@ -190,7 +190,7 @@ pub trait Views: Send + Sync {
 }
 
 /// Views in the making, that are to stand in the place of those in use.
-pub trait Shadow {
+pub trait Rebuild {
     /// The views, to be brought up.
     fn views(&self) -> &dyn Views;
 
@@ -199,7 +199,7 @@ pub trait Shadow {
     /// new. False, and nothing done, where those in use have read further: they must not step back.
     ///
     /// What is replaced is removed bit by bit before this returns.
-    fn take_over(&self) -> Result<bool, StoreError>;
+    fn swap_in(&self) -> Result<bool, StoreError>;
 }
 
 /// How far a projection has read, and of what.
@@ -230,7 +230,7 @@ pub struct Message {
 
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct MessagePage {
     /// What the messages are of.
     pub checkpoint: Checkpoint,
     pub messages: Vec<Message>,
@@ -245,13 +245,13 @@ pub struct Batch {
     pub from: Position,
     pub to: Checkpoint,
     /// Every message the step touched, new ones in order of first arrival.
-    pub messages: Vec<Changed>,
+    pub messages: Vec<MessageChange>,
     pub chain_marks: Vec<(Position, Hash)>,
 }
 
 /// One message that a step touched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changed {
+pub struct MessageChange {
     /// How it stood in the views; nothing for a new one, as most are. What is derived from messages,
     /// as roll-ups and indexes are, is corrected by it.
     pub before: Option<Box<Lifecycle>>,
@@ -313,7 +313,7 @@ pub enum StoreError {
     InFile { path: PathBuf, file: PathBuf },
 
     #[error("there is no ledger at {}; serve makes one, and --database or DELIVERY_LEDGER_DATABASE names another", path.display())]
-    NotThere { path: PathBuf },
+    NotFound { path: PathBuf },
 
     #[error("{} was written by a newer version (schema {found}, this version knows {known}); use that version", path.display())]
     NewerVersion { path: PathBuf, found: u32, known: u32 },
@@ -322,7 +322,7 @@ pub enum StoreError {
     NotALedger { path: PathBuf, detail: String },
 
     #[error("{} is there already, and nothing is written over it; name another place, or move it away", path.display())]
-    Taken { path: PathBuf },
+    AlreadyExists { path: PathBuf },
 
     #[error(
         "{} was left by a database that is no longer there, and belongs to no other; it may hold \
@@ -365,13 +365,13 @@ pub enum StoreError {
     CheckpointMoved,
 
     #[error("stopped before the end was reached")]
-    Stopped,
+    Cancelled,
 
     #[error("another program is writing to the ledger's file and does not let go of it")]
     Busy,
 
     #[error("the log was closed after an error and has not been opened again")]
-    Closed,
+    NeedsReopen,
 
     #[error("{0} (ledger opened for reading only)")]
     ReadOnly(&'static str),

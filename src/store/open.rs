@@ -24,7 +24,7 @@ pub enum Access {
     /// The same, of a ledger that must be there.
     Write,
     /// The same, throwing the views away first.
-    WriteAnew,
+    WriteDiscardingViews,
     /// Reading, and rebuilding the views, beside a process that appends and projects.
     Replay,
     /// Reading and appending, beside a process that appends and projects.

@@ -11,9 +11,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// The reason, for all to see.
 #[derive(Debug, Default)]
-pub struct Poison(RwLock<Option<Arc<str>>>);
+pub struct WriterHealth(RwLock<Option<Arc<str>>>);
 
-impl Poison {
+impl WriterHealth {
     /// Why nothing is taken, if that is so.
     pub fn reason(&self) -> Option<Arc<str>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -32,13 +32,13 @@ impl Poison {
 
 /// A time of errors, from the first one to the next commit that succeeds.
 #[derive(Debug, Default)]
-pub struct Trouble {
+pub struct RetryBackoff {
     attempts: u32,
     /// Each reason is told once: a disk that stays full would fill another one with its lines.
     told: Vec<Arc<str>>,
 }
 
-impl Trouble {
+impl RetryBackoff {
     /// How long to wait before the next attempt.
     pub fn next_wait(&mut self) -> Duration {
         let wait = match self.attempts {
@@ -68,11 +68,11 @@ impl Trouble {
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST_WAIT, Trouble};
+    use super::{LONGEST_WAIT, RetryBackoff};
 
     #[test]
     fn the_first_attempt_comes_at_once_and_later_ones_at_least_once_a_second() {
-        let mut trouble = Trouble::default();
+        let mut trouble = RetryBackoff::default();
         let waits: Vec<_> = (0..100).map(|_| trouble.next_wait()).collect();
         assert!(waits[0].is_zero());
         assert!(waits.is_sorted());

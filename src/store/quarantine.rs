@@ -72,7 +72,7 @@ pub trait Quarantine: Send {
     fn kept(&self) -> Result<Kept, StoreError>;
 
     /// Whether its file is still what is found under its name.
-    fn in_place(&self) -> Result<(), StoreError>;
+    fn check_files_unmoved(&self) -> Result<(), StoreError>;
 
     /// What may still be written where it lies, in bytes.
     fn disk_free(&self) -> Result<u64, StoreError>;

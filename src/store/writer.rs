@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::head::Head;
-use super::measures::Measures;
-use super::poison::{Poison, Trouble};
+use super::metrics::StoreMetrics;
+use super::poison::{RetryBackoff, WriterHealth};
 use super::{Kept, Store, StoreError};
 use crate::domain::{NewEvent, Position};
 
@@ -74,13 +74,13 @@ impl Drop for Held {
 pub struct Writer {
     queue: SyncSender<Waiting>,
     state: Arc<State>,
-    measures: Measures,
+    metrics: StoreMetrics,
 }
 
 /// What others may know of the thread.
 #[derive(Default)]
 struct State {
-    poison: Poison,
+    poison: WriterHealth,
     /// Another program holds the log's file, and what is queued waits for it.
     held_up: AtomicBool,
     /// What the bodies in the queue and in the transaction take.
@@ -92,15 +92,15 @@ impl Writer {
     pub fn start(store: Arc<dyn Store>, head: Arc<Head>) -> (Self, JoinHandle<()>) {
         let (queue, waiting) = sync_channel(QUEUE_EVENTS_MAX);
         let state = Arc::new(State::default());
-        let measures = Measures::default();
-        let writer = Self { queue, state: Arc::clone(&state), measures: measures.clone() };
+        let metrics = StoreMetrics::default();
+        let writer = Self { queue, state: Arc::clone(&state), metrics: metrics.clone() };
         let thread = std::thread::Builder::new()
             .name("log-writer".into())
             .spawn(move || {
                 let _poisons_if_it_panics = PanicGuard(Arc::clone(&state));
-                let trouble = Trouble::default();
+                let trouble = RetryBackoff::default();
                 let kept = Kept::default();
-                Thread { store, head, waiting, state, trouble, measures, kept }.run();
+                Thread { store, head, waiting, state, trouble, metrics, kept }.run();
             })
             .expect("the system starts a thread");
         (writer, thread)
@@ -115,9 +115,9 @@ impl Writer {
         let (durable, position) = oneshot::channel();
         let held = Held::of(&self.state, &event)?;
         // Counted before the thread can take it off again.
-        self.measures.queued.inc();
+        self.metrics.queued.inc();
         self.queue.try_send(Waiting { event, durable, held }).map_err(|error| {
-            self.measures.queued.dec();
+            self.metrics.queued.dec();
             match error {
                 TrySendError::Full(_) => AppendError::QueueFull,
                 TrySendError::Disconnected(_) => AppendError::Ending,
@@ -127,8 +127,8 @@ impl Writer {
     }
 
     /// What it has measured since it began.
-    pub fn measures(&self) -> &Measures {
-        &self.measures
+    pub fn metrics(&self) -> &StoreMetrics {
+        &self.metrics
     }
 
     /// Why the writer takes nothing at the moment, if that is so.
@@ -148,8 +148,8 @@ struct Thread {
     head: Arc<Head>,
     waiting: Receiver<Waiting>,
     state: Arc<State>,
-    trouble: Trouble,
-    measures: Measures,
+    trouble: RetryBackoff,
+    metrics: StoreMetrics,
     kept: Kept,
 }
 
@@ -162,7 +162,7 @@ impl Thread {
 
     /// Writes until an error, which poisons, or until nobody is left to write for.
     fn write(&mut self) -> ControlFlow<()> {
-        let mut tidy = true;
+        let mut checkpoint_wal = true;
         while self.state.poison.reason().is_none() {
             match self.waiting.recv_timeout(IDLE) {
                 Ok(first) => {
@@ -170,10 +170,10 @@ impl Thread {
                     let rest = self.waiting.try_iter().take(COMMIT_EVENTS_MAX - 1);
                     let batch = [first].into_iter().chain(rest).collect();
                     self.write_batch(batch);
-                    tidy = false;
+                    checkpoint_wal = false;
                 }
-                Err(RecvTimeoutError::Timeout) => match self.pause(tidy) {
-                    Ok(now_tidy) => tidy = now_tidy,
+                Err(RecvTimeoutError::Timeout) => match self.pause(checkpoint_wal) {
+                    Ok(now_tidy) => checkpoint_wal = now_tidy,
                     Err(error) => drop(self.poison(&error.to_string())),
                 },
                 Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
@@ -183,17 +183,17 @@ impl Thread {
     }
 
     /// Nothing has come for a while: the log is looked after, and tidied up where it is not yet tidy.
-    fn pause(&mut self, tidy: bool) -> Result<bool, StoreError> {
-        self.store.in_place()?;
+    fn pause(&mut self, checkpoint_wal: bool) -> Result<bool, StoreError> {
+        self.store.check_files_unmoved()?;
         // What cannot be read now is looked for at the next pause; it is no matter of writing.
         if let Ok(head) = self.store.head() {
             self.head.advance(head);
         }
-        match tidy {
+        match checkpoint_wal {
             true => Ok(true),
-            false => match self.store.tidy() {
+            false => match self.store.checkpoint_wal() {
                 Ok(()) => {
-                    self.kept.forget(self.store.carried_over());
+                    self.kept.forget(self.store.safe_without_wal());
                     Ok(true)
                 }
                 // Somebody reads; it is tidied up at the next pause.
@@ -209,18 +209,18 @@ impl Thread {
             .map(|Waiting { event, durable, held }| (event, (durable, held)))
             .unzip();
         let (told, _held): (Vec<_>, Vec<_>) = told.into_iter().unzip();
-        self.measures.queued.sub(events.len() as i64);
+        self.metrics.queued.sub(events.len() as i64);
         let begun = Instant::now();
         match self.commit(&events) {
             Ok(last) => {
-                self.measures.commit_seconds.observe(begun.elapsed().as_secs_f64());
-                self.measures.commit_events.observe(events.len() as f64);
+                self.metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
+                self.metrics.commit_events.observe(events.len() as f64);
                 self.trouble.over();
                 self.head.advance(last);
                 let first = last + 1 - events.len() as u64;
                 answer(told, |index| Ok(first + index));
                 self.kept.add(first, &events);
-                self.kept.forget(self.store.carried_over());
+                self.kept.forget(self.store.safe_without_wal());
             }
             Err(error) => {
                 let reason = self.poison(&error.to_string());
@@ -261,7 +261,7 @@ impl Thread {
 
     /// A log that has lost events that were acknowledged is not to be written on.
     fn reopened(&self) -> Result<Position, String> {
-        let head = self.store.reopen_with(&self.kept).map_err(|error| error.to_string())?;
+        let head = self.store.reopen_and_restore(&self.kept).map_err(|error| error.to_string())?;
         match self.head.position() {
             acknowledged if head < acknowledged => Err(format!(
                 "the log ends at position {head}, and events up to {acknowledged} were acknowledged"
@@ -277,7 +277,7 @@ impl Thread {
             let left = until.saturating_duration_since(Instant::now());
             match self.waiting.recv_timeout(left) {
                 Ok(Waiting { durable, .. }) => {
-                    self.measures.queued.dec();
+                    self.metrics.queued.dec();
                     answer(vec![durable], |_| Err(AppendError::Poisoned(Arc::clone(&reason))));
                 }
                 Err(RecvTimeoutError::Timeout) => return ControlFlow::Continue(()),

@@ -13,9 +13,9 @@ use delivery_ledger::projection::replay::{dry_run, replay};
 use delivery_ledger::projection::worker::{self, Handle};
 use delivery_ledger::projection::{ProjectionError, catch_up};
 use delivery_ledger::store::head::Head;
-use delivery_ledger::store::measures::Sizes;
+use delivery_ledger::store::metrics::Sizes;
 use delivery_ledger::store::{
-    self, Access, Checked, Checkpoint, Database, Message, Shadow, Store, StoreError, Views,
+    self, Access, Checked, Checkpoint, Database, Message, Rebuild, Store, StoreError, Views,
 };
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -33,7 +33,7 @@ fn go_on(_: u64) -> ControlFlow<()> {
 
 /// The log's views at its head, read in steps that end at these positions.
 fn projected(store: &dyn Store, rule: Rule, steps: &[u64]) -> (Checkpoint, [u8; 32]) {
-    let views = store.scratch(rule).unwrap();
+    let views = store.temporary_views(rule).unwrap();
     for up_to in steps.iter().copied().chain([store.head().unwrap()]) {
         catch_up(store, &*views, up_to, &mut go_on).unwrap();
     }
@@ -565,16 +565,16 @@ impl Store for Stumbling {
         self.inner.append(events)
     }
 
-    fn in_place(&self) -> Result<(), StoreError> {
-        self.inner.in_place()
+    fn check_files_unmoved(&self) -> Result<(), StoreError> {
+        self.inner.check_files_unmoved()
     }
 
     fn sizes(&self) -> Result<Sizes, StoreError> {
         self.inner.sizes()
     }
 
-    fn tidy(&self) -> Result<(), StoreError> {
-        self.inner.tidy()
+    fn checkpoint_wal(&self) -> Result<(), StoreError> {
+        self.inner.checkpoint_wal()
     }
 
     fn reopen(&self) -> Result<Position, StoreError> {
@@ -601,12 +601,12 @@ impl Store for Stumbling {
         self.inner.views()
     }
 
-    fn shadow(&self, rule: Rule) -> Result<Box<dyn Shadow + '_>, StoreError> {
-        self.inner.shadow(rule)
+    fn begin_rebuild(&self, rule: Rule) -> Result<Box<dyn Rebuild + '_>, StoreError> {
+        self.inner.begin_rebuild(rule)
     }
 
-    fn scratch(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError> {
-        self.inner.scratch(rule)
+    fn temporary_views(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError> {
+        self.inner.temporary_views(rule)
     }
 }
 

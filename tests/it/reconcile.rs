@@ -262,7 +262,7 @@ fn imported_messages_that_are_too_old_to_change_are_never_fetched() {
     assert!(app.run(&["import", "page.json"]).status.success());
     let log = store::open(&Database::Sqlite(app.log_file()), Access::Append).unwrap();
     let received_at = Timestamp::from(OffsetDateTime::now_utc() - time::Duration::minutes(5));
-    store::append_beside(&*log, &[NewEvent { received_at, ..event(sent(&sid(3))) }]).unwrap();
+    store::append_when_free(&*log, &[NewEvent { received_at, ..event(sent(&sid(3))) }]).unwrap();
     drop(log);
     std::thread::sleep(Duration::from_millis(1100));
     twilio.has(&sid(3), "delivered");
@@ -294,7 +294,7 @@ fn what_is_no_outbound_message_and_what_a_simulation_sent_is_not_fetched() {
     let log = store::open(&Database::Sqlite(app.log_file()), Access::Append).unwrap();
     let received_at = Timestamp::from(OffsetDateTime::now_utc() - time::Duration::hours(40));
     let by_simulation = crate::support::events::simulated(event(sent(&sid(4))));
-    store::append_beside(&*log, &[NewEvent { received_at, ..by_simulation }]).unwrap();
+    store::append_when_free(&*log, &[NewEvent { received_at, ..by_simulation }]).unwrap();
     drop(log);
     twilio.has(&sid(3), "delivered");
 

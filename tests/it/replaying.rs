@@ -147,7 +147,7 @@ fn a_server_that_starts_beside_a_replay_leaves_its_work_alone() {
     received(&app, 0..10);
     app.stop();
     let replaying = at_work(&app);
-    let shadow = replaying.shadow(Rule::default()).unwrap();
+    let shadow = replaying.begin_rebuild(Rule::default()).unwrap();
 
     app.restart();
     received(&app, 10..12);
@@ -155,7 +155,7 @@ fn a_server_that_starts_beside_a_replay_leaves_its_work_alone() {
     catch_up(&*replaying, shadow.views(), head, &mut |_| std::ops::ControlFlow::Continue(()))
         .unwrap();
 
-    assert!(shadow.take_over().unwrap());
+    assert!(shadow.swap_in().unwrap());
     drop(shadow);
     received(&app, 12..14);
     let verified = verify(&app);
@@ -168,7 +168,7 @@ fn a_second_replay_is_told_of_the_first() {
     let app = App::start();
     received(&app, 0..3);
     let replaying = at_work(&app);
-    let _shadow = replaying.shadow(Rule::default()).unwrap();
+    let _shadow = replaying.begin_rebuild(Rule::default()).unwrap();
 
     let second = app.run(&["replay"]);
 
@@ -183,7 +183,7 @@ fn views_that_a_replay_works_on_are_not_thrown_away() {
     received(&app, 0..3);
     app.stop();
     let replaying = at_work(&app);
-    let _shadow = replaying.shadow(Rule::default()).unwrap();
+    let _shadow = replaying.begin_rebuild(Rule::default()).unwrap();
     views(&app).execute("UPDATE refinery_schema_history SET checksum = 'older'", []).unwrap();
 
     let verified = app.run(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
@@ -210,11 +210,11 @@ fn a_server_does_not_go_on_in_views_of_another_rule() {
     let app = App::start();
     received(&app, 0..3);
     let replaying = at_work(&app);
-    let shadow = replaying.shadow(Rule::DeliveryWins).unwrap();
+    let shadow = replaying.begin_rebuild(Rule::DeliveryWins).unwrap();
     let head = replaying.head().unwrap();
     catch_up(&*replaying, shadow.views(), head, &mut |_| std::ops::ControlFlow::Continue(()))
         .unwrap();
-    assert!(shadow.take_over().unwrap());
+    assert!(shadow.swap_in().unwrap());
 
     received(&app, 3..4);
 

@@ -63,7 +63,8 @@ const MAY_USE: [(&str, &[&str]); 18] = [
 ];
 
 /// What `http` may use of `projection`: its state, and the fold of one message.
-const HTTP_MAY_USE_OF_PROJECTION: [&str; 4] = ["worker", "verifying", "history", "fold"];
+const HTTP_MAY_USE_OF_PROJECTION: [&str; 4] =
+    ["worker", "background_verification", "message_query", "fold"];
 
 /// Words of a library, and the only places where they may stand.
 const KEPT_TO: [(&[&str], &[&str]); 6] = [
@@ -405,7 +406,10 @@ fn the_reader_catches_what_is_forbidden() {
         assert_eq!(caught(domain, allowed), [""; 0], "{allowed}");
     }
     assert_eq!(caught("src/store/sqlite/lock.rs", "use super::super::StoreError;"), [""; 0]);
-    assert_eq!(caught("src/http/messages.rs", "use crate::projection::history::ask;"), [""; 0]);
+    assert_eq!(
+        caught("src/http/messages.rs", "use crate::projection::message_query::ask;"),
+        [""; 0]
+    );
 }
 
 #[test]

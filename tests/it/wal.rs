@@ -7,8 +7,8 @@ use std::process::Stdio;
 
 use delivery_ledger::domain::{NewEvent, Position, RecordedEvent, Rule};
 use delivery_ledger::projection::verify::verify;
-use delivery_ledger::store::measures::Sizes;
-use delivery_ledger::store::{Checked, Damage, Shadow, Store, StoreError, Views};
+use delivery_ledger::store::metrics::Sizes;
+use delivery_ledger::store::{Checked, Damage, Rebuild, Store, StoreError, Views};
 use uuid::Uuid;
 
 use crate::support::events::{event, one_a_second};
@@ -132,16 +132,16 @@ impl Store for TooBusy {
         self.0.append(events)
     }
 
-    fn in_place(&self) -> Result<(), StoreError> {
-        self.0.in_place()
+    fn check_files_unmoved(&self) -> Result<(), StoreError> {
+        self.0.check_files_unmoved()
     }
 
     fn sizes(&self) -> Result<Sizes, StoreError> {
         self.0.sizes()
     }
 
-    fn tidy(&self) -> Result<(), StoreError> {
-        self.0.tidy()
+    fn checkpoint_wal(&self) -> Result<(), StoreError> {
+        self.0.checkpoint_wal()
     }
 
     fn reopen(&self) -> Result<Position, StoreError> {
@@ -169,11 +169,11 @@ impl Store for TooBusy {
         self.0.views()
     }
 
-    fn shadow(&self, rule: Rule) -> Result<Box<dyn Shadow + '_>, StoreError> {
-        self.0.shadow(rule)
+    fn begin_rebuild(&self, rule: Rule) -> Result<Box<dyn Rebuild + '_>, StoreError> {
+        self.0.begin_rebuild(rule)
     }
 
-    fn scratch(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError> {
-        self.0.scratch(rule)
+    fn temporary_views(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError> {
+        self.0.temporary_views(rule)
     }
 }

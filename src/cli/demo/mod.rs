@@ -27,7 +27,7 @@ use crate::config::{NamedDatabase, Reconciling, ServerConfig, Settings};
 use crate::domain::{AccountSid, MessageSid, Position, Rule};
 use crate::http;
 use crate::projection::fold::Folded;
-use crate::projection::history::{Answer, AsOf, Question, ask};
+use crate::projection::message_query::{Answer, AsOf, Question, ask};
 use crate::simulate::Summary;
 use crate::store::{Database, Store};
 use crate::telemetry::say;

@@ -3,7 +3,7 @@
 use super::check::Finding;
 use super::patient::Patient;
 use crate::cli::text::number;
-use crate::projection::align::Alignment;
+use crate::projection::compatibility::ViewsState;
 use crate::report::stuck::Stuck;
 use crate::store::{Damage, StoreError, inspect};
 
@@ -18,11 +18,11 @@ const LAG_EVENTS_MAX_BESIDE_SERVER: u64 = 100_000;
 pub fn log(patient: &Patient) -> Vec<Finding> {
     let Some(opened) = patient.opened() else { return Vec::new() };
     let store = match opened {
-        Err(StoreError::NotThere { path }) if path.try_exists().is_err() => {
+        Err(StoreError::NotFound { path }) if path.try_exists().is_err() => {
             let detail = format!("this user cannot look for {}", path.display());
             return vec![Finding::fail(detail, "run as the user that serve runs as")];
         }
-        Err(error @ StoreError::NotThere { .. }) => {
+        Err(error @ StoreError::NotFound { .. }) => {
             let advice =
                 "where there should be one, look at --database and DELIVERY_LEDGER_DATABASE";
             return vec![Finding::warn(error.to_string(), advice)];
@@ -101,7 +101,7 @@ fn name_of(damage: &Damage) -> String {
 pub fn views(patient: &Patient) -> Vec<Finding> {
     let (Some(store), Some(head)) = (patient.store(), patient.head()) else { return Vec::new() };
     let aligned = store.views().checkpoint().and_then(|checkpoint| {
-        Ok((Alignment::of(store, &checkpoint, checkpoint.rule)?, checkpoint.position))
+        Ok((ViewsState::of(store, &checkpoint, checkpoint.rule)?, checkpoint.position))
     });
     let (alignment, checkpoint) = match aligned {
         Ok(aligned) => aligned,
@@ -115,18 +115,18 @@ pub fn views(patient: &Patient) -> Vec<Finding> {
     let held = patient.database.as_ref().is_some_and(|at| inspect::is_held(at).unwrap_or(false));
     let behind_max = if held { LAG_EVENTS_MAX_BESIDE_SERVER } else { LAG_EVENTS_MAX };
     vec![match alignment {
-        Alignment::Fitting | Alignment::OtherRule { .. } if behind <= behind_max => {
+        ViewsState::Fitting | ViewsState::OtherRule { .. } if behind <= behind_max => {
             Finding::ok(detail)
         }
-        Alignment::Fitting | Alignment::OtherRule { .. } => Finding::warn(
+        ViewsState::Fitting | ViewsState::OtherRule { .. } => Finding::warn(
             format!("{detail}: {} events behind", number(behind)),
             "a server that runs reads on, and /readyz says what keeps it; else start one, or run replay",
         ),
-        Alignment::OtherLedger { .. } => Finding::warn(
+        ViewsState::OtherLedger { .. } => Finding::warn(
             alignment.to_string(),
             "one of the two files was exchanged; serve makes the views anew",
         ),
-        Alignment::AheadOfLog { .. } | Alignment::OtherHistory { .. } => Finding::fail(
+        ViewsState::AheadOfLog { .. } | ViewsState::OtherHistory { .. } => Finding::fail(
             alignment.to_string(),
             "look for the newer log before serve rebuilds the views: they alone know that it was there",
         ),

@@ -23,7 +23,7 @@ use crate::domain::{AccountSid, NewEvent, Timestamp};
 use crate::import::values::{self, Checked};
 use crate::import::{Counts, Format, Gathered, Options, gather};
 use crate::store::inspect;
-use crate::store::{self, Access, Database, Lock, Store, StoreError, append_beside};
+use crate::store::{self, Access, Database, Lock, Store, StoreError, append_when_free};
 
 /// How long an import rests after a batch at most.
 const REST_MAX: Duration = Duration::from_millis(100);
@@ -235,7 +235,7 @@ impl<'d> Rests<'d> {
     /// Appends a batch; beside a server it then rests for as long as that took.
     fn append(&mut self, store: &dyn Store, events: &[NewEvent]) -> Result<(), StoreError> {
         let begun = Instant::now();
-        append_beside(store, events)?;
+        append_when_free(store, events)?;
         let took = begun.elapsed();
         if self.looked.is_none_or(|looked| looked.elapsed() >= BETWEEN_LOOKS) {
             // If nobody can tell, there may be one.
@@ -252,7 +252,7 @@ impl<'d> Rests<'d> {
 fn is_there(database: &Database) -> Result<bool, StoreError> {
     match store::open(database, Access::Read) {
         Ok(_) => Ok(true),
-        Err(StoreError::NotThere { .. }) => Ok(false),
+        Err(StoreError::NotFound { .. }) => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -7,8 +7,8 @@ use super::{Finding, Findings, Walk, marks};
 use crate::domain::Position;
 use crate::domain::digest::Hash;
 use crate::projection::ProjectionError;
-use crate::projection::align::Alignment;
 use crate::projection::catch_up::Progress;
+use crate::projection::compatibility::ViewsState;
 use crate::store::{Checked, Store};
 
 /// How many events are read at a time: about a millisecond's work.
@@ -39,7 +39,7 @@ pub fn verify_log(
     findings.checked(guards, "log");
     let checkpoint = findings.of_views(store.views().checkpoint())?;
     let fitting = checkpoint.filter(|checkpoint| {
-        findings.alignment(&Alignment::of(store, checkpoint, checkpoint.rule))
+        findings.alignment(&ViewsState::of(store, checkpoint, checkpoint.rule))
     });
     let marks = match &fitting {
         Some(checkpoint) => findings.of_views(marks(store, checkpoint))?.unwrap_or_default(),

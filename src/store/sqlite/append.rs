@@ -105,7 +105,7 @@ impl Appender {
 
     /// Empties the WAL, so that what an idle ledger leaves behind is small and in one file.
     /// Nobody who reads is waited for: the next callback must not wait with us.
-    pub fn tidy(&mut self) -> Result<(), StoreError> {
+    pub fn checkpoint_wal(&mut self) -> Result<(), StoreError> {
         let act = "empty the write-ahead log";
         let impatient = |connection: &Connection| {
             connection.busy_timeout(Duration::ZERO)?;

@@ -20,7 +20,7 @@ pub const SIMULATED: i64 = 2;
 pub const NOT_OPEN: i64 = i64::MIN;
 
 /// Lends each cell of these hours and its tally, in the order of the hours.
-pub fn cells(
+pub fn for_each_rollup(
     tables: Tables<'_>,
     hours: RangeInclusive<Hour>,
     each: &mut dyn FnMut(RollupKey<'_>, &Rollup),

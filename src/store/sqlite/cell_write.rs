@@ -13,23 +13,23 @@ use crate::domain::country::Country;
 use crate::domain::message_ref::MessageRef;
 use crate::domain::rollup::{Contribution, Rollup, RollupKey};
 use crate::domain::{AccountSid, ErrorCode, Lifecycle, Status};
-use crate::store::Changed;
+use crate::store::MessageChange;
 
 /// What a batch changes, by cell. There are a few hundred cells to tens of thousands of messages.
 type Changes<'b> = HashMap<RollupKey<'b>, Rollup, RandomState>;
 
 /// Takes each message out of the cell it stood in, and counts it in the one where it stands.
-pub fn move_messages(tables: Tables<'_>, messages: &[Changed]) -> rusqlite::Result<()> {
-    let mut put = Put::new(tables)?;
+pub fn move_messages(tables: Tables<'_>, messages: &[MessageChange]) -> rusqlite::Result<()> {
+    let mut put = MessageInsert::new(tables)?;
     for (cell, change) in changes(messages).iter().filter(|(_, change)| !change.is_empty()) {
         put.change(cell, change)?;
     }
     Ok(())
 }
 
-fn changes(messages: &[Changed]) -> Changes<'_> {
+fn changes(messages: &[MessageChange]) -> Changes<'_> {
     let mut changes = Changes::default();
-    for Changed { before, message } in messages {
+    for MessageChange { before, message } in messages {
         let mut count = |lifecycle, times| {
             let standing = MessageRef::of(&message.key, lifecycle);
             let tally = changes.entry(RollupKey::of(&standing)).or_default();
@@ -43,7 +43,7 @@ fn changes(messages: &[Changed]) -> Changes<'_> {
 }
 
 /// The statements that change one cell, and the accounts' numbers.
-struct Put<'c> {
+struct MessageInsert<'c> {
     accounts: super::view_read::Accounts,
     tables: Tables<'c>,
     read: rusqlite::CachedStatement<'c>,
@@ -51,7 +51,7 @@ struct Put<'c> {
     delete: rusqlite::CachedStatement<'c>,
 }
 
-impl<'c> Put<'c> {
+impl<'c> MessageInsert<'c> {
     fn new(tables: Tables<'c>) -> rusqlite::Result<Self> {
         let key = "hour = ?1 AND account = ?2 AND channel = ?3
              AND country = ?4 AND status = ?5 AND error_code = ?6 AND kind = ?7 AND open_since = ?8";

@@ -50,7 +50,7 @@ pub fn log(
         write(&transaction, &events).and_then(|()| transaction.commit()).map_err(writing)?;
         at += events.len() as Position;
         if progress(at).is_break() {
-            return Err(StoreError::Stopped);
+            return Err(StoreError::Cancelled);
         }
     }
     Ok(head)

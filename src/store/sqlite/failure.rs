@@ -85,6 +85,6 @@ pub fn again(error: &StoreError) -> StoreError {
         DamagedLog { path, detail, in_database } => {
             DamagedLog { path: path.clone(), detail: detail.clone(), in_database: *in_database }
         }
-        _ => StoreError::Closed,
+        _ => StoreError::NeedsReopen,
     }
 }

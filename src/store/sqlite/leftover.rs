@@ -32,7 +32,7 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
 /// Refuses a place where a new file would meet others.
 pub fn refuse_taken(path: &Path) -> Result<(), StoreError> {
     if path.symlink_metadata().is_ok() {
-        return Err(StoreError::Taken { path: path.to_owned() });
+        return Err(StoreError::AlreadyExists { path: path.to_owned() });
     }
     match BESIDE.map(|suffix| beside(path, suffix)).into_iter().find(|file| bytes_in(file) > 0) {
         Some(path) => Err(StoreError::Leftover { path }),

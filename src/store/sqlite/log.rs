@@ -38,7 +38,7 @@ pub struct Log {
     files: InPlace,
     wal_checkpoints: WalCheckpoints,
     /// See [`crate::store::Store::carried_over`].
-    carried_over: AtomicU64,
+    safe_without_wal: AtomicU64,
     /// Closed after the last connection: it is open on the file that SQLite has its locks on.
     _descriptor: Arc<Descriptor>,
 }
@@ -120,7 +120,7 @@ impl Log {
             writing: Mutex::new(writing),
             files: InPlace::of(path),
             wal_checkpoints,
-            carried_over: AtomicU64::new(0),
+            safe_without_wal: AtomicU64::new(0),
             _descriptor: descriptor,
         })
     }
@@ -152,7 +152,7 @@ impl Log {
     }
 
     /// See [`crate::store::Store::in_place`].
-    pub fn in_place(&self) -> Result<(), StoreError> {
+    pub fn check_files_unmoved(&self) -> Result<(), StoreError> {
         if let Writing::Never = *self.writing() {
             return self.files.check();
         }
@@ -170,12 +170,12 @@ impl Log {
     }
 
     /// See [`crate::store::Store::tidy`].
-    pub fn tidy(&self) -> Result<(), StoreError> {
+    pub fn checkpoint_wal(&self) -> Result<(), StoreError> {
         match self.wal_checkpoints {
             WalCheckpoints::Own => self.write("cannot tidy up", |appender, watch| {
                 // A WAL that is not whole must not get into the database.
                 appender.examine(watch)?;
-                appender.tidy()?;
+                appender.checkpoint_wal()?;
                 appender.examine(watch)?;
                 self.note_carried_over(appender.last().position, watch);
                 Ok(())
@@ -185,8 +185,8 @@ impl Log {
     }
 
     /// See [`crate::store::Store::carried_over`].
-    pub fn carried_over(&self) -> Position {
-        self.carried_over.load(Ordering::Relaxed)
+    pub fn safe_without_wal(&self) -> Position {
+        self.safe_without_wal.load(Ordering::Relaxed)
     }
 
     /// See [`crate::store::Store::reopen`] and [`crate::store::Store::reopen_with`].
@@ -304,7 +304,7 @@ impl Log {
 
     fn note_carried_over(&self, head: Position, watch: &Watch) {
         if watch.is_carried_over() {
-            self.carried_over.store(head, Ordering::Relaxed);
+            self.safe_without_wal.store(head, Ordering::Relaxed);
         }
     }
 
@@ -318,7 +318,7 @@ impl Log {
         let mut writing = self.writing();
         let (appender, watch) = match &mut *writing {
             Writing::Open(appender, watch) => (appender, watch),
-            Writing::Closed(_) => return Err(StoreError::Closed),
+            Writing::Closed(_) => return Err(StoreError::NeedsReopen),
             Writing::Never => return Err(StoreError::ReadOnly(act)),
         };
         let outcome = write(appender, watch);

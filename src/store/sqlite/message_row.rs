@@ -60,13 +60,13 @@ fn raw_of_hex(hex: &[u8]) -> Option<[u8; 16]> {
 }
 
 /// Writes messages by a statement with the values of [`COLUMNS`].
-pub struct Put<'c> {
+pub struct MessageInsert<'c> {
     statement: CachedStatement<'c>,
     /// Of one message at a time.
     lifecycle: Vec<u8>,
 }
 
-impl<'c> Put<'c> {
+impl<'c> MessageInsert<'c> {
     /// By this statement.
     pub fn new(statement: CachedStatement<'c>) -> Self {
         Self { statement, lifecycle: Vec::new() }

@@ -24,9 +24,9 @@ mod pending;
 pub mod place;
 pub mod quarantine;
 mod read;
+mod rebuild;
 mod role;
 mod runs;
-mod shadow;
 mod tally_row;
 mod varint;
 mod view_index;
@@ -46,11 +46,11 @@ use uuid::Uuid;
 
 use self::lock::{Lock, WriterLock};
 use self::log::Log;
-use self::shadow::SqliteShadow;
+use self::rebuild::SqliteRebuild;
 use self::views::SqliteViews;
-use super::measures::Sizes;
+use super::metrics::Sizes;
 use super::open::WalCheckpoints;
-use super::{Access, Checked, Damage, Kept, Shadow, Store, StoreError, Views};
+use super::{Access, Checked, Damage, Kept, Rebuild, Store, StoreError, Views};
 use crate::domain::{NewEvent, Position, RecordedEvent, Rule};
 
 /// A ledger in two files.
@@ -73,7 +73,7 @@ impl SqliteStore {
         place::refuse_folder(path)?;
         match access {
             Access::Create => Self::open_for_writing(path, false, wal_checkpoints),
-            _ if !path.exists() => Err(StoreError::NotThere { path: path.to_owned() }),
+            _ if !path.exists() => Err(StoreError::NotFound { path: path.to_owned() }),
             Access::Read => {
                 refuse_beside(path)?;
                 Self::open_beside(Log::open_for_reading(path)?, SqliteViews::open_for_reading)
@@ -88,7 +88,7 @@ impl SqliteStore {
                 Self::open_beside(log, SqliteViews::open_for_reading)
             }
             Access::Write => Self::open_for_writing(path, false, wal_checkpoints),
-            Access::WriteAnew => Self::open_for_writing(path, true, wal_checkpoints),
+            Access::WriteDiscardingViews => Self::open_for_writing(path, true, wal_checkpoints),
         }
     }
 
@@ -158,24 +158,24 @@ impl Store for SqliteStore {
         self.log.append(events)
     }
 
-    fn in_place(&self) -> Result<(), StoreError> {
-        self.log.in_place()
+    fn check_files_unmoved(&self) -> Result<(), StoreError> {
+        self.log.check_files_unmoved()
     }
 
-    fn tidy(&self) -> Result<(), StoreError> {
-        self.log.tidy()
+    fn checkpoint_wal(&self) -> Result<(), StoreError> {
+        self.log.checkpoint_wal()
     }
 
     fn reopen(&self) -> Result<Position, StoreError> {
         self.log.reopen(&Kept::default())
     }
 
-    fn reopen_with(&self, kept: &Kept) -> Result<Position, StoreError> {
+    fn reopen_and_restore(&self, kept: &Kept) -> Result<Position, StoreError> {
         self.log.reopen(kept)
     }
 
-    fn carried_over(&self) -> Position {
-        self.log.carried_over()
+    fn safe_without_wal(&self) -> Position {
+        self.log.safe_without_wal()
     }
 
     fn sizes(&self) -> Result<Sizes, StoreError> {
@@ -211,12 +211,12 @@ impl Store for SqliteStore {
         &self.views
     }
 
-    fn shadow(&self, rule: Rule) -> Result<Box<dyn Shadow + '_>, StoreError> {
-        Ok(Box::new(SqliteShadow::beside(&self.views, &self.views_path, self.log.path(), rule)?))
+    fn begin_rebuild(&self, rule: Rule) -> Result<Box<dyn Rebuild + '_>, StoreError> {
+        Ok(Box::new(SqliteRebuild::beside(&self.views, &self.views_path, self.log.path(), rule)?))
     }
 
-    fn scratch(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError> {
-        Ok(Box::new(SqliteViews::scratch(self.log.ledger_id(), rule)?))
+    fn temporary_views(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError> {
+        Ok(Box::new(SqliteViews::temporary_views(self.log.ledger_id(), rule)?))
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use super::runs::Runs;
+use super::runs::ExternalSorter;
 use super::view_index::{Entry, Key, Way};
 
 /// Of how many messages entries are gathered. Their places then take 75 MB; with the messages of one
@@ -16,20 +16,20 @@ const PENDING_MAX: usize = (7 << 20) - (1 << 14);
 
 /// What is not yet written.
 #[derive(Debug)]
-pub struct Pending {
+pub struct IndexBuffer {
     /// Nobody asks for them before all are written, so they need not be in memory.
-    pub entries: Runs,
+    pub entries: ExternalSorter,
     /// For each message a part of the hash of SID and account, and its id's distance from the first one.
     places: HashTable<(u32, u32)>,
     first_id: u64,
     hasher: RandomState,
 }
 
-impl Pending {
+impl IndexBuffer {
     /// Nothing yet; what memory has no room for will be in this folder.
     pub fn in_folder(folder: PathBuf) -> Self {
         Self {
-            entries: Runs::in_folder(folder),
+            entries: ExternalSorter::in_folder(folder),
             places: HashTable::new(),
             first_id: 0,
             hasher: RandomState::default(),

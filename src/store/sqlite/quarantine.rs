@@ -139,7 +139,7 @@ impl Quarantine for SqliteQuarantine {
         kept(&self.connection).map_err(engine("count the quarantine"))
     }
 
-    fn in_place(&self) -> Result<(), StoreError> {
+    fn check_files_unmoved(&self) -> Result<(), StoreError> {
         self.files.check()
     }
 

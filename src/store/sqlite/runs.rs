@@ -25,7 +25,7 @@ const HEAD_BYTES: usize = 1 + 8 + 4;
 
 /// Entries as they come.
 #[derive(Debug)]
-pub struct Runs {
+pub struct ExternalSorter {
     gathered: Vec<Entry>,
     /// Where the file lies; it is removed already.
     folder: PathBuf,
@@ -34,7 +34,7 @@ pub struct Runs {
     runs: Vec<Range<u64>>,
 }
 
-impl Runs {
+impl ExternalSorter {
     /// None yet; their file will be in this folder.
     pub fn in_folder(folder: PathBuf) -> Self {
         Self { gathered: Vec::new(), folder, file: None, runs: Vec::new() }
@@ -118,7 +118,7 @@ fn put_in_order(file: &Arc<File>, runs: &[Range<u64>]) -> io::Result<()> {
     Ok(())
 }
 
-/// Runs read side by side.
+/// ExternalSorter read side by side.
 struct Merged {
     runs: Vec<BufReader<Section>>,
     next: BinaryHeap<Next>,
@@ -262,7 +262,7 @@ mod tests {
         fn runs_come_as_if_all_had_been_in_memory(batches in vec(vec(any_entry(), 0..20), 0..8)) {
             let mut in_memory = batches.concat();
             view_index::put_in_order(&mut in_memory);
-            let mut runs = Runs::in_folder(std::env::temp_dir());
+            let mut runs = ExternalSorter::in_folder(std::env::temp_dir());
             for (number, batch) in batches.into_iter().enumerate() {
                 runs.extend(batch);
                 if number % 2 == 1 {

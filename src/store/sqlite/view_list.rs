@@ -5,7 +5,7 @@ use rusqlite::params;
 use super::view_index::{Key, Mark, Way, marked, reversed};
 use super::view_read::Tables;
 use crate::domain::filter::{AddressPattern, MessageFilter};
-use crate::store::{Listed, Message};
+use crate::store::{Message, MessagePage};
 
 /// How many messages one list looks at: some 100 ms of work.
 const LOOKED_AT_MAX: usize = 50_000;
@@ -32,12 +32,12 @@ pub fn list(
     wanted: &MessageFilter,
     before: Option<u64>,
     limit: usize,
-) -> rusqlite::Result<Listed> {
+) -> rusqlite::Result<MessagePage> {
     let checkpoint = tables.checkpoint()?;
     if wanted.simulated == Some(true) && checkpoint.last_simulated == 0
         || wanted.simulated == Some(false) && checkpoint.first_real == 0
     {
-        return Ok(Listed { checkpoint, messages: Vec::new(), next_before: None });
+        return Ok(MessagePage { checkpoint, messages: Vec::new(), next_before: None });
     }
     let (lookup, mut reader) = (Lookup::of(tables, wanted)?, tables.messages(checkpoint.rule)?);
     let (mut messages, mut before, mut looked_at) =
@@ -53,7 +53,7 @@ pub fn list(
             if messages.len() == limit {
                 // There is one more.
                 let next_before = messages.last().map(|last: &Message| last.id);
-                return Ok(Listed { checkpoint, messages, next_before });
+                return Ok(MessagePage { checkpoint, messages, next_before });
             }
             messages.push(reader.by_id(id)?);
         }
@@ -62,7 +62,7 @@ pub fn list(
             break Some(before);
         }
     };
-    Ok(Listed { checkpoint, messages, next_before })
+    Ok(MessagePage { checkpoint, messages, next_before })
 }
 
 impl Lookup {

@@ -7,7 +7,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::message_row::{self, COLUMNS, STANDING_COLUMNS, pack_sid};
-use super::pending::Pending;
+use super::pending::IndexBuffer;
 use super::view_index::{Key, of_sid};
 use crate::domain::digest::Hash;
 use crate::domain::filter::MessageFilter;
@@ -107,7 +107,7 @@ impl<'c> Tables<'c> {
     }
 
     /// Lends each message with an id after one and up to another.
-    pub fn pass(
+    pub fn for_each_message(
         &self,
         after: u64,
         last: u64,
@@ -184,7 +184,7 @@ impl MessageReader<'_> {
     pub fn by_keys(
         &mut self,
         keys: &[&MessageKey],
-        pending: &Pending,
+        pending: &IndexBuffer,
     ) -> rusqlite::Result<Vec<Option<Message>>> {
         let (mut wanted, mut messages) = (Vec::new(), Vec::new());
         for (place, MessageKey { account_sid, message_sid }) in keys.iter().enumerate() {
@@ -211,7 +211,7 @@ impl MessageReader<'_> {
         &mut self,
         key: &MessageKey,
         sid: &Key,
-        pending: &Pending,
+        pending: &IndexBuffer,
     ) -> rusqlite::Result<Option<Message>> {
         for id in pending.ids(sid) {
             let message = self.by_id(id)?;

@@ -3,13 +3,13 @@
 use rusqlite::params;
 
 use super::cell_write;
-use super::message_row::{COLUMNS, Put, pack_sid};
+use super::message_row::{COLUMNS, MessageInsert, pack_sid};
 use super::view_index::{self, Entry, Way};
 use super::view_read::{Accounts, NO_ACCOUNT, Tables};
 use crate::domain::AccountSid;
 use crate::domain::digest::Hash;
 use crate::domain::event::Position;
-use crate::store::{Batch, Changed, Checkpoint, Message};
+use crate::store::{Batch, Checkpoint, Message, MessageChange};
 
 /// How many entries most new messages have: SID, To, From, and whether they are open.
 const ENTRIES_A_MESSAGE: usize = 4;
@@ -46,7 +46,7 @@ pub fn checkpoint(tables: Tables<'_>, checkpoint: &Checkpoint) -> rusqlite::Resu
 
 fn put_messages(
     tables: Tables<'_>,
-    messages: &[Changed],
+    messages: &[MessageChange],
     listed: bool,
 ) -> rusqlite::Result<Vec<Entry>> {
     let mut accounts = tables.accounts()?;
@@ -55,10 +55,10 @@ fn put_messages(
     let mut entries = Vec::with_capacity(messages.len() * entries_a_message);
     let put = |verb| {
         let sql = format!("{verb} INTO messages{{}}({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5)");
-        tables.prepare(&sql).map(Put::new)
+        tables.prepare(&sql).map(MessageInsert::new)
     };
     let (mut insert, mut replace) = (put("INSERT")?, put("REPLACE")?);
-    for Changed { before, message: Message { id, key, lifecycle } } in messages {
+    for MessageChange { before, message: Message { id, key, lifecycle } } in messages {
         let account = account_number(tables, &mut accounts, key.account_sid.as_ref())?;
         let sid = pack_sid(&key.message_sid);
         let id = match *id {

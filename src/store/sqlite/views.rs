@@ -15,17 +15,17 @@ use super::connect::{self, Readers};
 use super::failure::{Failure, failed};
 use super::lock::WriterLock;
 use super::migrate::{self, VIEW_TABLES};
-use super::pending::Pending;
-use super::role::Role;
+use super::pending::IndexBuffer;
+use super::role::TableSet;
 use super::view_index::{put_entries, put_in_order};
 use super::view_read::Tables;
-use super::{cell_read, check, engine, leftover, shadow, view_list, view_write, wal};
+use super::{cell_read, check, engine, leftover, rebuild, view_list, view_write, wal};
 use crate::domain::digest::{CHAIN_START, Hash};
 use crate::domain::filter::MessageFilter;
 use crate::domain::message_ref::MessageRef;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::{MessageKey, MessageSid, Position, Rule};
-use crate::store::{Batch, Checked, Checkpoint, Damage, Listed, Message, StoreError, Views};
+use crate::store::{Batch, Checked, Checkpoint, Damage, Message, MessagePage, StoreError, Views};
 
 /// How many SIDs or addresses one transaction writes: others who want to write wait for some 10 ms.
 const KEYS_A_TRANSACTION: usize = 1 << 14;
@@ -37,7 +37,7 @@ const WAY_FOR_OTHERS: Duration = Duration::from_millis(5);
 /// One set of tables and the connections to them.
 pub struct SqliteViews {
     ledger_id: Uuid,
-    role: Role,
+    role: TableSet,
     /// Of a shadow the log, whose holder writes to the same file.
     beside: Option<PathBuf>,
     /// Nothing where only one thread uses the views. Closed before the write connection, which
@@ -49,7 +49,7 @@ pub struct SqliteViews {
     /// What is wrong with the views that these stand in for.
     stand_in_for: Option<String>,
     /// What is not yet written, where it is gathered.
-    pending: Mutex<Pending>,
+    pending: Mutex<IndexBuffer>,
 }
 
 impl SqliteViews {
@@ -66,7 +66,7 @@ impl SqliteViews {
             }
         };
         let views = Self::in_use(path, ledger_id, connection)?;
-        shadow::remove_leftovers(&views, path)?;
+        rebuild::remove_leftovers(&views, path)?;
         views.begin_if_new()?;
         Ok(views)
     }
@@ -81,13 +81,13 @@ impl SqliteViews {
     fn in_use(path: &Path, ledger_id: Uuid, writing: Connection) -> Result<Self, StoreError> {
         Ok(Self {
             ledger_id,
-            role: Role::InUse,
+            role: TableSet::InUse,
             beside: None,
             writing: Arc::new(Mutex::new(writing)),
             readers: Some(Readers::of(path)?),
             _folder: None,
             stand_in_for: None,
-            pending: Mutex::new(Pending::in_folder(connect::folder_of(path))),
+            pending: Mutex::new(IndexBuffer::in_folder(connect::folder_of(path))),
         })
     }
 
@@ -95,7 +95,7 @@ impl SqliteViews {
     /// empty ones stand in: whatever is asked is then answered from the log alone.
     pub fn open_for_reading(path: &Path, ledger_id: Uuid) -> Result<Self, StoreError> {
         if !path.exists() || leftover::is_half_made(path) {
-            return Self::scratch(ledger_id, Rule::default());
+            return Self::temporary_views(ledger_id, Rule::default());
         }
         let opened = connect::for_reading(path).map_err(|error| error.to_string());
         let current = opened.and_then(|connection| {
@@ -104,44 +104,44 @@ impl SqliteViews {
         });
         match current {
             Ok(Some(connection)) => Self::in_use(path, ledger_id, connection),
-            Ok(None) => Self::scratch(ledger_id, Rule::default()),
+            Ok(None) => Self::temporary_views(ledger_id, Rule::default()),
             Err(reason) => {
-                let empty = Self::scratch(ledger_id, Rule::default())?;
+                let empty = Self::temporary_views(ledger_id, Rule::default())?;
                 Ok(Self { stand_in_for: Some(reason), ..empty })
             }
         }
     }
 
     /// Empty views in a folder of their own.
-    pub fn scratch(ledger_id: Uuid, rule: Rule) -> Result<Self, StoreError> {
+    pub fn temporary_views(ledger_id: Uuid, rule: Rule) -> Result<Self, StoreError> {
         let failed =
             |cause| StoreError::File { act: "make a folder in", path: std::env::temp_dir(), cause };
         let folder = tempfile::tempdir().map_err(failed)?;
         let views = Self {
             ledger_id,
-            role: Role::Scratch,
+            role: TableSet::Scratch,
             beside: None,
             writing: Arc::new(Mutex::new(made_new(&folder.path().join("views.db"))?)),
             readers: None,
             _folder: Some(folder),
             stand_in_for: None,
-            pending: Mutex::new(Pending::in_folder(std::env::temp_dir())),
+            pending: Mutex::new(IndexBuffer::in_folder(std::env::temp_dir())),
         };
         views.reset(rule)?;
         Ok(views)
     }
 
     /// A shadow's tables, in the same file, beside whoever holds this ledger.
-    pub fn shadow(&self, ledger: &Path) -> Self {
+    pub fn begin_rebuild(&self, ledger: &Path) -> Self {
         Self {
             ledger_id: self.ledger_id,
-            role: Role::Shadow,
+            role: TableSet::Rebuild,
             beside: Some(ledger.to_owned()),
             writing: Arc::clone(&self.writing),
             readers: self.readers.clone(),
             _folder: None,
             stand_in_for: None,
-            pending: Mutex::new(Pending::in_folder(connect::folder_of(ledger))),
+            pending: Mutex::new(IndexBuffer::in_folder(connect::folder_of(ledger))),
         }
     }
 
@@ -151,7 +151,7 @@ impl SqliteViews {
         if rows == 0 { self.reset(Rule::default()) } else { Ok(()) }
     }
 
-    fn pending(&self) -> MutexGuard<'_, Pending> {
+    fn pending(&self) -> MutexGuard<'_, IndexBuffer> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -160,7 +160,7 @@ impl SqliteViews {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs writes in one transaction, and leaves the file to others for a while if there are any.
+    /// ExternalSorter writes in one transaction, and leaves the file to others for a while if there are any.
     pub fn write<T>(
         &self,
         act: &str,
@@ -188,7 +188,7 @@ impl SqliteViews {
         self.beside.as_ref().is_some_and(|ledger| !WriterLock::may_be_held(ledger))
     }
 
-    /// Runs reads that see one state of the views, on a reader where there is a pool of them.
+    /// ExternalSorter reads that see one state of the views, on a reader where there is a pool of them.
     fn reading<T>(
         &self,
         act: &str,
@@ -266,10 +266,10 @@ impl Views for SqliteViews {
         })?;
         self.pending().entries.make_room()?;
         let are_many = self.pending().are_many();
-        if are_many { self.settle() } else { Ok(()) }
+        if are_many { self.build_indexes() } else { Ok(()) }
     }
 
-    fn settle(&self) -> Result<(), StoreError> {
+    fn build_indexes(&self) -> Result<(), StoreError> {
         let mut entries = self.pending().entries.take()?;
         loop {
             let next: Vec<_> =
@@ -301,14 +301,14 @@ impl Views for SqliteViews {
         })
     }
 
-    fn pass(
+    fn for_each_message(
         &self,
         after: u64,
         last: u64,
         each: &mut dyn FnMut(&MessageRef<'_>),
     ) -> Result<Checkpoint, StoreError> {
         self.reading("pass messages of the views", |tables| {
-            tables.pass(after, last, each)?;
+            tables.for_each_message(after, last, each)?;
             tables.checkpoint()
         })
     }
@@ -318,7 +318,7 @@ impl Views for SqliteViews {
         wanted: &MessageFilter,
         before: Option<u64>,
         limit: usize,
-    ) -> Result<Listed, StoreError> {
+    ) -> Result<MessagePage, StoreError> {
         self.reading("list messages of the views", |tables| {
             view_list::list(*tables, wanted, before, limit)
         })
@@ -328,13 +328,13 @@ impl Views for SqliteViews {
         self.reading("count the messages of the views", |tables| tables.last_id())
     }
 
-    fn cells(
+    fn for_each_rollup(
         &self,
         hours: RangeInclusive<Hour>,
         each: &mut dyn FnMut(RollupKey<'_>, &Rollup),
     ) -> Result<Checkpoint, StoreError> {
         self.reading("read the cells of the views", |tables| {
-            cell_read::cells(*tables, hours, each)?;
+            cell_read::for_each_rollup(*tables, hours, each)?;
             tables.checkpoint()
         })
     }
@@ -382,7 +382,7 @@ fn made_new(path: &Path) -> Result<Connection, StoreError> {
 
 /// Throws views away: removes their file with what SQLite keeps beside it.
 pub fn remove(path: &Path) -> Result<(), StoreError> {
-    let _against_replays = shadow::lock(path)?;
+    let _against_replays = rebuild::lock(path)?;
     for suffix in ["", "-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);

@@ -27,7 +27,7 @@ const EMPTYING_PATIENCE: Duration = Duration::from_secs(5);
 /// integrity check. Some 0.1 ms of work, of which the look is a hundredth.
 const STEPS_BETWEEN_LOOKS: i32 = 1000;
 
-/// Runs a long read, and gives it up where the WAL grows beyond these bytes behind it. After a
+/// ExternalSorter a long read, and gives it up where the WAL grows beyond these bytes behind it. After a
 /// while it is tried again, a few times in all; nothing where it never came to its end.
 pub fn bounded<T>(
     connection: &Connection,
@@ -103,7 +103,7 @@ mod tests {
         query_value(connection, sql).map_err(super::engine("read for ever"))
     }
 
-    /// Runs a read beside a writer that never rests; returns what came of it, and the greatest
+    /// ExternalSorter a read beside a writer that never rests; returns what came of it, and the greatest
     /// length that the WAL had.
     fn beside_a_writer<T>(read: impl Fn(&Connection) -> Result<T, StoreError>) -> (Option<T>, u64) {
         let folder = tempfile::tempdir().unwrap();

@@ -68,7 +68,7 @@ impl IndexHead {
     }
 
     /// How many frames are in the database already.
-    pub fn carried_over(&self) -> u32 {
+    pub fn safe_without_wal(&self) -> u32 {
         self.word(96)
     }
 

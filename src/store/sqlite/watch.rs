@@ -171,7 +171,7 @@ impl Watch {
 
     /// Whether everything in the WAL is in the database too.
     pub fn is_carried_over(&self) -> bool {
-        self.seen.index.carried_over() == self.seen.index.last_frame()
+        self.seen.index.safe_without_wal() == self.seen.index.last_frame()
     }
 
     /// Lengths and times of both files, to see whether anything was done about a damage.
@@ -224,11 +224,11 @@ impl Watch {
     /// Whether the database is as it was, or a WAL checkpoint may have written to it since.
     fn may_follow(&self, now: &Glance) -> bool {
         let (before, after) = (&self.seen.index, &now.index);
-        let is_at_work = |index: &IndexHead| index.carried_over() < index.attempted();
+        let is_at_work = |index: &IndexHead| index.safe_without_wal() < index.attempted();
         now.database == self.seen.database
             || before.salts() != after.salts()
             || before.attempted() != after.attempted()
-            || before.carried_over() != after.carried_over()
+            || before.safe_without_wal() != after.safe_without_wal()
             || is_at_work(before)
             || is_at_work(after)
     }

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use delivery_ledger::domain::{RecordedEvent, Rule};
-use delivery_ledger::projection::align::align;
 use delivery_ledger::projection::catch_up;
+use delivery_ledger::projection::compatibility::reset_if_incompatible;
 use delivery_ledger::projection::digest::digest;
 use delivery_ledger::projection::verify::verify;
 use delivery_ledger::store::{self, Access, Database, Store};
@@ -80,7 +80,7 @@ fn read_all(store: &dyn Store) -> Result<Vec<RecordedEvent>, String> {
 
 fn wrong_in_views(store: &dyn Store) -> Option<String> {
     let go_on = || -> Result<_, Box<dyn std::error::Error>> {
-        align(store, Rule::default())?;
+        reset_if_incompatible(store, Rule::default())?;
         catch_up(store, store.views(), store.head()?, &mut |_| ControlFlow::Continue(()))?;
         // Its digest is that of a fresh fold, which is what a replay makes.
         Ok((digest(store.views())?, verify(store, None, &mut |_| ControlFlow::Continue(()))?))

@@ -168,7 +168,7 @@ fn cells_hold_the_messages_there_are_and_none_that_are_gone() {
         let mut cells = BTreeMap::new();
         let all = delivery_ledger::domain::rollup::Hour(i64::MIN)
             ..=delivery_ledger::domain::rollup::Hour(i64::MAX);
-        let checkpoint = store.views().cells(all, &mut |cell, tally| {
+        let checkpoint = store.views().for_each_rollup(all, &mut |cell, tally| {
             let status = cell.status.map(|status| status.name());
             let key = format!("{status:?} {:?} {:?}", cell.country, cell.error_code);
             cells.insert(key, tally.messages);

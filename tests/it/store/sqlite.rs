@@ -109,7 +109,7 @@ fn an_append_that_fails_midway_leaves_nothing_and_the_log_is_opened_again_before
 
     assert_eq!(store.head().unwrap(), 2);
     let closed = store.append(std::slice::from_ref(&third_kind));
-    assert!(matches!(closed, Err(StoreError::Closed)), "{closed:?}");
+    assert!(matches!(closed, Err(StoreError::NeedsReopen)), "{closed:?}");
     assert_eq!(store.reopen().unwrap(), 2);
     assert_eq!(store.append(std::slice::from_ref(&third_kind)).unwrap(), 3);
     assert_eq!(store.read(2, 10).unwrap()[0].event, third_kind);
@@ -130,7 +130,7 @@ fn a_log_that_is_opened_again_is_the_same_ledger_or_is_not_written() {
     assert!(store.reopen().is_err());
 
     assert!(!ledger.log_file().exists(), "an empty log in the place of a lost one");
-    assert!(matches!(store.append(&[event("a=1")]), Err(StoreError::Closed)));
+    assert!(matches!(store.append(&[event("a=1")]), Err(StoreError::NeedsReopen)));
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_reader_writes_nothing() {
     assert!(matches!(refused, StoreError::ReadOnly(_)), "{refused}");
     assert!(matches!(reader.reopen(), Err(StoreError::ReadOnly(_))));
     assert!(reader.views().reset(Rule::default()).is_err());
-    assert!(reader.shadow(Rule::default()).is_err());
+    assert!(reader.begin_rebuild(Rule::default()).is_err());
     assert_eq!(ledger.verify(&[]).0, Some(0));
 }
 
@@ -208,7 +208,7 @@ fn a_ledger_that_is_not_there_is_named_and_not_made() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("none/ledger.db");
     for access in [Access::Read, Access::Write] {
-        assert!(matches!(refusal(&path, access), StoreError::NotThere { .. }));
+        assert!(matches!(refusal(&path, access), StoreError::NotFound { .. }));
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

@@ -11,7 +11,7 @@ use delivery_ledger::domain::{
 };
 use delivery_ledger::projection::catch_up;
 use delivery_ledger::projection::fold::fold;
-use delivery_ledger::store::{Batch, Changed, Checkpoint, Message, Store, StoreError, Views};
+use delivery_ledger::store::{Batch, Checkpoint, Message, MessageChange, Store, StoreError, Views};
 use delivery_ledger::twilio::callback::Reading;
 use delivery_ledger::wire;
 use proptest::prelude::*;
@@ -45,7 +45,8 @@ fn batch(views: &dyn Views, from: Position, messages: Vec<Message>) -> Batch {
         chain: [9; 32],
         ..views.checkpoint().unwrap()
     };
-    let messages = messages.into_iter().map(|message| Changed { before: None, message }).collect();
+    let messages =
+        messages.into_iter().map(|message| MessageChange { before: None, message }).collect();
     Batch { from, to, messages, chain_marks: Vec::new() }
 }
 
@@ -224,7 +225,7 @@ pub fn any_message_comes_back_as_it_was_folded<E: Engine>() {
                 .map(|event| RecordedEvent { position: event.position + before, ..event })
                 .collect();
             store.append(&events).unwrap();
-            let views = store.scratch(rule).unwrap();
+            let views = store.temporary_views(rule).unwrap();
             let split = before + first.min(events.len() as u64);
             for up_to in [before, split, before + events.len() as u64] {
                 catch_up(&*store, &*views, up_to, &mut |_| ControlFlow::Continue(())).unwrap();
@@ -233,7 +234,7 @@ pub fn any_message_comes_back_as_it_was_folded<E: Engine>() {
             let folded = fold(rule, &message_key, all).unwrap();
             let loaded = views.load(&[&message_key]).unwrap().remove(0).unwrap();
             prop_assert_eq!(&loaded.lifecycle, &folded.lifecycle);
-            views.settle().unwrap();
+            views.build_indexes().unwrap();
             let (_, found) = views.find(&loaded.key.message_sid).unwrap();
             prop_assert_eq!(&found, &vec![loaded.clone()]);
             prop_assert_eq!(views.page(loaded.id - 1, 1).unwrap().1, vec![loaded]);
@@ -258,16 +259,16 @@ pub fn a_shadow_that_settles_in_the_middle_leads_to_every_message<E: Engine>() {
         let events: Vec<_> = events.into_iter().map(of_message).collect();
         store.append(&events).unwrap();
         let head = store.head().unwrap();
-        let shadow = store.shadow(Rule::default()).unwrap();
+        let shadow = store.begin_rebuild(Rule::default()).unwrap();
 
         splits.sort_unstable();
         let ends = splits.into_iter().map(|split| (before + split).min(head)).chain([head]);
         for up_to in ends {
             let go_on = &mut |_| ControlFlow::Continue(());
             catch_up(&*store, shadow.views(), up_to, go_on).unwrap();
-            shadow.views().settle().unwrap();
+            shadow.views().build_indexes().unwrap();
         }
-        prop_assert!(shadow.take_over().unwrap());
+        prop_assert!(shadow.swap_in().unwrap());
         drop(shadow);
 
         prop_assert_eq!(store.views().check().unwrap(), SOUND);
@@ -311,7 +312,7 @@ pub fn readers_see_the_old_views_until_a_shadow_takes_over<E: Engine>() {
     project(store.views(), &[key(None, "SMold")]);
     let [old, new] = ["SMold", "SMnew"].map(|sid| key(None, sid));
 
-    let shadow = store.shadow(Rule::DeliveryWins).unwrap();
+    let shadow = store.begin_rebuild(Rule::DeliveryWins).unwrap();
     assert_eq!(shadow.views().checkpoint().unwrap().rule, Rule::DeliveryWins);
     assert_eq!(shadow.views().checkpoint().unwrap().position, 0);
     let mut step = batch(shadow.views(), 0, vec![new_message(new.clone(), 1)]);
@@ -325,7 +326,7 @@ pub fn readers_see_the_old_views_until_a_shadow_takes_over<E: Engine>() {
     assert_eq!(store.views().chain_marks().unwrap(), BTreeMap::new());
     assert!(shadow.views().load(&[&new]).unwrap()[0].is_some(), "it is found before it is settled");
 
-    assert!(shadow.take_over().unwrap());
+    assert!(shadow.swap_in().unwrap());
     drop(shadow);
 
     assert_eq!(all_sids(store.views()), ["SMnew"]);
@@ -337,9 +338,9 @@ pub fn readers_see_the_old_views_until_a_shadow_takes_over<E: Engine>() {
     assert_eq!(replaced, []);
     // They can be written on, and replaced again.
     project(store.views(), &[key(None, "SMnewer")]);
-    let shadow = store.shadow(Rule::default()).unwrap();
+    let shadow = store.begin_rebuild(Rule::default()).unwrap();
     project(shadow.views(), &[key(None, "SMnewest"), key(None, "SMlast")]);
-    assert!(shadow.take_over().unwrap());
+    assert!(shadow.swap_in().unwrap());
     drop(shadow);
     project(store.views(), &[key(None, "SMafter")]);
     assert_eq!(all_sids(store.views()), ["SMnewest", "SMlast", "SMafter"]);
@@ -350,14 +351,14 @@ pub fn a_shadow_does_not_take_over_before_it_has_read_as_far<E: Engine>() {
     let store = engine.open();
     project(store.views(), &[key(None, "SM1"), key(None, "SM2")]);
     let before = store.views().checkpoint().unwrap();
-    let shadow = store.shadow(Rule::default()).unwrap();
+    let shadow = store.begin_rebuild(Rule::default()).unwrap();
     project(shadow.views(), &[key(None, "SM1")]);
 
-    assert!(!shadow.take_over().unwrap());
+    assert!(!shadow.swap_in().unwrap());
 
     assert_eq!(store.views().checkpoint().unwrap(), before);
     project(shadow.views(), &[key(None, "SM2")]);
-    assert!(shadow.take_over().unwrap());
+    assert!(shadow.swap_in().unwrap());
     assert_ne!(store.views().checkpoint().unwrap().generation, before.generation);
 }
 
@@ -367,9 +368,9 @@ pub fn a_batch_begun_before_a_shadow_took_over_writes_nothing<E: Engine>() {
     let store = engine.open();
     project(store.views(), &[key(None, "SM1")]);
     let step = batch(store.views(), 1, vec![new_message(key(None, "SM2"), 2)]);
-    let shadow = store.shadow(Rule::default()).unwrap();
+    let shadow = store.begin_rebuild(Rule::default()).unwrap();
     project(shadow.views(), &[key(None, "SM1")]);
-    assert!(shadow.take_over().unwrap());
+    assert!(shadow.swap_in().unwrap());
     drop(shadow);
 
     let outcome = store.views().project(&step);
@@ -381,10 +382,10 @@ pub fn a_batch_begun_before_a_shadow_took_over_writes_nothing<E: Engine>() {
 pub fn there_is_one_shadow_at_a_time<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
-    let shadow = store.shadow(Rule::default()).unwrap();
+    let shadow = store.begin_rebuild(Rule::default()).unwrap();
     project(shadow.views(), &[key(None, "SM1")]);
 
-    let another = store.shadow(Rule::default()).map(|_| ());
+    let another = store.begin_rebuild(Rule::default()).map(|_| ());
 
     assert!(matches!(another, Err(StoreError::Replaying { .. })), "{another:?}");
     assert_eq!(all_sids(shadow.views()), ["SM1"], "the first is left alone");
@@ -420,10 +421,10 @@ pub fn readers_see_one_set_of_views_or_the_next_and_nothing_between<E: Engine>()
         });
         let done = Done(&done);
         for length in 1..=shadows {
-            let shadow = store.shadow(Rule::default()).unwrap();
+            let shadow = store.begin_rebuild(Rule::default()).unwrap();
             let keys = (1..=length).map(|message| key(None, &format!("SM{message}")));
             project(shadow.views(), &keys.collect::<Vec<_>>());
-            assert!(shadow.take_over().unwrap());
+            assert!(shadow.swap_in().unwrap());
         }
         drop(done);
         reader.join().unwrap()
@@ -434,10 +435,10 @@ pub fn readers_see_one_set_of_views_or_the_next_and_nothing_between<E: Engine>()
 pub fn a_shadow_begun_again_is_empty<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
-    let shadow = store.shadow(Rule::default()).unwrap();
+    let shadow = store.begin_rebuild(Rule::default()).unwrap();
     project(shadow.views(), &[key(None, "SM1")]);
     drop(shadow);
-    let shadow = store.shadow(Rule::default()).unwrap();
+    let shadow = store.begin_rebuild(Rule::default()).unwrap();
     assert_eq!(all_sids(shadow.views()), [""; 0]);
     assert_eq!(shadow.views().checkpoint().unwrap().position, 0);
 }
@@ -446,7 +447,7 @@ pub fn a_shadow_that_never_took_over_leaves_no_trace<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     project(store.views(), &[key(None, "SMold")]);
-    let shadow = store.shadow(Rule::DeliveryWins).unwrap();
+    let shadow = store.begin_rebuild(Rule::DeliveryWins).unwrap();
     drop(shadow);
     drop(store);
 
@@ -460,7 +461,7 @@ pub fn scratch_views_are_apart<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     project(store.views(), &[key(None, "SM1")]);
-    let scratch = store.scratch(Rule::DeliveryWins).unwrap();
+    let scratch = store.temporary_views(Rule::DeliveryWins).unwrap();
     assert_eq!(scratch.checkpoint().unwrap().rule, Rule::DeliveryWins);
     assert_eq!(scratch.checkpoint().unwrap().ledger_id, store.ledger_id());
     assert_eq!(all_sids(&*scratch), [""; 0]);
@@ -482,7 +483,7 @@ pub fn the_chain_is_marked_at_every_4096th_position<E: Engine>() {
     assert_eq!(marks.keys().copied().collect::<Vec<_>>(), [4096, 8192]);
     assert!(marks.values().all(|mark| *mark != checkpoint.chain), "the checkpoint has its own");
     // Whoever stops at a mark has the same value there.
-    let scratch = store.scratch(Rule::default()).unwrap();
+    let scratch = store.temporary_views(Rule::default()).unwrap();
     let at_mark = catch_up(&*store, &*scratch, 4096, &mut |_| ControlFlow::Continue(())).unwrap();
     assert_eq!(marks[&4096], at_mark.chain);
 }
@@ -493,7 +494,7 @@ pub fn sound_views_have_no_damage<E: Engine>() {
     store.append(&[event(sent(&sid(1)))]).unwrap();
     project_log(&*store, store.views());
     assert_eq!(store.views().check().unwrap(), SOUND);
-    assert_eq!(store.scratch(Rule::default()).unwrap().check().unwrap(), SOUND);
+    assert_eq!(store.temporary_views(Rule::default()).unwrap().check().unwrap(), SOUND);
 }
 
 #[test]
@@ -600,9 +601,9 @@ pub fn a_list_has_exactly_what_its_conditions_say<E: Engine>() {
             Ok(())
         };
         check("as they came")?;
-        let shadow = store.shadow(Rule::default()).unwrap();
+        let shadow = store.begin_rebuild(Rule::default()).unwrap();
         project_log(&*store, shadow.views());
-        assert!(shadow.take_over().unwrap());
+        assert!(shadow.swap_in().unwrap());
         check("after a replay")
     });
     outcome.unwrap();

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use delivery_ledger::domain::{NewEvent, Rule};
-use delivery_ledger::projection::align::align;
 use delivery_ledger::projection::catch_up;
+use delivery_ledger::projection::compatibility::reset_if_incompatible;
 use delivery_ledger::store::{self, Access, Database, Store};
 use rusqlite::Connection;
 use serde_json::Value;
@@ -51,7 +51,7 @@ impl Ledger {
     /// Brings the views up to the head.
     pub fn project(&self) {
         let store = self.open();
-        align(&*store, Rule::default()).unwrap();
+        reset_if_incompatible(&*store, Rule::default()).unwrap();
         let head = store.head().unwrap();
         catch_up(&*store, store.views(), head, &mut |_| ControlFlow::Continue(())).unwrap();
     }

@@ -5,19 +5,19 @@ mod log;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use super::align::Alignment;
-use super::catch_up::Progress;
-use super::compare::side_by_side;
-use super::digest::{PAGE_MESSAGES, digest};
-use super::findings::Findings;
-use super::prepared::READ_EVENTS_MAX;
-use super::{ProjectionError, cells};
 use crate::domain::digest::{CHAIN_START, Digester, Hash};
 use crate::domain::{Position, RecordedEvent, Rule};
+use crate::projection::batch::prepare::READ_EVENTS_MAX;
+use crate::projection::catch_up::Progress;
+use crate::projection::compare::side_by_side;
+use crate::projection::compatibility::ViewsState;
+use crate::projection::digest::{PAGE_MESSAGES, digest};
+use crate::projection::findings::Findings;
+use crate::projection::{ProjectionError, cells};
 use crate::store::{CHAIN_MARK_EVERY, Checkpoint, Store, StoreError, Views};
 
 pub use self::log::{LogVerified, verify_log};
-pub use super::findings::{Finding, FindingKind};
+pub use crate::projection::findings::{Finding, FindingKind};
 
 /// A copy of the chain's value, kept elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub fn verify(
         false => None,
     };
     let fits = checkpoint.as_ref().is_some_and(|checkpoint| {
-        findings.alignment(&Alignment::of(store, checkpoint, checkpoint.rule))
+        findings.alignment(&ViewsState::of(store, checkpoint, checkpoint.rule))
     });
     let marks = match checkpoint.as_ref().filter(|_| fits) {
         Some(checkpoint) => findings.of_views(marks(store, checkpoint))?.unwrap_or_default(),
@@ -119,7 +119,7 @@ fn compare_projection(
     rule: Rule,
     findings: &mut Findings,
 ) -> Result<Option<(Position, Hash)>, ProjectionError> {
-    let fresh = store.scratch(rule)?;
+    let fresh = store.temporary_views(rule)?;
     let compared = side_by_side(store, store.views(), &*fresh, &mut |in_use, fresh| {
         if in_use != fresh {
             let sid = in_use.or(fresh).map_or("", |message| message.key.message_sid.as_str());
@@ -222,7 +222,7 @@ impl Walk {
                 Err(error) => return Err(error),
             }
             if progress(self.at).is_break() {
-                return Err(StoreError::Stopped);
+                return Err(StoreError::Cancelled);
             }
         }
         Ok(())

@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 
 use uuid::Uuid;
 
-use super::ProjectionError;
-use super::touched::Touched;
+use super::messages::BatchMessages;
 use crate::domain::digest::{Digester, Hash};
 use crate::domain::lifecycle::Incoming;
 use crate::domain::{Lifecycle, Position, RecordedEvent, Rule};
-use crate::store::{Changed, Checkpoint, Store, StoreError};
+use crate::projection::ProjectionError;
+use crate::store::{Checkpoint, MessageChange, Store, StoreError};
 use crate::twilio::callback::Reading;
 
 /// How many events one batch takes. The events of most messages lie closer together, so that most
@@ -24,7 +24,7 @@ pub const READ_EVENTS_MAX: usize = 4096;
 const EVENTS_A_MESSAGE: usize = 2;
 
 /// The events of one batch.
-pub struct Prepared {
+pub struct PreparedBatch {
     /// The event before them, where there is one.
     before: Option<(Position, Uuid)>,
     /// The last of them; nothing where there is none.
@@ -33,7 +33,7 @@ pub struct Prepared {
     pub first_real: Position,
     pub last_simulated: Position,
     /// What was found out about them.
-    pub memory: Memory,
+    pub memory: BatchBuffers,
     /// Why the events end before they should.
     pub ended_by: Option<ProjectionError>,
 }
@@ -41,25 +41,25 @@ pub struct Prepared {
 /// The memory that a batch takes. It goes from one that was written to one that is prepared, so that
 /// a rebuild takes no more of it than the batches that it is at.
 #[derive(Default)]
-pub struct Memory {
+pub struct BatchBuffers {
     /// Of each event.
     pub digests: Vec<Hash>,
     /// The messages they are about, each folded as if nothing had come before.
-    pub touched: Touched,
+    pub touched: BatchMessages,
 }
 
-impl Memory {
+impl BatchBuffers {
     /// Takes over the memory of messages that were written; nothing is in it then.
-    pub fn reuse(&mut self, written: Vec<Changed>) {
+    pub fn reuse(&mut self, written: Vec<MessageChange>) {
         self.digests.clear();
         self.touched.reuse(written);
     }
 }
 
-impl Prepared {
+impl PreparedBatch {
     /// Reads the batch after a position, up to another at most, into empty memory.
     pub fn read(
-        mut memory: Memory,
+        mut memory: BatchBuffers,
         store: &dyn Store,
         rule: Rule,
         after: Position,
@@ -110,7 +110,7 @@ struct Preparing<'s> {
 impl Preparing<'_> {
     fn read(
         &mut self,
-        batch: &mut Prepared,
+        batch: &mut PreparedBatch,
         after: Position,
         up_to: Position,
     ) -> Result<(), ProjectionError> {
@@ -134,7 +134,7 @@ impl Preparing<'_> {
 
     fn take(
         &mut self,
-        batch: &mut Prepared,
+        batch: &mut PreparedBatch,
         due: Position,
         after: Position,
         event: &RecordedEvent,

@@ -4,7 +4,7 @@ use prometheus::{Gauge, IntCounter, Registry};
 
 /// See the module.
 #[derive(Clone)]
-pub struct Measures {
+pub struct ReconcileMetrics {
     pub runs: IntCounter,
     pub stopped: IntCounter,
     pub requests: IntCounter,
@@ -12,7 +12,7 @@ pub struct Measures {
     pub ended_at: Gauge,
 }
 
-impl Default for Measures {
+impl Default for ReconcileMetrics {
     fn default() -> Self {
         let counter = |name: &str, help: &str| {
             IntCounter::new(format!("delivery_ledger_reconcile_{name}_total"), help)
@@ -30,7 +30,7 @@ impl Default for Measures {
     }
 }
 
-impl Measures {
+impl ReconcileMetrics {
     /// Adds them to what is asked for.
     pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
         for counter in [&self.runs, &self.stopped, &self.requests, &self.appended] {

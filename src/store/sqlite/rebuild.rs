@@ -10,7 +10,7 @@ use super::view_read::Tables;
 use super::views::SqliteViews;
 use super::{check, engine, wal};
 use crate::domain::Rule;
-use crate::store::{Damage, Shadow, StoreError, Views};
+use crate::store::{Damage, Rebuild, StoreError, Views};
 
 /// How many rows of what is not in use any more are removed in one transaction: some 10 ms of work.
 const ROWS_AT_ONCE: u32 = 1 << 14;
@@ -18,13 +18,13 @@ const ROWS_AT_ONCE: u32 = 1 << 14;
 /// Behind the names of tables that were in use until a shadow took their place.
 const REPLACED: &str = "_old";
 
-/// Shadow tables and the only right to have some.
-pub struct SqliteShadow {
+/// Rebuild tables and the only right to have some.
+pub struct SqliteRebuild {
     views: SqliteViews,
     _lock: Lock,
 }
 
-impl SqliteShadow {
+impl SqliteRebuild {
     /// Empty tables beside those in use. They take over the file, so its pages must be sound.
     pub fn beside(
         in_use: &SqliteViews,
@@ -37,7 +37,7 @@ impl SqliteShadow {
         if let Some(Damage::Engine { detail }) = pages.into_iter().flatten().next() {
             return Err(StoreError::DamagedViews { detail });
         }
-        let views = in_use.shadow(ledger);
+        let views = in_use.begin_rebuild(ledger);
         remove_tables(&views)?;
         views.write("make the shadow tables", |tables| Ok(make_tables(tables)?))?;
         views.reset(rule)?;
@@ -45,13 +45,13 @@ impl SqliteShadow {
     }
 }
 
-impl Shadow for SqliteShadow {
+impl Rebuild for SqliteRebuild {
     fn views(&self) -> &dyn Views {
         &self.views
     }
 
-    fn take_over(&self) -> Result<bool, StoreError> {
-        self.views.settle()?;
+    fn swap_in(&self) -> Result<bool, StoreError> {
+        self.views.build_indexes()?;
         let reached = self.views.checkpoint()?.position;
         let taken_over = self.views.write("put the shadow tables in use", |shadow| {
             // Views that cannot tell how far they have read are good for nothing.

@@ -9,7 +9,7 @@ use crate::store::{Checkpoint, Store, StoreError, Views};
 
 /// How views stand to a log and a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Alignment {
+pub enum ViewsState {
     /// They are of this log, up to their checkpoint.
     Fitting,
     /// They are of this log, but built by another rule.
@@ -22,23 +22,23 @@ pub enum Alignment {
     OtherHistory { checkpoint: Position },
 }
 
-impl Alignment {
+impl ViewsState {
     /// How these views stand to this log.
     pub fn of(store: &dyn Store, checkpoint: &Checkpoint, rule: Rule) -> Result<Self, StoreError> {
         let Checkpoint { position, event_id, .. } = *checkpoint;
         let head = store.head()?;
         if checkpoint.ledger_id != store.ledger_id() {
-            return Ok(Alignment::OtherLedger { theirs: checkpoint.ledger_id });
+            return Ok(ViewsState::OtherLedger { theirs: checkpoint.ledger_id });
         }
         if position > head {
-            return Ok(Alignment::AheadOfLog { checkpoint: position, head });
+            return Ok(ViewsState::AheadOfLog { checkpoint: position, head });
         }
         if position > 0 && !has_event(store, position, event_id)? {
-            return Ok(Alignment::OtherHistory { checkpoint: position });
+            return Ok(ViewsState::OtherHistory { checkpoint: position });
         }
         match checkpoint.rule == rule {
-            true => Ok(Alignment::Fitting),
-            false => Ok(Alignment::OtherRule { built_by: checkpoint.rule }),
+            true => Ok(ViewsState::Fitting),
+            false => Ok(ViewsState::OtherRule { built_by: checkpoint.rule }),
         }
     }
 }
@@ -56,11 +56,11 @@ fn has_event(
 }
 
 /// Makes sure that the views can be read on: what does not fit is emptied, and that is said aloud.
-pub fn align(store: &dyn Store, rule: Rule) -> Result<(), StoreError> {
+pub fn reset_if_incompatible(store: &dyn Store, rule: Rule) -> Result<(), StoreError> {
     let views: &dyn Views = store.views();
     let reason = match views.checkpoint() {
-        Ok(checkpoint) => match Alignment::of(store, &checkpoint, rule)? {
-            Alignment::Fitting => return Ok(()),
+        Ok(checkpoint) => match ViewsState::of(store, &checkpoint, rule)? {
+            ViewsState::Fitting => return Ok(()),
             alignment => (checkpoint.position > 0).then(|| alignment.to_string()),
         },
         Err(damaged @ StoreError::DamagedViews { .. }) => Some(damaged.to_string()),
@@ -72,22 +72,22 @@ pub fn align(store: &dyn Store, rule: Rule) -> Result<(), StoreError> {
     views.reset(rule)
 }
 
-impl fmt::Display for Alignment {
+impl fmt::Display for ViewsState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Alignment::Fitting => f.write_str("the views fit the log"),
-            Alignment::OtherRule { built_by } => {
+            ViewsState::Fitting => f.write_str("the views fit the log"),
+            ViewsState::OtherRule { built_by } => {
                 write!(f, "the views were built by the rule {}", built_by.name())
             }
-            Alignment::OtherLedger { theirs } => {
+            ViewsState::OtherLedger { theirs } => {
                 write!(f, "the views belong to another ledger ({theirs})")
             }
-            Alignment::AheadOfLog { checkpoint, head } => write!(
+            ViewsState::AheadOfLog { checkpoint, head } => write!(
                 f,
                 "the log is older than its views: it ends at position {head}, they have read up to \
                  {checkpoint}; events that were acknowledged may be missing from it"
             ),
-            Alignment::OtherHistory { checkpoint } => write!(
+            ViewsState::OtherHistory { checkpoint } => write!(
                 f,
                 "the log is not the one its views have read: another event is at position \
                  {checkpoint}; events that were acknowledged may be missing from it"

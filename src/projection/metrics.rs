@@ -3,11 +3,11 @@
 use prometheus::IntCounter;
 
 use crate::domain::Lifecycle;
-use crate::store::Changed;
+use crate::store::MessageChange;
 
 /// What was odd about what this process has projected. A rebuild of the views counts nothing again.
 #[derive(Clone)]
-pub struct Measures {
+pub struct ProjectionMetrics {
     pub duplicates: IntCounter,
     pub late: IntCounter,
     pub unrecognised: IntCounter,
@@ -15,7 +15,7 @@ pub struct Measures {
     pub conflicts: IntCounter,
 }
 
-impl Default for Measures {
+impl Default for ProjectionMetrics {
     fn default() -> Self {
         let counter = |name: &str, help: &str| {
             IntCounter::new(format!("delivery_ledger_{name}_total"), help).expect("it is a name")
@@ -32,10 +32,10 @@ impl Default for Measures {
     }
 }
 
-impl Measures {
+impl ProjectionMetrics {
     /// Counts what a batch added to its messages.
-    pub fn count(&self, messages: &[Changed]) {
-        for Changed { before, message } in messages {
+    pub fn count(&self, messages: &[MessageChange]) {
+        for MessageChange { before, message } in messages {
             let (now, before) = (&message.lifecycle, before.as_deref());
             let had = before.map(|lifecycle| lifecycle.counts).unwrap_or_default();
             let added = |counter: &IntCounter, now: u64, had: u64| {

@@ -6,7 +6,7 @@ use super::writer::COMMIT_EVENTS_MAX;
 
 /// What the log's writer measures.
 #[derive(Clone)]
-pub struct Measures {
+pub struct StoreMetrics {
     /// Events that wait to be written.
     pub queued: IntGauge,
     /// Events of each transaction.
@@ -26,7 +26,7 @@ pub struct Sizes {
     pub disk_free: u64,
 }
 
-impl Default for Measures {
+impl Default for StoreMetrics {
     fn default() -> Self {
         let powers = |first, factor, count| {
             exponential_buckets(first, factor, count).expect("the bounds rise")

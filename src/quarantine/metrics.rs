@@ -54,7 +54,7 @@ impl Dropped {
 
 /// See the module.
 #[derive(Clone)]
-pub struct Measures {
+pub struct QuarantineMetrics {
     kept: IntCounter,
     dropped: IntCounterVec,
     requests: IntGauge,
@@ -62,7 +62,7 @@ pub struct Measures {
     bytes: IntGauge,
 }
 
-impl Default for Measures {
+impl Default for QuarantineMetrics {
     fn default() -> Self {
         let named = |name: &str, help: &str| Opts::new(format!("delivery_ledger_{name}"), help);
         let gauge =
@@ -73,7 +73,7 @@ impl Default for Measures {
             "Rejected requests that were not kept, by reason: too many at once (rate; possible and \
              recognised, by rank; full), a disk that is nearly full, or a file that cannot be written.",
         );
-        let measures = Self {
+        let metrics = Self {
             kept: IntCounter::with_opts(kept).expect("it is a name"),
             dropped: IntCounterVec::new(dropped, &["reason"]).expect("it is a name"),
             requests: gauge("quarantine_requests", "Rejected requests that are kept now."),
@@ -84,13 +84,13 @@ impl Default for Measures {
             bytes: gauge("quarantine_bytes", "What they take in their file."),
         };
         for reason in Dropped::ALL {
-            measures.dropped(reason, 0);
+            metrics.dropped(reason, 0);
         }
-        measures
+        metrics
     }
 }
 
-impl Measures {
+impl QuarantineMetrics {
     /// So many were kept, and this is there now.
     pub fn kept(&self, requests: usize, now: Kept) {
         self.kept.inc_by(requests as u64);

@@ -9,13 +9,13 @@ use crate::domain::Position;
 use crate::store::{Store, StoreError};
 
 /// For what takes all the cores it gets, and is waited for: some tenth of a busy core.
-pub const PATIENT: i32 = 10;
+pub const NICE: i32 = 10;
 
 /// For what nobody waits for: as nice as can be.
-pub const MOST_PATIENT: i32 = 19;
+pub const NICEST: i32 = 19;
 
 /// Lets this thread stand behind others, where the system allows it.
-pub fn stand_behind(niceness: i32) {
+pub fn lower_priority(niceness: i32) {
     let _as_nice = setpriority_process(Some(gettid()), niceness);
 }
 
@@ -27,12 +27,12 @@ const REST_A_CALLBACK: Duration = Duration::from_micros(100);
 
 /// Work in pieces that gives way to callbacks in between. Niceness is not enough: cores that are two
 /// threads of one slow each other down however nice one of them is.
-pub struct GivingWay {
+pub struct Throttle {
     head: Position,
     since: Instant,
 }
 
-impl GivingWay {
+impl Throttle {
     /// From here on.
     pub fn begin(store: &dyn Store) -> Result<Self, StoreError> {
         Ok(Self { head: store.head()?, since: Instant::now() })
@@ -40,7 +40,7 @@ impl GivingWay {
 
     /// Between two pieces: rests the longer the more has come since the last time; not at all where
     /// nothing has.
-    pub fn give_way(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+    pub fn pause(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         let come = store.head()?.saturating_sub(self.head);
         let for_them = REST_A_CALLBACK.saturating_mul(come.try_into().unwrap_or(u32::MAX));
         std::thread::sleep(for_them.min(self.since.elapsed() * RESTS_MAX));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 
 use super::verify::{Finding, LogVerified, verify_log};
-use super::{ProjectionError, patience};
+use super::{ProjectionError, throttle};
 use crate::domain::{Position, Timestamp};
 use crate::store::{self, Access, Database};
 
@@ -23,7 +23,7 @@ const FINDINGS_TOLD_MAX: usize = 5;
 
 /// What the last round came to.
 #[derive(Debug, Clone)]
-pub struct LastRound {
+pub struct LastRun {
     pub ended_at: Timestamp,
     /// The head when it began, which it read up to; the reason why it did not get there.
     pub reached: Result<Position, String>,
@@ -45,7 +45,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     stop: bool,
-    last_round: Option<LastRound>,
+    last_run: Option<LastRun>,
 }
 
 /// Starts the thread. It has a reader of its own, and so sees the files as another process does.
@@ -61,8 +61,8 @@ pub fn start(database: Database, every: Duration) -> Handle {
 
 impl Handle {
     /// What the last round came to; nothing before the first has ended.
-    pub fn last_round(&self) -> Option<LastRound> {
-        self.shared.state().last_round.clone()
+    pub fn last_run(&self) -> Option<LastRun> {
+        self.shared.state().last_run.clone()
     }
 
     /// Asks the thread to end, within the read that it is at.
@@ -73,16 +73,16 @@ impl Handle {
 }
 
 fn run(database: &Database, shared: &Shared, every: Duration) {
-    patience::stand_behind(patience::MOST_PATIENT);
+    throttle::lower_priority(throttle::NICEST);
     let mut wait = every.min(FIRST_WAIT);
     while shared.sleep(wait).is_continue() {
         let verified = round(database, shared);
         if matches!(verified, Err(ProjectionError::Stopped)) {
             return;
         }
-        let last_round = LastRound::of(verified);
-        tell(&last_round);
-        shared.state().last_round = Some(last_round);
+        let last_run = LastRun::of(verified);
+        tell(&last_run);
+        shared.state().last_run = Some(last_run);
         wait = every;
     }
 }
@@ -98,7 +98,7 @@ fn round(database: &Database, shared: &Shared) -> Result<LogVerified, Projection
     })
 }
 
-impl LastRound {
+impl LastRun {
     fn of(verified: Result<LogVerified, ProjectionError>) -> Self {
         let ended_at = Timestamp::from(OffsetDateTime::now_utc());
         match verified {
@@ -110,7 +110,7 @@ impl LastRound {
     }
 }
 
-fn tell(round: &LastRound) {
+fn tell(round: &LastRun) {
     match &round.reached {
         Ok(head) if round.findings.is_empty() => {
             tracing::info!("the log was verified up to position {head}: nothing is wrong");

@@ -6,12 +6,12 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use crate::domain::{AccountSid, Lifecycle, MessageKey, MessageSid};
-use crate::store::{Changed, Message};
+use crate::store::{Message, MessageChange};
 
 /// Messages in the order of their first arrival.
 #[derive(Default)]
-pub struct Touched {
-    messages: Vec<Changed>,
+pub struct BatchMessages {
+    messages: Vec<MessageChange>,
     /// By the hash of its key, the place of each message. The key itself stands only there, so that
     /// an event of a message that is known already costs no copy of it.
     places: HashTable<usize>,
@@ -20,7 +20,7 @@ pub struct Touched {
     account_sid: Option<AccountSid>,
 }
 
-impl Touched {
+impl BatchMessages {
     /// Makes room for so many more.
     pub fn reserve(&mut self, messages: usize) {
         self.messages.reserve(messages);
@@ -46,7 +46,7 @@ impl Touched {
                 message_sid: MessageSid::parse(message_sid).expect("a message SID is not empty"),
             };
             let message = Message { id: 0, key, lifecycle: begin() };
-            messages.push(Changed { before: None, message });
+            messages.push(MessageChange { before: None, message });
             let rehash = |place: &usize| {
                 let MessageKey { account_sid, message_sid } = &messages[*place].message.key;
                 let account_sid = account_sid.as_ref().map(AccountSid::as_str);
@@ -58,13 +58,13 @@ impl Touched {
     }
 
     /// The messages, in the order of their first arrival, as if none had been there before.
-    pub fn take(&mut self) -> Vec<Changed> {
+    pub fn take(&mut self) -> Vec<MessageChange> {
         self.places.clear();
         std::mem::take(&mut self.messages)
     }
 
     /// Takes over the memory of messages that are of no use any more.
-    pub fn reuse(&mut self, mut messages: Vec<Changed>) {
+    pub fn reuse(&mut self, mut messages: Vec<MessageChange>) {
         messages.clear();
         self.messages = messages;
     }

@@ -7,9 +7,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Scope, available_parallelism};
 
-use super::patience;
-use super::prepared::{BATCH_EVENTS_MAX, Memory, Prepared};
+use super::prepare::{BATCH_EVENTS_MAX, BatchBuffers, PreparedBatch};
 use crate::domain::{Position, Rule};
+use crate::projection::throttle;
 use crate::store::Store;
 
 /// How many threads prepare batches. Preparing takes twice as long as writing, so more would wait
@@ -22,22 +22,22 @@ const READY_MAX: usize = 2;
 
 /// Batches that are prepared on several cores, each thread taking the next as soon as it has one
 /// ready, so that none waits for another.
-pub struct ReadAhead {
+pub struct Prefetcher {
     /// Where the batches begin that have not been asked for.
     starts: StepBy<Range<Position>>,
     wanted: SyncSender<Wanted>,
     /// Those that were asked for, in order.
-    asked_for: VecDeque<Receiver<Prepared>>,
+    asked_for: VecDeque<Receiver<PreparedBatch>>,
 }
 
 /// A batch that somebody is to prepare.
 struct Wanted {
     after: Position,
-    memory: Memory,
-    ready: SyncSender<Prepared>,
+    memory: BatchBuffers,
+    ready: SyncSender<PreparedBatch>,
 }
 
-impl ReadAhead {
+impl Prefetcher {
     /// Begins with the batch after a position. The threads end when this is dropped.
     pub fn begin<'scope, 'env>(
         scope: &'scope Scope<'scope, 'env>,
@@ -52,11 +52,11 @@ impl ReadAhead {
         for _ in 0..threads {
             let batches = Arc::clone(&batches);
             scope.spawn(move || {
-                patience::stand_behind(patience::PATIENT);
+                throttle::lower_priority(throttle::NICE);
                 let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).recv();
                 while let Ok(Wanted { after, memory, ready }) = next() {
                     let up_to = up_to.min(after + BATCH_EVENTS_MAX);
-                    if ready.send(Prepared::read(memory, store, rule, after, up_to)).is_err() {
+                    if ready.send(PreparedBatch::read(memory, store, rule, after, up_to)).is_err() {
                         return;
                     }
                 }
@@ -64,17 +64,17 @@ impl ReadAhead {
         }
         let starts = (after..up_to).step_by(BATCH_EVENTS_MAX as usize);
         let mut ahead = Self { starts, wanted, asked_for: VecDeque::new() };
-        (0..threads + READY_MAX).for_each(|_| ahead.go_on(Memory::default()));
+        (0..threads + READY_MAX).for_each(|_| ahead.go_on(BatchBuffers::default()));
         ahead
     }
 
     /// The next batch in order; nothing behind the last.
-    pub fn next(&mut self) -> Option<Prepared> {
+    pub fn next(&mut self) -> Option<PreparedBatch> {
         self.asked_for.pop_front()?.recv().ok()
     }
 
     /// Has one batch more prepared, if there is one, into empty memory.
-    pub fn go_on(&mut self, memory: Memory) {
+    pub fn go_on(&mut self, memory: BatchBuffers) {
         let Some(after) = self.starts.next() else { return };
         let (ready, prepared) = sync_channel(1);
         if self.wanted.send(Wanted { after, memory, ready }).is_ok() {
