@@ -15,31 +15,31 @@ pub fn copy_log(
     to: &Path,
     progress: &mut dyn FnMut(Position) -> ControlFlow<()>,
 ) -> Result<Position, StoreError> {
-    sqlite::copy::log(&from.log_file(), to, progress)
+    sqlite::log::copy::log(&from.log_file(), to, progress)
 }
 
 /// Refuses a log whose write-ahead log is not its own, as one that was copied beside it.
 /// Only for a log that nobody writes to meanwhile.
 pub fn refuse_foreign_wal(database: &Database) -> Result<(), StoreError> {
-    sqlite::leftover::refuse_foreign_wal(&database.log_file())
+    sqlite::files::wal_ownership::refuse_foreign_wal(&database.log_file())
 }
 
 /// Refuses a place where a file would meet others: one of its name, or what SQLite keeps beside one.
 pub fn refuse_taken(path: &Path) -> Result<(), StoreError> {
-    sqlite::leftover::refuse_taken(path)
+    sqlite::files::wal_ownership::refuse_taken(path)
 }
 
 /// A place without a ledger that nobody else can make one at, as long as this is held.
 pub struct Vacant {
-    _lock: sqlite::lock::Lock,
+    _lock: sqlite::files::lock::Lock,
 }
 
 impl Vacant {
     /// Refuses a place that is in use or where a ledger, or a part of one, is left.
     pub fn take(database: &Database) -> Result<Self, StoreError> {
         let path = &database.log_file();
-        sqlite::connect::make_folder(path)?;
-        let lock = sqlite::lock::Lock::acquire(path)?;
+        sqlite::files::connect::make_folder(path)?;
+        let lock = sqlite::files::lock::Lock::acquire(path)?;
         refuse_taken(path)?;
         Ok(Self { _lock: lock })
     }

@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 
 use super::metrics::Sizes;
+use super::sqlite::files::{inspect, paths, wal_ownership};
 use super::{Database, StoreError, sqlite};
-use sqlite::{inspect, leftover, place};
 
-pub use sqlite::inspect::Engine;
+pub use sqlite::files::inspect::Engine;
 
 /// The files of a ledger, whether they are there or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,9 +23,9 @@ pub fn files(database: &Database) -> Files {
     let log = database.log_file().into_owned();
     let views = sqlite::views_path(&log);
     let suffixes = ["-wal", "-shm", ".lock"];
-    let beside = [&log, &views]
-        .into_iter()
-        .flat_map(|file| suffixes.into_iter().map(move |suffix| leftover::beside(file, suffix)));
+    let beside = [&log, &views].into_iter().flat_map(|file| {
+        suffixes.into_iter().map(move |suffix| wal_ownership::beside(file, suffix))
+    });
     let beside = beside.collect();
     Files { log, views, beside }
 }
@@ -38,22 +38,22 @@ pub fn sizes(database: &Database) -> Result<Sizes, StoreError> {
 
 /// Whether a process holds the ledger as its only writer.
 pub fn is_held(database: &Database) -> Result<bool, StoreError> {
-    sqlite::lock::WriterLock::is_held_now(&files(database).log)
+    sqlite::files::lock::WriterLock::is_held_now(&files(database).log)
 }
 
 /// What kind of file system the ledger lies on, where other machines may share it.
 pub fn network_file_system(database: &Database) -> Option<&'static str> {
-    place::network_of(&files(database).log)
+    paths::network_of(&files(database).log)
 }
 
 /// Refuses a log that has another name.
 pub fn refuse_other_names(database: &Database) -> Result<(), StoreError> {
-    place::refuse_other_names(&files(database).log)
+    paths::refuse_other_names(&files(database).log)
 }
 
 /// Refuses a write-ahead log that was left without its log.
 pub fn refuse_orphaned_wal(database: &Database) -> Result<(), StoreError> {
-    leftover::refuse_orphaned_wal(&files(database).log)
+    wal_ownership::refuse_orphaned_wal(&files(database).log)
 }
 
 /// The engine's own settings as the log's file has them.

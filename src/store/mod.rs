@@ -32,7 +32,7 @@ use crate::domain::{Lifecycle, MessageKey, MessageSid, NewEvent, Position, Recor
 pub use beside::append_when_free;
 pub use kept::Kept;
 pub use open::{Access, Database, open};
-pub use sqlite::lock::Lock;
+pub use sqlite::files::lock::Lock;
 
 /// Every how many positions the chain's value is kept, so that a change can be placed.
 pub const CHAIN_MARK_EVERY: u64 = 4096;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::sqlite::place;
+use super::sqlite::files::paths;
 use super::{Store, StoreError, sqlite};
 
 /// Where a ledger lives.
@@ -68,7 +68,7 @@ impl Database {
     /// The log's file, behind any link: what lies beside a ledger is named after it, whichever name
     /// the ledger is asked for by.
     pub fn log_file(&self) -> Cow<'_, Path> {
-        place::behind_link(self.path())
+        paths::behind_link(self.path())
     }
 
     /// The path of the log as it was given, to be told.

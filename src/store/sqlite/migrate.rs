@@ -7,8 +7,9 @@ use refinery::{Migration, Runner};
 use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
-use super::{connect, engine};
 use crate::store::StoreError;
+use crate::store::sqlite::engine;
+use crate::store::sqlite::files::connect;
 
 const LOG: [(&str, &str); 1] =
     [("V1__events", include_str!("../../../migrations/sqlite/log/0001_events.sql"))];
@@ -84,8 +85,8 @@ pub fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreErr
 fn refuse_newer_than(known: usize, connection: &Connection, path: &Path) -> Result<(), StoreError> {
     // A first start that was cut off may have made the list of migrations and run none.
     let sql = "SELECT count(*) FROM sqlite_master WHERE tbl_name <> 'refinery_schema_history'";
-    let tables: i64 =
-        super::query_value(connection, sql).map_err(|error| connect::not_a_ledger(path, error))?;
+    let tables: i64 = crate::store::sqlite::query_value(connection, sql)
+        .map_err(|error| connect::not_a_ledger(path, error))?;
     let applied = applied(connection).map_err(engine("read the schema's version"))?;
     let found = applied.last().map_or(0, |(version, _)| *version);
     match u32::try_from(found) {
@@ -176,7 +177,7 @@ fn run(
 
 /// Version and checksum of every migration that a file has had, in order.
 fn applied(connection: &Connection) -> rusqlite::Result<Vec<(i32, String)>> {
-    let there: i64 = super::query_value(
+    let there: i64 = crate::store::sqlite::query_value(
         connection,
         "SELECT count(*) FROM sqlite_master WHERE name = 'refinery_schema_history'",
     )?;

@@ -1,42 +1,10 @@
 //! The embedded engine: two SQLite files, `ledger.db` for the log and `ledger.views.db` beside it.
 
-mod append;
-mod cell_read;
-mod cell_write;
-mod check;
-pub mod connect;
-pub mod copy;
-mod descriptor;
-mod envelope;
-mod failure;
-mod in_place;
-pub mod inspect;
-pub mod leftover;
-pub mod lock;
-mod log;
-mod message_row;
+pub mod files;
+pub mod log;
 mod migrate;
-mod missing;
-mod packed;
-mod packed_event;
-mod packed_lifecycle;
-mod pending;
-pub mod place;
 pub mod quarantine;
-mod read;
-mod rebuild;
-mod role;
-mod runs;
-mod tally_row;
-mod varint;
-mod view_index;
-mod view_list;
-mod view_read;
-mod view_write;
 mod views;
-mod wal;
-mod wal_format;
-mod watch;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -44,10 +12,10 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use self::lock::{Lock, WriterLock};
-use self::log::Log;
-use self::rebuild::SqliteRebuild;
-use self::views::SqliteViews;
+use self::files::lock::{Lock, WriterLock};
+use self::log::log_file::Log;
+use self::views::rebuild::SqliteRebuild;
+use self::views::views_file::SqliteViews;
 use super::metrics::Sizes;
 use super::open::WalCheckpoints;
 use super::{Access, Checked, Damage, Kept, Rebuild, Store, StoreError, Views};
@@ -70,7 +38,7 @@ impl SqliteStore {
         access: Access,
         wal_checkpoints: WalCheckpoints,
     ) -> Result<Self, StoreError> {
-        place::refuse_folder(path)?;
+        self::files::paths::refuse_folder(path)?;
         match access {
             Access::Create => Self::open_for_writing(path, false, wal_checkpoints),
             _ if !path.exists() => Err(StoreError::NotFound { path: path.to_owned() }),
@@ -97,20 +65,20 @@ impl SqliteStore {
         without_views: bool,
         wal_checkpoints: WalCheckpoints,
     ) -> Result<Self, StoreError> {
-        connect::make_folder(path)?;
+        self::files::connect::make_folder(path)?;
         let name = Lock::acquire(path)?;
-        leftover::refuse_orphaned_wal(path)?;
+        self::files::wal_ownership::refuse_orphaned_wal(path)?;
         let lock = WriterLock::acquire(path, name)?;
-        connect::sync_folder_of(path)?;
-        place::refuse_other_names(path)?;
-        place::warn_of_network(path);
-        leftover::refuse_foreign_wal(path)?;
+        self::files::connect::sync_folder_of(path)?;
+        self::files::paths::refuse_other_names(path)?;
+        self::files::paths::warn_of_network(path);
+        self::files::wal_ownership::refuse_foreign_wal(path)?;
         let log = Log::open(path, wal_checkpoints)?;
         let views_path = views_path(path);
         if without_views {
-            views::remove(&views_path)?;
+            self::views::views_file::remove(&views_path)?;
         }
-        connect::make_file(&views_path)?;
+        self::files::connect::make_file(&views_path)?;
         let views = SqliteViews::open(&views_path, log.ledger_id())?;
         Ok(Self { log, views, views_path, _lock: Some(lock) })
     }
@@ -128,8 +96,8 @@ impl SqliteStore {
 
 /// Refuses, without the lock, a log that would be read without its write-ahead log, or with another's.
 fn refuse_beside(path: &Path) -> Result<(), StoreError> {
-    place::refuse_other_names_in_use(path)?;
-    leftover::refuse_foreign_wal_at_rest(path)
+    self::files::paths::refuse_other_names_in_use(path)?;
+    self::files::wal_ownership::refuse_foreign_wal_at_rest(path)
 }
 
 /// `ledger.db` has its views in `ledger.views.db`.
@@ -200,11 +168,13 @@ impl Store for SqliteStore {
     }
 
     fn check(&self) -> Result<Checked, StoreError> {
-        self.log.reader().with_connection(|log| check::log(log, wal::BEHIND_A_CHECK_BYTES_MAX))
+        self.log.reader().with_connection(|log| {
+            self::files::check::log(log, self::files::bounded_read::BEHIND_A_CHECK_BYTES_MAX)
+        })
     }
 
     fn check_guards(&self) -> Result<Vec<Damage>, StoreError> {
-        self.log.reader().with_connection(check::guards)
+        self.log.reader().with_connection(self::files::check::guards)
     }
 
     fn views(&self) -> &dyn Views {
@@ -225,10 +195,10 @@ pub fn sizes(log: &Path, views: &Path) -> Result<Sizes, StoreError> {
     let bytes = |file: &Path| file.metadata().map_or(0, |metadata| metadata.len());
     Ok(Sizes {
         log: bytes(log),
-        log_wal: bytes(&leftover::beside(log, "-wal")),
+        log_wal: bytes(&self::files::wal_ownership::beside(log, "-wal")),
         views: bytes(views),
-        views_wal: bytes(&leftover::beside(views, "-wal")),
-        disk_free: place::disk_free(log)?,
+        views_wal: bytes(&self::files::wal_ownership::beside(views, "-wal")),
+        disk_free: self::files::paths::disk_free(log)?,
     })
 }
 

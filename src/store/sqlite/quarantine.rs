@@ -5,12 +5,18 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use uuid::Uuid;
 
-use super::in_place::InPlace;
-use super::{connect, engine, migrate, packed, place, query_value, sibling};
 use crate::domain::event::Headers;
 use crate::domain::{Position, Timestamp};
 use crate::store::StoreError;
 use crate::store::quarantine::{Kept, Limits, Quarantine, Rank, RefusedRequest};
+use crate::store::sqlite::engine;
+use crate::store::sqlite::files::connect;
+use crate::store::sqlite::files::identity::InPlace;
+use crate::store::sqlite::files::paths;
+use crate::store::sqlite::log::values;
+use crate::store::sqlite::migrate;
+use crate::store::sqlite::query_value;
+use crate::store::sqlite::sibling;
 
 /// How many rows one transaction of a purge removes, so that others come in between.
 const PURGE_STEP: u64 = 1000;
@@ -47,7 +53,7 @@ impl SqliteQuarantine {
     pub fn open_or_make(log: &Path) -> Result<Self, StoreError> {
         let path = path_of(log);
         connect::make_file(&path)?;
-        place::refuse_other_names(&path)?;
+        paths::refuse_other_names(&path)?;
         Self::open_at(path)
     }
 
@@ -144,7 +150,7 @@ impl Quarantine for SqliteQuarantine {
     }
 
     fn disk_free(&self) -> Result<u64, StoreError> {
-        place::disk_free(&self.path)
+        paths::disk_free(&self.path)
     }
 
     fn oldest(&self, after: u64, limit: usize) -> Result<Vec<(u64, RefusedRequest)>, StoreError> {
@@ -252,8 +258,8 @@ impl Quarantine for SqliteQuarantine {
 fn insert(transaction: &Transaction<'_>, request: &RefusedRequest) -> rusqlite::Result<()> {
     let mut headers = Vec::new();
     for (name, value) in request.headers.iter() {
-        packed::push(&mut headers, name.as_bytes());
-        packed::push(&mut headers, value);
+        values::push(&mut headers, name.as_bytes());
+        values::push(&mut headers, value);
     }
     transaction
         .prepare_cached(
@@ -326,7 +332,7 @@ fn rank(stored: usize) -> Rank {
 }
 
 fn unpacked(headers: &[u8]) -> Result<Headers, String> {
-    let mut values = packed::Values::of(headers);
+    let mut values = values::Values::of(headers);
     let mut pairs = Vec::new();
     while !values.is_empty() {
         let name = String::from_utf8(values.take()?).map_err(|error| error.to_string())?;

@@ -1,0 +1,112 @@
+//! What SQLite itself can tell about the state of a file.
+
+use rusqlite::{Connection, ErrorCode};
+
+use crate::store::sqlite::engine;
+use crate::store::sqlite::files::bounded_read;
+use crate::store::sqlite::migrate;
+use crate::store::sqlite::views::error::failed;
+use crate::store::sqlite::views::index;
+use crate::store::sqlite::views::read::Tables;
+use crate::store::{Checked, Damage, StoreError};
+
+/// What Litestream makes in a database that it replicates; they hold nothing and guard nothing.
+const LITESTREAM_TABLES: [&str; 2] = ["_litestream_seq", "_litestream_lock"];
+
+/// The log: its guards are in place, and its pages are sound.
+/// The pages are left where that would make the WAL grow beyond these bytes.
+pub fn log(connection: &Connection, wal_bytes_max: u64) -> Result<Checked, StoreError> {
+    let guards = guards(connection)?;
+    let pages = bounded_read::bounded(connection, wal_bytes_max, pages)?;
+    let finished = pages.is_some();
+    let damages = guards.into_iter().chain(pages.unwrap_or_default());
+    Ok(Checked { damages: damages.collect(), finished })
+}
+
+/// The log, all of it, however long that takes: for whoever cannot go on before it is known.
+pub fn everything(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
+    Ok(guards(connection)?.into_iter().chain(pages(connection)?).collect())
+}
+
+/// The log's schema, triggers included, is what the migrations made.
+pub fn guards(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
+    let expected = migrate::schema_of_log()?;
+    let actual = migrate::schema(connection)?;
+    let missing = expected.iter().filter(|object| !actual.contains(object));
+    let is_foreign = |object: &&(String, String, String)| {
+        let (kind, name, _) = object;
+        let is_litestreams = kind == "table" && LITESTREAM_TABLES.contains(&name.as_str());
+        !expected.contains(object) && !is_litestreams
+    };
+    let foreign = actual.iter().filter(is_foreign);
+    let missing =
+        missing.map(|(kind, name, _)| Damage::GuardMissing { name: format!("{kind} {name}") });
+    let foreign = foreign.map(|(kind, name, _)| Damage::Foreign { name: format!("{kind} {name}") });
+    let early = has_early_events(connection)?
+        .then(|| Damage::Foreign { name: "an event before position 1".to_owned() });
+    Ok(missing.chain(foreign).chain(early).collect())
+}
+
+/// Reads begin at position 1, so nobody would ever see them.
+fn has_early_events(connection: &Connection) -> Result<bool, StoreError> {
+    let first: Option<i64> =
+        crate::store::sqlite::query_value(connection, "SELECT min(position) FROM events")
+            .map_err(engine("read the first position"))?;
+    Ok(first.is_some_and(|first| first < 1))
+}
+
+/// The views: their pages are sound, and no row of theirs leads nowhere or astray.
+/// Both are left where they would make the WAL grow beyond these bytes.
+pub fn views(connection: &Connection, wal_bytes_max: u64) -> Result<Checked, StoreError> {
+    let pages = bounded_read::bounded(connection, wal_bytes_max, pages)?;
+    let damages = match pages {
+        Some(damages) if damages.is_empty() => {
+            bounded_read::bounded(connection, wal_bytes_max, strays)?
+        }
+        unsound_or_unfinished => unsound_or_unfinished,
+    };
+    Ok(Checked { finished: damages.is_some(), damages: damages.unwrap_or_default() })
+}
+
+/// Rows that lead to no message, or to another one.
+fn strays(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
+    let sids = "SELECT count(*) FROM sids
+                LEFT JOIN messages USING (id, sid, account)
+                WHERE messages.lifecycle IS NULL";
+    let accounts = "SELECT count(*) FROM accounts
+                    WHERE id NOT IN (SELECT account FROM messages)";
+    let mut strays = Vec::new();
+    for (table, sql) in [("sids", sids), ("accounts", accounts)] {
+        let rows: u64 = crate::store::sqlite::query_value(connection, sql)
+            .map_err(engine("look for stray rows"))?;
+        if rows > 0 {
+            strays.push(Damage::Stray { table, rows });
+        }
+    }
+    let in_use = Tables { connection, suffix: "" };
+    match index::check(in_use).map_err(failed("check the indexes of the views")) {
+        Ok(entries) => strays.extend(entries),
+        // A message that cannot be read is found where messages are compared.
+        Err(StoreError::DamagedViews { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(strays)
+}
+
+/// The engine's own integrity check.
+pub fn pages(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
+    let act = "check the pages of a database";
+    let mut statement = connection.prepare("PRAGMA integrity_check").map_err(engine(act))?;
+    let lines = statement
+        .query_map([], |row| row.get::<_, String>(0))
+        .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>);
+    let lines = match lines {
+        // Some damage ends the check itself.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+            vec![error.to_string()]
+        }
+        lines => lines.map_err(engine(act))?,
+    };
+    let wrong = lines.into_iter().filter(|line| line != "ok");
+    Ok(wrong.map(|detail| Damage::Engine { detail }).collect())
+}

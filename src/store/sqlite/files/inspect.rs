@@ -1,0 +1,34 @@
+//! What a log's file says of itself.
+
+use std::path::Path;
+
+use crate::store::StoreError;
+use crate::store::sqlite::files::connect;
+use crate::store::sqlite::query_value;
+
+/// Settings that are kept in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Engine {
+    pub journal_mode: String,
+    pub page_bytes: u64,
+    pub pages: u64,
+    /// Pages that nothing is on.
+    pub free_pages: u64,
+    /// The SQLite that reads it.
+    pub version: String,
+}
+
+/// Reads them.
+pub fn engine_of(log: &Path) -> Result<Engine, StoreError> {
+    let connection = connect::for_reading(log)?;
+    let read = || {
+        Ok(Engine {
+            journal_mode: query_value(&connection, "PRAGMA journal_mode")?,
+            page_bytes: query_value(&connection, "PRAGMA page_size")?,
+            pages: query_value(&connection, "PRAGMA page_count")?,
+            free_pages: query_value(&connection, "PRAGMA freelist_count")?,
+            version: query_value(&connection, "SELECT sqlite_version()")?,
+        })
+    };
+    read().map_err(|error| connect::not_a_ledger(log, error))
+}

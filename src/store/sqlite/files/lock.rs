@@ -1,0 +1,176 @@
+//! One at a time, held by the kernel: it ends with the process, however that ends.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::store::StoreError;
+use crate::store::sqlite::files::descriptor::Descriptor;
+use crate::store::sqlite::files::wal_ownership::beside;
+
+/// How long a lock is waited for: commands such as `audit` hold it for a moment, and a server or a
+/// replay that starts meanwhile need not fail for that.
+const PATIENCE: Duration = Duration::from_millis(1000);
+const BETWEEN_TRIES: Duration = Duration::from_millis(50);
+
+/// An exclusive `flock` on a file that is named after the one it guards, such as
+/// `ledger.views.db.lock` for whoever replays.
+pub struct Lock {
+    file: File,
+}
+
+impl Drop for Lock {
+    /// A process that was begun meanwhile may hold a copy of the file until it runs its own program,
+    /// and with it the lock, were it only closed here.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
+impl Lock {
+    /// Takes the lock of the ledger's name, waiting up to a second.
+    pub fn acquire(ledger: &Path) -> Result<Self, StoreError> {
+        Self::soon(ledger)?.ok_or_else(|| StoreError::Locked { path: ledger.to_owned() })
+    }
+
+    /// Takes the lock of a file, waiting up to a second; `None` if another keeps it.
+    pub fn soon(guarded: &Path) -> Result<Option<Self>, StoreError> {
+        soon(|| Self::at_once(guarded))
+    }
+
+    /// Whether another has the lock of a file, without making one. It asks for a shared lock, so
+    /// that two who ask do not take each other for a holder.
+    fn is_held_now(guarded: &Path) -> Result<bool, StoreError> {
+        let path = beside(guarded, ".lock");
+        let failed = |cause| StoreError::File { act: "look at", path: path.clone(), cause };
+        let file = match File::open(&path) {
+            Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(false),
+            opened => opened.map_err(failed)?,
+        };
+        match file.try_lock_shared() {
+            Ok(()) => file.unlock().map(|()| false).map_err(failed),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(cause)) => Err(failed(cause)),
+        }
+    }
+
+    /// Takes the lock of a file; `None` if another has it.
+    pub fn at_once(guarded: &Path) -> Result<Option<Self>, StoreError> {
+        let path = beside(guarded, ".lock");
+        let failed = |cause| StoreError::File { act: "lock", path: path.clone(), cause };
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(cause)) => Err(failed(cause)),
+        }
+    }
+}
+
+/// What makes a process the ledger's only writer: an exclusive `flock` on `ledger.db` itself, which
+/// stays with the file whatever is removed or renamed, and the lock of its name, which keeps others
+/// from a file that is put in its place.
+pub struct WriterLock {
+    log: Arc<Descriptor>,
+    _name: Lock,
+}
+
+impl Drop for WriterLock {
+    fn drop(&mut self) {
+        self.log.unlock();
+    }
+}
+
+impl WriterLock {
+    /// Takes the lock of the log at this path, whose name is already held, waiting up to a second.
+    /// The file is made if it does not exist.
+    pub fn acquire(ledger: &Path, name: Lock) -> Result<Self, StoreError> {
+        let failed =
+            |cause| StoreError::File { act: "open for writing", path: ledger.to_owned(), cause };
+        let log = Descriptor::of_new(ledger).map_err(failed)?;
+        let locked = soon(|| {
+            let locked = log.try_lock().map_err(failed)?;
+            Ok(locked.then_some(()))
+        })?;
+        match locked {
+            Some(()) => Ok(Self { log, _name: name }),
+            None => Err(StoreError::Locked { path: ledger.to_owned() }),
+        }
+    }
+
+    /// Whether anybody is the ledger's only writer. Nothing is made.
+    pub fn is_held_now(ledger: &Path) -> Result<bool, StoreError> {
+        Ok(Self::has_file(ledger)? || Lock::is_held_now(ledger)?)
+    }
+
+    /// The same; true if it cannot be told.
+    pub fn may_be_held(ledger: &Path) -> bool {
+        !matches!(Self::is_held_now(ledger), Ok(false))
+    }
+
+    fn has_file(ledger: &Path) -> Result<bool, StoreError> {
+        let failed = |cause| StoreError::File { act: "look at", path: ledger.to_owned(), cause };
+        match Descriptor::of(ledger) {
+            Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(false),
+            opened => opened.and_then(|log| log.is_locked()).map_err(failed),
+        }
+    }
+}
+
+/// Tries until it has something, for up to a second.
+fn soon<T>(
+    mut take: impl FnMut() -> Result<Option<T>, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    let tries = PATIENCE.as_millis() / BETWEEN_TRIES.as_millis();
+    for _ in 0..tries {
+        match take()? {
+            Some(taken) => return Ok(Some(taken)),
+            None => sleep(BETWEEN_TRIES),
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_ends_with_its_holder_although_another_process_has_a_copy_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let guarded = folder.path().join("ledger.db");
+        let lock = Lock::at_once(&guarded).unwrap().unwrap();
+        let copy = lock.file.try_clone().unwrap();
+        assert!(Lock::is_held_now(&guarded).unwrap());
+
+        drop(lock);
+
+        assert!(!Lock::is_held_now(&guarded).unwrap());
+        drop(copy);
+    }
+
+    #[test]
+    fn a_ledger_is_held_by_its_file_and_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let [ledger, moved] = ["ledger.db", "moved.db"].map(|name| folder.path().join(name));
+        let held = WriterLock::acquire(&ledger, Lock::acquire(&ledger).unwrap()).unwrap();
+        std::fs::remove_file(beside(&ledger, ".lock")).unwrap();
+        assert!(WriterLock::is_held_now(&ledger).unwrap(), "the file is still locked");
+        std::fs::rename(&ledger, &moved).unwrap();
+        assert!(WriterLock::is_held_now(&moved).unwrap(), "also under another name");
+
+        drop(held);
+
+        assert!(!WriterLock::is_held_now(&moved).unwrap());
+    }
+}

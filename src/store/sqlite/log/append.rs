@@ -1,0 +1,267 @@
+//! The only write to the log.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
+};
+use uuid::Uuid;
+
+use crate::domain::{NewEvent, Position};
+use crate::store::StoreError;
+use crate::store::sqlite::engine;
+use crate::store::sqlite::files::connect::BUSY_TIMEOUT;
+use crate::store::sqlite::files::watch::{Damage, Watch};
+use crate::store::sqlite::log::envelope::{self, ENVELOPES_MAX, Envelope, INLINE};
+use crate::store::sqlite::query_value;
+
+/// The log's one write connection, with what it knows of the log.
+pub struct Appender {
+    connection: Connection,
+    last: Last,
+    /// What was the last event when this connection was opened.
+    base: Last,
+    envelopes: Envelopes,
+}
+
+/// The last event of a log; `id` is `None` if there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Last {
+    pub position: Position,
+    pub id: Option<Uuid>,
+}
+
+/// The envelopes that events can share.
+#[derive(Default)]
+struct Envelopes {
+    ids: HashMap<Envelope<'static>, i64>,
+    last_id: i64,
+}
+
+impl Appender {
+    /// On a connection that is open for writing and of this version's schema.
+    pub fn new(connection: Connection) -> Result<Self, StoreError> {
+        let last = read_last(&connection).map_err(engine("read the head of the log"))?;
+        let envelopes = read_envelopes(&connection).map_err(engine("read the envelopes"))?;
+        Ok(Self { connection, last, base: last, envelopes })
+    }
+
+    /// The last event that was appended here, or found in the file.
+    pub fn last(&self) -> Last {
+        self.last
+    }
+
+    /// The last event when the connection was opened.
+    pub fn base(&self) -> Last {
+        self.base
+    }
+
+    /// Appends events in one transaction; when it returns they are on disk, and were found there.
+    /// After an error other than [`StoreError::Busy`] this appender no longer knows the file and is
+    /// not to be used.
+    ///
+    /// Other processes may have appended since the last time.
+    pub fn append(
+        &mut self,
+        events: &[NewEvent],
+        watch: &mut Watch,
+    ) -> Result<Position, StoreError> {
+        let last = self.append_all(events, watch)?;
+        if !watch.glance_after_commit() {
+            self.examine_committed(watch)?;
+        }
+        self.last = last;
+        Ok(last.position)
+    }
+
+    /// Looks at the files while nobody else can write to them.
+    pub fn examine(&mut self, watch: &mut Watch) -> Result<(), StoreError> {
+        let transaction = begin(&mut self.connection)?;
+        let found = read_last(&transaction).map_err(engine("read the log"))?;
+        check_last(&transaction, self.last, found, watch)?;
+        watch.examine()
+    }
+
+    /// The same after a commit, which cannot be tried again.
+    fn examine_committed(&mut self, watch: &mut Watch) -> Result<(), StoreError> {
+        let transaction = begin(&mut self.connection).map_err(|error| match error {
+            StoreError::Busy => StoreError::Engine {
+                act: "read back what was appended".to_owned(),
+                cause: Box::new(error),
+            },
+            error => error,
+        })?;
+        watch.examine()?;
+        drop(transaction);
+        Ok(())
+    }
+
+    /// Keeps SQLite from carrying a damaged WAL over into the database as it closes.
+    pub fn close_as_it_is(self) {
+        let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        let _ = self.connection.set_db_config(no_checkpoint, true);
+    }
+
+    /// Empties the WAL, so that what an idle ledger leaves behind is small and in one file.
+    /// Nobody who reads is waited for: the next callback must not wait with us.
+    pub fn checkpoint_wal(&mut self) -> Result<(), StoreError> {
+        let act = "empty the write-ahead log";
+        let impatient = |connection: &Connection| {
+            connection.busy_timeout(Duration::ZERO)?;
+            let busy: rusqlite::Result<i64> =
+                query_value(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            busy
+        };
+        match impatient(&self.connection).map_err(engine(act))? {
+            0 => Ok(()),
+            _ => Err(StoreError::Busy),
+        }
+    }
+
+    fn append_all(&mut self, events: &[NewEvent], watch: &mut Watch) -> Result<Last, StoreError> {
+        let transaction = begin(&mut self.connection)?;
+        let head = read_head(&transaction).map_err(engine("append to the log"))?;
+        if head != self.last.position {
+            let found = read_last(&transaction).map_err(engine("append to the log"))?;
+            check_last(&transaction, self.last, found, watch)?;
+            // Whoever appended them may have added envelopes too.
+            self.envelopes = read_envelopes(&transaction).map_err(engine("append to the log"))?;
+        }
+        for (event, position) in events.iter().zip(head + 1..) {
+            append_one(&transaction, &mut self.envelopes, event, position)
+                .map_err(engine("append to the log"))?;
+        }
+        watch.examine()?;
+        transaction.commit().map_err(engine("append to the log"))?;
+        Ok(match events.last() {
+            Some(event) => {
+                Last { position: head + events.len() as Position, id: Some(event.event_id) }
+            }
+            None => self.last,
+        })
+    }
+}
+
+fn begin(connection: &mut Connection) -> Result<Transaction<'_>, StoreError> {
+    let begun = Transaction::new(connection, TransactionBehavior::Immediate);
+    begun.map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy) => StoreError::Busy,
+        _ => engine("append to the log")(error),
+    })
+}
+
+/// A log only grows: the event that was the last is still there.
+fn check_last(
+    connection: &Connection,
+    last: Last,
+    found: Last,
+    watch: &Watch,
+) -> Result<(), StoreError> {
+    let id = read_id(connection, last.position).map_err(engine("read the log"))?;
+    match id == last.id {
+        true => Ok(()),
+        false => Err(watch.damaged(Damage {
+            detail: format!(
+                "it ends at position {}, and had another event at position {}",
+                found.position, last.position
+            ),
+            in_database: true,
+        })),
+    }
+}
+
+/// The last event of a log.
+pub fn read_last(connection: &Connection) -> rusqlite::Result<Last> {
+    let position = read_head(connection)?;
+    Ok(Last { position, id: read_id(connection, position)? })
+}
+
+/// The id of the event at a position; `None` if there is none.
+pub fn read_id(connection: &Connection, position: Position) -> rusqlite::Result<Option<Uuid>> {
+    let mut statement =
+        connection.prepare_cached("SELECT event_id FROM events WHERE position = ?1")?;
+    let bytes: Option<Vec<u8>> = statement.query_row([position], |row| row.get(0)).optional()?;
+    Ok(bytes.and_then(|bytes| Uuid::from_slice(&bytes).ok()))
+}
+
+fn read_head(connection: &Connection) -> rusqlite::Result<Position> {
+    let mut statement =
+        connection.prepare_cached("SELECT coalesce(max(position), 0) FROM events")?;
+    statement.query_row([], |row| row.get(0))
+}
+
+fn append_one(
+    transaction: &Transaction<'_>,
+    envelopes: &mut Envelopes,
+    event: &NewEvent,
+    position: Position,
+) -> rusqlite::Result<()> {
+    let (envelope, mut variables) = envelope::split(event);
+    let envelope_id = match envelopes.ids.get(&envelope) {
+        Some(id) => *id,
+        None if envelopes.last_id >= ENVELOPES_MAX || !envelope.can_be_shared() => {
+            variables = envelope::inline(&envelope, &variables);
+            INLINE
+        }
+        None => {
+            envelopes.last_id += 1;
+            insert_envelope(transaction, envelopes.last_id, &envelope)?;
+            envelopes.ids.insert(envelope.into_owned(), envelopes.last_id);
+            envelopes.last_id
+        }
+    };
+    transaction
+        .prepare_cached(
+            "INSERT INTO events(position, event_id, received_at, envelope, variables, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            position,
+            event.event_id.as_bytes(),
+            event.received_at.micros(),
+            envelope_id,
+            variables,
+            event.body,
+        ])?;
+    Ok(())
+}
+
+fn insert_envelope(
+    transaction: &Transaction<'_>,
+    id: i64,
+    envelope: &Envelope<'_>,
+) -> rusqlite::Result<()> {
+    let headers = serde_json::to_string(&envelope.headers).expect("a list of texts is JSON");
+    transaction
+        .prepare_cached(
+            "INSERT INTO envelopes(id, source, method, url, verified_by, headers)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            id,
+            envelope.source,
+            envelope.method,
+            envelope.url,
+            envelope.verified_by,
+            headers,
+        ])?;
+    Ok(())
+}
+
+/// One that cannot be read is shared by no further event; verify names those that have it.
+fn read_envelopes(connection: &Connection) -> rusqlite::Result<Envelopes> {
+    let mut statement = connection
+        .prepare("SELECT id, source, method, url, verified_by, headers FROM envelopes")?;
+    let mut rows = statement.query([])?;
+    let mut envelopes = Envelopes::default();
+    while let Some(row) = rows.next()? {
+        envelopes.last_id = envelopes.last_id.max(row.get(0)?);
+        if let Ok((id, envelope)) = crate::store::sqlite::log::read::envelope_row(row) {
+            envelopes.ids.insert(envelope, id);
+        }
+    }
+    Ok(envelopes)
+}

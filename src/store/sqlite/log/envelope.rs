@@ -1,0 +1,201 @@
+//! What many events share, written once: everything about a request but the values that vary.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::event::Headers;
+use crate::domain::{NewEvent, RecordedEvent, Source, Timestamp};
+use crate::store::sqlite::log::values;
+use uuid::Uuid;
+
+/// How many envelopes a log keeps. Whoever replays a signed callback may vary the unsigned headers;
+/// beyond this number an event carries its envelope itself.
+pub const ENVELOPES_MAX: i64 = 10_000;
+
+/// The id that says: the envelope is the first of the event's variable values.
+pub const INLINE: i64 = 0;
+
+/// Headers whose value differs from event to event.
+const VARIABLE_HEADERS: [&str; 2] = ["x-twilio-signature", "i-twilio-idempotency-token"];
+
+/// A header value longer than this is not worth keeping for others to share. In bytes.
+const SHARED_VALUE_BYTES_MAX: usize = 256;
+
+/// An envelope longer than this is not shared. In bytes of its URL and headers; a usual one has some
+/// 200. With [`ENVELOPES_MAX`] it bounds what the writer and the readers keep in memory for ever.
+const SHARED_BYTES_MAX: usize = 2048;
+
+/// The shared part of a request. It borrows from its event until it is kept: most events have one
+/// that is known, and only look it up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Envelope<'a> {
+    pub source: Cow<'a, str>,
+    pub method: Cow<'a, str>,
+    /// Up to the query.
+    pub url: Cow<'a, str>,
+    pub verified_by: Option<Cow<'a, str>>,
+    /// Name and value in the log's order; nothing where the value stands in the event.
+    pub headers: Vec<(Cow<'a, str>, Option<Cow<'a, str>>)>,
+}
+
+impl Envelope<'_> {
+    /// Whether it is worth keeping for others: short enough, and not of a URL that only one message
+    /// has, as what Twilio was asked of a message: some thousand of these would leave no room for
+    /// those that are shared.
+    pub fn can_be_shared(&self) -> bool {
+        if self.url.rsplit('/').next().is_some_and(names_a_message) {
+            return false;
+        }
+        let length = |text: &Option<Cow<'_, str>>| text.as_ref().map_or(0, |text| text.len());
+        let headers = self.headers.iter().map(|(name, value)| name.len() + length(value));
+        self.url.len() + headers.sum::<usize>() <= SHARED_BYTES_MAX
+    }
+
+    /// The same, to be kept.
+    pub fn into_owned(self) -> Envelope<'static> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let headers = self.headers.into_iter();
+        Envelope {
+            source: own(self.source),
+            method: own(self.method),
+            url: own(self.url),
+            verified_by: self.verified_by.map(own),
+            headers: headers.map(|(name, value)| (own(name), value.map(own))).collect(),
+        }
+    }
+}
+
+/// Whether a part of a path is a message's SID, perhaps with `.json` behind it.
+fn names_a_message(part: &str) -> bool {
+    let sid = part.strip_suffix(".json").unwrap_or(part);
+    sid.len() == 34 && (sid.starts_with("SM") || sid.starts_with("MM"))
+}
+
+/// The columns of an event beside its envelope.
+pub struct Row<'a> {
+    pub position: u64,
+    pub event_id: &'a [u8],
+    pub received_at: i64,
+    pub body: &'a [u8],
+}
+
+/// Splits an event into what it shares and the values it has for itself.
+pub fn split(event: &NewEvent) -> (Envelope<'_>, Vec<u8>) {
+    let query_at = event.url.find('?').unwrap_or(event.url.len());
+    let (url, query) = event.url.split_at(query_at);
+    let mut variables = Vec::with_capacity(48);
+    values::push(&mut variables, query.as_bytes());
+    values::push(&mut variables, notes_to_json(&event.notes).as_bytes());
+    let mut headers = Vec::with_capacity(event.headers.iter().len());
+    for (name, value) in event.headers.iter() {
+        let shared = shared_value(name, value);
+        if shared.is_none() {
+            values::push(&mut variables, value);
+        }
+        headers.push((name.into(), shared.map(Cow::Borrowed)));
+    }
+    let envelope = Envelope {
+        source: event.source.name().into(),
+        method: event.method.as_str().into(),
+        url: url.into(),
+        verified_by: event.verified_by.as_deref().map(Cow::Borrowed),
+        headers,
+    };
+    (envelope, variables)
+}
+
+/// An event's own values with its envelope in front, for events that share none.
+pub fn inline(envelope: &Envelope<'_>, variables: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::with_capacity(variables.len() + SHARED_VALUE_BYTES_MAX);
+    let json = serde_json::to_vec(envelope).expect("an envelope is JSON");
+    values::push(&mut whole, &json);
+    whole.extend_from_slice(variables);
+    whole
+}
+
+/// The envelope in front of an event's own values.
+pub fn read_inline(values: &mut values::Values<'_>) -> Result<Envelope<'static>, String> {
+    let json = values.take()?;
+    serde_json::from_slice(&json).map_err(|error| format!("its envelope: {error}"))
+}
+
+/// An event to be filled with one row after the other.
+pub fn blank() -> RecordedEvent {
+    let event = NewEvent {
+        event_id: Uuid::nil(),
+        received_at: Timestamp::from_micros(0),
+        source: Source::Callback,
+        method: String::new(),
+        url: String::new(),
+        headers: Headers::default(),
+        body: Vec::new(),
+        verified_by: None,
+        notes: BTreeMap::new(),
+    };
+    RecordedEvent { position: 0, event }
+}
+
+/// Fills an event with what an envelope's events share.
+pub fn share(envelope: &Envelope<'_>, event: &mut NewEvent) -> Result<(), String> {
+    event.source = Source::parse(&envelope.source)
+        .ok_or_else(|| format!("`{}` is no source", envelope.source))?;
+    event.method = envelope.method.to_string();
+    event.url = envelope.url.to_string();
+    event.verified_by = envelope.verified_by.as_ref().map(ToString::to_string);
+    event.headers = Headers::new(envelope.headers.iter().map(|(name, shared)| {
+        let value = shared.as_ref().map_or(Vec::new(), |value| value.as_bytes().to_vec());
+        (name.to_string(), value)
+    }));
+    Ok(())
+}
+
+/// Puts an event together again, in one that holds already what it shares; the error says what
+/// about the row cannot be.
+pub fn join(
+    envelope: &Envelope<'_>,
+    mut values: values::Values<'_>,
+    row: Row<'_>,
+    RecordedEvent { position, event }: &mut RecordedEvent,
+) -> Result<(), String> {
+    event.url.truncate(envelope.url.len());
+    event.url.push_str(&text(values.take()?, "the query")?);
+    event.notes = notes_from_json(&text(values.take()?, "the notes")?)?;
+    for ((_, shared), value) in envelope.headers.iter().zip(event.headers.values_mut()) {
+        if shared.is_none() {
+            value.clear();
+            values.add_to(value)?;
+        }
+    }
+    values.finish()?;
+    event.event_id = Uuid::from_slice(row.event_id).map_err(|_| "event_id is no UUID")?;
+    event.received_at = Timestamp::from_micros(row.received_at);
+    event.body.clear();
+    event.body.extend_from_slice(row.body);
+    *position = row.position;
+    Ok(())
+}
+
+fn shared_value<'a>(name: &str, value: &'a [u8]) -> Option<&'a str> {
+    let shared = !VARIABLE_HEADERS.contains(&name) && value.len() <= SHARED_VALUE_BYTES_MAX;
+    shared.then(|| std::str::from_utf8(value).ok()).flatten()
+}
+
+fn notes_to_json(notes: &BTreeMap<String, String>) -> String {
+    match notes.is_empty() {
+        true => String::new(),
+        false => serde_json::to_string(notes).expect("a map of texts is JSON"),
+    }
+}
+
+fn notes_from_json(json: &str) -> Result<BTreeMap<String, String>, String> {
+    match json {
+        "" => Ok(BTreeMap::new()),
+        json => serde_json::from_str(json).map_err(|error| format!("the notes: {error}")),
+    }
+}
+
+fn text(bytes: Vec<u8>, what: &str) -> Result<String, String> {
+    String::from_utf8(bytes).map_err(|_| format!("{what} is not UTF-8"))
+}

@@ -1,0 +1,385 @@
+//! The log's file, open: one connection that appends, a pool that reads, and how it is opened again
+//! after an error.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use crate::domain::{NewEvent, Position};
+use crate::store::open::WalCheckpoints;
+use crate::store::sqlite::engine;
+use crate::store::sqlite::files::check;
+use crate::store::sqlite::files::connect::{self, Readers};
+use crate::store::sqlite::files::descriptor::Descriptor;
+use crate::store::sqlite::files::identity::InPlace;
+use crate::store::sqlite::files::wal_ownership;
+use crate::store::sqlite::files::watch::Watch;
+use crate::store::sqlite::log::append::{Appender, Last, read_id, read_last};
+use crate::store::sqlite::log::missing::{self, missing};
+use crate::store::sqlite::log::read::LogReader;
+use crate::store::sqlite::migrate;
+use crate::store::sqlite::views::error::{again, is_damage, is_lasting, is_sqlite_damage};
+use crate::store::{Kept, StoreError};
+
+/// How many events are appended again in one transaction.
+const AGAIN_EVENTS: usize = 1024;
+
+/// How long a changed file has to be left alone before it is looked at.
+const AT_REST: Duration = Duration::from_millis(100);
+
+/// See the module.
+pub struct Log {
+    path: PathBuf,
+    ledger_id: Uuid,
+    /// Closed before the write connection, which alone can empty the WAL when it is the last.
+    reader: LogReader,
+    writing: Mutex<Writing>,
+    files: InPlace,
+    wal_checkpoints: WalCheckpoints,
+    /// See [`crate::store::Store::carried_over`].
+    safe_without_wal: AtomicU64,
+    /// Closed after the last connection: it is open on the file that SQLite has its locks on.
+    _descriptor: Arc<Descriptor>,
+}
+
+/// What has become of the write connection.
+enum Writing {
+    Open(Box<Appender>, Box<Watch>),
+    /// Closed by an error, until the log has been opened again.
+    Closed(Box<Known>),
+    /// Never there: the ledger was opened for reading only.
+    Never,
+}
+
+/// What is known of a log that was closed by an error.
+struct Known {
+    /// The last event that the caller was told of.
+    last: Last,
+    /// The last event when the log was opened.
+    base: Last,
+    /// What was found wrong with the files.
+    damage: Option<Found>,
+    watch: Box<Watch>,
+}
+
+/// A damage, and what the files were like when nothing could be done about it.
+struct Found {
+    in_database: bool,
+    given_up: Option<(FileStats, StoreError)>,
+}
+
+type FileStats = (u64, i64, i64, u64, i64, i64);
+
+impl Log {
+    /// Opens the log for writing, and makes it of this version.
+    pub fn open(path: &Path, wal_checkpoints: WalCheckpoints) -> Result<Self, StoreError> {
+        let descriptor = descriptor_of(path)?;
+        let mut connection = connect::log_for_writing(path, wal_checkpoints)?;
+        migrate::log(&mut connection, path)?;
+        let ledger_id = migrate::ledger_id(&connection, path)?;
+        // Tables and id belong into the file, where no damage of a WAL can take them along.
+        connect::carry_over(&connection, path, wal_checkpoints)?;
+        let writing = watched(path, connection, &descriptor)?;
+        let log = Self::with(path, ledger_id, writing, wal_checkpoints, descriptor)?;
+        // One reader is there from the beginning, for the sake of `reopen`.
+        log.reader.head()?;
+        Ok(log)
+    }
+
+    /// Opens the log as another process keeps it.
+    pub fn open_for_reading(path: &Path) -> Result<Self, StoreError> {
+        let descriptor = descriptor_of(path)?;
+        let (_, ledger_id) = open_as_it_is(path, connect::for_reading)?;
+        Self::with(path, ledger_id, Writing::Never, WalCheckpoints::External, descriptor)
+    }
+
+    /// The same, to append to it beside that process.
+    pub fn open_for_appending(
+        path: &Path,
+        wal_checkpoints: WalCheckpoints,
+    ) -> Result<Self, StoreError> {
+        let descriptor = descriptor_of(path)?;
+        let open = |path: &Path| connect::log_beside(path, wal_checkpoints);
+        let (connection, ledger_id) = open_as_it_is(path, open)?;
+        let writing = watched(path, connection, &descriptor)?;
+        Self::with(path, ledger_id, writing, wal_checkpoints, descriptor)
+    }
+
+    fn with(
+        path: &Path,
+        ledger_id: Uuid,
+        writing: Writing,
+        wal_checkpoints: WalCheckpoints,
+        descriptor: Arc<Descriptor>,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            path: path.to_owned(),
+            ledger_id,
+            reader: LogReader::new(Readers::of(path)?, Arc::clone(&descriptor)),
+            writing: Mutex::new(writing),
+            files: InPlace::of(path),
+            wal_checkpoints,
+            safe_without_wal: AtomicU64::new(0),
+            _descriptor: descriptor,
+        })
+    }
+
+    /// Where the log lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Tells this ledger from every other.
+    pub fn ledger_id(&self) -> Uuid {
+        self.ledger_id
+    }
+
+    /// The readers, for the length of a short read.
+    pub fn reader(&self) -> &LogReader {
+        &self.reader
+    }
+
+    /// See [`crate::store::Store::append`].
+    pub fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError> {
+        self.write("cannot append", |appender, watch| {
+            let head = appender.append(events, watch)?;
+            // On disk is not enough: it has to be where it is looked for.
+            self.files.check()?;
+            self.note_carried_over(head, watch);
+            Ok(head)
+        })
+    }
+
+    /// See [`crate::store::Store::in_place`].
+    pub fn check_files_unmoved(&self) -> Result<(), StoreError> {
+        if let Writing::Never = *self.writing() {
+            return self.files.check();
+        }
+        self.write("cannot look", |appender, watch| {
+            self.files.check()?;
+            match watch.glance() {
+                true => Ok(()),
+                // Somebody writes; it is looked at again at the next pause.
+                false => match appender.examine(watch) {
+                    Err(StoreError::Busy) => Ok(()),
+                    examined => examined,
+                },
+            }
+        })
+    }
+
+    /// See [`crate::store::Store::tidy`].
+    pub fn checkpoint_wal(&self) -> Result<(), StoreError> {
+        match self.wal_checkpoints {
+            WalCheckpoints::Own => self.write("cannot tidy up", |appender, watch| {
+                // A WAL that is not whole must not get into the database.
+                appender.examine(watch)?;
+                appender.checkpoint_wal()?;
+                appender.examine(watch)?;
+                self.note_carried_over(appender.last().position, watch);
+                Ok(())
+            }),
+            WalCheckpoints::External => Ok(()),
+        }
+    }
+
+    /// See [`crate::store::Store::carried_over`].
+    pub fn safe_without_wal(&self) -> Position {
+        self.safe_without_wal.load(Ordering::Relaxed)
+    }
+
+    /// See [`crate::store::Store::reopen`] and [`crate::store::Store::reopen_with`].
+    ///
+    /// The readers stay open. What they see was synced before anybody could see it, they write
+    /// nothing, and on a disk that is still full they could not be opened again: the WAL's index
+    /// goes with the last connection, and making it takes room.
+    pub fn reopen(&self, kept: &Kept) -> Result<Position, StoreError> {
+        let mut writing = self.writing();
+        if let Writing::Never = *writing {
+            return Err(StoreError::ReadOnly("cannot open the log again"));
+        }
+        close(&mut writing, None);
+        let Writing::Closed(known) = &mut *writing else { unreachable!("it was just closed") };
+        self.files.check()?;
+        if let Some(damage) = &mut known.damage {
+            self.mend(damage, &known.watch, (known.base, known.last), kept)?;
+        }
+        connect::find_room_beside(&self.path)?;
+        let connection = connect::log_for_writing(&self.path, self.wal_checkpoints)?;
+        self.refuse_other(&connection)?;
+        known.watch.trust()?;
+        let mut appender = Appender::new(connection)?;
+        let missing = missing(&self.path, appender.last(), (known.base, known.last), kept)?;
+        for events in missing.chunks(AGAIN_EVENTS) {
+            appender.append(events, &mut known.watch)?;
+        }
+        let Writing::Closed(known) = std::mem::replace(&mut *writing, Writing::Never) else {
+            unreachable!("it is still closed")
+        };
+        let last = appender.last();
+        *writing = Writing::Open(Box::new(appender), known.watch);
+        missing::report_appended_again(missing.len(), last.position);
+        Ok(last.position)
+    }
+
+    /// Finds out whether a damaged log can be gone on with. Nothing is written to it: what SQLite makes
+    /// of a damaged WAL would otherwise take the place of what is left of it.
+    fn mend(
+        &self,
+        damage: &mut Found,
+        watch: &Watch,
+        known: (Last, Last),
+        kept: &Kept,
+    ) -> Result<(), StoreError> {
+        let stats = watch.stats();
+        if damage.in_database {
+            // Whoever writes over it may not have come to the end.
+            std::thread::sleep(AT_REST);
+            if watch.stats() != stats {
+                return Err(StoreError::Busy);
+            }
+        }
+        if let Some((at, error)) = &damage.given_up
+            && Some(*at) == stats
+        {
+            return Err(again(error));
+        }
+        watch.forget_index()?;
+        let examined = self.examine_file(damage.in_database, known, kept);
+        damage.given_up = match (&examined, watch.stats()) {
+            (Err(error), Some(stats)) if is_lasting(error) => Some((stats, again(error))),
+            _ => None,
+        };
+        examined
+    }
+
+    fn examine_file(
+        &self,
+        in_database: bool,
+        (base, last): (Last, Last),
+        kept: &Kept,
+    ) -> Result<(), StoreError> {
+        let connection = connect::for_reading(&self.path)?;
+        let examine = || {
+            self.refuse_other(&connection)?;
+            let found = read_last(&connection).map_err(engine("read the log"))?;
+            if found.position >= last.position {
+                let id = read_id(&connection, last.position).map_err(engine("read the log"))?;
+                if id != last.id {
+                    return Err(missing::lost(&self.path, found, last));
+                }
+            } else {
+                missing(&self.path, found, (base, last), kept)?;
+            }
+            let damages = match in_database {
+                true => check::everything(&connection)?,
+                false => Vec::new(),
+            };
+            match damages.first() {
+                None => Ok(()),
+                Some(damage) => Err(self.damaged(format!("{damage:?}"))),
+            }
+        };
+        examine().map_err(|error| match is_sqlite_damage(&error) {
+            true => self.damaged(error.to_string()),
+            false => error,
+        })
+    }
+
+    fn damaged(&self, detail: String) -> StoreError {
+        StoreError::DamagedLog { path: self.path.clone(), detail, in_database: true }
+    }
+
+    fn refuse_other(&self, connection: &Connection) -> Result<(), StoreError> {
+        let found = migrate::ledger_id(connection, &self.path)?;
+        match found == self.ledger_id {
+            true => Ok(()),
+            false => Err(StoreError::NotALedger {
+                path: self.path.clone(),
+                detail: format!("it was ledger {}, and now is {found}", self.ledger_id),
+            }),
+        }
+    }
+
+    fn note_carried_over(&self, head: Position, watch: &Watch) {
+        if watch.is_carried_over() {
+            self.safe_without_wal.store(head, Ordering::Relaxed);
+        }
+    }
+
+    /// Lets the appender write. An error closes it: the kernel may have marked pages clean that
+    /// never reached the disk, and nothing is to build on what it believes to be there.
+    fn write<T>(
+        &self,
+        act: &'static str,
+        write: impl FnOnce(&mut Appender, &mut Watch) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut writing = self.writing();
+        let (appender, watch) = match &mut *writing {
+            Writing::Open(appender, watch) => (appender, watch),
+            Writing::Closed(_) => return Err(StoreError::NeedsReopen),
+            Writing::Never => return Err(StoreError::ReadOnly(act)),
+        };
+        let outcome = write(appender, watch);
+        match &outcome {
+            Ok(_) | Err(StoreError::Busy) => {}
+            Err(error) => close(&mut writing, is_damage(error)),
+        }
+        outcome
+    }
+
+    fn writing(&self) -> MutexGuard<'_, Writing> {
+        // A panic in the middle of a transaction leaves it open; SQLite refuses the next BEGIN.
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes the write connection, and remembers what it knew.
+fn close(writing: &mut Writing, in_database: Option<bool>) {
+    if let Writing::Open(..) = writing {
+        let Writing::Open(appender, watch) = std::mem::replace(writing, Writing::Never) else {
+            unreachable!("it was just open")
+        };
+        let damage = in_database.map(|in_database| Found { in_database, given_up: None });
+        let (last, base) = (appender.last(), appender.base());
+        appender.close_as_it_is();
+        *writing = Writing::Closed(Box::new(Known { last, base, damage, watch }));
+    }
+}
+
+fn descriptor_of(path: &Path) -> Result<Arc<Descriptor>, StoreError> {
+    Descriptor::of(path).map_err(|cause| StoreError::File {
+        act: "open",
+        path: path.to_owned(),
+        cause,
+    })
+}
+
+fn watched(
+    path: &Path,
+    connection: Connection,
+    descriptor: &Arc<Descriptor>,
+) -> Result<Writing, StoreError> {
+    let appender = Appender::new(connection)?;
+    let watch = Watch::of(path, Arc::clone(descriptor))?;
+    Ok(Writing::Open(Box::new(appender), Box::new(watch)))
+}
+
+/// A connection to a log that is there already and of this version, and the ledger's id.
+fn open_as_it_is(
+    path: &Path,
+    open: impl FnOnce(&Path) -> Result<Connection, StoreError>,
+) -> Result<(Connection, Uuid), StoreError> {
+    if wal_ownership::is_half_made(path) {
+        return Err(migrate::empty(path));
+    }
+    let connection = open(path)?;
+    migrate::refuse_newer(&connection, path)?;
+    migrate::refuse_empty(&connection, path)?;
+    let ledger_id = migrate::ledger_id(&connection, path)?;
+    Ok((connection, ledger_id))
+}

@@ -1,0 +1,48 @@
+//! What a log has lost that was acknowledged, and whether memory still has it.
+
+use std::path::Path;
+
+use crate::domain::{NewEvent, Position};
+use crate::store::sqlite::log::append::Last;
+use crate::store::{Kept, StoreError};
+
+/// The events that were acknowledged and are not in the log any more.
+pub fn missing(
+    path: &Path,
+    found: Last,
+    (base, last): (Last, Last),
+    kept: &Kept,
+) -> Result<Vec<NewEvent>, StoreError> {
+    if found.position >= last.position {
+        return Ok(Vec::new());
+    }
+    let missing = kept.after((found.position, found.id), (base.position, base.id));
+    let due = (last.position - found.position) as usize;
+    let missing = missing.filter(|events| {
+        events.len() >= due && events.get(due - 1).map(|event| event.event_id) == last.id
+    });
+    missing.ok_or_else(|| lost(path, found, last))
+}
+
+/// The error that says from where on they are missing.
+pub fn lost(path: &Path, found: Last, last: Last) -> StoreError {
+    let detail = match found.position < last.position {
+        true => format!(
+            "it ends at position {}, and events up to {} were acknowledged",
+            found.position, last.position
+        ),
+        false => format!("another event is at position {}", last.position),
+    };
+    StoreError::LostEvents { path: path.to_owned(), detail }
+}
+
+/// Says that they were appended again.
+pub fn report_appended_again(events: usize, head: Position) {
+    if events > 0 {
+        tracing::warn!(
+            events,
+            head,
+            "events that the write-ahead log has lost were appended again from memory, at their positions"
+        );
+    }
+}

@@ -1,0 +1,233 @@
+//! Reading the log: short statements by position, so that no reader makes the WAL grow.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rusqlite::types::{FromSqlError, Type};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::domain::{Position, RecordedEvent};
+use crate::store::StoreError;
+use crate::store::sqlite::engine;
+use crate::store::sqlite::files::connect::Readers;
+use crate::store::sqlite::files::descriptor::Descriptor;
+use crate::store::sqlite::log::envelope::{self, Envelope, INLINE};
+use crate::store::sqlite::log::values::Values;
+use crate::store::sqlite::query_value;
+use crate::store::sqlite::views::error::is_sqlite_damage;
+
+/// How much one read takes into memory, where bodies are large. A usual event has half a KiB.
+const READ_BYTES_MAX: usize = 8 << 20;
+
+/// Readers of one log.
+pub struct LogReader {
+    readers: Readers,
+    /// Where damage is reported that only readers see.
+    log: Arc<Descriptor>,
+    /// Envelopes never change, so each is read once.
+    envelopes: RwLock<HashMap<i64, Arc<Envelope<'static>>>>,
+}
+
+impl LogReader {
+    /// On a pool of readers.
+    pub fn new(readers: Readers, log: Arc<Descriptor>) -> Self {
+        Self { readers, log, envelopes: RwLock::default() }
+    }
+
+    /// A reader's trouble is the log's: whoever writes to a damaged file loses what it acknowledges.
+    fn reporting<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error) = &outcome
+            && is_sqlite_damage(error)
+        {
+            self.log.report_damage(&error.to_string());
+        }
+        outcome
+    }
+
+    /// Lends a connection for something short.
+    pub fn with_connection<T>(
+        &self,
+        act: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.reporting(act(&*self.readers.get()?))
+    }
+
+    /// The last position; 0 in an empty log.
+    pub fn head(&self) -> Result<Position, StoreError> {
+        let connection = self.readers.get()?;
+        let head = query_value(&connection, "SELECT coalesce(max(position), 0) FROM events");
+        self.reporting(head.map_err(engine("read the head of the log")))
+    }
+
+    /// Lends at most `limit` events after a position, one after the other.
+    pub fn scan(
+        &self,
+        after: Position,
+        limit: usize,
+        each: &mut dyn FnMut(&RecordedEvent) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.reporting(self.scan_rows(after, limit, each))
+    }
+
+    fn scan_rows(
+        &self,
+        after: Position,
+        limit: usize,
+        each: &mut dyn FnMut(&RecordedEvent) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let failed = || engine("read the log");
+        let connection = self.readers.get()?;
+        let sql = format!("{EVENT_ROWS} WHERE position > ?1 ORDER BY position LIMIT ?2");
+        let mut statement = connection.prepare_cached(&sql).map_err(failed())?;
+        let mut rows = statement.query(params![after, limit as i64]).map_err(failed())?;
+        let (mut lent, mut bytes) = (Lent::new(), 0);
+        while let Some(row) = rows.next().map_err(failed())? {
+            let event = lent.fill(self, &connection, row)?;
+            bytes += event.body.len() + event.url.len();
+            if each(event).is_break() || bytes >= READ_BYTES_MAX {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The events at these positions.
+    pub fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.reporting(self.read_rows(positions))
+    }
+
+    fn read_rows(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError> {
+        let failed = || engine("read the log");
+        let connection = self.readers.get()?;
+        let sql = format!("{EVENT_ROWS} WHERE position = ?1");
+        let mut statement = connection.prepare_cached(&sql).map_err(failed())?;
+        let mut read = |position: &Position| {
+            let mut rows = statement.query([position]).map_err(failed())?;
+            let row = rows.next().map_err(failed())?;
+            let row = row.ok_or(StoreError::NoSuchEvent { position: *position })?;
+            let mut lent = Lent::new();
+            lent.fill(self, &connection, row)?;
+            Ok(lent.event)
+        };
+        positions.iter().map(&mut read).collect()
+    }
+
+    fn envelope(
+        &self,
+        connection: &Connection,
+        id: i64,
+        position: Position,
+    ) -> Result<Arc<Envelope<'static>>, StoreError> {
+        let known = self.envelopes.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        if let Some(envelope) = known {
+            return Ok(envelope);
+        }
+        let detail = |detail| StoreError::Unreadable { position, detail };
+        let read = read_envelope(connection, id)
+            .map_err(|error| detail(format!("its envelope {id}: {error}")))?
+            .ok_or_else(|| detail(format!("its envelope {id} is not there")))?;
+        let envelope = Arc::new(read);
+        let mut envelopes = self.envelopes.write().unwrap_or_else(PoisonError::into_inner);
+        envelopes.insert(id, Arc::clone(&envelope));
+        Ok(envelope)
+    }
+}
+
+/// An event that is lent to one reader after the other: rows that share an envelope, as most do,
+/// differ only in the values that are filled in.
+struct Lent {
+    event: RecordedEvent,
+    /// The envelope that the event was last filled with.
+    envelope: Option<(i64, Arc<Envelope<'static>>)>,
+}
+
+impl Lent {
+    fn new() -> Self {
+        Self { event: envelope::blank(), envelope: None }
+    }
+
+    /// Fills the event with a row of [`EVENT_ROWS`].
+    fn fill(
+        &mut self,
+        reader: &LogReader,
+        connection: &Connection,
+        row: &Row<'_>,
+    ) -> Result<&RecordedEvent, StoreError> {
+        let position = row.get(0).map_err(engine("read the log"))?;
+        let unreadable = |detail| StoreError::Unreadable { position, detail };
+        // A value of a kind that we never wrote is that event's damage, not the engine's trouble.
+        let EventRow { envelope, variables, rest } =
+            EventRow::of(position, row).map_err(|error| unreadable(error.to_string()))?;
+        let mut values = Values::of(variables);
+        let known = self.envelope.as_ref().is_some_and(|(id, _)| *id == envelope);
+        if !known || envelope == INLINE {
+            let read = match envelope {
+                INLINE => Arc::new(envelope::read_inline(&mut values).map_err(unreadable)?),
+                id => reader.envelope(connection, id, position)?,
+            };
+            envelope::share(&read, &mut self.event.event).map_err(unreadable)?;
+            self.envelope = Some((envelope, read));
+        }
+        let (_, shared) = self.envelope.as_ref().expect("it was just filled in");
+        envelope::join(shared, values, rest, &mut self.event).map_err(unreadable)?;
+        Ok(&self.event)
+    }
+}
+
+/// The columns of an [`EventRow`].
+const EVENT_ROWS: &str =
+    "SELECT position, event_id, received_at, envelope, variables, body FROM events";
+
+/// An event's row, as it lies in SQLite's page.
+struct EventRow<'a> {
+    envelope: i64,
+    variables: &'a [u8],
+    rest: envelope::Row<'a>,
+}
+
+impl<'a> EventRow<'a> {
+    fn of(position: Position, row: &'a Row<'_>) -> rusqlite::Result<Self> {
+        let blob = |index| row.get_ref(index)?.as_blob().map_err(|error| wrong_kind(index, error));
+        Ok(Self {
+            envelope: row.get(3)?,
+            variables: blob(4)?,
+            rest: envelope::Row {
+                position,
+                event_id: blob(1)?,
+                received_at: row.get(2)?,
+                body: blob(5)?,
+            },
+        })
+    }
+}
+
+fn wrong_kind(column: usize, error: FromSqlError) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Blob, Box::new(error))
+}
+
+fn read_envelope(connection: &Connection, id: i64) -> rusqlite::Result<Option<Envelope<'static>>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, source, method, url, verified_by, headers
+         FROM envelopes
+         WHERE id = ?1",
+    )?;
+    let envelope = statement.query_row([id], |row| Ok(envelope_row(row)?.1));
+    envelope.optional()
+}
+
+/// An envelope and its id, from a row with its columns in the table's order.
+pub fn envelope_row(row: &Row<'_>) -> rusqlite::Result<(i64, Envelope<'static>)> {
+    let headers: String = row.get(5)?;
+    let headers = serde_json::from_str(&headers).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(5, Type::Text, Box::new(error))
+    })?;
+    let envelope = Envelope {
+        source: row.get::<_, String>(1)?.into(),
+        method: row.get::<_, String>(2)?.into(),
+        url: row.get::<_, String>(3)?.into(),
+        verified_by: row.get::<_, Option<String>>(4)?.map(Into::into),
+        headers,
+    };
+    Ok((row.get(0)?, envelope))
+}

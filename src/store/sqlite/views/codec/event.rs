@@ -1,0 +1,97 @@
+//! What a packed lifecycle says of an event that is shown: the deciding one, or one below it.
+//! `packed_lifecycle` has the format.
+
+use smol_str::SmolStr;
+
+use crate::domain::event::Position;
+use crate::domain::lifecycle::DecidingEvent;
+use crate::domain::status_reported::{Addressing, Doubt};
+use crate::domain::{ErrorCode, Status};
+use crate::store::sqlite::views::codec::varint::{self, Reader};
+
+/// The bit of the byte of a doubt that says that an event tells its channel.
+const CHANNEL_TOLD: u8 = 1 << 7;
+
+/// What is said of an event that is shown.
+pub struct Said<'a> {
+    error_code: Option<ErrorCode>,
+    doubt: Doubt,
+    channel_told: bool,
+    pub from: Option<&'a str>,
+    pub to: Option<&'a str>,
+    pub channel: &'a str,
+    pub messaging_service_sid: Option<&'a str>,
+}
+
+impl<'a> Said<'a> {
+    /// Takes over what it lacks from an event below it.
+    pub fn complete(&mut self, below: Said<'a>) {
+        self.from = self.from.or(below.from);
+        self.to = self.to.or(below.to);
+        self.messaging_service_sid = self.messaging_service_sid.or(below.messaging_service_sid);
+        if below.channel_told && !self.channel_told {
+            (self.channel, self.channel_told) = (below.channel, true);
+        }
+    }
+
+    /// The event at a position that said this.
+    pub fn by_event(self, position: Position, status: Option<Status>) -> DecidingEvent {
+        let Self { error_code, doubt, .. } = self;
+        let addressed = Addressing {
+            from: self.from.map(SmolStr::new),
+            to: self.to.map(SmolStr::new),
+            channel: SmolStr::new(self.channel),
+            channel_told: self.channel_told,
+            messaging_service_sid: self.messaging_service_sid.map(SmolStr::new),
+        };
+        DecidingEvent { position, status, doubt, error_code, addressed }
+    }
+}
+
+/// Adds what is said of an event to bytes.
+pub fn push_said(bytes: &mut Vec<u8>, event: &DecidingEvent) {
+    push_code(bytes, event.error_code);
+    let Addressing { from, to, channel, channel_told, messaging_service_sid } = &event.addressed;
+    bytes.push(event.doubt.byte() | if *channel_told { CHANNEL_TOLD } else { 0 });
+    push_text(bytes, from.as_deref());
+    push_text(bytes, to.as_deref());
+    push_text(bytes, Some(channel));
+    push_text(bytes, messaging_service_sid.as_deref());
+}
+
+/// What was said of an event; `None` if the bytes are something else.
+pub fn said<'a>(reader: &mut Reader<'a>) -> Option<Said<'a>> {
+    let error_code = code(reader)?;
+    let byte = reader.byte()?;
+    Some(Said {
+        error_code,
+        doubt: Doubt::of_byte(byte & !CHANNEL_TOLD)?,
+        channel_told: byte & CHANNEL_TOLD != 0,
+        from: lent(reader)?,
+        to: lent(reader)?,
+        channel: lent(reader)??,
+        messaging_service_sid: lent(reader)?,
+    })
+}
+
+/// Adds a text that may be absent.
+pub fn push_text(bytes: &mut Vec<u8>, text: Option<&str>) {
+    varint::push(bytes, text.map_or(0, |text| 1 + text.len() as u64));
+    bytes.extend_from_slice(text.unwrap_or_default().as_bytes());
+}
+
+/// A text that may be absent, lent; `None` if the bytes are something else.
+pub fn lent<'a>(reader: &mut Reader<'a>) -> Option<Option<&'a str>> {
+    let Some(length) = reader.number()?.checked_sub(1) else { return Some(None) };
+    let bytes = reader.bytes(usize::try_from(length).ok()?)?;
+    std::str::from_utf8(bytes).ok().map(Some)
+}
+
+fn push_code(bytes: &mut Vec<u8>, code: Option<ErrorCode>) {
+    varint::push(bytes, code.map_or(0, |code| 1 + u64::from(code.number())));
+}
+
+fn code(reader: &mut Reader<'_>) -> Option<Option<ErrorCode>> {
+    let Some(number) = reader.number()?.checked_sub(1) else { return Some(None) };
+    ErrorCode::of_number(u32::try_from(number).ok()?).map(Some)
+}

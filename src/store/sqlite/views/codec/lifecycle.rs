@@ -1,0 +1,379 @@
+//! A lifecycle in one value of its message's row. SQL asks for none of what is in it, and a row of
+//! few columns is quicker to write than one of many.
+//!
+//! One after the other, numbers as [`varint`] has them:
+//! 1. the deciding event: position, and what is said of it; then how many events below it have what
+//!    it lacks, and of each its position, the byte of its status, and what is said of it: error code,
+//!    a byte with its doubt and whether it tells its channel, From, To, channel, MessagingServiceSid;
+//! 2. the receipt's text and, where there is one, the status it came with;
+//! 3. the moments of the first and the last arrival, in microseconds;
+//!    a byte with a bit for each kind of event, and the moment of creation if it is known;
+//! 4. the statuses heard: how many, and of each its byte and the moment of its first arrival;
+//! 5. the error codes heard: how many, and of each its number and the byte of its status;
+//! 6. how many events, duplicates, late and unrecognised ones there were;
+//! 7. the trail: how many events, and of each position, fingerprint in 8 bytes, and status byte.
+//!
+//! This is format 2. Its number is in the views' migration as well, so that views which were written
+//! in another one are rebuilt.
+//!
+//! Positions lie near the one before, moments near the first. What may be absent is one more than
+//! its number or length, or 0. The deciding event's status is not here: it is a column.
+
+use smol_str::SmolStr;
+
+use crate::domain::event::Position;
+use crate::domain::kinds::Kinds;
+use crate::domain::lifecycle::{
+    Codes, Counts, DeliveryReceipt, EventRef, Evidence, History, shown_error_code,
+};
+use crate::domain::message_ref::MessageRef;
+use crate::domain::status_times::StatusTimes;
+use crate::domain::{ErrorCode, Lifecycle, Rule, Status, Timestamp};
+use crate::store::sqlite::views::codec::event::{Said, lent, push_said, push_text, said};
+use crate::store::sqlite::views::codec::varint::{self, Reader};
+
+/// Adds a lifecycle, of which at least one event is known, to bytes.
+pub fn push(bytes: &mut Vec<u8>, lifecycle: &Lifecycle) {
+    let Lifecycle { evidence, first_received_at, last_received_at, counts, history } = lifecycle;
+    let deciding = evidence.deciding.as_ref().expect("a message has at least one event");
+    varint::push(bytes, deciding.position);
+    push_said(bytes, deciding);
+    varint::push(bytes, evidence.lower.len() as u64);
+    for event in &evidence.lower {
+        varint::push_near(bytes, deciding.position, event.position);
+        bytes.push(status_byte(event.status));
+        push_said(bytes, event);
+    }
+    let receipt = evidence.receipt.as_ref();
+    push_text(bytes, receipt.map(|receipt| receipt.raw_dlr_done_date.as_str()));
+    bytes.extend(receipt.map(|receipt| status_byte(receipt.status)));
+    let first = first_received_at.micros() as u64;
+    varint::push(bytes, first);
+    varint::push_near(bytes, first, last_received_at.micros() as u64);
+    push_kinds(bytes, first, evidence.kinds);
+    varint::push(bytes, evidence.status_times.iter().len() as u64);
+    for (status, at) in evidence.status_times.iter() {
+        bytes.push(status_byte(Some(status)));
+        varint::push_near(bytes, first, at.micros() as u64);
+    }
+    varint::push(bytes, evidence.codes.len() as u64);
+    for (code, status) in &evidence.codes {
+        varint::push(bytes, code.number().into());
+        bytes.push(status_byte(*status));
+    }
+    let Counts { events, duplicates, late, unrecognised } = *counts;
+    for count in [events, duplicates, late, unrecognised] {
+        varint::push(bytes, count);
+    }
+    push_trail(bytes, deciding.position, history);
+}
+
+/// The lifecycle of these bytes; nothing where they are none.
+pub fn read(bytes: &[u8], rule: Rule, status: Option<Status>) -> Option<Lifecycle> {
+    let mut reader = Reader::of(bytes);
+    let position = reader.number()?;
+    let deciding = said(&mut reader)?.by_event(position, status);
+    let lower = (0..reader.number()?).map(|_| {
+        let position = reader.number_near(position)?;
+        let status = status_of(reader.byte()?)?;
+        Some(said(&mut reader)?.by_event(position, status))
+    });
+    let lower = lower.collect::<Option<_>>()?;
+    let receipt = match lent(&mut reader)?.map(SmolStr::new) {
+        Some(raw_dlr_done_date) => {
+            Some(DeliveryReceipt { status: status_of(reader.byte()?)?, raw_dlr_done_date })
+        }
+        None => None,
+    };
+    let first = reader.number()?;
+    let last = reader.number_near(first)?;
+    let kinds = kinds(&mut reader, first)?;
+    let lifecycle = Lifecycle {
+        first_received_at: Timestamp::from_micros(first as i64),
+        last_received_at: Timestamp::from_micros(last as i64),
+        evidence: Evidence {
+            rule,
+            status_times: status_times(&mut reader, first)?,
+            codes: codes(&mut reader)?,
+            deciding: Some(deciding),
+            lower,
+            receipt,
+            kinds,
+        },
+        counts: Counts {
+            events: reader.number()?,
+            duplicates: reader.number()?,
+            late: reader.number()?,
+            unrecognised: reader.number()?,
+        },
+        history: history(&mut reader, position)?,
+    };
+    reader.finish()?;
+    Some(lifecycle)
+}
+
+/// What of the lifecycle of these bytes filters and reports ask for; nothing where they are none.
+pub fn standing<'a>(
+    bytes: &'a [u8],
+    account_sid: Option<&'a str>,
+    status: Option<Status>,
+) -> Option<MessageRef<'a>> {
+    let mut reader = Reader::of(bytes);
+    let _position = reader.number()?;
+    let mut shown = said(&mut reader)?;
+    for _ in 0..reader.number()? {
+        let (_position, _status) = (reader.number()?, reader.byte()?);
+        shown.complete(said(&mut reader)?);
+    }
+    let Said { from, to, channel, messaging_service_sid, .. } = shown;
+    if lent(&mut reader)?.is_some() {
+        let _of_receipt = reader.byte()?;
+    }
+    let first = reader.number()?;
+    let _last = reader.number()?;
+    let kinds = kinds(&mut reader, first)?;
+    let (status_times, codes) = (status_times(&mut reader, first)?, codes(&mut reader)?);
+    let (_events, duplicates, late) = (reader.number()?, reader.number()?, reader.number()?);
+    Some(MessageRef {
+        account_sid,
+        status,
+        error_code: shown_error_code(&status_times, &codes, status),
+        from,
+        to,
+        channel,
+        messaging_service_sid,
+        first_received_at: Timestamp::from_micros(first as i64),
+        status_times,
+        late: late > 0,
+        duplicate: duplicates > 0,
+        kinds,
+    })
+}
+
+const OUTBOUND: u8 = 1;
+const INBOUND: u8 = 2;
+const REAL: u8 = 4;
+const CREATED: u8 = 8;
+const IMPORTED: u8 = 16;
+
+fn push_kinds(bytes: &mut Vec<u8>, first: u64, kinds: Kinds) {
+    let Kinds { outbound, inbound, real, imported, created_at } = kinds;
+    let bits = [
+        (outbound, OUTBOUND),
+        (inbound, INBOUND),
+        (real, REAL),
+        (created_at.is_some(), CREATED),
+        (imported, IMPORTED),
+    ];
+    bytes.push(bits.iter().filter(|(is, _)| *is).map(|(_, bit)| bit).sum());
+    if let Some(created_at) = created_at {
+        varint::push_near(bytes, first, created_at.micros() as u64);
+    }
+}
+
+fn kinds(reader: &mut Reader<'_>, first: u64) -> Option<Kinds> {
+    let bits = reader.byte()?;
+    let created_at = match bits & CREATED {
+        0 => None,
+        _ => Some(Timestamp::from_micros(reader.number_near(first)? as i64)),
+    };
+    (bits < 2 * IMPORTED).then_some(Kinds {
+        outbound: bits & OUTBOUND != 0,
+        inbound: bits & INBOUND != 0,
+        real: bits & REAL != 0,
+        imported: bits & IMPORTED != 0,
+        created_at,
+    })
+}
+
+fn status_times(reader: &mut Reader<'_>, first: u64) -> Option<StatusTimes> {
+    let count = reader.number()?;
+    let entry = |_| {
+        let status = status_of(reader.byte()?)??;
+        Some((status, Timestamp::from_micros(reader.number_near(first)? as i64)))
+    };
+    (0..count).map(entry).collect()
+}
+
+fn codes(reader: &mut Reader<'_>) -> Option<Codes> {
+    let count = reader.number()?;
+    let entry = |_| {
+        let number = u32::try_from(reader.number()?).ok()?;
+        Some((ErrorCode::of_number(number)?, status_of(reader.byte()?)?))
+    };
+    (0..count).map(entry).collect()
+}
+
+fn push_trail(bytes: &mut Vec<u8>, deciding: Position, history: &[EventRef]) {
+    varint::push(bytes, history.len() as u64);
+    let mut near = deciding;
+    for EventRef { position, fingerprint, status } in history {
+        varint::push_near(bytes, near, *position);
+        bytes.extend_from_slice(&fingerprint.to_be_bytes());
+        bytes.push(status_byte(*status));
+        near = *position;
+    }
+}
+
+fn history(reader: &mut Reader<'_>, deciding: Position) -> Option<History> {
+    let (count, mut near) = (reader.number()?, deciding);
+    let trace = |_| {
+        near = reader.number_near(near)?;
+        let fingerprint = u64::from_be_bytes(reader.bytes(8)?.try_into().ok()?);
+        Some(EventRef { position: near, fingerprint, status: status_of(reader.byte()?)? })
+    };
+    (0..count).map(trace).collect()
+}
+
+/// A status as its place among all of them, from 1; 0 is none. Another order of them, or a new one
+/// in between, takes a change of the views' migration, so that views written before are made anew.
+fn status_byte(status: Option<Status>) -> u8 {
+    status.map_or(0, |status| 1 + status as u8)
+}
+
+fn status_of(byte: u8) -> Option<Option<Status>> {
+    match byte.checked_sub(1) {
+        None => Some(None),
+        Some(place) => Status::ALL.get(usize::from(place)).copied().map(Some),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::option;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+    use crate::domain::lifecycle::DecidingEvent;
+    use crate::domain::status_reported::{Addressing, Doubt};
+    use crate::domain::{AccountSid, MessageKey, MessageSid};
+
+    fn any_status() -> impl Strategy<Value = Option<Status>> {
+        option::of(select(&Status::ALL[..]))
+    }
+
+    fn any_code() -> impl Strategy<Value = ErrorCode> {
+        (1..1_000_000_000_u32).prop_map(|number| ErrorCode::of_number(number).unwrap())
+    }
+
+    fn any_deciding() -> impl Strategy<Value = DecidingEvent> {
+        let text = || option::of(".{0,20}".prop_map(SmolStr::from));
+        let doubt = (any::<bool>(), 0..4_usize, 0..16_usize);
+        let doubt =
+            doubt.prop_map(|(spliced, missing, unknown)| Doubt::new(spliced, missing, unknown));
+        let texts = (text(), text(), (".{0,40}", any::<bool>()), text());
+        (any::<u64>(), any_status(), doubt, option::of(any_code()), texts).prop_map(
+            |(position, status, doubt, error_code, texts)| {
+                let (from, to, (channel, channel_told), messaging_service_sid) = texts;
+                let channel = channel.into();
+                let addressed =
+                    Addressing { from, to, channel, channel_told, messaging_service_sid };
+                DecidingEvent { position, status, doubt, error_code, addressed }
+            },
+        )
+    }
+
+    fn any_evidence() -> impl Strategy<Value = Evidence> {
+        let moment = any::<i64>().prop_map(Timestamp::from_micros);
+        let status_times = vec((select(&Status::ALL[..]), moment), 0..5);
+        let codes = vec((any_code(), any_status()), 0..4);
+        let receipt = option::of((any_status(), ".{0,12}".prop_map(SmolStr::from)));
+        let created_at = option::of(any::<i64>().prop_map(Timestamp::from_micros));
+        let kinds = (any::<[bool; 4]>(), created_at).prop_map(|(kinds, created_at)| {
+            let [outbound, inbound, real, imported] = kinds;
+            Kinds { outbound, inbound, real, imported, created_at }
+        });
+        let events = (any_deciding(), vec(any_deciding(), 0..3));
+        let all = (events, status_times, codes, receipt, kinds);
+        all.prop_map(|((deciding, lower), status_times, codes, receipt, kinds)| Evidence {
+            kinds,
+            rule: Rule::default(),
+            status_times: status_times.into_iter().collect(),
+            codes: codes.into_iter().collect(),
+            deciding: Some(deciding),
+            lower,
+            receipt: receipt
+                .map(|(status, raw_dlr_done_date)| DeliveryReceipt { status, raw_dlr_done_date }),
+        })
+    }
+
+    fn any_lifecycle() -> impl Strategy<Value = Lifecycle> {
+        let trace = (any::<u64>(), any::<u64>(), any_status());
+        let history = vec(trace, 0..5);
+        (any_evidence(), any::<[i64; 2]>(), any::<[u64; 4]>(), history).prop_map(
+            |(evidence, [first, last], [events, duplicates, late, unrecognised], history)| {
+                let trace =
+                    |(position, fingerprint, status)| EventRef { position, fingerprint, status };
+                Lifecycle {
+                    evidence,
+                    first_received_at: Timestamp::from_micros(first),
+                    last_received_at: Timestamp::from_micros(last),
+                    counts: Counts { events, duplicates, late, unrecognised },
+                    history: history.into_iter().map(trace).collect(),
+                }
+            },
+        )
+    }
+
+    fn pushed(lifecycle: &Lifecycle) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        push(&mut bytes, lifecycle);
+        bytes
+    }
+
+    #[test]
+    fn the_views_migration_names_this_format_so_that_a_change_rebuilds_them() {
+        let migration = include_str!("../../../../../migrations/sqlite/views/0001_messages.sql");
+        let this_file = include_str!("lifecycle.rs");
+        assert!(migration.contains("in format 2 of"));
+        assert!(this_file.contains("//! This is format 2."));
+    }
+
+    proptest! {
+        #[test]
+        fn any_lifecycle_is_read_as_it_was(lifecycle in any_lifecycle()) {
+            let read = read(&pushed(&lifecycle), Rule::default(), lifecycle.evidence.status());
+            prop_assert_eq!(read, Some(lifecycle));
+        }
+
+        #[test]
+        fn where_it_stands_is_told_as_the_whole_tells_it(lifecycle in any_lifecycle()) {
+            let key = MessageKey {
+                account_sid: AccountSid::parse("AC1"),
+                message_sid: MessageSid::parse("SM1").unwrap(),
+            };
+            let bytes = pushed(&lifecycle);
+            let told = standing(&bytes, Some("AC1"), lifecycle.evidence.status());
+            prop_assert_eq!(told, Some(MessageRef::of(&key, &lifecycle)));
+        }
+
+        #[test]
+        fn no_lifecycle_is_read_from_less_or_more_of_it(
+            lifecycle in any_lifecycle(),
+            cut in any::<proptest::sample::Index>(),
+        ) {
+            let mut bytes = pushed(&lifecycle);
+            prop_assert_eq!(read(&bytes[..cut.index(bytes.len())], Rule::default(), None), None);
+            bytes.push(0);
+            prop_assert_eq!(read(&bytes, Rule::default(), None), None);
+        }
+
+        #[test]
+        fn whatever_the_bytes_are_nothing_panics(
+            lifecycle in any_lifecycle(),
+            at in any::<proptest::sample::Index>(),
+            changed in any::<u8>(),
+            any in vec(any::<u8>(), 0..80),
+        ) {
+            read(&any, Rule::default(), None);
+            standing(&any, None, None);
+            let mut bytes = pushed(&lifecycle);
+            let at = at.index(bytes.len());
+            bytes[at] = changed;
+            read(&bytes, Rule::default(), None);
+            standing(&bytes, None, None);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A tally as a blob of the views, there and back: varints throughout.
+//!
+//! messages, conflicts, imported ones, then for each of the two spreads: unknown, negative, how many buckets, and
+//! for each of them how far it lies behind the one before, and its count.
+
+use crate::domain::histogram::DurationHistogram;
+use crate::domain::rollup::Rollup;
+use crate::store::sqlite::views::codec::varint::{self, Reader};
+
+/// The blob of a tally; nothing where a count is below zero, which no row can be.
+pub fn pack(tally: &Rollup) -> Option<Vec<u8>> {
+    let mut blob = Vec::with_capacity(64);
+    push(&mut blob, tally.messages)?;
+    push(&mut blob, tally.conflicts)?;
+    push(&mut blob, tally.imported)?;
+    for spread in [&tally.time_to_sent, &tally.sent_to_delivered] {
+        push(&mut blob, spread.unknown)?;
+        push(&mut blob, spread.negative)?;
+        varint::push(&mut blob, spread.buckets().len() as u64);
+        let mut before = 0;
+        for (bucket, count) in spread.buckets() {
+            varint::push(&mut blob, u64::from(bucket - before));
+            push(&mut blob, *count)?;
+            before = *bucket;
+        }
+    }
+    Some(blob)
+}
+
+/// The tally of a blob; nothing where it is none.
+pub fn unpack(blob: &[u8]) -> Option<Rollup> {
+    let mut reader = Reader::of(blob);
+    let (messages, conflicts) = (count(&mut reader)?, count(&mut reader)?);
+    let imported = count(&mut reader)?;
+    let time_to_sent = unpack_spread(&mut reader, blob.len())?;
+    let sent_to_delivered = unpack_spread(&mut reader, blob.len())?;
+    reader.finish()?;
+    Some(Rollup { messages, conflicts, imported, time_to_sent, sent_to_delivered })
+}
+
+fn unpack_spread(reader: &mut Reader<'_>, length_max: usize) -> Option<DurationHistogram> {
+    let (unknown, negative, length) = (count(reader)?, count(reader)?, count(reader)?);
+    let length = usize::try_from(length).ok().filter(|length| *length <= length_max)?;
+    let mut buckets = Vec::with_capacity(length);
+    let mut bucket: u16 = 0;
+    for at in 0..length {
+        let step = u16::try_from(count(reader)?).ok().filter(|step| at == 0 || *step > 0)?;
+        bucket = bucket.checked_add(step)?;
+        buckets.push((bucket, count(reader).filter(|count| *count > 0)?));
+    }
+    Some(DurationHistogram::from_buckets(unknown, negative, buckets))
+}
+
+fn push(blob: &mut Vec<u8>, count: i64) -> Option<()> {
+    varint::push(blob, u64::try_from(count).ok()?);
+    Some(())
+}
+
+fn count(reader: &mut Reader<'_>) -> Option<i64> {
+    reader.number().and_then(|number| i64::try_from(number).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{pack, unpack};
+    use crate::domain::histogram::Elapsed;
+    use crate::domain::rollup::{Contribution, Rollup};
+
+    fn tally() -> Rollup {
+        let mut tally = Rollup::default();
+        for ms in [0, 1, 31, 32, 1_000, 1_001, 86_400_000, u64::MAX] {
+            let sent_to_delivered = if ms == 1 { Elapsed::Negative } else { Elapsed::Unknown };
+            let time_to_sent = Elapsed::Known(ms);
+            tally.count(
+                Contribution {
+                    conflict: ms == 0,
+                    imported: ms == 1,
+                    time_to_sent,
+                    sent_to_delivered,
+                },
+                300,
+            );
+        }
+        tally
+    }
+
+    #[test]
+    fn what_was_packed_is_unpacked_the_same() {
+        for tally in [Rollup::default(), tally()] {
+            assert_eq!(unpack(&pack(&tally).unwrap()), Some(tally));
+        }
+    }
+
+    #[test]
+    fn a_blob_that_is_cut_off_or_goes_on_is_none() {
+        let whole = pack(&tally()).unwrap();
+        for length in 0..whole.len() {
+            assert_eq!(unpack(&whole[..length]), None, "{length}");
+        }
+        assert_eq!(unpack(&[&whole[..], &[0]].concat()), None);
+        assert_eq!(unpack(&[0xff; 40]), None);
+    }
+
+    #[test]
+    fn a_count_below_zero_is_not_packed() {
+        let mut less = Rollup::default();
+        less.subtract(&tally());
+        assert_eq!(pack(&less), None);
+    }
+}

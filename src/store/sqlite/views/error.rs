@@ -1,0 +1,90 @@
+//! What can go wrong with the views, told apart: their damage, and the engine's trouble.
+
+use rusqlite::ErrorCode;
+
+use crate::store::StoreError;
+use crate::store::sqlite::engine;
+
+/// Why a write came to nothing.
+pub enum Failure {
+    Sqlite(rusqlite::Error),
+    Store(StoreError),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Failure::Sqlite(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Failure::Store(error)
+    }
+}
+
+impl Failure {
+    /// As callers are told.
+    pub fn told(self, act: &str) -> StoreError {
+        match self {
+            Failure::Sqlite(error) => failed(act)(error),
+            Failure::Store(error) => error,
+        }
+    }
+}
+
+/// A value that cannot be is the views' damage, everything else the engine's trouble.
+pub fn failed(act: &str) -> impl FnOnce(rusqlite::Error) -> StoreError + use<> {
+    let act = act.to_owned();
+    move |error| match error {
+        rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::QueryReturnedNoRows => {
+            StoreError::DamagedViews { detail: format!("{act}: {error}") }
+        }
+        error if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+            StoreError::DamagedViews { detail: format!("{act}: {error}") }
+        }
+        error => engine(&act)(error),
+    }
+}
+
+/// Whether an error means that the file itself is damaged, as readers and the writer see it:
+/// a page that cannot be, a file that is no database any more, or one that ends too early.
+pub fn is_sqlite_damage(error: &StoreError) -> bool {
+    let StoreError::Engine { cause, .. } = error else { return false };
+    let Some(error) = cause.downcast_ref::<rusqlite::Error>() else { return false };
+    let is_short = error
+        .sqlite_error()
+        .is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHORT_READ);
+    let code = error.sqlite_error_code();
+    is_short || matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
+/// Whether an error of the log is damage, and whether the database may have it too.
+pub fn is_damage(error: &StoreError) -> Option<bool> {
+    match error {
+        StoreError::DamagedLog { in_database, .. } => Some(*in_database),
+        error => is_sqlite_damage(error).then_some(true),
+    }
+}
+
+/// Whether trying again is of no use before somebody has changed the files.
+pub fn is_lasting(error: &StoreError) -> bool {
+    use StoreError::{DamagedLog, LostEvents, NotALedger};
+    matches!(error, LostEvents { .. } | DamagedLog { .. } | NotALedger { .. })
+}
+
+/// A lasting error once more, for whoever asks again.
+pub fn again(error: &StoreError) -> StoreError {
+    use StoreError::{DamagedLog, LostEvents, NotALedger};
+    match error {
+        LostEvents { path, detail } => LostEvents { path: path.clone(), detail: detail.clone() },
+        NotALedger { path, detail } => NotALedger { path: path.clone(), detail: detail.clone() },
+        DamagedLog { path, detail, in_database } => {
+            DamagedLog { path: path.clone(), detail: detail.clone(), in_database: *in_database }
+        }
+        _ => StoreError::NeedsReopen,
+    }
+}
