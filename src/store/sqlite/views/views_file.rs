@@ -17,21 +17,16 @@ use crate::domain::message_ref::MessageRef;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::{MessageKey, MessageSid, Position, Rule};
 use crate::store::sqlite::engine;
-use crate::store::sqlite::files::bounded_read;
-use crate::store::sqlite::files::check;
 use crate::store::sqlite::files::connect::{self, Readers};
 use crate::store::sqlite::files::lock::WriterLock;
-use crate::store::sqlite::files::wal_ownership;
+use crate::store::sqlite::files::{bounded_read, check, wal_ownership};
 use crate::store::sqlite::migrate::{self, VIEW_TABLES};
 use crate::store::sqlite::views::error::{Failure, failed};
 use crate::store::sqlite::views::index::{put_entries, put_in_order};
 use crate::store::sqlite::views::index_buffer::IndexBuffer;
-use crate::store::sqlite::views::list;
 use crate::store::sqlite::views::read::Tables;
-use crate::store::sqlite::views::rebuild;
-use crate::store::sqlite::views::rollup_read;
 use crate::store::sqlite::views::table_set::TableSet;
-use crate::store::sqlite::views::write;
+use crate::store::sqlite::views::{list, rebuild, rollup_read, write};
 use crate::store::{Batch, Checked, Checkpoint, Damage, Message, MessagePage, StoreError, Views};
 
 /// How many SIDs or addresses one transaction writes: others who want to write wait for some 10 ms.
