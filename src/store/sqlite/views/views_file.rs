@@ -32,8 +32,7 @@ use crate::store::{Batch, Checked, Checkpoint, Damage, Message, MessagePage, Sto
 /// How many SIDs or addresses one transaction writes: others who want to write wait for some 10 ms.
 const KEYS_A_TRANSACTION: usize = 1 << 14;
 
-/// How long a shadow leaves the file to whoever projects, after each of its transactions. That looks
-/// every millisecond.
+/// How long a rebuild pauses after each transaction, so that the live projection can write.
 const WAY_FOR_OTHERS: Duration = Duration::from_millis(5);
 
 /// One set of tables and the connections to them.
@@ -42,8 +41,7 @@ pub struct SqliteViews {
     role: TableSet,
     /// Of a shadow the log, whose holder writes to the same file.
     beside: Option<PathBuf>,
-    /// Nothing where only one thread uses the views. Closed before the write connection, which
-    /// alone can empty the WAL when it is the last.
+    /// `None` if one thread uses the views. Closed first: only the last connection empties the WAL.
     readers: Option<Readers>,
     writing: Arc<Mutex<Connection>>,
     /// The folder of views of their own, removed with them.
