@@ -92,7 +92,7 @@ fn one_run_works_at_a_time_and_ctrl_c_ends_it_where_it_is() {
     let twilio = Twilio::start();
     let app = with(&twilio, []);
     (1..101).for_each(|number| twilio.has(&sid(number), "delivered"));
-    twilio.page_size(10);
+    twilio.page_size(2);
     twilio.slow(Duration::from_millis(400));
     let child = app.command(&OF_ONE_ACCOUNT).spawn();
     app.eventually("it is at work", || twilio.requests().len() >= 2);
