@@ -17,7 +17,7 @@ use crate::store::{self, Access, Database, StoreError};
 
 /// What a copy holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Copied {
+pub struct VerifiedCopy {
     pub head: Position,
     /// The chain's value at the head.
     pub hash: Hash,
@@ -33,7 +33,7 @@ pub enum BackupError {
     Projection(#[from] ProjectionError),
 
     #[error("there is no file {} to restore from", path.display())]
-    NotThere { path: PathBuf },
+    NotFound { path: PathBuf },
 
     #[error("cannot write {}: {cause}", path.display())]
     File { path: PathBuf, cause: io::Error },
@@ -48,16 +48,24 @@ pub enum BackupError {
 
 /// Copies the log, up to the head it has now, into a new file at `to`, which appears once it is
 /// whole, verified and on disk. A server may go on appending.
-pub fn backup(from: &Database, to: &Path, progress: Progress<'_>) -> Result<Copied, BackupError> {
+pub fn backup(
+    from: &Database,
+    to: &Path,
+    progress: Progress<'_>,
+) -> Result<VerifiedCopy, BackupError> {
     refuse_taken(to)?;
     copy(from, to, progress)
 }
 
 /// Makes a ledger of a backup, or of a copy of a stopped ledger's files, where there is none.
 /// Views that are left there are kept where they fit, and emptied, aloud, where they do not.
-pub fn restore(from: &Path, to: &Database, progress: Progress<'_>) -> Result<Copied, BackupError> {
+pub fn restore(
+    from: &Path,
+    to: &Database,
+    progress: Progress<'_>,
+) -> Result<VerifiedCopy, BackupError> {
     if !from.exists() {
-        return Err(BackupError::NotThere { path: from.to_owned() });
+        return Err(BackupError::NotFound { path: from.to_owned() });
     }
     let source = Database::Sqlite(from.to_owned());
     let vacant = Vacant::take(to)?;
@@ -71,7 +79,7 @@ pub fn restore(from: &Path, to: &Database, progress: Progress<'_>) -> Result<Cop
 }
 
 /// Copies, and reads both sides: the source must be sound, the copy must have the same chain.
-fn copy(from: &Database, to: &Path, progress: Progress<'_>) -> Result<Copied, BackupError> {
+fn copy(from: &Database, to: &Path, progress: Progress<'_>) -> Result<VerifiedCopy, BackupError> {
     let failed = |cause| BackupError::File { path: to.to_owned(), cause };
     let file = Unfinished::beside(to).map_err(failed)?;
     let head = copy_log(from, file.path(), progress)?;
@@ -90,5 +98,5 @@ fn copy(from: &Database, to: &Path, progress: Progress<'_>) -> Result<Copied, Ba
     }
     drop(copied);
     file.finish(to).map_err(failed)?;
-    Ok(Copied { head, hash })
+    Ok(VerifiedCopy { head, hash })
 }

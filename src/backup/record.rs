@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use uuid::Uuid;
 
-use super::Copied;
+use super::VerifiedCopy;
 use crate::domain::digest::hex;
 use crate::domain::{Position, Timestamp};
 
@@ -39,11 +39,11 @@ pub fn last_backup(ledger: &Path, ledger_id: Uuid) -> Option<LastBackup> {
 }
 
 /// Writes it down, whole or not at all. The folder may be one that is only read here.
-pub fn write_down(
+pub fn write_record(
     ledger: &Path,
     ledger_id: Uuid,
     to: &Path,
-    copied: &Copied,
+    copied: &VerifiedCopy,
     ended_at: Timestamp,
 ) -> std::io::Result<()> {
     let last = LastBackup {

@@ -15,8 +15,8 @@ use crate::domain::digest::hex;
 use crate::domain::filter::MessageFilter;
 use crate::domain::{MessageSid, Position};
 use crate::export::file::{IfThere, WholeFile};
-use crate::export::manifest::{Hashing, Manifest};
-use crate::export::{self, Content, EventFilter, Format, Row, View};
+use crate::export::manifest::{HashingWriter, Manifest};
+use crate::export::{self, Content, EventFilter, ExportRow, ExportView, FileFormat};
 use crate::projection::chain::chain_at;
 use crate::projection::message_query::BeyondHead;
 use crate::store::{self, Access, Store};
@@ -83,8 +83,8 @@ enum ExportFormat {
 struct Export {
     store: Box<dyn Store>,
     wanted: Wanted,
-    format: Format,
-    view: View,
+    format: FileFormat,
+    view: ExportView,
 }
 
 enum Wanted {
@@ -98,7 +98,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let export = args.open(settings)?;
     let Some(path) = &args.output else {
         let out = terminal::stdout();
-        if out.is_terminal() && export.format == Format::Parquet {
+        if out.is_terminal() && export.format == FileFormat::Parquet {
             let binary =
                 "--format parquet: it is binary, and nothing for a terminal; give --output";
             return Err(Usage(binary.to_owned()).into());
@@ -132,7 +132,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             // Begun before anything is written, so that it is told at once where one is there.
             let beside = path.with_file_name("manifest.json");
             let mut manifest_file = args.begin(&beside)?;
-            let mut hashing = Hashing::new(&mut file);
+            let mut hashing = HashingWriter::new(&mut file);
             let rows = export.write(&mut hashing)?;
             let hashed = hashing.finish(file_name(&path), rows).0;
             let manifest = export.manifest(&args, vec![hashed])?;
@@ -165,11 +165,11 @@ impl Args {
             return Err(Usage(BeyondHead { asked_for: pin, head }.to_string()).into());
         }
         let format = match self.format {
-            ExportFormat::Ndjson => Format::Ndjson,
-            ExportFormat::Csv => Format::Csv,
-            ExportFormat::Parquet => Format::Parquet,
+            ExportFormat::Ndjson => FileFormat::Ndjson,
+            ExportFormat::Csv => FileFormat::Csv,
+            ExportFormat::Parquet => FileFormat::Parquet,
         };
-        Ok(Export { store, wanted, format, view: View { pin, masked: self.mask } })
+        Ok(Export { store, wanted, format, view: ExportView { pin, masked: self.mask } })
     }
 
     /// Begins a file that is to appear at this path.
@@ -230,10 +230,10 @@ impl Export {
         let (store, view) = (&*self.store, self.view);
         let count = match &self.wanted {
             Wanted::Messages(filter) => export::messages(store, filter, view, &mut |message| {
-                rows.row(&Row::Message(Box::new(message)))
+                rows.row(&ExportRow::Message(Box::new(message)))
             })?,
             Wanted::Events(filter) => export::events(store, filter, view, &mut |event| {
-                rows.row(&Row::Event(Box::new(event)))
+                rows.row(&ExportRow::Event(Box::new(event)))
             })?,
         };
         rows.finish()?;

@@ -16,9 +16,11 @@ use super::{Format, Outcome, Usage, ledger};
 use crate::config::{Reconciling, Settings};
 use crate::domain::filter::MessageFilter;
 use crate::domain::{AccountSid, NewEvent, Timestamp, duration};
-use crate::reconcile::{self, Plan, Preview, REQUESTS_MAX, ReconcileError, Run, Summary};
+use crate::reconcile::{
+    self, DryRun, REQUESTS_MAX, ReconcileError, ReconcilePlan, ReconcileSummary, Run,
+};
 use crate::store::append_when_free;
-use crate::twilio_api::{Client, Credentials, Failure, Limits};
+use crate::twilio_api::{Client, Credentials, RequestError, RequestLimits};
 use crate::wire::filter;
 
 /// The arguments of `reconcile`.
@@ -79,18 +81,18 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let up_to_date = ledger::up_to_date_as_built(settings)?;
     let state_file = state_file(settings)?;
     if args.dry_run {
-        let preview = reconcile::preview(&*up_to_date, &accounts, &plan, &state_file)?;
-        print_preview(&preview, args.format)?;
+        let dry_run = reconcile::dry_run(&*up_to_date, &accounts, &plan, &state_file)?;
+        print_preview(&dry_run, args.format)?;
         return Ok(Outcome::Done);
     }
     drop(up_to_date);
     let store = ledger::to_append(settings)?;
     let interrupt = Interrupt::listen()?;
-    let limits = Limits::new(requests_max, move || interrupt.asked().is_break());
+    let limits = RequestLimits::new(requests_max, move || interrupt.asked().is_break());
     let client = client(settings, limits.clone())?;
     let bar = progress_bar();
     let mut append = |events: &[NewEvent]| append_when_free(&*store, events).map(|_| ());
-    let mut tell = |summary: &Summary| {
+    let mut tell = |summary: &ReconcileSummary| {
         bar.set_message(format!(
             "{} fetched, {} listed, {} added",
             number(summary.fetched),
@@ -106,7 +108,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     print(&summary, requests, outcome.as_ref().err(), args.format)?;
     match outcome {
         // As asked for.
-        Err(ReconcileError::Failure(Failure::RequestsUsedUp)) => Ok(Outcome::Done),
+        Err(ReconcileError::Request(RequestError::RequestsUsedUp)) => Ok(Outcome::Done),
         outcome => {
             outcome.context("the next run goes on where this one stopped")?;
             Ok(Outcome::Done)
@@ -115,7 +117,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 }
 
 /// Twilio, as it is configured, within limits.
-pub fn client(settings: &Settings, limits: Limits) -> Result<Client> {
+pub fn client(settings: &Settings, limits: RequestLimits) -> Result<Client> {
     settings.warn_of_region();
     Client::new(&settings.twilio_base_url()?, settings.twilio_timeout()?, limits)
         .context("prepare to ask Twilio")
@@ -147,9 +149,9 @@ pub fn state_file(settings: &Settings) -> Result<PathBuf> {
 }
 
 /// What a configuration asks for, of this moment.
-pub fn configured_plan(configured: &Reconciling) -> Plan {
-    let usual = Plan::default();
-    Plan {
+pub fn configured_plan(configured: &Reconciling) -> ReconcilePlan {
+    let usual = ReconcilePlan::default();
+    ReconcilePlan {
         older_than: configured.older_than.unwrap_or(usual.older_than),
         give_up_after: configured.give_up_after.unwrap_or(usual.give_up_after),
         keep_content: configured.keep_content,
@@ -157,7 +159,7 @@ pub fn configured_plan(configured: &Reconciling) -> Plan {
     }
 }
 
-fn plan(args: &Args, configured: &Reconciling) -> Result<Plan, Usage> {
+fn plan(args: &Args, configured: &Reconciling) -> Result<ReconcilePlan, Usage> {
     let length = |flag: &str, text: &str| {
         duration::parse(text).ok_or_else(|| {
             Usage(format!(
@@ -210,13 +212,13 @@ fn progress_bar() -> ProgressBar {
 }
 
 fn print(
-    summary: &Summary,
+    summary: &ReconcileSummary,
     requests: u64,
     stopped_by: Option<&ReconcileError>,
     format: Format,
 ) -> Result<()> {
-    let Summary { fetched, listed, appended, known, inbound, not_found, .. } = *summary;
-    let Summary { given_up, without_credentials, failed, sends_found, .. } = *summary;
+    let ReconcileSummary { fetched, listed, appended, known, inbound, not_found, .. } = *summary;
+    let ReconcileSummary { given_up, without_credentials, failed, sends_found, .. } = *summary;
     let mut out = crate::cli::terminal::stdout();
     let counts = [
         ("requests", requests),
@@ -250,8 +252,8 @@ fn print(
     Ok(())
 }
 
-fn print_preview(preview: &Preview, format: Format) -> Result<()> {
-    let Preview { to_fetch, without_credentials, lists, unanswered_sends } = preview;
+fn print_preview(dry_run: &DryRun, format: Format) -> Result<()> {
+    let DryRun { to_fetch, without_credentials, lists, unanswered_sends } = dry_run;
     let mut out = crate::cli::terminal::stdout();
     match format {
         Format::Table => {

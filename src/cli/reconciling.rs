@@ -14,7 +14,7 @@ use crate::reconcile::REQUESTS_MAX;
 use crate::reconcile::metrics::ReconcileMetrics;
 use crate::reconcile::worker::{self, Handle, Job};
 use crate::store::Database;
-use crate::twilio_api::{Client, Credentials, Limits};
+use crate::twilio_api::{Client, Credentials, RequestLimits};
 
 /// How long a run waits for views that are behind before it is put off.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -39,7 +39,7 @@ impl Reconciliation {
             every,
             configured,
             database: settings.database()?,
-            client: client(settings, Limits::new(u64::MAX, || false))?,
+            client: client(settings, RequestLimits::new(u64::MAX, || false))?,
             accounts: credentials(settings, None)?,
             settings: settings.clone(),
             state_file: state_file(settings)?,

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::domain::Rule;
 use crate::projection::worker::{self, Handle};
-use crate::quarantine::keeper::Keeper;
+use crate::quarantine::recorder::Recorder;
 use crate::store::head::Head;
 use crate::store::quarantine::Limits;
 use crate::store::writer::Writer;
@@ -63,14 +63,14 @@ impl Running {
 
 /// Refused requests being kept in this process.
 pub struct Keeping {
-    pub keeper: Keeper,
+    pub keeper: Recorder,
     thread: JoinHandle<()>,
 }
 
 impl Keeping {
     /// Starts the thread.
     pub fn start(database: &Database, limits: Limits) -> Self {
-        let (keeper, thread) = Keeper::start(database.clone(), limits);
+        let (keeper, thread) = Recorder::start(database.clone(), limits);
         Self { keeper, thread }
     }
 

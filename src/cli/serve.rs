@@ -21,12 +21,12 @@ use crate::domain::Rule;
 use crate::http::access::{Attempts, Scope, Sees, Tokens};
 use crate::http::{self, Admin, Exports, InUse, Metrics, Receiving, Sender, Sending, Streams};
 use crate::projection::background_verification;
-use crate::quarantine::keeper::Keeper;
+use crate::quarantine::recorder::Recorder;
 use crate::reconcile::metrics::ReconcileMetrics;
 use crate::reconcile::worker;
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
-use crate::twilio_api::{Client, Limits};
+use crate::twilio_api::{Client, RequestLimits};
 
 /// How many connections may wait to be accepted. Each callback of Twilio's is a connection of its
 /// own, and beyond this number it waits for a second before it tries again.
@@ -134,7 +134,7 @@ pub struct Beside {
     pub verifying: Option<background_verification::Handle>,
     pub sending: Option<Sending>,
     pub reconciled: ReconcileMetrics,
-    pub keeper: Option<Keeper>,
+    pub keeper: Option<Recorder>,
 }
 
 /// Nothing where Twilio could not be asked for want of the system's certificates: callbacks are taken
@@ -142,7 +142,7 @@ pub struct Beside {
 fn sending(settings: &Settings, config: &ServerConfig) -> Result<Option<Sending>> {
     settings.warn_of_region();
     let (base_url, timeout) = (settings.twilio_base_url()?, settings.twilio_timeout()?);
-    let client = match Client::new(&base_url, timeout, Limits::new(u64::MAX, || false)) {
+    let client = match Client::new(&base_url, timeout, RequestLimits::new(u64::MAX, || false)) {
         Ok(client) => client,
         Err(error) => {
             let reason = text::causes(&error);

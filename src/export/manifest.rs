@@ -36,13 +36,13 @@ pub struct ManifestFile {
 }
 
 /// Counts and hashes what is written through it.
-pub struct Hashing<W: Write> {
+pub struct HashingWriter<W: Write> {
     out: W,
     hash: Sha256,
     bytes: u64,
 }
 
-impl<W: Write> Hashing<W> {
+impl<W: Write> HashingWriter<W> {
     /// Writes on to this.
     pub fn new(out: W) -> Self {
         Self { out, hash: Sha256::new(), bytes: 0 }
@@ -55,7 +55,7 @@ impl<W: Write> Hashing<W> {
     }
 }
 
-impl<W: Write> Write for Hashing<W> {
+impl<W: Write> Write for HashingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.out.write(bytes)?;
         self.hash.update(&bytes[..written]);

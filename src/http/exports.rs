@@ -23,7 +23,7 @@ use super::shown::Shown;
 use super::state::Admin;
 use crate::domain::filter::MessageFilter;
 use crate::domain::{AccountSid, MessageSid};
-use crate::export::{self, Content, EventFilter, ExportError, Format, Row, View};
+use crate::export::{self, Content, EventFilter, ExportError, ExportRow, ExportView, FileFormat};
 use crate::wire::filter::MESSAGE_FILTERS;
 
 /// How much is handed over at a time.
@@ -135,7 +135,7 @@ async fn export(
             asked_for => Ok(asked_for.unwrap_or(last)),
         }
     });
-    let view = View { pin: pin.await??, masked: shown.is_masked() };
+    let view = ExportView { pin: pin.await??, masked: shown.is_masked() };
     let (content, (sender, pieces)) = (wanted.content(), mpsc::channel(PIECES_WAITING));
     if request.method() != Method::HEAD {
         let (connection, clock) = (Connection::of(&request), Handle::current());
@@ -163,8 +163,8 @@ async fn export(
 fn write(
     state: &Admin,
     wanted: &Wanted,
-    format: Format,
-    view: View,
+    format: FileFormat,
+    view: ExportView,
     pieces: &Pieces,
 ) -> Result<(), ExportError> {
     let out = BufWriter::with_capacity(PIECE_BYTES, pieces);
@@ -172,19 +172,19 @@ fn write(
     match wanted {
         Wanted::Messages(filter) => {
             export::messages(&*state.store, filter, view, &mut |message| {
-                rows.row(&Row::Message(Box::new(message)))
+                rows.row(&ExportRow::Message(Box::new(message)))
             })?
         }
         Wanted::Events(filter) => export::events(&*state.store, filter, view, &mut |event| {
-            rows.row(&Row::Event(Box::new(event)))
+            rows.row(&ExportRow::Event(Box::new(event)))
         })?,
     };
     rows.finish()
 }
 
-fn format(query: &Query) -> Result<Format, Problem> {
-    let Some(name) = query.get("format") else { return Ok(Format::Ndjson) };
-    Format::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| {
+fn format(query: &Query) -> Result<FileFormat, Problem> {
+    let Some(name) = query.get("format") else { return Ok(FileFormat::Ndjson) };
+    FileFormat::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| {
         let name = name.escape_debug();
         Problem::BadRequest(format!("format `{name}` is not one of ndjson, csv, parquet"))
     })

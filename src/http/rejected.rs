@@ -13,7 +13,7 @@ use super::error::Problem;
 use super::state::Receiving;
 use crate::domain::Timestamp;
 use crate::quarantine;
-use crate::quarantine::keeper::Refused;
+use crate::quarantine::recorder::Candidate;
 use crate::quarantine::rejection::Rejection;
 use crate::store::quarantine::{Rank, RefusedRequest};
 use crate::twilio::accounts::Accounts;
@@ -94,8 +94,8 @@ pub fn record(
     let request = Arc::new(kept(arrived, body, rejection));
     let (public_urls, callback_paths) =
         (Arc::clone(&state.public_urls), Arc::clone(&state.callback_paths));
-    let refused = Refused { request, rejection, accounts, public_urls, callback_paths };
-    let cause = keeper.and_then(|keeper| keeper.offer(refused.clone()));
+    let refused = Candidate { request, rejection, accounts, public_urls, callback_paths };
+    let cause = keeper.and_then(|keeper| keeper.try_record(refused.clone()));
     let (status_code, reason) = (problem.status_code().as_u16(), problem.reason_without_data());
     match line {
         Some(line) if cause.is_some() || !keeps => {

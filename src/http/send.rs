@@ -15,8 +15,8 @@ use super::openapi::{Failures, SendFailures};
 use super::query::Query;
 use super::sending::{Came, carry_out, sending};
 use super::state::Admin;
-use crate::send::Outcome;
-use crate::send::keys::KEY_CHARACTERS_MAX;
+use crate::send::SendOutcome;
+use crate::send::idempotency::KEY_CHARACTERS_MAX;
 
 /// A message to be sent.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -136,7 +136,7 @@ fn answer(Came { send_id, outcome, replayed }: Came) -> Result<HttpResponse, Pro
     let problem =
         |reason| Err(Problem::Send(SendProblem { send_id: Some(send_id.clone()), reason }));
     match outcome {
-        Outcome::Made { message_sid, status } => {
+        SendOutcome::Made { message_sid, status } => {
             let mut response = HttpResponse::Created();
             response.insert_header((LOCATION, format!("/v1/messages/{message_sid}")));
             if replayed {
@@ -144,10 +144,10 @@ fn answer(Came { send_id, outcome, replayed }: Came) -> Result<HttpResponse, Pro
             }
             json::answer(response, &MadeMessage { message_sid, status, send_id })
         }
-        Outcome::Refused { status_code, code, message } => {
+        SendOutcome::Refused { status_code, code, message } => {
             problem(Reason::Refused { status_code, code, message })
         }
-        Outcome::NotSent(reason) => problem(Reason::NotSent(reason)),
-        Outcome::Unknown(reason) => problem(Reason::Unknown(reason)),
+        SendOutcome::NotSent(reason) => problem(Reason::NotSent(reason)),
+        SendOutcome::Unknown(reason) => problem(Reason::Unknown(reason)),
     }
 }

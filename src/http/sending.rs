@@ -12,9 +12,9 @@ use super::error::{Problem, Reason, SendProblem};
 use super::send::NewMessage;
 use super::state::Admin;
 use crate::domain::{AccountSid, NewEvent, Timestamp};
-use crate::send::keys::{Claim, Keys, request_hash};
-use crate::send::{Attempt, Draft, Outcome, note};
-use crate::twilio_api::{Answer, Client, Credentials, Failure, Limits};
+use crate::send::idempotency::{IdempotencyKeys, Lookup, request_hash};
+use crate::send::{Attempt, Draft, SendOutcome, note};
+use crate::twilio_api::{ApiResponse, Client, Credentials, RequestError, RequestLimits};
 
 /// How many messages are sent at once: each takes a thread, which mostly waits. Twilio takes some
 /// hundred requests at once from one account, and says 429 beyond.
@@ -45,7 +45,7 @@ pub struct Sending {
     client: Client,
     senders: Box<Senders>,
     status_callback: Option<String>,
-    keys: Arc<Keys>,
+    keys: Arc<IdempotencyKeys>,
     permits: Arc<Semaphore>,
     ending: Arc<AtomicBool>,
 }
@@ -61,7 +61,7 @@ pub struct Order {
 /// What came of it, and whether it was known before.
 pub struct Came {
     pub send_id: String,
-    pub outcome: Outcome,
+    pub outcome: SendOutcome,
     pub replayed: bool,
 }
 
@@ -81,7 +81,7 @@ impl Sending {
     fn client(&self) -> Client {
         let (until, ending) = (Instant::now() + RETRY_FOR, Arc::clone(&self.ending));
         let stop = move || ending.load(Ordering::Relaxed) || Instant::now() > until;
-        self.client.within(Limits::new(u64::MAX, stop).waiting_at_most(RETRY_WAIT_MAX))
+        self.client.within(RequestLimits::new(u64::MAX, stop).waiting_at_most(RETRY_WAIT_MAX))
     }
 
     /// What is to be sent, checked; its key, where it has one.
@@ -155,7 +155,7 @@ pub async fn carry_out(state: &Data<Admin>, order: Order) -> Result<Came, Proble
     if let Some((key, _)) = &order.key {
         let outcome = outcome
             .as_ref()
-            .map_or_else(|problem| Outcome::NotSent(problem.to_string()), Outcome::clone);
+            .map_or_else(|problem| SendOutcome::NotSent(problem.to_string()), SendOutcome::clone);
         sending(state)?.keys.settle(key, outcome);
     }
     Ok(Came { send_id, outcome: outcome?, replayed: false })
@@ -169,41 +169,43 @@ async fn claim(state: &Data<Admin>, order: &Order) -> Result<Option<Came>, Probl
     let now = Timestamp::from(OffsetDateTime::now_utc());
     let claim = on_a_thread(move || keys.claim(&*state.store, &key, (&send_id, &hash), now));
     match claim.await.ok_or(Problem::Internal)?? {
-        Claim::New => Ok(None),
-        Claim::Done { send_id, outcome } => Ok(Some(Came { send_id, outcome, replayed: true })),
-        Claim::InFlight => Err(Problem::Conflict(
+        Lookup::New => Ok(None),
+        Lookup::Done { send_id, outcome } => Ok(Some(Came { send_id, outcome, replayed: true })),
+        Lookup::InFlight => Err(Problem::Conflict(
             "the message with this Idempotency-Key is on its way; ask again".to_owned(),
         )),
-        Claim::Other => Err(unprocessable("this Idempotency-Key was used for another message")),
+        Lookup::OtherRequest => {
+            Err(unprocessable("this Idempotency-Key was used for another message"))
+        }
     }
 }
 
 /// The intent, the request, and what came of it. An error means that nothing was sent.
-async fn begin(state: &Data<Admin>, order: &Order) -> Result<Outcome, Problem> {
+async fn begin(state: &Data<Admin>, order: &Order) -> Result<SendOutcome, Problem> {
     let intent = state.writer.append(order.attempt.intent());
     match tokio::time::timeout(DURABLE_TIMEOUT, intent).await {
         Ok(Ok(_position)) => {}
         Ok(Err(error)) => return Err(Problem::NotStored(error)),
         Err(_) => {
             // It may be stored yet; that nothing followed is to be stored behind it.
-            let stopped = order.attempt.answer(&Err(Failure::Stopped));
+            let stopped = order.attempt.answer(&Err(RequestError::Stopped));
             actix_web::rt::spawn(keep(state.clone(), stopped));
             return Err(Problem::NotDurableInTime);
         }
     }
     let answered = ask(sending(state)?.client(), order).await;
-    let outcome = Outcome::of(&answered);
+    let outcome = SendOutcome::from_result(&answered);
     keep(state.clone(), order.attempt.answer(&answered)).await;
     Ok(outcome)
 }
 
 /// Twilio's answer, however long it takes.
-async fn ask(client: Client, order: &Order) -> Result<Answer, Failure> {
+async fn ask(client: Client, order: &Order) -> Result<ApiResponse, RequestError> {
     let (attempt, who) = (order.attempt.clone(), order.who.clone());
     let answered = on_a_thread(move || attempt.send(&client, &who)).await;
     answered.unwrap_or_else(|| {
         let detail = "the thread that asked has ended".to_owned();
-        Err(Failure::NoAnswer { url: order.attempt.url().to_owned(), detail })
+        Err(RequestError::NoAnswer { url: order.attempt.url().to_owned(), detail })
     })
 }
 

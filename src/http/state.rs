@@ -16,7 +16,7 @@ use super::streams::Streams;
 use crate::domain::Rule;
 use crate::projection::background_verification;
 use crate::projection::worker::Handle;
-use crate::quarantine::keeper::Keeper;
+use crate::quarantine::recorder::Recorder;
 use crate::store::Store;
 use crate::store::writer::Writer;
 use crate::twilio::accounts::Accounts;
@@ -30,7 +30,7 @@ pub struct Receiving {
     pub accounts: Arc<InUse<Accounts>>,
     pub writer: Writer,
     /// Nothing where refused requests are not kept.
-    pub keeper: Option<Keeper>,
+    pub keeper: Option<Recorder>,
     pub refusals: Refusals,
     /// What bodies take while they are here.
     pub bodies: Budget,
@@ -65,7 +65,7 @@ impl Receiving {
         public_urls: Vec<BaseUrl>,
         accounts: Accounts,
         writer: Writer,
-        keeper: Option<Keeper>,
+        keeper: Option<Recorder>,
     ) -> Self {
         Self {
             callback_paths: callback_paths.into(),

@@ -32,7 +32,7 @@ impl Dropped {
     ];
 
     /// Too many requests of this rank at once.
-    pub fn of_rate(rank: Rank) -> Self {
+    pub fn from_rank(rank: Rank) -> Self {
         match rank {
             Rank::Other => Dropped::Rate,
             Rank::Possible => Dropped::Possible,
@@ -94,7 +94,7 @@ impl QuarantineMetrics {
     /// So many were kept, and this is there now.
     pub fn kept(&self, requests: usize, now: Kept) {
         self.kept.inc_by(requests as u64);
-        self.look(now);
+        self.set_current(now);
     }
 
     /// So many were not kept.
@@ -103,7 +103,7 @@ impl QuarantineMetrics {
     }
 
     /// This is there now.
-    pub fn look(&self, now: Kept) {
+    pub fn set_current(&self, now: Kept) {
         self.requests.set(i64::try_from(now.requests).unwrap_or(i64::MAX));
         self.recognised.set(i64::try_from(now.recognised).unwrap_or(i64::MAX));
         self.bytes.set(i64::try_from(now.bytes).unwrap_or(i64::MAX));

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Accepts, verified};
+use super::{ListenerSettings, verified};
 use crate::domain::{NewEvent, Position, Timestamp};
 use crate::store::quarantine::{Quarantine, RefusedRequest};
 use crate::store::{Store, StoreError, append_when_free};
@@ -35,7 +35,7 @@ pub struct Rechecked {
 pub fn recheck(
     quarantine: &mut dyn Quarantine,
     store: &dyn Store,
-    accepts: &Accepts<'_>,
+    listener: &ListenerSettings<'_>,
     progress: &mut dyn FnMut(&Rechecked),
 ) -> Result<Rechecked, StoreError> {
     let mut rechecked = finish_interrupted(quarantine, store)?;
@@ -45,7 +45,7 @@ pub fn recheck(
         let Some((last, _)) = page.last() else { return Ok(rechecked) };
         after = *last;
         let looked_at = page.len() as u64;
-        let events = events(&page, accepts);
+        let events = events(&page, listener);
         if !events.is_empty() {
             append(quarantine, store, &events)?;
         }
@@ -57,10 +57,10 @@ pub fn recheck(
 }
 
 /// What [`recheck`] would come to; nothing is changed.
-pub fn rehearse(
+pub fn recheck_dry_run(
     quarantine: &dyn Quarantine,
     store: &dyn Store,
-    accepts: &Accepts<'_>,
+    listener: &ListenerSettings<'_>,
 ) -> Result<Rechecked, StoreError> {
     let there = already_there(quarantine, store)?;
     let mut rechecked = Rechecked::default();
@@ -71,7 +71,7 @@ pub fn rehearse(
         after = *last;
         for (_, request) in &page {
             rechecked.requests += 1;
-            match verified(request, accepts) {
+            match verified(request, listener) {
                 _ if there.contains(&request.id) => rechecked.already_there += 1,
                 Some(_) => rechecked.appended += 1,
                 None => rechecked.refused += 1,
@@ -80,10 +80,10 @@ pub fn rehearse(
     }
 }
 
-fn events(page: &[(u64, RefusedRequest)], accepts: &Accepts<'_>) -> Vec<NewEvent> {
+fn events(page: &[(u64, RefusedRequest)], listener: &ListenerSettings<'_>) -> Vec<NewEvent> {
     let rechecked_at = Timestamp::from(OffsetDateTime::now_utc()).to_string();
     let valid = page.iter().filter_map(|(_, request)| {
-        let mut event = verified(request, accepts)?;
+        let mut event = verified(request, listener)?;
         event.notes.insert("quarantine".to_owned(), request.reason.clone());
         event.notes.insert("rechecked_at".to_owned(), rechecked_at.clone());
         Some(event)

@@ -6,10 +6,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::metrics::ReconcileMetrics;
-use super::{Plan, ReconcileError, Run, Summary, now};
+use super::{ReconcileError, ReconcilePlan, ReconcileSummary, Run, now};
 use crate::domain::{AccountSid, NewEvent};
 use crate::store::{self, Access, Database, Store, append_when_free};
-use crate::twilio_api::{Client, Credentials, Failure, Limits};
+use crate::twilio_api::{Client, Credentials, RequestError, RequestLimits};
 
 /// When the first run begins, so that a server that is often restarted reconciles at all.
 const FIRST_WAIT: Duration = Duration::from_secs(60);
@@ -19,7 +19,7 @@ pub struct Job {
     pub database: Database,
     pub every: Duration,
     /// What is to be done each time; its window is that of the moment.
-    pub plan: Box<dyn Fn() -> Plan + Send>,
+    pub plan: Box<dyn Fn() -> ReconcilePlan + Send>,
     /// Whether the views are near enough to the head to tell what is known.
     pub ready: Box<dyn Fn() -> bool + Send>,
     pub requests_max: u64,
@@ -78,19 +78,19 @@ impl Handle {
 
 fn round(job: &Job, shared: &Arc<Shared>) {
     let asked = Arc::clone(shared);
-    let limits = Limits::new(job.requests_max, move || asked.state().stop);
+    let limits = RequestLimits::new(job.requests_max, move || asked.state().stop);
     let client = job.client.within(limits.clone());
     let (summary, outcome) = match store::open(&job.database, Access::Append) {
         Ok(store) => run(job, &*store, &client),
-        Err(error) => (Summary::default(), Err(error.into())),
+        Err(error) => (ReconcileSummary::default(), Err(error.into())),
     };
     match &outcome {
-        Ok(()) | Err(ReconcileError::Failure(Failure::RequestsUsedUp)) => tracing::info!(
+        Ok(()) | Err(ReconcileError::Request(RequestError::RequestsUsedUp)) => tracing::info!(
             appended = summary.appended,
             known = summary.known,
             "reconciled with Twilio"
         ),
-        Err(ReconcileError::Failure(Failure::Stopped)) => {}
+        Err(ReconcileError::Request(RequestError::Stopped)) => {}
         Err(error) => tracing::warn!(%error, "reconciling stopped; the next run goes on there"),
     }
     let ReconcileMetrics { runs, stopped, requests, appended, ended_at } = &job.metrics;
@@ -102,7 +102,11 @@ fn round(job: &Job, shared: &Arc<Shared>) {
     runs.inc();
 }
 
-fn run(job: &Job, store: &dyn Store, client: &Client) -> (Summary, Result<(), ReconcileError>) {
+fn run(
+    job: &Job,
+    store: &dyn Store,
+    client: &Client,
+) -> (ReconcileSummary, Result<(), ReconcileError>) {
     let plan = (job.plan)();
     let accounts = (job.accounts)();
     let mut append = |events: &[NewEvent]| append_when_free(store, events).map(|_| ());

@@ -34,7 +34,7 @@ pub struct Draft {
 
 /// Why a message cannot be sent as it is. What is said in it is not repeated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadDraft {
+pub enum DraftError {
     #[error("there is nobody to send it to; give `to`, such as +15558675310")]
     NoRecipient,
     #[error("there is nobody to send it from; give `from` or a messaging service's SID")]
@@ -60,23 +60,23 @@ pub enum BadDraft {
 
 impl Draft {
     /// Makes sure that Twilio has a chance to take it.
-    pub fn check(&self) -> Result<(), BadDraft> {
+    pub fn check(&self) -> Result<(), DraftError> {
         let characters = self.body.as_ref().map_or(0, |body| body.chars().count());
         let has_content = characters > 0 || !self.media_urls.is_empty();
         let service = self.messaging_service_sid.is_some();
         match &self.status_callback {
-            _ if self.to.is_empty() => Err(BadDraft::NoRecipient),
-            _ if self.from.is_none() && !service => Err(BadDraft::NoSender),
-            _ if !has_content && self.content_sid.is_none() => Err(BadDraft::Empty),
-            _ if characters > TEXT_CHARACTERS_MAX => Err(BadDraft::TextTooLong(characters)),
+            _ if self.to.is_empty() => Err(DraftError::NoRecipient),
+            _ if self.from.is_none() && !service => Err(DraftError::NoSender),
+            _ if !has_content && self.content_sid.is_none() => Err(DraftError::Empty),
+            _ if characters > TEXT_CHARACTERS_MAX => Err(DraftError::TextTooLong(characters)),
             _ if self.content_variables.is_some() && self.content_sid.is_none() => {
-                Err(BadDraft::VariablesWithoutTemplate)
+                Err(DraftError::VariablesWithoutTemplate)
             }
             _ if self.wrong_service().is_some() => {
-                Err(BadDraft::NoService(self.wrong_service().unwrap_or_default().to_owned()))
+                Err(DraftError::NoService(self.wrong_service().unwrap_or_default().to_owned()))
             }
-            _ if self.send_at.is_some() && !service => Err(BadDraft::ScheduledWithoutService),
-            None if !service => Err(BadDraft::NobodyTells),
+            _ if self.send_at.is_some() && !service => Err(DraftError::ScheduledWithoutService),
+            None if !service => Err(DraftError::NobodyTells),
             None => Ok(()),
             Some(url) => check_callback(url),
         }
@@ -123,8 +123,8 @@ impl Draft {
 
 /// What Twilio asks of a callback URL (<https://www.twilio.com/docs/api/errors/21609>), and that
 /// nobody on the way reads what it is told.
-pub fn check_callback(url: &str) -> Result<(), BadDraft> {
-    let refuse = |reason| Err(BadDraft::Callback { url: url.to_owned(), reason });
+pub fn check_callback(url: &str) -> Result<(), DraftError> {
+    let refuse = |reason| Err(DraftError::Callback { url: url.to_owned(), reason });
     let Some(rest) = url.strip_prefix("https://") else {
         return refuse("does not begin with https://");
     };

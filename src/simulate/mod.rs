@@ -8,8 +8,8 @@ pub mod stream;
 pub mod summary;
 
 pub use client::{Load, Signer, Target, run};
-pub use stream::{Callback, Callbacks, FIXED_RECEIPT, Plan};
-pub use summary::Summary;
+pub use stream::{Callback, Callbacks, FIXED_RECEIPT, SimulationPlan};
+pub use summary::LoadSummary;
 
 /// The User-Agent of all simulated callbacks. It stays with the event, so that they can be told
 /// from Twilio's in a log from which nothing is removed.

@@ -28,7 +28,7 @@ use crate::domain::{AccountSid, MessageSid, Position, Rule};
 use crate::http;
 use crate::projection::fold::Folded;
 use crate::projection::message_query::{Answer, AsOf, Question, ask};
-use crate::simulate::Summary;
+use crate::simulate::LoadSummary;
 use crate::store::{Database, Store};
 use crate::telemetry::say;
 use crate::twilio::accounts::{Accounts, Keys, Token};
@@ -156,7 +156,7 @@ fn wait_for_views(running: &Running) -> Result<()> {
     Ok(())
 }
 
-fn show(store: &dyn Store, traffic: &Traffic, summary: &Summary) -> Result<()> {
+fn show(store: &dyn Store, traffic: &Traffic, summary: &LoadSummary) -> Result<()> {
     let mut out = crate::cli::terminal::stdout();
     writeln!(
         out,
@@ -178,7 +178,7 @@ fn show_json(
     store: &dyn Store,
     ledger: &Path,
     traffic: &Traffic,
-    summary: &Summary,
+    summary: &LoadSummary,
     serving: Option<&Addresses>,
 ) -> Result<()> {
     let (featured, as_of_position) = featured(store, traffic)?;

@@ -9,7 +9,7 @@ use super::patient::Patient;
 use crate::cli::quarantine::Configured;
 use crate::cli::text::number;
 use crate::quarantine::rejection::Rejection;
-use crate::quarantine::{Checked, check};
+use crate::quarantine::{CheckOutcome, check};
 use crate::store::quarantine::{Kept, Rank, open_for_reading};
 use crate::twilio::cause::Cause;
 use crate::wire::mask;
@@ -65,11 +65,11 @@ fn examine(patient: &Patient) -> Result<Option<Examined>> {
     for (_, request) in quarantine.newest(None, LOOKED_AT)? {
         examined.looked_at += 1;
         match check(&request, &configured.accepts()) {
-            Checked::Valid(_) => examined.would_verify += 1,
-            Checked::NotTaken(reason) => {
+            CheckOutcome::Valid(_) => examined.would_verify += 1,
+            CheckOutcome::NotTaken(reason) => {
                 examined.found(reason.to_string(), request.rank == Rank::Recognised)
             }
-            Checked::Refused(_, cause) => {
+            CheckOutcome::Refused(_, cause) => {
                 examined.found(cause.to_string(), !matches!(cause, Cause::Unknown { .. }));
             }
         }

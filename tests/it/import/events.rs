@@ -2,8 +2,8 @@
 
 use delivery_ledger::domain::event::Headers;
 use delivery_ledger::domain::{NewEvent, Source, Timestamp};
-use delivery_ledger::export::{self, Content, EventFilter, Format, Row, View};
-use delivery_ledger::import::{Counts, Options, gather};
+use delivery_ledger::export::{self, Content, EventFilter, ExportRow, ExportView, FileFormat};
+use delivery_ledger::import::{Counts, Options, stage};
 use delivery_ledger::store::{Lock, Store};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -174,14 +174,14 @@ fn an_event_that_says_something_else_under_a_known_id_is_refused() {
 
 fn exported(store: &dyn Store, content: Content, head: u64) -> Vec<u8> {
     let mut exported = Vec::new();
-    let mut rows = Format::Ndjson.begin(content, &mut exported).unwrap();
-    let view = View { pin: head, masked: false };
+    let mut rows = FileFormat::Ndjson.begin(content, &mut exported).unwrap();
+    let view = ExportView { pin: head, masked: false };
     match content {
         Content::Events => export::events(store, &EventFilter::default(), view, &mut |event| {
-            rows.row(&Row::Event(Box::new(event)))
+            rows.row(&ExportRow::Event(Box::new(event)))
         }),
         Content::Messages => export::messages(store, &Default::default(), view, &mut |message| {
-            rows.row(&Row::Message(Box::new(message)))
+            rows.row(&ExportRow::Message(Box::new(message)))
         }),
     }
     .unwrap();
@@ -199,10 +199,10 @@ pub fn import_here(store: &dyn Store, path: &Path) -> Counts {
         spool_folder: std::env::temp_dir(),
     };
     let go_on = &mut |_| ControlFlow::Continue(());
-    let mut gathered = gather(&[path.to_owned()], options, go_on).unwrap();
-    gathered.compare(store, go_on).unwrap();
+    let mut staged = stage(&[path.to_owned()], options, go_on).unwrap();
+    staged.compare(store, go_on).unwrap();
     let mut append = |events: &[NewEvent]| store.append(events).map(drop);
-    let (counts, outcome) = gathered.append(Some(store.views()), &mut append, go_on);
+    let (counts, outcome) = staged.append(Some(store.views()), &mut append, go_on);
     outcome.unwrap();
     counts
 }

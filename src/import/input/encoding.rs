@@ -18,12 +18,12 @@ pub enum Encoding {
     Utf8 {
         mark_bytes: usize,
     },
-    Utf16(Order),
+    Utf16Reader(ByteOrder),
 }
 
 /// Which byte of a unit comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum ByteOrder {
     LittleEndian,
     BigEndian,
 }
@@ -36,13 +36,13 @@ pub struct DamagedUtf16;
 impl Encoding {
     /// The encoding of a text that begins like this. Without a mark UTF-16 is known by its zeros:
     /// whatever can be imported begins with ASCII.
-    pub fn of(beginning: &[u8]) -> Self {
+    pub fn detect(beginning: &[u8]) -> Self {
         match beginning {
             [0xff, 0xfe, 0, 0, ..] => Encoding::Utf8 { mark_bytes: 0 }, // UTF-32, which is refused
-            [0xff, 0xfe, ..] => Encoding::Utf16(Order::LittleEndian),
-            [0xfe, 0xff, ..] => Encoding::Utf16(Order::BigEndian),
-            [1..=0x7f, 0, 1..=0x7f, 0, ..] => Encoding::Utf16(Order::LittleEndian),
-            [0, 1..=0x7f, 0, 1..=0x7f, ..] => Encoding::Utf16(Order::BigEndian),
+            [0xff, 0xfe, ..] => Encoding::Utf16Reader(ByteOrder::LittleEndian),
+            [0xfe, 0xff, ..] => Encoding::Utf16Reader(ByteOrder::BigEndian),
+            [1..=0x7f, 0, 1..=0x7f, 0, ..] => Encoding::Utf16Reader(ByteOrder::LittleEndian),
+            [0, 1..=0x7f, 0, 1..=0x7f, ..] => Encoding::Utf16Reader(ByteOrder::BigEndian),
             _ if beginning.starts_with(UTF_8_MARK) => {
                 Encoding::Utf8 { mark_bytes: UTF_8_MARK.len() }
             }
@@ -52,19 +52,19 @@ impl Encoding {
 }
 
 /// UTF-16 read as UTF-8. What is damaged is an error; nothing is replaced.
-pub struct Utf16<R> {
+pub struct Utf16Reader<R> {
     from: R,
     decoder: Decoder,
     ended: bool,
     damaged: bool,
 }
 
-impl<R: BufRead> Utf16<R> {
+impl<R: BufRead> Utf16Reader<R> {
     /// Reads from the beginning of a text, its mark included.
-    pub fn new(from: R, order: Order) -> Self {
+    pub fn new(from: R, order: ByteOrder) -> Self {
         let encoding = match order {
-            Order::LittleEndian => UTF_16LE,
-            Order::BigEndian => UTF_16BE,
+            ByteOrder::LittleEndian => UTF_16LE,
+            ByteOrder::BigEndian => UTF_16BE,
         };
         Self {
             from,
@@ -75,7 +75,7 @@ impl<R: BufRead> Utf16<R> {
     }
 }
 
-impl<R: BufRead> Read for Utf16<R> {
+impl<R: BufRead> Read for Utf16Reader<R> {
     /// `buffer` has room for a few characters, as that of a [`std::io::BufReader`] around it has.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while !self.ended && !self.damaged {

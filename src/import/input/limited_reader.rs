@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::rc::Rc;
 
 /// A reader that gives up where one row takes more than it may, and counts lines.
-pub struct Bounded<R> {
+pub struct LimitedReader<R> {
     from: R,
     left: Rc<Cell<u64>>,
     ends: Rc<RefCell<Ends>>,
@@ -23,12 +23,12 @@ struct Ends {
 
 /// What is told to, and heard of, a bounded reader while another has it.
 #[derive(Clone)]
-pub struct Bound {
+pub struct LimitHandle {
     left: Rc<Cell<u64>>,
     ends: Rc<RefCell<Ends>>,
 }
 
-impl Bound {
+impl LimitHandle {
     /// The next row may take this much.
     pub fn allow(&self, bytes: u64) {
         self.left.set(bytes);
@@ -51,16 +51,16 @@ impl Bound {
     }
 }
 
-impl<R: Read> Bounded<R> {
+impl<R: Read> LimitedReader<R> {
     /// Reads from this.
-    pub fn new(from: R) -> (Self, Bound) {
-        let bound = Bound { left: Rc::default(), ends: Rc::default() };
-        let Bound { left, ends } = bound.clone();
+    pub fn new(from: R) -> (Self, LimitHandle) {
+        let bound = LimitHandle { left: Rc::default(), ends: Rc::default() };
+        let LimitHandle { left, ends } = bound.clone();
         (Self { from, left, ends, bytes: 0 }, bound)
     }
 }
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: Read> Read for LimitedReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.from.read(buffer)?;
         let left = self.left.get().checked_sub(length as u64);

@@ -1,5 +1,8 @@
 //! One file, or stdin, decompressed and in UTF-8.
 
+pub mod encoding;
+pub mod limited_reader;
+
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -9,7 +12,7 @@ use std::rc::Rc;
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
-use super::encoding::{Encoding, Utf16};
+use self::encoding::{Encoding, Utf16Reader};
 use crate::domain::digest::{Hash, hex};
 
 /// How much is looked at to tell what an input is.
@@ -40,16 +43,16 @@ impl Input {
     /// Reads from this, gunzipped where it is a gzip stream.
     pub fn new(from: impl Read + 'static) -> io::Result<Self> {
         let (read, hash) = (Rc::default(), Rc::default());
-        let watched = Watched { from, read: Rc::clone(&read), hash: Rc::clone(&hash) };
+        let watched = HashingReader { from, read: Rc::clone(&read), hash: Rc::clone(&hash) };
         let mut bytes = BufReader::with_capacity(BEGINNING_BYTES as usize, watched);
         let reader: Box<dyn BufRead> = match bytes.fill_buf()?.starts_with(&GZIP) {
             true => Box::new(BufReader::new(MultiGzDecoder::new(bytes))),
             false => Box::new(bytes),
         };
-        let (undecoded, reader) = looked_at(reader);
-        let (beginning, reader) = match Encoding::of(&undecoded) {
-            Encoding::Utf16(order) => {
-                looked_at(Box::new(BufReader::new(Utf16::new(reader, order))))
+        let (undecoded, reader) = peek(reader);
+        let (beginning, reader) = match Encoding::detect(&undecoded) {
+            Encoding::Utf16Reader(order) => {
+                peek(Box::new(BufReader::new(Utf16Reader::new(reader, order))))
             }
             Encoding::Utf8 { mark_bytes } => {
                 let mut reader = reader;
@@ -74,31 +77,31 @@ impl Input {
 }
 
 /// The first bytes of a reader, and a reader that begins with them.
-fn looked_at(mut reader: Box<dyn BufRead>) -> (Vec<u8>, Box<dyn BufRead>) {
+fn peek(mut reader: Box<dyn BufRead>) -> (Vec<u8>, Box<dyn BufRead>) {
     let mut beginning = Vec::new();
     let outcome = (&mut reader).take(BEGINNING_BYTES).read_to_end(&mut beginning);
     let again = Cursor::new(beginning.clone());
     let reader: Box<dyn BufRead> = match outcome {
         Ok(_) => Box::new(again.chain(reader)),
         // What could be read is told of first.
-        Err(error) => Box::new(again.chain(BufReader::new(Failing(Some(error))))),
+        Err(error) => Box::new(again.chain(BufReader::new(FailingReader(Some(error))))),
     };
     (beginning, reader)
 }
 
 /// Whether an error tells of what was read, and not of the reading.
-pub fn is_of_content(error: &io::Error) -> bool {
+pub fn is_content_error(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, InvalidData, InvalidInput, UnexpectedEof};
     matches!(error.kind(), FileTooLarge | InvalidData | InvalidInput | UnexpectedEof)
 }
 
-struct Watched<R> {
+struct HashingReader<R> {
     from: R,
     read: Rc<Cell<u64>>,
     hash: Rc<RefCell<Sha256>>,
 }
 
-impl<R: Read> Read for Watched<R> {
+impl<R: Read> Read for HashingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.from.read(buffer)?;
         self.hash.borrow_mut().update(&buffer[..length]);
@@ -107,9 +110,9 @@ impl<R: Read> Read for Watched<R> {
     }
 }
 
-struct Failing(Option<io::Error>);
+struct FailingReader(Option<io::Error>);
 
-impl Read for Failing {
+impl Read for FailingReader {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         self.0.take().map_or(Ok(0), Err)
     }

@@ -12,7 +12,7 @@ const SHOWN_MAX: usize = 20;
 
 /// A row that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Refusal {
+pub struct RejectedRow {
     pub file: String,
     /// Nothing where it is the whole file.
     pub line: Option<u64>,
@@ -20,13 +20,13 @@ pub struct Refusal {
 }
 
 /// See the module.
-pub struct Refused {
-    first: Vec<Refusal>,
+pub struct Rejects {
+    first: Vec<RejectedRow>,
     count: u64,
     all: BufWriter<File>,
 }
 
-impl Refused {
+impl Rejects {
     /// Begins a file in this folder.
     pub fn create(folder: &Path) -> io::Result<Self> {
         let all = BufWriter::new(tempfile::tempfile_in(folder)?);
@@ -34,7 +34,7 @@ impl Refused {
     }
 
     /// One more.
-    pub fn push(&mut self, refusal: Refusal) -> io::Result<()> {
+    pub fn push(&mut self, refusal: RejectedRow) -> io::Result<()> {
         serde_json::to_writer(&mut self.all, &refusal)?;
         self.all.write_all(b"\n")?;
         self.count += 1;
@@ -50,7 +50,7 @@ impl Refused {
     }
 
     /// The first of them.
-    pub fn first(&self) -> &[Refusal] {
+    pub fn first(&self) -> &[RejectedRow] {
         &self.first
     }
 

@@ -48,7 +48,7 @@ const HTML: &str = "this is a page of the web (HTML), perhaps of an error or a l
 const MARKUP_BYTES: usize = 32;
 
 /// What an input that begins like this is, if it is none that can be read.
-pub fn refused(beginning: &[u8]) -> Option<String> {
+pub fn unsupported(beginning: &[u8]) -> Option<String> {
     let kind = KINDS.iter().find(|(magic, _)| beginning.starts_with(magic));
     let what = kind.map(|(_, what)| *what);
     let what = what.or_else(|| archive(beginning)).or_else(|| markup(beginning));
