@@ -20,7 +20,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("backup", &["domain", "store", "projection"]),
     ("twilio_api", &["domain", "twilio"]),
     ("send", &["domain", "twilio", "store", "twilio_api"]),
-    ("reconcile", &["domain", "twilio", "store", "twilio_api", "send"]),
+    ("reconcile", &["domain", "twilio", "store", "projection", "twilio_api", "send"]),
     ("import", &["domain", "twilio", "store", "projection"]),
     ("quarantine", &["domain", "twilio", "store"]),
     (
