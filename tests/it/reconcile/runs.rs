@@ -5,6 +5,7 @@ use std::time::Duration;
 use delivery_ledger::domain::{NewEvent, Timestamp};
 use delivery_ledger::store;
 use delivery_ledger::store::{Access, Database};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -91,17 +92,14 @@ fn one_run_works_at_a_time_and_ctrl_c_ends_it_where_it_is() {
     let twilio = Twilio::start();
     let app = with(&twilio, []);
     (1..101).for_each(|number| twilio.has(&sid(number), "delivered"));
-    twilio.page_size(10);
+    twilio.page_size(2);
     twilio.slow(Duration::from_millis(400));
     let child = app.command(&OF_ONE_ACCOUNT).spawn();
     app.eventually("it is at work", || twilio.requests().len() >= 2);
     let (code, _, stderr) = stopped(&app, &[]);
     assert_eq!(code, Some(1));
     assert!(stderr.contains("another reconcile is at work"), "{stderr}");
-    let process = child.id().to_string();
-    assert!(
-        std::process::Command::new("kill").args(["-INT", &process]).status().unwrap().success()
-    );
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
