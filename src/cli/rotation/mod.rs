@@ -17,7 +17,7 @@ use super::text::shown;
 use crate::background::Background;
 use crate::config::{KeySource, Settings};
 use crate::domain::{AccountSid, Timestamp};
-use crate::http::access::Tokens;
+use crate::http::auth::tokens::Tokens;
 use crate::http::{InUse, Reloads};
 use crate::twilio::accounts::{Accounts, Keys, PRIMARY, SECONDARY};
 
