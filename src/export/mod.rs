@@ -14,7 +14,7 @@ mod parquet;
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::domain::filter::MessageFilter;
@@ -37,8 +37,9 @@ pub enum Content {
     Events,
 }
 
-/// How it is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How an export is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Format {
     Ndjson,
     Csv,

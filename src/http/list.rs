@@ -2,32 +2,41 @@
 
 use std::time::Instant;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
+use utoipa::IntoParams;
 
 use super::error::Problem;
 use super::json;
 use super::messages::TAIL_PATIENCE;
-use super::openapi::{Failures, MessageParameters, PageParameters};
-use super::query::Query;
+use super::openapi::Failures;
+use super::query::{PageLimit, Query};
 use super::shown::Shown;
 use super::state::Admin;
 use crate::domain::filter::MessageFilter;
 use crate::domain::{Position, Timestamp};
 use crate::wire;
-use crate::wire::filter::{self, MESSAGE_FILTERS};
-
-/// How many messages a page has where nothing is said of it.
-const LIMIT_DEFAULT: u64 = 100;
-
-/// How many it may have: a few hundred kilobytes of JSON.
-const LIMIT_MAX: u64 = 1000;
+use crate::wire::filter::MessageParameters;
+use crate::wire::parameters::parsed;
 
 /// Tells a cursor of ours from other text.
 const CURSOR: &[u8] = b"m1";
+
+/// Which page of a list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub struct PageParameters {
+    #[param(value_type = Option<u64>, minimum = 1, maximum = 1000, default = 100)]
+    limit: PageLimit,
+    /// The `next_cursor` of the page before
+    #[serde(deserialize_with = "cursor")]
+    #[param(value_type = Option<String>, pattern = "^bT[EF][A-Za-z0-9_-]{10}[AQgw]$")]
+    after: Option<u64>,
+}
 
 /// A page.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -42,20 +51,16 @@ pub struct Page {
 #[utoipa::path(get, path = "/v1/messages", operation_id = "messages", tag = "messages", params(MessageParameters, PageParameters),
     responses((status = 200, body = Page), Failures))]
 pub async fn messages(
-    request: HttpRequest,
     state: web::Data<Admin>,
     asker: Shown,
+    Query(filter, page): Query<MessageParameters, PageParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let known: Vec<_> = MESSAGE_FILTERS.into_iter().chain(["limit", "after"]).collect();
-    let query = Query::read(request.query_string(), &known)?;
-    let wanted = asker.may_ask(message_filter(&query)?)?;
-    let limit = query.number("limit", LIMIT_DEFAULT, 1, LIMIT_MAX)?;
-    let before = query.get("after").map(id_of_cursor).transpose()?;
+    let wanted = asker.may_ask(message_filter(filter)?)?;
     let listed = web::block(move || {
         if !state.projection.wait_for_short_tail(Instant::now() + TAIL_PATIENCE) {
             return Err(Problem::Behind);
         }
-        Ok(state.store.views().list(&wanted, before, limit as usize)?)
+        Ok(state.store.views().list(&wanted, page.after, page.limit.rows())?)
     });
     let listed = listed.await??;
     let as_of_position = listed.checkpoint.position;
@@ -71,26 +76,20 @@ pub async fn messages(
     json::answer(HttpResponse::Ok(), &page)
 }
 
-/// The filter that a query has, whatever else it has.
-pub fn message_filter(query: &Query) -> Result<MessageFilter, Problem> {
-    let (mut wanted, now) = (MessageFilter::usual(), Timestamp::from(OffsetDateTime::now_utc()));
-    for (name, value) in query.iter() {
-        filter::set(&mut wanted, name, value, now)?;
-    }
-    filter::check(&wanted).map_err(|bad| Problem::Conflict(bad.to_string()))?;
-    Ok(wanted)
+/// The filter that these parameters make.
+pub fn message_filter(parameters: MessageParameters) -> Result<MessageFilter, Problem> {
+    let filter = parameters.filter(Timestamp::from(OffsetDateTime::now_utc()));
+    filter.map_err(|excluding| Problem::Conflict(excluding.to_string()))
 }
 
 fn cursor_of_id(id: u64) -> String {
     URL_SAFE_NO_PAD.encode([CURSOR, &id.to_be_bytes()].concat())
 }
 
-fn id_of_cursor(cursor: &str) -> Result<u64, Problem> {
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
-    let id = bytes.as_deref().and_then(|bytes| bytes.strip_prefix(CURSOR)?.try_into().ok());
-    let id = id.map(u64::from_be_bytes).filter(|id| i64::try_from(*id).is_ok());
-    id.ok_or_else(|| {
-        let cursor = cursor.escape_debug();
-        Problem::BadRequest(format!("after `{cursor}` is not the next_cursor of an earlier page"))
+fn cursor<'de, D: Deserializer<'de>>(value: D) -> Result<Option<u64>, D::Error> {
+    parsed(value, "the next_cursor of an earlier page", |cursor| {
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let id = u64::from_be_bytes(bytes.strip_prefix(CURSOR)?.try_into().ok()?);
+        i64::try_from(id).is_ok().then_some(id)
     })
 }

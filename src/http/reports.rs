@@ -2,32 +2,43 @@
 
 use std::time::Instant;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::error::Problem;
 use super::json;
 use super::list::message_filter;
 use super::messages::TAIL_PATIENCE;
-use super::openapi::{Failures, MessageParameters, ReportParameters};
+use super::openapi::Failures;
 use super::query::Query;
 use super::shown::Shown;
 use super::state::Admin;
 use crate::report::shape::Shape;
 use crate::report::{By, Question, report};
-use crate::wire::filter::MESSAGE_FILTERS;
+use crate::wire::filter::MessageParameters;
+
+/// What a report counts by.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ReportParameters {
+    #[param(inline, value_type = By)]
+    by: Option<By>,
+}
 
 /// What became of the messages, by one of their properties.
 #[utoipa::path(get, path = "/v1/reports/delivery", operation_id = "deliveryReport", tag = "reports",
     params(ReportParameters, MessageParameters), responses((status = 200, body = Shape), Failures))]
 pub async fn delivery(
-    request: HttpRequest,
     state: web::Data<Admin>,
     asker: Shown,
+    Query(parameters, filter): Query<ReportParameters, MessageParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let known: Vec<_> = ["by"].into_iter().chain(MESSAGE_FILTERS).collect();
-    let query = Query::read(request.query_string(), &known)?;
-    let question =
-        Question { by: by(query.get("by"))?, filter: asker.may_ask(message_filter(&query)?)? };
+    let by = parameters.by.ok_or_else(|| {
+        let properties = By::ALL.map(By::name).join(", ");
+        Problem::BadRequest(format!("by is missing; it is one of {properties}"))
+    })?;
+    let question = Question { by, filter: asker.may_ask(message_filter(filter)?)? };
     let report = web::block(move || {
         if !state.projection.wait_for_short_tail(Instant::now() + TAIL_PATIENCE) {
             return Err(Problem::Behind);
@@ -38,14 +49,4 @@ pub async fn delivery(
     });
     let shape = Shape::new(&report.await??);
     json::answer(HttpResponse::Ok(), &asker.report(shape))
-}
-
-fn by(given: Option<&str>) -> Result<By, Problem> {
-    let properties = By::ALL.map(By::name).join(", ");
-    let Some(name) = given else {
-        return Err(Problem::BadRequest(format!("by is missing; it is one of {properties}")));
-    };
-    By::parse(name).ok_or_else(|| {
-        Problem::BadRequest(format!("by `{}` is not one of {properties}", name.escape_debug()))
-    })
 }

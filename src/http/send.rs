@@ -12,7 +12,7 @@ use super::body::{self, Budget};
 use super::error::{Problem, Reason, SendProblem};
 use super::json;
 use super::openapi::{Failures, SendFailures};
-use super::query::Query;
+use super::query::{NoParameters, Query};
 use super::sending::{Came, carry_out, sending};
 use super::state::Admin;
 use crate::send::Outcome;
@@ -74,8 +74,8 @@ pub async fn send(
     request: HttpRequest,
     payload: Payload,
     state: Data<Admin>,
+    _: Query<NoParameters>,
 ) -> Result<HttpResponse, Problem> {
-    Query::read(request.query_string(), &[])?;
     check_asker(&request)?;
     let key = idempotency_key(&request)?;
     let (headers, budget) = (request.headers(), Budget::default());

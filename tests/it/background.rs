@@ -70,7 +70,10 @@ fn a_server_that_is_told_not_to_verifies_nothing() {
     let environment = [("DELIVERY_LEDGER_VERIFY_EVERY", "1s")];
     let app = App::start_in(&environment, &["--verify-every", "off"]);
     app.receive(sent(&sid(1)));
-    std::thread::sleep(Duration::from_millis(1500));
+    // By the time another server has verified its log, this one would have, too.
+    let other = App::start_with(&["--verify-every", "1s"]);
+    other.receive(sent(&sid(1)));
+    other.eventually("the other log is verified", || verified(&other)["position"] == 1);
     assert_eq!(verified(&app), Value::Null);
 }
 
@@ -109,8 +112,10 @@ fn left_to_another_program_the_wal_is_never_carried_over() {
         assert!(bytes_in_wal(&app) > length, "the WAL began anew at event {}", number + 1);
         length = bytes_in_wal(&app);
     }
-    // Longer than the pause after which it would be tidied up.
-    std::thread::sleep(Duration::from_millis(1500));
+    // By the time another server has emptied its WAL in a pause, this one would have, too.
+    let other = App::start();
+    assert_eq!(other.receive(sent(&sid(1))).code, 200);
+    other.eventually("the other WAL is empty", || bytes_in_wal(&other) == 0);
     assert_eq!(bytes_in_wal(&app), length);
 
     app.stop();

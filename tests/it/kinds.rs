@@ -37,9 +37,9 @@ fn total(app: &App, query: &str) -> (i64, i64) {
     (total["messages"].as_i64().unwrap(), total["open"].as_i64().unwrap())
 }
 
-/// Asks until the message is a second old.
+/// Which messages are stuck once all of them are a second old.
 fn stuck_for_a_second(app: &App) -> Vec<String> {
-    std::thread::sleep(std::time::Duration::from_millis(1100));
+    app.all_are_a_second_old();
     listed(app, "stuck=1s")
 }
 

@@ -153,7 +153,7 @@ fn half_a_body_is_waited_for_10_s_however_slowly_it_trickles() {
     let mut trickle = stream.try_clone().unwrap();
     std::thread::spawn(move || {
         while trickle.write_all(b"x").is_ok() {
-            std::thread::sleep(Duration::from_millis(500));
+            std::thread::sleep(Duration::from_millis(200));
         }
     });
 

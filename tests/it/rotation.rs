@@ -1,11 +1,12 @@
 //! Keys and tokens that change while a server runs.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::symlink;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use delivery_ledger::store::{self, Access, Database};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::process::Signal;
 
 use crate::support::{
     ACCOUNT, Answer, App, OTHER_ACCOUNT, OTHER_TOKEN, Request, SECONDARY_TOKEN, SHARED_KEY, TOKEN,
@@ -56,7 +57,7 @@ fn reloads(app: &App, outcome: &str) -> u64 {
 fn reread(app: &App) {
     let count = || reloads(app, "ok") + reloads(app, "failed");
     let before = count();
-    app.signal("HUP");
+    app.signal(Signal::HUP);
     app.eventually("the keys are read again", || count() > before);
 }
 
@@ -102,12 +103,16 @@ fn a_file_that_changes_is_noticed_without_a_signal() {
 fn a_file_that_changes_while_the_server_starts_is_noticed() {
     let app = App::not_started(&[]);
     let addresses = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
-    // While somebody else holds the ledger, a start waits for a moment.
-    let held = store::open(&Database::Sqlite(app.log_file()), Access::Create).unwrap();
+    // The server reads the token from a pipe, and finds another in the file from then on.
+    let token = app.folder().join("other-token");
+    fs::remove_file(&token).unwrap();
+    mknodat(CWD, &token, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
     let mut starting = app.command(&[&["serve"], &addresses[..]].concat()).spawn();
-    std::thread::sleep(Duration::from_millis(400));
-    write(&app, "other-token", NEW_TOKEN);
-    drop(held);
+    let mut pipe = fs::OpenOptions::new().write(true).open(&token).unwrap();
+    write(&app, "new-token", NEW_TOKEN);
+    fs::rename(app.folder().join("new-token"), token).unwrap();
+    pipe.write_all(OTHER_TOKEN.as_bytes()).unwrap();
+    drop(pipe);
 
     let lines = BufReader::new(starting.stderr.take().unwrap()).lines().map_while(Result::ok);
     let noticed = lines.take(8).any(|line| line.contains("primary token changed"));
@@ -303,10 +308,13 @@ fn what_stays_broken_is_told_once() {
     write(&app, "other-token", "");
     app.eventually("it is told", || app.stderr().contains("other-token is empty"));
 
-    std::thread::sleep(Duration::from_secs(5));
+    // Another file that changes makes the server read all of them again.
+    for reads in 2..=3 {
+        app.configure("# a comment\n");
+        app.eventually("the files are read again", || reloads(&app, "failed") == reads);
+    }
 
     assert_eq!(app.stderr().matches("other-token is empty").count(), 1);
-    assert_eq!(reloads(&app, "failed"), 1);
 }
 
 #[test]

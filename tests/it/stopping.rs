@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::support::{Answer, App, Request, TOKEN, delivered, sid, signature};
 
 #[test]
@@ -35,7 +37,7 @@ fn a_request_in_flight_at_sigterm_is_still_answered_and_kept() {
     let mut app = App::start();
     let mut in_flight = InFlight::begin(&app, 1);
 
-    app.signal("TERM");
+    app.signal(Signal::TERM);
     app.eventually("the server is ending", || app.stderr().contains("answering what is in flight"));
     // Slower than idle connections are given.
     in_flight.go_on_slowly(Duration::from_millis(2500));
@@ -59,7 +61,7 @@ fn a_client_that_keeps_its_connection_is_asked_to_close_it() {
     };
     assert_eq!(ask().header("connection"), None);
 
-    app.signal("TERM");
+    app.signal(Signal::TERM);
 
     app.eventually("an answer asks to close", || ask().header("connection") == Some("close"));
     let answer = in_flight.complete();
@@ -82,7 +84,7 @@ fn ctrl_c_ends_as_sigterm_does() {
     let mut app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
 
-    app.signal("INT");
+    app.signal(Signal::INT);
 
     assert_eq!(app.ended().code(), Some(0));
 }
@@ -92,9 +94,9 @@ fn a_second_ctrl_c_ends_at_once() {
     let mut app = App::start();
     let in_flight = InFlight::begin(&app, 1);
 
-    app.signal("INT");
+    app.signal(Signal::INT);
     app.eventually("the server is ending", || app.stderr().contains("answering what is in flight"));
-    app.signal("INT");
+    app.signal(Signal::INT);
 
     // Had it waited for the request in flight, it would have ended well.
     assert_eq!(app.ended().code(), Some(130));

@@ -2,8 +2,10 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::support::events::{event, one_a_second};
@@ -100,13 +102,26 @@ fn it_follows_a_running_server_and_begins_at_the_head() {
     let app = App::start();
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
     let mut tail = Tail::start(&app, &["tail", "--format", "json"]);
-    std::thread::sleep(Duration::from_millis(500)); // it has looked for the head by now
-    assert_eq!(app.receive(sent(&sid(2))).code, 200);
+    // A callback that arrives before `tail` has looked for the head is not shown.
+    let done = AtomicBool::new(false);
+    let first = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                assert_eq!(app.receive(delivered(&sid(2))).code, 200);
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let first = tail.position();
+        done.store(true, Ordering::Relaxed);
+        first
+    });
+    assert!(first > 1, "it begins at the head, not at the first event");
     assert_eq!(app.receive(delivered(&sid(2))).code, 200);
+    for position in first + 1..=app.events().len() as u64 {
+        assert_eq!(tail.position(), position);
+    }
 
-    assert_eq!((tail.position(), tail.position()), (2, 3));
-
-    tail.signal("INT");
+    tail.signal(Signal::INT);
     assert_eq!(tail.ended(), Some(0));
 }
 
@@ -120,7 +135,7 @@ fn it_goes_on_over_a_restart_of_the_server() {
     app.restart();
     assert_eq!(app.receive(sent(&sid(2))).code, 200);
     assert_eq!(tail.position(), 2);
-    tail.signal("TERM");
+    tail.signal(Signal::TERM);
     assert_eq!(tail.ended(), Some(0));
 }
 
@@ -152,10 +167,8 @@ impl Tail {
         serde_json::from_str::<Value>(&line).unwrap()["position"].as_u64().unwrap()
     }
 
-    fn signal(&self, name: &str) {
-        let process = self.child.id().to_string();
-        let status = std::process::Command::new("kill").args(["-s", name, &process]).status();
-        assert!(status.unwrap().success());
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     fn ended(mut self) -> Option<i32> {

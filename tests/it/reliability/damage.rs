@@ -291,9 +291,9 @@ fn nothing_acknowledged_under_traffic_is_lost_by_a_damaged_write_ahead_log() {
         let mut app = App::start();
         let traffic = Traffic::of(100_000, seed as u64);
         let on_its_way = traffic.to(&app);
-        std::thread::sleep(Duration::from_millis(rng.u64(300..900)));
+        on_its_way.goes_on(rng.usize(100..500));
         damage(&app);
-        std::thread::sleep(Duration::from_millis(1500));
+        on_its_way.goes_on(200);
         let acknowledged = on_its_way.broken_off();
         app.eventually("it is ready", || app.get("/readyz").code == 200);
         let stderr = app.stop();

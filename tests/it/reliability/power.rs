@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 use std::process::Output;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use super::check::broken_promise;
 use super::cut::Cut;
@@ -36,7 +35,8 @@ fn live(seed: u64) -> Vec<Step> {
     killed_under_load(&mut app, seed);
     app.restart();
     Traffic::of(60, seed + 1).to(&app).whole();
-    std::thread::sleep(Duration::from_millis(1200));
+    let wal = disk.ledger().with_extension("db-wal");
+    app.eventually("the WAL is emptied in a pause", || wal.metadata().unwrap().len() == 0);
     Traffic::of(20, seed + 2).to(&app).whole();
     app.stop();
     for file in ["ledger.views.db", "ledger.views.db-wal", "ledger.views.db-shm"] {

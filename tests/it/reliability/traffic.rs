@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use delivery_ledger::simulate::{Callback, FIXED_RECEIPT, Plan};
 use serde_json::Value;
@@ -75,6 +76,20 @@ impl Traffic {
 }
 
 impl OnItsWay {
+    /// Waits until this many more callbacks are acknowledged than now.
+    pub fn goes_on(&self, more: usize) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let lines = || {
+            let text = std::fs::read(acknowledged_in(self.folder.path())).unwrap_or_default();
+            text.iter().filter(|byte| **byte == b'\n').count()
+        };
+        let enough = lines() + more;
+        while lines() < enough {
+            assert!(Instant::now() < deadline, "no more callbacks are acknowledged");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Waits until all was sent; what was acknowledged.
     pub fn whole(mut self) -> HashSet<Sent> {
         assert!(self.child.wait().unwrap().success());

@@ -7,8 +7,11 @@ use std::process::{Child, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use delivery_ledger::domain::Timestamp;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+use time::OffsetDateTime;
 
 use super::bodies::{ACCOUNT, OTHER_ACCOUNT};
 use super::http::{Answer, Request};
@@ -247,6 +250,15 @@ impl App {
         });
     }
 
+    /// Waits until every event of the log was received more than a second ago.
+    pub fn all_are_a_second_old(&self) {
+        let events = self.events();
+        let newest = events.iter().filter_map(|event| event["received_at"].as_str()).max();
+        let newest = Timestamp::parse(newest.expect("an event")).unwrap();
+        let second_ago = || Timestamp::from(OffsetDateTime::now_utc() - time::Duration::SECOND);
+        self.eventually("all events are a second old", || second_ago() > newest);
+    }
+
     /// Waits for something that must come true.
     pub fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
         let deadline = Instant::now() + PATIENCE;
@@ -272,8 +284,8 @@ impl App {
     }
 
     /// The server's process.
-    pub fn process(&self) -> rustix::process::Pid {
-        rustix::process::Pid::from_child(&self.server().child)
+    pub fn process(&self) -> Pid {
+        Pid::from_child(&self.server().child)
     }
 
     /// How much memory the server has taken at its peak.
@@ -302,13 +314,13 @@ impl App {
     /// Ends the server as an operator does, and returns what it wrote to stderr.
     pub fn stop(&mut self) -> String {
         let server = self.server.take().expect("the server runs");
-        server.signal("TERM");
+        server.signal(Signal::TERM);
         server.ended_cleanly()
     }
 
     /// Sends the server a signal.
-    pub fn signal(&self, name: &str) {
-        self.server().signal(name);
+    pub fn signal(&self, signal: Signal) {
+        self.server().signal(signal);
     }
 
     /// Waits until the server, which has been told to, has ended.
@@ -336,7 +348,7 @@ impl Drop for App {
             let _already_gone = server.child.kill();
             let _already_gone = server.child.wait();
         } else {
-            server.signal("TERM");
+            server.signal(Signal::TERM);
             server.ended_cleanly();
         }
     }
@@ -366,10 +378,8 @@ impl Server {
         }
     }
 
-    fn signal(&self, name: &str) {
-        let process = self.child.id().to_string();
-        let status = std::process::Command::new("kill").args(["-s", name, &process]).status();
-        assert!(status.unwrap().success(), "kill -s {name} {process}");
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     fn ended_cleanly(self) -> String {

@@ -1,0 +1,225 @@
+//! The `audit` command.
+
+use delivery_ledger::domain::Source;
+use serde_json::{Value, json};
+
+use super::{eventful, json_of, says, stderr, stdout};
+use crate::support::events::{event, one_a_second, resource};
+use crate::support::ledger::Ledger;
+use crate::support::{ACCOUNT, MessageBody, OTHER_ACCOUNT, delivered, sent, sid, status};
+
+#[test]
+fn audit_tells_a_person_where_the_message_stands_and_why() {
+    assert_eq!(
+        says(&eventful(), &["audit", &sid(1)]),
+        "\
+message  SM00000000000000000000000000000001  failed (terminal, in conflict)
+account  AC0123456789abcdef0123456789abcdef
+from     +15017250604  to  +15558675310
+channel  sms
+service  -
+error    30003 Unreachable destination handset
+receipt  2511160837 (carrier time, zone unknown)
+events   5: 1 late, 1 doubled, 1 unrecognised
+as of    position 6, rule failure-terminal
+
+It is failed because the strongest failure heard decides, whatever else was heard (position 5).
+There is evidence of success and of failure: delivered, failed.
+
+position  received at (UTC)            after  source    status     effect        what it did
+       1  2026-01-02T03:04:05.000000Z   0 ms  callback  delivered  advanced      first heard of; delivered
+       2  2026-01-02T03:04:06.000000Z  1.0 s  callback  sent       late          ranks below what was heard; stays delivered
+       4  2026-01-02T03:04:08.000000Z  3.0 s  callback  delivered  duplicate     the same as position 1; stays delivered
+       5  2026-01-02T03:04:09.000000Z  4.0 s  callback  failed     conflict      contradicts what was heard; delivered -> failed; error 30003; MessageStatus and SmsStatus differ
+       6  2026-01-02T03:04:10.000000Z  5.0 s  callback  tunnelled  unrecognised  no known status; stays failed
+"
+    );
+}
+
+#[test]
+fn audit_gives_a_program_the_documented_object() {
+    let ledger = Ledger::of(&one_a_second([
+        event(sent(&sid(1))),
+        resource(
+            Source::Reconcile,
+            json!({ "sid": sid(1), "account_sid": ACCOUNT, "status": "delivered", "to": "+1" }),
+        ),
+        event(sent(&sid(1))),
+    ]));
+    let mut message = json_of(&ledger, &["audit", &sid(1), "--format", "json"]);
+    for entry in message["timeline"].as_array_mut().unwrap() {
+        let id = entry["event_id"].take();
+        assert!(uuid::Uuid::parse_str(id.as_str().unwrap()).is_ok(), "{id}");
+    }
+    let sent_body = String::from_utf8(sent(&sid(1)).bytes()).unwrap();
+    let expected = json!({
+        "message_sid": sid(1), "status": "delivered", "terminal": true, "settled": true,
+        "conflict": false, "rule": "failure-terminal",
+        "account_sid": ACCOUNT, "messaging_service_sid": null, "from": "+15017250604", "to": "+1",
+        "channel": "sms",
+        "error_code": null, "error_title": null, "error_codes": [], "raw_dlr_done_date": null,
+        "first_received_at": "2026-01-02T03:04:05.000000Z",
+        "last_received_at": "2026-01-02T03:04:07.000000Z",
+        "status_times": {
+            "sent": "2026-01-02T03:04:05.000000Z", "delivered": "2026-01-02T03:04:06.000000Z",
+        },
+        "events": 3, "duplicates": 1, "late": 0, "unrecognised": 0, "as_of_position": 3,
+        "labels": [],
+        "timeline": [
+            {
+                "position": 1, "event_id": null, "received_at": "2026-01-02T03:04:05.000000Z",
+                "source": "callback", "status": "sent", "effect": "advanced", "duplicate_of": null,
+                "error_code": null, "body": sent_body,
+            },
+            {
+                "position": 2, "event_id": null, "received_at": "2026-01-02T03:04:06.000000Z",
+                "source": "reconcile", "status": "delivered", "effect": "advanced",
+                "duplicate_of": null, "error_code": null,
+                "body": format!(r#"{{"sid":"{}","account_sid":"{ACCOUNT}","status":"delivered","to":"+1"}}"#, sid(1)),
+            },
+            {
+                "position": 3, "event_id": null, "received_at": "2026-01-02T03:04:07.000000Z",
+                "source": "callback", "status": "sent", "effect": "duplicate", "duplicate_of": 1,
+                "error_code": null, "body": sent_body,
+            },
+        ],
+    });
+    // As text, so that the order of the keys counts too.
+    assert_eq!(format!("{message:#}"), format!("{expected:#}"));
+}
+
+#[test]
+fn audit_tells_the_past_as_of_a_position() {
+    let ledger = eventful();
+    let at = |position: &str| {
+        let arguments = ["audit", &sid(1), "--format", "json", "--as-of-position", position];
+        let message = json_of(&ledger, &arguments);
+        (message["status"].clone(), message["events"].clone(), message["as_of_position"].clone())
+    };
+    assert_eq!(at("1"), (json!("delivered"), json!(1), json!(1)));
+    assert_eq!(at("4"), (json!("delivered"), json!(3), json!(4)));
+    assert_eq!(at("5"), (json!("failed"), json!(4), json!(5)));
+
+    // It gave the answer of the head once, which is another one tomorrow.
+    let beyond = ledger.run(&["audit", &sid(1), "--as-of-position", "999"]);
+    assert_eq!(beyond.status.code(), Some(2));
+    assert_eq!(stderr(&beyond), "error: the log ends at position 6, before position 999\n");
+
+    let before = ledger.run(&["audit", &sid(2), "--as-of-position", "2"]);
+    assert_eq!(before.status.code(), Some(4), "it was not heard of yet");
+}
+
+#[test]
+fn audit_asks_which_account_where_several_have_the_sid() {
+    let of = |account: &str, word: &str| event(status(&sid(1), word).with("AccountSid", account));
+    let without = event(status(&sid(1), "queued").without("AccountSid"));
+    let ledger = Ledger::of(&[of(ACCOUNT, "sent"), of(OTHER_ACCOUNT, "delivered"), without]);
+
+    let ambiguous = ledger.run(&["audit", &sid(1)]);
+    assert_eq!(ambiguous.status.code(), Some(2));
+    assert_eq!(
+        stderr(&ambiguous),
+        format!(
+            "error: several accounts have this message SID; add --account-sid, one of: {ACCOUNT}, {OTHER_ACCOUNT}\n"
+        )
+    );
+    for (account, status) in [(ACCOUNT, "sent"), (OTHER_ACCOUNT, "delivered"), ("", "queued")] {
+        let arguments = ["audit", &sid(1), "--account-sid", account, "--format", "json"];
+        assert_eq!(json_of(&ledger, &arguments)["status"], status);
+    }
+    let nobody = ledger.run(&["audit", &sid(1), "--account-sid", "ACnobody"]);
+    assert_eq!(nobody.status.code(), Some(4));
+}
+
+#[test]
+fn audit_of_an_unknown_message_says_so_and_ends_with_4() {
+    let output = eventful().run(&["audit", "SMnone"]);
+    assert_eq!(output.status.code(), Some(4));
+    assert_eq!(stderr(&output), "no event of message SMnone is in the log\n");
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn audit_is_never_behind() {
+    let ledger = Ledger::of(&[event(sent(&sid(1)))]);
+    ledger.append(&[event(delivered(&sid(1))), event(sent(&sid(2)))]);
+
+    let message = json_of(&ledger, &["audit", &sid(1), "--format", "json"]);
+
+    assert_eq!((&message["status"], &message["as_of_position"]), (&json!("delivered"), &json!(3)));
+    assert_eq!(ledger.open().views().checkpoint().unwrap().position, 1, "asking projects nothing");
+}
+
+#[test]
+fn where_the_tail_is_long_audit_brings_the_views_up_first() {
+    let ledger = Ledger::of(&[event(sent(&sid(1)))]);
+    let tail = (0..10_050).map(|number| event(format!("n={number}")));
+    ledger.append(&tail.chain([event(delivered(&sid(1)))]).collect::<Vec<_>>());
+
+    let message = json_of(&ledger, &["audit", &sid(1), "--format", "json"]);
+
+    assert_eq!(message["status"], "delivered");
+    assert_eq!(ledger.open().views().checkpoint().unwrap().position, 10_052);
+}
+
+#[test]
+fn audit_follows_the_configured_rule_whatever_the_views_were_built_by() {
+    let ledger = eventful();
+    let arguments = ["audit", &sid(1), "--format", "json"];
+    let command = ledger.command(&arguments).env("DELIVERY_LEDGER_RULE", "delivery-wins");
+    let message: Value = serde_json::from_slice(&command.output().stdout).unwrap();
+    assert_eq!(message["status"], "delivered");
+    assert_eq!(message["rule"], "delivery-wins");
+    assert_eq!(message["conflict"], true);
+}
+
+/// What a terminal could obey: a cleared screen, a title, a bell, a C1 introducer, a turned line.
+const HOSTILE: &str = "x\u{1b}[2J\u{1b}]0;t\u{7}\r\n\u{0}\u{9b}31m\u{202e}y\u{7f}";
+
+fn has_nothing_to_obey(text: &str) {
+    let obeyed = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+    assert!(!text.chars().any(obeyed), "{text:?}");
+}
+
+#[test]
+fn a_terminal_does_not_obey_a_callback() {
+    let hostile = |word: &str| {
+        let body = status(HOSTILE, word).with("SmsSid", HOSTILE).with("ErrorCode", HOSTILE);
+        let names = ["To", "From", "MessagingServiceSid", "RawDlrDoneDate", "ChannelPrefix"];
+        names.into_iter().fold(body, |body: MessageBody, name| body.with(name, HOSTILE))
+    };
+    let of = |account: &str, word: &str| event(hostile(word).with("AccountSid", account));
+    let other = format!("{HOSTILE}2");
+    let ledger = Ledger::of(&[
+        of(HOSTILE, "failed"),
+        of(HOSTILE, "delivered"),
+        of(HOSTILE, HOSTILE),
+        of(&other, "sent"),
+    ]);
+    let sid = HOSTILE.replace('\u{0}', "");
+    // An argument cannot hold a NUL, so the message with one is asked for by what is left of it.
+    let plain = Ledger::of(&[
+        event(hostile("failed").with("MessageSid", &sid).with("AccountSid", HOSTILE)),
+        event(hostile(HOSTILE).with("MessageSid", &sid).with("AccountSid", HOSTILE)),
+    ]);
+    let audited = plain.run(&["audit", &sid]);
+    assert_eq!(audited.status.code(), Some(0));
+    assert!(stdout(&audited).contains(r"x\u{1b}[2J"), "{}", stdout(&audited));
+
+    ledger.views_sql("UPDATE messages SET status = 'scheduled'");
+    for output in [
+        audited,
+        plain.run(&["audit", &format!("{sid}?")]),
+        ledger.run(&["verify"]),
+        ledger.run(&["replay", "--dry-run", "--rule", "delivery-wins"]),
+        Ledger::of(&[
+            event(hostile("sent").with("MessageSid", "SM1").with("AccountSid", HOSTILE)),
+            event(hostile("sent").with("MessageSid", "SM1").with("AccountSid", &other)),
+        ])
+        .run(&["audit", "SM1"]),
+    ] {
+        has_nothing_to_obey(&stdout(&output));
+        has_nothing_to_obey(&stderr(&output));
+        assert!(format!("{}{}", stdout(&output), stderr(&output)).contains(r"\u{1b}[2J"));
+    }
+}

@@ -1,0 +1,45 @@
+//! The commands as somebody at a terminal, or a script, meets them.
+
+mod audit;
+mod export;
+mod replay;
+mod usage;
+
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::support::events::{event, one_a_second};
+use crate::support::ledger::Ledger;
+use crate::support::{delivered, failed, sent, sid, status};
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Runs a command that must succeed, and returns what it wrote to stdout.
+fn says(ledger: &Ledger, arguments: &[&str]) -> String {
+    let output = ledger.run(arguments);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+    stdout(&output)
+}
+
+fn json_of(ledger: &Ledger, arguments: &[&str]) -> Value {
+    serde_json::from_str(&says(ledger, arguments)).unwrap()
+}
+
+/// A message that was delivered, said to have been sent, told of twice, and then to have failed.
+fn eventful() -> Ledger {
+    Ledger::of(&one_a_second([
+        event(delivered(&sid(1))),
+        event(sent(&sid(1))),
+        event(sent(&sid(2))),
+        event(delivered(&sid(1))),
+        event(failed(&sid(1), "30003").with("SmsStatus", "sent")),
+        event(status(&sid(1), "tunnelled")),
+    ]))
+}

@@ -1,0 +1,151 @@
+//! Usage errors, help, and output that is closed early.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use super::{eventful, says, stderr, stdout};
+use crate::support::events::{event, one_a_second};
+use crate::support::ledger::Ledger;
+use crate::support::{ACCOUNT, TOKEN, sent, sid};
+
+#[test]
+fn who_has_read_enough_may_close_the_pipe() {
+    let events: Vec<_> = (0..2_000).map(|number| event(sent(&sid(number)))).collect();
+    let ledger = Ledger::of(&one_a_second(events));
+    for what in ["events", "messages"] {
+        let mut export = std::process::Command::new(env!("CARGO_BIN_EXE_delivery-ledger"))
+            .args(["export", what])
+            .current_dir(ledger.log_file().parent().unwrap())
+            .env_clear()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(export.stdout.take().unwrap()).lines();
+        assert!(lines.next().unwrap().unwrap().starts_with('{'));
+        drop(lines);
+        let output = export.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(stderr(&output), "");
+    }
+}
+
+/// A report as CSV once ended with 1: the library hid the closed pipe inside an error of its own.
+#[test]
+fn no_command_fails_for_a_pipe_that_is_closed() {
+    let ledger =
+        Ledger::of(&one_a_second((0..300).map(|number| {
+            event(sent(&sid(number)).with("From", &format!("+1501725{number:04}")))
+        })));
+    std::fs::write(ledger.file("events.ndjson"), stdout(&ledger.run(&["export", "events"])))
+        .unwrap();
+    let refused: String = (0..300).map(|number| format!("{{\"no event\":{number}}}\n")).collect();
+    std::fs::write(ledger.file("refused.ndjson"), refused).unwrap();
+    for command in [
+        "audit SM00000000000000000000000000000001",
+        "audit SM00000000000000000000000000000001 --format json",
+        "backup copy.db",
+        "completions bash",
+        "doctor --quick",
+        "doctor --quick --format json",
+        "export events",
+        "export events --format csv",
+        "export events --format parquet",
+        "export messages",
+        "export messages --format csv",
+        "export messages --format parquet",
+        "import --dry-run events.ndjson",
+        "import --dry-run --report json events.ndjson",
+        "import --dry-run --format events --report json refused.ndjson",
+        "man",
+        "openapi",
+        "quarantine list",
+        "quarantine list --format json",
+        "quarantine recheck --dry-run",
+        "quarantine purge --before 2026-01-01",
+        "reconcile --dry-run",
+        "reconcile --dry-run --format json",
+        "replay",
+        "replay --dry-run --format json",
+        "report --by from",
+        "report --by from --format csv",
+        "report --by from --format json",
+        "tail --after 0 --no-follow",
+        "verify",
+        "verify --format json",
+    ] {
+        let (_, closed) = std::io::pipe().unwrap();
+        let arguments: Vec<_> = command.split(' ').collect();
+        let command_run = ledger.command(&arguments).stdout(closed);
+        let command_run = command_run.env("TWILIO_ACCOUNT_SID", ACCOUNT);
+        let output = command_run.env("TWILIO_AUTH_TOKEN", TOKEN).output();
+        assert_eq!(output.status.code(), Some(0), "{command}: {}", stderr(&output));
+        assert!(!stderr(&output).contains("error:"), "{command}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_is_a_usage_error() {
+    let ledger = eventful();
+    for arguments in [
+        &["--nonsense"][..],
+        &["nonsense"],
+        &[],
+        &["audit"],
+        &["audit", ""],
+        &["audit", "SM1", "--nonsense"],
+        &["audit", "SM1", "--format", "csv"],
+        &["audit", "SM1", "--as-of-position", "x"],
+        &["audit", "SM1", "--as-of-position", "-1"],
+        &["replay", "--rule", "delivery-wins"],
+        &["replay", "--dry-run", "--rule", "nonsense"],
+        &["verify", "--repair"],
+        &["export"],
+        &["export", "everything"],
+        &["export", "events", "--format", "xml"],
+        &["serve", "--token", "secret"],
+        &["demo", "--seed", "x"],
+    ] {
+        let output = ledger.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stderr(&output));
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        assert!(!output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn help_and_version_are_results() {
+    let ledger = Ledger::new();
+    let version = says(&ledger, &["--version"]);
+    assert_eq!(version, format!("delivery-ledger {}\n", env!("CARGO_PKG_VERSION")));
+    let help = says(&ledger, &["--help"]);
+    for command in ["serve", "demo", "audit", "replay", "verify", "export", "check-signature"] {
+        assert!(help.contains(command), "{command}");
+        assert!(says(&ledger, &[command, "--help"]).contains("Usage:"), "{command}");
+    }
+}
+
+#[test]
+fn a_ledger_that_is_not_there_is_named_and_not_made() {
+    let ledger = Ledger::new();
+    for arguments in [
+        &["audit", "SM1"][..],
+        &["verify"],
+        &["replay"],
+        &["replay", "--dry-run"],
+        &["export", "events"],
+        &["export", "messages"],
+        &["export", "messages", "--output", "export.ndjson"],
+    ] {
+        let output = ledger.run(&[&["--database", "sqlite:none/ledger.db"], arguments].concat());
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(stderr(&output).starts_with("error: "), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains("there is no ledger at none/ledger.db"),
+            "{}",
+            stderr(&output)
+        );
+        assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+    }
+    assert_eq!(std::fs::read_dir(ledger.file("")).unwrap().count(), 0, "nothing was made");
+}

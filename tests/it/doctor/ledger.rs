@@ -1,0 +1,172 @@
+//! The checks of the log and its views, of stuck messages, the clock and backups.
+
+use std::fs;
+
+use delivery_ledger::domain::{NewEvent, Timestamp};
+use serde_json::{Value, json};
+
+use super::{Page, delivered_just_now, doctor, examine, now, seconds_ago, sent_days_ago};
+use crate::support::events::event;
+use crate::support::ledger::Ledger;
+use crate::support::{delivered, sent, sid};
+
+#[test]
+fn a_log_that_cannot_be_read_is_a_failed_check_and_the_page_goes_on() {
+    let ledger = Ledger::of(&[delivered_just_now()]);
+    fs::write(
+        ledger.log_file(),
+        "this is no database, and it is longer than its header would be".repeat(9),
+    )
+    .unwrap();
+
+    let page = examine(&ledger);
+
+    assert_eq!((page.outcome("log"), page.code), ("fail", Some(3)));
+    assert_eq!(page.outcome("ready"), "warn");
+    assert!(page.find("views").is_none(), "the log's check has said why");
+}
+
+#[test]
+fn a_log_that_another_program_changed_is_told() {
+    let ledger = Ledger::of(&[delivered_just_now()]);
+    ledger.log_sql("PRAGMA journal_mode = DELETE").unwrap();
+    assert_eq!(examine(&ledger).outcome("engine"), "warn");
+
+    let ledger = Ledger::of(&[delivered_just_now()]);
+    ledger.log_sql("CREATE TABLE mine(x)").unwrap();
+    let page = examine(&ledger);
+    assert_eq!(page.outcome("guards"), "fail");
+    assert!(page.detail("guards").contains("mine"));
+}
+
+#[test]
+fn views_that_are_not_the_logs_are_told() {
+    let ledger = Ledger::of(&[delivered_just_now()]);
+    assert_eq!(examine(&ledger).detail("views"), "up to position 1 of 1");
+
+    let another = Ledger::of(&[delivered_just_now()]);
+    fs::copy(another.views_file(), ledger.views_file()).unwrap();
+    assert_eq!(examine(&ledger).outcome("views"), "warn");
+
+    let shortened = Ledger::of(&[delivered_just_now()]);
+    fs::copy(shortened.log_file(), shortened.file("older.db")).unwrap();
+    shortened.append(&[delivered_just_now()]);
+    shortened.project();
+    fs::copy(shortened.file("older.db"), shortened.log_file()).unwrap();
+    let page = examine(&shortened);
+    assert_eq!(page.outcome("views"), "fail");
+    assert!(page.detail("views").contains("the log is older than its views"));
+}
+
+#[test]
+fn views_that_are_missing_are_no_trouble_where_a_start_makes_them_in_a_moment() {
+    let ledger = Ledger::of(&[delivered_just_now()]);
+    fs::remove_file(ledger.views_file()).unwrap();
+
+    let page = examine(&ledger);
+
+    assert_eq!(page.detail("views"), "up to position 0 of 1");
+    assert_eq!(page.outcome("views"), "ok");
+}
+
+#[test]
+fn another_rule_than_that_of_the_views_is_told() {
+    let ledger = Ledger::of(&[delivered_just_now()]);
+
+    let page = doctor(&ledger.file(""), &[]).env("DELIVERY_LEDGER_RULE", "delivery-wins");
+
+    assert_eq!(Page::of(page).outcome("rule"), "warn");
+}
+
+#[test]
+fn stuck_messages_are_told_and_what_reconcile_did_about_them() {
+    let ledger = Ledger::of(&[sent_days_ago()]);
+    let page = examine(&ledger);
+    assert_eq!((page.outcome("stuck messages"), page.outcome("reconcile")), ("warn", "warn"));
+
+    let ran = |ended_at: Timestamp, stopped_by: Value| {
+        let last_run =
+            json!({ "ended_at": ended_at.to_string(), "appended": 3, "stopped_by": stopped_by });
+        let state = json!({ "last_run": last_run }).to_string();
+        fs::write(ledger.file("ledger.reconcile.json"), state).unwrap();
+        let page = examine(&ledger);
+        (page.outcome("reconcile").to_owned(), page.detail("reconcile").to_owned())
+    };
+    assert_eq!(ran(now(), Value::Null).0, "ok");
+    let long_ago = Timestamp::from_micros(now().micros() - 4 * 86_400_000_000);
+    assert_eq!(ran(long_ago, Value::Null).0, "warn");
+    let (outcome, detail) = ran(now(), json!("Twilio refuses account AC1"));
+    assert_eq!(outcome, "warn");
+    assert!(detail.contains("Twilio refuses account AC1"));
+}
+
+#[test]
+fn a_clock_that_the_log_is_ahead_of_is_told() {
+    let ahead = |seconds: i64| {
+        let page = examine(&Ledger::of(&[seconds_ago(event(delivered(&sid(1))), -seconds)]));
+        page.outcome("clock").to_owned()
+    };
+    assert_eq!(ahead(0), "ok");
+    assert_eq!(ahead(30), "warn");
+    assert_eq!(ahead(7200), "fail");
+}
+
+#[test]
+fn a_clock_that_was_set_back_is_told_by_the_order_of_arrival() {
+    let (before, after) = (seconds_ago(event(delivered(&sid(1))), 60), event(sent(&sid(1))));
+    let after = NewEvent {
+        received_at: Timestamp::from_micros(before.received_at.micros() - 3_600_000_000),
+        ..after
+    };
+    let page = examine(&Ledger::of(&[before.clone(), after.clone()]));
+    assert_eq!(page.outcome("order of arrival"), "warn");
+    assert_eq!(
+        page.detail("order of arrival"),
+        "the clock was set back by 3600 s between positions 1 and 2"
+    );
+
+    let noted = [("origin".to_owned(), "elsewhere".to_owned())].into();
+    let page = examine(&Ledger::of(&[before.clone(), NewEvent { notes: noted, ..after }, before]));
+    assert_eq!(page.outcome("order of arrival"), "ok", "what was recorded later has its own time");
+}
+
+#[test]
+fn a_backup_is_remembered() {
+    let ledger = Ledger::of(&[delivered_just_now()]);
+    let copy = tempfile::tempdir().unwrap();
+    let file = copy.path().join("copy.db");
+    assert!(ledger.run(&["backup", file.to_str().unwrap()]).status.success());
+
+    let page = examine(&ledger);
+    assert_eq!(page.outcome("backup"), "ok");
+    assert!(page.detail("backup").contains("up to position 1 of 1"), "{}", page.detail("backup"));
+    let record = fs::read(ledger.file("ledger.backup.json")).unwrap();
+    let record: Value = serde_json::from_slice(&record).unwrap();
+    assert_eq!(record["file"], file.canonicalize().unwrap().to_str().unwrap());
+
+    let changed = |name: &str, value: Value| {
+        let mut record = record.clone();
+        record[name] = value;
+        fs::write(ledger.file("ledger.backup.json"), record.to_string()).unwrap();
+        let page = examine(&ledger);
+        (page.outcome("backup").to_owned(), page.detail("backup").to_owned())
+    };
+    let (outcome, detail) = changed("ended_at", json!("2026-01-02T03:04:05.000000Z"));
+    assert!(outcome == "warn" && detail.contains("days ago"), "{detail}");
+    let (_, detail) = changed("ledger_id", json!("019a0000-0000-7000-8000-000000000000"));
+    assert_eq!(detail, "none is known", "another ledger was begun at the same place");
+    let (outcome, detail) = changed("position", json!(2));
+    assert!(outcome == "warn" && detail.contains("shorter than its backup"), "{detail}");
+}
+
+#[test]
+fn a_backup_that_cannot_be_written_down_is_made_all_the_same() {
+    let ledger = Ledger::of(&[delivered_just_now()]);
+    fs::create_dir(ledger.file("ledger.backup.json")).unwrap();
+
+    let output = ledger.run(&["backup", "copy.db"]);
+
+    assert!(output.status.success());
+    assert!(ledger.file("copy.db").exists());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("not written down"));
+}

@@ -1,0 +1,173 @@
+//! The page as a whole: its shape, its table, and that it changes nothing.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{Page, delivered_just_now, doctor, examine, sent_days_ago};
+use crate::support::ledger::Ledger;
+use crate::support::{App, TOKEN, delivered, sid, signature};
+
+/// Everything in a folder with its content.
+fn content(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let named = |path: std::path::PathBuf| {
+        (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap())
+    };
+    let mut content: Vec<_> = files.map(named).collect();
+    content.sort();
+    content
+}
+
+#[test]
+fn a_ledger_that_is_well_has_nothing_but_a_server_and_a_backup_to_be_reminded_of() {
+    let page = examine(&Ledger::of(&[delivered_just_now()]));
+
+    assert_eq!(page.troubles(), ["backup", "ready"]);
+    assert_eq!(
+        (page.code, &page.json["failed"], &page.json["warned"]),
+        (Some(0), &json!(0), &json!(2))
+    );
+}
+
+#[test]
+fn what_was_refused_is_told_with_its_cause_and_once_it_is_put_right() {
+    let mut app = App::start();
+    assert!(Page::of(doctor(app.folder(), &[])).find("quarantine").is_none());
+    let body = delivered(&sid(1)).bytes();
+    // Signed for the host as Twilio knows it, which is not the one that is configured.
+    let theirs = signature(TOKEN, "https://other.example.com/message-status", &body);
+    let refused = app.form("/message-status").header("Host", "other.example.com");
+    let refused = refused.header("X-Twilio-Signature", &theirs).body(body);
+    assert_eq!(refused.send(app.callbacks()).code, 403);
+    app.eventually("it is kept", || {
+        Page::of(doctor(app.folder(), &[]))
+            .find("quarantine")
+            .is_some_and(|check| check["outcome"] == "warn")
+    });
+    let page = Page::of(doctor(app.folder(), &[]));
+    assert_eq!(
+        page.detail("quarantine"),
+        "1 are kept; of the newest 1, 1: matches if the public URL has the host that the request names"
+    );
+    assert_eq!(
+        page.detail("quarantine recognised"),
+        "1 of 1 have a signature that fits, or would fit"
+    );
+
+    app.stop();
+    let page = Page::of(doctor(app.folder(), &["--public-url", "https://other.example.com"]));
+    assert_eq!(page.detail("quarantine"), "1 are kept; of the newest 1, 1 would be taken now");
+    let page = Page::of(doctor(app.folder(), &["--quick"]));
+    assert!(page.find("quarantine").is_none());
+}
+
+#[test]
+fn the_page_has_one_shape() {
+    let ledger = Ledger::of(&[delivered_just_now(), delivered_just_now()]);
+    let page = examine(&ledger);
+
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&page.json), ["checks", "failed", "warned"]);
+    for check in page.checks() {
+        assert_eq!(keys(check), ["name", "area", "outcome", "detail", "advice"]);
+        assert_eq!(check["advice"].is_null(), check["outcome"] == "ok", "{check}");
+    }
+    assert_eq!(
+        page.names(),
+        [
+            "file",
+            "setting listen",
+            "setting admin_listen",
+            "setting admin_hosts",
+            "setting api_tokens",
+            "setting callback_path",
+            "setting public_url",
+            "setting callback_overrides",
+            "setting twilio_api_base_url",
+            "setting twilio_api_timeout",
+            "setting twilio_api_key",
+            "setting database",
+            "setting rule",
+            "setting verify_every",
+            "setting reconcile.every",
+            "setting quarantine",
+            "setting wal_checkpoints",
+            "setting error_codes",
+            "serve",
+            "keys AC0123456789abcdef0123456789abcdef",
+            "key files",
+            "public URL",
+            "callback URL",
+            "signing key AC0123456789abcdef0123456789abcdef",
+            "permissions",
+            "access",
+            "file system",
+            "names",
+            "leftovers",
+            "disk",
+            "growth",
+            "write-ahead log",
+            "log",
+            "engine",
+            "guards",
+            "views",
+            "rule",
+            "stuck messages",
+            "clock",
+            "order of arrival",
+            "reconcile",
+            "backup",
+            "ready",
+            "open files",
+        ]
+    );
+}
+
+#[test]
+fn the_table_says_the_same_for_people() {
+    let ledger = Ledger::of(&[delivered_just_now()]);
+    let arguments = ["doctor", "--admin-listen", "127.0.0.1:1"];
+
+    let output = ledger.run(&arguments);
+
+    assert_eq!(output.status.code(), Some(3), "no account is configured");
+    let text = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "configuration\n  ok    file                         none; flags, environment and defaults\n",
+        "  ok    setting admin_listen         127.0.0.1:1 (--admin-listen)\n",
+        "  fail  keys                         no Twilio account is configured: set TWILIO_ACCOUNT_SID",
+        "                                     → serve does not start without an account and its token\n",
+        "\nserver\n  warn  ready                        no server answers on 127.0.0.1:1\n",
+        "\n1 failed, 3 to look at, ",
+    ] {
+        assert!(text.contains(line), "{line:?} is not in\n{text}");
+    }
+}
+
+#[test]
+fn where_there_is_no_ledger_none_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+
+    let page = Page::of(doctor(folder.path(), &["--database", "sqlite:books/2026.db"]));
+
+    assert_eq!(page.code, Some(0));
+    assert_eq!(page.troubles(), ["log", "ready"]);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_ledger_is_read_and_nothing_of_it_changes() {
+    let ledger = Ledger::of(&[delivered_just_now(), sent_days_ago()]);
+    let before = content(&ledger.file(""));
+
+    examine(&ledger);
+
+    let after = content(&ledger.file(""));
+    // A reader may leave what SQLite keeps its locks in, empty.
+    let is_of_readers = |name: &str| name.ends_with("-shm") || name.ends_with("-wal");
+    let kept: Vec<_> = after.iter().filter(|(name, _)| !is_of_readers(name)).cloned().collect();
+    assert_eq!(kept, before);
+    assert!(after.iter().all(|(name, bytes)| !name.ends_with("-wal") || bytes.is_empty()));
+}

@@ -1,0 +1,206 @@
+//! The checks of a running server, asked over HTTP.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::{Page, delivered_just_now, doctor};
+use crate::support::ledger::Ledger;
+use crate::support::{App, delivered, sid};
+
+/// `doctor` beside a server, with its addresses.
+fn beside(app: &App, arguments: &[&str]) -> Page {
+    let (listen, admin) = (app.callbacks().to_string(), app.admin().to_string());
+    let addresses = ["--listen", &listen, "--admin-listen", &admin];
+    let usual = ["doctor", "--format", "json", "--public-url", "https://hooks.example.com"];
+    Page::of(app.command(&[&usual[..], &addresses, arguments].concat()))
+}
+
+#[test]
+fn a_server_that_runs_says_how_it_is() {
+    let app = App::start();
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    app.caught_up();
+
+    let page = beside(&app, &["--server"]);
+
+    // The harness writes its files of keys for everybody to read.
+    assert_eq!(page.troubles(), ["key files", "backup"]);
+    for name in ["ready", "callbacks", "version", "verification", "refusals"] {
+        assert_eq!(page.outcome(name), "ok", "{name}");
+    }
+    assert_eq!(page.detail("refusals"), "0 of 1 callbacks since the server started");
+    assert_eq!(page.code, Some(0));
+}
+
+#[test]
+fn a_server_that_wants_a_token_is_asked_with_one() {
+    let app = App::start_in(&[("DELIVERY_LEDGER_API_TOKEN", "long enough to be a token")], &[]);
+
+    let page = beside(&app, &[]);
+
+    assert_eq!(page.outcome("version"), "ok");
+    assert!(!page.json.to_string().contains("long enough to be a token"));
+}
+
+#[test]
+fn refusals_are_told_with_what_they_have_in_common() {
+    let app = App::start();
+    for _ in 0..12 {
+        let forged = app.form("/message-status").body(delivered(&sid(1)));
+        let signature = "AAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        assert_eq!(forged.header("X-Twilio-Signature", signature).send(app.callbacks()).code, 403);
+    }
+    let page = beside(&app, &[]);
+    assert_eq!(page.outcome("refusals"), "fail", "nothing was ever stored");
+    assert_eq!(
+        page.detail("refusals"),
+        "12 of 12 callbacks since the server started, 12 of them signature_wrong"
+    );
+
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    assert_eq!(beside(&app, &[]).outcome("refusals"), "warn");
+}
+
+#[test]
+fn a_server_that_is_not_ready_is_a_failed_check_also_in_a_hurry() {
+    let mut app = App::start();
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    fs::rename(app.log_file(), app.folder().join("moved.db")).unwrap();
+    app.eventually("it is noticed", || app.get("/readyz").code == 503);
+
+    let page = beside(&app, &["--quick"]);
+
+    assert_eq!((page.outcome("ready"), page.code), ("fail", Some(3)));
+    assert!(page.detail("ready").contains("is not the file that was opened"));
+    app.kill();
+}
+
+#[test]
+fn a_server_that_is_due_and_does_not_answer_is_a_failed_check() {
+    let ledger = Ledger::of(&[delivered_just_now()]);
+    let quick = |arguments: &[&str]| {
+        Page::of(doctor(&ledger.file(""), &[&["--quick"], arguments].concat()))
+    };
+    assert_eq!((quick(&[]).outcome("ready"), quick(&[]).code), ("warn", Some(0)));
+    assert_eq!(
+        (quick(&["--server"]).outcome("ready"), quick(&["--server"]).code),
+        ("fail", Some(3))
+    );
+
+    let _held = ledger.open();
+    assert!(quick(&[]).detail("ready").starts_with("a process holds the ledger"));
+}
+
+#[test]
+fn a_health_check_takes_a_moment_and_looks_at_little() {
+    let ledger = Ledger::of(&[delivered_just_now()]);
+    let began = Instant::now();
+
+    let page = Page::of(doctor(&ledger.file(""), &["--quick"]));
+
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert_eq!(page.code, Some(0));
+    for name in ["growth", "guards", "stuck messages", "backup", "refusals"] {
+        assert!(page.find(name).is_none(), "{name}");
+    }
+    for name in ["log", "disk", "keys AC0123456789abcdef0123456789abcdef", "ready"] {
+        assert!(page.find(name).is_some(), "{name}");
+    }
+}
+
+#[test]
+fn a_server_that_never_answers_does_not_hold_the_page_up() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let began = Instant::now();
+
+    let page = Page::of(doctor(&Ledger::new().file(""), &["--quick", "--admin-listen", &address]));
+
+    assert_eq!(page.outcome("ready"), "warn");
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+/// A server that says this of itself, until the test ends.
+fn pretended(readyz: Value, metrics: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let mut stream = stream;
+            let mut head = [0; 1024];
+            let count = stream.read(&mut head).unwrap_or(0);
+            let asked = String::from_utf8_lossy(&head[..count]).into_owned();
+            let body = match asked.starts_with("GET /metrics") {
+                true => metrics.to_owned(),
+                false => readyz.to_string(),
+            };
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let _gone = stream.write_all(answer.as_bytes());
+        }
+    });
+    address
+}
+
+#[test]
+fn a_server_of_another_version_and_what_its_verification_found_are_told() {
+    let verified = json!({ "at": "2026-11-23T19:52:01.482317Z", "position": 38, "findings": 2 });
+    let readyz = json!({ "ready": true, "head": 38, "checkpoint": 38, "verified": verified });
+    let address =
+        pretended(readyz, "delivery_ledger_build_info{version=\"9.8.7\"} 1\n").to_string();
+
+    let page = Page::of(doctor(&Ledger::new().file(""), &["--admin-listen", &address]));
+
+    assert_eq!(page.outcome("version"), "warn");
+    assert!(page.detail("version").starts_with("the server is 9.8.7"));
+    assert_eq!(page.outcome("verification"), "fail");
+    assert_eq!(page.detail("verification"), "2026-11-23T19:52:01.482317Z: 2 findings");
+}
+
+#[test]
+fn another_program_at_the_servers_address_is_not_taken_for_it() {
+    let address = pretended(json!({ "hello": "world" }), "").to_string();
+
+    let page = Page::of(doctor(&Ledger::new().file(""), &["--admin-listen", &address]));
+
+    assert_eq!(page.outcome("ready"), "warn");
+    assert!(page.find("version").is_none());
+}
+
+#[test]
+fn callbacks_that_arrive_nowhere_are_told() {
+    let app = App::start();
+    let admin = app.admin().to_string();
+    let page = app.command(&[
+        "doctor",
+        "--format",
+        "json",
+        "--listen",
+        "127.0.0.1:1",
+        "--admin-listen",
+        &admin,
+    ]);
+
+    assert_eq!(Page::of(page).outcome("callbacks"), "warn");
+}
+
+#[test]
+fn a_limit_of_open_files_that_shuts_twilio_out_is_told() {
+    let ledger = Ledger::new();
+    let script = format!(
+        "ulimit -n 500; exec {} doctor --quick --format json",
+        env!("CARGO_BIN_EXE_delivery-ledger")
+    );
+    let output = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(ledger.file(""))
+        .env_clear()
+        .output()
+        .unwrap();
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let page = Page { code: output.status.code(), json };
+    assert_eq!(page.outcome("open files"), "warn");
+}

@@ -1,0 +1,265 @@
+//! A projection that cannot go on, while callbacks are stored and messages are shown.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use delivery_ledger::domain::{NewEvent, Position, RecordedEvent, Rule};
+use delivery_ledger::projection::worker::Handle;
+use delivery_ledger::projection::{catch_up, worker};
+use delivery_ledger::store;
+use delivery_ledger::store::head::Head;
+use delivery_ledger::store::metrics::Sizes;
+use delivery_ledger::store::{Access, Checked, Database, Rebuild, Store, StoreError, Views};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{go_on, open, set_rule};
+use crate::support::events::event;
+use crate::support::ledger::{Ledger, damage};
+use crate::support::{App, delivered, failed, sent, sid};
+
+/// Appends events to the ledger of a stopped server, projects none of them, and damages the log.
+fn damage_what_was_not_projected(app: &App, change: &str) {
+    open(app).append(&[event(sent(&sid(2))), event(sent(&sid(3)))]).unwrap();
+    damage(&app.log_file(), |log| {
+        log.execute(change, []).unwrap();
+    });
+}
+
+#[test]
+fn a_projection_that_cannot_go_on_says_where_and_callbacks_are_still_taken() {
+    for (change, said) in [
+        ("UPDATE events SET variables = x'09' WHERE position = 2", "event 2 cannot be read"),
+        ("DELETE FROM events WHERE position = 2", "the log has no event at position 2"),
+    ] {
+        let mut app = App::start();
+        app.receive(sent(&sid(1)));
+        app.caught_up();
+        app.stop();
+        damage_what_was_not_projected(&app, change);
+
+        app.restart();
+
+        app.eventually("it is said", || app.stderr().contains(said));
+        assert!(app.stderr().contains("the projection does not get on"), "{}", app.stderr());
+        assert_eq!(app.receive(delivered(&sid(4))).code, 200);
+        assert_eq!(head_of(&app.log_file()), 4);
+        let verified = app.run(&["verify"]);
+        assert_eq!(verified.status.code(), Some(3));
+    }
+}
+
+fn head_of(log: &Path) -> u64 {
+    let store = store::open(&Database::Sqlite(log.to_owned()), Access::Read).unwrap();
+    store.head().unwrap()
+}
+
+#[test]
+fn a_server_that_cannot_project_is_not_ready_and_says_why() {
+    let mut app = App::start();
+    app.receive(sent(&sid(1)));
+    app.caught_up();
+    app.stop();
+    damage_what_was_not_projected(&app, "UPDATE events SET envelope = 99 WHERE position = 2");
+
+    app.restart();
+
+    let not_ready = || {
+        let answer = app.get("/readyz");
+        let said = String::from_utf8_lossy(&answer.body).contains("event 2 cannot be read");
+        answer.code == 503 && said
+    };
+    assert_eq!(app.get("/readyz").code, 503, "before the projection has tried");
+    app.eventually("it is said on stderr", || app.stderr().contains("event 2 cannot be read"));
+    app.eventually("it is said to probes", not_ready);
+}
+
+/// A store whose log cannot be read the first two times.
+struct Stumbling {
+    inner: Box<dyn Store>,
+    projection: OnceLock<Handle>,
+    /// For each read, whether the projection was said to fail at that time.
+    reads: Mutex<Vec<bool>>,
+}
+
+impl Store for Stumbling {
+    fn scan(
+        &self,
+        after: Position,
+        limit: usize,
+        each: &mut dyn FnMut(&RecordedEvent) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let failed = self.projection.get().is_some_and(|handle| handle.failed().is_some());
+        let mut reads = self.reads.lock().unwrap();
+        reads.push(failed);
+        match reads.len() {
+            1 | 2 => Err(StoreError::Unreadable { position: 1, detail: "not today".to_owned() }),
+            _ => self.inner.scan(after, limit, each),
+        }
+    }
+
+    fn ledger_id(&self) -> Uuid {
+        self.inner.ledger_id()
+    }
+
+    fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError> {
+        self.inner.append(events)
+    }
+
+    fn check_files_unmoved(&self) -> Result<(), StoreError> {
+        self.inner.check_files_unmoved()
+    }
+
+    fn sizes(&self) -> Result<Sizes, StoreError> {
+        self.inner.sizes()
+    }
+
+    fn checkpoint_wal(&self) -> Result<(), StoreError> {
+        self.inner.checkpoint_wal()
+    }
+
+    fn reopen(&self) -> Result<Position, StoreError> {
+        self.inner.reopen()
+    }
+
+    fn head(&self) -> Result<Position, StoreError> {
+        self.inner.head()
+    }
+
+    fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.inner.read_at(positions)
+    }
+
+    fn check(&self) -> Result<Checked, StoreError> {
+        self.inner.check()
+    }
+
+    fn check_guards(&self) -> Result<Vec<store::Damage>, StoreError> {
+        self.inner.check_guards()
+    }
+
+    fn views(&self) -> &dyn Views {
+        self.inner.views()
+    }
+
+    fn begin_rebuild(&self, rule: Rule) -> Result<Box<dyn Rebuild + '_>, StoreError> {
+        self.inner.begin_rebuild(rule)
+    }
+
+    fn temporary_views(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError> {
+        self.inner.temporary_views(rule)
+    }
+}
+
+/// It used to be said to get on each time before it was tried again.
+#[test]
+fn a_projection_is_said_to_fail_until_it_gets_on() {
+    let ledger = Ledger::new();
+    let store = Arc::new(Stumbling {
+        inner: ledger.open(),
+        projection: OnceLock::new(),
+        reads: Mutex::default(),
+    });
+    store.append(&[event(sent(&sid(1)))]).unwrap();
+
+    let (projection, thread) =
+        worker::start(Arc::clone(&store) as _, Arc::new(Head::at(1)), Rule::default());
+    assert!(store.projection.set(projection.clone()).is_ok());
+
+    assert!(projection.wait_for(1, Instant::now() + Duration::from_secs(20)));
+    assert_eq!(*store.reads.lock().unwrap(), [false, true, true]);
+    projection.stop();
+    thread.join().unwrap();
+    assert_eq!(projection.failed(), None);
+}
+
+#[test]
+fn a_message_is_told_of_from_the_log_while_its_views_are_away() {
+    let mut app = App::start();
+    app.receive(delivered(&sid(1)));
+    app.caught_up();
+    app.stop();
+    std::fs::remove_file(app.views_file()).unwrap();
+
+    let audit: Value = app.json(&["audit", &sid(1), "--format", "json"]);
+
+    assert_eq!(audit["status"], "delivered");
+    assert!(!app.views_file().exists(), "a question makes no views");
+}
+
+/// It compared the log with views that were not there, and found no difference.
+#[test]
+fn a_dry_run_on_deleted_views_still_names_what_would_stand_elsewhere() {
+    let mut app = App::start();
+    app.receive(delivered(&sid(1)));
+    app.receive(failed(&sid(1), "30003"));
+    app.stop();
+    std::fs::remove_file(app.views_file()).unwrap();
+    let tried =
+        |rule: &[&str]| app.json(&[&["replay", "--dry-run", "--format", "json"], rule].concat());
+
+    let by_flag = tried(&["--rule", "delivery-wins"]);
+    set_rule(&app, "delivery-wins");
+    let by_file = tried(&[]);
+
+    for tried in [by_flag, by_file] {
+        assert_eq!((&tried["checkpoint"], &tried["events"]), (&json!(2), &json!(2)));
+        assert_eq!(tried["changes"][0]["from"], "failed");
+        assert_eq!(tried["changes"][0]["to"], "delivered");
+    }
+}
+
+#[test]
+fn an_envelope_that_cannot_be_read_does_not_keep_callbacks_out() {
+    let mut app = App::start();
+    app.receive(sent(&sid(1)));
+    app.caught_up();
+    app.stop();
+    damage_what_was_not_projected(&app, "UPDATE envelopes SET headers = 'no JSON' WHERE id = 1");
+
+    app.restart();
+
+    assert_eq!(app.receive(delivered(&sid(2))).code, 200);
+    assert_eq!(head_of(&app.log_file()), 4);
+}
+
+/// It exported by the server's rule without a word.
+#[test]
+fn an_export_by_another_rule_than_the_servers_is_refused() {
+    let app = App::start();
+    app.receive(delivered(&sid(1)));
+    let export = app.command(&["export", "messages"]).env("DELIVERY_LEDGER_RULE", "delivery-wins");
+
+    let output = export.output();
+
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{stderr}");
+    assert!(stderr.contains("by the rule failure-terminal, and delivery-wins is configured here"));
+}
+
+#[test]
+fn far_behind_an_event_that_cannot_be_read_ends_the_reading_ahead_where_it_lies() {
+    for (change, said) in [
+        ("UPDATE events SET envelope = 99 WHERE position = 33000", "event 33000 cannot be read"),
+        ("DELETE FROM events WHERE position = 33000", "no event at position 33000"),
+    ] {
+        let ledger = Ledger::new();
+        let events = (0..33_500).map(|number| event(sent(&sid(number)))).collect::<Vec<_>>();
+        ledger.append(&events);
+        ledger.damage_log(|log| {
+            log.execute(change, []).unwrap();
+        });
+        let store = ledger.open();
+
+        let stopped = catch_up(&*store, store.views(), 33_500, &mut go_on).unwrap_err();
+
+        assert!(stopped.to_string().contains(said), "{stopped}");
+        assert_eq!(
+            store.views().checkpoint().unwrap().position,
+            32_999,
+            "a batch and a part of one"
+        );
+    }
+}

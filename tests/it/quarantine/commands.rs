@@ -1,0 +1,105 @@
+//! `quarantine list`, `show` and `purge`, and the commands that leave a quarantine alone.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{SIGNED_URL, WRONG_URL, contains, quarantine_file};
+use crate::support::ledger::findings;
+use crate::support::{App, sent, sid};
+
+// The commands.
+
+#[test]
+fn an_id_that_is_not_there_ends_with_4_and_one_that_is_none_with_2() {
+    let app = App::start();
+    let id = Uuid::now_v7().to_string();
+    let (code, stdout, stderr) = app.told(&["quarantine", "show", &id]);
+    assert_eq!((code, &*stdout), (4, ""));
+    assert!(stderr.contains(&format!("the quarantine has no request {id}")), "{stderr}");
+    app.forged(1);
+    app.kept(1);
+    assert_eq!(app.told(&["quarantine", "show", &id]).0, 4);
+    assert_eq!(app.told(&["quarantine", "show", "nonsense"]).0, 2);
+    assert_eq!(app.told(&["quarantine", "show"]).0, 2);
+    assert_eq!(app.told(&["quarantine"]).0, 2);
+    assert_eq!(app.told(&["quarantine", "list", "--limit", "0"]).0, 2);
+    assert_eq!(app.told(&["quarantine", "purge", "--before", "yesterday"]).0, 2);
+    assert_eq!(app.told(&["quarantine", "list", "--format", "xml"]).0, 2);
+}
+
+#[test]
+fn settings_that_cannot_be_meant_are_refused_at_the_start() {
+    for (name, value, told) in [
+        ("DELIVERY_LEDGER_QUARANTINE", "maybe", "`maybe` is neither on nor off"),
+        ("DELIVERY_LEDGER_QUARANTINE_REQUESTS", "0", "`0` is not a whole number from 1 on"),
+        ("DELIVERY_LEDGER_QUARANTINE_MIB", "1.5", "`1.5` is not a whole number from 1 on"),
+    ] {
+        let app = App::not_started(&[(name, value)]);
+        let (code, _, stderr) = app.told(&["serve"]);
+        assert_eq!(code, 1);
+        assert_eq!(stderr, format!("error: {name}: {told}\n"));
+    }
+    let app = App::not_started(&[]);
+    let before = std::fs::read_to_string(app.folder().join("delivery-ledger.toml")).unwrap();
+    let text = format!("quarantine = \"off\"\nquarantine_requests = 0\n{before}");
+    std::fs::write(app.folder().join("delivery-ledger.toml"), text).unwrap();
+    // What is switched off need not be right.
+    assert_eq!(app.told(&["quarantine", "recheck"]).0, 0);
+}
+
+#[test]
+fn a_request_is_shown_with_what_would_make_it_fit_now() {
+    let app = App::start_with(&["--public-url", WRONG_URL]);
+    app.callback(sent(&sid(1)).bytes());
+    app.kept(1);
+    let id = app.only_id();
+
+    let (_, wrong, _) =
+        app.told(&["quarantine", "show", &id, "--public-url", "http://hooks.example.com"]);
+    assert!(wrong.contains("now          the signature fits none"), "{wrong}");
+    assert!(wrong.contains(": matches if the public URL begins with https\n"), "{wrong}");
+
+    let right = ["quarantine", "show", &id, "--public-url", "https://hooks.example.com"];
+    let (_, right, _) = app.told(&right);
+    assert!(
+        right.contains(&format!("now          valid over {SIGNED_URL}; recheck would append it\n")),
+        "{right}"
+    );
+}
+
+#[test]
+fn a_purge_says_how_many_there_were_beside_a_server_and_without_one() {
+    let mut app = App::start();
+    app.forged(3);
+    app.kept(3);
+    assert_eq!(app.told(&["quarantine", "purge", "--before", "2020-01-01"]).1, "0 removed\n");
+    assert_eq!(app.told(&["quarantine", "purge"]).1, "3 removed\n");
+    app.forged(1);
+    app.eventually("it is kept", || app.value("quarantine_requests") == 1.0);
+    app.stop();
+    assert_eq!(app.json(&["quarantine", "purge", "--format", "json"]), json!({ "removed": 1 }));
+    assert_eq!(app.told(&["quarantine", "list"]).1, "Nothing is kept.\n");
+}
+
+#[test]
+fn backup_verify_and_restore_leave_the_quarantine_alone() {
+    let mut app = App::start();
+    assert_eq!(app.receive(sent(&sid(1))).code, 200);
+    app.forged(2);
+    app.kept(2);
+
+    let (code, _, stderr) = app.told(&["backup", "copy.db"]);
+    assert_eq!(code, 0, "{stderr}");
+    app.stop();
+    assert!(!contains(&app.folder().join("copy.db"), b"forged"));
+    assert!(contains(&quarantine_file(app.folder()), b"forged"), "what is looked for is there");
+    assert_eq!(findings(&app.json(&["verify", "--format", "json"])), [""; 0]);
+
+    for file in ["ledger.db", "ledger.views.db"] {
+        std::fs::remove_file(app.folder().join(file)).unwrap();
+    }
+    let (code, _, stderr) = app.told(&["restore", "copy.db"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(app.events().len(), 1);
+    assert_eq!(app.list().len(), 2);
+}

@@ -1,0 +1,293 @@
+//! The views' half of the contract.
+
+pub mod list;
+pub mod rebuild;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use delivery_ledger::domain::{
+    AccountSid, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule,
+};
+use delivery_ledger::projection::catch_up;
+use delivery_ledger::projection::fold::fold;
+use delivery_ledger::store::{Batch, Checkpoint, Message, MessageChange, Store, StoreError, Views};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use uuid::Uuid;
+
+use super::{Engine, SOUND};
+use crate::lifecycle::any_callback;
+use crate::support::events::{event, one_a_second, recorded};
+use crate::support::{ACCOUNT, OTHER_ACCOUNT, sent, sid};
+
+fn key(account: Option<&str>, sid: &str) -> MessageKey {
+    MessageKey {
+        account_sid: account.map(|account| AccountSid::parse(account).unwrap()),
+        message_sid: MessageSid::parse(sid).unwrap(),
+    }
+}
+
+/// A message that is not in the views yet, of one event at this position.
+fn new_message(key: MessageKey, position: Position) -> Message {
+    let event = RecordedEvent { position, event: event(sent(key.message_sid.as_str())) };
+    let lifecycle = fold(Rule::default(), &key, vec![event]).unwrap().lifecycle;
+    Message { id: 0, key, lifecycle }
+}
+
+/// A step from one position to the next, with these messages.
+fn batch(views: &dyn Views, from: Position, messages: Vec<Message>) -> Batch {
+    let to = Checkpoint {
+        position: from + messages.len() as u64,
+        event_id: Some(Uuid::from_u128(7)),
+        chain: [9; 32],
+        ..views.checkpoint().unwrap()
+    };
+    let messages =
+        messages.into_iter().map(|message| MessageChange { before: None, message }).collect();
+    Batch { from, to, messages, chain_marks: Vec::new() }
+}
+
+/// Projects new messages of these keys, one event each.
+fn project(views: &dyn Views, keys: &[MessageKey]) {
+    let from = views.checkpoint().unwrap().position;
+    let messages = keys.iter().zip(from + 1..).map(|(key, at)| new_message(key.clone(), at));
+    views.project(&batch(views, from, messages.collect())).unwrap();
+}
+
+fn project_log(store: &dyn Store, views: &dyn Views) -> Checkpoint {
+    let head = store.head().unwrap();
+    catch_up(store, views, head, &mut |_| ControlFlow::Continue(())).unwrap()
+}
+
+fn sids(messages: &[Message]) -> Vec<&str> {
+    messages.iter().map(|message| message.key.message_sid.as_str()).collect()
+}
+
+fn all_sids(views: &dyn Views) -> Vec<String> {
+    sids(&views.page(0, 1000).unwrap().1).into_iter().map(str::to_owned).collect()
+}
+
+pub fn fresh_views_have_read_nothing<E: Engine>() {
+    let engine = E::fresh();
+    let store = engine.open();
+    let checkpoint = store.views().checkpoint().unwrap();
+    assert_eq!(
+        checkpoint,
+        Checkpoint {
+            ledger_id: store.ledger_id(),
+            generation: checkpoint.generation,
+            rule: Rule::FailureTerminal,
+            position: 0,
+            event_id: None,
+            chain: [0; 32],
+            first_real: 0,
+            last_simulated: 0,
+        }
+    );
+    assert_eq!(store.views().page(0, 10).unwrap(), (checkpoint, vec![]));
+    assert_eq!(store.views().chain_marks().unwrap(), BTreeMap::new());
+}
+
+pub fn a_batch_moves_the_checkpoint_and_survives_closing<E: Engine>() {
+    let engine = E::fresh();
+    let store = engine.open();
+    let step = batch(store.views(), 0, vec![new_message(key(Some(ACCOUNT), "SM1"), 1)]);
+    store.views().project(&step).unwrap();
+    assert_eq!(store.views().checkpoint().unwrap(), step.to);
+    drop(store);
+
+    let store = engine.open();
+
+    let (checkpoint, found) = store.views().find(&MessageSid::parse("SM1").unwrap()).unwrap();
+    assert_eq!(checkpoint, step.to);
+    let projected = Message { id: 1, ..step.messages[0].message.clone() };
+    assert_eq!(found, [projected]);
+}
+
+pub fn a_batch_from_elsewhere_than_the_checkpoint_writes_nothing<E: Engine>() {
+    let engine = E::fresh();
+    let store = engine.open();
+    project(store.views(), &[key(None, "SM1"), key(None, "SM2")]);
+    let before = store.views().checkpoint().unwrap();
+    for from in [0, 1, 3] {
+        let step = batch(store.views(), from, vec![new_message(key(None, "SM3"), from + 1)]);
+        let outcome = store.views().project(&step);
+        assert!(matches!(outcome, Err(StoreError::CheckpointMoved)), "{outcome:?}");
+    }
+    assert_eq!(store.views().checkpoint().unwrap(), before);
+    assert_eq!(all_sids(store.views()), ["SM1", "SM2"]);
+}
+
+pub fn a_batch_by_another_rule_writes_nothing<E: Engine>() {
+    let engine = E::fresh();
+    let store = engine.open();
+    let step = batch(store.views(), 0, vec![new_message(key(None, "SM1"), 1)]);
+    store.views().reset(Rule::DeliveryWins).unwrap();
+    let outcome = store.views().project(&step);
+    assert!(matches!(outcome, Err(StoreError::CheckpointMoved)), "{outcome:?}");
+    assert_eq!(all_sids(store.views()), [""; 0]);
+}
+
+pub fn messages_are_loaded_in_the_order_asked_for<E: Engine>() {
+    let engine = E::fresh();
+    let store = engine.open();
+    let [a, b, unknown] = ["SMa", "SMb", "SMc"].map(|sid| key(Some(ACCOUNT), sid));
+    project(store.views(), &[a.clone(), b.clone()]);
+
+    let keys = [b.clone(), unknown, a.clone(), b.clone(), key(Some(OTHER_ACCOUNT), "SMa")];
+    let loaded = store.views().load(&keys.each_ref()).unwrap();
+
+    let loaded: Vec<_> = loaded.into_iter().map(|found| found.map(|found| found.key)).collect();
+    assert_eq!(loaded, [Some(b.clone()), None, Some(a), Some(b), None]);
+    assert_eq!(store.views().load(&[]).unwrap(), []);
+}
+
+pub fn a_message_is_an_account_and_a_sid<E: Engine>() {
+    let engine = E::fresh();
+    let store = engine.open();
+    let three = [None, Some(ACCOUNT), Some(OTHER_ACCOUNT)].map(|account| key(account, "SM1"));
+    project(store.views(), &three);
+
+    let (_, found) = store.views().find(&MessageSid::parse("SM1").unwrap()).unwrap();
+    let keys: Vec<_> = found.into_iter().map(|message| message.key).collect();
+    assert_eq!(keys, three);
+    let (_, other) = store.views().find(&MessageSid::parse("SM2").unwrap()).unwrap();
+    assert_eq!(other, []);
+}
+
+pub fn every_sid_is_a_message_of_its_own<E: Engine>() {
+    let engine = E::fresh();
+    let store = engine.open();
+    let hex = "0123456789abcdef0123456789abcdef";
+    let sids = [
+        format!("SM{hex}"),
+        format!("MM{hex}"),
+        format!("sm{hex}"),
+        format!("SM{}", hex.to_uppercase()),
+        format!("XX{hex}"),
+        hex.to_owned(),
+        format!("SM{hex} "),
+        "\u{0}".to_owned(),
+        "\u{1}".to_owned(),
+        "a\u{0}b".to_owned(),
+        "a\u{0}c".to_owned(),
+        "ü".to_owned(),
+        "9".repeat(2048),
+    ];
+    let keys: Vec<_> = sids.iter().map(|sid| key(Some(ACCOUNT), sid)).collect();
+    project(store.views(), &keys);
+
+    assert_eq!(all_sids(store.views()), sids);
+    for key in &keys {
+        let (_, found) = store.views().find(&key.message_sid).unwrap();
+        assert_eq!(
+            found.into_iter().map(|message| message.key).collect::<Vec<_>>(),
+            std::slice::from_ref(key)
+        );
+    }
+}
+
+pub fn pages_are_in_order_of_first_arrival<E: Engine>() {
+    let engine = E::fresh();
+    let store = engine.open();
+    let keys = ["SMz", "SMa", "SMm", "SMb", "SMy"].map(|sid| key(None, sid));
+    project(store.views(), &keys[..2]);
+    project(store.views(), &keys[2..]);
+
+    let (checkpoint, first) = store.views().page(0, 2).unwrap();
+    assert_eq!(checkpoint.position, 5);
+    assert_eq!(sids(&first), ["SMz", "SMa"]);
+    let (_, next) = store.views().page(first[1].id, 2).unwrap();
+    assert_eq!(sids(&next), ["SMm", "SMb"]);
+    let (_, last) = store.views().page(next[1].id, 2).unwrap();
+    assert_eq!(sids(&last), ["SMy"]);
+    assert_eq!(last[0].id, 5, "ids are dense");
+    assert_eq!(store.views().page(5, 2).unwrap().1, []);
+}
+
+/// Batch by batch or at once, through the store or not: one message, one lifecycle.
+pub fn any_message_comes_back_as_it_was_folded<E: Engine>() {
+    let engine = E::fresh();
+    let store = engine.open();
+    let config = Config { cases: 30, failure_persistence: None, ..Config::default() };
+    let events = proptest::collection::vec(any_callback(), 1..10);
+    let outcome = TestRunner::new(config).run(&(events, 1..10_u64), |(events, first)| {
+        for rule in Rule::ALL {
+            let before = store.head().unwrap();
+            // A message of its own for each run.
+            let sid = sid(before as u32);
+            let events = about(&sid, &events);
+            let all: Vec<_> = recorded(events.clone())
+                .into_iter()
+                .map(|event| RecordedEvent { position: event.position + before, ..event })
+                .collect();
+            store.append(&events).unwrap();
+            let views = store.temporary_views(rule).unwrap();
+            let split = before + first.min(events.len() as u64);
+            for up_to in [before, split, before + events.len() as u64] {
+                catch_up(&*store, &*views, up_to, &mut |_| ControlFlow::Continue(())).unwrap();
+            }
+            let message_key = key(Some(ACCOUNT), &sid);
+            let folded = fold(rule, &message_key, all).unwrap();
+            let loaded = views.load(&[&message_key]).unwrap().remove(0).unwrap();
+            prop_assert_eq!(&loaded.lifecycle, &folded.lifecycle);
+            views.build_indexes().unwrap();
+            let (_, found) = views.find(&loaded.key.message_sid).unwrap();
+            prop_assert_eq!(&found, &vec![loaded.clone()]);
+            prop_assert_eq!(views.page(loaded.id - 1, 1).unwrap().1, vec![loaded]);
+        }
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
+/// The same callbacks about another message.
+fn about(other: &str, events: &[NewEvent]) -> Vec<NewEvent> {
+    let renamed = events.iter().cloned().map(|event| {
+        let body = String::from_utf8(event.body).unwrap().replace(&sid(1), other);
+        NewEvent { body: body.into_bytes(), event_id: Uuid::now_v7(), ..event }
+    });
+    one_a_second(renamed)
+}
+
+pub fn reset_views_are_empty_and_of_their_rule<E: Engine>() {
+    let engine = E::fresh();
+    let store = engine.open();
+    project(store.views(), &[key(Some(ACCOUNT), "SM1")]);
+
+    store.views().reset(Rule::DeliveryWins).unwrap();
+
+    let checkpoint = store.views().checkpoint().unwrap();
+    assert_eq!((checkpoint.position, checkpoint.event_id), (0, None));
+    assert_eq!(checkpoint.rule, Rule::DeliveryWins);
+    assert_eq!(checkpoint.chain, [0; 32]);
+    assert_eq!(all_sids(store.views()), [""; 0]);
+    assert_eq!(store.views().load(&[&key(Some(ACCOUNT), "SM1")]).unwrap(), [None]);
+}
+
+pub fn the_chain_is_marked_at_every_4096th_position<E: Engine>() {
+    let engine = E::fresh();
+    let store = engine.open();
+    let events: Vec<_> = (0..8_200).map(|number| event(format!("n={number}"))).collect();
+    store.append(&events).unwrap();
+
+    let checkpoint = project_log(&*store, store.views());
+
+    let marks = store.views().chain_marks().unwrap();
+    assert_eq!(marks.keys().copied().collect::<Vec<_>>(), [4096, 8192]);
+    assert!(marks.values().all(|mark| *mark != checkpoint.chain), "the checkpoint has its own");
+    // Whoever stops at a mark has the same value there.
+    let scratch = store.temporary_views(Rule::default()).unwrap();
+    let at_mark = catch_up(&*store, &*scratch, 4096, &mut |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!(marks[&4096], at_mark.chain);
+}
+
+pub fn sound_views_have_no_damage<E: Engine>() {
+    let engine = E::fresh();
+    let store = engine.open();
+    store.append(&[event(sent(&sid(1)))]).unwrap();
+    project_log(&*store, store.views());
+    assert_eq!(store.views().check().unwrap(), SOUND);
+    assert_eq!(store.temporary_views(Rule::default()).unwrap().check().unwrap(), SOUND);
+}

@@ -1,0 +1,235 @@
+//! Changes of the log: columns, bytes, positions, triggers, foreign tables.
+
+use std::ops::ControlFlow;
+
+use delivery_ledger::domain::NewEvent;
+use delivery_ledger::projection::verify::verify;
+use rusqlite::{Connection, params};
+use serde_json::{Value, json};
+
+use super::{TRIGGERS, found, ledger};
+use crate::support::events::{event, headers, one_a_second};
+use crate::support::ledger::{Ledger, findings};
+use crate::support::{sent, sid};
+
+/// The columns of one event, and of the envelope it shares, with a way to change one of them.
+const CHANGES: [(&str, &str); 11] = [
+    ("event_id", "UPDATE events SET event_id = zeroblob(16) WHERE position = 3"),
+    ("received_at", "UPDATE events SET received_at = received_at + 1 WHERE position = 3"),
+    ("envelope", "UPDATE events SET envelope = 3 - envelope WHERE position = 3"),
+    ("variables", "UPDATE events SET variables = variables || x'00' WHERE position = 3"),
+    ("body", "UPDATE events SET body = x'' WHERE position = 3"),
+    ("the type of body", "UPDATE events SET body = CAST(body AS TEXT) WHERE position = 3"),
+    ("source", "UPDATE envelopes SET source = 'import'"),
+    ("method", "UPDATE envelopes SET method = 'PUT'"),
+    ("url", "UPDATE envelopes SET url = url || '/'"),
+    ("verified_by", "UPDATE envelopes SET verified_by = NULL"),
+    ("headers", "UPDATE envelopes SET headers = replace(headers, 'us1', 'us2')"),
+];
+
+#[test]
+fn a_change_in_any_column_is_found() {
+    for (column, change) in CHANGES {
+        let ledger = ledger();
+        ledger.damage_log(|log| {
+            assert!(log.execute(change, []).unwrap() > 0, "{column}: nothing was changed");
+        });
+        let found = found(&ledger);
+        let expected = ["changed-events", "unreadable-event"];
+        assert!(found.iter().any(|name| expected.contains(&&**name)), "{column}: {found:?}");
+    }
+}
+
+#[test]
+fn the_natural_way_to_forge_a_status_is_found() {
+    let ledger = ledger();
+    ledger.damage_log(|log| {
+        let forge = "UPDATE events SET body = replace(body, 'failed', 'queued') WHERE position = 4";
+        log.execute(forge, []).unwrap();
+    });
+    let (code, verified) = ledger.verify(&[]);
+
+    assert_eq!(code, Some(3));
+    assert_eq!(findings(&verified), ["unreadable-event"], "SQLite made a text of it");
+    assert_eq!(verified["findings"][0]["position"], 4);
+}
+
+#[test]
+fn a_change_of_any_byte_is_found() {
+    let short = NewEvent {
+        url: "http://h/?q=1".to_owned(),
+        headers: headers(&[("content-type", "x"), ("x-twilio-signature", "AAAA=")]),
+        notes: [("a".to_owned(), "b".to_owned())].into(),
+        ..event("MessageSid=SM1&MessageStatus=sent")
+    };
+    let ledger = Ledger::of(&[short, event(sent(&sid(1)))]);
+    let byte_columns = [
+        ("events", "event_id", "position = 1"),
+        ("events", "variables", "position = 1"),
+        ("events", "body", "position = 1"),
+        ("envelopes", "source", "id = 1"),
+        ("envelopes", "method", "id = 1"),
+        ("envelopes", "url", "id = 1"),
+        ("envelopes", "verified_by", "id = 1"),
+        ("envelopes", "headers", "id = 1"),
+    ];
+    for (table, column, row) in byte_columns {
+        let kind = if table == "events" { "BLOB" } else { "TEXT" };
+        let read = format!("SELECT CAST({column} AS BLOB) FROM {table} WHERE {row}");
+        let write = format!("UPDATE {table} SET {column} = CAST(?1 AS {kind}) WHERE {row}");
+        let log = Connection::open(ledger.log_file()).unwrap();
+        let bytes: Vec<u8> = log.query_row(&read, [], |row| row.get(0)).unwrap();
+        for (index, byte) in bytes.iter().enumerate() {
+            let mut changed = bytes.clone();
+            changed[index] = byte ^ 0x01;
+            let put = |value: &[u8]| {
+                ledger.damage_log(|log| assert_eq!(log.execute(&write, params![value]), Ok(1)));
+            };
+            put(&changed);
+            let verified =
+                verify(&*ledger.open_for_reading(), None, &mut |_| ControlFlow::Continue(()))
+                    .unwrap();
+            assert!(!verified.findings.is_empty(), "{table}.{column}, byte {index}");
+            put(&bytes);
+        }
+    }
+    let verified =
+        verify(&*ledger.open_for_reading(), None, &mut |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!(verified.findings, [], "everything was put back");
+}
+
+#[test]
+fn a_missing_position_is_named() {
+    let ledger = ledger();
+    ledger.damage_log(|log| {
+        log.execute("DELETE FROM events WHERE position IN (2, 3)", []).unwrap();
+    });
+    let (code, verified) = ledger.verify(&[]);
+
+    assert_eq!(code, Some(3));
+    assert_eq!(
+        verified["findings"][0],
+        json!({
+            "finding": "missing-position",
+            "position": 2,
+            "detail": "there are no events at positions 2 to 3",
+        })
+    );
+    assert_eq!(verified["hash"], Value::Null, "the chain cannot be followed over a gap");
+}
+
+#[test]
+fn an_event_that_was_moved_leaves_a_gap() {
+    let ledger = ledger();
+    ledger.damage_log(|log| {
+        log.execute("UPDATE events SET position = 70 WHERE position = 3", []).unwrap();
+    });
+    assert_eq!(found(&ledger)[0], "missing-position");
+}
+
+#[test]
+fn the_last_event_missing_makes_the_log_older_than_its_views() {
+    let ledger = ledger();
+    ledger.damage_log(|log| {
+        log.execute("DELETE FROM events WHERE position = 6", []).unwrap();
+    });
+    assert_eq!(found(&ledger), ["log-older-than-views"]);
+}
+
+#[test]
+fn an_event_put_before_the_first_is_found() {
+    let ledger = ledger();
+    ledger.damage_log(|log| {
+        let copy = "INSERT INTO events
+                    SELECT 0, event_id, received_at, envelope, variables, body
+                    FROM events WHERE position = 1";
+        log.execute(copy, []).unwrap();
+    });
+    assert_eq!(found(&ledger), ["foreign-object"]);
+}
+
+#[test]
+fn a_change_is_placed_in_its_block() {
+    let events = (0..9000).map(|number| event(format!("n={number}")));
+    let ledger = Ledger::of(&one_a_second(events));
+    ledger.damage_log(|log| {
+        log.execute("UPDATE events SET body = x'' WHERE position = 5000", []).unwrap();
+    });
+    let (_, verified) = ledger.verify(&[]);
+
+    assert_eq!(
+        verified["findings"],
+        json!([{
+            "finding": "changed-events",
+            "position": 4097,
+            "detail": "positions 4097 to 8192 are not what was read there before",
+        }])
+    );
+}
+
+#[test]
+fn two_events_that_changed_places_are_found() {
+    let ledger = ledger();
+    ledger.damage_log(|log| {
+        log.execute_batch(
+            "UPDATE events SET position = 100 WHERE position = 1;
+             UPDATE events SET position = 1 WHERE position = 2;
+             UPDATE events SET position = 2 WHERE position = 100;",
+        )
+        .unwrap();
+    });
+    assert!(found(&ledger).contains(&"changed-events".to_owned()));
+}
+
+#[test]
+fn a_dropped_trigger_is_named() {
+    for trigger in TRIGGERS {
+        let ledger = ledger();
+        ledger.log_sql(&format!("DROP TRIGGER {trigger}")).unwrap();
+
+        let (code, verified) = ledger.verify(&[]);
+
+        assert_eq!(code, Some(3));
+        assert_eq!(findings(&verified), ["guard-missing"]);
+        let detail = verified["findings"][0]["detail"].as_str().unwrap();
+        assert!(detail.starts_with(&format!("trigger {trigger} is missing")), "{detail}");
+    }
+}
+
+#[test]
+fn a_changed_trigger_is_found() {
+    for trigger in TRIGGERS {
+        let ledger = ledger();
+        let table = trigger.split('_').next().unwrap();
+        ledger
+            .log_sql(&format!(
+                "DROP TRIGGER {trigger};
+                 CREATE TRIGGER {trigger} BEFORE UPDATE ON {table} BEGIN SELECT 1; END;"
+            ))
+            .unwrap();
+        assert_eq!(found(&ledger), ["guard-missing", "foreign-object"], "{trigger}");
+    }
+}
+
+#[test]
+fn what_we_did_not_make_is_foreign() {
+    for (named, foreign) in [
+        ("trigger spy", "CREATE TRIGGER spy AFTER INSERT ON events BEGIN SELECT 1; END"),
+        ("index spy", "CREATE INDEX spy ON events(received_at)"),
+        ("table spy", "CREATE TABLE spy(position INTEGER)"),
+        ("view spy", "CREATE VIEW spy AS SELECT * FROM events"),
+    ] {
+        let ledger = ledger();
+        ledger.log_sql(foreign).unwrap();
+        let (_, verified) = ledger.verify(&[]);
+        assert_eq!(findings(&verified), ["foreign-object"], "{foreign}");
+        assert!(verified["findings"][0]["detail"].as_str().unwrap().starts_with(named));
+    }
+}
+
+#[test]
+fn a_table_with_another_column_is_found() {
+    let ledger = ledger();
+    ledger.log_sql("ALTER TABLE events ADD COLUMN remark TEXT").unwrap();
+    assert_eq!(found(&ledger), ["guard-missing", "foreign-object"]);
+}

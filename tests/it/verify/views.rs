@@ -1,0 +1,144 @@
+//! Views that differ from their log, damaged pages and exchanged logs.
+
+use serde_json::json;
+
+use super::{found, ledger};
+use crate::support::events::{event, one_a_second};
+use crate::support::ledger::Ledger;
+use crate::support::{delivered, sent, sid};
+
+#[test]
+fn a_projection_that_differs_from_its_log_is_found() {
+    for change in [
+        "UPDATE messages SET status = 'read' WHERE id = 1",
+        "UPDATE messages SET status = 'no status' WHERE id = 1",
+        "UPDATE messages SET lifecycle = x'' WHERE id = 2",
+        "UPDATE messages SET lifecycle = '{}' WHERE id = 2",
+        "UPDATE messages SET lifecycle = zeroblob(64) WHERE id = 2",
+        "UPDATE messages SET lifecycle = substr(lifecycle, 1, length(lifecycle) - 1) WHERE id = 3",
+        "UPDATE messages SET lifecycle = CAST(lifecycle || x'00' AS BLOB) WHERE id = 3",
+        "UPDATE messages SET lifecycle = (SELECT lifecycle FROM messages WHERE id = 1) WHERE id = 2",
+        "UPDATE messages SET account = 0 WHERE id = 3",
+        "DELETE FROM messages WHERE id = 1",
+        "DELETE FROM messages WHERE id = 3",
+        "DELETE FROM messages",
+        "INSERT INTO messages SELECT 4, account, sid, status, lifecycle FROM messages WHERE id = 1",
+        "DELETE FROM sids WHERE id = 2",
+        "UPDATE sids SET id = 1 WHERE id = 2",
+        "INSERT INTO sids VALUES (x'00534D67686F7374', 1, 1)",
+        "INSERT INTO accounts VALUES (99, 'AC99')",
+        "DELETE FROM accounts",
+        "UPDATE accounts SET account_sid = 'AC1'",
+    ] {
+        let ledger = ledger();
+        ledger.views_sql(change);
+        let found = found(&ledger);
+        assert!(found.iter().all(|name| name == "projection-differs"), "{change}: {found:?}");
+    }
+}
+
+#[test]
+fn a_checkpoint_that_is_none_is_a_projection_that_differs() {
+    for change in [
+        "UPDATE checkpoint SET rule = 'no rule'",
+        "UPDATE checkpoint SET ledger_id = x'00'",
+        "UPDATE checkpoint SET position = -1",
+        "DELETE FROM checkpoint",
+    ] {
+        let ledger = ledger();
+        ledger.views_sql(change);
+        assert_eq!(found(&ledger), ["projection-differs"], "{change}");
+    }
+}
+
+#[test]
+fn a_chain_that_was_changed_in_the_views_is_found() {
+    let ledger = ledger();
+    ledger.views_sql("UPDATE checkpoint SET chain = zeroblob(32)");
+    assert_eq!(found(&ledger), ["changed-events"]);
+}
+
+#[test]
+fn which_message_differs_is_said_without_obeying_its_sid() {
+    let ledger = Ledger::of(&[event(sent("odd\u{1b}[2J"))]);
+    ledger.views_sql("UPDATE messages SET status = 'queued'");
+    let (_, verified) = ledger.verify(&[]);
+    assert_eq!(
+        verified["findings"][0]["detail"],
+        r"message odd\u{1b}[2J is not what the log says of it"
+    );
+}
+
+#[test]
+fn damaged_pages_are_found_in_either_file() {
+    let events = (0..200).map(|number| event(sent(&sid(number))));
+    let events = one_a_second(events);
+    for file in [Ledger::log_file, Ledger::views_file] {
+        let ledger = Ledger::of(&events);
+        let path = file(&ledger);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let last_page = bytes.len() - 4096;
+        bytes[last_page..last_page + 512].fill(0xff);
+        std::fs::write(&path, bytes).unwrap();
+
+        assert!(found(&ledger).contains(&"engine-damage".to_owned()), "{}", path.display());
+    }
+}
+
+#[test]
+fn an_older_log_is_noticed() {
+    let ledger = ledger();
+    let older = std::fs::read(ledger.log_file()).unwrap();
+    ledger.append(&[event(delivered(&sid(4)))]);
+    ledger.project();
+
+    std::fs::write(ledger.log_file(), older).unwrap();
+
+    assert_eq!(found(&ledger), ["log-older-than-views"]);
+}
+
+#[test]
+fn an_older_log_that_has_grown_since_is_noticed() {
+    let ledger = ledger();
+    let older = std::fs::read(ledger.log_file()).unwrap();
+    ledger.append(&[event(delivered(&sid(4)))]);
+    ledger.project();
+
+    std::fs::write(ledger.log_file(), older).unwrap();
+    ledger.append(&[event(delivered(&sid(5))), event(delivered(&sid(6)))]);
+
+    assert_eq!(found(&ledger), ["log-exchanged"]);
+}
+
+#[test]
+fn the_log_of_another_ledger_is_noticed() {
+    let (ledger, other) = (ledger(), self::ledger());
+    std::fs::copy(other.log_file(), ledger.log_file()).unwrap();
+    assert_eq!(found(&ledger), ["views-of-another-ledger"]);
+}
+
+#[test]
+fn views_that_are_no_views_are_found_and_replay_makes_them_anew() {
+    let garbage = |ledger: &Ledger| std::fs::write(ledger.views_file(), [7; 7000]).unwrap();
+    let table_gone = |ledger: &Ledger| ledger.views_sql("DROP TABLE sids");
+    // A page that nothing leads to: one more in the file, and in the number of pages at byte 28
+    // (<https://www.sqlite.org/fileformat2.html>).
+    let page_lost = |ledger: &Ledger| {
+        let mut bytes = std::fs::read(ledger.views_file()).unwrap();
+        bytes.extend([0; 4096]);
+        let pages = (bytes.len() / 4096) as u32;
+        bytes[28..32].copy_from_slice(&pages.to_be_bytes());
+        std::fs::write(ledger.views_file(), bytes).unwrap();
+    };
+    for damage in [&garbage as &dyn Fn(&Ledger), &table_gone, &page_lost] {
+        let ledger = ledger();
+        damage(&ledger);
+        assert!(found(&ledger).contains(&"engine-damage".to_owned()));
+
+        let replayed = ledger.run(&["replay"]);
+
+        assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
+        let (code, verified) = ledger.verify(&[]);
+        assert_eq!((code, &verified["checkpoint"]), (Some(0), &json!(6)), "{verified:#}");
+    }
+}
