@@ -18,7 +18,7 @@ use super::running::{Keeping, Running};
 use super::text;
 use crate::config::{ApiScope, ApiToken, KeySource, ServeFlags, ServerConfig, Settings};
 use crate::domain::Rule;
-use crate::http::access::{Attempts, Scope, Sees, Tokens};
+use crate::http::auth::tokens::{Attempts, Scope, Sees, Tokens};
 use crate::http::{self, Admin, Exports, InUse, Metrics, Receiving, Sender, Sending, Streams};
 use crate::projection::background_verification;
 use crate::quarantine::keeper::Keeper;

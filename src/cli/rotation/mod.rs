@@ -16,7 +16,7 @@ use super::serve::{tokens, warn_of_short};
 use super::text::shown;
 use crate::config::{KeySource, Settings};
 use crate::domain::{AccountSid, Timestamp};
-use crate::http::access::Tokens;
+use crate::http::auth::tokens::Tokens;
 use crate::http::{InUse, Reloads};
 use crate::twilio::accounts::{Accounts, Keys, PRIMARY, SECONDARY};
 

@@ -5,13 +5,13 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use super::error::Problem;
-use super::json;
 use super::openapi::Failures;
-use super::query::{self, NoParameters, PageLimit, Query};
-use super::shown::Shown;
-use super::state::Admin;
 use crate::domain::{Position, RecordedEvent};
+use crate::http::auth::redaction::Shown;
+use crate::http::error::Problem;
+use crate::http::query::{self, NoParameters, PageLimit, Query};
+use crate::http::response;
+use crate::http::state::Admin;
 use crate::store::StoreError;
 use crate::wire;
 use crate::wire::parameters;
@@ -59,7 +59,7 @@ pub async fn page(
             as_of_position: head,
         })
     });
-    json::answer(HttpResponse::Ok(), &page.await??)
+    response::json(HttpResponse::Ok(), &page.await??)
 }
 
 /// One event.
@@ -73,7 +73,7 @@ pub async fn one(
     _: Query<NoParameters>,
 ) -> Result<HttpResponse, Problem> {
     let event = web::block(move || at(&state, &position)).await??;
-    json::answer(HttpResponse::Ok(), &shown.event(event))
+    response::json(HttpResponse::Ok(), &shown.event(event))
 }
 
 /// One event's body, as it came. Whoever opens it shall not have it taken for a page of ours.

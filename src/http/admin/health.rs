@@ -6,11 +6,11 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::error::Problem;
-use super::json;
-use super::state::Admin;
 use crate::domain::simulated::is_simulated;
 use crate::domain::{Position, Timestamp};
+use crate::http::error::Problem;
+use crate::http::response;
+use crate::http::state::Admin;
 use crate::projection::message_query::TAIL_EVENTS_MAX;
 use crate::projection::worker::Waiting;
 use crate::store::StoreError;
@@ -89,7 +89,7 @@ pub async fn readyz(state: web::Data<Admin>) -> Result<HttpResponse, Problem> {
         true => HttpResponse::Ok(),
         false => HttpResponse::ServiceUnavailable(),
     };
-    json::answer(response, &readiness)
+    response::json(response, &readiness)
 }
 
 /// Whether the server does its work, and why not.

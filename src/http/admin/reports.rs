@@ -6,14 +6,14 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::error::Problem;
-use super::json;
-use super::list::message_filter;
-use super::messages::TAIL_PATIENCE;
+use super::message::TAIL_PATIENCE;
+use super::message_list::message_filter;
 use super::openapi::Failures;
-use super::query::Query;
-use super::shown::Shown;
-use super::state::Admin;
+use crate::http::auth::redaction::Shown;
+use crate::http::error::Problem;
+use crate::http::query::Query;
+use crate::http::response;
+use crate::http::state::Admin;
 use crate::report::shape::Shape;
 use crate::report::{By, Question, report};
 use crate::wire::filter::MessageParameters;
@@ -48,5 +48,5 @@ pub async fn delivery(
         if report.rule == state.rule { Ok(report) } else { Err(Problem::Behind) }
     });
     let shape = Shape::new(&report.await??);
-    json::answer(HttpResponse::Ok(), &asker.report(shape))
+    response::json(HttpResponse::Ok(), &asker.report(shape))
 }

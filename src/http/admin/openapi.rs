@@ -9,9 +9,11 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 use utoipa_swagger_ui::{Config, serve};
 
-use super::error::Problem;
-use super::query::{NoParameters, Query};
-use super::{events, exports, health, list, messages, metrics_endpoint, reports, send, stream};
+use super::{
+    event_stream, events, exports, health, message, message_list, metrics, reports, send_message,
+};
+use crate::http::error::Problem;
+use crate::http::query::{NoParameters, Query};
 
 /// What the page may load: nothing that does not come from here.
 const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; \
@@ -26,14 +28,14 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
     paths(
         health::healthz,
         health::readyz,
-        metrics_endpoint::metrics,
-        messages::one,
-        list::messages,
-        send::send,
+        metrics::metrics,
+        message::one,
+        message_list::messages,
+        send_message::send,
         events::page,
         events::one,
         events::body,
-        stream::follow,
+        event_stream::follow,
         exports::messages,
         exports::events,
         reports::delivery,

@@ -7,12 +7,12 @@ use actix_web::{HttpResponse, web};
 use prometheus::{IntGauge, IntGaugeVec, Opts, Registry, TEXT_FORMAT, TextEncoder};
 use time::OffsetDateTime;
 
-use super::error::Problem;
 use super::health::{lag_seconds, readiness};
 use super::openapi::Failures;
-use super::query::{NoParameters, Query};
-use super::state::{Admin, Receiving};
 use crate::domain::Timestamp;
+use crate::http::error::Problem;
+use crate::http::query::{NoParameters, Query};
+use crate::http::state::{Admin, Receiving};
 use crate::projection::worker::Handle;
 use crate::reconcile::metrics::ReconcileMetrics as Reconciling;
 use crate::report::stuck::Stuck;

@@ -10,12 +10,12 @@ use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
-use super::error::Problem;
 use super::openapi::Failures;
-use super::query::Query;
-use super::shown::Shown;
-use super::state::Admin;
 use crate::domain::{AccountSid, MessageSid, Position, Timestamp};
+use crate::http::auth::redaction::Shown;
+use crate::http::error::Problem;
+use crate::http::query::Query;
+use crate::http::state::Admin;
 use crate::projection::message_query::{Answer, AsOf, BeyondHead, Question, ask};
 use crate::wire::parameters::{self, parsed};
 

@@ -15,14 +15,14 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use utoipa::IntoParams;
 
-use super::connection::Connection;
-use super::error::Problem;
 use super::openapi::Failures;
-use super::query::{self, Query};
-use super::shown::Shown;
-use super::state::Admin;
-use super::streams::Stream;
 use crate::domain::{Position, RecordedEvent};
+use crate::http::auth::redaction::Shown;
+use crate::http::connection::Connection;
+use crate::http::error::Problem;
+use crate::http::limits::Stream;
+use crate::http::query::{self, Query};
+use crate::http::state::Admin;
 use crate::store::StoreError;
 use crate::wire::parameters;
 

@@ -15,17 +15,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use utoipa::IntoParams;
 
-use super::connection::Connection;
-use super::error::Problem;
-use super::list::message_filter;
-use super::messages::TAIL_PATIENCE;
+use super::message::TAIL_PATIENCE;
+use super::message_list::message_filter;
 use super::openapi::Failures;
-use super::query::Query;
-use super::shown::Shown;
-use super::state::Admin;
 use crate::domain::filter::MessageFilter;
 use crate::domain::{AccountSid, Position, Timestamp};
 use crate::export::{self, Content, EventFilter, ExportError, Format, Row, View};
+use crate::http::auth::redaction::Shown;
+use crate::http::connection::Connection;
+use crate::http::error::Problem;
+use crate::http::query::Query;
+use crate::http::state::Admin;
 use crate::wire::filter::{self, MessageParameters};
 use crate::wire::parameters;
 

@@ -9,15 +9,15 @@ use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
 use utoipa::IntoParams;
 
-use super::error::Problem;
-use super::json;
-use super::messages::TAIL_PATIENCE;
+use super::message::TAIL_PATIENCE;
 use super::openapi::Failures;
-use super::query::{PageLimit, Query};
-use super::shown::Shown;
-use super::state::Admin;
 use crate::domain::filter::MessageFilter;
 use crate::domain::{Position, Timestamp};
+use crate::http::auth::redaction::Shown;
+use crate::http::error::Problem;
+use crate::http::query::{PageLimit, Query};
+use crate::http::response;
+use crate::http::state::Admin;
 use crate::wire;
 use crate::wire::filter::MessageParameters;
 use crate::wire::parameters::parsed;
@@ -73,7 +73,7 @@ pub async fn messages(
         next_cursor: listed.next_before.map(cursor_of_id),
         as_of_position,
     };
-    json::answer(HttpResponse::Ok(), &page)
+    response::json(HttpResponse::Ok(), &page)
 }
 
 /// The filter that these parameters make.
