@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::shape::MAY_USE;
+
 /// Pages that are read from top to bottom, and how many lines they may have.
 const SHORT_PAGES: [(&str, usize); 4] = [
     ("README.md", 150),
@@ -118,6 +120,26 @@ fn every_path_that_the_documentation_names_exists() {
     assert!(missing.is_empty(), "named and missing:\n{}", missing.join("\n"));
 }
 
+/// The Rust files in backticks, which may be named without their folder.
+fn rust_files(text: &str) -> BTreeSet<&str> {
+    let words = prose(text).flat_map(|line| line.split('`').skip(1).step_by(2));
+    words.filter(|word| word.ends_with(".rs") && !word.contains(' ')).collect()
+}
+
+#[test]
+fn every_rust_file_that_the_documentation_names_exists() {
+    let folders = ["src", "tests", "benches", "fuzz/targets"];
+    let known: Vec<_> = folders.into_iter().flat_map(files).collect();
+    let mut missing = Vec::new();
+    for (page, text) in pages() {
+        let exists = |name: &str| known.iter().any(|file| file.ends_with(name));
+        for name in rust_files(&text).into_iter().filter(|name| !exists(name)) {
+            missing.push(format!("{page}: {name}"));
+        }
+    }
+    assert!(missing.is_empty(), "named and missing:\n{}", missing.join("\n"));
+}
+
 #[test]
 fn every_page_that_the_code_names_exists() {
     let mut missing = Vec::new();
@@ -129,6 +151,21 @@ fn every_page_that_the_code_names_exists() {
         }
     }
     assert!(missing.is_empty(), "named and missing:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn the_architecture_page_shows_the_imports_that_are_enforced() {
+    let page = include_str!("../../docs/ARCHITECTURE.md");
+    for (module, uses) in MAY_USE {
+        let names: Vec<_> = uses.iter().map(|name| format!("`{name}`")).collect();
+        let names = match names.len() {
+            0 => "none of our modules".to_owned(),
+            all if all == MAY_USE.len() - 1 => "everything".to_owned(),
+            _ => names.join(", "),
+        };
+        let row = format!("| `{module}` | {names} |");
+        assert!(page.lines().any(|line| line == row), "there is no row {row}");
+    }
 }
 
 #[test]

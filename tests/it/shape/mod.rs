@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use source::{Source, sources};
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 18] = [
+pub const MAY_USE: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("twilio", &["domain"]),
     ("store", &["domain"]),
