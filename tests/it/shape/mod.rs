@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use source::{Source, sources};
 
 /// Which of our modules each of them may use.
-pub const MAY_USE: [(&str, &[&str]); 19] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("background", &[]),
     ("domain", &[]),
     ("twilio", &["domain"]),
