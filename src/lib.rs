@@ -12,6 +12,8 @@
 //! `import` reads other ledgers and Twilio's records; `simulate` is a fake Twilio for trying it all;
 //! `config` reads the settings, `server` runs the parts of a server, and `cli` has the commands.
 
+pub mod background;
+
 pub mod domain;
 pub mod twilio;
 

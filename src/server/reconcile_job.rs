@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::ledger_process::LedgerProcess;
+use crate::background::Background;
 use crate::config::{Reconciling, ServerConfig, Settings};
 use crate::domain::AccountSid;
 use crate::reconcile::metrics::ReconcileMetrics;
-use crate::reconcile::worker::{self, Handle, Job};
+use crate::reconcile::worker::{self, Job};
 use crate::reconcile::{Plan, REQUESTS_MAX, state_file};
 use crate::store::Database;
 use crate::twilio_api::{Client, Credentials, Limits};
@@ -46,7 +47,7 @@ impl ReconcileJob {
     }
 
     /// Starts it beside a ledger at work.
-    pub fn start(self, running: &LedgerProcess, metrics: &ReconcileMetrics) -> Handle {
+    pub fn start(self, running: &LedgerProcess, metrics: &ReconcileMetrics) -> Background {
         let Self { every, configured, database, client, settings, accounts, state_file } = self;
         let projection = running.projection.clone();
         worker::start(Job {

@@ -20,7 +20,6 @@ use crate::http::{self, Admin, Exports, InUse, Metrics, Receiving, Sender, Sendi
 use crate::projection::background_verification;
 use crate::quarantine::keeper::Keeper;
 use crate::reconcile::metrics::ReconcileMetrics;
-use crate::reconcile::worker;
 use crate::text::error_chain;
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
@@ -74,7 +73,9 @@ pub fn run(flags: ServeFlags, settings: &Settings) -> Result<()> {
         http::run(callbacks, admin, receiving, state, stop).await.context("serve")
     });
     verifying.inspect(background_verification::Handle::stop);
-    reconciling.inspect(worker::Handle::stop);
+    if let Some(reconciling) = &reconciling {
+        reconciling.stop();
+    }
     keeping.into_iter().for_each(Keeping::finish);
     running.finish();
     served
