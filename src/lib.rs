@@ -1,6 +1,6 @@
 //! An event-sourced ledger of Twilio's status callbacks.
 //!
-//! The rooms, in the order a callback meets them:
+//! The modules, in the order in which a callback passes through them:
 //! `http` takes the bytes and `twilio` proves who sent them and what they say;
 //! `domain` has the words (event, status, lifecycle) and the rules;
 //! `store` appends the event to the log and is the only place with SQL;
@@ -11,7 +11,8 @@
 //! `twilio_api` asks Twilio, `send` makes messages through it;
 //! `import` takes in records of elsewhere;
 //! `simulate` is a fake Twilio to try all of it with;
-//! `cli` is the same questions asked from a terminal, `config` and `telemetry` set both up.
+//! `config` reads the settings and `telemetry` writes diagnostic output;
+//! `server` puts the parts of a running server together, and `cli` has one file for each command.
 
 pub mod background;
 
@@ -46,5 +47,7 @@ pub mod simulate;
 
 pub mod config;
 pub mod telemetry;
+
+pub mod server;
 
 pub mod cli;

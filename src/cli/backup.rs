@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::interrupt::Interrupt;
-use super::text::{number, progress_bar, shown};
+use super::text::{number, printable, progress_bar};
 use super::{Format, Outcome};
 use crate::backup::{BackupError, Copied, backup, record};
 use crate::config::Settings;
@@ -90,7 +90,7 @@ fn tell_findings(error: BackupError) -> Result<Outcome> {
         return Err(error.into());
     };
     for finding in findings {
-        eprintln!("{}: {}", finding.kind.name(), shown(&finding.detail));
+        eprintln!("{}: {}", finding.kind.name(), printable(&finding.detail));
     }
     eprintln!("error: {error}; nothing was written");
     Ok(Outcome::CheckFoundSomething)

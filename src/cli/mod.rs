@@ -9,7 +9,6 @@ mod demo;
 mod doctor;
 mod export;
 mod filters;
-mod fitness;
 mod import;
 mod interrupt;
 mod ledger;
@@ -17,12 +16,9 @@ mod man;
 mod openapi;
 mod quarantine;
 mod reconcile;
-mod reconciling;
 mod replay;
 mod report;
 mod restore;
-mod rotation;
-mod running;
 mod send;
 mod serve;
 mod simulate;
@@ -36,6 +32,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub use crate::config::UsageError;
 use crate::config::{GlobalFlags, Settings};
 use crate::telemetry;
 
@@ -106,11 +103,6 @@ pub enum Outcome {
     CheckFoundSomething,
     NotFound,
 }
-
-/// Arguments that cannot be meant; another call is needed.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Usage(pub String);
 
 /// How a command's result is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::text::{lines, number, progress_bar, shown, table};
-use super::{Format, Outcome, Usage, ledger};
+use super::text::{lines, number, printable, progress_bar, table};
+use super::{Format, Outcome, UsageError, ledger};
 use crate::config::Settings;
 use crate::domain::Rule;
 use crate::domain::digest::hex;
@@ -89,9 +89,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn parse_rule(name: &str) -> Result<Rule, Usage> {
+fn parse_rule(name: &str) -> Result<Rule, UsageError> {
     Rule::parse(name).ok_or_else(|| {
-        Usage(format!("--rule: `{name}` is no rule; it is failure-terminal or delivery-wins"))
+        UsageError(format!("--rule: `{name}` is no rule; it is failure-terminal or delivery-wins"))
     })
 }
 
@@ -123,7 +123,7 @@ fn for_people(replayed: &Replayed, changes: Option<&Changes>) -> String {
         Some(changes) => {
             let mut rows = table(["message", "stands at", "would stand at"]);
             for change in &changes.first {
-                let sid = shown(change.key.message_sid.as_str()).into_owned();
+                let sid = printable(change.key.message_sid.as_str()).into_owned();
                 rows.add_row([sid.as_str(), status_name(change.from), status_name(change.to)]);
             }
             let count = number(changes.count);

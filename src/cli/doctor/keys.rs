@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::check::Finding;
 use super::patient::Patient;
-use crate::cli::text::shown;
+use crate::cli::text::printable;
 use crate::domain::{AccountSid, Source, Timestamp};
 use crate::twilio::accounts::{Keys, PRIMARY, SECONDARY};
 use crate::twilio::callback::Reading;
@@ -80,7 +80,7 @@ pub fn signing(patient: &Patient) -> Vec<Finding> {
             continue;
         };
         let region = event.headers.get(REGION_HEADER).map(String::from_utf8_lossy);
-        let region = region.map_or_else(String::new, |region| shown(&region).into_owned());
+        let region = region.map_or_else(String::new, |region| printable(&region).into_owned());
         let regions = accounts.entry(sid.into_owned()).or_default();
         let signing = regions.entry(region).or_default();
         signing.by_primary |= key == PRIMARY;

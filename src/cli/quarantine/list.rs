@@ -6,7 +6,7 @@ use anyhow::Result;
 use comfy_table::Cell;
 use serde_json::json;
 
-use super::super::text::{lines, number, right, shown, table};
+use super::super::text::{lines, number, printable, right, table};
 use super::super::{Format, Outcome};
 use crate::config::Settings;
 use crate::store::quarantine::{self, Kept, Rank, RefusedRequest};
@@ -84,9 +84,9 @@ fn for_people(kept: Kept, entries: &[Entry]) -> String {
             Cell::new(request.id),
             Cell::new(request.received_at),
             right(number(*bytes as u64)),
-            Cell::new(shown(&path)),
-            Cell::new(shown(&request.reason)),
-            Cell::new(shown(request.cause.as_deref().unwrap_or("(see quarantine show)"))),
+            Cell::new(printable(&path)),
+            Cell::new(printable(&request.reason)),
+            Cell::new(printable(request.cause.as_deref().unwrap_or("(see quarantine show)"))),
         ]);
     }
     format!(
