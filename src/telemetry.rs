@@ -1,7 +1,6 @@
 //! Diagnostic output: log lines on stderr, as text for a terminal and otherwise as JSON, one object a
 //! line. Results go to stdout and are written elsewhere.
 
-use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
@@ -12,24 +11,6 @@ use tracing_subscriber::filter::LevelFilter;
 /// does not panic if stderr is closed.
 pub fn eprint_line(line: impl Display) {
     let _stderr_is_closed = writeln!(std::io::stderr(), "{line}");
-}
-
-/// Text with its control characters escaped, so that a callback cannot control a terminal.
-pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_unsafe) {
-        return Cow::Borrowed(text);
-    }
-    let escape = |c: char| match is_unsafe(c) {
-        true => c.escape_default().collect::<String>(),
-        false => c.to_string(),
-    };
-    Cow::Owned(text.chars().map(escape).collect())
-}
-
-/// Whether a character is a control character or changes the direction of the text after it.
-pub fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Starts telemetry for this process. A later call changes nothing, which tests rely on.

@@ -72,7 +72,11 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let configured = settings.reconciling(None)?;
     let requests_max = args.max_requests.or(configured.requests_max).unwrap_or(REQUESTS_MAX);
     let plan = plan(&args, &configured)?;
-    let accounts = settings.credentials_by_account(args.account_sid.as_deref())?;
+    let accounts = settings.credentials(args.account_sid.as_deref())?;
+    if accounts.is_empty() {
+        let text = "no Twilio account is configured: set TWILIO_ACCOUNT_SID";
+        return Err(UsageError(text.to_owned()).into());
+    }
     // What is known is told by the views.
     let up_to_date = ledger::up_to_date_as_built(settings)?;
     let state_file = reconcile::state_file(&settings.database()?.log_file());

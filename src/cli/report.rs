@@ -8,11 +8,12 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use super::filters::Filters;
-use super::text::{lines, number, printable, right, table};
+use super::text::{lines, number, right, table};
 use super::{Outcome, UsageError, ledger};
 use crate::config::Settings;
 use crate::report::shape::{Figures, Row, Shape, Times};
 use crate::report::{By, Question, report};
+use crate::text::printable;
 
 /// The arguments of `report`.
 #[derive(Debug, clap::Args)]

@@ -9,12 +9,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::interrupt::Interrupt;
 use super::terminal::{self, Safe};
-use super::text::{position, printable};
+use super::text::position;
 use super::{Format, Outcome, UsageError};
 use crate::config::Settings;
 use crate::domain::filter::AddressPattern;
 use crate::domain::{ErrorCode, Position, RecordedEvent, Status};
 use crate::store::{self, Access, EventPages};
+use crate::text::printable;
 use crate::twilio::callback::Reading;
 use crate::wire;
 

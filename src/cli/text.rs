@@ -1,21 +1,9 @@
-//! Text for people: tables, numbers, and what strangers sent made safe to print.
+//! Text for people: tables, numbers and progress bars.
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::domain::{Position, event};
-pub use crate::telemetry::printable;
-
-/// An error with all that caused it, in one line.
-pub fn causes(error: &dyn std::error::Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        told += &format!(": {error}");
-        cause = error.source();
-    }
-    told
-}
 
 /// A number with commas between its thousands.
 pub fn number(number: u64) -> String {

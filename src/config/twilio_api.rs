@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::warning::warn_once;
-use super::{Settings, UsageError, credential, one_path};
+use super::{Settings, credential, one_path};
 use crate::domain::{AccountSid, duration};
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
@@ -58,6 +58,26 @@ impl Settings {
         let region = region.or_else(|| edge.as_ref().map(|_| DEFAULT_REGION.to_owned()));
         let labels = [edge, region].into_iter().flatten().map(|label| format!(".{label}"));
         Ok(format!("https://api{}.twilio.com", labels.collect::<String>()))
+    }
+
+    /// A client of Twilio's API as it is configured, within limits.
+    pub fn twilio_client(&self, limits: Limits) -> Result<Client> {
+        self.warn_of_region();
+        Client::new(&self.twilio_base_url()?, self.twilio_timeout()?, limits)
+            .context("prepare to ask Twilio")
+    }
+
+    /// The credentials of each configured account, or of the named one alone.
+    pub fn credentials(&self, named: Option<&str>) -> Result<BTreeMap<AccountSid, Credentials>> {
+        let accounts = match named {
+            Some(_) => vec![self.sending_account(named)?],
+            None => self.account_sids(),
+        };
+        let with_credentials = accounts.into_iter().map(|account_sid| {
+            let credentials = self.twilio_credentials(&account_sid)?;
+            Ok((account_sid, credentials))
+        });
+        with_credentials.collect()
     }
 
     /// Logs [`region_warning`](Self::region_warning), if there is one, once per process.
@@ -166,33 +186,6 @@ impl Settings {
         sid.and_then(AccountSid::parse).ok_or_else(|| {
             anyhow!("which account is it? Set TWILIO_ACCOUNT_SID, or name one with --account-sid")
         })
-    }
-
-    /// A client of the configured API.
-    pub fn twilio_client(&self, limits: Limits) -> Result<Client> {
-        self.warn_of_region();
-        Client::new(&self.twilio_base_url()?, self.twilio_timeout()?, limits)
-            .context("prepare to ask Twilio")
-    }
-
-    /// The credentials of the named account, or of all accounts if none is named.
-    pub fn credentials_by_account(
-        &self,
-        named: Option<&str>,
-    ) -> Result<BTreeMap<AccountSid, Credentials>> {
-        let accounts = match named {
-            Some(_) => vec![self.sending_account(named)?],
-            None => self.account_sids(),
-        };
-        if accounts.is_empty() {
-            let text = "no Twilio account is configured: set TWILIO_ACCOUNT_SID";
-            return Err(UsageError(text.to_owned()).into());
-        }
-        let with_credentials = accounts.into_iter().map(|account_sid| {
-            let credentials = self.twilio_credentials(&account_sid)?;
-            Ok((account_sid, credentials))
-        });
-        with_credentials.collect()
     }
 
     /// Every account that Twilio can be asked about.

@@ -41,7 +41,7 @@ impl ReconcileJob {
             configured,
             database: settings.database()?,
             client: settings.twilio_client(Limits::new(u64::MAX, || false))?,
-            accounts: settings.credentials_by_account(None)?,
+            accounts: settings.credentials(None)?,
             settings: settings.clone(),
             state_file: reconcile::state_file(&settings.database()?.log_file()),
         }))
@@ -60,8 +60,7 @@ impl ReconcileJob {
             client,
             // Tokens change while a server runs; if a file cannot be read, those of the start are used.
             accounts: Box::new(move || {
-                let now =
-                    settings.reread().and_then(|settings| settings.credentials_by_account(None));
+                let now = settings.reread().and_then(|settings| settings.credentials(None));
                 now.unwrap_or_else(|_| accounts.clone())
             }),
             state_file,

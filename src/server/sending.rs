@@ -19,7 +19,7 @@ pub fn configured(settings: &Settings, config: &ServerConfig) -> Result<Option<S
             return Ok(None);
         }
     };
-    settings.credentials_by_account(None)?;
+    settings.credentials(None)?;
     let settings = settings.clone();
     Ok(Some(Sending::new(
         client,

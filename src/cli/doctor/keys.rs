@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::check::Finding;
 use super::patient::Patient;
-use crate::cli::text::printable;
 use crate::domain::{AccountSid, Source, Timestamp};
+use crate::text::printable;
 use crate::twilio::accounts::{Keys, PRIMARY, SECONDARY};
 use crate::twilio::callback::Reading;
 
@@ -38,7 +38,7 @@ fn of_account(patient: &Patient, sid: &AccountSid, keys: &Keys) -> Finding {
     let detail = own.map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if keys.tokens().any(|(_, token)| !token.is_usual()) {
         return Finding::warn(
-            format!("{detail}; a token has not the form of Twilio's, 32 hex digits"),
+            format!("{detail}; a token does not have the form of Twilio's, 32 hex digits"),
             "look for quotes, blanks or another line in it; Twilio's Console has the token",
         );
     }

@@ -19,7 +19,7 @@ use crate::config::{KeySource, Settings};
 use crate::domain::{AccountSid, Timestamp};
 use crate::http::auth::tokens::Tokens;
 use crate::http::{InUse, Reloads};
-use crate::telemetry::printable;
+use crate::text::printable;
 use crate::twilio::accounts::{Accounts, Keys, PRIMARY, SECONDARY};
 
 /// How often the files are read. Twilio signs with a promoted token at once, and retries a rejected

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use source::{Source, sources};
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 20] = [
+const MAY_USE: [(&str, &[&str]); 21] = [
     ("background", &[]),
     ("domain", &[]),
     ("twilio", &["domain"]),
@@ -43,6 +43,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("simulate", &["domain", "twilio", "wire"]),
     ("config", &["domain", "twilio", "store", "twilio_api"]),
     ("telemetry", &[]),
+    ("text", &[]),
     (
         "server",
         &[
@@ -57,6 +58,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
             "http",
             "config",
             "telemetry",
+            "text",
         ],
     ),
     (
@@ -80,6 +82,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
             "simulate",
             "config",
             "telemetry",
+            "text",
             "server",
         ],
     ),
