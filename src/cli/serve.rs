@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 
 use anyhow::{Context, Result};
+use arc_swap::ArcSwap;
 use secrecy::ExposeSecret;
 use socket2::{Domain, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,8 +19,11 @@ use super::running::{Keeping, Running};
 use super::text;
 use crate::config::{ApiScope, ApiToken, KeySource, ServeFlags, ServerConfig, Settings};
 use crate::domain::Rule;
-use crate::http::auth::tokens::{Attempts, Scope, Sees, Tokens};
-use crate::http::{self, Admin, Exports, InUse, Metrics, Receiving, Sender, Sending, Streams};
+use crate::http::auth::tokens::{Attempts, Scope, Tokens, Visibility};
+use crate::http::{
+    self, AdminState, EventStreams, Limit, MessageSender, MetricsRegistry, Receiving,
+    SendingAccount,
+};
 use crate::projection::background_verification;
 use crate::quarantine::keeper::Keeper;
 use crate::reconcile::metrics::ReconcileMetrics;
@@ -132,14 +136,14 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 #[derive(Default)]
 pub struct Beside {
     pub verifying: Option<background_verification::Handle>,
-    pub sending: Option<Sending>,
+    pub sending: Option<MessageSender>,
     pub reconciled: ReconcileMetrics,
     pub keeper: Option<Keeper>,
 }
 
 /// Nothing where Twilio could not be asked for want of the system's certificates: callbacks are taken
 /// all the same.
-fn sending(settings: &Settings, config: &ServerConfig) -> Result<Option<Sending>> {
+fn sending(settings: &Settings, config: &ServerConfig) -> Result<Option<MessageSender>> {
     settings.warn_of_region();
     let (base_url, timeout) = (settings.twilio_base_url()?, settings.twilio_timeout()?);
     let client = match Client::new(&base_url, timeout, Limits::new(u64::MAX, || false)) {
@@ -152,7 +156,7 @@ fn sending(settings: &Settings, config: &ServerConfig) -> Result<Option<Sending>
     };
     credentials(settings, None)?;
     let settings = settings.clone();
-    Ok(Some(Sending::new(
+    Ok(Some(MessageSender::new(
         client,
         Box::new(move |named| {
             sender(&settings, named).map_err(|error| {
@@ -165,18 +169,18 @@ fn sending(settings: &Settings, config: &ServerConfig) -> Result<Option<Sending>
 }
 
 /// Who sends, by the files as they are now: tokens change while a server runs.
-fn sender(settings: &Settings, named: Option<&str>) -> Result<Sender> {
+fn sender(settings: &Settings, named: Option<&str>) -> Result<SendingAccount> {
     let settings = settings.reread()?;
     let account_sid = match settings.sending_account(named) {
         Ok(account_sid) => account_sid,
-        Err(_) => return Ok(Sender::Unknown("name the account: account_sid".to_owned())),
+        Err(_) => return Ok(SendingAccount::Unknown("name the account: account_sid".to_owned())),
     };
     if !settings.account_sids().contains(&account_sid) {
         let sid = account_sid.as_str();
-        return Ok(Sender::Unknown(format!("no token is configured for account {sid}")));
+        return Ok(SendingAccount::Unknown(format!("no token is configured for account {sid}")));
     }
     let who = settings.twilio_credentials(&account_sid)?;
-    Ok(Sender::Known(account_sid, who))
+    Ok(SendingAccount::Known(account_sid, who))
 }
 
 /// What both listeners need of a ledger at work.
@@ -185,7 +189,7 @@ pub fn states(
     running: &Running,
     rule: Rule,
     Beside { verifying, sending, reconciled, keeper }: Beside,
-) -> (Receiving, Admin) {
+) -> (Receiving, AdminState) {
     let receiving = Receiving::new(
         config.callback_paths,
         config.public_urls,
@@ -193,17 +197,17 @@ pub fn states(
         running.writer.clone(),
         keeper,
     );
-    let metrics = Metrics::of(&receiving, &running.projection, &reconciled);
-    let admin = Admin {
+    let metrics = MetricsRegistry::new(&receiving, &running.projection, &reconciled);
+    let admin = AdminState {
         store: running.store.clone(),
         writer: running.writer.clone(),
         projection: running.projection.clone(),
         verifying,
         rule,
-        tokens: Arc::new(InUse::new(tokens(&config.api_tokens))),
+        tokens: Arc::new(ArcSwap::from_pointee(tokens(&config.api_tokens))),
         attempts: Attempts::default(),
-        streams: Streams::default(),
-        exports: Exports::default(),
+        streams: EventStreams::default(),
+        exports: Limit::exports(),
         sending,
         metrics,
         admin_hosts: config.admin_hosts,
@@ -214,11 +218,11 @@ pub fn states(
 /// The tokens as those who ask are held against them.
 pub fn tokens(configured: &[ApiToken]) -> Tokens {
     let scope = |token: &ApiToken| match token.scope {
-        ApiScope::Read => Scope { sees: Sees::Everything, sends: false },
-        ApiScope::ReadMasked => Scope { sees: Sees::Masked, sends: false },
-        ApiScope::Send => Scope { sees: Sees::Nothing, sends: true },
-        ApiScope::ReadAndSend => Scope { sees: Sees::Everything, sends: true },
-        ApiScope::ReadMaskedAndSend => Scope { sees: Sees::Masked, sends: true },
+        ApiScope::Read => Scope { visibility: Visibility::Full, may_send: false },
+        ApiScope::ReadMasked => Scope { visibility: Visibility::Masked, may_send: false },
+        ApiScope::Send => Scope { visibility: Visibility::Nothing, may_send: true },
+        ApiScope::ReadAndSend => Scope { visibility: Visibility::Full, may_send: true },
+        ApiScope::ReadMaskedAndSend => Scope { visibility: Visibility::Masked, may_send: true },
     };
     Tokens::new(configured.iter().map(|token| (token.secret.expose_secret(), scope(token))))
 }

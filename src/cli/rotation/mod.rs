@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::sleep;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 
 use self::seen::Seen;
@@ -16,8 +17,8 @@ use super::serve::{tokens, warn_of_short};
 use super::text::shown;
 use crate::config::{KeySource, Settings};
 use crate::domain::{AccountSid, Timestamp};
+use crate::http::KeyReloadMetrics;
 use crate::http::auth::tokens::Tokens;
-use crate::http::{InUse, Reloads};
 use crate::twilio::accounts::{Accounts, Keys, PRIMARY, SECONDARY};
 
 /// How often the files are looked at. Twilio signs with a promoted token at once, and tries again
@@ -34,9 +35,9 @@ const SETTLING_TRIES: u32 = 20;
 /// What is in use, and where it comes from.
 pub struct Rotation {
     settings: Settings,
-    accounts: Arc<InUse<Accounts>>,
-    tokens: Arc<InUse<Tokens>>,
-    reloads: Reloads,
+    accounts: Arc<ArcSwap<Accounts>>,
+    tokens: Arc<ArcSwap<Tokens>>,
+    reloads: KeyReloadMetrics,
     /// What could not be read when it was last tried; it is told once.
     told: BTreeSet<String>,
 }
@@ -55,9 +56,9 @@ impl Rotation {
     /// Of a server that was started with these settings.
     pub fn new(
         settings: &Settings,
-        accounts: &Arc<InUse<Accounts>>,
-        tokens: &Arc<InUse<Tokens>>,
-        reloads: &Reloads,
+        accounts: &Arc<ArcSwap<Accounts>>,
+        tokens: &Arc<ArcSwap<Tokens>>,
+        reloads: &KeyReloadMetrics,
     ) -> Self {
         let (accounts, tokens) = (Arc::clone(accounts), Arc::clone(tokens));
         let (settings, reloads) = (settings.clone(), reloads.clone());
@@ -132,7 +133,7 @@ impl Rotation {
                 return Vec::new();
             }
         };
-        let (before, mut after, mut changed) = (self.accounts.now(), Vec::new(), Vec::new());
+        let (before, mut after, mut changed) = (self.accounts.load_full(), Vec::new(), Vec::new());
         for (sid, keys) in found {
             let in_use = before.get(&sid);
             let keys = keys.map_err(|error| format!("{error:#}"));
@@ -151,7 +152,7 @@ impl Rotation {
         let gone = before.iter().filter(|(sid, _)| is_gone(sid));
         changed.extend(gone.map(|(sid, _)| format!("{sid}: removed")));
         if !changed.is_empty() {
-            self.accounts.exchange(Accounts::new(after));
+            self.accounts.store(Arc::new(Accounts::new(after)));
         }
         changed
     }
@@ -188,7 +189,7 @@ impl Rotation {
             Ok(configured) => configured,
             Err(error) => return failures.push(format!("{error:#}; the API tokens stay in use")),
         };
-        let (found, in_use) = (tokens(&configured), self.tokens.now());
+        let (found, in_use) = (tokens(&configured), self.tokens.load_full());
         if found.is_empty() && !in_use.is_empty() {
             failures.push(
                 "no API token is configured any more; those in use stay, because without one \
@@ -197,7 +198,7 @@ impl Rotation {
             );
         } else if found != *in_use {
             warn_of_short(&configured);
-            self.tokens.exchange(found);
+            self.tokens.store(Arc::new(found));
             changed.push("API tokens".to_owned());
         }
     }
