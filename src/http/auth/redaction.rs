@@ -10,7 +10,7 @@ use crate::domain::filter::{AddressPattern, MessageFilter};
 use crate::domain::{AccountSid, RecordedEvent};
 use crate::http::error::Problem;
 use crate::projection::fold::Folded;
-use crate::report::shape::Shape;
+use crate::report::output::ReportJson;
 use crate::twilio::callback::Reading;
 use crate::wire::{self, TimelineEntry, mask};
 
@@ -94,7 +94,7 @@ impl Redaction {
     }
 
     /// A report, of which rows by sender have addresses.
-    pub fn report(self, report: Shape) -> Shape {
+    pub fn report(self, report: ReportJson) -> ReportJson {
         match self.0 {
             Visibility::Full => report,
             Visibility::Masked | Visibility::Nothing => report.masked(),
