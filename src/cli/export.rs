@@ -1,6 +1,5 @@
 //! `export`: messages as they stand, or events as they came, in one file.
 
-use std::collections::BTreeMap;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -245,9 +244,7 @@ impl Export {
         args: &Args,
         files: Vec<export::manifest::ManifestFile>,
     ) -> Result<Manifest> {
-        let given = args.filters.given().into_iter();
-        let mut filters: BTreeMap<_, _> =
-            given.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let mut filters = args.filters.given();
         filters.extend(args.message_sid.clone().map(|sid| ("message_sid".to_owned(), sid)));
         let masked = self.view.masked;
         if masked {

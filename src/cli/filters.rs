@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::Usage;
 use crate::domain::Timestamp;
 use crate::domain::filter::MessageFilter;
 use crate::export::EventFilter;
-use crate::wire::filter::{self, BadValue};
+use crate::wire::filter::MessageParameters;
+use crate::wire::parameters::{self, BadValue};
 
 /// The filters, as they were given.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args, Serialize)]
 pub struct Filters {
     /// Only messages that stand there: sent, failed, unknown and so on
     #[arg(long, help_heading = "Filters", value_name = "STATUS")]
@@ -78,13 +80,9 @@ pub struct Filters {
 impl Filters {
     /// The messages that are asked for.
     pub fn of_messages(&self) -> Result<MessageFilter, Usage> {
-        let (mut filter, now) =
-            (MessageFilter::usual(), Timestamp::from(OffsetDateTime::now_utc()));
-        for (name, value) in self.given() {
-            filter::set(&mut filter, name, value, now).map_err(of_a_flag)?;
-        }
-        filter::check(&filter).map_err(of_a_flag)?;
-        Ok(filter)
+        let now = Timestamp::from(OffsetDateTime::now_utc());
+        let parameters: MessageParameters = parameters::read(&self.given()).map_err(of_a_flag)?;
+        parameters.filter(now).map_err(of_a_flag)
     }
 
     /// The events that are asked for: by account, time of arrival, and whether a simulation
@@ -92,34 +90,20 @@ impl Filters {
     pub fn of_events(&self) -> Result<EventFilter, Usage> {
         let of_messages =
             |name: &&str| !["account_sid", "since", "until", "simulated"].contains(name);
-        if let Some(name) = self.given().keys().copied().find(of_messages) {
+        if let Some(name) = self.given().keys().map(String::as_str).find(of_messages) {
             return Err(Usage(format!("{}: events are not chosen by it", flag(name))));
         }
         let MessageFilter { account_sid, since, until, simulated, .. } = self.of_messages()?;
         Ok(EventFilter { account_sid, message_sid: None, since, until, simulated })
     }
 
-    /// Those that were given, by the names that the API has for them.
-    pub fn given(&self) -> BTreeMap<&'static str, &str> {
-        let values = [
-            &self.status,
-            &self.error_code,
-            &self.from,
-            &self.to,
-            &self.account_sid,
-            &self.messaging_service_sid,
-            &self.channel,
-            &self.since,
-            &self.until,
-            &self.conflict,
-            &self.late,
-            &self.duplicate,
-            &self.stuck,
-            &self.inbound,
-            &self.simulated,
-        ];
-        let named = filter::MESSAGE_FILTERS.into_iter().zip(values);
-        named.filter_map(|(name, value)| Some((name, value.as_deref()?))).collect()
+    /// The values of the flags that were given, by the names of the API's parameters.
+    pub fn given(&self) -> BTreeMap<String, String> {
+        let fields = serde_json::to_value(self).expect("every field is text");
+        let fields = fields.as_object().into_iter().flatten();
+        fields
+            .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+            .collect()
     }
 }
 
@@ -130,4 +114,18 @@ pub fn of_a_flag(BadValue { name, value, expected }: BadValue) -> Usage {
 
 fn flag(name: &str) -> String {
     format!("--{}", name.replace('_', "-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Filters;
+    use crate::wire::filter::MessageParameters;
+    use crate::wire::parameters;
+
+    #[test]
+    fn every_filter_of_the_api_is_a_flag_with_its_name() {
+        let fields = serde_json::to_value(Filters::default()).unwrap();
+        let flags: Vec<_> = fields.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(flags, parameters::names::<MessageParameters>().collect::<Vec<_>>());
+    }
 }

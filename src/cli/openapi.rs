@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 
 use super::Outcome;
-use crate::http::openapi::document;
+use crate::http::admin::openapi::document;
 
 /// Prints the document, the same that `/openapi.json` has.
 pub fn run() -> Result<Outcome> {

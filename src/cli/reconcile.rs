@@ -14,7 +14,6 @@ use super::interrupt::Interrupt;
 use super::text::number;
 use super::{Format, Outcome, Usage, ledger};
 use crate::config::{Reconciling, Settings};
-use crate::domain::filter::MessageFilter;
 use crate::domain::{AccountSid, NewEvent, Timestamp, duration};
 use crate::reconcile::{self, Plan, Preview, REQUESTS_MAX, ReconcileError, Run, Summary};
 use crate::store::append_when_free;
@@ -192,15 +191,13 @@ fn plan(args: &Args, configured: &Reconciling) -> Result<Plan, Usage> {
 }
 
 fn window(args: &Args) -> Result<(Timestamp, Timestamp), Usage> {
+    let time = |name, text: &Option<String>| {
+        text.as_deref().map(|text| filter::time_flag(name, text)).transpose().map_err(of_a_flag)
+    };
+    let (since, until) = (time("since", &args.since)?, time("until", &args.until)?);
+    filter::in_order(since, until).map_err(of_a_flag)?;
     let now = Timestamp::from(OffsetDateTime::now_utc());
-    let mut window = MessageFilter::default();
-    for (name, value) in [("since", &args.since), ("until", &args.until)] {
-        if let Some(value) = value {
-            filter::set(&mut window, name, value, now).map_err(of_a_flag)?;
-        }
-    }
-    filter::check(&window).map_err(of_a_flag)?;
-    Ok((window.since.unwrap_or(now), window.until.unwrap_or(now)))
+    Ok((since.unwrap_or(now), until.unwrap_or(now)))
 }
 
 fn progress_bar() -> ProgressBar {

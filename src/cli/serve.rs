@@ -18,12 +18,11 @@ use super::running::{Keeping, Running};
 use super::text;
 use crate::config::{ApiScope, ApiToken, KeySource, ServeFlags, ServerConfig, Settings};
 use crate::domain::Rule;
-use crate::http::access::{Attempts, Scope, Sees, Tokens};
+use crate::http::auth::tokens::{Attempts, Scope, Sees, Tokens};
 use crate::http::{self, Admin, Exports, InUse, Metrics, Receiving, Sender, Sending, Streams};
 use crate::projection::background_verification;
 use crate::quarantine::keeper::Keeper;
 use crate::reconcile::metrics::ReconcileMetrics;
-use crate::reconcile::worker;
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
 use crate::twilio_api::{Client, Limits};
@@ -122,7 +121,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         http::run(callbacks, admin, receiving, state, stop).await.context("serve")
     });
     verifying.inspect(background_verification::Handle::stop);
-    reconciling.inspect(worker::Handle::stop);
+    if let Some(reconciling) = &reconciling {
+        reconciling.stop();
+    }
     keeping.into_iter().for_each(Keeping::finish);
     running.finish();
     served.map(|()| Outcome::Done)

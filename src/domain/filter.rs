@@ -84,12 +84,6 @@ impl AddressPattern {
 }
 
 impl MessageFilter {
-    /// What lists, reports and exports begin with: inbound messages are left out until they are
-    /// asked for.
-    pub fn usual() -> Self {
-        Self { inbound: Some(false), ..Self::default() }
-    }
-
     /// Whether a message is asked for.
     pub fn matches(&self, message: &MessageRef<'_>) -> bool {
         self.matches_addressed(message) && self.matches_rest(message)

@@ -1,39 +1,27 @@
 //! Two listeners: one that Twilio reaches and that only takes callbacks,
 //! one for people and programs that ask.
 
-pub mod access;
+pub mod admin;
+pub mod auth;
 mod body;
 mod callbacks;
 mod connection;
 mod drain;
 mod error;
-mod events;
-mod exports;
-mod guard;
 mod heads;
-mod health;
 mod in_use;
-mod json;
-mod list;
+mod limits;
 mod listener;
-mod messages;
 mod metrics;
-mod metrics_endpoint;
 mod misdirected;
-pub mod openapi;
 mod query;
 mod refusals;
 mod rejected;
 mod reloads;
-mod reports;
+mod response;
 mod routes;
-mod send;
-mod sending;
-mod shown;
 mod signed;
 mod state;
-mod stream;
-mod streams;
 mod workers;
 
 use std::future::Future;
@@ -42,17 +30,17 @@ use std::net::TcpListener;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
-use actix_web::{App, HttpServer, web};
+use actix_web::dev::ServerHandle;
+use actix_web::web;
 
+pub use self::admin::exports::Exports;
+pub use self::admin::message_sender::{Sender, Sending};
+pub use self::admin::metrics::Metrics;
 pub use self::drain::Drain;
-pub use self::exports::Exports;
 pub use self::in_use::InUse;
-pub use self::metrics_endpoint::Metrics;
+pub use self::limits::Streams;
 pub use self::reloads::Reloads;
-pub use self::sending::{Sender, Sending};
 pub use self::state::{Admin, Receiving};
-pub use self::streams::Streams;
 use self::workers::Workers;
 
 /// Longer than the 60 s and less for which proxies keep idle connections to us,
@@ -67,9 +55,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// of a second at the rate of two cores. Further ones wait to be accepted; Twilio tries again where
 /// a connection could not be made, but not, by default, after a 503.
 const CONNECTIONS_MAX: usize = 8192;
-
-/// How many threads run the handlers of questions; what takes long has threads of its own.
-const ADMIN_THREADS: usize = 1;
 
 /// How long answers that are already made may take to leave, once nothing else is in flight.
 const FLUSH_SECONDS: u64 = 1;
@@ -95,7 +80,7 @@ pub async fn run(
     let threads = std::thread::available_parallelism()?.get();
     let receiving = web::Data::new(receiving);
     let callbacks = listener::serve(callbacks, receiving, drain.clone(), &workers, threads)?;
-    let admin = admin_server(admin, state, drain.clone(), &workers)?;
+    let admin = admin::serve(admin, state, drain.clone(), &workers)?;
     let handles = [callbacks.handle(), admin.handle()];
     let mut both = actix_web::rt::spawn(async move { tokio::try_join!(callbacks, admin) });
     tokio::select! {
@@ -104,7 +89,7 @@ pub async fn run(
             ended.map_err(io::Error::other)??;
             return Err(io::Error::other("the listeners have ended by themselves"));
         }
-        reason = workers.trouble(threads + ADMIN_THREADS) => return Err(io::Error::other(reason)),
+        reason = workers.trouble(threads + admin::THREADS) => return Err(io::Error::other(reason)),
     }
     end_sending.inspect(|ending| ending.store(true, Ordering::Relaxed));
     end(&handles, &drain, &streams).await;
@@ -123,33 +108,4 @@ async fn end(handles: &[ServerHandle], drain: &Drain, streams: &Streams) {
     for handle in handles {
         handle.stop(true).await;
     }
-}
-
-fn admin_server(
-    listener: TcpListener,
-    state: Admin,
-    drain: Drain,
-    alive: &Workers,
-) -> io::Result<Server> {
-    let state = web::Data::new(state);
-    let alive = alive.clone();
-    let server = HttpServer::new(move || {
-        alive.join();
-        App::new()
-            .wrap(actix_web::middleware::from_fn(guard::guard))
-            .wrap(drain.middleware())
-            .app_data(state.clone())
-            .app_data(web::PathConfig::default().error_handler(error::unreadable_path))
-            .configure(routes::admin)
-            .default_service(web::to(error::no_such_path))
-    });
-    let server = server
-        .workers(ADMIN_THREADS)
-        .on_connect(connection::remember)
-        .keep_alive(KEEP_ALIVE)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .shutdown_timeout(FLUSH_SECONDS)
-        .disable_signals()
-        .listen(listener)?;
-    Ok(server.run())
 }

@@ -1,75 +1,92 @@
-//! A request's query as names and values: each name once, and known.
+//! The query of a request, read strictly: every parameter is known and given once.
 
 use std::collections::BTreeMap;
+use std::future::{Ready, ready};
 
-use actix_web::web;
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, web};
+use serde::{Deserialize, Deserializer, de};
+use utoipa::IntoParams;
 
 use super::error::Problem;
 use crate::domain::Position;
 use crate::domain::event::parse_position;
-use crate::wire::filter::BadValue;
+use crate::wire::parameters::{self, BadValue, Parameters};
 
-/// The parameters of a query by their names.
-#[derive(Debug, Default)]
-pub struct Query(BTreeMap<String, String>);
+/// An endpoint's query parameters: one struct, or two if endpoints share one of them.
+pub struct Query<T, U = NoParameters>(pub T, pub U);
 
-impl Query {
-    /// Reads a query whose parameters are all among the known ones; an unknown or a doubled one is
-    /// refused by name, since leaving it out would answer another question.
-    pub fn read(query: &str, known: &[&str]) -> Result<Self, Problem> {
+/// The parameters of an endpoint that takes none.
+#[derive(Deserialize, IntoParams)]
+pub struct NoParameters {}
+
+impl<T: Parameters, U: Parameters> FromRequest for Query<T, U> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::read(request.query_string()))
+    }
+}
+
+impl<T: Parameters, U: Parameters> Query<T, U> {
+    /// Rejects unknown and repeated parameters by name: to ignore one would be to answer another
+    /// question.
+    fn read(query: &str) -> Result<Self, Problem> {
         let pairs = web::Query::<Vec<(String, String)>>::from_query(query)
             .map_err(|error| Problem::BadRequest(format!("the query cannot be read: {error}")))?;
-        let mut parameters = BTreeMap::new();
+        let known: Vec<_> = parameters::names::<T>().chain(parameters::names::<U>()).collect();
+        let mut values = BTreeMap::new();
         for (name, value) in pairs.into_inner() {
             let shown = name.escape_debug().to_string();
-            if !known.contains(&name.as_str()) {
-                let known = match known {
+            if !known.contains(&name) {
+                let known = match &known[..] {
                     [] => "this path takes none".to_owned(),
                     known => format!("there are {}", known.join(", ")),
                 };
                 let detail = format!("there is no parameter `{shown}` here; {known}");
                 return Err(Problem::BadRequest(detail));
             }
-            if parameters.insert(name, value).is_some() {
+            if values.insert(name, value).is_some() {
                 return Err(Problem::BadRequest(format!("parameter `{shown}` is given twice")));
             }
         }
-        Ok(Self(parameters))
-    }
-
-    /// The value of a parameter, where it is given.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-
-    /// Every parameter that is given.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-
-    /// A position, where the parameter is given.
-    pub fn position(&self, name: &str) -> Result<Option<Position>, Problem> {
-        self.get(name).map(|text| position(name, text)).transpose()
-    }
-
-    /// A whole number within bounds; the default where the parameter is not given.
-    pub fn number(&self, name: &str, default: u64, from: u64, to: u64) -> Result<u64, Problem> {
-        let Some(text) = self.get(name) else { return Ok(default) };
-        let number = text.parse().ok().filter(|number| (from..=to).contains(number));
-        number.ok_or_else(|| {
-            let text = text.escape_debug();
-            Problem::BadRequest(format!("{name} `{text}` is not a number from {from} to {to}"))
-        })
+        Ok(Self(parameters::read(&values)?, parameters::read(&values)?))
     }
 }
 
-/// A position, of which 0 is before the first: digits, also with commas as they are printed, and no
-/// sign, which in a query is a blank or a slip.
+/// The number of rows on a page, for endpoints that list something.
+#[derive(Debug, Clone, Copy)]
+pub struct PageLimit(usize);
+
+impl PageLimit {
+    const DEFAULT: usize = 100;
+    /// Some hundreds of kilobytes of JSON.
+    const MAX: usize = 1000;
+
+    pub fn rows(self) -> usize {
+        self.0
+    }
+}
+
+impl Default for PageLimit {
+    fn default() -> Self {
+        Self(Self::DEFAULT)
+    }
+}
+
+impl<'de> Deserialize<'de> for PageLimit {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        let limit =
+            String::deserialize(value)?.parse().ok().filter(|rows| (1..=Self::MAX).contains(rows));
+        let expected = || de::Error::custom(format!("a number from 1 to {}", Self::MAX));
+        limit.map(Self).ok_or_else(expected)
+    }
+}
+
+/// A position outside of the query, such as in a path or a header; see [`parse_position`].
 pub fn position(name: &str, text: &str) -> Result<Position, Problem> {
-    parse_position(text).ok_or_else(|| {
-        let text = text.escape_debug();
-        Problem::BadRequest(format!("{name} `{text}` is not a position, such as 42"))
-    })
+    Ok(parse_position(text).ok_or_else(|| BadValue::new(name, text, parameters::POSITION))?)
 }
 
 impl From<BadValue> for Problem {

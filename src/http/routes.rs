@@ -1,15 +1,13 @@
 //! Every path there is, on each listener.
 
 use actix_web::web::{self, Data, Payload, ServiceConfig};
-use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder, guard};
+use actix_web::{HttpRequest, HttpResponse, guard};
 
-use super::error::{Problem, method_not_allowed, no_such_path};
+use super::admin::health;
+use super::callbacks;
+use super::error::{Problem, no_such_path};
 use super::rejected::{Arrived, reject};
 use super::state::Receiving;
-use super::{
-    callbacks, events, exports, health, list, messages, metrics_endpoint, openapi, reports, send,
-    stream,
-};
 
 /// What a reverse proxy exposes. The router has no say in callback paths: it would decode the
 /// percent-escapes of the request and not of the setting.
@@ -54,45 +52,4 @@ async fn wrong_path(request: HttpRequest, payload: Payload) -> Result<HttpRespon
     }
     let path = request.uri().path().to_owned();
     Err(reject(&request, payload.into_inner(), Problem::NoCallbackPath(path)).await)
-}
-
-/// What operators and programs ask.
-pub fn admin(app: &mut ServiceConfig) {
-    app.service(get("/healthz", health::healthz))
-        .service(get("/readyz", health::readyz))
-        .service(get("/metrics", metrics_endpoint::metrics))
-        .service(get("/openapi.json", openapi::json))
-        .service(get("/docs", openapi::page))
-        .service(get("/docs/{file:.*}", openapi::page_file))
-        .service(messages_resource())
-        .service(get("/v1/messages/{sid}", messages::one))
-        .service(get("/v1/events", events::page))
-        .service(get("/v1/events/stream", stream::follow))
-        .service(get("/v1/events/{position}", events::one))
-        .service(get("/v1/events/{position}/body", events::body))
-        .service(get("/v1/exports/messages", exports::messages))
-        .service(get("/v1/exports/events", exports::events))
-        .service(get("/v1/reports/delivery", reports::delivery));
-}
-
-/// Where messages are listed, and sent.
-fn messages_resource() -> Resource {
-    web::resource("/v1/messages")
-        .route(web::get().to(list::messages))
-        .route(web::head().to(list::messages))
-        .route(web::post().to(send::send))
-        .default_service(web::to(|| method_not_allowed("GET, HEAD, POST")))
-}
-
-/// A path that is only asked.
-fn get<F, Args>(path: &'static str, handler: F) -> Resource
-where
-    F: Handler<Args>,
-    Args: actix_web::FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    web::resource(path)
-        .route(web::get().to(handler.clone()))
-        .route(web::head().to(handler))
-        .default_service(web::to(|| method_not_allowed("GET, HEAD")))
 }

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use super::access::{Attempts, Tokens};
+use super::admin::exports::Exports;
+use super::admin::message_sender::Sending;
+use super::admin::metrics::Metrics;
+use super::auth::tokens::{Attempts, Tokens};
 use super::body::Budget;
-use super::exports::Exports;
 use super::in_use::InUse;
+use super::limits::Streams;
 use super::metrics::HttpMetrics;
-use super::metrics_endpoint::Metrics;
 use super::misdirected::Misdirected;
 use super::refusals::Refusals;
 use super::reloads::Reloads;
-use super::sending::Sending;
-use super::streams::Streams;
 use crate::domain::Rule;
 use crate::projection::background_verification;
 use crate::projection::worker::Handle;

@@ -1,12 +1,14 @@
 //! By what messages are counted, and what stands before each row.
 
 use hashbrown::Equivalent;
+use serde::Deserialize;
 
 use crate::domain::message_ref::MessageRef;
 use crate::domain::rollup::{Hour, RollupKey};
 
-/// The property that messages are counted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// By what a report counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum By {
     Day,
     Hour,

@@ -1,151 +1,164 @@
-//! Which messages and events are asked for, by the names that queries and flags share.
+//! The filter of messages: the query parameters of the API, which the command line has as flags.
 
 use std::time::Duration;
 
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
-use time::{Date, Time};
+use serde::{Deserialize, Deserializer};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
+use super::parameters::{self, BadValue, account_sid, not_empty, parsed, sid, time};
 use crate::domain::duration::Fault;
 use crate::domain::filter::{AddressPattern, MessageFilter};
 use crate::domain::{AccountSid, ErrorCode, Status, Timestamp, duration};
 
-/// The names that a message filter knows, in the order in which they are listed.
-pub const MESSAGE_FILTERS: [&str; 15] = [
-    "status",
-    "error_code",
-    "from",
-    "to",
-    "account_sid",
-    "messaging_service_sid",
-    "channel",
-    "since",
-    "until",
-    "conflict",
-    "late",
-    "duplicate",
-    "stuck",
-    "inbound",
-    "simulated",
-];
-
-/// A value that is not what its name calls for.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name} `{}` is not {expected}", value.escape_debug())]
-pub struct BadValue {
-    pub name: String,
-    pub value: String,
-    pub expected: String,
+/// Which messages are asked for. Each field is a parameter of lists, exports and reports.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub struct MessageParameters {
+    /// Where it stands
+    #[serde(deserialize_with = "status")]
+    #[param(inline, value_type = StatusWord, required = false)]
+    pub status: Option<Option<Status>>,
+    /// The code that is shown with it
+    #[serde(deserialize_with = "error_code")]
+    #[param(value_type = Option<String>, pattern = "^0*[1-9][0-9]*$", max_length = 9)]
+    pub error_code: Option<ErrorCode>,
+    /// An address, or `*` and its last digits, at least four
+    #[serde(deserialize_with = "address")]
+    #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|[^*][\s\S]*)$")]
+    pub from: Option<AddressPattern>,
+    /// An address, or `*` and its last digits, at least four
+    #[serde(deserialize_with = "address")]
+    #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|[^*][\s\S]*)$")]
+    pub to: Option<AddressPattern>,
+    #[serde(deserialize_with = "account_sid")]
+    #[param(value_type = Option<String>, min_length = 1)]
+    pub account_sid: Option<AccountSid>,
+    #[serde(deserialize_with = "sid")]
+    #[param(min_length = 1)]
+    pub messaging_service_sid: Option<String>,
+    #[serde(deserialize_with = "channel")]
+    #[param(min_length = 1)]
+    pub channel: Option<String>,
+    /// First received then or later: RFC 3339, or a day in UTC
+    #[serde(deserialize_with = "time")]
+    #[param(value_type = Option<String>, format = "date-time")]
+    pub since: Option<Timestamp>,
+    /// First received before
+    #[serde(deserialize_with = "time")]
+    #[param(value_type = Option<String>, format = "date-time")]
+    pub until: Option<Timestamp>,
+    /// Whether there is evidence of success and of failure
+    pub conflict: Option<bool>,
+    /// Whether any of its events came late
+    pub late: Option<bool>,
+    /// Whether any of its events came twice
+    pub duplicate: Option<bool>,
+    /// Not settled for so long, such as `6h`
+    #[serde(deserialize_with = "length")]
+    #[param(value_type = Option<String>, pattern = "^0*[1-9][0-9]{0,8}[smhd]$")]
+    pub stuck: Option<Duration>,
+    /// `true`: only inbound messages, which are left out otherwise
+    #[param(default = false)]
+    pub inbound: Option<bool>,
+    /// Whether a simulation sent all of its events
+    pub simulated: Option<bool>,
 }
 
-const DAY: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
-
-/// Adds the condition of this name to a filter; false where there is none of this name.
-/// `now` is what `stuck` counts back from.
-pub fn set(
-    filter: &mut MessageFilter,
-    name: &str,
-    value: &str,
-    now: Timestamp,
-) -> Result<bool, BadValue> {
-    let text = || Some(value.to_owned()).filter(|text| !text.is_empty());
-    match name {
-        "status" => filter.status = read(name, value, STATUSES, status)?,
-        "error_code" => {
-            filter.error_code = read(name, value, "1 to 9 digits other than 0", ErrorCode::parse)?
-        }
-        "from" => filter.from = read(name, value, ADDRESS, AddressPattern::parse)?,
-        "to" => filter.to = read(name, value, ADDRESS, AddressPattern::parse)?,
-        "account_sid" => filter.account_sid = read(name, value, "a SID", AccountSid::parse)?,
-        "messaging_service_sid" => {
-            filter.messaging_service_sid = read(name, value, "a SID", |_| text())?;
-        }
-        "channel" => {
-            filter.channel = read(name, value, "a channel, such as sms or whatsapp", |_| text())?;
-        }
-        "since" => filter.since = Some(time(name, value)?),
-        "until" => filter.until = Some(time(name, value)?),
-        "conflict" => filter.conflict = Some(yes_or_no(name, value)?),
-        "late" => filter.late = Some(yes_or_no(name, value)?),
-        "duplicate" => filter.duplicate = Some(yes_or_no(name, value)?),
-        "stuck" => {
-            let length = duration::read(value).map_err(|fault| bad(name, value, &length(fault)))?;
-            filter.stuck_since = Some(before(now, length));
-        }
-        "inbound" => filter.inbound = Some(yes_or_no(name, value)?),
-        "simulated" => filter.simulated = Some(yes_or_no(name, value)?),
-        _ => return Ok(false),
+impl MessageParameters {
+    /// The filter; `stuck` counts back from `now`, and inbound messages are left out unless asked for.
+    /// The error is that conditions exclude each other.
+    pub fn filter(self, now: Timestamp) -> Result<MessageFilter, BadValue> {
+        in_order(self.since, self.until)?;
+        Ok(MessageFilter {
+            status: self.status,
+            error_code: self.error_code,
+            from: self.from,
+            to: self.to,
+            account_sid: self.account_sid,
+            messaging_service_sid: self.messaging_service_sid,
+            channel: self.channel,
+            since: self.since,
+            until: self.until,
+            conflict: self.conflict,
+            late: self.late,
+            duplicate: self.duplicate,
+            stuck_since: self.stuck.map(|length| before(now, length)),
+            begun_since: None,
+            inbound: Some(self.inbound.unwrap_or(false)),
+            simulated: self.simulated,
+        })
     }
-    Ok(true)
 }
 
-/// Makes sure that the conditions do not exclude each other.
-pub fn check(filter: &MessageFilter) -> Result<(), BadValue> {
-    in_order(filter.since, filter.until)
-}
-
-/// Makes sure that a stretch of time does not end before it begins.
+/// Makes sure that a period does not end before it begins.
 pub fn in_order(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<(), BadValue> {
     match (since, until) {
-        (Some(since), Some(until)) if since > until => Err(BadValue {
-            name: "since".to_owned(),
-            value: since.to_string(),
-            expected: format!("before until ({until})"),
-        }),
+        (Some(since), Some(until)) if since > until => {
+            Err(BadValue::new("since", &since.to_string(), format!("before until ({until})")))
+        }
         _ => Ok(()),
     }
 }
 
-/// A moment as RFC 3339, or a day, which stands for its beginning in UTC. A `+` that was not escaped
-/// arrives as a blank.
-pub fn time(name: &str, value: &str) -> Result<Timestamp, BadValue> {
-    let day = |text: &str| {
-        Some(Timestamp::from(Date::parse(text, DAY).ok()?.with_time(Time::MIDNIGHT).assume_utc()))
-    };
-    let expected = "an RFC 3339 time, such as 2026-01-31T12:00:00Z, or a day, such as 2026-01-31";
-    let read = Timestamp::parse(&value.replace(' ', "+")).or_else(|| day(value));
-    read.ok_or_else(|| bad(name, value, expected))
+/// A time as [`parameters::parse_time`] reads it, for a flag of this name.
+pub fn time_flag(name: &str, value: &str) -> Result<Timestamp, BadValue> {
+    parameters::parse_time(value).ok_or_else(|| BadValue::new(name, value, parameters::TIME))
 }
 
-const STATUSES: &str = "unknown or one of scheduled, accepted, queued, sending, sent, \
-    partially_delivered, delivered, read, canceled, undelivered, failed";
-const ADDRESS: &str = "an address, or * and at least four digits";
-
-fn status(word: &str) -> Option<Option<Status>> {
-    match word {
-        "unknown" => Some(None),
+fn status<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<Status>>, D::Error> {
+    let expected = format!("{UNKNOWN} or one of {}", Status::ALL.map(Status::name).join(", "));
+    parsed(value, &expected, |word| match word {
+        UNKNOWN => Some(None),
         word => Status::parse(word).map(Some),
+    })
+}
+
+/// The words for `status`, for the API's description.
+struct StatusWord;
+
+impl ToSchema for StatusWord {}
+
+impl PartialSchema for StatusWord {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("A status, or the lack of one."))
+            .enum_values(Some([UNKNOWN].into_iter().chain(Status::ALL.map(Status::name))))
+            .into()
     }
 }
 
-fn yes_or_no(name: &str, value: &str) -> Result<bool, BadValue> {
-    value.parse().map_err(|_| bad(name, value, "true or false"))
+/// The status of messages whose status is not known.
+const UNKNOWN: &str = "unknown";
+
+fn error_code<'de, D: Deserializer<'de>>(value: D) -> Result<Option<ErrorCode>, D::Error> {
+    parsed(value, "1 to 9 digits other than 0", ErrorCode::parse)
 }
 
-/// What a length of time has to be, where it is not.
-fn length(fault: Fault) -> String {
-    match fault {
-        Fault::Form => "a length of time, such as 90m or 6h".to_owned(),
-        Fault::TooShort => "at least a second, 1s".to_owned(),
-        Fault::TooLong => format!("so short that its number is at most {}", duration::NUMBER_MAX),
-    }
+fn address<'de, D: Deserializer<'de>>(value: D) -> Result<Option<AddressPattern>, D::Error> {
+    parsed(value, "an address, or * and at least four digits", AddressPattern::parse)
+}
+
+fn channel<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
+    parsed(value, "a channel, such as sms or whatsapp", not_empty)
+}
+
+fn length<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(value)?;
+    duration::read(&text).map(Some).map_err(|fault| {
+        serde::de::Error::custom(match fault {
+            Fault::Form => "a length of time, such as 90m or 6h".to_owned(),
+            Fault::TooShort => "at least a second, 1s".to_owned(),
+            Fault::TooLong => {
+                format!("so short that its number is at most {}", duration::NUMBER_MAX)
+            }
+        })
+    })
 }
 
 fn before(now: Timestamp, length: Duration) -> Timestamp {
     let micros = i64::try_from(length.as_micros()).unwrap_or(i64::MAX);
     Timestamp::from_micros(now.micros().saturating_sub(micros))
-}
-
-/// Reads a value that must be something.
-fn read<T>(
-    name: &str,
-    value: &str,
-    expected: &str,
-    parse: impl FnOnce(&str) -> Option<T>,
-) -> Result<Option<T>, BadValue> {
-    parse(value).map(Some).ok_or_else(|| bad(name, value, expected))
-}
-
-fn bad(name: &str, value: &str, expected: &str) -> BadValue {
-    BadValue { name: name.to_owned(), value: value.to_owned(), expected: expected.to_owned() }
 }

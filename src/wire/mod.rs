@@ -6,6 +6,7 @@ pub mod event;
 pub mod filter;
 pub mod mask;
 pub mod message;
+pub mod parameters;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -25,7 +25,7 @@ pub struct Args {
 
 /// Removes it and says how many there were. It does not ask again.
 pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
-    let before = args.before.as_deref().map(|text| filter::time("before", text));
+    let before = args.before.as_deref().map(|text| filter::time_flag("before", text));
     let before = before.transpose().map_err(of_a_flag)?;
     let purged = match quarantine::open(&settings.database()?)? {
         Some(mut quarantine) => quarantine.purge(before)?,

@@ -12,7 +12,8 @@ use delivery_ledger::projection::verify::verify;
 use delivery_ledger::report::shape::{Figures, Shape};
 use delivery_ledger::report::{By, Question, Report, by_scan, report};
 use delivery_ledger::store::Store;
-use delivery_ledger::wire::filter;
+use delivery_ledger::wire::filter::MessageParameters;
+use delivery_ledger::wire::parameters;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -50,9 +51,8 @@ fn said() -> impl Strategy<Value = Said> {
 }
 
 fn filter_of(only: Only) -> MessageFilter {
-    let mut wanted = MessageFilter::default();
-    let now = Timestamp::from_micros(0);
-    let mut set = |name, value: &str| assert!(filter::set(&mut wanted, name, value, now).unwrap());
+    let mut wanted = BTreeMap::new();
+    let mut set = |name: &str, value: &str| drop(wanted.insert(name.to_owned(), value.to_owned()));
     only.status.into_iter().for_each(|status| set("status", status));
     only.channel.into_iter().for_each(|channel| set("channel", channel));
     let epoch = Timestamp::parse(EPOCH).unwrap().micros();
@@ -61,7 +61,8 @@ fn filter_of(only: Only) -> MessageFilter {
         set("since", &hour(since));
         set("until", &hour(until));
     }
-    wanted
+    let parameters: MessageParameters = parameters::read(&wanted).unwrap();
+    MessageFilter { inbound: None, ..parameters.filter(Timestamp::from_micros(0)).unwrap() }
 }
 
 /// All of a row but percentiles.

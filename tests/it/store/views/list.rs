@@ -5,7 +5,8 @@ use delivery_ledger::domain::message_ref::MessageRef;
 use delivery_ledger::domain::{NewEvent, Rule, Timestamp};
 use delivery_ledger::store::Store;
 use delivery_ledger::twilio::callback::Reading;
-use delivery_ledger::wire;
+use delivery_ledger::wire::filter::MessageParameters;
+use delivery_ledger::wire::parameters;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -28,12 +29,11 @@ fn the_random_callbacks_are_about_the_one_message() {
 // Lists.
 
 fn filter(conditions: &[(&str, &str)]) -> MessageFilter {
-    let mut filter = MessageFilter::default();
-    let now = Timestamp::parse("2099-01-01T00:00:00Z").unwrap();
-    for (name, value) in conditions {
-        assert!(wire::filter::set(&mut filter, name, value, now).unwrap());
-    }
-    filter
+    let values = conditions.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+    let parameters: MessageParameters = parameters::read(&values.collect()).unwrap();
+    let inbound = parameters.inbound;
+    let filter = parameters.filter(Timestamp::parse("2099-01-01T00:00:00Z").unwrap()).unwrap();
+    MessageFilter { inbound, ..filter }
 }
 
 /// Every page of a list, as the ids of its messages.

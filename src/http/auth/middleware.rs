@@ -9,9 +9,9 @@ use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, ResponseError, web};
 
-use super::access::{Scope, Sees};
-use super::error::Problem;
-use super::state::Admin;
+use super::tokens::{Scope, Sees};
+use crate::http::error::Problem;
+use crate::http::state::Admin;
 
 /// Paths that load balancers and orchestrators probe.
 const OPEN_PATHS: [&str; 2] = ["/healthz", "/readyz"];

@@ -1,22 +1,33 @@
 //! The log itself: a page of it, one event, and one event's bytes.
 
 use actix_web::http::header::{CONTENT_DISPOSITION, X_CONTENT_TYPE_OPTIONS};
-use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Serialize;
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
 
-use super::error::Problem;
-use super::json;
-use super::openapi::{Failures, LogParameters};
-use super::query::{self, Query};
-use super::shown::Shown;
-use super::state::Admin;
+use super::openapi::Failures;
 use crate::domain::{Position, RecordedEvent};
+use crate::http::auth::redaction::Shown;
+use crate::http::error::Problem;
+use crate::http::query::{self, NoParameters, PageLimit, Query};
+use crate::http::response;
+use crate::http::state::Admin;
 use crate::store::StoreError;
 use crate::wire;
+use crate::wire::parameters;
 
-/// How many events a page has where nobody says, and at most.
-const LIMIT_DEFAULT: u64 = 100;
-const LIMIT_MAX: u64 = 1000;
+/// Which stretch of the log.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub struct LogParameters {
+    #[param(value_type = Option<u64>, minimum = 1, maximum = 1000, default = 100)]
+    limit: PageLimit,
+    /// The position before the first
+    #[serde(deserialize_with = "parameters::position")]
+    #[param(value_type = Option<u64>, minimum = 0, default = 0)]
+    after: Option<Position>,
+}
 
 /// A page of the log.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -33,13 +44,11 @@ pub struct Page {
 #[utoipa::path(get, path = "/v1/events", operation_id = "events", tag = "events", params(LogParameters),
     responses((status = 200, body = Page), Failures))]
 pub async fn page(
-    request: HttpRequest,
     state: web::Data<Admin>,
     shown: Shown,
+    Query(parameters, _): Query<LogParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let query = Query::read(request.query_string(), &["after", "limit"])?;
-    let after = query.position("after")?.unwrap_or(0);
-    let limit = query.number("limit", LIMIT_DEFAULT, 1, LIMIT_MAX)? as usize;
+    let (after, limit) = (parameters.after.unwrap_or(0), parameters.limit.rows());
     let page = web::block(move || {
         let head = state.projection.head();
         let events = read(&state, after, head, limit)?;
@@ -50,7 +59,7 @@ pub async fn page(
             as_of_position: head,
         })
     });
-    json::answer(HttpResponse::Ok(), &page.await??)
+    response::json(HttpResponse::Ok(), &page.await??)
 }
 
 /// One event.
@@ -59,13 +68,12 @@ pub async fn page(
     responses((status = 200, body = wire::Event), Failures))]
 pub async fn one(
     position: web::Path<String>,
-    request: HttpRequest,
     state: web::Data<Admin>,
     shown: Shown,
+    _: Query<NoParameters>,
 ) -> Result<HttpResponse, Problem> {
-    Query::read(request.query_string(), &[])?;
     let event = web::block(move || at(&state, &position)).await??;
-    json::answer(HttpResponse::Ok(), &shown.event(event))
+    response::json(HttpResponse::Ok(), &shown.event(event))
 }
 
 /// One event's body, as it came. Whoever opens it shall not have it taken for a page of ours.
@@ -74,11 +82,10 @@ pub async fn one(
     responses((status = 200, body = String, content_type = "application/octet-stream"), Failures))]
 pub async fn body(
     position: web::Path<String>,
-    request: HttpRequest,
     state: web::Data<Admin>,
     shown: Shown,
+    _: Query<NoParameters>,
 ) -> Result<HttpResponse, Problem> {
-    Query::read(request.query_string(), &[])?;
     shown.raw()?;
     let event = web::block(move || at(&state, &position)).await??;
     let name = format!("attachment; filename=\"event-{}.bin\"", event.position);

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::error::Problem;
 
 /// The answer that this builder has begun, with a value as its body.
-pub fn answer(
+pub fn json(
     mut response: HttpResponseBuilder,
     value: &impl Serialize,
 ) -> Result<HttpResponse, Problem> {

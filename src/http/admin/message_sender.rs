@@ -8,10 +8,10 @@ use actix_web::web::Data;
 use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::error::{Problem, Reason, SendProblem};
-use super::send::NewMessage;
-use super::state::Admin;
+use super::send_message::NewMessage;
 use crate::domain::{AccountSid, NewEvent, Timestamp};
+use crate::http::error::{Problem, Reason, SendProblem};
+use crate::http::state::Admin;
 use crate::send::keys::{Claim, Keys, request_hash};
 use crate::send::{Attempt, Draft, Outcome, note};
 use crate::twilio_api::{Answer, Client, Credentials, Failure, Limits};

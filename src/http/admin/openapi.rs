@@ -4,14 +4,16 @@
 use std::sync::Arc;
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, LOCATION};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::{IntoParams, IntoResponses, Modify, OpenApi, ToSchema};
+use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 use utoipa_swagger_ui::{Config, serve};
 
-use super::error::Problem;
-use super::query::Query;
-use super::{events, exports, health, list, messages, metrics_endpoint, reports, send, stream};
+use super::{
+    event_stream, events, exports, health, message, message_list, metrics, reports, send_message,
+};
+use crate::http::error::Problem;
+use crate::http::query::{NoParameters, Query};
 
 /// What the page may load: nothing that does not come from here.
 const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; \
@@ -26,14 +28,14 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
     paths(
         health::healthz,
         health::readyz,
-        metrics_endpoint::metrics,
-        messages::one,
-        list::messages,
-        send::send,
+        metrics::metrics,
+        message::one,
+        message_list::messages,
+        send_message::send,
         events::page,
         events::one,
         events::body,
-        stream::follow,
+        event_stream::follow,
         exports::messages,
         exports::events,
         reports::delivery,
@@ -140,189 +142,14 @@ pub struct SendProblemDetails {
     twilio_code: Option<u32>,
 }
 
-/// Which messages are asked for.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "it describes what `wire::filter` reads")]
-pub struct MessageParameters {
-    /// Where it stands
-    #[param(inline, value_type = StatusWord, required = false)]
-    status: Option<StatusWord>,
-    /// The code that is shown with it
-    #[param(pattern = "^0*[1-9][0-9]*$", max_length = 9)]
-    error_code: Option<String>,
-    /// An address, or `*` and its last digits, at least four
-    #[param(pattern = r"^(\*[0-9]{4,}|[^*][\s\S]*)$")]
-    from: Option<String>,
-    /// An address, or `*` and its last digits, at least four
-    #[param(pattern = r"^(\*[0-9]{4,}|[^*][\s\S]*)$")]
-    to: Option<String>,
-    #[param(min_length = 1)]
-    account_sid: Option<String>,
-    #[param(min_length = 1)]
-    messaging_service_sid: Option<String>,
-    #[param(min_length = 1)]
-    channel: Option<String>,
-    /// First received then or later: RFC 3339, or a day in UTC
-    #[param(format = "date-time")]
-    since: Option<String>,
-    /// First received before
-    #[param(format = "date-time")]
-    until: Option<String>,
-    /// Whether there is evidence of success and of failure
-    conflict: Option<bool>,
-    /// Whether any of its events came late
-    late: Option<bool>,
-    /// Whether any of its events came twice
-    duplicate: Option<bool>,
-    /// Not settled for so long, such as `6h`
-    #[param(pattern = "^0*[1-9][0-9]{0,8}[smhd]$")]
-    stuck: Option<String>,
-    /// `true`: only inbound messages, which are left out otherwise
-    #[param(default = false)]
-    inbound: Option<bool>,
-    /// Whether a simulation sent all of its events
-    simulated: Option<bool>,
-}
-
-/// A status, or the lack of one.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[allow(dead_code, reason = "it describes what `wire::filter` reads")]
-enum StatusWord {
-    Unknown,
-    Scheduled,
-    Accepted,
-    Queued,
-    Sending,
-    Sent,
-    PartiallyDelivered,
-    Delivered,
-    Read,
-    Canceled,
-    Undelivered,
-    Failed,
-}
-
-/// How an export is written.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[allow(dead_code, reason = "it describes what `exports` reads")]
-enum FormatWord {
-    Ndjson,
-    Csv,
-    Parquet,
-}
-
-/// By what a report counts.
-#[derive(ToSchema)]
-#[schema(rename_all = "kebab-case")]
-#[allow(dead_code, reason = "it describes what `reports` reads")]
-enum ByWord {
-    Day,
-    Hour,
-    Channel,
-    From,
-    MessagingService,
-    Country,
-    ErrorCode,
-    Account,
-}
-
-/// What a report is by.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "it describes what `reports` reads")]
-pub struct ReportParameters {
-    #[param(inline, value_type = ByWord)]
-    by: ByWord,
-}
-
-/// Which page of a list.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "it describes what `list` reads")]
-pub struct PageParameters {
-    #[param(minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<u64>,
-    /// The `next_cursor` of the page before
-    #[param(pattern = "^bT[EF][A-Za-z0-9_-]{10}[AQgw]$")]
-    after: Option<String>,
-}
-
-/// Which stretch of the log.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "it describes what `events` reads")]
-pub struct LogParameters {
-    #[param(minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<u64>,
-    /// The position before the first
-    #[param(minimum = 0, default = 0)]
-    after: Option<u64>,
-}
-
-/// Where a reader of the stream had been.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[allow(dead_code, reason = "it describes what `stream` reads")]
-pub struct ReaderParameters {
-    /// The position of the last event that the reader had
-    #[param(rename = "Last-Event-ID", nullable = false, pattern = "^[0-9]{0,18}$")]
-    last_event_id: Option<String>,
-}
-
-/// What the asker has already.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[allow(dead_code, reason = "it describes what `messages` reads")]
-pub struct CacheParameters {
-    /// The `ETag` of an earlier answer
-    #[param(rename = "If-None-Match", nullable = false)]
-    if_none_match: Option<String>,
-}
-
-/// Of when, and as what.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "it describes what `exports` reads")]
-pub struct ExportParameters {
-    /// `ndjson` without it
-    #[param(inline, value_type = FormatWord, required = false)]
-    format: Option<FormatWord>,
-    /// As it stood at this position
-    #[param(minimum = 0)]
-    as_of_position: Option<u64>,
-}
-
-/// Which events are exported.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "it describes what `exports` reads")]
-pub struct EventParameters {
-    #[param(min_length = 1)]
-    account_sid: Option<String>,
-    #[param(min_length = 1)]
-    message_sid: Option<String>,
-    /// Received then or later: RFC 3339, or a day in UTC
-    #[param(format = "date-time")]
-    since: Option<String>,
-    /// Received before
-    #[param(format = "date-time")]
-    until: Option<String>,
-    /// Whether a simulation sent it
-    simulated: Option<bool>,
-}
-
 /// The document as JSON, the same for every server of this version.
 pub fn document() -> String {
     Document::openapi().to_pretty_json().expect("the document is part of the program") + "\n"
 }
 
 /// `GET /openapi.json`.
-pub async fn json(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    Query::read(request.query_string(), &[])?;
-    Ok(HttpResponse::Ok().content_type("application/json").body(document()))
+pub async fn json(_: Query<NoParameters>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(document())
 }
 
 /// `GET /docs`: leads to the page, whose files lie below it.

@@ -3,16 +3,16 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use prometheus::{IntGauge, IntGaugeVec, Opts, Registry, TEXT_FORMAT, TextEncoder};
 use time::OffsetDateTime;
 
-use super::error::Problem;
 use super::health::{lag_seconds, readiness};
 use super::openapi::Failures;
-use super::query::Query;
-use super::state::{Admin, Receiving};
 use crate::domain::Timestamp;
+use crate::http::error::Problem;
+use crate::http::query::{NoParameters, Query};
+use crate::http::state::{Admin, Receiving};
 use crate::projection::worker::Handle;
 use crate::reconcile::metrics::ReconcileMetrics as Reconciling;
 use crate::report::stuck::Stuck;
@@ -186,10 +186,9 @@ impl Metrics {
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "state",
     responses((status = 200, body = String, content_type = "text/plain"), Failures))]
 pub async fn metrics(
-    request: HttpRequest,
     state: web::Data<Admin>,
+    _: Query<NoParameters>,
 ) -> Result<HttpResponse, Problem> {
-    Query::read(request.query_string(), &[])?;
     let text = web::block(move || state.metrics.text(&state)).await??;
     Ok(HttpResponse::Ok().content_type(TEXT_FORMAT).body(text))
 }

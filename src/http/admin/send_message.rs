@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
-use super::access::Scope;
-use super::body::{self, Budget};
-use super::error::{Problem, Reason, SendProblem};
-use super::json;
+use super::message_sender::{Came, carry_out, sending};
 use super::openapi::{Failures, SendFailures};
-use super::query::Query;
-use super::sending::{Came, carry_out, sending};
-use super::state::Admin;
+use crate::http::auth::tokens::Scope;
+use crate::http::body::{self, Budget};
+use crate::http::error::{Problem, Reason, SendProblem};
+use crate::http::query::{NoParameters, Query};
+use crate::http::response;
+use crate::http::state::Admin;
 use crate::send::Outcome;
 use crate::send::keys::KEY_CHARACTERS_MAX;
 
@@ -74,8 +74,8 @@ pub async fn send(
     request: HttpRequest,
     payload: Payload,
     state: Data<Admin>,
+    _: Query<NoParameters>,
 ) -> Result<HttpResponse, Problem> {
-    Query::read(request.query_string(), &[])?;
     check_asker(&request)?;
     let key = idempotency_key(&request)?;
     let (headers, budget) = (request.headers(), Budget::default());
@@ -142,7 +142,7 @@ fn answer(Came { send_id, outcome, replayed }: Came) -> Result<HttpResponse, Pro
             if replayed {
                 response.insert_header(("Idempotency-Replayed", "true"));
             }
-            json::answer(response, &MadeMessage { message_sid, status, send_id })
+            response::json(response, &MadeMessage { message_sid, status, send_id })
         }
         Outcome::Refused { status_code, code, message } => {
             problem(Reason::Refused { status_code, code, message })

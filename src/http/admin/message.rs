@@ -6,30 +6,54 @@ use actix_web::http::header::{ETag, EntityTag, Header, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse, web};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
+use utoipa::IntoParams;
 
-use super::error::Problem;
-use super::openapi::{CacheParameters, Failures};
-use super::query::{self, Query};
-use super::shown::Shown;
-use super::state::Admin;
-use crate::domain::{AccountSid, MessageSid, Timestamp};
+use super::openapi::Failures;
+use crate::domain::{AccountSid, MessageSid, Position, Timestamp};
+use crate::http::auth::redaction::Shown;
+use crate::http::error::Problem;
+use crate::http::query::Query;
+use crate::http::state::Admin;
 use crate::projection::message_query::{Answer, AsOf, BeyondHead, Question, ask};
+use crate::wire::parameters::{self, parsed};
 
 /// How long somebody is kept waiting for views that are being rebuilt.
 pub const TAIL_PATIENCE: Duration = Duration::from_secs(2);
 
-/// The parameters of one message.
-const PARAMETERS: [&str; 3] = ["account_sid", "as_of_position", "as_of"];
+/// Which message of that SID, and as of when.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub struct MessageParameters {
+    /// Which account's, where several have this SID; empty for a message without an account
+    account_sid: Option<String>,
+    /// Only events up to this position, which the log must have reached
+    #[serde(deserialize_with = "parameters::position")]
+    #[param(value_type = Option<u64>, minimum = 0)]
+    as_of_position: Option<Position>,
+    /// Only events received up to this moment, RFC 3339
+    #[serde(deserialize_with = "rfc3339")]
+    #[param(value_type = Option<String>, format = "date-time")]
+    as_of: Option<Timestamp>,
+}
+
+/// The response that the client already has.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code, reason = "actix reads the header")]
+pub struct CacheParameters {
+    /// The `ETag` of an earlier answer
+    #[param(rename = "If-None-Match", nullable = false)]
+    if_none_match: Option<String>,
+}
 
 /// One message with its timeline, folded from the log at this moment.
 #[utoipa::path(get, path = "/v1/messages/{sid}", operation_id = "message", tag = "messages",
     params(
         ("sid" = String, Path, description = "The message's SID"),
-        ("account_sid" = Option<String>, Query, description = "Which account's, where several have this SID; empty for a message without an account"),
-        ("as_of_position" = Option<u64>, Query, minimum = 0, description = "Only events up to this position, which the log must have reached"),
-        ("as_of" = Option<String>, Query, format = "date-time", description = "Only events received up to this moment, RFC 3339"),
-        CacheParameters),
+        MessageParameters, CacheParameters),
     responses((status = 200, body = crate::wire::Message, headers(("ETag" = String))),
               (status = 304, description = "It is still the same"), Failures))]
 pub async fn one(
@@ -37,8 +61,9 @@ pub async fn one(
     request: HttpRequest,
     state: web::Data<Admin>,
     shown: Shown,
+    Query(parameters, _): Query<MessageParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let question = question(&sid, &Query::read(request.query_string(), &PARAMETERS)?, &state)?;
+    let question = question(&sid, parameters, &state)?;
     shown.may_ask_for(question.message_sid.as_str())?;
     question.account_sid.iter().flatten().try_for_each(|sid| shown.may_ask_for(sid.as_str()))?;
     let answer = web::block(move || {
@@ -84,32 +109,31 @@ fn unless_known(request: &HttpRequest, mut json: Vec<u8>) -> HttpResponse {
     }
 }
 
-fn question(sid: &str, query: &Query, state: &Admin) -> Result<Question, Problem> {
+fn question(sid: &str, parameters: MessageParameters, state: &Admin) -> Result<Question, Problem> {
     let message_sid = MessageSid::parse(sid)
         .ok_or_else(|| Problem::BadRequest("the message SID is empty".to_owned()))?;
     Ok(Question {
         message_sid,
-        account_sid: query.get("account_sid").map(AccountSid::parse),
+        account_sid: parameters.account_sid.as_deref().map(AccountSid::parse),
         rule: state.rule,
-        as_of: as_of(query.get("as_of_position"), query.get("as_of"))?,
+        as_of: as_of(parameters.as_of_position, parameters.as_of)?,
     })
 }
 
-fn as_of(position: Option<&str>, time: Option<&str>) -> Result<AsOf, Problem> {
-    let bad = |detail: String| Problem::BadRequest(detail);
+fn as_of(position: Option<Position>, time: Option<Timestamp>) -> Result<AsOf, Problem> {
     match (position, time) {
         (None, None) => Ok(AsOf::Head),
         (Some(_), Some(_)) => Err(Problem::Conflict(
             "as_of_position and as_of exclude each other; give one".to_owned(),
         )),
-        (Some(text), None) => query::position("as_of_position", text).map(AsOf::Position),
-        // A + that was not escaped arrives as a space.
-        (None, Some(text)) => {
-            Timestamp::parse(&text.replace(' ', "+")).map(AsOf::Time).ok_or_else(|| {
-                bad(format!("as_of `{text}` is not an RFC 3339 time, such as 2026-01-31T12:00:00Z"))
-            })
-        }
+        (Some(position), None) => Ok(AsOf::Position(position)),
+        (None, Some(time)) => Ok(AsOf::Time(time)),
     }
+}
+
+fn rfc3339<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Timestamp>, D::Error> {
+    let expected = "an RFC 3339 time, such as 2026-01-31T12:00:00Z";
+    parsed(value, expected, parameters::parse_rfc3339)
 }
 
 fn several_accounts(accounts: &[AccountSid]) -> String {

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
-use super::access::{Scope, Sees};
-use super::error::Problem;
+use super::tokens::{Scope, Sees};
 use crate::domain::filter::{AddressPattern, MessageFilter};
 use crate::domain::{AccountSid, RecordedEvent};
+use crate::http::error::Problem;
 use crate::projection::fold::Folded;
 use crate::report::shape::Shape;
 use crate::twilio::callback::Reading;

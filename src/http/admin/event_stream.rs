@@ -9,19 +9,22 @@ use std::time::Duration;
 use actix_web::http::{ConnectionType, Method};
 use actix_web::{HttpRequest, HttpResponse, Responder, rt, web};
 use actix_web_lab::sse::{Data, Event, Sse};
+use serde::Deserialize;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use utoipa::IntoParams;
 
-use super::connection::Connection;
-use super::error::Problem;
-use super::openapi::{Failures, ReaderParameters};
-use super::query::{self, Query};
-use super::shown::Shown;
-use super::state::Admin;
-use super::streams::Stream;
+use super::openapi::Failures;
 use crate::domain::{Position, RecordedEvent};
+use crate::http::auth::redaction::Shown;
+use crate::http::connection::Connection;
+use crate::http::error::Problem;
+use crate::http::limits::Stream;
+use crate::http::query::{self, Query};
+use crate::http::state::Admin;
 use crate::store::StoreError;
+use crate::wire::parameters;
 
 /// How often a word is sent where no event comes: proxies end what is silent for a minute.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -42,11 +45,30 @@ const PAGE_BYTES: usize = 256 << 10;
 /// How long what was sent may take to leave once the server ends.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(200);
 
+/// Where a new stream begins.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub struct StreamParameters {
+    /// The position before the first; without it, the head
+    #[serde(deserialize_with = "parameters::position")]
+    #[param(value_type = Option<u64>, minimum = 0)]
+    after: Option<Position>,
+}
+
+/// Where an interrupted stream goes on.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code, reason = "`first` reads the header")]
+pub struct ReaderParameters {
+    /// The position of the last event that the reader had
+    #[param(rename = "Last-Event-ID", nullable = false, pattern = "^[0-9]{0,18}$")]
+    last_event_id: Option<String>,
+}
+
 /// The events after a position, those that are still to come among them.
 #[utoipa::path(get, path = "/v1/events/stream", operation_id = "event_stream", tag = "events",
-    params(
-        ("after" = Option<u64>, Query, minimum = 0, description = "The position before the first; without it, the head"),
-        ReaderParameters),
+    params(StreamParameters, ReaderParameters),
     responses(
         (status = 200, description = "Events, each with its position as `id` and as JSON in `data`",
             body = serde_json::Value, content_type = "text/event-stream"),
@@ -55,9 +77,9 @@ pub async fn follow(
     request: HttpRequest,
     state: web::Data<Admin>,
     shown: Shown,
+    Query(StreamParameters { after }, _): Query<StreamParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let query = Query::read(request.query_string(), &["after"])?;
-    let after = first(&request, &query, state.projection.head())?;
+    let after = first(&request, after, state.projection.head())?;
     let (sender, events) = mpsc::channel(BUFFER_EVENTS);
     if request.method() != Method::HEAD {
         let follower = Follower {
@@ -81,17 +103,21 @@ pub async fn follow(
 
 /// Where a reader begins: behind the last event that it had, else where its query says, else at the
 /// head. A browser that comes back sends both.
-fn first(request: &HttpRequest, query: &Query, head: Position) -> Result<Position, Problem> {
+fn first(
+    request: &HttpRequest,
+    after: Option<Position>,
+    head: Position,
+) -> Result<Position, Problem> {
     let last_id = request.headers().get("last-event-id");
     let last_id = last_id.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let (name, text) = match (last_id.as_deref().filter(|id| !id.is_empty()), query.get("after")) {
-        (Some(id), _) => ("Last-Event-ID", id),
+    let (name, position) = match (last_id.as_deref().filter(|id| !id.is_empty()), after) {
+        (Some(id), _) => ("Last-Event-ID", query::position("Last-Event-ID", id)?),
         (None, Some(after)) => ("after", after),
         (None, None) => return Ok(head),
     };
-    match query::position(name, text)? {
-        position if position <= head => Ok(position),
-        position => Err(Problem::Conflict(format!(
+    match position <= head {
+        true => Ok(position),
+        false => Err(Problem::Conflict(format!(
             "{name} `{position}` is beyond the head, {head}; is it of another ledger?"
         ))),
     }

@@ -8,23 +8,26 @@ use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_DISPOSITION, ContentType};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
+use serde::Deserialize;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+use utoipa::IntoParams;
 
-use super::connection::Connection;
-use super::error::Problem;
-use super::list::message_filter;
-use super::messages::TAIL_PATIENCE;
-use super::openapi::{EventParameters, ExportParameters, Failures, MessageParameters};
-use super::query::Query;
-use super::shown::Shown;
-use super::state::Admin;
+use super::message::TAIL_PATIENCE;
+use super::message_list::message_filter;
+use super::openapi::Failures;
 use crate::domain::filter::MessageFilter;
-use crate::domain::{AccountSid, MessageSid};
+use crate::domain::{AccountSid, Position, Timestamp};
 use crate::export::{self, Content, EventFilter, ExportError, Format, Row, View};
-use crate::wire::filter::MESSAGE_FILTERS;
+use crate::http::auth::redaction::Shown;
+use crate::http::connection::Connection;
+use crate::http::error::Problem;
+use crate::http::query::Query;
+use crate::http::state::Admin;
+use crate::wire::filter::{self, MessageParameters};
+use crate::wire::parameters;
 
 /// How much is handed over at a time.
 const PIECE_BYTES: usize = 64 << 10;
@@ -43,8 +46,42 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many exports are written at once. Each takes a thread, and some 30 MB where it is Parquet.
 const EXPORTS_MAX: usize = 4;
 
-/// What of the query is about the export and not about its rows.
-const EXPORT_PARAMETERS: [&str; 2] = ["format", "as_of_position"];
+/// Of when, and as what.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub struct ExportParameters {
+    /// `ndjson` without it
+    #[param(inline, value_type = Format, required = false)]
+    format: Option<Format>,
+    /// As it stood at this position
+    #[serde(deserialize_with = "parameters::position")]
+    #[param(value_type = Option<u64>, minimum = 0)]
+    as_of_position: Option<Position>,
+}
+
+/// Which events are exported.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub struct EventParameters {
+    #[serde(deserialize_with = "parameters::account_sid")]
+    #[param(value_type = Option<String>, min_length = 1)]
+    account_sid: Option<AccountSid>,
+    #[serde(deserialize_with = "parameters::sid")]
+    #[param(min_length = 1)]
+    message_sid: Option<String>,
+    /// Received then or later: RFC 3339, or a day in UTC
+    #[serde(deserialize_with = "parameters::time")]
+    #[param(value_type = Option<String>, format = "date-time")]
+    since: Option<Timestamp>,
+    /// Received before
+    #[serde(deserialize_with = "parameters::time")]
+    #[param(value_type = Option<String>, format = "date-time")]
+    until: Option<Timestamp>,
+    /// Whether a simulation sent it
+    simulated: Option<bool>,
+}
 
 /// Room for exports: so many at once and no more.
 #[derive(Clone)]
@@ -78,11 +115,10 @@ pub async fn messages(
     request: HttpRequest,
     state: web::Data<Admin>,
     shown: Shown,
+    Query(filter, parameters): Query<MessageParameters, ExportParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let known: Vec<_> = MESSAGE_FILTERS.into_iter().chain(EXPORT_PARAMETERS).collect();
-    let query = Query::read(request.query_string(), &known)?;
-    let wanted = Wanted::Messages(shown.may_ask(message_filter(&query)?)?);
-    export(request, state, shown, &query, wanted).await
+    let wanted = Wanted::Messages(shown.may_ask(message_filter(filter)?)?);
+    export(request, state, shown, parameters, wanted).await
 }
 
 /// Events as they came.
@@ -95,31 +131,26 @@ pub async fn events(
     request: HttpRequest,
     state: web::Data<Admin>,
     shown: Shown,
+    Query(filter, parameters): Query<EventParameters, ExportParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let of_events = ["account_sid", "message_sid", "since", "until", "simulated"];
-    let known: Vec<_> = of_events.into_iter().chain(EXPORT_PARAMETERS).collect();
-    let query = Query::read(request.query_string(), &known)?;
-    let MessageFilter { account_sid, since, until, simulated, .. } = message_filter(&query)?;
-    let message_sid = match query.get("message_sid").map(|sid| (sid, MessageSid::parse(sid))) {
-        Some((_, None)) => return Err(Problem::BadRequest("message_sid is empty".to_owned())),
-        given => given.map(|(sid, _)| sid.to_owned()),
-    };
-    let asked_for =
+    let EventParameters { account_sid, message_sid, since, until, simulated } = filter;
+    filter::in_order(since, until).map_err(|bad| Problem::Conflict(bad.to_string()))?;
+    let sids =
         account_sid.as_ref().map(AccountSid::as_str).into_iter().chain(message_sid.as_deref());
-    asked_for.into_iter().try_for_each(|sid| shown.may_ask_for(sid))?;
+    sids.into_iter().try_for_each(|sid| shown.may_ask_for(sid))?;
     let wanted = Wanted::Events(EventFilter { account_sid, message_sid, since, until, simulated });
-    export(request, state, shown, &query, wanted).await
+    export(request, state, shown, parameters, wanted).await
 }
 
 async fn export(
     request: HttpRequest,
     state: web::Data<Admin>,
     shown: Shown,
-    query: &Query,
+    parameters: ExportParameters,
     wanted: Wanted,
 ) -> Result<HttpResponse, Problem> {
-    let format = format(query)?;
-    let asked_for = query.position("as_of_position")?;
+    let format = parameters.format.unwrap_or(Format::Ndjson);
+    let asked_for = parameters.as_of_position;
     let permit = state.exports.enter()?;
     let ready = state.clone();
     let pin = web::block(move || {
@@ -180,14 +211,6 @@ fn write(
         })?,
     };
     rows.finish()
-}
-
-fn format(query: &Query) -> Result<Format, Problem> {
-    let Some(name) = query.get("format") else { return Ok(Format::Ndjson) };
-    Format::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| {
-        let name = name.escape_debug();
-        Problem::BadRequest(format!("format `{name}` is not one of ndjson, csv, parquet"))
-    })
 }
 
 impl Wanted {

@@ -1,0 +1,95 @@
+//! Lists of messages, page by page.
+
+use std::time::Instant;
+
+use actix_web::{HttpResponse, web};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Deserializer, Serialize};
+use time::OffsetDateTime;
+use utoipa::IntoParams;
+
+use super::message::TAIL_PATIENCE;
+use super::openapi::Failures;
+use crate::domain::filter::MessageFilter;
+use crate::domain::{Position, Timestamp};
+use crate::http::auth::redaction::Shown;
+use crate::http::error::Problem;
+use crate::http::query::{PageLimit, Query};
+use crate::http::response;
+use crate::http::state::Admin;
+use crate::wire;
+use crate::wire::filter::MessageParameters;
+use crate::wire::parameters::parsed;
+
+/// Tells a cursor of ours from other text.
+const CURSOR: &[u8] = b"m1";
+
+/// Which page of a list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub struct PageParameters {
+    #[param(value_type = Option<u64>, minimum = 1, maximum = 1000, default = 100)]
+    limit: PageLimit,
+    /// The `next_cursor` of the page before
+    #[serde(deserialize_with = "cursor")]
+    #[param(value_type = Option<String>, pattern = "^bT[EF][A-Za-z0-9_-]{10}[AQgw]$")]
+    after: Option<u64>,
+}
+
+/// A page.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = MessagePage)]
+pub struct Page {
+    data: Vec<wire::Message>,
+    next_cursor: Option<String>,
+    as_of_position: Position,
+}
+
+/// Messages that are asked for, the newest first.
+#[utoipa::path(get, path = "/v1/messages", operation_id = "messages", tag = "messages", params(MessageParameters, PageParameters),
+    responses((status = 200, body = Page), Failures))]
+pub async fn messages(
+    state: web::Data<Admin>,
+    asker: Shown,
+    Query(filter, page): Query<MessageParameters, PageParameters>,
+) -> Result<HttpResponse, Problem> {
+    let wanted = asker.may_ask(message_filter(filter)?)?;
+    let listed = web::block(move || {
+        if !state.projection.wait_for_short_tail(Instant::now() + TAIL_PATIENCE) {
+            return Err(Problem::Behind);
+        }
+        Ok(state.store.views().list(&wanted, page.after, page.limit.rows())?)
+    });
+    let listed = listed.await??;
+    let as_of_position = listed.checkpoint.position;
+    let messages = listed.messages.iter();
+    let shown = |message: &crate::store::Message| {
+        asker.row(wire::Message::new(&message.key, &message.lifecycle, as_of_position))
+    };
+    let page = Page {
+        data: messages.map(shown).collect(),
+        next_cursor: listed.next_before.map(cursor_of_id),
+        as_of_position,
+    };
+    response::json(HttpResponse::Ok(), &page)
+}
+
+/// The filter that these parameters make.
+pub fn message_filter(parameters: MessageParameters) -> Result<MessageFilter, Problem> {
+    let filter = parameters.filter(Timestamp::from(OffsetDateTime::now_utc()));
+    filter.map_err(|excluding| Problem::Conflict(excluding.to_string()))
+}
+
+fn cursor_of_id(id: u64) -> String {
+    URL_SAFE_NO_PAD.encode([CURSOR, &id.to_be_bytes()].concat())
+}
+
+fn cursor<'de, D: Deserializer<'de>>(value: D) -> Result<Option<u64>, D::Error> {
+    parsed(value, "the next_cursor of an earlier page", |cursor| {
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let id = u64::from_be_bytes(bytes.strip_prefix(CURSOR)?.try_into().ok()?);
+        i64::try_from(id).is_ok().then_some(id)
+    })
+}

@@ -1,0 +1,59 @@
+//! The admin listener, for people and programs: its endpoints, one file for each resource.
+
+pub mod event_stream;
+pub mod events;
+pub mod exports;
+pub mod health;
+pub mod message;
+pub mod message_list;
+pub mod message_sender;
+pub mod metrics;
+pub mod openapi;
+mod reports;
+mod routes;
+mod send_message;
+
+use std::io;
+use std::net::TcpListener;
+
+use actix_web::dev::Server;
+use actix_web::{App, HttpServer, web};
+
+use super::auth::middleware;
+use super::drain::Drain;
+use super::state::Admin;
+use super::workers::Workers;
+use super::{FLUSH_SECONDS, HEAD_TIMEOUT, KEEP_ALIVE, connection, error};
+
+/// How many threads run the handlers of questions; what takes long has threads of its own.
+pub const THREADS: usize = 1;
+
+/// Serves the admin listener.
+pub fn serve(
+    listener: TcpListener,
+    state: Admin,
+    drain: Drain,
+    alive: &Workers,
+) -> io::Result<Server> {
+    let state = web::Data::new(state);
+    let alive = alive.clone();
+    let server = HttpServer::new(move || {
+        alive.join();
+        App::new()
+            .wrap(actix_web::middleware::from_fn(middleware::guard))
+            .wrap(drain.middleware())
+            .app_data(state.clone())
+            .app_data(web::PathConfig::default().error_handler(error::unreadable_path))
+            .configure(routes::admin)
+            .default_service(web::to(error::no_such_path))
+    });
+    let server = server
+        .workers(THREADS)
+        .on_connect(connection::remember)
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .shutdown_timeout(FLUSH_SECONDS)
+        .disable_signals()
+        .listen(listener)?;
+    Ok(server.run())
+}

@@ -1,0 +1,195 @@
+//! Named text values, such as query parameters, read into a struct with serde.
+//!
+//! Every error names the parameter and quotes its value. A field of a type that serde does not know
+//! is read by one of the functions below, as its `deserialize_with`.
+
+use std::collections::{BTreeMap, btree_map};
+use std::fmt;
+
+use serde::de::value::StrDeserializer;
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, Visitor,
+};
+use serde::{Deserialize, forward_to_deserialize_any};
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{Date, Time};
+use utoipa::IntoParams;
+
+use crate::domain::event::parse_position;
+use crate::domain::{AccountSid, Position, Timestamp};
+
+/// A value that its parameter does not accept.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name} `{}` is not {expected}", value.escape_debug())]
+pub struct BadValue {
+    pub name: String,
+    pub value: String,
+    pub expected: String,
+}
+
+/// A struct that serde reads and that the API's description lists: one declaration for both.
+pub trait Parameters: DeserializeOwned + IntoParams {}
+
+impl<T: DeserializeOwned + IntoParams> Parameters for T {}
+
+/// The names of a struct's parameters, in the order of its fields.
+pub fn names<T: Parameters>() -> impl Iterator<Item = String> {
+    T::into_params(|| None).into_iter().map(|parameter| parameter.name)
+}
+
+/// Reads a struct from the values of its parameters; values of other names are ignored.
+pub fn read<T: Parameters>(values: &BTreeMap<String, String>) -> Result<T, BadValue> {
+    T::deserialize(Values(values))
+}
+
+/// Reads a value with `parse`, which returns `None` if it is not what is expected.
+pub fn parsed<'de, D: Deserializer<'de>, T>(
+    value: D,
+    expected: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, D::Error> {
+    let text = String::deserialize(value)?;
+    parse(&text).map(Some).ok_or_else(|| D::Error::custom(expected))
+}
+
+/// An account's SID, or any other text that is not empty.
+pub fn account_sid<'de, D: Deserializer<'de>>(value: D) -> Result<Option<AccountSid>, D::Error> {
+    parsed(value, SID, AccountSid::parse)
+}
+
+/// Text that is not empty, where a SID is expected.
+pub fn sid<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
+    parsed(value, SID, not_empty)
+}
+
+/// A position; 0 is the one before the first. See [`parse_position`].
+pub fn position<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Position>, D::Error> {
+    parsed(value, POSITION, parse_position)
+}
+
+/// A time; see [`parse_time`].
+pub fn time<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Timestamp>, D::Error> {
+    parsed(value, TIME, parse_time)
+}
+
+const SID: &str = "a SID";
+pub const POSITION: &str = "a position, such as 42";
+pub const TIME: &str =
+    "an RFC 3339 time, such as 2026-01-31T12:00:00Z, or a day, such as 2026-01-31";
+const DAY: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
+
+/// The text, unless it is empty.
+pub fn not_empty(text: &str) -> Option<String> {
+    Some(text.to_owned()).filter(|text| !text.is_empty())
+}
+
+/// A time in RFC 3339, or a day, which means its beginning in UTC.
+pub fn parse_time(text: &str) -> Option<Timestamp> {
+    parse_rfc3339(text).or_else(|| {
+        let day = Date::parse(text, DAY).ok()?;
+        Some(Timestamp::from(day.with_time(Time::MIDNIGHT).assume_utc()))
+    })
+}
+
+/// A time in RFC 3339. A `+` that is not percent-encoded arrives as a space.
+pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
+    Timestamp::parse(&text.replace(' ', "+"))
+}
+
+impl BadValue {
+    /// A value for which something else was expected.
+    pub fn new(name: &str, value: &str, expected: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), value: value.to_owned(), expected: expected.into() }
+    }
+}
+
+/// Inside a value only the expectation is known; [`Entries`] adds the name and the value.
+impl Error for BadValue {
+    fn custom<T: fmt::Display>(expected: T) -> Self {
+        Self::new("", "", expected.to_string())
+    }
+
+    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
+        Self::new("", "", format!("one of {}", expected.join(", ")))
+    }
+}
+
+/// Values by name, as serde reads a struct from them. Parameters with names of their own choosing
+/// would be collected here, under the name of one field.
+struct Values<'a>(&'a BTreeMap<String, String>);
+
+impl<'de> Deserializer<'de> for Values<'_> {
+    type Error = BadValue;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, BadValue> {
+        visitor.visit_map(Entries { entries: self.0.iter(), current: None })
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+struct Entries<'a> {
+    entries: btree_map::Iter<'a, String, String>,
+    /// The name and value whose name was read last.
+    current: Option<(&'a str, &'a str)>,
+}
+
+impl<'de> MapAccess<'de> for Entries<'_> {
+    type Error = BadValue;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, BadValue> {
+        let Some((name, value)) = self.entries.next() else { return Ok(None) };
+        self.current = Some((name, value));
+        seed.deserialize(text(name)).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, BadValue> {
+        let (name, value) = self.current.take().unwrap_or_default();
+        seed.deserialize(Value(value))
+            .map_err(|BadValue { expected, .. }| BadValue::new(name, value, expected))
+    }
+}
+
+/// One value: text, unless its field is a boolean or one of a few words.
+struct Value<'a>(&'a str);
+
+impl<'de> Deserializer<'de> for Value<'_> {
+    type Error = BadValue;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, BadValue> {
+        visitor.visit_str(self.0)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, BadValue> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, BadValue> {
+        visitor.visit_bool(self.0.parse().map_err(|_| BadValue::custom("true or false"))?)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, BadValue> {
+        text(self.0).deserialize_enum(name, variants, visitor)
+    }
+
+    forward_to_deserialize_any! {
+        i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+        unit unit_struct newtype_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+fn text(text: &str) -> StrDeserializer<'_, BadValue> {
+    text.into_deserializer()
+}
