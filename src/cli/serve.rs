@@ -168,9 +168,8 @@ fn sending(settings: &Settings, config: &ServerConfig) -> Result<Option<Sending>
 /// Who sends, by the files as they are now: tokens change while a server runs.
 fn sender(settings: &Settings, named: Option<&str>) -> Result<Sender> {
     let settings = settings.reread()?;
-    let account_sid = match settings.sending_account(named) {
-        Ok(account_sid) => account_sid,
-        Err(_) => return Ok(Sender::Unknown("name the account: account_sid".to_owned())),
+    let Ok(account_sid) = settings.sending_account(named) else {
+        return Ok(Sender::Unknown("name the account: account_sid".to_owned()));
     };
     if !settings.account_sids().contains(&account_sid) {
         let sid = account_sid.as_str();

@@ -36,7 +36,7 @@ impl Admin {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (say, asked) = std::sync::mpsc::channel();
-        let (head, body) = answer.split_once("\n").unwrap();
+        let (head, body) = answer.split_once('\n').unwrap();
         let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         std::thread::spawn(move || {
             for mut stream in listener.incoming().map_while(Result::ok) {

@@ -51,8 +51,8 @@ fn a_reader_begins_where_it_says_and_last_event_id_goes_first() {
 
 #[test]
 fn a_reader_that_is_killed_and_comes_back_misses_nothing_and_gets_nothing_twice() {
-    let app = App::start();
     const EVENTS: u32 = 400;
+    let app = App::start();
     let seen = std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             (1..=EVENTS).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));

@@ -137,7 +137,7 @@ fn an_older_file_is_brought_up_to_date_by_whoever_opens_it_first() {
         let (code, _, stderr) = app.told(&["quarantine", first]);
         assert_eq!(code, 0, "{stderr}");
         let requests = app.list().len();
-        assert_eq!(requests, if first == "list" { 1 } else { 0 });
+        assert_eq!(requests, usize::from(first == "list"));
         assert_eq!(app.told(&["quarantine", "recheck"]).0, 0);
         assert_eq!(app.events().len(), 1);
     }

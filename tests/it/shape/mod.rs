@@ -132,7 +132,7 @@ fn reads_environment(source: &Source) -> bool {
 fn has_sql(source: &Source) -> bool {
     let verbs = ["SELECT ", "INSERT ", "UPDATE ", "DELETE FROM ", "CREATE ", "DROP ", "PRAGMA "];
     let is_sql = |literal: &String| {
-        let text = literal.trim_start_matches(['b', 'r', '#', '"']).trim_start_matches("\n");
+        let text = literal.trim_start_matches(['b', 'r', '#', '"']).trim_start_matches('\n');
         verbs.iter().any(|verb| text.trim_start().starts_with(verb))
     };
     source.literals.iter().any(is_sql)

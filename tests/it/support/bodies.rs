@@ -46,7 +46,7 @@ impl MessageBody {
     /// The same with one more parameter, or with another value for it.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         match self.0.iter_mut().find(|(have, _)| have == name) {
-            Some((_, old)) => *old = value.to_owned(),
+            Some((_, old)) => value.clone_into(old),
             None => self.0.push((name.to_owned(), value.to_owned())),
         }
         self
