@@ -50,7 +50,7 @@ fn the_server_and_a_command_append_in_turn() {
 }
 
 #[test]
-fn a_server_starts_beside_a_command_that_appends() {
+fn a_server_starts_alongside_a_command_that_appends() {
     let mut app = App::start();
     let store = beside(&app);
     app.stop();

@@ -31,7 +31,7 @@ fn a_server_verifies_its_log_and_says_what_came_of_it() {
 }
 
 #[test]
-fn what_it_finds_is_told_and_callbacks_are_still_taken() {
+fn findings_are_logged_and_callbacks_still_accepted() {
     let app = App::start_in(&[("DELIVERY_LEDGER_VERIFY_EVERY", "1s")], &[]);
     (0..30).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
     app.caught_up();
@@ -49,7 +49,7 @@ fn what_it_finds_is_told_and_callbacks_are_still_taken() {
 }
 
 #[test]
-fn a_log_that_cannot_be_verified_is_told_of() {
+fn a_log_that_cannot_be_verified_is_reported() {
     let app = App::start_with(&["--verify-every", "1s"]);
     app.receive(sent(&sid(1)));
     app.eventually("the log is verified", || verified(&app)["position"] == 1);
@@ -65,7 +65,7 @@ fn a_log_that_cannot_be_verified_is_told_of() {
 }
 
 #[test]
-fn a_server_that_is_told_not_to_verifies_nothing() {
+fn a_server_with_verification_off_verifies_nothing() {
     // The flag goes before the variable.
     let environment = [("DELIVERY_LEDGER_VERIFY_EVERY", "1s")];
     let app = App::start_in(&environment, &["--verify-every", "off"]);
@@ -132,7 +132,7 @@ fn left_to_another_program_the_wal_is_never_carried_over() {
 }
 
 #[test]
-fn beside_litestream_a_server_starts_at_once_and_nothing_is_found_wrong() {
+fn a_server_starts_at_once_alongside_litestream_and_verifies() {
     let mut app = App::start_in(&[("DELIVERY_LEDGER_WAL_CHECKPOINTS", "external")], &[]);
     app.receive(sent(&sid(1)));
     let litestream = replicate(&app.log_file());

@@ -119,7 +119,7 @@ fn an_empty_ledger_has_a_backup_too() {
 }
 
 #[test]
-fn backups_beside_a_server_hold_all_that_was_acknowledged_before_they_began() {
+fn backups_alongside_a_server_hold_all_that_was_acknowledged_before_they_began() {
     let app = App::start();
     let (acknowledged, done) = (AtomicU64::new(0), AtomicBool::new(false));
     let keep_sending = &|sender: u32| {

@@ -106,7 +106,7 @@ fn a_link_to_a_file_that_is_not_there_yet_leads_to_the_same_lock() {
 }
 
 #[test]
-fn whatever_lies_beside_a_ledger_is_named_after_what_a_link_leads_to() {
+fn files_next_to_a_ledger_are_named_after_the_target_of_a_link() {
     let ledger = Ledger::new();
     symlink("ledger.db", ledger.file("link.db")).unwrap();
     let link = Database::Sqlite(ledger.file("link.db"));
@@ -136,7 +136,7 @@ fn a_log_with_a_second_name_is_refused() {
 // A WAL that is another's.
 
 #[test]
-fn an_older_wal_beside_a_newer_log_is_refused() {
+fn an_older_wal_next_to_a_newer_log_is_refused() {
     // SQLite would put the older pages in the place of the newer, and acknowledged events were gone.
     let mut app = killed(0..20);
     let older = wal(&app);
@@ -216,7 +216,7 @@ fn a_reader_that_meets_a_starting_server_is_not_refused() {
 }
 
 #[test]
-fn a_newer_wal_beside_an_older_log_is_refused() {
+fn a_newer_wal_next_to_an_older_log_is_refused() {
     let mut app = App::start();
     (0..5).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
     app.stop();

@@ -37,7 +37,7 @@ fn callbacks_wait_for_another_program_that_holds_the_log_and_are_kept() {
 }
 
 #[test]
-fn a_callback_that_waits_for_too_long_is_told_so_and_kept_all_the_same() {
+fn a_callback_that_waits_too_long_is_answered_503_and_still_stored() {
     let app = App::start();
     let intruder = hold(&app);
 

@@ -92,7 +92,7 @@ fn a_kept_request_says_what_would_let_it_in() {
 }
 
 #[test]
-fn a_signed_request_with_another_method_is_counted_and_its_method_is_told() {
+fn a_signed_request_with_another_method_is_counted_and_its_method_reported() {
     let app = App::start();
     for method in ["GET", "GET", "PUT"] {
         let url = app.url("/message-status?MessageSid=SM1&MessageStatus=sent");
@@ -215,7 +215,7 @@ fn a_line_feed_alone_ends_no_line_of_a_head() {
 
 /// A body may have line feeds, and what follows it on the connection is read as well.
 #[test]
-fn heads_are_told_from_bodies_over_one_connection() {
+fn heads_and_bodies_are_separated_on_one_connection() {
     let app = App::start();
     let request = |number: u32| {
         let body = delivered(&sid(number)).with("Body", "x").bytes();

@@ -142,7 +142,7 @@ fn a_replay_that_is_killed_leaves_nothing_that_hurts() {
 }
 
 #[test]
-fn a_server_that_starts_beside_a_replay_leaves_its_work_alone() {
+fn a_server_that_starts_during_a_replay_leaves_its_work_alone() {
     let mut app = App::start();
     received(&app, 0..10);
     app.stop();
@@ -164,7 +164,7 @@ fn a_server_that_starts_beside_a_replay_leaves_its_work_alone() {
 }
 
 #[test]
-fn a_second_replay_is_told_of_the_first() {
+fn a_second_replay_reports_the_first() {
     let app = App::start();
     received(&app, 0..3);
     let replaying = at_work(&app);

@@ -303,7 +303,7 @@ fn an_empty_configuration_takes_no_account_away() {
 }
 
 #[test]
-fn what_stays_broken_is_told_once() {
+fn what_stays_broken_is_logged_once() {
     let app = App::start();
     write(&app, "other-token", "");
     app.eventually("it is told", || app.stderr().contains("other-token is empty"));

@@ -145,7 +145,7 @@ fn a_ledger_that_does_not_say_what_it_has_is_left_alone_without_yes() {
 }
 
 #[test]
-fn whoever_cannot_say_what_is_in_the_ledger_does_not_count_as_a_yes() {
+fn an_answer_without_the_ledgers_content_is_no_consent() {
     let app = App::start();
     for (answer, expected) in [
         ("200 OK\n{}", "does not answer as a ledger's admin listener does"),

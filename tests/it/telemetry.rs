@@ -93,7 +93,7 @@ fn a_callback_that_could_not_be_stored_is_counted_apart() {
 }
 
 #[test]
-fn what_is_odd_is_counted_as_it_is_projected() {
+fn late_duplicate_and_unknown_events_are_counted() {
     let app = App::start();
     let (late, twice, both) = (sid(1), sid(2), sid(3));
     for body in [delivered(&late), sent(&late), sent(&twice), sent(&twice)] {

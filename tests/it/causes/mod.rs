@@ -256,7 +256,7 @@ fn a_signature_that_was_encoded_again_on_the_way_is_named() {
 }
 
 #[test]
-fn what_no_guess_explains_is_told_in_words() {
+fn an_unknown_cause_is_described_in_words() {
     let missing = Refused { signature: String::new(), ..Refused::right() };
     assert_eq!(
         missing.cause(),
@@ -277,7 +277,7 @@ fn what_no_guess_explains_is_told_in_words() {
 
 /// However many keys there are and however long a URL is, a cause costs a bounded amount.
 #[test]
-fn not_everything_is_tried_where_there_is_too_much() {
+fn the_search_for_a_cause_is_bounded() {
     let refused = Refused::right().body("a=1").signed_with("stale");
     let (forgery, cut) = ("a forgery, a token", "(not everything could be tried)");
     assert!(refused.cause().starts_with(forgery) && !refused.cause().contains(cut));
@@ -320,7 +320,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_keep_a_cause_from_being_told_and_no_forgery_fits(
+    fn any_bytes_get_a_cause_and_no_forgery_is_accepted(
         body in proptest::collection::vec(any::<u8>(), 0..200),
         target in "/[ -~]{0,60}",
         host in "[ -~]{0,20}",

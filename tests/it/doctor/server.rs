@@ -47,7 +47,7 @@ fn a_server_that_wants_a_token_is_asked_with_one() {
 }
 
 #[test]
-fn refusals_are_told_with_what_they_have_in_common() {
+fn rejections_are_reported_with_what_they_have_in_common() {
     let app = App::start();
     for _ in 0..12 {
         let forged = app.form("/message-status").body(delivered(&sid(1)));
@@ -146,7 +146,7 @@ fn pretended(readyz: Value, metrics: &'static str) -> SocketAddr {
 }
 
 #[test]
-fn a_server_of_another_version_and_what_its_verification_found_are_told() {
+fn a_server_of_another_version_and_its_findings_are_reported() {
     let verified = json!({ "at": "2026-11-23T19:52:01.482317Z", "position": 38, "findings": 2 });
     let readyz = json!({ "ready": true, "head": 38, "checkpoint": 38, "verified": verified });
     let address =
@@ -171,7 +171,7 @@ fn another_program_at_the_servers_address_is_not_taken_for_it() {
 }
 
 #[test]
-fn callbacks_that_arrive_nowhere_are_told() {
+fn callbacks_to_unknown_paths_are_reported() {
     let app = App::start();
     let admin = app.admin().to_string();
     let page = app.command(&[
@@ -188,7 +188,7 @@ fn callbacks_that_arrive_nowhere_are_told() {
 }
 
 #[test]
-fn a_limit_of_open_files_that_shuts_twilio_out_is_told() {
+fn a_limit_of_open_files_that_is_too_low_is_reported() {
     let ledger = Ledger::new();
     let script = format!(
         "ulimit -n 500; exec {} doctor --quick --format json",

@@ -293,7 +293,7 @@ proptest! {
     }
 
     #[test]
-    fn both_rules_agree_where_there_is_no_conflict(events in proptest::collection::vec(any_callback(), 1..8)) {
+    fn both_rules_agree_without_a_conflict(events in proptest::collection::vec(any_callback(), 1..8)) {
         let [first, second] = Rule::ALL.map(|rule| by_rule(rule, events.clone()));
         prop_assert_eq!(first.conflict, second.conflict);
         if !first.conflict {

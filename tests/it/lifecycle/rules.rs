@@ -60,7 +60,7 @@ fn of_several_failures_the_strongest_is_shown() {
 }
 
 #[test]
-fn only_success_beside_a_failure_is_a_conflict() {
+fn only_success_together_with_failure_is_a_conflict() {
     for failure in FAILURES {
         for other in LADDER {
             let conflict = SUCCESSES.contains(&other);
@@ -279,7 +279,7 @@ fn the_receipt_is_the_one_of_the_highest_status_to_bring_one() {
 }
 
 #[test]
-fn each_event_is_told_what_it_did() {
+fn each_event_shows_what_it_changed() {
     let table: [(&[&str], &[&str]); 16] = [
         (&["queued"], &["advanced"]),
         (&["queued", "sent", "delivered"], &["advanced", "advanced", "advanced"]),

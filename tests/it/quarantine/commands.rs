@@ -10,7 +10,7 @@ use crate::support::{App, sent, sid};
 // The commands.
 
 #[test]
-fn an_id_that_is_not_there_ends_with_4_and_one_that_is_none_with_2() {
+fn an_unknown_id_ends_with_4_and_an_invalid_one_with_2() {
     let app = App::start();
     let id = Uuid::now_v7().to_string();
     let (code, stdout, stderr) = app.told(&["quarantine", "show", &id]);
@@ -28,7 +28,7 @@ fn an_id_that_is_not_there_ends_with_4_and_one_that_is_none_with_2() {
 }
 
 #[test]
-fn settings_that_cannot_be_meant_are_refused_at_the_start() {
+fn invalid_settings_are_refused_at_the_start() {
     for (name, value, told) in [
         ("DELIVERY_LEDGER_QUARANTINE", "maybe", "`maybe` is neither on nor off"),
         ("DELIVERY_LEDGER_QUARANTINE_REQUESTS", "0", "`0` is not a whole number from 1 on"),
@@ -68,7 +68,7 @@ fn a_request_is_shown_with_what_would_make_it_fit_now() {
 }
 
 #[test]
-fn a_purge_says_how_many_there_were_beside_a_server_and_without_one() {
+fn a_purge_reports_its_count_with_and_without_a_server() {
     let mut app = App::start();
     app.forged(3);
     app.kept(3);

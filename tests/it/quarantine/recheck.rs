@@ -87,7 +87,7 @@ fn a_callback_of_an_account_whose_token_was_missing_is_appended_once_it_is_there
 }
 
 #[test]
-fn a_recheck_beside_a_running_server_appends_between_its_callbacks() {
+fn a_recheck_alongside_a_server_appends_between_its_callbacks() {
     let app = App::start_with(&["--public-url", WRONG_URL]);
     (0..20).for_each(|number| assert_eq!(app.callback(sent(&sid(number)).bytes()).code, 403));
     app.kept(20);

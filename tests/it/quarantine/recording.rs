@@ -92,7 +92,7 @@ fn a_body_of_64_kib_is_kept() {
 }
 
 #[test]
-fn nothing_is_kept_where_it_is_switched_off() {
+fn nothing_is_recorded_if_the_quarantine_is_off() {
     let app = App::start_in(&[("DELIVERY_LEDGER_QUARANTINE", "off")], &[]);
     app.forged(1);
     assert!(!app.metrics().contains("delivery_ledger_quarantine"));
@@ -142,7 +142,7 @@ fn the_file_may_be_removed_under_a_running_server() {
 }
 
 #[test]
-fn a_file_that_is_no_quarantine_keeps_no_callback_away() {
+fn a_damaged_quarantine_file_costs_no_callback() {
     let mut app = App::not_started(&[]);
     std::fs::write(quarantine_file(app.folder()), "something else").unwrap();
     app.restart();

@@ -238,14 +238,14 @@ fn words_of_a_library_stay_in_their_folder() {
 }
 
 #[test]
-fn every_file_begins_with_what_lives_in_it() {
+fn every_file_begins_with_a_header() {
     for source in sources() {
         assert!(source.text.starts_with("//! "), "{}", source.path);
     }
 }
 
 #[test]
-fn no_file_outgrows_its_idea() {
+fn no_file_is_longer_than_400_lines() {
     for source in sources() {
         let lines = source.text.lines().count();
         assert!(lines <= LINES_MAX, "{} has {lines} lines", source.path);

@@ -204,7 +204,7 @@ fn a_reader_sees_what_the_writer_has_just_committed() {
 }
 
 #[test]
-fn a_ledger_that_is_not_there_is_named_and_not_made() {
+fn a_missing_ledger_is_named_and_not_created() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("none/ledger.db");
     for access in [Access::Read, Access::Write] {
@@ -273,7 +273,7 @@ fn what_a_killed_writer_left_is_in_the_file_before_anything_builds_on_it() {
 }
 
 #[test]
-fn views_that_are_of_another_version_or_no_database_are_made_anew() {
+fn views_of_another_version_and_damaged_views_are_rebuilt() {
     let make_older = |ledger: &Ledger| {
         ledger.views_sql("UPDATE refinery_schema_history SET checksum = '0'");
     };
@@ -364,7 +364,7 @@ fn what_a_kill_leaves_of_a_files_first_step_is_nothing_yet() {
 }
 
 #[test]
-fn an_event_takes_less_than_200_bytes_beside_its_body() {
+fn an_event_takes_less_than_200_bytes_besides_its_body() {
     let usual = |number: u32| {
         let words = ["queued", "sending", "sent", "delivered"];
         let raw: [u8; 20] = std::array::from_fn(|_| fastrand::u8(..));

@@ -212,7 +212,7 @@ fn a_changed_trigger_is_found() {
 }
 
 #[test]
-fn what_we_did_not_make_is_foreign() {
+fn unknown_tables_and_triggers_are_foreign() {
     for (named, foreign) in [
         ("trigger spy", "CREATE TRIGGER spy AFTER INSERT ON events BEGIN SELECT 1; END"),
         ("index spy", "CREATE INDEX spy ON events(received_at)"),
