@@ -1,5 +1,5 @@
-//! What a server does by itself beside its work: it verifies its log, and leaves the WAL to another
-//! program where it is told to.
+//! Background work of a server: it verifies its log, and leaves the WAL to another program if
+//! configured to.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ fn a_server_verifies_its_log_and_says_what_came_of_it() {
     assert_eq!(verified["error"], Value::Null);
     assert!(verified["at"].as_str().unwrap().ends_with('Z'));
     let told = || app.stderr().contains("the log was verified up to position 30: nothing is wrong");
-    app.eventually("it is told", told);
+    app.eventually("it is logged", told);
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn findings_are_logged_and_callbacks_still_accepted() {
 
     app.eventually("it is found", || verified(&app)["findings"] == 1);
     let told = "changed-events: positions 1 to 30 are not what was read there before";
-    app.eventually("it is told", || app.stderr().contains(told));
+    app.eventually("it is logged", || app.stderr().contains(told));
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     app.caught_up();
     assert_eq!(app.get("/readyz").code, 200, "callbacks must not be turned away for it");
@@ -56,7 +56,7 @@ fn a_log_that_cannot_be_verified_is_reported() {
 
     let aside = app.folder().join("aside.db");
     std::fs::rename(app.log_file(), &aside).unwrap();
-    app.eventually("it is told", || verified(&app)["error"].is_string());
+    app.eventually("it is logged", || verified(&app)["error"].is_string());
     std::fs::rename(aside, app.log_file()).unwrap();
 
     let error = app.stderr();
@@ -104,12 +104,12 @@ fn replicate(log: &Path) -> Connection {
 fn left_to_another_program_the_wal_is_never_carried_over() {
     let mut app = App::start_in(&[("DELIVERY_LEDGER_WAL_CHECKPOINTS", "external")], &[]);
     let empty = std::fs::metadata(app.log_file()).unwrap().len();
-    // More than the 1,000 pages after which SQLite would do it by itself.
+    // More than the 1,000 pages after which SQLite would do it on its own.
     let body = |number| sent(&sid(number)).with("Filler", &"x".repeat(40_000));
     let mut length = bytes_in_wal(&app);
     for number in 0..150 {
         assert_eq!(app.receive(body(number)).code, 200);
-        assert!(bytes_in_wal(&app) > length, "the WAL began anew at event {}", number + 1);
+        assert!(bytes_in_wal(&app) > length, "the WAL was reset at event {}", number + 1);
         length = bytes_in_wal(&app);
     }
     // By the time another server has emptied its WAL in a pause, this one would have, too.

@@ -1,4 +1,4 @@
-//! The callback listener's answers, each with its reason, and what is told of a refusal.
+//! The callback listener's answers, each with its reason, and what is logged of a rejection.
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
@@ -358,7 +358,7 @@ fn while_the_log_cannot_be_written_callbacks_get_503_and_questions_their_answers
     assert!(stderr.contains("the log is written again"), "{stderr}");
 }
 
-// What is told of refusals.
+// What is logged of rejections.
 
 #[test]
 fn a_refusal_is_one_line_with_its_reason_and_nothing_that_was_sent() {
@@ -370,9 +370,9 @@ fn a_refusal_is_one_line_with_its_reason_and_nothing_that_was_sent() {
     let odd = Request::new("POST", "/message-status").header("Content-Type", "+15558675310");
     assert_eq!(odd.body("a=1").send(app.callbacks()).code, 415);
 
-    app.eventually("both refusals are told", || refusals(&app.stderr()).len() == 2);
+    app.eventually("both rejections are logged", || refusals(&app.stderr()).len() == 2);
 
-    // A forgery is told behind its answer, once its cause was looked for.
+    // A forgery is logged after its answer, once its cause was looked for.
     let told = refusals(&app.stderr());
     let is_told =
         |code, reason| told.iter().any(|line| line.contains(code) && line.contains(reason));

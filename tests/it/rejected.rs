@@ -1,4 +1,4 @@
-//! A signed request that the callback listener rejects leaves a trace: it is counted by reason, told on
+//! A signed request that the callback listener rejects leaves a trace: it is counted by reason, logged on
 //! stderr, reported by `doctor`, and kept if it was a POST, so that it is accepted once that is possible.
 
 use std::io::Write;
@@ -28,7 +28,7 @@ fn a_callback_to_a_path_that_is_none_is_accepted_once_the_path_is_configured() {
 
     assert_eq!(app.refusals("path"), 13.0);
     assert_eq!(app.metric("callbacks_total{outcome=\"refused\",status=\"unverified\"}"), 13.0);
-    app.eventually("it is told", || {
+    app.eventually("it is logged", || {
         app.stderr()
             .contains("callback refused: signed, but it came to a path that is no callback path")
     });

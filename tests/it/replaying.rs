@@ -1,4 +1,4 @@
-//! `replay` beside a running server: what it does to the views, and what nobody notices of it.
+//! `replay` alongside a running server: what it does to the views, and what readers do not notice.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;

@@ -127,7 +127,7 @@ fn readers_beyond_the_number_there_may_be_are_answered_503_until_one_goes() {
         refused.json()["detail"],
         "64 readers follow the log already, and there are no more"
     );
-    assert_eq!(one_more().code, 409, "what is wrong is said all the same");
+    assert_eq!(one_more().code, 409, "the problem is still reported");
     // Other questions are answered.
     assert_eq!(app.get("/v1/events").code, 200);
 

@@ -192,7 +192,7 @@ fn metrics_are_asked_for_as_everything_else_is() {
 fn what_is_not_read_at_a_terminal_is_written_as_json() {
     let app = App::start();
     app.form("/message-status").body(sent(&sid(1))).send(app.callbacks());
-    app.eventually("it is told", || app.stderr().contains("callback refused"));
+    app.eventually("it is logged", || app.stderr().contains("callback refused"));
 
     let lines: Vec<Value> = app
         .stderr()

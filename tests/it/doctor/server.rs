@@ -11,8 +11,8 @@ use super::{Page, delivered_just_now, doctor};
 use crate::support::ledger::Ledger;
 use crate::support::{App, delivered, sid};
 
-/// `doctor` beside a server, with its addresses.
-fn beside(app: &App, arguments: &[&str]) -> Page {
+/// `doctor` alongside a server, with its addresses.
+fn examine_server(app: &App, arguments: &[&str]) -> Page {
     let (listen, admin) = (app.callbacks().to_string(), app.admin().to_string());
     let addresses = ["--listen", &listen, "--admin-listen", &admin];
     let usual = ["doctor", "--format", "json", "--public-url", "https://hooks.example.com"];
@@ -25,7 +25,7 @@ fn a_server_that_runs_says_how_it_is() {
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     app.caught_up();
 
-    let page = beside(&app, &["--server"]);
+    let page = examine_server(&app, &["--server"]);
 
     // The harness writes its files of keys for everybody to read.
     assert_eq!(page.troubles(), ["key files", "backup"]);
@@ -40,7 +40,7 @@ fn a_server_that_runs_says_how_it_is() {
 fn a_server_that_wants_a_token_is_asked_with_one() {
     let app = App::start_in(&[("DELIVERY_LEDGER_API_TOKEN", "long enough to be a token")], &[]);
 
-    let page = beside(&app, &[]);
+    let page = examine_server(&app, &[]);
 
     assert_eq!(page.outcome("version"), "ok");
     assert!(!page.json.to_string().contains("long enough to be a token"));
@@ -54,7 +54,7 @@ fn rejections_are_reported_with_what_they_have_in_common() {
         let signature = "AAAAAAAAAAAAAAAAAAAAAAAAAAA=";
         assert_eq!(forged.header("X-Twilio-Signature", signature).send(app.callbacks()).code, 403);
     }
-    let page = beside(&app, &[]);
+    let page = examine_server(&app, &[]);
     assert_eq!(page.outcome("refusals"), "fail", "nothing was ever stored");
     assert_eq!(
         page.detail("refusals"),
@@ -62,7 +62,7 @@ fn rejections_are_reported_with_what_they_have_in_common() {
     );
 
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
-    assert_eq!(beside(&app, &[]).outcome("refusals"), "warn");
+    assert_eq!(examine_server(&app, &[]).outcome("refusals"), "warn");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_server_that_is_not_ready_is_a_failed_check_also_in_a_hurry() {
     fs::rename(app.log_file(), app.folder().join("moved.db")).unwrap();
     app.eventually("it is noticed", || app.get("/readyz").code == 503);
 
-    let page = beside(&app, &["--quick"]);
+    let page = examine_server(&app, &["--quick"]);
 
     assert_eq!((page.outcome("ready"), page.code), ("fail", Some(3)));
     assert!(page.detail("ready").contains("is not the file that was opened"));

@@ -151,7 +151,7 @@ fn keys_are_reported_with_their_source() {
 
     let page = with("TWILIO_AUTH_TOKEN_FILE", "gone");
     assert_eq!(page.outcome(&name), "fail");
-    assert!(page.find("serve").is_none(), "it is told once");
+    assert!(page.find("serve").is_none(), "it is reported once");
 
     let page = with("TWILIO_AUTH_TOKEN", "12345");
     assert_eq!(page.outcome(&name), "warn");

@@ -1,4 +1,4 @@
-//! An import that is killed, and one beside a running server.
+//! An import that is killed, and one alongside a running server.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};

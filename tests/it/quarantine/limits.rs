@@ -134,11 +134,11 @@ fn an_older_file_is_migrated_by_the_first_process_that_opens_it() {
         .unwrap();
         drop(file);
 
-        let (code, _, stderr) = app.told(&["quarantine", first]);
+        let (code, _, stderr) = app.run_as_text(&["quarantine", first]);
         assert_eq!(code, 0, "{stderr}");
         let requests = app.list().len();
         assert_eq!(requests, usize::from(first == "list"));
-        assert_eq!(app.told(&["quarantine", "recheck"]).0, 0);
+        assert_eq!(app.run_as_text(&["quarantine", "recheck"]).0, 0);
         assert_eq!(app.events().len(), 1);
     }
 }

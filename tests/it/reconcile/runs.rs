@@ -158,7 +158,7 @@ fn flags_that_mean_nothing_are_refused() {
     }
 }
 
-// Beside a server.
+// Alongside a server.
 
 #[test]
 fn a_server_notices_what_reconcile_has_appended() {

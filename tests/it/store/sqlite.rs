@@ -342,7 +342,7 @@ fn cut_off_at_its_first_step(path: &Path) {
     }
 }
 
-/// Whoever reads cannot roll a journal back: `verify` found the views damaged, or failed.
+/// A reader cannot roll a journal back: `verify` found the views damaged, or failed.
 #[test]
 fn what_a_kill_leaves_of_a_files_first_step_is_nothing_yet() {
     let folder = TempDir::new().unwrap();
@@ -395,6 +395,6 @@ fn an_event_takes_less_than_200_bytes_besides_its_body() {
 
     let grown = std::fs::metadata(ledger.log_file()).unwrap().len() - empty;
     let bodies: u64 = events.iter().map(|event| event.body.len() as u64).sum();
-    let beside = (grown - bodies) as f64 / events.len() as f64;
-    assert!(beside < 200.0, "{beside} bytes an event beside its body");
+    let overhead = (grown - bodies) as f64 / events.len() as f64;
+    assert!(overhead < 200.0, "{overhead} bytes an event besides its body");
 }

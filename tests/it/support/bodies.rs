@@ -5,7 +5,7 @@ pub const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
 /// A second one, configured in the file.
 pub const OTHER_ACCOUNT: &str = "ACfedcba9876543210fedcba9876543210";
 
-/// A usual message SID, told apart by a number.
+/// A usual message SID with this number.
 pub fn sid(number: u32) -> String {
     format!("SM{number:032x}")
 }
