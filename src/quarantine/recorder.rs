@@ -85,7 +85,7 @@ impl Candidate {
         request.target.len() + headers.sum::<usize>() + request.body.len()
     }
 
-    /// The likely cause as text; see [`Candidate::searched`].
+    /// The likely cause as text; see `Candidate::searched`.
     pub fn cause(&self) -> Option<String> {
         self.searched().map(|searched| searched.to_string())
     }

@@ -67,7 +67,7 @@ fn examine(patient: &Patient) -> Result<Option<Examined>> {
         match check(&request, &configured.accepts()) {
             CheckOutcome::Valid(_) => examined.would_verify += 1,
             CheckOutcome::NotTaken(reason) => {
-                examined.found(reason.to_string(), request.rank == Rank::Recognised)
+                examined.found(reason.to_string(), request.rank == Rank::Recognised);
             }
             CheckOutcome::Refused(_, cause) => {
                 examined.found(cause.to_string(), !matches!(cause, Cause::Unknown { .. }));
