@@ -72,12 +72,12 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let replayed = match args.dry_run {
         true => dry_run(&*store, rule, &mut progress, &mut |change| changes.take(change)),
         false => match replay(&*store, rule, &mut progress) {
-            // They got in the way of those that were to replace them.
+            // They could not be replaced under their own lock.
             Err(ProjectionError::Store(StoreError::DamagedViews { detail })) => {
                 drop(store);
                 store = ledger::to_replay(settings, Access::WriteDiscardingViews)
                     .with_context(|| format!("the views are damaged ({detail})"))?;
-                tracing::warn!(%detail, "the views were damaged and are made anew");
+                tracing::warn!(%detail, "the views were damaged and are rebuilt");
                 replay(&*store, rule, &mut progress)
             }
             replayed => replayed,

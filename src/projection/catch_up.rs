@@ -3,25 +3,15 @@
 use std::ops::ControlFlow;
 use std::thread;
 
-use fastbloom::BloomFilter;
-use foldhash::fast::RandomState;
-
 use super::ProjectionError;
 use super::batch::prefetch::Prefetcher;
 use super::batch::prepare::{BATCH_EVENTS_MAX, BatchBuffers, PreparedBatch, content};
+use crate::domain::Position;
 use crate::domain::digest::{self, Hash};
-use crate::domain::{MessageSid, Position};
 use crate::store::{Batch, CHAIN_MARK_EVERY, Checkpoint, MessageChange, Store, StoreError, Views};
 
 /// Called with the new checkpoint's position after each batch; may end the reading there.
 pub type Progress<'a> = &'a mut dyn FnMut(Position) -> ControlFlow<()>;
-
-/// The most memory that goes into knowing what was written, in bits: 64 MiB, enough for a hundred
-/// million events. Beyond it more messages are looked up in vain.
-const WRITTEN_BITS_MAX: u64 = 64 << 23;
-
-/// Bits for each event: of a hundred new messages two are looked up in vain.
-const WRITTEN_BITS: u64 = 8;
 
 /// Called with each batch once it is written; may end the reading there.
 pub type Each<'a> = &'a mut dyn FnMut(&Batch) -> ControlFlow<()>;
@@ -67,9 +57,8 @@ fn follow(
     each: Each<'_>,
 ) -> Result<Checkpoint, ProjectionError> {
     let (rule, from) = (checkpoint.rule, checkpoint.position);
-    let mut written = Written::begin(from, up_to);
     let mut take = |mut prepared: PreparedBatch| {
-        let batch = step(store, views, &checkpoint, &mut prepared, &mut written)?;
+        let batch = step(store, views, &checkpoint, &mut prepared)?;
         let go_on = each(&batch);
         checkpoint = batch.to;
         prepared.memory.reuse(batch.messages);
@@ -99,7 +88,6 @@ fn step(
     views: &dyn Views,
     from: &Checkpoint,
     prepared: &mut PreparedBatch,
-    written: &mut Written,
 ) -> Result<Batch, ProjectionError> {
     let Some((position, event_id)) = prepared.last else {
         let ended_by = prepared.ended_by.take();
@@ -115,7 +103,7 @@ fn step(
         last_simulated: prepared.last_simulated.max(from.last_simulated),
         ..from.clone()
     };
-    let messages = join(store, views, prepared.memory.touched.take(), written)?;
+    let messages = join(store, views, prepared.memory.touched.take())?;
     let batch = Batch { from: from.position, to, messages, chain_marks };
     views.project(&batch)?;
     Ok(batch)
@@ -138,43 +126,19 @@ fn join(
     store: &dyn Store,
     views: &dyn Views,
     mut messages: Vec<MessageChange>,
-    written: &mut Written,
 ) -> Result<Vec<MessageChange>, ProjectionError> {
-    let mut asked_for: Vec<_> = messages
-        .iter_mut()
-        .filter(|changed| !written.is_first(&changed.message.key.message_sid))
-        .collect();
-    let keys: Vec<_> = asked_for.iter().map(|changed| &changed.message.key).collect();
+    let keys: Vec<_> = messages.iter().map(|change| &change.message.key).collect();
     let known = views.load(&keys)?;
     let mut by_content = |a, b| {
         let read = store.read_at(&[a, b])?;
         Ok::<_, StoreError>(content(&read[0]).cmp(&content(&read[1])))
     };
-    for (changed, known) in asked_for.iter_mut().zip(known) {
+    for (change, known) in messages.iter_mut().zip(known) {
         if let Some(known) = known {
-            changed.before = Some(Box::new(known.lifecycle.clone()));
-            let next = std::mem::replace(&mut changed.message, known);
-            changed.message.lifecycle.join(next.lifecycle, &mut by_content)?;
+            change.before = Some(Box::new(known.lifecycle.clone()));
+            let next = std::mem::replace(&mut change.message, known);
+            change.message.lifecycle.join(next.lifecycle, &mut by_content)?;
         }
     }
     Ok(messages)
-}
-
-/// Which messages a run that began with empty views has written. Most that come are new, and each
-/// that is known to be new need not be looked up.
-struct Written(Option<BloomFilter<RandomState>>);
-
-impl Written {
-    fn begin(from: Position, up_to: Position) -> Self {
-        let bits = (up_to * WRITTEN_BITS).clamp(64, WRITTEN_BITS_MAX);
-        // There are two or three events to a message, and as many hashes fill half of the bits.
-        let filter =
-            || BloomFilter::with_num_bits(bits as usize).hasher(RandomState::default()).hashes(6);
-        Self((from == 0).then(filter))
-    }
-
-    /// Whether the views cannot have a message with this SID, which is noted for the next time.
-    fn is_first(&mut self, message_sid: &MessageSid) -> bool {
-        self.0.as_mut().is_some_and(|filter| !filter.insert(message_sid))
-    }
 }

@@ -114,12 +114,12 @@ pub trait Store: Send + Sync {
     /// The views in use.
     fn views(&self) -> &dyn Views;
 
-    /// Empty views to rebuild into, beside those in use. There is one at a time in all processes;
-    /// another is [`StoreError::Replaying`]. What the engine finds wrong with where they would lie is
-    /// [`StoreError::DamagedViews`].
+    /// Begins to rebuild the views, next to those in use. There is one rebuild at a time in all
+    /// processes; another one is [`StoreError::Replaying`].
     fn begin_rebuild(&self, rule: Rule) -> Result<Box<dyn Rebuild + '_>, StoreError>;
 
-    /// Empty views of their own, gone when dropped: for a fold that is only compared.
+    /// Empty views of their own, removed when dropped: for a fold that is only compared. As in a
+    /// [`Rebuild`], their messages can be loaded and paged, but neither found by SID nor listed.
     fn temporary_views(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError>;
 }
 
@@ -137,12 +137,6 @@ pub trait Views: Send + Sync {
     /// Writes a batch and its checkpoint, all or none. If the checkpoint is no longer where the
     /// batch began, or one of other views, nothing is written and [`StoreError::CheckpointMoved`] says so.
     fn project(&self, batch: &Batch) -> Result<(), StoreError>;
-
-    /// Ends a rebuild: writes what was held back so that it could be written in one go. Before, the
-    /// messages of a shadow or of scratch views cannot be found by their SID, only loaded. Where it
-    /// fails, as where [`project`](Views::project) fails in the middle of a rebuild, these views are of
-    /// no use any more.
-    fn build_indexes(&self) -> Result<(), StoreError>;
 
     /// Every message with this SID, whatever its account, and the checkpoint they are of.
     fn find(&self, message_sid: &MessageSid) -> Result<(Checkpoint, Vec<Message>), StoreError>;
@@ -189,16 +183,25 @@ pub trait Views: Send + Sync {
     fn check(&self) -> Result<Checked, StoreError>;
 }
 
-/// Views in the making, that are to stand in the place of those in use.
+/// Views that are built to replace those in use. If dropped before that, they are removed.
 pub trait Rebuild {
-    /// The views, to be brought up.
+    /// The views to fill. Until their indexes are built, messages can be loaded and paged, but neither
+    /// found by SID nor listed. If a write fails they are of no use any more.
     fn views(&self) -> &dyn Views;
 
-    /// Takes the place of the views in use in one transaction, whatever another process does with
-    /// them: whoever projects goes on from the new checkpoint, and whoever reads sees the old or the
-    /// new. False, and nothing done, where those in use have read further: they must not step back.
+    /// The same views for another thread, to read them while the indexes are built. They must not
+    /// change meanwhile.
+    fn reader(&self) -> Result<Box<dyn Views>, StoreError>;
+
+    /// Builds the indexes.
+    fn build_indexes(&self) -> Result<(), StoreError>;
+
+    /// Builds the indexes, if that is not done, and replaces the views in use atomically, whatever
+    /// other processes do with them: a projection continues from the new checkpoint, and readers see
+    /// the old views or the new ones. The old ones are removed.
     ///
-    /// What is replaced is removed bit by bit before this returns.
+    /// Returns `false`, and does nothing, if those in use have read further: a checkpoint never moves
+    /// back.
     fn swap_in(&self) -> Result<bool, StoreError>;
 }
 
@@ -273,10 +276,8 @@ pub enum Damage {
     GuardMissing { name: String },
     /// Something that we did not make.
     Foreign { name: String },
-    /// Rows of the views that lead to no message, or to another one.
+    /// Rows of the views that belong to no message.
     Stray { table: &'static str, rows: u64 },
-    /// Rows of the views that are missing, so that messages are not found by them.
-    Lost { table: &'static str, rows: u64 },
     /// The engine's own integrity check.
     Engine { detail: String },
 }

@@ -149,7 +149,7 @@ fn views_of_another_version_are_rebuilt_and_that_is_said() {
 
     is_sound_and_caught_up(&app);
     assert!(!is_marked(&app));
-    assert!(app.stderr().contains("the views are made anew"), "{}", app.stderr());
+    assert!(app.stderr().contains("the views are rebuilt"), "{}", app.stderr());
 }
 
 #[test]
