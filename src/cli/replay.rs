@@ -1,4 +1,4 @@
-//! `replay`: the views once more, from position 1.
+//! `replay`: rebuilds the views from position 1, or shows what that would change.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -19,7 +19,7 @@ use crate::wire::message::status_name;
 /// The arguments of `replay`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Change nothing; show which messages would stand elsewhere
+    /// Change nothing; show the messages whose status would change
     #[arg(long)]
     dry_run: bool,
 
@@ -31,10 +31,10 @@ pub struct Args {
     format: Format,
 }
 
-/// How many messages that would stand elsewhere are named; the others are counted.
+/// The number of changed messages that are named; the others are only counted.
 const CHANGES_NAMED_MAX: usize = 1000;
 
-/// The messages that would stand elsewhere.
+/// The messages whose status would change.
 #[derive(Default)]
 struct Changes {
     count: u64,
@@ -43,7 +43,7 @@ struct Changes {
 }
 
 impl Changes {
-    fn take(&mut self, change: Change) {
+    fn add(&mut self, change: Change) {
         self.count += 1;
         if self.first.len() < CHANGES_NAMED_MAX {
             self.first.push(change);
@@ -51,7 +51,7 @@ impl Changes {
     }
 }
 
-/// Rebuilds, or tells what a rebuild would change.
+/// Rebuilds, or reports what a rebuild would change.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let asked_for = args.rule.as_deref().map(parse_rule).transpose()?;
     let mut store = match args.dry_run {
@@ -70,7 +70,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     };
     let mut changes = Changes::default();
     let replayed = match args.dry_run {
-        true => dry_run(&*store, rule, &mut progress, &mut |change| changes.take(change)),
+        true => dry_run(&*store, rule, &mut progress, &mut |change| changes.add(change)),
         false => match replay(&*store, rule, &mut progress) {
             // They could not be replaced under their own lock.
             Err(ProjectionError::Store(StoreError::DamagedViews { detail })) => {

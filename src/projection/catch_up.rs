@@ -1,4 +1,4 @@
-//! Reading on from a checkpoint: events in, messages out, batch by batch.
+//! Catches up: reads the log on from a checkpoint and writes its messages to the views, in batches.
 
 use std::ops::ControlFlow;
 use std::thread;
@@ -10,10 +10,10 @@ use crate::domain::Position;
 use crate::domain::digest::{self, Hash};
 use crate::store::{Batch, CHAIN_MARK_EVERY, Checkpoint, MessageChange, Store, StoreError, Views};
 
-/// Called with the new checkpoint's position after each batch; may end the reading there.
+/// Called with the new checkpoint's position after each batch; may stop there.
 pub type Progress<'a> = &'a mut dyn FnMut(Position) -> ControlFlow<()>;
 
-/// Called with each batch once it is written; may end the reading there.
+/// Called with each batch once it is written; may stop there.
 pub type Each<'a> = &'a mut dyn FnMut(&Batch) -> ControlFlow<()>;
 
 /// Brings views up to a position of the log and returns their checkpoint.
@@ -28,7 +28,7 @@ pub fn catch_up(
     catch_up_by_batches(store, views, up_to, &mut |batch| progress(batch.to.position))
 }
 
-/// The same for who wants to know what was written.
+/// Like [`catch_up`], for callers that need to know what was written.
 pub fn catch_up_by_batches(
     store: &dyn Store,
     views: &dyn Views,
@@ -48,7 +48,7 @@ pub fn catch_up_by_batches(
     Ok(checkpoint)
 }
 
-/// Batch after batch, as long as nobody else moves the checkpoint.
+/// Writes batch after batch, unless another projection moves the checkpoint.
 fn follow(
     store: &dyn Store,
     views: &dyn Views,
@@ -61,20 +61,20 @@ fn follow(
         let batch = step(store, views, &checkpoint, &mut prepared)?;
         let go_on = each(&batch);
         checkpoint = batch.to;
-        prepared.memory.reuse(batch.messages);
+        prepared.buffers.reuse(batch.messages);
         match (prepared.ended_by, go_on) {
             (Some(error), _) => Err(error),
             (None, ControlFlow::Break(())) => Err(ProjectionError::Stopped),
-            (None, ControlFlow::Continue(())) => Ok(prepared.memory),
+            (None, ControlFlow::Continue(())) => Ok(prepared.buffers),
         }
     };
     if up_to - from <= BATCH_EVENTS_MAX {
         take(PreparedBatch::read(BatchBuffers::default(), store, rule, from, up_to))?;
     } else {
         thread::scope(|scope| {
-            let mut ahead = Prefetcher::begin(scope, store, rule, from, up_to);
-            while let Some(prepared) = ahead.next() {
-                ahead.go_on(take(prepared)?);
+            let mut prefetcher = Prefetcher::begin(scope, store, rule, from, up_to);
+            while let Some(prepared) = prefetcher.next() {
+                prefetcher.request(take(prepared)?);
             }
             Ok::<_, ProjectionError>(())
         })?;
@@ -82,7 +82,7 @@ fn follow(
     Ok(checkpoint)
 }
 
-/// Brings the views up to the end of a batch, or to where it had to end; returns what was written.
+/// Brings the views up to the end of a batch, even if that ended early; returns what was written.
 fn step(
     store: &dyn Store,
     views: &dyn Views,
@@ -94,7 +94,7 @@ fn step(
         return Err(ended_by.unwrap_or(ProjectionError::Gap(from.position + 1)));
     };
     prepared.follows(from)?;
-    let (chain, chain_marks) = chain(from, &prepared.memory.digests);
+    let (chain, chain_marks) = chain(from, &prepared.buffers.digests);
     let to = Checkpoint {
         position,
         event_id: Some(event_id),
@@ -103,13 +103,13 @@ fn step(
         last_simulated: prepared.last_simulated.max(from.last_simulated),
         ..from.clone()
     };
-    let messages = join(store, views, prepared.memory.touched.take())?;
+    let messages = join(store, views, prepared.buffers.messages.take())?;
     let batch = Batch { from: from.position, to, messages, chain_marks };
     views.project(&batch)?;
     Ok(batch)
 }
 
-/// The chain behind the batch, and its value at each mark on the way.
+/// The chain at the end of the batch, and its value at each mark before that.
 fn chain(from: &Checkpoint, digests: &[Hash]) -> (Hash, Vec<(Position, Hash)>) {
     let (mut chain, mut marks) = (from.chain, Vec::new());
     for (position, digest) in (from.position + 1..).zip(digests) {
@@ -121,7 +121,7 @@ fn chain(from: &Checkpoint, digests: &[Hash]) -> (Hash, Vec<(Position, Hash)>) {
     (chain, marks)
 }
 
-/// Joins what the views have of a batch's messages with what the batch brings.
+/// Joins the messages of a batch with what the views have of them.
 fn join(
     store: &dyn Store,
     views: &dyn Views,

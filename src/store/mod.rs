@@ -125,31 +125,30 @@ pub trait Store: Send + Sync {
     fn temporary_views(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError>;
 }
 
-/// One set of views: messages as they stand at a checkpoint, and the way to their events.
+/// One set of views: the state of each message at a checkpoint.
 pub trait Views: Send + Sync {
-    /// How far these views have read.
+    /// The position that these views have read up to, and of which log.
     fn checkpoint(&self) -> Result<Checkpoint, StoreError>;
 
-    /// Makes the views empty, for this rule.
+    /// Empties the views, to be filled by this rule.
     fn reset(&self, rule: Rule) -> Result<(), StoreError>;
 
-    /// These messages as they stand, in the order asked for.
+    /// These messages, in the order asked for; `None` for each that does not exist.
     fn load(&self, keys: &[&MessageKey]) -> Result<Vec<Option<Message>>, StoreError>;
 
-    /// Writes a batch and its checkpoint, all or none. If the checkpoint is no longer where the
-    /// batch began, or one of other views, nothing is written and [`StoreError::CheckpointMoved`] says so.
+    /// Writes a batch and its checkpoint, all or nothing. If the checkpoint is no longer where the batch
+    /// began, or other views have been put in use, nothing is written and the error is
+    /// [`StoreError::CheckpointMoved`].
     fn project(&self, batch: &Batch) -> Result<(), StoreError>;
 
-    /// Every message with this SID, whatever its account, and the checkpoint they are of.
+    /// Every message with this SID, of any account, and the checkpoint.
     fn find(&self, message_sid: &MessageSid) -> Result<(Checkpoint, Vec<Message>), StoreError>;
 
-    /// At most `limit` messages after an id, in order of first arrival,
-    /// and the checkpoint they are of.
+    /// At most `limit` messages after an id, in order of first arrival, and the checkpoint.
     fn page(&self, after: u64, limit: usize) -> Result<(Checkpoint, Vec<Message>), StoreError>;
 
-    /// Lends each message with an id after one and up to another, as it stands, in order of first
-    /// arrival, and returns the checkpoint they are of. A read stays open meanwhile, as in
-    /// [`Store::scan`].
+    /// Passes each message with an id after one and up to another to `each`, in order of first arrival,
+    /// and returns the checkpoint. A read stays open meanwhile, as in [`Store::scan`].
     fn for_each_message(
         &self,
         after: u64,
@@ -157,21 +156,21 @@ pub trait Views: Send + Sync {
         each: &mut dyn FnMut(&MessageRef<'_>),
     ) -> Result<Checkpoint, StoreError>;
 
-    /// At most `limit` of the messages that are asked for, the newest by first arrival first, from
-    /// those with an id below `before` on. A question that leads past too many others gets a short
-    /// answer, to be continued.
+    /// At most `limit` messages that match the filter and have an id below `before`, newest by first
+    /// arrival first. If too many have to be read to find them, the page is shorter and can be
+    /// continued.
     fn list(
         &self,
-        wanted: &MessageFilter,
+        filter: &MessageFilter,
         before: Option<u64>,
         limit: usize,
     ) -> Result<MessagePage, StoreError>;
 
-    /// How many messages there are. Their ids go from 1 to that number.
+    /// The number of messages. Their ids go from 1 to this number.
     fn count(&self) -> Result<u64, StoreError>;
 
-    /// Lends the tally of every cell of these hours that has messages, in the order of the hours,
-    /// and returns the checkpoint they are of. A read stays open meanwhile, as in [`Store::scan`].
+    /// Passes each roll-up of these hours to `each`, in the order of the hours, and returns the
+    /// checkpoint. A read stays open meanwhile, as in [`Store::scan`].
     fn for_each_rollup(
         &self,
         hours: RangeInclusive<Hour>,
@@ -181,7 +180,7 @@ pub trait Views: Send + Sync {
     /// The chain's value at every [`CHAIN_MARK_EVERY`]th position up to the checkpoint.
     fn chain_marks(&self) -> Result<BTreeMap<Position, Hash>, StoreError>;
 
-    /// What the engine itself finds wrong with the views, given up as the log's check is.
+    /// What the engine itself finds wrong with the views. It is given up as the log's check is.
     fn check(&self) -> Result<Checked, StoreError>;
 }
 
