@@ -16,9 +16,10 @@ fn ledger() -> Ledger {
     Ledger::of(&[event(sent(&sid(1))), event(delivered(&sid(1))), event(sent(&sid(2)))])
 }
 
-/// The file that the link leads to.
+/// The file that the link leads to, or the plain file in its place.
 fn in_use(ledger: &Ledger) -> PathBuf {
-    ledger.file(ledger.views_file().read_link().expect("it is a link").to_str().unwrap())
+    let link = ledger.views_file();
+    link.read_link().map_or(link, |target| ledger.file(target.to_str().unwrap()))
 }
 
 /// The views as a version without generations has them.
@@ -49,7 +50,9 @@ fn replay(ledger: &Ledger) {
 fn starts_tidily(ledger: &Ledger, case: &str) {
     drop(ledger.open());
     let file = in_use(ledger).file_name().unwrap().to_str().unwrap().to_owned();
-    assert_eq!(files(ledger), [file, "ledger.views.db".to_owned()], "{case}");
+    let mut expected = vec![file, "ledger.views.db".to_owned()];
+    expected.dedup();
+    assert_eq!(files(ledger), expected, "{case}");
     ledger.project();
     assert_eq!(ledger.verify(&[]).0, Some(0), "{case}");
 }

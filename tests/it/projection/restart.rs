@@ -17,7 +17,9 @@ use crate::support::{App, Request, TOKEN, delivered, failed, sent, sid, signatur
 /// Marks a message in the views; a rebuild would wipe the mark out.
 fn mark(app: &App) {
     let views = Connection::open(app.views_file()).unwrap();
-    views.execute("UPDATE messages SET status = 'canceled' WHERE id = 1", []).unwrap();
+    views
+        .execute("UPDATE messages SET status = 'canceled', flags = flags & ~8 WHERE id = 1", [])
+        .unwrap();
 }
 
 fn is_marked(app: &App) -> bool {
