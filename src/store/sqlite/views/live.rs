@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use uuid::Uuid;
 
-use crate::store::sqlite::files::connect::{self, Reader, Readers};
+use crate::store::sqlite::files::connect;
 use crate::store::sqlite::files::identity::{Inode, inode};
+use crate::store::sqlite::files::readers::{Reader, Readers};
 use crate::store::sqlite::migrate;
 use crate::store::sqlite::views::all_views::Transactions;
 use crate::store::sqlite::views::error::{Failure, failed};

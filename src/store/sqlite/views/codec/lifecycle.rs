@@ -7,21 +7,18 @@
 //!    code, a byte with its doubt and whether it reports its channel, From, To, channel,
 //!    MessagingServiceSid;
 //! 2. the receipt's text and, if there is a receipt, the status it came with;
-//! 3. the times of the first and the last arrival, in microseconds;
-//!    a byte with a bit for each kind of event, and the time of creation if it is known;
+//! 3. the times of the first and the last arrival, in microseconds; a byte with a bit for each kind of
+//!    event, and the time of creation if it is known;
 //! 4. the number of statuses reported, and of each its byte and the time of its first arrival;
 //! 5. the number of error codes reported, and of each its number and the byte of its status;
 //! 6. the numbers of events, duplicates, late and unrecognised ones;
-//! 7. the number of events of the history, and of each its position, fingerprint in 8 bytes, and
-//!    status byte.
+//! 7. the number of events of the history, and of each its position, fingerprint and status byte.
 //!
-//! This is format 3. Its number is in the views' migration as well, so that views which were written
-//! in another one are rebuilt.
+//! This is format 3. The views' migration has the number too, so that views in another are rebuilt.
 //!
 //! Positions are relative to the one before, times to the first. What may be absent is one more than
-//! its number or length, or 0. The deciding event's status, and To and From as they are shown, are
-//! not here but in columns; From and To of an event are 0 if absent, 1 if they are the column's, and
-//! otherwise two more than their length.
+//! its number or length, or 0. The deciding event's status, and From and To of the message, are columns.
+//! From and To of an event are 0 if absent, 1 if they are the column's, else two more than their length.
 
 use smol_str::SmolStr;
 
@@ -392,8 +389,7 @@ mod tests {
             let mut bytes = pushed(&lifecycle);
             let at = at.index(bytes.len());
             bytes[at] = changed;
-            let none = Addresses { to: None, from: None };
-            for columns in [columns(&lifecycle).1, none] {
+            for columns in [columns(&lifecycle).1, Addresses { to: None, from: None }] {
                 for bytes in [&any, &bytes] {
                     read(bytes, Rule::default(), None, columns);
                     message_ref(bytes, None, None, columns);
