@@ -13,7 +13,7 @@ use crate::domain::Rule;
 use crate::domain::digest::hex;
 use crate::projection::ProjectionError;
 use crate::projection::replay::{Change, Replayed, dry_run, replay};
-use crate::store::{Access, StoreError};
+use crate::store::{Access, Store, StoreError};
 use crate::text::shown;
 use crate::wire::message::status_name;
 
@@ -58,7 +58,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let mut store = match args.dry_run {
         // It compares with the views, which may be behind, or deleted.
         true => ledger::up_to_date_as_built(settings)?,
-        false => ledger::to_replay(settings, Access::Write)?,
+        false => ledger::to_replay(settings, Access::Write)
+            .or_else(|error| without_damaged_views(settings, error))?,
     };
     let rule = match asked_for {
         Some(rule) => rule,
@@ -73,12 +74,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let replayed = match args.dry_run {
         true => dry_run(&*store, rule, &mut progress, &mut |change| changes.add(change)),
         false => match replay(&*store, rule, &mut progress) {
-            // They could not be replaced under their own lock.
-            Err(ProjectionError::Store(StoreError::DamagedViews { detail })) => {
+            Err(ProjectionError::Store(damaged @ StoreError::DamagedViews { .. })) => {
                 drop(store);
-                store = ledger::to_replay(settings, Access::WriteDiscardingViews)
-                    .with_context(|| format!("the views are damaged ({detail})"))?;
-                tracing::warn!(%detail, "the views were damaged and are rebuilt");
+                store = without_damaged_views(settings, damaged.into())?;
                 replay(&*store, rule, &mut progress)
             }
             replayed => replayed,
@@ -88,6 +86,16 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let changes = args.dry_run.then_some(changes);
     print(&replayed?, changes.as_ref(), args.format)?;
     Ok(Outcome::Done)
+}
+
+/// Opens the ledger without its views, if these are too damaged to be replaced as they are. Only the
+/// ledger's only writer may discard them.
+fn without_damaged_views(settings: &Settings, error: anyhow::Error) -> Result<Box<dyn Store>> {
+    let Some(StoreError::DamagedViews { detail }) = error.downcast_ref() else { return Err(error) };
+    let store = ledger::to_replay(settings, Access::WriteDiscardingViews)
+        .with_context(|| format!("the views are damaged ({detail})"))?;
+    tracing::warn!(%detail, "the views were damaged and are rebuilt");
+    Ok(store)
 }
 
 fn parse_rule(name: &str) -> Result<Rule, Usage> {

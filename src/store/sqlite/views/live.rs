@@ -84,7 +84,10 @@ impl LiveViews {
         ledger_id: Uuid,
         access: ViewsAccess,
     ) -> Result<Self, StoreError> {
-        let file = open_behind(&link, access)?;
+        let file = open_behind(&link, access).map_err(|error| match error {
+            StoreError::DamagedViews { .. } => error,
+            error => StoreError::DamagedViews { detail: error.to_string() },
+        })?;
         Ok(Self::of(link, ledger_id, access, file))
     }
 
