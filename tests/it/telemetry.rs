@@ -93,7 +93,7 @@ fn a_callback_that_could_not_be_stored_is_counted_apart() {
 }
 
 #[test]
-fn what_is_odd_is_counted_as_it_is_projected() {
+fn late_duplicate_and_unknown_events_are_counted() {
     let app = App::start();
     let (late, twice, both) = (sid(1), sid(2), sid(3));
     for body in [delivered(&late), sent(&late), sent(&twice), sent(&twice)] {
@@ -192,7 +192,7 @@ fn metrics_are_asked_for_as_everything_else_is() {
 fn what_is_not_read_at_a_terminal_is_written_as_json() {
     let app = App::start();
     app.form("/message-status").body(sent(&sid(1))).send(app.callbacks());
-    app.eventually("it is told", || app.stderr().contains("callback refused"));
+    app.eventually("it is logged", || app.stderr().contains("callback refused"));
 
     let lines: Vec<Value> = app
         .stderr()
@@ -244,11 +244,14 @@ fn every_metric_that_the_dashboard_and_the_alerts_name_is_there() {
 fn every_metric_is_explained() {
     let app = App::start();
     let text = metrics(&app);
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/OPERATIONS.md");
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations/monitoring.md");
     let docs = std::fs::read_to_string(docs).unwrap();
     let families = text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next());
     for family in families {
-        assert!(docs.contains(&format!("`{family}")), "docs/OPERATIONS.md has no {family}");
+        assert!(
+            docs.contains(&format!("`{family}")),
+            "docs/operations/monitoring.md has no {family}"
+        );
     }
 }
 

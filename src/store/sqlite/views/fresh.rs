@@ -82,6 +82,10 @@ impl FreshViews {
     pub fn reader(&self, path: &Path) -> Result<Self, StoreError> {
         let connection = wal_ownership::alone(path).map_err(engine("read new views"))?;
         let file = File { connection, indexes: Vec::new(), sids: None };
+        // One transaction from now on: it keeps the schema and the first page, which indexes change.
+        let begun =
+            file.connection.execute_batch("BEGIN").and_then(|()| file.tables().checkpoint());
+        begun.map_err(failed("read new views"))?;
         Ok(Self { ledger_id: self.ledger_id, file: Mutex::new(file), damage: None, _folder: None })
     }
 
