@@ -199,7 +199,7 @@ impl Args {
 
     fn wanted(&self) -> Result<Wanted, Usage> {
         match (self.what, &self.message_sid) {
-            (What::Messages, None) => Ok(Wanted::Messages(self.filters.of_messages()?)),
+            (What::Messages, None) => Ok(Wanted::Messages(self.filters.messages()?)),
             (What::Messages, Some(_)) => {
                 Err(Usage("--message-sid: use audit for one message".to_owned()))
             }
@@ -208,7 +208,7 @@ impl Args {
                     Some((_, None)) => return Err(Usage("--message-sid: it is empty".to_owned())),
                     given => given.map(|(sid, _)| sid.to_owned()),
                 };
-                Ok(Wanted::Events(EventFilter { message_sid, ..self.filters.of_events()? }))
+                Ok(Wanted::Events(EventFilter { message_sid, ..self.filters.events()? }))
             }
         }
     }
