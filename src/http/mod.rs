@@ -1,5 +1,4 @@
-//! Two listeners: one that Twilio reaches and that only takes callbacks,
-//! one for people and programs that ask.
+//! The HTTP server: the callback listener for Twilio, and the admin listener for people and programs.
 
 pub mod admin;
 pub mod auth;
