@@ -50,10 +50,10 @@ pub fn path(path: &str) -> String {
 /// ```
 /// use delivery_ledger::wire::mask;
 ///
-/// assert!(mask::tells("+15558675310") && mask::tells("SM-867-5310"));
-/// assert!(!mask::tells("SM04363cdd65ee4cb2b17e3bbf56ed084d") && !mask::tells("SM1"));
+/// assert!(mask::could_be_number("+15558675310") && mask::could_be_number("SM-867-5310"));
+/// assert!(!mask::could_be_number("SM04363cdd65ee4cb2b17e3bbf56ed084d") && !mask::could_be_number("SM1"));
 /// ```
-pub fn tells(asked_for: &str) -> bool {
+pub fn could_be_number(asked_for: &str) -> bool {
     let chars: Vec<char> = asked_for.chars().collect();
     !Form::Sid.fits(&chars)
         && (digits_of(asked_for.as_bytes()).len() >= DIGITS_KNOWN_MIN
