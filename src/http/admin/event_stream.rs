@@ -159,7 +159,7 @@ impl Follower {
         match end {
             End::Gone => return,
             End::Stalled => {
-                tracing::info!("a reader of the event stream was too slow and is disconnected")
+                tracing::info!("a reader of the event stream was too slow and is disconnected");
             }
             End::Stopping => sleep(FLUSH_TIMEOUT).await,
             End::Failed(problem) => {
