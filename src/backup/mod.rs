@@ -1,12 +1,11 @@
-//! A ledger's log as one file that was verified before anybody relies on it, and the way back.
+//! Backup of a ledger's log as one verified file, and restore.
 
-mod file;
 pub mod record;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use self::file::Unfinished;
+use crate::atomic_file::{AtomicFile, OnExisting};
 use crate::domain::digest::Hash;
 use crate::domain::{Position, Rule};
 use crate::projection::compatibility::reset_if_incompatible;
@@ -39,7 +38,7 @@ pub enum BackupError {
     File { path: PathBuf, cause: io::Error },
 
     /// What was copied is not as it should be.
-    #[error("the log of {of} is not sound")]
+    #[error("the log of {of} is damaged")]
     Unsound { of: Database, findings: Vec<Finding> },
 
     #[error("the copy is not what was copied; the disk that it was written to may be failing")]
@@ -81,15 +80,15 @@ pub fn restore(
 /// Copies, and reads both sides: the source must be sound, the copy must have the same chain.
 fn copy(from: &Database, to: &Path, progress: Progress<'_>) -> Result<VerifiedCopy, BackupError> {
     let failed = |cause| BackupError::File { path: to.to_owned(), cause };
-    let file = Unfinished::beside(to).map_err(failed)?;
-    let head = copy_log(from, file.path(), progress)?;
+    let file = AtomicFile::create(to, OnExisting::Keep).map_err(failed)?;
+    let head = copy_log(from, file.temporary_path(), progress)?;
     let source = store::open(from, Access::Read)?;
     let sound = verify_log(&*source, head, progress)?;
     let Some(hash) = sound.hash.filter(|_| sound.findings.is_empty()) else {
         return Err(BackupError::Unsound { of: from.clone(), findings: sound.findings });
     };
     drop(source);
-    let copied = store::open(&Database::Sqlite(file.path().to_owned()), Access::Read)?;
+    let copied = store::open(&Database::Sqlite(file.temporary_path().to_owned()), Access::Read)?;
     let expected = (head > 0).then_some(Expected { position: head, hash });
     let verified = verify(&*copied, expected, progress)?;
     let finished = verified.unfinished.is_empty() && verified.head == head;
@@ -97,6 +96,6 @@ fn copy(from: &Database, to: &Path, progress: Progress<'_>) -> Result<VerifiedCo
         return Err(BackupError::Differs { findings: verified.findings });
     }
     drop(copied);
-    file.finish(to).map_err(failed)?;
+    file.finish().map_err(failed)?;
     Ok(VerifiedCopy { head, hash })
 }

@@ -9,11 +9,11 @@ use clap::ValueEnum;
 use super::filters::Filters;
 use super::text::{number, position};
 use super::{Outcome, UsageError, ledger, terminal};
+use crate::atomic_file::{AtomicFile, OnExisting};
 use crate::config::Settings;
 use crate::domain::digest::hex;
 use crate::domain::filter::MessageFilter;
 use crate::domain::{MessageSid, Position};
-use crate::export::file::{IfThere, WholeFile};
 use crate::export::manifest::{HashingWriter, Manifest};
 use crate::export::{self, Content, EventFilter, ExportRow, ExportView, FileFormat};
 use crate::projection::chain::chain_at;
@@ -172,9 +172,9 @@ impl Args {
     }
 
     /// Begins a file that is to appear at this path.
-    fn begin(&self, path: &Path) -> Result<WholeFile> {
+    fn begin(&self, path: &Path) -> Result<AtomicFile> {
         let there = std::fs::metadata(path).ok();
-        let (shown, if_there) = (path.display(), self.if_there());
+        let (shown, on_existing) = (path.display(), self.on_existing());
         match there {
             Some(there) if there.is_dir() => Err(UsageError(format!(
                 "--output: {shown} is a folder; give a file's name, or --manifest to fill a folder"
@@ -183,17 +183,17 @@ impl Args {
                 "--output: {shown} is no file, and only files are written so; leave --output out \
                  and redirect stdout: `> {shown}`"
             )))?,
-            Some(_) if if_there == IfThere::Keep => {
+            Some(_) if on_existing == OnExisting::Keep => {
                 bail!("--output: {shown} is there already; --overwrite replaces it")
             }
-            _ => WholeFile::create(path, if_there).with_context(|| cannot_write(path)),
+            _ => AtomicFile::create(path, on_existing).with_context(|| cannot_write(path)),
         }
     }
 
-    fn if_there(&self) -> IfThere {
+    fn on_existing(&self) -> OnExisting {
         match self.overwrite {
-            true => IfThere::Replace,
-            false => IfThere::Keep,
+            true => OnExisting::Replace,
+            false => OnExisting::Keep,
         }
     }
 
@@ -285,7 +285,7 @@ fn refuse_names_of_stdout(path: &Path) -> Result<(), UsageError> {
 }
 
 /// Puts a whole file under its name.
-fn put(file: WholeFile, path: &Path) -> Result<()> {
+fn put(file: AtomicFile, path: &Path) -> Result<()> {
     file.finish().map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => anyhow!(
             "--output: {} has appeared meanwhile, and nothing was replaced; --overwrite replaces it",

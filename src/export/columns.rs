@@ -1,4 +1,4 @@
-//! The columns of flat exports, by the names and in the order of the JSON.
+//! Columns of the flat export formats, with the names and the order of the JSON.
 
 use std::borrow::Cow;
 
@@ -77,7 +77,7 @@ const fn column(name: &'static str, kind: ColumnKind) -> Column {
 }
 
 impl Column {
-    /// The column's value in a row as text; nothing where it is null or missing.
+    /// The column's value in a row as text; `None` if it is null or missing.
     pub fn text<'r>(&self, row: &'r Map<String, Value>) -> Option<Cow<'r, str>> {
         let value = row.get(self.name).filter(|value| !value.is_null())?;
         Some(match (self.kind, value) {

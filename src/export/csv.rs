@@ -1,4 +1,4 @@
-//! CSV (RFC 4180): a line of names, then one line a row.
+//! CSV writer (RFC 4180): a header, then one line per row.
 
 use std::io::Write;
 

@@ -1,12 +1,11 @@
-//! What the ledger holds, streamed out: messages as they stood at one position, and events.
+//! Export of messages and events, streamed in bounded memory.
 //!
-//! An export reads in short steps that keep nobody waiting, in bounded memory. It is pinned to a
-//! position of the log; asked again for the same position it gives the same bytes, whatever has
-//! arrived since.
+//! An export is pinned to a position of the log: repeated for the same position it gives the same
+//! bytes, whatever has arrived since. It reads in short steps, so that it does not delay other
+//! readers.
 
 mod columns;
 mod csv;
-pub mod file;
 pub mod manifest;
 mod ndjson;
 mod parquet;
@@ -236,7 +235,7 @@ pub fn messages(
     }
 }
 
-/// The message as it stood at the pin; nothing where it began later, as then do all that follow.
+/// The message as it was at the pin; `None` if it began later, as did all that follow.
 fn as_of(
     store: &dyn Store,
     message: Message,

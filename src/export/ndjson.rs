@@ -1,4 +1,4 @@
-//! One JSON object a line.
+//! NDJSON writer: one JSON object per line.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! Parquet: flat, every column optional, compressed with snappy.
+//! Parquet writer: flat, every column optional, compressed with snappy.
 
 use std::io::Write;
 use std::sync::Arc;
