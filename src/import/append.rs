@@ -1,5 +1,5 @@
-//! Appending what was gathered and compared, in the order in which it stood, batch by batch. Where that
-//! is cut off, the next import of the same input appends the rest.
+//! The last step of an import: appends the staged rows in input order, in batches.
+//! If it is interrupted, importing the same input again appends the rest.
 
 use std::ops::ControlFlow;
 

@@ -1,5 +1,5 @@
-//! Holding what was gathered against the log: an event that is there already is not appended again, and
-//! one of the same id that says something else is refused.
+//! The second step of an import: compares staged events with the log.
+//! An event that the log has already is skipped; one with the same id but other content is rejected.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -78,7 +78,7 @@ impl StagedImport {
             }
         }
         for (file, line, id) in refused {
-            let why = format!("event {id} is in this ledger, and says something else there");
+            let why = format!("event {id} is in this ledger, with other content");
             self.reject(file as usize, Some(line), why)?;
         }
         Ok(())

@@ -1,5 +1,5 @@
-//! Whether an event of another ledger is one that a ledger could have. Its form has been read; here is
-//! what it says of itself: ids, times, keys, requests and notes.
+//! Plausibility checks of another ledger's event: ids, times, keys, requests and notes.
+//! Its syntax has been checked before, in [`exported_event`](super::exported_event).
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,8 @@
-//! One line of `export events` as the event that it tells of, or what keeps it from being one.
+//! Parser of one line of `export events`.
 //!
-//! Nothing is guessed: a member that is missing, doubled or of another type, and one that this version
-//! does not know, would be lost or made up. What is said of a line names its members and repeats no
-//! values, which may be somebody's message. Whether a ledger could have such an event is asked in
-//! [`event_checks`](super::event_checks).
+//! Nothing is guessed: a member that is missing, repeated, unknown or of another type is an error.
+//! Errors name members but never repeat values, which may be the text of a message. Whether a ledger
+//! could have such an event is checked in [`event_checks`](super::event_checks).
 
 use std::collections::BTreeMap;
 

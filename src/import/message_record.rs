@@ -1,6 +1,7 @@
-//! One message of Twilio's records as the event that it becomes: its JSON as it came, but for the text
-//! of the message and for values that a spreadsheet changed. Members are kept whatever they are
-//! called; only what is folded must be there.
+//! Converts one of Twilio's records of a message to an event.
+//!
+//! The event has the JSON as it came, without the text of the message and with spreadsheet damage
+//! repaired. Unknown members are kept; only those that a lifecycle needs are required.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
-//! Records of elsewhere become events: those of another ledger as they were received there, and what
-//! Twilio itself has of messages: its lists, its BulkExport files, its Console's CSV.
+//! Import of events from other ledgers, and of Twilio's own records of messages: its lists, its
+//! BulkExport files, its Console's CSV.
 //!
-//! The input is read once, checked row by row and laid aside ([`gather`]); then it is held against the
-//! log ([`StagedImport::compare`]); only then is anything appended ([`StagedImport::append`]).
+//! The input is read once, checked and staged ([`stage`]), then compared with the log
+//! ([`StagedImport::compare`]), and only then appended ([`StagedImport::append`]).
 
 mod append;
 mod compare;
@@ -48,7 +48,7 @@ pub mod note {
 /// How an input is read.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Nothing where each file tells by itself.
+    /// `None` if the format of each file is detected.
     pub format: Option<ImportFormat>,
     /// Whether the text of messages is kept.
     pub keep_content: bool,
@@ -56,11 +56,11 @@ pub struct Options {
     pub account_sid: Option<AccountSid>,
     /// When Twilio's records are read: they have no other time at which they reached us.
     pub now: Timestamp,
-    /// Where rows are laid aside until all are checked.
+    /// The folder for the temporary file of staged rows.
     pub spool_folder: PathBuf,
 }
 
-/// What became of the rows.
+/// Counts of rows by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Rows there were, whatever they said.
@@ -77,7 +77,7 @@ pub struct Counts {
     pub refused_files: u64,
 }
 
-/// Hears how far the work is, in its own unit; may end it.
+/// Called with the progress, in the unit of the step; may stop it.
 pub type ProgressFn<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
 
 /// Why an import ended early.
@@ -87,7 +87,7 @@ pub enum ImportError {
     Store(#[from] StoreError),
     #[error("cannot read {name}")]
     Read { name: String, source: io::Error },
-    #[error("cannot lay rows aside in {}", folder.display())]
+    #[error("cannot write a temporary file in {}", folder.display())]
     Spool { folder: PathBuf, source: io::Error },
     #[error("stopped before the end was reached")]
     Stopped,

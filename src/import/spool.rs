@@ -1,6 +1,6 @@
-//! Rows that were checked, laid aside until all are: a file without a name, gone with the process
-//! however that ends. So the input is read once, also where it is a pipe, and nobody can change it
-//! between the check and the append.
+//! Spool of checked rows, in an unnamed temporary file that disappears with the process.
+//! It lets an import read its input only once, even from a pipe, and nobody can change a row between
+//! the check and the append.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
@@ -33,18 +33,18 @@ impl RowKind {
     const ALL: [RowKind; 3] = [RowKind::Event, RowKind::Record, RowKind::RecordWithoutText];
 }
 
-/// Rows in the order in which they were laid aside.
+/// Rows in the order in which they were pushed.
 pub struct Spool {
     writer: BufWriter<File>,
 }
 
 impl Spool {
-    /// Begins a file in this folder.
+    /// Creates the temporary file in this folder.
     pub fn create(folder: &Path) -> io::Result<Self> {
         Ok(Self { writer: BufWriter::new(tempfile::tempfile_in(folder)?) })
     }
 
-    /// Lays a row aside.
+    /// Appends a row.
     pub fn push(&mut self, row: &SpooledRow) -> io::Result<()> {
         self.writer.write_all(&[row.kind as u8])?;
         self.writer.write_all(&row.file.to_be_bytes())?;

@@ -1,4 +1,5 @@
-//! Reading the input once: every row is checked, and laid aside or refused. Nothing is appended here.
+//! The first step of an import: reads the input once, checks every row, and stages or rejects it.
+//! Nothing is appended here.
 
 use std::collections::HashMap;
 use std::io;
@@ -25,7 +26,7 @@ pub struct ReadFile {
     pub path: String,
     /// Its name alone, as notes have it.
     pub name: String,
-    /// Nothing where it is none that is known.
+    /// `None` if it is not a known format.
     pub format: Option<ImportFormat>,
     pub rows: u64,
     /// The ledger whose events it has, where that is known.
@@ -44,7 +45,7 @@ pub struct StagedImport {
     pub(super) options: Options,
 }
 
-/// What is laid aside of a row: its kind, what was repaired in it, and its bytes.
+/// A row that is to be staged: its kind, what was repaired in it, and its bytes.
 type StagedRow = (RowKind, String, Vec<u8>);
 
 /// Reads every file; `-` is stdin. `tell` hears how many bytes were read.
@@ -85,18 +86,18 @@ pub(super) fn spooling(options: &Options, source: io::Error) -> ImportError {
 }
 
 impl StagedImport {
-    /// How many rows are laid aside.
+    /// The number of staged rows.
     pub fn staged(&self) -> u64 {
         self.staged
     }
 
-    /// Whether there are records of Twilio's among them, which are held against the views.
+    /// Whether there are records of Twilio's among them, which are compared with the views.
     pub fn has_records(&self) -> bool {
         let is_record = |file: &ReadFile| !matches!(file.format, None | Some(ImportFormat::Events));
         self.files.iter().any(|file| is_record(file) && file.rows > 0)
     }
 
-    /// Whether there are events of a ledger among them, which are held against the log.
+    /// Whether there are events of a ledger among them, which are compared with the log.
     pub fn has_events(&self) -> bool {
         !self.ids.is_empty()
     }
@@ -116,7 +117,7 @@ impl StagedImport {
         let ledger = said.as_ref().map(|said| said.ledger_id.clone());
         self.files.push(ReadFile { path: shown.clone(), name, format: None, rows: 0, ledger });
         if said.as_ref().is_some_and(|said| said.masked) {
-            let why = "manifest.json says that addresses are hidden in it (--mask), so it is not \
+            let why = "manifest.json says that addresses are masked in it (--mask), so it is not \
                        what was received";
             return self.reject(self.files.len() - 1, None, why.to_owned()).map(|()| 0);
         }
@@ -145,12 +146,12 @@ impl StagedImport {
         match (said, input.finish()) {
             (Some(said), Ok(found)) if said.sha256 != found => {
                 let why = format!(
-                    "it is not the file that manifest.json tells of, whose SHA-256 is {}",
+                    "it is not the file that manifest.json describes, whose SHA-256 is {}",
                     said.sha256
                 );
                 self.reject(self.files.len() - 1, None, why)?;
             }
-            // What is wrong with what was read has been told, with its line.
+            // Damaged content has been reported already, with its line.
             (_, Err(error)) if !is_content_error(&error) => return Err(read(error)),
             _ => {}
         }
@@ -178,7 +179,7 @@ impl StagedImport {
         Ok(())
     }
 
-    /// What is to be laid aside of a row; `None` for an inbound message.
+    /// What is to be staged of a row; `None` for an inbound message.
     fn checked(&mut self, row: &Row<'_>) -> Result<Option<StagedRow>, String> {
         if self.last_file().format == Some(ImportFormat::Events) {
             return self.checked_event(row.json).map(Some);
@@ -200,7 +201,7 @@ impl StagedImport {
         match self.ids.insert(id, fingerprint) {
             Some(other) if other != fingerprint => {
                 self.ids.insert(id, other);
-                Err(format!("event {id} stands in another line too, and says something else"))
+                Err(format!("event {id} is in another line too, and has other content"))
             }
             _ => Ok((RowKind::Event, String::new(), line.to_vec())),
         }

@@ -1,5 +1,7 @@
-//! Requests that were rejected at the callback listener: kept apart and bounded, checked again once the
-//! configuration is mended, and appended if the listener would take them then.
+//! Quarantine of requests that the callback listener rejected: stored separately and bounded.
+//!
+//! Once the configuration is fixed they are checked again, and appended if the listener would accept
+//! them now.
 
 pub mod metrics;
 mod queue;
@@ -124,7 +126,7 @@ pub fn verified(request: &RefusedRequest, listener: &ListenerSettings<'_>) -> Op
     signed(request, listener.accounts, listener.public_urls).ok()
 }
 
-/// Why the listener would not take a request whoever signed it; `None` if its signature decides.
+/// Why the listener would reject a request with any signature; `None` if its signature decides.
 fn not_taken(request: &RefusedRequest, callback_paths: &[CallbackPath]) -> Option<NotTaken> {
     let path = request.target.split('?').next().unwrap_or_default();
     if !request.whole {

@@ -1,5 +1,5 @@
-//! Rejected requests that wait to be written, in a lane for each rank: the highest goes first and has
-//! room of its own.
+//! Queue of rejected requests that wait to be written, with one bounded lane per rank.
+//! The highest rank is taken first.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use crate::store::quarantine::Rank;
 /// How many requests one lane holds: most of a second of a flood that takes all of the server.
 const REQUESTS_MAX: usize = 16_384;
 
-/// How many bytes the requests of one lane may take: as much as so many usual ones do.
+/// How many bytes the requests of one lane may take: about 1 KiB each.
 const BYTES_MAX: usize = 16 << 20;
 
 /// See the module.
@@ -30,8 +30,8 @@ impl Queue {
         self.lanes()[rank].push(candidate)
     }
 
-    /// The next ones, the highest rank first: at most so many, and with the last of them over so many
-    /// bytes.
+    /// Takes the next requests, the highest rank first: at most `requests_max`, and no further one
+    /// once they have `bytes_max`.
     pub fn take(&self, requests_max: usize, bytes_max: usize) -> Vec<Candidate> {
         let (mut taken, mut bytes) = (Vec::new(), 0);
         for lane in self.lanes().iter_mut().rev() {

@@ -1,7 +1,8 @@
-//! Rejected requests that the listener would take now that the configuration is mended become events.
+//! Checks rejected requests again, and appends those that the listener would accept now.
 //!
-//! A request's id becomes the event's. Before the append it is marked with the head, and after it
-//! removed; whoever was killed in between finds the mark, and the event by its id from there on.
+//! The event gets the request's id. A request is marked with the log's head before the append, and
+//! removed after it. A recheck that follows an interrupted one finds the mark, and the event by its
+//! id after that position.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;

@@ -1,9 +1,9 @@
-//! Which rejected requests are an account's own, told while a flood of forged ones comes.
+//! Recognises rejected requests that are an account's own, even during a flood of forged ones.
 //!
-//! A forger can name a configured account, so only a signature tells: it fits the request as it is,
-//! or it would fit after an edit that the search for causes knows. A full search takes thousands of
-//! signatures. But whatever is misconfigured is misconfigured for every callback, so the edits that
-//! have helped before are tried first, for each request; a few signatures each.
+//! A forger can name a configured account, so only a signature is evidence: it matches the request
+//! as it is, or after an edit that the search for causes knows. A full search computes thousands of
+//! signatures. But a misconfiguration affects every callback in the same way, so the edits that
+//! helped before are tried first, at the cost of a few signatures.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};

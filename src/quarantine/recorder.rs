@@ -1,5 +1,6 @@
-//! The thread that keeps rejected requests. Nobody waits for it: what it cannot take at once is counted
-//! and forgotten, so that a flood costs honest callbacks nothing.
+//! The background thread that writes rejected requests to the quarantine. It never makes a handler
+//! wait: what it cannot take at once is counted and dropped, so that a flood does not slow genuine
+//! callbacks.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -202,7 +203,7 @@ struct Thread {
     explained: DefaultDirectRateLimiter,
     metrics: QuarantineMetrics,
     open: Option<Box<dyn Quarantine>>,
-    /// The last write failed, and that was told.
+    /// The last write failed, and that was logged.
     in_trouble: bool,
 }
 
@@ -236,7 +237,7 @@ impl Thread {
                 self.metrics.dropped(Dropped::Failed, requests.len());
                 self.open = None;
                 if !std::mem::replace(&mut self.in_trouble, true) {
-                    tracing::warn!("refused requests are not kept: {error}");
+                    tracing::warn!("rejected requests cannot be kept: {error}");
                 }
             }
         }
@@ -244,7 +245,7 @@ impl Thread {
 
     /// False where the disk has no room.
     fn keep(&mut self, requests: &[RefusedRequest]) -> Result<bool, StoreError> {
-        // Whoever removes the file wants it gone, not written on under no name.
+        // Somebody who deletes the file wants it gone, not written without a name.
         let open = match self.open.take().filter(|open| open.check_files_unmoved().is_ok()) {
             Some(open) => open,
             None => quarantine::open_or_make(&self.database)?,

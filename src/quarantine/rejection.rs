@@ -1,4 +1,4 @@
-//! Why a request was rejected at the callback listener.
+//! Reasons for which the callback listener rejects a request.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What a run would do, without a single request.
+//! Dry run of reconcile: what a run would fetch and list, without a single request.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,7 +22,7 @@ pub struct DryRun {
     pub without_credentials: u64,
     /// What would be listed first of each account.
     pub lists: Vec<(AccountSid, Timestamp, Timestamp)>,
-    /// UnconfirmedSends of which it is not known whether there is a message.
+    /// Sends whose outcome is unknown.
     pub unanswered_sends: usize,
 }
 

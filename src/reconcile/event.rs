@@ -1,4 +1,4 @@
-//! An answer of Twilio's as the event that it becomes.
+//! Converts an answer of Twilio's API to an event.
 
 use std::collections::BTreeMap;
 

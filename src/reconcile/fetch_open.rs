@@ -1,4 +1,4 @@
-//! Fetching messages that have been open for long, newest first.
+//! Fetches messages that have been open for long, newest first.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! Listing what Twilio has of a time, which also finds messages of which no callback ever came.
+//! Lists Twilio's messages of a time window, page by page.
+//! This also finds messages that no callback has ever reported.
 
 use std::collections::HashMap;
 
@@ -13,8 +14,8 @@ use crate::twilio::callback::Reading;
 use crate::twilio::resource::created_at;
 use crate::twilio_api::{ApiError, ApiResponse, Page, PageError, SentWindow};
 
-/// How often a page may be led to: twice is a slip of Twilio's, but a list that goes round in a circle
-/// would never end, and has nothing that was not read.
+/// Maximum visits to one page. Twilio occasionally links to a page twice; a cycle of `next_page_uri`s
+/// would otherwise loop forever.
 const VISITS_MAX: u32 = 2;
 
 /// Lists the messages of a time, account by account.
@@ -30,7 +31,7 @@ pub fn list(run: &mut Run<'_>, window: (Timestamp, Timestamp)) -> Result<(), Rec
             && let Some(sweep) = run.progress.next_window(account_sid, window, run.plan)
         {
             match of_account(run, account_sid, sweep) {
-                // It is about this list; the others are asked for all the same.
+                // The other accounts have lists of their own.
                 Err(error @ ReconcileError::Page(_)) => {
                     failed.get_or_insert(error);
                     break;
@@ -103,7 +104,7 @@ fn of_page(
 
 /// Whether a message came in, and so is not ours to ask about.
 fn is_inbound(event: &NewEvent) -> bool {
-    Reading::of(event).reported.is_some_and(|told| told.direction == Direction::Inbound)
+    Reading::of(event).reported.is_some_and(|reported| reported.direction == Direction::Inbound)
 }
 
 /// Notes on a message of no known send which one without an answer it probably is.

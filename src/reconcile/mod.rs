@@ -1,8 +1,9 @@
-//! Asking Twilio for what its callbacks did not tell
-//! (<https://www.twilio.com/docs/messaging/guides/outbound-message-logging>): messages that are open
-//! for long are fetched one by one, and the messages of a time are listed.
+//! Reconcile: asks Twilio for what its callbacks did not report
+//! (<https://www.twilio.com/docs/messaging/guides/outbound-message-logging>).
 //!
-//! An answer becomes an event only where it adds a fact. Where a run stopped, the next one goes on.
+//! Messages that have been open for long are fetched one by one, and the messages of a time window
+//! are listed. An answer becomes an event only if it adds a fact. An interrupted run is resumed by
+//! the next.
 
 mod dry_run;
 mod event;
@@ -48,7 +49,7 @@ pub struct ReconcilePlan {
     pub give_up_after: Duration,
     /// Whether open messages are fetched.
     pub fetch: bool,
-    /// The time whose messages are listed; nothing where none are.
+    /// The time window that is listed; `None` if none is.
     pub list: Option<(Timestamp, Timestamp)>,
     /// Whether that time was chosen for this run, or only counts back from now.
     pub list_is_explicit: bool,
@@ -63,9 +64,9 @@ pub struct Run<'a> {
     /// As whom each account's messages are asked for.
     pub accounts: &'a BTreeMap<AccountSid, Credentials>,
     pub plan: &'a ReconcilePlan,
-    /// Appends all or none, beside whoever else does.
+    /// Appends all or none, also while another process appends.
     pub append: &'a mut dyn FnMut(&[NewEvent]) -> Result<(), StoreError>,
-    /// Hears of every step.
+    /// Called after every step.
     pub tell: &'a mut dyn FnMut(&ReconcileSummary),
     pub state_file: PathBuf,
     progress: Progress,
@@ -98,11 +99,11 @@ pub struct ReconcileSummary {
     pub without_credentials: u64,
     /// Messages whose answer was an error; the next run asks again.
     pub failed: u64,
-    /// UnconfirmedSends without an answer whose message was probably found.
+    /// Sends without an answer whose message was probably found.
     pub sends_found: u64,
 }
 
-/// Why a run ended before its end. Where it stopped is kept.
+/// Why a run stopped early. The next run resumes there.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
     #[error(transparent)]
@@ -118,7 +119,7 @@ pub enum ReconcileError {
     NotAllowed { account_sid: String, refusal: ApiError },
     #[error("{0} messages in a row were answered with errors, the last with {1}")]
     ManyErrors(u64, ApiError),
-    #[error("another reconcile is at work on this ledger")]
+    #[error("another reconcile is running on this ledger")]
     AtWork,
     #[error("cannot write {path}: {cause}")]
     State { path: String, cause: std::io::Error },
@@ -207,7 +208,7 @@ impl<'a> Run<'a> {
             }
         }
         listed?;
-        // The others were asked about all the same.
+        // The other accounts have been reconciled.
         self.refused.pop_first().map_or(Ok(()), |(_, refused)| Err(refused))
     }
 

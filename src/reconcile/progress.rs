@@ -1,4 +1,4 @@
-//! Where a run is, kept beside the ledger so that the next one goes on where it stopped.
+//! Progress of reconcile, saved next to the ledger so that the next run resumes where one stopped.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -14,7 +14,7 @@ use super::{ReconcileError, ReconcilePlan, ReconcileSummary, UnconfirmedSends, b
 use crate::domain::{AccountSid, MessageSid, Timestamp};
 use crate::store::Lock;
 
-/// What is kept. It can be thrown away: the next run then begins at the beginning.
+/// The saved progress. It can be deleted: the next run then starts over.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Progress {
@@ -54,7 +54,7 @@ const REFUSED_MESSAGES_MAX: usize = 50_000;
 /// Open messages are fetched newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Fetching {
-    /// Of the plan: another one begins anew.
+    /// Of the plan: a run with another one starts over.
     older_than_seconds: u64,
     give_up_after_seconds: u64,
     /// Those with ids from here on have been fetched.
@@ -65,7 +65,7 @@ struct Fetching {
 struct SavedWindow {
     since: i64,
     until: i64,
-    /// Since when, where that was chosen; nothing where it only counts back from the run.
+    /// The start that was asked for; `None` if the window counts back from the run.
     chosen: Option<i64>,
     next: Option<String>,
     done: bool,
@@ -85,7 +85,7 @@ pub struct LastReconcile {
     /// RFC 3339.
     pub ended_at: String,
     pub appended: u64,
-    /// Why it did not come to its end; nothing where it did.
+    /// Why it stopped early; `None` if it finished.
     pub stopped_by: Option<String>,
 }
 
@@ -94,7 +94,7 @@ pub fn state_file(ledger: &Path) -> PathBuf {
     ledger.with_extension("reconcile.json")
 }
 
-/// What the last run on this ledger came to; nothing where there was none.
+/// The outcome of the last run on this ledger; `None` if there was none.
 pub fn last_reconcile(state_file: &Path) -> Option<LastReconcile> {
     Progress::kept(state_file)?.last_run
 }
@@ -129,7 +129,7 @@ impl Progress {
 
     /// Keeps it: all of it, or what was kept before.
     pub fn write(&self, state_file: &Path) -> Result<(), ReconcileError> {
-        // A name that the next run writes over: whoever is killed in between leaves one file at most.
+        // A fixed name, so that runs that are killed here leave one file at most.
         let unfinished = state_file.with_extension("json.unfinished");
         let write = || {
             let mut options = OpenOptions::new();
@@ -141,7 +141,7 @@ impl Progress {
         write().map_err(|cause| ReconcileError::State { path, cause })
     }
 
-    /// Where fetching goes on: below this id; nothing where it begins with the newest.
+    /// The id below which fetching resumes; `None` if it begins with the newest message.
     pub fn begin_to_fetch(&mut self, plan: &ReconcilePlan) -> Option<u64> {
         let (older_than_seconds, give_up_after_seconds) =
             (plan.older_than.as_secs(), plan.give_up_after.as_secs());
@@ -205,7 +205,7 @@ impl Progress {
     }
 
     /// The next list of an account's messages: one that was not brought to its end, or the one that is
-    /// wanted; nothing where that is done.
+    /// wanted; `None` if that is done.
     pub fn next_window(
         &mut self,
         account_sid: &AccountSid,
@@ -218,7 +218,7 @@ impl Progress {
             Some(kept) if !kept.done => kept.clone(),
             // What has come since.
             Some(kept) if kept.until < until.micros() => {
-                SavedWindow { since: kept.until, until: until.micros(), ..kept.begun_anew() }
+                SavedWindow { since: kept.until, until: until.micros(), ..kept.restarted() }
             }
             Some(_) => return None,
             None => {
@@ -281,7 +281,7 @@ impl Progress {
 
 impl SavedWindow {
     /// The same, of which no page has been read.
-    fn begun_anew(&self) -> Self {
+    fn restarted(&self) -> Self {
         Self { next: None, done: false, ..self.clone() }
     }
 

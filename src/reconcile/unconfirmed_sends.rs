@@ -1,4 +1,4 @@
-//! UnconfirmedSends whose answer is not in the log: the process ended, or no answer came.
+//! Sends whose outcome is unknown: the process ended before the answer, or no answer came.
 
 use std::ops::ControlFlow;
 

@@ -1,4 +1,4 @@
-//! The thread that reconciles again and again while a server runs.
+//! Background job that runs reconcile at an interval while a server runs.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -67,7 +67,7 @@ fn round(job: &Job, stop: &Stop) {
     requests.inc_by(job.requests_max - limits.requests_left());
     appended.inc_by(summary.appended);
     ended_at.set(now().micros() as f64 / 1e6);
-    // Last: whoever waits for it finds the others counted.
+    // Last, because tests wait for it and then read the others.
     runs.inc();
 }
 

@@ -1,4 +1,4 @@
-//! A message that is to be sent, checked before anything leaves.
+//! A message to be sent, validated before any request is made.
 
 use form_urlencoded::Serializer;
 
@@ -28,7 +28,7 @@ pub struct Draft {
     pub content_sid: Option<String>,
     pub content_variables: Option<String>,
     pub send_at: Option<Timestamp>,
-    /// Where Twilio tells what becomes of it; nothing where the messaging service's own is relied on.
+    /// The URL of its status callbacks; `None` if the messaging service has one.
     pub status_callback: Option<String>,
 }
 
@@ -48,10 +48,10 @@ pub enum DraftError {
     #[error("a time to send at needs a messaging service, which alone can schedule")]
     ScheduledWithoutService,
     #[error(
-        "without a status callback of its own, a message needs a messaging service with one: else \
-         nobody would tell what becomes of it"
+        "without a status callback of its own, a message needs a messaging service with one: otherwise \
+         its status would never be reported"
     )]
-    NobodyTells,
+    NoCallback,
     #[error("messaging service `{}` is no SID of one, which begins with MG", shown(.0))]
     NoService(String),
     #[error("callback URL `{}` {reason}", shown(url))]
@@ -76,7 +76,7 @@ impl Draft {
                 Err(DraftError::NoService(self.wrong_service().unwrap_or_default().to_owned()))
             }
             _ if self.send_at.is_some() && !service => Err(DraftError::ScheduledWithoutService),
-            None if !service => Err(DraftError::NobodyTells),
+            None if !service => Err(DraftError::NoCallback),
             None => Ok(()),
             Some(url) => check_callback(url),
         }
@@ -121,8 +121,8 @@ impl Draft {
     }
 }
 
-/// What Twilio asks of a callback URL (<https://www.twilio.com/docs/api/errors/21609>), and that
-/// nobody on the way reads what it is told.
+/// Checks a callback URL against Twilio's rules (<https://www.twilio.com/docs/api/errors/21609>), and
+/// requires HTTPS.
 pub fn check_callback(url: &str) -> Result<(), DraftError> {
     let refuse = |reason| Err(DraftError::Callback { url: url.to_owned(), reason });
     let Some(rest) = url.strip_prefix("https://") else {

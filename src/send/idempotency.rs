@@ -1,7 +1,7 @@
-//! IdempotencyKeys under which our callers ask for a message, so that asking twice makes one
+//! Idempotency keys: a request that is repeated under the same key sends one message only
 //! (as in <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>).
 //!
-//! They stand in the notes of intents, so that a server that was restarted knows them too.
+//! Keys are in the notes of intents, so a restarted server reads them from its log.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -17,7 +17,7 @@ use crate::domain::{AccountSid, NewEvent, Source, Timestamp};
 use crate::store::{Store, StoreError, for_each_event};
 use crate::twilio_api::Credentials;
 
-/// How long a key is known: whoever asks again asks within minutes, or starts anew.
+/// How long a key is remembered: retries come within minutes.
 const KNOWN_FOR_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// How many characters a key may have.
@@ -44,7 +44,7 @@ struct KnownKey {
     at: Timestamp,
     send_id: String,
     request_hash: String,
-    /// Nothing while the request is on its way.
+    /// `None` while the request is on its way.
     outcome: Option<SendOutcome>,
 }
 
@@ -95,8 +95,8 @@ impl IdempotencyKeys {
     }
 }
 
-/// What a request is told from others by. It is keyed with the account's secret: a plain hash would
-/// let whoever reads the log find out a short text by trying.
+/// A hash that identifies a request. It is keyed with the account's secret, because a reader of the
+/// log could find out a short text by trying if it were a plain hash.
 pub fn request_hash(who: &Credentials, account_sid: &AccountSid, draft: &Draft) -> String {
     let secret = who.password.expose_secret().as_bytes();
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("a key may have any length");

@@ -1,7 +1,7 @@
-//! Sending a message so that its beginning stands in the log: the intent before the request leaves,
-//! and what Twilio said to it. Twilio sends no callback for a message's first status
-//! (<https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks>), so
-//! this is where its lifecycle begins.
+//! Sends messages and records both the intent, before the request, and Twilio's answer.
+//!
+//! A message's lifecycle begins here, because Twilio sends no callback for its first status
+//! (<https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks>).
 
 mod draft;
 pub mod idempotency;

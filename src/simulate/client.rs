@@ -1,5 +1,5 @@
-//! Sends callbacks as Twilio does, over a number of connections, at a rate or as fast as answers
-//! come back.
+//! Load generator: sends signed callbacks over several connections, at a given rate or as fast as
+//! they are answered.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,7 +44,7 @@ pub struct Load {
     pub connections: usize,
     /// Callbacks a second; without it, each connection sends the next as soon as it has an answer.
     pub rate: Option<f64>,
-    /// Nothing is sent later than so many seconds after the beginning.
+    /// Sending stops after this many seconds.
     pub seconds: Option<f64>,
     /// Whether the rate follows the day's curve, compressed to this many seconds.
     pub day_seconds: Option<f64>,

@@ -1,4 +1,4 @@
-//! One simulated message: its channel, its way through the statuses, its callbacks' bodies.
+//! A simulated message: its channel, its sequence of statuses, and the bodies of its callbacks.
 
 use std::fmt::Write;
 use std::ops::RangeInclusive;

@@ -1,4 +1,4 @@
-//! When each callback is due, and a thread that hands it out then.
+//! Paces a simulated load: computes when each callback is due, and hands it out at that time.
 
 use std::num::NonZeroU64;
 use std::thread;
@@ -52,7 +52,7 @@ impl<T: Send + 'static> Pacer<T> {
         Self(Mutex::new(pacer))
     }
 
-    /// The next, and since when it has been due; nothing when all are handed out.
+    /// The next, and since when it has been due; `None` once all are handed out.
     ///
     /// Its latency counts from there, however late a connection comes for it: a server that stalls
     /// must not be spared the callbacks that would have come meanwhile.
@@ -63,7 +63,7 @@ impl<T: Send + 'static> Pacer<T> {
 }
 
 impl Load {
-    /// How long after the beginning a callback is due; nothing where it is when a connection is free.
+    /// How long after the beginning a callback is due; `None` if it is due once a connection is free.
     fn due_after(&self, index: u64, callback: &Callback) -> Option<Duration> {
         let of_day = |seconds: f64| seconds * callback.at_ms as f64 / DAY_MS as f64;
         let in_row = |rate: f64| index as f64 / rate;

@@ -1,5 +1,5 @@
-//! All callbacks of a simulated day in the order in which they arrive, made as they are needed:
-//! ten million messages take no more memory than ten.
+//! Generates the callbacks of a simulated day, in order of arrival.
+//! They are generated lazily: ten million messages take no more memory than ten.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -1,4 +1,4 @@
-//! What a load did, in numbers.
+//! Results of a simulated load: counts and latencies.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde::Serialize;
 pub struct LoadSummary {
     pub target: String,
     pub connections: usize,
-    /// Callbacks a second that were asked for; nothing where as many were sent as were answered.
+    /// The requested rate in callbacks a second; `None` if they were sent as fast as answered.
     pub rate: Option<f64>,
     pub seconds: f64,
     /// Callbacks that were sent, forged ones included.
@@ -20,7 +20,7 @@ pub struct LoadSummary {
     pub acknowledged: u64,
     /// Answered 403, as forged ones must be.
     pub refused: u64,
-    /// Forged ones that were acknowledged all the same. Anything but 0 is a fault of the ledger.
+    /// Forged ones that were acknowledged. Anything but 0 is a fault of the ledger.
     pub forged_acknowledged: u64,
     /// Every answer by its status code.
     pub answers: BTreeMap<u16, u64>,
@@ -50,7 +50,7 @@ pub struct LoadCounts {
     forged_acknowledged: u64,
 }
 
-/// The longest time that is told apart, in microseconds: ten minutes.
+/// The highest recorded latency, in microseconds: ten minutes.
 const LATENCY_MICROS_MAX: u64 = 600_000_000;
 
 const OK: u16 = 200;

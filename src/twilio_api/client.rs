@@ -1,4 +1,4 @@
-//! One request and its answer, asked again where that is safe.
+//! HTTP client of Twilio's REST API, which retries a request only if that is safe.
 
 use std::io::Read;
 use std::time::{Duration, Instant, SystemTime};
@@ -177,7 +177,7 @@ struct Exchange {
 }
 
 impl RetryPolicy {
-    /// How long to wait before the same is sent again; nothing where it must not be.
+    /// How long to wait before a retry; `None` if there must be none.
     fn wait(self, outcome: &Result<Exchange, RequestError>, ours: Duration) -> Option<Duration> {
         match outcome {
             Ok(Exchange { answer, retry_after }) => {

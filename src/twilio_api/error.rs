@@ -29,7 +29,7 @@ pub enum RequestError {
     #[error("the number of requests that may be made is used up")]
     RequestsUsedUp,
 
-    /// Whoever began this asked to stop; nothing was sent.
+    /// The caller asked to stop; nothing was sent.
     #[error("stopped")]
     Stopped,
 }
@@ -86,7 +86,7 @@ impl ApiError {
         }
     }
 
-    /// What whoever operates the ledger can do.
+    /// What an operator can do about it.
     pub fn advice(&self) -> Option<&'static str> {
         let too_far_back = self.message.as_deref().is_some_and(|text| text.contains("400 days"));
         Some(match (self.code, self.status_code) {
@@ -95,7 +95,7 @@ impl ApiError {
                 "check the account SID and its auth token, or the API key and its secret; another \
                  region has its own (TWILIO_REGION)"
             }
-            (Some(20005), _) => "the account is not active: look into Twilio's Console",
+            (Some(20005), _) => "the account is not active: see Twilio's Console",
             (Some(20008), _) => "these are test credentials: use the live ones",
             (_, 403) => "the API key may not be allowed to read messages: check its permissions",
             (Some(20404), _) | (_, 404) => {
@@ -103,7 +103,7 @@ impl ApiError {
                  (TWILIO_REGION)"
             }
             (Some(20429), _) | (_, 429) => "try again later, with fewer requests at a time",
-            (_, 500..) => "try again later; https://status.twilio.com tells of disturbances",
+            (_, 500..) => "try again later; see https://status.twilio.com",
             _ => return None,
         })
     }

@@ -1,4 +1,4 @@
-//! Limits on the requests of one piece of work: how many, how long to wait, and when to stop.
+//! Limits on a series of requests: how many, how long to wait, and when to stop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::RequestError;
 
-/// The longest wait at Twilio's word. Whoever names a longer one is better asked in another run.
+/// The longest `Retry-After` that is obeyed; after a longer one the request fails.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
 
 /// How often a wait looks whether to stop.

@@ -1,4 +1,4 @@
-//! Requests about messages.
+//! Requests to Twilio's Messages resource.
 
 use form_urlencoded::Serializer;
 

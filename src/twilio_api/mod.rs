@@ -1,7 +1,7 @@
-//! Twilio's REST API, as far as messages go
-//! (<https://www.twilio.com/docs/messaging/api/message-resource>): made, fetched, listed.
+//! Client of Twilio's REST API for messages: create, fetch, list
+//! (<https://www.twilio.com/docs/messaging/api/message-resource>).
 //!
-//! Every call blocks, ends within named times, and gives Twilio's answer as it came.
+//! Every call blocks, has a timeout, and returns Twilio's answer as it came.
 
 mod client;
 mod error;

@@ -1,4 +1,4 @@
-//! A page of a list, and the way to the next.
+//! One page of a list, and the path of the next.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -11,7 +11,7 @@ use crate::domain::AccountSid;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     pub messages: Vec<Vec<u8>>,
-    /// The path of the next page; nothing behind the last.
+    /// The path of the next page; `None` on the last.
     pub next: Option<String>,
 }
 

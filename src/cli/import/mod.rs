@@ -216,7 +216,7 @@ fn refused_text(counts: Counts) -> String {
 fn only_one(settings: &Settings, database: &Database) -> Result<Lock> {
     drop(ledger::to_append_or_make(settings)?);
     let lock = Lock::soon(&database.log_file().with_extension("import"))?;
-    lock.ok_or_else(|| anyhow!("another import is at work on this ledger"))
+    lock.ok_or_else(|| anyhow!("another import is running on this ledger"))
 }
 
 /// Leaves the file to a server after each batch, if one holds the ledger: SQLite's lock goes to

@@ -1,7 +1,7 @@
-//! The columns of a table by their names, and the delimiter between them.
+//! The header of a table: its columns, recognised by name, and the delimiter between them.
 //!
-//! Twilio does not document the columns of its tables, so they are recognised by name, whatever their
-//! order, letter case, blanks and underscores: `SentDate`, `Date Sent` and `date_sent` are one.
+//! Twilio does not document the columns of its tables. Order, letter case, blanks and underscores
+//! are ignored: `SentDate`, `Date Sent` and `date_sent` are the same column.
 
 use csv::ByteRecord;
 use serde_json::Value;

@@ -1,6 +1,7 @@
-//! Tables (CSV, TSV) as Twilio's Console and command line write them.
+//! Reader of tables (CSV, TSV) as Twilio's Console and command line write them.
 //!
-//! Rows become the JSON of Twilio's Message resource; columns with other names are kept under these.
+//! Rows become the JSON of Twilio's Message resource; unknown columns are kept under their own
+//! names.
 
 use std::io::{self, BufRead};
 

@@ -1,4 +1,4 @@
-//! What an input is, by its beginning.
+//! Detects the format of an input by its first bytes.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ const OF_PAGES: [&str; 4] = ["messages", "first_page_uri", "next_page_uri", "pag
 /// Members of an error that Twilio's API answers with.
 const OF_TWILIOS_ERRORS: [&str; 2] = ["code", "more_info"];
 
-/// Tells the format, or why none of them is meant.
+/// Returns the format, or why it is none of them.
 pub fn detect(beginning: &[u8]) -> Result<ImportFormat, String> {
     let text = beginning.trim_ascii_start();
     match text.first() {
@@ -71,7 +71,7 @@ fn is_object(line: &[u8]) -> bool {
 /// The names of an object's members, as far as it is there.
 fn names(beginning: &[u8]) -> Vec<String> {
     let mut names = Vec::new();
-    // The end is not at hand, which is no error here.
+    // The text is cut off, which is not an error here.
     let _cut_off =
         Names(&mut names).deserialize(&mut serde_json::Deserializer::from_slice(beginning));
     names

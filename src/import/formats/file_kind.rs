@@ -1,4 +1,4 @@
-//! Files that are no text, and a few that are, by how they begin. Each is named with what to do.
+//! Recognises unsupported file types by their first bytes, and says what to do about each.
 
 /// Magic numbers, what has them, and what to do about it.
 const KINDS: [(&[u8], &str); 14] = [

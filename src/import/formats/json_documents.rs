@@ -1,5 +1,5 @@
-//! Twilio's answers as they came: pages of a list, single messages, or lists of either, one document
-//! after the other.
+//! Reader of Twilio's JSON answers: pages of a list, single messages, or arrays of either.
+//! A file may have any number of such documents.
 
 use std::io::{self, BufRead};
 

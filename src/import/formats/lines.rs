@@ -1,4 +1,4 @@
-//! One row a line, none of them longer than it may be.
+//! Reader of one row per line, with a limit on the length of a line.
 
 use std::io::{self, BufRead, Read};
 

@@ -1,4 +1,4 @@
-//! The formats that an import reads: how each is recognised, and its rows.
+//! The input formats of an import: how each is recognised and read, row by row.
 
 mod columns;
 mod csv;

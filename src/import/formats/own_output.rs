@@ -1,5 +1,5 @@
-//! What this program writes itself and cannot be imported, by the names of its columns or members.
-//! A few are enough: people leave columns out, move them, and save them otherwise.
+//! Recognises output of this program that cannot be imported, by the names of its columns or
+//! members. A few names are enough, because people remove and reorder columns.
 
 /// Members that only messages have in our exports and lists: none of Twilio's records does.
 const OF_MESSAGES: [&str; 10] = [

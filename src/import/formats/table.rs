@@ -1,5 +1,4 @@
-//! What stands in a table and is no row: blank lines, rows of delimiters alone, a repeated header,
-//! and lines below it that count or sum.
+//! Lines of a table that are not rows: blank lines, a repeated header, and totals below the rows.
 
 use std::borrow::Cow;
 use std::io::Read;

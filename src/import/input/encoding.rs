@@ -1,5 +1,6 @@
-//! How a text is encoded: UTF-8 with or without a byte order mark, or UTF-16, which becomes UTF-8.
-//! Windows-1252 is not decoded, because it cannot be told from its siblings; it is named instead.
+//! Text encodings: UTF-8 with or without a byte order mark, and UTF-16, which is converted to UTF-8.
+//! Windows-1252 is only named in an error, because it cannot be distinguished from similar
+//! encodings.
 
 use std::io::{self, BufRead, Read};
 
@@ -14,7 +15,7 @@ pub const NOT_UTF_8: &str = "it is not UTF-8, but perhaps Windows-1252 (Latin-1)
 /// What a text begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// UTF-8, or something that will turn out not to be; so many bytes are its mark.
+    /// UTF-8, with a byte order mark of this length, or invalid UTF-8, which is found later.
     Utf8 {
         mark_bytes: usize,
     },

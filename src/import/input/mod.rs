@@ -1,4 +1,4 @@
-//! One file, or stdin, decompressed and in UTF-8.
+//! An input of an import: one file, or stdin, decompressed and converted to UTF-8.
 
 pub mod encoding;
 pub mod limited_reader;
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use self::encoding::{Encoding, Utf16Reader};
 use crate::domain::digest::{Hash, hex};
 
-/// How much is looked at to tell what an input is.
+/// How many bytes are read to detect the format of an input.
 const BEGINNING_BYTES: u64 = 64 * 1024;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -40,7 +40,7 @@ impl Input {
         }
     }
 
-    /// Reads from this, gunzipped where it is a gzip stream.
+    /// Reads from this, decompressed if it is a gzip stream.
     pub fn new(from: impl Read + 'static) -> io::Result<Self> {
         let (read, hash) = (Rc::default(), Rc::default());
         let watched = HashingReader { from, read: Rc::clone(&read), hash: Rc::clone(&hash) };
@@ -63,12 +63,12 @@ impl Input {
         Ok(Self { beginning, undecoded, reader, read, hash })
     }
 
-    /// How many bytes were read of the file itself: a handle that can be kept.
+    /// A shared counter of the bytes read of the file itself.
     pub fn bytes_read(&self) -> Rc<Cell<u64>> {
         Rc::clone(&self.read)
     }
 
-    /// Reads to the end, and gives the SHA-256 of the file itself.
+    /// Reads to the end, and returns the SHA-256 of the file itself.
     pub fn finish(mut self) -> io::Result<String> {
         io::copy(&mut self.reader, &mut io::sink())?;
         let hash: Hash = self.hash.borrow().clone().finalize().into();
@@ -83,13 +83,13 @@ fn peek(mut reader: Box<dyn BufRead>) -> (Vec<u8>, Box<dyn BufRead>) {
     let again = Cursor::new(beginning.clone());
     let reader: Box<dyn BufRead> = match outcome {
         Ok(_) => Box::new(again.chain(reader)),
-        // What could be read is told of first.
+        // What could be read comes before the error.
         Err(error) => Box::new(again.chain(BufReader::new(FailingReader(Some(error))))),
     };
     (beginning, reader)
 }
 
-/// Whether an error tells of what was read, and not of the reading.
+/// Whether an error is about the content, and not about reading it.
 pub fn is_content_error(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, InvalidData, InvalidInput, UnexpectedEof};
     matches!(error.kind(), FileTooLarge | InvalidData | InvalidInput | UnexpectedEof)

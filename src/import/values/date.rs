@@ -1,5 +1,5 @@
-//! Dates as Twilio and its tools write them. All have a year of four digits and a month that cannot
-//! be taken for a day.
+//! Checks of dates, in the notations of Twilio and its tools.
+//! All of them have a four-digit year and a month that cannot be confused with a day.
 
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc2822;

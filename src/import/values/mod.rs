@@ -1,7 +1,7 @@
-//! The values of a record of Twilio's, checked one by one: intact, repaired, or damaged.
+//! Checks of the values in Twilio's records of messages: intact, repaired or damaged.
 //!
-//! A value is repaired only if what it was is certain. Everything else that Twilio would not have
-//! written is damaged: nothing can be removed from the log again.
+//! A value is repaired only if the original is certain. Everything else that Twilio would not have
+//! written counts as damaged, because nothing can be removed from the log again.
 
 mod address;
 mod date;
