@@ -19,7 +19,7 @@ use super::text;
 use crate::config::{ApiScope, ApiToken, KeySource, ServeFlags, ServerConfig, Settings};
 use crate::domain::Rule;
 use crate::http::auth::tokens::{Attempts, Scope, Sees, Tokens};
-use crate::http::{self, Admin, Exports, InUse, Metrics, Receiving, Sender, Sending, Streams};
+use crate::http::{self, Admin, CallbackState, Exports, InUse, Metrics, Sender, Sending, Streams};
 use crate::projection::background_verification;
 use crate::quarantine::keeper::Keeper;
 use crate::reconcile::metrics::ReconcileMetrics;
@@ -185,8 +185,8 @@ pub fn states(
     running: &Running,
     rule: Rule,
     Beside { verifying, sending, reconciled, keeper }: Beside,
-) -> (Receiving, Admin) {
-    let receiving = Receiving::new(
+) -> (CallbackState, Admin) {
+    let receiving = CallbackState::new(
         config.callback_paths,
         config.public_urls,
         config.accounts,

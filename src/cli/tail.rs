@@ -15,7 +15,7 @@ use crate::config::Settings;
 use crate::domain::filter::AddressPattern;
 use crate::domain::{ErrorCode, Position, RecordedEvent, Status};
 use crate::store::{self, Access, Store};
-use crate::twilio::callback::Reading;
+use crate::twilio::callback::ParsedCallback;
 use crate::wire;
 
 /// How often the log is looked at: as soon as an eye would see it.
@@ -109,7 +109,7 @@ impl Tail {
         let last = events.last().map_or(head, |event| event.position);
         let mut text = Vec::new();
         for event in events {
-            let reading = Reading::of(&event);
+            let reading = ParsedCallback::parse(&event);
             if self.filter.matches(&reading) {
                 self.line(&event, &reading, &mut text)?;
             }
@@ -119,7 +119,12 @@ impl Tail {
         Ok(last)
     }
 
-    fn line(&self, event: &RecordedEvent, reading: &Reading<'_>, out: &mut Vec<u8>) -> Result<()> {
+    fn line(
+        &self,
+        event: &RecordedEvent,
+        reading: &ParsedCallback<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         let owned = |sid: &Option<std::borrow::Cow<'_, str>>| sid.as_deref().map(str::to_owned);
         match self.format {
             Format::Table => writeln!(out, "{}", for_people(event, reading))?,
@@ -145,7 +150,7 @@ impl Tail {
 }
 
 impl Filter {
-    fn matches(&self, reading: &Reading<'_>) -> bool {
+    fn matches(&self, reading: &ParsedCallback<'_>) -> bool {
         let is = |wanted: &Option<String>, have: Option<&str>| {
             wanted.as_deref().is_none_or(|wanted| have == Some(wanted))
         };
@@ -168,13 +173,13 @@ impl Filter {
 }
 
 /// The status that an event reports, or the word that is none.
-fn word<'a>(reading: &'a Reading<'_>) -> Option<&'a str> {
+fn word<'a>(reading: &'a ParsedCallback<'_>) -> Option<&'a str> {
     let reported = reading.reported.as_ref()?;
     reported.status.map(Status::name).or(reported.unrecognised.as_deref())
 }
 
 /// One event in one line, under the one before it.
-fn for_people(event: &RecordedEvent, reading: &Reading<'_>) -> String {
+fn for_people(event: &RecordedEvent, reading: &ParsedCallback<'_>) -> String {
     let reported = reading.reported.as_ref();
     let or_dash = |text: Option<&str>| shown(text.unwrap_or("-")).into_owned();
     let from = or_dash(reported.and_then(|reported| reported.addressed.from.as_deref()));

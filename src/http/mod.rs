@@ -8,19 +8,11 @@ mod callbacks;
 mod connection;
 mod drain;
 mod error;
-mod heads;
 mod in_use;
 mod limits;
-mod listener;
-mod metrics;
-mod misdirected;
 mod query;
-mod refusals;
-mod rejected;
 mod reloads;
 mod response;
-mod routes;
-mod signed;
 mod state;
 mod workers;
 
@@ -36,11 +28,12 @@ use actix_web::web;
 pub use self::admin::exports::Exports;
 pub use self::admin::message_sender::{Sender, Sending};
 pub use self::admin::metrics::Metrics;
+pub use self::callbacks::CallbackState;
 pub use self::drain::Drain;
 pub use self::in_use::InUse;
 pub use self::limits::Streams;
 pub use self::reloads::Reloads;
-pub use self::state::{Admin, Receiving};
+pub use self::state::Admin;
 use self::workers::Workers;
 
 /// Longer than the 60 s and less for which proxies keep idle connections to us,
@@ -70,7 +63,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(6);
 pub async fn run(
     callbacks: TcpListener,
     admin: TcpListener,
-    receiving: Receiving,
+    receiving: CallbackState,
     state: Admin,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
@@ -79,7 +72,8 @@ pub async fn run(
     let workers = Workers::default();
     let threads = std::thread::available_parallelism()?.get();
     let receiving = web::Data::new(receiving);
-    let callbacks = listener::serve(callbacks, receiving, drain.clone(), &workers, threads)?;
+    let callbacks =
+        callbacks::listener::serve(callbacks, receiving, drain.clone(), &workers, threads)?;
     let admin = admin::serve(admin, state, drain.clone(), &workers)?;
     let handles = [callbacks.handle(), admin.handle()];
     let mut both = actix_web::rt::spawn(async move { tokio::try_join!(callbacks, admin) });

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::{AccountSid, ErrorCode, MessageKey, NewEvent, Status};
 use crate::store::{StoreError, Views};
-use crate::twilio::callback::Reading;
+use crate::twilio::callback::ParsedCallback;
 
 /// Part of a SHA-256 of a fact, of which there may be millions: none is taken for another one.
 type Fact = [u8; 16];
@@ -26,7 +26,7 @@ impl Facts {
         views: Option<&dyn Views>,
         event: &NewEvent,
     ) -> Result<bool, StoreError> {
-        let reading = Reading::of(event);
+        let reading = ParsedCallback::parse(event);
         let (Some(key), Some(reported)) = (reading.message_key(), &reading.reported) else {
             return Ok(false);
         };
@@ -42,7 +42,7 @@ impl Facts {
 
     /// Notes what an event tells that is appended whatever is known.
     pub fn note(&mut self, event: &NewEvent) {
-        let reading = Reading::of(event);
+        let reading = ParsedCallback::parse(event);
         if let (Some(key), Some(reported)) = (reading.message_key(), &reading.reported) {
             self.insert(&key, reported.status, reported.error_code);
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::fold::{Folded, fold};
 use crate::domain::{AccountSid, MessageKey, MessageSid, Position, RecordedEvent, Rule, Timestamp};
 use crate::store::{Store, StoreError};
-use crate::twilio::callback::Reading;
+use crate::twilio::callback::ParsedCallback;
 
 /// How long a tail may be for a question that somebody waits for; some 10 ms of reading.
 pub const TAIL_EVENTS_MAX: u64 = 10_000;
@@ -101,7 +101,7 @@ fn tail(
         let Some(newest) = events.last() else { break };
         after = newest.position;
         for event in events.into_iter().filter(|event| event.position <= last) {
-            let reading = Reading::of(&event);
+            let reading = ParsedCallback::parse(&event);
             if reading.reported.is_some()
                 && reading.message_sid.as_deref() == Some(message_sid.as_str())
             {

@@ -27,7 +27,7 @@ pub use self::unanswered::Sends;
 use crate::domain::{AccountSid, NewEvent, Timestamp};
 use crate::send::note::MAY_ANSWER;
 use crate::store::{Store, StoreError};
-use crate::twilio::callback::Reading;
+use crate::twilio::callback::ParsedCallback;
 use crate::twilio_api::{Client, Credentials, Failure, PageError, Refusal};
 
 /// After how long without an end a message is asked for, as Twilio advises.
@@ -264,7 +264,7 @@ impl<'a> Run<'a> {
     /// Whether an answer says anything that is not known of its message, or which send it is; it is
     /// then known.
     fn adds_a_fact(&mut self, event: &NewEvent) -> Result<bool, StoreError> {
-        let reading = Reading::of(event);
+        let reading = ParsedCallback::parse(event);
         let (Some(key), Some(reported)) = (reading.message_key(), &reading.reported) else {
             return Ok(false);
         };

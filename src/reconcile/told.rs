@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use crate::domain::status_reported::StatusReported;
 use crate::domain::{ErrorCode, MessageKey, NewEvent, Position, Status};
 use crate::store::{Store, StoreError};
-use crate::twilio::callback::Reading;
+use crate::twilio::callback::ParsedCallback;
 
 /// How many events are read in one statement.
 const READ_EVENTS: usize = 1024;
@@ -47,7 +47,7 @@ impl Told {
 
     /// Notes what an event says, which may not be in the log yet.
     pub fn hear(&mut self, event: &NewEvent) {
-        let reading = Reading::of(event);
+        let reading = ParsedCallback::parse(event);
         let (Some(key), Some(StatusReported { status, error_code, .. })) =
             (reading.message_key(), reading.reported)
         else {

@@ -31,7 +31,7 @@ use crate::projection::message_query::{Answer, AsOf, Question, ask};
 use crate::simulate::Summary;
 use crate::store::{Database, Store};
 use crate::telemetry::say;
-use crate::twilio::accounts::{Accounts, Keys, Token};
+use crate::twilio::accounts::{AccountKeys, Accounts, Token};
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
 use crate::wire;
@@ -122,7 +122,7 @@ fn any_port() -> Result<TcpListener> {
 /// What `serve` would have been configured with.
 fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
     let account = AccountSid::parse(&traffic.account_sid).context("the demo's account")?;
-    let keys = Keys {
+    let keys = AccountKeys {
         primary: Token::new(&traffic.auth_token),
         secondary: None,
         further: Default::default(),

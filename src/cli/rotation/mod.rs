@@ -18,7 +18,7 @@ use crate::config::{KeySource, Settings};
 use crate::domain::{AccountSid, Timestamp};
 use crate::http::auth::tokens::Tokens;
 use crate::http::{InUse, Reloads};
-use crate::twilio::accounts::{Accounts, Keys, PRIMARY, SECONDARY};
+use crate::twilio::accounts::{AccountKeys, Accounts, PRIMARY, SECONDARY};
 
 /// How often the files are looked at. Twilio signs with a promoted token at once, and tries again
 /// within 15 s at most; a look reads a few small files.
@@ -161,9 +161,9 @@ impl Rotation {
     fn refuse_half_written(
         &self,
         sid: &AccountSid,
-        in_use: Option<&Keys>,
-        keys: Keys,
-    ) -> Result<Keys, String> {
+        in_use: Option<&AccountKeys>,
+        keys: AccountKeys,
+    ) -> Result<AccountKeys, String> {
         let Some(in_use) = in_use else { return Ok(keys) };
         let was_usual =
             |name: &str| in_use.tokens().any(|(other, token)| other == name && token.is_usual());
@@ -218,7 +218,11 @@ impl Rotation {
 }
 
 /// What changed of an account's keys, as one text; nothing where they are the same.
-fn what_changed(sid: &AccountSid, in_use: Option<&Keys>, keys: &Keys) -> Option<String> {
+fn what_changed(
+    sid: &AccountSid,
+    in_use: Option<&AccountKeys>,
+    keys: &AccountKeys,
+) -> Option<String> {
     match in_use.map(|in_use| in_use.changed_in(keys)) {
         None => Some(format!("{sid}: added")),
         Some(changed) if changed.is_empty() => None,

@@ -85,7 +85,7 @@ pub async fn follow(
         let follower = Follower {
             stream: state.streams.enter()?,
             heads: state.projection.watch_head(),
-            connection: Connection::of(&request),
+            connection: Connection::from_request(&request),
             state,
             shown,
             after,

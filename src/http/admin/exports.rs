@@ -169,8 +169,8 @@ async fn export(
     let view = View { pin: pin.await??, masked: shown.is_masked() };
     let (content, (sender, pieces)) = (wanted.content(), mpsc::channel(PIECES_WAITING));
     if request.method() != Method::HEAD {
-        let (connection, clock) = (Connection::of(&request), Handle::current());
-        connection.iter().for_each(|connection| connection.keep_at_most(SENT_BYTES_MAX));
+        let (connection, clock) = (Connection::from_request(&request), Handle::current());
+        connection.iter().for_each(|connection| connection.limit_send_buffer(SENT_BYTES_MAX));
         let pieces = Pieces { sender, connection, clock };
         let thread = std::thread::Builder::new().name("export".to_owned()).spawn(move || {
             let _permit = permit;

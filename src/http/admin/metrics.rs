@@ -10,9 +10,10 @@ use time::OffsetDateTime;
 use super::health::{lag_seconds, readiness};
 use super::openapi::Failures;
 use crate::domain::Timestamp;
+use crate::http::callbacks::CallbackState;
 use crate::http::error::Problem;
 use crate::http::query::{NoParameters, Query};
-use crate::http::state::{Admin, Receiving};
+use crate::http::state::Admin;
 use crate::projection::worker::Handle;
 use crate::reconcile::metrics::ReconcileMetrics as Reconciling;
 use crate::report::stuck::Stuck;
@@ -43,21 +44,21 @@ pub struct Metrics {
 
 impl Metrics {
     /// What these measure.
-    pub fn of(receiving: &Receiving, projection: &Handle, reconciling: &Reconciling) -> Self {
-        Self::registered(receiving, projection, reconciling).expect("each has a name of its own")
+    pub fn of(callbacks: &CallbackState, projection: &Handle, reconciling: &Reconciling) -> Self {
+        Self::registered(callbacks, projection, reconciling).expect("each has a name of its own")
     }
 
     fn registered(
-        receiving: &Receiving,
+        callbacks: &CallbackState,
         projection: &Handle,
         reconciling: &Reconciling,
     ) -> prometheus::Result<Self> {
         let registry = Registry::new();
-        receiving.metrics.register(&registry)?;
-        receiving.misdirected.register(&registry)?;
+        callbacks.metrics.register(&registry)?;
+        callbacks.misdirected.register(&registry)?;
         reconciling.register(&registry)?;
-        receiving.reloads.register(&registry)?;
-        let writer = receiving.writer.metrics();
+        callbacks.reloads.register(&registry)?;
+        let writer = callbacks.writer.metrics();
         registry.register(Box::new(writer.queued.clone()))?;
         registry.register(Box::new(writer.commit_events.clone()))?;
         registry.register(Box::new(writer.commit_seconds.clone()))?;
@@ -67,7 +68,7 @@ impl Metrics {
         {
             registry.register(Box::new(counter.clone()))?;
         }
-        if let Some(keeper) = &receiving.keeper {
+        if let Some(keeper) = &callbacks.keeper {
             keeper.metrics().register(&registry)?;
         }
         build_info(&registry)?;

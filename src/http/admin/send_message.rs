@@ -9,8 +9,9 @@ use utoipa::ToSchema;
 
 use super::message_sender::{Came, carry_out, sending};
 use super::openapi::{Failures, SendFailures};
+use crate::domain::media_type::media_type;
 use crate::http::auth::tokens::Scope;
-use crate::http::body::{self, Budget};
+use crate::http::body::{self, BodyBudget};
 use crate::http::error::{Problem, Reason, SendProblem};
 use crate::http::query::{NoParameters, Query};
 use crate::http::response;
@@ -78,7 +79,7 @@ pub async fn send(
 ) -> Result<HttpResponse, Problem> {
     check_asker(&request)?;
     let key = idempotency_key(&request)?;
-    let (headers, budget) = (request.headers(), Budget::default());
+    let (headers, budget) = (request.headers(), BodyBudget::default());
     let body = body::read(headers, payload.into_inner(), body::FORM_BYTES_MAX, &budget);
     let body = body.await?.bytes;
     let message: NewMessage = serde_json::from_slice(&body)
@@ -113,8 +114,7 @@ fn check_asker(request: &HttpRequest) -> Result<(), Problem> {
 
 fn is_json(request: &HttpRequest) -> bool {
     let value = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = value.and_then(|value| value.split(';').next()).unwrap_or_default();
-    media_type.trim().eq_ignore_ascii_case("application/json")
+    value.is_some_and(|value| media_type(value.as_bytes()) == "application/json")
 }
 
 fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {

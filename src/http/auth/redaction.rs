@@ -11,7 +11,7 @@ use crate::domain::{AccountSid, RecordedEvent};
 use crate::http::error::Problem;
 use crate::projection::fold::Folded;
 use crate::report::shape::Shape;
-use crate::twilio::callback::Reading;
+use crate::twilio::callback::ParsedCallback;
 use crate::wire::{self, TimelineEntry, mask};
 
 /// What the asker's token lets them see.
@@ -74,7 +74,7 @@ impl Shown {
     /// An event.
     pub fn event(self, event: RecordedEvent) -> wire::Event {
         // Read before anything is hidden: what is hidden may be what they are read from.
-        let reading = Reading::of(&event);
+        let reading = ParsedCallback::parse(&event);
         let account_sid = reading.account_sid.map(Cow::into_owned);
         let message_sid = reading.message_sid.map(Cow::into_owned);
         match self.0 {
