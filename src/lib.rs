@@ -13,6 +13,8 @@
 //! `simulate` is a fake Twilio to try all of it with;
 //! `cli` is the same questions asked from a terminal, `config` and `telemetry` set both up.
 
+pub mod background;
+
 pub mod domain;
 pub mod twilio;
 

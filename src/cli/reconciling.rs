@@ -8,11 +8,12 @@ use anyhow::Result;
 
 use super::reconcile::{client, configured_plan, credentials, state_file};
 use super::running::Running;
+use crate::background::Background;
 use crate::config::{Reconciling, ServerConfig, Settings};
 use crate::domain::AccountSid;
 use crate::reconcile::REQUESTS_MAX;
 use crate::reconcile::metrics::ReconcileMetrics;
-use crate::reconcile::worker::{self, Handle, Job};
+use crate::reconcile::worker::{self, Job};
 use crate::store::Database;
 use crate::twilio_api::{Client, Credentials, Limits};
 
@@ -47,7 +48,7 @@ impl Reconciliation {
     }
 
     /// Starts it beside a ledger at work.
-    pub fn start(self, running: &Running, metrics: &ReconcileMetrics) -> Handle {
+    pub fn start(self, running: &Running, metrics: &ReconcileMetrics) -> Background {
         let Self { every, configured, database, client, settings, accounts, state_file } = self;
         let projection = running.projection.clone();
         worker::start(Job {

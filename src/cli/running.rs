@@ -1,11 +1,11 @@
 //! A ledger at work in this process: its store, its writer and its projection.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::background::Background;
 use crate::domain::Rule;
 use crate::projection::worker::{self, Handle};
 use crate::quarantine::keeper::Keeper;
@@ -23,7 +23,7 @@ pub struct Running {
     pub store: Arc<dyn Store>,
     pub writer: Writer,
     pub projection: Handle,
-    threads: [JoinHandle<()>; 2],
+    threads: [Background; 2],
 }
 
 impl Running {
@@ -64,7 +64,7 @@ impl Running {
 /// Refused requests being kept in this process.
 pub struct Keeping {
     pub keeper: Keeper,
-    thread: JoinHandle<()>,
+    thread: Background,
 }
 
 impl Keeping {

@@ -23,7 +23,6 @@ use crate::http::{self, Admin, CallbackState, Exports, InUse, Metrics, Sender, S
 use crate::projection::background_verification;
 use crate::quarantine::keeper::Keeper;
 use crate::reconcile::metrics::ReconcileMetrics;
-use crate::reconcile::worker;
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
 use crate::twilio_api::{Client, Limits};
@@ -122,7 +121,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         http::run(callbacks, admin, receiving, state, stop).await.context("serve")
     });
     verifying.inspect(background_verification::Handle::stop);
-    reconciling.inspect(worker::Handle::stop);
+    if let Some(reconciling) = &reconciling {
+        reconciling.stop();
+    }
     keeping.into_iter().for_each(Keeping::finish);
     running.finish();
     served.map(|()| Outcome::Done)

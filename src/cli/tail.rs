@@ -14,15 +14,12 @@ use super::{Format, Outcome, Usage};
 use crate::config::Settings;
 use crate::domain::filter::AddressPattern;
 use crate::domain::{ErrorCode, Position, RecordedEvent, Status};
-use crate::store::{self, Access, Store};
+use crate::store::{self, Access, EventPages};
 use crate::twilio::callback::ParsedCallback;
 use crate::wire;
 
 /// How often the log is looked at: as soon as an eye would see it.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
-
-/// How many events are read at a time.
-const READ_EVENTS: usize = 500;
 
 /// The arguments of `tail`.
 #[derive(Debug, clap::Args)]
@@ -82,9 +79,14 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
     loop {
         let head = store.head()?;
-        while after < head && interrupt.asked().is_continue() {
-            after = tail.show(&*store, after, head)?;
+        for events in EventPages::new(&*store, after + 1..=head) {
+            if interrupt.asked().is_break() {
+                break;
+            }
+            tail.show(events?)?;
         }
+        // `verify` reports positions without an event.
+        after = head;
         let wait = !args.no_follow && interrupt.asked().is_continue() && tail.is_read();
         if !wait {
             return Ok(Outcome::Done);
@@ -101,12 +103,7 @@ struct Tail {
 }
 
 impl Tail {
-    /// Shows some events after a position, and returns the last it has read.
-    fn show(&mut self, store: &dyn Store, after: Position, head: Position) -> Result<Position> {
-        let limit = READ_EVENTS.min(usize::try_from(head - after).unwrap_or(READ_EVENTS));
-        let events = store.read(after, limit)?;
-        // None at all, although the log goes on, is for `verify` to tell.
-        let last = events.last().map_or(head, |event| event.position);
+    fn show(&mut self, events: Vec<RecordedEvent>) -> Result<()> {
         let mut text = Vec::new();
         for event in events {
             let reading = ParsedCallback::parse(&event);
@@ -116,7 +113,7 @@ impl Tail {
         }
         self.out.write_all(&text)?;
         self.out.flush()?;
-        Ok(last)
+        Ok(())
     }
 
     fn line(

@@ -24,7 +24,7 @@ use crate::domain::{AccountSid, NewEvent, Position, Timestamp};
 use crate::projection::message_query::BeyondHead;
 use crate::projection::throttle::{self, Throttle};
 use crate::projection::{self, fold::fold};
-use crate::store::{Message, Store, StoreError};
+use crate::store::{EventPages, Message, Store, StoreError};
 use crate::wire::{self, mask};
 
 /// How many rows are in memory at a time.
@@ -183,14 +183,9 @@ pub fn events(
     throttle::lower_priority(throttle::NICE);
     refuse_beyond_head(store, pin)?;
     let mut callbacks = Throttle::begin(store)?;
-    let (mut after, mut count): (Position, u64) = (0, 0);
-    while after < pin {
-        callbacks.pause(store)?;
-        let limit = PAGE_ROWS.min((pin - after) as usize);
-        let events = store.read(after, limit)?;
-        let Some(last) = events.last() else { break };
-        after = last.position;
-        for event in events.into_iter().filter(|event| event.position <= pin) {
+    let mut count = 0;
+    for events in EventPages::new(store, 1..=pin) {
+        for event in events? {
             let reading = projection::read(&event);
             let account_sid = reading.account_sid.map(Cow::into_owned);
             let message_sid = reading.message_sid.map(Cow::into_owned);
@@ -202,6 +197,7 @@ pub fn events(
                 count += 1;
             }
         }
+        callbacks.pause(store)?;
     }
     Ok(count)
 }

@@ -9,7 +9,7 @@ use super::resource::{self, Origin, Outbound};
 use super::spool::{Kind, Row};
 use super::{Counts, Format, ImportError, Tell};
 use crate::domain::NewEvent;
-use crate::projection::facts::Facts;
+use crate::projection::known_facts::{KnownFacts, Novelty};
 use crate::store::{StoreError, Views};
 
 /// How many events are appended in one go: a server's callbacks wait for so long.
@@ -42,7 +42,7 @@ impl Gathered {
     ) -> Result<(), ImportError> {
         let has_records = self.has_records();
         let Self { spool, files, options, ids, counts, .. } = self;
-        let mut facts = Facts::default();
+        let mut facts = KnownFacts::default();
         let mut batch = Vec::new();
         let mut bytes = 0;
         let rows = spool.rows().map_err(|source| spooling(options, source))?;
@@ -54,7 +54,7 @@ impl Gathered {
                 let event = event(&row, file.ledger.as_deref()).expect("it was read before");
                 let is_new = ids.remove(&event.event_id).is_some();
                 if is_new && has_records {
-                    facts.note(&event);
+                    facts.insert(&event);
                 }
                 is_new.then_some(event)
             } else {
@@ -63,7 +63,8 @@ impl Gathered {
                 let format = file.format.unwrap_or(Format::Rest);
                 let origin = Origin { format, file: &file.name, line };
                 let event = resource::event(outbound, origin, options.now);
-                facts.adds(views, &event)?.then_some(event)
+                let novelty = facts.insert_if_new(views, &event)?;
+                (novelty == Novelty::New).then_some(event)
             };
             match new {
                 Some(event) => {

@@ -12,10 +12,7 @@ use super::gather::{Gathered, fingerprint, spooling};
 use super::spool::Kind;
 use super::{ImportError, Tell};
 use crate::projection::throttle::{self, Throttle};
-use crate::store::{Store, StoreError};
-
-/// How many events of the log are in memory at a time.
-const READ_EVENTS: usize = 1000;
+use crate::store::{EventPages, Store, StoreError};
 
 impl Gathered {
     /// Reads the log once. `tell` hears up to which position.
@@ -39,14 +36,10 @@ impl Gathered {
         let niceness = throttle::NICE;
         throttle::lower_priority(niceness);
         let mut callbacks = Throttle::begin(store)?;
-        let (mut after, head) = (0, store.head()?);
-        let mut others = HashSet::default();
-        while after < head {
-            callbacks.pause(store)?;
-            let events = store.read(after, READ_EVENTS)?;
-            let Some(last) = events.last() else { break };
-            after = last.position;
-            for recorded in events {
+        let (mut after, mut others) = (0, HashSet::default());
+        for events in EventPages::new(store, 1..=store.head()?) {
+            for recorded in events? {
+                after = recorded.position;
                 let id = recorded.event_id;
                 match self.ids.get(&id) {
                     Some(wanted) if *wanted == fingerprint(recorded.event) => {
@@ -61,6 +54,7 @@ impl Gathered {
             if let ControlFlow::Break(()) = tell(after) {
                 return Err(StoreError::Cancelled.into());
             }
+            callbacks.pause(store)?;
         }
         // The log may have an id twice, of which one fits.
         others.retain(|id| self.ids.remove(id).is_some());

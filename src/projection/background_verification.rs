@@ -1,14 +1,14 @@
 //! The thread that reads the log again and again while a server runs, at little cost, to see
 //! whether it is still what it was.
 
-use std::ops::ControlFlow;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
 use super::verify::{Finding, LogVerified, verify_log};
 use super::{ProjectionError, throttle};
+use crate::background::{Background, Stop};
 use crate::domain::{Position, Timestamp};
 use crate::store::{self, Access, Database};
 
@@ -33,66 +33,51 @@ pub struct LastRun {
 /// What others may know of it.
 #[derive(Clone)]
 pub struct Handle {
-    shared: Arc<Shared>,
-}
-
-#[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
-    stopped: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    stop: bool,
-    last_run: Option<LastRun>,
+    stop: Stop,
+    last_run: Arc<Mutex<Option<LastRun>>>,
 }
 
 /// Starts the thread. It has a reader of its own, and so sees the files as another process does.
 pub fn start(database: Database, every: Duration) -> Handle {
-    let shared = Arc::new(Shared::default());
-    let handle = Handle { shared: Arc::clone(&shared) };
-    let _detached = std::thread::Builder::new()
-        .name("verify".into())
-        .spawn(move || run(&database, &shared, every))
-        .expect("the system starts a thread");
-    handle
+    let last_run = Arc::default();
+    let result = Arc::clone(&last_run);
+    let thread = Background::spawn("verify", move |stop| run(&database, &result, every, stop));
+    Handle { stop: thread.stop_signal(), last_run }
 }
 
 impl Handle {
     /// What the last round came to; nothing before the first has ended.
     pub fn last_run(&self) -> Option<LastRun> {
-        self.shared.state().last_run.clone()
+        lock(&self.last_run).clone()
     }
 
     /// Asks the thread to end, within the read that it is at.
     pub fn stop(&self) {
-        self.shared.state().stop = true;
-        self.shared.stopped.notify_all();
+        self.stop.request();
     }
 }
 
-fn run(database: &Database, shared: &Shared, every: Duration) {
+fn run(database: &Database, result: &Mutex<Option<LastRun>>, every: Duration, stop: &Stop) {
     throttle::lower_priority(throttle::NICEST);
     let mut wait = every.min(FIRST_WAIT);
-    while shared.sleep(wait).is_continue() {
-        let verified = round(database, shared);
+    while stop.sleep(wait).is_continue() {
+        let verified = verify_once(database, stop);
         if matches!(verified, Err(ProjectionError::Stopped)) {
             return;
         }
         let last_run = LastRun::of(verified);
         tell(&last_run);
-        shared.state().last_run = Some(last_run);
+        *lock(result) = Some(last_run);
         wait = every;
     }
 }
 
-fn round(database: &Database, shared: &Shared) -> Result<LogVerified, ProjectionError> {
+fn verify_once(database: &Database, stop: &Stop) -> Result<LogVerified, ProjectionError> {
     let store = store::open(database, Access::Read)?;
     let head = store.head()?;
     let mut began = Instant::now();
     verify_log(&*store, head, &mut |_| {
-        let go_on = shared.sleep(began.elapsed() * RESTS);
+        let go_on = stop.sleep(began.elapsed() * RESTS);
         began = Instant::now();
         go_on
     })
@@ -126,18 +111,6 @@ fn tell(round: &LastRun) {
     }
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits, unless the thread is to stop.
-    fn sleep(&self, duration: Duration) -> ControlFlow<()> {
-        let state = self.state();
-        let waited = self.stopped.wait_timeout_while(state, duration, |state| !state.stop);
-        match waited.unwrap_or_else(PoisonError::into_inner).0.stop {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
-    }
+fn lock(last_run: &Mutex<Option<LastRun>>) -> MutexGuard<'_, Option<LastRun>> {
+    last_run.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,10 +3,9 @@
 use std::ops::ControlFlow;
 
 use super::ProjectionError;
-use super::batch::prepare::READ_EVENTS_MAX;
 use crate::domain::Position;
 use crate::domain::digest::{self, CHAIN_START, Digester, Hash};
-use crate::store::Store;
+use crate::store::{Store, for_each_event};
 
 /// The chain of digests up to a position that the views have read: from the mark before it on.
 pub fn chain_at(store: &dyn Store, position: Position) -> Result<Hash, ProjectionError> {
@@ -14,19 +13,16 @@ pub fn chain_at(store: &dyn Store, position: Position) -> Result<Hash, Projectio
     let mark = marks.range(..=position).next_back();
     let (mut at, mut chain) = mark.map_or((0, CHAIN_START), |(at, chain)| (*at, *chain));
     let mut digester = Digester::default();
-    while at < position {
-        let (began_at, limit) = (at, READ_EVENTS_MAX.min((position - at) as usize));
-        store.scan(at, limit, &mut |event| {
-            if event.position != at + 1 {
-                return ControlFlow::Break(());
-            }
-            chain = digest::chain(&chain, &digester.digest(event).digest);
-            at = event.position;
-            ControlFlow::Continue(())
-        })?;
-        if at == began_at {
-            return Err(ProjectionError::Gap(at + 1));
+    for_each_event(store, at + 1..=position, &mut |event| {
+        if event.position != at + 1 {
+            return ControlFlow::Break(());
         }
+        chain = digest::chain(&chain, &digester.digest(event).digest);
+        at = event.position;
+        ControlFlow::Continue(())
+    })?;
+    if at < position {
+        return Err(ProjectionError::Gap(at + 1));
     }
     Ok(chain)
 }

@@ -2,17 +2,15 @@
 //! then a scan of the log's tail, so that the answer is never behind.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use super::fold::{Folded, fold};
 use crate::domain::{AccountSid, MessageKey, MessageSid, Position, RecordedEvent, Rule, Timestamp};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, for_each_event};
 use crate::twilio::callback::ParsedCallback;
 
 /// How long a tail may be for a question that somebody waits for; some 10 ms of reading.
 pub const TAIL_EVENTS_MAX: u64 = 10_000;
-
-/// How many events are read at a time.
-const READ_EVENTS: usize = 1000;
 
 /// Up to where a message's events count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,25 +89,20 @@ pub fn ask(store: &dyn Store, question: &Question) -> Result<Answer, StoreError>
 fn tail(
     store: &dyn Store,
     message_sid: &MessageSid,
-    mut after: Position,
+    after: Position,
     last: Position,
 ) -> Result<Vec<(Option<AccountSid>, RecordedEvent)>, StoreError> {
     let mut found = Vec::new();
-    while after < last {
-        let limit = READ_EVENTS.min((last - after) as usize);
-        let events = store.read(after, limit)?;
-        let Some(newest) = events.last() else { break };
-        after = newest.position;
-        for event in events.into_iter().filter(|event| event.position <= last) {
-            let reading = ParsedCallback::parse(&event);
-            if reading.reported.is_some()
-                && reading.message_sid.as_deref() == Some(message_sid.as_str())
-            {
-                let account_sid = reading.account_sid.as_deref().and_then(AccountSid::parse);
-                found.push((account_sid, event));
-            }
+    for_each_event(store, after + 1..=last, &mut |event| {
+        let reading = ParsedCallback::parse(event);
+        if reading.reported.is_some()
+            && reading.message_sid.as_deref() == Some(message_sid.as_str())
+        {
+            let account_sid = reading.account_sid.as_deref().and_then(AccountSid::parse);
+            found.push((account_sid, event.clone()));
         }
-    }
+        ControlFlow::Continue(())
+    })?;
     Ok(found)
 }
 

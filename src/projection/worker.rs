@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -12,6 +11,7 @@ use super::catch_up::catch_up_by_batches;
 use super::compatibility::reset_if_incompatible;
 use super::metrics::ProjectionMetrics;
 use super::{ProjectionError, message_query};
+use crate::background::{Background, Stop};
 use crate::domain::{Position, Rule};
 use crate::store::head::Head;
 use crate::store::{Store, StoreError};
@@ -36,6 +36,7 @@ const IDLE_WAIT: Duration = Duration::from_secs(3600);
 #[derive(Clone)]
 pub struct Handle {
     shared: Arc<Shared>,
+    stop: Stop,
 }
 
 struct Shared {
@@ -44,7 +45,6 @@ struct Shared {
     projected: Head,
     /// Whether the views are known to be this log's; before that nothing may be read from them.
     aligned: AtomicBool,
-    stop: AtomicBool,
     waiting: Mutex<Waiting>,
     /// Why it does not get on at the moment.
     failed: Mutex<Option<String>>,
@@ -62,22 +62,18 @@ pub enum Waiting {
 }
 
 /// Starts the thread: first it makes sure that the views are this log's, then it follows `head`.
-pub fn start(store: Arc<dyn Store>, head: Arc<Head>, rule: Rule) -> (Handle, JoinHandle<()>) {
+pub fn start(store: Arc<dyn Store>, head: Arc<Head>, rule: Rule) -> (Handle, Background) {
     let shared = Arc::new(Shared {
         head,
         projected: Head::default(),
         aligned: AtomicBool::new(false),
-        stop: AtomicBool::new(false),
         waiting: Mutex::new(Waiting::Unknown),
         failed: Mutex::new(None),
         metrics: ProjectionMetrics::default(),
     });
-    let handle = Handle { shared: Arc::clone(&shared) };
-    let thread = std::thread::Builder::new()
-        .name("projection".into())
-        .spawn(move || run(&*store, &shared, rule))
-        .expect("the system starts a thread");
-    (handle, thread)
+    let followed = Arc::clone(&shared);
+    let thread = Background::spawn("projection", move |stop| run(&*store, &followed, rule, stop));
+    (Handle { shared, stop: thread.stop_signal() }, thread)
 }
 
 impl Handle {
@@ -143,20 +139,20 @@ impl Handle {
 
     /// Asks the thread to end after the batch it is at.
     pub fn stop(&self) {
-        self.shared.stop.store(true, Ordering::Relaxed);
+        self.stop.request();
         self.shared.head.nudge();
     }
 }
 
 /// Follows the head until it is asked to stop. What fails, such as a write to a full disk, is tried
 /// again: nothing is lost by it, since the log is not the projection's to write.
-fn run(store: &dyn Store, shared: &Shared, rule: Rule) {
-    while let Err(error) = follow(store, shared, rule) {
+fn run(store: &dyn Store, shared: &Shared, rule: Rule, stop: &Stop) {
+    while let Err(error) = follow(store, shared, rule, stop) {
         if matches!(error, ProjectionError::Stopped) {
             break;
         }
         shared.set_failed(&error.to_string(), is_of_views_alone(&error));
-        if shared.sleep(RETRY_WAIT).is_break() {
+        if stop.sleep(RETRY_WAIT).is_break() {
             break;
         }
     }
@@ -168,7 +164,12 @@ fn is_of_views_alone(error: &ProjectionError) -> bool {
     matches!(error, ProjectionError::Store(StoreError::DamagedViews { .. }))
 }
 
-fn follow(store: &dyn Store, shared: &Shared, rule: Rule) -> Result<(), ProjectionError> {
+fn follow(
+    store: &dyn Store,
+    shared: &Shared,
+    rule: Rule,
+    stop: &Stop,
+) -> Result<(), ProjectionError> {
     reset_if_incompatible(store, rule)?;
     let mut position = store.views().checkpoint()?.position;
     shared.projected.set(position);
@@ -176,7 +177,7 @@ fn follow(store: &dyn Store, shared: &Shared, rule: Rule) -> Result<(), Projecti
         shared.clear_failed();
     }
     shared.aligned.store(true, Ordering::Release);
-    while !shared.stop.load(Ordering::Relaxed) {
+    while !stop.is_requested() {
         if shared.head.position() <= position {
             *shared.waiting() = Waiting::Nothing;
         }
@@ -185,13 +186,13 @@ fn follow(store: &dyn Store, shared: &Shared, rule: Rule) -> Result<(), Projecti
             continue;
         }
         shared.begin_to_wait();
-        let head = shared.wait_for_batch(position);
+        let head = shared.wait_for_batch(position, stop);
         let gathered_at = Instant::now();
         let checkpoint = catch_up_by_batches(store, store.views(), head, &mut |batch| {
             shared.projected.advance(batch.to.position);
             shared.metrics.count(&batch.messages);
             shared.clear_failed();
-            match shared.stop.load(Ordering::Relaxed) {
+            match stop.is_requested() {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
@@ -245,23 +246,11 @@ impl Shared {
         }
     }
 
-    /// Waits, unless the thread is to stop.
-    fn sleep(&self, duration: Duration) -> ControlFlow<()> {
-        let deadline = Instant::now() + duration;
-        while Instant::now() < deadline && !self.stop.load(Ordering::Relaxed) {
-            self.head.wait(Position::MAX, deadline);
-        }
-        match self.stop.load(Ordering::Relaxed) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
-    }
-
     /// Lets a batch gather: until it is full, or its first event has waited long enough.
-    fn wait_for_batch(&self, position: Position) -> Position {
+    fn wait_for_batch(&self, position: Position, stop: &Stop) -> Position {
         let (full, deadline) = (position + BATCH_EVENTS, Instant::now() + BATCH_WAIT);
         let mut head = self.head.position();
-        while head < full && Instant::now() < deadline && !self.stop.load(Ordering::Relaxed) {
+        while head < full && Instant::now() < deadline && !stop.is_requested() {
             head = self.head.wait(full, deadline);
         }
         head

@@ -5,7 +5,6 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -15,6 +14,7 @@ use super::queue::Queue;
 use super::recognise::Recogniser;
 use super::rejection::Rejection;
 use super::{Accepts, cause_of, signed};
+use crate::background::Background;
 use crate::store::quarantine::{self, Limits, Quarantine, Rank, RefusedRequest};
 use crate::store::{Database, StoreError};
 use crate::twilio::accounts::Accounts;
@@ -155,7 +155,7 @@ fn rates(limits: &Limits) -> [DefaultDirectRateLimiter; Rank::ALL.len()] {
 
 impl Keeper {
     /// Starts the thread. The file is made when the first request is kept.
-    pub fn start(database: Database, limits: Limits) -> (Self, JoinHandle<()>) {
+    pub fn start(database: Database, limits: Limits) -> (Self, Background) {
         let (wake, woken) = sync_channel(1);
         let metrics = QuarantineMetrics::default();
         let (queue, recogniser) = Default::default();
@@ -164,10 +164,8 @@ impl Keeper {
         let explained = RateLimiter::direct(Quota::per_second(EXPLAINED_PER_SECOND));
         let thread =
             Thread { database, limits, shared, explained, metrics, open: None, in_trouble: false };
-        let thread = std::thread::Builder::new()
-            .name("quarantine".into())
-            .spawn(move || thread.run(&woken))
-            .expect("the system starts a thread");
+        let thread =
+            Background::spawn("quarantine", move |_ends_with_its_handles| thread.run(&woken));
         (keeper, thread)
     }
 

@@ -12,13 +12,10 @@ use uuid::Uuid;
 use super::{Accepts, verified};
 use crate::domain::{NewEvent, Position, Timestamp};
 use crate::store::quarantine::{Quarantine, RefusedRequest};
-use crate::store::{Store, StoreError, append_when_free};
+use crate::store::{Store, StoreError, append_when_free, for_each_event};
 
 /// How many requests are looked at, and appended, at a time: a commit each, not one for all.
 const STEP_REQUESTS: usize = 500;
-
-/// How many events are read at a time where an append was interrupted.
-const READ_EVENTS: usize = 4096;
 
 /// What a recheck came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -119,21 +116,13 @@ fn already_there(
     store: &dyn Store,
 ) -> Result<HashSet<Uuid>, StoreError> {
     let Some((marked, first)) = marked(quarantine)? else { return Ok(HashSet::new()) };
-    let (head, mut after, mut there) = (store.head()?, first, HashSet::new());
-    while after < head {
-        let mut last = after;
-        store.scan(after, READ_EVENTS, &mut |event| {
-            last = event.position;
-            if marked.contains(&event.event_id) {
-                there.insert(event.event_id);
-            }
-            ControlFlow::Continue(())
-        })?;
-        if last == after {
-            break;
+    let mut there = HashSet::new();
+    for_each_event(store, first + 1..=store.head()?, &mut |event| {
+        if marked.contains(&event.event_id) {
+            there.insert(event.event_id);
         }
-        after = last;
-    }
+        ControlFlow::Continue(())
+    })?;
     Ok(there)
 }
 

@@ -10,7 +10,6 @@ mod open;
 mod preview;
 mod progress;
 mod sweep;
-mod told;
 mod unanswered;
 pub mod worker;
 
@@ -22,12 +21,11 @@ use time::OffsetDateTime;
 
 pub use self::preview::{Preview, preview};
 pub use self::progress::{LastRun, Progress, last_run, state_file};
-use self::told::Told;
 pub use self::unanswered::Sends;
 use crate::domain::{AccountSid, NewEvent, Timestamp};
+use crate::projection::known_facts::{KnownFacts, Novelty};
 use crate::send::note::MAY_ANSWER;
 use crate::store::{Store, StoreError};
-use crate::twilio::callback::ParsedCallback;
 use crate::twilio_api::{Client, Credentials, Failure, PageError, Refusal};
 
 /// After how long without an end a message is asked for, as Twilio advises.
@@ -72,7 +70,7 @@ pub struct Run<'a> {
     pub state_file: PathBuf,
     progress: Progress,
     summary: Summary,
-    told: Told,
+    known_facts: KnownFacts,
     sends: Sends,
     /// Why accounts are not asked about any more in this run.
     refused: BTreeMap<AccountSid, ReconcileError>,
@@ -158,7 +156,7 @@ impl<'a> Run<'a> {
         append: &'a mut dyn FnMut(&[NewEvent]) -> Result<(), StoreError>,
         tell: &'a mut dyn FnMut(&Summary),
     ) -> Self {
-        let (progress, summary, told, sends, refused) = Default::default();
+        let (progress, summary, known_facts, sends, refused) = Default::default();
         Self {
             store,
             client,
@@ -169,7 +167,7 @@ impl<'a> Run<'a> {
             state_file,
             progress,
             summary,
-            told,
+            known_facts,
             sends,
             refused,
         }
@@ -243,7 +241,7 @@ impl<'a> Run<'a> {
         answers: Vec<NewEvent>,
         get_on: impl FnOnce(&mut Progress),
     ) -> Result<(), ReconcileError> {
-        self.told.read_on(self.store)?;
+        self.known_facts.read_on(self.store)?;
         let mut new = Vec::new();
         for event in answers {
             match self.adds_a_fact(&event)? {
@@ -264,19 +262,11 @@ impl<'a> Run<'a> {
     /// Whether an answer says anything that is not known of its message, or which send it is; it is
     /// then known.
     fn adds_a_fact(&mut self, event: &NewEvent) -> Result<bool, StoreError> {
-        let reading = ParsedCallback::parse(event);
-        let (Some(key), Some(reported)) = (reading.message_key(), &reading.reported) else {
-            return Ok(false);
-        };
-        let messages = self.store.views().find(&key.message_sid)?.1;
-        let known = messages.iter().find(|message| message.key == key);
-        let is_known = known.is_some_and(|message| message.lifecycle.evidence.has(reported))
-            || self.told.has(&key, reported);
-        if is_known && !event.notes.contains_key(MAY_ANSWER) {
-            return Ok(false);
-        }
-        self.told.hear(event);
-        Ok(true)
+        Ok(match self.known_facts.insert_if_new(Some(self.store.views()), event)? {
+            Novelty::New => true,
+            Novelty::Known => event.notes.contains_key(MAY_ANSWER),
+            Novelty::NoReport => false,
+        })
     }
 }
 

@@ -7,11 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::domain::status_reported::Addressing;
 use crate::domain::{NewEvent, Position, Source, Timestamp};
 use crate::send::{Outcome, note};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, for_each_event};
 use crate::twilio::form::Form;
-
-/// How many events are read in one statement.
-const READ_EVENTS: usize = 4096;
 
 /// By how much Twilio's clock may differ from ours.
 const CLOCK_SLACK_MICROS: i64 = 60 * 1_000_000;
@@ -47,17 +44,11 @@ impl Sends {
             // The log was put back to an older state.
             *self = Self::default();
         }
-        loop {
-            let before = self.read_to;
-            store.scan(before, READ_EVENTS, &mut |event| {
-                self.read_to = event.position;
-                self.take(event);
-                ControlFlow::Continue(())
-            })?;
-            if self.read_to == before {
-                return Ok(());
-            }
-        }
+        for_each_event(store, self.read_to + 1.., &mut |event| {
+            self.read_to = event.position;
+            self.take(event);
+            ControlFlow::Continue(())
+        })
     }
 
     /// How many there are.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::metrics::ReconcileMetrics;
 use super::{Plan, ReconcileError, Run, Summary, now};
+use crate::background::{Background, Stop};
 use crate::domain::{AccountSid, NewEvent};
 use crate::store::{self, Access, Database, Store, append_when_free};
 use crate::twilio_api::{Client, Credentials, Failure, Limits};
@@ -30,55 +30,24 @@ pub struct Job {
     pub metrics: ReconcileMetrics,
 }
 
-/// What others may know of it.
-#[derive(Clone)]
-pub struct Handle {
-    shared: Arc<Shared>,
-}
-
-#[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
-    stopped: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    stop: bool,
-}
-
-/// Starts the thread.
-pub fn start(job: Job) -> Handle {
-    let shared = Arc::new(Shared::default());
-    let handle = Handle { shared: Arc::clone(&shared) };
-    let _detached = std::thread::Builder::new()
-        .name("reconcile".into())
-        .spawn(move || {
-            let mut wait = job.every.min(FIRST_WAIT);
-            while !shared.sleep(wait) {
-                if !(job.ready)() {
-                    wait = job.every.min(FIRST_WAIT);
-                    continue;
-                }
-                round(&job, &shared);
-                wait = job.every;
+/// Starts the thread. A stop ends it within the request that is under way.
+pub fn start(job: Job) -> Background {
+    Background::spawn("reconcile", move |stop| {
+        let mut wait = job.every.min(FIRST_WAIT);
+        while stop.sleep(wait).is_continue() {
+            if !(job.ready)() {
+                wait = job.every.min(FIRST_WAIT);
+                continue;
             }
-        })
-        .expect("the system starts a thread");
-    handle
+            round(&job, stop);
+            wait = job.every;
+        }
+    })
 }
 
-impl Handle {
-    /// Asks the thread to end, within the request that it is at.
-    pub fn stop(&self) {
-        self.shared.state().stop = true;
-        self.shared.stopped.notify_all();
-    }
-}
-
-fn round(job: &Job, shared: &Arc<Shared>) {
-    let asked = Arc::clone(shared);
-    let limits = Limits::new(job.requests_max, move || asked.state().stop);
+fn round(job: &Job, stop: &Stop) {
+    let stop = stop.clone();
+    let limits = Limits::new(job.requests_max, move || stop.is_requested());
     let client = job.client.within(limits.clone());
     let (summary, outcome) = match store::open(&job.database, Access::Append) {
         Ok(store) => run(job, &*store, &client),
@@ -107,17 +76,4 @@ fn run(job: &Job, store: &dyn Store, client: &Client) -> (Summary, Result<(), Re
     let accounts = (job.accounts)();
     let mut append = |events: &[NewEvent]| append_when_free(store, events).map(|_| ());
     Run::new(store, client, &accounts, &plan, job.state_file.clone(), &mut append, &mut |_| {}).go()
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits; true where the thread is to stop.
-    fn sleep(&self, duration: Duration) -> bool {
-        let state = self.state();
-        let waited = self.stopped.wait_timeout_while(state, duration, |state| !state.stop);
-        waited.unwrap_or_else(PoisonError::into_inner).0.stop
-    }
 }

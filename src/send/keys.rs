@@ -14,7 +14,7 @@ use sha2::Sha256;
 use super::{Draft, Outcome, note};
 use crate::domain::digest::hex;
 use crate::domain::{AccountSid, NewEvent, Source, Timestamp};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, for_each_event};
 use crate::twilio_api::Credentials;
 
 /// How long a key is known: whoever asks again asks within minutes, or starts anew.
@@ -22,9 +22,6 @@ const KNOWN_FOR_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// How many characters a key may have.
 pub const KEY_CHARACTERS_MAX: usize = 255;
-
-/// How many events are read in one statement while the log is looked through.
-const READ_EVENTS: usize = 4096;
 
 /// What a key stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,20 +111,13 @@ fn read(store: &dyn Store, since: Timestamp) -> Result<HashMap<String, Use>, Sto
     let mut known: HashMap<String, Use> = HashMap::new();
     // By the send's id, whose key it is.
     let mut open: HashMap<String, String> = HashMap::new();
-    let mut at = 0;
-    loop {
-        let before = at;
-        store.scan(at, READ_EVENTS, &mut |event| {
-            at = event.position;
-            if event.source == Source::Send && event.received_at >= since {
-                take(event, &mut known, &mut open);
-            }
-            ControlFlow::Continue(())
-        })?;
-        if at == before {
-            return Ok(known);
+    for_each_event(store, 1.., &mut |event| {
+        if event.source == Source::Send && event.received_at >= since {
+            take(event, &mut known, &mut open);
         }
-    }
+        ControlFlow::Continue(())
+    })?;
+    Ok(known)
 }
 
 fn take(event: &NewEvent, known: &mut HashMap<String, Use>, open: &mut HashMap<String, String>) {

@@ -6,6 +6,7 @@
 mod beside;
 pub mod copy;
 mod event_bytes;
+mod event_pages;
 pub mod head;
 pub mod inspect;
 mod kept;
@@ -30,6 +31,7 @@ use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::{Lifecycle, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
 
 pub use beside::append_when_free;
+pub use event_pages::{EventPages, for_each_event};
 pub use kept::Kept;
 pub use open::{Access, Database, open};
 pub use sqlite::files::lock::Lock;

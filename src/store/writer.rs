@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -14,6 +13,7 @@ use super::head::Head;
 use super::metrics::StoreMetrics;
 use super::poison::{RetryBackoff, WriterHealth};
 use super::{Kept, Store, StoreError};
+use crate::background::Background;
 use crate::domain::{NewEvent, Position};
 
 /// How many events may wait to be written. At the rate of one machine it is a fraction of a second,
@@ -89,20 +89,17 @@ struct State {
 
 impl Writer {
     /// Starts the thread. It advances `head` after each commit.
-    pub fn start(store: Arc<dyn Store>, head: Arc<Head>) -> (Self, JoinHandle<()>) {
+    pub fn start(store: Arc<dyn Store>, head: Arc<Head>) -> (Self, Background) {
         let (queue, waiting) = sync_channel(QUEUE_EVENTS_MAX);
         let state = Arc::new(State::default());
         let metrics = StoreMetrics::default();
         let writer = Self { queue, state: Arc::clone(&state), metrics: metrics.clone() };
-        let thread = std::thread::Builder::new()
-            .name("log-writer".into())
-            .spawn(move || {
-                let _poisons_if_it_panics = PanicGuard(Arc::clone(&state));
-                let trouble = RetryBackoff::default();
-                let kept = Kept::default();
-                Thread { store, head, waiting, state, trouble, metrics, kept }.run();
-            })
-            .expect("the system starts a thread");
+        let thread = Background::spawn("log-writer", move |_ends_with_its_handles| {
+            let _poisons_if_it_panics = PanicGuard(Arc::clone(&state));
+            let trouble = RetryBackoff::default();
+            let kept = Kept::default();
+            Thread { store, head, waiting, state, trouble, metrics, kept }.run();
+        });
         (writer, thread)
     }
 

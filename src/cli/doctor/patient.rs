@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::server::Server;
 use crate::config::{GlobalFlags, ServeFlags, Settings};
 use crate::domain::{Position, RecordedEvent, Timestamp};
-use crate::store::{self, Access, Database, Store, StoreError};
+use crate::store::{self, Access, Database, EventPages, Store, StoreError};
 
 /// How many of the last events are looked at.
 pub const LAST_EVENTS: u64 = 1000;
@@ -94,14 +94,8 @@ impl Patient {
     }
 }
 
-/// The last events up to the head; where they are large, one read gives fewer than it is asked for.
+/// The last events up to the head.
 fn read_up_to(store: &dyn Store, head: Position) -> Result<Vec<RecordedEvent>, StoreError> {
-    let (mut events, mut after) = (Vec::new(), head.saturating_sub(LAST_EVENTS));
-    while after < head {
-        let more = store.read(after, (head - after) as usize)?;
-        let Some(last) = more.last() else { break };
-        after = last.position;
-        events.extend(more);
-    }
-    Ok(events)
+    let pages = EventPages::new(store, head.saturating_sub(LAST_EVENTS) + 1..=head);
+    Ok(pages.collect::<Result<Vec<_>, _>>()?.concat())
 }

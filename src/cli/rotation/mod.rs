@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 use self::seen::Seen;
 use super::serve::{tokens, warn_of_short};
 use super::text::shown;
+use crate::background::Background;
 use crate::config::{KeySource, Settings};
 use crate::domain::{AccountSid, Timestamp};
 use crate::http::auth::tokens::Tokens;
@@ -66,10 +67,8 @@ impl Rotation {
 
     /// Starts the thread that looks, which ends once nobody can ask any more.
     pub fn start(self, asked: Receiver<()>) {
-        let _detached = std::thread::Builder::new()
-            .name("rotation".into())
-            .spawn(move || self.run(&asked))
-            .expect("the system starts a thread");
+        let _detached =
+            Background::spawn("rotation", move |_ends_with_its_channel| self.run(&asked));
     }
 
     fn run(mut self, asked: &Receiver<()>) {

@@ -13,14 +13,11 @@ use crate::http::response;
 use crate::http::state::Admin;
 use crate::projection::message_query::TAIL_EVENTS_MAX;
 use crate::projection::worker::Waiting;
-use crate::store::StoreError;
+use crate::store::{StoreError, for_each_event};
 
 /// How far the projection may lag in a server that counts as ready. Under full load it is
 /// a fraction of a second.
 const READY_LAG_SECONDS_MAX: f64 = 5.0;
-
-/// How many events are read in one statement.
-const READ_EVENTS: usize = 1000;
 
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Readiness {
@@ -136,17 +133,12 @@ fn only_simulated(state: &Admin) -> Result<Option<bool>, StoreError> {
     if state.store.head()?.saturating_sub(checkpoint.position) > TAIL_EVENTS_MAX {
         return Ok(None);
     }
-    let (mut after, mut simulated) = (checkpoint.position, true);
-    loop {
-        let before = after;
-        state.store.scan(after, READ_EVENTS, &mut |event| {
-            (after, simulated) = (event.position, is_simulated(event));
-            if simulated { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
-        if !simulated || after == before {
-            return Ok(Some(simulated));
-        }
-    }
+    let mut simulated = true;
+    for_each_event(&*state.store, checkpoint.position + 1.., &mut |event| {
+        simulated = is_simulated(event);
+        if simulated { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok(Some(simulated))
 }
 
 fn verified(state: &Admin) -> Option<Verified> {

@@ -10,15 +10,12 @@ use crate::domain::digest::{Digester, Hash};
 use crate::domain::lifecycle::Incoming;
 use crate::domain::{Lifecycle, Position, RecordedEvent, Rule};
 use crate::projection::ProjectionError;
-use crate::store::{Checkpoint, MessageChange, Store, StoreError};
+use crate::store::{Checkpoint, MessageChange, Store, StoreError, for_each_event};
 use crate::twilio::callback::ParsedCallback;
 
 /// How many events one batch takes. The events of most messages lie closer together, so that most
 /// are written once, and a batch in memory takes some 5 MB.
 pub const BATCH_EVENTS_MAX: u64 = 1 << 14;
-
-/// How many events are read in one statement, which keeps the WAL from being emptied meanwhile.
-pub const READ_EVENTS_MAX: usize = 4096;
 
 /// How many events most messages have at least; room is made for as many messages.
 const EVENTS_A_MESSAGE: usize = 2;
@@ -115,21 +112,14 @@ impl Preparing<'_> {
         up_to: Position,
     ) -> Result<(), ProjectionError> {
         // The event before shows whether the log is still the one that was read.
-        let mut at = after.saturating_sub(1);
-        while at < up_to {
-            let limit = READ_EVENTS_MAX.min((up_to - at) as usize);
-            let (began_at, mut taken) = (at, Ok(()));
-            self.store.scan(at, limit, &mut |event| {
-                taken = self.take(batch, at + 1, after, event);
-                at += 1;
-                if taken.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            })?;
-            taken?;
-            if at == began_at {
-                return Err(ProjectionError::Gap(at + 1));
-            }
-        }
-        Ok(())
+        let (mut at, mut taken) = (after.saturating_sub(1), Ok(()));
+        for_each_event(self.store, at + 1..=up_to, &mut |event| {
+            taken = self.take(batch, at + 1, after, event);
+            at += 1;
+            if taken.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        taken?;
+        if at < up_to { Err(ProjectionError::Gap(at + 1)) } else { Ok(()) }
     }
 
     fn take(

@@ -1,7 +1,6 @@
 //! The log alone, bit by bit: whoever walks it may pause as often and as long as need be.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 use super::{Finding, Findings, Walk, marks};
 use crate::domain::Position;
@@ -9,10 +8,10 @@ use crate::domain::digest::Hash;
 use crate::projection::ProjectionError;
 use crate::projection::catch_up::Progress;
 use crate::projection::compatibility::ViewsState;
-use crate::store::{Checked, Store};
+use crate::store::{Checked, Store, StoreError};
 
 /// How many events are read at a time: about a millisecond's work.
-const BIT_EVENTS: u64 = 512;
+const PAGE_EVENTS: u64 = 512;
 
 /// What a verification of the log alone saw.
 #[derive(Debug, Clone)]
@@ -45,16 +44,10 @@ pub fn verify_log(
         Some(checkpoint) => findings.of_views(marks(store, checkpoint))?.unwrap_or_default(),
         None => BTreeMap::new(),
     };
-    let mut walk = Walk::new(marks, None);
-    while walk.at < up_to {
-        let (from, to) = (walk.at, up_to.min(walk.at + BIT_EVENTS));
-        walk.through(store, to, &mut findings, &mut |_| ControlFlow::Continue(()))?;
-        if walk.at == from {
-            break;
-        }
-        if let ControlFlow::Break(()) = progress(walk.at) {
-            return Err(ProjectionError::Stopped);
-        }
+    let mut walk = Walk::new(marks, None, PAGE_EVENTS);
+    match walk.through(store, up_to, &mut findings, progress) {
+        Err(StoreError::Cancelled) => return Err(ProjectionError::Stopped),
+        walked => walked?,
     }
     if walk.at < up_to {
         walk.pass_gap(up_to + 1, &mut findings);

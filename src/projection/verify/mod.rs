@@ -7,17 +7,19 @@ use std::ops::ControlFlow;
 
 use crate::domain::digest::{CHAIN_START, Digester, Hash};
 use crate::domain::{Position, RecordedEvent, Rule};
-use crate::projection::batch::prepare::READ_EVENTS_MAX;
 use crate::projection::catch_up::Progress;
 use crate::projection::compare::side_by_side;
 use crate::projection::compatibility::ViewsState;
 use crate::projection::digest::{PAGE_MESSAGES, digest};
 use crate::projection::findings::Findings;
 use crate::projection::{ProjectionError, cells};
-use crate::store::{CHAIN_MARK_EVERY, Checkpoint, Store, StoreError, Views};
+use crate::store::{CHAIN_MARK_EVERY, Checkpoint, EventPages, Store, StoreError, Views};
 
 pub use self::log::{LogVerified, verify_log};
 pub use crate::projection::findings::{Finding, FindingKind};
+
+/// How many events are read between two reports of progress.
+const PAGE_EVENTS: u64 = 4096;
 
 /// A copy of the chain's value, kept elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +70,7 @@ pub fn verify(
         Some(checkpoint) => findings.of_views(marks(store, checkpoint))?.unwrap_or_default(),
         None => BTreeMap::new(),
     };
-    let mut walk = Walk::new(marks, expected);
+    let mut walk = Walk::new(marks, expected, PAGE_EVENTS);
     match store.head().and_then(|head| walk.through(store, head, &mut findings, progress)) {
         // Damaged pages end the walk where they lie; they have been named above.
         Err(StoreError::Engine { .. }) if !log_is_sound => walk.chain = None,
@@ -177,12 +179,14 @@ struct Walk {
     marks: BTreeMap<Position, Hash>,
     expected: Option<Expected>,
     digester: Digester,
+    /// Events read between two calls of `progress`.
+    page_events: u64,
     /// Whether the chain could be compared where a value was expected.
     compared: bool,
 }
 
 impl Walk {
-    fn new(marks: BTreeMap<Position, Hash>, expected: Option<Expected>) -> Self {
+    fn new(marks: BTreeMap<Position, Hash>, expected: Option<Expected>, page_events: u64) -> Self {
         let (chain, block) = (Some(CHAIN_START), Some(CHAIN_START));
         let digester = Digester::default();
         Self {
@@ -195,6 +199,7 @@ impl Walk {
             marks,
             expected,
             digester,
+            page_events,
             compared: false,
         }
     }
@@ -207,15 +212,15 @@ impl Walk {
         progress: Progress<'_>,
     ) -> Result<(), StoreError> {
         self.head = self.head.max(to);
-        while self.at < self.head {
-            let (after, limit) = (self.at, READ_EVENTS_MAX.min((self.head - self.at) as usize));
-            let scanned = store.scan(after, limit, &mut |event| {
+        loop {
+            let pages = EventPages::new(store, self.at + 1..=self.head);
+            let page = pages.lending_at_most(self.page_events).lend_next(&mut |event| {
                 self.pass(event, findings);
                 ControlFlow::Continue(())
             });
-            match scanned {
-                Ok(()) if self.at == after => break,
-                Ok(()) => {}
+            match page {
+                Ok(ControlFlow::Break(())) => return Ok(()),
+                Ok(ControlFlow::Continue(())) => {}
                 Err(StoreError::Unreadable { position, detail }) => {
                     self.pass_unreadable(position, detail, findings);
                 }
@@ -225,7 +230,6 @@ impl Walk {
                 return Err(StoreError::Cancelled);
             }
         }
-        Ok(())
     }
 
     fn pass(&mut self, event: &RecordedEvent, findings: &mut Findings) {

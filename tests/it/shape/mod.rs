@@ -9,20 +9,21 @@ use std::collections::BTreeSet;
 use source::{Source, sources};
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
+    ("background", &[]),
     ("domain", &[]),
     ("twilio", &["domain"]),
-    ("store", &["domain"]),
-    ("projection", &["domain", "twilio", "store"]),
+    ("store", &["background", "domain"]),
+    ("projection", &["background", "domain", "twilio", "store"]),
     ("wire", &["domain"]),
     ("report", &["domain", "store", "projection", "wire"]),
     ("export", &["domain", "store", "projection", "wire"]),
     ("backup", &["domain", "store", "projection"]),
     ("twilio_api", &["domain", "twilio"]),
     ("send", &["domain", "twilio", "store", "twilio_api"]),
-    ("reconcile", &["domain", "twilio", "store", "twilio_api", "send"]),
+    ("reconcile", &["background", "domain", "twilio", "store", "projection", "twilio_api", "send"]),
     ("import", &["domain", "twilio", "store", "projection"]),
-    ("quarantine", &["domain", "twilio", "store"]),
+    ("quarantine", &["background", "domain", "twilio", "store"]),
     (
         "http",
         &[
@@ -45,6 +46,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     (
         "cli",
         &[
+            "background",
             "domain",
             "twilio",
             "store",
