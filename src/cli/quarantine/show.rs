@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::super::text::{number, shown};
+use super::super::text::number;
 use super::super::{Format, Outcome, Usage};
 use super::Configured;
 use crate::config::Settings;
@@ -15,6 +15,7 @@ use crate::quarantine::rejection::Rejection;
 use crate::quarantine::{Checked, check};
 use crate::store::quarantine::{self, Rank, RefusedRequest};
 use crate::telemetry::say;
+use crate::text::shown;
 use crate::wire::{Body, HeaderValue};
 
 /// The arguments of `quarantine show`.
