@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use super::{Outcome, Usage};
+use super::{Outcome, UsageError};
 use crate::config::Settings;
 use crate::domain::BodyKind;
 use crate::twilio::accounts::AccountKeys;
@@ -40,8 +40,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         .with_context(|| format!("--body-file: cannot read {}", args.body_file.display()))?;
     // Twilio never signs a fragment: it tells Twilio how to connect.
     let url = args.url.split('#').next().unwrap_or_default();
-    let base = BaseUrl::parse(url)
-        .ok_or_else(|| Usage(format!("--url: `{url}` is not of the form https://host/path")))?;
+    let base = BaseUrl::parse(url).ok_or_else(|| {
+        UsageError(format!("--url: `{url}` is not of the form https://host/path"))
+    })?;
     let kind = kind(args.content_type.as_deref())?;
     let signed = Signed {
         urls: &base.with(""),
@@ -96,10 +97,10 @@ fn diagnosis(
     diagnose(&request, &configuration)
 }
 
-fn kind(content_type: Option<&str>) -> Result<BodyKind, Usage> {
+fn kind(content_type: Option<&str>) -> Result<BodyKind, UsageError> {
     BodyKind::from_content_type(content_type.map(str::as_bytes)).ok_or_else(|| {
         let given = content_type.unwrap_or_default();
-        Usage(format!(
+        UsageError(format!(
             "--content-type: `{given}` is neither application/x-www-form-urlencoded nor JSON"
         ))
     })

@@ -9,11 +9,11 @@ use clap::ValueEnum;
 
 use super::filters::Filters;
 use super::text::{lines, number, right, table};
-use super::{Outcome, Usage, ledger};
+use super::{Outcome, UsageError, ledger};
 use crate::config::Settings;
 use crate::report::shape::{Figures, Row, Shape, Times};
 use crate::report::{By, Question, report};
-use crate::text::shown;
+use crate::text::printable;
 
 /// The arguments of `report`.
 #[derive(Debug, clap::Args)]
@@ -45,7 +45,7 @@ enum ReportFormat {
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let by = By::parse(&args.by).ok_or_else(|| {
         let names = By::ALL.map(By::name).join(", ");
-        Usage(format!("--by: `{}` is none of {names}", args.by.escape_debug()))
+        UsageError(format!("--by: `{}` is none of {names}", args.by.escape_debug()))
     })?;
     let filter = args.filters.of_messages()?;
     let store = ledger::up_to_date(settings)?;
@@ -127,7 +127,7 @@ fn cells(key: &str, figures: &Figures) -> Vec<comfy_table::Cell> {
         length(*p50),
         length(*p95),
     ];
-    std::iter::once(comfy_table::Cell::new(shown(key)))
+    std::iter::once(comfy_table::Cell::new(printable(key)))
         .chain(right_hand.into_iter().map(right))
         .collect()
 }
@@ -168,7 +168,7 @@ fn first(shape: &Shape, key: Option<&str>) -> String {
 
 /// A text without its middle where it is too long: SIDs and numbers are known by their ends.
 fn cut(text: &str) -> String {
-    let chars: Vec<char> = shown(text).chars().collect();
+    let chars: Vec<char> = printable(text).chars().collect();
     match chars.len() {
         ..=KEY_CHARS_MAX => chars.into_iter().collect(),
         length => {
@@ -181,7 +181,7 @@ fn cut(text: &str) -> String {
 /// What an error code means, as a line of its own.
 fn meaning(row: &Row) -> Option<String> {
     let (code, of_code) = (row.key.as_deref()?, row.code.as_ref()?);
-    let line = format!("{code}  {}: {}", of_code.fault, shown(&of_code.title));
+    let line = format!("{code}  {}: {}", of_code.fault, printable(&of_code.title));
     let fits: String = line.chars().take(LINE_CHARS_MAX).collect();
     Some(fits + "\n")
 }
