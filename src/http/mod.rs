@@ -8,11 +8,18 @@ mod callbacks;
 mod connection;
 mod drain;
 mod error;
-mod in_use;
+mod heads;
 mod limits;
+mod listener;
+mod metrics;
+mod misdirected;
 mod query;
+mod refusals;
+mod rejected;
 mod reloads;
 mod response;
+mod routes;
+mod signed;
 mod state;
 mod workers;
 
@@ -25,15 +32,13 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::web;
 
-pub use self::admin::exports::Exports;
-pub use self::admin::message_sender::{Sender, Sending};
-pub use self::admin::metrics::Metrics;
-pub use self::callbacks::CallbackState;
+pub use self::admin::message_sender::{MessageSender, SendingAccount};
+pub use self::admin::registry::MetricsRegistry;
+pub use self::admin::state::AdminState;
 pub use self::drain::Drain;
-pub use self::in_use::InUse;
-pub use self::limits::Streams;
-pub use self::reloads::Reloads;
-pub use self::state::Admin;
+pub use self::limits::{EventStreams, Limit};
+pub use self::reloads::KeyReloadMetrics;
+pub use self::state::CallbackState;
 use self::workers::Workers;
 
 /// Longer than the 60 s and less for which proxies keep idle connections to us,
@@ -64,16 +69,15 @@ pub async fn run(
     callbacks: TcpListener,
     admin: TcpListener,
     receiving: CallbackState,
-    state: Admin,
+    state: AdminState,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (drain, streams) = (Drain::default(), state.streams.clone());
-    let end_sending = state.sending.as_ref().map(Sending::ender);
+    let stop_sending = state.sending.as_ref().map(MessageSender::stop_flag);
     let workers = Workers::default();
     let threads = std::thread::available_parallelism()?.get();
     let receiving = web::Data::new(receiving);
-    let callbacks =
-        callbacks::listener::serve(callbacks, receiving, drain.clone(), &workers, threads)?;
+    let callbacks = listener::serve(callbacks, receiving, drain.clone(), &workers, threads)?;
     let admin = admin::serve(admin, state, drain.clone(), &workers)?;
     let handles = [callbacks.handle(), admin.handle()];
     let mut both = actix_web::rt::spawn(async move { tokio::try_join!(callbacks, admin) });
@@ -85,18 +89,18 @@ pub async fn run(
         }
         reason = workers.trouble(threads + admin::THREADS) => return Err(io::Error::other(reason)),
     }
-    end_sending.inspect(|ending| ending.store(true, Ordering::Relaxed));
+    stop_sending.inspect(|stop| stop.store(true, Ordering::Relaxed));
     end(&handles, &drain, &streams).await;
     both.await.map_err(io::Error::other)?.map(|_| ())
 }
 
-async fn end(handles: &[ServerHandle], drain: &Drain, streams: &Streams) {
+async fn end(handles: &[ServerHandle], drain: &Drain, streams: &EventStreams) {
     for handle in handles {
         handle.pause().await;
     }
     drain.begin();
     // An answer that never ends is no request in flight.
-    streams.end();
+    streams.stop();
     drain.finished(DRAIN_TIMEOUT).await;
     streams.finished(STREAMS_TIMEOUT).await;
     for handle in handles {
