@@ -9,7 +9,7 @@ use super::ledger_process::LedgerProcess;
 use crate::config::{ApiScope, ApiToken, ServerConfig};
 use crate::domain::Rule;
 use crate::http::auth::tokens::{Attempts, Scope, Tokens, Visibility};
-use crate::http::{AdminState, EventStreams, Limit, MessageSender, MetricsRegistry, CallbackState};
+use crate::http::{AdminState, CallbackState, EventStreams, Limit, MessageSender, MetricsRegistry};
 use crate::projection::background_verification;
 use crate::quarantine::keeper::Keeper;
 use crate::reconcile::metrics::ReconcileMetrics;

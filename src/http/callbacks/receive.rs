@@ -88,7 +88,7 @@ async fn signed_callback(
         signature: header(SIGNATURE_HEADER).unwrap_or_default(),
         settings: header(SETTINGS_HEADER),
     };
-    let accounts = state.accounts.now();
+    let accounts = state.accounts.load_full();
     let (verified_by, url) = match verify(&signed, &accounts) {
         Verdict::Valid { verified_by, url } => (verified_by, url),
         Verdict::Invalid(reason) => {

@@ -70,7 +70,7 @@ enum RejectedBody {
 impl Rejected {
     /// Rejects a request by its head.
     pub fn unread(problem: Problem, payload: Payload, state: &CallbackState) -> Self {
-        Self { problem, accounts: state.accounts.now(), body: RejectedBody::Unread(payload) }
+        Self { problem, accounts: state.accounts.load_full(), body: RejectedBody::Unread(payload) }
     }
 
     /// Rejects a request after its body was read, or failed to be.
@@ -124,7 +124,7 @@ pub async fn read_body(
         Err(Problem::BodyTooLarge { .. }) => (None, Problem::BodyTooLarge { limit }),
         Err(problem) => (None, problem),
     };
-    Err(Rejected::read(problem, body, state.accounts.now()))
+    Err(Rejected::read(problem, body, state.accounts.load_full()))
 }
 
 /// Records a request whose connection breaks before its body has arrived. Nobody is left to answer
@@ -143,7 +143,7 @@ impl RecordBroken {
 impl Drop for RecordBroken {
     fn drop(&mut self) {
         if let Some(request) = self.request.take() {
-            let accounts = self.state.accounts.now();
+            let accounts = self.state.accounts.load_full();
             record(&request, None, &Problem::BodyBroken, accounts, &self.state);
         }
     }

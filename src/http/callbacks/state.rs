@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use super::metrics::CallbackMetrics;
 use super::misdirected::Misdirected;
 use super::rejection_log::RejectionLog;
 use crate::http::body::BodyBudget;
-use crate::http::in_use::InUse;
-use crate::http::reloads::Reloads;
+use crate::http::reloads::KeyReloadMetrics;
 use crate::quarantine::keeper::Keeper;
 use crate::store::writer::Writer;
 use crate::twilio::accounts::Accounts;
@@ -18,7 +19,7 @@ use crate::twilio::signature::BaseUrl;
 pub struct CallbackState {
     pub callback_paths: Arc<[CallbackPath]>,
     pub public_urls: Arc<[BaseUrl]>,
-    pub accounts: Arc<InUse<Accounts>>,
+    pub accounts: Arc<ArcSwap<Accounts>>,
     pub writer: Writer,
     /// `None` if rejected requests are not kept.
     pub keeper: Option<Keeper>,
@@ -27,7 +28,7 @@ pub struct CallbackState {
     pub bodies: BodyBudget,
     pub misdirected: Misdirected,
     pub metrics: CallbackMetrics,
-    pub reloads: Reloads,
+    pub reloads: KeyReloadMetrics,
 }
 
 impl CallbackState {
@@ -42,14 +43,14 @@ impl CallbackState {
         Self {
             callback_paths: callback_paths.into(),
             public_urls: public_urls.into(),
-            accounts: Arc::new(InUse::new(accounts)),
+            accounts: Arc::new(ArcSwap::from_pointee(accounts)),
             writer,
             keeper,
             rejection_log: RejectionLog::default(),
             bodies: BodyBudget::default(),
             misdirected: Misdirected::default(),
             metrics: CallbackMetrics::default(),
-            reloads: Reloads::default(),
+            reloads: KeyReloadMetrics::default(),
         }
     }
 }
