@@ -15,7 +15,7 @@ use super::values::{self, Checked, ValueKind};
 use super::{ImportFormat, Options, note};
 use crate::domain::event::Headers;
 use crate::domain::{NewEvent, Source, Timestamp};
-use crate::twilio::callback::Reading;
+use crate::twilio::callback::ParsedCallback;
 use crate::twilio::resource::{members, without_text};
 
 /// How much of a damaged value is repeated.
@@ -182,7 +182,7 @@ fn check_complete(outbound: &Outbound) -> Result<(), String> {
     let same = Outbound { body: outbound.body.clone(), repaired: String::new(), ..*outbound };
     let origin = Origin { format: ImportFormat::Rest, file: "", line: 0 };
     let event = event(same, origin, Timestamp::from_micros(0));
-    let reading = Reading::of(&event);
+    let reading = ParsedCallback::parse(&event);
     let reported = reading.reported.as_ref().ok_or("it names no message (`sid`)")?;
     if reading.account_sid.is_none() {
         return Err("it names no account (`account_sid`); --account-sid says whose it is".into());
