@@ -20,7 +20,7 @@ use crate::config::{ApiScope, ApiToken, KeySource, ServeFlags, ServerConfig, Set
 use crate::domain::Rule;
 use crate::http::auth::tokens::{Attempts, Scope, Sees, Tokens};
 use crate::http::{self, Admin, Exports, InUse, Metrics, Receiving, Sender, Sending, Streams};
-use crate::projection::background_verification;
+use crate::projection::verify::background;
 use crate::quarantine::keeper::Keeper;
 use crate::reconcile::metrics::ReconcileMetrics;
 use crate::twilio::callback_path::CallbackPath;
@@ -100,9 +100,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let running = Running::start(&database, rule)?;
     let keeping = config.quarantine.map(|limits| Keeping::start(&database, limits));
     let beside = Beside {
-        verifying: config
-            .verify_every
-            .map(|every| background_verification::start(database.clone(), every)),
+        verifying: config.verify_every.map(|every| background::start(database.clone(), every)),
         sending,
         keeper: keeping.as_ref().map(|keeping| keeping.keeper.clone()),
         ..Beside::default()
@@ -120,7 +118,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             .start(asked_to_reread);
         http::run(callbacks, admin, receiving, state, stop).await.context("serve")
     });
-    verifying.inspect(background_verification::Handle::stop);
+    verifying.inspect(background::Handle::stop);
     if let Some(reconciling) = &reconciling {
         reconciling.stop();
     }
@@ -132,7 +130,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 /// What goes on beside taking callbacks.
 #[derive(Default)]
 pub struct Beside {
-    pub verifying: Option<background_verification::Handle>,
+    pub verifying: Option<background::Handle>,
     pub sending: Option<Sending>,
     pub reconciled: ReconcileMetrics,
     pub keeper: Option<Keeper>,

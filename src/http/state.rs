@@ -14,7 +14,7 @@ use super::misdirected::Misdirected;
 use super::refusals::Refusals;
 use super::reloads::Reloads;
 use crate::domain::Rule;
-use crate::projection::background_verification;
+use crate::projection::verify::background;
 use crate::projection::worker::Handle;
 use crate::quarantine::keeper::Keeper;
 use crate::store::Store;
@@ -45,7 +45,7 @@ pub struct Admin {
     pub writer: Writer,
     pub projection: Handle,
     /// Nothing where the log is not verified in the background.
-    pub verifying: Option<background_verification::Handle>,
+    pub verifying: Option<background::Handle>,
     pub rule: Rule,
     pub tokens: Arc<InUse<Tokens>>,
     pub attempts: Attempts,

@@ -23,7 +23,7 @@ pub enum AsOf {
 
 /// Which message, by which rule, as of when.
 #[derive(Debug, Clone)]
-pub struct Question {
+pub struct MessageQuery {
     pub message_sid: MessageSid,
     /// Which account's, if that is known: `Some(None)` is the message without an account. If not, it
     /// is that of the only account that has the SID, or the one without an account if none has.
@@ -43,7 +43,7 @@ pub struct BeyondHead {
 
 /// What was found.
 #[derive(Debug, Clone)]
-pub enum Answer {
+pub enum MessageResult {
     NotFound,
     BeyondHead(BeyondHead),
     /// Several accounts have a message with this SID. Events without an account are not among them.
@@ -61,12 +61,15 @@ pub fn tail_length(store: &dyn Store) -> Result<u64, StoreError> {
 }
 
 /// Answers from the log up to its head at the moment of asking.
-pub fn ask(store: &dyn Store, question: &Question) -> Result<Answer, StoreError> {
+pub fn find_message(
+    store: &dyn Store,
+    question: &MessageQuery,
+) -> Result<MessageResult, StoreError> {
     let (checkpoint, known) = store.views().find(&question.message_sid)?;
     let head = store.head()?;
     let last = match question.as_of {
         AsOf::Position(asked_for) if asked_for > head => {
-            return Ok(Answer::BeyondHead(BeyondHead { asked_for, head }));
+            return Ok(MessageResult::BeyondHead(BeyondHead { asked_for, head }));
         }
         AsOf::Position(position) => position,
         AsOf::Head | AsOf::Time(_) => head,
@@ -107,10 +110,10 @@ fn tail(
 }
 
 fn answer(
-    question: &Question,
+    question: &MessageQuery,
     last: Position,
     mut events: BTreeMap<Option<AccountSid>, Vec<RecordedEvent>>,
-) -> Answer {
+) -> MessageResult {
     if let AsOf::Time(until) = question.as_of {
         for of_account in events.values_mut() {
             of_account.retain(|event| event.received_at <= until);
@@ -125,14 +128,14 @@ fn answer(
     let is_of_an_account = events.keys().any(Option::is_some);
     events.retain(|account, _| account.is_some() || !is_of_an_account);
     if events.len() > 1 {
-        return Answer::Ambiguous(events.into_keys().flatten().collect());
+        return MessageResult::Ambiguous(events.into_keys().flatten().collect());
     }
     let folded = events.into_iter().next().and_then(|(account_sid, events)| {
         let key = MessageKey { account_sid, message_sid: question.message_sid.clone() };
         fold(question.rule, &key, events)
     });
     match folded {
-        Some(folded) => Answer::Found { folded: Box::new(folded), as_of_position: last },
-        None => Answer::NotFound,
+        Some(folded) => MessageResult::Found { folded: Box::new(folded), as_of_position: last },
+        None => MessageResult::NotFound,
     }
 }

@@ -1,15 +1,10 @@
 //! From the log to the views. One path, [`catch_up`], serves the running server, a start after a
 //! crash, a rebuild and a replay; they differ in where they begin and into which views they write.
 
-pub mod background_verification;
 mod batch;
 pub mod catch_up;
-mod cells;
-pub mod chain;
-pub mod compare;
 pub mod compatibility;
 pub mod digest;
-mod findings;
 pub mod fold;
 pub mod known_facts;
 pub mod message_query;

@@ -5,8 +5,8 @@ use std::thread;
 use std::time::Instant;
 
 use super::catch_up::{Progress, catch_up};
-use super::compare::side_by_side;
 use super::digest::digest;
+use super::verify::compare::side_by_side;
 use super::{ProjectionError, compatibility};
 use crate::domain::digest::Hash;
 use crate::domain::{MessageKey, Position, Rule, Status, country};

@@ -12,7 +12,6 @@ pub mod inspect;
 mod kept;
 pub mod metrics;
 pub mod open;
-mod poison;
 pub mod quarantine;
 mod sqlite;
 pub mod writer;

@@ -16,7 +16,9 @@ use crate::http::auth::redaction::Shown;
 use crate::http::error::Problem;
 use crate::http::query::Query;
 use crate::http::state::Admin;
-use crate::projection::message_query::{Answer, AsOf, BeyondHead, Question, ask};
+use crate::projection::message_query::{
+    AsOf, BeyondHead, MessageQuery, MessageResult, find_message,
+};
 use crate::wire::parameters::{self, parsed};
 
 /// How long somebody is kept waiting for views that are being rebuilt.
@@ -70,18 +72,18 @@ pub async fn one(
         if !state.projection.wait_for_short_tail(Instant::now() + TAIL_PATIENCE) {
             return Err(Problem::Behind);
         }
-        ask(&*state.store, &question).map_err(Problem::from)
+        find_message(&*state.store, &question).map_err(Problem::from)
     });
     match answer.await?? {
-        Answer::NotFound => Err(Problem::NotFound(format!(
+        MessageResult::NotFound => Err(Problem::NotFound(format!(
             "no event of message `{}` is in the log",
             sid.escape_debug()
         ))),
-        Answer::BeyondHead(BeyondHead { asked_for, head }) => Err(Problem::Conflict(format!(
-            "as_of_position `{asked_for}` is beyond the head, {head}"
-        ))),
-        Answer::Ambiguous(accounts) => Err(Problem::Conflict(several_accounts(&accounts))),
-        Answer::Found { folded, as_of_position } => {
+        MessageResult::BeyondHead(BeyondHead { asked_for, head }) => Err(Problem::Conflict(
+            format!("as_of_position `{asked_for}` is beyond the head, {head}"),
+        )),
+        MessageResult::Ambiguous(accounts) => Err(Problem::Conflict(several_accounts(&accounts))),
+        MessageResult::Found { folded, as_of_position } => {
             let message = shown.message(&folded, as_of_position);
             let json = serde_json::to_vec(&message).map_err(|_| Problem::Internal)?;
             Ok(unless_known(&request, json))
@@ -109,10 +111,14 @@ fn unless_known(request: &HttpRequest, mut json: Vec<u8>) -> HttpResponse {
     }
 }
 
-fn question(sid: &str, parameters: MessageParameters, state: &Admin) -> Result<Question, Problem> {
+fn question(
+    sid: &str,
+    parameters: MessageParameters,
+    state: &Admin,
+) -> Result<MessageQuery, Problem> {
     let message_sid = MessageSid::parse(sid)
         .ok_or_else(|| Problem::BadRequest("the message SID is empty".to_owned()))?;
-    Ok(Question {
+    Ok(MessageQuery {
         message_sid,
         account_sid: parameters.account_sid.as_deref().map(AccountSid::parse),
         rule: state.rule,

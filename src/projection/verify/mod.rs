@@ -1,22 +1,27 @@
 //! Whether the log is still what was read, and the views what the log says.
 
+pub mod background;
+pub mod chain;
+pub mod compare;
+mod findings;
 mod log;
+mod rollups;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use crate::domain::digest::{CHAIN_START, Digester, Hash};
 use crate::domain::{Position, RecordedEvent, Rule};
+use crate::projection::ProjectionError;
 use crate::projection::catch_up::Progress;
-use crate::projection::compare::side_by_side;
 use crate::projection::compatibility::ViewsState;
 use crate::projection::digest::{PAGE_MESSAGES, digest};
-use crate::projection::findings::Findings;
-use crate::projection::{ProjectionError, cells};
 use crate::store::{CHAIN_MARK_EVERY, Checkpoint, EventPages, Store, StoreError, Views};
 
+use self::compare::side_by_side;
+use self::findings::Findings;
+pub use self::findings::{Finding, FindingKind};
 pub use self::log::{LogVerified, verify_log};
-pub use crate::projection::findings::{Finding, FindingKind};
 
 /// How many events are read between two reports of progress.
 const PAGE_EVENTS: u64 = 4096;
@@ -137,7 +142,7 @@ fn compare_projection(
         compared => Some(compared?),
     };
     let Some(checkpoint) = compared else { return Ok(None) };
-    cells::compare(store, store.views(), &*fresh, findings)?;
+    rollups::compare(store, store.views(), &*fresh, findings)?;
     let looked_up = check_lookup(store.views(), &*fresh, findings);
     findings.of_views(looked_up)?;
     Ok(Some((checkpoint, digest(&*fresh)?)))

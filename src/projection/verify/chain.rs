@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use super::ProjectionError;
 use crate::domain::Position;
 use crate::domain::digest::{self, CHAIN_START, Digester, Hash};
+use crate::projection::ProjectionError;
 use crate::store::{Store, for_each_event};
 
 /// The chain of digests up to a position that the views have read: from the mark before it on.

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
-use super::verify::{Finding, LogVerified, verify_log};
-use super::{ProjectionError, throttle};
+use super::{Finding, LogVerified, verify_log};
 use crate::background::{Background, Stop};
 use crate::domain::{Position, Timestamp};
+use crate::projection::{ProjectionError, throttle};
 use crate::store::{self, Access, Database};
 
 /// When the first round begins, so that a server that is often restarted is verified at all.

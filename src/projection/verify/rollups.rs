@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::{ControlFlow, RangeInclusive};
 
 use super::findings::{FindingKind, Findings};
-use super::{ProjectionError, catch_up};
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
+use crate::projection::{ProjectionError, catch_up};
 use crate::store::{Checkpoint, Store, StoreError, Views};
 
 const ALL_HOURS: RangeInclusive<Hour> = Hour(i64::MIN)..=Hour(i64::MAX);

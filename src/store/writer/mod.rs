@@ -1,6 +1,8 @@
 //! The log's one writer: a thread behind a bounded queue that commits whatever has queued up
 //! since its last commit in one transaction.
 
+mod health;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use self::health::{RetryBackoff, WriterHealth};
 use super::head::Head;
 use super::metrics::StoreMetrics;
-use super::poison::{RetryBackoff, WriterHealth};
 use super::{Kept, Store, StoreError};
 use crate::background::Background;
 use crate::domain::{NewEvent, Position};

@@ -1,7 +1,7 @@
 //! What a verification finds wrong, gathered so that a damaged disk does not produce millions.
 
-use super::compatibility::ViewsState;
 use crate::domain::Position;
+use crate::projection::compatibility::ViewsState;
 use crate::store::{Checked, Damage, StoreError};
 
 /// How many findings of one kind are listed; a damaged disk can produce millions.

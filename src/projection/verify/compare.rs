@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use super::digest::PAGE_MESSAGES;
-use super::{ProjectionError, catch_up};
 use crate::domain::Position;
+use crate::projection::digest::PAGE_MESSAGES;
+use crate::projection::{ProjectionError, catch_up};
 use crate::store::{Message, Store, Views};
 
 /// Walks the views in use and fresh ones in the order of first arrival and shows both sides of
