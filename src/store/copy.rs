@@ -26,7 +26,7 @@ pub fn refuse_foreign_wal(database: &Database) -> Result<(), StoreError> {
 
 /// Refuses a place where a file would meet others: one of its name, or what SQLite keeps beside one.
 pub fn refuse_taken(path: &Path) -> Result<(), StoreError> {
-    sqlite::files::wal_ownership::refuse_taken(path)
+    sqlite::files::paths::refuse_taken(path)
 }
 
 /// A place without a ledger that nobody else can make one at, as long as this is held.

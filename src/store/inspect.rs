@@ -3,9 +3,8 @@
 
 use std::path::PathBuf;
 
-use super::metrics::Sizes;
-use super::sqlite::files::{inspect, paths, wal_ownership};
-use super::{Database, StoreError, sqlite};
+use super::sqlite::files::{inspect, paths};
+use super::{Database, Sizes, StoreError, sqlite};
 
 pub use sqlite::files::inspect::Engine;
 
@@ -23,9 +22,9 @@ pub fn files(database: &Database) -> Files {
     let log = database.log_file().into_owned();
     let views = sqlite::views_path(&log);
     let suffixes = ["-wal", "-shm", ".lock"];
-    let beside = [&log, &views].into_iter().flat_map(|file| {
-        suffixes.into_iter().map(move |suffix| wal_ownership::beside(file, suffix))
-    });
+    let beside = [&log, &views]
+        .into_iter()
+        .flat_map(|file| suffixes.into_iter().map(move |suffix| paths::sidecar(file, suffix)));
     let beside = beside.collect();
     Files { log, views, beside }
 }
@@ -53,7 +52,7 @@ pub fn refuse_other_names(database: &Database) -> Result<(), StoreError> {
 
 /// Refuses a write-ahead log that was left without its log.
 pub fn refuse_orphaned_wal(database: &Database) -> Result<(), StoreError> {
-    wal_ownership::refuse_orphaned_wal(&files(database).log)
+    paths::refuse_orphaned_wal(&files(database).log)
 }
 
 /// The engine's own settings as the log's file has them.

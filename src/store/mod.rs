@@ -3,14 +3,13 @@
 //! A [`Store`] has the log, which is precious, and [`Views`], which can be thrown away.
 //! Every method is blocking, and short but for `check`; callers on an async thread hand them to a blocking one.
 
-mod beside;
 pub mod copy;
+mod error;
 mod event_bytes;
 mod event_pages;
 pub mod head;
 pub mod inspect;
 mod kept;
-pub mod metrics;
 pub mod open;
 pub mod quarantine;
 mod sqlite;
@@ -18,25 +17,27 @@ pub mod writer;
 
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, RangeInclusive};
-use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use self::metrics::Sizes;
 use crate::domain::digest::Hash;
 use crate::domain::filter::MessageFilter;
 use crate::domain::message_ref::MessageRef;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::{Lifecycle, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
 
-pub use beside::append_when_free;
+pub use error::StoreError;
 pub use event_pages::{EventPages, for_each_event};
 pub use kept::Kept;
-pub use open::{Access, Database, open};
+pub use open::{Database, create_quarantine, lock_recheck, open, open_quarantine, read_quarantine};
 pub use sqlite::files::lock::Lock;
 
 /// Every how many positions the chain's value is kept, so that a change can be placed.
 pub const CHAIN_MARK_EVERY: u64 = 4096;
+
+/// How long [`append_when_free`] waits for other processes that write.
+const APPEND_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A ledger on one engine: its log, and the views derived from it.
 pub trait Store: Send + Sync {
@@ -122,6 +123,18 @@ pub trait Store: Send + Sync {
 
     /// Empty views of their own, gone when dropped: for a fold that is only compared.
     fn temporary_views(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError>;
+}
+
+/// Appends events, all or none, and returns the position of the last. While other processes write, it
+/// tries again for up to [`APPEND_PATIENCE`].
+pub fn append_when_free(store: &dyn Store, events: &[NewEvent]) -> Result<Position, StoreError> {
+    let deadline = Instant::now() + APPEND_PATIENCE;
+    loop {
+        match store.append(events) {
+            Err(StoreError::Busy) if Instant::now() < deadline => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 /// One set of views: messages as they stand at a checkpoint, and the way to their events.
@@ -259,12 +272,47 @@ pub struct MessageChange {
     pub message: Message,
 }
 
+/// What a store is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Appending and projecting, as the only process; makes the ledger where there is none.
+    Create,
+    /// The same, of a ledger that must be there.
+    Write,
+    /// The same, throwing the views away first.
+    WriteDiscardingViews,
+    /// Reading, and rebuilding the views, beside a process that appends and projects.
+    Replay,
+    /// Reading and appending, beside a process that appends and projects.
+    Append,
+    /// Reading beside a process that writes.
+    Read,
+}
+
+/// Who carries the log's WAL over into its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WalCheckpoints {
+    Own,
+    External,
+}
+
 /// What an engine's own check came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Checked {
     pub damages: Vec<Damage>,
     /// Whether it got to its end.
     pub finished: bool,
+}
+
+/// Bytes that a ledger takes on disk; 0 for a file that does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sizes {
+    pub log: u64,
+    pub log_wal: u64,
+    pub views: u64,
+    pub views_wal: u64,
+    /// Bytes that this process may still write to the log's disk.
+    pub disk_free: u64,
 }
 
 /// Something an engine found wrong.
@@ -280,103 +328,4 @@ pub enum Damage {
     Lost { table: &'static str, rows: u64 },
     /// The engine's own integrity check.
     Engine { detail: String },
-}
-
-/// What a caller of the store can act on.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    #[error(
-        "{} is held by another process (a running serve, or a command at work); stop it, or name another ledger", path.display()
-    )]
-    Locked { path: PathBuf },
-
-    #[error("{} is not the file that was opened: it was moved, removed or replaced while in use", path.display())]
-    NotInPlace { path: PathBuf },
-
-    #[error(
-        "{} was changed by another program while it was in use: {detail}; leave its files to this \
-         program, or stop it before they are restored",
-        path.display()
-    )]
-    DamagedLog { path: PathBuf, detail: String, in_database: bool },
-
-    #[error(
-        "events that were acknowledged are missing from {}: {detail}; its files are left as they are: \
-         put the right ones back, or stop the server, keep a copy of them, and restore the newest backup",
-        path.display()
-    )]
-    LostEvents { path: PathBuf, detail: String },
-
-    #[error("{} is a folder; name a file in it, such as {}", path.display(), path.join("ledger.db").display())]
-    IsFolder { path: PathBuf },
-
-    #[error("{} cannot be a ledger: {} is a file and no folder", path.display(), file.display())]
-    InFile { path: PathBuf, file: PathBuf },
-
-    #[error("there is no ledger at {}; serve makes one, and --database or DELIVERY_LEDGER_DATABASE names another", path.display())]
-    NotFound { path: PathBuf },
-
-    #[error("{} was written by a newer version (schema {found}, this version knows {known}); use that version", path.display())]
-    NewerVersion { path: PathBuf, found: u32, known: u32 },
-
-    #[error("{} is no delivery-ledger database: {detail}", path.display())]
-    NotALedger { path: PathBuf, detail: String },
-
-    #[error("{} is there already, and nothing is written over it; name another place, or move it away", path.display())]
-    AlreadyExists { path: PathBuf },
-
-    #[error(
-        "{} was left by a database that is no longer there, and belongs to no other; it may hold \
-         events that were acknowledged: put it back beside the ledger it was beside, or move it away",
-        path.display()
-    )]
-    Leftover { path: PathBuf },
-
-    #[error(
-        "{} does not belong to {}: {detail}; if the ledger was restored from a copy, move it away, \
-         else put back the ledger that it was beside",
-        wal.display(),
-        path.display()
-    )]
-    ForeignWal { wal: PathBuf, path: PathBuf, detail: String },
-
-    #[error(
-        "{} is the same file under another name (a hard link); SQLite would write to it past this \
-         one: remove the other name, or make a copy",
-        path.display()
-    )]
-    OtherName { path: PathBuf },
-
-    #[error("cannot {act} {}: {cause}", path.display())]
-    File { act: &'static str, path: PathBuf, cause: std::io::Error },
-
-    #[error("event {position} cannot be read: {detail}")]
-    Unreadable { position: Position, detail: String },
-
-    #[error("there is no event at position {position}")]
-    NoSuchEvent { position: Position },
-
-    #[error("the views hold something they cannot hold: {detail}")]
-    DamagedViews { detail: String },
-
-    #[error("{} is being rebuilt by another replay; wait until that has ended", path.display())]
-    Replaying { path: PathBuf },
-
-    #[error("the views' checkpoint was moved by another projection")]
-    CheckpointMoved,
-
-    #[error("stopped before the end was reached")]
-    Cancelled,
-
-    #[error("another program is writing to the ledger's file and does not let go of it")]
-    Busy,
-
-    #[error("the log was closed after an error and has not been opened again")]
-    NeedsReopen,
-
-    #[error("{0} (ledger opened for reading only)")]
-    ReadOnly(&'static str),
-
-    #[error("{act}: {cause}")]
-    Engine { act: String, cause: Box<dyn std::error::Error + Send + Sync> },
 }

@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::{Database, Lock, StoreError, sqlite};
+use super::StoreError;
 use crate::domain::event::Headers;
 use crate::domain::{Position, Timestamp};
 
@@ -106,26 +106,4 @@ pub trait Quarantine: Send {
 
     /// Removes those that arrived before a time, or all, and gives their room back; returns how many.
     fn purge(&mut self, before: Option<Timestamp>) -> Result<u64, StoreError>;
-}
-
-/// Opens a ledger's quarantine, and makes it where there is none.
-pub fn open_or_make(database: &Database) -> Result<Box<dyn Quarantine>, StoreError> {
-    Ok(Box::new(sqlite::quarantine::SqliteQuarantine::open_or_make(&database.log_file())?))
-}
-
-/// Opens it to change what is there; nothing where there is none.
-pub fn open(database: &Database) -> Result<Option<Box<dyn Quarantine>>, StoreError> {
-    let found = sqlite::quarantine::SqliteQuarantine::open(&database.log_file())?;
-    Ok(found.map(|quarantine| Box::new(quarantine) as Box<dyn Quarantine>))
-}
-
-/// Opens it for reading; nothing where there is none.
-pub fn open_for_reading(database: &Database) -> Result<Option<Box<dyn Quarantine>>, StoreError> {
-    let found = sqlite::quarantine::SqliteQuarantine::open_for_reading(&database.log_file())?;
-    Ok(found.map(|quarantine| Box::new(quarantine) as Box<dyn Quarantine>))
-}
-
-/// Keeps a second recheck out as long as it is held; nothing where one is at work.
-pub fn lock_recheck(database: &Database) -> Result<Option<Lock>, StoreError> {
-    Lock::soon(&sqlite::quarantine::path_of(&database.log_file()))
 }

@@ -16,8 +16,8 @@ use crate::http::state::{Admin, Receiving};
 use crate::projection::worker::Handle;
 use crate::reconcile::metrics::ReconcileMetrics as Reconciling;
 use crate::report::stuck::Stuck;
+use crate::store::Sizes;
 use crate::store::StoreError;
-use crate::store::metrics::Sizes;
 
 /// How old the count of stuck messages may be: it passes every cell of the roll-ups.
 const STUCK_COUNT_AGE_MAX: Duration = Duration::from_secs(60);

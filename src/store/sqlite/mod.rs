@@ -16,9 +16,9 @@ use self::files::lock::{Lock, WriterLock};
 use self::log::log_file::Log;
 use self::views::rebuild::SqliteRebuild;
 use self::views::views_file::SqliteViews;
-use super::metrics::Sizes;
-use super::open::WalCheckpoints;
-use super::{Access, Checked, Damage, Kept, Rebuild, Store, StoreError, Views};
+use super::{
+    Access, Checked, Damage, Kept, Rebuild, Sizes, Store, StoreError, Views, WalCheckpoints,
+};
 use crate::domain::{NewEvent, Position, RecordedEvent, Rule};
 
 /// A ledger in two files.
@@ -43,17 +43,17 @@ impl SqliteStore {
             Access::Create => Self::open_for_writing(path, false, wal_checkpoints),
             _ if !path.exists() => Err(StoreError::NotFound { path: path.to_owned() }),
             Access::Read => {
-                refuse_beside(path)?;
-                Self::open_beside(Log::open_for_reading(path)?, SqliteViews::open_for_reading)
+                refuse_unsafe_to_read(path)?;
+                Self::open_shared(Log::open_for_reading(path)?, SqliteViews::open_for_reading)
             }
             Access::Replay => {
-                refuse_beside(path)?;
-                Self::open_beside(Log::open_for_reading(path)?, SqliteViews::open_beside)
+                refuse_unsafe_to_read(path)?;
+                Self::open_shared(Log::open_for_reading(path)?, SqliteViews::open_beside)
             }
             Access::Append => {
-                refuse_beside(path)?;
+                refuse_unsafe_to_read(path)?;
                 let log = Log::open_for_appending(path, wal_checkpoints)?;
-                Self::open_beside(log, SqliteViews::open_for_reading)
+                Self::open_shared(log, SqliteViews::open_for_reading)
             }
             Access::Write => Self::open_for_writing(path, false, wal_checkpoints),
             Access::WriteDiscardingViews => Self::open_for_writing(path, true, wal_checkpoints),
@@ -67,7 +67,7 @@ impl SqliteStore {
     ) -> Result<Self, StoreError> {
         self::files::connect::make_folder(path)?;
         let name = Lock::acquire(path)?;
-        self::files::wal_ownership::refuse_orphaned_wal(path)?;
+        self::files::paths::refuse_orphaned_wal(path)?;
         let lock = WriterLock::acquire(path, name)?;
         self::files::connect::sync_folder_of(path)?;
         self::files::paths::refuse_other_names(path)?;
@@ -84,7 +84,7 @@ impl SqliteStore {
     }
 
     /// Beside whoever appends and projects.
-    fn open_beside(
+    fn open_shared(
         log: Log,
         open_views: impl FnOnce(&Path, Uuid) -> Result<SqliteViews, StoreError>,
     ) -> Result<Self, StoreError> {
@@ -95,8 +95,8 @@ impl SqliteStore {
 }
 
 /// Refuses, without the lock, a log that would be read without its write-ahead log, or with another's.
-fn refuse_beside(path: &Path) -> Result<(), StoreError> {
-    self::files::paths::refuse_other_names_in_use(path)?;
+fn refuse_unsafe_to_read(path: &Path) -> Result<(), StoreError> {
+    self::files::inspect::refuse_other_names_in_use(path)?;
     self::files::wal_ownership::refuse_foreign_wal_at_rest(path)
 }
 
@@ -195,9 +195,9 @@ pub fn sizes(log: &Path, views: &Path) -> Result<Sizes, StoreError> {
     let bytes = |file: &Path| file.metadata().map_or(0, |metadata| metadata.len());
     Ok(Sizes {
         log: bytes(log),
-        log_wal: bytes(&self::files::wal_ownership::beside(log, "-wal")),
+        log_wal: bytes(&self::files::paths::sidecar(log, "-wal")),
         views: bytes(views),
-        views_wal: bytes(&self::files::wal_ownership::beside(views, "-wal")),
+        views_wal: bytes(&self::files::paths::sidecar(views, "-wal")),
         disk_free: self::files::paths::disk_free(log)?,
     })
 }

@@ -50,7 +50,7 @@ pub fn path_of(log: &Path) -> PathBuf {
 
 impl SqliteQuarantine {
     /// Opens the quarantine of the log at this path, and makes it where there is none.
-    pub fn open_or_make(log: &Path) -> Result<Self, StoreError> {
+    pub fn open_or_create(log: &Path) -> Result<Self, StoreError> {
         let path = path_of(log);
         connect::make_file(&path)?;
         paths::refuse_other_names(&path)?;

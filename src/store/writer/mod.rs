@@ -2,6 +2,7 @@
 //! since its last commit in one transaction.
 
 mod health;
+pub mod metrics;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use self::health::{RetryBackoff, WriterHealth};
+use self::metrics::StoreMetrics;
 use super::head::Head;
-use super::metrics::StoreMetrics;
 use super::{Kept, Store, StoreError};
 use crate::background::Background;
 use crate::domain::{NewEvent, Position};

@@ -27,7 +27,7 @@ const EMPTYING_PATIENCE: Duration = Duration::from_secs(5);
 /// integrity check. Some 0.1 ms of work, of which the look is a hundredth.
 const STEPS_BETWEEN_LOOKS: i32 = 1000;
 
-/// ExternalSorter a long read, and gives it up where the WAL grows beyond these bytes behind it. After a
+/// Runs a long read, and gives it up where the WAL grows beyond these bytes behind it. After a
 /// while it is tried again, a few times in all; nothing where it never came to its end.
 pub fn bounded<T>(
     connection: &Connection,
@@ -91,7 +91,7 @@ mod tests {
 
     use super::{bounded, file_of, length};
     use crate::store::StoreError;
-    use crate::store::open::WalCheckpoints;
+    use crate::store::WalCheckpoints;
     use crate::store::sqlite::files::connect;
     use crate::store::sqlite::query_value;
 
@@ -104,7 +104,7 @@ mod tests {
         query_value(connection, sql).map_err(super::engine("read for ever"))
     }
 
-    /// ExternalSorter a read beside a writer that never rests; returns what came of it, and the greatest
+    /// Runs a read beside a writer that never rests; returns what came of it, and the greatest
     /// length that the WAL had.
     fn beside_a_writer<T>(read: impl Fn(&Connection) -> Result<T, StoreError>) -> (Option<T>, u64) {
         let folder = tempfile::tempdir().unwrap();

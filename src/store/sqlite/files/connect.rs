@@ -10,9 +10,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::store::StoreError;
-use crate::store::open::WalCheckpoints;
+use crate::store::WalCheckpoints;
 use crate::store::sqlite::engine;
-use crate::store::sqlite::files::wal_ownership;
+use crate::store::sqlite::files::paths;
 use crate::store::sqlite::query_value;
 
 /// How long a statement waits for a lock held by another connection.
@@ -70,7 +70,7 @@ pub fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
 
 /// Makes sure that the disk takes as much as a busy commit. An empty WAL needs no room, so that on a
 /// full disk opening the log would succeed, and the next commit fail.
-pub fn find_room_beside(path: &Path) -> Result<(), StoreError> {
+pub fn check_free_space(path: &Path) -> Result<(), StoreError> {
     let folder = folder_of(path);
     let find = || {
         let mut unnamed = tempfile::tempfile_in(&folder)?;
@@ -115,14 +115,17 @@ pub fn carry_over(
 
 /// A write connection to a log that another process may be writing to. The WAL is left to that one;
 /// only where it has ended meanwhile, killed, is there anything unsynced to be found in it.
-pub fn log_beside(path: &Path, wal_checkpoints: WalCheckpoints) -> Result<Connection, StoreError> {
+pub fn log_for_appending(
+    path: &Path,
+    wal_checkpoints: WalCheckpoints,
+) -> Result<Connection, StoreError> {
     let connection = log_set_up(path, wal_checkpoints)?;
     sync_wal(path)?;
     Ok(connection)
 }
 
 fn log_set_up(path: &Path, wal_checkpoints: WalCheckpoints) -> Result<Connection, StoreError> {
-    wal_ownership::refuse_orphaned_wal(path)?;
+    paths::refuse_orphaned_wal(path)?;
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     set_wal(&connection, path)?;
     let set = |name, value| set_and_read_back(&connection, path, name, value);
@@ -154,7 +157,7 @@ pub fn file_in_the_making(path: &Path) -> Result<Connection, StoreError> {
 
 /// Syncs what a killed process may have left unsynced in a WAL that another program empties.
 fn sync_wal(path: &Path) -> Result<(), StoreError> {
-    let wal = wal_ownership::beside(path, "-wal");
+    let wal = paths::sidecar(path, "-wal");
     let synced = match File::open(&wal) {
         Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(()),
         opened => opened.and_then(|file| file.sync_all()),
@@ -205,7 +208,7 @@ fn wait_for_lock(looks: i32) -> bool {
 /// A connection that cannot write.
 pub fn for_reading(path: &Path) -> Result<Connection, StoreError> {
     // SQLite removes the WAL of an empty file, as a log is for a moment that is being written over.
-    wal_ownership::refuse_orphaned_wal(path)?;
+    paths::refuse_orphaned_wal(path)?;
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::store::StoreError;
 use crate::store::sqlite::files::descriptor::Descriptor;
-use crate::store::sqlite::files::wal_ownership::beside;
+use crate::store::sqlite::files::paths::sidecar;
 
 /// How long a lock is waited for: commands such as `audit` hold it for a moment, and a server or a
 /// replay that starts meanwhile need not fail for that.
@@ -45,7 +45,7 @@ impl Lock {
     /// Whether another has the lock of a file, without making one. It asks for a shared lock, so
     /// that two who ask do not take each other for a holder.
     fn is_held_now(guarded: &Path) -> Result<bool, StoreError> {
-        let path = beside(guarded, ".lock");
+        let path = sidecar(guarded, ".lock");
         let failed = |cause| StoreError::File { act: "look at", path: path.clone(), cause };
         let file = match File::open(&path) {
             Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(false),
@@ -60,7 +60,7 @@ impl Lock {
 
     /// Takes the lock of a file; `None` if another has it.
     pub fn at_once(guarded: &Path) -> Result<Option<Self>, StoreError> {
-        let path = beside(guarded, ".lock");
+        let path = sidecar(guarded, ".lock");
         let failed = |cause| StoreError::File { act: "lock", path: path.clone(), cause };
         let file = OpenOptions::new()
             .write(true)
@@ -164,7 +164,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let [ledger, moved] = ["ledger.db", "moved.db"].map(|name| folder.path().join(name));
         let held = WriterLock::acquire(&ledger, Lock::acquire(&ledger).unwrap()).unwrap();
-        std::fs::remove_file(beside(&ledger, ".lock")).unwrap();
+        std::fs::remove_file(sidecar(&ledger, ".lock")).unwrap();
         assert!(WriterLock::is_held_now(&ledger).unwrap(), "the file is still locked");
         std::fs::rename(&ledger, &moved).unwrap();
         assert!(WriterLock::is_held_now(&moved).unwrap(), "also under another name");

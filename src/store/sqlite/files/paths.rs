@@ -5,7 +5,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::store::StoreError;
-use crate::store::sqlite::files::inspect::engine_of;
+
+/// Suffixes of the files that SQLite keeps next to a database and reads into whatever has its name.
+/// Readers leave empty ones, which hold nothing.
+const SIDECARS: [&str; 2] = ["-wal", "-journal"];
 
 /// How many links may lead to one another; the kernel follows as many.
 const LINKS_MAX: usize = 40;
@@ -51,14 +54,41 @@ pub fn refuse_other_names(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// The same before a read. A backup may have many names, as tools that keep snapshots give it: only
-/// what was opened as a ledger since can have a WAL under another one.
-pub fn refuse_other_names_in_use(path: &Path) -> Result<(), StoreError> {
-    let Err(refused) = refuse_other_names(path) else { return Ok(()) };
-    match engine_of(path) {
-        Ok(engine) if engine.journal_mode != "wal" => Ok(()),
-        _ => Err(refused),
+/// The path of a file next to a database, named after it with a suffix such as `-wal`.
+pub fn sidecar(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Refuses the path of a new database if a file, or a sidecar of an earlier database, exists there.
+pub fn refuse_taken(path: &Path) -> Result<(), StoreError> {
+    if path.symlink_metadata().is_ok() {
+        return Err(StoreError::AlreadyExists { path: path.to_owned() });
     }
+    match SIDECARS.map(|suffix| sidecar(path, suffix)).into_iter().find(|file| bytes_in(file) > 0) {
+        Some(path) => Err(StoreError::Leftover { path }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a missing or empty log next to a write-ahead log, which SQLite would throw away.
+pub fn refuse_orphaned_wal(path: &Path) -> Result<(), StoreError> {
+    let wal = sidecar(path, "-wal");
+    match bytes_in(path) == 0 && bytes_in(&wal) > 0 {
+        true => Err(StoreError::Leftover { path: wal }),
+        false => Ok(()),
+    }
+}
+
+/// Whether the creation of a database was killed at its first step, the switch to WAL mode. That leaves
+/// a journal which only a writer can roll back; later there never is a journal.
+pub fn is_half_made(path: &Path) -> bool {
+    bytes_in(&sidecar(path, "-journal")) > 0
+}
+
+pub fn bytes_in(file: &Path) -> u64 {
+    file.metadata().map_or(0, |metadata| metadata.len())
 }
 
 /// How many bytes we may still write beside a file.

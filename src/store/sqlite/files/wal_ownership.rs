@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::types::Value;
@@ -14,41 +14,11 @@ use crate::domain::Position;
 use crate::store::StoreError;
 use crate::store::sqlite::files::connect;
 use crate::store::sqlite::files::lock::WriterLock;
+use crate::store::sqlite::files::paths::{bytes_in, sidecar};
 use crate::store::sqlite::query_value;
-
-/// What SQLite keeps beside a file, and reads into whatever has the file's name.
-/// Empty ones are what readers leave, and hold nothing.
-const BESIDE: [&str; 2] = ["-wal", "-journal"];
 
 /// How many of a log's last events are looked for once its write-ahead log is read with it.
 const LOOKED_FOR: u32 = 8;
-
-/// The name of a file beside the log.
-pub fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-/// Refuses a place where a new file would meet others.
-pub fn refuse_taken(path: &Path) -> Result<(), StoreError> {
-    if path.symlink_metadata().is_ok() {
-        return Err(StoreError::AlreadyExists { path: path.to_owned() });
-    }
-    match BESIDE.map(|suffix| beside(path, suffix)).into_iter().find(|file| bytes_in(file) > 0) {
-        Some(path) => Err(StoreError::Leftover { path }),
-        None => Ok(()),
-    }
-}
-
-/// Refuses a new log beside another one's write-ahead log, which SQLite would throw away.
-pub fn refuse_orphaned_wal(path: &Path) -> Result<(), StoreError> {
-    let wal = beside(path, "-wal");
-    match bytes_in(path) == 0 && bytes_in(&wal) > 0 {
-        true => Err(StoreError::Leftover { path: wal }),
-        false => Ok(()),
-    }
-}
 
 /// Refuses a log whose write-ahead log is another's. SQLite cannot tell: nothing in the one names
 /// the other. But a log that is only appended to goes on in its own: the last events in the file
@@ -57,7 +27,7 @@ pub fn refuse_orphaned_wal(path: &Path) -> Result<(), StoreError> {
 /// A file in the middle of a WAL checkpoint may be unreadable alone, or half of a page be new and
 /// half old; such a file accuses nobody.
 pub fn refuse_foreign_wal(path: &Path) -> Result<(), StoreError> {
-    let wal = beside(path, "-wal");
+    let wal = sidecar(path, "-wal");
     if bytes_in(&wal) == 0 {
         return Ok(());
     }
@@ -82,7 +52,7 @@ pub fn refuse_foreign_wal(path: &Path) -> Result<(), StoreError> {
 /// and was looked at by whoever does; where it was taken, or a file was changed, while we compared,
 /// what was found accuses nobody. Whatever else is wrong is told by who opens the log.
 pub fn refuse_foreign_wal_at_rest(path: &Path) -> Result<(), StoreError> {
-    let wal = beside(path, "-wal");
+    let wal = sidecar(path, "-wal");
     let may_be_held = || WriterLock::may_be_held(path);
     if bytes_in(&wal) == 0 || may_be_held() {
         return Ok(());
@@ -100,16 +70,6 @@ pub fn refuse_foreign_wal_at_rest(path: &Path) -> Result<(), StoreError> {
 /// What changes where a file is written to or replaced.
 fn as_it_is(file: Metadata) -> (u64, u64, i64, i64) {
     (file.ino(), file.len(), file.mtime(), file.mtime_nsec())
-}
-
-/// Whether a file's making was cut off at its first step, that to a write-ahead log: a kill in it leaves
-/// a journal that only a writer can roll back. Later there is never a journal beside our files.
-pub fn is_half_made(path: &Path) -> bool {
-    bytes_in(&beside(path, "-journal")) > 0
-}
-
-fn bytes_in(file: &Path) -> u64 {
-    file.metadata().map_or(0, |metadata| metadata.len())
 }
 
 fn is_damage(error: &rusqlite::Error) -> bool {

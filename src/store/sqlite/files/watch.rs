@@ -18,11 +18,11 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
 use crate::store::StoreError;
 use crate::store::sqlite::files::descriptor::Descriptor;
+use crate::store::sqlite::files::paths::sidecar;
 use crate::store::sqlite::files::wal_format::{
     Checksum, FRAME_HEADER_BYTES, INDEX_HEAD_BYTES, INDEX_HEADER_BYTES, IndexHead,
     WAL_HEADER_BYTES, header_checksum, is_indexed, read_frames, word,
 };
-use crate::store::sqlite::files::wal_ownership::beside;
 
 /// How often the whole WAL is read although nothing is suspicious: 4 MB take some 4 ms, so this is a
 /// thousandth of a core. It bounds how long a change can hide behind a commit of ours that was
@@ -77,7 +77,7 @@ type Stat = (u64, i64, i64);
 impl Watch {
     /// Of a log that is open for writing, and whose files are as they should be.
     pub fn of(log: &Path, database: Arc<Descriptor>) -> Result<Self, StoreError> {
-        let (wal_path, index_path) = (beside(log, "-wal"), beside(log, "-shm"));
+        let (wal_path, index_path) = (sidecar(log, "-wal"), sidecar(log, "-shm"));
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |cause| StoreError::File { act: "look at", path, cause }
@@ -192,7 +192,7 @@ impl Watch {
             }
             file.write_all_at(&[0; 2 * INDEX_HEADER_BYTES], 0)
         };
-        let path = beside(&self.log, "-shm");
+        let path = sidecar(&self.log, "-shm");
         forget().map_err(|cause| StoreError::File { act: "reset", path, cause })
     }
 

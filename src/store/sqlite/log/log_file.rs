@@ -10,20 +10,19 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use crate::domain::{NewEvent, Position};
-use crate::store::open::WalCheckpoints;
 use crate::store::sqlite::engine;
 use crate::store::sqlite::files::check;
 use crate::store::sqlite::files::connect::{self, Readers};
 use crate::store::sqlite::files::descriptor::Descriptor;
 use crate::store::sqlite::files::identity::InPlace;
-use crate::store::sqlite::files::wal_ownership;
+use crate::store::sqlite::files::paths;
 use crate::store::sqlite::files::watch::Watch;
 use crate::store::sqlite::log::append::{Appender, Last, read_id, read_last};
 use crate::store::sqlite::log::missing::{self, missing};
 use crate::store::sqlite::log::read::LogReader;
 use crate::store::sqlite::migrate;
 use crate::store::sqlite::views::error::{again, is_damage, is_lasting, is_sqlite_damage};
-use crate::store::{Kept, StoreError};
+use crate::store::{Kept, StoreError, WalCheckpoints};
 
 /// How many events are appended again in one transaction.
 const AGAIN_EVENTS: usize = 1024;
@@ -103,7 +102,7 @@ impl Log {
         wal_checkpoints: WalCheckpoints,
     ) -> Result<Self, StoreError> {
         let descriptor = descriptor_of(path)?;
-        let open = |path: &Path| connect::log_beside(path, wal_checkpoints);
+        let open = |path: &Path| connect::log_for_appending(path, wal_checkpoints);
         let (connection, ledger_id) = open_as_it_is(path, open)?;
         let writing = watched(path, connection, &descriptor)?;
         Self::with(path, ledger_id, writing, wal_checkpoints, descriptor)
@@ -208,7 +207,7 @@ impl Log {
         if let Some(damage) = &mut known.damage {
             self.mend(damage, &known.watch, (known.base, known.last), kept)?;
         }
-        connect::find_room_beside(&self.path)?;
+        connect::check_free_space(&self.path)?;
         let connection = connect::log_for_writing(&self.path, self.wal_checkpoints)?;
         self.refuse_other(&connection)?;
         known.watch.trust()?;
@@ -374,7 +373,7 @@ fn open_as_it_is(
     path: &Path,
     open: impl FnOnce(&Path) -> Result<Connection, StoreError>,
 ) -> Result<(Connection, Uuid), StoreError> {
-    if wal_ownership::is_half_made(path) {
+    if paths::is_half_made(path) {
         return Err(migrate::empty(path));
     }
     let connection = open(path)?;

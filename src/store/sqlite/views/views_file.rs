@@ -19,7 +19,7 @@ use crate::domain::{MessageKey, MessageSid, Position, Rule};
 use crate::store::sqlite::engine;
 use crate::store::sqlite::files::connect::{self, Readers};
 use crate::store::sqlite::files::lock::WriterLock;
-use crate::store::sqlite::files::{bounded_read, check, wal_ownership};
+use crate::store::sqlite::files::{bounded_read, check, paths};
 use crate::store::sqlite::migrate::{self, VIEW_TABLES};
 use crate::store::sqlite::views::error::{Failure, failed};
 use crate::store::sqlite::views::index::{put_entries, put_in_order};
@@ -94,7 +94,7 @@ impl SqliteViews {
     /// Opens the views as another process keeps them. Where there are none that can be used,
     /// empty ones stand in: whatever is asked is then answered from the log alone.
     pub fn open_for_reading(path: &Path, ledger_id: Uuid) -> Result<Self, StoreError> {
-        if !path.exists() || wal_ownership::is_half_made(path) {
+        if !path.exists() || paths::is_half_made(path) {
             return Self::temporary_views(ledger_id, Rule::default());
         }
         let opened = connect::for_reading(path).map_err(|error| error.to_string());
