@@ -1,17 +1,16 @@
 //! An event-sourced ledger of Twilio's status callbacks.
 //!
-//! The rooms, in the order a callback meets them:
-//! `http` takes the bytes and `twilio` proves who sent them and what they say;
-//! `domain` has the words (event, status, lifecycle) and the rules;
-//! `store` appends the event to the log and is the only place with SQL;
-//! `projection` reads on from there and keeps the views;
-//! `wire` gives events and messages their JSON shape, `report` counts them, `export` streams them out,
-//! `backup` keeps a copy;
-//! `quarantine` keeps apart what was refused for its signature;
-//! `twilio_api` asks Twilio, `send` makes messages through it;
-//! `import` takes in records of elsewhere;
-//! `simulate` is a fake Twilio to try all of it with;
-//! `cli` is the same questions asked from a terminal, `config` and `telemetry` set both up.
+//! The modules, in the order in which a callback passes through them:
+//! `http` reads the request, `twilio` checks who signed it and parses what it says;
+//! `domain` has the vocabulary (event, status, lifecycle) and the rules;
+//! `store` appends the event to the log and is the only module with SQL;
+//! `projection` reads the log and keeps the views up to date.
+//!
+//! Around them: `wire` gives events and messages their JSON shape, `report` counts messages, `export`
+//! streams them out, `backup` copies the log; `quarantine` keeps rejected requests; `twilio_api` calls
+//! Twilio, `send` sends messages through it and `reconcile` fetches what callbacks did not report;
+//! `import` reads other ledgers and Twilio's records; `simulate` is a fake Twilio for trying it all;
+//! `config` reads the settings, `server` runs the parts of a server, and `cli` has the commands.
 
 pub mod background;
 
@@ -46,5 +45,8 @@ pub mod simulate;
 
 pub mod config;
 pub mod telemetry;
+pub mod text;
+
+pub mod server;
 
 pub mod cli;

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 
-use super::text::{lines, number, position, right, shown, table};
+use super::text::{lines, number, position, right, table};
 use super::{Format, Outcome, Usage, ledger};
 use crate::config::Settings;
 use crate::domain::lifecycle::Counts;
@@ -14,6 +14,7 @@ use crate::import::note;
 use crate::projection::fold::{Entry, Folded};
 use crate::projection::message_query::{AsOf, MessageQuery, MessageResult, find_message};
 use crate::telemetry::say;
+use crate::text::shown;
 use crate::wire::message::status_name;
 use crate::wire::{self, TimelineEntry};
 

@@ -9,13 +9,14 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::interrupt::Interrupt;
-use super::text::{number, progress_bar, shown};
+use super::text::{number, progress_bar};
 use super::{Format, Outcome};
 use crate::backup::{BackupError, Copied, backup, record};
 use crate::config::Settings;
 use crate::domain::Timestamp;
 use crate::domain::digest::hex;
 use crate::store::{self, Access, Database, inspect};
+use crate::text::shown;
 
 /// The arguments of `backup`.
 #[derive(Debug, clap::Args)]

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::fitness;
 use crate::config::Settings;
 use crate::domain::Rule;
 use crate::projection::compatibility::{ViewsState, reset_if_incompatible};
@@ -82,7 +81,7 @@ pub fn to_replay(settings: &Settings, alone: Access) -> Result<Box<dyn Store>> {
 /// its only writer first, which puts it in order, and let go again, so that a server can start
 /// meanwhile.
 pub fn to_append(settings: &Settings) -> Result<Box<dyn Store>> {
-    fitness::check_clock()?;
+    crate::server::fitness::check_clock()?;
     let database = settings.database()?;
     match store::open(&database, Access::Write) {
         Ok(_in_order) => {}

@@ -1,8 +1,6 @@
 //! `reconcile`: what Twilio knows and its callbacks did not tell.
 
-use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -16,8 +14,9 @@ use super::{Format, Outcome, Usage, ledger};
 use crate::config::{Reconciling, Settings};
 use crate::domain::{AccountSid, NewEvent, Timestamp, duration};
 use crate::reconcile::{self, Plan, Preview, REQUESTS_MAX, ReconcileError, Run, Summary};
+use crate::server::configured_plan;
 use crate::store::append_when_free;
-use crate::twilio_api::{Client, Credentials, Failure, Limits};
+use crate::twilio_api::{Failure, Limits};
 use crate::wire::filter;
 
 /// The arguments of `reconcile`.
@@ -73,10 +72,15 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let configured = settings.reconciling(None)?;
     let requests_max = args.max_requests.or(configured.requests_max).unwrap_or(REQUESTS_MAX);
     let plan = plan(&args, &configured)?;
-    let accounts = credentials(settings, args.account_sid.as_deref())?;
+    let accounts = settings.credentials(args.account_sid.as_deref())?;
+    if accounts.is_empty() {
+        return Err(
+            Usage("no Twilio account is configured: set TWILIO_ACCOUNT_SID".to_owned()).into()
+        );
+    }
     // What is known is told by the views.
     let up_to_date = ledger::up_to_date_as_built(settings)?;
-    let state_file = state_file(settings)?;
+    let state_file = reconcile::state_file(&settings.database()?.log_file());
     if args.dry_run {
         let preview = reconcile::preview(&*up_to_date, &accounts, &plan, &state_file)?;
         print_preview(&preview, args.format)?;
@@ -86,7 +90,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let store = ledger::to_append(settings)?;
     let interrupt = Interrupt::listen()?;
     let limits = Limits::new(requests_max, move || interrupt.asked().is_break());
-    let client = client(settings, limits.clone())?;
+    let client = settings.twilio_client(limits.clone())?;
     let bar = progress_bar();
     let mut append = |events: &[NewEvent]| append_when_free(&*store, events).map(|_| ());
     let mut tell = |summary: &Summary| {
@@ -110,49 +114,6 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             outcome.context("the next run goes on where this one stopped")?;
             Ok(Outcome::Done)
         }
-    }
-}
-
-/// Twilio, as it is configured, within limits.
-pub fn client(settings: &Settings, limits: Limits) -> Result<Client> {
-    settings.warn_of_region();
-    Client::new(&settings.twilio_base_url()?, settings.twilio_timeout()?, limits)
-        .context("prepare to ask Twilio")
-}
-
-/// As whom each account is asked about; of the one that is named, else of all.
-pub fn credentials(
-    settings: &Settings,
-    named: Option<&str>,
-) -> Result<BTreeMap<AccountSid, Credentials>> {
-    let accounts = match named {
-        Some(_) => vec![settings.sending_account(named)?],
-        None => settings.account_sids(),
-    };
-    let with_credentials = accounts.into_iter().map(|account_sid| {
-        let who = settings.twilio_credentials(&account_sid)?;
-        Ok((account_sid, who))
-    });
-    let accounts: BTreeMap<_, _> = with_credentials.collect::<Result<_>>()?;
-    match accounts.is_empty() {
-        true => Err(Usage("no Twilio account is configured: set TWILIO_ACCOUNT_SID".to_owned()))?,
-        false => Ok(accounts),
-    }
-}
-
-/// Where a run on the configured ledger keeps how far it is.
-pub fn state_file(settings: &Settings) -> Result<PathBuf> {
-    Ok(reconcile::state_file(&settings.database()?.log_file()))
-}
-
-/// What a configuration asks for, of this moment.
-pub fn configured_plan(configured: &Reconciling) -> Plan {
-    let usual = Plan::default();
-    Plan {
-        older_than: configured.older_than.unwrap_or(usual.older_than),
-        give_up_after: configured.give_up_after.unwrap_or(usual.give_up_after),
-        keep_content: configured.keep_content,
-        ..usual
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::text::{lines, number, progress_bar, shown, table};
+use super::text::{lines, number, progress_bar, table};
 use super::{Format, Outcome, Usage, ledger};
 use crate::config::Settings;
 use crate::domain::Rule;
@@ -14,6 +14,7 @@ use crate::domain::digest::hex;
 use crate::projection::ProjectionError;
 use crate::projection::replay::{Change, Replayed, dry_run, replay};
 use crate::store::{Access, StoreError};
+use crate::text::shown;
 use crate::wire::message::status_name;
 
 /// The arguments of `replay`.

@@ -8,11 +8,12 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use super::filters::Filters;
-use super::text::{lines, number, right, shown, table};
+use super::text::{lines, number, right, table};
 use super::{Outcome, Usage, ledger};
 use crate::config::Settings;
 use crate::report::shape::{Figures, Row, Shape, Times};
 use crate::report::{By, Question, report};
+use crate::text::shown;
 
 /// The arguments of `report`.
 #[derive(Debug, clap::Args)]

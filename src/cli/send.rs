@@ -5,15 +5,15 @@ use std::io::Write;
 use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 
-use super::text::shown;
 use super::{Format, Outcome, Usage, ledger};
 use crate::config::Settings;
 use crate::domain::Timestamp;
 use crate::send::{self, Attempt, Draft};
 use crate::store::append_when_free;
 use crate::telemetry::say;
+use crate::text::shown;
 use crate::twilio::form::is_in_order_of_names;
-use crate::twilio_api::{Client, Limits};
+use crate::twilio_api::Limits;
 
 /// The arguments of `send`.
 #[derive(Debug, clap::Args)]
@@ -86,9 +86,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let who = settings.twilio_credentials(&account_sid)?;
     // A request is sent again only where Twilio asks for it, and that often at most.
     let limits = Limits::new(u64::MAX, || false);
-    settings.warn_of_region();
-    let client = Client::new(&settings.twilio_base_url()?, settings.twilio_timeout()?, limits)
-        .context("prepare to ask Twilio")?;
+    let client = settings.twilio_client(limits)?;
     let attempt = Attempt::new(&client, &account_sid, draft(args, settings)?, keep_content)
         .map_err(|bad| Usage(bad.to_string()))?;
     let store = ledger::to_append_or_make(settings)?;

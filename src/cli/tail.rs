@@ -9,12 +9,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::interrupt::Interrupt;
 use super::terminal::{self, Safe};
-use super::text::{position, shown};
+use super::text::position;
 use super::{Format, Outcome, Usage};
 use crate::config::Settings;
 use crate::domain::filter::AddressPattern;
 use crate::domain::{ErrorCode, Position, RecordedEvent, Status};
 use crate::store::{self, Access, EventPages};
+use crate::text::shown;
 use crate::twilio::callback::Reading;
 use crate::wire;
 

@@ -3,7 +3,7 @@
 
 use std::io::{self, IsTerminal, Stdout, Write};
 
-use super::text::is_unsafe;
+use crate::text::is_unsafe;
 
 /// How many bytes of a character may wait for its others.
 const CHAR_BYTES_MAX: usize = 4;

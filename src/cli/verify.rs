@@ -6,12 +6,13 @@ use std::ops::ControlFlow;
 use anyhow::Result;
 use serde_json::json;
 
-use super::text::{self, number, progress_bar, shown};
+use super::text::{self, number, progress_bar};
 use super::{Format, Outcome, Usage};
 use crate::config::Settings;
 use crate::domain::digest::{Hash, hex};
 use crate::projection::verify::{Expected, Finding, Verified, verify};
 use crate::store::{self, Access};
+use crate::text::shown;
 
 /// The arguments of `verify`.
 #[derive(Debug, clap::Args)]

@@ -1,5 +1,6 @@
 //! What asking Twilio takes: where, as whom, and the callback URL that messages are given.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -9,7 +10,7 @@ use super::{Settings, credential, one_path};
 use crate::domain::{AccountSid, duration};
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
-use crate::twilio_api::{ANSWER_TIMEOUT, Credentials};
+use crate::twilio_api::{ANSWER_TIMEOUT, Client, Credentials, Limits};
 
 const DEFAULT_BASE_URL: &str = "https://api.twilio.com";
 
@@ -57,6 +58,26 @@ impl Settings {
         let region = region.or_else(|| edge.as_ref().map(|_| DEFAULT_REGION.to_owned()));
         let labels = [edge, region].into_iter().flatten().map(|label| format!(".{label}"));
         Ok(format!("https://api{}.twilio.com", labels.collect::<String>()))
+    }
+
+    /// A client of Twilio's API as it is configured, within limits.
+    pub fn twilio_client(&self, limits: Limits) -> Result<Client> {
+        self.warn_of_region();
+        Client::new(&self.twilio_base_url()?, self.twilio_timeout()?, limits)
+            .context("prepare to ask Twilio")
+    }
+
+    /// The credentials of each configured account, or of the named one alone.
+    pub fn credentials(&self, named: Option<&str>) -> Result<BTreeMap<AccountSid, Credentials>> {
+        let accounts = match named {
+            Some(_) => vec![self.sending_account(named)?],
+            None => self.account_sids(),
+        };
+        let with_credentials = accounts.into_iter().map(|account_sid| {
+            let credentials = self.twilio_credentials(&account_sid)?;
+            Ok((account_sid, credentials))
+        });
+        with_credentials.collect()
     }
 
     /// Logs [`region_warning`](Self::region_warning), if there is one, once per process.

@@ -19,8 +19,6 @@ use tokio::sync::oneshot;
 
 use self::totals::Totals;
 use self::traffic::{CALLBACK_PATH, Traffic};
-use super::running::Running;
-use super::serve::{Beside, states, stop_signal};
 use super::text::number;
 use super::{Format, Outcome, Usage, audit};
 use crate::config::{NamedDatabase, Reconciling, ServerConfig, Settings};
@@ -28,6 +26,8 @@ use crate::domain::{AccountSid, MessageSid, Position, Rule};
 use crate::http;
 use crate::projection::fold::Folded;
 use crate::projection::message_query::{AsOf, MessageQuery, MessageResult, find_message};
+use crate::server::ledger_process::LedgerProcess;
+use crate::server::run::{Beside, states, stop_signal};
 use crate::simulate::Summary;
 use crate::store::{Database, Store};
 use crate::telemetry::say;
@@ -83,7 +83,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
     let folder = tempfile::Builder::new().prefix("delivery-ledger-demo-").tempdir();
     let ledger = folder.context("make a temporary folder")?.keep().join("ledger.db");
-    let running = Running::start(&Database::Sqlite(ledger.clone()), Rule::default())?;
+    let running = LedgerProcess::start(&Database::Sqlite(ledger.clone()), Rule::default())?;
     let (callbacks, admin) = (any_port()?, any_port()?);
     let addresses = Addresses { callbacks: callbacks.local_addr()?, admin: admin.local_addr()? };
     let receipt = OffsetDateTime::now_utc().format(RECEIPT_FORMAT)?;
@@ -145,7 +145,7 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
     })
 }
 
-fn wait_for_views(running: &Running) -> Result<()> {
+fn wait_for_views(running: &LedgerProcess) -> Result<()> {
     let head = running.store.head()?;
     if !running.projection.wait_for(head, Instant::now() + CATCH_UP_PATIENCE) {
         bail!(

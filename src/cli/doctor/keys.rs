@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::check::Finding;
 use super::patient::Patient;
-use crate::cli::text::shown;
 use crate::domain::{AccountSid, Source, Timestamp};
+use crate::text::shown;
 use crate::twilio::accounts::{Keys, PRIMARY, SECONDARY};
 use crate::twilio::callback::Reading;
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::check::{Made, Outcome};
-use crate::cli::text::shown;
+use crate::text::shown;
 
 /// Longer names, those with a SID, stand out rather than push everything to the right.
 const NAME_WIDTH_MAX: usize = 30;

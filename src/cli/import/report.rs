@@ -6,8 +6,9 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::cli::Format;
-use crate::cli::text::{lines, number, right, shown, table};
+use crate::cli::text::{lines, number, right, table};
 use crate::import::{self, Counts, Gathered};
+use crate::text::shown;
 
 /// See the module.
 pub struct Report {

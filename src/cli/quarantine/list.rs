@@ -6,11 +6,12 @@ use anyhow::Result;
 use comfy_table::Cell;
 use serde_json::json;
 
-use super::super::text::{lines, number, right, shown, table};
+use super::super::text::{lines, number, right, table};
 use super::super::{Format, Outcome};
 use crate::config::Settings;
 use crate::store;
 use crate::store::quarantine::{Kept, Rank, RefusedRequest};
+use crate::text::shown;
 use crate::wire::mask;
 
 /// How many requests are read at a time; they come with their bodies.

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::super::text::{number, shown};
+use super::super::text::number;
 use super::super::{Format, Outcome, Usage};
 use super::Configured;
 use crate::config::Settings;
@@ -16,6 +16,7 @@ use crate::quarantine::{Checked, check};
 use crate::store;
 use crate::store::quarantine::{Rank, RefusedRequest};
 use crate::telemetry::say;
+use crate::text::shown;
 use crate::wire::{Body, HeaderValue};
 
 /// The arguments of `quarantine show`.

@@ -19,14 +19,14 @@ use crate::store::{self, Access, Database, Store};
 const END_PATIENCE: Duration = Duration::from_secs(1);
 
 /// See the module.
-pub struct Running {
+pub struct LedgerProcess {
     pub store: Arc<dyn Store>,
     pub writer: Writer,
     pub projection: Handle,
     threads: [Background; 2],
 }
 
-impl Running {
+impl LedgerProcess {
     /// Opens the ledger, makes it where there is none, and starts its threads.
     pub fn start(database: &Database, rule: Rule) -> Result<Self> {
         let store = store::open(database, Access::Create).with_context(|| {

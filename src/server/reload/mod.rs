@@ -1,7 +1,7 @@
 //! Keys and tokens are read again while a server runs: on SIGHUP, and when a file that holds them has
 //! changed. What cannot be read takes nothing away: what was in use stays in use.
 
-mod seen;
+mod file_fingerprint;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use self::seen::Seen;
-use super::serve::{tokens, warn_of_short};
-use super::text::shown;
+use self::file_fingerprint::FileFingerprints;
+use super::tokens::{tokens, warn_of_short};
 use crate::background::Background;
 use crate::config::{KeySource, Settings};
 use crate::domain::{AccountSid, Timestamp};
 use crate::http::auth::tokens::Tokens;
 use crate::http::{InUse, Reloads};
+use crate::text::shown;
 use crate::twilio::accounts::{Accounts, Keys, PRIMARY, SECONDARY};
 
 /// How often the files are looked at. Twilio signs with a promoted token at once, and tries again
@@ -33,7 +33,7 @@ const SETTLED_AFTER: Duration = Duration::from_millis(300);
 const SETTLING_TRIES: u32 = 20;
 
 /// What is in use, and where it comes from.
-pub struct Rotation {
+pub struct Reload {
     settings: Settings,
     accounts: Arc<InUse<Accounts>>,
     tokens: Arc<InUse<Tokens>>,
@@ -52,7 +52,7 @@ enum Why {
     Changed,
 }
 
-impl Rotation {
+impl Reload {
     /// Of a server that was started with these settings.
     pub fn new(
         settings: &Settings,
@@ -89,8 +89,8 @@ impl Rotation {
         }
     }
 
-    fn look(&self) -> Seen {
-        Seen::of(self.settings.key_files())
+    fn look(&self) -> FileFingerprints {
+        FileFingerprints::of(self.settings.key_files())
     }
 
     fn settle(&self) {

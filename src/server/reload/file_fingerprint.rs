@@ -11,9 +11,9 @@ const LOOKED_AT_BYTES_MAX: u64 = 1 << 20;
 
 /// The files with the SHA-256 of what they hold, or the reason why nobody can say.
 #[derive(PartialEq, Eq)]
-pub struct Seen(Vec<(PathBuf, Result<[u8; 32], String>)>);
+pub struct FileFingerprints(Vec<(PathBuf, Result<[u8; 32], String>)>);
 
-impl Seen {
+impl FileFingerprints {
     /// As they are now.
     pub fn of(files: Vec<PathBuf>) -> Self {
         Self(files.into_iter().map(|file| (file.clone(), sha256(&file))).collect())

@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::reconcile::{client, configured_plan, credentials, state_file};
-use super::running::Running;
+use super::ledger_process::LedgerProcess;
 use crate::background::Background;
 use crate::config::{Reconciling, ServerConfig, Settings};
 use crate::domain::AccountSid;
-use crate::reconcile::REQUESTS_MAX;
 use crate::reconcile::metrics::ReconcileMetrics;
 use crate::reconcile::worker::{self, Job};
+use crate::reconcile::{Plan, REQUESTS_MAX, state_file};
 use crate::store::Database;
 use crate::twilio_api::{Client, Credentials, Limits};
 
@@ -21,7 +20,7 @@ use crate::twilio_api::{Client, Credentials, Limits};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// All that it takes but the ledger, so that what is wrong ends a server before there is one.
-pub struct Reconciliation {
+pub struct ReconcileJob {
     every: Duration,
     configured: Reconciling,
     database: Database,
@@ -31,7 +30,7 @@ pub struct Reconciliation {
     state_file: PathBuf,
 }
 
-impl Reconciliation {
+impl ReconcileJob {
     /// As it is configured; nothing where it is off.
     pub fn configured(settings: &Settings, config: &ServerConfig) -> Result<Option<Self>> {
         let configured = config.reconciling.clone();
@@ -40,15 +39,15 @@ impl Reconciliation {
             every,
             configured,
             database: settings.database()?,
-            client: client(settings, Limits::new(u64::MAX, || false))?,
-            accounts: credentials(settings, None)?,
+            client: settings.twilio_client(Limits::new(u64::MAX, || false))?,
+            accounts: settings.credentials(None)?,
             settings: settings.clone(),
-            state_file: state_file(settings)?,
+            state_file: state_file(&settings.database()?.log_file()),
         }))
     }
 
     /// Starts it beside a ledger at work.
-    pub fn start(self, running: &Running, metrics: &ReconcileMetrics) -> Background {
+    pub fn start(self, running: &LedgerProcess, metrics: &ReconcileMetrics) -> Background {
         let Self { every, configured, database, client, settings, accounts, state_file } = self;
         let projection = running.projection.clone();
         worker::start(Job {
@@ -60,11 +59,22 @@ impl Reconciliation {
             client,
             // Tokens change while a server runs; where a file cannot be read, those of its start count.
             accounts: Box::new(move || {
-                let now = settings.reread().and_then(|settings| credentials(&settings, None));
+                let now = settings.reread().and_then(|settings| settings.credentials(None));
                 now.unwrap_or_else(|_| accounts.clone())
             }),
             state_file,
             metrics: metrics.clone(),
         })
+    }
+}
+
+/// What a configuration asks for, of this moment.
+pub fn configured_plan(configured: &Reconciling) -> Plan {
+    let usual = Plan::default();
+    Plan {
+        older_than: configured.older_than.unwrap_or(usual.older_than),
+        give_up_after: configured.give_up_after.unwrap_or(usual.give_up_after),
+        keep_content: configured.keep_content,
+        ..usual
     }
 }
