@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use delivery_ledger::cli::{Cli, Outcome, Usage};
-use delivery_ledger::config::WrongFlag;
-use delivery_ledger::telemetry::say;
+use delivery_ledger::cli::{Cli, Outcome, UsageError};
+use delivery_ledger::telemetry::eprint_line;
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -21,8 +20,8 @@ fn main() -> ExitCode {
         Ok(Outcome::NotFound) => NOT_FOUND.into(),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            say(format_args!("error: {error:#}"));
-            let is_usage = error.is::<Usage>() || error.is::<WrongFlag>();
+            eprint_line(format_args!("error: {error:#}"));
+            let is_usage = error.is::<UsageError>();
             if is_usage { USAGE.into() } else { FAILED.into() }
         }
     }

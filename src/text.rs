@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-/// Text as it came, its control characters escaped: a terminal must not obey a callback.
-pub fn shown(text: &str) -> Cow<'_, str> {
+/// Text with its control characters escaped, so that a callback cannot control a terminal.
+pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
     }
@@ -14,19 +14,8 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(escape).collect())
 }
 
-/// Controls, and the marks that turn the direction of what follows.
+/// Whether a character is a control character or changes the direction of the text after it.
 pub fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// An error with all that caused it, in one line.
-pub fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        told += &format!(": {error}");
-        cause = error.source();
-    }
-    told
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 
 use super::text::{lines, number, position, right, table};
-use super::{Format, Outcome, Usage, ledger};
+use super::{Format, Outcome, UsageError, ledger};
 use crate::config::Settings;
 use crate::domain::lifecycle::Counts;
 use crate::domain::status_reported::Label;
@@ -13,8 +13,8 @@ use crate::domain::{AccountSid, Effect, MessageSid, Position, Rule, Status, Time
 use crate::import::note;
 use crate::projection::fold::{Entry, Folded};
 use crate::projection::message_query::{AsOf, MessageQuery, MessageResult, find_message};
-use crate::telemetry::say;
-use crate::text::shown;
+use crate::telemetry::eprint_line;
+use crate::text::printable;
 use crate::wire::message::status_name;
 use crate::wire::{self, TimelineEntry};
 
@@ -38,8 +38,8 @@ pub struct Args {
 
 /// Prints the message, or says that there is none.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    let message_sid =
-        MessageSid::parse(&args.sid).ok_or_else(|| Usage("the message SID is empty".to_owned()))?;
+    let message_sid = MessageSid::parse(&args.sid)
+        .ok_or_else(|| UsageError("the message SID is empty".to_owned()))?;
     let store = ledger::for_one_message(settings)?;
     let question = MessageQuery {
         message_sid,
@@ -49,11 +49,11 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     };
     match find_message(&*store, &question)? {
         MessageResult::NotFound => {
-            say(format_args!("no event of message {} is in the log", shown(&args.sid)));
+            eprint_line(format_args!("no event of message {} is in the log", printable(&args.sid)));
             Ok(Outcome::NotFound)
         }
-        MessageResult::BeyondHead(beyond) => Err(Usage(beyond.to_string()).into()),
-        MessageResult::Ambiguous(accounts) => Err(Usage(several_accounts(&accounts)).into()),
+        MessageResult::BeyondHead(beyond) => Err(UsageError(beyond.to_string()).into()),
+        MessageResult::Ambiguous(accounts) => Err(UsageError(several_accounts(&accounts)).into()),
         MessageResult::Found { folded, as_of_position } => {
             print(&folded, as_of_position, args.format)?;
             Ok(Outcome::Done)
@@ -62,7 +62,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 }
 
 fn several_accounts(accounts: &[AccountSid]) -> String {
-    let names: Vec<_> = accounts.iter().map(|sid| shown(sid.as_str())).collect();
+    let names: Vec<_> = accounts.iter().map(|sid| printable(sid.as_str())).collect();
     format!(
         "several accounts have this message SID; add --account-sid, one of: {}",
         names.join(", ")
@@ -99,7 +99,7 @@ pub fn for_people(folded: &Folded, as_of_position: Position) -> String {
 }
 
 fn standing(message: &wire::Message, is_open: bool) -> String {
-    let or_dash = |text: &Option<String>| shown(text.as_deref().unwrap_or("-")).into_owned();
+    let or_dash = |text: &Option<String>| printable(text.as_deref().unwrap_or("-")).into_owned();
     let mut marks = vec![match (message.terminal, message.settled) {
         (true, _) => "terminal",
         (false, true) => "settled",
@@ -117,18 +117,23 @@ fn standing(message: &wire::Message, is_open: bool) -> String {
     let mut rows = vec![
         (
             "message",
-            format!("{}  {} ({})", shown(&message.message_sid), message.status, marks.join(", ")),
+            format!(
+                "{}  {} ({})",
+                printable(&message.message_sid),
+                message.status,
+                marks.join(", ")
+            ),
         ),
         ("account", or_dash(&message.account_sid)),
         ("from", format!("{}  to  {}", or_dash(&message.from), or_dash(&message.to))),
-        ("channel", shown(&message.channel).into_owned()),
+        ("channel", printable(&message.channel).into_owned()),
         ("service", or_dash(&message.messaging_service_sid)),
     ];
     if let (Some(code), Some(title)) = (message.error_code, &message.error_title) {
         rows.push(("error", format!("{code} {title}")));
     }
     if let Some(date) = &message.raw_dlr_done_date {
-        rows.push(("receipt", format!("{} (carrier time, zone unknown)", shown(date))));
+        rows.push(("receipt", format!("{} (carrier time, zone unknown)", printable(date))));
     }
     rows.push((
         "events",
@@ -198,7 +203,7 @@ fn timeline(folded: &Folded) -> String {
             entry.event.received_at.to_string().into(),
             right(elapsed(start, entry.event.received_at)),
             entry.event.source.name().into(),
-            shown(word.unwrap_or("-")).into_owned().into(),
+            printable(word.unwrap_or("-")).into_owned().into(),
             entry.effect.name().into(),
             what_it_did(entry, before, index == 0).into(),
         ]);
@@ -242,7 +247,7 @@ fn what_it_did(entry: &Entry, before: Option<Status>, first: bool) -> String {
 /// Where an imported event comes from: what this ledger says of its source is then that ledger's, or
 /// that file's, word.
 fn origin(entry: &Entry) -> Option<String> {
-    let note = |name: &str| entry.event.notes.get(name).map(|value| shown(value));
+    let note = |name: &str| entry.event.notes.get(name).map(|value| printable(value));
     let of_ledger = note(note::POSITION).map(|position| match note(note::LEDGER) {
         Some(ledger) => format!("imported, position {position} of ledger {ledger}"),
         None => format!("imported, position {position} of another ledger"),

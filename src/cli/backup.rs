@@ -16,7 +16,7 @@ use crate::config::Settings;
 use crate::domain::Timestamp;
 use crate::domain::digest::hex;
 use crate::store::{self, Access, Database, inspect};
-use crate::text::shown;
+use crate::text::printable;
 
 /// The arguments of `backup`.
 #[derive(Debug, clap::Args)]
@@ -91,7 +91,7 @@ fn tell_findings(error: BackupError) -> Result<Outcome> {
         return Err(error.into());
     };
     for finding in findings {
-        eprintln!("{}: {}", finding.kind.name(), shown(&finding.detail));
+        eprintln!("{}: {}", finding.kind.name(), printable(&finding.detail));
     }
     eprintln!("error: {error}; nothing was written");
     Ok(Outcome::CheckFoundSomething)

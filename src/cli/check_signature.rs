@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use super::{Outcome, Usage};
+use super::{Outcome, UsageError};
 use crate::config::Settings;
 use crate::twilio::accounts::Keys;
 use crate::twilio::callback::BodyKind;
@@ -39,8 +39,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         .with_context(|| format!("--body-file: cannot read {}", args.body_file.display()))?;
     // Twilio never signs a fragment: it tells Twilio how to connect.
     let url = args.url.split('#').next().unwrap_or_default();
-    let base = BaseUrl::parse(url)
-        .ok_or_else(|| Usage(format!("--url: `{url}` is not of the form https://host/path")))?;
+    let base = BaseUrl::parse(url).ok_or_else(|| {
+        UsageError(format!("--url: `{url}` is not of the form https://host/path"))
+    })?;
     let signed = Signed {
         urls: &base.with(""),
         kind: kind(args.content_type.as_deref())?,
@@ -94,12 +95,12 @@ fn likely_cause(
     cause(&case, &configured)
 }
 
-fn kind(content_type: Option<&str>) -> Result<BodyKind, Usage> {
+fn kind(content_type: Option<&str>) -> Result<BodyKind, UsageError> {
     let media_type = content_type.map(|value| value.split(';').next().unwrap_or_default());
     let media_type = media_type.map(|text| text.trim().to_ascii_lowercase());
     BodyKind::of(media_type.as_deref()).ok_or_else(|| {
         let given = content_type.unwrap_or_default();
-        Usage(format!(
+        UsageError(format!(
             "--content-type: `{given}` is neither application/x-www-form-urlencoded nor JSON"
         ))
     })

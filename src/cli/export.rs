@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use super::filters::Filters;
 use super::text::{number, position};
-use super::{Outcome, Usage, ledger, terminal};
+use super::{Outcome, UsageError, ledger, terminal};
 use crate::config::Settings;
 use crate::domain::digest::hex;
 use crate::domain::filter::MessageFilter;
@@ -19,7 +19,7 @@ use crate::export::{self, Content, EventFilter, Format, Row, View};
 use crate::projection::message_query::BeyondHead;
 use crate::projection::verify::chain::chain_at;
 use crate::store::{self, Access, Store};
-use crate::telemetry::say;
+use crate::telemetry::eprint_line;
 use crate::wire::mask;
 
 /// The arguments of `export`.
@@ -100,7 +100,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         if out.is_terminal() && export.format == Format::Parquet {
             let binary =
                 "--format parquet: it is binary, and nothing for a terminal; give --output";
-            return Err(Usage(binary.to_owned()).into());
+            return Err(UsageError(binary.to_owned()).into());
         }
         export.write(BufWriter::new(out))?;
         return Ok(Outcome::Done);
@@ -110,7 +110,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             let name = format!("{}.{}", export.wanted.content().name(), export.format.name());
             if path.is_file() {
                 let shown = path.display();
-                return Err(Usage(format!(
+                return Err(UsageError(format!(
                     "--output: {shown} is a file; --manifest fills a folder"
                 ))
                 .into());
@@ -143,7 +143,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             rows
         }
     };
-    say(format_args!("{} rows in {}", number(rows), path.display()));
+    eprint_line(format_args!("{} rows in {}", number(rows), path.display()));
     Ok(Outcome::Done)
 }
 
@@ -161,7 +161,7 @@ impl Args {
         };
         let head = store.head()?;
         if pin > head {
-            return Err(Usage(BeyondHead { asked_for: pin, head }.to_string()).into());
+            return Err(UsageError(BeyondHead { asked_for: pin, head }.to_string()).into());
         }
         let format = match self.format {
             ExportFormat::Ndjson => Format::Ndjson,
@@ -176,10 +176,10 @@ impl Args {
         let there = std::fs::metadata(path).ok();
         let (shown, if_there) = (path.display(), self.if_there());
         match there {
-            Some(there) if there.is_dir() => Err(Usage(format!(
+            Some(there) if there.is_dir() => Err(UsageError(format!(
                 "--output: {shown} is a folder; give a file's name, or --manifest to fill a folder"
             )))?,
-            Some(there) if !there.is_file() => Err(Usage(format!(
+            Some(there) if !there.is_file() => Err(UsageError(format!(
                 "--output: {shown} is no file, and only files are written so; leave --output out \
                  and redirect stdout: `> {shown}`"
             )))?,
@@ -197,15 +197,17 @@ impl Args {
         }
     }
 
-    fn wanted(&self) -> Result<Wanted, Usage> {
+    fn wanted(&self) -> Result<Wanted, UsageError> {
         match (self.what, &self.message_sid) {
             (What::Messages, None) => Ok(Wanted::Messages(self.filters.of_messages()?)),
             (What::Messages, Some(_)) => {
-                Err(Usage("--message-sid: use audit for one message".to_owned()))
+                Err(UsageError("--message-sid: use audit for one message".to_owned()))
             }
             (What::Events, sid) => {
                 let message_sid = match sid.as_deref().map(|sid| (sid, MessageSid::parse(sid))) {
-                    Some((_, None)) => return Err(Usage("--message-sid: it is empty".to_owned())),
+                    Some((_, None)) => {
+                        return Err(UsageError("--message-sid: it is empty".to_owned()));
+                    }
                     given => given.map(|(sid, _)| sid.to_owned()),
                 };
                 Ok(Wanted::Events(EventFilter { message_sid, ..self.filters.of_events()? }))
@@ -272,10 +274,10 @@ fn masked_filter(name: &str, value: &str) -> String {
 }
 
 /// Other programs take these names for stdout; here they would be those of a file.
-fn refuse_names_of_stdout(path: &Path) -> Result<(), Usage> {
+fn refuse_names_of_stdout(path: &Path) -> Result<(), UsageError> {
     match ["-", "/dev/stdout"].iter().any(|name| path == Path::new(name)) {
         false => Ok(()),
-        true => Err(Usage(format!(
+        true => Err(UsageError(format!(
             "--output: `{}` is no name for a file; leave --output out, and the export goes to stdout",
             path.display()
         ))),

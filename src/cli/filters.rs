@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::Usage;
+use super::UsageError;
 use crate::domain::Timestamp;
 use crate::domain::filter::MessageFilter;
 use crate::export::EventFilter;
@@ -79,7 +79,7 @@ pub struct Filters {
 
 impl Filters {
     /// The messages that are asked for.
-    pub fn of_messages(&self) -> Result<MessageFilter, Usage> {
+    pub fn of_messages(&self) -> Result<MessageFilter, UsageError> {
         let now = Timestamp::from(OffsetDateTime::now_utc());
         let parameters: MessageParameters = parameters::read(&self.given()).map_err(of_a_flag)?;
         parameters.filter(now).map_err(of_a_flag)
@@ -87,11 +87,11 @@ impl Filters {
 
     /// The events that are asked for: by account, time of arrival, and whether a simulation
     /// sent them.
-    pub fn of_events(&self) -> Result<EventFilter, Usage> {
+    pub fn of_events(&self) -> Result<EventFilter, UsageError> {
         let of_messages =
             |name: &&str| !["account_sid", "since", "until", "simulated"].contains(name);
         if let Some(name) = self.given().keys().map(String::as_str).find(of_messages) {
-            return Err(Usage(format!("{}: events are not chosen by it", flag(name))));
+            return Err(UsageError(format!("{}: events are not chosen by it", flag(name))));
         }
         let MessageFilter { account_sid, since, until, simulated, .. } = self.of_messages()?;
         Ok(EventFilter { account_sid, message_sid: None, since, until, simulated })
@@ -108,8 +108,8 @@ impl Filters {
 }
 
 /// The refusal of a flag's value.
-pub fn of_a_flag(BadValue { name, value, expected }: BadValue) -> Usage {
-    Usage(format!("{}: `{}` is not {expected}", flag(&name), value.escape_debug()))
+pub fn of_a_flag(BadValue { name, value, expected }: BadValue) -> UsageError {
+    UsageError(format!("{}: `{}` is not {expected}", flag(&name), value.escape_debug()))
 }
 
 fn flag(name: &str) -> String {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::CommandFactory;
 use clap_mangen::Man;
 
-use super::{Cli, Outcome, Usage};
+use super::{Cli, Outcome, UsageError};
 
 /// The arguments of `man`.
 #[derive(Debug, clap::Args)]
@@ -24,7 +24,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         None => Man::new(program),
         Some(name) => {
             let command = program.find_subcommand(name).cloned();
-            let unknown = || Usage(format!("there is no command `{}`", name.escape_debug()));
+            let unknown = || UsageError(format!("there is no command `{}`", name.escape_debug()));
             let title = format!("delivery-ledger-{name}");
             Man::new(command.ok_or_else(unknown)?).title(title)
         }

@@ -32,6 +32,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub use crate::config::UsageError;
 use crate::config::{GlobalFlags, Settings};
 use crate::telemetry;
 
@@ -102,11 +103,6 @@ pub enum Outcome {
     CheckFoundSomething,
     NotFound,
 }
-
-/// Arguments that cannot be meant; another call is needed.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Usage(pub String);
 
 /// How a command's result is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

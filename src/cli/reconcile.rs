@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::filters::of_a_flag;
 use super::interrupt::Interrupt;
 use super::text::number;
-use super::{Format, Outcome, Usage, ledger};
+use super::{Format, Outcome, UsageError, ledger};
 use crate::config::{Reconciling, Settings};
 use crate::domain::{AccountSid, NewEvent, Timestamp, duration};
 use crate::reconcile::{self, Plan, Preview, REQUESTS_MAX, ReconcileError, Run, Summary};
@@ -74,9 +74,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let plan = plan(&args, &configured)?;
     let accounts = settings.credentials(args.account_sid.as_deref())?;
     if accounts.is_empty() {
-        return Err(
-            Usage("no Twilio account is configured: set TWILIO_ACCOUNT_SID".to_owned()).into()
-        );
+        let text = "no Twilio account is configured: set TWILIO_ACCOUNT_SID";
+        return Err(UsageError(text.to_owned()).into());
     }
     // What is known is told by the views.
     let up_to_date = ledger::up_to_date_as_built(settings)?;
@@ -117,10 +116,10 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
 }
 
-fn plan(args: &Args, configured: &Reconciling) -> Result<Plan, Usage> {
+fn plan(args: &Args, configured: &Reconciling) -> Result<Plan, UsageError> {
     let length = |flag: &str, text: &str| {
         duration::parse(text).ok_or_else(|| {
-            Usage(format!(
+            UsageError(format!(
                 "{flag}: `{}` is not a length of time from 1s on, such as 12h",
                 text.escape_debug()
             ))
@@ -134,7 +133,7 @@ fn plan(args: &Args, configured: &Reconciling) -> Result<Plan, Usage> {
         plan.give_up_after = length("--give-up-after", text)?;
     }
     if plan.give_up_after <= plan.older_than {
-        return Err(Usage(
+        return Err(UsageError(
             "nothing is older than one time and not older than another before it: \
              --give-up-after is to be longer than --older-than"
                 .to_owned(),
@@ -151,7 +150,7 @@ fn plan(args: &Args, configured: &Reconciling) -> Result<Plan, Usage> {
     Ok(plan)
 }
 
-fn window(args: &Args) -> Result<(Timestamp, Timestamp), Usage> {
+fn window(args: &Args) -> Result<(Timestamp, Timestamp), UsageError> {
     let time = |name, text: &Option<String>| {
         text.as_deref().map(|text| filter::time_flag(name, text)).transpose().map_err(of_a_flag)
     };

@@ -7,14 +7,14 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::text::{lines, number, progress_bar, table};
-use super::{Format, Outcome, Usage, ledger};
+use super::{Format, Outcome, UsageError, ledger};
 use crate::config::Settings;
 use crate::domain::Rule;
 use crate::domain::digest::hex;
 use crate::projection::ProjectionError;
 use crate::projection::replay::{Change, Replayed, dry_run, replay};
 use crate::store::{Access, StoreError};
-use crate::text::shown;
+use crate::text::printable;
 use crate::wire::message::status_name;
 
 /// The arguments of `replay`.
@@ -90,9 +90,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn parse_rule(name: &str) -> Result<Rule, Usage> {
+fn parse_rule(name: &str) -> Result<Rule, UsageError> {
     Rule::parse(name).ok_or_else(|| {
-        Usage(format!("--rule: `{name}` is no rule; it is failure-terminal or delivery-wins"))
+        UsageError(format!("--rule: `{name}` is no rule; it is failure-terminal or delivery-wins"))
     })
 }
 
@@ -124,7 +124,7 @@ fn for_people(replayed: &Replayed, changes: Option<&Changes>) -> String {
         Some(changes) => {
             let mut rows = table(["message", "stands at", "would stand at"]);
             for change in &changes.first {
-                let sid = shown(change.key.message_sid.as_str()).into_owned();
+                let sid = printable(change.key.message_sid.as_str()).into_owned();
                 rows.add_row([sid.as_str(), status_name(change.from), status_name(change.to)]);
             }
             let count = number(changes.count);

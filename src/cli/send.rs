@@ -5,13 +5,13 @@ use std::io::Write;
 use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 
-use super::{Format, Outcome, Usage, ledger};
+use super::{Format, Outcome, UsageError, ledger};
 use crate::config::Settings;
 use crate::domain::Timestamp;
 use crate::send::{self, Attempt, Draft};
 use crate::store::append_when_free;
-use crate::telemetry::say;
-use crate::text::shown;
+use crate::telemetry::eprint_line;
+use crate::text::printable;
 use crate::twilio::form::is_in_order_of_names;
 use crate::twilio_api::Limits;
 
@@ -88,7 +88,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let limits = Limits::new(u64::MAX, || false);
     let client = settings.twilio_client(limits)?;
     let attempt = Attempt::new(&client, &account_sid, draft(args, settings)?, keep_content)
-        .map_err(|bad| Usage(bad.to_string()))?;
+        .map_err(|bad| UsageError(bad.to_string()))?;
     let store = ledger::to_append_or_make(settings)?;
     let intent = append_when_free(&*store, &[attempt.intent()])?;
     let answer = attempt.send(&client, &who);
@@ -107,7 +107,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 fn draft(args: Args, settings: &Settings) -> Result<Draft> {
     let send_at = args.send_at.as_deref().map(|text| {
         Timestamp::parse(text).ok_or_else(|| {
-            Usage(format!("--send-at: `{text}` is not a time such as 2026-01-31T12:00:00Z"))
+            UsageError(format!("--send-at: `{text}` is not a time such as 2026-01-31T12:00:00Z"))
         })
     });
     let status_callback = match (args.no_status_callback, args.status_callback) {
@@ -135,7 +135,7 @@ fn draft(args: Args, settings: &Settings) -> Result<Draft> {
 fn warn_of_order(url: &str) {
     let url = url.split('#').next().unwrap_or_default();
     if url.split_once('?').is_some_and(|(_, query)| !is_in_order_of_names(query)) {
-        say(format_args!(
+        eprint_line(format_args!(
             "warning: --status-callback: the query's parameters do not stand in the order of their \
              names; where something sorts them on the way, the signature does not fit: write them in \
              that order"
@@ -149,7 +149,7 @@ pub fn told(outcome: &send::Outcome) -> String {
         send::Outcome::Made { message_sid, status } => format!("{message_sid} is {status}"),
         send::Outcome::Refused { status_code, code, message } => {
             let code = code.map_or(String::new(), |code| format!(", error {code}"));
-            format!("Twilio refused the message (HTTP {status_code}{code}): {}", shown(message))
+            format!("Twilio refused the message (HTTP {status_code}{code}): {}", printable(message))
         }
         send::Outcome::NotSent(reason) => {
             format!("nothing was sent: {reason}; it can be tried again")
@@ -166,7 +166,7 @@ fn print(attempt: &Attempt, outcome: &send::Outcome, intent: u64, format: Format
     let mut out = crate::cli::terminal::stdout();
     match (format, outcome) {
         (Format::Table, send::Outcome::Made { message_sid, status }) => {
-            writeln!(out, "message  {}\nstatus   {}", shown(message_sid), shown(status))?;
+            writeln!(out, "message  {}\nstatus   {}", printable(message_sid), printable(status))?;
         }
         (Format::Table, _) => {}
         (Format::Json, outcome) => {

@@ -1,4 +1,4 @@
-//! `serve`: receives callbacks and answers questions until a signal.
+//! `serve`: runs the server, with both listeners, until a signal stops it.
 
 use anyhow::Result;
 
@@ -54,5 +54,5 @@ impl Args {
 
 /// Serves until SIGTERM or Ctrl-C.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    server::run::run(args.flags(), settings).map(|()| Outcome::Done)
+    server::run(args.flags(), settings).map(|()| Outcome::Done)
 }

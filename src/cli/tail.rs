@@ -10,12 +10,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::interrupt::Interrupt;
 use super::terminal::{self, Safe};
 use super::text::position;
-use super::{Format, Outcome, Usage};
+use super::{Format, Outcome, UsageError};
 use crate::config::Settings;
 use crate::domain::filter::AddressPattern;
 use crate::domain::{ErrorCode, Position, RecordedEvent, Status};
 use crate::store::{self, Access, EventPages};
-use crate::text::shown;
+use crate::text::printable;
 use crate::twilio::callback::Reading;
 use crate::wire;
 
@@ -76,7 +76,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     if after > head {
         let beyond =
             format!("--after: {after} is beyond the head, {head}; is it of another ledger?");
-        return Err(Usage(beyond).into());
+        return Err(UsageError(beyond).into());
     }
     loop {
         let head = store.head()?;
@@ -174,7 +174,7 @@ fn word<'a>(reading: &'a Reading<'_>) -> Option<&'a str> {
 /// One event in one line, under the one before it.
 fn for_people(event: &RecordedEvent, reading: &Reading<'_>) -> String {
     let reported = reading.reported.as_ref();
-    let or_dash = |text: Option<&str>| shown(text.unwrap_or("-")).into_owned();
+    let or_dash = |text: Option<&str>| printable(text.unwrap_or("-")).into_owned();
     let from = or_dash(reported.and_then(|reported| reported.addressed.from.as_deref()));
     let to = or_dash(reported.and_then(|reported| reported.addressed.to.as_deref()));
     let code = reported.and_then(|reported| reported.error_code);

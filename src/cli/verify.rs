@@ -7,12 +7,12 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::text::{self, number, progress_bar};
-use super::{Format, Outcome, Usage};
+use super::{Format, Outcome, UsageError};
 use crate::config::Settings;
 use crate::domain::digest::{Hash, hex};
 use crate::projection::verify::{Expected, Finding, Verified, verify};
 use crate::store::{self, Access};
-use crate::text::shown;
+use crate::text::printable;
 
 /// The arguments of `verify`.
 #[derive(Debug, clap::Args)]
@@ -61,13 +61,13 @@ fn tell_unfinished(what: &str) {
     );
 }
 
-fn parse_expected(text: &str) -> Result<Expected, Usage> {
+fn parse_expected(text: &str) -> Result<Expected, UsageError> {
     let parsed = text.split_once(':').and_then(|(position, hash)| {
         let position = text::position(position).ok().filter(|position| *position > 0)?;
         Some(Expected { position, hash: parse_hash(hash)? })
     });
     parsed.ok_or_else(|| {
-        Usage(format!(
+        UsageError(format!(
             "--expect: `{}` is not POSITION:HASH, a position from 1 on and 64 hex digits, as in \
              the head and hash of an earlier verify",
             text.escape_debug()
@@ -104,7 +104,7 @@ fn for_people(verified: &Verified) -> String {
         or_none(&verified.digest),
     );
     for Finding { kind, detail, .. } in &verified.findings {
-        text += &format!("{}: {}\n", kind.name(), shown(detail));
+        text += &format!("{}: {}\n", kind.name(), printable(detail));
     }
     let nothing = match verified.unfinished.is_empty() {
         true => "Nothing is wrong.",

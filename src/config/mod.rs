@@ -14,8 +14,8 @@ mod secret;
 mod shown;
 mod twilio_api;
 mod url;
+mod usage_error;
 mod warning;
-mod wrong_flag;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -31,8 +31,8 @@ pub use self::key_source::KeySource;
 pub use self::named::NamedDatabase;
 pub use self::reconcile::Reconciling;
 pub use self::shown::Shown;
-pub use self::wrong_flag::WrongFlag;
-use self::wrong_flag::wrong;
+pub use self::usage_error::UsageError;
+use self::usage_error::invalid;
 use crate::domain::error_codes::ErrorCodes;
 use crate::domain::{Rule, duration};
 use crate::store::Database;
@@ -137,7 +137,7 @@ impl Settings {
         let url = self.or_environment(url, "DELIVERY_LEDGER_DATABASE");
         let url = url.or_else(|| self.file.database.clone().map(|value| ("database", value)));
         let (setting, url) = url.unwrap_or(("the default", DEFAULT_DATABASE.to_owned()));
-        Database::parse(&url).map_err(|reason| wrong(setting, format!("{setting}: {reason}")))
+        Database::parse(&url).map_err(|reason| invalid(setting, format!("{setting}: {reason}")))
     }
 
     /// Whether the log's WAL checkpoints are another program's, such as Litestream's.
@@ -267,7 +267,7 @@ impl Settings {
         value.parse().map_err(|_| {
             let text =
                 format!("{setting}: `{value}` is not an address and port, such as {default}");
-            wrong(setting, text)
+            invalid(setting, text)
         })
     }
 
@@ -284,7 +284,7 @@ impl Settings {
         }
         let parse = |path: &String| {
             let text = |error| format!("{setting}: `{path}` {error}");
-            CallbackPath::parse(path).map_err(|error| wrong(setting, text(error)))
+            CallbackPath::parse(path).map_err(|error| invalid(setting, text(error)))
         };
         paths.iter().map(parse).collect()
     }
@@ -296,7 +296,7 @@ impl Settings {
             false => (flags, "--public-url"),
         };
         let read = |text: &String| {
-            url::public_urls(text).map_err(|error| wrong(setting, format!("{error:#}")))
+            url::public_urls(text).map_err(|error| invalid(setting, format!("{error:#}")))
         };
         Ok(given.iter().map(read).collect::<Result<Vec<_>>>()?.concat())
     }

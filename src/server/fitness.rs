@@ -1,5 +1,5 @@
-//! Whether this process can serve at all. One that cannot ends with one line and exit code 1, so that
-//! a supervisor starts it again: a server that neither answers nor ends helps nobody.
+//! Checks that this process can work as a server: clock, limits on files and memory, panics.
+//! If it cannot, it exits with one line and code 1, so that a supervisor restarts it.
 
 use std::ops::Range;
 use std::thread::{self, sleep};
@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use time::OffsetDateTime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::telemetry::say;
+use crate::telemetry::eprint_line;
 
 /// How many files a server has to be able to open: it has 44 open at rest, and a few more for each
 /// kind of question; the rest is for connections.
@@ -79,7 +79,7 @@ fn check_year(believed: Range<i32>) -> Result<()> {
 
 /// Ends the process if a thread panics that the server cannot do without, with one line instead of a
 /// backtrace. Whatever was acknowledged is on disk.
-pub fn end_on_panic() {
+pub fn exit_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
         let current = thread::current();
         let name = current.name().unwrap_or("unnamed");
@@ -108,7 +108,7 @@ pub fn watch_clock() {
 
 /// Makes a limit on the size of files an error of the disk (setrlimit(2)): who listens to SIGXFSZ is not
 /// killed by it, and the write fails instead. To be called where signals can be awaited.
-pub fn heed_file_limit() -> Result<()> {
+pub fn survive_file_size_limit() -> Result<()> {
     let kind = SignalKind::from_raw(Signal::XFSZ.as_raw());
     let mut too_large = signal(kind).context("listen for SIGXFSZ")?;
     actix_web::rt::spawn(async move { while too_large.recv().await.is_some() {} });
@@ -116,6 +116,6 @@ pub fn heed_file_limit() -> Result<()> {
 }
 
 fn end(reason: &str) -> ! {
-    say(format_args!("error: {reason}"));
+    eprint_line(format_args!("error: {reason}"));
     std::process::exit(1)
 }

@@ -1,4 +1,5 @@
-//! A ledger at work in this process: its store, its writer and its projection.
+//! A ledger opened for serving: its store, its writer thread and its projection thread.
+//! The same for the quarantine, which has a thread of its own.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,11 +15,11 @@ use crate::store::quarantine::Limits;
 use crate::store::writer::Writer;
 use crate::store::{self, Access, Database, Store};
 
-/// How long the threads may take to end. The writer has nothing left to write by then; the projection
-/// may be in the middle of a batch, which is then left to the next start.
+/// How long the threads may take to end. A projection that is still in the middle of a batch does the
+/// batch again at the next start.
 const END_PATIENCE: Duration = Duration::from_secs(1);
 
-/// See the module.
+/// An open ledger and its threads.
 pub struct LedgerProcess {
     pub store: Arc<dyn Store>,
     pub writer: Writer,
@@ -27,7 +28,7 @@ pub struct LedgerProcess {
 }
 
 impl LedgerProcess {
-    /// Opens the ledger, makes it where there is none, and starts its threads.
+    /// Opens the ledger, creating it if it does not exist, and starts its threads.
     pub fn start(database: &Database, rule: Rule) -> Result<Self> {
         let store = store::open(database, Access::Create).with_context(|| {
             format!("the ledger {database} (--database or DELIVERY_LEDGER_DATABASE)")
@@ -39,8 +40,8 @@ impl LedgerProcess {
         Ok(Self { store, writer, projection, threads: [writer_thread, projection_thread] })
     }
 
-    /// Ends the threads once everything queued is written, and empties the log's WAL, so that the files
-    /// that are left can be copied.
+    /// Ends the threads once everything queued is written, and checkpoints the log's WAL, so that the
+    /// files can be copied.
     pub fn finish(self) {
         drop(self.writer);
         self.projection.stop();
@@ -50,31 +51,33 @@ impl LedgerProcess {
             std::thread::sleep(Duration::from_millis(5));
         }
         if !writer.is_finished() {
-            // It waits for another program that holds the file, for who knows how long.
-            tracing::warn!("what is queued could not be written; nobody was told that it was");
+            // Another program holds a lock on the file, perhaps for long.
+            tracing::warn!(
+                "queued callbacks could not be written; they have not been acknowledged"
+            );
             return;
         }
-        // Closing the log does the same, but a projection that goes on keeps it open.
+        // Closing the log would do the same, but a projection that is still running keeps it open.
         if let Err(error) = self.store.checkpoint_wal() {
             tracing::info!(%error, "the log's WAL is left to the next start");
         }
     }
 }
 
-/// Refused requests being kept in this process.
-pub struct Keeping {
+/// The quarantine, opened for writing, and its thread.
+pub struct QuarantineProcess {
     pub keeper: Keeper,
     thread: Background,
 }
 
-impl Keeping {
+impl QuarantineProcess {
     /// Starts the thread.
     pub fn start(database: &Database, limits: Limits) -> Self {
         let (keeper, thread) = Keeper::start(database.clone(), limits);
         Self { keeper, thread }
     }
 
-    /// Ends the thread once what waits is written.
+    /// Ends the thread once everything queued is written.
     pub fn finish(self) {
         drop(self.keeper);
         let deadline = Instant::now() + END_PATIENCE;

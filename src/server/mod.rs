@@ -1,11 +1,91 @@
-//! The parts of a running server, put together: the ledger with its threads, both listeners, the
-//! background jobs, and the reload of keys.
+//! The server: both listeners, the ledger's threads and all background work, from start to stop.
+//! The parts are here; what they do is in `http`, `store`, `projection` and `reconcile`.
 
 pub mod fitness;
-pub mod ledger_process;
+mod handler_state;
+mod ledger_process;
 mod reconcile_job;
 mod reload;
-pub mod run;
-mod tokens;
+mod sending;
+mod signals;
+mod startup_log;
 
+use std::net::{SocketAddr, TcpListener};
+
+use anyhow::{Context, Result};
+use socket2::{Domain, Socket, Type};
+
+pub use self::handler_state::{BackgroundParts, states};
+pub use self::ledger_process::LedgerProcess;
+use self::ledger_process::QuarantineProcess;
+use self::reconcile_job::ReconcileJob;
 pub use self::reconcile_job::configured_plan;
+use self::reload::Reloader;
+pub use self::signals::stop as stop_signal;
+use crate::config::{ServeFlags, Settings};
+use crate::http;
+use crate::projection::verify::background;
+use crate::twilio::signature::BaseUrl;
+
+/// How many connections may wait to be accepted. Twilio opens a connection for each callback; beyond
+/// this number it waits for a second before it tries again.
+const LISTEN_BACKLOG: i32 = 1024;
+
+/// Serves until SIGTERM or Ctrl-C.
+pub fn run(flags: ServeFlags, settings: &Settings) -> Result<()> {
+    fitness::exit_on_panic();
+    fitness::check()?;
+    let mut config = settings.server(flags)?;
+    let rule = settings.rule()?;
+    let database = settings.database()?;
+    let system = actix_web::rt::System::new();
+    let hang_ups = system.block_on(async { signals::hang_up() })?;
+    system.block_on(async { fitness::survive_file_size_limit() })?;
+    fitness::watch_clock();
+    let callbacks = bind(config.listen, "--listen or DELIVERY_LEDGER_LISTEN")?;
+    let admin = bind(config.admin_listen, "--admin-listen or DELIVERY_LEDGER_ADMIN_LISTEN")?;
+    if config.public_url_is_guessed {
+        // The configured port may be 0: the system has chosen one only now.
+        config.public_urls =
+            BaseUrl::parse(&format!("http://{}", callbacks.local_addr()?)).into_iter().collect();
+    }
+    let sending = sending::configured(settings, &config)?;
+    let reconcile_job = ReconcileJob::configured(settings, &config)?;
+    let ledger = LedgerProcess::start(&database, rule)?;
+    let quarantine = config.quarantine.map(|limits| QuarantineProcess::start(&database, limits));
+    let background = BackgroundParts {
+        verifying: config.verify_every.map(|every| background::start(database.clone(), every)),
+        sending,
+        keeper: quarantine.as_ref().map(|quarantine| quarantine.keeper.clone()),
+        ..BackgroundParts::default()
+    };
+    let reconciling = reconcile_job.map(|job| job.start(&ledger, &background.reconciled));
+    let verifying = background.verifying.clone();
+    startup_log::write(&config, settings, &callbacks, &admin)?;
+    tracing::info!("keeping the log in {database}, rule {}", rule.name());
+    let served = system.block_on(async {
+        let stop = signals::stop()?;
+        let (receiving, state) = states(config, &ledger, rule, background);
+        Reloader::new(settings, &receiving.accounts, &state.tokens, &receiving.reloads)
+            .start(hang_ups);
+        http::run(callbacks, admin, receiving, state, stop).await.context("serve")
+    });
+    verifying.inspect(background::Handle::stop);
+    if let Some(reconciling) = &reconciling {
+        reconciling.stop();
+    }
+    quarantine.into_iter().for_each(QuarantineProcess::finish);
+    ledger.finish();
+    served
+}
+
+fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener> {
+    let listen = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(LISTEN_BACKLOG)?;
+        std::io::Result::Ok(socket.into())
+    };
+    listen().with_context(|| format!("cannot listen on {address}; choose another with {setting}"))
+}

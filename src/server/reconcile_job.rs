@@ -1,4 +1,4 @@
-//! Reconciling by itself while a server runs, as it is configured.
+//! Periodic reconciliation in a running server, if it is configured.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,14 +12,15 @@ use crate::config::{Reconciling, ServerConfig, Settings};
 use crate::domain::AccountSid;
 use crate::reconcile::metrics::ReconcileMetrics;
 use crate::reconcile::worker::{self, Job};
-use crate::reconcile::{Plan, REQUESTS_MAX, state_file};
+use crate::reconcile::{self, Plan, REQUESTS_MAX};
 use crate::store::Database;
 use crate::twilio_api::{Client, Credentials, Limits};
 
-/// How long a run waits for views that are behind before it is put off.
+/// How long a run waits for the views to catch up before it is postponed.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// All that it takes but the ledger, so that what is wrong ends a server before there is one.
+/// A job with everything it needs except the ledger, so that wrong settings are reported before the
+/// ledger is opened.
 pub struct ReconcileJob {
     every: Duration,
     configured: Reconciling,
@@ -31,7 +32,7 @@ pub struct ReconcileJob {
 }
 
 impl ReconcileJob {
-    /// As it is configured; nothing where it is off.
+    /// The configured job; `None` if reconciliation is off.
     pub fn configured(settings: &Settings, config: &ServerConfig) -> Result<Option<Self>> {
         let configured = config.reconciling.clone();
         let Some(every) = configured.every else { return Ok(None) };
@@ -42,14 +43,14 @@ impl ReconcileJob {
             client: settings.twilio_client(Limits::new(u64::MAX, || false))?,
             accounts: settings.credentials(None)?,
             settings: settings.clone(),
-            state_file: state_file(&settings.database()?.log_file()),
+            state_file: reconcile::state_file(&settings.database()?.log_file()),
         }))
     }
 
-    /// Starts it beside a ledger at work.
-    pub fn start(self, running: &LedgerProcess, metrics: &ReconcileMetrics) -> Background {
+    /// Starts the job's thread.
+    pub fn start(self, ledger: &LedgerProcess, metrics: &ReconcileMetrics) -> Background {
         let Self { every, configured, database, client, settings, accounts, state_file } = self;
-        let projection = running.projection.clone();
+        let projection = ledger.projection.clone();
         worker::start(Job {
             database,
             every,
@@ -57,7 +58,7 @@ impl ReconcileJob {
             plan: Box::new(move || configured_plan(&configured)),
             ready: Box::new(move || projection.wait_for_short_tail(Instant::now() + PATIENCE)),
             client,
-            // Tokens change while a server runs; where a file cannot be read, those of its start count.
+            // Tokens change while a server runs; if a file cannot be read, those of the start are used.
             accounts: Box::new(move || {
                 let now = settings.reread().and_then(|settings| settings.credentials(None));
                 now.unwrap_or_else(|_| accounts.clone())
@@ -68,7 +69,7 @@ impl ReconcileJob {
     }
 }
 
-/// What a configuration asks for, of this moment.
+/// The plan of a run that starts now, as configured.
 pub fn configured_plan(configured: &Reconciling) -> Plan {
     let usual = Plan::default();
     Plan {

@@ -12,6 +12,7 @@ mod clock;
 mod completions;
 mod credentials;
 mod demo;
+mod docs;
 mod doctor;
 mod events;
 mod exports;

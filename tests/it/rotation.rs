@@ -250,7 +250,7 @@ fn a_file_that_is_no_key_takes_none_away() {
     };
     broken(b"", "other-token is empty");
     broken(b"\xff\xfe", "cannot read the secret in other-token");
-    broken(&OTHER_TOKEN.as_bytes()[..20], "has not the form of Twilio's tokens");
+    broken(&OTHER_TOKEN.as_bytes()[..20], "does not have the form of Twilio's tokens");
     let stderr = app.stderr();
     assert!(!stderr.contains(&OTHER_TOKEN[..20]), "nothing of a token is told");
 

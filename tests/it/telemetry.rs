@@ -244,11 +244,14 @@ fn every_metric_that_the_dashboard_and_the_alerts_name_is_there() {
 fn every_metric_is_explained() {
     let app = App::start();
     let text = metrics(&app);
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/OPERATIONS.md");
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations/monitoring.md");
     let docs = std::fs::read_to_string(docs).unwrap();
     let families = text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next());
     for family in families {
-        assert!(docs.contains(&format!("`{family}")), "docs/OPERATIONS.md has no {family}");
+        assert!(
+            docs.contains(&format!("`{family}")),
+            "docs/operations/monitoring.md has no {family}"
+        );
     }
 }
 

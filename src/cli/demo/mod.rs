@@ -20,17 +20,16 @@ use tokio::sync::oneshot;
 use self::totals::Totals;
 use self::traffic::{CALLBACK_PATH, Traffic};
 use super::text::number;
-use super::{Format, Outcome, Usage, audit};
+use super::{Format, Outcome, UsageError, audit};
 use crate::config::{NamedDatabase, Reconciling, ServerConfig, Settings};
 use crate::domain::{AccountSid, MessageSid, Position, Rule};
 use crate::http;
 use crate::projection::fold::Folded;
 use crate::projection::message_query::{AsOf, MessageQuery, MessageResult, find_message};
-use crate::server::ledger_process::LedgerProcess;
-use crate::server::run::{Beside, states, stop_signal};
+use crate::server::{BackgroundParts, LedgerProcess, states, stop_signal};
 use crate::simulate::Summary;
 use crate::store::{Database, Store};
-use crate::telemetry::say;
+use crate::telemetry::eprint_line;
 use crate::twilio::accounts::{Accounts, Keys, Token};
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
@@ -69,21 +68,21 @@ struct Addresses {
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     match settings.named_database() {
         Some(NamedDatabase::Flag) => {
-            return Err(Usage(
+            return Err(UsageError(
                 "--database: demo makes a temporary ledger of its own and never touches another; \
                  leave the flag out, or send traffic to a ledger with serve and simulate"
                     .to_owned(),
             )
             .into());
         }
-        Some(NamedDatabase::Setting(setting)) => say(format_args!(
+        Some(NamedDatabase::Setting(setting)) => eprint_line(format_args!(
             "warning: demo makes a temporary ledger of its own; {setting} has no effect on it"
         )),
         None => {}
     }
     let folder = tempfile::Builder::new().prefix("delivery-ledger-demo-").tempdir();
     let ledger = folder.context("make a temporary folder")?.keep().join("ledger.db");
-    let running = LedgerProcess::start(&Database::Sqlite(ledger.clone()), Rule::default())?;
+    let ledger_process = LedgerProcess::start(&Database::Sqlite(ledger.clone()), Rule::default())?;
     let (callbacks, admin) = (any_port()?, any_port()?);
     let addresses = Addresses { callbacks: callbacks.local_addr()?, admin: admin.local_addr()? };
     let receipt = OffsetDateTime::now_utc().format(RECEIPT_FORMAT)?;
@@ -91,19 +90,22 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let outcome = actix_web::rt::System::new().block_on(async {
         let (stop, stopped) = oneshot::channel::<()>();
         let config = config(&traffic, &addresses)?;
-        let (receiving, state) = states(config, &running, Rule::default(), Beside::default());
+        let (receiving, state) =
+            states(config, &ledger_process, Rule::default(), BackgroundParts::default());
         let served = actix_web::rt::spawn(http::run(callbacks, admin, receiving, state, async {
             let _stop_or_gone = stopped.await;
         }));
         let summary = traffic.send(addresses.callbacks).await?;
         let serving = (!args.exit).then_some(&addresses);
-        wait_for_views(&running)?;
+        wait_for_views(&ledger_process)?;
         match args.format {
             Format::Table => {
-                show(&*running.store, &traffic, &summary)?;
+                show(&*ledger_process.store, &traffic, &summary)?;
                 tell_where(&ledger, &traffic, serving)?;
             }
-            Format::Json => show_json(&*running.store, &ledger, &traffic, &summary, serving)?,
+            Format::Json => {
+                show_json(&*ledger_process.store, &ledger, &traffic, &summary, serving)?
+            }
         }
         if !args.exit {
             stop_signal()?.await;
@@ -111,7 +113,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         drop(stop);
         served.await?.context("serve")
     });
-    running.finish();
+    ledger_process.finish();
     outcome.map(|()| Outcome::Done)
 }
 
@@ -145,12 +147,12 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
     })
 }
 
-fn wait_for_views(running: &LedgerProcess) -> Result<()> {
-    let head = running.store.head()?;
-    if !running.projection.wait_for(head, Instant::now() + CATCH_UP_PATIENCE) {
+fn wait_for_views(ledger_process: &LedgerProcess) -> Result<()> {
+    let head = ledger_process.store.head()?;
+    if !ledger_process.projection.wait_for(head, Instant::now() + CATCH_UP_PATIENCE) {
         bail!(
             "the projection did not catch up: {}",
-            running.projection.failed().unwrap_or_else(|| "it is slow".to_owned())
+            ledger_process.projection.failed().unwrap_or_else(|| "it is slow".to_owned())
         );
     }
     Ok(())

@@ -20,7 +20,7 @@ const WINDOW_DAYS: f64 = 7.0;
 const DAYS_FEW: f64 = 30.0;
 const DAYS_TOO_FEW: f64 = 3.0;
 
-/// Larger than a check that reads everything may make it; see docs/OPERATIONS.md.
+/// Larger than a check that reads everything may make it; see docs/operations/verifying.md.
 const WAL_LARGE_BYTES: u64 = 128 * MIB;
 
 const DAY_MICROS: f64 = 86_400e6;

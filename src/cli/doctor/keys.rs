@@ -7,7 +7,7 @@ use std::path::Path;
 use super::check::Finding;
 use super::patient::Patient;
 use crate::domain::{AccountSid, Source, Timestamp};
-use crate::text::shown;
+use crate::text::printable;
 use crate::twilio::accounts::{Keys, PRIMARY, SECONDARY};
 use crate::twilio::callback::Reading;
 
@@ -38,7 +38,7 @@ fn of_account(patient: &Patient, sid: &AccountSid, keys: &Keys) -> Finding {
     let detail = own.map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if keys.tokens().any(|(_, token)| !token.is_usual()) {
         return Finding::warn(
-            format!("{detail}; a token has not the form of Twilio's, 32 hex digits"),
+            format!("{detail}; a token does not have the form of Twilio's, 32 hex digits"),
             "look for quotes, blanks or another line in it; Twilio's Console has the token",
         );
     }
@@ -80,7 +80,7 @@ pub fn signing(patient: &Patient) -> Vec<Finding> {
             continue;
         };
         let region = event.headers.get(REGION_HEADER).map(String::from_utf8_lossy);
-        let region = region.map_or_else(String::new, |region| shown(&region).into_owned());
+        let region = region.map_or_else(String::new, |region| printable(&region).into_owned());
         let regions = accounts.entry(sid.into_owned()).or_default();
         let signing = regions.entry(region).or_default();
         signing.by_primary |= key == PRIMARY;

@@ -49,9 +49,7 @@ fn advice_on(error: &StoreError) -> &'static str {
         StoreError::NotALedger { .. } => {
             "it is another file, or damaged: look at --database, and for the last backup"
         }
-        _ => {
-            "docs/OPERATIONS.md, \"When something went wrong\"; restore makes a ledger of a backup"
-        }
+        _ => "see docs/operations/troubleshooting.md; restore creates a ledger from a backup",
     }
 }
 

@@ -56,7 +56,7 @@ pub fn ready(patient: &Patient) -> Vec<Finding> {
         (Some((200, _)), _) => Finding::ok(format!("answers on {address}")),
         (Some((_, json)), _) => Finding::fail(
             format!("on {address}: {}", json["reason"].as_str().unwrap_or("it does not say why")),
-            "docs/OPERATIONS.md, \"What 503 means\"; while views are rebuilt, wait",
+            "see docs/operations/health.md, \"What 503 means\"; while views are rebuilt, wait",
         ),
         (None, true) => missing(
             format!("a process holds the ledger, and no server answers on {address}"),

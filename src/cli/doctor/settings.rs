@@ -23,7 +23,7 @@ pub fn each(patient: &Patient) -> Vec<Finding> {
         Ok(value) => Finding::ok(format!("{value} ({})", shown.from)).of(shown.setting),
         Err(error) => Finding::fail(
             format!("{error:#} ({})", shown.from),
-            "put it right; docs/OPERATIONS.md has every setting and its form",
+            "correct it; docs/operations/settings.md has every setting and its form",
         )
         .of(shown.setting),
     });

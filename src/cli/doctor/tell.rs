@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::check::{Made, Outcome};
-use crate::text::shown;
+use crate::text::printable;
 
 /// Longer names, those with a SID, stand out rather than push everything to the right.
 const NAME_WIDTH_MAX: usize = 30;
@@ -23,9 +23,14 @@ pub fn for_people(made: &[Made]) -> Result<()> {
             area = of;
         }
         let outcome = finding.outcome.name();
-        writeln!(out, "  {outcome:<4}  {:<width$}  {}", shown(name), shown(&finding.detail))?;
+        writeln!(
+            out,
+            "  {outcome:<4}  {:<width$}  {}",
+            printable(name),
+            printable(&finding.detail)
+        )?;
         if let Some(advice) = &finding.advice {
-            writeln!(out, "        {:<width$}  → {}", "", shown(advice))?;
+            writeln!(out, "        {:<width$}  → {}", "", printable(advice))?;
         }
     }
     let count = |outcome| made.iter().filter(|made| made.finding.outcome == outcome).count();

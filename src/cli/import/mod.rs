@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 use self::report::Report;
 use super::interrupt::Interrupt;
 use super::text::{number, progress_bar};
-use super::{Format as ReportFormat, Outcome, Usage, ledger};
+use super::{Format as ReportFormat, Outcome, UsageError, ledger};
 use crate::config::Settings;
 use crate::domain::{AccountSid, NewEvent, Timestamp};
 use crate::import::values::{self, Checked};
@@ -111,7 +111,7 @@ impl Args {
     fn gather(&self, database: &Database, interrupt: &Interrupt) -> Result<Gathered> {
         let mut given = HashSet::new();
         if let Some(twice) = self.files.iter().find(|file| !given.insert(*file)) {
-            return Err(Usage(format!("{} is named twice", twice.display())).into());
+            return Err(UsageError(format!("{} is named twice", twice.display())).into());
         }
         let now = Timestamp::from(OffsetDateTime::now_utc());
         let account_sid =
@@ -188,8 +188,8 @@ impl InputFormat {
     }
 }
 
-fn account_sid(given: &str, now: Timestamp) -> Result<AccountSid, Usage> {
-    let usage = |why: &str| Usage(format!("--account-sid: `{given}`: {why}"));
+fn account_sid(given: &str, now: Timestamp) -> Result<AccountSid, UsageError> {
+    let usage = |why: &str| UsageError(format!("--account-sid: `{given}`: {why}"));
     let sid = match values::Kind::AccountSid.check(given, now) {
         Checked::Intact => Cow::Borrowed(given),
         Checked::Repaired(sid, _) => sid,

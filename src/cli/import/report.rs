@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::Format;
 use crate::cli::text::{lines, number, right, table};
 use crate::import::{self, Counts, Gathered};
-use crate::text::shown;
+use crate::text::printable;
 
 /// See the module.
 pub struct Report {
@@ -47,7 +47,7 @@ impl Report {
         let mut files = table(["file", "format", "rows"]);
         for file in &gathered.files {
             let format = file.format.map_or("-", import::Format::name);
-            let path = shown(&file.path).into_owned();
+            let path = printable(&file.path).into_owned();
             files.add_row([path.into(), format.into(), right(number(file.rows))]);
         }
         let Counts { appended, known, inbound, refused, .. } = self.counts;
@@ -66,7 +66,8 @@ impl Report {
         text += &format!("inbound   {}\nrefused   {}\n", number(inbound), number(refused));
         for refusal in gathered.refused.first() {
             let line = refusal.line.map_or(String::new(), |line| format!(":{line}"));
-            text += &format!("  {}{line}  {}\n", shown(&refusal.file), shown(&refusal.reason));
+            text +=
+                &format!("  {}{line}  {}\n", printable(&refusal.file), printable(&refusal.reason));
         }
         let more = refused - gathered.refused.first().len() as u64;
         if more > 0 {

@@ -11,7 +11,7 @@ use super::super::{Format, Outcome};
 use crate::config::Settings;
 use crate::store;
 use crate::store::quarantine::{Kept, Rank, RefusedRequest};
-use crate::text::shown;
+use crate::text::printable;
 use crate::wire::mask;
 
 /// How many requests are read at a time; they come with their bodies.
@@ -86,9 +86,9 @@ fn for_people(kept: Kept, entries: &[Entry]) -> String {
             Cell::new(request.id),
             Cell::new(request.received_at),
             right(number(*bytes as u64)),
-            Cell::new(shown(&path)),
-            Cell::new(shown(&request.reason)),
-            Cell::new(shown(request.cause.as_deref().unwrap_or("(see quarantine show)"))),
+            Cell::new(printable(&path)),
+            Cell::new(printable(&request.reason)),
+            Cell::new(printable(request.cause.as_deref().unwrap_or("(see quarantine show)"))),
         ]);
     }
     format!(

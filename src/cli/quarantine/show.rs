@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::text::number;
-use super::super::{Format, Outcome, Usage};
+use super::super::{Format, Outcome, UsageError};
 use super::Configured;
 use crate::config::Settings;
 use crate::quarantine::rejection::Rejection;
 use crate::quarantine::{Checked, check};
 use crate::store;
 use crate::store::quarantine::{Rank, RefusedRequest};
-use crate::telemetry::say;
-use crate::text::shown;
+use crate::telemetry::eprint_line;
+use crate::text::printable;
 use crate::wire::{Body, HeaderValue};
 
 /// The arguments of `quarantine show`.
@@ -40,13 +40,13 @@ pub struct Args {
 /// Prints it; exit code 4 where it is not there.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let id = Uuid::try_parse(&args.id)
-        .map_err(|_| Usage(format!("`{}` is no id of a request", args.id.escape_debug())))?;
+        .map_err(|_| UsageError(format!("`{}` is no id of a request", args.id.escape_debug())))?;
     let found = match store::read_quarantine(&settings.database()?)? {
         Some(quarantine) => quarantine.find(id)?,
         None => None,
     };
     let Some(request) = found else {
-        say(format_args!(
+        eprint_line(format_args!(
             "error: the quarantine has no request {id}; it may have made room for newer ones"
         ));
         return Ok(Outcome::NotFound);
@@ -78,22 +78,22 @@ fn for_people(request: &RefusedRequest, now: &Result<Checked>) -> String {
         "id           {}\nreceived at  {}\nrefused for  {}\nlikely cause {}\nnow          {}\n\n{} {}\n",
         request.id,
         request.received_at,
-        shown(&reason),
-        shown(cause),
-        shown(&now),
-        shown(&request.method),
-        shown(&request.target),
+        printable(&reason),
+        printable(cause),
+        printable(&now),
+        printable(&request.method),
+        printable(&request.target),
     );
     for (name, value) in request.headers.iter() {
         let value = String::from_utf8_lossy(value);
-        let _infallible = writeln!(text, "{}: {}", shown(name), shown(&value));
+        let _infallible = writeln!(text, "{}: {}", printable(name), printable(&value));
     }
     if !request.whole {
         return text + "\n(the body is not kept: it did not arrive whole, or was over 1 MiB)\n";
     }
     let body = String::from_utf8_lossy(&request.body);
     let bytes = number(request.body.len() as u64);
-    text + &format!("\n{}\n({bytes} bytes; --format json has them as they are)\n", shown(&body))
+    text + &format!("\n{}\n({bytes} bytes; --format json has them as they are)\n", printable(&body))
 }
 
 fn as_json(request: &RefusedRequest, now: &Result<Checked>) -> Value {

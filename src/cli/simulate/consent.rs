@@ -8,7 +8,7 @@ use anyhow::Result;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use crate::cli::Usage;
+use crate::cli::UsageError;
 use crate::cli::doctor::ask::get_within;
 use crate::config::Settings;
 use crate::simulate::Target;
@@ -49,18 +49,18 @@ pub fn require(target: &Target, admin: &str, settings: &Settings) -> Result<()> 
     };
     match ledger {
         Ledger::ForSimulations => Ok(()),
-        Ledger::HasOtherEvents => Err(Usage(format!(
+        Ledger::HasOtherEvents => Err(UsageError(format!(
             "the ledger at {admin} has events that no simulation sent, and simulated ones would \
              stay among them for ever: use a ledger of its own, or repeat with --yes"
         ))
         .into()),
-        Ledger::MayHaveOtherEvents => Err(Usage(format!(
+        Ledger::MayHaveOtherEvents => Err(UsageError(format!(
             "the ledger at {admin} does not say that simulations sent all of its events, and \
              simulated ones would stay among them for ever: use a ledger of its own, or repeat with \
              --yes"
         ))
         .into()),
-        Ledger::Unknown(reason) => Err(Usage(format!(
+        Ledger::Unknown(reason) => Err(UsageError(format!(
             "nobody says whether the ledger has events that no simulation sent: {reason}; name its \
              admin listener with --admin, or repeat with --yes"
         ))
@@ -70,7 +70,7 @@ pub fn require(target: &Target, admin: &str, settings: &Settings) -> Result<()> 
 
 fn ask(admin: &str, settings: &Settings) -> Result<Ledger> {
     let listener = Target::parse(admin.trim_end_matches('/'));
-    let listener = listener.map_err(|wrong| Usage(format!("--admin: {wrong}")))?;
+    let listener = listener.map_err(|wrong| UsageError(format!("--admin: {wrong}")))?;
     let tokens = settings.api_tokens()?;
     let token = tokens.first().map(|token| token.secret.expose_secret().to_owned());
     let has_token = token.is_some();

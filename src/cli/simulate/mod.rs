@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Outcome, Usage};
+use super::{Outcome, UsageError};
 use crate::config::Settings;
 use crate::simulate::{FIXED_RECEIPT, Load, Plan, Signer, Target, run as send};
 
@@ -126,7 +126,7 @@ fn plan(args: &Args, settings: &Settings) -> Result<Plan> {
         ("--forged", args.forged),
     ] {
         if !(0.0..=1.0).contains(&share) {
-            return Err(Usage(format!("{flag}: {share} is not a share from 0 to 1")).into());
+            return Err(UsageError(format!("{flag}: {share} is not a share from 0 to 1")).into());
         }
     }
     Ok(Plan {
@@ -146,15 +146,16 @@ fn plan(args: &Args, settings: &Settings) -> Result<Plan> {
 fn load(args: &Args) -> Result<Load> {
     let positive = |flag: &str, number: Option<f64>| match number {
         Some(number) if !(0.001..1e9).contains(&number) => {
-            Err(Usage(format!("{flag}: {number} is not a number from 0.001 to a billion")))
+            Err(UsageError(format!("{flag}: {number} is not a number from 0.001 to a billion")))
         }
         other => Ok(other),
     };
     if args.connections == 0 {
-        return Err(Usage("--connections: 0 connections send nothing".to_owned()).into());
+        return Err(UsageError("--connections: 0 connections send nothing".to_owned()).into());
     }
     Ok(Load {
-        target: Target::parse(&args.target).map_err(|wrong| Usage(format!("--target: {wrong}")))?,
+        target: Target::parse(&args.target)
+            .map_err(|wrong| UsageError(format!("--target: {wrong}")))?,
         connections: args.connections,
         rate: positive("--rate", args.rate)?,
         seconds: positive("--seconds", args.seconds)?,

@@ -1,5 +1,5 @@
-//! Keys and tokens are read again while a server runs: on SIGHUP, and when a file that holds them has
-//! changed. What cannot be read takes nothing away: what was in use stays in use.
+//! Reloading of keys and tokens in a running server: on SIGHUP, and when one of their files changes.
+//! A key that cannot be read leaves the one in use in place.
 
 mod file_fingerprint;
 
@@ -9,101 +9,102 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::sleep;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 
 use self::file_fingerprint::FileFingerprints;
-use super::tokens::{tokens, warn_of_short};
+use super::handler_state::api_tokens;
+use super::startup_log::warn_of_short;
 use crate::background::Background;
 use crate::config::{KeySource, Settings};
 use crate::domain::{AccountSid, Timestamp};
+use crate::http::KeyReloadMetrics;
 use crate::http::auth::tokens::Tokens;
-use crate::http::{InUse, Reloads};
-use crate::text::shown;
+use crate::text::printable;
 use crate::twilio::accounts::{Accounts, Keys, PRIMARY, SECONDARY};
 
-/// How often the files are looked at. Twilio signs with a promoted token at once, and tries again
-/// within 15 s at most; a look reads a few small files.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often the files are read. Twilio signs with a promoted token at once, and retries a rejected
+/// callback within 15 s at most.
+const POLL_EVERY: Duration = Duration::from_secs(2);
 
-/// How long the files must have stayed the same before they are read: whoever writes one without
-/// renaming it has it empty, and then half written, for a moment.
+/// How long the files must stay unchanged before they are loaded: a program that writes a file in
+/// place leaves it empty, and then half written, for a moment.
 const SETTLED_AFTER: Duration = Duration::from_millis(300);
 
-/// How often that is waited for. Files that change all the time are read as they are.
+/// How many times to wait for that. After these, files that keep changing are read as they are.
 const SETTLING_TRIES: u32 = 20;
 
-/// What is in use, and where it comes from.
-pub struct Reload {
+/// The keys and tokens in use, and the settings they are loaded from.
+pub struct Reloader {
     settings: Settings,
-    accounts: Arc<InUse<Accounts>>,
-    tokens: Arc<InUse<Tokens>>,
-    reloads: Reloads,
-    /// What could not be read when it was last tried; it is told once.
-    told: BTreeSet<String>,
+    accounts: Arc<ArcSwap<Accounts>>,
+    tokens: Arc<ArcSwap<Tokens>>,
+    reloads: KeyReloadMetrics,
+    /// What failed at the last attempt; each failure is logged once.
+    logged: BTreeSet<String>,
 }
 
-/// Why the keys are read again.
+/// Why the keys are reloaded.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Why {
-    /// The server has started. A file that was changed since it read its settings would not be
-    /// seen to change.
+enum Reason {
+    /// The server has started: a file may have changed since the settings were read.
     Start,
-    Asked,
+    Requested,
     Changed,
 }
 
-impl Reload {
-    /// Of a server that was started with these settings.
+impl Reloader {
+    /// A reloader for a server that was started with these settings.
     pub fn new(
         settings: &Settings,
-        accounts: &Arc<InUse<Accounts>>,
-        tokens: &Arc<InUse<Tokens>>,
-        reloads: &Reloads,
+        accounts: &Arc<ArcSwap<Accounts>>,
+        tokens: &Arc<ArcSwap<Tokens>>,
+        reloads: &KeyReloadMetrics,
     ) -> Self {
         let (accounts, tokens) = (Arc::clone(accounts), Arc::clone(tokens));
         let (settings, reloads) = (settings.clone(), reloads.clone());
-        Self { settings, accounts, tokens, reloads, told: BTreeSet::new() }
+        Self { settings, accounts, tokens, reloads, logged: BTreeSet::new() }
     }
 
-    /// Starts the thread that looks, which ends once nobody can ask any more.
+    /// Starts the thread, which ends when the sender of the channel is dropped.
     pub fn start(self, asked: Receiver<()>) {
         let _detached =
             Background::spawn("rotation", move |_ends_with_its_channel| self.run(&asked));
     }
 
     fn run(mut self, asked: &Receiver<()>) {
-        let mut why = Why::Start;
+        let mut reason = Reason::Start;
         loop {
             self.settle();
-            // What changes from here on, the names of the files included, is seen by the next look.
-            let seen = self.look();
-            self.reload(why);
-            why = loop {
-                match asked.recv_timeout(LOOK_EVERY) {
-                    Ok(()) => break Why::Asked,
-                    Err(RecvTimeoutError::Timeout) if self.look() == seen => {}
-                    Err(RecvTimeoutError::Timeout) => break Why::Changed,
+            // Changes from here on, also of the file names, are noticed by the next poll.
+            let loaded = self.fingerprints();
+            self.reload(reason);
+            reason = loop {
+                match asked.recv_timeout(POLL_EVERY) {
+                    Ok(()) => break Reason::Requested,
+                    Err(RecvTimeoutError::Timeout) if self.fingerprints() == loaded => {}
+                    Err(RecvTimeoutError::Timeout) => break Reason::Changed,
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
             };
         }
     }
 
-    fn look(&self) -> FileFingerprints {
-        FileFingerprints::of(self.settings.key_files())
+    fn fingerprints(&self) -> FileFingerprints {
+        FileFingerprints::read(self.settings.key_files())
     }
 
     fn settle(&self) {
         for _ in 0..SETTLING_TRIES {
-            let seen = self.look();
+            let before = self.fingerprints();
             sleep(SETTLED_AFTER);
-            if self.look() == seen {
+            if self.fingerprints() == before {
                 return;
             }
         }
     }
 
-    fn reload(&mut self, why: Why) {
+    fn reload(&mut self, reason: Reason) {
         let mut failures = Vec::new();
         let mut changed = Vec::new();
         match self.settings.reread() {
@@ -114,15 +115,15 @@ impl Reload {
             }
             Err(error) => failures.push(format!("{error:#}; all keys stay as they are")),
         }
-        if why == Why::Start && changed.is_empty() && failures.is_empty() {
+        if reason == Reason::Start && changed.is_empty() && failures.is_empty() {
             return;
         }
-        self.tell(why, &changed, &failures);
+        self.log(reason, &changed, &failures);
         self.reloads.reloaded(failures.is_empty(), Timestamp::from(OffsetDateTime::now_utc()));
-        self.told = failures.into_iter().collect();
+        self.logged = failures.into_iter().collect();
     }
 
-    /// Exchanges what can be read; an account whose keys cannot keeps those in use.
+    /// Replaces the keys that can be read; an account whose keys cannot be read keeps those in use.
     fn reload_accounts(&self, failures: &mut Vec<String>) -> Vec<String> {
         let found = match self.settings.each_account() {
             Ok(found) => found,
@@ -131,7 +132,7 @@ impl Reload {
                 return Vec::new();
             }
         };
-        let (before, mut after, mut changed) = (self.accounts.now(), Vec::new(), Vec::new());
+        let (before, mut after, mut changed) = (self.accounts.load_full(), Vec::new(), Vec::new());
         for (sid, keys) in found {
             let in_use = before.get(&sid);
             let keys = keys.map_err(|error| format!("{error:#}"));
@@ -150,13 +151,13 @@ impl Reload {
         let gone = before.iter().filter(|(sid, _)| is_gone(sid));
         changed.extend(gone.map(|(sid, _)| format!("{sid}: removed")));
         if !changed.is_empty() {
-            self.accounts.exchange(Accounts::new(after));
+            self.accounts.store(Arc::new(Accounts::new(after)));
         }
         changed
     }
 
-    /// Half a token is a token too, and takes the whole one away. Twilio's have a form, so where the
-    /// one in use has it, one without is not believed while the server runs.
+    /// Rejects a token that does not have the form of Twilio's if the one in use has: the file is
+    /// probably half written.
     fn refuse_half_written(
         &self,
         sid: &AccountSid,
@@ -177,8 +178,8 @@ impl Reload {
         let file = sources.iter().find(is_it).and_then(|source| source.file.clone());
         let file = file.map_or_else(String::new, |file| format!(" in {}", file.display()));
         Err(format!(
-            "the {key}{file} has not the form of Twilio's tokens, 32 hex digits, which the \
-             one in use has; if it is meant, restart"
+            "the {key}{file} does not have the form of Twilio's tokens, 32 hex digits, as \
+             the one in use does; if it is right, restart"
         ))
     }
 
@@ -187,36 +188,37 @@ impl Reload {
             Ok(configured) => configured,
             Err(error) => return failures.push(format!("{error:#}; the API tokens stay in use")),
         };
-        let (found, in_use) = (tokens(&configured), self.tokens.now());
+        let (found, in_use) = (api_tokens(&configured), self.tokens.load_full());
         if found.is_empty() && !in_use.is_empty() {
             failures.push(
-                "no API token is configured any more; those in use stay, because without one \
-                 everybody could ask: if that is meant, restart"
+                "no API token is configured any more; those in use stay, because without a token \
+                 everybody would have access: if that is intended, restart"
                     .to_owned(),
             );
         } else if found != *in_use {
             warn_of_short(&configured);
-            self.tokens.exchange(found);
+            self.tokens.store(Arc::new(found));
             changed.push("API tokens".to_owned());
         }
     }
 
-    /// Whoever asked is told of all that cannot be read, else it is told once.
-    fn tell(&self, why: Why, changed: &[String], failures: &[String]) {
+    /// Logs changes, and failures that have not been logged yet; after SIGHUP, all of them.
+    fn log(&self, reason: Reason, changed: &[String], failures: &[String]) {
         for change in changed {
-            tracing::info!("keys were read again: {}", shown(change));
+            tracing::info!("keys were read again: {}", printable(change));
         }
-        if why == Why::Asked && changed.is_empty() && failures.is_empty() {
+        if reason == Reason::Requested && changed.is_empty() && failures.is_empty() {
             tracing::info!("keys were read again: none has changed");
         }
-        let is_new = |failure: &&String| why == Why::Asked || !self.told.contains(*failure);
+        let is_new =
+            |failure: &&String| reason == Reason::Requested || !self.logged.contains(*failure);
         for failure in failures.iter().filter(is_new) {
-            tracing::warn!("keys could not be read again: {}", shown(failure));
+            tracing::warn!("keys could not be read again: {}", printable(failure));
         }
     }
 }
 
-/// What changed of an account's keys, as one text; nothing where they are the same.
+/// Describes how an account's keys changed; `None` if they are the same.
 fn what_changed(sid: &AccountSid, in_use: Option<&Keys>, keys: &Keys) -> Option<String> {
     match in_use.map(|in_use| in_use.changed_in(keys)) {
         None => Some(format!("{sid}: added")),

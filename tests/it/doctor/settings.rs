@@ -155,7 +155,7 @@ fn keys_are_told_by_where_they_come_from() {
 
     let page = with("TWILIO_AUTH_TOKEN", "12345");
     assert_eq!(page.outcome(&name), "warn");
-    assert!(page.detail(&name).contains("has not the form of Twilio's"));
+    assert!(page.detail(&name).contains("does not have the form of Twilio's"));
 
     let page = with("TWILIO_AUTH_TOKEN", "'in quotes'");
     assert_eq!(page.outcome(&name), "fail");

@@ -1,0 +1,68 @@
+//! The state of the HTTP handlers, made from the configuration and the running parts.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use secrecy::ExposeSecret;
+
+use super::ledger_process::LedgerProcess;
+use crate::config::{ApiScope, ApiToken, ServerConfig};
+use crate::domain::Rule;
+use crate::http::auth::tokens::{Attempts, Scope, Tokens, Visibility};
+use crate::http::{AdminState, EventStreams, Limit, MessageSender, MetricsRegistry, Receiving};
+use crate::projection::verify::background;
+use crate::quarantine::keeper::Keeper;
+use crate::reconcile::metrics::ReconcileMetrics;
+
+/// What runs in the background of a server, as far as the handlers need it.
+#[derive(Default)]
+pub struct BackgroundParts {
+    pub verifying: Option<background::Handle>,
+    pub sending: Option<MessageSender>,
+    pub reconciled: ReconcileMetrics,
+    pub keeper: Option<Keeper>,
+}
+
+/// The states of the callback listener and of the admin listener.
+pub fn states(
+    config: ServerConfig,
+    ledger: &LedgerProcess,
+    rule: Rule,
+    BackgroundParts { verifying, sending, reconciled, keeper }: BackgroundParts,
+) -> (Receiving, AdminState) {
+    let receiving = Receiving::new(
+        config.callback_paths,
+        config.public_urls,
+        config.accounts,
+        ledger.writer.clone(),
+        keeper,
+    );
+    let metrics = MetricsRegistry::new(&receiving, &ledger.projection, &reconciled);
+    let admin = AdminState {
+        store: ledger.store.clone(),
+        writer: ledger.writer.clone(),
+        projection: ledger.projection.clone(),
+        verifying,
+        rule,
+        tokens: Arc::new(ArcSwap::from_pointee(api_tokens(&config.api_tokens))),
+        attempts: Attempts::default(),
+        streams: EventStreams::default(),
+        exports: Limit::exports(),
+        sending,
+        metrics,
+        admin_hosts: config.admin_hosts,
+    };
+    (receiving, admin)
+}
+
+/// The API tokens in the form in which requests are checked against them.
+pub fn api_tokens(configured: &[ApiToken]) -> Tokens {
+    let scope = |token: &ApiToken| match token.scope {
+        ApiScope::Read => Scope { visibility: Visibility::Full, may_send: false },
+        ApiScope::ReadMasked => Scope { visibility: Visibility::Masked, may_send: false },
+        ApiScope::Send => Scope { visibility: Visibility::Nothing, may_send: true },
+        ApiScope::ReadAndSend => Scope { visibility: Visibility::Full, may_send: true },
+        ApiScope::ReadMaskedAndSend => Scope { visibility: Visibility::Masked, may_send: true },
+    };
+    Tokens::new(configured.iter().map(|token| (token.secret.expose_secret(), scope(token))))
+}
