@@ -37,9 +37,8 @@ pub fn configured(settings: &Settings, config: &ServerConfig) -> Result<Option<M
 /// runs.
 fn sender(settings: &Settings, named: Option<&str>) -> Result<SendingAccount> {
     let settings = settings.reread()?;
-    let account_sid = match settings.sending_account(named) {
-        Ok(account_sid) => account_sid,
-        Err(_) => return Ok(SendingAccount::Unknown("name the account: account_sid".to_owned())),
+    let Ok(account_sid) = settings.sending_account(named) else {
+        return Ok(SendingAccount::Unknown("name the account: account_sid".to_owned()));
     };
     if !settings.account_sids().contains(&account_sid) {
         let sid = account_sid.as_str();

@@ -1,4 +1,4 @@
-//! `replay` beside a running server: what it does to the views, and what nobody notices of it.
+//! `replay` alongside a running server: what it does to the views, and what readers do not notice.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -142,7 +142,7 @@ fn a_replay_that_is_killed_leaves_nothing_that_hurts() {
 }
 
 #[test]
-fn a_server_that_starts_beside_a_replay_leaves_its_work_alone() {
+fn a_server_that_starts_during_a_replay_leaves_its_work_alone() {
     let mut app = App::start();
     received(&app, 0..10);
     app.stop();
@@ -164,7 +164,7 @@ fn a_server_that_starts_beside_a_replay_leaves_its_work_alone() {
 }
 
 #[test]
-fn a_second_replay_is_told_of_the_first() {
+fn a_second_replay_reports_the_first() {
     let app = App::start();
     received(&app, 0..3);
     let replaying = at_work(&app);

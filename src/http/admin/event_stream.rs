@@ -158,7 +158,7 @@ impl Follower {
         match end {
             End::Gone => return,
             End::Stalled => {
-                tracing::info!("a reader of the event stream was too slow and is dropped")
+                tracing::info!("a reader of the event stream was too slow and is dropped");
             }
             End::Stopping => sleep(FLUSH_TIMEOUT).await,
             End::Failed(problem) => {

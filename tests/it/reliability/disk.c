@@ -29,8 +29,8 @@ enum { LOG = 1, VIEWS = 2, FOLDERS = 4 };       /* of which files */
 
 struct control {
     int32_t operations, files; /* which are counted, and fail; 0: none */
-    int32_t after;             /* so many succeed first */
-    int32_t times;             /* so many fail; -1: all that follow */
+    int32_t after;             /* this many succeed first */
+    int32_t times;             /* this many fail; -1: all that follow */
     int32_t error;             /* with this errno */
     int32_t seen;              /* how many of them came */
     int32_t failed;            /* how many of them failed */

@@ -204,8 +204,8 @@ fn the_doctor_comes_to_a_full_disk_too() {
         let mut failed = checks.filter(|check| check["outcome"] == "fail");
         failed.find(|check| check["name"] == name).map(|check| check["detail"].to_string())
     };
-    let beside = page(&patient.app);
-    assert!(detail(&beside, "ready").unwrap().contains("No space left"), "{beside:#}");
+    let with_server = page(&patient.app);
+    assert!(detail(&with_server, "ready").unwrap().contains("No space left"), "{with_server:#}");
 
     // Alone it cannot even make the files that a reader's locks are in.
     patient.app.kill();

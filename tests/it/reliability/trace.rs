@@ -50,7 +50,7 @@ pub enum Step {
 impl Step {
     /// What it is, without its bytes.
     pub fn kind(&self) -> String {
-        let whole = format!("{:?}", self);
+        let whole = format!("{self:?}");
         whole.split([' ', '(']).next().unwrap_or_default().to_owned()
     }
 }

@@ -20,8 +20,8 @@ trait Engine {
     /// Opens the ledger as its only writer, and makes it the first time.
     fn open(&self) -> Box<dyn Store>;
 
-    /// Opens it to append beside the one that has it open.
-    fn open_beside(&self) -> Box<dyn Store>;
+    /// Opens it to append alongside the process that has it open.
+    fn open_alongside(&self) -> Box<dyn Store>;
 }
 
 /// Two files in a folder of their own.
@@ -37,7 +37,7 @@ impl Engine for Sqlite {
         store::open(&database, Access::Create).unwrap()
     }
 
-    fn open_beside(&self) -> Box<dyn Store> {
+    fn open_alongside(&self) -> Box<dyn Store> {
         let database = Database::Sqlite(self.0.path().join("ledger.db"));
         store::open(&database, Access::Append).unwrap()
     }

@@ -118,7 +118,7 @@ fn the_log_of_another_ledger_is_noticed() {
 }
 
 #[test]
-fn views_that_are_no_views_are_found_and_replay_makes_them_anew() {
+fn views_that_are_not_a_database_are_found_and_replay_rebuilds_them() {
     let garbage = |ledger: &Ledger| std::fs::write(ledger.views_file(), [7; 7000]).unwrap();
     let table_gone = |ledger: &Ledger| ledger.views_sql("DROP TABLE sids");
     // A page that nothing leads to: one more in the file, and in the number of pages at byte 28

@@ -277,7 +277,7 @@ pub fn the_chain_is_marked_at_every_4096th_position<E: Engine>() {
     let marks = store.views().chain_marks().unwrap();
     assert_eq!(marks.keys().copied().collect::<Vec<_>>(), [4096, 8192]);
     assert!(marks.values().all(|mark| *mark != checkpoint.chain), "the checkpoint has its own");
-    // Whoever stops at a mark has the same value there.
+    // A reader that stops at a mark has the same value there.
     let scratch = store.temporary_views(Rule::default()).unwrap();
     let at_mark = catch_up(&*store, &*scratch, 4096, &mut |_| ControlFlow::Continue(())).unwrap();
     assert_eq!(marks[&4096], at_mark.chain);
