@@ -36,6 +36,11 @@ FOREIGN_LOAD_MAX = 0.25
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
+def views_wal(folder):
+    """The WAL of the views in use, to which a link leads."""
+    return pathlib.Path(f"{(folder / 'ledger.views.db').resolve()}-wal")
+
+
 def build():
     WORK.mkdir(parents=True, exist_ok=True)
     command = ["cargo", "build", "--release", "--locked", "--bin", "delivery-ledger", "--examples"]

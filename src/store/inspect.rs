@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use super::sqlite::files::{inspect, paths};
+use super::sqlite::views::link::ViewsLink;
 use super::{Database, Sizes, StoreError, sqlite};
 
 pub use sqlite::files::inspect::Engine;
@@ -12,6 +13,7 @@ pub use sqlite::files::inspect::Engine;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
     pub log: PathBuf,
+    /// The views in use, not the link to them.
     pub views: PathBuf,
     /// What SQLite keeps beside them, and the locks.
     pub beside: Vec<PathBuf>,
@@ -20,12 +22,13 @@ pub struct Files {
 /// The files of a ledger.
 pub fn files(database: &Database) -> Files {
     let log = database.log_file().into_owned();
-    let views = sqlite::views_path(&log);
-    let suffixes = ["-wal", "-shm", ".lock"];
-    let beside = [&log, &views]
-        .into_iter()
-        .flat_map(|file| suffixes.into_iter().map(move |suffix| paths::sidecar(file, suffix)));
-    let beside = beside.collect();
+    let link = ViewsLink::of_log(&log);
+    let views = link.file();
+    let beside = [&log, &views].into_iter().flat_map(|file| {
+        ["-wal", "-shm"].into_iter().map(move |suffix| paths::sidecar(file, suffix))
+    });
+    let locks = [log.as_path(), link.path()].map(|file| paths::sidecar(file, ".lock"));
+    let beside = beside.chain(locks).collect();
     Files { log, views, beside }
 }
 

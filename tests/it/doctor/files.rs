@@ -82,7 +82,8 @@ fn leftover_files_are_reported() {
 #[test]
 fn a_wal_that_only_grows_is_reported() {
     let ledger = Ledger::of(&[delivered_just_now()]);
-    let wal = fs::File::create(ledger.file("ledger.views.db-wal")).unwrap();
+    let views = ledger.views_file().canonicalize().unwrap();
+    let wal = fs::File::create(views.with_extension("db-wal")).unwrap();
     wal.set_len(200 << 20).unwrap();
 
     assert_eq!(examine(&ledger).outcome("write-ahead log"), "warn");

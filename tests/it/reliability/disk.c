@@ -270,6 +270,19 @@ int unlinkat(int at, const char *path, int flags) {
     return at == AT_FDCWD && !flags ? unlink(path) : REAL(unlinkat)(at, path, flags);
 }
 
+int symlink(const char *target, const char *path) {
+    const char *name = inside(path);
+    if (!name) return REAL(symlink)(target, path);
+    char both[8192];
+    size_t length = snprintf(both, 4096, "%s", name);
+    snprintf(both + length + 1, 4096, "%s", target);
+    take();
+    int done = fails(WRITES, part_of(name)) ? -1 : REAL(symlink)(target, path);
+    if (!done) record('Y', 0, 0, both, length + 1 + strlen(target));
+    give();
+    return done;
+}
+
 int rename(const char *from, const char *to) {
     char both[8192] = "";
     const char *name = inside(from);
