@@ -101,8 +101,7 @@ pub fn readiness(state: &AdminState) -> Result<Readiness, StoreError> {
         format!("no callback is acknowledged until the log has been opened again: {reason}")
     });
     let held_up = state.writer.is_held_up().then(|| StoreError::Busy.to_string());
-    let failed =
-        state.projection.failed().map(|why| format!("the projection does not get on: {why}"));
+    let failed = state.projection.failed().map(|why| format!("the projection has stalled: {why}"));
     let behind = (lag_seconds > READY_LAG_SECONDS_MAX)
         .then(|| format!("the projection is {} events behind", head.saturating_sub(checkpoint)));
     let starting = (!state.projection.is_aligned())
