@@ -1,5 +1,5 @@
-//! From the log to the views. One path, [`catch_up()`], serves the running server, a start after a
-//! crash, a rebuild and a replay; they differ in where they begin and into which views they write.
+//! The projection: reads the log and keeps the views up to date. One function, [`catch_up()`], serves the running
+//! server, a start after a crash and a replay; they differ in where they begin and which views they write.
 
 mod batch;
 pub mod catch_up;
@@ -20,12 +20,12 @@ use crate::twilio::callback::Reading;
 
 pub use catch_up::catch_up;
 
-/// What an event says, for rooms that do not know Twilio's formats.
+/// Parses an event, for modules that do not know Twilio's formats.
 pub fn read(event: &crate::domain::NewEvent) -> Reading<'_> {
     Reading::of(event)
 }
 
-/// Why a projection cannot go on.
+/// Why a projection cannot continue.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectionError {
     #[error(transparent)]

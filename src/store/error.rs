@@ -8,7 +8,7 @@ use crate::domain::Position;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error(
-        "{} is held by another process (a running serve, or a command at work); stop it, or name another ledger", path.display()
+        "{} is held by another process, such as a running server; stop that process or choose another ledger", path.display()
     )]
     Locked { path: PathBuf },
 
@@ -16,15 +16,15 @@ pub enum StoreError {
     NotInPlace { path: PathBuf },
 
     #[error(
-        "{} was changed by another program while it was in use: {detail}; leave its files to this \
-         program, or stop it before they are restored",
+        "{} was changed by another program while it was in use: {detail}; let no other program \
+         write to its files, and stop this one before restoring them",
         path.display()
     )]
     DamagedLog { path: PathBuf, detail: String, in_database: bool },
 
     #[error(
-        "events that were acknowledged are missing from {}: {detail}; its files are left as they are: \
-         put the right ones back, or stop the server, keep a copy of them, and restore the newest backup",
+        "events that were acknowledged are missing from {}: {detail}; its files were left unchanged: \
+         put the right ones back, or stop the server, keep a copy of them and restore the newest backup",
         path.display()
     )]
     LostEvents { path: PathBuf, detail: String },
@@ -32,39 +32,39 @@ pub enum StoreError {
     #[error("{} is a folder; name a file in it, such as {}", path.display(), path.join("ledger.db").display())]
     IsFolder { path: PathBuf },
 
-    #[error("{} cannot be a ledger: {} is a file and no folder", path.display(), file.display())]
+    #[error("{} cannot be a ledger: {} is a file, not a folder", path.display(), file.display())]
     InFile { path: PathBuf, file: PathBuf },
 
-    #[error("there is no ledger at {}; serve makes one, and --database or DELIVERY_LEDGER_DATABASE names another", path.display())]
+    #[error("there is no ledger at {}; create one with `serve`, or choose another with --database or DELIVERY_LEDGER_DATABASE", path.display())]
     NotFound { path: PathBuf },
 
     #[error("{} was written by a newer version (schema {found}, this version knows {known}); use that version", path.display())]
     NewerVersion { path: PathBuf, found: u32, known: u32 },
 
-    #[error("{} is no delivery-ledger database: {detail}", path.display())]
+    #[error("{} is not a delivery-ledger database: {detail}", path.display())]
     NotALedger { path: PathBuf, detail: String },
 
-    #[error("{} is there already, and nothing is written over it; name another place, or move it away", path.display())]
+    #[error("{} already exists and will not be overwritten; choose another path or move it first", path.display())]
     AlreadyExists { path: PathBuf },
 
     #[error(
-        "{} was left by a database that is no longer there, and belongs to no other; it may hold \
-         events that were acknowledged: put it back beside the ledger it was beside, or move it away",
+        "{} was left by a database that no longer exists and may hold acknowledged events; put it \
+         back next to its ledger, or move it away",
         path.display()
     )]
     Leftover { path: PathBuf },
 
     #[error(
-        "{} does not belong to {}: {detail}; if the ledger was restored from a copy, move it away, \
-         else put back the ledger that it was beside",
+        "{} does not belong to {}: {detail}; if the ledger was restored from a copy, move this file \
+         away; otherwise put back the ledger that it belongs to",
         wal.display(),
         path.display()
     )]
     ForeignWal { wal: PathBuf, path: PathBuf, detail: String },
 
     #[error(
-        "{} is the same file under another name (a hard link); SQLite would write to it past this \
-         one: remove the other name, or make a copy",
+        "{} has a second name (a hard link), under which SQLite could write to it unnoticed; remove \
+         that name or copy the file",
         path.display()
     )]
     OtherName { path: PathBuf },
@@ -78,25 +78,25 @@ pub enum StoreError {
     #[error("there is no event at position {position}")]
     NoSuchEvent { position: Position },
 
-    #[error("the views hold something they cannot hold: {detail}")]
+    #[error("the views are damaged: {detail}")]
     DamagedViews { detail: String },
 
-    #[error("{} is being rebuilt by another replay; wait until that has ended", path.display())]
+    #[error("{} is being rebuilt by another replay; wait until it has finished", path.display())]
     Replaying { path: PathBuf },
 
-    #[error("the views' checkpoint was moved by another projection")]
+    #[error("another process has moved the views' checkpoint")]
     CheckpointMoved,
 
     #[error("stopped before the end was reached")]
     Cancelled,
 
-    #[error("another program is writing to the ledger's file and does not let go of it")]
+    #[error("another program is writing to the ledger's file and keeps it locked")]
     Busy,
 
-    #[error("the log was closed after an error and has not been opened again")]
+    #[error("the log was closed after an error and has not been reopened")]
     NeedsReopen,
 
-    #[error("{0} (ledger opened for reading only)")]
+    #[error("{0} (the ledger was opened read-only)")]
     ReadOnly(&'static str),
 
     #[error("{act}: {cause}")]

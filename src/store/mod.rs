@@ -1,7 +1,7 @@
-//! The seam between the ledger and its engines, and the only room with SQL.
+//! The storage of a ledger: traits that hide the database engine, and the only module with SQL.
 //!
-//! A [`Store`] has the log, which is precious, and [`Views`], which can be thrown away.
-//! Every method is blocking, and short but for `check`; callers on an async thread hand them to a blocking one.
+//! A [`Store`] has the log, which is precious, and [`Views`], which can be rebuilt from it. Every method
+//! blocks; async callers use a blocking thread.
 
 pub mod copy;
 mod error;
@@ -33,7 +33,7 @@ pub use kept::Kept;
 pub use open::{Database, create_quarantine, lock_recheck, open, open_quarantine, read_quarantine};
 pub use sqlite::files::lock::Lock;
 
-/// Every how many positions the chain's value is kept, so that a change can be placed.
+/// The hash chain's value is stored at every multiple of this position, so that a change can be located.
 pub const CHAIN_MARK_EVERY: u64 = 4096;
 
 /// How long [`append_when_free`] waits for other processes that write.
@@ -41,37 +41,36 @@ const APPEND_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A ledger on one engine: its log, and the views derived from it.
 pub trait Store: Send + Sync {
-    /// Tells this ledger from every other; log and views carry the same.
+    /// Identifies the ledger; it is stored in the log and in the views.
     fn ledger_id(&self) -> Uuid;
 
-    /// Appends events in this order, all or none, and returns the new head.
-    /// When it returns they are on disk. After [`StoreError::Busy`] nothing has happened and it can
-    /// be tried again. After any other error what is on disk is not known, and nothing more can be
-    /// appended until [`Store::reopen`]. Positions have no gaps and become visible in order; another
-    /// process may have appended between two calls, never within one.
+    /// Appends events in this order, all or none, and returns the new head once they are on disk.
+    ///
+    /// After [`StoreError::Busy`] nothing was appended and the call can be repeated. After any other
+    /// error it is unknown what is on disk, and nothing more can be appended until [`Store::reopen`].
+    /// Positions have no gaps and become visible in order; another process may append between two calls,
+    /// never within one.
     fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError>;
 
-    /// Whether the log is still what is found under its name. It costs next to nothing; `append`
-    /// asks for itself before it returns.
+    /// Fails if the log's path no longer leads to the file that was opened. It is cheap; `append` checks
+    /// this itself.
     fn check_files_unmoved(&self) -> Result<(), StoreError>;
 
-    /// Called in a pause: puts the log in order on disk as far as that needs no waiting.
+    /// Moves the write-ahead log into the log's file, as far as no reader prevents it. Called while idle.
     fn checkpoint_wal(&self) -> Result<(), StoreError>;
 
-    /// Closes the log where it is written, opens it again, and returns the head found there. When it
-    /// returns everything up to it is on disk, also what a failed append may have left, and events
-    /// can be appended again. Reads go on meanwhile, and where it fails it can be tried again.
+    /// Reopens the write connection and returns the head of the log. Everything up to it is then on disk,
+    /// including what a failed append may have left, and events can be appended again. Reads continue
+    /// meanwhile. If it fails it can be repeated.
     fn reopen(&self) -> Result<Position, StoreError>;
 
-    /// The same as [`Store::reopen`], for a writer that keeps a copy of what it appended last: what is
-    /// missing from the log is appended again from there. If anything is missing that it does not
-    /// have, the log is left as it is and [`StoreError::LostEvents`] says so.
+    /// Like [`Store::reopen`], but appends acknowledged events that the log has lost again from a copy. If
+    /// the copy lacks any of them, the log is left unchanged and the error is [`StoreError::LostEvents`].
     fn reopen_and_restore(&self, _kept: &Kept) -> Result<Position, StoreError> {
         self.reopen()
     }
 
-    /// The position up to which events no longer depend on the write-ahead log, so that no copy of them
-    /// has to be kept.
+    /// The position up to which events do not depend on the write-ahead log, so that they need no copy.
     fn safe_without_wal(&self) -> Position {
         Position::MAX
     }
@@ -79,9 +78,9 @@ pub trait Store: Send + Sync {
     /// The last position; 0 in an empty log.
     fn head(&self) -> Result<Position, StoreError>;
 
-    /// Lends at most `limit` events after a position, one after the other, until `each` ends it;
-    /// fewer where they are large, none only at the end. A read stays open meanwhile, so `each` has
-    /// to be quick and wait for nobody; long readers call again.
+    /// Lends at most `limit` events after a position, in order, until `each` breaks: fewer if they are
+    /// large, none only at the end. A read transaction is open meanwhile, so `each` must be quick and not
+    /// block; [`for_each_event`] reads a range of any length.
     fn scan(
         &self,
         after: Position,
@@ -89,7 +88,7 @@ pub trait Store: Send + Sync {
         each: &mut dyn FnMut(&RecordedEvent) -> ControlFlow<()>,
     ) -> Result<(), StoreError>;
 
-    /// Events as [`scan`](Store::scan) lends them, to keep. No read stays open behind it.
+    /// Like [`scan`](Store::scan), but returns the events.
     fn read(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
         let mut events = Vec::new();
         self.scan(after, limit, &mut |event| {
@@ -99,18 +98,17 @@ pub trait Store: Send + Sync {
         Ok(events)
     }
 
-    /// The events at these positions, in the order asked for; one that is not there is an error.
+    /// The events at these positions, in the given order; a missing one is an error.
     fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError>;
 
-    /// What the ledger takes on disk at this moment.
+    /// The sizes of the ledger's files.
     fn sizes(&self) -> Result<Sizes, StoreError>;
 
-    /// What the engine itself finds wrong with the log: guards that are gone, damaged pages.
-    /// It reads every page, so it takes its time; it is given up where that would keep more than a
-    /// bounded part of what is written meanwhile from being put in order.
+    /// Runs the engine's own check of the log: missing guards and damaged pages. It reads every page, and
+    /// gives up rather than let the write-ahead log grow beyond a bound meanwhile.
     fn check(&self) -> Result<Checked, StoreError>;
 
-    /// What of it can be told at once: guards that are gone, and what we did not make.
+    /// The quick part of [`check`](Store::check): missing guards and foreign objects.
     fn check_guards(&self) -> Result<Vec<Damage>, StoreError>;
 
     /// The views in use.

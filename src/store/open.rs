@@ -1,4 +1,4 @@
-//! From a database URL to an open store.
+//! Database URLs, and opening what they name.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,10 +9,10 @@ use super::sqlite::files::paths;
 use super::sqlite::quarantine::SqliteQuarantine;
 use super::{Access, Lock, Store, StoreError, WalCheckpoints, sqlite};
 
-/// Where a ledger lives.
+/// The location of a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Database {
-    /// The path of the log; the views lie beside it.
+    /// The path of the log; the views are next to it.
     Sqlite(PathBuf),
     /// The same, with the log's WAL checkpoints left to another program, such as Litestream.
     SqliteReplicated(PathBuf),
@@ -34,7 +34,7 @@ impl Database {
         }
     }
 
-    /// The same place, with the log's WAL checkpoints left to another program.
+    /// The same ledger, with the log's WAL checkpoints left to another program.
     pub fn replicated(self) -> Self {
         match self {
             Database::Sqlite(path) | Database::SqliteReplicated(path) => {
@@ -43,13 +43,12 @@ impl Database {
         }
     }
 
-    /// The log's file, behind any link: what lies beside a ledger is named after it, whichever name
-    /// the ledger is asked for by.
+    /// The log's file after following links, because all files next to it are named after it.
     pub fn log_file(&self) -> Cow<'_, Path> {
         paths::behind_link(self.path())
     }
 
-    /// The path of the log as it was given, to be told.
+    /// The path of the log as it was given, for messages.
     pub fn path(&self) -> &Path {
         match self {
             Database::Sqlite(path) | Database::SqliteReplicated(path) => path,

@@ -1,5 +1,5 @@
-//! Where rejected requests that carry a signature are kept: a file of its own next to the ledger,
-//! bounded, never part of the log, and no evidence.
+//! The store of rejected requests that carry a signature: a bounded file next to the ledger. It is not part
+//! of the log, and no evidence.
 
 use uuid::Uuid;
 
@@ -7,7 +7,7 @@ use super::StoreError;
 use crate::domain::event::Headers;
 use crate::domain::{Position, Timestamp};
 
-/// One request that was rejected, byte for byte.
+/// A rejected request, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedRequest {
     /// A UUID of version 7. It becomes the event's id, should the request be appended after all.
@@ -44,7 +44,7 @@ impl Rank {
     pub const ALL: [Rank; 3] = [Rank::Other, Rank::Possible, Rank::Recognised];
 }
 
-/// How much is kept.
+/// The maximum size of a quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     pub requests: u64,
@@ -52,7 +52,7 @@ pub struct Limits {
     pub bytes: u64,
 }
 
-/// What is kept.
+/// The current size of a quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Kept {
     pub requests: u64,

@@ -17,8 +17,8 @@ const UNFINISHED: &str = ".unfinished-";
 /// Who else can read or write the ledger.
 pub fn permissions(patient: &Patient) -> Vec<Finding> {
     let Some(database) = patient.ledger() else { return Vec::new() };
-    let Files { log, views, beside } = inspect::files(database);
-    let files = [log.clone(), views].into_iter().chain(beside);
+    let Files { log, views, sidecars } = inspect::files(database);
+    let files = [log.clone(), views].into_iter().chain(sidecars);
     let open: Vec<_> = files.filter(|file| mode(file) & 0o077 != 0).collect();
     let folder = folder_of(&log);
     if mode(&folder) & 0o022 != 0 {
@@ -93,7 +93,7 @@ pub fn names(patient: &Patient) -> Vec<Finding> {
 pub fn leftovers(patient: &Patient) -> Vec<Finding> {
     let Some(database) = &patient.database else { return Vec::new() };
     if let Err(error) = inspect::refuse_orphaned_wal(database) {
-        return vec![Finding::fail(error.to_string(), "serve refuses to start beside it")];
+        return vec![Finding::fail(error.to_string(), "`serve` refuses to start with it")];
     }
     // Whoever writes changes both while they are compared.
     let is_idle = matches!(inspect::is_held(database), Ok(false));
@@ -101,7 +101,7 @@ pub fn leftovers(patient: &Patient) -> Vec<Finding> {
         && is_idle
         && let Err(error) = refuse_foreign_wal(database)
     {
-        return vec![Finding::fail(error.to_string(), "serve refuses to start beside it")];
+        return vec![Finding::fail(error.to_string(), "`serve` refuses to start with it")];
     }
     let folder = folder_of(&inspect::files(database).log);
     let unfinished = unfinished_in(&folder);

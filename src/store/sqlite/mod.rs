@@ -1,5 +1,4 @@
-//! The embedded engine: SQLite files, `ledger.db` for the log and next to it one for the views, to which
-//! the link `ledger.views.db` leads.
+//! The SQLite engine: `ledger.db` for the log, and a file for the views that the link `ledger.views.db` points to.
 
 pub mod files;
 pub mod log;
@@ -29,13 +28,12 @@ pub struct SqliteStore {
     log: Log,
     views: StoreViews,
     views_link: ViewsLink,
-    /// Held as long as the store is, also while the log is opened again: dropped last, it lets the
-    /// next writer in.
+    /// Dropped last, so that it is also held while the log is reopened.
     _lock: Option<WriterLock>,
 }
 
 impl SqliteStore {
-    /// Opens the log at this path, which is no link, and the views beside it.
+    /// Opens the log at this path, which must not be a link, and its views.
     pub fn open(
         path: &Path,
         access: Access,
@@ -86,7 +84,7 @@ impl SqliteStore {
         Ok(Self { log, views, views_link, _lock: Some(lock) })
     }
 
-    /// Beside whoever appends and projects.
+    /// Opens the ledger alongside a process that appends and projects.
     fn open_shared(
         log: Log,
         open_views: impl FnOnce(ViewsLink, Uuid) -> Result<StoreViews, StoreError>,
@@ -97,7 +95,7 @@ impl SqliteStore {
     }
 }
 
-/// Refuses, without the lock, a log that would be read without its write-ahead log, or with another's.
+/// Fails if the log would be read without its write-ahead log, or with another one's. Takes no lock.
 fn refuse_unsafe_to_read(path: &Path) -> Result<(), StoreError> {
     self::files::inspect::refuse_other_names_in_use(path)?;
     self::files::wal_ownership::refuse_foreign_wal_at_rest(path)
@@ -179,7 +177,7 @@ impl Store for SqliteStore {
     }
 }
 
-/// What a log and its views take on disk.
+/// The sizes of a log and its views, and the free space of their disk.
 pub fn sizes(log: &Path, views: &Path) -> Result<Sizes, StoreError> {
     let bytes = |file: &Path| file.metadata().map_or(0, |metadata| metadata.len());
     Ok(Sizes {
@@ -191,7 +189,7 @@ pub fn sizes(log: &Path, views: &Path) -> Result<Sizes, StoreError> {
     })
 }
 
-/// Says what was being done when SQLite failed.
+/// Adds to SQLite's error what was being done.
 fn engine(act: &str) -> impl FnOnce(rusqlite::Error) -> StoreError + use<> {
     let act = act.to_owned();
     move |source| StoreError::Engine { act, cause: Box::new(source) }

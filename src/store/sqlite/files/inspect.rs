@@ -1,4 +1,4 @@
-//! What a log's file says of itself.
+//! SQLite's settings as stored in a log's file.
 
 use std::path::Path;
 
@@ -7,19 +7,19 @@ use crate::store::sqlite::files::connect;
 use crate::store::sqlite::files::paths::refuse_other_names;
 use crate::store::sqlite::query_value;
 
-/// Settings that are kept in the file.
+/// Settings that are stored in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Engine {
     pub journal_mode: String,
     pub page_bytes: u64,
     pub pages: u64,
-    /// Pages that nothing is on.
+    /// Unused pages.
     pub free_pages: u64,
-    /// The SQLite that reads it.
+    /// The version of the SQLite library in use.
     pub version: String,
 }
 
-/// Reads them.
+/// Reads the settings of a log.
 pub fn engine_of(log: &Path) -> Result<Engine, StoreError> {
     let connection = connect::for_reading(log)?;
     let read = || {

@@ -1,4 +1,4 @@
-//! Where a log lies: under which names, and on what kind of file system.
+//! Paths of a ledger: links, sidecar files, other names, and the file system they are on.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -11,11 +11,11 @@ use crate::store::StoreError;
 /// Readers leave empty ones, which hold nothing.
 const SIDECARS: [&str; 2] = ["-wal", "-journal"];
 
-/// How many links may lead to one another; the kernel follows as many.
+/// Maximum links in a chain, as in the kernel.
 const LINKS_MAX: usize = 40;
 
-/// The file that a link leads to, so that the lock, the views and SQLite's own files
-/// are the same ones whichever name the log is opened by. The file need not be there yet.
+/// Follows links, so that the lock, the views and SQLite's files are the same whichever name the log is opened
+/// by. The file need not exist.
 pub fn behind_link(path: &Path) -> Cow<'_, Path> {
     if !path.is_symlink() {
         return Cow::Borrowed(path);
@@ -23,12 +23,12 @@ pub fn behind_link(path: &Path) -> Cow<'_, Path> {
     Cow::Owned(path.canonicalize().unwrap_or_else(|_not_there| followed(path)))
 }
 
-/// Where links lead, one after the other. In a circle, some link of it: whoever opens it is told.
+/// Follows links one by one. A cycle yields one of its links; opening that will fail.
 fn followed(path: &Path) -> PathBuf {
     let mut at = path.to_owned();
     for _ in 0..LINKS_MAX {
         let Ok(target) = at.read_link() else { break };
-        // What a link says is meant from the folder it lies in, not from the one we are in.
+        // A link's target is relative to the folder of the link.
         at = at.parent().unwrap_or(Path::new("")).join(target);
     }
     at
@@ -46,7 +46,7 @@ pub fn sibling(log: &Path, what: &str) -> PathBuf {
     }
 }
 
-/// Refuses a folder in the place of the log's file, and a file in the place of its folder.
+/// Fails if the log's path is a folder, or a parent of it is a file.
 pub fn refuse_folder(path: &Path) -> Result<(), StoreError> {
     if path.is_dir() {
         return Err(StoreError::IsFolder { path: path.to_owned() });
@@ -57,7 +57,7 @@ pub fn refuse_folder(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Refuses a file that has another name: under it there would be another lock and another WAL.
+/// Fails if the file has another name, which would have a lock and a WAL of its own.
 pub fn refuse_other_names(path: &Path) -> Result<(), StoreError> {
     match path.metadata() {
         Ok(metadata) if metadata.nlink() > 1 => {
@@ -104,7 +104,7 @@ pub fn bytes_in(file: &Path) -> u64 {
     file.metadata().map_or(0, |metadata| metadata.len())
 }
 
-/// How many bytes we may still write beside a file.
+/// The free space on the disk of a file, in bytes.
 pub fn disk_free(path: &Path) -> Result<u64, StoreError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
@@ -116,18 +116,18 @@ pub fn disk_free(path: &Path) -> Result<u64, StoreError> {
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
-/// Warns of a file system whose locks and shared memory do not reach across machines.
+/// Logs a warning if the ledger is on a network file system, across which locks do not work.
 pub fn warn_of_network(path: &Path) {
     if let Some(name) = network_of(path) {
         tracing::warn!(
             path = %path.display(),
-            "the ledger lies on {name}: SQLite's write-ahead log does not work across machines, and \
+            "the ledger is on {name}: SQLite's write-ahead log does not work across machines, and \
              what is synced may not be on a disk; keep the ledger on a local disk, and its backups there"
         );
     }
 }
 
-/// What kind of file system a file, or else its folder, lies on, where other machines may share it.
+/// The network file system that a file, or otherwise its folder, is on; `None` if it is on a local one.
 pub fn network_of(path: &Path) -> Option<&'static str> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let found =

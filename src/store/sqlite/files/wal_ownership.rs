@@ -1,4 +1,4 @@
-//! Files that lie where a ledger is, or is to be, and do not belong to it.
+//! Write-ahead logs that belong to another log, as after a careless restore.
 
 use std::fmt::Write;
 use std::fs::Metadata;
@@ -17,15 +17,13 @@ use crate::store::sqlite::files::lock::WriterLock;
 use crate::store::sqlite::files::paths::{bytes_in, sidecar};
 use crate::store::sqlite::query_value;
 
-/// How many of a log's last events are looked for once its write-ahead log is read with it.
+/// How many of a log's last events must still exist when it is read together with its WAL.
 const LOOKED_FOR: u32 = 8;
 
-/// Refuses a log whose write-ahead log is another's. SQLite cannot tell: nothing in the one names
-/// the other. But a log that is only appended to goes on in its own: the last events in the file
-/// alone are still there when both are read together, and lead up to the head without a gap.
+/// Fails if the WAL next to a log belongs to another one. SQLite cannot tell, but an append-only log can: the
+/// last events of the file alone must exist when both are read together, and be followed without a gap.
 ///
-/// A file in the middle of a WAL checkpoint may be unreadable alone, or half of a page be new and
-/// half old; such a file accuses nobody.
+/// During a WAL checkpoint the file alone may be unreadable, or a page half written; then it passes.
 pub fn refuse_foreign_wal(path: &Path) -> Result<(), StoreError> {
     let wal = sidecar(path, "-wal");
     if bytes_in(&wal) == 0 {
@@ -48,9 +46,9 @@ pub fn refuse_foreign_wal(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// The same before a read, which takes no lock. Where somebody holds it the write-ahead log is in use,
-/// and was looked at by whoever does; where it was taken, or a file was changed, while we compared,
-/// what was found accuses nobody. Whatever else is wrong is told by who opens the log.
+/// Like [`refuse_foreign_wal`], before a read, which takes no lock. It passes if a process holds the ledger,
+/// which has then checked the WAL itself, or if the files change meanwhile. Other errors are left to
+/// opening the log.
 pub fn refuse_foreign_wal_at_rest(path: &Path) -> Result<(), StoreError> {
     let wal = sidecar(path, "-wal");
     let may_be_held = || WriterLock::may_be_held(path);
@@ -67,7 +65,7 @@ pub fn refuse_foreign_wal_at_rest(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// What changes where a file is written to or replaced.
+/// Metadata that changes when a file is written or replaced.
 fn as_it_is(file: Metadata) -> (u64, u64, i64, i64) {
     (file.ino(), file.len(), file.mtime(), file.mtime_nsec())
 }
@@ -77,7 +75,7 @@ fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
 }
 
-/// The file as it is without its write-ahead log. Nobody may write to it meanwhile.
+/// Opens the file without its write-ahead log. Nobody may write to it meanwhile.
 pub fn alone(path: &Path) -> rusqlite::Result<Connection> {
     let mut uri = "file:".to_owned();
     for part in path.as_os_str().as_encoded_bytes().split_inclusive(|byte| *byte == b'/') {
@@ -93,7 +91,7 @@ pub fn alone(path: &Path) -> rusqlite::Result<Connection> {
 
 type LastEvents = Vec<(Position, Uuid)>;
 
-/// The ledger's id, and the last events that are beyond doubt.
+/// The ledger's id, and the last events that are certainly complete.
 fn last_events(file: &Connection) -> rusqlite::Result<(Value, LastEvents)> {
     let ledger_id = query_value(file, "SELECT ledger_id FROM ledger")?;
     let sql = "SELECT position, event_id FROM events ORDER BY position DESC LIMIT ?1";
@@ -106,12 +104,12 @@ fn last_events(file: &Connection) -> rusqlite::Result<(Value, LastEvents)> {
         }
         _ => None,
     });
-    // Where the rest of a page has not been written there are zeros.
+    // The rest of a page that has not been written is zero.
     let is_whole = |id: &Uuid| id.get_version_num() == 7 && id.get_variant() == Variant::RFC4122;
     Ok((ledger_id, certain.filter(|(_, id)| is_whole(id)).collect()))
 }
 
-/// What is wrong when both are read together, if anything is.
+/// What is wrong when both are read together; `None` if nothing is.
 fn goes_on(
     together: &Connection,
     ledger_id: &Value,
@@ -146,7 +144,7 @@ fn goes_on(
     Ok(None)
 }
 
-/// Whether two ids are of two events, not one of them half written.
+/// Whether two ids belong to different events, and neither is half written.
 fn is_another(found: &[u8], id: &Uuid) -> bool {
     let (head, tail) = id.as_bytes().split_at(8);
     found.len() == 16 && !found.starts_with(head) && !found.ends_with(tail)
