@@ -16,13 +16,13 @@ pub mod worker;
 
 use crate::domain::Position;
 use crate::store::StoreError;
-use crate::twilio::callback::Reading;
+use crate::twilio::callback::ParsedCallback;
 
 pub use catch_up::catch_up;
 
 /// Parses an event, for modules that do not know Twilio's formats.
-pub fn read(event: &crate::domain::NewEvent) -> Reading<'_> {
-    Reading::of(event)
+pub fn read(event: &crate::domain::NewEvent) -> ParsedCallback<'_> {
+    ParsedCallback::parse(event)
 }
 
 /// Why a projection cannot continue.

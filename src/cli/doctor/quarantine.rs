@@ -12,7 +12,7 @@ use crate::quarantine::rejection::Rejection;
 use crate::quarantine::{Checked, check};
 use crate::store;
 use crate::store::quarantine::{Kept, Rank};
-use crate::twilio::cause::Cause;
+use crate::twilio::diagnosis::Diagnosis;
 use crate::wire::mask;
 
 /// How many requests are looked at, the newest: to find out about one takes up to a few milliseconds.
@@ -71,7 +71,7 @@ fn examine(patient: &Patient) -> Result<Option<Examined>> {
                 examined.found(reason.to_string(), request.rank == Rank::Recognised);
             }
             Checked::Refused(_, cause) => {
-                examined.found(cause.to_string(), !matches!(cause, Cause::Unknown { .. }));
+                examined.found(cause.to_string(), !matches!(cause, Diagnosis::Unknown { .. }));
             }
         }
     }
