@@ -87,8 +87,8 @@ fn likely_cause(
     };
     let configured = Configured {
         public_urls: &given,
-        further_urls: &settings.public_urls(Vec::new()).unwrap_or_default(),
-        callback_paths: &settings.callback_paths(Vec::new()).unwrap_or_default(),
+        further_urls: &settings.public_urls().unwrap_or_default(),
+        callback_paths: &settings.callback_paths().unwrap_or_default(),
         accounts: &settings.accounts().unwrap_or_default(),
         keys: Some(keys),
     };

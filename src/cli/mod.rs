@@ -33,7 +33,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use crate::config::UsageError;
-use crate::config::{GlobalFlags, Settings};
+use crate::config::{self, Flags, Setting, Settings};
 use crate::telemetry;
 
 /// An event-sourced ledger of Twilio's status callbacks.
@@ -44,8 +44,8 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// The ledger, as sqlite:PATH [default: sqlite:ledger.db] [env: DELIVERY_LEDGER_DATABASE]
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", help = help(&config::DATABASE,
+        "The ledger, as sqlite:PATH"))]
     database: Option<String>,
 
     #[command(subcommand)]
@@ -104,6 +104,13 @@ pub enum Outcome {
     NotFound,
 }
 
+/// The help of a setting's flag, with its default and its environment variable.
+fn help(setting: &Setting, text: &str) -> String {
+    let default = setting.default.map(|default| format!(" [default: {default}]"));
+    let variable = setting.variable.map(|variable| format!(" [env: {variable}]"));
+    [Some(text.to_owned()), default, variable].into_iter().flatten().collect()
+}
+
 /// How a command's result is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -115,7 +122,7 @@ impl Cli {
     /// Runs the command.
     pub fn run(self) -> Result<Outcome> {
         telemetry::start();
-        let flags = GlobalFlags { database: self.database };
+        let flags = Flags::default().with(&config::DATABASE, self.database);
         // They need no settings, or say themselves what is wrong with them.
         match &self.command {
             Command::Openapi => return openapi::run(),

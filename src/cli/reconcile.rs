@@ -69,7 +69,7 @@ pub struct Args {
 
 /// Asks Twilio, and appends what is new.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    let configured = settings.reconciling(None)?;
+    let configured = settings.reconciling()?;
     let requests_max = args.max_requests.or(configured.requests_max).unwrap_or(REQUESTS_MAX);
     let plan = plan(&args, &configured)?;
     let accounts = settings.credentials(args.account_sid.as_deref())?;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 
 use super::{Format, Outcome, UsageError, ledger};
-use crate::config::Settings;
+use crate::config::{self, Flags, Settings};
 use crate::domain::Timestamp;
 use crate::send::{self, Attempt, Draft};
 use crate::store::append_when_free;
@@ -116,7 +116,12 @@ fn draft(args: Args, settings: &Settings) -> Result<Draft> {
             warn_of_order(&url);
             Some(url)
         }
-        (false, None) => Some(settings.status_callback(args.public_urls, args.callback_paths)?),
+        (false, None) => {
+            let flags = Flags::default()
+                .with(&config::PUBLIC_URL, args.public_urls)
+                .with(&config::CALLBACK_PATH, args.callback_paths);
+            Some(settings.with_flags(flags).status_callback()?)
+        }
     };
     Ok(Draft {
         to: args.to,

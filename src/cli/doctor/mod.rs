@@ -25,7 +25,7 @@ use anyhow::Result;
 use self::check::{Check, Cost, Outcome as Came};
 use self::patient::Patient;
 use super::{Format, Outcome, serve};
-use crate::config::GlobalFlags;
+use crate::config::Flags;
 
 /// The arguments of `doctor`.
 #[derive(Debug, clap::Args)]
@@ -93,7 +93,7 @@ const CHECKS: [Check; 36] = [
 ];
 
 /// Makes the checks and prints them. Whatever is wrong with the configuration is one of them.
-pub fn run(args: &Args, config: Option<&Path>, flags: GlobalFlags) -> Result<Outcome> {
+pub fn run(args: &Args, config: Option<&Path>, flags: Flags) -> Result<Outcome> {
     let patient = Patient::new(config, flags, args.serve.flags(), args.server);
     let due = CHECKS.iter().filter(|check| !args.quick || check.cost == Cost::Little);
     let made: Vec<_> = due.flat_map(|check| check.make(&patient)).collect();

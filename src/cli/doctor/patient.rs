@@ -6,7 +6,7 @@ use std::path::Path;
 use time::OffsetDateTime;
 
 use super::server::Server;
-use crate::config::{GlobalFlags, ServeFlags, Settings};
+use crate::config::{Flags, Settings};
 use crate::domain::{Position, RecordedEvent, Timestamp};
 use crate::store::{self, Access, Database, EventPages, Store, StoreError};
 
@@ -18,7 +18,6 @@ pub struct Patient {
     pub settings: Settings,
     /// Why the configuration file could not be read; every setting in it is unknown then.
     pub unreadable: Option<String>,
-    pub flags: ServeFlags,
     /// Whether a server has to be there.
     pub server_is_due: bool,
     pub now: Timestamp,
@@ -31,31 +30,17 @@ pub struct Patient {
 
 impl Patient {
     /// With what the command was given.
-    pub fn new(
-        config: Option<&Path>,
-        global: GlobalFlags,
-        flags: ServeFlags,
-        server_is_due: bool,
-    ) -> Self {
+    pub fn new(config: Option<&Path>, global: Flags, flags: Flags, server_is_due: bool) -> Self {
         let (settings, unreadable) = match Settings::load(config, global.clone()) {
             Ok(settings) => (settings, None),
             Err(error) => (Settings::without_file(global), Some(format!("{error:#}"))),
         };
-        let is_known = unreadable.is_none() || settings.database_is_named_outside_file();
+        let settings = settings.with_flags(flags);
+        let is_known = unreadable.is_none() || settings.database_origin().is_some();
         let database = settings.place().ok().filter(|_| is_known);
         let now = Timestamp::from(OffsetDateTime::now_utc());
         let (store, last_events, server) = Default::default();
-        Self {
-            settings,
-            unreadable,
-            flags,
-            server_is_due,
-            now,
-            database,
-            store,
-            last_events,
-            server,
-        }
+        Self { settings, unreadable, server_is_due, now, database, store, last_events, server }
     }
 
     /// Where the ledger is, where there is one.

@@ -53,9 +53,7 @@ pub fn common(patient: &Patient) -> Vec<Finding> {
 }
 
 fn examine(patient: &Patient) -> Result<Option<Examined>> {
-    let flags = &patient.flags;
-    let configured =
-        Configured::of(flags.public_urls.clone(), flags.callback_paths.clone(), &patient.settings);
+    let configured = Configured::from_settings(&patient.settings);
     // What is wrong with the configuration, another check has said.
     let Ok(configured) = configured else { return Ok(None) };
     let Some(database) = patient.ledger() else { return Ok(None) };
@@ -128,7 +126,7 @@ fn kept_paths(patient: &Patient) -> Option<BTreeMap<String, u64>> {
 }
 
 fn is_callback_path(patient: &Patient, path: &str) -> bool {
-    let configured = patient.settings.callback_paths(patient.flags.callback_paths.clone());
+    let configured = patient.settings.callback_paths();
     configured.is_ok_and(|paths| paths.iter().any(|configured| configured.matches(path)))
 }
 

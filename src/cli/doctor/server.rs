@@ -30,7 +30,7 @@ impl Server {
     pub fn ask(patient: &Patient) -> Self {
         let is_held =
             patient.database.as_ref().is_some_and(|at| inspect::is_held(at).unwrap_or(false));
-        let address = patient.settings.admin_listen(patient.flags.admin_listen.clone());
+        let address = patient.settings.admin_listen();
         let address = address.ok().map(from_here);
         let get = |path: &str| get(address?, path, token(&patient.settings));
         let ready = get("/readyz").and_then(|(code, body)| {
@@ -71,7 +71,7 @@ pub fn ready(patient: &Patient) -> Vec<Finding> {
 
 /// Whether callbacks can arrive.
 pub fn callbacks(patient: &Patient) -> Vec<Finding> {
-    let Ok(listen) = patient.settings.listen(patient.flags.listen.clone()) else {
+    let Ok(listen) = patient.settings.listen() else {
         return Vec::new();
     };
     if patient.server().ready.is_none() || listen.port() == 0 {

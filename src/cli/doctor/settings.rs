@@ -18,11 +18,11 @@ pub fn file(patient: &Patient) -> Vec<Finding> {
 
 /// Each setting, with where it came from.
 pub fn each(patient: &Patient) -> Vec<Finding> {
-    let shown = patient.settings.shown(&patient.flags).into_iter();
+    let shown = patient.settings.effective().into_iter();
     let finding = shown.map(|shown| match shown.value {
-        Ok(value) => Finding::ok(format!("{value} ({})", shown.from)).of(shown.setting),
+        Ok(value) => Finding::ok(format!("{value} ({})", shown.origin)).of(shown.setting),
         Err(error) => Finding::fail(
-            format!("{error:#} ({})", shown.from),
+            format!("{error:#} ({})", shown.origin),
             "correct it; docs/operations/settings.md has every setting and its form",
         )
         .of(shown.setting),
@@ -34,7 +34,7 @@ pub fn each(patient: &Patient) -> Vec<Finding> {
 /// told of by itself.
 pub fn serve(patient: &Patient) -> Vec<Finding> {
     let told = |message: &str| {
-        let shown = patient.settings.shown(&patient.flags).into_iter();
+        let shown = patient.settings.effective().into_iter();
         let wrong = shown.filter_map(|shown| shown.value.err());
         let keys = match patient.settings.each_account() {
             Err(error) => vec![error],
@@ -42,7 +42,7 @@ pub fn serve(patient: &Patient) -> Vec<Finding> {
         };
         wrong.chain(keys).any(|error| format!("{error:#}") == message)
     };
-    match patient.settings.server(patient.flags.clone()).map_err(|error| format!("{error:#}")) {
+    match patient.settings.server().map_err(|error| format!("{error:#}")) {
         Ok(_) => vec![Finding::ok("serve starts with these settings")],
         Err(message) if patient.unreadable.is_some() || told(&message) => Vec::new(),
         Err(message) => {

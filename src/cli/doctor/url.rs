@@ -9,7 +9,7 @@ use crate::twilio::form::is_in_order_of_names;
 
 /// Whether Twilio can call the public URL.
 pub fn public(patient: &Patient) -> Vec<Finding> {
-    let Ok(urls) = patient.settings.public_urls(patient.flags.public_urls.clone()) else {
+    let Ok(urls) = patient.settings.public_urls() else {
         return Vec::new();
     };
     if urls.is_empty() && patient.unreadable.is_some() {
@@ -76,9 +76,7 @@ pub fn callback(patient: &Patient) -> Vec<Finding> {
         let mut pairs = overrides.split('&').filter_map(|pair| pair.split_once('='));
         pairs.any(|(have, given)| have == name && given.split(',').any(|one| one == value))
     };
-    let flags = &patient.flags;
-    let paths = (flags.public_urls.clone(), flags.callback_paths.clone());
-    let Ok(url) = patient.settings.status_callback(paths.0, paths.1) else { return Vec::new() };
+    let Ok(url) = patient.settings.status_callback() else { return Vec::new() };
     let retried = (1..=5).any(|count: u8| has("rc", &count.to_string()));
     vec![match retried && (has("rp", "all") || has("rp", "5xx")) {
         true => {

@@ -9,7 +9,7 @@ mod show;
 use anyhow::Result;
 
 use super::Outcome;
-use crate::config::Settings;
+use crate::config::{self, Flags, Settings};
 use crate::quarantine::Accepts;
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback_path::CallbackPath;
@@ -52,18 +52,14 @@ pub struct Configured {
 }
 
 impl Configured {
-    /// By flags, environment and file.
-    pub fn of(
-        public_urls: Vec<String>,
-        callback_paths: Vec<String>,
-        settings: &Settings,
-    ) -> Result<Self> {
-        let mut public_urls = settings.public_urls(public_urls)?;
+    /// The parts of the settings that decide about a callback.
+    pub fn from_settings(settings: &Settings) -> Result<Self> {
+        let mut public_urls = settings.public_urls()?;
         if public_urls.is_empty() {
             // As serve guesses it.
-            public_urls.extend(BaseUrl::parse(&format!("http://{}", settings.listen(None)?)));
+            public_urls.extend(BaseUrl::parse(&format!("http://{}", settings.listen()?)));
         }
-        let callback_paths = settings.callback_paths(callback_paths)?;
+        let callback_paths = settings.callback_paths()?;
         Ok(Self { accounts: settings.accounts()?, public_urls, callback_paths })
     }
 
@@ -72,4 +68,10 @@ impl Configured {
         let Self { accounts, public_urls, callback_paths } = self;
         Accepts { accounts, public_urls, callback_paths }
     }
+}
+
+/// The flags that some of the subcommands share with `serve`.
+fn url_flags(public_urls: Vec<String>, callback_paths: Vec<String>) -> Flags {
+    let flags = Flags::default().with(&config::PUBLIC_URL, public_urls);
+    flags.with(&config::CALLBACK_PATH, callback_paths)
 }

@@ -33,7 +33,9 @@ pub struct Args {
 
 /// Checks everything that is kept, and says how many were appended.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    let configured = Configured::of(args.public_urls, args.callback_paths, settings)?;
+    let configured = Configured::from_settings(
+        &settings.with_flags(super::url_flags(args.public_urls, args.callback_paths)),
+    )?;
     let rechecked = match args.dry_run {
         true => dry_run(&configured, settings)?,
         false => for_real(&configured, settings)?,

@@ -51,8 +51,10 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         return Ok(Outcome::NotFound);
     };
     // What was refused can be looked at where nothing is configured, too.
-    let now = Configured::of(args.public_urls, args.callback_paths, settings)
-        .map(|configured| check(&request, &configured.accepts()));
+    let now = Configured::from_settings(
+        &settings.with_flags(super::url_flags(args.public_urls, args.callback_paths)),
+    )
+    .map(|configured| check(&request, &configured.accepts()));
     let mut out = crate::cli::terminal::stdout();
     match args.format {
         Format::Table => out.write_all(for_people(&request, &now).as_bytes())?,
