@@ -21,7 +21,7 @@ use crate::text::printable;
 /// The arguments of `backup`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The file, which must not be there yet
+    /// The file to create; it must not exist yet
     file: PathBuf,
 
     #[arg(long, value_enum, default_value_t = Format::Table)]

@@ -15,15 +15,15 @@ use crate::twilio::signature::{BaseUrl, Refusal, Signed, Verdict, verify_with};
 /// The arguments of `check-signature`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The URL that Twilio called, exactly as it stands in its settings
+    /// The URL that Twilio called, exactly as it is configured at Twilio
     #[arg(long)]
     url: String,
 
-    /// X-Twilio-Signature
+    /// The value of the X-Twilio-Signature header
     #[arg(long, allow_hyphen_values = true)]
     signature: String,
 
-    /// The request's Content-Type [default: a form]
+    /// The request's Content-Type [default: application/x-www-form-urlencoded]
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
 

@@ -25,30 +25,31 @@ use crate::wire::mask;
 /// The arguments of `export`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What to write out
+    /// What to export
     #[arg(value_enum)]
     what: What,
 
     #[arg(long, value_enum, default_value_t = ExportFormat::Ndjson)]
     format: ExportFormat,
 
-    /// A file, which appears once it is whole; with --manifest a folder [default: stdout]
+    /// The file to write, or the folder with --manifest; it appears only once it is complete
+    /// [default: stdout]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Replace the file if it is there
+    /// Replace an existing file
     #[arg(long, requires = "output")]
     overwrite: bool,
 
-    /// Write manifest.json beside it: filters, position, chain, rows, bytes, SHA-256
+    /// Also write manifest.json: filters, position, chain, rows, bytes, SHA-256
     #[arg(long, requires = "output")]
     manifest: bool,
 
-    /// As of this position, and not the head: the same bytes whenever it is asked for
+    /// Export as of this position instead of the end of the log; repeated exports are identical
     #[arg(long, value_name = "N", value_parser = position)]
     as_of_position: Option<Position>,
 
-    /// Hide all but the last four digits of addresses, wherever they stand
+    /// Mask all but the last four digits of addresses, wherever they occur
     #[arg(long)]
     mask: bool,
 
@@ -62,15 +63,15 @@ pub struct Args {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum What {
-    /// Each message as it stands
+    /// Every message in its current state
     Messages,
-    /// Each event of the log, as it came
+    /// Every event of the log, as it was received
     Events,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ExportFormat {
-    /// One JSON object a line
+    /// One JSON object per line
     Ndjson,
     /// For spreadsheets
     Csv,

@@ -20,11 +20,11 @@ use crate::wire::message::status_name;
 /// The arguments of `replay`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Change nothing; show which messages would stand elsewhere
+    /// Change nothing; show which messages would get another status
     #[arg(long)]
     dry_run: bool,
 
-    /// Try another rule: failure-terminal or delivery-wins
+    /// Use this rule: failure-terminal or delivery-wins
     #[arg(long, requires = "dry_run", value_name = "RULE")]
     rule: Option<String>,
 

@@ -17,7 +17,7 @@ use crate::text::printable;
 /// The arguments of `verify`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A position and its hash, kept elsewhere, that the log must still have
+    /// A position and its hash, noted earlier, that the log must still contain
     #[arg(long, value_name = "POSITION:HASH")]
     expect: Option<String>,
 

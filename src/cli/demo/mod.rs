@@ -45,11 +45,11 @@ const RECEIPT_FORMAT: &[BorrowedFormatItem<'_>] =
 /// The arguments of `demo`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// End after the summary instead of serving on
+    /// Exit after the summary instead of continuing to serve
     #[arg(long)]
     exit: bool,
 
-    /// Another seed gives other messages
+    /// The seed of the random traffic
     #[arg(long, default_value_t = 7)]
     seed: u64,
 

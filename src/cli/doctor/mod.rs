@@ -31,15 +31,15 @@ use crate::config::Flags;
 #[derive(Debug, clap::Args)]
 #[group(skip)] // the group of serve's arguments has the same name
 pub struct Args {
-    /// Only what takes a moment: no counting, and nothing of the server but whether it is ready
+    /// Run only quick checks: no counting, and of the server only whether it is ready
     #[arg(long)]
     quick: bool,
 
-    /// A server has to answer; that none does is a failed check then
+    /// Fail if no server answers
     #[arg(long)]
     server: bool,
 
-    /// Where serve is started with flags, the same ones
+    /// The flags with which serve is started, if any
     #[command(flatten)]
     serve: serve::Args,
 

@@ -34,42 +34,42 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 /// The arguments of `import`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What to import; `-` is stdin. Files may be gzipped
+    /// The files to import, which may be gzipped; `-` is stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// What they are [default: each tells by itself]
+    /// The format of the files [default: detected for each file]
     #[arg(long, value_enum)]
     format: Option<InputFormat>,
 
-    /// Check everything, and say what would be appended
+    /// Check everything and show what would be appended; append nothing
     #[arg(long)]
     dry_run: bool,
 
-    /// Import the others where rows are refused, and not nothing
+    /// Import valid rows even if other rows are rejected [default: import nothing then]
     #[arg(long)]
     skip_refused: bool,
 
-    /// Keep the text of messages of Twilio's records in the log
+    /// Keep the text of messages in Twilio's records in the log
     #[arg(long)]
     keep_content: bool,
 
-    /// Whose messages are those that name no account, as in some CSV
+    /// The account of messages whose record names none, as in some CSV files
     #[arg(long, value_name = "AC…")]
     account_sid: Option<String>,
 
-    /// How to tell what came of it; JSON has every refused row
+    /// The format of the result; JSON lists every rejected row
     #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
     report: ReportFormat,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum InputFormat {
-    /// NDJSON of `export events`
+    /// NDJSON made by `export events`
     Events,
     /// Pages of Twilio's list of messages, or single messages, as JSON
     Rest,
-    /// Twilio's BulkExport: one message a line
+    /// Twilio's BulkExport: one message per line
     Bulkexport,
     /// The message log of Twilio's Console
     Csv,

@@ -24,13 +24,13 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// What is kept, the newest first, without bodies
+    /// List the requests kept, newest first, without bodies
     List(list::Args),
-    /// One request as it came, why it was rejected, and what would let it in
+    /// Show one request, why it was rejected, and what would make it valid
     Show(show::Args),
-    /// Append what would be taken now, once the public URL, a token or the callback path is mended
+    /// Check the requests again, and append those that are valid with the current settings
     Recheck(recheck::Args),
-    /// Remove what is kept, for good
+    /// Remove requests permanently
     Purge(purge::Args),
 }
 
