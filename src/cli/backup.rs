@@ -52,7 +52,7 @@ fn write_down(database: &Database, ledger_id: Uuid, file: &Path, copied: &Copied
     let log = inspect::files(database).log;
     let now = Timestamp::from(OffsetDateTime::now_utc());
     if let Err(error) = record::write_down(&log, ledger_id, file, copied, now) {
-        tracing::warn!(%error, "the backup was made, but not written down beside the ledger");
+        tracing::warn!(%error, "the backup was made, but could not be recorded next to the ledger");
     }
 }
 

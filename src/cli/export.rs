@@ -129,9 +129,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             rows
         }
         true => {
-            // Begun before anything is written, so that it is told at once where one is there.
-            let beside = path.with_file_name("manifest.json");
-            let mut manifest_file = args.begin(&beside)?;
+            // Created before anything is written, so that an existing one is reported at once.
+            let manifest_path = path.with_file_name("manifest.json");
+            let mut manifest_file = args.begin(&manifest_path)?;
             let mut hashing = Hashing::new(&mut file);
             let rows = export.write(&mut hashing)?;
             let hashed = hashing.finish(file_name(&path), rows).0;
@@ -140,7 +140,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
                 .map_err(std::io::Error::from)?;
             manifest_file.write_all(b"\n")?;
             put(file, &path)?;
-            put(manifest_file, &beside)?;
+            put(manifest_file, &manifest_path)?;
             rows
         }
     };

@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod export;
 mod filters;
+mod http_client;
 mod import;
 mod interrupt;
 mod ledger;

@@ -1,4 +1,4 @@
-//! `reconcile`: what Twilio knows and its callbacks did not tell.
+//! `reconcile`: asks Twilio for statuses that its callbacks did not report.
 
 use std::io::Write;
 
@@ -77,7 +77,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         let text = "no Twilio account is configured: set TWILIO_ACCOUNT_SID";
         return Err(UsageError(text.to_owned()).into());
     }
-    // What is known is told by the views.
+    // The views say what is known.
     let up_to_date = ledger::up_to_date_as_built(settings)?;
     let state_file = reconcile::state_file(&settings.database()?.log_file());
     if args.dry_run {

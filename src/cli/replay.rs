@@ -78,7 +78,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
                 drop(store);
                 store = ledger::to_replay(settings, Access::WriteDiscardingViews)
                     .with_context(|| format!("the views are damaged ({detail})"))?;
-                tracing::warn!(%detail, "the views were damaged and are made anew");
+                tracing::warn!(%detail, "the views were damaged and are rebuilt");
                 replay(&*store, rule, &mut progress)
             }
             replayed => replayed,

@@ -84,7 +84,7 @@ fn for_people(shape: &Shape) -> String {
     if !codes.is_empty() {
         codes.push('\n');
     }
-    // Only what every row shares is told once.
+    // What every row shares is printed once.
     let between = |name, text: &Option<String>| {
         text.as_ref().map(|text| format!("{name} {text}, ")).unwrap_or_default()
     };
@@ -157,7 +157,7 @@ fn length(ms: Option<u64>) -> String {
     }
 }
 
-/// What stands before a row. That hours are in UTC is told below the table.
+/// What stands before a row. A line below the table says that hours are in UTC.
 fn first(shape: &Shape, key: Option<&str>) -> String {
     let key = key.unwrap_or("(none)");
     match shape.by == By::Hour.name() {

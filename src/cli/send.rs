@@ -100,7 +100,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     })?;
     match outcome {
         send::Outcome::Made { .. } => Ok(Outcome::Done),
-        other => Err(anyhow!(told(&other))),
+        other => Err(anyhow!(describe(&other))),
     }
 }
 
@@ -148,8 +148,8 @@ fn warn_of_order(url: &str) {
     }
 }
 
-/// Why there is no message, or perhaps none.
-pub fn told(outcome: &send::Outcome) -> String {
+/// Describes why there is no message, or may be none.
+pub fn describe(outcome: &send::Outcome) -> String {
     match outcome {
         send::Outcome::Made { message_sid, status } => format!("{message_sid} is {status}"),
         send::Outcome::Refused { status_code, code, message } => {

@@ -52,8 +52,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 /// Where a server writes faster than its file can be checked.
 fn tell_unfinished(what: &str) {
     let all_the_same = match what {
-        "log" => "every event was read all the same, its digest and the chain with it",
-        _ => "every message was held against a fresh fold all the same",
+        "log" => "every event was still read, and its digest and the chain were checked",
+        _ => "every message was still compared with a fresh fold",
     };
     tracing::warn!(
         "SQLite's own check of the {what}'s pages was given up: beside so busy a server it would let \

@@ -1,4 +1,4 @@
-//! What asking Twilio takes: where, as whom, and the callback URL that messages are given.
+//! Settings for calling Twilio: base URL, credentials, and the callback URL of messages sent.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
