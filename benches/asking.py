@@ -125,7 +125,7 @@ class Watch:
 
     def __init__(self, server, folder):
         self.wal = self.memory = 0
-        self.files = [folder / "ledger.db-wal", folder / "ledger.views.db-wal"]
+        self.files = [folder / "ledger.db-wal", common.views_wal(folder)]
         self.statm = f"/proc/{server.pid}/statm"
 
     def __enter__(self):

@@ -31,9 +31,14 @@ CALLBACKS = WORK / "callbacks.tsv"
 CALLBACK_COUNT = 400_000
 ENVIRONMENT = dict(os.environ, TWILIO_ACCOUNT_SID=ACCOUNT, TWILIO_AUTH_TOKEN=TOKEN,
                    CALLBACKS=str(CALLBACKS), NODE_ENV="production")
-# Of one core; what was measured beside more of it is set aside.
+# Of one core; what was measured under more of it is discarded.
 FOREIGN_LOAD_MAX = 0.25
 TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def views_wal(folder):
+    """The WAL of the views in use, to which a link leads."""
+    return pathlib.Path(f"{(folder / 'ledger.views.db').resolve()}-wal")
 
 
 def build():

@@ -1,4 +1,4 @@
-//! What each station of a callback costs by itself: `cargo bench --bench micro`.
+//! What each step of a callback costs on its own: `cargo bench --bench micro`.
 
 #[path = "simulated.rs"]
 mod simulated;

@@ -12,7 +12,7 @@
 3. Idle connections and half-sent bodies, held open: honest traffic's throughput with them and
    without them.
 
-Needs cargo and wrk. Load goes to 127.0.0.1 only and ends by itself.
+Needs cargo and wrk. Load goes to 127.0.0.1 only and ends on its own.
 """
 import argparse
 import concurrent.futures

@@ -49,7 +49,7 @@ class Samples:
 
     def __init__(self, pid, folder):
         self.pid = pid
-        self.wals = {"log_wal_mb": folder / "ledger.db-wal", "views_wal_mb": folder / "ledger.views.db-wal"}
+        self.wals = {"log_wal_mb": folder / "ledger.db-wal", "views_wal_mb": common.views_wal(folder)}
         self.most = {}
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.look_until_ended)

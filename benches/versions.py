@@ -5,7 +5,7 @@
 
 PROGRAM is the other build, such as one made in a worktree of an older commit. Needs cargo and wrk.
 Every run begins with an empty ledger and counts until the projection has caught up, too; rounds
-beside foreign load are set aside.
+under foreign load are discarded.
 """
 import argparse
 import pathlib

@@ -18,7 +18,7 @@ use delivery_ledger::domain::{
     AccountSid, ErrorCode, Lifecycle, MessageKey, MessageSid, Rule, Status, StatusReported,
     Timestamp,
 };
-use delivery_ledger::report::{By, Question, by_scan, report};
+use delivery_ledger::report::{Dimension, ReportQuery, by_scan, report};
 use delivery_ledger::store::{
     Access, Batch, Checkpoint, Database, Message, MessageChange, Store, open,
 };
@@ -45,13 +45,13 @@ fn main() {
     let all = Hour(i64::MIN)..=Hour(i64::MAX);
     store.views().for_each_rollup(all, &mut |_, _| cells += 1).expect("the cells are read");
     println!("{messages} messages, {cells} cells");
-    for by in By::ALL {
-        let question = Question { by, filter: MessageFilter::default() };
+    for by in Dimension::ALL {
+        let question = ReportQuery { by, filter: MessageFilter::default() };
         let rows = report(&*store, &question).expect("the ledger answers").rows.len();
         let ms = median(|| drop(report(&*store, &question)));
         println!("by {:<18} {rows:>7} rows {ms:>9.1} ms", by.name());
     }
-    let question = Question { by: By::Day, filter: MessageFilter::default() };
+    let question = ReportQuery { by: Dimension::Day, filter: MessageFilter::default() };
     let ms = median(|| drop(by_scan(store.views(), &question)));
     println!("by day, by scan               {ms:>9.1} ms");
 }

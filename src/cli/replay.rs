@@ -1,4 +1,4 @@
-//! `replay`: the views once more, from position 1.
+//! `replay`: rebuilds the views from position 1, or shows what that would change.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -13,18 +13,18 @@ use crate::domain::Rule;
 use crate::domain::digest::hex;
 use crate::projection::ProjectionError;
 use crate::projection::replay::{Change, Replayed, dry_run, replay};
-use crate::store::{Access, StoreError};
+use crate::store::{Access, Store, StoreError};
 use crate::text::printable;
 use crate::wire::message::status_name;
 
 /// The arguments of `replay`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Change nothing; show which messages would get another status
+    /// Change nothing; show the messages whose status would change
     #[arg(long)]
     dry_run: bool,
 
-    /// Use this rule: failure-terminal or delivery-wins
+    /// Try another rule: failure-terminal or delivery-wins
     #[arg(long, requires = "dry_run", value_name = "RULE")]
     rule: Option<String>,
 
@@ -32,10 +32,10 @@ pub struct Args {
     format: Format,
 }
 
-/// How many messages that would stand elsewhere are named; the others are counted.
+/// The number of changed messages that are named; the others are only counted.
 const CHANGES_NAMED_MAX: usize = 1000;
 
-/// The messages that would stand elsewhere.
+/// The messages whose status would change.
 #[derive(Default)]
 struct Changes {
     count: u64,
@@ -44,7 +44,7 @@ struct Changes {
 }
 
 impl Changes {
-    fn take(&mut self, change: Change) {
+    fn add(&mut self, change: Change) {
         self.count += 1;
         if self.first.len() < CHANGES_NAMED_MAX {
             self.first.push(change);
@@ -52,13 +52,14 @@ impl Changes {
     }
 }
 
-/// Rebuilds, or tells what a rebuild would change.
+/// Rebuilds, or reports what a rebuild would change.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let asked_for = args.rule.as_deref().map(parse_rule).transpose()?;
     let mut store = match args.dry_run {
         // It compares with the views, which may be behind, or deleted.
         true => ledger::up_to_date_as_built(settings)?,
-        false => ledger::to_replay(settings, Access::Write)?,
+        false => ledger::to_replay(settings, Access::Write)
+            .or_else(|error| without_damaged_views(settings, error))?,
     };
     let rule = match asked_for {
         Some(rule) => rule,
@@ -71,14 +72,11 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     };
     let mut changes = Changes::default();
     let replayed = match args.dry_run {
-        true => dry_run(&*store, rule, &mut progress, &mut |change| changes.take(change)),
+        true => dry_run(&*store, rule, &mut progress, &mut |change| changes.add(change)),
         false => match replay(&*store, rule, &mut progress) {
-            // They got in the way of those that were to replace them.
-            Err(ProjectionError::Store(StoreError::DamagedViews { detail })) => {
+            Err(ProjectionError::Store(damaged @ StoreError::DamagedViews { .. })) => {
                 drop(store);
-                store = ledger::to_replay(settings, Access::WriteDiscardingViews)
-                    .with_context(|| format!("the views are damaged ({detail})"))?;
-                tracing::warn!(%detail, "the views were damaged and are rebuilt");
+                store = without_damaged_views(settings, damaged.into())?;
                 replay(&*store, rule, &mut progress)
             }
             replayed => replayed,
@@ -88,6 +86,16 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let changes = args.dry_run.then_some(changes);
     print(&replayed?, changes.as_ref(), args.format)?;
     Ok(Outcome::Done)
+}
+
+/// Opens the ledger without its views, if these are too damaged to be replaced as they are. Only the
+/// ledger's only writer may discard them.
+fn without_damaged_views(settings: &Settings, error: anyhow::Error) -> Result<Box<dyn Store>> {
+    let Some(StoreError::DamagedViews { detail }) = error.downcast_ref() else { return Err(error) };
+    let store = ledger::to_replay(settings, Access::WriteDiscardingViews)
+        .with_context(|| format!("the views are damaged ({detail})"))?;
+    tracing::warn!(%detail, "the views were damaged and are rebuilt");
+    Ok(store)
 }
 
 fn parse_rule(name: &str) -> Result<Rule, UsageError> {

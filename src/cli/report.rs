@@ -1,4 +1,4 @@
-//! `report`: what became of the messages, by one of their properties.
+//! `report`: delivery figures, grouped by one property of the messages.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -11,8 +11,8 @@ use super::filters::Filters;
 use super::text::{lines, number, right, table};
 use super::{Outcome, UsageError, ledger};
 use crate::config::Settings;
-use crate::report::shape::{Figures, Row, Shape, Times};
-use crate::report::{By, Question, report};
+use crate::report::output::{FiguresJson, ReportJson, RowJson, TimesJson};
+use crate::report::{Dimension, ReportQuery, report};
 use crate::text::printable;
 
 /// The arguments of `report`.
@@ -25,7 +25,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
     format: ReportFormat,
 
-    /// A table of error codes in the place of the built-in one: CSV with code,title,fault
+    /// A table of error codes that replaces the built-in one: CSV with code,title,fault
     #[arg(long, value_name = "FILE")]
     pub error_codes: Option<PathBuf>,
 
@@ -41,68 +41,68 @@ enum ReportFormat {
     Csv,
 }
 
-/// Brings the views up to the head, and counts.
+/// Catches up with the log and makes the report.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    let by = By::parse(&args.by).ok_or_else(|| {
-        let names = By::ALL.map(By::name).join(", ");
+    let by = Dimension::parse(&args.by).ok_or_else(|| {
+        let names = Dimension::ALL.map(Dimension::name).join(", ");
         UsageError(format!("--by: `{}` is none of {names}", args.by.escape_debug()))
     })?;
     let filter = args.filters.of_messages()?;
     let store = ledger::up_to_date(settings)?;
-    let report = report(&*store, &Question { by, filter })?;
-    let shape = Shape::new(&report);
+    let report = report(&*store, &ReportQuery { by, filter })?;
+    let report = ReportJson::new(&report);
     let mut out = crate::cli::terminal::stdout();
     match args.format {
-        ReportFormat::Table => out.write_all(for_people(&shape).as_bytes())?,
+        ReportFormat::Table => out.write_all(for_people(&report).as_bytes())?,
         ReportFormat::Json => {
-            serde_json::to_writer_pretty(&mut out, &shape).map_err(std::io::Error::from)?;
+            serde_json::to_writer_pretty(&mut out, &report).map_err(std::io::Error::from)?;
             out.write_all(b"\n")?;
         }
-        ReportFormat::Csv => shape.write_csv(out)?,
+        ReportFormat::Csv => report.write_csv(out)?,
     }
     Ok(Outcome::Done)
 }
 
-/// How much of a key a line of 100 columns has room for, and how much of its end is kept.
+/// How much of a key fits into a line of 100 columns, and how much of its end is kept.
 const KEY_CHARS_MAX: usize = 19;
 const KEY_END_CHARS: usize = 8;
 const LINE_CHARS_MAX: usize = 100;
 
-/// What stands above the columns; above the first one it is the property.
+/// The titles of the columns; that of the first is the property.
 const HEADER: [&str; 10] =
     ["", "messages", "reached", "failed", "open", "conflict", "delivery", "read", "p50", "p95"];
 
-fn for_people(shape: &Shape) -> String {
+fn for_people(report: &ReportJson) -> String {
     let mut rows = table(HEADER);
     let figures = HEADER[1..].iter().map(right);
-    rows.set_header(std::iter::once(comfy_table::Cell::new(shape.by)).chain(figures));
-    for row in &shape.rows {
-        rows.add_row(cells(&first(shape, row.key.as_deref()), &row.figures));
+    rows.set_header(std::iter::once(comfy_table::Cell::new(report.by)).chain(figures));
+    for row in &report.rows {
+        rows.add_row(cells(&first(report, row.key.as_deref()), &row.figures));
     }
-    rows.add_row(cells("total", &shape.total));
-    let mut codes: String = shape.rows.iter().filter_map(meaning).collect();
+    rows.add_row(cells("total", &report.total));
+    let mut codes: String = report.rows.iter().filter_map(meaning).collect();
     if !codes.is_empty() {
         codes.push('\n');
     }
-    // What every row shares is printed once.
+    // Below the table: what is the same for every row.
     let between = |name, text: &Option<String>| {
         text.as_ref().map(|text| format!("{name} {text}, ")).unwrap_or_default()
     };
     format!(
         "{}\n{codes}Messages by {}, {}{}times in UTC, rule {}, as of position {}.\n\
-         p50 and p95: from the first word of a message to its first `sent`, where both were heard.\n\
+         p50 and p95: from the first event of a message to its first `sent`, if both are known.\n\
          {}",
         lines(&rows),
-        shape.by,
-        between("since", &shape.since),
-        between("until", &shape.until),
-        shape.rule,
-        number(shape.as_of_position),
-        imported(shape.total.imported),
+        report.by,
+        between("since", &report.since),
+        between("until", &report.until),
+        report.rule,
+        number(report.as_of_position),
+        imported(report.total.imported),
     )
 }
 
-/// How many messages rest on imported events; nothing is said if none does.
+/// A line on messages with imported events; empty if there are none.
 fn imported(messages: i64) -> String {
     match messages {
         0 => String::new(),
@@ -111,11 +111,11 @@ fn imported(messages: i64) -> String {
     }
 }
 
-fn cells(key: &str, figures: &Figures) -> Vec<comfy_table::Cell> {
+fn cells(key: &str, figures: &FiguresJson) -> Vec<comfy_table::Cell> {
     let count =
         |name: &str| figures.statuses.get(name).and_then(|count| count.as_i64()).unwrap_or(0);
     let counted = |names: &[&str]| whole(names.iter().map(|name| count(name)).sum());
-    let Times { p50, p95, .. } = &figures.time_to_sent_ms;
+    let TimesJson { p50, p95, .. } = &figures.time_to_sent_ms;
     let right_hand = [
         whole(figures.messages),
         counted(&["delivered", "read"]),
@@ -132,7 +132,7 @@ fn cells(key: &str, figures: &Figures) -> Vec<comfy_table::Cell> {
         .collect()
 }
 
-/// From a million on by its millions, so that lines fit; JSON and CSV have every digit.
+/// A count that fits into its column: in millions from a million on. JSON and CSV have every digit.
 fn whole(count: i64) -> String {
     match u64::try_from(count).unwrap_or(0) {
         count @ ..1_000_000 => number(count),
@@ -144,7 +144,7 @@ fn percent(rate: Option<f64>) -> String {
     rate.map_or("-".to_owned(), |rate| format!("{:.1}%", rate * 100.0))
 }
 
-/// Milliseconds as people read them: `850ms`, `12.3s`, `4.1m`, `2.0h`, `3.5d`.
+/// A length of time for people: `850ms`, `12.3s`, `4.1m`, `2.0h`, `3.5d`.
 fn length(ms: Option<u64>) -> String {
     let Some(ms) = ms else { return "-".to_owned() };
     let seconds = Duration::from_millis(ms).as_secs_f64();
@@ -157,16 +157,16 @@ fn length(ms: Option<u64>) -> String {
     }
 }
 
-/// What stands before a row. A line below the table says that hours are in UTC.
-fn first(shape: &Shape, key: Option<&str>) -> String {
+/// The first cell of a row. A line below the table says that hours are in UTC.
+fn first(report: &ReportJson, key: Option<&str>) -> String {
     let key = key.unwrap_or("(none)");
-    match shape.by == By::Hour.name() {
+    match report.by == Dimension::Hour.name() {
         true => key.trim_end_matches(":00Z").replace('T', " "),
         false => cut(key),
     }
 }
 
-/// A text without its middle where it is too long: SIDs and numbers are known by their ends.
+/// A text without its middle if it is too long: people recognise SIDs and numbers by their ends.
 fn cut(text: &str) -> String {
     let chars: Vec<char> = printable(text).chars().collect();
     match chars.len() {
@@ -178,8 +178,8 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// What an error code means, as a line of its own.
-fn meaning(row: &Row) -> Option<String> {
+/// A line on the meaning of an error code.
+fn meaning(row: &RowJson) -> Option<String> {
     let (code, of_code) = (row.key.as_deref()?, row.code.as_ref()?);
     let line = format!("{code}  {}: {}", of_code.fault, printable(&of_code.title));
     let fits: String = line.chars().take(LINE_CHARS_MAX).collect();

@@ -5,7 +5,7 @@ use std::io::Write;
 use super::columns::Column;
 use super::{ExportError, Rows};
 use crate::export::Row;
-use crate::wire::cell::{harmless, write_error};
+use crate::wire::csv::{escape_formula, write_error};
 
 /// Writes rows as CSV.
 pub struct Csv<W: Write> {
@@ -26,7 +26,7 @@ impl<W: Write> Csv<W> {
 impl<W: Write> Rows for Csv<W> {
     fn row(&mut self, row: &Row) -> Result<(), ExportError> {
         let row = row.as_object()?;
-        let cells = self.columns.iter().map(|column| column.text(&row).map(harmless));
+        let cells = self.columns.iter().map(|column| column.text(&row).map(escape_formula));
         let cells = cells.map(|cell| cell.unwrap_or_default().into_owned());
         self.writer.write_record(cells).map_err(failed)
     }

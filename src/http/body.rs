@@ -14,7 +14,7 @@ use crate::twilio::callback::BodyKind;
 /// Some hundred times what a form has; Twilio documents no limit.
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
 
-/// A batch of 130 events of Event Streams takes 67 KB, and Twilio documents no limit.
+/// A batch of 130 events of Event EventStreams takes 67 KB, and Twilio documents no limit.
 pub const JSON_BYTES_MAX: usize = 1024 * 1024;
 
 /// What is reserved for a body before it arrives; a usual one fits. A sender that only announces a

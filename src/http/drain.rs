@@ -1,34 +1,36 @@
-//! Ending without dropping anything: how many requests are in flight, and when the last is answered.
+//! Graceful shutdown: counts the requests in flight and waits for the last response.
 
-use std::future::{Future, Ready, ready};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::ConnectionType;
+use actix_web::middleware::Next;
+use actix_web::{Error, web};
 use tokio::sync::Notify;
 
-/// Counts requests between their head and their answer, over all workers of both listeners.
+/// The requests in flight over all workers of both listeners. A request is in flight from the end
+/// of its head to the head of its response.
 #[derive(Clone, Default)]
 pub struct Drain(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
     in_flight: AtomicUsize,
-    ending: AtomicBool,
+    stopping: AtomicBool,
     answered: Notify,
 }
 
 impl Drain {
-    /// From now on every answer asks the client to close its connection.
+    /// From now on every response asks the client to close its connection.
     pub fn begin(&self) {
-        self.0.ending.store(true, Ordering::SeqCst);
+        self.0.stopping.store(true, Ordering::SeqCst);
     }
 
-    /// Returns once nothing is in flight, at the latest after `patience`.
-    pub async fn finished(&self, patience: Duration) {
+    /// Waits until no request is in flight, but no longer than `timeout`.
+    pub async fn finished(&self, timeout: Duration) {
         let none_left = async {
             loop {
                 let answered = self.0.answered.notified();
@@ -38,76 +40,36 @@ impl Drain {
                 answered.await;
             }
         };
-        let _too_slow = tokio::time::timeout(patience, none_left).await;
-    }
-
-    /// The middleware that counts.
-    pub fn middleware(&self) -> Counting {
-        Counting(self.clone())
+        let _too_slow = tokio::time::timeout(timeout, none_left).await;
     }
 
     fn enter(&self) -> InFlight {
         self.0.in_flight.fetch_add(1, Ordering::SeqCst);
-        InFlight(self.clone())
+        InFlight(Arc::clone(&self.0))
     }
 }
 
-/// One request in flight; counted off when dropped, so also when its connection breaks.
-struct InFlight(Drain);
+/// One request in flight, which counts until it is dropped, also if its connection breaks.
+struct InFlight(Arc<Shared>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.0.in_flight.fetch_sub(1, Ordering::SeqCst);
-        self.0.0.answered.notify_one();
+        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+        self.0.answered.notify_one();
     }
 }
 
-/// See [`Drain::middleware`].
-pub struct Counting(Drain);
-
-/// The service that [`Counting`] makes.
-pub struct CountingService<S> {
-    service: S,
-    drain: Drain,
-}
-
-impl<S, B> Transform<S, ServiceRequest> for Counting
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>>,
-    S::Future: 'static,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Transform = CountingService<S>;
-    type InitError = ();
-    type Future = Ready<Result<Self::Transform, ()>>;
-
-    fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(CountingService { service, drain: self.0.clone() }))
+/// The middleware that counts. The app has a [`Drain`] as its data.
+pub async fn count(
+    drain: web::Data<Drain>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let in_flight = drain.enter();
+    let mut response = next.call(request).await?;
+    if in_flight.0.stopping.load(Ordering::SeqCst) {
+        // A Connection header that is only inserted would be left out by actix.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
-}
-
-impl<S, B> Service<ServiceRequest> for CountingService<S>
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>>,
-    S::Future: 'static,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>>>>;
-
-    actix_web::dev::forward_ready!(service);
-
-    fn call(&self, request: ServiceRequest) -> Self::Future {
-        let in_flight = self.drain.enter();
-        let answer = self.service.call(request);
-        Box::pin(async move {
-            let mut response = answer.await?;
-            if in_flight.0.0.ending.load(Ordering::SeqCst) {
-                // actix leaves out a Connection header that is only inserted.
-                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
-            }
-            Ok(response)
-        })
-    }
+    Ok(response)
 }

@@ -9,7 +9,6 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::limits::STREAMS_MAX;
 use crate::quarantine::rejection::Rejection;
 use crate::store::StoreError;
 use crate::store::writer::AppendError;
@@ -69,7 +68,9 @@ pub enum Problem {
     /// A page of another origin asks through somebody's browser.
     ForeignOrigin,
     NotJson,
-    TooManyStreams,
+    TooManyStreams {
+        limit: usize,
+    },
     TooManyExports,
     TooManySends,
     /// What came of sending, where no message is known to have been made.
@@ -272,8 +273,8 @@ impl fmt::Display for Problem {
             Problem::TooManySends => f.write_str("too many messages are being sent already"),
             Problem::Send(problem) => problem.fmt(f),
             Problem::TooManyExports => f.write_str("too many exports are being written already"),
-            Problem::TooManyStreams => {
-                write!(f, "{STREAMS_MAX} readers follow the log already, and there are no more")
+            Problem::TooManyStreams { limit } => {
+                write!(f, "{limit} readers follow the log already, and there are no more")
             }
             Problem::Store(error) => error.fmt(f),
             Problem::Internal => f.write_str("the request could not be carried out"),
@@ -305,7 +306,7 @@ impl ResponseError for Problem {
             | Problem::NotDurableInTime
             | Problem::Behind
             | Problem::TooManyBodies { .. }
-            | Problem::TooManyStreams
+            | Problem::TooManyStreams { .. }
             | Problem::TooManyExports
             | Problem::TooManySends => StatusCode::SERVICE_UNAVAILABLE,
             Problem::NotFound(_) | Problem::NoCallbackPath(_) => StatusCode::NOT_FOUND,

@@ -1,4 +1,4 @@
-//! How many event streams are open, and their common end.
+//! Limits on how many event streams, exports and sends run at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,65 +7,102 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::error::Problem;
 
-/// How many readers may follow the log at once. Each takes a connection and, where it reads slowly,
-/// some megabytes; dashboards are a handful.
-pub const STREAMS_MAX: usize = 64;
+/// Clients that may follow the log at once. Each takes a connection and, if it reads slowly, some
+/// megabytes; dashboards are a handful.
+const STREAMS_MAX: usize = 64;
 
-/// The streams of one server.
+/// Exports that may be written at once. Each takes a thread, and some 30 MB if it is Parquet.
+const EXPORTS_MAX: usize = 4;
+
+/// Messages that may be sent at once. Each takes a thread, which mostly waits. Twilio accepts some
+/// hundred concurrent requests from one account, and answers more with 429.
+const SENDS_MAX: usize = 64;
+
+/// A number of permits for one kind of work.
 #[derive(Clone)]
-pub struct Streams {
-    free: Arc<Semaphore>,
+pub struct Limit {
+    permits: Arc<Semaphore>,
+    exceeded: fn() -> Problem,
+}
+
+impl Limit {
+    /// The limit of exports.
+    pub fn exports() -> Self {
+        Self::new(EXPORTS_MAX, || Problem::TooManyExports)
+    }
+
+    /// The limit of sends.
+    pub fn sends() -> Self {
+        Self::new(SENDS_MAX, || Problem::TooManySends)
+    }
+
+    fn new(permits: usize, exceeded: fn() -> Problem) -> Self {
+        Self { permits: Arc::new(Semaphore::new(permits)), exceeded }
+    }
+
+    /// A permit, which is returned when it is dropped. The error if all are taken.
+    pub fn acquire(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.permits).try_acquire_owned().map_err(|_| (self.exceeded)())
+    }
+}
+
+/// The event streams of one server: their limit and their shutdown.
+#[derive(Clone)]
+pub struct EventStreams {
+    limit: Limit,
     stopping: Arc<watch::Sender<bool>>,
 }
 
-/// One stream; counted off when dropped.
-pub struct Stream {
+/// One open stream, which counts until it is dropped.
+pub struct StreamPermit {
     _permit: OwnedSemaphorePermit,
-    stopping: Stopping,
+    stopping: StopSignal,
 }
 
-/// The moment when streams are to end.
+/// Says when streams have to end.
 #[derive(Clone)]
-pub struct Stopping(watch::Receiver<bool>);
+pub struct StopSignal(watch::Receiver<bool>);
 
-impl Default for Streams {
+impl Default for EventStreams {
     fn default() -> Self {
-        let free = Arc::new(Semaphore::new(STREAMS_MAX));
-        Self { free, stopping: Arc::new(watch::Sender::new(false)) }
+        let exceeded = || Problem::TooManyStreams { limit: STREAMS_MAX };
+        Self {
+            limit: Limit::new(STREAMS_MAX, exceeded),
+            stopping: Arc::new(watch::Sender::new(false)),
+        }
     }
 }
 
-impl Streams {
-    /// One more stream, where it is not one too many.
-    pub fn enter(&self) -> Result<Stream, Problem> {
-        let permit = Arc::clone(&self.free).try_acquire_owned();
-        let permit = permit.map_err(|_| Problem::TooManyStreams)?;
-        Ok(Stream { _permit: permit, stopping: Stopping(self.stopping.subscribe()) })
+impl EventStreams {
+    /// Registers one more stream, unless there are too many.
+    pub fn open(&self) -> Result<StreamPermit, Problem> {
+        let permit = self.limit.acquire()?;
+        Ok(StreamPermit { _permit: permit, stopping: StopSignal(self.stopping.subscribe()) })
     }
 
-    /// Asks all streams to end, and takes no more.
-    pub fn end(&self) {
+    /// Asks all streams to end.
+    pub fn stop(&self) {
         self.stopping.send_replace(true);
     }
 
-    /// Returns once none is left, at the latest after `patience`.
-    pub async fn finished(&self, patience: Duration) {
-        let all = self.free.acquire_many(STREAMS_MAX as u32);
-        let _too_slow = tokio::time::timeout(patience, all).await;
+    /// Waits until none is open, but no longer than `timeout`.
+    pub async fn finished(&self, timeout: Duration) {
+        let all = self.limit.permits.acquire_many(STREAMS_MAX as u32);
+        let _too_slow = tokio::time::timeout(timeout, all).await;
     }
 }
 
-impl Stream {
-    /// When it is to end.
-    pub fn stopping(&self) -> Stopping {
+impl StreamPermit {
+    /// The signal at which the stream has to end.
+    pub fn stop_signal(&self) -> StopSignal {
         self.stopping.clone()
     }
 }
 
-impl Stopping {
-    /// Resolves once streams are to end.
-    pub async fn begun(&mut self) {
-        // An error means that nobody is left to ask for the end.
-        let _ended = self.0.wait_for(|stopping| *stopping).await;
+impl StopSignal {
+    /// Waits for the signal.
+    pub async fn received(&mut self) {
+        // An error means that the server is gone.
+        let _stopped = self.0.wait_for(|stopping| *stopping).await;
     }
 }

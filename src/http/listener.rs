@@ -21,7 +21,7 @@ use actix_web::rt::net::TcpStream;
 use actix_web::{App, HttpMessage, ResponseError, web};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::drain::Drain;
+use super::drain::{self, Drain};
 use super::error::Problem;
 use super::heads::{Fault, Head, Heads};
 use super::rejected::{OriginalTarget, reject};
@@ -44,7 +44,7 @@ pub fn serve(
     alive: &Workers,
     workers: usize,
 ) -> io::Result<Server> {
-    let alive = alive.clone();
+    let (drain, alive) = (web::Data::new(drain), alive.clone());
     let address = listener.local_addr()?;
     let builder = Server::build()
         .workers(workers)
@@ -58,8 +58,9 @@ pub fn serve(
         let routes_state = state.clone();
         let app = App::new()
             .wrap(from_fn(check_head))
-            .wrap(drain.middleware())
+            .wrap(from_fn(drain::count))
             .app_data(state.clone())
+            .app_data(drain.clone())
             .configure(move |app| routes::callbacks(app, &routes_state));
         let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
         let http = HttpService::build()

@@ -9,7 +9,6 @@ mod connection;
 mod drain;
 mod error;
 mod heads;
-mod in_use;
 mod limits;
 mod listener;
 mod metrics;
@@ -33,14 +32,13 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::web;
 
-pub use self::admin::exports::Exports;
-pub use self::admin::message_sender::{Sender, Sending};
-pub use self::admin::metrics::Metrics;
+pub use self::admin::message_sender::{MessageSender, SendingAccount};
+pub use self::admin::registry::MetricsRegistry;
+pub use self::admin::state::AdminState;
 pub use self::drain::Drain;
-pub use self::in_use::InUse;
-pub use self::limits::Streams;
-pub use self::reloads::Reloads;
-pub use self::state::{Admin, Receiving};
+pub use self::limits::{EventStreams, Limit};
+pub use self::reloads::KeyReloadMetrics;
+pub use self::state::Receiving;
 use self::workers::Workers;
 
 /// Longer than the 60 s and less for which proxies keep idle connections to us,
@@ -71,11 +69,11 @@ pub async fn run(
     callbacks: TcpListener,
     admin: TcpListener,
     receiving: Receiving,
-    state: Admin,
+    state: AdminState,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (drain, streams) = (Drain::default(), state.streams.clone());
-    let end_sending = state.sending.as_ref().map(Sending::ender);
+    let stop_sending = state.sending.as_ref().map(MessageSender::stop_flag);
     let workers = Workers::default();
     let threads = std::thread::available_parallelism()?.get();
     let receiving = web::Data::new(receiving);
@@ -91,18 +89,18 @@ pub async fn run(
         }
         reason = workers.trouble(threads + admin::THREADS) => return Err(io::Error::other(reason)),
     }
-    end_sending.inspect(|ending| ending.store(true, Ordering::Relaxed));
+    stop_sending.inspect(|stop| stop.store(true, Ordering::Relaxed));
     end(&handles, &drain, &streams).await;
     both.await.map_err(io::Error::other)?.map(|_| ())
 }
 
-async fn end(handles: &[ServerHandle], drain: &Drain, streams: &Streams) {
+async fn end(handles: &[ServerHandle], drain: &Drain, streams: &EventStreams) {
     for handle in handles {
         handle.pause().await;
     }
     drain.begin();
     // An answer that never ends is no request in flight.
-    streams.end();
+    streams.stop();
     drain.finished(DRAIN_TIMEOUT).await;
     streams.finished(STREAMS_TIMEOUT).await;
     for handle in handles {

@@ -65,7 +65,7 @@ pub async fn reject(request: &HttpRequest, payload: Payload, problem: Problem) -
         true => body::read(request.headers(), payload, JSON_BYTES_MAX, &state.bodies).await.ok(),
         false => None,
     };
-    record(&arrived, body, &problem, state.accounts.now(), &state);
+    record(&arrived, body, &problem, state.accounts.load_full(), &state);
     problem
 }
 

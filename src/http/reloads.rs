@@ -6,12 +6,12 @@ use crate::domain::Timestamp;
 
 /// See the module.
 #[derive(Clone)]
-pub struct Reloads {
+pub struct KeyReloadMetrics {
     count: IntCounterVec,
     last_at: Gauge,
 }
 
-impl Default for Reloads {
+impl Default for KeyReloadMetrics {
     fn default() -> Self {
         let count = Opts::new(
             "delivery_ledger_key_reloads_total",
@@ -33,7 +33,7 @@ impl Default for Reloads {
     }
 }
 
-impl Reloads {
+impl KeyReloadMetrics {
     /// They were read again: all of them, or some of the old ones stay in use.
     pub fn reloaded(&self, all: bool, at: Timestamp) {
         let outcome = if all { "ok" } else { "failed" };

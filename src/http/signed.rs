@@ -46,7 +46,7 @@ async fn receive(
             return Err(reject(&arrived.request, payload, problem).await);
         }
         Err(problem) => {
-            record(&arrived, None, &problem, state.accounts.now(), state);
+            record(&arrived, None, &problem, state.accounts.load_full(), state);
             return Err(problem);
         }
     };
@@ -73,7 +73,7 @@ async fn whole_body(
         Err(Problem::BodyTooLarge { .. }) => (None, Problem::BodyTooLarge { limit }),
         Err(problem) => (None, problem),
     };
-    record(arrived, body, &problem, state.accounts.now(), state);
+    record(arrived, body, &problem, state.accounts.load_full(), state);
     Err(problem)
 }
 
@@ -93,7 +93,7 @@ impl Broken {
 impl Drop for Broken {
     fn drop(&mut self) {
         if let Some(arrived) = self.arrived.take() {
-            let accounts = self.state.accounts.now();
+            let accounts = self.state.accounts.load_full();
             record(&arrived, None, &Problem::BodyBroken, accounts, &self.state);
         }
     }
@@ -115,7 +115,7 @@ fn verified(
         signature: header(SIGNATURE_HEADER).unwrap_or_default(),
         settings: header(SETTINGS_HEADER),
     };
-    let accounts = state.accounts.now();
+    let accounts = state.accounts.load_full();
     let (verified_by, url) = match verify(&signed, &accounts) {
         Verdict::Valid { verified_by, url } => (verified_by, url),
         Verdict::Invalid(refusal) => {

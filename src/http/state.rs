@@ -1,23 +1,15 @@
-//! What the handlers of each listener share.
+//! The state that the handlers of the callback listener share.
 
 use std::sync::Arc;
 
-use super::admin::exports::Exports;
-use super::admin::message_sender::Sending;
-use super::admin::metrics::Metrics;
-use super::auth::tokens::{Attempts, Tokens};
+use arc_swap::ArcSwap;
+
 use super::body::Budget;
-use super::in_use::InUse;
-use super::limits::Streams;
 use super::metrics::HttpMetrics;
 use super::misdirected::Misdirected;
 use super::refusals::Refusals;
-use super::reloads::Reloads;
-use crate::domain::Rule;
-use crate::projection::background_verification;
-use crate::projection::worker::Handle;
+use super::reloads::KeyReloadMetrics;
 use crate::quarantine::keeper::Keeper;
-use crate::store::Store;
 use crate::store::writer::Writer;
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback_path::CallbackPath;
@@ -27,7 +19,7 @@ use crate::twilio::signature::BaseUrl;
 pub struct Receiving {
     pub callback_paths: Arc<[CallbackPath]>,
     pub public_urls: Arc<[BaseUrl]>,
-    pub accounts: Arc<InUse<Accounts>>,
+    pub accounts: Arc<ArcSwap<Accounts>>,
     pub writer: Writer,
     /// Nothing where refused requests are not kept.
     pub keeper: Option<Keeper>,
@@ -36,26 +28,7 @@ pub struct Receiving {
     pub bodies: Budget,
     pub misdirected: Misdirected,
     pub metrics: HttpMetrics,
-    pub reloads: Reloads,
-}
-
-/// The admin listener's state.
-pub struct Admin {
-    pub store: Arc<dyn Store>,
-    pub writer: Writer,
-    pub projection: Handle,
-    /// Nothing where the log is not verified in the background.
-    pub verifying: Option<background_verification::Handle>,
-    pub rule: Rule,
-    pub tokens: Arc<InUse<Tokens>>,
-    pub attempts: Attempts,
-    pub streams: Streams,
-    pub exports: Exports,
-    /// Nothing where no messages are sent.
-    pub sending: Option<Sending>,
-    pub metrics: Metrics,
-    /// Host names that requests may name beside the loopback ones.
-    pub admin_hosts: Vec<String>,
+    pub reloads: KeyReloadMetrics,
 }
 
 impl Receiving {
@@ -70,14 +43,14 @@ impl Receiving {
         Self {
             callback_paths: callback_paths.into(),
             public_urls: public_urls.into(),
-            accounts: Arc::new(InUse::new(accounts)),
+            accounts: Arc::new(ArcSwap::from_pointee(accounts)),
             writer,
             keeper,
             refusals: Refusals::default(),
             bodies: Budget::default(),
             misdirected: Misdirected::default(),
             metrics: HttpMetrics::default(),
-            reloads: Reloads::default(),
+            reloads: KeyReloadMetrics::default(),
         }
     }
 }

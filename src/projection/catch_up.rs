@@ -1,29 +1,19 @@
-//! Reading on from a checkpoint: events in, messages out, batch by batch.
+//! Catches up: reads the log on from a checkpoint and writes its messages to the views, in batches.
 
 use std::ops::ControlFlow;
 use std::thread;
 
-use fastbloom::BloomFilter;
-use foldhash::fast::RandomState;
-
 use super::ProjectionError;
 use super::batch::prefetch::Prefetcher;
 use super::batch::prepare::{BATCH_EVENTS_MAX, BatchBuffers, PreparedBatch, content};
+use crate::domain::Position;
 use crate::domain::digest::{self, Hash};
-use crate::domain::{MessageSid, Position};
 use crate::store::{Batch, CHAIN_MARK_EVERY, Checkpoint, MessageChange, Store, StoreError, Views};
 
-/// Called with the new checkpoint's position after each batch; may end the reading there.
+/// Called with the new checkpoint's position after each batch; may stop there.
 pub type Progress<'a> = &'a mut dyn FnMut(Position) -> ControlFlow<()>;
 
-/// The most memory that goes into knowing what was written, in bits: 64 MiB, enough for a hundred
-/// million events. Beyond it more messages are looked up in vain.
-const WRITTEN_BITS_MAX: u64 = 64 << 23;
-
-/// Bits for each event: of a hundred new messages two are looked up in vain.
-const WRITTEN_BITS: u64 = 8;
-
-/// Called with each batch once it is written; may end the reading there.
+/// Called with each batch once it is written; may stop there.
 pub type Each<'a> = &'a mut dyn FnMut(&Batch) -> ControlFlow<()>;
 
 /// Brings views up to a position of the log and returns their checkpoint.
@@ -38,7 +28,7 @@ pub fn catch_up(
     catch_up_by_batches(store, views, up_to, &mut |batch| progress(batch.to.position))
 }
 
-/// The same for who wants to know what was written.
+/// Like [`catch_up`], for callers that need to know what was written.
 pub fn catch_up_by_batches(
     store: &dyn Store,
     views: &dyn Views,
@@ -58,7 +48,7 @@ pub fn catch_up_by_batches(
     Ok(checkpoint)
 }
 
-/// Batch after batch, as long as nobody else moves the checkpoint.
+/// Writes batch after batch, unless another projection moves the checkpoint.
 fn follow(
     store: &dyn Store,
     views: &dyn Views,
@@ -67,25 +57,24 @@ fn follow(
     each: Each<'_>,
 ) -> Result<Checkpoint, ProjectionError> {
     let (rule, from) = (checkpoint.rule, checkpoint.position);
-    let mut written = Written::begin(from, up_to);
     let mut take = |mut prepared: PreparedBatch| {
-        let batch = step(store, views, &checkpoint, &mut prepared, &mut written)?;
+        let batch = step(store, views, &checkpoint, &mut prepared)?;
         let go_on = each(&batch);
         checkpoint = batch.to;
-        prepared.memory.reuse(batch.messages);
+        prepared.buffers.reuse(batch.messages);
         match (prepared.ended_by, go_on) {
             (Some(error), _) => Err(error),
             (None, ControlFlow::Break(())) => Err(ProjectionError::Stopped),
-            (None, ControlFlow::Continue(())) => Ok(prepared.memory),
+            (None, ControlFlow::Continue(())) => Ok(prepared.buffers),
         }
     };
     if up_to - from <= BATCH_EVENTS_MAX {
         take(PreparedBatch::read(BatchBuffers::default(), store, rule, from, up_to))?;
     } else {
         thread::scope(|scope| {
-            let mut ahead = Prefetcher::begin(scope, store, rule, from, up_to);
-            while let Some(prepared) = ahead.next() {
-                ahead.go_on(take(prepared)?);
+            let mut prefetcher = Prefetcher::begin(scope, store, rule, from, up_to);
+            while let Some(prepared) = prefetcher.next() {
+                prefetcher.request(take(prepared)?);
             }
             Ok::<_, ProjectionError>(())
         })?;
@@ -93,20 +82,19 @@ fn follow(
     Ok(checkpoint)
 }
 
-/// Brings the views up to the end of a batch, or to where it had to end; returns what was written.
+/// Brings the views up to the end of a batch, even if that ended early; returns what was written.
 fn step(
     store: &dyn Store,
     views: &dyn Views,
     from: &Checkpoint,
     prepared: &mut PreparedBatch,
-    written: &mut Written,
 ) -> Result<Batch, ProjectionError> {
     let Some((position, event_id)) = prepared.last else {
         let ended_by = prepared.ended_by.take();
         return Err(ended_by.unwrap_or(ProjectionError::Gap(from.position + 1)));
     };
     prepared.follows(from)?;
-    let (chain, chain_marks) = chain(from, &prepared.memory.digests);
+    let (chain, chain_marks) = chain(from, &prepared.buffers.digests);
     let to = Checkpoint {
         position,
         event_id: Some(event_id),
@@ -115,13 +103,13 @@ fn step(
         last_simulated: prepared.last_simulated.max(from.last_simulated),
         ..from.clone()
     };
-    let messages = join(store, views, prepared.memory.touched.take(), written)?;
+    let messages = join(store, views, prepared.buffers.messages.take())?;
     let batch = Batch { from: from.position, to, messages, chain_marks };
     views.project(&batch)?;
     Ok(batch)
 }
 
-/// The chain behind the batch, and its value at each mark on the way.
+/// The chain at the end of the batch, and its value at each mark before that.
 fn chain(from: &Checkpoint, digests: &[Hash]) -> (Hash, Vec<(Position, Hash)>) {
     let (mut chain, mut marks) = (from.chain, Vec::new());
     for (position, digest) in (from.position + 1..).zip(digests) {
@@ -133,48 +121,24 @@ fn chain(from: &Checkpoint, digests: &[Hash]) -> (Hash, Vec<(Position, Hash)>) {
     (chain, marks)
 }
 
-/// Joins what the views have of a batch's messages with what the batch brings.
+/// Joins the messages of a batch with what the views have of them.
 fn join(
     store: &dyn Store,
     views: &dyn Views,
     mut messages: Vec<MessageChange>,
-    written: &mut Written,
 ) -> Result<Vec<MessageChange>, ProjectionError> {
-    let mut asked_for: Vec<_> = messages
-        .iter_mut()
-        .filter(|changed| !written.is_first(&changed.message.key.message_sid))
-        .collect();
-    let keys: Vec<_> = asked_for.iter().map(|changed| &changed.message.key).collect();
+    let keys: Vec<_> = messages.iter().map(|change| &change.message.key).collect();
     let known = views.load(&keys)?;
     let mut by_content = |a, b| {
         let read = store.read_at(&[a, b])?;
         Ok::<_, StoreError>(content(&read[0]).cmp(&content(&read[1])))
     };
-    for (changed, known) in asked_for.iter_mut().zip(known) {
+    for (change, known) in messages.iter_mut().zip(known) {
         if let Some(known) = known {
-            changed.before = Some(Box::new(known.lifecycle.clone()));
-            let next = std::mem::replace(&mut changed.message, known);
-            changed.message.lifecycle.join(next.lifecycle, &mut by_content)?;
+            change.before = Some(Box::new(known.lifecycle.clone()));
+            let next = std::mem::replace(&mut change.message, known);
+            change.message.lifecycle.join(next.lifecycle, &mut by_content)?;
         }
     }
     Ok(messages)
-}
-
-/// Which messages a run that began with empty views has written. Most that come are new, and each
-/// that is known to be new need not be looked up.
-struct Written(Option<BloomFilter<RandomState>>);
-
-impl Written {
-    fn begin(from: Position, up_to: Position) -> Self {
-        let bits = (up_to * WRITTEN_BITS).clamp(64, WRITTEN_BITS_MAX);
-        // There are two or three events to a message, and as many hashes fill half of the bits.
-        let filter =
-            || BloomFilter::with_num_bits(bits as usize).hasher(RandomState::default()).hashes(6);
-        Self((from == 0).then(filter))
-    }
-
-    /// Whether the views cannot have a message with this SID, which is noted for the next time.
-    fn is_first(&mut self, message_sid: &MessageSid) -> bool {
-        self.0.as_mut().is_some_and(|filter| !filter.insert(message_sid))
-    }
 }

@@ -95,11 +95,6 @@ impl Findings {
                     None,
                     format!("{table} in the {what} has {rows} rows that belong to no message"),
                 ),
-                Damage::Lost { table, rows } => self.add(
-                    FindingKind::ProjectionDiffers,
-                    None,
-                    format!("{table} in the {what} lacks {rows} rows, so lists lack messages"),
-                ),
                 Damage::Engine { detail } => {
                     self.add(FindingKind::EngineDamage, None, format!("{what}: {detail}"));
                 }

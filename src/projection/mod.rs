@@ -1,4 +1,4 @@
-//! From the log to the views. One path, [`catch_up`], serves the running server, a start after a
+//! From the log to the views. One path, [`catch_up()`], serves the running server, a start after a
 //! crash, a rebuild and a replay; they differ in where they begin and into which views they write.
 
 pub mod background_verification;

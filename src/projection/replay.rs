@@ -1,4 +1,4 @@
-//! Rebuilding the views from position 1, by the same `catch_up` that keeps them up.
+//! Replays: the views rebuilt from position 1, by the same `catch_up` that keeps them up to date.
 
 use std::panic::resume_unwind;
 use std::thread;
@@ -23,7 +23,7 @@ pub struct Replayed {
     pub digest: Hash,
 }
 
-/// A message that another rule, or a fresh fold, shows otherwise.
+/// A message that has another status by another rule, or in a fresh fold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     pub key: MessageKey,
@@ -31,40 +31,40 @@ pub struct Change {
     pub to: Option<Status>,
 }
 
-/// Rebuilds the views in a shadow and puts it in their place; until then everybody reads the old
-/// ones. Another process may append, project and read meanwhile.
+/// Rebuilds the views and replaces those in use, which everybody reads until then. Another process
+/// may append, project and read meanwhile.
 ///
-/// What is returned tells of the views up to the head that the log had at the beginning; those that
-/// are put in place have read on as far as the ones they replace.
+/// The result describes the views up to the head that the log had at the beginning. When they are put
+/// in use, they have read at least as far as those that they replace.
 pub fn replay(
     store: &dyn Store,
     rule: Rule,
     progress: Progress<'_>,
 ) -> Result<Replayed, ProjectionError> {
     let head = store.head()?;
-    // A core is free while the shadow is made.
+    // A core is idle while the file is made.
     thread::spawn(country::get_ready);
-    let shadow = store.begin_rebuild(rule)?;
-    let rebuilt = rebuild(store, shadow.views(), head, progress)?;
-    let digest = digest_while(shadow.views(), || shadow.views().build_indexes())?;
-    while !shadow.swap_in()? {
+    let new = store.begin_rebuild(rule)?;
+    let rebuilt = rebuild(store, new.views(), head, progress)?;
+    let digest = digest_while(&*new.reader()?, || new.build_indexes())?;
+    while !new.swap_in()? {
         let wanted = store.views().checkpoint()?.position;
         let head = store.head()?;
         if wanted > head {
             return Err(ProjectionError::OtherHistory(wanted));
         }
-        catch_up(store, shadow.views(), head, progress)?;
+        catch_up(store, new.views(), head, progress)?;
     }
     Ok(rebuilt.replayed(head, digest))
 }
 
-/// Rebuilds into views of their own and tells which messages would be shown otherwise.
+/// Rebuilds into temporary views and reports the messages whose status would differ.
 /// The views in use stay as they are.
 pub fn dry_run(
     store: &dyn Store,
     rule: Rule,
     progress: Progress<'_>,
-    tell: &mut dyn FnMut(Change),
+    report: &mut dyn FnMut(Change),
 ) -> Result<Replayed, ProjectionError> {
     let in_use = store.views();
     let checkpoint = in_use.checkpoint()?;
@@ -79,14 +79,14 @@ pub fn dry_run(
             };
             let (from, to) = (status(old), status(new));
             if let Some(message) = new.or(old).filter(|_| from != to) {
-                tell(Change { key: message.key.clone(), from, to });
+                report(Change { key: message.key.clone(), from, to });
             }
         })?;
     }
     Ok(rebuilt.replayed(store.head()?, digest(&*fresh)?))
 }
 
-/// Views that have caught up from nothing.
+/// The result of catching up from position 0.
 struct Rebuilt {
     rule: Rule,
     checkpoint: Position,
@@ -114,7 +114,7 @@ fn rebuild(
     Ok(Rebuilt { rule, checkpoint: position, events: position, events_per_second })
 }
 
-/// The digest of views, told while something is done to them that leaves their messages as they are.
+/// The digest of views, computed during an act that does not change their messages.
 fn digest_while(
     views: &dyn Views,
     act: impl FnOnce() -> Result<(), StoreError>,

@@ -85,7 +85,7 @@ impl Refused {
         request.target.len() + headers.sum::<usize>() + request.body.len()
     }
 
-    /// The likely cause as text; see [`Refused::searched`].
+    /// The likely cause as text; see `Refused::searched`.
     pub fn cause(&self) -> Option<String> {
         self.searched().map(|searched| searched.to_string())
     }

@@ -1,79 +1,79 @@
-//! What a delivery report is: messages counted by one of their properties, with rates and times.
+//! Delivery reports: messages grouped by one of their properties and counted, with rates and times.
 //!
-//! docs/REPORTS.md defines every figure. A report is made of cells: of those that the projection
-//! keeps, where the question is about nothing else, or else of one for each message that is scanned.
+//! docs/REPORTS.md defines every figure. A report adds up the rollups that the projection maintains
+//! if the filter needs nothing else; otherwise it scans the messages.
 
-mod count;
-mod key;
+mod dense_histogram;
+mod dimension;
+mod figures;
+pub mod output;
 mod scan;
-pub mod shape;
 pub mod stuck;
-mod sum;
 
 use crate::domain::filter::MessageFilter;
 use crate::domain::rollup::{Hour, RollupKey};
 use crate::domain::{Position, Rule, Timestamp};
 use crate::store::{Store, StoreError, Views};
 
-pub use count::{Count, ratio};
-pub use key::{By, Key};
+pub use dimension::{Dimension, RowKey};
+pub use figures::Figures;
 
-use count::Counts;
+use figures::Rows;
 
-/// What is asked for.
+/// A report to make.
 #[derive(Debug, Clone)]
-pub struct Question {
-    pub by: By,
+pub struct ReportQuery {
+    pub by: Dimension,
     pub filter: MessageFilter,
 }
 
-/// The answer.
+/// A finished report.
 #[derive(Debug, Clone)]
 pub struct Report {
-    pub by: By,
+    pub by: Dimension,
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
-    /// Up to where the log has been read. A scan takes a while, and counts each message as it stands
-    /// when it is passed: so, or further.
+    /// The report includes at least all events up to here. A scan, which takes a while, may include
+    /// later events of the messages that it reaches last.
     pub as_of_position: Position,
     pub rule: Rule,
-    /// In order of time or code, or else the largest first.
-    pub rows: Vec<(Key, Count)>,
-    pub total: Count,
+    /// In order of time or error code; otherwise the largest first.
+    pub rows: Vec<(RowKey, Figures)>,
+    pub total: Figures,
 }
 
-/// Answers from the cells where they know enough, or else by scanning the messages.
-pub fn report(store: &dyn Store, question: &Question) -> Result<Report, StoreError> {
-    match question.hours() {
-        Some(hours) => from_cells(store.views(), question, hours),
-        None => by_scan(store.views(), question),
+/// Makes a report from the rollups if they suffice, otherwise by scanning the messages.
+pub fn report(store: &dyn Store, query: &ReportQuery) -> Result<Report, StoreError> {
+    match query.rollup_hours() {
+        Some(hours) => from_rollups(store.views(), query, hours),
+        None => by_scan(store.views(), query),
     }
 }
 
-/// Answers by scanning every message.
-pub fn by_scan(views: &dyn Views, question: &Question) -> Result<Report, StoreError> {
-    let (checkpoint, counts) = scan::scan(views, question)?;
-    Ok(question.answer(checkpoint.position, checkpoint.rule, counts))
+/// Makes a report by scanning every message.
+pub fn by_scan(views: &dyn Views, query: &ReportQuery) -> Result<Report, StoreError> {
+    let (checkpoint, rows) = scan::scan(views, query)?;
+    Ok(query.report(checkpoint.position, checkpoint.rule, rows))
 }
 
-fn from_cells(
+fn from_rollups(
     views: &dyn Views,
-    question: &Question,
+    query: &ReportQuery,
     (first, last): (Hour, Hour),
 ) -> Result<Report, StoreError> {
-    let mut counts = Counts::new(question.by);
-    let checkpoint = views.for_each_rollup(first..=last, &mut |cell, tally| {
-        if question.wants(&cell) {
-            counts.add(&cell, None, |count| count.add_tally(&cell, tally));
+    let mut rows = Rows::new(query.by);
+    let checkpoint = views.for_each_rollup(first..=last, &mut |key, rollup| {
+        if query.matches(&key) {
+            rows.row(&key, None).add_rollup(&key, rollup);
         }
     })?;
-    Ok(question.answer(checkpoint.position, checkpoint.rule, counts))
+    Ok(query.report(checkpoint.position, checkpoint.rule, rows))
 }
 
-impl Question {
-    /// The first and the last hour that are asked for, where cells can tell all that is asked.
-    fn hours(&self) -> Option<(Hour, Hour)> {
-        let of_cells = MessageFilter {
+impl ReportQuery {
+    /// The first and the last hour of the report if rollups suffice for it; otherwise `None`.
+    fn rollup_hours(&self) -> Option<(Hour, Hour)> {
+        let of_rollups = MessageFilter {
             status: self.filter.status,
             error_code: self.filter.error_code,
             account_sid: self.filter.account_sid.clone(),
@@ -84,7 +84,7 @@ impl Question {
             simulated: self.filter.simulated,
             ..MessageFilter::default()
         };
-        if self.by.needs_messages() || self.filter != of_cells {
+        if self.by.needs_messages() || self.filter != of_rollups {
             return None;
         }
         let first = self.filter.since.map_or(Some(Hour(i64::MIN)), Hour::beginning_at)?;
@@ -92,23 +92,23 @@ impl Question {
         Some((first, Hour(end.0 - 1)))
     }
 
-    /// Whether a cell of the hours asked for is.
-    fn wants(&self, cell: &RollupKey<'_>) -> bool {
+    /// Whether the filter matches a rollup of the right hours.
+    fn matches(&self, key: &RollupKey<'_>) -> bool {
         let MessageFilter { status, error_code, account_sid, channel, inbound, simulated, .. } =
             &self.filter;
         let is = |wanted: &Option<bool>, is: bool| wanted.is_none_or(|wanted| wanted == is);
-        status.is_none_or(|wanted| wanted == cell.status)
-            && error_code.is_none_or(|wanted| cell.error_code == Some(wanted))
+        status.is_none_or(|wanted| wanted == key.status)
+            && error_code.is_none_or(|wanted| key.error_code == Some(wanted))
             && account_sid
                 .as_ref()
-                .is_none_or(|wanted| cell.account_sid.as_deref() == Some(wanted.as_str()))
-            && is(inbound, cell.inbound)
-            && is(simulated, cell.simulated)
-            && channel.as_ref().is_none_or(|wanted| cell.channel == *wanted)
+                .is_none_or(|wanted| key.account_sid.as_deref() == Some(wanted.as_str()))
+            && is(inbound, key.inbound)
+            && is(simulated, key.simulated)
+            && channel.as_ref().is_none_or(|wanted| key.channel == *wanted)
     }
 
-    fn answer(&self, as_of_position: Position, rule: Rule, counts: Counts) -> Report {
-        let (rows, total) = counts.finish();
+    fn report(&self, as_of_position: Position, rule: Rule, rows: Rows) -> Report {
+        let (rows, total) = rows.finish();
         Report {
             by: self.by,
             since: self.filter.since,

@@ -1,72 +1,71 @@
-//! A report by passing every message: for what cells do not know.
+//! Makes a report by scanning the messages, for filters and dimensions that rollups do not have.
 
 use std::thread;
 
-use super::count::Counts;
-use super::{By, Question};
+use super::figures::Rows;
+use super::{Dimension, ReportQuery};
 use crate::domain::message_ref::MessageRef;
 use crate::domain::rollup::{Contribution, RollupKey};
 use crate::projection::throttle;
 use crate::store::{Checkpoint, StoreError, Views};
 
-/// How many threads share the messages. Each holds a reader, of which others need some too.
+/// The number of threads that share the messages. Each takes a reader from those who need one too.
 const THREADS: u64 = 2;
 
-/// How many messages are read in one statement: some milliseconds, which keeps nobody waiting.
+/// Messages per statement: some milliseconds, so that nobody waits long for the reader.
 const PAGE_MESSAGES: u64 = 8192;
 
-/// Counts every message that there is at the start, each as it stands when it is passed. Returns the
-/// lowest checkpoint of all reads.
-pub fn scan(views: &dyn Views, question: &Question) -> Result<(Checkpoint, Counts), StoreError> {
+/// Counts every message that exists at the start, as it is when the scan reaches it. Returns the
+/// checkpoint of the start.
+pub fn scan(views: &dyn Views, query: &ReportQuery) -> Result<(Checkpoint, Rows), StoreError> {
     let checkpoint = views.checkpoint()?;
     let last = views.count()?;
-    let counts = thread::scope(|scope| {
+    let rows = thread::scope(|scope| {
         let part = |thread: u64| (last * thread / THREADS, last * (thread + 1) / THREADS);
         let threads: Vec<_> = (0..THREADS)
             .map(part)
-            .map(|(after, last)| scope.spawn(move || stretch(views, question, after, last)))
+            .map(|(after, last)| scope.spawn(move || scan_part(views, query, after, last)))
             .collect();
-        let mut counts = Counts::new(question.by);
+        let mut rows = Rows::new(query.by);
         for thread in threads {
-            let of_thread = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            counts.merge(of_thread?);
+            let part = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            rows.merge(part?);
         }
-        Ok::<_, StoreError>(counts)
+        Ok::<_, StoreError>(rows)
     })?;
-    Ok((checkpoint, counts))
+    Ok((checkpoint, rows))
 }
 
-/// The messages with ids after one and up to another.
-fn stretch(
+/// Counts the messages with ids after one and up to another.
+fn scan_part(
     views: &dyn Views,
-    question: &Question,
+    query: &ReportQuery,
     mut after: u64,
     last: u64,
-) -> Result<Counts, StoreError> {
+) -> Result<Rows, StoreError> {
     throttle::lower_priority(throttle::NICE);
-    let mut counts = Counts::new(question.by);
+    let mut rows = Rows::new(query.by);
     while after < last {
-        let (until, mut passed) = (last.min(after + PAGE_MESSAGES), 0);
+        let (until, mut seen) = (last.min(after + PAGE_MESSAGES), 0);
         views.for_each_message(after, until, &mut |message| {
-            count(&mut counts, question, message);
-            passed += 1;
+            count(&mut rows, query, message);
+            seen += 1;
         })?;
-        // Ids are dense, so that some are missing only where the views were emptied meanwhile.
-        if passed < until - after {
+        // Ids are dense: some are missing only if the views have been emptied meanwhile.
+        if seen < until - after {
             return Err(StoreError::CheckpointMoved);
         }
         after = until;
     }
-    Ok(counts)
+    Ok(rows)
 }
 
-fn count(counts: &mut Counts, question: &Question, message: &MessageRef<'_>) {
-    if question.filter.matches(message) {
-        let cell = match question.by {
-            By::Country => RollupKey::of(message),
+fn count(rows: &mut Rows, query: &ReportQuery, message: &MessageRef<'_>) {
+    if query.filter.matches(message) {
+        let key = match query.by {
+            Dimension::Country => RollupKey::of(message),
             _ => RollupKey::without_country(message),
         };
-        counts
-            .add(&cell, Some(message), |count| count.add_sample(&cell, Contribution::of(message)));
+        rows.row(&key, Some(message)).add_message(&key, Contribution::of(message));
     }
 }

@@ -1,40 +1,41 @@
-//! Messages that have been open for long, counted from the cells, by whole hours of their age.
+//! Counts stuck messages, which have been open for a long time, from the rollups.
 
 use crate::domain::Timestamp;
 use crate::domain::rollup::Hour;
 use crate::store::{StoreError, Views};
 
-/// After how many hours an open message counts as stuck. Carriers report most within minutes, and
-/// the last after some hours.
+/// The age in hours at which an open message is stuck. Carriers report most outcomes within minutes,
+/// and the last ones after some hours.
 const STUCK_AFTER_HOURS: i64 = 12;
 
-/// For how many hours its status may still change: after that reconcile asks no more by default.
+/// The age in hours up to which its status may still change; by default, reconcile does not fetch
+/// older messages.
 const CHANGES_FOR_HOURS: i64 = 72;
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 
-/// How many messages are stuck. Simulated ones are not counted: nobody can report on them.
+/// The number of stuck messages, without simulated ones: nothing will ever report their outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stuck {
     pub all: i64,
-    /// Those of them that are young enough to change.
+    /// Those that are young enough to change.
     pub recent: i64,
 }
 
 impl Stuck {
-    /// Counts them at a moment; a message counts once its twelfth whole hour is over.
+    /// Rows them at a moment; a message counts once its twelfth whole hour is over.
     pub fn count(views: &dyn Views, now: Timestamp) -> Result<Self, StoreError> {
         let ago = |hours: i64| {
             Hour::of(Timestamp::from_micros(now.micros().saturating_sub(hours * HOUR_MICROS)))
         };
         let (stuck_before, recent_from) = (ago(STUCK_AFTER_HOURS), ago(CHANGES_FOR_HOURS));
         let mut stuck = Self::default();
-        // An imported message may be older than the hour in which it arrived here.
-        views.for_each_rollup(Hour(i64::MIN)..=Hour(i64::MAX), &mut |cell, tally| {
-            let open_since = cell.open_since.filter(|_| !cell.simulated);
+        // All hours: an imported message may have begun long before the hour in which it was received.
+        views.for_each_rollup(Hour(i64::MIN)..=Hour(i64::MAX), &mut |key, rollup| {
+            let open_since = key.open_since.filter(|_| !key.simulated);
             if let Some(since) = open_since.filter(|since| *since < stuck_before) {
-                stuck.all += tally.messages;
-                stuck.recent += if since >= recent_from { tally.messages } else { 0 };
+                stuck.all += rollup.messages;
+                stuck.recent += if since >= recent_from { rollup.messages } else { 0 };
             }
         })?;
         Ok(stuck)

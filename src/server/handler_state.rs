@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use secrecy::ExposeSecret;
 
 use super::ledger_process::LedgerProcess;
 use crate::config::{ApiScope, ApiToken, ServerConfig};
 use crate::domain::Rule;
-use crate::http::auth::tokens::{Attempts, Scope, Sees, Tokens};
-use crate::http::{Admin, Exports, InUse, Metrics, Receiving, Sending, Streams};
+use crate::http::auth::tokens::{Attempts, Scope, Tokens, Visibility};
+use crate::http::{AdminState, EventStreams, Limit, MessageSender, MetricsRegistry, Receiving};
 use crate::projection::background_verification;
 use crate::quarantine::keeper::Keeper;
 use crate::reconcile::metrics::ReconcileMetrics;
@@ -17,7 +18,7 @@ use crate::reconcile::metrics::ReconcileMetrics;
 #[derive(Default)]
 pub struct BackgroundParts {
     pub verifying: Option<background_verification::Handle>,
-    pub sending: Option<Sending>,
+    pub sending: Option<MessageSender>,
     pub reconciled: ReconcileMetrics,
     pub keeper: Option<Keeper>,
 }
@@ -28,7 +29,7 @@ pub fn states(
     ledger: &LedgerProcess,
     rule: Rule,
     BackgroundParts { verifying, sending, reconciled, keeper }: BackgroundParts,
-) -> (Receiving, Admin) {
+) -> (Receiving, AdminState) {
     let receiving = Receiving::new(
         config.callback_paths,
         config.public_urls,
@@ -36,17 +37,17 @@ pub fn states(
         ledger.writer.clone(),
         keeper,
     );
-    let metrics = Metrics::of(&receiving, &ledger.projection, &reconciled);
-    let admin = Admin {
+    let metrics = MetricsRegistry::new(&receiving, &ledger.projection, &reconciled);
+    let admin = AdminState {
         store: ledger.store.clone(),
         writer: ledger.writer.clone(),
         projection: ledger.projection.clone(),
         verifying,
         rule,
-        tokens: Arc::new(InUse::new(api_tokens(&config.api_tokens))),
+        tokens: Arc::new(ArcSwap::from_pointee(api_tokens(&config.api_tokens))),
         attempts: Attempts::default(),
-        streams: Streams::default(),
-        exports: Exports::default(),
+        streams: EventStreams::default(),
+        exports: Limit::exports(),
         sending,
         metrics,
         admin_hosts: config.admin_hosts,
@@ -57,11 +58,11 @@ pub fn states(
 /// The API tokens in the form in which requests are checked against them.
 pub fn api_tokens(configured: &[ApiToken]) -> Tokens {
     let scope = |token: &ApiToken| match token.scope {
-        ApiScope::Read => Scope { sees: Sees::Everything, sends: false },
-        ApiScope::ReadMasked => Scope { sees: Sees::Masked, sends: false },
-        ApiScope::Send => Scope { sees: Sees::Nothing, sends: true },
-        ApiScope::ReadAndSend => Scope { sees: Sees::Everything, sends: true },
-        ApiScope::ReadMaskedAndSend => Scope { sees: Sees::Masked, sends: true },
+        ApiScope::Read => Scope { visibility: Visibility::Full, may_send: false },
+        ApiScope::ReadMasked => Scope { visibility: Visibility::Masked, may_send: false },
+        ApiScope::Send => Scope { visibility: Visibility::Nothing, may_send: true },
+        ApiScope::ReadAndSend => Scope { visibility: Visibility::Full, may_send: true },
+        ApiScope::ReadMaskedAndSend => Scope { visibility: Visibility::Masked, may_send: true },
     };
     Tokens::new(configured.iter().map(|token| (token.secret.expose_secret(), scope(token))))
 }

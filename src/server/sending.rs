@@ -3,12 +3,12 @@
 use anyhow::Result;
 
 use crate::config::{ServerConfig, Settings};
-use crate::http::{Sender, Sending};
+use crate::http::{MessageSender, SendingAccount};
 use crate::twilio_api::{Client, Limits};
 
 /// `None` if no TLS client can be made because the system has no certificates; the server still
 /// receives callbacks.
-pub fn configured(settings: &Settings, config: &ServerConfig) -> Result<Option<Sending>> {
+pub fn configured(settings: &Settings, config: &ServerConfig) -> Result<Option<MessageSender>> {
     settings.warn_of_region();
     let (base_url, timeout) = (settings.twilio_base_url()?, settings.twilio_timeout()?);
     let client = match Client::new(&base_url, timeout, Limits::new(u64::MAX, || false)) {
@@ -21,7 +21,7 @@ pub fn configured(settings: &Settings, config: &ServerConfig) -> Result<Option<S
     };
     settings.credentials(None)?;
     let settings = settings.clone();
-    Ok(Some(Sending::new(
+    Ok(Some(MessageSender::new(
         client,
         Box::new(move |named| {
             sender(&settings, named).map_err(|error| {
@@ -35,16 +35,15 @@ pub fn configured(settings: &Settings, config: &ServerConfig) -> Result<Option<S
 
 /// The account and its credentials, read again for each message, since tokens change while a server
 /// runs.
-fn sender(settings: &Settings, named: Option<&str>) -> Result<Sender> {
+fn sender(settings: &Settings, named: Option<&str>) -> Result<SendingAccount> {
     let settings = settings.reread()?;
-    let account_sid = match settings.sending_account(named) {
-        Ok(account_sid) => account_sid,
-        Err(_) => return Ok(Sender::Unknown("name the account: account_sid".to_owned())),
+    let Ok(account_sid) = settings.sending_account(named) else {
+        return Ok(SendingAccount::Unknown("name the account: account_sid".to_owned()));
     };
     if !settings.account_sids().contains(&account_sid) {
         let sid = account_sid.as_str();
-        return Ok(Sender::Unknown(format!("no token is configured for account {sid}")));
+        return Ok(SendingAccount::Unknown(format!("no token is configured for account {sid}")));
     }
     let who = settings.twilio_credentials(&account_sid)?;
-    Ok(Sender::Known(account_sid, who))
+    Ok(SendingAccount::Known(account_sid, who))
 }

@@ -153,7 +153,7 @@ fn begins_ms(index: u64, messages: u64) -> u64 {
     let share_until = |time: f64| time - DAY_CURVE * (TAU * time).sin() / TAU;
     let (mut early, mut late) = (0.0, 1.0);
     for _ in 0..40 {
-        let middle = (early + late) / 2.0;
+        let middle = f64::midpoint(early, late);
         if share_until(middle) < wanted { early = middle } else { late = middle }
     }
     (early * DAY_MS as f64) as u64

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::metrics::Sizes;
 use super::sqlite::files::{inspect, paths, wal_ownership};
+use super::sqlite::views::link::ViewsLink;
 use super::{Database, StoreError, sqlite};
 
 pub use sqlite::files::inspect::Engine;
@@ -13,6 +14,7 @@ pub use sqlite::files::inspect::Engine;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
     pub log: PathBuf,
+    /// The views in use, not the link to them.
     pub views: PathBuf,
     /// What SQLite keeps beside them, and the locks.
     pub beside: Vec<PathBuf>,
@@ -21,12 +23,13 @@ pub struct Files {
 /// The files of a ledger.
 pub fn files(database: &Database) -> Files {
     let log = database.log_file().into_owned();
-    let views = sqlite::views_path(&log);
-    let suffixes = ["-wal", "-shm", ".lock"];
+    let link = ViewsLink::of_log(&log);
+    let views = link.file();
     let beside = [&log, &views].into_iter().flat_map(|file| {
-        suffixes.into_iter().map(move |suffix| wal_ownership::beside(file, suffix))
+        ["-wal", "-shm"].into_iter().map(move |suffix| wal_ownership::beside(file, suffix))
     });
-    let beside = beside.collect();
+    let locks = [log.as_path(), link.path()].map(|file| wal_ownership::beside(file, ".lock"));
+    let beside = beside.chain(locks).collect();
     Files { log, views, beside }
 }
 

@@ -116,46 +116,39 @@ pub trait Store: Send + Sync {
     /// The views in use.
     fn views(&self) -> &dyn Views;
 
-    /// Empty views to rebuild into, beside those in use. There is one at a time in all processes;
-    /// another is [`StoreError::Replaying`]. What the engine finds wrong with where they would lie is
-    /// [`StoreError::DamagedViews`].
+    /// Begins to rebuild the views, next to those in use. There is one rebuild at a time in all
+    /// processes; another one is [`StoreError::Replaying`].
     fn begin_rebuild(&self, rule: Rule) -> Result<Box<dyn Rebuild + '_>, StoreError>;
 
-    /// Empty views of their own, gone when dropped: for a fold that is only compared.
+    /// Empty views of their own, removed when dropped: for a fold that is only compared. As in a
+    /// [`Rebuild`], their messages can be loaded and paged, but neither found by SID nor listed.
     fn temporary_views(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError>;
 }
 
-/// One set of views: messages as they stand at a checkpoint, and the way to their events.
+/// One set of views: the state of each message at a checkpoint.
 pub trait Views: Send + Sync {
-    /// How far these views have read.
+    /// The position that these views have read up to, and of which log.
     fn checkpoint(&self) -> Result<Checkpoint, StoreError>;
 
-    /// Makes the views empty, for this rule.
+    /// Empties the views, to be filled by this rule.
     fn reset(&self, rule: Rule) -> Result<(), StoreError>;
 
-    /// These messages as they stand, in the order asked for.
+    /// These messages, in the order asked for; `None` for each that does not exist.
     fn load(&self, keys: &[&MessageKey]) -> Result<Vec<Option<Message>>, StoreError>;
 
-    /// Writes a batch and its checkpoint, all or none. If the checkpoint is no longer where the
-    /// batch began, or one of other views, nothing is written and [`StoreError::CheckpointMoved`] says so.
+    /// Writes a batch and its checkpoint, all or nothing. If the checkpoint is no longer where the batch
+    /// began, or other views have been put in use, nothing is written and the error is
+    /// [`StoreError::CheckpointMoved`].
     fn project(&self, batch: &Batch) -> Result<(), StoreError>;
 
-    /// Ends a rebuild: writes what was held back so that it could be written in one go. Before, the
-    /// messages of a shadow or of scratch views cannot be found by their SID, only loaded. Where it
-    /// fails, as where [`project`](Views::project) fails in the middle of a rebuild, these views are of
-    /// no use any more.
-    fn build_indexes(&self) -> Result<(), StoreError>;
-
-    /// Every message with this SID, whatever its account, and the checkpoint they are of.
+    /// Every message with this SID, of any account, and the checkpoint.
     fn find(&self, message_sid: &MessageSid) -> Result<(Checkpoint, Vec<Message>), StoreError>;
 
-    /// At most `limit` messages after an id, in order of first arrival,
-    /// and the checkpoint they are of.
+    /// At most `limit` messages after an id, in order of first arrival, and the checkpoint.
     fn page(&self, after: u64, limit: usize) -> Result<(Checkpoint, Vec<Message>), StoreError>;
 
-    /// Lends each message with an id after one and up to another, as it stands, in order of first
-    /// arrival, and returns the checkpoint they are of. A read stays open meanwhile, as in
-    /// [`Store::scan`].
+    /// Passes each message with an id after one and up to another to `each`, in order of first arrival,
+    /// and returns the checkpoint. A read stays open meanwhile, as in [`Store::scan`].
     fn for_each_message(
         &self,
         after: u64,
@@ -163,21 +156,21 @@ pub trait Views: Send + Sync {
         each: &mut dyn FnMut(&MessageRef<'_>),
     ) -> Result<Checkpoint, StoreError>;
 
-    /// At most `limit` of the messages that are asked for, the newest by first arrival first, from
-    /// those with an id below `before` on. A question that leads past too many others gets a short
-    /// answer, to be continued.
+    /// At most `limit` messages that match the filter and have an id below `before`, newest by first
+    /// arrival first. If too many have to be read to find them, the page is shorter and can be
+    /// continued.
     fn list(
         &self,
-        wanted: &MessageFilter,
+        filter: &MessageFilter,
         before: Option<u64>,
         limit: usize,
     ) -> Result<MessagePage, StoreError>;
 
-    /// How many messages there are. Their ids go from 1 to that number.
+    /// The number of messages. Their ids go from 1 to this number.
     fn count(&self) -> Result<u64, StoreError>;
 
-    /// Lends the tally of every cell of these hours that has messages, in the order of the hours,
-    /// and returns the checkpoint they are of. A read stays open meanwhile, as in [`Store::scan`].
+    /// Passes each roll-up of these hours to `each`, in the order of the hours, and returns the
+    /// checkpoint. A read stays open meanwhile, as in [`Store::scan`].
     fn for_each_rollup(
         &self,
         hours: RangeInclusive<Hour>,
@@ -187,20 +180,29 @@ pub trait Views: Send + Sync {
     /// The chain's value at every [`CHAIN_MARK_EVERY`]th position up to the checkpoint.
     fn chain_marks(&self) -> Result<BTreeMap<Position, Hash>, StoreError>;
 
-    /// What the engine itself finds wrong with the views, given up as the log's check is.
+    /// What the engine itself finds wrong with the views. It is given up as the log's check is.
     fn check(&self) -> Result<Checked, StoreError>;
 }
 
-/// Views in the making, that are to stand in the place of those in use.
+/// Views that are built to replace those in use. If dropped before that, they are removed.
 pub trait Rebuild {
-    /// The views, to be brought up.
+    /// The views to fill. Until their indexes are built, messages can be loaded and paged, but neither
+    /// found by SID nor listed. If a write fails they are of no use any more.
     fn views(&self) -> &dyn Views;
 
-    /// Takes the place of the views in use in one transaction, whatever another process does with
-    /// them: whoever projects goes on from the new checkpoint, and whoever reads sees the old or the
-    /// new. False, and nothing done, where those in use have read further: they must not step back.
+    /// The same views for another thread, to read them while the indexes are built. They must not
+    /// change meanwhile.
+    fn reader(&self) -> Result<Box<dyn Views>, StoreError>;
+
+    /// Builds the indexes.
+    fn build_indexes(&self) -> Result<(), StoreError>;
+
+    /// Builds the indexes, if that is not done, and replaces the views in use atomically, whatever
+    /// other processes do with them: a projection continues from the new checkpoint, and readers see
+    /// the old views or the new ones. The old ones are removed.
     ///
-    /// What is replaced is removed bit by bit before this returns.
+    /// Returns `false`, and does nothing, if those in use have read further: a checkpoint never moves
+    /// back.
     fn swap_in(&self) -> Result<bool, StoreError>;
 }
 
@@ -275,10 +277,8 @@ pub enum Damage {
     GuardMissing { name: String },
     /// Something that we did not make.
     Foreign { name: String },
-    /// Rows of the views that lead to no message, or to another one.
+    /// Rows of the views that belong to no message.
     Stray { table: &'static str, rows: u64 },
-    /// Rows of the views that are missing, so that messages are not found by them.
-    Lost { table: &'static str, rows: u64 },
     /// The engine's own integrity check.
     Engine { detail: String },
 }

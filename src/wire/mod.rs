@@ -1,7 +1,7 @@
 //! The JSON that people and programs see. Domain types never serialise themselves,
 //! so that neither storage nor rules can change a public shape unnoticed.
 
-pub mod cell;
+pub mod csv;
 pub mod event;
 pub mod filter;
 pub mod mask;

@@ -14,7 +14,7 @@ const AUDIT: &str = "0123456789abcdef-audit";
 // Tokens.
 
 #[test]
-fn named_tokens_and_the_single_one_let_in_each_by_itself() {
+fn named_tokens_and_the_single_token_each_grant_access() {
     let app = with_tokens();
     for token in [SINGLE, SUPPORT, AUDIT] {
         assert_eq!(get(&app, token, "/v1/events").code, 200, "{token}");
@@ -79,7 +79,7 @@ fn tokens_that_could_not_work_are_refused_at_the_start() {
 }
 
 #[test]
-fn failed_attempts_are_limited_and_whoever_has_a_token_is_not() {
+fn failed_attempts_are_limited_and_valid_tokens_are_not() {
     let app = with_tokens();
     let codes: Vec<u16> = (0..60).map(|_| get(&app, "not the token", "/v1/events").code).collect();
     assert!(codes[..30].iter().all(|code| *code == 401), "{codes:?}");
@@ -202,7 +202,7 @@ fn a_masked_token_gets_no_bytes_as_they_came() {
 }
 
 #[test]
-fn a_masked_token_that_asks_by_a_whole_number_is_told_what_would_be_right() {
+fn a_masked_token_that_filters_by_a_whole_number_gets_a_hint() {
     let app = with_tokens();
     for path in ["/v1/messages?to=%2B15558675310", "/v1/exports/messages?from=*75310"] {
         let refused = get(&app, SUPPORT, path);

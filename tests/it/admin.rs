@@ -81,7 +81,7 @@ fn a_message_is_this_json() {
 }
 
 #[test]
-fn a_failure_a_duplicate_and_a_conflict_are_told_apart() {
+fn a_failure_a_duplicate_and_a_conflict_are_distinguished() {
     let app = App::start();
     let failure = failed(&sid(1), "30007").with("MessagingServiceSid", "MG1");
     assert_eq!(app.receive(failure.clone()).code, 200);
@@ -284,7 +284,7 @@ fn a_foreign_host_is_refused() {
 }
 
 #[test]
-fn hosts_that_were_configured_are_let_in_beside_the_loopback_names() {
+fn configured_hosts_are_accepted_besides_the_loopback_names() {
     let hosts = "ledger.example.com, Ops.example.com:8443,[2001:db8::1]";
     let app = App::start_in(&[("DELIVERY_LEDGER_ADMIN_HOSTS", hosts)], &[]);
     let code = |host: &str| {

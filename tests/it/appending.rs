@@ -1,4 +1,4 @@
-//! Events that are appended beside a running server.
+//! Events that are appended alongside a running server.
 
 use delivery_ledger::domain::{NewEvent, Source};
 use delivery_ledger::store::{self, Access, Database, Store};
@@ -8,8 +8,8 @@ use crate::support::events::{event, resource};
 use crate::support::ledger::findings;
 use crate::support::{ACCOUNT, App, delivered, sent, sid};
 
-/// The ledger of a running server, as a command beside it has it.
-fn beside(app: &App) -> Box<dyn Store> {
+/// The ledger of a running server, as a command opens it.
+fn open_alongside(app: &App) -> Box<dyn Store> {
     store::open(&Database::Sqlite(app.log_file()), Access::Append).unwrap()
 }
 
@@ -25,7 +25,7 @@ fn the_server_notices_what_it_did_not_append() {
     let app = App::start();
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
 
-    beside(&app).append(&[answer(&sid(1), "delivered")]).unwrap();
+    open_alongside(&app).append(&[answer(&sid(1), "delivered")]).unwrap();
 
     app.caught_up_to(2);
     assert_eq!(app.message(&sid(1))["status"], "delivered");
@@ -35,11 +35,11 @@ fn the_server_notices_what_it_did_not_append() {
     assert_eq!(findings(&app.json(&["verify", "--format", "json"])), [""; 0]);
 }
 
-/// Positions are nobody's to keep in mind: each append finds the head anew.
+/// No process remembers positions: each append reads the head again.
 #[test]
 fn the_server_and_a_command_append_in_turn() {
     let app = App::start();
-    let store = beside(&app);
+    let store = open_alongside(&app);
     for number in 0..20 {
         assert_eq!(app.receive(sent(&sid(number))).code, 200);
         let position = store.append(&[event(format!("n={number}"))]).unwrap();
@@ -50,9 +50,9 @@ fn the_server_and_a_command_append_in_turn() {
 }
 
 #[test]
-fn a_server_starts_beside_a_command_that_appends() {
+fn a_server_starts_alongside_a_command_that_appends() {
     let mut app = App::start();
-    let store = beside(&app);
+    let store = open_alongside(&app);
     app.stop();
     store.append(&[answer(&sid(1), "queued")]).unwrap();
 

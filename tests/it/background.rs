@@ -1,5 +1,5 @@
-//! What a server does by itself beside its work: it verifies its log, and leaves the WAL to another
-//! program where it is told to.
+//! Background work of a server: it verifies its log, and leaves the WAL to another program if
+//! configured to.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -27,11 +27,11 @@ fn a_server_verifies_its_log_and_says_what_came_of_it() {
     assert_eq!(verified["error"], Value::Null);
     assert!(verified["at"].as_str().unwrap().ends_with('Z'));
     let told = || app.stderr().contains("the log was verified up to position 30: nothing is wrong");
-    app.eventually("it is told", told);
+    app.eventually("it is logged", told);
 }
 
 #[test]
-fn what_it_finds_is_told_and_callbacks_are_still_taken() {
+fn findings_are_logged_and_callbacks_still_accepted() {
     let app = App::start_in(&[("DELIVERY_LEDGER_VERIFY_EVERY", "1s")], &[]);
     (0..30).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
     app.caught_up();
@@ -42,21 +42,21 @@ fn what_it_finds_is_told_and_callbacks_are_still_taken() {
 
     app.eventually("it is found", || verified(&app)["findings"] == 1);
     let told = "changed-events: positions 1 to 30 are not what was read there before";
-    app.eventually("it is told", || app.stderr().contains(told));
+    app.eventually("it is logged", || app.stderr().contains(told));
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     app.caught_up();
     assert_eq!(app.get("/readyz").code, 200, "callbacks must not be turned away for it");
 }
 
 #[test]
-fn a_log_that_cannot_be_verified_is_told_of() {
+fn a_log_that_cannot_be_verified_is_reported() {
     let app = App::start_with(&["--verify-every", "1s"]);
     app.receive(sent(&sid(1)));
     app.eventually("the log is verified", || verified(&app)["position"] == 1);
 
     let aside = app.folder().join("aside.db");
     std::fs::rename(app.log_file(), &aside).unwrap();
-    app.eventually("it is told", || verified(&app)["error"].is_string());
+    app.eventually("it is logged", || verified(&app)["error"].is_string());
     std::fs::rename(aside, app.log_file()).unwrap();
 
     let error = app.stderr();
@@ -65,7 +65,7 @@ fn a_log_that_cannot_be_verified_is_told_of() {
 }
 
 #[test]
-fn a_server_that_is_told_not_to_verifies_nothing() {
+fn a_server_with_verification_off_verifies_nothing() {
     // The flag goes before the variable.
     let environment = [("DELIVERY_LEDGER_VERIFY_EVERY", "1s")];
     let app = App::start_in(&environment, &["--verify-every", "off"]);
@@ -104,12 +104,12 @@ fn replicate(log: &Path) -> Connection {
 fn left_to_another_program_the_wal_is_never_carried_over() {
     let mut app = App::start_in(&[("DELIVERY_LEDGER_WAL_CHECKPOINTS", "external")], &[]);
     let empty = std::fs::metadata(app.log_file()).unwrap().len();
-    // More than the 1,000 pages after which SQLite would do it by itself.
+    // More than the 1,000 pages after which SQLite would do it on its own.
     let body = |number| sent(&sid(number)).with("Filler", &"x".repeat(40_000));
     let mut length = bytes_in_wal(&app);
     for number in 0..150 {
         assert_eq!(app.receive(body(number)).code, 200);
-        assert!(bytes_in_wal(&app) > length, "the WAL began anew at event {}", number + 1);
+        assert!(bytes_in_wal(&app) > length, "the WAL was reset at event {}", number + 1);
         length = bytes_in_wal(&app);
     }
     // By the time another server has emptied its WAL in a pause, this one would have, too.
@@ -132,7 +132,7 @@ fn left_to_another_program_the_wal_is_never_carried_over() {
 }
 
 #[test]
-fn beside_litestream_a_server_starts_at_once_and_nothing_is_found_wrong() {
+fn a_server_starts_at_once_alongside_litestream_and_verifies() {
     let mut app = App::start_in(&[("DELIVERY_LEDGER_WAL_CHECKPOINTS", "external")], &[]);
     app.receive(sent(&sid(1)));
     let litestream = replicate(&app.log_file());

@@ -49,7 +49,7 @@ fn refusal(output: &Output) -> String {
     line.filter(|line| !line.contains('\n')).expect("one line").to_owned()
 }
 
-/// What lies in a folder beside the ledger's own files.
+/// The files of a folder besides the ledger's own.
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
     let names = entries.map(|name| name.into_string().unwrap());
@@ -119,7 +119,7 @@ fn an_empty_ledger_has_a_backup_too() {
 }
 
 #[test]
-fn backups_beside_a_server_hold_all_that_was_acknowledged_before_they_began() {
+fn backups_alongside_a_server_hold_all_that_was_acknowledged_before_they_began() {
     let app = App::start();
     let (acknowledged, done) = (AtomicU64::new(0), AtomicBool::new(false));
     let keep_sending = &|sender: u32| {
@@ -230,7 +230,7 @@ fn a_backup_that_is_interrupted_leaves_nothing() {
             matches!(made, Err(BackupError::Store(_) | BackupError::Projection(_))),
             "{made:?}"
         );
-        assert_eq!(step, steps, "it goes on although it was told to end");
+        assert_eq!(step, steps, "it goes on although it was cancelled");
         assert_eq!(names(&ledger.file("")), before);
     }
 }
@@ -256,7 +256,7 @@ fn a_backup_may_have_many_names_and_a_ledger_only_one() {
 
 #[test]
 fn through_links_the_same_is_refused_and_the_same_is_made() {
-    // The WAL was looked for beside the link, and SQLite read the one beside the file.
+    // The WAL was looked for next to the link, but SQLite read the one next to the file.
     let mut app = App::start();
     (0..20).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
     app.kill();
@@ -456,10 +456,10 @@ fn a_backup_is_read_where_nothing_can_be_written() {
     let ledger = Ledger::of(&three_events());
     assert!(ledger.run(&["backup", "a.db"]).status.success());
     let header = std::fs::read(ledger.file("a.db")).unwrap();
-    // 2 would stand for a WAL, whose reader needs files beside it.
+    // 2 would stand for a WAL, whose reader needs files next to it.
     assert_eq!(header[18..20], [1, 1]);
     let reader = store::open(&Database::Sqlite(ledger.file("a.db")), Access::Read).unwrap();
     assert_eq!(reader.head().unwrap(), 3);
-    let beside = |name: &String| name.starts_with("a.db-");
-    assert!(!names(&ledger.file("")).iter().any(beside));
+    let is_other = |name: &String| name.starts_with("a.db-");
+    assert!(!names(&ledger.file("")).iter().any(is_other));
 }

@@ -1,4 +1,4 @@
-//! The callback listener's answers, each with its reason, and what is told of a refusal.
+//! The callback listener's answers, each with its reason, and what is logged of a rejection.
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
@@ -358,7 +358,7 @@ fn while_the_log_cannot_be_written_callbacks_get_503_and_questions_their_answers
     assert!(stderr.contains("the log is written again"), "{stderr}");
 }
 
-// What is told of refusals.
+// What is logged of rejections.
 
 #[test]
 fn a_refusal_is_one_line_with_its_reason_and_nothing_that_was_sent() {
@@ -370,9 +370,9 @@ fn a_refusal_is_one_line_with_its_reason_and_nothing_that_was_sent() {
     let odd = Request::new("POST", "/message-status").header("Content-Type", "+15558675310");
     assert_eq!(odd.body("a=1").send(app.callbacks()).code, 415);
 
-    app.eventually("both refusals are told", || refusals(&app.stderr()).len() == 2);
+    app.eventually("both rejections are logged", || refusals(&app.stderr()).len() == 2);
 
-    // A forgery is told behind its answer, once its cause was looked for.
+    // A forgery is logged after its answer, once its cause was looked for.
     let told = refusals(&app.stderr());
     let is_told =
         |code, reason| told.iter().any(|line| line.contains(code) && line.contains(reason));
@@ -385,7 +385,7 @@ fn a_refusal_is_one_line_with_its_reason_and_nothing_that_was_sent() {
 }
 
 #[test]
-fn a_flood_of_forgeries_is_told_in_few_lines_and_counted_in_full() {
+fn a_flood_of_forgeries_is_logged_in_few_lines_and_counted_in_full() {
     const FLOOD: u64 = 200;
     let app = App::start();
     let forge = || {
@@ -405,9 +405,9 @@ fn a_flood_of_forgeries_is_told_in_few_lines_and_counted_in_full() {
     app.eventually("the untold ones are counted", || {
         forge();
         sent += 1;
-        told_or_counted(&app.stderr()) >= FLOOD
+        logged_or_counted(&app.stderr()) >= FLOOD
     });
-    assert!(told_or_counted(&app.stderr()) <= sent);
+    assert!(logged_or_counted(&app.stderr()) <= sent);
 }
 
 // The words that the tests above speak.
@@ -449,7 +449,7 @@ fn refusals(stderr: &str) -> Vec<String> {
 }
 
 /// How many refusals the lines account for: one each, and those that they say went untold.
-fn told_or_counted(stderr: &str) -> u64 {
+fn logged_or_counted(stderr: &str) -> u64 {
     let untold = |line: &String| {
         let (_, rest) = line.split_once("untold=")?;
         rest.split(|letter: char| !letter.is_ascii_digit()).next()?.parse::<u64>().ok()

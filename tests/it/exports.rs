@@ -264,7 +264,7 @@ fn an_export_that_cannot_be_meant_is_a_problem() {
     }
 }
 
-/// Four of them once held the four places until the server was started anew.
+/// Four of them once held the four places until the server was restarted.
 #[test]
 fn a_reader_that_stops_reading_is_cut_off_and_a_slow_one_is_not() {
     const EVENTS: usize = 300;

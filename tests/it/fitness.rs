@@ -110,7 +110,7 @@ fn an_index_that_is_cut_off_ends_a_server_or_is_made_again_and_costs_nothing() {
     let index = std::fs::File::options().write(true).open(app.folder().join("ledger.db-shm"));
     index.unwrap().set_len(0).unwrap();
 
-    // Whoever touches the mapped file first gets a signal; the writer looks before it does.
+    // The first access to the mapped file would raise a signal; the writer checks before that.
     let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         app.receive(delivered(&sid(20))).code
     }));

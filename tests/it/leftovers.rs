@@ -24,7 +24,7 @@ fn refusal(output: &Output) -> String {
     stderr.strip_prefix(THE_LEDGER).expect("it names the ledger").trim_end().to_owned()
 }
 
-/// A server that took so many callbacks, killed before any of it was tidied up.
+/// A server that was killed after this many callbacks, before it tidied anything up.
 fn killed(callbacks: std::ops::Range<u32>) -> App {
     let mut app = App::start();
     callbacks.for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
@@ -87,7 +87,11 @@ fn a_link_leads_to_the_same_lock_the_same_views_and_the_same_log() {
 
     assert!(matches!(refused, StoreError::Locked { .. }), "{refused}");
     assert_eq!(store::open(&link, Access::Read).unwrap().head().unwrap(), 1);
-    assert_eq!(std::fs::read_dir(&aside).unwrap().count(), 1, "nothing is made beside the link");
+    assert_eq!(
+        std::fs::read_dir(&aside).unwrap().count(),
+        1,
+        "nothing is created next to the link"
+    );
 }
 
 #[test]
@@ -106,7 +110,7 @@ fn a_link_to_a_file_that_is_not_there_yet_leads_to_the_same_lock() {
 }
 
 #[test]
-fn whatever_lies_beside_a_ledger_is_named_after_what_a_link_leads_to() {
+fn files_next_to_a_ledger_are_named_after_the_target_of_a_link() {
     let ledger = Ledger::new();
     symlink("ledger.db", ledger.file("link.db")).unwrap();
     let link = Database::Sqlite(ledger.file("link.db"));
@@ -136,7 +140,7 @@ fn a_log_with_a_second_name_is_refused() {
 // A WAL that is another's.
 
 #[test]
-fn an_older_wal_beside_a_newer_log_is_refused() {
+fn an_older_wal_next_to_a_newer_log_is_refused() {
     // SQLite would put the older pages in the place of the newer, and acknowledged events were gone.
     let mut app = killed(0..20);
     let older = wal(&app);
@@ -147,7 +151,7 @@ fn an_older_wal_beside_a_newer_log_is_refused() {
 
     assert_wal_is_refused(&app, "with it there is no event 60 any more");
 
-    // What SQLite makes of them by itself.
+    // What SQLite makes of them on its own.
     let aside = Ledger::new();
     for name in ["ledger.db", "ledger.db-wal"] {
         std::fs::copy(app.folder().join(name), aside.file(name)).unwrap();
@@ -186,7 +190,7 @@ fn who_only_reads_refuses_an_older_wal_too() {
     }
     assert!(!aside.file("ledger.db.lock").exists(), "a reader makes no lock");
 
-    // Whoever holds the ledger has looked, and writes to both files while a reader compares them.
+    // A server holds the ledger and writes to both files while a reader compares them.
     let _held = Lock::acquire(&aside.log_file()).unwrap();
     assert_eq!(aside.open_for_reading().head().unwrap(), 20);
 }
@@ -216,7 +220,7 @@ fn a_reader_that_meets_a_starting_server_is_not_refused() {
 }
 
 #[test]
-fn a_newer_wal_beside_an_older_log_is_refused() {
+fn a_newer_wal_next_to_an_older_log_is_refused() {
     let mut app = App::start();
     (0..5).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
     app.stop();
@@ -248,7 +252,7 @@ fn the_wal_of_another_ledger_is_refused() {
 
 #[test]
 fn a_wal_whose_log_is_gone_is_refused_and_kept() {
-    // SQLite throws away a WAL that it finds beside an empty file.
+    // SQLite throws away a WAL that it finds next to an empty file.
     let mut app = killed(0..9);
     let kept = wal(&app);
     for make_way in [&std::fs::remove_file as &dyn Fn(_) -> _, &|log| std::fs::write(log, "")] {

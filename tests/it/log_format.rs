@@ -53,7 +53,7 @@ fn the_example_has_the_digest_and_chain_that_the_page_shows() {
 }
 
 /// Its hash was all zeros where no other event had been digested before it, so that a log looked
-/// changed to whoever read it in other pieces.
+/// changed for a reader that reads it in other pieces.
 #[test]
 fn an_event_without_method_and_url_has_one_digest_wherever_reading_begins() {
     let mut event = example();

@@ -56,7 +56,7 @@ fn a_batch_of_130_cloud_events_is_kept_whole_and_belongs_to_no_message() {
     assert_eq!(app.messages().len(), 0);
 }
 
-/// More JSON at once than may be in memory is told to come again, and everything that was answered
+/// More JSON at once than may be in memory is answered 503, and everything that was answered
 /// 200 is there.
 #[test]
 fn long_bodies_take_bounded_memory_and_keep_no_usual_callback_out() {

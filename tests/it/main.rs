@@ -18,6 +18,7 @@ mod events;
 mod exports;
 mod fitness;
 mod flood;
+mod generations;
 mod hostile;
 mod import;
 mod kinds;

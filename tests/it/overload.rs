@@ -12,7 +12,7 @@ use crate::support::{Answer, App, TOKEN, delivered, sid, signature};
 /// More than can wait: 2,048 in the queue, and at most 1,024 with the writer.
 const MORE_THAN_CAN_WAIT: u32 = 3300;
 
-/// At once, on a machine with much else to do: told apart from the 10 s of those who wait.
+/// At once, on a busy machine: clearly less than the 10 s of callbacks that wait.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 // A log that somebody else holds.
@@ -37,7 +37,7 @@ fn callbacks_wait_for_another_program_that_holds_the_log_and_are_kept() {
 }
 
 #[test]
-fn a_callback_that_waits_for_too_long_is_told_so_and_kept_all_the_same() {
+fn a_callback_that_waits_too_long_is_answered_503_and_still_stored() {
     let app = App::start();
     let intruder = hold(&app);
 
@@ -162,7 +162,7 @@ fn half_a_body_is_waited_for_10_s_however_slowly_it_trickles() {
     assert_eq!(answer.code, 408);
     assert_eq!(answer.json()["detail"], "the body did not arrive in time");
     assert!((9..14).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
-    app.eventually("it is told", || app.stderr().contains("the body did not arrive in time"));
+    app.eventually("it is logged", || app.stderr().contains("the body did not arrive in time"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A signed request that the callback listener rejects leaves a trace: it is counted by reason, told on
+//! A signed request that the callback listener rejects leaves a trace: it is counted by reason, logged on
 //! stderr, reported by `doctor`, and kept if it was a POST, so that it is accepted once that is possible.
 
 use std::io::Write;
@@ -28,7 +28,7 @@ fn a_callback_to_a_path_that_is_none_is_accepted_once_the_path_is_configured() {
 
     assert_eq!(app.refusals("path"), 13.0);
     assert_eq!(app.metric("callbacks_total{outcome=\"refused\",status=\"unverified\"}"), 13.0);
-    app.eventually("it is told", || {
+    app.eventually("it is logged", || {
         app.stderr()
             .contains("callback refused: signed, but it came to a path that is no callback path")
     });
@@ -92,7 +92,7 @@ fn a_kept_request_says_what_would_let_it_in() {
 }
 
 #[test]
-fn a_signed_request_with_another_method_is_counted_and_its_method_is_told() {
+fn a_signed_request_with_another_method_is_counted_and_its_method_reported() {
     let app = App::start();
     for method in ["GET", "GET", "PUT"] {
         let url = app.url("/message-status?MessageSid=SM1&MessageStatus=sent");
@@ -215,7 +215,7 @@ fn a_line_feed_alone_ends_no_line_of_a_head() {
 
 /// A body may have line feeds, and what follows it on the connection is read as well.
 #[test]
-fn heads_are_told_from_bodies_over_one_connection() {
+fn heads_and_bodies_are_separated_on_one_connection() {
     let app = App::start();
     let request = |number: u32| {
         let body = delivered(&sid(number)).with("Body", "x").bytes();

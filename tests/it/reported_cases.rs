@@ -183,9 +183,9 @@ fn cases() -> Vec<Case> {
 struct Failures(Vec<String>);
 
 impl Failures {
-    fn expect(&mut self, holds: bool, id: &str, told: impl FnOnce() -> String) {
+    fn expect(&mut self, holds: bool, id: &str, context: impl FnOnce() -> String) {
         if !holds {
-            self.0.push(format!("{id}: {}", told()));
+            self.0.push(format!("{id}: {}", context()));
         }
     }
 
@@ -265,7 +265,7 @@ fn kept(app: &App) -> u64 {
     list["requests"].as_u64().unwrap_or(0)
 }
 
-/// Whether one more than so many is kept before patience ends.
+/// Whether more than this many are kept before patience ends.
 fn is_kept(app: &App, before: u64) -> bool {
     (0..KEEPING_LOOKS).any(|_| {
         let kept = kept(app) > before;
@@ -288,8 +288,8 @@ fn callbacks_of_every_reported_kind_come_to_what_is_right() {
         let before = (stored(app), refusals(app), if expect.kept { kept(app) } else { 0 });
         for request in requests {
             let code = request.to(app, &sid, None).send(app.callbacks()).code;
-            let told = || format!("{what}: answered {code}, not {}", expect.status_code);
-            failures.expect(code == expect.status_code, &id, told);
+            let context = || format!("{what}: answered {code}, not {}", expect.status_code);
+            failures.expect(code == expect.status_code, &id, context);
         }
         let stored = stored(app) - before.0;
         failures.expect(expect.stored.is_none_or(|expected| stored == expected), &id, || {
@@ -385,7 +385,7 @@ fn files_are_imported_as_they_are_meant_or_refused_by_what_is_wrong() {
 
         let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         let exit = output.status.code();
-        let told = || {
+        let context = || {
             let stderr = String::from_utf8_lossy(&output.stderr);
             format!("{what}: exit {exit:?}, {report}, {stderr}")
         };
@@ -403,7 +403,7 @@ fn files_are_imported_as_they_are_meant_or_refused_by_what_is_wrong() {
             && counted("inbound", expect.inbound)
             && names(&expect.reason_contains)
             && (exit == Some(0) || names(&expect.exit_0_or_reason_contains));
-        failures.expect(as_expected, &id, told);
+        failures.expect(as_expected, &id, context);
         if let Some(members) = &expect.message {
             let output = ledger.run(&["audit", &sid, "--format", "json"]);
             let message: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();

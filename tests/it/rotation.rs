@@ -83,7 +83,7 @@ fn a_hang_up_without_a_change_is_answered_by_a_line() {
 
     reread(&app);
 
-    app.eventually("it is told", || app.stderr().contains("none has changed"));
+    app.eventually("it is logged", || app.stderr().contains("none has changed"));
     assert_eq!(signed_with(&app, OTHER_TOKEN), 200);
     assert_eq!(signed_for(&app, ACCOUNT, TOKEN), 200);
 }
@@ -246,13 +246,13 @@ fn a_file_that_is_no_key_takes_none_away() {
         fs::write(app.folder().join("other-token"), text).unwrap();
         app.eventually("it is noticed", || reloads(&app, "failed") > failed);
         assert_eq!(signed_with(&app, OTHER_TOKEN), 200, "{reason}");
-        app.eventually("it is told", || app.stderr().contains(reason));
+        app.eventually("it is logged", || app.stderr().contains(reason));
     };
     broken(b"", "other-token is empty");
     broken(b"\xff\xfe", "cannot read the secret in other-token");
     broken(&OTHER_TOKEN.as_bytes()[..20], "does not have the form of Twilio's tokens");
     let stderr = app.stderr();
-    assert!(!stderr.contains(&OTHER_TOKEN[..20]), "nothing of a token is told");
+    assert!(!stderr.contains(&OTHER_TOKEN[..20]), "nothing of a token is logged");
 
     // Nor does one that is gone; and once it is right it is taken, without a signal.
     fs::remove_file(app.folder().join("other-token")).unwrap();
@@ -303,10 +303,10 @@ fn an_empty_configuration_takes_no_account_away() {
 }
 
 #[test]
-fn what_stays_broken_is_told_once() {
+fn what_stays_broken_is_logged_once() {
     let app = App::start();
     write(&app, "other-token", "");
-    app.eventually("it is told", || app.stderr().contains("other-token is empty"));
+    app.eventually("it is logged", || app.stderr().contains("other-token is empty"));
 
     // Another file that changes makes the server read all of them again.
     for reads in 2..=3 {
@@ -329,12 +329,12 @@ fn api_tokens_are_read_again_and_never_all_taken_away() {
     assert_eq!(code("the first of the tokens"), 200);
 
     write(&app, "api-token", "another of the tokens");
-    app.eventually("it is told", || app.stderr().contains("keys were read again: API tokens"));
+    app.eventually("it is logged", || app.stderr().contains("keys were read again: API tokens"));
     assert_eq!(code("another of the tokens"), 200);
     assert_eq!(code("the first of the tokens"), 401);
 
     write(&app, "api-token", "");
-    app.eventually("it is told", || app.stderr().contains("the API tokens stay in use"));
+    app.eventually("it is logged", || app.stderr().contains("the API tokens stay in use"));
     assert_eq!(code("another of the tokens"), 200);
     assert_eq!(code("no token at all"), 401);
 }
@@ -363,7 +363,7 @@ fn traffic_goes_on_through_twenty_exchanges() {
             acknowledged
         });
         for round in 0..20 {
-            // Renamed into place, as whoever changes a file in use does.
+            // Renamed into place, as one changes a file in use.
             for (name, token) in
                 [("other-token", tokens[(round + 1) % 2]), ("next-token", tokens[round % 2])]
             {

@@ -36,7 +36,7 @@ impl Admin {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (say, asked) = std::sync::mpsc::channel();
-        let (head, body) = answer.split_once("\n").unwrap();
+        let (head, body) = answer.split_once('\n').unwrap();
         let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         std::thread::spawn(move || {
             for mut stream in listener.incoming().map_while(Result::ok) {
@@ -145,7 +145,7 @@ fn a_ledger_that_does_not_say_what_it_has_is_left_alone_without_yes() {
 }
 
 #[test]
-fn whoever_cannot_say_what_is_in_the_ledger_does_not_count_as_a_yes() {
+fn an_answer_without_the_ledgers_content_is_no_consent() {
     let app = App::start();
     for (answer, expected) in [
         ("200 OK\n{}", "does not answer as a ledger's admin listener does"),

@@ -51,8 +51,8 @@ fn a_reader_begins_where_it_says_and_last_event_id_goes_first() {
 
 #[test]
 fn a_reader_that_is_killed_and_comes_back_misses_nothing_and_gets_nothing_twice() {
-    let app = App::start();
     const EVENTS: u32 = 400;
+    let app = App::start();
     let seen = std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             (1..=EVENTS).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
@@ -127,7 +127,7 @@ fn readers_beyond_the_number_there_may_be_are_answered_503_until_one_goes() {
         refused.json()["detail"],
         "64 readers follow the log already, and there are no more"
     );
-    assert_eq!(one_more().code, 409, "what is wrong is said all the same");
+    assert_eq!(one_more().code, 409, "the problem is still reported");
     // Other questions are answered.
     assert_eq!(app.get("/v1/events").code, 200);
 

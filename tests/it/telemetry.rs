@@ -93,7 +93,7 @@ fn a_callback_that_could_not_be_stored_is_counted_apart() {
 }
 
 #[test]
-fn what_is_odd_is_counted_as_it_is_projected() {
+fn late_duplicate_and_unknown_events_are_counted() {
     let app = App::start();
     let (late, twice, both) = (sid(1), sid(2), sid(3));
     for body in [delivered(&late), sent(&late), sent(&twice), sent(&twice)] {
@@ -192,7 +192,7 @@ fn metrics_are_asked_for_as_everything_else_is() {
 fn what_is_not_read_at_a_terminal_is_written_as_json() {
     let app = App::start();
     app.form("/message-status").body(sent(&sid(1))).send(app.callbacks());
-    app.eventually("it is told", || app.stderr().contains("callback refused"));
+    app.eventually("it is logged", || app.stderr().contains("callback refused"));
 
     let lines: Vec<Value> = app
         .stderr()

@@ -1,4 +1,4 @@
-//! The log's WAL stays small beside whoever reads, however long that takes.
+//! The log's WAL stays small while other processes read, however long that takes.
 
 use std::io::Read;
 use std::ops::ControlFlow;

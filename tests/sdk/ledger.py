@@ -1,4 +1,4 @@
-"""A server process on a ledger of its own, requests to it, and commands beside it."""
+"""A server process on a ledger of its own, requests to it, and commands alongside it."""
 
 import base64
 import http.client

@@ -1,11 +1,11 @@
--- The views: derived from the log and disposable. No CREATE INDEX anywhere: a replay builds these
--- tables under other names and renames them, and an index would keep its old name.
+-- The views: derived from the log and disposable. If a statement here changes, views that were
+-- written before are rebuilt.
 
 -- One row: how far the projection has read, of which log, by which rule.
 CREATE TABLE checkpoint(
   id INTEGER PRIMARY KEY CHECK (id = 1),
   ledger_id BLOB NOT NULL,
-  generation BLOB NOT NULL,        -- a UUID, another one whenever these tables are made anew
+  generation BLOB NOT NULL,        -- a UUID, another one whenever these tables are rebuilt
   rule TEXT NOT NULL,
   position INTEGER NOT NULL,
   event_id BLOB,                   -- of the event at that position
@@ -29,47 +29,36 @@ CREATE TABLE accounts(
 CREATE TABLE messages(
   id INTEGER PRIMARY KEY,
   account INTEGER NOT NULL,
-  sid BLOB NOT NULL,               -- packed as in sids
+  sid BLOB NOT NULL,               -- 1 or 2 and 16 bytes: SM or MM and lower-case hex; 0 and text
   status TEXT,                     -- of the deciding event; NULL is unknown
-  lifecycle BLOB NOT NULL          -- the rest, in format 2 of
-                                   -- src/store/sqlite/packed_lifecycle.rs: with another number
-                                   -- here, views that were written before are rebuilt;
+  recipient BLOB,                  -- To in UTF-8, its bytes reversed: those with the same last
+                                   -- digits are neighbours; NULL is unknown
+  sender BLOB,                     -- the same of From
+  flags INTEGER NOT NULL,          -- 1 conflict, 2 late, 4 duplicate, 8 open, 16 inbound,
+                                   -- 32 no status reported
+  lifecycle BLOB NOT NULL          -- the rest, in format 3 of
+                                   -- src/store/sqlite/views/codec/lifecycle.rs: with another
+                                   -- number here, views that were written before are rebuilt;
                                    -- fingerprints: src/domain/digest.rs
 );
 
--- From a message's SID to its id.
-CREATE TABLE sids(
-  sid BLOB NOT NULL,               -- 1 or 2 and 16 bytes: SM or MM and lower-case hex; 0 and text
-  account INTEGER NOT NULL,
-  id INTEGER NOT NULL,
-  PRIMARY KEY (sid, account)
-) WITHOUT ROWID;
+-- A rebuild drops these indexes and creates them at its end, by these statements.
+CREATE UNIQUE INDEX messages_by_sid ON messages(sid, account);
+CREATE INDEX messages_by_recipient ON messages(recipient);
+CREATE INDEX messages_by_sender ON messages(sender);
+CREATE INDEX messages_conflict ON messages(id) WHERE flags & 1;
+CREATE INDEX messages_late ON messages(id) WHERE flags & 2;
+CREATE INDEX messages_duplicate ON messages(id) WHERE flags & 4;
+CREATE INDEX messages_open ON messages(id) WHERE flags & 8;
+CREATE INDEX messages_inbound ON messages(id) WHERE flags & 16;
+CREATE INDEX messages_without_status ON messages(id) WHERE flags & 32;
 
--- The ways to messages: by their addresses, each written from its end, and by what is notable about
--- them in one byte: 1 conflict, 2 late, 3 duplicate, 4 open, 5 inbound, 6 no status.
-CREATE TABLE recipients(
-  key BLOB NOT NULL,
-  id INTEGER NOT NULL,
-  PRIMARY KEY (key, id)
-) WITHOUT ROWID;
-
-CREATE TABLE senders(
-  key BLOB NOT NULL,
-  id INTEGER NOT NULL,
-  PRIMARY KEY (key, id)
-) WITHOUT ROWID;
-
-CREATE TABLE marks(
-  key BLOB NOT NULL,
-  id INTEGER NOT NULL,
-  PRIMARY KEY (key, id)
-) WITHOUT ROWID;
-
--- Countries by phonenumber 0.3.10+9.0.33. With other tables a message would be taken out of another
--- cell than it was counted in; another number here has the views made anew.
+-- Countries by phonenumber 0.3.10+9.0.33. With other tables a message would be subtracted from another
+-- roll-up than it was counted in; another number here has the views rebuilt.
 --
--- How many messages stand in each cell, and what is known of them; none that has no message.
-CREATE TABLE cells(
+-- How many messages each combination of these columns has, and their figures; only combinations
+-- that have messages.
+CREATE TABLE rollups(
   hour INTEGER NOT NULL,           -- of first arrival, in hours since 1970 began (UTC)
   account INTEGER NOT NULL,
   channel TEXT NOT NULL,
@@ -77,8 +66,9 @@ CREATE TABLE cells(
   status TEXT NOT NULL,            -- '' is unknown
   error_code INTEGER NOT NULL,     -- -1 is none
   kind INTEGER NOT NULL,           -- 1 if inbound, plus 2 if simulated
-  open_since INTEGER NOT NULL,     -- the hour from which the age of open messages counts; else -2^63
-  tally BLOB NOT NULL,             -- packed: messages, conflicts, imported, and two histograms in
+  open_since INTEGER NOT NULL,     -- the hour from which the age of open messages counts; -2^63
+                                   -- if they are not open
+  rollup BLOB NOT NULL,            -- packed: messages, conflicts, imported, and two histograms in
                                    -- milliseconds
   PRIMARY KEY (hour, account, channel, country, status, error_code, kind, open_since)
 ) WITHOUT ROWID;

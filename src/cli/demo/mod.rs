@@ -233,8 +233,8 @@ fn tell_where(ledger: &Path, traffic: &Traffic, serving: Option<&Addresses>) -> 
         writeln!(out, "  curl http://{admin}/v1/messages/{}", traffic.featured_sid)?;
         writeln!(
             out,
-            "\nCallbacks are received on http://{callbacks}{}, questions answered on http://{admin}.",
-            CALLBACK_PATH
+            "\nCallbacks are received on http://{callbacks}{CALLBACK_PATH}, \
+             questions answered on http://{admin}."
         )?;
         writeln!(out, "Ctrl-C ends the demo.")?;
     }

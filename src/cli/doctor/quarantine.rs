@@ -65,7 +65,7 @@ fn examine(context: &DoctorContext) -> Result<Option<Examined>> {
         match check(&request, &configured.accepts()) {
             Checked::Valid(_) => examined.would_verify += 1,
             Checked::NotTaken(reason) => {
-                examined.found(reason.to_string(), request.rank == Rank::Recognised)
+                examined.found(reason.to_string(), request.rank == Rank::Recognised);
             }
             Checked::Refused(_, cause) => {
                 examined.found(cause.to_string(), !matches!(cause, Cause::Unknown { .. }));

@@ -69,7 +69,7 @@ fn for_real(configured: &Configured, settings: &Settings) -> Result<Rechecked> {
     let store = ledger::to_append(settings)?;
     let bar = progress_bar(quarantine.kept()?.requests, "recheck");
     let rechecked = recheck(&mut *quarantine, &*store, &configured.accepts(), &mut |rechecked| {
-        bar.set_position(rechecked.requests)
+        bar.set_position(rechecked.requests);
     });
     bar.finish_and_clear();
     Ok(rechecked?)

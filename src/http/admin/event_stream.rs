@@ -15,14 +15,14 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use utoipa::IntoParams;
 
-use super::openapi::Failures;
+use super::state::AdminState;
 use crate::domain::{Position, RecordedEvent};
-use crate::http::auth::redaction::Shown;
+use crate::http::auth::redaction::Redaction;
 use crate::http::connection::Connection;
 use crate::http::error::Problem;
-use crate::http::limits::Stream;
+use crate::http::limits::StreamPermit;
 use crate::http::query::{self, Query};
-use crate::http::state::Admin;
+use crate::http::response::Failures;
 use crate::store::StoreError;
 use crate::wire::parameters;
 
@@ -75,15 +75,15 @@ pub struct ReaderParameters {
         Failures))]
 pub async fn follow(
     request: HttpRequest,
-    state: web::Data<Admin>,
-    shown: Shown,
+    state: web::Data<AdminState>,
+    shown: Redaction,
     Query(StreamParameters { after }, _): Query<StreamParameters>,
 ) -> Result<HttpResponse, Problem> {
     let after = first(&request, after, state.projection.head())?;
     let (sender, events) = mpsc::channel(BUFFER_EVENTS);
     if request.method() != Method::HEAD {
         let follower = Follower {
-            stream: state.streams.enter()?,
+            stream: state.streams.open()?,
             heads: state.projection.watch_head(),
             connection: Connection::of(&request),
             state,
@@ -126,11 +126,11 @@ fn first(
 /// What brings one reader its events.
 struct Follower {
     /// Counted off only when all else is done.
-    stream: Stream,
+    stream: StreamPermit,
     heads: watch::Receiver<Position>,
     connection: Option<Connection>,
-    state: web::Data<Admin>,
-    shown: Shown,
+    state: web::Data<AdminState>,
+    shown: Redaction,
     after: Position,
     sender: Sender<Event>,
 }
@@ -148,17 +148,17 @@ enum End {
 
 impl Follower {
     async fn run(mut self) {
-        let mut stopping = self.stream.stopping();
+        let mut stopping = self.stream.stop_signal();
         let end = tokio::select! {
             end = self.send_all() => end,
-            () = stopping.begun() => End::Stopping,
+            () = stopping.received() => End::Stopping,
         };
         // The end of what is sent is the end of the answer.
         drop(self.sender);
         match end {
             End::Gone => return,
             End::Stalled => {
-                tracing::info!("a reader of the event stream was too slow and is dropped")
+                tracing::info!("a reader of the event stream was too slow and is dropped");
             }
             End::Stopping => sleep(FLUSH_TIMEOUT).await,
             End::Failed(problem) => {
@@ -202,8 +202,8 @@ impl Follower {
 
 /// Some events after a position, none of them beyond the head.
 fn page(
-    state: &Admin,
-    shown: Shown,
+    state: &AdminState,
+    shown: Redaction,
     after: Position,
     head: Position,
 ) -> Result<Vec<(Position, Event)>, StoreError> {

@@ -5,13 +5,12 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use super::openapi::Failures;
+use super::state::AdminState;
 use crate::domain::{Position, RecordedEvent};
-use crate::http::auth::redaction::Shown;
+use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::{self, NoParameters, PageLimit, Query};
-use crate::http::response;
-use crate::http::state::Admin;
+use crate::http::response::{self, Failures};
 use crate::store::StoreError;
 use crate::wire;
 use crate::wire::parameters;
@@ -44,8 +43,8 @@ pub struct Page {
 #[utoipa::path(get, path = "/v1/events", operation_id = "events", tag = "events", params(LogParameters),
     responses((status = 200, body = Page), Failures))]
 pub async fn page(
-    state: web::Data<Admin>,
-    shown: Shown,
+    state: web::Data<AdminState>,
+    shown: Redaction,
     Query(parameters, _): Query<LogParameters>,
 ) -> Result<HttpResponse, Problem> {
     let (after, limit) = (parameters.after.unwrap_or(0), parameters.limit.rows());
@@ -68,8 +67,8 @@ pub async fn page(
     responses((status = 200, body = wire::Event), Failures))]
 pub async fn one(
     position: web::Path<String>,
-    state: web::Data<Admin>,
-    shown: Shown,
+    state: web::Data<AdminState>,
+    shown: Redaction,
     _: Query<NoParameters>,
 ) -> Result<HttpResponse, Problem> {
     let event = web::block(move || at(&state, &position)).await??;
@@ -82,11 +81,11 @@ pub async fn one(
     responses((status = 200, body = String, content_type = "application/octet-stream"), Failures))]
 pub async fn body(
     position: web::Path<String>,
-    state: web::Data<Admin>,
-    shown: Shown,
+    state: web::Data<AdminState>,
+    shown: Redaction,
     _: Query<NoParameters>,
 ) -> Result<HttpResponse, Problem> {
-    shown.raw()?;
+    shown.check_raw()?;
     let event = web::block(move || at(&state, &position)).await??;
     let name = format!("attachment; filename=\"event-{}.bin\"", event.position);
     let mut response = HttpResponse::Ok();
@@ -98,7 +97,7 @@ pub async fn body(
 /// Events after a position and up to the head; fewer than the limit where they are large. What lies
 /// beyond the head may not be on disk yet.
 pub fn read(
-    state: &Admin,
+    state: &AdminState,
     after: Position,
     head: Position,
     limit: usize,
@@ -109,7 +108,7 @@ pub fn read(
     }
 }
 
-fn at(state: &Admin, position: &str) -> Result<RecordedEvent, Problem> {
+fn at(state: &AdminState, position: &str) -> Result<RecordedEvent, Problem> {
     let position = query::position("position", position)?;
     let there = (1..=state.projection.head()).contains(&position);
     let event = there.then(|| state.store.read_at(&[position])).transpose()?;

@@ -1,8 +1,7 @@
-//! Exports as they are written: a thread reads the ledger and waits for whoever takes the answer.
+//! ExportLimit as they are written: a thread reads the ledger and waits for whoever takes the answer.
 
 use std::io::{self, BufWriter, Write};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_DISPOSITION, ContentType};
@@ -11,21 +10,19 @@ use futures_util::stream;
 use serde::Deserialize;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Sender};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use utoipa::IntoParams;
 
-use super::message::TAIL_PATIENCE;
 use super::message_list::message_filter;
-use super::openapi::Failures;
+use super::state::AdminState;
 use crate::domain::filter::MessageFilter;
 use crate::domain::{AccountSid, Position, Timestamp};
 use crate::export::{self, Content, EventFilter, ExportError, Format, Row, View};
-use crate::http::auth::redaction::Shown;
+use crate::http::auth::redaction::Redaction;
 use crate::http::connection::Connection;
 use crate::http::error::Problem;
 use crate::http::query::Query;
-use crate::http::state::Admin;
+use crate::http::response::Failures;
 use crate::wire::filter::{self, MessageParameters};
 use crate::wire::parameters;
 
@@ -42,9 +39,6 @@ const SENT_BYTES_MAX: usize = 256 << 10;
 /// How long a client may take no piece before its export is cut off: the others wait for its place.
 /// Longer than readers of the event stream have, who can come back to where they were.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How many exports are written at once. Each takes a thread, and some 30 MB where it is Parquet.
-const EXPORTS_MAX: usize = 4;
 
 /// Of when, and as what.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -83,22 +77,6 @@ pub struct EventParameters {
     simulated: Option<bool>,
 }
 
-/// Room for exports: so many at once and no more.
-#[derive(Clone)]
-pub struct Exports(Arc<Semaphore>);
-
-impl Default for Exports {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(EXPORTS_MAX)))
-    }
-}
-
-impl Exports {
-    fn enter(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        Arc::clone(&self.0).try_acquire_owned().map_err(|_| Problem::TooManyExports)
-    }
-}
-
 /// What the query asks for.
 enum Wanted {
     Messages(MessageFilter),
@@ -113,11 +91,11 @@ enum Wanted {
         (String = "application/vnd.apache.parquet"))), Failures))]
 pub async fn messages(
     request: HttpRequest,
-    state: web::Data<Admin>,
-    shown: Shown,
+    state: web::Data<AdminState>,
+    shown: Redaction,
     Query(filter, parameters): Query<MessageParameters, ExportParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let wanted = Wanted::Messages(shown.may_ask(message_filter(filter)?)?);
+    let wanted = Wanted::Messages(shown.check_filter(message_filter(filter)?)?);
     export(request, state, shown, parameters, wanted).await
 }
 
@@ -129,34 +107,32 @@ pub async fn messages(
         (String = "application/vnd.apache.parquet"))), Failures))]
 pub async fn events(
     request: HttpRequest,
-    state: web::Data<Admin>,
-    shown: Shown,
+    state: web::Data<AdminState>,
+    shown: Redaction,
     Query(filter, parameters): Query<EventParameters, ExportParameters>,
 ) -> Result<HttpResponse, Problem> {
     let EventParameters { account_sid, message_sid, since, until, simulated } = filter;
     filter::in_order(since, until).map_err(|bad| Problem::Conflict(bad.to_string()))?;
     let sids =
         account_sid.as_ref().map(AccountSid::as_str).into_iter().chain(message_sid.as_deref());
-    sids.into_iter().try_for_each(|sid| shown.may_ask_for(sid))?;
+    sids.into_iter().try_for_each(|sid| shown.check_text(sid))?;
     let wanted = Wanted::Events(EventFilter { account_sid, message_sid, since, until, simulated });
     export(request, state, shown, parameters, wanted).await
 }
 
 async fn export(
     request: HttpRequest,
-    state: web::Data<Admin>,
-    shown: Shown,
+    state: web::Data<AdminState>,
+    shown: Redaction,
     parameters: ExportParameters,
     wanted: Wanted,
 ) -> Result<HttpResponse, Problem> {
     let format = parameters.format.unwrap_or(Format::Ndjson);
     let asked_for = parameters.as_of_position;
-    let permit = state.exports.enter()?;
+    let permit = state.exports.acquire()?;
     let ready = state.clone();
     let pin = web::block(move || {
-        if !ready.projection.wait_for_short_tail(Instant::now() + TAIL_PATIENCE) {
-            return Err(Problem::Behind);
-        }
+        ready.wait_for_views()?;
         // What the views have read is also in the log.
         let last = ready.store.views().checkpoint()?.position;
         match asked_for {
@@ -192,7 +168,7 @@ async fn export(
 }
 
 fn write(
-    state: &Admin,
+    state: &AdminState,
     wanted: &Wanted,
     format: Format,
     view: View,

@@ -6,11 +6,11 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use super::state::AdminState;
 use crate::domain::simulated::is_simulated;
 use crate::domain::{Position, Timestamp};
 use crate::http::error::Problem;
 use crate::http::response;
-use crate::http::state::Admin;
 use crate::projection::message_query::TAIL_EVENTS_MAX;
 use crate::projection::worker::Waiting;
 use crate::store::{StoreError, for_each_event};
@@ -67,7 +67,7 @@ pub async fn healthz() -> HttpResponse {
 /// The writer takes events and the projection has caught up.
 #[utoipa::path(get, path = "/readyz", tag = "state", security(()),
     responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
-pub async fn readyz(state: web::Data<Admin>) -> Result<HttpResponse, Problem> {
+pub async fn readyz(state: web::Data<AdminState>) -> Result<HttpResponse, Problem> {
     let readiness = web::block(move || {
         let only_simulated = only_simulated(&state).unwrap_or(None).filter(|only| *only);
         let readiness = readiness(&state).unwrap_or_else(|error| Readiness {
@@ -90,7 +90,7 @@ pub async fn readyz(state: web::Data<Admin>) -> Result<HttpResponse, Problem> {
 }
 
 /// Whether the server does its work, and why not.
-pub fn readiness(state: &Admin) -> Result<Readiness, StoreError> {
+pub fn readiness(state: &AdminState) -> Result<Readiness, StoreError> {
     let checkpoint = state.projection.projected();
     let head = state.store.head()?;
     let (lag_seconds, unreadable) = match lag_seconds(state, checkpoint) {
@@ -122,7 +122,7 @@ pub fn readiness(state: &Admin) -> Result<Readiness, StoreError> {
 
 /// Whether every event up to the head was sent by a simulation: by the views, and by the events that
 /// they have not read. `None` if the views are another log's or far behind.
-fn only_simulated(state: &Admin) -> Result<Option<bool>, StoreError> {
+fn only_simulated(state: &AdminState) -> Result<Option<bool>, StoreError> {
     if !state.projection.is_aligned() {
         return Ok(None);
     }
@@ -141,7 +141,7 @@ fn only_simulated(state: &Admin) -> Result<Option<bool>, StoreError> {
     Ok(Some(simulated))
 }
 
-fn verified(state: &Admin) -> Option<Verified> {
+fn verified(state: &AdminState) -> Option<Verified> {
     let round = state.verifying.as_ref()?.last_run()?;
     let (at, findings) = (round.ended_at.to_string(), round.findings.len());
     let (position, error) = match round.reached {
@@ -153,7 +153,7 @@ fn verified(state: &Admin) -> Option<Verified> {
 
 /// How long the oldest event that is not projected has been waiting.
 /// The times of events tell only where nothing better does: somebody may set the clock.
-pub fn lag_seconds(state: &Admin, checkpoint: Position) -> Result<f64, StoreError> {
+pub fn lag_seconds(state: &AdminState, checkpoint: Position) -> Result<f64, StoreError> {
     let Some(first) = state.store.read(checkpoint, 1)?.into_iter().next() else { return Ok(0.0) };
     Ok(match state.projection.waiting() {
         Waiting::Nothing => 0.0,

@@ -1,7 +1,5 @@
 //! Questions about messages.
 
-use std::time::{Duration, Instant};
-
 use actix_web::http::header::{ETag, EntityTag, Header, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse, web};
 use base64::Engine;
@@ -10,17 +8,14 @@ use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
-use super::openapi::Failures;
+use super::state::AdminState;
 use crate::domain::{AccountSid, MessageSid, Position, Timestamp};
-use crate::http::auth::redaction::Shown;
+use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::Query;
-use crate::http::state::Admin;
+use crate::http::response::Failures;
 use crate::projection::message_query::{Answer, AsOf, BeyondHead, Question, ask};
 use crate::wire::parameters::{self, parsed};
-
-/// How long somebody is kept waiting for views that are being rebuilt.
-pub const TAIL_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Which message of that SID, and as of when.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -59,17 +54,15 @@ pub struct CacheParameters {
 pub async fn one(
     sid: web::Path<String>,
     request: HttpRequest,
-    state: web::Data<Admin>,
-    shown: Shown,
+    state: web::Data<AdminState>,
+    shown: Redaction,
     Query(parameters, _): Query<MessageParameters>,
 ) -> Result<HttpResponse, Problem> {
     let question = question(&sid, parameters, &state)?;
-    shown.may_ask_for(question.message_sid.as_str())?;
-    question.account_sid.iter().flatten().try_for_each(|sid| shown.may_ask_for(sid.as_str()))?;
+    shown.check_text(question.message_sid.as_str())?;
+    question.account_sid.iter().flatten().try_for_each(|sid| shown.check_text(sid.as_str()))?;
     let answer = web::block(move || {
-        if !state.projection.wait_for_short_tail(Instant::now() + TAIL_PATIENCE) {
-            return Err(Problem::Behind);
-        }
+        state.wait_for_views()?;
         ask(&*state.store, &question).map_err(Problem::from)
     });
     match answer.await?? {
@@ -109,7 +102,11 @@ fn unless_known(request: &HttpRequest, mut json: Vec<u8>) -> HttpResponse {
     }
 }
 
-fn question(sid: &str, parameters: MessageParameters, state: &Admin) -> Result<Question, Problem> {
+fn question(
+    sid: &str,
+    parameters: MessageParameters,
+    state: &AdminState,
+) -> Result<Question, Problem> {
     let message_sid = MessageSid::parse(sid)
         .ok_or_else(|| Problem::BadRequest("the message SID is empty".to_owned()))?;
     Ok(Question {

@@ -1,7 +1,5 @@
 //! Lists of messages, page by page.
 
-use std::time::Instant;
-
 use actix_web::{HttpResponse, web};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,15 +7,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
 use utoipa::IntoParams;
 
-use super::message::TAIL_PATIENCE;
-use super::openapi::Failures;
+use super::state::AdminState;
 use crate::domain::filter::MessageFilter;
 use crate::domain::{Position, Timestamp};
-use crate::http::auth::redaction::Shown;
+use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::{PageLimit, Query};
-use crate::http::response;
-use crate::http::state::Admin;
+use crate::http::response::{self, Failures};
 use crate::wire;
 use crate::wire::filter::MessageParameters;
 use crate::wire::parameters::parsed;
@@ -51,22 +47,20 @@ pub struct Page {
 #[utoipa::path(get, path = "/v1/messages", operation_id = "messages", tag = "messages", params(MessageParameters, PageParameters),
     responses((status = 200, body = Page), Failures))]
 pub async fn messages(
-    state: web::Data<Admin>,
-    asker: Shown,
+    state: web::Data<AdminState>,
+    asker: Redaction,
     Query(filter, page): Query<MessageParameters, PageParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let wanted = asker.may_ask(message_filter(filter)?)?;
+    let wanted = asker.check_filter(message_filter(filter)?)?;
     let listed = web::block(move || {
-        if !state.projection.wait_for_short_tail(Instant::now() + TAIL_PATIENCE) {
-            return Err(Problem::Behind);
-        }
-        Ok(state.store.views().list(&wanted, page.after, page.limit.rows())?)
+        state.wait_for_views()?;
+        Ok::<_, Problem>(state.store.views().list(&wanted, page.after, page.limit.rows())?)
     });
     let listed = listed.await??;
     let as_of_position = listed.checkpoint.position;
     let messages = listed.messages.iter();
     let shown = |message: &crate::store::Message| {
-        asker.row(wire::Message::new(&message.key, &message.lifecycle, as_of_position))
+        asker.message_row(wire::Message::new(&message.key, &message.lifecycle, as_of_position))
     };
     let page = Page {
         data: messages.map(shown).collect(),

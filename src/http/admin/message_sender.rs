@@ -1,232 +1,231 @@
-//! Sending a message for whoever asks over HTTP: its intent and its answer in the log, and its key.
+//! Sends messages for HTTP clients: logs the intent, asks Twilio, and logs the answer. A message
+//! with an idempotency key is sent once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use actix_web::web::Data;
 use time::OffsetDateTime;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::send_message::NewMessage;
 use crate::domain::{AccountSid, NewEvent, Timestamp};
 use crate::http::error::{Problem, Reason, SendProblem};
-use crate::http::state::Admin;
+use crate::http::limits::Limit;
 use crate::send::keys::{Claim, Keys, request_hash};
 use crate::send::{Attempt, Draft, Outcome, note};
+use crate::store::Store;
+use crate::store::writer::Writer;
 use crate::twilio_api::{Answer, Client, Credentials, Failure, Limits};
 
-/// How many messages are sent at once: each takes a thread, which mostly waits. Twilio takes some
-/// hundred requests at once from one account, and says 429 beyond.
-const SENDS_MAX: usize = 64;
-
-/// How long an intent may take to be on disk before nothing is sent at all.
+/// How long the intent may take to be durable. After that nothing is sent.
 const DURABLE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long Twilio's 429 is answered by trying again; whoever asked us waits meanwhile.
+/// How long a request that Twilio answers with 429 is retried; the client waits meanwhile.
 const RETRY_FOR: Duration = Duration::from_secs(20);
 
-/// The longest of these waits.
+/// The longest wait between two retries.
 const RETRY_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// Who sends, and as whom Twilio is asked, as it is configured at this moment; of the account that is
-/// named, else of the usual one.
-pub type Senders = dyn Fn(Option<&str>) -> Result<Sender, String> + Send + Sync;
+/// Finds the account with this SID, or the default account, as configured at this moment.
+pub type FindAccount = dyn Fn(Option<&str>) -> Result<SendingAccount, String> + Send + Sync;
 
 /// An account and its credentials.
-pub enum Sender {
+pub enum SendingAccount {
     Known(AccountSid, Credentials),
     /// There is none, for this reason.
     Unknown(String),
 }
 
-/// What sending takes.
-pub struct Sending {
+/// Sends messages and keeps what came of them in the log.
+#[derive(Clone)]
+pub struct MessageSender {
     client: Client,
-    senders: Box<Senders>,
+    find_account: Arc<FindAccount>,
     status_callback: Option<String>,
     keys: Arc<Keys>,
-    permits: Arc<Semaphore>,
-    ending: Arc<AtomicBool>,
+    limit: Limit,
+    stopping: Arc<AtomicBool>,
 }
 
-/// A message on its way: what it is, for whom, and under which key.
-pub struct Order {
+/// A message that is ready to be sent.
+pub struct SendRequest {
     attempt: Attempt,
-    who: Credentials,
-    key: Option<(String, String)>,
+    credentials: Credentials,
+    key: Option<IdempotencyKey>,
     _permit: OwnedSemaphorePermit,
 }
 
-/// What came of it, and whether it was known before.
-pub struct Came {
+#[derive(Clone)]
+struct IdempotencyKey {
+    key: String,
+    /// Tells another message under the same key from the same message again.
+    request_hash: String,
+}
+
+/// What came of a request.
+pub struct SendResult {
     pub send_id: String,
     pub outcome: Outcome,
+    /// Whether an earlier request with the same key had this outcome.
     pub replayed: bool,
 }
 
-impl Sending {
-    /// By this client, as these.
-    pub fn new(client: Client, senders: Box<Senders>, status_callback: Option<String>) -> Self {
-        let (keys, ending) = Default::default();
-        let permits = Arc::new(Semaphore::new(SENDS_MAX));
-        Self { client, senders, status_callback, keys, permits, ending }
+impl MessageSender {
+    /// A sender for these accounts. `status_callback` is the URL for messages that name none.
+    pub fn new(
+        client: Client,
+        find_account: Box<FindAccount>,
+        status_callback: Option<String>,
+    ) -> Self {
+        Self {
+            client,
+            find_account: find_account.into(),
+            status_callback,
+            keys: Arc::default(),
+            limit: Limit::sends(),
+            stopping: Arc::default(),
+        }
     }
 
-    /// Set to true, nobody waits any more to try again.
-    pub fn ender(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.ending)
+    /// A flag that ends all retries once it is true.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stopping)
     }
 
-    fn client(&self) -> Client {
-        let (until, ending) = (Instant::now() + RETRY_FOR, Arc::clone(&self.ending));
-        let stop = move || ending.load(Ordering::Relaxed) || Instant::now() > until;
-        self.client.within(Limits::new(u64::MAX, stop).waiting_at_most(RETRY_WAIT_MAX))
+    /// The status callback of messages that name none, if it is known.
+    pub fn status_callback(&self) -> Option<String> {
+        self.status_callback.clone()
     }
 
-    /// What is to be sent, checked; its key, where it has one.
-    pub fn order(&self, message: NewMessage, key: Option<String>) -> Result<Order, Problem> {
-        let sender = (self.senders)(message.account_sid.as_deref());
-        let (account_sid, who) =
-            match sender.map_err(|reason| not_begun(Reason::NotSent(reason)))? {
-                Sender::Known(account_sid, who) => (account_sid, who),
-                Sender::Unknown(reason) => return Err(unprocessable(reason)),
-            };
-        let keep_content = message.keep_content;
-        let draft = self.draft(message)?;
-        let hash = request_hash(&who, &account_sid, &draft);
+    /// Checks a message and takes a permit to send it.
+    pub fn prepare(
+        &self,
+        (account_sid, credentials): (AccountSid, Credentials),
+        draft: Draft,
+        keep_content: bool,
+        key: Option<String>,
+    ) -> Result<SendRequest, Problem> {
+        let request_hash = request_hash(&credentials, &account_sid, &draft);
         let attempt = Attempt::new(&self.client, &account_sid, draft, keep_content);
         let mut attempt = attempt.map_err(|bad| unprocessable(bad.to_string()))?;
-        let key = key.map(|key| (key, hash));
-        if let Some((key, hash)) = &key {
-            let notes = [(note::IDEMPOTENCY_KEY, key), (note::REQUEST_HASH, hash)];
+        let key = key.map(|key| IdempotencyKey { key, request_hash });
+        if let Some(IdempotencyKey { key, request_hash }) = &key {
+            let notes = [(note::IDEMPOTENCY_KEY, key), (note::REQUEST_HASH, request_hash)];
             attempt =
                 attempt.with_notes(notes.map(|(name, value)| (name.to_owned(), value.to_owned())));
         }
-        let permit = Arc::clone(&self.permits).try_acquire_owned();
-        Ok(Order { attempt, who, key, _permit: permit.map_err(|_| Problem::TooManySends)? })
+        Ok(SendRequest { attempt, credentials, key, _permit: self.limit.acquire()? })
     }
 
-    fn draft(&self, message: NewMessage) -> Result<Draft, Problem> {
-        let status_callback = match (message.no_status_callback, message.status_callback) {
-            (true, Some(_)) => Err("status_callback and no_status_callback exclude each other"),
-            (true, None) => Ok(None),
-            (false, Some(url)) => Ok(Some(url)),
-            (false, None) => self.status_callback.clone().map(Some).ok_or(
-                "this server does not know under which URL Twilio reaches it: give \
-                 status_callback, or set DELIVERY_LEDGER_PUBLIC_URL",
-            ),
+    /// The account with this SID, or the default account.
+    pub fn account(&self, account_sid: Option<&str>) -> Result<(AccountSid, Credentials), Problem> {
+        match (self.find_account)(account_sid) {
+            Ok(SendingAccount::Known(account_sid, credentials)) => Ok((account_sid, credentials)),
+            Ok(SendingAccount::Unknown(reason)) => Err(unprocessable(reason)),
+            Err(reason) => Err(not_sent(Reason::NotSent(reason))),
+        }
+    }
+
+    /// Sends the message, unless an earlier request with its key did.
+    pub async fn execute(
+        self,
+        request: SendRequest,
+        store: Arc<dyn Store>,
+        writer: Writer,
+    ) -> Result<SendResult, Problem> {
+        let send_id = request.attempt.send_id.to_string();
+        if let Some(earlier) = self.claim(&request, store).await? {
+            return Ok(earlier);
+        }
+        let outcome = self.send(&request, &writer).await;
+        if let Some(IdempotencyKey { key, .. }) = &request.key {
+            let outcome = outcome
+                .as_ref()
+                .map_or_else(|problem| Outcome::NotSent(problem.to_string()), Outcome::clone);
+            self.keys.settle(key, outcome);
+        }
+        Ok(SendResult { send_id, outcome: outcome?, replayed: false })
+    }
+
+    /// The result of an earlier request with the same key; `None` if the message has to be sent.
+    async fn claim(
+        &self,
+        request: &SendRequest,
+        store: Arc<dyn Store>,
+    ) -> Result<Option<SendResult>, Problem> {
+        let Some(IdempotencyKey { key, request_hash }) = request.key.clone() else {
+            return Ok(None);
         };
-        let send_at = message.send_at.map(|text| {
-            let unreadable = format!(
-                "send_at `{}` is not an RFC 3339 time, such as 2026-01-31T12:00:00Z",
-                text.escape_debug()
-            );
-            Timestamp::parse(&text).ok_or_else(|| unprocessable(unreadable))
-        });
-        let variables = message.content_variables.map(serde_json::Value::Object);
-        Ok(Draft {
-            to: message.to,
-            from: message.from,
-            messaging_service_sid: message.messaging_service_sid,
-            body: message.body,
-            media_urls: message.media_urls,
-            content_sid: message.content_sid,
-            content_variables: variables.map(|variables| variables.to_string()),
-            send_at: send_at.transpose()?,
-            status_callback: status_callback.map_err(unprocessable)?,
+        let (keys, send_id) = (Arc::clone(&self.keys), request.attempt.send_id.to_string());
+        let now = Timestamp::from(OffsetDateTime::now_utc());
+        let claim = on_a_thread(move || keys.claim(&*store, &key, (&send_id, &request_hash), now));
+        match claim.await.ok_or(Problem::Internal)?? {
+            Claim::New => Ok(None),
+            Claim::Done { send_id, outcome } => {
+                Ok(Some(SendResult { send_id, outcome, replayed: true }))
+            }
+            Claim::InFlight => Err(Problem::Conflict(
+                "the message with this Idempotency-Key is being sent; ask again".to_owned(),
+            )),
+            Claim::Other => Err(unprocessable("this Idempotency-Key was used for another message")),
+        }
+    }
+
+    /// Logs the intent, asks Twilio, and logs the answer. An error means that nothing was sent.
+    async fn send(&self, request: &SendRequest, writer: &Writer) -> Result<Outcome, Problem> {
+        let intent = writer.append(request.attempt.intent());
+        match tokio::time::timeout(DURABLE_TIMEOUT, intent).await {
+            Ok(Ok(_position)) => {}
+            Ok(Err(error)) => return Err(Problem::NotStored(error)),
+            Err(_) => {
+                // The intent may still be stored; then the log also has to say that nothing was sent.
+                let stopped = request.attempt.answer(&Err(Failure::Stopped));
+                actix_web::rt::spawn(append(writer.clone(), stopped));
+                return Err(Problem::NotDurableInTime);
+            }
+        }
+        let answer = self.ask_twilio(request).await;
+        let outcome = Outcome::of(&answer);
+        append(writer.clone(), request.attempt.answer(&answer)).await;
+        Ok(outcome)
+    }
+
+    /// Twilio's answer, however long it takes.
+    async fn ask_twilio(&self, request: &SendRequest) -> Result<Answer, Failure> {
+        let (until, stopping) = (Instant::now() + RETRY_FOR, self.stop_flag());
+        let stop = move || stopping.load(Ordering::Relaxed) || Instant::now() > until;
+        let client =
+            self.client.within(Limits::new(u64::MAX, stop).waiting_at_most(RETRY_WAIT_MAX));
+        let (attempt, credentials) = (request.attempt.clone(), request.credentials.clone());
+        let answer = on_a_thread(move || attempt.send(&client, &credentials)).await;
+        answer.unwrap_or_else(|| {
+            let detail = "the thread that asked has ended".to_owned();
+            Err(Failure::NoAnswer { url: request.attempt.url().to_owned(), detail })
         })
     }
 }
 
-/// What sending takes, where the server sends at all.
-pub fn sending(state: &Admin) -> Result<&Sending, Problem> {
-    let none = || Problem::NotFound("this server sends no messages".to_owned());
-    state.sending.as_ref().ok_or_else(none)
-}
-
-/// Sends it, unless its key says that it was sent.
-pub async fn carry_out(state: &Data<Admin>, order: Order) -> Result<Came, Problem> {
-    let send_id = order.attempt.send_id.to_string();
-    if let Some(came) = claim(state, &order).await? {
-        return Ok(came);
-    }
-    let outcome = begin(state, &order).await;
-    if let Some((key, _)) = &order.key {
-        let outcome = outcome
-            .as_ref()
-            .map_or_else(|problem| Outcome::NotSent(problem.to_string()), Outcome::clone);
-        sending(state)?.keys.settle(key, outcome);
-    }
-    Ok(Came { send_id, outcome: outcome?, replayed: false })
-}
-
-/// What is known of the request's key; nothing where the message is to be sent.
-async fn claim(state: &Data<Admin>, order: &Order) -> Result<Option<Came>, Problem> {
-    let Some((key, hash)) = order.key.clone() else { return Ok(None) };
-    let (state, send_id) = (state.clone(), order.attempt.send_id.to_string());
-    let keys = Arc::clone(&sending(&state)?.keys);
-    let now = Timestamp::from(OffsetDateTime::now_utc());
-    let claim = on_a_thread(move || keys.claim(&*state.store, &key, (&send_id, &hash), now));
-    match claim.await.ok_or(Problem::Internal)?? {
-        Claim::New => Ok(None),
-        Claim::Done { send_id, outcome } => Ok(Some(Came { send_id, outcome, replayed: true })),
-        Claim::InFlight => Err(Problem::Conflict(
-            "the message with this Idempotency-Key is on its way; ask again".to_owned(),
-        )),
-        Claim::Other => Err(unprocessable("this Idempotency-Key was used for another message")),
-    }
-}
-
-/// The intent, the request, and what came of it. An error means that nothing was sent.
-async fn begin(state: &Data<Admin>, order: &Order) -> Result<Outcome, Problem> {
-    let intent = state.writer.append(order.attempt.intent());
-    match tokio::time::timeout(DURABLE_TIMEOUT, intent).await {
-        Ok(Ok(_position)) => {}
-        Ok(Err(error)) => return Err(Problem::NotStored(error)),
-        Err(_) => {
-            // It may be stored yet; that nothing followed is to be stored behind it.
-            let stopped = order.attempt.answer(&Err(Failure::Stopped));
-            actix_web::rt::spawn(keep(state.clone(), stopped));
-            return Err(Problem::NotDurableInTime);
-        }
-    }
-    let answered = ask(sending(state)?.client(), order).await;
-    let outcome = Outcome::of(&answered);
-    keep(state.clone(), order.attempt.answer(&answered)).await;
-    Ok(outcome)
-}
-
-/// Twilio's answer, however long it takes.
-async fn ask(client: Client, order: &Order) -> Result<Answer, Failure> {
-    let (attempt, who) = (order.attempt.clone(), order.who.clone());
-    let answered = on_a_thread(move || attempt.send(&client, &who)).await;
-    answered.unwrap_or_else(|| {
-        let detail = "the thread that asked has ended".to_owned();
-        Err(Failure::NoAnswer { url: order.attempt.url().to_owned(), detail })
-    })
-}
-
-/// A thread of its own, not one of the runtime's: what takes long must not keep the server from
-/// ending. Nothing comes of work that could not be begun, or panicked.
+/// Runs on a thread of its own: on one of the runtime's, slow work would delay the shutdown. `None`
+/// if the thread could not be started, or panicked.
 async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    let (tell, told) = oneshot::channel();
+    let (sender, result) = oneshot::channel();
     let thread = std::thread::Builder::new().name("send".to_owned());
-    let _detached = thread.spawn(move || tell.send(work()).ok()).ok()?;
-    told.await.ok()
+    let _detached = thread.spawn(move || sender.send(work()).ok()).ok()?;
+    result.await.ok()
 }
 
-/// What came of a request is told whether it can be stored or not: the message is made.
-async fn keep(state: Data<Admin>, event: NewEvent) {
-    if let Err(error) = state.writer.append(event).await {
+/// Logs what came of a message. The client gets its answer even if that fails: the message exists.
+async fn append(writer: Writer, event: NewEvent) {
+    if let Err(error) = writer.append(event).await {
         tracing::error!(%error, "what came of a message that was sent is not in the log");
     }
 }
 
-fn unprocessable(detail: impl Into<String>) -> Problem {
-    not_begun(Reason::Unprocessable(detail.into()))
+/// The problem of a message that cannot be sent as it is.
+pub fn unprocessable(detail: impl Into<String>) -> Problem {
+    not_sent(Reason::Unprocessable(detail.into()))
 }
 
-fn not_begun(reason: Reason) -> Problem {
+fn not_sent(reason: Reason) -> Problem {
     Problem::Send(SendProblem { send_id: None, reason })
 }

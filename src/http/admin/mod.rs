@@ -9,19 +9,22 @@ pub mod message_list;
 pub mod message_sender;
 pub mod metrics;
 pub mod openapi;
+pub mod registry;
 mod reports;
 mod routes;
 mod send_message;
+pub mod state;
 
 use std::io;
 use std::net::TcpListener;
 
 use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 
+use self::state::AdminState;
 use super::auth::middleware;
-use super::drain::Drain;
-use super::state::Admin;
+use super::drain::{self, Drain};
 use super::workers::Workers;
 use super::{FLUSH_SECONDS, HEAD_TIMEOUT, KEEP_ALIVE, connection, error};
 
@@ -31,18 +34,19 @@ pub const THREADS: usize = 1;
 /// Serves the admin listener.
 pub fn serve(
     listener: TcpListener,
-    state: Admin,
+    state: AdminState,
     drain: Drain,
     alive: &Workers,
 ) -> io::Result<Server> {
     let state = web::Data::new(state);
-    let alive = alive.clone();
+    let (drain, alive) = (web::Data::new(drain), alive.clone());
     let server = HttpServer::new(move || {
         alive.join();
         App::new()
-            .wrap(actix_web::middleware::from_fn(middleware::guard))
-            .wrap(drain.middleware())
+            .wrap(from_fn(middleware::guard))
+            .wrap(from_fn(drain::count))
             .app_data(state.clone())
+            .app_data(drain.clone())
             .app_data(web::PathConfig::default().error_handler(error::unreadable_path))
             .configure(routes::admin)
             .default_service(web::to(error::no_such_path))

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, LOCATION};
 use actix_web::{HttpResponse, web};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
+use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, serve};
 
+use super::send_message::SendProblemDetails;
 use super::{
     event_stream, events, exports, health, message, message_list, metrics, reports, send_message,
 };
 use crate::http::error::Problem;
 use crate::http::query::{NoParameters, Query};
+use crate::http::response::ProblemDetails;
 
 /// What the page may load: nothing that does not come from here.
 const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; \
@@ -61,85 +63,6 @@ impl Modify for Token {
         let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
         document.components.get_or_insert_default().add_security_scheme("token", bearer);
     }
-}
-
-/// A problem (RFC 9457).
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "it describes what `Problem` writes")]
-pub struct ProblemDetails {
-    r#type: String,
-    title: String,
-    status: u16,
-    /// What is wrong, and what would be right.
-    detail: String,
-    /// Names this answer in what the server writes of it.
-    request_id: String,
-}
-
-/// What any question may be answered with instead.
-#[derive(IntoResponses)]
-#[allow(dead_code, reason = "it describes what `Problem` answers")]
-pub enum Failures {
-    /// A parameter is unknown, doubled, or not what it must be
-    #[response(status = 400, content_type = "application/problem+json")]
-    BadRequest(ProblemDetails),
-    /// A token is needed
-    #[response(status = 401, content_type = "application/problem+json")]
-    NoToken(ProblemDetails),
-    /// Not for this Host, or not for this token
-    #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(ProblemDetails),
-    /// There is none
-    #[response(status = 404, content_type = "application/problem+json")]
-    NotFound(ProblemDetails),
-    /// It could be several, conditions exclude each other, or the log does not go so far
-    #[response(status = 409, content_type = "application/problem+json")]
-    Conflict(ProblemDetails),
-    /// Too many attempts without a token that fits
-    #[response(status = 429, content_type = "application/problem+json")]
-    TooMany(ProblemDetails),
-    /// Not now
-    #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(ProblemDetails),
-}
-
-/// What sending may be answered with beside that.
-#[derive(IntoResponses)]
-#[allow(dead_code, reason = "it describes what `Problem` answers")]
-pub enum SendFailures {
-    /// It is longer than 64 KiB
-    #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(ProblemDetails),
-    /// It is not JSON
-    #[response(status = 415, content_type = "application/problem+json")]
-    NotJson(ProblemDetails),
-    /// It cannot be sent as it is, its key stands for another message, or Twilio refused it
-    #[response(status = 422, content_type = "application/problem+json")]
-    Unprocessable(SendProblemDetails),
-    /// Twilio refused the account's credentials
-    #[response(status = 502, content_type = "application/problem+json")]
-    NotAllowed(SendProblemDetails),
-    /// Whether the message was made is not known
-    #[response(status = 504, content_type = "application/problem+json")]
-    Unknown(SendProblemDetails),
-}
-
-/// A problem with a message that was to be sent.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "it describes what `Problem` writes")]
-pub struct SendProblemDetails {
-    #[schema(inline)]
-    r#type: String,
-    title: String,
-    status: u16,
-    detail: String,
-    request_id: String,
-    /// Ties intent and answer in the log
-    send_id: Option<String>,
-    /// The HTTP status code of Twilio's answer
-    twilio_status: Option<u16>,
-    /// Twilio's error code
-    twilio_code: Option<u32>,
 }
 
 /// The document as JSON, the same for every server of this version.

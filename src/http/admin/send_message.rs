@@ -1,22 +1,24 @@
-//! `POST /v1/messages`: a message is asked for, and what came of it answered. It is sent in `sending`.
+//! `POST /v1/messages`: reads a message, has it sent, and answers with the result.
+
+use std::sync::Arc;
 
 use actix_web::http::header::{CONTENT_TYPE, HOST, LOCATION, ORIGIN};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
-use super::message_sender::{Came, carry_out, sending};
-use super::openapi::{Failures, SendFailures};
+use super::message_sender::{MessageSender, SendResult, unprocessable};
+use super::state::AdminState;
+use crate::domain::Timestamp;
 use crate::http::auth::tokens::Scope;
 use crate::http::body::{self, Budget};
 use crate::http::error::{Problem, Reason, SendProblem};
 use crate::http::query::{NoParameters, Query};
-use crate::http::response;
-use crate::http::state::Admin;
-use crate::send::Outcome;
+use crate::http::response::{self, Failures, ProblemDetails};
 use crate::send::keys::KEY_CHARACTERS_MAX;
+use crate::send::{Draft, Outcome};
 
 /// A message to be sent.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -63,6 +65,45 @@ pub struct MadeMessage {
     pub send_id: String,
 }
 
+/// What sending may be answered with beside that.
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "it describes what `Problem` answers")]
+pub enum SendFailures {
+    /// It is longer than 64 KiB
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(ProblemDetails),
+    /// It is not JSON
+    #[response(status = 415, content_type = "application/problem+json")]
+    NotJson(ProblemDetails),
+    /// It cannot be sent as it is, its key stands for another message, or Twilio refused it
+    #[response(status = 422, content_type = "application/problem+json")]
+    Unprocessable(SendProblemDetails),
+    /// Twilio refused the account's credentials
+    #[response(status = 502, content_type = "application/problem+json")]
+    NotAllowed(SendProblemDetails),
+    /// Whether the message was made is not known
+    #[response(status = 504, content_type = "application/problem+json")]
+    Unknown(SendProblemDetails),
+}
+
+/// A problem with a message that was to be sent.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it describes what `Problem` writes")]
+pub struct SendProblemDetails {
+    #[schema(inline)]
+    r#type: String,
+    title: String,
+    status: u16,
+    detail: String,
+    request_id: String,
+    /// Ties intent and answer in the log
+    send_id: Option<String>,
+    /// The HTTP status code of Twilio's answer
+    twilio_status: Option<u16>,
+    /// Twilio's error code
+    twilio_code: Option<u32>,
+}
+
 /// Sends a message through Twilio. Asked again under the same `Idempotency-Key` within 24 hours, it
 /// sends nothing and answers the same.
 #[utoipa::path(post, path = "/v1/messages", operation_id = "send", tag = "messages",
@@ -73,28 +114,72 @@ pub struct MadeMessage {
 pub async fn send(
     request: HttpRequest,
     payload: Payload,
-    state: Data<Admin>,
+    state: Data<AdminState>,
     _: Query<NoParameters>,
 ) -> Result<HttpResponse, Problem> {
-    check_asker(&request)?;
+    check_client(&request)?;
     let key = idempotency_key(&request)?;
     let (headers, budget) = (request.headers(), Budget::default());
     let body = body::read(headers, payload.into_inner(), body::FORM_BYTES_MAX, &budget);
     let body = body.await?.bytes;
     let message: NewMessage = serde_json::from_slice(&body)
         .map_err(|error| Problem::BadRequest(format!("the body is no such message: {error}")))?;
-    let order = sending(&state)?.order(message, key)?;
-    // Whoever asked may hang up; what was begun is brought to its end all the same.
-    let (tell, told) = oneshot::channel();
-    actix_web::rt::spawn(async move { tell.send(carry_out(&state, order).await).ok() });
-    answer(told.await.map_err(|_| Problem::Internal)??)
+    let sender = message_sender(&state)?.clone();
+    let account = sender.account(message.account_sid.as_deref())?;
+    let keep_content = message.keep_content;
+    let draft = draft(message, sender.status_callback())?;
+    let to_send = sender.prepare(account, draft, keep_content, key)?;
+    // A task of its own, which goes on if the client hangs up.
+    let (sent, result) = oneshot::channel();
+    actix_web::rt::spawn(async move {
+        let (store, writer) = (Arc::clone(&state.store), state.writer.clone());
+        sent.send(sender.execute(to_send, store, writer).await).ok()
+    });
+    answer(result.await.map_err(|_| Problem::Internal)??)
 }
 
-/// Sending takes a token for it. A page in somebody's browser is kept out besides, lest it finds one:
-/// it cannot send JSON without being asked where it comes from, nor hide that.
-fn check_asker(request: &HttpRequest) -> Result<(), Problem> {
+fn message_sender(state: &AdminState) -> Result<&MessageSender, Problem> {
+    let none = || Problem::NotFound("this server sends no messages".to_owned());
+    state.sending.as_ref().ok_or_else(none)
+}
+
+/// The message as Twilio is asked for it; `status_callback` is for one that names none.
+fn draft(message: NewMessage, status_callback: Option<String>) -> Result<Draft, Problem> {
+    let status_callback = match (message.no_status_callback, message.status_callback) {
+        (true, Some(_)) => Err("status_callback and no_status_callback exclude each other"),
+        (true, None) => Ok(None),
+        (false, Some(url)) => Ok(Some(url)),
+        (false, None) => status_callback.map(Some).ok_or(
+            "this server does not know under which URL Twilio reaches it: give \
+             status_callback, or set DELIVERY_LEDGER_PUBLIC_URL",
+        ),
+    };
+    let send_at = message.send_at.map(|text| {
+        let unreadable = format!(
+            "send_at `{}` is not an RFC 3339 time, such as 2026-01-31T12:00:00Z",
+            text.escape_debug()
+        );
+        Timestamp::parse(&text).ok_or_else(|| unprocessable(unreadable))
+    });
+    let variables = message.content_variables.map(serde_json::Value::Object);
+    Ok(Draft {
+        to: message.to,
+        from: message.from,
+        messaging_service_sid: message.messaging_service_sid,
+        body: message.body,
+        media_urls: message.media_urls,
+        content_sid: message.content_sid,
+        content_variables: variables.map(|variables| variables.to_string()),
+        send_at: send_at.transpose()?,
+        status_callback: status_callback.map_err(unprocessable)?,
+    })
+}
+
+/// Requires a token with the scope `send`. Against a page in a browser that has one, it also
+/// requires JSON, which takes a preflight request from another origin, and rejects other origins.
+fn check_client(request: &HttpRequest) -> Result<(), Problem> {
     let scope = request.extensions().get::<Scope>().copied().ok_or(Problem::Internal)?;
-    if !scope.sends {
+    if !scope.may_send {
         return Err(Problem::MayNotSend);
     }
     if !is_json(request) {
@@ -132,7 +217,7 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
     }
 }
 
-fn answer(Came { send_id, outcome, replayed }: Came) -> Result<HttpResponse, Problem> {
+fn answer(SendResult { send_id, outcome, replayed }: SendResult) -> Result<HttpResponse, Problem> {
     let problem =
         |reason| Err(Problem::Send(SendProblem { send_id: Some(send_id.clone()), reason }));
     match outcome {

@@ -9,9 +9,9 @@ use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, ResponseError, web};
 
-use super::tokens::{Scope, Sees};
+use super::tokens::{Scope, Visibility};
+use crate::http::admin::state::AdminState;
 use crate::http::error::Problem;
-use crate::http::state::Admin;
 
 /// Paths that load balancers and orchestrators probe.
 const OPEN_PATHS: [&str; 2] = ["/healthz", "/readyz"];
@@ -25,7 +25,7 @@ pub async fn guard(
     if OPEN_PATHS.contains(&request.path()) {
         return Ok(next.call(request).await?.map_into_left_body());
     }
-    let state = request.app_data::<web::Data<Admin>>().ok_or(Problem::Internal)?;
+    let state = request.app_data::<web::Data<AdminState>>().ok_or(Problem::Internal)?;
     check_host(&request, state)?;
     if is_documentation(request.path()) {
         return Ok(next.call(request).await?.map_into_left_body());
@@ -45,9 +45,9 @@ fn without_addresses<B: MessageBody>(
     scope: Scope,
 ) -> ServiceResponse<EitherBody<B>> {
     let problem = answer.response().error().and_then(|error| error.as_error::<Problem>());
-    let masked = match scope.sees {
-        Sees::Everything => None,
-        Sees::Masked | Sees::Nothing => problem.and_then(Problem::masked),
+    let masked = match scope.visibility {
+        Visibility::Full => None,
+        Visibility::Masked | Visibility::Nothing => problem.and_then(Problem::masked),
     };
     match masked {
         Some(problem) => answer.into_response(problem.error_response()).map_into_right_body(),
@@ -60,7 +60,7 @@ fn is_documentation(path: &str) -> bool {
     matches!(path, "/openapi.json" | "/docs") || path.starts_with("/docs/")
 }
 
-fn check_host(request: &ServiceRequest, state: &Admin) -> Result<(), Problem> {
+fn check_host(request: &ServiceRequest, state: &AdminState) -> Result<(), Problem> {
     let header = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let host = header.map(without_port).ok_or(Problem::UnknownHost)?;
     let listed =
@@ -81,8 +81,8 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-fn check_token(request: &ServiceRequest, state: &Admin) -> Result<Scope, Problem> {
-    let tokens = state.tokens.now();
+fn check_token(request: &ServiceRequest, state: &AdminState) -> Result<Scope, Problem> {
+    let tokens = state.tokens.load();
     if tokens.is_empty() {
         return Ok(Scope::WITHOUT_TOKEN);
     }

@@ -5,20 +5,20 @@ use std::borrow::Cow;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
-use super::tokens::{Scope, Sees};
+use super::tokens::{Scope, Visibility};
 use crate::domain::filter::{AddressPattern, MessageFilter};
 use crate::domain::{AccountSid, RecordedEvent};
 use crate::http::error::Problem;
 use crate::projection::fold::Folded;
-use crate::report::shape::Shape;
+use crate::report::output::ReportJson;
 use crate::twilio::callback::Reading;
 use crate::wire::{self, TimelineEntry, mask};
 
 /// What the asker's token lets them see.
 #[derive(Debug, Clone, Copy)]
-pub struct Shown(Sees);
+pub struct Redaction(Visibility);
 
-impl FromRequest for Shown {
+impl FromRequest for Redaction {
     type Error = Problem;
     type Future = std::future::Ready<Result<Self, Problem>>;
 
@@ -26,20 +26,20 @@ impl FromRequest for Shown {
         // Without a word from the guard nothing is shown.
         std::future::ready(match request.extensions().get::<Scope>() {
             None => Err(Problem::Internal),
-            Some(Scope { sees: Sees::Nothing, .. }) => Err(Problem::MayNotRead),
-            Some(Scope { sees, .. }) => Ok(Shown(*sees)),
+            Some(Scope { visibility: Visibility::Nothing, .. }) => Err(Problem::MayNotRead),
+            Some(Scope { visibility, .. }) => Ok(Redaction(*visibility)),
         })
     }
 }
 
-impl Shown {
+impl Redaction {
     /// Whether addresses are hidden.
     pub fn is_masked(self) -> bool {
-        self.0 != Sees::Everything
+        self.0 != Visibility::Full
     }
 
     /// A question, unless it asks for more of an address than would be shown: the answer would tell.
-    pub fn may_ask(self, filter: MessageFilter) -> Result<MessageFilter, Problem> {
+    pub fn check_filter(self, filter: MessageFilter) -> Result<MessageFilter, Problem> {
         let tells = |pattern: &AddressPattern| match pattern {
             AddressPattern::Whole(_) => true,
             AddressPattern::Ending(digits) => digits.len() > mask::DIGITS_SHOWN,
@@ -50,13 +50,13 @@ impl Shown {
         let account_sid = filter.account_sid.as_ref().map(AccountSid::as_str);
         let texts =
             [account_sid, filter.messaging_service_sid.as_deref(), filter.channel.as_deref()];
-        texts.into_iter().flatten().try_for_each(|text| self.may_ask_for(text))?;
+        texts.into_iter().flatten().try_for_each(|text| self.check_text(text))?;
         Ok(filter)
     }
 
     /// Nothing, unless this text, such as a SID, could be a number: whether something has it would
     /// tell. It makes no difference whether anything does.
-    pub fn may_ask_for(self, text: &str) -> Result<(), Problem> {
+    pub fn check_text(self, text: &str) -> Result<(), Problem> {
         match self.is_masked() && mask::tells(text) {
             true => Err(Problem::MaskedSid),
             false => Ok(()),
@@ -64,10 +64,10 @@ impl Shown {
     }
 
     /// Whether bytes may be seen as they came.
-    pub fn raw(self) -> Result<(), Problem> {
+    pub fn check_raw(self) -> Result<(), Problem> {
         match self.0 {
-            Sees::Everything => Ok(()),
-            Sees::Masked | Sees::Nothing => Err(Problem::Masked),
+            Visibility::Full => Ok(()),
+            Visibility::Masked | Visibility::Nothing => Err(Problem::Masked),
         }
     }
 
@@ -78,24 +78,26 @@ impl Shown {
         let account_sid = reading.account_sid.map(Cow::into_owned);
         let message_sid = reading.message_sid.map(Cow::into_owned);
         match self.0 {
-            Sees::Everything => wire::Event::new(event, account_sid, message_sid),
-            Sees::Masked | Sees::Nothing => mask::recorded(event, account_sid, message_sid),
+            Visibility::Full => wire::Event::new(event, account_sid, message_sid),
+            Visibility::Masked | Visibility::Nothing => {
+                mask::recorded(event, account_sid, message_sid)
+            }
         }
     }
 
     /// A message as it stands.
-    pub fn row(self, message: wire::Message) -> wire::Message {
+    pub fn message_row(self, message: wire::Message) -> wire::Message {
         match self.0 {
-            Sees::Everything => message,
-            Sees::Masked | Sees::Nothing => mask::message(message),
+            Visibility::Full => message,
+            Visibility::Masked | Visibility::Nothing => mask::message(message),
         }
     }
 
     /// A report, of which rows by sender have addresses.
-    pub fn report(self, report: Shape) -> Shape {
+    pub fn report(self, report: ReportJson) -> ReportJson {
         match self.0 {
-            Sees::Everything => report,
-            Sees::Masked | Sees::Nothing => report.masked(),
+            Visibility::Full => report,
+            Visibility::Masked | Visibility::Nothing => report.masked(),
         }
     }
 
@@ -106,13 +108,15 @@ impl Shown {
             TimelineEntry::new(&event, &entry.reported, entry.effect)
         });
         let message = wire::Message::new(&folded.key, &folded.lifecycle, as_of_position);
-        self.row(message.with_timeline(timeline))
+        self.message_row(message.with_timeline(timeline))
     }
 
     fn recorded(self, event: RecordedEvent) -> RecordedEvent {
         match self.0 {
-            Sees::Everything => event,
-            Sees::Masked | Sees::Nothing => RecordedEvent { event: mask::event(&event), ..event },
+            Visibility::Full => event,
+            Visibility::Masked | Visibility::Nothing => {
+                RecordedEvent { event: mask::event(&event), ..event }
+            }
         }
     }
 }

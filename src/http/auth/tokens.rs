@@ -23,23 +23,23 @@ const ADDRESSES_MAX: usize = 10_000;
 /// What an asker may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scope {
-    pub sees: Sees,
+    pub visibility: Visibility,
     /// Whether messages may be sent.
-    pub sends: bool,
+    pub may_send: bool,
 }
 
 /// What an asker is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sees {
+pub enum Visibility {
     Nothing,
     /// Addresses but for their last four digits.
     Masked,
-    Everything,
+    Full,
 }
 
 impl Scope {
-    /// Of whoever asks where no token is configured. Sending costs money, so it always takes one.
-    pub const WITHOUT_TOKEN: Self = Self { sees: Sees::Everything, sends: false };
+    /// Of whoever asks where no token is configured. MessageSender costs money, so it always takes one.
+    pub const WITHOUT_TOKEN: Self = Self { visibility: Visibility::Full, may_send: false };
 }
 
 /// The tokens of which one is needed; none is where none is configured.
@@ -135,9 +135,9 @@ fn network(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    use super::{Attempts, Scope, Sees, Tokens};
+    use super::{Attempts, Scope, Tokens, Visibility};
 
-    const MASKED: Scope = Scope { sees: Sees::Masked, sends: false };
+    const MASKED: Scope = Scope { visibility: Visibility::Masked, may_send: false };
 
     #[test]
     fn each_token_has_its_own_scope_and_nothing_else_has_any() {

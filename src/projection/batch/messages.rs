@@ -1,4 +1,4 @@
-//! The messages of one batch, found by what an event says of whose they are.
+//! The messages of one batch, found by the account and SID of an event.
 
 use std::hash::BuildHasher;
 
@@ -12,21 +12,21 @@ use crate::store::{Message, MessageChange};
 #[derive(Default)]
 pub struct BatchMessages {
     messages: Vec<MessageChange>,
-    /// By the hash of its key, the place of each message. The key itself stands only there, so that
-    /// an event of a message that is known already costs no copy of it.
+    /// The index of each message in `messages`, by the hash of its key. The key is only stored there, so
+    /// that an event of a message already in the batch needs no copy of it.
     places: HashTable<usize>,
     hasher: RandomState,
-    /// Of the last new message. Most have the same, and share one copy of it.
+    /// The account of the last new message. Most have the same, and share one copy of it.
     account_sid: Option<AccountSid>,
 }
 
 impl BatchMessages {
-    /// Makes room for so many more.
+    /// Reserves memory for this many more messages.
     pub fn reserve(&mut self, messages: usize) {
         self.messages.reserve(messages);
     }
 
-    /// What was folded of a message so far. The SIDs are not empty.
+    /// The lifecycle of a message so far, begun if it is new. The SIDs are not empty.
     pub fn entry(
         &mut self,
         account_sid: Option<&str>,
@@ -57,13 +57,13 @@ impl BatchMessages {
         &mut messages[place].message.lifecycle
     }
 
-    /// The messages, in the order of their first arrival, as if none had been there before.
+    /// Takes the messages, in the order of their first arrival. None has a state before the batch yet.
     pub fn take(&mut self) -> Vec<MessageChange> {
         self.places.clear();
         std::mem::take(&mut self.messages)
     }
 
-    /// Takes over the memory of messages that are of no use any more.
+    /// Reuses the memory of messages that are not needed any more.
     pub fn reuse(&mut self, mut messages: Vec<MessageChange>) {
         messages.clear();
         self.messages = messages;

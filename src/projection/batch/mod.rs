@@ -1,4 +1,4 @@
-//! A batch of events on its way into the views: read, digested and folded, ahead of the write.
+//! Batches of events on their way into the views: read, hashed and folded before they are written.
 
 pub mod messages;
 pub mod prefetch;

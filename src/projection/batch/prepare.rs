@@ -1,4 +1,5 @@
-//! What a batch needs before any view is asked: its events read, digested, and folded by themselves.
+//! Prepares a batch without the views: reads its events, hashes them, and folds them into messages as
+//! if nothing had come before.
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
@@ -13,72 +14,72 @@ use crate::projection::ProjectionError;
 use crate::store::{Checkpoint, MessageChange, Store, StoreError, for_each_event};
 use crate::twilio::callback::Reading;
 
-/// How many events one batch takes. The events of most messages lie closer together, so that most
+/// The number of events in one batch. The events of most messages lie closer together, so that most
 /// are written once, and a batch in memory takes some 5 MB.
 pub const BATCH_EVENTS_MAX: u64 = 1 << 14;
 
-/// How many events most messages have at least; room is made for as many messages.
+/// The number of events that most messages have at least, to reserve memory for messages.
 const EVENTS_A_MESSAGE: usize = 2;
 
 /// The events of one batch.
 pub struct PreparedBatch {
-    /// The event before them, where there is one.
+    /// The event before them, if there is one.
     before: Option<(Position, Uuid)>,
-    /// The last of them; nothing where there is none.
+    /// The last of them; `None` if there are none.
     pub last: Option<(Position, Uuid)>,
     /// The first of them that no simulation sent, and the last that one did; 0 is none.
     pub first_real: Position,
     pub last_simulated: Position,
-    /// What was found out about them.
-    pub memory: BatchBuffers,
-    /// Why the events end before they should.
+    /// Their hashes and messages.
+    pub buffers: BatchBuffers,
+    /// The error that ended the batch early.
     pub ended_by: Option<ProjectionError>,
 }
 
-/// The memory that a batch takes. It goes from one that was written to one that is prepared, so that
-/// a rebuild takes no more of it than the batches that it is at.
+/// The memory of a batch. Once a batch is written it is reused for another, so that a rebuild needs
+/// no more of it than for the batches in progress.
 #[derive(Default)]
 pub struct BatchBuffers {
-    /// Of each event.
+    /// One for each event.
     pub digests: Vec<Hash>,
-    /// The messages they are about, each folded as if nothing had come before.
-    pub touched: BatchMessages,
+    /// The events' messages, each folded as if nothing had come before.
+    pub messages: BatchMessages,
 }
 
 impl BatchBuffers {
-    /// Takes over the memory of messages that were written; nothing is in it then.
+    /// Empties the buffers, and takes the memory of the messages that were written.
     pub fn reuse(&mut self, written: Vec<MessageChange>) {
         self.digests.clear();
-        self.touched.reuse(written);
+        self.messages.reuse(written);
     }
 }
 
 impl PreparedBatch {
-    /// Reads the batch after a position, up to another at most, into empty memory.
+    /// Reads the batch after a position, up to another at most, into empty buffers.
     pub fn read(
-        mut memory: BatchBuffers,
+        mut buffers: BatchBuffers,
         store: &dyn Store,
         rule: Rule,
         after: Position,
         up_to: Position,
     ) -> Self {
         let events = (up_to - after) as usize;
-        memory.digests.reserve(events);
-        memory.touched.reserve(events / EVENTS_A_MESSAGE);
+        buffers.digests.reserve(events);
+        buffers.messages.reserve(events / EVENTS_A_MESSAGE);
         let mut preparing = Preparing { store, rule, digester: Digester::default() };
         let mut batch = Self {
             before: None,
             last: None,
             first_real: 0,
             last_simulated: 0,
-            memory,
+            buffers,
             ended_by: None,
         };
         batch.ended_by = preparing.read(&mut batch, after, up_to).err();
         batch
     }
 
-    fn hear_of_simulation(&mut self, position: Position, simulated: bool) {
+    fn record_simulated(&mut self, position: Position, simulated: bool) {
         match simulated {
             true => self.last_simulated = position,
             false if self.first_real == 0 => self.first_real = position,
@@ -86,7 +87,7 @@ impl PreparedBatch {
         }
     }
 
-    /// Makes sure that the batch follows on what was read up to the checkpoint.
+    /// Checks that the batch continues what was read up to the checkpoint.
     pub fn follows(&self, checkpoint: &Checkpoint) -> Result<(), ProjectionError> {
         let before = self.before.map(|(position, id)| (position, Some(id)));
         match checkpoint.position {
@@ -97,7 +98,7 @@ impl PreparedBatch {
     }
 }
 
-/// What reading a batch takes.
+/// What reading a batch needs.
 struct Preparing<'s> {
     store: &'s dyn Store,
     rule: Rule,
@@ -139,10 +140,11 @@ impl Preparing<'_> {
         }
         let known_by = self.digester.digest(event);
         let Reading { account_sid, message_sid, reported, simulated } = Reading::of(event);
-        batch.hear_of_simulation(event.position, simulated);
+        batch.record_simulated(event.position, simulated);
         if let (Some(message_sid), Some(reported)) = (message_sid, reported) {
             let begin = || Lifecycle::begin(self.rule, event.received_at);
-            let lifecycle = batch.memory.touched.entry(account_sid.as_deref(), &message_sid, begin);
+            let lifecycle =
+                batch.buffers.messages.entry(account_sid.as_deref(), &message_sid, begin);
             let arrival = Incoming {
                 position: event.position,
                 received_at: event.received_at,
@@ -152,22 +154,22 @@ impl Preparing<'_> {
             let mut by_content = |a, b| compare_content(self.store, event, a, b);
             lifecycle.apply(arrival, &mut by_content)?;
         }
-        batch.memory.digests.push(known_by.digest);
+        batch.buffers.digests.push(known_by.digest);
         batch.last = Some(id);
         Ok(())
     }
 }
 
-/// Compares (query, body) of two events, of which one may be at hand.
+/// Compares query and body of two events, one of which may be this one.
 fn compare_content(
     store: &dyn Store,
-    at_hand: &RecordedEvent,
+    this: &RecordedEvent,
     a: Position,
     b: Position,
 ) -> Result<Ordering, StoreError> {
-    match (a == at_hand.position, b == at_hand.position) {
-        (true, _) => Ok(content(at_hand).cmp(&content(&store.read_at(&[b])?[0]))),
-        (_, true) => Ok(content(&store.read_at(&[a])?[0]).cmp(&content(at_hand))),
+    match (a == this.position, b == this.position) {
+        (true, _) => Ok(content(this).cmp(&content(&store.read_at(&[b])?[0]))),
+        (_, true) => Ok(content(&store.read_at(&[a])?[0]).cmp(&content(this))),
         _ => {
             let read = store.read_at(&[a, b])?;
             Ok(content(&read[0]).cmp(&content(&read[1])))
@@ -175,7 +177,7 @@ fn compare_content(
     }
 }
 
-/// What settles ties between events of one status and error code.
+/// What breaks ties between events of one status and error code.
 pub fn content(event: &RecordedEvent) -> (&[u8], &[u8]) {
     (event.query().as_bytes(), &event.body)
 }

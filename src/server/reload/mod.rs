@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::sleep;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 
 use self::file_fingerprint::FileFingerprints;
@@ -17,8 +18,8 @@ use super::startup_log::warn_of_short;
 use crate::background::Background;
 use crate::config::{KeySource, Settings};
 use crate::domain::{AccountSid, Timestamp};
+use crate::http::KeyReloadMetrics;
 use crate::http::auth::tokens::Tokens;
-use crate::http::{InUse, Reloads};
 use crate::text::printable;
 use crate::twilio::accounts::{Accounts, Keys, PRIMARY, SECONDARY};
 
@@ -36,9 +37,9 @@ const SETTLING_TRIES: u32 = 20;
 /// The keys and tokens in use, and the settings they are loaded from.
 pub struct Reloader {
     settings: Settings,
-    accounts: Arc<InUse<Accounts>>,
-    tokens: Arc<InUse<Tokens>>,
-    reloads: Reloads,
+    accounts: Arc<ArcSwap<Accounts>>,
+    tokens: Arc<ArcSwap<Tokens>>,
+    reloads: KeyReloadMetrics,
     /// What failed at the last attempt; each failure is logged once.
     logged: BTreeSet<String>,
 }
@@ -56,9 +57,9 @@ impl Reloader {
     /// A reloader for a server that was started with these settings.
     pub fn new(
         settings: &Settings,
-        accounts: &Arc<InUse<Accounts>>,
-        tokens: &Arc<InUse<Tokens>>,
-        reloads: &Reloads,
+        accounts: &Arc<ArcSwap<Accounts>>,
+        tokens: &Arc<ArcSwap<Tokens>>,
+        reloads: &KeyReloadMetrics,
     ) -> Self {
         let (accounts, tokens) = (Arc::clone(accounts), Arc::clone(tokens));
         let (settings, reloads) = (settings.clone(), reloads.clone());
@@ -131,7 +132,7 @@ impl Reloader {
                 return Vec::new();
             }
         };
-        let (before, mut after, mut changed) = (self.accounts.now(), Vec::new(), Vec::new());
+        let (before, mut after, mut changed) = (self.accounts.load_full(), Vec::new(), Vec::new());
         for (sid, keys) in found {
             let in_use = before.get(&sid);
             let keys = keys.map_err(|error| format!("{error:#}"));
@@ -150,7 +151,7 @@ impl Reloader {
         let gone = before.iter().filter(|(sid, _)| is_gone(sid));
         changed.extend(gone.map(|(sid, _)| format!("{sid}: removed")));
         if !changed.is_empty() {
-            self.accounts.exchange(Accounts::new(after));
+            self.accounts.store(Arc::new(Accounts::new(after)));
         }
         changed
     }
@@ -187,7 +188,7 @@ impl Reloader {
             Ok(configured) => configured,
             Err(error) => return failures.push(format!("{error:#}; the API tokens stay in use")),
         };
-        let (found, in_use) = (api_tokens(&configured), self.tokens.now());
+        let (found, in_use) = (api_tokens(&configured), self.tokens.load_full());
         if found.is_empty() && !in_use.is_empty() {
             failures.push(
                 "no API token is configured any more; those in use stay, because without a token \
@@ -196,7 +197,7 @@ impl Reloader {
             );
         } else if found != *in_use {
             warn_of_short(&configured);
-            self.tokens.exchange(found);
+            self.tokens.store(Arc::new(found));
             changed.push("API tokens".to_owned());
         }
     }

@@ -23,16 +23,19 @@ const QUARANTINE: [(&str, &str); 2] = [
 ];
 
 /// The tables that the views consist of.
-pub const VIEW_TABLES: [&str; 9] = [
-    "checkpoint",
-    "chain_marks",
-    "accounts",
-    "messages",
-    "sids",
-    "recipients",
-    "senders",
-    "marks",
-    "cells",
+pub const VIEW_TABLES: [&str; 5] = ["checkpoint", "chain_marks", "accounts", "messages", "rollups"];
+
+/// The indexes that their queries name.
+const VIEW_INDEXES: [&str; 9] = [
+    "messages_by_sid",
+    "messages_by_recipient",
+    "messages_by_sender",
+    "messages_conflict",
+    "messages_late",
+    "messages_duplicate",
+    "messages_open",
+    "messages_inbound",
+    "messages_without_status",
 ];
 
 /// Brings the log to this version, or refuses it.
@@ -70,10 +73,10 @@ pub fn views_are_current(connection: &Connection) -> Result<bool, String> {
         return Ok(false);
     }
     let schema = schema(connection).map_err(|error| error.to_string())?;
-    let there = |table: &&str| schema.iter().any(|(_, name, _)| name == *table);
-    match VIEW_TABLES.iter().find(|table| !there(table)) {
+    let has = |name: &&&str| schema.iter().any(|(_, existing, _)| existing == **name);
+    match VIEW_TABLES.iter().chain(&VIEW_INDEXES).find(|name| !has(name)) {
         None => Ok(true),
-        Some(table) => Err(format!("they have no table {table}")),
+        Some(name) => Err(format!("they have no {name}")),
     }
 }
 

@@ -1,21 +1,24 @@
-//! The embedded engine: two SQLite files, `ledger.db` for the log and `ledger.views.db` beside it.
+//! The embedded engine: SQLite files, `ledger.db` for the log and next to it one for the views, to which
+//! the link `ledger.views.db` leads.
 
 pub mod files;
 pub mod log;
 mod migrate;
 pub mod quarantine;
-mod views;
+pub mod views;
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::Connection;
 use uuid::Uuid;
 
 use self::files::lock::{Lock, WriterLock};
 use self::log::log_file::Log;
+use self::views::FreshViews;
+use self::views::link::ViewsLink;
+use self::views::open::StoreViews;
 use self::views::rebuild::SqliteRebuild;
-use self::views::views_file::SqliteViews;
 use super::metrics::Sizes;
 use super::open::WalCheckpoints;
 use super::{Access, Checked, Damage, Kept, Rebuild, Store, StoreError, Views};
@@ -24,8 +27,8 @@ use crate::domain::{NewEvent, Position, RecordedEvent, Rule};
 /// A ledger in two files.
 pub struct SqliteStore {
     log: Log,
-    views: SqliteViews,
-    views_path: PathBuf,
+    views: StoreViews,
+    views_link: ViewsLink,
     /// Held as long as the store is, also while the log is opened again: dropped last, it lets the
     /// next writer in.
     _lock: Option<WriterLock>,
@@ -44,16 +47,16 @@ impl SqliteStore {
             _ if !path.exists() => Err(StoreError::NotFound { path: path.to_owned() }),
             Access::Read => {
                 refuse_beside(path)?;
-                Self::open_beside(Log::open_for_reading(path)?, SqliteViews::open_for_reading)
+                Self::open_beside(Log::open_for_reading(path)?, StoreViews::open_for_reading)
             }
             Access::Replay => {
                 refuse_beside(path)?;
-                Self::open_beside(Log::open_for_reading(path)?, SqliteViews::open_beside)
+                Self::open_beside(Log::open_for_reading(path)?, StoreViews::open_to_rebuild)
             }
             Access::Append => {
                 refuse_beside(path)?;
                 let log = Log::open_for_appending(path, wal_checkpoints)?;
-                Self::open_beside(log, SqliteViews::open_for_reading)
+                Self::open_beside(log, StoreViews::open_for_reading)
             }
             Access::Write => Self::open_for_writing(path, false, wal_checkpoints),
             Access::WriteDiscardingViews => Self::open_for_writing(path, true, wal_checkpoints),
@@ -74,23 +77,23 @@ impl SqliteStore {
         self::files::paths::warn_of_network(path);
         self::files::wal_ownership::refuse_foreign_wal(path)?;
         let log = Log::open(path, wal_checkpoints)?;
-        let views_path = views_path(path);
+        let views_link = ViewsLink::of_log(path);
         if without_views {
-            self::views::views_file::remove(&views_path)?;
+            let _lock = views_link.lock()?;
+            views_link.remove_views()?;
         }
-        self::files::connect::make_file(&views_path)?;
-        let views = SqliteViews::open(&views_path, log.ledger_id())?;
-        Ok(Self { log, views, views_path, _lock: Some(lock) })
+        let views = StoreViews::open(views_link.clone(), log.ledger_id())?;
+        Ok(Self { log, views, views_link, _lock: Some(lock) })
     }
 
     /// Beside whoever appends and projects.
     fn open_beside(
         log: Log,
-        open_views: impl FnOnce(&Path, Uuid) -> Result<SqliteViews, StoreError>,
+        open_views: impl FnOnce(ViewsLink, Uuid) -> Result<StoreViews, StoreError>,
     ) -> Result<Self, StoreError> {
-        let views_path = views_path(log.path());
-        let views = open_views(&views_path, log.ledger_id())?;
-        Ok(Self { log, views, views_path, _lock: None })
+        let views_link = ViewsLink::of_log(log.path());
+        let views = open_views(views_link.clone(), log.ledger_id())?;
+        Ok(Self { log, views, views_link, _lock: None })
     }
 }
 
@@ -98,23 +101,6 @@ impl SqliteStore {
 fn refuse_beside(path: &Path) -> Result<(), StoreError> {
     self::files::paths::refuse_other_names_in_use(path)?;
     self::files::wal_ownership::refuse_foreign_wal_at_rest(path)
-}
-
-/// `ledger.db` has its views in `ledger.views.db`.
-pub fn views_path(log: &Path) -> PathBuf {
-    sibling(log, "views")
-}
-
-/// A file beside the log that is named after it.
-fn sibling(log: &Path, what: &str) -> PathBuf {
-    match log.extension() {
-        Some(extension) => {
-            let mut name = std::ffi::OsString::from(format!("{what}."));
-            name.push(extension);
-            log.with_extension(name)
-        }
-        None => log.with_extension(what),
-    }
 }
 
 impl Store for SqliteStore {
@@ -147,7 +133,7 @@ impl Store for SqliteStore {
     }
 
     fn sizes(&self) -> Result<Sizes, StoreError> {
-        sizes(self.log.path(), &self.views_path)
+        sizes(self.log.path(), &self.views_link.file())
     }
 
     fn head(&self) -> Result<Position, StoreError> {
@@ -178,15 +164,18 @@ impl Store for SqliteStore {
     }
 
     fn views(&self) -> &dyn Views {
-        &self.views
+        self.views.as_views()
     }
 
     fn begin_rebuild(&self, rule: Rule) -> Result<Box<dyn Rebuild + '_>, StoreError> {
-        Ok(Box::new(SqliteRebuild::beside(&self.views, &self.views_path, self.log.path(), rule)?))
+        match &self.views {
+            StoreViews::Live(views) => Ok(Box::new(SqliteRebuild::begin(views, rule)?)),
+            StoreViews::StandIn(_) => Err(StoreError::ReadOnly("the views cannot be rebuilt")),
+        }
     }
 
     fn temporary_views(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError> {
-        Ok(Box::new(SqliteViews::temporary_views(self.log.ledger_id(), rule)?))
+        Ok(Box::new(FreshViews::temporary(self.log.ledger_id(), rule)?))
     }
 }
 

@@ -13,10 +13,10 @@ use crate::store::sqlite::engine;
 use crate::store::sqlite::files::connect;
 use crate::store::sqlite::files::identity::InPlace;
 use crate::store::sqlite::files::paths;
+use crate::store::sqlite::files::paths::sibling;
 use crate::store::sqlite::log::values;
 use crate::store::sqlite::migrate;
 use crate::store::sqlite::query_value;
-use crate::store::sqlite::sibling;
 
 /// How many rows one transaction of a purge removes, so that others come in between.
 const PURGE_STEP: u64 = 1000;

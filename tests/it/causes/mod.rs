@@ -1,4 +1,4 @@
-//! What a refused signature is told about: what was got wrong, so that it can be mended.
+//! The cause that is logged for a rejected signature, so that it can be corrected.
 
 mod corrupted;
 mod refused;
@@ -19,41 +19,42 @@ const SHARED_KEY_SETTINGS: &str = "key=webhooks_sharedkey_01,algorithm=HMAC_SHA2
 
 #[test]
 fn a_wrong_scheme_is_named() {
-    let told = |public, signed| Refused::of(public, "/message-status").signed_over(signed).cause();
+    let cause_of =
+        |public, signed| Refused::of(public, "/message-status").signed_over(signed).cause();
     assert_eq!(
-        told("http://hooks.example.com", "https://hooks.example.com/message-status"),
+        cause_of("http://hooks.example.com", "https://hooks.example.com/message-status"),
         "matches if the public URL begins with https"
     );
     assert_eq!(
-        told("https://hooks.example.com", "http://hooks.example.com/message-status"),
+        cause_of("https://hooks.example.com", "http://hooks.example.com/message-status"),
         "matches if the public URL begins with http"
     );
 }
 
 #[test]
 fn a_trailing_slash_too_many_or_too_few_is_named() {
-    let told = |target, signed| {
+    let cause_of = |target, signed| {
         Refused::of("https://hooks.example.com", target).signed_over(signed).cause()
     };
     assert_eq!(
-        told("/message-status", "https://hooks.example.com/message-status/"),
+        cause_of("/message-status", "https://hooks.example.com/message-status/"),
         "matches if the path ends with a slash"
     );
     assert_eq!(
-        told("/message-status/?a=1", "https://hooks.example.com/message-status?a=1"),
+        cause_of("/message-status/?a=1", "https://hooks.example.com/message-status?a=1"),
         "matches if the path does not end with a slash"
     );
 }
 
 #[test]
 fn a_wrong_port_is_named() {
-    let told = |public: &str| {
+    let cause_of = |public: &str| {
         let signed = "https://hooks.example.com:8443/message-status";
         Refused::of(public, "/message-status").signed_over(signed).cause()
     };
     let expected = "matches if the public URL has the port 8443";
-    assert_eq!(told("https://hooks.example.com"), expected);
-    assert_eq!(told("https://hooks.example.com:9000"), expected);
+    assert_eq!(cause_of("https://hooks.example.com"), expected);
+    assert_eq!(cause_of("https://hooks.example.com:9000"), expected);
 }
 
 #[test]
@@ -91,18 +92,18 @@ fn a_path_that_only_another_public_url_has_is_named() {
 
 #[test]
 fn a_query_that_was_decoded_or_encoded_on_the_way_is_named() {
-    let told = |arrived: &str, signed: &str| {
+    let cause_of = |arrived: &str, signed: &str| {
         let target = format!("/message-status?{arrived}");
         let url = format!("https://hooks.example.com/message-status?{signed}");
         Refused::of("https://hooks.example.com", &target).signed_over(&url).cause()
     };
     let not_decoded = "matches if the query is not decoded";
-    assert_eq!(told("to=+1555", "to=%2B1555"), not_decoded);
-    assert_eq!(told("q=a[1]:b", "q=a%5B1%5D%3Ab"), not_decoded);
-    assert_eq!(told("q=a[1]:b", "q=a%5B1%5D:b"), not_decoded);
-    assert_eq!(told("q=a%5B1%5D%3Ab", "q=a[1]:b"), "matches if the query is decoded");
-    assert_eq!(told("q=a+b", "q=a%20b"), "matches if a blank in the query is written %20");
-    assert_eq!(told("q=a%20b%3D", "q=a+b%3D"), "matches if a blank in the query is written +");
+    assert_eq!(cause_of("to=+1555", "to=%2B1555"), not_decoded);
+    assert_eq!(cause_of("q=a[1]:b", "q=a%5B1%5D%3Ab"), not_decoded);
+    assert_eq!(cause_of("q=a[1]:b", "q=a%5B1%5D:b"), not_decoded);
+    assert_eq!(cause_of("q=a%5B1%5D%3Ab", "q=a[1]:b"), "matches if the query is decoded");
+    assert_eq!(cause_of("q=a+b", "q=a%20b"), "matches if a blank in the query is written %20");
+    assert_eq!(cause_of("q=a%20b%3D", "q=a+b%3D"), "matches if a blank in the query is written +");
 }
 
 #[test]
@@ -159,15 +160,15 @@ fn the_token_of_another_account_is_named_by_that_account() {
 #[test]
 fn a_body_of_an_account_that_is_not_configured_is_tried_with_every_key() {
     let body = delivered(&sid(1)).with("AccountSid", "ACunknown");
-    let told = |token| Refused::right().body(body.clone()).signed_with(token).cause();
+    let cause_of = |token| Refused::right().body(body.clone()).signed_with(token).cause();
     assert_eq!(
-        told(SECONDARY_TOKEN),
+        cause_of(SECONDARY_TOKEN),
         format!(
             "signed with the secondary token of account {ACCOUNT}, not the one that the body names"
         )
     );
     assert_eq!(
-        told("nobody's"),
+        cause_of("nobody's"),
         "a forgery, or the token of the account that the body names is not configured"
     );
 }
@@ -192,19 +193,19 @@ fn a_shared_key_that_the_request_does_not_name_is_named() {
 
 #[test]
 fn blanks_that_the_signer_trimmed_or_dropped_are_named() {
-    let told = |body: &str, signed: &str| {
+    let cause_of = |body: &str, signed: &str| {
         let url = "https://hooks.example.com/message-status";
         let account = format!("AccountSid={ACCOUNT}&");
         let signature = signature(TOKEN, url, (account.clone() + signed).as_bytes());
         Refused { signature, ..Refused::right().body(account + body) }.cause()
     };
-    assert_eq!(told("Body=+a+", "Body=a"), "matches if the blanks around values are cut off");
-    assert_eq!(told("a=1&b=", "a=1"), "matches if parameters without a value are left out");
+    assert_eq!(cause_of("Body=+a+", "Body=a"), "matches if the blanks around values are cut off");
+    assert_eq!(cause_of("a=1&b=", "a=1"), "matches if parameters without a value are left out");
     assert_eq!(
-        told("From=+1555", "From=%2B1555"),
+        cause_of("From=+1555", "From=%2B1555"),
         "matches if a + in the body is a plus sign, which has to be sent as %2B"
     );
-    assert_eq!(told("a=1\n", "a=1"), "matches if the line end behind the body is left out");
+    assert_eq!(cause_of("a=1\n", "a=1"), "matches if the line end behind the body is left out");
 }
 
 #[test]
@@ -250,13 +251,13 @@ fn a_signature_that_was_encoded_again_on_the_way_is_named() {
         let right = Refused::right();
         Refused { signature: change(&right.signature), ..right }.cause()
     };
-    let told = "matches if X-Twilio-Signature is taken out of its encoding";
-    assert_eq!(mended(|text| text.replace('=', "%3D")), told);
-    assert_eq!(mended(|text| format!("\"{text}\"")), told);
+    let logged = "matches if X-Twilio-Signature is taken out of its encoding";
+    assert_eq!(mended(|text| text.replace('=', "%3D")), logged);
+    assert_eq!(mended(|text| format!("\"{text}\"")), logged);
 }
 
 #[test]
-fn what_no_guess_explains_is_told_in_words() {
+fn an_unknown_cause_is_described_in_words() {
     let missing = Refused { signature: String::new(), ..Refused::right() };
     assert_eq!(
         missing.cause(),
@@ -277,14 +278,14 @@ fn what_no_guess_explains_is_told_in_words() {
 
 /// However many keys there are and however long a URL is, a cause costs a bounded amount.
 #[test]
-fn not_everything_is_tried_where_there_is_too_much() {
+fn the_search_for_a_cause_is_bounded() {
     let refused = Refused::right().body("a=1").signed_with("stale");
     let (forgery, cut) = ("a forgery, a token", "(not everything could be tried)");
     assert!(refused.cause().starts_with(forgery) && !refused.cause().contains(cut));
 
     let many = (0..5000).map(|number| (format!("AC{number}"), format!("token {number}")));
-    let told = refused.cause_with(&accounts_of(many));
-    assert!(told.starts_with(forgery) && told.ends_with(cut), "{told}");
+    let logged = refused.cause_with(&accounts_of(many));
+    assert!(logged.starts_with(forgery) && logged.ends_with(cut), "{logged}");
 
     let long = format!("/message-status?{}", "a".repeat(5000));
     let long = Refused::of("https://hooks.example.com", &long).signed_with("stale");
@@ -298,7 +299,7 @@ proptest! {
 
     #[test]
     fn whatever_is_got_wrong_about_the_url_is_named(
-        (wrong, told) in select(WRONGS.to_vec()),
+        (wrong, logged) in select(WRONGS.to_vec()),
         (scheme, prefix) in (select(vec!["http", "https"]), select(vec!["", "/twilio", "/a/b"])),
         port in prop_oneof![Just(None), (1024..65535_u16).prop_map(Some)],
         name in "[a-z]{1,8}",
@@ -313,14 +314,14 @@ proptest! {
 
         // Where there is no path to be left out, nothing is wrong.
         prop_assert!(refused.refusal().is_some() || signed == right.whole());
-        let told = told.replace("SCHEME", if scheme == "http" { "https" } else { "http" });
+        let logged = logged.replace("SCHEME", if scheme == "http" { "https" } else { "http" });
         if refused.refusal().is_some() {
-            prop_assert_eq!(refused.cause(), format!("matches if {told}"), "{}", signed);
+            prop_assert_eq!(refused.cause(), format!("matches if {logged}"), "{}", signed);
         }
     }
 
     #[test]
-    fn no_bytes_keep_a_cause_from_being_told_and_no_forgery_fits(
+    fn any_bytes_get_a_cause_and_no_forgery_is_accepted(
         body in proptest::collection::vec(any::<u8>(), 0..200),
         target in "/[ -~]{0,60}",
         host in "[ -~]{0,20}",
@@ -330,9 +331,9 @@ proptest! {
         let kind = if json { BodyKind::Json } else { BodyKind::Form };
         let signature = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, mac);
         let refused = Refused { kind, signature, ..Refused::of("https://h.example", &target) };
-        let told = refused.body(body).naming_host(&host).cause();
-        prop_assert!(!told.contains("matches") && !told.contains("signed with"), "{}", told);
-        prop_assert!(!told.contains(TOKEN) && !told.contains("h.example"), "{}", told);
+        let logged = refused.body(body).naming_host(&host).cause();
+        prop_assert!(!logged.contains("matches") && !logged.contains("signed with"), "{}", logged);
+        prop_assert!(!logged.contains(TOKEN) && !logged.contains("h.example"), "{}", logged);
     }
 }
 
@@ -361,7 +362,7 @@ impl Url<'_> {
 
 type Wrong = fn(&Url<'_>) -> String;
 
-/// What Twilio may have called instead, and what is told of it.
+/// What Twilio may have called instead, and the cause that is logged.
 const WRONGS: [(Wrong, &str); 8] = [
     (|url| Url { scheme: other(url.scheme), ..*url }.whole(), "the public URL begins with SCHEME"),
     (|url| url.whole().replace('?', "/?"), "the path ends with a slash"),
@@ -386,7 +387,7 @@ fn other(scheme: &str) -> &'static str {
     if scheme == "http" { "https" } else { "http" }
 }
 
-// Where it is told.
+// Where it is logged.
 
 #[test]
 fn the_refusal_line_names_the_cause_and_nothing_that_was_sent() {
@@ -396,7 +397,7 @@ fn the_refusal_line_names_the_cause_and_nothing_that_was_sent() {
     let request = app.form("/message-status").header("X-Twilio-Signature", &signed);
     assert_eq!(request.body(body).send(app.callbacks()).code, 403);
 
-    app.eventually("it is told", || app.stderr().contains("callback refused"));
+    app.eventually("it is logged", || app.stderr().contains("callback refused"));
 
     let stderr = app.stderr();
     let line = stderr.lines().find(|line| line.contains("callback refused")).unwrap();

@@ -98,7 +98,7 @@ impl Refused {
         }
     }
 
-    /// What is told of it; it has to be refused.
+    /// What is logged of it; it must be rejected.
     #[track_caller]
     pub fn cause(&self) -> String {
         self.cause_with(&accounts())

@@ -151,7 +151,7 @@ fn audit_is_never_behind() {
 }
 
 #[test]
-fn where_the_tail_is_long_audit_brings_the_views_up_first() {
+fn audit_catches_up_first_if_the_views_are_far_behind() {
     let ledger = Ledger::of(&[event(sent(&sid(1)))]);
     let tail = (0..10_050).map(|number| event(format!("n={number}")));
     ledger.append(&tail.chain([event(delivered(&sid(1)))]).collect::<Vec<_>>());

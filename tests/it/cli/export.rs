@@ -170,7 +170,7 @@ fn a_file_that_appears_while_an_export_runs_is_kept() {
 
 /// An export that is written and then thrown away for its manifest's sake has cost its time.
 #[test]
-fn a_manifest_that_is_there_already_is_told_before_anything_is_written() {
+fn an_existing_manifest_is_reported_before_anything_is_written() {
     let ledger = eventful();
     std::fs::create_dir(ledger.file("out")).unwrap();
     std::fs::write(ledger.file("out/manifest.json"), "an old one").unwrap();
@@ -204,7 +204,7 @@ fn an_output_that_is_no_file_is_refused_with_what_to_do() {
 }
 
 #[test]
-fn an_export_that_fails_leaves_the_file_as_it_was_and_none_besides() {
+fn an_export_that_fails_leaves_the_file_as_it_was_and_no_other() {
     let ledger = Ledger::of(&(0..1_500).map(|n| event(sent(&sid(n)))).collect::<Vec<_>>());
     ledger.damage_log(|log| {
         log.execute("UPDATE events SET envelope = 99 WHERE position = 1400", []).unwrap();

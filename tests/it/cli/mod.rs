@@ -32,7 +32,7 @@ fn json_of(ledger: &Ledger, arguments: &[&str]) -> Value {
     serde_json::from_str(&says(ledger, arguments)).unwrap()
 }
 
-/// A message that was delivered, said to have been sent, told of twice, and then to have failed.
+/// A message that was delivered, then reported as sent, as delivered again, and as failed.
 fn eventful() -> Ledger {
     Ledger::of(&one_a_second([
         event(delivered(&sid(1))),

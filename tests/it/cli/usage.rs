@@ -9,7 +9,7 @@ use crate::support::ledger::Ledger;
 use crate::support::{ACCOUNT, TOKEN, sent, sid};
 
 #[test]
-fn who_has_read_enough_may_close_the_pipe() {
+fn a_reader_may_close_the_pipe() {
     let events: Vec<_> = (0..2_000).map(|number| event(sent(&sid(number)))).collect();
     let ledger = Ledger::of(&one_a_second(events));
     for what in ["events", "messages"] {
@@ -85,7 +85,7 @@ fn no_command_fails_for_a_pipe_that_is_closed() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_a_usage_error() {
+fn invalid_arguments_are_usage_errors() {
     let ledger = eventful();
     for arguments in [
         &["--nonsense"][..],
@@ -126,7 +126,7 @@ fn help_and_version_are_results() {
 }
 
 #[test]
-fn a_ledger_that_is_not_there_is_named_and_not_made() {
+fn a_missing_ledger_is_named_and_not_created() {
     let ledger = Ledger::new();
     for arguments in [
         &["audit", "SM1"][..],

@@ -10,7 +10,7 @@ use crate::support::ledger::Ledger;
 use crate::support::{delivered, sid};
 
 #[test]
-fn files_that_others_may_read_or_take_away_are_told() {
+fn files_that_others_may_read_or_remove_are_reported() {
     let ledger = Ledger::of(&[delivered_just_now()]);
     let with_mode = |file: &str, mode| {
         fs::set_permissions(ledger.file(file), fs::Permissions::from_mode(mode)).unwrap();
@@ -41,7 +41,7 @@ fn examine_as_stranger(ledger: &Ledger) -> Page {
 }
 
 #[test]
-fn without_the_right_to_read_the_ledger_that_is_what_is_told() {
+fn a_ledger_without_read_permission_is_reported() {
     let ledger = Ledger::of(&[delivered_just_now()]);
     for file in [ledger.log_file(), ledger.views_file()] {
         fs::set_permissions(file, fs::Permissions::from_mode(0o000)).unwrap();
@@ -58,7 +58,7 @@ fn without_the_right_to_read_the_ledger_that_is_what_is_told() {
 }
 
 #[test]
-fn a_log_with_two_names_is_told() {
+fn a_log_with_two_names_is_reported() {
     let ledger = Ledger::of(&[delivered_just_now()]);
     fs::hard_link(ledger.log_file(), ledger.file("also.db")).unwrap();
 
@@ -66,7 +66,7 @@ fn a_log_with_two_names_is_told() {
 }
 
 #[test]
-fn what_was_left_lying_about_is_told() {
+fn leftover_files_are_reported() {
     let ledger = Ledger::of(&[delivered_just_now()]);
     fs::write(ledger.file(".b.db.unfinished-x1y2"), "half a copy").unwrap();
     let page = examine(&ledger);
@@ -80,9 +80,10 @@ fn what_was_left_lying_about_is_told() {
 }
 
 #[test]
-fn a_write_ahead_log_that_only_grows_is_told() {
+fn a_wal_that_only_grows_is_reported() {
     let ledger = Ledger::of(&[delivered_just_now()]);
-    let wal = fs::File::create(ledger.file("ledger.views.db-wal")).unwrap();
+    let views = ledger.views_file().canonicalize().unwrap();
+    let wal = fs::File::create(views.with_extension("db-wal")).unwrap();
     wal.set_len(200 << 20).unwrap();
 
     assert_eq!(examine(&ledger).outcome("write-ahead log"), "warn");

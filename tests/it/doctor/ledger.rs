@@ -27,7 +27,7 @@ fn a_log_that_cannot_be_read_is_a_failed_check_and_the_page_goes_on() {
 }
 
 #[test]
-fn a_log_that_another_program_changed_is_told() {
+fn a_log_that_another_program_changed_is_reported() {
     let ledger = Ledger::of(&[delivered_just_now()]);
     ledger.log_sql("PRAGMA journal_mode = DELETE").unwrap();
     assert_eq!(examine(&ledger).outcome("engine"), "warn");
@@ -40,7 +40,7 @@ fn a_log_that_another_program_changed_is_told() {
 }
 
 #[test]
-fn views_that_are_not_the_logs_are_told() {
+fn views_that_differ_from_the_log_are_reported() {
     let ledger = Ledger::of(&[delivered_just_now()]);
     assert_eq!(examine(&ledger).detail("views"), "up to position 1 of 1");
 
@@ -70,7 +70,7 @@ fn views_that_are_missing_are_no_trouble_where_a_start_makes_them_in_a_moment() 
 }
 
 #[test]
-fn another_rule_than_that_of_the_views_is_told() {
+fn views_built_by_another_rule_are_reported() {
     let ledger = Ledger::of(&[delivered_just_now()]);
 
     let page = doctor(&ledger.file(""), &[]).env("DELIVERY_LEDGER_RULE", "delivery-wins");
@@ -79,7 +79,7 @@ fn another_rule_than_that_of_the_views_is_told() {
 }
 
 #[test]
-fn stuck_messages_are_told_and_what_reconcile_did_about_them() {
+fn stuck_messages_are_reported_with_what_reconcile_did() {
     let ledger = Ledger::of(&[sent_days_ago()]);
     let page = examine(&ledger);
     assert_eq!((page.outcome("stuck messages"), page.outcome("reconcile")), ("warn", "warn"));
@@ -101,7 +101,7 @@ fn stuck_messages_are_told_and_what_reconcile_did_about_them() {
 }
 
 #[test]
-fn a_clock_that_the_log_is_ahead_of_is_told() {
+fn a_clock_behind_the_log_is_reported() {
     let ahead = |seconds: i64| {
         let page = examine(&Ledger::of(&[seconds_ago(event(delivered(&sid(1))), -seconds)]));
         page.outcome("clock").to_owned()
@@ -112,7 +112,7 @@ fn a_clock_that_the_log_is_ahead_of_is_told() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_is_told_by_the_order_of_arrival() {
+fn a_clock_that_was_set_back_shows_in_the_order_of_arrival() {
     let (before, after) = (seconds_ago(event(delivered(&sid(1))), 60), event(sent(&sid(1))));
     let after = NewEvent {
         received_at: Timestamp::from_micros(before.received_at.micros() - 3_600_000_000),
@@ -160,7 +160,7 @@ fn a_backup_is_remembered() {
 }
 
 #[test]
-fn a_backup_that_cannot_be_written_down_is_made_all_the_same() {
+fn a_backup_succeeds_even_if_it_cannot_be_recorded() {
     let ledger = Ledger::of(&[delivered_just_now()]);
     fs::create_dir(ledger.file("ledger.backup.json")).unwrap();
 
@@ -168,5 +168,5 @@ fn a_backup_that_cannot_be_written_down_is_made_all_the_same() {
 
     assert!(output.status.success());
     assert!(ledger.file("copy.db").exists());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("not written down"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("could not be recorded"));
 }

@@ -85,7 +85,7 @@ fn now() -> Timestamp {
     Timestamp::from(OffsetDateTime::now_utc())
 }
 
-/// An event that arrived so many seconds ago.
+/// An event that arrived this many seconds ago.
 fn seconds_ago(event: NewEvent, seconds: i64) -> NewEvent {
     NewEvent { received_at: Timestamp::from_micros(now().micros() - seconds * 1_000_000), ..event }
 }

@@ -21,7 +21,7 @@ fn content(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn a_ledger_that_is_well_has_nothing_but_a_server_and_a_backup_to_be_reminded_of() {
+fn a_healthy_ledger_only_lacks_a_server_and_a_backup() {
     let page = examine(&Ledger::of(&[delivered_just_now()]));
 
     assert_eq!(page.troubles(), ["backup", "ready"]);
@@ -32,7 +32,7 @@ fn a_ledger_that_is_well_has_nothing_but_a_server_and_a_backup_to_be_reminded_of
 }
 
 #[test]
-fn what_was_refused_is_told_with_its_cause_and_once_it_is_put_right() {
+fn rejections_are_reported_with_their_cause_until_it_is_corrected() {
     let mut app = App::start();
     assert!(Page::of(doctor(app.folder(), &[])).find("quarantine").is_none());
     let body = delivered(&sid(1)).bytes();
@@ -147,7 +147,7 @@ fn the_table_says_the_same_for_people() {
 }
 
 #[test]
-fn where_there_is_no_ledger_none_is_made() {
+fn a_missing_ledger_is_not_created() {
     let folder = tempfile::tempdir().unwrap();
 
     let page = Page::of(doctor(folder.path(), &["--database", "sqlite:books/2026.db"]));

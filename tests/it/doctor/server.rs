@@ -11,8 +11,8 @@ use super::{Page, delivered_just_now, doctor};
 use crate::support::ledger::Ledger;
 use crate::support::{App, delivered, sid};
 
-/// `doctor` beside a server, with its addresses.
-fn beside(app: &App, arguments: &[&str]) -> Page {
+/// `doctor` alongside a server, with its addresses.
+fn examine_server(app: &App, arguments: &[&str]) -> Page {
     let (listen, admin) = (app.callbacks().to_string(), app.admin().to_string());
     let addresses = ["--listen", &listen, "--admin-listen", &admin];
     let usual = ["doctor", "--format", "json", "--public-url", "https://hooks.example.com"];
@@ -25,7 +25,7 @@ fn a_server_that_runs_says_how_it_is() {
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     app.caught_up();
 
-    let page = beside(&app, &["--server"]);
+    let page = examine_server(&app, &["--server"]);
 
     // The harness writes its files of keys for everybody to read.
     assert_eq!(page.troubles(), ["key files", "backup"]);
@@ -40,21 +40,21 @@ fn a_server_that_runs_says_how_it_is() {
 fn a_server_that_wants_a_token_is_asked_with_one() {
     let app = App::start_in(&[("DELIVERY_LEDGER_API_TOKEN", "long enough to be a token")], &[]);
 
-    let page = beside(&app, &[]);
+    let page = examine_server(&app, &[]);
 
     assert_eq!(page.outcome("version"), "ok");
     assert!(!page.json.to_string().contains("long enough to be a token"));
 }
 
 #[test]
-fn refusals_are_told_with_what_they_have_in_common() {
+fn rejections_are_reported_with_what_they_have_in_common() {
     let app = App::start();
     for _ in 0..12 {
         let forged = app.form("/message-status").body(delivered(&sid(1)));
         let signature = "AAAAAAAAAAAAAAAAAAAAAAAAAAA=";
         assert_eq!(forged.header("X-Twilio-Signature", signature).send(app.callbacks()).code, 403);
     }
-    let page = beside(&app, &[]);
+    let page = examine_server(&app, &[]);
     assert_eq!(page.outcome("refusals"), "fail", "nothing was ever stored");
     assert_eq!(
         page.detail("refusals"),
@@ -62,7 +62,7 @@ fn refusals_are_told_with_what_they_have_in_common() {
     );
 
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
-    assert_eq!(beside(&app, &[]).outcome("refusals"), "warn");
+    assert_eq!(examine_server(&app, &[]).outcome("refusals"), "warn");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_server_that_is_not_ready_is_a_failed_check_also_in_a_hurry() {
     fs::rename(app.log_file(), app.folder().join("moved.db")).unwrap();
     app.eventually("it is noticed", || app.get("/readyz").code == 503);
 
-    let page = beside(&app, &["--quick"]);
+    let page = examine_server(&app, &["--quick"]);
 
     assert_eq!((page.outcome("ready"), page.code), ("fail", Some(3)));
     assert!(page.detail("ready").contains("is not the file that was opened"));
@@ -146,7 +146,7 @@ fn pretended(readyz: Value, metrics: &'static str) -> SocketAddr {
 }
 
 #[test]
-fn a_server_of_another_version_and_what_its_verification_found_are_told() {
+fn a_server_of_another_version_and_its_findings_are_reported() {
     let verified = json!({ "at": "2026-11-23T19:52:01.482317Z", "position": 38, "findings": 2 });
     let readyz = json!({ "ready": true, "head": 38, "checkpoint": 38, "verified": verified });
     let address =
@@ -171,7 +171,7 @@ fn another_program_at_the_servers_address_is_not_taken_for_it() {
 }
 
 #[test]
-fn callbacks_that_arrive_nowhere_are_told() {
+fn callbacks_to_unknown_paths_are_reported() {
     let app = App::start();
     let admin = app.admin().to_string();
     let page = app.command(&[
@@ -188,7 +188,7 @@ fn callbacks_that_arrive_nowhere_are_told() {
 }
 
 #[test]
-fn a_limit_of_open_files_that_shuts_twilio_out_is_told() {
+fn a_limit_of_open_files_that_is_too_low_is_reported() {
     let ledger = Ledger::new();
     let script = format!(
         "ulimit -n 500; exec {} doctor --quick --format json",

@@ -13,7 +13,7 @@ use crate::support::ledger::Ledger;
 use crate::support::{ACCOUNT, Command, TOKEN, sid};
 
 #[test]
-fn each_setting_is_told_with_where_it_came_from() {
+fn each_setting_is_shown_with_its_source() {
     let ledger = Ledger::new();
     fs::write(ledger.file("delivery-ledger.toml"), "rule = \"delivery-wins\"\n").unwrap();
     let flags = ["--listen", "127.0.0.1:2", "--database", "sqlite:books.db"];
@@ -91,7 +91,7 @@ fn region_and_edge_choose_the_host_of_twilios_api() {
 
 /// Messages of years ago that an import brought will never change; nothing is to be done about them.
 #[test]
-fn stuck_messages_that_are_too_old_to_change_are_no_trouble() {
+fn stuck_messages_too_old_to_change_are_no_warning() {
     let record = json!({
         "sid": sid(1), "account_sid": ACCOUNT, "status": "sent", "direction": "outbound-api",
         "date_created": "Thu, 24 Aug 2023 05:01:45 +0000",
@@ -102,7 +102,7 @@ fn stuck_messages_that_are_too_old_to_change_are_no_trouble() {
 }
 
 #[test]
-fn an_api_token_that_could_be_guessed_is_told() {
+fn an_api_token_that_could_be_guessed_is_reported() {
     let ledger = Ledger::new();
     let with = |token: &str| {
         let page = doctor(&ledger.file(""), &[]).env("DELIVERY_LEDGER_API_TOKEN", token);
@@ -137,7 +137,7 @@ fn a_configuration_file_that_cannot_be_read_is_a_failed_check() {
 }
 
 #[test]
-fn keys_are_told_by_where_they_come_from() {
+fn keys_are_reported_with_their_source() {
     let ledger = Ledger::new();
     fs::write(ledger.file("token"), TOKEN).unwrap();
     let with = |variable: &str, value: &str| {
@@ -151,7 +151,7 @@ fn keys_are_told_by_where_they_come_from() {
 
     let page = with("TWILIO_AUTH_TOKEN_FILE", "gone");
     assert_eq!(page.outcome(&name), "fail");
-    assert!(page.find("serve").is_none(), "it is told once");
+    assert!(page.find("serve").is_none(), "it is reported once");
 
     let page = with("TWILIO_AUTH_TOKEN", "12345");
     assert_eq!(page.outcome(&name), "warn");
@@ -170,7 +170,7 @@ fn keys_are_told_by_where_they_come_from() {
 }
 
 #[test]
-fn a_file_of_keys_that_others_can_read_is_told() {
+fn a_key_file_that_others_can_read_is_reported() {
     let ledger = Ledger::new();
     fs::write(ledger.file("token"), TOKEN).unwrap();
     let with_mode = |mode| {

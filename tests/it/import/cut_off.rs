@@ -1,4 +1,4 @@
-//! An import that is killed, and one beside a running server.
+//! An import that is killed, and one alongside a running server.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -64,7 +64,7 @@ fn an_import_that_was_killed_half_way_is_ended_by_the_next() {
 }
 
 #[test]
-fn an_import_beside_a_running_server_holds_no_callback_up() {
+fn an_import_alongside_a_server_delays_no_callback() {
     let app = App::start();
     assert_eq!(app.receive(delivered(&sid(0))).code, 200);
     let path = app.folder().join("records.ndjson");

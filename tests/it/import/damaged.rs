@@ -139,7 +139,7 @@ fn a_damaged_value_is_rejected_with_its_line_its_column_and_itself_in_tables_and
 #[test]
 fn a_json_value_of_another_type_is_rejected() {
     let cases = [
-        ("to", json!(15558675310_u64)),
+        ("to", json!(15_558_675_310_u64)),
         ("to", json!(true)),
         ("from", json!(["+1"])),
         ("error_code", json!(30003.5)),

@@ -70,7 +70,7 @@ fn importing_twice_adds_nothing_and_neither_does_a_ledgers_own_export() {
 }
 
 #[test]
-fn a_third_ledger_is_told_where_an_event_was_received() {
+fn an_event_imported_twice_keeps_where_it_was_received() {
     let (first, second, third) = (eventful(), Ledger::new(), Ledger::new());
     second.append(&[event("before")]);
     let exported = file(&second, "events.ndjson", export(&first, &["events"]));
@@ -113,7 +113,7 @@ fn two_imports_at_a_time_are_one_too_many() {
 }
 
 #[test]
-fn a_manifest_beside_a_file_tells_whose_events_they_are() {
+fn a_manifest_next_to_a_file_says_which_ledger_its_events_are_from() {
     let (from, to) = (eventful(), Ledger::new());
     let folder = to.file("export");
     let folder = folder.to_str().unwrap();

@@ -24,7 +24,7 @@ fn sample(name: &str) -> String {
     format!("{}/tests/data/import/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A file with this in it, beside a ledger.
+/// A file with this content, next to a ledger.
 fn file(ledger: &Ledger, name: &str, content: impl AsRef<[u8]>) -> String {
     let path: PathBuf = ledger.file(name);
     std::fs::write(&path, content).unwrap();

@@ -25,7 +25,7 @@ const SAMPLES: [(&str, &str); 3] =
     [("page.json", "rest"), ("bulkexport.ndjson", "bulkexport"), ("console.csv", "csv")];
 
 #[test]
-fn every_kind_of_record_tells_by_itself_what_it_is_and_comes_to_the_same() {
+fn every_kind_of_record_is_recognised_and_gives_the_same_result() {
     for (name, format) in SAMPLES {
         let ledger = Ledger::new();
         let (code, report) = import(&ledger, &[&sample(name)]);

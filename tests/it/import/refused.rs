@@ -177,7 +177,7 @@ fn a_gzip_stream_that_is_cut_off_is_refused_where_it_ends() {
 }
 
 #[test]
-fn arguments_that_cannot_be_meant_are_told() {
+fn invalid_arguments_are_reported() {
     let ledger = Ledger::new();
     let not_there = ledger.run(&["import", "not-there.json"]);
     assert_eq!(not_there.status.code(), Some(1));

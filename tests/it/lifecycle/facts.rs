@@ -147,7 +147,7 @@ fn an_error_code_is_1_to_9_digits() {
 }
 
 #[test]
-fn the_channel_is_told_by_to_or_from_else_by_channel_prefix_else_by_the_sid() {
+fn the_channel_follows_from_to_or_from_then_the_prefix_then_the_sid() {
     let channel = |body: MessageBody| facts(body).addressed.channel;
     let mms = sid(1).replace("SM", "MM");
     let table = [

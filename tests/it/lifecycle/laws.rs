@@ -1,5 +1,5 @@
 //! The order in which callbacks come, and how often each of them comes, changes nothing but
-//! times and lateness. The checks are held against a fold that does depend on it, too.
+//! times and lateness. A fold that does depend on it must fail the checks.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
@@ -254,7 +254,7 @@ fn by_arrival(rule: Rule, events: Vec<NewEvent>) -> Outcome {
 }
 
 /// Holds a fold against random events in random orders. What it finds is made smaller in at most
-/// so many steps, of which each is slow.
+/// this many steps, of which each is slow.
 fn held_to_any_order(
     fold: fn(Rule, Vec<NewEvent>) -> Outcome,
     max_shrink_iters: u32,
@@ -293,7 +293,7 @@ proptest! {
     }
 
     #[test]
-    fn both_rules_agree_where_there_is_no_conflict(events in proptest::collection::vec(any_callback(), 1..8)) {
+    fn both_rules_agree_without_a_conflict(events in proptest::collection::vec(any_callback(), 1..8)) {
         let [first, second] = Rule::ALL.map(|rule| by_rule(rule, events.clone()));
         prop_assert_eq!(first.conflict, second.conflict);
         if !first.conflict {

@@ -26,7 +26,7 @@ fn folded(rule: Rule, events: impl IntoIterator<Item = NewEvent>) -> Folded {
 }
 
 /// The callbacks folded by the default rule.
-fn told(bodies: impl IntoIterator<Item = MessageBody>) -> Folded {
+fn reported(bodies: impl IntoIterator<Item = MessageBody>) -> Folded {
     folded(Rule::default(), bodies.into_iter().map(event))
 }
 

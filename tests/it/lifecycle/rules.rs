@@ -3,7 +3,7 @@
 use delivery_ledger::domain::{Effect, ErrorCode, NewEvent, Rule};
 use delivery_ledger::projection::fold::Folded;
 
-use super::{folded, says, standing, told};
+use super::{folded, reported, says, standing};
 use crate::support::MessageBody;
 use crate::support::events::{event, with_query, with_token};
 
@@ -20,13 +20,13 @@ const LADDER: [&str; 8] = [
 const SUCCESSES: [&str; 3] = ["partially_delivered", "delivered", "read"];
 const FAILURES: [&str; 3] = ["canceled", "undelivered", "failed"];
 
-/// Where a message stands that was told of in these words.
+/// Where a message stands that was reported in these words.
 fn stands_at(rule: Rule, words: &[&str]) -> &'static str {
     standing(&folded(rule, words.iter().map(|word| event(says(word)))))
 }
 
 fn in_conflict(words: &[&str]) -> bool {
-    told(words.iter().map(|word| says(word))).lifecycle.evidence.conflict()
+    reported(words.iter().map(|word| says(word))).lifecycle.evidence.conflict()
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn of_several_failures_the_strongest_is_shown() {
 }
 
 #[test]
-fn only_success_beside_a_failure_is_a_conflict() {
+fn only_success_together_with_failure_is_a_conflict() {
     for failure in FAILURES {
         for other in LADDER {
             let conflict = SUCCESSES.contains(&other);
@@ -91,17 +91,17 @@ fn delivery_wins_gives_success_the_last_word_and_only_success() {
 #[test]
 fn unknown_and_inbound_words_never_move_a_status() {
     for word in ["receiving", "received", "tunnelled", "DELIVERED!", "0", "sent "] {
-        assert_eq!(standing(&told([says(word)])), "unknown", "{word}");
-        let message = told([says("queued"), says(word)]);
+        assert_eq!(standing(&reported([says(word)])), "unknown", "{word}");
+        let message = reported([says("queued"), says(word)]);
         assert_eq!(standing(&message), "queued", "{word}");
         assert_eq!(message.lifecycle.counts.unrecognised, 1, "{word}");
-        assert_eq!(standing(&told([says(word), says("queued")])), "queued", "{word}");
+        assert_eq!(standing(&reported([says(word), says("queued")])), "queued", "{word}");
     }
 }
 
 #[test]
 fn a_message_of_which_nothing_known_was_heard_is_unknown_and_open() {
-    let message = told([says("tunnelled").with("From", "+1555")]);
+    let message = reported([says("tunnelled").with("From", "+1555")]);
 
     assert_eq!(standing(&message), "unknown");
     let evidence = &message.lifecycle.evidence;
@@ -113,7 +113,7 @@ fn a_message_of_which_nothing_known_was_heard_is_unknown_and_open() {
 fn settled_is_delivered_read_or_a_failure() {
     let settled = ["delivered", "read", "canceled", "undelivered", "failed"];
     for word in LADDER.iter().chain(&FAILURES) {
-        let message = told([says(word)]);
+        let message = reported([says(word)]);
         assert_eq!(message.lifecycle.evidence.settled(), settled.contains(word), "{word}");
     }
 }
@@ -121,7 +121,7 @@ fn settled_is_delivered_read_or_a_failure() {
 #[test]
 fn delivered_is_terminal_where_the_channel_has_no_read_receipts() {
     let terminal =
-        |word: &str, to: &str| told([says(word).with("To", to)]).lifecycle.evidence.terminal();
+        |word: &str, to: &str| reported([says(word).with("To", to)]).lifecycle.evidence.terminal();
     for to in ["+15558675310", "messenger:123", "whatsapp:+15558675310", "rcs:+15558675310"] {
         let has_read_receipts = to.starts_with("whatsapp") || to.starts_with("rcs");
         assert_eq!(terminal("delivered", to), !has_read_receipts, "{to}");
@@ -140,7 +140,7 @@ fn addresses_come_from_the_event_that_decides() {
     let rcs = says("sent").with("From", "rcs:brand").with("To", "rcs:+1555");
     let sms = says("delivered").with("From", "+1500").with("MessagingServiceSid", "MG1");
     for order in [[rcs.clone(), sms.clone()], [sms, rcs]] {
-        let message = told(order);
+        let message = reported(order);
         let decided = message.lifecycle.evidence.deciding.as_ref().unwrap();
         assert_eq!(decided.addressed.from.as_deref(), Some("+1500"));
         assert_eq!(decided.addressed.to.as_deref(), Some("+15558675310"));
@@ -175,7 +175,7 @@ fn an_address_that_the_deciding_event_lacks_comes_from_the_next_that_has_it() {
         let message = folded(rule, [failed.clone(), bare(), read.clone()].map(event));
         assert_eq!(message.lifecycle.evidence.from(), Some(from));
     }
-    let message = told([bare(), sent]);
+    let message = reported([bare(), sent]);
     assert_eq!(message.lifecycle.evidence.to(), Some("whatsapp:+2"));
     assert!(!message.lifecycle.evidence.terminal(), "WhatsApp has read receipts");
 }
@@ -189,7 +189,7 @@ fn among_equals_an_event_with_both_addresses_goes_first() {
         says("failed").without("From").without("To").with("MessagingServiceSid", "MG1"),
     ] {
         for order in [[whole.clone(), other.clone()], [other, whole.clone()]] {
-            assert_eq!(deciding_from(&told(order)), Some("+9"));
+            assert_eq!(deciding_from(&reported(order)), Some("+9"));
         }
     }
 }
@@ -219,7 +219,7 @@ fn ties_are_settled_by_error_code_then_query_then_body() {
 fn an_unknown_message_is_settled_by_content_too() {
     let (a, b) = (says("tunnelled").with("From", "a"), says("vaporised").with("From", "b"));
     for order in [[a.clone(), b.clone()], [b, a]] {
-        assert_eq!(deciding_from(&told(order)), Some("a"));
+        assert_eq!(deciding_from(&reported(order)), Some("a"));
     }
 }
 
@@ -252,7 +252,7 @@ fn a_failure_without_a_code_never_erases_one() {
 
 #[test]
 fn without_a_failure_there_is_no_error_code() {
-    let message = told([("sent", "30008"), ("delivered", "11200")].map(coded));
+    let message = reported([("sent", "30008"), ("delivered", "11200")].map(coded));
     assert_eq!(message.lifecycle.evidence.error_code(), None);
     let codes = message.lifecycle.evidence.error_codes();
     assert_eq!(codes.into_iter().map(ErrorCode::number).collect::<Vec<_>>(), [11200, 30008]);
@@ -262,7 +262,7 @@ fn without_a_failure_there_is_no_error_code() {
 fn error_codes_are_distinct_and_ascending_of_all_events() {
     let events =
         [("failed", "30008"), ("sent", "9"), ("undelivered", "30008"), ("failed", "30003")];
-    let codes = told(events.map(coded)).lifecycle.evidence.error_codes();
+    let codes = reported(events.map(coded)).lifecycle.evidence.error_codes();
     assert_eq!(codes.into_iter().map(ErrorCode::number).collect::<Vec<_>>(), [9, 30003, 30008]);
 }
 
@@ -270,7 +270,7 @@ fn error_codes_are_distinct_and_ascending_of_all_events() {
 fn the_receipt_is_the_one_of_the_highest_status_to_bring_one() {
     let receipt = |word: &str, date: &str| says(word).with("RawDlrDoneDate", date);
     let shown = |events: [MessageBody; 3]| {
-        told(events).lifecycle.evidence.receipt.map(|receipt| receipt.raw_dlr_done_date)
+        reported(events).lifecycle.evidence.receipt.map(|receipt| receipt.raw_dlr_done_date)
     };
     let (early, late) = (receipt("sent", "2511160800"), receipt("delivered", "2511160900"));
     let later_status = says("read");
@@ -279,7 +279,7 @@ fn the_receipt_is_the_one_of_the_highest_status_to_bring_one() {
 }
 
 #[test]
-fn each_event_is_told_what_it_did() {
+fn each_event_shows_what_it_changed() {
     let table: [(&[&str], &[&str]); 16] = [
         (&["queued"], &["advanced"]),
         (&["queued", "sent", "delivered"], &["advanced", "advanced", "advanced"]),
@@ -296,7 +296,7 @@ fn each_event_is_told_what_it_did() {
         (&["failed", "failed"], &["advanced", "confirmed"]),
         (&["received", "sent", "received"], &["unrecognised", "advanced", "unrecognised"]),
         (&["delivered", "failed", "sent"], &["advanced", "conflict", "late"]),
-        // Beside a failure a success stays a conflict, however often it is told.
+        // A success together with a failure stays a conflict, however often it is repeated.
         (&["failed", "delivered", "delivered"], &["advanced", "conflict", "conflict"]),
     ];
     for rule in Rule::ALL {
@@ -330,7 +330,7 @@ fn duplicates_share_token_query_and_body() {
 #[test]
 fn a_duplicate_names_the_first_of_its_kind_and_comes_before_every_other_effect() {
     let events = ["delivered", "failed", "tunnelled", "failed", "tunnelled", "delivered", "failed"];
-    let message = told(events.map(says));
+    let message = reported(events.map(says));
 
     let effects: Vec<_> = message.timeline.iter().map(|entry| entry.effect).collect();
     assert_eq!(
@@ -350,7 +350,7 @@ fn a_duplicate_names_the_first_of_its_kind_and_comes_before_every_other_effect()
 #[test]
 fn duplicates_late_and_unrecognised_events_are_counted_and_kept() {
     let events = ["delivered", "sent", "queued", "sent", "received", "received", "read"];
-    let message = told(events.map(says));
+    let message = reported(events.map(says));
 
     let counts = message.lifecycle.counts;
     assert_eq!(counts.events, 7);
@@ -363,7 +363,7 @@ fn duplicates_late_and_unrecognised_events_are_counted_and_kept() {
 
 #[test]
 fn a_status_time_is_when_it_was_first_heard() {
-    let message = told(["sent", "delivered", "sent"].map(says));
+    let message = reported(["sent", "delivered", "sent"].map(says));
 
     let heard = message.lifecycle.evidence.status_times.iter();
     let heard: Vec<_> = heard.map(|(status, at)| (status.name(), at.to_string())).collect();
@@ -393,7 +393,7 @@ fn coded((word, code): (&str, &str)) -> MessageBody {
 }
 
 fn code_of(events: &[(&str, &str)]) -> Option<u32> {
-    let message = told(events.iter().copied().map(coded));
+    let message = reported(events.iter().copied().map(coded));
     message.lifecycle.evidence.error_code().map(ErrorCode::number)
 }
 

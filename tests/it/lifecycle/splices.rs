@@ -146,7 +146,7 @@ fn cut(mut pairs: Pairs, steps: &[Step]) -> Pairs {
             }
             Step::Split(..) => {
                 let at = at.unwrap().index(value.len() + 1);
-                pairs[pair].1 = value[..at].to_owned();
+                value[..at].clone_into(&mut pairs[pair].1);
                 pairs.insert(pair + 1, (value[at..].to_owned(), String::new()));
             }
             _ => pairs.insert(pair, (name, value)),

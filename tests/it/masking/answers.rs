@@ -9,7 +9,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-use super::readings::told;
+use super::readings::revealed;
 use super::spelled::{ESCAPES, Number, PLACES, number, percent};
 use crate::support::events::one_a_second;
 use crate::support::{App, Request, sid};
@@ -29,8 +29,8 @@ fn no_answer_to_a_masked_token_and_no_masked_export_tells_a_number() {
     app.caught_up();
     let count = numbers.len();
     let is_silent = |what: &str, text: &[u8]| {
-        let told = told(text, numbers.iter().map(|number| &*number.digits));
-        assert_eq!(told, None, "{what} tells it: {}", String::from_utf8_lossy(text));
+        let found = revealed(text, numbers.iter().map(|number| &*number.digits));
+        assert_eq!(found, None, "{what} reveals it: {}", String::from_utf8_lossy(text));
     };
     let ask = |target: &str| app.ask(Request::new("GET", target));
     let silent = |target: &str, code: u16| {

@@ -86,7 +86,7 @@ fn what_is_no_number_stays_readable() {
     assert_eq!(message.to.as_deref(), Some("+*******5310"));
 }
 
-/// Six digits of a number are guessed in a second by whoever has a hash over it.
+/// Six digits of a number can be guessed in a second from a hash over it.
 #[test]
 fn no_signature_and_no_hash_is_shown() {
     const HASH: &str = "9023460dd0e5c2b6ff5ae52a3d5a5e1a4cbb1a1b3bfe5e1e0fb8a5dd6ab0c123";

@@ -16,11 +16,11 @@ const DIGITS: usize = 7;
 
 /// Whether a number can be read in a text: any seven of its digits in a row that should be hidden.
 pub fn tells(text: &[u8], digits: &str) -> bool {
-    told(text, [digits]).is_some()
+    revealed(text, [digits]).is_some()
 }
 
 /// Which of these numbers can be read in a text.
-pub fn told<'n>(text: &[u8], numbers: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+pub fn revealed<'n>(text: &[u8], numbers: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let mut windows = HashMap::new();
     for digits in numbers {
         let hidden = &digits.as_bytes()[..digits.len() - 4];

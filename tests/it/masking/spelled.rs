@@ -91,7 +91,7 @@ pub const PLACES: [fn(&str, &str) -> NewEvent; 34] = [
         let text = percent(text, false);
         event([&*delivered(sid).bytes(), b"&x=", text.as_bytes(), b"%FF\xff"].concat())
     },
-    // What a form takes for a name and a value is one number all the same.
+    // What a form takes for a name and a value is one number nevertheless.
     |sid, text| {
         let pieces = text.replace(|c: char| !c.is_alphanumeric(), "&");
         event([&delivered(sid).bytes(), &b"&"[..], pieces.as_bytes()].concat())

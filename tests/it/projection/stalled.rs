@@ -176,7 +176,7 @@ fn a_projection_is_said_to_fail_until_it_gets_on() {
 }
 
 #[test]
-fn a_message_is_told_of_from_the_log_while_its_views_are_away() {
+fn a_message_is_answered_from_the_log_while_its_views_are_missing() {
     let mut app = App::start();
     app.receive(delivered(&sid(1)));
     app.caught_up();

@@ -131,7 +131,7 @@ fn two_projections_of_one_ledger_do_each_other_no_harm() {
 }
 
 #[test]
-fn a_reading_that_is_told_to_end_goes_on_from_there() {
+fn a_read_that_is_cancelled_resumes_where_it_stopped() {
     let ledger = Ledger::of(&[event(sent(&sid(1)))]);
     ledger.append(&[event(delivered(&sid(1)))]);
     let store = ledger.open();

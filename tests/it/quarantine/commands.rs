@@ -10,32 +10,32 @@ use crate::support::{App, sent, sid};
 // The commands.
 
 #[test]
-fn an_id_that_is_not_there_ends_with_4_and_one_that_is_none_with_2() {
+fn an_unknown_id_ends_with_4_and_an_invalid_one_with_2() {
     let app = App::start();
     let id = Uuid::now_v7().to_string();
-    let (code, stdout, stderr) = app.told(&["quarantine", "show", &id]);
+    let (code, stdout, stderr) = app.run_as_text(&["quarantine", "show", &id]);
     assert_eq!((code, &*stdout), (4, ""));
     assert!(stderr.contains(&format!("the quarantine has no request {id}")), "{stderr}");
     app.forged(1);
     app.kept(1);
-    assert_eq!(app.told(&["quarantine", "show", &id]).0, 4);
-    assert_eq!(app.told(&["quarantine", "show", "nonsense"]).0, 2);
-    assert_eq!(app.told(&["quarantine", "show"]).0, 2);
-    assert_eq!(app.told(&["quarantine"]).0, 2);
-    assert_eq!(app.told(&["quarantine", "list", "--limit", "0"]).0, 2);
-    assert_eq!(app.told(&["quarantine", "purge", "--before", "yesterday"]).0, 2);
-    assert_eq!(app.told(&["quarantine", "list", "--format", "xml"]).0, 2);
+    assert_eq!(app.run_as_text(&["quarantine", "show", &id]).0, 4);
+    assert_eq!(app.run_as_text(&["quarantine", "show", "nonsense"]).0, 2);
+    assert_eq!(app.run_as_text(&["quarantine", "show"]).0, 2);
+    assert_eq!(app.run_as_text(&["quarantine"]).0, 2);
+    assert_eq!(app.run_as_text(&["quarantine", "list", "--limit", "0"]).0, 2);
+    assert_eq!(app.run_as_text(&["quarantine", "purge", "--before", "yesterday"]).0, 2);
+    assert_eq!(app.run_as_text(&["quarantine", "list", "--format", "xml"]).0, 2);
 }
 
 #[test]
-fn settings_that_cannot_be_meant_are_refused_at_the_start() {
+fn invalid_settings_are_refused_at_the_start() {
     for (name, value, told) in [
         ("DELIVERY_LEDGER_QUARANTINE", "maybe", "`maybe` is neither on nor off"),
         ("DELIVERY_LEDGER_QUARANTINE_REQUESTS", "0", "`0` is not a whole number from 1 on"),
         ("DELIVERY_LEDGER_QUARANTINE_MIB", "1.5", "`1.5` is not a whole number from 1 on"),
     ] {
         let app = App::not_started(&[(name, value)]);
-        let (code, _, stderr) = app.told(&["serve"]);
+        let (code, _, stderr) = app.run_as_text(&["serve"]);
         assert_eq!(code, 1);
         assert_eq!(stderr, format!("error: {name}: {told}\n"));
     }
@@ -44,7 +44,7 @@ fn settings_that_cannot_be_meant_are_refused_at_the_start() {
     let text = format!("quarantine = \"off\"\nquarantine_requests = 0\n{before}");
     std::fs::write(app.folder().join("delivery-ledger.toml"), text).unwrap();
     // What is switched off need not be right.
-    assert_eq!(app.told(&["quarantine", "recheck"]).0, 0);
+    assert_eq!(app.run_as_text(&["quarantine", "recheck"]).0, 0);
 }
 
 #[test]
@@ -55,12 +55,12 @@ fn a_request_is_shown_with_what_would_make_it_fit_now() {
     let id = app.only_id();
 
     let (_, wrong, _) =
-        app.told(&["quarantine", "show", &id, "--public-url", "http://hooks.example.com"]);
+        app.run_as_text(&["quarantine", "show", &id, "--public-url", "http://hooks.example.com"]);
     assert!(wrong.contains("now          the signature fits none"), "{wrong}");
     assert!(wrong.contains(": matches if the public URL begins with https\n"), "{wrong}");
 
     let right = ["quarantine", "show", &id, "--public-url", "https://hooks.example.com"];
-    let (_, right, _) = app.told(&right);
+    let (_, right, _) = app.run_as_text(&right);
     assert!(
         right.contains(&format!("now          valid over {SIGNED_URL}; recheck would append it\n")),
         "{right}"
@@ -68,17 +68,20 @@ fn a_request_is_shown_with_what_would_make_it_fit_now() {
 }
 
 #[test]
-fn a_purge_says_how_many_there_were_beside_a_server_and_without_one() {
+fn a_purge_reports_its_count_with_and_without_a_server() {
     let mut app = App::start();
     app.forged(3);
     app.kept(3);
-    assert_eq!(app.told(&["quarantine", "purge", "--before", "2020-01-01"]).1, "0 removed\n");
-    assert_eq!(app.told(&["quarantine", "purge"]).1, "3 removed\n");
+    assert_eq!(
+        app.run_as_text(&["quarantine", "purge", "--before", "2020-01-01"]).1,
+        "0 removed\n"
+    );
+    assert_eq!(app.run_as_text(&["quarantine", "purge"]).1, "3 removed\n");
     app.forged(1);
     app.eventually("it is kept", || app.value("quarantine_requests") == 1.0);
     app.stop();
     assert_eq!(app.json(&["quarantine", "purge", "--format", "json"]), json!({ "removed": 1 }));
-    assert_eq!(app.told(&["quarantine", "list"]).1, "Nothing is kept.\n");
+    assert_eq!(app.run_as_text(&["quarantine", "list"]).1, "Nothing is kept.\n");
 }
 
 #[test]
@@ -88,7 +91,7 @@ fn backup_verify_and_restore_leave_the_quarantine_alone() {
     app.forged(2);
     app.kept(2);
 
-    let (code, _, stderr) = app.told(&["backup", "copy.db"]);
+    let (code, _, stderr) = app.run_as_text(&["backup", "copy.db"]);
     assert_eq!(code, 0, "{stderr}");
     app.stop();
     assert!(!contains(&app.folder().join("copy.db"), b"forged"));
@@ -98,7 +101,7 @@ fn backup_verify_and_restore_leave_the_quarantine_alone() {
     for file in ["ledger.db", "ledger.views.db"] {
         std::fs::remove_file(app.folder().join(file)).unwrap();
     }
-    let (code, _, stderr) = app.told(&["restore", "copy.db"]);
+    let (code, _, stderr) = app.run_as_text(&["restore", "copy.db"]);
     assert_eq!(code, 0, "{stderr}");
     assert_eq!(app.events().len(), 1);
     assert_eq!(app.list().len(), 2);

@@ -88,7 +88,7 @@ fn a_purge_removes_what_arrived_before_a_time_and_gives_its_room_back() {
 }
 
 #[test]
-fn those_that_are_recognised_outlast_all_others() {
+fn recognised_requests_are_removed_last() {
     let (_folder, database) = a_folder();
     let mut quarantine = quarantine::open_or_make(&database).unwrap();
     let limits = Limits { requests: 10, bytes: 64 << 20 };
@@ -114,7 +114,7 @@ fn those_that_are_recognised_outlast_all_others() {
 
 /// The file of version 0.1, as its first migration left it.
 #[test]
-fn an_older_file_is_brought_up_to_date_by_whoever_opens_it_first() {
+fn an_older_file_is_migrated_by_the_first_process_that_opens_it() {
     for first in ["list", "recheck"] {
         let app = App::not_started(&[("DELIVERY_LEDGER_PUBLIC_URL", "https://hooks.example.com")]);
         let database = Database::Sqlite(app.log_file());
@@ -134,11 +134,11 @@ fn an_older_file_is_brought_up_to_date_by_whoever_opens_it_first() {
         .unwrap();
         drop(file);
 
-        let (code, _, stderr) = app.told(&["quarantine", first]);
+        let (code, _, stderr) = app.run_as_text(&["quarantine", first]);
         assert_eq!(code, 0, "{stderr}");
         let requests = app.list().len();
-        assert_eq!(requests, if first == "list" { 1 } else { 0 });
-        assert_eq!(app.told(&["quarantine", "recheck"]).0, 0);
+        assert_eq!(requests, usize::from(first == "list"));
+        assert_eq!(app.run_as_text(&["quarantine", "recheck"]).0, 0);
         assert_eq!(app.events().len(), 1);
     }
 }

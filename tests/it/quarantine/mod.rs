@@ -43,7 +43,7 @@ impl App {
         }
     }
 
-    /// Waits until so many are kept.
+    /// Waits until this many are kept.
     pub fn kept(&self, requests: u32) {
         self.eventually("they are kept", || {
             self.value("quarantine_requests") == f64::from(requests)
@@ -73,7 +73,7 @@ impl App {
     }
 
     /// Exit code, stdout, stderr of a command.
-    fn told(&self, arguments: &[&str]) -> (i32, String, String) {
+    fn run_as_text(&self, arguments: &[&str]) -> (i32, String, String) {
         let output = self.run(arguments);
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (output.status.code().unwrap(), text(output.stdout), text(output.stderr))

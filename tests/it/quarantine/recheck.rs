@@ -37,10 +37,10 @@ fn a_day_with_the_wrong_public_url_is_in_the_log_after_a_recheck() {
     let before: Vec<_> = app.list().iter().rev().map(|one| one["received_at"].clone()).collect();
     let recheck = |app: &App| {
         let url = ["--public-url", "https://hooks.example.com"];
-        app.told(&[&["quarantine", "recheck"][..], &url].concat())
+        app.run_as_text(&[&["quarantine", "recheck"][..], &url].concat())
     };
     let still_wrong = ["quarantine", "recheck", "--public-url", WRONG_URL];
-    assert_eq!(app.told(&still_wrong).1, "83 rechecked: 0 appended, 83 still refused\n");
+    assert_eq!(app.run_as_text(&still_wrong).1, "83 rechecked: 0 appended, 83 still refused\n");
 
     let (code, stdout, stderr) = recheck(&app);
 
@@ -76,18 +76,18 @@ fn a_callback_of_an_account_whose_token_was_missing_is_appended_once_it_is_there
     assert_eq!(request.body(body).send(app.callbacks()).code, 403);
     app.stop();
     let recheck = ["quarantine", "recheck", "--public-url", "https://hooks.example.com"];
-    assert_eq!(app.told(&recheck).1, "1 rechecked: 0 appended, 1 still refused\n");
+    assert_eq!(app.run_as_text(&recheck).1, "1 rechecked: 0 appended, 1 still refused\n");
 
     app.configure(&format!("[accounts.{NEW_ACCOUNT}]\nauth_token = \"{SECONDARY_TOKEN}\"\n"));
 
-    assert_eq!(app.told(&recheck).1, "1 rechecked: 1 appended, 0 still refused\n");
+    assert_eq!(app.run_as_text(&recheck).1, "1 rechecked: 1 appended, 0 still refused\n");
     let event = &app.events()[0];
     assert_eq!(event["account_sid"], NEW_ACCOUNT);
     assert_eq!(event["notes"]["quarantine"], "account_unknown");
 }
 
 #[test]
-fn a_recheck_beside_a_running_server_appends_between_its_callbacks() {
+fn a_recheck_alongside_a_server_appends_between_its_callbacks() {
     let app = App::start_with(&["--public-url", WRONG_URL]);
     (0..20).for_each(|number| assert_eq!(app.callback(sent(&sid(number)).bytes()).code, 403));
     app.kept(20);
@@ -102,13 +102,13 @@ fn a_recheck_beside_a_running_server_appends_between_its_callbacks() {
     assert_eq!(app.get("/readyz").json()["head"], 0, "nothing was appended");
 
     let rechecked = [&["quarantine", "recheck"][..], &right].concat();
-    assert_eq!(app.told(&rechecked).1, "20 rechecked: 20 appended, 0 still refused\n");
+    assert_eq!(app.run_as_text(&rechecked).1, "20 rechecked: 20 appended, 0 still refused\n");
     app.caught_up_to(20);
     assert_eq!(app.message(&sid(7))["status"], "sent");
     app.eventually("the server sees that they are gone", || {
         app.value("quarantine_requests") == 0.0
     });
-    assert_eq!(app.told(&rechecked).1, "0 rechecked: 0 appended, 0 still refused\n");
+    assert_eq!(app.run_as_text(&rechecked).1, "0 rechecked: 0 appended, 0 still refused\n");
 }
 
 /// Killed at any point between the mark and the removal, and begun again, each is appended once.
@@ -186,7 +186,7 @@ fn a_recheck_that_is_killed_loses_nothing_and_doubles_nothing() {
         kills += 1;
         assert!(kills < 200, "it never ends");
     }
-    let (code, _, stderr) = app.told(&["quarantine", "recheck"]);
+    let (code, _, stderr) = app.run_as_text(&["quarantine", "recheck"]);
     assert_eq!(code, 0, "{stderr}");
 
     assert!(kills > 0);
@@ -206,11 +206,11 @@ fn one_recheck_works_at_a_time() {
     drop(store::open(&database, Access::Create).unwrap());
     quarantine::open_or_make(&database).unwrap();
     let held = quarantine::lock_recheck(&database).unwrap().unwrap();
-    let (code, _, stderr) = app.told(&["quarantine", "recheck"]);
+    let (code, _, stderr) = app.run_as_text(&["quarantine", "recheck"]);
     assert_eq!(code, 1);
     assert!(stderr.contains("another recheck of sqlite:"), "{stderr}");
     drop(held);
-    assert_eq!(app.told(&["quarantine", "recheck"]).0, 0);
+    assert_eq!(app.run_as_text(&["quarantine", "recheck"]).0, 0);
 }
 
 #[test]

@@ -92,12 +92,12 @@ fn a_body_of_64_kib_is_kept() {
 }
 
 #[test]
-fn nothing_is_kept_where_it_is_switched_off() {
+fn nothing_is_recorded_if_the_quarantine_is_off() {
     let app = App::start_in(&[("DELIVERY_LEDGER_QUARANTINE", "off")], &[]);
     app.forged(1);
     assert!(!app.metrics().contains("delivery_ledger_quarantine"));
     assert!(!quarantine_file(app.folder()).exists());
-    let (code, stdout, _) = app.told(&["quarantine", "list"]);
+    let (code, stdout, _) = app.run_as_text(&["quarantine", "list"]);
     assert_eq!((code, &*stdout), (0, "Nothing is kept.\n"));
 }
 
@@ -109,9 +109,9 @@ fn a_list_shows_neither_bodies_nor_addresses_and_a_terminal_obeys_nothing_in_it(
     assert_eq!(request.body(body).send(app.callbacks()).code, 403);
     app.kept(1);
 
-    let (_, table, _) = app.told(&["quarantine", "list"]);
-    let (_, json, _) = app.told(&["quarantine", "list", "--format", "json"]);
-    let (_, shown, _) = app.told(&["quarantine", "show", &app.only_id()]);
+    let (_, table, _) = app.run_as_text(&["quarantine", "list"]);
+    let (_, json, _) = app.run_as_text(&["quarantine", "list", "--format", "json"]);
+    let (_, shown, _) = app.run_as_text(&["quarantine", "show", &app.only_id()]);
 
     for hidden in ["5558675310", "secret", "red", ACCOUNT] {
         assert!(!table.contains(hidden) && !json.contains(hidden), "{hidden}");
@@ -142,15 +142,15 @@ fn the_file_may_be_removed_under_a_running_server() {
 }
 
 #[test]
-fn a_file_that_is_no_quarantine_keeps_no_callback_away() {
+fn a_damaged_quarantine_file_costs_no_callback() {
     let mut app = App::not_started(&[]);
     std::fs::write(quarantine_file(app.folder()), "something else").unwrap();
     app.restart();
     app.forged(1);
-    app.eventually("it is told", || app.stderr().contains("refused requests are not kept"));
+    app.eventually("it is logged", || app.stderr().contains("refused requests are not kept"));
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
     assert_eq!(app.value("quarantine_dropped_total{reason=\"failed\"}"), 1.0);
-    assert_eq!(app.told(&["quarantine", "list"]).0, 1);
+    assert_eq!(app.run_as_text(&["quarantine", "list"]).0, 1);
 }
 
 // A flood.
@@ -188,7 +188,7 @@ fn a_flood_of_forged_requests_takes_bounded_room_and_honest_ones_are_answered() 
     assert!(honest > 5, "{honest} honest callbacks");
     assert!(slowest < Duration::from_secs(5), "one waited {slowest:?}");
     assert!(app.value("quarantine_bytes") <= f64::from(1 << 20));
-    // The file has what is kept and one commit more, the WAL up to where it begins anew, and a commit.
+    // The file has what is kept and one commit more, the WAL up to where it is reset, and a commit.
     assert!(largest < (1 + 1 + 4 + 4) << 20, "{largest} bytes");
     assert_eq!(app.events().len() as u32, honest);
     app.caught_up();

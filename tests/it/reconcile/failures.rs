@@ -25,7 +25,7 @@ fn twilios_own_message_is_repeated_with_what_to_do() {
         assert!(stderr.contains(told), "{told}: {stderr}");
         assert!(summary["stopped_by"].as_str().unwrap().contains(told), "{told}: {summary}");
     }
-    assert_eq!(summary["appended"], 1, "messages are asked for all the same");
+    assert_eq!(summary["appended"], 1, "messages are still fetched");
 
     twilio.always(Some(Fault::Refuse(401, 20003, "Authentication Error - invalid username")));
     let (_, _, stderr) = stopped(&app, &["--since", "2024-01-01"]);

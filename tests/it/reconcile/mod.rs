@@ -20,7 +20,7 @@ use crate::support::{ACCOUNT, App, MessageBody};
 /// The tests configure another account, which the fake does not have.
 const OF_ONE_ACCOUNT: [&str; 5] = ["reconcile", "--format", "json", "--account-sid", ACCOUNT];
 
-/// A ledger beside a fake Twilio, with these callbacks received so many hours ago.
+/// A ledger and a fake Twilio, with these callbacks received this many hours ago.
 fn with(twilio: &Twilio, events: impl IntoIterator<Item = (i64, MessageBody)>) -> App {
     let (name, url) = twilio.variable();
     let app = App::not_started(&[(name, &url), ("TWILIO_API_TIMEOUT", "1s")]);

@@ -72,7 +72,7 @@ fn a_run_that_was_killed_goes_on_where_it_was() {
 }
 
 #[test]
-fn where_the_log_cannot_be_appended_to_nothing_counts_as_done() {
+fn nothing_counts_as_done_if_the_log_cannot_be_appended_to() {
     let twilio = Twilio::start();
     let app = with(&twilio, [(40, sent(&sid(1)))]);
     twilio.has(&sid(1), "delivered");
@@ -158,7 +158,7 @@ fn flags_that_mean_nothing_are_refused() {
     }
 }
 
-// Beside a server.
+// Alongside a server.
 
 #[test]
 fn a_server_notices_what_reconcile_has_appended() {
@@ -203,7 +203,7 @@ fn under_load_positions_stay_right() {
 }
 
 #[test]
-fn a_server_reconciles_by_itself_and_tells_what_it_does() {
+fn a_server_reconciles_automatically_and_logs_it() {
     let twilio = Twilio::start();
     let mut app = with(&twilio, [(40, sent(&sid(1)))]);
     twilio.has(&sid(1), "delivered");
@@ -230,7 +230,7 @@ fn a_server_reconciles_by_itself_and_tells_what_it_does() {
 }
 
 #[test]
-fn a_server_that_is_told_to_reconcile_wrongly_does_not_start() {
+fn a_server_with_invalid_reconcile_settings_does_not_start() {
     let app = App::not_started(&[("DELIVERY_LEDGER_RECONCILE_EVERY", "often")]);
     let output = app.run(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     let stderr = String::from_utf8_lossy(&output.stderr);

@@ -26,7 +26,7 @@ impl Sent {
     }
 }
 
-/// What is wrong with a ledger; nothing where all promises are kept.
+/// What is wrong with a ledger; `None` if all promises are kept.
 ///
 /// Everything acknowledged is there byte for byte, once for each time it was sent or less, positions
 /// have no gaps, nothing is there that nobody sent, `verify` finds nothing, and the views that go on

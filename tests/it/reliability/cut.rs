@@ -23,9 +23,11 @@ pub struct Cut {
     renamings: Vec<Renaming>,
 }
 
-/// A file or a folder.
+/// A file, a folder or a symbolic link.
 #[derive(Default)]
 struct Thing {
+    /// If it is a link.
+    target: Option<String>,
     /// Where it is a folder.
     folder: Option<String>,
     /// What a file holds for sure.
@@ -72,6 +74,11 @@ impl Cut {
                 self.renamings.push(Renaming(vec![(name.clone(), Some(file))]));
             }
             Step::Unlink { name } => self.renamings.push(Renaming(vec![(name.clone(), None)])),
+            Step::Symlink { name, target } => {
+                self.things.push(Thing { target: Some(target.clone()), ..Thing::default() });
+                let link = self.things.len() - 1;
+                self.renamings.push(Renaming(vec![(name.clone(), Some(link))]));
+            }
             Step::Rename { from, to } => {
                 let what = self.now().get(from).copied();
                 self.renamings.push(Renaming(vec![(from.clone(), None), (to.clone(), what)]));
@@ -107,7 +114,7 @@ impl Cut {
 
     fn sync(&mut self, inode: u64) {
         let Some(thing) = self.inodes.get(&inode) else { return };
-        let Thing { folder, bytes, changes } = &mut self.things[*thing];
+        let Thing { folder, bytes, changes, .. } = &mut self.things[*thing];
         if let Some(folder) = folder.clone() {
             let (sure, open) = std::mem::take(&mut self.renamings)
                 .into_iter()
@@ -152,6 +159,9 @@ impl Cut {
             match &self.things[*thing] {
                 _ if !folder_is_there => {}
                 Thing { folder: Some(_), .. } => std::fs::create_dir_all(at.join(name)).unwrap(),
+                Thing { target: Some(target), .. } => {
+                    std::os::unix::fs::symlink(target, at.join(name)).unwrap();
+                }
                 file => std::fs::write(at.join(name), file.left(kept, rng)).unwrap(),
             }
         }

@@ -175,7 +175,7 @@ fn a_write_ahead_log_that_is_overwritten_is_noticed_and_its_events_are_appended_
 
 #[test]
 fn an_index_of_the_write_ahead_log_that_is_overwritten_is_noticed_and_made_again() {
-    // SQLite makes it again by itself if the header is not whole; nothing is lost then.
+    // SQLite rebuilds it on its own if the header is incomplete; nothing is lost then.
     let quietly = |what: &str, damage: &dyn Fn(&Path)| {
         for ran_before in [false, true] {
             let mut patient = Patient::new(ran_before);

@@ -29,8 +29,8 @@ enum { LOG = 1, VIEWS = 2, FOLDERS = 4 };       /* of which files */
 
 struct control {
     int32_t operations, files; /* which are counted, and fail; 0: none */
-    int32_t after;             /* so many succeed first */
-    int32_t times;             /* so many fail; -1: all that follow */
+    int32_t after;             /* this many succeed first */
+    int32_t times;             /* this many fail; -1: all that follow */
     int32_t error;             /* with this errno */
     int32_t seen;              /* how many of them came */
     int32_t failed;            /* how many of them failed */
@@ -268,6 +268,19 @@ int unlink(const char *path) {
 
 int unlinkat(int at, const char *path, int flags) {
     return at == AT_FDCWD && !flags ? unlink(path) : REAL(unlinkat)(at, path, flags);
+}
+
+int symlink(const char *target, const char *path) {
+    const char *name = inside(path);
+    if (!name) return REAL(symlink)(target, path);
+    char both[8192];
+    size_t length = snprintf(both, 4096, "%s", name);
+    snprintf(both + length + 1, 4096, "%s", target);
+    take();
+    int done = fails(WRITES, part_of(name)) ? -1 : REAL(symlink)(target, path);
+    if (!done) record('Y', 0, 0, both, length + 1 + strlen(target));
+    give();
+    return done;
 }
 
 int rename(const char *from, const char *to) {

@@ -33,9 +33,9 @@ pub struct Disk {
 pub struct Fault {
     pub operations: i32,
     pub files: i32,
-    /// So many succeed first.
+    /// This many succeed first.
     pub after: i32,
-    /// So many fail; -1 for all that follow.
+    /// This many fail; -1 for all that follow.
     pub times: i32,
     pub error: i32,
 }
@@ -96,7 +96,7 @@ impl Disk {
         self.set(0, &[operations]);
     }
 
-    /// From now on only so many bytes more fit on it.
+    /// From now on only this many more bytes fit on it.
     pub fn fill_up_to(&self, bytes_left: i64) {
         self.control.write_all_at(&bytes_left.to_ne_bytes(), 32).unwrap();
     }

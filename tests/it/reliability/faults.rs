@@ -204,13 +204,14 @@ fn the_doctor_comes_to_a_full_disk_too() {
         let mut failed = checks.filter(|check| check["outcome"] == "fail");
         failed.find(|check| check["name"] == name).map(|check| check["detail"].to_string())
     };
-    let beside = page(&patient.app);
-    assert!(detail(&beside, "ready").unwrap().contains("No space left"), "{beside:#}");
+    let with_server = page(&patient.app);
+    assert!(detail(&with_server, "ready").unwrap().contains("No space left"), "{with_server:#}");
 
     // Alone it cannot even make the files that a reader's locks are in.
     patient.app.kill();
-    for file in ["ledger.db-shm", "ledger.views.db-shm"] {
-        std::fs::remove_file(patient.disk.ledger().with_file_name(file)).unwrap();
+    let views = patient.disk.ledger().with_file_name("ledger.views.db").canonicalize().unwrap();
+    for file in [patient.disk.ledger(), views] {
+        std::fs::remove_file(file.with_extension("db-shm")).unwrap();
     }
     let output = patient.app.run(&["doctor", "--format", "json", "--admin-listen", "127.0.0.1:1"]);
     let alone: Value = serde_json::from_slice(&output.stdout).unwrap();

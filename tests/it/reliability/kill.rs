@@ -1,5 +1,5 @@
 //! kill -9 at random instants: under load, and while files are made, views caught up and rebuilt,
-//! a replay or an export at work, beside a server or without one.
+//! a replay or an export at work, with or without a server.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use crate::support::App;
 
 const KILLS: usize = 36;
 
-/// After so many kills another ledger is begun: checking a long one takes long.
+/// Another ledger is begun after this many kills: checking a long one takes long.
 const KILLS_A_LEDGER: usize = 9;
 
 /// One ledger that is killed again and again, and what it must have.
@@ -98,7 +98,7 @@ impl Victim {
     fn kill(&mut self, rng: &mut Rng) -> &'static str {
         match rng.u32(..12) {
             0..5 => (self.under_load(rng), "under load").1,
-            10.. => (self.replaying_under_load(rng), "beside a replay").1,
+            10.. => (self.replaying_under_load(rng), "during a replay").1,
             5 => (self.at_start(rng), "at its start").1,
             6 | 7 => (self.while_rebuilding(rng), "while rebuilding").1,
             8 => (self.at_work(&["replay"], rng, 150), "in a replay").1,

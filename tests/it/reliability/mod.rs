@@ -15,7 +15,7 @@ mod traffic;
 
 use fastrand::Rng;
 
-/// How many attacks are made where usually there are so many.
+/// The number of attacks, given the usual number.
 fn attacks(usual: usize) -> usize {
     let times = std::env::var("ATTACKS").map_or(1, |times| times.parse().expect("ATTACKS=NUMBER"));
     usual * times

@@ -61,7 +61,7 @@ fn succeeded(output: Output) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Cuts a life off at so many instants; the first promise that is broken.
+/// Cuts a life off at this many instants; returns the first broken promise.
 pub fn first_loss(steps: &[Step], cuts: usize, rng: &mut fastrand::Rng) -> Option<String> {
     let instants = instants(steps, cuts, rng);
     let mut cut = Cut::default();

@@ -37,6 +37,10 @@ pub enum Step {
     Unlink {
         name: String,
     },
+    Symlink {
+        name: String,
+        target: String,
+    },
     Rename {
         from: String,
         to: String,
@@ -50,7 +54,7 @@ pub enum Step {
 impl Step {
     /// What it is, without its bytes.
     pub fn kind(&self) -> String {
-        let whole = format!("{:?}", self);
+        let whole = format!("{self:?}");
         whole.split([' ', '(']).next().unwrap_or_default().to_owned()
     }
 }
@@ -76,6 +80,11 @@ pub fn read(path: &Path) -> Vec<Step> {
             b'S' => Step::Sync { inode, of_folder: at == 1 },
             b'L' => Step::LostSync { inode },
             b'U' => Step::Unlink { name: name() },
+            b'Y' => {
+                let name = name();
+                let (name, target) = name.split_once('\0').unwrap();
+                Step::Symlink { name: name.to_owned(), target: target.to_owned() }
+            }
             b'N' => {
                 let name = name();
                 let (from, to) = name.split_once('\0').unwrap();

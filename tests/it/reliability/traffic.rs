@@ -27,7 +27,7 @@ pub struct OnItsWay {
 }
 
 impl Traffic {
-    /// So many messages; another seed gives other ones.
+    /// This many messages; another seed gives other ones.
     pub fn of(messages: u64, seed: u64) -> Self {
         Self { messages, seed }
     }

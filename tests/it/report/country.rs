@@ -36,7 +36,7 @@ fn numbers_lie_in_the_countries_they_are_assigned_to() {
 }
 
 #[test]
-fn views_are_made_anew_when_other_tables_tell_countries() {
+fn views_are_rebuilt_if_the_country_tables_changed() {
     let lock = include_str!("../../../Cargo.lock");
     let (_, package) = lock.split_once("name = \"phonenumber\"\nversion = \"").unwrap();
     let (version, _) = package.split_once('"').unwrap();

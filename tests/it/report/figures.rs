@@ -2,23 +2,23 @@
 
 use delivery_ledger::domain::NewEvent;
 use delivery_ledger::domain::filter::MessageFilter;
-use delivery_ledger::report::shape::Shape;
-use delivery_ledger::report::{By, Question, report};
+use delivery_ledger::report::output::ReportJson;
+use delivery_ledger::report::{Dimension, ReportQuery, report};
 use serde_json::{Value, json};
 
 use super::at;
 use crate::support::ledger::Ledger;
 use crate::support::{delivered, failed, sent, sid, status};
 
-fn by(by: By, events: &[NewEvent]) -> Value {
+fn by(by: Dimension, events: &[NewEvent]) -> Value {
     let ledger = Ledger::of(events);
-    let question = Question { by, filter: MessageFilter::default() };
+    let question = ReportQuery { by, filter: MessageFilter::default() };
     let report = report(&*ledger.open(), &question).unwrap();
-    serde_json::to_value(Shape::new(&report)).unwrap()
+    serde_json::to_value(ReportJson::new(&report)).unwrap()
 }
 
 fn total(events: &[NewEvent]) -> Value {
-    by(By::Day, events)["total"].clone()
+    by(Dimension::Day, events)["total"].clone()
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_rate_of_nothing_is_no_rate() {
     for rate in ["delivery_rate", "failure_rate", "read_rate"] {
         assert_eq!(total[rate], Value::Null, "{rate}");
     }
-    let nothing = by(By::Country, &[]);
+    let nothing = by(Dimension::Country, &[]);
     assert_eq!(nothing["rows"], json!([]));
     assert_eq!(nothing["total"]["messages"], 0);
 }
@@ -126,16 +126,16 @@ fn a_message_belongs_to_the_hour_and_day_of_its_first_arrival_in_utc() {
         report["rows"].as_array().unwrap().iter().map(|row| row["key"].clone()).collect()
     };
     assert_eq!(
-        keys(by(By::Hour, &events)),
+        keys(by(Dimension::Hour, &events)),
         ["2026-01-02T03:00:00Z", "2026-01-02T04:00:00Z", "2026-01-03T00:00:00Z"]
     );
-    assert_eq!(keys(by(By::Day, &events)), ["2026-01-02", "2026-01-03"]);
+    assert_eq!(keys(by(Dimension::Day, &events)), ["2026-01-02", "2026-01-03"]);
 }
 
 #[test]
 fn an_error_code_comes_with_a_title_and_whose_fault_it_usually_is() {
     let report = by(
-        By::ErrorCode,
+        Dimension::ErrorCode,
         &[
             at(0, failed(&sid(1), "30003")),
             at(0, failed(&sid(2), "987654321")),
@@ -159,7 +159,7 @@ fn an_error_code_comes_with_a_title_and_whose_fault_it_usually_is() {
 #[test]
 fn the_largest_row_comes_first_unless_rows_have_an_order() {
     let report = by(
-        By::From,
+        Dimension::From,
         &[
             at(0, sent(&sid(1)).with("From", "Small")),
             at(0, sent(&sid(2)).with("From", "Zeppelin")),
@@ -175,11 +175,11 @@ fn the_largest_row_comes_first_unless_rows_have_an_order() {
 #[test]
 fn a_masked_report_hides_senders_and_nothing_else() {
     let ledger = Ledger::of(&[at(0, sent(&sid(1)))]);
-    let masked = |by: By| {
-        let question = Question { by, filter: MessageFilter::default() };
+    let masked = |by: Dimension| {
+        let question = ReportQuery { by, filter: MessageFilter::default() };
         let report = report(&*ledger.open(), &question).unwrap();
-        Shape::new(&report).masked().rows.remove(0).key
+        ReportJson::new(&report).masked().rows.remove(0).key
     };
-    assert_eq!(masked(By::From).as_deref(), Some("+*******0604"));
-    assert_eq!(masked(By::Day).as_deref(), Some("2026-01-02"));
+    assert_eq!(masked(Dimension::From).as_deref(), Some("+*******0604"));
+    assert_eq!(masked(Dimension::Day).as_deref(), Some("2026-01-02"));
 }

@@ -9,8 +9,8 @@ use delivery_ledger::domain::filter::MessageFilter;
 use delivery_ledger::projection::catch_up;
 use delivery_ledger::projection::replay::replay;
 use delivery_ledger::projection::verify::verify;
-use delivery_ledger::report::shape::{Figures, Shape};
-use delivery_ledger::report::{By, Question, Report, by_scan, report};
+use delivery_ledger::report::output::{FiguresJson, ReportJson};
+use delivery_ledger::report::{Dimension, Report, ReportQuery, by_scan, report};
 use delivery_ledger::store::Store;
 use delivery_ledger::wire::filter::MessageParameters;
 use delivery_ledger::wire::parameters;
@@ -66,7 +66,7 @@ fn filter_of(only: Only) -> MessageFilter {
 }
 
 /// All of a row but percentiles.
-fn exact(figures: &Figures) -> Value {
+fn exact(figures: &FiguresJson) -> Value {
     let mut value = serde_json::to_value(figures).unwrap();
     for times in ["time_to_sent_ms", "sent_to_delivered_ms"] {
         value[times].as_object_mut().unwrap().retain(|name, _| !name.starts_with('p'));
@@ -76,7 +76,7 @@ fn exact(figures: &Figures) -> Value {
 
 fn is_what_was_said(report: &Report, said: &[Said], only: Only) {
     let mut expected = naive::report(said, report.by.name(), only);
-    let shape = Shape::new(report);
+    let shape = ReportJson::new(report);
     for row in &shape.rows {
         let naive = expected.remove(&row.key).unwrap_or_default();
         assert_eq!(exact(&row.figures), naive.exact(), "{:?} {:?}", report.by, row.key);
@@ -107,9 +107,9 @@ fn every_report_is_right(store: &dyn Store, said: &[Said]) {
         Only { hours: Some((0, 1)), ..Only::default() },
         Only { hours: Some((5, 25)), status: Some("unknown"), channel: Some("sms") },
     ];
-    for by in By::ALL {
+    for by in Dimension::ALL {
         for only in only {
-            let question = Question { by, filter: filter_of(only) };
+            let question = ReportQuery { by, filter: filter_of(only) };
             let from_cells = report(store, &question).unwrap();
             is_what_was_said(&from_cells, said, only);
             let scanned = by_scan(store.views(), &question).unwrap();

@@ -15,7 +15,7 @@ use crate::support::events::event;
 /// When the tests' messages begin: a full hour.
 const EPOCH: &str = "2026-01-02T03:00:00Z";
 
-/// A callback that arrives so many milliseconds after [`EPOCH`].
+/// A callback that arrives this many milliseconds after [`EPOCH`].
 fn at(ms: i64, body: MessageBody) -> NewEvent {
     let epoch = Timestamp::parse(EPOCH).unwrap().micros();
     NewEvent { received_at: Timestamp::from_micros(epoch + ms * 1000), ..event(body) }

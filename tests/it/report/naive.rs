@@ -118,7 +118,7 @@ fn stands<'s>(events: &[&'s Said]) -> Stands<'s> {
 
 /// Rows of a report, by their keys, and the lengths of time as they are.
 #[derive(Debug, Default)]
-pub struct Row {
+pub struct RowJson {
     pub messages: i64,
     pub statuses: BTreeMap<&'static str, i64>,
     pub conflicts: i64,
@@ -137,12 +137,12 @@ pub struct Only {
 }
 
 /// The report of these callbacks.
-pub fn report(said: &[Said], by: &str, only: Only) -> BTreeMap<Option<String>, Row> {
+pub fn report(said: &[Said], by: &str, only: Only) -> BTreeMap<Option<String>, RowJson> {
     let mut messages: BTreeMap<(u32, Option<&str>), Vec<&Said>> = BTreeMap::new();
     for said in said {
         messages.entry((said.message, said.account)).or_default().push(said);
     }
-    let mut rows: BTreeMap<Option<String>, Row> = BTreeMap::new();
+    let mut rows: BTreeMap<Option<String>, RowJson> = BTreeMap::new();
     for ((_, account), events) in messages {
         let stands = stands(&events);
         let channel = match stands.deciding.to.split_once(':') {
@@ -185,7 +185,7 @@ pub fn report(said: &[Said], by: &str, only: Only) -> BTreeMap<Option<String>, R
     rows
 }
 
-impl Row {
+impl RowJson {
     /// All that is exact of it, as the JSON has it.
     pub fn exact(&self) -> Value {
         let of = |word: &str| self.statuses.get(word).copied().unwrap_or(0);

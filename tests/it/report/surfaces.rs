@@ -36,7 +36,7 @@ hour              messages  reached  failed  open  conflict  delivery  read    p
 total                    3        1       1     1         0     50.0%     -  848ms  848ms
 
 Messages by hour, times in UTC, rule failure-terminal, as of position 5.
-p50 and p95: from the first word of a message to its first `sent`, where both were heard.
+p50 and p95: from the first event of a message to its first `sent`, if both are known.
 "
     );
     for by in ["day", "channel", "from", "messaging-service", "country", "error-code", "account"] {

@@ -17,7 +17,7 @@ const RECONCILE: [&str; 5] = ["reconcile", "--format", "json", "--account-sid", 
 
 /// What was sent was sent, and must not seem to have failed.
 #[test]
-fn who_does_not_read_what_came_of_sending_and_reconciling_sees_no_failure() {
+fn closed_output_does_not_fail_send_and_reconcile() {
     let twilio = Twilio::start();
     let app = alone(&twilio);
     for arguments in [
@@ -232,7 +232,7 @@ fn a_send_without_an_answer_is_found_although_its_callback_was_faster() {
 }
 
 #[test]
-fn where_nothing_reached_twilio_it_can_be_tried_again() {
+fn a_message_that_never_reached_twilio_can_be_retried() {
     let app = App::not_started(&[
         ("TWILIO_API_BASE_URL", "http://127.0.0.1:9"),
         ("DELIVERY_LEDGER_PUBLIC_URL", "https://hooks.example.com"),
@@ -244,7 +244,7 @@ fn where_nothing_reached_twilio_it_can_be_tried_again() {
 }
 
 #[test]
-fn twilios_refusal_is_told_with_its_code() {
+fn an_error_of_twilios_api_is_reported_with_its_code() {
     let twilio = Twilio::start();
     let app = alone(&twilio);
     let arguments = ["send", "--to", "+15005550001", "--from", "+1", "--body", "Hi"];
@@ -284,7 +284,7 @@ fn a_crash_between_intent_and_answer_is_seen_and_mended() {
 }
 
 #[test]
-fn an_api_key_is_used_where_there_is_one() {
+fn an_api_key_is_used_if_configured() {
     let twilio = Twilio::start();
     let app = alone(&twilio);
     std::fs::write(app.folder().join("secret"), API_KEY.1).unwrap();
@@ -300,7 +300,7 @@ fn an_api_key_is_used_where_there_is_one() {
 }
 
 #[test]
-fn a_message_sent_beside_a_server_is_seen_by_it() {
+fn a_message_sent_alongside_a_server_is_seen_by_it() {
     let twilio = Twilio::start();
     let app = serving(&twilio);
     let said = sent(&send(&app, &["--from", "+15017250604", "--body", "Hi"]));

@@ -67,7 +67,7 @@ fn how_twilio_connects_is_configured() {
 }
 
 #[test]
-fn a_base_url_that_is_none_is_refused() {
+fn an_invalid_base_url_is_refused() {
     for (url, said) in [
         ("api.twilio.com", "is not of the form https://api.twilio.com"),
         ("ftp://api.twilio.com", "is not of the form"),
@@ -102,7 +102,7 @@ fn a_proxy_that_the_environment_names_is_used() {
 // POST /v1/messages.
 
 #[test]
-fn without_the_systems_certificates_callbacks_are_taken_all_the_same() {
+fn callbacks_are_accepted_without_the_systems_certificates() {
     let none = [("SSL_CERT_FILE", "/dev/null"), ("SSL_CERT_DIR", "/nonexistent")];
     let mut app = App::not_started(&none);
     app.ask_with_a_token("send");

@@ -102,7 +102,7 @@ fn the_same_key_at_the_same_time_makes_one_message() {
 }
 
 #[test]
-fn where_nothing_was_sent_the_key_can_be_used_again() {
+fn a_key_is_free_again_if_nothing_was_sent() {
     let twilio = Twilio::start();
     let app = serving(&twilio);
     twilio.next(Fault::Answer(429, Some(60)));
@@ -113,7 +113,7 @@ fn where_nothing_was_sent_the_key_can_be_used_again() {
 }
 
 #[test]
-fn whoever_hangs_up_has_sent_the_message_all_the_same() {
+fn a_client_that_hangs_up_has_still_sent_the_message() {
     let twilio = Twilio::start();
     let app = serving(&twilio);
     twilio.slow(Duration::from_millis(300));
@@ -129,7 +129,7 @@ fn whoever_hangs_up_has_sent_the_message_all_the_same() {
 }
 
 #[test]
-fn what_cannot_be_sent_is_told_as_a_problem() {
+fn a_message_that_cannot_be_sent_is_answered_with_a_problem() {
     let twilio = Twilio::start();
     let app = serving(&twilio);
     let problem = |message: Value, code: u16, said: &str| {

@@ -13,7 +13,7 @@ use crate::support::{Answer, App, Request};
 
 const TO: [&str; 2] = ["--to", "+15558675310"];
 
-/// A ledger beside a fake Twilio, no server.
+/// A ledger and a fake Twilio, without a server.
 fn alone(twilio: &Twilio) -> App {
     let (name, url) = twilio.variable();
     let public = ("DELIVERY_LEDGER_PUBLIC_URL", "https://hooks.example.com");

@@ -152,7 +152,7 @@ fn reads_environment(source: &Source) -> bool {
 fn has_sql(source: &Source) -> bool {
     let verbs = ["SELECT ", "INSERT ", "UPDATE ", "DELETE FROM ", "CREATE ", "DROP ", "PRAGMA "];
     let is_sql = |literal: &String| {
-        let text = literal.trim_start_matches(['b', 'r', '#', '"']).trim_start_matches("\n");
+        let text = literal.trim_start_matches(['b', 'r', '#', '"']).trim_start_matches('\n');
         verbs.iter().any(|verb| text.trim_start().starts_with(verb))
     };
     source.literals.iter().any(is_sql)
@@ -238,14 +238,14 @@ fn words_of_a_library_stay_in_their_folder() {
 }
 
 #[test]
-fn every_file_begins_with_what_lives_in_it() {
+fn every_file_begins_with_a_header() {
     for source in sources() {
         assert!(source.text.starts_with("//! "), "{}", source.path);
     }
 }
 
 #[test]
-fn no_file_outgrows_its_idea() {
+fn no_file_is_longer_than_400_lines() {
     for source in sources() {
         let lines = source.text.lines().count();
         assert!(lines <= LINES_MAX, "{} has {lines} lines", source.path);

@@ -15,7 +15,7 @@ const SHARED_KEY_SETTINGS: &str = "key=webhooks_sharedkey_01,algorithm=HMAC_SHA2
 // Which key decides.
 
 #[test]
-fn the_secondary_token_is_accepted_beside_the_primary() {
+fn the_secondary_token_is_accepted_besides_the_primary() {
     let app = App::start();
     let body = delivered(&sid(1)).bytes();
 
@@ -65,7 +65,7 @@ fn two_different_account_sids_are_refused_even_where_both_are_known() {
 }
 
 #[test]
-fn where_a_shared_key_is_named_that_key_alone_decides() {
+fn a_named_shared_key_alone_decides() {
     let accounts = two_accounts();
     let body = delivered(&sid(1)).with("AccountSid", OTHER_ACCOUNT).bytes();
     let by_key = shared_key_signature(SHARED_KEY, URL, &body);

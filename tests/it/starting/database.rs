@@ -6,7 +6,7 @@ use crate::support::{App, delivered, sid};
 // The ledger.
 
 #[test]
-fn a_database_url_that_is_none_is_refused() {
+fn an_invalid_database_url_is_refused() {
     assert_eq!(
         Serve::configured().arguments(&["--database", "ledger.db"]).refused_as_usage(),
         "error: --database: database `ledger.db` is not of the form sqlite:PATH"
@@ -49,7 +49,7 @@ fn a_path_where_no_ledger_can_be_is_refused_and_the_setting_named() {
 }
 
 #[test]
-fn a_file_that_is_no_ledger_is_refused_and_left_as_it_is() {
+fn a_file_that_is_not_a_ledger_is_refused_and_left_unchanged() {
     let text = "Dear diary, this is longer than the header of a database. ".repeat(20);
     let serve = Serve::configured().file("ledger.db", &text);
     let refused = serve.refused();

@@ -184,7 +184,7 @@ fn every_one_of_several_public_urls_is_checked_wherever_it_stands() {
 // Addresses, paths and the rule.
 
 #[test]
-fn an_address_that_is_none_is_refused() {
+fn an_invalid_address_is_refused() {
     let listen = Serve::configured().env("DELIVERY_LEDGER_ADMIN_LISTEN", "8081");
     assert_eq!(
         listen.without_listeners().refused(),
@@ -250,7 +250,7 @@ fn a_star_in_a_callback_path_stands_only_at_its_end() {
 }
 
 #[test]
-fn a_rule_that_is_none_is_refused() {
+fn an_invalid_rule_is_refused() {
     assert_eq!(
         Serve::configured().env("DELIVERY_LEDGER_RULE", "last-wins").refused(),
         "error: DELIVERY_LEDGER_RULE: `last-wins` is no rule; it is failure-terminal or \
@@ -262,7 +262,7 @@ fn a_rule_that_is_none_is_refused() {
 }
 
 #[test]
-fn a_time_between_verifications_that_is_none_is_refused() {
+fn an_invalid_verification_interval_is_refused() {
     for time in ["24", "0s", "daily", "-1h", "on"] {
         assert_eq!(
             Serve::configured().arguments(&[&format!("--verify-every={time}")]).refused(),

@@ -69,7 +69,7 @@ fn a_flag_goes_before_the_environment_and_that_before_the_file() {
 // Usage.
 
 #[test]
-fn a_call_that_cannot_be_meant_ends_with_2() {
+fn invalid_arguments_end_with_exit_code_2() {
     let folder = TempDir::new().unwrap();
     for arguments in [
         &[][..],

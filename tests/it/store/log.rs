@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{Engine, SOUND};
 use crate::support::events::{event, recorded, with_header};
 
-/// Events told apart by their body.
+/// Events that differ in their body.
 fn events(count: usize) -> Vec<NewEvent> {
     (0..count).map(|number| event(format!("n={number}"))).collect()
 }
@@ -164,7 +164,7 @@ pub fn whatever_was_appended_comes_back_equal<E: Engine>() {
     outcome.unwrap();
 }
 
-/// Whoever sends a signed callback again may vary its unsigned headers.
+/// A signed callback that is sent again may vary in its unsigned headers.
 pub fn more_kinds_of_requests_than_are_shared_come_back_equal<E: Engine>() {
     let engine = E::fresh();
     let events: Vec<_> = (0..10_050)
@@ -229,7 +229,7 @@ pub fn appends_from_several_threads_share_the_positions<E: Engine>() {
 
 pub fn appends_from_several_stores_share_the_positions<E: Engine>() {
     let engine = E::fresh();
-    let stores = [engine.open(), engine.open_beside(), engine.open_beside()];
+    let stores = [engine.open(), engine.open_alongside(), engine.open_alongside()];
     std::thread::scope(|scope| {
         for store in &stores {
             scope.spawn(|| {
@@ -245,7 +245,7 @@ pub fn appends_from_several_stores_share_the_positions<E: Engine>() {
 /// Each adds request lines and headers that the other has not seen when it began.
 pub fn what_two_stores_append_in_turn_comes_back_equal<E: Engine>() {
     let engine = E::fresh();
-    let (one, other) = (engine.open(), engine.open_beside());
+    let (one, other) = (engine.open(), engine.open_alongside());
     let mut appended = Vec::new();
     for number in 0..20 {
         let kind = with_header(event(format!("n={number}")), &format!("x-twilio-{number}"), "1");
@@ -258,7 +258,7 @@ pub fn what_two_stores_append_in_turn_comes_back_equal<E: Engine>() {
     assert_eq!(read.collect::<Vec<_>>(), appended);
 }
 
-/// As whoever appends beside others does.
+/// As a process that appends alongside others does.
 fn append_when_it_is_free(store: &dyn Store, events: &[NewEvent]) -> u64 {
     loop {
         match store.append(events) {

@@ -20,8 +20,8 @@ trait Engine {
     /// Opens the ledger as its only writer, and makes it the first time.
     fn open(&self) -> Box<dyn Store>;
 
-    /// Opens it to append beside the one that has it open.
-    fn open_beside(&self) -> Box<dyn Store>;
+    /// Opens it to append alongside the process that has it open.
+    fn open_alongside(&self) -> Box<dyn Store>;
 }
 
 /// Two files in a folder of their own.
@@ -37,7 +37,7 @@ impl Engine for Sqlite {
         store::open(&database, Access::Create).unwrap()
     }
 
-    fn open_beside(&self) -> Box<dyn Store> {
+    fn open_alongside(&self) -> Box<dyn Store> {
         let database = Database::Sqlite(self.0.path().join("ledger.db"));
         store::open(&database, Access::Append).unwrap()
     }
@@ -86,15 +86,15 @@ on_every_engine! {
     views::every_sid_is_a_message_of_its_own
     views::pages_are_in_order_of_first_arrival
     views::any_message_comes_back_as_it_was_folded
-    rebuild::a_shadow_that_settles_in_the_middle_leads_to_every_message
+    rebuild::a_rebuild_that_goes_on_after_its_indexes_were_built_finds_every_message
     views::reset_views_are_empty_and_of_their_rule
-    rebuild::readers_see_the_old_views_until_a_shadow_takes_over
-    rebuild::a_shadow_does_not_take_over_before_it_has_read_as_far
-    rebuild::a_batch_begun_before_a_shadow_took_over_writes_nothing
-    rebuild::there_is_one_shadow_at_a_time
+    rebuild::readers_see_the_old_views_until_rebuilt_ones_are_swapped_in
+    rebuild::rebuilt_views_are_not_swapped_in_before_they_have_read_as_far
+    rebuild::a_batch_begun_before_a_swap_writes_nothing
+    rebuild::there_is_one_rebuild_at_a_time
     rebuild::readers_see_one_set_of_views_or_the_next_and_nothing_between
-    rebuild::a_shadow_begun_again_is_empty
-    rebuild::a_shadow_that_never_took_over_leaves_no_trace
+    rebuild::a_rebuild_that_is_begun_again_is_empty
+    rebuild::a_rebuild_that_is_dropped_leaves_no_trace
     rebuild::scratch_views_are_apart
     views::the_chain_is_marked_at_every_4096th_position
     views::sound_views_have_no_damage

@@ -1,4 +1,4 @@
-//! A server process with its ledger in a temporary folder, and commands beside it.
+//! A server process with its ledger in a temporary folder, and commands alongside it.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -54,7 +54,7 @@ impl Command {
         self
     }
 
-    /// The same with what it says beside its results going there.
+    /// The same with its stderr going there.
     pub fn stderr(mut self, to: impl Into<Stdio>) -> Self {
         self.0.stderr(to);
         self
@@ -135,12 +135,12 @@ impl App {
         self.token = Some(TOKEN.to_owned());
     }
 
-    /// Asks the admin listener, with the token where there is one.
+    /// Asks the admin listener, with the token if there is one.
     pub fn ask(&self, request: Request) -> Answer {
         self.with_token(request).send(self.admin())
     }
 
-    /// A request with the token, where there is one.
+    /// A request with the token, if there is one.
     pub fn with_token(&self, request: Request) -> Request {
         match &self.token {
             Some(token) => request.header("Authorization", &format!("Bearer {token}")),
@@ -323,7 +323,7 @@ impl App {
         self.server().signal(signal);
     }
 
-    /// Waits until the server, which has been told to, has ended.
+    /// Waits until the server has ended, after a signal.
     pub fn ended(&mut self) -> ExitStatus {
         self.server.take().expect("the server runs").ended().0
     }

@@ -5,7 +5,7 @@ pub const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
 /// A second one, configured in the file.
 pub const OTHER_ACCOUNT: &str = "ACfedcba9876543210fedcba9876543210";
 
-/// A usual message SID, told apart by a number.
+/// A usual message SID with this number.
 pub fn sid(number: u32) -> String {
     format!("SM{number:032x}")
 }
@@ -46,7 +46,7 @@ impl MessageBody {
     /// The same with one more parameter, or with another value for it.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         match self.0.iter_mut().find(|(have, _)| have == name) {
-            Some((_, old)) => *old = value.to_owned(),
+            Some((_, old)) => value.clone_into(old),
             None => self.0.push((name.to_owned(), value.to_owned())),
         }
         self

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::time::Duration;
 
 use delivery_ledger::domain::{NewEvent, Rule};
 use delivery_ledger::projection::catch_up;
@@ -95,9 +96,14 @@ impl Ledger {
         (output.status.code(), json)
     }
 
-    /// See [`damage`].
+    /// See [`damage`]. The change is in the log's file afterwards, not in its WAL.
     pub fn damage_log(&self, change: impl FnOnce(&Connection)) {
         damage(&self.log_file(), change);
+        let log = Connection::open(self.log_file()).unwrap();
+        log.busy_timeout(Duration::from_secs(10)).unwrap();
+        let busy: i64 =
+            log.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).unwrap();
+        assert_eq!(busy, 0, "somebody reads the log");
     }
 
     /// Runs statements on the log as it is, triggers and all.
@@ -111,9 +117,6 @@ impl Ledger {
     }
 }
 
-/// How often is waited for the write-ahead log to go, a twentieth of a second each time.
-const WAL_LOOKS: u32 = 20;
-
 /// Changes a log behind its triggers' back: they are there again afterwards, word for word.
 pub fn damage(path: &Path, change: impl FnOnce(&Connection)) {
     let log = Connection::open(path).unwrap();
@@ -125,22 +128,6 @@ pub fn damage(path: &Path, change: impl FnOnce(&Connection)) {
     change(&log);
     for (_, sql) in &triggers {
         log.execute_batch(sql).unwrap();
-    }
-    drop(log);
-    without_wal(path);
-}
-
-/// The last connection carries the WAL over as it closes. On a busy machine that may be one that
-/// the ledger's own pool closes a moment later; a server that runs keeps its WAL.
-fn without_wal(log: &Path) {
-    let wal = log.with_extension("db-wal");
-    for _ in 0..WAL_LOOKS {
-        if wal.metadata().map_or(0, |wal| wal.len()) == 0 {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        let log = Connection::open(log).unwrap();
-        let _ = log.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()));
     }
 }
 

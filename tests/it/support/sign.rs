@@ -1,5 +1,5 @@
 //! Signing as Twilio does, written apart from the product so that both can't be wrong alike;
-//! tests/data has signatures of the official SDK beside it.
+//! tests/data has signatures of the official SDK to compare with.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,5 +1,5 @@
 //! A fake of Twilio's Messages resource on 127.0.0.1. It checks every request as the published
-//! interface has it, fails as it is told to, and complains at its end about what was not valid.
+//! interface has it, fails on request, and panics at its end if a request was not valid.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -38,7 +38,7 @@ const CREATE: [&str; 9] = [
 /// How one request goes wrong.
 #[derive(Debug, Clone, Copy)]
 pub enum Fault {
-    /// Nothing is done, and this answered; with so many seconds to wait.
+    /// Nothing is done, and this is answered, with this many seconds to wait.
     Answer(u16, Option<u32>),
     /// Nothing is done, and this answered, with a code and a message of Twilio's.
     Refuse(u16, u32, &'static str),
@@ -103,7 +103,7 @@ impl Twilio {
         ("TWILIO_API_BASE_URL", format!("http://{}", self.address))
     }
 
-    /// The next request goes wrong, after those that were told to before.
+    /// The next request goes wrong, after those that were set to before.
     pub fn next(&self, fault: Fault) {
         self.state().faults.push_back(fault);
     }

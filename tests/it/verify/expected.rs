@@ -66,7 +66,7 @@ fn a_copy_kept_elsewhere_finds_what_the_views_have_not_read() {
 }
 
 #[test]
-fn a_copy_kept_elsewhere_finds_a_whole_ledger_made_anew() {
+fn a_hash_kept_elsewhere_detects_a_rewritten_ledger() {
     let ledger = ledger();
     let copy = copy_of(&ledger.verify(&[]).1);
     let mut forged = six_events();
@@ -79,7 +79,7 @@ fn a_copy_kept_elsewhere_finds_a_whole_ledger_made_anew() {
 }
 
 #[test]
-fn an_expectation_that_is_none_is_a_usage_error() {
+fn an_invalid_expectation_is_a_usage_error() {
     let ledger = ledger();
     let hash = "0".repeat(64);
     for malformed in

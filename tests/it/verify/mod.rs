@@ -97,7 +97,7 @@ fn an_empty_ledger_is_as_it_should_be() {
 }
 
 #[test]
-fn views_that_are_behind_are_no_finding() {
+fn views_that_are_behind_are_not_a_finding() {
     let ledger = ledger();
     ledger.append(&[event(delivered(&sid(4)))]);
 
@@ -108,7 +108,7 @@ fn views_that_are_behind_are_no_finding() {
 }
 
 #[test]
-fn views_that_are_not_there_are_no_finding() {
+fn missing_views_are_not_a_finding() {
     let ledger = ledger();
     std::fs::remove_file(ledger.views_file()).unwrap();
     assert_eq!(ledger.verify(&[]).0, Some(0));
@@ -124,7 +124,7 @@ fn verify_repairs_nothing() {
 }
 
 #[test]
-fn verify_works_beside_a_server_and_while_callbacks_keep_coming() {
+fn verify_works_alongside_a_server_that_receives_callbacks() {
     let app = App::start();
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {

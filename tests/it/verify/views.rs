@@ -22,10 +22,16 @@ fn a_projection_that_differs_from_its_log_is_found() {
         "DELETE FROM messages WHERE id = 1",
         "DELETE FROM messages WHERE id = 3",
         "DELETE FROM messages",
-        "INSERT INTO messages SELECT 4, account, sid, status, lifecycle FROM messages WHERE id = 1",
-        "DELETE FROM sids WHERE id = 2",
-        "UPDATE sids SET id = 1 WHERE id = 2",
-        "INSERT INTO sids VALUES (x'00534D67686F7374', 1, 1)",
+        "INSERT INTO messages
+         SELECT 4, account, x'00534D67686F7374', status, recipient, sender, flags, lifecycle
+         FROM messages
+         WHERE id = 1",
+        "UPDATE messages SET sid = x'00534D67686F7374' WHERE id = 2",
+        "UPDATE messages SET recipient = NULL WHERE id = 2",
+        "UPDATE messages SET recipient = x'ff' WHERE id = 2",
+        "UPDATE messages SET sender = recipient WHERE id = 1",
+        "UPDATE messages SET flags = flags | 1 WHERE id = 3",
+        "UPDATE messages SET flags = 256 WHERE id = 3",
         "INSERT INTO accounts VALUES (99, 'AC99')",
         "DELETE FROM accounts",
         "UPDATE accounts SET account_sid = 'AC1'",
@@ -118,9 +124,9 @@ fn the_log_of_another_ledger_is_noticed() {
 }
 
 #[test]
-fn views_that_are_no_views_are_found_and_replay_makes_them_anew() {
+fn views_that_are_not_a_database_are_found_and_replay_rebuilds_them() {
     let garbage = |ledger: &Ledger| std::fs::write(ledger.views_file(), [7; 7000]).unwrap();
-    let table_gone = |ledger: &Ledger| ledger.views_sql("DROP TABLE sids");
+    let index_gone = |ledger: &Ledger| ledger.views_sql("DROP INDEX messages_by_sid");
     // A page that nothing leads to: one more in the file, and in the number of pages at byte 28
     // (<https://www.sqlite.org/fileformat2.html>).
     let page_lost = |ledger: &Ledger| {
@@ -130,7 +136,7 @@ fn views_that_are_no_views_are_found_and_replay_makes_them_anew() {
         bytes[28..32].copy_from_slice(&pages.to_be_bytes());
         std::fs::write(ledger.views_file(), bytes).unwrap();
     };
-    for damage in [&garbage as &dyn Fn(&Ledger), &table_gone, &page_lost] {
+    for damage in [&garbage as &dyn Fn(&Ledger), &index_gone, &page_lost] {
         let ledger = ledger();
         damage(&ledger);
         assert!(found(&ledger).contains(&"engine-damage".to_owned()));

@@ -21,12 +21,11 @@ pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often is looked meanwhile, where SQLite's own waiting does not do.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
+/// The page cache of a connection that writes views, in KiB as SQLite has it.
+const VIEWS_CACHE: i64 = -32 * 1024;
+
 /// Room for a few hundred callbacks.
 const ROOM_BYTES: usize = 256 << 10;
-
-/// How many readers of one file a process keeps open: more than there are threads that prepare
-/// batches, which hold one while they ask for another.
-const READERS_MAX: u32 = 8;
 
 /// Makes the ledger's folder, for us alone, where there is none. A ledger that is not there yet
 /// gets a way to it that is on disk: its folder's entry in the one above, and so on up. Whoever was
@@ -164,17 +163,50 @@ fn sync_wal(path: &Path) -> Result<(), StoreError> {
 
 /// The views' write connection. Losing its last commits costs nothing: they are derived.
 pub fn views_for_writing(path: &Path) -> Result<Connection, StoreError> {
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    // Never created here: a replay may just have removed the file, having put another one in use.
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     set_wal(&connection, path)?;
-    let set = |name, value| set_and_read_back(&connection, path, name, value);
+    set_up_views(&connection, path)?;
+    Ok(connection)
+}
+
+fn set_up_views(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let set = |name, value| set_and_read_back(connection, path, name, value);
     set("synchronous", 1)?; // NORMAL
     set("wal_autocheckpoint", 4000)?; // pages, 16 MB: fewer rewrites of the same pages
     set("journal_size_limit", 64 << 20)?; // bytes
-    set("cache_size", -32 * 1024)?; // KiB
-    set("temp_store", 2)?; // memory
-    let act = format!("open {}", path.display());
-    connection.busy_handler(Some(wait_for_lock)).map_err(engine(&act))?;
+    set("cache_size", VIEWS_CACHE)?;
+    set("temp_store", 2) // memory
+}
+
+/// New views that are filled before anybody else opens them.
+pub fn views_in_the_making(path: &Path) -> Result<Connection, StoreError> {
+    let connection = file_in_the_making(path)?;
+    let set = |name, value| set_and_read_back(&connection, path, name, value);
+    set("cache_size", VIEWS_CACHE)?; // also the memory of SQLite's sorter
+    set("temp_store", 1)?; // file: in memory the sorter would take whatever it needs
     Ok(connection)
+}
+
+/// Has SQLite's temporary files of this process in a folder: that of the system may be small, or in
+/// memory.
+pub fn sort_in_folder(connection: &Connection, folder: &Path) -> Result<(), StoreError> {
+    let Some(folder) = folder.to_str() else { return Ok(()) };
+    let act = "choose a folder for temporary files";
+    connection.pragma_update(None, "temp_store_directory", folder).map_err(engine(act))
+}
+
+/// Puts views on disk that were filled without a journal, or changed since. They have a WAL then.
+pub fn finish_views(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let mode: String =
+        query_value(connection, "PRAGMA journal_mode").map_err(engine("finish new views"))?;
+    if mode != "wal" {
+        // The change to a WAL is a commit, which syncs the whole file.
+        set_and_read_back(connection, path, "synchronous", 2)?;
+        set_wal(connection, path)?;
+        return set_up_views(connection, path);
+    }
+    truncate_wal(connection, path)
 }
 
 /// The quarantine's write connection. Losing its last commits costs little: they were refused.
@@ -193,13 +225,6 @@ pub fn quarantine_for_writing(path: &Path) -> Result<Connection, StoreError> {
     set("journal_size_limit", 4 << 20)?; // bytes
     set("secure_delete", 1)?; // what is removed is overwritten: it may be about persons
     Ok(connection)
-}
-
-/// Asks again every millisecond. A replay leaves the views to others for a few milliseconds at a
-/// time, which SQLite's own waiting, of up to 100 ms between two looks, would miss again and again.
-fn wait_for_lock(looks: i32) -> bool {
-    std::thread::sleep(BETWEEN_LOOKS);
-    u128::from(looks.unsigned_abs()) < BUSY_TIMEOUT.as_millis()
 }
 
 /// A connection that cannot write.
@@ -297,57 +322,6 @@ pub fn not_a_ledger(path: &Path, error: rusqlite::Error) -> StoreError {
         }
         _ => engine(&format!("open {}", path.display()))(error),
     }
-}
-
-/// A pool of connections that cannot write.
-#[derive(Clone)]
-pub struct Readers(r2d2::Pool<ReaderOf>);
-
-/// Opens readers of one file.
-#[derive(Debug)]
-pub struct ReaderOf(PathBuf);
-
-impl Readers {
-    /// Of the file at this path; connections are opened when they are first needed, and closed
-    /// with the pool. The last one to be closed takes the WAL's index along, which could not be
-    /// made again on a full disk.
-    pub fn of(path: &Path) -> Result<Self, StoreError> {
-        let pool = r2d2::Pool::builder()
-            .max_size(READERS_MAX)
-            .min_idle(Some(0))
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_on_check_out(false)
-            .connection_timeout(BUSY_TIMEOUT)
-            .build(ReaderOf(path.to_owned()));
-        Ok(Self(pool.map_err(pool_failed)?))
-    }
-
-    /// One of the readers, for the length of a short statement.
-    pub fn get(&self) -> Result<r2d2::PooledConnection<ReaderOf>, StoreError> {
-        self.0.get().map_err(pool_failed)
-    }
-}
-
-impl r2d2::ManageConnection for ReaderOf {
-    type Connection = Connection;
-    type Error = StoreError;
-
-    fn connect(&self) -> Result<Connection, StoreError> {
-        for_reading(&self.0)
-    }
-
-    fn is_valid(&self, _: &mut Connection) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn has_broken(&self, _: &mut Connection) -> bool {
-        false
-    }
-}
-
-fn pool_failed(source: r2d2::Error) -> StoreError {
-    StoreError::Engine { act: "get a reader".to_owned(), cause: Box::new(source) }
 }
 
 #[cfg(test)]

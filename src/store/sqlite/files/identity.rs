@@ -10,8 +10,8 @@ use crate::store::StoreError;
 /// close them would let go of SQLite's locks.
 pub struct InPlace(Vec<(PathBuf, Option<Inode>)>);
 
-/// Device and number.
-type Inode = (u64, u64);
+/// Device and number of a file.
+pub type Inode = (u64, u64);
 
 impl InPlace {
     /// Of a log that is open for writing.
@@ -31,7 +31,8 @@ impl InPlace {
     }
 }
 
-fn inode(path: &Path) -> Option<Inode> {
+/// The file that a path leads to; `None` if there is none.
+pub fn inode(path: &Path) -> Option<Inode> {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.dev(), metadata.ino()))
 }

@@ -8,6 +8,7 @@ pub mod identity;
 pub mod inspect;
 pub mod lock;
 pub mod paths;
+pub mod readers;
 pub mod wal_format;
 pub mod wal_ownership;
 pub mod watch;

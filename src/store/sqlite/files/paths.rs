@@ -1,6 +1,7 @@
 //! Where a log lies: under which names, and on what kind of file system.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,18 @@ fn followed(path: &Path) -> PathBuf {
         at = at.parent().unwrap_or(Path::new("")).join(target);
     }
     at
+}
+
+/// A file next to the log that is named after it.
+pub fn sibling(log: &Path, what: &str) -> PathBuf {
+    match log.extension() {
+        Some(extension) => {
+            let mut name = OsString::from(format!("{what}."));
+            name.push(extension);
+            log.with_extension(name)
+        }
+        None => log.with_extension(what),
+    }
 }
 
 /// Refuses a folder in the place of the log's file, and a file in the place of its folder.

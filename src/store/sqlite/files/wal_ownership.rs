@@ -117,8 +117,8 @@ fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
 }
 
-/// The file as it is without its write-ahead log.
-fn alone(path: &Path) -> rusqlite::Result<Connection> {
+/// The file as it is without its write-ahead log. Nobody may write to it meanwhile.
+pub fn alone(path: &Path) -> rusqlite::Result<Connection> {
     let mut uri = "file:".to_owned();
     for part in path.as_os_str().as_encoded_bytes().split_inclusive(|byte| *byte == b'/') {
         let (name, slash) = match part.strip_suffix(b"/") {

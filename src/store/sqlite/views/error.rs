@@ -1,11 +1,11 @@
-//! What can go wrong with the views, told apart: their damage, and the engine's trouble.
+//! Errors of the views: their own damage, or trouble of the engine.
 
 use rusqlite::ErrorCode;
 
 use crate::store::StoreError;
 use crate::store::sqlite::engine;
 
-/// Why a write came to nothing.
+/// Why a write failed.
 pub enum Failure {
     Sqlite(rusqlite::Error),
     Store(StoreError),
@@ -24,8 +24,8 @@ impl From<StoreError> for Failure {
 }
 
 impl Failure {
-    /// As callers are told.
-    pub fn told(self, act: &str) -> StoreError {
+    /// The error that callers get.
+    pub fn during(self, act: &str) -> StoreError {
         match self {
             Failure::Sqlite(error) => failed(act)(error),
             Failure::Store(error) => error,
@@ -33,7 +33,7 @@ impl Failure {
     }
 }
 
-/// A value that cannot be is the views' damage, everything else the engine's trouble.
+/// A value that cannot be is damage of the views, everything else trouble of the engine.
 pub fn failed(act: &str) -> impl FnOnce(rusqlite::Error) -> StoreError + use<> {
     let act = act.to_owned();
     move |error| match error {
@@ -50,8 +50,8 @@ pub fn failed(act: &str) -> impl FnOnce(rusqlite::Error) -> StoreError + use<> {
     }
 }
 
-/// Whether an error means that the file itself is damaged, as readers and the writer see it:
-/// a page that cannot be, a file that is no database any more, or one that ends too early.
+/// Whether an error means that the file itself is damaged: a page that cannot be, a file that is no
+/// database any more, or one that ends too early.
 pub fn is_sqlite_damage(error: &StoreError) -> bool {
     let StoreError::Engine { cause, .. } = error else { return false };
     let Some(error) = cause.downcast_ref::<rusqlite::Error>() else { return false };
@@ -70,13 +70,13 @@ pub fn is_damage(error: &StoreError) -> Option<bool> {
     }
 }
 
-/// Whether trying again is of no use before somebody has changed the files.
+/// Whether trying again is useless until the files have been changed.
 pub fn is_lasting(error: &StoreError) -> bool {
     use StoreError::{DamagedLog, LostEvents, NotALedger};
     matches!(error, LostEvents { .. } | DamagedLog { .. } | NotALedger { .. })
 }
 
-/// A lasting error once more, for whoever asks again.
+/// A copy of a lasting error, to return it again.
 pub fn again(error: &StoreError) -> StoreError {
     use StoreError::{DamagedLog, LostEvents, NotALedger};
     match error {

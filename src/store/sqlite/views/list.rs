@@ -1,53 +1,65 @@
-//! Messages that are asked for, the newest first, by the way that leads past the fewest others.
+//! Lists messages newest first, using the most selective index that the filter allows.
 
 use rusqlite::params;
 
 use crate::domain::filter::{AddressPattern, MessageFilter};
-use crate::store::sqlite::views::index::{Key, Mark, Way, marked, reversed};
+use crate::store::sqlite::views::flags::Flag;
+use crate::store::sqlite::views::message_row::{ReversedAddress, reversed};
 use crate::store::sqlite::views::read::Tables;
 use crate::store::{Message, MessagePage};
 
-/// How many messages one list looks at: some 100 ms of work.
-const LOOKED_AT_MAX: usize = 50_000;
+/// The number of messages that one list reads: some 100 ms of work.
+const MESSAGES_READ_MAX: usize = 50_000;
 
-/// How many messages are looked for at a time.
+/// The number of ids that are looked up at a time.
 const STEP_IDS: usize = 512;
 
-/// How many addresses with the same last digits are followed; more would take too long to find, and
-/// fit too many messages to be of help.
+/// The number of addresses with the same last digits that are looked up; more would take too long to
+/// find, and would match too many messages.
 const ENDINGS_MAX: usize = 2_000;
 
-/// How the messages that may be asked for are found.
+/// How messages that may match are found. The whole filter is applied to each of them.
 enum Lookup {
     All,
-    /// All but those with this mark.
-    AllBut(Key),
-    /// By the entries of one table with any of these keys.
-    By(Way, Vec<Key>),
+    With(Flag),
+    Without(Flag),
+    /// Those that are open, or inbound, or without a status: no other has an unknown status.
+    WithUnknownStatus,
+    By(AddressColumn, Vec<ReversedAddress>),
 }
 
-/// At most `limit` of the messages that are asked for with an id below `before`, the newest first.
+/// A column with an address, and its index.
+#[derive(Clone, Copy)]
+struct AddressColumn {
+    name: &'static str,
+    index: &'static str,
+}
+
+const RECIPIENT: AddressColumn =
+    AddressColumn { name: "recipient", index: "messages_by_recipient" };
+const SENDER: AddressColumn = AddressColumn { name: "sender", index: "messages_by_sender" };
+
+/// At most `limit` messages that match the filter and have an id below `before`, newest first.
 pub fn list(
     tables: Tables<'_>,
-    wanted: &MessageFilter,
+    filter: &MessageFilter,
     before: Option<u64>,
     limit: usize,
 ) -> rusqlite::Result<MessagePage> {
     let checkpoint = tables.checkpoint()?;
-    if wanted.simulated == Some(true) && checkpoint.last_simulated == 0
-        || wanted.simulated == Some(false) && checkpoint.first_real == 0
+    if filter.simulated == Some(true) && checkpoint.last_simulated == 0
+        || filter.simulated == Some(false) && checkpoint.first_real == 0
     {
         return Ok(MessagePage { checkpoint, messages: Vec::new(), next_before: None });
     }
-    let (lookup, mut reader) = (Lookup::of(tables, wanted)?, tables.messages(checkpoint.rule)?);
-    let (mut messages, mut before, mut looked_at) =
-        (Vec::new(), before.unwrap_or(i64::MAX as u64), 0);
+    let (lookup, mut reader) = (Lookup::new(tables, filter)?, tables.messages(checkpoint.rule)?);
+    let (mut messages, mut before, mut read) = (Vec::new(), before.unwrap_or(i64::MAX as u64), 0);
     let next_before = loop {
         let ids = lookup.below(tables, before, STEP_IDS)?;
         let Some(last) = ids.last() else { break None };
         before = *last;
         for id in ids {
-            if !reader.is_wanted(id, wanted)? {
+            if !reader.matches(id, filter)? {
                 continue;
             }
             if messages.len() == limit {
@@ -57,8 +69,8 @@ pub fn list(
             }
             messages.push(reader.by_id(id)?);
         }
-        looked_at += STEP_IDS;
-        if looked_at >= LOOKED_AT_MAX {
+        read += STEP_IDS;
+        if read >= MESSAGES_READ_MAX {
             break Some(before);
         }
     };
@@ -66,88 +78,102 @@ pub fn list(
 }
 
 impl Lookup {
-    fn of(tables: Tables<'_>, wanted: &MessageFilter) -> rusqlite::Result<Self> {
-        let by_mark = |mark| Ok(Lookup::By(Way::Marks, vec![marked(mark)]));
-        if let Some(to) = &wanted.to
-            && let Some(keys) = addresses(tables, Way::Recipients, to)?
+    fn new(tables: Tables<'_>, filter: &MessageFilter) -> rusqlite::Result<Self> {
+        if let Some(to) = &filter.to
+            && let Some(addresses) = addresses(tables, RECIPIENT, to)?
         {
-            return Ok(Lookup::By(Way::Recipients, keys));
+            return Ok(Lookup::By(RECIPIENT, addresses));
         }
-        let is_open = wanted.status.is_some_and(|status| !status.is_some_and(|s| s.is_settled()));
-        let is_unknown = wanted.status == Some(None);
-        if wanted.inbound == Some(true) {
-            return by_mark(Mark::Inbound);
+        let is_open = filter.status.is_some_and(|status| !status.is_some_and(|s| s.is_settled()));
+        let is_unknown = filter.status == Some(None);
+        if filter.inbound == Some(true) {
+            return Ok(Lookup::With(Flag::Inbound));
         }
-        if wanted.conflict == Some(true) {
-            return by_mark(Mark::Conflict);
+        if filter.conflict == Some(true) {
+            return Ok(Lookup::With(Flag::Conflict));
         }
-        if wanted.stuck_since.is_some() || is_open && !is_unknown {
-            return by_mark(Mark::Open);
+        if filter.stuck_since.is_some() || is_open && !is_unknown {
+            return Ok(Lookup::With(Flag::Open));
         }
         if is_unknown {
-            let marks = [Mark::Open, Mark::NoStatus, Mark::Inbound];
-            return Ok(Lookup::By(Way::Marks, marks.map(marked).into()));
+            return Ok(Lookup::WithUnknownStatus);
         }
-        if let Some(from) = &wanted.from
-            && let Some(keys) = addresses(tables, Way::Senders, from)?
+        if let Some(from) = &filter.from
+            && let Some(addresses) = addresses(tables, SENDER, from)?
         {
-            return Ok(Lookup::By(Way::Senders, keys));
+            return Ok(Lookup::By(SENDER, addresses));
         }
-        match (wanted.late, wanted.duplicate) {
-            (_, Some(true)) => by_mark(Mark::Duplicate),
-            (Some(true), _) => by_mark(Mark::Late),
-            _ if wanted.inbound == Some(false) => Ok(Lookup::AllBut(marked(Mark::Inbound))),
-            _ => Ok(Lookup::All),
-        }
+        Ok(match (filter.late, filter.duplicate) {
+            (_, Some(true)) => Lookup::With(Flag::Duplicate),
+            (Some(true), _) => Lookup::With(Flag::Late),
+            _ if filter.inbound == Some(false) => Lookup::Without(Flag::Inbound),
+            _ => Lookup::All,
+        })
     }
 
     /// The greatest ids found below one, in descending order; fewer only at the end.
     fn below(&self, tables: Tables<'_>, before: u64, at_most: usize) -> rusqlite::Result<Vec<u64>> {
         match self {
             Lookup::All => {
-                let sql = "SELECT id FROM messages{} WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
+                let sql = "SELECT id FROM messages WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
                 ids(tables.prepare(sql)?.query_map(params![before, at_most], |row| row.get(0))?)
             }
-            Lookup::AllBut(mark) => all_but(tables, mark, before, at_most),
-            Lookup::By(way, keys) => {
-                let sql = format!(
-                    "SELECT id FROM {}{{}}
-                     WHERE key = ?1 AND id < ?2
+            Lookup::With(flag) => with(tables, *flag, before, at_most),
+            Lookup::Without(flag) => without(tables, *flag, before, at_most),
+            Lookup::WithUnknownStatus => {
+                let mut found = Vec::new();
+                for flag in [Flag::Open, Flag::WithoutStatus, Flag::Inbound] {
+                    found.extend(with(tables, flag, before, at_most)?);
+                }
+                Ok(greatest(found, at_most))
+            }
+            Lookup::By(AddressColumn { name, index }, addresses) => {
+                let mut statement = tables.prepare(&format!(
+                    "SELECT id
+                     FROM messages INDEXED BY {index}
+                     WHERE {name} = ?1 AND id < ?2
                      ORDER BY id DESC
-                     LIMIT ?3",
-                    way.table()
-                );
-                let (mut statement, mut found) = (tables.prepare(&sql)?, Vec::new());
-                for key in keys {
-                    let values = params![&key[..], before, at_most];
+                     LIMIT ?3"
+                ))?;
+                let mut found = Vec::new();
+                for address in addresses {
+                    let values = params![&address[..], before, at_most];
                     found.extend(ids(statement.query_map(values, |row| row.get(0))?)?);
                 }
-                found.sort_unstable_by(|a, b| b.cmp(a));
-                found.truncate(at_most);
-                Ok(found)
+                Ok(greatest(found, at_most))
             }
         }
     }
 }
 
-/// The greatest ids below one that do not have a mark. Ids are dense, so the gaps between marked ones
-/// are what is wanted, and a long run of marked messages is passed without reading any of them.
-fn all_but(
+/// The greatest of these ids in descending order, each once.
+fn greatest(mut ids: Vec<u64>, at_most: usize) -> Vec<u64> {
+    ids.sort_unstable_by(|a, b| b.cmp(a));
+    ids.dedup();
+    ids.truncate(at_most);
+    ids
+}
+
+/// The greatest ids below one that have a flag.
+fn with(tables: Tables<'_>, flag: Flag, before: u64, at_most: usize) -> rusqlite::Result<Vec<u64>> {
+    let mut statement = tables.prepare(&format!("{} LIMIT ?2", select_with(flag)))?;
+    ids(statement.query_map(params![before, at_most], |row| row.get(0))?)
+}
+
+/// The greatest ids below one that do not have a flag. Ids are dense, so these are the gaps between the
+/// messages that have it, and a long run of those is passed without reading any of them.
+fn without(
     tables: Tables<'_>,
-    mark: &Key,
+    flag: Flag,
     before: u64,
     at_most: usize,
 ) -> rusqlite::Result<Vec<u64>> {
     let mut next = before.min(tables.last_id()? + 1);
-    let mut statement = tables.prepare(
-        "SELECT id FROM marks{}
-         WHERE key = ?1 AND id < ?2
-         ORDER BY id DESC",
-    )?;
-    let mut marked = statement.query(params![&mark[..], next])?;
+    let mut statement = tables.prepare(&select_with(flag))?;
+    let mut flagged = statement.query(params![next])?;
     let mut found = Vec::with_capacity(at_most);
     while found.len() < at_most {
-        let skipped = marked.next()?.map_or(Ok(0), |row| row.get::<_, u64>(0))?;
+        let skipped = flagged.next()?.map_or(Ok(0), |row| row.get::<_, u64>(0))?;
         while next > skipped + 1 && found.len() < at_most {
             next -= 1;
             found.push(next);
@@ -160,30 +186,46 @@ fn all_but(
     Ok(found)
 }
 
+/// A partial index is only used by a query that repeats its condition.
+fn select_with(flag: Flag) -> String {
+    format!(
+        "SELECT id
+         FROM messages INDEXED BY {}
+         WHERE flags & {} AND id < ?1
+         ORDER BY id DESC",
+        flag.index(),
+        flag as u8
+    )
+}
+
 fn ids(rows: impl Iterator<Item = rusqlite::Result<u64>>) -> rusqlite::Result<Vec<u64>> {
     rows.collect()
 }
 
-/// The addresses that a pattern means; nothing where there are too many.
+/// The addresses that match a pattern; `None` if there are too many.
 fn addresses(
     tables: Tables<'_>,
-    way: Way,
+    AddressColumn { name, index }: AddressColumn,
     pattern: &AddressPattern,
-) -> rusqlite::Result<Option<Vec<Key>>> {
+) -> rusqlite::Result<Option<Vec<ReversedAddress>>> {
     let digits = match pattern {
         AddressPattern::Whole(address) => return Ok(Some(vec![reversed(address)])),
         AddressPattern::Ending(digits) => reversed(digits),
     };
-    // From one address to the next, each found by its index and not by reading what lies between.
-    let sql = format!("SELECT key FROM {}{{}} WHERE key > ?1 ORDER BY key LIMIT 1", way.table());
-    let (mut statement, mut addresses, mut after) =
-        (tables.prepare(&sql)?, Vec::new(), digits.clone());
+    // From one address to the next, without reading the entries in between.
+    let mut statement = tables.prepare(&format!(
+        "SELECT {name}
+         FROM messages INDEXED BY {index}
+         WHERE {name} > ?1
+         ORDER BY {name}
+         LIMIT 1"
+    ))?;
     // The address may consist of just these digits.
-    addresses.push(digits.clone());
+    let (mut addresses, mut after) = (vec![digits.clone()], digits.clone());
     loop {
         let mut next = statement.query([&after[..]])?;
         let Some(row) = next.next()? else { return Ok(Some(addresses)) };
-        let address = Key::from_slice(row.get_ref(0)?.as_blob()?);
+        let address = ReversedAddress::from_slice(row.get_ref(0)?.as_blob()?);
         if !address.starts_with(&digits) {
             return Ok(Some(addresses));
         }

@@ -1,16 +1,19 @@
-//! The views in their SQLite file.
+//! The views in SQLite: one file for each generation of them, and a symbolic link to the one in use.
 
+mod all_views;
 pub mod codec;
 pub mod error;
-pub mod external_sort;
-pub mod index;
-pub mod index_buffer;
-pub mod list;
-pub mod message_row;
-pub mod read;
+mod flags;
+mod fresh;
+pub mod link;
+mod list;
+mod live;
+mod message_row;
+pub mod open;
+mod read;
 pub mod rebuild;
-pub mod rollup_read;
-pub mod rollup_write;
-pub mod table_set;
-pub mod views_file;
-pub mod write;
+mod rollups;
+mod sid_table;
+mod write;
+
+pub use fresh::FreshViews;

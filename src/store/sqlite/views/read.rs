@@ -1,5 +1,6 @@
-//! Reading one set of the views' tables, within a transaction that the caller holds.
+//! Reads the tables of one set of views, within a transaction that the caller holds.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::RandomState;
@@ -10,34 +11,36 @@ use crate::domain::digest::Hash;
 use crate::domain::filter::MessageFilter;
 use crate::domain::message_ref::MessageRef;
 use crate::domain::{AccountSid, MessageKey, MessageSid, Position, Rule};
-use crate::store::sqlite::views::index::{Key, of_sid};
-use crate::store::sqlite::views::index_buffer::IndexBuffer;
-use crate::store::sqlite::views::message_row::{self, COLUMNS, STANDING_COLUMNS, pack_sid};
+use crate::store::sqlite::views::message_row::{
+    self, AddressBuffers, COLUMNS, REF_COLUMNS, pack_sid,
+};
+use crate::store::sqlite::views::sid_table::SidTable;
 use crate::store::{Checkpoint, Message};
 
 /// The number that stands for "no account" in the views.
 pub const NO_ACCOUNT: i64 = 0;
 
-/// Which set of tables, on which connection.
+/// The tables of one set of views.
 #[derive(Clone, Copy)]
 pub struct Tables<'c> {
     pub connection: &'c Connection,
-    /// Behind the tables' names.
-    pub suffix: &'static str,
+    /// How messages are found by SID while there is no index.
+    pub sids: Option<&'c RefCell<SidTable>>,
 }
 
-/// The accounts by their numbers; there are as many as are configured.
+/// The accounts by number; there are as many as are configured.
 pub struct Accounts {
     by_number: HashMap<i64, AccountSid, RandomState>,
 }
 
-/// Statements that read messages, prepared once for as many as are wanted.
+/// Statements that read messages, prepared once for all of them.
 pub struct MessageReader<'c> {
+    tables: Tables<'c>,
     rule: Rule,
     accounts: Accounts,
-    id: CachedStatement<'c>,
     row: CachedStatement<'c>,
-    standing: CachedStatement<'c>,
+    message_ref: CachedStatement<'c>,
+    buffers: AddressBuffers,
 }
 
 impl<'c> Tables<'c> {
@@ -45,7 +48,7 @@ impl<'c> Tables<'c> {
     pub fn checkpoint(&self) -> rusqlite::Result<Checkpoint> {
         let mut statement = self.prepare(
             "SELECT ledger_id, generation, rule, position, event_id, chain, first_real, last_simulated
-             FROM checkpoint{}",
+             FROM checkpoint",
         )?;
         statement.query_row([], |row| {
             let event_id: Option<Vec<u8>> = row.get(4)?;
@@ -64,25 +67,32 @@ impl<'c> Tables<'c> {
 
     /// Every stored value of the chain.
     pub fn chain_marks(&self) -> rusqlite::Result<BTreeMap<Position, Hash>> {
-        let mut statement = self.prepare("SELECT position, chain FROM chain_marks{}")?;
+        let mut statement = self.prepare("SELECT position, chain FROM chain_marks")?;
         statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
     }
 
-    /// Reads messages that this rule has folded.
+    /// Reads messages that were folded by this rule.
     pub fn messages(&self, rule: Rule) -> rusqlite::Result<MessageReader<'c>> {
+        let by_id =
+            |columns| self.prepare(&format!("SELECT {columns} FROM messages WHERE id = ?1"));
         Ok(MessageReader {
+            tables: *self,
             rule,
             accounts: self.accounts()?,
-            id: self.prepare("SELECT id FROM sids{} WHERE sid = ?1 AND account = ?2")?,
-            row: self.prepare(&format!("SELECT {COLUMNS} FROM messages{{}} WHERE id = ?1"))?,
-            standing: self
-                .prepare(&format!("SELECT {STANDING_COLUMNS} FROM messages{{}} WHERE id = ?1"))?,
+            row: by_id(COLUMNS)?,
+            message_ref: by_id(REF_COLUMNS)?,
+            buffers: AddressBuffers::default(),
         })
     }
 
     /// Every message with this SID, in order of first arrival.
     pub fn messages_with(&self, rule: Rule, sid: &MessageSid) -> rusqlite::Result<Vec<Message>> {
-        let mut statement = self.prepare("SELECT id FROM sids{} WHERE sid = ?1 ORDER BY id")?;
+        let mut statement = self.prepare(
+            "SELECT id
+             FROM messages INDEXED BY messages_by_sid
+             WHERE sid = ?1
+             ORDER BY id",
+        )?;
         let ids = statement.query_map([&pack_sid(sid)[..]], |row| row.get(0))?;
         let ids = ids.collect::<rusqlite::Result<Vec<u64>>>()?;
         let mut reader = self.messages(rule)?;
@@ -96,12 +106,13 @@ impl<'c> Tables<'c> {
         let accounts = self.accounts()?;
         let mut statement = self.prepare(&format!(
             "SELECT {COLUMNS}
-             FROM messages{{}}
+             FROM messages
              WHERE id > ?1 AND id <= ?2
              ORDER BY id"
         ))?;
+        let mut buffers = AddressBuffers::default();
         let rows = statement.query_map([after, last], |row| {
-            message_row::from_row(row, rule, |number| accounts.sid(number))
+            message_row::from_row(row, rule, &mut buffers, |number| accounts.sid(number))
         })?;
         rows.collect()
     }
@@ -115,26 +126,28 @@ impl<'c> Tables<'c> {
     ) -> rusqlite::Result<()> {
         let accounts = self.accounts()?;
         let mut statement = self.prepare(&format!(
-            "SELECT {STANDING_COLUMNS}
-             FROM messages{{}}
+            "SELECT {REF_COLUMNS}
+             FROM messages
              WHERE id > ?1 AND id <= ?2
              ORDER BY id"
         ))?;
         let mut rows = statement.query([after, last])?;
+        let mut buffers = AddressBuffers::default();
         while let Some(row) = rows.next()? {
-            each(&message_row::standing_of_row(row, |number| accounts.sid_ref(number))?);
+            let account_sid = accounts.sid_ref(row.get(0)?)?;
+            each(&message_row::message_ref(row, account_sid, &mut buffers)?);
         }
         Ok(())
     }
 
-    /// The id given last, which is how many messages there are.
+    /// The last id, which is also the number of messages.
     pub fn last_id(&self) -> rusqlite::Result<u64> {
-        self.prepare("SELECT coalesce(max(id), 0) FROM messages{}")?.query_row([], |row| row.get(0))
+        self.prepare("SELECT coalesce(max(id), 0) FROM messages")?.query_row([], |row| row.get(0))
     }
 
     /// The accounts so far.
     pub fn accounts(&self) -> rusqlite::Result<Accounts> {
-        let mut statement = self.prepare("SELECT id, account_sid FROM accounts{}")?;
+        let mut statement = self.prepare("SELECT id, account_sid FROM accounts")?;
         let rows = statement.query_map([], |row| {
             let sid: String = row.get(1)?;
             Ok((row.get(0)?, AccountSid::parse(&sid).ok_or_else(|| damaged(1, "an account"))?))
@@ -142,14 +155,14 @@ impl<'c> Tables<'c> {
         Ok(Accounts { by_number: rows.collect::<rusqlite::Result<_>>()? })
     }
 
-    /// Prepares a statement, `{}` in it being the tables' suffix.
+    /// Prepares a statement, once for each connection.
     pub fn prepare(&self, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
-        self.connection.prepare_cached(&sql.replace("{}", self.suffix))
+        self.connection.prepare_cached(sql)
     }
 }
 
 impl Accounts {
-    /// The number of an account, where it has one already.
+    /// The number of an account, if it has one already.
     pub fn number(&self, account: Option<&AccountSid>) -> Option<i64> {
         match account {
             None => Some(NO_ACCOUNT),
@@ -159,7 +172,7 @@ impl Accounts {
         }
     }
 
-    /// Notes an account's new number.
+    /// Adds an account with its new number.
     pub fn insert(&mut self, number: i64, account: AccountSid) {
         self.by_number.insert(number, account);
     }
@@ -168,7 +181,7 @@ impl Accounts {
         self.sid_ref(number).map(Option::<&AccountSid>::cloned)
     }
 
-    /// The account with this number; nothing is no account.
+    /// The account with this number; `None` if it stands for "no account".
     pub fn sid_ref(&self, number: i64) -> rusqlite::Result<Option<&AccountSid>> {
         match self.by_number.get(&number) {
             Some(sid) => Ok(Some(sid)),
@@ -179,41 +192,17 @@ impl Accounts {
 }
 
 impl MessageReader<'_> {
-    /// Each of these messages that is there, in the order asked for. They are looked up in the order
-    /// of the index: neighbours are on one page, which a large index has not in memory.
-    pub fn by_keys(
-        &mut self,
-        keys: &[&MessageKey],
-        pending: &IndexBuffer,
-    ) -> rusqlite::Result<Vec<Option<Message>>> {
-        let (mut wanted, mut messages) = (Vec::new(), Vec::new());
-        for (place, MessageKey { account_sid, message_sid }) in keys.iter().enumerate() {
-            messages.push(None);
-            if let Some(account) = self.accounts.number(account_sid.as_ref()) {
-                wanted.push(((pack_sid(message_sid), account), place));
-            }
+    /// These messages, in the order asked for; `None` for each that does not exist.
+    pub fn by_keys(&mut self, keys: &[&MessageKey]) -> rusqlite::Result<Vec<Option<Message>>> {
+        match self.tables.sids {
+            Some(sids) => keys.iter().map(|key| self.by_table(key, &sids.borrow())).collect(),
+            None => self.by_index(keys),
         }
-        wanted.sort_unstable();
-        for ((sid, account), place) in wanted {
-            messages[place] = match self.pending(keys[place], &of_sid(&sid, account), pending)? {
-                None => {
-                    let id = self.id.query_row(params![&sid[..], account], |row| row.get(0));
-                    id.optional()?.map(|id| self.by_id(id)).transpose()?
-                }
-                pending => pending,
-            };
-        }
-        Ok(messages)
     }
 
-    /// The message with this key, if it cannot be found by its SID yet.
-    fn pending(
-        &mut self,
-        key: &MessageKey,
-        sid: &Key,
-        pending: &IndexBuffer,
-    ) -> rusqlite::Result<Option<Message>> {
-        for id in pending.ids(sid) {
+    fn by_table(&mut self, key: &MessageKey, sids: &SidTable) -> rusqlite::Result<Option<Message>> {
+        let Some(account) = self.accounts.number(key.account_sid.as_ref()) else { return Ok(None) };
+        for id in sids.ids(&pack_sid(&key.message_sid), account) {
             let message = self.by_id(id)?;
             if message.key == *key {
                 return Ok(Some(message));
@@ -222,19 +211,43 @@ impl MessageReader<'_> {
         Ok(None)
     }
 
-    /// Whether the message with this id is asked for.
-    pub fn is_wanted(&mut self, id: u64, wanted: &MessageFilter) -> rusqlite::Result<bool> {
-        let accounts = &self.accounts;
-        self.standing.query_row([id], |row| {
-            let standing = message_row::standing_of_row(row, |number| accounts.sid_ref(number))?;
-            Ok(wanted.matches(&standing))
+    /// Looks messages up in the order of the index: neighbours share a page, and a large index is not
+    /// in memory.
+    fn by_index(&mut self, keys: &[&MessageKey]) -> rusqlite::Result<Vec<Option<Message>>> {
+        let (mut wanted, mut messages) = (Vec::new(), Vec::new());
+        for (place, MessageKey { account_sid, message_sid }) in keys.iter().enumerate() {
+            messages.push(None);
+            if let Some(account) = self.accounts.number(account_sid.as_ref()) {
+                wanted.push(((pack_sid(message_sid), account), place));
+            }
+        }
+        wanted.sort_unstable();
+        let mut statement = self.tables.prepare(
+            "SELECT id
+             FROM messages INDEXED BY messages_by_sid
+             WHERE sid = ?1 AND account = ?2",
+        )?;
+        for ((sid, account), place) in wanted {
+            let id = statement.query_row(params![&sid[..], account], |row| row.get(0));
+            messages[place] = id.optional()?.map(|id| self.by_id(id)).transpose()?;
+        }
+        Ok(messages)
+    }
+
+    /// Whether the filter matches the message with this id.
+    pub fn matches(&mut self, id: u64, filter: &MessageFilter) -> rusqlite::Result<bool> {
+        let Self { message_ref, accounts, buffers, .. } = self;
+        message_ref.query_row([id], |row| {
+            let account_sid = accounts.sid_ref(row.get(0)?)?;
+            Ok(filter.matches(&message_row::message_ref(row, account_sid, buffers)?))
         })
     }
 
     /// The message with this id.
     pub fn by_id(&mut self, id: u64) -> rusqlite::Result<Message> {
-        self.row.query_row([id], |row| {
-            message_row::from_row(row, self.rule, |number| self.accounts.sid(number))
+        let Self { row, rule, accounts, buffers, .. } = self;
+        row.query_row([id], |row| {
+            message_row::from_row(row, *rule, buffers, |number| accounts.sid(number))
         })
     }
 }
@@ -244,7 +257,7 @@ fn uuid_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Uuid> {
     Uuid::from_slice(&bytes).map_err(|_| damaged(index, "a UUID"))
 }
 
-/// A column that holds what it cannot hold.
+/// A column holds a value that cannot be.
 pub fn damaged(column: usize, what: &str) -> rusqlite::Error {
     let detail = format!("this is not {what}");
     let kind = rusqlite::types::Type::Blob;

@@ -118,9 +118,9 @@ pub fn a_list_has_exactly_what_its_conditions_say<E: Engine>() {
             Ok(())
         };
         check("as they came")?;
-        let shadow = store.begin_rebuild(Rule::default()).unwrap();
-        project_log(&*store, shadow.views());
-        assert!(shadow.swap_in().unwrap());
+        let rebuild = store.begin_rebuild(Rule::default()).unwrap();
+        project_log(&*store, rebuild.views());
+        assert!(rebuild.swap_in().unwrap());
         check("after a replay")
     });
     outcome.unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use delivery_ledger::domain::{MessageSid, NewEvent, Rule};
 use delivery_ledger::projection::catch_up;
@@ -14,8 +14,8 @@ use super::{Engine, SOUND, about, all_sids, batch, key, new_message, project};
 use crate::lifecycle::any_callback;
 use crate::support::sid;
 
-/// Whatever was written already when a message's addresses change, and what is notable about it.
-pub fn a_shadow_that_settles_in_the_middle_leads_to_every_message<E: Engine>() {
+/// Also if the addresses or flags of a message change after its indexes were built.
+pub fn a_rebuild_that_goes_on_after_its_indexes_were_built_finds_every_message<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let config = Config { cases: 30, failure_persistence: None, ..Config::default() };
@@ -29,17 +29,17 @@ pub fn a_shadow_that_settles_in_the_middle_leads_to_every_message<E: Engine>() {
         let events: Vec<_> = events.into_iter().map(of_message).collect();
         store.append(&events).unwrap();
         let head = store.head().unwrap();
-        let shadow = store.begin_rebuild(Rule::default()).unwrap();
+        let rebuild = store.begin_rebuild(Rule::default()).unwrap();
 
         splits.sort_unstable();
         let ends = splits.into_iter().map(|split| (before + split).min(head)).chain([head]);
         for up_to in ends {
             let go_on = &mut |_| ControlFlow::Continue(());
-            catch_up(&*store, shadow.views(), up_to, go_on).unwrap();
-            shadow.views().build_indexes().unwrap();
+            catch_up(&*store, rebuild.views(), up_to, go_on).unwrap();
+            rebuild.build_indexes().unwrap();
         }
-        prop_assert!(shadow.swap_in().unwrap());
-        drop(shadow);
+        prop_assert!(rebuild.swap_in().unwrap());
+        drop(rebuild);
 
         prop_assert_eq!(store.views().check().unwrap(), SOUND);
         let count = store.views().count().unwrap() as usize;
@@ -52,28 +52,31 @@ pub fn a_shadow_that_settles_in_the_middle_leads_to_every_message<E: Engine>() {
     outcome.unwrap();
 }
 
-pub fn readers_see_the_old_views_until_a_shadow_takes_over<E: Engine>() {
+pub fn readers_see_the_old_views_until_rebuilt_ones_are_swapped_in<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     project(store.views(), &[key(None, "SMold")]);
     let [old, new] = ["SMold", "SMnew"].map(|sid| key(None, sid));
 
-    let shadow = store.begin_rebuild(Rule::DeliveryWins).unwrap();
-    assert_eq!(shadow.views().checkpoint().unwrap().rule, Rule::DeliveryWins);
-    assert_eq!(shadow.views().checkpoint().unwrap().position, 0);
-    let mut step = batch(shadow.views(), 0, vec![new_message(new.clone(), 1)]);
+    let rebuild = store.begin_rebuild(Rule::DeliveryWins).unwrap();
+    assert_eq!(rebuild.views().checkpoint().unwrap().rule, Rule::DeliveryWins);
+    assert_eq!(rebuild.views().checkpoint().unwrap().position, 0);
+    let mut step = batch(rebuild.views(), 0, vec![new_message(new.clone(), 1)]);
     step.messages[0].message.lifecycle.evidence.rule = Rule::DeliveryWins;
     step.chain_marks = vec![(4096, [1; 32])];
-    shadow.views().project(&step).unwrap();
+    rebuild.views().project(&step).unwrap();
 
-    assert_eq!(all_sids(shadow.views()), ["SMnew"]);
+    assert_eq!(all_sids(rebuild.views()), ["SMnew"]);
     assert_eq!(all_sids(store.views()), ["SMold"]);
     assert_eq!(store.views().checkpoint().unwrap().rule, Rule::FailureTerminal);
     assert_eq!(store.views().chain_marks().unwrap(), BTreeMap::new());
-    assert!(shadow.views().load(&[&new]).unwrap()[0].is_some(), "it is found before it is settled");
+    assert!(
+        rebuild.views().load(&[&new]).unwrap()[0].is_some(),
+        "it can be loaded before there are indexes"
+    );
 
-    assert!(shadow.swap_in().unwrap());
-    drop(shadow);
+    assert!(rebuild.swap_in().unwrap());
+    drop(rebuild);
 
     assert_eq!(all_sids(store.views()), ["SMnew"]);
     let (_, found) = store.views().find(&new.message_sid).unwrap();
@@ -84,40 +87,40 @@ pub fn readers_see_the_old_views_until_a_shadow_takes_over<E: Engine>() {
     assert_eq!(replaced, []);
     // They can be written on, and replaced again.
     project(store.views(), &[key(None, "SMnewer")]);
-    let shadow = store.begin_rebuild(Rule::default()).unwrap();
-    project(shadow.views(), &[key(None, "SMnewest"), key(None, "SMlast")]);
-    assert!(shadow.swap_in().unwrap());
-    drop(shadow);
+    let rebuild = store.begin_rebuild(Rule::default()).unwrap();
+    project(rebuild.views(), &[key(None, "SMnewest"), key(None, "SMlast")]);
+    assert!(rebuild.swap_in().unwrap());
+    drop(rebuild);
     project(store.views(), &[key(None, "SMafter")]);
     assert_eq!(all_sids(store.views()), ["SMnewest", "SMlast", "SMafter"]);
 }
 
-pub fn a_shadow_does_not_take_over_before_it_has_read_as_far<E: Engine>() {
+pub fn rebuilt_views_are_not_swapped_in_before_they_have_read_as_far<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     project(store.views(), &[key(None, "SM1"), key(None, "SM2")]);
     let before = store.views().checkpoint().unwrap();
-    let shadow = store.begin_rebuild(Rule::default()).unwrap();
-    project(shadow.views(), &[key(None, "SM1")]);
+    let rebuild = store.begin_rebuild(Rule::default()).unwrap();
+    project(rebuild.views(), &[key(None, "SM1")]);
 
-    assert!(!shadow.swap_in().unwrap());
+    assert!(!rebuild.swap_in().unwrap());
 
     assert_eq!(store.views().checkpoint().unwrap(), before);
-    project(shadow.views(), &[key(None, "SM2")]);
-    assert!(shadow.swap_in().unwrap());
+    project(rebuild.views(), &[key(None, "SM2")]);
+    assert!(rebuild.swap_in().unwrap());
     assert_ne!(store.views().checkpoint().unwrap().generation, before.generation);
 }
 
 /// The batch holds what was read from the views that were replaced, and may be wrong as they were.
-pub fn a_batch_begun_before_a_shadow_took_over_writes_nothing<E: Engine>() {
+pub fn a_batch_begun_before_a_swap_writes_nothing<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     project(store.views(), &[key(None, "SM1")]);
     let step = batch(store.views(), 1, vec![new_message(key(None, "SM2"), 2)]);
-    let shadow = store.begin_rebuild(Rule::default()).unwrap();
-    project(shadow.views(), &[key(None, "SM1")]);
-    assert!(shadow.swap_in().unwrap());
-    drop(shadow);
+    let rebuild = store.begin_rebuild(Rule::default()).unwrap();
+    project(rebuild.views(), &[key(None, "SM1")]);
+    assert!(rebuild.swap_in().unwrap());
+    drop(rebuild);
 
     let outcome = store.views().project(&step);
 
@@ -125,16 +128,16 @@ pub fn a_batch_begun_before_a_shadow_took_over_writes_nothing<E: Engine>() {
     assert_eq!(all_sids(store.views()), ["SM1"]);
 }
 
-pub fn there_is_one_shadow_at_a_time<E: Engine>() {
+pub fn there_is_one_rebuild_at_a_time<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
-    let shadow = store.begin_rebuild(Rule::default()).unwrap();
-    project(shadow.views(), &[key(None, "SM1")]);
+    let rebuild = store.begin_rebuild(Rule::default()).unwrap();
+    project(rebuild.views(), &[key(None, "SM1")]);
 
     let another = store.begin_rebuild(Rule::default()).map(|_| ());
 
     assert!(matches!(another, Err(StoreError::Replaying { .. })), "{another:?}");
-    assert_eq!(all_sids(shadow.views()), ["SM1"], "the first is left alone");
+    assert_eq!(all_sids(rebuild.views()), ["SM1"], "the first is left alone");
 }
 
 /// Tells others that its holder is done, also where that failed.
@@ -146,12 +149,12 @@ impl Drop for Done<'_> {
     }
 }
 
-/// Twenty shadows take over while others read: their messages, their chain and their rule change
+/// Twenty rebuilds are swapped in while others read: their messages, their chain and their rule change
 /// together.
 pub fn readers_see_one_set_of_views_or_the_next_and_nothing_between<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
-    let (shadows, done) = (20, AtomicBool::new(false));
+    let (rebuilds, done, read) = (20, AtomicBool::new(false), AtomicU64::new(0));
     let seen = std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
             let mut seen = BTreeMap::new();
@@ -162,39 +165,43 @@ pub fn readers_see_one_set_of_views_or_the_next_and_nothing_between<E: Engine>()
                 assert_eq!(messages.len() as u64, checkpoint.position, "after {generations}");
                 let found = store.views().find(&MessageSid::parse("SM1").unwrap()).unwrap();
                 assert_eq!(found.1.len() as u64, found.0.position.min(1));
+                read.store(checkpoint.position, Ordering::Relaxed);
             }
             seen
         });
         let done = Done(&done);
-        for length in 1..=shadows {
-            let shadow = store.begin_rebuild(Rule::default()).unwrap();
+        for length in 1..=rebuilds {
+            let rebuild = store.begin_rebuild(Rule::default()).unwrap();
             let keys = (1..=length).map(|message| key(None, &format!("SM{message}")));
-            project(shadow.views(), &keys.collect::<Vec<_>>());
-            assert!(shadow.swap_in().unwrap());
+            project(rebuild.views(), &keys.collect::<Vec<_>>());
+            assert!(rebuild.swap_in().unwrap());
+            while read.load(Ordering::Relaxed) < length && !reader.is_finished() {
+                std::thread::yield_now();
+            }
         }
         drop(done);
         reader.join().unwrap()
     });
-    assert!(seen.len() > shadows / 2, "hardly any of them was seen: {seen:?}");
+    assert!(seen.len() >= rebuilds as usize, "not all of them were seen: {seen:?}");
 }
 
-pub fn a_shadow_begun_again_is_empty<E: Engine>() {
+pub fn a_rebuild_that_is_begun_again_is_empty<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
-    let shadow = store.begin_rebuild(Rule::default()).unwrap();
-    project(shadow.views(), &[key(None, "SM1")]);
-    drop(shadow);
-    let shadow = store.begin_rebuild(Rule::default()).unwrap();
-    assert_eq!(all_sids(shadow.views()), [""; 0]);
-    assert_eq!(shadow.views().checkpoint().unwrap().position, 0);
+    let rebuild = store.begin_rebuild(Rule::default()).unwrap();
+    project(rebuild.views(), &[key(None, "SM1")]);
+    drop(rebuild);
+    let rebuild = store.begin_rebuild(Rule::default()).unwrap();
+    assert_eq!(all_sids(rebuild.views()), [""; 0]);
+    assert_eq!(rebuild.views().checkpoint().unwrap().position, 0);
 }
 
-pub fn a_shadow_that_never_took_over_leaves_no_trace<E: Engine>() {
+pub fn a_rebuild_that_is_dropped_leaves_no_trace<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     project(store.views(), &[key(None, "SMold")]);
-    let shadow = store.begin_rebuild(Rule::DeliveryWins).unwrap();
-    drop(shadow);
+    let rebuild = store.begin_rebuild(Rule::DeliveryWins).unwrap();
+    drop(rebuild);
     drop(store);
 
     let store = engine.open();

@@ -1,18 +1,32 @@
-//! What a packed lifecycle says of an event that is shown: the deciding one, or one below it.
-//! `packed_lifecycle` has the format.
+//! The encoding of an event that a lifecycle shows: the deciding one, or one below it.
+//! `lifecycle` describes the format.
 
 use smol_str::SmolStr;
 
 use crate::domain::event::Position;
 use crate::domain::lifecycle::DecidingEvent;
 use crate::domain::status_reported::{Addressing, Doubt};
-use crate::domain::{ErrorCode, Status};
+use crate::domain::{ErrorCode, Lifecycle, Status};
 use crate::store::sqlite::views::codec::varint::{self, Reader};
 
-/// The bit of the byte of a doubt that says that an event tells its channel.
+/// The bit in the byte of a doubt that is set if the event reports its channel.
 const CHANNEL_TOLD: u8 = 1 << 7;
 
-/// What is said of an event that is shown.
+/// To and From of a message, which its row has in columns of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses<'a> {
+    pub to: Option<&'a str>,
+    pub from: Option<&'a str>,
+}
+
+impl<'a> Addresses<'a> {
+    /// The addresses that a lifecycle shows.
+    pub fn from_lifecycle(lifecycle: &'a Lifecycle) -> Self {
+        Self { to: lifecycle.evidence.to(), from: lifecycle.evidence.from() }
+    }
+}
+
+/// What an event says that is shown.
 pub struct Said<'a> {
     error_code: Option<ErrorCode>,
     doubt: Doubt,
@@ -24,7 +38,7 @@ pub struct Said<'a> {
 }
 
 impl<'a> Said<'a> {
-    /// Takes over what it lacks from an event below it.
+    /// Fills in what is missing from an event below it.
     pub fn complete(&mut self, below: Said<'a>) {
         self.from = self.from.or(below.from);
         self.to = self.to.or(below.to);
@@ -48,30 +62,54 @@ impl<'a> Said<'a> {
     }
 }
 
-/// Adds what is said of an event to bytes.
-pub fn push_said(bytes: &mut Vec<u8>, event: &DecidingEvent) {
+/// Adds what an event says to bytes.
+pub fn push_said(bytes: &mut Vec<u8>, event: &DecidingEvent, columns: Addresses<'_>) {
     push_code(bytes, event.error_code);
     let Addressing { from, to, channel, channel_told, messaging_service_sid } = &event.addressed;
     bytes.push(event.doubt.byte() | if *channel_told { CHANNEL_TOLD } else { 0 });
-    push_text(bytes, from.as_deref());
-    push_text(bytes, to.as_deref());
+    push_address(bytes, from.as_deref(), columns.from);
+    push_address(bytes, to.as_deref(), columns.to);
     push_text(bytes, Some(channel));
     push_text(bytes, messaging_service_sid.as_deref());
 }
 
-/// What was said of an event; `None` if the bytes are something else.
-pub fn said<'a>(reader: &mut Reader<'a>) -> Option<Said<'a>> {
+/// What an event says; `None` if the bytes are something else.
+pub fn said<'a>(reader: &mut Reader<'a>, columns: Addresses<'a>) -> Option<Said<'a>> {
     let error_code = code(reader)?;
     let byte = reader.byte()?;
     Some(Said {
         error_code,
         doubt: Doubt::of_byte(byte & !CHANNEL_TOLD)?,
         channel_told: byte & CHANNEL_TOLD != 0,
-        from: lent(reader)?,
-        to: lent(reader)?,
+        from: address(reader, columns.from)?,
+        to: address(reader, columns.to)?,
         channel: lent(reader)??,
         messaging_service_sid: lent(reader)?,
     })
+}
+
+/// An address that is not the column's has its length plus 2 in front of it.
+const ABSENT: u64 = 0;
+const AS_IN_COLUMN: u64 = 1;
+const OWN: u64 = 2;
+
+fn push_address(bytes: &mut Vec<u8>, address: Option<&str>, column: Option<&str>) {
+    match address {
+        None => varint::push(bytes, ABSENT),
+        address if address == column => varint::push(bytes, AS_IN_COLUMN),
+        Some(address) => {
+            varint::push(bytes, OWN + address.len() as u64);
+            bytes.extend_from_slice(address.as_bytes());
+        }
+    }
+}
+
+fn address<'a>(reader: &mut Reader<'a>, column: Option<&'a str>) -> Option<Option<&'a str>> {
+    match reader.number()? {
+        ABSENT => Some(None),
+        AS_IN_COLUMN => column.map(Some),
+        length => text(reader, length - OWN).map(Some),
+    }
 }
 
 /// Adds a text that may be absent.
@@ -80,11 +118,14 @@ pub fn push_text(bytes: &mut Vec<u8>, text: Option<&str>) {
     bytes.extend_from_slice(text.unwrap_or_default().as_bytes());
 }
 
-/// A text that may be absent, lent; `None` if the bytes are something else.
+/// A text that may be absent, borrowed; `None` if the bytes are something else.
 pub fn lent<'a>(reader: &mut Reader<'a>) -> Option<Option<&'a str>> {
     let Some(length) = reader.number()?.checked_sub(1) else { return Some(None) };
-    let bytes = reader.bytes(usize::try_from(length).ok()?)?;
-    std::str::from_utf8(bytes).ok().map(Some)
+    text(reader, length).map(Some)
+}
+
+fn text<'a>(reader: &mut Reader<'a>, length: u64) -> Option<&'a str> {
+    std::str::from_utf8(reader.bytes(usize::try_from(length).ok()?)?).ok()
 }
 
 fn push_code(bytes: &mut Vec<u8>, code: Option<ErrorCode>) {

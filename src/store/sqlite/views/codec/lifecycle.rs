@@ -1,23 +1,24 @@
-//! A lifecycle in one value of its message's row. SQL asks for none of what is in it, and a row of
-//! few columns is quicker to write than one of many.
+//! The encoding of a lifecycle as one value of its message's row. No query needs what is in it, and a
+//! row of few columns is quicker to write than one of many.
 //!
-//! One after the other, numbers as [`varint`] has them:
-//! 1. the deciding event: position, and what is said of it; then how many events below it have what
-//!    it lacks, and of each its position, the byte of its status, and what is said of it: error code,
-//!    a byte with its doubt and whether it tells its channel, From, To, channel, MessagingServiceSid;
-//! 2. the receipt's text and, where there is one, the status it came with;
-//! 3. the moments of the first and the last arrival, in microseconds;
-//!    a byte with a bit for each kind of event, and the moment of creation if it is known;
-//! 4. the statuses heard: how many, and of each its byte and the moment of its first arrival;
-//! 5. the error codes heard: how many, and of each its number and the byte of its status;
-//! 6. how many events, duplicates, late and unrecognised ones there were;
-//! 7. the trail: how many events, and of each position, fingerprint in 8 bytes, and status byte.
+//! In this order, numbers in the form of [`varint`]:
+//! 1. the deciding event: its position, and what it says; then the number of events below it that
+//!    have what it lacks, and of each its position, the byte of its status, and what it says: error
+//!    code, a byte with its doubt and whether it reports its channel, From, To, channel,
+//!    MessagingServiceSid;
+//! 2. the receipt's text and, if there is a receipt, the status it came with;
+//! 3. the times of the first and the last arrival, in microseconds; a byte with a bit for each kind of
+//!    event, and the time of creation if it is known;
+//! 4. the number of statuses reported, and of each its byte and the time of its first arrival;
+//! 5. the number of error codes reported, and of each its number and the byte of its status;
+//! 6. the numbers of events, duplicates, late and unrecognised ones;
+//! 7. the number of events of the history, and of each its position, fingerprint and status byte.
 //!
-//! This is format 2. Its number is in the views' migration as well, so that views which were written
-//! in another one are rebuilt.
+//! This is format 3. The views' migration has the number too, so that views in another are rebuilt.
 //!
-//! Positions lie near the one before, moments near the first. What may be absent is one more than
-//! its number or length, or 0. The deciding event's status is not here: it is a column.
+//! Positions are relative to the one before, times to the first. What may be absent is one more than
+//! its number or length, or 0. The deciding event's status, and From and To of the message, are columns.
+//! From and To of an event are 0 if absent, 1 if they are the column's, else two more than their length.
 
 use smol_str::SmolStr;
 
@@ -32,17 +33,20 @@ use crate::domain::{ErrorCode, Lifecycle, Rule, Status, Timestamp};
 use crate::store::sqlite::views::codec::event::{Said, lent, push_said, push_text, said};
 use crate::store::sqlite::views::codec::varint::{self, Reader};
 
+pub use crate::store::sqlite::views::codec::event::Addresses;
+
 /// Adds a lifecycle, of which at least one event is known, to bytes.
 pub fn push(bytes: &mut Vec<u8>, lifecycle: &Lifecycle) {
     let Lifecycle { evidence, first_received_at, last_received_at, counts, history } = lifecycle;
     let deciding = evidence.deciding.as_ref().expect("a message has at least one event");
+    let columns = Addresses::from_lifecycle(lifecycle);
     varint::push(bytes, deciding.position);
-    push_said(bytes, deciding);
+    push_said(bytes, deciding, columns);
     varint::push(bytes, evidence.lower.len() as u64);
     for event in &evidence.lower {
         varint::push_near(bytes, deciding.position, event.position);
         bytes.push(status_byte(event.status));
-        push_said(bytes, event);
+        push_said(bytes, event, columns);
     }
     let receipt = evidence.receipt.as_ref();
     push_text(bytes, receipt.map(|receipt| receipt.raw_dlr_done_date.as_str()));
@@ -65,18 +69,23 @@ pub fn push(bytes: &mut Vec<u8>, lifecycle: &Lifecycle) {
     for count in [events, duplicates, late, unrecognised] {
         varint::push(bytes, count);
     }
-    push_trail(bytes, deciding.position, history);
+    push_history(bytes, deciding.position, history);
 }
 
-/// The lifecycle of these bytes; nothing where they are none.
-pub fn read(bytes: &[u8], rule: Rule, status: Option<Status>) -> Option<Lifecycle> {
+/// The lifecycle of these bytes and columns; `None` if they are something else.
+pub fn read(
+    bytes: &[u8],
+    rule: Rule,
+    status: Option<Status>,
+    columns: Addresses<'_>,
+) -> Option<Lifecycle> {
     let mut reader = Reader::of(bytes);
     let position = reader.number()?;
-    let deciding = said(&mut reader)?.by_event(position, status);
+    let deciding = said(&mut reader, columns)?.by_event(position, status);
     let lower = (0..reader.number()?).map(|_| {
         let position = reader.number_near(position)?;
         let status = status_of(reader.byte()?)?;
-        Some(said(&mut reader)?.by_event(position, status))
+        Some(said(&mut reader, columns)?.by_event(position, status))
     });
     let lower = lower.collect::<Option<_>>()?;
     let receipt = match lent(&mut reader)?.map(SmolStr::new) {
@@ -112,18 +121,19 @@ pub fn read(bytes: &[u8], rule: Rule, status: Option<Status>) -> Option<Lifecycl
     Some(lifecycle)
 }
 
-/// What of the lifecycle of these bytes filters and reports ask for; nothing where they are none.
-pub fn standing<'a>(
+/// The part of a lifecycle that filters and reports need; `None` if the bytes are something else.
+pub fn message_ref<'a>(
     bytes: &'a [u8],
     account_sid: Option<&'a str>,
     status: Option<Status>,
+    columns: Addresses<'a>,
 ) -> Option<MessageRef<'a>> {
     let mut reader = Reader::of(bytes);
     let _position = reader.number()?;
-    let mut shown = said(&mut reader)?;
+    let mut shown = said(&mut reader, columns)?;
     for _ in 0..reader.number()? {
         let (_position, _status) = (reader.number()?, reader.byte()?);
-        shown.complete(said(&mut reader)?);
+        shown.complete(said(&mut reader, columns)?);
     }
     let Said { from, to, channel, messaging_service_sid, .. } = shown;
     if lent(&mut reader)?.is_some() {
@@ -204,7 +214,7 @@ fn codes(reader: &mut Reader<'_>) -> Option<Codes> {
     (0..count).map(entry).collect()
 }
 
-fn push_trail(bytes: &mut Vec<u8>, deciding: Position, history: &[EventRef]) {
+fn push_history(bytes: &mut Vec<u8>, deciding: Position, history: &[EventRef]) {
     varint::push(bytes, history.len() as u64);
     let mut near = deciding;
     for EventRef { position, fingerprint, status } in history {
@@ -225,8 +235,8 @@ fn history(reader: &mut Reader<'_>, deciding: Position) -> Option<History> {
     (0..count).map(trace).collect()
 }
 
-/// A status as its place among all of them, from 1; 0 is none. Another order of them, or a new one
-/// in between, takes a change of the views' migration, so that views written before are made anew.
+/// A status as its number among all of them, from 1; 0 is none. If their order changes, the views'
+/// migration has to change too, so that views written before are rebuilt.
 fn status_byte(status: Option<Status>) -> u8 {
     status.map_or(0, |status| 1 + status as u8)
 }
@@ -323,30 +333,37 @@ mod tests {
         bytes
     }
 
+    /// What of a lifecycle stands in columns.
+    fn columns(lifecycle: &Lifecycle) -> (Option<Status>, Addresses<'_>) {
+        (lifecycle.evidence.status(), Addresses::from_lifecycle(lifecycle))
+    }
+
     #[test]
     fn the_views_migration_names_this_format_so_that_a_change_rebuilds_them() {
         let migration = include_str!("../../../../../migrations/sqlite/views/0001_messages.sql");
         let this_file = include_str!("lifecycle.rs");
-        assert!(migration.contains("in format 2 of"));
-        assert!(this_file.contains("//! This is format 2."));
+        assert!(migration.contains("in format 3 of"));
+        assert!(this_file.contains("//! This is format 3."));
     }
 
     proptest! {
         #[test]
         fn any_lifecycle_is_read_as_it_was(lifecycle in any_lifecycle()) {
-            let read = read(&pushed(&lifecycle), Rule::default(), lifecycle.evidence.status());
+            let (status, columns) = columns(&lifecycle);
+            let read = read(&pushed(&lifecycle), Rule::default(), status, columns);
             prop_assert_eq!(read, Some(lifecycle));
         }
 
         #[test]
-        fn where_it_stands_is_told_as_the_whole_tells_it(lifecycle in any_lifecycle()) {
+        fn a_message_ref_is_the_same_as_that_of_the_whole_lifecycle(lifecycle in any_lifecycle()) {
             let key = MessageKey {
                 account_sid: AccountSid::parse("AC1"),
                 message_sid: MessageSid::parse("SM1").unwrap(),
             };
             let bytes = pushed(&lifecycle);
-            let told = standing(&bytes, Some("AC1"), lifecycle.evidence.status());
-            prop_assert_eq!(told, Some(MessageRef::of(&key, &lifecycle)));
+            let (status, columns) = columns(&lifecycle);
+            let read = message_ref(&bytes, Some("AC1"), status, columns);
+            prop_assert_eq!(read, Some(MessageRef::of(&key, &lifecycle)));
         }
 
         #[test]
@@ -355,9 +372,11 @@ mod tests {
             cut in any::<proptest::sample::Index>(),
         ) {
             let mut bytes = pushed(&lifecycle);
-            prop_assert_eq!(read(&bytes[..cut.index(bytes.len())], Rule::default(), None), None);
+            let (_, columns) = columns(&lifecycle);
+            let read = |bytes: &[u8]| read(bytes, Rule::default(), None, columns);
+            prop_assert_eq!(read(&bytes[..cut.index(bytes.len())]), None);
             bytes.push(0);
-            prop_assert_eq!(read(&bytes, Rule::default(), None), None);
+            prop_assert_eq!(read(&bytes), None);
         }
 
         #[test]
@@ -367,13 +386,15 @@ mod tests {
             changed in any::<u8>(),
             any in vec(any::<u8>(), 0..80),
         ) {
-            read(&any, Rule::default(), None);
-            standing(&any, None, None);
             let mut bytes = pushed(&lifecycle);
             let at = at.index(bytes.len());
             bytes[at] = changed;
-            read(&bytes, Rule::default(), None);
-            standing(&bytes, None, None);
+            for columns in [columns(&lifecycle).1, Addresses { to: None, from: None }] {
+                for bytes in [&any, &bytes] {
+                    read(bytes, Rule::default(), None, columns);
+                    message_ref(bytes, None, None, columns);
+                }
+            }
         }
     }
 }

@@ -1,24 +1,25 @@
-//! A tally as a blob of the views, there and back: varints throughout.
+//! The encoding of a roll-up as a blob of varints.
 //!
-//! messages, conflicts, imported ones, then for each of the two spreads: unknown, negative, how many buckets, and
-//! for each of them how far it lies behind the one before, and its count.
+//! In this order: messages, conflicts, imported messages; then for each of the two histograms its unknown
+//! and negative durations, the number of buckets, and for each of these its distance from the one
+//! before and its count.
 
 use crate::domain::histogram::DurationHistogram;
 use crate::domain::rollup::Rollup;
 use crate::store::sqlite::views::codec::varint::{self, Reader};
 
-/// The blob of a tally; nothing where a count is below zero, which no row can be.
-pub fn pack(tally: &Rollup) -> Option<Vec<u8>> {
+/// The blob of a roll-up; `None` if a count is below zero, which no stored one is.
+pub fn pack(rollup: &Rollup) -> Option<Vec<u8>> {
     let mut blob = Vec::with_capacity(64);
-    push(&mut blob, tally.messages)?;
-    push(&mut blob, tally.conflicts)?;
-    push(&mut blob, tally.imported)?;
-    for spread in [&tally.time_to_sent, &tally.sent_to_delivered] {
-        push(&mut blob, spread.unknown)?;
-        push(&mut blob, spread.negative)?;
-        varint::push(&mut blob, spread.buckets().len() as u64);
+    push(&mut blob, rollup.messages)?;
+    push(&mut blob, rollup.conflicts)?;
+    push(&mut blob, rollup.imported)?;
+    for histogram in [&rollup.time_to_sent, &rollup.sent_to_delivered] {
+        push(&mut blob, histogram.unknown)?;
+        push(&mut blob, histogram.negative)?;
+        varint::push(&mut blob, histogram.buckets().len() as u64);
         let mut before = 0;
-        for (bucket, count) in spread.buckets() {
+        for (bucket, count) in histogram.buckets() {
             varint::push(&mut blob, u64::from(bucket - before));
             push(&mut blob, *count)?;
             before = *bucket;
@@ -27,18 +28,18 @@ pub fn pack(tally: &Rollup) -> Option<Vec<u8>> {
     Some(blob)
 }
 
-/// The tally of a blob; nothing where it is none.
+/// The roll-up of a blob; `None` if it is something else.
 pub fn unpack(blob: &[u8]) -> Option<Rollup> {
     let mut reader = Reader::of(blob);
     let (messages, conflicts) = (count(&mut reader)?, count(&mut reader)?);
     let imported = count(&mut reader)?;
-    let time_to_sent = unpack_spread(&mut reader, blob.len())?;
-    let sent_to_delivered = unpack_spread(&mut reader, blob.len())?;
+    let time_to_sent = unpack_histogram(&mut reader, blob.len())?;
+    let sent_to_delivered = unpack_histogram(&mut reader, blob.len())?;
     reader.finish()?;
     Some(Rollup { messages, conflicts, imported, time_to_sent, sent_to_delivered })
 }
 
-fn unpack_spread(reader: &mut Reader<'_>, length_max: usize) -> Option<DurationHistogram> {
+fn unpack_histogram(reader: &mut Reader<'_>, length_max: usize) -> Option<DurationHistogram> {
     let (unknown, negative, length) = (count(reader)?, count(reader)?, count(reader)?);
     let length = usize::try_from(length).ok().filter(|length| *length <= length_max)?;
     let mut buckets = Vec::with_capacity(length);

@@ -10,14 +10,15 @@ pub fn push(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(number as u8);
 }
 
-/// Adds a number that lies near another one, on either side: their difference, doubled, and one
-/// more where it is negative.
+/// Adds a number relative to another one: their difference in zigzag encoding, so that small
+/// negative ones are short too.
 pub fn push_near(bytes: &mut Vec<u8>, near: u64, number: u64) {
     let ahead = number.wrapping_sub(near) as i64;
     push(bytes, (ahead << 1 ^ ahead >> 63) as u64);
 }
 
-/// Reads what was added, in order; nothing where the bytes can't be that.
+/// Reads numbers and bytes in the order in which they were added; `None` if the bytes are something
+/// else.
 pub struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -43,7 +44,7 @@ impl<'a> Reader<'a> {
         for shift in (0..u64::BITS).step_by(7) {
             let byte = self.byte()?;
             let bits = u64::from(byte & 0x7f);
-            // Of the tenth byte only one bit finds room.
+            // Only one bit of the tenth byte fits.
             if bits << shift >> shift != bits {
                 return None;
             }
@@ -55,7 +56,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// The next number, which was added as lying near this one.
+    /// The next number, which was added relative to this one.
     pub fn number_near(&mut self, near: u64) -> Option<u64> {
         let doubled = self.number()?;
         let ahead = (doubled >> 1) ^ (doubled & 1).wrapping_neg();
@@ -69,7 +70,7 @@ impl<'a> Reader<'a> {
         Some(*byte)
     }
 
-    /// So many bytes as they are.
+    /// The next bytes as they are.
     pub fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
         let (bytes, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;

@@ -1,11 +1,11 @@
-//! One cell of a CSV file, made harmless for spreadsheets, and what writing one can fail for.
+//! Cells of CSV files that are safe to open in a spreadsheet, and errors of writing them.
 
 use std::borrow::Cow;
 use std::io;
 
-/// A cell that a spreadsheet would take for a formula gets a `'` before it
-/// (<https://owasp.org/www-community/attacks/CSV_Injection>); a number is none.
-pub fn harmless(cell: Cow<'_, str>) -> Cow<'_, str> {
+/// Puts a `'` before text that a spreadsheet would evaluate as a formula
+/// (<https://owasp.org/www-community/attacks/CSV_Injection>). Numbers stay as they are.
+pub fn escape_formula(cell: Cow<'_, str>) -> Cow<'_, str> {
     let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
     match is_formula && !is_number(&cell) {
         true => Cow::Owned(format!("'{cell}")),
@@ -13,8 +13,7 @@ pub fn harmless(cell: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-/// The failure to write that is inside a failure of CSV, which would hide its kind, such as that of a
-/// closed pipe.
+/// The I/O error inside a CSV error, so that its kind, such as a closed pipe, is not lost.
 pub fn write_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,

@@ -7,46 +7,46 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{By, Count, Key, Report};
+use super::{Dimension, Figures, Report, RowKey};
 use crate::domain::error_codes::ErrorCodes;
 use crate::domain::histogram::DurationHistogram;
 use crate::domain::{ErrorCode, Status};
-use crate::wire::cell::{harmless, write_error};
+use crate::wire::csv::{escape_formula, write_error};
 use crate::wire::mask;
 use crate::wire::message::status_name;
 
-/// A report as the API gives it.
+/// A report as JSON.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = DeliveryReport)]
-pub struct Shape {
+pub struct ReportJson {
     pub by: &'static str,
     pub since: Option<String>,
     pub until: Option<String>,
     pub as_of_position: u64,
     pub rule: &'static str,
     pub time_zone: &'static str,
-    pub rows: Vec<Row>,
-    pub total: Figures,
+    pub rows: Vec<RowJson>,
+    pub total: FiguresJson,
 }
 
 /// One row: what it is about, and its figures.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = ReportRow)]
-pub struct Row {
+pub struct RowJson {
     /// Nothing for the messages without one.
     pub key: Option<String>,
     /// In reports by error code only.
     #[serde(flatten)]
-    #[schema(value_type = Code)]
-    pub code: Option<Code>,
+    #[schema(value_type = CodeJson)]
+    pub code: Option<CodeJson>,
     #[serde(flatten)]
-    pub figures: Figures,
+    pub figures: FiguresJson,
 }
 
 /// What is known of an error code.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = ReportCode)]
-pub struct Code {
+pub struct CodeJson {
     #[schema(required = false)]
     pub title: String,
     #[schema(required = false)]
@@ -56,7 +56,7 @@ pub struct Code {
 /// The figures of a row; docs/REPORTS.md defines them.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = ReportFigures)]
-pub struct Figures {
+pub struct FiguresJson {
     pub messages: i64,
     /// How many stand at each status, in order of precedence, `unknown` last.
     #[schema(value_type = std::collections::BTreeMap<String, i64>)]
@@ -68,14 +68,14 @@ pub struct Figures {
     pub delivery_rate: Option<f64>,
     pub read_rate: Option<f64>,
     pub failure_rate: Option<f64>,
-    pub time_to_sent_ms: Times,
-    pub sent_to_delivered_ms: Times,
+    pub time_to_sent_ms: TimesJson,
+    pub sent_to_delivered_ms: TimesJson,
 }
 
 /// How long something took.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = ReportTimes)]
-pub struct Times {
+pub struct TimesJson {
     pub known: i64,
     pub unknown: i64,
     pub negative: i64,
@@ -84,8 +84,8 @@ pub struct Times {
     pub p99: Option<u64>,
 }
 
-impl Shape {
-    /// The shape of a report.
+impl ReportJson {
+    /// The JSON of a report.
     pub fn new(report: &Report) -> Self {
         let Report { by, since, until, as_of_position, rule, rows, total } = report;
         Self {
@@ -95,18 +95,20 @@ impl Shape {
             as_of_position: *as_of_position,
             rule: rule.name(),
             time_zone: "UTC",
-            rows: rows.iter().map(|(key, count)| Row::new(*by, key, count)).collect(),
-            total: Figures::new(total),
+            rows: rows.iter().map(|(key, figures)| RowJson::new(*by, key, figures)).collect(),
+            total: FiguresJson::new(total),
         }
     }
 
-    /// The same with all but the last four digits of addresses hidden. Two senders may then look alike.
-    /// Rows with as many messages stand in the order of what is shown of them: the order of the whole
-    /// addresses would tell something of what is hidden.
+    /// Masks all but the last four digits of addresses, so that two senders may look alike. Rows with
+    /// equally many messages are sorted again by what they show: the order of the whole addresses
+    /// would reveal something about the hidden digits.
     pub fn masked(mut self) -> Self {
-        let masked: fn(&str) -> String = match By::parse(self.by) {
-            Some(By::From) => mask::address,
-            Some(By::Day | By::Hour | By::Country | By::ErrorCode) => return self,
+        let masked: fn(&str) -> String = match Dimension::parse(self.by) {
+            Some(Dimension::From) => mask::address,
+            Some(Dimension::Day | Dimension::Hour | Dimension::Country | Dimension::ErrorCode) => {
+                return self;
+            }
             // SIDs and channels are texts that a sender may choose.
             _ => mask::text,
         };
@@ -122,12 +124,12 @@ impl Shape {
     /// Writes the rows as CSV, without the total.
     pub fn write_csv(&self, out: impl Write) -> io::Result<()> {
         let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
-        let is_by_code = self.by == By::ErrorCode.name();
+        let is_by_code = self.by == Dimension::ErrorCode.name();
         let of_code: &[&str] = if is_by_code { &["title", "fault"] } else { &[] };
         let statuses = self.total.statuses.keys().map(String::as_str);
         let times = ["time_to_sent_ms", "sent_to_delivered_ms"]
             .into_iter()
-            .flat_map(|what| Times::COLUMNS.map(|column| format!("{what}_{column}")));
+            .flat_map(|what| TimesJson::COLUMNS.map(|column| format!("{what}_{column}")));
         let header = std::iter::once(self.by.replace('-', "_"))
             .chain(of_code.iter().map(ToString::to_string))
             .chain(["messages".to_owned()])
@@ -138,8 +140,9 @@ impl Shape {
             )
             .chain(times);
         csv.write_record(header).map_err(write_error)?;
-        for Row { key, code, figures } in &self.rows {
-            let key = harmless(Cow::Borrowed(key.as_deref().unwrap_or_default())).into_owned();
+        for RowJson { key, code, figures } in &self.rows {
+            let key =
+                escape_formula(Cow::Borrowed(key.as_deref().unwrap_or_default())).into_owned();
             let of_code = code.iter().flat_map(|code| [code.title.clone(), code.fault.to_owned()]);
             // The messages without a code have no title either.
             let missing = if is_by_code && code.is_none() { 2 } else { 0 };
@@ -151,37 +154,37 @@ impl Shape {
     }
 }
 
-impl Row {
-    fn new(by: By, key: &Key, count: &Count) -> Self {
-        let key_shown = by.shown(key);
-        let code = key_shown.as_deref().filter(|_| by == By::ErrorCode).and_then(ErrorCode::parse);
-        Self { key: key_shown, code: code.map(Code::new), figures: Figures::new(count) }
+impl RowJson {
+    fn new(by: Dimension, key: &RowKey, figures: &Figures) -> Self {
+        let key = by.format(key);
+        let code = key.as_deref().filter(|_| by == Dimension::ErrorCode).and_then(ErrorCode::parse);
+        Self { key, code: code.map(CodeJson::new), figures: FiguresJson::new(figures) }
     }
 }
 
-impl Code {
+impl CodeJson {
     fn new(code: ErrorCode) -> Self {
         let fault = ErrorCodes::in_use().meaning(code).map(|meaning| meaning.fault.name());
         Self { title: code.title(), fault: fault.unwrap_or("unknown") }
     }
 }
 
-impl Figures {
-    /// The figures of a count.
-    pub fn new(count: &Count) -> Self {
+impl FiguresJson {
+    /// The JSON of a row's figures.
+    pub fn new(figures: &Figures) -> Self {
         let statuses = Status::ALL.into_iter().map(Some).chain([None]);
-        let of_status = |status| (status_name(status).to_owned(), count.of_status(status).into());
+        let of_status = |status| (status_name(status).to_owned(), figures.of_status(status).into());
         Self {
-            messages: count.messages(),
+            messages: figures.messages(),
             statuses: statuses.map(of_status).collect(),
-            open: count.open(),
-            conflicts: count.conflicts(),
-            imported: count.imported(),
-            delivery_rate: count.delivery_rate(),
-            read_rate: count.read_rate(),
-            failure_rate: count.failure_rate(),
-            time_to_sent_ms: Times::new(&count.time_to_sent()),
-            sent_to_delivered_ms: Times::new(&count.sent_to_delivered()),
+            open: figures.open(),
+            conflicts: figures.conflicts(),
+            imported: figures.imported(),
+            delivery_rate: figures.delivery_rate(),
+            read_rate: figures.read_rate(),
+            failure_rate: figures.failure_rate(),
+            time_to_sent_ms: TimesJson::new(&figures.time_to_sent()),
+            sent_to_delivered_ms: TimesJson::new(&figures.sent_to_delivered()),
         }
     }
 
@@ -197,12 +200,12 @@ impl Figures {
     }
 }
 
-impl Times {
+impl TimesJson {
     const COLUMNS: [&'static str; 6] = ["known", "unknown", "negative", "p50", "p95", "p99"];
 
-    fn new(spread: &DurationHistogram) -> Self {
-        let [p50, p95, p99] = [50, 95, 99].map(|hundredths| spread.percentile_ms(hundredths));
-        let (known, unknown, negative) = (spread.known(), spread.unknown, spread.negative);
+    fn new(times: &DurationHistogram) -> Self {
+        let [p50, p95, p99] = [50, 95, 99].map(|hundredths| times.percentile_ms(hundredths));
+        let (known, unknown, negative) = (times.known(), times.unknown, times.negative);
         Self { known, unknown, negative, p50, p95, p99 }
     }
 
@@ -220,18 +223,23 @@ fn optional(value: Option<impl ToString>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{By, Count, Key, Report, Shape};
+    use super::{Dimension, Figures, Report, ReportJson, RowKey};
     use crate::domain::Rule;
 
     #[test]
     fn rows_of_masked_senders_do_not_stand_in_the_order_of_what_is_hidden() {
         let shown = |senders: [&str; 3]| {
-            let rows = senders.map(|sender| (Key::Text(sender.to_owned()), Count::default()));
+            let rows = senders.map(|sender| (RowKey::Text(sender.to_owned()), Figures::default()));
             let (since, until, as_of_position) = (None, None, 1);
-            let (rows, total, rule) = (rows.into(), Count::default(), Rule::default());
-            let by = By::From;
+            let (rows, total, rule) = (rows.into(), Figures::default(), Rule::default());
+            let by = Dimension::From;
             let report = Report { by, since, until, as_of_position, rule, rows, total };
-            Shape::new(&report).masked().rows.into_iter().map(|row| row.key).collect::<Vec<_>>()
+            ReportJson::new(&report)
+                .masked()
+                .rows
+                .into_iter()
+                .map(|row| row.key)
+                .collect::<Vec<_>>()
         };
         let in_order = ["+*******0001", "+*******0002", "+*******0003"];
         let in_order = in_order.map(|key| Some(key.to_owned()));

@@ -1,0 +1,122 @@
+//! The registry of all Prometheus metrics, and the gauges that are set when they are read.
+
+use std::sync::Mutex;
+use std::time::Instant;
+
+use prometheus::{Gauge, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+
+use crate::http::error::Problem;
+use crate::http::state::Receiving;
+use crate::projection::worker::Handle;
+use crate::reconcile::metrics::ReconcileMetrics;
+
+/// The registry. Counters count on their own; the gauges have to be set before it is encoded.
+pub struct MetricsRegistry {
+    registry: Registry,
+    pub head: IntGauge,
+    pub checkpoint: IntGauge,
+    pub lag_events: IntGauge,
+    pub lag_seconds: Gauge,
+    pub ready: IntGauge,
+    pub files: IntGaugeVec,
+    pub disk_free: IntGauge,
+    pub stuck: IntGauge,
+    pub stuck_recent: IntGauge,
+    /// When stuck messages were last counted.
+    pub stuck_counted: Mutex<Option<Instant>>,
+    pub verified_position: IntGauge,
+    pub verified_at: Gauge,
+    pub verify_findings: IntGauge,
+    pub verify_failed: IntGauge,
+}
+
+impl MetricsRegistry {
+    /// The metrics of the callback listener, the projection and reconciliation, and those of this
+    /// file.
+    pub fn new(receiving: &Receiving, projection: &Handle, reconciling: &ReconcileMetrics) -> Self {
+        Self::registered(receiving, projection, reconciling).expect("each has a name of its own")
+    }
+
+    fn registered(
+        receiving: &Receiving,
+        projection: &Handle,
+        reconciling: &ReconcileMetrics,
+    ) -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        receiving.metrics.register(&registry)?;
+        receiving.misdirected.register(&registry)?;
+        reconciling.register(&registry)?;
+        receiving.reloads.register(&registry)?;
+        let writer = receiving.writer.metrics();
+        registry.register(Box::new(writer.queued.clone()))?;
+        registry.register(Box::new(writer.commit_events.clone()))?;
+        registry.register(Box::new(writer.commit_seconds.clone()))?;
+        let projected = projection.metrics();
+        for counter in
+            [&projected.duplicates, &projected.late, &projected.unrecognised, &projected.conflicts]
+        {
+            registry.register(Box::new(counter.clone()))?;
+        }
+        if let Some(keeper) = &receiving.keeper {
+            keeper.metrics().register(&registry)?;
+        }
+        build_info(&registry)?;
+        let whole = |name: &str, help: &str| {
+            let gauge = IntGauge::new(format!("delivery_ledger_{name}"), help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok::<_, prometheus::Error>(gauge)
+        };
+        let seconds = |name: &str, help: &str| {
+            let gauge = Gauge::new(format!("delivery_ledger_{name}"), help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok::<_, prometheus::Error>(gauge)
+        };
+        let files = Opts::new("delivery_ledger_file_bytes", "The ledger's files.");
+        let files = IntGaugeVec::new(files, &["file"])?;
+        registry.register(Box::new(files.clone()))?;
+        Ok(Self {
+            head: whole("head_position", "The last position of the log.")?,
+            checkpoint: whole("checkpoint_position", "Up to where the views have read.")?,
+            lag_events: whole("projection_lag_events", "Events that are not in the views yet.")?,
+            lag_seconds: seconds(
+                "projection_lag_seconds",
+                "How long the oldest event that is not in the views has been waiting.",
+            )?,
+            ready: whole("ready", "1 where /readyz says so, else 0.")?,
+            disk_free: whole("disk_free_bytes", "What may still be written where the log lies.")?,
+            stuck: whole(
+                "stuck_messages",
+                "Outbound messages not settled that began over 12 hours ago, by whole hours.",
+            )?,
+            stuck_recent: whole(
+                "stuck_recent_messages",
+                "Those of them that began less than 72 hours ago, and may still change.",
+            )?,
+            verified_position: whole(
+                "verified_position",
+                "Up to where the log was last verified in the background.",
+            )?,
+            verified_at: seconds(
+                "verified_timestamp_seconds",
+                "When the last verification in the background ended; 0 before the first.",
+            )?,
+            verify_findings: whole("verify_findings", "What it found wrong.")?,
+            verify_failed: whole("verify_failed", "1 where it did not get to its end, else 0.")?,
+            files,
+            stuck_counted: Mutex::new(None),
+            registry,
+        })
+    }
+
+    /// All metrics in Prometheus' text format.
+    pub fn encode(&self) -> Result<String, Problem> {
+        TextEncoder::new().encode_to_string(&self.registry.gather()).map_err(|_| Problem::Internal)
+    }
+}
+
+fn build_info(registry: &Registry) -> prometheus::Result<()> {
+    let opts = Opts::new("delivery_ledger_build_info", "1, of this version.");
+    let info = IntGauge::with_opts(opts.const_label("version", env!("CARGO_PKG_VERSION")))?;
+    info.set(1);
+    registry.register(Box::new(info))
+}

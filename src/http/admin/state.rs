@@ -1,0 +1,49 @@
+//! The state that the handlers of the admin listener share.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+
+use super::message_sender::MessageSender;
+use super::registry::MetricsRegistry;
+use crate::domain::Rule;
+use crate::http::auth::tokens::{Attempts, Tokens};
+use crate::http::error::Problem;
+use crate::http::limits::{EventStreams, Limit};
+use crate::projection::background_verification;
+use crate::projection::worker::Handle;
+use crate::store::Store;
+use crate::store::writer::Writer;
+
+/// How long a request waits for views that are behind the log.
+const VIEWS_TIMEOUT: Duration = Duration::from_secs(2);
+
+pub struct AdminState {
+    pub store: Arc<dyn Store>,
+    pub writer: Writer,
+    pub projection: Handle,
+    /// `None` if the log is not verified in the background.
+    pub verifying: Option<background_verification::Handle>,
+    pub rule: Rule,
+    pub tokens: Arc<ArcSwap<Tokens>>,
+    pub attempts: Attempts,
+    pub streams: EventStreams,
+    pub exports: Limit,
+    /// `None` if this server sends no messages.
+    pub sending: Option<MessageSender>,
+    pub metrics: MetricsRegistry,
+    /// The host names that requests may be addressed to, besides the loopback ones.
+    pub admin_hosts: Vec<String>,
+}
+
+impl AdminState {
+    /// Blocks until the views have almost caught up with the log; the error if they are too far
+    /// behind.
+    pub fn wait_for_views(&self) -> Result<(), Problem> {
+        match self.projection.wait_for_short_tail(Instant::now() + VIEWS_TIMEOUT) {
+            true => Ok(()),
+            false => Err(Problem::Behind),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The figures of a report's rows while they are being counted.
+
+use std::cmp::Reverse;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::dense_histogram::DenseHistogram;
+use super::dimension::{Dimension, RowKey};
+use crate::domain::Status;
+use crate::domain::channel::has_read_receipts;
+use crate::domain::histogram::DurationHistogram;
+use crate::domain::message_ref::MessageRef;
+use crate::domain::rollup::{Contribution, Rollup, RollupKey};
+
+/// The counts of one row.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Figures {
+    /// Messages by status; the first is `unknown`.
+    by_status: [i64; 1 + Status::ALL.len()],
+    open: i64,
+    conflicts: i64,
+    imported: i64,
+    /// Messages that were delivered or read, on channels with read receipts.
+    could_be_read: i64,
+    /// Messages that were read, on those channels.
+    were_read: i64,
+    time_to_sent: DenseHistogram,
+    sent_to_delivered: DenseHistogram,
+}
+
+/// The rows of a report by their keys.
+pub struct Rows {
+    by: Dimension,
+    rows: HashMap<RowKey, Figures, RandomState>,
+}
+
+impl Rows {
+    /// No rows.
+    pub fn new(by: Dimension) -> Self {
+        Self { by, rows: HashMap::default() }
+    }
+
+    /// The row of a rollup, or of a message that contributes to the rollup with this key.
+    pub fn row(&mut self, key: &RollupKey<'_>, message: Option<&MessageRef<'_>>) -> &mut Figures {
+        self.rows.entry_ref(&self.by.key(key, message)).or_default()
+    }
+
+    /// Adds the rows of another part of the same report.
+    pub fn merge(&mut self, other: Rows) {
+        for (key, figures) in other.rows {
+            self.rows.entry(key).or_default().add(&figures);
+        }
+    }
+
+    /// The rows in their order, and their sum.
+    pub fn finish(self) -> (Vec<(RowKey, Figures)>, Figures) {
+        let mut rows: Vec<_> = self.rows.into_iter().collect();
+        match self.by.is_ordered() {
+            true => rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b)),
+            false => rows.sort_unstable_by(|(a, of_a), (b, of_b)| {
+                Reverse(of_a.messages()).cmp(&Reverse(of_b.messages())).then_with(|| a.cmp(b))
+            }),
+        }
+        let mut total = Figures::default();
+        rows.iter().for_each(|(_, figures)| total.add(figures));
+        (rows, total)
+    }
+}
+
+impl Figures {
+    /// Adds the messages of a rollup.
+    pub fn add_rollup(&mut self, key: &RollupKey<'_>, rollup: &Rollup) {
+        self.add_messages(key, rollup.messages);
+        self.conflicts += rollup.conflicts;
+        self.imported += rollup.imported;
+        self.time_to_sent.add(&rollup.time_to_sent);
+        self.sent_to_delivered.add(&rollup.sent_to_delivered);
+    }
+
+    /// Adds one message.
+    pub fn add_message(&mut self, key: &RollupKey<'_>, message: Contribution) {
+        self.add_messages(key, 1);
+        self.conflicts += i64::from(message.conflict);
+        self.imported += i64::from(message.imported);
+        self.time_to_sent.count(message.time_to_sent);
+        self.sent_to_delivered.count(message.sent_to_delivered);
+    }
+
+    fn add_messages(&mut self, key: &RollupKey<'_>, messages: i64) {
+        self.by_status[index(key.status)] += messages;
+        self.open += messages * i64::from(key.open_since.is_some());
+        if has_read_receipts(&key.channel) {
+            let reached = matches!(key.status, Some(Status::Delivered | Status::Read));
+            self.could_be_read += messages * i64::from(reached);
+            self.were_read += messages * i64::from(key.status == Some(Status::Read));
+        }
+    }
+
+    fn add(&mut self, other: &Figures) {
+        self.by_status.iter_mut().zip(other.by_status).for_each(|(ours, theirs)| *ours += theirs);
+        self.open += other.open;
+        self.conflicts += other.conflicts;
+        self.imported += other.imported;
+        self.could_be_read += other.could_be_read;
+        self.were_read += other.were_read;
+        self.time_to_sent.add(&other.time_to_sent.to_sparse());
+        self.sent_to_delivered.add(&other.sent_to_delivered.to_sparse());
+    }
+
+    /// The number of messages.
+    pub fn messages(&self) -> i64 {
+        self.by_status.iter().sum()
+    }
+
+    /// The number of messages with this status; `None` is `unknown`.
+    pub fn of_status(&self, status: Option<Status>) -> i64 {
+        self.by_status[index(status)]
+    }
+
+    /// Messages with evidence of both success and failure.
+    pub fn conflicts(&self) -> i64 {
+        self.conflicts
+    }
+
+    /// Messages with at least one imported event.
+    pub fn imported(&self) -> i64 {
+        self.imported
+    }
+
+    /// From the first event of a message to its first `sent`.
+    pub fn time_to_sent(&self) -> DurationHistogram {
+        self.time_to_sent.to_sparse()
+    }
+
+    /// From the first `sent` of a message to its first `delivered`.
+    pub fn sent_to_delivered(&self) -> DurationHistogram {
+        self.sent_to_delivered.to_sparse()
+    }
+
+    /// Outbound messages whose outcome is not known yet.
+    pub fn open(&self) -> i64 {
+        self.open
+    }
+
+    fn reached(&self) -> i64 {
+        self.of_status(Some(Status::Delivered)) + self.of_status(Some(Status::Read))
+    }
+
+    fn not_reached(&self) -> i64 {
+        self.of_status(Some(Status::Undelivered)) + self.of_status(Some(Status::Failed))
+    }
+
+    /// The share of messages that were delivered or read, of those with an outcome. Canceled
+    /// messages do not count.
+    pub fn delivery_rate(&self) -> Option<f64> {
+        ratio(self.reached(), self.reached() + self.not_reached())
+    }
+
+    /// The share of messages that were undelivered or failed, of the same messages.
+    pub fn failure_rate(&self) -> Option<f64> {
+        ratio(self.not_reached(), self.reached() + self.not_reached())
+    }
+
+    /// The share of messages that were read, of those delivered on channels with read receipts.
+    pub fn read_rate(&self) -> Option<f64> {
+        ratio(self.were_read, self.could_be_read)
+    }
+}
+
+fn index(status: Option<Status>) -> usize {
+    status.map_or(0, |status| 1 + status as usize)
+}
+
+/// A share of a whole; `None` if the whole is zero.
+fn ratio(part: i64, whole: i64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}

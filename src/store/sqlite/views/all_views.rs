@@ -1,0 +1,161 @@
+//! What all sets of views have in common: [`Views`] in terms of transactions on their tables.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use crate::domain::digest::{CHAIN_START, Hash};
+use crate::domain::filter::MessageFilter;
+use crate::domain::message_ref::MessageRef;
+use crate::domain::rollup::{Hour, Rollup, RollupKey};
+use crate::domain::{MessageKey, MessageSid, Position, Rule};
+use crate::store::sqlite::files::{bounded_read, check};
+use crate::store::sqlite::migrate::VIEW_TABLES;
+use crate::store::sqlite::views::error::Failure;
+use crate::store::sqlite::views::read::Tables;
+use crate::store::sqlite::views::{list, rollups, write};
+use crate::store::{Batch, Checked, Checkpoint, Message, MessagePage, StoreError, Views};
+
+/// How the tables of one set of views are read and written.
+pub trait Transactions: Send + Sync {
+    /// The ledger whose views these are.
+    fn ledger_id(&self) -> Uuid;
+
+    /// Reads one state of the tables.
+    fn read<T>(
+        &self,
+        act: &str,
+        read: impl FnOnce(&Tables<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError>;
+
+    /// The same on the connection that writes, which has the pages in memory that it writes next.
+    fn read_to_write<T>(
+        &self,
+        act: &str,
+        read: impl FnOnce(&Tables<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.read(act, read)
+    }
+
+    /// Writes to the tables, all or nothing.
+    fn write<T>(
+        &self,
+        act: &str,
+        write: impl FnOnce(Tables<'_>) -> Result<T, Failure>,
+    ) -> Result<T, StoreError>;
+
+    /// Checks the tables.
+    fn check_tables(
+        &self,
+        check: impl FnOnce(&Connection) -> Result<Checked, StoreError>,
+    ) -> Result<Checked, StoreError>;
+}
+
+impl<V: Transactions> Views for V {
+    fn checkpoint(&self) -> Result<Checkpoint, StoreError> {
+        self.read("read the checkpoint", |tables| tables.checkpoint())
+    }
+
+    fn reset(&self, rule: Rule) -> Result<(), StoreError> {
+        self.write("empty the views", |tables| {
+            for table in VIEW_TABLES {
+                tables.connection.execute_batch(&format!("DELETE FROM {table}"))?;
+            }
+            if let Some(sids) = tables.sids {
+                sids.take();
+            }
+            let start = Checkpoint {
+                ledger_id: self.ledger_id(),
+                generation: Uuid::now_v7(),
+                rule,
+                position: 0,
+                event_id: None,
+                chain: CHAIN_START,
+                first_real: 0,
+                last_simulated: 0,
+            };
+            Ok(write::checkpoint(tables, &start)?)
+        })
+    }
+
+    fn load(&self, keys: &[&MessageKey]) -> Result<Vec<Option<Message>>, StoreError> {
+        self.read_to_write("read messages from the views", |tables| {
+            tables.messages(tables.checkpoint()?.rule)?.by_keys(keys)
+        })
+    }
+
+    fn project(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.write("write to the views", |tables| {
+            let (now, to) = (tables.checkpoint()?, &batch.to);
+            let moved = now.position != batch.from || now.generation != to.generation;
+            if moved || now.rule != to.rule {
+                return Err(StoreError::CheckpointMoved.into());
+            }
+            Ok(write::batch(tables, batch)?)
+        })
+    }
+
+    fn find(&self, message_sid: &MessageSid) -> Result<(Checkpoint, Vec<Message>), StoreError> {
+        self.read("find a message in the views", |tables| {
+            let checkpoint = tables.checkpoint()?;
+            let messages = tables.messages_with(checkpoint.rule, message_sid)?;
+            Ok((checkpoint, messages))
+        })
+    }
+
+    fn page(&self, after: u64, limit: usize) -> Result<(Checkpoint, Vec<Message>), StoreError> {
+        self.read("read messages from the views", |tables| {
+            let checkpoint = tables.checkpoint()?;
+            let messages = tables.page(checkpoint.rule, after, limit)?;
+            Ok((checkpoint, messages))
+        })
+    }
+
+    fn for_each_message(
+        &self,
+        after: u64,
+        last: u64,
+        each: &mut dyn FnMut(&MessageRef<'_>),
+    ) -> Result<Checkpoint, StoreError> {
+        self.read("read messages from the views", |tables| {
+            tables.for_each_message(after, last, each)?;
+            tables.checkpoint()
+        })
+    }
+
+    fn list(
+        &self,
+        filter: &MessageFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<MessagePage, StoreError> {
+        self.read("list messages of the views", |tables| list::list(*tables, filter, before, limit))
+    }
+
+    fn count(&self) -> Result<u64, StoreError> {
+        self.read("count the messages of the views", |tables| tables.last_id())
+    }
+
+    fn for_each_rollup(
+        &self,
+        hours: RangeInclusive<Hour>,
+        each: &mut dyn FnMut(RollupKey<'_>, &Rollup),
+    ) -> Result<Checkpoint, StoreError> {
+        self.read("read the roll-ups of the views", |tables| {
+            rollups::for_each_rollup(*tables, hours, each)?;
+            tables.checkpoint()
+        })
+    }
+
+    fn chain_marks(&self) -> Result<BTreeMap<Position, Hash>, StoreError> {
+        self.read("read the chain", |tables| tables.chain_marks())
+    }
+
+    fn check(&self) -> Result<Checked, StoreError> {
+        self.check_tables(|connection| {
+            check::views(connection, bounded_read::BEHIND_A_CHECK_BYTES_MAX)
+        })
+    }
+}

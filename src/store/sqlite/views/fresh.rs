@@ -1,0 +1,220 @@
+//! Views that are filled from nothing in a file that nobody else has open.
+//!
+//! Until their indexes are built there is one transaction, without a journal: views that are not
+//! finished are thrown away. Messages can then be loaded, but neither found by SID nor listed.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::domain::Rule;
+use crate::store::sqlite::engine;
+use crate::store::sqlite::files::{connect, wal_ownership};
+use crate::store::sqlite::migrate;
+use crate::store::sqlite::views::all_views::Transactions;
+use crate::store::sqlite::views::error::{Failure, failed};
+use crate::store::sqlite::views::read::Tables;
+use crate::store::sqlite::views::sid_table::SidTable;
+use crate::store::{Checked, Damage, StoreError, Views};
+
+/// The index that is built early if there are more messages than the table of SIDs takes.
+const INDEX_OF_SIDS: &str = "messages_by_sid";
+
+/// One set of views and the only connection to it.
+pub struct FreshViews {
+    ledger_id: Uuid,
+    file: Mutex<File>,
+    /// What is wrong with the views that these empty ones stand in for.
+    damage: Option<String>,
+    /// The folder of temporary views, removed with them.
+    _folder: Option<TempDir>,
+}
+
+struct File {
+    connection: Connection,
+    /// The indexes that are not built yet: name and statement.
+    indexes: Vec<(String, String)>,
+    /// Stands in for the index of SIDs.
+    sids: Option<RefCell<SidTable>>,
+}
+
+impl FreshViews {
+    /// Empty views in a new file, by the default rule.
+    pub fn in_file(path: &Path, ledger_id: Uuid) -> Result<Self, StoreError> {
+        connect::make_file(path)?;
+        let mut connection = connect::views_in_the_making(path)?;
+        migrate::views(&mut connection, path)?;
+        let indexes = drop_indexes(&connection).map_err(engine("make empty views"))?;
+        let file = File { connection, indexes, sids: Some(RefCell::default()) };
+        let views = Self { ledger_id, file: Mutex::new(file), damage: None, _folder: None };
+        views.reset(Rule::default())?;
+        Ok(views)
+    }
+
+    /// Empty views in a folder of their own.
+    pub fn temporary(ledger_id: Uuid, rule: Rule) -> Result<Self, StoreError> {
+        let failed =
+            |cause| StoreError::File { act: "make a folder in", path: std::env::temp_dir(), cause };
+        let folder = tempfile::tempdir().map_err(failed)?;
+        let views = Self::in_file(&folder.path().join("views.db"), ledger_id)?;
+        views.reset(rule)?;
+        Ok(Self { _folder: Some(folder), ..views })
+    }
+
+    /// Empty views in the place of those that cannot be used, so that questions are answered from the
+    /// log alone; and what is wrong with those, unless there are none.
+    pub fn stand_in(ledger_id: Uuid, damage: Option<String>) -> Result<Self, StoreError> {
+        let views = Self::temporary(ledger_id, Rule::default())?;
+        views.build_indexes()?;
+        Ok(Self { damage, ..views })
+    }
+
+    /// Ends the transaction, so that others can read the messages while indexes are built.
+    pub fn commit(&self) -> Result<(), StoreError> {
+        self.file().commit().map_err(failed("write to the views"))
+    }
+
+    /// Another connection to the messages, which must not change as long as it is used.
+    pub fn reader(&self, path: &Path) -> Result<Self, StoreError> {
+        let connection = wal_ownership::alone(path).map_err(engine("read new views"))?;
+        let file = File { connection, indexes: Vec::new(), sids: None };
+        // One transaction from now on: it keeps the schema and the first page, which indexes change.
+        let begun =
+            file.connection.execute_batch("BEGIN").and_then(|()| file.tables().checkpoint());
+        begun.map_err(failed("read new views"))?;
+        Ok(Self { ledger_id: self.ledger_id, file: Mutex::new(file), damage: None, _folder: None })
+    }
+
+    /// Builds the indexes, unless they are built.
+    pub fn build_indexes(&self) -> Result<(), StoreError> {
+        self.file().build_indexes().map_err(failed("build the indexes of the views"))
+    }
+
+    /// Builds the indexes, unless they are built, and syncs the file. From then on it has a WAL, as views
+    /// in use have, and transactions of its own.
+    pub fn put_on_disk(&self, path: &Path) -> Result<(), StoreError> {
+        let file = &mut *self.file();
+        file.build_indexes().map_err(failed("build the indexes of the views"))?;
+        connect::finish_views(&file.connection, path)
+    }
+
+    /// Has indexes that do not fit in memory sorted in a folder.
+    pub fn sort_in_folder(&self, folder: &Path) -> Result<(), StoreError> {
+        connect::sort_in_folder(&self.file().connection, folder)
+    }
+
+    fn file(&self) -> MutexGuard<'_, File> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Transactions for FreshViews {
+    fn ledger_id(&self) -> Uuid {
+        self.ledger_id
+    }
+
+    fn read<T>(
+        &self,
+        act: &str,
+        read: impl FnOnce(&Tables<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let file = self.file();
+        read(&file.tables()).map_err(failed(act))
+    }
+
+    fn write<T>(
+        &self,
+        act: &str,
+        write: impl FnOnce(Tables<'_>) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        let file = &mut *self.file();
+        match file.indexes.is_empty() {
+            true => file.write(write),
+            false => file.write_on(write),
+        }
+        .map_err(|failure| failure.during(act))
+    }
+
+    fn check_tables(
+        &self,
+        check: impl FnOnce(&Connection) -> Result<Checked, StoreError>,
+    ) -> Result<Checked, StoreError> {
+        match self.damage.clone() {
+            Some(detail) => {
+                Ok(Checked { damages: vec![Damage::Engine { detail }], finished: true })
+            }
+            None => check(&self.file().connection),
+        }
+    }
+}
+
+impl File {
+    fn tables(&self) -> Tables<'_> {
+        Tables { connection: &self.connection, sids: self.sids.as_ref() }
+    }
+
+    /// Writes in a transaction of its own.
+    fn write<T>(
+        &mut self,
+        write: impl FnOnce(Tables<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let transaction = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
+        let value = write(Tables { connection: &transaction, sids: None })?;
+        transaction.commit()?;
+        Ok(value)
+    }
+
+    /// Writes in the transaction that lasts until the indexes are built.
+    fn write_on<T>(
+        &mut self,
+        write: impl FnOnce(Tables<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        if self.connection.is_autocommit() {
+            self.connection.execute_batch("BEGIN")?;
+        }
+        let value = write(self.tables())?;
+        if self.sids.as_ref().is_some_and(|sids| sids.borrow().is_full()) {
+            self.build(|name| name == INDEX_OF_SIDS)?;
+            self.sids = None;
+        }
+        Ok(value)
+    }
+
+    fn build_indexes(&mut self) -> rusqlite::Result<()> {
+        self.build(|_| true)?;
+        self.sids = None;
+        self.commit()
+    }
+
+    fn build(&mut self, is_due: impl Fn(&str) -> bool) -> rusqlite::Result<()> {
+        for (_, sql) in self.indexes.extract_if(.., |(name, _)| is_due(name)) {
+            self.connection.execute_batch(&sql)?;
+        }
+        Ok(())
+    }
+
+    fn commit(&self) -> rusqlite::Result<()> {
+        match self.connection.is_autocommit() {
+            true => Ok(()),
+            false => self.connection.execute_batch("COMMIT"),
+        }
+    }
+}
+
+/// Drops the indexes of the schema, and returns the statements that create them.
+fn drop_indexes(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+    // An index that belongs to a constraint has no SQL.
+    let sql = "SELECT name, sql FROM sqlite_master
+               WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = 'messages'";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let indexes = rows.collect::<rusqlite::Result<Vec<(String, String)>>>()?;
+    for (name, _) in &indexes {
+        connection.execute_batch(&format!("DROP INDEX {name}"))?;
+    }
+    Ok(indexes)
+}
