@@ -200,7 +200,7 @@ impl Args {
 
     fn wanted(&self) -> Result<Wanted, UsageError> {
         match (self.what, &self.message_sid) {
-            (What::Messages, None) => Ok(Wanted::Messages(self.filters.of_messages()?)),
+            (What::Messages, None) => Ok(Wanted::Messages(self.filters.messages()?)),
             (What::Messages, Some(_)) => {
                 Err(UsageError("--message-sid: use audit for one message".to_owned()))
             }
@@ -211,7 +211,7 @@ impl Args {
                     }
                     given => given.map(|(sid, _)| sid.to_owned()),
                 };
-                Ok(Wanted::Events(EventFilter { message_sid, ..self.filters.of_events()? }))
+                Ok(Wanted::Events(EventFilter { message_sid, ..self.filters.events()? }))
             }
         }
     }

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::filters::of_a_flag;
+use super::filters::bad_flag;
 use super::interrupt::Interrupt;
 use super::text::number;
 use super::{Format, Outcome, UsageError, ledger};
@@ -152,10 +152,10 @@ fn plan(args: &Args, configured: &Reconciling) -> Result<Plan, UsageError> {
 
 fn window(args: &Args) -> Result<(Timestamp, Timestamp), UsageError> {
     let time = |name, text: &Option<String>| {
-        text.as_deref().map(|text| filter::time_flag(name, text)).transpose().map_err(of_a_flag)
+        text.as_deref().map(|text| filter::time_flag(name, text)).transpose().map_err(bad_flag)
     };
     let (since, until) = (time("since", &args.since)?, time("until", &args.until)?);
-    filter::in_order(since, until).map_err(of_a_flag)?;
+    filter::in_order(since, until).map_err(bad_flag)?;
     let now = Timestamp::from(OffsetDateTime::now_utc());
     Ok((since.unwrap_or(now), until.unwrap_or(now)))
 }

@@ -9,7 +9,7 @@ use super::account::keys;
 use super::file::ConfigFile;
 use super::{DEFAULT_FILE, Settings, credential};
 use crate::domain::AccountSid;
-use crate::twilio::accounts::Keys;
+use crate::twilio::accounts::AccountKeys;
 
 impl Settings {
     /// The same with the configuration file as it is now. Flags and environment of a process stay what
@@ -58,7 +58,7 @@ impl Settings {
 
     /// Every account and its keys, or what is wrong with them. One account's broken file is no reason
     /// to go on with another's old keys.
-    pub fn each_account(&self) -> Result<BTreeMap<AccountSid, Result<Keys>>> {
+    pub fn each_account(&self) -> Result<BTreeMap<AccountSid, Result<AccountKeys>>> {
         let mut accounts = BTreeMap::new();
         for (sid, entry) in &self.file.accounts {
             if credential::is_token(sid) {
@@ -89,14 +89,16 @@ impl Settings {
     }
 
     /// The keys of the environment's account, of which the file may have some too.
-    fn with_environment(&self, in_file: Option<Result<Keys>>) -> Result<Keys> {
+    fn with_environment(&self, in_file: Option<Result<AccountKeys>>) -> Result<AccountKeys> {
         let in_file = in_file.transpose()?;
         match self.account_in_environment()? {
             None => in_file.context("it is in the file"),
             Some((_, primary, secondary)) => {
                 let own = keys(&primary, secondary.as_ref());
                 Ok(match in_file {
-                    Some(Keys { further, shared, .. }) => Keys { further, shared, ..own },
+                    Some(AccountKeys { further, shared, .. }) => {
+                        AccountKeys { further, shared, ..own }
+                    }
                     None => own,
                 })
             }

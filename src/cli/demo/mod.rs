@@ -30,7 +30,7 @@ use crate::server::{BackgroundParts, LedgerProcess, states, stop_signal};
 use crate::simulate::Summary;
 use crate::store::{Database, Store};
 use crate::telemetry::eprint_line;
-use crate::twilio::accounts::{Accounts, Keys, Token};
+use crate::twilio::accounts::{AccountKeys, Accounts, Token};
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
 use crate::wire;
@@ -124,7 +124,7 @@ fn any_port() -> Result<TcpListener> {
 /// What `serve` would have been configured with.
 fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
     let account = AccountSid::parse(&traffic.account_sid).context("the demo's account")?;
-    let keys = Keys {
+    let keys = AccountKeys {
         primary: Token::new(&traffic.auth_token),
         secondary: None,
         further: Default::default(),

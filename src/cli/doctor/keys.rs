@@ -8,8 +8,8 @@ use super::check::Finding;
 use super::context::DoctorContext;
 use crate::domain::{AccountSid, Source, Timestamp};
 use crate::text::printable;
-use crate::twilio::accounts::{Keys, PRIMARY, SECONDARY};
-use crate::twilio::callback::Reading;
+use crate::twilio::accounts::{AccountKeys, PRIMARY, SECONDARY};
+use crate::twilio::callback::ParsedCallback;
 
 /// Each account's keys: where they come from, never what they are.
 pub fn each(context: &DoctorContext) -> Vec<Finding> {
@@ -32,7 +32,7 @@ pub fn each(context: &DoctorContext) -> Vec<Finding> {
     finding.collect()
 }
 
-fn of_account(context: &DoctorContext, sid: &AccountSid, keys: &Keys) -> Finding {
+fn of_account(context: &DoctorContext, sid: &AccountSid, keys: &AccountKeys) -> Finding {
     let sources = context.settings.key_sources();
     let own = sources.iter().filter(|source| source.account_sid == sid.as_str());
     let detail = own.map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -76,7 +76,8 @@ pub fn signing(context: &DoctorContext) -> Vec<Finding> {
     let callbacks = context.last_events().iter().filter(|event| event.source == Source::Callback);
     let mut accounts: BTreeMap<String, BTreeMap<String, Signing>> = BTreeMap::new();
     for event in callbacks {
-        let (Some(key), Some(sid)) = (&event.verified_by, Reading::of(event).account_sid) else {
+        let (Some(key), Some(sid)) = (&event.verified_by, ParsedCallback::parse(event).account_sid)
+        else {
             continue;
         };
         let region = event.headers.get(REGION_HEADER).map(String::from_utf8_lossy);

@@ -11,7 +11,7 @@ use crate::cli::text::number;
 use crate::quarantine::rejection::Rejection;
 use crate::quarantine::{Checked, check};
 use crate::store::quarantine::{Kept, Rank, open_for_reading};
-use crate::twilio::cause::Cause;
+use crate::twilio::diagnosis::Diagnosis;
 use crate::wire::mask;
 
 /// How many requests are looked at, the newest: to find out about one takes up to a few milliseconds.
@@ -68,7 +68,7 @@ fn examine(context: &DoctorContext) -> Result<Option<Examined>> {
                 examined.found(reason.to_string(), request.rank == Rank::Recognised);
             }
             Checked::Refused(_, cause) => {
-                examined.found(cause.to_string(), !matches!(cause, Cause::Unknown { .. }));
+                examined.found(cause.to_string(), !matches!(cause, Diagnosis::Unknown { .. }));
             }
         }
     }

@@ -1,5 +1,5 @@
-//! The callback listener: connections whose bytes are looked at on their way to the HTTP library, so
-//! that no signed request is lost without a trace, and none is read otherwise than it was written.
+//! The callback server. The bytes of its connections are inspected on their way to the HTTP library, so
+//! that no signed request is lost without a trace, and none is read differently from how it was written.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -21,25 +21,25 @@ use actix_web::rt::net::TcpStream;
 use actix_web::{App, HttpMessage, ResponseError, web};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::drain::{self, Drain};
-use super::error::Problem;
-use super::heads::{Fault, Head, Heads};
-use super::rejected::{OriginalTarget, reject};
+use super::rejection::{OriginalTarget, reject};
+use super::request_heads::{HeadError, HeadReader, RequestHead};
 use super::routes;
-use super::state::Receiving;
-use super::workers::Workers;
-use super::{CONNECTIONS_MAX, FLUSH_SECONDS, HEAD_TIMEOUT, KEEP_ALIVE};
+use super::state::CallbackState;
+use crate::http::drain::{self, Drain};
+use crate::http::error::Problem;
+use crate::http::workers::Workers;
+use crate::http::{CONNECTIONS_MAX, FLUSH_SECONDS, HEAD_TIMEOUT, KEEP_ALIVE};
 
-/// How long a connection may take to end once we have ended it; the library's own default.
+/// How long a connection may take to close after we have closed our side; the library's own default.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What is told of a signed request that the library rejected, or that never ended.
+/// The reason logged for a signed request that the library rejected, or that never ended.
 const UNREADABLE: &str = "signed, but its head cannot be read as HTTP, or did not arrive whole";
 
-/// Serves callbacks on this socket, on so many threads.
+/// Serves callbacks on this socket, with this many threads.
 pub fn serve(
     listener: TcpListener,
-    state: web::Data<Receiving>,
+    state: web::Data<CallbackState>,
     drain: Drain,
     alive: &Workers,
     workers: usize,
@@ -72,45 +72,45 @@ pub fn serve(
             .client_request_timeout(HEAD_TIMEOUT)
             .client_disconnect_timeout(DISCONNECT_TIMEOUT)
             .local_addr(address)
-            .on_connect_ext(|connection: &Connection, data| {
+            .on_connect_ext(|connection: &InspectedConnection, data| {
                 data.insert(connection.pending.clone());
             })
             .h1(map_config(app, |()| AppConfig::default()));
         fn_service(move |stream: TcpStream| {
             let peer = stream.peer_addr().ok();
-            ready(Ok::<_, DispatchError>((Connection::new(stream, state.clone()), peer)))
+            ready(Ok::<_, DispatchError>((InspectedConnection::new(stream, state.clone()), peer)))
         })
         .and_then(http)
     })?;
     Ok(builder.run())
 }
 
-/// Heads that have been read and whose requests the library has not passed on yet, in their order.
+/// Heads that were read, in order, but whose requests the library has not passed on yet.
 #[derive(Clone, Default)]
-struct Pending(Rc<RefCell<VecDeque<Head>>>);
+struct PendingHeads(Rc<RefCell<VecDeque<RequestHead>>>);
 
-/// A connection from the socket to the library.
-struct Connection {
+/// A connection that inspects request heads on their way from the socket to the library.
+struct InspectedConnection {
     stream: TcpStream,
-    heads: Heads,
-    pending: Pending,
-    state: web::Data<Receiving>,
+    heads: HeadReader,
+    pending: PendingHeads,
+    state: web::Data<CallbackState>,
 }
 
-impl Connection {
-    fn new(stream: TcpStream, state: web::Data<Receiving>) -> Self {
-        Self { stream, heads: Heads::default(), pending: Pending::default(), state }
+impl InspectedConnection {
+    fn new(stream: TcpStream, state: web::Data<CallbackState>) -> Self {
+        Self { stream, heads: HeadReader::default(), pending: PendingHeads::default(), state }
     }
 }
 
-/// Rejects a request whose head is written badly, though the library could read it.
+/// Rejects a request whose head is malformed, even though the library could read it.
 async fn check_head(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let head =
-        request.conn_data::<Pending>().and_then(|pending| pending.0.borrow_mut().pop_front());
-    let Some(Fault { reason, target }) = head.and_then(|head| head.fault) else {
+        request.conn_data::<PendingHeads>().and_then(|pending| pending.0.borrow_mut().pop_front());
+    let Some(HeadError { reason, target }) = head.and_then(|head| head.error) else {
         return next.call(request).await;
     };
     let (request, payload) = request.into_parts();
@@ -120,20 +120,21 @@ async fn check_head(
     Err(reject(&request, payload, Problem::NotHttp(reason)).await.into())
 }
 
-/// What the library has not passed on when the connection ends, it has rejected by itself.
-impl Drop for Connection {
+/// Counts the signed requests that the library rejected on its own: those that it has not passed on when
+/// the connection ends.
+impl Drop for InspectedConnection {
     fn drop(&mut self) {
         let pending = self.pending.0.borrow();
         let rejected = pending.iter().filter(|head| head.is_signed).count();
         for _ in 0..rejected + usize::from(self.heads.is_in_signed_head()) {
             let problem = Problem::NotHttp(UNREADABLE);
             self.state.metrics.refused(&problem);
-            self.state.refusals.tell(problem.status_code().as_u16(), UNREADABLE);
+            self.state.rejection_log.write(problem.status_code().as_u16(), UNREADABLE);
         }
     }
 }
 
-impl AsyncRead for Connection {
+impl AsyncRead for InspectedConnection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -148,7 +149,7 @@ impl AsyncRead for Connection {
     }
 }
 
-impl AsyncWrite for Connection {
+impl AsyncWrite for InspectedConnection {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

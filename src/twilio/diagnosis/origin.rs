@@ -1,15 +1,15 @@
-//! Scheme, user name, host and port as they may have been signed.
+//! The candidate origins: scheme, user name, host and port as they may have been signed.
 
 use std::borrow::Cow;
 
-use super::named::Named;
+use super::proxy_hints::ProxyHints;
 use super::variant::{NEAR, PORT, UrlEdit, Variant, in_order};
 use crate::twilio::signature::port;
 
-/// Ports that callbacks are sent to, or that a server behind a proxy listens on.
+/// Common ports of callback URLs and of servers behind a proxy.
 const PORTS: [&str; 6] = ["443", "80", "8443", "8080", "5000", "3000"];
 
-/// The port is tried with and without its default; that is not worth a word.
+/// The cost of adding or dropping the default port, which the remedy does not mention.
 const TOGGLED: u8 = 1;
 
 /// A URL up to its path.
@@ -22,8 +22,8 @@ pub struct Origin<'a> {
 }
 
 impl<'a> Origin<'a> {
-    /// A base URL's origin, and what is behind it.
-    pub fn of(base: &'a str) -> Option<(Self, &'a str)> {
+    /// Splits a base URL into its origin and the rest.
+    pub fn parse(base: &'a str) -> Option<(Self, &'a str)> {
         let (scheme, rest) = base.split_once("://")?;
         let (authority, prefix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let (userinfo, host) = match authority.rsplit_once('@') {
@@ -39,7 +39,7 @@ impl<'a> Origin<'a> {
         self.port.as_deref()
     }
 
-    /// The same with another host and port.
+    /// This origin with another host and port.
     fn at(&self, host_and_port: &str) -> Self {
         let port = port(host_and_port);
         let host_bytes = host_and_port.len() - port.map_or(0, |port| port.len() + 1);
@@ -50,13 +50,13 @@ impl<'a> Origin<'a> {
         }
     }
 
-    /// As text, in every way there is; `ports` are those of other URLs.
-    pub fn variants(&self, named: &Named<'_>, ports: &[&str]) -> Vec<Variant<String>> {
+    /// All candidates, as text; `ports` are those of other URLs.
+    pub fn variants(&self, hints: &ProxyHints<'_>, ports: &[&str]) -> Vec<Variant<String>> {
         let mut variants = Vec::new();
         for scheme in self.schemes() {
-            for host in scheme.value.hosts(named) {
+            for host in scheme.value.hosts(hints) {
                 let host = scheme.with(&host, |_, host| host.clone());
-                for port in host.value.ports(named, ports) {
+                for port in host.value.ports(hints, ports) {
                     variants.push(host.with(&port, |_, origin| origin.to_string()));
                 }
             }
@@ -70,10 +70,10 @@ impl<'a> Origin<'a> {
         [Variant::plain(self.clone()), Variant::edited(NEAR, UrlEdit::Scheme(other), edited)]
     }
 
-    fn hosts(&self, named: &Named<'_>) -> Vec<Variant<Self>> {
+    fn hosts(&self, hints: &ProxyHints<'_>) -> Vec<Variant<Self>> {
         let edited = |edit, origin| Variant::edited(NEAR, edit, origin);
         let mut hosts = vec![Variant::plain(self.clone())];
-        for (header, host) in &named.hosts {
+        for (header, host) in &hints.hosts {
             let origin = self.at(host);
             if origin.host != self.host {
                 hosts.push(edited(UrlEdit::NamedHost(header), origin));
@@ -96,7 +96,7 @@ impl<'a> Origin<'a> {
         hosts
     }
 
-    fn ports(&self, named: &Named<'_>, ports: &[&str]) -> Vec<Variant<Self>> {
+    fn ports(&self, hints: &ProxyHints<'_>, ports: &[&str]) -> Vec<Variant<Self>> {
         let with = |port: Option<&str>| {
             let port = port.map(|port| port.to_owned().into());
             Self { port, ..self.clone() }
@@ -110,7 +110,7 @@ impl<'a> Origin<'a> {
             Variant::plain(self.clone()),
             Variant { cost: TOGGLED, edits: Vec::new(), value: with(toggled) },
         ];
-        for (header, port) in &named.ports {
+        for (header, port) in &hints.ports {
             variants.push(Variant::edited(NEAR, UrlEdit::NamedPort(header), with(Some(port))));
         }
         for port in PORTS.iter().chain(ports) {

@@ -1,17 +1,17 @@
-//! Something that may have been signed instead, and how far it is from what arrived.
+//! Variants and edits: what may have been signed instead, and how unlikely that is (its cost).
 
-/// One of the usual mistakes. Two of them are tried together, and three.
+/// The cost of a common mistake, of which two or three are tried together.
 pub const NEAR: u8 = 2;
-/// A port: there are several, each less likely than another scheme.
+/// The cost of another port: there are several, each less likely than another scheme.
 pub const PORT: u8 = 3;
-/// The body read otherwise.
+/// The cost of reading the body in another way.
 pub const BODY: u8 = 4;
-/// One of many: an order, a parameter, a prefix that nothing names.
+/// The cost of one of many: an order, a parameter, a prefix that is named nowhere.
 pub const FAR: u8 = 5;
-/// What costs more is not tried.
+/// Variants with a higher cost are not tried.
 pub const COST_MAX: u8 = 7;
 
-/// See the module.
+/// A value that may have been signed, with the edits that lead to it.
 #[derive(Debug, Clone)]
 pub struct Variant<T> {
     pub cost: u8,
@@ -19,13 +19,13 @@ pub struct Variant<T> {
     pub value: T,
 }
 
-/// One thing put right about a URL.
+/// A correction of the URL; each says how the signed one differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UrlEdit {
     /// The public URL is another one.
     Base(String),
     Scheme(&'static str),
-    /// The host that the request itself names in this header.
+    /// The public URL has the host that the request names in this header.
     NamedHost(&'static str),
     /// The host begins with `www.`, or does not.
     Www(bool),
@@ -33,13 +33,13 @@ pub enum UrlEdit {
     HostDotCut,
     UserinfoCut,
     Port(String),
-    /// The port that the request itself names in this header.
+    /// The public URL has the port that the request names in this header.
     NamedPort(&'static str),
     /// The public URL has no path.
     PrefixCut,
     /// The public URL has the path of another configured one.
     PrefixOf(String),
-    /// The public URL has this path, which is a usual one or stands in a setting.
+    /// The public URL has this path, which is a common one or appears in a setting.
     Prefix(String),
     /// The path that the request names in this header, before the one that arrived.
     NamedPrefix(&'static str),
@@ -49,16 +49,16 @@ pub enum UrlEdit {
     CallbackPath(String),
     /// The path ends with a slash, or does not.
     Slash(bool),
-    /// Slashes that arrived double are single.
+    /// Double slashes are single.
     SlashesMerged,
-    /// A slash that arrived single is double.
+    /// A single slash is double.
     SlashDoubled,
-    /// So many first parts of the request's path are not there.
+    /// This many leading segments of the request's path are cut off.
     FirstPartsCut(usize),
     /// The path has no `/index.php`, or has it at its end.
     IndexPhp(bool),
     PathInLowerCase,
-    /// What a server has appended to the path behind a semicolon.
+    /// The part of the path after a semicolon, which a server has appended, is cut off.
     PathParameterCut,
     PathDecoded,
     PathEncoded,
@@ -73,9 +73,9 @@ pub enum UrlEdit {
     /// `&amp;` stands for `&`, or was written for it.
     Ampersands(bool),
     QueryCut,
-    /// A question mark without a query.
+    /// The URL ends with a question mark.
     QueryEmpty,
-    /// An `&` at the query's end is there, or is not.
+    /// The query ends with an `&`, or does not.
     LastAmpersand(bool),
     /// Parameters without a value have an equals sign, or none.
     EqualsSign(bool),
@@ -103,25 +103,74 @@ impl UrlEdit {
     }
 }
 
+/// A correction of the body: how it has to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyEdit {
+    /// As a form, although it is said to be JSON.
+    AsForm,
+    /// Not at all, as JSON is and requests without a body are.
+    NotAtAll,
+    /// Without the blanks around its values.
+    Trimmed,
+    /// Without the parameters that have no value.
+    WithoutBlanks,
+    /// With each + for itself, not for a blank.
+    PlusKept,
+    /// Without the line end behind it, which editors add to files.
+    WithoutLineEnd,
+    /// With line ends of this kind in its values.
+    LineEnds(&'static str),
+    /// With text in this encoding.
+    Charset(&'static str),
+    /// Decoded once more.
+    DecodedAgain,
+    /// With & for &amp;.
+    AmpersandsMended,
+    /// As the form that this JSON object was made from.
+    FormOfJson,
+    /// As the form that this multipart body was made from.
+    FormOfMultipart,
+    /// Decoded from base64.
+    FromBase64,
+    /// Without the parameters that the query has too.
+    WithoutQuery,
+    /// With the query's parameters.
+    WithQuery,
+    /// With this parameter of Twilio's, which has no value.
+    WithBlank(&'static str),
+    /// Without one of its parameters.
+    WithoutOne,
+}
+
+impl BodyEdit {
+    /// How far the text is from the one that arrived.
+    pub fn cost(self) -> u8 {
+        match self {
+            BodyEdit::WithBlank(_) | BodyEdit::WithoutOne => FAR,
+            _ => BODY,
+        }
+    }
+}
+
 impl<T> Variant<T> {
-    /// As it arrived.
+    /// The value as it arrived.
     pub fn plain(value: T) -> Self {
         Self { cost: 0, edits: Vec::new(), value }
     }
 
-    /// With one thing put right.
+    /// The value after one edit.
     pub fn edited(cost: u8, edit: UrlEdit, value: T) -> Self {
         Self { cost, edits: vec![edit], value }
     }
 
-    /// Two that are both put right, joined to another value.
+    /// Combines two variants into one value with the edits of both.
     pub fn with<U, V>(&self, other: &Variant<U>, join: impl FnOnce(&T, &U) -> V) -> Variant<V> {
         let edits = self.edits.iter().chain(&other.edits).cloned().collect();
         Variant { cost: self.cost + other.cost, edits, value: join(&self.value, &other.value) }
     }
 }
 
-/// The nearest first, each value once, none that is too far.
+/// Sorts by cost, and drops repeated values and those that cost too much.
 pub fn in_order<T: Eq + std::hash::Hash + Clone>(mut variants: Vec<Variant<T>>) -> Vec<Variant<T>> {
     let mut seen = std::collections::HashSet::new();
     variants.sort_by_key(|variant| variant.cost);

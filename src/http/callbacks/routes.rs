@@ -1,17 +1,17 @@
-//! Every path there is, on each listener.
+//! The routes of the callback listener.
 
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, guard};
 
-use super::admin::health;
-use super::callbacks;
-use super::error::{Problem, no_such_path};
-use super::rejected::{Arrived, reject};
-use super::state::Receiving;
+use super::receive::receive;
+use super::rejection::{ReceivedRequest, reject};
+use super::state::CallbackState;
+use crate::http::admin::health;
+use crate::http::error::{Problem, no_such_path};
 
-/// What a reverse proxy exposes. The router has no say in callback paths: it would decode the
-/// percent-escapes of the request and not of the setting.
-pub fn callbacks(app: &mut ServiceConfig, state: &Data<Receiving>) {
+/// Adds the routes, which a reverse proxy may expose. Callback paths are matched by a guard and not by
+/// the router, which would decode the percent-escapes of the request but not those of the setting.
+pub fn callbacks(app: &mut ServiceConfig, state: &Data<CallbackState>) {
     // First, so that no prefix hides it.
     app.service(
         web::resource("/healthz")
@@ -26,7 +26,7 @@ pub fn callbacks(app: &mut ServiceConfig, state: &Data<Receiving>) {
         app.service(
             web::resource("/{any:.*}")
                 .guard(guard::fn_guard(move |request| path.matches(request.head().uri.path())))
-                .route(web::post().to(callbacks::receive))
+                .route(web::post().to(receive))
                 .default_service(web::to(|request, payload| {
                     wrong_method(request, payload, "POST")
                 })),
@@ -35,7 +35,7 @@ pub fn callbacks(app: &mut ServiceConfig, state: &Data<Receiving>) {
     app.default_service(web::to(wrong_path));
 }
 
-/// What is signed and came by another method was perhaps to be a callback.
+/// Rejects another method. A signed request with it may have been meant as a callback.
 async fn wrong_method(
     request: HttpRequest,
     payload: Payload,
@@ -44,10 +44,10 @@ async fn wrong_method(
     Err(reject(&request, payload.into_inner(), Problem::MethodNotAllowed(allowed)).await)
 }
 
-/// The same of what came to another path.
+/// Rejects another path, likewise.
 async fn wrong_path(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
-    let arrived = Arrived::now(&request);
-    if !arrived.is_signed() {
+    let received = ReceivedRequest::new(&request);
+    if !received.is_signed() {
         return no_such_path().await;
     }
     let path = request.uri().path().to_owned();

@@ -1,14 +1,14 @@
-//! The state that the handlers of the callback listener share.
+//! What the handlers of the callback listener share.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::body::Budget;
-use super::metrics::HttpMetrics;
+use super::metrics::CallbackMetrics;
 use super::misdirected::Misdirected;
-use super::refusals::Refusals;
-use super::reloads::KeyReloadMetrics;
+use super::rejection_log::RejectionLog;
+use crate::http::body::BodyBudget;
+use crate::http::reloads::KeyReloadMetrics;
 use crate::quarantine::keeper::Keeper;
 use crate::store::writer::Writer;
 use crate::twilio::accounts::Accounts;
@@ -16,23 +16,23 @@ use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
 
 /// The callback listener's state.
-pub struct Receiving {
+pub struct CallbackState {
     pub callback_paths: Arc<[CallbackPath]>,
     pub public_urls: Arc<[BaseUrl]>,
     pub accounts: Arc<ArcSwap<Accounts>>,
     pub writer: Writer,
-    /// Nothing where refused requests are not kept.
+    /// `None` if rejected requests are not kept.
     pub keeper: Option<Keeper>,
-    pub refusals: Refusals,
-    /// What bodies take while they are here.
-    pub bodies: Budget,
+    pub rejection_log: RejectionLog,
+    /// The memory that all bodies take together.
+    pub bodies: BodyBudget,
     pub misdirected: Misdirected,
-    pub metrics: HttpMetrics,
+    pub metrics: CallbackMetrics,
     pub reloads: KeyReloadMetrics,
 }
 
-impl Receiving {
-    /// The state, with no callback counted yet.
+impl CallbackState {
+    /// The state of a listener that has not received anything yet.
     pub fn new(
         callback_paths: Vec<CallbackPath>,
         public_urls: Vec<BaseUrl>,
@@ -46,10 +46,10 @@ impl Receiving {
             accounts: Arc::new(ArcSwap::from_pointee(accounts)),
             writer,
             keeper,
-            refusals: Refusals::default(),
-            bodies: Budget::default(),
+            rejection_log: RejectionLog::default(),
+            bodies: BodyBudget::default(),
             misdirected: Misdirected::default(),
-            metrics: HttpMetrics::default(),
+            metrics: CallbackMetrics::default(),
             reloads: KeyReloadMetrics::default(),
         }
     }

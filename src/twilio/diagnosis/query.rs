@@ -1,24 +1,31 @@
-//! Queries as they may have been signed.
+//! The candidate queries: every query string that may have been signed instead of the one that arrived,
+//! with its parameters spelled, ordered or left out in other ways.
 
 use percent_encoding::{
     AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode,
 };
 
-use super::order::orders;
 use super::variant::{FAR, NEAR, UrlEdit, Variant};
 
-/// Of how many parameters each run is left out: that many and half as often as many signatures.
+/// Maximum number of parameters of which each run is left out; it takes about `n * n / 2` signatures.
 const PARAMETERS_MAX: usize = 10;
 
-/// What a query may hold as it is (RFC 3986).
+/// Maximum number of parameters whose permutations are all tried: 120 of them.
+const PERMUTED_MAX: usize = 5;
+
+/// Maximum number of parameters each of which is moved to each other place: 132 orders. With more of
+/// them no other order is tried.
+const MOVED_MAX: usize = 12;
+
+/// All but the unreserved characters of RFC 3986.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// What a form's encoder leaves as it is.
+/// What a form encoder escapes.
 const FORM_ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*');
-/// What JavaScript's encodeURIComponent leaves as it is.
+/// What JavaScript's encodeURIComponent escapes.
 const COMPONENT_ENCODED: &AsciiSet =
     &ENCODED.remove(b'!').remove(b'*').remove(b'\'').remove(b'(').remove(b')');
-/// What an encoder leaves that only escapes what would end a name or a value.
+/// What an encoder escapes that only cares about what would end a name or a value.
 const LITTLE_ENCODED: &AsciiSet = &COMPONENT_ENCODED
     .remove(b'/')
     .remove(b':')
@@ -26,7 +33,7 @@ const LITTLE_ENCODED: &AsciiSet = &COMPONENT_ENCODED
     .remove(b',')
     .remove(b';')
     .remove(b'$');
-/// What an encoder of whole URLs leaves as it is.
+/// What an encoder of whole URLs escapes.
 const URL_ENCODED: &AsciiSet = &percent_encoding::CONTROLS
     .add(b' ')
     .add(b'"')
@@ -41,7 +48,7 @@ const URL_ENCODED: &AsciiSet = &percent_encoding::CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// Every query there is; `None` if there is none. `hash` is the body's if it should be in the query.
+/// All candidate queries. `None` stands for no query. `hash` is the body's if the query lacks it.
 pub fn variants(query: Option<&str>, hash: Option<&str>) -> Vec<Variant<Option<String>>> {
     let mut variants = vec![Variant::plain(query.map(str::to_owned))];
     if let Some(hash) = hash {
@@ -101,7 +108,7 @@ fn ends(query: &str, to: &mut Vec<Variant<Option<String>>>) {
     near(to, UrlEdit::EqualsSign(false), without.join("&"));
 }
 
-/// Without each run of parameters: what is added is added together.
+/// Leaves out each run of parameters: a proxy adds its parameters next to each other.
 fn without(query: &str, to: &mut Vec<Variant<Option<String>>>) {
     let parameters: Vec<_> = query.split('&').take(PARAMETERS_MAX + 1).collect();
     if parameters.len() > PARAMETERS_MAX {
@@ -120,7 +127,7 @@ fn decoded(query: &str) -> String {
     percent_decode_str(query).decode_utf8_lossy().into_owned()
 }
 
-/// Every name and value encoded as if it had not been yet.
+/// Decodes and then encodes every name and value.
 fn encoded(query: &str, set: &'static AsciiSet) -> String {
     in_each_part(query, |part| utf8_percent_encode(&decoded(part), set).to_string())
 }
@@ -133,7 +140,7 @@ fn in_each_part(query: &str, change: impl Fn(&str) -> String) -> String {
     query.split('&').map(pair).collect::<Vec<_>>().join("&")
 }
 
-/// In another encoding of text; `None` if it has nothing but ASCII, or cannot be in it.
+/// The query in another text encoding; `None` if it is ASCII or cannot be converted.
 fn with_charset(query: &str, change: fn(&[u8]) -> Option<Vec<u8>>) -> Option<String> {
     let bytes: Vec<u8> = percent_decode_str(query).collect();
     change(&bytes)?;
@@ -143,14 +150,79 @@ fn with_charset(query: &str, change: fn(&[u8]) -> Option<Vec<u8>>) -> Option<Str
     }))
 }
 
-/// Bytes of Latin-1 as UTF-8; `None` if they are all ASCII.
+/// Converts Latin-1 to UTF-8; `None` if it is all ASCII.
 pub fn from_latin_1(bytes: &[u8]) -> Option<Vec<u8>> {
     let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
     (!bytes.is_ascii()).then(|| text.into_bytes())
 }
 
-/// UTF-8 as Latin-1; `None` if it is all ASCII, or has what Latin-1 has not.
+/// Converts UTF-8 to Latin-1; `None` if it is all ASCII or has characters that Latin-1 lacks.
 pub fn to_latin_1(bytes: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(bytes).ok().filter(|text| !text.is_ascii())?;
     text.chars().map(|letter| u8::try_from(u32::from(letter)).ok()).collect()
+}
+
+/// The other orders of the parameters that are tried.
+fn orders<'a>(parameters: &[&'a str]) -> impl Iterator<Item = Vec<&'a str>> {
+    let orders = match parameters.len() {
+        0 | 1 => Vec::new(),
+        2..=PERMUTED_MAX => permutations(parameters),
+        _ if parameters.len() <= MOVED_MAX => moved(parameters),
+        _ => Vec::new(),
+    };
+    let arrived = parameters.to_vec();
+    orders.into_iter().filter(move |order| *order != arrived)
+}
+
+fn permutations<'a>(parameters: &[&'a str]) -> Vec<Vec<&'a str>> {
+    if parameters.len() <= 1 {
+        return vec![parameters.to_vec()];
+    }
+    let mut orders = Vec::new();
+    for at in 0..parameters.len() {
+        let rest = [&parameters[..at], &parameters[at + 1..]].concat();
+        for order in permutations(&rest) {
+            orders.push([&[parameters[at]], &order[..]].concat());
+        }
+    }
+    orders
+}
+
+fn moved<'a>(parameters: &[&'a str]) -> Vec<Vec<&'a str>> {
+    let mut reversed = parameters.to_vec();
+    reversed.reverse();
+    let mut sorted = parameters.to_vec();
+    sorted.sort_unstable();
+    let mut orders = vec![reversed, sorted];
+    for from in 0..parameters.len() {
+        for to in 0..parameters.len() {
+            let mut order = parameters.to_vec();
+            let parameter = order.remove(from);
+            order.insert(to, parameter);
+            orders.push(order);
+        }
+    }
+    orders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::orders;
+
+    #[test]
+    fn all_other_orders_of_five_parameters_are_tried_once() {
+        let mut all: Vec<_> = orders(&["a", "b", "c", "d", "e"]).collect();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 119);
+    }
+
+    #[test]
+    fn more_parameters_are_moved_one_at_a_time_and_many_are_not_reordered() {
+        let six = ["a", "b", "c", "d", "e", "f"];
+        assert!(orders(&six).any(|order| order == ["b", "c", "d", "a", "e", "f"]));
+        assert!(orders(&six).count() <= 38);
+        assert_eq!(orders(&["a"; 13]).count(), 0);
+        assert_eq!(orders(&["a"]).count(), 0);
+    }
 }

@@ -1,43 +1,42 @@
-//! What the request's own headers say about the URL that was called. Nothing of it is believed: it is
-//! tried, and the signature decides.
+//! Hints about the URL that was called, from the headers that proxies set. They are not trusted, only
+//! tried: the signature decides.
 
 use std::borrow::Cow;
 
-use super::Case;
 use crate::twilio::headers::{PROXY_HEADERS, Says, split_unquoted};
 
-/// How many hosts, ports and paths are tried each; a sender may name any number.
+/// Maximum number of hosts, ports and paths that are tried, of each; a sender may name any number.
 const NAMED_MAX: usize = 8;
 
-/// A value longer than this is not looked at: Twilio calls no URL over 4,000 characters.
+/// Longer header values are ignored: Twilio calls no URL of more than 4,000 characters.
 const VALUE_BYTES_MAX: usize = 4096;
 
-/// A value, and the header that has it.
-pub type Of<T> = (&'static str, T);
+/// A value, and the header that it comes from.
+pub type FromHeader<T> = (&'static str, T);
 
-/// See the module.
+/// What the headers of a request name.
 #[derive(Debug, Default)]
-pub struct Named<'a> {
+pub struct ProxyHints<'a> {
     /// Host and port.
-    pub hosts: Vec<Of<Cow<'a, str>>>,
-    pub ports: Vec<Of<&'a str>>,
-    /// A path or a prefix of one, with the query if the header has one.
-    pub paths: Vec<Of<(&'a str, Option<&'a str>)>>,
+    pub hosts: Vec<FromHeader<Cow<'a, str>>>,
+    pub ports: Vec<FromHeader<&'a str>>,
+    /// Paths or prefixes of paths, with the query if the header has one.
+    pub paths: Vec<FromHeader<(&'a str, Option<&'a str>)>>,
 }
 
-impl<'a> Named<'a> {
-    /// What these headers say.
-    pub fn by(case: &Case<'a>) -> Self {
-        let mut named = Self::default();
+impl<'a> ProxyHints<'a> {
+    /// Reads the headers of a request.
+    pub fn from_headers(headers: &[(&str, &'a [u8])]) -> Self {
+        let mut hints = Self::default();
         for header in PROXY_HEADERS {
             let is_it = |name: &str| name.eq_ignore_ascii_case(header.name);
-            let values = case.headers.iter().filter(|(name, _)| is_it(name));
+            let values = headers.iter().filter(|(name, _)| is_it(name));
             let values = values.filter_map(|(_, value)| std::str::from_utf8(value).ok());
             for value in values.filter(|value| value.len() <= VALUE_BYTES_MAX) {
-                named.add(header.name, header.says, value);
+                hints.add(header.name, header.says, value);
             }
         }
-        named
+        hints
     }
 
     fn add(&mut self, header: &'static str, says: Says, value: &'a str) {
@@ -59,7 +58,7 @@ impl<'a> Named<'a> {
                 });
                 hosts.for_each(|host| self.add_host(header, host));
             }
-            // There are two, and both are tried whatever is said.
+            // There are only two, and both are always tried.
             Says::Scheme => {}
         }
     }
@@ -90,14 +89,14 @@ impl<'a> Named<'a> {
             }
         };
         add(path);
-        // Several prefixes, each of which another proxy has cut off.
+        // Several prefixes, each cut off by another proxy.
         if path.contains(',') {
             path.split(',').map(str::trim).for_each(add);
         }
     }
 }
 
-fn push<T: PartialEq>(to: &mut Vec<Of<T>>, header: &'static str, value: T) {
+fn push<T: PartialEq>(to: &mut Vec<FromHeader<T>>, header: &'static str, value: T) {
     if to.len() < NAMED_MAX && to.iter().all(|(_, have)| *have != value) {
         to.push((header, value));
     }
@@ -113,7 +112,7 @@ fn unquoted(value: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a text can be host and port; anybody can send anything.
+/// Whether a text can be a host and port; anybody can send anything.
 fn is_host(text: &str) -> bool {
     let letter = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
     !text.is_empty() && text.len() <= 255 && text.bytes().all(letter)

@@ -1,20 +1,20 @@
-//! What is counted of callbacks as they come, for telemetry. No label is anything that a sender chose.
+//! Metrics of callbacks, by outcome. No label has a value that a sender can choose.
 
 use std::time::Duration;
 
 use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry, exponential_buckets};
 
-use super::error::Problem;
 use crate::domain::Status;
+use crate::http::error::Problem;
 use crate::quarantine::rejection::Rejection;
 use crate::store::writer::AppendError;
 use crate::twilio::callback::StatusWord;
-use crate::twilio::signature::Refusal;
+use crate::twilio::signature::InvalidReason;
 
-/// The status of a callback that nobody is known to have signed, whatever it says.
+/// The status label of a callback without a valid signature, whatever it reports.
 const UNVERIFIED: &str = "unverified";
 
-/// What became of a callback.
+/// What became of a callback, as a label.
 #[derive(Clone, Copy)]
 enum Outcome {
     Stored,
@@ -32,15 +32,15 @@ impl Outcome {
     }
 }
 
-/// See the module.
+/// The counters and histograms of the callback listener.
 #[derive(Clone)]
-pub struct HttpMetrics {
+pub struct CallbackMetrics {
     callbacks: IntCounterVec,
     refusals: IntCounterVec,
     append_seconds: Histogram,
 }
 
-impl Default for HttpMetrics {
+impl Default for CallbackMetrics {
     fn default() -> Self {
         let counter = |name: &str, help: &str, labels: &[&str]| {
             let named = Opts::new(format!("delivery_ledger_{name}_total"), help);
@@ -64,46 +64,46 @@ impl Default for HttpMetrics {
             ),
             append_seconds: Histogram::with_opts(append.buckets(bounds)).expect("it is a name"),
         };
-        metrics.begin();
+        metrics.initialise();
         metrics
     }
 }
 
-impl HttpMetrics {
-    /// Begins every count that an alert may be about at nothing: of what is not there, nothing rises.
-    fn begin(&self) {
+impl CallbackMetrics {
+    /// Initialises every counter that alerts use to 0, because `rate()` ignores the first value of a series.
+    fn initialise(&self) {
         let known = Status::ALL.map(StatusWord::Known).into_iter();
         for word in known.chain([StatusWord::Unrecognised, StatusWord::None]) {
             self.callbacks.with_label_values(&[Outcome::Stored.name(), word.name()]);
             self.callbacks.with_label_values(&[Outcome::NotStored.name(), word.name()]);
         }
         self.callbacks.with_label_values(&[Outcome::Refused.name(), UNVERIFIED]);
-        let of_signatures = Refusal::ALL.map(Refusal::name).into_iter();
+        let of_signatures = InvalidReason::ALL.map(InvalidReason::name).into_iter();
         let of_others = Rejection::OF_OTHERS.map(Rejection::name);
         for reason in of_signatures.chain(of_others).chain(OTHER_REASONS) {
             self.refusals.with_label_values(&[reason]);
         }
     }
 
-    /// A callback is on disk.
+    /// Counts a callback that is on disk.
     pub fn stored(&self, word: StatusWord, waited: Duration) {
         self.callbacks.with_label_values(&[Outcome::Stored.name(), word.name()]).inc();
         self.append_seconds.observe(waited.as_secs_f64());
     }
 
-    /// A callback that nobody is known to have signed.
+    /// Counts a callback that was rejected.
     pub fn refused(&self, problem: &Problem) {
         self.callbacks.with_label_values(&[Outcome::Refused.name(), UNVERIFIED]).inc();
         self.refusals.with_label_values(&[reason(problem)]).inc();
     }
 
-    /// A signed callback that is not known to be on disk.
+    /// Counts a signed callback that may not be on disk.
     pub fn not_stored(&self, word: StatusWord, problem: &Problem) {
         self.callbacks.with_label_values(&[Outcome::NotStored.name(), word.name()]).inc();
         self.refusals.with_label_values(&[reason(problem)]).inc();
     }
 
-    /// Adds them to what is asked for.
+    /// Registers them for `/metrics`.
     pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
         registry.register(Box::new(self.callbacks.clone()))?;
         registry.register(Box::new(self.refusals.clone()))?;
@@ -111,7 +111,7 @@ impl HttpMetrics {
     }
 }
 
-/// The reasons for which a signed callback may not be stored, and anything else.
+/// The reason labels of signed callbacks that are not stored, and of anything else.
 const OTHER_REASONS: [&str; 6] =
     ["bodies_full", "queue_full", "log_closed", "ending", "not_durable_in_time", "other"];
 

@@ -1,89 +1,86 @@
-//! The heads of a connection's requests, looked at before the HTTP library has them.
+//! A scanner of request heads, which sees a connection's bytes before the HTTP library does.
 //!
-//! The library answers some requests by itself, before any code of ours sees them, and reads others
-//! more generously than they should be read. This follows the bytes from head to head (RFC 9112), says
-//! of each whether it is signed and what is wrong with it, and makes targets readable that the library
-//! would reject, so that the request can be answered, counted and kept like any other. It decides
-//! nothing about a request that is written well.
+//! The library answers some malformed requests on its own, before any code of ours sees them, and
+//! accepts others too leniently. The scanner follows the bytes from head to head (RFC 9112) and notes
+//! whether each is signed and what is wrong with it. It replaces the characters of a target that the
+//! library would reject, so that the request can be answered, counted and kept like any other. It
+//! does not change well-formed heads.
 
 use memchr::memchr;
 
 use crate::twilio::signature::SIGNATURE_HEADER;
 
-/// How much of a line is kept that arrives in parts: longer than a target that Twilio calls, and
+/// Maximum length kept of a line that arrives in parts: longer than any target that Twilio calls, and
 /// little for each of thousands of connections.
 const LINE_BYTES_MAX: usize = 8192;
 
-/// What stands for a byte that the library would not take in a target.
-const STAND_IN: u8 = b'_';
+/// Replaces a byte that the library would not accept in a target.
+const REPLACEMENT: u8 = b'_';
 
-/// What was seen of one request's head.
+/// What is known of one request's head.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Head {
-    /// It has an X-Twilio-Signature.
+pub struct RequestHead {
+    /// Whether it has an X-Twilio-Signature.
     pub is_signed: bool,
-    /// What is wrong with it, though it can be read.
-    pub fault: Option<Fault>,
+    /// What is wrong with it, even though it can be read.
+    pub error: Option<HeadError>,
 }
 
-/// What is wrong with a head that can be read.
+/// Why a head is malformed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct HeadError {
     pub reason: &'static str,
-    /// The target as it was; `None` if it is what the library has, or is not UTF-8.
+    /// The original target; `None` if it was not changed, or is not UTF-8.
     pub target: Option<String>,
 }
 
-/// A line of the head ends with a line feed alone.
-pub const BARE_LINE_FEED: &str =
+const BARE_LINE_FEED: &str =
     "a line of the request's head ends with a line feed alone; HTTP ends lines with CR LF";
-/// The target has a fragment.
-pub const FRAGMENT: &str =
+const FRAGMENT: &str =
     "the request's target has a fragment (#…), which is no part of the URL that a client calls";
-/// The target has other bytes that may not stand in it.
-pub const BARE_CHARACTERS: &str =
+const BARE_CHARACTERS: &str =
     "the request's target has characters that have to be percent-encoded, such as \", <, > or `";
 
-/// Where in the connection's bytes the next one is.
+/// What the next byte of the connection is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum At {
+enum State {
     RequestLine,
     Header,
-    /// In a body, with so many bytes to go.
+    /// A body with this many bytes left.
     Body(u64),
     ChunkSize,
     Chunk(u64),
     ChunkEnd,
     Trailer,
-    /// What comes cannot be told apart; the library ends the connection.
+    /// Unknown, because the request is broken; the library closes the connection.
     Lost,
 }
 
-/// See the module.
+/// Scans the bytes of one connection.
 #[derive(Debug)]
-pub struct Heads {
-    at: At,
-    /// The beginning of a line whose end has not arrived.
+pub struct HeadReader {
+    at: State,
+    /// The beginning of a line whose end has not arrived yet.
     line: Vec<u8>,
-    head: Head,
+    head: RequestHead,
     body_bytes: u64,
     is_chunked: bool,
 }
 
-impl Default for Heads {
+impl Default for HeadReader {
     fn default() -> Self {
         let (line, head) = Default::default();
-        Self { at: At::RequestLine, line, head, body_bytes: 0, is_chunked: false }
+        Self { at: State::RequestLine, line, head, body_bytes: 0, is_chunked: false }
     }
 }
 
-impl Heads {
-    /// Takes the next bytes of the connection. Each head that ends in them is passed to `seen`.
-    pub fn read(&mut self, mut bytes: &mut [u8], seen: &mut dyn FnMut(Head)) {
+impl HeadReader {
+    /// Scans the next bytes of the connection, and passes each head that ends in them to `seen`.
+    pub fn read(&mut self, mut bytes: &mut [u8], seen: &mut dyn FnMut(RequestHead)) {
         while !bytes.is_empty() {
             let taken = match self.at {
-                At::Lost => return,
-                At::Body(left) | At::Chunk(left) => self.pass(left, bytes.len()),
+                State::Lost => return,
+                State::Body(left) | State::Chunk(left) => self.skip_body(left, bytes.len()),
                 _ => self.take_line(bytes, seen),
             };
             bytes = &mut bytes[taken..];
@@ -92,22 +89,22 @@ impl Heads {
 
     /// Whether a signed head has begun and not ended.
     pub fn is_in_signed_head(&self) -> bool {
-        self.at == At::Header && self.head.is_signed
+        self.at == State::Header && self.head.is_signed
     }
 
-    fn pass(&mut self, left: u64, there: usize) -> usize {
-        let passed = left.min(there as u64);
+    fn skip_body(&mut self, left: u64, available: usize) -> usize {
+        let passed = left.min(available as u64);
         let left = left - passed;
         self.at = match (self.at, left) {
-            (At::Chunk(_), 0) => At::ChunkEnd,
-            (At::Chunk(_), left) => At::Chunk(left),
-            (_, 0) => At::RequestLine,
-            (_, left) => At::Body(left),
+            (State::Chunk(_), 0) => State::ChunkEnd,
+            (State::Chunk(_), left) => State::Chunk(left),
+            (_, 0) => State::RequestLine,
+            (_, left) => State::Body(left),
         };
         passed as usize
     }
 
-    fn take_line(&mut self, bytes: &mut [u8], seen: &mut dyn FnMut(Head)) -> usize {
+    fn take_line(&mut self, bytes: &mut [u8], seen: &mut dyn FnMut(RequestHead)) -> usize {
         let Some(end) = memchr(b'\n', bytes) else {
             self.keep(bytes);
             return bytes.len();
@@ -127,28 +124,28 @@ impl Heads {
         self.line.extend_from_slice(&part[..part.len().min(room)]);
     }
 
-    /// A line without its line feed. Only of one that is `changeable` the library has nothing yet.
-    fn line_ended(&mut self, line: &mut [u8], changeable: bool, seen: &mut dyn FnMut(Head)) {
+    /// Handles a line without its line feed. It is `changeable` if the library has no part of it yet.
+    fn line_ended(&mut self, line: &mut [u8], changeable: bool, seen: &mut dyn FnMut(RequestHead)) {
         let (line, ends_well) = match line.split_last_mut() {
             Some((b'\r', line)) => (line, true),
             _ => (line, false),
         };
-        if !ends_well && matches!(self.at, At::RequestLine | At::Header) {
-            self.fault(BARE_LINE_FEED, None);
+        if !ends_well && matches!(self.at, State::RequestLine | State::Header) {
+            self.add_error(BARE_LINE_FEED, None);
         }
         match self.at {
-            // Before a request, empty lines are passed over (RFC 9112, 2.2).
-            At::RequestLine if line.is_empty() => {}
-            At::RequestLine => {
+            // Empty lines before a request are ignored (RFC 9112, 2.2).
+            State::RequestLine if line.is_empty() => {}
+            State::RequestLine => {
                 self.request_line(line, changeable);
-                self.at = At::Header;
+                self.at = State::Header;
             }
-            At::Header if line.is_empty() => self.head_ended(seen),
-            At::Header => self.header(line),
-            At::ChunkSize => self.chunk_size(line),
-            At::ChunkEnd => self.at = At::ChunkSize,
-            At::Trailer if line.is_empty() => self.at = At::RequestLine,
-            At::Trailer | At::Body(_) | At::Chunk(_) | At::Lost => {}
+            State::Header if line.is_empty() => self.head_ended(seen),
+            State::Header => self.header(line),
+            State::ChunkSize => self.chunk_size(line),
+            State::ChunkEnd => self.at = State::ChunkSize,
+            State::Trailer if line.is_empty() => self.at = State::RequestLine,
+            State::Trailer | State::Body(_) | State::Chunk(_) | State::Lost => {}
         }
     }
 
@@ -156,22 +153,22 @@ impl Heads {
         let Some(begin) = memchr(b' ', line).map(|space| space + 1) else { return };
         let end = memchr(b' ', &line[begin..]).map_or(line.len(), |space| begin + space);
         let target = &mut line[begin..end];
-        let Some(reason) = wrong_in(target) else { return };
+        let Some(reason) = target_error(target) else { return };
         let original = String::from_utf8(target.to_vec()).ok();
         if changeable {
             target
                 .iter_mut()
                 .filter(|byte| is_suspicious(**byte))
-                .for_each(|byte| *byte = STAND_IN);
+                .for_each(|byte| *byte = REPLACEMENT);
         }
-        self.fault(reason, original);
+        self.add_error(reason, original);
     }
 
-    /// The first fault is the one that is reported, but the original target is kept in any case.
-    fn fault(&mut self, reason: &'static str, target: Option<String>) {
-        let fault = self.head.fault.get_or_insert(Fault { reason, target: None });
+    /// Notes an error. The first one is reported; the original target is kept in any case.
+    fn add_error(&mut self, reason: &'static str, target: Option<String>) {
+        let error = self.head.error.get_or_insert(HeadError { reason, target: None });
         if target.is_some() {
-            fault.target = target;
+            error.target = target;
         }
     }
 
@@ -188,11 +185,11 @@ impl Heads {
         }
     }
 
-    fn head_ended(&mut self, seen: &mut dyn FnMut(Head)) {
+    fn head_ended(&mut self, seen: &mut dyn FnMut(RequestHead)) {
         self.at = match (self.is_chunked, self.body_bytes) {
-            (true, _) => At::ChunkSize,
-            (false, 0) => At::RequestLine,
-            (false, bytes) => At::Body(bytes),
+            (true, _) => State::ChunkSize,
+            (false, 0) => State::RequestLine,
+            (false, bytes) => State::Body(bytes),
         };
         (self.is_chunked, self.body_bytes) = (false, 0);
         seen(std::mem::take(&mut self.head));
@@ -202,21 +199,21 @@ impl Heads {
         let digits = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
         let digits = std::str::from_utf8(digits).ok();
         self.at = match digits.and_then(|digits| u64::from_str_radix(digits, 16).ok()) {
-            None => At::Lost,
-            Some(0) => At::Trailer,
-            Some(bytes) => At::Chunk(bytes),
+            None => State::Lost,
+            Some(0) => State::Trailer,
+            Some(bytes) => State::Chunk(bytes),
         };
     }
 }
 
-/// Bytes that a target rarely has; whether they may stand there depends on where.
+/// Whether a byte is rare in targets, where it is allowed in some places only.
 fn is_suspicious(byte: u8) -> bool {
     matches!(byte, b'"' | b'#' | b'<' | b'>' | b'`') || !byte.is_ascii_graphic()
 }
 
-/// What is wrong in a target. The library reads a quotation mark in a path, and a grave accent in a
-/// query, as they are; so they are taken.
-fn wrong_in(target: &[u8]) -> Option<&'static str> {
+/// Why a target is malformed; `None` if it is not. The library accepts a quotation mark in a path and a
+/// grave accent in a query, so these are no errors.
+fn target_error(target: &[u8]) -> Option<&'static str> {
     if !target.iter().any(|byte| is_suspicious(*byte)) {
         return None;
     }
@@ -236,8 +233,9 @@ mod tests {
 
     const SIGNED: &str = "POST /a?b=1 HTTP/1.1\r\nHost: h\r\nX-Twilio-Signature: s\r\n";
 
-    fn read(parts: &[&str]) -> (Vec<Head>, String) {
-        let (mut heads, mut seen, mut passed_on) = (Heads::default(), Vec::new(), String::new());
+    fn read(parts: &[&str]) -> (Vec<RequestHead>, String) {
+        let (mut heads, mut seen, mut passed_on) =
+            (HeadReader::default(), Vec::new(), String::new());
         for part in parts {
             let mut bytes = part.as_bytes().to_vec();
             heads.read(&mut bytes, &mut |head| seen.push(head));
@@ -246,26 +244,26 @@ mod tests {
         (seen, passed_on)
     }
 
-    fn faults(text: &str) -> Vec<Option<&'static str>> {
+    fn errors(text: &str) -> Vec<Option<&'static str>> {
         let (whole, _) = read(&[text]);
         let whole: Vec<_> =
-            whole.into_iter().map(|head| head.fault.map(|fault| fault.reason)).collect();
+            whole.into_iter().map(|head| head.error.map(|error| error.reason)).collect();
         let bytes: Vec<_> = text.split_inclusive(|_| true).collect();
         let (by_byte, _) = read(&bytes);
         let by_byte: Vec<_> =
-            by_byte.into_iter().map(|head| head.fault.map(|fault| fault.reason)).collect();
+            by_byte.into_iter().map(|head| head.error.map(|error| error.reason)).collect();
         assert_eq!(whole, by_byte, "however the bytes arrive");
         whole
     }
 
     #[test]
-    fn heads_are_told_from_bodies_by_length_and_by_chunks() {
+    fn bodies_are_skipped_by_length_and_by_chunks() {
         let line_feeds_in_bodies = format!(
             "{SIGNED}Content-Length: 13\r\n\r\na=1\n\nGET / x\n\
              {SIGNED}transfer-encoding: Chunked\r\n\r\n4;x=y\r\na\n\n\n\r\nA\r\n0123456789\r\n0\r\n\r\n\
              GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
         );
-        assert_eq!(faults(&line_feeds_in_bodies), [None, None, None]);
+        assert_eq!(errors(&line_feeds_in_bodies), [None, None, None]);
         let (heads, _) = read(&[&line_feeds_in_bodies]);
         assert_eq!(
             heads.iter().map(|head| head.is_signed).collect::<Vec<_>>(),
@@ -274,21 +272,21 @@ mod tests {
     }
 
     #[test]
-    fn a_line_feed_alone_is_a_fault_wherever_it_ends_a_line_of_the_head() {
+    fn a_bare_line_feed_is_an_error_after_every_line_of_the_head() {
         for text in [
             "POST / HTTP/1.1\nHost: h\r\n\r\n",
             "POST / HTTP/1.1\r\nHost: h\n\r\n",
             "POST / HTTP/1.1\r\nHost: h\r\n\n",
             "\nPOST / HTTP/1.1\r\nHost: h\r\n\r\n",
         ] {
-            assert_eq!(faults(text), [Some(BARE_LINE_FEED)], "{text:?}");
+            assert_eq!(errors(text), [Some(BARE_LINE_FEED)], "{text:?}");
         }
         let second = format!("{SIGNED}Content-Length: 2\r\n\r\nabPOST / HTTP/1.1\nHost: h\r\n\r\n");
-        assert_eq!(faults(&second), [None, Some(BARE_LINE_FEED)]);
+        assert_eq!(errors(&second), [None, Some(BARE_LINE_FEED)]);
     }
 
     #[test]
-    fn a_target_that_the_library_would_not_read_is_made_readable_and_kept() {
+    fn a_malformed_target_is_made_readable_and_its_original_is_kept() {
         for (target, readable, reason) in [
             ("/a?b=\"c\"", "/a?b=_c_", Some(BARE_CHARACTERS)),
             ("/a?b=<c>", "/a?b=_c_", Some(BARE_CHARACTERS)),
@@ -301,14 +299,15 @@ mod tests {
             let text = format!("POST {target} HTTP/1.1\r\nHost: h\r\n\r\n");
             let (heads, passed_on) = read(&[&text]);
             assert_eq!(passed_on, format!("POST {readable} HTTP/1.1\r\nHost: h\r\n\r\n"));
-            let expected = reason.map(|reason| Fault { reason, target: Some(target.to_owned()) });
-            assert_eq!(heads, [Head { is_signed: false, fault: expected }], "{target}");
+            let expected =
+                reason.map(|reason| HeadError { reason, target: Some(target.to_owned()) });
+            assert_eq!(heads, [RequestHead { is_signed: false, error: expected }], "{target}");
         }
     }
 
     #[test]
-    fn a_signed_head_that_does_not_end_is_known() {
-        let mut heads = Heads::default();
+    fn an_unfinished_signed_head_is_noticed() {
+        let mut heads = HeadReader::default();
         heads.read(&mut SIGNED.as_bytes().to_vec(), &mut |_| panic!("it has not ended"));
         assert!(heads.is_in_signed_head());
     }

@@ -1,13 +1,13 @@
-//! Every configured key: those that should have signed a request, and the rest.
+//! The configured keys, divided into those that should have signed a request and the others.
 
 use crate::domain::AccountSid;
-use crate::twilio::accounts::{Keys, SharedKey, Token};
-use crate::twilio::callback::Claim;
+use crate::twilio::accounts::{AccountKeys, SharedKey, Token};
+use crate::twilio::callback::ClaimedAccount;
 use crate::twilio::signature::{Method, method};
 
-use super::Configured;
+use super::request::Configuration;
 
-/// One key, and whose it is.
+/// A key, its name and its account.
 pub struct Key<'a> {
     account_sid: Option<&'a AccountSid>,
     name: Name<'a>,
@@ -28,33 +28,37 @@ enum Secret<'a> {
     SharedKey(&'a SharedKey),
 }
 
-/// See the module.
+/// The keys that may have made a request's signature.
 pub struct Keyring<'a> {
     pub expected: Vec<Key<'a>>,
     pub others: Vec<Key<'a>>,
-    claim: Claim,
+    claim: ClaimedAccount,
 }
 
 impl<'a> Keyring<'a> {
-    /// The keys as they stand to a request whose body names this account.
-    pub fn of(configured: &Configured<'a>, claim: &Claim, settings: Option<&[u8]>) -> Self {
+    /// Divides the keys for a request whose body names this account.
+    pub fn new(
+        configuration: &Configuration<'a>,
+        claim: &ClaimedAccount,
+        settings: Option<&[u8]>,
+    ) -> Self {
         let method = method(settings);
-        let accounts = configured.accounts.iter();
+        let accounts = configuration.accounts.iter();
         let accounts = accounts.flat_map(|(sid, keys)| keys_of(Some(sid), keys));
-        let given = configured.keys.into_iter().flat_map(|keys| keys_of(None, keys));
+        let given = configuration.keys.into_iter().flat_map(|keys| keys_of(None, keys));
         let is_own = |key: &Key<'_>| match (key.account_sid, claim) {
             (None, _) => true,
-            (Some(_), _) if configured.keys.is_some() => false,
-            (Some(_), Claim::None) => true,
-            (Some(sid), Claim::Account(claimed)) => sid == claimed,
-            (Some(_), Claim::Contradicting) => false,
+            (Some(_), _) if configuration.keys.is_some() => false,
+            (Some(_), ClaimedAccount::None) => true,
+            (Some(sid), ClaimedAccount::Account(claimed)) => sid == claimed,
+            (Some(_), ClaimedAccount::Contradicting) => false,
         };
         let (expected, others) =
             given.chain(accounts).partition(|key| is_own(key) && key.is_of(&method));
         Self { expected, others, claim: claim.clone() }
     }
 
-    /// Whether a token that should have signed is none of Twilio's, by its form.
+    /// Whether a token that should have signed does not have the form of Twilio's tokens.
     pub fn expect_odd_token(&self) -> bool {
         let mut tokens = self.expected.iter().filter_map(|key| match key.secret {
             Secret::Token(token) => Some(token),
@@ -63,8 +67,8 @@ impl<'a> Keyring<'a> {
         tokens.any(|token| !token.is_usual())
     }
 
-    /// A key's description, for one that should not have signed.
-    pub fn told(&self, key: &Key<'_>) -> String {
+    /// Describes a key that should not have signed.
+    pub fn describe(&self, key: &Key<'_>) -> String {
         let name = match key.name {
             Name::Primary => "the token".to_owned(),
             Name::Secondary => "the secondary token".to_owned(),
@@ -72,7 +76,7 @@ impl<'a> Keyring<'a> {
             Name::Shared(name) => format!("the shared key {name}"),
         };
         match (key.account_sid, &self.claim) {
-            (Some(sid), Claim::Account(claimed)) if sid != claimed => {
+            (Some(sid), ClaimedAccount::Account(claimed)) if sid != claimed => {
                 format!("{name} of account {sid}, not the one that the body names")
             }
             (Some(sid), _) => format!("{name} of account {sid}"),
@@ -82,7 +86,7 @@ impl<'a> Keyring<'a> {
 }
 
 impl Key<'_> {
-    /// Whether the MAC over these parts is this one.
+    /// Whether this key's MAC over these parts is the given one.
     pub fn verifies(&self, parts: &[&[u8]], mac: &[u8]) -> bool {
         match self.secret {
             Secret::Token(token) => token.verifies(parts, mac),
@@ -101,7 +105,7 @@ impl Key<'_> {
 
 fn keys_of<'a>(
     account_sid: Option<&'a AccountSid>,
-    keys: &'a Keys,
+    keys: &'a AccountKeys,
 ) -> impl Iterator<Item = Key<'a>> {
     let token = move |name, token| Key { account_sid, name, secret: Secret::Token(token) };
     let secondary = keys.secondary.iter().map(move |secret| token(Name::Secondary, secret));

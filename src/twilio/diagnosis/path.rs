@@ -1,23 +1,23 @@
-//! Paths as they may have been signed: the public URL's and the request's, one behind the other.
+//! The candidate paths: the public URL's path followed by the request's, as they may have been signed.
 
 use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
-use super::named::Named;
+use super::proxy_hints::ProxyHints;
 use super::variant::{FAR, NEAR, UrlEdit, Variant};
 use crate::twilio::callback_path::CallbackPath;
 
-/// How many first parts of a path are cut off.
+/// Maximum number of leading path segments that are cut off.
 const PARTS_CUT_MAX: usize = 3;
 
-/// How many slashes of a path are doubled, one at a time.
+/// Maximum number of slashes that are doubled, one at a time.
 const SLASHES_MAX: usize = 8;
 
-/// How many prefixes are taken from the settings.
+/// Maximum number of prefixes taken from the settings.
 const CONFIGURED_MAX: usize = 24;
 
-/// What a path may hold as it is (RFC 3986, pchar), apart from letters and digits.
+/// What has to be escaped in a path (RFC 3986, pchar).
 const PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -34,7 +34,7 @@ const PATH: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// The same for encoders that leave less: what RFC 3986 calls reserved is escaped too.
+/// What stricter encoders escape: the reserved characters of RFC 3986 too.
 const PATH_STRICT: &AsciiSet = &PATH
     .add(b'!')
     .add(b'$')
@@ -50,7 +50,7 @@ const PATH_STRICT: &AsciiSet = &PATH
     .add(b':')
     .add(b'@');
 
-/// Paths under which proxies, platforms and frameworks put services, and which some cut off again.
+/// Path prefixes under which proxies, platforms and frameworks put services; some cut them off again.
 const PREFIXES: [&str; 54] = [
     "/api",
     "/api/v1",
@@ -108,7 +108,7 @@ const PREFIXES: [&str; 54] = [
     "/index.php",
 ];
 
-/// What the paths are put together from.
+/// The parts that candidate paths are built from.
 pub struct Paths<'a> {
     /// The public URL's own path.
     pub prefix: &'a str,
@@ -119,12 +119,12 @@ pub struct Paths<'a> {
     pub callback_paths: &'a [CallbackPath],
 }
 
-/// A path, with the query that a header gives it.
+/// A path, and the query if a header names one with it.
 pub type PathAndQuery = (String, Option<String>);
 
 impl Paths<'_> {
-    /// Every path there is; those that a header names may have a query of their own.
-    pub fn variants(&self, named: &Named<'_>) -> Vec<Variant<PathAndQuery>> {
+    /// All candidate paths; those that a header names may come with a query.
+    pub fn variants(&self, named: &ProxyHints<'_>) -> Vec<Variant<PathAndQuery>> {
         let mut paths = vec![Variant::plain(self.whole(self.path))];
         self.slashes(&mut paths);
         self.prefixes(&mut paths);
@@ -137,7 +137,7 @@ impl Paths<'_> {
         variants
     }
 
-    /// A path of the request behind the public URL's.
+    /// The public URL's path followed by this one.
     fn whole(&self, path: &str) -> String {
         format!("{}{path}", self.prefix)
     }
@@ -154,7 +154,7 @@ impl Paths<'_> {
         }
         let slashes = whole.match_indices('/').map(|(at, _)| at).take(SLASHES_MAX);
         let slashes: Vec<_> = slashes.collect();
-        // A public URL with a slash at its end is the usual reason: the one before the path first.
+        // A public URL that ends with a slash is the usual reason, so the slash before the path comes first.
         let own = self.prefix.len();
         let others = slashes.iter().copied().filter(|at| *at != own);
         for at in [own].into_iter().filter(|at| whole[*at..].starts_with('/')).chain(others) {
@@ -188,7 +188,7 @@ impl Paths<'_> {
         near(UrlEdit::IndexPhp(true), &format!("{}/index.php", self.path.trim_end_matches('/')));
         let mut rest = self.path;
         for parts in 1..=PARTS_CUT_MAX {
-            // An empty part is a double slash, which has its own words.
+            // An empty segment is a double slash, which has edits of its own.
             let next = rest.get(1..).filter(|part| !part.starts_with('/'));
             let Some(at) = next.and_then(|rest| rest.find('/')) else { break };
             rest = &rest[at + 1..];
@@ -229,7 +229,7 @@ impl Paths<'_> {
         }
     }
 
-    /// Paths that something in front may have cut off, although no setting has them.
+    /// Prefixes that a proxy may have cut off, although they are not configured.
     fn usual_prefixes(&self, to: &mut Vec<Variant<String>>) {
         let mut far = |prefix: String| {
             let path = format!("{prefix}{}", self.path);
@@ -247,7 +247,7 @@ impl Paths<'_> {
         }
     }
 
-    fn named(&self, named: &Named<'_>, to: &mut Vec<Variant<PathAndQuery>>) {
+    fn named(&self, named: &ProxyHints<'_>, to: &mut Vec<Variant<PathAndQuery>>) {
         let mut near = |edit, path: String, query: Option<&str>| {
             to.push(Variant::edited(NEAR, edit, (path, query.map(str::to_owned))));
         };
@@ -264,7 +264,7 @@ impl Paths<'_> {
                 );
             }
         }
-        // Each proxy has cut off a part of its own.
+        // Each of several proxies may have cut off a prefix.
         let all = named.paths.iter().filter(|(_, (path, _))| !path.contains(','));
         let all: Vec<_> = all.map(|(header, (path, _))| (header, *path)).collect();
         if let [(header, first), (_, second), ..] = all[..] {

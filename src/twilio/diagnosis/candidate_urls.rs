@@ -1,67 +1,69 @@
-//! The URLs that Twilio may have signed instead of ours: taken apart, changed in a few places, and put
-//! together again. That is done only to guess; `signature` keeps every byte.
+//! The candidate URLs: those that Twilio may have signed instead of ours, each with its edits and cost.
+//! They are only guesses; [`signature`](crate::twilio::signature) checks every byte as it arrived.
 
 use sha2::{Digest, Sha256};
 
-use super::named::Named;
 use super::origin::Origin;
 use super::path::{PathAndQuery, Paths};
+use super::proxy_hints::ProxyHints;
+use super::query;
+use super::request::{Configuration, RejectedRequest};
 use super::variant::{COST_MAX, NEAR, UrlEdit, Variant, in_order};
-use super::{Case, Configured, query};
+use crate::domain::BodyKind;
 use crate::domain::digest::hex;
-use crate::twilio::callback::BodyKind;
 use crate::twilio::signature::{BaseUrl, has_body_hash};
 
-/// What unescaped means in RFC 3986, apart from letters and digits.
+/// The unreserved characters of RFC 3986, apart from letters and digits.
 const UNRESERVED: &[u8] = b"-._~";
 
-/// Everything that may stand for one public URL and the request's path and query.
-pub struct Guesses {
-    /// What is put right by taking this public URL at all, and what that costs.
+/// The candidates that begin with one public URL.
+pub struct CandidateUrls {
+    /// The edit of taking this public URL at all, and its cost.
     base: Variant<()>,
-    /// The nearest first.
+    /// By rising cost.
     origins: Vec<Variant<String>>,
     /// By cost.
     targets: [Vec<Variant<String>>; COST_MAX as usize + 1],
 }
 
-/// Those of every public URL, our own first.
-pub fn guesses(case: &Case<'_>, configured: &Configured<'_>) -> Vec<Guesses> {
-    let named = Named::by(case);
-    let urls = || configured.public_urls.iter().chain(configured.further_urls);
-    let parts: Vec<_> = urls().filter_map(|url| Some((url, Origin::of(url.as_given())?))).collect();
+/// The candidates of every public URL, those of the configured ones first.
+pub fn all(request: &RejectedRequest<'_>, configuration: &Configuration<'_>) -> Vec<CandidateUrls> {
+    let hints = ProxyHints::from_headers(request.headers);
+    let urls = || configuration.public_urls.iter().chain(configuration.further_urls);
+    let parts: Vec<_> =
+        urls().filter_map(|url| Some((url, Origin::parse(url.as_given())?))).collect();
     let ports: Vec<_> = parts.iter().filter_map(|(_, (origin, _))| origin.given_port()).collect();
     let prefixes = parts.iter().map(|(url, (_, prefix))| (*prefix, url.as_given()));
     let prefixes: Vec<_> = prefixes.filter(|(prefix, _)| !prefix.is_empty()).collect();
-    let guesses = parts.iter().enumerate().map(|(at, (url, (origin, prefix)))| Guesses {
-        base: base(url, at < configured.public_urls.len()),
-        origins: origin.variants(&named, &ports),
-        targets: by_cost(targets(case, configured, &named, prefix, &prefixes)),
+    let candidates = parts.iter().enumerate().map(|(at, (url, (origin, prefix)))| CandidateUrls {
+        base: base(url, at < configuration.public_urls.len()),
+        origins: origin.variants(&hints, &ports),
+        targets: by_cost(targets(request, configuration, &hints, prefix, &prefixes)),
     });
-    guesses.collect()
+    candidates.collect()
 }
 
-/// The URLs with exactly these edits of the origin, the rest as it arrived. A few dozen variants are
-/// made for it, where [`guesses`] makes hundreds.
+/// The URLs with exactly these edits of the origin and none of the rest. It builds a few dozen
+/// variants, where [`all`] builds hundreds.
 pub fn with_origin_edits(
-    case: &Case<'_>,
-    configured: &Configured<'_>,
+    request: &RejectedRequest<'_>,
+    configuration: &Configuration<'_>,
     edits: &[UrlEdit],
 ) -> Vec<String> {
-    let named = Named::by(case);
+    let hints = ProxyHints::from_headers(request.headers);
     let parts: Vec<_> =
-        configured.public_urls.iter().filter_map(|url| Origin::of(url.as_given())).collect();
+        configuration.public_urls.iter().filter_map(|url| Origin::parse(url.as_given())).collect();
     let ports: Vec<_> = parts.iter().filter_map(|(origin, _)| origin.given_port()).collect();
     let urls = parts.iter().flat_map(|(origin, prefix)| {
-        let origins = origin.variants(&named, &ports).into_iter();
+        let origins = origin.variants(&hints, &ports).into_iter();
         let origins = origins.filter(|origin| origin.edits == edits);
-        origins.map(move |origin| format!("{}{prefix}{}", origin.value, case.target))
+        origins.map(move |origin| format!("{}{prefix}{}", origin.value, request.target))
     });
     urls.collect()
 }
 
-impl Guesses {
-    /// Every guess of this cost, the ones whose host is nearest first.
+impl CandidateUrls {
+    /// The candidates of exactly this cost, those with the least changed origin first.
     pub fn of_cost(&self, cost: u8) -> impl Iterator<Item = Variant<String>> {
         let left = cost.checked_sub(self.base.cost);
         let origins = self
@@ -93,7 +95,7 @@ impl Guesses {
 fn base(url: &BaseUrl, is_own: bool) -> Variant<()> {
     match is_own {
         true => Variant::plain(()),
-        // It is complete as it is, so it comes before everything that is put right about ours.
+        // It is complete already, so it comes before all edits of ours.
         false => Variant::edited(1, UrlEdit::Base(url.as_given().to_owned()), ()),
     }
 }
@@ -106,25 +108,26 @@ fn by_cost(variants: Vec<Variant<String>>) -> [Vec<Variant<String>>; COST_MAX as
     by_cost
 }
 
-/// Path and query in every way there is, the public URL's own path in front.
+/// All candidates for path and query, with the public URL's own path in front.
 fn targets(
-    case: &Case<'_>,
-    configured: &Configured<'_>,
-    named: &Named<'_>,
+    request: &RejectedRequest<'_>,
+    configuration: &Configuration<'_>,
+    hints: &ProxyHints<'_>,
     prefix: &str,
     prefixes: &[(&str, &str)],
 ) -> Vec<Variant<String>> {
-    let (path, query) = match case.target.split_once('?') {
+    let (path, query) = match request.target.split_once('?') {
         Some((path, query)) => (path, Some(query)),
-        None => (case.target, None),
+        None => (request.target, None),
     };
-    let paths = Paths { prefix, path, prefixes, callback_paths: configured.callback_paths };
-    let is_json = case.kind == BodyKind::Json;
-    let hash = (is_json && !has_body_hash(case.target)).then(|| hex(&Sha256::digest(case.body)));
+    let paths = Paths { prefix, path, prefixes, callback_paths: configuration.callback_paths };
+    let is_json = request.kind == BodyKind::Json;
+    let hash =
+        (is_json && !has_body_hash(request.target)).then(|| hex(&Sha256::digest(request.body)));
     let queries = query::variants(query, hash.as_deref());
-    // Before what would come to the same, but says less.
-    let mut targets = escapes(&format!("{prefix}{}", case.target));
-    for path in paths.variants(named) {
+    // First, because edits with the same result say less.
+    let mut targets = escapes(&format!("{prefix}{}", request.target));
+    for path in paths.variants(hints) {
         match &path.value.1 {
             Some(query) => targets
                 .push(path.with(&Variant::plain(()), |(path, _), ()| format!("{path}?{query}"))),
@@ -141,7 +144,7 @@ fn joined((path, _): &PathAndQuery, query: &Option<String>) -> String {
     }
 }
 
-/// The same escapes spelled otherwise, in path and query.
+/// Path and query with their escapes spelled differently.
 fn escapes(target: &str) -> Vec<Variant<String>> {
     let each = |change: &dyn Fn(&str) -> String| in_each_escape(target, change);
     let near = |edit, target| Variant::edited(NEAR, edit, target);

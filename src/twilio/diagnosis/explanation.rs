@@ -1,36 +1,44 @@
-//! A cause as a sentence. None holds a key or anything that was sent.
+//! A diagnosis as a sentence for an operator. It contains no key and nothing that was sent.
 
-use super::text::BodyEdit;
-use super::variant::UrlEdit;
-use super::{Cause, Fitting};
-use crate::twilio::signature::Refusal;
+use std::fmt;
 
-/// What is added if it is so: a token that was copied with a mistake verifies nothing.
+use super::remedy::{Diagnosis, Remedy};
+use super::variant::{BodyEdit, UrlEdit};
+use crate::twilio::signature::InvalidReason;
+
+/// Added if it applies, because a token that was copied with a mistake verifies nothing.
 const ODD_TOKEN: &str =
     "; the configured token does not have the form of Twilio's, 32 hex digits: check it first";
 
-/// The sentence for a cause.
-pub fn of(cause: &Cause) -> String {
-    match cause {
-        Cause::Fits(fitting) => of_fitting(fitting),
-        Cause::BodyChanged => {
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&sentence(self))
+    }
+}
+
+fn sentence(diagnosis: &Diagnosis) -> String {
+    match diagnosis {
+        Diagnosis::Fits(remedy) => remedy_sentence(remedy),
+        Diagnosis::BodyChanged => {
             "signed over this URL and another body: something on the way changed the body"
                 .to_owned()
         }
-        Cause::Unknown { refusal, all_tried, odd_token } => {
+        Diagnosis::Unknown { reason, all_tried, odd_token } => {
             let cut = if *all_tried { "" } else { " (not everything could be tried)" };
             let odd = if *odd_token { ODD_TOKEN } else { "" };
-            format!("{}{odd}{cut}", likeliest(*refusal))
+            format!("{}{odd}{cut}", likeliest_cause(*reason))
         }
     }
 }
 
-fn of_fitting(fitting: &Fitting) -> String {
-    let Fitting { signature_mended, url, body, key, hash_mended } = fitting;
-    let mended =
-        signature_mended.then(|| "X-Twilio-Signature is taken out of its encoding".to_owned());
-    let hash = hash_mended.then(|| "bodySHA256 in the query is the SHA-256 of the body".to_owned());
-    let conditions = mended.into_iter().chain(url.iter().map(of_url)).chain(body.map(of_body));
+fn remedy_sentence(remedy: &Remedy) -> String {
+    let Remedy { signature_repaired, url, body, key, hash_replaced } = remedy;
+    let repaired =
+        signature_repaired.then(|| "X-Twilio-Signature is taken out of its encoding".to_owned());
+    let hash =
+        hash_replaced.then(|| "bodySHA256 in the query is the SHA-256 of the body".to_owned());
+    let conditions =
+        repaired.into_iter().chain(url.iter().map(url_condition)).chain(body.map(body_condition));
     let conditions = conditions.chain(hash);
     let conditions = joined(conditions);
     match (conditions.is_empty(), key) {
@@ -41,7 +49,7 @@ fn of_fitting(fitting: &Fitting) -> String {
     }
 }
 
-/// What is said of one thing twice names it once.
+/// Joins conditions with `and`, and names the public URL only once.
 fn joined(conditions: impl Iterator<Item = String>) -> String {
     const PUBLIC_URL: &str = "the public URL ";
     let join = |joined: String, next: String| match next.strip_prefix(PUBLIC_URL) {
@@ -51,11 +59,11 @@ fn joined(conditions: impl Iterator<Item = String>) -> String {
     conditions.reduce(join).unwrap_or_default()
 }
 
-fn of_url(edit: &UrlEdit) -> String {
-    of_origin(edit).or_else(|| of_path(edit)).unwrap_or_else(|| of_query(edit))
+fn url_condition(edit: &UrlEdit) -> String {
+    origin_condition(edit).or_else(|| path_condition(edit)).unwrap_or_else(|| query_condition(edit))
 }
 
-fn of_origin(edit: &UrlEdit) -> Option<String> {
+fn origin_condition(edit: &UrlEdit) -> Option<String> {
     Some(match edit {
         UrlEdit::Base(url) => format!("the public URL is {url}"),
         UrlEdit::Scheme(scheme) => format!("the public URL begins with {scheme}"),
@@ -78,7 +86,7 @@ fn of_origin(edit: &UrlEdit) -> Option<String> {
     })
 }
 
-fn of_path(edit: &UrlEdit) -> Option<String> {
+fn path_condition(edit: &UrlEdit) -> Option<String> {
     Some(match edit {
         UrlEdit::PrefixCut => "the public URL has no path".to_owned(),
         UrlEdit::PrefixOf(url) => format!("the public URL has the path of {url}"),
@@ -123,7 +131,7 @@ fn of_path(edit: &UrlEdit) -> Option<String> {
     })
 }
 
-fn of_query(edit: &UrlEdit) -> String {
+fn query_condition(edit: &UrlEdit) -> String {
     match edit {
         UrlEdit::QueryDecoded => "the query is decoded".to_owned(),
         UrlEdit::QueryEncoded => "the query is not decoded".to_owned(),
@@ -152,11 +160,11 @@ fn of_query(edit: &UrlEdit) -> String {
             "parameters {first} to {} of the query, which something in front adds, are left out",
             first + count - 1
         ),
-        _ => unreachable!("the others have their words above"),
+        _ => unreachable!("all other edits are described above"),
     }
 }
 
-fn of_body(edit: BodyEdit) -> String {
+fn body_condition(edit: BodyEdit) -> String {
     match edit {
         BodyEdit::AsForm => "the body is read as a form, not as JSON",
         BodyEdit::NotAtAll => "the URL alone is signed, as it is for JSON",
@@ -187,29 +195,29 @@ fn of_body(edit: BodyEdit) -> String {
     .to_owned()
 }
 
-/// Where nothing that was tried fits.
-fn likeliest(refusal: Refusal) -> &'static str {
-    match refusal {
-        Refusal::Missing => {
+/// The usual cause if no remedy was found.
+fn likeliest_cause(reason: InvalidReason) -> &'static str {
+    match reason {
+        InvalidReason::Missing => {
             "not sent by Twilio, or a proxy in front has dropped X-Twilio-Signature"
         }
-        Refusal::NotBase64 => {
+        InvalidReason::NotBase64 => {
             "not sent by Twilio, or something on the way has changed X-Twilio-Signature"
         }
-        Refusal::UnknownAccount => {
+        InvalidReason::UnknownAccount => {
             "a forgery, or the token of the account that the body names is not configured"
         }
-        Refusal::ContradictingAccounts => {
+        InvalidReason::ContradictingAccounts => {
             "not sent by Twilio, which names one account in a callback"
         }
-        Refusal::UnknownAlgorithm => "a forgery, or a way of signing newer than this version",
-        Refusal::UnknownSharedKey => {
+        InvalidReason::UnknownAlgorithm => "a forgery, or a way of signing newer than this version",
+        InvalidReason::UnknownSharedKey => {
             "a forgery, or the shared key that the request names is not configured for the account"
         }
-        Refusal::BodyHashMissing => {
+        InvalidReason::BodyHashMissing => {
             "not sent by Twilio, or a proxy in front has dropped the query or changed the Content-Type"
         }
-        Refusal::BodyHashDiffers | Refusal::Mismatch => {
+        InvalidReason::BodyHashDiffers | InvalidReason::Mismatch => {
             "a forgery, a token that is no longer in use, a body that was changed on the way, or a \
              URL that differs in more than is tried"
         }

@@ -1,4 +1,5 @@
-//! Where signed requests went that did not come to a callback path by POST, for metrics and `doctor`.
+//! The counter of misdirected callbacks: signed requests with another path or method, by which `doctor`
+//! and `/metrics` show where they went.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,17 +8,17 @@ use prometheus::{IntCounterVec, Opts, Registry};
 
 use crate::wire::mask;
 
-/// How many methods and paths are counted by name; the senders choose them, so the rest is counted
-/// together. A mistake has one or two.
+/// Maximum number of methods and paths with a series of their own. Senders choose them, so all others
+/// share one; a mistake produces one or two.
 const NAMED_MAX: usize = 32;
 
-/// How much of a path is shown.
+/// Longer paths are cut off in the label.
 const PATH_BYTES_MAX: usize = 120;
 
-/// The path of those that are not counted by name.
-pub const OTHERS: &str = "(others)";
+/// The label of all that have no series of their own.
+const OTHERS: &str = "(others)";
 
-/// See the module.
+/// Counts misdirected callbacks.
 #[derive(Clone)]
 pub struct Misdirected {
     requests: IntCounterVec,
@@ -38,7 +39,7 @@ impl Default for Misdirected {
 impl Misdirected {
     /// Counts one request.
     pub fn count(&self, method: &str, target: &str) {
-        let key = (shown(method), shown(&mask::path(target.split('?').next().unwrap_or_default())));
+        let key = (label(method), label(&mask::path(target.split('?').next().unwrap_or_default())));
         let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
         let is_named =
             named.contains(&key) || (named.len() < NAMED_MAX && named.insert(key.clone()));
@@ -46,14 +47,14 @@ impl Misdirected {
         self.requests.with_label_values(&[method, path]).inc();
     }
 
-    /// Adds the counter to those that are served.
+    /// Registers the counter for `/metrics`.
     pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
         registry.register(Box::new(self.requests.clone()))
     }
 }
 
-/// Without what a reader of metrics would have to unescape.
-fn shown(text: &str) -> String {
+/// Replaces characters that readers of metrics would have to unescape.
+fn label(text: &str) -> String {
     let plain = |c: char| if c.is_ascii_graphic() && !"\"\\{}".contains(c) { c } else { '_' };
     text.chars().take(PATH_BYTES_MAX).map(plain).collect()
 }

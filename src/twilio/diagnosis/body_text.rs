@@ -1,4 +1,4 @@
-//! What may have been signed after the URL, were the body read otherwise than it is.
+//! The candidate texts: what may have been signed after the URL if the body is read in another way.
 
 use std::borrow::Cow;
 
@@ -8,17 +8,18 @@ use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
 use super::query::{from_latin_1, to_latin_1};
-use super::variant::{BODY, FAR};
-use crate::twilio::callback::{Body, BodyKind};
+use super::variant::BodyEdit;
+use crate::domain::BodyKind;
+use crate::twilio::callback::{Content, ParsedBody};
 use crate::twilio::form::Form;
 
-/// So many parameters are left out, one at a time.
+/// Maximum number of parameters that are left out, one at a time.
 const PARAMETERS_MAX: usize = 32;
 
-/// A body longer than this is read as it should be and in few other ways. Usual ones have 500 bytes.
+/// Longer bodies are read in few other ways. Usual ones have 500 bytes.
 const EDITED_BYTES_MAX: usize = 8 << 10;
 
-/// Parameters of Twilio's that may be blank, and that some frameworks leave out then.
+/// Parameters that Twilio may send blank, which some frameworks leave out.
 const BLANK_NAMES: [&str; 10] = [
     "Body",
     "ErrorCode",
@@ -32,45 +33,6 @@ const BLANK_NAMES: [&str; 10] = [
     "SmsStatus",
 ];
 
-/// How a body has to be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyEdit {
-    /// As a form, although it is said to be JSON.
-    AsForm,
-    /// Not at all, as JSON is and requests without a body are.
-    NotAtAll,
-    /// Without the blanks around its values.
-    Trimmed,
-    /// Without the parameters that have no value.
-    WithoutBlanks,
-    /// With each + for itself, not for a blank.
-    PlusKept,
-    /// Without the line end behind it, which editors add to files.
-    WithoutLineEnd,
-    /// With line ends of this kind in its values.
-    LineEnds(&'static str),
-    /// With text in this encoding.
-    Charset(&'static str),
-    /// Decoded once more.
-    DecodedAgain,
-    /// With & for &amp;.
-    AmpersandsMended,
-    /// As the form that this JSON object was made from.
-    FormOfJson,
-    /// As the form that this multipart body was made from.
-    FormOfMultipart,
-    /// Decoded from base64.
-    FromBase64,
-    /// Without the parameters that the query has too.
-    WithoutQuery,
-    /// With the query's parameters.
-    WithQuery,
-    /// With this parameter of Twilio's, which has no value.
-    WithBlank(&'static str),
-    /// Without one of its parameters.
-    WithoutOne,
-}
-
 /// A text that may have been signed.
 pub struct SignedText {
     pub edit: Option<BodyEdit>,
@@ -79,17 +41,22 @@ pub struct SignedText {
 }
 
 impl SignedText {
-    /// The text as it should be.
-    pub fn plain(body: &Body<'_>) -> Self {
-        let bytes = match body {
-            Body::Form(form) => form.signed_text(),
-            Body::Json(_) => Vec::new(),
+    /// The text as it was verified.
+    pub fn plain(body: &ParsedBody<'_>) -> Self {
+        let bytes = match &body.content {
+            Content::Form(form) => form.signed_text(),
+            Content::Json(_) => Vec::new(),
         };
         Self { edit: None, cost: 0, bytes }
     }
 
-    /// The text as it should be, then the others that differ from it.
-    pub fn all(kind: BodyKind, bytes: &[u8], body: &Body<'_>, query: Option<&str>) -> Vec<Self> {
+    /// The text as it was verified, then all others that differ from it.
+    pub fn all(
+        kind: BodyKind,
+        bytes: &[u8],
+        body: &ParsedBody<'_>,
+        query: Option<&str>,
+    ) -> Vec<Self> {
         let mut texts = vec![Self::plain(body)];
         for (edit, bytes) in edited(kind, bytes, query) {
             if texts.iter().all(|have| have.bytes != bytes) {
@@ -97,15 +64,6 @@ impl SignedText {
             }
         }
         texts
-    }
-}
-
-impl BodyEdit {
-    fn cost(self) -> u8 {
-        match self {
-            BodyEdit::WithBlank(_) | BodyEdit::WithoutOne => FAR,
-            _ => BODY,
-        }
     }
 }
 
@@ -130,7 +88,7 @@ fn edited(kind: BodyKind, body: &[u8], query: Option<&str>) -> Vec<(BodyEdit, Ve
     texts
 }
 
-/// The same parameters in another spelling, or in another kind of body.
+/// The same parameters in another spelling, or in another media type.
 fn written_otherwise(body: &[u8], form: &Form<'_>) -> Vec<(BodyEdit, Vec<u8>)> {
     let changed = |change: fn(&[u8]) -> Vec<u8>| form.with_values(change).signed_text();
     let in_charset = |change: fn(&[u8]) -> Option<Vec<u8>>| {
@@ -143,7 +101,7 @@ fn written_otherwise(body: &[u8], form: &Form<'_>) -> Vec<(BodyEdit, Vec<u8>)> {
         (BodyEdit::Charset("UTF-8"), in_charset(from_latin_1)),
         (BodyEdit::Charset("Latin-1"), in_charset(to_latin_1)),
         (BodyEdit::AmpersandsMended, Form::parse(&replaced(body, b"&amp;", b"&")).signed_text()),
-        // A whole body, or each value.
+        // The whole body, or each value.
         (BodyEdit::DecodedAgain, Form::parse(&once).signed_text()),
         (BodyEdit::DecodedAgain, changed(|value| Form::parse_value(value).into_owned())),
     ];
@@ -156,20 +114,20 @@ fn written_otherwise(body: &[u8], form: &Form<'_>) -> Vec<(BodyEdit, Vec<u8>)> {
     texts
 }
 
-/// Query and body as something has mixed them.
+/// Parameters moved between query and body.
 fn by_query(form: &Form<'_>, query: &[u8]) -> [(BodyEdit, Vec<u8>); 2] {
     let of_query = Form::parse(query);
     let without = form.filtered(|pair| !of_query.pairs().any(|(name, _)| *name == pair.0));
-    let with = Form::of(form.pairs().chain(of_query.pairs()).cloned());
+    let with = Form::from_pairs(form.pairs().chain(of_query.pairs()).cloned());
     [(BodyEdit::WithoutQuery, without.signed_text()), (BodyEdit::WithQuery, with.signed_text())]
 }
 
-/// One parameter more or less.
+/// One parameter added or left out.
 fn by_parameter(form: &Form<'_>) -> Vec<(BodyEdit, Vec<u8>)> {
     let have = |name: &str| form.values(name).next().is_some();
     let blank = |name: &'static str| {
         let blank = (Cow::Borrowed(name.as_bytes()), Cow::Borrowed(&b""[..]));
-        Form::of(form.pairs().cloned().chain([blank])).signed_text()
+        Form::from_pairs(form.pairs().cloned().chain([blank])).signed_text()
     };
     let missing = BLANK_NAMES.into_iter().filter(|name| !have(name));
     let mut texts: Vec<_> = missing.map(|name| (BodyEdit::WithBlank(name), blank(name))).collect();
@@ -177,7 +135,7 @@ fn by_parameter(form: &Form<'_>) -> Vec<(BodyEdit, Vec<u8>)> {
     if count <= PARAMETERS_MAX {
         texts.extend((0..count).map(|left_out| {
             let rest = form.pairs().enumerate().filter(|(at, _)| *at != left_out);
-            let rest = Form::of(rest.map(|(_, pair)| pair.clone()));
+            let rest = Form::from_pairs(rest.map(|(_, pair)| pair.clone()));
             (BodyEdit::WithoutOne, rest.signed_text())
         }));
     }
@@ -193,7 +151,7 @@ fn without_line_end(body: &[u8]) -> Vec<u8> {
     Form::parse(cut.unwrap_or(body)).signed_text()
 }
 
-/// An object's members as parameters; `None` if it has any that no parameter becomes.
+/// An object's members as parameters; `None` if one of them is not a scalar.
 fn form_of_json(body: &[u8]) -> Option<Vec<u8>> {
     let object: Map<String, Value> = serde_json::from_slice(body).ok()?;
     let pairs = object.into_iter().map(|(name, value)| {
@@ -206,7 +164,7 @@ fn form_of_json(body: &[u8]) -> Option<Vec<u8>> {
         };
         Some((Cow::Owned(name.into_bytes()), Cow::Owned(value.into_bytes())))
     });
-    Some(Form::of(pairs.collect::<Option<Vec<_>>>()?).signed_text())
+    Some(Form::from_pairs(pairs.collect::<Option<Vec<_>>>()?).signed_text())
 }
 
 /// The fields of a multipart body (RFC 7578) as parameters.
@@ -219,7 +177,7 @@ fn form_of_multipart(body: &[u8]) -> Option<Vec<u8>> {
         let value = value.strip_suffix("\r\n").unwrap_or(value);
         Some((name.split('"').next()?.as_bytes().into(), value.as_bytes().into()))
     });
-    Some(Form::of(fields).signed_text())
+    Some(Form::from_pairs(fields).signed_text())
 }
 
 fn replaced(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
