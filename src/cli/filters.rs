@@ -1,4 +1,4 @@
-//! The flags that choose messages and events, the same for every command.
+//! Filter flags, which every command shares. Each has the name of a query parameter of the API.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::wire::parameters::{self, BadValue};
 /// The filters, as they were given.
 #[derive(Debug, Default, clap::Args, Serialize)]
 pub struct Filters {
-    /// Only messages that stand there: sent, failed, unknown and so on
+    /// Only messages with this status: sent, failed, unknown and so on
     #[arg(long, help_heading = "Filters", value_name = "STATUS")]
     status: Option<String>,
 
@@ -39,61 +39,60 @@ pub struct Filters {
     #[arg(long, help_heading = "Filters", value_name = "CHANNEL")]
     channel: Option<String>,
 
-    /// First received then or later: RFC 3339, or a day in UTC
+    /// First received at this time or later: RFC 3339, or a day in UTC
     #[arg(long, help_heading = "Filters", value_name = "TIME")]
     since: Option<String>,
 
-    /// First received before
+    /// First received before this time
     #[arg(long, help_heading = "Filters", value_name = "TIME")]
     until: Option<String>,
 
-    /// Only with evidence of success and of failure (=false: only without)
+    /// Only with evidence of both success and failure (=false: only without)
     #[arg(long, help_heading = "Filters", value_name = "BOOL", num_args = 0..=1,
           require_equals = true, default_missing_value = "true")]
     conflict: Option<String>,
 
-    /// Only with events that came late
+    /// Only with late events
     #[arg(long, help_heading = "Filters", value_name = "BOOL", num_args = 0..=1,
           require_equals = true, default_missing_value = "true")]
     late: Option<String>,
 
-    /// Only with events that came twice
+    /// Only with duplicate events
     #[arg(long, help_heading = "Filters", value_name = "BOOL", num_args = 0..=1,
           require_equals = true, default_missing_value = "true")]
     duplicate: Option<String>,
 
-    /// Only those not settled for so long, such as 6h
+    /// Only those open for at least this long, such as 6h
     #[arg(long, help_heading = "Filters", value_name = "LENGTH")]
     stuck: Option<String>,
 
-    /// Only inbound messages, which are left out otherwise
+    /// Only inbound messages, which are otherwise left out
     #[arg(long, help_heading = "Filters", value_name = "BOOL", num_args = 0..=1,
           require_equals = true, default_missing_value = "true")]
     inbound: Option<String>,
 
-    /// Only what a simulation sent (=false: only what none sent)
+    /// Only simulated messages and events (=false: only real ones)
     #[arg(long, help_heading = "Filters", value_name = "BOOL", num_args = 0..=1,
           require_equals = true, default_missing_value = "true")]
     simulated: Option<String>,
 }
 
 impl Filters {
-    /// The messages that are asked for.
-    pub fn of_messages(&self) -> Result<MessageFilter, UsageError> {
+    /// The filter of messages.
+    pub fn messages(&self) -> Result<MessageFilter, UsageError> {
         let now = Timestamp::from(OffsetDateTime::now_utc());
-        let parameters: MessageParameters = parameters::read(&self.given()).map_err(of_a_flag)?;
-        parameters.filter(now).map_err(of_a_flag)
+        let parameters: MessageParameters = parameters::read(&self.given()).map_err(bad_flag)?;
+        parameters.filter(now).map_err(bad_flag)
     }
 
-    /// The events that are asked for: by account, time of arrival, and whether a simulation
-    /// sent them.
-    pub fn of_events(&self) -> Result<EventFilter, UsageError> {
+    /// The filter of events: by account, time of receipt, and whether a simulation sent them.
+    pub fn events(&self) -> Result<EventFilter, UsageError> {
         let of_messages =
             |name: &&str| !["account_sid", "since", "until", "simulated"].contains(name);
         if let Some(name) = self.given().keys().map(String::as_str).find(of_messages) {
             return Err(UsageError(format!("{}: events are not chosen by it", flag(name))));
         }
-        let MessageFilter { account_sid, since, until, simulated, .. } = self.of_messages()?;
+        let MessageFilter { account_sid, since, until, simulated, .. } = self.messages()?;
         Ok(EventFilter { account_sid, message_sid: None, since, until, simulated })
     }
 
@@ -107,8 +106,8 @@ impl Filters {
     }
 }
 
-/// The refusal of a flag's value.
-pub fn of_a_flag(BadValue { name, value, expected }: BadValue) -> UsageError {
+/// The error for the value of a flag.
+pub fn bad_flag(BadValue { name, value, expected }: BadValue) -> UsageError {
     UsageError(format!("{}: `{}` is not {expected}", flag(&name), value.escape_debug()))
 }
 

@@ -47,7 +47,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         let names = Dimension::ALL.map(Dimension::name).join(", ");
         UsageError(format!("--by: `{}` is none of {names}", args.by.escape_debug()))
     })?;
-    let filter = args.filters.of_messages()?;
+    let filter = args.filters.messages()?;
     let store = ledger::up_to_date(settings)?;
     let report = report(&*store, &ReportQuery { by, filter })?;
     let report = ReportJson::new(&report);

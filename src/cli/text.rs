@@ -1,16 +1,13 @@
 //! Text for people: tables, numbers and progress bars.
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use crate::domain::{Position, event};
 
 /// A number with commas between its thousands.
 pub fn number(number: u64) -> String {
-    let digits = number.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev();
-    let groups = groups.map(|group| String::from_utf8_lossy(group).into_owned());
-    groups.collect::<Vec<_>>().join(",")
+    HumanCount(number).to_string()
 }
 
 /// A position, as it is written in JSON or as it is printed, with commas: `51,522`.
@@ -41,7 +38,7 @@ pub fn lines(table: &Table) -> String {
     trimmed.map(|line| format!("{line}\n")).collect()
 }
 
-/// A progress bar on stderr over so many events; invisible where stderr is no terminal.
+/// A progress bar on stderr over this many events; invisible if stderr is not a terminal.
 pub fn progress_bar(events: u64, what: &'static str) -> ProgressBar {
     let style = "{msg} {bar:40} {human_pos}/{human_len} events  {per_sec}  {eta} left";
     let style =

@@ -1,5 +1,5 @@
-//! Everything that can go wrong as an answer: the only place that knows HTTP status codes
-//! for failures. All of them are problem details (RFC 9457).
+//! Errors and their HTTP responses, as problem details (RFC 9457). Only this file has the status codes
+//! of errors.
 
 use std::fmt;
 
@@ -12,17 +12,17 @@ use uuid::Uuid;
 use crate::quarantine::rejection::Rejection;
 use crate::store::StoreError;
 use crate::store::writer::AppendError;
-use crate::twilio::signature::Refusal;
+use crate::twilio::signature::InvalidReason;
 use crate::wire::mask;
 
-/// Seconds after which trying again makes sense: a full queue is empty by then.
+/// The Retry-After of a 503 in seconds: a full queue is empty by then.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
-/// An answer that is not what was asked for.
+/// A request that fails.
 #[derive(Debug)]
 pub enum Problem {
     /// The signature, or the account, does not let the callback in.
-    Refused(Refusal),
+    InvalidSignature(InvalidReason),
     /// The body is longer than a callback can be.
     BodyTooLarge {
         limit: usize,
@@ -50,22 +50,22 @@ pub enum Problem {
     Conflict(String),
     MethodNotAllowed(&'static str),
     NoToken,
-    /// Too many tokens that do not fit came from this address, or from all.
+    /// Too many requests without a valid token came from this address, or from all.
     TooManyAttempts {
         retry_after_seconds: u64,
     },
     UnknownHost,
-    /// The token is one for which addresses are masked, and this cannot be.
+    /// The token sees addresses masked, and this cannot be masked.
     Masked,
-    /// The same, where the question itself names more of an address than would be shown.
+    /// The token sees addresses masked, and the query contains more of an address than that.
     MaskedQuestion,
-    /// The same, where the question names something by a text that could be a number.
+    /// The token sees addresses masked, and the query contains a text that could be a number.
     MaskedSid,
-    /// The token is one that may not be used for questions.
+    /// The token is only for sending.
     MayNotRead,
-    /// The token is one with which nothing may be sent.
+    /// The token is not for sending.
     MayNotSend,
-    /// A page of another origin asks through somebody's browser.
+    /// A page of another origin sent the request through a browser.
     ForeignOrigin,
     NotJson,
     TooManyStreams {
@@ -73,30 +73,30 @@ pub enum Problem {
     },
     TooManyExports,
     TooManySends,
-    /// What came of sending, where no message is known to have been made.
+    /// Sending failed, or its result is not known.
     Send(SendProblem),
     Store(StoreError),
     Internal,
 }
 
-/// No message was made, or perhaps none.
+/// Why no message was created, as far as is known.
 #[derive(Debug)]
 pub struct SendProblem {
-    /// Which send it was; nothing where none was begun.
+    /// Identifies the send in the log; `None` if it was not begun.
     pub send_id: Option<String>,
     pub reason: Reason,
 }
 
-/// Why not.
+/// The reason.
 #[derive(Debug)]
 pub enum Reason {
-    /// It cannot be sent as it is, or its key stands for another message.
+    /// The message is invalid, or its key was used for another message.
     Unprocessable(String),
     /// Twilio refused the message.
     Refused { status_code: u16, code: Option<u32>, message: String },
-    /// Twilio was not reached, or takes no more at the moment.
+    /// Twilio was not reached, or accepts no more at the moment.
     NotSent(String),
-    /// Whether it was made is not known.
+    /// It is not known whether the message was created.
     Unknown(String),
 }
 
@@ -111,7 +111,7 @@ impl SendProblem {
         }
     }
 
-    /// What programs may want to know beside the detail.
+    /// Members of the problem details in addition to the standard ones.
     fn members(&self) -> serde_json::Value {
         let mut members = json!({});
         if let Some(send_id) = &self.send_id {
@@ -156,7 +156,7 @@ impl Problem {
     /// Why the callback listener rejects the request for good; `None` if it may be sent again.
     pub fn rejection(&self) -> Option<Rejection> {
         Some(match self {
-            Problem::Refused(refusal) => Rejection::Signature(*refusal),
+            Problem::InvalidSignature(refusal) => Rejection::Signature(*refusal),
             Problem::NoCallbackPath(_) => Rejection::Path,
             Problem::MethodNotAllowed(_) => Rejection::Method,
             Problem::NotHttp(_) => Rejection::Request,
@@ -170,8 +170,7 @@ impl Problem {
 }
 
 impl Problem {
-    /// The same without the addresses that its detail repeats, for an asker who is shown none; `None`
-    /// if it repeats nothing.
+    /// The same problem with the addresses in its detail masked; `None` if it never contains any.
     pub fn masked(&self) -> Option<Self> {
         let detail = |text: &String| mask::text(text);
         Some(match self {
@@ -216,7 +215,7 @@ impl From<actix_web::error::BlockingError> for Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Problem::Refused(refusal) => refusal.fmt(f),
+            Problem::InvalidSignature(refusal) => refusal.fmt(f),
             Problem::BodyTooLarge { limit } => write!(f, "the body is longer than {limit} bytes"),
             Problem::NoCallbackPath(path) => write!(
                 f,
@@ -285,7 +284,7 @@ impl fmt::Display for Problem {
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         match self {
-            Problem::Refused(_)
+            Problem::InvalidSignature(_)
             | Problem::UnknownHost
             | Problem::Masked
             | Problem::MaskedQuestion
@@ -354,17 +353,17 @@ impl ResponseError for Problem {
     }
 }
 
-/// The answer for a path with a part that is no text.
+/// The response for a path that is not UTF-8.
 pub fn unreadable_path(_: actix_web::error::PathError, _: &HttpRequest) -> actix_web::Error {
     Problem::NotFound("there is nothing at this path".to_owned()).into()
 }
 
-/// The answer for a path that is not there.
+/// The response for an unknown path.
 pub async fn no_such_path() -> Result<HttpResponse, Problem> {
     Err(Problem::NotFound("there is nothing at this path".to_owned()))
 }
 
-/// The answer for a method that a path does not take.
+/// The response for a method that a path does not support.
 pub async fn method_not_allowed(allowed: &'static str) -> Result<HttpResponse, Problem> {
     Err(Problem::MethodNotAllowed(allowed))
 }

@@ -1,5 +1,4 @@
-//! Two listeners: one that Twilio reaches and that only takes callbacks,
-//! one for people and programs that ask.
+//! The HTTP server: the callback listener for Twilio, and the admin listener for people and programs.
 
 pub mod admin;
 pub mod auth;
@@ -8,19 +7,10 @@ mod callbacks;
 mod connection;
 mod drain;
 mod error;
-mod heads;
 mod limits;
-mod listener;
-mod metrics;
-mod misdirected;
 mod query;
-mod refusals;
-mod rejected;
 mod reloads;
 mod response;
-mod routes;
-mod signed;
-mod state;
 mod workers;
 
 use std::future::Future;
@@ -35,40 +25,40 @@ use actix_web::web;
 pub use self::admin::message_sender::{MessageSender, SendingAccount};
 pub use self::admin::registry::MetricsRegistry;
 pub use self::admin::state::AdminState;
+pub use self::callbacks::CallbackState;
 pub use self::drain::Drain;
 pub use self::limits::{EventStreams, Limit};
 pub use self::reloads::KeyReloadMetrics;
-pub use self::state::Receiving;
 use self::workers::Workers;
 
-/// Longer than the 60 s and less for which proxies keep idle connections to us,
-/// so that we never close one that a proxy is about to use.
+/// How long idle connections are kept. Proxies keep them for at most 60 s, so that the server never
+/// closes one that a proxy is about to use.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// How long the head of a request may take.
+/// How long the head of a request may take to arrive.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many connections take callbacks at once, over all workers. Each has at most one in flight, so
-/// this bounds what they take in memory, and how long one callback waits for the others: a quarter
-/// of a second at the rate of two cores. Further ones wait to be accepted; Twilio tries again where
-/// a connection could not be made, but not, by default, after a 503.
+/// Connections of the callback listener, over all workers. Each has at most one callback in flight, so
+/// this bounds their memory and how long one callback waits for the others: a quarter of a second on
+/// two cores. More connections wait to be accepted. By default, Twilio retries if it cannot connect,
+/// but not after a 503.
 const CONNECTIONS_MAX: usize = 8192;
 
-/// How long answers that are already made may take to leave, once nothing else is in flight.
+/// How long finished responses may take to leave once no request is in flight.
 const FLUSH_SECONDS: u64 = 1;
 
-/// How long event streams may take to end.
+/// How long event streams may take to end at shutdown.
 const STREAMS_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long requests in flight may take once the server is to end.
+/// How long requests in flight may take at shutdown.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// Serves both listeners until `stop` resolves, then answers what is in flight and returns.
-/// Idle connections hold nothing up.
+/// Serves both listeners until `stop` resolves, then answers the requests in flight and returns. Idle
+/// connections do not delay this.
 pub async fn run(
     callbacks: TcpListener,
     admin: TcpListener,
-    receiving: Receiving,
+    receiving: CallbackState,
     state: AdminState,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
@@ -77,7 +67,8 @@ pub async fn run(
     let workers = Workers::default();
     let threads = std::thread::available_parallelism()?.get();
     let receiving = web::Data::new(receiving);
-    let callbacks = listener::serve(callbacks, receiving, drain.clone(), &workers, threads)?;
+    let callbacks =
+        callbacks::listener::serve(callbacks, receiving, drain.clone(), &workers, threads)?;
     let admin = admin::serve(admin, state, drain.clone(), &workers)?;
     let handles = [callbacks.handle(), admin.handle()];
     let mut both = actix_web::rt::spawn(async move { tokio::try_join!(callbacks, admin) });

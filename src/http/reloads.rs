@@ -1,10 +1,10 @@
-//! What is counted of keys that are read again, for telemetry.
+//! Metrics of reloading keys and tokens.
 
 use prometheus::{Gauge, IntCounterVec, Opts, Registry};
 
 use crate::domain::Timestamp;
 
-/// See the module.
+/// Counts reloads by their outcome.
 #[derive(Clone)]
 pub struct KeyReloadMetrics {
     count: IntCounterVec,
@@ -34,14 +34,14 @@ impl Default for KeyReloadMetrics {
 }
 
 impl KeyReloadMetrics {
-    /// They were read again: all of them, or some of the old ones stay in use.
+    /// Keys and tokens were reloaded: all of them, or some kept their old values.
     pub fn reloaded(&self, all: bool, at: Timestamp) {
         let outcome = if all { "ok" } else { "failed" };
         self.count.with_label_values(&[outcome]).inc();
         self.last_at.set(at.micros() as f64 / 1e6);
     }
 
-    /// Adds them to what is asked for.
+    /// Registers the metrics.
     pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
         registry.register(Box::new(self.count.clone()))?;
         registry.register(Box::new(self.last_at.clone()))

@@ -24,35 +24,35 @@ pub struct ProblemDetails {
     r#type: String,
     title: String,
     status: u16,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and what is expected
     detail: String,
-    /// Names this answer in what the server writes of it.
+    /// Identifies this response in the server's telemetry
     request_id: String,
 }
 
-/// What any question may be answered with instead.
+/// Errors of every endpoint.
 #[derive(IntoResponses)]
 #[allow(dead_code, reason = "it describes what `Problem` answers")]
 pub enum Failures {
-    /// A parameter is unknown, doubled, or not what it must be
+    /// A parameter is unknown, repeated or invalid
     #[response(status = 400, content_type = "application/problem+json")]
     BadRequest(ProblemDetails),
-    /// A token is needed
+    /// A token is required
     #[response(status = 401, content_type = "application/problem+json")]
     NoToken(ProblemDetails),
-    /// Not for this Host, or not for this token
+    /// The Host or the scope of the token does not allow this
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(ProblemDetails),
-    /// There is none
+    /// It does not exist
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(ProblemDetails),
-    /// It could be several, conditions exclude each other, or the log does not go so far
+    /// The request is ambiguous, its conditions exclude each other, or the log is shorter
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(ProblemDetails),
-    /// Too many attempts without a token that fits
+    /// Too many attempts without a valid token
     #[response(status = 429, content_type = "application/problem+json")]
     TooMany(ProblemDetails),
-    /// Not now
+    /// Try again later
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(ProblemDetails),
 }

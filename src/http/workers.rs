@@ -1,5 +1,5 @@
-//! The threads that run handlers: that all of them have started, and that none has ended before the
-//! server does. A listener without them would take connections and answer nobody.
+//! Watches the threads that run handlers: all have to start, and none may end before the server.
+//! Without them, a listener would accept connections and never respond.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-/// How long the threads may take to start; usually it is a millisecond each.
+/// How long the threads may take to start; usually they take a millisecond each.
 const START_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The threads of all listeners of one server.
@@ -22,7 +22,7 @@ struct Shared {
     ended: Notify,
 }
 
-/// Lives as long as its thread.
+/// Dropped when its thread ends.
 struct Alive(Arc<Shared>);
 
 thread_local! {
@@ -30,15 +30,15 @@ thread_local! {
 }
 
 impl Workers {
-    /// Called in each of the threads, once.
+    /// Registers the current thread; called once in each.
     pub fn join(&self) {
         ALIVE.with_borrow_mut(|alive| alive.push(Alive(Arc::clone(&self.0))));
         self.0.started.fetch_add(1, Ordering::Relaxed);
         self.0.moved.notify_one();
     }
 
-    /// Resolves when the server cannot go on: not all of so many threads have started in time, or one
-    /// has ended.
+    /// Waits until the server cannot go on, because not all of the expected threads have started in
+    /// time or one has ended. Returns the reason.
     pub async fn trouble(&self, expected: usize) -> String {
         let all = async {
             while self.0.started.load(Ordering::Relaxed) < expected {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::domain::message_ref::MessageRef;
 use crate::domain::rollup::{Hour, RollupKey};
 
-/// By what a report counts.
+/// The property by which messages are grouped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dimension {

@@ -29,11 +29,11 @@ pub struct ReportJson {
     pub total: FiguresJson,
 }
 
-/// One row: what it is about, and its figures.
+/// A row: the value that its messages share, and its figures.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = ReportRow)]
 pub struct RowJson {
-    /// Nothing for the messages without one.
+    /// `null` for messages without a value.
     pub key: Option<String>,
     /// In reports by error code only.
     #[serde(flatten)]
@@ -43,7 +43,7 @@ pub struct RowJson {
     pub figures: FiguresJson,
 }
 
-/// What is known of an error code.
+/// The meaning of an error code.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = ReportCode)]
 pub struct CodeJson {
@@ -58,12 +58,12 @@ pub struct CodeJson {
 #[schema(as = ReportFigures)]
 pub struct FiguresJson {
     pub messages: i64,
-    /// How many stand at each status, in order of precedence, `unknown` last.
+    /// Messages by status, in order of precedence, `unknown` last.
     #[schema(value_type = std::collections::BTreeMap<String, i64>)]
     pub statuses: Map<String, Value>,
     pub open: i64,
     pub conflicts: i64,
-    /// Of how many an import brought any event.
+    /// Messages with imported events.
     pub imported: i64,
     pub delivery_rate: Option<f64>,
     pub read_rate: Option<f64>,
@@ -72,7 +72,7 @@ pub struct FiguresJson {
     pub sent_to_delivered_ms: TimesJson,
 }
 
-/// How long something took.
+/// A distribution of durations.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = ReportTimes)]
 pub struct TimesJson {

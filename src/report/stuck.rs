@@ -23,7 +23,7 @@ pub struct Stuck {
 }
 
 impl Stuck {
-    /// Rows them at a moment; a message counts once its twelfth whole hour is over.
+    /// Counts them at a moment. Ages are whole hours: a message is stuck once its twelfth hour is over.
     pub fn count(views: &dyn Views, now: Timestamp) -> Result<Self, StoreError> {
         let ago = |hours: i64| {
             Hour::of(Timestamp::from_micros(now.micros().saturating_sub(hours * HOUR_MICROS)))

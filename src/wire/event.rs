@@ -1,4 +1,4 @@
-//! One event as `export events` and the API give it.
+//! The JSON of an event, for `export events` and the API.
 
 use std::collections::BTreeMap;
 
@@ -28,14 +28,13 @@ pub struct Event {
     pub message_sid: Option<String>,
     pub verified_by: Option<String>,
     pub notes: BTreeMap<String, String>,
-    /// Only there, and true, where addresses are hidden: the event is then not what was received,
-    /// and nobody can take it for that.
+    /// Present, and true, if addresses are masked: the event then differs from what was received.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub masked: bool,
 }
 
-/// A header's value: text, or base64 where it is not UTF-8.
+/// A header's value: text, or base64 if it is not UTF-8.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum HeaderValue {
@@ -70,14 +69,14 @@ impl Event {
         }
     }
 
-    /// The same, saying whether its addresses were hidden before.
+    /// The same, marked as masked or not.
     pub fn masked(self, masked: bool) -> Self {
         Self { masked, ..self }
     }
 }
 
 impl HeaderValue {
-    /// Exactly these bytes.
+    /// From exactly these bytes.
     pub fn new(value: &[u8]) -> Self {
         match std::str::from_utf8(value) {
             Ok(text) => HeaderValue::Text(text.to_owned()),

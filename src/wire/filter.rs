@@ -16,11 +16,11 @@ use crate::domain::{AccountSid, ErrorCode, Status, Timestamp, duration};
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 pub struct MessageParameters {
-    /// Where it stands
+    /// Current status
     #[serde(deserialize_with = "status")]
     #[param(inline, value_type = StatusWord, required = false)]
     pub status: Option<Option<Status>>,
-    /// The code that is shown with it
+    /// Error code of the message
     #[serde(deserialize_with = "error_code")]
     #[param(value_type = Option<String>, pattern = "^0*[1-9][0-9]*$", max_length = 9)]
     pub error_code: Option<ErrorCode>,
@@ -41,25 +41,25 @@ pub struct MessageParameters {
     #[serde(deserialize_with = "channel")]
     #[param(min_length = 1)]
     pub channel: Option<String>,
-    /// First received then or later: RFC 3339, or a day in UTC
+    /// First received at this time or later: RFC 3339, or a day in UTC
     #[serde(deserialize_with = "time")]
     #[param(value_type = Option<String>, format = "date-time")]
     pub since: Option<Timestamp>,
-    /// First received before
+    /// First received before this time
     #[serde(deserialize_with = "time")]
     #[param(value_type = Option<String>, format = "date-time")]
     pub until: Option<Timestamp>,
-    /// Whether there is evidence of success and of failure
+    /// Whether there is evidence of both success and failure
     pub conflict: Option<bool>,
-    /// Whether any of its events came late
+    /// Whether any of its events was late
     pub late: Option<bool>,
-    /// Whether any of its events came twice
+    /// Whether any of its events was a duplicate
     pub duplicate: Option<bool>,
-    /// Not settled for so long, such as `6h`
+    /// Open for at least this long, such as `6h`
     #[serde(deserialize_with = "length")]
     #[param(value_type = Option<String>, pattern = "^0*[1-9][0-9]{0,8}[smhd]$")]
     pub stuck: Option<Duration>,
-    /// `true`: only inbound messages, which are left out otherwise
+    /// `true`: only inbound messages, which are otherwise left out
     #[param(default = false)]
     pub inbound: Option<bool>,
     /// Whether a simulation sent all of its events
@@ -124,7 +124,7 @@ impl PartialSchema for StatusWord {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
             .schema_type(Type::String)
-            .description(Some("A status, or the lack of one."))
+            .description(Some("A status, or `unknown`."))
             .enum_values(Some([UNKNOWN].into_iter().chain(Status::ALL.map(Status::name))))
             .into()
     }

@@ -1,4 +1,4 @@
-//! One message as `audit`, the API and `export messages` give it.
+//! The JSON of a message, for `audit`, the API and `export messages`.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use crate::domain::{
     Effect, ErrorCode, Lifecycle, MessageKey, Position, RecordedEvent, Status, StatusReported,
 };
 
-/// Where a message stands; the timeline only where one message was asked for.
+/// The state of a message. Lists leave out the timeline.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Message {
     pub message_sid: String,
@@ -33,7 +33,7 @@ pub struct Message {
     pub raw_dlr_done_date: Option<String>,
     pub first_received_at: String,
     pub last_received_at: String,
-    /// When each status was first heard, in order of precedence.
+    /// When each status was first reported, in order of precedence.
     #[schema(value_type = BTreeMap<String, String>)]
     pub status_times: Map<String, Value>,
     pub events: u64,
@@ -54,14 +54,14 @@ pub struct TimelineEntry {
     pub event_id: String,
     pub received_at: String,
     pub source: &'static str,
-    /// The status, or the word that is none, as it came.
+    /// The status, or an unrecognised word as it came.
     pub status: Option<String>,
     pub effect: &'static str,
     pub duplicate_of: Option<Position>,
     pub error_code: Option<u32>,
     #[serde(flatten)]
     pub body: Body,
-    /// What is odd about the event.
+    /// What is unusual about the event.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<&'static str>,
 }
@@ -70,7 +70,7 @@ fn text(text: Option<&SmolStr>) -> Option<String> {
     text.map(ToString::to_string)
 }
 
-/// The word shown for a status, or for the lack of one.
+/// The name of a status; `unknown` if there is none.
 pub fn status_name(status: Option<Status>) -> &'static str {
     status.map_or("unknown", Status::name)
 }

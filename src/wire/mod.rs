@@ -1,5 +1,5 @@
-//! The JSON that people and programs see. Domain types never serialise themselves,
-//! so that neither storage nor rules can change a public shape unnoticed.
+//! The public formats: JSON of messages and events, filters and masking. Domain types do not serialise
+//! themselves, so that a change of storage or rules cannot change a public format unnoticed.
 
 pub mod csv;
 pub mod event;
@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 pub use event::{Event, HeaderValue};
 pub use message::{Message, TimelineEntry};
 
-/// Bytes as text where they are UTF-8, else as base64 under another name.
+/// Bytes as text if they are UTF-8, otherwise as base64 under another name.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Body {
@@ -25,7 +25,7 @@ pub enum Body {
 }
 
 impl Body {
-    /// Exactly these bytes.
+    /// From exactly these bytes.
     pub fn new(bytes: &[u8]) -> Self {
         match std::str::from_utf8(bytes) {
             Ok(text) => Body::Body(text.to_owned()),

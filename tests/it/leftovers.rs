@@ -1,5 +1,6 @@
 //! Two writers, and files that do not belong together: each is refused by its name.
 
+use std::ops::Range;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Output;
@@ -25,11 +26,25 @@ fn refusal(output: &Output) -> String {
 }
 
 /// A server that was killed after this many callbacks, before it tidied anything up.
-fn killed(callbacks: std::ops::Range<u32>) -> App {
+fn killed(callbacks: Range<u32>) -> App {
     let mut app = App::start();
-    callbacks.for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    receive(&app, callbacks);
     app.kill();
     app
+}
+
+fn receive(app: &App, callbacks: Range<u32>) {
+    callbacks.for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+}
+
+/// A stopped server with 60 events, and its WAL from when it had 20.
+fn with_an_older_wal() -> (App, Vec<u8>) {
+    let mut app = killed(0..20);
+    let older = wal(&app);
+    app.restart();
+    receive(&app, 20..60);
+    app.stop();
+    (app, older)
 }
 
 fn wal(app: &App) -> Vec<u8> {
@@ -142,11 +157,7 @@ fn a_log_with_a_second_name_is_refused() {
 #[test]
 fn an_older_wal_next_to_a_newer_log_is_refused() {
     // SQLite would put the older pages in the place of the newer, and acknowledged events were gone.
-    let mut app = killed(0..20);
-    let older = wal(&app);
-    app.restart();
-    (20..60).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
-    app.stop();
+    let (mut app, older) = with_an_older_wal();
     put_wal(&app, &older);
 
     assert_wal_is_refused(&app, "with it there is no event 60 any more");
@@ -166,11 +177,7 @@ fn an_older_wal_next_to_a_newer_log_is_refused() {
 #[test]
 fn who_only_reads_refuses_an_older_wal_too() {
     // It was read as the ledger's own, and a third of the events called all of them.
-    let mut app = killed(0..20);
-    let older = wal(&app);
-    app.restart();
-    (20..60).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
-    app.stop();
+    let (app, older) = with_an_older_wal();
     let aside = Ledger::new();
     std::fs::copy(app.log_file(), aside.log_file()).unwrap();
     std::fs::write(aside.file("ledger.db-wal"), older).unwrap();
@@ -222,14 +229,14 @@ fn a_reader_that_meets_a_starting_server_is_not_refused() {
 #[test]
 fn a_newer_wal_next_to_an_older_log_is_refused() {
     let mut app = App::start();
-    (0..5).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    receive(&app, 0..5);
     app.stop();
     let older = std::fs::read(app.log_file()).unwrap();
     app.restart();
-    (5..200).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    receive(&app, 5..200);
     app.stop();
     app.restart();
-    (200..220).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    receive(&app, 200..220);
     app.kill();
     std::fs::write(app.log_file(), older).unwrap();
 
@@ -275,7 +282,7 @@ fn a_wal_whose_log_is_gone_is_refused_and_kept() {
 fn a_log_in_the_middle_of_a_wal_checkpoint_is_not_refused() {
     // Any of the WAL's pages may have reached the file, whole or by sectors, in any order.
     let mut app = App::start();
-    (0..40).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    receive(&app, 0..40);
     app.stop();
     app.restart();
     (40..100).for_each(|number| assert_eq!(app.receive(delivered(&sid(number))).code, 200));
@@ -313,13 +320,13 @@ fn a_log_in_the_middle_of_a_wal_checkpoint_is_not_refused() {
 #[test]
 fn a_log_that_lost_its_wal_is_said_to_be_older_than_its_views() {
     let mut app = App::start();
-    (0..4).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    receive(&app, 0..4);
     app.stop();
     app.restart();
     // The first projection of a process takes so long that the WAL may be emptied in the pause.
-    (4..6).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    receive(&app, 4..6);
     app.caught_up();
-    (6..9).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
+    receive(&app, 6..9);
     app.caught_up();
     app.kill();
     std::fs::remove_file(app.folder().join("ledger.db-wal")).unwrap();

@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use serde_json::json;
 
-use super::super::filters::of_a_flag;
+use super::super::filters::bad_flag;
 use super::super::text::number;
 use super::super::{Format, Outcome};
 use crate::config::Settings;
@@ -15,7 +15,7 @@ use crate::wire::filter;
 /// The arguments of `quarantine purge`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only what arrived before: RFC 3339, or a day in UTC
+    /// Only requests that arrived before this time: RFC 3339, or a day in UTC
     #[arg(long, value_name = "TIME")]
     before: Option<String>,
 
@@ -26,7 +26,7 @@ pub struct Args {
 /// Removes it and says how many there were. It does not ask again.
 pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
     let before = args.before.as_deref().map(|text| filter::time_flag("before", text));
-    let before = before.transpose().map_err(of_a_flag)?;
+    let before = before.transpose().map_err(bad_flag)?;
     let purged = match quarantine::open(&settings.database()?)? {
         Some(mut quarantine) => quarantine.purge(before)?,
         None => 0,

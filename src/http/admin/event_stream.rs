@@ -1,7 +1,7 @@
-//! `GET /v1/events/stream`: the log as it grows, by Server-Sent Events.
+//! `GET /v1/events/stream`: follows the log with Server-Sent Events.
 //!
-//! Each reader has a task that reads the log in short pages and a bounded channel to its connection.
-//! Whoever does not read is dropped, and comes back with `Last-Event-ID` to where it was.
+//! Each client has a task that reads the log in short pages, and a bounded channel to its connection.
+//! A client that does not read is disconnected; with `Last-Event-ID` it can continue where it was.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -26,23 +26,24 @@ use crate::http::response::Failures;
 use crate::store::StoreError;
 use crate::wire::parameters;
 
-/// How often a word is sent where no event comes: proxies end what is silent for a minute.
+/// How often a comment is sent if there is no event: proxies close connections that are silent for a
+/// minute.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// How long a reader that was cut off waits before it comes back.
+/// How long a disconnected client waits before it reconnects.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How many events wait for one reader's connection, beside what the system buffers for it.
+/// Events that wait for one client, in addition to the socket's buffer.
 const BUFFER_EVENTS: usize = 16;
 
-/// How long a reader may take no event before it is dropped.
+/// How long a client may take no event before it is disconnected.
 const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much of the log is read at a time: a few milliseconds' worth.
+/// The size of a page: reading it takes a few milliseconds.
 const PAGE_EVENTS: usize = 256;
 const PAGE_BYTES: usize = 256 << 10;
 
-/// How long what was sent may take to leave once the server ends.
+/// How long sent events may take to leave before the connection is closed.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Where a new stream begins.
@@ -56,7 +57,7 @@ pub struct StreamParameters {
     after: Option<Position>,
 }
 
-/// Where an interrupted stream goes on.
+/// Where an interrupted stream continues.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[allow(dead_code, reason = "`first` reads the header")]
@@ -66,7 +67,7 @@ pub struct ReaderParameters {
     last_event_id: Option<String>,
 }
 
-/// The events after a position, those that are still to come among them.
+/// The events after a position, including those still to come.
 #[utoipa::path(get, path = "/v1/events/stream", operation_id = "event_stream", tag = "events",
     params(StreamParameters, ReaderParameters),
     responses(
@@ -76,7 +77,7 @@ pub struct ReaderParameters {
 pub async fn follow(
     request: HttpRequest,
     state: web::Data<AdminState>,
-    shown: Redaction,
+    redaction: Redaction,
     Query(StreamParameters { after }, _): Query<StreamParameters>,
 ) -> Result<HttpResponse, Problem> {
     let after = first(&request, after, state.projection.head())?;
@@ -85,9 +86,9 @@ pub async fn follow(
         let follower = Follower {
             stream: state.streams.open()?,
             heads: state.projection.watch_head(),
-            connection: Connection::of(&request),
+            connection: Connection::from_request(&request),
             state,
-            shown,
+            redaction,
             after,
             sender,
         };
@@ -96,13 +97,13 @@ pub async fn follow(
     let events = Sse::from_infallible_receiver(events);
     let events = events.with_keep_alive(KEEP_ALIVE).with_retry_duration(RETRY);
     let mut response = events.respond_to(&request);
-    // Nothing comes after it, so that at its end the connection can go.
+    // The stream is the last response on its connection.
     response.head_mut().set_connection_type(ConnectionType::Close);
     Ok(response)
 }
 
-/// Where a reader begins: behind the last event that it had, else where its query says, else at the
-/// head. A browser that comes back sends both.
+/// Where a stream begins: after the last event that the client had, otherwise after the position in
+/// its query, otherwise at the head. A browser that reconnects sends both.
 fn first(
     request: &HttpRequest,
     after: Option<Position>,
@@ -123,25 +124,25 @@ fn first(
     }
 }
 
-/// What brings one reader its events.
+/// Sends the log to one client.
 struct Follower {
-    /// Counted off only when all else is done.
+    /// Held until the connection is closed.
     stream: StreamPermit,
     heads: watch::Receiver<Position>,
     connection: Option<Connection>,
     state: web::Data<AdminState>,
-    shown: Redaction,
+    redaction: Redaction,
     after: Position,
     sender: Sender<Event>,
 }
 
-/// Why a stream came to its end.
+/// Why a stream ended.
 enum End {
-    /// The reader is gone.
+    /// The client has disconnected.
     Gone,
-    /// It reads too slowly.
+    /// The client reads too slowly.
     Stalled,
-    /// The server ends.
+    /// The server is shutting down.
     Stopping,
     Failed(Problem),
 }
@@ -153,12 +154,12 @@ impl Follower {
             end = self.send_all() => end,
             () = stopping.received() => End::Stopping,
         };
-        // The end of what is sent is the end of the answer.
+        // Ends the response.
         drop(self.sender);
         match end {
             End::Gone => return,
             End::Stalled => {
-                tracing::info!("a reader of the event stream was too slow and is dropped");
+                tracing::info!("a reader of the event stream was too slow and is disconnected");
             }
             End::Stopping => sleep(FLUSH_TIMEOUT).await,
             End::Failed(problem) => {
@@ -185,8 +186,8 @@ impl Follower {
     }
 
     async fn send_page(&mut self, head: Position) -> Result<(), End> {
-        let (state, shown, after) = (self.state.clone(), self.shown, self.after);
-        let page = web::block(move || page(&state, shown, after, head)).await;
+        let (state, redaction, after) = (self.state.clone(), self.redaction, self.after);
+        let page = web::block(move || page(&state, redaction, after, head)).await;
         let page =
             page.map_err(|_| Problem::Internal).and_then(|page| page.map_err(Problem::Store));
         for (position, event) in page.map_err(End::Failed)? {
@@ -200,10 +201,10 @@ impl Follower {
     }
 }
 
-/// Some events after a position, none of them beyond the head.
+/// The next events after a position, up to the head.
 fn page(
     state: &AdminState,
-    shown: Redaction,
+    redaction: Redaction,
     after: Position,
     head: Position,
 ) -> Result<Vec<(Position, Event)>, StoreError> {
@@ -220,10 +221,10 @@ fn page(
     if events.is_empty() {
         return Err(StoreError::NoSuchEvent { position: after + 1 });
     }
-    let sent = |event: RecordedEvent| {
+    let message = |event: RecordedEvent| {
         let position = event.position;
-        let json = serde_json::to_string(&shown.event(event)).expect("an event is JSON");
+        let json = serde_json::to_string(&redaction.event(event)).expect("an event is JSON");
         (position, Data::new(json).id(position.to_string()).into())
     };
-    Ok(events.into_iter().map(sent).collect())
+    Ok(events.into_iter().map(message).collect())
 }

@@ -1,4 +1,4 @@
-//! The log itself: a page of it, one event, and one event's bytes.
+//! `GET /v1/events`: pages of the log, one event, and the bytes of its body.
 
 use actix_web::http::header::{CONTENT_DISPOSITION, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{HttpResponse, web};
@@ -15,7 +15,7 @@ use crate::store::StoreError;
 use crate::wire;
 use crate::wire::parameters;
 
-/// Which stretch of the log.
+/// Which page of the log.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
@@ -33,7 +33,7 @@ pub struct LogParameters {
 #[schema(as = EventPage)]
 pub struct Page {
     data: Vec<wire::Event>,
-    /// The `after` of the next page; nothing at the end of the log.
+    /// The `after` of the next page; `null` at the end of the log.
     next_cursor: Option<String>,
     /// The head when the page was read.
     as_of_position: Position,
@@ -44,7 +44,7 @@ pub struct Page {
     responses((status = 200, body = Page), Failures))]
 pub async fn page(
     state: web::Data<AdminState>,
-    shown: Redaction,
+    redaction: Redaction,
     Query(parameters, _): Query<LogParameters>,
 ) -> Result<HttpResponse, Problem> {
     let (after, limit) = (parameters.after.unwrap_or(0), parameters.limit.rows());
@@ -53,7 +53,7 @@ pub async fn page(
         let events = read(&state, after, head, limit)?;
         let last = events.last().map_or(after, |event| event.position);
         Ok::<_, Problem>(Page {
-            data: events.into_iter().map(|event| shown.event(event)).collect(),
+            data: events.into_iter().map(|event| redaction.event(event)).collect(),
             next_cursor: (last < head).then(|| last.to_string()),
             as_of_position: head,
         })
@@ -63,29 +63,29 @@ pub async fn page(
 
 /// One event.
 #[utoipa::path(get, path = "/v1/events/{position}", operation_id = "event", tag = "events",
-    params(("position" = u64, Path, minimum = 1, description = "Where it stands in the log")),
+    params(("position" = u64, Path, minimum = 1, description = "Its position in the log")),
     responses((status = 200, body = wire::Event), Failures))]
 pub async fn one(
     position: web::Path<String>,
     state: web::Data<AdminState>,
-    shown: Redaction,
+    redaction: Redaction,
     _: Query<NoParameters>,
 ) -> Result<HttpResponse, Problem> {
     let event = web::block(move || at(&state, &position)).await??;
-    response::json(HttpResponse::Ok(), &shown.event(event))
+    response::json(HttpResponse::Ok(), &redaction.event(event))
 }
 
-/// One event's body, as it came. Whoever opens it shall not have it taken for a page of ours.
+/// One event's body, as it came. A browser downloads it instead of showing it as a page of this server.
 #[utoipa::path(get, path = "/v1/events/{position}/body", operation_id = "event_body", tag = "events",
-    params(("position" = u64, Path, minimum = 1, description = "Where it stands in the log")),
+    params(("position" = u64, Path, minimum = 1, description = "Its position in the log")),
     responses((status = 200, body = String, content_type = "application/octet-stream"), Failures))]
 pub async fn body(
     position: web::Path<String>,
     state: web::Data<AdminState>,
-    shown: Redaction,
+    redaction: Redaction,
     _: Query<NoParameters>,
 ) -> Result<HttpResponse, Problem> {
-    shown.check_raw()?;
+    redaction.check_raw()?;
     let event = web::block(move || at(&state, &position)).await??;
     let name = format!("attachment; filename=\"event-{}.bin\"", event.position);
     let mut response = HttpResponse::Ok();
@@ -94,9 +94,9 @@ pub async fn body(
     Ok(response.content_type("application/octet-stream").body(event.event.body))
 }
 
-/// Events after a position and up to the head; fewer than the limit where they are large. What lies
-/// beyond the head may not be on disk yet.
-pub fn read(
+/// The events after a position, up to the head; fewer than the limit if they are large. Events beyond
+/// the head may not be durable yet.
+fn read(
     state: &AdminState,
     after: Position,
     head: Position,
@@ -110,8 +110,8 @@ pub fn read(
 
 fn at(state: &AdminState, position: &str) -> Result<RecordedEvent, Problem> {
     let position = query::position("position", position)?;
-    let there = (1..=state.projection.head()).contains(&position);
-    let event = there.then(|| state.store.read_at(&[position])).transpose()?;
+    let exists = (1..=state.projection.head()).contains(&position);
+    let event = exists.then(|| state.store.read_at(&[position])).transpose()?;
     let event = event.and_then(|events| events.into_iter().next());
     event.ok_or_else(|| Problem::NotFound(StoreError::NoSuchEvent { position }.to_string()))
 }

@@ -1,4 +1,6 @@
-//! ExportLimit as they are written: a thread reads the ledger and waits for whoever takes the answer.
+//! `GET /v1/exports/…`: streamed exports.
+//!
+//! A thread reads the ledger and writes; it waits while the client is slow, up to a limit.
 
 use std::io::{self, BufWriter, Write};
 use std::time::Duration;
@@ -26,29 +28,29 @@ use crate::http::response::Failures;
 use crate::wire::filter::{self, MessageParameters};
 use crate::wire::parameters;
 
-/// How much is handed over at a time.
-const PIECE_BYTES: usize = 64 << 10;
+/// The size of a chunk of the response.
+const CHUNK_BYTES: usize = 64 << 10;
 
-/// How many pieces wait for a client that takes its time.
-const PIECES_WAITING: usize = 4;
+/// Chunks that wait for a slow client.
+const CHUNKS_WAITING: usize = 4;
 
-/// How much the system may keep for a client beside them. Over a line of 100 ms it lets some
-/// megabytes a second through; a client that takes 10 KB a second is not cut off.
+/// The size of the socket's send buffer, which holds data in addition to the chunks. At a round trip
+/// of 100 ms it allows some megabytes per second; a client that takes 10 KB/s is not disconnected.
 const SENT_BYTES_MAX: usize = 256 << 10;
 
-/// How long a client may take no piece before its export is cut off: the others wait for its place.
-/// Longer than readers of the event stream have, who can come back to where they were.
+/// How long a client may take no chunk before it is disconnected, so that others can export. Longer
+/// than for the event stream, which a client can continue.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Of when, and as what.
+/// The format and the position of an export.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 pub struct ExportParameters {
-    /// `ndjson` without it
+    /// The default is `ndjson`
     #[param(inline, value_type = Format, required = false)]
     format: Option<Format>,
-    /// As it stood at this position
+    /// As of this position
     #[serde(deserialize_with = "parameters::position")]
     #[param(value_type = Option<u64>, minimum = 0)]
     as_of_position: Option<Position>,
@@ -65,11 +67,11 @@ pub struct EventParameters {
     #[serde(deserialize_with = "parameters::sid")]
     #[param(min_length = 1)]
     message_sid: Option<String>,
-    /// Received then or later: RFC 3339, or a day in UTC
+    /// Received at this time or later: RFC 3339, or a day in UTC
     #[serde(deserialize_with = "parameters::time")]
     #[param(value_type = Option<String>, format = "date-time")]
     since: Option<Timestamp>,
-    /// Received before
+    /// Received before this time
     #[serde(deserialize_with = "parameters::time")]
     #[param(value_type = Option<String>, format = "date-time")]
     until: Option<Timestamp>,
@@ -77,13 +79,13 @@ pub struct EventParameters {
     simulated: Option<bool>,
 }
 
-/// What the query asks for.
+/// What is exported.
 enum Wanted {
     Messages(MessageFilter),
     Events(EventFilter),
 }
 
-/// Messages as they stood at a position.
+/// Messages as of a position.
 #[utoipa::path(get, path = "/v1/exports/messages", operation_id = "export_messages", tag = "exports",
     params(MessageParameters, ExportParameters),
     responses((status = 200, content(
@@ -92,11 +94,11 @@ enum Wanted {
 pub async fn messages(
     request: HttpRequest,
     state: web::Data<AdminState>,
-    shown: Redaction,
+    redaction: Redaction,
     Query(filter, parameters): Query<MessageParameters, ExportParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let wanted = Wanted::Messages(shown.check_filter(message_filter(filter)?)?);
-    export(request, state, shown, parameters, wanted).await
+    let wanted = Wanted::Messages(redaction.check_filter(message_filter(filter)?)?);
+    export(request, state, redaction, parameters, wanted).await
 }
 
 /// Events as they came.
@@ -108,63 +110,62 @@ pub async fn messages(
 pub async fn events(
     request: HttpRequest,
     state: web::Data<AdminState>,
-    shown: Redaction,
+    redaction: Redaction,
     Query(filter, parameters): Query<EventParameters, ExportParameters>,
 ) -> Result<HttpResponse, Problem> {
     let EventParameters { account_sid, message_sid, since, until, simulated } = filter;
     filter::in_order(since, until).map_err(|bad| Problem::Conflict(bad.to_string()))?;
     let sids =
         account_sid.as_ref().map(AccountSid::as_str).into_iter().chain(message_sid.as_deref());
-    sids.into_iter().try_for_each(|sid| shown.check_text(sid))?;
+    sids.into_iter().try_for_each(|sid| redaction.check_text(sid))?;
     let wanted = Wanted::Events(EventFilter { account_sid, message_sid, since, until, simulated });
-    export(request, state, shown, parameters, wanted).await
+    export(request, state, redaction, parameters, wanted).await
 }
 
 async fn export(
     request: HttpRequest,
     state: web::Data<AdminState>,
-    shown: Redaction,
+    redaction: Redaction,
     parameters: ExportParameters,
     wanted: Wanted,
 ) -> Result<HttpResponse, Problem> {
     let format = parameters.format.unwrap_or(Format::Ndjson);
-    let asked_for = parameters.as_of_position;
     let permit = state.exports.acquire()?;
     let ready = state.clone();
     let pin = web::block(move || {
         ready.wait_for_views()?;
-        // What the views have read is also in the log.
+        // The log contains everything that the views have read.
         let last = ready.store.views().checkpoint()?.position;
-        match asked_for {
+        match parameters.as_of_position {
             Some(pin) if pin > last => Err(Problem::Conflict(format!(
-                "as_of_position `{pin}` is beyond {last}, up to where the views have read"
+                "as_of_position `{pin}` is beyond {last}, the views' checkpoint"
             ))),
-            asked_for => Ok(asked_for.unwrap_or(last)),
+            pin => Ok(pin.unwrap_or(last)),
         }
     });
-    let view = View { pin: pin.await??, masked: shown.is_masked() };
-    let (content, (sender, pieces)) = (wanted.content(), mpsc::channel(PIECES_WAITING));
+    let view = View { pin: pin.await??, masked: redaction.is_masked() };
+    let (content, (sender, chunks)) = (wanted.content(), mpsc::channel(CHUNKS_WAITING));
     if request.method() != Method::HEAD {
-        let (connection, clock) = (Connection::of(&request), Handle::current());
-        connection.iter().for_each(|connection| connection.keep_at_most(SENT_BYTES_MAX));
-        let pieces = Pieces { sender, connection, clock };
+        let (connection, runtime) = (Connection::from_request(&request), Handle::current());
+        connection.iter().for_each(|connection| connection.limit_send_buffer(SENT_BYTES_MAX));
+        let chunks = ChunkWriter { sender, connection, runtime };
         let thread = std::thread::Builder::new().name("export".to_owned()).spawn(move || {
             let _permit = permit;
-            let ended = write(&state, &wanted, format, view, &pieces);
+            let ended = write(&state, &wanted, format, view, &chunks);
             if let Err(ended) = ended {
-                // The answer has begun; that it breaks off is all that can still be said.
-                let _gone = pieces.hand_over(Err(io::Error::other(ended)));
+                // The response has begun: all that is left is to break it off.
+                let _gone = chunks.send(Err(io::Error::other(ended)));
             }
         });
         thread.map_err(|_| Problem::Internal)?;
     }
-    let pieces = stream::unfold(pieces, async |mut pieces| Some((pieces.recv().await?, pieces)));
+    let chunks = stream::unfold(chunks, async |mut chunks| Some((chunks.recv().await?, chunks)));
     let name = format!("{}-{}.{}", content.name(), view.pin, format.name());
     Ok(HttpResponse::Ok()
         .insert_header(ContentType(format.media_type().parse().map_err(|_| Problem::Internal)?))
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
         .insert_header(("X-As-Of-Position", view.pin.to_string()))
-        .streaming(Box::pin(pieces)))
+        .streaming(Box::pin(chunks)))
 }
 
 fn write(
@@ -172,9 +173,9 @@ fn write(
     wanted: &Wanted,
     format: Format,
     view: View,
-    pieces: &Pieces,
+    chunks: &ChunkWriter,
 ) -> Result<(), ExportError> {
-    let out = BufWriter::with_capacity(PIECE_BYTES, pieces);
+    let out = BufWriter::with_capacity(CHUNK_BYTES, chunks);
     let mut rows = format.begin(wanted.content(), out)?;
     match wanted {
         Wanted::Messages(filter) => {
@@ -198,25 +199,27 @@ impl Wanted {
     }
 }
 
-/// Hands over what is written, and waits where the other end takes its time, but not for ever.
-struct Pieces {
+/// Sends what is written in chunks, and waits for a slow client, but not for ever.
+struct ChunkWriter {
     sender: Sender<io::Result<web::Bytes>>,
     connection: Option<Connection>,
-    /// The runtime of the connection, which goes on as long as there is one to wait for.
-    clock: Handle,
+    /// The runtime of the connection, on which the timeout runs.
+    runtime: Handle,
 }
 
-impl Pieces {
-    /// Fails where nobody is left to take it. Who is there and does not take it is cut off, so that
-    /// whatever is tried after that fails at once.
-    fn hand_over(&self, piece: io::Result<web::Bytes>) -> io::Result<()> {
+impl ChunkWriter {
+    /// Fails if the client has disconnected. A client that takes nothing is disconnected, so that later
+    /// chunks fail at once.
+    fn send(&self, chunk: io::Result<web::Bytes>) -> io::Result<()> {
         let sent =
-            self.clock.block_on(async { timeout(STALL_TIMEOUT, self.sender.send(piece)).await });
+            self.runtime.block_on(async { timeout(STALL_TIMEOUT, self.sender.send(chunk)).await });
         match sent {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(io::ErrorKind::BrokenPipe.into()),
             Err(_) => {
-                tracing::info!("a reader of an export took nothing for too long and is cut off");
+                tracing::info!(
+                    "the client of an export took nothing for too long and is disconnected"
+                );
                 self.connection.iter().for_each(Connection::cut);
                 Err(io::ErrorKind::TimedOut.into())
             }
@@ -224,9 +227,9 @@ impl Pieces {
     }
 }
 
-impl Write for &Pieces {
+impl Write for &ChunkWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.hand_over(Ok(web::Bytes::copy_from_slice(bytes))).map(|()| bytes.len())
+        self.send(Ok(web::Bytes::copy_from_slice(bytes))).map(|()| bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,4 +1,4 @@
-//! Whether the process answers, and whether it is fit for its work.
+//! Health checks: `GET /healthz` (the process answers) and `GET /readyz` (it does its work).
 
 use std::ops::ControlFlow;
 
@@ -15,8 +15,7 @@ use crate::projection::message_query::TAIL_EVENTS_MAX;
 use crate::projection::worker::Waiting;
 use crate::store::{StoreError, for_each_event};
 
-/// How far the projection may lag in a server that counts as ready. Under full load it is
-/// a fraction of a second.
+/// How far the projection of a ready server may lag. Under full load it lags a fraction of a second.
 const READY_LAG_SECONDS_MAX: f64 = 5.0;
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -26,12 +25,12 @@ pub struct Readiness {
     checkpoint: Position,
     /// How long the oldest event that is not projected has been waiting.
     lag_seconds: f64,
-    /// True if every event in the log was sent by a simulation; missing if not, or if that cannot be
-    /// told now.
+    /// True if every event in the log was sent by a simulation; missing if not, or if that is not known
+    /// now.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     only_simulated: Option<bool>,
-    /// What the last verification in the background came to, which is no matter of being ready.
+    /// The result of the last background verification, on which `ready` does not depend.
     #[serde(skip_serializing_if = "Option::is_none")]
     verified: Option<Verified>,
     /// Why the server is not ready.
@@ -48,23 +47,23 @@ impl Readiness {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Verified {
     at: String,
-    /// Up to where the log was read.
+    /// The position up to which the log was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<Position>,
     findings: usize,
-    /// Why it was not read to its end.
+    /// Why it was not read to the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
-/// The process answers.
+/// The process responds.
 #[utoipa::path(get, path = "/healthz", tag = "state", security(()),
     responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn healthz() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("ok\n")
 }
 
-/// The writer takes events and the projection has caught up.
+/// The writer accepts events and the projection has caught up.
 #[utoipa::path(get, path = "/readyz", tag = "state", security(()),
     responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 pub async fn readyz(state: web::Data<AdminState>) -> Result<HttpResponse, Problem> {
@@ -89,7 +88,7 @@ pub async fn readyz(state: web::Data<AdminState>) -> Result<HttpResponse, Proble
     response::json(response, &readiness)
 }
 
-/// Whether the server does its work, and why not.
+/// Whether the server is ready, and why not.
 pub fn readiness(state: &AdminState) -> Result<Readiness, StoreError> {
     let checkpoint = state.projection.projected();
     let head = state.store.head()?;
@@ -101,8 +100,7 @@ pub fn readiness(state: &AdminState) -> Result<Readiness, StoreError> {
         format!("no callback is acknowledged until the log has been opened again: {reason}")
     });
     let held_up = state.writer.is_held_up().then(|| StoreError::Busy.to_string());
-    let failed =
-        state.projection.failed().map(|why| format!("the projection does not get on: {why}"));
+    let failed = state.projection.failed().map(|why| format!("projection stalled: {why}"));
     let behind = (lag_seconds > READY_LAG_SECONDS_MAX)
         .then(|| format!("the projection is {} events behind", head.saturating_sub(checkpoint)));
     let starting = (!state.projection.is_aligned())
@@ -120,8 +118,8 @@ pub fn readiness(state: &AdminState) -> Result<Readiness, StoreError> {
     })
 }
 
-/// Whether every event up to the head was sent by a simulation: by the views, and by the events that
-/// they have not read. `None` if the views are another log's or far behind.
+/// Whether every event up to the head was sent by a simulation, according to the views and to the
+/// events after their checkpoint. `None` if the views belong to another log or are far behind.
 fn only_simulated(state: &AdminState) -> Result<Option<bool>, StoreError> {
     if !state.projection.is_aligned() {
         return Ok(None);
@@ -151,8 +149,8 @@ fn verified(state: &AdminState) -> Option<Verified> {
     Some(Verified { at, position, findings, error })
 }
 
-/// How long the oldest event that is not projected has been waiting.
-/// The times of events tell only where nothing better does: somebody may set the clock.
+/// How long the oldest event that is not projected has been waiting. Its time of receipt is used only
+/// if the projection does not know better: the clock may have been set.
 pub fn lag_seconds(state: &AdminState, checkpoint: Position) -> Result<f64, StoreError> {
     let Some(first) = state.store.read(checkpoint, 1)?.into_iter().next() else { return Ok(0.0) };
     Ok(match state.projection.waiting() {

@@ -1,4 +1,4 @@
-//! Questions about messages.
+//! `GET /v1/messages/{sid}`: one message with its timeline.
 
 use actix_web::http::header::{ETag, EntityTag, Header, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -17,12 +17,12 @@ use crate::http::response::Failures;
 use crate::projection::message_query::{Answer, AsOf, BeyondHead, Question, ask};
 use crate::wire::parameters::{self, parsed};
 
-/// Which message of that SID, and as of when.
+/// The account, and the position or time of interest.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 pub struct MessageParameters {
-    /// Which account's, where several have this SID; empty for a message without an account
+    /// The account, if several have this SID; empty for a message without an account
     account_sid: Option<String>,
     /// Only events up to this position, which the log must have reached
     #[serde(deserialize_with = "parameters::position")]
@@ -50,17 +50,17 @@ pub struct CacheParameters {
         ("sid" = String, Path, description = "The message's SID"),
         MessageParameters, CacheParameters),
     responses((status = 200, body = crate::wire::Message, headers(("ETag" = String))),
-              (status = 304, description = "It is still the same"), Failures))]
+              (status = 304, description = "It has not changed"), Failures))]
 pub async fn one(
     sid: web::Path<String>,
     request: HttpRequest,
     state: web::Data<AdminState>,
-    shown: Redaction,
+    redaction: Redaction,
     Query(parameters, _): Query<MessageParameters>,
 ) -> Result<HttpResponse, Problem> {
     let question = question(&sid, parameters, &state)?;
-    shown.check_text(question.message_sid.as_str())?;
-    question.account_sid.iter().flatten().try_for_each(|sid| shown.check_text(sid.as_str()))?;
+    redaction.check_text(question.message_sid.as_str())?;
+    question.account_sid.iter().flatten().try_for_each(|sid| redaction.check_text(sid.as_str()))?;
     let answer = web::block(move || {
         state.wait_for_views()?;
         ask(&*state.store, &question).map_err(Problem::from)
@@ -75,14 +75,14 @@ pub async fn one(
         ))),
         Answer::Ambiguous(accounts) => Err(Problem::Conflict(several_accounts(&accounts))),
         Answer::Found { folded, as_of_position } => {
-            let message = shown.message(&folded, as_of_position);
+            let message = redaction.message(&folded, as_of_position);
             let json = serde_json::to_vec(&message).map_err(|_| Problem::Internal)?;
             Ok(unless_known(&request, json))
         }
     }
 }
 
-/// The JSON with a tag of its content, or 304 where the asker has just that.
+/// The JSON with an `ETag` of its content, or 304 if the client has it already.
 fn unless_known(request: &HttpRequest, mut json: Vec<u8>) -> HttpResponse {
     json.push(b'\n');
     let tag = EntityTag::new_strong(URL_SAFE_NO_PAD.encode(Sha256::digest(&json)));

@@ -1,4 +1,4 @@
-//! Lists of messages, page by page.
+//! `GET /v1/messages`: lists messages, page by page.
 
 use actix_web::{HttpResponse, web};
 use base64::Engine;
@@ -18,7 +18,7 @@ use crate::wire;
 use crate::wire::filter::MessageParameters;
 use crate::wire::parameters::parsed;
 
-/// Tells a cursor of ours from other text.
+/// The prefix of a cursor, which identifies its format.
 const CURSOR: &[u8] = b"m1";
 
 /// Which page of a list.
@@ -28,7 +28,7 @@ const CURSOR: &[u8] = b"m1";
 pub struct PageParameters {
     #[param(value_type = Option<u64>, minimum = 1, maximum = 1000, default = 100)]
     limit: PageLimit,
-    /// The `next_cursor` of the page before
+    /// The `next_cursor` of the previous page
     #[serde(deserialize_with = "cursor")]
     #[param(value_type = Option<String>, pattern = "^bT[EF][A-Za-z0-9_-]{10}[AQgw]$")]
     after: Option<u64>,
@@ -43,27 +43,27 @@ pub struct Page {
     as_of_position: Position,
 }
 
-/// Messages that are asked for, the newest first.
+/// Messages that match the filter, newest first.
 #[utoipa::path(get, path = "/v1/messages", operation_id = "messages", tag = "messages", params(MessageParameters, PageParameters),
     responses((status = 200, body = Page), Failures))]
 pub async fn messages(
     state: web::Data<AdminState>,
-    asker: Redaction,
+    redaction: Redaction,
     Query(filter, page): Query<MessageParameters, PageParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let wanted = asker.check_filter(message_filter(filter)?)?;
+    let filter = redaction.check_filter(message_filter(filter)?)?;
     let listed = web::block(move || {
         state.wait_for_views()?;
-        Ok::<_, Problem>(state.store.views().list(&wanted, page.after, page.limit.rows())?)
+        Ok::<_, Problem>(state.store.views().list(&filter, page.after, page.limit.rows())?)
     });
     let listed = listed.await??;
     let as_of_position = listed.checkpoint.position;
     let messages = listed.messages.iter();
-    let shown = |message: &crate::store::Message| {
-        asker.message_row(wire::Message::new(&message.key, &message.lifecycle, as_of_position))
+    let message = |message: &crate::store::Message| {
+        redaction.message_row(wire::Message::new(&message.key, &message.lifecycle, as_of_position))
     };
     let page = Page {
-        data: messages.map(shown).collect(),
+        data: messages.map(message).collect(),
         next_cursor: listed.next_before.map(cursor_of_id),
         as_of_position,
     };

@@ -20,7 +20,7 @@ use crate::store::metrics::Sizes;
 /// How old the count of stuck messages may be: counting them reads every rollup.
 const STUCK_COUNT_AGE_MAX: Duration = Duration::from_secs(60);
 
-/// What this process and its ledger measure, as Prometheus reads it.
+/// The metrics of this process and its ledger, for Prometheus.
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "state",
     responses((status = 200, body = String, content_type = "text/plain"), Failures))]
 pub async fn metrics(

@@ -28,7 +28,7 @@ use super::drain::{self, Drain};
 use super::workers::Workers;
 use super::{FLUSH_SECONDS, HEAD_TIMEOUT, KEEP_ALIVE, connection, error};
 
-/// How many threads run the handlers of questions; what takes long has threads of its own.
+/// Threads for handlers; slow work has threads of its own.
 pub const THREADS: usize = 1;
 
 /// Serves the admin listener.

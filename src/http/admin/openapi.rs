@@ -1,5 +1,5 @@
-//! The interface for questions as an OpenAPI 3.1 document, and a page that shows it
-//! (<https://spec.openapis.org/oas/v3.1.1.html>).
+//! The OpenAPI 3.1 document of the admin listener (<https://spec.openapis.org/oas/v3.1.1.html>), and
+//! Swagger UI.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::http::error::Problem;
 use crate::http::query::{NoParameters, Query};
 use crate::http::response::ProblemDetails;
 
-/// What the page may load: nothing that does not come from here.
+/// The content security policy of Swagger UI: it loads nothing from elsewhere.
 const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; \
     style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 
@@ -25,7 +25,7 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
 #[derive(OpenApi)]
 #[openapi(
     info(title = "delivery-ledger", license(name = "Apache-2.0", identifier = "Apache-2.0"),
-         description = "What became of every outbound message, as Twilio's status callbacks tell it.",
+         description = "The lifecycle of every outbound message, from Twilio's status callbacks.",
          contact(name = "", url = "")),
     paths(
         health::healthz,
@@ -46,11 +46,11 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
     modifiers(&Token),
     security(("token" = []), ()),
     tags(
-        (name = "messages", description = "Where messages stand, and how they got there"),
+        (name = "messages", description = "Messages and their timelines"),
         (name = "events", description = "The log"),
-        (name = "reports", description = "What became of messages, counted"),
-        (name = "exports", description = "Everything, as a file"),
-        (name = "state", description = "Whether the server does its work"),
+        (name = "reports", description = "Delivery figures"),
+        (name = "exports", description = "Messages and events as files"),
+        (name = "state", description = "Health and metrics"),
     )
 )]
 struct Document;
@@ -65,7 +65,7 @@ impl Modify for Token {
     }
 }
 
-/// The document as JSON, the same for every server of this version.
+/// The document as JSON.
 pub fn document() -> String {
     Document::openapi().to_pretty_json().expect("the document is part of the program") + "\n"
 }
@@ -75,12 +75,12 @@ pub async fn json(_: Query<NoParameters>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(document())
 }
 
-/// `GET /docs`: leads to the page, whose files lie below it.
+/// `GET /docs`: redirects to Swagger UI, whose files have relative URLs.
 pub async fn page() -> HttpResponse {
     HttpResponse::PermanentRedirect().insert_header((LOCATION, "/docs/")).finish()
 }
 
-/// The page and its files, all of them from here.
+/// `GET /docs/…`: Swagger UI and its files.
 pub async fn page_file(file: web::Path<String>) -> Result<HttpResponse, Problem> {
     let config = Arc::new(Config::from("/openapi.json").validator_url("none"));
     let found = serve(&file, config).map_err(|_| Problem::Internal)?;

@@ -22,7 +22,7 @@ pub struct ReportParameters {
     by: Option<Dimension>,
 }
 
-/// What became of the messages, by one of their properties.
+/// A delivery report: messages grouped by a property, with counts, rates and times.
 #[utoipa::path(get, path = "/v1/reports/delivery", operation_id = "deliveryReport", tag = "reports",
     params(ReportParameters, MessageParameters), responses((status = 200, body = ReportJson), Failures))]
 pub async fn delivery(

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::http::error::method_not_allowed;
 
-/// What operators and programs ask.
+/// Adds every path.
 pub fn admin(app: &mut ServiceConfig) {
     app.service(get("/healthz", health::healthz))
         .service(get("/readyz", health::readyz))
@@ -28,7 +28,7 @@ pub fn admin(app: &mut ServiceConfig) {
         .service(get("/v1/reports/delivery", reports::delivery));
 }
 
-/// Where messages are listed, and sent.
+/// Lists messages, and sends them.
 fn messages_resource() -> Resource {
     web::resource("/v1/messages")
         .route(web::get().to(message_list::messages))
@@ -37,7 +37,7 @@ fn messages_resource() -> Resource {
         .default_service(web::to(|| method_not_allowed("GET, HEAD, POST")))
 }
 
-/// A path that is only asked.
+/// A path for GET and HEAD only.
 fn get<F, Args>(path: &'static str, handler: F) -> Resource
 where
     F: Handler<Args>,

@@ -13,7 +13,7 @@ use super::message_sender::{MessageSender, SendResult, unprocessable};
 use super::state::AdminState;
 use crate::domain::Timestamp;
 use crate::http::auth::tokens::Scope;
-use crate::http::body::{self, Budget};
+use crate::http::body::{self, BodyBudget};
 use crate::http::error::{Problem, Reason, SendProblem};
 use crate::http::query::{NoParameters, Query};
 use crate::http::response::{self, Failures, ProblemDetails};
@@ -24,15 +24,15 @@ use crate::send::{Draft, Outcome};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewMessage {
-    /// Whom to send it to, such as +15558675310 or whatsapp:+15558675310
+    /// The recipient, such as +15558675310 or whatsapp:+15558675310
     pub to: String,
-    /// Whom it comes from
+    /// The sender
     pub from: Option<String>,
     /// The messaging service that sends it
     pub messaging_service_sid: Option<String>,
-    /// The text
+    /// The text of the message
     pub body: Option<String>,
-    /// Pictures and other files
+    /// URLs of pictures and other files
     #[serde(default)]
     pub media_urls: Vec<String>,
     /// A content template
@@ -40,12 +40,12 @@ pub struct NewMessage {
     /// The template's variables
     #[schema(value_type = Option<Object>)]
     pub content_variables: Option<serde_json::Map<String, serde_json::Value>>,
-    /// When to send it; takes a messaging service
+    /// When to send it; requires a messaging service
     #[schema(format = "date-time")]
     pub send_at: Option<String>,
     /// The account that sends it
     pub account_sid: Option<String>,
-    /// Where Twilio tells what becomes of it; without one, the server's own URL for callbacks
+    /// The URL for status callbacks; the default is this server's own
     pub status_callback: Option<String>,
     /// Rely on the messaging service's own status callback
     #[serde(default)]
@@ -55,38 +55,38 @@ pub struct NewMessage {
     pub keep_content: bool,
 }
 
-/// A message that Twilio has made.
+/// A message that Twilio has created.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MadeMessage {
     pub message_sid: String,
-    /// Twilio's first word on it
+    /// Its first status
     pub status: String,
-    /// Ties intent and answer in the log
+    /// Connects the request and the response in the log
     pub send_id: String,
 }
 
-/// What sending may be answered with beside that.
+/// Errors of sending, besides those of every endpoint.
 #[derive(IntoResponses)]
 #[allow(dead_code, reason = "it describes what `Problem` answers")]
 pub enum SendFailures {
-    /// It is longer than 64 KiB
+    /// The body is longer than 64 KiB
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(ProblemDetails),
-    /// It is not JSON
+    /// The body is not JSON
     #[response(status = 415, content_type = "application/problem+json")]
     NotJson(ProblemDetails),
-    /// It cannot be sent as it is, its key stands for another message, or Twilio refused it
+    /// The message is invalid, its key was used for another message, or Twilio refused it
     #[response(status = 422, content_type = "application/problem+json")]
     Unprocessable(SendProblemDetails),
     /// Twilio refused the account's credentials
     #[response(status = 502, content_type = "application/problem+json")]
     NotAllowed(SendProblemDetails),
-    /// Whether the message was made is not known
+    /// It is not known whether the message was created
     #[response(status = 504, content_type = "application/problem+json")]
     Unknown(SendProblemDetails),
 }
 
-/// A problem with a message that was to be sent.
+/// A problem with sending a message (RFC 9457).
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "it describes what `Problem` writes")]
 pub struct SendProblemDetails {
@@ -96,7 +96,7 @@ pub struct SendProblemDetails {
     status: u16,
     detail: String,
     request_id: String,
-    /// Ties intent and answer in the log
+    /// Connects the request and the response in the log
     send_id: Option<String>,
     /// The HTTP status code of Twilio's answer
     twilio_status: Option<u16>,
@@ -104,10 +104,10 @@ pub struct SendProblemDetails {
     twilio_code: Option<u32>,
 }
 
-/// Sends a message through Twilio. Asked again under the same `Idempotency-Key` within 24 hours, it
-/// sends nothing and answers the same.
+/// Sends a message through Twilio. A repeated request with the same `Idempotency-Key` within 24 hours
+/// sends nothing and gets the same response.
 #[utoipa::path(post, path = "/v1/messages", operation_id = "send", tag = "messages",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Names this message: it is sent once, however often it is asked for", pattern = "^[!-~]{1,255}$")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Identifies the message, so that repeated requests send it once", pattern = "^[!-~]{1,255}$")),
     request_body = NewMessage,
     responses((status = 201, body = MadeMessage,
         headers(("Location" = String), ("Idempotency-Replayed" = String))), SendFailures, Failures))]
@@ -119,7 +119,7 @@ pub async fn send(
 ) -> Result<HttpResponse, Problem> {
     check_client(&request)?;
     let key = idempotency_key(&request)?;
-    let (headers, budget) = (request.headers(), Budget::default());
+    let (headers, budget) = (request.headers(), BodyBudget::default());
     let body = body::read(headers, payload.into_inner(), body::FORM_BYTES_MAX, &budget);
     let body = body.await?.bytes;
     let message: NewMessage = serde_json::from_slice(&body)

@@ -1,5 +1,7 @@
-//! Who may talk to the admin listener: no foreign Host (a browser page elsewhere could name one
-//! that resolves to us), and a token where any is configured.
+//! Access control of the admin listener: checks the Host header and the API token.
+//!
+//! An unknown Host is rejected because a page elsewhere could use a name that resolves to this server
+//! (DNS rebinding).
 
 use std::net::IpAddr;
 
@@ -13,11 +15,10 @@ use super::tokens::{Scope, Visibility};
 use crate::http::admin::state::AdminState;
 use crate::http::error::Problem;
 
-/// Paths that load balancers and orchestrators probe.
+/// Paths without access control, for load balancers and orchestrators.
 const OPEN_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 
-/// Lets a request through, or answers for it. Whoever answers finds the asker's [`Scope`] in the
-/// request.
+/// Rejects a request, or puts the [`Scope`] of its token into its extensions.
 pub async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -33,14 +34,14 @@ pub async fn guard(
     let scope = check_token(&request, state)?;
     request.extensions_mut().insert(scope);
     let answer = next.call(request).await?;
-    let mut answer = without_addresses(answer, scope);
-    // All that is asked for here is about persons, and no cache is to keep it.
+    let mut answer = mask_error(answer, scope);
+    // Responses may contain personal data, so none is cacheable.
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(answer)
 }
 
-/// The answer, unless it is a problem that repeats an address to an asker who is shown none.
-fn without_addresses<B: MessageBody>(
+/// The response; an error without the addresses that it repeats, if the token sees them masked.
+fn mask_error<B: MessageBody>(
     answer: ServiceResponse<B>,
     scope: Scope,
 ) -> ServiceResponse<EitherBody<B>> {
@@ -55,7 +56,7 @@ fn without_addresses<B: MessageBody>(
     }
 }
 
-/// The API's description says nothing about anybody, and whoever writes a client has no token yet.
+/// The API's description contains no data and is needed before one has a token.
 fn is_documentation(path: &str) -> bool {
     matches!(path, "/openapi.json" | "/docs") || path.starts_with("/docs/")
 }

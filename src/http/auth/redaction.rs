@@ -1,4 +1,4 @@
-//! Messages and events as the asker may see them.
+//! Redaction: messages, events and reports as the client's token may see them.
 
 use std::borrow::Cow;
 
@@ -11,10 +11,10 @@ use crate::domain::{AccountSid, RecordedEvent};
 use crate::http::error::Problem;
 use crate::projection::fold::Folded;
 use crate::report::output::ReportJson;
-use crate::twilio::callback::Reading;
+use crate::twilio::callback::ParsedCallback;
 use crate::wire::{self, TimelineEntry, mask};
 
-/// What the asker's token lets them see.
+/// What the token of this request may see.
 #[derive(Debug, Clone, Copy)]
 pub struct Redaction(Visibility);
 
@@ -23,7 +23,7 @@ impl FromRequest for Redaction {
     type Future = std::future::Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        // Without a word from the guard nothing is shown.
+        // A request that did not pass the access control sees nothing.
         std::future::ready(match request.extensions().get::<Scope>() {
             None => Err(Problem::Internal),
             Some(Scope { visibility: Visibility::Nothing, .. }) => Err(Problem::MayNotRead),
@@ -33,12 +33,12 @@ impl FromRequest for Redaction {
 }
 
 impl Redaction {
-    /// Whether addresses are hidden.
+    /// Whether addresses are masked.
     pub fn is_masked(self) -> bool {
         self.0 != Visibility::Full
     }
 
-    /// A question, unless it asks for more of an address than would be shown: the answer would tell.
+    /// Rejects a filter by more of an address than the token sees: the result would reveal it.
     pub fn check_filter(self, filter: MessageFilter) -> Result<MessageFilter, Problem> {
         let tells = |pattern: &AddressPattern| match pattern {
             AddressPattern::Whole(_) => true,
@@ -54,16 +54,15 @@ impl Redaction {
         Ok(filter)
     }
 
-    /// Nothing, unless this text, such as a SID, could be a number: whether something has it would
-    /// tell. It makes no difference whether anything does.
+    /// Rejects a text, such as a SID, that could be a number: the result would reveal whether it exists.
     pub fn check_text(self, text: &str) -> Result<(), Problem> {
-        match self.is_masked() && mask::tells(text) {
+        match self.is_masked() && mask::could_be_number(text) {
             true => Err(Problem::MaskedSid),
             false => Ok(()),
         }
     }
 
-    /// Whether bytes may be seen as they came.
+    /// Rejects access to raw bytes, which cannot be masked.
     pub fn check_raw(self) -> Result<(), Problem> {
         match self.0 {
             Visibility::Full => Ok(()),
@@ -71,10 +70,10 @@ impl Redaction {
         }
     }
 
-    /// An event.
+    /// The JSON of an event.
     pub fn event(self, event: RecordedEvent) -> wire::Event {
-        // Read before anything is hidden: what is hidden may be what they are read from.
-        let reading = Reading::of(&event);
+        // Read before masking, which may change what they are read from.
+        let reading = ParsedCallback::parse(&event);
         let account_sid = reading.account_sid.map(Cow::into_owned);
         let message_sid = reading.message_sid.map(Cow::into_owned);
         match self.0 {
@@ -85,7 +84,7 @@ impl Redaction {
         }
     }
 
-    /// A message as it stands.
+    /// The JSON of a message without its timeline.
     pub fn message_row(self, message: wire::Message) -> wire::Message {
         match self.0 {
             Visibility::Full => message,
@@ -93,7 +92,7 @@ impl Redaction {
         }
     }
 
-    /// A report, of which rows by sender have addresses.
+    /// The JSON of a report. The rows of a report by sender contain addresses.
     pub fn report(self, report: ReportJson) -> ReportJson {
         match self.0 {
             Visibility::Full => report,
@@ -101,7 +100,7 @@ impl Redaction {
         }
     }
 
-    /// A message with its timeline.
+    /// The JSON of a message with its timeline.
     pub fn message(self, folded: &Folded, as_of_position: u64) -> wire::Message {
         let timeline = folded.timeline.iter().map(|entry| {
             let event = self.recorded(entry.event.clone());

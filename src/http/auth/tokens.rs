@@ -1,4 +1,4 @@
-//! Who may ask the admin listener, and what they are shown: API tokens, kept as SHA-256.
+//! API tokens and their scopes, and a limit on failed attempts. Tokens are kept as SHA-256 hashes.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -8,19 +8,19 @@ use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLim
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-/// Attempts that may fail at once from one address, and that become possible again each second:
-/// enough for a page that loads with a token that was changed, far too few to guess one.
+/// Failed attempts from one address: a burst, and how many more per second. Enough for a page that
+/// loads with a replaced token, far too few to guess one.
 const ADDRESS_BURST: NonZeroU32 = NonZeroU32::new(30).expect("it is not zero");
 const ADDRESS_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).expect("it is not zero");
 
-/// The same from all addresses together, for whoever has many.
+/// The same for all addresses together, against attackers with many.
 const PROCESS_BURST: NonZeroU32 = NonZeroU32::new(300).expect("it is not zero");
 const PROCESS_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("it is not zero");
 
-/// How many addresses are remembered; beyond, those that may fail again anyway are forgotten.
+/// Addresses to remember. Beyond that, those without recent failures are forgotten.
 const ADDRESSES_MAX: usize = 10_000;
 
-/// What an asker may do.
+/// What a client may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scope {
     pub visibility: Visibility,
@@ -28,21 +28,21 @@ pub struct Scope {
     pub may_send: bool,
 }
 
-/// What an asker is shown.
+/// Which addresses and texts a client may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Visibility {
     Nothing,
-    /// Addresses but for their last four digits.
+    /// Addresses masked but for their last four digits.
     Masked,
     Full,
 }
 
 impl Scope {
-    /// Of whoever asks where no token is configured. MessageSender costs money, so it always takes one.
+    /// The scope if no token is configured. Sending costs money, so it always requires one.
     pub const WITHOUT_TOKEN: Self = Self { visibility: Visibility::Full, may_send: false };
 }
 
-/// The tokens of which one is needed; none is where none is configured.
+/// The configured tokens. If there are none, none is required.
 #[derive(Default, PartialEq, Eq)]
 pub struct Tokens(Vec<Token>);
 
@@ -53,20 +53,20 @@ struct Token {
 }
 
 impl Tokens {
-    /// These tokens.
+    /// Tokens with their scopes.
     pub fn new<'a>(tokens: impl IntoIterator<Item = (&'a str, Scope)>) -> Self {
         let token =
             |(token, scope): (&str, Scope)| Token { sha256: sha256(token.as_bytes()), scope };
         Self(tokens.into_iter().map(token).collect())
     }
 
-    /// Whether asking takes no token at all.
+    /// Whether no token is required.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The scope of this token. How long it takes tells nothing of any: all are compared, whichever
-    /// fits.
+    /// The scope of this token; `None` if it is not configured. All tokens are compared, in constant
+    /// time, so that the duration reveals nothing.
     pub fn scope_of(&self, given: &[u8]) -> Option<Scope> {
         let given = sha256(given);
         let mut found = 0_u32;
@@ -83,9 +83,9 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// Counts attempts without a token that fits. One that fits is never refused: were it, whoever
-/// fails behind the same proxy would lock out everybody. So what keeps a token from being guessed
-/// is its length; this keeps those who try from taking time, and lines on stderr.
+/// Limits attempts without a valid token. A valid token is always accepted: otherwise one client could
+/// lock out all others behind the same proxy. The length of a token protects it from being guessed;
+/// this limit protects the server's time and its log.
 pub struct Attempts {
     by_address: DefaultKeyedRateLimiter<IpAddr>,
     in_process: DefaultDirectRateLimiter,
@@ -103,7 +103,7 @@ impl Default for Attempts {
 }
 
 impl Attempts {
-    /// One more that failed; where there are too many, the seconds to wait.
+    /// Records a failed attempt; the error is the number of seconds to wait if there are too many.
     pub fn failed(&self, address: Option<IpAddr>) -> Result<(), u64> {
         if self.by_address.len() > ADDRESSES_MAX {
             self.by_address.retain_recent();
@@ -118,7 +118,7 @@ impl Attempts {
     }
 }
 
-/// Of an IPv6 address the network: whoever has one has all of it.
+/// The network of an IPv6 address: one client usually has all of it.
 fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,

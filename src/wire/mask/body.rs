@@ -1,4 +1,4 @@
-//! A body with its addresses hidden: a form where it stands, JSON value by value.
+//! Masks bodies: forms in place, JSON value by value.
 
 use std::borrow::Cow;
 
@@ -9,17 +9,18 @@ use super::chars::{Coding, decode, peeled};
 use super::known_forms::Form;
 use super::secrets;
 use super::text::{Known, Part, Rule, masked_parts};
+use crate::domain::BodyKind;
 
-/// How a body is written.
+/// The format of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Form,
     Json,
-    /// Nobody knows what stands in it, or where.
+    /// Unknown: nothing of it can be shown.
     Opaque,
 }
 
-/// Parameters that hold an address, in lower case and without `_` and `-`.
+/// Parameters that contain an address, in lower case and without `_` and `-`.
 const ADDRESSES: [&str; 12] = [
     "from",
     "to",
@@ -35,24 +36,23 @@ const ADDRESSES: [&str; 12] = [
     "externaluserid",
 ];
 
-/// Parameters that hold a person's name.
+/// Parameters that contain a person's name.
 const NAMES: [&str; 4] = ["profilename", "callername", "friendlyname", "username"];
 
-/// What stands where nothing can be shown in part.
+/// Replaces a body that cannot be shown in part.
 const HIDDEN: &[u8] = b"*";
 
 impl Kind {
-    /// The kind a media type stands for, as events are read.
-    pub fn of(media_type: Option<&str>) -> Self {
-        match media_type {
-            None | Some("application/x-www-form-urlencoded") => Kind::Form,
-            Some("application/json") => Kind::Json,
-            Some(other) if other.ends_with("+json") => Kind::Json,
-            Some(_) => Kind::Opaque,
+    /// From how events are read.
+    pub fn of(kind: Option<BodyKind>) -> Self {
+        match kind {
+            Some(BodyKind::Form) => Kind::Form,
+            Some(BodyKind::Json) => Kind::Json,
+            None => Kind::Opaque,
         }
     }
 
-    /// The addresses that a body names.
+    /// The addresses in a body.
     pub fn addresses(self, body: &[u8]) -> Vec<Vec<u8>> {
         match self {
             Kind::Form => addresses_of_form(body),
@@ -65,7 +65,7 @@ impl Kind {
         }
     }
 
-    /// The body without the addresses in it, those that are known among them.
+    /// Masks the addresses in a body, including those known from elsewhere in the event.
     pub fn masked(self, body: &[u8], known: &Known) -> Vec<u8> {
         match self {
             _ if body.is_empty() => Vec::new(),
@@ -86,7 +86,7 @@ pub fn addresses_of_form(form: &[u8]) -> Vec<Vec<u8>> {
     addresses.filter_map(|(_, value)| value.map(decode)).collect()
 }
 
-/// A form; what is no address keeps its bytes.
+/// Masks a form. Everything but addresses keeps its bytes.
 pub fn form(form: &[u8], known: &Known) -> Vec<u8> {
     joined(form, &masked_parts(&parts(form, known), known))
 }
@@ -100,7 +100,7 @@ pub fn parts<'a>(form: &'a [u8], known: &Known) -> Vec<Part<'a>> {
     parts.flatten().collect()
 }
 
-/// Puts the masked parts of a form back to where they stood.
+/// Replaces the parts of a form with the masked ones.
 pub fn joined(form: &[u8], masked: &[Vec<u8>]) -> Vec<u8> {
     let mut masked = masked.iter();
     let mut next = || masked.next().map_or(HIDDEN, Vec::as_slice);
@@ -111,7 +111,7 @@ pub fn joined(form: &[u8], masked: &[Vec<u8>]) -> Vec<u8> {
     pieces(form).map(piece).collect::<Vec<_>>().join(&b'&')
 }
 
-/// How the value under a name is judged.
+/// The rule for the value of a name.
 pub fn rule_of(name: &str) -> Rule {
     let name = name.replace(['_', '-'], "").to_ascii_lowercase();
     match &*name {
@@ -125,13 +125,13 @@ pub fn rule_of(name: &str) -> Rule {
     }
 }
 
-/// The same for a name as it stands in a form, however often it is escaped.
+/// The same for the name of a form's parameter, however often it is escaped.
 fn rule(encoded_name: &[u8]) -> Rule {
     let name = peeled(encoded_name, Coding::Encoded);
     rule_of(&name.iter().map(|unit| unit.char).collect::<String>())
 }
 
-/// A form's value, which may be JSON of its own, as ChannelMetadata is.
+/// The value of a form's parameter, which may be JSON, such as that of ChannelMetadata.
 fn value<'a>(encoded: &'a [u8], rule: Rule, known: &Known) -> Part<'a> {
     let json = nested(&decode(encoded), known);
     let encoded = json.map_or(Cow::Borrowed(encoded), |json| {
@@ -140,7 +140,7 @@ fn value<'a>(encoded: &'a [u8], rule: Rule, known: &Known) -> Part<'a> {
     Part::encoded(encoded, rule)
 }
 
-/// JSON that stands in a text, if something in it is hidden.
+/// Masks JSON inside a text; `None` if nothing in it is masked.
 fn nested(text: &[u8], known: &Known) -> Option<String> {
     let first = text.iter().find(|byte| !byte.is_ascii_whitespace())?;
     let value =
@@ -149,7 +149,7 @@ fn nested(text: &[u8], known: &Known) -> Option<String> {
     (masked != value).then(|| masked.to_string())
 }
 
-/// Names and values as they stand in a form, empty pieces included.
+/// The raw names and values of a form, including empty ones.
 fn pieces(form: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
     form.split(|byte| *byte == b'&').map(|piece| {
         match piece.iter().position(|byte| *byte == b'=') {
@@ -159,7 +159,7 @@ fn pieces(form: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
     })
 }
 
-/// JSON with all its names, texts and numbers judged in a row.
+/// Masks JSON, with all its names, texts and numbers as consecutive parts.
 fn json(value: Value, known: &Known) -> Value {
     let mut leaves = Vec::new();
     collect(&value, Rule::Text, known, &mut leaves);
@@ -187,7 +187,7 @@ fn collect(value: &Value, rule: Rule, known: &Known, leaves: &mut Vec<(String, R
     }
 }
 
-/// The same value with these texts in the place of its leaves, in the order of `collect`.
+/// The same value with other texts as its leaves, in the order of `collect`.
 fn replaced(value: Value, leaves: &mut impl Iterator<Item = String>) -> Value {
     let mut next = || leaves.next().unwrap_or_else(|| "*".to_owned());
     match value {

@@ -1,12 +1,12 @@
-//! A text's characters and where each stands, also where they are escaped once or several times.
+//! The characters of a text and their positions in its bytes, with escapes resolved.
 
 use std::ops::Range;
 
-/// How a text is written.
+/// The encoding of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coding {
     Plain,
-    /// Percent-encoded, with `+` for a blank, as in forms and queries.
+    /// Percent-encoded, with `+` for a space, as in forms and queries.
     Encoded,
 }
 
@@ -14,17 +14,17 @@ pub enum Coding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
     pub char: char,
-    /// Which bytes of the text it is written with.
+    /// Its bytes in the text, escaped or not.
     pub at: Range<usize>,
 }
 
 type Byte = (u8, Range<usize>);
 
-/// How many layers of escapes are resolved one after the other before the rest is at once.
+/// Layers of escapes that are resolved one after the other. The rest is resolved at once.
 const LAYERS_MAX: usize = 4;
 
-/// Every way to read a text: as its coding has it, then with one layer of escapes after the other
-/// resolved, at last with all of them. A `%` between digits is an escape only in some of them.
+/// Every reading of a text: decoded once, then with one more layer of escapes resolved in each, finally
+/// with all of them. A `%` between digits is an escape only in some readings.
 pub fn readings(text: &[u8], coding: Coding) -> Vec<Vec<Unit>> {
     let mut layer = bytes(text, coding);
     let mut readings = vec![assemble(&layer)];
@@ -56,7 +56,7 @@ fn resolved(bytes: Vec<Byte>, all: bool) -> Vec<Byte> {
     rest
 }
 
-/// What percent-encoded text means.
+/// Decodes percent-encoded text.
 pub fn decode(encoded: &[u8]) -> Vec<u8> {
     let blanks: Vec<u8> =
         encoded.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
@@ -90,8 +90,8 @@ fn hex(digits: &[u8]) -> Option<u32> {
     all.then(|| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()).flatten()
 }
 
-/// Resolves the escape that begins at the end of `rest`, which is in reverse order. Says whether the
-/// result may begin another.
+/// Resolves the escape that begins at the end of `rest`, which is in reverse order. Returns whether
+/// the result may begin another escape.
 fn resolve(rest: &mut Vec<Byte>) -> bool {
     // As long as the longest escape, `\u{10ffff}`.
     let begin: Vec<u8> = rest.iter().rev().take(10).map(|(byte, _)| *byte).collect();

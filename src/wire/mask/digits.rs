@@ -1,8 +1,8 @@
-//! Digits in every script, and what may stand between the digits of one number.
+//! Digits in every script, and the characters that may separate the digits of one number.
 
 use std::ops::RangeInclusive;
 
-/// The value of a numeral that is no single decimal digit, such as `½`.
+/// The value of a numeral that is not a decimal digit, such as `½`.
 pub const OTHER_NUMERAL: u8 = 10;
 
 /// The zeros of Unicode's decimal digits (general category Nd); the nine that follow each are 1 to 9.
@@ -102,8 +102,8 @@ const RUNS: [(char, u8, u8); 15] = [
     ('\u{1369}', 1, 9),
 ];
 
-/// Letters by their category that look like punctuation or that nobody sees, so that they can stand
-/// between digits: apostrophes and colons, marks on digits, Arabic's tatweel, the strokes of Korean,
+/// Letters by their category that look like punctuation or are invisible, so that they can separate
+/// digits: apostrophes and colons, marks on digits, Arabic's tatweel, the strokes of Korean,
 /// the dash of Japanese and Chinese's "one", which people type for a dash.
 const LETTERS_THAT_SEPARATE: [RangeInclusive<char>; 20] = [
     '\u{2b9}'..='\u{2c1}',
@@ -128,7 +128,7 @@ const LETTERS_THAT_SEPARATE: [RangeInclusive<char>; 20] = [
     '\u{ffa0}'..='\u{ffdc}',
 ];
 
-/// Plus signs, one of which before digits makes fewer of them a telephone number.
+/// Plus signs. After one of them, fewer digits make a telephone number.
 const PLUS_SIGNS: [char; 7] =
     ['+', '\u{207a}', '\u{208a}', '\u{2795}', '\u{fb29}', '\u{fe62}', '\u{ff0b}'];
 
@@ -150,7 +150,7 @@ pub fn digit(c: char) -> Option<u8> {
     value.or_else(|| c.is_numeric().then_some(OTHER_NUMERAL))
 }
 
-/// Whether a character may stand between the digits of one number.
+/// Whether a character may separate the digits of one number.
 pub fn is_separator(c: char) -> bool {
     let letter = || LETTERS_THAT_SEPARATE.iter().any(|letters| letters.contains(&c));
     (!c.is_alphanumeric() || letter()) && digit(c).is_none()

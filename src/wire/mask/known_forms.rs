@@ -1,13 +1,14 @@
-//! What looks like a number and is none: Twilio's SIDs, UUIDs, moments, error codes.
-//! Only a text of exactly such a form is taken for one, so that no name can vouch for a value.
+//! Recognises digits that are not a telephone number: Twilio's SIDs, UUIDs, times, error codes.
+//!
+//! Only a text of exactly such a form is recognised: the name of a value proves nothing.
 
-/// What the value under a name has to be, so that its digits are shown.
+/// The form that a value must have so that its digits are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// Two capital letters and 32 hexadecimal digits
     /// (<https://www.twilio.com/docs/glossary/what-is-a-sid>).
     Sid,
-    /// Up to nine digits, as an error code has at most.
+    /// Up to nine digits.
     ErrorCode,
     /// `yymmddhhmm`, as in `RawDlrDoneDate`.
     Minute,
@@ -16,7 +17,7 @@ pub enum Form {
 const SID: &str = "AAhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh";
 const UUID: &str = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh";
 const ERROR_CODE_DIGITS_MAX: usize = 9;
-/// Of a second: microseconds. A longer one would have room for a telephone number.
+/// The digits of a fraction of a second. A longer fraction could contain a telephone number.
 const FRACTION_DIGITS_MAX: usize = 6;
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -45,8 +46,7 @@ impl Form {
     }
 }
 
-/// For each character, whether it belongs to something that stands by itself in a text and is of a
-/// form that is no number.
+/// For each character, whether it belongs to a separate word of a form that is not a number.
 pub fn in_forms(text: &[char]) -> Vec<bool> {
     let mut inside = vec![false; text.len()];
     let mut at = 0;
@@ -59,7 +59,7 @@ pub fn in_forms(text: &[char]) -> Vec<bool> {
     inside
 }
 
-/// How long the form is that a text begins with.
+/// The length of the form at the beginning of a text.
 fn form_length(text: &[char]) -> Option<usize> {
     if !text[0].is_ascii_alphanumeric() {
         return None;
@@ -70,7 +70,7 @@ fn form_length(text: &[char]) -> Option<usize> {
     (!goes_on).then_some(length)
 }
 
-/// `d` is a digit, `h` a hexadecimal one, `A` a capital, `T` what stands between a day and its time.
+/// `d` is a digit, `h` a hexadecimal one, `A` a capital, `T` the separator between date and time.
 fn begins(text: &[char], form: &str) -> bool {
     let fits = |(c, wanted): (&char, char)| match wanted {
         'd' => c.is_ascii_digit(),
@@ -86,7 +86,7 @@ fn digits(text: &[char]) -> Option<u32> {
     text.iter().try_fold(0_u32, |sum, c| Some(sum * 10 + c.to_digit(10).filter(|_| c.is_ascii())?))
 }
 
-/// A moment such as `2026-01-31T12:00:00.000000Z`, also without its seconds or zone.
+/// A time such as `2026-01-31T12:00:00.000000Z`, also without its seconds or zone.
 fn rfc3339(text: &[char]) -> Option<usize> {
     if !begins(text, "dddd-dd-ddTdd:dd") {
         return None;
@@ -98,7 +98,7 @@ fn rfc3339(text: &[char]) -> Option<usize> {
     Some(10 + 1 + clock(&text[11..])?)
 }
 
-/// A moment such as `31 Jan 2026 12:00:00 +0000`, behind its day of the week.
+/// A time such as `31 Jan 2026 12:00:00 +0000`, after its day of the week.
 fn rfc2822(text: &[char]) -> Option<usize> {
     let day = if begins(text, "dd ") { 2 } else { 1 };
     digits(&text[..day]).filter(|day| (1..=31).contains(day))?;

@@ -1,8 +1,8 @@
-//! Addresses with all but their last four digits hidden, wherever in an event or a message they
-//! stand: for people who may know that a message failed, and not whom it was for. Signatures and hashes
-//! are hidden whole.
+//! Masking: replaces all but the last four digits of addresses with `*`, anywhere in an event or a
+//! message, for people who may know that a message failed but not whom it was for. Signatures and
+//! hashes are masked completely.
 //!
-//! What is hidden becomes `*`; everything else keeps its bytes. Nothing here decides who sees what.
+//! Everything else keeps its bytes. Who sees masked data is decided elsewhere.
 
 mod body;
 mod chars;
@@ -21,7 +21,7 @@ use super::{Event, Message, TimelineEntry};
 use crate::domain::event::Headers;
 use crate::domain::{NewEvent, RecordedEvent};
 
-/// An address: its channel's prefix, its punctuation and its last four digits stay.
+/// Masks an address. The channel's prefix, the punctuation and the last four digits stay.
 ///
 /// ```
 /// use delivery_ledger::wire::mask;
@@ -34,38 +34,38 @@ pub fn address(address: &str) -> String {
     text::masked(address, Rule::Address, &Known::default())
 }
 
-/// A text that may hold addresses.
+/// Masks the addresses in a text.
 pub fn text(text: &str) -> String {
     text::masked(text, Rule::Text, &Known::default())
 }
 
-/// A URL's path in which no address can be read.
+/// Masks the addresses in the path of a URL.
 pub fn path(path: &str) -> String {
     url(path, &Known::default())
 }
 
-/// Whether the answer to a question for exactly this text, such as a SID, could confirm a number that
-/// is hidden: it has as many digits as a telephone number, and is not of the form of Twilio's SIDs.
+/// Whether a search for exactly this text, such as a SID, could confirm a masked number: it has as many
+/// digits as a telephone number, and does not have the form of Twilio's SIDs.
 ///
 /// ```
 /// use delivery_ledger::wire::mask;
 ///
-/// assert!(mask::tells("+15558675310") && mask::tells("SM-867-5310"));
-/// assert!(!mask::tells("SM04363cdd65ee4cb2b17e3bbf56ed084d") && !mask::tells("SM1"));
+/// assert!(mask::could_be_number("+15558675310") && mask::could_be_number("SM-867-5310"));
+/// assert!(!mask::could_be_number("SM04363cdd65ee4cb2b17e3bbf56ed084d") && !mask::could_be_number("SM1"));
 /// ```
-pub fn tells(asked_for: &str) -> bool {
+pub fn could_be_number(asked_for: &str) -> bool {
     let chars: Vec<char> = asked_for.chars().collect();
     !Form::Sid.fits(&chars)
         && (digits_of(asked_for.as_bytes()).len() >= DIGITS_KNOWN_MIN
             || text(asked_for) != asked_for)
 }
 
-/// An event in whose URL, headers, body and notes no address can be read.
+/// Masks the URL, headers, body and notes of an event.
 pub fn event(event: &NewEvent) -> NewEvent {
     hidden_in(event, &known_in(event))
 }
 
-/// The same as it is shown, with the SIDs that were read from its body before anything was hidden.
+/// Masks an event and makes its JSON, with the SIDs that were read from its body before.
 pub fn recorded(
     event: RecordedEvent,
     account_sid: Option<String>,
@@ -77,8 +77,8 @@ pub fn recorded(
     Event::new(event, account_sid.map(sid), message_sid.map(sid)).masked(true)
 }
 
-/// A message as it stands, and its timeline's words. The bodies in a timeline are the events', to be
-/// masked by [`event`] before.
+/// Masks a message and the statuses in its timeline. The bodies in the timeline have to be masked by
+/// [`event`] before.
 pub fn message(message: Message) -> Message {
     let addresses = message.from.iter().chain(&message.to);
     let known = Known::of(addresses.map(String::as_bytes));
@@ -100,9 +100,9 @@ pub fn message(message: Message) -> Message {
     }
 }
 
-/// The addresses that an event's body and URL name.
+/// The addresses in an event's body and URL.
 fn known_in(event: &NewEvent) -> Known {
-    let mut addresses = body::Kind::of(event.media_type().as_deref()).addresses(&event.body);
+    let mut addresses = body::Kind::of(event.body_kind()).addresses(&event.body);
     addresses.extend(body::addresses_of_form(event.query().as_bytes()));
     Known::of(addresses.iter().map(Vec::as_slice))
 }
@@ -113,14 +113,14 @@ fn hidden_in(event: &NewEvent, known: &Known) -> NewEvent {
         method: plain(&event.method),
         url: url(&event.url, known),
         headers: headers(&event.headers, known),
-        body: body::Kind::of(event.media_type().as_deref()).masked(&event.body, known),
+        body: body::Kind::of(event.body_kind()).masked(&event.body, known),
         verified_by: event.verified_by.as_deref().map(plain),
         notes: notes(&event.notes, known),
         ..event.clone()
     }
 }
 
-/// The path as text, the query as the form that it is.
+/// Masks a URL: its path as text, its query as a form.
 fn url(url: &str, known: &Known) -> String {
     let host = host_length(url);
     let (before, url) = url.split_at(host);
@@ -137,8 +137,8 @@ fn url(url: &str, known: &Known) -> String {
     String::from_utf8_lossy(&shown).into_owned()
 }
 
-/// How much of a URL is its scheme, and an IPv4 address with its port, whose digits are no number.
-/// Any other host is text.
+/// The length of a URL's scheme and, if its host is an IPv4 address, of that and its port, whose digits
+/// are not a telephone number. Any other host is text.
 fn host_length(url: &str) -> usize {
     let scheme = ["https://", "http://"].into_iter().find(|scheme| url.starts_with(scheme));
     let Some(scheme) = scheme.map(str::len) else { return 0 };
@@ -178,16 +178,16 @@ fn lossy(text: &[u8]) -> String {
 mod tests {
     use super::{address, body::Kind};
     use crate::domain::event::Headers;
-    use crate::domain::{NewEvent, Source, Timestamp};
+    use crate::domain::{BodyKind, NewEvent, Source, Timestamp};
 
     const SID: &str = "SM00000000000000000000000000000001";
 
     fn form(body: &str) -> String {
-        masked(Kind::of(None), body)
+        masked(Kind::of(Some(BodyKind::Form)), body)
     }
 
     fn json(body: &str) -> String {
-        masked(Kind::of(Some("application/json")), body)
+        masked(Kind::of(Some(BodyKind::Json)), body)
     }
 
     fn masked(kind: Kind, body: &str) -> String {
@@ -323,8 +323,8 @@ mod tests {
 
         #[test]
         fn any_bytes_can_be_masked(bytes: Vec<u8>) {
-            for media_type in [None, Some("application/json"), Some("text/plain")] {
-                let kind = Kind::of(media_type);
+            for kind in [Some(BodyKind::Form), Some(BodyKind::Json), None] {
+                let kind = Kind::of(kind);
                 let addresses = kind.addresses(&bytes);
                 kind.masked(&bytes, &super::Known::of(addresses.iter().map(Vec::as_slice)));
             }

@@ -1,18 +1,20 @@
-//! Signatures and hashes in a text. A hash over what is masked confirms a guess at it, and six digits
-//! are guessed in a second; a signature signs other requests too.
+//! Finds signatures and hashes in a text, which are masked completely.
+//!
+//! A hash of masked data confirms a guess at it, and six digits are guessed in a second. A signature
+//! can sign other requests.
 
 use std::ops::Range;
 
-/// From how many hexadecimal digits on a word is a hash: SHA-1 has 40. A SID has 34.
+/// The number of hexadecimal digits from which a word is a hash: SHA-1 has 40, a SID 34.
 const HASH_DIGITS_MIN: usize = 40;
 
-/// How much may stand between a name and its value.
+/// The number of characters that may separate a name from its value.
 const BETWEEN_MAX: usize = 6;
 
-/// In lower case, what the name of a signature or a hash contains.
+/// Parts of the names of signatures and hashes, in lower case.
 const NAMES: [&str; 2] = ["bodysha256", "signature"];
 
-/// How the names of values end that are hashes, or stand for one; in lower case, without `_` and `-`.
+/// The ends of the names of hashes and of values as sensitive; in lower case, without `_` and `-`.
 const ENDINGS: [&str; 10] = [
     "sha1",
     "sha256",
@@ -23,7 +25,7 @@ const ENDINGS: [&str; 10] = [
     "digest",
     "checksum",
     "etag",
-    // Who knows the key of a send can try which number it was for.
+    // With the key of a send, an attacker could try which number it was for.
     "idempotencykey",
 ];
 
@@ -34,7 +36,7 @@ pub fn is_name(name: &str) -> bool {
     is_ours || ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
-/// Where signatures and hashes stand.
+/// The places of signatures and hashes.
 pub fn within(text: &[char]) -> Vec<Range<usize>> {
     let hashes = words(text, |c| c.is_ascii_hexdigit());
     let hashes = hashes.into_iter().filter(|word| word.len() >= HASH_DIGITS_MIN);

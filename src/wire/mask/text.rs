@@ -1,5 +1,4 @@
-//! Which characters of a text are hidden. What is escaped is judged by what it means and hidden where
-//! it stands.
+//! Decides which characters of a text are masked. Escapes are resolved to decide, and masked in place.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -9,42 +8,42 @@ use super::digits::{OTHER_NUMERAL, digit, is_plus, is_separator};
 use super::known_forms::{Form, in_forms};
 use super::secrets;
 
-/// How many digits of an address stay.
+/// The number of digits of an address that are shown.
 pub const DIGITS_SHOWN: usize = 4;
 
-/// From how many digits on a number is taken for an address: with a `+` before it, and without.
-/// A date has eight.
+/// The number of digits from which a number counts as an address, with and without a leading `+`. A
+/// date has eight.
 const DIGITS_WITH_PLUS: usize = 6;
 const DIGITS_WITHOUT_PLUS: usize = 9;
 
-/// From how many digits on an address is looked for inside of other numbers, and how many of its last
-/// make a shorter number one that belongs to it. A local number has seven.
+/// The number of digits from which an address is also found inside other numbers, and the number of its
+/// last digits by which a shorter number matches it. A local number has seven.
 pub const DIGITS_KNOWN_MIN: usize = 7;
 
-/// How many addresses of one event are looked for elsewhere in it. A callback has two; the bound keeps
-/// a hostile body from taking time with the square of its length.
+/// Addresses of one event that are searched for elsewhere in it. A callback has two; without a limit, a
+/// hostile body could take quadratic time.
 const KNOWN_MAX: usize = 64;
 
-/// How much may stand between the digits of one number.
+/// Characters that may separate the digits of one number.
 const SEPARATORS_MAX: usize = 6;
 
-/// How a text is judged.
+/// What is masked in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// It is an address: nothing but its last digits stays.
+    /// An address: only its last digits are shown.
     Address,
-    /// It is somebody's name: nothing of it stays.
+    /// A person's name: nothing is shown.
     Name,
-    /// It is a signature or a hash: not even its length stays.
+    /// A signature or a hash: not even its length is shown.
     Secret,
-    /// It may hold addresses.
+    /// A text that may contain addresses.
     Text,
-    /// It may hold addresses unless it is of this form; then only the addresses that are known from
-    /// elsewhere in the event are hidden.
+    /// A text that may contain addresses. If it has this form, only addresses known from elsewhere in
+    /// the event are masked.
     Fixed(Form),
 }
 
-/// One of several texts that stand next to one another.
+/// One of several consecutive texts.
 #[derive(Debug, Clone)]
 pub struct Part<'a> {
     pub text: Cow<'a, [u8]>,
@@ -52,7 +51,7 @@ pub struct Part<'a> {
     pub rule: Rule,
 }
 
-/// The digits of the addresses that an event names, to be found again elsewhere in it.
+/// The digits of an event's addresses, to be found elsewhere in it.
 #[derive(Debug, Clone, Default)]
 pub struct Known(Vec<Vec<u8>>);
 
@@ -67,7 +66,7 @@ impl Known {
         Self(all)
     }
 
-    /// Whether digits end as one of the addresses does.
+    /// Whether digits end like one of the addresses.
     fn ends(&self, digits: &[u8]) -> bool {
         let end = digits.len().checked_sub(DIGITS_KNOWN_MIN).map(|at| &digits[at..]);
         end.is_some_and(|end| self.0.iter().any(|address| address.ends_with(end)))
@@ -85,20 +84,20 @@ impl<'a> Part<'a> {
         Self { text: Cow::Borrowed(text), coding: Coding::Plain, rule }
     }
 
-    /// A text as it stands in a form.
+    /// The raw text of a form's parameter.
     pub fn encoded(text: impl Into<Cow<'a, [u8]>>, rule: Rule) -> Self {
         Self { text: text.into(), coding: Coding::Encoded, rule }
     }
 }
 
-/// A text with what the rule hides as `*`.
+/// Masks a text by a rule.
 pub fn masked(text: &str, rule: Rule, known: &Known) -> String {
     let parts = masked_parts(&[Part::plain(text.as_bytes(), rule)], known);
     String::from_utf8_lossy(&parts.concat()).into_owned()
 }
 
-/// Each of the parts with what its rule hides, and with the digits of numbers that reach from one into
-/// another. A character that is hidden becomes one `*`, however it is escaped.
+/// Masks each part by its rule, and numbers that reach from one part into the next. A masked character
+/// becomes one `*`, however it is escaped.
 pub fn masked_parts(parts: &[Part<'_>], known: &Known) -> Vec<Vec<u8>> {
     let mut hidden: Vec<Vec<Range<usize>>> = vec![Vec::new(); parts.len()];
     let all: Vec<_> = parts.iter().map(|part| readings(&part.text, part.coding)).collect();
@@ -110,7 +109,7 @@ pub fn masked_parts(parts: &[Part<'_>], known: &Known) -> Vec<Vec<u8>> {
     parts.iter().zip(hidden).map(|(part, hidden)| render(part, hidden)).collect()
 }
 
-/// Notes what is hidden of parts that are read in one way.
+/// Marks what is masked in one reading of the parts.
 fn hide(parts: &[Part<'_>], read: &[&[Unit]], known: &Known, hidden: &mut [Vec<Range<usize>>]) {
     let mut line = Vec::new();
     for (number, (part, units)) in parts.iter().zip(read).enumerate() {
@@ -139,12 +138,12 @@ fn hide(parts: &[Part<'_>], read: &[&[Unit]], known: &Known, hidden: &mut [Vec<R
     }
 }
 
-/// A character of all parts in a row.
+/// A character of the consecutive parts.
 struct Char {
     char: char,
-    /// A leading blank is a `+` that was not escaped.
+    /// A leading space, which is a `+` that was not escaped.
     is_plus: bool,
-    /// It belongs to something of a form that is no number.
+    /// It belongs to a known form that is not a number.
     in_form: bool,
     /// Its part, and its place there.
     at: Option<(usize, usize)>,
@@ -160,7 +159,7 @@ impl Char {
     }
 }
 
-/// The digits that are hidden of what looks like a telephone number.
+/// The masked digits of what looks like a telephone number.
 fn numbers(line: &[Char], known: &Known) -> Vec<(usize, usize)> {
     let mut hidden = Vec::new();
     let mut at = 0;
@@ -186,7 +185,7 @@ fn numbers(line: &[Char], known: &Known) -> Vec<(usize, usize)> {
     hidden
 }
 
-/// The places of the digits that belong together from a place on, and the end of the last.
+/// The positions of the digits of the number that begins at a position, and the end of the last.
 fn run(line: &[Char], begin: usize) -> (Vec<usize>, usize) {
     let (mut places, mut end, mut between) = (Vec::new(), begin, 0);
     for (at, c) in line.iter().enumerate().skip(begin) {
@@ -204,7 +203,7 @@ fn run(line: &[Char], begin: usize) -> (Vec<usize>, usize) {
     (places, end)
 }
 
-/// All that is no punctuation, but for a prefix such as `whatsapp:` and the last digits.
+/// Everything but punctuation, a prefix such as `whatsapp:` and the last digits.
 fn hidden_of_word(chars: &[char], digits_shown: usize) -> impl Iterator<Item = usize> {
     let colon = chars.iter().position(|c| *c == ':').unwrap_or(0);
     let is_prefix = digits_shown > 0 && chars[..colon].iter().all(char::is_ascii_alphabetic);
@@ -218,7 +217,7 @@ fn hidden_of_word(chars: &[char], digits_shown: usize) -> impl Iterator<Item = u
     })
 }
 
-/// Where the addresses that are known stand, whatever is between their digits; not their last digits.
+/// The places of known addresses without their last digits, whatever separates the digits.
 fn known_within(chars: &[char], known: &Known) -> Vec<usize> {
     let digits: Vec<_> =
         chars.iter().enumerate().filter_map(|(at, c)| Some((at, digit(*c)?))).collect();

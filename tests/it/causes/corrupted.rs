@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use delivery_ledger::twilio::callback::BodyKind;
+use delivery_ledger::domain::BodyKind;
 use serde::Deserialize;
 
 use super::refused::{Refused, sha256};
@@ -90,10 +90,10 @@ impl Corrupted {
 fn each_way_of_corrupting_a_request_is_named() {
     let mut wrong = Vec::new();
     for corrupted in Corrupted::all() {
-        let told = corrupted.arrived().cause();
-        if told != corrupted.cause {
+        let logged = corrupted.arrived().cause();
+        if logged != corrupted.cause {
             let Corrupted { what, cause, .. } = corrupted;
-            wrong.push(format!("{what}\n  expected: {cause}\n  told:     {told}"));
+            wrong.push(format!("{what}\n  expected: {cause}\n  logged:   {logged}"));
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
@@ -105,14 +105,14 @@ fn no_forgery_is_explained_and_each_costs_a_bounded_amount() {
     for corrupted in Corrupted::all() {
         let forged = Corrupted { token: "nobody".to_owned(), ..corrupted };
         let begun = Instant::now();
-        let told = forged.arrived().cause();
-        let claims = told.starts_with("matches") || told.starts_with("signed");
-        assert!(!claims, "{}: {told}", forged.what);
+        let logged = forged.arrived().cause();
+        let claims = logged.starts_with("matches") || logged.starts_with("signed");
+        assert!(!claims, "{}: {logged}", forged.what);
         // 0.2 s unoptimised on a busy machine; a hundredth of it in a release.
         assert!(begun.elapsed().as_secs() < 5, "{}: {:?}", forged.what, begun.elapsed());
         for sent in forged.headers.values().chain([&forged.target]).filter(|sent| sent.len() > 2) {
             let configured = forged.callback_paths.contains(sent);
-            assert!(configured || !told.contains(sent.as_str()), "{}: {told}", forged.what);
+            assert!(configured || !logged.contains(sent.as_str()), "{}: {logged}", forged.what);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A rebuild of the views in the file of a new generation, and its swap with the one in use.
 //!
 //! A process that is killed in between leaves either the old views in use and files that the next start
-//! removes, or the new ones; see docs/ARCHITECTURE.md.
+//! removes, or the new ones; see docs/WALKTHROUGHS.md.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
