@@ -7,12 +7,13 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use delivery_ledger::domain::BodyKind;
 use delivery_ledger::domain::lifecycle::Incoming;
 use delivery_ledger::domain::{AccountSid, Lifecycle, Rule, Timestamp};
 use delivery_ledger::simulate::{Callback, Signer};
 use delivery_ledger::store::{Access, Database, open};
-use delivery_ledger::twilio::accounts::{Accounts, Keys, Token};
-use delivery_ledger::twilio::callback::{BodyKind, Reading};
+use delivery_ledger::twilio::accounts::{AccountKeys, Accounts, Token};
+use delivery_ledger::twilio::callback::{ParsedBody, ParsedCallback};
 use delivery_ledger::twilio::signature::{BaseUrl, Signed, Verdict, verify};
 
 use self::simulated::{ACCOUNT, event};
@@ -28,7 +29,7 @@ fn callbacks(count: usize) -> Vec<Callback> {
 fn signature(criterion: &mut Criterion) {
     let callback = callbacks(1).remove(0);
     let signature = Signer::new(URL, Token::new(TOKEN)).signature(&callback);
-    let keys = Keys {
+    let keys = AccountKeys {
         primary: Token::new(TOKEN),
         secondary: None,
         further: Default::default(),
@@ -41,8 +42,7 @@ fn signature(criterion: &mut Criterion) {
         bench.iter(|| {
             let signed = Signed {
                 urls: &base.with("/message-status"),
-                kind: BodyKind::Form,
-                body: callback.body.as_bytes(),
+                body: &ParsedBody::parse(BodyKind::Form, callback.body.as_bytes()),
                 signature: signature.as_bytes(),
                 settings: None,
             };
@@ -53,13 +53,16 @@ fn signature(criterion: &mut Criterion) {
 
 fn parse(criterion: &mut Criterion) {
     let event = event(&callbacks(1)[0]);
-    criterion
-        .bench_function("read what a callback says", |bench| bench.iter(|| Reading::of(&event)));
+    criterion.bench_function("read what a callback says", |bench| {
+        bench.iter(|| ParsedCallback::parse(&event))
+    });
 }
 
 fn fold(criterion: &mut Criterion) {
-    let readings: Vec<_> =
-        callbacks(3).iter().filter_map(|callback| Reading::of(&event(callback)).reported).collect();
+    let readings: Vec<_> = callbacks(3)
+        .iter()
+        .filter_map(|callback| ParsedCallback::parse(&event(callback)).reported)
+        .collect();
     let at = Timestamp::from_micros(0);
     criterion.bench_function("fold a message of three events", |bench| {
         bench.iter(|| {

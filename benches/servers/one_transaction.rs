@@ -4,15 +4,16 @@
 use std::sync::Mutex;
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use delivery_ledger::domain::BodyKind;
 use delivery_ledger::domain::NewEvent;
 use delivery_ledger::domain::event::{Headers, Source};
-use delivery_ledger::twilio::accounts::{Keys, Token};
-use delivery_ledger::twilio::callback::{BodyKind, Reading};
+use delivery_ledger::twilio::accounts::{AccountKeys, Token};
+use delivery_ledger::twilio::callback::{ParsedBody, ParsedCallback};
 use delivery_ledger::twilio::signature::{Signed, Verdict, verify_with};
 use rusqlite::{Connection, params};
 
 struct State {
-    keys: Keys,
+    keys: AccountKeys,
     url: [String; 1],
     database: Mutex<Connection>,
 }
@@ -21,8 +22,7 @@ async fn receive(request: HttpRequest, body: web::Bytes, state: web::Data<State>
     let signature = request.headers().get("x-twilio-signature");
     let signed = Signed {
         urls: &state.url,
-        kind: BodyKind::Form,
-        body: &body,
+        body: &ParsedBody::parse(BodyKind::Form, &body),
         signature: signature.map(|value| value.as_bytes()).unwrap_or_default(),
         settings: None,
     };
@@ -38,7 +38,7 @@ async fn receive(request: HttpRequest, body: web::Bytes, state: web::Data<State>
 
 fn write(state: &State, body: &[u8]) -> rusqlite::Result<()> {
     let event = event(body);
-    let reading = Reading::of(&event);
+    let reading = ParsedCallback::parse(&event);
     let sid = reading.message_sid.map(|sid| sid.to_string()).unwrap_or_default();
     let status = reading.reported.and_then(|reported| reported.status).map(|status| status.name());
     let mut database = state.database.lock().expect("no thread panics while it holds this");
@@ -79,7 +79,7 @@ async fn main() -> std::io::Result<()> {
         )
         .expect("a database that can be written");
     let state = web::Data::new(State {
-        keys: Keys {
+        keys: AccountKeys {
             primary: Token::new(&argument(4)),
             secondary: None,
             further: Default::default(),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use delivery_ledger::domain::digest::digest;
 use delivery_ledger::domain::event::Headers;
 use delivery_ledger::domain::{NewEvent, RecordedEvent, Source, Timestamp};
-use delivery_ledger::twilio::callback::Reading;
+use delivery_ledger::twilio::callback::ParsedCallback;
 use libfuzzer_sys::fuzz_target;
 use uuid::Uuid;
 
@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
         verified_by: None,
         notes: BTreeMap::new(),
     };
-    let reading = Reading::of(&event);
+    let reading = ParsedCallback::parse(&event);
     assert!(reading.account_sid.as_ref().is_none_or(|sid| !sid.to_string().is_empty()));
     assert!(reading.message_key().is_none() || reading.message_sid.is_some());
     assert!(reading.reported.is_none() || reading.message_key().is_some());

@@ -5,14 +5,15 @@
 use std::sync::LazyLock;
 
 use delivery_ledger::domain::AccountSid;
-use delivery_ledger::twilio::accounts::{Accounts, Keys, SharedKey, Token};
-use delivery_ledger::twilio::callback::BodyKind;
+use delivery_ledger::twilio::accounts::{Accounts, AccountKeys, SharedKey, Token};
+use delivery_ledger::domain::BodyKind;
+use delivery_ledger::twilio::callback::ParsedBody;
 use delivery_ledger::twilio::signature::{Signed, Verdict, verify};
 use libfuzzer_sys::fuzz_target;
 
 static ACCOUNTS: LazyLock<Accounts> = LazyLock::new(|| {
     let shared = [("k".to_owned(), SharedKey::new("a secret that is not in the corpus"))].into();
-    let keys = Keys { primary: Token::new("another that is not"), secondary: None, further: Default::default(), shared };
+    let keys = AccountKeys { primary: Token::new("another that is not"), secondary: None, further: Default::default(), shared };
     Accounts::new(AccountSid::parse("AC1").map(|sid| (sid, keys)))
 });
 
@@ -25,7 +26,8 @@ fuzz_target!(|bytes: &[u8]| {
     let urls = [format!("https://hooks.example.com/?{}", String::from_utf8_lossy(settings))];
     for kind in [BodyKind::Form, BodyKind::Json] {
         for settings in [None, Some(settings)] {
-            let signed = Signed { urls: &urls, kind, body, signature, settings };
+            let body = &ParsedBody::parse(kind, body);
+            let signed = Signed { urls: &urls, body, signature, settings };
             assert!(matches!(verify(&signed, &ACCOUNTS), Verdict::Invalid(_)));
         }
     }

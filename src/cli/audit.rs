@@ -21,14 +21,14 @@ use crate::wire::{self, TimelineEntry};
 /// The arguments of `audit`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The message's SID
+    /// The SID of the message
     sid: String,
 
-    /// The account it belongs to, where two accounts have that SID; empty for none
+    /// The account of the message, if two accounts have a message with this SID; empty for no account
     #[arg(long, value_name = "AC…")]
     account_sid: Option<String>,
 
-    /// Only what the log held up to this position
+    /// Show the message as of this position of the log
     #[arg(long, value_name = "N", value_parser = position)]
     as_of_position: Option<Position>,
 

@@ -7,23 +7,24 @@ use anyhow::{Context, Result};
 
 use super::{Outcome, UsageError};
 use crate::config::Settings;
-use crate::twilio::accounts::Keys;
-use crate::twilio::callback::BodyKind;
-use crate::twilio::cause::{Case, Cause, Configured, cause};
-use crate::twilio::signature::{BaseUrl, Refusal, Signed, Verdict, verify_with};
+use crate::domain::BodyKind;
+use crate::twilio::accounts::AccountKeys;
+use crate::twilio::callback::ParsedBody;
+use crate::twilio::diagnosis::{Configuration, Diagnosis, RejectedRequest, diagnose};
+use crate::twilio::signature::{BaseUrl, InvalidReason, Signed, Verdict, verify_with};
 
 /// The arguments of `check-signature`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The URL that Twilio called, exactly as it stands in its settings
+    /// The URL that Twilio called, exactly as it is configured at Twilio
     #[arg(long)]
     url: String,
 
-    /// X-Twilio-Signature
+    /// The value of the X-Twilio-Signature header
     #[arg(long, allow_hyphen_values = true)]
     signature: String,
 
-    /// The request's Content-Type [default: a form]
+    /// The request's Content-Type [default: application/x-www-form-urlencoded]
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
 
@@ -42,10 +43,10 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let base = BaseUrl::parse(url).ok_or_else(|| {
         UsageError(format!("--url: `{url}` is not of the form https://host/path"))
     })?;
+    let kind = kind(args.content_type.as_deref())?;
     let signed = Signed {
         urls: &base.with(""),
-        kind: kind(args.content_type.as_deref())?,
-        body: &body,
+        body: &ParsedBody::parse(kind, &body),
         signature: args.signature.as_bytes(),
         settings: None,
     };
@@ -57,48 +58,47 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         }
         Verdict::Invalid(refusal) => {
             writeln!(out, "invalid: {refusal}")?;
-            writeln!(out, "cause: {}", likely_cause(&signed, refusal, url, &keys, settings))?;
+            writeln!(out, "cause: {}", diagnosis(&signed, kind, refusal, url, &keys, settings))?;
             Ok(Outcome::CheckFoundSomething)
         }
     }
 }
 
 /// Every configured account and public URL is tried too; a check needs none of them.
-fn likely_cause(
+fn diagnosis(
     signed: &Signed<'_>,
-    refusal: Refusal,
+    kind: BodyKind,
+    reason: InvalidReason,
     url: &str,
-    keys: &Keys,
+    keys: &AccountKeys,
     settings: &Settings,
-) -> Cause {
+) -> Diagnosis {
     let after_scheme = url.find("://").map_or(0, |at| at + "://".len());
     let origin_bytes =
         url[after_scheme..].find(['/', '?']).map_or(url.len(), |at| after_scheme + at);
     let (origin, target) = url.split_at(origin_bytes);
     let given: Vec<_> = BaseUrl::parse(origin).into_iter().collect();
-    let case = Case {
-        refusal,
+    let request = RejectedRequest {
+        reason,
         target,
-        kind: signed.kind,
-        body: signed.body,
+        kind,
+        body: signed.body.bytes,
         signature: signed.signature,
         settings: signed.settings,
         headers: &[],
     };
-    let configured = Configured {
+    let configuration = Configuration {
         public_urls: &given,
-        further_urls: &settings.public_urls(Vec::new()).unwrap_or_default(),
-        callback_paths: &settings.callback_paths(Vec::new()).unwrap_or_default(),
+        further_urls: &settings.public_urls().unwrap_or_default(),
+        callback_paths: &settings.callback_paths().unwrap_or_default(),
         accounts: &settings.accounts().unwrap_or_default(),
         keys: Some(keys),
     };
-    cause(&case, &configured)
+    diagnose(&request, &configuration)
 }
 
 fn kind(content_type: Option<&str>) -> Result<BodyKind, UsageError> {
-    let media_type = content_type.map(|value| value.split(';').next().unwrap_or_default());
-    let media_type = media_type.map(|text| text.trim().to_ascii_lowercase());
-    BodyKind::of(media_type.as_deref()).ok_or_else(|| {
+    BodyKind::from_content_type(content_type.map(str::as_bytes)).ok_or_else(|| {
         let given = content_type.unwrap_or_default();
         UsageError(format!(
             "--content-type: `{given}` is neither application/x-www-form-urlencoded nor JSON"

@@ -16,7 +16,7 @@ use crate::domain::filter::AddressPattern;
 use crate::domain::{ErrorCode, Position, RecordedEvent, Status};
 use crate::store::{self, Access, EventPages};
 use crate::text::printable;
-use crate::twilio::callback::Reading;
+use crate::twilio::callback::ParsedCallback;
 use crate::wire;
 
 /// How often the log is looked at: as soon as an eye would see it.
@@ -25,11 +25,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// The arguments of `tail`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Begin after this position [default: the head]
+    /// Start after this position [default: the end of the log]
     #[arg(long, value_name = "N", value_parser = position)]
     after: Option<Position>,
 
-    /// End at the head instead of waiting for more
+    /// Exit at the end of the log instead of waiting for more events
     #[arg(long)]
     no_follow: bool,
 
@@ -49,18 +49,18 @@ struct Filter {
     #[arg(long, value_name = "SM…")]
     message_sid: Option<String>,
 
-    /// The reported status, known or not
+    /// The reported status; may be one that this program does not know
     #[arg(long)]
     status: Option<String>,
 
     #[arg(long, value_name = "CODE", value_parser = error_code)]
     error_code: Option<ErrorCode>,
 
-    /// The sender, whole or by its last digits, as in *2671
+    /// The sender: the whole address, or its last digits as in *2671
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     from: Option<AddressPattern>,
 
-    /// The recipient, whole or by its last digits
+    /// The recipient: the whole address, or its last digits
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     to: Option<AddressPattern>,
 }
@@ -107,7 +107,7 @@ impl Tail {
     fn show(&mut self, events: Vec<RecordedEvent>) -> Result<()> {
         let mut text = Vec::new();
         for event in events {
-            let reading = Reading::of(&event);
+            let reading = ParsedCallback::parse(&event);
             if self.filter.matches(&reading) {
                 self.line(&event, &reading, &mut text)?;
             }
@@ -117,7 +117,12 @@ impl Tail {
         Ok(())
     }
 
-    fn line(&self, event: &RecordedEvent, reading: &Reading<'_>, out: &mut Vec<u8>) -> Result<()> {
+    fn line(
+        &self,
+        event: &RecordedEvent,
+        reading: &ParsedCallback<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         let owned = |sid: &Option<std::borrow::Cow<'_, str>>| sid.as_deref().map(str::to_owned);
         match self.format {
             Format::Table => writeln!(out, "{}", for_people(event, reading))?,
@@ -143,7 +148,7 @@ impl Tail {
 }
 
 impl Filter {
-    fn matches(&self, reading: &Reading<'_>) -> bool {
+    fn matches(&self, reading: &ParsedCallback<'_>) -> bool {
         let is = |wanted: &Option<String>, have: Option<&str>| {
             wanted.as_deref().is_none_or(|wanted| have == Some(wanted))
         };
@@ -166,13 +171,13 @@ impl Filter {
 }
 
 /// The status that an event reports, or the word that is none.
-fn word<'a>(reading: &'a Reading<'_>) -> Option<&'a str> {
+fn word<'a>(reading: &'a ParsedCallback<'_>) -> Option<&'a str> {
     let reported = reading.reported.as_ref()?;
     reported.status.map(Status::name).or(reported.unrecognised.as_deref())
 }
 
 /// One event in one line, under the one before it.
-fn for_people(event: &RecordedEvent, reading: &Reading<'_>) -> String {
+fn for_people(event: &RecordedEvent, reading: &ParsedCallback<'_>) -> String {
     let reported = reading.reported.as_ref();
     let or_dash = |text: Option<&str>| printable(text.unwrap_or("-")).into_owned();
     let from = or_dash(reported.and_then(|reported| reported.addressed.from.as_deref()));

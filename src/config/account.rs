@@ -1,4 +1,4 @@
-//! Accounts and their keys, from the environment and the file.
+//! Twilio accounts and their keys, from the environment and the file.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::file::AccountEntry;
 use super::{Settings, credential};
-use crate::twilio::accounts::{Accounts, Keys, PRIMARY, SECONDARY, SharedKey, Token};
+use crate::twilio::accounts::{AccountKeys, Accounts, PRIMARY, SECONDARY, SharedKey, Token};
 
 /// How long a key's name may be. It stands in every event that the key verified.
 const KEY_NAME_BYTES_MAX: usize = 64;
 
 impl Settings {
     /// The tokens in the environment, for checks that need no account.
-    pub fn environment_keys(&self) -> Result<Keys> {
+    pub fn environment_keys(&self) -> Result<AccountKeys> {
         let primary = self.auth_token("TWILIO_AUTH_TOKEN")?;
         let primary = primary.context("set TWILIO_AUTH_TOKEN (or TWILIO_AUTH_TOKEN_FILE)")?;
         let secondary = self.auth_token("TWILIO_AUTH_TOKEN_SECONDARY")?;
@@ -69,7 +69,7 @@ impl Settings {
         }
     }
 
-    pub(super) fn account_in_file(&self, sid: &str, entry: &AccountEntry) -> Result<Keys> {
+    pub(super) fn account_in_file(&self, sid: &str, entry: &AccountEntry) -> Result<AccountKeys> {
         let name = |key: &str| format!("accounts.{sid}.{key}");
         let primary =
             self.file.auth_token(&name("auth_token"), &entry.auth_token, &entry.auth_token_file)?;
@@ -101,13 +101,13 @@ impl Settings {
             let secret = credential::secret(&name("shared_keys"), secret)?;
             shared.insert(shared_name.clone(), SharedKey::new(secret.expose_secret()));
         }
-        Ok(Keys { further, shared, ..keys(&primary, secondary.as_ref()) })
+        Ok(AccountKeys { further, shared, ..keys(&primary, secondary.as_ref()) })
     }
 }
 
 /// An account with these tokens and no others.
-pub(super) fn keys(primary: &SecretString, secondary: Option<&SecretString>) -> Keys {
-    Keys {
+pub(super) fn keys(primary: &SecretString, secondary: Option<&SecretString>) -> AccountKeys {
+    AccountKeys {
         primary: Token::new(primary.expose_secret()),
         secondary: secondary.map(|token| Token::new(token.expose_secret())),
         further: BTreeMap::new(),

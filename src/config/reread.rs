@@ -1,4 +1,4 @@
-//! Keys and tokens read again while a server runs; every other setting stays as it was at the start.
+//! Reloading of keys and tokens in a running server; all other settings stay as they were at the start.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,14 @@ use super::account::keys;
 use super::file::ConfigFile;
 use super::{DEFAULT_FILE, Settings, credential};
 use crate::domain::AccountSid;
-use crate::twilio::accounts::Keys;
+use crate::twilio::accounts::AccountKeys;
 
 impl Settings {
     /// The same with the configuration file as it is now. Flags and environment of a process stay what
     /// they are; a file that was there has to be there still.
     pub fn reread(&self) -> Result<Self> {
         let file = match &self.file.read_from {
-            // Whoever writes it without renaming it has it empty for a moment.
+            // A program that writes the file in place leaves it empty for a moment.
             Some(path) if path.metadata().is_ok_and(|file| file.is_file() && file.len() == 0) => {
                 bail!("{} is empty", path.display())
             }
@@ -58,7 +58,7 @@ impl Settings {
 
     /// Every account and its keys, or what is wrong with them. One account's broken file is no reason
     /// to go on with another's old keys.
-    pub fn each_account(&self) -> Result<BTreeMap<AccountSid, Result<Keys>>> {
+    pub fn each_account(&self) -> Result<BTreeMap<AccountSid, Result<AccountKeys>>> {
         let mut accounts = BTreeMap::new();
         for (sid, entry) in &self.file.accounts {
             if credential::is_token(sid) {
@@ -76,7 +76,7 @@ impl Settings {
             let in_file = accounts.remove(&sid);
             accounts.insert(sid, self.with_environment(in_file));
         } else {
-            // A token without its account is a mistake that somebody has to be told of.
+            // A token without its account is a mistake to report.
             self.account_in_environment()?;
         }
         if accounts.is_empty() {
@@ -89,14 +89,16 @@ impl Settings {
     }
 
     /// The keys of the environment's account, of which the file may have some too.
-    fn with_environment(&self, in_file: Option<Result<Keys>>) -> Result<Keys> {
+    fn with_environment(&self, in_file: Option<Result<AccountKeys>>) -> Result<AccountKeys> {
         let in_file = in_file.transpose()?;
         match self.account_in_environment()? {
             None => in_file.context("it is in the file"),
             Some((_, primary, secondary)) => {
                 let own = keys(&primary, secondary.as_ref());
                 Ok(match in_file {
-                    Some(Keys { further, shared, .. }) => Keys { further, shared, ..own },
+                    Some(AccountKeys { further, shared, .. }) => {
+                        AccountKeys { further, shared, ..own }
+                    }
                     None => own,
                 })
             }

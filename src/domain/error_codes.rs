@@ -20,12 +20,12 @@ pub struct ErrorCodes(HashMap<ErrorCode, Meaning>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meaning {
     pub title: String,
-    pub fault: Fault,
+    pub fault: Responsibility,
 }
 
 /// Whose fault it usually is. It says where to begin to look, and proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Fault {
+pub enum Responsibility {
     /// Who sent the message: its content, its pace, its registration, its money.
     Sender,
     /// The number, its handset, or the person: switched off, landline, unsubscribed.
@@ -98,23 +98,23 @@ fn read(record: &csv::StringRecord) -> Result<(ErrorCode, Meaning), String> {
     if title.is_empty() {
         return Err(format!("code {} has no title", code.number()));
     }
-    let fault = Fault::parse(fault).ok_or_else(|| {
-        let names: Vec<_> = Fault::ALL.iter().map(|fault| fault.name()).collect();
+    let fault = Responsibility::parse(fault).ok_or_else(|| {
+        let names: Vec<_> = Responsibility::ALL.iter().map(|fault| fault.name()).collect();
         format!("fault `{}` is none of {}", fault.escape_debug(), names.join(", "))
     })?;
     Ok((code, Meaning { title: title.to_owned(), fault }))
 }
 
-impl Fault {
+impl Responsibility {
     /// All of them.
-    pub const ALL: [Fault; 7] = [
-        Fault::Sender,
-        Fault::Recipient,
-        Fault::Carrier,
-        Fault::Channel,
-        Fault::Twilio,
-        Fault::Configuration,
-        Fault::Unknown,
+    pub const ALL: [Responsibility; 7] = [
+        Responsibility::Sender,
+        Responsibility::Recipient,
+        Responsibility::Carrier,
+        Responsibility::Channel,
+        Responsibility::Twilio,
+        Responsibility::Configuration,
+        Responsibility::Unknown,
     ];
 
     /// The fault with this name.
@@ -125,13 +125,13 @@ impl Fault {
     /// The word for it in tables.
     pub fn name(self) -> &'static str {
         match self {
-            Fault::Sender => "sender",
-            Fault::Recipient => "recipient",
-            Fault::Carrier => "carrier",
-            Fault::Channel => "channel",
-            Fault::Twilio => "twilio",
-            Fault::Configuration => "configuration",
-            Fault::Unknown => "unknown",
+            Responsibility::Sender => "sender",
+            Responsibility::Recipient => "recipient",
+            Responsibility::Carrier => "carrier",
+            Responsibility::Channel => "channel",
+            Responsibility::Twilio => "twilio",
+            Responsibility::Configuration => "configuration",
+            Responsibility::Unknown => "unknown",
         }
     }
 }

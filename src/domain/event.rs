@@ -1,12 +1,12 @@
 //! One recorded fact: what arrived, byte for byte, and how we came by it.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use uuid::Uuid;
 
-use super::Timestamp;
+use super::media_type::BodyKind;
+use super::timestamp::Timestamp;
 
 /// A place in the whole log: 1, 2, 3, … without gaps. 0 stands for "before the first event".
 pub type Position = u64;
@@ -117,9 +117,6 @@ pub struct NewEvent {
 /// imported from one has it.
 pub const ORIGIN_POSITION: &str = "origin_position";
 
-/// What Twilio sends, so that it need not be taken apart.
-const USUAL_MEDIA_TYPES: [&str; 2] = ["application/x-www-form-urlencoded", "application/json"];
-
 /// An event with its place in the log. It never changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedEvent {
@@ -144,22 +141,14 @@ impl NewEvent {
         self.headers.get("i-twilio-idempotency-token")
     }
 
-    /// The media type of the body in lower case, without its parameters.
-    pub fn media_type(&self) -> Option<Cow<'_, str>> {
-        let value = self.headers.get("content-type")?;
-        if let Some(usual) = USUAL_MEDIA_TYPES.into_iter().find(|usual| usual.as_bytes() == value) {
-            return Some(Cow::Borrowed(usual));
-        }
-        let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default();
-        // As at the door: a byte that is no text must not turn a JSON body into a form.
-        let mut media_type = match String::from_utf8_lossy(media_type) {
-            Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
-            Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
-        };
-        if media_type.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            media_type.to_mut().make_ascii_lowercase();
-        }
-        Some(media_type)
+    /// The Content-Type header; `None` if there is none.
+    pub fn content_type(&self) -> Option<&[u8]> {
+        self.headers.get("content-type")
+    }
+
+    /// How the body is read; `None` if it is neither a form nor JSON.
+    pub fn body_kind(&self) -> Option<BodyKind> {
+        BodyKind::from_content_type(self.content_type())
     }
 }
 

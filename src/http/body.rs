@@ -1,4 +1,4 @@
-//! Bodies as they arrive: bounded in bytes and time each, and in bytes over all that are being read.
+//! Reading request bodies, bounded in size and time, and in the memory that all of them take together.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,30 +9,30 @@ use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
 use futures_util::StreamExt;
 
 use super::error::Problem;
-use crate::twilio::callback::BodyKind;
+use crate::domain::BodyKind;
 
-/// Some hundred times what a form has; Twilio documents no limit.
+/// About a hundred times a usual form; Twilio documents no limit.
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
 
-/// A batch of 130 events of Event Streams takes 67 KB, and Twilio documents no limit.
+/// Large enough for a batch of Event Streams: 130 events take 67 KB. Twilio documents no limit.
 pub const JSON_BYTES_MAX: usize = 1024 * 1024;
 
-/// What is reserved for a body before it arrives; a usual one fits. A sender that only announces a
-/// long body must not take memory by it.
+/// The memory reserved for a body before it arrives; a usual one fits. Announcing a long body must not
+/// be enough to take memory.
 const BODY_BYTES_USUAL: usize = 4096;
 
-/// How long a body may take: Twilio itself gives up after 15 s.
+/// How long a body may take to arrive: Twilio itself gives up after 15 s.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the first 64 KiB of all bodies may take together: a quarter of what as many connections as
-/// there may be could ask for, and far more than they do.
+/// What the first 64 KiB of all bodies may take together: a quarter of what the maximum number of
+/// connections could use, and far more than they do.
 const USUAL_BYTES_MAX: usize = 128 << 20;
 
-/// What the rest of longer bodies may take together. It is apart, so that a few dozen connections with
-/// long bodies cannot keep everybody else's callbacks out.
+/// What the rest of longer bodies may take together. It is separate, so that a few dozen connections
+/// with long bodies cannot keep all other callbacks out.
 const LONG_BYTES_MAX: usize = 64 << 20;
 
-/// How many bytes a body of this kind may have.
+/// The maximum length of a body of this kind.
 pub fn bytes_max(kind: BodyKind) -> usize {
     match kind {
         BodyKind::Form => FORM_BYTES_MAX,
@@ -40,33 +40,33 @@ pub fn bytes_max(kind: BodyKind) -> usize {
     }
 }
 
-/// What the bodies that are being read, checked and written take together.
+/// The memory for the bodies that are being read, verified and stored.
 #[derive(Clone, Default)]
-pub struct Budget {
+pub struct BodyBudget {
     usual: Arc<AtomicUsize>,
     long: Arc<AtomicUsize>,
 }
 
 /// A part of the budget, given back when dropped.
-pub struct Share {
-    budget: Budget,
+pub struct BudgetShare {
+    budget: BodyBudget,
     bytes: usize,
 }
 
-/// A body, with its share of the budget for as long as it is kept here.
+/// A body, and the share of the budget that it occupies.
 pub struct Body {
     pub bytes: Vec<u8>,
-    pub share: Share,
+    pub share: BudgetShare,
 }
 
-impl Budget {
-    fn share(&self) -> Share {
-        Share { budget: self.clone(), bytes: 0 }
+impl BodyBudget {
+    fn share(&self) -> BudgetShare {
+        BudgetShare { budget: self.clone(), bytes: 0 }
     }
 }
 
-impl Share {
-    /// Grows to so many bytes, if there is room.
+impl BudgetShare {
+    /// Grows to this many bytes, if the budget allows it.
     fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
         let (usual, long) = parts(bytes);
         let (usual_before, long_before) = parts(self.bytes);
@@ -80,7 +80,7 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for BudgetShare {
     fn drop(&mut self) {
         let (usual, long) = parts(self.bytes);
         self.budget.usual.fetch_sub(usual, Ordering::Relaxed);
@@ -105,18 +105,18 @@ fn take(taken: &AtomicUsize, bytes: usize, max: usize) -> Result<(), Problem> {
     Ok(())
 }
 
-/// A body of at most `bytes_max`, within the time that a body may take.
+/// Reads a body of at most `bytes_max`, within the time that a body may take.
 pub async fn read(
     headers: &HeaderMap,
     payload: Payload,
     bytes_max: usize,
-    budget: &Budget,
+    budget: &BodyBudget,
 ) -> Result<Body, Problem> {
     let body = tokio::time::timeout(BODY_TIMEOUT, read_all(headers, payload, bytes_max, budget));
     body.await.map_err(|_| Problem::BodyTooSlow)?
 }
 
-/// The length that a request announces.
+/// The Content-Length of a request.
 pub fn stated_bytes(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.trim().parse().ok())
 }
@@ -125,7 +125,7 @@ async fn read_all(
     headers: &HeaderMap,
     mut payload: Payload,
     bytes_max: usize,
-    budget: &Budget,
+    budget: &BodyBudget,
 ) -> Result<Body, Problem> {
     let stated = stated_bytes(headers);
     if stated.is_some_and(|bytes| bytes > bytes_max as u64) {
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn shares_are_bounded_together_and_given_back() {
-        let budget = Budget::default();
+        let budget = BodyBudget::default();
         let mut shares = Vec::new();
         loop {
             let mut share = budget.share();

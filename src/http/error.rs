@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::quarantine::rejection::Rejection;
 use crate::store::StoreError;
 use crate::store::writer::AppendError;
-use crate::twilio::signature::Refusal;
+use crate::twilio::signature::InvalidReason;
 use crate::wire::mask;
 
 /// The Retry-After of a 503 in seconds: a full queue is empty by then.
@@ -22,7 +22,7 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 #[derive(Debug)]
 pub enum Problem {
     /// The signature, or the account, does not let the callback in.
-    Refused(Refusal),
+    InvalidSignature(InvalidReason),
     /// The body is longer than a callback can be.
     BodyTooLarge {
         limit: usize,
@@ -156,7 +156,7 @@ impl Problem {
     /// Why the callback listener rejects the request for good; `None` if it may be sent again.
     pub fn rejection(&self) -> Option<Rejection> {
         Some(match self {
-            Problem::Refused(refusal) => Rejection::Signature(*refusal),
+            Problem::InvalidSignature(refusal) => Rejection::Signature(*refusal),
             Problem::NoCallbackPath(_) => Rejection::Path,
             Problem::MethodNotAllowed(_) => Rejection::Method,
             Problem::NotHttp(_) => Rejection::Request,
@@ -215,7 +215,7 @@ impl From<actix_web::error::BlockingError> for Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Problem::Refused(refusal) => refusal.fmt(f),
+            Problem::InvalidSignature(refusal) => refusal.fmt(f),
             Problem::BodyTooLarge { limit } => write!(f, "the body is longer than {limit} bytes"),
             Problem::NoCallbackPath(path) => write!(
                 f,
@@ -284,7 +284,7 @@ impl fmt::Display for Problem {
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         match self {
-            Problem::Refused(_)
+            Problem::InvalidSignature(_)
             | Problem::UnknownHost
             | Problem::Masked
             | Problem::MaskedQuestion

@@ -7,19 +7,10 @@ mod callbacks;
 mod connection;
 mod drain;
 mod error;
-mod heads;
 mod limits;
-mod listener;
-mod metrics;
-mod misdirected;
 mod query;
-mod refusals;
-mod rejected;
 mod reloads;
 mod response;
-mod routes;
-mod signed;
-mod state;
 mod workers;
 
 use std::future::Future;
@@ -34,10 +25,10 @@ use actix_web::web;
 pub use self::admin::message_sender::{MessageSender, SendingAccount};
 pub use self::admin::registry::MetricsRegistry;
 pub use self::admin::state::AdminState;
+pub use self::callbacks::CallbackState;
 pub use self::drain::Drain;
 pub use self::limits::{EventStreams, Limit};
 pub use self::reloads::KeyReloadMetrics;
-pub use self::state::Receiving;
 use self::workers::Workers;
 
 /// How long idle connections are kept. Proxies keep them for at most 60 s, so that the server never
@@ -67,7 +58,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(6);
 pub async fn run(
     callbacks: TcpListener,
     admin: TcpListener,
-    receiving: Receiving,
+    receiving: CallbackState,
     state: AdminState,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
@@ -76,7 +67,8 @@ pub async fn run(
     let workers = Workers::default();
     let threads = std::thread::available_parallelism()?.get();
     let receiving = web::Data::new(receiving);
-    let callbacks = listener::serve(callbacks, receiving, drain.clone(), &workers, threads)?;
+    let callbacks =
+        callbacks::listener::serve(callbacks, receiving, drain.clone(), &workers, threads)?;
     let admin = admin::serve(admin, state, drain.clone(), &workers)?;
     let handles = [callbacks.handle(), admin.handle()];
     let mut both = actix_web::rt::spawn(async move { tokio::try_join!(callbacks, admin) });

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::detect::detect;
 use super::input::{Input, is_of_content};
-use super::refused::{Refusal, Refused};
+use super::refused::{InvalidReason, Refused};
 use super::resource::{Outbound, Record, record};
 use super::spool::{self, Kind, Spool};
 use super::{Counts, Each, Format, ImportError, Options, Row, Tell};
@@ -210,7 +210,7 @@ impl Gathered {
         let file = self.files[file].path.clone();
         self.counts.refused += 1;
         self.counts.refused_files += u64::from(line.is_none());
-        let refused = self.refused.push(Refusal { file, line, reason });
+        let refused = self.refused.push(InvalidReason { file, line, reason });
         refused.map_err(|source| spooling(&self.options, source))
     }
 }

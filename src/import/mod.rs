@@ -33,7 +33,7 @@ use std::path::PathBuf;
 
 use self::csv::Columns;
 pub use self::gather::{Gathered, ReadFile, gather};
-pub use self::refused::Refusal;
+pub use self::refused::InvalidReason;
 use crate::domain::{AccountSid, Timestamp};
 use crate::store::StoreError;
 

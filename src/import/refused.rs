@@ -12,7 +12,7 @@ const SHOWN_MAX: usize = 20;
 
 /// A row that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Refusal {
+pub struct InvalidReason {
     pub file: String,
     /// Nothing where it is the whole file.
     pub line: Option<u64>,
@@ -21,7 +21,7 @@ pub struct Refusal {
 
 /// See the module.
 pub struct Refused {
-    first: Vec<Refusal>,
+    first: Vec<InvalidReason>,
     count: u64,
     all: BufWriter<File>,
 }
@@ -34,7 +34,7 @@ impl Refused {
     }
 
     /// One more.
-    pub fn push(&mut self, refusal: Refusal) -> io::Result<()> {
+    pub fn push(&mut self, refusal: InvalidReason) -> io::Result<()> {
         serde_json::to_writer(&mut self.all, &refusal)?;
         self.all.write_all(b"\n")?;
         self.count += 1;
@@ -50,7 +50,7 @@ impl Refused {
     }
 
     /// The first of them.
-    pub fn first(&self) -> &[Refusal] {
+    pub fn first(&self) -> &[InvalidReason] {
         &self.first
     }
 

@@ -14,7 +14,7 @@ use super::values::{self, Checked, Kind};
 use super::{Format, Options, Row, note, ours};
 use crate::domain::event::Headers;
 use crate::domain::{NewEvent, Source, Timestamp};
-use crate::twilio::callback::Reading;
+use crate::twilio::callback::ParsedCallback;
 use crate::twilio::resource::{members, without_text};
 
 /// How much of a damaged value is repeated.
@@ -181,7 +181,7 @@ fn says_enough(outbound: &Outbound) -> Result<(), String> {
     let same = Outbound { body: outbound.body.clone(), repaired: String::new(), ..*outbound };
     let origin = Origin { format: Format::Rest, file: "", line: 0 };
     let event = event(same, origin, Timestamp::from_micros(0));
-    let reading = Reading::of(&event);
+    let reading = ParsedCallback::parse(&event);
     let reported = reading.reported.as_ref().ok_or("it names no message (`sid`)")?;
     if reading.account_sid.is_none() {
         return Err("it names no account (`account_sid`); --account-sid says whose it is".into());

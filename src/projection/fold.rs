@@ -10,7 +10,7 @@ use crate::domain::status_reported::Label;
 use crate::domain::{
     Effect, Lifecycle, MessageKey, Position, RecordedEvent, Rule, Status, StatusReported,
 };
-use crate::twilio::callback::{Reading, repeats_a_parameter};
+use crate::twilio::callback::{ParsedCallback, repeats_a_parameter};
 use crate::twilio::signature::SIGNATURE_HEADER;
 
 /// One message as its events tell it.
@@ -35,7 +35,7 @@ pub struct Entry {
 /// Folds the events of one message, given in the order of their positions.
 /// Events that say nothing of a message are passed over; nothing where none is left.
 pub fn fold(rule: Rule, key: &MessageKey, events: Vec<RecordedEvent>) -> Option<Folded> {
-    let telling = |event: RecordedEvent| Some((Reading::of(&event).reported?, event));
+    let telling = |event: RecordedEvent| Some((ParsedCallback::parse(&event).reported?, event));
     let events: Vec<_> = events.into_iter().filter_map(telling).collect();
     let mut lifecycle = Lifecycle::begin(rule, events.first()?.1.received_at);
     let mut timeline: Vec<Entry> = Vec::with_capacity(events.len());

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::domain::status_reported::StatusReported;
 use crate::domain::{AccountSid, ErrorCode, MessageKey, NewEvent, Position, Status};
 use crate::store::{Store, StoreError, Views, for_each_event};
-use crate::twilio::callback::Reading;
+use crate::twilio::callback::ParsedCallback;
 
 /// Part of a SHA-256: there may be millions of facts, and two must never be confused.
 type Fact = [u8; 16];
@@ -55,7 +55,7 @@ impl KnownFacts {
         views: Option<&dyn Views>,
         event: &NewEvent,
     ) -> Result<Novelty, StoreError> {
-        let reading = Reading::of(event);
+        let reading = ParsedCallback::parse(event);
         let (Some(key), Some(reported)) = (reading.message_key(), &reading.reported) else {
             return Ok(Novelty::NoReport);
         };
@@ -75,7 +75,7 @@ impl KnownFacts {
 
     /// Inserts the facts of an event that is, or will be, in the log.
     pub fn insert(&mut self, event: &NewEvent) {
-        let reading = Reading::of(event);
+        let reading = ParsedCallback::parse(event);
         if let (Some(key), Some(reported)) = (reading.message_key(), &reading.reported) {
             self.insert_facts(&key, reported);
         }

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use super::fold::{Folded, fold};
 use crate::domain::{AccountSid, MessageKey, MessageSid, Position, RecordedEvent, Rule, Timestamp};
 use crate::store::{Store, StoreError, for_each_event};
-use crate::twilio::callback::Reading;
+use crate::twilio::callback::ParsedCallback;
 
 /// How long a tail may be for a question that somebody waits for; some 10 ms of reading.
 pub const TAIL_EVENTS_MAX: u64 = 10_000;
@@ -94,7 +94,7 @@ fn tail(
 ) -> Result<Vec<(Option<AccountSid>, RecordedEvent)>, StoreError> {
     let mut found = Vec::new();
     for_each_event(store, after + 1..=last, &mut |event| {
-        let reading = Reading::of(event);
+        let reading = ParsedCallback::parse(event);
         if reading.reported.is_some()
             && reading.message_sid.as_deref() == Some(message_sid.as_str())
         {

@@ -21,13 +21,13 @@ pub mod worker;
 
 use crate::domain::Position;
 use crate::store::StoreError;
-use crate::twilio::callback::Reading;
+use crate::twilio::callback::ParsedCallback;
 
 pub use catch_up::catch_up;
 
 /// What an event says, for rooms that do not know Twilio's formats.
-pub fn read(event: &crate::domain::NewEvent) -> Reading<'_> {
-    Reading::of(event)
+pub fn read(event: &crate::domain::NewEvent) -> ParsedCallback<'_> {
+    ParsedCallback::parse(event)
 }
 
 /// Why a projection cannot go on.

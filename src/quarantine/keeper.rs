@@ -19,7 +19,7 @@ use crate::store::quarantine::{self, Limits, Quarantine, Rank, RefusedRequest};
 use crate::store::{Database, StoreError};
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback_path::CallbackPath;
-use crate::twilio::cause::Cause;
+use crate::twilio::diagnosis::Diagnosis;
 use crate::twilio::signature::BaseUrl;
 
 /// How many KiB a second are taken of requests of the lowest rank, and of those that are possibly an
@@ -103,7 +103,7 @@ impl Refused {
                 Err(refusal) => refusal,
             },
         };
-        Some(Searched::Cause(cause_of(&self.request, refusal, &self.accepts())))
+        Some(Searched::Diagnosis(cause_of(&self.request, refusal, &self.accepts())))
     }
 }
 
@@ -111,14 +111,14 @@ impl Refused {
 enum Searched {
     /// The signature fits: only the path, or what else was rejected, has to be mended.
     Fits,
-    Cause(Cause),
+    Diagnosis(Diagnosis),
 }
 
 impl fmt::Display for Searched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Searched::Fits => f.write_str(AS_IT_IS),
-            Searched::Cause(cause) => cause.fmt(f),
+            Searched::Diagnosis(cause) => cause.fmt(f),
         }
     }
 }
@@ -265,11 +265,11 @@ impl Thread {
         };
         let rank = match &searched {
             Some(Searched::Fits) => self.shared.recogniser.rank_found(&refused),
-            Some(Searched::Cause(Cause::Fits(fitting))) => {
+            Some(Searched::Diagnosis(Diagnosis::Fits(fitting))) => {
                 self.shared.recogniser.remember(fitting);
                 self.shared.recogniser.rank_found(&refused)
             }
-            Some(Searched::Cause(_)) | None => refused.request.rank,
+            Some(Searched::Diagnosis(_)) | None => refused.request.rank,
         };
         let cause = searched.map(|searched| searched.to_string());
         RefusedRequest { cause, rank, ..Arc::unwrap_or_clone(refused.request) }

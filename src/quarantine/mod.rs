@@ -11,15 +11,16 @@ pub mod rejection;
 use std::fmt;
 
 use crate::domain::event::Headers;
-use crate::domain::{NewEvent, Source};
+use crate::domain::media_type::media_type;
+use crate::domain::{BodyKind, NewEvent, Source};
 use crate::store::quarantine::RefusedRequest;
 use crate::twilio::accounts::Accounts;
-use crate::twilio::callback::BodyKind;
+use crate::twilio::callback::ParsedBody;
 use crate::twilio::callback_path::CallbackPath;
-use crate::twilio::cause::{Case, Cause, Configured, cause};
+use crate::twilio::diagnosis::{Configuration, Diagnosis, RejectedRequest, diagnose};
 use crate::twilio::headers::{is_event_header, is_proxy_header, without_addresses};
 use crate::twilio::signature::{
-    BaseUrl, Refusal, SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify,
+    BaseUrl, InvalidReason, SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify,
 };
 
 /// Whether a refused request is kept with this header: those of an event, and those in which proxies
@@ -53,7 +54,7 @@ pub enum Checked {
     /// Whatever its signature comes to, the listener would not take it, for this reason.
     NotTaken(NotTaken),
     /// Its signature does not fit.
-    Refused(Refusal, Cause),
+    Refused(InvalidReason, Diagnosis),
 }
 
 /// Why the listener would still not take a request, apart from its signature.
@@ -137,10 +138,10 @@ fn not_taken(request: &RefusedRequest, callback_paths: &[CallbackPath]) -> Optio
     if request.method != "POST" {
         return Some(NotTaken::Method(request.method.clone()));
     }
-    let event = as_event(request, Vec::new());
-    let media_type = event.media_type();
-    let read = BodyKind::of(media_type.as_deref()).is_some();
-    (!read).then(|| NotTaken::MediaType(media_type.unwrap_or_default().into_owned()))
+    let content_type = request.headers.get("content-type");
+    let is_read = BodyKind::from_content_type(content_type).is_some();
+    let media_type = || media_type(content_type.unwrap_or_default()).into_owned();
+    (!is_read).then(|| NotTaken::MediaType(media_type()))
 }
 
 /// The event, if the signature fits over the request as it is, whatever its path.
@@ -148,12 +149,11 @@ fn signed(
     request: &RefusedRequest,
     accounts: &Accounts,
     public_urls: &[BaseUrl],
-) -> Result<NewEvent, Refusal> {
+) -> Result<NewEvent, InvalidReason> {
     let urls: Vec<_> = public_urls.iter().flat_map(|base| base.with(&request.target)).collect();
     let signed = Signed {
         urls: &urls,
-        kind: kind(request),
-        body: &request.body,
+        body: &ParsedBody::parse(kind(request), &request.body),
         signature: request.headers.get(SIGNATURE_HEADER).unwrap_or_default(),
         settings: request.headers.get(SETTINGS_HEADER),
     };
@@ -168,20 +168,24 @@ fn signed(
 }
 
 /// The likely cause of a refusal.
-pub fn cause_of(request: &RefusedRequest, refusal: Refusal, accepts: &Accepts<'_>) -> Cause {
-    with_case(request, refusal, accepts, cause)
+pub fn cause_of(
+    request: &RefusedRequest,
+    refusal: InvalidReason,
+    accepts: &Accepts<'_>,
+) -> Diagnosis {
+    with_rejected(request, refusal, accepts, diagnose)
 }
 
 /// Calls `search` with a request as the search for causes takes it.
-fn with_case<T>(
+fn with_rejected<T>(
     request: &RefusedRequest,
-    refusal: Refusal,
+    refusal: InvalidReason,
     &Accepts { accounts, public_urls, callback_paths }: &Accepts<'_>,
-    search: impl FnOnce(&Case<'_>, &Configured<'_>) -> T,
+    search: impl FnOnce(&RejectedRequest<'_>, &Configuration<'_>) -> T,
 ) -> T {
     let headers: Vec<_> = request.headers.iter().collect();
-    let case = Case {
-        refusal,
+    let rejected = RejectedRequest {
+        reason: refusal,
         target: &request.target,
         kind: kind(request),
         body: &request.body,
@@ -190,14 +194,13 @@ fn with_case<T>(
         headers: &headers,
     };
     let configured =
-        Configured { public_urls, further_urls: &[], callback_paths, accounts, keys: None };
-    search(&case, &configured)
+        Configuration { public_urls, further_urls: &[], callback_paths, accounts, keys: None };
+    search(&rejected, &configured)
 }
 
 /// How its body is read; what the listener reads in no way is read as a form.
 fn kind(request: &RefusedRequest) -> BodyKind {
-    let event = as_event(request, Vec::new());
-    BodyKind::of(event.media_type().as_deref()).unwrap_or(BodyKind::Form)
+    BodyKind::from_content_type(request.headers.get("content-type")).unwrap_or(BodyKind::Form)
 }
 
 /// As it would have been received; which URL was signed, and by whom, is not known yet.

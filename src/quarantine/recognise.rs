@@ -16,10 +16,10 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::keeper::{AS_IT_IS, Refused};
 use super::rejection::Rejection;
-use super::{signed, with_case};
+use super::{signed, with_rejected};
 use crate::store::quarantine::Rank;
-use crate::twilio::cause::{Cause, Fitting, again, quick};
-use crate::twilio::signature::{Refusal, SIGNATURE_HEADER};
+use crate::twilio::diagnosis::{Diagnosis, Remedy, diagnose_quickly, remedy_fits};
+use crate::twilio::signature::{InvalidReason, SIGNATURE_HEADER};
 
 /// How many causes are remembered. One mistake is the rule; a few stand for several proxies or URLs.
 /// Each costs every rejected request a few signatures.
@@ -47,7 +47,7 @@ const MAC_BYTES: [usize; 2] = [20, 32];
 
 /// See the module.
 pub struct Recogniser {
-    remembered: Mutex<Vec<Fitting>>,
+    remembered: Mutex<Vec<Remedy>>,
     quick: DefaultDirectRateLimiter,
     laborious: DefaultDirectRateLimiter,
     seen_recognised: Signatures,
@@ -71,7 +71,7 @@ impl Recogniser {
             Own::No => return (Rank::Other, None),
             Own::Fits => Some(AS_IT_IS.to_owned()),
             Own::May(refusal) => {
-                self.fitting(refused, refusal).map(|fitting| Cause::Fits(fitting).to_string())
+                self.fitting(refused, refusal).map(|fitting| Diagnosis::Fits(fitting).to_string())
             }
         };
         let rank = match &cause {
@@ -93,7 +93,7 @@ impl Recogniser {
     }
 
     /// Remembers what made a request's signature fit; the one that helped last is tried first.
-    pub fn remember(&self, fitting: &Fitting) {
+    pub fn remember(&self, fitting: &Remedy) {
         let mut remembered = self.remembered();
         if remembered.first() == Some(fitting) {
             return;
@@ -103,22 +103,24 @@ impl Recogniser {
         remembered.truncate(REMEMBERED_MAX);
     }
 
-    fn fitting(&self, refused: &Refused, refusal: Refusal) -> Option<Fitting> {
+    fn fitting(&self, refused: &Refused, refusal: InvalidReason) -> Option<Remedy> {
         let remembered = self.remembered().clone();
         let found =
-            with_case(&refused.request, refusal, &refused.accepts(), |case, configured| {
+            with_rejected(&refused.request, refusal, &refused.accepts(), |case, configured| {
                 let may =
-                    |fitting: &Fitting| fitting.is_of_origin() || self.laborious.check().is_ok();
+                    |fitting: &Remedy| fitting.is_of_origin() || self.laborious.check().is_ok();
                 let mut remembered = remembered.into_iter();
-                let again =
-                    remembered.find(|fitting| may(fitting) && again(case, configured, fitting));
-                again.or_else(|| self.quick.check().ok().and_then(|()| quick(case, configured)))
+                let again = remembered
+                    .find(|fitting| may(fitting) && remedy_fits(case, configured, fitting));
+                again.or_else(|| {
+                    self.quick.check().ok().and_then(|()| diagnose_quickly(case, configured))
+                })
             })?;
         self.remember(&found);
         Some(found)
     }
 
-    fn remembered(&self) -> MutexGuard<'_, Vec<Fitting>> {
+    fn remembered(&self) -> MutexGuard<'_, Vec<Remedy>> {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -160,7 +162,7 @@ enum Own {
     /// Its signature fits: it was rejected for something else.
     Fits,
     /// It names a configured account, or none, and its signature does not fit.
-    May(Refusal),
+    May(InvalidReason),
 }
 
 fn may_be_own(refused: &Refused) -> Own {
@@ -174,14 +176,14 @@ fn may_be_own(refused: &Refused) -> Own {
         },
     };
     match refusal {
-        Refusal::Mismatch
-        | Refusal::NotBase64
-        | Refusal::BodyHashMissing
-        | Refusal::BodyHashDiffers => Own::May(refusal),
-        Refusal::Missing
-        | Refusal::UnknownAccount
-        | Refusal::ContradictingAccounts
-        | Refusal::UnknownAlgorithm
-        | Refusal::UnknownSharedKey => Own::No,
+        InvalidReason::Mismatch
+        | InvalidReason::NotBase64
+        | InvalidReason::BodyHashMissing
+        | InvalidReason::BodyHashDiffers => Own::May(refusal),
+        InvalidReason::Missing
+        | InvalidReason::UnknownAccount
+        | InvalidReason::ContradictingAccounts
+        | InvalidReason::UnknownAlgorithm
+        | InvalidReason::UnknownSharedKey => Own::No,
     }
 }

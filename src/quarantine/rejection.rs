@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::twilio::signature::Refusal;
+use crate::twilio::signature::InvalidReason;
 
 /// Why a request was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Rejection {
     Broken,
     MediaType,
     /// Its signature does not fit.
-    Signature(Refusal),
+    Signature(InvalidReason),
 }
 
 impl Rejection {
@@ -51,7 +51,7 @@ impl Rejection {
     /// The rejection with this name.
     pub fn parse(name: &str) -> Option<Self> {
         let other = Self::OF_OTHERS.into_iter().find(|rejection| rejection.name() == name);
-        other.or_else(|| Refusal::parse(name).map(Rejection::Signature))
+        other.or_else(|| InvalidReason::parse(name).map(Rejection::Signature))
     }
 }
 

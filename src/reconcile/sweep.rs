@@ -9,7 +9,7 @@ use crate::domain::kinds::Direction;
 use crate::domain::{AccountSid, MessageKey, NewEvent, Source, Timestamp};
 use crate::send::note::MAY_ANSWER;
 use crate::store::{Message, StoreError};
-use crate::twilio::callback::Reading;
+use crate::twilio::callback::ParsedCallback;
 use crate::twilio::resource::created_at;
 use crate::twilio_api::{Answer, Page, PageError, Refusal, Window};
 
@@ -103,7 +103,7 @@ fn of_page(
 
 /// Whether a message came in, and so is not ours to ask about.
 fn is_inbound(event: &NewEvent) -> bool {
-    Reading::of(event).reported.is_some_and(|told| told.direction == Direction::Inbound)
+    ParsedCallback::parse(event).reported.is_some_and(|told| told.direction == Direction::Inbound)
 }
 
 /// Notes on a message of no known send which one without an answer it probably is.
@@ -111,7 +111,7 @@ fn tied(run: &mut Run<'_>, mut event: NewEvent) -> Result<NewEvent, ReconcileErr
     if run.sends.is_empty() {
         return Ok(event);
     }
-    let reading = Reading::of(&event);
+    let reading = ParsedCallback::parse(&event);
     let (Some(key), Some(reported)) = (reading.message_key(), reading.reported) else {
         return Ok(event);
     };

@@ -9,7 +9,7 @@ use super::ledger_process::LedgerProcess;
 use crate::config::{ApiScope, ApiToken, ServerConfig};
 use crate::domain::Rule;
 use crate::http::auth::tokens::{Attempts, Scope, Tokens, Visibility};
-use crate::http::{AdminState, EventStreams, Limit, MessageSender, MetricsRegistry, Receiving};
+use crate::http::{AdminState, CallbackState, EventStreams, Limit, MessageSender, MetricsRegistry};
 use crate::projection::background_verification;
 use crate::quarantine::keeper::Keeper;
 use crate::reconcile::metrics::ReconcileMetrics;
@@ -29,8 +29,8 @@ pub fn states(
     ledger: &LedgerProcess,
     rule: Rule,
     BackgroundParts { verifying, sending, reconciled, keeper }: BackgroundParts,
-) -> (Receiving, AdminState) {
-    let receiving = Receiving::new(
+) -> (CallbackState, AdminState) {
+    let receiving = CallbackState::new(
         config.callback_paths,
         config.public_urls,
         config.accounts,

@@ -22,7 +22,7 @@ use self::reconcile_job::ReconcileJob;
 pub use self::reconcile_job::configured_plan;
 use self::reload::Reloader;
 pub use self::signals::stop as stop_signal;
-use crate::config::{ServeFlags, Settings};
+use crate::config::Settings;
 use crate::http;
 use crate::projection::background_verification;
 use crate::twilio::signature::BaseUrl;
@@ -32,10 +32,10 @@ use crate::twilio::signature::BaseUrl;
 const LISTEN_BACKLOG: i32 = 1024;
 
 /// Serves until SIGTERM or Ctrl-C.
-pub fn run(flags: ServeFlags, settings: &Settings) -> Result<()> {
+pub fn run(settings: &Settings) -> Result<()> {
     fitness::exit_on_panic();
     fitness::check()?;
-    let mut config = settings.server(flags)?;
+    let mut config = settings.server()?;
     let rule = settings.rule()?;
     let database = settings.database()?;
     let system = actix_web::rt::System::new();

@@ -34,7 +34,7 @@ pub type SharedKey = Secret<Hmac<Sha256>>;
 
 /// What one account may sign with.
 #[derive(Debug, Clone)]
-pub struct Keys {
+pub struct AccountKeys {
     pub primary: Token,
     /// The other token while one is being rotated.
     pub secondary: Option<Token>,
@@ -46,7 +46,7 @@ pub struct Keys {
 
 /// Every configured account.
 #[derive(Debug, Clone, Default)]
-pub struct Accounts(HashMap<AccountSid, Keys>);
+pub struct Accounts(HashMap<AccountSid, AccountKeys>);
 
 impl<M: Mac + KeyInit + Clone> Secret<M> {
     /// From the secret's text, used as UTF-8.
@@ -82,9 +82,9 @@ impl<M: Mac + KeyInit + Clone> Secret<M> {
     }
 }
 
-impl Keys {
+impl AccountKeys {
     /// What of these is not the same in others, by name.
-    pub fn changed_in(&self, others: &Keys) -> Vec<String> {
+    pub fn changed_in(&self, others: &AccountKeys) -> Vec<String> {
         let mut changed = Vec::new();
         if !self.primary.is_same_as(&others.primary) {
             changed.push("primary token".to_owned());
@@ -125,7 +125,7 @@ fn same<M: Mac + KeyInit + Clone>(one: Option<&Secret<M>>, other: Option<&Secret
 
 impl Accounts {
     /// From every account and its keys.
-    pub fn new(accounts: impl IntoIterator<Item = (AccountSid, Keys)>) -> Self {
+    pub fn new(accounts: impl IntoIterator<Item = (AccountSid, AccountKeys)>) -> Self {
         Self(accounts.into_iter().collect())
     }
 
@@ -135,19 +135,19 @@ impl Accounts {
     }
 
     /// The keys of one account.
-    pub fn get(&self, account_sid: &AccountSid) -> Option<&Keys> {
+    pub fn get(&self, account_sid: &AccountSid) -> Option<&AccountKeys> {
         self.0.get(account_sid)
     }
 
     /// Every account and its keys, in the order of their SIDs.
-    pub fn iter(&self) -> impl Iterator<Item = (&AccountSid, &Keys)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&AccountSid, &AccountKeys)> {
         let mut accounts: Vec<_> = self.0.iter().collect();
         accounts.sort_unstable_by_key(|(sid, _)| *sid);
         accounts.into_iter()
     }
 
     /// The keys of every account, for bodies that name none.
-    pub fn all(&self) -> impl Iterator<Item = &Keys> {
+    pub fn all(&self) -> impl Iterator<Item = &AccountKeys> {
         self.0.values()
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use smol_str::SmolStr;
 
 use super::direction::evidence;
-use super::form::{self, Form};
+use super::form::Form;
 use super::json::TopLevel;
 use super::parameters::{Parameter, Parameters};
 use super::{direction, resource};
@@ -13,19 +13,14 @@ use crate::domain::channel::{channel_of, tells_channel};
 use crate::domain::kinds::Direction;
 use crate::domain::simulated::is_simulated;
 use crate::domain::status_reported::{Addressing, Doubt, Label, StatusReported};
-use crate::domain::{AccountSid, ErrorCode, MessageKey, MessageSid, NewEvent, Source, Status};
-
-/// How a body is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyKind {
-    Form,
-    Json,
-}
+use crate::domain::{
+    AccountSid, BodyKind, ErrorCode, MessageKey, MessageSid, NewEvent, Source, Status,
+};
 
 /// What was read from one event; the SIDs are borrowed from its body where they stand there as
 /// they are. None of them is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reading<'a> {
+pub struct ParsedCallback<'a> {
     pub account_sid: Option<Cow<'a, str>>,
     pub message_sid: Option<Cow<'a, str>>,
     /// Nothing where the event is kept but not folded, as JSON callbacks are.
@@ -36,44 +31,32 @@ pub struct Reading<'a> {
 
 /// The account a body names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claim {
+pub enum ClaimedAccount {
     None,
     Account(AccountSid),
     /// Two different AccountSids: no key can be chosen.
     Contradicting,
 }
 
-impl BodyKind {
-    /// The kind a media type stands for. No Content-Type at all is read as a form.
-    pub fn of(media_type: Option<&str>) -> Option<Self> {
-        match media_type {
-            None | Some(form::MEDIA_TYPE) => Some(BodyKind::Form),
-            Some("application/json") => Some(BodyKind::Json),
-            Some(other) if other.ends_with("+json") => Some(BodyKind::Json),
-            Some(_) => None,
-        }
-    }
-}
-
-impl<'a> Reading<'a> {
+impl<'a> ParsedCallback<'a> {
     /// Reads an event's body. Nothing is refused: what can't be read is absent.
-    pub fn of(event: &'a NewEvent) -> Self {
-        let mut reading = match BodyKind::of(event.media_type().as_deref()) {
-            Some(BodyKind::Form) => Self::of_form(&Parameters::of(&event.body, event.query())),
-            Some(BodyKind::Json) => Self::of_json(event),
+    pub fn parse(event: &'a NewEvent) -> Self {
+        let mut parsed = match event.body_kind() {
+            Some(BodyKind::Form) => Self::from_form(&Parameters::parse(&event.body, event.query())),
+            Some(BodyKind::Json) => Self::from_json(event),
             None => Self { account_sid: None, message_sid: None, reported: None, simulated: false },
         };
-        reading.simulated = is_simulated(event);
-        if let Some(reported) = &mut reading.reported {
+        parsed.simulated = is_simulated(event);
+        if let Some(reported) = &mut parsed.reported {
             reported.imported = event.is_imported();
         }
-        if let Some(reported) = &mut reading.reported
-            && reading.simulated
+        if let Some(reported) = &mut parsed.reported
+            && parsed.simulated
         {
             reported.simulated = true;
             reported.labels.push(Label::Simulated);
         }
-        reading
+        parsed
     }
 
     /// Which message the event belongs to.
@@ -83,7 +66,7 @@ impl<'a> Reading<'a> {
         Some(MessageKey { account_sid, message_sid })
     }
 
-    fn of_form(form: &Parameters<'a>) -> Self {
+    fn from_form(form: &Parameters<'a>) -> Self {
         let sid = form.text(Parameter::MessageSid).or_else(|| form.text(Parameter::SmsSid));
         let is_receipt = sid.as_deref().is_some_and(is_of_conversations);
         let message_sid = match is_receipt {
@@ -98,7 +81,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn of_json(event: &NewEvent) -> Self {
+    fn from_json(event: &NewEvent) -> Self {
         let object = TopLevel::parse(&event.body);
         let text = |names: &[&str]| object.first(names).filter(|value| !value.is_empty());
         let data = object.cloud_event();
@@ -130,20 +113,6 @@ pub enum StatusWord {
 }
 
 impl StatusWord {
-    /// The word of an event.
-    pub fn of(event: &NewEvent) -> Self {
-        match BodyKind::of(event.media_type().as_deref()) {
-            Some(BodyKind::Form) => {
-                match words_of_form(&Parameters::of(&event.body, "")).evidence() {
-                    (Some(status), _) => StatusWord::Known(status),
-                    (None, Some(_)) => StatusWord::Unrecognised,
-                    (None, None) => StatusWord::None,
-                }
-            }
-            _ => StatusWord::None,
-        }
-    }
-
     /// Twilio's word, `unrecognised` or `none`.
     pub fn name(self) -> &'static str {
         match self {
@@ -154,26 +123,33 @@ impl StatusWord {
     }
 }
 
-/// A body, read once for all that the signature needs of it.
-pub enum Body<'a> {
+/// A body, parsed once for everything that is asked before its event is stored.
+pub struct ParsedBody<'a> {
+    pub bytes: &'a [u8],
+    pub content: Content<'a>,
+}
+
+/// What a body consists of.
+pub enum Content<'a> {
     Form(Form<'a>),
     Json(TopLevel),
 }
 
-impl<'a> Body<'a> {
-    /// Reads a body of this kind.
+impl<'a> ParsedBody<'a> {
+    /// Parses a body of this kind. Every body can be parsed: what cannot be read is absent.
     pub fn parse(kind: BodyKind, bytes: &'a [u8]) -> Self {
-        match kind {
-            BodyKind::Form => Body::Form(Form::parse(bytes)),
-            BodyKind::Json => Body::Json(TopLevel::parse(bytes)),
-        }
+        let content = match kind {
+            BodyKind::Form => Content::Form(Form::parse(bytes)),
+            BodyKind::Json => Content::Json(TopLevel::parse(bytes)),
+        };
+        Self { bytes, content }
     }
 
-    /// The account whose keys may verify this body.
-    pub fn claim(&self) -> Claim {
-        let values: Vec<Cow<'_, str>> = match self {
-            Body::Form(form) => form.values("AccountSid").map(String::from_utf8_lossy).collect(),
-            Body::Json(object) => {
+    /// The account that the body names, whose keys may verify it.
+    pub fn claimed_account(&self) -> ClaimedAccount {
+        let values: Vec<Cow<'_, str>> = match &self.content {
+            Content::Form(form) => form.values("AccountSid").map(String::from_utf8_lossy).collect(),
+            Content::Json(object) => {
                 let data = object.cloud_event().unwrap_or_default();
                 let in_data = data.values(&ACCOUNT_IN_DATA).into_iter();
                 let in_data = in_data.map(|sid| Cow::Owned(sid.into_owned()));
@@ -181,9 +157,27 @@ impl<'a> Body<'a> {
             }
         };
         match values.split_first() {
-            Some((first, rest)) if rest.iter().any(|other| other != first) => Claim::Contradicting,
-            Some((first, _)) => AccountSid::parse(first).map_or(Claim::None, Claim::Account),
-            None => Claim::None,
+            Some((first, rest)) if rest.iter().any(|other| other != first) => {
+                ClaimedAccount::Contradicting
+            }
+            Some((first, _)) => {
+                AccountSid::parse(first).map_or(ClaimedAccount::None, ClaimedAccount::Account)
+            }
+            None => ClaimedAccount::None,
+        }
+    }
+
+    /// The status that the body reports.
+    pub fn status_word(&self) -> StatusWord {
+        let Content::Form(form) = &self.content else { return StatusWord::None };
+        let status = StatusParameters::read(|parameter| {
+            let value = form.values(parameter.name()).next();
+            value.filter(|value| !value.is_empty()).map(String::from_utf8_lossy)
+        });
+        match status.evidence() {
+            (Some(status), _) => StatusWord::Known(status),
+            (None, Some(_)) => StatusWord::Unrecognised,
+            (None, None) => StatusWord::None,
         }
     }
 }
@@ -200,13 +194,27 @@ fn is_of_conversations(sid: &str) -> bool {
 }
 
 /// The parameters that tell of a status.
-struct Words<'a> {
+struct StatusParameters<'a> {
     message: Option<Cow<'a, str>>,
     sms: Option<Cow<'a, str>>,
     read: bool,
 }
 
-impl Words<'_> {
+impl<'a> StatusParameters<'a> {
+    /// Reads them from a form by `text`, which has the first value of a parameter unless it is empty.
+    fn read(text: impl Fn(Parameter) -> Option<Cow<'a, str>>) -> Self {
+        let word = |name| text(name).filter(|word| !word.trim().is_empty());
+        if text(Parameter::MessageSid).is_some_and(|sid| is_of_conversations(&sid)) {
+            return Self { message: word(Parameter::Status), sms: None, read: false };
+        }
+        let kind = text(Parameter::EventType);
+        Self {
+            message: word(Parameter::MessageStatus),
+            sms: word(Parameter::SmsStatus),
+            read: kind.is_some_and(|kind| kind.eq_ignore_ascii_case("READ")),
+        }
+    }
+
     /// The status, or the word that is none.
     fn evidence(&self) -> (Option<Status>, Option<SmolStr>) {
         match self.message.as_ref().or(self.sms.as_ref()) {
@@ -221,21 +229,8 @@ impl Words<'_> {
     }
 }
 
-fn words_of_form<'a>(form: &Parameters<'a>) -> Words<'a> {
-    let word = |name| form.text(name).filter(|word| !word.trim().is_empty());
-    if form.text(Parameter::MessageSid).is_some_and(|sid| is_of_conversations(&sid)) {
-        return Words { message: word(Parameter::Status), sms: None, read: false };
-    }
-    let kind = form.text(Parameter::EventType);
-    Words {
-        message: word(Parameter::MessageStatus),
-        sms: word(Parameter::SmsStatus),
-        read: kind.is_some_and(|kind| kind.eq_ignore_ascii_case("READ")),
-    }
-}
-
 fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
-    let words = words_of_form(form);
+    let words = StatusParameters::read(|parameter| form.text(parameter));
     let (status, unrecognised) = words.evidence();
     let direction = direction::of_status(status, unrecognised.as_deref());
     let (to, from) = (form.kept(Parameter::To), form.kept(Parameter::From));
@@ -316,6 +311,6 @@ fn labels(odd: &[(bool, Label)]) -> Vec<Label> {
 /// What is odd about an event that only its timeline shows, since telling it takes longer: a
 /// parameter that occurs twice with the same value, whatever its name.
 pub fn repeats_a_parameter(event: &NewEvent) -> bool {
-    let is_form = BodyKind::of(event.media_type().as_deref()) == Some(BodyKind::Form);
+    let is_form = event.body_kind() == Some(BodyKind::Form);
     is_form && Form::parse(&event.body).repeats_a_pair()
 }

@@ -35,7 +35,7 @@ impl<'a> Form<'a> {
     }
 
     /// A form of these parameters.
-    pub fn of(pairs: impl IntoIterator<Item = Pair<'a>>) -> Self {
+    pub fn from_pairs(pairs: impl IntoIterator<Item = Pair<'a>>) -> Self {
         Self(pairs.into_iter().collect())
     }
 
@@ -129,7 +129,7 @@ pub enum Name {
 
 impl<'a, const N: usize> FirstValues<'a, N> {
     /// Looks through a body for the names that are wanted, whose places are below `N`.
-    pub fn of(body: &'a [u8], name_of: impl Fn(&[u8]) -> Name) -> Self {
+    pub fn parse(body: &'a [u8], name_of: impl Fn(&[u8]) -> Name) -> Self {
         let mut found = Self {
             values: [None; N],
             known: 0,

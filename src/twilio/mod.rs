@@ -1,9 +1,10 @@
-//! What Twilio sends and how it signs: bytes in, facts out. No clock, no I/O.
+//! Twilio's side of a callback: how it is signed, and what its bytes say. Bytes in, values out; no
+//! clock, no I/O.
 
 pub mod accounts;
 pub mod callback;
 pub mod callback_path;
-pub mod cause;
+pub mod diagnosis;
 mod direction;
 pub mod form;
 pub mod headers;

@@ -53,6 +53,12 @@ impl Parameter {
         (Self::To, "To"),
     ];
 
+    /// The parameter's name.
+    pub fn name(self) -> &'static str {
+        let known = Self::CONSPICUOUS.iter().find(|(parameter, _)| *parameter == self);
+        known.map_or("Status", |(_, name)| name)
+    }
+
     fn named(name: &[u8]) -> Option<Self> {
         Some(match name {
             b"AccountSid" => Self::AccountSid,
@@ -133,8 +139,8 @@ pub struct Parameters<'a> {
 
 impl<'a> Parameters<'a> {
     /// Reads a form, in one pass.
-    pub fn of(body: &'a [u8], query: &'a str) -> Self {
-        Self { values: FirstValues::of(body, name_of), body, query }
+    pub fn parse(body: &'a [u8], query: &'a str) -> Self {
+        Self { values: FirstValues::parse(body, name_of), body, query }
     }
 
     /// The first value of a parameter; `None` if it is empty or absent.

@@ -11,8 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use super::accounts::{Accounts, Keys, PRIMARY, SECONDARY, Secret, SharedKey, Token};
-use super::callback::{Body, BodyKind, Claim};
+use super::accounts::{AccountKeys, Accounts, PRIMARY, SECONDARY, Secret, SharedKey, Token};
+use super::callback::{ClaimedAccount, Content, ParsedBody};
 use super::form::Form;
 use crate::domain::digest::hex;
 
@@ -27,12 +27,11 @@ pub const SETTINGS_HEADER: &str = "x-twilio-webhooks-signature-settings";
 const BODY_HASH: &str = "bodySHA256";
 
 /// What a signature is checked against.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Signed<'a> {
     /// The URL that Twilio may have signed, in each of its forms; see [`BaseUrl`].
     pub urls: &'a [String],
-    pub kind: BodyKind,
-    pub body: &'a [u8],
+    pub body: &'a ParsedBody<'a>,
     /// X-Twilio-Signature as it came.
     pub signature: &'a [u8],
     /// X-Twilio-Webhooks-Signature-Settings as it came.
@@ -49,12 +48,12 @@ pub enum Verdict {
         /// Which of the URLs was signed.
         url: usize,
     },
-    Invalid(Refusal),
+    Invalid(InvalidReason),
 }
 
 /// Why a signature was refused. None of the texts holds a key, an address, or anything sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum InvalidReason {
     Missing,
     NotBase64,
     UnknownAccount,
@@ -66,32 +65,32 @@ pub enum Refusal {
     Mismatch,
 }
 
-impl Refusal {
+impl InvalidReason {
     /// Every refusal.
-    pub const ALL: [Refusal; 9] = [
-        Refusal::Missing,
-        Refusal::NotBase64,
-        Refusal::Mismatch,
-        Refusal::UnknownAccount,
-        Refusal::ContradictingAccounts,
-        Refusal::UnknownAlgorithm,
-        Refusal::UnknownSharedKey,
-        Refusal::BodyHashMissing,
-        Refusal::BodyHashDiffers,
+    pub const ALL: [InvalidReason; 9] = [
+        InvalidReason::Missing,
+        InvalidReason::NotBase64,
+        InvalidReason::Mismatch,
+        InvalidReason::UnknownAccount,
+        InvalidReason::ContradictingAccounts,
+        InvalidReason::UnknownAlgorithm,
+        InvalidReason::UnknownSharedKey,
+        InvalidReason::BodyHashMissing,
+        InvalidReason::BodyHashDiffers,
     ];
 
     /// The word for it in metrics and in the quarantine.
     pub fn name(self) -> &'static str {
         match self {
-            Refusal::Missing => "signature_missing",
-            Refusal::NotBase64 => "signature_not_base64",
-            Refusal::Mismatch => "signature_wrong",
-            Refusal::UnknownAccount => "account_unknown",
-            Refusal::ContradictingAccounts => "accounts_contradict",
-            Refusal::UnknownAlgorithm => "algorithm_unknown",
-            Refusal::UnknownSharedKey => "shared_key_unknown",
-            Refusal::BodyHashMissing => "body_hash_missing",
-            Refusal::BodyHashDiffers => "body_hash_wrong",
+            InvalidReason::Missing => "signature_missing",
+            InvalidReason::NotBase64 => "signature_not_base64",
+            InvalidReason::Mismatch => "signature_wrong",
+            InvalidReason::UnknownAccount => "account_unknown",
+            InvalidReason::ContradictingAccounts => "accounts_contradict",
+            InvalidReason::UnknownAlgorithm => "algorithm_unknown",
+            InvalidReason::UnknownSharedKey => "shared_key_unknown",
+            InvalidReason::BodyHashMissing => "body_hash_missing",
+            InvalidReason::BodyHashDiffers => "body_hash_wrong",
         }
     }
 
@@ -101,22 +100,24 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for InvalidReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Refusal::Missing => "no X-Twilio-Signature",
-            Refusal::NotBase64 => "X-Twilio-Signature is not base64",
-            Refusal::UnknownAccount => "no token is configured for the body's AccountSid",
-            Refusal::ContradictingAccounts => "the body names two different AccountSids",
-            Refusal::UnknownAlgorithm => {
+            InvalidReason::Missing => "no X-Twilio-Signature",
+            InvalidReason::NotBase64 => "X-Twilio-Signature is not base64",
+            InvalidReason::UnknownAccount => "no token is configured for the body's AccountSid",
+            InvalidReason::ContradictingAccounts => "the body names two different AccountSids",
+            InvalidReason::UnknownAlgorithm => {
                 "X-Twilio-Webhooks-Signature-Settings names an algorithm other than HMAC_SHA256"
             }
-            Refusal::UnknownSharedKey => {
+            InvalidReason::UnknownSharedKey => {
                 "X-Twilio-Webhooks-Signature-Settings names a shared key that is not configured"
             }
-            Refusal::BodyHashMissing => "a JSON body needs bodySHA256 in the URL's query",
-            Refusal::BodyHashDiffers => "bodySHA256 in the URL is not the SHA-256 of the body",
-            Refusal::Mismatch => {
+            InvalidReason::BodyHashMissing => "a JSON body needs bodySHA256 in the URL's query",
+            InvalidReason::BodyHashDiffers => {
+                "bodySHA256 in the URL is not the SHA-256 of the body"
+            }
+            InvalidReason::Mismatch => {
                 "the signature fits none of the configured keys over this URL and body"
             }
         })
@@ -132,33 +133,33 @@ pub(super) enum Method<'a> {
 
 /// Checks a signature against the keys of the account that the body names.
 pub fn verify(signed: &Signed<'_>, accounts: &Accounts) -> Verdict {
-    let body = Body::parse(signed.kind, signed.body);
-    let candidates: Vec<&Keys> = match body.claim() {
-        _ if signed.signature.is_empty() => return Verdict::Invalid(Refusal::Missing),
-        Claim::Contradicting => return Verdict::Invalid(Refusal::ContradictingAccounts),
-        Claim::None => accounts.all().collect(),
-        Claim::Account(sid) => match accounts.get(&sid) {
+    let candidates: Vec<&AccountKeys> = match signed.body.claimed_account() {
+        _ if signed.signature.is_empty() => return Verdict::Invalid(InvalidReason::Missing),
+        ClaimedAccount::Contradicting => {
+            return Verdict::Invalid(InvalidReason::ContradictingAccounts);
+        }
+        ClaimedAccount::None => accounts.all().collect(),
+        ClaimedAccount::Account(sid) => match accounts.get(&sid) {
             Some(keys) => vec![keys],
-            None => return Verdict::Invalid(Refusal::UnknownAccount),
+            None => return Verdict::Invalid(InvalidReason::UnknownAccount),
         },
     };
-    check(signed, &body, &candidates).unwrap_or_else(Verdict::Invalid)
+    check(signed, &candidates).unwrap_or_else(Verdict::Invalid)
 }
 
 /// Checks a signature against these keys, whatever account the body names.
-pub fn verify_with(signed: &Signed<'_>, candidates: &[&Keys]) -> Verdict {
-    let body = Body::parse(signed.kind, signed.body);
-    check(signed, &body, candidates).unwrap_or_else(Verdict::Invalid)
+pub fn verify_with(signed: &Signed<'_>, candidates: &[&AccountKeys]) -> Verdict {
+    check(signed, candidates).unwrap_or_else(Verdict::Invalid)
 }
 
-fn check(signed: &Signed<'_>, body: &Body<'_>, candidates: &[&Keys]) -> Result<Verdict, Refusal> {
+fn check(signed: &Signed<'_>, candidates: &[&AccountKeys]) -> Result<Verdict, InvalidReason> {
     if signed.signature.is_empty() {
-        return Err(Refusal::Missing);
+        return Err(InvalidReason::Missing);
     }
-    let mac = STANDARD.decode(signed.signature).map_err(|_| Refusal::NotBase64)?;
-    let parameters = signed_parameters(signed, body)?;
+    let mac = STANDARD.decode(signed.signature).map_err(|_| InvalidReason::NotBase64)?;
+    let parameters = signed_parameters(signed)?;
     match method(signed.settings) {
-        Method::Unknown => Err(Refusal::UnknownAlgorithm),
+        Method::Unknown => Err(InvalidReason::UnknownAlgorithm),
         Method::Token => first_that_fits(&tokens(candidates), signed.urls, &parameters, &mac),
         Method::SharedKey(name) => {
             first_that_fits(&shared_keys(candidates, name)?, signed.urls, &parameters, &mac)
@@ -170,19 +171,21 @@ fn check(signed: &Signed<'_>, body: &Body<'_>, candidates: &[&Keys]) -> Result<V
 ///
 /// A `bodySHA256` in the query binds the body whatever its Content-Type. Otherwise the signature of
 /// a JSON callback, which covers its URL alone, would also fit a form without parameters.
-fn signed_parameters(signed: &Signed<'_>, body: &Body<'_>) -> Result<Vec<u8>, Refusal> {
+fn signed_parameters(signed: &Signed<'_>) -> Result<Vec<u8>, InvalidReason> {
     let url = signed.urls.first().map_or("", String::as_str);
     let stated = body_hashes(url.as_bytes());
-    if !stated.is_empty() && !all_are_of(&stated, signed.body) {
-        return Err(Refusal::BodyHashDiffers);
+    if !stated.is_empty() && !all_are_of(&stated, signed.body.bytes) {
+        return Err(InvalidReason::BodyHashDiffers);
     }
-    match body {
-        Body::Json(_) if stated.is_empty() => Err(Refusal::BodyHashMissing),
-        Body::Json(_) => Ok(Vec::new()),
-        Body::Form(form) => {
+    match &signed.body.content {
+        Content::Json(_) if stated.is_empty() => Err(InvalidReason::BodyHashMissing),
+        Content::Json(_) => Ok(Vec::new()),
+        Content::Form(form) => {
             let parameters = form.signed_text();
-            match body.claim() == Claim::None && moves_a_hash(url, &parameters, stated.len()) {
-                true => Err(Refusal::BodyHashDiffers),
+            match signed.body.claimed_account() == ClaimedAccount::None
+                && moves_a_hash(url, &parameters, stated.len())
+            {
+                true => Err(InvalidReason::BodyHashDiffers),
                 false => Ok(parameters),
             }
         }
@@ -229,7 +232,7 @@ pub(super) fn method(settings: Option<&[u8]>) -> Method<'_> {
 }
 
 /// The primary tokens first, then the secondary ones, then the others.
-fn tokens<'a>(candidates: &[&'a Keys]) -> Vec<(&'a str, &'a Token)> {
+fn tokens<'a>(candidates: &[&'a AccountKeys]) -> Vec<(&'a str, &'a Token)> {
     let mut tokens: Vec<_> = candidates.iter().flat_map(|keys| keys.tokens()).collect();
     tokens.sort_by_key(|(name, _)| match *name {
         PRIMARY => 0,
@@ -241,12 +244,12 @@ fn tokens<'a>(candidates: &[&'a Keys]) -> Vec<(&'a str, &'a Token)> {
 
 /// Exactly the named key decides: no falling back to a token.
 fn shared_keys<'a>(
-    candidates: &[&'a Keys],
+    candidates: &[&'a AccountKeys],
     name: &str,
-) -> Result<Vec<(&'a str, &'a SharedKey)>, Refusal> {
+) -> Result<Vec<(&'a str, &'a SharedKey)>, InvalidReason> {
     let named = candidates.iter().filter_map(|keys| keys.shared.get_key_value(name));
     let named: Vec<_> = named.map(|(name, key)| (name.as_str(), key)).collect();
-    if named.is_empty() { Err(Refusal::UnknownSharedKey) } else { Ok(named) }
+    if named.is_empty() { Err(InvalidReason::UnknownSharedKey) } else { Ok(named) }
 }
 
 /// Tries each secret over each URL.
@@ -255,14 +258,14 @@ fn first_that_fits<M: Mac + KeyInit + Clone>(
     urls: &[String],
     parameters: &[u8],
     mac: &[u8],
-) -> Result<Verdict, Refusal> {
+) -> Result<Verdict, InvalidReason> {
     for (name, secret) in secrets {
         let fits = |url: &String| secret.verifies(&[url.as_bytes(), parameters], mac);
         if let Some(url) = urls.iter().position(fits) {
             return Ok(Verdict::Valid { verified_by: (*name).to_owned(), url });
         }
     }
-    Err(Refusal::Mismatch)
+    Err(InvalidReason::Mismatch)
 }
 
 /// A URL up to where its path goes on, in the two forms that may have been signed:

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use delivery_ledger::domain::BodyKind;
 use delivery_ledger::domain::event::Headers;
 use delivery_ledger::domain::{AccountSid, NewEvent, Source};
 use delivery_ledger::export::{self, Content, EventFilter, Format, Row, View};
-use delivery_ledger::twilio::accounts::{Accounts, Keys, SharedKey, Token};
-use delivery_ledger::twilio::callback::{BodyKind, Reading};
+use delivery_ledger::twilio::accounts::{AccountKeys, Accounts, SharedKey, Token};
+use delivery_ledger::twilio::callback::{ParsedBody, ParsedCallback};
 use delivery_ledger::twilio::form::Form;
 use delivery_ledger::twilio::signature::{Signed, Verdict, verify};
 use proptest::collection::vec;
@@ -118,8 +119,12 @@ pub fn hostile_event() -> impl Strategy<Value = NewEvent> {
 
 fn accounts() -> Accounts {
     let shared = [("webhooks_sharedkey_01".to_owned(), SharedKey::new(SHARED_KEY))].into();
-    let keys =
-        Keys { primary: Token::new(TOKEN), secondary: None, further: Default::default(), shared };
+    let keys = AccountKeys {
+        primary: Token::new(TOKEN),
+        secondary: None,
+        further: Default::default(),
+        shared,
+    };
     Accounts::new([(AccountSid::parse(ACCOUNT).unwrap(), keys)])
 }
 
@@ -146,7 +151,7 @@ proptest! {
 
     #[test]
     fn any_event_has_a_reading_whose_parts_stood_in_its_body(event in hostile_event()) {
-        let reading = Reading::of(&event);
+        let reading = ParsedCallback::parse(&event);
         // What is not UTF-8 is shown by a mark of three bytes.
         let longest = 3 * event.body.len() + 3;
         let account_sid = reading.account_sid.as_ref().map(ToString::to_string);
@@ -176,13 +181,15 @@ proptest! {
         kind in select(vec![BodyKind::Form, BodyKind::Json]),
     ) {
         let (urls, accounts) = ([url.clone()], accounts());
-        let signed = Signed { urls: &urls, kind, body: &body, signature: &bytes, settings: settings.as_deref() };
+        let parsed = ParsedBody::parse(kind, &body);
+        let signed = Signed { urls: &urls, body: &parsed, signature: &bytes, settings: settings.as_deref() };
         let verdict = verify(&signed, &accounts);
         prop_assert!(matches!(verdict, Verdict::Invalid(_)), "{verdict:?}");
 
         // And the one is accepted for whatever body, unless the body names other accounts.
         let right = signature(TOKEN, &url, &body);
-        let signed = Signed { kind: BodyKind::Form, signature: right.as_bytes(), settings: None, ..signed };
+        let parsed = ParsedBody::parse(BodyKind::Form, &body);
+        let signed = Signed { body: &parsed, signature: right.as_bytes(), settings: None, ..signed };
         let others = Form::parse(&body).values("AccountSid").any(|value| value != ACCOUNT.as_bytes());
         let verdict = verify(&signed, &accounts);
         prop_assert!(others || matches!(verdict, Verdict::Valid { .. }), "{verdict:?}");
@@ -256,10 +263,13 @@ fn sixteen_times_the_bytes_take_nowhere_near_256_times_the_time() {
         let began = worked();
         for kind in [BodyKind::Form, BodyKind::Json] {
             let signature = b"0000000000000000000000000000".as_slice();
-            verify(&Signed { urls: &urls, kind, body, signature, settings: None }, &accounts);
+            let body = &ParsedBody::parse(kind, body);
+            verify(&Signed { urls: &urls, body, signature, settings: None }, &accounts);
         }
         let event = event(body);
-        assert!(Reading::of(&event).account_sid.is_none_or(|sid| !sid.to_string().is_empty()));
+        assert!(
+            ParsedCallback::parse(&event).account_sid.is_none_or(|sid| !sid.to_string().is_empty())
+        );
         worked() - began
     };
     let quickest = |body: &[u8]| (0..7).map(|_| work(body)).fold(f64::INFINITY, f64::min);

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use delivery_ledger::domain::NewEvent;
 use delivery_ledger::domain::event::Headers;
-use delivery_ledger::twilio::callback::Reading;
+use delivery_ledger::twilio::callback::ParsedCallback;
 use serde_json::{Value, json};
 
 use crate::support::events::event;
@@ -223,7 +223,7 @@ fn a_json_body_stays_json_whatever_follows_the_media_type() {
     let headers = Headers::new([("content-type".to_owned(), b"application/json; a=\xff".to_vec())]);
     let body = br#"{"text":"&MessageSid=SM1&MessageStatus=failed&"}"#.to_vec();
     let event = NewEvent { headers, body, ..event(delivered("SM1")) };
-    let reading = Reading::of(&event);
+    let reading = ParsedCallback::parse(&event);
     assert_eq!((reading.message_sid, reading.reported), (None, None));
 }
 

@@ -21,7 +21,7 @@ use self::totals::Totals;
 use self::traffic::{CALLBACK_PATH, Traffic};
 use super::text::number;
 use super::{Format, Outcome, UsageError, audit};
-use crate::config::{NamedDatabase, Reconciling, ServerConfig, Settings};
+use crate::config::{Reconciling, ServerConfig, Settings};
 use crate::domain::{AccountSid, MessageSid, Position, Rule};
 use crate::http;
 use crate::projection::fold::Folded;
@@ -30,7 +30,7 @@ use crate::server::{BackgroundParts, LedgerProcess, states, stop_signal};
 use crate::simulate::Summary;
 use crate::store::{Database, Store};
 use crate::telemetry::eprint_line;
-use crate::twilio::accounts::{Accounts, Keys, Token};
+use crate::twilio::accounts::{AccountKeys, Accounts, Token};
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
 use crate::wire;
@@ -45,11 +45,11 @@ const RECEIPT_FORMAT: &[BorrowedFormatItem<'_>] =
 /// The arguments of `demo`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// End after the summary instead of serving on
+    /// Exit after the summary instead of continuing to serve
     #[arg(long)]
     exit: bool,
 
-    /// Another seed gives other messages
+    /// The seed of the random traffic
     #[arg(long, default_value_t = 7)]
     seed: u64,
 
@@ -66,8 +66,8 @@ struct Addresses {
 /// Runs the demo. It never touches another ledger: to name one is an error as a flag, and leads to
 /// a warning in the environment and the file, where it is meant for other commands.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    match settings.named_database() {
-        Some(NamedDatabase::Flag) => {
+    match settings.database_origin() {
+        Some("--database") => {
             return Err(UsageError(
                 "--database: demo makes a temporary ledger of its own and never touches another; \
                  leave the flag out, or send traffic to a ledger with serve and simulate"
@@ -75,7 +75,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             )
             .into());
         }
-        Some(NamedDatabase::Setting(setting)) => eprint_line(format_args!(
+        Some(setting) => eprint_line(format_args!(
             "warning: demo makes a temporary ledger of its own; {setting} has no effect on it"
         )),
         None => {}
@@ -124,7 +124,7 @@ fn any_port() -> Result<TcpListener> {
 /// What `serve` would have been configured with.
 fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
     let account = AccountSid::parse(&traffic.account_sid).context("the demo's account")?;
-    let keys = Keys {
+    let keys = AccountKeys {
         primary: Token::new(&traffic.auth_token),
         secondary: None,
         further: Default::default(),

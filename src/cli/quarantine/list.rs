@@ -22,7 +22,7 @@ const PATH_CHARACTERS_MAX: usize = 60;
 /// The arguments of `quarantine list`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How many at most, the newest first
+    /// The maximum number, newest first
     #[arg(long, value_name = "N", default_value_t = 50,
           value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,

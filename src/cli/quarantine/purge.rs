@@ -15,7 +15,7 @@ use crate::wire::filter;
 /// The arguments of `quarantine purge`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only what arrived before: RFC 3339, or a day in UTC
+    /// Only requests that arrived before this time: RFC 3339, or a day in UTC
     #[arg(long, value_name = "TIME")]
     before: Option<String>,
 

@@ -15,15 +15,15 @@ use crate::store::{self, Access, quarantine};
 /// The arguments of `quarantine recheck`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A URL to check against, as serve has it; repeatable [env: DELIVERY_LEDGER_PUBLIC_URL]
+    /// A public URL to check against, as for serve; repeatable [env: DELIVERY_LEDGER_PUBLIC_URL]
     #[arg(long = "public-url", value_name = "URL")]
     public_urls: Vec<String>,
 
-    /// A path for callbacks, as serve has it; repeatable [env: DELIVERY_LEDGER_CALLBACK_PATH]
+    /// A callback path, as for serve; repeatable [env: DELIVERY_LEDGER_CALLBACK_PATH]
     #[arg(long = "callback-path", value_name = "PATH")]
     callback_paths: Vec<String>,
 
-    /// Say what would be appended, and append nothing
+    /// Show what would be appended, and append nothing
     #[arg(long)]
     dry_run: bool,
 
@@ -33,7 +33,9 @@ pub struct Args {
 
 /// Checks everything that is kept, and says how many were appended.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    let configured = Configured::of(args.public_urls, args.callback_paths, settings)?;
+    let configured = Configured::from_settings(
+        &settings.with_flags(super::url_flags(args.public_urls, args.callback_paths)),
+    )?;
     let rechecked = match args.dry_run {
         true => dry_run(&configured, settings)?,
         false => for_real(&configured, settings)?,

@@ -86,7 +86,7 @@ pub async fn follow(
         let follower = Follower {
             stream: state.streams.open()?,
             heads: state.projection.watch_head(),
-            connection: Connection::of(&request),
+            connection: Connection::from_request(&request),
             state,
             redaction,
             after,

@@ -146,8 +146,8 @@ async fn export(
     let view = View { pin: pin.await??, masked: redaction.is_masked() };
     let (content, (sender, chunks)) = (wanted.content(), mpsc::channel(CHUNKS_WAITING));
     if request.method() != Method::HEAD {
-        let (connection, runtime) = (Connection::of(&request), Handle::current());
-        connection.iter().for_each(|connection| connection.keep_at_most(SENT_BYTES_MAX));
+        let (connection, runtime) = (Connection::from_request(&request), Handle::current());
+        connection.iter().for_each(|connection| connection.limit_send_buffer(SENT_BYTES_MAX));
         let chunks = ChunkWriter { sender, connection, runtime };
         let thread = std::thread::Builder::new().name("export".to_owned()).spawn(move || {
             let _permit = permit;

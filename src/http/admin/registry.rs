@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use prometheus::{Gauge, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
+use crate::http::callbacks::CallbackState;
 use crate::http::error::Problem;
-use crate::http::state::Receiving;
 use crate::projection::worker::Handle;
 use crate::reconcile::metrics::ReconcileMetrics;
 
@@ -33,12 +33,16 @@ pub struct MetricsRegistry {
 impl MetricsRegistry {
     /// The metrics of the callback listener, the projection and reconciliation, and those of this
     /// file.
-    pub fn new(receiving: &Receiving, projection: &Handle, reconciling: &ReconcileMetrics) -> Self {
+    pub fn new(
+        receiving: &CallbackState,
+        projection: &Handle,
+        reconciling: &ReconcileMetrics,
+    ) -> Self {
         Self::registered(receiving, projection, reconciling).expect("each has a name of its own")
     }
 
     fn registered(
-        receiving: &Receiving,
+        receiving: &CallbackState,
         projection: &Handle,
         reconciling: &ReconcileMetrics,
     ) -> prometheus::Result<Self> {

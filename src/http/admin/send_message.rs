@@ -13,7 +13,7 @@ use super::message_sender::{MessageSender, SendResult, unprocessable};
 use super::state::AdminState;
 use crate::domain::Timestamp;
 use crate::http::auth::tokens::Scope;
-use crate::http::body::{self, Budget};
+use crate::http::body::{self, BodyBudget};
 use crate::http::error::{Problem, Reason, SendProblem};
 use crate::http::query::{NoParameters, Query};
 use crate::http::response::{self, Failures, ProblemDetails};
@@ -119,7 +119,7 @@ pub async fn send(
 ) -> Result<HttpResponse, Problem> {
     check_client(&request)?;
     let key = idempotency_key(&request)?;
-    let (headers, budget) = (request.headers(), Budget::default());
+    let (headers, budget) = (request.headers(), BodyBudget::default());
     let body = body::read(headers, payload.into_inner(), body::FORM_BYTES_MAX, &budget);
     let body = body.await?.bytes;
     let message: NewMessage = serde_json::from_slice(&body)

@@ -11,7 +11,7 @@ use crate::domain::{AccountSid, RecordedEvent};
 use crate::http::error::Problem;
 use crate::projection::fold::Folded;
 use crate::report::output::ReportJson;
-use crate::twilio::callback::Reading;
+use crate::twilio::callback::ParsedCallback;
 use crate::wire::{self, TimelineEntry, mask};
 
 /// What the token of this request may see.
@@ -73,7 +73,7 @@ impl Redaction {
     /// The JSON of an event.
     pub fn event(self, event: RecordedEvent) -> wire::Event {
         // Read before masking, which may change what they are read from.
-        let reading = Reading::of(&event);
+        let reading = ParsedCallback::parse(&event);
         let account_sid = reading.account_sid.map(Cow::into_owned);
         let message_sid = reading.message_sid.map(Cow::into_owned);
         match self.0 {

@@ -12,7 +12,7 @@ use crate::domain::lifecycle::Incoming;
 use crate::domain::{Lifecycle, Position, RecordedEvent, Rule};
 use crate::projection::ProjectionError;
 use crate::store::{Checkpoint, MessageChange, Store, StoreError, for_each_event};
-use crate::twilio::callback::Reading;
+use crate::twilio::callback::ParsedCallback;
 
 /// The number of events in one batch. The events of most messages lie closer together, so that most
 /// are written once, and a batch in memory takes some 5 MB.
@@ -139,7 +139,8 @@ impl Preparing<'_> {
             return Ok(());
         }
         let known_by = self.digester.digest(event);
-        let Reading { account_sid, message_sid, reported, simulated } = Reading::of(event);
+        let ParsedCallback { account_sid, message_sid, reported, simulated } =
+            ParsedCallback::parse(event);
         batch.record_simulated(event.position, simulated);
         if let (Some(message_sid), Some(reported)) = (message_sid, reported) {
             let begin = || Lifecycle::begin(self.rule, event.received_at);

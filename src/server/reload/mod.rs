@@ -21,7 +21,7 @@ use crate::domain::{AccountSid, Timestamp};
 use crate::http::KeyReloadMetrics;
 use crate::http::auth::tokens::Tokens;
 use crate::text::printable;
-use crate::twilio::accounts::{Accounts, Keys, PRIMARY, SECONDARY};
+use crate::twilio::accounts::{AccountKeys, Accounts, PRIMARY, SECONDARY};
 
 /// How often the files are read. Twilio signs with a promoted token at once, and retries a rejected
 /// callback within 15 s at most.
@@ -161,9 +161,9 @@ impl Reloader {
     fn refuse_half_written(
         &self,
         sid: &AccountSid,
-        in_use: Option<&Keys>,
-        keys: Keys,
-    ) -> Result<Keys, String> {
+        in_use: Option<&AccountKeys>,
+        keys: AccountKeys,
+    ) -> Result<AccountKeys, String> {
         let Some(in_use) = in_use else { return Ok(keys) };
         let was_usual =
             |name: &str| in_use.tokens().any(|(other, token)| other == name && token.is_usual());
@@ -219,7 +219,11 @@ impl Reloader {
 }
 
 /// Describes how an account's keys changed; `None` if they are the same.
-fn what_changed(sid: &AccountSid, in_use: Option<&Keys>, keys: &Keys) -> Option<String> {
+fn what_changed(
+    sid: &AccountSid,
+    in_use: Option<&AccountKeys>,
+    keys: &AccountKeys,
+) -> Option<String> {
     match in_use.map(|in_use| in_use.changed_in(keys)) {
         None => Some(format!("{sid}: added")),
         Some(changed) if changed.is_empty() => None,

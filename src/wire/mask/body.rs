@@ -9,6 +9,7 @@ use super::chars::{Coding, decode, peeled};
 use super::known_forms::Form;
 use super::secrets;
 use super::text::{Known, Part, Rule, masked_parts};
+use crate::domain::BodyKind;
 
 /// The format of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,13 +43,12 @@ const NAMES: [&str; 4] = ["profilename", "callername", "friendlyname", "username
 const HIDDEN: &[u8] = b"*";
 
 impl Kind {
-    /// The format of a media type, as events are read.
-    pub fn of(media_type: Option<&str>) -> Self {
-        match media_type {
-            None | Some("application/x-www-form-urlencoded") => Kind::Form,
-            Some("application/json") => Kind::Json,
-            Some(other) if other.ends_with("+json") => Kind::Json,
-            Some(_) => Kind::Opaque,
+    /// From how events are read.
+    pub fn of(kind: Option<BodyKind>) -> Self {
+        match kind {
+            Some(BodyKind::Form) => Kind::Form,
+            Some(BodyKind::Json) => Kind::Json,
+            None => Kind::Opaque,
         }
     }
 

@@ -102,7 +102,7 @@ pub fn message(message: Message) -> Message {
 
 /// The addresses in an event's body and URL.
 fn known_in(event: &NewEvent) -> Known {
-    let mut addresses = body::Kind::of(event.media_type().as_deref()).addresses(&event.body);
+    let mut addresses = body::Kind::of(event.body_kind()).addresses(&event.body);
     addresses.extend(body::addresses_of_form(event.query().as_bytes()));
     Known::of(addresses.iter().map(Vec::as_slice))
 }
@@ -113,7 +113,7 @@ fn hidden_in(event: &NewEvent, known: &Known) -> NewEvent {
         method: plain(&event.method),
         url: url(&event.url, known),
         headers: headers(&event.headers, known),
-        body: body::Kind::of(event.media_type().as_deref()).masked(&event.body, known),
+        body: body::Kind::of(event.body_kind()).masked(&event.body, known),
         verified_by: event.verified_by.as_deref().map(plain),
         notes: notes(&event.notes, known),
         ..event.clone()
@@ -178,16 +178,16 @@ fn lossy(text: &[u8]) -> String {
 mod tests {
     use super::{address, body::Kind};
     use crate::domain::event::Headers;
-    use crate::domain::{NewEvent, Source, Timestamp};
+    use crate::domain::{BodyKind, NewEvent, Source, Timestamp};
 
     const SID: &str = "SM00000000000000000000000000000001";
 
     fn form(body: &str) -> String {
-        masked(Kind::of(None), body)
+        masked(Kind::of(Some(BodyKind::Form)), body)
     }
 
     fn json(body: &str) -> String {
-        masked(Kind::of(Some("application/json")), body)
+        masked(Kind::of(Some(BodyKind::Json)), body)
     }
 
     fn masked(kind: Kind, body: &str) -> String {
@@ -323,8 +323,8 @@ mod tests {
 
         #[test]
         fn any_bytes_can_be_masked(bytes: Vec<u8>) {
-            for media_type in [None, Some("application/json"), Some("text/plain")] {
-                let kind = Kind::of(media_type);
+            for kind in [Some(BodyKind::Form), Some(BodyKind::Json), None] {
+                let kind = Kind::of(kind);
                 let addresses = kind.addresses(&bytes);
                 kind.masked(&bytes, &super::Known::of(addresses.iter().map(Vec::as_slice)));
             }

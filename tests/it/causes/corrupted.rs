@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use delivery_ledger::twilio::callback::BodyKind;
+use delivery_ledger::domain::BodyKind;
 use serde::Deserialize;
 
 use super::refused::{Refused, sha256};

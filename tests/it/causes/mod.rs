@@ -3,7 +3,7 @@
 mod corrupted;
 mod refused;
 
-use delivery_ledger::twilio::callback::BodyKind;
+use delivery_ledger::domain::BodyKind;
 use proptest::prelude::*;
 use proptest::sample::select;
 

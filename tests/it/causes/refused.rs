@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use delivery_ledger::domain::AccountSid;
-use delivery_ledger::twilio::accounts::{Accounts, Keys, SharedKey, Token};
-use delivery_ledger::twilio::callback::BodyKind;
+use delivery_ledger::domain::BodyKind;
+use delivery_ledger::twilio::accounts::{AccountKeys, Accounts, SharedKey, Token};
+use delivery_ledger::twilio::callback::ParsedBody;
 use delivery_ledger::twilio::callback_path::CallbackPath;
-use delivery_ledger::twilio::cause::{Case, Configured, cause};
-use delivery_ledger::twilio::signature::{BaseUrl, Refusal, Signed, Verdict, verify};
+use delivery_ledger::twilio::diagnosis::{Configuration, RejectedRequest, diagnose};
+use delivery_ledger::twilio::signature::{BaseUrl, InvalidReason, Signed, Verdict, verify};
 
 use crate::support::{
     ACCOUNT, OTHER_ACCOUNT, OTHER_TOKEN, SECONDARY_TOKEN, SHARED_KEY, TOKEN, delivered, sid,
@@ -82,13 +83,12 @@ impl Refused {
         self.public_urls.iter().map(|url| BaseUrl::parse(url).expect("a URL")).collect()
     }
 
-    pub fn refusal(&self) -> Option<Refusal> {
+    pub fn refusal(&self) -> Option<InvalidReason> {
         let urls: Vec<_> =
             self.public_urls().iter().flat_map(|url| url.with(&self.target)).collect();
         let signed = Signed {
             urls: &urls,
-            kind: self.kind,
-            body: &self.body,
+            body: &ParsedBody::parse(self.kind, &self.body),
             signature: self.signature.as_bytes(),
             settings: self.settings.map(str::as_bytes),
         };
@@ -110,8 +110,8 @@ impl Refused {
         let callback_paths = self.callback_paths.iter().map(|path| CallbackPath::parse(path));
         let callback_paths = callback_paths.collect::<Result<Vec<_>, _>>().expect("they are paths");
         let further_urls = self.further_urls.iter().filter_map(|url| BaseUrl::parse(url));
-        let case = Case {
-            refusal: self.refusal().expect("it is refused"),
+        let case = RejectedRequest {
+            reason: self.refusal().expect("it is refused"),
             target: &self.target,
             kind: self.kind,
             body: &self.body,
@@ -119,20 +119,20 @@ impl Refused {
             settings: self.settings.map(str::as_bytes),
             headers: &headers.collect::<Vec<_>>(),
         };
-        let configured = Configured {
+        let configured = Configuration {
             public_urls: &self.public_urls(),
             further_urls: &further_urls.collect::<Vec<_>>(),
             callback_paths: &callback_paths,
             accounts,
             keys: None,
         };
-        cause(&case, &configured).to_string()
+        diagnose(&case, &configured).to_string()
     }
 }
 
 pub fn accounts() -> Accounts {
     let sid = |text| AccountSid::parse(text).unwrap();
-    let keys = |primary, secondary: Option<&str>, shared: Option<&str>| Keys {
+    let keys = |primary, secondary: Option<&str>, shared: Option<&str>| AccountKeys {
         primary: Token::new(primary),
         secondary: secondary.map(Token::new),
         further: Default::default(),
@@ -150,8 +150,12 @@ pub fn accounts() -> Accounts {
 pub fn accounts_of(tokens: impl Iterator<Item = (String, String)>) -> Accounts {
     Accounts::new(tokens.map(|(sid, token)| {
         let primary = Token::new(&token);
-        let keys =
-            Keys { primary, secondary: None, further: Default::default(), shared: BTreeMap::new() };
+        let keys = AccountKeys {
+            primary,
+            secondary: None,
+            further: Default::default(),
+            shared: BTreeMap::new(),
+        };
         (AccountSid::parse(&sid).unwrap(), keys)
     }))
 }

@@ -87,7 +87,7 @@ fn outcome_as(format: Option<Format>, content: impl AsRef<[u8]>) -> Outcome {
     };
     let go_on = &mut |_| ControlFlow::Continue(());
     let mut gathered = gather(&[path], options, go_on).unwrap();
-    let refusal = |refusal: &delivery_ledger::import::Refusal| match refusal.line {
+    let refusal = |refusal: &delivery_ledger::import::InvalidReason| match refusal.line {
         Some(line) => format!("{line}: {}", refusal.reason),
         None => refusal.reason.clone(),
     };

@@ -4,17 +4,23 @@ use std::borrow::Cow;
 
 use delivery_ledger::domain::status_reported::{Label, StatusReported};
 use delivery_ledger::domain::{ErrorCode, NewEvent, Rule, Source, Status};
-use delivery_ledger::twilio::callback::Reading;
+use delivery_ledger::twilio::callback::ParsedCallback;
 use serde_json::json;
 
 use super::{folded, says, standing};
 use crate::support::events::{event, resource};
 use crate::support::{ACCOUNT, MessageBody, sid};
 
-fn reading(event: &NewEvent) -> Reading<'static> {
+fn reading(event: &NewEvent) -> ParsedCallback<'static> {
     let own = |sid: Option<Cow<'_, str>>| sid.map(|sid| Cow::Owned(sid.into_owned()));
-    let Reading { account_sid, message_sid, reported, simulated } = Reading::of(event);
-    Reading { account_sid: own(account_sid), message_sid: own(message_sid), reported, simulated }
+    let ParsedCallback { account_sid, message_sid, reported, simulated } =
+        ParsedCallback::parse(event);
+    ParsedCallback {
+        account_sid: own(account_sid),
+        message_sid: own(message_sid),
+        reported,
+        simulated,
+    }
 }
 
 fn facts(body: impl Into<Vec<u8>>) -> StatusReported {

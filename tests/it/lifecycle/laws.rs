@@ -11,7 +11,7 @@ use delivery_ledger::domain::{
     ErrorCode, NewEvent, Position, RecordedEvent, Rule, Status, Timestamp,
 };
 use delivery_ledger::projection::fold::fold;
-use delivery_ledger::twilio::callback::Reading;
+use delivery_ledger::twilio::callback::ParsedCallback;
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 use proptest::test_runner::{Config, TestError, TestRunner};
@@ -115,7 +115,7 @@ fn one_of_each() -> Vec<StatusReported> {
         if number % 3 == 0 {
             body = body.with("To", "whatsapp:+1555").with("RawDlrDoneDate", &format!("{number}"));
         }
-        Reading::of(&event(body)).reported.unwrap()
+        ParsedCallback::parse(&event(body)).reported.unwrap()
     });
     read.collect()
 }
@@ -248,7 +248,7 @@ fn by_rule(rule: Rule, events: Vec<NewEvent>) -> Outcome {
 
 fn by_arrival(rule: Rule, events: Vec<NewEvent>) -> Outcome {
     let last = |events: &[NewEvent]| {
-        events.iter().rev().find_map(|event| Reading::of(event).reported?.status)
+        events.iter().rev().find_map(|event| ParsedCallback::parse(event).reported?.status)
     };
     Outcome { status: last(&events), ..by_rule(rule, events) }
 }
@@ -353,14 +353,14 @@ proptest! {
 }
 
 fn evidence(rule: Rule, event: &RecordedEvent) -> Evidence {
-    let reported = Reading::of(event).reported.unwrap();
+    let reported = ParsedCallback::parse(event).reported.unwrap();
     let RecordedEvent { position, event: NewEvent { received_at, .. } } = *event;
     Evidence::of(rule, Incoming { position, received_at, fingerprint: 0, reported })
 }
 
 /// The events as they are, without the batches and the views.
 fn lifecycle(rule: Rule, events: &[RecordedEvent]) -> Lifecycle {
-    let key = Reading::of(&events[0]).message_key().unwrap();
+    let key = ParsedCallback::parse(&events[0]).message_key().unwrap();
     fold(rule, &key, events.to_vec()).unwrap().lifecycle
 }
 

@@ -4,7 +4,7 @@
 use delivery_ledger::domain::status_reported::Label;
 use delivery_ledger::domain::{NewEvent, Rule, Status};
 use delivery_ledger::projection::fold::Folded;
-use delivery_ledger::twilio::callback::Reading;
+use delivery_ledger::twilio::callback::ParsedCallback;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::Config;
@@ -178,7 +178,7 @@ fn any_genuine() -> impl Strategy<Value = Pairs> {
 }
 
 fn is_of_the_message(event: &NewEvent) -> bool {
-    let reading = Reading::of(event);
+    let reading = ParsedCallback::parse(event);
     reading.account_sid.as_deref() == Some(ACCOUNT)
         && reading.message_sid.as_deref() == Some(&sid(1))
 }
@@ -321,7 +321,7 @@ fn a_parameter_that_nobody_knows_taken_into_a_value_takes_nothing_over() {
 fn a_phantom_message_is_labelled() {
     let phantom = format!("{}MessageStatusdelivered", sid(1));
     let body = format!("AccountSid={ACCOUNT}&MessageSid={phantom}&SmsStatus=delivered&From=a&To=b");
-    let reported = Reading::of(&event(body)).reported.unwrap();
+    let reported = ParsedCallback::parse(&event(body)).reported.unwrap();
     assert_eq!(reported.labels, [Label::OddMessageSid, Label::SwallowedParameter]);
 }
 
@@ -350,10 +350,10 @@ fn a_repeated_pair_is_labelled_and_takes_nothing_over() {
 fn parameters_moved_into_the_query_are_labelled() {
     let body = format!("MessageSid={}&MessageStatus=failed&From=a&To=b", sid(1));
     let moved = with_query(event(body.clone()), "order=17ErrorCode30003");
-    assert_eq!(Reading::of(&moved).reported.unwrap().labels, [Label::SwallowedParameter]);
+    assert_eq!(ParsedCallback::parse(&moved).reported.unwrap().labels, [Label::SwallowedParameter]);
     for own in ["order=17", "SmsSid={sid}&orderId=1", "event=MessageStatus", "from=MessageSidX"] {
         let event = with_query(event(body.clone()), own);
-        assert_eq!(Reading::of(&event).reported.unwrap().labels, [], "{own}");
+        assert_eq!(ParsedCallback::parse(&event).reported.unwrap().labels, [], "{own}");
     }
 }
 

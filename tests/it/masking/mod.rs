@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use delivery_ledger::domain::{NewEvent, RecordedEvent, Rule};
 use delivery_ledger::projection::fold::fold;
-use delivery_ledger::twilio::callback::Reading;
+use delivery_ledger::twilio::callback::ParsedCallback;
 use delivery_ledger::wire::{self, mask};
 use proptest::prelude::*;
 
@@ -126,14 +126,14 @@ fn no_signature_and_no_hash_is_shown() {
 }
 
 fn masked(event: &RecordedEvent) -> wire::Event {
-    let reading = Reading::of(event);
+    let reading = ParsedCallback::parse(event);
     let owned = |sid: &Option<Cow<'_, str>>| sid.as_deref().map(str::to_owned);
     mask::recorded(event.clone(), owned(&reading.account_sid), owned(&reading.message_sid))
 }
 
 /// The message as the API shows it, with its timeline.
 fn masked_message(event: &RecordedEvent) -> Option<wire::Message> {
-    let key = Reading::of(event).message_key()?;
+    let key = ParsedCallback::parse(event).message_key()?;
     let folded = fold(Rule::default(), &key, vec![event.clone()])?;
     let timeline = folded.timeline.iter().map(|entry| {
         let event = RecordedEvent { event: mask::event(&entry.event), ..entry.event.clone() };

@@ -8,7 +8,7 @@ use delivery_ledger::quarantine::recheck::{Rechecked, recheck};
 use delivery_ledger::store;
 use delivery_ledger::store::quarantine::{Quarantine, RefusedRequest};
 use delivery_ledger::store::{Access, Database, quarantine};
-use delivery_ledger::twilio::accounts::{Accounts, Keys, Token};
+use delivery_ledger::twilio::accounts::{AccountKeys, Accounts, Token};
 use delivery_ledger::twilio::callback_path::CallbackPath;
 use delivery_ledger::twilio::signature::BaseUrl;
 use serde_json::json;
@@ -251,7 +251,7 @@ fn accepting<T>(act: impl FnOnce(&Accepts<'_>) -> T) -> T {
 }
 
 fn accounts() -> Accounts {
-    let keys = Keys {
+    let keys = AccountKeys {
         primary: Token::new(TOKEN),
         secondary: None,
         further: Default::default(),

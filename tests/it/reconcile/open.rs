@@ -326,7 +326,7 @@ proptest! {
         code in proptest::option::of(30001_u32..30004),
     ) {
         use delivery_ledger::domain::Source;
-        use delivery_ledger::twilio::callback::Reading;
+        use delivery_ledger::twilio::callback::ParsedCallback;
         use crate::support::ledger::Ledger;
         let words = ["queued", "sent", "delivered", "undelivered", "failed", "read"];
         let callbacks = heard.iter().map(|word| event(status(&sid(1), words[*word])));
@@ -334,7 +334,7 @@ proptest! {
         let answer = resource(Source::Reconcile, json!({
             "sid": sid(1), "account_sid": ACCOUNT, "status": words[said], "error_code": code,
         }));
-        let reading = Reading::of(&answer);
+        let reading = ParsedCallback::parse(&answer);
         let reported = reading.reported.clone().unwrap();
         let has = |ledger: &Ledger| {
             let message = reading.message_key().unwrap().message_sid;

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use delivery_ledger::domain::BodyKind;
 use delivery_ledger::twilio::accounts::Token;
-use delivery_ledger::twilio::callback::BodyKind;
-use delivery_ledger::twilio::signature::{BaseUrl, Refusal, Signed, Verdict, verify_with};
+use delivery_ledger::twilio::callback::ParsedBody;
+use delivery_ledger::twilio::signature::{BaseUrl, InvalidReason, Signed, Verdict, verify_with};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -21,10 +22,10 @@ fn every_known_signature_gets_its_verdict() {
     for case in &cases {
         let text = |name: &str| case[name].as_str().expect("a text");
         let urls = BaseUrl::parse(text("url")).expect("a URL").with("");
+        let kind = BodyKind::from_content_type(Some(text("content_type").as_bytes()));
         let signed = Signed {
             urls: &urls,
-            kind: BodyKind::of(Some(text("content_type"))).expect("a form or JSON"),
-            body: text("raw_body").as_bytes(),
+            body: &ParsedBody::parse(kind.expect("a form or JSON"), text("raw_body").as_bytes()),
             signature: text("signature").as_bytes(),
             settings: None,
         };
@@ -108,7 +109,7 @@ proptest! {
 
         let verdict = check_form(&url, &form(&pairs), &signature);
 
-        prop_assert_eq!(verdict, Verdict::Invalid(Refusal::Mismatch));
+        prop_assert_eq!(verdict, Verdict::Invalid(InvalidReason::Mismatch));
     }
 }
 
@@ -123,12 +124,12 @@ fn every_changed_byte_of_a_signed_callback_is_refused() {
         let mut changed = body.clone();
         changed[place] = b'~';
         let verdict = check_form(&url, &changed, &signature);
-        assert_eq!(verdict, Verdict::Invalid(Refusal::Mismatch), "byte {place} of the body");
+        assert_eq!(verdict, Verdict::Invalid(InvalidReason::Mismatch), "byte {place} of the body");
     }
     for place in "https://".len()..url.len() {
         let changed = format!("{}~{}", &url[..place], &url[place + 1..]);
         let verdict = check_form(&changed, &body, &signature);
-        assert_eq!(verdict, Verdict::Invalid(Refusal::Mismatch), "byte {place} of the URL");
+        assert_eq!(verdict, Verdict::Invalid(InvalidReason::Mismatch), "byte {place} of the URL");
     }
     for place in 0..signature.len() {
         let other = if signature.as_bytes()[place] == b'A' { "B" } else { "A" };
@@ -160,7 +161,7 @@ fn a_signature_with_something_in_front_or_behind_is_refused() {
 #[test]
 fn an_empty_signature_is_a_missing_one() {
     let verdict = check_form(URL, b"MessageSid=SM1", "");
-    assert_eq!(verdict, Verdict::Invalid(Refusal::Missing));
+    assert_eq!(verdict, Verdict::Invalid(InvalidReason::Missing));
 }
 
 #[test]

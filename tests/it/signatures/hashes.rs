@@ -1,7 +1,8 @@
 //! Signatures of JSON bodies, and hashes in the query.
 
-use delivery_ledger::twilio::callback::BodyKind;
-use delivery_ledger::twilio::signature::{BaseUrl, Refusal, Signed, Verdict, verify_with};
+use delivery_ledger::domain::BodyKind;
+use delivery_ledger::twilio::callback::ParsedBody;
+use delivery_ledger::twilio::signature::{BaseUrl, InvalidReason, Signed, Verdict, verify_with};
 
 use super::{URL, check_form, hash_of, keys, valid_by};
 use crate::support::{App, TOKEN, delivered, json_signature, sid, signature};
@@ -15,19 +16,19 @@ fn a_json_body_is_proved_by_its_hash_in_the_signed_url() {
         let url = format!("{URL}?{query}");
         let signature = json_signature(TOKEN, &url);
         let urls = BaseUrl::parse(&url).unwrap().with("");
-        let kind = BodyKind::Json;
+        let body = &ParsedBody::parse(BodyKind::Json, body);
         let signature = signature.as_bytes();
-        verify_with(&Signed { urls: &urls, kind, body, signature, settings: None }, &[&keys(TOKEN)])
+        verify_with(&Signed { urls: &urls, body, signature, settings: None }, &[&keys(TOKEN)])
     };
     let good = hash_of(body);
 
     assert_eq!(verdict(&format!("bodySHA256={good}"), body), valid_by("primary"));
     assert_eq!(verdict(&format!("a=1&bodySHA256={good}&b=2"), body), valid_by("primary"));
-    let differs = Verdict::Invalid(Refusal::BodyHashDiffers);
+    let differs = Verdict::Invalid(InvalidReason::BodyHashDiffers);
     assert_eq!(verdict(&format!("bodySHA256={other}"), body), differs);
     assert_eq!(verdict(&format!("bodySHA256={upper}"), body), differs);
     assert_eq!(verdict("bodySHA256=", body), differs);
-    let missing = Verdict::Invalid(Refusal::BodyHashMissing);
+    let missing = Verdict::Invalid(InvalidReason::BodyHashMissing);
     assert_eq!(verdict("a=1", body), missing);
     assert_eq!(verdict(&format!("xbodySHA256={good}"), body), missing);
 }
@@ -39,7 +40,7 @@ fn a_hash_in_the_url_does_not_make_a_form_json() {
 
     let over_the_url_alone = json_signature(TOKEN, &url);
     let verdict = check_form(&url, &body, &over_the_url_alone);
-    assert_eq!(verdict, Verdict::Invalid(Refusal::Mismatch));
+    assert_eq!(verdict, Verdict::Invalid(InvalidReason::Mismatch));
 
     let over_the_form = signature(TOKEN, &url, &body);
     assert_eq!(check_form(&url, &body, &over_the_form), valid_by("primary"));
@@ -52,7 +53,7 @@ fn the_signature_of_a_json_callback_fits_no_form() {
     let signature = json_signature(TOKEN, &url);
     for body in ["", "&&&", "=&=&=", "&", "="] {
         let verdict = check_form(&url, body.as_bytes(), &signature);
-        assert_eq!(verdict, Verdict::Invalid(Refusal::BodyHashDiffers), "{body:?}");
+        assert_eq!(verdict, Verdict::Invalid(InvalidReason::BodyHashDiffers), "{body:?}");
     }
     // The query, or a part of it, moved into the body: the same signed text.
     for at in URL.len()..url.len() {
@@ -73,7 +74,7 @@ fn a_form_is_held_to_every_hash_in_its_query() {
         check_form(&url, &body, &signature(TOKEN, &url, &body))
     };
     let (good, other) = (hash_of(&body), hash_of(b""));
-    let differs = Verdict::Invalid(Refusal::BodyHashDiffers);
+    let differs = Verdict::Invalid(InvalidReason::BodyHashDiffers);
 
     assert_eq!(verdict(&format!("bodySHA256={good}")), valid_by("primary"));
     assert_eq!(verdict(&format!("bodySHA256={good}&a=1&bodySHA256={good}")), valid_by("primary"));

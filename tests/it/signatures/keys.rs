@@ -1,8 +1,8 @@
 //! Which key decides: primary, secondary and shared keys, and accounts.
 
 use delivery_ledger::domain::AccountSid;
-use delivery_ledger::twilio::accounts::{Accounts, Keys, SharedKey, Token};
-use delivery_ledger::twilio::signature::{Refusal, Verdict, verify};
+use delivery_ledger::twilio::accounts::{AccountKeys, Accounts, SharedKey, Token};
+use delivery_ledger::twilio::signature::{InvalidReason, Verdict, verify};
 
 use super::{URL, form, keys, valid_by};
 use crate::support::{
@@ -41,13 +41,13 @@ fn another_accounts_token_does_not_sign_for_this_one() {
     };
 
     assert_eq!(verdict("other token", &theirs), valid_by("primary"));
-    assert_eq!(verdict("other token", &ours), Verdict::Invalid(Refusal::Mismatch));
-    assert_eq!(verdict(TOKEN, &theirs), Verdict::Invalid(Refusal::Mismatch));
-    assert_eq!(verdict(TOKEN, &nobodys), Verdict::Invalid(Refusal::UnknownAccount));
+    assert_eq!(verdict("other token", &ours), Verdict::Invalid(InvalidReason::Mismatch));
+    assert_eq!(verdict(TOKEN, &theirs), Verdict::Invalid(InvalidReason::Mismatch));
+    assert_eq!(verdict(TOKEN, &nobodys), Verdict::Invalid(InvalidReason::UnknownAccount));
     assert_eq!(verdict(TOKEN, &unnamed), valid_by("primary"));
     assert_eq!(verdict(SECONDARY_TOKEN, &unnamed), valid_by("secondary"));
     assert_eq!(verdict("other token", &unnamed), valid_by("primary"));
-    assert_eq!(verdict("no token of ours", &unnamed), Verdict::Invalid(Refusal::Mismatch));
+    assert_eq!(verdict("no token of ours", &unnamed), Verdict::Invalid(InvalidReason::Mismatch));
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn two_different_account_sids_are_refused_even_where_both_are_known() {
     };
 
     assert_eq!(verdict(&twice_the_same), valid_by("primary"));
-    assert_eq!(verdict(&two), Verdict::Invalid(Refusal::ContradictingAccounts));
+    assert_eq!(verdict(&two), Verdict::Invalid(InvalidReason::ContradictingAccounts));
 }
 
 #[test]
@@ -73,9 +73,9 @@ fn a_named_shared_key_alone_decides() {
     let verdict = |signature: &str, settings: Option<&str>| {
         verify(&form(URL, &body, signature, settings).signed(), &accounts)
     };
-    let mismatch = Verdict::Invalid(Refusal::Mismatch);
-    let unknown_key = Verdict::Invalid(Refusal::UnknownSharedKey);
-    let unknown_algorithm = Verdict::Invalid(Refusal::UnknownAlgorithm);
+    let mismatch = Verdict::Invalid(InvalidReason::Mismatch);
+    let unknown_key = Verdict::Invalid(InvalidReason::UnknownSharedKey);
+    let unknown_algorithm = Verdict::Invalid(InvalidReason::UnknownAlgorithm);
 
     assert_eq!(verdict(&by_key, Some(SHARED_KEY_SETTINGS)), valid_by("webhooks_sharedkey_01"));
     // No falling back to a token, nor from a token to a key.
@@ -107,7 +107,7 @@ fn a_shared_key_of_one_account_does_not_sign_for_another() {
 
     let verdict = verify(&request.signed(), &two_accounts());
 
-    assert_eq!(verdict, Verdict::Invalid(Refusal::UnknownSharedKey));
+    assert_eq!(verdict, Verdict::Invalid(InvalidReason::UnknownSharedKey));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn two_accounts() -> Accounts {
     let shared = [("webhooks_sharedkey_01".to_owned(), SharedKey::new(SHARED_KEY))].into();
     let sid = |text| AccountSid::parse(text).unwrap();
     Accounts::new([
-        (sid(ACCOUNT), Keys { secondary, ..keys(TOKEN) }),
-        (sid(OTHER_ACCOUNT), Keys { shared, ..keys("other token") }),
+        (sid(ACCOUNT), AccountKeys { secondary, ..keys(TOKEN) }),
+        (sid(OTHER_ACCOUNT), AccountKeys { shared, ..keys("other token") }),
     ])
 }

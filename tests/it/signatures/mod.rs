@@ -5,8 +5,9 @@ mod forms;
 mod hashes;
 mod keys;
 
-use delivery_ledger::twilio::accounts::{Keys, Token};
-use delivery_ledger::twilio::callback::BodyKind;
+use delivery_ledger::domain::BodyKind;
+use delivery_ledger::twilio::accounts::{AccountKeys, Token};
+use delivery_ledger::twilio::callback::ParsedBody;
 use delivery_ledger::twilio::signature::{BaseUrl, Signed, Verdict, verify_with};
 use sha2::{Digest, Sha256};
 
@@ -17,7 +18,7 @@ const URL: &str = "https://hooks.example.com/message-status";
 /// A form request, as `verify` wants it.
 struct FormRequest<'a> {
     urls: [String; 2],
-    body: &'a [u8],
+    body: ParsedBody<'a>,
     signature: &'a str,
     settings: Option<&'a str>,
 }
@@ -29,6 +30,7 @@ fn form<'a>(
     settings: Option<&'a str>,
 ) -> FormRequest<'a> {
     let urls = BaseUrl::parse(url).expect("a URL").with("");
+    let body = ParsedBody::parse(BodyKind::Form, body);
     FormRequest { urls, body, signature, settings }
 }
 
@@ -36,8 +38,7 @@ impl FormRequest<'_> {
     fn signed(&self) -> Signed<'_> {
         Signed {
             urls: &self.urls,
-            kind: BodyKind::Form,
-            body: self.body,
+            body: &self.body,
             signature: self.signature.as_bytes(),
             settings: self.settings.map(str::as_bytes),
         }
@@ -52,8 +53,8 @@ fn valid_by(key: &str) -> Verdict {
     Verdict::Valid { verified_by: key.to_owned(), url: 0 }
 }
 
-fn keys(token: &str) -> Keys {
-    Keys {
+fn keys(token: &str) -> AccountKeys {
+    AccountKeys {
         primary: Token::new(token),
         secondary: None,
         further: Default::default(),

@@ -4,7 +4,7 @@ use delivery_ledger::domain::filter::MessageFilter;
 use delivery_ledger::domain::message_ref::MessageRef;
 use delivery_ledger::domain::{NewEvent, Rule, Timestamp};
 use delivery_ledger::store::Store;
-use delivery_ledger::twilio::callback::Reading;
+use delivery_ledger::twilio::callback::ParsedCallback;
 use delivery_ledger::wire::filter::MessageParameters;
 use delivery_ledger::wire::parameters;
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ use crate::support::{ACCOUNT, sent, sid};
 fn the_random_callbacks_are_about_the_one_message() {
     let config = Config { cases: 50, failure_persistence: None, ..Config::default() };
     let outcome = TestRunner::new(config).run(&any_callback(), |event| {
-        let key_of = Reading::of(&event).message_key();
+        let key_of = ParsedCallback::parse(&event).message_key();
         prop_assert_eq!(key_of, Some(key(Some(ACCOUNT), &sid(1))));
         Ok(())
     });

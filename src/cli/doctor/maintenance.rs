@@ -1,0 +1,82 @@
+//! Checks of regular maintenance: the last reconcile and the last backup.
+
+use super::check::Finding;
+use super::context::DoctorContext;
+use super::ledger::count_stuck;
+use crate::backup::record::last_backup;
+use crate::cli::text::number;
+use crate::domain::Timestamp;
+use crate::reconcile::{last_run, state_file};
+use crate::store::inspect;
+
+const DAY_MICROS: i64 = 86_400_000_000;
+
+/// How old a backup may be.
+const BACKUP_DAYS_MAX: i64 = 7;
+
+/// After this Twilio is not asked any more about a message by default.
+const RECONCILE_DAYS_MAX: i64 = 3;
+
+/// The last reconcile, if it has anything to do.
+pub fn reconcile(context: &DoctorContext) -> Vec<Finding> {
+    let Some(database) = context.ledger() else { return Vec::new() };
+    let stuck = count_stuck(context).map_or(0, |stuck| u64::try_from(stuck.recent).unwrap_or(0));
+    let last = last_run(&state_file(&inspect::files(database).log));
+    vec![match last {
+        None if stuck == 0 => Finding::ok("never ran, and no message is stuck"),
+        None => Finding::warn(
+            format!("never ran, and {} messages are stuck", number(stuck)),
+            "run reconcile, best every few hours: what Twilio did not tell, it can be asked for",
+        ),
+        Some(run) => match &run.stopped_by {
+            Some(reason) => Finding::warn(
+                format!("the last one, of {}, did not come to its end: {reason}", run.ended_at),
+                "run it again: it goes on where it stopped",
+            ),
+            None if stuck > 0 && days_since(context, &run.ended_at) >= RECONCILE_DAYS_MAX => {
+                let detail =
+                    format!("last of {}, and {} messages are stuck", run.ended_at, number(stuck));
+                Finding::warn(detail, "run reconcile, best every few hours")
+            }
+            None => Finding::ok(format!("{}, {} events", run.ended_at, number(run.appended))),
+        },
+    }]
+}
+
+/// The last backup, by what `backup` wrote down.
+pub fn backup(context: &DoctorContext) -> Vec<Finding> {
+    let (Some(database), Some(store), Some(head)) =
+        (context.ledger(), context.store(), context.head())
+    else {
+        return Vec::new();
+    };
+    let Some(last) = last_backup(&inspect::files(database).log, store.ledger_id()) else {
+        return vec![Finding::warn(
+            "none is known",
+            "run backup: what the log has lost nobody can bring back; where another program copies it, \
+             look there",
+        )];
+    };
+    let detail = format!(
+        "{} up to position {} of {head}, in {}",
+        last.ended_at,
+        last.position,
+        last.file.display()
+    );
+    vec![match days_since(context, &last.ended_at) {
+        _ if last.position > head => Finding::warn(
+            format!("{detail}: the log is shorter than its backup"),
+            "the log was restored from an older copy, or exchanged; verify --expect tells",
+        ),
+        days if days >= BACKUP_DAYS_MAX => {
+            Finding::warn(format!("{detail}, {days} days ago"), "run backup, best every day")
+        }
+        _ => Finding::ok(detail),
+    }]
+}
+
+/// Whole days; of what cannot be read, as many as can be.
+fn days_since(context: &DoctorContext, moment: &str) -> i64 {
+    let moment = Timestamp::parse(moment).map_or(i64::MIN / 2, Timestamp::micros);
+    (context.now.micros() - moment) / DAY_MICROS
+}

@@ -1,0 +1,127 @@
+//! Metrics of callbacks, by outcome. No label has a value that a sender can choose.
+
+use std::time::Duration;
+
+use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry, exponential_buckets};
+
+use crate::domain::Status;
+use crate::http::error::Problem;
+use crate::quarantine::rejection::Rejection;
+use crate::store::writer::AppendError;
+use crate::twilio::callback::StatusWord;
+use crate::twilio::signature::InvalidReason;
+
+/// The status label of a callback without a valid signature, whatever it reports.
+const UNVERIFIED: &str = "unverified";
+
+/// What became of a callback, as a label.
+#[derive(Clone, Copy)]
+enum Outcome {
+    Stored,
+    Refused,
+    NotStored,
+}
+
+impl Outcome {
+    fn name(self) -> &'static str {
+        match self {
+            Outcome::Stored => "stored",
+            Outcome::Refused => "refused",
+            Outcome::NotStored => "not_stored",
+        }
+    }
+}
+
+/// The counters and histograms of the callback listener.
+#[derive(Clone)]
+pub struct CallbackMetrics {
+    callbacks: IntCounterVec,
+    refusals: IntCounterVec,
+    append_seconds: Histogram,
+}
+
+impl Default for CallbackMetrics {
+    fn default() -> Self {
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            let named = Opts::new(format!("delivery_ledger_{name}_total"), help);
+            IntCounterVec::new(named, labels).expect("it is a name")
+        };
+        let bounds = exponential_buckets(0.000_5, 2.0, 15).expect("the bounds rise"); // to 8 s
+        let append = HistogramOpts::new(
+            "delivery_ledger_append_seconds",
+            "How long a callback waited until it was on disk.",
+        );
+        let metrics = Self {
+            callbacks: counter(
+                "callbacks",
+                "Callbacks by what became of them and the status that they report.",
+                &["outcome", "status"],
+            ),
+            refusals: counter(
+                "refusals",
+                "Callbacks that were not stored, by reason.",
+                &["reason"],
+            ),
+            append_seconds: Histogram::with_opts(append.buckets(bounds)).expect("it is a name"),
+        };
+        metrics.initialise();
+        metrics
+    }
+}
+
+impl CallbackMetrics {
+    /// Initialises every counter that alerts use to 0, because `rate()` ignores the first value of a series.
+    fn initialise(&self) {
+        let known = Status::ALL.map(StatusWord::Known).into_iter();
+        for word in known.chain([StatusWord::Unrecognised, StatusWord::None]) {
+            self.callbacks.with_label_values(&[Outcome::Stored.name(), word.name()]);
+            self.callbacks.with_label_values(&[Outcome::NotStored.name(), word.name()]);
+        }
+        self.callbacks.with_label_values(&[Outcome::Refused.name(), UNVERIFIED]);
+        let of_signatures = InvalidReason::ALL.map(InvalidReason::name).into_iter();
+        let of_others = Rejection::OF_OTHERS.map(Rejection::name);
+        for reason in of_signatures.chain(of_others).chain(OTHER_REASONS) {
+            self.refusals.with_label_values(&[reason]);
+        }
+    }
+
+    /// Counts a callback that is on disk.
+    pub fn stored(&self, word: StatusWord, waited: Duration) {
+        self.callbacks.with_label_values(&[Outcome::Stored.name(), word.name()]).inc();
+        self.append_seconds.observe(waited.as_secs_f64());
+    }
+
+    /// Counts a callback that was rejected.
+    pub fn refused(&self, problem: &Problem) {
+        self.callbacks.with_label_values(&[Outcome::Refused.name(), UNVERIFIED]).inc();
+        self.refusals.with_label_values(&[reason(problem)]).inc();
+    }
+
+    /// Counts a signed callback that may not be on disk.
+    pub fn not_stored(&self, word: StatusWord, problem: &Problem) {
+        self.callbacks.with_label_values(&[Outcome::NotStored.name(), word.name()]).inc();
+        self.refusals.with_label_values(&[reason(problem)]).inc();
+    }
+
+    /// Registers them for `/metrics`.
+    pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
+        registry.register(Box::new(self.callbacks.clone()))?;
+        registry.register(Box::new(self.refusals.clone()))?;
+        registry.register(Box::new(self.append_seconds.clone()))
+    }
+}
+
+/// The reason labels of signed callbacks that are not stored, and of anything else.
+const OTHER_REASONS: [&str; 6] =
+    ["bodies_full", "queue_full", "log_closed", "ending", "not_durable_in_time", "other"];
+
+fn reason(problem: &Problem) -> &'static str {
+    match problem {
+        Problem::TooManyBodies { .. } => "bodies_full",
+        Problem::NotStored(AppendError::QueueFull | AppendError::QueueBytesFull) => "queue_full",
+        Problem::NotStored(AppendError::Poisoned(_)) => "log_closed",
+        Problem::NotStored(AppendError::Ending) => "ending",
+        Problem::NotDurableInTime => "not_durable_in_time",
+        other => other.rejection().map_or("other", Rejection::name),
+    }
+}

@@ -1,0 +1,131 @@
+//! The path of an accepted callback: its body is read and parsed, its signature verified, and its event
+//! appended; only then is it answered. What is not accepted goes on in [`rejection`](super::rejection).
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
+use uuid::Uuid;
+
+use super::rejection::{ReceivedRequest, Rejected, read_body};
+use super::state::CallbackState;
+use crate::domain::event::Headers;
+use crate::domain::media_type::media_type;
+use crate::domain::{BodyKind, NewEvent, Source};
+use crate::http::body::BudgetShare;
+use crate::http::error::Problem;
+use crate::twilio::callback::{ParsedBody, StatusWord};
+use crate::twilio::headers::is_event_header;
+use crate::twilio::signature::{SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify};
+
+/// Twilio waits 15 s for an answer, so a 503 has to be sent before that.
+const DURABLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A callback with a valid signature.
+pub struct SignedCallback {
+    event: NewEvent,
+    status: StatusWord,
+    /// The memory that its body takes, until it is answered.
+    _share: BudgetShare,
+}
+
+/// Answers 200 without a body once the event is on disk.
+pub async fn receive(
+    SignedCallback { event, status, _share }: SignedCallback,
+    state: web::Data<CallbackState>,
+) -> Result<HttpResponse, Problem> {
+    let begun = Instant::now();
+    let outcome = match tokio::time::timeout(DURABLE_TIMEOUT, state.writer.append(event)).await {
+        Ok(Ok(_position)) => {
+            state.metrics.stored(status, begun.elapsed());
+            return Ok(HttpResponse::Ok().content_type("text/plain").finish());
+        }
+        Ok(Err(error)) => Problem::NotStored(error),
+        Err(_) => Problem::NotDurableInTime,
+    };
+    state.metrics.not_stored(status, &outcome);
+    state.rejection_log.write(outcome.status_code().as_u16(), &outcome.to_string());
+    Err(outcome)
+}
+
+impl FromRequest for SignedCallback {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (ReceivedRequest::new(request), payload.take());
+        Box::pin(async move {
+            let state = request.http.app_data::<web::Data<CallbackState>>().cloned();
+            let state = state.ok_or(Problem::Internal)?;
+            match signed_callback(&request, payload, &state).await {
+                Ok(callback) => Ok(callback),
+                Err(rejected) => Err(rejected.record(&request, &state).await),
+            }
+        })
+    }
+}
+
+async fn signed_callback(
+    request: &ReceivedRequest,
+    payload: Payload,
+    state: &web::Data<CallbackState>,
+) -> Result<SignedCallback, Rejected> {
+    let headers = request.http.headers();
+    let kind = match body_kind(headers) {
+        Ok(kind) => kind,
+        Err(problem) => return Err(Rejected::unread(problem, payload, state)),
+    };
+    let body = read_body(request, payload, kind, state).await?;
+    let parsed = ParsedBody::parse(kind, &body.bytes);
+    let urls = signed_urls(&request.http, state);
+    let header = |name: &str| headers.get(name).map(|value| value.as_bytes());
+    let signed = Signed {
+        urls: &urls,
+        body: &parsed,
+        signature: header(SIGNATURE_HEADER).unwrap_or_default(),
+        settings: header(SETTINGS_HEADER),
+    };
+    let accounts = state.accounts.load_full();
+    let (verified_by, url) = match verify(&signed, &accounts) {
+        Verdict::Valid { verified_by, url } => (verified_by, url),
+        Verdict::Invalid(reason) => {
+            return Err(Rejected::read(Problem::InvalidSignature(reason), Some(body), accounts));
+        }
+    };
+    let status = parsed.status_word();
+    let event = NewEvent {
+        event_id: Uuid::now_v7(),
+        received_at: request.at,
+        source: Source::Callback,
+        method: request.http.method().to_string(),
+        url: urls.into_iter().nth(url).unwrap_or_default(),
+        headers: event_headers(headers),
+        body: body.bytes,
+        verified_by: Some(verified_by),
+        notes: Default::default(),
+    };
+    Ok(SignedCallback { event, status, _share: body.share })
+}
+
+fn body_kind(headers: &HeaderMap) -> Result<BodyKind, Problem> {
+    let content_type = headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
+    BodyKind::from_content_type(content_type).ok_or_else(|| {
+        let media_type = media_type(content_type.unwrap_or_default());
+        Problem::UnsupportedMediaType(media_type.into_owned())
+    })
+}
+
+/// The URLs that Twilio may have signed for this request line. Host and X-Forwarded-* play no part,
+/// because anybody can send them.
+fn signed_urls(request: &HttpRequest, state: &CallbackState) -> Vec<String> {
+    let path_and_query = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    state.public_urls.iter().flat_map(|base| base.with(path_and_query)).collect()
+}
+
+fn event_headers(headers: &HeaderMap) -> Headers {
+    let kept = headers.iter().filter(|(name, _)| is_event_header(name.as_str()));
+    Headers::new(kept.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())))
+}

@@ -1,0 +1,212 @@
+//! The path of a rejected callback: it is counted, logged, and offered to the quarantine if it was a POST.
+//! The answer waits for none of this, and a flood of rejected requests costs little each.
+
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::{HttpMessage, HttpRequest, ResponseError, web};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::state::CallbackState;
+use crate::domain::{BodyKind, Timestamp};
+use crate::http::body::{self, Body, JSON_BYTES_MAX, bytes_max};
+use crate::http::error::Problem;
+use crate::quarantine;
+use crate::quarantine::keeper::Refused;
+use crate::quarantine::rejection::Rejection;
+use crate::store::quarantine::{Rank, RefusedRequest};
+use crate::twilio::accounts::Accounts;
+use crate::twilio::signature::SIGNATURE_HEADER;
+
+/// The target as it stood on the request line, if the HTTP library could not read it unchanged.
+pub struct OriginalTarget(pub String);
+
+/// A request, and when its head was read.
+#[derive(Clone)]
+pub struct ReceivedRequest {
+    pub http: HttpRequest,
+    pub at: Timestamp,
+}
+
+impl ReceivedRequest {
+    /// A request whose head was read just now.
+    pub fn new(request: &HttpRequest) -> Self {
+        Self { http: request.clone(), at: Timestamp::from(OffsetDateTime::now_utc()) }
+    }
+
+    /// Whether it carries a signature, valid or not.
+    pub fn is_signed(&self) -> bool {
+        self.http.headers().contains_key(SIGNATURE_HEADER)
+    }
+
+    fn is_post(&self) -> bool {
+        self.http.method() == "POST"
+    }
+
+    /// Path and query as they stood on the request line.
+    fn target(&self) -> String {
+        match self.http.extensions().get::<OriginalTarget>() {
+            Some(OriginalTarget(target)) => target.clone(),
+            None => self.http.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+        }
+    }
+}
+
+/// A callback that is not accepted, and why.
+pub struct Rejected {
+    problem: Problem,
+    /// The accounts that it was checked against.
+    accounts: Arc<Accounts>,
+    body: RejectedBody,
+}
+
+enum RejectedBody {
+    Unread(Payload),
+    /// `None` if it could not be read whole.
+    Read(Option<Body>),
+}
+
+impl Rejected {
+    /// Rejects a request by its head.
+    pub fn unread(problem: Problem, payload: Payload, state: &CallbackState) -> Self {
+        Self { problem, accounts: state.accounts.load_full(), body: RejectedBody::Unread(payload) }
+    }
+
+    /// Rejects a request after its body was read, or failed to be.
+    pub fn read(problem: Problem, body: Option<Body>, accounts: Arc<Accounts>) -> Self {
+        Self { problem, accounts, body: RejectedBody::Read(body) }
+    }
+
+    /// Records the rejection, and returns the answer to it. If the request is signed, its body is
+    /// still read, so that it can be quarantined whole.
+    pub async fn record(self, request: &ReceivedRequest, state: &CallbackState) -> Problem {
+        let body = match self.body {
+            RejectedBody::Read(body) => body,
+            RejectedBody::Unread(payload) if request.is_signed() && request.is_post() => {
+                let headers = request.http.headers();
+                body::read(headers, payload, JSON_BYTES_MAX, &state.bodies).await.ok()
+            }
+            RejectedBody::Unread(_) => None,
+        };
+        record(request, body, &self.problem, self.accounts, state);
+        self.problem
+    }
+}
+
+/// Rejects a request by its head. If it is not signed it leaves no trace, because anybody may try
+/// paths.
+pub async fn reject(request: &HttpRequest, payload: Payload, problem: Problem) -> Problem {
+    let request = ReceivedRequest::new(request);
+    let state = request.http.app_data::<web::Data<CallbackState>>().cloned();
+    match state.filter(|_| request.is_signed()) {
+        Some(state) => Rejected::unread(problem, payload, &state).record(&request, &state).await,
+        None => problem,
+    }
+}
+
+/// Reads a callback's body, which may not be longer than the limit for its kind. The body of a signed
+/// request is read beyond that limit, so that it can be quarantined whole.
+pub async fn read_body(
+    request: &ReceivedRequest,
+    payload: Payload,
+    kind: BodyKind,
+    state: &web::Data<CallbackState>,
+) -> Result<Body, Rejected> {
+    let limit = bytes_max(kind);
+    let read_max = if request.is_signed() { JSON_BYTES_MAX } else { limit };
+    let connection = RecordBroken { request: Some(request.clone()), state: state.clone() };
+    let outcome = body::read(request.http.headers(), payload, read_max, &state.bodies).await;
+    connection.disarm();
+    let (body, problem) = match outcome {
+        Ok(body) if body.bytes.len() <= limit => return Ok(body),
+        Ok(body) => (Some(body), Problem::BodyTooLarge { limit }),
+        Err(Problem::BodyTooLarge { .. }) => (None, Problem::BodyTooLarge { limit }),
+        Err(problem) => (None, problem),
+    };
+    Err(Rejected::read(problem, body, state.accounts.load_full()))
+}
+
+/// Records a request whose connection breaks before its body has arrived. Nobody is left to answer
+/// then, and the future that awaits the body is dropped.
+struct RecordBroken {
+    request: Option<ReceivedRequest>,
+    state: web::Data<CallbackState>,
+}
+
+impl RecordBroken {
+    fn disarm(mut self) {
+        self.request = None;
+    }
+}
+
+impl Drop for RecordBroken {
+    fn drop(&mut self) {
+        if let Some(request) = self.request.take() {
+            let accounts = self.state.accounts.load_full();
+            record(&request, None, &Problem::BodyBroken, accounts, &self.state);
+        }
+    }
+}
+
+/// Counts and logs a rejected request, and offers it to the quarantine. Without a whole body, only the
+/// head is kept.
+fn record(
+    request: &ReceivedRequest,
+    body: Option<Body>,
+    problem: &Problem,
+    accounts: Arc<Accounts>,
+    state: &CallbackState,
+) {
+    state.metrics.refused(problem);
+    let status_code = problem.status_code().as_u16();
+    let Some(rejection) = problem.rejection() else {
+        return state.rejection_log.write(status_code, &problem.reason_without_data());
+    };
+    if matches!(rejection, Rejection::Path | Rejection::Method) {
+        state.misdirected.count(request.http.method().as_str(), &request.target());
+    }
+    let is_about_the_signature = matches!(rejection, Rejection::Signature(_));
+    let is_kept = request.is_post() && (is_about_the_signature || request.is_signed());
+    let (keeper, line) = (state.keeper.as_ref().filter(|_| is_kept), state.rejection_log.line());
+    if keeper.is_none() && line.is_none() {
+        return;
+    }
+    let (public_urls, callback_paths) =
+        (Arc::clone(&state.public_urls), Arc::clone(&state.callback_paths));
+    let request = Arc::new(refused_request(request, body, rejection));
+    let refused = Refused { request, rejection, accounts, public_urls, callback_paths };
+    let cause = keeper.and_then(|keeper| keeper.offer(refused.clone()));
+    let reason = problem.reason_without_data();
+    match line {
+        Some(line) if cause.is_some() || !is_kept => {
+            line.write(status_code, &reason, cause.as_deref());
+        }
+        // The search for the cause takes up to a few milliseconds.
+        Some(line) => drop(actix_web::rt::task::spawn_blocking(move || {
+            line.write(status_code, &reason, refused.cause().as_deref());
+        })),
+        None => {}
+    }
+}
+
+fn refused_request(
+    request: &ReceivedRequest,
+    body: Option<Body>,
+    rejection: Rejection,
+) -> RefusedRequest {
+    let headers = request.http.headers().iter();
+    let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
+    RefusedRequest {
+        id: Uuid::now_v7(),
+        received_at: request.at,
+        method: request.http.method().to_string(),
+        target: request.target(),
+        headers: quarantine::kept_headers(headers),
+        whole: body.is_some(),
+        body: body.map(|body| body.bytes).unwrap_or_default(),
+        reason: rejection.name().to_owned(),
+        cause: None,
+        rank: Rank::Other,
+    }
+}
