@@ -111,7 +111,7 @@ fn fits(store: &dyn Store) -> Result<bool, StoreError> {
         Err(StoreError::DamagedViews { .. }) => return Ok(false),
         checkpoint => checkpoint?,
     };
-    Ok(ViewsState::of(store, &checkpoint, checkpoint.rule)? == ViewsState::Fitting)
+    Ok(ViewsState::new(store, &checkpoint, checkpoint.rule)? == ViewsState::Current)
 }
 
 /// The rule to answer by: the one that is configured, else the one that the views were built by.

@@ -24,7 +24,7 @@ use self::reload::Reloader;
 pub use self::signals::stop as stop_signal;
 use crate::config::Settings;
 use crate::http;
-use crate::projection::background_verification;
+use crate::projection::verify::background;
 use crate::twilio::signature::BaseUrl;
 
 /// How many connections may wait to be accepted. Twilio opens a connection for each callback; beyond
@@ -54,9 +54,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     let ledger = LedgerProcess::start(&database, rule)?;
     let quarantine = config.quarantine.map(|limits| QuarantineProcess::start(&database, limits));
     let background = BackgroundParts {
-        verifying: config
-            .verify_every
-            .map(|every| background_verification::start(database.clone(), every)),
+        verifying: config.verify_every.map(|every| background::start(database.clone(), every)),
         sending,
         keeper: quarantine.as_ref().map(|quarantine| quarantine.keeper.clone()),
         ..BackgroundParts::default()
@@ -72,7 +70,7 @@ pub fn run(settings: &Settings) -> Result<()> {
             .start(hang_ups);
         http::run(callbacks, admin, receiving, state, stop).await.context("serve")
     });
-    verifying.inspect(background_verification::Handle::stop);
+    verifying.inspect(background::Handle::stop);
     if let Some(reconciling) = &reconciling {
         reconciling.stop();
     }

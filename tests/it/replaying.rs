@@ -167,7 +167,7 @@ fn a_second_replay_reports_the_first() {
     let second = app.run(&["replay"]);
 
     assert_eq!(second.status.code(), Some(1));
-    let told = "ledger.views.db is being rebuilt by another replay; wait until that has ended";
+    let told = "ledger.views.db is being rebuilt by another replay; wait until it has finished";
     assert!(stderr(&second).contains(told), "{}", stderr(&second));
 }
 

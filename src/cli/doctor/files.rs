@@ -17,8 +17,8 @@ const UNFINISHED: &str = ".unfinished-";
 /// Who else can read or write the ledger.
 pub fn permissions(context: &DoctorContext) -> Vec<Finding> {
     let Some(database) = context.ledger() else { return Vec::new() };
-    let Files { log, views, beside } = inspect::files(database);
-    let files = [log.clone(), views].into_iter().chain(beside);
+    let Files { log, views, sidecars } = inspect::files(database);
+    let files = [log.clone(), views].into_iter().chain(sidecars);
     let open: Vec<_> = files.filter(|file| mode(file) & 0o077 != 0).collect();
     let folder = folder_of(&log);
     if mode(&folder) & 0o022 != 0 {

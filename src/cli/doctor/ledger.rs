@@ -99,7 +99,7 @@ fn name_of(damage: &Damage) -> String {
 pub fn views(context: &DoctorContext) -> Vec<Finding> {
     let (Some(store), Some(head)) = (context.store(), context.head()) else { return Vec::new() };
     let aligned = store.views().checkpoint().and_then(|checkpoint| {
-        Ok((ViewsState::of(store, &checkpoint, checkpoint.rule)?, checkpoint.position))
+        Ok((ViewsState::new(store, &checkpoint, checkpoint.rule)?, checkpoint.position))
     });
     let (alignment, checkpoint) = match aligned {
         Ok(aligned) => aligned,
@@ -113,10 +113,10 @@ pub fn views(context: &DoctorContext) -> Vec<Finding> {
     let held = context.database.as_ref().is_some_and(|at| inspect::is_held(at).unwrap_or(false));
     let behind_max = if held { LAG_EVENTS_MAX_BESIDE_SERVER } else { LAG_EVENTS_MAX };
     vec![match alignment {
-        ViewsState::Fitting | ViewsState::OtherRule { .. } if behind <= behind_max => {
+        ViewsState::Current | ViewsState::OtherRule { .. } if behind <= behind_max => {
             Finding::ok(detail)
         }
-        ViewsState::Fitting | ViewsState::OtherRule { .. } => Finding::warn(
+        ViewsState::Current | ViewsState::OtherRule { .. } => Finding::warn(
             format!("{detail}: {} events behind", number(behind)),
             "a server that runs reads on, and /readyz says what keeps it; else start one, or run replay",
         ),

@@ -10,7 +10,8 @@ use crate::cli::quarantine::Configured;
 use crate::cli::text::number;
 use crate::quarantine::rejection::Rejection;
 use crate::quarantine::{Checked, check};
-use crate::store::quarantine::{Kept, Rank, open_for_reading};
+use crate::store;
+use crate::store::quarantine::{Kept, Rank};
 use crate::twilio::diagnosis::Diagnosis;
 use crate::wire::mask;
 
@@ -57,7 +58,7 @@ fn examine(context: &DoctorContext) -> Result<Option<Examined>> {
     // What is wrong with the configuration, another check has said.
     let Ok(configured) = configured else { return Ok(None) };
     let Some(database) = context.ledger() else { return Ok(None) };
-    let Some(quarantine) = open_for_reading(database)? else { return Ok(None) };
+    let Some(quarantine) = store::read_quarantine(database)? else { return Ok(None) };
     let Kept { requests, recognised, .. } = quarantine.kept()?;
     let mut examined = Examined { kept: requests, recognised, ..Examined::default() };
     for (_, request) in quarantine.newest(None, LOOKED_AT)? {
@@ -120,7 +121,7 @@ fn signed_callbacks(count: u64) -> String {
 
 /// The paths in quarantine that were no callback paths, with how many requests each has.
 fn kept_paths(context: &DoctorContext) -> Option<BTreeMap<String, u64>> {
-    let quarantine = open_for_reading(context.ledger()?).ok()??;
+    let quarantine = store::read_quarantine(context.ledger()?).ok()??;
     let paths = quarantine.paths(Rejection::Path.name(), PATHS_READ_MAX).ok()?;
     Some(paths.into_iter().map(|(path, count)| (mask::path(&path), count)).collect())
 }

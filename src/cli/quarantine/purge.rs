@@ -9,7 +9,7 @@ use super::super::filters::bad_flag;
 use super::super::text::number;
 use super::super::{Format, Outcome};
 use crate::config::Settings;
-use crate::store::quarantine;
+use crate::store;
 use crate::wire::filter;
 
 /// The arguments of `quarantine purge`.
@@ -27,7 +27,7 @@ pub struct Args {
 pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
     let before = args.before.as_deref().map(|text| filter::time_flag("before", text));
     let before = before.transpose().map_err(bad_flag)?;
-    let purged = match quarantine::open(&settings.database()?)? {
+    let purged = match store::open_quarantine(&settings.database()?)? {
         Some(mut quarantine) => quarantine.purge(before)?,
         None => 0,
     };

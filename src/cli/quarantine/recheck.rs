@@ -10,7 +10,7 @@ use super::super::{Format, Outcome, ledger};
 use super::Configured;
 use crate::config::Settings;
 use crate::quarantine::recheck::{Rechecked, recheck, rehearse};
-use crate::store::{self, Access, quarantine};
+use crate::store::{self, Access};
 
 /// The arguments of `quarantine recheck`.
 #[derive(Debug, clap::Args)]
@@ -51,7 +51,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 fn dry_run(configured: &Configured, settings: &Settings) -> Result<Rechecked> {
     let database = settings.database()?;
     let store = store::open(&database, Access::Read)?;
-    match quarantine::open_for_reading(&database)? {
+    match store::read_quarantine(&database)? {
         Some(quarantine) => Ok(rehearse(&*quarantine, &*store, &configured.accepts())?),
         None => Ok(Rechecked::default()),
     }
@@ -59,11 +59,11 @@ fn dry_run(configured: &Configured, settings: &Settings) -> Result<Rechecked> {
 
 fn for_real(configured: &Configured, settings: &Settings) -> Result<Rechecked> {
     let database = settings.database()?;
-    let Some(mut quarantine) = quarantine::open(&database)? else {
+    let Some(mut quarantine) = store::open_quarantine(&database)? else {
         return Ok(Rechecked::default());
     };
     // Two of them could each append what the other is about to remove.
-    let Some(_alone) = quarantine::lock_recheck(&database)? else {
+    let Some(_alone) = store::lock_recheck(&database)? else {
         bail!("another recheck of {database} is at work; wait until it has ended");
     };
     let store = ledger::to_append(settings)?;

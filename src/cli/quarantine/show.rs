@@ -13,7 +13,8 @@ use super::Configured;
 use crate::config::Settings;
 use crate::quarantine::rejection::Rejection;
 use crate::quarantine::{Checked, check};
-use crate::store::quarantine::{self, Rank, RefusedRequest};
+use crate::store;
+use crate::store::quarantine::{Rank, RefusedRequest};
 use crate::telemetry::eprint_line;
 use crate::text::printable;
 use crate::wire::{Body, HeaderValue};
@@ -40,7 +41,7 @@ pub struct Args {
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let id = Uuid::try_parse(&args.id)
         .map_err(|_| UsageError(format!("`{}` is no id of a request", args.id.escape_debug())))?;
-    let found = match quarantine::open_for_reading(&settings.database()?)? {
+    let found = match store::read_quarantine(&settings.database()?)? {
         Some(quarantine) => quarantine.find(id)?,
         None => None,
     };
