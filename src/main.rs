@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whoever reads our output, such as `head`, may have read enough.
+/// Whether the reader of our output, such as `head`, has closed it.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let is_pipe = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
     error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(is_pipe))

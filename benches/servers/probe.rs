@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use delivery_ledger::domain::Rule;
-use delivery_ledger::projection::message_query::{Answer, AsOf, Question, ask};
+use delivery_ledger::projection::message_query::{AsOf, MessageQuery, MessageResult, find_message};
 use delivery_ledger::projection::{catch_up, compatibility::reset_if_incompatible};
 use delivery_ledger::store::{Access, Database, open};
 use hdrhistogram::Histogram;
@@ -76,16 +76,16 @@ fn audit(ledger: &str, times: usize) {
         for _ in 0..times {
             let (_, messages) = store.views().page(rng.u64(0..count), 1).expect("views are read");
             let message_sid = messages[0].key.message_sid.clone();
-            let question = Question {
+            let question = MessageQuery {
                 message_sid,
                 account_sid: None,
                 rule: Rule::default(),
                 as_of: AsOf::Head,
             };
             let began = Instant::now();
-            let answer = ask(&*store, &question).expect("the ledger answers");
+            let answer = find_message(&*store, &question).expect("the ledger answers");
             let took: Duration = began.elapsed();
-            assert!(matches!(answer, Answer::Found { .. }));
+            assert!(matches!(answer, MessageResult::Found { .. }));
             if !warm {
                 micros.record(took.as_micros() as u64).expect("an audit takes less than a day");
             }

@@ -12,7 +12,7 @@ use crate::domain::status_reported::Label;
 use crate::domain::{AccountSid, Effect, MessageSid, Position, Rule, Status, Timestamp};
 use crate::import::note;
 use crate::projection::fold::{Entry, Folded};
-use crate::projection::message_query::{Answer, AsOf, Question, ask};
+use crate::projection::message_query::{AsOf, MessageQuery, MessageResult, find_message};
 use crate::telemetry::eprint_line;
 use crate::text::printable;
 use crate::wire::message::status_name;
@@ -21,14 +21,14 @@ use crate::wire::{self, TimelineEntry};
 /// The arguments of `audit`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The message's SID
+    /// The SID of the message
     sid: String,
 
-    /// The account it belongs to, where two accounts have that SID; empty for none
+    /// The account of the message, if two accounts have a message with this SID; empty for no account
     #[arg(long, value_name = "AC…")]
     account_sid: Option<String>,
 
-    /// Only what the log held up to this position
+    /// Show the message as of this position of the log
     #[arg(long, value_name = "N", value_parser = position)]
     as_of_position: Option<Position>,
 
@@ -41,20 +41,20 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let message_sid = MessageSid::parse(&args.sid)
         .ok_or_else(|| UsageError("the message SID is empty".to_owned()))?;
     let store = ledger::for_one_message(settings)?;
-    let question = Question {
+    let question = MessageQuery {
         message_sid,
         account_sid: args.account_sid.as_deref().map(AccountSid::parse),
         rule: ledger::rule(settings, &*store)?,
         as_of: args.as_of_position.map_or(AsOf::Head, AsOf::Position),
     };
-    match ask(&*store, &question)? {
-        Answer::NotFound => {
+    match find_message(&*store, &question)? {
+        MessageResult::NotFound => {
             eprint_line(format_args!("no event of message {} is in the log", printable(&args.sid)));
             Ok(Outcome::NotFound)
         }
-        Answer::BeyondHead(beyond) => Err(UsageError(beyond.to_string()).into()),
-        Answer::Ambiguous(accounts) => Err(UsageError(several_accounts(&accounts)).into()),
-        Answer::Found { folded, as_of_position } => {
+        MessageResult::BeyondHead(beyond) => Err(UsageError(beyond.to_string()).into()),
+        MessageResult::Ambiguous(accounts) => Err(UsageError(several_accounts(&accounts)).into()),
+        MessageResult::Found { folded, as_of_position } => {
             print(&folded, as_of_position, args.format)?;
             Ok(Outcome::Done)
         }

@@ -21,7 +21,7 @@ use crate::text::printable;
 /// The arguments of `backup`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The file, which must not be there yet
+    /// The file to create; it must not exist yet
     file: PathBuf,
 
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -52,7 +52,7 @@ fn write_down(database: &Database, ledger_id: Uuid, file: &Path, copied: &Copied
     let log = inspect::files(database).log;
     let now = Timestamp::from(OffsetDateTime::now_utc());
     if let Err(error) = record::write_down(&log, ledger_id, file, copied, now) {
-        tracing::warn!(%error, "the backup was made, but not written down beside the ledger");
+        tracing::warn!(%error, "the backup was made, but could not be recorded next to the ledger");
     }
 }
 

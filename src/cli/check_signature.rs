@@ -16,15 +16,15 @@ use crate::twilio::signature::{BaseUrl, InvalidReason, Signed, Verdict, verify_w
 /// The arguments of `check-signature`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The URL that Twilio called, exactly as it stands in its settings
+    /// The URL that Twilio called, exactly as it is configured at Twilio
     #[arg(long)]
     url: String,
 
-    /// X-Twilio-Signature
+    /// The value of the X-Twilio-Signature header
     #[arg(long, allow_hyphen_values = true)]
     signature: String,
 
-    /// The request's Content-Type [default: a form]
+    /// The request's Content-Type [default: application/x-www-form-urlencoded]
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
 
@@ -89,8 +89,8 @@ fn diagnosis(
     };
     let configuration = Configuration {
         public_urls: &given,
-        further_urls: &settings.public_urls(Vec::new()).unwrap_or_default(),
-        callback_paths: &settings.callback_paths(Vec::new()).unwrap_or_default(),
+        further_urls: &settings.public_urls().unwrap_or_default(),
+        callback_paths: &settings.callback_paths().unwrap_or_default(),
         accounts: &settings.accounts().unwrap_or_default(),
         keys: Some(keys),
     };

@@ -11,7 +11,7 @@ use super::{Cli, Outcome};
 /// The arguments of `completions`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// For which shell
+    /// The shell
     #[arg(value_enum)]
     shell: Shell,
 }

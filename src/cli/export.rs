@@ -16,8 +16,8 @@ use crate::domain::{MessageSid, Position};
 use crate::export::file::{IfThere, WholeFile};
 use crate::export::manifest::{Hashing, Manifest};
 use crate::export::{self, Content, EventFilter, Format, Row, View};
-use crate::projection::chain::chain_at;
 use crate::projection::message_query::BeyondHead;
+use crate::projection::verify::chain::chain_at;
 use crate::store::{self, Access, Store};
 use crate::telemetry::eprint_line;
 use crate::wire::mask;
@@ -25,30 +25,31 @@ use crate::wire::mask;
 /// The arguments of `export`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What to write out
+    /// What to export
     #[arg(value_enum)]
     what: What,
 
     #[arg(long, value_enum, default_value_t = ExportFormat::Ndjson)]
     format: ExportFormat,
 
-    /// A file, which appears once it is whole; with --manifest a folder [default: stdout]
+    /// The file to write, or the folder with --manifest; it appears only once it is complete
+    /// [default: stdout]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Replace the file if it is there
+    /// Replace an existing file
     #[arg(long, requires = "output")]
     overwrite: bool,
 
-    /// Write manifest.json beside it: filters, position, chain, rows, bytes, SHA-256
+    /// Also write manifest.json: filters, position, chain, rows, bytes, SHA-256
     #[arg(long, requires = "output")]
     manifest: bool,
 
-    /// As of this position, and not the head: the same bytes whenever it is asked for
+    /// Export as of this position instead of the end of the log; repeated exports are identical
     #[arg(long, value_name = "N", value_parser = position)]
     as_of_position: Option<Position>,
 
-    /// Hide all but the last four digits of addresses, wherever they stand
+    /// Mask all but the last four digits of addresses, wherever they occur
     #[arg(long)]
     mask: bool,
 
@@ -62,15 +63,15 @@ pub struct Args {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum What {
-    /// Each message as it stands
+    /// Every message in its current state
     Messages,
-    /// Each event of the log, as it came
+    /// Every event of the log, as it was received
     Events,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ExportFormat {
-    /// One JSON object a line
+    /// One JSON object per line
     Ndjson,
     /// For spreadsheets
     Csv,
@@ -128,9 +129,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             rows
         }
         true => {
-            // Begun before anything is written, so that it is told at once where one is there.
-            let beside = path.with_file_name("manifest.json");
-            let mut manifest_file = args.begin(&beside)?;
+            // Created before anything is written, so that an existing one is reported at once.
+            let manifest_path = path.with_file_name("manifest.json");
+            let mut manifest_file = args.begin(&manifest_path)?;
             let mut hashing = Hashing::new(&mut file);
             let rows = export.write(&mut hashing)?;
             let hashed = hashing.finish(file_name(&path), rows).0;
@@ -139,7 +140,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
                 .map_err(std::io::Error::from)?;
             manifest_file.write_all(b"\n")?;
             put(file, &path)?;
-            put(manifest_file, &beside)?;
+            put(manifest_file, &manifest_path)?;
             rows
         }
     };

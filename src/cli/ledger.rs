@@ -1,4 +1,4 @@
-//! Opening the ledger for a command: by itself where no server holds it, beside the server else.
+//! Opens the ledger for a command: exclusively if no server is running, otherwise alongside it.
 
 use std::ops::ControlFlow;
 use std::thread::sleep;
@@ -58,7 +58,7 @@ pub fn for_one_message(settings: &Settings) -> Result<Box<dyn Store>> {
     up_to_date(settings)
 }
 
-/// The ledger to replay, beside a server or without one. Where nobody holds it, it is opened as its
+/// The ledger to replay, with or without a running server. If no process holds it, it is opened as its
 /// only writer first, which puts it in order, and let go again, so that a server can start meanwhile.
 pub fn to_replay(settings: &Settings, alone: Access) -> Result<Box<dyn Store>> {
     let database = settings.database()?;
@@ -77,7 +77,7 @@ pub fn to_replay(settings: &Settings, alone: Access) -> Result<Box<dyn Store>> {
     Ok(store)
 }
 
-/// The ledger to append to, beside a server or without one. Where nobody holds it, it is opened as
+/// The ledger to append to, with or without a running server. If no process holds it, it is opened as
 /// its only writer first, which puts it in order, and let go again, so that a server can start
 /// meanwhile.
 pub fn to_append(settings: &Settings) -> Result<Box<dyn Store>> {
@@ -111,7 +111,7 @@ fn fits(store: &dyn Store) -> Result<bool, StoreError> {
         Err(StoreError::DamagedViews { .. }) => return Ok(false),
         checkpoint => checkpoint?,
     };
-    Ok(ViewsState::of(store, &checkpoint, checkpoint.rule)? == ViewsState::Fitting)
+    Ok(ViewsState::new(store, &checkpoint, checkpoint.rule)? == ViewsState::Current)
 }
 
 /// The rule to answer by: the one that is configured, else the one that the views were built by.

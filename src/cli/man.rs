@@ -11,7 +11,7 @@ use super::{Cli, Outcome, UsageError};
 /// The arguments of `man`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The page of this command [default: the page of the program]
+    /// The command [default: the program itself]
     command: Option<String>,
 }
 

@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod export;
 mod filters;
+mod http_client;
 mod import;
 mod interrupt;
 mod ledger;
@@ -33,19 +34,19 @@ use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use crate::config::UsageError;
-use crate::config::{GlobalFlags, Settings};
+use crate::config::{self, Flags, Setting, Settings};
 use crate::telemetry;
 
 /// An event-sourced ledger of Twilio's status callbacks.
 #[derive(Debug, Parser)]
 #[command(name = "delivery-ledger", version, max_term_width = 100)]
 pub struct Cli {
-    /// The configuration file [default: delivery-ledger.toml, where there is one]
+    /// The configuration file [default: delivery-ledger.toml, if it exists]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// The ledger, as sqlite:PATH [default: sqlite:ledger.db] [env: DELIVERY_LEDGER_DATABASE]
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", help = help(&config::DATABASE,
+        "The ledger, as sqlite:PATH"))]
     database: Option<String>,
 
     #[command(subcommand)]
@@ -54,45 +55,45 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Receive callbacks, keep them, and answer questions about them
+    /// Run the server: store callbacks and answer queries about them
     Serve(serve::Args),
-    /// A complete run with signed traffic and no Twilio account
+    /// Try everything with simulated, signed traffic; needs no Twilio account
     Demo(demo::Args),
-    /// The lifecycle of one message: what came, when, and what it did
+    /// Show the lifecycle of one message: each event, when it arrived, and its effect
     Audit(audit::Args),
     /// Rebuild the views from the log
     Replay(replay::Args),
-    /// Check that the log is what was received and the views are what the log says
+    /// Verify that the log is intact and that the views agree with it
     Verify(verify::Args),
-    /// One page of checks: configuration, files, ledger and server, and what to do
+    /// Check configuration, files, ledger and server, and say what to do about problems
     Doctor(doctor::Args),
     /// Follow the log as it grows
     Tail(tail::Args),
-    /// Write out every message or every event
+    /// Export messages or events as NDJSON, CSV or Parquet
     Export(export::Args),
-    /// Counts, rates and times of messages by day, channel, country and so on
+    /// Report counts, rates and delivery times of messages by day, channel, country and so on
     Report(report::Args),
-    /// Copy the log into a new file, also beside a running server, and verify the copy
+    /// Copy the log into a new file and verify the copy; works while a server is running
     Backup(backup::Args),
-    /// Make a ledger of a backup where there is none, and verify it
+    /// Create a ledger from a backup and verify it; never overwrites a ledger
     Restore(restore::Args),
-    /// Send signed traffic to a URL, with the faults that real traffic has
+    /// Send signed callbacks to a URL, with the faults of real traffic
     Simulate(simulate::Args),
-    /// Send a message through Twilio, and keep how it began
+    /// Send a message through Twilio, and record that it was sent
     Send(send::Args),
-    /// Ask Twilio for what its callbacks did not tell
+    /// Ask Twilio for statuses that its callbacks did not report
     Reconcile(reconcile::Args),
-    /// Take in the events of another ledger, or Twilio's own records of messages
+    /// Import the events of another ledger, or Twilio's own records of messages
     Import(import::Args),
-    /// Rejected requests that are kept: list them, see why, take them in, or remove them
+    /// List, show, recheck or remove requests that were rejected and kept
     Quarantine(quarantine::Args),
     /// Check one X-Twilio-Signature; the token comes from TWILIO_AUTH_TOKEN
     CheckSignature(check_signature::Args),
-    /// The OpenAPI document of the interface for questions
+    /// Print the OpenAPI document of the admin API
     Openapi,
-    /// The script by which a shell completes these commands
+    /// Print the completion script for a shell
     Completions(completions::Args),
-    /// A page of the manual, for man
+    /// Print a manual page
     Man(man::Args),
 }
 
@@ -102,6 +103,13 @@ pub enum Outcome {
     Done,
     CheckFoundSomething,
     NotFound,
+}
+
+/// The help of a setting's flag, with its default and its environment variable.
+fn help(setting: &Setting, text: &str) -> String {
+    let default = setting.default.map(|default| format!(" [default: {default}]"));
+    let variable = setting.variable.map(|variable| format!(" [env: {variable}]"));
+    [Some(text.to_owned()), default, variable].into_iter().flatten().collect()
 }
 
 /// How a command's result is written.
@@ -115,7 +123,7 @@ impl Cli {
     /// Runs the command.
     pub fn run(self) -> Result<Outcome> {
         telemetry::start();
-        let flags = GlobalFlags { database: self.database };
+        let flags = Flags::default().with(&config::DATABASE, self.database);
         // They need no settings, or say themselves what is wrong with them.
         match &self.command {
             Command::Openapi => return openapi::run(),

@@ -1,4 +1,4 @@
-//! `reconcile`: what Twilio knows and its callbacks did not tell.
+//! `reconcile`: asks Twilio for statuses that its callbacks did not report.
 
 use std::io::Write;
 
@@ -22,40 +22,40 @@ use crate::wire::filter;
 /// The arguments of `reconcile`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Fetch messages that have not been settled for so long [default: 12h]
+    /// Fetch messages that have been open for longer than this [default: 12h]
     #[arg(long, value_name = "TIME")]
     older_than: Option<String>,
 
-    /// Do not fetch what has been open for longer than this [default: 72h]
+    /// Do not fetch messages that have been open for longer than this [default: 72h]
     #[arg(long, value_name = "TIME")]
     give_up_after: Option<String>,
 
-    /// List what was sent then or later: RFC 3339, or a day in UTC [default: the last 24 hours, and
-    /// back to where the last run ended]
+    /// List messages sent at or after this time: RFC 3339, or a day in UTC [default: the last 24
+    /// hours, and back to where the last run ended]
     #[arg(long, value_name = "TIME", conflicts_with = "no_list")]
     since: Option<String>,
 
-    /// List what was sent before [default: now]
+    /// List messages sent before this time [default: now]
     #[arg(long, value_name = "TIME", conflicts_with = "no_list", requires = "since")]
     until: Option<String>,
 
-    /// List nothing; fetch what is open
+    /// Do not list messages; only fetch open ones
     #[arg(long)]
     no_list: bool,
 
-    /// Fetch nothing; list what was sent
+    /// Do not fetch open messages; only list messages sent
     #[arg(long, conflicts_with = "no_list")]
     no_fetch: bool,
 
-    /// Ask about this account only
+    /// Ask only about this account
     #[arg(long, value_name = "AC…")]
     account_sid: Option<String>,
 
-    /// Make so many requests at most; the next run goes on there [default: 10000]
+    /// Make at most this many requests; the next run continues there [default: 10000]
     #[arg(long, value_name = "N")]
     max_requests: Option<u64>,
 
-    /// Ask nobody and change nothing; say what would be done
+    /// Ask Twilio nothing and change nothing; show what would be done
     #[arg(long)]
     dry_run: bool,
 
@@ -69,7 +69,7 @@ pub struct Args {
 
 /// Asks Twilio, and appends what is new.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    let configured = settings.reconciling(None)?;
+    let configured = settings.reconciling()?;
     let requests_max = args.max_requests.or(configured.requests_max).unwrap_or(REQUESTS_MAX);
     let plan = plan(&args, &configured)?;
     let accounts = settings.credentials(args.account_sid.as_deref())?;
@@ -77,7 +77,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         let text = "no Twilio account is configured: set TWILIO_ACCOUNT_SID";
         return Err(UsageError(text.to_owned()).into());
     }
-    // What is known is told by the views.
+    // The views say what is known.
     let up_to_date = ledger::up_to_date_as_built(settings)?;
     let state_file = reconcile::state_file(&settings.database()?.log_file());
     if args.dry_run {

@@ -14,7 +14,7 @@ use crate::store::{self, Access, Database};
 /// The arguments of `restore`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What `backup` made, or the log of a stopped ledger
+    /// A file made by `backup`, or the log of a stopped ledger
     file: PathBuf,
 
     #[arg(long, value_enum, default_value_t = Format::Table)]

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 
 use super::{Format, Outcome, UsageError, ledger};
-use crate::config::Settings;
+use crate::config::{self, Flags, Settings};
 use crate::domain::Timestamp;
 use crate::send::{self, Attempt, Draft};
 use crate::store::append_when_free;
@@ -18,56 +18,56 @@ use crate::twilio_api::Limits;
 /// The arguments of `send`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Whom to send it to, such as +15558675310 or whatsapp:+15558675310
+    /// The recipient, such as +15558675310 or whatsapp:+15558675310
     #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true)]
     to: String,
 
-    /// Whom it comes from
+    /// The sender
     #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true)]
     from: Option<String>,
 
-    /// The messaging service that sends it
+    /// The SID of the messaging service that sends the message
     #[arg(long, value_name = "MG…")]
     messaging_service_sid: Option<String>,
 
-    /// The text
+    /// The text of the message
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     body: Option<String>,
 
-    /// A picture or another file; repeatable
+    /// The URL of a picture or another file; repeatable
     #[arg(long = "media-url", value_name = "URL")]
     media_urls: Vec<String>,
 
-    /// A content template
+    /// The SID of a content template
     #[arg(long, value_name = "HX…")]
     content_sid: Option<String>,
 
-    /// The template's variables, as JSON
+    /// The variables of the template, as JSON
     #[arg(long, value_name = "JSON", requires = "content_sid")]
     content_variables: Option<String>,
 
-    /// When to send it, RFC 3339; takes a messaging service
+    /// When to send the message, RFC 3339; requires a messaging service
     #[arg(long, value_name = "TIME")]
     send_at: Option<String>,
 
-    /// The account that sends it [default: TWILIO_ACCOUNT_SID]
+    /// The account that sends the message [default: TWILIO_ACCOUNT_SID]
     #[arg(long, value_name = "AC…")]
     account_sid: Option<String>,
 
-    /// Where Twilio tells what becomes of it [default: the public URL, the callback path and
+    /// The URL to which Twilio reports the status [default: the public URL, the callback path and
     /// #rc=5&rp=all]
     #[arg(long, value_name = "URL", conflicts_with = "no_status_callback")]
     status_callback: Option<String>,
 
-    /// Rely on the messaging service's own status callback
+    /// Give no status callback URL; the messaging service has its own
     #[arg(long)]
     no_status_callback: bool,
 
-    /// Scheme, host, port and path prefix that Twilio calls [env: DELIVERY_LEDGER_PUBLIC_URL]
+    /// The scheme, host, port and path prefix under which Twilio calls the server [env: DELIVERY_LEDGER_PUBLIC_URL]
     #[arg(long = "public-url", value_name = "URL")]
     public_urls: Vec<String>,
 
-    /// The path for callbacks [default: /message-status] [env: DELIVERY_LEDGER_CALLBACK_PATH]
+    /// The path on which callbacks are received [default: /message-status] [env: DELIVERY_LEDGER_CALLBACK_PATH]
     #[arg(long = "callback-path", value_name = "PATH")]
     callback_paths: Vec<String>,
 
@@ -100,7 +100,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     })?;
     match outcome {
         send::Outcome::Made { .. } => Ok(Outcome::Done),
-        other => Err(anyhow!(told(&other))),
+        other => Err(anyhow!(describe(&other))),
     }
 }
 
@@ -116,7 +116,12 @@ fn draft(args: Args, settings: &Settings) -> Result<Draft> {
             warn_of_order(&url);
             Some(url)
         }
-        (false, None) => Some(settings.status_callback(args.public_urls, args.callback_paths)?),
+        (false, None) => {
+            let flags = Flags::default()
+                .with(&config::PUBLIC_URL, args.public_urls)
+                .with(&config::CALLBACK_PATH, args.callback_paths);
+            Some(settings.with_flags(flags).status_callback()?)
+        }
     };
     Ok(Draft {
         to: args.to,
@@ -143,8 +148,8 @@ fn warn_of_order(url: &str) {
     }
 }
 
-/// Why there is no message, or perhaps none.
-pub fn told(outcome: &send::Outcome) -> String {
+/// Describes why there is no message, or may be none.
+pub fn describe(outcome: &send::Outcome) -> String {
     match outcome {
         send::Outcome::Made { message_sid, status } => format!("{message_sid} is {status}"),
         send::Outcome::Refused { status_code, code, message } => {

@@ -25,11 +25,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// The arguments of `tail`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Begin after this position [default: the head]
+    /// Start after this position [default: the end of the log]
     #[arg(long, value_name = "N", value_parser = position)]
     after: Option<Position>,
 
-    /// End at the head instead of waiting for more
+    /// Exit at the end of the log instead of waiting for more events
     #[arg(long)]
     no_follow: bool,
 
@@ -49,18 +49,18 @@ struct Filter {
     #[arg(long, value_name = "SM…")]
     message_sid: Option<String>,
 
-    /// The reported status, known or not
+    /// The reported status; may be one that this program does not know
     #[arg(long)]
     status: Option<String>,
 
     #[arg(long, value_name = "CODE", value_parser = error_code)]
     error_code: Option<ErrorCode>,
 
-    /// The sender, whole or by its last digits, as in *2671
+    /// The sender: the whole address, or its last digits as in *2671
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     from: Option<AddressPattern>,
 
-    /// The recipient, whole or by its last digits
+    /// The recipient: the whole address, or its last digits
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     to: Option<AddressPattern>,
 }

@@ -38,7 +38,7 @@ pub fn lines(table: &Table) -> String {
     trimmed.map(|line| format!("{line}\n")).collect()
 }
 
-/// A progress bar on stderr over so many events; invisible where stderr is no terminal.
+/// A progress bar on stderr over this many events; invisible if stderr is not a terminal.
 pub fn progress_bar(events: u64, what: &'static str) -> ProgressBar {
     let style = "{msg} {bar:40} {human_pos}/{human_len} events  {per_sec}  {eta} left";
     let style =

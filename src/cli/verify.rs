@@ -17,7 +17,7 @@ use crate::text::printable;
 /// The arguments of `verify`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A position and its hash, kept elsewhere, that the log must still have
+    /// A position and its hash, noted earlier, that the log must still contain
     #[arg(long, value_name = "POSITION:HASH")]
     expect: Option<String>,
 
@@ -52,8 +52,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 /// Where a server writes faster than its file can be checked.
 fn tell_unfinished(what: &str) {
     let all_the_same = match what {
-        "log" => "every event was read all the same, its digest and the chain with it",
-        _ => "every message was held against a fresh fold all the same",
+        "log" => "every event was still read, and its digest and the chain were checked",
+        _ => "every message was still compared with a fresh fold",
     };
     tracing::warn!(
         "SQLite's own check of the {what}'s pages was given up: beside so busy a server it would let \

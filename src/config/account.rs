@@ -1,4 +1,4 @@
-//! Accounts and their keys, from the environment and the file.
+//! Twilio accounts and their keys, from the environment and the file.
 
 use std::collections::BTreeMap;
 

@@ -1,29 +1,28 @@
-//! The tokens with which questions may be asked: a single one, and several with names and scopes.
+//! API tokens for the admin listener: a single one, and several with names and scopes.
 
 use anyhow::{Result, bail};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Settings, credential};
 
-/// How long a token must be. Nothing but its length keeps it from being guessed: 16 random hex
-/// digits take longer than anybody has.
+/// The minimum length of a token: 16 random hex digits cannot be guessed.
 const TOKEN_LENGTH_MIN: usize = 16;
 
 /// One token.
 #[derive(Debug)]
 pub struct ApiToken {
-    /// What it is called where it is told of; the setting's own name for the single one.
+    /// Its name in messages; for the single token, the name of the setting.
     pub name: String,
     pub secret: SecretString,
     pub scope: ApiScope,
 }
 
-/// What somebody with a token may do.
+/// What the holder of a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ApiScope {
     /// See everything.
     Read,
-    /// See addresses but for their last four digits.
+    /// See everything, but only the last four digits of addresses.
     ReadMasked,
     /// Send messages, and see nothing.
     Send,
@@ -45,7 +44,7 @@ impl ApiScope {
         Self::ALL.into_iter().find(|scope| scope.name() == name)
     }
 
-    /// The words for it.
+    /// Its name in settings.
     pub fn name(self) -> &'static str {
         match self {
             ApiScope::Read => "read",
@@ -58,7 +57,8 @@ impl ApiScope {
 }
 
 impl ApiToken {
-    /// Why it could be guessed, where it could: the single one may be short, as it always might.
+    /// Why the token could be guessed, if it is short. Only the single token may be short, for
+    /// compatibility.
     pub fn shortness(&self) -> Option<String> {
         refuse_short(&self.name, &self.secret).err().map(|short| short.to_string())
     }
@@ -87,7 +87,7 @@ impl Settings {
         Ok(tokens)
     }
 
-    /// The one that needs no name.
+    /// The token without a name.
     fn single_api_token(&self) -> Result<Option<ApiToken>> {
         let (name, secret) = match self.secret("DELIVERY_LEDGER_API_TOKEN")? {
             Some(secret) => ("DELIVERY_LEDGER_API_TOKEN", Some(secret)),
@@ -112,7 +112,7 @@ fn refuse_short(setting: &str, secret: &SecretString) -> Result<()> {
     }
 }
 
-/// The same token with two scopes would have neither.
+/// Rejects equal tokens: it would be unclear which scope applies.
 fn refuse_alike(tokens: &[ApiToken]) -> Result<()> {
     for (at, token) in tokens.iter().enumerate() {
         let same = |other: &&ApiToken| other.secret.expose_secret() == token.secret.expose_secret();

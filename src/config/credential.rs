@@ -1,5 +1,5 @@
-//! Account SIDs, tokens and keys as people copy them: what is certainly meant is corrected, the rest
-//! of the usual mistakes is rejected by the setting's name. No text repeats what may be a secret.
+//! Checks of account SIDs, tokens and keys for the usual copying mistakes. Unambiguous ones are
+//! corrected, others rejected; no message repeats what may be a secret.
 
 use anyhow::{Result, bail};
 use secrecy::{ExposeSecret, SecretString};

@@ -1,59 +1,31 @@
-//! `delivery-ledger.toml` as it is written; unknown keys are errors.
+//! The configuration file, `delivery-ledger.toml`. Unknown keys are errors.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, bail};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
+use super::declarations::SETTINGS;
+use super::setting::Form;
 use super::{credential, secret};
 
 /// The whole file.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default)]
 pub struct ConfigFile {
-    pub database: Option<String>,
-    pub listen: Option<String>,
-    pub admin_listen: Option<String>,
-    pub admin_hosts: Option<OneOrMany>,
-    pub callback_path: Option<OneOrMany>,
-    pub public_url: Option<OneOrMany>,
+    /// The values of the settings that are in the file, by key.
+    pub values: BTreeMap<&'static str, Vec<String>>,
     pub api_token: Option<SecretString>,
     pub api_token_file: Option<PathBuf>,
-    pub rule: Option<String>,
-    pub wal_checkpoints: Option<String>,
-    pub verify_every: Option<String>,
-    pub error_codes: Option<PathBuf>,
-    pub quarantine: Option<String>,
-    pub quarantine_requests: Option<u64>,
-    pub quarantine_mib: Option<u64>,
-    pub twilio_api_base_url: Option<String>,
-    pub twilio_api_timeout: Option<String>,
-    pub callback_overrides: Option<String>,
-    #[serde(default)]
-    pub reconcile: ReconcileEntry,
-    #[serde(default)]
     pub api_tokens: BTreeMap<String, ApiTokenEntry>,
-    #[serde(default)]
     pub accounts: BTreeMap<String, AccountEntry>,
-    /// Where the file lies: relative paths in it start there.
-    #[serde(skip)]
+    /// The folder of the file: relative paths in it start there.
     folder: PathBuf,
-    /// Where it was read; nothing where there is no file.
-    #[serde(skip)]
+    /// The path of the file; `None` if none was read.
     pub read_from: Option<PathBuf>,
-}
-
-/// `[reconcile]`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReconcileEntry {
-    pub every: Option<String>,
-    pub older_than: Option<String>,
-    pub give_up_after: Option<String>,
-    pub max_requests: Option<u64>,
-    pub keep_content: Option<bool>,
 }
 
 /// One `[api_tokens.NAME]`.
@@ -80,27 +52,113 @@ pub struct AccountEntry {
     pub shared_keys: BTreeMap<String, PathBuf>,
 }
 
-/// A text, or a list of them.
-#[derive(Debug, Clone, Deserialize)]
+/// A string, or a list of strings.
+#[derive(Deserialize)]
 #[serde(untagged)]
-pub enum OneOrMany {
+enum OneOrMany {
     One(String),
     Many(Vec<String>),
 }
 
-impl OneOrMany {
-    /// As a list.
-    pub fn to_vec(&self) -> Vec<String> {
-        match self {
-            OneOrMany::One(text) => vec![text.clone()],
-            OneOrMany::Many(texts) => texts.clone(),
+/// Reads the top level (an empty prefix) or a section such as `reconcile.` into the file.
+struct Section<'a> {
+    prefix: &'static str,
+    file: &'a mut ConfigFile,
+}
+
+impl<'de> DeserializeSeed<'de> for Section<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Section<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a table of settings")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { prefix, file } = self;
+        while let Some(key) = map.next_key_seed(Key { prefix })? {
+            match key {
+                "api_token" => file.api_token = Some(map.next_value()?),
+                "api_token_file" => file.api_token_file = Some(map.next_value()?),
+                "api_tokens" => file.api_tokens = map.next_value()?,
+                "accounts" => file.accounts = map.next_value()?,
+                "reconcile" => map.next_value_seed(Section { prefix: "reconcile.", file })?,
+                key => {
+                    let setting = SETTINGS.iter().find(|setting| setting.key == key);
+                    let values = match setting.map_or(Form::Text, |setting| setting.form) {
+                        Form::List => match map.next_value()? {
+                            OneOrMany::One(text) => vec![text],
+                            OneOrMany::Many(texts) => texts,
+                        },
+                        Form::Number => vec![map.next_value::<u64>()?.to_string()],
+                        Form::Bool => vec![map.next_value::<bool>()?.to_string()],
+                        Form::Text | Form::Special | Form::EnvironmentOnly => {
+                            vec![map.next_value()?]
+                        }
+                    };
+                    file.values.insert(key, values);
+                }
+            }
         }
+        Ok(())
+    }
+}
+
+/// A key that may be in this section of the file, with its prefix.
+struct Key {
+    prefix: &'static str,
+}
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = &'static str;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<&'static str, D::Error> {
+        let found = String::deserialize(deserializer)?;
+        let in_section = |key: &&'static str| {
+            key.strip_prefix(self.prefix).is_some_and(|name| !name.contains('.'))
+        };
+        let keys = SETTINGS
+            .iter()
+            .filter(|setting| setting.form != Form::EnvironmentOnly)
+            .map(|setting| setting.key);
+        let known: Vec<_> = keys.chain(["reconcile", "accounts"]).filter(in_section).collect();
+        let key = known.iter().find(|key| key.strip_prefix(self.prefix) == Some(&found));
+        key.copied().ok_or_else(|| {
+            let names = known.iter().map(|key| format!("`{}`", &key[self.prefix.len()..]));
+            let names = names.collect::<Vec<_>>().join(", ");
+            D::Error::custom(format!("unknown field `{found}`, expected one of {names}"))
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for ConfigFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut file = Self::default();
+        Section { prefix: "", file: &mut file }.deserialize(deserializer)?;
+        Ok(file)
     }
 }
 
 impl ConfigFile {
+    /// Whether the file has this setting.
+    pub fn has(&self, key: &str) -> bool {
+        match key {
+            "api_token" => self.api_token.is_some(),
+            "api_token_file" => self.api_token_file.is_some(),
+            "api_tokens" => !self.api_tokens.is_empty(),
+            key => self.values.contains_key(key),
+        }
+    }
+
     /// Reads the file at this path.
-    pub fn read(path: &Path) -> Result<Self> {
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
         if path.is_dir() {
             let name = path.join("delivery-ledger.toml");
             bail!(
@@ -127,7 +185,7 @@ impl ConfigFile {
         setting: &str,
         value: &Option<SecretString>,
         file: &Option<PathBuf>,
-    ) -> Result<Option<SecretString>> {
+    ) -> anyhow::Result<Option<SecretString>> {
         match (value, file) {
             (Some(_), Some(_)) => bail!("{setting} and {setting}_file are both set; keep one"),
             // Whoever knows that a key is empty can sign with it.
@@ -146,7 +204,7 @@ impl ConfigFile {
         setting: &str,
         value: &Option<SecretString>,
         file: &Option<PathBuf>,
-    ) -> Result<Option<SecretString>> {
+    ) -> anyhow::Result<Option<SecretString>> {
         let suffix = if file.is_some() { "_file" } else { "" };
         let secret = self.secret(setting, value, file)?;
         secret.map(|token| credential::auth_token(&format!("{setting}{suffix}"), token)).transpose()
@@ -158,7 +216,7 @@ impl ConfigFile {
     }
 
     /// A secret in a file, by a path that may be relative to this one.
-    pub fn read_secret(&self, setting: &str, path: &Path) -> Result<SecretString> {
+    pub fn read_secret(&self, setting: &str, path: &Path) -> anyhow::Result<SecretString> {
         secret::read(setting, &self.folder.join(path))
     }
 }

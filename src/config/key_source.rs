@@ -1,4 +1,4 @@
-//! Where each key comes from, without the key.
+//! The origin of each key, without the key itself.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ pub struct KeySource {
     pub key: String,
     /// The variable, or the account's key in the configuration file, that has it or names its file.
     pub setting: String,
-    /// The file; nothing where the setting itself is the key.
+    /// The file; `None` if the setting itself contains the key.
     pub file: Option<PathBuf>,
 }
 

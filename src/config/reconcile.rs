@@ -1,16 +1,20 @@
-//! When and how Twilio is asked for what its callbacks did not tell.
+//! Settings of reconciliation.
 
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 
-use super::Settings;
+use super::setting::Setting;
+use super::{
+    RECONCILE_EVERY, RECONCILE_GIVE_UP_AFTER, RECONCILE_KEEP_CONTENT, RECONCILE_MAX_REQUESTS,
+    RECONCILE_OLDER_THAN, Settings,
+};
 use crate::domain::duration;
 
-/// What is configured; the rest is as `reconcile` has it.
+/// The configured settings of reconciliation. The defaults of the others are those of the command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reconciling {
-    /// How often a server does so by itself; nothing where it does not.
+    /// How often a server reconciles on its own; `None` if it does not.
     pub every: Option<Duration>,
     pub older_than: Option<Duration>,
     pub give_up_after: Option<Duration>,
@@ -19,30 +23,25 @@ pub struct Reconciling {
 }
 
 impl Settings {
-    /// What is configured of it; the flag is `serve`'s.
-    pub fn reconciling(&self, every: Option<String>) -> Result<Reconciling> {
-        let in_file = &self.file.reconcile;
-        let flag = every.map(|value| ("--reconcile-every", value));
-        let every = self.or_environment(flag, "DELIVERY_LEDGER_RECONCILE_EVERY");
-        let every = every.or_else(|| in_file.every.clone().map(|value| ("reconcile.every", value)));
-        let of_file = |name, value: &Option<String>| {
-            value.as_deref().map(|value| length(name, value)).transpose()
-        };
+    /// The configured settings of reconciliation.
+    pub fn reconciling(&self) -> Result<Reconciling> {
+        let (_, every) = self.text(&RECONCILE_EVERY);
+        // The file checks that these are a number and a boolean.
+        let number = self.given_text(&RECONCILE_MAX_REQUESTS);
+        let keep_content = self.given_text(&RECONCILE_KEEP_CONTENT);
         Ok(Reconciling {
-            every: match every {
-                Some((_, off)) if off == "off" => None,
-                Some((setting, value)) => Some(length(setting, &value)?),
-                None => None,
-            },
-            older_than: of_file("reconcile.older_than", &in_file.older_than)?,
-            give_up_after: of_file("reconcile.give_up_after", &in_file.give_up_after)?,
-            requests_max: in_file.max_requests,
-            keep_content: in_file.keep_content.unwrap_or(false),
+            every: if every == "off" { None } else { self.length(&RECONCILE_EVERY)? },
+            older_than: self.length(&RECONCILE_OLDER_THAN)?,
+            give_up_after: self.length(&RECONCILE_GIVE_UP_AFTER)?,
+            requests_max: number.and_then(|(_, number)| number.parse().ok()),
+            keep_content: keep_content.is_some_and(|(_, value)| value == "true"),
         })
     }
-}
 
-fn length(setting: &str, value: &str) -> Result<Duration> {
-    duration::parse(value)
-        .ok_or_else(|| anyhow!("{setting}: `{value}` is not a time from 1s on, such as 6h"))
+    fn length(&self, setting: &Setting) -> Result<Option<Duration>> {
+        let Some((name, value)) = self.given_text(setting) else { return Ok(None) };
+        let length = duration::parse(&value);
+        let text = || anyhow!("{name}: `{value}` is not a time from 1s on, such as 6h");
+        length.map(Some).ok_or_else(text)
+    }
 }

@@ -1,4 +1,4 @@
-//! Keys and tokens read again while a server runs; every other setting stays as it was at the start.
+//! Reloading of keys and tokens in a running server; all other settings stay as they were at the start.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ impl Settings {
     /// they are; a file that was there has to be there still.
     pub fn reread(&self) -> Result<Self> {
         let file = match &self.file.read_from {
-            // Whoever writes it without renaming it has it empty for a moment.
+            // A program that writes the file in place leaves it empty for a moment.
             Some(path) if path.metadata().is_ok_and(|file| file.is_file() && file.len() == 0) => {
                 bail!("{} is empty", path.display())
             }
@@ -76,7 +76,7 @@ impl Settings {
             let in_file = accounts.remove(&sid);
             accounts.insert(sid, self.with_environment(in_file));
         } else {
-            // A token without its account is a mistake that somebody has to be told of.
+            // A token without its account is a mistake to report.
             self.account_in_environment()?;
         }
         if accounts.is_empty() {

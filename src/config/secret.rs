@@ -1,11 +1,11 @@
-//! A secret in a file: the way containers and service managers hand them over.
+//! Reads a secret from a file, as containers and service managers provide them.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use secrecy::SecretString;
 
-/// Reads a secret; one line end behind it does not belong to it.
+/// Reads a secret. One trailing line end is removed.
 pub fn read(setting: &str, path: &Path) -> Result<SecretString> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{setting}: cannot read the secret in {}", path.display()))?;

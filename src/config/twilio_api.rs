@@ -1,4 +1,4 @@
-//! What asking Twilio takes: where, as whom, and the callback URL that messages are given.
+//! Settings for calling Twilio: base URL, credentials, and the callback URL of messages sent.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,11 +6,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::warning::warn_once;
-use super::{Settings, credential, one_path};
+use super::{
+    CALLBACK_OVERRIDES, Settings, TWILIO_API_BASE_URL, TWILIO_API_TIMEOUT, credential, one_path,
+};
 use crate::domain::{AccountSid, duration};
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
-use crate::twilio_api::{ANSWER_TIMEOUT, Client, Credentials, Limits};
+use crate::twilio_api::{Client, Credentials, Limits};
 
 const DEFAULT_BASE_URL: &str = "https://api.twilio.com";
 
@@ -20,18 +22,12 @@ const DEFAULT_REGION: &str = "us1";
 /// How long a part of a host name may be (RFC 1035).
 const HOST_LABEL_BYTES_MAX: usize = 63;
 
-/// Twilio tries a callback again where it got no good answer, up to five times; by default it does so
-/// once, and only where no connection was made
-/// (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>).
-const DEFAULT_CALLBACK_OVERRIDES: &str = "rc=5&rp=all";
-
 impl Settings {
     /// Where Twilio's API is: as it is configured, or else where the region and the edge have it.
     pub fn twilio_base_url(&self) -> Result<String> {
-        let in_file = self.file.twilio_api_base_url.clone();
-        let url = self.or_environment(None, "TWILIO_API_BASE_URL");
-        let url = url.or_else(|| in_file.map(|url| ("twilio_api_base_url", url)));
-        let Some((setting, url)) = url else { return self.twilio_host_of_region() };
+        let Some((setting, url)) = self.given_text(&TWILIO_API_BASE_URL) else {
+            return self.twilio_host_of_region();
+        };
         let Some((scheme, rest)) = url.split_once("://") else {
             bail!("{setting}: `{url}` is not of the form {DEFAULT_BASE_URL}");
         };
@@ -117,10 +113,7 @@ impl Settings {
 
     /// How long an answer of Twilio's may take.
     pub fn twilio_timeout(&self) -> Result<Duration> {
-        let value = self.or_environment(None, "TWILIO_API_TIMEOUT");
-        let in_file = self.file.twilio_api_timeout.clone();
-        let value = value.or_else(|| in_file.map(|value| ("twilio_api_timeout", value)));
-        let Some((setting, value)) = value else { return Ok(ANSWER_TIMEOUT) };
+        let (setting, value) = self.text(&TWILIO_API_TIMEOUT);
         duration::parse(&value)
             .ok_or_else(|| anyhow!("{setting}: `{value}` is not a time from 1s on, such as 30s"))
     }
@@ -198,24 +191,18 @@ impl Settings {
         sids.into_iter().filter_map(|sid| AccountSid::parse(sid)).collect()
     }
 
-    /// How Twilio is to connect, as the callback URL's fragment says it; empty where it says nothing.
-    pub fn callback_overrides(&self) -> &str {
-        let overrides = self.environment.get("DELIVERY_LEDGER_CALLBACK_OVERRIDES");
-        let overrides = overrides.or(self.file.callback_overrides.as_ref());
-        match overrides.map_or(DEFAULT_CALLBACK_OVERRIDES, String::as_str) {
-            "none" => "",
-            overrides => overrides.trim_start_matches('#'),
+    /// Twilio's connection overrides, as the fragment of the callback URL; empty if there are none.
+    pub fn callback_overrides(&self) -> String {
+        match self.text(&CALLBACK_OVERRIDES).1.as_str() {
+            "none" => String::new(),
+            overrides => overrides.trim_start_matches('#').to_owned(),
         }
     }
 
     /// The URL that a message's callbacks are to be sent to: the first public URL, the first callback
     /// path, and how Twilio is to connect.
-    pub fn status_callback(
-        &self,
-        public_urls: Vec<String>,
-        callback_paths: Vec<String>,
-    ) -> Result<String> {
-        let public_urls = self.public_urls(public_urls)?;
+    pub fn status_callback(&self) -> Result<String> {
+        let public_urls = self.public_urls()?;
         let Some(public_url) = public_urls.first() else {
             bail!(
                 "Twilio has to know where to tell what becomes of the message: set \
@@ -223,7 +210,7 @@ impl Settings {
                  serve, or name another with --status-callback"
             );
         };
-        let paths = self.callback_paths(callback_paths)?;
+        let paths = self.callback_paths()?;
         let Some(path) = one_path(&paths) else {
             bail!(
                 "the callback path `{}` is a prefix, so Twilio has to be given the whole URL: name it \
@@ -236,7 +223,7 @@ impl Settings {
 
     /// The URL of a callback path, with how Twilio is to connect to it.
     pub(super) fn callback_url(&self, public_url: &BaseUrl, path: &str) -> String {
-        let overrides = match self.callback_overrides() {
+        let overrides = match self.callback_overrides().as_str() {
             "" => String::new(),
             overrides => format!("#{overrides}"),
         };

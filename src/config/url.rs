@@ -1,4 +1,4 @@
-//! The public URL: taken as it is given, because it is what Twilio signed.
+//! Checks of the public URL, which is otherwise used exactly as given, because Twilio signs it.
 
 use anyhow::{Result, anyhow};
 

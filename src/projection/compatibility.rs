@@ -1,4 +1,4 @@
-//! Whether views belong to the log beside them, before anything is read on.
+//! Compatibility of views with a log and a rule, which is checked before the views are brought up to date.
 
 use std::fmt;
 
@@ -7,24 +7,24 @@ use uuid::Uuid;
 use crate::domain::{Position, Rule};
 use crate::store::{Checkpoint, Store, StoreError, Views};
 
-/// How views stand to a log and a rule.
+/// How views relate to a log and a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ViewsState {
-    /// They are of this log, up to their checkpoint.
-    Fitting,
-    /// They are of this log, but built by another rule.
+    /// They were built from this log by this rule.
+    Current,
+    /// They were built from this log by another rule.
     OtherRule { built_by: Rule },
     /// They belong to another ledger.
     OtherLedger { theirs: Uuid },
-    /// They have read further than the log goes.
+    /// They have read beyond the end of the log.
     AheadOfLog { checkpoint: Position, head: Position },
-    /// At their checkpoint the log has another event.
+    /// The log has another event at their checkpoint.
     OtherHistory { checkpoint: Position },
 }
 
 impl ViewsState {
-    /// How these views stand to this log.
-    pub fn of(store: &dyn Store, checkpoint: &Checkpoint, rule: Rule) -> Result<Self, StoreError> {
+    /// Compares views with a log and a rule.
+    pub fn new(store: &dyn Store, checkpoint: &Checkpoint, rule: Rule) -> Result<Self, StoreError> {
         let Checkpoint { position, event_id, .. } = *checkpoint;
         let head = store.head()?;
         if checkpoint.ledger_id != store.ledger_id() {
@@ -37,7 +37,7 @@ impl ViewsState {
             return Ok(ViewsState::OtherHistory { checkpoint: position });
         }
         match checkpoint.rule == rule {
-            true => Ok(ViewsState::Fitting),
+            true => Ok(ViewsState::Current),
             false => Ok(ViewsState::OtherRule { built_by: checkpoint.rule }),
         }
     }
@@ -55,13 +55,13 @@ fn has_event(
     }
 }
 
-/// Makes sure that the views can be read on: what does not fit is emptied, and that is said aloud.
+/// Empties views that do not belong to the log or the rule, and logs a warning.
 pub fn reset_if_incompatible(store: &dyn Store, rule: Rule) -> Result<(), StoreError> {
     let views: &dyn Views = store.views();
     let reason = match views.checkpoint() {
-        Ok(checkpoint) => match ViewsState::of(store, &checkpoint, rule)? {
-            ViewsState::Fitting => return Ok(()),
-            alignment => (checkpoint.position > 0).then(|| alignment.to_string()),
+        Ok(checkpoint) => match ViewsState::new(store, &checkpoint, rule)? {
+            ViewsState::Current => return Ok(()),
+            state => (checkpoint.position > 0).then(|| state.to_string()),
         },
         Err(damaged @ StoreError::DamagedViews { .. }) => Some(damaged.to_string()),
         Err(error) => return Err(error),
@@ -75,7 +75,7 @@ pub fn reset_if_incompatible(store: &dyn Store, rule: Rule) -> Result<(), StoreE
 impl fmt::Display for ViewsState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ViewsState::Fitting => f.write_str("the views fit the log"),
+            ViewsState::Current => f.write_str("the views fit the log"),
             ViewsState::OtherRule { built_by } => {
                 write!(f, "the views were built by the rule {}", built_by.name())
             }

@@ -1,5 +1,5 @@
-//! One SHA-256 over all that a projection holds: the same for the same log and rule,
-//! on every engine and machine.
+//! The digest of a projection: one SHA-256 over all its messages. It is the same for the same log and rule, on
+//! every engine and machine.
 
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -13,28 +13,28 @@ use crate::domain::status_reported::Addressing;
 use crate::domain::{ErrorCode, Lifecycle, Rule, Status};
 use crate::store::{Message, StoreError, Views};
 
-/// Opens the encoding; another way of encoding gets another number.
+/// Prefix of the encoding; a different encoding gets a different number.
 const PROJECTION_V2: &[u8] = b"delivery-ledger projection 2\n";
 
-/// How many messages are held in memory at a time.
+/// How many messages are read into memory at a time.
 pub(super) const PAGE_MESSAGES: usize = 1000;
 
-/// A digest in the making, fed with messages in the order of their first arrival.
+/// Computes a digest from messages in the order of their first arrival.
 pub struct ProjectionDigest {
     hash: Sha256,
-    /// Of one message at a time.
+    /// The encoding of one message; reused.
     encoding: Encoding,
 }
 
 impl ProjectionDigest {
-    /// Of a projection by this rule, so far without messages.
+    /// A digest for this rule, without messages yet.
     pub fn new(rule: Rule) -> Self {
         let mut encoding = Encoding::default();
         encoding.restart(PROJECTION_V2).text(rule.name());
         Self { hash: Sha256::new_with_prefix(encoding.as_bytes()), encoding }
     }
 
-    /// Takes in the next message.
+    /// Adds the next message.
     pub fn add(&mut self, message: &Message) {
         let encoding = self.encoding.restart(b"");
         encoding.number(message.id);
@@ -50,7 +50,7 @@ impl ProjectionDigest {
     }
 }
 
-/// The digest of views as they are; nothing may change their messages meanwhile.
+/// The digest of views, whose messages must not change meanwhile.
 pub fn digest(views: &dyn Views) -> Result<Hash, StoreError> {
     let mut digest = ProjectionDigest::new(views.checkpoint()?.rule);
     // Reading takes longer than hashing and goes ahead of it.

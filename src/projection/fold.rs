@@ -13,12 +13,12 @@ use crate::domain::{
 use crate::twilio::callback::{ParsedCallback, repeats_a_parameter};
 use crate::twilio::signature::SIGNATURE_HEADER;
 
-/// One message as its events tell it.
+/// One message with its timeline.
 #[derive(Debug, Clone)]
 pub struct Folded {
     pub key: MessageKey,
     pub lifecycle: Lifecycle,
-    /// In the order of positions.
+    /// Its events, in order of position.
     pub timeline: Vec<Entry>,
 }
 
@@ -28,12 +28,12 @@ pub struct Entry {
     pub event: RecordedEvent,
     pub reported: StatusReported,
     pub effect: Effect,
-    /// Where the message stood after it; nothing means `unknown`.
+    /// The message's status after it; `None` if unknown.
     pub status_after: Option<Status>,
 }
 
 /// Folds the events of one message, given in the order of their positions.
-/// Events that say nothing of a message are passed over; nothing where none is left.
+/// Events that report nothing of a message are ignored; `None` if no other events are left.
 pub fn fold(rule: Rule, key: &MessageKey, events: Vec<RecordedEvent>) -> Option<Folded> {
     let telling = |event: RecordedEvent| Some((ParsedCallback::parse(&event).reported?, event));
     let events: Vec<_> = events.into_iter().filter_map(telling).collect();
@@ -47,8 +47,8 @@ pub fn fold(rule: Rule, key: &MessageKey, events: Vec<RecordedEvent>) -> Option<
             reported: reported.clone(),
         };
         let mut by_content = |a: Position, b: Position| {
-            // One of the two is the event at hand; a signed callback sent again and again would
-            // otherwise be searched for in ever more of them.
+            // One of the two is the current event. Without this check, searching for it would get slower
+            // with each duplicate of a signed callback.
             let find = |position| match position == event.position {
                 true => Some(content(&event)),
                 false => {
@@ -69,7 +69,7 @@ pub fn fold(rule: Rule, key: &MessageKey, events: Vec<RecordedEvent>) -> Option<
     Some(Folded { key: key.clone(), lifecycle, timeline })
 }
 
-/// Adds the labels that only a timeline has: they take longer to find, or more than one event.
+/// Adds the labels that only a timeline has: they are slow to find, or depend on several events.
 fn label(timeline: &mut [Entry]) {
     let reused = reused_signatures(timeline);
     for entry in timeline {
@@ -83,7 +83,7 @@ fn label(timeline: &mut [Entry]) {
     }
 }
 
-/// The signatures under which different queries or bodies came.
+/// Signatures that came with different queries or bodies.
 fn reused_signatures(timeline: &[Entry]) -> HashSet<Vec<u8>> {
     let mut first = HashMap::new();
     let signed =

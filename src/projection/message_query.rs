@@ -1,5 +1,5 @@
-//! One message at the moment of asking: the views' way to its events up to the checkpoint,
-//! then a scan of the log's tail, so that the answer is never behind.
+//! Queries for one message. The views lead to its events up to the checkpoint, and a scan of the log's tail adds
+//! the rest, so that the result is never behind the log.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -9,10 +9,10 @@ use crate::domain::{AccountSid, MessageKey, MessageSid, Position, RecordedEvent,
 use crate::store::{Store, StoreError, for_each_event};
 use crate::twilio::callback::ParsedCallback;
 
-/// How long a tail may be for a question that somebody waits for; some 10 ms of reading.
+/// Maximum length of the tail for interactive queries: some 10 ms of reading.
 pub const TAIL_EVENTS_MAX: u64 = 10_000;
 
-/// Up to where a message's events count.
+/// Up to which point a message's events count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AsOf {
     Head,
@@ -21,19 +21,18 @@ pub enum AsOf {
     Time(Timestamp),
 }
 
-/// Which message, by which rule, as of when.
+/// A query: which message, by which rule, as of when.
 #[derive(Debug, Clone)]
-pub struct Question {
+pub struct MessageQuery {
     pub message_sid: MessageSid,
-    /// Which account's, if that is known: `Some(None)` is the message without an account. If not, it
-    /// is that of the only account that has the SID, or the one without an account if none has.
+    /// The message's account; `Some(None)` is the message without an account. If it is `None`, the message is
+    /// that of the only account with this SID, or the one without an account if there is none.
     pub account_sid: Option<Option<AccountSid>>,
     pub rule: Rule,
     pub as_of: AsOf,
 }
 
-/// A position that the log has not reached. To take the head for it would give another answer
-/// tomorrow.
+/// A position that the log has not reached. Using the head instead would give another result tomorrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the log ends at position {head}, before position {asked_for}")]
 pub struct BeyondHead {
@@ -41,12 +40,12 @@ pub struct BeyondHead {
     pub head: Position,
 }
 
-/// What was found.
+/// The result of a query.
 #[derive(Debug, Clone)]
-pub enum Answer {
+pub enum MessageResult {
     NotFound,
     BeyondHead(BeyondHead),
-    /// Several accounts have a message with this SID. Events without an account are not among them.
+    /// Several accounts have a message with this SID; events without an account do not count.
     Ambiguous(Vec<AccountSid>),
     Found {
         folded: Box<Folded>,
@@ -54,19 +53,19 @@ pub enum Answer {
     },
 }
 
-/// How many events lie between the views' checkpoint and the head.
+/// The number of events between the views' checkpoint and the head.
 pub fn tail_length(store: &dyn Store) -> Result<u64, StoreError> {
     let checkpoint = store.views().checkpoint()?.position;
     Ok(store.head()?.saturating_sub(checkpoint))
 }
 
-/// Answers from the log up to its head at the moment of asking.
-pub fn ask(store: &dyn Store, question: &Question) -> Result<Answer, StoreError> {
-    let (checkpoint, known) = store.views().find(&question.message_sid)?;
+/// Runs a query against the log up to its current head.
+pub fn find_message(store: &dyn Store, query: &MessageQuery) -> Result<MessageResult, StoreError> {
+    let (checkpoint, known) = store.views().find(&query.message_sid)?;
     let head = store.head()?;
-    let last = match question.as_of {
+    let last = match query.as_of {
         AsOf::Position(asked_for) if asked_for > head => {
-            return Ok(Answer::BeyondHead(BeyondHead { asked_for, head }));
+            return Ok(MessageResult::BeyondHead(BeyondHead { asked_for, head }));
         }
         AsOf::Position(position) => position,
         AsOf::Head | AsOf::Time(_) => head,
@@ -79,10 +78,10 @@ pub fn ask(store: &dyn Store, question: &Question) -> Result<Answer, StoreError>
             events.insert(message.key.account_sid, store.read_at(&positions)?);
         }
     }
-    for (account, event) in tail(store, &question.message_sid, checkpoint.position, last)? {
+    for (account, event) in tail(store, &query.message_sid, checkpoint.position, last)? {
         events.entry(account).or_default().push(event);
     }
-    Ok(answer(question, last, events))
+    Ok(answer(query, last, events))
 }
 
 /// The message's events between two positions, by scanning the log.
@@ -107,32 +106,32 @@ fn tail(
 }
 
 fn answer(
-    question: &Question,
+    query: &MessageQuery,
     last: Position,
     mut events: BTreeMap<Option<AccountSid>, Vec<RecordedEvent>>,
-) -> Answer {
-    if let AsOf::Time(until) = question.as_of {
+) -> MessageResult {
+    if let AsOf::Time(until) = query.as_of {
         for of_account in events.values_mut() {
             of_account.retain(|event| event.received_at <= until);
         }
     }
     events.retain(|account, of_account| {
-        let wanted = question.account_sid.as_ref().is_none_or(|wanted| wanted == account);
+        let wanted = query.account_sid.as_ref().is_none_or(|wanted| wanted == account);
         wanted && !of_account.is_empty()
     });
-    // Whoever has a token of another account can send events without an account, and whoever has a
-    // captured callback can cut its account away: they must not hide the account's own message.
+    // A sender with another account's token can send events without an account, and a captured callback can be
+    // stripped of its account: neither may hide the account's own message.
     let is_of_an_account = events.keys().any(Option::is_some);
     events.retain(|account, _| account.is_some() || !is_of_an_account);
     if events.len() > 1 {
-        return Answer::Ambiguous(events.into_keys().flatten().collect());
+        return MessageResult::Ambiguous(events.into_keys().flatten().collect());
     }
     let folded = events.into_iter().next().and_then(|(account_sid, events)| {
-        let key = MessageKey { account_sid, message_sid: question.message_sid.clone() };
-        fold(question.rule, &key, events)
+        let key = MessageKey { account_sid, message_sid: query.message_sid.clone() };
+        fold(query.rule, &key, events)
     });
     match folded {
-        Some(folded) => Answer::Found { folded: Box::new(folded), as_of_position: last },
-        None => Answer::NotFound,
+        Some(folded) => MessageResult::Found { folded: Box::new(folded), as_of_position: last },
+        None => MessageResult::NotFound,
     }
 }

@@ -1,11 +1,11 @@
-//! What the projection counts as it goes, for telemetry.
+//! Prometheus metrics of the projection.
 
 use prometheus::IntCounter;
 
 use crate::domain::Lifecycle;
 use crate::store::MessageChange;
 
-/// What was odd about what this process has projected. A rebuild of the views counts nothing again.
+/// Counters of unusual events that this process has projected. A rebuild of the views does not count.
 #[derive(Clone)]
 pub struct ProjectionMetrics {
     pub duplicates: IntCounter,

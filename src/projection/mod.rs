@@ -1,15 +1,10 @@
-//! From the log to the views. One path, [`catch_up()`], serves the running server, a start after a
-//! crash, a rebuild and a replay; they differ in where they begin and into which views they write.
+//! The projection: reads the log and keeps the views up to date. One function, [`catch_up()`], serves the running
+//! server, a start after a crash and a replay; they differ in where they begin and which views they write.
 
-pub mod background_verification;
 mod batch;
 pub mod catch_up;
-mod cells;
-pub mod chain;
-pub mod compare;
 pub mod compatibility;
 pub mod digest;
-mod findings;
 pub mod fold;
 pub mod known_facts;
 pub mod message_query;
@@ -25,12 +20,12 @@ use crate::twilio::callback::ParsedCallback;
 
 pub use catch_up::catch_up;
 
-/// What an event says, for rooms that do not know Twilio's formats.
+/// Parses an event, for modules that do not know Twilio's formats.
 pub fn read(event: &crate::domain::NewEvent) -> ParsedCallback<'_> {
     ParsedCallback::parse(event)
 }
 
-/// Why a projection cannot go on.
+/// Why a projection cannot continue.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectionError {
     #[error(transparent)]

@@ -5,8 +5,8 @@ use std::thread;
 use std::time::Instant;
 
 use super::catch_up::{Progress, catch_up};
-use super::compare::side_by_side;
 use super::digest::digest;
+use super::verify::compare::side_by_side;
 use super::{ProjectionError, compatibility};
 use crate::domain::digest::Hash;
 use crate::domain::{MessageKey, Position, Rule, Status};
@@ -66,9 +66,9 @@ pub fn dry_run(
 ) -> Result<Replayed, ProjectionError> {
     let in_use = store.views();
     let checkpoint = in_use.checkpoint()?;
-    let fits = compatibility::ViewsState::of(store, &checkpoint, checkpoint.rule)?;
+    let fits = compatibility::ViewsState::new(store, &checkpoint, checkpoint.rule)?;
     let fresh = store.temporary_views(rule)?;
-    let up_to = if fits == compatibility::ViewsState::Fitting { checkpoint.position } else { 0 };
+    let up_to = if fits == compatibility::ViewsState::Current { checkpoint.position } else { 0 };
     let mut rebuilt = rebuild(store, &*fresh, up_to, progress)?;
     if up_to > 0 {
         rebuilt.checkpoint = side_by_side(store, in_use, &*fresh, &mut |old, new| {

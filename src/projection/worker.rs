@@ -1,4 +1,4 @@
-//! The thread that keeps the views up while a server runs.
+//! The thread that keeps the views up to date while a server runs.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,23 +16,23 @@ use crate::domain::{Position, Rule};
 use crate::store::head::Head;
 use crate::store::{Store, StoreError};
 
-/// How long events wait for others to be projected with. Projecting after every commit would cost
-/// a third of the ingest.
+/// How long events wait to be projected in one batch. Projecting after every commit would cost a third of the
+/// ingest rate.
 pub const BATCH_WAIT: Duration = Duration::from_millis(100);
 
-/// How many events are enough not to wait for more: so many write each page once for many of them.
+/// A batch of this size does not wait for more: each page is then written once for many events.
 pub const BATCH_EVENTS: u64 = 4096;
 
-/// How often somebody who waits looks whether the views have become readable.
+/// How often waiting callers check whether the views have become readable.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// How long the thread waits before it tries again what has failed.
+/// The wait before a failed step is tried again.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
 
-/// How long the thread sleeps where nothing comes.
+/// How long the thread sleeps if no event arrives.
 const IDLE_WAIT: Duration = Duration::from_secs(3600);
 
-/// What others may know of the projection, and wait for.
+/// A handle to the projection: its state, and waiting for it.
 #[derive(Clone)]
 pub struct Handle {
     shared: Arc<Shared>,
@@ -43,25 +43,25 @@ struct Shared {
     head: Arc<Head>,
     /// The checkpoint's position, once the views are known to be the log's.
     projected: Head,
-    /// Whether the views are known to be this log's; before that nothing may be read from them.
+    /// Whether the views are known to belong to this log. Until then they must not be read.
     aligned: AtomicBool,
     waiting: Mutex<Waiting>,
-    /// Why it does not get on at the moment.
+    /// Why the projection has stalled; `None` if it has not.
     failed: Mutex<Option<String>>,
     metrics: ProjectionMetrics,
 }
 
-/// Since when events wait to be projected, by a clock that nobody sets.
+/// Since when events wait to be projected, by a monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waiting {
-    /// Perhaps since before this process began; only their own times tell.
+    /// Perhaps since before this process started; only their own times show it.
     Unknown,
     Since(Instant),
-    /// None was waiting a moment ago.
+    /// No event was waiting at the last check.
     Nothing,
 }
 
-/// Starts the thread: first it makes sure that the views are this log's, then it follows `head`.
+/// Starts the thread: it first checks that the views belong to this log, then follows `head`.
 pub fn start(store: Arc<dyn Store>, head: Arc<Head>, rule: Rule) -> (Handle, Background) {
     let shared = Arc::new(Shared {
         head,
@@ -77,13 +77,12 @@ pub fn start(store: Arc<dyn Store>, head: Arc<Head>, rule: Rule) -> (Handle, Bac
 }
 
 impl Handle {
-    /// The last position that this process knows of.
+    /// The last position known to this process.
     pub fn head(&self) -> Position {
         self.shared.head.position()
     }
 
-    /// The same, to be awaited: nothing beyond it may be shown, since it moves once a commit is on
-    /// disk.
+    /// A receiver of the head. Nothing beyond it may be shown, because it moves once a commit is on disk.
     pub fn watch_head(&self) -> watch::Receiver<Position> {
         self.shared.head.watch()
     }
@@ -98,13 +97,13 @@ impl Handle {
         *self.shared.waiting()
     }
 
-    /// Why the projection does not get on, if it does not.
+    /// Why the projection has stalled; `None` if it has not.
     pub fn failed(&self) -> Option<String> {
         self.shared.failed().clone()
     }
 
-    /// Waits until the views can be read and the log's tail is short enough to scan;
-    /// false where that is not so by the deadline.
+    /// Waits until the views can be read and the log's tail is short enough to scan; false if the deadline
+    /// passes first.
     pub fn wait_for_short_tail(&self, deadline: Instant) -> bool {
         loop {
             let wanted = self.shared.head.position().saturating_sub(message_query::TAIL_EVENTS_MAX);
@@ -119,7 +118,7 @@ impl Handle {
         }
     }
 
-    /// Waits until the views have read up to a position; false where they have not by the deadline.
+    /// Waits until the views have read up to a position; false if the deadline passes first.
     pub fn wait_for(&self, position: Position, deadline: Instant) -> bool {
         while self.projected() < position && Instant::now() < deadline {
             self.shared.projected.wait(position, deadline);
@@ -127,25 +126,25 @@ impl Handle {
         self.projected() >= position
     }
 
-    /// Whether the views are known to be this log's, so that they can be read at all.
+    /// Whether the views are known to belong to this log, so that they may be read.
     pub fn is_aligned(&self) -> bool {
         self.shared.aligned.load(Ordering::Acquire)
     }
 
-    /// What it has counted since it began.
+    /// Its metrics since the start.
     pub fn metrics(&self) -> &ProjectionMetrics {
         &self.shared.metrics
     }
 
-    /// Asks the thread to end after the batch it is at.
+    /// Asks the thread to stop after the current batch.
     pub fn stop(&self) {
         self.stop.request();
         self.shared.head.nudge();
     }
 }
 
-/// Follows the head until it is asked to stop. What fails, such as a write to a full disk, is tried
-/// again: nothing is lost by it, since the log is not the projection's to write.
+/// Follows the head until it is asked to stop. A failure, such as a write to a full disk, is tried again: the
+/// projection never writes to the log, so nothing is lost.
 fn run(store: &dyn Store, shared: &Shared, rule: Rule, stop: &Stop) {
     while let Err(error) = follow(store, shared, rule, stop) {
         if matches!(error, ProjectionError::Stopped) {
@@ -158,8 +157,8 @@ fn run(store: &dyn Store, shared: &Shared, rule: Rule, stop: &Stop) {
     }
 }
 
-/// Whether the log has no part in a failure. A full or failing disk, or a log that cannot be read,
-/// keeps callbacks from being stored too, or will soon.
+/// Whether a failure concerns the views alone. A full disk or an unreadable log also prevents storing
+/// callbacks, or soon will.
 fn is_of_views_alone(error: &ProjectionError) -> bool {
     matches!(error, ProjectionError::Store(StoreError::DamagedViews { .. }))
 }
@@ -198,12 +197,12 @@ fn follow(
             }
         })?;
         if checkpoint.rule != rule {
-            // A replay by another rule has put its views in place.
+            // A replay by another rule has swapped in its views.
             reset_if_incompatible(store, rule)?;
         }
         position = store.views().checkpoint()?.position;
         shared.projected.set(position);
-        // Whatever waits now has come since.
+        // Events that wait now have arrived since.
         *shared.waiting() = Waiting::Since(gathered_at);
     }
     Ok(())
@@ -225,16 +224,16 @@ impl Shared {
         }
     }
 
-    /// Reports a failure once, however often it is tried again.
+    /// Logs a failure once, however often it is repeated.
     fn set_failed(&self, error: &str, is_of_views_alone: bool) {
         let mut failed = self.failed();
         if failed.as_deref() != Some(error) {
             match is_of_views_alone {
                 true => tracing::error!(
                     %error,
-                    "the projection does not get on; callbacks are still stored"
+                    "the projection has stalled; callbacks are still stored"
                 ),
-                false => tracing::error!(%error, "the projection does not get on"),
+                false => tracing::error!(%error, "the projection has stalled"),
             }
             *failed = Some(error.to_owned());
         }
@@ -242,11 +241,11 @@ impl Shared {
 
     fn clear_failed(&self) {
         if self.failed().take().is_some() {
-            tracing::info!("the projection gets on again");
+            tracing::info!("the projection is running again");
         }
     }
 
-    /// Lets a batch gather: until it is full, or its first event has waited long enough.
+    /// Waits until a batch is full, or its first event has waited long enough.
     fn wait_for_batch(&self, position: Position, stop: &Stop) -> Position {
         let (full, deadline) = (position + BATCH_EVENTS, Instant::now() + BATCH_WAIT);
         let mut head = self.head.position();

@@ -15,8 +15,8 @@ use super::recognise::Recogniser;
 use super::rejection::Rejection;
 use super::{Accepts, cause_of, signed};
 use crate::background::Background;
-use crate::store::quarantine::{self, Limits, Quarantine, Rank, RefusedRequest};
-use crate::store::{Database, StoreError};
+use crate::store::quarantine::{Limits, Quarantine, Rank, RefusedRequest};
+use crate::store::{self, Database, StoreError};
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::diagnosis::Diagnosis;
@@ -246,7 +246,7 @@ impl Thread {
         // Whoever removes the file wants it gone, not written on under no name.
         let open = match self.open.take().filter(|open| open.check_files_unmoved().is_ok()) {
             Some(open) => open,
-            None => quarantine::open_or_make(&self.database)?,
+            None => store::create_quarantine(&self.database)?,
         };
         let open = self.open.insert(open);
         if open.disk_free()? < DISK_FREE_BYTES_MIN {
@@ -279,7 +279,7 @@ impl Thread {
     fn look(&mut self) {
         let now = match &self.open {
             Some(open) if open.check_files_unmoved().is_ok() => open.kept().ok(),
-            _ => quarantine::open_for_reading(&self.database)
+            _ => store::read_quarantine(&self.database)
                 .ok()
                 .map(|open| open.and_then(|open| open.kept().ok()).unwrap_or_default()),
         };

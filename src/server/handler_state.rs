@@ -10,14 +10,14 @@ use crate::config::{ApiScope, ApiToken, ServerConfig};
 use crate::domain::Rule;
 use crate::http::auth::tokens::{Attempts, Scope, Tokens, Visibility};
 use crate::http::{AdminState, CallbackState, EventStreams, Limit, MessageSender, MetricsRegistry};
-use crate::projection::background_verification;
+use crate::projection::verify::background;
 use crate::quarantine::keeper::Keeper;
 use crate::reconcile::metrics::ReconcileMetrics;
 
 /// What runs in the background of a server, as far as the handlers need it.
 #[derive(Default)]
 pub struct BackgroundParts {
-    pub verifying: Option<background_verification::Handle>,
+    pub verifying: Option<background::Handle>,
     pub sending: Option<MessageSender>,
     pub reconciled: ReconcileMetrics,
     pub keeper: Option<Keeper>,

@@ -22,9 +22,9 @@ use self::reconcile_job::ReconcileJob;
 pub use self::reconcile_job::configured_plan;
 use self::reload::Reloader;
 pub use self::signals::stop as stop_signal;
-use crate::config::{ServeFlags, Settings};
+use crate::config::Settings;
 use crate::http;
-use crate::projection::background_verification;
+use crate::projection::verify::background;
 use crate::twilio::signature::BaseUrl;
 
 /// How many connections may wait to be accepted. Twilio opens a connection for each callback; beyond
@@ -32,10 +32,10 @@ use crate::twilio::signature::BaseUrl;
 const LISTEN_BACKLOG: i32 = 1024;
 
 /// Serves until SIGTERM or Ctrl-C.
-pub fn run(flags: ServeFlags, settings: &Settings) -> Result<()> {
+pub fn run(settings: &Settings) -> Result<()> {
     fitness::exit_on_panic();
     fitness::check()?;
-    let mut config = settings.server(flags)?;
+    let mut config = settings.server()?;
     let rule = settings.rule()?;
     let database = settings.database()?;
     let system = actix_web::rt::System::new();
@@ -54,9 +54,7 @@ pub fn run(flags: ServeFlags, settings: &Settings) -> Result<()> {
     let ledger = LedgerProcess::start(&database, rule)?;
     let quarantine = config.quarantine.map(|limits| QuarantineProcess::start(&database, limits));
     let background = BackgroundParts {
-        verifying: config
-            .verify_every
-            .map(|every| background_verification::start(database.clone(), every)),
+        verifying: config.verify_every.map(|every| background::start(database.clone(), every)),
         sending,
         keeper: quarantine.as_ref().map(|quarantine| quarantine.keeper.clone()),
         ..BackgroundParts::default()
@@ -72,7 +70,7 @@ pub fn run(flags: ServeFlags, settings: &Settings) -> Result<()> {
             .start(hang_ups);
         http::run(callbacks, admin, receiving, state, stop).await.context("serve")
     });
-    verifying.inspect(background_verification::Handle::stop);
+    verifying.inspect(background::Handle::stop);
     if let Some(reconciling) = &reconciling {
         reconciling.stop();
     }

@@ -1,4 +1,4 @@
-//! A log copied into a file of its own, and a place kept free for one: what backups are made of.
+//! Copying a log into a new file, and reserving a path for one: the parts of backup and restore.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -7,9 +7,9 @@ use super::{Database, StoreError, sqlite};
 use crate::domain::Position;
 
 /// Copies the log, up to the head it has now, into the empty file at `to`, and returns that head.
-/// The file is a whole ledger without views. It is not synced yet, and nothing is verified.
+/// The file is a complete ledger without views. It is neither synced nor verified yet.
 ///
-/// A server may go on appending: the log is read in short statements, which keep nobody waiting.
+/// A server may append meanwhile: the log is read in short statements, which block nothing.
 pub fn copy_log(
     from: &Database,
     to: &Path,
@@ -18,24 +18,24 @@ pub fn copy_log(
     sqlite::log::copy::log(&from.log_file(), to, progress)
 }
 
-/// Refuses a log whose write-ahead log is not its own, as one that was copied beside it.
-/// Only for a log that nobody writes to meanwhile.
+/// Fails if the write-ahead log next to a log belongs to another one. No process may write to the log
+/// meanwhile.
 pub fn refuse_foreign_wal(database: &Database) -> Result<(), StoreError> {
     sqlite::files::wal_ownership::refuse_foreign_wal(&database.log_file())
 }
 
-/// Refuses a place where a file would meet others: one of its name, or what SQLite keeps beside one.
+/// Fails if a file exists at a path, or SQLite's files of an earlier one next to it.
 pub fn refuse_taken(path: &Path) -> Result<(), StoreError> {
-    sqlite::files::wal_ownership::refuse_taken(path)
+    sqlite::files::paths::refuse_taken(path)
 }
 
-/// A place without a ledger that nobody else can make one at, as long as this is held.
+/// A path without a ledger, reserved until this is dropped.
 pub struct Vacant {
     _lock: sqlite::files::lock::Lock,
 }
 
 impl Vacant {
-    /// Refuses a place that is in use or where a ledger, or a part of one, is left.
+    /// Reserves the path; fails if it is in use, or if a ledger or part of one exists there.
     pub fn take(database: &Database) -> Result<Self, StoreError> {
         let path = &database.log_file();
         sqlite::files::connect::make_folder(path)?;

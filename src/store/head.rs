@@ -1,4 +1,4 @@
-//! The head as something one can wait for: how the writer wakes whoever reads on.
+//! The head of the log as a value to wait for: the writer moves it, and readers are woken.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,12 +7,12 @@ use tokio::sync::watch;
 
 use crate::domain::Position;
 
-/// A position in the log that grows, and that others can wait for.
+/// A position that threads and tasks can wait for.
 #[derive(Debug, Default)]
 pub struct Head {
     position: Mutex<Position>,
     moved: Condvar,
-    /// The same for those who wait without a thread of their own.
+    /// The position again, for tasks.
     watched: watch::Sender<Position>,
 }
 
@@ -31,24 +31,24 @@ impl Head {
         *self.lock()
     }
 
-    /// The position from now on, to be awaited.
+    /// A receiver of the position and its changes, for tasks.
     pub fn watch(&self) -> watch::Receiver<Position> {
         self.watched.subscribe()
     }
 
-    /// Moves it forward and wakes all who wait.
+    /// Moves the position forward and wakes everyone who waits; it never moves back.
     pub fn advance(&self, to: Position) {
         let mut position = self.lock();
         let to = to.max(*position);
         self.put(&mut position, to);
     }
 
-    /// Puts it where it is now known to be, also backwards.
+    /// Sets the position, also backwards, and wakes everyone who waits.
     pub fn set(&self, to: Position) {
         self.put(&mut self.lock(), to);
     }
 
-    /// Wakes all who wait although nothing has come, so that they look whether to stop.
+    /// Wakes everyone who waits without moving the position, so that they can check whether to stop.
     pub fn nudge(&self) {
         let _position = self.lock();
         self.moved.notify_all();

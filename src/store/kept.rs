@@ -1,5 +1,5 @@
-//! A copy of the last events that were appended, in memory, until the log's file has them: what is
-//! lost with a damaged write-ahead log can be appended again.
+//! A copy in memory of the last appended events, until the log's file itself has them. Events that are
+//! lost with a damaged write-ahead log are appended again from it.
 
 use std::collections::VecDeque;
 
@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::event_bytes;
 use crate::domain::{NewEvent, Position};
 
-/// How much is kept. A write-ahead log is usually carried over into its file at 4 MB; only where
-/// another program does that, or a long read prevents it, is more waiting.
+/// Maximum bytes of copies. SQLite usually moves the WAL into its file at 4 MB; it grows larger only if
+/// another program does that, or a long read prevents it.
 const KEPT_BYTES_MAX: usize = 32 << 20;
 
 /// A position, and the id of the event there; `None` at position 0.
@@ -18,15 +18,15 @@ type Place = (Position, Option<Uuid>);
 /// Events at consecutive positions, the last of which was the last to be appended.
 #[derive(Debug, Default)]
 pub struct Kept {
-    /// Each event's id, and how many of the bytes are its.
+    /// Each event's id and its number of bytes.
     events: VecDeque<(Uuid, usize)>,
-    /// The events one after the other.
+    /// The encoded events, without separators.
     bytes: VecDeque<u8>,
     /// The position of the first event, if there is one.
     first: Position,
-    /// The id of the event in front of it, if it was appended here.
+    /// The id of the event before it; `None` if another process appended that one.
     before: Option<Uuid>,
-    /// Memory for one event on its way to the others.
+    /// Buffer for encoding one event.
     one: Vec<u8>,
 }
 

@@ -1,77 +1,76 @@
-//! The seam between the ledger and its engines, and the only room with SQL.
+//! The storage of a ledger: traits that hide the database engine, and the only module with SQL.
 //!
-//! A [`Store`] has the log, which is precious, and [`Views`], which can be thrown away.
-//! Every method is blocking, and short but for `check`; callers on an async thread hand them to a blocking one.
+//! A [`Store`] has the log, which is precious, and [`Views`], which can be rebuilt from it. Every method
+//! blocks; async callers use a blocking thread.
 
-mod beside;
 pub mod copy;
+mod error;
 mod event_bytes;
 mod event_pages;
 pub mod head;
 pub mod inspect;
 mod kept;
-pub mod metrics;
 pub mod open;
-mod poison;
 pub mod quarantine;
 mod sqlite;
 pub mod writer;
 
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, RangeInclusive};
-use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use self::metrics::Sizes;
 use crate::domain::digest::Hash;
 use crate::domain::filter::MessageFilter;
 use crate::domain::message_ref::MessageRef;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::{Lifecycle, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
 
-pub use beside::append_when_free;
+pub use error::StoreError;
 pub use event_pages::{EventPages, for_each_event};
 pub use kept::Kept;
-pub use open::{Access, Database, open};
+pub use open::{Database, create_quarantine, lock_recheck, open, open_quarantine, read_quarantine};
 pub use sqlite::files::lock::Lock;
 
-/// Every how many positions the chain's value is kept, so that a change can be placed.
+/// The hash chain's value is stored at every multiple of this position, so that a change can be located.
 pub const CHAIN_MARK_EVERY: u64 = 4096;
+
+/// How long [`append_when_free`] waits for other processes that write.
+const APPEND_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A ledger on one engine: its log, and the views derived from it.
 pub trait Store: Send + Sync {
-    /// Tells this ledger from every other; log and views carry the same.
+    /// Identifies the ledger; it is stored in the log and in the views.
     fn ledger_id(&self) -> Uuid;
 
-    /// Appends events in this order, all or none, and returns the new head.
-    /// When it returns they are on disk. After [`StoreError::Busy`] nothing has happened and it can
-    /// be tried again. After any other error what is on disk is not known, and nothing more can be
-    /// appended until [`Store::reopen`]. Positions have no gaps and become visible in order; another
-    /// process may have appended between two calls, never within one.
+    /// Appends events in this order, all or none, and returns the new head once they are on disk.
+    ///
+    /// After [`StoreError::Busy`] nothing was appended and the call can be repeated. After any other
+    /// error it is unknown what is on disk, and nothing more can be appended until [`Store::reopen`].
+    /// Positions have no gaps and become visible in order; another process may append between two calls,
+    /// never within one.
     fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError>;
 
-    /// Whether the log is still what is found under its name. It costs next to nothing; `append`
-    /// asks for itself before it returns.
+    /// Fails if the log's path no longer leads to the file that was opened. It is cheap; `append` checks
+    /// this itself.
     fn check_files_unmoved(&self) -> Result<(), StoreError>;
 
-    /// Called in a pause: puts the log in order on disk as far as that needs no waiting.
+    /// Moves the write-ahead log into the log's file, as far as no reader prevents it. Called while idle.
     fn checkpoint_wal(&self) -> Result<(), StoreError>;
 
-    /// Closes the log where it is written, opens it again, and returns the head found there. When it
-    /// returns everything up to it is on disk, also what a failed append may have left, and events
-    /// can be appended again. Reads go on meanwhile, and where it fails it can be tried again.
+    /// Reopens the write connection and returns the head of the log. Everything up to it is then on disk,
+    /// including what a failed append may have left, and events can be appended again. Reads continue
+    /// meanwhile. If it fails it can be repeated.
     fn reopen(&self) -> Result<Position, StoreError>;
 
-    /// The same as [`Store::reopen`], for a writer that keeps a copy of what it appended last: what is
-    /// missing from the log is appended again from there. If anything is missing that it does not
-    /// have, the log is left as it is and [`StoreError::LostEvents`] says so.
+    /// Like [`Store::reopen`], but appends acknowledged events that the log has lost again from a copy. If
+    /// the copy lacks any of them, the log is left unchanged and the error is [`StoreError::LostEvents`].
     fn reopen_and_restore(&self, _kept: &Kept) -> Result<Position, StoreError> {
         self.reopen()
     }
 
-    /// The position up to which events no longer depend on the write-ahead log, so that no copy of them
-    /// has to be kept.
+    /// The position up to which events do not depend on the write-ahead log, so that they need no copy.
     fn safe_without_wal(&self) -> Position {
         Position::MAX
     }
@@ -79,9 +78,9 @@ pub trait Store: Send + Sync {
     /// The last position; 0 in an empty log.
     fn head(&self) -> Result<Position, StoreError>;
 
-    /// Lends at most `limit` events after a position, one after the other, until `each` ends it;
-    /// fewer where they are large, none only at the end. A read stays open meanwhile, so `each` has
-    /// to be quick and wait for nobody; long readers call again.
+    /// Lends at most `limit` events after a position, in order, until `each` breaks: fewer if they are
+    /// large, none only at the end. A read transaction is open meanwhile, so `each` must be quick and not
+    /// block; [`for_each_event`] reads a range of any length.
     fn scan(
         &self,
         after: Position,
@@ -89,7 +88,7 @@ pub trait Store: Send + Sync {
         each: &mut dyn FnMut(&RecordedEvent) -> ControlFlow<()>,
     ) -> Result<(), StoreError>;
 
-    /// Events as [`scan`](Store::scan) lends them, to keep. No read stays open behind it.
+    /// Like [`scan`](Store::scan), but returns the events.
     fn read(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
         let mut events = Vec::new();
         self.scan(after, limit, &mut |event| {
@@ -99,18 +98,17 @@ pub trait Store: Send + Sync {
         Ok(events)
     }
 
-    /// The events at these positions, in the order asked for; one that is not there is an error.
+    /// The events at these positions, in the given order; a missing one is an error.
     fn read_at(&self, positions: &[Position]) -> Result<Vec<RecordedEvent>, StoreError>;
 
-    /// What the ledger takes on disk at this moment.
+    /// The sizes of the ledger's files.
     fn sizes(&self) -> Result<Sizes, StoreError>;
 
-    /// What the engine itself finds wrong with the log: guards that are gone, damaged pages.
-    /// It reads every page, so it takes its time; it is given up where that would keep more than a
-    /// bounded part of what is written meanwhile from being put in order.
+    /// Runs the engine's own check of the log: missing guards and damaged pages. It reads every page, and
+    /// gives up rather than let the write-ahead log grow beyond a bound meanwhile.
     fn check(&self) -> Result<Checked, StoreError>;
 
-    /// What of it can be told at once: guards that are gone, and what we did not make.
+    /// The quick part of [`check`](Store::check): missing guards and foreign objects.
     fn check_guards(&self) -> Result<Vec<Damage>, StoreError>;
 
     /// The views in use.
@@ -123,6 +121,18 @@ pub trait Store: Send + Sync {
     /// Empty views of their own, removed when dropped: for a fold that is only compared. As in a
     /// [`Rebuild`], their messages can be loaded and paged, but neither found by SID nor listed.
     fn temporary_views(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError>;
+}
+
+/// Appends events, all or none, and returns the position of the last. While other processes write, it
+/// tries again for up to [`APPEND_PATIENCE`].
+pub fn append_when_free(store: &dyn Store, events: &[NewEvent]) -> Result<Position, StoreError> {
+    let deadline = Instant::now() + APPEND_PATIENCE;
+    loop {
+        match store.append(events) {
+            Err(StoreError::Busy) if Instant::now() < deadline => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 /// One set of views: the state of each message at a checkpoint.
@@ -262,12 +272,47 @@ pub struct MessageChange {
     pub message: Message,
 }
 
+/// What a store is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Appending and projecting, as the only process; makes the ledger where there is none.
+    Create,
+    /// The same, of a ledger that must be there.
+    Write,
+    /// The same, throwing the views away first.
+    WriteDiscardingViews,
+    /// Reading, and rebuilding the views, beside a process that appends and projects.
+    Replay,
+    /// Reading and appending, beside a process that appends and projects.
+    Append,
+    /// Reading beside a process that writes.
+    Read,
+}
+
+/// Who carries the log's WAL over into its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WalCheckpoints {
+    Own,
+    External,
+}
+
 /// What an engine's own check came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Checked {
     pub damages: Vec<Damage>,
     /// Whether it got to its end.
     pub finished: bool,
+}
+
+/// Bytes that a ledger takes on disk; 0 for a file that does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sizes {
+    pub log: u64,
+    pub log_wal: u64,
+    pub views: u64,
+    pub views_wal: u64,
+    /// Bytes that this process may still write to the log's disk.
+    pub disk_free: u64,
 }
 
 /// Something an engine found wrong.
@@ -281,103 +326,4 @@ pub enum Damage {
     Stray { table: &'static str, rows: u64 },
     /// The engine's own integrity check.
     Engine { detail: String },
-}
-
-/// What a caller of the store can act on.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    #[error(
-        "{} is held by another process (a running serve, or a command at work); stop it, or name another ledger", path.display()
-    )]
-    Locked { path: PathBuf },
-
-    #[error("{} is not the file that was opened: it was moved, removed or replaced while in use", path.display())]
-    NotInPlace { path: PathBuf },
-
-    #[error(
-        "{} was changed by another program while it was in use: {detail}; leave its files to this \
-         program, or stop it before they are restored",
-        path.display()
-    )]
-    DamagedLog { path: PathBuf, detail: String, in_database: bool },
-
-    #[error(
-        "events that were acknowledged are missing from {}: {detail}; its files are left as they are: \
-         put the right ones back, or stop the server, keep a copy of them, and restore the newest backup",
-        path.display()
-    )]
-    LostEvents { path: PathBuf, detail: String },
-
-    #[error("{} is a folder; name a file in it, such as {}", path.display(), path.join("ledger.db").display())]
-    IsFolder { path: PathBuf },
-
-    #[error("{} cannot be a ledger: {} is a file and no folder", path.display(), file.display())]
-    InFile { path: PathBuf, file: PathBuf },
-
-    #[error("there is no ledger at {}; serve makes one, and --database or DELIVERY_LEDGER_DATABASE names another", path.display())]
-    NotFound { path: PathBuf },
-
-    #[error("{} was written by a newer version (schema {found}, this version knows {known}); use that version", path.display())]
-    NewerVersion { path: PathBuf, found: u32, known: u32 },
-
-    #[error("{} is no delivery-ledger database: {detail}", path.display())]
-    NotALedger { path: PathBuf, detail: String },
-
-    #[error("{} is there already, and nothing is written over it; name another place, or move it away", path.display())]
-    AlreadyExists { path: PathBuf },
-
-    #[error(
-        "{} was left by a database that is no longer there, and belongs to no other; it may hold \
-         events that were acknowledged: put it back beside the ledger it was beside, or move it away",
-        path.display()
-    )]
-    Leftover { path: PathBuf },
-
-    #[error(
-        "{} does not belong to {}: {detail}; if the ledger was restored from a copy, move it away, \
-         else put back the ledger that it was beside",
-        wal.display(),
-        path.display()
-    )]
-    ForeignWal { wal: PathBuf, path: PathBuf, detail: String },
-
-    #[error(
-        "{} is the same file under another name (a hard link); SQLite would write to it past this \
-         one: remove the other name, or make a copy",
-        path.display()
-    )]
-    OtherName { path: PathBuf },
-
-    #[error("cannot {act} {}: {cause}", path.display())]
-    File { act: &'static str, path: PathBuf, cause: std::io::Error },
-
-    #[error("event {position} cannot be read: {detail}")]
-    Unreadable { position: Position, detail: String },
-
-    #[error("there is no event at position {position}")]
-    NoSuchEvent { position: Position },
-
-    #[error("the views hold something they cannot hold: {detail}")]
-    DamagedViews { detail: String },
-
-    #[error("{} is being rebuilt by another replay; wait until that has ended", path.display())]
-    Replaying { path: PathBuf },
-
-    #[error("the views' checkpoint was moved by another projection")]
-    CheckpointMoved,
-
-    #[error("stopped before the end was reached")]
-    Cancelled,
-
-    #[error("another program is writing to the ledger's file and does not let go of it")]
-    Busy,
-
-    #[error("the log was closed after an error and has not been opened again")]
-    NeedsReopen,
-
-    #[error("{0} (ledger opened for reading only)")]
-    ReadOnly(&'static str),
-
-    #[error("{act}: {cause}")]
-    Engine { act: String, cause: Box<dyn std::error::Error + Send + Sync> },
 }

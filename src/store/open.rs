@@ -1,43 +1,21 @@
-//! From a database URL to an open store.
+//! Database URLs, and opening what they name.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::quarantine::Quarantine;
 use super::sqlite::files::paths;
-use super::{Store, StoreError, sqlite};
+use super::sqlite::quarantine::SqliteQuarantine;
+use super::{Access, Lock, Store, StoreError, WalCheckpoints, sqlite};
 
-/// Where a ledger lives.
+/// The location of a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Database {
-    /// The path of the log; the views lie beside it.
+    /// The path of the log; the views are next to it.
     Sqlite(PathBuf),
     /// The same, with the log's WAL checkpoints left to another program, such as Litestream.
     SqliteReplicated(PathBuf),
-}
-
-/// What a store is opened for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Appending and projecting, as the only process; makes the ledger where there is none.
-    Create,
-    /// The same, of a ledger that must be there.
-    Write,
-    /// The same, throwing the views away first.
-    WriteDiscardingViews,
-    /// Reading, and rebuilding the views, beside a process that appends and projects.
-    Replay,
-    /// Reading and appending, beside a process that appends and projects.
-    Append,
-    /// Reading beside a process that writes.
-    Read,
-}
-
-/// Who carries the log's WAL over into its file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WalCheckpoints {
-    Own,
-    External,
 }
 
 impl Database {
@@ -56,7 +34,7 @@ impl Database {
         }
     }
 
-    /// The same place, with the log's WAL checkpoints left to another program.
+    /// The same ledger, with the log's WAL checkpoints left to another program.
     pub fn replicated(self) -> Self {
         match self {
             Database::Sqlite(path) | Database::SqliteReplicated(path) => {
@@ -65,13 +43,12 @@ impl Database {
         }
     }
 
-    /// The log's file, behind any link: what lies beside a ledger is named after it, whichever name
-    /// the ledger is asked for by.
+    /// The log's file after following links, because all files next to it are named after it.
     pub fn log_file(&self) -> Cow<'_, Path> {
         paths::behind_link(self.path())
     }
 
-    /// The path of the log as it was given, to be told.
+    /// The path of the log as it was given, for messages.
     pub fn path(&self) -> &Path {
         match self {
             Database::Sqlite(path) | Database::SqliteReplicated(path) => path,
@@ -92,4 +69,26 @@ pub fn open(database: &Database, access: Access) -> Result<Box<dyn Store>, Store
         Database::SqliteReplicated(_) => WalCheckpoints::External,
     };
     Ok(Box::new(sqlite::SqliteStore::open(&database.log_file(), access, wal_checkpoints)?))
+}
+
+/// Opens a ledger's quarantine, which is created if it does not exist.
+pub fn create_quarantine(database: &Database) -> Result<Box<dyn Quarantine>, StoreError> {
+    Ok(Box::new(SqliteQuarantine::open_or_create(&database.log_file())?))
+}
+
+/// Opens a ledger's quarantine to change it; `None` if it does not exist.
+pub fn open_quarantine(database: &Database) -> Result<Option<Box<dyn Quarantine>>, StoreError> {
+    let found = SqliteQuarantine::open(&database.log_file())?;
+    Ok(found.map(|quarantine| Box::new(quarantine) as Box<dyn Quarantine>))
+}
+
+/// Opens a ledger's quarantine read-only; `None` if it does not exist.
+pub fn read_quarantine(database: &Database) -> Result<Option<Box<dyn Quarantine>>, StoreError> {
+    let found = SqliteQuarantine::open_for_reading(&database.log_file())?;
+    Ok(found.map(|quarantine| Box::new(quarantine) as Box<dyn Quarantine>))
+}
+
+/// Locks out a second recheck until it is dropped; `None` if another one is running.
+pub fn lock_recheck(database: &Database) -> Result<Option<Lock>, StoreError> {
+    Lock::soon(&sqlite::quarantine::path_of(&database.log_file()))
 }

@@ -1,13 +1,13 @@
-//! Where rejected requests that carry a signature are kept: a file of its own next to the ledger,
-//! bounded, never part of the log, and no evidence.
+//! The store of rejected requests that carry a signature: a bounded file next to the ledger. It is not part
+//! of the log, and no evidence.
 
 use uuid::Uuid;
 
-use super::{Database, Lock, StoreError, sqlite};
+use super::StoreError;
 use crate::domain::event::Headers;
 use crate::domain::{Position, Timestamp};
 
-/// One request that was rejected, byte for byte.
+/// A rejected request, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedRequest {
     /// A UUID of version 7. It becomes the event's id, should the request be appended after all.
@@ -44,7 +44,7 @@ impl Rank {
     pub const ALL: [Rank; 3] = [Rank::Other, Rank::Possible, Rank::Recognised];
 }
 
-/// How much is kept.
+/// The maximum size of a quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     pub requests: u64,
@@ -52,7 +52,7 @@ pub struct Limits {
     pub bytes: u64,
 }
 
-/// What is kept.
+/// The current size of a quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Kept {
     pub requests: u64,
@@ -106,26 +106,4 @@ pub trait Quarantine: Send {
 
     /// Removes those that arrived before a time, or all, and gives their room back; returns how many.
     fn purge(&mut self, before: Option<Timestamp>) -> Result<u64, StoreError>;
-}
-
-/// Opens a ledger's quarantine, and makes it where there is none.
-pub fn open_or_make(database: &Database) -> Result<Box<dyn Quarantine>, StoreError> {
-    Ok(Box::new(sqlite::quarantine::SqliteQuarantine::open_or_make(&database.log_file())?))
-}
-
-/// Opens it to change what is there; nothing where there is none.
-pub fn open(database: &Database) -> Result<Option<Box<dyn Quarantine>>, StoreError> {
-    let found = sqlite::quarantine::SqliteQuarantine::open(&database.log_file())?;
-    Ok(found.map(|quarantine| Box::new(quarantine) as Box<dyn Quarantine>))
-}
-
-/// Opens it for reading; nothing where there is none.
-pub fn open_for_reading(database: &Database) -> Result<Option<Box<dyn Quarantine>>, StoreError> {
-    let found = sqlite::quarantine::SqliteQuarantine::open_for_reading(&database.log_file())?;
-    Ok(found.map(|quarantine| Box::new(quarantine) as Box<dyn Quarantine>))
-}
-
-/// Keeps a second recheck out as long as it is held; nothing where one is at work.
-pub fn lock_recheck(database: &Database) -> Result<Option<Lock>, StoreError> {
-    Lock::soon(&sqlite::quarantine::path_of(&database.log_file()))
 }

@@ -161,16 +161,14 @@ fn a_backup_never_takes_the_place_of_anything() {
         assert_eq!(
             refusal(&ledger.run(&["backup", taken])),
             format!(
-                "{taken} is there already, and nothing is written over it; name another place, or \
-                 move it away"
+                "{taken} already exists and will not be overwritten; choose another path or move it first"
             )
         );
     }
     assert_eq!(
         refusal(&ledger.run(&["backup", "new.db"])),
-        "new.db-wal was left by a database that is no longer there, and belongs to no other; it may \
-         hold events that were acknowledged: put it back beside the ledger it was beside, or move \
-         it away"
+        "new.db-wal was left by a database that no longer exists and may hold acknowledged events; \
+         put it back next to its ledger, or move it away"
     );
     let nowhere = refusal(&ledger.run(&["backup", "no/such/folder.db"]));
     assert!(nowhere.starts_with("cannot write no/such/folder.db: No such file"), "{nowhere}");
@@ -247,7 +245,7 @@ fn a_backup_may_have_many_names_and_a_ledger_only_one() {
     assert_eq!(ledger.verify(&["--database", "sqlite:b.db"]).0, Some(0));
     for command in [&["verify"][..], &["backup", "c.db"], &["export", "events"]] {
         let refused = refusal(&ledger.run(&[command, &["--database", "sqlite:other.db"]].concat()));
-        let why = "other.db is the same file under another name (a hard link)";
+        let why = "other.db has a second name (a hard link)";
         assert!(refused.starts_with(why), "{refused}");
     }
 }
@@ -313,8 +311,8 @@ fn a_ledger_in_use_is_not_restored_over() {
 
     assert_eq!(
         refusal(&app.run(&["restore", "a.db"])),
-        "ledger.db is held by another process (a running serve, or a command at work); stop it, or \
-         name another ledger"
+        "ledger.db is held by another process, such as a running server; stop that process or choose \
+         another ledger"
     );
 
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
@@ -326,7 +324,7 @@ fn nothing_that_is_left_of_a_ledger_is_restored_over() {
     let ledger = Ledger::of(&three_events());
     assert!(ledger.run(&["backup", "a.db"]).status.success());
     let there = refusal(&ledger.run(&["restore", "a.db"]));
-    assert!(there.starts_with("ledger.db is there already, and nothing is written"), "{there}");
+    assert!(there.starts_with("ledger.db already exists and will not be overwritten"), "{there}");
     assert_eq!(ledger.verify(&[]).1["head"], 3);
 
     std::fs::remove_file(ledger.log_file()).unwrap();
@@ -348,8 +346,8 @@ fn what_is_no_backup_is_refused_and_leaves_nothing() {
     std::fs::write(ledger.file("empty"), "").unwrap();
     for (file, said) in [
         ("nowhere", "there is no file nowhere to restore from"),
-        ("diary", "diary is no delivery-ledger database: SQLite does not know its format"),
-        ("empty", "empty is no delivery-ledger database: it is empty"),
+        ("diary", "diary is not a delivery-ledger database: SQLite does not know its format"),
+        ("empty", "empty is not a delivery-ledger database: it is empty"),
     ] {
         let refused = refusal(&ledger.run(&["restore", file]));
         assert!(refused.starts_with(said), "{refused}");

@@ -70,7 +70,7 @@ fn assert_wal_is_refused(app: &App, because: &str) {
         refused,
         format!(
             "ledger.db-wal does not belong to ledger.db: {because}; if the ledger was restored from \
-             a copy, move it away, else put back the ledger that it was beside"
+             a copy, move this file away; otherwise put back the ledger that it belongs to"
         )
     );
     assert!(before == (std::fs::read(app.log_file()).unwrap(), wal(app)), "something was changed");
@@ -144,8 +144,8 @@ fn a_log_with_a_second_name_is_refused() {
 
     assert_eq!(
         refusal(&app.run(&SERVE)),
-        "ledger.db is the same file under another name (a hard link); SQLite would write to it past \
-         this one: remove the other name, or make a copy"
+        "ledger.db has a second name (a hard link), under which SQLite could write to it unnoticed; \
+         remove that name or copy the file"
     );
 
     std::fs::remove_file(app.folder().join("other.db")).unwrap();
@@ -267,9 +267,8 @@ fn a_wal_whose_log_is_gone_is_refused_and_kept() {
         make_way(app.log_file()).unwrap();
         assert_eq!(
             refusal(&app.run(&SERVE)),
-            "ledger.db-wal was left by a database that is no longer there, and belongs to no other; \
-             it may hold events that were acknowledged: put it back beside the ledger it was beside, \
-             or move it away"
+            "ledger.db-wal was left by a database that no longer exists and may hold acknowledged \
+             events; put it back next to its ledger, or move it away"
         );
         assert!(wal(&app) == kept);
         std::fs::write(app.log_file(), whole).unwrap();

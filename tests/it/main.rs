@@ -43,6 +43,7 @@ mod reported_cases;
 mod rotation;
 mod send;
 mod serving;
+mod settings_docs;
 mod shape;
 mod signatures;
 mod simulate;

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use delivery_ledger::domain::{NewEvent, Position, RecordedEvent, Rule};
 use delivery_ledger::projection::verify::verify;
-use delivery_ledger::store::metrics::Sizes;
+use delivery_ledger::store::Sizes;
 use delivery_ledger::store::{Checked, Damage, Rebuild, Store, StoreError, Views};
 use uuid::Uuid;
 

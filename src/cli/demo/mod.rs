@@ -21,11 +21,11 @@ use self::totals::Totals;
 use self::traffic::{CALLBACK_PATH, Traffic};
 use super::text::number;
 use super::{Format, Outcome, UsageError, audit};
-use crate::config::{NamedDatabase, Reconciling, ServerConfig, Settings};
+use crate::config::{Reconciling, ServerConfig, Settings};
 use crate::domain::{AccountSid, MessageSid, Position, Rule};
 use crate::http;
 use crate::projection::fold::Folded;
-use crate::projection::message_query::{Answer, AsOf, Question, ask};
+use crate::projection::message_query::{AsOf, MessageQuery, MessageResult, find_message};
 use crate::server::{BackgroundParts, LedgerProcess, states, stop_signal};
 use crate::simulate::Summary;
 use crate::store::{Database, Store};
@@ -45,11 +45,11 @@ const RECEIPT_FORMAT: &[BorrowedFormatItem<'_>] =
 /// The arguments of `demo`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// End after the summary instead of serving on
+    /// Exit after the summary instead of continuing to serve
     #[arg(long)]
     exit: bool,
 
-    /// Another seed gives other messages
+    /// The seed of the random traffic
     #[arg(long, default_value_t = 7)]
     seed: u64,
 
@@ -66,8 +66,8 @@ struct Addresses {
 /// Runs the demo. It never touches another ledger: to name one is an error as a flag, and leads to
 /// a warning in the environment and the file, where it is meant for other commands.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    match settings.named_database() {
-        Some(NamedDatabase::Flag) => {
+    match settings.database_origin() {
+        Some("--database") => {
             return Err(UsageError(
                 "--database: demo makes a temporary ledger of its own and never touches another; \
                  leave the flag out, or send traffic to a ledger with serve and simulate"
@@ -75,7 +75,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             )
             .into());
         }
-        Some(NamedDatabase::Setting(setting)) => eprint_line(format_args!(
+        Some(setting) => eprint_line(format_args!(
             "warning: demo makes a temporary ledger of its own; {setting} has no effect on it"
         )),
         None => {}
@@ -201,20 +201,20 @@ fn show_json(
 }
 
 fn featured(store: &dyn Store, traffic: &Traffic) -> Result<(Box<Folded>, Position)> {
-    let question = Question {
+    let question = MessageQuery {
         message_sid: MessageSid::parse(&traffic.featured_sid).context("the featured message")?,
         account_sid: None,
         rule: Rule::default(),
         as_of: AsOf::Head,
     };
-    match ask(store, &question)? {
-        Answer::Found { folded, as_of_position } => Ok((folded, as_of_position)),
+    match find_message(store, &question)? {
+        MessageResult::Found { folded, as_of_position } => Ok((folded, as_of_position)),
         _ => bail!("the featured message {} is not in the log", traffic.featured_sid),
     }
 }
 
 fn tell_where(ledger: &Path, traffic: &Traffic, serving: Option<&Addresses>) -> Result<()> {
-    let ask = format!(
+    let ledger_command = format!(
         "{} --database {}",
         for_shell(&program()),
         for_shell(&format!("sqlite:{}", ledger.display()))
@@ -224,11 +224,11 @@ fn tell_where(ledger: &Path, traffic: &Traffic, serving: Option<&Addresses>) -> 
     let folder = for_shell(&folder_of(ledger).display().to_string());
     writeln!(out, "The folder stays when the demo ends; `rm -r {folder}` removes it.\n")?;
     writeln!(out, "Try next:")?;
-    writeln!(out, "  {ask} audit {}", traffic.conflicting_sid)?;
-    writeln!(out, "  {ask} report --by country")?;
-    writeln!(out, "  {ask} verify")?;
-    writeln!(out, "  {ask} replay --dry-run --rule delivery-wins")?;
-    writeln!(out, "  {ask} export messages | head -n 1")?;
+    writeln!(out, "  {ledger_command} audit {}", traffic.conflicting_sid)?;
+    writeln!(out, "  {ledger_command} report --by country")?;
+    writeln!(out, "  {ledger_command} verify")?;
+    writeln!(out, "  {ledger_command} replay --dry-run --rule delivery-wins")?;
+    writeln!(out, "  {ledger_command} export messages | head -n 1")?;
     if let Some(Addresses { callbacks, admin }) = serving {
         writeln!(out, "  curl http://{admin}/v1/messages/{}", traffic.featured_sid)?;
         writeln!(

@@ -1,6 +1,6 @@
 //! What a check is, and how one comes out.
 
-use super::patient::Patient;
+use super::context::DoctorContext;
 
 /// One check of the table.
 pub struct Check {
@@ -9,7 +9,7 @@ pub struct Check {
     pub cost: Cost,
     /// What was found: nothing where it cannot be looked at because of what another check says, and
     /// several findings where there are several things of the kind.
-    pub run: fn(&Patient) -> Vec<Finding>,
+    pub run: fn(&DoctorContext) -> Vec<Finding>,
 }
 
 /// How much a check takes.
@@ -50,7 +50,7 @@ pub struct Made {
 
 impl Check {
     /// Makes the check.
-    pub fn make(&self, patient: &Patient) -> Vec<Made> {
+    pub fn make(&self, context: &DoctorContext) -> Vec<Made> {
         let named = |finding: Finding| {
             let name = match &finding.of {
                 Some(of) => format!("{} {of}", self.name),
@@ -58,7 +58,7 @@ impl Check {
             };
             Made { area: self.area, name, finding }
         };
-        (self.run)(patient).into_iter().map(named).collect()
+        (self.run)(context).into_iter().map(named).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Room on the disk, and for how long it lasts.
 
 use super::check::Finding;
-use super::patient::Patient;
+use super::context::DoctorContext;
 use crate::domain::{Position, Timestamp};
 use crate::store::{Store, StoreError, inspect};
 
@@ -26,11 +26,11 @@ const WAL_LARGE_BYTES: u64 = 128 * MIB;
 const DAY_MICROS: f64 = 86_400e6;
 
 /// What is free where the log lies.
-pub fn free(patient: &Patient) -> Vec<Finding> {
-    let Some(database) = &patient.database else { return Vec::new() };
+pub fn free(context: &DoctorContext) -> Vec<Finding> {
+    let Some(database) = &context.database else { return Vec::new() };
     match inspect::sizes(database) {
         Ok(sizes) => vec![of_free(sizes.disk_free)],
-        Err(error) if patient.ledger().is_some() => {
+        Err(error) if context.ledger().is_some() => {
             vec![Finding::fail(error.to_string(), "look at the disk and its mount")]
         }
         // A folder that is made with the ledger.
@@ -50,14 +50,14 @@ fn of_free(free: u64) -> Finding {
 }
 
 /// How long the disk lasts at the rate of the last week.
-pub fn growth(patient: &Patient) -> Vec<Finding> {
+pub fn growth(context: &DoctorContext) -> Vec<Finding> {
     let (Some(database), Some(store), Some(head)) =
-        (patient.ledger(), patient.store(), patient.head())
+        (context.ledger(), context.store(), context.head())
     else {
         return Vec::new();
     };
     let (Ok(sizes), Ok(events_a_day)) =
-        (inspect::sizes(database), events_a_day(store, head, patient.now))
+        (inspect::sizes(database), events_a_day(store, head, context.now))
     else {
         return Vec::new();
     };
@@ -116,8 +116,8 @@ fn in_words(days: f64) -> String {
 }
 
 /// How large the log's write-ahead log has become.
-pub fn wal(patient: &Patient) -> Vec<Finding> {
-    let Some(database) = patient.ledger() else { return Vec::new() };
+pub fn wal(context: &DoctorContext) -> Vec<Finding> {
+    let Some(database) = context.ledger() else { return Vec::new() };
     let Ok(sizes) = inspect::sizes(database) else { return Vec::new() };
     let detail =
         format!("{:.1} MiB, of the views {:.1} MiB", mib(sizes.log_wal), mib(sizes.views_wal));

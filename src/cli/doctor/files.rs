@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Access as Wish;
 
 use super::check::Finding;
-use super::patient::Patient;
+use super::context::DoctorContext;
 use crate::store::copy::refuse_foreign_wal;
 use crate::store::inspect::{self, Files};
 
@@ -15,16 +15,16 @@ use crate::store::inspect::{self, Files};
 const UNFINISHED: &str = ".unfinished-";
 
 /// Who else can read or write the ledger.
-pub fn permissions(patient: &Patient) -> Vec<Finding> {
-    let Some(database) = patient.ledger() else { return Vec::new() };
-    let Files { log, views, beside } = inspect::files(database);
-    let files = [log.clone(), views].into_iter().chain(beside);
+pub fn permissions(context: &DoctorContext) -> Vec<Finding> {
+    let Some(database) = context.ledger() else { return Vec::new() };
+    let Files { log, views, sidecars } = inspect::files(database);
+    let files = [log.clone(), views].into_iter().chain(sidecars);
     let open: Vec<_> = files.filter(|file| mode(file) & 0o077 != 0).collect();
     let folder = folder_of(&log);
     if mode(&folder) & 0o022 != 0 {
         return vec![Finding::warn(
             format!("others can write to the folder {}", folder.display()),
-            "whoever can may take the ledger's files away: chmod 700, or a folder of its own",
+            "others may remove the ledger's files: chmod 700, or give it a folder of its own",
         )];
     }
     vec![match &open[..] {
@@ -37,8 +37,8 @@ pub fn permissions(patient: &Patient) -> Vec<Finding> {
 }
 
 /// Whether this user may do what `serve` does.
-pub fn access(patient: &Patient) -> Vec<Finding> {
-    let Some(database) = patient.ledger() else { return Vec::new() };
+pub fn access(context: &DoctorContext) -> Vec<Finding> {
+    let Some(database) = context.ledger() else { return Vec::new() };
     let Files { log, views, .. } = inspect::files(database);
     let (both, folder) = (Wish::READ_OK | Wish::WRITE_OK, folder_of(&log));
     let files = [log.clone(), views].into_iter().filter(|file| file.exists());
@@ -61,8 +61,8 @@ pub fn access(patient: &Patient) -> Vec<Finding> {
 }
 
 /// Whether the ledger lies on a disk of this machine.
-pub fn file_system(patient: &Patient) -> Vec<Finding> {
-    let Some(database) = &patient.database else { return Vec::new() };
+pub fn file_system(context: &DoctorContext) -> Vec<Finding> {
+    let Some(database) = &context.database else { return Vec::new() };
     vec![of_file_system(inspect::network_file_system(database))]
 }
 
@@ -81,8 +81,8 @@ fn of_file_system(network: Option<&str>) -> Finding {
 }
 
 /// Whether the log has one name only.
-pub fn names(patient: &Patient) -> Vec<Finding> {
-    let Some(database) = patient.ledger() else { return Vec::new() };
+pub fn names(context: &DoctorContext) -> Vec<Finding> {
+    let Some(database) = context.ledger() else { return Vec::new() };
     vec![match inspect::refuse_other_names(database) {
         Ok(()) => Finding::ok("the log has one name"),
         Err(error) => Finding::fail(error.to_string(), "remove the other name; serve refuses both"),
@@ -90,18 +90,18 @@ pub fn names(patient: &Patient) -> Vec<Finding> {
 }
 
 /// What lies there and does not belong there.
-pub fn leftovers(patient: &Patient) -> Vec<Finding> {
-    let Some(database) = &patient.database else { return Vec::new() };
+pub fn leftovers(context: &DoctorContext) -> Vec<Finding> {
+    let Some(database) = &context.database else { return Vec::new() };
     if let Err(error) = inspect::refuse_orphaned_wal(database) {
-        return vec![Finding::fail(error.to_string(), "serve refuses to start beside it")];
+        return vec![Finding::fail(error.to_string(), "serve refuses to start with it")];
     }
     // Whoever writes changes both while they are compared.
     let is_idle = matches!(inspect::is_held(database), Ok(false));
-    if patient.ledger().is_some()
+    if context.ledger().is_some()
         && is_idle
         && let Err(error) = refuse_foreign_wal(database)
     {
-        return vec![Finding::fail(error.to_string(), "serve refuses to start beside it")];
+        return vec![Finding::fail(error.to_string(), "serve refuses to start with it")];
     }
     let folder = folder_of(&inspect::files(database).log);
     let unfinished = unfinished_in(&folder);

@@ -5,16 +5,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::check::Finding;
-use super::patient::Patient;
+use super::context::DoctorContext;
 use crate::domain::{AccountSid, Source, Timestamp};
 use crate::text::printable;
 use crate::twilio::accounts::{AccountKeys, PRIMARY, SECONDARY};
 use crate::twilio::callback::ParsedCallback;
 
 /// Each account's keys: where they come from, never what they are.
-pub fn each(patient: &Patient) -> Vec<Finding> {
-    let accounts = match patient.settings.each_account() {
-        Err(_) if patient.unreadable.is_some() => return Vec::new(),
+pub fn each(context: &DoctorContext) -> Vec<Finding> {
+    let accounts = match context.settings.each_account() {
+        Err(_) if context.unreadable.is_some() => return Vec::new(),
         Err(error) => {
             let advice = "serve does not start without an account and its token";
             return vec![Finding::fail(format!("{error:#}"), advice)];
@@ -22,7 +22,7 @@ pub fn each(patient: &Patient) -> Vec<Finding> {
         Ok(accounts) => accounts,
     };
     let finding = accounts.into_iter().map(|(sid, keys)| match keys {
-        Ok(keys) => of_account(patient, &sid, &keys).of(sid.as_str()),
+        Ok(keys) => of_account(context, &sid, &keys).of(sid.as_str()),
         Err(error) => Finding::fail(
             format!("{error:#}"),
             "serve does not start without them; one that runs keeps those it has",
@@ -32,8 +32,8 @@ pub fn each(patient: &Patient) -> Vec<Finding> {
     finding.collect()
 }
 
-fn of_account(patient: &Patient, sid: &AccountSid, keys: &AccountKeys) -> Finding {
-    let sources = patient.settings.key_sources();
+fn of_account(context: &DoctorContext, sid: &AccountSid, keys: &AccountKeys) -> Finding {
+    let sources = context.settings.key_sources();
     let own = sources.iter().filter(|source| source.account_sid == sid.as_str());
     let detail = own.map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if keys.tokens().any(|(_, token)| !token.is_usual()) {
@@ -52,9 +52,9 @@ fn of_account(patient: &Patient, sid: &AccountSid, keys: &AccountKeys) -> Findin
 }
 
 /// Who else can read the files of keys.
-pub fn files(patient: &Patient) -> Vec<Finding> {
+pub fn files(context: &DoctorContext) -> Vec<Finding> {
     let open: Vec<_> =
-        patient.settings.secret_files().into_iter().filter(|file| others_read(file)).collect();
+        context.settings.secret_files().into_iter().filter(|file| others_read(file)).collect();
     vec![match &open[..] {
         [] => Finding::ok("nobody else can read them"),
         open => {
@@ -72,8 +72,8 @@ fn others_read(file: &Path) -> bool {
 }
 
 /// Which key Twilio signs with, by the last events: each region has its own.
-pub fn signing(patient: &Patient) -> Vec<Finding> {
-    let callbacks = patient.last_events().iter().filter(|event| event.source == Source::Callback);
+pub fn signing(context: &DoctorContext) -> Vec<Finding> {
+    let callbacks = context.last_events().iter().filter(|event| event.source == Source::Callback);
     let mut accounts: BTreeMap<String, BTreeMap<String, Signing>> = BTreeMap::new();
     for event in callbacks {
         let (Some(key), Some(sid)) = (&event.verified_by, ParsedCallback::parse(event).account_sid)

@@ -1,22 +1,22 @@
 //! Log and views: can they be read, do they fit, and what is left open in them?
 
 use super::check::Finding;
-use super::patient::Patient;
+use super::context::DoctorContext;
 use crate::cli::text::number;
 use crate::projection::compatibility::ViewsState;
 use crate::report::stuck::Stuck;
 use crate::store::{Damage, StoreError, inspect};
 
-/// How far behind the views may be where no server keeps them up: the next start reads so many events
+/// How far behind the views may be if no server updates them: the next start reads this many events
 /// in some seconds.
 const LAG_EVENTS_MAX: u64 = 1_000_000;
 
-/// How far behind they may be beside a server.
+/// How far behind the views may be while a server runs.
 const LAG_EVENTS_MAX_BESIDE_SERVER: u64 = 100_000;
 
 /// Whether the log can be opened.
-pub fn log(patient: &Patient) -> Vec<Finding> {
-    let Some(opened) = patient.opened() else { return Vec::new() };
+pub fn log(context: &DoctorContext) -> Vec<Finding> {
+    let Some(opened) = context.opened() else { return Vec::new() };
     let store = match opened {
         Err(StoreError::NotFound { path }) if path.try_exists().is_err() => {
             let detail = format!("this user cannot look for {}", path.display());
@@ -54,8 +54,8 @@ fn advice_on(error: &StoreError) -> &'static str {
 }
 
 /// How SQLite keeps the log.
-pub fn engine(patient: &Patient) -> Vec<Finding> {
-    let (Some(database), Some(_)) = (patient.ledger(), patient.store()) else { return Vec::new() };
+pub fn engine(context: &DoctorContext) -> Vec<Finding> {
+    let (Some(database), Some(_)) = (context.ledger(), context.store()) else { return Vec::new() };
     vec![match inspect::engine(database) {
         Err(error) => Finding::fail(error.to_string(), "run verify"),
         Ok(engine) => {
@@ -75,8 +75,8 @@ pub fn engine(patient: &Patient) -> Vec<Finding> {
 }
 
 /// Whether the triggers that refuse changes are in place, and nothing else is.
-pub fn guards(patient: &Patient) -> Vec<Finding> {
-    let Some(store) = patient.store() else { return Vec::new() };
+pub fn guards(context: &DoctorContext) -> Vec<Finding> {
+    let Some(store) = context.store() else { return Vec::new() };
     vec![match store.check_guards() {
         Ok(damages) if damages.is_empty() => Finding::ok("in place"),
         Ok(damages) => {
@@ -96,33 +96,33 @@ fn name_of(damage: &Damage) -> String {
 }
 
 /// Whether the views are this log's, and how far they have read.
-pub fn views(patient: &Patient) -> Vec<Finding> {
-    let (Some(store), Some(head)) = (patient.store(), patient.head()) else { return Vec::new() };
+pub fn views(context: &DoctorContext) -> Vec<Finding> {
+    let (Some(store), Some(head)) = (context.store(), context.head()) else { return Vec::new() };
     let aligned = store.views().checkpoint().and_then(|checkpoint| {
-        Ok((ViewsState::of(store, &checkpoint, checkpoint.rule)?, checkpoint.position))
+        Ok((ViewsState::new(store, &checkpoint, checkpoint.rule)?, checkpoint.position))
     });
     let (alignment, checkpoint) = match aligned {
         Ok(aligned) => aligned,
         Err(error) => {
-            let advice = "serve makes them anew at its next start; replay does so now";
+            let advice = "serve rebuilds them at its next start; replay does so now";
             return vec![Finding::warn(error.to_string(), advice)];
         }
     };
     let behind = head.saturating_sub(checkpoint);
     let detail = format!("up to position {checkpoint} of {head}");
-    let held = patient.database.as_ref().is_some_and(|at| inspect::is_held(at).unwrap_or(false));
+    let held = context.database.as_ref().is_some_and(|at| inspect::is_held(at).unwrap_or(false));
     let behind_max = if held { LAG_EVENTS_MAX_BESIDE_SERVER } else { LAG_EVENTS_MAX };
     vec![match alignment {
-        ViewsState::Fitting | ViewsState::OtherRule { .. } if behind <= behind_max => {
+        ViewsState::Current | ViewsState::OtherRule { .. } if behind <= behind_max => {
             Finding::ok(detail)
         }
-        ViewsState::Fitting | ViewsState::OtherRule { .. } => Finding::warn(
+        ViewsState::Current | ViewsState::OtherRule { .. } => Finding::warn(
             format!("{detail}: {} events behind", number(behind)),
             "a server that runs reads on, and /readyz says what keeps it; else start one, or run replay",
         ),
         ViewsState::OtherLedger { .. } => Finding::warn(
             alignment.to_string(),
-            "one of the two files was exchanged; serve makes the views anew",
+            "one of the two files was replaced; serve rebuilds the views",
         ),
         ViewsState::AheadOfLog { .. } | ViewsState::OtherHistory { .. } => Finding::fail(
             alignment.to_string(),
@@ -132,15 +132,15 @@ pub fn views(patient: &Patient) -> Vec<Finding> {
 }
 
 /// Whether the configured rule is the one that the views were built by.
-pub fn rule(patient: &Patient) -> Vec<Finding> {
+pub fn rule(context: &DoctorContext) -> Vec<Finding> {
     let (Some(store), Some(_), Ok(wanted)) =
-        (patient.store(), patient.head(), patient.settings.rule())
+        (context.store(), context.head(), context.settings.rule())
     else {
         return Vec::new();
     };
     let Ok(checkpoint) = store.views().checkpoint() else { return Vec::new() };
     let built_by = checkpoint.rule;
-    vec![match checkpoint.position == 0 || built_by == wanted || patient.unreadable.is_some() {
+    vec![match checkpoint.position == 0 || built_by == wanted || context.unreadable.is_some() {
         true => Finding::ok(built_by.name()),
         false => Finding::warn(
             format!(
@@ -154,8 +154,8 @@ pub fn rule(patient: &Patient) -> Vec<Finding> {
 }
 
 /// Messages that were heard of, and then no more.
-pub fn stuck(patient: &Patient) -> Vec<Finding> {
-    vec![match count_stuck(patient) {
+pub fn stuck(context: &DoctorContext) -> Vec<Finding> {
+    vec![match count_stuck(context) {
         None => return Vec::new(),
         Some(Stuck { all: 0, .. }) => Finding::ok("none"),
         Some(Stuck { all, recent: 0 }) => {
@@ -170,9 +170,9 @@ pub fn stuck(patient: &Patient) -> Vec<Finding> {
 }
 
 /// How many there are; `None` if the views cannot tell.
-pub fn count_stuck(patient: &Patient) -> Option<Stuck> {
-    patient.head()?;
-    Stuck::count(patient.store()?.views(), patient.now).ok()
+pub fn count_stuck(context: &DoctorContext) -> Option<Stuck> {
+    context.head()?;
+    Stuck::count(context.store()?.views(), context.now).ok()
 }
 
 fn whole(count: i64) -> String {

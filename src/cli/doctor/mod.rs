@@ -1,20 +1,18 @@
-//! `doctor`: one page of checks, each with how it came out and what to do. It only reads, and it goes
-//! on where things are broken: a check that cannot be made says so, or is left out where another one
-//! has said why.
+//! `doctor`: a page of checks, each with its outcome and advice. It only reads. A check that cannot be
+//! made is reported as such, or left out if another check has reported the reason.
 
-pub mod ask;
 mod check;
+mod context;
 mod disk;
 mod files;
 mod keys;
 mod ledger;
-mod patient;
+mod maintenance;
+mod output;
 mod quarantine;
-mod records;
 mod refusals;
 mod server;
 mod settings;
-mod tell;
 mod time;
 mod url;
 
@@ -23,23 +21,23 @@ use std::path::Path;
 use anyhow::Result;
 
 use self::check::{Check, Cost, Outcome as Came};
-use self::patient::Patient;
+use self::context::DoctorContext;
 use super::{Format, Outcome, serve};
-use crate::config::GlobalFlags;
+use crate::config::Flags;
 
 /// The arguments of `doctor`.
 #[derive(Debug, clap::Args)]
 #[group(skip)] // the group of serve's arguments has the same name
 pub struct Args {
-    /// Only what takes a moment: no counting, and nothing of the server but whether it is ready
+    /// Run only quick checks: no counting, and of the server only whether it is ready
     #[arg(long)]
     quick: bool,
 
-    /// A server has to answer; that none does is a failed check then
+    /// Fail if no server answers
     #[arg(long)]
     server: bool,
 
-    /// Where serve is started with flags, the same ones
+    /// The flags with which serve is started, if any
     #[command(flatten)]
     serve: serve::Args,
 
@@ -83,8 +81,8 @@ const CHECKS: [Check; 36] = [
     Check { area: "ledger", name: "stuck messages", cost: Cost::More, run: ledger::stuck },
     Check { area: "time", name: "clock", cost: Cost::Little, run: time::clock },
     Check { area: "time", name: "order of arrival", cost: Cost::More, run: time::order },
-    Check { area: "records", name: "reconcile", cost: Cost::More, run: records::reconcile },
-    Check { area: "records", name: "backup", cost: Cost::More, run: records::backup },
+    Check { area: "records", name: "reconcile", cost: Cost::More, run: maintenance::reconcile },
+    Check { area: "records", name: "backup", cost: Cost::More, run: maintenance::backup },
     Check { area: "server", name: "ready", cost: Cost::Little, run: server::ready },
     Check { area: "server", name: "callbacks", cost: Cost::More, run: server::callbacks },
     Check { area: "server", name: "version", cost: Cost::More, run: server::version },
@@ -93,13 +91,13 @@ const CHECKS: [Check; 36] = [
 ];
 
 /// Makes the checks and prints them. Whatever is wrong with the configuration is one of them.
-pub fn run(args: &Args, config: Option<&Path>, flags: GlobalFlags) -> Result<Outcome> {
-    let patient = Patient::new(config, flags, args.serve.flags(), args.server);
+pub fn run(args: &Args, config: Option<&Path>, flags: Flags) -> Result<Outcome> {
+    let context = DoctorContext::new(config, flags, args.serve.flags(), args.server);
     let due = CHECKS.iter().filter(|check| !args.quick || check.cost == Cost::Little);
-    let made: Vec<_> = due.flat_map(|check| check.make(&patient)).collect();
+    let made: Vec<_> = due.flat_map(|check| check.make(&context)).collect();
     match args.format {
-        Format::Table => tell::for_people(&made)?,
-        Format::Json => tell::as_json(&made)?,
+        Format::Table => output::for_people(&made)?,
+        Format::Json => output::as_json(&made)?,
     }
     match made.iter().any(|made| made.finding.outcome == Came::Fail) {
         true => Ok(Outcome::CheckFoundSomething),

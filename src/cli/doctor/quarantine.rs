@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use super::check::Finding;
-use super::patient::Patient;
+use super::context::DoctorContext;
 use crate::cli::quarantine::Configured;
 use crate::cli::text::number;
 use crate::quarantine::rejection::Rejection;
 use crate::quarantine::{Checked, check};
-use crate::store::quarantine::{Kept, Rank, open_for_reading};
+use crate::store;
+use crate::store::quarantine::{Kept, Rank};
 use crate::twilio::diagnosis::Diagnosis;
 use crate::wire::mask;
 
@@ -36,8 +37,8 @@ struct Examined {
 }
 
 /// Whether any of them would be taken now, else what most of them were refused for.
-pub fn common(patient: &Patient) -> Vec<Finding> {
-    let examined = match examine(patient) {
+pub fn common(context: &DoctorContext) -> Vec<Finding> {
+    let examined = match examine(context) {
         Ok(Some(examined)) => examined,
         // There is no ledger, or no quarantine yet.
         Ok(None) => return Vec::new(),
@@ -52,14 +53,12 @@ pub fn common(patient: &Patient) -> Vec<Finding> {
     [examined.finding()].into_iter().chain(own).collect()
 }
 
-fn examine(patient: &Patient) -> Result<Option<Examined>> {
-    let flags = &patient.flags;
-    let configured =
-        Configured::of(flags.public_urls.clone(), flags.callback_paths.clone(), &patient.settings);
+fn examine(context: &DoctorContext) -> Result<Option<Examined>> {
+    let configured = Configured::from_settings(&context.settings);
     // What is wrong with the configuration, another check has said.
     let Ok(configured) = configured else { return Ok(None) };
-    let Some(database) = patient.ledger() else { return Ok(None) };
-    let Some(quarantine) = open_for_reading(database)? else { return Ok(None) };
+    let Some(database) = context.ledger() else { return Ok(None) };
+    let Some(quarantine) = store::read_quarantine(database)? else { return Ok(None) };
     let Kept { requests, recognised, .. } = quarantine.kept()?;
     let mut examined = Examined { kept: requests, recognised, ..Examined::default() };
     for (_, request) in quarantine.newest(None, LOOKED_AT)? {
@@ -79,14 +78,14 @@ fn examine(patient: &Patient) -> Result<Option<Examined>> {
 
 /// Signed requests that did not come to a callback path by POST: as a running server counts them, and
 /// as the quarantine has them, which also knows those before the server's last start.
-pub fn misdirected(patient: &Patient) -> Vec<Finding> {
-    let counted = patient.server().metrics.as_ref().map(|metrics| {
+pub fn misdirected(context: &DoctorContext) -> Vec<Finding> {
+    let counted = context.server().metrics.as_ref().map(|metrics| {
         metrics.pairs("delivery_ledger_misdirected_callbacks_total", ("method", "path"))
     });
-    let mut paths = kept_paths(patient).unwrap_or_default();
+    let mut paths = kept_paths(context).unwrap_or_default();
     let mut methods = BTreeMap::<_, u64>::new();
     for (method, path, count) in counted.unwrap_or_default().into_iter().filter(|one| one.2 > 0) {
-        match is_callback_path(patient, &path) {
+        match is_callback_path(context, &path) {
             true => *methods.entry((method, path)).or_default() += count,
             false => {
                 let kept = paths.entry(path).or_default();
@@ -94,7 +93,7 @@ pub fn misdirected(patient: &Patient) -> Vec<Finding> {
             }
         }
     }
-    paths.retain(|path, _| !is_callback_path(patient, path));
+    paths.retain(|path, _| !is_callback_path(context, path));
     let mut paths: Vec<_> = paths.into_iter().collect();
     paths.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let of_paths = paths.into_iter().take(NAMED_MAX).map(|(path, count)| {
@@ -121,14 +120,14 @@ fn signed_callbacks(count: u64) -> String {
 }
 
 /// The paths in quarantine that were no callback paths, with how many requests each has.
-fn kept_paths(patient: &Patient) -> Option<BTreeMap<String, u64>> {
-    let quarantine = open_for_reading(patient.ledger()?).ok()??;
+fn kept_paths(context: &DoctorContext) -> Option<BTreeMap<String, u64>> {
+    let quarantine = store::read_quarantine(context.ledger()?).ok()??;
     let paths = quarantine.paths(Rejection::Path.name(), PATHS_READ_MAX).ok()?;
     Some(paths.into_iter().map(|(path, count)| (mask::path(&path), count)).collect())
 }
 
-fn is_callback_path(patient: &Patient, path: &str) -> bool {
-    let configured = patient.settings.callback_paths(patient.flags.callback_paths.clone());
+fn is_callback_path(context: &DoctorContext, path: &str) -> bool {
+    let configured = context.settings.callback_paths();
     configured.is_ok_and(|paths| paths.iter().any(|configured| configured.matches(path)))
 }
 

@@ -1,8 +1,8 @@
 //! How many callbacks are refused, and for what, as a running server counts them.
 
-use super::ask::Metrics;
 use super::check::Finding;
-use super::patient::Patient;
+use super::context::DoctorContext;
+use crate::cli::http_client::Metrics;
 
 /// A share of refusals that nobody has to look at: forged requests come now and then. The alert in
 /// docs/deploy begins here too.
@@ -20,8 +20,8 @@ struct Refused {
 }
 
 /// The share of refusals since the server started.
-pub fn share(patient: &Patient) -> Vec<Finding> {
-    let metrics = patient.server().metrics.as_ref();
+pub fn share(context: &DoctorContext) -> Vec<Finding> {
+    let metrics = context.server().metrics.as_ref();
     metrics.map(Refused::counted).map(|refused| refused.finding()).into_iter().collect()
 }
 
@@ -56,7 +56,7 @@ impl Refused {
     }
 }
 
-/// What mostly is behind a reason; nothing where it is no refusal of what was sent.
+/// The usual cause of a rejection; `None` if the request itself was not at fault.
 fn advice(reason: &str) -> Option<&'static str> {
     Some(match reason {
         "signature_wrong" => {

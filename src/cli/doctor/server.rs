@@ -5,34 +5,34 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use super::ask::{Metrics, get};
 use super::check::Finding;
-use super::patient::Patient;
+use super::context::DoctorContext;
+use crate::cli::http_client::{Metrics, get};
 use crate::config::Settings;
 use crate::store::inspect;
 
-/// `serve` takes so many connections for callbacks, and each is an open file.
+/// The number of connections that `serve` accepts for callbacks; each is an open file.
 const OPEN_FILES_FEW: u64 = 8192 + 256;
 
 /// What answered, where something did.
 pub struct Server {
-    /// Where questions are answered; nothing where the setting cannot be read.
+    /// The address of the admin listener; `None` if the setting is invalid.
     address: Option<SocketAddr>,
     /// The status code of `/readyz`, and what it said.
     ready: Option<(u16, Value)>,
-    /// Nothing where they could not be had.
+    /// `None` if they could not be fetched.
     pub metrics: Option<Metrics>,
     is_held: bool,
 }
 
 impl Server {
     /// Asks where the settings say that a server answers.
-    pub fn ask(patient: &Patient) -> Self {
+    pub fn ask(context: &DoctorContext) -> Self {
         let is_held =
-            patient.database.as_ref().is_some_and(|at| inspect::is_held(at).unwrap_or(false));
-        let address = patient.settings.admin_listen(patient.flags.admin_listen.clone());
+            context.database.as_ref().is_some_and(|at| inspect::is_held(at).unwrap_or(false));
+        let address = context.settings.admin_listen();
         let address = address.ok().map(from_here);
-        let get = |path: &str| get(address?, path, token(&patient.settings));
+        let get = |path: &str| get(address?, path, token(&context.settings));
         let ready = get("/readyz").and_then(|(code, body)| {
             let json = serde_json::from_str::<Value>(&body).ok()?;
             // Something else may answer there.
@@ -45,10 +45,10 @@ impl Server {
 }
 
 /// Whether a server runs and does its work.
-pub fn ready(patient: &Patient) -> Vec<Finding> {
-    let server = patient.server();
+pub fn ready(context: &DoctorContext) -> Vec<Finding> {
+    let server = context.server();
     let Some(address) = server.address else { return Vec::new() };
-    let missing: fn(String, &'static str) -> Finding = match patient.server_is_due {
+    let missing: fn(String, &'static str) -> Finding = match context.server_is_due {
         true => Finding::fail,
         false => Finding::warn,
     };
@@ -70,11 +70,11 @@ pub fn ready(patient: &Patient) -> Vec<Finding> {
 }
 
 /// Whether callbacks can arrive.
-pub fn callbacks(patient: &Patient) -> Vec<Finding> {
-    let Ok(listen) = patient.settings.listen(patient.flags.listen.clone()) else {
+pub fn callbacks(context: &DoctorContext) -> Vec<Finding> {
+    let Ok(listen) = context.settings.listen() else {
         return Vec::new();
     };
-    if patient.server().ready.is_none() || listen.port() == 0 {
+    if context.server().ready.is_none() || listen.port() == 0 {
         return Vec::new();
     }
     let listen = from_here(listen);
@@ -92,8 +92,8 @@ pub fn callbacks(patient: &Patient) -> Vec<Finding> {
 }
 
 /// Whether the server is of this version.
-pub fn version(patient: &Patient) -> Vec<Finding> {
-    let Some(metrics) = &patient.server().metrics else { return Vec::new() };
+pub fn version(context: &DoctorContext) -> Vec<Finding> {
+    let Some(metrics) = &context.server().metrics else { return Vec::new() };
     let versions = metrics.labelled("delivery_ledger_build_info", "version");
     let Some((theirs, _)) = versions.into_iter().next() else { return Vec::new() };
     let ours = env!("CARGO_PKG_VERSION");
@@ -107,8 +107,8 @@ pub fn version(patient: &Patient) -> Vec<Finding> {
 }
 
 /// What the last verification in the background came to.
-pub fn verification(patient: &Patient) -> Vec<Finding> {
-    let Some((_, json)) = &patient.server().ready else { return Vec::new() };
+pub fn verification(context: &DoctorContext) -> Vec<Finding> {
+    let Some((_, json)) = &context.server().ready else { return Vec::new() };
     let verified = &json["verified"];
     let at = verified["at"].as_str().unwrap_or_default();
     vec![match (verified["findings"].as_u64(), verified["error"].as_str()) {
@@ -127,7 +127,7 @@ pub fn verification(patient: &Patient) -> Vec<Finding> {
 }
 
 /// How many files a process may have open; `serve` raises its own limit as far as it may.
-pub fn open_files(_: &Patient) -> Vec<Finding> {
+pub fn open_files(_: &DoctorContext) -> Vec<Finding> {
     let Ok((_, hard)) = rlimit::Resource::NOFILE.get() else { return Vec::new() };
     let detail = match hard {
         rlimit::INFINITY => "no limit".to_owned(),

@@ -1,12 +1,13 @@
-//! The configuration: can it be read, where does each value come from, would `serve` start with it?
+//! Checks of the configuration: whether it can be read, the origin of each value, and whether `serve`
+//! starts with it.
 
 use super::check::Finding;
-use super::patient::Patient;
+use super::context::DoctorContext;
 use crate::config::ApiToken;
 
 /// The configuration file.
-pub fn file(patient: &Patient) -> Vec<Finding> {
-    vec![match (&patient.unreadable, patient.settings.config_file()) {
+pub fn file(context: &DoctorContext) -> Vec<Finding> {
+    vec![match (&context.unreadable, context.settings.config_file()) {
         (Some(reason), _) => Finding::fail(
             reason.clone(),
             "mend the file; until then what it says is not known here, and serve does not start",
@@ -17,34 +18,34 @@ pub fn file(patient: &Patient) -> Vec<Finding> {
 }
 
 /// Each setting, with where it came from.
-pub fn each(patient: &Patient) -> Vec<Finding> {
-    let shown = patient.settings.shown(&patient.flags).into_iter();
-    let finding = shown.map(|shown| match shown.value {
-        Ok(value) => Finding::ok(format!("{value} ({})", shown.from)).of(shown.setting),
+pub fn each(context: &DoctorContext) -> Vec<Finding> {
+    let effective = context.settings.effective().into_iter();
+    let finding = effective.map(|effective| match effective.value {
+        Ok(value) => Finding::ok(format!("{value} ({})", effective.origin)).of(effective.setting),
         Err(error) => Finding::fail(
-            format!("{error:#} ({})", shown.from),
+            format!("{error:#} ({})", effective.origin),
             "correct it; docs/operations/settings.md has every setting and its form",
         )
-        .of(shown.setting),
+        .of(effective.setting),
     });
     finding.collect()
 }
 
-/// Whether all of them together let `serve` start. A setting or a key that is wrong is
-/// told of by itself.
-pub fn serve(patient: &Patient) -> Vec<Finding> {
-    let told = |message: &str| {
-        let shown = patient.settings.shown(&patient.flags).into_iter();
-        let wrong = shown.filter_map(|shown| shown.value.err());
-        let keys = match patient.settings.each_account() {
+/// Whether `serve` starts with all settings together. An invalid setting or key has a finding of its
+/// own.
+pub fn serve(context: &DoctorContext) -> Vec<Finding> {
+    let is_reported = |message: &str| {
+        let effective = context.settings.effective().into_iter();
+        let wrong = effective.filter_map(|effective| effective.value.err());
+        let keys = match context.settings.each_account() {
             Err(error) => vec![error],
             Ok(accounts) => accounts.into_values().filter_map(Result::err).collect(),
         };
         wrong.chain(keys).any(|error| format!("{error:#}") == message)
     };
-    match patient.settings.server(patient.flags.clone()).map_err(|error| format!("{error:#}")) {
+    match context.settings.server().map_err(|error| format!("{error:#}")) {
         Ok(_) => vec![Finding::ok("serve starts with these settings")],
-        Err(message) if patient.unreadable.is_some() || told(&message) => Vec::new(),
+        Err(message) if context.unreadable.is_some() || is_reported(&message) => Vec::new(),
         Err(message) => {
             vec![Finding::fail(message, "serve does not start until that is put right")]
         }
@@ -52,8 +53,8 @@ pub fn serve(patient: &Patient) -> Vec<Finding> {
 }
 
 /// Whether the tokens for questions can be guessed, where there are any.
-pub fn api_tokens(patient: &Patient) -> Vec<Finding> {
-    let Ok(tokens) = patient.settings.api_tokens() else { return Vec::new() };
+pub fn api_tokens(context: &DoctorContext) -> Vec<Finding> {
+    let Ok(tokens) = context.settings.api_tokens() else { return Vec::new() };
     let short: Vec<_> = tokens.iter().filter_map(ApiToken::shortness).collect();
     vec![match &short[..] {
         _ if tokens.is_empty() => return Vec::new(),

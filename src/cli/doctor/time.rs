@@ -1,7 +1,7 @@
 //! The machine's clock, as far as the log can tell: Twilio sends no time, so `received_at` is all.
 
 use super::check::Finding;
-use super::patient::Patient;
+use super::context::DoctorContext;
 use crate::domain::{RecordedEvent, Source, Timestamp};
 
 /// No ledger is older than this program.
@@ -22,14 +22,14 @@ const BACK_MICROS_MAX: i64 = 15_000_000;
 const ADVICE: &str = "let a time service, such as chrony, set the clock; what is in the log stays";
 
 /// Now, and the last event.
-pub fn clock(patient: &Patient) -> Vec<Finding> {
-    let now = patient.now;
+pub fn clock(context: &DoctorContext) -> Vec<Finding> {
+    let now = context.now;
     let is_possible = Timestamp::parse(FIRST_MOMENT).is_some_and(|first| now > first)
         && Timestamp::parse(LAST_MOMENT).is_some_and(|last| now < last);
     if !is_possible {
         return vec![Finding::fail(format!("the clock shows {now}"), ADVICE)];
     }
-    let last = patient.head().zip(patient.store());
+    let last = context.head().zip(context.store());
     let last = last.and_then(|(head, store)| store.read_at(&[head]).ok()?.into_iter().next());
     let ahead = last.map_or(0, |event| event.received_at.micros() - now.micros());
     let detail = format!("the last event is {} s ahead of the clock, {now}", ahead / 1_000_000);
@@ -41,11 +41,11 @@ pub fn clock(patient: &Patient) -> Vec<Finding> {
 }
 
 /// Whether the last callbacks arrived one after the other, by the clock.
-pub fn order(patient: &Patient) -> Vec<Finding> {
+pub fn order(context: &DoctorContext) -> Vec<Finding> {
     // What was imported, or recorded later, has a time of its own.
     let arrived =
         |event: &&RecordedEvent| event.source == Source::Callback && event.notes.is_empty();
-    let arrivals: Vec<_> = patient.last_events().iter().filter(arrived).collect();
+    let arrivals: Vec<_> = context.last_events().iter().filter(arrived).collect();
     let back = |two: &[&RecordedEvent]| two[0].received_at.micros() - two[1].received_at.micros();
     let worst = arrivals.windows(2).max_by_key(|two| back(two));
     vec![match worst {

@@ -3,16 +3,16 @@
 use std::net::IpAddr;
 
 use super::check::Finding;
-use super::patient::Patient;
+use super::context::DoctorContext;
 use crate::domain::Source;
 use crate::twilio::form::is_in_order_of_names;
 
 /// Whether Twilio can call the public URL.
-pub fn public(patient: &Patient) -> Vec<Finding> {
-    let Ok(urls) = patient.settings.public_urls(patient.flags.public_urls.clone()) else {
+pub fn public(context: &DoctorContext) -> Vec<Finding> {
+    let Ok(urls) = context.settings.public_urls() else {
         return Vec::new();
     };
-    if urls.is_empty() && patient.unreadable.is_some() {
+    if urls.is_empty() && context.unreadable.is_some() {
         return Vec::new();
     }
     if urls.is_empty() {
@@ -67,18 +67,16 @@ fn is_reachable(host: &str) -> bool {
 }
 
 /// How Twilio is to connect, which stands in the callback URL that messages are given.
-pub fn callback(patient: &Patient) -> Vec<Finding> {
-    if patient.unreadable.is_some() {
+pub fn callback(context: &DoctorContext) -> Vec<Finding> {
+    if context.unreadable.is_some() {
         return Vec::new();
     }
-    let overrides = patient.settings.callback_overrides();
+    let overrides = context.settings.callback_overrides();
     let has = |name: &str, value: &str| {
         let mut pairs = overrides.split('&').filter_map(|pair| pair.split_once('='));
         pairs.any(|(have, given)| have == name && given.split(',').any(|one| one == value))
     };
-    let flags = &patient.flags;
-    let paths = (flags.public_urls.clone(), flags.callback_paths.clone());
-    let Ok(url) = patient.settings.status_callback(paths.0, paths.1) else { return Vec::new() };
+    let Ok(url) = context.settings.status_callback() else { return Vec::new() };
     let retried = (1..=5).any(|count: u8| has("rc", &count.to_string()));
     vec![match retried && (has("rp", "all") || has("rp", "5xx")) {
         true => {
@@ -92,8 +90,8 @@ pub fn callback(patient: &Patient) -> Vec<Finding> {
 }
 
 /// Whether the parameters of callback URLs stand in an order that survives being sorted.
-pub fn query(patient: &Patient) -> Vec<Finding> {
-    let callbacks = patient.last_events().iter().filter(|event| event.source == Source::Callback);
+pub fn query(context: &DoctorContext) -> Vec<Finding> {
+    let callbacks = context.last_events().iter().filter(|event| event.source == Source::Callback);
     let queries: Vec<_> =
         callbacks.filter_map(|event| event.url.split_once('?').map(|(_, query)| query)).collect();
     match queries.iter().filter(|query| !is_in_order_of_names(query)).count() {

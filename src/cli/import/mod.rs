@@ -34,42 +34,42 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 /// The arguments of `import`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What to import; `-` is stdin. Files may be gzipped
+    /// The files to import, which may be gzipped; `-` is stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// What they are [default: each tells by itself]
+    /// The format of the files [default: detected for each file]
     #[arg(long, value_enum)]
     format: Option<InputFormat>,
 
-    /// Check everything, and say what would be appended
+    /// Check everything and show what would be appended; append nothing
     #[arg(long)]
     dry_run: bool,
 
-    /// Import the others where rows are refused, and not nothing
+    /// Import valid rows even if other rows are rejected [default: import nothing then]
     #[arg(long)]
     skip_refused: bool,
 
-    /// Keep the text of messages of Twilio's records in the log
+    /// Keep the text of messages in Twilio's records in the log
     #[arg(long)]
     keep_content: bool,
 
-    /// Whose messages are those that name no account, as in some CSV
+    /// The account of messages whose record names none, as in some CSV files
     #[arg(long, value_name = "AC…")]
     account_sid: Option<String>,
 
-    /// How to tell what came of it; JSON has every refused row
+    /// The format of the result; JSON lists every rejected row
     #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
     report: ReportFormat,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum InputFormat {
-    /// NDJSON of `export events`
+    /// NDJSON made by `export events`
     Events,
     /// Pages of Twilio's list of messages, or single messages, as JSON
     Rest,
-    /// Twilio's BulkExport: one message a line
+    /// Twilio's BulkExport: one message per line
     Bulkexport,
     /// The message log of Twilio's Console
     Csv,
@@ -87,12 +87,12 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     };
     let store = match goes_on {
         true => args.open(settings, &database, &gathered)?,
-        // What else would be refused is told too, where that can be known.
+        // Other rows that would be rejected are reported too, as far as that is known.
         false => open_as_it_is(&database)?,
     };
     if let Some(store) = &store {
         let bar = events_bar(store.head()?, gathered.has_events(), "compare");
-        gathered.compare(&**store, &mut |position| told(&bar, position, &interrupt))?;
+        gathered.compare(&**store, &mut |position| report_progress(&bar, position, &interrupt))?;
         bar.finish_and_clear();
     }
     let counts = gathered.counts;
@@ -124,12 +124,13 @@ impl Args {
             spool_folder: spool_folder(&database.log_file()),
         };
         let bar = bytes_bar(&self.files);
-        let gathered = gather(&self.files, options, &mut |bytes| told(&bar, bytes, interrupt));
+        let gathered =
+            gather(&self.files, options, &mut |bytes| report_progress(&bar, bytes, interrupt));
         bar.finish_and_clear();
         Ok(gathered?)
     }
 
-    /// The ledger, its views up to its head where they are asked; nothing where there is none.
+    /// The ledger, with views up to its head if they are needed; `None` if it does not exist.
     fn open(
         &self,
         settings: &Settings,
@@ -165,7 +166,7 @@ impl Args {
         };
         let views = store.map(|store| store.views());
         let (counts, outcome) =
-            gathered.append(views, &mut append, &mut |row| told(&bar, row, interrupt));
+            gathered.append(views, &mut append, &mut |row| report_progress(&bar, row, interrupt));
         bar.finish_and_clear();
         outcome.with_context(|| {
             let appended = number(counts.appended);
@@ -220,7 +221,7 @@ fn only_one(settings: &Settings, database: &Database) -> Result<Lock> {
 }
 
 /// Leaves the file to a server after each batch, if one holds the ledger: SQLite's lock goes to
-/// whoever asks first, and callbacks would hardly ever be the first. Without a server nobody waits.
+/// the first to ask, and callbacks would hardly ever be first. Without a server nobody waits.
 struct Rests<'d> {
     database: &'d Database,
     looked: Option<Instant>,
@@ -232,7 +233,7 @@ impl<'d> Rests<'d> {
         Self { database, looked: None, is_held: false }
     }
 
-    /// Appends a batch; beside a server it then rests for as long as that took.
+    /// Appends a batch; if a server is running, it then pauses for as long as that took.
     fn append(&mut self, store: &dyn Store, events: &[NewEvent]) -> Result<(), StoreError> {
         let begun = Instant::now();
         append_when_free(store, events)?;
@@ -264,14 +265,14 @@ fn open_as_it_is(database: &Database) -> Result<Option<Box<dyn Store>>, StoreErr
     }
 }
 
-/// Beside the log, which needs the room anyway; elsewhere only where there is no such folder yet.
+/// Next to the log, which needs the space anyway; elsewhere only if that folder does not exist yet.
 fn spool_folder(log: &Path) -> PathBuf {
     let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     if folder.is_dir() { folder.to_owned() } else { std::env::temp_dir() }
 }
 
-fn told(bar: &ProgressBar, position: u64, interrupt: &Interrupt) -> ControlFlow<()> {
+fn report_progress(bar: &ProgressBar, position: u64, interrupt: &Interrupt) -> ControlFlow<()> {
     bar.set_position(position);
     interrupt.asked()
 }

@@ -9,7 +9,8 @@ use serde_json::json;
 use super::super::text::{lines, number, right, table};
 use super::super::{Format, Outcome};
 use crate::config::Settings;
-use crate::store::quarantine::{self, Kept, Rank, RefusedRequest};
+use crate::store;
+use crate::store::quarantine::{Kept, Rank, RefusedRequest};
 use crate::text::printable;
 use crate::wire::mask;
 
@@ -22,7 +23,7 @@ const PATH_CHARACTERS_MAX: usize = 60;
 /// The arguments of `quarantine list`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How many at most, the newest first
+    /// The maximum number, newest first
     #[arg(long, value_name = "N", default_value_t = 50,
           value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
@@ -49,7 +50,7 @@ struct Entry {
 }
 
 fn read(args: &Args, settings: &Settings) -> Result<(Kept, Vec<Entry>)> {
-    let Some(quarantine) = quarantine::open_for_reading(&settings.database()?)? else {
+    let Some(quarantine) = store::read_quarantine(&settings.database()?)? else {
         return Ok((Kept::default(), Vec::new()));
     };
     let (mut before, mut entries) = (None, Vec::new());

@@ -9,7 +9,7 @@ mod show;
 use anyhow::Result;
 
 use super::Outcome;
-use crate::config::Settings;
+use crate::config::{self, Flags, Settings};
 use crate::quarantine::Accepts;
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback_path::CallbackPath;
@@ -24,13 +24,13 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// What is kept, the newest first, without bodies
+    /// List the requests kept, newest first, without bodies
     List(list::Args),
-    /// One request as it came, why it was rejected, and what would let it in
+    /// Show one request, why it was rejected, and what would make it valid
     Show(show::Args),
-    /// Append what would be taken now, once the public URL, a token or the callback path is mended
+    /// Check the requests again, and append those that are valid with the current settings
     Recheck(recheck::Args),
-    /// Remove what is kept, for good
+    /// Remove requests permanently
     Purge(purge::Args),
 }
 
@@ -52,18 +52,14 @@ pub struct Configured {
 }
 
 impl Configured {
-    /// By flags, environment and file.
-    pub fn of(
-        public_urls: Vec<String>,
-        callback_paths: Vec<String>,
-        settings: &Settings,
-    ) -> Result<Self> {
-        let mut public_urls = settings.public_urls(public_urls)?;
+    /// The parts of the settings that decide about a callback.
+    pub fn from_settings(settings: &Settings) -> Result<Self> {
+        let mut public_urls = settings.public_urls()?;
         if public_urls.is_empty() {
             // As serve guesses it.
-            public_urls.extend(BaseUrl::parse(&format!("http://{}", settings.listen(None)?)));
+            public_urls.extend(BaseUrl::parse(&format!("http://{}", settings.listen()?)));
         }
-        let callback_paths = settings.callback_paths(callback_paths)?;
+        let callback_paths = settings.callback_paths()?;
         Ok(Self { accounts: settings.accounts()?, public_urls, callback_paths })
     }
 
@@ -72,4 +68,10 @@ impl Configured {
         let Self { accounts, public_urls, callback_paths } = self;
         Accepts { accounts, public_urls, callback_paths }
     }
+}
+
+/// The flags that some of the subcommands share with `serve`.
+fn url_flags(public_urls: Vec<String>, callback_paths: Vec<String>) -> Flags {
+    let flags = Flags::default().with(&config::PUBLIC_URL, public_urls);
+    flags.with(&config::CALLBACK_PATH, callback_paths)
 }

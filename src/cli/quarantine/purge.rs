@@ -9,13 +9,13 @@ use super::super::filters::bad_flag;
 use super::super::text::number;
 use super::super::{Format, Outcome};
 use crate::config::Settings;
-use crate::store::quarantine;
+use crate::store;
 use crate::wire::filter;
 
 /// The arguments of `quarantine purge`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only what arrived before: RFC 3339, or a day in UTC
+    /// Only requests that arrived before this time: RFC 3339, or a day in UTC
     #[arg(long, value_name = "TIME")]
     before: Option<String>,
 
@@ -27,7 +27,7 @@ pub struct Args {
 pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
     let before = args.before.as_deref().map(|text| filter::time_flag("before", text));
     let before = before.transpose().map_err(bad_flag)?;
-    let purged = match quarantine::open(&settings.database()?)? {
+    let purged = match store::open_quarantine(&settings.database()?)? {
         Some(mut quarantine) => quarantine.purge(before)?,
         None => 0,
     };

@@ -10,20 +10,20 @@ use super::super::{Format, Outcome, ledger};
 use super::Configured;
 use crate::config::Settings;
 use crate::quarantine::recheck::{Rechecked, recheck, rehearse};
-use crate::store::{self, Access, quarantine};
+use crate::store::{self, Access};
 
 /// The arguments of `quarantine recheck`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A URL to check against, as serve has it; repeatable [env: DELIVERY_LEDGER_PUBLIC_URL]
+    /// A public URL to check against, as for serve; repeatable [env: DELIVERY_LEDGER_PUBLIC_URL]
     #[arg(long = "public-url", value_name = "URL")]
     public_urls: Vec<String>,
 
-    /// A path for callbacks, as serve has it; repeatable [env: DELIVERY_LEDGER_CALLBACK_PATH]
+    /// A callback path, as for serve; repeatable [env: DELIVERY_LEDGER_CALLBACK_PATH]
     #[arg(long = "callback-path", value_name = "PATH")]
     callback_paths: Vec<String>,
 
-    /// Say what would be appended, and append nothing
+    /// Show what would be appended, and append nothing
     #[arg(long)]
     dry_run: bool,
 
@@ -33,7 +33,9 @@ pub struct Args {
 
 /// Checks everything that is kept, and says how many were appended.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    let configured = Configured::of(args.public_urls, args.callback_paths, settings)?;
+    let configured = Configured::from_settings(
+        &settings.with_flags(super::url_flags(args.public_urls, args.callback_paths)),
+    )?;
     let rechecked = match args.dry_run {
         true => dry_run(&configured, settings)?,
         false => for_real(&configured, settings)?,
@@ -49,7 +51,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 fn dry_run(configured: &Configured, settings: &Settings) -> Result<Rechecked> {
     let database = settings.database()?;
     let store = store::open(&database, Access::Read)?;
-    match quarantine::open_for_reading(&database)? {
+    match store::read_quarantine(&database)? {
         Some(quarantine) => Ok(rehearse(&*quarantine, &*store, &configured.accepts())?),
         None => Ok(Rechecked::default()),
     }
@@ -57,11 +59,11 @@ fn dry_run(configured: &Configured, settings: &Settings) -> Result<Rechecked> {
 
 fn for_real(configured: &Configured, settings: &Settings) -> Result<Rechecked> {
     let database = settings.database()?;
-    let Some(mut quarantine) = quarantine::open(&database)? else {
+    let Some(mut quarantine) = store::open_quarantine(&database)? else {
         return Ok(Rechecked::default());
     };
     // Two of them could each append what the other is about to remove.
-    let Some(_alone) = quarantine::lock_recheck(&database)? else {
+    let Some(_alone) = store::lock_recheck(&database)? else {
         bail!("another recheck of {database} is at work; wait until it has ended");
     };
     let store = ledger::to_append(settings)?;

@@ -13,7 +13,8 @@ use super::Configured;
 use crate::config::Settings;
 use crate::quarantine::rejection::Rejection;
 use crate::quarantine::{Checked, check};
-use crate::store::quarantine::{self, Rank, RefusedRequest};
+use crate::store;
+use crate::store::quarantine::{Rank, RefusedRequest};
 use crate::telemetry::eprint_line;
 use crate::text::printable;
 use crate::wire::{Body, HeaderValue};
@@ -21,14 +22,14 @@ use crate::wire::{Body, HeaderValue};
 /// The arguments of `quarantine show`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// As `quarantine list` gives it
+    /// The id that `quarantine list` prints
     id: String,
 
-    /// A URL to check against, as serve has it; repeatable [env: DELIVERY_LEDGER_PUBLIC_URL]
+    /// A public URL to check against, as for serve; repeatable [env: DELIVERY_LEDGER_PUBLIC_URL]
     #[arg(long = "public-url", value_name = "URL")]
     public_urls: Vec<String>,
 
-    /// A path for callbacks, as serve has it; repeatable [env: DELIVERY_LEDGER_CALLBACK_PATH]
+    /// A callback path, as for serve; repeatable [env: DELIVERY_LEDGER_CALLBACK_PATH]
     #[arg(long = "callback-path", value_name = "PATH")]
     callback_paths: Vec<String>,
 
@@ -36,11 +37,11 @@ pub struct Args {
     format: Format,
 }
 
-/// Prints it; exit code 4 where it is not there.
+/// Prints it; exit code 4 if it does not exist.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let id = Uuid::try_parse(&args.id)
         .map_err(|_| UsageError(format!("`{}` is no id of a request", args.id.escape_debug())))?;
-    let found = match quarantine::open_for_reading(&settings.database()?)? {
+    let found = match store::read_quarantine(&settings.database()?)? {
         Some(quarantine) => quarantine.find(id)?,
         None => None,
     };
@@ -51,8 +52,10 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         return Ok(Outcome::NotFound);
     };
     // What was refused can be looked at where nothing is configured, too.
-    let now = Configured::of(args.public_urls, args.callback_paths, settings)
-        .map(|configured| check(&request, &configured.accepts()));
+    let now = Configured::from_settings(
+        &settings.with_flags(super::url_flags(args.public_urls, args.callback_paths)),
+    )
+    .map(|configured| check(&request, &configured.accepts()));
     let mut out = crate::cli::terminal::stdout();
     match args.format {
         Format::Table => out.write_all(for_people(&request, &now).as_bytes())?,

@@ -16,65 +16,65 @@ use crate::simulate::{FIXED_RECEIPT, Load, Plan, Signer, Target, run as send};
 /// The arguments of `simulate`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The URL that is called, such as http://127.0.0.1:8080/message-status
+    /// The URL to call, such as http://127.0.0.1:8080/message-status
     #[arg(long, value_name = "URL")]
     target: String,
 
-    /// The admin listener of the target's ledger, which says whether the ledger has events that no
+    /// The URL of the target's admin listener, which reports whether the ledger has events that no
     /// simulation sent
     #[arg(long, value_name = "URL", default_value = consent::DEFAULT_ADMIN)]
     admin: String,
 
-    /// Send also to a ledger that has, or may have, events that no simulation sent: what is
-    /// simulated stays among them
+    /// Also send to a ledger that has, or may have, real events; simulated events cannot be removed
+    /// from it
     #[arg(long)]
     yes: bool,
 
-    /// The URL that is signed, where a proxy stands between [default: the target]
+    /// The URL to sign, if a proxy changes it [default: the target]
     #[arg(long, value_name = "URL")]
     signed_url: Option<String>,
 
-    /// How many messages are sent; each has one to three callbacks
+    /// The number of messages; each has one to three callbacks
     #[arg(long, default_value_t = 1000)]
     messages: u64,
 
-    /// How many callbacks are on their way at once
+    /// The number of callbacks in flight at once
     #[arg(long, default_value_t = 16)]
     connections: usize,
 
-    /// Callbacks a second [default: as fast as they are answered]
+    /// Callbacks per second [default: as fast as they are answered]
     #[arg(long)]
     rate: Option<f64>,
 
-    /// Send nothing that is due after so many seconds
+    /// Stop after this many seconds
     #[arg(long)]
     seconds: Option<f64>,
 
-    /// Let the traffic rise and fall as over a day, compressed to so many seconds
+    /// Let the traffic rise and fall as over a day, compressed to this many seconds
     #[arg(long, value_name = "SECONDS", conflicts_with = "rate")]
     day: Option<f64>,
 
-    /// Another seed gives other messages
+    /// The seed of the random traffic
     #[arg(long, default_value_t = 1)]
     seed: u64,
 
-    /// Let callbacks overtake each other
+    /// Send callbacks out of order
     #[arg(long)]
     shuffle: bool,
 
-    /// Share of callbacks that come twice
+    /// Share of callbacks that are sent as duplicates
     #[arg(long, value_name = "P", default_value_t = 0.0)]
     duplicates: f64,
 
-    /// Share of callbacks that never come
+    /// Share of callbacks that are not sent
     #[arg(long, value_name = "P", default_value_t = 0.0)]
     lose: f64,
 
-    /// Share of messages both undelivered and delivered
+    /// Share of messages reported both undelivered and delivered
     #[arg(long, value_name = "P", default_value_t = 0.0)]
     conflicts: f64,
 
-    /// Share of messages that a messaging service sends, whose callbacks begin with queued
+    /// Share of messages sent by a messaging service, whose first status is queued
     #[arg(long, value_name = "P", default_value_t = 0.0)]
     queued: f64,
 
@@ -82,7 +82,7 @@ pub struct Args {
     #[arg(long, value_name = "P", default_value_t = 0.0)]
     forged: f64,
 
-    /// Write each acknowledged callback there, one JSON object a line
+    /// Write each acknowledged callback to this file, one JSON object per line
     #[arg(long, value_name = "FILE")]
     acked_log: Option<PathBuf>,
 }

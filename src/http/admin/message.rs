@@ -14,7 +14,9 @@ use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::Query;
 use crate::http::response::Failures;
-use crate::projection::message_query::{Answer, AsOf, BeyondHead, Question, ask};
+use crate::projection::message_query::{
+    AsOf, BeyondHead, MessageQuery, MessageResult, find_message,
+};
 use crate::wire::parameters::{self, parsed};
 
 /// The account, and the position or time of interest.
@@ -63,18 +65,18 @@ pub async fn one(
     question.account_sid.iter().flatten().try_for_each(|sid| redaction.check_text(sid.as_str()))?;
     let answer = web::block(move || {
         state.wait_for_views()?;
-        ask(&*state.store, &question).map_err(Problem::from)
+        find_message(&*state.store, &question).map_err(Problem::from)
     });
     match answer.await?? {
-        Answer::NotFound => Err(Problem::NotFound(format!(
+        MessageResult::NotFound => Err(Problem::NotFound(format!(
             "no event of message `{}` is in the log",
             sid.escape_debug()
         ))),
-        Answer::BeyondHead(BeyondHead { asked_for, head }) => Err(Problem::Conflict(format!(
-            "as_of_position `{asked_for}` is beyond the head, {head}"
-        ))),
-        Answer::Ambiguous(accounts) => Err(Problem::Conflict(several_accounts(&accounts))),
-        Answer::Found { folded, as_of_position } => {
+        MessageResult::BeyondHead(BeyondHead { asked_for, head }) => Err(Problem::Conflict(
+            format!("as_of_position `{asked_for}` is beyond the head, {head}"),
+        )),
+        MessageResult::Ambiguous(accounts) => Err(Problem::Conflict(several_accounts(&accounts))),
+        MessageResult::Found { folded, as_of_position } => {
             let message = redaction.message(&folded, as_of_position);
             let json = serde_json::to_vec(&message).map_err(|_| Problem::Internal)?;
             Ok(unless_known(&request, json))
@@ -106,10 +108,10 @@ fn question(
     sid: &str,
     parameters: MessageParameters,
     state: &AdminState,
-) -> Result<Question, Problem> {
+) -> Result<MessageQuery, Problem> {
     let message_sid = MessageSid::parse(sid)
         .ok_or_else(|| Problem::BadRequest("the message SID is empty".to_owned()))?;
-    Ok(Question {
+    Ok(MessageQuery {
         message_sid,
         account_sid: parameters.account_sid.as_deref().map(AccountSid::parse),
         rule: state.rule,

@@ -14,8 +14,8 @@ use crate::http::error::Problem;
 use crate::http::query::{NoParameters, Query};
 use crate::http::response::Failures;
 use crate::report::stuck::Stuck;
+use crate::store::Sizes;
 use crate::store::StoreError;
-use crate::store::metrics::Sizes;
 
 /// How old the count of stuck messages may be: counting them reads every rollup.
 const STUCK_COUNT_AGE_MAX: Duration = Duration::from_secs(60);

@@ -11,7 +11,7 @@ use crate::domain::Rule;
 use crate::http::auth::tokens::{Attempts, Tokens};
 use crate::http::error::Problem;
 use crate::http::limits::{EventStreams, Limit};
-use crate::projection::background_verification;
+use crate::projection::verify::background;
 use crate::projection::worker::Handle;
 use crate::store::Store;
 use crate::store::writer::Writer;
@@ -24,7 +24,7 @@ pub struct AdminState {
     pub writer: Writer,
     pub projection: Handle,
     /// `None` if the log is not verified in the background.
-    pub verifying: Option<background_verification::Handle>,
+    pub verifying: Option<background::Handle>,
     pub rule: Rule,
     pub tokens: Arc<ArcSwap<Tokens>>,
     pub attempts: Attempts,

@@ -1,4 +1,4 @@
-//! The log alone, bit by bit: whoever walks it may pause as often and as long as need be.
+//! Verifies the log alone, in small steps, so that the caller can pause between them.
 
 use std::collections::BTreeMap;
 
@@ -13,21 +13,21 @@ use crate::store::{Checked, Store, StoreError};
 /// How many events are read at a time: about a millisecond's work.
 const PAGE_EVENTS: u64 = 512;
 
-/// What a verification of the log alone saw.
+/// The result of a verification of the log alone.
 #[derive(Debug, Clone)]
 pub struct LogVerified {
-    /// The last position that was asked for.
+    /// The last position that was requested.
     pub head: Position,
-    /// The chain's value there; nothing where the log has gaps or cannot be read throughout.
+    /// The chain's value there; `None` if the log has gaps or unreadable events.
     pub hash: Option<Hash>,
     /// How many events were read.
     pub events: u64,
     pub findings: Vec<Finding>,
 }
 
-/// Reads the log up to a position: that its guards are in place, its positions have no gaps, its
-/// events can be read and are those that the views have read. It neither looks at every page, as
-/// the engine's own check does, nor folds anything anew, as [`verify`](super::verify) does.
+/// Verifies the log up to a position: that its guards exist, it has no gaps, and its events are readable and
+/// those that the views have read. It runs no page check and no fresh fold, as [`verify`](super::verify)
+/// does.
 pub fn verify_log(
     store: &dyn Store,
     up_to: Position,
@@ -38,7 +38,7 @@ pub fn verify_log(
     findings.checked(guards, "log");
     let checkpoint = findings.of_views(store.views().checkpoint())?;
     let fitting = checkpoint.filter(|checkpoint| {
-        findings.alignment(&ViewsState::of(store, checkpoint, checkpoint.rule))
+        findings.check_state(&ViewsState::new(store, checkpoint, checkpoint.rule))
     });
     let marks = match &fitting {
         Some(checkpoint) => findings.of_views(marks(store, checkpoint))?.unwrap_or_default(),

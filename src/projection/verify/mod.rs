@@ -1,55 +1,60 @@
-//! Whether the log is still what was read, and the views what the log says.
+//! Verification: whether the log is unchanged since it was projected, and the views match it.
 
+pub mod background;
+pub mod chain;
+pub mod compare;
+mod findings;
 mod log;
+mod rollups;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use crate::domain::digest::{CHAIN_START, Digester, Hash};
 use crate::domain::{Position, RecordedEvent, Rule};
+use crate::projection::ProjectionError;
 use crate::projection::catch_up::Progress;
-use crate::projection::compare::side_by_side;
 use crate::projection::compatibility::ViewsState;
 use crate::projection::digest::{PAGE_MESSAGES, digest};
-use crate::projection::findings::Findings;
-use crate::projection::{ProjectionError, cells};
 use crate::store::{CHAIN_MARK_EVERY, Checkpoint, EventPages, Store, StoreError, Views};
 
+use self::compare::side_by_side;
+use self::findings::Findings;
+pub use self::findings::{Finding, FindingKind};
 pub use self::log::{LogVerified, verify_log};
-pub use crate::projection::findings::{Finding, FindingKind};
 
 /// How many events are read between two reports of progress.
 const PAGE_EVENTS: u64 = 4096;
 
-/// A copy of the chain's value, kept elsewhere.
+/// A copy of the chain's value that was stored elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expected {
     pub position: Position,
     pub hash: Hash,
 }
 
-/// What a verification saw.
+/// The result of a verification.
 #[derive(Debug, Clone)]
 pub struct Verified {
     pub head: Position,
-    /// The chain's value at the head; nothing where the log has gaps or cannot be read throughout.
+    /// The chain's value at the head; `None` if the log has gaps or unreadable events.
     pub hash: Option<Hash>,
     pub checkpoint: Position,
     /// How many events were read.
     pub events: u64,
-    /// How many of them an import brought.
+    /// How many of them were imported.
     pub imported: u64,
     pub rule: Rule,
-    /// Of the fresh fold at the checkpoint; nothing where the log could not be folded.
+    /// The digest of a fresh fold at the checkpoint; `None` if the log could not be folded.
     pub digest: Option<Hash>,
     pub findings: Vec<Finding>,
-    /// Of which files, `log` or `views`, the engine's own check was given up: whoever writes to
-    /// them was too busy. Everything else was checked all the same.
+    /// The files, `log` or `views`, whose engine check was given up because they were written too fast.
+    /// Everything else was still checked.
     pub unfinished: Vec<&'static str>,
 }
 
-/// Reads the whole log once for its chain and once more for a fresh fold. Nothing is repaired.
-/// While it reads for the chain it can be stopped.
+/// Verifies a ledger: reads the whole log once for its chain and again for a fresh fold. It repairs nothing.
+/// `progress` can stop it while it reads for the chain.
 pub fn verify(
     store: &dyn Store,
     expected: Option<Expected>,
@@ -64,7 +69,7 @@ pub fn verify(
         false => None,
     };
     let fits = checkpoint.as_ref().is_some_and(|checkpoint| {
-        findings.alignment(&ViewsState::of(store, checkpoint, checkpoint.rule))
+        findings.check_state(&ViewsState::new(store, checkpoint, checkpoint.rule))
     });
     let marks = match checkpoint.as_ref().filter(|_| fits) {
         Some(checkpoint) => findings.of_views(marks(store, checkpoint))?.unwrap_or_default(),
@@ -72,7 +77,7 @@ pub fn verify(
     };
     let mut walk = Walk::new(marks, expected, PAGE_EVENTS);
     match store.head().and_then(|head| walk.through(store, head, &mut findings, progress)) {
-        // Damaged pages end the walk where they lie; they have been named above.
+        // Damaged pages end the walk; they were reported above.
         Err(StoreError::Engine { .. }) if !log_is_sound => walk.chain = None,
         Err(error @ StoreError::Engine { .. }) if findings.unfinished.contains(&"log") => {
             findings.add(FindingKind::EngineDamage, None, format!("log: {error}"));
@@ -86,7 +91,7 @@ pub fn verify(
     if fits && walk.chain.is_some() {
         let compared = compare_projection(store, rule, &mut findings)?;
         (checkpoint, digest) = compared.map_or((checkpoint, None), |(at, hash)| (at, Some(hash)));
-        // Beside a server the views may have got beyond where the log ended before.
+        // Alongside a server, the views may have read beyond the earlier head.
         walk.through(store, checkpoint, &mut findings, progress)?;
     }
     walk.expect_reached(&mut findings);
@@ -114,8 +119,8 @@ fn marks(
     Ok(marks)
 }
 
-/// Holds the views against a fresh fold; returns the checkpoint they were compared at and the
-/// fold's digest, or nothing where the views cannot be read to their end.
+/// Compares the views with a fresh fold. Returns the checkpoint of the comparison and the fold's digest;
+/// `None` if the views cannot be read to the end.
 fn compare_projection(
     store: &dyn Store,
     rule: Rule,
@@ -137,13 +142,13 @@ fn compare_projection(
         compared => Some(compared?),
     };
     let Some(checkpoint) = compared else { return Ok(None) };
-    cells::compare(store, store.views(), &*fresh, findings)?;
+    rollups::compare(store, store.views(), &*fresh, findings)?;
     let looked_up = check_lookup(store.views(), &*fresh, findings);
     findings.of_views(looked_up)?;
     Ok(Some((checkpoint, digest(&*fresh)?)))
 }
 
-/// Whether every message is also found by its SID.
+/// Checks that every message is found by its SID.
 fn check_lookup(
     in_use: &dyn Views,
     fresh: &dyn Views,
@@ -165,23 +170,23 @@ fn check_lookup(
     }
 }
 
-/// One pass over the log, position by position.
+/// A pass over the log, event by event.
 struct Walk {
     head: Position,
     events: u64,
     imported: u64,
-    /// The last position passed.
+    /// The last position read.
     at: Position,
-    /// The chain as the log has it now; nothing behind a gap.
+    /// The chain of the log as it is now; `None` after a gap.
     chain: Option<Hash>,
-    /// The chain from the last mark on, so that a changed block does not taint those behind it.
+    /// The chain since the last mark, so that a changed block does not affect later ones.
     block: Option<Hash>,
     marks: BTreeMap<Position, Hash>,
     expected: Option<Expected>,
     digester: Digester,
     /// Events read between two calls of `progress`.
     page_events: u64,
-    /// Whether the chain could be compared where a value was expected.
+    /// Whether the chain was compared at the expected position.
     compared: bool,
 }
 
@@ -268,7 +273,7 @@ impl Walk {
         }
     }
 
-    /// Compares the block that ends here with what was read of it when it was projected.
+    /// Compares the block that ends here with its value when it was projected.
     fn check_mark(&mut self, findings: &mut Findings) {
         let Some(mark) = self.marks.get(&self.at).copied() else { return };
         if self.block.is_some_and(|block| block != mark) {

@@ -1,5 +1,5 @@
-//! Bringing a file to this version's schema. The log's migrations only ever add tables or columns;
-//! views of any other version are thrown away by their owner.
+//! Schema migrations. The log's only ever add tables or columns; views of another version are discarded
+//! and rebuilt.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ const QUARANTINE: [(&str, &str); 2] = [
     ("V2__ranks", include_str!("../../../migrations/sqlite/quarantine/0002_ranks.sql")),
 ];
 
-/// The tables that the views consist of.
+/// The tables of the views.
 pub const VIEW_TABLES: [&str; 5] = ["checkpoint", "chain_marks", "accounts", "messages", "rollups"];
 
 /// The indexes that their queries name.
@@ -38,31 +38,31 @@ const VIEW_INDEXES: [&str; 9] = [
     "messages_without_status",
 ];
 
-/// Brings the log to this version, or refuses it.
+/// Migrates a log to this version's schema; fails if it is newer or not a log.
 pub fn log(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     refuse_newer(connection, path)?;
     run(connection, &LOG, path)
 }
 
-/// Brings empty views to this version.
+/// Creates the schema of empty views.
 pub fn views(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     run(connection, &VIEWS, path)
 }
 
-/// Brings the quarantine to this version, or refuses it.
+/// Migrates a quarantine to this version's schema; fails if it is newer.
 pub fn quarantine(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     refuse_newer_than(QUARANTINE.len(), connection, path)?;
     run(connection, &QUARANTINE, path)
 }
 
-/// Whether a quarantine was last opened by an older version. One of a newer version is an error.
+/// Whether a quarantine has an older schema. A newer one is an error.
 pub fn quarantine_is_older(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
     refuse_newer_than(QUARANTINE.len(), connection, path)?;
     let applied = applied(connection).map_err(engine("read the schema's version"))?;
     Ok(applied.len() < QUARANTINE.len())
 }
 
-/// Whether views are of exactly this version; the error says why they are not usable at all.
+/// Whether views have exactly this version's schema; an error if they are not usable at all.
 pub fn views_are_current(connection: &Connection) -> Result<bool, String> {
     let applied = applied(connection).map_err(|error| error.to_string())?;
     let known = runner(&VIEWS).map_err(|error| error.to_string())?;
@@ -80,7 +80,7 @@ pub fn views_are_current(connection: &Connection) -> Result<bool, String> {
     }
 }
 
-/// A log of a newer version holds what this one could not keep up.
+/// Fails for a log with a newer schema: this version could not maintain what it holds.
 pub fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     refuse_newer_than(LOG.len(), connection, path)
 }
@@ -104,8 +104,7 @@ fn refuse_newer_than(known: usize, connection: &Connection, path: &Path) -> Resu
     }
 }
 
-/// A file that no migration has reached is nothing that can be read; opening it for writing makes
-/// it a log.
+/// Fails for a file without any migration, which cannot be read; opening it for writing makes it a log.
 pub fn refuse_empty(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     match applied(connection).map_err(engine("read the schema's version"))?.is_empty() {
         false => Ok(()),
@@ -113,7 +112,7 @@ pub fn refuse_empty(connection: &Connection, path: &Path) -> Result<(), StoreErr
     }
 }
 
-/// The refusal of a file that holds nothing yet.
+/// The error for an empty file.
 pub fn empty(path: &Path) -> StoreError {
     StoreError::NotALedger {
         path: path.to_owned(),
@@ -121,7 +120,7 @@ pub fn empty(path: &Path) -> StoreError {
     }
 }
 
-/// The ledger's id, given when the log is first opened for writing.
+/// The ledger's id, created when the log is first opened for writing.
 pub fn ledger_id(connection: &Connection, path: &Path) -> Result<Uuid, StoreError> {
     let act = format!("read the ledger's id in {}", path.display());
     let stored: Option<Vec<u8>> = connection
@@ -143,14 +142,14 @@ pub fn ledger_id(connection: &Connection, path: &Path) -> Result<Uuid, StoreErro
     }
 }
 
-/// The schema that a log of this version has, as SQLite would describe it: (kind, name, SQL).
+/// The schema of a log of this version, as SQLite describes it: (kind, name, SQL).
 pub fn schema_of_log() -> Result<Vec<(String, String, String)>, StoreError> {
     let mut fresh = Connection::open_in_memory().map_err(engine("open a database in memory"))?;
     run(&mut fresh, &LOG, Path::new(":memory:"))?;
     schema(&fresh)
 }
 
-/// Everything that a file's schema consists of: (kind, name, SQL).
+/// A file's schema: (kind, name, SQL).
 pub fn schema(connection: &Connection) -> Result<Vec<(String, String, String)>, StoreError> {
     let mut statement = connection
         .prepare("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
@@ -178,7 +177,7 @@ fn run(
     })
 }
 
-/// Version and checksum of every migration that a file has had, in order.
+/// Version and checksum of every migration applied to a file, in order.
 fn applied(connection: &Connection) -> rusqlite::Result<Vec<(i32, String)>> {
     let there: i64 = crate::store::sqlite::query_value(
         connection,

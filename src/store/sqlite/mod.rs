@@ -1,5 +1,4 @@
-//! The embedded engine: SQLite files, `ledger.db` for the log and next to it one for the views, to which
-//! the link `ledger.views.db` leads.
+//! The SQLite engine: `ledger.db` for the log, and a file for the views that the link `ledger.views.db` points to.
 
 pub mod files;
 pub mod log;
@@ -19,9 +18,9 @@ use self::views::FreshViews;
 use self::views::link::ViewsLink;
 use self::views::open::StoreViews;
 use self::views::rebuild::SqliteRebuild;
-use super::metrics::Sizes;
-use super::open::WalCheckpoints;
-use super::{Access, Checked, Damage, Kept, Rebuild, Store, StoreError, Views};
+use super::{
+    Access, Checked, Damage, Kept, Rebuild, Sizes, Store, StoreError, Views, WalCheckpoints,
+};
 use crate::domain::{NewEvent, Position, RecordedEvent, Rule};
 
 /// A ledger in two files.
@@ -29,13 +28,12 @@ pub struct SqliteStore {
     log: Log,
     views: StoreViews,
     views_link: ViewsLink,
-    /// Held as long as the store is, also while the log is opened again: dropped last, it lets the
-    /// next writer in.
+    /// Dropped last, so that it is also held while the log is reopened.
     _lock: Option<WriterLock>,
 }
 
 impl SqliteStore {
-    /// Opens the log at this path, which is no link, and the views beside it.
+    /// Opens the log at this path, which must not be a link, and its views.
     pub fn open(
         path: &Path,
         access: Access,
@@ -46,17 +44,17 @@ impl SqliteStore {
             Access::Create => Self::open_for_writing(path, false, wal_checkpoints),
             _ if !path.exists() => Err(StoreError::NotFound { path: path.to_owned() }),
             Access::Read => {
-                refuse_beside(path)?;
-                Self::open_beside(Log::open_for_reading(path)?, StoreViews::open_for_reading)
+                refuse_unsafe_to_read(path)?;
+                Self::open_shared(Log::open_for_reading(path)?, StoreViews::open_for_reading)
             }
             Access::Replay => {
-                refuse_beside(path)?;
-                Self::open_beside(Log::open_for_reading(path)?, StoreViews::open_to_rebuild)
+                refuse_unsafe_to_read(path)?;
+                Self::open_shared(Log::open_for_reading(path)?, StoreViews::open_to_rebuild)
             }
             Access::Append => {
-                refuse_beside(path)?;
+                refuse_unsafe_to_read(path)?;
                 let log = Log::open_for_appending(path, wal_checkpoints)?;
-                Self::open_beside(log, StoreViews::open_for_reading)
+                Self::open_shared(log, StoreViews::open_for_reading)
             }
             Access::Write => Self::open_for_writing(path, false, wal_checkpoints),
             Access::WriteDiscardingViews => Self::open_for_writing(path, true, wal_checkpoints),
@@ -70,7 +68,7 @@ impl SqliteStore {
     ) -> Result<Self, StoreError> {
         self::files::connect::make_folder(path)?;
         let name = Lock::acquire(path)?;
-        self::files::wal_ownership::refuse_orphaned_wal(path)?;
+        self::files::paths::refuse_orphaned_wal(path)?;
         let lock = WriterLock::acquire(path, name)?;
         self::files::connect::sync_folder_of(path)?;
         self::files::paths::refuse_other_names(path)?;
@@ -86,8 +84,8 @@ impl SqliteStore {
         Ok(Self { log, views, views_link, _lock: Some(lock) })
     }
 
-    /// Beside whoever appends and projects.
-    fn open_beside(
+    /// Opens the ledger alongside a process that appends and projects.
+    fn open_shared(
         log: Log,
         open_views: impl FnOnce(ViewsLink, Uuid) -> Result<StoreViews, StoreError>,
     ) -> Result<Self, StoreError> {
@@ -97,9 +95,9 @@ impl SqliteStore {
     }
 }
 
-/// Refuses, without the lock, a log that would be read without its write-ahead log, or with another's.
-fn refuse_beside(path: &Path) -> Result<(), StoreError> {
-    self::files::paths::refuse_other_names_in_use(path)?;
+/// Fails if the log would be read without its write-ahead log, or with another one's. Takes no lock.
+fn refuse_unsafe_to_read(path: &Path) -> Result<(), StoreError> {
+    self::files::inspect::refuse_other_names_in_use(path)?;
     self::files::wal_ownership::refuse_foreign_wal_at_rest(path)
 }
 
@@ -179,19 +177,19 @@ impl Store for SqliteStore {
     }
 }
 
-/// What a log and its views take on disk.
+/// The sizes of a log and its views, and the free space of their disk.
 pub fn sizes(log: &Path, views: &Path) -> Result<Sizes, StoreError> {
     let bytes = |file: &Path| file.metadata().map_or(0, |metadata| metadata.len());
     Ok(Sizes {
         log: bytes(log),
-        log_wal: bytes(&self::files::wal_ownership::beside(log, "-wal")),
+        log_wal: bytes(&self::files::paths::sidecar(log, "-wal")),
         views: bytes(views),
-        views_wal: bytes(&self::files::wal_ownership::beside(views, "-wal")),
+        views_wal: bytes(&self::files::paths::sidecar(views, "-wal")),
         disk_free: self::files::paths::disk_free(log)?,
     })
 }
 
-/// Says what was being done when SQLite failed.
+/// Adds to SQLite's error what was being done.
 fn engine(act: &str) -> impl FnOnce(rusqlite::Error) -> StoreError + use<> {
     let act = act.to_owned();
     move |source| StoreError::Engine { act, cause: Box::new(source) }

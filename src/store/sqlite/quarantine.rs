@@ -1,4 +1,4 @@
-//! Refused requests in `ledger.quarantine.db`, in the order of their arrival.
+//! The quarantine in SQLite: `ledger.quarantine.db`, in order of arrival.
 
 use std::path::{Path, PathBuf};
 
@@ -11,17 +11,17 @@ use crate::store::StoreError;
 use crate::store::quarantine::{Kept, Limits, Quarantine, Rank, RefusedRequest};
 use crate::store::sqlite::engine;
 use crate::store::sqlite::files::connect;
-use crate::store::sqlite::files::identity::InPlace;
+use crate::store::sqlite::files::identity::FileIdentity;
 use crate::store::sqlite::files::paths;
 use crate::store::sqlite::files::paths::sibling;
 use crate::store::sqlite::log::values;
 use crate::store::sqlite::migrate;
 use crate::store::sqlite::query_value;
 
-/// How many rows one transaction of a purge removes, so that others come in between.
+/// Maximum rows that one transaction of a purge removes, so that other processes can write in between.
 const PURGE_STEP: u64 = 1000;
 
-/// How many bytes of bodies a page holds at most, beside its last request.
+/// Maximum bytes of bodies in a page, not counting its last request.
 const PAGE_BYTES_MAX: usize = 4 << 20;
 
 /// The columns of a request, as [`row_to_request`] reads them.
@@ -36,11 +36,11 @@ macro_rules! select {
     };
 }
 
-/// See the module.
+/// An open quarantine.
 pub struct SqliteQuarantine {
     path: PathBuf,
     connection: Connection,
-    files: InPlace,
+    files: FileIdentity,
 }
 
 /// `ledger.db` has its quarantine in `ledger.quarantine.db`.
@@ -49,21 +49,21 @@ pub fn path_of(log: &Path) -> PathBuf {
 }
 
 impl SqliteQuarantine {
-    /// Opens the quarantine of the log at this path, and makes it where there is none.
-    pub fn open_or_make(log: &Path) -> Result<Self, StoreError> {
+    /// Opens the quarantine of the log at this path, which is created if it does not exist.
+    pub fn open_or_create(log: &Path) -> Result<Self, StoreError> {
         let path = path_of(log);
         connect::make_file(&path)?;
         paths::refuse_other_names(&path)?;
         Self::open_at(path)
     }
 
-    /// The same of one that is there.
+    /// Opens an existing quarantine; `None` if it does not exist.
     pub fn open(log: &Path) -> Result<Option<Self>, StoreError> {
         let path = path_of(log);
         path.exists().then(|| Self::open_at(path)).transpose()
     }
 
-    /// Opens it for reading; one in which nothing was ever kept is as none.
+    /// Opens it read-only; `None` if it does not exist or has never been written.
     pub fn open_for_reading(log: &Path) -> Result<Option<Self>, StoreError> {
         let path = path_of(log);
         if path.metadata().map_or(0, |metadata| metadata.len()) == 0 {
@@ -75,14 +75,14 @@ impl SqliteQuarantine {
             drop(connection);
             return Self::open_at(path).map(Some);
         }
-        let files = InPlace::of(&path);
+        let files = FileIdentity::new(&path);
         Ok(Some(Self { path, connection, files }))
     }
 
     fn open_at(path: PathBuf) -> Result<Self, StoreError> {
         let mut connection = connect::quarantine_for_writing(&path)?;
         migrate::quarantine(&mut connection, &path)?;
-        let files = InPlace::of(&path);
+        let files = FileIdentity::new(&path);
         Ok(Self { path, connection, files })
     }
 
@@ -282,7 +282,7 @@ fn insert(transaction: &Transaction<'_>, request: &RefusedRequest) -> rusqlite::
     Ok(())
 }
 
-/// What is removed leaves pages that the next ones fill.
+/// Removes requests; the next ones fill the pages they leave.
 fn kept(connection: &Connection) -> rusqlite::Result<Kept> {
     let requests = query_value(connection, "SELECT requests FROM kept")?;
     let recognised = query_value(connection, "SELECT recognised FROM kept")?;
@@ -298,7 +298,7 @@ fn evict(transaction: &Transaction<'_>, count: u64) -> rusqlite::Result<usize> {
     transaction.prepare_cached(sql)?.execute([count])
 }
 
-/// Cuts the free pages off the file, and empties the WAL, which still has what was in them.
+/// Truncates the free pages of the file, and the WAL, which still has their content.
 fn give_back(connection: &Connection) -> rusqlite::Result<()> {
     let mut statement = connection.prepare("PRAGMA incremental_vacuum")?;
     let mut rows = statement.query([])?;
@@ -326,7 +326,7 @@ fn row_to_request(row: &Row<'_>) -> rusqlite::Result<(u64, RefusedRequest)> {
     Ok((row.get(0)?, request))
 }
 
-/// A rank that a newer version may have stored counts as the highest.
+/// An unknown rank, which a newer version may have stored, counts as the highest.
 fn rank(stored: usize) -> Rank {
     Rank::ALL.get(stored).copied().unwrap_or(Rank::Recognised)
 }

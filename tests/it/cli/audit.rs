@@ -220,6 +220,7 @@ fn a_terminal_does_not_obey_a_callback() {
     ] {
         has_nothing_to_obey(&stdout(&output));
         has_nothing_to_obey(&stderr(&output));
-        assert!(format!("{}{}", stdout(&output), stderr(&output)).contains(r"\u{1b}[2J"));
+        let text = stdout(&output) + &stderr(&output);
+        assert!(text.contains(r"\u{1b}[2J"), "{text}");
     }
 }

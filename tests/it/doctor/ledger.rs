@@ -168,5 +168,5 @@ fn a_backup_succeeds_even_if_it_cannot_be_recorded() {
 
     assert!(output.status.success());
     assert!(ledger.file("copy.db").exists());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("not written down"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("could not be recorded"));
 }

@@ -9,8 +9,8 @@ use delivery_ledger::domain::{NewEvent, Position, RecordedEvent, Rule};
 use delivery_ledger::projection::worker::Handle;
 use delivery_ledger::projection::{catch_up, worker};
 use delivery_ledger::store;
+use delivery_ledger::store::Sizes;
 use delivery_ledger::store::head::Head;
-use delivery_ledger::store::metrics::Sizes;
 use delivery_ledger::store::{Access, Checked, Database, Rebuild, Store, StoreError, Views};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -43,7 +43,7 @@ fn a_projection_that_cannot_go_on_says_where_and_callbacks_are_still_taken() {
         app.restart();
 
         app.eventually("it is said", || app.stderr().contains(said));
-        assert!(app.stderr().contains("the projection does not get on"), "{}", app.stderr());
+        assert!(app.stderr().contains("the projection has stalled"), "{}", app.stderr());
         assert_eq!(app.receive(delivered(&sid(4))).code, 200);
         assert_eq!(head_of(&app.log_file()), 4);
         let verified = app.run(&["verify"]);

@@ -1,9 +1,8 @@
 //! The bounds of a quarantine, and what is removed first.
 
 use delivery_ledger::domain::Timestamp;
-use delivery_ledger::store;
 use delivery_ledger::store::quarantine::{Limits, Quarantine, Rank, RefusedRequest};
-use delivery_ledger::store::{Access, Database, quarantine};
+use delivery_ledger::store::{self, Access, Database};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -27,7 +26,7 @@ proptest! {
     ) {
         let limits = Limits { requests, bytes: kib * 1024 };
         let (_folder, database) = a_folder();
-        let mut quarantine = quarantine::open_or_make(&database).unwrap();
+        let mut quarantine = store::create_quarantine(&database).unwrap();
         let mut all = Vec::new();
         for batch in batches {
             let batch: Vec<_> = batch.iter().map(|bytes| request(vec![b'x'; *bytes])).collect();
@@ -46,7 +45,7 @@ proptest! {
 #[test]
 fn what_was_kept_is_read_back_as_it_was_from_both_ends() {
     let (_folder, database) = a_folder();
-    let mut quarantine = quarantine::open_or_make(&database).unwrap();
+    let mut quarantine = store::create_quarantine(&database).unwrap();
     let all: Vec<_> = (0..10).map(|number| request(vec![number; 10])).collect();
     quarantine.keep(&all, &LIMITS).unwrap();
 
@@ -63,7 +62,7 @@ fn what_was_kept_is_read_back_as_it_was_from_both_ends() {
 #[test]
 fn a_purge_removes_what_arrived_before_a_time_and_gives_its_room_back() {
     let (_folder, database) = a_folder();
-    let mut quarantine = quarantine::open_or_make(&database).unwrap();
+    let mut quarantine = store::create_quarantine(&database).unwrap();
     let secret = b"a-word-to-be-forgotten".repeat(1000);
     let all: Vec<_> = (0..60)
         .map(|second| RefusedRequest {
@@ -90,7 +89,7 @@ fn a_purge_removes_what_arrived_before_a_time_and_gives_its_room_back() {
 #[test]
 fn recognised_requests_are_removed_last() {
     let (_folder, database) = a_folder();
-    let mut quarantine = quarantine::open_or_make(&database).unwrap();
+    let mut quarantine = store::create_quarantine(&database).unwrap();
     let limits = Limits { requests: 10, bytes: 64 << 20 };
     let recognised =
         |number: u8| RefusedRequest { rank: Rank::Recognised, ..request(vec![number; 10]) };
@@ -119,7 +118,7 @@ fn an_older_file_is_migrated_by_the_first_process_that_opens_it() {
         let app = App::not_started(&[("DELIVERY_LEDGER_PUBLIC_URL", "https://hooks.example.com")]);
         let database = Database::Sqlite(app.log_file());
         drop(store::open(&database, Access::Create).unwrap());
-        quarantine::open_or_make(&database).unwrap().keep(&[signed(&sid(1))], &LIMITS).unwrap();
+        store::create_quarantine(&database).unwrap().keep(&[signed(&sid(1))], &LIMITS).unwrap();
         let file = rusqlite::Connection::open(quarantine_file(app.folder())).unwrap();
         file.execute_batch(
             "DROP TRIGGER recognised_inserted;

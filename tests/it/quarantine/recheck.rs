@@ -5,9 +5,8 @@ use std::time::Duration;
 use delivery_ledger::domain::AccountSid;
 use delivery_ledger::quarantine::Accepts;
 use delivery_ledger::quarantine::recheck::{Rechecked, recheck};
-use delivery_ledger::store;
 use delivery_ledger::store::quarantine::{Quarantine, RefusedRequest};
-use delivery_ledger::store::{Access, Database, quarantine};
+use delivery_ledger::store::{self, Access, Database};
 use delivery_ledger::twilio::accounts::{AccountKeys, Accounts, Token};
 use delivery_ledger::twilio::callback_path::CallbackPath;
 use delivery_ledger::twilio::signature::BaseUrl;
@@ -116,7 +115,7 @@ fn a_recheck_alongside_a_server_appends_between_its_callbacks() {
 fn a_recheck_that_was_interrupted_appends_nothing_twice() {
     for interrupted_after in [Interrupted::Mark, Interrupted::Append, Interrupted::Never] {
         let (_folder, database) = a_folder();
-        let mut quarantine = quarantine::open_or_make(&database).unwrap();
+        let mut quarantine = store::create_quarantine(&database).unwrap();
         let requests: Vec<_> = (0..7).map(|number| signed(&sid(number))).collect();
         quarantine.keep(&requests, &LIMITS).unwrap();
         let store = store::open(&database, Access::Create).unwrap();
@@ -133,7 +132,7 @@ fn a_recheck_that_was_interrupted_appends_nothing_twice() {
         }
         drop(quarantine);
 
-        let mut quarantine = quarantine::open(&database).unwrap().unwrap();
+        let mut quarantine = store::open_quarantine(&database).unwrap().unwrap();
         let rechecked = rechecked(&mut *quarantine, &*store);
 
         let there = if interrupted_after == Interrupted::Append { 5 } else { 0 };
@@ -153,7 +152,7 @@ fn a_recheck_that_was_interrupted_appends_nothing_twice() {
 #[test]
 fn a_request_that_was_appended_without_a_mark_is_appended_again() {
     let (_folder, database) = a_folder();
-    let mut quarantine = quarantine::open_or_make(&database).unwrap();
+    let mut quarantine = store::create_quarantine(&database).unwrap();
     quarantine.keep(&[signed(&sid(1))], &LIMITS).unwrap();
     let store = store::open(&database, Access::Create).unwrap();
     store.append(&[verified(&quarantine.oldest(0, 1).unwrap()[0].1)]).unwrap();
@@ -169,7 +168,7 @@ fn a_recheck_that_is_killed_loses_nothing_and_doubles_nothing() {
     let app = App::not_started(&[("DELIVERY_LEDGER_PUBLIC_URL", "https://hooks.example.com")]);
     let database = Database::Sqlite(app.log_file());
     drop(store::open(&database, Access::Create).unwrap());
-    let mut quarantine = quarantine::open_or_make(&database).unwrap();
+    let mut quarantine = store::create_quarantine(&database).unwrap();
     let requests: Vec<_> = (0..4000).map(|number| signed(&sid(number))).collect();
     for chunk in requests.chunks(500) {
         quarantine.keep(chunk, &LIMITS).unwrap();
@@ -204,8 +203,8 @@ fn one_recheck_works_at_a_time() {
     let app = App::not_started(&[("DELIVERY_LEDGER_PUBLIC_URL", "https://hooks.example.com")]);
     let database = Database::Sqlite(app.log_file());
     drop(store::open(&database, Access::Create).unwrap());
-    quarantine::open_or_make(&database).unwrap();
-    let held = quarantine::lock_recheck(&database).unwrap().unwrap();
+    store::create_quarantine(&database).unwrap();
+    let held = store::lock_recheck(&database).unwrap().unwrap();
     let (code, _, stderr) = app.run_as_text(&["quarantine", "recheck"]);
     assert_eq!(code, 1);
     assert!(stderr.contains("another recheck of sqlite:"), "{stderr}");

@@ -190,11 +190,11 @@ fn cells_hold_the_messages_there_are_and_none_that_are_gone() {
 #[test]
 fn cells_that_say_what_the_log_does_not_are_found() {
     for damage in [
-        "DELETE FROM cells",
-        "UPDATE cells SET hour = hour + 1",
-        "UPDATE cells SET country = 'FR'",
-        "INSERT INTO cells VALUES (1, 0, 'sms', '', '', -1, 0, 0, x'01000100000100')",
-        "UPDATE cells SET tally = x'00'",
+        "DELETE FROM rollups",
+        "UPDATE rollups SET hour = hour + 1",
+        "UPDATE rollups SET country = 'FR'",
+        "INSERT INTO rollups VALUES (1, 0, 'sms', '', '', -1, 0, 0, x'01000100000100')",
+        "UPDATE rollups SET rollup = x'00'",
     ] {
         let said = naive_message();
         let ledger = Ledger::of(&[said.event()]);

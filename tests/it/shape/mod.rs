@@ -89,8 +89,7 @@ const MAY_USE: [(&str, &[&str]); 21] = [
 ];
 
 /// What `http` may use of `projection`: its state, and the fold of one message.
-const HTTP_MAY_USE_OF_PROJECTION: [&str; 4] =
-    ["worker", "background_verification", "message_query", "fold"];
+const HTTP_MAY_USE_OF_PROJECTION: [&str; 4] = ["worker", "verify", "message_query", "fold"];
 
 /// Words of a library, and the only places where they may stand.
 const KEPT_TO: [(&[&str], &[&str]); 6] = [

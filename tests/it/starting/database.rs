@@ -56,7 +56,7 @@ fn a_file_that_is_not_a_ledger_is_refused_and_left_unchanged() {
     assert_eq!(
         refused,
         "error: the ledger sqlite:ledger.db (--database or DELIVERY_LEDGER_DATABASE): \
-         ledger.db is no delivery-ledger database: SQLite does not know its format"
+         ledger.db is not a delivery-ledger database: SQLite does not know its format"
     );
     assert_eq!(std::fs::read_to_string(serve.folder.path().join("ledger.db")).unwrap(), text);
 

@@ -1,5 +1,4 @@
-//! A WAL's length, and reads that do not make it grow beyond bounds: as long as one is open, what
-//! is written meanwhile stays in the WAL.
+//! Long reads with a bound on the WAL: while a read is open, everything written meanwhile stays in it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,23 +11,22 @@ use rusqlite::Connection;
 use crate::store::StoreError;
 use crate::store::sqlite::engine;
 
-/// How long a WAL may get behind a check that reads everything at once. A server as busy as two
-/// cores can make it writes some 24 MB a second, so this is about five seconds of that, and hours
-/// of usual traffic; it is half of what the disk beside a ledger has to have free.
+/// Maximum bytes of the WAL during a check that reads everything: five seconds of the busiest server on two
+/// cores, and hours of usual traffic. It is half of the free space that a ledger's disk needs.
 pub const BEHIND_A_CHECK_BYTES_MAX: u64 = 128 << 20;
 
-/// How often a check is begun. Traffic comes in waves; where it does not, more tries do not help.
+/// Maximum attempts. Traffic comes in waves; if it does not, more attempts do not help.
 const TRIES: u32 = 3;
 
-/// How long the writer may take to empty a WAL that nobody reads any more; it does so as it commits.
+/// How long the writer may take to empty a WAL without readers; it does so when it commits.
 const EMPTYING_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How often the WAL's length is looked at: after so many of SQLite's steps, or pages of its
-/// integrity check. Some 0.1 ms of work, of which the look is a hundredth.
+/// SQLite's steps, or pages of its integrity check, between two looks at the WAL's length: 0.1 ms of work,
+/// of which the look takes a hundredth.
 const STEPS_BETWEEN_LOOKS: i32 = 1000;
 
-/// ExternalSorter a long read, and gives it up where the WAL grows beyond these bytes behind it. After a
-/// while it is tried again, a few times in all; nothing where it never came to its end.
+/// Runs a long read, and interrupts it if the WAL grows beyond these bytes. It is repeated a few times;
+/// `None` if no attempt finished.
 pub fn bounded<T>(
     connection: &Connection,
     bytes_max: u64,
@@ -78,7 +76,7 @@ fn file_of(connection: &Connection) -> PathBuf {
     PathBuf::from(format!("{}-wal", connection.path().unwrap_or_default()))
 }
 
-/// In bytes; 0 where there is none.
+/// The length of a WAL in bytes; 0 if it does not exist.
 fn length(wal: &Path) -> u64 {
     std::fs::metadata(wal).map_or(0, |metadata| metadata.len())
 }
@@ -91,7 +89,7 @@ mod tests {
 
     use super::{bounded, file_of, length};
     use crate::store::StoreError;
-    use crate::store::open::WalCheckpoints;
+    use crate::store::WalCheckpoints;
     use crate::store::sqlite::files::connect;
     use crate::store::sqlite::query_value;
 
@@ -104,9 +102,11 @@ mod tests {
         query_value(connection, sql).map_err(super::engine("read for ever"))
     }
 
-    /// ExternalSorter a read beside a writer that never rests; returns what came of it, and the greatest
-    /// length that the WAL had.
-    fn beside_a_writer<T>(read: impl Fn(&Connection) -> Result<T, StoreError>) -> (Option<T>, u64) {
+    /// Runs a read alongside a writer that never rests; returns its result, and the greatest length of
+    /// the WAL.
+    fn alongside_a_writer<T>(
+        read: impl Fn(&Connection) -> Result<T, StoreError>,
+    ) -> (Option<T>, u64) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("filled.db");
         connect::make_file(&path).unwrap();
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_read_that_would_make_the_wal_grow_for_ever_is_given_up() {
-        let (value, longest) = beside_a_writer(endless);
+        let (value, longest) = alongside_a_writer(endless);
 
         assert_eq!(value, None);
         // It had grown as far as it may, and was noticed soon.
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_read_that_ends_in_time_is_not_disturbed_by_the_writer() {
-        let (value, longest) = beside_a_writer(|reader| {
+        let (value, longest) = alongside_a_writer(|reader| {
             query_value::<i64>(reader, "SELECT 1 FROM sqlite_master").map_err(super::engine("read"))
         });
 

@@ -1,4 +1,4 @@
-//! What SQLite itself can tell about the state of a file.
+//! Integrity checks of the log and the views by SQLite itself.
 
 use rusqlite::{Connection, ErrorCode};
 
@@ -7,11 +7,11 @@ use crate::store::sqlite::files::bounded_read;
 use crate::store::sqlite::migrate;
 use crate::store::{Checked, Damage, StoreError};
 
-/// What Litestream makes in a database that it replicates; they hold nothing and guard nothing.
+/// Tables that Litestream creates in a database that it replicates; they hold no events.
 const LITESTREAM_TABLES: [&str; 2] = ["_litestream_seq", "_litestream_lock"];
 
-/// The log: its guards are in place, and its pages are sound.
-/// The pages are left where that would make the WAL grow beyond these bytes.
+/// Checks the log: that its guards exist and its pages are sound. It gives up on the pages if the WAL would
+/// grow beyond these bytes.
 pub fn log(connection: &Connection, wal_bytes_max: u64) -> Result<Checked, StoreError> {
     let guards = guards(connection)?;
     let pages = bounded_read::bounded(connection, wal_bytes_max, pages)?;
@@ -20,7 +20,7 @@ pub fn log(connection: &Connection, wal_bytes_max: u64) -> Result<Checked, Store
     Ok(Checked { damages: damages.collect(), finished })
 }
 
-/// The log, all of it, however long that takes: for whoever cannot go on before it is known.
+/// Checks the whole log, however long that takes.
 pub fn everything(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     Ok(guards(connection)?.into_iter().chain(pages(connection)?).collect())
 }
@@ -44,7 +44,7 @@ pub fn guards(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     Ok(missing.chain(foreign).chain(early).collect())
 }
 
-/// Reads begin at position 1, so nobody would ever see them.
+/// Whether there are events before position 1, which no read would ever find.
 fn has_early_events(connection: &Connection) -> Result<bool, StoreError> {
     let first: Option<i64> =
         crate::store::sqlite::query_value(connection, "SELECT min(position) FROM events")
@@ -75,7 +75,7 @@ fn accounts(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     Ok(Some(stray).filter(|_| rows > 0).into_iter().collect())
 }
 
-/// The engine's own integrity check.
+/// SQLite's integrity check.
 pub fn pages(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     let act = "check the pages of a database";
     let mut statement = connection.prepare("PRAGMA integrity_check").map_err(engine(act))?;

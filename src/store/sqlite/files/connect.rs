@@ -1,4 +1,4 @@
-//! Opening SQLite files, each with the settings its content needs.
+//! Opens SQLite files, each with the settings that its content needs.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -10,26 +10,25 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::store::StoreError;
-use crate::store::open::WalCheckpoints;
+use crate::store::WalCheckpoints;
 use crate::store::sqlite::engine;
-use crate::store::sqlite::files::wal_ownership;
+use crate::store::sqlite::files::paths;
 use crate::store::sqlite::query_value;
 
 /// How long a statement waits for a lock held by another connection.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often is looked meanwhile, where SQLite's own waiting does not do.
+/// The interval between attempts if SQLite's own waiting is not enough.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
 /// The page cache of a connection that writes views, in KiB as SQLite has it.
 const VIEWS_CACHE: i64 = -32 * 1024;
 
-/// Room for a few hundred callbacks.
+/// Free space that a few hundred callbacks take.
 const ROOM_BYTES: usize = 256 << 10;
 
-/// Makes the ledger's folder, for us alone, where there is none. A ledger that is not there yet
-/// gets a way to it that is on disk: its folder's entry in the one above, and so on up. Whoever was
-/// killed in the middle of it begins again, since the ledger is still not there.
+/// Creates the folder of a new ledger, readable only by its owner, and syncs every folder above it, so that
+/// the path survives a power failure. If the process is killed meanwhile, the next one starts over.
 pub fn make_folder(ledger: &Path) -> Result<(), StoreError> {
     if ledger.exists() {
         return Ok(());
@@ -48,8 +47,8 @@ pub fn make_folder(ledger: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes sure that the file is there, ours to write, and under its name on disk.
-/// SQLite gives `-wal` and `-shm` its mode.
+/// Creates the file if it does not exist, writable for us, and syncs its name. SQLite gives `-wal` and
+/// `-shm` the same mode.
 pub fn make_file(path: &Path) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
@@ -61,15 +60,15 @@ pub fn make_file(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Waits until the names in a file's folder are on disk. A synced file without its name is lost.
+/// Syncs the folder of a file. A synced file whose name is not on disk is lost.
 pub fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
     let folder = folder_of(path);
     sync(&folder).map_err(|cause| StoreError::File { act: "sync the folder", path: folder, cause })
 }
 
-/// Makes sure that the disk takes as much as a busy commit. An empty WAL needs no room, so that on a
-/// full disk opening the log would succeed, and the next commit fail.
-pub fn find_room_beside(path: &Path) -> Result<(), StoreError> {
+/// Fails if the disk has no space for a busy commit. On a full disk, opening a log with an empty WAL would
+/// succeed and the next commit would fail.
+pub fn check_free_space(path: &Path) -> Result<(), StoreError> {
     let folder = folder_of(path);
     let find = || {
         let mut unnamed = tempfile::tempfile_in(&folder)?;
@@ -79,7 +78,7 @@ pub fn find_room_beside(path: &Path) -> Result<(), StoreError> {
     find().map_err(|cause| StoreError::File { act: "find room in", path: folder.clone(), cause })
 }
 
-/// The folder that a file lies in.
+/// The folder of a file.
 pub fn folder_of(path: &Path) -> PathBuf {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new(".")).to_owned()
@@ -89,19 +88,18 @@ fn sync(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// The log's write connection. What a killed process left in the WAL, perhaps never synced,
-/// is synced before anything can build on it.
+/// Opens the log for writing. What a killed process left in the WAL, perhaps unsynced, is synced first.
 pub fn log_for_writing(
     path: &Path,
     wal_checkpoints: WalCheckpoints,
 ) -> Result<Connection, StoreError> {
     let connection = log_set_up(path, wal_checkpoints)?;
-    carry_over(&connection, path, wal_checkpoints)?;
+    sync_committed(&connection, path, wal_checkpoints)?;
     Ok(connection)
 }
 
-/// Has everything that was committed on disk: in the database, unless another program carries it over.
-pub fn carry_over(
+/// Syncs everything that was committed: into the database, or in the WAL if another program checkpoints it.
+pub fn sync_committed(
     connection: &Connection,
     path: &Path,
     wal_checkpoints: WalCheckpoints,
@@ -112,16 +110,19 @@ pub fn carry_over(
     }
 }
 
-/// A write connection to a log that another process may be writing to. The WAL is left to that one;
-/// only where it has ended meanwhile, killed, is there anything unsynced to be found in it.
-pub fn log_beside(path: &Path, wal_checkpoints: WalCheckpoints) -> Result<Connection, StoreError> {
+/// Opens the log for writing alongside another process, which keeps its WAL. It is synced in case that
+/// process was killed.
+pub fn log_for_appending(
+    path: &Path,
+    wal_checkpoints: WalCheckpoints,
+) -> Result<Connection, StoreError> {
     let connection = log_set_up(path, wal_checkpoints)?;
     sync_wal(path)?;
     Ok(connection)
 }
 
 fn log_set_up(path: &Path, wal_checkpoints: WalCheckpoints) -> Result<Connection, StoreError> {
-    wal_ownership::refuse_orphaned_wal(path)?;
+    paths::refuse_orphaned_wal(path)?;
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     set_wal(&connection, path)?;
     let set = |name, value| set_and_read_back(&connection, path, name, value);
@@ -138,8 +139,8 @@ fn log_set_up(path: &Path, wal_checkpoints: WalCheckpoints) -> Result<Connection
     Ok(connection)
 }
 
-/// A file that is not in use under this name: should its making fail, it is thrown away.
-pub fn file_in_the_making(path: &Path) -> Result<Connection, StoreError> {
+/// Opens a file that is being created, and is discarded if that fails: without a journal.
+pub fn unjournaled(path: &Path) -> Result<Connection, StoreError> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let set = |name, value| set_and_read_back(&connection, path, name, value);
     let mode: String = query_value(&connection, "PRAGMA journal_mode = OFF")
@@ -147,13 +148,13 @@ pub fn file_in_the_making(path: &Path) -> Result<Connection, StoreError> {
     if mode != "off" {
         return Err(setting_refused(path, "journal_mode", &mode));
     }
-    set("synchronous", 0)?; // whoever finishes it syncs it once
+    set("synchronous", 0)?; // it is synced once, at the end
     Ok(connection)
 }
 
-/// Syncs what a killed process may have left unsynced in a WAL that another program empties.
+/// Syncs the WAL, which a killed process may have left unsynced.
 fn sync_wal(path: &Path) -> Result<(), StoreError> {
-    let wal = wal_ownership::beside(path, "-wal");
+    let wal = paths::sidecar(path, "-wal");
     let synced = match File::open(&wal) {
         Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(()),
         opened => opened.and_then(|file| file.sync_all()),
@@ -161,7 +162,7 @@ fn sync_wal(path: &Path) -> Result<(), StoreError> {
     synced.map_err(|cause| StoreError::File { act: "sync", path: wal, cause })
 }
 
-/// The views' write connection. Losing its last commits costs nothing: they are derived.
+/// Opens the views for writing. Their last commits may be lost: they are derived.
 pub fn views_for_writing(path: &Path) -> Result<Connection, StoreError> {
     // Never created here: a replay may just have removed the file, having put another one in use.
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -181,7 +182,7 @@ fn set_up_views(connection: &Connection, path: &Path) -> Result<(), StoreError> 
 
 /// New views that are filled before anybody else opens them.
 pub fn views_in_the_making(path: &Path) -> Result<Connection, StoreError> {
-    let connection = file_in_the_making(path)?;
+    let connection = unjournaled(path)?;
     let set = |name, value| set_and_read_back(&connection, path, name, value);
     set("cache_size", VIEWS_CACHE)?; // also the memory of SQLite's sorter
     set("temp_store", 1)?; // file: in memory the sorter would take whatever it needs
@@ -209,7 +210,7 @@ pub fn finish_views(connection: &Connection, path: &Path) -> Result<(), StoreErr
     truncate_wal(connection, path)
 }
 
-/// The quarantine's write connection. Losing its last commits costs little: they were refused.
+/// Opens the quarantine for writing. Its last commits may be lost: they are rejected requests.
 pub fn quarantine_for_writing(path: &Path) -> Result<Connection, StoreError> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let set = |name, value| set_and_read_back(&connection, path, name, value);
@@ -227,15 +228,15 @@ pub fn quarantine_for_writing(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// A connection that cannot write.
+/// Opens a file read-only.
 pub fn for_reading(path: &Path) -> Result<Connection, StoreError> {
     // SQLite removes the WAL of an empty file, as a log is for a moment that is being written over.
-    wal_ownership::refuse_orphaned_wal(path)?;
+    paths::refuse_orphaned_wal(path)?;
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
-/// Syncs the WAL into the file and empties it. A reader in another process may keep it from being
-/// emptied; that all of it has been synced is what counts.
+/// Moves the WAL into the file and truncates it. A reader in another process may prevent the truncation,
+/// which is no error once everything is synced.
 fn truncate_wal(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let given_up_at = Instant::now() + BUSY_TIMEOUT;
     loop {
@@ -253,9 +254,9 @@ fn truncate_wal(connection: &Connection, path: &Path) -> Result<(), StoreError> 
             _ => {
                 return Err(StoreError::Engine {
                     act: format!("empty the write-ahead log of {}", path.display()),
-                    cause: "another process keeps reading it, or empties it and does not end; end \
-                            that process, or, where it is Litestream, set \
-                            DELIVERY_LEDGER_WAL_CHECKPOINTS to external"
+                    cause: "another process keeps reading or checkpointing it; stop that process \
+                            or, if it is Litestream, set DELIVERY_LEDGER_WAL_CHECKPOINTS to \
+                            external"
                         .into(),
                 });
             }
@@ -303,7 +304,7 @@ fn setting_refused(path: &Path, name: &str, got: &str) -> StoreError {
     }
 }
 
-/// The first statement on a file is where SQLite notices what it has been given.
+/// Describes an error of the first statement on a file, where SQLite notices what kind of file it is.
 pub fn not_a_ledger(path: &Path, error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::NotADatabase) => StoreError::NotALedger {
@@ -315,8 +316,8 @@ pub fn not_a_ledger(path: &Path, error: rusqlite::Error) -> StoreError {
             StoreError::Engine {
                 act: format!("open {}", path.display()),
                 cause:
-                    "reading it takes write access to its folder, where SQLite keeps its locks; \
-                        copy the ledger to a folder of your own"
+                    "reading it requires write access to its folder, where SQLite keeps its locks; \
+                        copy the ledger to a folder that you can write to"
                         .into(),
             }
         }

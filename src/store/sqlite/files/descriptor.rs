@@ -1,8 +1,8 @@
-//! The files that SQLite keeps its locks on, opened once a process.
+//! Shared file descriptors of SQLite's files: each file is opened once per process.
 //!
-//! SQLite locks with `fcntl`, and closing any descriptor of a file lets go of all locks that the
-//! process has on it (fcntl(2)). So whoever looks into such a file shares one descriptor, which is
-//! closed after the last connection: each holder of a connection holds the descriptor too.
+//! SQLite locks with `fcntl`, and closing any descriptor of a file releases all locks that the process has
+//! on it (fcntl(2)). So all code that reads such a file shares one descriptor, which is closed after the
+//! last connection because each owner of a connection holds it, too.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -18,7 +18,7 @@ type Open = HashMap<Inode, Weak<Descriptor>>;
 
 static OPEN: LazyLock<Mutex<Open>> = LazyLock::new(Mutex::default);
 
-/// One file of this process, under whatever name it was opened.
+/// An open file, whichever name it was opened under.
 #[derive(Debug)]
 pub struct Descriptor {
     inode: Inode,
@@ -31,16 +31,16 @@ pub struct Descriptor {
 
 impl Descriptor {
     /// The descriptor of the file at this path, which must exist.
-    pub fn of(path: &Path) -> io::Result<Arc<Self>> {
-        Self::open(path, false)
+    pub fn open(path: &Path) -> io::Result<Arc<Self>> {
+        Self::open_or_create(path, false)
     }
 
-    /// The same; the file is made, for its owner alone, if it does not exist.
-    pub fn of_new(path: &Path) -> io::Result<Arc<Self>> {
-        Self::open(path, true)
+    /// Like [`open`](Self::open), but creates the file, accessible only to its owner, if it does not exist.
+    pub fn create(path: &Path) -> io::Result<Arc<Self>> {
+        Self::open_or_create(path, true)
     }
 
-    fn open(path: &Path, create: bool) -> io::Result<Arc<Self>> {
+    fn open_or_create(path: &Path, create: bool) -> io::Result<Arc<Self>> {
         let mut open = lock(&OPEN);
         let known = |open: &Open, inode| open.get(&inode).and_then(Weak::upgrade);
         if let Some(found) = path.metadata().ok().and_then(|meta| known(&open, inode(&meta))) {
@@ -65,7 +65,7 @@ impl Descriptor {
         self.file.as_ref().expect("it is there until it is dropped")
     }
 
-    /// Takes the file's exclusive `flock` for this process; false if anybody has it.
+    /// Takes the file's exclusive `flock` for this process; false if this or another process has it.
     pub fn try_lock(&self) -> io::Result<bool> {
         let mut locked = lock(&self.locked);
         if *locked {
@@ -75,16 +75,16 @@ impl Descriptor {
         Ok(*locked)
     }
 
-    /// Lets go of the `flock`. A process that was started meanwhile may have a copy of the descriptor
-    /// until it runs its own program; closing ours would not end the lock before.
+    /// Releases the `flock`. Closing the file is not enough: a child process may have a copy of the descriptor
+    /// until it runs its own program.
     pub fn unlock(&self) {
         let mut locked = lock(&self.locked);
         let _ = self.file().unlock();
         *locked = false;
     }
 
-    /// Whether this or another process has the file's exclusive `flock`. It asks for a shared one, so
-    /// that two who ask do not take each other for a holder.
+    /// Whether this or another process has the file's exclusive `flock`. It tries a shared lock, so that two
+    /// concurrent calls do not see each other.
     pub fn is_locked(&self) -> io::Result<bool> {
         let locked = lock(&self.locked);
         if *locked {
@@ -97,24 +97,24 @@ impl Descriptor {
         Ok(!free)
     }
 
-    /// Remembers what a reader found wrong with the file, for whoever writes to it.
+    /// Records damage that a reader found, for the writer of the file.
     pub fn report_damage(&self, detail: &str) {
         lock(&self.damage).get_or_insert_with(|| detail.to_owned());
     }
 
-    /// What a reader of this process found wrong with the file.
+    /// Damage that a reader of this process found.
     pub fn damage(&self) -> Option<String> {
         lock(&self.damage).clone()
     }
 
-    /// Forgets what readers found: the file was checked since.
+    /// Forgets the damage that readers found, after the file was checked.
     pub fn clear_damage(&self) {
         lock(&self.damage).take();
     }
 }
 
 impl Drop for Descriptor {
-    /// Closes the file before anybody can open it again.
+    /// Closes the file while no other thread can open it again.
     fn drop(&mut self) {
         let mut open = lock(&OPEN);
         self.file = None;
@@ -128,7 +128,7 @@ fn open_file(path: &Path, create: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(create).truncate(false).mode(0o600);
     match options.open(path) {
-        // Whoever may only read can still look, and lock.
+        // Read access is enough to look and to lock.
         Err(cause) if cause.kind() == ErrorKind::PermissionDenied && !create => File::open(path),
         opened => opened,
     }
@@ -163,11 +163,11 @@ mod tests {
     fn a_file_has_one_descriptor_whatever_its_name() {
         let folder = tempfile::tempdir().unwrap();
         let (first, second) = (folder.path().join("first"), folder.path().join("second"));
-        let descriptor = Descriptor::of_new(&first).unwrap();
+        let descriptor = Descriptor::create(&first).unwrap();
         std::fs::rename(&first, &second).unwrap();
 
-        assert!(Arc::ptr_eq(&descriptor, &Descriptor::of(&second).unwrap()));
-        assert!(Descriptor::of(&first).is_err());
+        assert!(Arc::ptr_eq(&descriptor, &Descriptor::open(&second).unwrap()));
+        assert!(Descriptor::open(&first).is_err());
         assert!(descriptor.try_lock().unwrap());
         assert!(!descriptor.try_lock().unwrap(), "one lock a process");
         assert!(descriptor.is_locked().unwrap());
@@ -179,11 +179,11 @@ mod tests {
     fn looking_at_a_file_lets_go_of_none_of_its_locks() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("locked.db");
-        let _held = Descriptor::of_new(&path).unwrap();
+        let _held = Descriptor::create(&path).unwrap();
         let connection = Connection::open(&path).unwrap();
         connection.execute_batch("CREATE TABLE t(x); BEGIN EXCLUSIVE").unwrap();
 
-        drop(Descriptor::of(&path).unwrap());
+        drop(Descriptor::open(&path).unwrap());
 
         assert_eq!(locks_of_others(&path), 1, "the pending and reserved bytes are still locked");
         // The control: any other descriptor takes the locks along.

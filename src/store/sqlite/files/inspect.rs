@@ -1,24 +1,25 @@
-//! What a log's file says of itself.
+//! SQLite's settings as stored in a log's file.
 
 use std::path::Path;
 
 use crate::store::StoreError;
 use crate::store::sqlite::files::connect;
+use crate::store::sqlite::files::paths::refuse_other_names;
 use crate::store::sqlite::query_value;
 
-/// Settings that are kept in the file.
+/// Settings that are stored in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Engine {
     pub journal_mode: String,
     pub page_bytes: u64,
     pub pages: u64,
-    /// Pages that nothing is on.
+    /// Unused pages.
     pub free_pages: u64,
-    /// The SQLite that reads it.
+    /// The version of the SQLite library in use.
     pub version: String,
 }
 
-/// Reads them.
+/// Reads the settings of a log.
 pub fn engine_of(log: &Path) -> Result<Engine, StoreError> {
     let connection = connect::for_reading(log)?;
     let read = || {
@@ -31,4 +32,14 @@ pub fn engine_of(log: &Path) -> Result<Engine, StoreError> {
         })
     };
     read().map_err(|error| connect::not_a_ledger(log, error))
+}
+
+/// Like [`refuse_other_names`], before a read. Snapshot tools give backups several names; only a file
+/// that was opened as a ledger since can have a WAL under another one.
+pub fn refuse_other_names_in_use(path: &Path) -> Result<(), StoreError> {
+    let Err(refused) = refuse_other_names(path) else { return Ok(()) };
+    match engine_of(path) {
+        Ok(engine) if engine.journal_mode != "wal" => Ok(()),
+        _ => Err(refused),
+    }
 }

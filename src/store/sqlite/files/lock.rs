@@ -1,4 +1,4 @@
-//! One at a time, held by the kernel: it ends with the process, however that ends.
+//! Locks between processes, with `flock`: the kernel releases them when the process ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
@@ -10,42 +10,42 @@ use std::time::Duration;
 
 use crate::store::StoreError;
 use crate::store::sqlite::files::descriptor::Descriptor;
-use crate::store::sqlite::files::wal_ownership::beside;
+use crate::store::sqlite::files::paths::sidecar;
 
-/// How long a lock is waited for: commands such as `audit` hold it for a moment, and a server or a
-/// replay that starts meanwhile need not fail for that.
+/// How long to wait for a lock. Commands such as `audit` hold it for a moment, which should not make a
+/// server or a replay fail.
 const PATIENCE: Duration = Duration::from_millis(1000);
 const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 
-/// An exclusive `flock` on a file that is named after the one it guards, such as
-/// `ledger.views.db.lock` for whoever replays.
+/// An exclusive `flock` on a file that is named after the one it guards, such as `ledger.views.db.lock` during
+/// a replay.
 pub struct Lock {
     file: File,
 }
 
 impl Drop for Lock {
-    /// A process that was begun meanwhile may hold a copy of the file until it runs its own program,
-    /// and with it the lock, were it only closed here.
+    /// Unlocks the file; closing it is not enough, because a child process may hold a copy of the descriptor
+    /// until it runs its own program.
     fn drop(&mut self) {
         let _ = self.file.unlock();
     }
 }
 
 impl Lock {
-    /// Takes the lock of the ledger's name, waiting up to a second.
+    /// Takes the lock of a ledger's name, waiting up to a second.
     pub fn acquire(ledger: &Path) -> Result<Self, StoreError> {
         Self::soon(ledger)?.ok_or_else(|| StoreError::Locked { path: ledger.to_owned() })
     }
 
-    /// Takes the lock of a file, waiting up to a second; `None` if another keeps it.
+    /// Takes the lock of a file, waiting up to a second; `None` if another process keeps it.
     pub fn soon(guarded: &Path) -> Result<Option<Self>, StoreError> {
         soon(|| Self::at_once(guarded))
     }
 
-    /// Whether another has the lock of a file, without making one. It asks for a shared lock, so
-    /// that two who ask do not take each other for a holder.
+    /// Whether another process has the lock of a file. It creates nothing, and tries a shared lock, so that two
+    /// concurrent calls do not see each other.
     fn is_held_now(guarded: &Path) -> Result<bool, StoreError> {
-        let path = beside(guarded, ".lock");
+        let path = sidecar(guarded, ".lock");
         let failed = |cause| StoreError::File { act: "look at", path: path.clone(), cause };
         let file = match File::open(&path) {
             Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(false),
@@ -58,9 +58,9 @@ impl Lock {
         }
     }
 
-    /// Takes the lock of a file; `None` if another has it.
+    /// Takes the lock of a file; `None` if another process has it.
     pub fn at_once(guarded: &Path) -> Result<Option<Self>, StoreError> {
-        let path = beside(guarded, ".lock");
+        let path = sidecar(guarded, ".lock");
         let failed = |cause| StoreError::File { act: "lock", path: path.clone(), cause };
         let file = OpenOptions::new()
             .write(true)
@@ -77,9 +77,8 @@ impl Lock {
     }
 }
 
-/// What makes a process the ledger's only writer: an exclusive `flock` on `ledger.db` itself, which
-/// stays with the file whatever is removed or renamed, and the lock of its name, which keeps others
-/// from a file that is put in its place.
+/// The lock of a ledger's only writer: an exclusive `flock` on `ledger.db` itself, which survives renaming,
+/// and the lock of its name, which protects a file that is put in its place.
 pub struct WriterLock {
     log: Arc<Descriptor>,
     _name: Lock,
@@ -93,11 +92,11 @@ impl Drop for WriterLock {
 
 impl WriterLock {
     /// Takes the lock of the log at this path, whose name is already held, waiting up to a second.
-    /// The file is made if it does not exist.
+    /// The file is created if it does not exist.
     pub fn acquire(ledger: &Path, name: Lock) -> Result<Self, StoreError> {
         let failed =
             |cause| StoreError::File { act: "open for writing", path: ledger.to_owned(), cause };
-        let log = Descriptor::of_new(ledger).map_err(failed)?;
+        let log = Descriptor::create(ledger).map_err(failed)?;
         let locked = soon(|| {
             let locked = log.try_lock().map_err(failed)?;
             Ok(locked.then_some(()))
@@ -108,26 +107,26 @@ impl WriterLock {
         }
     }
 
-    /// Whether anybody is the ledger's only writer. Nothing is made.
+    /// Whether any process holds the ledger as its writer. Creates nothing.
     pub fn is_held_now(ledger: &Path) -> Result<bool, StoreError> {
         Ok(Self::has_file(ledger)? || Lock::is_held_now(ledger)?)
     }
 
-    /// The same; true if it cannot be told.
+    /// Like [`is_held_now`](Self::is_held_now); true if that fails.
     pub fn may_be_held(ledger: &Path) -> bool {
         !matches!(Self::is_held_now(ledger), Ok(false))
     }
 
     fn has_file(ledger: &Path) -> Result<bool, StoreError> {
         let failed = |cause| StoreError::File { act: "look at", path: ledger.to_owned(), cause };
-        match Descriptor::of(ledger) {
+        match Descriptor::open(ledger) {
             Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(false),
             opened => opened.and_then(|log| log.is_locked()).map_err(failed),
         }
     }
 }
 
-/// Tries until it has something, for up to a second.
+/// Tries for up to a second.
 fn soon<T>(
     mut take: impl FnMut() -> Result<Option<T>, StoreError>,
 ) -> Result<Option<T>, StoreError> {
@@ -164,7 +163,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let [ledger, moved] = ["ledger.db", "moved.db"].map(|name| folder.path().join(name));
         let held = WriterLock::acquire(&ledger, Lock::acquire(&ledger).unwrap()).unwrap();
-        std::fs::remove_file(beside(&ledger, ".lock")).unwrap();
+        std::fs::remove_file(sidecar(&ledger, ".lock")).unwrap();
         assert!(WriterLock::is_held_now(&ledger).unwrap(), "the file is still locked");
         std::fs::rename(&ledger, &moved).unwrap();
         assert!(WriterLock::is_held_now(&moved).unwrap(), "also under another name");

@@ -1,4 +1,4 @@
-//! The SQLite files of a ledger: how they are opened and locked, whose they are, and whether they are intact.
+//! The SQLite files of a ledger: paths, locks, connections, ownership and integrity.
 
 pub mod bounded_read;
 pub mod check;

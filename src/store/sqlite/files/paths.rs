@@ -1,4 +1,4 @@
-//! Where a log lies: under which names, and on what kind of file system.
+//! Paths of a ledger: links, sidecar files, other names, and the file system they are on.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -6,13 +6,16 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::store::StoreError;
-use crate::store::sqlite::files::inspect::engine_of;
 
-/// How many links may lead to one another; the kernel follows as many.
+/// Suffixes of the files that SQLite keeps next to a database and reads into whatever has its name.
+/// Readers leave empty ones, which hold nothing.
+const SIDECARS: [&str; 2] = ["-wal", "-journal"];
+
+/// Maximum links in a chain, as in the kernel.
 const LINKS_MAX: usize = 40;
 
-/// The file that a link leads to, so that the lock, the views and SQLite's own files
-/// are the same ones whichever name the log is opened by. The file need not be there yet.
+/// Follows links, so that the lock, the views and SQLite's files are the same whichever name the log is opened
+/// by. The file need not exist.
 pub fn behind_link(path: &Path) -> Cow<'_, Path> {
     if !path.is_symlink() {
         return Cow::Borrowed(path);
@@ -20,12 +23,12 @@ pub fn behind_link(path: &Path) -> Cow<'_, Path> {
     Cow::Owned(path.canonicalize().unwrap_or_else(|_not_there| followed(path)))
 }
 
-/// Where links lead, one after the other. In a circle, some link of it: whoever opens it is told.
+/// Follows links one by one. A cycle yields one of its links; opening that will fail.
 fn followed(path: &Path) -> PathBuf {
     let mut at = path.to_owned();
     for _ in 0..LINKS_MAX {
         let Ok(target) = at.read_link() else { break };
-        // What a link says is meant from the folder it lies in, not from the one we are in.
+        // A link's target is relative to the folder of the link.
         at = at.parent().unwrap_or(Path::new("")).join(target);
     }
     at
@@ -43,7 +46,7 @@ pub fn sibling(log: &Path, what: &str) -> PathBuf {
     }
 }
 
-/// Refuses a folder in the place of the log's file, and a file in the place of its folder.
+/// Fails if the log's path is a folder, or a parent of it is a file.
 pub fn refuse_folder(path: &Path) -> Result<(), StoreError> {
     if path.is_dir() {
         return Err(StoreError::IsFolder { path: path.to_owned() });
@@ -54,7 +57,7 @@ pub fn refuse_folder(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Refuses a file that has another name: under it there would be another lock and another WAL.
+/// Fails if the file has another name, which would have a lock and a WAL of its own.
 pub fn refuse_other_names(path: &Path) -> Result<(), StoreError> {
     match path.metadata() {
         Ok(metadata) if metadata.nlink() > 1 => {
@@ -64,17 +67,44 @@ pub fn refuse_other_names(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// The same before a read. A backup may have many names, as tools that keep snapshots give it: only
-/// what was opened as a ledger since can have a WAL under another one.
-pub fn refuse_other_names_in_use(path: &Path) -> Result<(), StoreError> {
-    let Err(refused) = refuse_other_names(path) else { return Ok(()) };
-    match engine_of(path) {
-        Ok(engine) if engine.journal_mode != "wal" => Ok(()),
-        _ => Err(refused),
+/// The path of a file next to a database, named after it with a suffix such as `-wal`.
+pub fn sidecar(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Refuses the path of a new database if a file, or a sidecar of an earlier database, exists there.
+pub fn refuse_taken(path: &Path) -> Result<(), StoreError> {
+    if path.symlink_metadata().is_ok() {
+        return Err(StoreError::AlreadyExists { path: path.to_owned() });
+    }
+    match SIDECARS.map(|suffix| sidecar(path, suffix)).into_iter().find(|file| bytes_in(file) > 0) {
+        Some(path) => Err(StoreError::Leftover { path }),
+        None => Ok(()),
     }
 }
 
-/// How many bytes we may still write beside a file.
+/// Refuses a missing or empty log next to a write-ahead log, which SQLite would throw away.
+pub fn refuse_orphaned_wal(path: &Path) -> Result<(), StoreError> {
+    let wal = sidecar(path, "-wal");
+    match bytes_in(path) == 0 && bytes_in(&wal) > 0 {
+        true => Err(StoreError::Leftover { path: wal }),
+        false => Ok(()),
+    }
+}
+
+/// Whether the creation of a database was killed at its first step, the switch to WAL mode. That leaves
+/// a journal which only a writer can roll back; later there never is a journal.
+pub fn is_half_made(path: &Path) -> bool {
+    bytes_in(&sidecar(path, "-journal")) > 0
+}
+
+pub fn bytes_in(file: &Path) -> u64 {
+    file.metadata().map_or(0, |metadata| metadata.len())
+}
+
+/// The free space on the disk of a file, in bytes.
 pub fn disk_free(path: &Path) -> Result<u64, StoreError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
@@ -86,18 +116,18 @@ pub fn disk_free(path: &Path) -> Result<u64, StoreError> {
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
-/// Warns of a file system whose locks and shared memory do not reach across machines.
+/// Logs a warning if the ledger is on a network file system, across which locks do not work.
 pub fn warn_of_network(path: &Path) {
     if let Some(name) = network_of(path) {
         tracing::warn!(
             path = %path.display(),
-            "the ledger lies on {name}: SQLite's write-ahead log does not work across machines, and \
+            "the ledger is on {name}: SQLite's write-ahead log does not work across machines, and \
              what is synced may not be on a disk; keep the ledger on a local disk, and its backups there"
         );
     }
 }
 
-/// What kind of file system a file, or else its folder, lies on, where other machines may share it.
+/// The network file system that a file, or otherwise its folder, is on; `None` if it is on a local one.
 pub fn network_of(path: &Path) -> Option<&'static str> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let found =

@@ -1,4 +1,4 @@
-//! A pool of connections that can only read.
+//! A pool of read-only connections to one file.
 
 use std::path::{Path, PathBuf};
 
@@ -7,26 +7,25 @@ use rusqlite::Connection;
 use crate::store::StoreError;
 use crate::store::sqlite::files::connect::{self, BUSY_TIMEOUT};
 
-/// How many readers of one file a process keeps open: more than there are threads that prepare
-/// batches, which hold one while they ask for another.
+/// Maximum readers per file: more than the threads that prepare batches, each of which may hold one while
+/// it asks for another.
 const READERS_MAX: u32 = 8;
 
 /// A connection that is returned to its pool when it is dropped.
 pub type Reader = r2d2::PooledConnection<ReaderOf>;
 
-/// A pool of connections that cannot write.
+/// A pool of read-only connections to one file.
 #[derive(Clone)]
 pub struct Readers(r2d2::Pool<ReaderOf>);
 
-/// Opens readers of one file.
+/// Opens the connections of a pool.
 #[derive(Debug)]
 pub struct ReaderOf(PathBuf);
 
 impl Readers {
-    /// Of the file at this path; connections are opened when they are first needed, and closed
-    /// with the pool. The last one to be closed takes the WAL's index along, which could not be
-    /// made again on a full disk.
-    pub fn of(path: &Path) -> Result<Self, StoreError> {
+    /// A pool for the file at this path. Connections are opened on demand and kept until the pool is dropped:
+    /// the last one to close removes the WAL's index, which could not be recreated on a full disk.
+    pub fn new(path: &Path) -> Result<Self, StoreError> {
         let pool = r2d2::Pool::builder()
             .max_size(READERS_MAX)
             .min_idle(Some(0))
@@ -38,7 +37,7 @@ impl Readers {
         Ok(Self(pool.map_err(pool_failed)?))
     }
 
-    /// One of the readers, for the length of a short statement.
+    /// Takes a connection for a short statement.
     pub fn get(&self) -> Result<Reader, StoreError> {
         self.0.get().map_err(pool_failed)
     }

@@ -1,5 +1,5 @@
-//! What SQLite writes into a WAL and its index, as far as it has to be read to see that both are
-//! whole. The formats are fixed: <https://sqlite.org/walformat.html>.
+//! The formats of SQLite's WAL and its index, as far as needed to check that both are intact. They are fixed:
+//! <https://sqlite.org/walformat.html>.
 
 use std::fs::File;
 use std::io;

@@ -1,9 +1,9 @@
-//! Files that lie where a ledger is, or is to be, and do not belong to it.
+//! Write-ahead logs that belong to another log, as after a careless restore.
 
 use std::fmt::Write;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::types::Value;
@@ -14,50 +14,18 @@ use crate::domain::Position;
 use crate::store::StoreError;
 use crate::store::sqlite::files::connect;
 use crate::store::sqlite::files::lock::WriterLock;
+use crate::store::sqlite::files::paths::{bytes_in, sidecar};
 use crate::store::sqlite::query_value;
 
-/// What SQLite keeps beside a file, and reads into whatever has the file's name.
-/// Empty ones are what readers leave, and hold nothing.
-const BESIDE: [&str; 2] = ["-wal", "-journal"];
-
-/// How many of a log's last events are looked for once its write-ahead log is read with it.
+/// How many of a log's last events must still exist when it is read together with its WAL.
 const LOOKED_FOR: u32 = 8;
 
-/// The name of a file beside the log.
-pub fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-/// Refuses a place where a new file would meet others.
-pub fn refuse_taken(path: &Path) -> Result<(), StoreError> {
-    if path.symlink_metadata().is_ok() {
-        return Err(StoreError::AlreadyExists { path: path.to_owned() });
-    }
-    match BESIDE.map(|suffix| beside(path, suffix)).into_iter().find(|file| bytes_in(file) > 0) {
-        Some(path) => Err(StoreError::Leftover { path }),
-        None => Ok(()),
-    }
-}
-
-/// Refuses a new log beside another one's write-ahead log, which SQLite would throw away.
-pub fn refuse_orphaned_wal(path: &Path) -> Result<(), StoreError> {
-    let wal = beside(path, "-wal");
-    match bytes_in(path) == 0 && bytes_in(&wal) > 0 {
-        true => Err(StoreError::Leftover { path: wal }),
-        false => Ok(()),
-    }
-}
-
-/// Refuses a log whose write-ahead log is another's. SQLite cannot tell: nothing in the one names
-/// the other. But a log that is only appended to goes on in its own: the last events in the file
-/// alone are still there when both are read together, and lead up to the head without a gap.
+/// Fails if the WAL next to a log belongs to another one. SQLite cannot tell, but an append-only log can: the
+/// last events of the file alone must exist when both are read together, and be followed without a gap.
 ///
-/// A file in the middle of a WAL checkpoint may be unreadable alone, or half of a page be new and
-/// half old; such a file accuses nobody.
+/// During a WAL checkpoint the file alone may be unreadable, or a page half written; then it passes.
 pub fn refuse_foreign_wal(path: &Path) -> Result<(), StoreError> {
-    let wal = beside(path, "-wal");
+    let wal = sidecar(path, "-wal");
     if bytes_in(&wal) == 0 {
         return Ok(());
     }
@@ -78,11 +46,11 @@ pub fn refuse_foreign_wal(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// The same before a read, which takes no lock. Where somebody holds it the write-ahead log is in use,
-/// and was looked at by whoever does; where it was taken, or a file was changed, while we compared,
-/// what was found accuses nobody. Whatever else is wrong is told by who opens the log.
+/// Like [`refuse_foreign_wal`], before a read, which takes no lock. It passes if a process holds the ledger,
+/// which has then checked the WAL itself, or if the files change meanwhile. Other errors are left to
+/// opening the log.
 pub fn refuse_foreign_wal_at_rest(path: &Path) -> Result<(), StoreError> {
-    let wal = beside(path, "-wal");
+    let wal = sidecar(path, "-wal");
     let may_be_held = || WriterLock::may_be_held(path);
     if bytes_in(&wal) == 0 || may_be_held() {
         return Ok(());
@@ -97,19 +65,9 @@ pub fn refuse_foreign_wal_at_rest(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// What changes where a file is written to or replaced.
+/// Metadata that changes when a file is written or replaced.
 fn as_it_is(file: Metadata) -> (u64, u64, i64, i64) {
     (file.ino(), file.len(), file.mtime(), file.mtime_nsec())
-}
-
-/// Whether a file's making was cut off at its first step, that to a write-ahead log: a kill in it leaves
-/// a journal that only a writer can roll back. Later there is never a journal beside our files.
-pub fn is_half_made(path: &Path) -> bool {
-    bytes_in(&beside(path, "-journal")) > 0
-}
-
-fn bytes_in(file: &Path) -> u64 {
-    file.metadata().map_or(0, |metadata| metadata.len())
 }
 
 fn is_damage(error: &rusqlite::Error) -> bool {
@@ -117,7 +75,7 @@ fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
 }
 
-/// The file as it is without its write-ahead log. Nobody may write to it meanwhile.
+/// Opens the file without its write-ahead log. Nobody may write to it meanwhile.
 pub fn alone(path: &Path) -> rusqlite::Result<Connection> {
     let mut uri = "file:".to_owned();
     for part in path.as_os_str().as_encoded_bytes().split_inclusive(|byte| *byte == b'/') {
@@ -133,7 +91,7 @@ pub fn alone(path: &Path) -> rusqlite::Result<Connection> {
 
 type LastEvents = Vec<(Position, Uuid)>;
 
-/// The ledger's id, and the last events that are beyond doubt.
+/// The ledger's id, and the last events that are certainly complete.
 fn last_events(file: &Connection) -> rusqlite::Result<(Value, LastEvents)> {
     let ledger_id = query_value(file, "SELECT ledger_id FROM ledger")?;
     let sql = "SELECT position, event_id FROM events ORDER BY position DESC LIMIT ?1";
@@ -146,12 +104,12 @@ fn last_events(file: &Connection) -> rusqlite::Result<(Value, LastEvents)> {
         }
         _ => None,
     });
-    // Where the rest of a page has not been written there are zeros.
+    // The rest of a page that has not been written is zero.
     let is_whole = |id: &Uuid| id.get_version_num() == 7 && id.get_variant() == Variant::RFC4122;
     Ok((ledger_id, certain.filter(|(_, id)| is_whole(id)).collect()))
 }
 
-/// What is wrong when both are read together, if anything is.
+/// What is wrong when both are read together; `None` if nothing is.
 fn goes_on(
     together: &Connection,
     ledger_id: &Value,
@@ -186,7 +144,7 @@ fn goes_on(
     Ok(None)
 }
 
-/// Whether two ids are of two events, not one of them half written.
+/// Whether two ids belong to different events, and neither is half written.
 fn is_another(found: &[u8], id: &Uuid) -> bool {
     let (head, tail) = id.as_bytes().split_at(8);
     found.len() == 16 && !found.starts_with(head) && !found.ends_with(tail)

@@ -1,9 +1,9 @@
-//! Whether the log's files are still what SQLite has made of them: whoever writes into them past
-//! SQLite, as a restore under a running server does, would have callbacks acknowledged and lost.
+//! Detects changes to the log's files that bypass SQLite, such as a restore under a running server, after
+//! which acknowledged callbacks could be lost.
 //!
-//! Around each commit a glance of a few microseconds compares what every honest change leaves in
-//! step: the WAL's length, its header, its last frame, its index, and the times of both files. Where
-//! anything is unexpected the whole WAL is read, against its checksums and its index.
+//! Around each commit a glance of a few microseconds compares what SQLite keeps consistent: the WAL's length,
+//! header, last frame and index, and the times of both files. If anything is unexpected, the whole WAL is
+//! read and compared with its checksums and its index.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -18,11 +18,11 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
 use crate::store::StoreError;
 use crate::store::sqlite::files::descriptor::Descriptor;
+use crate::store::sqlite::files::paths::sidecar;
 use crate::store::sqlite::files::wal_format::{
     Checksum, FRAME_HEADER_BYTES, INDEX_HEAD_BYTES, INDEX_HEADER_BYTES, IndexHead,
     WAL_HEADER_BYTES, header_checksum, is_indexed, read_frames, word,
 };
-use crate::store::sqlite::files::wal_ownership::beside;
 
 /// How often the whole WAL is read although nothing is suspicious: 4 MB take some 4 ms, so this is a
 /// thousandth of a core. It bounds how long a change can hide behind a commit of ours that was
@@ -50,10 +50,10 @@ pub struct Watch {
     database: Arc<Descriptor>,
     index: Arc<Descriptor>,
     wal: File,
-    /// Reports whoever has had one of the files open for writing; `None` if the system has no such
-    /// reports to give.
+    /// Reports that another process had one of the files open for writing; `None` if the system has no such
+    /// reports.
     notices: Option<OwnedFd>,
-    /// Somebody has, since the whole WAL was last read.
+    /// Whether that has happened since the whole WAL was last read.
     opened: bool,
     seen: Glance,
     /// Up to where the WAL was found whole.
@@ -75,14 +75,14 @@ struct Glance {
 type Stat = (u64, i64, i64);
 
 impl Watch {
-    /// Of a log that is open for writing, and whose files are as they should be.
-    pub fn of(log: &Path, database: Arc<Descriptor>) -> Result<Self, StoreError> {
-        let (wal_path, index_path) = (beside(log, "-wal"), beside(log, "-shm"));
+    /// Watches a log that is open for writing and whose files are intact.
+    pub fn new(log: &Path, database: Arc<Descriptor>) -> Result<Self, StoreError> {
+        let (wal_path, index_path) = (sidecar(log, "-wal"), sidecar(log, "-shm"));
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |cause| StoreError::File { act: "look at", path, cause }
         };
-        let index = Descriptor::of(&index_path).map_err(failed(&index_path))?;
+        let index = Descriptor::open(&index_path).map_err(failed(&index_path))?;
         let wal = File::open(&wal_path).map_err(failed(&wal_path))?;
         let seen = Glance::at(&database, &index, &wal).map_err(failed(log))?;
         Ok(Self {
@@ -181,9 +181,8 @@ impl Watch {
         Some((a, b, c, d, e, f))
     }
 
-    /// Makes the WAL's index invalid, so that whoever reads next has SQLite make it from the WAL,
-    /// whose frames have checksums. An index that was cut off gets its length back first, since
-    /// SQLite has it mapped.
+    /// Invalidates the WAL's index, so that SQLite rebuilds it from the WAL, whose frames have checksums. A
+    /// truncated index gets its length back first, because SQLite has it mapped.
     pub fn forget_index(&self) -> Result<(), StoreError> {
         let file = self.index.file();
         let forget = || {
@@ -192,7 +191,7 @@ impl Watch {
             }
             file.write_all_at(&[0; 2 * INDEX_HEADER_BYTES], 0)
         };
-        let path = beside(&self.log, "-shm");
+        let path = sidecar(&self.log, "-shm");
         forget().map_err(|cause| StoreError::File { act: "reset", path, cause })
     }
 
@@ -268,7 +267,7 @@ impl Glance {
         Ok(Self { database, index, wal: stat(wal)?, header, last_frame })
     }
 
-    /// What cannot be, whoever wrote last.
+    /// What is inconsistent, whichever process wrote last.
     fn fault(&self) -> Option<String> {
         let Self { index, header, last_frame, .. } = self;
         if !index.is_sound() {
@@ -299,7 +298,7 @@ fn stat(file: &File) -> std::io::Result<Stat> {
     Ok((metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
 }
 
-/// Reports of whoever closes one of these files after having it open for writing.
+/// Reports of processes that close one of these files after having it open for writing.
 fn notices(files: [&Path; 3]) -> Option<OwnedFd> {
     let notices = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).ok()?;
     for file in files {

@@ -1,4 +1,4 @@
-//! The only write to the log.
+//! Appends events to the log: the only code that writes to it.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,11 +17,11 @@ use crate::store::sqlite::files::watch::{Damage, Watch};
 use crate::store::sqlite::log::envelope::{self, ENVELOPES_MAX, Envelope, INLINE};
 use crate::store::sqlite::query_value;
 
-/// The log's one write connection, with what it knows of the log.
+/// The log's write connection, and its state.
 pub struct Appender {
     connection: Connection,
     last: Last,
-    /// What was the last event when this connection was opened.
+    /// The last event when this connection was opened.
     base: Last,
     envelopes: Envelopes,
 }
@@ -33,7 +33,7 @@ pub struct Last {
     pub id: Option<Uuid>,
 }
 
-/// The envelopes that events can share.
+/// The envelopes in the log that further events can share.
 #[derive(Default)]
 struct Envelopes {
     ids: HashMap<Envelope<'static>, i64>,
@@ -41,14 +41,14 @@ struct Envelopes {
 }
 
 impl Appender {
-    /// On a connection that is open for writing and of this version's schema.
+    /// Appends through a connection whose file has this version's schema.
     pub fn new(connection: Connection) -> Result<Self, StoreError> {
         let last = read_last(&connection).map_err(engine("read the head of the log"))?;
         let envelopes = read_envelopes(&connection).map_err(engine("read the envelopes"))?;
         Ok(Self { connection, last, base: last, envelopes })
     }
 
-    /// The last event that was appended here, or found in the file.
+    /// The last event that was appended here or found in the file.
     pub fn last(&self) -> Last {
         self.last
     }
@@ -58,11 +58,10 @@ impl Appender {
         self.base
     }
 
-    /// Appends events in one transaction; when it returns they are on disk, and were found there.
-    /// After an error other than [`StoreError::Busy`] this appender no longer knows the file and is
-    /// not to be used.
+    /// Appends events in one transaction, and returns once they are on disk and were found there. Other
+    /// processes may have appended since the last call.
     ///
-    /// Other processes may have appended since the last time.
+    /// After an error other than [`StoreError::Busy`] the appender must not be used again.
     pub fn append(
         &mut self,
         events: &[NewEvent],
@@ -76,7 +75,7 @@ impl Appender {
         Ok(last.position)
     }
 
-    /// Looks at the files while nobody else can write to them.
+    /// Checks the files while SQLite's lock keeps other processes from writing to them.
     pub fn examine(&mut self, watch: &mut Watch) -> Result<(), StoreError> {
         let transaction = begin(&mut self.connection)?;
         let found = read_last(&transaction).map_err(engine("read the log"))?;
@@ -84,7 +83,7 @@ impl Appender {
         watch.examine()
     }
 
-    /// The same after a commit, which cannot be tried again.
+    /// Checks the files after a commit, which cannot be repeated.
     fn examine_committed(&mut self, watch: &mut Watch) -> Result<(), StoreError> {
         let transaction = begin(&mut self.connection).map_err(|error| match error {
             StoreError::Busy => StoreError::Engine {
@@ -98,14 +97,14 @@ impl Appender {
         Ok(())
     }
 
-    /// Keeps SQLite from carrying a damaged WAL over into the database as it closes.
+    /// Keeps SQLite from moving a damaged WAL into the database when it closes.
     pub fn close_as_it_is(self) {
         let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
         let _ = self.connection.set_db_config(no_checkpoint, true);
     }
 
-    /// Empties the WAL, so that what an idle ledger leaves behind is small and in one file.
-    /// Nobody who reads is waited for: the next callback must not wait with us.
+    /// Empties the WAL, so that an idle ledger is a single file. It does not wait for readers, because the
+    /// next callback would wait too.
     pub fn checkpoint_wal(&mut self) -> Result<(), StoreError> {
         let act = "empty the write-ahead log";
         let impatient = |connection: &Connection| {
@@ -127,7 +126,7 @@ impl Appender {
         if head != self.last.position {
             let found = read_last(&transaction).map_err(engine("append to the log"))?;
             check_last(&transaction, self.last, found, watch)?;
-            // Whoever appended them may have added envelopes too.
+            // The process that appended them may have added envelopes, too.
             self.envelopes = read_envelopes(&transaction).map_err(engine("append to the log"))?;
         }
         for (event, position) in events.iter().zip(head + 1..) {
@@ -153,7 +152,7 @@ fn begin(connection: &mut Connection) -> Result<Transaction<'_>, StoreError> {
     })
 }
 
-/// A log only grows: the event that was the last is still there.
+/// Fails if the event that was last is no longer at its position: a log only grows.
 fn check_last(
     connection: &Connection,
     last: Last,
@@ -251,7 +250,7 @@ fn insert_envelope(
     Ok(())
 }
 
-/// One that cannot be read is shared by no further event; verify names those that have it.
+/// Reads the shared envelopes. An unreadable one is not shared further; `verify` reports the events that have it.
 fn read_envelopes(connection: &Connection) -> rusqlite::Result<Envelopes> {
     let mut statement = connection
         .prepare("SELECT id, source, method, url, verified_by, headers FROM envelopes")?;

@@ -1,9 +1,8 @@
-//! A log copied row by row into a new file.
+//! Copies a log row by row into a new file. An append-only log needs no snapshot.
 //!
-//! SQLite's backup interface begins anew whenever another process has written between two of its
-//! steps, and in one step it holds a snapshot for as long as it takes, like `VACUUM INTO`: the
-//! write-ahead log grows by all that arrives meanwhile. A log that is only appended to needs no
-//! snapshot. `benches/backup.py` shows all three beside a loaded server.
+//! SQLite's backup interface starts over whenever another process writes between two of its steps; in one
+//! step it holds a snapshot throughout, like `VACUUM INTO`, and the write-ahead log grows meanwhile.
+//! `benches/backup.py` compares all three under load.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -18,14 +17,14 @@ use crate::store::sqlite::files::connect;
 use crate::store::sqlite::migrate;
 use crate::store::sqlite::query_value;
 
-/// How much one read takes into memory: rows, and bytes where they are large.
+/// Maximum rows and bytes that one read takes into memory.
 const READ_ROWS_MAX: usize = 4096;
 const READ_BYTES_MAX: usize = 8 << 20;
 
-/// An event's columns behind its position, of whatever kind they are.
+/// An event's columns after its position, of any type.
 type EventRow = (Position, [Value; 5]);
 
-/// Copies a log, up to the head it has at the start, into a file that is empty.
+/// Copies a log, up to its head at the start, into an empty file.
 pub fn log(
     from: &Path,
     to: &Path,
@@ -36,7 +35,7 @@ pub fn log(
     migrate::refuse_empty(&source, from)?;
     let head = query_value(&source, "SELECT coalesce(max(position), 0) FROM events")
         .map_err(engine("read the head of the log"))?;
-    let mut target = connect::file_in_the_making(to)?;
+    let mut target = connect::unjournaled(to)?;
     migrate::log(&mut target, to)?;
     copy_ledger_id(&source, &target).map_err(engine("copy the ledger's id"))?;
     let (mut at, mut envelope) = (0, 0);
@@ -64,7 +63,7 @@ fn copy_ledger_id(source: &Connection, target: &Connection) -> rusqlite::Result<
     target.execute("INSERT INTO ledger(ledger_id) VALUES (?1)", [id]).map(|_rows| ())
 }
 
-/// The events after a position: a statement that is over before anything is written.
+/// Reads the events after a position; the statement ends before anything is written.
 fn read(source: &Connection, after: Position, head: Position) -> rusqlite::Result<Vec<EventRow>> {
     let mut statement = source.prepare_cached(
         "SELECT position, event_id, received_at, envelope, variables, body
@@ -109,7 +108,7 @@ fn write(transaction: &Transaction<'_>, events: &[EventRow]) -> rusqlite::Result
     Ok(())
 }
 
-/// The envelopes after an id; returns the last one's.
+/// Copies the envelopes after an id, and returns the last id.
 fn copy_envelopes(
     source: &Connection,
     transaction: &Transaction<'_>,

@@ -1,4 +1,4 @@
-//! What many events share, written once: everything about a request but the values that vary.
+//! Envelopes: the parts of a request that many events share, stored once.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,14 +10,14 @@ use crate::domain::{NewEvent, RecordedEvent, Source, Timestamp};
 use crate::store::sqlite::log::values;
 use uuid::Uuid;
 
-/// How many envelopes a log keeps. Whoever replays a signed callback may vary the unsigned headers;
-/// beyond this number an event carries its envelope itself.
+/// Maximum envelopes per log; beyond it an event carries its envelope itself. A replayed callback can vary
+/// its unsigned headers without limit.
 pub const ENVELOPES_MAX: i64 = 10_000;
 
-/// The id that says: the envelope is the first of the event's variable values.
+/// The id of an envelope that is stored with the event, as the first of its values.
 pub const INLINE: i64 = 0;
 
-/// Headers whose value differs from event to event.
+/// Headers whose values differ from event to event.
 const VARIABLE_HEADERS: [&str; 2] = ["x-twilio-signature", "i-twilio-idempotency-token"];
 
 /// A header value longer than this is not worth keeping for others to share. In bytes.
@@ -36,7 +36,7 @@ pub struct Envelope<'a> {
     /// Up to the query.
     pub url: Cow<'a, str>,
     pub verified_by: Option<Cow<'a, str>>,
-    /// Name and value in the log's order; nothing where the value stands in the event.
+    /// Name and value, in the log's order; the value is `None` if it is stored with the event.
     pub headers: Vec<(Cow<'a, str>, Option<Cow<'a, str>>)>,
 }
 
@@ -53,7 +53,7 @@ impl Envelope<'_> {
         self.url.len() + headers.sum::<usize>() <= SHARED_BYTES_MAX
     }
 
-    /// The same, to be kept.
+    /// Converts it to an owned envelope.
     pub fn into_owned(self) -> Envelope<'static> {
         let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         let headers = self.headers.into_iter();
@@ -73,7 +73,7 @@ fn names_a_message(part: &str) -> bool {
     sid.len() == 34 && (sid.starts_with("SM") || sid.starts_with("MM"))
 }
 
-/// The columns of an event beside its envelope.
+/// The columns of an event other than its envelope.
 pub struct Row<'a> {
     pub position: u64,
     pub event_id: &'a [u8],
@@ -81,7 +81,7 @@ pub struct Row<'a> {
     pub body: &'a [u8],
 }
 
-/// Splits an event into what it shares and the values it has for itself.
+/// Splits an event into its envelope and its own values.
 pub fn split(event: &NewEvent) -> (Envelope<'_>, Vec<u8>) {
     let query_at = event.url.find('?').unwrap_or(event.url.len());
     let (url, query) = event.url.split_at(query_at);
@@ -106,7 +106,7 @@ pub fn split(event: &NewEvent) -> (Envelope<'_>, Vec<u8>) {
     (envelope, variables)
 }
 
-/// An event's own values with its envelope in front, for events that share none.
+/// An event's own values, preceded by its envelope, for events that share none.
 pub fn inline(envelope: &Envelope<'_>, variables: &[u8]) -> Vec<u8> {
     let mut whole = Vec::with_capacity(variables.len() + SHARED_VALUE_BYTES_MAX);
     let json = serde_json::to_vec(envelope).expect("an envelope is JSON");
@@ -115,13 +115,13 @@ pub fn inline(envelope: &Envelope<'_>, variables: &[u8]) -> Vec<u8> {
     whole
 }
 
-/// The envelope in front of an event's own values.
+/// The envelope that precedes an event's own values.
 pub fn read_inline(values: &mut values::Values<'_>) -> Result<Envelope<'static>, String> {
     let json = values.take()?;
     serde_json::from_slice(&json).map_err(|error| format!("its envelope: {error}"))
 }
 
-/// An event to be filled with one row after the other.
+/// An empty event, to be filled with rows.
 pub fn blank() -> RecordedEvent {
     let event = NewEvent {
         event_id: Uuid::nil(),
@@ -137,7 +137,7 @@ pub fn blank() -> RecordedEvent {
     RecordedEvent { position: 0, event }
 }
 
-/// Fills an event with what an envelope's events share.
+/// Fills an event with its envelope.
 pub fn share(envelope: &Envelope<'_>, event: &mut NewEvent) -> Result<(), String> {
     event.source = Source::parse(&envelope.source)
         .ok_or_else(|| format!("`{}` is no source", envelope.source))?;
@@ -151,8 +151,7 @@ pub fn share(envelope: &Envelope<'_>, event: &mut NewEvent) -> Result<(), String
     Ok(())
 }
 
-/// Puts an event together again, in one that holds already what it shares; the error says what
-/// about the row cannot be.
+/// Fills an event that already holds its envelope with a row; the error says what is wrong with the row.
 pub fn join(
     envelope: &Envelope<'_>,
     mut values: values::Values<'_>,

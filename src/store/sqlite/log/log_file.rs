@@ -1,5 +1,4 @@
-//! The log's file, open: one connection that appends, a pool that reads, and how it is opened again
-//! after an error.
+//! The open log: one connection that appends, a pool of readers, and reopening after an error.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,64 +9,63 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use crate::domain::{NewEvent, Position};
-use crate::store::open::WalCheckpoints;
 use crate::store::sqlite::engine;
 use crate::store::sqlite::files::check;
 use crate::store::sqlite::files::connect;
 use crate::store::sqlite::files::descriptor::Descriptor;
-use crate::store::sqlite::files::identity::InPlace;
+use crate::store::sqlite::files::identity::FileIdentity;
+use crate::store::sqlite::files::paths;
 use crate::store::sqlite::files::readers::Readers;
-use crate::store::sqlite::files::wal_ownership;
 use crate::store::sqlite::files::watch::Watch;
 use crate::store::sqlite::log::append::{Appender, Last, read_id, read_last};
 use crate::store::sqlite::log::missing::{self, missing};
 use crate::store::sqlite::log::read::LogReader;
 use crate::store::sqlite::migrate;
 use crate::store::sqlite::views::error::{again, is_damage, is_lasting, is_sqlite_damage};
-use crate::store::{Kept, StoreError};
+use crate::store::{Kept, StoreError, WalCheckpoints};
 
-/// How many events are appended again in one transaction.
+/// Maximum events that are appended again in one transaction.
 const AGAIN_EVENTS: usize = 1024;
 
-/// How long a changed file has to be left alone before it is looked at.
+/// How long a changed file must stay unchanged before it is examined.
 const AT_REST: Duration = Duration::from_millis(100);
 
-/// See the module.
+/// An open log.
 pub struct Log {
     path: PathBuf,
     ledger_id: Uuid,
-    /// Closed before the write connection, which alone can empty the WAL when it is the last.
+    /// Closed before the write connection, which can empty the WAL only if it is the last.
     reader: LogReader,
     writing: Mutex<Writing>,
-    files: InPlace,
+    files: FileIdentity,
     wal_checkpoints: WalCheckpoints,
-    /// See [`crate::store::Store::carried_over`].
+    /// See [`crate::store::Store::safe_without_wal`].
     safe_without_wal: AtomicU64,
-    /// Closed after the last connection: it is open on the file that SQLite has its locks on.
+    /// Closed after the last connection, because closing it would release SQLite's locks.
     _descriptor: Arc<Descriptor>,
 }
 
-/// What has become of the write connection.
+/// The state of the write connection.
 enum Writing {
     Open(Box<Appender>, Box<Watch>),
-    /// Closed by an error, until the log has been opened again.
+    /// Closed after an error, until the log is reopened.
     Closed(Box<Known>),
-    /// Never there: the ledger was opened for reading only.
+    /// Never opened: the ledger is open read-only.
     Never,
 }
 
-/// What is known of a log that was closed by an error.
+/// The state of a log that was closed after an error.
 struct Known {
-    /// The last event that the caller was told of.
+    /// The last event that was acknowledged.
     last: Last,
     /// The last event when the log was opened.
     base: Last,
-    /// What was found wrong with the files.
+    /// The damage that was found in the files.
     damage: Option<Found>,
     watch: Box<Watch>,
 }
 
-/// A damage, and what the files were like when nothing could be done about it.
+/// Damage that could not be repaired, and the state of the files then.
 struct Found {
     in_database: bool,
     given_up: Option<(FileStats, StoreError)>,
@@ -76,14 +74,14 @@ struct Found {
 type FileStats = (u64, i64, i64, u64, i64, i64);
 
 impl Log {
-    /// Opens the log for writing, and makes it of this version.
+    /// Opens the log for writing, and migrates it to this version.
     pub fn open(path: &Path, wal_checkpoints: WalCheckpoints) -> Result<Self, StoreError> {
         let descriptor = descriptor_of(path)?;
         let mut connection = connect::log_for_writing(path, wal_checkpoints)?;
         migrate::log(&mut connection, path)?;
         let ledger_id = migrate::ledger_id(&connection, path)?;
         // Tables and id belong into the file, where no damage of a WAL can take them along.
-        connect::carry_over(&connection, path, wal_checkpoints)?;
+        connect::sync_committed(&connection, path, wal_checkpoints)?;
         let writing = watched(path, connection, &descriptor)?;
         let log = Self::with(path, ledger_id, writing, wal_checkpoints, descriptor)?;
         // One reader is there from the beginning, for the sake of `reopen`.
@@ -91,20 +89,20 @@ impl Log {
         Ok(log)
     }
 
-    /// Opens the log as another process keeps it.
+    /// Opens the log read-only, also while another process writes to it.
     pub fn open_for_reading(path: &Path) -> Result<Self, StoreError> {
         let descriptor = descriptor_of(path)?;
         let (_, ledger_id) = open_as_it_is(path, connect::for_reading)?;
         Self::with(path, ledger_id, Writing::Never, WalCheckpoints::External, descriptor)
     }
 
-    /// The same, to append to it beside that process.
+    /// Opens the log to append alongside the process that writes to it.
     pub fn open_for_appending(
         path: &Path,
         wal_checkpoints: WalCheckpoints,
     ) -> Result<Self, StoreError> {
         let descriptor = descriptor_of(path)?;
-        let open = |path: &Path| connect::log_beside(path, wal_checkpoints);
+        let open = |path: &Path| connect::log_for_appending(path, wal_checkpoints);
         let (connection, ledger_id) = open_as_it_is(path, open)?;
         let writing = watched(path, connection, &descriptor)?;
         Self::with(path, ledger_id, writing, wal_checkpoints, descriptor)
@@ -120,26 +118,26 @@ impl Log {
         Ok(Self {
             path: path.to_owned(),
             ledger_id,
-            reader: LogReader::new(Readers::of(path)?, Arc::clone(&descriptor)),
+            reader: LogReader::new(Readers::new(path)?, Arc::clone(&descriptor)),
             writing: Mutex::new(writing),
-            files: InPlace::of(path),
+            files: FileIdentity::new(path),
             wal_checkpoints,
             safe_without_wal: AtomicU64::new(0),
             _descriptor: descriptor,
         })
     }
 
-    /// Where the log lies.
+    /// The path of the log.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Tells this ledger from every other.
+    /// The ledger's id.
     pub fn ledger_id(&self) -> Uuid {
         self.ledger_id
     }
 
-    /// The readers, for the length of a short read.
+    /// The readers, for short reads.
     pub fn reader(&self) -> &LogReader {
         &self.reader
     }
@@ -155,7 +153,7 @@ impl Log {
         })
     }
 
-    /// See [`crate::store::Store::in_place`].
+    /// See [`crate::store::Store::check_files_unmoved`].
     pub fn check_files_unmoved(&self) -> Result<(), StoreError> {
         if let Writing::Never = *self.writing() {
             return self.files.check();
@@ -173,7 +171,7 @@ impl Log {
         })
     }
 
-    /// See [`crate::store::Store::tidy`].
+    /// See [`crate::store::Store::checkpoint_wal`].
     pub fn checkpoint_wal(&self) -> Result<(), StoreError> {
         match self.wal_checkpoints {
             WalCheckpoints::Own => self.write("cannot tidy up", |appender, watch| {
@@ -188,16 +186,15 @@ impl Log {
         }
     }
 
-    /// See [`crate::store::Store::carried_over`].
+    /// See [`crate::store::Store::safe_without_wal`].
     pub fn safe_without_wal(&self) -> Position {
         self.safe_without_wal.load(Ordering::Relaxed)
     }
 
-    /// See [`crate::store::Store::reopen`] and [`crate::store::Store::reopen_with`].
+    /// See [`crate::store::Store::reopen`] and [`crate::store::Store::reopen_and_restore`].
     ///
-    /// The readers stay open. What they see was synced before anybody could see it, they write
-    /// nothing, and on a disk that is still full they could not be opened again: the WAL's index
-    /// goes with the last connection, and making it takes room.
+    /// The readers stay open: they see only synced events, and on a full disk they could not be reopened,
+    /// because the WAL's index is removed with the last connection.
     pub fn reopen(&self, kept: &Kept) -> Result<Position, StoreError> {
         let mut writing = self.writing();
         if let Writing::Never = *writing {
@@ -209,7 +206,7 @@ impl Log {
         if let Some(damage) = &mut known.damage {
             self.mend(damage, &known.watch, (known.base, known.last), kept)?;
         }
-        connect::find_room_beside(&self.path)?;
+        connect::check_free_space(&self.path)?;
         let connection = connect::log_for_writing(&self.path, self.wal_checkpoints)?;
         self.refuse_other(&connection)?;
         known.watch.trust()?;
@@ -227,8 +224,8 @@ impl Log {
         Ok(last.position)
     }
 
-    /// Finds out whether a damaged log can be gone on with. Nothing is written to it: what SQLite makes
-    /// of a damaged WAL would otherwise take the place of what is left of it.
+    /// Finds out whether a damaged log can be used again. It writes nothing to the log: SQLite's reading of a
+    /// damaged WAL would overwrite what is left of it.
     fn mend(
         &self,
         damage: &mut Found,
@@ -238,7 +235,7 @@ impl Log {
     ) -> Result<(), StoreError> {
         let stats = watch.stats();
         if damage.in_database {
-            // Whoever writes over it may not have come to the end.
+            // The program that overwrites it may not have finished.
             std::thread::sleep(AT_REST);
             if watch.stats() != stats {
                 return Err(StoreError::Busy);
@@ -312,8 +309,8 @@ impl Log {
         }
     }
 
-    /// Lets the appender write. An error closes it: the kernel may have marked pages clean that
-    /// never reached the disk, and nothing is to build on what it believes to be there.
+    /// Runs an append. An error closes the appender: the kernel may have marked pages clean that never reached
+    /// the disk, and later commits must not build on them.
     fn write<T>(
         &self,
         act: &'static str,
@@ -339,7 +336,7 @@ impl Log {
     }
 }
 
-/// Closes the write connection, and remembers what it knew.
+/// Closes the write connection and keeps its state.
 fn close(writing: &mut Writing, in_database: Option<bool>) {
     if let Writing::Open(..) = writing {
         let Writing::Open(appender, watch) = std::mem::replace(writing, Writing::Never) else {
@@ -353,7 +350,7 @@ fn close(writing: &mut Writing, in_database: Option<bool>) {
 }
 
 fn descriptor_of(path: &Path) -> Result<Arc<Descriptor>, StoreError> {
-    Descriptor::of(path).map_err(|cause| StoreError::File {
+    Descriptor::open(path).map_err(|cause| StoreError::File {
         act: "open",
         path: path.to_owned(),
         cause,
@@ -366,16 +363,16 @@ fn watched(
     descriptor: &Arc<Descriptor>,
 ) -> Result<Writing, StoreError> {
     let appender = Appender::new(connection)?;
-    let watch = Watch::of(path, Arc::clone(descriptor))?;
+    let watch = Watch::new(path, Arc::clone(descriptor))?;
     Ok(Writing::Open(Box::new(appender), Box::new(watch)))
 }
 
-/// A connection to a log that is there already and of this version, and the ledger's id.
+/// A connection to an existing log of this version, and the ledger's id.
 fn open_as_it_is(
     path: &Path,
     open: impl FnOnce(&Path) -> Result<Connection, StoreError>,
 ) -> Result<(Connection, Uuid), StoreError> {
-    if wal_ownership::is_half_made(path) {
+    if paths::is_half_made(path) {
         return Err(migrate::empty(path));
     }
     let connection = open(path)?;

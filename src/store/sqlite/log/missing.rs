@@ -1,4 +1,4 @@
-//! What a log has lost that was acknowledged, and whether memory still has it.
+//! Acknowledged events that a log has lost, and whether the copy in memory still has them.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use crate::domain::{NewEvent, Position};
 use crate::store::sqlite::log::append::Last;
 use crate::store::{Kept, StoreError};
 
-/// The events that were acknowledged and are not in the log any more.
+/// The acknowledged events that are no longer in the log, from the copy; an error if it lacks any.
 pub fn missing(
     path: &Path,
     found: Last,
@@ -24,7 +24,7 @@ pub fn missing(
     missing.ok_or_else(|| lost(path, found, last))
 }
 
-/// The error that says from where on they are missing.
+/// The error for missing events.
 pub fn lost(path: &Path, found: Last, last: Last) -> StoreError {
     let detail = match found.position < last.position {
         true => format!(
@@ -36,7 +36,7 @@ pub fn lost(path: &Path, found: Last, last: Last) -> StoreError {
     StoreError::LostEvents { path: path.to_owned(), detail }
 }
 
-/// Says that they were appended again.
+/// Logs that events were appended again.
 pub fn report_appended_again(events: usize, head: Position) {
     if events > 0 {
         tracing::warn!(

@@ -1,4 +1,4 @@
-//! The log in its SQLite file: appended to by one connection, read by many.
+//! The log in SQLite: one connection appends, a pool of others reads.
 
 pub mod append;
 pub mod copy;

@@ -1,4 +1,4 @@
-//! Reading the log: short statements by position, so that no reader makes the WAL grow.
+//! Reads the log by position, in short statements: a long one would make the WAL grow.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -17,25 +17,25 @@ use crate::store::sqlite::log::values::Values;
 use crate::store::sqlite::query_value;
 use crate::store::sqlite::views::error::is_sqlite_damage;
 
-/// How much one read takes into memory, where bodies are large. A usual event has half a KiB.
+/// Maximum bytes per read, for large bodies. A usual event has half a KiB.
 const READ_BYTES_MAX: usize = 8 << 20;
 
-/// Readers of one log.
+/// Reads one log through a pool of connections.
 pub struct LogReader {
     readers: Readers,
-    /// Where damage is reported that only readers see.
+    /// Receives damage that only readers see.
     log: Arc<Descriptor>,
-    /// Envelopes never change, so each is read once.
+    /// Envelopes that were read; they never change.
     envelopes: RwLock<HashMap<i64, Arc<Envelope<'static>>>>,
 }
 
 impl LogReader {
-    /// On a pool of readers.
+    /// Reads through this pool.
     pub fn new(readers: Readers, log: Arc<Descriptor>) -> Self {
         Self { readers, log, envelopes: RwLock::default() }
     }
 
-    /// A reader's trouble is the log's: whoever writes to a damaged file loses what it acknowledges.
+    /// Reports damage that a reader finds: events appended to a damaged file may be lost.
     fn reporting<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(error) = &outcome
             && is_sqlite_damage(error)
@@ -45,7 +45,7 @@ impl LogReader {
         outcome
     }
 
-    /// Lends a connection for something short.
+    /// Runs a short read on a connection.
     pub fn with_connection<T>(
         &self,
         act: impl FnOnce(&Connection) -> Result<T, StoreError>,
@@ -60,7 +60,7 @@ impl LogReader {
         self.reporting(head.map_err(engine("read the head of the log")))
     }
 
-    /// Lends at most `limit` events after a position, one after the other.
+    /// Lends at most `limit` events after a position, in order.
     pub fn scan(
         &self,
         after: Position,
@@ -134,11 +134,10 @@ impl LogReader {
     }
 }
 
-/// An event that is lent to one reader after the other: rows that share an envelope, as most do,
-/// differ only in the values that are filled in.
+/// An event that is reused for every row, so that its envelope is filled in only when it changes.
 struct Lent {
     event: RecordedEvent,
-    /// The envelope that the event was last filled with.
+    /// The envelope the event was last filled with.
     envelope: Option<(i64, Arc<Envelope<'static>>)>,
 }
 
@@ -179,7 +178,7 @@ impl Lent {
 const EVENT_ROWS: &str =
     "SELECT position, event_id, received_at, envelope, variables, body FROM events";
 
-/// An event's row, as it lies in SQLite's page.
+/// An event's row, borrowed from SQLite.
 struct EventRow<'a> {
     envelope: i64,
     variables: &'a [u8],

@@ -1,6 +1,5 @@
-//! Values in a row, one after the other, the usual kinds without their text's overhead:
-//! a signature takes 21 bytes instead of 28, a token 17 instead of 36.
-//! A value is packed only where unpacking gives back exactly the same bytes.
+//! A compact encoding for a sequence of header values: a signature takes 21 bytes instead of 28, a token
+//! 17 instead of 36. A value is packed only if unpacking restores exactly the same bytes.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -57,12 +56,12 @@ fn as_uuid(value: &[u8]) -> Option<Uuid> {
 pub struct Values<'a>(&'a [u8]);
 
 impl<'a> Values<'a> {
-    /// Of this row.
+    /// Reads these bytes.
     pub fn of(row: &'a [u8]) -> Self {
         Self(row)
     }
 
-    /// Whether there are no more.
+    /// Whether all values were read.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -95,7 +94,7 @@ impl<'a> Values<'a> {
         Ok(())
     }
 
-    /// Makes sure that nothing is left over.
+    /// Fails if any values are left.
     pub fn finish(self) -> Result<(), String> {
         match self.0.len() {
             0 => Ok(()),

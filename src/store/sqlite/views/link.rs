@@ -15,8 +15,7 @@ use uuid::Uuid;
 use crate::store::StoreError;
 use crate::store::sqlite::files::connect;
 use crate::store::sqlite::files::lock::Lock;
-use crate::store::sqlite::files::paths::sibling;
-use crate::store::sqlite::files::wal_ownership::beside;
+use crate::store::sqlite::files::paths::{sibling, sidecar};
 
 /// A database and what SQLite may keep next to it.
 const FILES_OF_A_DATABASE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
@@ -131,7 +130,7 @@ impl ViewsLink {
 
     /// The link that is about to be renamed to [`ViewsLink::path`].
     fn next(&self) -> PathBuf {
-        beside(&self.path, ".next")
+        sidecar(&self.path, ".next")
     }
 }
 
@@ -146,11 +145,11 @@ pub fn remove_replaced(file: &Path, link: &ViewsLink) -> Result<(), StoreError> 
 
 /// Removes a database with the files that SQLite keeps next to it.
 pub fn remove_database(file: &Path) -> Result<(), StoreError> {
-    FILES_OF_A_DATABASE.iter().try_for_each(|suffix| remove(&beside(file, suffix)))
+    FILES_OF_A_DATABASE.iter().try_for_each(|suffix| remove(&sidecar(file, suffix)))
 }
 
 fn remove_database_but_its_file(file: &Path) -> Result<(), StoreError> {
-    FILES_OF_A_DATABASE[1..].iter().try_for_each(|suffix| remove(&beside(file, suffix)))
+    FILES_OF_A_DATABASE[1..].iter().try_for_each(|suffix| remove(&sidecar(file, suffix)))
 }
 
 fn remove(file: &Path) -> Result<(), StoreError> {

@@ -218,7 +218,7 @@ impl OpenFile {
             Ok(false) => return damaged("they are of another version".to_owned()),
             Err(detail) => return damaged(detail),
         }
-        Ok(Self { inode, readers: Readers::of(path)?, writing: Mutex::new(writing) })
+        Ok(Self { inode, readers: Readers::new(path)?, writing: Mutex::new(writing) })
     }
 
     fn writing(&self) -> MutexGuard<'_, Connection> {

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use crate::store::sqlite::files::{connect, wal_ownership};
+use crate::store::sqlite::files::{connect, paths};
 use crate::store::sqlite::views::fresh::FreshViews;
 use crate::store::sqlite::views::link::ViewsLink;
 use crate::store::sqlite::views::live::{LiveViews, ViewsAccess};
@@ -42,7 +42,7 @@ impl StoreViews {
         let stand_in = |damage| FreshViews::stand_in(ledger_id, damage).map(StoreViews::StandIn);
         loop {
             let path = link.file();
-            if !path.exists() || wal_ownership::is_half_made(&path) {
+            if !path.exists() || paths::is_half_made(&path) {
                 return stand_in(None);
             }
             let opened = connect::for_reading(&path).map_err(|error| error.to_string());

@@ -1,15 +1,14 @@
-//! Two sets of views side by side, message by message, while the one in use may move on.
+//! Compares two sets of views message by message, while those in use may be updated.
 
 use std::ops::ControlFlow;
 
-use super::digest::PAGE_MESSAGES;
-use super::{ProjectionError, catch_up};
 use crate::domain::Position;
+use crate::projection::digest::PAGE_MESSAGES;
+use crate::projection::{ProjectionError, catch_up};
 use crate::store::{Message, Store, Views};
 
-/// Walks the views in use and fresh ones in the order of first arrival and shows both sides of
-/// each message, at one and the same checkpoint. The fresh side is brought up to wherever the
-/// side in use has got. Returns the checkpoint at the end.
+/// Reads the views in use and fresh ones in the order of first arrival, and shows both sides of each message at
+/// the same checkpoint: the fresh views are brought up to that of the others. Returns the last checkpoint.
 pub fn side_by_side(
     store: &dyn Store,
     in_use: &dyn Views,

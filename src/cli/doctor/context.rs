@@ -1,4 +1,5 @@
-//! What is examined: settings, files, ledger and server, each looked at when it is first asked for.
+//! `DoctorContext`: what the checks examine: settings, files, ledger and server, each read when a check
+//! first needs it.
 
 use std::cell::OnceCell;
 use std::path::Path;
@@ -6,64 +7,49 @@ use std::path::Path;
 use time::OffsetDateTime;
 
 use super::server::Server;
-use crate::config::{GlobalFlags, ServeFlags, Settings};
+use crate::config::{Flags, Settings};
 use crate::domain::{Position, RecordedEvent, Timestamp};
 use crate::store::{self, Access, Database, EventPages, Store, StoreError};
 
 /// How many of the last events are looked at.
 pub const LAST_EVENTS: u64 = 1000;
 
-/// See the module.
-pub struct Patient {
+/// See the top of this file.
+pub struct DoctorContext {
     pub settings: Settings,
     /// Why the configuration file could not be read; every setting in it is unknown then.
     pub unreadable: Option<String>,
-    pub flags: ServeFlags,
-    /// Whether a server has to be there.
+    /// Whether it is a failure that no server answers.
     pub server_is_due: bool,
     pub now: Timestamp,
-    /// Where the ledger is; nothing where that is not known.
+    /// Where the ledger is; `None` if that is not known.
     pub database: Option<Database>,
     store: OnceCell<Result<Box<dyn Store>, StoreError>>,
     last_events: OnceCell<Vec<RecordedEvent>>,
     server: OnceCell<Server>,
 }
 
-impl Patient {
+impl DoctorContext {
     /// With what the command was given.
-    pub fn new(
-        config: Option<&Path>,
-        global: GlobalFlags,
-        flags: ServeFlags,
-        server_is_due: bool,
-    ) -> Self {
+    pub fn new(config: Option<&Path>, global: Flags, flags: Flags, server_is_due: bool) -> Self {
         let (settings, unreadable) = match Settings::load(config, global.clone()) {
             Ok(settings) => (settings, None),
             Err(error) => (Settings::without_file(global), Some(format!("{error:#}"))),
         };
-        let is_known = unreadable.is_none() || settings.database_is_named_outside_file();
+        let settings = settings.with_flags(flags);
+        let is_known = unreadable.is_none() || settings.database_origin().is_some();
         let database = settings.place().ok().filter(|_| is_known);
         let now = Timestamp::from(OffsetDateTime::now_utc());
         let (store, last_events, server) = Default::default();
-        Self {
-            settings,
-            unreadable,
-            flags,
-            server_is_due,
-            now,
-            database,
-            store,
-            last_events,
-            server,
-        }
+        Self { settings, unreadable, server_is_due, now, database, store, last_events, server }
     }
 
-    /// Where the ledger is, where there is one.
+    /// Where the ledger is; `None` if it does not exist.
     pub fn ledger(&self) -> Option<&Database> {
         self.database.as_ref().filter(|database| database.path().exists())
     }
 
-    /// The ledger for reading; nothing where it is not known where it is.
+    /// The ledger, opened for reading; `None` if its location is not known.
     pub fn opened(&self) -> Option<Result<&dyn Store, &StoreError>> {
         let database = self.database.as_ref()?;
         let opened = self.store.get_or_init(|| store::open(database, Access::Read));

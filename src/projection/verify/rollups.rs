@@ -1,19 +1,18 @@
-//! Whether the cells of the views say what the log says.
+//! Compares the roll-ups of the views with those of a fresh fold.
 
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, RangeInclusive};
 
 use super::findings::{FindingKind, Findings};
-use super::{ProjectionError, catch_up};
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
+use crate::projection::{ProjectionError, catch_up};
 use crate::store::{Checkpoint, Store, StoreError, Views};
 
 const ALL_HOURS: RangeInclusive<Hour> = Hour(i64::MIN)..=Hour(i64::MAX);
 
-type Cells = BTreeMap<RollupKey<'static>, Rollup>;
+type Rollups = BTreeMap<RollupKey<'static>, Rollup>;
 
-/// Holds the cells in use against those of a fresh fold, which is brought up to wherever the views
-/// in use have got.
+/// Compares the roll-ups in use with those of a fresh fold, which is brought up to the same checkpoint.
 pub fn compare(
     store: &dyn Store,
     in_use: &dyn Views,
@@ -23,25 +22,25 @@ pub fn compare(
     let Some((checkpoint, mut ours)) = findings.of_views(read(in_use))? else { return Ok(()) };
     catch_up(store, fresh, checkpoint.position, &mut |_| ControlFlow::Continue(()))?;
     let (_, theirs) = read(fresh)?;
-    for (cell, tally) in &theirs {
-        if ours.remove(cell).as_ref() != Some(tally) {
-            differs(cell, findings);
+    for (key, rollup) in &theirs {
+        if ours.remove(key).as_ref() != Some(rollup) {
+            differs(key, findings);
         }
     }
-    ours.keys().for_each(|cell| differs(cell, findings));
+    ours.keys().for_each(|key| differs(key, findings));
     Ok(())
 }
 
-fn read(views: &dyn Views) -> Result<(Checkpoint, Cells), StoreError> {
-    let mut cells = Cells::new();
-    let checkpoint = views.for_each_rollup(ALL_HOURS, &mut |cell, tally| {
-        cells.insert(cell.into_owned(), tally.clone());
+fn read(views: &dyn Views) -> Result<(Checkpoint, Rollups), StoreError> {
+    let mut rollups = Rollups::new();
+    let checkpoint = views.for_each_rollup(ALL_HOURS, &mut |key, rollup| {
+        rollups.insert(key.into_owned(), rollup.clone());
     })?;
-    Ok((checkpoint, cells))
+    Ok((checkpoint, rollups))
 }
 
-fn differs(cell: &RollupKey<'_>, findings: &mut Findings) {
-    let RollupKey { hour, channel, status, .. } = cell;
+fn differs(key: &RollupKey<'_>, findings: &mut Findings) {
+    let RollupKey { hour, channel, status, .. } = key;
     let status = status.map_or("unknown", |status| status.name());
     let detail = format!(
         "what reports count of the hour from {} (channel {}, status {status}) is not what the log \

@@ -1,13 +1,13 @@
-//! What a verification finds wrong, gathered so that a damaged disk does not produce millions.
+//! The findings of a verification, limited in number.
 
-use super::compatibility::ViewsState;
 use crate::domain::Position;
+use crate::projection::compatibility::ViewsState;
 use crate::store::{Checked, Damage, StoreError};
 
 /// How many findings of one kind are listed; a damaged disk can produce millions.
 const FINDINGS_MAX: usize = 100;
 
-/// Something that is not as it should be.
+/// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     pub kind: FindingKind,
@@ -15,7 +15,7 @@ pub struct Finding {
     pub detail: String,
 }
 
-/// What kind of thing is wrong.
+/// The kind of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FindingKind {
     MissingPosition,
@@ -32,7 +32,7 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
-    /// The word for it in answers.
+    /// Its name in reports and answers.
     pub fn name(self) -> &'static str {
         match self {
             FindingKind::MissingPosition => "missing-position",
@@ -50,7 +50,7 @@ impl FindingKind {
     }
 }
 
-/// The findings of a verification in the making.
+/// Collects findings.
 #[derive(Default)]
 pub struct Findings {
     pub found: Vec<Finding>,
@@ -103,7 +103,7 @@ impl Findings {
         sound
     }
 
-    /// What was read from the views; nothing where they hold what no log can say.
+    /// The value that was read from the views; `None`, with a finding, if they are damaged.
     pub fn of_views<T>(&mut self, read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
         match read {
             Err(StoreError::DamagedViews { detail }) => {
@@ -114,11 +114,11 @@ impl Findings {
         }
     }
 
-    /// Whether the views can be held against the log at all.
-    pub fn alignment(&mut self, alignment: &Result<ViewsState, StoreError>) -> bool {
-        let (kind, position) = match alignment {
-            Ok(ViewsState::Fitting | ViewsState::OtherRule { .. }) => return true,
-            // The walk names the event that cannot be read.
+    /// Whether the views can be compared with the log; adds a finding if not.
+    pub fn check_state(&mut self, state: &Result<ViewsState, StoreError>) -> bool {
+        let (kind, position) = match state {
+            Ok(ViewsState::Current | ViewsState::OtherRule { .. }) => return true,
+            // The walk reports the unreadable event.
             Err(_) => return true,
             Ok(ViewsState::OtherLedger { .. }) => (FindingKind::ViewsOfAnotherLedger, None),
             Ok(ViewsState::AheadOfLog { head, .. }) => {
@@ -128,12 +128,12 @@ impl Findings {
                 (FindingKind::LogExchanged, Some(*checkpoint))
             }
         };
-        let detail = alignment.as_ref().map(ToString::to_string).unwrap_or_default();
+        let detail = state.as_ref().map(ToString::to_string).unwrap_or_default();
         self.add(kind, position, detail);
         false
     }
 
-    /// Notes that a copy kept elsewhere is not met.
+    /// Adds a finding that an expected hash does not match.
     pub fn unexpected(&mut self, position: Position, detail: &str) {
         let detail = format!("position {position} does not have the expected hash: {detail}");
         self.add(FindingKind::UnexpectedHash, Some(position), detail);

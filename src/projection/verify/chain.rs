@@ -1,13 +1,13 @@
-//! The chain's value at any position: what names the log up to there.
+//! The hash chain's value at any position, which identifies the log up to there.
 
 use std::ops::ControlFlow;
 
-use super::ProjectionError;
 use crate::domain::Position;
 use crate::domain::digest::{self, CHAIN_START, Digester, Hash};
+use crate::projection::ProjectionError;
 use crate::store::{Store, for_each_event};
 
-/// The chain of digests up to a position that the views have read: from the mark before it on.
+/// The chain up to a position that the views have read, computed from the nearest mark before it.
 pub fn chain_at(store: &dyn Store, position: Position) -> Result<Hash, ProjectionError> {
     let marks = store.views().chain_marks()?;
     let mark = marks.range(..=position).next_back();

@@ -1,41 +1,41 @@
-//! Why the log's writer takes no events at the moment, and how long it waits before it tries again.
+//! The health of the log's writer: why it rejects events, and when it tries again.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-/// The first attempt follows the error at once; each further one waits longer.
+/// The wait before the second attempt. The first follows the error at once; each further one waits longer.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 
-/// A cause that is gone is noticed within this time.
+/// The longest wait between attempts: recovery is noticed within this time.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// The reason, for all to see.
+/// Why the writer rejects events, shared with its handles.
 #[derive(Debug, Default)]
 pub struct WriterHealth(RwLock<Option<Arc<str>>>);
 
 impl WriterHealth {
-    /// Why nothing is taken, if that is so.
+    /// Why events are rejected; `None` if they are accepted.
     pub fn reason(&self) -> Option<Arc<str>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// From now on nothing is taken, or it is for another reason.
+    /// Rejects events from now on, for this reason.
     pub fn set(&self, reason: &Arc<str>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(reason));
     }
 
-    /// Events are taken again.
+    /// Accepts events again.
     pub fn clear(&self) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
-/// A time of errors, from the first one to the next commit that succeeds.
+/// The waits between attempts to reopen the log, from an error until the next successful commit.
 #[derive(Debug, Default)]
 pub struct RetryBackoff {
     attempts: u32,
-    /// Each reason is told once: a disk that stays full would fill another one with its lines.
-    told: Vec<Arc<str>>,
+    /// Reasons that were logged; each is logged once, because attempts may continue for days.
+    reported: Vec<Arc<str>>,
 }
 
 impl RetryBackoff {
@@ -49,16 +49,16 @@ impl RetryBackoff {
         wait.min(LONGEST_WAIT)
     }
 
-    /// Tells the reason on stderr.
-    pub fn tell(&mut self, reason: &Arc<str>) {
-        if !self.told.contains(reason) {
+    /// Logs the reason, unless it was logged before.
+    pub fn report(&mut self, reason: &Arc<str>) {
+        if !self.reported.contains(reason) {
             tracing::error!(%reason, "no callback is acknowledged until the log has been opened again");
-            self.told.push(Arc::clone(reason));
+            self.reported.push(Arc::clone(reason));
         }
     }
 
-    /// A commit has succeeded.
-    pub fn over(&mut self) {
+    /// Starts over after a successful commit.
+    pub fn reset(&mut self) {
         if self.attempts > 0 {
             tracing::info!("the log is written again");
             *self = Self::default();
@@ -72,12 +72,12 @@ mod tests {
 
     #[test]
     fn the_first_attempt_comes_at_once_and_later_ones_at_least_once_a_second() {
-        let mut trouble = RetryBackoff::default();
-        let waits: Vec<_> = (0..100).map(|_| trouble.next_wait()).collect();
+        let mut backoff = RetryBackoff::default();
+        let waits: Vec<_> = (0..100).map(|_| backoff.next_wait()).collect();
         assert!(waits[0].is_zero());
         assert!(waits.is_sorted());
         assert_eq!(waits[99], LONGEST_WAIT);
-        trouble.over();
-        assert!(trouble.next_wait().is_zero());
+        backoff.reset();
+        assert!(backoff.next_wait().is_zero());
     }
 }

@@ -1,4 +1,4 @@
-//! The page, for people and for programs.
+//! Output of the checks, as a page for people or as JSON.
 
 use std::io::Write;
 

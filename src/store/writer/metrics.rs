@@ -1,8 +1,8 @@
-//! What the writer measures as it goes, and what a ledger takes on disk, for telemetry.
+//! Prometheus metrics of the log's writer.
 
 use prometheus::{Histogram, HistogramOpts, IntGauge, exponential_buckets};
 
-use super::writer::COMMIT_EVENTS_MAX;
+use super::COMMIT_EVENTS_MAX;
 
 /// What the log's writer measures.
 #[derive(Clone)]
@@ -13,17 +13,6 @@ pub struct StoreMetrics {
     pub commit_events: Histogram,
     /// How long each transaction took, its fsync included.
     pub commit_seconds: Histogram,
-}
-
-/// In bytes. A file that is not there has none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Sizes {
-    pub log: u64,
-    pub log_wal: u64,
-    pub views: u64,
-    pub views_wal: u64,
-    /// What we may still write where the log lies.
-    pub disk_free: u64,
 }
 
 impl Default for StoreMetrics {

@@ -1,4 +1,4 @@
-//! Asking a server on this machine, and reading its metrics.
+//! A small HTTP client for a server on this machine, and a reader of its metrics.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,15 +11,15 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// How long an answer may take. It is on this machine, and a health check does not wait.
+/// How long an answer may take: the server is on this machine.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The metrics have some 20 KiB.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
-/// The status code and the body; nothing where there is no answer in time.
+/// The status code and the body; `None` if there is no answer in time.
 pub fn get(address: SocketAddr, path: &str, token: Option<String>) -> Option<(u16, String)> {
-    // Only loopback names are let in without being configured.
+    // Other host names than the loopback ones must be configured.
     get_within(PATIENCE, &address.to_string(), "localhost", path, token).ok()
 }
 
@@ -64,7 +64,7 @@ async fn ask(
 pub struct Metrics(String);
 
 impl Metrics {
-    /// As it came.
+    /// Metrics in the text format.
     pub fn new(text: String) -> Self {
         Self(text)
     }

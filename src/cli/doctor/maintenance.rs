@@ -1,8 +1,8 @@
-//! What should be done now and then, by what it has left behind.
+//! Checks of regular maintenance: the last reconcile and the last backup.
 
 use super::check::Finding;
+use super::context::DoctorContext;
 use super::ledger::count_stuck;
-use super::patient::Patient;
 use crate::backup::record::last_backup;
 use crate::cli::text::number;
 use crate::domain::Timestamp;
@@ -17,10 +17,10 @@ const BACKUP_DAYS_MAX: i64 = 7;
 /// After this Twilio is not asked any more about a message by default.
 const RECONCILE_DAYS_MAX: i64 = 3;
 
-/// The last reconcile, where there is something for it to do.
-pub fn reconcile(patient: &Patient) -> Vec<Finding> {
-    let Some(database) = patient.ledger() else { return Vec::new() };
-    let stuck = count_stuck(patient).map_or(0, |stuck| u64::try_from(stuck.recent).unwrap_or(0));
+/// The last reconcile, if it has anything to do.
+pub fn reconcile(context: &DoctorContext) -> Vec<Finding> {
+    let Some(database) = context.ledger() else { return Vec::new() };
+    let stuck = count_stuck(context).map_or(0, |stuck| u64::try_from(stuck.recent).unwrap_or(0));
     let last = last_run(&state_file(&inspect::files(database).log));
     vec![match last {
         None if stuck == 0 => Finding::ok("never ran, and no message is stuck"),
@@ -33,7 +33,7 @@ pub fn reconcile(patient: &Patient) -> Vec<Finding> {
                 format!("the last one, of {}, did not come to its end: {reason}", run.ended_at),
                 "run it again: it goes on where it stopped",
             ),
-            None if stuck > 0 && days_since(patient, &run.ended_at) >= RECONCILE_DAYS_MAX => {
+            None if stuck > 0 && days_since(context, &run.ended_at) >= RECONCILE_DAYS_MAX => {
                 let detail =
                     format!("last of {}, and {} messages are stuck", run.ended_at, number(stuck));
                 Finding::warn(detail, "run reconcile, best every few hours")
@@ -44,9 +44,9 @@ pub fn reconcile(patient: &Patient) -> Vec<Finding> {
 }
 
 /// The last backup, by what `backup` wrote down.
-pub fn backup(patient: &Patient) -> Vec<Finding> {
+pub fn backup(context: &DoctorContext) -> Vec<Finding> {
     let (Some(database), Some(store), Some(head)) =
-        (patient.ledger(), patient.store(), patient.head())
+        (context.ledger(), context.store(), context.head())
     else {
         return Vec::new();
     };
@@ -63,7 +63,7 @@ pub fn backup(patient: &Patient) -> Vec<Finding> {
         last.position,
         last.file.display()
     );
-    vec![match days_since(patient, &last.ended_at) {
+    vec![match days_since(context, &last.ended_at) {
         _ if last.position > head => Finding::warn(
             format!("{detail}: the log is shorter than its backup"),
             "the log was restored from an older copy, or exchanged; verify --expect tells",
@@ -76,7 +76,7 @@ pub fn backup(patient: &Patient) -> Vec<Finding> {
 }
 
 /// Whole days; of what cannot be read, as many as can be.
-fn days_since(patient: &Patient, moment: &str) -> i64 {
+fn days_since(context: &DoctorContext, moment: &str) -> i64 {
     let moment = Timestamp::parse(moment).map_or(i64::MIN / 2, Timestamp::micros);
-    (patient.now.micros() - moment) / DAY_MICROS
+    (context.now.micros() - moment) / DAY_MICROS
 }

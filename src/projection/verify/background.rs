@@ -1,43 +1,42 @@
-//! The thread that reads the log again and again while a server runs, at little cost, to see
-//! whether it is still what it was.
+//! The thread that verifies the log at regular intervals while a server runs, at little cost.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
-use super::verify::{Finding, LogVerified, verify_log};
-use super::{ProjectionError, throttle};
+use super::{Finding, LogVerified, verify_log};
 use crate::background::{Background, Stop};
 use crate::domain::{Position, Timestamp};
+use crate::projection::{ProjectionError, throttle};
 use crate::store::{self, Access, Database};
 
-/// When the first round begins, so that a server that is often restarted is verified at all.
+/// The delay before the first run, short enough for servers that are restarted often.
 const FIRST_WAIT: Duration = Duration::from_secs(60);
 
-/// How long it rests for each moment that it works: one twentieth of a core is taken at most.
+/// The ratio of rest to work: at most a twentieth of a core is used.
 const RESTS: u32 = 19;
 
-/// How many findings are told in full; `verify` lists them all.
-const FINDINGS_TOLD_MAX: usize = 5;
+/// Maximum findings that are logged; `verify` lists them all.
+const FINDINGS_LOGGED_MAX: usize = 5;
 
-/// What the last round came to.
+/// The result of the last run.
 #[derive(Debug, Clone)]
 pub struct LastRun {
     pub ended_at: Timestamp,
-    /// The head when it began, which it read up to; the reason why it did not get there.
+    /// The head at its start, up to which it read; the error if it did not get there.
     pub reached: Result<Position, String>,
     pub findings: Vec<Finding>,
 }
 
-/// What others may know of it.
+/// A handle to the thread.
 #[derive(Clone)]
 pub struct Handle {
     stop: Stop,
     last_run: Arc<Mutex<Option<LastRun>>>,
 }
 
-/// Starts the thread. It has a reader of its own, and so sees the files as another process does.
+/// Starts the thread. It opens the ledger itself, and so sees the files as another process does.
 pub fn start(database: Database, every: Duration) -> Handle {
     let last_run = Arc::default();
     let result = Arc::clone(&last_run);
@@ -46,12 +45,12 @@ pub fn start(database: Database, every: Duration) -> Handle {
 }
 
 impl Handle {
-    /// What the last round came to; nothing before the first has ended.
+    /// The result of the last run; `None` before the first has ended.
     pub fn last_run(&self) -> Option<LastRun> {
         lock(&self.last_run).clone()
     }
 
-    /// Asks the thread to end, within the read that it is at.
+    /// Asks the thread to stop within the current read.
     pub fn stop(&self) {
         self.stop.request();
     }
@@ -65,8 +64,8 @@ fn run(database: &Database, result: &Mutex<Option<LastRun>>, every: Duration, st
         if matches!(verified, Err(ProjectionError::Stopped)) {
             return;
         }
-        let last_run = LastRun::of(verified);
-        tell(&last_run);
+        let last_run = LastRun::new(verified);
+        log_result(&last_run);
         *lock(result) = Some(last_run);
         wait = every;
     }
@@ -84,7 +83,7 @@ fn verify_once(database: &Database, stop: &Stop) -> Result<LogVerified, Projecti
 }
 
 impl LastRun {
-    fn of(verified: Result<LogVerified, ProjectionError>) -> Self {
+    fn new(verified: Result<LogVerified, ProjectionError>) -> Self {
         let ended_at = Timestamp::from(OffsetDateTime::now_utc());
         match verified {
             Ok(LogVerified { head, findings, .. }) => {
@@ -95,18 +94,18 @@ impl LastRun {
     }
 }
 
-fn tell(round: &LastRun) {
-    match &round.reached {
-        Ok(head) if round.findings.is_empty() => {
+fn log_result(run: &LastRun) {
+    match &run.reached {
+        Ok(head) if run.findings.is_empty() => {
             tracing::info!("the log was verified up to position {head}: nothing is wrong");
         }
         Ok(head) => tracing::error!(
-            findings = round.findings.len(),
+            findings = run.findings.len(),
             "the log was verified up to position {head}, and something is wrong; run verify"
         ),
         Err(error) => tracing::error!(%error, "the log could not be verified"),
     }
-    for Finding { kind, detail, .. } in round.findings.iter().take(FINDINGS_TOLD_MAX) {
+    for Finding { kind, detail, .. } in run.findings.iter().take(FINDINGS_LOGGED_MAX) {
         tracing::error!("{}: {}", kind.name(), detail.escape_debug());
     }
 }

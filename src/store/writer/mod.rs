@@ -1,5 +1,8 @@
-//! The log's one writer: a thread behind a bounded queue that commits whatever has queued up
-//! since its last commit in one transaction.
+//! The log's writer: one thread behind a bounded queue. Each transaction takes the events that were
+//! queued during the previous one.
+
+mod health;
+pub mod metrics;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -9,25 +12,25 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use self::health::{RetryBackoff, WriterHealth};
+use self::metrics::StoreMetrics;
 use super::head::Head;
-use super::metrics::StoreMetrics;
-use super::poison::{RetryBackoff, WriterHealth};
 use super::{Kept, Store, StoreError};
 use crate::background::Background;
 use crate::domain::{NewEvent, Position};
 
-/// How many events may wait to be written. At the rate of one machine it is a fraction of a second,
-/// and who waits longer is better told to come again.
+/// Maximum events in the queue: a fraction of a second of writing. A caller that would wait longer should
+/// retry later.
 pub const QUEUE_EVENTS_MAX: usize = 2048;
 
-/// How many bytes the bodies of events that wait, or are being written, may take together: as much as
-/// the queue takes if each has 64 KiB. A JSON body may have more.
+/// Maximum bytes of the bodies that are queued or being written: a full queue of 64 KiB each. A JSON body
+/// may be larger.
 pub const QUEUE_BYTES_MAX: usize = 128 << 20;
 
-/// How many events one transaction takes, so that the first of them does not wait for long.
+/// Maximum events per transaction, so that the first does not wait for long.
 pub const COMMIT_EVENTS_MAX: usize = 1024;
 
-/// After how long without an event the writer tidies up, and looks for what others have appended.
+/// After this time without an event, the writer checkpoints the WAL and looks for events of other processes.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// Why an event was not, or may not have been, written.
@@ -37,7 +40,7 @@ pub enum AppendError {
     QueueFull,
     #[error("the bodies of the events in the queue take {} MiB already", QUEUE_BYTES_MAX >> 20)]
     QueueBytesFull,
-    #[error("nothing is written until the log has been opened again after an error: {0}")]
+    #[error("nothing is written until the log has been reopened after an error: {0}")]
     Poisoned(Arc<str>),
     #[error("the log's writer is ending")]
     Ending,
@@ -56,7 +59,7 @@ struct Held {
 }
 
 impl Held {
-    fn of(state: &Arc<State>, event: &NewEvent) -> Result<Self, AppendError> {
+    fn new(state: &Arc<State>, event: &NewEvent) -> Result<Self, AppendError> {
         let held = Self { state: Arc::clone(state), bytes: event.body.len() };
         let before = state.queued_bytes.fetch_add(held.bytes, Ordering::Relaxed);
         (before + held.bytes <= QUEUE_BYTES_MAX).then_some(held).ok_or(AppendError::QueueBytesFull)
@@ -77,11 +80,11 @@ pub struct Writer {
     metrics: StoreMetrics,
 }
 
-/// What others may know of the thread.
+/// State shared by the handles and the thread.
 #[derive(Default)]
 struct State {
-    poison: WriterHealth,
-    /// Another program holds the log's file, and what is queued waits for it.
+    health: WriterHealth,
+    /// Another program keeps the log's file locked, and the queue waits for it.
     held_up: AtomicBool,
     /// What the bodies in the queue and in the transaction take.
     queued_bytes: AtomicUsize,
@@ -96,21 +99,21 @@ impl Writer {
         let writer = Self { queue, state: Arc::clone(&state), metrics: metrics.clone() };
         let thread = Background::spawn("log-writer", move |_ends_with_its_handles| {
             let _poisons_if_it_panics = PanicGuard(Arc::clone(&state));
-            let trouble = RetryBackoff::default();
+            let backoff = RetryBackoff::default();
             let kept = Kept::default();
-            Thread { store, head, waiting, state, trouble, metrics, kept }.run();
+            Thread { store, head, waiting, state, backoff, metrics, kept }.run();
         });
         (writer, thread)
     }
 
     /// Appends an event and returns its position once it is durable.
-    /// After an error the event may still have been written, but nobody was told so.
+    /// After an error the event may still have been written, but it was not acknowledged.
     pub async fn append(&self, event: NewEvent) -> Result<Position, AppendError> {
         if let Some(reason) = self.poisoned() {
             return Err(AppendError::Poisoned(reason));
         }
         let (durable, position) = oneshot::channel();
-        let held = Held::of(&self.state, &event)?;
+        let held = Held::new(&self.state, &event)?;
         // Counted before the thread can take it off again.
         self.metrics.queued.inc();
         self.queue.try_send(Waiting { event, durable, held }).map_err(|error| {
@@ -123,17 +126,17 @@ impl Writer {
         position.await.unwrap_or(Err(AppendError::Ending))
     }
 
-    /// What it has measured since it began.
+    /// Its metrics since the start.
     pub fn metrics(&self) -> &StoreMetrics {
         &self.metrics
     }
 
-    /// Why the writer takes nothing at the moment, if that is so.
+    /// Why the writer rejects events; `None` if it accepts them.
     pub fn poisoned(&self) -> Option<Arc<str>> {
-        self.state.poison.reason()
+        self.state.health.reason()
     }
 
-    /// Whether what is queued waits for another program that holds the log's file.
+    /// Whether the queue waits for another program that keeps the log's file locked.
     pub fn is_held_up(&self) -> bool {
         self.state.held_up.load(Ordering::Relaxed)
     }
@@ -145,33 +148,33 @@ struct Thread {
     head: Arc<Head>,
     waiting: Receiver<Waiting>,
     state: Arc<State>,
-    trouble: RetryBackoff,
+    backoff: RetryBackoff,
     metrics: StoreMetrics,
     kept: Kept,
 }
 
 impl Thread {
-    /// Writes until all handles are gone. After an error the log is opened again before anything
-    /// else is written: carrying on could acknowledge what is not there.
+    /// Writes until all handles are dropped. After an error the log is reopened before anything else is
+    /// written: to carry on could acknowledge events that are not in it.
     fn run(mut self) {
         while self.write().is_continue() && self.recover().is_continue() {}
     }
 
-    /// Writes until an error, which poisons, or until nobody is left to write for.
+    /// Writes until an error occurs or all handles are dropped.
     fn write(&mut self) -> ControlFlow<()> {
-        let mut checkpoint_wal = true;
-        while self.state.poison.reason().is_none() {
+        let mut is_checkpointed = true;
+        while self.state.health.reason().is_none() {
             match self.waiting.recv_timeout(IDLE) {
                 Ok(first) => {
-                    // What has come meanwhile goes along; nothing is waited for.
+                    // Takes what is queued without waiting for more.
                     let rest = self.waiting.try_iter().take(COMMIT_EVENTS_MAX - 1);
                     let batch = [first].into_iter().chain(rest).collect();
                     self.write_batch(batch);
-                    checkpoint_wal = false;
+                    is_checkpointed = false;
                 }
-                Err(RecvTimeoutError::Timeout) => match self.pause(checkpoint_wal) {
-                    Ok(now_tidy) => checkpoint_wal = now_tidy,
-                    Err(error) => drop(self.poison(&error.to_string())),
+                Err(RecvTimeoutError::Timeout) => match self.pause(is_checkpointed) {
+                    Ok(checkpointed) => is_checkpointed = checkpointed,
+                    Err(error) => drop(self.fail(&error.to_string())),
                 },
                 Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
             }
@@ -179,21 +182,21 @@ impl Thread {
         ControlFlow::Continue(())
     }
 
-    /// Nothing has come for a while: the log is looked after, and tidied up where it is not yet tidy.
-    fn pause(&mut self, checkpoint_wal: bool) -> Result<bool, StoreError> {
+    /// Checks the log while idle, and checkpoints its WAL if that has not happened yet.
+    fn pause(&mut self, is_checkpointed: bool) -> Result<bool, StoreError> {
         self.store.check_files_unmoved()?;
-        // What cannot be read now is looked for at the next pause; it is no matter of writing.
+        // A failed read does not affect writing; the next pause tries again.
         if let Ok(head) = self.store.head() {
             self.head.advance(head);
         }
-        match checkpoint_wal {
+        match is_checkpointed {
             true => Ok(true),
             false => match self.store.checkpoint_wal() {
                 Ok(()) => {
                     self.kept.forget(self.store.safe_without_wal());
                     Ok(true)
                 }
-                // Somebody reads; it is tidied up at the next pause.
+                // A reader prevents it; the next pause tries again.
                 Err(StoreError::Busy) => Ok(false),
                 Err(error) => Err(error),
             },
@@ -201,34 +204,33 @@ impl Thread {
     }
 
     fn write_batch(&mut self, batch: Vec<Waiting>) {
-        let (events, told): (Vec<_>, Vec<_>) = batch
+        let (events, senders): (Vec<_>, Vec<_>) = batch
             .into_iter()
             .map(|Waiting { event, durable, held }| (event, (durable, held)))
             .unzip();
-        let (told, _held): (Vec<_>, Vec<_>) = told.into_iter().unzip();
+        let (senders, _held): (Vec<_>, Vec<_>) = senders.into_iter().unzip();
         self.metrics.queued.sub(events.len() as i64);
         let begun = Instant::now();
         match self.commit(&events) {
             Ok(last) => {
                 self.metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
                 self.metrics.commit_events.observe(events.len() as f64);
-                self.trouble.over();
+                self.backoff.reset();
                 self.head.advance(last);
                 let first = last + 1 - events.len() as u64;
-                answer(told, |index| Ok(first + index));
+                answer(senders, |index| Ok(first + index));
                 self.kept.add(first, &events);
                 self.kept.forget(self.store.safe_without_wal());
             }
             Err(error) => {
-                let reason = self.poison(&error.to_string());
-                answer(told, |_| Err(AppendError::Poisoned(Arc::clone(&reason))));
+                let reason = self.fail(&error.to_string());
+                answer(senders, |_| Err(AppendError::Poisoned(Arc::clone(&reason))));
             }
         }
     }
 
-    /// One transaction. While another program holds the file it waits: a callback that is kept late
-    /// is better than one that is refused. Who asked is answered in time all the same, and who
-    /// comes when the queue is full at once.
+    /// Commits one transaction. It waits while another program holds the file: a callback stored late is
+    /// better than one rejected. The HTTP handler times out on its own, and a full queue rejects at once.
     fn commit(&self, events: &[NewEvent]) -> Result<Position, StoreError> {
         let outcome = loop {
             match self.store.append(events) {
@@ -240,23 +242,23 @@ impl Thread {
         outcome
     }
 
-    /// Opens the log again, as often as it takes; meanwhile nothing is taken.
+    /// Reopens the log, as often as it takes, and rejects events meanwhile.
     fn recover(&mut self) -> ControlFlow<()> {
         loop {
-            let until = Instant::now() + self.trouble.next_wait();
+            let until = Instant::now() + self.backoff.next_wait();
             self.refuse(until)?;
             match self.reopened() {
                 Ok(head) => {
                     self.head.advance(head);
-                    self.state.poison.clear();
+                    self.state.health.clear();
                     return ControlFlow::Continue(());
                 }
-                Err(reason) => drop(self.poison(&reason)),
+                Err(reason) => drop(self.fail(&reason)),
             }
         }
     }
 
-    /// A log that has lost events that were acknowledged is not to be written on.
+    /// Reopens the log; fails if acknowledged events are missing from it.
     fn reopened(&self) -> Result<Position, String> {
         let head = self.store.reopen_and_restore(&self.kept).map_err(|error| error.to_string())?;
         match self.head.position() {
@@ -267,9 +269,9 @@ impl Thread {
         }
     }
 
-    /// Answers whoever comes that nothing is taken, until a time.
+    /// Rejects events until a time.
     fn refuse(&self, until: Instant) -> ControlFlow<()> {
-        let reason = self.state.poison.reason().unwrap_or_default();
+        let reason = self.state.health.reason().unwrap_or_default();
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.waiting.recv_timeout(left) {
@@ -283,10 +285,10 @@ impl Thread {
         }
     }
 
-    fn poison(&mut self, reason: &str) -> Arc<str> {
+    fn fail(&mut self, reason: &str) -> Arc<str> {
         let reason = reason.into();
-        self.state.poison.set(&reason);
-        self.trouble.tell(&reason);
+        self.state.health.set(&reason);
+        self.backoff.report(&reason);
         reason
     }
 }
@@ -305,23 +307,23 @@ impl State {
     }
 }
 
-/// Makes a writer that has died known to all who ask for its health.
+/// Reports a panic of the thread as the writer's health.
 struct PanicGuard(Arc<State>);
 
 impl Drop for PanicGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.poison.set(&"the log's writer has died; restart to go on".into());
+            self.0.health.set(&"the log's writer has crashed; restart the server".into());
         }
     }
 }
 
 fn answer(
-    told: Vec<oneshot::Sender<Result<Position, AppendError>>>,
+    senders: Vec<oneshot::Sender<Result<Position, AppendError>>>,
     outcome: impl Fn(u64) -> Result<Position, AppendError>,
 ) {
-    for (index, durable) in (0..).zip(told) {
-        // Whoever asked may have gone; the event is kept all the same.
+    for (index, durable) in (0..).zip(senders) {
+        // The caller may be gone; the event is stored anyway.
         let _gone = durable.send(outcome(index));
     }
 }

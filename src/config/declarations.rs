@@ -1,0 +1,192 @@
+//! The declaration of every setting: flag, environment variable, file key, default, how it is shown.
+//! A new setting is declared here and added to [`SETTINGS`].
+
+use std::time::Duration;
+
+use super::setting::Form::{Bool, EnvironmentOnly, List, Number, Special, Text};
+use super::setting::Setting;
+use crate::store::quarantine::Limits;
+use crate::twilio::callback_path::CallbackPath;
+
+/// Every setting except accounts and their keys. `doctor` shows them in this order.
+pub static SETTINGS: [&Setting; 25] = [
+    &LISTEN,
+    &ADMIN_LISTEN,
+    &ADMIN_HOSTS,
+    &API_TOKENS,
+    &CALLBACK_PATH,
+    &PUBLIC_URL,
+    &CALLBACK_OVERRIDES,
+    &TWILIO_API_BASE_URL,
+    &TWILIO_API_TIMEOUT,
+    &TWILIO_API_KEY,
+    &DATABASE,
+    &RULE,
+    &VERIFY_EVERY,
+    &RECONCILE_EVERY,
+    &RECONCILE_OLDER_THAN,
+    &RECONCILE_GIVE_UP_AFTER,
+    &RECONCILE_MAX_REQUESTS,
+    &RECONCILE_KEEP_CONTENT,
+    &QUARANTINE,
+    &QUARANTINE_REQUESTS,
+    &QUARANTINE_MIB,
+    &WAL_CHECKPOINTS,
+    &ERROR_CODES,
+    &API_TOKEN,
+    &API_TOKEN_FILE,
+];
+
+pub static LISTEN: Setting = Setting::new("listen", Text)
+    .flag("--listen")
+    .variable("DELIVERY_LEDGER_LISTEN")
+    .default("127.0.0.1:8080")
+    .shown(|settings| Ok(settings.listen()?.to_string()));
+
+pub static ADMIN_LISTEN: Setting = Setting::new("admin_listen", Text)
+    .flag("--admin-listen")
+    .variable("DELIVERY_LEDGER_ADMIN_LISTEN")
+    .default("127.0.0.1:8081")
+    .shown(|settings| Ok(settings.admin_listen()?.to_string()));
+
+pub static ADMIN_HOSTS: Setting = Setting::new("admin_hosts", List)
+    .variable("DELIVERY_LEDGER_ADMIN_HOSTS")
+    .shown(|settings| Ok(joined_or(settings.admin_hosts(), "loopback only")));
+
+pub static API_TOKENS: Setting = Setting::new("api_tokens", Special)
+    .variable("DELIVERY_LEDGER_API_TOKEN")
+    .other_variables(&["DELIVERY_LEDGER_API_TOKEN_FILE"])
+    .other_keys(&["api_token", "api_token_file"])
+    .shown(|settings| {
+        let tokens = settings.api_tokens()?;
+        let each =
+            tokens.iter().map(|token| format!("{} ({}) set", token.name, token.scope.name()));
+        Ok(joined_or(each.collect(), "none"))
+    });
+
+pub static API_TOKEN: Setting = Setting::new("api_token", Special);
+
+pub static API_TOKEN_FILE: Setting = Setting::new("api_token_file", Special);
+
+pub static CALLBACK_PATH: Setting = Setting::new("callback_path", List)
+    .flag("--callback-path")
+    .variable("DELIVERY_LEDGER_CALLBACK_PATH")
+    .default("/message-status")
+    .shown(|settings| {
+        let paths = settings.callback_paths()?;
+        Ok(paths.iter().map(CallbackPath::as_given).collect::<Vec<_>>().join(", "))
+    });
+
+pub static PUBLIC_URL: Setting = Setting::new("public_url", List)
+    .flag("--public-url")
+    .variable("DELIVERY_LEDGER_PUBLIC_URL")
+    .shown(|settings| {
+        let urls = settings.public_urls()?;
+        let urls = urls.iter().map(|url| url.as_given().to_owned()).collect();
+        Ok(joined_or(urls, "none, so that it is guessed"))
+    });
+
+/// Twilio retries a callback that was not answered well up to five times; by default only once, and
+/// only if no connection was made
+/// (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>).
+pub static CALLBACK_OVERRIDES: Setting = Setting::new("callback_overrides", Text)
+    .variable("DELIVERY_LEDGER_CALLBACK_OVERRIDES")
+    .default("rc=5&rp=all")
+    .shown(|settings| {
+        let overrides = settings.callback_overrides();
+        Ok(if overrides.is_empty() { "none".to_owned() } else { overrides })
+    });
+
+pub static TWILIO_API_BASE_URL: Setting = Setting::new("twilio_api_base_url", Text)
+    .variable("TWILIO_API_BASE_URL")
+    .fallback_variables(&["TWILIO_EDGE", "TWILIO_REGION"])
+    .shown(|settings| {
+        let url = settings.twilio_base_url()?;
+        Ok(match settings.region_warning() {
+            Some(warning) => format!("{url} ({warning})"),
+            None => url,
+        })
+    });
+
+pub static TWILIO_API_TIMEOUT: Setting = Setting::new("twilio_api_timeout", Text)
+    .variable("TWILIO_API_TIMEOUT")
+    .default("30s")
+    .shown(|settings| Ok(format!("{} s", settings.twilio_timeout()?.as_secs())));
+
+pub static TWILIO_API_KEY: Setting = Setting::new("twilio_api_key", EnvironmentOnly)
+    .variable("TWILIO_API_SECRET")
+    .other_variables(&["TWILIO_API_SECRET_FILE"])
+    .shown(|settings| Ok(if settings.api_key()?.is_some() { "set" } else { "none" }.to_owned()));
+
+pub static DATABASE: Setting = Setting::new("database", Text)
+    .flag("--database")
+    .variable("DELIVERY_LEDGER_DATABASE")
+    .default("sqlite:ledger.db")
+    .shown(|settings| Ok(settings.place()?.to_string()));
+
+pub static RULE: Setting = Setting::new("rule", Text)
+    .variable("DELIVERY_LEDGER_RULE")
+    .default("failure-terminal")
+    .shown(|settings| Ok(settings.rule()?.name().to_owned()));
+
+pub static VERIFY_EVERY: Setting = Setting::new("verify_every", Text)
+    .flag("--verify-every")
+    .variable("DELIVERY_LEDGER_VERIFY_EVERY")
+    .default("24h")
+    .shown(|settings| Ok(seconds_or_off(settings.verify_every()?)));
+
+pub static RECONCILE_EVERY: Setting = Setting::new("reconcile.every", Text)
+    .flag("--reconcile-every")
+    .variable("DELIVERY_LEDGER_RECONCILE_EVERY")
+    .default("off")
+    .shown(|settings| Ok(seconds_or_off(settings.reconciling()?.every)));
+
+pub static RECONCILE_OLDER_THAN: Setting = Setting::new("reconcile.older_than", Text);
+
+pub static RECONCILE_GIVE_UP_AFTER: Setting = Setting::new("reconcile.give_up_after", Text);
+
+pub static RECONCILE_MAX_REQUESTS: Setting = Setting::new("reconcile.max_requests", Number);
+
+pub static RECONCILE_KEEP_CONTENT: Setting = Setting::new("reconcile.keep_content", Bool);
+
+pub static QUARANTINE: Setting = Setting::new("quarantine", Text)
+    .variable("DELIVERY_LEDGER_QUARANTINE")
+    .default("on")
+    .other_variables(&["DELIVERY_LEDGER_QUARANTINE_REQUESTS", "DELIVERY_LEDGER_QUARANTINE_MIB"])
+    .other_keys(&["quarantine_requests", "quarantine_mib"])
+    .shown(|settings| {
+        Ok(settings.quarantine()?.map_or("off".to_owned(), |Limits { requests, bytes }| {
+            format!("up to {requests} requests, {} MiB", bytes >> 20)
+        }))
+    });
+
+/// The default covers some days of a sender of a thousand messages an hour whose public URL is wrong.
+pub static QUARANTINE_REQUESTS: Setting = Setting::new("quarantine_requests", Number)
+    .variable("DELIVERY_LEDGER_QUARANTINE_REQUESTS")
+    .default("250000");
+
+/// The default is the same number of requests at 1 KiB each: a usual callback and its headers.
+pub static QUARANTINE_MIB: Setting = Setting::new("quarantine_mib", Number)
+    .variable("DELIVERY_LEDGER_QUARANTINE_MIB")
+    .default("256");
+
+pub static WAL_CHECKPOINTS: Setting = Setting::new("wal_checkpoints", Text)
+    .variable("DELIVERY_LEDGER_WAL_CHECKPOINTS")
+    .default("own")
+    .shown(|settings| {
+        Ok(if settings.leaves_wal_checkpoints()? { "external" } else { "own" }.to_owned())
+    });
+
+pub static ERROR_CODES: Setting =
+    Setting::new("error_codes", Text).variable("DELIVERY_LEDGER_ERROR_CODES").shown(|settings| {
+        let table = settings.error_codes(None)?;
+        Ok(table.map_or("built in", |_| "a table of your own").to_owned())
+    });
+
+fn seconds_or_off(every: Option<Duration>) -> String {
+    every.map_or("off".to_owned(), |every| format!("{} s", every.as_secs()))
+}
+
+fn joined_or(texts: Vec<String>, otherwise: &str) -> String {
+    if texts.is_empty() { otherwise.to_owned() } else { texts.join(", ") }
+}

@@ -1,0 +1,134 @@
+//! `Setting`: the declaration of one setting, with its flag, variable, file key and default.
+//! All settings are declared in `declarations.rs`.
+
+use super::Settings;
+
+/// One setting: every name under which it can be given, its default, and how its value is shown.
+pub struct Setting {
+    /// The key in the configuration file, with its section, such as `reconcile.every`. `doctor` calls
+    /// the setting by this name.
+    pub key: &'static str,
+    pub form: Form,
+    /// The flag with its dashes; `None` if there is no flag.
+    pub flag: Option<&'static str>,
+    /// The environment variable; `None` if there is none.
+    pub variable: Option<&'static str>,
+    /// The default as it would be written in the file; `None` if there is no fixed default.
+    pub default: Option<&'static str>,
+    /// How `doctor` shows the value in effect; `None` if it does not show it, or shows it as part of
+    /// another setting.
+    pub show: Option<fn(&Settings) -> anyhow::Result<String>>,
+    /// Other variables that the value shown may come from.
+    pub other_variables: &'static [&'static str],
+    /// Other file keys that the value shown may come from.
+    pub other_keys: &'static [&'static str],
+    /// Variables that are read if neither variable nor file has the setting.
+    pub fallback_variables: &'static [&'static str],
+}
+
+/// How a setting is written in the configuration file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A string.
+    Text,
+    /// A string or a list of strings; separated by commas in the environment.
+    List,
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Bool,
+    /// A section or a secret, which `ConfigFile` has a field for.
+    Special,
+    /// Not in the file: the environment alone has it.
+    EnvironmentOnly,
+}
+
+impl Setting {
+    /// A setting with only this file key.
+    pub const fn new(key: &'static str, form: Form) -> Self {
+        Self {
+            key,
+            form,
+            flag: None,
+            variable: None,
+            default: None,
+            show: None,
+            other_variables: &[],
+            other_keys: &[],
+            fallback_variables: &[],
+        }
+    }
+
+    pub const fn flag(self, flag: &'static str) -> Self {
+        Self { flag: Some(flag), ..self }
+    }
+
+    pub const fn variable(self, variable: &'static str) -> Self {
+        Self { variable: Some(variable), ..self }
+    }
+
+    pub const fn default(self, default: &'static str) -> Self {
+        Self { default: Some(default), ..self }
+    }
+
+    pub const fn shown(self, show: fn(&Settings) -> anyhow::Result<String>) -> Self {
+        Self { show: Some(show), ..self }
+    }
+
+    pub const fn other_variables(self, other_variables: &'static [&'static str]) -> Self {
+        Self { other_variables, ..self }
+    }
+
+    pub const fn other_keys(self, other_keys: &'static [&'static str]) -> Self {
+        Self { other_keys, ..self }
+    }
+
+    pub const fn fallback_variables(self, fallback_variables: &'static [&'static str]) -> Self {
+        Self { fallback_variables, ..self }
+    }
+}
+
+/// A value as it was given, and the name under which it was given.
+pub struct Given {
+    /// The flag, the variable or the file key, for error messages.
+    pub name: &'static str,
+    pub values: Vec<String>,
+}
+
+impl Settings {
+    /// The value given by flag, environment or file, in this order; `None` if only the default applies.
+    pub(super) fn given(&self, setting: &Setting) -> Option<Given> {
+        let of_flag = setting.flag.and_then(|flag| {
+            self.flags.values(flag).map(|values| Given { name: flag, values: values.to_vec() })
+        });
+        let of_variable = || {
+            let name = setting.variable?;
+            let value = self.environment.get(name)?;
+            let values = match setting.form {
+                Form::List => {
+                    let items = value.split(',').map(str::trim);
+                    items.filter(|item| !item.is_empty()).map(String::from).collect()
+                }
+                _ => vec![value.clone()],
+            };
+            Some(Given { name, values })
+        };
+        let of_file = || {
+            let values = self.file.values.get(setting.key)?.clone();
+            Some(Given { name: setting.key, values })
+        };
+        of_flag.or_else(of_variable).or_else(of_file)
+    }
+
+    /// The name and the single value; `None` if only the default applies.
+    pub(super) fn given_text(&self, setting: &Setting) -> Option<(&'static str, String)> {
+        let Given { name, values } = self.given(setting)?;
+        values.into_iter().next_back().map(|value| (name, value))
+    }
+
+    /// The same, or else the default.
+    pub(super) fn text(&self, setting: &Setting) -> (&'static str, String) {
+        let default = || ("the default", setting.default.unwrap_or_default().to_owned());
+        self.given_text(setting).unwrap_or_else(default)
+    }
+}
