@@ -3,14 +3,14 @@
 
 use delivery_ledger::domain::event::Headers;
 use delivery_ledger::domain::{NewEvent, Source, Timestamp};
-use delivery_ledger::simulate::{Callback, FIXED_RECEIPT, Plan};
+use delivery_ledger::simulate::{Callback, FIXED_RECEIPT, SimulationPlan};
 
 /// The account of all simulated callbacks.
 pub const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
 
 /// The mix of callbacks that everything is measured with.
-pub fn plan(account_sid: &str, messages: u64, seed: u64) -> Plan {
-    Plan {
+pub fn plan(account_sid: &str, messages: u64, seed: u64) -> SimulationPlan {
+    SimulationPlan {
         account_sid: account_sid.to_owned(),
         messages,
         seed,

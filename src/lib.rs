@@ -12,6 +12,7 @@
 //! `import` reads other ledgers and Twilio's records; `simulate` is a fake Twilio for trying it all;
 //! `config` reads the settings, `server` runs the parts of a server, and `cli` has the commands.
 
+pub mod atomic_file;
 pub mod background;
 
 pub mod domain;

@@ -6,13 +6,13 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use delivery_ledger::domain::Timestamp;
-use delivery_ledger::import::{Format, Options, gather};
+use delivery_ledger::import::{ImportFormat, Options, stage};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
-    for format in Format::ALL.into_iter().map(Some).chain([None]) {
+    for format in ImportFormat::ALL.into_iter().map(Some).chain([None]) {
         let options = Options {
             format,
             keep_content: true,
@@ -21,7 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
             spool_folder: std::env::temp_dir(),
         };
         let go_on = &mut |_| ControlFlow::Continue(());
-        let mut gathered = gather(&[file.path().to_owned()], options, go_on).unwrap();
+        let mut gathered = stage(&[file.path().to_owned()], options, go_on).unwrap();
         let mut appended = 0;
         let (counts, outcome) = gathered.append(
             None,

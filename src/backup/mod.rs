@@ -1,12 +1,11 @@
-//! A ledger's log as one file that was verified before anybody relies on it, and the way back.
+//! Backup of a ledger's log as one verified file, and restore.
 
-mod file;
 pub mod record;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use self::file::Unfinished;
+use crate::atomic_file::{AtomicFile, OnExisting};
 use crate::domain::digest::Hash;
 use crate::domain::{Position, Rule};
 use crate::projection::compatibility::reset_if_incompatible;
@@ -17,7 +16,7 @@ use crate::store::{self, Access, Database, StoreError};
 
 /// What a copy holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Copied {
+pub struct VerifiedCopy {
     pub head: Position,
     /// The chain's value at the head.
     pub hash: Hash,
@@ -33,13 +32,13 @@ pub enum BackupError {
     Projection(#[from] ProjectionError),
 
     #[error("there is no file {} to restore from", path.display())]
-    NotThere { path: PathBuf },
+    NotFound { path: PathBuf },
 
     #[error("cannot write {}: {cause}", path.display())]
     File { path: PathBuf, cause: io::Error },
 
     /// What was copied is not as it should be.
-    #[error("the log of {of} is not sound")]
+    #[error("the log of {of} is damaged")]
     Unsound { of: Database, findings: Vec<Finding> },
 
     #[error("the copy is not what was copied; the disk that it was written to may be failing")]
@@ -48,16 +47,24 @@ pub enum BackupError {
 
 /// Copies the log, up to the head it has now, into a new file at `to`, which appears once it is
 /// whole, verified and on disk. A server may go on appending.
-pub fn backup(from: &Database, to: &Path, progress: Progress<'_>) -> Result<Copied, BackupError> {
+pub fn backup(
+    from: &Database,
+    to: &Path,
+    progress: Progress<'_>,
+) -> Result<VerifiedCopy, BackupError> {
     refuse_taken(to)?;
     copy(from, to, progress)
 }
 
 /// Makes a ledger of a backup, or of a copy of a stopped ledger's files, where there is none.
 /// Views that are left there are kept where they fit, and emptied, aloud, where they do not.
-pub fn restore(from: &Path, to: &Database, progress: Progress<'_>) -> Result<Copied, BackupError> {
+pub fn restore(
+    from: &Path,
+    to: &Database,
+    progress: Progress<'_>,
+) -> Result<VerifiedCopy, BackupError> {
     if !from.exists() {
-        return Err(BackupError::NotThere { path: from.to_owned() });
+        return Err(BackupError::NotFound { path: from.to_owned() });
     }
     let source = Database::Sqlite(from.to_owned());
     let vacant = Vacant::take(to)?;
@@ -71,17 +78,17 @@ pub fn restore(from: &Path, to: &Database, progress: Progress<'_>) -> Result<Cop
 }
 
 /// Copies, and reads both sides: the source must be sound, the copy must have the same chain.
-fn copy(from: &Database, to: &Path, progress: Progress<'_>) -> Result<Copied, BackupError> {
+fn copy(from: &Database, to: &Path, progress: Progress<'_>) -> Result<VerifiedCopy, BackupError> {
     let failed = |cause| BackupError::File { path: to.to_owned(), cause };
-    let file = Unfinished::beside(to).map_err(failed)?;
-    let head = copy_log(from, file.path(), progress)?;
+    let file = AtomicFile::create(to, OnExisting::Keep).map_err(failed)?;
+    let head = copy_log(from, file.temporary_path(), progress)?;
     let source = store::open(from, Access::Read)?;
     let sound = verify_log(&*source, head, progress)?;
     let Some(hash) = sound.hash.filter(|_| sound.findings.is_empty()) else {
         return Err(BackupError::Unsound { of: from.clone(), findings: sound.findings });
     };
     drop(source);
-    let copied = store::open(&Database::Sqlite(file.path().to_owned()), Access::Read)?;
+    let copied = store::open(&Database::Sqlite(file.temporary_path().to_owned()), Access::Read)?;
     let expected = (head > 0).then_some(Expected { position: head, hash });
     let verified = verify(&*copied, expected, progress)?;
     let finished = verified.unfinished.is_empty() && verified.head == head;
@@ -89,6 +96,6 @@ fn copy(from: &Database, to: &Path, progress: Progress<'_>) -> Result<Copied, Ba
         return Err(BackupError::Differs { findings: verified.findings });
     }
     drop(copied);
-    file.finish(to).map_err(failed)?;
-    Ok(Copied { head, hash })
+    file.finish().map_err(failed)?;
+    Ok(VerifiedCopy { head, hash })
 }

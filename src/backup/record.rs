@@ -1,15 +1,15 @@
-//! When a ledger was last backed up, in a small file beside it. It is for whoever looks after the
-//! ledger, and nothing else relies on it.
+//! Record of the last backup, in a small JSON file next to the ledger.
+//! It is only shown to operators; nothing else relies on it.
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 use uuid::Uuid;
 
-use super::Copied;
+use super::VerifiedCopy;
+use crate::atomic_file::{AtomicFile, OnExisting};
 use crate::domain::digest::hex;
 use crate::domain::{Position, Timestamp};
 
@@ -31,19 +31,19 @@ pub fn record_file(ledger: &Path) -> PathBuf {
     ledger.with_extension("backup.json")
 }
 
-/// The last backup of this ledger; nothing where there was none, or nobody wrote it down.
+/// The last backup of this ledger; `None` if there is no record of one.
 pub fn last_backup(ledger: &Path, ledger_id: Uuid) -> Option<LastBackup> {
     let text = fs::read(record_file(ledger)).ok()?;
     let last: LastBackup = serde_json::from_slice(&text).ok()?;
     (last.ledger_id == ledger_id.to_string()).then_some(last)
 }
 
-/// Writes it down, whole or not at all. The folder may be one that is only read here.
-pub fn write_down(
+/// Writes the record atomically. The folder may be read-only, which is an error.
+pub fn write_record(
     ledger: &Path,
     ledger_id: Uuid,
     to: &Path,
-    copied: &Copied,
+    copied: &VerifiedCopy,
     ended_at: Timestamp,
 ) -> std::io::Result<()> {
     let last = LastBackup {
@@ -53,8 +53,7 @@ pub fn write_down(
         position: copied.head,
         hash: hex(&copied.hash),
     };
-    let folder = ledger.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    let mut file = AtomicFile::create(&record_file(ledger), OnExisting::Replace)?;
     file.write_all(&serde_json::to_vec_pretty(&last)?)?;
-    file.persist(record_file(ledger)).map(drop).map_err(|error| error.error)
+    file.finish()
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::interrupt::Interrupt;
 use super::text::{number, progress_bar};
 use super::{Format, Outcome};
-use crate::backup::{BackupError, Copied, backup, record};
+use crate::backup::{BackupError, VerifiedCopy, backup, record};
 use crate::config::Settings;
 use crate::domain::Timestamp;
 use crate::domain::digest::hex;
@@ -42,16 +42,16 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     });
     bar.finish_and_clear();
     if let Ok(copied) = &copied {
-        write_down(&database, ledger_id, &args.file, copied);
+        write_record(&database, ledger_id, &args.file, copied);
     }
     tell("backup", &args.file, copied, args.format)
 }
 
 /// For `doctor`. The backup is there, so what hinders this is no reason to fail.
-fn write_down(database: &Database, ledger_id: Uuid, file: &Path, copied: &Copied) {
+fn write_record(database: &Database, ledger_id: Uuid, file: &Path, copied: &VerifiedCopy) {
     let log = inspect::files(database).log;
     let now = Timestamp::from(OffsetDateTime::now_utc());
-    if let Err(error) = record::write_down(&log, ledger_id, file, copied, now) {
+    if let Err(error) = record::write_record(&log, ledger_id, file, copied, now) {
         tracing::warn!(%error, "the backup was made, but could not be recorded next to the ledger");
     }
 }
@@ -60,7 +60,7 @@ fn write_down(database: &Database, ledger_id: Uuid, file: &Path, copied: &Copied
 pub fn tell(
     what: &str,
     file: &Path,
-    copied: Result<Copied, BackupError>,
+    copied: Result<VerifiedCopy, BackupError>,
     format: Format,
 ) -> Result<Outcome> {
     let copied = match copied {

@@ -9,13 +9,13 @@ use clap::ValueEnum;
 use super::filters::Filters;
 use super::text::{number, position};
 use super::{Outcome, UsageError, ledger, terminal};
+use crate::atomic_file::{AtomicFile, OnExisting};
 use crate::config::Settings;
 use crate::domain::digest::hex;
 use crate::domain::filter::MessageFilter;
 use crate::domain::{MessageSid, Position};
-use crate::export::file::{IfThere, WholeFile};
-use crate::export::manifest::{Hashing, Manifest};
-use crate::export::{self, Content, EventFilter, Format, Row, View};
+use crate::export::manifest::{HashingWriter, Manifest};
+use crate::export::{self, Content, EventFilter, ExportRow, ExportView, FileFormat};
 use crate::projection::message_query::BeyondHead;
 use crate::projection::verify::chain::chain_at;
 use crate::store::{self, Access, Store};
@@ -83,8 +83,8 @@ enum ExportFormat {
 struct Export {
     store: Box<dyn Store>,
     wanted: Wanted,
-    format: Format,
-    view: View,
+    format: FileFormat,
+    view: ExportView,
 }
 
 enum Wanted {
@@ -98,7 +98,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let export = args.open(settings)?;
     let Some(path) = &args.output else {
         let out = terminal::stdout();
-        if out.is_terminal() && export.format == Format::Parquet {
+        if out.is_terminal() && export.format == FileFormat::Parquet {
             let binary =
                 "--format parquet: it is binary, and nothing for a terminal; give --output";
             return Err(UsageError(binary.to_owned()).into());
@@ -132,7 +132,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             // Created before anything is written, so that an existing one is reported at once.
             let manifest_path = path.with_file_name("manifest.json");
             let mut manifest_file = args.begin(&manifest_path)?;
-            let mut hashing = Hashing::new(&mut file);
+            let mut hashing = HashingWriter::new(&mut file);
             let rows = export.write(&mut hashing)?;
             let hashed = hashing.finish(file_name(&path), rows).0;
             let manifest = export.manifest(&args, vec![hashed])?;
@@ -165,17 +165,17 @@ impl Args {
             return Err(UsageError(BeyondHead { asked_for: pin, head }.to_string()).into());
         }
         let format = match self.format {
-            ExportFormat::Ndjson => Format::Ndjson,
-            ExportFormat::Csv => Format::Csv,
-            ExportFormat::Parquet => Format::Parquet,
+            ExportFormat::Ndjson => FileFormat::Ndjson,
+            ExportFormat::Csv => FileFormat::Csv,
+            ExportFormat::Parquet => FileFormat::Parquet,
         };
-        Ok(Export { store, wanted, format, view: View { pin, masked: self.mask } })
+        Ok(Export { store, wanted, format, view: ExportView { pin, masked: self.mask } })
     }
 
     /// Begins a file that is to appear at this path.
-    fn begin(&self, path: &Path) -> Result<WholeFile> {
+    fn begin(&self, path: &Path) -> Result<AtomicFile> {
         let there = std::fs::metadata(path).ok();
-        let (shown, if_there) = (path.display(), self.if_there());
+        let (shown, on_existing) = (path.display(), self.on_existing());
         match there {
             Some(there) if there.is_dir() => Err(UsageError(format!(
                 "--output: {shown} is a folder; give a file's name, or --manifest to fill a folder"
@@ -184,17 +184,17 @@ impl Args {
                 "--output: {shown} is no file, and only files are written so; leave --output out \
                  and redirect stdout: `> {shown}`"
             )))?,
-            Some(_) if if_there == IfThere::Keep => {
+            Some(_) if on_existing == OnExisting::Keep => {
                 bail!("--output: {shown} is there already; --overwrite replaces it")
             }
-            _ => WholeFile::create(path, if_there).with_context(|| cannot_write(path)),
+            _ => AtomicFile::create(path, on_existing).with_context(|| cannot_write(path)),
         }
     }
 
-    fn if_there(&self) -> IfThere {
+    fn on_existing(&self) -> OnExisting {
         match self.overwrite {
-            true => IfThere::Replace,
-            false => IfThere::Keep,
+            true => OnExisting::Replace,
+            false => OnExisting::Keep,
         }
     }
 
@@ -232,10 +232,10 @@ impl Export {
         let (store, view) = (&*self.store, self.view);
         let count = match &self.wanted {
             Wanted::Messages(filter) => export::messages(store, filter, view, &mut |message| {
-                rows.row(&Row::Message(Box::new(message)))
+                rows.row(&ExportRow::Message(Box::new(message)))
             })?,
             Wanted::Events(filter) => export::events(store, filter, view, &mut |event| {
-                rows.row(&Row::Event(Box::new(event)))
+                rows.row(&ExportRow::Event(Box::new(event)))
             })?,
         };
         rows.finish()?;
@@ -286,7 +286,7 @@ fn refuse_names_of_stdout(path: &Path) -> Result<(), UsageError> {
 }
 
 /// Puts a whole file under its name.
-fn put(file: WholeFile, path: &Path) -> Result<()> {
+fn put(file: AtomicFile, path: &Path) -> Result<()> {
     file.finish().map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => anyhow!(
             "--output: {} has appeared meanwhile, and nothing was replaced; --overwrite replaces it",

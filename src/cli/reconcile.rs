@@ -13,10 +13,12 @@ use super::text::number;
 use super::{Format, Outcome, UsageError, ledger};
 use crate::config::{Reconciling, Settings};
 use crate::domain::{AccountSid, NewEvent, Timestamp, duration};
-use crate::reconcile::{self, Plan, Preview, REQUESTS_MAX, ReconcileError, Run, Summary};
+use crate::reconcile::{
+    self, DryRun, REQUESTS_MAX, ReconcileError, ReconcilePlan, ReconcileSummary, Run,
+};
 use crate::server::configured_plan;
 use crate::store::append_when_free;
-use crate::twilio_api::{Failure, Limits};
+use crate::twilio_api::{RequestError, RequestLimits};
 use crate::wire::filter;
 
 /// The arguments of `reconcile`.
@@ -81,18 +83,18 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let up_to_date = ledger::up_to_date_as_built(settings)?;
     let state_file = reconcile::state_file(&settings.database()?.log_file());
     if args.dry_run {
-        let preview = reconcile::preview(&*up_to_date, &accounts, &plan, &state_file)?;
-        print_preview(&preview, args.format)?;
+        let dry_run = reconcile::dry_run(&*up_to_date, &accounts, &plan, &state_file)?;
+        print_preview(&dry_run, args.format)?;
         return Ok(Outcome::Done);
     }
     drop(up_to_date);
     let store = ledger::to_append(settings)?;
     let interrupt = Interrupt::listen()?;
-    let limits = Limits::new(requests_max, move || interrupt.asked().is_break());
+    let limits = RequestLimits::new(requests_max, move || interrupt.asked().is_break());
     let client = settings.twilio_client(limits.clone())?;
     let bar = progress_bar();
     let mut append = |events: &[NewEvent]| append_when_free(&*store, events).map(|_| ());
-    let mut tell = |summary: &Summary| {
+    let mut tell = |summary: &ReconcileSummary| {
         bar.set_message(format!(
             "{} fetched, {} listed, {} added",
             number(summary.fetched),
@@ -108,7 +110,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     print(&summary, requests, outcome.as_ref().err(), args.format)?;
     match outcome {
         // As asked for.
-        Err(ReconcileError::Failure(Failure::RequestsUsedUp)) => Ok(Outcome::Done),
+        Err(ReconcileError::Request(RequestError::RequestsUsedUp)) => Ok(Outcome::Done),
         outcome => {
             outcome.context("the next run goes on where this one stopped")?;
             Ok(Outcome::Done)
@@ -116,7 +118,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
 }
 
-fn plan(args: &Args, configured: &Reconciling) -> Result<Plan, UsageError> {
+fn plan(args: &Args, configured: &Reconciling) -> Result<ReconcilePlan, UsageError> {
     let length = |flag: &str, text: &str| {
         duration::parse(text).ok_or_else(|| {
             UsageError(format!(
@@ -167,13 +169,13 @@ fn progress_bar() -> ProgressBar {
 }
 
 fn print(
-    summary: &Summary,
+    summary: &ReconcileSummary,
     requests: u64,
     stopped_by: Option<&ReconcileError>,
     format: Format,
 ) -> Result<()> {
-    let Summary { fetched, listed, appended, known, inbound, not_found, .. } = *summary;
-    let Summary { given_up, without_credentials, failed, sends_found, .. } = *summary;
+    let ReconcileSummary { fetched, listed, appended, known, inbound, not_found, .. } = *summary;
+    let ReconcileSummary { given_up, without_credentials, failed, sends_found, .. } = *summary;
     let mut out = crate::cli::terminal::stdout();
     let counts = [
         ("requests", requests),
@@ -207,8 +209,8 @@ fn print(
     Ok(())
 }
 
-fn print_preview(preview: &Preview, format: Format) -> Result<()> {
-    let Preview { to_fetch, without_credentials, lists, unanswered_sends } = preview;
+fn print_preview(dry_run: &DryRun, format: Format) -> Result<()> {
+    let DryRun { to_fetch, without_credentials, lists, unanswered_sends } = dry_run;
     let mut out = crate::cli::terminal::stdout();
     match format {
         Format::Table => {

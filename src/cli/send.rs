@@ -13,7 +13,7 @@ use crate::store::append_when_free;
 use crate::telemetry::eprint_line;
 use crate::text::printable;
 use crate::twilio::form::is_in_order_of_names;
-use crate::twilio_api::Limits;
+use crate::twilio_api::RequestLimits;
 
 /// The arguments of `send`.
 #[derive(Debug, clap::Args)]
@@ -85,21 +85,21 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let account_sid = settings.sending_account(args.account_sid.as_deref())?;
     let who = settings.twilio_credentials(&account_sid)?;
     // A request is sent again only where Twilio asks for it, and that often at most.
-    let limits = Limits::new(u64::MAX, || false);
+    let limits = RequestLimits::new(u64::MAX, || false);
     let client = settings.twilio_client(limits)?;
     let attempt = Attempt::new(&client, &account_sid, draft(args, settings)?, keep_content)
         .map_err(|bad| UsageError(bad.to_string()))?;
     let store = ledger::to_append_or_make(settings)?;
     let intent = append_when_free(&*store, &[attempt.intent()])?;
     let answer = attempt.send(&client, &who);
-    let outcome = send::Outcome::of(&answer);
+    let outcome = send::SendOutcome::from_result(&answer);
     let recorded = append_when_free(&*store, &[attempt.answer(&answer)]);
     print(&attempt, &outcome, intent, format)?;
     recorded.with_context(|| {
         format!("what came of it is not in the log; its intent is, at position {intent}")
     })?;
     match outcome {
-        send::Outcome::Made { .. } => Ok(Outcome::Done),
+        send::SendOutcome::Made { .. } => Ok(Outcome::Done),
         other => Err(anyhow!(describe(&other))),
     }
 }
@@ -149,17 +149,17 @@ fn warn_of_order(url: &str) {
 }
 
 /// Describes why there is no message, or may be none.
-pub fn describe(outcome: &send::Outcome) -> String {
+pub fn describe(outcome: &send::SendOutcome) -> String {
     match outcome {
-        send::Outcome::Made { message_sid, status } => format!("{message_sid} is {status}"),
-        send::Outcome::Refused { status_code, code, message } => {
+        send::SendOutcome::Made { message_sid, status } => format!("{message_sid} is {status}"),
+        send::SendOutcome::Refused { status_code, code, message } => {
             let code = code.map_or(String::new(), |code| format!(", error {code}"));
             format!("Twilio refused the message (HTTP {status_code}{code}): {}", printable(message))
         }
-        send::Outcome::NotSent(reason) => {
+        send::SendOutcome::NotSent(reason) => {
             format!("nothing was sent: {reason}; it can be tried again")
         }
-        send::Outcome::Unknown(reason) => format!(
+        send::SendOutcome::Unknown(reason) => format!(
             "whether the message was made is not known: {reason}. Do not send it again before \
              `delivery-ledger reconcile` has looked for it: it lists what Twilio has made since, and \
              a message to that address after that time is this one"
@@ -167,15 +167,20 @@ pub fn describe(outcome: &send::Outcome) -> String {
     }
 }
 
-fn print(attempt: &Attempt, outcome: &send::Outcome, intent: u64, format: Format) -> Result<()> {
+fn print(
+    attempt: &Attempt,
+    outcome: &send::SendOutcome,
+    intent: u64,
+    format: Format,
+) -> Result<()> {
     let mut out = crate::cli::terminal::stdout();
     match (format, outcome) {
-        (Format::Table, send::Outcome::Made { message_sid, status }) => {
+        (Format::Table, send::SendOutcome::Made { message_sid, status }) => {
             writeln!(out, "message  {}\nstatus   {}", printable(message_sid), printable(status))?;
         }
         (Format::Table, _) => {}
         (Format::Json, outcome) => {
-            let mut json = send::as_json(outcome);
+            let mut json = send::to_json(outcome);
             json["send_id"] = json!(attempt.send_id.to_string());
             json["intent_position"] = json!(intent);
             writeln!(out, "{json:#}")?;

@@ -12,7 +12,7 @@ use super::{
 use crate::domain::{AccountSid, duration};
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
-use crate::twilio_api::{Client, Credentials, Limits};
+use crate::twilio_api::{Client, Credentials, RequestLimits};
 
 const DEFAULT_BASE_URL: &str = "https://api.twilio.com";
 
@@ -57,7 +57,7 @@ impl Settings {
     }
 
     /// A client of Twilio's API as it is configured, within limits.
-    pub fn twilio_client(&self, limits: Limits) -> Result<Client> {
+    pub fn twilio_client(&self, limits: RequestLimits) -> Result<Client> {
         self.warn_of_region();
         Client::new(&self.twilio_base_url()?, self.twilio_timeout()?, limits)
             .context("prepare to ask Twilio")

@@ -1,4 +1,4 @@
-//! The columns of flat exports, by the names and in the order of the JSON.
+//! Columns of the flat export formats, with the names and the order of the JSON.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 /// What a column holds, in both flat formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnKind {
     Text,
     Integer,
     Boolean,
@@ -24,64 +24,64 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
     pub name: &'static str,
-    pub kind: Kind,
+    pub kind: ColumnKind,
 }
 
 /// Of messages, in the order in which `audit` shows their fields.
 pub const MESSAGES: &[Column] = &[
-    column("message_sid", Kind::Text),
-    column("status", Kind::Text),
-    column("terminal", Kind::Boolean),
-    column("settled", Kind::Boolean),
-    column("conflict", Kind::Boolean),
-    column("rule", Kind::Text),
-    column("account_sid", Kind::Text),
-    column("messaging_service_sid", Kind::Text),
-    column("from", Kind::Text),
-    column("to", Kind::Text),
-    column("channel", Kind::Text),
-    column("error_code", Kind::Integer),
-    column("error_title", Kind::Text),
-    column("error_codes", Kind::List),
-    column("raw_dlr_done_date", Kind::Text),
-    column("first_received_at", Kind::Time),
-    column("last_received_at", Kind::Time),
-    column("status_times", Kind::Times),
-    column("events", Kind::Integer),
-    column("duplicates", Kind::Integer),
-    column("late", Kind::Integer),
-    column("unrecognised", Kind::Integer),
-    column("as_of_position", Kind::Integer),
-    column("labels", Kind::List),
+    column("message_sid", ColumnKind::Text),
+    column("status", ColumnKind::Text),
+    column("terminal", ColumnKind::Boolean),
+    column("settled", ColumnKind::Boolean),
+    column("conflict", ColumnKind::Boolean),
+    column("rule", ColumnKind::Text),
+    column("account_sid", ColumnKind::Text),
+    column("messaging_service_sid", ColumnKind::Text),
+    column("from", ColumnKind::Text),
+    column("to", ColumnKind::Text),
+    column("channel", ColumnKind::Text),
+    column("error_code", ColumnKind::Integer),
+    column("error_title", ColumnKind::Text),
+    column("error_codes", ColumnKind::List),
+    column("raw_dlr_done_date", ColumnKind::Text),
+    column("first_received_at", ColumnKind::Time),
+    column("last_received_at", ColumnKind::Time),
+    column("status_times", ColumnKind::Times),
+    column("events", ColumnKind::Integer),
+    column("duplicates", ColumnKind::Integer),
+    column("late", ColumnKind::Integer),
+    column("unrecognised", ColumnKind::Integer),
+    column("as_of_position", ColumnKind::Integer),
+    column("labels", ColumnKind::List),
 ];
 
 /// Of events. Of `body` and `body_base64` one is empty, as one is missing in the JSON.
 pub const EVENTS: &[Column] = &[
-    column("position", Kind::Integer),
-    column("event_id", Kind::Text),
-    column("received_at", Kind::Time),
-    column("source", Kind::Text),
-    column("method", Kind::Text),
-    column("url", Kind::Text),
-    column("headers", Kind::Json),
-    column("body", Kind::Text),
-    column("body_base64", Kind::Text),
-    column("account_sid", Kind::Text),
-    column("message_sid", Kind::Text),
-    column("verified_by", Kind::Text),
-    column("notes", Kind::Json),
+    column("position", ColumnKind::Integer),
+    column("event_id", ColumnKind::Text),
+    column("received_at", ColumnKind::Time),
+    column("source", ColumnKind::Text),
+    column("method", ColumnKind::Text),
+    column("url", ColumnKind::Text),
+    column("headers", ColumnKind::Json),
+    column("body", ColumnKind::Text),
+    column("body_base64", ColumnKind::Text),
+    column("account_sid", ColumnKind::Text),
+    column("message_sid", ColumnKind::Text),
+    column("verified_by", ColumnKind::Text),
+    column("notes", ColumnKind::Json),
 ];
 
-const fn column(name: &'static str, kind: Kind) -> Column {
+const fn column(name: &'static str, kind: ColumnKind) -> Column {
     Column { name, kind }
 }
 
 impl Column {
-    /// The column's value in a row as text; nothing where it is null or missing.
+    /// The column's value in a row as text; `None` if it is null or missing.
     pub fn text<'r>(&self, row: &'r Map<String, Value>) -> Option<Cow<'r, str>> {
         let value = row.get(self.name).filter(|value| !value.is_null())?;
         Some(match (self.kind, value) {
-            (Kind::Json, value) => Cow::Owned(value.to_string()),
+            (ColumnKind::Json, value) => Cow::Owned(value.to_string()),
             (_, Value::Array(members)) => joined(members.iter().map(plain)),
             (_, Value::Object(pairs)) => {
                 joined(pairs.iter().map(|(name, value)| format!("{name}={}", plain(value)).into()))

@@ -1,10 +1,10 @@
-//! CSV (RFC 4180): a line of names, then one line a row.
+//! CSV writer (RFC 4180): a header, then one line per row.
 
 use std::io::Write;
 
 use super::columns::Column;
-use super::{ExportError, Rows};
-use crate::export::Row;
+use super::{ExportError, RowWriter};
+use crate::export::ExportRow;
 use crate::wire::csv::{escape_formula, write_error};
 
 /// Writes rows as CSV.
@@ -23,8 +23,8 @@ impl<W: Write> Csv<W> {
     }
 }
 
-impl<W: Write> Rows for Csv<W> {
-    fn row(&mut self, row: &Row) -> Result<(), ExportError> {
+impl<W: Write> RowWriter for Csv<W> {
+    fn row(&mut self, row: &ExportRow) -> Result<(), ExportError> {
         let row = row.as_object()?;
         let cells = self.columns.iter().map(|column| column.text(&row).map(escape_formula));
         let cells = cells.map(|cell| cell.unwrap_or_default().into_owned());

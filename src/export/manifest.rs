@@ -1,5 +1,4 @@
-//! What an export consists of, so that whoever receives it can tell that it is whole and unchanged,
-//! and make it again.
+//! Manifest of an export: lets a recipient check that it is complete and unchanged, and repeat it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -10,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::domain::Position;
 use crate::domain::digest::{Hash, hex};
 
-/// The manifest, written beside the files as `manifest.json`.
+/// The manifest, written next to the files as `manifest.json`.
 #[derive(Debug, Serialize)]
 pub struct Manifest {
     pub ledger_id: String,
@@ -36,26 +35,26 @@ pub struct ManifestFile {
 }
 
 /// Counts and hashes what is written through it.
-pub struct Hashing<W: Write> {
+pub struct HashingWriter<W: Write> {
     out: W,
     hash: Sha256,
     bytes: u64,
 }
 
-impl<W: Write> Hashing<W> {
+impl<W: Write> HashingWriter<W> {
     /// Writes on to this.
     pub fn new(out: W) -> Self {
         Self { out, hash: Sha256::new(), bytes: 0 }
     }
 
-    /// What was written, as a file of this name with so many rows; and where it went.
+    /// The manifest entry of what was written, and the inner writer.
     pub fn finish(self, name: String, rows: u64) -> (ManifestFile, W) {
         let hash: Hash = self.hash.finalize().into();
         (ManifestFile { name, rows, bytes: self.bytes, sha256: hex(&hash) }, self.out)
     }
 }
 
-impl<W: Write> Write for Hashing<W> {
+impl<W: Write> Write for HashingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.out.write(bytes)?;
         self.hash.update(&bytes[..written]);

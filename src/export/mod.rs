@@ -1,12 +1,11 @@
-//! What the ledger holds, streamed out: messages as they stood at one position, and events.
+//! Export of messages and events, streamed in bounded memory.
 //!
-//! An export reads in short steps that keep nobody waiting, in bounded memory. It is pinned to a
-//! position of the log; asked again for the same position it gives the same bytes, whatever has
-//! arrived since.
+//! An export is pinned to a position of the log: repeated for the same position it gives the same
+//! bytes, whatever has arrived since. It reads in short steps, so that it does not delay other
+//! readers.
 
 mod columns;
 mod csv;
-pub mod file;
 pub mod manifest;
 mod ndjson;
 mod parquet;
@@ -40,7 +39,7 @@ pub enum Content {
 /// The format of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Format {
+pub enum FileFormat {
     Ndjson,
     Csv,
     Parquet,
@@ -48,7 +47,7 @@ pub enum Format {
 
 /// As of when, and for whose eyes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct View {
+pub struct ExportView {
     /// The position that the export is pinned to.
     pub pin: Position,
     /// Whether addresses are shown with all but their last four digits hidden.
@@ -71,15 +70,15 @@ pub struct EventFilter {
 /// One row of an export.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum Row {
+pub enum ExportRow {
     Message(Box<wire::Message>),
     Event(Box<wire::Event>),
 }
 
 /// What rows are written to.
-pub trait Rows {
+pub trait RowWriter {
     /// Writes the next row.
-    fn row(&mut self, row: &Row) -> Result<(), ExportError>;
+    fn row(&mut self, row: &ExportRow) -> Result<(), ExportError>;
 
     /// Writes what belongs behind the last row, and everything out.
     fn finish(self: Box<Self>) -> Result<(), ExportError>;
@@ -110,25 +109,25 @@ impl Content {
     }
 }
 
-impl Format {
+impl FileFormat {
     /// Every format there is.
-    pub const ALL: [Format; 3] = [Format::Ndjson, Format::Csv, Format::Parquet];
+    pub const ALL: [FileFormat; 3] = [FileFormat::Ndjson, FileFormat::Csv, FileFormat::Parquet];
 
     /// The word for it, which is also how its files end.
     pub fn name(self) -> &'static str {
         match self {
-            Format::Ndjson => "ndjson",
-            Format::Csv => "csv",
-            Format::Parquet => "parquet",
+            FileFormat::Ndjson => "ndjson",
+            FileFormat::Csv => "csv",
+            FileFormat::Parquet => "parquet",
         }
     }
 
     /// Its media type (NDJSON and Parquet have none that is registered).
     pub fn media_type(self) -> &'static str {
         match self {
-            Format::Ndjson => "application/x-ndjson",
-            Format::Csv => "text/csv; charset=utf-8",
-            Format::Parquet => "application/vnd.apache.parquet",
+            FileFormat::Ndjson => "application/x-ndjson",
+            FileFormat::Csv => "text/csv; charset=utf-8",
+            FileFormat::Parquet => "application/vnd.apache.parquet",
         }
     }
 
@@ -137,20 +136,20 @@ impl Format {
         self,
         content: Content,
         out: W,
-    ) -> Result<Box<dyn Rows + 'w>, ExportError> {
+    ) -> Result<Box<dyn RowWriter + 'w>, ExportError> {
         let columns = match content {
             Content::Messages => columns::MESSAGES,
             Content::Events => columns::EVENTS,
         };
         Ok(match self {
-            Format::Ndjson => Box::new(ndjson::Ndjson(out)),
-            Format::Csv => Box::new(csv::Csv::begin(columns, out)?),
-            Format::Parquet => Box::new(parquet::Parquet::begin(columns, out)?),
+            FileFormat::Ndjson => Box::new(ndjson::Ndjson(out)),
+            FileFormat::Csv => Box::new(csv::Csv::begin(columns, out)?),
+            FileFormat::Parquet => Box::new(parquet::Parquet::begin(columns, out)?),
         })
     }
 }
 
-impl Row {
+impl ExportRow {
     fn as_object(&self) -> Result<Map<String, Value>, ExportError> {
         match serde_json::to_value(self).map_err(io::Error::from)? {
             Value::Object(object) => Ok(object),
@@ -177,7 +176,7 @@ impl EventFilter {
 pub fn events(
     store: &dyn Store,
     filter: &EventFilter,
-    View { pin, masked }: View,
+    ExportView { pin, masked }: ExportView,
     each: &mut dyn FnMut(wire::Event) -> Result<(), ExportError>,
 ) -> Result<u64, ExportError> {
     throttle::lower_priority(throttle::NICE);
@@ -210,7 +209,7 @@ pub fn events(
 pub fn messages(
     store: &dyn Store,
     filter: &MessageFilter,
-    View { pin, masked }: View,
+    ExportView { pin, masked }: ExportView,
     each: &mut dyn FnMut(wire::Message) -> Result<(), ExportError>,
 ) -> Result<u64, ExportError> {
     throttle::lower_priority(throttle::NICE);
@@ -236,7 +235,7 @@ pub fn messages(
     }
 }
 
-/// The message as it stood at the pin; nothing where it began later, as then do all that follow.
+/// The message as it was at the pin; `None` if it began later, as did all that follow.
 fn as_of(
     store: &dyn Store,
     message: Message,

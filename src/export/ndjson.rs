@@ -1,14 +1,14 @@
-//! One JSON object a line.
+//! NDJSON writer: one JSON object per line.
 
 use std::io::Write;
 
-use super::{ExportError, Row, Rows};
+use super::{ExportError, ExportRow, RowWriter};
 
 /// Writes rows as NDJSON.
 pub struct Ndjson<W: Write>(pub W);
 
-impl<W: Write> Rows for Ndjson<W> {
-    fn row(&mut self, row: &Row) -> Result<(), ExportError> {
+impl<W: Write> RowWriter for Ndjson<W> {
+    fn row(&mut self, row: &ExportRow) -> Result<(), ExportError> {
         // serde_json's error hides the closed pipe inside it.
         serde_json::to_writer(&mut self.0, row).map_err(std::io::Error::from)?;
         Ok(self.0.write_all(b"\n")?)

@@ -1,4 +1,4 @@
-//! Parquet: flat, every column optional, compressed with snappy.
+//! Parquet writer: flat, every column optional, compressed with snappy.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 use serde_json::{Map, Value};
 
-use super::columns::{Column, Kind};
-use super::{ExportError, Row, Rows};
+use super::columns::{Column, ColumnKind};
+use super::{ExportError, ExportRow, RowWriter};
 use crate::domain::{Status, Timestamp};
 
 /// How many rows one row group has at most; readers skip and parallelise by row group.
@@ -27,13 +27,13 @@ const GROUP_BYTES: usize = 16 << 20;
 /// Writes rows as Parquet.
 pub struct Parquet<W: Write + Send> {
     writer: SerializedFileWriter<W>,
-    columns: Vec<Gathered>,
+    columns: Vec<ColumnBuffer>,
     rows: usize,
     bytes: usize,
 }
 
 /// One column's values of the row group in the making.
-struct Gathered {
+struct ColumnBuffer {
     name: String,
     /// The field of a row, and the member in it where the column is one of several.
     field: Column,
@@ -53,8 +53,8 @@ enum Values {
 impl<W: Write + Send> Parquet<W> {
     /// Begins a file with these columns.
     pub fn begin(columns: &'static [Column], out: W) -> Result<Self, ExportError> {
-        let columns: Vec<_> = columns.iter().flat_map(gathered).collect();
-        let fields = columns.iter().map(Gathered::schema).collect::<Result<Vec<_>, _>>();
+        let columns: Vec<_> = columns.iter().flat_map(buffers).collect();
+        let fields = columns.iter().map(ColumnBuffer::schema).collect::<Result<Vec<_>, _>>();
         let schema = Type::group_type_builder("row").with_fields(fields.map_err(failed)?).build();
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
@@ -80,8 +80,8 @@ impl<W: Write + Send> Parquet<W> {
     }
 }
 
-impl<W: Write + Send> Rows for Parquet<W> {
-    fn row(&mut self, row: &Row) -> Result<(), ExportError> {
+impl<W: Write + Send> RowWriter for Parquet<W> {
+    fn row(&mut self, row: &ExportRow) -> Result<(), ExportError> {
         let row = row.as_object()?;
         self.bytes += self.columns.iter_mut().map(|column| column.take(&row)).sum::<usize>();
         self.rows += 1;
@@ -100,29 +100,29 @@ impl<W: Write + Send> Rows for Parquet<W> {
     }
 }
 
-fn gathered(column: &Column) -> Vec<Gathered> {
-    let one = |name: String, member, kind| Gathered {
+fn buffers(column: &Column) -> Vec<ColumnBuffer> {
+    let one = |name: String, member, kind| ColumnBuffer {
         name,
         field: *column,
         member,
         values: match kind {
-            Kind::Integer => Values::Integer(Vec::new()),
-            Kind::Boolean => Values::Boolean(Vec::new()),
-            Kind::Time | Kind::Times => Values::Time(Vec::new()),
-            Kind::Text | Kind::List | Kind::Json => Values::Text(Vec::new()),
+            ColumnKind::Integer => Values::Integer(Vec::new()),
+            ColumnKind::Boolean => Values::Boolean(Vec::new()),
+            ColumnKind::Time | ColumnKind::Times => Values::Time(Vec::new()),
+            ColumnKind::Text | ColumnKind::List | ColumnKind::Json => Values::Text(Vec::new()),
         },
         present: Vec::new(),
     };
     match column.kind {
-        Kind::Times => {
+        ColumnKind::Times => {
             let names = Status::ALL.map(Status::name);
-            names.map(|name| one(format!("{name}_at"), Some(name), Kind::Time)).into()
+            names.map(|name| one(format!("{name}_at"), Some(name), ColumnKind::Time)).into()
         }
         kind => vec![one(column.name.to_owned(), None, kind)],
     }
 }
 
-impl Gathered {
+impl ColumnBuffer {
     fn schema(&self) -> Result<Arc<Type>, ParquetError> {
         let (physical, logical) = match self.values {
             Values::Text(_) => (Physical::BYTE_ARRAY, Some(LogicalType::String)),

@@ -1,13 +1,13 @@
-//! Appending what was gathered and compared, in the order in which it stood, batch by batch. Where that
-//! is cut off, the next import of the same input appends the rest.
+//! The last step of an import: appends the staged rows in input order, in batches.
+//! If it is interrupted, importing the same input again appends the rest.
 
 use std::ops::ControlFlow;
 
-use super::event::event;
-use super::gather::{Gathered, spooling};
-use super::resource::{self, Origin, Outbound};
-use super::spool::{Kind, Row};
-use super::{Counts, Format, ImportError, Tell};
+use super::exported_event::parse_event;
+use super::message_record::{self, Origin, Outbound};
+use super::spool::{RowKind, SpooledRow};
+use super::stage::{StagedImport, spooling};
+use super::{Counts, ImportError, ImportFormat, ProgressFn};
 use crate::domain::NewEvent;
 use crate::projection::known_facts::{KnownFacts, Novelty};
 use crate::store::{StoreError, Views};
@@ -21,16 +21,16 @@ const BATCH_BYTES: usize = 1 << 20;
 /// Appends some events, all or none.
 pub type Append<'a> = &'a mut dyn FnMut(&[NewEvent]) -> Result<(), StoreError>;
 
-impl Gathered {
+impl StagedImport {
     /// Appends what is new: events that the log does not have, and records that add a fact to what is
     /// known by the views or was appended before them. `tell` hears how many rows are through.
     pub fn append(
         &mut self,
         views: Option<&dyn Views>,
         append: Append<'_>,
-        tell: Tell<'_>,
+        progress: ProgressFn<'_>,
     ) -> (Counts, Result<(), ImportError>) {
-        let outcome = self.append_all(views, append, tell);
+        let outcome = self.append_all(views, append, progress);
         (self.counts, outcome)
     }
 
@@ -38,7 +38,7 @@ impl Gathered {
         &mut self,
         views: Option<&dyn Views>,
         append: Append<'_>,
-        tell: Tell<'_>,
+        progress: ProgressFn<'_>,
     ) -> Result<(), ImportError> {
         let has_records = self.has_records();
         let Self { spool, files, options, ids, counts, .. } = self;
@@ -47,22 +47,22 @@ impl Gathered {
         let mut bytes = 0;
         let rows = spool.rows().map_err(|source| spooling(options, source))?;
         for (row, through) in rows.zip(1..) {
-            let Row { kind, file, line, repaired, bytes: row } =
+            let SpooledRow { kind, file, line, repaired, bytes: row } =
                 row.map_err(|source| spooling(options, source))?;
             let file = &files[file as usize];
-            let new = if kind == Kind::Event {
-                let event = event(&row, file.ledger.as_deref()).expect("it was read before");
+            let new = if kind == RowKind::Event {
+                let event = parse_event(&row, file.ledger.as_deref()).expect("it was read before");
                 let is_new = ids.remove(&event.event_id).is_some();
                 if is_new && has_records {
                     facts.insert(&event);
                 }
                 is_new.then_some(event)
             } else {
-                let text_removed = kind == Kind::RecordWithoutText;
+                let text_removed = kind == RowKind::RecordWithoutText;
                 let outbound = Outbound { body: row, text_removed, repaired };
-                let format = file.format.unwrap_or(Format::Rest);
+                let format = file.format.unwrap_or(ImportFormat::Rest);
                 let origin = Origin { format, file: &file.name, line };
-                let event = resource::event(outbound, origin, options.now);
+                let event = message_record::event(outbound, origin, options.now);
                 let novelty = facts.insert_if_new(views, &event)?;
                 (novelty == Novelty::New).then_some(event)
             };
@@ -76,7 +76,7 @@ impl Gathered {
             if batch.len() >= BATCH_EVENTS || bytes >= BATCH_BYTES {
                 counts.appended += append_batch(&mut batch, append)?;
                 bytes = 0;
-                if let ControlFlow::Break(()) = tell(through) {
+                if let ControlFlow::Break(()) = progress(through) {
                     return Err(ImportError::Stopped);
                 }
             }

@@ -1,5 +1,5 @@
-//! Holding what was gathered against the log: an event that is there already is not appended again, and
-//! one of the same id that says something else is refused.
+//! The second step of an import: compares staged events with the log.
+//! An event that the log has already is skipped; one with the same id but other content is rejected.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -7,23 +7,27 @@ use std::ops::ControlFlow;
 use foldhash::fast::RandomState;
 use uuid::Uuid;
 
-use super::event::event;
-use super::gather::{Gathered, fingerprint, spooling};
-use super::spool::Kind;
-use super::{ImportError, Tell};
+use super::exported_event::parse_event;
+use super::spool::RowKind;
+use super::stage::{StagedImport, fingerprint, spooling};
+use super::{ImportError, ProgressFn};
 use crate::projection::throttle::{self, Throttle};
 use crate::store::{EventPages, Store, StoreError};
 
-impl Gathered {
+impl StagedImport {
     /// Reads the log once. `tell` hears up to which position.
-    pub fn compare(&mut self, store: &dyn Store, tell: Tell<'_>) -> Result<(), ImportError> {
+    pub fn compare(
+        &mut self,
+        store: &dyn Store,
+        progress: ProgressFn<'_>,
+    ) -> Result<(), ImportError> {
         if self.ids.is_empty() {
             return Ok(());
         }
-        let others = self.forget_known(store, tell)?;
+        let others = self.forget_known(store, progress)?;
         match others.is_empty() {
             true => Ok(()),
-            false => self.refuse_all(others),
+            false => self.reject_all(others),
         }
     }
 
@@ -31,7 +35,7 @@ impl Gathered {
     fn forget_known(
         &mut self,
         store: &dyn Store,
-        tell: Tell<'_>,
+        progress: ProgressFn<'_>,
     ) -> Result<HashSet<Uuid, RandomState>, ImportError> {
         let niceness = throttle::NICE;
         throttle::lower_priority(niceness);
@@ -51,7 +55,7 @@ impl Gathered {
                     None => {}
                 }
             }
-            if let ControlFlow::Break(()) = tell(after) {
+            if let ControlFlow::Break(()) = progress(after) {
                 return Err(StoreError::Cancelled.into());
             }
             callbacks.pause(store)?;
@@ -61,21 +65,21 @@ impl Gathered {
         Ok(others)
     }
 
-    fn refuse_all(&mut self, others: HashSet<Uuid, RandomState>) -> Result<(), ImportError> {
+    fn reject_all(&mut self, others: HashSet<Uuid, RandomState>) -> Result<(), ImportError> {
         let mut refused = Vec::new();
         let rows = self.spool.rows().map_err(|source| spooling(&self.options, source))?;
         for row in rows {
             let row = row.map_err(|source| spooling(&self.options, source))?;
-            if row.kind == Kind::Event
-                && let Ok(event) = event(&row.bytes, None)
+            if row.kind == RowKind::Event
+                && let Ok(event) = parse_event(&row.bytes, None)
                 && others.contains(&event.event_id)
             {
                 refused.push((row.file, row.line, event.event_id));
             }
         }
         for (file, line, id) in refused {
-            let why = format!("event {id} is in this ledger, and says something else there");
-            self.refuse(file as usize, Some(line), why)?;
+            let why = format!("event {id} is in this ledger, with other content");
+            self.reject(file as usize, Some(line), why)?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The `manifest.json` that `export --manifest` writes: whose events those in the file beside it are.
+//! Reader of the `manifest.json` that `export --manifest` writes next to its file.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,9 +9,9 @@ use serde::Deserialize;
 /// How long one may be; it names a few files.
 const BYTES_MAX: u64 = 1 << 20;
 
-/// What is said of one file.
+/// What a manifest says about one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct ManifestEntry {
     pub ledger_id: String,
     pub masked: bool,
     pub sha256: String,
@@ -30,13 +30,13 @@ struct ManifestFile {
     sha256: String,
 }
 
-/// What the manifest beside a file says of it; nothing where there is none, or it names others.
-pub fn beside(path: &Path) -> Option<Said> {
+/// The entry for a file in the manifest next to it; `None` if there is none.
+pub fn find_for(path: &Path) -> Option<ManifestEntry> {
     let mut json = Vec::new();
     let file = File::open(path.with_file_name("manifest.json")).ok()?;
     file.take(BYTES_MAX).read_to_end(&mut json).ok()?;
     let Manifest { ledger_id, masked, files } = serde_json::from_slice(&json).ok()?;
     let name = path.file_name()?.to_str()?;
     let file = files.into_iter().find(|file| file.name == name)?;
-    Some(Said { ledger_id, masked, sha256: file.sha256 })
+    Some(ManifestEntry { ledger_id, masked, sha256: file.sha256 })
 }

@@ -1,6 +1,6 @@
-//! Rows that were checked, laid aside until all are: a file without a name, gone with the process
-//! however that ends. So the input is read once, also where it is a pipe, and nobody can change it
-//! between the check and the append.
+//! Spool of checked rows, in an unnamed temporary file that disappears with the process.
+//! It lets an import read its input only once, even from a pipe, and nobody can change a row between
+//! the check and the append.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
@@ -8,8 +8,8 @@ use std::path::Path;
 
 /// One row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    pub kind: Kind,
+pub struct SpooledRow {
+    pub kind: RowKind,
     /// Which of the files, from 0.
     pub file: u32,
     pub line: u64,
@@ -20,7 +20,7 @@ pub struct Row {
 
 /// What a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum RowKind {
     /// A line of `export events`.
     Event,
     /// A message of Twilio's records.
@@ -29,23 +29,23 @@ pub enum Kind {
     RecordWithoutText,
 }
 
-impl Kind {
-    const ALL: [Kind; 3] = [Kind::Event, Kind::Record, Kind::RecordWithoutText];
+impl RowKind {
+    const ALL: [RowKind; 3] = [RowKind::Event, RowKind::Record, RowKind::RecordWithoutText];
 }
 
-/// Rows in the order in which they were laid aside.
+/// Rows in the order in which they were pushed.
 pub struct Spool {
     writer: BufWriter<File>,
 }
 
 impl Spool {
-    /// Begins a file in this folder.
+    /// Creates the temporary file in this folder.
     pub fn create(folder: &Path) -> io::Result<Self> {
         Ok(Self { writer: BufWriter::new(tempfile::tempfile_in(folder)?) })
     }
 
-    /// Lays a row aside.
-    pub fn push(&mut self, row: &Row) -> io::Result<()> {
+    /// Appends a row.
+    pub fn push(&mut self, row: &SpooledRow) -> io::Result<()> {
         self.writer.write_all(&[row.kind as u8])?;
         self.writer.write_all(&row.file.to_be_bytes())?;
         self.writer.write_all(&row.line.to_be_bytes())?;
@@ -60,7 +60,7 @@ impl Spool {
     }
 
     /// All rows from the first on.
-    pub fn rows(&mut self) -> io::Result<impl Iterator<Item = io::Result<Row>> + '_> {
+    pub fn rows(&mut self) -> io::Result<impl Iterator<Item = io::Result<SpooledRow>> + '_> {
         self.writer.flush()?;
         let mut file = self.writer.get_ref();
         file.rewind()?;
@@ -69,19 +69,19 @@ impl Spool {
     }
 }
 
-fn read_row(reader: &mut impl Read) -> io::Result<Option<Row>> {
+fn read_row(reader: &mut impl Read) -> io::Result<Option<SpooledRow>> {
     let mut kind = [0];
     if reader.read(&mut kind)? == 0 {
         return Ok(None);
     }
-    let kind = Kind::ALL.get(usize::from(kind[0])).ok_or(io::ErrorKind::InvalidData)?;
+    let kind = RowKind::ALL.get(usize::from(kind[0])).ok_or(io::ErrorKind::InvalidData)?;
     let (mut file, mut line) = ([0; 4], [0; 8]);
     reader.read_exact(&mut file)?;
     reader.read_exact(&mut line)?;
     let repaired = String::from_utf8(read_bytes(reader)?).map_err(io::Error::other)?;
     let bytes = read_bytes(reader)?;
     let (file, line) = (u32::from_be_bytes(file), u64::from_be_bytes(line));
-    Ok(Some(Row { kind: *kind, file, line, repaired, bytes }))
+    Ok(Some(SpooledRow { kind: *kind, file, line, repaired, bytes }))
 }
 
 fn read_bytes(reader: &mut impl Read) -> io::Result<Vec<u8>> {

@@ -1,4 +1,4 @@
-//! What is counted of rejected requests that are kept, for telemetry.
+//! Metrics of the quarantine.
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
@@ -32,7 +32,7 @@ impl Dropped {
     ];
 
     /// Too many requests of this rank at once.
-    pub fn of_rate(rank: Rank) -> Self {
+    pub fn from_rank(rank: Rank) -> Self {
         match rank {
             Rank::Other => Dropped::Rate,
             Rank::Possible => Dropped::Possible,
@@ -91,19 +91,19 @@ impl Default for QuarantineMetrics {
 }
 
 impl QuarantineMetrics {
-    /// So many were kept, and this is there now.
+    /// Counts requests that were kept, and sets what is kept now.
     pub fn kept(&self, requests: usize, now: Kept) {
         self.kept.inc_by(requests as u64);
-        self.look(now);
+        self.set_current(now);
     }
 
-    /// So many were not kept.
+    /// Counts requests that were not kept.
     pub fn dropped(&self, reason: Dropped, requests: usize) {
         self.dropped.with_label_values(&[reason.name()]).inc_by(requests as u64);
     }
 
-    /// This is there now.
-    pub fn look(&self, now: Kept) {
+    /// Sets what is kept now.
+    pub fn set_current(&self, now: Kept) {
         self.requests.set(i64::try_from(now.requests).unwrap_or(i64::MAX));
         self.recognised.set(i64::try_from(now.recognised).unwrap_or(i64::MAX));
         self.bytes.set(i64::try_from(now.bytes).unwrap_or(i64::MAX));

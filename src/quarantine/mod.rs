@@ -1,11 +1,13 @@
-//! Requests that were rejected at the callback listener: kept apart and bounded, checked again once the
-//! configuration is mended, and appended if the listener would take them then.
+//! Quarantine of requests that the callback listener rejected: stored separately and bounded.
+//!
+//! Once the configuration is fixed they are checked again, and appended if the listener would accept
+//! them now.
 
-pub mod keeper;
 pub mod metrics;
 mod queue;
 pub mod recheck;
 mod recognise;
+pub mod recorder;
 pub mod rejection;
 
 use std::fmt;
@@ -40,7 +42,7 @@ pub fn kept_headers<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> H
 
 /// What a server takes: the keys that sign, the URLs that are signed, and the paths they are sent to.
 #[derive(Debug, Clone, Copy)]
-pub struct Accepts<'a> {
+pub struct ListenerSettings<'a> {
     pub accounts: &'a Accounts,
     pub public_urls: &'a [BaseUrl],
     pub callback_paths: &'a [CallbackPath],
@@ -48,7 +50,7 @@ pub struct Accepts<'a> {
 
 /// What a kept request comes to with what is configured now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Checked {
+pub enum CheckOutcome {
     /// The event that it becomes.
     Valid(Box<NewEvent>),
     /// Whatever its signature comes to, the listener would not take it, for this reason.
@@ -105,27 +107,27 @@ impl fmt::Display for NotTaken {
 
 /// Checks a request as the callback listener would, and looks for the cause if its signature does
 /// not fit.
-pub fn check(request: &RefusedRequest, accepts: &Accepts<'_>) -> Checked {
-    if let Some(reason) = not_taken(request, accepts.callback_paths) {
-        return Checked::NotTaken(reason);
+pub fn check(request: &RefusedRequest, listener: &ListenerSettings<'_>) -> CheckOutcome {
+    if let Some(reason) = not_taken(request, listener.callback_paths) {
+        return CheckOutcome::NotTaken(reason);
     }
-    match signed(request, accepts.accounts, accepts.public_urls) {
-        Ok(event) => Checked::Valid(Box::new(event)),
-        Err(refusal) => Checked::Refused(refusal, cause_of(request, refusal, accepts)),
+    match signed(request, listener.accounts, listener.public_urls) {
+        Ok(event) => CheckOutcome::Valid(Box::new(event)),
+        Err(refusal) => CheckOutcome::Refused(refusal, cause_of(request, refusal, listener)),
     }
 }
 
 /// The event that a request becomes, if the callback listener would take it now. A target that HTTP
 /// does not allow, or a form that is longer than the listener reads, is no obstacle: the bytes are
 /// here, and either they are signed exactly as they are or not.
-pub fn verified(request: &RefusedRequest, accepts: &Accepts<'_>) -> Option<NewEvent> {
-    if not_taken(request, accepts.callback_paths).is_some() {
+pub fn verified(request: &RefusedRequest, listener: &ListenerSettings<'_>) -> Option<NewEvent> {
+    if not_taken(request, listener.callback_paths).is_some() {
         return None;
     }
-    signed(request, accepts.accounts, accepts.public_urls).ok()
+    signed(request, listener.accounts, listener.public_urls).ok()
 }
 
-/// Why the listener would not take a request whoever signed it; `None` if its signature decides.
+/// Why the listener would reject a request with any signature; `None` if its signature decides.
 fn not_taken(request: &RefusedRequest, callback_paths: &[CallbackPath]) -> Option<NotTaken> {
     let path = request.target.split('?').next().unwrap_or_default();
     if !request.whole {
@@ -171,16 +173,16 @@ fn signed(
 pub fn cause_of(
     request: &RefusedRequest,
     refusal: InvalidReason,
-    accepts: &Accepts<'_>,
+    listener: &ListenerSettings<'_>,
 ) -> Diagnosis {
-    with_rejected(request, refusal, accepts, diagnose)
+    with_rejected(request, refusal, listener, diagnose)
 }
 
 /// Calls `search` with a request as the search for causes takes it.
 fn with_rejected<T>(
     request: &RefusedRequest,
     refusal: InvalidReason,
-    &Accepts { accounts, public_urls, callback_paths }: &Accepts<'_>,
+    &ListenerSettings { accounts, public_urls, callback_paths }: &ListenerSettings<'_>,
     search: impl FnOnce(&RejectedRequest<'_>, &Configuration<'_>) -> T,
 ) -> T {
     let headers: Vec<_> = request.headers.iter().collect();

@@ -1,16 +1,16 @@
-//! Rejected requests that wait to be written, in a lane for each rank: the highest goes first and has
-//! room of its own.
+//! Queue of rejected requests that wait to be written, with one bounded lane per rank.
+//! The highest rank is taken first.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::keeper::Refused;
+use super::recorder::Candidate;
 use crate::store::quarantine::Rank;
 
 /// How many requests one lane holds: most of a second of a flood that takes all of the server.
 const REQUESTS_MAX: usize = 16_384;
 
-/// How many bytes the requests of one lane may take: as much as so many usual ones do.
+/// How many bytes the requests of one lane may take: about 1 KiB each.
 const BYTES_MAX: usize = 16 << 20;
 
 /// See the module.
@@ -19,26 +19,26 @@ pub struct Queue(Mutex<[Lane; Rank::ALL.len()]>);
 
 #[derive(Default)]
 struct Lane {
-    waiting: VecDeque<Refused>,
+    waiting: VecDeque<Candidate>,
     bytes: usize,
 }
 
 impl Queue {
     /// Adds a request to the lane of its rank; false if that is full.
-    pub fn push(&self, refused: Refused) -> bool {
-        let rank = refused.request.rank as usize;
-        self.lanes()[rank].push(refused)
+    pub fn push(&self, candidate: Candidate) -> bool {
+        let rank = candidate.request.rank as usize;
+        self.lanes()[rank].push(candidate)
     }
 
-    /// The next ones, the highest rank first: at most so many, and with the last of them over so many
-    /// bytes.
-    pub fn take(&self, requests_max: usize, bytes_max: usize) -> Vec<Refused> {
+    /// Takes the next requests, the highest rank first: at most `requests_max`, and no further one
+    /// once they have `bytes_max`.
+    pub fn take(&self, requests_max: usize, bytes_max: usize) -> Vec<Candidate> {
         let (mut taken, mut bytes) = (Vec::new(), 0);
         for lane in self.lanes().iter_mut().rev() {
             while taken.len() < requests_max && bytes < bytes_max {
-                let Some(refused) = lane.pop() else { break };
-                bytes += refused.bytes();
-                taken.push(refused);
+                let Some(candidate) = lane.pop() else { break };
+                bytes += candidate.bytes();
+                taken.push(candidate);
             }
         }
         taken
@@ -50,19 +50,19 @@ impl Queue {
 }
 
 impl Lane {
-    fn push(&mut self, refused: Refused) -> bool {
-        let bytes = refused.bytes();
+    fn push(&mut self, candidate: Candidate) -> bool {
+        let bytes = candidate.bytes();
         if self.waiting.len() >= REQUESTS_MAX || self.bytes + bytes > BYTES_MAX {
             return false;
         }
         self.bytes += bytes;
-        self.waiting.push_back(refused);
+        self.waiting.push_back(candidate);
         true
     }
 
-    fn pop(&mut self) -> Option<Refused> {
-        let refused = self.waiting.pop_front()?;
-        self.bytes -= refused.bytes();
-        Some(refused)
+    fn pop(&mut self) -> Option<Candidate> {
+        let candidate = self.waiting.pop_front()?;
+        self.bytes -= candidate.bytes();
+        Some(candidate)
     }
 }

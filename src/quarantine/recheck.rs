@@ -1,7 +1,8 @@
-//! Rejected requests that the listener would take now that the configuration is mended become events.
+//! Checks rejected requests again, and appends those that the listener would accept now.
 //!
-//! A request's id becomes the event's. Before the append it is marked with the head, and after it
-//! removed; whoever was killed in between finds the mark, and the event by its id from there on.
+//! The event gets the request's id. A request is marked with the log's head before the append, and
+//! removed after it. A recheck that follows an interrupted one finds the mark, and the event by its
+//! id after that position.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -9,7 +10,7 @@ use std::ops::ControlFlow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Accepts, verified};
+use super::{ListenerSettings, verified};
 use crate::domain::{NewEvent, Position, Timestamp};
 use crate::store::quarantine::{Quarantine, RefusedRequest};
 use crate::store::{Store, StoreError, append_when_free, for_each_event};
@@ -32,7 +33,7 @@ pub struct Rechecked {
 pub fn recheck(
     quarantine: &mut dyn Quarantine,
     store: &dyn Store,
-    accepts: &Accepts<'_>,
+    listener: &ListenerSettings<'_>,
     progress: &mut dyn FnMut(&Rechecked),
 ) -> Result<Rechecked, StoreError> {
     let mut rechecked = finish_interrupted(quarantine, store)?;
@@ -42,7 +43,7 @@ pub fn recheck(
         let Some((last, _)) = page.last() else { return Ok(rechecked) };
         after = *last;
         let looked_at = page.len() as u64;
-        let events = events(&page, accepts);
+        let events = events(&page, listener);
         if !events.is_empty() {
             append(quarantine, store, &events)?;
         }
@@ -54,10 +55,10 @@ pub fn recheck(
 }
 
 /// What [`recheck`] would come to; nothing is changed.
-pub fn rehearse(
+pub fn recheck_dry_run(
     quarantine: &dyn Quarantine,
     store: &dyn Store,
-    accepts: &Accepts<'_>,
+    listener: &ListenerSettings<'_>,
 ) -> Result<Rechecked, StoreError> {
     let there = already_there(quarantine, store)?;
     let mut rechecked = Rechecked::default();
@@ -68,7 +69,7 @@ pub fn rehearse(
         after = *last;
         for (_, request) in &page {
             rechecked.requests += 1;
-            match verified(request, accepts) {
+            match verified(request, listener) {
                 _ if there.contains(&request.id) => rechecked.already_there += 1,
                 Some(_) => rechecked.appended += 1,
                 None => rechecked.refused += 1,
@@ -77,10 +78,10 @@ pub fn rehearse(
     }
 }
 
-fn events(page: &[(u64, RefusedRequest)], accepts: &Accepts<'_>) -> Vec<NewEvent> {
+fn events(page: &[(u64, RefusedRequest)], listener: &ListenerSettings<'_>) -> Vec<NewEvent> {
     let rechecked_at = Timestamp::from(OffsetDateTime::now_utc()).to_string();
     let valid = page.iter().filter_map(|(_, request)| {
-        let mut event = verified(request, accepts)?;
+        let mut event = verified(request, listener)?;
         event.notes.insert("quarantine".to_owned(), request.reason.clone());
         event.notes.insert("rechecked_at".to_owned(), rechecked_at.clone());
         Some(event)

@@ -1,9 +1,9 @@
-//! Which rejected requests are an account's own, told while a flood of forged ones comes.
+//! Recognises rejected requests that are an account's own, even during a flood of forged ones.
 //!
-//! A forger can name a configured account, so only a signature tells: it fits the request as it is,
-//! or it would fit after an edit that the search for causes knows. A full search takes thousands of
-//! signatures. But whatever is misconfigured is misconfigured for every callback, so the edits that
-//! have helped before are tried first, for each request; a few signatures each.
+//! A forger can name a configured account, so only a signature is evidence: it matches the request
+//! as it is, or after an edit that the search for causes knows. A full search computes thousands of
+//! signatures. But a misconfiguration affects every callback in the same way, so the edits that
+//! helped before are tried first, at the cost of a few signatures.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -14,7 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use super::keeper::{AS_IT_IS, Refused};
+use super::recorder::{AS_IT_IS, Candidate};
 use super::rejection::Rejection;
 use super::{signed, with_rejected};
 use crate::store::quarantine::Rank;
@@ -66,17 +66,17 @@ impl Default for Recogniser {
 impl Recogniser {
     /// A request's rank, and the cause if it is recognised. It takes a bounded time: a few signatures
     /// for each cause that is remembered, and for a few requests a second some hundred.
-    pub fn rank(&self, refused: &Refused) -> (Rank, Option<String>) {
-        let cause = match may_be_own(refused) {
-            Own::No => return (Rank::Other, None),
-            Own::Fits => Some(AS_IT_IS.to_owned()),
-            Own::May(refusal) => {
-                self.fitting(refused, refusal).map(|fitting| Diagnosis::Fits(fitting).to_string())
+    pub fn rank(&self, candidate: &Candidate) -> (Rank, Option<String>) {
+        let cause = match ownership(candidate) {
+            Ownership::No => return (Rank::Other, None),
+            Ownership::Fits => Some(AS_IT_IS.to_owned()),
+            Ownership::Possible(refusal) => {
+                self.fitting(candidate, refusal).map(|fitting| Diagnosis::Fits(fitting).to_string())
             }
         };
         let rank = match &cause {
-            Some(_) if self.seen_recognised.is_new_enough(refused) => Rank::Recognised,
-            None if has_form(refused) && self.seen_possible.is_new_enough(refused) => {
+            Some(_) if self.seen_recognised.is_new_enough(candidate) => Rank::Recognised,
+            None if has_form(candidate) && self.seen_possible.is_new_enough(candidate) => {
                 Rank::Possible
             }
             _ => Rank::Other,
@@ -85,8 +85,8 @@ impl Recogniser {
     }
 
     /// The rank of a request whose cause a full search has found.
-    pub fn rank_found(&self, refused: &Refused) -> Rank {
-        match self.seen_recognised.is_new_enough(refused) {
+    pub fn rank_found(&self, candidate: &Candidate) -> Rank {
+        match self.seen_recognised.is_new_enough(candidate) {
             true => Rank::Recognised,
             false => Rank::Other,
         }
@@ -103,10 +103,13 @@ impl Recogniser {
         remembered.truncate(REMEMBERED_MAX);
     }
 
-    fn fitting(&self, refused: &Refused, refusal: InvalidReason) -> Option<Remedy> {
+    fn fitting(&self, candidate: &Candidate, refusal: InvalidReason) -> Option<Remedy> {
         let remembered = self.remembered().clone();
-        let found =
-            with_rejected(&refused.request, refusal, &refused.accepts(), |case, configured| {
+        let found = with_rejected(
+            &candidate.request,
+            refusal,
+            &candidate.listener(),
+            |case, configured| {
                 let may =
                     |fitting: &Remedy| fitting.is_of_origin() || self.laborious.check().is_ok();
                 let mut remembered = remembered.into_iter();
@@ -115,7 +118,8 @@ impl Recogniser {
                 again.or_else(|| {
                     self.quick.check().ok().and_then(|()| diagnose_quickly(case, configured))
                 })
-            })?;
+            },
+        )?;
         self.remember(&found);
         Some(found)
     }
@@ -134,8 +138,8 @@ struct Signatures {
 
 impl Signatures {
     /// Counts a request's signature; false if it has come too often.
-    fn is_new_enough(&self, refused: &Refused) -> bool {
-        let hash = self.hashing.hash_one(signature(refused));
+    fn is_new_enough(&self, candidate: &Candidate) -> bool {
+        let hash = self.hashing.hash_one(signature(candidate));
         let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
         if times.len() >= SIGNATURES_REMEMBERED_MAX {
             times.clear();
@@ -146,32 +150,32 @@ impl Signatures {
     }
 }
 
-fn signature(refused: &Refused) -> &[u8] {
-    refused.request.headers.get(SIGNATURE_HEADER).unwrap_or_default()
+fn signature(candidate: &Candidate) -> &[u8] {
+    candidate.request.headers.get(SIGNATURE_HEADER).unwrap_or_default()
 }
 
 /// Whether the signature could be one.
-fn has_form(refused: &Refused) -> bool {
-    STANDARD.decode(signature(refused)).is_ok_and(|mac| MAC_BYTES.contains(&mac.len()))
+fn has_form(candidate: &Candidate) -> bool {
+    STANDARD.decode(signature(candidate)).is_ok_and(|mac| MAC_BYTES.contains(&mac.len()))
 }
 
 /// What is known of a request before any edit is tried.
-enum Own {
+enum Ownership {
     /// No edit can make it an account's own with the keys that are configured.
     No,
     /// Its signature fits: it was rejected for something else.
     Fits,
     /// It names a configured account, or none, and its signature does not fit.
-    May(InvalidReason),
+    Possible(InvalidReason),
 }
 
-fn may_be_own(refused: &Refused) -> Own {
-    let request = &refused.request;
-    let refusal = match refused.rejection {
-        _ if !request.whole => return Own::No,
+fn ownership(candidate: &Candidate) -> Ownership {
+    let request = &candidate.request;
+    let refusal = match candidate.rejection {
+        _ if !request.whole => return Ownership::No,
         Rejection::Signature(refusal) => refusal,
-        _ => match signed(request, &refused.accounts, &refused.public_urls) {
-            Ok(_) => return Own::Fits,
+        _ => match signed(request, &candidate.accounts, &candidate.public_urls) {
+            Ok(_) => return Ownership::Fits,
             Err(refusal) => refusal,
         },
     };
@@ -179,11 +183,11 @@ fn may_be_own(refused: &Refused) -> Own {
         InvalidReason::Mismatch
         | InvalidReason::NotBase64
         | InvalidReason::BodyHashMissing
-        | InvalidReason::BodyHashDiffers => Own::May(refusal),
+        | InvalidReason::BodyHashDiffers => Ownership::Possible(refusal),
         InvalidReason::Missing
         | InvalidReason::UnknownAccount
         | InvalidReason::ContradictingAccounts
         | InvalidReason::UnknownAlgorithm
-        | InvalidReason::UnknownSharedKey => Own::No,
+        | InvalidReason::UnknownSharedKey => Ownership::No,
     }
 }

@@ -1,4 +1,4 @@
-//! Why a request was rejected at the callback listener.
+//! Reasons for which the callback listener rejects a request.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// Every rejection that is not about the signature.
-    pub const OF_OTHERS: [Rejection; 7] = [
+    pub const WITHOUT_SIGNATURE: [Rejection; 7] = [
         Rejection::Path,
         Rejection::Method,
         Rejection::Request,
@@ -50,7 +50,7 @@ impl Rejection {
 
     /// The rejection with this name.
     pub fn parse(name: &str) -> Option<Self> {
-        let other = Self::OF_OTHERS.into_iter().find(|rejection| rejection.name() == name);
+        let other = Self::WITHOUT_SIGNATURE.into_iter().find(|rejection| rejection.name() == name);
         other.or_else(|| InvalidReason::parse(name).map(Rejection::Signature))
     }
 }

@@ -1,4 +1,4 @@
-//! An answer of Twilio's as the event that it becomes.
+//! Converts an answer of Twilio's API to an event.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use super::now;
 use crate::domain::event::Headers;
 use crate::domain::{NewEvent, Source};
 use crate::twilio::resource::{NotAnObject, without_text};
-use crate::twilio_api::Answer;
+use crate::twilio_api::ApiResponse;
 
 /// What an answer was to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum To {
+pub enum RequestKind {
     Fetch,
     List,
 }
@@ -20,15 +20,15 @@ pub enum To {
 /// One message's resource as it came, without its text unless that is kept. `answer` is what it came
 /// in: itself, or a page that has others too.
 pub fn event(
-    to: To,
-    answer: &Answer,
+    to: RequestKind,
+    answer: &ApiResponse,
     resource: &[u8],
     keep_content: bool,
 ) -> Result<NewEvent, NotAnObject> {
     let without_text = without_text(resource)?;
     let asked = match to {
-        To::Fetch => "fetch",
-        To::List => "list",
+        RequestKind::Fetch => "fetch",
+        RequestKind::List => "list",
     };
     let mut notes = BTreeMap::from([("asked".to_owned(), asked.to_owned())]);
     let body = match keep_content {

@@ -1,4 +1,4 @@
-//! What reconciling by itself has done since the server began, for telemetry.
+//! Metrics of the reconcile runs that the server starts.
 
 use prometheus::{Gauge, IntCounter, Registry};
 
@@ -21,8 +21,8 @@ impl Default for ReconcileMetrics {
         let ended_at = "delivery_ledger_reconcile_timestamp_seconds";
         let help = "When the last run ended; 0 before the first.";
         Self {
-            runs: counter("runs", "Runs of reconcile that the server has made by itself."),
-            stopped: counter("stopped", "Those of them that did not come to their end."),
+            runs: counter("runs", "Runs of reconcile that the server has started."),
+            stopped: counter("stopped", "Those of them that stopped early."),
             requests: counter("requests", "Requests that they made."),
             appended: counter("appended", "Events that they added to the log."),
             ended_at: Gauge::new(ended_at, help).expect("it is a name"),

@@ -1,16 +1,17 @@
-//! Asking Twilio for what its callbacks did not tell
-//! (<https://www.twilio.com/docs/messaging/guides/outbound-message-logging>): messages that are open
-//! for long are fetched one by one, and the messages of a time are listed.
+//! Reconcile: asks Twilio for what its callbacks did not report
+//! (<https://www.twilio.com/docs/messaging/guides/outbound-message-logging>).
 //!
-//! An answer becomes an event only where it adds a fact. Where a run stopped, the next one goes on.
+//! Messages that have been open for long are fetched one by one, and the messages of a time window
+//! are listed. An answer becomes an event only if it adds a fact. An interrupted run is resumed by
+//! the next.
 
+mod dry_run;
 mod event;
+mod fetch_open;
+mod list_window;
 pub mod metrics;
-mod open;
-mod preview;
 mod progress;
-mod sweep;
-mod unanswered;
+mod unconfirmed_sends;
 pub mod worker;
 
 use std::collections::BTreeMap;
@@ -19,14 +20,14 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-pub use self::preview::{Preview, preview};
-pub use self::progress::{LastRun, Progress, last_run, state_file};
-pub use self::unanswered::Sends;
+pub use self::dry_run::{DryRun, dry_run};
+pub use self::progress::{LastReconcile, Progress, last_reconcile, state_file};
+pub use self::unconfirmed_sends::UnconfirmedSends;
 use crate::domain::{AccountSid, NewEvent, Timestamp};
 use crate::projection::known_facts::{KnownFacts, Novelty};
 use crate::send::note::MAY_ANSWER;
 use crate::store::{Store, StoreError};
-use crate::twilio_api::{Client, Credentials, Failure, PageError, Refusal};
+use crate::twilio_api::{ApiError, Client, Credentials, PageError, RequestError};
 
 /// After how long without an end a message is asked for, as Twilio advises.
 pub const OLDER_THAN: Duration = Duration::from_secs(12 * 60 * 60);
@@ -43,12 +44,12 @@ pub const REQUESTS_MAX: u64 = 10_000;
 
 /// What a run is to do.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct ReconcilePlan {
     pub older_than: Duration,
     pub give_up_after: Duration,
     /// Whether open messages are fetched.
     pub fetch: bool,
-    /// The time whose messages are listed; nothing where none are.
+    /// The time window that is listed; `None` if none is.
     pub list: Option<(Timestamp, Timestamp)>,
     /// Whether that time was chosen for this run, or only counts back from now.
     pub list_is_explicit: bool,
@@ -62,23 +63,23 @@ pub struct Run<'a> {
     pub client: &'a Client,
     /// As whom each account's messages are asked for.
     pub accounts: &'a BTreeMap<AccountSid, Credentials>,
-    pub plan: &'a Plan,
-    /// Appends all or none, beside whoever else does.
+    pub plan: &'a ReconcilePlan,
+    /// Appends all or none, also while another process appends.
     pub append: &'a mut dyn FnMut(&[NewEvent]) -> Result<(), StoreError>,
-    /// Hears of every step.
-    pub tell: &'a mut dyn FnMut(&Summary),
+    /// Called after every step.
+    pub tell: &'a mut dyn FnMut(&ReconcileSummary),
     pub state_file: PathBuf,
     progress: Progress,
-    summary: Summary,
+    summary: ReconcileSummary,
     known_facts: KnownFacts,
-    sends: Sends,
+    sends: UnconfirmedSends,
     /// Why accounts are not asked about any more in this run.
     refused: BTreeMap<AccountSid, ReconcileError>,
 }
 
 /// What a run has done so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Summary {
+pub struct ReconcileSummary {
     /// Open messages that Twilio was asked for.
     pub fetched: u64,
     /// Messages that Twilio's lists had.
@@ -102,35 +103,35 @@ pub struct Summary {
     pub sends_found: u64,
 }
 
-/// Why a run ended before its end. Where it stopped is kept.
+/// Why a run stopped early. The next run resumes there.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Failure(#[from] Failure),
+    Request(#[from] RequestError),
     #[error(transparent)]
     Page(#[from] PageError),
     #[error(
         "Twilio refuses account {account_sid} (HTTP {}): its auth token, or the API key, is not \
          right, or may not read messages{}", refusal.status_code, and_words(refusal)
     )]
-    NotAllowed { account_sid: String, refusal: Refusal },
+    NotAllowed { account_sid: String, refusal: ApiError },
     #[error("{0} messages in a row were answered with errors, the last with {1}")]
-    ManyErrors(u64, Refusal),
-    #[error("another reconcile is at work on this ledger")]
+    ManyErrors(u64, ApiError),
+    #[error("another reconcile is running on this ledger")]
     AtWork,
     #[error("cannot write {path}: {cause}")]
     State { path: String, cause: std::io::Error },
 }
 
 /// What Twilio says of it, behind what it means for the account.
-fn and_words(refusal: &Refusal) -> String {
+fn and_words(refusal: &ApiError) -> String {
     let code = refusal.code.map_or(String::new(), |code| format!(" error {code},"));
     refusal.words().map_or(String::new(), |words| format!("; Twilio says:{code} {words}"))
 }
 
-impl Default for Plan {
+impl Default for ReconcilePlan {
     /// Everything, of the last day.
     fn default() -> Self {
         let until = now();
@@ -151,10 +152,10 @@ impl<'a> Run<'a> {
         store: &'a dyn Store,
         client: &'a Client,
         accounts: &'a BTreeMap<AccountSid, Credentials>,
-        plan: &'a Plan,
+        plan: &'a ReconcilePlan,
         state_file: PathBuf,
         append: &'a mut dyn FnMut(&[NewEvent]) -> Result<(), StoreError>,
-        tell: &'a mut dyn FnMut(&Summary),
+        tell: &'a mut dyn FnMut(&ReconcileSummary),
     ) -> Self {
         let (progress, summary, known_facts, sends, refused) = Default::default();
         Self {
@@ -175,8 +176,8 @@ impl<'a> Run<'a> {
 
     /// Fetches and lists what the plan says. The summary tells of what was done even where it did not
     /// come to its end.
-    pub fn go(mut self) -> (Summary, Result<(), ReconcileError>) {
-        let _only_one = match progress::only_one(&self.state_file) {
+    pub fn go(mut self) -> (ReconcileSummary, Result<(), ReconcileError>) {
+        let _only_one = match progress::lock(&self.state_file) {
             Ok(lock) => lock,
             Err(error) => return (self.summary, Err(error)),
         };
@@ -192,7 +193,8 @@ impl<'a> Run<'a> {
 
     fn all(&mut self) -> Result<(), ReconcileError> {
         let mut listed = self.list(self.share_of_messages());
-        let lists_wait = matches!(listed, Err(ReconcileError::Failure(Failure::RequestsUsedUp)));
+        let lists_wait =
+            matches!(listed, Err(ReconcileError::Request(RequestError::RequestsUsedUp)));
         match listed {
             // A list that fails must not keep messages from being asked for.
             Err(ReconcileError::Page(_)) | Ok(()) => {}
@@ -200,13 +202,13 @@ impl<'a> Run<'a> {
             Err(error) => return Err(error),
         }
         if self.plan.fetch {
-            open::fetch(self)?;
+            fetch_open::fetch(self)?;
             if lists_wait {
                 listed = self.list(0);
             }
         }
         listed?;
-        // The others were asked about all the same.
+        // The other accounts have been reconciled.
         self.refused.pop_first().map_or(Ok(()), |(_, refused)| Err(refused))
     }
 
@@ -214,7 +216,7 @@ impl<'a> Run<'a> {
     fn list(&mut self, kept_back: u64) -> Result<(), ReconcileError> {
         let Some(window) = self.plan.list else { return Ok(()) };
         self.client.keep_back(kept_back);
-        let listed = sweep::list(self, window);
+        let listed = list_window::list(self, window);
         self.client.keep_back(0);
         listed
     }
@@ -229,7 +231,7 @@ impl<'a> Run<'a> {
     }
 
     /// An account that Twilio refuses is not asked about again in this run.
-    fn refuse(&mut self, account_sid: &AccountSid, refusal: Refusal) {
+    fn refuse(&mut self, account_sid: &AccountSid, refusal: ApiError) {
         let of = account_sid.as_str().to_owned();
         let refused = ReconcileError::NotAllowed { account_sid: of, refusal };
         self.refused.entry(account_sid.clone()).or_insert(refused);

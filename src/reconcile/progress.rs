@@ -1,4 +1,4 @@
-//! Where a run is, kept beside the ledger so that the next one goes on where it stopped.
+//! Progress of reconcile, saved next to the ledger so that the next run resumes where one stopped.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -10,11 +10,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Plan, ReconcileError, Sends, Summary, before, now};
+use super::{ReconcileError, ReconcilePlan, ReconcileSummary, UnconfirmedSends, before, now};
 use crate::domain::{AccountSid, MessageSid, Timestamp};
 use crate::store::Lock;
 
-/// What is kept. It can be thrown away: the next run then begins at the beginning.
+/// The saved progress. It can be deleted: the next run then starts over.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Progress {
@@ -22,22 +22,22 @@ pub struct Progress {
     ledger_id: String,
     fetching: Option<Fetching>,
     /// By account: a list that is not at its end, or, while others are not, one that is.
-    sweeps: BTreeMap<String, KeptSweep>,
+    sweeps: BTreeMap<String, SavedWindow>,
     /// By account: up to when its messages were listed, in microseconds since 1970.
     listed_until: BTreeMap<String, i64>,
-    sends: Sends,
-    last_run: Option<LastRun>,
+    sends: UnconfirmedSends,
+    last_run: Option<LastReconcile>,
     /// How many runs there were.
     runs: u64,
     /// The base URL at which messages were refused.
     refused_at: String,
     /// By account and message: those that Twilio does not have, or does not take the question for.
-    refused: BTreeMap<String, Refused>,
+    refused: BTreeMap<String, RefusedMessage>,
 }
 
 /// A message that Twilio was asked for in vain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Refused {
+struct RefusedMessage {
     times: u32,
     /// When it was asked for last, in microseconds since 1970.
     at: i64,
@@ -54,7 +54,7 @@ const REFUSED_MESSAGES_MAX: usize = 50_000;
 /// Open messages are fetched newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Fetching {
-    /// Of the plan: another one begins anew.
+    /// Of the plan: a run with another one starts over.
     older_than_seconds: u64,
     give_up_after_seconds: u64,
     /// Those with ids from here on have been fetched.
@@ -62,10 +62,10 @@ struct Fetching {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct KeptSweep {
+struct SavedWindow {
     since: i64,
     until: i64,
-    /// Since when, where that was chosen; nothing where it only counts back from the run.
+    /// The start that was asked for; `None` if the window counts back from the run.
     chosen: Option<i64>,
     next: Option<String>,
     done: bool,
@@ -73,7 +73,7 @@ struct KeptSweep {
 
 /// A list of an account's messages, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sweep {
+pub struct ListWindow {
     pub since: Timestamp,
     pub until: Timestamp,
     pub next: Option<String>,
@@ -81,11 +81,11 @@ pub struct Sweep {
 
 /// What the last run came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LastRun {
+pub struct LastReconcile {
     /// RFC 3339.
     pub ended_at: String,
     pub appended: u64,
-    /// Why it did not come to its end; nothing where it did.
+    /// Why it stopped early; `None` if it finished.
     pub stopped_by: Option<String>,
 }
 
@@ -94,13 +94,13 @@ pub fn state_file(ledger: &Path) -> PathBuf {
     ledger.with_extension("reconcile.json")
 }
 
-/// What the last run on this ledger came to; nothing where there was none.
-pub fn last_run(state_file: &Path) -> Option<LastRun> {
+/// The outcome of the last run on this ledger; `None` if there was none.
+pub fn last_reconcile(state_file: &Path) -> Option<LastReconcile> {
     Progress::kept(state_file)?.last_run
 }
 
 /// Keeps another run on the same ledger out, for as long as it is held.
-pub fn only_one(state_file: &Path) -> Result<Lock, ReconcileError> {
+pub fn lock(state_file: &Path) -> Result<Lock, ReconcileError> {
     Lock::soon(state_file)?.ok_or(ReconcileError::AtWork)
 }
 
@@ -118,18 +118,18 @@ impl Progress {
     }
 
     /// The sends of which it is not known whether there is a message.
-    pub fn sends(&self) -> &Sends {
+    pub fn sends(&self) -> &UnconfirmedSends {
         &self.sends
     }
 
     /// Keeps them.
-    pub fn keep_sends(&mut self, sends: &Sends) {
+    pub fn keep_sends(&mut self, sends: &UnconfirmedSends) {
         self.sends.clone_from(sends);
     }
 
     /// Keeps it: all of it, or what was kept before.
     pub fn write(&self, state_file: &Path) -> Result<(), ReconcileError> {
-        // A name that the next run writes over: whoever is killed in between leaves one file at most.
+        // A fixed name, so that runs that are killed here leave one file at most.
         let unfinished = state_file.with_extension("json.unfinished");
         let write = || {
             let mut options = OpenOptions::new();
@@ -141,8 +141,8 @@ impl Progress {
         write().map_err(|cause| ReconcileError::State { path, cause })
     }
 
-    /// Where fetching goes on: below this id; nothing where it begins with the newest.
-    pub fn begin_to_fetch(&mut self, plan: &Plan) -> Option<u64> {
+    /// The id below which fetching resumes; `None` if it begins with the newest message.
+    pub fn begin_to_fetch(&mut self, plan: &ReconcilePlan) -> Option<u64> {
         let (older_than_seconds, give_up_after_seconds) =
             (plan.older_than.as_secs(), plan.give_up_after.as_secs());
         let of_this_plan = |kept: &Fetching| {
@@ -183,7 +183,7 @@ impl Progress {
         let key = message_key(account_sid, message_sid);
         let times = self.refused.get(&key).map_or(0, |refused| refused.times);
         if times > 0 || self.refused.len() < REFUSED_MESSAGES_MAX {
-            self.refused.insert(key, Refused { times: times.saturating_add(1), at });
+            self.refused.insert(key, RefusedMessage { times: times.saturating_add(1), at });
         }
     }
 
@@ -195,7 +195,7 @@ impl Progress {
 
     /// Forgets refusals of another host, which may be another region's, and of messages that are too
     /// old to be asked for by now.
-    pub fn forget_refusals_elsewhere(&mut self, base_url: &str, plan: &Plan) {
+    pub fn forget_refusals_elsewhere(&mut self, base_url: &str, plan: &ReconcilePlan) {
         if self.refused_at != base_url {
             self.refused.clear();
             base_url.clone_into(&mut self.refused_at);
@@ -205,45 +205,45 @@ impl Progress {
     }
 
     /// The next list of an account's messages: one that was not brought to its end, or the one that is
-    /// wanted; nothing where that is done.
-    pub fn next_sweep(
+    /// wanted; `None` if that is done.
+    pub fn next_window(
         &mut self,
         account_sid: &AccountSid,
         (since, until): (Timestamp, Timestamp),
-        plan: &Plan,
-    ) -> Option<Sweep> {
+        plan: &ReconcilePlan,
+    ) -> Option<ListWindow> {
         let kept = self.sweeps.get(account_sid.as_str());
         let kept = kept.filter(|kept| kept.is_of(since, until, plan));
-        let sweep = match kept {
+        let window = match kept {
             Some(kept) if !kept.done => kept.clone(),
             // What has come since.
             Some(kept) if kept.until < until.micros() => {
-                KeptSweep { since: kept.until, until: until.micros(), ..kept.begun_anew() }
+                SavedWindow { since: kept.until, until: until.micros(), ..kept.restarted() }
             }
             Some(_) => return None,
             None => {
                 let since = self.since(account_sid, since, plan).micros();
                 let chosen = plan.list_is_explicit.then_some(since);
-                KeptSweep { since, until: until.micros(), chosen, next: None, done: false }
+                SavedWindow { since, until: until.micros(), chosen, next: None, done: false }
             }
         };
-        let [since, until] = [sweep.since, sweep.until].map(Timestamp::from_micros);
-        let next = sweep.next.clone();
-        self.sweeps.insert(account_sid.as_str().to_owned(), sweep);
-        Some(Sweep { since, until, next })
+        let [since, until] = [window.since, window.until].map(Timestamp::from_micros);
+        let next = window.next.clone();
+        self.sweeps.insert(account_sid.as_str().to_owned(), window);
+        Some(ListWindow { since, until, next })
     }
 
     /// A page of an account's list has been read.
     pub fn listed(&mut self, account_sid: &AccountSid, next: Option<String>) {
-        if let Some(sweep) = self.sweeps.get_mut(account_sid.as_str()) {
-            sweep.done = next.is_none();
-            sweep.next = next;
+        if let Some(window) = self.sweeps.get_mut(account_sid.as_str()) {
+            window.done = next.is_none();
+            window.next = next;
         }
     }
 
     /// From when on an account is listed: a window that only counts back from now reaches back to
     /// where the last one ended, as far as messages may still change.
-    fn since(&self, account_sid: &AccountSid, since: Timestamp, plan: &Plan) -> Timestamp {
+    fn since(&self, account_sid: &AccountSid, since: Timestamp, plan: &ReconcilePlan) -> Timestamp {
         match self.listed_until.get(account_sid.as_str()) {
             Some(listed) if !plan.list_is_explicit => {
                 let oldest = before(now(), plan.give_up_after).micros();
@@ -254,36 +254,39 @@ impl Progress {
     }
 
     /// Every account's list that can be read is at its end.
-    pub fn end_listing(&mut self, plan: &Plan) {
+    pub fn end_listing(&mut self, plan: &ReconcilePlan) {
         let all = std::mem::take(&mut self.sweeps).into_iter();
-        let (done, rest): (Vec<_>, Vec<_>) = all.partition(|(_, sweep)| sweep.done);
+        let (done, rest): (Vec<_>, Vec<_>) = all.partition(|(_, window)| window.done);
         self.sweeps = rest.into_iter().collect();
         if plan.list_is_explicit {
             return;
         }
-        for (account_sid, sweep) in done {
-            let until = self.listed_until.entry(account_sid).or_insert(sweep.until);
-            *until = sweep.until.max(*until);
+        for (account_sid, window) in done {
+            let until = self.listed_until.entry(account_sid).or_insert(window.until);
+            *until = window.until.max(*until);
         }
     }
 
     /// The same with what the run came to.
-    pub fn end(mut self, summary: &Summary, stopped_by: Option<String>) -> Self {
-        self.last_run =
-            Some(LastRun { ended_at: now().to_string(), appended: summary.appended, stopped_by });
+    pub fn end(mut self, summary: &ReconcileSummary, stopped_by: Option<String>) -> Self {
+        self.last_run = Some(LastReconcile {
+            ended_at: now().to_string(),
+            appended: summary.appended,
+            stopped_by,
+        });
         self.runs = self.runs.wrapping_add(1);
         self
     }
 }
 
-impl KeptSweep {
+impl SavedWindow {
     /// The same, of which no page has been read.
-    fn begun_anew(&self) -> Self {
+    fn restarted(&self) -> Self {
         Self { next: None, done: false, ..self.clone() }
     }
 
     /// Whether it is part of what is wanted.
-    fn is_of(&self, since: Timestamp, until: Timestamp, plan: &Plan) -> bool {
+    fn is_of(&self, since: Timestamp, until: Timestamp, plan: &ReconcilePlan) -> bool {
         match plan.list_is_explicit {
             // Without an end of its own it ends a little later each time.
             true => self.chosen == Some(since.micros()) && self.until <= until.micros(),

@@ -1,15 +1,15 @@
-//! The thread that reconciles again and again while a server runs.
+//! Background job that runs reconcile at an interval while a server runs.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::metrics::ReconcileMetrics;
-use super::{Plan, ReconcileError, Run, Summary, now};
+use super::{ReconcileError, ReconcilePlan, ReconcileSummary, Run, now};
 use crate::background::{Background, Stop};
 use crate::domain::{AccountSid, NewEvent};
 use crate::store::{self, Access, Database, Store, append_when_free};
-use crate::twilio_api::{Client, Credentials, Failure, Limits};
+use crate::twilio_api::{Client, Credentials, RequestError, RequestLimits};
 
 /// When the first run begins, so that a server that is often restarted reconciles at all.
 const FIRST_WAIT: Duration = Duration::from_secs(60);
@@ -19,7 +19,7 @@ pub struct Job {
     pub database: Database,
     pub every: Duration,
     /// What is to be done each time; its window is that of the moment.
-    pub plan: Box<dyn Fn() -> Plan + Send>,
+    pub plan: Box<dyn Fn() -> ReconcilePlan + Send>,
     /// Whether the views are near enough to the head to tell what is known.
     pub ready: Box<dyn Fn() -> bool + Send>,
     pub requests_max: u64,
@@ -47,19 +47,19 @@ pub fn start(job: Job) -> Background {
 
 fn round(job: &Job, stop: &Stop) {
     let stop = stop.clone();
-    let limits = Limits::new(job.requests_max, move || stop.is_requested());
+    let limits = RequestLimits::new(job.requests_max, move || stop.is_requested());
     let client = job.client.within(limits.clone());
     let (summary, outcome) = match store::open(&job.database, Access::Append) {
         Ok(store) => run(job, &*store, &client),
-        Err(error) => (Summary::default(), Err(error.into())),
+        Err(error) => (ReconcileSummary::default(), Err(error.into())),
     };
     match &outcome {
-        Ok(()) | Err(ReconcileError::Failure(Failure::RequestsUsedUp)) => tracing::info!(
+        Ok(()) | Err(ReconcileError::Request(RequestError::RequestsUsedUp)) => tracing::info!(
             appended = summary.appended,
             known = summary.known,
             "reconciled with Twilio"
         ),
-        Err(ReconcileError::Failure(Failure::Stopped)) => {}
+        Err(ReconcileError::Request(RequestError::Stopped)) => {}
         Err(error) => tracing::warn!(%error, "reconciling stopped; the next run goes on there"),
     }
     let ReconcileMetrics { runs, stopped, requests, appended, ended_at } = &job.metrics;
@@ -67,11 +67,15 @@ fn round(job: &Job, stop: &Stop) {
     requests.inc_by(job.requests_max - limits.requests_left());
     appended.inc_by(summary.appended);
     ended_at.set(now().micros() as f64 / 1e6);
-    // Last: whoever waits for it finds the others counted.
+    // Last, because tests wait for it and then read the others.
     runs.inc();
 }
 
-fn run(job: &Job, store: &dyn Store, client: &Client) -> (Summary, Result<(), ReconcileError>) {
+fn run(
+    job: &Job,
+    store: &dyn Store,
+    client: &Client,
+) -> (ReconcileSummary, Result<(), ReconcileError>) {
     let plan = (job.plan)();
     let accounts = (job.accounts)();
     let mut append = |events: &[NewEvent]| append_when_free(store, events).map(|_| ());

@@ -1,4 +1,4 @@
-//! A message that is to be sent, checked before anything leaves.
+//! A message to be sent, validated before any request is made.
 
 use form_urlencoded::Serializer;
 
@@ -28,13 +28,13 @@ pub struct Draft {
     pub content_sid: Option<String>,
     pub content_variables: Option<String>,
     pub send_at: Option<Timestamp>,
-    /// Where Twilio tells what becomes of it; nothing where the messaging service's own is relied on.
+    /// The URL of its status callbacks; `None` if the messaging service has one.
     pub status_callback: Option<String>,
 }
 
 /// Why a message cannot be sent as it is. What is said in it is not repeated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadDraft {
+pub enum DraftError {
     #[error("there is nobody to send it to; give `to`, such as +15558675310")]
     NoRecipient,
     #[error("there is nobody to send it from; give `from` or a messaging service's SID")]
@@ -48,10 +48,10 @@ pub enum BadDraft {
     #[error("a time to send at needs a messaging service, which alone can schedule")]
     ScheduledWithoutService,
     #[error(
-        "without a status callback of its own, a message needs a messaging service with one: else \
-         nobody would tell what becomes of it"
+        "without a status callback of its own, a message needs a messaging service with one: otherwise \
+         its status would never be reported"
     )]
-    NobodyTells,
+    NoCallback,
     #[error("messaging service `{}` is no SID of one, which begins with MG", shown(.0))]
     NoService(String),
     #[error("callback URL `{}` {reason}", shown(url))]
@@ -60,23 +60,23 @@ pub enum BadDraft {
 
 impl Draft {
     /// Makes sure that Twilio has a chance to take it.
-    pub fn check(&self) -> Result<(), BadDraft> {
+    pub fn check(&self) -> Result<(), DraftError> {
         let characters = self.body.as_ref().map_or(0, |body| body.chars().count());
         let has_content = characters > 0 || !self.media_urls.is_empty();
         let service = self.messaging_service_sid.is_some();
         match &self.status_callback {
-            _ if self.to.is_empty() => Err(BadDraft::NoRecipient),
-            _ if self.from.is_none() && !service => Err(BadDraft::NoSender),
-            _ if !has_content && self.content_sid.is_none() => Err(BadDraft::Empty),
-            _ if characters > TEXT_CHARACTERS_MAX => Err(BadDraft::TextTooLong(characters)),
+            _ if self.to.is_empty() => Err(DraftError::NoRecipient),
+            _ if self.from.is_none() && !service => Err(DraftError::NoSender),
+            _ if !has_content && self.content_sid.is_none() => Err(DraftError::Empty),
+            _ if characters > TEXT_CHARACTERS_MAX => Err(DraftError::TextTooLong(characters)),
             _ if self.content_variables.is_some() && self.content_sid.is_none() => {
-                Err(BadDraft::VariablesWithoutTemplate)
+                Err(DraftError::VariablesWithoutTemplate)
             }
             _ if self.wrong_service().is_some() => {
-                Err(BadDraft::NoService(self.wrong_service().unwrap_or_default().to_owned()))
+                Err(DraftError::NoService(self.wrong_service().unwrap_or_default().to_owned()))
             }
-            _ if self.send_at.is_some() && !service => Err(BadDraft::ScheduledWithoutService),
-            None if !service => Err(BadDraft::NobodyTells),
+            _ if self.send_at.is_some() && !service => Err(DraftError::ScheduledWithoutService),
+            None if !service => Err(DraftError::NoCallback),
             None => Ok(()),
             Some(url) => check_callback(url),
         }
@@ -121,10 +121,10 @@ impl Draft {
     }
 }
 
-/// What Twilio asks of a callback URL (<https://www.twilio.com/docs/api/errors/21609>), and that
-/// nobody on the way reads what it is told.
-pub fn check_callback(url: &str) -> Result<(), BadDraft> {
-    let refuse = |reason| Err(BadDraft::Callback { url: url.to_owned(), reason });
+/// Checks a callback URL against Twilio's rules (<https://www.twilio.com/docs/api/errors/21609>), and
+/// requires HTTPS.
+pub fn check_callback(url: &str) -> Result<(), DraftError> {
+    let refuse = |reason| Err(DraftError::Callback { url: url.to_owned(), reason });
     let Some(rest) = url.strip_prefix("https://") else {
         return refuse("does not begin with https://");
     };

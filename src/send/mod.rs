@@ -1,10 +1,10 @@
-//! Sending a message so that its beginning stands in the log: the intent before the request leaves,
-//! and what Twilio said to it. Twilio sends no callback for a message's first status
-//! (<https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks>), so
-//! this is where its lifecycle begins.
+//! Sends messages and records both the intent, before the request, and Twilio's answer.
+//!
+//! A message's lifecycle begins here, because Twilio sends no callback for its first status
+//! (<https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks>).
 
 mod draft;
-pub mod keys;
+pub mod idempotency;
 
 use std::collections::BTreeMap;
 
@@ -13,12 +13,12 @@ use serde_json::json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub use self::draft::{BadDraft, Draft, check_callback};
+pub use self::draft::{Draft, DraftError, check_callback};
 use crate::domain::event::Headers;
 use crate::domain::{AccountSid, NewEvent, Source, Timestamp};
 use crate::twilio::form::MEDIA_TYPE;
 use crate::twilio::resource::without_text;
-use crate::twilio_api::{Answer, Client, Credentials, Failure, Refusal, messages_url};
+use crate::twilio_api::{ApiError, ApiResponse, Client, Credentials, RequestError, messages_url};
 
 /// The names in the notes of events of source `send`.
 pub mod note {
@@ -56,7 +56,7 @@ pub struct Attempt {
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum SendOutcome {
     /// Twilio has made the message.
     Made { message_sid: String, status: String },
     /// Twilio has not, and says why.
@@ -69,7 +69,7 @@ pub enum Outcome {
 
 /// What an answer to the request says.
 #[derive(Deserialize)]
-struct Said {
+struct AnswerBody {
     sid: Option<String>,
     status: Option<serde_json::Value>,
 }
@@ -81,7 +81,7 @@ impl Attempt {
         account_sid: &AccountSid,
         draft: Draft,
         keep_content: bool,
-    ) -> Result<Self, BadDraft> {
+    ) -> Result<Self, DraftError> {
         draft.check()?;
         Ok(Self {
             send_id: Uuid::now_v7(),
@@ -115,12 +115,12 @@ impl Attempt {
     }
 
     /// Sends it. It is sent again only where Twilio says that it has not taken it.
-    pub fn send(&self, client: &Client, who: &Credentials) -> Result<Answer, Failure> {
+    pub fn send(&self, client: &Client, who: &Credentials) -> Result<ApiResponse, RequestError> {
         client.create(who, &self.account_sid, &self.draft.form())
     }
 
     /// What is to be in the log of what came of it.
-    pub fn answer(&self, outcome: &Result<Answer, Failure>) -> NewEvent {
+    pub fn answer(&self, outcome: &Result<ApiResponse, RequestError>) -> NewEvent {
         match outcome {
             Ok(answer) => {
                 let kept = match self.keep_content {
@@ -137,7 +137,7 @@ impl Attempt {
             }
             Err(failure) => {
                 let outcome = match failure {
-                    Failure::NoAnswer { .. } => "unknown",
+                    RequestError::NoAnswer { .. } => "unknown",
                     _ => "not_sent",
                 };
                 let why =
@@ -171,22 +171,24 @@ impl Attempt {
     }
 }
 
-impl Outcome {
+impl SendOutcome {
     /// What an answer, or none, means.
-    pub fn of(outcome: &Result<Answer, Failure>) -> Self {
+    pub fn from_result(outcome: &Result<ApiResponse, RequestError>) -> Self {
         match outcome {
-            Ok(answer) => Self::of_answer(answer),
-            Err(failure @ Failure::NoAnswer { .. }) => Outcome::Unknown(failure.to_string()),
-            Err(failure) => Outcome::NotSent(failure.to_string()),
+            Ok(answer) => Self::from_answer(answer),
+            Err(failure @ RequestError::NoAnswer { .. }) => {
+                SendOutcome::Unknown(failure.to_string())
+            }
+            Err(failure) => SendOutcome::NotSent(failure.to_string()),
         }
     }
 
     /// What came of a request, as its event tells; nothing of an event that tells of none.
-    pub fn of_event(event: &NewEvent) -> Option<Self> {
+    pub fn from_event(event: &NewEvent) -> Option<Self> {
         let note = |name: &str| event.notes.get(name).map(String::as_str);
         let status_code = note(note::HTTP_STATUS).and_then(|status_code| status_code.parse().ok());
         match (note(note::STAGE)?, status_code) {
-            ("answer", Some(status_code)) => Some(Self::of_answer(&Answer {
+            ("answer", Some(status_code)) => Some(Self::from_answer(&ApiResponse {
                 status_code,
                 url: event.url.clone(),
                 headers: event.headers.clone(),
@@ -195,30 +197,35 @@ impl Outcome {
             ("answer" | "no_answer", _) => {
                 let reason = note(note::REASON).unwrap_or_default().to_owned();
                 Some(match note(note::OUTCOME) {
-                    Some("not_sent") => Outcome::NotSent(reason),
-                    _ => Outcome::Unknown(reason),
+                    Some("not_sent") => SendOutcome::NotSent(reason),
+                    _ => SendOutcome::Unknown(reason),
                 })
             }
             _ => None,
         }
     }
 
-    fn of_answer(answer: &Answer) -> Self {
-        let said = serde_json::from_slice::<Said>(&answer.body).ok();
+    fn from_answer(answer: &ApiResponse) -> Self {
+        let said = serde_json::from_slice::<AnswerBody>(&answer.body).ok();
         let status_code = answer.status_code;
         match (status_code, said) {
-            (200..=299, Some(Said { sid: Some(message_sid), status, .. })) => {
+            (200..=299, Some(AnswerBody { sid: Some(message_sid), status, .. })) => {
                 let status = status.and_then(|status| status.as_str().map(str::to_owned));
-                Outcome::Made { message_sid, status: status.unwrap_or_else(|| "unknown".into()) }
+                SendOutcome::Made {
+                    message_sid,
+                    status: status.unwrap_or_else(|| "unknown".into()),
+                }
             }
             // 408 is said, by something on the way, of a request that may have gone on.
             (400..=407 | 409..=499, _) => {
-                let refusal = Refusal::of(answer);
+                let refusal = ApiError::from_response(answer);
                 let message = refusal.explained().unwrap_or_else(|| "no reason given".to_owned());
-                Outcome::Refused { status_code, code: refusal.code, message }
+                SendOutcome::Refused { status_code, code: refusal.code, message }
             }
-            (200..=299, _) => Outcome::Unknown("Twilio's answer names no message".to_owned()),
-            _ => Outcome::Unknown(format!("Twilio answered {}", Refusal::of(answer))),
+            (200..=299, _) => SendOutcome::Unknown("Twilio's answer names no message".to_owned()),
+            _ => {
+                SendOutcome::Unknown(format!("Twilio answered {}", ApiError::from_response(answer)))
+            }
         }
     }
 }
@@ -228,16 +235,16 @@ fn headers(content_type: &str) -> Headers {
 }
 
 /// An outcome as commands and the API give it.
-pub fn as_json(outcome: &Outcome) -> serde_json::Value {
+pub fn to_json(outcome: &SendOutcome) -> serde_json::Value {
     match outcome {
-        Outcome::Made { message_sid, status } => {
+        SendOutcome::Made { message_sid, status } => {
             json!({ "outcome": "made", "message_sid": message_sid, "status": status })
         }
-        Outcome::Refused { status_code, code, message } => json!({
+        SendOutcome::Refused { status_code, code, message } => json!({
             "outcome": "refused", "http_status": status_code, "error_code": code,
             "detail": message,
         }),
-        Outcome::NotSent(reason) => json!({ "outcome": "not_sent", "detail": reason }),
-        Outcome::Unknown(reason) => json!({ "outcome": "unknown", "detail": reason }),
+        SendOutcome::NotSent(reason) => json!({ "outcome": "not_sent", "detail": reason }),
+        SendOutcome::Unknown(reason) => json!({ "outcome": "unknown", "detail": reason }),
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::Rule;
 use crate::http::auth::tokens::{Attempts, Scope, Tokens, Visibility};
 use crate::http::{AdminState, CallbackState, EventStreams, Limit, MessageSender, MetricsRegistry};
 use crate::projection::verify::background;
-use crate::quarantine::keeper::Keeper;
+use crate::quarantine::recorder::Recorder;
 use crate::reconcile::metrics::ReconcileMetrics;
 
 /// What runs in the background of a server, as far as the handlers need it.
@@ -20,7 +20,7 @@ pub struct BackgroundParts {
     pub verifying: Option<background::Handle>,
     pub sending: Option<MessageSender>,
     pub reconciled: ReconcileMetrics,
-    pub keeper: Option<Keeper>,
+    pub keeper: Option<Recorder>,
 }
 
 /// The states of the callback listener and of the admin listener.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::background::Background;
 use crate::domain::Rule;
 use crate::projection::worker::{self, Handle};
-use crate::quarantine::keeper::Keeper;
+use crate::quarantine::recorder::Recorder;
 use crate::store::head::Head;
 use crate::store::quarantine::Limits;
 use crate::store::writer::Writer;
@@ -66,14 +66,14 @@ impl LedgerProcess {
 
 /// The quarantine, opened for writing, and its thread.
 pub struct QuarantineProcess {
-    pub keeper: Keeper,
+    pub keeper: Recorder,
     thread: Background,
 }
 
 impl QuarantineProcess {
     /// Starts the thread.
     pub fn start(database: &Database, limits: Limits) -> Self {
-        let (keeper, thread) = Keeper::start(database.clone(), limits);
+        let (keeper, thread) = Recorder::start(database.clone(), limits);
         Self { keeper, thread }
     }
 

@@ -12,9 +12,9 @@ use crate::config::{Reconciling, ServerConfig, Settings};
 use crate::domain::AccountSid;
 use crate::reconcile::metrics::ReconcileMetrics;
 use crate::reconcile::worker::{self, Job};
-use crate::reconcile::{self, Plan, REQUESTS_MAX};
+use crate::reconcile::{self, REQUESTS_MAX, ReconcilePlan};
 use crate::store::Database;
-use crate::twilio_api::{Client, Credentials, Limits};
+use crate::twilio_api::{Client, Credentials, RequestLimits};
 
 /// How long a run waits for the views to catch up before it is postponed.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -40,7 +40,7 @@ impl ReconcileJob {
             every,
             configured,
             database: settings.database()?,
-            client: settings.twilio_client(Limits::new(u64::MAX, || false))?,
+            client: settings.twilio_client(RequestLimits::new(u64::MAX, || false))?,
             accounts: settings.credentials(None)?,
             settings: settings.clone(),
             state_file: reconcile::state_file(&settings.database()?.log_file()),
@@ -70,9 +70,9 @@ impl ReconcileJob {
 }
 
 /// The plan of a run that starts now, as configured.
-pub fn configured_plan(configured: &Reconciling) -> Plan {
-    let usual = Plan::default();
-    Plan {
+pub fn configured_plan(configured: &Reconciling) -> ReconcilePlan {
+    let usual = ReconcilePlan::default();
+    ReconcilePlan {
         older_than: configured.older_than.unwrap_or(usual.older_than),
         give_up_after: configured.give_up_after.unwrap_or(usual.give_up_after),
         keep_content: configured.keep_content,

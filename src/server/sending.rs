@@ -4,14 +4,14 @@ use anyhow::Result;
 
 use crate::config::{ServerConfig, Settings};
 use crate::http::{MessageSender, SendingAccount};
-use crate::twilio_api::{Client, Limits};
+use crate::twilio_api::{Client, RequestLimits};
 
 /// `None` if no TLS client can be made because the system has no certificates; the server still
 /// receives callbacks.
 pub fn configured(settings: &Settings, config: &ServerConfig) -> Result<Option<MessageSender>> {
     settings.warn_of_region();
     let (base_url, timeout) = (settings.twilio_base_url()?, settings.twilio_timeout()?);
-    let client = match Client::new(&base_url, timeout, Limits::new(u64::MAX, || false)) {
+    let client = match Client::new(&base_url, timeout, RequestLimits::new(u64::MAX, || false)) {
         Ok(client) => client,
         Err(error) => {
             let reason = format!("{:#}", anyhow::Error::from(error));

@@ -1,5 +1,5 @@
-//! Sends callbacks as Twilio does, over a number of connections, at a rate or as fast as answers
-//! come back.
+//! Load generator: sends signed callbacks over several connections, at a given rate or as fast as
+//! they are answered.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,9 +17,9 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::USER_AGENT;
-use super::pace::Paced;
+use super::pace::Pacer;
 use super::stream::Callback;
-use super::summary::{Summary, Tally};
+use super::summary::{LoadCounts, LoadSummary};
 use crate::twilio::accounts::Token;
 use crate::twilio::form::{Form, MEDIA_TYPE};
 
@@ -44,7 +44,7 @@ pub struct Load {
     pub connections: usize,
     /// Callbacks a second; without it, each connection sends the next as soon as it has an answer.
     pub rate: Option<f64>,
-    /// Nothing is sent later than so many seconds after the beginning.
+    /// Sending stops after this many seconds.
     pub seconds: Option<f64>,
     /// Whether the rate follows the day's curve, compressed to this many seconds.
     pub day_seconds: Option<f64>,
@@ -62,7 +62,7 @@ pub struct Signer {
 pub type AckedLog = Option<Box<dyn Write + Send>>;
 
 struct Shared {
-    paced: Paced<Result<Signed>>,
+    pacer: Pacer<Result<Signed>>,
     acked: Mutex<AckedLog>,
     authority: String,
 }
@@ -141,7 +141,7 @@ pub async fn run<I>(
     callbacks: I,
     acked: AckedLog,
     progress: impl Fn() + Clone + Send + 'static,
-) -> Result<Summary>
+) -> Result<LoadSummary>
 where
     I: Iterator<Item = Callback> + Send + 'static,
 {
@@ -151,14 +151,14 @@ where
     let sign = move |callback| Signed::new(callback, &signer, &target);
     let began = Instant::now();
     let shared = Arc::new(Shared {
-        paced: Paced::begin(&load, callbacks, sign),
+        pacer: Pacer::begin(&load, callbacks, sign),
         acked: Mutex::new(acked),
         authority: load.target.authority.clone(),
     });
     let Load { target, connections, rate, .. } = load;
     let tasks =
         (0..connections).map(|_| tokio::spawn(connection(Arc::clone(&shared), progress.clone())));
-    let mut tally = Tally::default();
+    let mut tally = LoadCounts::default();
     for task in tasks.collect::<Vec<_>>() {
         tally.add(task.await.context("a connection's task")??);
     }
@@ -170,10 +170,10 @@ where
 }
 
 /// One connection: takes the next callback, sends it, counts the answer, until none is left.
-async fn connection(shared: Arc<Shared>, progress: impl Fn()) -> Result<Tally> {
-    let mut tally = Tally::default();
+async fn connection(shared: Arc<Shared>, progress: impl Fn()) -> Result<LoadCounts> {
+    let mut tally = LoadCounts::default();
     let mut sender = None;
-    while let Some((due, signed)) = shared.paced.next().await {
+    while let Some((due, signed)) = shared.pacer.next().await {
         let Signed { callback, request } = signed?;
         match shared.send(&mut sender, request).await {
             Ok(code) => {

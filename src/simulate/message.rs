@@ -1,4 +1,4 @@
-//! One simulated message: its channel, its way through the statuses, its callbacks' bodies.
+//! A simulated message: its channel, its sequence of statuses, and the bodies of its callbacks.
 
 use std::fmt::Write;
 use std::ops::RangeInclusive;
@@ -73,7 +73,7 @@ const BRITISH_SENDER: &str = "+442079460000";
 
 /// A message that is on its way.
 #[derive(Debug, Clone)]
-pub struct Message {
+pub struct SimulatedMessage {
     pub sid: String,
     pub channel: Channel,
     to: String,
@@ -121,7 +121,7 @@ impl Channel {
     }
 }
 
-impl Message {
+impl SimulatedMessage {
     /// A message that nobody has sent before.
     pub fn new(channel: Channel, rng: &mut Rng) -> Self {
         let kind = if channel == Channel::Mms { "MM" } else { "SM" };
@@ -200,7 +200,7 @@ mod tests {
 
     use fastrand::Rng;
 
-    use super::{Channel, Message};
+    use super::{Channel, SimulatedMessage};
     use crate::domain::country::Country;
 
     #[test]
@@ -208,9 +208,9 @@ mod tests {
         let mut rng = Rng::with_seed(1);
         let mut countries = BTreeSet::new();
         for _ in 0..500 {
-            let message = Message::new(Channel::any(&mut rng), &mut rng);
+            let message = SimulatedMessage::new(Channel::any(&mut rng), &mut rng);
             for address in [&message.to, &message.from] {
-                let country = Country::of_address(address);
+                let country = Country::from_address(address);
                 countries.insert(country.unwrap_or_else(|| panic!("{address}")).to_string());
             }
         }

@@ -1,4 +1,4 @@
-//! When each callback is due, and a thread that hands it out then.
+//! Paces a simulated load: computes when each callback is due, and hands it out at that time.
 
 use std::num::NonZeroU64;
 use std::thread;
@@ -15,9 +15,9 @@ use super::stream::{Callback, DAY_MS};
 const TIMER_SLACK: NonZeroU64 = NonZeroU64::MIN;
 
 /// What is made of callbacks, as they fall due, for whichever connection asks first.
-pub struct Paced<T>(Mutex<mpsc::Receiver<(Option<Instant>, T)>>);
+pub struct Pacer<T>(Mutex<mpsc::Receiver<(Option<Instant>, T)>>);
 
-impl<T: Send + 'static> Paced<T> {
+impl<T: Send + 'static> Pacer<T> {
     /// Begins to hand out what is made of each callback, as the load says.
     ///
     /// The waiting is done by a thread, because its sleep is exact to a fraction of what an answer
@@ -28,7 +28,7 @@ impl<T: Send + 'static> Paced<T> {
         callbacks: impl Iterator<Item = Callback> + Send + 'static,
         make: impl Fn(Callback) -> T + Send + 'static,
     ) -> Self {
-        let (hand_out, paced) = mpsc::channel(load.connections);
+        let (hand_out, pacer) = mpsc::channel(load.connections);
         let load = load.clone();
         thread::spawn(move || {
             let _where_possible = set_current_timer_slack(Some(TIMER_SLACK));
@@ -49,10 +49,10 @@ impl<T: Send + 'static> Paced<T> {
                 }
             }
         });
-        Self(Mutex::new(paced))
+        Self(Mutex::new(pacer))
     }
 
-    /// The next, and since when it has been due; nothing when all are handed out.
+    /// The next, and since when it has been due; `None` once all are handed out.
     ///
     /// Its latency counts from there, however late a connection comes for it: a server that stalls
     /// must not be spared the callbacks that would have come meanwhile.
@@ -63,7 +63,7 @@ impl<T: Send + 'static> Paced<T> {
 }
 
 impl Load {
-    /// How long after the beginning a callback is due; nothing where it is when a connection is free.
+    /// How long after the beginning a callback is due; `None` if it is due once a connection is free.
     fn due_after(&self, index: u64, callback: &Callback) -> Option<Duration> {
         let of_day = |seconds: f64| seconds * callback.at_ms as f64 / DAY_MS as f64;
         let in_row = |rate: f64| index as f64 / rate;
@@ -95,10 +95,10 @@ mod tests {
     #[tokio::test]
     async fn at_a_rate_callbacks_are_due_evenly_and_come_no_earlier() {
         let load = Load { rate: Some(2_000.0), ..load() };
-        let paced = Paced::begin(&load, callbacks(), |callback| callback);
-        let (mut before, _) = paced.next().await.unwrap();
+        let pacer = Pacer::begin(&load, callbacks(), |callback| callback);
+        let (mut before, _) = pacer.next().await.unwrap();
         for _ in 0..100 {
-            let (due, _) = paced.next().await.unwrap();
+            let (due, _) = pacer.next().await.unwrap();
             assert_eq!(due - before, Duration::from_micros(500));
             assert!(due <= Instant::now());
             before = due;
@@ -107,10 +107,10 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_rate_no_callback_waits_for_a_clock() {
-        let paced = Paced::begin(&load(), callbacks(), |callback| callback);
+        let pacer = Pacer::begin(&load(), callbacks(), |callback| callback);
         let began = Instant::now();
         let mut count = 0;
-        while paced.next().await.is_some() {
+        while pacer.next().await.is_some() {
             count += 1;
         }
         assert_eq!(count, 1_000);
@@ -120,9 +120,9 @@ mod tests {
     #[tokio::test]
     async fn what_is_due_after_the_end_is_not_handed_out() {
         let load = Load { rate: Some(1_000.0), seconds: Some(0.05), ..load() };
-        let paced = Paced::begin(&load, callbacks(), |callback| callback);
+        let pacer = Pacer::begin(&load, callbacks(), |callback| callback);
         let mut count = 0;
-        while paced.next().await.is_some() {
+        while pacer.next().await.is_some() {
             count += 1;
         }
         assert_eq!(count, 50);

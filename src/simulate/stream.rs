@@ -1,5 +1,5 @@
-//! All callbacks of a simulated day in the order in which they arrive, made as they are needed:
-//! ten million messages take no more memory than ten.
+//! Generates the callbacks of a simulated day, in order of arrival.
+//! They are generated lazily: ten million messages take no more memory than ten.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -7,7 +7,7 @@ use std::f64::consts::TAU;
 
 use fastrand::Rng;
 
-use super::message::{CONTRADICTING, Channel, Message, QUEUED, Step, hex};
+use super::message::{CONTRADICTING, Channel, QUEUED, SimulatedMessage, Step, hex};
 
 /// The simulated day, in milliseconds.
 pub const DAY_MS: u64 = 86_400_000;
@@ -32,7 +32,7 @@ const DAY_CURVE: f64 = 0.8;
 
 /// What is to be simulated. Shares are from 0 to 1.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct SimulationPlan {
     pub account_sid: String,
     pub messages: u64,
     pub seed: u64,
@@ -67,13 +67,13 @@ pub struct Callback {
 
 /// The callbacks of a plan, by their time of arrival. The same plan gives the same ones.
 pub struct Callbacks {
-    plan: Plan,
+    plan: SimulationPlan,
     rng: Rng,
     begun: u64,
     on_their_way: BinaryHeap<Reverse<Callback>>,
 }
 
-impl Plan {
+impl SimulationPlan {
     /// The callbacks of the plan.
     pub fn callbacks(self) -> Callbacks {
         let rng = Rng::with_seed(self.seed);
@@ -101,7 +101,7 @@ impl Callbacks {
     fn begin_message(&mut self, begins: u64) {
         self.begun += 1;
         let channel = Channel::any(&mut self.rng);
-        let mut message = Message::new(channel, &mut self.rng);
+        let mut message = SimulatedMessage::new(channel, &mut self.rng);
         if self.happens(self.plan.queued) {
             message = message.by_a_service();
             self.send_step(&message, QUEUED, begins);
@@ -118,7 +118,7 @@ impl Callbacks {
         }
     }
 
-    fn send_step(&mut self, message: &Message, step: Step, at_ms: u64) {
+    fn send_step(&mut self, message: &SimulatedMessage, step: Step, at_ms: u64) {
         let callback = Callback {
             at_ms,
             body: message.body(&self.plan.account_sid, step, &self.plan.receipt),
@@ -167,10 +167,10 @@ fn token(rng: &mut Rng) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{DAY_MS, FIXED_RECEIPT, Plan, begins_ms};
+    use super::{DAY_MS, FIXED_RECEIPT, SimulationPlan, begins_ms};
 
-    fn plan() -> Plan {
-        Plan {
+    fn plan() -> SimulationPlan {
+        SimulationPlan {
             account_sid: "AC1".to_owned(),
             messages: 2_000,
             seed: 1,
@@ -206,7 +206,8 @@ mod tests {
 
     #[test]
     fn without_shuffling_a_message_is_sent_before_it_is_delivered() {
-        let callbacks = Plan { shuffle: false, duplicates: 0.0, lose: 0.0, ..plan() }.callbacks();
+        let callbacks =
+            SimulationPlan { shuffle: false, duplicates: 0.0, lose: 0.0, ..plan() }.callbacks();
         let mut sent = std::collections::HashSet::new();
         for callback in callbacks {
             let sid = callback.body.split('&').find(|p| p.starts_with("MessageSid=")).unwrap();
@@ -221,8 +222,9 @@ mod tests {
 
     #[test]
     fn what_a_messaging_service_sends_begins_with_queued() {
-        let quiet = Plan { shuffle: false, duplicates: 0.0, lose: 0.0, forged: 0.0, ..plan() };
-        let callbacks: Vec<_> = Plan { queued: 0.5, ..quiet }.callbacks().collect();
+        let quiet =
+            SimulationPlan { shuffle: false, duplicates: 0.0, lose: 0.0, forged: 0.0, ..plan() };
+        let callbacks: Vec<_> = SimulationPlan { queued: 0.5, ..quiet }.callbacks().collect();
         let sid = |body: &str| {
             let mut parameters = body.split('&');
             parameters.find(|parameter| parameter.starts_with("MessageSid=")).unwrap().to_owned()

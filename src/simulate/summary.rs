@@ -1,4 +1,4 @@
-//! What a load did, in numbers.
+//! Results of a simulated load: counts and latencies.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use serde::Serialize;
 
 /// The result of a load, as JSON has it.
 #[derive(Debug, Serialize)]
-pub struct Summary {
+pub struct LoadSummary {
     pub target: String,
     pub connections: usize,
-    /// Callbacks a second that were asked for; nothing where as many were sent as were answered.
+    /// The requested rate in callbacks a second; `None` if they were sent as fast as answered.
     pub rate: Option<f64>,
     pub seconds: f64,
     /// Callbacks that were sent, forged ones included.
@@ -20,7 +20,7 @@ pub struct Summary {
     pub acknowledged: u64,
     /// Answered 403, as forged ones must be.
     pub refused: u64,
-    /// Forged ones that were acknowledged all the same. Anything but 0 is a fault of the ledger.
+    /// Forged ones that were acknowledged. Anything but 0 is a fault of the ledger.
     pub forged_acknowledged: u64,
     /// Every answer by its status code.
     pub answers: BTreeMap<u16, u64>,
@@ -43,20 +43,20 @@ pub struct Latency {
 
 /// Counts in the making.
 #[derive(Debug)]
-pub struct Tally {
+pub struct LoadCounts {
     latency_micros: Histogram<u64>,
     answers: BTreeMap<u16, u64>,
     unanswered: u64,
     forged_acknowledged: u64,
 }
 
-/// The longest time that is told apart, in microseconds: ten minutes.
+/// The highest recorded latency, in microseconds: ten minutes.
 const LATENCY_MICROS_MAX: u64 = 600_000_000;
 
 const OK: u16 = 200;
 const FORBIDDEN: u16 = 403;
 
-impl Default for Tally {
+impl Default for LoadCounts {
     fn default() -> Self {
         let latency_micros = Histogram::new_with_bounds(1, LATENCY_MICROS_MAX, 3);
         Self {
@@ -68,7 +68,7 @@ impl Default for Tally {
     }
 }
 
-impl Tally {
+impl LoadCounts {
     /// Counts an answer; returns whether it acknowledged the callback.
     pub fn answered(&mut self, code: u16, forged: bool, after: Duration) -> bool {
         *self.answers.entry(code).or_default() += 1;
@@ -87,7 +87,7 @@ impl Tally {
     }
 
     /// Adds what another connection counted.
-    pub fn add(&mut self, other: Tally) {
+    pub fn add(&mut self, other: LoadCounts) {
         self.latency_micros.add(other.latency_micros).expect("all histograms have the same bounds");
         for (code, count) in other.answers {
             *self.answers.entry(code).or_default() += count;
@@ -103,11 +103,11 @@ impl Tally {
         connections: usize,
         rate: Option<f64>,
         took: Duration,
-    ) -> Summary {
+    ) -> LoadSummary {
         let count = |code| self.answers.get(&code).copied().unwrap_or(0);
         let seconds = took.as_secs_f64();
         let percentile = |q| self.latency_micros.value_at_quantile(q) as f64 / 1_000.0;
-        Summary {
+        LoadSummary {
             target,
             connections,
             rate,

@@ -1,9 +1,6 @@
-//! One request and its answer, asked again where that is safe.
+//! HTTP client of Twilio's REST API, which retries a request only if that is safe.
 
 use std::io::Read;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -11,11 +8,12 @@ use reqwest::Method;
 use reqwest::blocking::Response;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
-use super::{Failure, Refusal};
+use super::limits::RETRY_AFTER_MAX;
+use super::{ApiError, ApiResponse, Credentials, RequestError, RequestLimits};
 use crate::domain::event::Headers;
 use crate::twilio::form::MEDIA_TYPE;
 
@@ -41,42 +39,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The longest wait of our own choice.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// The longest wait at Twilio's word. Whoever names a longer one is better asked in another run.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
-
-/// How often a wait looks whether to stop.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
-
 /// Headers of an answer that are kept: what it is, and the name by which Twilio's support finds it.
 const KEPT_HEADERS: [&str; 2] = ["content-type", "twilio-request-id"];
-
-/// Who asks: an account's SID and auth token, or an API key and its secret
-/// (<https://www.twilio.com/docs/usage/requests-to-twilio#credentials>).
-#[derive(Debug, Clone)]
-pub struct Credentials {
-    pub user: String,
-    pub password: SecretString,
-}
-
-/// What bounds the requests of one piece of work.
-#[derive(Clone)]
-pub struct Limits {
-    requests_left: Arc<AtomicU64>,
-    /// How many of them are kept back for later.
-    kept_back: Arc<AtomicU64>,
-    asked_to_stop: Arc<dyn Fn() -> bool + Send + Sync>,
-    wait_max: Duration,
-}
-
-/// What came back, whatever its status code.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    pub status_code: u16,
-    /// What was asked.
-    pub url: String,
-    pub headers: Headers,
-    pub body: Vec<u8>,
-}
 
 /// Asks one base URL.
 #[derive(Clone)]
@@ -84,60 +48,17 @@ pub struct Client {
     http: reqwest::blocking::Client,
     base_url: String,
     timeout: Duration,
-    limits: Limits,
+    limits: RequestLimits,
 }
 
 /// Whether a request may be sent again after a failure that leaves its outcome open.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Again {
+enum RetryPolicy {
     /// It only asks.
     Always,
     /// It makes something, and Twilio knows no key by which it would be made only once: only an
     /// answer that says that nothing was done lets it be sent again.
-    WhenRefusedOnly,
-}
-
-impl Limits {
-    /// As many requests as this, until the question is answered with true.
-    pub fn new(requests: u64, asked_to_stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        Self {
-            requests_left: Arc::new(AtomicU64::new(requests)),
-            kept_back: Arc::default(),
-            asked_to_stop: Arc::new(asked_to_stop),
-            wait_max: RETRY_AFTER_MAX,
-        }
-    }
-
-    /// The same with no wait longer than this.
-    pub fn waiting_at_most(self, wait_max: Duration) -> Self {
-        Self { wait_max, ..self }
-    }
-
-    /// How many requests may still be made.
-    pub fn requests_left(&self) -> u64 {
-        self.requests_left.load(Ordering::Relaxed)
-    }
-
-    fn take_one(&self) -> Result<(), Failure> {
-        if (self.asked_to_stop)() {
-            return Err(Failure::Stopped);
-        }
-        let kept_back = self.kept_back.load(Ordering::Relaxed);
-        let left = |left: u64| left.checked_sub(1).filter(|left| *left >= kept_back);
-        let taken = self.requests_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
-        taken.map(|_| ()).map_err(|_| Failure::RequestsUsedUp)
-    }
-
-    fn wait(&self, length: Duration) -> Result<(), Failure> {
-        let until = Instant::now() + length;
-        while Instant::now() < until {
-            if (self.asked_to_stop)() {
-                return Err(Failure::Stopped);
-            }
-            sleep(LOOK_AGAIN.min(until.saturating_duration_since(Instant::now())));
-        }
-        Ok(())
-    }
+    AfterRefusalOnly,
 }
 
 impl Client {
@@ -145,7 +66,11 @@ impl Client {
     /// used; redirects are not followed, since the credentials are not for others.
     ///
     /// It is made and dropped outside of anything asynchronous.
-    pub fn new(base_url: &str, timeout: Duration, limits: Limits) -> Result<Self, reqwest::Error> {
+    pub fn new(
+        base_url: &str,
+        timeout: Duration,
+        limits: RequestLimits,
+    ) -> Result<Self, reqwest::Error> {
         // The second call in a process finds the first one's.
         let _already = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::blocking::Client::builder()
@@ -159,7 +84,7 @@ impl Client {
     }
 
     /// The same within other limits.
-    pub fn within(&self, limits: Limits) -> Self {
+    pub fn within(&self, limits: RequestLimits) -> Self {
         Self { limits, ..self.clone() }
     }
 
@@ -170,7 +95,7 @@ impl Client {
 
     /// From now on this many requests are not made: they are kept back for later work.
     pub fn keep_back(&self, requests: u64) {
-        self.limits.kept_back.store(requests, Ordering::Relaxed);
+        self.limits.keep_back(requests);
     }
 
     /// The URL of a path.
@@ -180,21 +105,26 @@ impl Client {
 
     /// Asks. A request that only asks is sent again, after a growing wait or when Twilio says, where
     /// it found no connection, no answer, a server's error or too many requests.
-    pub fn get(&self, who: &Credentials, path: &str) -> Result<Answer, Failure> {
-        self.ask(Again::Always, || self.once(Method::GET, who, path, None))
+    pub fn get(&self, who: &Credentials, path: &str) -> Result<ApiResponse, RequestError> {
+        self.ask(RetryPolicy::Always, || self.once(Method::GET, who, path, None))
     }
 
     /// Sends a form. It is sent again only where Twilio answers that it was not carried out (429),
     /// since making a message is not idempotent.
-    pub fn post(&self, who: &Credentials, path: &str, form: &[u8]) -> Result<Answer, Failure> {
-        self.ask(Again::WhenRefusedOnly, || self.once(Method::POST, who, path, Some(form)))
+    pub fn post(
+        &self,
+        who: &Credentials,
+        path: &str,
+        form: &[u8],
+    ) -> Result<ApiResponse, RequestError> {
+        self.ask(RetryPolicy::AfterRefusalOnly, || self.once(Method::POST, who, path, Some(form)))
     }
 
     fn ask(
         &self,
-        again: Again,
-        once: impl Fn() -> Result<Exchange, Failure>,
-    ) -> Result<Answer, Failure> {
+        again: RetryPolicy,
+        once: impl Fn() -> Result<Exchange, RequestError>,
+    ) -> Result<ApiResponse, RequestError> {
         let waits = ExponentialBuilder::default()
             .with_min_delay(FIRST_WAIT)
             .with_max_delay(WAIT_MAX)
@@ -210,7 +140,9 @@ impl Client {
                 None => return finish(outcome, attempts),
                 Some(wait) => match self.limits.wait(wait) {
                     // That it was not carried out is known, and says more.
-                    Err(_) if again == Again::WhenRefusedOnly => return finish(outcome, attempts),
+                    Err(_) if again == RetryPolicy::AfterRefusalOnly => {
+                        return finish(outcome, attempts);
+                    }
                     waited => waited?,
                 },
             }
@@ -225,7 +157,7 @@ impl Client {
         who: &Credentials,
         path: &str,
         form: Option<&[u8]>,
-    ) -> Result<Exchange, Failure> {
+    ) -> Result<Exchange, RequestError> {
         let url = self.url(path);
         let request = self.http.request(method, &url);
         let request = request.basic_auth(&who.user, Some(who.password.expose_secret()));
@@ -240,22 +172,24 @@ impl Client {
 
 /// An answer, and when Twilio wants to be asked again.
 struct Exchange {
-    answer: Answer,
+    answer: ApiResponse,
     retry_after: Option<Duration>,
 }
 
-impl Again {
-    /// How long to wait before the same is sent again; nothing where it must not be.
-    fn wait(self, outcome: &Result<Exchange, Failure>, ours: Duration) -> Option<Duration> {
+impl RetryPolicy {
+    /// How long to wait before a retry; `None` if there must be none.
+    fn wait(self, outcome: &Result<Exchange, RequestError>, ours: Duration) -> Option<Duration> {
         match outcome {
             Ok(Exchange { answer, retry_after }) => {
                 let refused = answer.status_code == 429;
-                let broken = answer.status_code >= 500 && self == Again::Always;
+                let broken = answer.status_code >= 500 && self == RetryPolicy::Always;
                 // Never sooner than Twilio says, and ever slower where that does not help.
                 let theirs = retry_after.unwrap_or_default();
                 ((refused || broken) && theirs <= RETRY_AFTER_MAX).then_some(theirs.max(ours))
             }
-            Err(Failure::NotSent { .. } | Failure::NoAnswer { .. }) if self == Again::Always => {
+            Err(RequestError::NotSent { .. } | RequestError::NoAnswer { .. })
+                if self == RetryPolicy::Always =>
+            {
                 Some(ours)
             }
             Err(_) => None,
@@ -263,17 +197,20 @@ impl Again {
     }
 }
 
-fn finish(outcome: Result<Exchange, Failure>, attempts: u32) -> Result<Answer, Failure> {
+fn finish(
+    outcome: Result<Exchange, RequestError>,
+    attempts: u32,
+) -> Result<ApiResponse, RequestError> {
     match outcome? {
         Exchange { answer, retry_after } if answer.status_code == 429 => {
-            let refusal = Refusal::of(&answer);
-            Err(Failure::TooMany { attempts, retry_after, refusal })
+            let refusal = ApiError::from_response(&answer);
+            Err(RequestError::TooMany { attempts, retry_after, refusal })
         }
         Exchange { answer, .. } => Ok(answer),
     }
 }
 
-fn read(url: &str, response: Response, deadline: Instant) -> Result<Exchange, Failure> {
+fn read(url: &str, response: Response, deadline: Instant) -> Result<Exchange, RequestError> {
     let status_code = response.status().as_u16();
     let retry_after = retry_after(response.headers());
     let kept = KEPT_HEADERS.iter().filter_map(|name| {
@@ -282,7 +219,7 @@ fn read(url: &str, response: Response, deadline: Instant) -> Result<Exchange, Fa
     });
     let headers = Headers::new(kept);
     let body = body(response, deadline).map_err(|detail| no_answer(url, detail))?;
-    let answer = Answer { status_code, url: url.to_owned(), headers, body };
+    let answer = ApiResponse { status_code, url: url.to_owned(), headers, body };
     Ok(Exchange { answer, retry_after })
 }
 
@@ -304,8 +241,8 @@ fn body(mut response: Response, deadline: Instant) -> Result<Vec<u8>, String> {
 }
 
 /// What is said of a request has no query in it: a query may name a number.
-fn no_answer(url: &str, detail: String) -> Failure {
-    Failure::NoAnswer { url: without_query(url), detail }
+fn no_answer(url: &str, detail: String) -> RequestError {
+    RequestError::NoAnswer { url: without_query(url), detail }
 }
 
 fn without_query(url: &str) -> String {
@@ -322,9 +259,9 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(SystemTime::from(date).duration_since(SystemTime::now()).unwrap_or_default())
 }
 
-fn failure(url: &str, error: &reqwest::Error) -> Failure {
+fn failure(url: &str, error: &reqwest::Error) -> RequestError {
     match error.is_connect() {
-        true => Failure::NotSent { url: without_query(url), detail: cause(error) },
+        true => RequestError::NotSent { url: without_query(url), detail: cause(error) },
         false => no_answer(url, cause(error)),
     }
 }

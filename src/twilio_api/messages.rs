@@ -1,8 +1,8 @@
-//! Requests about messages.
+//! Requests to Twilio's Messages resource.
 
 use form_urlencoded::Serializer;
 
-use super::{Answer, Client, Credentials, Failure};
+use super::{ApiResponse, Client, Credentials, RequestError};
 use crate::domain::{AccountSid, MessageSid};
 
 /// How many messages a page has: the most that Twilio gives (error 20007 beyond).
@@ -13,7 +13,7 @@ const VERSION: &str = "/2010-04-01";
 
 /// A stretch of time by which messages are listed, as Twilio takes it: GMT, by when they were sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window {
+pub struct SentWindow {
     /// From then on.
     pub since: String,
     /// Up to then.
@@ -38,7 +38,7 @@ impl Client {
         who: &Credentials,
         account_sid: &AccountSid,
         form: &[u8],
-    ) -> Result<Answer, Failure> {
+    ) -> Result<ApiResponse, RequestError> {
         self.post(who, &messages_url(account_sid), form)
     }
 
@@ -48,13 +48,13 @@ impl Client {
         who: &Credentials,
         account_sid: &AccountSid,
         message_sid: &MessageSid,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<ApiResponse, RequestError> {
         self.get(who, &message_url(account_sid, message_sid))
     }
 }
 
 /// The path of the first page of an account's messages of a time.
-pub fn first_page(account_sid: &AccountSid, window: &Window) -> String {
+pub fn first_page(account_sid: &AccountSid, window: &SentWindow) -> String {
     let query = Serializer::new(String::new())
         .append_pair("DateSent>", &window.since)
         .append_pair("DateSent<", &window.until)

@@ -1,16 +1,37 @@
-//! Twilio's REST API, as far as messages go
-//! (<https://www.twilio.com/docs/messaging/api/message-resource>): made, fetched, listed.
+//! Client of Twilio's REST API for messages: create, fetch, list
+//! (<https://www.twilio.com/docs/messaging/api/message-resource>).
 //!
-//! Every call blocks, ends within named times, and gives Twilio's answer as it came.
+//! Every call blocks, has a timeout, and returns Twilio's answer as it came.
 
 mod client;
-mod failure;
+mod error;
+mod limits;
 mod messages;
 mod page;
-mod refusal;
 
-pub use client::{ANSWER_TIMEOUT, Answer, Client, Credentials, Limits};
-pub use failure::Failure;
-pub use messages::{Window, message_url, messages_url};
-pub use page::{Page, PageError};
-pub use refusal::Refusal;
+use secrecy::SecretString;
+
+pub use self::client::{ANSWER_TIMEOUT, Client};
+pub use self::error::{ApiError, RequestError};
+pub use self::limits::RequestLimits;
+pub use self::messages::{SentWindow, message_url, messages_url};
+pub use self::page::{Page, PageError};
+use crate::domain::event::Headers;
+
+/// Who asks: an account's SID and auth token, or an API key and its secret
+/// (<https://www.twilio.com/docs/usage/requests-to-twilio#credentials>).
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    pub user: String,
+    pub password: SecretString,
+}
+
+/// What came back, whatever its status code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiResponse {
+    pub status_code: u16,
+    /// What was asked.
+    pub url: String,
+    pub headers: Headers,
+    pub body: Vec<u8>,
+}

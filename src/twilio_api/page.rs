@@ -1,17 +1,17 @@
-//! A page of a list, and the way to the next.
+//! One page of a list, and the path of the next.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::messages::{Window, first_page};
-use super::{Answer, Refusal};
+use super::messages::{SentWindow, first_page};
+use super::{ApiError, ApiResponse};
 use crate::domain::AccountSid;
 
 /// Some messages as they stand in an answer, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     pub messages: Vec<Vec<u8>>,
-    /// The path of the next page; nothing behind the last.
+    /// The path of the next page; `None` on the last.
     pub next: Option<String>,
 }
 
@@ -19,7 +19,7 @@ pub struct Page {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PageError {
     #[error("Twilio answered a list with {0}")]
-    Refused(Refusal),
+    Refused(ApiError),
     #[error("Twilio's list is no JSON with `messages`: {0}")]
     NotAPage(String),
     /// The credentials are not for others.
@@ -36,14 +36,14 @@ struct PageBody<'a> {
 
 impl Page {
     /// The path of the first page of an account's messages of a time.
-    pub fn first(account_sid: &AccountSid, window: &Window) -> String {
+    pub fn first(account_sid: &AccountSid, window: &SentWindow) -> String {
         first_page(account_sid, window)
     }
 
     /// Reads an answer to a list.
-    pub fn of(answer: &Answer, base_url: &str) -> Result<Self, PageError> {
+    pub fn from_response(answer: &ApiResponse, base_url: &str) -> Result<Self, PageError> {
         if answer.status_code != 200 {
-            return Err(PageError::Refused(Refusal::of(answer)));
+            return Err(PageError::Refused(ApiError::from_response(answer)));
         }
         let page: PageBody<'_> = serde_json::from_slice(&answer.body)
             .map_err(|error| PageError::NotAPage(error.to_string()))?;

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use delivery_ledger::domain::BodyKind;
 use delivery_ledger::domain::event::Headers;
 use delivery_ledger::domain::{AccountSid, NewEvent, Source};
-use delivery_ledger::export::{self, Content, EventFilter, Format, Row, View};
+use delivery_ledger::export::{self, Content, EventFilter, ExportRow, ExportView, FileFormat};
 use delivery_ledger::twilio::accounts::{AccountKeys, Accounts, SharedKey, Token};
 use delivery_ledger::twilio::callback::{ParsedBody, ParsedCallback};
 use delivery_ledger::twilio::form::Form;
@@ -206,10 +206,10 @@ proptest! {
         let ledger = Ledger::new();
         ledger.append(&events);
         let mut exported = Vec::new();
-        let mut rows = Format::Ndjson.begin(Content::Events, &mut exported).unwrap();
-        let view = View { pin: events.len() as u64, masked: false };
+        let mut rows = FileFormat::Ndjson.begin(Content::Events, &mut exported).unwrap();
+        let view = ExportView { pin: events.len() as u64, masked: false };
         export::events(&*ledger.open(), &EventFilter::default(), view, &mut |event| {
-            rows.row(&Row::Event(Box::new(event)))
+            rows.row(&ExportRow::Event(Box::new(event)))
         }).unwrap();
         rows.finish().unwrap();
         let lines: Vec<_> = exported.split_inclusive(|byte| *byte == b'\n').collect();

@@ -27,7 +27,7 @@ use crate::http;
 use crate::projection::fold::Folded;
 use crate::projection::message_query::{AsOf, MessageQuery, MessageResult, find_message};
 use crate::server::{BackgroundParts, LedgerProcess, states, stop_signal};
-use crate::simulate::Summary;
+use crate::simulate::LoadSummary;
 use crate::store::{Database, Store};
 use crate::telemetry::eprint_line;
 use crate::twilio::accounts::{AccountKeys, Accounts, Token};
@@ -158,7 +158,7 @@ fn wait_for_views(ledger_process: &LedgerProcess) -> Result<()> {
     Ok(())
 }
 
-fn show(store: &dyn Store, traffic: &Traffic, summary: &Summary) -> Result<()> {
+fn show(store: &dyn Store, traffic: &Traffic, summary: &LoadSummary) -> Result<()> {
     let mut out = crate::cli::terminal::stdout();
     writeln!(
         out,
@@ -180,7 +180,7 @@ fn show_json(
     store: &dyn Store,
     ledger: &Path,
     traffic: &Traffic,
-    summary: &Summary,
+    summary: &LoadSummary,
     serving: Option<&Addresses>,
 ) -> Result<()> {
     let (featured, as_of_position) = featured(store, traffic)?;

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use anyhow::{Result, anyhow};
 use fastrand::Rng;
 
-use crate::simulate::message::{CONTRADICTING, Channel, Message, QUEUED, Step, hex};
-use crate::simulate::{Callback, Load, Plan, Signer, Summary, Target, run};
+use crate::simulate::message::{CONTRADICTING, Channel, QUEUED, SimulatedMessage, Step, hex};
+use crate::simulate::{Callback, Load, LoadSummary, Signer, SimulationPlan, Target, run};
 use crate::twilio::accounts::Token;
 
 /// The path that the demo's callbacks are sent to.
@@ -43,7 +43,7 @@ impl Traffic {
     pub fn new(seed: u64, receipt: &str) -> Self {
         let mut rng = Rng::with_seed(seed);
         let account_sid = format!("AC{}", hex(&mut rng));
-        let plan = Plan {
+        let plan = SimulationPlan {
             account_sid: account_sid.clone(),
             messages: MESSAGES - 2,
             seed,
@@ -55,11 +55,11 @@ impl Traffic {
             forged: 0.0,
             receipt: receipt.to_owned(),
         };
-        let callbacks = |message: &Message, steps: &[Step]| {
+        let callbacks = |message: &SimulatedMessage, steps: &[Step]| {
             steps.iter().map(|step| callback(message, &account_sid, *step, receipt)).collect()
         };
-        let featured = Message::new(Channel::Sms, &mut rng).by_a_service();
-        let conflicting = Message::new(Channel::Sms, &mut rng);
+        let featured = SimulatedMessage::new(Channel::Sms, &mut rng).by_a_service();
+        let conflicting = SimulatedMessage::new(Channel::Sms, &mut rng);
         let mut crowd: Vec<_> = plan.callbacks().collect();
         let middle = crowd.len() / 2;
         let conflict: Vec<_> = callbacks(&conflicting, CONTRADICTING);
@@ -75,7 +75,7 @@ impl Traffic {
     }
 
     /// Sends all of it and tells what became of it.
-    pub async fn send(&self, to: SocketAddr) -> Result<Summary> {
+    pub async fn send(&self, to: SocketAddr) -> Result<LoadSummary> {
         let target = Target::parse(&format!("http://{to}{CALLBACK_PATH}"));
         let target = target.map_err(|wrong| anyhow!(wrong))?;
         let signer = Signer::new(target.as_str(), Token::new(&self.auth_token));
@@ -93,7 +93,7 @@ impl Traffic {
 }
 
 /// The callback that reports a step; a status that is reported again is the same callback again.
-fn callback(message: &Message, account_sid: &str, step: Step, receipt: &str) -> Callback {
+fn callback(message: &SimulatedMessage, account_sid: &str, step: Step, receipt: &str) -> Callback {
     Callback {
         at_ms: 0,
         body: message.body(account_sid, step, receipt),

@@ -6,7 +6,7 @@ use super::ledger::count_stuck;
 use crate::backup::record::last_backup;
 use crate::cli::text::number;
 use crate::domain::Timestamp;
-use crate::reconcile::{last_run, state_file};
+use crate::reconcile::{last_reconcile, state_file};
 use crate::store::inspect;
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -21,7 +21,7 @@ const RECONCILE_DAYS_MAX: i64 = 3;
 pub fn reconcile(context: &DoctorContext) -> Vec<Finding> {
     let Some(database) = context.ledger() else { return Vec::new() };
     let stuck = count_stuck(context).map_or(0, |stuck| u64::try_from(stuck.recent).unwrap_or(0));
-    let last = last_run(&state_file(&inspect::files(database).log));
+    let last = last_reconcile(&state_file(&inspect::files(database).log));
     vec![match last {
         None if stuck == 0 => Finding::ok("never ran, and no message is stuck"),
         None => Finding::warn(

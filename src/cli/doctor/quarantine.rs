@@ -9,7 +9,7 @@ use super::context::DoctorContext;
 use crate::cli::quarantine::Configured;
 use crate::cli::text::number;
 use crate::quarantine::rejection::Rejection;
-use crate::quarantine::{Checked, check};
+use crate::quarantine::{CheckOutcome, check};
 use crate::store;
 use crate::store::quarantine::{Kept, Rank};
 use crate::twilio::diagnosis::Diagnosis;
@@ -64,11 +64,11 @@ fn examine(context: &DoctorContext) -> Result<Option<Examined>> {
     for (_, request) in quarantine.newest(None, LOOKED_AT)? {
         examined.looked_at += 1;
         match check(&request, &configured.accepts()) {
-            Checked::Valid(_) => examined.would_verify += 1,
-            Checked::NotTaken(reason) => {
+            CheckOutcome::Valid(_) => examined.would_verify += 1,
+            CheckOutcome::NotTaken(reason) => {
                 examined.found(reason.to_string(), request.rank == Rank::Recognised);
             }
-            Checked::Refused(_, cause) => {
+            CheckOutcome::Refused(_, cause) => {
                 examined.found(cause.to_string(), !matches!(cause, Diagnosis::Unknown { .. }));
             }
         }

@@ -21,7 +21,7 @@ use super::{Format as ReportFormat, Outcome, UsageError, ledger};
 use crate::config::Settings;
 use crate::domain::{AccountSid, NewEvent, Timestamp};
 use crate::import::values::{self, Checked};
-use crate::import::{Counts, Format, Gathered, Options, gather};
+use crate::import::{Counts, ImportFormat, Options, StagedImport, stage};
 use crate::store::inspect;
 use crate::store::{self, Access, Database, Lock, Store, StoreError, append_when_free};
 
@@ -79,36 +79,36 @@ enum InputFormat {
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let database = settings.database()?;
     let interrupt = Interrupt::listen()?;
-    let mut gathered = args.gather(&database, &interrupt)?;
-    let goes_on = gathered.counts.refused == 0 || args.skip_refused;
+    let mut staged = args.stage(&database, &interrupt)?;
+    let goes_on = staged.counts.refused == 0 || args.skip_refused;
     let _only_one = match goes_on && !args.dry_run {
         true => Some(only_one(settings, &database)?),
         false => None,
     };
     let store = match goes_on {
-        true => args.open(settings, &database, &gathered)?,
+        true => args.open(settings, &database, &staged)?,
         // Other rows that would be rejected are reported too, as far as that is known.
         false => open_as_it_is(&database)?,
     };
     if let Some(store) = &store {
-        let bar = events_bar(store.head()?, gathered.has_events(), "compare");
-        gathered.compare(&**store, &mut |position| report_progress(&bar, position, &interrupt))?;
+        let bar = events_bar(store.head()?, staged.has_events(), "compare");
+        staged.compare(&**store, &mut |position| report_progress(&bar, position, &interrupt))?;
         bar.finish_and_clear();
     }
-    let counts = gathered.counts;
+    let counts = staged.counts;
     if counts.refused > 0 && !args.skip_refused {
-        args.report(counts, None).print(&mut gathered)?;
-        let others = match gathered.laid_aside() {
+        args.report(counts, None).print(&mut staged)?;
+        let others = match staged.staged() {
             0 => "",
             _ => "; --skip-refused imports the others",
         };
         bail!("{} refused, so nothing was imported{others}", refused_text(counts));
     }
-    args.append(gathered, &database, store.as_deref(), &interrupt)
+    args.append(staged, &database, store.as_deref(), &interrupt)
 }
 
 impl Args {
-    fn gather(&self, database: &Database, interrupt: &Interrupt) -> Result<Gathered> {
+    fn stage(&self, database: &Database, interrupt: &Interrupt) -> Result<StagedImport> {
         let mut given = HashSet::new();
         if let Some(twice) = self.files.iter().find(|file| !given.insert(*file)) {
             return Err(UsageError(format!("{} is named twice", twice.display())).into());
@@ -124,10 +124,10 @@ impl Args {
             spool_folder: spool_folder(&database.log_file()),
         };
         let bar = bytes_bar(&self.files);
-        let gathered =
-            gather(&self.files, options, &mut |bytes| report_progress(&bar, bytes, interrupt));
+        let staged =
+            stage(&self.files, options, &mut |bytes| report_progress(&bar, bytes, interrupt));
         bar.finish_and_clear();
-        Ok(gathered?)
+        Ok(staged?)
     }
 
     /// The ledger, with views up to its head if they are needed; `None` if it does not exist.
@@ -135,9 +135,9 @@ impl Args {
         &self,
         settings: &Settings,
         database: &Database,
-        gathered: &Gathered,
+        staged: &StagedImport,
     ) -> Result<Option<Box<dyn Store>>> {
-        if gathered.has_records() && is_there(database)? {
+        if staged.has_records() && is_there(database)? {
             drop(ledger::up_to_date_as_built(settings)?);
         }
         match self.dry_run {
@@ -153,12 +153,12 @@ impl Args {
 
     fn append(
         &self,
-        mut gathered: Gathered,
+        mut staged: StagedImport,
         database: &Database,
         store: Option<&dyn Store>,
         interrupt: &Interrupt,
     ) -> Result<Outcome> {
-        let bar = events_bar(gathered.laid_aside(), true, "import");
+        let bar = events_bar(staged.staged(), true, "import");
         let mut rests = Rests::new(database);
         let mut append = |events: &[NewEvent]| match (self.dry_run, store) {
             (false, Some(store)) => rests.append(store, events),
@@ -166,32 +166,32 @@ impl Args {
         };
         let views = store.map(|store| store.views());
         let (counts, outcome) =
-            gathered.append(views, &mut append, &mut |row| report_progress(&bar, row, interrupt));
+            staged.append(views, &mut append, &mut |row| report_progress(&bar, row, interrupt));
         bar.finish_and_clear();
         outcome.with_context(|| {
             let appended = number(counts.appended);
             format!("{appended} rows were appended; the same import again appends the rest")
         })?;
         let head = store.map(|store| store.head()).transpose()?;
-        self.report(counts, head).print(&mut gathered)?;
+        self.report(counts, head).print(&mut staged)?;
         Ok(Outcome::Done)
     }
 }
 
 impl InputFormat {
-    fn format(self) -> Format {
+    fn format(self) -> ImportFormat {
         match self {
-            InputFormat::Events => Format::Events,
-            InputFormat::Rest => Format::Rest,
-            InputFormat::Bulkexport => Format::Bulkexport,
-            InputFormat::Csv => Format::Csv,
+            InputFormat::Events => ImportFormat::Events,
+            InputFormat::Rest => ImportFormat::Rest,
+            InputFormat::Bulkexport => ImportFormat::Bulkexport,
+            InputFormat::Csv => ImportFormat::Csv,
         }
     }
 }
 
 fn account_sid(given: &str, now: Timestamp) -> Result<AccountSid, UsageError> {
     let usage = |why: &str| UsageError(format!("--account-sid: `{given}`: {why}"));
-    let sid = match values::Kind::AccountSid.check(given, now) {
+    let sid = match values::ValueKind::AccountSid.check(given, now) {
         Checked::Intact => Cow::Borrowed(given),
         Checked::Repaired(sid, _) => sid,
         Checked::Damaged(why) => return Err(usage(&why)),
@@ -217,7 +217,7 @@ fn refused_text(counts: Counts) -> String {
 fn only_one(settings: &Settings, database: &Database) -> Result<Lock> {
     drop(ledger::to_append_or_make(settings)?);
     let lock = Lock::soon(&database.log_file().with_extension("import"))?;
-    lock.ok_or_else(|| anyhow!("another import is at work on this ledger"))
+    lock.ok_or_else(|| anyhow!("another import is running on this ledger"))
 }
 
 /// Leaves the file to a server after each batch, if one holds the ledger: SQLite's lock goes to

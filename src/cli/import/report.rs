@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Format;
 use crate::cli::text::{lines, number, right, table};
-use crate::import::{self, Counts, Gathered};
+use crate::import::{self, Counts, StagedImport};
 use crate::text::printable;
 
 /// See the module.
@@ -23,16 +23,16 @@ pub struct Report {
 
 impl Report {
     /// Prints it, with the rows that were refused.
-    pub fn print(&self, gathered: &mut Gathered) -> Result<()> {
+    pub fn print(&self, staged: &mut StagedImport) -> Result<()> {
         let mut out = crate::cli::terminal::stdout();
         match self.format {
-            Format::Table => out.write_all(self.for_people(gathered).as_bytes())?,
+            Format::Table => out.write_all(self.for_people(staged).as_bytes())?,
             Format::Json => {
-                let summary = self.as_json(gathered).to_string();
+                let summary = self.as_json(staged).to_string();
                 let (open, _closing) = summary.split_at(summary.len() - 1);
                 write!(out, "{open},\"refusals\":[")?;
                 let mut comma = "";
-                gathered.refused.each_json(&mut |refusal| {
+                staged.refused.each_json(&mut |refusal| {
                     write!(out, "{comma}{refusal}")?;
                     comma = ",";
                     Ok(())
@@ -43,10 +43,10 @@ impl Report {
         Ok(())
     }
 
-    fn for_people(&self, gathered: &Gathered) -> String {
+    fn for_people(&self, staged: &StagedImport) -> String {
         let mut files = table(["file", "format", "rows"]);
-        for file in &gathered.files {
-            let format = file.format.map_or("-", import::Format::name);
+        for file in &staged.files {
+            let format = file.format.map_or("-", import::ImportFormat::name);
             let path = printable(&file.path).into_owned();
             files.add_row([path.into(), format.into(), right(number(file.rows))]);
         }
@@ -64,23 +64,23 @@ impl Report {
             text += "\nNothing was imported.\n";
         }
         text += &format!("inbound   {}\nrefused   {}\n", number(inbound), number(refused));
-        for refusal in gathered.refused.first() {
+        for refusal in staged.refused.first() {
             let line = refusal.line.map_or(String::new(), |line| format!(":{line}"));
             text +=
                 &format!("  {}{line}  {}\n", printable(&refusal.file), printable(&refusal.reason));
         }
-        let more = refused - gathered.refused.first().len() as u64;
+        let more = refused - staged.refused.first().len() as u64;
         if more > 0 {
             text += &format!("  and {} more; --report json has all\n", number(more));
         }
         text
     }
 
-    fn as_json(&self, gathered: &Gathered) -> Value {
+    fn as_json(&self, staged: &StagedImport) -> Value {
         let counts = self.counts;
-        let files = gathered.files.iter().map(|file| {
+        let files = staged.files.iter().map(|file| {
             json!({
-                "path": file.path, "format": file.format.map(import::Format::name), "rows": file.rows,
+                "path": file.path, "format": file.format.map(import::ImportFormat::name), "rows": file.rows,
                 "ledger_id": file.ledger,
             })
         });

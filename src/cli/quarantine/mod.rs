@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use super::Outcome;
 use crate::config::{self, Flags, Settings};
-use crate::quarantine::Accepts;
+use crate::quarantine::ListenerSettings;
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
@@ -64,9 +64,9 @@ impl Configured {
     }
 
     /// What a server takes.
-    pub fn accepts(&self) -> Accepts<'_> {
+    pub fn accepts(&self) -> ListenerSettings<'_> {
         let Self { accounts, public_urls, callback_paths } = self;
-        Accepts { accounts, public_urls, callback_paths }
+        ListenerSettings { accounts, public_urls, callback_paths }
     }
 }
 

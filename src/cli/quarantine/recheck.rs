@@ -9,7 +9,7 @@ use super::super::text::{number, progress_bar};
 use super::super::{Format, Outcome, ledger};
 use super::Configured;
 use crate::config::Settings;
-use crate::quarantine::recheck::{Rechecked, recheck, rehearse};
+use crate::quarantine::recheck::{Rechecked, recheck, recheck_dry_run};
 use crate::store::{self, Access};
 
 /// The arguments of `quarantine recheck`.
@@ -52,7 +52,7 @@ fn dry_run(configured: &Configured, settings: &Settings) -> Result<Rechecked> {
     let database = settings.database()?;
     let store = store::open(&database, Access::Read)?;
     match store::read_quarantine(&database)? {
-        Some(quarantine) => Ok(rehearse(&*quarantine, &*store, &configured.accepts())?),
+        Some(quarantine) => Ok(recheck_dry_run(&*quarantine, &*store, &configured.accepts())?),
         None => Ok(Rechecked::default()),
     }
 }

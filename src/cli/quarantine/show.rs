@@ -12,7 +12,7 @@ use super::super::{Format, Outcome, UsageError};
 use super::Configured;
 use crate::config::Settings;
 use crate::quarantine::rejection::Rejection;
-use crate::quarantine::{Checked, check};
+use crate::quarantine::{CheckOutcome, check};
 use crate::store;
 use crate::store::quarantine::{Rank, RefusedRequest};
 use crate::telemetry::eprint_line;
@@ -64,16 +64,16 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn for_people(request: &RefusedRequest, now: &Result<Checked>) -> String {
+fn for_people(request: &RefusedRequest, now: &Result<CheckOutcome>) -> String {
     let reason = Rejection::parse(&request.reason);
     let reason = reason.map_or(request.reason.clone(), |rejection| rejection.to_string());
     let cause = request.cause.as_deref().unwrap_or("not looked for: too many came at once");
     let now = match now {
-        Ok(Checked::Valid(event)) => {
+        Ok(CheckOutcome::Valid(event)) => {
             format!("valid over {}; recheck would append it", event.url)
         }
-        Ok(Checked::NotTaken(reason)) => format!("not taken: {reason}"),
-        Ok(Checked::Refused(refusal, cause)) => format!("{refusal}: {cause}"),
+        Ok(CheckOutcome::NotTaken(reason)) => format!("not taken: {reason}"),
+        Ok(CheckOutcome::Refused(refusal, cause)) => format!("{refusal}: {cause}"),
         Err(error) => format!("not checked: {error:#}"),
     };
     let mut text = format!(
@@ -98,15 +98,15 @@ fn for_people(request: &RefusedRequest, now: &Result<Checked>) -> String {
     text + &format!("\n{}\n({bytes} bytes; --format json has them as they are)\n", printable(&body))
 }
 
-fn as_json(request: &RefusedRequest, now: &Result<Checked>) -> Value {
+fn as_json(request: &RefusedRequest, now: &Result<CheckOutcome>) -> Value {
     let headers = request.headers.iter();
     let headers: Vec<_> = headers.map(|(name, value)| (name, HeaderValue::new(value))).collect();
     let now = match now {
-        Ok(Checked::Valid(event)) => json!({ "valid": true, "url": event.url }),
-        Ok(Checked::NotTaken(reason)) => {
+        Ok(CheckOutcome::Valid(event)) => json!({ "valid": true, "url": event.url }),
+        Ok(CheckOutcome::NotTaken(reason)) => {
             json!({ "valid": false, "reason": reason.name(), "cause": reason.to_string() })
         }
-        Ok(Checked::Refused(refusal, cause)) => {
+        Ok(CheckOutcome::Refused(refusal, cause)) => {
             json!({ "valid": false, "reason": refusal.name(), "cause": cause.to_string() })
         }
         Err(error) => json!({ "valid": null, "error": format!("{error:#}") }),

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Outcome, UsageError};
 use crate::config::Settings;
-use crate::simulate::{FIXED_RECEIPT, Load, Plan, Signer, Target, run as send};
+use crate::simulate::{FIXED_RECEIPT, Load, Signer, SimulationPlan, Target, run as send};
 
 /// The arguments of `simulate`.
 #[derive(Debug, clap::Args)]
@@ -117,7 +117,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
 }
 
-fn plan(args: &Args, settings: &Settings) -> Result<Plan> {
+fn plan(args: &Args, settings: &Settings) -> Result<SimulationPlan> {
     for (flag, share) in [
         ("--duplicates", args.duplicates),
         ("--lose", args.lose),
@@ -129,7 +129,7 @@ fn plan(args: &Args, settings: &Settings) -> Result<Plan> {
             return Err(UsageError(format!("{flag}: {share} is not a share from 0 to 1")).into());
         }
     }
-    Ok(Plan {
+    Ok(SimulationPlan {
         account_sid: settings.environment_account()?,
         messages: args.messages,
         seed: args.seed,

@@ -19,7 +19,7 @@ use super::message_list::message_filter;
 use super::state::AdminState;
 use crate::domain::filter::MessageFilter;
 use crate::domain::{AccountSid, Position, Timestamp};
-use crate::export::{self, Content, EventFilter, ExportError, Format, Row, View};
+use crate::export::{self, Content, EventFilter, ExportError, ExportRow, ExportView, FileFormat};
 use crate::http::auth::redaction::Redaction;
 use crate::http::connection::Connection;
 use crate::http::error::Problem;
@@ -48,8 +48,8 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 #[serde(default)]
 pub struct ExportParameters {
     /// The default is `ndjson`
-    #[param(inline, value_type = Format, required = false)]
-    format: Option<Format>,
+    #[param(inline, value_type = FileFormat, required = false)]
+    format: Option<FileFormat>,
     /// As of this position
     #[serde(deserialize_with = "parameters::position")]
     #[param(value_type = Option<u64>, minimum = 0)]
@@ -129,7 +129,7 @@ async fn export(
     parameters: ExportParameters,
     wanted: Wanted,
 ) -> Result<HttpResponse, Problem> {
-    let format = parameters.format.unwrap_or(Format::Ndjson);
+    let format = parameters.format.unwrap_or(FileFormat::Ndjson);
     let permit = state.exports.acquire()?;
     let ready = state.clone();
     let pin = web::block(move || {
@@ -143,7 +143,7 @@ async fn export(
             pin => Ok(pin.unwrap_or(last)),
         }
     });
-    let view = View { pin: pin.await??, masked: redaction.is_masked() };
+    let view = ExportView { pin: pin.await??, masked: redaction.is_masked() };
     let (content, (sender, chunks)) = (wanted.content(), mpsc::channel(CHUNKS_WAITING));
     if request.method() != Method::HEAD {
         let (connection, runtime) = (Connection::from_request(&request), Handle::current());
@@ -171,8 +171,8 @@ async fn export(
 fn write(
     state: &AdminState,
     wanted: &Wanted,
-    format: Format,
-    view: View,
+    format: FileFormat,
+    view: ExportView,
     chunks: &ChunkWriter,
 ) -> Result<(), ExportError> {
     let out = BufWriter::with_capacity(CHUNK_BYTES, chunks);
@@ -180,11 +180,11 @@ fn write(
     match wanted {
         Wanted::Messages(filter) => {
             export::messages(&*state.store, filter, view, &mut |message| {
-                rows.row(&Row::Message(Box::new(message)))
+                rows.row(&ExportRow::Message(Box::new(message)))
             })?
         }
         Wanted::Events(filter) => export::events(&*state.store, filter, view, &mut |event| {
-            rows.row(&Row::Event(Box::new(event)))
+            rows.row(&ExportRow::Event(Box::new(event)))
         })?,
     };
     rows.finish()

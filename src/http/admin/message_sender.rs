@@ -11,11 +11,11 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use crate::domain::{AccountSid, NewEvent, Timestamp};
 use crate::http::error::{Problem, Reason, SendProblem};
 use crate::http::limits::Limit;
-use crate::send::keys::{Claim, Keys, request_hash};
-use crate::send::{Attempt, Draft, Outcome, note};
+use crate::send::idempotency::{IdempotencyKeys, Lookup, request_hash};
+use crate::send::{Attempt, Draft, SendOutcome, note};
 use crate::store::Store;
 use crate::store::writer::Writer;
-use crate::twilio_api::{Answer, Client, Credentials, Failure, Limits};
+use crate::twilio_api::{ApiResponse, Client, Credentials, RequestError, RequestLimits};
 
 /// How long the intent may take to be durable. After that nothing is sent.
 const DURABLE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,7 +42,7 @@ pub struct MessageSender {
     client: Client,
     find_account: Arc<FindAccount>,
     status_callback: Option<String>,
-    keys: Arc<Keys>,
+    keys: Arc<IdempotencyKeys>,
     limit: Limit,
     stopping: Arc<AtomicBool>,
 }
@@ -65,7 +65,7 @@ struct IdempotencyKey {
 /// What came of a request.
 pub struct SendResult {
     pub send_id: String,
-    pub outcome: Outcome,
+    pub outcome: SendOutcome,
     /// Whether an earlier request with the same key had this outcome.
     pub replayed: bool,
 }
@@ -139,9 +139,10 @@ impl MessageSender {
         }
         let outcome = self.send(&request, &writer).await;
         if let Some(IdempotencyKey { key, .. }) = &request.key {
-            let outcome = outcome
-                .as_ref()
-                .map_or_else(|problem| Outcome::NotSent(problem.to_string()), Outcome::clone);
+            let outcome = outcome.as_ref().map_or_else(
+                |problem| SendOutcome::NotSent(problem.to_string()),
+                SendOutcome::clone,
+            );
             self.keys.settle(key, outcome);
         }
         Ok(SendResult { send_id, outcome: outcome?, replayed: false })
@@ -160,47 +161,49 @@ impl MessageSender {
         let now = Timestamp::from(OffsetDateTime::now_utc());
         let claim = on_a_thread(move || keys.claim(&*store, &key, (&send_id, &request_hash), now));
         match claim.await.ok_or(Problem::Internal)?? {
-            Claim::New => Ok(None),
-            Claim::Done { send_id, outcome } => {
+            Lookup::New => Ok(None),
+            Lookup::Done { send_id, outcome } => {
                 Ok(Some(SendResult { send_id, outcome, replayed: true }))
             }
-            Claim::InFlight => Err(Problem::Conflict(
+            Lookup::InFlight => Err(Problem::Conflict(
                 "the message with this Idempotency-Key is being sent; ask again".to_owned(),
             )),
-            Claim::Other => Err(unprocessable("this Idempotency-Key was used for another message")),
+            Lookup::OtherRequest => {
+                Err(unprocessable("this Idempotency-Key was used for another message"))
+            }
         }
     }
 
     /// Logs the intent, asks Twilio, and logs the answer. An error means that nothing was sent.
-    async fn send(&self, request: &SendRequest, writer: &Writer) -> Result<Outcome, Problem> {
+    async fn send(&self, request: &SendRequest, writer: &Writer) -> Result<SendOutcome, Problem> {
         let intent = writer.append(request.attempt.intent());
         match tokio::time::timeout(DURABLE_TIMEOUT, intent).await {
             Ok(Ok(_position)) => {}
             Ok(Err(error)) => return Err(Problem::NotStored(error)),
             Err(_) => {
                 // The intent may still be stored; then the log also has to say that nothing was sent.
-                let stopped = request.attempt.answer(&Err(Failure::Stopped));
+                let stopped = request.attempt.answer(&Err(RequestError::Stopped));
                 actix_web::rt::spawn(append(writer.clone(), stopped));
                 return Err(Problem::NotDurableInTime);
             }
         }
         let answer = self.ask_twilio(request).await;
-        let outcome = Outcome::of(&answer);
+        let outcome = SendOutcome::from_result(&answer);
         append(writer.clone(), request.attempt.answer(&answer)).await;
         Ok(outcome)
     }
 
     /// Twilio's answer, however long it takes.
-    async fn ask_twilio(&self, request: &SendRequest) -> Result<Answer, Failure> {
+    async fn ask_twilio(&self, request: &SendRequest) -> Result<ApiResponse, RequestError> {
         let (until, stopping) = (Instant::now() + RETRY_FOR, self.stop_flag());
         let stop = move || stopping.load(Ordering::Relaxed) || Instant::now() > until;
         let client =
-            self.client.within(Limits::new(u64::MAX, stop).waiting_at_most(RETRY_WAIT_MAX));
+            self.client.within(RequestLimits::new(u64::MAX, stop).waiting_at_most(RETRY_WAIT_MAX));
         let (attempt, credentials) = (request.attempt.clone(), request.credentials.clone());
         let answer = on_a_thread(move || attempt.send(&client, &credentials)).await;
         answer.unwrap_or_else(|| {
             let detail = "the thread that asked has ended".to_owned();
-            Err(Failure::NoAnswer { url: request.attempt.url().to_owned(), detail })
+            Err(RequestError::NoAnswer { url: request.attempt.url().to_owned(), detail })
         })
     }
 }

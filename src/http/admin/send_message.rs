@@ -17,8 +17,8 @@ use crate::http::body::{self, BodyBudget};
 use crate::http::error::{Problem, Reason, SendProblem};
 use crate::http::query::{NoParameters, Query};
 use crate::http::response::{self, Failures, ProblemDetails};
-use crate::send::keys::KEY_CHARACTERS_MAX;
-use crate::send::{Draft, Outcome};
+use crate::send::idempotency::KEY_CHARACTERS_MAX;
+use crate::send::{Draft, SendOutcome};
 
 /// A message to be sent.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -221,7 +221,7 @@ fn answer(SendResult { send_id, outcome, replayed }: SendResult) -> Result<HttpR
     let problem =
         |reason| Err(Problem::Send(SendProblem { send_id: Some(send_id.clone()), reason }));
     match outcome {
-        Outcome::Made { message_sid, status } => {
+        SendOutcome::Made { message_sid, status } => {
             let mut response = HttpResponse::Created();
             response.insert_header((LOCATION, format!("/v1/messages/{message_sid}")));
             if replayed {
@@ -229,10 +229,10 @@ fn answer(SendResult { send_id, outcome, replayed }: SendResult) -> Result<HttpR
             }
             response::json(response, &MadeMessage { message_sid, status, send_id })
         }
-        Outcome::Refused { status_code, code, message } => {
+        SendOutcome::Refused { status_code, code, message } => {
             problem(Reason::Refused { status_code, code, message })
         }
-        Outcome::NotSent(reason) => problem(Reason::NotSent(reason)),
-        Outcome::Unknown(reason) => problem(Reason::Unknown(reason)),
+        SendOutcome::NotSent(reason) => problem(Reason::NotSent(reason)),
+        SendOutcome::Unknown(reason) => problem(Reason::Unknown(reason)),
     }
 }

@@ -79,7 +79,7 @@ impl CallbackMetrics {
         }
         self.callbacks.with_label_values(&[Outcome::Refused.name(), UNVERIFIED]);
         let of_signatures = InvalidReason::ALL.map(InvalidReason::name).into_iter();
-        let of_others = Rejection::OF_OTHERS.map(Rejection::name);
+        let of_others = Rejection::WITHOUT_SIGNATURE.map(Rejection::name);
         for reason in of_signatures.chain(of_others).chain(OTHER_REASONS) {
             self.refusals.with_label_values(&[reason]);
         }

@@ -13,7 +13,7 @@ use crate::domain::{BodyKind, Timestamp};
 use crate::http::body::{self, Body, JSON_BYTES_MAX, bytes_max};
 use crate::http::error::Problem;
 use crate::quarantine;
-use crate::quarantine::keeper::Refused;
+use crate::quarantine::recorder::Candidate;
 use crate::quarantine::rejection::Rejection;
 use crate::store::quarantine::{Rank, RefusedRequest};
 use crate::twilio::accounts::Accounts;
@@ -175,8 +175,8 @@ fn record(
     let (public_urls, callback_paths) =
         (Arc::clone(&state.public_urls), Arc::clone(&state.callback_paths));
     let request = Arc::new(refused_request(request, body, rejection));
-    let refused = Refused { request, rejection, accounts, public_urls, callback_paths };
-    let cause = keeper.and_then(|keeper| keeper.offer(refused.clone()));
+    let candidate = Candidate { request, rejection, accounts, public_urls, callback_paths };
+    let cause = keeper.and_then(|keeper| keeper.try_record(candidate.clone()));
     let reason = problem.reason_without_data();
     match line {
         Some(line) if cause.is_some() || !is_kept => {
@@ -184,7 +184,7 @@ fn record(
         }
         // The search for the cause takes up to a few milliseconds.
         Some(line) => drop(actix_web::rt::task::spawn_blocking(move || {
-            line.write(status_code, &reason, refused.cause().as_deref());
+            line.write(status_code, &reason, candidate.cause().as_deref());
         })),
         None => {}
     }

@@ -9,7 +9,7 @@ use super::misdirected::Misdirected;
 use super::rejection_log::RejectionLog;
 use crate::http::body::BodyBudget;
 use crate::http::reloads::KeyReloadMetrics;
-use crate::quarantine::keeper::Keeper;
+use crate::quarantine::recorder::Recorder;
 use crate::store::writer::Writer;
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback_path::CallbackPath;
@@ -22,7 +22,7 @@ pub struct CallbackState {
     pub accounts: Arc<ArcSwap<Accounts>>,
     pub writer: Writer,
     /// `None` if rejected requests are not kept.
-    pub keeper: Option<Keeper>,
+    pub keeper: Option<Recorder>,
     pub rejection_log: RejectionLog,
     /// The memory that all bodies take together.
     pub bodies: BodyBudget,
@@ -38,7 +38,7 @@ impl CallbackState {
         public_urls: Vec<BaseUrl>,
         accounts: Accounts,
         writer: Writer,
-        keeper: Option<Keeper>,
+        keeper: Option<Recorder>,
     ) -> Self {
         Self {
             callback_paths: callback_paths.into(),

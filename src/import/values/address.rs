@@ -1,5 +1,5 @@
-//! Addresses as Twilio writes them: `+` and digits (E.164), a short code, a sender's name, or any of
-//! them behind a channel, as in `whatsapp:+15558675310`.
+//! Checks of addresses: E.164 numbers, short codes and sender names, with or without a channel
+//! prefix as in `whatsapp:+15558675310`.
 
 use super::{is_digits, is_scientific};
 

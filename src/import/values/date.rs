@@ -1,5 +1,5 @@
-//! Dates as Twilio and its tools write them. All have a year of four digits and a month that cannot
-//! be taken for a day.
+//! Checks of dates, in the notations of Twilio and its tools.
+//! All of them have a four-digit year and a month that cannot be confused with a day.
 
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc2822;
@@ -8,7 +8,6 @@ use time::{Date, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
 use super::is_digits;
 use crate::domain::Timestamp;
-use crate::import::date_range;
 
 /// The Console's lists: `14:23:05 UTC 2022-09-01`.
 const CONSOLE: &[BorrowedFormatItem<'_>] =
@@ -22,17 +21,34 @@ const DAY: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]
 const TO_THE_SECOND: &[BorrowedFormatItem<'_>] = format_description!("[hour]:[minute]:[second]");
 const TO_THE_MINUTE: &[BorrowedFormatItem<'_>] = format_description!("[hour]:[minute]");
 
+/// Twilio began in 2008: 2008-01-01T00:00:00Z in microseconds.
+const EARLIEST_MICROS: i64 = 1_199_145_600_000_000;
+
+/// How far another machine's clock may be ahead of ours: a day, as a wrong time zone can be.
+const AHEAD_MICROS_MAX: i64 = 24 * 3600 * 1_000_000;
+
 /// Says why a date is damaged.
 pub fn check(text: &str, now: Timestamp) -> Result<(), String> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || b".,eE+-".contains(&byte));
     match parse(text) {
-        Some(date) => date_range::check(Timestamp::from(date), now).map_err(str::to_owned),
+        Some(date) => check_range(Timestamp::from(date), now).map_err(str::to_owned),
         None if is_number => Err("a spreadsheet made a number of a date".to_owned()),
         None => {
             Err("it is no date as Twilio writes it (RFC 2822 or ISO 8601): a spreadsheet may have \
                   written it its own way"
                 .to_owned())
         }
+    }
+}
+
+/// Returns why nothing can have happened at this time.
+pub fn check_range(at: Timestamp, now: Timestamp) -> Result<(), &'static str> {
+    match at.micros() {
+        micros if micros < EARLIEST_MICROS => Err("Twilio sent nothing before 2008"),
+        micros if micros > now.micros().saturating_add(AHEAD_MICROS_MAX) => {
+            Err("it is more than a day in the future")
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,7 +1,7 @@
-//! The values of a record of Twilio's, checked one by one: intact, repaired, or damaged.
+//! Checks of the values in Twilio's records of messages: intact, repaired or damaged.
 //!
-//! A value is repaired only if what it was is certain. Everything else that Twilio would not have
-//! written is damaged: nothing can be removed from the log again.
+//! A value is repaired only if the original is certain. Everything else that Twilio would not have
+//! written counts as damaged, because nothing can be removed from the log again.
 
 mod address;
 mod date;
@@ -11,6 +11,7 @@ use std::borrow::Cow;
 
 use crate::domain::{ErrorCode, Status, Timestamp};
 
+pub use self::date::check_range as check_date_range;
 pub use self::wrapping::{is_blank, unwrapped};
 
 /// Statuses of messages that came in.
@@ -31,7 +32,7 @@ const SPREADSHEET_ERRORS: [&str; 10] = [
 
 /// What a member of Twilio's Message resource holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     MessageSid,
     AccountSid,
     ServiceSid,
@@ -59,23 +60,23 @@ pub enum Checked<'v> {
     Damaged(String),
 }
 
-impl Kind {
+impl ValueKind {
     /// The kind of a member of the resource, by its name.
-    pub fn of(member: &str) -> Self {
+    pub fn from_member(member: &str) -> Self {
         match member {
-            "sid" => Kind::MessageSid,
-            "account_sid" => Kind::AccountSid,
-            "messaging_service_sid" => Kind::ServiceSid,
-            "status" => Kind::Status,
-            "direction" => Kind::Direction,
-            "error_code" => Kind::ErrorCode,
-            "from" | "to" => Kind::Address,
-            "date_created" | "date_sent" | "date_updated" => Kind::Date,
-            "num_segments" | "num_media" => Kind::Count,
-            _ if member.eq_ignore_ascii_case("price") => Kind::Price,
-            "api_version" => Kind::ApiVersion,
-            "body" => Kind::Content,
-            _ => Kind::Other,
+            "sid" => ValueKind::MessageSid,
+            "account_sid" => ValueKind::AccountSid,
+            "messaging_service_sid" => ValueKind::ServiceSid,
+            "status" => ValueKind::Status,
+            "direction" => ValueKind::Direction,
+            "error_code" => ValueKind::ErrorCode,
+            "from" | "to" => ValueKind::Address,
+            "date_created" | "date_sent" | "date_updated" => ValueKind::Date,
+            "num_segments" | "num_media" => ValueKind::Count,
+            _ if member.eq_ignore_ascii_case("price") => ValueKind::Price,
+            "api_version" => ValueKind::ApiVersion,
+            "body" => ValueKind::Content,
+            _ => ValueKind::Other,
         }
     }
 
@@ -83,26 +84,26 @@ impl Kind {
     ///
     /// ```
     /// use delivery_ledger::domain::Timestamp;
-    /// use delivery_ledger::import::values::{Checked, Kind};
+    /// use delivery_ledger::import::values::{Checked, ValueKind};
     ///
     /// let now = Timestamp::parse("2026-01-05T10:00:00Z").unwrap();
-    /// let check = |value| Kind::Address.check(value, now);
+    /// let check = |value| ValueKind::Address.check(value, now);
     /// assert_eq!(check("+15558675310"), Checked::Intact);
     /// assert!(matches!(check("'+15558675310"), Checked::Repaired(to, _) if to == "+15558675310"));
     /// assert!(matches!(check("1.55587E+10"), Checked::Damaged(_)));
     /// ```
     pub fn check(self, value: &str, now: Timestamp) -> Checked<'_> {
-        if self == Kind::Content {
+        if self == ValueKind::Content {
             return Checked::Intact;
         }
         let (text, mut done) = match self {
-            Kind::Other => (Cow::Borrowed(value), Vec::new()),
+            ValueKind::Other => (Cow::Borrowed(value), Vec::new()),
             _ => unwrapped(value),
         };
         if is_spreadsheet_error(&text) {
             return Checked::Damaged("a spreadsheet's error in place of a value".to_owned());
         }
-        if self != Kind::Other && text == "null" {
+        if self != ValueKind::Other && text == "null" {
             // As programs write a JSON null into tables.
             return Checked::Repaired(Cow::Borrowed(""), "the word null stood for no value".into());
         }
@@ -125,20 +126,20 @@ impl Kind {
     /// spreadsheet wrote it another way.
     fn plain(self, text: &str, now: Timestamp) -> Result<Option<(String, &'static str)>, String> {
         match self {
-            Kind::MessageSid => sid(text, &["SM", "MM"], "a message's SID"),
-            Kind::AccountSid => sid(text, &["AC"], "an account's SID"),
-            Kind::ServiceSid => sid(text, &["MG"], "a messaging service's SID"),
-            Kind::Status => status(text),
+            ValueKind::MessageSid => sid(text, &["SM", "MM"], "a message's SID"),
+            ValueKind::AccountSid => sid(text, &["AC"], "an account's SID"),
+            ValueKind::ServiceSid => sid(text, &["MG"], "a messaging service's SID"),
+            ValueKind::Status => status(text),
             // Twilio's lists have 0 for no error.
-            Kind::ErrorCode if ErrorCode::parse(text).is_some() || is_zero(text) => Ok(None),
-            Kind::ErrorCode => Err("an error code is 1 to 9 digits, or blank".to_owned()),
-            Kind::Address => address::check(text).map(|()| None),
-            Kind::Date => date::check(text, now).map(|()| None),
-            Kind::Count if is_digits(text) => Ok(None),
-            Kind::Count => Err("it is a whole number, written with digits alone".to_owned()),
-            Kind::Price => price(text),
-            Kind::ApiVersion => api_version(text),
-            Kind::Direction | Kind::Content | Kind::Other => Ok(None),
+            ValueKind::ErrorCode if ErrorCode::parse(text).is_some() || is_zero(text) => Ok(None),
+            ValueKind::ErrorCode => Err("an error code is 1 to 9 digits, or blank".to_owned()),
+            ValueKind::Address => address::check(text).map(|()| None),
+            ValueKind::Date => date::check(text, now).map(|()| None),
+            ValueKind::Count if is_digits(text) => Ok(None),
+            ValueKind::Count => Err("it is a whole number, written with digits alone".to_owned()),
+            ValueKind::Price => price(text),
+            ValueKind::ApiVersion => api_version(text),
+            ValueKind::Direction | ValueKind::Content | ValueKind::Other => Ok(None),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What spreadsheets and copying wrap around a text, and the text without it.
+//! Removes what spreadsheets and copying add around a text: blanks, quotes, formulas, apostrophes.
 
 use std::borrow::Cow;
 

@@ -2,8 +2,8 @@
 
 use delivery_ledger::domain::event::Headers;
 use delivery_ledger::domain::{NewEvent, Source, Timestamp};
-use delivery_ledger::export::{self, Content, EventFilter, Format, Row, View};
-use delivery_ledger::import::{Counts, Options, gather};
+use delivery_ledger::export::{self, Content, EventFilter, ExportRow, ExportView, FileFormat};
+use delivery_ledger::import::{Counts, Options, stage};
 use delivery_ledger::store::{Lock, Store};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -102,12 +102,12 @@ fn two_imports_at_a_time_are_one_too_many() {
     let output = to.run(&["import", &exported]);
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(stderr, "error: another import is at work on this ledger\n");
+    assert_eq!(stderr, "error: another import is running on this ledger\n");
     // Through a link it had a lock of its own, and events were appended twice.
     symlink("ledger.db", to.file("link.db")).unwrap();
     let output = to.run(&["--database", "sqlite:link.db", "import", &exported]);
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(stderr, "error: another import is at work on this ledger\n");
+    assert_eq!(stderr, "error: another import is running on this ledger\n");
     drop(lock);
     assert_eq!(imported(&to, &[&exported]), [11, 0, 0, 0]);
 }
@@ -129,7 +129,7 @@ fn a_manifest_next_to_a_file_says_which_ledger_its_events_are_from() {
     std::fs::write(&exported, changed).unwrap();
     let (code, report) = import(&to, &[&exported]);
     assert_eq!(code, Some(1));
-    assert!(refusals(&report)[0].starts_with("-: it is not the file that manifest.json tells of"));
+    assert!(refusals(&report)[0].starts_with("-: it is not the file that manifest.json describes"));
 }
 
 #[test]
@@ -159,14 +159,14 @@ fn an_event_that_says_something_else_under_a_known_id_is_refused() {
 
     let (code, report) = import(&to, &[&doubled]);
     assert_eq!(code, Some(1));
-    let in_the_file = format!("3: event {id} stands in another line too, and says something else");
+    let in_the_file = format!("3: event {id} is in another line too, and has other content");
     assert_eq!(refusals(&report), [in_the_file]);
 
     assert_eq!(imported(&to, &[&file(&to, "first.ndjson", first)]), [1, 0, 0, 0]);
     let changed = file(&to, "changed.ndjson", format!("{}{other}\n", "\n".repeat(4)));
     let (code, report) = import(&to, &[&changed]);
     assert_eq!(code, Some(1));
-    let in_the_ledger = format!("5: event {id} is in this ledger, and says something else there");
+    let in_the_ledger = format!("5: event {id} is in this ledger, with other content");
     assert_eq!(refusals(&report), [in_the_ledger]);
     assert_eq!(imported(&to, &["--skip-refused", &changed])[3], 1);
     assert_eq!(events(&to).len(), 1);
@@ -174,14 +174,14 @@ fn an_event_that_says_something_else_under_a_known_id_is_refused() {
 
 fn exported(store: &dyn Store, content: Content, head: u64) -> Vec<u8> {
     let mut exported = Vec::new();
-    let mut rows = Format::Ndjson.begin(content, &mut exported).unwrap();
-    let view = View { pin: head, masked: false };
+    let mut rows = FileFormat::Ndjson.begin(content, &mut exported).unwrap();
+    let view = ExportView { pin: head, masked: false };
     match content {
         Content::Events => export::events(store, &EventFilter::default(), view, &mut |event| {
-            rows.row(&Row::Event(Box::new(event)))
+            rows.row(&ExportRow::Event(Box::new(event)))
         }),
         Content::Messages => export::messages(store, &Default::default(), view, &mut |message| {
-            rows.row(&Row::Message(Box::new(message)))
+            rows.row(&ExportRow::Message(Box::new(message)))
         }),
     }
     .unwrap();
@@ -199,10 +199,10 @@ pub fn import_here(store: &dyn Store, path: &Path) -> Counts {
         spool_folder: std::env::temp_dir(),
     };
     let go_on = &mut |_| ControlFlow::Continue(());
-    let mut gathered = gather(&[path.to_owned()], options, go_on).unwrap();
-    gathered.compare(store, go_on).unwrap();
+    let mut staged = stage(&[path.to_owned()], options, go_on).unwrap();
+    staged.compare(store, go_on).unwrap();
     let mut append = |events: &[NewEvent]| store.append(events).map(drop);
-    let (counts, outcome) = gathered.append(Some(store.views()), &mut append, go_on);
+    let (counts, outcome) = staged.append(Some(store.views()), &mut append, go_on);
     outcome.unwrap();
     counts
 }

@@ -14,7 +14,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use delivery_ledger::domain::{NewEvent, Timestamp};
-use delivery_ledger::import::{Counts, Format, Options, gather};
+use delivery_ledger::import::{Counts, ImportFormat, Options, stage};
 use serde_json::Value;
 
 use crate::support::ledger::Ledger;
@@ -74,7 +74,7 @@ fn outcome(content: impl AsRef<[u8]>) -> Outcome {
 }
 
 /// The same with a format that is stated.
-fn outcome_as(format: Option<Format>, content: impl AsRef<[u8]>) -> Outcome {
+fn outcome_as(format: Option<ImportFormat>, content: impl AsRef<[u8]>) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("input");
     std::fs::write(&path, content).unwrap();
@@ -86,14 +86,14 @@ fn outcome_as(format: Option<Format>, content: impl AsRef<[u8]>) -> Outcome {
         spool_folder: folder.path().to_owned(),
     };
     let go_on = &mut |_| ControlFlow::Continue(());
-    let mut gathered = gather(&[path], options, go_on).unwrap();
-    let refusal = |refusal: &delivery_ledger::import::InvalidReason| match refusal.line {
+    let mut staged = stage(&[path], options, go_on).unwrap();
+    let refusal = |refusal: &delivery_ledger::import::RejectedRow| match refusal.line {
         Some(line) => format!("{line}: {}", refusal.reason),
         None => refusal.reason.clone(),
     };
-    let refusals = gathered.refused.first().iter().map(refusal).collect();
+    let refusals = staged.refused.first().iter().map(refusal).collect();
     let mut events = Vec::new();
-    let (counts, appended) = gathered.append(
+    let (counts, appended) = staged.append(
         None,
         &mut |batch| {
             events.extend_from_slice(batch);

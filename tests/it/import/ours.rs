@@ -1,6 +1,6 @@
 //! What this program writes itself, and is no record of events: refused for what it is.
 
-use delivery_ledger::import::Format;
+use delivery_ledger::import::ImportFormat;
 
 use serde_json::json;
 
@@ -53,7 +53,12 @@ fn no_export_of_messages_is_a_record_of_twilios_however_it_was_saved() {
         run(&ledger, &["audit", &sid(1), "--format", "json"]),
     ];
     for content in cases {
-        for format in [None, Some(Format::Csv), Some(Format::Rest), Some(Format::Bulkexport)] {
+        for format in [
+            None,
+            Some(ImportFormat::Csv),
+            Some(ImportFormat::Rest),
+            Some(ImportFormat::Bulkexport),
+        ] {
             let outcome = outcome_as(format, &content);
             assert_eq!(outcome.counts.appended, 0, "{content}");
             assert!(!outcome.refusals.is_empty(), "{content}");
@@ -70,7 +75,7 @@ fn events_in_any_form_but_lines_of_json_are_refused_for_what_they_are() {
     let ledger = ledger();
     let csv = export(&ledger, &["events", "--format", "csv"]);
     for content in [csv.clone(), csv.replace(',', ";"), columns(&csv, &[0, 1, 2])] {
-        for format in [None, Some(Format::Csv)] {
+        for format in [None, Some(ImportFormat::Csv)] {
             let refusals = outcome_as(format, &content).refusals;
             assert!(
                 refusals[0].contains("only NDJSON can be imported, CSV cannot"),
@@ -79,7 +84,7 @@ fn events_in_any_form_but_lines_of_json_are_refused_for_what_they_are() {
         }
     }
     let events = export(&ledger, &["events"]);
-    for format in [Format::Rest, Format::Bulkexport] {
+    for format in [ImportFormat::Rest, ImportFormat::Bulkexport] {
         let refusals = outcome_as(Some(format), &events).refusals;
         assert!(refusals[0].contains("this is an event of `export events`"), "{refusals:?}");
     }

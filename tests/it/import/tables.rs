@@ -170,7 +170,7 @@ fn files_that_are_no_text_are_named_with_what_to_do() {
             "this is an error of Twilio's API",
         ),
     ] {
-        for format in [None, Some(delivery_ledger::import::Format::Csv)] {
+        for format in [None, Some(delivery_ledger::import::ImportFormat::Csv)] {
             let refusals = super::outcome_as(format, &content).refusals;
             let is_json = content.starts_with(b"{");
             assert!(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use delivery_ledger::domain::AccountSid;
-use delivery_ledger::quarantine::Accepts;
+use delivery_ledger::quarantine::ListenerSettings;
 use delivery_ledger::quarantine::recheck::{Rechecked, recheck};
 use delivery_ledger::store::quarantine::{Quarantine, RefusedRequest};
 use delivery_ledger::store::{self, Access, Database};
@@ -239,10 +239,10 @@ fn rechecked(quarantine: &mut dyn Quarantine, store: &dyn store::Store) -> Reche
 }
 
 /// What a server with the usual settings takes.
-fn accepting<T>(act: impl FnOnce(&Accepts<'_>) -> T) -> T {
+fn accepting<T>(act: impl FnOnce(&ListenerSettings<'_>) -> T) -> T {
     let (accounts, public_urls) = (accounts(), public_urls());
     let callback_paths = [CallbackPath::parse("/message-status").unwrap()];
-    act(&Accepts {
+    act(&ListenerSettings {
         accounts: &accounts,
         public_urls: &public_urls,
         callback_paths: &callback_paths,

@@ -150,7 +150,7 @@ fn a_window_can_be_chosen() {
 fn after_one_run_every_message_is_as_it_is_at_twilio() {
     let twilio = Twilio::start();
     let mut app = with(&twilio, []);
-    let plan = simulate::Plan {
+    let plan = simulate::SimulationPlan {
         account_sid: ACCOUNT.to_owned(),
         messages: 400,
         seed: 6,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use delivery_ledger::simulate::{Callback, FIXED_RECEIPT, Plan};
+use delivery_ledger::simulate::{Callback, FIXED_RECEIPT, SimulationPlan};
 use serde_json::Value;
 
 use super::check::Sent;
@@ -34,7 +34,7 @@ impl Traffic {
 
     /// Everything that it may send.
     pub fn callbacks(&self) -> impl Iterator<Item = Sent> {
-        let plan = Plan {
+        let plan = SimulationPlan {
             account_sid: ACCOUNT.to_owned(),
             messages: self.messages,
             seed: self.seed,

@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use source::{Source, sources};
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 21] = [
+const MAY_USE: [(&str, &[&str]); 22] = [
+    ("atomic_file", &[]),
     ("background", &[]),
     ("domain", &[]),
     ("twilio", &["domain"]),
@@ -18,7 +19,7 @@ const MAY_USE: [(&str, &[&str]); 21] = [
     ("wire", &["domain"]),
     ("report", &["domain", "store", "projection", "wire"]),
     ("export", &["domain", "store", "projection", "wire"]),
-    ("backup", &["domain", "store", "projection"]),
+    ("backup", &["atomic_file", "domain", "store", "projection"]),
     ("twilio_api", &["domain", "twilio"]),
     ("send", &["domain", "twilio", "store", "twilio_api"]),
     ("reconcile", &["background", "domain", "twilio", "store", "projection", "twilio_api", "send"]),
@@ -64,6 +65,7 @@ const MAY_USE: [(&str, &[&str]); 21] = [
     (
         "cli",
         &[
+            "atomic_file",
             "background",
             "domain",
             "twilio",

@@ -1,17 +1,42 @@
-//! What Twilio says of a request that it does not carry out, and what can be done about it.
+//! Errors of the REST API: a request without a usable answer, and an answer that is an error.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::Answer;
+use super::ApiResponse;
 
 /// How many characters of Twilio's message are repeated: its longest are half as long.
 const MESSAGE_CHARACTERS_MAX: usize = 500;
 
+/// A request without an answer that could be used.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RequestError {
+    /// No connection was made, so nothing reached Twilio.
+    #[error("no connection to {url}: {detail}")]
+    NotSent { url: String, detail: String },
+
+    /// The request left, and no whole answer came: Twilio may have carried it out or not.
+    #[error("no answer from {url}: {detail}")]
+    NoAnswer { url: String, detail: String },
+
+    /// Twilio asked to come again later, as often as we asked (HTTP 429, error 20429).
+    #[error("Twilio takes no more requests at the moment ({refusal}); attempts: {attempts}")]
+    TooMany { attempts: u32, retry_after: Option<Duration>, refusal: ApiError },
+
+    /// Our own bound on requests is reached; nothing was sent.
+    #[error("the number of requests that may be made is used up")]
+    RequestsUsedUp,
+
+    /// The caller asked to stop; nothing was sent.
+    #[error("stopped")]
+    Stopped,
+}
+
 /// An answer that is an error (<https://www.twilio.com/docs/usage/twilios-response#errors>).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ApiError {
     pub status_code: u16,
     /// Twilio's error code.
     pub code: Option<u32>,
@@ -28,9 +53,9 @@ struct Body {
     more_info: Option<String>,
 }
 
-impl Refusal {
+impl ApiError {
     /// Reads an answer; what something on the way answered has neither code nor message.
-    pub fn of(answer: &Answer) -> Self {
+    pub fn from_response(answer: &ApiResponse) -> Self {
         let body: Body = serde_json::from_slice(&answer.body).unwrap_or_default();
         let clean = |text: String| {
             let shown = text.chars().filter(|c| !c.is_control()).take(MESSAGE_CHARACTERS_MAX);
@@ -61,7 +86,7 @@ impl Refusal {
         }
     }
 
-    /// What whoever operates the ledger can do.
+    /// What an operator can do about it.
     pub fn advice(&self) -> Option<&'static str> {
         let too_far_back = self.message.as_deref().is_some_and(|text| text.contains("400 days"));
         Some(match (self.code, self.status_code) {
@@ -70,7 +95,7 @@ impl Refusal {
                 "check the account SID and its auth token, or the API key and its secret; another \
                  region has its own (TWILIO_REGION)"
             }
-            (Some(20005), _) => "the account is not active: look into Twilio's Console",
+            (Some(20005), _) => "the account is not active: see Twilio's Console",
             (Some(20008), _) => "these are test credentials: use the live ones",
             (_, 403) => "the API key may not be allowed to read messages: check its permissions",
             (Some(20404), _) | (_, 404) => {
@@ -78,13 +103,13 @@ impl Refusal {
                  (TWILIO_REGION)"
             }
             (Some(20429), _) | (_, 429) => "try again later, with fewer requests at a time",
-            (_, 500..) => "try again later; https://status.twilio.com tells of disturbances",
+            (_, 500..) => "try again later; see https://status.twilio.com",
             _ => return None,
         })
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HTTP {}", self.status_code)?;
         if let Some(code) = self.code {

@@ -1,6 +1,7 @@
-//! One message of Twilio's records as the event that it becomes: its JSON as it came, but for the text
-//! of the message and for values that a spreadsheet changed. Members are kept whatever they are
-//! called; only what is folded must be there.
+//! Converts one of Twilio's records of a message to an event.
+//!
+//! The event has the JSON as it came, without the text of the message and with spreadsheet damage
+//! repaired. Unknown members are kept; only those that a lifecycle needs are required.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,9 +10,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::csv::member_of_json;
-use super::values::{self, Checked, Kind};
-use super::{Format, Options, Row, note, ours};
+use super::formats::{Row, member_of_json, own_output};
+use super::values::{self, Checked, ValueKind};
+use super::{ImportFormat, Options, note};
 use crate::domain::event::Headers;
 use crate::domain::{NewEvent, Source, Timestamp};
 use crate::twilio::callback::ParsedCallback;
@@ -38,15 +39,15 @@ pub struct Outbound {
 /// Where a record stands.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a> {
-    pub format: Format,
+    pub format: ImportFormat,
     pub file: &'a str,
     pub line: u64,
 }
 
 /// Looks at a record; says why it can't be taken.
-pub fn record(row: &Row<'_>, options: &Options) -> Result<Record, String> {
+pub fn check_record(row: &Row<'_>, options: &Options) -> Result<Record, String> {
     let members = members(row.json).map_err(|error| error.to_string())?;
-    refuse_others(&members)?;
+    reject_other_objects(&members)?;
     if is_inbound(&members) {
         return Ok(Record::Inbound);
     }
@@ -60,7 +61,7 @@ pub fn record(row: &Row<'_>, options: &Options) -> Result<Record, String> {
         false => without_text(&whole).map_err(|error| error.to_string())?,
     };
     let outbound = Outbound { body, text_removed: !options.keep_content, repaired };
-    says_enough(&outbound)?;
+    check_complete(&outbound)?;
     Ok(Record::Outbound(outbound))
 }
 
@@ -68,10 +69,10 @@ pub fn record(row: &Row<'_>, options: &Options) -> Result<Record, String> {
 const OF_CALLBACKS: [&str; 3] = ["MessageSid", "message_sid", "sms_sid"];
 
 /// Says what an object is that is no record of Twilio's.
-fn refuse_others(members: &Members<'_>) -> Result<(), String> {
+fn reject_other_objects(members: &Members<'_>) -> Result<(), String> {
     let names: Vec<String> = members.iter().map(|(name, _)| name.clone()).collect();
     let of_callback = names.iter().find(|name| OF_CALLBACKS.contains(&name.as_str()));
-    match ours::identified(&names) {
+    match own_output::describe_document(&names) {
         _ if names.iter().any(|name| name == "event_id") => {
             Err("this is an event of `export events`, not a record of Twilio's: --format events \
                  takes lines of them"
@@ -124,7 +125,7 @@ fn checked_value(
     value: &RawValue,
     now: Timestamp,
 ) -> Result<Option<(String, String)>, String> {
-    let kind = Kind::of(member);
+    let kind = ValueKind::from_member(member);
     let refused = |shown: &str, why: &str| {
         let place = row.columns.map_or_else(|| format!("`{member}`"), |columns| columns.place(at));
         let shown: String = shown.chars().take(SHOWN_CHARS).collect();
@@ -133,14 +134,14 @@ fn checked_value(
     let text = match serde_json::from_str(value.get()) {
         Ok(Value::String(text)) => text,
         // JSON has numbers as they are, but an address or a SID is none.
-        Ok(Value::Number(_)) if kind == Kind::Price => return Ok(None),
+        Ok(Value::Number(_)) if kind == ValueKind::Price => return Ok(None),
         Ok(Value::Number(_)) => value.get().to_owned(),
         Ok(Value::Null) => return Ok(None),
-        _ if [Kind::Content, Kind::Other].contains(&kind) => return Ok(None),
+        _ if [ValueKind::Content, ValueKind::Other].contains(&kind) => return Ok(None),
         _ => return refused(value.get(), "it is no text"),
     };
     // Only tables have been in a spreadsheet, and any other text may say anything.
-    if kind == Kind::Other && row.columns.is_none() {
+    if kind == ValueKind::Other && row.columns.is_none() {
         return Ok(None);
     }
     match kind.check(&text, now) {
@@ -177,9 +178,9 @@ pub fn event(outbound: Outbound, origin: Origin<'_>, now: Timestamp) -> NewEvent
     }
 }
 
-fn says_enough(outbound: &Outbound) -> Result<(), String> {
+fn check_complete(outbound: &Outbound) -> Result<(), String> {
     let same = Outbound { body: outbound.body.clone(), repaired: String::new(), ..*outbound };
-    let origin = Origin { format: Format::Rest, file: "", line: 0 };
+    let origin = Origin { format: ImportFormat::Rest, file: "", line: 0 };
     let event = event(same, origin, Timestamp::from_micros(0));
     let reading = ParsedCallback::parse(&event);
     let reported = reading.reported.as_ref().ok_or("it names no message (`sid`)")?;

@@ -1,40 +1,40 @@
-//! A reader for parsers that would take as much memory as a row asks for, and that cannot say in
-//! which line a row begins.
+//! A reader that limits the bytes of one row and counts lines.
+//! Parsers around it would otherwise buffer a row of any length, and cannot say where a row begins.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::rc::Rc;
 
-/// A reader that gives up where one row takes more than it may, and counts lines.
-pub struct Bounded<R> {
+/// A reader that fails once a row exceeds its limit, and that counts lines.
+pub struct LimitedReader<R> {
     from: R,
     left: Rc<Cell<u64>>,
     ends: Rc<RefCell<Ends>>,
     bytes: u64,
 }
 
-/// Where lines end, as far as nobody has asked beyond.
+/// Offsets of line ends that have not been counted yet.
 #[derive(Default)]
 struct Ends {
     passed: u64,
     at: VecDeque<u64>,
 }
 
-/// What is told to, and heard of, a bounded reader while another has it.
+/// Controls a [`LimitedReader`] that a parser owns, and reads its line counts.
 #[derive(Clone)]
-pub struct Bound {
+pub struct LimitHandle {
     left: Rc<Cell<u64>>,
     ends: Rc<RefCell<Ends>>,
 }
 
-impl Bound {
-    /// The next row may take this much.
+impl LimitHandle {
+    /// Sets the limit of the next row.
     pub fn allow(&self, bytes: u64) {
         self.left.set(bytes);
     }
 
-    /// How many lines have ended.
+    /// The number of lines that have ended.
     pub fn lines(&self) -> u64 {
         self.line_of(u64::MAX) - 1
     }
@@ -51,16 +51,16 @@ impl Bound {
     }
 }
 
-impl<R: Read> Bounded<R> {
-    /// Reads from this.
-    pub fn new(from: R) -> (Self, Bound) {
-        let bound = Bound { left: Rc::default(), ends: Rc::default() };
-        let Bound { left, ends } = bound.clone();
+impl<R: Read> LimitedReader<R> {
+    /// Wraps a reader.
+    pub fn new(from: R) -> (Self, LimitHandle) {
+        let bound = LimitHandle { left: Rc::default(), ends: Rc::default() };
+        let LimitHandle { left, ends } = bound.clone();
         (Self { from, left, ends, bytes: 0 }, bound)
     }
 }
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: Read> Read for LimitedReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.from.read(buffer)?;
         let left = self.left.get().checked_sub(length as u64);

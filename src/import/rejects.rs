@@ -1,5 +1,5 @@
-//! Every row that was refused, with its line and why: the first in memory for people to read, all of
-//! them in a file without a name, because there may be as many as there are rows.
+//! Rejected rows of an import, each with its line and the reason.
+//! The first few are kept in memory to be shown, all of them in an unnamed temporary file.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
@@ -10,31 +10,31 @@ use serde::Serialize;
 /// How many are shown to people; a report as JSON has all.
 const SHOWN_MAX: usize = 20;
 
-/// A row that was refused.
+/// A rejected row, or file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct InvalidReason {
+pub struct RejectedRow {
     pub file: String,
-    /// Nothing where it is the whole file.
+    /// `None` if the whole file was rejected.
     pub line: Option<u64>,
     pub reason: String,
 }
 
 /// See the module.
-pub struct Refused {
-    first: Vec<InvalidReason>,
+pub struct Rejects {
+    first: Vec<RejectedRow>,
     count: u64,
     all: BufWriter<File>,
 }
 
-impl Refused {
-    /// Begins a file in this folder.
+impl Rejects {
+    /// Creates the temporary file in this folder.
     pub fn create(folder: &Path) -> io::Result<Self> {
         let all = BufWriter::new(tempfile::tempfile_in(folder)?);
         Ok(Self { first: Vec::new(), count: 0, all })
     }
 
     /// One more.
-    pub fn push(&mut self, refusal: InvalidReason) -> io::Result<()> {
+    pub fn push(&mut self, refusal: RejectedRow) -> io::Result<()> {
         serde_json::to_writer(&mut self.all, &refusal)?;
         self.all.write_all(b"\n")?;
         self.count += 1;
@@ -50,7 +50,7 @@ impl Refused {
     }
 
     /// The first of them.
-    pub fn first(&self) -> &[InvalidReason] {
+    pub fn first(&self) -> &[RejectedRow] {
         &self.first
     }
 

@@ -1,9 +1,8 @@
-//! One line of `export events` as the event that it tells of, or what keeps it from being one.
+//! Parser of one line of `export events`.
 //!
-//! Nothing is guessed: a member that is missing, doubled or of another type, and one that this version
-//! does not know, would be lost or made up. What is said of a line names its members and repeats no
-//! values, which may be somebody's message. Whether a ledger could have such an event is asked in
-//! [`plausible`](super::plausible).
+//! Nothing is guessed: a member that is missing, repeated, unknown or of another type is an error.
+//! Errors name members but never repeat values, which may be the text of a message. Whether a ledger
+//! could have such an event is checked in [`event_checks`](super::event_checks).
 
 use std::collections::BTreeMap;
 
@@ -54,8 +53,8 @@ struct Base64 {
 }
 
 /// The event as it was received there; where it stands there goes into its notes.
-pub fn event(line: &[u8], ledger: Option<&str>) -> Result<NewEvent, String> {
-    let line = Line::of(line)?;
+pub fn parse_event(line: &[u8], ledger: Option<&str>) -> Result<NewEvent, String> {
+    let line = Line::parse(line)?;
     if line.find("masked").is_some_and(|value| value.get() != "false") {
         return Err("it was exported with --mask, or for a token that hides addresses, so it is \
                     not what was received"
@@ -95,7 +94,7 @@ pub fn without_origin(mut event: NewEvent) -> NewEvent {
 struct Line<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'a> Line<'a> {
-    fn of(line: &'a [u8]) -> Result<Self, String> {
+    fn parse(line: &'a [u8]) -> Result<Self, String> {
         let members = members(line).map_err(|error| error.to_string())?;
         for (at, (name, _)) in members.iter().enumerate() {
             let shown: String = name.escape_debug().take(40).collect();

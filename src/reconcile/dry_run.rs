@@ -1,11 +1,11 @@
-//! What a run would do, without a single request.
+//! Dry run of reconcile: what a run would fetch and list, without a single request.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::open::{account_of, wanted};
+use super::fetch_open::{account_of, wanted};
 use super::progress::Progress;
-use super::{Plan, Sends};
+use super::{ReconcilePlan, UnconfirmedSends};
 use crate::domain::{AccountSid, Timestamp};
 use crate::store::{Store, StoreError};
 use crate::twilio_api::Credentials;
@@ -15,26 +15,26 @@ const MESSAGES_AT_ONCE: usize = 1000;
 
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Preview {
+pub struct DryRun {
     /// Open messages that Twilio would be asked for.
     pub to_fetch: u64,
     /// Open messages of accounts without credentials here.
     pub without_credentials: u64,
     /// What would be listed first of each account.
     pub lists: Vec<(AccountSid, Timestamp, Timestamp)>,
-    /// Sends of which it is not known whether there is a message.
+    /// Sends whose outcome is unknown.
     pub unanswered_sends: usize,
 }
 
 /// Looks at what a run of this plan would begin with, going on where an earlier one stopped.
-pub fn preview(
+pub fn dry_run(
     store: &dyn Store,
     accounts: &BTreeMap<AccountSid, Credentials>,
-    plan: &Plan,
+    plan: &ReconcilePlan,
     state_file: &Path,
-) -> Result<Preview, StoreError> {
+) -> Result<DryRun, StoreError> {
     let mut progress = Progress::read(state_file, store.ledger_id());
-    let mut preview = Preview::default();
+    let mut dry_run = DryRun::default();
     if plan.fetch {
         let mut next = progress.begin_to_fetch(plan);
         loop {
@@ -43,8 +43,8 @@ pub fn preview(
                 match account_of(accounts, &message.key) {
                     Some(account_sid)
                         if progress.is_given_up(&account_sid, &message.key.message_sid) => {}
-                    Some(_) => preview.to_fetch += 1,
-                    None => preview.without_credentials += 1,
+                    Some(_) => dry_run.to_fetch += 1,
+                    None => dry_run.without_credentials += 1,
                 }
             }
             next = page.next_before;
@@ -54,11 +54,11 @@ pub fn preview(
         }
     }
     for account_sid in accounts.keys() {
-        let sweep = plan.list.and_then(|window| progress.next_sweep(account_sid, window, plan));
-        preview.lists.extend(sweep.map(|sweep| (account_sid.clone(), sweep.since, sweep.until)));
+        let sweep = plan.list.and_then(|window| progress.next_window(account_sid, window, plan));
+        dry_run.lists.extend(sweep.map(|sweep| (account_sid.clone(), sweep.since, sweep.until)));
     }
-    let mut sends: Sends = progress.sends().clone();
+    let mut sends: UnconfirmedSends = progress.sends().clone();
     sends.read_on(store)?;
-    preview.unanswered_sends = sends.len();
-    Ok(preview)
+    dry_run.unanswered_sends = sends.len();
+    Ok(dry_run)
 }

@@ -1,4 +1,7 @@
-//! One file, or stdin, decompressed and in UTF-8.
+//! An input of an import: one file, or stdin, decompressed and converted to UTF-8.
+
+pub mod encoding;
+pub mod limited_reader;
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
@@ -9,10 +12,10 @@ use std::rc::Rc;
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
-use super::encoding::{Encoding, Utf16};
+use self::encoding::{Encoding, Utf16Reader};
 use crate::domain::digest::{Hash, hex};
 
-/// How much is looked at to tell what an input is.
+/// How many bytes are read to detect the format of an input.
 const BEGINNING_BYTES: u64 = 64 * 1024;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -37,19 +40,19 @@ impl Input {
         }
     }
 
-    /// Reads from this, gunzipped where it is a gzip stream.
+    /// Reads from this, decompressed if it is a gzip stream.
     pub fn new(from: impl Read + 'static) -> io::Result<Self> {
         let (read, hash) = (Rc::default(), Rc::default());
-        let watched = Watched { from, read: Rc::clone(&read), hash: Rc::clone(&hash) };
+        let watched = HashingReader { from, read: Rc::clone(&read), hash: Rc::clone(&hash) };
         let mut bytes = BufReader::with_capacity(BEGINNING_BYTES as usize, watched);
         let reader: Box<dyn BufRead> = match bytes.fill_buf()?.starts_with(&GZIP) {
             true => Box::new(BufReader::new(MultiGzDecoder::new(bytes))),
             false => Box::new(bytes),
         };
-        let (undecoded, reader) = looked_at(reader);
-        let (beginning, reader) = match Encoding::of(&undecoded) {
-            Encoding::Utf16(order) => {
-                looked_at(Box::new(BufReader::new(Utf16::new(reader, order))))
+        let (undecoded, reader) = peek(reader);
+        let (beginning, reader) = match Encoding::detect(&undecoded) {
+            Encoding::Utf16Reader(order) => {
+                peek(Box::new(BufReader::new(Utf16Reader::new(reader, order))))
             }
             Encoding::Utf8 { mark_bytes } => {
                 let mut reader = reader;
@@ -60,12 +63,12 @@ impl Input {
         Ok(Self { beginning, undecoded, reader, read, hash })
     }
 
-    /// How many bytes were read of the file itself: a handle that can be kept.
+    /// A shared counter of the bytes read of the file itself.
     pub fn bytes_read(&self) -> Rc<Cell<u64>> {
         Rc::clone(&self.read)
     }
 
-    /// Reads to the end, and gives the SHA-256 of the file itself.
+    /// Reads to the end, and returns the SHA-256 of the file itself.
     pub fn finish(mut self) -> io::Result<String> {
         io::copy(&mut self.reader, &mut io::sink())?;
         let hash: Hash = self.hash.borrow().clone().finalize().into();
@@ -74,31 +77,31 @@ impl Input {
 }
 
 /// The first bytes of a reader, and a reader that begins with them.
-fn looked_at(mut reader: Box<dyn BufRead>) -> (Vec<u8>, Box<dyn BufRead>) {
+fn peek(mut reader: Box<dyn BufRead>) -> (Vec<u8>, Box<dyn BufRead>) {
     let mut beginning = Vec::new();
     let outcome = (&mut reader).take(BEGINNING_BYTES).read_to_end(&mut beginning);
     let again = Cursor::new(beginning.clone());
     let reader: Box<dyn BufRead> = match outcome {
         Ok(_) => Box::new(again.chain(reader)),
-        // What could be read is told of first.
-        Err(error) => Box::new(again.chain(BufReader::new(Failing(Some(error))))),
+        // What could be read comes before the error.
+        Err(error) => Box::new(again.chain(BufReader::new(FailingReader(Some(error))))),
     };
     (beginning, reader)
 }
 
-/// Whether an error tells of what was read, and not of the reading.
-pub fn is_of_content(error: &io::Error) -> bool {
+/// Whether an error is about the content, and not about reading it.
+pub fn is_content_error(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, InvalidData, InvalidInput, UnexpectedEof};
     matches!(error.kind(), FileTooLarge | InvalidData | InvalidInput | UnexpectedEof)
 }
 
-struct Watched<R> {
+struct HashingReader<R> {
     from: R,
     read: Rc<Cell<u64>>,
     hash: Rc<RefCell<Sha256>>,
 }
 
-impl<R: Read> Read for Watched<R> {
+impl<R: Read> Read for HashingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.from.read(buffer)?;
         self.hash.borrow_mut().update(&buffer[..length]);
@@ -107,9 +110,9 @@ impl<R: Read> Read for Watched<R> {
     }
 }
 
-struct Failing(Option<io::Error>);
+struct FailingReader(Option<io::Error>);
 
-impl Read for Failing {
+impl Read for FailingReader {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         self.0.take().map_or(Ok(0), Err)
     }

@@ -1,11 +1,14 @@
-//! What stands in a table and is no row: blank lines, rows of delimiters alone, a repeated header,
-//! and lines below it that count or sum.
+//! Lines of a table that are not rows: blank lines, a repeated header, and totals below the rows.
 
 use std::borrow::Cow;
+use std::io::Read;
 
-use csv::ByteRecord;
+use csv::{ByteRecord, Reader, ReaderBuilder};
 
-use super::values;
+use crate::import::values;
+
+/// How many bytes the reader takes at a time, and so at most reads beyond the end of a row.
+pub const BUFFER_BYTES: usize = 64 * 1024;
 
 /// The first word of a line below a table, behind a number or not.
 const FOOTERS: [&str; 11] = [
@@ -24,6 +27,16 @@ const FOOTERS: [&str; 11] = [
 
 /// See the module.
 pub struct NotARow;
+
+/// A reader of rows that may have any number of cells, the header included.
+pub fn reader<R: Read>(from: R, delimiter: u8) -> Reader<R> {
+    ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .buffer_capacity(BUFFER_BYTES)
+        .from_reader(from)
+}
 
 /// Whether no cell has anything in it.
 pub fn is_blank(row: &ByteRecord) -> bool {

@@ -1,24 +1,14 @@
-//! The message log as Twilio's Console and command line write tables. Their columns are not
-//! documented, so they are known by what they are called, whatever their order, letter case, blanks
-//! and underscores: `SentDate`, `Date Sent` and `date_sent` are one. Rows become the JSON of Twilio's
-//! Message resource; columns of other names are kept under these.
+//! The header of a table: its columns, recognised by name, and the delimiter between them.
+//!
+//! Twilio does not document the columns of its tables. Order, letter case, blanks and underscores
+//! are ignored: `SentDate`, `Date Sent` and `date_sent` are the same column.
 
-use std::io::BufRead;
-
-use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
+use csv::ByteRecord;
 use serde_json::Value;
 
-use super::bounded::Bounded;
-use super::encoding::NOT_UTF_8;
-use super::input::is_of_content;
-use super::lines::{cut_off, too_long};
-use super::table::{self, NotARow};
-use super::{Each, ImportError, ROW_BYTES_MAX, Row, ours, values};
-
-/// What the reader takes at a time, and so perhaps beyond the end of a row.
-const BUFFER_BYTES: usize = 64 * 1024;
-
-const NO_SID: &str = "this is taken for the header of a table, and has no column `Sid`";
+use super::{own_output, table};
+use crate::import::input::encoding::NOT_UTF_8;
+use crate::import::values;
 
 /// Members of the resource, and what a column that holds one may be called besides.
 const MEMBERS: [(&str, &[&str]); 16] = [
@@ -51,19 +41,19 @@ struct Column {
 
 impl Columns {
     /// Of the first row of a text, by its delimiter; none if that is no row.
-    pub fn of_header(beginning: &[u8], delimiter: u8) -> Self {
-        let mut rows = rows(beginning, delimiter);
+    pub fn from_beginning(beginning: &[u8], delimiter: u8) -> Self {
+        let mut rows = table::reader(beginning, delimiter);
         let mut record = ByteRecord::new();
         while let Ok(true) = rows.read_byte_record(&mut record) {
             if !table::is_blank(&record) && !table::states_delimiter(&record) {
-                return Self::of_record(&record);
+                return Self::from_header(&record);
             }
         }
         Self(Vec::new())
     }
 
-    fn of_record(header: &ByteRecord) -> Self {
-        let mut columns: Vec<_> = header.iter().map(Column::of).collect();
+    pub fn from_header(header: &ByteRecord) -> Self {
+        let mut columns: Vec<_> = header.iter().map(Column::new).collect();
         // What is behind the last name has no name either.
         while columns.pop_if(|column| column.header.is_none()).is_some() {}
         Self(columns)
@@ -74,11 +64,16 @@ impl Columns {
         self.0.iter().any(|have| have.member == member)
     }
 
+    /// The cell of a row in the column that holds this member.
+    pub fn cell<'r>(&self, row: &'r ByteRecord, member: &str) -> Option<&'r [u8]> {
+        row.get(self.0.iter().position(|column| column.member == member)?)
+    }
+
     /// How many hold a member of the resource, or of what we write.
     pub fn known(&self) -> usize {
         let is_known = |column: &&Column| {
             MEMBERS.iter().any(|(member, _)| *member == column.member)
-                || column.header.as_deref().is_some_and(ours::is_name)
+                || column.header.as_deref().is_some_and(own_output::is_own_column)
         };
         self.0.iter().filter(is_known).count()
     }
@@ -98,7 +93,7 @@ impl Columns {
     }
 
     /// A row as JSON; an empty cell is null. Columns of one name are all kept.
-    fn object(&self, row: &ByteRecord) -> Result<Vec<u8>, String> {
+    pub fn object(&self, row: &ByteRecord) -> Result<Vec<u8>, String> {
         let mut members = Vec::with_capacity(self.0.len());
         for (number, cell) in (1..).zip(row) {
             let column = self.0.get(number - 1);
@@ -127,14 +122,14 @@ impl Columns {
     }
 
     /// Why a row has not the columns of the header.
-    fn unequal(&self, row: &ByteRecord) -> Option<String> {
+    pub fn missing_columns(&self, row: &ByteRecord) -> Option<String> {
         let (columns, header) = (row.len(), self.0.len());
         (columns < header).then(|| format!("{columns} columns where the header has {header}"))
     }
 }
 
 impl Column {
-    fn of(name: &[u8]) -> Self {
+    fn new(name: &[u8]) -> Self {
         let name = String::from_utf8_lossy(name);
         let name = values::unwrapped(&name).0;
         let header = (!name.is_empty()).then(|| name.to_string());
@@ -142,101 +137,36 @@ impl Column {
     }
 }
 
-/// Gives every row as the JSON of a message.
-pub fn each_row(
-    name: &str,
-    reader: &mut dyn BufRead,
-    delimiter: u8,
-    each: Each<'_>,
-) -> Result<(), ImportError> {
-    let (bounded, bound) = Bounded::new(reader);
-    let mut rows = rows(bounded, delimiter);
-    let mut header: Option<(Vec<String>, Columns)> = None;
-    let mut row = ByteRecord::new();
-    loop {
-        bound.allow(ROW_BYTES_MAX + BUFFER_BYTES as u64);
-        let read = rows.read_byte_record(&mut row);
-        // The reader's own count is off by one after CR LF, and by every blank line before a row.
-        let last_byte = rows.position().byte().saturating_sub(1);
-        let within = memchr::memchr_iter(b'\n', row.as_slice()).count() as u64;
-        let line = bound.line_of(last_byte).saturating_sub(within).max(1);
-        match read {
-            Ok(false) => return Ok(()),
-            Ok(true) if table::is_blank(&row) => {}
-            Ok(true) => match &header {
-                None if table::states_delimiter(&row) => {}
-                None => {
-                    let columns = Columns::of_record(&row);
-                    if let Some(what) = ours::table(&columns.names()) {
-                        return each(line, Err(what));
-                    }
-                    if !columns.have("sid") {
-                        return each(line, Err(NO_SID.to_owned()));
-                    }
-                    header = Some((table::header_cells(&row), columns));
-                }
-                Some((header, columns)) => match columns.taken(&row, header) {
-                    Ok(Ok(json)) => each(line, Ok(Row { json: &json, columns: Some(columns) }))?,
-                    Ok(Err(why)) => each(line, Err(why))?,
-                    Err(NotARow) => {}
-                },
-            },
-            Err(error) => {
-                let (line, why) = told(name, error, rows.position().line())?;
-                return each(line, Err(why));
-            }
+/// What is tried; of equals the first.
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// What separates the columns of a table that begins like this: the one of Excel's line `sep=;`, or
+/// else the one by which most columns have a name that is known.
+pub fn delimiter_of(beginning: &[u8]) -> u8 {
+    if let Some(delimiter) = header_lines(beginning).next().and_then(stated) {
+        return delimiter;
+    }
+    let known = |delimiter: &u8| Columns::from_beginning(beginning, *delimiter).known();
+    // The last of equals would be taken.
+    DELIMITERS.into_iter().rev().max_by_key(known).unwrap_or(b',')
+}
+
+/// The delimiter that a line states in Excel's way, with or without quotes.
+fn stated(line: &[u8]) -> Option<u8> {
+    let line = line.trim_ascii_start();
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    match line {
+        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter] if delimiter.is_ascii() => {
+            Some(*delimiter)
         }
+        _ => None,
     }
 }
 
-impl Columns {
-    /// The JSON of a row, or why there is none; [`NotARow`] for what stands between rows.
-    fn taken(
-        &self,
-        row: &ByteRecord,
-        header: &[String],
-    ) -> Result<Result<Vec<u8>, String>, NotARow> {
-        // Files that were joined repeat it.
-        if table::is_header(row, header) {
-            return Err(NotARow);
-        }
-        let is_stated = |member: &str, beginnings: &[&str]| {
-            let at = self.0.iter().position(|column| column.member == member);
-            let cell = at.and_then(|at| row.get(at)).unwrap_or_default();
-            let cell = String::from_utf8_lossy(cell);
-            let cell = values::unwrapped(&cell).0;
-            !cell.is_empty() && beginnings.iter().any(|beginning| cell.starts_with(beginning))
-        };
-        let is_of_message = is_stated("sid", &["SM", "MM"]) || is_stated("status", &[""]);
-        if !is_of_message && table::is_footer(row) {
-            return Err(NotARow);
-        }
-        Ok(match self.unequal(row) {
-            Some(why) => Err(why),
-            None => self.object(row),
-        })
-    }
-}
-
-fn rows<R: std::io::Read>(from: R, delimiter: u8) -> Reader<R> {
-    ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(delimiter)
-        .buffer_capacity(BUFFER_BYTES)
-        .from_reader(from)
-}
-
-/// What is wrong in which line. There is nothing to read behind it.
-fn told(name: &str, error: csv::Error, line: u64) -> Result<(u64, String), ImportError> {
-    match error.into_kind() {
-        ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
-            Ok((line, format!("a row {}; a quote may be missing", too_long(ROW_BYTES_MAX))))
-        }
-        ErrorKind::Io(error) if is_of_content(&error) => Ok((line, cut_off(&error))),
-        ErrorKind::Io(source) => Err(ImportError::Read { name: name.to_owned(), source }),
-        other => Ok((line, format!("it is no CSV: {other:?}"))),
-    }
+/// The lines that are not blank, without their ends.
+pub fn header_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let lines = text.split(|byte| matches!(byte, b'\n' | b'\r'));
+    lines.filter(|line| !line.trim_ascii().is_empty())
 }
 
 /// The number of a row, as data frames put it before the first column.

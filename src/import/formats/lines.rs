@@ -1,10 +1,11 @@
-//! One row a line, none of them longer than it may be.
+//! Reader of one row per line, with a limit on the length of a line.
 
 use std::io::{self, BufRead, Read};
 
-use super::encoding::{DamagedUtf16, NOT_UTF_8};
-use super::input::is_of_content;
-use super::{Each, ImportError, ROW_BYTES_MAX, Row};
+use super::{Each, ROW_BYTES_MAX, Row};
+use crate::import::ImportError;
+use crate::import::input::encoding::{DamagedUtf16, NOT_UTF_8};
+use crate::import::input::is_content_error;
 
 /// Why a row of this many bytes is not taken.
 pub fn too_long(bytes_max: u64) -> String {
@@ -25,14 +26,14 @@ pub fn each_line(name: &str, reader: &mut dyn BufRead, each: Each<'_>) -> Result
     for number in 1.. {
         line.clear();
         match read_line(reader, &mut line) {
-            Ok(Some(Extent::Whole)) if line.trim_ascii().is_empty() => {}
-            Ok(Some(Extent::Whole)) if std::str::from_utf8(&line).is_err() => {
+            Ok(Some(LineRead::Whole)) if line.trim_ascii().is_empty() => {}
+            Ok(Some(LineRead::Whole)) if std::str::from_utf8(&line).is_err() => {
                 each(number, Err(NOT_UTF_8.to_owned()))?;
             }
-            Ok(Some(Extent::Whole)) => each(number, Ok(Row::of_json(line.trim_ascii())))?,
-            Ok(Some(Extent::TooLong)) => each(number, Err(too_long(ROW_BYTES_MAX)))?,
+            Ok(Some(LineRead::Whole)) => each(number, Ok(Row::from_json(line.trim_ascii())))?,
+            Ok(Some(LineRead::TooLong)) => each(number, Err(too_long(ROW_BYTES_MAX)))?,
             Ok(None) => break,
-            Err(error) if is_of_content(&error) => {
+            Err(error) if is_content_error(&error) => {
                 each(number, Err(cut_off(&error)))?;
                 break;
             }
@@ -42,16 +43,16 @@ pub fn each_line(name: &str, reader: &mut dyn BufRead, each: Each<'_>) -> Result
     Ok(())
 }
 
-enum Extent {
+enum LineRead {
     Whole,
     TooLong,
 }
 
-fn read_line(reader: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<Option<Extent>> {
+fn read_line(reader: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<Option<LineRead>> {
     let length = reader.take(ROW_BYTES_MAX + 1).read_until(b'\n', line)?;
     if length as u64 <= ROW_BYTES_MAX || line.ends_with(b"\n") {
-        return Ok((length > 0).then_some(Extent::Whole));
+        return Ok((length > 0).then_some(LineRead::Whole));
     }
     reader.skip_until(b'\n')?;
-    Ok(Some(Extent::TooLong))
+    Ok(Some(LineRead::TooLong))
 }

@@ -1,4 +1,4 @@
-//! Files that are no text, and a few that are, by how they begin. Each is named with what to do.
+//! Recognises unsupported file types by their first bytes, and says what to do about each.
 
 /// Magic numbers, what has them, and what to do about it.
 const KINDS: [(&[u8], &str); 14] = [
@@ -48,7 +48,7 @@ const HTML: &str = "this is a page of the web (HTML), perhaps of an error or a l
 const MARKUP_BYTES: usize = 32;
 
 /// What an input that begins like this is, if it is none that can be read.
-pub fn refused(beginning: &[u8]) -> Option<String> {
+pub fn unsupported(beginning: &[u8]) -> Option<String> {
     let kind = KINDS.iter().find(|(magic, _)| beginning.starts_with(magic));
     let what = kind.map(|(_, what)| *what);
     let what = what.or_else(|| archive(beginning)).or_else(|| markup(beginning));

@@ -1,5 +1,5 @@
-//! What this program writes itself and cannot be imported, by the names of its columns or members.
-//! A few are enough: people leave columns out, move them, and save them otherwise.
+//! Recognises output of this program that cannot be imported, by the names of its columns or
+//! members. A few names are enough, because people remove and reorder columns.
 
 /// Members that only messages have in our exports and lists: none of Twilio's records does.
 const OF_MESSAGES: [&str; 10] = [
@@ -60,7 +60,7 @@ const DOCUMENTS: [(&str, &[&str]); 14] = [
 const OF_REPORTS: [&str; 3] = ["delivery_rate", "failure_rate", "time_to_sent_ms_p50"];
 
 /// What an input with these members or columns is, if it is ours and no record of events.
-pub fn identified(names: &[String]) -> Option<String> {
+pub fn describe_document(names: &[String]) -> Option<String> {
     let has = |name: &str| names.iter().any(|have| have == name);
     let document = DOCUMENTS.iter().find(|(_, members)| members.iter().all(|name| has(name)));
     if let Some((what, _)) = document {
@@ -85,7 +85,7 @@ pub fn is_message(names: &[String]) -> bool {
 }
 
 /// What a table with these columns is, if it is ours: none of them can be imported.
-pub fn table(names: &[String]) -> Option<String> {
+pub fn describe_table(names: &[String]) -> Option<String> {
     let of_events = OF_EVENTS.into_iter().any(|name| names.iter().any(|have| have == name));
     match of_events {
         true => Some(
@@ -93,12 +93,12 @@ pub fn table(names: &[String]) -> Option<String> {
              NDJSON"
                 .to_owned(),
         ),
-        false => identified(names),
+        false => describe_document(names),
     }
 }
 
 /// Whether a column of this name is in one of our tables.
-pub fn is_name(name: &str) -> bool {
+pub fn is_own_column(name: &str) -> bool {
     [&OF_MESSAGES[..], &ALSO_OF_MESSAGES, &OF_EVENTS, &OF_REPORTS]
         .into_iter()
         .any(|names| names.contains(&name))

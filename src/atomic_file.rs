@@ -1,61 +1,78 @@
-//! A file that appears under its name only once it is whole.
+//! A file that appears under its name only when it is complete and on disk.
+//!
+//! It is written next to its destination under a temporary name, synced, and then renamed or linked.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
-/// How many links are followed one after the other: as many as Linux does.
+/// The maximum number of symbolic links that are followed: as many as Linux follows.
 const LINKS_MAX: usize = 40;
 
-/// A file in the making, beside the place it is meant for; dropped unfinished, it is gone.
-/// It is readable by its owner alone, since exports hold addresses of persons.
-pub struct WholeFile {
-    writer: BufWriter<NamedTempFile>,
+/// An incomplete file, readable by its owner alone; it is removed if it is dropped unfinished.
+///
+/// The temporary name says that the file is unfinished, in case the process is killed.
+pub struct AtomicFile {
+    writer: BufWriter<File>,
+    temporary: TempPath,
     path: PathBuf,
-    if_there: IfThere,
+    on_existing: OnExisting,
 }
 
-/// What becomes of a file that has the name already.
+/// What happens to an existing file of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IfThere {
-    /// It stays, also where it appears while the new one is written.
+pub enum OnExisting {
+    /// It is kept, even if it appears while the new one is written.
     Keep,
     Replace,
 }
 
-impl WholeFile {
-    /// Begins a file that is to appear at this path, or where a link at this path leads.
+impl AtomicFile {
+    /// Creates a file that will appear at this path, or at the target of a link at this path.
     ///
-    /// Nothing but a file is replaced: a device or a pipe of that name would be gone.
-    pub fn create(path: &Path, if_there: IfThere) -> io::Result<Self> {
-        if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+    /// Only regular files are replaced, so that a device or a pipe of that name is not lost.
+    pub fn create(path: &Path, on_existing: OnExisting) -> io::Result<Self> {
+        if std::fs::metadata(path).is_ok_and(|existing| !existing.is_file()) {
             return Err(io::Error::other("there is something that is no file"));
         }
-        let path = leads_to(path)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-        Ok(Self { writer: BufWriter::new(file), path, if_there })
+        let path = link_target(path)?;
+        let mut prefix = OsString::from(".");
+        prefix.push(path.file_name().ok_or(io::ErrorKind::InvalidFilename)?);
+        prefix.push(".unfinished-");
+        let file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder_of(&path))?;
+        let (file, temporary) = file.into_parts();
+        Ok(Self { writer: BufWriter::new(file), temporary, path, on_existing })
     }
 
-    /// Puts the file, complete and on disk, under its name; `AlreadyExists` where one has the name
-    /// and is kept.
-    pub fn finish(self) -> io::Result<()> {
-        let file = self.writer.into_inner().map_err(|error| error.into_error())?;
-        file.as_file().sync_all()?;
-        let named = match self.if_there {
-            IfThere::Keep => file.persist_noclobber(&self.path),
-            IfThere::Replace => file.persist(&self.path),
+    /// The temporary path, for writers that open the file themselves.
+    pub fn temporary_path(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// Syncs the file and gives it its name. Fails with `AlreadyExists` if the name is taken and
+    /// the existing file is to be kept.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.writer.flush()?;
+        self.writer.get_ref().sync_all()?;
+        let named = match self.on_existing {
+            OnExisting::Keep => self.temporary.persist_noclobber(&self.path),
+            OnExisting::Replace => self.temporary.persist(&self.path),
         };
         named.map_err(|error| error.error)?;
         // The name is on disk once its folder is.
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+        File::open(folder_of(&self.path))?.sync_all()
     }
 }
 
-impl Write for WholeFile {
+fn folder_of(file: &Path) -> &Path {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.writer.write(bytes)
     }
@@ -65,8 +82,8 @@ impl Write for WholeFile {
     }
 }
 
-/// Where a link leads, also where nothing is there yet; any other path is its own.
-fn leads_to(path: &Path) -> io::Result<PathBuf> {
+/// The target of a link, which need not exist yet; any other path is returned as it is.
+fn link_target(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..LINKS_MAX {
         match std::fs::read_link(&path) {
@@ -85,7 +102,7 @@ mod tests {
     use std::os::unix::fs::{FileTypeExt, symlink};
     use std::os::unix::net::UnixListener;
 
-    use super::{IfThere, WholeFile};
+    use super::{AtomicFile, OnExisting};
 
     #[test]
     fn a_link_leads_to_the_file_that_is_written() {
@@ -94,7 +111,7 @@ mod tests {
         std::fs::write(&file, "before").unwrap();
         symlink("file", &link).unwrap();
 
-        let mut whole = WholeFile::create(&link, IfThere::Replace).unwrap();
+        let mut whole = AtomicFile::create(&link, OnExisting::Replace).unwrap();
         whole.write_all(b"after").unwrap();
         whole.finish().unwrap();
 
@@ -111,7 +128,7 @@ mod tests {
         symlink("elsewhere/link", &link).unwrap();
         symlink("file", folder.path().join("elsewhere/link")).unwrap();
 
-        let mut whole = WholeFile::create(&link, IfThere::Keep).unwrap();
+        let mut whole = AtomicFile::create(&link, OnExisting::Keep).unwrap();
         whole.write_all(b"new").unwrap();
         whole.finish().unwrap();
 
@@ -125,7 +142,7 @@ mod tests {
         let link = folder.path().join("link");
         symlink("link", &link).unwrap();
 
-        assert!(WholeFile::create(&link, IfThere::Replace).is_err());
+        assert!(AtomicFile::create(&link, OnExisting::Replace).is_err());
         assert!(link.is_symlink());
     }
 
@@ -133,9 +150,9 @@ mod tests {
     fn a_file_that_appears_meanwhile_is_kept_unless_it_may_be_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
-        for (if_there, kept) in [(IfThere::Keep, true), (IfThere::Replace, false)] {
+        for (on_existing, kept) in [(OnExisting::Keep, true), (OnExisting::Replace, false)] {
             let _none = std::fs::remove_file(&file);
-            let mut whole = WholeFile::create(&file, if_there).unwrap();
+            let mut whole = AtomicFile::create(&file, on_existing).unwrap();
             whole.write_all(b"ours").unwrap();
             std::fs::write(&file, "theirs").unwrap();
 
@@ -153,8 +170,8 @@ mod tests {
         let socket = folder.path().join("socket");
         let _listener = UnixListener::bind(&socket).unwrap();
 
-        assert!(WholeFile::create(&socket, IfThere::Replace).is_err());
-        assert!(WholeFile::create(folder.path(), IfThere::Replace).is_err());
+        assert!(AtomicFile::create(&socket, OnExisting::Replace).is_err());
+        assert!(AtomicFile::create(folder.path(), OnExisting::Replace).is_err());
 
         assert!(std::fs::metadata(&socket).unwrap().file_type().is_socket());
     }

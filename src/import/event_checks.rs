@@ -1,11 +1,11 @@
-//! Whether an event of another ledger is one that a ledger could have. Its form has been read; here is
-//! what it says of itself: ids, times, keys, requests and notes.
+//! Plausibility checks of another ledger's event: ids, times, keys, requests and notes.
+//! Its syntax has been checked before, in [`exported_event`](super::exported_event).
 
 use std::collections::BTreeMap;
 
 use uuid::{Uuid, Variant};
 
-use super::{Format, date_range, note, values};
+use super::{ImportFormat, note, values};
 use crate::domain::{NewEvent, Source, Timestamp};
 
 /// Names of keys are short words; this is ample.
@@ -57,7 +57,7 @@ fn event_id(id: Uuid) -> Result<(), String> {
 }
 
 fn received_at(at: Timestamp, now: Timestamp) -> Result<(), String> {
-    date_range::check(at, now).or_else(|why| refused("received_at", &at.to_string(), why))
+    values::check_date_range(at, now).or_else(|why| refused("received_at", &at.to_string(), why))
 }
 
 fn verified_by(key: Option<&str>) -> Result<(), String> {
@@ -150,7 +150,7 @@ fn expected(name: &str, value: &str) -> Option<&'static str> {
         note::LINE => (is_number(), "it is a line: a number from 1"),
         note::LEDGER => (Uuid::parse_str(value).is_ok(), "it is the id of a ledger: a UUID"),
         note::FORMAT => {
-            let is_format = Format::ALL.iter().any(|format| format.name() == value);
+            let is_format = ImportFormat::ALL.iter().any(|format| format.name() == value);
             (is_format, "it is rest, bulkexport or csv")
         }
         note::CONTENT => (value == "removed", "it is `removed`"),

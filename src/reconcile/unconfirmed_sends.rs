@@ -1,4 +1,4 @@
-//! Sends whose answer is not in the log: the process ended, or no answer came.
+//! Sends whose outcome is unknown: the process ended before the answer, or no answer came.
 
 use std::ops::ControlFlow;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::status_reported::Addressing;
 use crate::domain::{NewEvent, Position, Source, Timestamp};
-use crate::send::{Outcome, note};
+use crate::send::{SendOutcome, note};
 use crate::store::{Store, StoreError, for_each_event};
 use crate::twilio::form::Form;
 
@@ -19,7 +19,7 @@ const MADE_WITHIN_MICROS: i64 = 20 * 60 * 1_000_000;
 
 /// A send of which it is not known whether there is a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unanswered {
+pub struct UnconfirmedSend {
     pub send_id: String,
     /// Microseconds since 1970: when its intent was recorded.
     at: i64,
@@ -32,12 +32,12 @@ pub struct Unanswered {
 /// may be long, is read once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Sends {
+pub struct UnconfirmedSends {
     read_to: Position,
-    open: Vec<Unanswered>,
+    open: Vec<UnconfirmedSend>,
 }
 
-impl Sends {
+impl UnconfirmedSends {
     /// Reads on to the head.
     pub fn read_on(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         if self.read_to > store.head()? {
@@ -62,7 +62,7 @@ impl Sends {
     }
 
     /// The oldest one that a message in a list may be, which is then no longer among them.
-    pub fn claim(&mut self, message: &Addressing, made_at: Timestamp) -> Option<Unanswered> {
+    pub fn claim(&mut self, message: &Addressing, made_at: Timestamp) -> Option<UnconfirmedSend> {
         let place = self.open.iter().position(|send| send.may_be(message, made_at))?;
         Some(self.open.remove(place))
     }
@@ -71,10 +71,10 @@ impl Sends {
         let note = |name: &str| event.notes.get(name).map(String::as_str);
         match (event.source, note(note::SEND_ID), note(note::MAY_ANSWER)) {
             (Source::Send, Some(send_id), _) if note(note::STAGE) == Some("intent") => {
-                self.open.push(Unanswered::of(send_id, event));
+                self.open.push(UnconfirmedSend::from_intent(send_id, event));
             }
-            (Source::Send, Some(send_id), _) => match Outcome::of_event(event) {
-                None | Some(Outcome::Unknown(_)) => {}
+            (Source::Send, Some(send_id), _) => match SendOutcome::from_event(event) {
+                None | Some(SendOutcome::Unknown(_)) => {}
                 Some(_) => self.open.retain(|send| send.send_id != send_id),
             },
             (Source::Reconcile, _, Some(send_id)) => {
@@ -85,8 +85,8 @@ impl Sends {
     }
 }
 
-impl Unanswered {
-    fn of(send_id: &str, intent: &NewEvent) -> Self {
+impl UnconfirmedSend {
+    fn from_intent(send_id: &str, intent: &NewEvent) -> Self {
         let form = Form::parse(&intent.body);
         let first = |name: &str| {
             form.values(name).next().map(|value| String::from_utf8_lossy(value).into_owned())
@@ -94,7 +94,7 @@ impl Unanswered {
         Self {
             send_id: send_id.to_owned(),
             at: intent.received_at.micros(),
-            to: first("To").unwrap_or_default(),
+            to: first("RequestKind").unwrap_or_default(),
             from: first("From"),
             messaging_service_sid: first("MessagingServiceSid"),
         }

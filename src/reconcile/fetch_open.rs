@@ -1,13 +1,13 @@
-//! Fetching messages that have been open for long, newest first.
+//! Fetches messages that have been open for long, newest first.
 
 use std::collections::BTreeMap;
 
-use super::event::{To, event};
+use super::event::{RequestKind, event};
 use super::{ReconcileError, Run, before, now};
 use crate::domain::filter::MessageFilter;
 use crate::domain::{AccountSid, MessageKey, NewEvent};
 use crate::store::Message;
-use crate::twilio_api::{Answer, Credentials, Refusal};
+use crate::twilio_api::{ApiError, ApiResponse, Credentials};
 
 /// How many messages are fetched before what was found is kept.
 const MESSAGES_AT_ONCE: usize = 50;
@@ -16,7 +16,7 @@ const MESSAGES_AT_ONCE: usize = 50;
 const ERRORS_MAX: u64 = 5;
 
 /// Which messages a plan asks for.
-pub fn wanted(plan: &super::Plan) -> MessageFilter {
+pub fn wanted(plan: &super::ReconcilePlan) -> MessageFilter {
     let now = now();
     MessageFilter {
         stuck_since: Some(before(now, plan.older_than)),
@@ -90,17 +90,21 @@ fn one(
             *errors += 1;
             run.summary.failed += 1;
             if *errors >= ERRORS_MAX {
-                return Err(ReconcileError::ManyErrors(*errors, Refusal::of(&answer)));
+                return Err(ReconcileError::ManyErrors(*errors, ApiError::from_response(&answer)));
             }
         }
     }
     Ok(found)
 }
 
-fn of_answer(run: &mut Run<'_>, account_sid: &AccountSid, answer: &Answer) -> Option<NewEvent> {
+fn of_answer(
+    run: &mut Run<'_>,
+    account_sid: &AccountSid,
+    answer: &ApiResponse,
+) -> Option<NewEvent> {
     match answer.status_code {
         200..=299 => {
-            let found = event(To::Fetch, answer, &answer.body, run.plan.keep_content);
+            let found = event(RequestKind::Fetch, answer, &answer.body, run.plan.keep_content);
             run.summary.failed += u64::from(found.is_err());
             found.ok()
         }
@@ -109,7 +113,7 @@ fn of_answer(run: &mut Run<'_>, account_sid: &AccountSid, answer: &Answer) -> Op
             None
         }
         401 | 403 => {
-            run.refuse(account_sid, Refusal::of(answer));
+            run.refuse(account_sid, ApiError::from_response(answer));
             None
         }
         _ => None,

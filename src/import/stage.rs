@@ -1,4 +1,5 @@
-//! Reading the input once: every row is checked, and laid aside or refused. Nothing is appended here.
+//! The first step of an import: reads the input once, checks every row, and stages or rejects it.
+//! Nothing is appended here.
 
 use std::collections::HashMap;
 use std::io;
@@ -8,13 +9,13 @@ use std::path::{Path, PathBuf};
 use foldhash::fast::RandomState;
 use uuid::Uuid;
 
-use super::detect::detect;
-use super::input::{Input, is_of_content};
-use super::refused::{InvalidReason, Refused};
-use super::resource::{Outbound, Record, record};
-use super::spool::{self, Kind, Spool};
-use super::{Counts, Each, Format, ImportError, Options, Row, Tell};
-use super::{csv, delimiter, documents, event, file_kind, lines, manifest, plausible};
+use super::formats::{self, Row, detect};
+use super::input::{Input, is_content_error};
+use super::message_record::{Outbound, Record, check_record};
+use super::rejects::{RejectedRow, Rejects};
+use super::spool::{self, RowKind, Spool};
+use super::{Counts, ImportError, ImportFormat, Options, ProgressFn};
+use super::{event_checks, exported_event, manifest};
 use crate::domain::digest::digest;
 use crate::domain::{NewEvent, RecordedEvent};
 
@@ -25,56 +26,56 @@ pub struct ReadFile {
     pub path: String,
     /// Its name alone, as notes have it.
     pub name: String,
-    /// Nothing where it is none that is known.
-    pub format: Option<Format>,
+    /// `None` if it is not a known format.
+    pub format: Option<ImportFormat>,
     pub rows: u64,
     /// The ledger whose events it has, where that is known.
     pub ledger: Option<String>,
 }
 
 /// Rows that were read and checked.
-pub struct Gathered {
+pub struct StagedImport {
     pub files: Vec<ReadFile>,
     pub counts: Counts,
-    pub refused: Refused,
+    pub refused: Rejects,
     pub(super) spool: Spool,
-    laid_aside: u64,
+    staged: u64,
     /// Events still to be appended, and the beginning of a digest of each: some 40 bytes an event.
     pub(super) ids: HashMap<Uuid, [u8; 8], RandomState>,
     pub(super) options: Options,
 }
 
-/// What is laid aside of a row: its kind, what was repaired in it, and its bytes.
-type Checked = (Kind, String, Vec<u8>);
+/// A row that is to be staged: its kind, what was repaired in it, and its bytes.
+type StagedRow = (RowKind, String, Vec<u8>);
 
 /// Reads every file; `-` is stdin. `tell` hears how many bytes were read.
-pub fn gather(
+pub fn stage(
     paths: &[PathBuf],
     options: Options,
-    tell: Tell<'_>,
-) -> Result<Gathered, ImportError> {
+    progress: ProgressFn<'_>,
+) -> Result<StagedImport, ImportError> {
     let folder = &options.spool_folder;
     let spool = Spool::create(folder).map_err(|source| spooling(&options, source))?;
-    let refused = Refused::create(folder).map_err(|source| spooling(&options, source))?;
-    let mut gathered = Gathered {
+    let refused = Rejects::create(folder).map_err(|source| spooling(&options, source))?;
+    let mut staged = StagedImport {
         files: Vec::new(),
         counts: Counts::default(),
         refused,
         spool,
-        laid_aside: 0,
+        staged: 0,
         ids: HashMap::default(),
         options,
     };
     let mut bytes_before = 0;
     for path in paths {
-        bytes_before += gathered.file(path, bytes_before, tell)?;
+        bytes_before += staged.file(path, bytes_before, progress)?;
     }
-    Ok(gathered)
+    Ok(staged)
 }
 
 /// What an event is known by besides its id, wherever it stands.
 pub(super) fn fingerprint(event: NewEvent) -> [u8; 8] {
-    let unplaced = RecordedEvent { position: 0, event: event::without_origin(event) };
+    let unplaced = RecordedEvent { position: 0, event: exported_event::without_origin(event) };
     let mut beginning = [0; 8];
     beginning.copy_from_slice(&digest(&unplaced).digest[..8]);
     beginning
@@ -84,69 +85,74 @@ pub(super) fn spooling(options: &Options, source: io::Error) -> ImportError {
     ImportError::Spool { folder: options.spool_folder.clone(), source }
 }
 
-impl Gathered {
-    /// How many rows are laid aside.
-    pub fn laid_aside(&self) -> u64 {
-        self.laid_aside
+impl StagedImport {
+    /// The number of staged rows.
+    pub fn staged(&self) -> u64 {
+        self.staged
     }
 
-    /// Whether there are records of Twilio's among them, which are held against the views.
+    /// Whether there are records of Twilio's among them, which are compared with the views.
     pub fn has_records(&self) -> bool {
-        let is_record = |file: &ReadFile| !matches!(file.format, None | Some(Format::Events));
+        let is_record = |file: &ReadFile| !matches!(file.format, None | Some(ImportFormat::Events));
         self.files.iter().any(|file| is_record(file) && file.rows > 0)
     }
 
-    /// Whether there are events of a ledger among them, which are held against the log.
+    /// Whether there are events of a ledger among them, which are compared with the log.
     pub fn has_events(&self) -> bool {
         !self.ids.is_empty()
     }
 
     /// Returns how many bytes the file has.
-    fn file(&mut self, path: &Path, bytes_before: u64, tell: Tell<'_>) -> Result<u64, ImportError> {
+    fn file(
+        &mut self,
+        path: &Path,
+        bytes_before: u64,
+        progress: ProgressFn<'_>,
+    ) -> Result<u64, ImportError> {
         let shown = path.display().to_string();
         let read = |source| ImportError::Read { name: shown.clone(), source };
         let mut input = Input::open(path).map_err(read)?;
-        let said = manifest::beside(path);
+        let said = manifest::find_for(path);
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let ledger = said.as_ref().map(|said| said.ledger_id.clone());
         self.files.push(ReadFile { path: shown.clone(), name, format: None, rows: 0, ledger });
         if said.as_ref().is_some_and(|said| said.masked) {
-            let why = "manifest.json says that addresses are hidden in it (--mask), so it is not \
+            let why = "manifest.json says that addresses are masked in it (--mask), so it is not \
                        what was received";
-            return self.refuse(self.files.len() - 1, None, why.to_owned()).map(|()| 0);
+            return self.reject(self.files.len() - 1, None, why.to_owned()).map(|()| 0);
         }
         let is_empty = input.beginning.trim_ascii().is_empty();
-        let detected = match (file_kind::refused(&input.undecoded), self.options.format) {
+        let detected = match (formats::unsupported(&input.undecoded), self.options.format) {
             (Some(why), _) => Err(why),
             (None, Some(format)) => Ok(format),
             // An export of events in whose range there were none.
-            (None, None) if is_empty && said.is_some() => Ok(Format::Events),
+            (None, None) if is_empty && said.is_some() => Ok(ImportFormat::Events),
             (None, None) => detect(&input.beginning),
         };
         let format = match detected {
             Ok(format) => format,
-            Err(why) => return self.refuse(self.files.len() - 1, None, why).map(|()| 0),
+            Err(why) => return self.reject(self.files.len() - 1, None, why).map(|()| 0),
         };
         self.last_file().format = Some(format);
         let bytes = input.bytes_read();
         let mut each = |line, row: Result<Row<'_>, String>| {
             self.row(line, row)?;
-            match tell(bytes_before + bytes.get()) {
+            match progress(bytes_before + bytes.get()) {
                 ControlFlow::Break(()) => Err(ImportError::Stopped),
                 ControlFlow::Continue(()) => Ok(()),
             }
         };
-        read_as(format, &shown, &mut input, &mut each)?;
+        formats::each_row(format, &shown, &mut input, &mut each)?;
         match (said, input.finish()) {
             (Some(said), Ok(found)) if said.sha256 != found => {
                 let why = format!(
-                    "it is not the file that manifest.json tells of, whose SHA-256 is {}",
+                    "it is not the file that manifest.json describes, whose SHA-256 is {}",
                     said.sha256
                 );
-                self.refuse(self.files.len() - 1, None, why)?;
+                self.reject(self.files.len() - 1, None, why)?;
             }
-            // What is wrong with what was read has been told, with its line.
-            (_, Err(error)) if !is_of_content(&error) => return Err(read(error)),
+            // Damaged content has been reported already, with its line.
+            (_, Err(error)) if !is_content_error(&error) => return Err(read(error)),
             _ => {}
         }
         Ok(bytes.get())
@@ -163,45 +169,46 @@ impl Gathered {
             Ok(None) => self.counts.inbound += 1,
             Ok(Some((kind, repaired, bytes))) => {
                 let file = self.files.len() as u32 - 1;
-                let laid_aside = self.spool.push(&spool::Row { kind, file, line, repaired, bytes });
-                laid_aside.map_err(|source| spooling(&self.options, source))?;
-                self.laid_aside += 1;
+                let staged =
+                    self.spool.push(&spool::SpooledRow { kind, file, line, repaired, bytes });
+                staged.map_err(|source| spooling(&self.options, source))?;
+                self.staged += 1;
             }
-            Err(why) => self.refuse(self.files.len() - 1, Some(line), why)?,
+            Err(why) => self.reject(self.files.len() - 1, Some(line), why)?,
         }
         Ok(())
     }
 
-    /// What is to be laid aside of a row; `None` for an inbound message.
-    fn checked(&mut self, row: &Row<'_>) -> Result<Option<Checked>, String> {
-        if self.last_file().format == Some(Format::Events) {
+    /// What is to be staged of a row; `None` for an inbound message.
+    fn checked(&mut self, row: &Row<'_>) -> Result<Option<StagedRow>, String> {
+        if self.last_file().format == Some(ImportFormat::Events) {
             return self.checked_event(row.json).map(Some);
         }
-        Ok(match record(row, &self.options)? {
+        Ok(match check_record(row, &self.options)? {
             Record::Inbound => None,
             Record::Outbound(Outbound { body, text_removed, repaired }) => {
-                let kind = if text_removed { Kind::RecordWithoutText } else { Kind::Record };
+                let kind = if text_removed { RowKind::RecordWithoutText } else { RowKind::Record };
                 Some((kind, repaired, body))
             }
         })
     }
 
-    fn checked_event(&mut self, line: &[u8]) -> Result<Checked, String> {
-        let event = event::event(line, None)?;
-        plausible::check(&event, self.options.now)?;
+    fn checked_event(&mut self, line: &[u8]) -> Result<StagedRow, String> {
+        let event = exported_event::parse_event(line, None)?;
+        event_checks::check(&event, self.options.now)?;
         let id = event.event_id;
         let fingerprint = fingerprint(event);
         match self.ids.insert(id, fingerprint) {
             Some(other) if other != fingerprint => {
                 self.ids.insert(id, other);
-                Err(format!("event {id} stands in another line too, and says something else"))
+                Err(format!("event {id} is in another line too, and has other content"))
             }
-            _ => Ok((Kind::Event, String::new(), line.to_vec())),
+            _ => Ok((RowKind::Event, String::new(), line.to_vec())),
         }
     }
 
     /// Refuses a row of a file, or the file where no line is named.
-    pub(super) fn refuse(
+    pub(super) fn reject(
         &mut self,
         file: usize,
         line: Option<u64>,
@@ -210,22 +217,7 @@ impl Gathered {
         let file = self.files[file].path.clone();
         self.counts.refused += 1;
         self.counts.refused_files += u64::from(line.is_none());
-        let refused = self.refused.push(InvalidReason { file, line, reason });
+        let refused = self.refused.push(RejectedRow { file, line, reason });
         refused.map_err(|source| spooling(&self.options, source))
-    }
-}
-
-fn read_as(
-    format: Format,
-    name: &str,
-    input: &mut Input,
-    each: Each<'_>,
-) -> Result<(), ImportError> {
-    match format {
-        Format::Events | Format::Bulkexport => lines::each_line(name, &mut input.reader, each),
-        Format::Rest => documents::each_message(name, &mut input.reader, each),
-        Format::Csv => {
-            csv::each_row(name, &mut input.reader, delimiter::of(&input.beginning), each)
-        }
     }
 }

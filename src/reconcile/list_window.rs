@@ -1,9 +1,10 @@
-//! Listing what Twilio has of a time, which also finds messages of which no callback ever came.
+//! Lists Twilio's messages of a time window, page by page.
+//! This also finds messages that no callback has ever reported.
 
 use std::collections::HashMap;
 
-use super::event::{To, event};
-use super::progress::Sweep;
+use super::event::{RequestKind, event};
+use super::progress::ListWindow;
 use super::{ReconcileError, Run};
 use crate::domain::kinds::Direction;
 use crate::domain::{AccountSid, MessageKey, NewEvent, Source, Timestamp};
@@ -11,10 +12,10 @@ use crate::send::note::MAY_ANSWER;
 use crate::store::{Message, StoreError};
 use crate::twilio::callback::ParsedCallback;
 use crate::twilio::resource::created_at;
-use crate::twilio_api::{Answer, Page, PageError, Refusal, Window};
+use crate::twilio_api::{ApiError, ApiResponse, Page, PageError, SentWindow};
 
-/// How often a page may be led to: twice is a slip of Twilio's, but a list that goes round in a circle
-/// would never end, and has nothing that was not read.
+/// Maximum visits to one page. Twilio occasionally links to a page twice; a cycle of `next_page_uri`s
+/// would otherwise loop forever.
 const VISITS_MAX: u32 = 2;
 
 /// Lists the messages of a time, account by account.
@@ -27,10 +28,10 @@ pub fn list(run: &mut Run<'_>, window: (Timestamp, Timestamp)) -> Result<(), Rec
     let mut failed = None;
     for account_sid in accounts {
         while !run.refused.contains_key(account_sid)
-            && let Some(sweep) = run.progress.next_sweep(account_sid, window, run.plan)
+            && let Some(sweep) = run.progress.next_window(account_sid, window, run.plan)
         {
             match of_account(run, account_sid, sweep) {
-                // It is about this list; the others are asked for all the same.
+                // The other accounts have lists of their own.
                 Err(error @ ReconcileError::Page(_)) => {
                     failed.get_or_insert(error);
                     break;
@@ -46,21 +47,21 @@ pub fn list(run: &mut Run<'_>, window: (Timestamp, Timestamp)) -> Result<(), Rec
 fn of_account(
     run: &mut Run<'_>,
     account_sid: &AccountSid,
-    sweep: Sweep,
+    sweep: ListWindow,
 ) -> Result<(), ReconcileError> {
-    let window = Window { since: in_seconds(sweep.since), until: in_seconds(sweep.until) };
+    let window = SentWindow { since: in_seconds(sweep.since), until: in_seconds(sweep.until) };
     let first = Page::first(account_sid, &window);
     let mut path = sweep.next.clone().unwrap_or_else(|| first.clone());
     let mut visits = HashMap::new();
     loop {
         let answer = run.client.get(&run.accounts[account_sid], &path)?;
-        let page = match Page::of(&answer, &run.client.url("")) {
+        let page = match Page::from_response(&answer, &run.client.url("")) {
             // The token of a page is good for a while only.
-            Err(PageError::Refused(Refusal { status_code: 400 | 404, .. })) if path != first => {
+            Err(PageError::Refused(ApiError { status_code: 400 | 404, .. })) if path != first => {
                 path.clone_from(&first);
                 continue;
             }
-            Err(PageError::Refused(refusal @ Refusal { status_code: 401 | 403, .. })) => {
+            Err(PageError::Refused(refusal @ ApiError { status_code: 401 | 403, .. })) => {
                 run.refuse(account_sid, refusal);
                 return Ok(());
             }
@@ -82,7 +83,7 @@ fn of_account(
 
 fn of_page(
     run: &mut Run<'_>,
-    answer: &Answer,
+    answer: &ApiResponse,
     page: &Page,
 ) -> Result<Vec<NewEvent>, ReconcileError> {
     if !run.sends.is_empty() {
@@ -92,7 +93,7 @@ fn of_page(
     let mut answers = Vec::new();
     for resource in &page.messages {
         run.summary.listed += 1;
-        match event(To::List, answer, resource, run.plan.keep_content) {
+        match event(RequestKind::List, answer, resource, run.plan.keep_content) {
             Ok(event) if is_inbound(&event) => run.summary.inbound += 1,
             Ok(event) => answers.push(tied(run, event)?),
             Err(_) => run.summary.failed += 1,
@@ -103,7 +104,9 @@ fn of_page(
 
 /// Whether a message came in, and so is not ours to ask about.
 fn is_inbound(event: &NewEvent) -> bool {
-    ParsedCallback::parse(event).reported.is_some_and(|told| told.direction == Direction::Inbound)
+    ParsedCallback::parse(event)
+        .reported
+        .is_some_and(|reported| reported.direction == Direction::Inbound)
 }
 
 /// Notes on a message of no known send which one without an answer it probably is.

@@ -1,5 +1,6 @@
-//! The thread that keeps rejected requests. Nobody waits for it: what it cannot take at once is counted
-//! and forgotten, so that a flood costs honest callbacks nothing.
+//! The background thread that writes rejected requests to the quarantine. It never makes a handler
+//! wait: what it cannot take at once is counted and dropped, so that a flood does not slow genuine
+//! callbacks.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -13,7 +14,7 @@ use super::metrics::{Dropped, QuarantineMetrics};
 use super::queue::Queue;
 use super::recognise::Recogniser;
 use super::rejection::Rejection;
-use super::{Accepts, cause_of, signed};
+use super::{ListenerSettings, cause_of, signed};
 use crate::background::Background;
 use crate::store::quarantine::{Limits, Quarantine, Rank, RefusedRequest};
 use crate::store::{self, Database, StoreError};
@@ -60,7 +61,7 @@ const IDLE: Duration = Duration::from_secs(5);
 
 /// A request that was rejected, and what it was checked against: keys may be exchanged meanwhile.
 #[derive(Clone)]
-pub struct Refused {
+pub struct Candidate {
     pub request: Arc<RefusedRequest>,
     pub rejection: Rejection,
     pub accounts: Arc<Accounts>,
@@ -68,10 +69,10 @@ pub struct Refused {
     pub callback_paths: Arc<[CallbackPath]>,
 }
 
-impl Refused {
+impl Candidate {
     /// What it was checked against.
-    pub fn accepts(&self) -> Accepts<'_> {
-        Accepts {
+    pub fn listener(&self) -> ListenerSettings<'_> {
+        ListenerSettings {
             accounts: &self.accounts,
             public_urls: &self.public_urls,
             callback_paths: &self.callback_paths,
@@ -85,7 +86,7 @@ impl Refused {
         request.target.len() + headers.sum::<usize>() + request.body.len()
     }
 
-    /// The likely cause as text; see `Refused::searched`.
+    /// The likely cause as text; see `Candidate::searched`.
     pub fn cause(&self) -> Option<String> {
         self.searched().map(|searched| searched.to_string())
     }
@@ -103,7 +104,7 @@ impl Refused {
                 Err(refusal) => refusal,
             },
         };
-        Some(Searched::Diagnosis(cause_of(&self.request, refusal, &self.accepts())))
+        Some(Searched::Diagnosis(cause_of(&self.request, refusal, &self.listener())))
     }
 }
 
@@ -125,7 +126,7 @@ impl fmt::Display for Searched {
 
 /// A handle to the thread. When the last one is dropped, the thread writes what it still has and ends.
 #[derive(Clone)]
-pub struct Keeper {
+pub struct Recorder {
     shared: Arc<Shared>,
     /// Wakes the thread.
     wake: SyncSender<()>,
@@ -153,34 +154,34 @@ fn rates(limits: &Limits) -> [DefaultDirectRateLimiter; Rank::ALL.len()] {
     .map(RateLimiter::direct)
 }
 
-impl Keeper {
+impl Recorder {
     /// Starts the thread. The file is made when the first request is kept.
     pub fn start(database: Database, limits: Limits) -> (Self, Background) {
         let (wake, woken) = sync_channel(1);
         let metrics = QuarantineMetrics::default();
         let (queue, recogniser) = Default::default();
         let shared = Arc::new(Shared { queue, recogniser, rates: rates(&limits) });
-        let keeper = Self { shared: Arc::clone(&shared), wake, metrics: metrics.clone() };
+        let recorder = Self { shared: Arc::clone(&shared), wake, metrics: metrics.clone() };
         let explained = RateLimiter::direct(Quota::per_second(EXPLAINED_PER_SECOND));
         let thread =
             Thread { database, limits, shared, explained, metrics, open: None, in_trouble: false };
         let thread =
             Background::spawn("quarantine", move |_ends_with_its_handles| thread.run(&woken));
-        (keeper, thread)
+        (recorder, thread)
     }
 
     /// Keeps a request if it may be kept now; if not, that is counted. It never waits. Returns the
     /// cause if the request is recognised at once.
-    pub fn offer(&self, mut refused: Refused) -> Option<String> {
-        let (rank, cause) = self.shared.recogniser.rank(&refused);
-        let request = Arc::make_mut(&mut refused.request);
+    pub fn try_record(&self, mut candidate: Candidate) -> Option<String> {
+        let (rank, cause) = self.shared.recogniser.rank(&candidate);
+        let request = Arc::make_mut(&mut candidate.request);
         request.rank = rank;
         request.cause.clone_from(&cause);
-        let kib = u32::try_from(refused.bytes() / 1024).unwrap_or(u32::MAX).saturating_add(1);
+        let kib = u32::try_from(candidate.bytes() / 1024).unwrap_or(u32::MAX).saturating_add(1);
         let kib = NonZeroU32::new(kib).unwrap_or(NonZeroU32::MIN);
         if !matches!(self.shared.rates[rank as usize].check_n(kib), Ok(Ok(()))) {
-            self.metrics.dropped(Dropped::of_rate(rank), 1);
-        } else if !self.shared.queue.push(refused) {
+            self.metrics.dropped(Dropped::from_rank(rank), 1);
+        } else if !self.shared.queue.push(candidate) {
             self.metrics.dropped(Dropped::Full, 1);
         } else {
             // A thread that has been woken already finds it, too.
@@ -202,13 +203,13 @@ struct Thread {
     explained: DefaultDirectRateLimiter,
     metrics: QuarantineMetrics,
     open: Option<Box<dyn Quarantine>>,
-    /// The last write failed, and that was told.
+    /// The last write failed, and that was logged.
     in_trouble: bool,
 }
 
 impl Thread {
     fn run(mut self, woken: &Receiver<()>) {
-        self.look();
+        self.set_current();
         loop {
             let waited = woken.recv_timeout(IDLE);
             loop {
@@ -220,14 +221,15 @@ impl Thread {
             }
             match waited {
                 Ok(()) => {}
-                Err(RecvTimeoutError::Timeout) => self.look(),
+                Err(RecvTimeoutError::Timeout) => self.set_current(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
-    fn write(&mut self, batch: Vec<Refused>) {
-        let requests: Vec<_> = batch.into_iter().map(|refused| self.explained(refused)).collect();
+    fn write(&mut self, batch: Vec<Candidate>) {
+        let requests: Vec<_> =
+            batch.into_iter().map(|candidate| self.explained(candidate)).collect();
         match self.keep(&requests) {
             Ok(true) => self.in_trouble = false,
             Ok(false) => self.metrics.dropped(Dropped::Disk, requests.len()),
@@ -235,7 +237,7 @@ impl Thread {
                 self.metrics.dropped(Dropped::Failed, requests.len());
                 self.open = None;
                 if !std::mem::replace(&mut self.in_trouble, true) {
-                    tracing::warn!("refused requests are not kept: {error}");
+                    tracing::warn!("rejected requests cannot be kept: {error}");
                 }
             }
         }
@@ -243,7 +245,7 @@ impl Thread {
 
     /// False where the disk has no room.
     fn keep(&mut self, requests: &[RefusedRequest]) -> Result<bool, StoreError> {
-        // Whoever removes the file wants it gone, not written on under no name.
+        // Somebody who deletes the file wants it gone, not written without a name.
         let open = match self.open.take().filter(|open| open.check_files_unmoved().is_ok()) {
             Some(open) => open,
             None => store::create_quarantine(&self.database)?,
@@ -258,31 +260,31 @@ impl Thread {
     }
 
     /// The request with its likely cause, if that is known or there is time to search for it.
-    fn explained(&self, refused: Refused) -> RefusedRequest {
-        let searched = match refused.request.cause {
-            None if self.explained.check().is_ok() => refused.searched(),
-            _ => return Arc::unwrap_or_clone(refused.request),
+    fn explained(&self, candidate: Candidate) -> RefusedRequest {
+        let searched = match candidate.request.cause {
+            None if self.explained.check().is_ok() => candidate.searched(),
+            _ => return Arc::unwrap_or_clone(candidate.request),
         };
         let rank = match &searched {
-            Some(Searched::Fits) => self.shared.recogniser.rank_found(&refused),
+            Some(Searched::Fits) => self.shared.recogniser.rank_found(&candidate),
             Some(Searched::Diagnosis(Diagnosis::Fits(fitting))) => {
                 self.shared.recogniser.remember(fitting);
-                self.shared.recogniser.rank_found(&refused)
+                self.shared.recogniser.rank_found(&candidate)
             }
-            Some(Searched::Diagnosis(_)) | None => refused.request.rank,
+            Some(Searched::Diagnosis(_)) | None => candidate.request.rank,
         };
         let cause = searched.map(|searched| searched.to_string());
-        RefusedRequest { cause, rank, ..Arc::unwrap_or_clone(refused.request) }
+        RefusedRequest { cause, rank, ..Arc::unwrap_or_clone(candidate.request) }
     }
 
     /// Others may remove what is kept.
-    fn look(&mut self) {
+    fn set_current(&mut self) {
         let now = match &self.open {
             Some(open) if open.check_files_unmoved().is_ok() => open.kept().ok(),
             _ => store::read_quarantine(&self.database)
                 .ok()
                 .map(|open| open.and_then(|open| open.kept().ok()).unwrap_or_default()),
         };
-        now.inspect(|now| self.metrics.look(*now));
+        now.inspect(|now| self.metrics.set_current(*now));
     }
 }

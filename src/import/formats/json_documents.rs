@@ -1,5 +1,5 @@
-//! Twilio's answers as they came: pages of a list, single messages, or lists of either, one document
-//! after the other.
+//! Reader of Twilio's JSON answers: pages of a list, single messages, or arrays of either.
+//! A file may have any number of such documents.
 
 use std::io::{self, BufRead};
 
@@ -7,10 +7,11 @@ use serde_json::Deserializer;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::bounded::Bounded;
-use super::input::is_of_content;
 use super::lines::{cut_off, too_long};
-use super::{DOCUMENT_BYTES_MAX, Each, ImportError, Row};
+use super::{DOCUMENT_BYTES_MAX, Each, Row};
+use crate::import::ImportError;
+use crate::import::input::is_content_error;
+use crate::import::input::limited_reader::LimitedReader;
 use crate::twilio::resource::members;
 
 /// The member of a page that holds its messages.
@@ -22,23 +23,23 @@ pub fn each_message(
     reader: &mut dyn BufRead,
     each: Each<'_>,
 ) -> Result<(), ImportError> {
-    let (bounded, bound) = Bounded::new(reader);
+    let (bounded, bound) = LimitedReader::new(reader);
     bound.allow(DOCUMENT_BYTES_MAX);
     for document in Deserializer::from_reader(bounded).into_iter::<Box<RawValue>>() {
         match document {
             Ok(document) => {
                 let first_line = 1 + bound.lines() - lines_in(document.get());
-                of_document(document.get(), first_line, each)?;
+                each_of_document(document.get(), first_line, each)?;
                 bound.allow(DOCUMENT_BYTES_MAX);
             }
             // Where one ends that is no JSON, nobody can tell.
-            Err(error) => return each(line_of(&error), Err(told(name, error)?)),
+            Err(error) => return each(line_of(&error), Err(describe(name, error)?)),
         }
     }
     Ok(())
 }
 
-fn told(name: &str, error: serde_json::Error) -> Result<String, ImportError> {
+fn describe(name: &str, error: serde_json::Error) -> Result<String, ImportError> {
     if error.classify() != Category::Io {
         let column = error.column();
         return Ok(format!("from here on it is no JSON, by column {column} of this line"));
@@ -46,7 +47,7 @@ fn told(name: &str, error: serde_json::Error) -> Result<String, ImportError> {
     let error = io::Error::from(error);
     match error.kind() {
         io::ErrorKind::FileTooLarge => Ok(format!("a document {}", too_long(DOCUMENT_BYTES_MAX))),
-        _ if is_of_content(&error) => Ok(cut_off(&error)),
+        _ if is_content_error(&error) => Ok(cut_off(&error)),
         _ => Err(ImportError::Read { name: name.to_owned(), source: error }),
     }
 }
@@ -55,29 +56,29 @@ fn line_of(error: &serde_json::Error) -> u64 {
     (error.line() as u64).max(1)
 }
 
-fn of_document(document: &str, first_line: u64, each: Each<'_>) -> Result<(), ImportError> {
+fn each_of_document(document: &str, first_line: u64, each: Each<'_>) -> Result<(), ImportError> {
     if let Ok(list) = serde_json::from_str::<Vec<&RawValue>>(document) {
         return list.iter().try_for_each(|member| {
             let line = first_line + lines_before(document, member.get());
-            of_object(member.get(), line, each)
+            each_of_object(member.get(), line, each)
         });
     }
-    of_object(document, first_line, each)
+    each_of_object(document, first_line, each)
 }
 
-fn of_object(object: &str, first_line: u64, each: Each<'_>) -> Result<(), ImportError> {
+fn each_of_object(object: &str, first_line: u64, each: Each<'_>) -> Result<(), ImportError> {
     let messages = members(object.as_bytes()).ok().and_then(|members| {
         members.into_iter().find(|(name, _)| name == MESSAGES).map(|(_, messages)| messages)
     });
     let Some(messages) = messages else {
-        return each(first_line, Ok(Row::of_json(object.as_bytes())));
+        return each(first_line, Ok(Row::from_json(object.as_bytes())));
     };
     let Ok(list) = serde_json::from_str::<Vec<&RawValue>>(messages.get()) else {
         return each(first_line, Err("the page's `messages` is no list".to_owned()));
     };
     list.iter().try_for_each(|message| {
         let line = first_line + lines_before(object, message.get());
-        each(line, Ok(Row::of_json(message.get().as_bytes())))
+        each(line, Ok(Row::from_json(message.get().as_bytes())))
     })
 }
 

@@ -1,5 +1,6 @@
-//! How a text is encoded: UTF-8 with or without a byte order mark, or UTF-16, which becomes UTF-8.
-//! Windows-1252 is not decoded, because it cannot be told from its siblings; it is named instead.
+//! Text encodings: UTF-8 with or without a byte order mark, and UTF-16, which is converted to UTF-8.
+//! Windows-1252 is only named in an error, because it cannot be distinguished from similar
+//! encodings.
 
 use std::io::{self, BufRead, Read};
 
@@ -14,16 +15,16 @@ pub const NOT_UTF_8: &str = "it is not UTF-8, but perhaps Windows-1252 (Latin-1)
 /// What a text begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// UTF-8, or something that will turn out not to be; so many bytes are its mark.
+    /// UTF-8, with a byte order mark of this length, or invalid UTF-8, which is found later.
     Utf8 {
         mark_bytes: usize,
     },
-    Utf16(Order),
+    Utf16Reader(ByteOrder),
 }
 
 /// Which byte of a unit comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum ByteOrder {
     LittleEndian,
     BigEndian,
 }
@@ -36,13 +37,13 @@ pub struct DamagedUtf16;
 impl Encoding {
     /// The encoding of a text that begins like this. Without a mark UTF-16 is known by its zeros:
     /// whatever can be imported begins with ASCII.
-    pub fn of(beginning: &[u8]) -> Self {
+    pub fn detect(beginning: &[u8]) -> Self {
         match beginning {
             [0xff, 0xfe, 0, 0, ..] => Encoding::Utf8 { mark_bytes: 0 }, // UTF-32, which is refused
-            [0xff, 0xfe, ..] => Encoding::Utf16(Order::LittleEndian),
-            [0xfe, 0xff, ..] => Encoding::Utf16(Order::BigEndian),
-            [1..=0x7f, 0, 1..=0x7f, 0, ..] => Encoding::Utf16(Order::LittleEndian),
-            [0, 1..=0x7f, 0, 1..=0x7f, ..] => Encoding::Utf16(Order::BigEndian),
+            [0xff, 0xfe, ..] => Encoding::Utf16Reader(ByteOrder::LittleEndian),
+            [0xfe, 0xff, ..] => Encoding::Utf16Reader(ByteOrder::BigEndian),
+            [1..=0x7f, 0, 1..=0x7f, 0, ..] => Encoding::Utf16Reader(ByteOrder::LittleEndian),
+            [0, 1..=0x7f, 0, 1..=0x7f, ..] => Encoding::Utf16Reader(ByteOrder::BigEndian),
             _ if beginning.starts_with(UTF_8_MARK) => {
                 Encoding::Utf8 { mark_bytes: UTF_8_MARK.len() }
             }
@@ -52,19 +53,19 @@ impl Encoding {
 }
 
 /// UTF-16 read as UTF-8. What is damaged is an error; nothing is replaced.
-pub struct Utf16<R> {
+pub struct Utf16Reader<R> {
     from: R,
     decoder: Decoder,
     ended: bool,
     damaged: bool,
 }
 
-impl<R: BufRead> Utf16<R> {
+impl<R: BufRead> Utf16Reader<R> {
     /// Reads from the beginning of a text, its mark included.
-    pub fn new(from: R, order: Order) -> Self {
+    pub fn new(from: R, order: ByteOrder) -> Self {
         let encoding = match order {
-            Order::LittleEndian => UTF_16LE,
-            Order::BigEndian => UTF_16BE,
+            ByteOrder::LittleEndian => UTF_16LE,
+            ByteOrder::BigEndian => UTF_16BE,
         };
         Self {
             from,
@@ -75,7 +76,7 @@ impl<R: BufRead> Utf16<R> {
     }
 }
 
-impl<R: BufRead> Read for Utf16<R> {
+impl<R: BufRead> Read for Utf16Reader<R> {
     /// `buffer` has room for a few characters, as that of a [`std::io::BufReader`] around it has.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while !self.ended && !self.damaged {

@@ -1,0 +1,87 @@
+//! The input formats of an import: how each is recognised and read, row by row.
+
+mod columns;
+mod csv;
+mod detect;
+mod file_kind;
+mod json_documents;
+mod lines;
+pub mod own_output;
+mod table;
+
+use self::columns::Columns;
+pub use self::columns::member_of_json;
+pub use self::detect::detect;
+pub use self::file_kind::unsupported;
+use super::ImportError;
+use super::input::Input;
+
+/// How long one row may be. A callback's body has 1 MiB at most, which JSON can write six times as
+/// long, and its URL and headers are bounded by what the server reads of a request.
+pub const ROW_BYTES_MAX: u64 = 8 << 20;
+
+/// How long one JSON document with many rows may be. Twilio's pages have 1,000 messages at most.
+pub const DOCUMENT_BYTES_MAX: u64 = 64 << 20;
+
+/// What an input consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportFormat {
+    /// What `export events` writes as NDJSON.
+    Events,
+    /// Answers of Twilio's Messages resource: pages of a list, or single messages.
+    Rest,
+    /// One message a line, as Twilio's BulkExport writes them.
+    Bulkexport,
+    /// The message log as Twilio's Console exports it.
+    Csv,
+}
+
+impl ImportFormat {
+    /// Every format.
+    pub const ALL: [ImportFormat; 4] =
+        [ImportFormat::Events, ImportFormat::Rest, ImportFormat::Bulkexport, ImportFormat::Csv];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ImportFormat::Events => "events",
+            ImportFormat::Rest => "rest",
+            ImportFormat::Bulkexport => "bulkexport",
+            ImportFormat::Csv => "csv",
+        }
+    }
+}
+
+/// A row as it was read.
+pub struct Row<'a> {
+    pub json: &'a [u8],
+    /// Which columns its members come from, in a table.
+    pub columns: Option<&'a Columns>,
+}
+
+impl<'a> Row<'a> {
+    fn from_json(json: &'a [u8]) -> Self {
+        Self { json, columns: None }
+    }
+}
+
+/// Takes the next row with its line, or why it cannot be taken.
+pub type Each<'a> = &'a mut dyn FnMut(u64, Result<Row<'_>, String>) -> Result<(), ImportError>;
+
+/// Reads an input as this format and passes each row on.
+pub fn each_row(
+    format: ImportFormat,
+    name: &str,
+    input: &mut Input,
+    each: Each<'_>,
+) -> Result<(), ImportError> {
+    match format {
+        ImportFormat::Events | ImportFormat::Bulkexport => {
+            lines::each_line(name, &mut input.reader, each)
+        }
+        ImportFormat::Rest => json_documents::each_message(name, &mut input.reader, each),
+        ImportFormat::Csv => {
+            csv::each_row(name, &mut input.reader, columns::delimiter_of(&input.beginning), each)
+        }
+    }
+}
