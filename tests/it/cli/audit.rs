@@ -206,7 +206,7 @@ fn a_terminal_does_not_obey_a_callback() {
     assert_eq!(audited.status.code(), Some(0));
     assert!(stdout(&audited).contains(r"x\u{1b}[2J"), "{}", stdout(&audited));
 
-    ledger.views_sql("UPDATE messages SET status = 'scheduled'");
+    ledger.views_sql("UPDATE messages SET status = 'scheduled' WHERE status = 'sent'");
     for output in [
         audited,
         plain.run(&["audit", &format!("{sid}?")]),
