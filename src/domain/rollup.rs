@@ -83,7 +83,10 @@ impl Hour {
 impl<'a> RollupKey<'a> {
     /// The cell that a message stands in.
     pub fn of(message: &MessageRef<'a>) -> Self {
-        Self { country: message.to.and_then(Country::of_address), ..Self::without_country(message) }
+        Self {
+            country: message.to.and_then(Country::from_address),
+            ..Self::without_country(message)
+        }
     }
 
     /// The same for who does not ask for the country, which takes longer than all the rest.

@@ -9,7 +9,7 @@ use super::digest::digest;
 use super::verify::compare::side_by_side;
 use super::{ProjectionError, compatibility};
 use crate::domain::digest::Hash;
-use crate::domain::{MessageKey, Position, Rule, Status, country};
+use crate::domain::{MessageKey, Position, Rule, Status};
 use crate::store::{Checkpoint, Store, StoreError, Views};
 
 /// What a replay did.
@@ -42,8 +42,6 @@ pub fn replay(
     progress: Progress<'_>,
 ) -> Result<Replayed, ProjectionError> {
     let head = store.head()?;
-    // A core is idle while the file is made.
-    thread::spawn(country::get_ready);
     let new = store.begin_rebuild(rule)?;
     let rebuilt = rebuild(store, new.views(), head, progress)?;
     let digest = digest_while(&*new.reader()?, || new.build_indexes())?;

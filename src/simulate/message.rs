@@ -210,7 +210,7 @@ mod tests {
         for _ in 0..500 {
             let message = Message::new(Channel::any(&mut rng), &mut rng);
             for address in [&message.to, &message.from] {
-                let country = Country::of_address(address);
+                let country = Country::from_address(address);
                 countries.insert(country.unwrap_or_else(|| panic!("{address}")).to_string());
             }
         }

@@ -1,6 +1,7 @@
 //! Delivery reports: what they count, and that they count it right whichever way it is asked for.
 
 mod country;
+mod country_table;
 mod figures;
 mod histogram;
 mod laws;

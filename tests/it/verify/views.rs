@@ -30,7 +30,7 @@ fn a_projection_that_differs_from_its_log_is_found() {
         "UPDATE messages SET recipient = NULL WHERE id = 2",
         "UPDATE messages SET recipient = x'ff' WHERE id = 2",
         "UPDATE messages SET sender = recipient WHERE id = 1",
-        "UPDATE messages SET flags = flags | 1 WHERE id = 3",
+        "UPDATE messages SET flags = flags | 4 WHERE id = 3",
         "UPDATE messages SET flags = 256 WHERE id = 3",
         "INSERT INTO accounts VALUES (99, 'AC99')",
         "DELETE FROM accounts",

@@ -1,0 +1,252 @@
+//! The generated table of countries, and what it is generated from: `phonenumber`, which has the tables
+//! of Google's libphonenumber.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use delivery_ledger::domain::country::Country;
+use phonenumber::metadata::DATABASE;
+use proptest::prelude::*;
+
+/// The lengths of numbers that can be in a country.
+const LENGTHS: std::ops::RangeInclusive<usize> = 7..=15;
+
+/// The digits that decide are these many, behind the calling codes that several countries share.
+fn deciding(code: &str) -> usize {
+    code.len() + if code == "1" { 4 } else { 5 }
+}
+
+/// What `phonenumber` says of a number of this length that begins with these digits and goes on with
+/// twos.
+fn by_phonenumber(begin: &str, length: usize) -> Option<String> {
+    let number = format!("+{:2<length$}", &begin[..begin.len().min(length)]);
+    let country = phonenumber::parse(None, number).ok()?.country().id()?;
+    Some(country.as_ref().to_owned())
+}
+
+/// The countries of each calling code that has any.
+static CALLING_CODES: LazyLock<BTreeMap<String, Vec<String>>> = LazyLock::new(|| {
+    let regions = |code: u16| DATABASE.region(&code).unwrap_or_default();
+    let names = |code| regions(code).iter().map(|region| (*region).to_owned()).collect::<Vec<_>>();
+    let codes = (1..1000).map(|code| (code.to_string(), names(code)));
+    codes.filter(|(_, names)| names.iter().any(|name| name != "001")).collect()
+});
+
+/// The version of `phonenumber` in use.
+fn version() -> &'static str {
+    let lock = include_str!("../../../Cargo.lock");
+    let (_, package) = lock.split_once("name = \"phonenumber\"\nversion = \"").unwrap();
+    package.split_once('"').unwrap().0
+}
+
+/// The country of a number as the table is to have it.
+fn expected(number: &str) -> Option<String> {
+    let (code, countries) =
+        (1..=3).find_map(|length| CALLING_CODES.get_key_value(&number[..length]))?;
+    match &countries[..] {
+        [one] => Some(one.clone()),
+        _ => by_phonenumber(&number[..deciding(code).min(number.len())], number.len()),
+    }
+}
+
+fn in_table(number: &str) -> Option<String> {
+    Country::from_address(&format!("+{number}")).map(|country| country.to_string())
+}
+
+/// Ranges of the first eight digits, each with the countries by length.
+fn ranges() -> Vec<(u32, String)> {
+    let none = "--".repeat(LENGTHS.count());
+    let mut ranges = BTreeMap::from([(0, none.clone())]);
+    for (code, countries) in &*CALLING_CODES {
+        let eight =
+            |number: usize, digits: usize| (number * 10_usize.pow(8 - digits as u32)) as u32;
+        let number: usize = code.parse().unwrap();
+        ranges.entry(eight(number + 1, code.len())).or_insert(none.clone());
+        if let [one] = &countries[..] {
+            ranges.insert(eight(number, code.len()), one.repeat(LENGTHS.count()));
+            continue;
+        }
+        let (digits, further) =
+            (deciding(code), 10_usize.pow((deciding(code) - code.len()) as u32));
+        for begin in number * further..(number + 1) * further {
+            let country = |length| by_phonenumber(&begin.to_string(), length);
+            let countries = LENGTHS.map(|length| country(length).unwrap_or("--".to_owned()));
+            ranges.insert(eight(begin, digits), countries.collect());
+        }
+    }
+    let mut ranges: Vec<_> = ranges.into_iter().collect();
+    ranges.dedup_by(|next, before| next.1 == before.1);
+    ranges
+}
+
+/// The table as the product includes it.
+fn generated() -> String {
+    let ranges = ranges();
+    let mut by_length: Vec<_> = ranges.iter().map(|(_, countries)| countries.as_str()).collect();
+    by_length.sort_unstable();
+    by_length.dedup();
+    let mut text = format!(
+        "// Generated from phonenumber {} by tests/it/report/country_table.rs; do not edit.\n\n\
+         static BY_LENGTH: [ByLength; {}] = [\n",
+        version(),
+        by_length.len()
+    );
+    for countries in &by_length {
+        let pairs: Vec<_> = countries.as_bytes().chunks(2).map(String::from_utf8_lossy).collect();
+        let pairs: Vec<_> = pairs.iter().map(|pair| format!("*b\"{pair}\"")).collect();
+        writeln!(text, "    [{}],", pairs.join(", ")).unwrap();
+    }
+    writeln!(text, "];\n\nstatic RANGES: [Range; {}] = [", ranges.len()).unwrap();
+    for line in ranges.chunks(4) {
+        let range = |(begin, countries): &(u32, String)| {
+            let place = by_length.binary_search(&countries.as_str()).unwrap();
+            format!("range({begin}, {place}),")
+        };
+        writeln!(text, "    {}", line.iter().map(range).collect::<Vec<_>>().join(" ")).unwrap();
+    }
+    text + "];\n"
+}
+
+/// Run it after an update of `phonenumber`: `cargo test --test it -- --ignored write_the_table`. It takes
+/// some minutes.
+#[test]
+#[ignore = "it writes a source file"]
+fn write_the_table_of_countries() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/domain/country_ranges.in");
+    std::fs::write(file, generated()).unwrap();
+}
+
+#[test]
+fn an_update_of_phonenumber_regenerates_the_table_and_rebuilds_the_views() {
+    let table = include_str!("../../../src/domain/country_ranges.in");
+    assert!(
+        table.starts_with(&format!("// Generated from phonenumber {} ", version())),
+        "run `cargo test --test it -- --ignored write_the_table`"
+    );
+    let migration = include_str!("../../../migrations/sqlite/views/0001_messages.sql");
+    assert!(
+        migration.contains(&format!("-- Countries by phonenumber {}.", version())),
+        "write {} into the views' migration, so that they are rebuilt",
+        version()
+    );
+}
+
+#[test]
+fn every_calling_code_has_the_countries_of_phonenumber() {
+    for code in 1..1000 {
+        // However the number goes on; long enough to be one of those that have a country.
+        for number in [format!("{code:0<10}"), format!("{code:2<11}"), format!("{code:9<12}")] {
+            assert_eq!(in_table(&number), expected(&number), "+{number}");
+        }
+    }
+}
+
+#[test]
+fn both_sides_of_a_border_between_countries_are_as_phonenumber_has_them() {
+    for (code, below) in [
+        ("1", ["2041", "2042", "3452", "3453", "4155", "6492", "6582", "8092", "8492", "8762"]),
+        (
+            "7",
+            [
+                "33622", "60000", "69999", "70000", "79999", "76000", "77000", "90000", "99744",
+                "80000",
+            ],
+        ),
+        (
+            "39",
+            [
+                "06698", "06697", "31200", "00000", "33123", "34712", "37812", "80012", "89912",
+                "19912",
+            ],
+        ),
+        (
+            "44",
+            [
+                "14810", "15340", "16240", "77811", "77977", "74576", "74240", "79111", "20712",
+                "70122",
+            ],
+        ),
+        (
+            "47",
+            [
+                "78900", "79000", "79100", "80000", "22222", "40612", "81500", "02000", "99999",
+                "58002",
+            ],
+        ),
+        (
+            "61",
+            [
+                "89162", "89164", "89163", "41234", "21234", "55012", "14501", "50012", "18001",
+                "89100",
+            ],
+        ),
+        (
+            "212",
+            [
+                "52880", "52890", "52870", "65012", "61234", "80123", "89123", "52000", "53999",
+                "70012",
+            ],
+        ),
+        (
+            "262",
+            [
+                "26212", "26921", "26960", "63912", "69212", "69312", "80123", "97612", "93910",
+                "26939",
+            ],
+        ),
+        (
+            "290",
+            [
+                "80001", "81234", "22158", "23158", "24710", "51234", "61234", "20000", "29999",
+                "85555",
+            ],
+        ),
+        (
+            "358",
+            [
+                "18123", "17123", "45712", "41234", "20123", "75123", "80012", "60012", "29123",
+                "50123",
+            ],
+        ),
+        (
+            "590",
+            [
+                "59010", "59027", "59029", "59087", "69012", "69022", "69055", "97612", "80612",
+                "69066",
+            ],
+        ),
+        (
+            "599",
+            [
+                "30000", "31812", "41612", "71512", "94351", "95181", "96012", "69512", "46000",
+                "79900",
+            ],
+        ),
+    ] {
+        for digits in below {
+            for length in LENGTHS {
+                let number = format!("{code}{digits}22222222222")[..length].to_owned();
+                assert_eq!(in_table(&number), expected(&number), "+{number}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn any_number_is_where_phonenumber_has_one_like_it(
+        code in prop::sample::select(vec![
+            "", "1", "7", "39", "44", "47", "61", "212", "262", "290", "358", "590", "599", "881", "882",
+            "883", "979", "800", "49", "33", "383",
+        ]),
+        rest in "[0-9]{15}",
+        length in LENGTHS,
+    ) {
+        let number = format!("{code}{rest}")[..length].to_owned();
+        prop_assert_eq!(in_table(&number), expected(&number), "+{}", number);
+    }
+}
