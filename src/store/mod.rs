@@ -248,7 +248,7 @@ pub struct MessagePage {
     /// What the messages are of.
     pub checkpoint: Checkpoint,
     pub messages: Vec<Message>,
-    /// Where the next page begins; nothing where there is none.
+    /// Where the next page begins; `None` if this is the last.
     pub next_before: Option<u64>,
 }
 
@@ -275,32 +275,32 @@ pub struct MessageChange {
 /// What a store is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Appending and projecting, as the only process; makes the ledger where there is none.
+    /// Appending and projecting, as the only process; creates the ledger if it does not exist.
     Create,
-    /// The same, of a ledger that must be there.
+    /// Appending and projecting in an existing ledger.
     Write,
-    /// The same, throwing the views away first.
+    /// Like `Write`, but discards the views first.
     WriteDiscardingViews,
-    /// Reading, and rebuilding the views, beside a process that appends and projects.
+    /// Reading, and rebuilding the views, alongside a process that appends and projects.
     Replay,
-    /// Reading and appending, beside a process that appends and projects.
+    /// Reading and appending, alongside a process that appends and projects.
     Append,
-    /// Reading beside a process that writes.
+    /// Reading alongside a process that writes.
     Read,
 }
 
-/// Who carries the log's WAL over into its file.
+/// Which program checkpoints the log's WAL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WalCheckpoints {
     Own,
     External,
 }
 
-/// What an engine's own check came to.
+/// The result of an engine's own check.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Checked {
     pub damages: Vec<Damage>,
-    /// Whether it got to its end.
+    /// Whether it reached its end.
     pub finished: bool,
 }
 
@@ -315,12 +315,12 @@ pub struct Sizes {
     pub disk_free: u64,
 }
 
-/// Something an engine found wrong.
+/// Damage that an engine found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Damage {
     /// A table or a trigger that refuses changes is missing, or is not what it was made as.
     GuardMissing { name: String },
-    /// Something that we did not make.
+    /// An object that this program did not create.
     Foreign { name: String },
     /// Rows of the views that belong to no message.
     Stray { table: &'static str, rows: u64 },

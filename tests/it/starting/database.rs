@@ -106,7 +106,7 @@ fn a_second_server_on_one_ledger_is_refused_and_the_first_goes_on() {
     assert_eq!(
         String::from_utf8_lossy(&second.stderr),
         "error: the ledger sqlite:ledger.db (--database or DELIVERY_LEDGER_DATABASE): ledger.db is \
-         held by another process (a running serve, or a command at work); stop it, or name another \
+         held by another process, such as a running server; stop that process or choose another \
          ledger\n"
     );
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);

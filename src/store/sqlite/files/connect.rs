@@ -311,7 +311,7 @@ pub fn not_a_ledger(path: &Path, error: rusqlite::Error) -> StoreError {
             path: path.to_owned(),
             detail: "SQLite does not know its format".to_owned(),
         },
-        // A reader of a WAL database keeps its locks in files beside it.
+        // A reader of a WAL database keeps its locks in files next to it.
         Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::CannotOpen) => {
             StoreError::Engine {
                 act: format!("open {}", path.display()),
