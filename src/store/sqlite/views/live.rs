@@ -231,9 +231,9 @@ impl OpenFile {
 fn open_behind(link: &ViewsLink, access: ViewsAccess) -> Result<OpenFile, StoreError> {
     loop {
         let path = link.file();
-        match OpenFile::open(&path, access) {
-            Err(_) if link.file() != path => continue,
-            opened => return opened,
+        let opened = OpenFile::open(&path, access);
+        if opened.is_ok() || link.file() == path {
+            return opened;
         }
     }
 }
