@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use delivery_ledger::domain::BodyKind;
-use delivery_ledger::domain::lifecycle::Incoming;
+use delivery_ledger::domain::message::lifecycle::Incoming;
 use delivery_ledger::domain::{AccountSid, Lifecycle, Rule, Timestamp};
 use delivery_ledger::simulate::{Callback, Signer};
 use delivery_ledger::store::{Access, Database, open};

@@ -9,11 +9,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use delivery_ledger::domain::country::Country;
-use delivery_ledger::domain::filter::MessageFilter;
-use delivery_ledger::domain::kinds::Direction;
-use delivery_ledger::domain::lifecycle::Incoming;
+use delivery_ledger::domain::message::filter::MessageFilter;
+use delivery_ledger::domain::message::lifecycle::Incoming;
+use delivery_ledger::domain::message::status_reported::Direction;
+use delivery_ledger::domain::message::status_reported::{Addressing, Doubt};
 use delivery_ledger::domain::rollup::Hour;
-use delivery_ledger::domain::status_reported::{Addressing, Doubt};
 use delivery_ledger::domain::{
     AccountSid, ErrorCode, Lifecycle, MessageKey, MessageSid, Rule, Status, StatusReported,
     Timestamp,

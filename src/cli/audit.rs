@@ -4,11 +4,12 @@ use std::io::Write;
 
 use anyhow::Result;
 
-use super::text::{lines, number, position, right, table};
-use super::{Format, Outcome, UsageError, ledger};
+use super::{Format, Outcome, UsageError};
+use crate::cli::common::ledger;
+use crate::cli::common::text::{lines, number, position, right, table};
 use crate::config::Settings;
-use crate::domain::lifecycle::Counts;
-use crate::domain::status_reported::Label;
+use crate::domain::message::lifecycle::Counts;
+use crate::domain::message::status_reported::Label;
 use crate::domain::{AccountSid, Effect, MessageSid, Position, Rule, Status, Timestamp};
 use crate::import::note;
 use crate::projection::fold::{Entry, Folded};
@@ -70,7 +71,7 @@ fn several_accounts(accounts: &[AccountSid]) -> String {
 }
 
 fn print(folded: &Folded, as_of_position: Position, format: Format) -> Result<()> {
-    let mut out = crate::cli::terminal::stdout();
+    let mut out = crate::cli::common::terminal::stdout();
     match format {
         Format::Table => out.write_all(for_people(folded, as_of_position).as_bytes())?,
         Format::Json => {

@@ -8,10 +8,10 @@ use serde_json::json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::interrupt::Interrupt;
-use super::text::{number, progress_bar};
 use super::{Format, Outcome};
 use crate::backup::{BackupError, VerifiedCopy, backup, record};
+use crate::cli::common::interrupt::Interrupt;
+use crate::cli::common::text::{number, progress_bar};
 use crate::config::Settings;
 use crate::domain::Timestamp;
 use crate::domain::digest::hex;
@@ -68,7 +68,7 @@ pub fn tell(
         Ok(copied) => copied,
     };
     let (head, hash) = (copied.head, hex(&copied.hash));
-    let mut out = crate::cli::terminal::stdout();
+    let mut out = crate::cli::common::terminal::stdout();
     match format {
         Format::Json => {
             let file = file.display().to_string();

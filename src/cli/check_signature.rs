@@ -50,7 +50,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         signature: args.signature.as_bytes(),
         settings: None,
     };
-    let mut out = crate::cli::terminal::stdout();
+    let mut out = crate::cli::common::terminal::stdout();
     match verify_with(&signed, &[&keys]) {
         Verdict::Valid { verified_by, url } => {
             writeln!(out, "valid: signed with the {verified_by} token over {}", signed.urls[url])?;

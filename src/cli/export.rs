@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 
-use super::filters::Filters;
-use super::text::{number, position};
-use super::{Outcome, UsageError, ledger, terminal};
+use super::{Outcome, UsageError};
 use crate::atomic_file::{AtomicFile, OnExisting};
+use crate::cli::common::filters::Filters;
+use crate::cli::common::text::{number, position};
+use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;
 use crate::domain::digest::hex;
-use crate::domain::filter::MessageFilter;
+use crate::domain::message::filter::MessageFilter;
 use crate::domain::{MessageSid, Position};
 use crate::export::manifest::{HashingWriter, Manifest};
 use crate::export::{self, Content, EventFilter, ExportRow, ExportView, FileFormat};

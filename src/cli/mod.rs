@@ -4,17 +4,13 @@
 mod audit;
 mod backup;
 mod check_signature;
-mod completions;
+mod common;
 mod demo;
 mod doctor;
 mod export;
-mod filters;
-mod http_client;
 mod import;
-mod interrupt;
-mod ledger;
-mod man;
 mod openapi;
+mod packaging;
 mod quarantine;
 mod reconcile;
 mod replay;
@@ -24,8 +20,6 @@ mod send;
 mod serve;
 mod simulate;
 mod tail;
-mod terminal;
-mod text;
 mod verify;
 
 use std::path::PathBuf;
@@ -92,9 +86,9 @@ enum Command {
     /// Print the OpenAPI document of the admin API
     Openapi,
     /// Print the completion script for a shell
-    Completions(completions::Args),
+    Completions(packaging::CompletionsArgs),
     /// Print a manual page
-    Man(man::Args),
+    Man(packaging::ManArgs),
 }
 
 /// How a command ended when nothing failed.
@@ -127,8 +121,8 @@ impl Cli {
         // They need no settings, or say themselves what is wrong with them.
         match &self.command {
             Command::Openapi => return openapi::run(),
-            Command::Completions(args) => return completions::run(args),
-            Command::Man(args) => return man::run(args),
+            Command::Completions(args) => return packaging::completions(args),
+            Command::Man(args) => return packaging::man(args),
             Command::Doctor(args) => return doctor::run(args, self.config.as_deref(), flags),
             _ => {}
         }
@@ -158,8 +152,8 @@ impl Cli {
             Command::CheckSignature(args) => check_signature::run(args, &settings),
             Command::Tail(args) => tail::run(args, &settings),
             Command::Openapi => openapi::run(),
-            Command::Completions(args) => completions::run(&args),
-            Command::Man(args) => man::run(&args),
+            Command::Completions(args) => packaging::completions(&args),
+            Command::Man(args) => packaging::man(&args),
             Command::Doctor(_) => unreachable!("it has been run above"),
         }
     }

@@ -7,10 +7,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::filters::bad_flag;
-use super::interrupt::Interrupt;
-use super::text::number;
-use super::{Format, Outcome, UsageError, ledger};
+use super::{Format, Outcome, UsageError};
+use crate::cli::common::filters::bad_flag;
+use crate::cli::common::interrupt::Interrupt;
+use crate::cli::common::ledger;
+use crate::cli::common::text::number;
 use crate::config::{Reconciling, Settings};
 use crate::domain::{AccountSid, NewEvent, Timestamp, duration};
 use crate::reconcile::{
@@ -176,7 +177,7 @@ fn print(
 ) -> Result<()> {
     let ReconcileSummary { fetched, listed, appended, known, inbound, not_found, .. } = *summary;
     let ReconcileSummary { given_up, without_credentials, failed, sends_found, .. } = *summary;
-    let mut out = crate::cli::terminal::stdout();
+    let mut out = crate::cli::common::terminal::stdout();
     let counts = [
         ("requests", requests),
         ("fetched", fetched),
@@ -211,7 +212,7 @@ fn print(
 
 fn print_preview(dry_run: &DryRun, format: Format) -> Result<()> {
     let DryRun { to_fetch, without_credentials, lists, unanswered_sends } = dry_run;
-    let mut out = crate::cli::terminal::stdout();
+    let mut out = crate::cli::common::terminal::stdout();
     match format {
         Format::Table => {
             writeln!(out, "{} open messages would be fetched.", number(*to_fetch))?;

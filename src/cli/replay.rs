@@ -6,8 +6,9 @@ use std::ops::ControlFlow;
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::text::{lines, number, progress_bar, table};
-use super::{Format, Outcome, UsageError, ledger};
+use super::{Format, Outcome, UsageError};
+use crate::cli::common::ledger;
+use crate::cli::common::text::{lines, number, progress_bar, table};
 use crate::config::Settings;
 use crate::domain::Rule;
 use crate::domain::digest::hex;
@@ -105,7 +106,7 @@ fn parse_rule(name: &str) -> Result<Rule, UsageError> {
 }
 
 fn print(replayed: &Replayed, changes: Option<&Changes>, format: Format) -> Result<()> {
-    let mut out = crate::cli::terminal::stdout();
+    let mut out = crate::cli::common::terminal::stdout();
     match format {
         Format::Table => out.write_all(for_people(replayed, changes).as_bytes())?,
         Format::Json => writeln!(out, "{:#}", as_json(replayed, changes))?,

@@ -7,9 +7,10 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use super::filters::Filters;
-use super::text::{lines, number, right, table};
-use super::{Outcome, UsageError, ledger};
+use super::{Outcome, UsageError};
+use crate::cli::common::filters::Filters;
+use crate::cli::common::ledger;
+use crate::cli::common::text::{lines, number, right, table};
 use crate::config::Settings;
 use crate::report::output::{FiguresJson, ReportJson, RowJson, TimesJson};
 use crate::report::{Dimension, ReportQuery, report};
@@ -51,7 +52,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let store = ledger::up_to_date(settings)?;
     let report = report(&*store, &ReportQuery { by, filter })?;
     let report = ReportJson::new(&report);
-    let mut out = crate::cli::terminal::stdout();
+    let mut out = crate::cli::common::terminal::stdout();
     match args.format {
         ReportFormat::Table => out.write_all(for_people(&report).as_bytes())?,
         ReportFormat::Json => {

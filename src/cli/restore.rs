@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::interrupt::Interrupt;
-use super::text::progress_bar;
 use super::{Format, Outcome, backup};
 use crate::backup::restore;
+use crate::cli::common::interrupt::Interrupt;
+use crate::cli::common::text::progress_bar;
 use crate::config::Settings;
 use crate::store::{self, Access, Database};
 

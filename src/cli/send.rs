@@ -5,7 +5,8 @@ use std::io::Write;
 use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 
-use super::{Format, Outcome, UsageError, ledger};
+use super::{Format, Outcome, UsageError};
+use crate::cli::common::ledger;
 use crate::config::{self, Flags, Settings};
 use crate::domain::Timestamp;
 use crate::send::{self, Attempt, Draft};
@@ -173,7 +174,7 @@ fn print(
     intent: u64,
     format: Format,
 ) -> Result<()> {
-    let mut out = crate::cli::terminal::stdout();
+    let mut out = crate::cli::common::terminal::stdout();
     match (format, outcome) {
         (Format::Table, send::SendOutcome::Made { message_sid, status }) => {
             writeln!(out, "message  {}\nstatus   {}", printable(message_sid), printable(status))?;

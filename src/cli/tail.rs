@@ -7,12 +7,12 @@ use std::time::Duration;
 use anyhow::Result;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::interrupt::Interrupt;
-use super::terminal::{self, Safe};
-use super::text::position;
 use super::{Format, Outcome, UsageError};
+use crate::cli::common::interrupt::Interrupt;
+use crate::cli::common::terminal::{self, Safe};
+use crate::cli::common::text::position;
 use crate::config::Settings;
-use crate::domain::filter::AddressPattern;
+use crate::domain::message::filter::AddressPattern;
 use crate::domain::{ErrorCode, Position, RecordedEvent, Status};
 use crate::store::{self, Access, EventPages};
 use crate::text::printable;

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use anyhow::Result;
 use serde_json::json;
 
-use super::text::{self, number, progress_bar};
 use super::{Format, Outcome, UsageError};
+use crate::cli::common::text::{self, number, progress_bar};
 use crate::config::Settings;
 use crate::domain::digest::{Hash, hex};
 use crate::projection::verify::{Expected, Finding, Verified, verify};
@@ -38,7 +38,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     bar.finish_and_clear();
     let verified = verified?;
     verified.unfinished.iter().for_each(|what| tell_unfinished(what));
-    let mut out = crate::cli::terminal::stdout();
+    let mut out = crate::cli::common::terminal::stdout();
     match args.format {
         Format::Table => out.write_all(for_people(&verified).as_bytes())?,
         Format::Json => writeln!(out, "{:#}", as_json(&verified))?,

@@ -1,10 +1,12 @@
 //! Checks of account SIDs, tokens and keys for the usual copying mistakes. Unambiguous ones are
 //! corrected, others rejected; no message repeats what may be a secret.
 
-use anyhow::{Result, bail};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::warning::warn_once;
+use super::messages::warn_once;
 
 /// Twilio's auth tokens, and what is behind the two letters of a SID, are this many hex digits.
 const HEX_DIGITS: usize = 32;
@@ -15,6 +17,20 @@ const QUOTES: [char; 8] = ['"', '\'', '`', '“', '”', '‘', '’', '„'];
 /// What people write where a value has to be put in, in lower case.
 const PLACEHOLDERS: [&str; 9] =
     ["your_", "your-", "yourauth", "auth_token", "authtoken", "xxxx", "changeme", "<", "${"];
+
+/// Reads a secret. One trailing line end is removed.
+pub fn read_file(setting: &str, path: &Path) -> Result<SecretString> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("{setting}: cannot read the secret in {}", path.display()))?;
+    // Some editors begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let secret = text.strip_suffix('\n').unwrap_or(text);
+    let secret = secret.strip_suffix('\r').unwrap_or(secret);
+    if secret.is_empty() {
+        bail!("{setting}: {} is empty; it should hold the secret and nothing else", path.display());
+    }
+    Ok(SecretString::from(secret.to_owned()))
+}
 
 /// An auth token. Blanks, line ends, a byte order mark or quotes around one of Twilio's form are left
 /// out, with a warning.

@@ -9,9 +9,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::credential;
 use super::declarations::SETTINGS;
 use super::setting::Form;
-use super::{credential, secret};
 
 /// The whole file.
 #[derive(Debug, Clone, Default)]
@@ -217,7 +217,7 @@ impl ConfigFile {
 
     /// A secret in a file, by a path that may be relative to this one.
     pub fn read_secret(&self, setting: &str, path: &Path) -> anyhow::Result<SecretString> {
-        secret::read(setting, &self.folder.join(path))
+        credential::read_file(setting, &self.folder.join(path))
     }
 }
 

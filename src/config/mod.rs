@@ -7,17 +7,14 @@ mod credential;
 mod declarations;
 mod effective;
 mod file;
-mod flags;
 mod key_source;
+mod messages;
 mod quarantine;
 mod reconcile;
 mod reread;
-mod secret;
 mod setting;
 mod twilio_api;
 mod url;
-mod usage_error;
-mod warning;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -31,13 +28,12 @@ pub use self::api_token::{ApiScope, ApiToken};
 pub use self::declarations::*;
 pub use self::effective::EffectiveSetting;
 use self::file::ConfigFile;
-pub use self::flags::Flags;
 pub use self::key_source::KeySource;
+pub use self::messages::UsageError;
+use self::messages::invalid;
 pub use self::reconcile::Reconciling;
 use self::setting::Given;
-pub use self::setting::Setting;
-pub use self::usage_error::UsageError;
-use self::usage_error::invalid;
+pub use self::setting::{Flags, Setting};
 use crate::domain::error_codes::ErrorCodes;
 use crate::domain::{Rule, duration};
 use crate::store::Database;
@@ -262,7 +258,7 @@ impl Settings {
         }
         let file_variable = format!("{variable}_FILE");
         let path = self.environment.get(&file_variable);
-        path.map(|path| secret::read(&file_variable, Path::new(path))).transpose()
+        path.map(|path| credential::read_file(&file_variable, Path::new(path))).transpose()
     }
 }
 

@@ -1,6 +1,8 @@
 //! `Setting`: the declaration of one setting, with its flag, variable, file key and default.
 //! All settings are declared in `declarations.rs`.
 
+use std::collections::BTreeMap;
+
 use super::Settings;
 
 /// One setting: every name under which it can be given, its default, and how its value is shown.
@@ -130,5 +132,33 @@ impl Settings {
     pub(super) fn text(&self, setting: &Setting) -> (&'static str, String) {
         let default = || ("the default", setting.default.unwrap_or_default().to_owned());
         self.given_text(setting).unwrap_or_else(default)
+    }
+}
+
+/// The settings that were given as flags: the values of each.
+#[derive(Debug, Clone, Default)]
+pub struct Flags(BTreeMap<&'static str, Vec<String>>);
+
+impl Flags {
+    /// Adds a setting's values, if there are any.
+    ///
+    /// # Panics
+    /// If the setting has no flag.
+    pub fn with(mut self, setting: &Setting, values: impl IntoIterator<Item = String>) -> Self {
+        let values: Vec<_> = values.into_iter().collect();
+        if !values.is_empty() {
+            self.0.insert(setting.flag.expect("a setting with a flag"), values);
+        }
+        self
+    }
+
+    /// Adds all of these flags.
+    pub(super) fn extend(&mut self, flags: Flags) {
+        self.0.extend(flags.0);
+    }
+
+    /// The values of a flag; `None` if it was not given.
+    pub(super) fn values(&self, flag: &str) -> Option<&[String]> {
+        self.0.get(flag).map(Vec::as_slice)
     }
 }

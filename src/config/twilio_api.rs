@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::warning::warn_once;
+use super::messages::warn_once;
 use super::{
     CALLBACK_OVERRIDES, Settings, TWILIO_API_BASE_URL, TWILIO_API_TIMEOUT, credential, one_path,
 };

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::country::Country;
 use super::histogram::{DurationHistogram, Elapsed};
-use super::message_ref::MessageRef;
+use super::message::message_ref::MessageRef;
 use super::{ErrorCode, Status, Timestamp};
 
 const HOUR_MICROS: i64 = 3_600_000_000;

@@ -16,9 +16,9 @@ use std::io::{self, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::domain::filter::MessageFilter;
-use crate::domain::message_ref::MessageRef;
-use crate::domain::simulated::is_simulated;
+use crate::domain::event::is_simulated;
+use crate::domain::message::filter::MessageFilter;
+use crate::domain::message::message_ref::MessageRef;
 use crate::domain::{AccountSid, NewEvent, Position, Timestamp};
 use crate::projection::message_query::BeyondHead;
 use crate::projection::throttle::{self, Throttle};

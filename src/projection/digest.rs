@@ -7,9 +7,9 @@ use std::thread;
 use sha2::{Digest, Sha256};
 
 use crate::domain::digest::{Encoding, Hash};
-use crate::domain::kinds::Kinds;
-use crate::domain::lifecycle::Counts;
-use crate::domain::status_reported::Addressing;
+use crate::domain::message::kinds::Kinds;
+use crate::domain::message::lifecycle::Counts;
+use crate::domain::message::status_reported::Addressing;
 use crate::domain::{ErrorCode, Lifecycle, Rule, Status};
 use crate::store::{Message, StoreError, Views};
 

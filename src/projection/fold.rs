@@ -5,8 +5,8 @@ use std::convert::Infallible;
 
 use super::batch::prepare::content;
 use crate::domain::digest;
-use crate::domain::lifecycle::Incoming;
-use crate::domain::status_reported::Label;
+use crate::domain::message::lifecycle::Incoming;
+use crate::domain::message::status_reported::Label;
 use crate::domain::{
     Effect, Lifecycle, MessageKey, Position, RecordedEvent, Rule, Status, StatusReported,
 };

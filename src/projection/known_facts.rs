@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::status_reported::StatusReported;
+use crate::domain::message::status_reported::StatusReported;
 use crate::domain::{AccountSid, ErrorCode, MessageKey, NewEvent, Position, Status};
 use crate::store::{Store, StoreError, Views, for_each_event};
 use crate::twilio::callback::ParsedCallback;
@@ -81,7 +81,7 @@ impl KnownFacts {
         }
     }
 
-    /// Like [`Evidence::has`](crate::domain::lifecycle::Evidence::has), for these facts.
+    /// Like [`Evidence::has`](crate::domain::message::lifecycle::Evidence::has), for these facts.
     fn has(&self, key: &MessageKey, reported: &StatusReported) -> bool {
         let has = |status, code| self.facts.contains(&fact(key, status, code));
         match (reported.status, reported.error_code) {

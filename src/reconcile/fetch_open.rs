@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::event::{RequestKind, event};
 use super::{ReconcileError, Run, before, now};
-use crate::domain::filter::MessageFilter;
+use crate::domain::message::filter::MessageFilter;
 use crate::domain::{AccountSid, MessageKey, NewEvent};
 use crate::store::Message;
 use crate::twilio_api::{ApiError, ApiResponse, Credentials};

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::event::{RequestKind, event};
 use super::progress::ListWindow;
 use super::{ReconcileError, Run};
-use crate::domain::kinds::Direction;
+use crate::domain::message::status_reported::Direction;
 use crate::domain::{AccountSid, MessageKey, NewEvent, Source, Timestamp};
 use crate::send::note::MAY_ANSWER;
 use crate::store::{Message, StoreError};

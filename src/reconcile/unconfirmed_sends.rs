@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::status_reported::Addressing;
+use crate::domain::message::status_reported::Addressing;
 use crate::domain::{NewEvent, Position, Source, Timestamp};
 use crate::send::{SendOutcome, note};
 use crate::store::{Store, StoreError, for_each_event};

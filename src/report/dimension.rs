@@ -3,7 +3,7 @@
 use hashbrown::Equivalent;
 use serde::Deserialize;
 
-use crate::domain::message_ref::MessageRef;
+use crate::domain::message::message_ref::MessageRef;
 use crate::domain::rollup::{Hour, RollupKey};
 
 /// The property by which messages are grouped.

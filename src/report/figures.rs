@@ -10,7 +10,7 @@ use super::dimension::{Dimension, RowKey};
 use crate::domain::Status;
 use crate::domain::channel::has_read_receipts;
 use crate::domain::histogram::DurationHistogram;
-use crate::domain::message_ref::MessageRef;
+use crate::domain::message::message_ref::MessageRef;
 use crate::domain::rollup::{Contribution, Rollup, RollupKey};
 
 /// The counts of one row.

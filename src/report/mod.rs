@@ -10,7 +10,7 @@ pub mod output;
 mod scan;
 pub mod stuck;
 
-use crate::domain::filter::MessageFilter;
+use crate::domain::message::filter::MessageFilter;
 use crate::domain::rollup::{Hour, RollupKey};
 use crate::domain::{Position, Rule, Timestamp};
 use crate::store::{Store, StoreError, Views};

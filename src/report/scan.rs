@@ -4,7 +4,7 @@ use std::thread;
 
 use super::figures::Rows;
 use super::{Dimension, ReportQuery};
-use crate::domain::message_ref::MessageRef;
+use crate::domain::message::message_ref::MessageRef;
 use crate::domain::rollup::{Contribution, RollupKey};
 use crate::projection::throttle;
 use crate::store::{Checkpoint, StoreError, Views};

@@ -22,8 +22,8 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use crate::domain::digest::Hash;
-use crate::domain::filter::MessageFilter;
-use crate::domain::message_ref::MessageRef;
+use crate::domain::message::filter::MessageFilter;
+use crate::domain::message::message_ref::MessageRef;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::{Lifecycle, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
 

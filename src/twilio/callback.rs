@@ -10,9 +10,9 @@ use super::json::TopLevel;
 use super::parameters::{Parameter, Parameters};
 use super::{direction, resource};
 use crate::domain::channel::{channel_of, tells_channel};
-use crate::domain::kinds::Direction;
-use crate::domain::simulated::is_simulated;
-use crate::domain::status_reported::{Addressing, Doubt, Label, StatusReported};
+use crate::domain::event::is_simulated;
+use crate::domain::message::status_reported::Direction;
+use crate::domain::message::status_reported::{Addressing, Doubt, Label, StatusReported};
 use crate::domain::{
     AccountSid, BodyKind, ErrorCode, MessageKey, MessageSid, NewEvent, Source, Status,
 };

@@ -3,7 +3,7 @@
 use smol_str::SmolStr;
 
 use crate::domain::Status;
-use crate::domain::kinds::Direction;
+use crate::domain::message::status_reported::Direction;
 
 /// The statuses of inbound messages
 /// (<https://www.twilio.com/docs/messaging/api/message-resource#message-status-values>).

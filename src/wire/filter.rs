@@ -8,7 +8,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::parameters::{self, BadValue, account_sid, not_empty, parsed, sid, time};
 use crate::domain::duration::Fault;
-use crate::domain::filter::{AddressPattern, MessageFilter};
+use crate::domain::message::filter::{AddressPattern, MessageFilter};
 use crate::domain::{AccountSid, ErrorCode, Status, Timestamp, duration};
 
 /// Which messages are asked for. Each field is a parameter of lists, exports and reports.

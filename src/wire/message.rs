@@ -6,8 +6,8 @@ use smol_str::SmolStr;
 use utoipa::ToSchema;
 
 use super::Body;
-use crate::domain::lifecycle::Evidence;
-use crate::domain::status_reported::Label;
+use crate::domain::message::lifecycle::Evidence;
+use crate::domain::message::status_reported::Label;
 use crate::domain::{
     Effect, ErrorCode, Lifecycle, MessageKey, Position, RecordedEvent, Status, StatusReported,
 };

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Output;
 
-use delivery_ledger::domain::simulated::USER_AGENT_PREFIX;
+use delivery_ledger::domain::event::USER_AGENT_PREFIX;
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -19,8 +19,8 @@ use tokio::sync::oneshot;
 
 use self::totals::Totals;
 use self::traffic::{CALLBACK_PATH, Traffic};
-use super::text::number;
 use super::{Format, Outcome, UsageError, audit};
+use crate::cli::common::text::number;
 use crate::config::{Reconciling, ServerConfig, Settings};
 use crate::domain::{AccountSid, MessageSid, Position, Rule};
 use crate::http;
@@ -159,7 +159,7 @@ fn wait_for_views(ledger_process: &LedgerProcess) -> Result<()> {
 }
 
 fn show(store: &dyn Store, traffic: &Traffic, summary: &LoadSummary) -> Result<()> {
-    let mut out = crate::cli::terminal::stdout();
+    let mut out = crate::cli::common::terminal::stdout();
     writeln!(
         out,
         "{} messages were sent; {} signed callbacks came, in any order; {} were acknowledged, each \
@@ -196,7 +196,7 @@ fn show_json(
         "callbacks": serving.map(|at| url(at.callbacks)),
         "questions": serving.map(|at| url(at.admin)),
     });
-    writeln!(crate::cli::terminal::stdout(), "{shown:#}")?;
+    writeln!(crate::cli::common::terminal::stdout(), "{shown:#}")?;
     Ok(())
 }
 
@@ -219,7 +219,7 @@ fn tell_where(ledger: &Path, traffic: &Traffic, serving: Option<&Addresses>) -> 
         for_shell(&program()),
         for_shell(&format!("sqlite:{}", ledger.display()))
     );
-    let mut out = crate::cli::terminal::stdout();
+    let mut out = crate::cli::common::terminal::stdout();
     writeln!(out, "The log is {}, its views are next to it.", ledger.display())?;
     let folder = for_shell(&folder_of(ledger).display().to_string());
     writeln!(out, "The folder stays when the demo ends; `rm -r {folder}` removes it.\n")?;

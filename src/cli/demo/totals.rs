@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::cli::text::{lines, number, right, table};
+use crate::cli::common::text::{lines, number, right, table};
 use crate::store::Store;
 use crate::wire::message::status_name;
 

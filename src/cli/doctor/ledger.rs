@@ -2,7 +2,7 @@
 
 use super::check::Finding;
 use super::context::DoctorContext;
-use crate::cli::text::number;
+use crate::cli::common::text::number;
 use crate::projection::compatibility::ViewsState;
 use crate::report::stuck::Stuck;
 use crate::store::{Damage, StoreError, inspect};

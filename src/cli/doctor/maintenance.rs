@@ -4,7 +4,7 @@ use super::check::Finding;
 use super::context::DoctorContext;
 use super::ledger::count_stuck;
 use crate::backup::record::last_backup;
-use crate::cli::text::number;
+use crate::cli::common::text::number;
 use crate::domain::Timestamp;
 use crate::reconcile::{last_reconcile, state_file};
 use crate::store::inspect;

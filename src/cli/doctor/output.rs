@@ -13,7 +13,7 @@ const NAME_WIDTH_MAX: usize = 30;
 
 /// Every check on a line, by area, with what to do below it.
 pub fn for_people(made: &[Made]) -> Result<()> {
-    let mut out = crate::cli::terminal::stdout();
+    let mut out = crate::cli::common::terminal::stdout();
     let widths = made.iter().map(|made| made.name.chars().count());
     let width = widths.filter(|width| *width <= NAME_WIDTH_MAX).max().unwrap_or(0);
     let mut area = "";
@@ -56,6 +56,6 @@ pub fn as_json(made: &[Made]) -> Result<()> {
         "failed": count(Outcome::Fail),
         "warned": count(Outcome::Warn),
     });
-    writeln!(crate::cli::terminal::stdout(), "{page:#}")?;
+    writeln!(crate::cli::common::terminal::stdout(), "{page:#}")?;
     Ok(())
 }

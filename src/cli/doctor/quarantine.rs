@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use super::check::Finding;
 use super::context::DoctorContext;
+use crate::cli::common::text::number;
 use crate::cli::quarantine::Configured;
-use crate::cli::text::number;
 use crate::quarantine::rejection::Rejection;
 use crate::quarantine::{CheckOutcome, check};
 use crate::store;

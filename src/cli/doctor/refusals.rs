@@ -2,7 +2,7 @@
 
 use super::check::Finding;
 use super::context::DoctorContext;
-use crate::cli::http_client::Metrics;
+use crate::cli::common::http_client::Metrics;
 
 /// A share of refusals that nobody has to look at: forged requests come now and then. The alert in
 /// docs/deploy begins here too.

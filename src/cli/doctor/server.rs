@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::check::Finding;
 use super::context::DoctorContext;
-use crate::cli::http_client::{Metrics, get};
+use crate::cli::common::http_client::{Metrics, get};
 use crate::config::Settings;
 use crate::store::inspect;
 

@@ -15,9 +15,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use time::OffsetDateTime;
 
 use self::report::Report;
-use super::interrupt::Interrupt;
-use super::text::{number, progress_bar};
-use super::{Format as ReportFormat, Outcome, UsageError, ledger};
+use super::{Format as ReportFormat, Outcome, UsageError};
+use crate::cli::common::interrupt::Interrupt;
+use crate::cli::common::ledger;
+use crate::cli::common::text::{number, progress_bar};
 use crate::config::Settings;
 use crate::domain::{AccountSid, NewEvent, Timestamp};
 use crate::import::values::{self, Checked};

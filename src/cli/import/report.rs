@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::cli::Format;
-use crate::cli::text::{lines, number, right, table};
+use crate::cli::common::text::{lines, number, right, table};
 use crate::import::{self, Counts, StagedImport};
 use crate::text::printable;
 
@@ -24,7 +24,7 @@ pub struct Report {
 impl Report {
     /// Prints it, with the rows that were refused.
     pub fn print(&self, staged: &mut StagedImport) -> Result<()> {
-        let mut out = crate::cli::terminal::stdout();
+        let mut out = crate::cli::common::terminal::stdout();
         match self.format {
             Format::Table => out.write_all(self.for_people(staged).as_bytes())?,
             Format::Json => {

@@ -6,8 +6,8 @@ use anyhow::Result;
 use comfy_table::Cell;
 use serde_json::json;
 
-use super::super::text::{lines, number, right, table};
 use super::super::{Format, Outcome};
+use crate::cli::common::text::{lines, number, right, table};
 use crate::config::Settings;
 use crate::store;
 use crate::store::quarantine::{Kept, Rank, RefusedRequest};
@@ -35,7 +35,7 @@ pub struct Args {
 /// Prints them.
 pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
     let (kept, requests) = read(args, settings)?;
-    let mut out = crate::cli::terminal::stdout();
+    let mut out = crate::cli::common::terminal::stdout();
     match args.format {
         Format::Table => out.write_all(for_people(kept, &requests).as_bytes())?,
         Format::Json => writeln!(out, "{:#}", as_json(kept, &requests))?,

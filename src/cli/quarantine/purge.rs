@@ -5,9 +5,9 @@ use std::io::Write;
 use anyhow::Result;
 use serde_json::json;
 
-use super::super::filters::bad_flag;
-use super::super::text::number;
 use super::super::{Format, Outcome};
+use crate::cli::common::filters::bad_flag;
+use crate::cli::common::text::number;
 use crate::config::Settings;
 use crate::store;
 use crate::wire::filter;
@@ -31,7 +31,7 @@ pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
         Some(mut quarantine) => quarantine.purge(before)?,
         None => 0,
     };
-    let mut out = crate::cli::terminal::stdout();
+    let mut out = crate::cli::common::terminal::stdout();
     match args.format {
         Format::Table => writeln!(out, "{} removed", number(purged))?,
         Format::Json => writeln!(out, "{:#}", json!({ "removed": purged }))?,

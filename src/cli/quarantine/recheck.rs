@@ -5,9 +5,10 @@ use std::io::Write;
 use anyhow::{Result, bail};
 use serde_json::json;
 
-use super::super::text::{number, progress_bar};
-use super::super::{Format, Outcome, ledger};
+use super::super::{Format, Outcome};
 use super::Configured;
+use crate::cli::common::ledger;
+use crate::cli::common::text::{number, progress_bar};
 use crate::config::Settings;
 use crate::quarantine::recheck::{Rechecked, recheck, recheck_dry_run};
 use crate::store::{self, Access};
@@ -40,7 +41,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         true => dry_run(&configured, settings)?,
         false => for_real(&configured, settings)?,
     };
-    let mut out = crate::cli::terminal::stdout();
+    let mut out = crate::cli::common::terminal::stdout();
     match args.format {
         Format::Table => out.write_all(for_people(&rechecked, args.dry_run).as_bytes())?,
         Format::Json => writeln!(out, "{:#}", as_json(&rechecked, args.dry_run))?,

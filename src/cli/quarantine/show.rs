@@ -7,9 +7,9 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::super::text::number;
 use super::super::{Format, Outcome, UsageError};
 use super::Configured;
+use crate::cli::common::text::number;
 use crate::config::Settings;
 use crate::quarantine::rejection::Rejection;
 use crate::quarantine::{CheckOutcome, check};
@@ -56,7 +56,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         &settings.with_flags(super::url_flags(args.public_urls, args.callback_paths)),
     )
     .map(|configured| check(&request, &configured.accepts()));
-    let mut out = crate::cli::terminal::stdout();
+    let mut out = crate::cli::common::terminal::stdout();
     match args.format {
         Format::Table => out.write_all(for_people(&request, &now).as_bytes())?,
         Format::Json => writeln!(out, "{:#}", as_json(&request, &now))?,

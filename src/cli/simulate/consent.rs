@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use crate::cli::UsageError;
-use crate::cli::http_client::get_within;
+use crate::cli::common::http_client::get_within;
 use crate::config::Settings;
 use crate::simulate::Target;
 

@@ -109,7 +109,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         runtime.block_on(send(load, signer, plan.callbacks(), acked, move || tick.inc(1)));
     bar.finish_and_clear();
     let summary = summary?;
-    let mut out = crate::cli::terminal::stdout();
+    let mut out = crate::cli::common::terminal::stdout();
     writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?;
     match summary.forged_acknowledged {
         0 => Ok(Outcome::Done),

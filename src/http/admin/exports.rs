@@ -17,7 +17,7 @@ use utoipa::IntoParams;
 
 use super::message_list::message_filter;
 use super::state::AdminState;
-use crate::domain::filter::MessageFilter;
+use crate::domain::message::filter::MessageFilter;
 use crate::domain::{AccountSid, Position, Timestamp};
 use crate::export::{self, Content, EventFilter, ExportError, ExportRow, ExportView, FileFormat};
 use crate::http::auth::redaction::Redaction;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::state::AdminState;
-use crate::domain::simulated::is_simulated;
+use crate::domain::event::is_simulated;
 use crate::domain::{Position, Timestamp};
 use crate::http::error::Problem;
 use crate::http::response;

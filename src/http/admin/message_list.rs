@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use utoipa::IntoParams;
 
 use super::state::AdminState;
-use crate::domain::filter::MessageFilter;
+use crate::domain::message::filter::MessageFilter;
 use crate::domain::{Position, Timestamp};
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;

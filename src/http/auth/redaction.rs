@@ -6,7 +6,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use super::tokens::{Scope, Visibility};
-use crate::domain::filter::{AddressPattern, MessageFilter};
+use crate::domain::message::filter::{AddressPattern, MessageFilter};
 use crate::domain::{AccountSid, RecordedEvent};
 use crate::http::error::Problem;
 use crate::projection::fold::Folded;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::messages::BatchMessages;
 use crate::domain::digest::{Digester, Hash};
-use crate::domain::lifecycle::Incoming;
+use crate::domain::message::lifecycle::Incoming;
 use crate::domain::{Lifecycle, Position, RecordedEvent, Rule};
 use crate::projection::ProjectionError;
 use crate::store::{Checkpoint, MessageChange, Store, StoreError, for_each_event};

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use delivery_ledger::domain::status_reported::{Label, StatusReported};
+use delivery_ledger::domain::message::status_reported::{Label, StatusReported};
 use delivery_ledger::domain::{ErrorCode, NewEvent, Rule, Source, Status};
 use delivery_ledger::twilio::callback::ParsedCallback;
 use serde_json::json;

@@ -5,8 +5,10 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 
-use delivery_ledger::domain::lifecycle::{Counts, DeliveryReceipt, Evidence, Incoming, Lifecycle};
-use delivery_ledger::domain::status_reported::StatusReported;
+use delivery_ledger::domain::message::lifecycle::{
+    Counts, DeliveryReceipt, Evidence, Incoming, Lifecycle,
+};
+use delivery_ledger::domain::message::status_reported::StatusReported;
 use delivery_ledger::domain::{
     ErrorCode, NewEvent, Position, RecordedEvent, Rule, Status, Timestamp,
 };

@@ -1,7 +1,7 @@
 //! A captured signature also fits other ways to cut the signed text into names and values. None of
 //! them takes anything over from the callback that Twilio sent.
 
-use delivery_ledger::domain::status_reported::Label;
+use delivery_ledger::domain::message::status_reported::Label;
 use delivery_ledger::domain::{NewEvent, Rule, Status};
 use delivery_ledger::projection::fold::Folded;
 use delivery_ledger::twilio::callback::ParsedCallback;

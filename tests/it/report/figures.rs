@@ -1,7 +1,7 @@
 //! What each figure of a report means, by example.
 
 use delivery_ledger::domain::NewEvent;
-use delivery_ledger::domain::filter::MessageFilter;
+use delivery_ledger::domain::message::filter::MessageFilter;
 use delivery_ledger::report::output::ReportJson;
 use delivery_ledger::report::{Dimension, ReportQuery, report};
 use serde_json::{Value, json};

@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use crate::domain::digest::{CHAIN_START, Hash};
-use crate::domain::filter::MessageFilter;
-use crate::domain::message_ref::MessageRef;
+use crate::domain::message::filter::MessageFilter;
+use crate::domain::message::message_ref::MessageRef;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::{MessageKey, MessageSid, Position, Rule};
 use crate::store::sqlite::files::{bounded_read, check};

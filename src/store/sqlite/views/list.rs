@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use crate::domain::filter::{AddressPattern, MessageFilter};
+use crate::domain::message::filter::{AddressPattern, MessageFilter};
 use crate::store::sqlite::views::flags::Flag;
 use crate::store::sqlite::views::message_row::{ReversedAddress, reversed};
 use crate::store::sqlite::views::read::Tables;

@@ -5,7 +5,7 @@ use rusqlite::{CachedStatement, Row, params};
 use smallvec::SmallVec;
 use uuid::Uuid;
 
-use crate::domain::message_ref::MessageRef;
+use crate::domain::message::message_ref::MessageRef;
 use crate::domain::{AccountSid, Lifecycle, MessageKey, MessageSid, Rule, Status};
 use crate::store::Message;
 use crate::store::sqlite::views::codec::lifecycle::{self, Addresses};

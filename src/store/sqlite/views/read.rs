@@ -8,8 +8,8 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use crate::domain::digest::Hash;
-use crate::domain::filter::MessageFilter;
-use crate::domain::message_ref::MessageRef;
+use crate::domain::message::filter::MessageFilter;
+use crate::domain::message::message_ref::MessageRef;
 use crate::domain::{AccountSid, MessageKey, MessageSid, Position, Rule};
 use crate::store::sqlite::views::message_row::{
     self, AddressBuffers, COLUMNS, REF_COLUMNS, pack_sid,

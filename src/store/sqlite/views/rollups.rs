@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use rusqlite::{CachedStatement, OptionalExtension, params};
 
 use crate::domain::country::Country;
-use crate::domain::message_ref::MessageRef;
+use crate::domain::message::message_ref::MessageRef;
 use crate::domain::rollup::{Contribution, Hour, Rollup, RollupKey};
 use crate::domain::{AccountSid, ErrorCode, Lifecycle, Status};
 use crate::store::MessageChange;

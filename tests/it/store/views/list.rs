@@ -1,7 +1,7 @@
 //! Lists of messages: their order, their pages and their conditions.
 
-use delivery_ledger::domain::filter::MessageFilter;
-use delivery_ledger::domain::message_ref::MessageRef;
+use delivery_ledger::domain::message::filter::MessageFilter;
+use delivery_ledger::domain::message::message_ref::MessageRef;
 use delivery_ledger::domain::{NewEvent, Rule, Timestamp};
 use delivery_ledger::store::Store;
 use delivery_ledger::twilio::callback::ParsedCallback;

@@ -4,8 +4,8 @@
 use smol_str::SmolStr;
 
 use crate::domain::event::Position;
-use crate::domain::lifecycle::DecidingEvent;
-use crate::domain::status_reported::{Addressing, Doubt};
+use crate::domain::message::lifecycle::DecidingEvent;
+use crate::domain::message::status_reported::{Addressing, Doubt};
 use crate::domain::{ErrorCode, Lifecycle, Status};
 use crate::store::sqlite::views::codec::varint::{self, Reader};
 

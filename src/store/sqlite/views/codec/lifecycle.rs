@@ -23,12 +23,12 @@
 use smol_str::SmolStr;
 
 use crate::domain::event::Position;
-use crate::domain::kinds::Kinds;
-use crate::domain::lifecycle::{
+use crate::domain::message::kinds::Kinds;
+use crate::domain::message::lifecycle::{
     Codes, Counts, DeliveryReceipt, EventRef, Evidence, History, shown_error_code,
 };
-use crate::domain::message_ref::MessageRef;
-use crate::domain::status_times::StatusTimes;
+use crate::domain::message::message_ref::MessageRef;
+use crate::domain::message::status_times::StatusTimes;
 use crate::domain::{ErrorCode, Lifecycle, Rule, Status, Timestamp};
 use crate::store::sqlite::views::codec::event::{Said, lent, push_said, push_text, said};
 use crate::store::sqlite::views::codec::varint::{self, Reader};
@@ -256,8 +256,8 @@ mod tests {
     use proptest::sample::select;
 
     use super::*;
-    use crate::domain::lifecycle::DecidingEvent;
-    use crate::domain::status_reported::{Addressing, Doubt};
+    use crate::domain::message::lifecycle::DecidingEvent;
+    use crate::domain::message::status_reported::{Addressing, Doubt};
     use crate::domain::{AccountSid, MessageKey, MessageSid};
 
     fn any_status() -> impl Strategy<Value = Option<Status>> {

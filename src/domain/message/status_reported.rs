@@ -2,8 +2,7 @@
 
 use smol_str::SmolStr;
 
-use super::kinds::Direction;
-use super::{ErrorCode, Status, Timestamp};
+use crate::domain::{ErrorCode, Status, Timestamp};
 
 /// A status was reported: the facts of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +25,18 @@ pub struct StatusReported {
     pub created_at: Option<Timestamp>,
     pub doubt: Doubt,
     pub labels: Vec<Label>,
+}
+
+/// Which way a message went, as one event reports it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// It reports a status of an outbound message; a word that is not known counts as one.
+    Outbound,
+    /// Its status is `receiving` or `received`, or Twilio says that the message came in.
+    Inbound,
+    /// It reports no status, so it does not show that there is an outbound message.
+    #[default]
+    Unstated,
 }
 
 /// How likely it is that an event is another one whose signed text was cut elsewhere: Twilio signs

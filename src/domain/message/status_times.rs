@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Status, Timestamp};
+use crate::domain::{Status, Timestamp};
 
 /// Statuses with the moment of their first arrival, in order of precedence. Most messages have two
 /// or three, which take no memory of their own.

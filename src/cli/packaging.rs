@@ -1,22 +1,39 @@
-//! `man`: pages of the manual.
+//! `completions` and `man`: what a package installs next to the program, made from its commands.
 
 use std::io::Write;
 
 use anyhow::Result;
 use clap::CommandFactory;
+use clap_complete::Shell;
 use clap_mangen::Man;
 
 use super::{Cli, Outcome, UsageError};
 
+/// The arguments of `completions`.
+#[derive(Debug, clap::Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+/// Prints the script.
+pub fn completions(args: &CompletionsArgs) -> Result<Outcome> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "delivery-ledger", &mut script);
+    std::io::stdout().lock().write_all(&script)?;
+    Ok(Outcome::Done)
+}
+
 /// The arguments of `man`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct ManArgs {
     /// The command [default: the program itself]
     command: Option<String>,
 }
 
 /// Prints one page, as man reads it.
-pub fn run(args: &Args) -> Result<Outcome> {
+pub fn man(args: &ManArgs) -> Result<Outcome> {
     let mut program = Cli::command();
     // Brings the flags that every command takes into each of them.
     program.build();

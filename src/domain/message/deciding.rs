@@ -3,9 +3,9 @@
 
 use std::cmp::Ordering;
 
-use super::event::Position;
-use super::status_reported::{Addressing, Doubt};
-use super::{ErrorCode, Rule, Status};
+use crate::domain::event::Position;
+use crate::domain::message::status_reported::{Addressing, Doubt};
+use crate::domain::{ErrorCode, Rule, Status};
 
 /// Compares the (query, body) of the events at two positions.
 pub type TieBreak<'a, E> = &'a mut dyn FnMut(Position, Position) -> Result<Ordering, E>;

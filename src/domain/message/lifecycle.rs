@@ -12,21 +12,21 @@ use std::convert::Infallible;
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
-use super::channel::has_read_receipts;
-use super::deciding;
-pub use super::deciding::{DecidingEvent, TieBreak};
-use super::event::Position;
-use super::kinds::{Direction, Kinds};
-use super::status_reported::{Addressing, StatusReported};
-use super::status_times::StatusTimes;
-use super::{ErrorCode, Rule, Status, Timestamp};
+use super::kinds::Kinds;
+use crate::domain::channel::has_read_receipts;
+use crate::domain::event::Position;
+use crate::domain::message::deciding;
+pub use crate::domain::message::deciding::{DecidingEvent, TieBreak};
+use crate::domain::message::status_reported::{Addressing, Direction, StatusReported};
+use crate::domain::message::status_times::StatusTimes;
+use crate::domain::{ErrorCode, Rule, Status, Timestamp};
 
 /// One event on its way into a lifecycle.
 #[derive(Debug, Clone)]
 pub struct Incoming {
     pub position: Position,
     pub received_at: Timestamp,
-    /// Equal for duplicates; see [`EventDigest::fingerprint`](super::digest::EventDigest).
+    /// Equal for duplicates; see [`EventDigest::fingerprint`](crate::domain::digest::EventDigest).
     pub fingerprint: u64,
     pub reported: StatusReported,
 }

@@ -3,22 +3,10 @@
 //! Every fact here is a union or a minimum, so that it depends on which events came and not on
 //! their order.
 
-use super::status_reported::{Label, StatusReported};
-use super::{Status, Timestamp};
+use crate::domain::message::status_reported::{Direction, Label, StatusReported};
+use crate::domain::{Status, Timestamp};
 
-/// Which way a message went, as one event reports it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Direction {
-    /// It reports a status of an outbound message; a word that is not known counts as one.
-    Outbound,
-    /// Its status is `receiving` or `received`, or Twilio says that the message came in.
-    Inbound,
-    /// It reports no status, so it does not show that there is an outbound message.
-    #[default]
-    Unstated,
-}
-
-/// See the module.
+/// What kinds of events a message has, and when Twilio created it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Kinds {
     /// An event is about an outbound message.

@@ -1,10 +1,10 @@
 //! Where a message stands, lent: all that filters and reports ask of it, so that whoever passes
 //! millions of messages need not make each of them whole.
 
-use super::kinds::Kinds;
-use super::lifecycle::shown_error_code;
-use super::status_times::StatusTimes;
-use super::{AccountSid, ErrorCode, Lifecycle, MessageKey, Status, Timestamp};
+use crate::domain::message::kinds::Kinds;
+use crate::domain::message::lifecycle::shown_error_code;
+use crate::domain::message::status_times::StatusTimes;
+use crate::domain::{AccountSid, ErrorCode, Lifecycle, MessageKey, Status, Timestamp};
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Which messages are asked for, in lists, exports and reports alike.
 
-use super::message_ref::MessageRef;
-use super::{AccountSid, ErrorCode, Status, Timestamp};
+use crate::domain::message::message_ref::MessageRef;
+use crate::domain::{AccountSid, ErrorCode, Status, Timestamp};
 
 /// Conditions that a message has to meet, all of them; without any, every message does.
 ///
@@ -52,7 +52,7 @@ impl AddressPattern {
     /// escaped.
     ///
     /// ```
-    /// use delivery_ledger::domain::filter::AddressPattern;
+    /// use delivery_ledger::domain::message::filter::AddressPattern;
     ///
     /// let ending = AddressPattern::parse("*2671").unwrap();
     /// assert!(ending.matches("whatsapp:+14155552671"));

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::UsageError;
+use crate::cli::UsageError;
 use crate::domain::Timestamp;
-use crate::domain::filter::MessageFilter;
+use crate::domain::message::filter::MessageFilter;
 use crate::export::EventFilter;
 use crate::wire::filter::MessageParameters;
 use crate::wire::parameters::{self, BadValue};

@@ -1,0 +1,8 @@
+//! What several commands share: opening the ledger, filters, output, and asking a running server.
+
+pub mod filters;
+pub mod http_client;
+pub mod interrupt;
+pub mod ledger;
+pub mod terminal;
+pub mod text;
