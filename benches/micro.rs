@@ -54,7 +54,7 @@ fn signature(criterion: &mut Criterion) {
 fn parse(criterion: &mut Criterion) {
     let event = event(&callbacks(1)[0]);
     criterion.bench_function("read what a callback says", |bench| {
-        bench.iter(|| ParsedCallback::parse(&event))
+        bench.iter(|| ParsedCallback::parse(&event));
     });
 }
 

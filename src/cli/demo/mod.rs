@@ -104,7 +104,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
                 tell_where(&ledger, &traffic, serving)?;
             }
             Format::Json => {
-                show_json(&*ledger_process.store, &ledger, &traffic, &summary, serving)?
+                show_json(&*ledger_process.store, &ledger, &traffic, &summary, serving)?;
             }
         }
         if !args.exit {

@@ -232,7 +232,7 @@ fn open_behind(link: &ViewsLink, access: ViewsAccess) -> Result<OpenFile, StoreE
     loop {
         let path = link.file();
         match OpenFile::open(&path, access) {
-            Err(_) if link.file() != path => continue,
+            Err(_) if link.file() != path => {}
             opened => return opened,
         }
     }

@@ -14,7 +14,7 @@ use crate::store::{StoreError, Views};
 pub enum StoreViews {
     Live(LiveViews),
     /// Empty ones, if there are none that a reader can use.
-    StandIn(FreshViews),
+    StandIn(Box<FreshViews>),
 }
 
 impl StoreViews {
@@ -22,7 +22,7 @@ impl StoreViews {
     pub fn as_views(&self) -> &dyn Views {
         match self {
             StoreViews::Live(views) => views,
-            StoreViews::StandIn(views) => views,
+            StoreViews::StandIn(views) => &**views,
         }
     }
 
@@ -39,7 +39,10 @@ impl StoreViews {
     /// The views as another process has made them. If there are none that can be used, empty ones
     /// stand in: questions are then answered from the log alone.
     pub fn open_for_reading(link: ViewsLink, ledger_id: Uuid) -> Result<Self, StoreError> {
-        let stand_in = |damage| FreshViews::stand_in(ledger_id, damage).map(StoreViews::StandIn);
+        let stand_in = |damage| {
+            let views = FreshViews::stand_in(ledger_id, damage)?;
+            Ok(StoreViews::StandIn(Box::new(views)))
+        };
         loop {
             let path = link.file();
             if !path.exists() || paths::is_half_made(&path) {
