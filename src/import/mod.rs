@@ -1,7 +1,7 @@
 //! Import of events from other ledgers, and of Twilio's own records of messages: its lists, its
 //! BulkExport files, its Console's CSV.
 //!
-//! The input is read once, checked and staged ([`stage`]), then compared with the log
+//! The input is read once, checked and staged ([`stage()`]), then compared with the log
 //! ([`StagedImport::compare`]), and only then appended ([`StagedImport::append`]).
 
 mod append;

@@ -28,7 +28,7 @@ pub fn write(event: &NewEvent, bytes: &mut Vec<u8>) {
     }
 }
 
-/// Decodes an event; `None` if [`write`] did not write these bytes.
+/// Decodes an event; `None` if [`write()`] did not write these bytes.
 pub fn read(bytes: &[u8]) -> Option<NewEvent> {
     let mut rest = Rest(bytes);
     Some(NewEvent {

@@ -124,7 +124,7 @@ pub trait Store: Send + Sync {
 }
 
 /// Appends events, all or none, and returns the position of the last. While other processes write, it
-/// tries again for up to [`APPEND_PATIENCE`].
+/// tries again for up to `APPEND_PATIENCE`.
 pub fn append_when_free(store: &dyn Store, events: &[NewEvent]) -> Result<Position, StoreError> {
     let deadline = Instant::now() + APPEND_PATIENCE;
     loop {

@@ -104,7 +104,7 @@ impl BadValue {
     }
 }
 
-/// Inside a value only the expectation is known; [`Entries`] adds the name and the value.
+/// Inside a value only the expectation is known; `Entries` adds the name and the value.
 impl Error for BadValue {
     fn custom<T: fmt::Display>(expected: T) -> Self {
         Self::new("", "", expected.to_string())

@@ -98,8 +98,7 @@ fn generated() -> String {
         let pairs: Vec<_> = pairs.iter().map(|pair| format!("*b\"{pair}\"")).collect();
         writeln!(text, "    [{}],", pairs.join(", ")).unwrap();
     }
-    writeln!(text, "];\n\n#[expect(clippy::unreadable_literal)]").unwrap();
-    writeln!(text, "static RANGES: [Range; {}] = [", ranges.len()).unwrap();
+    writeln!(text, "];\n\nstatic RANGES: [Range; {}] = [", ranges.len()).unwrap();
     for line in ranges.chunks(4) {
         let range = |(begin, countries): &(u32, String)| {
             let place = by_length.binary_search(&countries.as_str()).unwrap();
