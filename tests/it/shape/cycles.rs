@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::source::{CodePath, Source, paths, sources};
 
 /// How many files may be part of a cycle. Only ever lower it.
-const FILES_IN_CYCLES_MAX: usize = 16;
+const FILES_IN_CYCLES_MAX: usize = 14;
 
 type Module = Vec<String>;
 
