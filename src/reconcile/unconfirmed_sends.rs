@@ -94,7 +94,7 @@ impl UnconfirmedSend {
         Self {
             send_id: send_id.to_owned(),
             at: intent.received_at.micros(),
-            to: first("RequestKind").unwrap_or_default(),
+            to: first("To").unwrap_or_default(),
             from: first("From"),
             messaging_service_sid: first("MessagingServiceSid"),
         }

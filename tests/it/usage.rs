@@ -72,7 +72,7 @@ fn a_folder_that_is_given_for_a_file_is_called_one() {
         ("--database sqlite:folder verify", "is a folder; name a file in it, such as"),
         ("--database sqlite:folder audit SM1", "folder/ledger.db"),
         ("--database sqlite:folder replay", "is a folder; name a file in it"),
-        ("--database sqlite:file/ledger.db verify", "is a file and no folder"),
+        ("--database sqlite:file/ledger.db verify", "is a file, not a folder"),
         ("--config folder verify", "is a folder; name a configuration file, such as"),
     ] {
         let output = run(&ledger, arguments);

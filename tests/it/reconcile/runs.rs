@@ -98,7 +98,7 @@ fn one_run_works_at_a_time_and_ctrl_c_ends_it_where_it_is() {
     app.eventually("it is at work", || twilio.requests().len() >= 2);
     let (code, _, stderr) = stopped(&app, &[]);
     assert_eq!(code, Some(1));
-    assert!(stderr.contains("another reconcile is at work"), "{stderr}");
+    assert!(stderr.contains("another reconcile is running"), "{stderr}");
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
