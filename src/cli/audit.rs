@@ -10,7 +10,9 @@ use crate::cli::common::text::{lines, number, position, right, table};
 use crate::config::Settings;
 use crate::domain::message::lifecycle::Counts;
 use crate::domain::message::status_reported::Label;
-use crate::domain::{AccountSid, Effect, MessageSid, Position, Rule, Status, Timestamp};
+use crate::domain::{
+    AccountSid, Effect, ErrorCodes, MessageSid, Position, Rule, Status, Timestamp,
+};
 use crate::import::note;
 use crate::projection::fold::{Entry, Folded};
 use crate::projection::message_query::{AsOf, MessageQuery, MessageResult, find_message};
@@ -41,6 +43,7 @@ pub struct Args {
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let message_sid = MessageSid::parse(&args.sid)
         .ok_or_else(|| UsageError("the message SID is empty".to_owned()))?;
+    let error_codes = settings.error_codes(None)?;
     let store = ledger::for_one_message(settings)?;
     let question = MessageQuery {
         message_sid,
@@ -56,7 +59,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         MessageResult::BeyondHead(beyond) => Err(UsageError(beyond.to_string()).into()),
         MessageResult::Ambiguous(accounts) => Err(UsageError(several_accounts(&accounts)).into()),
         MessageResult::Found { folded, as_of_position } => {
-            print(&folded, as_of_position, args.format)?;
+            print(&folded, as_of_position, &error_codes, args.format)?;
             Ok(Outcome::Done)
         }
     }
@@ -70,15 +73,23 @@ fn several_accounts(accounts: &[AccountSid]) -> String {
     )
 }
 
-fn print(folded: &Folded, as_of_position: Position, format: Format) -> Result<()> {
+fn print(
+    folded: &Folded,
+    as_of_position: Position,
+    error_codes: &ErrorCodes,
+    format: Format,
+) -> Result<()> {
     let mut out = crate::cli::common::terminal::stdout();
     match format {
-        Format::Table => out.write_all(for_people(folded, as_of_position).as_bytes())?,
+        Format::Table => {
+            out.write_all(for_people(folded, as_of_position, error_codes).as_bytes())?;
+        }
         Format::Json => {
             let entries = folded.timeline.iter();
             let entries = entries
                 .map(|entry| TimelineEntry::new(&entry.event, &entry.reported, entry.effect));
-            let message = wire::Message::new(&folded.key, &folded.lifecycle, as_of_position);
+            let message =
+                wire::Message::new(&folded.key, &folded.lifecycle, as_of_position, error_codes);
             let written = serde_json::to_writer_pretty(&mut out, &message.with_timeline(entries));
             // serde_json's error hides the closed pipe inside it.
             written.map_err(std::io::Error::from)?;
@@ -89,8 +100,8 @@ fn print(folded: &Folded, as_of_position: Position, format: Format) -> Result<()
 }
 
 /// The message as a person reads it: where it stands, why, and how it got there.
-pub fn for_people(folded: &Folded, as_of_position: Position) -> String {
-    let message = wire::Message::new(&folded.key, &folded.lifecycle, as_of_position);
+pub fn for_people(folded: &Folded, as_of_position: Position, error_codes: &ErrorCodes) -> String {
+    let message = wire::Message::new(&folded.key, &folded.lifecycle, as_of_position, error_codes);
     format!(
         "{}\n{}\n{}",
         standing(&message, folded.lifecycle.evidence.is_open()),

@@ -14,7 +14,7 @@ use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;
 use crate::domain::digest::hex;
 use crate::domain::message::filter::MessageFilter;
-use crate::domain::{MessageSid, Position};
+use crate::domain::{ErrorCodes, MessageSid, Position};
 use crate::export::manifest::{HashingWriter, Manifest};
 use crate::export::{self, Content, EventFilter, ExportRow, ExportView, FileFormat};
 use crate::projection::message_query::BeyondHead;
@@ -86,6 +86,7 @@ struct Export {
     wanted: Wanted,
     format: FileFormat,
     view: ExportView,
+    error_codes: ErrorCodes,
 }
 
 enum Wanted {
@@ -170,7 +171,9 @@ impl Args {
             ExportFormat::Csv => FileFormat::Csv,
             ExportFormat::Parquet => FileFormat::Parquet,
         };
-        Ok(Export { store, wanted, format, view: ExportView { pin, masked: self.mask } })
+        let error_codes = settings.error_codes(None)?;
+        let view = ExportView { pin, masked: self.mask };
+        Ok(Export { store, wanted, format, view, error_codes })
     }
 
     /// Begins a file that is to appear at this path.
@@ -232,9 +235,11 @@ impl Export {
         let mut rows = self.format.begin(self.wanted.content(), out)?;
         let (store, view) = (&*self.store, self.view);
         let count = match &self.wanted {
-            Wanted::Messages(filter) => export::messages(store, filter, view, &mut |message| {
-                rows.row(&ExportRow::Message(Box::new(message)))
-            })?,
+            Wanted::Messages(filter) => {
+                export::messages(store, filter, view, &self.error_codes, &mut |message| {
+                    rows.row(&ExportRow::Message(Box::new(message)))
+                })?
+            }
             Wanted::Events(filter) => export::events(store, filter, view, &mut |event| {
                 rows.row(&ExportRow::Event(Box::new(event)))
             })?,

@@ -127,13 +127,6 @@ impl Cli {
             _ => {}
         }
         let settings = Settings::load(self.config.as_deref(), flags)?;
-        let flag = match &self.command {
-            Command::Report(args) => args.error_codes.as_deref(),
-            _ => None,
-        };
-        if let Some(error_codes) = settings.error_codes(flag)? {
-            error_codes.put_in_use();
-        }
         match self.command {
             Command::Serve(args) => serve::run(args, &settings),
             Command::Demo(args) => demo::run(args, &settings),

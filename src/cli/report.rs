@@ -28,7 +28,7 @@ pub struct Args {
 
     /// A table of error codes that replaces the built-in one: CSV with code,title,fault
     #[arg(long, value_name = "FILE")]
-    pub error_codes: Option<PathBuf>,
+    error_codes: Option<PathBuf>,
 
     #[command(flatten)]
     filters: Filters,
@@ -49,9 +49,10 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         UsageError(format!("--by: `{}` is none of {names}", args.by.escape_debug()))
     })?;
     let filter = args.filters.messages()?;
+    let error_codes = settings.error_codes(args.error_codes.as_deref())?;
     let store = ledger::up_to_date(settings)?;
     let report = report(&*store, &ReportQuery { by, filter })?;
-    let report = ReportJson::new(&report);
+    let report = ReportJson::new(&report, &error_codes);
     let mut out = crate::cli::common::terminal::stdout();
     match args.format {
         ReportFormat::Table => out.write_all(for_people(&report).as_bytes())?,

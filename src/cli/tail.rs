@@ -13,7 +13,7 @@ use crate::cli::common::terminal::{self, Safe};
 use crate::cli::common::text::position;
 use crate::config::Settings;
 use crate::domain::message::filter::AddressPattern;
-use crate::domain::{ErrorCode, Position, RecordedEvent, Status};
+use crate::domain::{ErrorCode, ErrorCodes, Position, RecordedEvent, Status};
 use crate::store::{self, Access, EventPages};
 use crate::text::printable;
 use crate::twilio::callback::ParsedCallback;
@@ -69,8 +69,10 @@ struct Filter {
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let database = settings.database()?;
     let interrupt = Interrupt::listen()?;
+    let error_codes = settings.error_codes(None)?;
     let store = store::open(&database, Access::Read)?;
-    let mut tail = Tail { out: terminal::stdout(), filter: args.filter, format: args.format };
+    let mut tail =
+        Tail { out: terminal::stdout(), filter: args.filter, format: args.format, error_codes };
     let head = store.head()?;
     let mut after = args.after.unwrap_or(head);
     if after > head {
@@ -101,6 +103,7 @@ struct Tail {
     out: Safe<Stdout>,
     filter: Filter,
     format: Format,
+    error_codes: ErrorCodes,
 }
 
 impl Tail {
@@ -125,7 +128,7 @@ impl Tail {
     ) -> Result<()> {
         let owned = |sid: &Option<std::borrow::Cow<'_, str>>| sid.as_deref().map(str::to_owned);
         match self.format {
-            Format::Table => writeln!(out, "{}", for_people(event, reading))?,
+            Format::Table => writeln!(out, "{}", for_people(event, reading, &self.error_codes))?,
             Format::Json => {
                 let (account, message) = (owned(&reading.account_sid), owned(&reading.message_sid));
                 serde_json::to_writer(
@@ -177,13 +180,18 @@ fn word<'a>(reading: &'a ParsedCallback<'_>) -> Option<&'a str> {
 }
 
 /// One event in one line, under the one before it.
-fn for_people(event: &RecordedEvent, reading: &ParsedCallback<'_>) -> String {
+fn for_people(
+    event: &RecordedEvent,
+    reading: &ParsedCallback<'_>,
+    error_codes: &ErrorCodes,
+) -> String {
     let reported = reading.reported.as_ref();
     let or_dash = |text: Option<&str>| printable(text.unwrap_or("-")).into_owned();
     let from = or_dash(reported.and_then(|reported| reported.addressed.from.as_deref()));
     let to = or_dash(reported.and_then(|reported| reported.addressed.to.as_deref()));
     let code = reported.and_then(|reported| reported.error_code);
-    let error = code.map_or(String::new(), |code| format!("{} {}", code.number(), code.title()));
+    let error = code.map(|code| format!("{} {}", code.number(), error_codes.title(code)));
+    let error = error.unwrap_or_default();
     let line = format!(
         "{:>9}  {}  {:<19}  {:<34}  {from:<14} -> {to:<14}  {error}",
         event.position,

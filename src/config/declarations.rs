@@ -179,8 +179,9 @@ pub static WAL_CHECKPOINTS: Setting = Setting::new("wal_checkpoints", Text)
 
 pub static ERROR_CODES: Setting =
     Setting::new("error_codes", Text).variable("DELIVERY_LEDGER_ERROR_CODES").shown(|settings| {
-        let table = settings.error_codes(None)?;
-        Ok(table.map_or("built in", |_| "a table of your own").to_owned())
+        settings.error_codes(None)?;
+        let is_given = settings.given_text(&ERROR_CODES).is_some();
+        Ok(if is_given { "a table of your own" } else { "built in" }.to_owned())
     });
 
 fn seconds_or_off(every: Option<Duration>) -> String {

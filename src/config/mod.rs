@@ -34,8 +34,7 @@ use self::messages::invalid;
 pub use self::reconcile::Reconciling;
 use self::setting::Given;
 pub use self::setting::{Flags, Setting};
-use crate::domain::error_codes::ErrorCodes;
-use crate::domain::{Rule, duration};
+use crate::domain::{ErrorCodes, Rule, duration};
 use crate::store::Database;
 use crate::store::quarantine::Limits;
 use crate::twilio::accounts::Accounts;
@@ -69,6 +68,7 @@ pub struct ServerConfig {
     /// How much of the rejected requests is kept; `None` if none is.
     pub quarantine: Option<Limits>,
     pub reconciling: Reconciling,
+    pub error_codes: ErrorCodes,
     /// The status callback URL of messages sent; `None` if it is not known.
     pub status_callback: Option<String>,
 }
@@ -150,19 +150,18 @@ impl Settings {
         })
     }
 
-    /// The configured table of error codes; `None` if the built-in one is to be used.
-    pub fn error_codes(&self, flag: Option<&Path>) -> Result<Option<ErrorCodes>> {
+    /// The table of error codes: the file of the flag or the setting, or else the built-in table.
+    pub fn error_codes(&self, flag: Option<&Path>) -> Result<ErrorCodes> {
         let flag = flag.map(|path| ("--error-codes", path.to_owned()));
         let given = || {
             let (name, path) = self.given_text(&ERROR_CODES)?;
             let in_file = name == ERROR_CODES.key;
             Some((name, if in_file { self.file.path(Path::new(&path)) } else { path.into() }))
         };
-        let Some((setting, path)) = flag.or_else(given) else { return Ok(None) };
+        let Some((setting, path)) = flag.or_else(given) else { return Ok(ErrorCodes::default()) };
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("{setting}: cannot read {}", path.display()))?;
-        let table = ErrorCodes::parse(&text);
-        table.map(Some).map_err(|bad| anyhow!("{setting}: {}: {bad}", path.display()))
+        ErrorCodes::parse(&text).map_err(|bad| anyhow!("{setting}: {}: {bad}", path.display()))
     }
 
     /// Everything a server needs, or the first invalid setting.
@@ -193,6 +192,7 @@ impl Settings {
             verify_every: self.verify_every()?,
             quarantine: self.quarantine()?,
             reconciling: self.reconciling()?,
+            error_codes: self.error_codes(None)?,
         })
     }
 

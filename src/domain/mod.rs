@@ -5,7 +5,6 @@ pub mod country;
 pub mod digest;
 pub mod duration;
 pub mod error_code;
-pub mod error_codes;
 pub mod event;
 pub mod histogram;
 pub mod media_type;
@@ -16,7 +15,7 @@ pub mod sid;
 pub mod status;
 pub mod timestamp;
 
-pub use error_code::ErrorCode;
+pub use error_code::{ErrorCode, ErrorCodes};
 pub use event::{NewEvent, Position, RecordedEvent, Source};
 pub use media_type::BodyKind;
 pub use message::lifecycle::{Effect, Lifecycle};

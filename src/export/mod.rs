@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use crate::domain::event::is_simulated;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
-use crate::domain::{AccountSid, NewEvent, Position, Timestamp};
+use crate::domain::{AccountSid, ErrorCodes, NewEvent, Position, Timestamp};
 use crate::projection::message_query::BeyondHead;
 use crate::projection::throttle::{self, Throttle};
 use crate::projection::{self, fold::fold};
@@ -210,6 +210,7 @@ pub fn messages(
     store: &dyn Store,
     filter: &MessageFilter,
     ExportView { pin, masked }: ExportView,
+    error_codes: &ErrorCodes,
     each: &mut dyn FnMut(wire::Message) -> Result<(), ExportError>,
 ) -> Result<u64, ExportError> {
     throttle::lower_priority(throttle::NICE);
@@ -227,7 +228,7 @@ pub fn messages(
         for message in messages {
             let Some(message) = as_of(store, message, pin)? else { return Ok(count) };
             if filter.matches(&MessageRef::of(&message.key, &message.lifecycle)) {
-                let row = wire::Message::new(&message.key, &message.lifecycle, pin);
+                let row = wire::Message::new(&message.key, &message.lifecycle, pin, error_codes);
                 each(if masked { mask::message(row) } else { row })?;
                 count += 1;
             }

@@ -3,6 +3,7 @@
 //! Once the configuration is fixed they are checked again, and appended if the listener would accept
 //! them now.
 
+pub mod candidate;
 pub mod metrics;
 mod queue;
 pub mod recheck;

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::recorder::Candidate;
+use super::candidate::Candidate;
 use crate::store::quarantine::Rank;
 
 /// How many requests one lane holds: most of a second of a flood that takes all of the server.
@@ -13,7 +13,7 @@ const REQUESTS_MAX: usize = 16_384;
 /// How many bytes the requests of one lane may take: about 1 KiB each.
 const BYTES_MAX: usize = 16 << 20;
 
-/// See the module.
+/// Rejected requests that wait to be written.
 #[derive(Default)]
 pub struct Queue(Mutex<[Lane; Rank::ALL.len()]>);
 

@@ -14,7 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use super::recorder::{AS_IT_IS, Candidate};
+use super::candidate::{AS_IT_IS, Candidate};
 use super::rejection::Rejection;
 use super::{signed, with_rejected};
 use crate::store::quarantine::Rank;
@@ -45,7 +45,7 @@ const SIGNATURES_REMEMBERED_MAX: usize = 1 << 18;
 /// An HMAC-SHA1, and an HMAC-SHA256, in bytes.
 const MAC_BYTES: [usize; 2] = [20, 32];
 
-/// See the module.
+/// Ranks rejected requests by whether they are an account's own.
 pub struct Recogniser {
     remembered: Mutex<Vec<Remedy>>,
     quick: DefaultDirectRateLimiter,

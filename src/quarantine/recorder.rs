@@ -2,7 +2,6 @@
 //! wait: what it cannot take at once is counted and dropped, so that a flood does not slow genuine
 //! callbacks.
 
-use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -10,18 +9,14 @@ use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
+use super::candidate::{Candidate, Searched};
 use super::metrics::{Dropped, QuarantineMetrics};
 use super::queue::Queue;
 use super::recognise::Recogniser;
-use super::rejection::Rejection;
-use super::{ListenerSettings, cause_of, signed};
 use crate::background::Background;
 use crate::store::quarantine::{Limits, Quarantine, Rank, RefusedRequest};
 use crate::store::{self, Database, StoreError};
-use crate::twilio::accounts::Accounts;
-use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::diagnosis::Diagnosis;
-use crate::twilio::signature::BaseUrl;
 
 /// How many KiB a second are taken of requests of the lowest rank, and of those that are possibly an
 /// account's own. A usual callback is one KiB: more than a thousand a second are not what a wrong URL
@@ -53,76 +48,8 @@ const EXPLAINED_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("it is not z
 /// What must stay free on the disk: the log needs it more.
 const DISK_FREE_BYTES_MIN: u64 = 64 << 20;
 
-/// The cause of a request that was rejected although its signature fits.
-pub(super) const AS_IT_IS: &str = "signed by the account, as it is";
-
 /// How often the thread looks what others have removed, while nothing comes.
 const IDLE: Duration = Duration::from_secs(5);
-
-/// A request that was rejected, and what it was checked against: keys may be exchanged meanwhile.
-#[derive(Clone)]
-pub struct Candidate {
-    pub request: Arc<RefusedRequest>,
-    pub rejection: Rejection,
-    pub accounts: Arc<Accounts>,
-    pub public_urls: Arc<[BaseUrl]>,
-    pub callback_paths: Arc<[CallbackPath]>,
-}
-
-impl Candidate {
-    /// What it was checked against.
-    pub fn listener(&self) -> ListenerSettings<'_> {
-        ListenerSettings {
-            accounts: &self.accounts,
-            public_urls: &self.public_urls,
-            callback_paths: &self.callback_paths,
-        }
-    }
-
-    /// How much of the space and the rate it takes.
-    pub fn bytes(&self) -> usize {
-        let request = &self.request;
-        let headers = request.headers.iter().map(|(name, value)| name.len() + value.len());
-        request.target.len() + headers.sum::<usize>() + request.body.len()
-    }
-
-    /// The likely cause as text; see `Candidate::searched`.
-    pub fn cause(&self) -> Option<String> {
-        self.searched().map(|searched| searched.to_string())
-    }
-
-    /// Searches for the likely cause, which takes up to some milliseconds; `None` if the body is not
-    /// kept whole, so that no signature can be checked.
-    fn searched(&self) -> Option<Searched> {
-        if !self.request.whole {
-            return None;
-        }
-        let refusal = match self.rejection {
-            Rejection::Signature(refusal) => refusal,
-            _ => match signed(&self.request, &self.accounts, &self.public_urls) {
-                Ok(_) => return Some(Searched::Fits),
-                Err(refusal) => refusal,
-            },
-        };
-        Some(Searched::Diagnosis(cause_of(&self.request, refusal, &self.listener())))
-    }
-}
-
-/// What a full search came to.
-enum Searched {
-    /// The signature fits: only the path, or what else was rejected, has to be mended.
-    Fits,
-    Diagnosis(Diagnosis),
-}
-
-impl fmt::Display for Searched {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Searched::Fits => f.write_str(AS_IT_IS),
-            Searched::Diagnosis(cause) => cause.fmt(f),
-        }
-    }
-}
 
 /// A handle to the thread. When the last one is dropped, the thread writes what it still has and ends.
 #[derive(Clone)]

@@ -8,9 +8,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Dimension, Figures, Report, RowKey};
-use crate::domain::error_codes::ErrorCodes;
 use crate::domain::histogram::DurationHistogram;
-use crate::domain::{ErrorCode, Status};
+use crate::domain::{ErrorCode, ErrorCodes, Status};
 use crate::wire::csv::{escape_formula, write_error};
 use crate::wire::mask;
 use crate::wire::message::status_name;
@@ -85,8 +84,8 @@ pub struct TimesJson {
 }
 
 impl ReportJson {
-    /// The JSON of a report.
-    pub fn new(report: &Report) -> Self {
+    /// The JSON of a report, with titles from the table of error codes.
+    pub fn new(report: &Report, error_codes: &ErrorCodes) -> Self {
         let Report { by, since, until, as_of_position, rule, rows, total } = report;
         Self {
             by: by.name(),
@@ -95,7 +94,10 @@ impl ReportJson {
             as_of_position: *as_of_position,
             rule: rule.name(),
             time_zone: "UTC",
-            rows: rows.iter().map(|(key, figures)| RowJson::new(*by, key, figures)).collect(),
+            rows: rows
+                .iter()
+                .map(|(key, figures)| RowJson::new(*by, key, figures, error_codes))
+                .collect(),
             total: FiguresJson::new(total),
         }
     }
@@ -155,17 +157,18 @@ impl ReportJson {
 }
 
 impl RowJson {
-    fn new(by: Dimension, key: &RowKey, figures: &Figures) -> Self {
+    fn new(by: Dimension, key: &RowKey, figures: &Figures, error_codes: &ErrorCodes) -> Self {
         let key = by.format(key);
         let code = key.as_deref().filter(|_| by == Dimension::ErrorCode).and_then(ErrorCode::parse);
-        Self { key, code: code.map(CodeJson::new), figures: FiguresJson::new(figures) }
+        let code = code.map(|code| CodeJson::new(code, error_codes));
+        Self { key, code, figures: FiguresJson::new(figures) }
     }
 }
 
 impl CodeJson {
-    fn new(code: ErrorCode) -> Self {
-        let fault = ErrorCodes::in_use().meaning(code).map(|meaning| meaning.fault.name());
-        Self { title: code.title(), fault: fault.unwrap_or("unknown") }
+    fn new(code: ErrorCode, error_codes: &ErrorCodes) -> Self {
+        let fault = error_codes.meaning(code).map(|meaning| meaning.fault.name());
+        Self { title: error_codes.title(code), fault: fault.unwrap_or("unknown") }
     }
 }
 
@@ -224,7 +227,7 @@ fn optional(value: Option<impl ToString>) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Dimension, Figures, Report, ReportJson, RowKey};
-    use crate::domain::Rule;
+    use crate::domain::{ErrorCodes, Rule};
 
     #[test]
     fn rows_of_masked_senders_do_not_stand_in_the_order_of_what_is_hidden() {
@@ -234,7 +237,7 @@ mod tests {
             let (rows, total, rule) = (rows.into(), Figures::default(), Rule::default());
             let by = Dimension::From;
             let report = Report { by, since, until, as_of_position, rule, rows, total };
-            ReportJson::new(&report)
+            ReportJson::new(&report, &ErrorCodes::default())
                 .masked()
                 .rows
                 .into_iter()

@@ -44,6 +44,7 @@ pub fn states(
         projection: ledger.projection.clone(),
         verifying,
         rule,
+        error_codes: config.error_codes,
         tokens: Arc::new(ArcSwap::from_pointee(api_tokens(&config.api_tokens))),
         attempts: Attempts::default(),
         streams: EventStreams::default(),

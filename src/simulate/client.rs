@@ -9,14 +9,15 @@ use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt, Full};
+use hyper::Request;
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::USER_AGENT;
+use super::load::{Load, Target};
 use super::pace::Pacer;
 use super::stream::Callback;
 use super::summary::{LoadCounts, LoadSummary};
@@ -28,27 +29,6 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(15);
 
 /// How long a connection that failed waits before it tries again.
 const RECONNECT_WAIT: Duration = Duration::from_millis(100);
-
-/// The URL that is called.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    text: String,
-    authority: String,
-    path: String,
-}
-
-/// How a load is sent.
-#[derive(Debug, Clone)]
-pub struct Load {
-    pub target: Target,
-    pub connections: usize,
-    /// Callbacks a second; without it, each connection sends the next as soon as it has an answer.
-    pub rate: Option<f64>,
-    /// Sending stops after this many seconds.
-    pub seconds: Option<f64>,
-    /// Whether the rate follows the day's curve, compressed to this many seconds.
-    pub day_seconds: Option<f64>,
-}
 
 /// Signs callbacks; forged ones with a token that nobody has.
 #[derive(Debug, Clone)]
@@ -89,8 +69,8 @@ impl Signer {
 
 impl Signed {
     fn new(callback: Callback, signer: &Signer, target: &Target) -> Result<Self> {
-        let request = Request::post(&target.path)
-            .header("Host", &target.authority)
+        let request = Request::post(target.path())
+            .header("Host", target.authority())
             .header("Content-Type", MEDIA_TYPE)
             .header("User-Agent", USER_AGENT)
             .header("X-Twilio-Signature", signer.signature(&callback))
@@ -101,40 +81,7 @@ impl Signed {
     }
 }
 
-impl Target {
-    /// Reads `http://host:port/path`; the path may have a query. Otherwise says what is wrong.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let uri = text.parse::<Uri>().ok();
-        let Some((uri, authority)) = uri.as_ref().and_then(|uri| Some((uri, uri.authority()?)))
-        else {
-            return Err(format!("`{text}` is not of the form http://host:port/path"));
-        };
-        if uri.scheme_str() != Some("http") {
-            return Err(format!(
-                "`{text}` does not begin with http://, and TLS is not spoken here"
-            ));
-        }
-        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        Ok(Self { text: text.to_owned(), authority: authority.to_string(), path })
-    }
-
-    /// The URL as it was given.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// Host, and port if one was given.
-    pub fn authority(&self) -> &str {
-        &self.authority
-    }
-
-    /// Path and query.
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-}
-
-/// Sends all callbacks and tells what became of them. `progress` hears of each answer.
+/// Sends all callbacks and returns counts and latencies. `progress` is called after each answer.
 pub async fn run<I>(
     load: Load,
     signer: Signer,
@@ -145,15 +92,15 @@ pub async fn run<I>(
 where
     I: Iterator<Item = Callback> + Send + 'static,
 {
-    // Shows whether anybody is there at all.
-    connect(&load.target.authority).await?;
+    // Fails at once if no server listens there.
+    connect(load.target.authority()).await?;
     let target = load.target.clone();
     let sign = move |callback| Signed::new(callback, &signer, &target);
     let began = Instant::now();
     let shared = Arc::new(Shared {
         pacer: Pacer::begin(&load, callbacks, sign),
         acked: Mutex::new(acked),
-        authority: load.target.authority.clone(),
+        authority: load.target.authority().to_owned(),
     });
     let Load { target, connections, rate, .. } = load;
     let tasks =
@@ -166,7 +113,7 @@ where
     if let Some(log) = shared.acked.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
         log.flush().context("--acked-log")?;
     }
-    Ok(tally.summary(target.text, connections, rate, took))
+    Ok(tally.summary(target.as_str().to_owned(), connections, rate, took))
 }
 
 /// One connection: takes the next callback, sends it, counts the answer, until none is left.

@@ -2,12 +2,14 @@
 //! over HTTP, with the faults that real ones have, and measures the answers.
 
 pub mod client;
+pub mod load;
 pub mod message;
 pub mod pace;
 pub mod stream;
 pub mod summary;
 
-pub use client::{Load, Signer, Target, run};
+pub use client::{Signer, run};
+pub use load::{Load, Target};
 pub use stream::{Callback, Callbacks, FIXED_RECEIPT, SimulationPlan};
 pub use summary::LoadSummary;
 

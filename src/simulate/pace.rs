@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::thread::set_current_timer_slack;
 use tokio::sync::{Mutex, mpsc};
 
-use super::client::Load;
+use super::load::Load;
 use super::stream::{Callback, DAY_MS};
 
 /// How much later than due the kernel may wake us, in nanoseconds, so that several wake at once. Its

@@ -9,7 +9,8 @@ use super::Body;
 use crate::domain::message::lifecycle::Evidence;
 use crate::domain::message::status_reported::Label;
 use crate::domain::{
-    Effect, ErrorCode, Lifecycle, MessageKey, Position, RecordedEvent, Status, StatusReported,
+    Effect, ErrorCode, ErrorCodes, Lifecycle, MessageKey, Position, RecordedEvent, Status,
+    StatusReported,
 };
 
 /// The state of a message. Lists leave out the timeline.
@@ -76,8 +77,13 @@ pub fn status_name(status: Option<Status>) -> &'static str {
 }
 
 impl Message {
-    /// A message without its timeline.
-    pub fn new(key: &MessageKey, lifecycle: &Lifecycle, as_of_position: Position) -> Self {
+    /// A message without its timeline; the title of its error is from the table of error codes.
+    pub fn new(
+        key: &MessageKey,
+        lifecycle: &Lifecycle,
+        as_of_position: Position,
+        error_codes: &ErrorCodes,
+    ) -> Self {
         let Lifecycle { evidence, first_received_at, last_received_at, counts, .. } = lifecycle;
         let error_code = evidence.error_code();
         let receipt = evidence.receipt.as_ref();
@@ -94,7 +100,7 @@ impl Message {
             to: evidence.to().map(str::to_owned),
             channel: evidence.channel().to_owned(),
             error_code: error_code.map(ErrorCode::number),
-            error_title: error_code.map(ErrorCode::title),
+            error_title: error_code.map(|code| error_codes.title(code)),
             error_codes: evidence.error_codes().into_iter().map(ErrorCode::number).collect(),
             raw_dlr_done_date: text(receipt.map(|receipt| &receipt.raw_dlr_done_date)),
             first_received_at: first_received_at.to_string(),

@@ -40,7 +40,8 @@ fn every_example_ends_where_the_page_says() {
         for row in &ends[1..] {
             let rule = Rule::parse(&row[0]).expect("the first column names a rule");
             let folded = folded(rule, &came);
-            let message = wire::Message::new(&folded.key, &folded.lifecycle, 0);
+            let message =
+                wire::Message::new(&folded.key, &folded.lifecycle, 0, &Default::default());
             let message = serde_json::to_value(message).unwrap();
             for (name, shown) in ends[0].iter().zip(row) {
                 assert_eq!(cell(&message[name]), *shown, "{title}: {name} under {}", row[0]);

@@ -4,5 +4,6 @@ pub mod filters;
 pub mod http_client;
 pub mod interrupt;
 pub mod ledger;
+pub mod running_server;
 pub mod terminal;
 pub mod text;

@@ -22,7 +22,7 @@ use self::traffic::{CALLBACK_PATH, Traffic};
 use super::{Format, Outcome, UsageError, audit};
 use crate::cli::common::text::number;
 use crate::config::{Reconciling, ServerConfig, Settings};
-use crate::domain::{AccountSid, MessageSid, Position, Rule};
+use crate::domain::{AccountSid, ErrorCodes, MessageSid, Position, Rule};
 use crate::http;
 use crate::projection::fold::Folded;
 use crate::projection::message_query::{AsOf, MessageQuery, MessageResult, find_message};
@@ -143,6 +143,7 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
         verify_every: None,
         quarantine: None,
         reconciling: Reconciling::default(),
+        error_codes: ErrorCodes::default(),
         status_callback: None,
     })
 }
@@ -170,7 +171,8 @@ fn show(store: &dyn Store, traffic: &Traffic, summary: &LoadSummary) -> Result<(
     )?;
     writeln!(out, "One message whose callbacks came in the wrong order:\n")?;
     let (featured, as_of_position) = featured(store, traffic)?;
-    writeln!(out, "{}", audit::for_people(&featured, as_of_position))?;
+    let featured = audit::for_people(&featured, as_of_position, &ErrorCodes::default());
+    writeln!(out, "{featured}")?;
     writeln!(out, "All messages:\n")?;
     writeln!(out, "{}", Totals::of(store)?.for_people())?;
     Ok(())
@@ -184,12 +186,15 @@ fn show_json(
     serving: Option<&Addresses>,
 ) -> Result<()> {
     let (featured, as_of_position) = featured(store, traffic)?;
+    let error_codes = ErrorCodes::default();
+    let featured =
+        wire::Message::new(&featured.key, &featured.lifecycle, as_of_position, &error_codes);
     let url = |address: SocketAddr| format!("http://{address}");
     let shown = json!({
         "messages": traffic::MESSAGES,
         "sent": summary.sent,
         "acknowledged": summary.acknowledged,
-        "featured": wire::Message::new(&featured.key, &featured.lifecycle, as_of_position),
+        "featured": featured,
         "by_status": Totals::of(store)?.as_json(),
         "ledger": ledger.display().to_string(),
         "folder": folder_of(ledger).display().to_string(),

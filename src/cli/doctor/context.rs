@@ -1,20 +1,19 @@
-//! `DoctorContext`: what the checks examine: settings, files, ledger and server, each read when a check
-//! first needs it.
+//! What the checks examine: settings, files, ledger and server, each read when a check first needs it.
 
 use std::cell::OnceCell;
 use std::path::Path;
 
 use time::OffsetDateTime;
 
-use super::server::Server;
+use crate::cli::common::running_server::RunningServer;
 use crate::config::{Flags, Settings};
 use crate::domain::{Position, RecordedEvent, Timestamp};
 use crate::store::{self, Access, Database, EventPages, Store, StoreError};
 
-/// How many of the last events are looked at.
+/// How many of the last events are examined.
 pub const LAST_EVENTS: u64 = 1000;
 
-/// See the top of this file.
+/// What the checks examine.
 pub struct DoctorContext {
     pub settings: Settings,
     /// Why the configuration file could not be read; every setting in it is unknown then.
@@ -26,11 +25,11 @@ pub struct DoctorContext {
     pub database: Option<Database>,
     store: OnceCell<Result<Box<dyn Store>, StoreError>>,
     last_events: OnceCell<Vec<RecordedEvent>>,
-    server: OnceCell<Server>,
+    server: OnceCell<RunningServer>,
 }
 
 impl DoctorContext {
-    /// With what the command was given.
+    /// A context with the settings of the file and of the flags.
     pub fn new(config: Option<&Path>, global: Flags, flags: Flags, server_is_due: bool) -> Self {
         let (settings, unreadable) = match Settings::load(config, global.clone()) {
             Ok(settings) => (settings, None),
@@ -56,12 +55,12 @@ impl DoctorContext {
         Some(opened.as_ref().map(|store| &**store))
     }
 
-    /// The ledger for reading, where it can be opened.
+    /// The ledger, opened for reading; `None` if it cannot be opened.
     pub fn store(&self) -> Option<&dyn Store> {
         self.opened()?.ok()
     }
 
-    /// The last position, where the log can be read and has one.
+    /// The last position; `None` if the log is empty or cannot be read.
     pub fn head(&self) -> Option<Position> {
         self.store()?.head().ok().filter(|head| *head > 0)
     }
@@ -74,9 +73,9 @@ impl DoctorContext {
         })
     }
 
-    /// What a server says of itself.
-    pub fn server(&self) -> &Server {
-        self.server.get_or_init(|| Server::ask(self))
+    /// What the server says about itself.
+    pub fn server(&self) -> &RunningServer {
+        self.server.get_or_init(|| RunningServer::ask(&self.settings, self.database.as_ref()))
     }
 }
 

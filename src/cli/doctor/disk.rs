@@ -1,7 +1,7 @@
 //! Room on the disk, and for how long it lasts.
 
-use super::check::Finding;
 use super::context::DoctorContext;
+use super::finding::Finding;
 use crate::domain::{Position, Timestamp};
 use crate::store::{Store, StoreError, inspect};
 
@@ -137,7 +137,7 @@ fn mib(bytes: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::check::Outcome;
+    use super::super::finding::Outcome;
     use super::{MIB, of_free, of_growth};
 
     #[test]

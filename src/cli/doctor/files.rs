@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::Access as Wish;
 
-use super::check::Finding;
 use super::context::DoctorContext;
+use super::finding::Finding;
 use crate::store::copy::refuse_foreign_wal;
 use crate::store::inspect::{self, Files};
 
@@ -138,7 +138,7 @@ fn names_of(files: &[PathBuf]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::check::Outcome;
+    use super::super::finding::Outcome;
     use super::of_file_system;
 
     #[test]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::check::Finding;
 use super::context::DoctorContext;
+use super::finding::Finding;
 use crate::domain::{AccountSid, Source, Timestamp};
 use crate::text::printable;
 use crate::twilio::accounts::{AccountKeys, PRIMARY, SECONDARY};

@@ -1,7 +1,7 @@
 //! Log and views: can they be read, do they fit, and what is left open in them?
 
-use super::check::Finding;
 use super::context::DoctorContext;
+use super::finding::Finding;
 use crate::cli::common::text::number;
 use crate::projection::compatibility::ViewsState;
 use crate::report::stuck::Stuck;

@@ -1,7 +1,7 @@
 //! Checks of regular maintenance: the last reconcile and the last backup.
 
-use super::check::Finding;
 use super::context::DoctorContext;
+use super::finding::Finding;
 use super::ledger::count_stuck;
 use crate::backup::record::last_backup;
 use crate::cli::common::text::number;

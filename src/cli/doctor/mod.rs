@@ -1,10 +1,10 @@
 //! `doctor`: a page of checks, each with its outcome and advice. It only reads. A check that cannot be
 //! made is reported as such, or left out if another check has reported the reason.
 
-mod check;
 mod context;
 mod disk;
 mod files;
+mod finding;
 mod keys;
 mod ledger;
 mod maintenance;
@@ -20,8 +20,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use self::check::{Check, Cost, Outcome as Came};
 use self::context::DoctorContext;
+use self::finding::{Checked, Finding, Outcome as CheckOutcome};
 use super::{Format, Outcome, serve};
 use crate::config::Flags;
 
@@ -43,6 +43,37 @@ pub struct Args {
 
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+}
+
+/// One check.
+struct Check {
+    area: &'static str,
+    name: &'static str,
+    cost: Cost,
+    /// Returns the findings: none if another check has reported why this one cannot be made, and
+    /// several if there are several things of a kind.
+    run: fn(&DoctorContext) -> Vec<Finding>,
+}
+
+/// How much a check takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cost {
+    /// Milliseconds, however large the ledger is, so that a health check may run it every few seconds.
+    Little,
+    More,
+}
+
+impl Check {
+    fn run_in(&self, context: &DoctorContext) -> Vec<Checked> {
+        let named = |finding: Finding| {
+            let name = match &finding.of {
+                Some(of) => format!("{} {of}", self.name),
+                None => self.name.to_owned(),
+            };
+            Checked { area: self.area, name, finding }
+        };
+        (self.run)(context).into_iter().map(named).collect()
+    }
 }
 
 /// Every check, in the order of the page.
@@ -90,16 +121,16 @@ const CHECKS: [Check; 36] = [
     Check { area: "server", name: "open files", cost: Cost::Little, run: server::open_files },
 ];
 
-/// Makes the checks and prints them. Whatever is wrong with the configuration is one of them.
+/// Runs the checks and prints the page. An invalid configuration is a finding, not an error.
 pub fn run(args: &Args, config: Option<&Path>, flags: Flags) -> Result<Outcome> {
     let context = DoctorContext::new(config, flags, args.serve.flags(), args.server);
     let due = CHECKS.iter().filter(|check| !args.quick || check.cost == Cost::Little);
-    let made: Vec<_> = due.flat_map(|check| check.make(&context)).collect();
+    let checked: Vec<_> = due.flat_map(|check| check.run_in(&context)).collect();
     match args.format {
-        Format::Table => output::for_people(&made)?,
-        Format::Json => output::as_json(&made)?,
+        Format::Table => output::for_people(&checked)?,
+        Format::Json => output::as_json(&checked)?,
     }
-    match made.iter().any(|made| made.finding.outcome == Came::Fail) {
+    match checked.iter().any(|checked| checked.finding.outcome == CheckOutcome::Fail) {
         true => Ok(Outcome::CheckFoundSomething),
         false => Ok(Outcome::Done),
     }

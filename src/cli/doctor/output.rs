@@ -5,19 +5,19 @@ use std::io::Write;
 use anyhow::Result;
 use serde_json::json;
 
-use super::check::{Made, Outcome};
+use super::finding::{Checked, Outcome};
 use crate::text::printable;
 
 /// Longer names, those with a SID, stand out rather than push everything to the right.
 const NAME_WIDTH_MAX: usize = 30;
 
 /// Every check on a line, by area, with what to do below it.
-pub fn for_people(made: &[Made]) -> Result<()> {
+pub fn for_people(made: &[Checked]) -> Result<()> {
     let mut out = crate::cli::common::terminal::stdout();
     let widths = made.iter().map(|made| made.name.chars().count());
     let width = widths.filter(|width| *width <= NAME_WIDTH_MAX).max().unwrap_or(0);
     let mut area = "";
-    for Made { area: of, name, finding } in made {
+    for Checked { area: of, name, finding } in made {
         if area != *of {
             writeln!(out, "{}{of}", if area.is_empty() { "" } else { "\n" })?;
             area = of;
@@ -40,9 +40,9 @@ pub fn for_people(made: &[Made]) -> Result<()> {
 }
 
 /// The same as JSON.
-pub fn as_json(made: &[Made]) -> Result<()> {
+pub fn as_json(made: &[Checked]) -> Result<()> {
     let count = |outcome| made.iter().filter(|made| made.finding.outcome == outcome).count();
-    let check = |made: &Made| {
+    let check = |made: &Checked| {
         json!({
             "name": made.name,
             "area": made.area,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::check::Finding;
 use super::context::DoctorContext;
+use super::finding::Finding;
 use crate::cli::common::text::number;
 use crate::cli::quarantine::Configured;
 use crate::quarantine::rejection::Rejection;

@@ -1,7 +1,7 @@
 //! How many callbacks are refused, and for what, as a running server counts them.
 
-use super::check::Finding;
 use super::context::DoctorContext;
+use super::finding::Finding;
 use crate::cli::common::http_client::Metrics;
 
 /// A share of refusals that nobody has to look at: forged requests come now and then. The alert in

@@ -1,48 +1,12 @@
-//! A server that may run on this ledger: what it says of itself where it answers.
+//! Checks of the server that runs on this ledger.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-
-use secrecy::ExposeSecret;
-use serde_json::Value;
-
-use super::check::Finding;
 use super::context::DoctorContext;
-use crate::cli::common::http_client::{Metrics, get};
-use crate::config::Settings;
-use crate::store::inspect;
+use super::finding::Finding;
+use crate::cli::common::http_client::get;
+use crate::cli::common::running_server::reachable;
 
 /// The number of connections that `serve` accepts for callbacks; each is an open file.
 const OPEN_FILES_FEW: u64 = 8192 + 256;
-
-/// What answered, where something did.
-pub struct Server {
-    /// The address of the admin listener; `None` if the setting is invalid.
-    address: Option<SocketAddr>,
-    /// The status code of `/readyz`, and what it said.
-    ready: Option<(u16, Value)>,
-    /// `None` if they could not be fetched.
-    pub metrics: Option<Metrics>,
-    is_held: bool,
-}
-
-impl Server {
-    /// Asks where the settings say that a server answers.
-    pub fn ask(context: &DoctorContext) -> Self {
-        let is_held =
-            context.database.as_ref().is_some_and(|at| inspect::is_held(at).unwrap_or(false));
-        let address = context.settings.admin_listen();
-        let address = address.ok().map(from_here);
-        let get = |path: &str| get(address?, path, token(&context.settings));
-        let ready = get("/readyz").and_then(|(code, body)| {
-            let json = serde_json::from_str::<Value>(&body).ok()?;
-            // Something else may answer there.
-            json.get("ready").is_some().then_some((code, json))
-        });
-        let metrics = ready.as_ref().and_then(|_| get("/metrics"));
-        let metrics = metrics.filter(|(code, _)| *code == 200).map(|(_, text)| Metrics::new(text));
-        Self { address, ready, metrics, is_held }
-    }
-}
 
 /// Whether a server runs and does its work.
 pub fn ready(context: &DoctorContext) -> Vec<Finding> {
@@ -77,7 +41,7 @@ pub fn callbacks(context: &DoctorContext) -> Vec<Finding> {
     if context.server().ready.is_none() || listen.port() == 0 {
         return Vec::new();
     }
-    let listen = from_here(listen);
+    let listen = reachable(listen);
     vec![match get(listen, "/healthz", None) {
         Some((200, _)) => Finding::ok(format!("{listen} answers")),
         Some((code, _)) => Finding::warn(
@@ -140,20 +104,4 @@ pub fn open_files(_: &DoctorContext) -> Vec<Finding> {
             "8,192 connections take as many: raise it (LimitNOFILE in systemd, ulimits in containers)",
         ),
     }]
-}
-
-/// The address by which this machine reaches what listens on all of them.
-fn from_here(listen: SocketAddr) -> SocketAddr {
-    let ip = match listen.ip() {
-        IpAddr::V4(v4) if v4.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(v6) if v6.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listen.port())
-}
-
-/// Any of the configured ones: the metrics have no addresses in them.
-fn token(settings: &Settings) -> Option<String> {
-    let tokens = settings.api_tokens().ok()?;
-    tokens.first().map(|token| token.secret.expose_secret().to_owned())
 }

@@ -1,8 +1,8 @@
 //! Checks of the configuration: whether it can be read, the origin of each value, and whether `serve`
 //! starts with it.
 
-use super::check::Finding;
 use super::context::DoctorContext;
+use super::finding::Finding;
 use crate::config::ApiToken;
 
 /// The configuration file.

@@ -1,7 +1,7 @@
 //! The machine's clock, as far as the log can tell: Twilio sends no time, so `received_at` is all.
 
-use super::check::Finding;
 use super::context::DoctorContext;
+use super::finding::Finding;
 use crate::domain::{RecordedEvent, Source, Timestamp};
 
 /// No ledger is older than this program.

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::check::Finding;
 use super::context::DoctorContext;
+use super::finding::Finding;
 use crate::domain::Source;
 use crate::twilio::form::is_in_order_of_names;
 

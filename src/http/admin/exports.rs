@@ -179,7 +179,7 @@ fn write(
     let mut rows = format.begin(wanted.content(), out)?;
     match wanted {
         Wanted::Messages(filter) => {
-            export::messages(&*state.store, filter, view, &mut |message| {
+            export::messages(&*state.store, filter, view, &state.error_codes, &mut |message| {
                 rows.row(&ExportRow::Message(Box::new(message)))
             })?
         }

@@ -63,11 +63,12 @@ pub async fn one(
     let question = question(&sid, parameters, &state)?;
     redaction.check_text(question.message_sid.as_str())?;
     question.account_sid.iter().flatten().try_for_each(|sid| redaction.check_text(sid.as_str()))?;
-    let answer = web::block(move || {
-        state.wait_for_views()?;
-        find_message(&*state.store, &question).map_err(Problem::from)
+    let ledger = state.clone();
+    let found = web::block(move || {
+        ledger.wait_for_views()?;
+        find_message(&*ledger.store, &question).map_err(Problem::from)
     });
-    match answer.await?? {
+    match found.await?? {
         MessageResult::NotFound => Err(Problem::NotFound(format!(
             "no event of message `{}` is in the log",
             sid.escape_debug()
@@ -77,7 +78,7 @@ pub async fn one(
         )),
         MessageResult::Ambiguous(accounts) => Err(Problem::Conflict(several_accounts(&accounts))),
         MessageResult::Found { folded, as_of_position } => {
-            let message = redaction.message(&folded, as_of_position);
+            let message = redaction.message(&folded, as_of_position, &state.error_codes);
             let json = serde_json::to_vec(&message).map_err(|_| Problem::Internal)?;
             Ok(unless_known(&request, json))
         }

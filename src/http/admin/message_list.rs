@@ -52,15 +52,21 @@ pub async fn messages(
     Query(filter, page): Query<MessageParameters, PageParameters>,
 ) -> Result<HttpResponse, Problem> {
     let filter = redaction.check_filter(message_filter(filter)?)?;
+    let ledger = state.clone();
     let listed = web::block(move || {
-        state.wait_for_views()?;
-        Ok::<_, Problem>(state.store.views().list(&filter, page.after, page.limit.rows())?)
+        ledger.wait_for_views()?;
+        Ok::<_, Problem>(ledger.store.views().list(&filter, page.after, page.limit.rows())?)
     });
     let listed = listed.await??;
     let as_of_position = listed.checkpoint.position;
     let messages = listed.messages.iter();
     let message = |message: &crate::store::Message| {
-        redaction.message_row(wire::Message::new(&message.key, &message.lifecycle, as_of_position))
+        redaction.message_row(wire::Message::new(
+            &message.key,
+            &message.lifecycle,
+            as_of_position,
+            &state.error_codes,
+        ))
     };
     let page = Page {
         data: messages.map(message).collect(),

@@ -39,8 +39,11 @@ pub async fn delivery(
         state.wait_for_views()?;
         let report = report(&*state.store, &query)?;
         // Views that another rule made are about to be rebuilt.
-        if report.rule == state.rule { Ok(report) } else { Err(Problem::Behind) }
+        match report.rule == state.rule {
+            true => Ok(ReportJson::new(&report, &state.error_codes)),
+            false => Err(Problem::Behind),
+        }
     });
-    let report = ReportJson::new(&report.await??);
+    let report = report.await??;
     response::json(HttpResponse::Ok(), &redaction.report(report))
 }

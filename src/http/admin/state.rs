@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 
 use super::message_sender::MessageSender;
 use super::registry::MetricsRegistry;
-use crate::domain::Rule;
+use crate::domain::{ErrorCodes, Rule};
 use crate::http::auth::tokens::{Attempts, Tokens};
 use crate::http::error::Problem;
 use crate::http::limits::{EventStreams, Limit};
@@ -26,6 +26,7 @@ pub struct AdminState {
     /// `None` if the log is not verified in the background.
     pub verifying: Option<background::Handle>,
     pub rule: Rule,
+    pub error_codes: ErrorCodes,
     pub tokens: Arc<ArcSwap<Tokens>>,
     pub attempts: Attempts,
     pub streams: EventStreams,

@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use super::tokens::{Scope, Visibility};
 use crate::domain::message::filter::{AddressPattern, MessageFilter};
-use crate::domain::{AccountSid, RecordedEvent};
+use crate::domain::{AccountSid, ErrorCodes, Position, RecordedEvent};
 use crate::http::error::Problem;
 use crate::projection::fold::Folded;
 use crate::report::output::ReportJson;
@@ -101,12 +101,18 @@ impl Redaction {
     }
 
     /// The JSON of a message with its timeline.
-    pub fn message(self, folded: &Folded, as_of_position: u64) -> wire::Message {
+    pub fn message(
+        self,
+        folded: &Folded,
+        as_of_position: Position,
+        error_codes: &ErrorCodes,
+    ) -> wire::Message {
         let timeline = folded.timeline.iter().map(|entry| {
             let event = self.recorded(entry.event.clone());
             TimelineEntry::new(&event, &entry.reported, entry.effect)
         });
-        let message = wire::Message::new(&folded.key, &folded.lifecycle, as_of_position);
+        let message =
+            wire::Message::new(&folded.key, &folded.lifecycle, as_of_position, error_codes);
         self.message_row(message.with_timeline(timeline))
     }
 

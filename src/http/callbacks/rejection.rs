@@ -13,7 +13,7 @@ use crate::domain::{BodyKind, Timestamp};
 use crate::http::body::{self, Body, JSON_BYTES_MAX, bytes_max};
 use crate::http::error::Problem;
 use crate::quarantine;
-use crate::quarantine::recorder::Candidate;
+use crate::quarantine::candidate::Candidate;
 use crate::quarantine::rejection::Rejection;
 use crate::store::quarantine::{Rank, RefusedRequest};
 use crate::twilio::accounts::Accounts;

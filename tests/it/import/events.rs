@@ -180,9 +180,13 @@ fn exported(store: &dyn Store, content: Content, head: u64) -> Vec<u8> {
         Content::Events => export::events(store, &EventFilter::default(), view, &mut |event| {
             rows.row(&ExportRow::Event(Box::new(event)))
         }),
-        Content::Messages => export::messages(store, &Default::default(), view, &mut |message| {
-            rows.row(&ExportRow::Message(Box::new(message)))
-        }),
+        Content::Messages => export::messages(
+            store,
+            &Default::default(),
+            view,
+            &Default::default(),
+            &mut |message| rows.row(&ExportRow::Message(Box::new(message))),
+        ),
     }
     .unwrap();
     rows.finish().unwrap();

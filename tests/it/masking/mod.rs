@@ -139,6 +139,7 @@ fn masked_message(event: &RecordedEvent) -> Option<wire::Message> {
         let event = RecordedEvent { event: mask::event(&entry.event), ..entry.event.clone() };
         wire::TimelineEntry::new(&event, &entry.reported, entry.effect)
     });
-    let message = wire::Message::new(&key, &folded.lifecycle, 1).with_timeline(timeline);
+    let message =
+        wire::Message::new(&key, &folded.lifecycle, 1, &Default::default()).with_timeline(timeline);
     Some(mask::message(message))
 }

@@ -1,45 +1,9 @@
-//! The generated table of countries, and what it is generated from: `phonenumber`, which has the tables
-//! of Google's libphonenumber.
-
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::path::Path;
-use std::sync::LazyLock;
+//! The generated table of countries agrees with libphonenumber.
 
 use delivery_ledger::domain::country::Country;
-use phonenumber::metadata::DATABASE;
 use proptest::prelude::*;
 
-/// The lengths of numbers that can be in a country.
-const LENGTHS: std::ops::RangeInclusive<usize> = 7..=15;
-
-/// The digits that decide are these many, behind the calling codes that several countries share.
-fn deciding(code: &str) -> usize {
-    code.len() + if code == "1" { 4 } else { 5 }
-}
-
-/// What `phonenumber` says of a number of this length that begins with these digits and goes on with
-/// twos.
-fn by_phonenumber(begin: &str, length: usize) -> Option<String> {
-    let number = format!("+{:2<length$}", &begin[..begin.len().min(length)]);
-    let country = phonenumber::parse(None, number).ok()?.country().id()?;
-    Some(country.as_ref().to_owned())
-}
-
-/// The countries of each calling code that has any.
-static CALLING_CODES: LazyLock<BTreeMap<String, Vec<String>>> = LazyLock::new(|| {
-    let regions = |code: u16| DATABASE.region(&code).unwrap_or_default();
-    let names = |code| regions(code).iter().map(|region| (*region).to_owned()).collect::<Vec<_>>();
-    let codes = (1..1000).map(|code| (code.to_string(), names(code)));
-    codes.filter(|(_, names)| names.iter().any(|name| name != "001")).collect()
-});
-
-/// The version of `phonenumber` in use.
-fn version() -> &'static str {
-    let lock = include_str!("../../../Cargo.lock");
-    let (_, package) = lock.split_once("name = \"phonenumber\"\nversion = \"").unwrap();
-    package.split_once('"').unwrap().0
-}
+use super::libphonenumber::{CALLING_CODES, LENGTHS, by_phonenumber, deciding, version};
 
 /// The country of a number as the table is to have it.
 fn expected(number: &str) -> Option<String> {
@@ -55,75 +19,12 @@ fn in_table(number: &str) -> Option<String> {
     Country::from_address(&format!("+{number}")).map(|country| country.to_string())
 }
 
-/// Ranges of the first eight digits, each with the countries by length.
-fn ranges() -> Vec<(u32, String)> {
-    let none = "--".repeat(LENGTHS.count());
-    let mut ranges = BTreeMap::from([(0, none.clone())]);
-    for (code, countries) in &*CALLING_CODES {
-        let eight =
-            |number: usize, digits: usize| (number * 10_usize.pow(8 - digits as u32)) as u32;
-        let number: usize = code.parse().unwrap();
-        ranges.entry(eight(number + 1, code.len())).or_insert(none.clone());
-        if let [one] = &countries[..] {
-            ranges.insert(eight(number, code.len()), one.repeat(LENGTHS.count()));
-            continue;
-        }
-        let (digits, further) =
-            (deciding(code), 10_usize.pow((deciding(code) - code.len()) as u32));
-        for begin in number * further..(number + 1) * further {
-            let country = |length| by_phonenumber(&begin.to_string(), length);
-            let countries = LENGTHS.map(|length| country(length).unwrap_or("--".to_owned()));
-            ranges.insert(eight(begin, digits), countries.collect());
-        }
-    }
-    let mut ranges: Vec<_> = ranges.into_iter().collect();
-    ranges.dedup_by(|next, before| next.1 == before.1);
-    ranges
-}
-
-/// The table as the product includes it.
-fn generated() -> String {
-    let ranges = ranges();
-    let mut by_length: Vec<_> = ranges.iter().map(|(_, countries)| countries.as_str()).collect();
-    by_length.sort_unstable();
-    by_length.dedup();
-    let mut text = format!(
-        "// Generated from phonenumber {} by tests/it/report/country_table.rs; do not edit.\n\n\
-         static BY_LENGTH: [ByLength; {}] = [\n",
-        version(),
-        by_length.len()
-    );
-    for countries in &by_length {
-        let pairs: Vec<_> = countries.as_bytes().chunks(2).map(String::from_utf8_lossy).collect();
-        let pairs: Vec<_> = pairs.iter().map(|pair| format!("*b\"{pair}\"")).collect();
-        writeln!(text, "    [{}],", pairs.join(", ")).unwrap();
-    }
-    writeln!(text, "];\n\nstatic RANGES: [Range; {}] = [", ranges.len()).unwrap();
-    for line in ranges.chunks(4) {
-        let range = |(begin, countries): &(u32, String)| {
-            let place = by_length.binary_search(&countries.as_str()).unwrap();
-            format!("range({begin}, {place}),")
-        };
-        writeln!(text, "    {}", line.iter().map(range).collect::<Vec<_>>().join(" ")).unwrap();
-    }
-    text + "];\n"
-}
-
-/// Run it after an update of `phonenumber`: `cargo test --test it -- --ignored write_the_table`. It takes
-/// some minutes.
-#[test]
-#[ignore = "it writes a source file"]
-fn write_the_table_of_countries() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/domain/country_ranges.in");
-    std::fs::write(file, generated()).unwrap();
-}
-
 #[test]
 fn an_update_of_phonenumber_regenerates_the_table_and_rebuilds_the_views() {
     let table = include_str!("../../../src/domain/country_ranges.in");
     assert!(
         table.starts_with(&format!("// Generated from phonenumber {} ", version())),
-        "run `cargo test --test it -- --ignored write_the_table`"
+        "run `cargo run --release --example country_table`"
     );
     let migration = include_str!("../../../migrations/sqlite/views/0001_messages.sql");
     assert!(

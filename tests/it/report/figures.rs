@@ -14,7 +14,7 @@ fn by(by: Dimension, events: &[NewEvent]) -> Value {
     let ledger = Ledger::of(events);
     let question = ReportQuery { by, filter: MessageFilter::default() };
     let report = report(&*ledger.open(), &question).unwrap();
-    serde_json::to_value(ReportJson::new(&report)).unwrap()
+    serde_json::to_value(ReportJson::new(&report, &Default::default())).unwrap()
 }
 
 fn total(events: &[NewEvent]) -> Value {
@@ -178,7 +178,7 @@ fn a_masked_report_hides_senders_and_nothing_else() {
     let masked = |by: Dimension| {
         let question = ReportQuery { by, filter: MessageFilter::default() };
         let report = report(&*ledger.open(), &question).unwrap();
-        ReportJson::new(&report).masked().rows.remove(0).key
+        ReportJson::new(&report, &Default::default()).masked().rows.remove(0).key
     };
     assert_eq!(masked(Dimension::From).as_deref(), Some("+*******0604"));
     assert_eq!(masked(Dimension::Day).as_deref(), Some("2026-01-02"));

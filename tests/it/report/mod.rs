@@ -5,6 +5,7 @@ mod country_table;
 mod figures;
 mod histogram;
 mod laws;
+mod libphonenumber;
 mod naive;
 mod surfaces;
 

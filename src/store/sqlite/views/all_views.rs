@@ -14,7 +14,7 @@ use crate::domain::{MessageKey, MessageSid, Position, Rule};
 use crate::store::sqlite::files::{bounded_read, check};
 use crate::store::sqlite::migrate::VIEW_TABLES;
 use crate::store::sqlite::views::error::Failure;
-use crate::store::sqlite::views::read::Tables;
+use crate::store::sqlite::views::tables::Tables;
 use crate::store::sqlite::views::{list, rollups, write};
 use crate::store::{Batch, Checked, Checkpoint, Message, MessagePage, StoreError, Views};
 

@@ -17,8 +17,8 @@ use crate::store::sqlite::files::{connect, wal_ownership};
 use crate::store::sqlite::migrate;
 use crate::store::sqlite::views::all_views::Transactions;
 use crate::store::sqlite::views::error::{Failure, failed};
-use crate::store::sqlite::views::read::Tables;
 use crate::store::sqlite::views::sid_table::SidTable;
+use crate::store::sqlite::views::tables::Tables;
 use crate::store::{Checked, Damage, StoreError, Views};
 
 /// The index that is built early if there are more messages than the table of SIDs takes.

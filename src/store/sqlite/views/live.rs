@@ -19,7 +19,7 @@ use crate::store::sqlite::views::all_views::Transactions;
 use crate::store::sqlite::views::error::{Failure, failed};
 use crate::store::sqlite::views::fresh::FreshViews;
 use crate::store::sqlite::views::link::ViewsLink;
-use crate::store::sqlite::views::read::Tables;
+use crate::store::sqlite::views::tables::Tables;
 use crate::store::{Checked, StoreError};
 
 /// The views behind the link.

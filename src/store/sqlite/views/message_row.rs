@@ -1,16 +1,15 @@
 //! A message as a row of the views.
 
-use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Row, params};
 use smallvec::SmallVec;
-use uuid::Uuid;
 
 use crate::domain::message::message_ref::MessageRef;
-use crate::domain::{AccountSid, Lifecycle, MessageKey, MessageSid, Rule, Status};
+use crate::domain::{AccountSid, Lifecycle, MessageKey, Rule, Status};
 use crate::store::Message;
+use crate::store::sqlite::views::codec::flags::flags;
 use crate::store::sqlite::views::codec::lifecycle::{self, Addresses};
-use crate::store::sqlite::views::flags::flags;
-use crate::store::sqlite::views::read::Tables;
+use crate::store::sqlite::views::codec::sid::unpack_sid;
+use crate::store::sqlite::views::tables::{Tables, damaged};
 
 /// The columns in the order of [`from_row`], which is the table's.
 pub const COLUMNS: &str = "id, account, sid, status, recipient, sender, flags, lifecycle";
@@ -51,52 +50,6 @@ fn address<'b>(
     buffer.clear();
     buffer.extend(reversed.iter().rev());
     std::str::from_utf8(buffer).map(Some).map_err(|_| damaged(column, "an address"))
-}
-
-/// A packed SID; the usual one needs no memory of its own.
-pub type PackedSid = SmallVec<[u8; 17]>;
-
-/// Packs a SID: 17 bytes for the usual form in lower case, otherwise a 0 and its text.
-/// SM… and MM… with the same digits stay two messages.
-pub fn pack_sid(sid: &MessageSid) -> PackedSid {
-    let text = sid.as_str().as_bytes();
-    match text.split_first_chunk() {
-        Some((b"SM", hex)) => raw_of_hex(hex).map(|raw| packed(1, &raw)),
-        Some((b"MM", hex)) => raw_of_hex(hex).map(|raw| packed(2, &raw)),
-        _ => None,
-    }
-    .unwrap_or_else(|| packed(0, text))
-}
-
-fn packed(kind: u8, rest: &[u8]) -> PackedSid {
-    let mut packed = PackedSid::with_capacity(1 + rest.len());
-    packed.push(kind);
-    packed.extend_from_slice(rest);
-    packed
-}
-
-fn unpack_sid(packed: &[u8]) -> Option<MessageSid> {
-    let (kind, rest) = packed.split_first()?;
-    let hex = |kind: &str| {
-        let mut sid = [0; 34];
-        sid[..2].copy_from_slice(kind.as_bytes());
-        Uuid::from_slice(rest).ok()?.simple().encode_lower(&mut sid[2..]);
-        MessageSid::parse(std::str::from_utf8(&sid).ok()?)
-    };
-    match kind {
-        0 => MessageSid::parse(std::str::from_utf8(rest).ok()?),
-        1 => hex("SM"),
-        2 => hex("MM"),
-        _ => None,
-    }
-}
-
-/// The 16 bytes that exactly 32 hex digits in lower case stand for: a UUID without its hyphens.
-fn raw_of_hex(hex: &[u8]) -> Option<[u8; 16]> {
-    // No early return, so that the compiler compares many digits at a time.
-    let lower = |all, byte: &u8| all & (byte.is_ascii_digit() | (b'a'..=b'f').contains(byte));
-    let fits = hex.len() == 32 && hex.iter().fold(true, lower);
-    fits.then(|| Uuid::try_parse_ascii(hex).ok()).flatten().map(Uuid::into_bytes)
 }
 
 /// Statements that write messages. An update names only the columns that change: each index of a
@@ -224,26 +177,5 @@ fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Status>> {
     match row.get_ref(column)?.as_str_or_null()? {
         Some(name) => Status::named(name).map(Some).ok_or_else(|| damaged(column, "a status")),
         None => Ok(None),
-    }
-}
-
-fn damaged(column: usize, what: &str) -> rusqlite::Error {
-    let detail = format!("this is not {what}");
-    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, detail.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::{pack_sid, unpack_sid};
-    use crate::domain::MessageSid;
-
-    proptest! {
-        #[test]
-        fn any_sid_is_unpacked_as_it_was(text in "(SM|MM|XX)?[0-9a-fA-F]{30,34}|.{1,40}") {
-            let sid = MessageSid::parse(&text).unwrap();
-            prop_assert_eq!(unpack_sid(&pack_sid(&sid)), Some(sid));
-        }
     }
 }

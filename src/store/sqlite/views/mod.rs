@@ -3,7 +3,6 @@
 mod all_views;
 pub mod codec;
 pub mod error;
-mod flags;
 mod fresh;
 pub mod link;
 mod list;
@@ -14,6 +13,7 @@ mod read;
 pub mod rebuild;
 mod rollups;
 mod sid_table;
+mod tables;
 mod write;
 
 pub use fresh::FreshViews;

@@ -1,37 +1,19 @@
 //! Reads the tables of one set of views, within a transaction that the caller holds.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use foldhash::fast::RandomState;
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use crate::domain::digest::Hash;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
-use crate::domain::{AccountSid, MessageKey, MessageSid, Position, Rule};
-use crate::store::sqlite::views::message_row::{
-    self, AddressBuffers, COLUMNS, REF_COLUMNS, pack_sid,
-};
+use crate::domain::{MessageKey, MessageSid, Position, Rule};
+use crate::store::sqlite::views::codec::sid::pack_sid;
+use crate::store::sqlite::views::message_row::{self, AddressBuffers, COLUMNS, REF_COLUMNS};
 use crate::store::sqlite::views::sid_table::SidTable;
+use crate::store::sqlite::views::tables::{Accounts, Tables, damaged};
 use crate::store::{Checkpoint, Message};
-
-/// The number that stands for "no account" in the views.
-pub const NO_ACCOUNT: i64 = 0;
-
-/// The tables of one set of views.
-#[derive(Clone, Copy)]
-pub struct Tables<'c> {
-    pub connection: &'c Connection,
-    /// How messages are found by SID while there is no index.
-    pub sids: Option<&'c RefCell<SidTable>>,
-}
-
-/// The accounts by number; there are as many as are configured.
-pub struct Accounts {
-    by_number: HashMap<i64, AccountSid, RandomState>,
-}
 
 /// Statements that read messages, prepared once for all of them.
 pub struct MessageReader<'c> {
@@ -144,51 +126,6 @@ impl<'c> Tables<'c> {
     pub fn last_id(&self) -> rusqlite::Result<u64> {
         self.prepare("SELECT coalesce(max(id), 0) FROM messages")?.query_row([], |row| row.get(0))
     }
-
-    /// The accounts so far.
-    pub fn accounts(&self) -> rusqlite::Result<Accounts> {
-        let mut statement = self.prepare("SELECT id, account_sid FROM accounts")?;
-        let rows = statement.query_map([], |row| {
-            let sid: String = row.get(1)?;
-            Ok((row.get(0)?, AccountSid::parse(&sid).ok_or_else(|| damaged(1, "an account"))?))
-        })?;
-        Ok(Accounts { by_number: rows.collect::<rusqlite::Result<_>>()? })
-    }
-
-    /// Prepares a statement, once for each connection.
-    pub fn prepare(&self, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
-        self.connection.prepare_cached(sql)
-    }
-}
-
-impl Accounts {
-    /// The number of an account, if it has one already.
-    pub fn number(&self, account: Option<&AccountSid>) -> Option<i64> {
-        match account {
-            None => Some(NO_ACCOUNT),
-            Some(sid) => {
-                self.by_number.iter().find(|(_, have)| *have == sid).map(|(number, _)| *number)
-            }
-        }
-    }
-
-    /// Adds an account with its new number.
-    pub fn insert(&mut self, number: i64, account: AccountSid) {
-        self.by_number.insert(number, account);
-    }
-
-    fn sid(&self, number: i64) -> rusqlite::Result<Option<AccountSid>> {
-        self.sid_ref(number).map(Option::<&AccountSid>::cloned)
-    }
-
-    /// The account with this number; `None` if it stands for "no account".
-    pub fn sid_ref(&self, number: i64) -> rusqlite::Result<Option<&AccountSid>> {
-        match self.by_number.get(&number) {
-            Some(sid) => Ok(Some(sid)),
-            None if number == NO_ACCOUNT => Ok(None),
-            None => Err(damaged(1, "an account's number")),
-        }
-    }
 }
 
 impl MessageReader<'_> {
@@ -255,11 +192,4 @@ impl MessageReader<'_> {
 fn uuid_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Uuid> {
     let bytes: Vec<u8> = row.get(index)?;
     Uuid::from_slice(&bytes).map_err(|_| damaged(index, "a UUID"))
-}
-
-/// A column holds a value that cannot be.
-pub fn damaged(column: usize, what: &str) -> rusqlite::Error {
-    let detail = format!("this is not {what}");
-    let kind = rusqlite::types::Type::Blob;
-    rusqlite::Error::FromSqlConversionFailure(column, kind, detail.into())
 }

@@ -13,8 +13,7 @@ use crate::domain::rollup::{Contribution, Hour, Rollup, RollupKey};
 use crate::domain::{AccountSid, ErrorCode, Lifecycle, Status};
 use crate::store::MessageChange;
 use crate::store::sqlite::views::codec::rollup;
-use crate::store::sqlite::views::read::{Accounts, NO_ACCOUNT, Tables, damaged};
-use crate::store::sqlite::views::write;
+use crate::store::sqlite::views::tables::{Accounts, NO_ACCOUNT, Tables, damaged};
 
 /// The number that stands for "no error code" in the views.
 const NO_ERROR_CODE: i64 = -1;
@@ -129,7 +128,7 @@ impl<'c> RollupWriter<'c> {
     fn change(&mut self, key: &RollupKey<'_>, change: &Rollup) -> rusqlite::Result<()> {
         let account = match key.account_sid.as_deref().and_then(AccountSid::parse) {
             None => NO_ACCOUNT,
-            sid => write::account_number(self.tables, &mut self.accounts, sid.as_ref())?,
+            sid => self.accounts.number_or_insert(self.tables, sid.as_ref())?,
         };
         let country = key.country.as_ref().map_or("", Country::as_str);
         let status = key.status.map_or("", Status::name);

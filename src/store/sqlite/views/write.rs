@@ -2,12 +2,12 @@
 
 use rusqlite::params;
 
-use crate::domain::AccountSid;
 use crate::domain::digest::Hash;
 use crate::domain::event::Position;
-use crate::store::sqlite::views::message_row::{MessageWriter, pack_sid};
-use crate::store::sqlite::views::read::{Accounts, NO_ACCOUNT, Tables};
+use crate::store::sqlite::views::codec::sid::pack_sid;
+use crate::store::sqlite::views::message_row::MessageWriter;
 use crate::store::sqlite::views::rollups;
+use crate::store::sqlite::views::tables::Tables;
 use crate::store::{Batch, Checkpoint, Message, MessageChange};
 
 /// Writes a batch and its checkpoint.
@@ -47,7 +47,7 @@ fn put_messages(tables: Tables<'_>, messages: &[MessageChange]) -> rusqlite::Res
             writer.update(*id, before.as_deref(), lifecycle)?;
             continue;
         }
-        let account = account_number(tables, &mut accounts, key.account_sid.as_ref())?;
+        let account = accounts.number_or_insert(tables, key.account_sid.as_ref())?;
         let sid = pack_sid(&key.message_sid);
         last_id += 1;
         writer.insert(last_id, account, &sid, lifecycle)?;
@@ -56,24 +56,6 @@ fn put_messages(tables: Tables<'_>, messages: &[MessageChange]) -> rusqlite::Res
         }
     }
     Ok(())
-}
-
-/// The number of an account, which gets one if it has none.
-pub fn account_number(
-    tables: Tables<'_>,
-    accounts: &mut Accounts,
-    account: Option<&AccountSid>,
-) -> rusqlite::Result<i64> {
-    match (accounts.number(account), account) {
-        (Some(number), _) => Ok(number),
-        (None, None) => Ok(NO_ACCOUNT),
-        (None, Some(sid)) => {
-            let mut statement = tables.prepare("INSERT INTO accounts(account_sid) VALUES (?1)")?;
-            let number = statement.insert([sid.as_str()])?;
-            accounts.insert(number, sid.clone());
-            Ok(number)
-        }
-    }
 }
 
 fn put_chain_marks(tables: Tables<'_>, marks: &[(Position, Hash)]) -> rusqlite::Result<()> {

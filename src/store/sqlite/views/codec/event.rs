@@ -134,5 +134,5 @@ fn push_code(bytes: &mut Vec<u8>, code: Option<ErrorCode>) {
 
 fn code(reader: &mut Reader<'_>) -> Option<Option<ErrorCode>> {
     let Some(number) = reader.number()?.checked_sub(1) else { return Some(None) };
-    ErrorCode::of_number(u32::try_from(number).ok()?).map(Some)
+    ErrorCode::from_number(u32::try_from(number).ok()?).map(Some)
 }

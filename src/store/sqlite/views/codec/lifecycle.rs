@@ -209,7 +209,7 @@ fn codes(reader: &mut Reader<'_>) -> Option<Codes> {
     let count = reader.number()?;
     let entry = |_| {
         let number = u32::try_from(reader.number()?).ok()?;
-        Some((ErrorCode::of_number(number)?, status_of(reader.byte()?)?))
+        Some((ErrorCode::from_number(number)?, status_of(reader.byte()?)?))
     };
     (0..count).map(entry).collect()
 }
@@ -265,7 +265,7 @@ mod tests {
     }
 
     fn any_code() -> impl Strategy<Value = ErrorCode> {
-        (1..1_000_000_000_u32).prop_map(|number| ErrorCode::of_number(number).unwrap())
+        (1..1_000_000_000_u32).prop_map(|number| ErrorCode::from_number(number).unwrap())
     }
 
     fn any_deciding() -> impl Strategy<Value = DecidingEvent> {

@@ -1,6 +1,8 @@
-//! The compact encoding of what the views keep of a message, and of the roll-ups.
+//! The compact encoding of messages and roll-ups as the views store them.
 
 pub mod event;
+pub mod flags;
 pub mod lifecycle;
 pub mod rollup;
+pub mod sid;
 pub mod varint;

@@ -1,24 +1,4 @@
-//! What a check is, and how one comes out.
-
-use super::context::DoctorContext;
-
-/// One check of the table.
-pub struct Check {
-    pub area: &'static str,
-    pub name: &'static str,
-    pub cost: Cost,
-    /// What was found: nothing where it cannot be looked at because of what another check says, and
-    /// several findings where there are several things of the kind.
-    pub run: fn(&DoctorContext) -> Vec<Finding>,
-}
-
-/// How much a check takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cost {
-    /// A moment, however large the ledger is: a health check may ask for it every few seconds.
-    Little,
-    More,
-}
+//! What a check found, and what to do about it.
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,26 +20,12 @@ pub struct Finding {
     pub advice: Option<String>,
 }
 
-/// A check that was made.
+/// One line of the page: a check and a finding of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
+pub struct Checked {
     pub area: &'static str,
     pub name: String,
     pub finding: Finding,
-}
-
-impl Check {
-    /// Makes the check.
-    pub fn make(&self, context: &DoctorContext) -> Vec<Made> {
-        let named = |finding: Finding| {
-            let name = match &finding.of {
-                Some(of) => format!("{} {of}", self.name),
-                None => self.name.to_owned(),
-            };
-            Made { area: self.area, name, finding }
-        };
-        (self.run)(context).into_iter().map(named).collect()
-    }
 }
 
 impl Outcome {
@@ -74,7 +40,7 @@ impl Outcome {
 }
 
 impl Finding {
-    /// All is well.
+    /// Everything is as it should be.
     pub fn ok(detail: impl Into<String>) -> Self {
         Self { of: None, outcome: Outcome::Ok, detail: detail.into(), advice: None }
     }

@@ -1,0 +1,69 @@
+//! A message's SID as 17 bytes.
+
+use smallvec::SmallVec;
+use uuid::Uuid;
+
+use crate::domain::MessageSid;
+
+/// A packed SID; the usual one needs no memory of its own.
+pub type PackedSid = SmallVec<[u8; 17]>;
+
+/// Packs a SID: 17 bytes for the usual form in lower case, otherwise a 0 and its text.
+/// SM… and MM… with the same digits stay two messages.
+pub fn pack_sid(sid: &MessageSid) -> PackedSid {
+    let text = sid.as_str().as_bytes();
+    match text.split_first_chunk() {
+        Some((b"SM", hex)) => raw_of_hex(hex).map(|raw| packed(1, &raw)),
+        Some((b"MM", hex)) => raw_of_hex(hex).map(|raw| packed(2, &raw)),
+        _ => None,
+    }
+    .unwrap_or_else(|| packed(0, text))
+}
+
+fn packed(kind: u8, rest: &[u8]) -> PackedSid {
+    let mut packed = PackedSid::with_capacity(1 + rest.len());
+    packed.push(kind);
+    packed.extend_from_slice(rest);
+    packed
+}
+
+/// The SID of these bytes; `None` if they are not a packed SID.
+pub fn unpack_sid(packed: &[u8]) -> Option<MessageSid> {
+    let (kind, rest) = packed.split_first()?;
+    let hex = |kind: &str| {
+        let mut sid = [0; 34];
+        sid[..2].copy_from_slice(kind.as_bytes());
+        Uuid::from_slice(rest).ok()?.simple().encode_lower(&mut sid[2..]);
+        MessageSid::parse(std::str::from_utf8(&sid).ok()?)
+    };
+    match kind {
+        0 => MessageSid::parse(std::str::from_utf8(rest).ok()?),
+        1 => hex("SM"),
+        2 => hex("MM"),
+        _ => None,
+    }
+}
+
+/// The 16 bytes that exactly 32 hex digits in lower case stand for: a UUID without its hyphens.
+fn raw_of_hex(hex: &[u8]) -> Option<[u8; 16]> {
+    // No early return, so that the compiler compares many digits at a time.
+    let lower = |all, byte: &u8| all & (byte.is_ascii_digit() | (b'a'..=b'f').contains(byte));
+    let fits = hex.len() == 32 && hex.iter().fold(true, lower);
+    fits.then(|| Uuid::try_parse_ascii(hex).ok()).flatten().map(Uuid::into_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{pack_sid, unpack_sid};
+    use crate::domain::MessageSid;
+
+    proptest! {
+        #[test]
+        fn any_sid_is_unpacked_as_it_was(text in "(SM|MM|XX)?[0-9a-fA-F]{30,34}|.{1,40}") {
+            let sid = MessageSid::parse(&text).unwrap();
+            prop_assert_eq!(unpack_sid(&pack_sid(&sid)), Some(sid));
+        }
+    }
+}
