@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
-"""Ingest of another build of the program and of this one, in turn: what a change costs.
+"""Another build of the program and this one, in turn: what a change costs.
 
-    benches/versions.py PROGRAM [--rounds 7] [--seconds 8] [--connections 64]
+    benches/versions.py PROGRAM [--rounds 7] [--seconds 8] [--connections 64] [--events 5000000]
 
 PROGRAM is the other build, such as one made in a worktree of an older commit. Needs cargo and wrk.
-Every run begins with an empty ledger and counts until the projection has caught up, too; rounds
-under foreign load are discarded.
+Each round measures ingest, and with --events also a replay, with both builds. The ledger is empty at
+the start of every run, or has as many events as --events says, and views that the build itself made;
+an ingest run counts until the projection has caught up. Rounds under foreign load are discarded.
 """
 import argparse
+import os
 import pathlib
+import shutil
 import statistics
+import subprocess
 import time
 
 import common
@@ -21,33 +25,94 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=int, default=8)
     parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--events", type=int, default=0)
     arguments = parser.parse_args()
     common.build()
     common.presign()
-    pairs = []
-    for number in range(arguments.rounds):
-        programs = [arguments.program.absolute(), common.LEDGER]
-        # Whoever comes first finds the quieter machine.
-        measured = {program: measure(program, arguments) for program in programs[:: 1 - 2 * (number % 2)]}
-        pair = [measured[program] for program in programs]
-        pairs.append(pair)
-        print("  ".join(f"{one['rate']:,.0f}/s, behind by {one['behind']:.2f} s" for one in pair), flush=True)
-    print(common.machine_line(f"{arguments.connections} connections, {arguments.seconds} s a run, "
-                              f"medians of {arguments.rounds} rounds"))
-    for name, place in [("other", 0), ("this", 1)]:
-        print(f"{name}: {statistics.median(pair[place]['rate'] for pair in pairs):,.0f} callbacks/s, "
-              f"behind by {statistics.median(pair[place]['behind'] for pair in pairs):.2f} s")
-    print(f"this / other: {statistics.median(this['rate'] / other['rate'] for other, this in pairs):.2f}")
+    programs = {"other": arguments.program.absolute(), "this": common.LEDGER}
+    grown = {name: grow(name, program, arguments.events) for name, program in programs.items()}
+    rounds = []
+    while len(rounds) < arguments.rounds:
+        # The first of a round finds the quieter machine, so they take turns.
+        names = list(programs)[:: 1 - 2 * (len(rounds) % 2)]
+        measured = {name: measure(programs[name], grown[name], arguments) for name in names}
+        print(*(f"{name}: {describe(measured[name])}" for name in programs), sep="; ", flush=True)
+        if all(one["foreign_load"] <= common.FOREIGN_LOAD_MAX for one in measured.values()):
+            rounds.append(measured)
+    report(rounds, arguments)
 
 
-def measure(program, arguments):
+def grow(name, program, events):
+    """A folder with a ledger of this many events, which the build has replayed once."""
+    folder = common.fresh_folder(f"grown-{name}")
+    if events:
+        subprocess.run([common.RELEASE / "examples" / "probe", "fill", folder / "ledger.db", str(events)], check=True)
+        for views in folder.glob("ledger.views*"):
+            views.unlink()
+        replay(program, folder)
+    return folder
+
+
+def measure(program, grown, arguments):
+    measured = replay(program, grown) if arguments.events else {}
     folder = common.fresh_folder("data")
+    folder.rmdir()
+    subprocess.run(["cp", "-r", grown, folder], check=True)
+    # Otherwise the copy is written to the disk during the measurement.
+    os.sync()
     command = [program, *common.serve(folder)[1:]]
-    with common.running(command, "versions"):
+    with common.running(command, "versions") as process:
+        common.catch_up_seconds()
+        watch = common.Watch(process.pid)
         load = common.last_line(common.wrk(arguments.connections, arguments.seconds))
         behind = common.catch_up_seconds()
-        time.sleep(1)
-    return {"rate": (load["requests"] - load["refused"]) / load["seconds"], "behind": behind}
+        seen = watch.seen()
+        memory = common.status_mb(process.pid, "VmHWM")
+    stored = load["requests"] - load["refused"]
+    shutil.rmtree(folder)
+    return measured | {
+        "ingest": stored / load["seconds"], "behind": behind, "memory": memory,
+        "cpu": seen["cpu_seconds"] / stored * 1e6, "foreign_load": seen["foreign_load"],
+    }
+
+
+def replay(program, folder):
+    """The rate of catching up, the time of the whole command, and its memory."""
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [program, "--database", f"sqlite:{folder}/ledger.db", "replay", "--format", "json"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=common.ENVIRONMENT)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{program} replay ended with code {process.returncode}")
+    return {
+        "replay_seconds": time.monotonic() - began,
+        "replay_cpu": used.ru_utime + used.ru_stime,
+        "replay_memory": used.ru_maxrss / 1024,
+    }
+
+
+UNITS = {
+    "ingest": "callbacks/s", "cpu": "µs of CPU a callback", "memory": "MB", "behind": "s behind",
+    "replay_seconds": "s a replay", "replay_cpu": "s of its CPU", "replay_memory": "MB of it",
+}
+
+
+def describe(one):
+    return ", ".join(f"{one[key]:,.2f} {unit}" for key, unit in UNITS.items() if key in one)
+
+
+def report(rounds, arguments):
+    print(common.machine_line(f"{arguments.events:,} events, {arguments.connections} connections, "
+                              f"{arguments.seconds} s a run, medians of {arguments.rounds} rounds"))
+    rows = []
+    for key, unit in UNITS.items():
+        if key in rounds[0]["this"]:
+            other, this = ([one[name][key] for one in rounds] for name in ["other", "this"])
+            share = f"{statistics.median(b / a for a, b in zip(other, this)):.3f}" if all(other) else ""
+            rows.append([unit, f"{statistics.median(other):,.2f}", f"{statistics.median(this):,.2f}", share])
+    print(common.markdown(["", "other", "this", "this / other"], rows))
 
 
 if __name__ == "__main__":
