@@ -39,7 +39,7 @@ fn total(app: &App, query: &str) -> (i64, i64) {
 
 /// Which messages are stuck once all of them are a second old.
 fn stuck_for_a_second(app: &App) -> Vec<String> {
-    app.all_are_a_second_old();
+    app.wait_until_all_events_are_a_second_old();
     listed(app, "stuck=1s")
 }
 

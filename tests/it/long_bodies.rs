@@ -4,7 +4,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::support::{
-    ACCOUNT, Answer, App, Request, TOKEN, assert_problem, delivered, json_signature, sid,
+    ACCOUNT, App, Request, Response, TOKEN, assert_problem, delivered, json_signature, sid,
 };
 
 const JSON_BYTES_MAX: usize = 1 << 20;
@@ -85,7 +85,7 @@ fn long_bodies_take_bounded_memory_and_keep_no_usual_callback_out() {
         .map(|mut stream| {
             use std::io::Write;
             let _refused_early = stream.write_all(&bytes[bytes.len() - 1..]);
-            Answer::read(&mut stream)
+            Response::read(&mut stream)
         })
         .collect();
 
@@ -149,7 +149,7 @@ fn the_description_of_the_api_needs_no_token_but_a_host_that_is_ours() {
     assert_eq!(foreign.send(app.admin()).code, 403);
 }
 
-fn receive(app: &App, media_type: &str, body: &[u8]) -> Answer {
+fn receive(app: &App, media_type: &str, body: &[u8]) -> Response {
     let target = format!("/message-status?bodySHA256={}", sha256(body));
     let request = Request::new("POST", &target).header("Content-Type", media_type);
     let signature = json_signature(TOKEN, &app.url(&target));

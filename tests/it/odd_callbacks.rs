@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::events::event;
 use crate::support::{
-    ACCOUNT, Answer, App, OTHER_ACCOUNT, OTHER_TOKEN, Request, TOKEN, delivered, json_signature,
+    ACCOUNT, App, OTHER_ACCOUNT, OTHER_TOKEN, Request, Response, TOKEN, delivered, json_signature,
     sent, sid, signature, status,
 };
 
@@ -411,10 +411,10 @@ fn assert_kept(app: &App, target: &str, body: Vec<u8>) -> Value {
     event
 }
 
-fn send(app: &App, request: &[u8]) -> Answer {
+fn send(app: &App, request: &[u8]) -> Response {
     let mut stream = TcpStream::connect(app.callbacks()).unwrap();
     stream.write_all(request).unwrap();
-    Answer::read(&mut stream)
+    Response::read(&mut stream)
 }
 
 fn sha256_hex(bytes: &[u8]) -> String {

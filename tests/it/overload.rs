@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::support::{Answer, App, TOKEN, delivered, sid, signature};
+use crate::support::{App, Response, TOKEN, delivered, sid, signature};
 
 /// More than can wait: 2,048 in the queue, and at most 1,024 with the writer.
 const MORE_THAN_CAN_WAIT: u32 = 3300;
@@ -82,7 +82,7 @@ fn beyond_a_bounded_queue_callbacks_are_refused_at_once_and_nothing_acknowledged
 
     let acknowledged = answers.iter().filter(|answer| answer.code == 200).count();
     assert!((2049..=3072).contains(&acknowledged), "{acknowledged}");
-    let told = |answer: &&Answer| answer.code == 503 && answer.header("retry-after") == Some("1");
+    let told = |answer: &&Response| answer.code == 503 && answer.header("retry-after") == Some("1");
     assert_eq!(answers.iter().filter(told).count(), answers.len() - acknowledged);
     let kept: Vec<_> = app.events();
     for (number, _) in (0..).zip(&answers).filter(|(_, answer)| answer.code == 200) {
@@ -191,7 +191,7 @@ fn begin(app: &App, number: u32) -> TcpStream {
     stream
 }
 
-fn answer(mut stream: TcpStream) -> Answer {
+fn answer(mut stream: TcpStream) -> Response {
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    Answer::read(&mut stream)
+    Response::read(&mut stream)
 }

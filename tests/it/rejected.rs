@@ -7,7 +7,7 @@ use std::net::{Shutdown, TcpStream};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, App, Request, TOKEN, assert_problem, delivered, json_signature, sent, sid, signature,
+    App, Request, Response, TOKEN, assert_problem, delivered, json_signature, sent, sid, signature,
 };
 
 const PUBLIC_URL: &str = "https://hooks.example.com";
@@ -310,7 +310,7 @@ fn a_body_that_breaks_off_is_counted_and_never_verifies() {
     let mut stream = TcpStream::connect(app.callbacks()).unwrap();
     stream.write_all(head.as_bytes()).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(Answer::read(&mut stream).code, 400);
+    assert_eq!(Response::read(&mut stream).code, 400);
     let mut stream = TcpStream::connect(app.callbacks()).unwrap();
     stream.write_all(head.as_bytes()).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(200));

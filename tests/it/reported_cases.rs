@@ -320,7 +320,11 @@ fn callbacks_of_every_reported_kind_come_to_what_is_right() {
         }
     }
     // Stuck is what is open for longer than a second.
-    servers.0.values().filter(|app| stored(app) > 0).for_each(App::all_are_a_second_old);
+    servers
+        .0
+        .values()
+        .filter(|app| stored(app) > 0)
+        .for_each(App::wait_until_all_events_are_a_second_old);
     for (id, what, serve, sid, expect) in never_open {
         let app = servers.with(&serve);
         app.caught_up();

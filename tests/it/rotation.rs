@@ -9,8 +9,8 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 
 use crate::support::{
-    ACCOUNT, Answer, App, OTHER_ACCOUNT, OTHER_TOKEN, Request, SECONDARY_TOKEN, SHARED_KEY, TOKEN,
-    delivered, sent, shared_key_signature, sid, signature,
+    ACCOUNT, App, OTHER_ACCOUNT, OTHER_TOKEN, Request, Response, SECONDARY_TOKEN, SHARED_KEY,
+    TOKEN, delivered, sent, shared_key_signature, sid, signature,
 };
 
 /// A token that was never configured before.
@@ -36,7 +36,7 @@ fn signed_with_shared_key(app: &App, secret: &str) -> u16 {
     send(app, &headers, body).code
 }
 
-fn send(app: &App, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+fn send(app: &App, headers: &[(&str, &str)], body: Vec<u8>) -> Response {
     let request = app.form("/message-status").body(body);
     let add = |request: Request, (name, value): &(&str, &str)| request.header(name, value);
     headers.iter().fold(request, add).send(app.callbacks())

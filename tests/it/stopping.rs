@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::support::{Answer, App, Request, TOKEN, delivered, sid, signature};
+use crate::support::{App, Request, Response, TOKEN, delivered, sid, signature};
 
 #[test]
 fn idle_and_half_open_connections_hold_nothing_up() {
@@ -17,7 +17,7 @@ fn idle_and_half_open_connections_hold_nothing_up() {
             let mut stream = TcpStream::connect(listener).unwrap();
             let request = Request::new("GET", "/healthz").header("Connection", "keep-alive");
             stream.write_all(&request.bytes(listener)).unwrap();
-            assert_eq!(Answer::read(&mut stream).code, 200);
+            assert_eq!(Response::read(&mut stream).code, 200);
             stream
         })
         .collect();
@@ -57,7 +57,7 @@ fn a_client_that_keeps_its_connection_is_asked_to_close_it() {
     let request = Request::new("GET", "/healthz").header("Connection", "keep-alive");
     let mut ask = || {
         kept.write_all(&request.bytes(app.admin())).unwrap();
-        Answer::read(&mut kept)
+        Response::read(&mut kept)
     };
     assert_eq!(ask().header("connection"), None);
 
@@ -140,9 +140,9 @@ impl InFlight {
         self.rest = last;
     }
 
-    fn complete(&mut self) -> Answer {
+    fn complete(&mut self) -> Response {
         self.stream.write_all(&self.rest).unwrap();
-        Answer::read(&mut self.stream)
+        Response::read(&mut self.stream)
     }
 }
 

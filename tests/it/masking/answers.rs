@@ -23,7 +23,7 @@ const BY: [&str; 8] =
 #[test]
 fn no_answer_to_a_masked_token_and_no_masked_export_tells_a_number() {
     let mut app = App::not_started(&[]);
-    app.ask_with_a_token("read:masked");
+    app.use_token_with_scope("read:masked");
     let numbers = numbers_in_every_place(&app);
     app.restart();
     app.caught_up();
@@ -115,7 +115,7 @@ fn no_answer_to_a_masked_token_and_no_masked_export_tells_a_number() {
 #[test]
 fn a_lookup_by_a_number_answers_a_masked_token_the_same_whether_there_is_one_or_not() {
     let mut app = App::not_started(&[]);
-    app.ask_with_a_token("read:masked");
+    app.use_token_with_scope("read:masked");
     app.restart();
     let number = "+15558675310";
     assert_eq!(app.receive(crate::support::sent(number)).code, 200);

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::support::{Answer, App, TOKEN, sent, sid, signature, status};
+use crate::support::{App, Response, TOKEN, sent, sid, signature, status};
 
 const SIGNED_URL: &str = "https://hooks.example.com/message-status";
 
@@ -28,7 +28,7 @@ const LIMITS: Limits = Limits { requests: 100_000, bytes: 64 << 20 };
 
 impl App {
     /// Sends a callback as Twilio signs it, whatever the server takes for its public URL.
-    pub fn callback(&self, body: Vec<u8>) -> Answer {
+    pub fn callback(&self, body: Vec<u8>) -> Response {
         let signature = signature(TOKEN, SIGNED_URL, &body);
         let request = self.form("/message-status").header("X-Twilio-Signature", &signature);
         request.body(body).send(self.callbacks())

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{bytes_on_disk, quarantine_file};
 use crate::support::ledger::findings;
-use crate::support::{ACCOUNT, Answer, App, OTHER_ACCOUNT, sent, sid};
+use crate::support::{ACCOUNT, App, OTHER_ACCOUNT, Response, sent, sid};
 
 // What is kept.
 
@@ -202,6 +202,6 @@ fn send_all(bytes: &[u8], to: std::net::SocketAddr, times: u32) {
     let mut stream = std::net::TcpStream::connect(to).unwrap();
     for _ in 0..times {
         stream.write_all(bytes).unwrap();
-        assert_eq!(Answer::read(&mut stream).code, 403);
+        assert_eq!(Response::read(&mut stream).code, 403);
     }
 }

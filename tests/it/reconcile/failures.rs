@@ -41,8 +41,8 @@ fn whatever_goes_wrong_once_is_asked_again_and_nothing_is_lost() {
     (1..31).for_each(|number| twilio.has(&sid(number), "delivered"));
     twilio.page_size(10);
     for fault in [
-        Fault::Answer(429, Some(1)),
-        Fault::Answer(500, None),
+        Fault::Response(429, Some(1)),
+        Fault::Response(500, None),
         Fault::Cut,
         Fault::DoneAndCut,
         Fault::Hang(Duration::from_millis(1500)),
@@ -75,7 +75,7 @@ fn a_page_that_comes_twice_adds_nothing_and_a_circle_ends() {
 fn wrong_credentials_end_it_at_once() {
     let twilio = Twilio::start();
     let app = with(&twilio, [(40, sent(&sid(1))), (40, sent(&sid(2)))]);
-    twilio.always(Some(Fault::Answer(401, None)));
+    twilio.always(Some(Fault::Response(401, None)));
     let (code, _, stderr) = stopped(&app, &[]);
     assert_eq!(code, Some(1));
     assert!(stderr.contains(&format!("Twilio refuses account {ACCOUNT} (HTTP 401)")), "{stderr}");

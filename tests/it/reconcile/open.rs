@@ -225,7 +225,7 @@ fn imported_messages_that_are_too_old_to_change_are_never_fetched() {
     let received_at = Timestamp::from(OffsetDateTime::now_utc() - time::Duration::minutes(5));
     store::append_when_free(&*log, &[NewEvent { received_at, ..event(sent(&sid(3))) }]).unwrap();
     drop(log);
-    app.all_are_a_second_old();
+    app.wait_until_all_events_are_a_second_old();
     twilio.has(&sid(3), "delivered");
     let preview = reconcile(&app, &["--older-than", "1s", "--dry-run"]);
     assert_eq!(preview["to_fetch"], 1);

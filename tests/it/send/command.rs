@@ -177,7 +177,7 @@ fn a_message_that_cannot_be_sent_is_refused_before_anything_leaves() {
 fn too_many_requests_are_tried_again_and_make_one_message() {
     let twilio = Twilio::start();
     let app = alone(&twilio);
-    twilio.next(Fault::Answer(429, Some(1)));
+    twilio.next(Fault::Response(429, Some(1)));
     let began = Instant::now();
     sent(&send(&app, &["--from", "+1", "--body", "Hi"]));
     assert!(began.elapsed() >= Duration::from_secs(1), "Retry-After was 1");

@@ -105,7 +105,7 @@ fn a_proxy_that_the_environment_names_is_used() {
 fn callbacks_are_accepted_without_the_systems_certificates() {
     let none = [("SSL_CERT_FILE", "/dev/null"), ("SSL_CERT_DIR", "/nonexistent")];
     let mut app = App::not_started(&none);
-    app.ask_with_a_token("send");
+    app.use_token_with_scope("send");
     app.restart();
     assert_eq!(app.receive(crate::support::delivered("SM1")).code, 200);
     assert_eq!(post(&app, None, hello()).code, 404);

@@ -105,7 +105,7 @@ fn the_same_key_at_the_same_time_makes_one_message() {
 fn a_key_is_free_again_if_nothing_was_sent() {
     let twilio = Twilio::start();
     let app = serving(&twilio);
-    twilio.next(Fault::Answer(429, Some(60)));
+    twilio.next(Fault::Response(429, Some(60)));
     let later = post(&app, Some("k"), hello());
     assert_eq!((later.code, later.header("retry-after")), (503, Some("1")));
     assert_eq!(post(&app, Some("k"), hello()).code, 201);
@@ -161,7 +161,7 @@ fn a_message_that_cannot_be_sent_is_answered_with_a_problem() {
 
     let refused = problem(with("to", json!("+15005550001")), 422, "not a valid phone number");
     assert_eq!((&refused["twilio_code"], &refused["twilio_status"]), (&json!(21211), &json!(400)));
-    twilio.next(Fault::Answer(401, None));
+    twilio.next(Fault::Response(401, None));
     problem(hello(), 502, "Twilio refused");
     twilio.next(Fault::Cut);
     problem(hello(), 504, "is not known");
@@ -258,7 +258,7 @@ fn a_server_ends_in_time_while_twilio_does_not_answer() {
     let twilio = Twilio::start();
     let (name, url) = twilio.variable();
     let mut app = App::not_started(&[(name, &url), ("TWILIO_API_TIMEOUT", "60s")]);
-    app.ask_with_a_token("read send");
+    app.use_token_with_scope("read send");
     app.restart();
     twilio.next(Fault::Hang(Duration::from_secs(30)));
     let (request, admin) = (app.with_token(posted(None, hello())), app.admin());
