@@ -66,7 +66,7 @@ fn fold(criterion: &mut Criterion) {
     let at = Timestamp::from_micros(0);
     criterion.bench_function("fold a message of three events", |bench| {
         bench.iter(|| {
-            let mut lifecycle = Lifecycle::begin(Rule::default(), at);
+            let mut lifecycle = Lifecycle::new(Rule::default(), at);
             for (reported, position) in readings.iter().zip(1..) {
                 let reported = reported.clone();
                 let arrival =

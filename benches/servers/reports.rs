@@ -100,7 +100,7 @@ fn message(number: u64, messages: u64) -> Message {
     let account = AccountSid::parse("AC0123456789abcdef0123456789abcdef");
     let message_sid = MessageSid::parse(&format!("SM{number:032x}")).expect("it is not empty");
     let begins = EPOCH_MICROS + (DAYS * 86_400_000_000 / messages * number) as i64;
-    let mut lifecycle = Lifecycle::begin(Rule::default(), Timestamp::from_micros(begins));
+    let mut lifecycle = Lifecycle::new(Rule::default(), Timestamp::from_micros(begins));
     let prefix = NUMBERS[(rng.f64().powi(4) * NUMBERS.len() as f64) as usize];
     let channel = ["sms", "sms", "whatsapp", "rcs"][rng.usize(0..4)];
     let number_of = format!("{prefix}{:06}", rng.u32(0..1_000_000));
@@ -120,7 +120,7 @@ fn message(number: u64, messages: u64) -> Message {
             from: Some(format!("+1501726{:04}", rng.u32(0..50)).into()),
             to: Some(to.as_str().into()),
             channel: channel.into(),
-            channel_told: true,
+            channel_is_explicit: true,
             messaging_service_sid: None,
         };
         let reported = StatusReported {

@@ -171,14 +171,14 @@ fn why(folded: &Folded) -> String {
         (Some(of), Rule::FailureTerminal) if of.is_failure() => format!(
             "It is {status} because the strongest failure heard decides, whatever else was heard (position {position})."
         ),
-        (Some(of), Rule::DeliveryWins) if of.is_success() && evidence.conflict() => format!(
+        (Some(of), Rule::DeliveryWins) if of.is_success() && evidence.has_conflict() => format!(
             "It is {status} because under this rule evidence of success has the last word (position {position})."
         ),
         (Some(_), _) => format!(
             "It is {status} because no higher status was heard, in whatever order (position {position})."
         ),
     };
-    match evidence.conflict() {
+    match evidence.has_conflict() {
         true => {
             let heard: Vec<_> = evidence
                 .status_times

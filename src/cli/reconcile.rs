@@ -121,7 +121,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 
 fn plan(args: &Args, configured: &Reconciling) -> Result<ReconcilePlan, UsageError> {
     let length = |flag: &str, text: &str| {
-        duration::parse(text).ok_or_else(|| {
+        duration::parse(text).ok().ok_or_else(|| {
             UsageError(format!(
                 "{flag}: `{}` is not a length of time from 1s on, such as 12h",
                 text.escape_debug()

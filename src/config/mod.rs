@@ -223,7 +223,7 @@ impl Settings {
         if value == "off" {
             return Ok(None);
         }
-        duration::parse(&value).map(Some).ok_or_else(|| {
+        duration::parse(&value).ok().map(Some).ok_or_else(|| {
             anyhow!("{name}: `{value}` is neither off nor a time from 1s on, such as 24h")
         })
     }

@@ -40,7 +40,7 @@ impl Settings {
 
     fn length(&self, setting: &Setting) -> Result<Option<Duration>> {
         let Some((name, value)) = self.given_text(setting) else { return Ok(None) };
-        let length = duration::parse(&value);
+        let length = duration::parse(&value).ok();
         let text = || anyhow!("{name}: `{value}` is not a time from 1s on, such as 6h");
         length.map(Some).ok_or_else(text)
     }

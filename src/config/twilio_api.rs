@@ -115,6 +115,7 @@ impl Settings {
     pub fn twilio_timeout(&self) -> Result<Duration> {
         let (setting, value) = self.text(&TWILIO_API_TIMEOUT);
         duration::parse(&value)
+            .ok()
             .ok_or_else(|| anyhow!("{setting}: `{value}` is not a time from 1s on, such as 30s"))
     }
 

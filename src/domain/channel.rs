@@ -11,7 +11,7 @@ const ADDRESS_PREFIXES: [&str; 3] = ["whatsapp", "rcs", "messenger"];
 /// (<https://www.twilio.com/docs/rcs/send-an-rcs-message>).
 ///
 /// Addresses are otherwise opaque: since 2026 WhatsApp has some that are no telephone numbers.
-pub fn channel_of(
+pub fn derive_channel(
     to: Option<&str>,
     from: Option<&str>,
     channel_prefix: Option<&str>,
@@ -28,7 +28,11 @@ pub fn channel_of(
 
 /// Whether these say which channel it was, rather than leave it to the SID. A plain To alone does
 /// not: RCS has one too.
-pub fn tells_channel(to: Option<&str>, from: Option<&str>, channel_prefix: Option<&str>) -> bool {
+pub fn is_channel_explicit(
+    to: Option<&str>,
+    from: Option<&str>,
+    channel_prefix: Option<&str>,
+) -> bool {
     from.is_some() || channel_prefix.is_some() || to.and_then(prefix_of).is_some()
 }
 

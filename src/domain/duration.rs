@@ -1,37 +1,34 @@
-//! A length of time as people write it: `90s`, `30m`, `24h`, `7d`.
+//! Durations as people write them: `90s`, `30m`, `24h`, `7d`.
 
 use std::time::Duration;
 
-/// The largest number there may be before a unit; as days it is beyond every calendar.
+/// The largest number before a unit. As days it exceeds every calendar.
 pub const NUMBER_MAX: u32 = u32::MAX;
 
-/// Why a text is no length of time.
+/// The reason why a text is not a duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// It is not a whole number and its unit.
-    Form,
-    TooShort,
+pub enum ParseError {
+    /// It is not a whole number followed by `s`, `m`, `h` or `d`.
+    Syntax,
+    /// The number is 0.
+    Zero,
+    /// The number is greater than [`NUMBER_MAX`].
     TooLong,
 }
 
-/// Reads a whole number and its unit.
-pub fn parse(text: &str) -> Option<Duration> {
-    read(text).ok()
-}
-
-/// The same with the reason; less than a second is no answer to "how often".
-pub fn read(text: &str) -> Result<Duration, Fault> {
+/// Parses a whole number followed by a unit: `s`, `m`, `h` or `d`.
+pub fn parse(text: &str) -> Result<Duration, ParseError> {
     let (number, seconds) = ["s", "m", "h", "d"]
         .iter()
         .zip([1, 60, 60 * 60, 24 * 60 * 60])
         .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)))
-        .ok_or(Fault::Form)?;
+        .ok_or(ParseError::Syntax)?;
     if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Fault::Form);
+        return Err(ParseError::Syntax);
     }
-    // Digits and nothing else can only be too many.
-    match number.parse::<u32>().map_err(|_| Fault::TooLong)? {
-        0 => Err(Fault::TooShort),
+    // A number of digits only can fail to parse for one reason: it is too large.
+    match number.parse::<u32>().map_err(|_| ParseError::TooLong)? {
+        0 => Err(ParseError::Zero),
         number => Ok(Duration::from_secs(u64::from(number) * seconds)),
     }
 }
@@ -43,15 +40,16 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn a_number_and_its_unit_are_a_length_of_time_and_nothing_else_is() {
+    fn only_a_number_followed_by_a_unit_is_a_duration() {
         let seconds = |text| parse(text).map(|duration: Duration| duration.as_secs());
-        assert_eq!(seconds("1s"), Some(1));
-        assert_eq!(seconds("90m"), Some(5_400));
-        assert_eq!(seconds("24h"), Some(86_400));
-        assert_eq!(seconds("7d"), Some(604_800));
-        for none in ["", "s", "24", "0s", "-1h", "+1h", "1.5h", "1 h", "h1", "99999999999d", "1hs"]
+        assert_eq!(seconds("1s"), Ok(1));
+        assert_eq!(seconds("90m"), Ok(5_400));
+        assert_eq!(seconds("24h"), Ok(86_400));
+        assert_eq!(seconds("7d"), Ok(604_800));
+        for invalid in
+            ["", "s", "24", "0s", "-1h", "+1h", "1.5h", "1 h", "h1", "99999999999d", "1hs"]
         {
-            assert_eq!(seconds(none), None, "{none}");
+            assert!(seconds(invalid).is_err(), "{invalid}");
         }
     }
 }

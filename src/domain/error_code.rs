@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 /// An ErrorCode of 1 to 9 digits, of which at least one is not 0: Twilio writes 0 for no error.
-/// Codes are shown and grouped; none of them ever moves a status, since Twilio calls them subject to
+/// ReportedCodes are shown and grouped; none of them ever moves a status, since Twilio calls them subject to
 /// change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ErrorCode(u32);
@@ -72,7 +72,7 @@ pub enum Responsibility {
 /// Why a table cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {detail}")]
-pub struct BadTable {
+pub struct InvalidCodeTable {
     pub line: u64,
     pub detail: String,
 }
@@ -86,9 +86,9 @@ impl Default for ErrorCodes {
 
 impl ErrorCodes {
     /// Reads CSV with the header `code,title,fault`. A code stands in it once.
-    pub fn parse(text: &str) -> Result<Self, BadTable> {
+    pub fn parse(text: &str) -> Result<Self, InvalidCodeTable> {
         let mut lines = csv::Reader::from_reader(text.as_bytes());
-        let bad = |line, detail| BadTable { line, detail };
+        let bad = |line, detail| InvalidCodeTable { line, detail };
         let header = lines.headers().map_err(|error| bad(1, error.to_string()))?;
         if !header.iter().eq(HEADER) {
             return Err(bad(1, format!("the header is not {}", HEADER.join(","))));

@@ -161,11 +161,11 @@ impl Deref for RecordedEvent {
 }
 
 /// What the User-Agent of our own simulated traffic begins with; a version follows.
-pub const USER_AGENT_PREFIX: &str = "delivery-ledger-simulate/";
+pub const SIMULATOR_USER_AGENT_PREFIX: &str = "delivery-ledger-simulate/";
 
 /// Whether a simulation sent this event. The User-Agent is not signed, so this tells a demonstration
 /// from other traffic and proves nothing about the sender.
 pub fn is_simulated(event: &NewEvent) -> bool {
-    let by_simulation = |value: &[u8]| value.starts_with(USER_AGENT_PREFIX.as_bytes());
+    let by_simulation = |value: &[u8]| value.starts_with(SIMULATOR_USER_AGENT_PREFIX.as_bytes());
     event.source == Source::Callback && event.headers.get("user-agent").is_some_and(by_simulation)
 }

@@ -9,11 +9,13 @@ pub mod event;
 pub mod histogram;
 pub mod media_type;
 pub mod message;
+pub mod proof;
 pub mod rollup;
 pub mod rule;
 pub mod sid;
 pub mod status;
 pub mod timestamp;
+pub mod tree;
 
 pub use error_code::{ErrorCode, ErrorCodes};
 pub use event::{NewEvent, Position, RecordedEvent, Source};

@@ -60,17 +60,17 @@ pub struct Rollup {
 
 impl Hour {
     /// The hour that a moment lies in.
-    pub fn of(moment: Timestamp) -> Self {
+    pub fn from_timestamp(moment: Timestamp) -> Self {
         Self(moment.micros().div_euclid(HOUR_MICROS))
     }
 
     /// The hour that begins at this very moment.
-    pub fn beginning_at(moment: Timestamp) -> Option<Self> {
-        (moment.micros().rem_euclid(HOUR_MICROS) == 0).then(|| Self::of(moment))
+    pub fn starting_at(moment: Timestamp) -> Option<Self> {
+        (moment.micros().rem_euclid(HOUR_MICROS) == 0).then(|| Self::from_timestamp(moment))
     }
 
     /// When it begins.
-    pub fn begins(self) -> Timestamp {
+    pub fn start(self) -> Timestamp {
         Timestamp::from_micros(self.0.saturating_mul(HOUR_MICROS))
     }
 
@@ -82,17 +82,17 @@ impl Hour {
 
 impl<'a> RollupKey<'a> {
     /// The cell that a message stands in.
-    pub fn of(message: &MessageRef<'a>) -> Self {
+    pub fn from_message(message: &MessageRef<'a>) -> Self {
         Self {
             country: message.to.and_then(Country::from_address),
-            ..Self::without_country(message)
+            ..Self::from_message_without_country(message)
         }
     }
 
     /// The same for who does not ask for the country, which takes longer than all the rest.
-    pub fn without_country(message: &MessageRef<'a>) -> Self {
+    pub fn from_message_without_country(message: &MessageRef<'a>) -> Self {
         Self {
-            hour: Hour::of(message.first_received_at),
+            hour: Hour::from_timestamp(message.first_received_at),
             account_sid: message.account_sid.map(Cow::Borrowed),
             channel: Cow::Borrowed(message.channel),
             country: None,
@@ -100,7 +100,7 @@ impl<'a> RollupKey<'a> {
             error_code: message.error_code,
             inbound: message.kinds.is_inbound(),
             simulated: message.kinds.is_simulated(),
-            open_since: message.is_open().then(|| Hour::of(message.began_at())),
+            open_since: message.is_open().then(|| Hour::from_timestamp(message.began_at())),
         }
     }
 
@@ -123,7 +123,7 @@ impl<'a> RollupKey<'a> {
 
 impl Contribution {
     /// What a message adds.
-    pub fn of(message: &MessageRef<'_>) -> Self {
+    pub fn from_message(message: &MessageRef<'_>) -> Self {
         let status_times = |status| message.status_times.first(status);
         // The time that a message waited for its hour was wanted, and is left out.
         let begun = [Status::Accepted, Status::Queued, Status::Sending]
@@ -131,7 +131,7 @@ impl Contribution {
             .filter_map(status_times);
         let sent = status_times(Status::Sent);
         Self {
-            conflict: message.conflict(),
+            conflict: message.has_conflict(),
             imported: message.kinds.imported,
             time_to_sent: between(begun.min(), sent),
             sent_to_delivered: between(sent, status_times(Status::Delivered)),

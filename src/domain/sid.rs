@@ -14,8 +14,8 @@ pub struct AccountSid(SmolStr);
 /// use delivery_ledger::domain::MessageSid;
 ///
 /// let usual = MessageSid::parse("SM04363cdd65ee4cb2b17e3bbf56ed084d").unwrap();
-/// assert!(MessageSid::is_usual(usual.as_str()));
-/// assert!(!MessageSid::is_usual("SMxxx"));
+/// assert!(MessageSid::has_documented_form(usual.as_str()));
+/// assert!(!MessageSid::has_documented_form("SMxxx"));
 /// assert!(MessageSid::parse("").is_none());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +31,7 @@ pub struct MessageKey {
 
 impl MessageKey {
     /// Whether it consists of these two SIDs.
-    pub fn is(&self, account_sid: Option<&str>, message_sid: &str) -> bool {
+    pub fn matches(&self, account_sid: Option<&str>, message_sid: &str) -> bool {
         self.message_sid.as_str() == message_sid
             && self.account_sid.as_ref().map(AccountSid::as_str) == account_sid
     }
@@ -62,7 +62,7 @@ impl MessageSid {
 
     /// Whether a SID has the form Twilio documents: `SM` or `MM` and 32 hex digits
     /// (<https://www.twilio.com/docs/messaging/api/message-resource>).
-    pub fn is_usual(sid: &str) -> bool {
+    pub fn has_documented_form(sid: &str) -> bool {
         let digits = sid.strip_prefix("SM").or_else(|| sid.strip_prefix("MM"));
         // Without a way out in between, the compiler compares many digits at a time.
         let all_hex = |hex: &str| hex.bytes().fold(true, |all, b| all & b.is_ascii_hexdigit());

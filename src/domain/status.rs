@@ -45,7 +45,7 @@ impl Status {
     }
 
     /// The status with exactly this name, for what we wrote ourselves.
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_exact_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.name() == name)
     }
 

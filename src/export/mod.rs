@@ -227,7 +227,7 @@ pub fn messages(
         after = last.id;
         for message in messages {
             let Some(message) = as_of(store, message, pin)? else { return Ok(count) };
-            if filter.matches(&MessageRef::of(&message.key, &message.lifecycle)) {
+            if filter.matches(&MessageRef::new(&message.key, &message.lifecycle)) {
                 let row = wire::Message::new(&message.key, &message.lifecycle, pin, error_codes);
                 each(if masked { mask::message(row) } else { row })?;
                 count += 1;

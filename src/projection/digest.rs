@@ -7,7 +7,7 @@ use std::thread;
 use sha2::{Digest, Sha256};
 
 use crate::domain::digest::{Encoding, Hash};
-use crate::domain::message::kinds::Kinds;
+use crate::domain::message::kinds::EventKinds;
 use crate::domain::message::lifecycle::Counts;
 use crate::domain::message::status_reported::Addressing;
 use crate::domain::{ErrorCode, Lifecycle, Rule, Status};
@@ -77,15 +77,15 @@ pub fn digest(views: &dyn Views) -> Result<Hash, StoreError> {
 
 fn add_lifecycle(encoding: &mut Encoding, lifecycle: &Lifecycle) {
     let Lifecycle { evidence, first_received_at, last_received_at, counts, history } = lifecycle;
-    encoding.count(evidence.deciding.iter().len() + evidence.lower.len());
-    for event in evidence.deciding.iter().chain(&evidence.lower) {
+    encoding.count(evidence.deciding.iter().len() + evidence.address_fallbacks.len());
+    for event in evidence.deciding.iter().chain(&evidence.address_fallbacks) {
         add_status(encoding, event.status);
         add_code(encoding, event.error_code);
-        encoding.number(event.position).number(event.doubt.byte().into());
-        let Addressing { from, to, channel, channel_told, messaging_service_sid } =
+        encoding.number(event.position).number(event.doubt.to_byte().into());
+        let Addressing { from, to, channel, channel_is_explicit, messaging_service_sid } =
             &event.addressed;
         encoding.optional(from.as_deref()).optional(to.as_deref()).text(channel);
-        encoding.number(u64::from(*channel_told));
+        encoding.number(u64::from(*channel_is_explicit));
         encoding.optional(messaging_service_sid.as_deref());
     }
     encoding.count(evidence.status_times.iter().len());
@@ -110,8 +110,8 @@ fn add_lifecycle(encoding: &mut Encoding, lifecycle: &Lifecycle) {
     }
 }
 
-fn add_kinds(encoding: &mut Encoding, kinds: Kinds) {
-    let Kinds { outbound, inbound, real, imported, created_at } = kinds;
+fn add_kinds(encoding: &mut Encoding, kinds: EventKinds) {
+    let EventKinds { outbound, inbound, real, imported, created_at } = kinds;
     for is in [outbound, inbound, real, imported] {
         encoding.number(is.into());
     }

@@ -37,7 +37,7 @@ pub struct Entry {
 pub fn fold(rule: Rule, key: &MessageKey, events: Vec<RecordedEvent>) -> Option<Folded> {
     let telling = |event: RecordedEvent| Some((ParsedCallback::parse(&event).reported?, event));
     let events: Vec<_> = events.into_iter().filter_map(telling).collect();
-    let mut lifecycle = Lifecycle::begin(rule, events.first()?.1.received_at);
+    let mut lifecycle = Lifecycle::new(rule, events.first()?.1.received_at);
     let mut timeline: Vec<Entry> = Vec::with_capacity(events.len());
     for (reported, event) in events {
         let arrival = Incoming {

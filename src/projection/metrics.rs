@@ -46,7 +46,7 @@ impl ProjectionMetrics {
             added(&self.duplicates, now.counts.duplicates, had.duplicates);
             added(&self.late, now.counts.late, had.late);
             added(&self.unrecognised, now.counts.unrecognised, had.unrecognised);
-            let in_conflict = |lifecycle: &Lifecycle| lifecycle.evidence.conflict();
+            let in_conflict = |lifecycle: &Lifecycle| lifecycle.evidence.has_conflict();
             if in_conflict(now) && !before.is_some_and(in_conflict) {
                 self.conflicts.inc();
             }

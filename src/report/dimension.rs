@@ -130,11 +130,11 @@ impl Dimension {
             (_, RowKey::None) => None,
             (_, RowKey::Text(text)) => Some(text.clone()),
             (Dimension::Day, RowKey::Number(hour)) => {
-                let begins = Hour(*hour).begins().to_string();
+                let begins = Hour(*hour).start().to_string();
                 Some(begins.split_once('T').map(|(day, _)| day.to_owned()).unwrap_or(begins))
             }
             (Dimension::Hour, RowKey::Number(hour)) => {
-                Some(Hour(*hour).begins().to_string().replace(".000000", ""))
+                Some(Hour(*hour).start().to_string().replace(".000000", ""))
             }
             (_, RowKey::Number(number)) => Some(number.to_string()),
         }

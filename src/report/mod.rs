@@ -87,8 +87,8 @@ impl ReportQuery {
         if self.by.needs_messages() || self.filter != of_rollups {
             return None;
         }
-        let first = self.filter.since.map_or(Some(Hour(i64::MIN)), Hour::beginning_at)?;
-        let end = self.filter.until.map_or(Some(Hour(i64::MAX)), Hour::beginning_at)?;
+        let first = self.filter.since.map_or(Some(Hour(i64::MIN)), Hour::starting_at)?;
+        let end = self.filter.until.map_or(Some(Hour(i64::MAX)), Hour::starting_at)?;
         Some((first, Hour(end.0 - 1)))
     }
 

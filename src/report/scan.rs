@@ -63,9 +63,9 @@ fn scan_part(
 fn count(rows: &mut Rows, query: &ReportQuery, message: &MessageRef<'_>) {
     if query.filter.matches(message) {
         let key = match query.by {
-            Dimension::Country => RollupKey::of(message),
-            _ => RollupKey::without_country(message),
+            Dimension::Country => RollupKey::from_message(message),
+            _ => RollupKey::from_message_without_country(message),
         };
-        rows.row(&key, Some(message)).add_message(&key, Contribution::of(message));
+        rows.row(&key, Some(message)).add_message(&key, Contribution::from_message(message));
     }
 }

@@ -26,7 +26,9 @@ impl Stuck {
     /// Counts them at a moment. Ages are whole hours: a message is stuck once its twelfth hour is over.
     pub fn count(views: &dyn Views, now: Timestamp) -> Result<Self, StoreError> {
         let ago = |hours: i64| {
-            Hour::of(Timestamp::from_micros(now.micros().saturating_sub(hours * HOUR_MICROS)))
+            Hour::from_timestamp(Timestamp::from_micros(
+                now.micros().saturating_sub(hours * HOUR_MICROS),
+            ))
         };
         let (stuck_before, recent_from) = (ago(STUCK_AFTER_HOURS), ago(CHANGES_FOR_HOURS));
         let mut stuck = Self::default();

@@ -9,7 +9,7 @@ use super::form::Form;
 use super::json::TopLevel;
 use super::parameters::{Parameter, Parameters};
 use super::{direction, resource};
-use crate::domain::channel::{channel_of, tells_channel};
+use crate::domain::channel::{derive_channel, is_channel_explicit};
 use crate::domain::event::is_simulated;
 use crate::domain::message::status_reported::Direction;
 use crate::domain::message::status_reported::{Addressing, Doubt, Label, StatusReported};
@@ -246,8 +246,12 @@ fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
             form.unknown_names(),
         ),
         addressed: Addressing {
-            channel: channel_of(to.as_deref(), from.as_deref(), prefix.as_deref(), sid),
-            channel_told: tells_channel(to.as_deref(), from.as_deref(), prefix.as_deref()),
+            channel: derive_channel(to.as_deref(), from.as_deref(), prefix.as_deref(), sid),
+            channel_is_explicit: is_channel_explicit(
+                to.as_deref(),
+                from.as_deref(),
+                prefix.as_deref(),
+            ),
             from,
             to,
             messaging_service_sid: form.kept(Parameter::MessagingServiceSid),
@@ -259,7 +263,7 @@ fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
         created_at: None,
         labels: labels(&[
             (words.differ(), Label::StatusWordsDiffer),
-            (!MessageSid::is_usual(sid), Label::OddMessageSid),
+            (!MessageSid::has_documented_form(sid), Label::OddMessageSid),
             (direction == Direction::Inbound, Label::Inbound),
             (swallowed, Label::SwallowedParameter),
             (repeated, Label::RepeatedParameter),
@@ -284,8 +288,8 @@ fn report_of_resource(resource: &TopLevel, sid: &str) -> StatusReported {
         error_code: text("error_code").and_then(|code| ErrorCode::parse(&code)),
         doubt: Doubt::new(false, missing.into_iter().filter(|missing| *missing).count(), 0),
         addressed: Addressing {
-            channel: channel_of(to.as_deref(), from.as_deref(), None, sid),
-            channel_told: tells_channel(to.as_deref(), from.as_deref(), None),
+            channel: derive_channel(to.as_deref(), from.as_deref(), None, sid),
+            channel_is_explicit: is_channel_explicit(to.as_deref(), from.as_deref(), None),
             from,
             to,
             messaging_service_sid: kept("messaging_service_sid"),
@@ -298,7 +302,7 @@ fn report_of_resource(resource: &TopLevel, sid: &str) -> StatusReported {
             .into_iter()
             .find_map(|name| resource::date(&text(name)?)),
         labels: labels(&[
-            (!MessageSid::is_usual(sid), Label::OddMessageSid),
+            (!MessageSid::has_documented_form(sid), Label::OddMessageSid),
             (direction == Direction::Inbound, Label::Inbound),
         ]),
     }

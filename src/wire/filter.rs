@@ -7,7 +7,7 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::parameters::{self, BadValue, account_sid, not_empty, parsed, sid, time};
-use crate::domain::duration::Fault;
+use crate::domain::duration::ParseError;
 use crate::domain::message::filter::{AddressPattern, MessageFilter};
 use crate::domain::{AccountSid, ErrorCode, Status, Timestamp, duration};
 
@@ -147,11 +147,11 @@ fn channel<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Err
 
 fn length<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(value)?;
-    duration::read(&text).map(Some).map_err(|fault| {
-        serde::de::Error::custom(match fault {
-            Fault::Form => "a length of time, such as 90m or 6h".to_owned(),
-            Fault::TooShort => "at least a second, 1s".to_owned(),
-            Fault::TooLong => {
+    duration::parse(&text).map(Some).map_err(|error| {
+        serde::de::Error::custom(match error {
+            ParseError::Syntax => "a length of time, such as 90m or 6h".to_owned(),
+            ParseError::Zero => "at least a second, 1s".to_owned(),
+            ParseError::TooLong => {
                 format!("so short that its number is at most {}", duration::NUMBER_MAX)
             }
         })

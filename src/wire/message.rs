@@ -90,9 +90,9 @@ impl Message {
         Self {
             message_sid: key.message_sid.to_string(),
             status: status_name(evidence.status()),
-            terminal: evidence.terminal(),
-            settled: evidence.settled(),
-            conflict: evidence.conflict(),
+            terminal: evidence.is_terminal(),
+            settled: evidence.is_settled(),
+            conflict: evidence.has_conflict(),
             rule: evidence.rule.name(),
             account_sid: key.account_sid.as_ref().map(ToString::to_string),
             messaging_service_sid: evidence.messaging_service_sid().map(str::to_owned),

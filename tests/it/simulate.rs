@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Output;
 
-use delivery_ledger::domain::event::USER_AGENT_PREFIX;
+use delivery_ledger::domain::event::SIMULATOR_USER_AGENT_PREFIX;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -235,7 +235,7 @@ fn what_simulate_sends_is_marked_and_nothing_else_is() {
         .collect();
     let (last, simulated) = agents.split_last().unwrap();
     let mark = format!("delivery-ledger-simulate/{}", env!("CARGO_PKG_VERSION"));
-    assert!(mark.starts_with(USER_AGENT_PREFIX));
+    assert!(mark.starts_with(SIMULATOR_USER_AGENT_PREFIX));
     assert!(simulated.len() >= 5 && simulated.iter().all(|agent| *agent == Some(mark.clone())));
     assert_eq!(*last, None);
 }

@@ -37,7 +37,7 @@ impl Totals {
                     row.events += lifecycle.counts.events;
                     row.late += lifecycle.counts.late;
                     row.duplicates += lifecycle.counts.duplicates;
-                    row.conflicts += u64::from(lifecycle.evidence.conflict());
+                    row.conflicts += u64::from(lifecycle.evidence.has_conflict());
                 }
             }
         }

@@ -26,7 +26,7 @@ pub struct DecidingEvent {
 ///
 /// `lower` are the events below the deciding one, highest first, each with what all above it lack
 /// and nothing else. The error is that of `by_content`.
-pub fn rank<E>(
+pub fn insert<E>(
     deciding: &mut Option<DecidingEvent>,
     lower: &mut Vec<DecidingEvent>,
     event: DecidingEvent,
@@ -37,25 +37,27 @@ pub fn rank<E>(
         *deciding = Some(event);
         return Ok(());
     };
-    if event.goes_before(first, rule, by_content)? {
+    if event.outranks(first, rule, by_content)? {
         let before = std::mem::replace(first, event);
-        if before.addressed.adds_to(&first.addressed) {
+        if before.addressed.has_fields_missing_in(&first.addressed) {
             lower.insert(0, before);
         }
-    } else if event.position != first.position && event.addressed.adds_to(&first.addressed) {
-        match place_among(lower, &event, rule, by_content)? {
+    } else if event.position != first.position
+        && event.addressed.has_fields_missing_in(&first.addressed)
+    {
+        match insertion_index(lower, &event, rule, by_content)? {
             Some(place) => lower.insert(place, event),
             None => return Ok(()),
         }
     }
     if !lower.is_empty() {
-        drop_what_is_told_above(&first.addressed, lower);
+        remove_redundant_fields(&first.addressed, lower);
     }
     Ok(())
 }
 
 /// Where an event goes among those that are ranked already; `None` if it is one of them.
-fn place_among<E>(
+fn insertion_index<E>(
     ranked: &[DecidingEvent],
     event: &DecidingEvent,
     rule: Rule,
@@ -65,27 +67,27 @@ fn place_among<E>(
         return Ok(None);
     }
     for (place, other) in ranked.iter().enumerate() {
-        if event.goes_before(other, rule, by_content)? {
+        if event.outranks(other, rule, by_content)? {
             return Ok(Some(place));
         }
     }
     Ok(Some(ranked.len()))
 }
 
-fn drop_what_is_told_above(first: &Addressing, lower: &mut Vec<DecidingEvent>) {
+fn remove_redundant_fields(first: &Addressing, lower: &mut Vec<DecidingEvent>) {
     for at in 0..lower.len() {
         let (above, rest) = lower.split_at_mut(at);
         let addressed = &mut rest[0].addressed;
-        addressed.drop_what_is_in(first);
-        above.iter().for_each(|above| addressed.drop_what_is_in(&above.addressed));
+        addressed.remove_fields_of(first);
+        above.iter().for_each(|above| addressed.remove_fields_of(&above.addressed));
     }
-    lower.retain(|event| event.addressed.has_any());
+    lower.retain(|event| !event.addressed.is_empty());
 }
 
 impl DecidingEvent {
     /// Whether this event is shown rather than the other one: a rule of the two alone, which is
     /// total, so that the order of arrival plays no part.
-    fn goes_before<E>(
+    fn outranks<E>(
         &self,
         other: &Self,
         rule: Rule,

@@ -39,13 +39,13 @@ pub struct MessageFilter {
 /// An address, whole or by how it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AddressPattern {
-    Whole(String),
+    Exact(String),
     /// The last digits, which people know of a number.
-    Ending(String),
+    Suffix(String),
 }
 
 /// Fewer digits would fit too many addresses to be of any help.
-pub const ENDING_DIGITS_MIN: usize = 4;
+pub const SUFFIX_DIGITS_MIN: usize = 4;
 
 impl AddressPattern {
     /// Reads an address, or `*` and at least four digits. A leading blank is a `+` that was not
@@ -63,11 +63,11 @@ impl AddressPattern {
         match text.strip_prefix('*') {
             Some(digits) => {
                 let are_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
-                (are_digits && digits.len() >= ENDING_DIGITS_MIN)
-                    .then(|| AddressPattern::Ending(digits.to_owned()))
+                (are_digits && digits.len() >= SUFFIX_DIGITS_MIN)
+                    .then(|| AddressPattern::Suffix(digits.to_owned()))
             }
             None if text.is_empty() => None,
-            None => Some(AddressPattern::Whole(match text.strip_prefix(' ') {
+            None => Some(AddressPattern::Exact(match text.strip_prefix(' ') {
                 Some(number) => format!("+{number}"),
                 None => text.to_owned(),
             })),
@@ -77,8 +77,8 @@ impl AddressPattern {
     /// Whether an address is meant.
     pub fn matches(&self, address: &str) -> bool {
         match self {
-            AddressPattern::Whole(whole) => whole == address,
-            AddressPattern::Ending(digits) => address.ends_with(digits),
+            AddressPattern::Exact(whole) => whole == address,
+            AddressPattern::Suffix(digits) => address.ends_with(digits),
         }
     }
 }
@@ -109,7 +109,7 @@ impl MessageFilter {
             && equal(self.error_code, message.error_code)
             && self.since.is_none_or(|since| first_received_at >= since)
             && self.until.is_none_or(|until| first_received_at < until)
-            && is(self.conflict, message.conflict())
+            && is(self.conflict, message.has_conflict())
             && is(self.late, message.late)
             && is(self.duplicate, message.duplicate)
             && is(self.inbound, message.kinds.is_inbound())

@@ -8,7 +8,7 @@ use crate::domain::{Status, Timestamp};
 
 /// What kinds of events a message has, and when Twilio created it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Kinds {
+pub struct EventKinds {
     /// An event is about an outbound message.
     pub outbound: bool,
     /// An event is about an inbound message.
@@ -24,26 +24,26 @@ pub struct Kinds {
 /// Twilio was founded in 2008; an earlier date, such as a spreadsheet's 1900, dates no message.
 const FIRST_CREATED_AT: Timestamp = Timestamp::from_micros(1_199_145_600_000_000);
 
-impl Kinds {
+impl EventKinds {
     /// Adds what one event says.
     pub fn record(&mut self, reported: &StatusReported) {
         self.outbound |= reported.direction == Direction::Outbound;
         self.inbound |= reported.direction == Direction::Inbound;
         self.real |= !reported.simulated;
         self.imported |= reported.imported;
-        self.hear_created_at(reported.created_at);
+        self.record_created_at(reported.created_at);
     }
 
     /// Adds what other events said.
-    pub fn merge(&mut self, other: Kinds) {
+    pub fn merge(&mut self, other: EventKinds) {
         self.outbound |= other.outbound;
         self.inbound |= other.inbound;
         self.real |= other.real;
         self.imported |= other.imported;
-        self.hear_created_at(other.created_at);
+        self.record_created_at(other.created_at);
     }
 
-    fn hear_created_at(&mut self, created_at: Option<Timestamp>) {
+    fn record_created_at(&mut self, created_at: Option<Timestamp>) {
         let plausible = created_at.filter(|at| *at >= FIRST_CREATED_AT);
         self.created_at = match (self.created_at, plausible) {
             (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
@@ -57,7 +57,7 @@ impl Kinds {
     }
 
     /// Whether no event reported a status, so that nothing shows which way the message went.
-    pub fn is_without_status(self) -> bool {
+    pub fn has_no_status(self) -> bool {
         !self.inbound && !self.outbound
     }
 

@@ -12,7 +12,7 @@ use std::convert::Infallible;
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
-use super::kinds::Kinds;
+use super::kinds::EventKinds;
 use crate::domain::channel::has_read_receipts;
 use crate::domain::event::Position;
 use crate::domain::message::deciding;
@@ -32,7 +32,7 @@ pub struct Incoming {
 }
 
 /// Error codes, each with the status it came with.
-pub type Codes = BTreeSet<(ErrorCode, Option<Status>)>;
+pub type ReportedCodes = BTreeSet<(ErrorCode, Option<Status>)>;
 
 /// The set of facts heard about one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,15 +41,15 @@ pub struct Evidence {
     /// Every status heard, and when first.
     pub status_times: StatusTimes,
     /// Every error code heard, with the status it came with.
-    pub codes: Codes,
+    pub codes: ReportedCodes,
     /// The event that decides; `None` before the first.
     pub deciding: Option<DecidingEvent>,
     /// Events that rank below it, highest first, each with what all above it lack and nothing else.
     /// Hardly any message has one.
-    pub lower: Vec<DecidingEvent>,
+    pub address_fallbacks: Vec<DecidingEvent>,
     pub receipt: Option<DeliveryReceipt>,
     /// Whether it is outbound, inbound or simulated, and when it was created.
-    pub kinds: Kinds,
+    pub kinds: EventKinds,
 }
 
 /// The carrier's RawDlrDoneDate that came with the highest status to bring one.
@@ -134,21 +134,21 @@ impl Evidence {
     }
 
     /// Nothing heard yet: what merging leaves as it was.
-    pub fn none(rule: Rule) -> Self {
+    pub fn new(rule: Rule) -> Self {
         Self {
             rule,
             status_times: StatusTimes::default(),
             codes: BTreeSet::new(),
             deciding: None,
-            lower: Vec::new(),
+            address_fallbacks: Vec::new(),
             receipt: None,
-            kinds: Kinds::default(),
+            kinds: EventKinds::default(),
         }
     }
 
     /// What one event tells.
-    pub fn of(rule: Rule, arrival: Incoming) -> Self {
-        let mut evidence = Self::none(rule);
+    pub fn from_event(rule: Rule, arrival: Incoming) -> Self {
+        let mut evidence = Self::new(rule);
         let mut never = |_, _| Ok::<_, Infallible>(Ordering::Equal);
         match evidence.record(arrival, &mut never) {
             Ok(()) => evidence,
@@ -168,7 +168,7 @@ impl Evidence {
         }
         self.codes.extend(error_code.map(|code| (code, status)));
         if let Some(raw_dlr_done_date) = raw_dlr_done_date {
-            self.hear_receipt(DeliveryReceipt { status, raw_dlr_done_date });
+            self.record_receipt(DeliveryReceipt { status, raw_dlr_done_date });
         }
         Ok(())
     }
@@ -178,7 +178,7 @@ impl Evidence {
     /// `by_content` compares the (query, body) of the events at two positions; it is asked only
     /// if two events tie in status, doubt and error code, so that few bodies are read.
     pub fn merge<E>(&mut self, other: Evidence, by_content: TieBreak<'_, E>) -> Result<(), E> {
-        for theirs in other.deciding.into_iter().chain(other.lower) {
+        for theirs in other.deciding.into_iter().chain(other.address_fallbacks) {
             self.rank(theirs, by_content)?;
         }
         for (status, at) in other.status_times.iter() {
@@ -187,17 +187,23 @@ impl Evidence {
         self.codes.extend(other.codes);
         self.kinds.merge(other.kinds);
         if let Some(receipt) = other.receipt {
-            self.hear_receipt(receipt);
+            self.record_receipt(receipt);
         }
         Ok(())
     }
 
     fn rank<E>(&mut self, event: DecidingEvent, by_content: TieBreak<'_, E>) -> Result<(), E> {
-        deciding::rank(&mut self.deciding, &mut self.lower, event, self.rule, by_content)
+        deciding::insert(
+            &mut self.deciding,
+            &mut self.address_fallbacks,
+            event,
+            self.rule,
+            by_content,
+        )
     }
 
     /// Of two receipts the one that came with the higher status stays; of equals the smaller text.
-    fn hear_receipt(&mut self, receipt: DeliveryReceipt) {
+    fn record_receipt(&mut self, receipt: DeliveryReceipt) {
         let stays = self.receipt.as_ref().is_some_and(|ours| {
             let higher = self.rule.rank(ours.status).cmp(&self.rule.rank(receipt.status));
             higher.then_with(|| receipt.raw_dlr_done_date.cmp(&ours.raw_dlr_done_date)).is_ge()
@@ -230,21 +236,21 @@ impl Evidence {
 
     /// The channel, by the highest-ranking event that tells it, otherwise as the SID suggests.
     pub fn channel(&self) -> &str {
-        let told = self.shown().find(|addressed| addressed.channel_told);
+        let told = self.shown().find(|addressed| addressed.channel_is_explicit);
         told.or_else(|| self.shown().next()).map_or("", |addressed| &addressed.channel)
     }
 
     fn shown(&self) -> impl Iterator<Item = &Addressing> {
-        self.deciding.iter().chain(&self.lower).map(|event| &event.addressed)
+        self.deciding.iter().chain(&self.address_fallbacks).map(|event| &event.addressed)
     }
 
     /// Whether there is evidence of success and of failure.
-    pub fn conflict(&self) -> bool {
-        self.status_times.success() && self.status_times.failure()
+    pub fn has_conflict(&self) -> bool {
+        self.status_times.has_success() && self.status_times.has_failure()
     }
 
     /// Whether the outcome is known.
-    pub fn settled(&self) -> bool {
+    pub fn is_settled(&self) -> bool {
         self.status().is_some_and(Status::is_settled)
     }
 
@@ -255,7 +261,7 @@ impl Evidence {
 
     /// Whether nothing further is to be expected: a failure, `read`,
     /// or `delivered` on a channel without read receipts.
-    pub fn terminal(&self) -> bool {
+    pub fn is_terminal(&self) -> bool {
         match self.status() {
             Some(Status::Delivered) => !has_read_receipts(self.channel()),
             status => status.is_some_and(Status::is_settled),
@@ -278,8 +284,8 @@ impl Evidence {
     /// What the status does to what was heard so far. The rule plays no part in it.
     fn effect_of(&self, status: Option<Status>) -> Effect {
         let Some(status) = status else { return Effect::Unrecognised };
-        let conflicts = status.is_success() && self.status_times.failure()
-            || status.is_failure() && self.status_times.success();
+        let conflicts = status.is_success() && self.status_times.has_failure()
+            || status.is_failure() && self.status_times.has_success();
         match Some(status).cmp(&self.status_times.highest()) {
             _ if conflicts => Effect::Conflict,
             Ordering::Less => Effect::Late,
@@ -292,10 +298,10 @@ impl Evidence {
 /// The code shown with a message of this status; see [`Evidence::error_code`].
 pub fn shown_error_code(
     status_times: &StatusTimes,
-    codes: &Codes,
+    codes: &ReportedCodes,
     status: Option<Status>,
 ) -> Option<ErrorCode> {
-    if codes.is_empty() || !status_times.failure() {
+    if codes.is_empty() || !status_times.has_failure() {
         return None;
     }
     let first = |wanted: &dyn Fn(Option<Status>) -> bool| {
@@ -307,9 +313,9 @@ pub fn shown_error_code(
 
 impl Lifecycle {
     /// A message of which nothing has been folded yet; its first event arrives at this moment.
-    pub fn begin(rule: Rule, first_received_at: Timestamp) -> Self {
+    pub fn new(rule: Rule, first_received_at: Timestamp) -> Self {
         Self {
-            evidence: Evidence::none(rule),
+            evidence: Evidence::new(rule),
             first_received_at,
             last_received_at: first_received_at,
             counts: Counts::default(),

@@ -1,7 +1,7 @@
 //! Where a message stands, lent: all that filters and reports ask of it, so that whoever passes
 //! millions of messages need not make each of them whole.
 
-use crate::domain::message::kinds::Kinds;
+use crate::domain::message::kinds::EventKinds;
 use crate::domain::message::lifecycle::shown_error_code;
 use crate::domain::message::status_times::StatusTimes;
 use crate::domain::{AccountSid, ErrorCode, Lifecycle, MessageKey, Status, Timestamp};
@@ -26,12 +26,12 @@ pub struct MessageRef<'a> {
     /// Whether any of its events came twice.
     pub duplicate: bool,
     /// Whether it is outbound, inbound or simulated, and when it was created.
-    pub kinds: Kinds,
+    pub kinds: EventKinds,
 }
 
 impl<'a> MessageRef<'a> {
     /// Where a message of this key stands.
-    pub fn of(key: &'a MessageKey, lifecycle: &'a Lifecycle) -> Self {
+    pub fn new(key: &'a MessageKey, lifecycle: &'a Lifecycle) -> Self {
         let Lifecycle { evidence, first_received_at, counts, .. } = lifecycle;
         let status = evidence.status();
         Self {
@@ -51,8 +51,8 @@ impl<'a> MessageRef<'a> {
     }
 
     /// Whether there is evidence of success and of failure.
-    pub fn conflict(&self) -> bool {
-        self.status_times.success() && self.status_times.failure()
+    pub fn has_conflict(&self) -> bool {
+        self.status_times.has_success() && self.status_times.has_failure()
     }
 
     /// Whether it is an outbound message whose outcome is not known yet.
@@ -66,7 +66,7 @@ impl<'a> MessageRef<'a> {
     }
 
     /// Whether the outcome is known.
-    pub fn settled(&self) -> bool {
+    pub fn is_settled(&self) -> bool {
         self.status.is_some_and(Status::is_settled)
     }
 }

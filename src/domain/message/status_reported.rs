@@ -59,12 +59,12 @@ impl Doubt {
     }
 
     /// The doubt as one byte, at most [`Doubt::MAX`].
-    pub fn byte(self) -> u8 {
+    pub fn to_byte(self) -> u8 {
         self.0
     }
 
     /// The doubt that has this byte.
-    pub fn of_byte(byte: u8) -> Option<Self> {
+    pub fn from_byte(byte: u8) -> Option<Self> {
         (byte <= Self::MAX.0).then_some(Self(byte))
     }
 }
@@ -78,37 +78,37 @@ pub struct Addressing {
     pub to: Option<SmolStr>,
     pub channel: SmolStr,
     /// Whether the event tells its channel; otherwise it is what the SID suggests.
-    pub channel_told: bool,
+    pub channel_is_explicit: bool,
     pub messaging_service_sid: Option<SmolStr>,
 }
 
 impl Addressing {
-    /// Whether it has anything that others may lack.
-    pub fn has_any(&self) -> bool {
-        self.from.is_some()
-            || self.to.is_some()
-            || self.channel_told
-            || self.messaging_service_sid.is_some()
+    /// True if it has no address and no messaging service, and its channel is only inferred.
+    pub fn is_empty(&self) -> bool {
+        self.from.is_none()
+            && self.to.is_none()
+            && !self.channel_is_explicit
+            && self.messaging_service_sid.is_none()
     }
 
     /// Whether it has anything that `other` lacks.
-    pub fn adds_to(&self, other: &Self) -> bool {
+    pub fn has_fields_missing_in(&self, other: &Self) -> bool {
         self.from.is_some() && other.from.is_none()
             || self.to.is_some() && other.to.is_none()
-            || self.channel_told && !other.channel_told
+            || self.channel_is_explicit && !other.channel_is_explicit
             || self.messaging_service_sid.is_some() && other.messaging_service_sid.is_none()
     }
 
     /// Drops what `other` has.
-    pub fn drop_what_is_in(&mut self, other: &Self) {
+    pub fn remove_fields_of(&mut self, other: &Self) {
         if other.from.is_some() {
             self.from = None;
         }
         if other.to.is_some() {
             self.to = None;
         }
-        if other.channel_told || !self.channel_told {
-            (self.channel, self.channel_told) = (SmolStr::default(), false);
+        if other.channel_is_explicit || !self.channel_is_explicit {
+            (self.channel, self.channel_is_explicit) = (SmolStr::default(), false);
         }
         if other.messaging_service_sid.is_some() {
             self.messaging_service_sid = None;

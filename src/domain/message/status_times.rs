@@ -32,12 +32,12 @@ impl StatusTimes {
     }
 
     /// Whether there is evidence of success.
-    pub fn success(&self) -> bool {
+    pub fn has_success(&self) -> bool {
         self.statuses().any(Status::is_success)
     }
 
     /// Whether there is evidence of failure.
-    pub fn failure(&self) -> bool {
+    pub fn has_failure(&self) -> bool {
         self.statuses().any(Status::is_failure)
     }
 

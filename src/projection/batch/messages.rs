@@ -35,8 +35,8 @@ impl BatchMessages {
     ) -> &mut Lifecycle {
         let Self { messages, places, hasher, account_sid: last } = self;
         let hash = hasher.hash_one((account_sid, message_sid));
-        let known =
-            places.find(hash, |place| messages[*place].message.key.is(account_sid, message_sid));
+        let known = places
+            .find(hash, |place| messages[*place].message.key.matches(account_sid, message_sid));
         let place = known.copied().unwrap_or_else(|| {
             if last.as_ref().map(AccountSid::as_str) != account_sid {
                 *last = account_sid.and_then(AccountSid::parse);

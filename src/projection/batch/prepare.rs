@@ -143,7 +143,7 @@ impl Preparing<'_> {
             ParsedCallback::parse(event);
         batch.record_simulated(event.position, simulated);
         if let (Some(message_sid), Some(reported)) = (message_sid, reported) {
-            let begin = || Lifecycle::begin(self.rule, event.received_at);
+            let begin = || Lifecycle::new(self.rule, event.received_at);
             let lifecycle =
                 batch.buffers.messages.entry(account_sid.as_deref(), &message_sid, begin);
             let arrival = Incoming {

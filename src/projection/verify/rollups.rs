@@ -45,7 +45,7 @@ fn differs(key: &RollupKey<'_>, findings: &mut Findings) {
     let detail = format!(
         "what reports count of the hour from {} (channel {}, status {status}) is not what the log \
          says of it",
-        hour.begins(),
+        hour.start(),
         channel.escape_debug(),
     );
     findings.add(FindingKind::ProjectionDiffers, None, detail);

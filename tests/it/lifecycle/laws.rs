@@ -38,9 +38,9 @@ impl Outcome {
     fn of(evidence: &Evidence) -> Self {
         Self {
             status: evidence.status(),
-            terminal: evidence.terminal(),
-            settled: evidence.settled(),
-            conflict: evidence.conflict(),
+            terminal: evidence.is_terminal(),
+            settled: evidence.is_settled(),
+            conflict: evidence.has_conflict(),
             error_code: evidence.error_code(),
             error_codes: evidence.error_codes(),
             addressed: [
@@ -65,7 +65,7 @@ trait Fold: Clone {
 /// The product's way.
 impl Fold for Lifecycle {
     fn begin(rule: Rule) -> Self {
-        Lifecycle::begin(rule, Timestamp::from_micros(0))
+        Lifecycle::new(rule, Timestamp::from_micros(0))
     }
 
     fn hear(&mut self, heard: &StatusReported) {
@@ -310,7 +310,7 @@ proptest! {
         let events = recorded(events);
         for rule in Rule::ALL {
             let heard = folded(rule, events.iter().map(|event| event.event.clone()));
-            let merged = events.iter().fold(Evidence::none(rule), |so_far, event| {
+            let merged = events.iter().fold(Evidence::new(rule), |so_far, event| {
                 merged(&events, &so_far, &evidence(rule, event))
             });
             prop_assert_eq!(heard.lifecycle.evidence, merged);
@@ -342,14 +342,14 @@ proptest! {
             // Three sets that may overlap: an event of owner 3 is in the first and the second.
             let part = |bit: u8| {
                 let of_part = events.iter().zip(&owners).filter(|(_, owner)| (*owner + 1) & bit > 0);
-                of_part.fold(Evidence::none(rule), |so_far, (event, _)| merge(&so_far, &evidence(rule, event)))
+                of_part.fold(Evidence::new(rule), |so_far, (event, _)| merge(&so_far, &evidence(rule, event)))
             };
             let (a, b, c) = (part(1), part(2), part(4));
             prop_assert_eq!(merge(&a, &b), merge(&b, &a));
             prop_assert_eq!(merge(&merge(&a, &b), &c), merge(&a, &merge(&b, &c)));
             prop_assert_eq!(merge(&a, &a), a.clone());
-            prop_assert_eq!(merge(&a, &Evidence::none(rule)), a.clone());
-            prop_assert_eq!(merge(&Evidence::none(rule), &a), a);
+            prop_assert_eq!(merge(&a, &Evidence::new(rule)), a.clone());
+            prop_assert_eq!(merge(&Evidence::new(rule), &a), a);
         }
     }
 }
@@ -357,7 +357,7 @@ proptest! {
 fn evidence(rule: Rule, event: &RecordedEvent) -> Evidence {
     let reported = ParsedCallback::parse(event).reported.unwrap();
     let RecordedEvent { position, event: NewEvent { received_at, .. } } = *event;
-    Evidence::of(rule, Incoming { position, received_at, fingerprint: 0, reported })
+    Evidence::from_event(rule, Incoming { position, received_at, fingerprint: 0, reported })
 }
 
 /// The events as they are, without the batches and the views.

@@ -26,7 +26,7 @@ fn stands_at(rule: Rule, words: &[&str]) -> &'static str {
 }
 
 fn in_conflict(words: &[&str]) -> bool {
-    reported(words.iter().map(|word| says(word))).lifecycle.evidence.conflict()
+    reported(words.iter().map(|word| says(word))).lifecycle.evidence.has_conflict()
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn delivery_wins_gives_success_the_last_word_and_only_success() {
     let words = ["failed", "delivered", "undelivered", "sent"].map(|word| event(says(word)));
     let message = folded(Rule::DeliveryWins, words);
     assert_eq!(standing(&message), "delivered");
-    assert!(message.lifecycle.evidence.conflict(), "the failure is not forgotten");
+    assert!(message.lifecycle.evidence.has_conflict(), "the failure is not forgotten");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_message_of_which_nothing_known_was_heard_is_unknown_and_open() {
 
     assert_eq!(standing(&message), "unknown");
     let evidence = &message.lifecycle.evidence;
-    assert!(!evidence.settled() && !evidence.terminal() && !evidence.conflict());
+    assert!(!evidence.is_settled() && !evidence.is_terminal() && !evidence.has_conflict());
     assert_eq!(deciding_from(&message), Some("+1555"), "it still has addresses");
 }
 
@@ -114,14 +114,15 @@ fn settled_is_delivered_read_or_a_failure() {
     let settled = ["delivered", "read", "canceled", "undelivered", "failed"];
     for word in LADDER.iter().chain(&FAILURES) {
         let message = reported([says(word)]);
-        assert_eq!(message.lifecycle.evidence.settled(), settled.contains(word), "{word}");
+        assert_eq!(message.lifecycle.evidence.is_settled(), settled.contains(word), "{word}");
     }
 }
 
 #[test]
 fn delivered_is_terminal_where_the_channel_has_no_read_receipts() {
-    let terminal =
-        |word: &str, to: &str| reported([says(word).with("To", to)]).lifecycle.evidence.terminal();
+    let terminal = |word: &str, to: &str| {
+        reported([says(word).with("To", to)]).lifecycle.evidence.is_terminal()
+    };
     for to in ["+15558675310", "messenger:123", "whatsapp:+15558675310", "rcs:+15558675310"] {
         let has_read_receipts = to.starts_with("whatsapp") || to.starts_with("rcs");
         assert_eq!(terminal("delivered", to), !has_read_receipts, "{to}");
@@ -177,7 +178,7 @@ fn an_address_that_the_deciding_event_lacks_comes_from_the_next_that_has_it() {
     }
     let message = reported([bare(), sent]);
     assert_eq!(message.lifecycle.evidence.to(), Some("whatsapp:+2"));
-    assert!(!message.lifecycle.evidence.terminal(), "WhatsApp has read receipts");
+    assert!(!message.lifecycle.evidence.is_terminal(), "WhatsApp has read receipts");
 }
 
 #[test]

@@ -42,8 +42,8 @@ fn shown(folded: &Folded) -> Shown {
     pairs.sort();
     Shown {
         status: evidence.status(),
-        terminal: evidence.terminal(),
-        conflict: evidence.conflict(),
+        terminal: evidence.is_terminal(),
+        conflict: evidence.has_conflict(),
         from: own(evidence.from()),
         to: own(evidence.to()),
         channel: evidence.channel().to_owned(),

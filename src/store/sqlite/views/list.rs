@@ -209,8 +209,8 @@ fn addresses(
     pattern: &AddressPattern,
 ) -> rusqlite::Result<Option<Vec<ReversedAddress>>> {
     let digits = match pattern {
-        AddressPattern::Whole(address) => return Ok(Some(vec![reversed(address)])),
-        AddressPattern::Ending(digits) => reversed(digits),
+        AddressPattern::Exact(address) => return Ok(Some(vec![reversed(address)])),
+        AddressPattern::Suffix(digits) => reversed(digits),
     };
     // From one address to the next, without reading the entries in between.
     let mut statement = tables.prepare(&format!(

@@ -59,7 +59,7 @@ impl LiveViews {
             return Self::begin(link, ledger_id);
         }
         match OpenFile::open(&file, ViewsAccess::Write) {
-            Ok(file) => Ok(Self::of(link, ledger_id, ViewsAccess::Write, file)),
+            Ok(file) => Ok(Self::new(link, ledger_id, ViewsAccess::Write, file)),
             Err(reason) => {
                 tracing::warn!(path = %file.display(), %reason, "the views are rebuilt");
                 Self::begin(link, ledger_id)
@@ -88,10 +88,10 @@ impl LiveViews {
             StoreError::DamagedViews { .. } => error,
             error => StoreError::DamagedViews { detail: error.to_string() },
         })?;
-        Ok(Self::of(link, ledger_id, access, file))
+        Ok(Self::new(link, ledger_id, access, file))
     }
 
-    fn of(link: ViewsLink, ledger_id: Uuid, access: ViewsAccess, file: OpenFile) -> Self {
+    fn new(link: ViewsLink, ledger_id: Uuid, access: ViewsAccess, file: OpenFile) -> Self {
         Self { ledger_id, link, access, file: Mutex::new(Arc::new(file)) }
     }
 
@@ -127,7 +127,7 @@ impl LiveViews {
     fn snapshot(&self) -> Result<Snapshot, StoreError> {
         loop {
             let file = self.file();
-            let snapshot = Snapshot::of(&file);
+            let snapshot = Snapshot::new(&file);
             // Looked at once the WAL is open: it is removed only after the link was replaced.
             match self.is_replaced(&file) {
                 true => self.reopen(&file)?,
@@ -242,7 +242,7 @@ fn open_behind(link: &ViewsLink, access: ViewsAccess) -> Result<OpenFile, StoreE
 struct Snapshot(Reader);
 
 impl Snapshot {
-    fn of(file: &OpenFile) -> Result<Self, StoreError> {
+    fn new(file: &OpenFile) -> Result<Self, StoreError> {
         let snapshot = Self(file.readers.get()?);
         // A transaction begins with the first read.
         let begun = snapshot.0.execute_batch("BEGIN").and_then(|()| {

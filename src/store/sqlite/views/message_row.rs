@@ -175,7 +175,9 @@ pub fn message_ref<'a>(
 
 fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Status>> {
     match row.get_ref(column)?.as_str_or_null()? {
-        Some(name) => Status::named(name).map(Some).ok_or_else(|| damaged(column, "a status")),
+        Some(name) => {
+            Status::from_exact_name(name).map(Some).ok_or_else(|| damaged(column, "a status"))
+        }
         None => Ok(None),
     }
 }

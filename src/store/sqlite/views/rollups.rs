@@ -48,7 +48,8 @@ pub fn for_each_rollup(
             account_sid: account_sid.map(Cow::Borrowed),
             channel: Cow::Borrowed(text(2)?),
             country: optional(text(3)?, Country::parse).ok_or_else(|| damaged(3, "a country"))?,
-            status: optional(text(4)?, Status::named).ok_or_else(|| damaged(4, "a status"))?,
+            status: optional(text(4)?, Status::from_exact_name)
+                .ok_or_else(|| damaged(4, "a status"))?,
             error_code: error_code(row.get(5)?).ok_or_else(|| damaged(5, "an error code"))?,
             inbound: kind & INBOUND != 0,
             simulated: kind & SIMULATED != 0,
@@ -88,9 +89,9 @@ fn changes(messages: &[MessageChange]) -> Changes<'_> {
     let mut changes = Changes::default();
     for MessageChange { before, message } in messages {
         let mut count = |lifecycle, times| {
-            let message = MessageRef::of(&message.key, lifecycle);
-            let rollup = changes.entry(RollupKey::of(&message)).or_default();
-            rollup.count(Contribution::of(&message), times);
+            let message = MessageRef::new(&message.key, lifecycle);
+            let rollup = changes.entry(RollupKey::from_message(&message)).or_default();
+            rollup.count(Contribution::from_message(&message), times);
         };
         let stood: Option<&Lifecycle> = before.as_deref();
         stood.into_iter().for_each(|before| count(before, -1));

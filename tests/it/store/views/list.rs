@@ -109,7 +109,7 @@ pub fn a_list_has_exactly_what_its_conditions_say<E: Engine>() {
                 let fit = all
                     .iter()
                     .rev()
-                    .filter(|m| wanted.matches(&MessageRef::of(&m.key, &m.lifecycle)));
+                    .filter(|m| wanted.matches(&MessageRef::new(&m.key, &m.lifecycle)));
                 let expected: Vec<_> = fit.map(|message| message.id).collect();
                 let found = pages(&*store, conditions, 2).concat();
                 prop_assert_eq!(&found, &expected, "{:?} {}", conditions, how);

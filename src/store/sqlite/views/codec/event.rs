@@ -10,7 +10,7 @@ use crate::domain::{ErrorCode, Lifecycle, Status};
 use crate::store::sqlite::views::codec::varint::{self, Reader};
 
 /// The bit in the byte of a doubt that is set if the event reports its channel.
-const CHANNEL_TOLD: u8 = 1 << 7;
+const CHANNEL_IS_EXPLICIT: u8 = 1 << 7;
 
 /// To and From of a message, which its row has in columns of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl<'a> Addresses<'a> {
 pub struct Said<'a> {
     error_code: Option<ErrorCode>,
     doubt: Doubt,
-    channel_told: bool,
+    channel_is_explicit: bool,
     pub from: Option<&'a str>,
     pub to: Option<&'a str>,
     pub channel: &'a str,
@@ -43,8 +43,8 @@ impl<'a> Said<'a> {
         self.from = self.from.or(below.from);
         self.to = self.to.or(below.to);
         self.messaging_service_sid = self.messaging_service_sid.or(below.messaging_service_sid);
-        if below.channel_told && !self.channel_told {
-            (self.channel, self.channel_told) = (below.channel, true);
+        if below.channel_is_explicit && !self.channel_is_explicit {
+            (self.channel, self.channel_is_explicit) = (below.channel, true);
         }
     }
 
@@ -55,7 +55,7 @@ impl<'a> Said<'a> {
             from: self.from.map(SmolStr::new),
             to: self.to.map(SmolStr::new),
             channel: SmolStr::new(self.channel),
-            channel_told: self.channel_told,
+            channel_is_explicit: self.channel_is_explicit,
             messaging_service_sid: self.messaging_service_sid.map(SmolStr::new),
         };
         DecidingEvent { position, status, doubt, error_code, addressed }
@@ -65,8 +65,9 @@ impl<'a> Said<'a> {
 /// Adds what an event says to bytes.
 pub fn push_said(bytes: &mut Vec<u8>, event: &DecidingEvent, columns: Addresses<'_>) {
     push_code(bytes, event.error_code);
-    let Addressing { from, to, channel, channel_told, messaging_service_sid } = &event.addressed;
-    bytes.push(event.doubt.byte() | if *channel_told { CHANNEL_TOLD } else { 0 });
+    let Addressing { from, to, channel, channel_is_explicit, messaging_service_sid } =
+        &event.addressed;
+    bytes.push(event.doubt.to_byte() | if *channel_is_explicit { CHANNEL_IS_EXPLICIT } else { 0 });
     push_address(bytes, from.as_deref(), columns.from);
     push_address(bytes, to.as_deref(), columns.to);
     push_text(bytes, Some(channel));
@@ -79,8 +80,8 @@ pub fn said<'a>(reader: &mut Reader<'a>, columns: Addresses<'a>) -> Option<Said<
     let byte = reader.byte()?;
     Some(Said {
         error_code,
-        doubt: Doubt::of_byte(byte & !CHANNEL_TOLD)?,
-        channel_told: byte & CHANNEL_TOLD != 0,
+        doubt: Doubt::from_byte(byte & !CHANNEL_IS_EXPLICIT)?,
+        channel_is_explicit: byte & CHANNEL_IS_EXPLICIT != 0,
         from: address(reader, columns.from)?,
         to: address(reader, columns.to)?,
         channel: lent(reader)??,

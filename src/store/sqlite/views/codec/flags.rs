@@ -40,12 +40,12 @@ impl Flag {
 
     fn is_set_for(self, lifecycle: &Lifecycle) -> bool {
         match self {
-            Flag::Conflict => lifecycle.evidence.conflict(),
+            Flag::Conflict => lifecycle.evidence.has_conflict(),
             Flag::Late => lifecycle.counts.late > 0,
             Flag::Duplicate => lifecycle.counts.duplicates > 0,
             Flag::Open => lifecycle.evidence.is_open(),
             Flag::Inbound => lifecycle.evidence.kinds.is_inbound(),
-            Flag::WithoutStatus => lifecycle.evidence.kinds.is_without_status(),
+            Flag::WithoutStatus => lifecycle.evidence.kinds.has_no_status(),
         }
     }
 }

@@ -23,9 +23,9 @@
 use smol_str::SmolStr;
 
 use crate::domain::event::Position;
-use crate::domain::message::kinds::Kinds;
+use crate::domain::message::kinds::EventKinds;
 use crate::domain::message::lifecycle::{
-    Codes, Counts, DeliveryReceipt, EventRef, Evidence, History, shown_error_code,
+    Counts, DeliveryReceipt, EventRef, Evidence, History, ReportedCodes, shown_error_code,
 };
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::message::status_times::StatusTimes;
@@ -42,8 +42,8 @@ pub fn push(bytes: &mut Vec<u8>, lifecycle: &Lifecycle) {
     let columns = Addresses::from_lifecycle(lifecycle);
     varint::push(bytes, deciding.position);
     push_said(bytes, deciding, columns);
-    varint::push(bytes, evidence.lower.len() as u64);
-    for event in &evidence.lower {
+    varint::push(bytes, evidence.address_fallbacks.len() as u64);
+    for event in &evidence.address_fallbacks {
         varint::push_near(bytes, deciding.position, event.position);
         bytes.push(status_byte(event.status));
         push_said(bytes, event, columns);
@@ -82,12 +82,12 @@ pub fn read(
     let mut reader = Reader::of(bytes);
     let position = reader.number()?;
     let deciding = said(&mut reader, columns)?.by_event(position, status);
-    let lower = (0..reader.number()?).map(|_| {
+    let address_fallbacks = (0..reader.number()?).map(|_| {
         let position = reader.number_near(position)?;
         let status = status_of(reader.byte()?)?;
         Some(said(&mut reader, columns)?.by_event(position, status))
     });
-    let lower = lower.collect::<Option<_>>()?;
+    let address_fallbacks = address_fallbacks.collect::<Option<_>>()?;
     let receipt = match lent(&mut reader)?.map(SmolStr::new) {
         Some(raw_dlr_done_date) => {
             Some(DeliveryReceipt { status: status_of(reader.byte()?)?, raw_dlr_done_date })
@@ -105,7 +105,7 @@ pub fn read(
             status_times: status_times(&mut reader, first)?,
             codes: codes(&mut reader)?,
             deciding: Some(deciding),
-            lower,
+            address_fallbacks,
             receipt,
             kinds,
         },
@@ -166,8 +166,8 @@ const REAL: u8 = 4;
 const CREATED: u8 = 8;
 const IMPORTED: u8 = 16;
 
-fn push_kinds(bytes: &mut Vec<u8>, first: u64, kinds: Kinds) {
-    let Kinds { outbound, inbound, real, imported, created_at } = kinds;
+fn push_kinds(bytes: &mut Vec<u8>, first: u64, kinds: EventKinds) {
+    let EventKinds { outbound, inbound, real, imported, created_at } = kinds;
     let bits = [
         (outbound, OUTBOUND),
         (inbound, INBOUND),
@@ -181,13 +181,13 @@ fn push_kinds(bytes: &mut Vec<u8>, first: u64, kinds: Kinds) {
     }
 }
 
-fn kinds(reader: &mut Reader<'_>, first: u64) -> Option<Kinds> {
+fn kinds(reader: &mut Reader<'_>, first: u64) -> Option<EventKinds> {
     let bits = reader.byte()?;
     let created_at = match bits & CREATED {
         0 => None,
         _ => Some(Timestamp::from_micros(reader.number_near(first)? as i64)),
     };
-    (bits < 2 * IMPORTED).then_some(Kinds {
+    (bits < 2 * IMPORTED).then_some(EventKinds {
         outbound: bits & OUTBOUND != 0,
         inbound: bits & INBOUND != 0,
         real: bits & REAL != 0,
@@ -205,7 +205,7 @@ fn status_times(reader: &mut Reader<'_>, first: u64) -> Option<StatusTimes> {
     (0..count).map(entry).collect()
 }
 
-fn codes(reader: &mut Reader<'_>) -> Option<Codes> {
+fn codes(reader: &mut Reader<'_>) -> Option<ReportedCodes> {
     let count = reader.number()?;
     let entry = |_| {
         let number = u32::try_from(reader.number()?).ok()?;
@@ -276,10 +276,10 @@ mod tests {
         let texts = (text(), text(), (".{0,40}", any::<bool>()), text());
         (any::<u64>(), any_status(), doubt, option::of(any_code()), texts).prop_map(
             |(position, status, doubt, error_code, texts)| {
-                let (from, to, (channel, channel_told), messaging_service_sid) = texts;
+                let (from, to, (channel, channel_is_explicit), messaging_service_sid) = texts;
                 let channel = channel.into();
                 let addressed =
-                    Addressing { from, to, channel, channel_told, messaging_service_sid };
+                    Addressing { from, to, channel, channel_is_explicit, messaging_service_sid };
                 DecidingEvent { position, status, doubt, error_code, addressed }
             },
         )
@@ -293,17 +293,17 @@ mod tests {
         let created_at = option::of(any::<i64>().prop_map(Timestamp::from_micros));
         let kinds = (any::<[bool; 4]>(), created_at).prop_map(|(kinds, created_at)| {
             let [outbound, inbound, real, imported] = kinds;
-            Kinds { outbound, inbound, real, imported, created_at }
+            EventKinds { outbound, inbound, real, imported, created_at }
         });
         let events = (any_deciding(), vec(any_deciding(), 0..3));
         let all = (events, status_times, codes, receipt, kinds);
-        all.prop_map(|((deciding, lower), status_times, codes, receipt, kinds)| Evidence {
+        all.prop_map(|((deciding, fallbacks), status_times, codes, receipt, kinds)| Evidence {
             kinds,
             rule: Rule::default(),
             status_times: status_times.into_iter().collect(),
             codes: codes.into_iter().collect(),
             deciding: Some(deciding),
-            lower,
+            address_fallbacks: fallbacks,
             receipt: receipt
                 .map(|(status, raw_dlr_done_date)| DeliveryReceipt { status, raw_dlr_done_date }),
         })
@@ -363,7 +363,7 @@ mod tests {
             let bytes = pushed(&lifecycle);
             let (status, columns) = columns(&lifecycle);
             let read = message_ref(&bytes, Some("AC1"), status, columns);
-            prop_assert_eq!(read, Some(MessageRef::of(&key, &lifecycle)));
+            prop_assert_eq!(read, Some(MessageRef::new(&key, &lifecycle)));
         }
 
         #[test]

@@ -1,5 +1,8 @@
 //! docs/LOG_FORMAT.md against the code: its worked example, and the script an auditor runs.
 
+mod tree;
+mod vectors;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
@@ -15,8 +18,8 @@ use uuid::Uuid;
 
 use crate::support::Command;
 
-const PAGE: &str = include_str!("../../docs/LOG_FORMAT.md");
-const EXAMPLE: &str = include_str!("../data/log_format_example.json");
+const PAGE: &str = include_str!("../../../docs/LOG_FORMAT.md");
+const EXAMPLE: &str = include_str!("../../data/log_format_example.json");
 
 #[test]
 fn the_example_has_the_bytes_that_the_page_shows() {
