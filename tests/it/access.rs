@@ -42,7 +42,7 @@ fn a_single_named_token_makes_the_api_require_a_token() {
 #[test]
 fn invalid_token_settings_stop_the_server_at_startup() {
     let section = "[api_tokens.support]\ntoken_file = \"support\"\nscope = \"read\"\n";
-    for (environment, section, file, said) in [
+    for (environment, section, file, expected) in [
         (
             "",
             section,
@@ -73,7 +73,7 @@ fn invalid_token_settings_stop_the_server_at_startup() {
             app.run(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{stderr}");
-        assert!(stderr.contains(said), "{said}: {stderr}");
+        assert!(stderr.contains(expected), "{expected}: {stderr}");
         assert!(!stderr.contains("0123456789abc"), "{stderr}");
     }
 }

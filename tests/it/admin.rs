@@ -286,7 +286,7 @@ fn an_unknown_host_header_is_rejected() {
 #[test]
 fn configured_and_loopback_hosts_are_accepted() {
     let hosts = "ledger.example.com, Ops.example.com:8443,[2001:db8::1]";
-    let app = App::start_in(&[("DELIVERY_LEDGER_ADMIN_HOSTS", hosts)], &[]);
+    let app = App::start_with_env(&[("DELIVERY_LEDGER_ADMIN_HOSTS", hosts)], &[]);
     let code = |host: &str| {
         Request::new("GET", "/v1/messages/SM1").header("Host", host).send(app.admin()).code
     };
@@ -304,7 +304,7 @@ fn configured_and_loopback_hosts_are_accepted() {
 
 #[test]
 fn a_configured_token_is_always_required() {
-    let app = App::start_in(&[("DELIVERY_LEDGER_API_TOKEN", API_TOKEN)], &[]);
+    let app = App::start_with_env(&[("DELIVERY_LEDGER_API_TOKEN", API_TOKEN)], &[]);
     assert_token_required(&app);
     assert!(!app.stderr().contains(API_TOKEN), "{}", app.stderr());
 }
@@ -314,7 +314,8 @@ fn the_token_may_be_read_from_a_file() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("api-token");
     std::fs::write(&file, format!("{API_TOKEN}\n")).unwrap();
-    let app = App::start_in(&[("DELIVERY_LEDGER_API_TOKEN_FILE", file.to_str().unwrap())], &[]);
+    let app =
+        App::start_with_env(&[("DELIVERY_LEDGER_API_TOKEN_FILE", file.to_str().unwrap())], &[]);
     assert_token_required(&app);
 }
 
@@ -349,7 +350,7 @@ fn assert_token_required(app: &App) {
 
 #[test]
 fn probes_need_neither_token_nor_host() {
-    let app = App::start_in(&[("DELIVERY_LEDGER_API_TOKEN", API_TOKEN)], &[]);
+    let app = App::start_with_env(&[("DELIVERY_LEDGER_API_TOKEN", API_TOKEN)], &[]);
     let probe = |path: &str| Request::new("GET", path).header("Host", "10.1.2.3").send(app.admin());
 
     assert_eq!(probe("/healthz").code, 200);
@@ -363,7 +364,7 @@ fn probes_need_neither_token_nor_host() {
 #[test]
 fn with_a_token_the_admin_listener_may_use_a_public_address() {
     let token = ("DELIVERY_LEDGER_API_TOKEN", API_TOKEN);
-    let app = App::start_in(&[token], &["--admin-listen", "0.0.0.0:0"]);
+    let app = App::start_with_env(&[token], &["--admin-listen", "0.0.0.0:0"]);
     let get = |host: &str| {
         let request = Request::new("GET", "/v1/messages/SM1").header("Host", host);
         request.header("Authorization", &format!("Bearer {API_TOKEN}")).send(app.admin()).code

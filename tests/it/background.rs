@@ -33,7 +33,7 @@ fn a_server_verifies_its_log_and_reports_the_result() {
 
 #[test]
 fn findings_are_logged_and_callbacks_are_still_accepted() {
-    let app = App::start_in(&[("DELIVERY_LEDGER_VERIFY_EVERY", "1s")], &[]);
+    let app = App::start_with_env(&[("DELIVERY_LEDGER_VERIFY_EVERY", "1s")], &[]);
     (0..30).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
     app.caught_up();
 
@@ -42,8 +42,8 @@ fn findings_are_logged_and_callbacks_are_still_accepted() {
     });
 
     app.eventually("it is found", || verified(&app)["findings"] == 1);
-    let told = "changed-events: positions 1 to 30 are not what was read there before";
-    app.eventually("it is logged", || app.stderr().contains(told));
+    let expected = "changed-events: positions 1 to 30 are not what was read there before";
+    app.eventually("it is logged", || app.stderr().contains(expected));
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     app.caught_up();
     assert_eq!(app.get("/readyz").code, 200, "a finding must not make the server unready");
@@ -69,7 +69,7 @@ fn a_failed_verification_is_reported() {
 fn verification_can_be_turned_off() {
     // The flag overrides the variable.
     let environment = [("DELIVERY_LEDGER_VERIFY_EVERY", "1s")];
-    let app = App::start_in(&environment, &["--verify-every", "off"]);
+    let app = App::start_with_env(&environment, &["--verify-every", "off"]);
     app.receive(sent(&sid(1)));
     // Once a second server has verified its log, this one would have, too.
     let other = App::start_with(&["--verify-every", "1s"]);
@@ -103,7 +103,7 @@ fn replicate(log: &Path) -> Connection {
 
 #[test]
 fn with_external_checkpoints_the_server_never_checkpoints_the_wal() {
-    let mut app = App::start_in(&[("DELIVERY_LEDGER_WAL_CHECKPOINTS", "external")], &[]);
+    let mut app = App::start_with_env(&[("DELIVERY_LEDGER_WAL_CHECKPOINTS", "external")], &[]);
     let empty = std::fs::metadata(app.log_file()).unwrap().len();
     // More than the 1,000 pages after which SQLite would checkpoint automatically.
     let body = |number| sent(&sid(number)).with("Filler", &"x".repeat(40_000));
@@ -134,7 +134,7 @@ fn with_external_checkpoints_the_server_never_checkpoints_the_wal() {
 
 #[test]
 fn with_external_checkpoints_a_server_starts_at_once_next_to_litestream() {
-    let mut app = App::start_in(&[("DELIVERY_LEDGER_WAL_CHECKPOINTS", "external")], &[]);
+    let mut app = App::start_with_env(&[("DELIVERY_LEDGER_WAL_CHECKPOINTS", "external")], &[]);
     app.receive(sent(&sid(1)));
     let litestream = replicate(&app.log_file());
     app.receive(delivered(&sid(1)));
@@ -161,10 +161,10 @@ fn without_external_checkpoints_litestream_stops_a_server_from_starting_with_the
 
     let output = app.run(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
 
-    let said = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
-    assert!(said.contains("another process keeps reading or checkpointing it"), "{said}");
-    assert!(said.contains("DELIVERY_LEDGER_WAL_CHECKPOINTS"), "{said}");
+    assert!(stderr.contains("another process keeps reading or checkpointing it"), "{stderr}");
+    assert!(stderr.contains("DELIVERY_LEDGER_WAL_CHECKPOINTS"), "{stderr}");
     drop(litestream);
     app.restart();
 }

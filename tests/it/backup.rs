@@ -68,7 +68,7 @@ fn everything(ledger: &Ledger) -> Vec<u8> {
 
 #[test]
 fn a_backup_is_one_file_with_all_events_and_the_same_hash() {
-    let ledger = Ledger::of(&many_events());
+    let ledger = Ledger::with_events(&many_events());
     let (_, verified) = ledger.verify(&[]);
     std::fs::create_dir(ledger.file("backups")).unwrap();
 
@@ -92,7 +92,7 @@ fn a_backup_is_one_file_with_all_events_and_the_same_hash() {
 
 #[test]
 fn backup_prints_the_hash_to_note_elsewhere() {
-    let ledger = Ledger::of(&three_events());
+    let ledger = Ledger::with_events(&three_events());
     let hash = ledger.verify(&[]).1["hash"].as_str().unwrap().to_owned();
 
     let output = ledger.run(&["backup", "a.db"]);
@@ -108,7 +108,7 @@ fn backup_prints_the_hash_to_note_elsewhere() {
 
 #[test]
 fn an_empty_ledger_can_be_backed_up() {
-    let ledger = Ledger::of(&[]);
+    let ledger = Ledger::with_events(&[]);
     assert_eq!(json(&ledger.run(&["backup", "a.db", "--format", "json"]))["head"], 0);
     std::fs::remove_file(ledger.log_file()).unwrap();
 
@@ -150,7 +150,7 @@ fn a_backup_contains_every_event_acknowledged_before_it_began() {
 
 #[test]
 fn backup_never_overwrites_anything() {
-    let ledger = Ledger::of(&three_events());
+    let ledger = Ledger::with_events(&three_events());
     std::fs::write(ledger.file("file"), "precious").unwrap();
     std::fs::create_dir(ledger.file("folder")).unwrap();
     symlink("nowhere", ledger.file("link")).unwrap();
@@ -190,12 +190,12 @@ fn a_damaged_log_is_not_backed_up_and_its_findings_are_reported() {
         });
     };
     let unguarded = |ledger: &Ledger| ledger.log_sql("DROP TRIGGER events_never_change").unwrap();
-    for (damage, code, said) in [
+    for (damage, code, expected) in [
         (&changed as &dyn Fn(&Ledger), 3, "changed-events: positions 1 to 3 are not what was read"),
         (&unguarded, 3, "guard-missing: trigger events_never_change is missing from the log"),
         (&gap, 1, "error: there is no event at position 2"),
     ] {
-        let ledger = Ledger::of(&three_events());
+        let ledger = Ledger::with_events(&three_events());
         damage(&ledger);
         let before = names(&ledger.file(""));
 
@@ -203,7 +203,7 @@ fn a_damaged_log_is_not_backed_up_and_its_findings_are_reported() {
 
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{stderr}");
-        assert!(stderr.starts_with(said), "{stderr}");
+        assert!(stderr.starts_with(expected), "{stderr}");
         assert!(output.stdout.is_empty());
         assert_eq!(names(&ledger.file("")), before);
     }
@@ -211,7 +211,7 @@ fn a_damaged_log_is_not_backed_up_and_its_findings_are_reported() {
 
 #[test]
 fn an_interrupted_backup_leaves_no_files() {
-    let ledger = Ledger::of(&many_events());
+    let ledger = Ledger::with_events(&many_events());
     let before = names(&ledger.file(""));
     // During the copy, during the verification of the log, and during that of the copy.
     for steps in [1, 5, 12] {
@@ -237,7 +237,7 @@ fn an_interrupted_backup_leaves_no_files() {
 fn a_backup_may_have_hard_links_and_a_ledger_may_not() {
     // Snapshot tools hard-link unchanged files. A ledger opened by a second name would get a second
     // WAL, and the events in the first one would be missing.
-    let ledger = Ledger::of(&three_events());
+    let ledger = Ledger::with_events(&three_events());
     assert!(ledger.run(&["backup", "a.db"]).status.success());
     std::fs::hard_link(ledger.file("a.db"), ledger.file("b.db")).unwrap();
     std::fs::hard_link(ledger.log_file(), ledger.file("other.db")).unwrap();
@@ -282,7 +282,7 @@ fn backup_and_restore_follow_symbolic_links() {
 
 #[test]
 fn a_restored_ledger_equals_the_original() {
-    let ledger = Ledger::of(&many_events());
+    let ledger = Ledger::with_events(&many_events());
     let (exported, verified) = (everything(&ledger), ledger.verify(&[]).1);
     let backup = json(&ledger.run(&["backup", "a.db", "--format", "json"]));
     for file in ["ledger.db", "ledger.views.db"] {
@@ -321,7 +321,7 @@ fn restore_does_not_overwrite_a_ledger_in_use() {
 
 #[test]
 fn restore_does_not_overwrite_leftover_ledger_files() {
-    let ledger = Ledger::of(&three_events());
+    let ledger = Ledger::with_events(&three_events());
     assert!(ledger.run(&["backup", "a.db"]).status.success());
     let there = refusal(&ledger.run(&["restore", "a.db"]));
     assert!(there.starts_with("ledger.db already exists and will not be overwritten"), "{there}");
@@ -344,20 +344,20 @@ fn a_file_that_is_not_a_backup_is_refused() {
     let ledger = Ledger::new();
     std::fs::write(ledger.file("diary"), "Dear diary, it rained today. ".repeat(50)).unwrap();
     std::fs::write(ledger.file("empty"), "").unwrap();
-    for (file, said) in [
+    for (file, expected) in [
         ("nowhere", "there is no file nowhere to restore from"),
         ("diary", "diary is not a delivery-ledger database: SQLite does not know its format"),
         ("empty", "empty is not a delivery-ledger database: it is empty"),
     ] {
         let refused = refusal(&ledger.run(&["restore", file]));
-        assert!(refused.starts_with(said), "{refused}");
+        assert!(refused.starts_with(expected), "{refused}");
         assert!(!ledger.log_file().exists());
     }
 }
 
 #[test]
 fn a_damaged_backup_is_not_restored() {
-    let ledger = Ledger::of(&many_events());
+    let ledger = Ledger::with_events(&many_events());
     assert!(ledger.run(&["backup", "a.db"]).status.success());
     let mut bytes = std::fs::read(ledger.file("a.db")).unwrap();
     let middle = bytes.len() / 2 / 4096 * 4096;
@@ -374,7 +374,7 @@ fn a_damaged_backup_is_not_restored() {
 
 #[test]
 fn restore_keeps_matching_views_and_empties_newer_ones_with_a_warning() {
-    let ledger = Ledger::of(&three_events());
+    let ledger = Ledger::with_events(&three_events());
     assert!(ledger.run(&["backup", "a.db"]).status.success());
     let checkpoint = || ledger.open_for_reading().views().checkpoint().unwrap().position;
 
@@ -389,8 +389,8 @@ fn restore_keeps_matching_views_and_empties_newer_ones_with_a_warning() {
     std::fs::remove_file(ledger.log_file()).unwrap();
     let newer = ledger.run(&["restore", "a.db"]);
     assert!(newer.status.success());
-    let said = String::from_utf8_lossy(&newer.stderr);
-    assert!(said.contains("the log is older than its views: it ends at position 3"), "{said}");
+    let stderr = String::from_utf8_lossy(&newer.stderr);
+    assert!(stderr.contains("the log is older than its views: it ends at position 3"), "{stderr}");
     assert_eq!(checkpoint(), 0);
     ledger.project();
     assert_eq!(ledger.verify(&[]).0, Some(0));
@@ -451,7 +451,7 @@ fn a_copy_of_a_killed_ledger_is_complete_only_with_its_wal() {
 
 #[test]
 fn a_backup_can_be_read_from_a_read_only_folder() {
-    let ledger = Ledger::of(&three_events());
+    let ledger = Ledger::with_events(&three_events());
     assert!(ledger.run(&["backup", "a.db"]).status.success());
     let header = std::fs::read(ledger.file("a.db")).unwrap();
     // 2 would mean WAL mode, in which a reader needs files next to the database.

@@ -83,7 +83,7 @@ fn a_callback_path_may_end_with_a_wildcard() {
 
 #[test]
 fn a_wildcard_for_every_path_does_not_hide_the_health_check() {
-    let app = App::start_in(&[("DELIVERY_LEDGER_CALLBACK_PATH", "/*")], &[]);
+    let app = App::start_with_env(&[("DELIVERY_LEDGER_CALLBACK_PATH", "/*")], &[]);
 
     assert_eq!(app.receive_at("/any/where", sent(&sid(1))).code, 200);
     assert_eq!(Request::new("GET", "/healthz").send(app.callbacks()).code, 200);

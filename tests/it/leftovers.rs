@@ -334,15 +334,15 @@ fn a_log_that_lost_its_wal_is_said_to_be_older_than_its_views() {
     app.restart();
 
     app.eventually("it is said", || app.stderr().contains("the log is older than its views"));
-    let said = app.stderr();
-    assert!(said.contains("they have read up to 9; events that were acknowledged"), "{said}");
+    let stderr = app.stderr();
+    assert!(stderr.contains("they have read up to 9; events that were acknowledged"), "{stderr}");
     app.caught_up();
     assert_eq!(app.run(&["verify"]).status.code(), Some(0));
 }
 
 #[test]
 fn a_log_restored_from_an_older_copy_is_said_to_be_older_than_its_views() {
-    let ledger = Ledger::of(&[event(sent(&sid(1)))]);
+    let ledger = Ledger::with_events(&[event(sent(&sid(1)))]);
     assert!(ledger.run(&["backup", "older.db"]).status.success());
     ledger.append(&[event(delivered(&sid(1))), event(sent(&sid(2)))]);
     ledger.project();
@@ -350,7 +350,7 @@ fn a_log_restored_from_an_older_copy_is_said_to_be_older_than_its_views() {
 
     let output = ledger.run(&["export", "messages"]);
 
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("it ends at position 1, they have read up to 3"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("it ends at position 1, they have read up to 3"), "{stderr}");
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 1);
 }

@@ -23,13 +23,13 @@ fn every_example_does_what_the_page_says() {
     assert!(examples.len() >= 11, "the page has {} examples", examples.len());
     for (title, came, _) in &examples {
         let folded = folded(Rule::FailureTerminal, came);
-        let told: Vec<_> = folded
+        let actual: Vec<_> = folded
             .timeline
             .iter()
             .map(|entry| vec![entry.effect.name(), status_name(entry.status_after)])
             .collect();
         let shown: Vec<_> = came[1..].iter().map(|row| row[1..].to_vec()).collect();
-        assert_eq!(told, shown, "{title}");
+        assert_eq!(actual, shown, "{title}");
     }
 }
 

@@ -87,7 +87,7 @@ fn pages_are_stable_while_callbacks_arrive() {
 #[test]
 fn a_question_that_cannot_be_meant_is_a_problem_that_says_what_would_be_right() {
     let app = app();
-    for (query, told) in [
+    for (query, expected) in [
         ("limit=0", "limit `0` is not a number from 1 to 1000"),
         ("limit=1001", "limit `1001` is not a number from 1 to 1000"),
         ("limit=ten", "limit `ten` is not a number from 1 to 1000"),
@@ -109,11 +109,11 @@ fn a_question_that_cannot_be_meant_is_a_problem_that_says_what_would_be_right() 
         ("to=", "to `` is not an address"),
     ] {
         let answer = app.get(&format!("/v1/messages?{query}"));
-        let excluding = told == "is not before until";
+        let excluding = expected == "is not before until";
         assert_eq!(answer.code, if excluding { 409 } else { 400 }, "{query}");
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
         let detail = answer.json()["detail"].as_str().unwrap().to_owned();
-        assert!(detail.contains(told), "{query}: {detail}");
+        assert!(detail.contains(expected), "{query}: {detail}");
     }
     assert_eq!(app.get("/v1/messages?status=%FF").code, 400);
 }

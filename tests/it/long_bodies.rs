@@ -137,7 +137,8 @@ fn every_answer_in_json_ends_in_a_line_feed() {
 
 #[test]
 fn the_description_of_the_api_needs_no_token_but_a_host_that_is_ours() {
-    let app = App::start_in(&[("DELIVERY_LEDGER_API_TOKEN", "long enough to be a token")], &[]);
+    let app =
+        App::start_with_env(&[("DELIVERY_LEDGER_API_TOKEN", "long enough to be a token")], &[]);
     for target in ["/openapi.json", "/docs/", "/docs/index.html", "/docs/swagger-ui.css"] {
         assert_eq!(app.get(target).code, 200, "{target}");
     }

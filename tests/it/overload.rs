@@ -82,8 +82,9 @@ fn beyond_a_bounded_queue_callbacks_are_refused_at_once_and_nothing_acknowledged
 
     let acknowledged = answers.iter().filter(|answer| answer.code == 200).count();
     assert!((2049..=3072).contains(&acknowledged), "{acknowledged}");
-    let told = |answer: &&Response| answer.code == 503 && answer.header("retry-after") == Some("1");
-    assert_eq!(answers.iter().filter(told).count(), answers.len() - acknowledged);
+    let rejected_for_now =
+        |answer: &&Response| answer.code == 503 && answer.header("retry-after") == Some("1");
+    assert_eq!(answers.iter().filter(rejected_for_now).count(), answers.len() - acknowledged);
     let kept: Vec<_> = app.events();
     for (number, _) in (0..).zip(&answers).filter(|(_, answer)| answer.code == 200) {
         let is_it = |event: &serde_json::Value| event["message_sid"] == sid(number).as_str();

@@ -33,10 +33,10 @@ fn a_callback_to_a_path_that_is_none_is_accepted_once_the_path_is_configured() {
             .contains("callback refused: signed, but it came to a path that is no callback path")
     });
     app.kept(13);
-    let told = |app: &App, arguments: &[&str]| misdirected(app, arguments);
-    let with_a_server = told(&app, &["--admin-listen", &app.admin().to_string()]);
+    let report = |app: &App, arguments: &[&str]| misdirected(app, arguments);
+    let with_a_server = report(&app, &["--admin-listen", &app.admin().to_string()]);
     app.stop();
-    for page in [with_a_server, told(&app, &[])] {
+    for page in [with_a_server, report(&app, &[])] {
         assert_eq!(
             page,
             [

@@ -167,8 +167,8 @@ fn a_second_replay_reports_the_first() {
     let second = app.run(&["replay"]);
 
     assert_eq!(second.status.code(), Some(1));
-    let told = "ledger.views.db is being rebuilt by another replay; wait until it has finished";
-    assert!(stderr(&second).contains(told), "{}", stderr(&second));
+    let expected = "ledger.views.db is being rebuilt by another replay; wait until it has finished";
+    assert!(stderr(&second).contains(expected), "{}", stderr(&second));
 }
 
 #[test]
@@ -194,8 +194,9 @@ fn a_replay_by_another_rule_than_the_servers_is_refused() {
     let refused = app.command(&["replay"]).env("DELIVERY_LEDGER_RULE", "delivery-wins").output();
 
     assert_eq!(refused.status.code(), Some(1));
-    let told = "keeps its views by the rule failure-terminal, and delivery-wins is configured here";
-    assert!(stderr(&refused).contains(told), "{}", stderr(&refused));
+    let expected =
+        "keeps its views by the rule failure-terminal, and delivery-wins is configured here";
+    assert!(stderr(&refused).contains(expected), "{}", stderr(&refused));
 }
 
 /// The server might be started by another rule between a replay's look and its end.

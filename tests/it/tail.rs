@@ -15,7 +15,7 @@ use crate::support::{ACCOUNT, App, OTHER_ACCOUNT, delivered, failed, sent, sid, 
 #[test]
 fn each_event_is_a_line_under_the_one_before() {
     let odd = status("SM1", "on\x1b[31mits way").with("To", "whatsapp:+1").bytes();
-    let ledger = Ledger::of(&one_a_second([
+    let ledger = Ledger::with_events(&one_a_second([
         event(sent(&sid(1))),
         event(failed(&sid(1), "30003")),
         event(odd),
@@ -41,7 +41,7 @@ fn each_event_is_a_line_under_the_one_before() {
 
 #[test]
 fn json_is_what_the_export_has() {
-    let ledger = Ledger::of(&[event(sent(&sid(1))), event(delivered(&sid(1)))]);
+    let ledger = Ledger::with_events(&[event(sent(&sid(1))), event(delivered(&sid(1)))]);
     let tail = ledger.run(&["tail", "--after", "1", "--no-follow", "--format", "json"]);
     let export = String::from_utf8(ledger.run(&["export", "events"]).stdout).unwrap();
     assert_eq!(String::from_utf8(tail.stdout).unwrap().lines().next(), export.lines().nth(1));
@@ -49,7 +49,7 @@ fn json_is_what_the_export_has() {
 
 #[test]
 fn filters_go_by_what_an_event_says() {
-    let ledger = Ledger::of(&[
+    let ledger = Ledger::with_events(&[
         event(sent(&sid(1))),
         event(failed(&sid(2), "30003").with("To", "whatsapp:+4915112345678")),
         event(sent(&sid(3)).with("AccountSid", OTHER_ACCOUNT)),
@@ -80,8 +80,8 @@ fn filters_go_by_what_an_event_says() {
 
 #[test]
 fn arguments_that_cannot_be_meant_are_refused() {
-    let ledger = Ledger::of(&[event(sent(&sid(1)))]);
-    for (arguments, said) in [
+    let ledger = Ledger::with_events(&[event(sent(&sid(1)))]);
+    for (arguments, expected) in [
         (["--after", "2"], "--after: 2 is beyond the head, 1; is it of another ledger?"),
         (["--after", "x"], "invalid value 'x' for '--after <N>'"),
         (["--error-code", "bad"], "it is a number of 1 to 9 digits"),
@@ -89,7 +89,7 @@ fn arguments_that_cannot_be_meant_are_refused() {
     ] {
         let (code, _, err) = ended(&ledger, &[&["tail", "--no-follow"][..], &arguments].concat());
         assert_eq!(code, Some(2), "{arguments:?}: {err}");
-        assert!(err.contains(said), "{err}");
+        assert!(err.contains(expected), "{err}");
     }
     let nothing = Ledger::new();
     let (code, _, err) = ended(&nothing, &["tail"]);

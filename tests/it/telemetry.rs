@@ -171,14 +171,15 @@ fn no_metric_tells_whose_message_it_was() {
     app.caught_up();
 
     let text = metrics(&app);
-    for told in [message.as_str(), "AC0", "+1", "31337", "theirs"] {
-        assert!(!text.contains(told), "{told}");
+    for secret in [message.as_str(), "AC0", "+1", "31337", "theirs"] {
+        assert!(!text.contains(secret), "{secret}");
     }
 }
 
 #[test]
 fn metrics_are_asked_for_as_everything_else_is() {
-    let app = App::start_in(&[("DELIVERY_LEDGER_API_TOKEN", "a-token-of-24-characters")], &[]);
+    let app =
+        App::start_with_env(&[("DELIVERY_LEDGER_API_TOKEN", "a-token-of-24-characters")], &[]);
     let ask = |request: Request| request.send(app.admin()).code;
     assert_eq!(ask(Request::new("GET", "/metrics")), 401);
     let known = Request::new("GET", "/metrics");
@@ -208,7 +209,7 @@ fn what_is_not_read_at_a_terminal_is_written_as_json() {
 
 // What docs/deploy makes of it.
 
-fn of_deploy(file: &str) -> String {
+fn deploy_file(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/deploy").join(file);
     std::fs::read_to_string(path).unwrap()
 }
@@ -230,7 +231,7 @@ fn every_metric_that_the_dashboard_and_the_alerts_name_is_there() {
     let app = App::start();
     let text = metrics(&app);
     for file in ["grafana-dashboard.json", "alerts.yml"] {
-        let of_file = of_deploy(file);
+        let of_file = deploy_file(file);
         let named = named_in(&of_file);
         assert!(named.len() > 5, "{file} names {named:?}");
         let there = exported(&text);
@@ -257,7 +258,7 @@ fn every_metric_is_explained() {
 
 #[test]
 fn the_dashboard_is_json_that_asks_one_source() {
-    let dashboard: Value = serde_json::from_str(&of_deploy("grafana-dashboard.json")).unwrap();
+    let dashboard: Value = serde_json::from_str(&deploy_file("grafana-dashboard.json")).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
     assert!(panels.len() >= 8);
     for panel in panels {

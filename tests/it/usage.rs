@@ -13,7 +13,7 @@ use crate::support::{delivered, events::event, sid};
 fn wrong_usage_is_exit_code_2() {
     let ledger = ledger();
     std::fs::write(ledger.file("file"), "").unwrap();
-    for (arguments, said) in [
+    for (arguments, expected) in [
         ("--database mysql:x verify", "is not of the form sqlite:PATH"),
         ("audit SM1 --as-of-position 9", "the log ends at position 2"),
         ("audit SM1 --as-of-position 5,1", "it is not a position, such as 42 or 51,522"),
@@ -43,7 +43,7 @@ fn wrong_usage_is_exit_code_2() {
         let output = run(&ledger, arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{arguments}: {stderr}");
-        assert!(stderr.contains(said), "{arguments}: {stderr}");
+        assert!(stderr.contains(expected), "{arguments}: {stderr}");
     }
 }
 
@@ -68,7 +68,7 @@ fn a_folder_that_is_given_for_a_file_is_called_one() {
     let ledger = ledger();
     std::fs::create_dir(ledger.file("folder")).unwrap();
     std::fs::write(ledger.file("file"), "").unwrap();
-    for (arguments, said) in [
+    for (arguments, expected) in [
         ("--database sqlite:folder verify", "is a folder; name a file in it, such as"),
         ("--database sqlite:folder audit SM1", "folder/ledger.db"),
         ("--database sqlite:folder replay", "is a folder; name a file in it"),
@@ -77,7 +77,7 @@ fn a_folder_that_is_given_for_a_file_is_called_one() {
     ] {
         let output = run(&ledger, arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && stderr.contains(said), "{arguments}: {stderr}");
+        assert!(!output.status.success() && stderr.contains(expected), "{arguments}: {stderr}");
     }
 }
 
@@ -103,7 +103,7 @@ const HOSTILE: &str = "a\u{1b}[31m\u{7}\0\u{9b}2J\u{202e}\u{2066}z\u{7f}";
 #[test]
 fn a_terminal_gets_no_control_character_of_a_callback_and_a_file_gets_them_all() {
     let body = delivered(&sid(1)).with("MessageSid", HOSTILE).with("To", HOSTILE);
-    let ledger = Ledger::of(&[event(body)]);
+    let ledger = Ledger::with_events(&[event(body)]);
     for arguments in [
         "export messages --format csv",
         "export events --format csv",
@@ -132,7 +132,7 @@ fn a_terminal_gets_no_control_character_of_a_callback_and_a_file_gets_them_all()
 
 /// Two events, projected.
 fn ledger() -> Ledger {
-    Ledger::of(&[event(delivered(&sid(1))), event(delivered(&sid(2)))])
+    Ledger::with_events(&[event(delivered(&sid(1))), event(delivered(&sid(2)))])
 }
 
 fn run(ledger: &Ledger, arguments: &str) -> Output {

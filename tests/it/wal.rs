@@ -20,7 +20,8 @@ const USUAL_BYTES_MAX: u64 = 8 << 20;
 
 #[test]
 fn an_export_whose_reader_has_stopped_reading_does_not_make_the_wal_grow() {
-    let ledger = Ledger::of(&one_a_second((0..1000).map(|number| event(sent(&sid(number))))));
+    let ledger =
+        Ledger::with_events(&one_a_second((0..1000).map(|number| event(sent(&sid(number))))));
     for what in ["events", "messages"] {
         let mut export = ledger.command(&["export", what]).stdout(Stdio::piped()).spawn();
         let mut out = export.stdout.take().unwrap();
@@ -37,7 +38,7 @@ fn an_export_whose_reader_has_stopped_reading_does_not_make_the_wal_grow() {
 
 #[test]
 fn a_read_that_is_held_open_does_make_it_grow() {
-    let ledger = Ledger::of(&[event(sent(&sid(1)))]);
+    let ledger = Ledger::with_events(&[event(sent(&sid(1)))]);
     let reader = rusqlite::Connection::open(ledger.log_file()).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM events").unwrap();
 
@@ -69,7 +70,7 @@ fn wal_bytes(log: &Path) -> u64 {
 
 #[test]
 fn where_the_engines_check_is_given_up_everything_else_is_checked() {
-    let ledger = Ledger::of(&[event(sent(&sid(1))), event(delivered(&sid(1)))]);
+    let ledger = Ledger::with_events(&[event(sent(&sid(1))), event(delivered(&sid(1)))]);
 
     let verified =
         verify(&TooBusy(ledger.open()), None, &mut |_| ControlFlow::Continue(())).unwrap();
@@ -83,7 +84,7 @@ fn where_the_engines_check_is_given_up_everything_else_is_checked() {
 
 #[test]
 fn a_change_is_found_where_the_engines_check_is_given_up() {
-    let ledger = Ledger::of(&[event(sent(&sid(1))), event(delivered(&sid(1)))]);
+    let ledger = Ledger::with_events(&[event(sent(&sid(1))), event(delivered(&sid(1)))]);
     damage(&ledger.log_file(), |log| {
         log.execute("UPDATE events SET body = x'41' WHERE position = 1", []).unwrap();
     });
@@ -97,7 +98,7 @@ fn a_change_is_found_where_the_engines_check_is_given_up() {
 
 #[test]
 fn pages_that_cannot_be_read_are_found_where_the_engines_check_is_given_up() {
-    let ledger = Ledger::of(&large_events(100));
+    let ledger = Ledger::with_events(&large_events(100));
     let mut bytes = std::fs::read(ledger.log_file()).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle..].fill(0xff);

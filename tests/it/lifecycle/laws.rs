@@ -35,7 +35,7 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn of(evidence: &Evidence) -> Self {
+    fn from_evidence(evidence: &Evidence) -> Self {
         Self {
             status: evidence.status(),
             terminal: evidence.is_terminal(),
@@ -80,7 +80,7 @@ impl Fold for Lifecycle {
     }
 
     fn outcome(&self) -> Outcome {
-        Outcome::of(&self.evidence)
+        Outcome::from_evidence(&self.evidence)
     }
 }
 
@@ -245,7 +245,7 @@ fn reordered_and_repeated() -> impl Strategy<Value = (Vec<NewEvent>, Vec<NewEven
 }
 
 fn by_rule(rule: Rule, events: Vec<NewEvent>) -> Outcome {
-    Outcome::of(&folded(rule, events).lifecycle.evidence)
+    Outcome::from_evidence(&folded(rule, events).lifecycle.evidence)
 }
 
 fn by_arrival(rule: Rule, events: Vec<NewEvent>) -> Outcome {

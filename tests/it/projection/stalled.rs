@@ -30,7 +30,7 @@ fn damage_what_was_not_projected(app: &App, change: &str) {
 
 #[test]
 fn a_projection_that_cannot_go_on_says_where_and_callbacks_are_still_taken() {
-    for (change, said) in [
+    for (change, expected) in [
         ("UPDATE events SET variables = x'09' WHERE position = 2", "event 2 cannot be read"),
         ("DELETE FROM events WHERE position = 2", "the log has no event at position 2"),
     ] {
@@ -42,7 +42,7 @@ fn a_projection_that_cannot_go_on_says_where_and_callbacks_are_still_taken() {
 
         app.restart();
 
-        app.eventually("it is said", || app.stderr().contains(said));
+        app.eventually("it is said", || app.stderr().contains(expected));
         assert!(app.stderr().contains("the projection has stalled"), "{}", app.stderr());
         assert_eq!(app.receive(delivered(&sid(4))).code, 200);
         assert_eq!(head_of(&app.log_file()), 4);
@@ -68,8 +68,8 @@ fn a_server_that_cannot_project_is_not_ready_and_says_why() {
 
     let not_ready = || {
         let answer = app.get("/readyz");
-        let said = String::from_utf8_lossy(&answer.body).contains("event 2 cannot be read");
-        answer.code == 503 && said
+        let expected = String::from_utf8_lossy(&answer.body).contains("event 2 cannot be read");
+        answer.code == 503 && expected
     };
     assert_eq!(app.get("/readyz").code, 503, "before the projection has tried");
     app.eventually("it is said on stderr", || app.stderr().contains("event 2 cannot be read"));
@@ -241,7 +241,7 @@ fn an_export_by_another_rule_than_the_servers_is_refused() {
 
 #[test]
 fn far_behind_an_event_that_cannot_be_read_ends_the_reading_ahead_where_it_lies() {
-    for (change, said) in [
+    for (change, expected) in [
         ("UPDATE events SET envelope = 99 WHERE position = 33000", "event 33000 cannot be read"),
         ("DELETE FROM events WHERE position = 33000", "no event at position 33000"),
     ] {
@@ -255,7 +255,7 @@ fn far_behind_an_event_that_cannot_be_read_ends_the_reading_ahead_where_it_lies(
 
         let stopped = catch_up(&*store, store.views(), 33_500, &mut go_on).unwrap_err();
 
-        assert!(stopped.to_string().contains(said), "{stopped}");
+        assert!(stopped.to_string().contains(expected), "{stopped}");
         assert_eq!(
             store.views().checkpoint().unwrap().position,
             32_999,

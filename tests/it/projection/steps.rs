@@ -132,7 +132,7 @@ fn two_projections_of_one_ledger_do_each_other_no_harm() {
 
 #[test]
 fn a_read_that_is_cancelled_resumes_where_it_stopped() {
-    let ledger = Ledger::of(&[event(sent(&sid(1)))]);
+    let ledger = Ledger::with_events(&[event(sent(&sid(1)))]);
     ledger.append(&[event(delivered(&sid(1)))]);
     let store = ledger.open();
     let stopped = catch_up(&*store, store.views(), 2, &mut |_| ControlFlow::Break(()));
@@ -142,7 +142,7 @@ fn a_read_that_is_cancelled_resumes_where_it_stopped() {
 
 #[test]
 fn a_dry_run_names_the_messages_that_another_rule_shows_otherwise() {
-    let ledger = Ledger::of(&one_a_second([
+    let ledger = Ledger::with_events(&one_a_second([
         event(sent(&sid(1))),
         event(delivered(&sid(2))),
         event(failed(&sid(2), "30003")),
@@ -164,7 +164,7 @@ fn a_dry_run_names_the_messages_that_another_rule_shows_otherwise() {
 
 #[test]
 fn a_gap_stops_the_projection_and_is_named() {
-    let ledger = Ledger::of(&[event(sent(&sid(1)))]);
+    let ledger = Ledger::with_events(&[event(sent(&sid(1)))]);
     ledger.append(&[event(sent(&sid(2))), event(sent(&sid(3))), event(sent(&sid(4)))]);
     ledger.damage_log(|log| {
         log.execute("DELETE FROM events WHERE position = 3", []).unwrap();
@@ -185,7 +185,7 @@ fn an_event_that_cannot_be_read_stops_the_projection_and_is_named() {
         "UPDATE events SET body = 'text' WHERE position = 3",
         "UPDATE events SET received_at = 'today' WHERE position = 3",
     ] {
-        let ledger = Ledger::of(&[event(sent(&sid(1)))]);
+        let ledger = Ledger::with_events(&[event(sent(&sid(1)))]);
         ledger.append(&[event(sent(&sid(2))), event(sent(&sid(3))), event(sent(&sid(4)))]);
         ledger.damage_log(|log| {
             log.execute(damage, []).unwrap();
@@ -201,7 +201,7 @@ fn an_event_that_cannot_be_read_stops_the_projection_and_is_named() {
 
 #[test]
 fn another_event_at_the_checkpoint_stops_the_projection() {
-    let ledger = Ledger::of(&[event(sent(&sid(1))), event(sent(&sid(2)))]);
+    let ledger = Ledger::with_events(&[event(sent(&sid(1))), event(sent(&sid(2)))]);
     ledger.append(&[event(sent(&sid(3)))]);
     ledger.damage_log(|log| {
         log.execute("UPDATE events SET event_id = zeroblob(16) WHERE position = 2", []).unwrap();

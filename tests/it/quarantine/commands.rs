@@ -29,7 +29,7 @@ fn an_unknown_id_ends_with_4_and_an_invalid_one_with_2() {
 
 #[test]
 fn invalid_settings_are_refused_at_the_start() {
-    for (name, value, told) in [
+    for (name, value, expected) in [
         ("DELIVERY_LEDGER_QUARANTINE", "maybe", "`maybe` is neither on nor off"),
         ("DELIVERY_LEDGER_QUARANTINE_REQUESTS", "0", "`0` is not a whole number from 1 on"),
         ("DELIVERY_LEDGER_QUARANTINE_MIB", "1.5", "`1.5` is not a whole number from 1 on"),
@@ -37,7 +37,7 @@ fn invalid_settings_are_refused_at_the_start() {
         let app = App::not_started(&[(name, value)]);
         let (code, _, stderr) = app.run_as_text(&["serve"]);
         assert_eq!(code, 1);
-        assert_eq!(stderr, format!("error: {name}: {told}\n"));
+        assert_eq!(stderr, format!("error: {name}: {expected}\n"));
     }
     let app = App::not_started(&[]);
     let before = std::fs::read_to_string(app.folder().join("delivery-ledger.toml")).unwrap();

@@ -93,7 +93,7 @@ fn a_body_of_64_kib_is_kept() {
 
 #[test]
 fn nothing_is_recorded_if_the_quarantine_is_off() {
-    let app = App::start_in(&[("DELIVERY_LEDGER_QUARANTINE", "off")], &[]);
+    let app = App::start_with_env(&[("DELIVERY_LEDGER_QUARANTINE", "off")], &[]);
     app.forged(1);
     assert!(!app.metrics().contains("delivery_ledger_quarantine"));
     assert!(!quarantine_file(app.folder()).exists());

@@ -17,13 +17,16 @@ fn twilios_own_message_is_repeated_with_what_to_do() {
     twilio.next(Fault::Refuse(400, 20004, message));
     let (code, summary, stderr) = stopped(&app, &["--since", "2024-01-01"]);
     assert_eq!(code, Some(1));
-    for told in [
+    for expected in [
         "HTTP 400, error 20004: Messages older than 400 days cannot be listed",
         "https://www.twilio.com/docs/errors/20004",
         "--since",
     ] {
-        assert!(stderr.contains(told), "{told}: {stderr}");
-        assert!(summary["stopped_by"].as_str().unwrap().contains(told), "{told}: {summary}");
+        assert!(stderr.contains(expected), "{expected}: {stderr}");
+        assert!(
+            summary["stopped_by"].as_str().unwrap().contains(expected),
+            "{expected}: {summary}"
+        );
     }
     assert_eq!(summary["appended"], 1, "messages are still fetched");
 

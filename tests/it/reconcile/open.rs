@@ -330,7 +330,7 @@ proptest! {
         use crate::support::ledger::Ledger;
         let words = ["queued", "sent", "delivered", "undelivered", "failed", "read"];
         let callbacks = heard.iter().map(|word| event(status(&sid(1), words[*word])));
-        let ledger = Ledger::of(&callbacks.collect::<Vec<_>>());
+        let ledger = Ledger::with_events(&callbacks.collect::<Vec<_>>());
         let answer = resource(Source::Reconcile, json!({
             "sid": sid(1), "account_sid": ACCOUNT, "status": words[said], "error_code": code,
         }));

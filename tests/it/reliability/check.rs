@@ -19,7 +19,7 @@ pub struct Sent {
 }
 
 impl Sent {
-    fn of(event: &RecordedEvent) -> Self {
+    fn from_event(event: &RecordedEvent) -> Self {
         let token = event.headers.iter().find(|(name, _)| *name == "i-twilio-idempotency-token");
         let token = token.map_or(String::new(), |(_, value)| String::from_utf8_lossy(value).into());
         Self { token, body: event.body.clone() }
@@ -56,7 +56,7 @@ fn wrong_in_log(
     if !positions.eq(1..=events.len() as u64) {
         return Some("the positions have gaps".to_owned());
     }
-    let there: HashSet<_> = events.iter().map(Sent::of).collect();
+    let there: HashSet<_> = events.iter().map(Sent::from_event).collect();
     if let Some(phantom) = there.iter().find(|event| !sent(event)) {
         return Some(format!("nobody sent {phantom:?}"));
     }

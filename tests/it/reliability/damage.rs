@@ -289,7 +289,7 @@ fn nothing_acknowledged_under_traffic_is_lost_by_a_damaged_write_ahead_log() {
     let mut rng = super::chance("damage under traffic");
     for (seed, (what, damage)) in damages.into_iter().cycle().take(super::attacks(5)).enumerate() {
         let mut app = App::start();
-        let traffic = Traffic::of(100_000, seed as u64);
+        let traffic = Traffic::new(100_000, seed as u64);
         let on_its_way = traffic.to(&app);
         on_its_way.goes_on(rng.usize(100..500));
         damage(&app);

@@ -39,7 +39,7 @@ impl Patient {
         let environment = disk.environment();
         let environment: Vec<_> =
             environment.iter().map(|(name, value)| (*name, &**value)).collect();
-        let app = App::start_in(&environment, &[]);
+        let app = App::start_with_env(&environment, &[]);
         let (sent, acknowledged) = (HashSet::new(), HashSet::new());
         let mut patient = Self { disk, app, next: 0, sent, acknowledged, slowest: Duration::ZERO };
         assert_eq!(patient.receive(), 200);

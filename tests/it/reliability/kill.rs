@@ -39,7 +39,7 @@ impl Victim {
     }
 
     fn under_load(&mut self, rng: &mut Rng) {
-        let traffic = Traffic::of(1_500, rng.u64(..1 << 40));
+        let traffic = Traffic::new(1_500, rng.u64(..1 << 40));
         self.sent.extend(traffic.callbacks());
         self.app.restart();
         let on_its_way = traffic.to(&self.app);
@@ -50,7 +50,7 @@ impl Victim {
 
     /// Either of the two goes first, the other goes on for a while.
     fn replaying_under_load(&mut self, rng: &mut Rng) {
-        let traffic = Traffic::of(1_500, rng.u64(..1 << 40));
+        let traffic = Traffic::new(1_500, rng.u64(..1 << 40));
         self.sent.extend(traffic.callbacks());
         self.app.restart();
         let on_its_way = traffic.to(&self.app);

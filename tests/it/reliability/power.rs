@@ -31,13 +31,13 @@ fn live(seed: u64) -> Vec<Step> {
     let disk = Disk::slow();
     let environment = disk.environment();
     let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, &**value)).collect();
-    let mut app = App::start_in(&environment, &[]);
+    let mut app = App::start_with_env(&environment, &[]);
     killed_under_load(&mut app, seed);
     app.restart();
-    Traffic::of(60, seed + 1).to(&app).whole();
+    Traffic::new(60, seed + 1).to(&app).whole();
     let wal = disk.ledger().with_extension("db-wal");
     app.eventually("the WAL is emptied in a pause", || wal.metadata().unwrap().len() == 0);
-    Traffic::of(20, seed + 2).to(&app).whole();
+    Traffic::new(20, seed + 2).to(&app).whole();
     app.stop();
     for file in ["ledger.views.db", "ledger.views.db-wal", "ledger.views.db-shm"] {
         let mut rm = std::process::Command::new("rm");
@@ -51,7 +51,7 @@ fn live(seed: u64) -> Vec<Step> {
 }
 
 fn killed_under_load(app: &mut App, seed: u64) {
-    let traffic = Traffic::of(10_000, seed).to(app);
+    let traffic = Traffic::new(10_000, seed).to(app);
     app.eventually("the log grows", || app.get("/readyz").json()["head"].as_u64() > Some(250));
     app.kill();
     traffic.broken_off();

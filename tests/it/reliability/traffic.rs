@@ -28,7 +28,7 @@ pub struct OnItsWay {
 
 impl Traffic {
     /// This many messages; another seed gives other ones.
-    pub fn of(messages: u64, seed: u64) -> Self {
+    pub fn new(messages: u64, seed: u64) -> Self {
         Self { messages, seed }
     }
 

@@ -11,7 +11,7 @@ use crate::support::ledger::Ledger;
 use crate::support::{delivered, failed, sent, sid, status};
 
 fn by(by: Dimension, events: &[NewEvent]) -> Value {
-    let ledger = Ledger::of(events);
+    let ledger = Ledger::with_events(events);
     let question = ReportQuery { by, filter: MessageFilter::default() };
     let report = report(&*ledger.open(), &question).unwrap();
     serde_json::to_value(ReportJson::new(&report, &Default::default())).unwrap()
@@ -174,7 +174,7 @@ fn the_largest_row_comes_first_unless_rows_have_an_order() {
 
 #[test]
 fn a_masked_report_hides_senders_and_nothing_else() {
-    let ledger = Ledger::of(&[at(0, sent(&sid(1)))]);
+    let ledger = Ledger::with_events(&[at(0, sent(&sid(1)))]);
     let masked = |by: Dimension| {
         let question = ReportQuery { by, filter: MessageFilter::default() };
         let report = report(&*ledger.open(), &question).unwrap();

@@ -74,11 +74,11 @@ proptest! {
         mut lengths in vec(prop_oneof![0..1_u64 << 40, 0..5_000_u64, 0..70_u64], 1..60),
         hundredths in 1..101_u64,
     ) {
-        let told = spread(&lengths).percentile_ms(hundredths).unwrap();
+        let reported = spread(&lengths).percentile_ms(hundredths).unwrap();
         lengths.sort_unstable();
         let rank = (lengths.len() as u64 * hundredths).div_ceil(100);
         let exact = lengths[rank as usize - 1];
-        prop_assert!(told.abs_diff(exact) * 32 <= exact, "{told} for {exact}");
+        prop_assert!(reported.abs_diff(exact) * 32 <= exact, "{reported} for {exact}");
     }
 }
 

@@ -84,12 +84,12 @@ fn is_what_was_said(report: &Report, said: &[Said], only: Only) {
             (&row.figures.time_to_sent_ms, &naive.time_to_sent),
             (&row.figures.sent_to_delivered_ms, &naive.sent_to_delivered),
         ] {
-            for (told, hundredths) in [(times.p50, 50), (times.p95, 95), (times.p99, 99)] {
+            for (reported, hundredths) in [(times.p50, 50), (times.p95, 95), (times.p99, 99)] {
                 let exact = naive::percentile(lengths, hundredths);
-                let (told, exact) = (told.map(|ms| ms as i64), exact);
-                let near = |(told, exact): (i64, i64)| (told - exact).abs() * 32 <= exact;
-                assert!(told.zip(exact).is_none_or(near), "{told:?} for {exact:?}");
-                assert_eq!(told.is_some(), exact.is_some());
+                let (reported, exact) = (reported.map(|ms| ms as i64), exact);
+                let near = |(reported, exact): (i64, i64)| (reported - exact).abs() * 32 <= exact;
+                assert!(reported.zip(exact).is_none_or(near), "{reported:?} for {exact:?}");
+                assert_eq!(reported.is_some(), exact.is_some());
             }
         }
     }
@@ -197,7 +197,7 @@ fn cells_that_say_what_the_log_does_not_are_found() {
         "UPDATE rollups SET rollup = x'00'",
     ] {
         let said = naive_message();
-        let ledger = Ledger::of(&[said.event()]);
+        let ledger = Ledger::with_events(&[said.event()]);
         assert_eq!(ledger.verify(&[]).0, Some(0));
         ledger.views_sql(damage);
         let (code, verified) = ledger.verify(&[]);

@@ -7,7 +7,7 @@ use crate::support::ledger::Ledger;
 use crate::support::{App, delivered, failed, sent, sid, status};
 
 fn some_messages() -> Ledger {
-    Ledger::of(&[
+    Ledger::with_events(&[
         at(0, status(&sid(1), "queued").with("To", "+14155552671")),
         at(850, sent(&sid(1)).with("To", "+14155552671")),
         at(2_000, delivered(&sid(1)).with("To", "+14155552671")),

@@ -93,15 +93,15 @@ fn a_message_begins_with_its_intent_and_twilios_first_word() {
     let twilio = Twilio::start();
     let app = alone(&twilio);
 
-    let said = sent(&send(&app, &["--from", "+15017250604", "--body", TEXT]));
+    let result = sent(&send(&app, &["--from", "+15017250604", "--body", TEXT]));
 
-    let sid = said["message_sid"].as_str().unwrap();
-    assert_eq!((&said["outcome"], &said["status"]), (&json!("made"), &json!("queued")));
+    let sid = result["message_sid"].as_str().unwrap();
+    assert_eq!((&result["outcome"], &result["status"]), (&json!("made"), &json!("queued")));
     let events = app.events();
     assert_eq!(events.len(), 2);
     for (event, stage) in events.iter().zip(["intent", "answer"]) {
         assert_eq!(event["source"], "send");
-        assert_eq!(event["notes"]["send_id"], said["send_id"]);
+        assert_eq!(event["notes"]["send_id"], result["send_id"]);
         assert_eq!(event["notes"]["stage"], stage);
         assert_eq!(event["notes"]["content"], "removed");
         assert!(!event.to_string().contains(TEXT), "{event}");
@@ -129,7 +129,7 @@ fn a_callback_url_that_twilio_would_not_take_is_refused_before_anything_leaves()
     let twilio = Twilio::start();
     let app = alone(&twilio);
     let long = format!("https://example.com/{}", "a".repeat(3981));
-    for (url, said) in [
+    for (url, expected) in [
         ("https://my_host.example.com/", "has an underscore in its host name"),
         ("http://example.com/", "does not begin with https://"),
         (&*long, "is longer than the 4000 characters"),
@@ -139,7 +139,7 @@ fn a_callback_url_that_twilio_would_not_take_is_refused_before_anything_leaves()
     ] {
         let output = send(&app, &["--from", "+1", "--body", "Hi", "--status-callback", url]);
         assert_eq!(output.status.code(), Some(2), "{url}");
-        assert!(stderr(&output).contains(said), "{url}: {}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{url}: {}", stderr(&output));
     }
     let secret = "https://user:a-password@my_host/";
     let output = send(&app, &["--from", "+1", "--body", "Hi", "--status-callback", secret]);
@@ -158,7 +158,7 @@ fn a_callback_url_that_twilio_would_not_take_is_refused_before_anything_leaves()
 fn a_message_that_cannot_be_sent_is_refused_before_anything_leaves() {
     let twilio = Twilio::start();
     let app = alone(&twilio);
-    for (arguments, said) in [
+    for (arguments, expected) in [
         (&["--body", "Hi"][..], "nobody to send it from"),
         (&["--from", "+1"], "nothing to send"),
         (&["--from", "+1", "--body", &*"a".repeat(1601)], "1601 characters"),
@@ -168,7 +168,7 @@ fn a_message_that_cannot_be_sent_is_refused_before_anything_leaves() {
     ] {
         let output = send(&app, arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
     }
     assert_eq!(twilio.requests(), [""; 0]);
 }
@@ -198,13 +198,13 @@ fn what_may_have_been_sent_is_not_sent_again_and_reconcile_finds_it() {
         assert!(stderr(&output).contains("is not known"), "{}", stderr(&output));
         assert!(stderr(&output).contains("reconcile"), "{}", stderr(&output));
         assert_eq!((twilio.requests().len(), twilio.made().len()), (1, 1), "{fault:?}");
-        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(said["outcome"], "unknown");
+        let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(result["outcome"], "unknown");
 
         let found = app.json(&RECONCILE);
         assert_eq!((&found["appended"], &found["sends_found"]), (&json!(1), &json!(1)));
         let event = app.events().pop().unwrap();
-        assert_eq!(event["notes"]["may_answer_send"], said["send_id"]);
+        assert_eq!(event["notes"]["may_answer_send"], result["send_id"]);
         assert_eq!(app.messages()[0]["status"], "queued");
         assert!(!event.to_string().contains(TEXT), "{event}");
     }
@@ -215,8 +215,8 @@ fn a_send_without_an_answer_is_found_although_its_callback_was_faster() {
     let twilio = Twilio::start();
     let app = serving(&twilio);
     twilio.next(Fault::DoneBut(500));
-    let said = send(&app, &["--from", "+15017250604", "--body", "Hi"]);
-    let said: Value = serde_json::from_slice(&said.stdout).unwrap();
+    let result = send(&app, &["--from", "+15017250604", "--body", "Hi"]);
+    let result: Value = serde_json::from_slice(&result.stdout).unwrap();
     let sid = twilio.sids().remove(0);
     // All that Twilio's list will say of it is known.
     assert_eq!(app.receive(crate::support::status(&sid, "queued")).code, 200);
@@ -227,7 +227,7 @@ fn a_send_without_an_answer_is_found_although_its_callback_was_faster() {
     let tied: Vec<_> =
         app.events().into_iter().filter(|event| event["source"] == "reconcile").collect();
     assert_eq!(tied.len(), 1);
-    assert_eq!(tied[0]["notes"]["may_answer_send"], said["send_id"]);
+    assert_eq!(tied[0]["notes"]["may_answer_send"], result["send_id"]);
     assert_eq!(again["appended"], 0);
 }
 
@@ -303,8 +303,8 @@ fn an_api_key_is_used_if_configured() {
 fn a_message_sent_alongside_a_server_is_seen_by_it() {
     let twilio = Twilio::start();
     let app = serving(&twilio);
-    let said = sent(&send(&app, &["--from", "+15017250604", "--body", "Hi"]));
-    let sid = said["message_sid"].as_str().unwrap();
+    let result = sent(&send(&app, &["--from", "+15017250604", "--body", "Hi"]));
+    let sid = result["message_sid"].as_str().unwrap();
     app.caught_up_to(2);
     assert_eq!(app.message(sid)["status"], "queued");
     assert_eq!(app.receive(crate::support::delivered(sid)).code, 200);

@@ -68,7 +68,7 @@ fn how_twilio_connects_is_configured() {
 
 #[test]
 fn an_invalid_base_url_is_refused() {
-    for (url, said) in [
+    for (url, expected) in [
         ("api.twilio.com", "is not of the form https://api.twilio.com"),
         ("ftp://api.twilio.com", "is not of the form"),
         ("https://", "is not of the form"),
@@ -81,7 +81,7 @@ fn an_invalid_base_url_is_refused() {
         ]);
         let output = send(&app, &["--from", "+1", "--body", "Hi"]);
         assert_eq!(output.status.code(), Some(1));
-        assert!(stderr(&output).contains(said), "{url}: {}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{url}: {}", stderr(&output));
         assert!(!app.log_file().exists());
     }
 }

@@ -132,12 +132,12 @@ fn a_client_that_hangs_up_has_still_sent_the_message() {
 fn a_message_that_cannot_be_sent_is_answered_with_a_problem() {
     let twilio = Twilio::start();
     let app = serving(&twilio);
-    let problem = |message: Value, code: u16, said: &str| {
+    let problem = |message: Value, code: u16, expected: &str| {
         let answer = post(&app, None, message);
         assert_eq!(answer.code, code, "{}", answer.json());
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
         let detail = answer.json()["detail"].as_str().unwrap().to_owned();
-        assert!(detail.contains(said), "{detail}");
+        assert!(detail.contains(expected), "{detail}");
         answer.json()
     };
     let with = |name: &str, value: Value| {

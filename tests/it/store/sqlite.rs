@@ -15,7 +15,7 @@ use crate::support::ledger::Ledger;
 use crate::support::{App, delivered, sent, sid, status};
 
 fn ledger() -> Ledger {
-    Ledger::of(&[event(sent(&sid(1))), event(delivered(&sid(1)))])
+    Ledger::with_events(&[event(sent(&sid(1))), event(delivered(&sid(1)))])
 }
 
 fn open(path: &Path, access: Access) -> Result<Box<dyn store::Store>, StoreError> {
@@ -118,7 +118,7 @@ fn an_append_that_fails_midway_leaves_nothing_and_the_log_is_opened_again_before
 #[test]
 fn a_log_that_is_opened_again_is_the_same_ledger_or_is_not_written() {
     let ledger = ledger();
-    let other = Ledger::of(&[event("a=1"), event("b=1"), event("c=1")]);
+    let other = Ledger::with_events(&[event("a=1"), event("b=1"), event("c=1")]);
     let store = ledger.open();
     assert_eq!(store.reopen().unwrap(), 2);
     assert_eq!(store.append(&[event("a=1")]).unwrap(), 3);

@@ -96,11 +96,11 @@ impl App {
 
     /// Starts a server with a new ledger and more arguments of `serve`.
     pub fn start_with(arguments: &[&str]) -> Self {
-        Self::start_in(&[], arguments)
+        Self::start_with_env(&[], arguments)
     }
 
     /// Starts a server with a new ledger, more environment variables and more arguments.
-    pub fn start_in(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
+    pub fn start_with_env(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|argument| argument.to_string()).collect();
         let mut app = Self::not_started(environment);
         app.arguments = arguments;

@@ -27,7 +27,7 @@ impl Ledger {
     }
 
     /// A ledger with these events, projected.
-    pub fn of(events: &[NewEvent]) -> Self {
+    pub fn with_events(events: &[NewEvent]) -> Self {
         let ledger = Self::new();
         ledger.append(events);
         ledger.project();

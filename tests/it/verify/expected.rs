@@ -72,7 +72,7 @@ fn a_hash_kept_elsewhere_detects_a_rewritten_ledger() {
     let mut forged = six_events();
     forged[5] = event(status(&sid(3), "queued"));
 
-    let forged = Ledger::of(&forged);
+    let forged = Ledger::with_events(&forged);
 
     assert_eq!(forged.verify(&[]).0, Some(0), "it is consistent in itself");
     assert_eq!(forged.verify(&["--expect", &copy]).0, Some(3));

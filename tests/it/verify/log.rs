@@ -62,7 +62,7 @@ fn a_change_of_any_byte_is_found() {
         notes: [("a".to_owned(), "b".to_owned())].into(),
         ..event("MessageSid=SM1&MessageStatus=sent")
     };
-    let ledger = Ledger::of(&[short, event(sent(&sid(1)))]);
+    let ledger = Ledger::with_events(&[short, event(sent(&sid(1)))]);
     let byte_columns = [
         ("events", "event_id", "position = 1"),
         ("events", "variables", "position = 1"),
@@ -151,7 +151,7 @@ fn an_event_put_before_the_first_is_found() {
 #[test]
 fn a_change_is_placed_in_its_block() {
     let events = (0..9000).map(|number| event(format!("n={number}")));
-    let ledger = Ledger::of(&one_a_second(events));
+    let ledger = Ledger::with_events(&one_a_second(events));
     ledger.damage_log(|log| {
         log.execute("UPDATE events SET body = x'' WHERE position = 5000", []).unwrap();
     });

@@ -27,7 +27,7 @@ const TRIGGERS: [&str; 6] = [
 
 /// Six events of three messages, projected.
 fn ledger() -> Ledger {
-    Ledger::of(&six_events())
+    Ledger::with_events(&six_events())
 }
 
 fn six_events() -> Vec<NewEvent> {
@@ -92,7 +92,7 @@ fn the_triggers_that_the_damages_go_round_are_put_back_word_for_word() {
 
 #[test]
 fn an_empty_ledger_is_as_it_should_be() {
-    let (code, verified) = Ledger::of(&[]).verify(&[]);
+    let (code, verified) = Ledger::with_events(&[]).verify(&[]);
     assert_eq!((code, &verified["head"]), (Some(0), &json!(0)));
 }
 

@@ -66,7 +66,7 @@ fn a_chain_that_was_changed_in_the_views_is_found() {
 
 #[test]
 fn which_message_differs_is_said_without_obeying_its_sid() {
-    let ledger = Ledger::of(&[event(sent("odd\u{1b}[2J"))]);
+    let ledger = Ledger::with_events(&[event(sent("odd\u{1b}[2J"))]);
     ledger.views_sql("UPDATE messages SET status = 'queued'");
     let (_, verified) = ledger.verify(&[]);
     assert_eq!(
@@ -80,7 +80,7 @@ fn damaged_pages_are_found_in_either_file() {
     let events = (0..200).map(|number| event(sent(&sid(number))));
     let events = one_a_second(events);
     for file in [Ledger::log_file, Ledger::views_file] {
-        let ledger = Ledger::of(&events);
+        let ledger = Ledger::with_events(&events);
         let path = file(&ledger);
         let mut bytes = std::fs::read(&path).unwrap();
         let last_page = bytes.len() - 4096;
