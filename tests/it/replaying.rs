@@ -51,7 +51,7 @@ fn at_work(app: &App) -> Box<dyn Store> {
 }
 
 #[test]
-fn a_replay_mends_the_views_of_a_running_server() {
+fn a_replay_repairs_the_views_of_a_running_server() {
     let app = App::start();
     received(&app, 0..20);
     views(&app).execute("UPDATE messages SET sid = x'00' || 'other' WHERE id = 7", []).unwrap();
@@ -108,7 +108,7 @@ fn no_request_fails_while_the_views_are_replaced() {
 }
 
 #[test]
-fn a_replay_that_is_killed_leaves_nothing_that_hurts() {
+fn a_killed_replay_does_no_harm() {
     let mut app = App::start();
     received(&app, 0..100);
     let mut killed = 0;
@@ -136,7 +136,7 @@ fn a_replay_that_is_killed_leaves_nothing_that_hurts() {
 }
 
 #[test]
-fn a_server_that_starts_during_a_replay_leaves_its_work_alone() {
+fn a_server_that_starts_during_a_replay_does_not_disturb_it() {
     let mut app = App::start();
     received(&app, 0..10);
     app.stop();
@@ -158,7 +158,7 @@ fn a_server_that_starts_during_a_replay_leaves_its_work_alone() {
 }
 
 #[test]
-fn a_second_replay_reports_the_first() {
+fn a_second_replay_is_refused_while_one_runs() {
     let app = App::start();
     received(&app, 0..3);
     let replaying = at_work(&app);
@@ -172,7 +172,7 @@ fn a_second_replay_reports_the_first() {
 }
 
 #[test]
-fn views_that_a_replay_works_on_are_not_thrown_away() {
+fn other_commands_do_not_delete_the_views_of_a_running_replay() {
     let mut app = App::start();
     received(&app, 0..3);
     app.stop();
@@ -201,7 +201,7 @@ fn a_replay_by_another_rule_than_the_servers_is_refused() {
 
 /// The server might be started by another rule between a replay's look and its end.
 #[test]
-fn a_server_does_not_go_on_in_views_of_another_rule() {
+fn a_server_rebuilds_views_swapped_in_by_another_rule() {
     let app = App::start();
     received(&app, 0..3);
     let replaying = at_work(&app);
@@ -219,7 +219,7 @@ fn a_server_does_not_go_on_in_views_of_another_rule() {
 }
 
 #[test]
-fn views_damaged_under_a_server_are_replaced_by_a_replay() {
+fn a_replay_replaces_damaged_views_of_a_running_server() {
     let app = App::start();
     received(&app, 0..3);
     let lost = "PRAGMA writable_schema = 1;

@@ -277,7 +277,7 @@ fn is_kept(app: &App, before: u64) -> bool {
 }
 
 #[test]
-fn callbacks_of_every_reported_kind_come_to_what_is_right() {
+fn reported_callbacks_have_the_expected_result() {
     let mut servers = Servers::default();
     let mut failures = Failures::default();
     let mut never_open = Vec::new();
@@ -341,7 +341,7 @@ fn callbacks_of_every_reported_kind_come_to_what_is_right() {
 }
 
 #[test]
-fn a_signature_that_a_proxy_or_a_setting_broke_gets_its_cause() {
+fn reported_signature_failures_are_diagnosed() {
     let mut servers = Servers::default();
     let mut failures = Failures::default();
     for (number, case) in (FIRST_SID..).zip(cases()) {
@@ -370,7 +370,7 @@ fn a_signature_that_a_proxy_or_a_setting_broke_gets_its_cause() {
 }
 
 #[test]
-fn files_are_imported_as_they_are_meant_or_refused_by_what_is_wrong() {
+fn reported_files_are_imported_or_rejected_with_the_reason() {
     let mut failures = Failures::default();
     for (number, case) in (FIRST_SID..).zip(cases()) {
         let Case::Import { id, what, file, args, text, base64, expect } = case else { continue };
@@ -448,7 +448,7 @@ impl Imported {
 }
 
 #[test]
-fn reconcile_asks_for_what_can_change_and_always_lists() {
+fn reported_reconcile_cases_fetch_only_messages_that_can_change() {
     let mut failures = Failures::default();
     for case in cases() {
         let Case::Reconcile { id, what, imported, open, args, expect } = case else { continue };

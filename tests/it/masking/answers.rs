@@ -1,4 +1,4 @@
-//! Every answer of a server, and every masked export, over a log with a number in each place.
+//! Every response and every masked export of a log that has a phone number in each possible place.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -21,7 +21,7 @@ const BY: [&str; 8] =
     ["day", "hour", "channel", "from", "messaging-service", "country", "error-code", "account"];
 
 #[test]
-fn no_answer_to_a_masked_token_and_no_masked_export_tells_a_number() {
+fn masked_responses_and_exports_reveal_no_number() {
     let mut app = App::not_started(&[]);
     app.use_token_with_scope("read:masked");
     let numbers = numbers_in_every_place(&app);
@@ -111,9 +111,9 @@ fn no_answer_to_a_masked_token_and_no_masked_export_tells_a_number() {
     }
 }
 
-/// Whether something has a number as its SID is answered alike, whether it has or not.
+/// A masked token must not learn whether a message with a number as its SID exists.
 #[test]
-fn a_lookup_by_a_number_answers_a_masked_token_the_same_whether_there_is_one_or_not() {
+fn a_masked_lookup_by_number_does_not_reveal_whether_it_exists() {
     let mut app = App::not_started(&[]);
     app.use_token_with_scope("read:masked");
     app.restart();

@@ -1,4 +1,4 @@
-//! Everything that somebody who looks for a number could read out of a text.
+//! Searches a text for a phone number, through every encoding and spelling.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -15,7 +15,7 @@ const ROUNDS: usize = 4;
 const DIGITS: usize = 7;
 
 /// Whether a number can be read in a text: any seven of its digits in a row that should be hidden.
-pub fn tells(text: &[u8], digits: &str) -> bool {
+pub fn reveals(text: &[u8], digits: &str) -> bool {
     revealed(text, [digits]).is_some()
 }
 

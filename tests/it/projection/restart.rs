@@ -1,4 +1,4 @@
-//! Views that were deleted, damaged or built from something else, when a server starts.
+//! Starting a server with views that were deleted, damaged, or built from another log or rule.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -33,7 +33,7 @@ fn in_views(app: &App) -> Vec<Message> {
 }
 
 /// SID and status of each message in the views.
-fn standing(app: &App) -> Vec<(String, &'static str)> {
+fn statuses(app: &App) -> Vec<(String, &'static str)> {
     let status = |message: &Message| message.lifecycle.evidence.status().unwrap().name();
     in_views(app)
         .iter()
@@ -42,7 +42,7 @@ fn standing(app: &App) -> Vec<(String, &'static str)> {
 }
 
 /// The projection is what a fresh fold gives, and neither is behind.
-fn is_sound_and_caught_up(app: &App) {
+fn assert_sound_and_caught_up(app: &App) {
     app.caught_up();
     let verified = app.json(&["verify", "--format", "json"]);
     assert_eq!(verified["findings"], json!([]));
@@ -50,7 +50,7 @@ fn is_sound_and_caught_up(app: &App) {
 }
 
 #[test]
-fn a_server_goes_on_from_its_checkpoint() {
+fn a_server_continues_from_its_checkpoint() {
     let mut app = App::start();
     app.receive(sent(&sid(1)));
     app.caught_up();
@@ -62,11 +62,11 @@ fn a_server_goes_on_from_its_checkpoint() {
 
     app.caught_up();
     assert!(is_marked(&app), "the views were not read on but rebuilt");
-    assert_eq!(standing(&app), [(sid(1), "canceled"), (sid(2), "sent")]);
+    assert_eq!(statuses(&app), [(sid(1), "canceled"), (sid(2), "sent")]);
 }
 
 #[test]
-fn a_kill_in_the_middle_of_a_stream_leaves_a_replay_nothing_to_add() {
+fn after_a_kill_under_load_views_equal_a_replay() {
     let mut app = App::start();
     let acknowledged = Mutex::new(Vec::new());
     let (callbacks, url) = (app.callbacks(), app.url("/message-status"));
@@ -88,7 +88,7 @@ fn a_kill_in_the_middle_of_a_stream_leaves_a_replay_nothing_to_add() {
     });
     app.restart();
 
-    is_sound_and_caught_up(&app);
+    assert_sound_and_caught_up(&app);
 
     let kept: Vec<_> = app.events().into_iter().map(|event| event["body"].clone()).collect();
     for body in acknowledged.into_inner().unwrap() {
@@ -130,13 +130,13 @@ fn deleted_views_are_rebuilt_while_callbacks_are_accepted() {
     app.restart();
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
 
-    is_sound_and_caught_up(&app);
-    assert_eq!(standing(&app), [(sid(1), "delivered")]);
+    assert_sound_and_caught_up(&app);
+    assert_eq!(statuses(&app), [(sid(1), "delivered")]);
     assert_eq!(in_views(&app)[0].lifecycle.counts.events, 2);
 }
 
 #[test]
-fn views_of_another_version_are_rebuilt_and_that_is_said() {
+fn views_of_another_version_are_rebuilt_with_a_log_line() {
     let mut app = App::start();
     app.receive(delivered(&sid(1)));
     app.caught_up();
@@ -149,26 +149,26 @@ fn views_of_another_version_are_rebuilt_and_that_is_said() {
     app.restart();
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
 
-    is_sound_and_caught_up(&app);
+    assert_sound_and_caught_up(&app);
     assert!(!is_marked(&app));
     assert!(app.stderr().contains("the views are rebuilt"), "{}", app.stderr());
 }
 
 #[test]
-fn views_built_by_another_rule_are_rebuilt_and_that_is_said() {
+fn views_built_by_another_rule_are_rebuilt_with_a_log_line() {
     let mut app = App::start();
     app.receive(delivered(&sid(1)));
     app.receive(failed(&sid(1), "30003"));
     app.caught_up();
-    assert_eq!(standing(&app), [(sid(1), "failed")]);
+    assert_eq!(statuses(&app), [(sid(1), "failed")]);
     app.stop();
     set_rule(&app, "delivery-wins");
 
     app.restart();
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
 
-    is_sound_and_caught_up(&app);
-    assert_eq!(standing(&app), [(sid(1), "delivered")]);
+    assert_sound_and_caught_up(&app);
+    assert_eq!(statuses(&app), [(sid(1), "delivered")]);
     assert_eq!(app.message(&sid(1))["rule"], "delivery-wins");
     assert_eq!(app.message(&sid(1))["status"], "delivered");
     let stderr = app.stderr();
@@ -176,7 +176,7 @@ fn views_built_by_another_rule_are_rebuilt_and_that_is_said() {
 }
 
 #[test]
-fn views_with_a_damaged_checkpoint_are_rebuilt_and_that_is_said() {
+fn views_with_a_damaged_checkpoint_are_rebuilt_with_a_log_line() {
     let mut app = App::start();
     app.receive(delivered(&sid(1)));
     app.caught_up();
@@ -187,13 +187,13 @@ fn views_with_a_damaged_checkpoint_are_rebuilt_and_that_is_said() {
 
     app.restart();
 
-    is_sound_and_caught_up(&app);
+    assert_sound_and_caught_up(&app);
     let stderr = app.stderr();
     assert!(stderr.contains("the views are rebuilt from the log"), "{stderr}");
 }
 
 #[test]
-fn a_log_that_is_older_than_its_views_is_named_and_the_views_are_rebuilt() {
+fn a_log_older_than_its_views_is_reported_and_the_views_are_rebuilt() {
     let mut app = App::start();
     app.receive(sent(&sid(1)));
     app.caught_up();
@@ -208,16 +208,16 @@ fn a_log_that_is_older_than_its_views_is_named_and_the_views_are_rebuilt() {
 
     app.restart();
 
-    app.eventually("it is said", || app.stderr().contains("the log is older than its views"));
-    is_sound_and_caught_up(&app);
+    app.eventually("it is logged", || app.stderr().contains("the log is older than its views"));
+    assert_sound_and_caught_up(&app);
     let stderr = app.stderr();
     assert!(stderr.contains("ends at position 1, they have read up to 3"), "{stderr}");
     assert!(stderr.contains("events that were acknowledged may be missing"), "{stderr}");
-    assert_eq!(standing(&app), [(sid(1), "sent")]);
+    assert_eq!(statuses(&app), [(sid(1), "sent")]);
 }
 
 #[test]
-fn an_older_log_that_has_grown_past_its_views_is_named() {
+fn an_older_log_that_has_grown_past_its_views_is_reported() {
     let mut app = App::start();
     app.receive(sent(&sid(1)));
     app.caught_up();
@@ -232,13 +232,13 @@ fn an_older_log_that_has_grown_past_its_views_is_named() {
 
     app.restart();
 
-    app.eventually("it is said", || app.stderr().contains("another event is at position 2"));
-    is_sound_and_caught_up(&app);
-    assert_eq!(standing(&app), [(sid(1), "failed"), (sid(2), "sent")]);
+    app.eventually("it is logged", || app.stderr().contains("another event is at position 2"));
+    assert_sound_and_caught_up(&app);
+    assert_eq!(statuses(&app), [(sid(1), "failed"), (sid(2), "sent")]);
 }
 
 #[test]
-fn the_log_of_another_ledger_is_named_and_the_views_are_rebuilt() {
+fn the_log_of_another_ledger_is_reported_and_the_views_are_rebuilt() {
     let (mut app, mut other) = (App::start(), App::start());
     app.receive(sent(&sid(1)));
     other.receive(delivered(&sid(9)));
@@ -250,7 +250,7 @@ fn the_log_of_another_ledger_is_named_and_the_views_are_rebuilt() {
 
     app.restart();
 
-    app.eventually("it is said", || app.stderr().contains("the views belong to another ledger"));
-    is_sound_and_caught_up(&app);
-    assert_eq!(standing(&app), [(sid(9), "delivered")]);
+    app.eventually("it is logged", || app.stderr().contains("the views belong to another ledger"));
+    assert_sound_and_caught_up(&app);
+    assert_eq!(statuses(&app), [(sid(9), "delivered")]);
 }

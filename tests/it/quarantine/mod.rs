@@ -1,5 +1,5 @@
-//! What was refused for its signature: kept apart and bounded, looked at, appended once it verifies,
-//! and removed.
+//! The quarantine of rejected requests: recording, limits, commands, and the recheck that appends requests
+//! which have become valid.
 
 mod commands;
 mod limits;
@@ -22,7 +22,7 @@ const SIGNED_URL: &str = "https://hooks.example.com/message-status";
 
 const WRONG_URL: &str = "https://wrong.example.com";
 
-// The words that the tests above speak.
+// Helpers.
 
 const LIMITS: Limits = Limits { requests: 100_000, bytes: 64 << 20 };
 
@@ -43,7 +43,7 @@ impl App {
         }
     }
 
-    /// Waits until this many are kept.
+    /// Waits until the quarantine has this many requests.
     pub fn kept(&self, requests: u32) {
         self.eventually("they are kept", || {
             self.value("quarantine_requests") == f64::from(requests)

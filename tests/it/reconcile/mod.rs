@@ -1,4 +1,4 @@
-//! Asking Twilio: nothing lost, nothing twice, nothing backwards, whatever goes wrong on the way.
+//! The `reconcile` command: despite any failure, nothing is lost, duplicated or moved backwards.
 
 mod failures;
 mod open;

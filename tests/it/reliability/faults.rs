@@ -1,5 +1,5 @@
-//! A disk that is full or fails, at every write and every sync: 503 and no more, questions
-//! answered, nothing acknowledged lost, and callbacks taken again soon after the cause is gone.
+//! A full or failing disk, at every write and every sync: callbacks get 503, queries still work, nothing
+//! acknowledged is lost, and callbacks are accepted again soon after the fault is gone.
 
 use std::collections::HashSet;
 use std::process::Stdio;
@@ -24,7 +24,7 @@ const REASON: Duration = Duration::from_secs(60);
 const SCRIPT: u32 = 6;
 
 /// A server on a disk that fails.
-struct Patient {
+struct FaultyServer {
     disk: Disk,
     app: App,
     next: u32,
@@ -33,7 +33,7 @@ struct Patient {
     slowest: Duration,
 }
 
-impl Patient {
+impl FaultyServer {
     fn new() -> Self {
         let disk = Disk::new();
         let environment = disk.environment();
@@ -75,7 +75,7 @@ impl Patient {
         noticed
     }
 
-    /// Questions get their answers while no callback is taken, and it is said why.
+    /// Asserts that queries work while no callback is accepted, and that the reason is reported.
     fn still_answers(&mut self, fault: Fault) {
         let asked = Instant::now();
         loop {
@@ -115,7 +115,7 @@ impl Patient {
 /// Lets every operation of the script fail in turn, or every n-th in a quick run.
 fn each_in_turn(operations: i32, error: i32, every: usize) {
     let mut rng = chance("faults");
-    let mut patient = Patient::new();
+    let mut patient = FaultyServer::new();
     let every = (every / attacks(1)).max(1);
     let mut after = rng.usize(..every) as i32;
     let mut faults = 0;
@@ -135,24 +135,24 @@ fn each_in_turn(operations: i32, error: i32, every: usize) {
 }
 
 #[test]
-fn a_write_that_finds_the_disk_full_costs_a_503_and_no_more() {
+fn a_write_to_a_full_disk_causes_only_a_503() {
     each_in_turn(WRITES, ENOSPC, 5);
 }
 
 #[test]
-fn a_write_that_fails_costs_a_503_and_no_more() {
+fn a_failed_write_causes_only_a_503() {
     each_in_turn(WRITES, EIO, 5);
 }
 
 #[test]
-fn a_sync_that_fails_costs_a_503_and_no_more() {
+fn a_failed_sync_causes_only_a_503() {
     each_in_turn(SYNCS, EIO, 1);
 }
 
 #[test]
-fn views_that_cannot_be_written_cost_no_callback() {
+fn callbacks_are_accepted_if_the_views_cannot_be_written() {
     let mut rng = chance("faults of the views");
-    let mut patient = Patient::new();
+    let mut patient = FaultyServer::new();
     for (operations, error) in [(WRITES, ENOSPC), (WRITES, EIO), (SYNCS, EIO)] {
         let after = rng.i32(0..10);
         patient.disk.fail(Fault { operations, files: VIEWS, after, times: -1, error });
@@ -167,9 +167,9 @@ fn views_that_cannot_be_written_cost_no_callback() {
 }
 
 #[test]
-fn a_full_disk_costs_503s_until_there_is_room_again() {
+fn a_full_disk_causes_503s_until_there_is_space() {
     let mut rng = chance("a full disk");
-    let mut patient = Patient::new();
+    let mut patient = FaultyServer::new();
     for _ in 0..attacks(3) {
         patient.disk.fill_up_to(rng.i64(0..100_000));
         while patient.receive() == 200 {}
@@ -188,8 +188,8 @@ fn a_full_disk_costs_503s_until_there_is_room_again() {
 }
 
 #[test]
-fn the_doctor_comes_to_a_full_disk_too() {
-    let mut patient = Patient::new();
+fn doctor_works_on_a_full_disk() {
+    let mut patient = FaultyServer::new();
     patient.disk.fill_up_to(0);
     while patient.receive() == 200 {}
     patient.app.eventually("it is noticed", || patient.app.get("/readyz").code == 503);
@@ -221,7 +221,7 @@ fn the_doctor_comes_to_a_full_disk_too() {
 
 /// A start that fails says why and leaves nothing that the next one stumbles over.
 #[test]
-fn a_start_on_a_failing_disk_ends_with_a_reason_and_the_next_one_works() {
+fn a_start_on_a_failing_disk_reports_the_reason_and_the_next_one_works() {
     let mut rng = chance("starts on a failing disk");
     let mut refused = 0;
     for _ in 0..attacks(12) {

@@ -128,7 +128,7 @@ fn wait(rng: &mut Rng, at_most_ms: u64) {
 }
 
 #[test]
-fn what_was_acknowledged_survives_every_kill() {
+fn acknowledged_callbacks_survive_every_kill() {
     let mut rng = chance("kills");
     let (kills, mut acknowledged) = (attacks(KILLS), 0);
     let mut victim = Victim::new();
@@ -147,7 +147,7 @@ fn what_was_acknowledged_survives_every_kill() {
 
 /// A log that has lost its last event is found out, or the checks prove nothing.
 #[test]
-fn a_callback_that_a_kill_cost_would_be_noticed() {
+fn the_checks_notice_a_lost_callback() {
     let mut rng = chance("a kill that costs a callback");
     let mut victim = Victim::new();
     while victim.acknowledged.is_empty() {

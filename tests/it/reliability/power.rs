@@ -103,7 +103,7 @@ fn instants(steps: &[Step], cuts: usize, rng: &mut fastrand::Rng) -> HashSet<usi
 }
 
 #[test]
-fn what_was_acknowledged_survives_every_power_cut() {
+fn acknowledged_callbacks_survive_every_power_cut() {
     let mut rng = chance("power cuts");
     let steps = life();
     let syncs = steps.iter().filter(|step| matches!(step, Step::Sync { .. })).count();
@@ -132,7 +132,7 @@ fn is_loss(broken: &str) -> bool {
 }
 
 #[test]
-fn a_log_that_is_synced_only_by_wal_checkpoints_is_caught() {
+fn the_checks_notice_a_log_synced_only_by_checkpoints() {
     let loss = worse(synchronous_normal);
     assert!(is_loss(&loss), "{loss}");
 }
@@ -166,7 +166,7 @@ fn synchronous_normal(steps: Vec<Step>) -> Vec<Step> {
 }
 
 #[test]
-fn an_answer_before_the_commit_is_caught() {
+fn the_checks_notice_a_response_before_the_commit() {
     let loss = worse(|steps| {
         let acknowledged: HashSet<_> = steps
             .iter()
@@ -188,7 +188,7 @@ fn an_answer_before_the_commit_is_caught() {
 }
 
 #[test]
-fn a_folder_that_is_never_synced_is_caught() {
+fn the_checks_notice_a_folder_that_is_never_synced() {
     let loss = worse(|mut steps| {
         steps.retain(|step| !matches!(step, Step::Sync { of_folder: true, .. }));
         steps
@@ -197,7 +197,7 @@ fn a_folder_that_is_never_synced_is_caught() {
 }
 
 #[test]
-fn a_sync_that_failed_and_was_believed_is_caught() {
+fn the_checks_notice_an_ignored_sync_failure() {
     let loss = worse(|steps| {
         let believed = |step| match step {
             Step::Sync { inode, of_folder: false } => Step::LostSync { inode },

@@ -1,4 +1,4 @@
-//! A report from cells, one by scan and one worked out from the callbacks themselves are the same.
+//! Reports from rollups, by a scan, and by a naive computation over the callbacks are the same.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -121,7 +121,7 @@ fn every_report_is_right(store: &dyn Store, said: &[Said]) {
 }
 
 #[test]
-fn cells_scan_and_callbacks_come_to_the_same_counts() {
+fn rollups_scan_and_naive_computation_agree() {
     let config = Config { cases: 24, failure_persistence: None, ..Config::default() };
     let stretches = vec(vec(said(), 1..25), 1..4);
     let outcome = TestRunner::new(config).run(&stretches, |stretches| {
@@ -148,7 +148,7 @@ fn cells_scan_and_callbacks_come_to_the_same_counts() {
 }
 
 #[test]
-fn cells_hold_the_messages_there_are_and_none_that_are_gone() {
+fn rollups_count_exactly_the_current_messages() {
     let ledger = Ledger::new();
     let store = ledger.open();
     let one = |word, code| Said {
@@ -188,7 +188,7 @@ fn cells_hold_the_messages_there_are_and_none_that_are_gone() {
 }
 
 #[test]
-fn cells_that_say_what_the_log_does_not_are_found() {
+fn verify_finds_wrong_rollups() {
     for damage in [
         "DELETE FROM rollups",
         "UPDATE rollups SET hour = hour + 1",
