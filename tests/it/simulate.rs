@@ -92,7 +92,7 @@ fn an_unusable_target_or_admin_listener_is_a_usage_error() {
 }
 
 #[test]
-fn a_ledger_that_only_simulations_filled_takes_more_of_them() {
+fn simulate_may_send_to_a_ledger_with_only_simulated_events() {
     let admin = Admin::answering("200 OK\n{\"ready\":true,\"only_simulated\":true}");
     let app = App::start();
     let output = simulate(&app, &["--admin", &admin.url]);
@@ -110,7 +110,7 @@ fn a_ledger_that_only_simulations_filled_takes_more_of_them() {
 }
 
 #[test]
-fn a_ledger_with_other_events_is_left_alone_without_yes() {
+fn simulate_needs_yes_for_a_ledger_with_other_events() {
     let admin = Admin::answering("200 OK\n{\"ready\":true,\"only_simulated\":false}");
     let app = App::start();
     let error = refusal(&app, &["--admin", &admin.url]);
@@ -128,7 +128,7 @@ fn a_ledger_with_other_events_is_left_alone_without_yes() {
 }
 
 #[test]
-fn a_ledger_that_does_not_say_what_it_has_is_left_alone_without_yes() {
+fn simulate_needs_yes_if_the_ledgers_content_is_unknown() {
     let app = App::start();
     for answer in
         ["200 OK\n{\"ready\":true,\"only_simulated\":null}", "200 OK\n{\"ready\":true,\"head\":0}"]
@@ -145,7 +145,7 @@ fn a_ledger_that_does_not_say_what_it_has_is_left_alone_without_yes() {
 }
 
 #[test]
-fn an_answer_without_the_ledgers_content_is_no_consent() {
+fn an_unexpected_response_does_not_permit_a_simulation() {
     let app = App::start();
     for (answer, expected) in [
         ("200 OK\n{}", "does not answer as a ledger's admin listener does"),
@@ -173,7 +173,7 @@ fn an_answer_without_the_ledgers_content_is_no_consent() {
 }
 
 #[test]
-fn the_ledger_itself_tells_whether_it_is_one_for_simulations() {
+fn simulate_reads_the_local_ledger_to_decide() {
     let app = App::start();
     let admin = format!("http://{}", app.admin());
     // An empty ledger, and one with simulated events alone.
@@ -200,7 +200,7 @@ fn the_ledger_itself_tells_whether_it_is_one_for_simulations() {
 }
 
 #[test]
-fn the_configured_api_token_goes_with_the_question() {
+fn simulate_sends_the_configured_api_token() {
     let admin = Admin::answering("200 OK\n{\"ready\":true,\"only_simulated\":true}");
     let mut app = App::not_started(&[("DELIVERY_LEDGER_API_TOKEN", "0123456789abcdef-simulate")]);
     app.restart();
@@ -211,7 +211,7 @@ fn the_configured_api_token_goes_with_the_question() {
 }
 
 #[test]
-fn another_machines_target_is_not_looked_up_in_this_machines_ledger() {
+fn for_a_remote_target_the_local_ledger_is_not_consulted() {
     let app = App::start();
     let output = app.run(&["simulate", "--target", "http://192.0.2.1:8080/message-status"]);
     assert_eq!(output.status.code(), Some(2));
@@ -221,7 +221,7 @@ fn another_machines_target_is_not_looked_up_in_this_machines_ledger() {
 }
 
 #[test]
-fn what_simulate_sends_is_marked_and_nothing_else_is() {
+fn only_simulated_callbacks_are_marked() {
     let app = App::start();
     assert_eq!(simulate(&app, &["--yes"]).status.code(), Some(0));
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);

@@ -1,4 +1,4 @@
-//! The end of a server: what is in flight is answered, what is idle holds nothing up.
+//! Stopping a server: requests in flight are completed, and idle connections do not delay it.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use crate::support::{App, Request, Response, TOKEN, delivered, sid, signature};
 
 #[test]
-fn idle_and_half_open_connections_hold_nothing_up() {
+fn idle_and_half_open_connections_do_not_delay_stopping() {
     let mut app = App::start();
     let idle: Vec<TcpStream> = [app.callbacks(), app.admin()]
         .into_iter()
@@ -33,7 +33,7 @@ fn idle_and_half_open_connections_hold_nothing_up() {
 }
 
 #[test]
-fn a_request_in_flight_at_sigterm_is_still_answered_and_kept() {
+fn a_request_in_flight_at_sigterm_is_completed_and_stored() {
     let mut app = App::start();
     let mut in_flight = InFlight::begin(&app, 1);
 
@@ -70,7 +70,7 @@ fn a_client_that_keeps_its_connection_is_asked_to_close_it() {
 }
 
 #[test]
-fn a_body_that_never_comes_does_not_hold_the_end_up_for_more_than_10_s() {
+fn an_incomplete_body_delays_stopping_by_at_most_10_s() {
     let mut app = App::start();
     let in_flight = InFlight::begin(&app, 1);
 
@@ -80,7 +80,7 @@ fn a_body_that_never_comes_does_not_hold_the_end_up_for_more_than_10_s() {
 }
 
 #[test]
-fn ctrl_c_ends_as_sigterm_does() {
+fn ctrl_c_stops_like_sigterm() {
     let mut app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
 
@@ -90,7 +90,7 @@ fn ctrl_c_ends_as_sigterm_does() {
 }
 
 #[test]
-fn a_second_ctrl_c_ends_at_once() {
+fn a_second_ctrl_c_stops_at_once() {
     let mut app = App::start();
     let in_flight = InFlight::begin(&app, 1);
 
@@ -147,7 +147,7 @@ impl InFlight {
 }
 
 #[test]
-fn a_server_whose_lines_nobody_can_read_goes_on() {
+fn a_server_keeps_running_if_stderr_is_closed() {
     let app = App::not_started(&[]);
     let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (callbacks, admin) = (free(), free());

@@ -1,4 +1,4 @@
-//! The event stream: nothing missed, nothing twice, and no reader in anybody's way.
+//! The event stream: no event is missed or repeated, and no reader delays another.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,7 +13,7 @@ use crate::support::{App, Request, delivered, sent, sid};
 const LONG: usize = 48_000;
 
 #[test]
-fn a_reader_gets_what_comes_after_it_began() {
+fn a_stream_delivers_events_after_its_start() {
     let app = App::start();
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
     let mut reader = Reader::open(&app, "", None);
@@ -28,7 +28,7 @@ fn a_reader_gets_what_comes_after_it_began() {
 }
 
 #[test]
-fn a_reader_begins_where_it_says_and_last_event_id_goes_first() {
+fn a_stream_starts_at_its_parameter_and_last_event_id_overrides_it() {
     let app = App::start();
     for number in 1..=5 {
         assert_eq!(app.receive(sent(&sid(number))).code, 200);
@@ -50,7 +50,7 @@ fn a_reader_begins_where_it_says_and_last_event_id_goes_first() {
 }
 
 #[test]
-fn a_reader_that_is_killed_and_comes_back_misses_nothing_and_gets_nothing_twice() {
+fn a_reconnecting_reader_gets_every_event_once() {
     const EVENTS: u32 = 400;
     let app = App::start();
     let seen = std::thread::scope(|scope| {
@@ -74,7 +74,7 @@ fn a_reader_that_is_killed_and_comes_back_misses_nothing_and_gets_nothing_twice(
 }
 
 #[test]
-fn a_server_that_is_killed_and_comes_back_is_read_on_from_the_last_event() {
+fn a_stream_continues_after_a_restart_of_the_server() {
     let mut app = App::start();
     (1..=20).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
     let mut reader = Reader::open(&app, "?after=0", None);
@@ -90,7 +90,7 @@ fn a_server_that_is_killed_and_comes_back_is_read_on_from_the_last_event() {
 }
 
 #[test]
-fn a_slow_reader_is_dropped_while_callbacks_go_on_being_taken() {
+fn a_stalled_reader_is_disconnected_and_delays_no_callback() {
     let app = App::start();
     let mut slow = Reader::open_with_small_buffer(&app);
     let mut quick = Reader::open(&app, "?after=0", None);
@@ -115,7 +115,7 @@ fn a_slow_reader_is_dropped_while_callbacks_go_on_being_taken() {
 }
 
 #[test]
-fn readers_beyond_the_number_there_may_be_are_answered_503_until_one_goes() {
+fn readers_beyond_the_limit_get_503() {
     let app = App::start();
     let mut readers: Vec<_> = (0..64).map(|_| Reader::open(&app, "", None)).collect();
 
@@ -136,7 +136,7 @@ fn readers_beyond_the_number_there_may_be_are_answered_503_until_one_goes() {
 }
 
 #[test]
-fn open_streams_do_not_hold_the_end_up() {
+fn open_streams_do_not_delay_stopping() {
     let mut app = App::start();
     let mut reader = Reader::open(&app, "", None);
     let _never_reads = Reader::open_with_small_buffer(&app);

@@ -1,4 +1,4 @@
-//! Arguments that cannot be meant are exit code 2, whichever command notices, and whenever.
+//! Usage errors have exit code 2, whichever command detects them.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,7 +10,7 @@ use crate::support::ledger::Ledger;
 use crate::support::{delivered, events::event, sid};
 
 #[test]
-fn wrong_usage_is_exit_code_2() {
+fn usage_errors_exit_with_2() {
     let ledger = ledger();
     std::fs::write(ledger.file("file"), "").unwrap();
     for (arguments, expected) in [
@@ -49,7 +49,7 @@ fn wrong_usage_is_exit_code_2() {
 
 /// What is wrong in the configuration, or is not there, is no wrong usage.
 #[test]
-fn what_fails_for_another_reason_is_exit_code_1() {
+fn other_failures_exit_with_1() {
     let ledger = ledger();
     for arguments in [
         "--database sqlite:none.db verify",
@@ -64,7 +64,7 @@ fn what_fails_for_another_reason_is_exit_code_1() {
 }
 
 #[test]
-fn a_folder_that_is_given_for_a_file_is_called_one() {
+fn a_folder_given_instead_of_a_file_is_reported_as_a_folder() {
     let ledger = ledger();
     std::fs::create_dir(ledger.file("folder")).unwrap();
     std::fs::write(ledger.file("file"), "").unwrap();
@@ -82,7 +82,7 @@ fn a_folder_that_is_given_for_a_file_is_called_one() {
 }
 
 #[test]
-fn positions_are_taken_as_they_are_printed() {
+fn positions_may_be_given_with_thousands_separators() {
     let ledger = ledger();
     let hash = ledger.verify(&[]).1["hash"].as_str().unwrap().to_owned();
     for (arguments, code) in [
@@ -101,7 +101,7 @@ fn positions_are_taken_as_they_are_printed() {
 const HOSTILE: &str = "a\u{1b}[31m\u{7}\0\u{9b}2J\u{202e}\u{2066}z\u{7f}";
 
 #[test]
-fn a_terminal_gets_no_control_character_of_a_callback_and_a_file_gets_them_all() {
+fn control_characters_are_escaped_on_a_terminal_and_kept_in_files() {
     let body = delivered(&sid(1)).with("MessageSid", HOSTILE).with("To", HOSTILE);
     let ledger = Ledger::with_events(&[event(body)]);
     for arguments in [

@@ -30,7 +30,7 @@ fn a_message_is_sent_over_http() {
 }
 
 #[test]
-fn one_key_makes_one_message_also_after_a_restart() {
+fn an_idempotency_key_creates_one_message_across_restarts() {
     let twilio = Twilio::start();
     let mut app = serving(&twilio);
     let first = post(&app, Some("order-17"), hello());
@@ -55,7 +55,7 @@ fn one_key_makes_one_message_also_after_a_restart() {
 }
 
 #[test]
-fn a_key_whose_outcome_is_not_known_sends_nothing_more() {
+fn an_idempotency_key_with_unknown_outcome_sends_nothing_more() {
     let twilio = Twilio::start();
     let mut app = serving(&twilio);
     twilio.next(Fault::DoneBut(500));
@@ -72,13 +72,13 @@ fn a_key_whose_outcome_is_not_known_sends_nothing_more() {
 }
 
 #[test]
-fn a_server_killed_while_it_sends_does_not_send_again() {
+fn a_server_killed_while_sending_does_not_send_again() {
     let twilio = Twilio::start();
     let mut app = serving(&twilio);
     twilio.next(Fault::Hang(Duration::from_secs(5)));
     let (request, admin) = (app.with_token(posted(Some("k"), hello())), app.admin());
     let asker = std::thread::spawn(move || std::panic::catch_unwind(|| request.send(admin)));
-    app.eventually("it was made", || twilio.made().len() == 1);
+    app.eventually("the message was created", || twilio.made().len() == 1);
     app.kill();
     let _no_answer = asker.join();
     app.restart();
@@ -87,7 +87,7 @@ fn a_server_killed_while_it_sends_does_not_send_again() {
 }
 
 #[test]
-fn the_same_key_at_the_same_time_makes_one_message() {
+fn concurrent_requests_with_one_key_create_one_message() {
     let twilio = Twilio::start();
     let app = serving(&twilio);
     twilio.slow(Duration::from_millis(300));
@@ -102,7 +102,7 @@ fn the_same_key_at_the_same_time_makes_one_message() {
 }
 
 #[test]
-fn a_key_is_free_again_if_nothing_was_sent() {
+fn an_idempotency_key_can_be_reused_if_nothing_was_sent() {
     let twilio = Twilio::start();
     let app = serving(&twilio);
     twilio.next(Fault::Response(429, Some(60)));
@@ -113,7 +113,7 @@ fn a_key_is_free_again_if_nothing_was_sent() {
 }
 
 #[test]
-fn a_client_that_hangs_up_has_still_sent_the_message() {
+fn a_message_is_sent_even_if_the_client_disconnects() {
     let twilio = Twilio::start();
     let app = serving(&twilio);
     twilio.slow(Duration::from_millis(300));
@@ -129,7 +129,7 @@ fn a_client_that_hangs_up_has_still_sent_the_message() {
 }
 
 #[test]
-fn a_message_that_cannot_be_sent_is_answered_with_a_problem() {
+fn an_invalid_message_gets_a_problem() {
     let twilio = Twilio::start();
     let app = serving(&twilio);
     let problem = |message: Value, code: u16, expected: &str| {
@@ -168,7 +168,7 @@ fn a_message_that_cannot_be_sent_is_answered_with_a_problem() {
 }
 
 #[test]
-fn other_requests_to_send_are_refused() {
+fn malformed_send_requests_are_rejected() {
     let twilio = Twilio::start();
     let app = serving(&twilio);
     let own = format!("http://{}", app.admin());
@@ -195,7 +195,7 @@ fn other_requests_to_send_are_refused() {
 }
 
 #[test]
-fn sending_takes_a_token_for_it_and_that_one_shows_nothing() {
+fn sending_needs_a_send_token_which_cannot_read() {
     let twilio = Twilio::start();
     let mut app = alone(&twilio);
     app.configure(
@@ -242,7 +242,7 @@ fn sending_takes_a_token_for_it_and_that_one_shows_nothing() {
 }
 
 #[test]
-fn without_a_token_everything_is_shown_and_nothing_sent() {
+fn without_tokens_reading_is_allowed_and_sending_is_not() {
     let twilio = Twilio::start();
     let mut app = alone(&twilio);
     app.restart();
@@ -254,7 +254,7 @@ fn without_a_token_everything_is_shown_and_nothing_sent() {
 }
 
 #[test]
-fn a_server_ends_in_time_while_twilio_does_not_answer() {
+fn a_server_stops_in_time_while_twilio_does_not_respond() {
     let twilio = Twilio::start();
     let (name, url) = twilio.variable();
     let mut app = App::not_started(&[(name, &url), ("TWILIO_API_TIMEOUT", "60s")]);
@@ -263,7 +263,7 @@ fn a_server_ends_in_time_while_twilio_does_not_answer() {
     twilio.next(Fault::Hang(Duration::from_secs(30)));
     let (request, admin) = (app.with_token(posted(None, hello())), app.admin());
     let asker = std::thread::spawn(move || std::panic::catch_unwind(|| request.send(admin)));
-    app.eventually("it was made", || twilio.made().len() == 1);
+    app.eventually("the message was created", || twilio.made().len() == 1);
     app.stop(); // within ten seconds, else the harness complains
     let _no_answer = asker.join();
     assert_eq!(app.events().len(), 1, "the intent, which says that a message may be there");

@@ -1,4 +1,4 @@
-//! Sending: what Twilio is asked, what the log has of it, and that nothing is sent twice.
+//! Sending messages: the requests to Twilio, the events in the log, and that nothing is sent twice.
 
 mod command;
 mod connection;

@@ -9,7 +9,7 @@ const URL_WITH_PORT: &str = "https://hooks.example.com:443/message-status";
 // `check-signature`.
 
 #[test]
-fn check_signature_says_valid_and_which_token_over_which_url() {
+fn check_signature_prints_the_matching_token_and_url() {
     let body = delivered(&sid(1)).bytes();
     let check = |token: &str| Check::new(&body, URL_WITH_PORT, &signature(token, URL, &body)).run();
 
@@ -23,7 +23,7 @@ fn check_signature_says_valid_and_which_token_over_which_url() {
 }
 
 #[test]
-fn check_signature_says_invalid_and_why_with_exit_code_3() {
+fn check_signature_exits_with_3_and_the_reason_if_invalid() {
     let body = delivered(&sid(1)).bytes();
     let json = r#"{"a":1}"#.as_bytes();
     let json_url = format!("{URL}?bodySHA256={}", hash_of(b"{}"));
@@ -62,7 +62,7 @@ fn check_signature_says_invalid_and_why_with_exit_code_3() {
 }
 
 #[test]
-fn check_signature_takes_no_content_type_for_a_form_and_ignores_parameters_of_one() {
+fn check_signature_defaults_to_a_form_and_ignores_media_type_parameters() {
     let body = delivered(&sid(1)).bytes();
     let check = Check::new(&body, URL, &signature(TOKEN, URL, &body));
 
@@ -72,7 +72,7 @@ fn check_signature_takes_no_content_type_for_a_form_and_ignores_parameters_of_on
 }
 
 #[test]
-fn check_signature_cuts_the_fragment_and_keeps_user_and_letter_case() {
+fn check_signature_drops_the_fragment_and_keeps_user_and_letter_case() {
     let body = delivered(&sid(1)).bytes();
     let signed_url = "https://User:Pass@Hooks.Example.com/message-status?b=2&a=1";
     let signature = signature(TOKEN, signed_url, &body);
@@ -114,7 +114,7 @@ fn check_signature_needs_the_token_in_the_environment() {
 }
 
 #[test]
-fn check_signature_refuses_what_it_cannot_mean_with_exit_code_2() {
+fn check_signature_exits_with_2_for_invalid_arguments() {
     let (code, stdout, stderr) = Check::new(b"a=1", "hooks.example.com/message-status", "x").run();
     assert_eq!((code, &*stdout), (2, ""));
     assert!(stderr.starts_with("error: --url: `hooks.example.com/message-status`"), "{stderr}");
@@ -124,7 +124,7 @@ fn check_signature_refuses_what_it_cannot_mean_with_exit_code_2() {
     assert!(stderr.starts_with("error: --content-type: `text/xml`"), "{stderr}");
 }
 
-// The words that the tests above speak.
+// Helpers.
 
 /// A call of `check-signature`.
 #[derive(Clone)]

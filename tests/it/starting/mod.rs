@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::support::{ACCOUNT, TOKEN};
 
-// The words that the tests above speak.
+// Helpers.
 
 /// A call of `serve` in a folder of its own, which is meant to be refused.
 pub struct Serve {
@@ -89,7 +89,7 @@ struct Ended {
     stderr: String,
 }
 
-/// Runs a command that may by mistake go on for ever.
+/// Runs a command with a timeout, because a bug may let it start serving.
 fn output_of(mut command: Command, folder: &Path) -> Ended {
     let sink = |name: &str| std::fs::File::create(folder.join(name)).unwrap();
     command.stdin(Stdio::null()).stdout(sink("stdout")).stderr(sink("stderr"));
