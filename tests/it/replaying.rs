@@ -1,4 +1,4 @@
-//! `replay` alongside a running server: what it does to the views, and what readers do not notice.
+//! `replay` next to a running server: its effect on the views, and that readers do not notice it.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -71,8 +71,8 @@ fn a_replay_repairs_the_views_of_a_running_server() {
     assert_eq!(findings(&verify(&app)), [""; 0], "the server goes on in the new views");
 }
 
-/// Replay after replay under traffic: every callback is taken, every question answered at once and
-/// with what was known when it was asked.
+/// During repeated replays under load every callback is accepted, and every query is answered at once and
+/// up to date.
 #[test]
 fn no_request_fails_while_the_views_are_replaced() {
     let app = App::start();
@@ -94,7 +94,7 @@ fn no_request_fails_while_the_views_are_replaced() {
             assert!(replayed["checkpoint"].as_u64().unwrap() >= u64::from(first));
         }
         let sent = last.fetch_add(u32::MAX / 2, Ordering::Relaxed);
-        assert!(sent > 60, "hardly any traffic: {sent}");
+        assert!(sent > 60, "too little traffic: {sent}");
         traffic.join().unwrap();
     });
     app.caught_up();
@@ -120,7 +120,7 @@ fn a_killed_replay_does_no_harm() {
         assert_eq!(app.receive(sent(&sid(wait_us as u32 + 1000))).code, 200);
         assert_eq!(app.message(&sid(wait_us as u32 + 1000))["status"], "sent");
     }
-    assert!(killed > 10, "hardly any was killed: {killed}");
+    assert!(killed > 10, "too few replays were killed: {killed}");
     app.caught_up();
     assert_eq!(findings(&verify(&app)), [""; 0]);
 

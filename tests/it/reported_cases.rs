@@ -1,5 +1,5 @@
-//! Situations that people reported in public, and their kin: tests/data/reported_cases.json has what
-//! is sent and what is right, one case an object.
+//! Situations that users reported publicly, and similar ones: tests/data/reported_cases.json has the input
+//! and the expected result of each.
 //!
 //! `{account}`, `{sid}` and `{padding}` in a case stand for the configured account, a message SID
 //! that no other case has, and letters that fill a body up.
@@ -30,10 +30,10 @@ const FIRST_SID: u32 = 0x1_0000;
 const FIRST_IMPORTED_SID: u32 = 0x2_0000;
 const FIRST_OPEN_SID: u32 = 0x3_0000;
 
-/// How often is looked whether a request is kept, ten times a second.
+/// The number of polls for a stored request, ten per second.
 const KEEPING_LOOKS: u32 = 30;
 
-/// How a cause begins that says only that none was found.
+/// The beginning of the general cause, reported if no specific one was found.
 const GENERAL_CAUSE: &str = "a forgery, ";
 
 #[derive(Deserialize)]
@@ -178,7 +178,7 @@ fn cases() -> Vec<Case> {
     serde_json::from_str(text).expect("the cases are of the form that this module documents")
 }
 
-/// What did not come out as it should, by the case's id.
+/// Failed expectations with the IDs of their cases.
 #[derive(Default)]
 struct Failures(Vec<String>);
 
@@ -265,7 +265,7 @@ fn kept(app: &App) -> u64 {
     list["requests"].as_u64().unwrap_or(0)
 }
 
-/// Whether more than this many are kept before patience ends.
+/// Polls until more than this many requests are stored; returns false on a timeout.
 fn is_kept(app: &App, before: u64) -> bool {
     (0..KEEPING_LOOKS).any(|_| {
         let kept = kept(app) > before;

@@ -1,4 +1,4 @@
-//! Keys and tokens that change while a server runs.
+//! Reloading keys and tokens while a server runs.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -53,7 +53,7 @@ fn reloads(app: &App, outcome: &str) -> u64 {
     text.lines().find_map(|line| line.strip_prefix(&series)).unwrap().parse().unwrap()
 }
 
-/// Sends SIGHUP, and waits until it has been heeded.
+/// Sends SIGHUP, and waits until the keys have been reloaded.
 fn reread(app: &App) {
     let count = || reloads(app, "ok") + reloads(app, "failed");
     let before = count();
@@ -158,7 +158,7 @@ fn a_token_file_named_by_the_environment_is_reloaded() {
     assert_eq!(signed_for(&app, ACCOUNT, SECONDARY_TOKEN), 200, "as before");
 }
 
-/// Regions of Twilio's sign with tokens of their own; a third one had no place.
+/// Twilio's regions sign with their own tokens; regression: only two tokens could be configured.
 #[test]
 fn any_number_of_named_tokens_are_reloaded() {
     let app = App::start();

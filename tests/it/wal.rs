@@ -1,4 +1,4 @@
-//! The log's WAL stays small while other processes read, however long that takes.
+//! The log's WAL stays small however long other processes read.
 
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -15,7 +15,7 @@ use crate::support::events::{event, one_a_second};
 use crate::support::ledger::{Ledger, damage};
 use crate::support::{delivered, sent, sid};
 
-/// What the WAL may take up: the 4 MB after which the writer empties it, and a commit on top.
+/// The maximum size of the WAL: 4 MB, after which the writer empties it, plus a commit.
 const USUAL_BYTES_MAX: u64 = 8 << 20;
 
 #[test]

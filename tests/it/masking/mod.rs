@@ -1,7 +1,7 @@
 //! Masking: a reader who may not see addresses sees no phone number, however and wherever it is written.
 
-mod answers;
 mod readings;
+mod responses;
 mod spelled;
 
 use std::borrow::Cow;

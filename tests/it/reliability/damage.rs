@@ -11,10 +11,10 @@ use super::check::{Sent, broken_promise};
 use super::traffic::Traffic;
 use crate::support::{App, delivered, sid};
 
-/// How many callbacks there are before a damage.
+/// The number of callbacks before the damage.
 const BEFORE: u32 = 20;
 
-/// What a server says on stderr that has found its files changed.
+/// The log line of a server that has noticed a change of its files.
 const NOTICED: &str = "was changed by another program while it was in use";
 
 const WAL: &str = "ledger.db-wal";
@@ -27,7 +27,7 @@ fn overwrite(path: &Path, at: u64, bytes: &[u8]) {
     file.write_all_at(bytes, at).unwrap();
 }
 
-/// Changes the byte that is there.
+/// Inverts a byte.
 fn flip(path: &Path, at: u64) {
     let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
     let mut byte = [0];
@@ -90,7 +90,7 @@ impl DamagedServer {
         (0..callbacks).for_each(|_| assert_eq!(self.receive(), 200));
     }
 
-    /// The next callback is not acknowledged, and everything that was is there in the end.
+    /// Asserts that the next callback is not acknowledged, and that nothing acknowledged is lost.
     fn recovers(mut self, what: &str) {
         self.receive();
         self.app.eventually(what, || self.app.stderr().contains(NOTICED));
@@ -129,7 +129,7 @@ impl DamagedServer {
     }
 }
 
-/// Does something to the files of a server that takes callbacks, and sees it recover.
+/// Damages the files of a running server, and asserts that it recovers.
 #[track_caller]
 fn assert_recovers_from(what: &str, damage: impl Fn(&DamagedServer)) {
     for ran_before in [false, true] {
@@ -177,7 +177,7 @@ fn an_overwritten_wal_is_noticed_and_its_events_are_appended_again() {
 
 #[test]
 fn an_overwritten_wal_index_is_noticed_and_rebuilt() {
-    // SQLite rebuilds it on its own if the header is incomplete; nothing is lost then.
+    // SQLite rebuilds the index automatically if its header is incomplete; nothing is lost then.
     let quietly = |what: &str, damage: &dyn Fn(&Path)| {
         for ran_before in [false, true] {
             let mut patient = DamagedServer::new(ran_before);
@@ -250,7 +250,7 @@ fn files_replaced_by_an_older_copy_are_refused_with_what_is_missing() {
         std::fs::copy(patient.file(name), &copy).unwrap();
         (copy, patient.file(name))
     });
-    // Everything is carried over into the file, so that memory no longer has it.
+    // Everything is checkpointed into the file, so that the server no longer has it in memory.
     patient.take(BEFORE);
     patient.app.stop();
     patient.app.restart();
@@ -273,10 +273,10 @@ fn an_older_copy_of_the_database_alone_is_noticed() {
     patient.recovers("the write-ahead log has it all");
 }
 
-/// A damage and what it is called.
+/// A kind of damage with its name.
 type Named = (&'static str, fn(&App));
 
-/// The same under traffic, at any moment of a commit.
+/// Damage under load, at any moment of a commit.
 #[test]
 fn a_wal_damaged_under_load_loses_nothing_acknowledged() {
     let damages: [Named; 5] = [

@@ -14,13 +14,13 @@ use super::power::first_loss;
 use super::{attacks, chance, trace};
 use crate::support::{App, delivered, sid};
 
-/// Within which time callbacks are taken again.
+/// The time within which callbacks must be accepted again.
 const RECOVERY: Duration = Duration::from_secs(5);
 
-/// How long it may take until the reason is seen, on however busy a machine.
+/// The maximum time until the reason is reported, even on a busy machine.
 const REASON: Duration = Duration::from_secs(60);
 
-/// How many callbacks a fault has the time of.
+/// The number of callbacks sent while a fault is active.
 const SCRIPT: u32 = 6;
 
 /// A server on a disk that fails.
@@ -60,7 +60,7 @@ impl FaultyServer {
         code
     }
 
-    /// Sends the script; whether the fault was noticed.
+    /// Sends the callbacks; returns true if the fault was hit.
     fn suffer(&mut self, fault: Fault) -> bool {
         self.disk.fail(fault);
         let codes: Vec<_> = (0..SCRIPT).map(|_| self.receive()).collect();
@@ -79,7 +79,7 @@ impl FaultyServer {
     fn still_answers(&mut self, fault: Fault) {
         let asked = Instant::now();
         loop {
-            // Where nothing has to be written the log opens, and only the next callback tells.
+            // If nothing has to be written, the log can be opened, and only the next callback fails.
             assert_eq!(self.receive(), 503, "{fault:?}");
             assert_eq!(self.app.message(&sid(1))["status"], "delivered", "{fault:?}");
             let ready = self.app.get("/readyz");
@@ -100,7 +100,7 @@ impl FaultyServer {
         self.slowest = self.slowest.max(healed.elapsed());
     }
 
-    /// Ends the server; whether all promises were kept, also had the power been cut at any time.
+    /// Stops the server and checks all promises, also for a power cut at any time.
     fn check(mut self, cuts: usize, rng: &mut Rng) {
         self.app.eventually("the views catch up", || self.app.get("/readyz").code == 200);
         self.app.kill();
@@ -112,7 +112,7 @@ impl FaultyServer {
     }
 }
 
-/// Lets every operation of the script fail in turn, or every n-th in a quick run.
+/// Makes every operation fail in turn, or every n-th in a quick run.
 fn each_in_turn(operations: i32, error: i32, every: usize) {
     let mut rng = chance("faults");
     let mut patient = FaultyServer::new();
@@ -173,7 +173,7 @@ fn a_full_disk_causes_503s_until_there_is_space() {
     for _ in 0..attacks(3) {
         patient.disk.fill_up_to(rng.i64(0..100_000));
         while patient.receive() == 200 {}
-        // Also where nothing comes, so that nothing is tried.
+        // Also without callbacks, when nothing triggers a retry.
         std::thread::sleep(Duration::from_millis(100));
         assert_eq!(patient.app.get("/readyz").code, 503);
         for _ in 0..20 {
@@ -207,7 +207,7 @@ fn doctor_works_on_a_full_disk() {
     let with_server = page(&patient.app);
     assert!(detail(&with_server, "ready").unwrap().contains("No space left"), "{with_server:#}");
 
-    // Alone it cannot even make the files that a reader's locks are in.
+    // Without a server, it cannot even create the lock files of a reader.
     patient.app.kill();
     let views = patient.disk.ledger().with_file_name("ledger.views.db").canonicalize().unwrap();
     for file in [patient.disk.ledger(), views] {
@@ -219,7 +219,7 @@ fn doctor_works_on_a_full_disk() {
     assert!(names.clone().any(|name| name == "log") && names.clone().any(|name| name == "ready"));
 }
 
-/// A start that fails says why and leaves nothing that the next one stumbles over.
+/// A failed start reports the reason and leaves nothing that breaks the next one.
 #[test]
 fn a_start_on_a_failing_disk_reports_the_reason_and_the_next_one_works() {
     let mut rng = chance("starts on a failing disk");

@@ -19,7 +19,7 @@ const KILLS: usize = 36;
 /// Another ledger is begun after this many kills: checking a long one takes long.
 const KILLS_A_LEDGER: usize = 9;
 
-/// One ledger that is killed again and again, and what it must have.
+/// A ledger whose processes are killed repeatedly, and the callbacks it must contain.
 struct Victim {
     disk: Disk,
     app: App,
@@ -28,7 +28,7 @@ struct Victim {
 }
 
 impl Victim {
-    /// Its ledger is not there yet, not even the folder.
+    /// A ledger whose folder does not exist yet.
     fn new() -> Self {
         let disk = Disk::slow();
         let environment = disk.environment();
@@ -48,7 +48,7 @@ impl Victim {
         self.acknowledged.extend(on_its_way.broken_off());
     }
 
-    /// Either of the two goes first, the other goes on for a while.
+    /// Kills the server and the replay in random order.
     fn replaying_under_load(&mut self, rng: &mut Rng) {
         let traffic = Traffic::new(1_500, rng.u64(..1 << 40));
         self.sent.extend(traffic.callbacks());
@@ -142,10 +142,10 @@ fn acknowledged_callbacks_survive_every_kill() {
         }
     }
     eprintln!("{kills} kills, {acknowledged} acknowledged");
-    assert!(acknowledged > kills, "hardly anything was at stake");
+    assert!(acknowledged > kills, "too few callbacks were acknowledged");
 }
 
-/// A log that has lost its last event is found out, or the checks prove nothing.
+/// A control: the checks must fail for a log that has lost its last event.
 #[test]
 fn the_checks_notice_a_lost_callback() {
     let mut rng = chance("a kill that costs a callback");

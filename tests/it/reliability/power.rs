@@ -1,5 +1,5 @@
-//! Power cuts at every sync of a server's life and between them. The life is recorded once; each
-//! test then cuts it off, or first takes away what a worse server would not have done.
+//! Power cuts at and between all syncs of a recorded run of the server. The controls first remove
+//! operations that a worse server would not have done.
 
 use std::collections::HashSet;
 use std::process::Output;
@@ -13,15 +13,14 @@ use super::traffic::Traffic;
 use super::{attacks, chance};
 use crate::support::App;
 
-/// How many cuts a life is tried with, unless there are to be more.
+/// The default number of power cuts per run.
 const CUTS: usize = 150;
 
 /// Where the ledger is on the disk.
 const LEDGER: &str = "new/folder/ledger.db";
 
-/// A life with all that a server does to its files: it makes them, is killed under load, starts
-/// again, tidies up in a pause, ends, loses its views, rebuilds them, is killed again; then a
-/// replay. Lived once for all tests.
+/// A recorded run with everything that a server does to its files: creation, a kill under load, a restart,
+/// a checkpoint in a pause, a stop, a rebuild of deleted views, another kill, and a replay. Recorded once.
 fn life() -> &'static [Step] {
     static LIFE: OnceLock<Vec<Step>> = OnceLock::new();
     LIFE.get_or_init(|| live(chance("the life that is cut off").u64(..1 << 40)))
@@ -61,7 +60,7 @@ fn succeeded(output: Output) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Cuts a life off at this many instants; returns the first broken promise.
+/// Simulates power cuts at this many instants; returns the first broken promise.
 pub fn first_loss(steps: &[Step], cuts: usize, rng: &mut fastrand::Rng) -> Option<String> {
     let instants = instants(steps, cuts, rng);
     let mut cut = Cut::default();
@@ -90,8 +89,7 @@ pub fn first_loss(steps: &[Step], cuts: usize, rng: &mut fastrand::Rng) -> Optio
     None
 }
 
-/// Where it matters most and anywhere: right before and after a sync, right after an answer, and at
-/// any time, a third of each.
+/// Instants next to a sync, right after a response, and at any time; a third each.
 fn instants(steps: &[Step], cuts: usize, rng: &mut fastrand::Rng) -> HashSet<usize> {
     let at = |wanted: fn(&Step) -> bool| (0..steps.len()).filter(move |at| wanted(&steps[*at]));
     let around_syncs = at(|step| matches!(step, Step::Sync { .. })).flat_map(|at| [at, at + 1]);
@@ -117,7 +115,7 @@ fn acknowledged_callbacks_survive_every_power_cut() {
     assert_eq!(loss, None);
 }
 
-// Controls: what a worse server would lose is found, so that finding nothing means something.
+// Controls: the losses of a worse server are detected.
 
 fn worse(change: impl FnOnce(Vec<Step>) -> Vec<Step>) -> String {
     let mut rng = chance("power cuts of a worse server");
@@ -125,8 +123,7 @@ fn worse(change: impl FnOnce(Vec<Step>) -> Vec<Step>) -> String {
     first_loss(&steps, attacks(CUTS), &mut rng).expect("the loss is found")
 }
 
-/// Whether events are missing, or the log is: what was cut off early has lost its tables, its name or
-/// its database.
+/// True if events or the log itself are missing.
 fn is_loss(broken: &str) -> bool {
     ["acknowledged callbacks are missing", "cannot be opened"].iter().any(|it| broken.contains(it))
 }
@@ -137,7 +134,7 @@ fn the_checks_notice_a_log_synced_only_by_checkpoints() {
     assert!(is_loss(&loss), "{loss}");
 }
 
-/// What `synchronous=NORMAL` does: the WAL is synced only before it is copied into the database.
+/// Imitates `synchronous=NORMAL`: the WAL is synced only before a checkpoint.
 fn synchronous_normal(steps: Vec<Step>) -> Vec<Step> {
     let inode = |wanted: &str| {
         let made = steps.iter().filter_map(|step| match step {

@@ -1,5 +1,5 @@
-//! The laws of tallies: what is added can be taken away, in any order, and percentiles are as near
-//! as they promise.
+//! Properties of rollups and duration histograms: additions can be subtracted in any order, and percentiles
+//! have the promised accuracy.
 
 use delivery_ledger::domain::histogram::{DurationHistogram, Elapsed};
 use delivery_ledger::domain::rollup::{Contribution, Rollup};

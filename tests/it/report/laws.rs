@@ -25,7 +25,7 @@ use super::naive::{self, FAILURES, LADDER, Only, Said, TO};
 use crate::support::ledger::Ledger;
 use crate::support::{ACCOUNT, OTHER_ACCOUNT};
 
-/// Callbacks of a few messages: late, doubled, conflicting, of changing addresses, in any hour.
+/// Callbacks of a few messages: late, duplicate, conflicting, with changing addresses, in any hour.
 fn said() -> impl Strategy<Value = Said> {
     let words: Vec<_> = LADDER.into_iter().chain(FAILURES).chain(["tunnelled"]).collect();
     let often = vec!["queued", "sent", "delivered"];
@@ -98,7 +98,7 @@ fn is_what_was_said(report: &Report, said: &[Said], only: Only) {
     assert_eq!(shape.total.messages, sum);
 }
 
-/// Everything that can be asked, in both ways.
+/// Checks every report, from rollups and by a scan.
 fn every_report_is_right(store: &dyn Store, said: &[Said]) {
     let only = [
         Only::default(),
@@ -129,7 +129,7 @@ fn rollups_scan_and_naive_computation_agree() {
         let store = ledger.open();
         let mut so_far: Vec<Said> = Vec::new();
         for stretch in stretches {
-            // What came before comes once more, so that there are duplicates over batches.
+            // Earlier callbacks are repeated, so that duplicates span batches.
             let again = so_far.first().cloned();
             let new: Vec<_> = stretch.into_iter().chain(again).collect();
             store.append(&new.iter().map(Said::event).collect::<Vec<_>>()).unwrap();

@@ -164,7 +164,7 @@ pub fn any_appended_event_is_read_back_equal<E: Engine>() {
     outcome.unwrap();
 }
 
-/// A signed callback that is sent again may vary in its unsigned headers.
+/// A replayed callback may vary in its unsigned headers.
 pub fn more_envelopes_than_the_cache_holds_are_read_back_equal<E: Engine>() {
     let engine = E::fresh();
     let events: Vec<_> = (0..10_050)
@@ -258,7 +258,7 @@ pub fn events_appended_by_two_stores_in_turn_are_read_back_equal<E: Engine>() {
     assert_eq!(read.collect::<Vec<_>>(), appended);
 }
 
-/// As a process that appends alongside others does.
+/// Appends like a process that shares the log with others.
 fn append_when_it_is_free(store: &dyn Store, events: &[NewEvent]) -> u64 {
     loop {
         match store.append(events) {

@@ -9,12 +9,12 @@ use delivery_ledger::store::{self, Access, Checked, Database, Store};
 use tempfile::TempDir;
 use views::{list, rebuild};
 
-/// What a check says where nothing is wrong.
+/// The result of a check without findings.
 const SOUND: Checked = Checked { damages: Vec::new(), finished: true };
 
 /// A place for one ledger.
 trait Engine {
-    /// Where no ledger is yet.
+    /// A location without a ledger.
     fn fresh() -> Self;
 
     /// Opens the ledger as its only writer, and makes it the first time.

@@ -15,7 +15,7 @@ use crate::support::events::one_a_second;
 use crate::support::{App, Request, sid};
 
 const FORMATS: [&str; 3] = ["ndjson", "csv", "parquet"];
-/// How many numbers are passed over before the next is asked for in every way.
+/// Every how many numbers one is looked up in every way.
 const QUESTIONS_STEP: usize = 17;
 const BY: [&str; 8] =
     ["day", "hour", "channel", "from", "messaging-service", "country", "error-code", "account"];
@@ -30,7 +30,7 @@ fn masked_responses_and_exports_reveal_no_number() {
     let count = numbers.len();
     let is_silent = |what: &str, text: &[u8]| {
         let found = revealed(text, numbers.iter().map(|number| &*number.digits));
-        assert_eq!(found, None, "{what} reveals it: {}", String::from_utf8_lossy(text));
+        assert_eq!(found, None, "{what} reveals a number: {}", String::from_utf8_lossy(text));
     };
     let ask = |target: &str| app.ask(Request::new("GET", target));
     let silent = |target: &str, code: u16| {
@@ -129,7 +129,7 @@ fn a_masked_lookup_by_number_does_not_reveal_whether_it_exists() {
     assert_eq!(ask(&sid(1)).0, 404);
 }
 
-/// A log with a number of its own in each place, escaped in each way.
+/// Fills a log with a different number in each place, escaped in each way.
 fn numbers_in_every_place(app: &App) -> Vec<Number> {
     let mut runner = TestRunner::deterministic();
     let (mut numbers, mut events) = (Vec::new(), Vec::new());
