@@ -14,7 +14,7 @@ use crate::support::ledger::Ledger;
 use crate::support::{App, delivered, sent, sid};
 
 const SERVE: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
-/// Where a refusal of `serve` begins.
+/// The beginning of `serve`'s error.
 const THE_LEDGER: &str =
     "error: the ledger sqlite:ledger.db (--database or DELIVERY_LEDGER_DATABASE): ";
 
@@ -25,7 +25,7 @@ fn refusal(output: &Output) -> String {
     stderr.strip_prefix(THE_LEDGER).expect("it names the ledger").trim_end().to_owned()
 }
 
-/// A server that was killed after this many callbacks, before it tidied anything up.
+/// A server that was killed after these callbacks, before it checkpointed the WAL.
 fn killed(callbacks: Range<u32>) -> App {
     let mut app = App::start();
     receive(&app, callbacks);
@@ -61,7 +61,7 @@ fn count(log: &Path) -> u64 {
     log.query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap()
 }
 
-/// Sees `serve` refuse a log and its WAL, and leave both as they were.
+/// Asserts that `serve` refuses a log and its WAL, and changes neither.
 #[track_caller]
 fn assert_wal_is_refused(app: &App, because: &str) {
     let before = (std::fs::read(app.log_file()).unwrap(), wal(app));

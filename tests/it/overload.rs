@@ -82,9 +82,9 @@ fn a_full_queue_rejects_callbacks_at_once_and_loses_nothing_acknowledged() {
 
     let acknowledged = answers.iter().filter(|answer| answer.code == 200).count();
     assert!((2049..=3072).contains(&acknowledged), "{acknowledged}");
-    let rejected_for_now =
+    let has_retry_after =
         |answer: &&Response| answer.code == 503 && answer.header("retry-after") == Some("1");
-    assert_eq!(answers.iter().filter(rejected_for_now).count(), answers.len() - acknowledged);
+    assert_eq!(answers.iter().filter(has_retry_after).count(), answers.len() - acknowledged);
     let kept: Vec<_> = app.events();
     for (number, _) in (0..).zip(&answers).filter(|(_, answer)| answer.code == 200) {
         let is_it = |event: &serde_json::Value| event["message_sid"] == sid(number).as_str();

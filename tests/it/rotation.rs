@@ -252,7 +252,7 @@ fn an_invalid_key_file_keeps_the_old_key() {
     broken(b"\xff\xfe", "cannot read the secret in other-token");
     broken(&OTHER_TOKEN.as_bytes()[..20], "does not have the form of Twilio's tokens");
     let stderr = app.stderr();
-    assert!(!stderr.contains(&OTHER_TOKEN[..20]), "nothing of a token is logged");
+    assert!(!stderr.contains(&OTHER_TOKEN[..20]), "a part of a token is logged");
 
     // Nor does one that is gone; and once it is right it is taken, without a signal.
     fs::remove_file(app.folder().join("other-token")).unwrap();

@@ -54,7 +54,7 @@ impl Admin {
     }
 }
 
-/// What a refusal says, after `error: `; nothing was sent.
+/// Returns the error of a refused simulation, after `error: `, and asserts that nothing was sent.
 fn refusal(app: &App, arguments: &[&str]) -> String {
     let before = app.events().len();
     let output = simulate(app, arguments);

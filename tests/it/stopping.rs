@@ -51,7 +51,7 @@ fn a_request_in_flight_at_sigterm_is_completed_and_stored() {
 #[test]
 fn a_client_that_keeps_its_connection_is_asked_to_close_it() {
     let mut app = App::start();
-    // As long as it is in flight, the server does not end.
+    // The server keeps running while this request is in flight.
     let mut in_flight = InFlight::begin(&app, 1);
     let mut kept = TcpStream::connect(app.admin()).unwrap();
     let request = Request::new("GET", "/healthz").header("Connection", "keep-alive");
@@ -98,12 +98,12 @@ fn a_second_ctrl_c_stops_at_once() {
     app.eventually("the server is ending", || app.stderr().contains("answering what is in flight"));
     app.signal(Signal::INT);
 
-    // Had it waited for the request in flight, it would have ended well.
+    // If it had waited for the request in flight, it would have exited with 0.
     assert_eq!(app.ended().code(), Some(130));
     drop(in_flight);
 }
 
-/// A callback of which the server has read the head and half the body.
+/// A callback of which only the head and half the body were sent.
 struct InFlight {
     stream: TcpStream,
     rest: Vec<u8>,
@@ -157,7 +157,7 @@ fn a_server_keeps_running_if_stderr_is_closed() {
     let mut server = app.command(&arguments).stderr(full).spawn();
     app.eventually("it listens", || TcpStream::connect(callbacks).is_ok());
 
-    // Each has a line.
+    // Each causes a log line.
     assert_eq!(app.form("/message-status").body("MessageSid=SM1").send(callbacks).code, 403);
     std::fs::rename(app.log_file(), app.folder().join("moved")).unwrap();
     let ready = || Request::new("GET", "/readyz").send(admin).code;

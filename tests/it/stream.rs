@@ -36,7 +36,7 @@ fn a_stream_starts_at_its_parameter_and_last_event_id_overrides_it() {
 
     assert_eq!(Reader::open(&app, "?after=0", None).ids(5), [1, 2, 3, 4, 5]);
     assert_eq!(Reader::open(&app, "?after=3", None).ids(2), [4, 5]);
-    // A browser that comes back sends its first URL again.
+    // A reconnecting browser repeats its original URL.
     assert_eq!(Reader::open(&app, "?after=0", Some("4")).ids(1), [5]);
     assert_eq!(Reader::open(&app, "?after=3", Some("")).ids(2), [4, 5]);
     for (id, code, detail) in [
@@ -61,7 +61,7 @@ fn a_reconnecting_reader_gets_every_event_once() {
         let mut take = 1;
         while seen.len() < EVENTS as usize {
             let mut reader = Reader::open(&app, "", Some(&last));
-            // It has read some, and of the next perhaps a part, when it is gone.
+            // The reader disconnects after some events, perhaps in the middle of one.
             let ids = reader.ids(take.min(EVENTS as usize - seen.len()));
             last = ids.last().unwrap().to_string();
             seen.extend(ids);
@@ -108,7 +108,7 @@ fn a_stalled_reader_is_disconnected_and_delays_no_callback() {
         std::thread::sleep(Duration::from_millis(5));
     }
 
-    // What it still finds in its buffer ends in the middle of something.
+    // The rest of its buffer may end in the middle of an event.
     let read = slow.rest();
     assert!(read < number as usize * LONG, "all of it was kept for the slow reader");
     assert!(app.peak_memory_kib() < 300 << 10, "{} KiB", app.peak_memory_kib());
@@ -128,7 +128,7 @@ fn readers_beyond_the_limit_get_503() {
         "64 readers follow the log already, and there are no more"
     );
     assert_eq!(one_more().code, 409, "the problem is still reported");
-    // Other questions are answered.
+    // Other requests still work.
     assert_eq!(app.get("/v1/events").code, 200);
 
     drop(readers.pop());
@@ -168,7 +168,7 @@ impl Reader {
         Self::begin(TcpStream::connect(to).unwrap(), to, query, last_event_id)
     }
 
-    /// One that takes little and reads nothing, unless it is asked to.
+    /// Opens a stream with a small receive buffer.
     fn open_with_small_buffer(app: &App) -> Self {
         let stream = TcpStream::connect(app.admin()).unwrap();
         SockRef::from(&stream).set_recv_buffer_size(4096).unwrap();
@@ -201,7 +201,7 @@ impl Reader {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
-    /// The next event, its id and its JSON; nothing at the end. Lengths of chunks are passed over.
+    /// Reads the next event's ID and JSON; returns `None` at the end of the stream. Skips chunk lengths.
     fn next(&mut self) -> Option<(u64, Value)> {
         let (mut id, mut data) = (None, None);
         loop {
@@ -227,7 +227,7 @@ impl Reader {
         (0..count).map(|_| self.next().expect("one more event").0).collect()
     }
 
-    /// How many bytes there are until the connection ends.
+    /// Counts the bytes until the connection ends.
     fn rest(&mut self) -> usize {
         let mut bytes = Vec::new();
         let _cut = self.stream.read_to_end(&mut bytes);

@@ -115,7 +115,7 @@ fn tail_follows_a_running_server_from_the_head() {
         done.store(true, Ordering::Relaxed);
         first
     });
-    assert!(first > 1, "it begins at the head, not at the first event");
+    assert!(first > 1, "tail starts at the head, not at the first event");
     assert_eq!(app.receive(delivered(&sid(2))).code, 200);
     for position in first + 1..=app.events().len() as u64 {
         assert_eq!(tail.position(), position);
@@ -148,7 +148,7 @@ fn tail_exits_if_its_output_pipe_is_closed() {
     assert_eq!(ended_within(child), Some(0));
 }
 
-/// A tail that follows.
+/// A running `tail`.
 struct Tail {
     child: Child,
     lines: BufReader<ChildStdout>,

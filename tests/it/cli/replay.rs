@@ -121,7 +121,7 @@ fn verify_prints_its_findings() {
     let text = stdout(&output);
     let expected = "
 guard-missing: trigger events_never_change is missing from the log, or is not what it was made as
-projection-differs: message SM00000000000000000000000000000002 is not what the log run of it
+projection-differs: message SM00000000000000000000000000000002 is not what the log says of it
 
 2 findings.
 ";

@@ -14,7 +14,7 @@ use super::{open, set_rule};
 use crate::support::events::event;
 use crate::support::{App, Request, TOKEN, delivered, failed, sent, sid, signature, status};
 
-/// Marks a message in the views; a rebuild would wipe the mark out.
+/// Marks a message in the views; a rebuild would remove the mark.
 fn mark(app: &App) {
     let views = Connection::open(app.views_file()).unwrap();
     views
@@ -26,7 +26,7 @@ fn is_marked(app: &App) -> bool {
     in_views(app)[0].lifecycle.evidence.status() == Some(Status::Canceled)
 }
 
-/// The messages in the views as they are, of which a command would first ask the server.
+/// Reads the messages directly from the views, without asking the server.
 fn in_views(app: &App) -> Vec<Message> {
     let store = store::open(&Database::Sqlite(app.log_file()), Access::Read).unwrap();
     store.views().page(0, 1000).unwrap().1
@@ -41,7 +41,7 @@ fn statuses(app: &App) -> Vec<(String, &'static str)> {
         .collect()
 }
 
-/// The projection is what a fresh fold gives, and neither is behind.
+/// Asserts that the views equal a replay of the log up to the head.
 fn assert_sound_and_caught_up(app: &App) {
     app.caught_up();
     let verified = app.json(&["verify", "--format", "json"]);
@@ -104,7 +104,7 @@ fn after_a_kill_under_load_views_equal_a_replay() {
     assert_eq!(app.json(&["verify", "--format", "json"])["findings"], json!([]));
 }
 
-/// Sends a callback; its body where it was acknowledged.
+/// Sends a callback; returns its body if it was acknowledged.
 fn acknowledged_callback(callbacks: SocketAddr, url: &str, number: u32) -> Option<String> {
     let words = ["queued", "sent", "delivered", "failed"];
     let body = status(&sid(number % 60), words[number as usize % 4]).with("N", &number.to_string());

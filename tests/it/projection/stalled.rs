@@ -80,7 +80,7 @@ fn a_server_that_cannot_project_is_not_ready_with_the_reason() {
 struct Stumbling {
     inner: Box<dyn Store>,
     projection: OnceLock<Handle>,
-    /// For each read, whether the projection was said to fail at that time.
+    /// For each read, whether the projection was reported as stalled at that time.
     reads: Mutex<Vec<bool>>,
 }
 

@@ -14,7 +14,7 @@ use crate::support::events::{event, resource};
 use crate::support::twilio::{Fault, TEXT, Twilio};
 use crate::support::{ACCOUNT, delivered, sent, sid, status};
 
-// One by one.
+// Single messages.
 
 #[test]
 fn only_messages_open_for_long_are_fetched() {
@@ -180,7 +180,7 @@ fn after_one_run_every_message_equals_twilios() {
             twilio.has_with(&sid, &status, changed);
             model.insert(sid, (rank, status, code));
         }
-        // One in twenty is lost.
+        // One callback in twenty is lost.
         if number % 20 != 7 {
             assert_eq!(app.receive(callback.body.clone()).code, 200);
         }
@@ -280,7 +280,7 @@ fn a_small_request_budget_is_shared_between_lists_and_messages() {
     };
     assert_eq!(share("6"), (3, 3));
     assert_eq!(share("6"), (3, 3));
-    // One request goes to either in turn.
+    // Requests alternate between the two.
     let (first, second) = (share("1"), share("1"));
     assert_eq!((first.0 + second.0, first.1 + second.1), (1, 1));
     // What messages leave goes to the lists.
@@ -314,12 +314,12 @@ fn a_message_that_twilio_rejects_does_not_block_the_others() {
     assert_eq!(counts(&summary, &["failed", "appended"]), [&json!(8), &json!(2)]);
 }
 
-// As a law.
+// As a property.
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))] // each makes a ledger
 
-    /// Whatever callbacks were heard, and whatever Twilio says: what it adds is what was not known.
+    /// For any callbacks and any status at Twilio, only facts that were not known are added.
     #[test]
     fn a_fact_is_added_only_once(
         heard in proptest::collection::vec(0_usize..6, 0..5), said in 0_usize..6,

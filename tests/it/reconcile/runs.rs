@@ -37,7 +37,7 @@ fn an_interrupted_list_of_a_chosen_window_continues_and_does_not_replace_the_dai
     twilio.page_size(10);
     let chosen = ["--since", "2026-11-11"];
     reconcile(&app, &[&chosen[..], &["--max-requests", "2"]].concat());
-    // In between the last day is listed, and whole.
+    // In between, the last day is listed completely.
     assert_eq!(reconcile(&app, &[])["listed"], 5);
     assert_eq!(reconcile(&app, &chosen)["listed"], 55, "another list came in between");
     assert_eq!(statuses(&app).len(), 55);
@@ -170,7 +170,7 @@ fn a_server_projects_events_appended_by_reconcile() {
     assert_eq!(reconcile(&app, &[])["appended"], 1);
     app.caught_up_to(2);
     assert_eq!(app.message(&sid(1))["status"], "delivered");
-    // Its own writer goes on behind it.
+    // The server's own writer continues after the new events.
     assert_eq!(app.receive(sent(&sid(2))).code, 200);
     assert_eq!(app.events().len(), 3);
 }

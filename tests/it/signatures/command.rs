@@ -3,7 +3,7 @@
 use super::{URL, hash_of};
 use crate::support::{Command, SECONDARY_TOKEN, TOKEN, delivered, json_signature, sid, signature};
 
-/// Where a port is given, and where it is not: each may have been signed as the other.
+/// The URL with its default port, which may have been signed without it.
 const URL_WITH_PORT: &str = "https://hooks.example.com:443/message-status";
 
 // `check-signature`.
@@ -126,7 +126,7 @@ fn check_signature_exits_with_2_for_invalid_arguments() {
 
 // Helpers.
 
-/// A call of `check-signature`.
+/// A `check-signature` command.
 #[derive(Clone)]
 struct Check {
     body: Vec<u8>,

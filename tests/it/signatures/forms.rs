@@ -88,7 +88,7 @@ proptest! {
         (url, port_toggled) in url_and_its_other_form(),
         toggle in any::<bool>(),
     ) {
-        // Every name stands once, so that a changed byte cannot hide in the de-duplication.
+        // Every name is unique, so that de-duplication cannot hide a changed byte.
         let mut pairs: Vec<[Vec<u8>; 2]> =
             pairs.into_iter().map(|(name, value)| [name, value]).collect();
         let form = |pairs: &[[Vec<u8>; 2]]| {
@@ -170,7 +170,7 @@ fn ports_of_ipv6_urls_are_handled() {
     let accepted = |url: &str, signed: &str| {
         matches!(check_form(url, &body, &signature(TOKEN, signed, &body)), Verdict::Valid { .. })
     };
-    // (the URL as it is configured, the URL that was signed, whether they may be the same)
+    // (configured URL, signed URL, whether they match)
     for (url, signed, same) in [
         ("https://h/p", "https://h:443/p", true),
         ("http://h/p", "http://h:80/p", true),
@@ -219,7 +219,7 @@ fn url_and_its_other_form() -> impl Strategy<Value = (String, String)> {
         .prop_map(|((url, other), path)| (format!("{url}{path}"), format!("{other}{path}")))
 }
 
-/// A name or value as it may stand in a form: all escaped, or only what must be.
+/// Escapes every byte of a name or value, or only those that need it.
 fn escaped(bytes: &[u8], all: bool) -> Vec<u8> {
     let escape = |byte: &u8| match byte {
         b' ' if !all => b"+".to_vec(),

@@ -1,4 +1,4 @@
-//! Which key decides: primary, secondary and shared keys, and accounts.
+//! The choice of the key: primary and secondary tokens, shared keys, and accounts.
 
 use delivery_ledger::domain::AccountSid;
 use delivery_ledger::twilio::accounts::{AccountKeys, Accounts, SharedKey, Token};
@@ -78,7 +78,7 @@ fn only_the_named_shared_key_is_tried() {
     let unknown_algorithm = Verdict::Invalid(InvalidReason::UnknownAlgorithm);
 
     assert_eq!(verdict(&by_key, Some(SHARED_KEY_SETTINGS)), valid_by("webhooks_sharedkey_01"));
-    // No falling back to a token, nor from a token to a key.
+    // There is no fallback from a key to a token, nor from a token to a key.
     assert_eq!(verdict(&by_token, Some(SHARED_KEY_SETTINGS)), mismatch);
     assert_eq!(verdict(&by_key, None), mismatch);
     assert_eq!(verdict(&by_token, None), valid_by("primary"));
@@ -125,7 +125,7 @@ fn a_callback_signed_with_a_shared_key_is_stored_with_the_keys_name() {
     assert_eq!(app.events()[0]["verified_by"], "webhooks_sharedkey_01");
 }
 
-/// One with a primary and a secondary token, the other with a token and a shared key.
+/// Two accounts: one with a primary and a secondary token, the other with a token and a shared key.
 fn two_accounts() -> Accounts {
     let secondary = Some(Token::new(SECONDARY_TOKEN));
     let shared = [("webhooks_sharedkey_01".to_owned(), SharedKey::new(SHARED_KEY))].into();

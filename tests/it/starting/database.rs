@@ -1,4 +1,4 @@
-//! Database URLs and paths, and files that are not a ledger.
+//! Starting `serve` with invalid database URLs or paths, or with files that are not a ledger.
 
 use super::Serve;
 use crate::support::{App, delivered, sid};

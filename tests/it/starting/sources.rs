@@ -51,7 +51,7 @@ fn an_explicit_configuration_file_must_exist() {
     );
 }
 
-// What a flag, a variable and the file say at once.
+// Precedence of flags, variables and the file.
 
 #[test]
 fn flags_override_the_environment_and_that_overrides_the_file() {

@@ -1,4 +1,4 @@
-//! Hashes that were noted elsewhere.
+//! `verify --expect`: comparison with hashes noted elsewhere.
 
 use serde_json::Value;
 

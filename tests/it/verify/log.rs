@@ -1,4 +1,4 @@
-//! Changes of the log: columns, bytes, positions, triggers, foreign tables.
+//! `verify` on a changed log: columns, bytes, positions, triggers, foreign tables.
 
 use std::ops::ControlFlow;
 

@@ -1,4 +1,4 @@
-//! Views that differ from their log, damaged pages and exchanged logs.
+//! `verify` on views that differ from their log, damaged pages, and replaced logs.
 
 use serde_json::json;
 
