@@ -1,4 +1,4 @@
-//! `export`: messages as they stand, or events as they came, in one file.
+//! `export`: writes the current state of messages, or the events of the log, to one file.
 
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -101,8 +101,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let Some(path) = &args.output else {
         let out = terminal::stdout();
         if out.is_terminal() && export.format == FileFormat::Parquet {
-            let binary =
-                "--format parquet: it is binary, and nothing for a terminal; give --output";
+            let binary = "--format parquet: Parquet is binary and cannot be shown on a terminal; give --output";
             return Err(UsageError(binary.to_owned()).into());
         }
         export.write(BufWriter::new(out))?;
@@ -114,7 +113,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             if path.is_file() {
                 let shown = path.display();
                 return Err(UsageError(format!(
-                    "--output: {shown} is a file; --manifest fills a folder"
+                    "--output: {shown} is a file; --manifest needs a folder"
                 ))
                 .into());
             }
@@ -123,17 +122,17 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         }
         false => path.clone(),
     };
-    let mut file = args.begin(&path)?;
+    let mut file = args.create(&path)?;
     let rows = match args.manifest {
         false => {
             let rows = export.write(&mut file)?;
-            put(file, &path)?;
+            publish(file, &path)?;
             rows
         }
         true => {
             // Created before anything is written, so that an existing one is reported at once.
             let manifest_path = path.with_file_name("manifest.json");
-            let mut manifest_file = args.begin(&manifest_path)?;
+            let mut manifest_file = args.create(&manifest_path)?;
             let mut hashing = HashingWriter::new(&mut file);
             let rows = export.write(&mut hashing)?;
             let hashed = hashing.finish(file_name(&path), rows).0;
@@ -141,8 +140,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             serde_json::to_writer_pretty(&mut manifest_file, &manifest)
                 .map_err(std::io::Error::from)?;
             manifest_file.write_all(b"\n")?;
-            put(file, &path)?;
-            put(manifest_file, &manifest_path)?;
+            publish(file, &path)?;
+            publish(manifest_file, &manifest_path)?;
             rows
         }
     };
@@ -176,20 +175,20 @@ impl Args {
         Ok(Export { store, wanted, format, view, error_codes })
     }
 
-    /// Begins a file that is to appear at this path.
-    fn begin(&self, path: &Path) -> Result<AtomicFile> {
-        let there = std::fs::metadata(path).ok();
+    /// Creates the file, which appears at this path only once it is complete.
+    fn create(&self, path: &Path) -> Result<AtomicFile> {
+        let existing = std::fs::metadata(path).ok();
         let (shown, on_existing) = (path.display(), self.on_existing());
-        match there {
-            Some(there) if there.is_dir() => Err(UsageError(format!(
-                "--output: {shown} is a folder; give a file's name, or --manifest to fill a folder"
+        match existing {
+            Some(existing) if existing.is_dir() => Err(UsageError(format!(
+                "--output: {shown} is a folder; give the name of a file, or add --manifest"
             )))?,
-            Some(there) if !there.is_file() => Err(UsageError(format!(
-                "--output: {shown} is no file, and only files are written so; leave --output out \
-                 and redirect stdout: `> {shown}`"
+            Some(existing) if !existing.is_file() => Err(UsageError(format!(
+                "--output: {shown} is not a regular file; leave out --output and redirect stdout \
+                 instead: `> {shown}`"
             )))?,
             Some(_) if on_existing == OnExisting::Keep => {
-                bail!("--output: {shown} is there already; --overwrite replaces it")
+                bail!("--output: {shown} already exists; --overwrite replaces it")
             }
             _ => AtomicFile::create(path, on_existing).with_context(|| cannot_write(path)),
         }
@@ -272,7 +271,7 @@ impl Export {
     }
 }
 
-/// A filter as the manifest of a masked export may tell it.
+/// The value of a filter as it appears in the manifest of a masked export.
 fn masked_filter(name: &str, value: &str) -> String {
     match name {
         "from" | "to" => mask::address(value),
@@ -280,22 +279,23 @@ fn masked_filter(name: &str, value: &str) -> String {
     }
 }
 
-/// Other programs take these names for stdout; here they would be those of a file.
+/// Other programs treat these names as stdout; here they would create a file of that name.
 fn refuse_names_of_stdout(path: &Path) -> Result<(), UsageError> {
     match ["-", "/dev/stdout"].iter().any(|name| path == Path::new(name)) {
         false => Ok(()),
         true => Err(UsageError(format!(
-            "--output: `{}` is no name for a file; leave --output out, and the export goes to stdout",
+            "--output: `{}` is not a file name; leave out --output to write to stdout",
             path.display()
         ))),
     }
 }
 
-/// Puts a whole file under its name.
-fn put(file: AtomicFile, path: &Path) -> Result<()> {
+/// Gives the complete file its name.
+fn publish(file: AtomicFile, path: &Path) -> Result<()> {
     file.finish().map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => anyhow!(
-            "--output: {} has appeared meanwhile, and nothing was replaced; --overwrite replaces it",
+            "--output: another process has created {} in the meantime, so it was not replaced; \
+             --overwrite replaces it",
             path.display()
         ),
         _ => anyhow::Error::new(error).context(cannot_write(path)),

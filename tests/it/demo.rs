@@ -55,7 +55,7 @@ fn the_demo_shows_a_complete_run_and_leaves_a_ledger_that_verifies() {
         " signed callbacks came, in any order; ",
         "One message whose callbacks came in the wrong order:",
         "  late ",
-        "the same as position ",
+        "duplicate of position ",
         "status       messages  events  late  duplicates  conflicts",
         "delivered ",
         "read ",

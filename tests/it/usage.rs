@@ -24,8 +24,8 @@ fn usage_errors_exit_with_2() {
         ("export events --as-of-position 9", "the log ends at position 2"),
         ("export messages --as-of-position 9", "the log ends at position 2"),
         ("export events --output .", "is a folder"),
-        ("export events --output /dev/null", "is no file"),
-        ("export events --output file --manifest", "is a file; --manifest fills a folder"),
+        ("export events --output /dev/null", "is not a regular file"),
+        ("export events --output file --manifest", "is a file; --manifest needs a folder"),
         ("export events --to +15558675310", "events are not chosen by it"),
         ("export messages --message-sid SM1", "use audit for one message"),
         ("export messages --since yesterday", "RFC 3339"),
@@ -37,7 +37,7 @@ fn usage_errors_exit_with_2() {
         ("serve --public-url hooks.example.com", "is not of the form https://host/prefix"),
         ("serve --public-url https://x.example --callback-path x", "is not a path such as"),
         ("quarantine show 17", "is no id of a request"),
-        ("replay --rule moon --dry-run", "is no rule"),
+        ("replay --rule moon --dry-run", "is not a rule"),
         ("man moon", "there is no command"),
     ] {
         let output = run(&ledger, arguments);
