@@ -72,7 +72,7 @@ fn for_people(request: &RefusedRequest, now: &Result<CheckOutcome>) -> String {
         Ok(CheckOutcome::Valid(event)) => {
             format!("valid over {}; recheck would append it", event.url)
         }
-        Ok(CheckOutcome::NotTaken(reason)) => format!("not taken: {reason}"),
+        Ok(CheckOutcome::Unacceptable(reason)) => format!("not accepted: {reason}"),
         Ok(CheckOutcome::Refused(refusal, cause)) => format!("{refusal}: {cause}"),
         Err(error) => format!("not checked: {error:#}"),
     };
@@ -103,7 +103,7 @@ fn as_json(request: &RefusedRequest, now: &Result<CheckOutcome>) -> Value {
     let headers: Vec<_> = headers.map(|(name, value)| (name, HeaderValue::new(value))).collect();
     let now = match now {
         Ok(CheckOutcome::Valid(event)) => json!({ "valid": true, "url": event.url }),
-        Ok(CheckOutcome::NotTaken(reason)) => {
+        Ok(CheckOutcome::Unacceptable(reason)) => {
             json!({ "valid": false, "reason": reason.name(), "cause": reason.to_string() })
         }
         Ok(CheckOutcome::Refused(refusal, cause)) => {
