@@ -7,10 +7,10 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::super::{Format, Outcome, UsageError};
+use super::super::{Format, Outcome, UsageError, help};
 use super::Configured;
 use crate::cli::common::text::number;
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::quarantine::rejection::Rejection;
 use crate::quarantine::{CheckOutcome, check};
 use crate::store;
@@ -25,12 +25,12 @@ pub struct Args {
     /// The id that `quarantine list` prints
     id: String,
 
-    /// A public URL to check against, as for serve; repeatable [env: DELIVERY_LEDGER_PUBLIC_URL]
-    #[arg(long = "public-url", value_name = "URL")]
+    #[arg(long = "public-url", value_name = "URL", help = help(&config::PUBLIC_URL,
+        "A public URL to check against, as for serve; repeatable"))]
     public_urls: Vec<String>,
 
-    /// A callback path, as for serve; repeatable [env: DELIVERY_LEDGER_CALLBACK_PATH]
-    #[arg(long = "callback-path", value_name = "PATH")]
+    #[arg(long = "callback-path", value_name = "PATH", help = help(&config::CALLBACK_PATH,
+        "A callback path, as for serve; repeatable"))]
     callback_paths: Vec<String>,
 
     #[arg(long, value_enum, default_value_t = Format::Table)]

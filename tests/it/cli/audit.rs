@@ -20,17 +20,17 @@ channel  sms
 service  -
 error    30003 Unreachable destination handset
 receipt  2511160837 (carrier time, zone unknown)
-events   5: 1 late, 1 doubled, 1 unrecognised
+events   5: 1 late, 1 duplicate, 1 unrecognised
 as of    position 6, rule failure-terminal
 
-It is failed because the strongest failure heard decides, whatever else was heard (position 5).
+It is failed because under this rule a reported failure outranks every other status (position 5).
 There is evidence of success and of failure: delivered, failed.
 
-position  received at (UTC)            after  source    status     effect        what it did
-       1  2026-01-02T03:04:05.000000Z   0 ms  callback  delivered  advanced      first heard of; delivered
-       2  2026-01-02T03:04:06.000000Z  1.0 s  callback  sent       late          ranks below what was heard; stays delivered
+position  received at (UTC)            after  source    status     effect        details
+       1  2026-01-02T03:04:05.000000Z   0 ms  callback  delivered  advanced      first event; delivered
+       2  2026-01-02T03:04:06.000000Z  1.0 s  callback  sent       late          ranks below the status already reported; stays delivered
        4  2026-01-02T03:04:08.000000Z  3.0 s  callback  delivered  duplicate     the same as position 1; stays delivered
-       5  2026-01-02T03:04:09.000000Z  4.0 s  callback  failed     conflict      contradicts what was heard; delivered -> failed; error 30003; MessageStatus and SmsStatus differ
+       5  2026-01-02T03:04:09.000000Z  4.0 s  callback  failed     conflict      contradicts a status already reported; delivered -> failed; error 30003; MessageStatus and SmsStatus differ
        6  2026-01-02T03:04:10.000000Z  5.0 s  callback  tunnelled  unrecognised  no known status; stays failed
 "
     );

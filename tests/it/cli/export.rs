@@ -121,7 +121,7 @@ fn an_export_file_is_complete_and_only_its_owner_can_read_it() {
         let to_file = ["export", what, "--output", "export.ndjson"];
         let refused = ledger.run(&to_file);
         assert_eq!(refused.status.code(), Some(1));
-        let expected = "error: --output: export.ndjson is there already; --overwrite replaces it";
+        let expected = "error: --output: export.ndjson already exists; --overwrite replaces it";
         assert!(stderr(&refused).starts_with(expected), "{}", stderr(&refused));
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "what was there before");
 
@@ -159,7 +159,7 @@ fn an_export_does_not_replace_a_file_created_meanwhile() {
         assert_eq!(output.status.code(), Some(1));
         assert!(
             stderr(&output).starts_with(&format!(
-                "error: --output: {appears} has appeared meanwhile, and nothing was replaced;"
+                "error: --output: {appears} was created by another process meanwhile and was not replaced;"
             )),
             "{}",
             stderr(&output)
@@ -178,7 +178,7 @@ fn an_existing_manifest_is_reported_before_anything_is_written() {
     let output = ledger.run(&["export", "messages", "--output", "out", "--manifest"]);
 
     assert_eq!(output.status.code(), Some(1));
-    let expected = "error: --output: out/manifest.json is there already; --overwrite replaces it";
+    let expected = "error: --output: out/manifest.json already exists; --overwrite replaces it";
     assert!(stderr(&output).starts_with(expected), "{}", stderr(&output));
     assert_eq!(std::fs::read_dir(ledger.file("out")).unwrap().count(), 1);
 }
@@ -188,9 +188,9 @@ fn an_output_that_is_not_a_regular_file_is_refused() {
     let ledger = eventful();
     std::fs::create_dir(ledger.file("folder")).unwrap();
     for (output, code, expected) in [
-        ("-", 2, "leave --output out, and the export goes to stdout"),
-        ("/dev/stdout", 2, "leave --output out, and the export goes to stdout"),
-        ("/dev/null", 2, "leave --output out and redirect stdout: `> /dev/null`"),
+        ("-", 2, "omit --output to write to stdout"),
+        ("/dev/stdout", 2, "omit --output to write to stdout"),
+        ("/dev/null", 2, "omit --output and redirect stdout instead: `> /dev/null`"),
         ("folder", 2, "folder is a folder; give a file's name, or --manifest to fill a folder"),
     ] {
         for overwrite in [&[][..], &["--overwrite"]] {

@@ -79,7 +79,7 @@ SM00000000000000000000000000000001  failed     delivered
 }
 
 #[test]
-fn a_dry_run_works_alongside_a_server() {
+fn a_dry_run_works_next_to_a_server() {
     let app = App::start();
     app.receive(delivered(&sid(1)));
     app.caught_up();

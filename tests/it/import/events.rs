@@ -90,7 +90,7 @@ fn a_timeline_shows_which_events_were_imported() {
         |ledger: &Ledger| String::from_utf8(ledger.run(&["audit", &sid(1)]).stdout).unwrap();
     imported(&to, &[&exported]);
     let here = audit(&to);
-    assert!(here.contains("first heard of; delivered; imported, position 1 of another"), "{here}");
+    assert!(here.contains("first event; delivered; imported, position 1 of another"), "{here}");
     assert!(!audit(&from).contains("imported"));
 }
 
