@@ -157,10 +157,7 @@ fn a_target_with_unescaped_characters_gets_400_and_is_stored_unchanged() {
         let app = App::start();
         let answer = app.receive_at(target, delivered(&sid(1)));
         let detail = match target.contains('#') {
-            true => {
-                "the request's target has a fragment (#…), which is no part of the URL that a client \
-                 calls"
-            }
+            true => "the request's target has a fragment (#…), which clients must not send",
             false => {
                 "the request's target has characters that have to be percent-encoded, such as \", <, > \
                  or `"
@@ -250,7 +247,7 @@ fn a_signed_malformed_request_is_counted() {
     app.answers(b"POST / HTTP/1.1\r\n\r\n");
     app.eventually("all are counted", || app.refusals("request") == 5.0);
     assert!(app.stderr().contains(
-        "callback refused: signed, but its head cannot be read as HTTP, or did not arrive whole"
+        "callback refused: signed, but its head is malformed HTTP, or did not arrive completely"
     ));
 }
 
