@@ -155,7 +155,7 @@ def catch_up_seconds():
 
 
 class Watch:
-    """The CPU time that a server has used since the start, and that of foreign processes, in cores."""
+    """Measures the CPU time of a server, and the load of unrelated processes as a fraction of one core."""
 
     def __init__(self, pid):
         self.pid = pid

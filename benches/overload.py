@@ -186,7 +186,7 @@ def probe_ms(times=50):
 
 
 def retry_after(tries=2000):
-    """True if rejected callbacks have a Retry-After; None if none was rejected."""
+    """The Retry-After of the first callback that gets 503; None if none does."""
     for line, _ in zip(open(common.CALLBACKS), range(tries)):
         try:
             send(*line.rstrip("\n").split("\t"))

@@ -1,4 +1,4 @@
-//! `audit`: shows the lifecycle of one message: each event, its effect, and the resulting status.
+//! `audit`: one message, from its first event to its current status.
 
 use std::io::Write;
 
@@ -39,7 +39,7 @@ pub struct Args {
     format: Format,
 }
 
-/// Prints the message; exit code 4 if it does not exist.
+/// Prints the message, or says that there is none.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let message_sid = MessageSid::parse(&args.sid)
         .ok_or_else(|| UsageError("the message SID is empty".to_owned()))?;
@@ -53,7 +53,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     };
     match find_message(&*store, &query)? {
         MessageResult::NotFound => {
-            eprint_line(format_args!("the log has no event of message {}", printable(&args.sid)));
+            eprint_line(format_args!("no event of message {} is in the log", printable(&args.sid)));
             Ok(Outcome::NotFound)
         }
         MessageResult::BeyondHead(beyond) => Err(UsageError(beyond.to_string()).into()),
@@ -99,13 +99,13 @@ fn print(
     Ok(())
 }
 
-/// Formats the message for people: its current state, the reason for its status, and its timeline.
+/// The message as text: its status, the reason for it, and its timeline.
 pub fn for_people(folded: &Folded, as_of_position: Position, error_codes: &ErrorCodes) -> String {
     let message = wire::Message::new(&folded.key, &folded.lifecycle, as_of_position, error_codes);
     format!(
         "{}\n{}\n{}",
         summary(&message, folded.lifecycle.evidence.is_open()),
-        explanation(folded),
+        why(folded),
         timeline(folded)
     )
 }
@@ -158,22 +158,21 @@ fn summary(message: &wire::Message, is_open: bool) -> String {
     rows.into_iter().map(|(name, value)| format!("{name:<8} {value}\n")).collect()
 }
 
-/// Explains the message's status in one or two sentences.
-fn explanation(folded: &Folded) -> String {
+/// The reason for the status, in one or two sentences.
+fn why(folded: &Folded) -> String {
     let evidence = &folded.lifecycle.evidence;
     let status = status_name(evidence.status());
     let position = evidence.deciding.as_ref().map_or(0, |deciding| deciding.position);
     let decided = match (evidence.status(), evidence.rule) {
         (None, _) if evidence.kinds.is_inbound() => {
-            "Every reported status is one of an inbound message, so no delivery is expected."
-                .to_owned()
+            "Every status is one of an inbound message, so nothing is expected of it.".to_owned()
         }
-        (None, _) => "No event reports a known status.".to_owned(),
+        (None, _) => "No event reported a known status.".to_owned(),
         (Some(of), Rule::FailureTerminal) if of.is_failure() => format!(
-            "It is {status} because the highest-ranking reported failure decides, whatever else was reported (position {position})."
+            "It is {status} because under this rule a reported failure outranks every other status (position {position})."
         ),
         (Some(of), Rule::DeliveryWins) if of.is_success() && evidence.has_conflict() => format!(
-            "It is {status} because under this rule evidence of success decides (position {position})."
+            "It is {status} because under this rule evidence of success outranks a failure (position {position})."
         ),
         (Some(_), _) => format!(
             "It is {status} because no reported status ranks higher; the order of arrival does not matter (position {position})."
@@ -181,15 +180,15 @@ fn explanation(folded: &Folded) -> String {
     };
     match evidence.has_conflict() {
         true => {
-            let statuses: Vec<_> = evidence
+            let reported: Vec<_> = evidence
                 .status_times
                 .statuses()
                 .filter(|s| s.is_success() || s.is_failure())
                 .collect();
-            let statuses: Vec<_> = statuses.into_iter().map(|status| status.name()).collect();
+            let reported: Vec<_> = reported.into_iter().map(|status| status.name()).collect();
             format!(
                 "{decided}\nThere is evidence of success and of failure: {}.\n",
-                statuses.join(", ")
+                reported.join(", ")
             )
         }
         false => format!("{decided}\n"),
@@ -237,10 +236,10 @@ fn details(entry: &Entry, before: Option<Status>, first: bool) -> String {
     };
     let mut parts = vec![match entry.effect {
         Effect::Duplicate(position) => {
-            format!("duplicate of position {}; {moved}", number(position))
+            format!("the same as position {}; {moved}", number(position))
         }
-        Effect::Late => format!("ranks below an earlier status; {moved}"),
-        Effect::Conflict => format!("contradicts an earlier status; {moved}"),
+        Effect::Late => format!("ranks below the status already reported; {moved}"),
+        Effect::Conflict => format!("contradicts a status already reported; {moved}"),
         Effect::Unrecognised => format!("no known status; {moved}"),
         Effect::Confirmed | Effect::Advanced => moved,
     }];
@@ -250,7 +249,7 @@ fn details(entry: &Entry, before: Option<Status>, first: bool) -> String {
     parts.join("; ")
 }
 
-/// The origin of an imported event: the file, or the other ledger and its position there.
+/// The origin of an imported event: another ledger or a file. `None` if it was not imported.
 fn origin(entry: &Entry) -> Option<String> {
     let note = |name: &str| entry.event.notes.get(name).map(|value| printable(value));
     let of_ledger = note(note::POSITION).map(|position| match note(note::LEDGER) {

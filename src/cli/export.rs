@@ -1,4 +1,4 @@
-//! `export`: writes the current state of messages, or the events of the log, to one file.
+//! `export`: current messages or received events, in one file.
 
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -94,14 +94,15 @@ enum Wanted {
     Events(EventFilter),
 }
 
-/// Writes the export to its file, or to stdout.
+/// Writes the export to the file given, or to stdout.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     args.output.as_deref().map_or(Ok(()), refuse_names_of_stdout)?;
     let export = args.open(settings)?;
     let Some(path) = &args.output else {
         let out = terminal::stdout();
         if out.is_terminal() && export.format == FileFormat::Parquet {
-            let binary = "--format parquet: Parquet is binary and cannot be shown on a terminal; give --output";
+            let binary =
+                "--format parquet: it is binary and is not written to a terminal; add --output";
             return Err(UsageError(binary.to_owned()).into());
         }
         export.write(BufWriter::new(out))?;
@@ -113,7 +114,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             if path.is_file() {
                 let shown = path.display();
                 return Err(UsageError(format!(
-                    "--output: {shown} is a file; --manifest needs a folder"
+                    "--output: {shown} is a file; --manifest fills a folder"
                 ))
                 .into());
             }
@@ -122,17 +123,17 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         }
         false => path.clone(),
     };
-    let mut file = args.create(&path)?;
+    let mut file = args.begin(&path)?;
     let rows = match args.manifest {
         false => {
             let rows = export.write(&mut file)?;
-            publish(file, &path)?;
+            put(file, &path)?;
             rows
         }
         true => {
             // Created before anything is written, so that an existing one is reported at once.
             let manifest_path = path.with_file_name("manifest.json");
-            let mut manifest_file = args.create(&manifest_path)?;
+            let mut manifest_file = args.begin(&manifest_path)?;
             let mut hashing = HashingWriter::new(&mut file);
             let rows = export.write(&mut hashing)?;
             let hashed = hashing.finish(file_name(&path), rows).0;
@@ -140,8 +141,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             serde_json::to_writer_pretty(&mut manifest_file, &manifest)
                 .map_err(std::io::Error::from)?;
             manifest_file.write_all(b"\n")?;
-            publish(file, &path)?;
-            publish(manifest_file, &manifest_path)?;
+            put(file, &path)?;
+            put(manifest_file, &manifest_path)?;
             rows
         }
     };
@@ -175,17 +176,17 @@ impl Args {
         Ok(Export { store, wanted, format, view, error_codes })
     }
 
-    /// Creates the file, which appears at this path only once it is complete.
-    fn create(&self, path: &Path) -> Result<AtomicFile> {
-        let existing = std::fs::metadata(path).ok();
+    /// Creates the temporary file that is renamed to this path when complete.
+    fn begin(&self, path: &Path) -> Result<AtomicFile> {
+        let there = std::fs::metadata(path).ok();
         let (shown, on_existing) = (path.display(), self.on_existing());
-        match existing {
-            Some(existing) if existing.is_dir() => Err(UsageError(format!(
-                "--output: {shown} is a folder; give the name of a file, or add --manifest"
+        match there {
+            Some(there) if there.is_dir() => Err(UsageError(format!(
+                "--output: {shown} is a folder; give a file's name, or --manifest to fill a folder"
             )))?,
-            Some(existing) if !existing.is_file() => Err(UsageError(format!(
-                "--output: {shown} is not a regular file; leave out --output and redirect stdout \
-                 instead: `> {shown}`"
+            Some(there) if !there.is_file() => Err(UsageError(format!(
+                "--output: {shown} is not a regular file; omit --output \
+                 and redirect stdout instead: `> {shown}`"
             )))?,
             Some(_) if on_existing == OnExisting::Keep => {
                 bail!("--output: {shown} already exists; --overwrite replaces it")
@@ -271,7 +272,7 @@ impl Export {
     }
 }
 
-/// The value of a filter as it appears in the manifest of a masked export.
+/// The value of a filter, masked for the manifest of a masked export.
 fn masked_filter(name: &str, value: &str) -> String {
     match name {
         "from" | "to" => mask::address(value),
@@ -279,23 +280,22 @@ fn masked_filter(name: &str, value: &str) -> String {
     }
 }
 
-/// Other programs treat these names as stdout; here they would create a file of that name.
+/// Rejects the names that other programs treat as stdout; here they would be file names.
 fn refuse_names_of_stdout(path: &Path) -> Result<(), UsageError> {
     match ["-", "/dev/stdout"].iter().any(|name| path == Path::new(name)) {
         false => Ok(()),
         true => Err(UsageError(format!(
-            "--output: `{}` is not a file name; leave out --output to write to stdout",
+            "--output: `{}` is not a file name here; omit --output to write to stdout",
             path.display()
         ))),
     }
 }
 
-/// Gives the complete file its name.
-fn publish(file: AtomicFile, path: &Path) -> Result<()> {
+/// Renames a complete file to its final name.
+fn put(file: AtomicFile, path: &Path) -> Result<()> {
     file.finish().map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => anyhow!(
-            "--output: another process has created {} in the meantime, so it was not replaced; \
-             --overwrite replaces it",
+            "--output: {} was created by another process meanwhile and was not replaced; --overwrite replaces it",
             path.display()
         ),
         _ => anyhow::Error::new(error).context(cannot_write(path)),

@@ -52,10 +52,10 @@ fn the_demo_shows_a_complete_run_and_leaves_a_ledger_that_verifies() {
     assert_eq!(output.status.code(), Some(0), "{text}{}", stderr(&output));
 
     for expected in [
-        " signed callbacks came, in any order; ",
-        "One message whose callbacks came in the wrong order:",
+        " signed callbacks arrived, in any order; ",
+        "One message whose callbacks arrived in the wrong order:",
         "  late ",
-        "duplicate of position ",
+        "the same as position ",
         "status       messages  events  late  duplicates  conflicts",
         "delivered ",
         "read ",

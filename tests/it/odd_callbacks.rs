@@ -286,7 +286,7 @@ fn the_same_body_with_another_query_is_no_duplicate() {
 // What headers may say.
 
 #[test]
-fn an_event_has_these_fields_in_this_order() {
+fn an_event_has_the_documented_fields_in_order() {
     let app = App::start();
 
     let event = assert_kept(&app, "/message-status", delivered(&sid(1)).bytes());

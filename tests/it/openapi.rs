@@ -21,7 +21,7 @@ fn the_document_equals_the_reviewed_snapshot() {
 }
 
 #[test]
-fn the_document_is_served_as_it_is_printed() {
+fn the_served_document_equals_the_printed_one() {
     let app = App::start();
     let served = app.get("/openapi.json");
     assert_eq!(served.header("content-type"), Some("application/json"));

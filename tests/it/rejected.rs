@@ -29,8 +29,7 @@ fn a_callback_to_an_unknown_path_is_accepted_once_the_path_is_configured() {
     assert_eq!(app.refusals("path"), 13.0);
     assert_eq!(app.metric("callbacks_total{outcome=\"refused\",status=\"unverified\"}"), 13.0);
     app.eventually("it is logged", || {
-        app.stderr()
-            .contains("callback refused: signed, but it came to a path that is no callback path")
+        app.stderr().contains("callback refused: signed, but its path is not a callback path")
     });
     app.kept(13);
     let report = |app: &App, arguments: &[&str]| misdirected(app, arguments);
@@ -77,7 +76,7 @@ fn a_stored_request_shows_what_would_make_it_acceptable() {
     let shown = app.printed(&show);
     assert!(
         shown.contains(
-            "now          not taken: `/elsewhere` is no callback path; configured: /message-status \
+            "now          not accepted: `/elsewhere` is not a callback path; configured: /message-status \
              (--callback-path)\n"
         ),
         "{shown}"
@@ -158,10 +157,7 @@ fn a_target_with_unescaped_characters_gets_400_and_is_stored_unchanged() {
         let app = App::start();
         let answer = app.receive_at(target, delivered(&sid(1)));
         let detail = match target.contains('#') {
-            true => {
-                "the request's target has a fragment (#…), which is no part of the URL that a client \
-                 calls"
-            }
+            true => "the request's target has a fragment (#…), which clients must not send",
             false => {
                 "the request's target has characters that have to be percent-encoded, such as \", <, > \
                  or `"
@@ -251,7 +247,7 @@ fn a_signed_malformed_request_is_counted() {
     app.answers(b"POST / HTTP/1.1\r\n\r\n");
     app.eventually("all are counted", || app.refusals("request") == 5.0);
     assert!(app.stderr().contains(
-        "callback refused: signed, but its head cannot be read as HTTP, or did not arrive whole"
+        "callback refused: signed, but its head is malformed HTTP, or did not arrive completely"
     ));
 }
 
@@ -272,7 +268,9 @@ fn an_oversized_form_is_stored_up_to_1_mib_and_beyond_that_only_its_head() {
     let id = list[0]["id"].as_str().unwrap();
     let shown = app.printed(&["quarantine", "show", id, "--public-url", PUBLIC_URL]);
     assert!(
-        shown.contains("not taken: its body was not kept whole, so it cannot be verified"),
+        shown.contains(
+            "not accepted: the stored body is incomplete, so the signature cannot be verified"
+        ),
         "{shown}"
     );
     let recheck = ["quarantine", "recheck", "--public-url", PUBLIC_URL];

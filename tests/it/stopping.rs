@@ -49,7 +49,7 @@ fn a_request_in_flight_at_sigterm_is_completed_and_stored() {
 }
 
 #[test]
-fn a_client_that_keeps_its_connection_is_asked_to_close_it() {
+fn a_stopping_server_asks_clients_to_close_their_connections() {
     let mut app = App::start();
     // The server keeps running while this request is in flight.
     let mut in_flight = InFlight::begin(&app, 1);

@@ -25,7 +25,7 @@ fn usage_errors_exit_with_2() {
         ("export messages --as-of-position 9", "the log ends at position 2"),
         ("export events --output .", "is a folder"),
         ("export events --output /dev/null", "is not a regular file"),
-        ("export events --output file --manifest", "is a file; --manifest needs a folder"),
+        ("export events --output file --manifest", "is a file; --manifest fills a folder"),
         ("export events --to +15558675310", "events are not chosen by it"),
         ("export messages --message-sid SM1", "use audit for one message"),
         ("export messages --since yesterday", "RFC 3339"),

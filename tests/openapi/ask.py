@@ -10,7 +10,7 @@ import tempfile
 import threading
 
 TOKEN = "a-token-of-this-test-0123456789abcdef"
-# A response of the event stream never ends; the part received until the timeout is checked.
+# The timeout of a request; a response of the event stream never ends, so its first part is checked.
 REQUEST_SECONDS = 5
 START_SECONDS = 30
 

@@ -67,7 +67,7 @@ fn examine(context: &DoctorContext) -> Result<Option<Examined>> {
         examined.examined += 1;
         match check(&request, &configured.accepts()) {
             CheckOutcome::Valid(_) => examined.would_verify += 1,
-            CheckOutcome::NotTaken(reason) => {
+            CheckOutcome::Unacceptable(reason) => {
                 examined.found(reason.to_string(), request.rank == Rank::Recognised);
             }
             CheckOutcome::Refused(_, cause) => {

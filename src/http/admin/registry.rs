@@ -61,8 +61,8 @@ impl MetricsRegistry {
         {
             registry.register(Box::new(counter.clone()))?;
         }
-        if let Some(keeper) = &receiving.keeper {
-            keeper.metrics().register(&registry)?;
+        if let Some(recorder) = &receiving.recorder {
+            recorder.metrics().register(&registry)?;
         }
         build_info(&registry)?;
         let whole = |name: &str, help: &str| {

@@ -23,14 +23,14 @@ receipt  2511160837 (carrier time, zone unknown)
 events   5: 1 late, 1 duplicate, 1 unrecognised
 as of    position 6, rule failure-terminal
 
-It is failed because the highest-ranking reported failure decides, whatever else was reported (position 5).
+It is failed because under this rule a reported failure outranks every other status (position 5).
 There is evidence of success and of failure: delivered, failed.
 
 position  received at (UTC)            after  source    status     effect        details
        1  2026-01-02T03:04:05.000000Z   0 ms  callback  delivered  advanced      first event; delivered
-       2  2026-01-02T03:04:06.000000Z  1.0 s  callback  sent       late          ranks below an earlier status; stays delivered
-       4  2026-01-02T03:04:08.000000Z  3.0 s  callback  delivered  duplicate     duplicate of position 1; stays delivered
-       5  2026-01-02T03:04:09.000000Z  4.0 s  callback  failed     conflict      contradicts an earlier status; delivered -> failed; error 30003; MessageStatus and SmsStatus differ
+       2  2026-01-02T03:04:06.000000Z  1.0 s  callback  sent       late          ranks below the status already reported; stays delivered
+       4  2026-01-02T03:04:08.000000Z  3.0 s  callback  delivered  duplicate     the same as position 1; stays delivered
+       5  2026-01-02T03:04:09.000000Z  4.0 s  callback  failed     conflict      contradicts a status already reported; delivered -> failed; error 30003; MessageStatus and SmsStatus differ
        6  2026-01-02T03:04:10.000000Z  5.0 s  callback  tunnelled  unrecognised  no known status; stays failed
 "
     );
@@ -136,7 +136,7 @@ fn audit_needs_an_account_if_several_have_the_sid() {
 fn audit_of_an_unknown_message_exits_with_4() {
     let output = eventful().run(&["audit", "SMnone"]);
     assert_eq!(output.status.code(), Some(4));
-    assert_eq!(stderr(&output), "the log has no event of message SMnone\n");
+    assert_eq!(stderr(&output), "no event of message SMnone is in the log\n");
     assert!(output.stdout.is_empty());
 }
 

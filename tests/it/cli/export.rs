@@ -159,7 +159,7 @@ fn an_export_does_not_replace_a_file_created_meanwhile() {
         assert_eq!(output.status.code(), Some(1));
         assert!(
             stderr(&output).starts_with(&format!(
-                "error: --output: another process has created {appears} in the meantime"
+                "error: --output: {appears} was created by another process meanwhile and was not replaced;"
             )),
             "{}",
             stderr(&output)
@@ -188,10 +188,10 @@ fn an_output_that_is_not_a_regular_file_is_refused() {
     let ledger = eventful();
     std::fs::create_dir(ledger.file("folder")).unwrap();
     for (output, code, expected) in [
-        ("-", 2, "is not a file name; leave out --output to write to stdout"),
-        ("/dev/stdout", 2, "is not a file name; leave out --output to write to stdout"),
-        ("/dev/null", 2, "leave out --output and redirect stdout instead: `> /dev/null`"),
-        ("folder", 2, "folder is a folder; give the name of a file, or add --manifest"),
+        ("-", 2, "omit --output to write to stdout"),
+        ("/dev/stdout", 2, "omit --output to write to stdout"),
+        ("/dev/null", 2, "omit --output and redirect stdout instead: `> /dev/null`"),
+        ("folder", 2, "folder is a folder; give a file's name, or --manifest to fill a folder"),
     ] {
         for overwrite in [&[][..], &["--overwrite"]] {
             let arguments = ["export", "events", "--output", output];

@@ -80,7 +80,7 @@ Messages whose status would change: 1. Nothing was changed.
 }
 
 #[test]
-fn a_dry_run_works_alongside_a_server() {
+fn a_dry_run_works_next_to_a_server() {
     let app = App::start();
     app.receive(delivered(&sid(1)));
     app.caught_up();

@@ -329,7 +329,7 @@ fn duplicates_have_the_same_token_query_and_body() {
 }
 
 #[test]
-fn a_duplicate_names_the_first_of_its_kind_and_comes_before_every_other_effect() {
+fn a_duplicate_refers_to_the_first_event_and_overrides_other_effects() {
     let events = ["delivered", "failed", "tunnelled", "failed", "tunnelled", "delivered", "failed"];
     let message = reported(events.map(says));
 

@@ -12,7 +12,28 @@ use serde_json::json;
 
 use super::{open, set_rule};
 use crate::support::events::event;
-use crate::support::{App, Request, TOKEN, delivered, failed, sent, sid, signature, status};
+use crate::support::{
+    App, MessageBody, Request, TOKEN, delivered, failed, sent, sid, signature, status,
+};
+
+/// A stopped server that has received and projected these callbacks.
+fn stopped_after<const N: usize>(bodies: [MessageBody; N]) -> App {
+    let mut app = App::start();
+    receive_and_stop(&mut app, bodies);
+    app
+}
+
+fn receive_and_stop<const N: usize>(app: &mut App, bodies: [MessageBody; N]) {
+    for body in bodies {
+        assert_eq!(app.receive(body).code, 200);
+    }
+    app.caught_up();
+    app.stop();
+}
+
+fn views_sql(app: &App, sql: &str) {
+    Connection::open(app.views_file()).unwrap().execute_batch(sql).unwrap();
+}
 
 /// Marks a message in the views; a rebuild would remove the mark.
 fn mark(app: &App) {
@@ -137,13 +158,8 @@ fn deleted_views_are_rebuilt_while_callbacks_are_accepted() {
 
 #[test]
 fn views_of_another_version_are_rebuilt_with_a_log_line() {
-    let mut app = App::start();
-    app.receive(delivered(&sid(1)));
-    app.caught_up();
-    app.stop();
-    let views = Connection::open(app.views_file()).unwrap();
-    views.execute_batch("UPDATE refinery_schema_history SET checksum = '0'").unwrap();
-    drop(views);
+    let mut app = stopped_after([delivered(&sid(1))]);
+    views_sql(&app, "UPDATE refinery_schema_history SET checksum = '0'");
     mark(&app);
 
     app.restart();
@@ -156,12 +172,8 @@ fn views_of_another_version_are_rebuilt_with_a_log_line() {
 
 #[test]
 fn views_built_by_another_rule_are_rebuilt_with_a_log_line() {
-    let mut app = App::start();
-    app.receive(delivered(&sid(1)));
-    app.receive(failed(&sid(1), "30003"));
-    app.caught_up();
+    let mut app = stopped_after([delivered(&sid(1)), failed(&sid(1), "30003")]);
     assert_eq!(statuses(&app), [(sid(1), "failed")]);
-    app.stop();
     set_rule(&app, "delivery-wins");
 
     app.restart();
@@ -177,13 +189,8 @@ fn views_built_by_another_rule_are_rebuilt_with_a_log_line() {
 
 #[test]
 fn views_with_a_damaged_checkpoint_are_rebuilt_with_a_log_line() {
-    let mut app = App::start();
-    app.receive(delivered(&sid(1)));
-    app.caught_up();
-    app.stop();
-    let views = Connection::open(app.views_file()).unwrap();
-    views.execute_batch("UPDATE checkpoint SET rule = 'no rule'").unwrap();
-    drop(views);
+    let mut app = stopped_after([delivered(&sid(1))]);
+    views_sql(&app, "UPDATE checkpoint SET rule = 'no rule'");
 
     app.restart();
 
@@ -194,16 +201,10 @@ fn views_with_a_damaged_checkpoint_are_rebuilt_with_a_log_line() {
 
 #[test]
 fn a_log_older_than_its_views_is_reported_and_the_views_are_rebuilt() {
-    let mut app = App::start();
-    app.receive(sent(&sid(1)));
-    app.caught_up();
-    app.stop();
+    let mut app = stopped_after([sent(&sid(1))]);
     let older = std::fs::read(app.log_file()).unwrap();
     app.restart();
-    app.receive(delivered(&sid(1)));
-    app.receive(delivered(&sid(2)));
-    app.caught_up();
-    app.stop();
+    receive_and_stop(&mut app, [delivered(&sid(1)), delivered(&sid(2))]);
     std::fs::write(app.log_file(), older).unwrap();
 
     app.restart();
@@ -218,15 +219,10 @@ fn a_log_older_than_its_views_is_reported_and_the_views_are_rebuilt() {
 
 #[test]
 fn an_older_log_that_has_grown_past_its_views_is_reported() {
-    let mut app = App::start();
-    app.receive(sent(&sid(1)));
-    app.caught_up();
-    app.stop();
+    let mut app = stopped_after([sent(&sid(1))]);
     let older = std::fs::read(app.log_file()).unwrap();
     app.restart();
-    app.receive(delivered(&sid(1)));
-    app.caught_up();
-    app.stop();
+    receive_and_stop(&mut app, [delivered(&sid(1))]);
     std::fs::write(app.log_file(), older).unwrap();
     open(&app).append(&[event(failed(&sid(1), "30003")), event(sent(&sid(2)))]).unwrap();
 
@@ -239,13 +235,8 @@ fn an_older_log_that_has_grown_past_its_views_is_reported() {
 
 #[test]
 fn the_log_of_another_ledger_is_reported_and_the_views_are_rebuilt() {
-    let (mut app, mut other) = (App::start(), App::start());
-    app.receive(sent(&sid(1)));
-    other.receive(delivered(&sid(9)));
-    for app in [&mut app, &mut other] {
-        app.caught_up();
-        app.stop();
-    }
+    let mut app = stopped_after([sent(&sid(1))]);
+    let other = stopped_after([delivered(&sid(9))]);
     std::fs::copy(other.log_file(), app.log_file()).unwrap();
 
     app.restart();

@@ -147,7 +147,7 @@ fn callbacks_are_accepted_despite_a_damaged_quarantine() {
     std::fs::write(quarantine_file(app.folder()), "something else").unwrap();
     app.restart();
     app.forged(1);
-    app.eventually("it is logged", || app.stderr().contains("rejected requests cannot be kept"));
+    app.eventually("it is logged", || app.stderr().contains("rejected requests cannot be stored"));
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
     assert_eq!(app.value("quarantine_dropped_total{reason=\"failed\"}"), 1.0);
     assert_eq!(app.run_as_text(&["quarantine", "list"]).0, 1);

@@ -158,7 +158,7 @@ fn an_overwritten_wal_is_noticed_and_its_events_are_appended_again() {
     assert_recovers_from("its salts", |patient| flip(&patient.file(WAL), 16));
     assert_recovers_from("its magic number", |patient| flip(&patient.file(WAL), 0));
     assert_recovers_from("a byte of its first frame", |patient| {
-        flip(&patient.file(WAL), 32 + 24 + 4000)
+        flip(&patient.file(WAL), 32 + 24 + 4000);
     });
     assert_recovers_from("a byte of its last frame", |patient| {
         let wal = patient.file(WAL);
@@ -192,10 +192,10 @@ fn an_overwritten_wal_index_is_noticed_and_rebuilt() {
     quietly("its page numbers", &|shm| overwrite(shm, 136, &[0; 400]));
     quietly("its hash table", &|shm| overwrite(shm, 16 << 10, &[0; 16 << 10]));
     assert_recovers_from("its page numbers", |patient| {
-        overwrite(&patient.file(SHM), 136, &[0; 400])
+        overwrite(&patient.file(SHM), 136, &[0; 400]);
     });
     assert_recovers_from("its hash table", |patient| {
-        overwrite(&patient.file(SHM), 16 << 10, &[0; 16 << 10])
+        overwrite(&patient.file(SHM), 16 << 10, &[0; 16 << 10]);
     });
 }
 

@@ -97,7 +97,7 @@ fn a_form_must_match_every_hash_in_its_query() {
 }
 
 #[test]
-fn a_form_without_an_account_may_have_a_hash_of_its_own_body_in_the_query() {
+fn a_form_without_an_account_may_have_its_hash_in_the_query() {
     let body = delivered(&sid(1)).without("AccountSid").bytes();
     let url = format!("{URL}?bodySHA256={}", hash_of(&body));
     assert_eq!(check_form(&url, &body, &signature(TOKEN, &url, &body)), valid_by("primary"));

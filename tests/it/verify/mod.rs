@@ -124,7 +124,7 @@ fn verify_repairs_nothing() {
 }
 
 #[test]
-fn verify_works_alongside_a_server_that_receives_callbacks() {
+fn verify_works_while_a_server_receives_callbacks() {
     let app = App::start();
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
