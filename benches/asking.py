@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What questions take on ledgers of different sizes, and what an export costs beside callbacks.
+"""Measures queries on ledgers of different sizes, and the effect of an export on callbacks.
 
     benches/asking.py [--events 50000 5000000] [--questions 400] [--rounds 5] [--seconds 8]
 
@@ -62,7 +62,7 @@ def ask(events, count):
         after = random.randrange(events)
         return get(f"/v1/events?after={after}&limit=1")["data"][0]
 
-    # As many messages as there are questions, so that no answer is asked for twice.
+    # As many messages as queries, so that no message is queried twice.
     chosen = [some_event() for _ in range(count)]
     parameters = [dict(urllib.parse.parse_qsl(event["body"])) for event in chosen]
     ending = [sent["To"][-7:] for sent in parameters]
@@ -95,7 +95,7 @@ def timed(get, paths):
 
 
 def beside_callbacks(server, folder, form, arguments):
-    """Callbacks as fast as they are taken, alone and beside an export of all messages, in turn."""
+    """Callbacks at the maximum rate, alternately alone and during an export of all messages."""
     pairs, watch = [], Watch(server, folder)
     url = f"http://127.0.0.1:{common.ADMIN_PORT}/v1/exports/messages?format={form}"
     for _ in range(arguments.rounds):
@@ -103,7 +103,7 @@ def beside_callbacks(server, folder, form, arguments):
         export = subprocess.Popen(["curl", "-sf", "-o", "/dev/null", url])
         with watch:
             beside = rate(arguments.seconds)
-        # Else part of the time was measured beside nothing.
+        # Otherwise part of the measurement was made without an export.
         assert export.poll() is None, "the export ended too soon; take more events"
         export.terminate()
         export.wait()
@@ -121,7 +121,7 @@ def rate(seconds):
 
 
 class Watch:
-    """The longest WAL and the most memory while somebody works."""
+    """The largest WAL and the peak memory during the work."""
 
     def __init__(self, server, folder):
         self.wal = self.memory = 0

@@ -1,4 +1,4 @@
-"""What the measuring scripts have in common: where things lie, servers and load, and what the
+"""Shared by the benchmark scripts: paths, servers, load, and what the
 machine did meanwhile. What is measured with it stands in the scripts.
 
 BENCH_PORT takes another port than 18080 and the one behind it; CARGO_TARGET_DIR is heeded.
@@ -31,13 +31,13 @@ CALLBACKS = WORK / "callbacks.tsv"
 CALLBACK_COUNT = 400_000
 ENVIRONMENT = dict(os.environ, TWILIO_ACCOUNT_SID=ACCOUNT, TWILIO_AUTH_TOKEN=TOKEN,
                    CALLBACKS=str(CALLBACKS), NODE_ENV="production")
-# Of one core; what was measured under more of it is discarded.
+# As a fraction of one core; measurements under more foreign load are discarded.
 FOREIGN_LOAD_MAX = 0.25
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def views_wal(folder):
-    """The WAL of the views in use, to which a link leads."""
+    """The WAL of the views in use, which a symbolic link points to."""
     return pathlib.Path(f"{(folder / 'ledger.views.db').resolve()}-wal")
 
 
@@ -48,7 +48,7 @@ def build():
 
 
 def presign():
-    """The signed callbacks that load.lua sends."""
+    """Writes the signed callbacks that load.lua sends."""
     if not shutil.which("wrk"):
         sys.exit("wrk is missing: apt-get install wrk")
     with open(CALLBACKS, "wb") as out:
@@ -64,7 +64,7 @@ def fresh_folder(name):
 
 
 def serve(folder):
-    """The command that serves the ledger in this folder."""
+    """The `serve` command for the ledger in this folder."""
     return [
         LEDGER, "--database", f"sqlite:{folder}/ledger.db", "serve",
         "--listen", f"127.0.0.1:{PORT}", "--admin-listen", f"127.0.0.1:{ADMIN_PORT}",
@@ -74,7 +74,7 @@ def serve(folder):
 
 @contextlib.contextmanager
 def running(command, log_name):
-    """A server that listens, ended as an operator would."""
+    """Runs a server until the context exits, and stops it with SIGTERM."""
     with open(WORK / f"{log_name}.log", "wb") as log:
         process = subprocess.Popen(command, env=ENVIRONMENT, stderr=log, stdout=log)
     try:
@@ -88,7 +88,7 @@ def running(command, log_name):
 def wait_until_listening(process):
     for _ in range(500):
         if process.poll() is not None:
-            sys.exit(f"{process.args[0]} ended at once; see {WORK}")
+            sys.exit(f"{process.args[0]} exited at once; see {WORK}")
         try:
             urllib.request.urlopen(ORIGIN, timeout=1)
             return
@@ -100,14 +100,14 @@ def wait_until_listening(process):
 
 
 def wrk(connections, seconds):
-    """The command of a load with signed callbacks; the last line of its output is JSON."""
+    """The command that sends signed callbacks with wrk; the last line of its output is JSON."""
     return ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "15s",
             "-s", ROOT / "benches" / "load.lua", ORIGIN]
 
 
 def simulate(rate, seconds, connections, seed):
-    """A load of `simulate` at a rate; returns its summary."""
-    # Most messages have more callbacks than one, so these are enough.
+    """Runs `simulate` at a rate; returns its summary."""
+    # Most messages have more than one callback, so this is enough.
     messages = 2 * round(rate * seconds)
     return parsed([
         LEDGER, "simulate", "--yes", "--target", URL, "--rate", str(rate), "--seconds", str(seconds),
@@ -135,7 +135,7 @@ def stored(folder):
 
 
 def readiness():
-    """What /readyz says, also where it says no."""
+    """The JSON of /readyz, even if the server is not ready."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{ADMIN_PORT}/readyz", timeout=10) as answer:
             return json.load(answer)
@@ -144,7 +144,7 @@ def readiness():
 
 
 def catch_up_seconds():
-    """How long the projection needs from now on until it has read everything."""
+    """The time in seconds until the projection has caught up."""
     began = time.monotonic()
     while time.monotonic() - began < 60:
         state = readiness()
@@ -155,7 +155,7 @@ def catch_up_seconds():
 
 
 class Watch:
-    """What a server used since then, and how much of a core neither it nor our own load did."""
+    """Measures the CPU time of a server, and the load of unrelated processes as a fraction of one core."""
 
     def __init__(self, pid):
         self.pid = pid
@@ -186,7 +186,7 @@ def busy_seconds():
 
 
 def status_mb(pid, name):
-    """A line of /proc/PID/status that counts kB: VmRSS is now, VmHWM the most there was."""
+    """A value in kB of /proc/PID/status, in MB: VmRSS is the current memory, VmHWM its peak."""
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(name + ":"):
             return int(line.split()[1]) / 1024
@@ -204,10 +204,10 @@ def machine_line(how):
 
 
 def keep(name, result):
-    """Writes what was measured to where plots.py reads it."""
+    """Saves a result for plots.py."""
     (WORK / f"{name}.json").write_text(json.dumps(result, indent=1))
 
 
 def markdown(header, rows):
-    """A table; the rows are lists of texts."""
+    """A Markdown table; the rows are lists of strings."""
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, ["---"] * len(header), *rows])

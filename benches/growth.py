@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What size does: ingest, one audit and a replay on ledgers of more and more events.
+"""Measures ingest, an audit and a replay on ledgers of increasing size.
 
     benches/growth.py [--events 0 1000000 10000000] [--rounds 3] [--seconds 8]
 
@@ -41,7 +41,7 @@ def main():
 def measure(events, arguments):
     full = common.fresh_folder(f"full-{events}")
     ledger = full / "ledger.db"
-    # An empty ledger has nothing to ask for and nothing to replay.
+    # An empty ledger has nothing to audit or replay.
     row = {"events": events, "log": None, "body": None, "views": None,
            "audit_p50_us": None, "audit_p99_us": None, "scan": None, "replay": None}
     if events:
@@ -59,7 +59,7 @@ def measure(events, arguments):
 
 
 def beside_an_empty_one(full, arguments):
-    """The ingest, and its share of an empty ledger's in the same minute."""
+    """The ingest rate, and its ratio to an empty ledger's in the same minute."""
     empty = common.fresh_folder("empty")
     pairs = [(ingest(empty, arguments.seconds), ingest(full, arguments.seconds)) for _ in range(arguments.rounds)]
     return {
@@ -87,7 +87,7 @@ def ingest(full, seconds):
     folder = common.fresh_folder("data")
     folder.rmdir()
     subprocess.run(["cp", "-r", "--reflink=auto", full, folder], check=True)
-    # Else the copy goes to disk beside what is measured.
+    # Otherwise the copy would be written to disk during the measurement.
     os.sync()
     with common.running(common.serve(folder), "growth"):
         common.catch_up_seconds()

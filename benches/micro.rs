@@ -1,4 +1,4 @@
-//! What each step of a callback costs on its own: `cargo bench --bench micro`.
+//! Microbenchmarks of each step of a callback: `cargo bench --bench micro`.
 
 #[path = "simulated.rs"]
 mod simulated;

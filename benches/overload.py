@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""More than the server can take, and clients that take its time: what becomes of honest traffic.
+"""Measures genuine traffic under overload, and with slow clients.
 
     benches/overload.py [--seconds 60] [--connections 4000] [--idle 4000] [--half 500] [--held 8]
 
@@ -129,7 +129,7 @@ def end_load(load):
 
 
 def probes_for(seconds):
-    """Callbacks sent four times a second, whose answers are yet to come."""
+    """Callbacks sent four times per second, whose responses are pending."""
     pool, lines, sent = concurrent.futures.ThreadPoolExecutor(seconds * 4), open(common.CALLBACKS), []
     for line, _ in zip(lines, range(seconds * 4)):
         sent.append(pool.submit(probe, *line.rstrip("\n").split("\t")))
@@ -138,7 +138,7 @@ def probes_for(seconds):
 
 
 def probe(*callback):
-    """Status code, Retry-After, and seconds until the answer."""
+    """The status code, Retry-After, and the seconds until the response."""
     before = time.monotonic()
     try:
         code, told = send(*callback), None
@@ -174,7 +174,7 @@ def slow_clients(idle, half):
 
 
 def probe_ms(times=50):
-    """The median time to the answer of one callback at a time."""
+    """The median response time of single callbacks."""
     taken = []
     for line in open(common.CALLBACKS):
         token, signature, body = line.rstrip("\n").split("\t")
@@ -186,7 +186,7 @@ def probe_ms(times=50):
 
 
 def retry_after(tries=2000):
-    """Whether a refused callback is told when to come again; nothing where none was refused."""
+    """The Retry-After of the first callback that gets 503; None if none does."""
     for line, _ in zip(open(common.CALLBACKS), range(tries)):
         try:
             send(*line.rstrip("\n").split("\t"))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Whether the percentiles of `simulate` are those that an outside tool finds.
+"""Compares the percentiles reported by `simulate` with those of an independent tool.
 
     benches/percentiles.py [--rates 1000 5000] [--rounds 5] [--seconds 10] [--connections 64]
 
@@ -53,7 +53,7 @@ def oha():
 
 
 def signed_callbacks(count):
-    """Token, signature and body of so many callbacks."""
+    """The token, signature and body of this many callbacks."""
     presign = [common.RELEASE / "examples" / "presign", str(count), common.URL, common.ACCOUNT, common.TOKEN, "2"]
     return [line.split("\t") for line in common.output(presign).splitlines()]
 
@@ -90,7 +90,7 @@ def by_oha(program, callback, rate, arguments):
 
 def check(tool, sent, acknowledged):
     if sent != acknowledged:
-        sys.exit(f"{tool}: {sent} sent, but {acknowledged} acknowledged; percentiles of these are no use")
+        sys.exit(f"{tool}: {sent} sent, but {acknowledged} acknowledged; the percentiles are not comparable")
 
 
 def table(rounds, arguments):

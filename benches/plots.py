@@ -54,7 +54,7 @@ STYLE = {
 
 
 def draw():
-    """Draws everything that was measured."""
+    """Draws every saved result."""
     python = VENV / "bin" / "python"
     if not python.exists():
         venv.create(VENV, with_pip=True)
@@ -86,7 +86,7 @@ def save(picture, result):
 
 
 def throughput(result):
-    """Bars: callbacks a second by server, one panel for each number of connections."""
+    """Bars: callbacks per second by server, one panel per number of connections."""
     figure, panels = side_by_side(result, "Callbacks a second", height=2.4, left=0.22, right=0.91)
     for panel, rows in panels:
         for place, row in enumerate(rows):
@@ -103,7 +103,7 @@ def throughput(result):
 
 
 def latency(result):
-    """Lines: percentiles of the time to an answer by server, one panel for each number of connections."""
+    """Lines: percentiles of the response time by server, one panel per number of connections."""
     figure, panels = side_by_side(result, "Time to an answer under full load, ms (logarithmic)", height=3.6, left=0.06, right=0.76)
     for panel, rows in panels:
         panel.set_yscale("log")
@@ -130,7 +130,7 @@ def latency(result):
 
 
 def growth(result):
-    """What size does to ingest, to one audit, and to a replay."""
+    """Ingest, audit and replay by the size of the ledger."""
     import matplotlib.pyplot as plt
     rows = result["rows"]
     sized = [row for row in rows if row["events"]]

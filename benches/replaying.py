@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Replays the views of a server at work: what it costs callbacks, questions and the projection.
+"""Measures the effect of a replay on callbacks, queries and the projection of a running server.
 
     benches/replaying.py [--events 1000000] [--rate 5000] [--rounds 3]
 
@@ -75,7 +75,7 @@ def replay(ledger):
 
 
 class Asking:
-    """Audits over HTTP at a steady pace, and now and then how far the projection is behind."""
+    """Queries messages over HTTP at a steady rate, and samples the lag of the projection."""
 
     def __init__(self, ledger):
         self.target = f"http://127.0.0.1:{common.ADMIN_PORT}/v1/messages/{first_message(ledger)}"
@@ -92,7 +92,7 @@ class Asking:
     def ask(self):
         while not self.ended.wait(1 / QUESTIONS_A_SECOND):
             began = time.monotonic()
-            # Any answer but 200 is an exception, which ends the run.
+            # Any response but 200 is an exception, which stops the run.
             urllib.request.urlopen(self.target, timeout=10).read()
             self.took_ms.append((time.monotonic() - began) * 1000)
             if len(self.took_ms) % 20 == 0:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Bare actix, delivery-ledger, one transaction a request, and Express under the same load.
+"""Compares bare actix, delivery-ledger, one transaction per request, and Express under the same load.
 
 Every round runs every server once, in turn, on a fresh database. Quoted are medians of the rounds
 in which nothing else kept the machine busy, and ratios against bare actix in the same round.
@@ -116,7 +116,7 @@ def check_stored(server, folder, acknowledged, connections):
 
 
 def fsync_p50_ms(folder, times=200):
-    """The median of appending 4 KiB and syncing them: what this disk gives in this minute."""
+    """The median time to append and sync 4 KiB: the disk's current speed."""
     path = folder / "fsync"
     taken = []
     with open(path, "wb", buffering=0) as file:
@@ -136,7 +136,7 @@ def say(connections, number, server, run_):
 
 
 def row(rounds, connections, server):
-    """Medians of one server at so many connections, over quiet rounds where there are any."""
+    """Medians of one server at this number of connections, over the quiet rounds if there are any."""
     rounds = [r["runs"] for r in rounds if r["connections"] == connections]
     quiet = [r for r in rounds if all(run_["foreign_load"] <= common.FOREIGN_LOAD_MAX for run_ in r.values())]
     chosen = quiet or rounds
@@ -167,7 +167,7 @@ def table(rows, seconds):
 
 
 def cells(row_):
-    # Where no round was quiet the medians are of all of them.
+    # If no round was quiet, the medians are of all rounds.
     quiet = f"{row_['quiet_rounds']} of {row_['rounds']}" if row_["quiet_rounds"] else "none, so all"
     share = "" if row_["of_bare"] is None else f"{row_['of_bare']:.1%}"
     times = "" if row_["of_express"] is None else f"{row_['of_express']:.1f}"

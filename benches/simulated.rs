@@ -1,4 +1,4 @@
-//! The callbacks that the benchmarks have in common, before and after they were received.
+//! Simulated callbacks shared by the benchmarks, as requests and as events.
 #![allow(dead_code, reason = "each benchmark takes from here what it needs")]
 
 use delivery_ledger::domain::event::Headers;
@@ -8,7 +8,7 @@ use delivery_ledger::simulate::{Callback, FIXED_RECEIPT, SimulationPlan};
 /// The account of all simulated callbacks.
 pub const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
 
-/// The mix of callbacks that everything is measured with.
+/// The mix of callbacks that all benchmarks use.
 pub fn plan(account_sid: &str, messages: u64, seed: u64) -> SimulationPlan {
     SimulationPlan {
         account_sid: account_sid.to_owned(),
@@ -24,7 +24,7 @@ pub fn plan(account_sid: &str, messages: u64, seed: u64) -> SimulationPlan {
     }
 }
 
-/// A callback as the event that it becomes, with the headers that Twilio sends.
+/// Converts a callback to an event with the headers that Twilio sends.
 pub fn event(callback: &Callback) -> NewEvent {
     let headers = [
         ("content-type", "application/x-www-form-urlencoded"),

@@ -45,7 +45,7 @@ def minute(number, pid, folder, arguments):
 
 
 class Samples:
-    """The most of everything that was seen, looking every few seconds."""
+    """The maximum of each value, sampled every few seconds."""
 
     def __init__(self, pid, folder):
         self.pid = pid
@@ -74,7 +74,7 @@ def megabytes(path):
 
 
 def table(minutes, arguments):
-    print(common.machine_line(f"{arguments.rate:,.0f} callbacks/s asked for, {arguments.connections} connections"))
+    print(common.machine_line(f"{arguments.rate:,.0f} callbacks/s requested,  {arguments.connections} connections"))
     header = ["minute", "acknowledged/s", "p50 ms", "p99", "p99.9", "CPU of a core", "RSS MB", "lag s",
               "WAL of the log MB", "of the views MB", "foreign load"]
     print(common.markdown(header, [cells(number, each) for number, each in enumerate(minutes, 1)]))
@@ -94,7 +94,7 @@ def conclude(minutes, caught_up, stored):
     sent = sum(each["sent"] for each in minutes)
     print(f"\n{sent:,} sent, {acknowledged:,} acknowledged, {stored:,} stored; "
           f"caught up {caught_up:.2f} s after the end")
-    # What got no answer, or a 503, may be stored or not.
+    # A callback that got no response or a 503 may or may not be stored.
     if not acknowledged <= stored <= sent:
         sys.exit("what is stored is not what was acknowledged")
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Another build of the program and this one, in turn: what a change costs.
+"""Compares this build of the program with another one, alternately.
 
     benches/versions.py PROGRAM [--rounds 7] [--seconds 8] [--connections 64] [--events 5000000]
 

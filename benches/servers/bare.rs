@@ -1,4 +1,4 @@
-//! The yardstick: actix-web that reads a callback's body, with the same limit, and answers 200.
+//! The baseline: actix-web reads a callback's body, with the same limit, and responds with 200.
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 

@@ -1,5 +1,5 @@
-//! The usual way: the signature is checked, and each callback has a transaction of its own
-//! that writes an event and the message's status.
+//! The conventional design: verifies the signature, then writes an event and the message's status in one
+//! transaction per callback.
 
 use std::sync::Mutex;
 

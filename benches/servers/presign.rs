@@ -1,5 +1,5 @@
-//! Writes signed callbacks for wrk, one a line, so that the generator signs nothing while it
-//! measures: `presign COUNT URL ACCOUNT TOKEN SEED > FILE`.
+//! Writes signed callbacks for wrk, one per line, so that the generator signs nothing during the
+//! measurement: `presign COUNT URL ACCOUNT TOKEN SEED > FILE`.
 
 #[path = "../simulated.rs"]
 mod simulated;

@@ -1,7 +1,7 @@
-//! What the benchmarks need of a ledger besides its server:
+//! Operations on a ledger that the benchmarks need besides its server:
 //! `probe fill LEDGER EVENTS` appends simulated callbacks and projects them,
 //! `probe scan LEDGER` reads every row of the log and does nothing with it,
-//! `probe audit LEDGER TIMES` asks for that many messages, one after the other.
+//! `probe audit LEDGER TIMES` reads that many messages, one after the other.
 
 #[path = "../simulated.rs"]
 mod simulated;
@@ -49,7 +49,7 @@ fn fill(ledger: &str, events: u64) {
         .expect("the views catch up");
 }
 
-/// Prints events a second.
+/// Prints events per second.
 fn scan(ledger: &str) {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let log = Connection::open_with_flags(ledger, flags).expect("the log opens");
@@ -68,7 +68,7 @@ fn scan(ledger: &str) {
 fn audit(ledger: &str, times: usize) {
     let database = Database::Sqlite(PathBuf::from(ledger));
     let store = open(&database, Access::Read).expect("the ledger opens");
-    // No message has more than three statuses, so there are at least so many messages.
+    // No message has more than three statuses, so there are at least this many messages.
     let count = store.head().expect("the log has a head") / 4;
     let mut rng = fastrand::Rng::with_seed(1);
     let mut micros = Histogram::<u64>::new(3).expect("three digits are possible");

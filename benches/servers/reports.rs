@@ -1,4 +1,4 @@
-//! What reports cost over many messages: `cargo run --release --example reports -- FOLDER MESSAGES`.
+//! Measures reports over many messages: `cargo run --release --example reports -- FOLDER MESSAGES`.
 //!
 //! It fills the views of a ledger in the folder, without a log, with messages of thirty days, and asks
 //! for each report three times. Filled views are used again. Made up are how many countries there are
@@ -56,7 +56,7 @@ fn main() {
     println!("by day, by scan               {ms:>9.1} ms");
 }
 
-/// The middle of three runs, in milliseconds.
+/// The median of three runs, in milliseconds.
 fn median(run: impl Fn()) -> f64 {
     let mut took = [0; 3].map(|_| {
         let began = Instant::now();
@@ -67,7 +67,7 @@ fn median(run: impl Fn()) -> f64 {
     took[1]
 }
 
-/// How long it takes to look up a country.
+/// Measures the lookup of a country.
 fn countries() {
     let mut rng = fastrand::Rng::with_seed(1);
     let numbers: Vec<String> =
@@ -94,7 +94,7 @@ fn fill(store: &dyn Store, messages: u64) {
     println!("{} messages written in {seconds:.1} s", messages.saturating_sub(have));
 }
 
-/// A message of its own: when, where, and how it fared come from its number.
+/// A message whose time, country and status are derived from its number.
 fn message(number: u64, messages: u64) -> Message {
     let mut rng = fastrand::Rng::with_seed(number);
     let account = AccountSid::parse("AC0123456789abcdef0123456789abcdef");

@@ -1,4 +1,4 @@
-//! Any event has a reading: of a form, of JSON, of neither. The first byte chooses which.
+//! Parses any event, as a form, as JSON or as neither; the first byte selects which.
 #![no_main]
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! A body and a header of any bytes are one line of JSON, and come out of it as they were.
+//! An event with any body and header bytes is one line of JSON, and survives the round trip.
 //! The input is cut at its first zero byte.
 #![no_main]
 

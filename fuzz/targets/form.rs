@@ -1,4 +1,4 @@
-//! Any bytes are a form, and what is signed of it is no longer than they are.
+//! Any bytes parse as a form whose signed text is no longer than the input.
 #![no_main]
 
 use delivery_ledger::twilio::form::Form;

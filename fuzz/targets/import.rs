@@ -1,5 +1,5 @@
-//! Any bytes are a file whose rows are taken or refused, in every format, and every row that is taken
-//! can be appended.
+//! Imports any bytes in every format: each row is accepted or rejected, and every accepted row can be
+//! appended.
 #![no_main]
 
 use std::io::Write;
@@ -33,7 +33,7 @@ fuzz_target!(|bytes: &[u8]| {
         );
         outcome.unwrap();
         assert_eq!(counts.appended, appended);
-        // A whole file can be refused, which is no row.
+        // A file can also be rejected as a whole.
         assert!(counts.rows + 1 >= appended + counts.known + counts.inbound + counts.refused);
     }
 });

@@ -1,4 +1,4 @@
-//! Nobody has the key, so whatever body, signature and settings come, they are refused.
+//! Without the key, any body, signature and settings are rejected.
 //! The input is cut at its first two zero bytes.
 #![no_main]
 

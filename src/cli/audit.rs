@@ -1,4 +1,4 @@
-//! `audit`: one message, from its first event to where it stands.
+//! `audit`: one message, from its first event to its current status.
 
 use std::io::Write;
 
@@ -45,13 +45,13 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         .ok_or_else(|| UsageError("the message SID is empty".to_owned()))?;
     let error_codes = settings.error_codes(None)?;
     let store = ledger::for_one_message(settings)?;
-    let question = MessageQuery {
+    let query = MessageQuery {
         message_sid,
         account_sid: args.account_sid.as_deref().map(AccountSid::parse),
         rule: ledger::rule(settings, &*store)?,
         as_of: args.as_of_position.map_or(AsOf::Head, AsOf::Position),
     };
-    match find_message(&*store, &question)? {
+    match find_message(&*store, &query)? {
         MessageResult::NotFound => {
             eprint_line(format_args!("no event of message {} is in the log", printable(&args.sid)));
             Ok(Outcome::NotFound)
@@ -99,18 +99,18 @@ fn print(
     Ok(())
 }
 
-/// The message as a person reads it: where it stands, why, and how it got there.
+/// The message as text: its status, the reason for it, and its timeline.
 pub fn for_people(folded: &Folded, as_of_position: Position, error_codes: &ErrorCodes) -> String {
     let message = wire::Message::new(&folded.key, &folded.lifecycle, as_of_position, error_codes);
     format!(
         "{}\n{}\n{}",
-        standing(&message, folded.lifecycle.evidence.is_open()),
+        summary(&message, folded.lifecycle.evidence.is_open()),
         why(folded),
         timeline(folded)
     )
 }
 
-fn standing(message: &wire::Message, is_open: bool) -> String {
+fn summary(message: &wire::Message, is_open: bool) -> String {
     let or_dash = |text: &Option<String>| printable(text.as_deref().unwrap_or("-")).into_owned();
     let mut marks = vec![match (message.terminal, message.settled) {
         (true, _) => "terminal",
@@ -149,7 +149,7 @@ fn standing(message: &wire::Message, is_open: bool) -> String {
     }
     rows.push((
         "events",
-        format!("{events}: {late} late, {duplicates} doubled, {unrecognised} unrecognised"),
+        format!("{events}: {late} late, {duplicates} duplicate, {unrecognised} unrecognised"),
     ));
     rows.push((
         "as of",
@@ -158,7 +158,7 @@ fn standing(message: &wire::Message, is_open: bool) -> String {
     rows.into_iter().map(|(name, value)| format!("{name:<8} {value}\n")).collect()
 }
 
-/// Why the message stands where it stands, in a sentence or two.
+/// The reason for the status, in one or two sentences.
 fn why(folded: &Folded) -> String {
     let evidence = &folded.lifecycle.evidence;
     let status = status_name(evidence.status());
@@ -167,28 +167,28 @@ fn why(folded: &Folded) -> String {
         (None, _) if evidence.kinds.is_inbound() => {
             "Every status is one of an inbound message, so nothing is expected of it.".to_owned()
         }
-        (None, _) => "No event brought a status that is known.".to_owned(),
+        (None, _) => "No event reported a known status.".to_owned(),
         (Some(of), Rule::FailureTerminal) if of.is_failure() => format!(
-            "It is {status} because the strongest failure heard decides, whatever else was heard (position {position})."
+            "It is {status} because under this rule a reported failure outranks every other status (position {position})."
         ),
         (Some(of), Rule::DeliveryWins) if of.is_success() && evidence.has_conflict() => format!(
-            "It is {status} because under this rule evidence of success has the last word (position {position})."
+            "It is {status} because under this rule evidence of success outranks a failure (position {position})."
         ),
         (Some(_), _) => format!(
-            "It is {status} because no higher status was heard, in whatever order (position {position})."
+            "It is {status} because no reported status ranks higher; the order of arrival does not matter (position {position})."
         ),
     };
     match evidence.has_conflict() {
         true => {
-            let heard: Vec<_> = evidence
+            let reported: Vec<_> = evidence
                 .status_times
                 .statuses()
                 .filter(|s| s.is_success() || s.is_failure())
                 .collect();
-            let heard: Vec<_> = heard.into_iter().map(|status| status.name()).collect();
+            let reported: Vec<_> = reported.into_iter().map(|status| status.name()).collect();
             format!(
                 "{decided}\nThere is evidence of success and of failure: {}.\n",
-                heard.join(", ")
+                reported.join(", ")
             )
         }
         false => format!("{decided}\n"),
@@ -196,15 +196,8 @@ fn why(folded: &Folded) -> String {
 }
 
 fn timeline(folded: &Folded) -> String {
-    let mut rows = table([
-        "position",
-        "received at (UTC)",
-        "after",
-        "source",
-        "status",
-        "effect",
-        "what it did",
-    ]);
+    let mut rows =
+        table(["position", "received at (UTC)", "after", "source", "status", "effect", "details"]);
     let start = folded.timeline.first().map(|entry| entry.event.received_at);
     let mut before = None;
     for (index, entry) in folded.timeline.iter().enumerate() {
@@ -217,7 +210,7 @@ fn timeline(folded: &Folded) -> String {
             entry.event.source.name().into(),
             printable(word.unwrap_or("-")).into_owned().into(),
             entry.effect.name().into(),
-            what_it_did(entry, before, index == 0).into(),
+            details(entry, before, index == 0).into(),
         ]);
         before = entry.status_after;
     }
@@ -234,10 +227,10 @@ fn elapsed(start: Option<Timestamp>, at: Timestamp) -> String {
     }
 }
 
-fn what_it_did(entry: &Entry, before: Option<Status>, first: bool) -> String {
+fn details(entry: &Entry, before: Option<Status>, first: bool) -> String {
     let after = status_name(entry.status_after);
     let moved = match (first, before == entry.status_after) {
-        (true, _) => format!("first heard of; {after}"),
+        (true, _) => format!("first event; {after}"),
         (false, true) => format!("stays {after}"),
         (false, false) => format!("{} -> {after}", status_name(before)),
     };
@@ -245,8 +238,8 @@ fn what_it_did(entry: &Entry, before: Option<Status>, first: bool) -> String {
         Effect::Duplicate(position) => {
             format!("the same as position {}; {moved}", number(position))
         }
-        Effect::Late => format!("ranks below what was heard; {moved}"),
-        Effect::Conflict => format!("contradicts what was heard; {moved}"),
+        Effect::Late => format!("ranks below the status already reported; {moved}"),
+        Effect::Conflict => format!("contradicts a status already reported; {moved}"),
         Effect::Unrecognised => format!("no known status; {moved}"),
         Effect::Confirmed | Effect::Advanced => moved,
     }];
@@ -256,8 +249,7 @@ fn what_it_did(entry: &Entry, before: Option<Status>, first: bool) -> String {
     parts.join("; ")
 }
 
-/// Where an imported event comes from: what this ledger says of its source is then that ledger's, or
-/// that file's, word.
+/// The origin of an imported event: another ledger or a file. `None` if it was not imported.
 fn origin(entry: &Entry) -> Option<String> {
     let note = |name: &str| entry.event.notes.get(name).map(|value| printable(value));
     let of_ledger = note(note::POSITION).map(|position| match note(note::LEDGER) {

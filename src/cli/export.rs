@@ -1,4 +1,4 @@
-//! `export`: messages as they stand, or events as they came, in one file.
+//! `export`: current messages or received events, in one file.
 
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -94,7 +94,7 @@ enum Wanted {
     Events(EventFilter),
 }
 
-/// Writes the export to its file, or to stdout.
+/// Writes the export to the file given, or to stdout.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     args.output.as_deref().map_or(Ok(()), refuse_names_of_stdout)?;
     let export = args.open(settings)?;
@@ -102,7 +102,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         let out = terminal::stdout();
         if out.is_terminal() && export.format == FileFormat::Parquet {
             let binary =
-                "--format parquet: it is binary, and nothing for a terminal; give --output";
+                "--format parquet: it is binary and is not written to a terminal; add --output";
             return Err(UsageError(binary.to_owned()).into());
         }
         export.write(BufWriter::new(out))?;
@@ -176,7 +176,7 @@ impl Args {
         Ok(Export { store, wanted, format, view, error_codes })
     }
 
-    /// Begins a file that is to appear at this path.
+    /// Creates the temporary file that is renamed to this path when complete.
     fn begin(&self, path: &Path) -> Result<AtomicFile> {
         let there = std::fs::metadata(path).ok();
         let (shown, on_existing) = (path.display(), self.on_existing());
@@ -185,11 +185,11 @@ impl Args {
                 "--output: {shown} is a folder; give a file's name, or --manifest to fill a folder"
             )))?,
             Some(there) if !there.is_file() => Err(UsageError(format!(
-                "--output: {shown} is no file, and only files are written so; leave --output out \
-                 and redirect stdout: `> {shown}`"
+                "--output: {shown} is not a regular file; omit --output \
+                 and redirect stdout instead: `> {shown}`"
             )))?,
             Some(_) if on_existing == OnExisting::Keep => {
-                bail!("--output: {shown} is there already; --overwrite replaces it")
+                bail!("--output: {shown} already exists; --overwrite replaces it")
             }
             _ => AtomicFile::create(path, on_existing).with_context(|| cannot_write(path)),
         }
@@ -272,7 +272,7 @@ impl Export {
     }
 }
 
-/// A filter as the manifest of a masked export may tell it.
+/// The value of a filter, masked for the manifest of a masked export.
 fn masked_filter(name: &str, value: &str) -> String {
     match name {
         "from" | "to" => mask::address(value),
@@ -280,22 +280,22 @@ fn masked_filter(name: &str, value: &str) -> String {
     }
 }
 
-/// Other programs take these names for stdout; here they would be those of a file.
+/// Rejects the names that other programs treat as stdout; here they would be file names.
 fn refuse_names_of_stdout(path: &Path) -> Result<(), UsageError> {
     match ["-", "/dev/stdout"].iter().any(|name| path == Path::new(name)) {
         false => Ok(()),
         true => Err(UsageError(format!(
-            "--output: `{}` is no name for a file; leave --output out, and the export goes to stdout",
+            "--output: `{}` is not a file name here; omit --output to write to stdout",
             path.display()
         ))),
     }
 }
 
-/// Puts a whole file under its name.
+/// Renames a complete file to its final name.
 fn put(file: AtomicFile, path: &Path) -> Result<()> {
     file.finish().map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => anyhow!(
-            "--output: {} has appeared meanwhile, and nothing was replaced; --overwrite replaces it",
+            "--output: {} was created by another process meanwhile and was not replaced; --overwrite replaces it",
             path.display()
         ),
         _ => anyhow::Error::new(error).context(cannot_write(path)),

@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 
-use super::{Format, Outcome, UsageError};
+use super::{Format, Outcome, UsageError, help};
 use crate::cli::common::ledger;
 use crate::config::{self, Flags, Settings};
 use crate::domain::Timestamp;
@@ -64,12 +64,12 @@ pub struct Args {
     #[arg(long)]
     no_status_callback: bool,
 
-    /// The scheme, host, port and path prefix under which Twilio calls the server [env: DELIVERY_LEDGER_PUBLIC_URL]
-    #[arg(long = "public-url", value_name = "URL")]
+    #[arg(long = "public-url", value_name = "URL", help = help(&config::PUBLIC_URL,
+        "The scheme, host, port and path prefix under which Twilio calls the server"))]
     public_urls: Vec<String>,
 
-    /// The path on which callbacks are received [default: /message-status] [env: DELIVERY_LEDGER_CALLBACK_PATH]
-    #[arg(long = "callback-path", value_name = "PATH")]
+    #[arg(long = "callback-path", value_name = "PATH", help = help(&config::CALLBACK_PATH,
+        "The path on which callbacks are received"))]
     callback_paths: Vec<String>,
 
     /// Keep the text of the message in the log

@@ -188,7 +188,7 @@ impl ConfigFile {
     ) -> anyhow::Result<Option<SecretString>> {
         match (value, file) {
             (Some(_), Some(_)) => bail!("{setting} and {setting}_file are both set; keep one"),
-            // Whoever knows that a key is empty can sign with it.
+            // Anyone can sign with an empty key.
             (Some(value), None) if value.expose_secret().is_empty() => {
                 bail!("{setting} is empty; it should hold the secret, or be left out")
             }

@@ -12,10 +12,10 @@ use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::diagnosis::Diagnosis;
 use crate::twilio::signature::BaseUrl;
 
-/// The cause of a request that was rejected although its signature fits.
+/// The cause reported for a request that was rejected although its signature is valid.
 pub const AS_IT_IS: &str = "signed by the account, as it is";
 
-/// A request that was rejected, and what it was checked against: keys may be exchanged meanwhile.
+/// A rejected request and the settings that it was checked against.
 #[derive(Clone)]
 pub struct Candidate {
     pub request: Arc<RefusedRequest>,
@@ -26,7 +26,7 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// What it was checked against.
+    /// The settings that it was checked against.
     pub fn listener(&self) -> ListenerSettings<'_> {
         ListenerSettings {
             accounts: &self.accounts,
@@ -35,47 +35,47 @@ impl Candidate {
         }
     }
 
-    /// How much of the space and the rate it takes.
+    /// Its size in bytes, as counted against the limits of space and rate.
     pub fn bytes(&self) -> usize {
         let request = &self.request;
         let headers = request.headers.iter().map(|(name, value)| name.len() + value.len());
         request.target.len() + headers.sum::<usize>() + request.body.len()
     }
 
-    /// The likely cause as text; see [`Candidate::searched`].
+    /// The likely cause as text; see [`Candidate::find_cause`].
     pub fn cause(&self) -> Option<String> {
-        self.searched().map(|searched| searched.to_string())
+        self.find_cause().map(|cause| cause.to_string())
     }
 
-    /// Searches for the likely cause, which takes up to some milliseconds; `None` if the body is not
-    /// kept whole, so that no signature can be checked.
-    pub fn searched(&self) -> Option<Searched> {
+    /// Searches for the likely cause, which takes up to a few milliseconds. `None` if the body is not
+    /// stored completely, so that no signature can be checked.
+    pub fn find_cause(&self) -> Option<Cause> {
         if !self.request.whole {
             return None;
         }
         let refusal = match self.rejection {
             Rejection::Signature(refusal) => refusal,
             _ => match signed(&self.request, &self.accounts, &self.public_urls) {
-                Ok(_) => return Some(Searched::Fits),
+                Ok(_) => return Some(Cause::ValidSignature),
                 Err(refusal) => refusal,
             },
         };
-        Some(Searched::Diagnosis(cause_of(&self.request, refusal, &self.listener())))
+        Some(Cause::Diagnosis(cause_of(&self.request, refusal, &self.listener())))
     }
 }
 
-/// What a full search came to.
-pub enum Searched {
-    /// The signature fits: only the path, or what else was rejected, has to be mended.
-    Fits,
+/// The likely cause of a rejection, found by a full search.
+pub enum Cause {
+    /// The signature is valid: only the path, or whatever else was rejected, has to be fixed.
+    ValidSignature,
     Diagnosis(Diagnosis),
 }
 
-impl fmt::Display for Searched {
+impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Searched::Fits => f.write_str(AS_IT_IS),
-            Searched::Diagnosis(cause) => cause.fmt(f),
+            Cause::ValidSignature => f.write_str(AS_IT_IS),
+            Cause::Diagnosis(cause) => cause.fmt(f),
         }
     }
 }

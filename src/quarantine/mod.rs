@@ -1,7 +1,6 @@
-//! Quarantine of requests that the callback listener rejected: stored separately and bounded.
+//! The quarantine: requests that the callback listener rejected, stored in a separate, bounded file.
 //!
-//! Once the configuration is fixed they are checked again, and appended if the listener would accept
-//! them now.
+//! Once the configuration is fixed, a recheck appends those that the listener would accept now.
 
 pub mod candidate;
 pub mod metrics;
@@ -26,14 +25,14 @@ use crate::twilio::signature::{
     BaseUrl, InvalidReason, SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify,
 };
 
-/// Whether a refused request is kept with this header: those of an event, and those in which proxies
-/// say which URL was called. No event has the latter.
+/// True if a rejected request is stored with this header: one of an event's headers, or one in which
+/// a proxy names the URL that was called. Events never have the latter.
 pub fn is_kept_header(name: &str) -> bool {
     is_event_header(name) || is_proxy_header(name)
 }
 
-/// The headers that a refused request is kept with, by their names in lower case. None has an address
-/// that the request came by.
+/// The headers that a rejected request is stored with, from headers with lower-case names. The network
+/// addresses in them are removed.
 pub fn kept_headers<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Headers {
     let kept = headers.filter(|(name, _)| is_kept_header(name));
     Headers::new(
@@ -41,7 +40,7 @@ pub fn kept_headers<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> H
     )
 }
 
-/// What a server takes: the keys that sign, the URLs that are signed, and the paths they are sent to.
+/// The settings that decide what the listener accepts: signing keys, signed URLs and callback paths.
 #[derive(Debug, Clone, Copy)]
 pub struct ListenerSettings<'a> {
     pub accounts: &'a Accounts,
@@ -49,23 +48,23 @@ pub struct ListenerSettings<'a> {
     pub callback_paths: &'a [CallbackPath],
 }
 
-/// What a kept request comes to with what is configured now.
+/// The result of checking a stored request against the current configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CheckOutcome {
-    /// The event that it becomes.
+    /// It is valid; this is its event.
     Valid(Box<NewEvent>),
-    /// Whatever its signature comes to, the listener would not take it, for this reason.
-    NotTaken(NotTaken),
-    /// Its signature does not fit.
+    /// The listener would reject it for this reason, even with a valid signature.
+    Unacceptable(Unacceptable),
+    /// Its signature is invalid.
     Refused(InvalidReason, Diagnosis),
 }
 
-/// Why the listener would still not take a request, apart from its signature.
+/// The reason, other than its signature, that the listener would still reject a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotTaken {
-    /// The body is not kept whole.
+pub enum Unacceptable {
+    /// The stored body is incomplete.
     Cut,
-    /// Its path is no callback path; the ones that are.
+    /// Its path is not one of the configured callback paths.
     Path {
         path: String,
         configured: Vec<String>,
@@ -74,31 +73,33 @@ pub enum NotTaken {
     MediaType(String),
 }
 
-impl NotTaken {
-    /// The word for it in JSON; the same as the listener's reason for the rejection.
+impl Unacceptable {
+    /// The name used in JSON; the same as the listener's reason for the rejection.
     pub fn name(&self) -> &'static str {
         match self {
-            NotTaken::Cut => "body_cut",
-            NotTaken::Path { .. } => "path",
-            NotTaken::Method(_) => "method",
-            NotTaken::MediaType(_) => "media_type",
+            Unacceptable::Cut => "body_cut",
+            Unacceptable::Path { .. } => "path",
+            Unacceptable::Method(_) => "method",
+            Unacceptable::MediaType(_) => "media_type",
         }
     }
 }
 
-impl fmt::Display for NotTaken {
+impl fmt::Display for Unacceptable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NotTaken::Cut => f.write_str("its body was not kept whole, so it cannot be verified"),
-            NotTaken::Path { path, configured } => write!(
+            Unacceptable::Cut => {
+                f.write_str("the stored body is incomplete, so the signature cannot be verified")
+            }
+            Unacceptable::Path { path, configured } => write!(
                 f,
-                "`{path}` is no callback path; configured: {} (--callback-path)",
+                "`{path}` is not a callback path; configured: {} (--callback-path)",
                 configured.join(", ")
             ),
-            NotTaken::Method(method) => {
+            Unacceptable::Method(method) => {
                 write!(f, "its method is {method}; callbacks are sent with POST")
             }
-            NotTaken::MediaType(media_type) => write!(
+            Unacceptable::MediaType(media_type) => write!(
                 f,
                 "its Content-Type `{media_type}` is neither application/x-www-form-urlencoded nor JSON"
             ),
@@ -106,11 +107,11 @@ impl fmt::Display for NotTaken {
     }
 }
 
-/// Checks a request as the callback listener would, and looks for the cause if its signature does
-/// not fit.
+/// Checks a request as the callback listener would, and searches for the cause if its signature is
+/// invalid.
 pub fn check(request: &RefusedRequest, listener: &ListenerSettings<'_>) -> CheckOutcome {
-    if let Some(reason) = not_taken(request, listener.callback_paths) {
-        return CheckOutcome::NotTaken(reason);
+    if let Some(reason) = unacceptable(request, listener.callback_paths) {
+        return CheckOutcome::Unacceptable(reason);
     }
     match signed(request, listener.accounts, listener.public_urls) {
         Ok(event) => CheckOutcome::Valid(Box::new(event)),
@@ -118,36 +119,36 @@ pub fn check(request: &RefusedRequest, listener: &ListenerSettings<'_>) -> Check
     }
 }
 
-/// The event that a request becomes, if the callback listener would take it now. A target that HTTP
-/// does not allow, or a form that is longer than the listener reads, is no obstacle: the bytes are
-/// here, and either they are signed exactly as they are or not.
+/// The event of a request, if the callback listener would accept it now. A target that HTTP does not
+/// allow, or a form longer than the listener reads, does not matter here: the bytes are stored, and the
+/// signature is checked over exactly these bytes.
 pub fn verified(request: &RefusedRequest, listener: &ListenerSettings<'_>) -> Option<NewEvent> {
-    if not_taken(request, listener.callback_paths).is_some() {
+    if unacceptable(request, listener.callback_paths).is_some() {
         return None;
     }
     signed(request, listener.accounts, listener.public_urls).ok()
 }
 
-/// Why the listener would reject a request with any signature; `None` if its signature decides.
-fn not_taken(request: &RefusedRequest, callback_paths: &[CallbackPath]) -> Option<NotTaken> {
+/// Why the listener would reject a request with any signature; `None` if only its signature matters.
+fn unacceptable(request: &RefusedRequest, callback_paths: &[CallbackPath]) -> Option<Unacceptable> {
     let path = request.target.split('?').next().unwrap_or_default();
     if !request.whole {
-        return Some(NotTaken::Cut);
+        return Some(Unacceptable::Cut);
     }
     if !callback_paths.iter().any(|configured| configured.matches(path)) {
         let configured = callback_paths.iter().map(CallbackPath::to_string).collect();
-        return Some(NotTaken::Path { path: path.to_owned(), configured });
+        return Some(Unacceptable::Path { path: path.to_owned(), configured });
     }
     if request.method != "POST" {
-        return Some(NotTaken::Method(request.method.clone()));
+        return Some(Unacceptable::Method(request.method.clone()));
     }
     let content_type = request.headers.get("content-type");
     let is_read = BodyKind::from_content_type(content_type).is_some();
     let media_type = || media_type(content_type.unwrap_or_default()).into_owned();
-    (!is_read).then(|| NotTaken::MediaType(media_type()))
+    (!is_read).then(|| Unacceptable::MediaType(media_type()))
 }
 
-/// The event, if the signature fits over the request as it is, whatever its path.
+/// The event, if the signature is valid over the request as it is, for any path.
 fn signed(
     request: &RefusedRequest,
     accounts: &Accounts,
@@ -170,7 +171,7 @@ fn signed(
     }
 }
 
-/// The likely cause of a refusal.
+/// The likely cause of an invalid signature.
 pub fn cause_of(
     request: &RefusedRequest,
     refusal: InvalidReason,
@@ -179,7 +180,7 @@ pub fn cause_of(
     with_rejected(request, refusal, listener, diagnose)
 }
 
-/// Calls `search` with a request as the search for causes takes it.
+/// Calls `search` with the input of a diagnosis.
 fn with_rejected<T>(
     request: &RefusedRequest,
     refusal: InvalidReason,
@@ -201,12 +202,12 @@ fn with_rejected<T>(
     search(&rejected, &configured)
 }
 
-/// How its body is read; what the listener reads in no way is read as a form.
+/// The kind of its body; a form if the media type is one that the listener does not accept.
 fn kind(request: &RefusedRequest) -> BodyKind {
     BodyKind::from_content_type(request.headers.get("content-type")).unwrap_or(BodyKind::Form)
 }
 
-/// As it would have been received; which URL was signed, and by whom, is not known yet.
+/// The event as it would have been received, without its URL and the name of the key.
 fn as_event(request: &RefusedRequest, body: Vec<u8>) -> NewEvent {
     let headers = request.headers.iter().filter(|(name, _)| is_event_header(name));
     NewEvent {

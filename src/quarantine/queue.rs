@@ -1,4 +1,4 @@
-//! Queue of rejected requests that wait to be written, with one bounded lane per rank.
+//! The queue of rejected requests that wait to be written, with one bounded lane per rank.
 //! The highest rank is taken first.
 
 use std::collections::VecDeque;
@@ -7,10 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::candidate::Candidate;
 use crate::store::quarantine::Rank;
 
-/// How many requests one lane holds: most of a second of a flood that takes all of the server.
+/// The maximum number of requests in one lane: most of a second of a flood that saturates the server.
 const REQUESTS_MAX: usize = 16_384;
 
-/// How many bytes the requests of one lane may take: about 1 KiB each.
+/// The maximum number of bytes in one lane: about 1 KiB per request.
 const BYTES_MAX: usize = 16 << 20;
 
 /// Rejected requests that wait to be written.
@@ -24,14 +24,14 @@ struct Lane {
 }
 
 impl Queue {
-    /// Adds a request to the lane of its rank; false if that is full.
+    /// Adds a request to the lane of its rank; returns false if the lane is full.
     pub fn push(&self, candidate: Candidate) -> bool {
         let rank = candidate.request.rank as usize;
         self.lanes()[rank].push(candidate)
     }
 
-    /// Takes the next requests, the highest rank first: at most `requests_max`, and no further one
-    /// once they have `bytes_max`.
+    /// Takes the next requests, the highest rank first: at most `requests_max`, and no more once they
+    /// have reached `bytes_max`.
     pub fn take(&self, requests_max: usize, bytes_max: usize) -> Vec<Candidate> {
         let (mut taken, mut bytes) = (Vec::new(), 0);
         for lane in self.lanes().iter_mut().rev() {

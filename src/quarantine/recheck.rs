@@ -1,8 +1,8 @@
-//! Checks rejected requests again, and appends those that the listener would accept now.
+//! The recheck: checks rejected requests again, and appends those that the listener would accept now.
 //!
 //! The event gets the request's id. A request is marked with the log's head before the append, and
-//! removed after it. A recheck that follows an interrupted one finds the mark, and the event by its
-//! id after that position.
+//! removed after it. If a recheck is interrupted, the next one finds the marked requests and searches
+//! the log after that position for their ids.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -15,21 +15,22 @@ use crate::domain::{NewEvent, Position, Timestamp};
 use crate::store::quarantine::{Quarantine, RefusedRequest};
 use crate::store::{Store, StoreError, append_when_free, for_each_event};
 
-/// How many requests are looked at, and appended, at a time: a commit each, not one for all.
+/// The number of requests that are checked and appended in one commit.
 const STEP_REQUESTS: usize = 500;
 
-/// What a recheck came to.
+/// The counts of a recheck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rechecked {
     pub requests: u64,
     pub appended: u64,
-    /// They were in the log already: an earlier recheck had been interrupted.
+    /// Requests that an earlier, interrupted recheck had already appended.
     pub already_there: u64,
-    /// The listener would still reject them.
+    /// Requests that the listener would still reject.
     pub refused: u64,
 }
 
-/// Appends what verifies now, in the order of arrival, and removes it from the quarantine.
+/// Appends the requests that are valid now, in the order of arrival, and removes them from the
+/// quarantine.
 pub fn recheck(
     quarantine: &mut dyn Quarantine,
     store: &dyn Store,
@@ -42,19 +43,19 @@ pub fn recheck(
         let page = quarantine.oldest(after, STEP_REQUESTS)?;
         let Some((last, _)) = page.last() else { return Ok(rechecked) };
         after = *last;
-        let looked_at = page.len() as u64;
+        let checked = page.len() as u64;
         let events = events(&page, listener);
         if !events.is_empty() {
             append(quarantine, store, &events)?;
         }
-        rechecked.requests += looked_at;
+        rechecked.requests += checked;
         rechecked.appended += events.len() as u64;
-        rechecked.refused += looked_at - events.len() as u64;
+        rechecked.refused += checked - events.len() as u64;
         progress(&rechecked);
     }
 }
 
-/// What [`recheck`] would come to; nothing is changed.
+/// The counts that [`recheck`] would return, without changing anything.
 pub fn recheck_dry_run(
     quarantine: &dyn Quarantine,
     store: &dyn Store,
@@ -101,7 +102,7 @@ fn append(
     Ok(())
 }
 
-/// Removes what an interrupted recheck had appended already.
+/// Removes the requests that an interrupted recheck had already appended.
 fn finish_interrupted(
     quarantine: &mut dyn Quarantine,
     store: &dyn Store,
@@ -111,7 +112,7 @@ fn finish_interrupted(
     Ok(Rechecked { requests: removed, already_there: removed, ..Rechecked::default() })
 }
 
-/// The marked requests that the log has.
+/// The marked requests whose events are in the log.
 fn already_there(
     quarantine: &dyn Quarantine,
     store: &dyn Store,
@@ -127,7 +128,7 @@ fn already_there(
     Ok(there)
 }
 
-/// Every marked request, and the position after which the first of them may stand.
+/// Every marked request, and the position after which their events begin.
 fn marked(quarantine: &dyn Quarantine) -> Result<Option<(HashSet<Uuid>, Position)>, StoreError> {
     let marked = quarantine.marked()?;
     let first = marked.iter().map(|(_, after)| *after).min();

@@ -1,9 +1,9 @@
 //! Recognises rejected requests that are an account's own, even during a flood of forged ones.
 //!
-//! A forger can name a configured account, so only a signature is evidence: it matches the request
-//! as it is, or after an edit that the search for causes knows. A full search computes thousands of
-//! signatures. But a misconfiguration affects every callback in the same way, so the edits that
-//! helped before are tried first, at the cost of a few signatures.
+//! A forger can name a configured account, so only a signature is evidence: it is valid for the
+//! request as it is, or after an edit that the diagnosis knows. A full search computes thousands of
+//! signatures. But a misconfiguration affects every callback in the same way, so the remedies that
+//! worked before are tried first, at the cost of a few signatures.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -21,28 +21,28 @@ use crate::store::quarantine::Rank;
 use crate::twilio::diagnosis::{Diagnosis, Remedy, diagnose_quickly, remedy_fits};
 use crate::twilio::signature::{InvalidReason, SIGNATURE_HEADER};
 
-/// How many causes are remembered. One mistake is the rule; a few stand for several proxies or URLs.
-/// Each costs every rejected request a few signatures.
+/// The maximum number of remembered remedies. There is usually one mistake, or a few with several
+/// proxies or URLs. Each costs a few signatures per rejected request.
 const REMEMBERED_MAX: usize = 4;
 
-/// For how many requests a second one edit is searched for at once, before any is known to help. Each
-/// search takes one or two hundred microseconds, so this is a tenth or less of a core; at a flood of 20,000 a
-/// second with one genuine callback in a hundred, the cause is found within a second.
+/// The number of requests a second that get a quick search for a single edit. Each search takes 100 to
+/// 200 µs, so this is at most a tenth of a core; in a flood of 20,000 requests a second with one genuine
+/// callback in a hundred, the cause is found within a second.
 const QUICK_PER_SECOND: NonZeroU32 = NonZeroU32::new(500).expect("it is not zero");
 
-/// For how many requests a second a remembered cause is tried that is not about scheme, host or port:
-/// that takes some hundred microseconds each, for all variants of the path and the query are made.
+/// The number of requests a second for which a remembered remedy is tried that changes more than
+/// scheme, host or port: each takes a few hundred microseconds to build all variants of path and query.
 const LABORIOUS_PER_SECOND: NonZeroU32 = NonZeroU32::new(2000).expect("it is not zero");
 
-/// How many requests with the same signature may rank above the others: Twilio tries again up to five
-/// times. Further ones are replayed.
+/// The number of requests with the same signature that may rank above the lowest: Twilio retries up
+/// to five times, so further ones are replays.
 const SAME_SIGNATURE_MAX: u8 = 6;
 
-/// How many signatures are remembered to tell replays, in each of two tables of some 4 MiB; a table that
-/// is full is emptied. That of requests that are recognised only the account itself can fill.
+/// The number of signatures remembered to detect replays, in each of two tables of some 4 MiB; a full
+/// table is emptied. Only the account itself can fill the table of recognised requests.
 const SIGNATURES_REMEMBERED_MAX: usize = 1 << 18;
 
-/// An HMAC-SHA1, and an HMAC-SHA256, in bytes.
+/// The lengths of an HMAC-SHA1 and an HMAC-SHA256, in bytes.
 const MAC_BYTES: [usize; 2] = [20, 32];
 
 /// Ranks rejected requests by whether they are an account's own.
@@ -64,8 +64,8 @@ impl Default for Recogniser {
 }
 
 impl Recogniser {
-    /// A request's rank, and the cause if it is recognised. It takes a bounded time: a few signatures
-    /// for each cause that is remembered, and for a few requests a second some hundred.
+    /// A request's rank, and the cause if it is recognised. The time is bounded: a few signatures for
+    /// each remembered remedy, and some hundred more for a limited number of requests a second.
     pub fn rank(&self, candidate: &Candidate) -> (Rank, Option<String>) {
         let cause = match ownership(candidate) {
             Ownership::No => return (Rank::Other, None),
@@ -84,7 +84,7 @@ impl Recogniser {
         (rank, cause)
     }
 
-    /// The rank of a request whose cause a full search has found.
+    /// The rank of a request that a full search has recognised.
     pub fn rank_found(&self, candidate: &Candidate) -> Rank {
         match self.seen_recognised.is_new_enough(candidate) {
             true => Rank::Recognised,
@@ -92,7 +92,7 @@ impl Recogniser {
         }
     }
 
-    /// Remembers what made a request's signature fit; the one that helped last is tried first.
+    /// Remembers the remedy that made a request's signature valid; the latest one is tried first.
     pub fn remember(&self, fitting: &Remedy) {
         let mut remembered = self.remembered();
         if remembered.first() == Some(fitting) {
@@ -129,7 +129,7 @@ impl Recogniser {
     }
 }
 
-/// How often signatures have come.
+/// The number of times that each signature has arrived.
 #[derive(Default)]
 struct Signatures {
     times: Mutex<HashMap<u64, u8>>,
@@ -137,7 +137,7 @@ struct Signatures {
 }
 
 impl Signatures {
-    /// Counts a request's signature; false if it has come too often.
+    /// Counts a request's signature; returns false if it has arrived too often.
     fn is_new_enough(&self, candidate: &Candidate) -> bool {
         let hash = self.hashing.hash_one(signature(candidate));
         let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
@@ -154,18 +154,18 @@ fn signature(candidate: &Candidate) -> &[u8] {
     candidate.request.headers.get(SIGNATURE_HEADER).unwrap_or_default()
 }
 
-/// Whether the signature could be one.
+/// True if the signature header has the form of a signature.
 fn has_form(candidate: &Candidate) -> bool {
     STANDARD.decode(signature(candidate)).is_ok_and(|mac| MAC_BYTES.contains(&mac.len()))
 }
 
-/// What is known of a request before any edit is tried.
+/// What is known about a request before any edit is tried.
 enum Ownership {
-    /// No edit can make it an account's own with the keys that are configured.
+    /// No edit can make its signature valid with the configured keys.
     No,
-    /// Its signature fits: it was rejected for something else.
+    /// Its signature is valid: it was rejected for another reason.
     Fits,
-    /// It names a configured account, or none, and its signature does not fit.
+    /// It names a configured account, or none, and its signature is invalid.
     Possible(InvalidReason),
 }
 

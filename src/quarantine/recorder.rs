@@ -1,5 +1,5 @@
-//! The background thread that writes rejected requests to the quarantine. It never makes a handler
-//! wait: what it cannot take at once is counted and dropped, so that a flood does not slow genuine
+//! The background thread that writes rejected requests to the quarantine. Handlers never wait for it:
+//! requests that exceed its limits are counted and dropped, so that a flood does not slow genuine
 //! callbacks.
 
 use std::num::NonZeroU32;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use super::candidate::{Candidate, Searched};
+use super::candidate::{Candidate, Cause};
 use super::metrics::{Dropped, QuarantineMetrics};
 use super::queue::Queue;
 use super::recognise::Recogniser;
@@ -18,37 +18,37 @@ use crate::store::quarantine::{Limits, Quarantine, Rank, RefusedRequest};
 use crate::store::{self, Database, StoreError};
 use crate::twilio::diagnosis::Diagnosis;
 
-/// How many KiB a second are taken of requests of the lowest rank, and of those that are possibly an
-/// account's own. A usual callback is one KiB: more than a thousand a second are not what a wrong URL
-/// brings to most, and less than a disk notices.
+/// The rate limit, in KiB a second, for requests of the lowest rank, and for those that are possibly an
+/// account's own. A typical callback is one KiB; few senders have more than a thousand a second, and a
+/// disk writes this easily.
 const KIB_PER_SECOND: NonZeroU32 = NonZeroU32::new(1024).expect("it is not zero");
 
-/// The same of requests that are recognised: only the accounts' own are, and a few replays of each, so
-/// this is as much as the log itself would have to take at a busy sender.
+/// The rate limit for recognised requests: these are the accounts' own, and a few replays of each, so it
+/// is as high as the log's own rate at a busy sender.
 const RECOGNISED_KIB_PER_SECOND: NonZeroU32 = NonZeroU32::new(8192).expect("it is not zero");
 
-/// How many KiB of the lowest rank may come at once: the largest request, with its headers, is a little
-/// over 1 MiB.
+/// The burst limit for the lowest rank, in KiB: the largest request, with its headers, is a little over
+/// 1 MiB.
 const OTHERS_BURST_KIB: NonZeroU32 = NonZeroU32::new(2048).expect("it is not zero");
 
-/// The share of the whole space, in quarters, that may come at once of requests that are possibly an
-/// account's own. A flood that fits into it is kept whole, callbacks included, whatever it claims; and
-/// what was kept before keeps a quarter.
+/// The burst limit for requests that are possibly an account's own, in quarters of the whole space. A
+/// flood that fits is stored completely, with the genuine callbacks in it; the last quarter remains for
+/// the requests that were stored before.
 const POSSIBLE_BURST_QUARTERS: u64 = 3;
 
-/// How many requests one transaction takes, and how many bytes, so that what has to be removed for them,
-/// and with it the WAL, stays bounded.
+/// The maximum number of requests and of bytes in one transaction, so that the number of requests removed
+/// to make room for them, and the size of the WAL, stay bounded.
 const COMMIT_REQUESTS_MAX: usize = 512;
 const COMMIT_BYTES_MAX: usize = 1 << 20;
 
-/// Of how many a second the cause is searched for thoroughly as they come, which takes up to some
-/// milliseconds each. Of the others it is searched for when somebody asks.
+/// The number of requests a second that get a full search for the cause when they arrive, which takes up
+/// to a few milliseconds each. For the others the search runs when they are displayed.
 const EXPLAINED_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("it is not zero");
 
-/// What must stay free on the disk: the log needs it more.
+/// The disk space that is left free for the log.
 const DISK_FREE_BYTES_MIN: u64 = 64 << 20;
 
-/// How often the thread looks what others have removed, while nothing comes.
+/// The interval at which an idle thread updates the gauges, because other processes may delete requests.
 const IDLE: Duration = Duration::from_secs(5);
 
 /// A handle to the thread. When the last one is dropped, the thread writes what it still has and ends.
@@ -64,11 +64,11 @@ pub struct Recorder {
 struct Shared {
     queue: Queue,
     recogniser: Recogniser,
-    /// How much may come, by rank.
+    /// The rate limits by rank.
     rates: [DefaultDirectRateLimiter; Rank::ALL.len()],
 }
 
-/// The rates by rank, for a quarantine of this size.
+/// The rate limits by rank, for a quarantine of this size.
 fn rates(limits: &Limits) -> [DefaultDirectRateLimiter; Rank::ALL.len()] {
     let burst = limits.bytes / 1024 / 4 * POSSIBLE_BURST_QUARTERS;
     let burst = NonZeroU32::new(u32::try_from(burst).unwrap_or(u32::MAX));
@@ -82,7 +82,7 @@ fn rates(limits: &Limits) -> [DefaultDirectRateLimiter; Rank::ALL.len()] {
 }
 
 impl Recorder {
-    /// Starts the thread. The file is made when the first request is kept.
+    /// Starts the thread. The file is created when the first request is stored.
     pub fn start(database: Database, limits: Limits) -> (Self, Background) {
         let (wake, woken) = sync_channel(1);
         let metrics = QuarantineMetrics::default();
@@ -97,8 +97,8 @@ impl Recorder {
         (recorder, thread)
     }
 
-    /// Keeps a request if it may be kept now; if not, that is counted. It never waits. Returns the
-    /// cause if the request is recognised at once.
+    /// Queues a request to be stored, or drops and counts it if a limit is exceeded. Never blocks.
+    /// Returns the cause if the request is recognised immediately.
     pub fn try_record(&self, mut candidate: Candidate) -> Option<String> {
         let (rank, cause) = self.shared.recogniser.rank(&candidate);
         let request = Arc::make_mut(&mut candidate.request);
@@ -111,13 +111,13 @@ impl Recorder {
         } else if !self.shared.queue.push(candidate) {
             self.metrics.dropped(Dropped::Full, 1);
         } else {
-            // A thread that has been woken already finds it, too.
+            // If a wake-up is already pending, the thread will find this request too.
             let _woken_already = self.wake.try_send(());
         }
         cause
     }
 
-    /// What it has counted since it began.
+    /// The metrics of the quarantine.
     pub fn metrics(&self) -> &QuarantineMetrics {
         &self.metrics
     }
@@ -130,7 +130,7 @@ struct Thread {
     explained: DefaultDirectRateLimiter,
     metrics: QuarantineMetrics,
     open: Option<Box<dyn Quarantine>>,
-    /// The last write failed, and that was logged.
+    /// True if the last write failed, which is logged once.
     in_trouble: bool,
 }
 
@@ -157,22 +157,22 @@ impl Thread {
     fn write(&mut self, batch: Vec<Candidate>) {
         let requests: Vec<_> =
             batch.into_iter().map(|candidate| self.explained(candidate)).collect();
-        match self.keep(&requests) {
+        match self.store(&requests) {
             Ok(true) => self.in_trouble = false,
             Ok(false) => self.metrics.dropped(Dropped::Disk, requests.len()),
             Err(error) => {
                 self.metrics.dropped(Dropped::Failed, requests.len());
                 self.open = None;
                 if !std::mem::replace(&mut self.in_trouble, true) {
-                    tracing::warn!("rejected requests cannot be kept: {error}");
+                    tracing::warn!("rejected requests cannot be stored: {error}");
                 }
             }
         }
     }
 
-    /// False where the disk has no room.
-    fn keep(&mut self, requests: &[RefusedRequest]) -> Result<bool, StoreError> {
-        // Somebody who deletes the file wants it gone, not written without a name.
+    /// Writes requests to the file. Returns false if the disk is nearly full.
+    fn store(&mut self, requests: &[RefusedRequest]) -> Result<bool, StoreError> {
+        // If the file was deleted, create a new one instead of writing to the deleted inode.
         let open = match self.open.take().filter(|open| open.check_files_unmoved().is_ok()) {
             Some(open) => open,
             None => store::create_quarantine(&self.database)?,
@@ -186,25 +186,25 @@ impl Thread {
         Ok(true)
     }
 
-    /// The request with its likely cause, if that is known or there is time to search for it.
+    /// The request with its likely cause, if that is known or the rate allows a search for it.
     fn explained(&self, candidate: Candidate) -> RefusedRequest {
-        let searched = match candidate.request.cause {
-            None if self.explained.check().is_ok() => candidate.searched(),
+        let cause = match candidate.request.cause {
+            None if self.explained.check().is_ok() => candidate.find_cause(),
             _ => return Arc::unwrap_or_clone(candidate.request),
         };
-        let rank = match &searched {
-            Some(Searched::Fits) => self.shared.recogniser.rank_found(&candidate),
-            Some(Searched::Diagnosis(Diagnosis::Fits(fitting))) => {
+        let rank = match &cause {
+            Some(Cause::ValidSignature) => self.shared.recogniser.rank_found(&candidate),
+            Some(Cause::Diagnosis(Diagnosis::Fits(fitting))) => {
                 self.shared.recogniser.remember(fitting);
                 self.shared.recogniser.rank_found(&candidate)
             }
-            Some(Searched::Diagnosis(_)) | None => candidate.request.rank,
+            Some(Cause::Diagnosis(_)) | None => candidate.request.rank,
         };
-        let cause = searched.map(|searched| searched.to_string());
+        let cause = cause.map(|cause| cause.to_string());
         RefusedRequest { cause, rank, ..Arc::unwrap_or_clone(candidate.request) }
     }
 
-    /// Others may remove what is kept.
+    /// Updates the gauges from the file, which other processes may change.
     fn set_current(&mut self) {
         let now = match &self.open {
             Some(open) if open.check_files_unmoved().is_ok() => open.kept().ok(),

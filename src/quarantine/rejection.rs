@@ -1,29 +1,29 @@
-//! Reasons for which the callback listener rejects a request.
+//! The reasons for which the callback listener rejects a request.
 
 use std::fmt;
 
 use crate::twilio::signature::InvalidReason;
 
-/// Why a request was rejected.
+/// The reason a request was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
-    /// Its path is no callback path.
+    /// Its path is not a callback path.
     Path,
     /// Its method is not POST.
     Method,
-    /// It is not written as HTTP requires.
+    /// It is malformed HTTP.
     Request,
     TooLarge,
     TooSlow,
-    /// The body did not arrive whole.
+    /// The body did not arrive completely.
     Broken,
     MediaType,
-    /// Its signature does not fit.
+    /// Its signature is invalid.
     Signature(InvalidReason),
 }
 
 impl Rejection {
-    /// Every rejection that is not about the signature.
+    /// Every rejection apart from those for the signature.
     pub const WITHOUT_SIGNATURE: [Rejection; 7] = [
         Rejection::Path,
         Rejection::Method,
@@ -34,7 +34,7 @@ impl Rejection {
         Rejection::MediaType,
     ];
 
-    /// The word for it in metrics and in the quarantine.
+    /// The name used in metrics and in the quarantine.
     pub fn name(self) -> &'static str {
         match self {
             Rejection::Path => "path",
@@ -55,16 +55,16 @@ impl Rejection {
     }
 }
 
-/// Without anything that was sent.
+/// Contains nothing from the request.
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Rejection::Path => "it came to a path that is no callback path",
+            Rejection::Path => "its path is not a callback path",
             Rejection::Method => "its method is not POST",
-            Rejection::Request => "it is not written as HTTP requires",
+            Rejection::Request => "it is malformed HTTP",
             Rejection::TooLarge => "its body is too long",
             Rejection::TooSlow => "its body did not arrive in time",
-            Rejection::Broken => "its body did not arrive whole",
+            Rejection::Broken => "its body did not arrive completely",
             Rejection::MediaType => "its body is neither a form nor JSON",
             Rejection::Signature(refusal) => return refusal.fmt(f),
         })

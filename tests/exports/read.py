@@ -1,4 +1,4 @@
-"""Reads the exports of a demo's ledger as analysts would, and holds them against each other.
+"""Reads the exports of a demo's ledger as analysts would, and compares them with each other.
 
     read.py PROGRAM
 

@@ -1,11 +1,11 @@
-//! Who may ask, what they are shown, and what they may keep.
+//! API tokens: access, masking, and what caches may store.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
 use serde_json::json;
 
-use crate::support::{ACCOUNT, Answer, App, Request, delivered, sent, sid};
+use crate::support::{ACCOUNT, App, Request, Response, delivered, sent, sid};
 
 const SINGLE: &str = "0123456789abcdef-single";
 const SUPPORT: &str = "0123456789abcdef-support";
@@ -14,7 +14,7 @@ const AUDIT: &str = "0123456789abcdef-audit";
 // Tokens.
 
 #[test]
-fn named_tokens_and_the_single_token_each_grant_access() {
+fn any_configured_token_grants_access() {
     let app = with_tokens();
     for token in [SINGLE, SUPPORT, AUDIT] {
         assert_eq!(get(&app, token, "/v1/events").code, 200, "{token}");
@@ -30,7 +30,7 @@ fn named_tokens_and_the_single_token_each_grant_access() {
 }
 
 #[test]
-fn a_named_token_alone_is_required_too_and_opens_other_addresses() {
+fn a_single_named_token_makes_the_api_require_a_token() {
     let mut app = App::not_started(&[]);
     app.configure("[api_tokens.support]\ntoken_file = \"support\"\nscope = \"read\"\n");
     std::fs::write(app.folder().join("support"), SUPPORT).unwrap();
@@ -40,9 +40,9 @@ fn a_named_token_alone_is_required_too_and_opens_other_addresses() {
 }
 
 #[test]
-fn tokens_that_could_not_work_are_refused_at_the_start() {
+fn invalid_token_settings_stop_the_server_at_startup() {
     let section = "[api_tokens.support]\ntoken_file = \"support\"\nscope = \"read\"\n";
-    for (environment, section, file, said) in [
+    for (environment, section, file, expected) in [
         (
             "",
             section,
@@ -73,13 +73,13 @@ fn tokens_that_could_not_work_are_refused_at_the_start() {
             app.run(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{stderr}");
-        assert!(stderr.contains(said), "{said}: {stderr}");
+        assert!(stderr.contains(expected), "{expected}: {stderr}");
         assert!(!stderr.contains("0123456789abc"), "{stderr}");
     }
 }
 
 #[test]
-fn failed_attempts_are_limited_and_valid_tokens_are_not() {
+fn attempts_with_a_wrong_token_are_rate_limited_and_valid_tokens_are_not() {
     let app = with_tokens();
     let codes: Vec<u16> = (0..60).map(|_| get(&app, "not the token", "/v1/events").code).collect();
     assert!(codes[..30].iter().all(|code| *code == 401), "{codes:?}");
@@ -87,7 +87,7 @@ fn failed_attempts_are_limited_and_valid_tokens_are_not() {
     assert!(refused > 20, "{codes:?}");
 
     let answer = loop {
-        let answer = app.get("/v1/events"); // no token at all counts as well
+        let answer = app.get("/v1/events"); // a request without a token counts as a failed attempt
         if answer.code == 429 {
             break answer;
         }
@@ -95,15 +95,15 @@ fn failed_attempts_are_limited_and_valid_tokens_are_not() {
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
     assert_eq!(answer.json()["title"], "Too Many Requests");
     assert!(answer.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
-    // Else one that fails would lock out all who are behind the same proxy.
+    // Otherwise one failing client would lock out every client behind the same proxy.
     assert_eq!(get(&app, AUDIT, "/v1/events").code, 200);
     assert_eq!(app.get("/readyz").code, 200);
 }
 
-// What may be kept.
+// Caching.
 
 #[test]
-fn no_answer_about_persons_may_be_kept_by_a_cache() {
+fn responses_with_personal_data_are_not_cacheable() {
     let app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     let message = format!("/v1/messages/{}", sid(1));
@@ -113,7 +113,7 @@ fn no_answer_about_persons_may_be_kept_by_a_cache() {
 }
 
 #[test]
-fn a_message_that_is_known_already_is_304() {
+fn a_matching_if_none_match_gets_304() {
     let app = App::start();
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
     let path = format!("/v1/messages/{}", sid(1));
@@ -142,10 +142,10 @@ fn a_message_that_is_known_already_is_304() {
     assert_eq!(app.get(&pinned).header("etag"), Some(&*tag), "as it was then");
 }
 
-// What is shown.
+// Masking.
 
 #[test]
-fn a_masked_token_sees_no_address_anywhere() {
+fn a_masked_token_never_sees_an_address() {
     let app = with_tokens();
     let body = delivered(&sid(1))
         .with("WaId", "15558675310")
@@ -155,7 +155,7 @@ fn a_masked_token_sees_no_address_anywhere() {
     let target = "/message-status?to=%2B15558675310&order=17";
     assert_eq!(app.receive_at(target, body).code, 200);
     let message_path = format!("/v1/messages/{}", sid(1));
-    let text = |answer: Answer| String::from_utf8(answer.body).unwrap();
+    let text = |answer: Response| String::from_utf8(answer.body).unwrap();
 
     for path in [&*message_path, "/v1/events", "/v1/events/1"] {
         let masked = text(get(&app, SUPPORT, path));
@@ -165,7 +165,7 @@ fn a_masked_token_sees_no_address_anywhere() {
             assert!(!masked.contains(hidden), "{path} shows {hidden}: {masked}");
         }
         assert!(masked.contains("*5310") && masked.contains("*0604"), "{masked}");
-        // All else is there, byte for byte.
+        // Everything else is unchanged.
         for shown in [&*sid(1), ACCOUNT, "RawDlrDoneDate=2511160837", "ApiVersion=2010-04-01"] {
             assert!(masked.contains(shown), "{path} hides {shown}: {masked}");
         }
@@ -189,7 +189,7 @@ fn a_masked_token_sees_no_address_anywhere() {
 }
 
 #[test]
-fn a_masked_token_gets_no_bytes_as_they_came() {
+fn a_masked_token_cannot_read_raw_bodies() {
     let app = with_tokens();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     let refused = get(&app, SUPPORT, "/v1/events/1/body");
@@ -202,7 +202,7 @@ fn a_masked_token_gets_no_bytes_as_they_came() {
 }
 
 #[test]
-fn a_masked_token_that_filters_by_a_whole_number_gets_a_hint() {
+fn a_masked_token_may_filter_only_by_the_last_four_digits() {
     let app = with_tokens();
     for path in ["/v1/messages?to=%2B15558675310", "/v1/exports/messages?from=*75310"] {
         let refused = get(&app, SUPPORT, path);
@@ -217,7 +217,7 @@ fn a_masked_token_that_filters_by_a_whole_number_gets_a_hint() {
 }
 
 #[test]
-fn a_masked_token_has_a_tag_of_its_own() {
+fn masked_responses_have_their_own_etag() {
     let app = with_tokens();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     let path = format!("/v1/messages/{}", sid(1));
@@ -226,7 +226,7 @@ fn a_masked_token_has_a_tag_of_its_own() {
 }
 
 #[test]
-fn the_stream_is_masked_too() {
+fn the_event_stream_is_masked() {
     let app = with_tokens();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     let request = Request::new("GET", "/v1/events/stream?after=0");
@@ -240,7 +240,7 @@ fn the_stream_is_masked_too() {
     assert!(event.contains("To=%2B*******5310") && !event.contains("8675310"), "{event}");
 }
 
-/// A server with a single token and two named ones.
+/// A server with the token of the environment variable and two named tokens.
 fn with_tokens() -> App {
     let mut app = App::not_started(&[("DELIVERY_LEDGER_API_TOKEN", SINGLE)]);
     app.configure(
@@ -253,7 +253,7 @@ fn with_tokens() -> App {
     app
 }
 
-fn get(app: &App, token: &str, path: &str) -> Answer {
+fn get(app: &App, token: &str, path: &str) -> Response {
     let request = Request::new("GET", path).header("Authorization", &format!("Bearer {token}"));
     request.send(app.admin())
 }

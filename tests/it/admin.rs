@@ -1,4 +1,4 @@
-//! The admin listener: one message as JSON, who may ask, and what probes see.
+//! The admin listener: a message as JSON, access, and the probes.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use serde_json::{Value, json};
 
 use crate::support::{
-    ACCOUNT, Answer, App, OTHER_ACCOUNT, OTHER_TOKEN, Request, assert_problem, delivered, failed,
+    ACCOUNT, App, OTHER_ACCOUNT, OTHER_TOKEN, Request, Response, assert_problem, delivered, failed,
     sent, sid, signature,
 };
 
@@ -15,7 +15,7 @@ const API_TOKEN: &str = "an operator's token";
 // One message.
 
 #[test]
-fn a_message_is_this_json() {
+fn a_message_has_the_documented_json() {
     let app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
@@ -76,12 +76,12 @@ fn a_message_is_this_json() {
             },
         ],
     });
-    // As text, so that the order of the keys counts too.
+    // Compared as text, because the order of the keys matters.
     assert_eq!(text(answer.body), format!("{expected}\n"));
 }
 
 #[test]
-fn a_failure_a_duplicate_and_a_conflict_are_distinguished() {
+fn a_timeline_distinguishes_failure_duplicate_and_conflict() {
     let app = App::start();
     let failure = failed(&sid(1), "30007").with("MessagingServiceSid", "MG1");
     assert_eq!(app.receive(failure.clone()).code, 200);
@@ -104,7 +104,7 @@ fn a_failure_a_duplicate_and_a_conflict_are_distinguished() {
 }
 
 #[test]
-fn the_answer_is_up_to_date_with_what_was_acknowledged() {
+fn a_message_includes_every_acknowledged_callback() {
     let app = App::start();
     for number in 1..=50 {
         assert_eq!(app.receive(sent(&sid(number))).code, 200);
@@ -113,7 +113,7 @@ fn the_answer_is_up_to_date_with_what_was_acknowledged() {
 }
 
 #[test]
-fn a_message_can_be_asked_for_as_of_a_position() {
+fn a_message_can_be_requested_as_of_a_position() {
     let app = App::start();
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
     assert_eq!(app.receive(sent(&sid(2))).code, 200);
@@ -130,24 +130,24 @@ fn a_message_can_be_asked_for_as_of_a_position() {
     assert_eq!((&message["status"], &message["as_of_position"]), (&json!("sent"), &json!(2)));
     let message = as_of("3").json();
     assert_eq!((&message["status"], &message["as_of_position"]), (&json!("delivered"), &json!(3)));
-    // A position that is not there yet was once answered as of the head.
+    // Regression: a position beyond the head returned the message as of the head.
     let beyond = as_of("4");
     assert_eq!(beyond.code, 409);
     assert_eq!(beyond.json()["detail"], "as_of_position `4` is beyond the head, 3");
-    // A moment that is still to come is no slip: clocks differ.
+    // A time in the future is accepted, because clocks differ.
     let message = app.get(&format!("/v1/messages/{}?as_of=2999-01-01T00:00:00Z", sid(1))).json();
     assert_eq!((&message["status"], &message["as_of_position"]), (&json!("delivered"), &json!(3)));
 }
 
 #[test]
-fn a_message_can_be_asked_for_as_of_a_time() {
+fn a_message_can_be_requested_as_of_a_time() {
     let app = App::start();
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     let as_of = |time: &str| app.get(&format!("/v1/messages/{}?as_of={time}", sid(1)));
     let first = app.events()[0]["received_at"].as_str().unwrap().to_owned();
 
-    // The moment itself is included.
+    // Inclusive: an event at exactly this time counts.
     assert_eq!(as_of(&first).json()["status"], "sent");
     assert_eq!(as_of("2999-12-31T23:59:59Z").json()["status"], "delivered");
     assert_eq!(as_of("2999-12-31T23:59:59-01:00").json()["status"], "delivered");
@@ -155,7 +155,7 @@ fn a_message_can_be_asked_for_as_of_a_time() {
 }
 
 #[test]
-fn a_sid_in_several_accounts_is_409_until_the_account_is_named() {
+fn a_sid_in_several_accounts_needs_an_account() {
     let app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     let theirs = sent(&sid(1)).with("AccountSid", OTHER_ACCOUNT).bytes();
@@ -175,15 +175,15 @@ fn a_sid_in_several_accounts_is_409_until_the_account_is_named() {
     );
     assert_eq!(get(&format!("?account_sid={ACCOUNT}")).json()["status"], "delivered");
     assert_eq!(get(&format!("?account_sid={OTHER_ACCOUNT}")).json()["status"], "sent");
-    // A blank one is the message that came without an account.
+    // An empty account selects the message that was received without one.
     assert_eq!(get("?account_sid=").json()["status"], "failed");
     assert_eq!(get("?account_sid=AC00").code, 404);
-    // At that position there was only one.
+    // At that position only one account had the SID.
     assert_eq!(get("?as_of_position=1").json()["account_sid"], ACCOUNT);
 }
 
 #[test]
-fn a_message_of_which_nothing_came_is_404() {
+fn an_unknown_message_is_404() {
     let app = App::start();
     let answer = app.get("/v1/messages/SM%00%0Ax");
     assert_problem(&answer, 404, "no event of message `SM\\0\\nx` is in the log");
@@ -192,7 +192,7 @@ fn a_message_of_which_nothing_came_is_404() {
 }
 
 #[test]
-fn a_question_that_cannot_be_meant_is_400_and_names_what_is_wrong() {
+fn invalid_parameters_get_400_with_the_reason() {
     let app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     for (query, named) in [
@@ -217,7 +217,7 @@ fn a_question_that_cannot_be_meant_is_400_and_names_what_is_wrong() {
 }
 
 #[test]
-fn two_moments_at_once_are_in_conflict() {
+fn as_of_and_as_of_position_exclude_each_other() {
     let app = App::start();
     let both = "as_of=2026-01-31T12:00:00Z&as_of_position=1";
     let answer = app.get(&format!("/v1/messages/{}?{both}", sid(1)));
@@ -225,7 +225,7 @@ fn two_moments_at_once_are_in_conflict() {
 }
 
 #[test]
-fn another_method_is_405_and_another_path_404() {
+fn unknown_methods_get_405_and_unknown_paths_404() {
     let app = App::start();
     let send = |method: &str, target: &str| Request::new(method, target).send(app.admin());
 
@@ -234,14 +234,14 @@ fn another_method_is_405_and_another_path_404() {
     assert_eq!(answer.header("allow"), Some("GET, HEAD"));
     assert_eq!(send("DELETE", "/readyz").header("allow"), Some("GET, HEAD"));
     assert_problem(&send("GET", "/nothing"), 404, "there is nothing at this path");
-    // Callbacks are not taken here.
+    // The admin listener accepts no callbacks.
     assert_eq!(send("POST", "/message-status").code, 404);
 }
 
-// Who may ask.
+// Hosts and tokens.
 
 #[test]
-fn a_foreign_host_is_refused() {
+fn an_unknown_host_header_is_rejected() {
     let app = App::start();
     let get = |host: &str| Request::new("GET", "/v1/messages/SM1").header("Host", host);
     let code = |host: &str| get(host).send(app.admin()).code;
@@ -256,7 +256,7 @@ fn a_foreign_host_is_refused() {
         "[::1]",
         "[::1]:8081",
     ] {
-        assert_eq!(code(host), 404, "{host}"); // let in: the message is not there
+        assert_eq!(code(host), 404, "{host}"); // the host is accepted; the message does not exist
     }
     for host in [
         "",
@@ -284,9 +284,9 @@ fn a_foreign_host_is_refused() {
 }
 
 #[test]
-fn configured_hosts_are_accepted_besides_the_loopback_names() {
+fn configured_and_loopback_hosts_are_accepted() {
     let hosts = "ledger.example.com, Ops.example.com:8443,[2001:db8::1]";
-    let app = App::start_in(&[("DELIVERY_LEDGER_ADMIN_HOSTS", hosts)], &[]);
+    let app = App::start_with_env(&[("DELIVERY_LEDGER_ADMIN_HOSTS", hosts)], &[]);
     let code = |host: &str| {
         Request::new("GET", "/v1/messages/SM1").header("Host", host).send(app.admin()).code
     };
@@ -303,18 +303,19 @@ fn configured_hosts_are_accepted_besides_the_loopback_names() {
 }
 
 #[test]
-fn where_a_token_is_configured_it_is_always_required() {
-    let app = App::start_in(&[("DELIVERY_LEDGER_API_TOKEN", API_TOKEN)], &[]);
+fn a_configured_token_is_always_required() {
+    let app = App::start_with_env(&[("DELIVERY_LEDGER_API_TOKEN", API_TOKEN)], &[]);
     assert_token_required(&app);
     assert!(!app.stderr().contains(API_TOKEN), "{}", app.stderr());
 }
 
 #[test]
-fn the_token_may_stand_in_a_file() {
+fn the_token_may_be_read_from_a_file() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("api-token");
     std::fs::write(&file, format!("{API_TOKEN}\n")).unwrap();
-    let app = App::start_in(&[("DELIVERY_LEDGER_API_TOKEN_FILE", file.to_str().unwrap())], &[]);
+    let app =
+        App::start_with_env(&[("DELIVERY_LEDGER_API_TOKEN_FILE", file.to_str().unwrap())], &[]);
     assert_token_required(&app);
 }
 
@@ -349,21 +350,21 @@ fn assert_token_required(app: &App) {
 
 #[test]
 fn probes_need_neither_token_nor_host() {
-    let app = App::start_in(&[("DELIVERY_LEDGER_API_TOKEN", API_TOKEN)], &[]);
+    let app = App::start_with_env(&[("DELIVERY_LEDGER_API_TOKEN", API_TOKEN)], &[]);
     let probe = |path: &str| Request::new("GET", path).header("Host", "10.1.2.3").send(app.admin());
 
     assert_eq!(probe("/healthz").code, 200);
     assert_eq!(probe("/readyz").code, 200);
-    // Nothing but exactly these.
+    // Only exactly these paths are exempt.
     assert_eq!(probe("/readyz/").code, 403);
     assert_eq!(probe("//readyz").code, 403);
     assert_eq!(probe("/v1/messages/healthz").code, 403);
 }
 
 #[test]
-fn with_a_token_the_listener_may_be_reached_by_others() {
+fn with_a_token_the_admin_listener_may_use_a_public_address() {
     let token = ("DELIVERY_LEDGER_API_TOKEN", API_TOKEN);
-    let app = App::start_in(&[token], &["--admin-listen", "0.0.0.0:0"]);
+    let app = App::start_with_env(&[token], &["--admin-listen", "0.0.0.0:0"]);
     let get = |host: &str| {
         let request = Request::new("GET", "/v1/messages/SM1").header("Host", host);
         request.header("Authorization", &format!("Bearer {API_TOKEN}")).send(app.admin()).code
@@ -376,7 +377,7 @@ fn with_a_token_the_listener_may_be_reached_by_others() {
 // Probes.
 
 #[test]
-fn readyz_tells_head_checkpoint_and_lag() {
+fn readyz_reports_head_checkpoint_and_lag() {
     let app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     app.caught_up();
@@ -391,22 +392,22 @@ fn readyz_tells_head_checkpoint_and_lag() {
     assert_eq!(app.get("/healthz").body, b"ok\n");
 }
 
-// The words that the tests above speak.
+// Helpers.
 
 fn effects(message: &Value) -> Vec<&str> {
     let timeline = message["timeline"].as_array().unwrap();
     timeline.iter().map(|entry| entry["effect"].as_str().unwrap()).collect()
 }
 
-/// Sends exactly this text.
-fn ask(app: &App, request: &str) -> Answer {
+/// Sends exactly this request text.
+fn ask(app: &App, request: &str) -> Response {
     let mut stream = TcpStream::connect(app.admin()).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
-    Answer::read(&mut stream)
+    Response::read(&mut stream)
 }
 
 #[test]
-fn a_closed_pipe_is_no_error_for_audit_in_either_format() {
+fn audit_succeeds_if_its_output_pipe_is_closed() {
     let app = App::start();
     app.receive(delivered(&sid(1)));
     for format in ["table", "json"] {

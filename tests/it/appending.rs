@@ -1,4 +1,4 @@
-//! Events that are appended alongside a running server.
+//! Events that another process appends while a server is running.
 
 use delivery_ledger::domain::{NewEvent, Source};
 use delivery_ledger::store::{self, Access, Database, Store};
@@ -8,7 +8,7 @@ use crate::support::events::{event, resource};
 use crate::support::ledger::findings;
 use crate::support::{ACCOUNT, App, delivered, sent, sid};
 
-/// The ledger of a running server, as a command opens it.
+/// Opens the ledger of a running server as a command does.
 fn open_alongside(app: &App) -> Box<dyn Store> {
     store::open(&Database::Sqlite(app.log_file()), Access::Append).unwrap()
 }
@@ -21,7 +21,7 @@ fn answer(sid: &str, status: &str) -> NewEvent {
 }
 
 #[test]
-fn the_server_notices_what_it_did_not_append() {
+fn the_server_projects_events_appended_by_another_process() {
     let app = App::start();
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
 
@@ -35,9 +35,9 @@ fn the_server_notices_what_it_did_not_append() {
     assert_eq!(findings(&app.json(&["verify", "--format", "json"])), [""; 0]);
 }
 
-/// No process remembers positions: each append reads the head again.
+/// Each append reads the head again, so no process needs to know what others appended.
 #[test]
-fn the_server_and_a_command_append_in_turn() {
+fn the_server_and_a_command_can_append_in_turn() {
     let app = App::start();
     let store = open_alongside(&app);
     for number in 0..20 {
@@ -50,7 +50,7 @@ fn the_server_and_a_command_append_in_turn() {
 }
 
 #[test]
-fn a_server_starts_alongside_a_command_that_appends() {
+fn a_server_can_start_while_a_command_appends() {
     let mut app = App::start();
     let store = open_alongside(&app);
     app.stop();

@@ -1,5 +1,5 @@
-//! Background work of a server: it verifies its log, and leaves the WAL to another program if
-//! configured to.
+//! Background work of a server: verification of the log, and WAL checkpoints, which may be left to
+//! another program.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ fn verified(app: &App) -> Value {
 }
 
 #[test]
-fn a_server_verifies_its_log_and_says_what_came_of_it() {
+fn a_server_verifies_its_log_and_reports_the_result() {
     let app = App::start_with(&["--verify-every", "1s"]);
     assert_eq!(verified(&app), Value::Null, "nothing has been verified yet");
     (0..30).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
@@ -26,13 +26,14 @@ fn a_server_verifies_its_log_and_says_what_came_of_it() {
     assert_eq!(verified["findings"], 0, "{verified}");
     assert_eq!(verified["error"], Value::Null);
     assert!(verified["at"].as_str().unwrap().ends_with('Z'));
-    let told = || app.stderr().contains("the log was verified up to position 30: nothing is wrong");
-    app.eventually("it is logged", told);
+    let reported =
+        || app.stderr().contains("the log was verified up to position 30: nothing is wrong");
+    app.eventually("it is logged", reported);
 }
 
 #[test]
-fn findings_are_logged_and_callbacks_still_accepted() {
-    let app = App::start_in(&[("DELIVERY_LEDGER_VERIFY_EVERY", "1s")], &[]);
+fn findings_are_logged_and_callbacks_are_still_accepted() {
+    let app = App::start_with_env(&[("DELIVERY_LEDGER_VERIFY_EVERY", "1s")], &[]);
     (0..30).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
     app.caught_up();
 
@@ -41,15 +42,15 @@ fn findings_are_logged_and_callbacks_still_accepted() {
     });
 
     app.eventually("it is found", || verified(&app)["findings"] == 1);
-    let told = "changed-events: positions 1 to 30 are not what was read there before";
-    app.eventually("it is logged", || app.stderr().contains(told));
+    let expected = "changed-events: positions 1 to 30 are not what was read there before";
+    app.eventually("it is logged", || app.stderr().contains(expected));
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     app.caught_up();
-    assert_eq!(app.get("/readyz").code, 200, "callbacks must not be turned away for it");
+    assert_eq!(app.get("/readyz").code, 200, "a finding must not make the server unready");
 }
 
 #[test]
-fn a_log_that_cannot_be_verified_is_reported() {
+fn a_failed_verification_is_reported() {
     let app = App::start_with(&["--verify-every", "1s"]);
     app.receive(sent(&sid(1)));
     app.eventually("the log is verified", || verified(&app)["position"] == 1);
@@ -65,12 +66,12 @@ fn a_log_that_cannot_be_verified_is_reported() {
 }
 
 #[test]
-fn a_server_with_verification_off_verifies_nothing() {
-    // The flag goes before the variable.
+fn verification_can_be_turned_off() {
+    // The flag overrides the variable.
     let environment = [("DELIVERY_LEDGER_VERIFY_EVERY", "1s")];
-    let app = App::start_in(&environment, &["--verify-every", "off"]);
+    let app = App::start_with_env(&environment, &["--verify-every", "off"]);
     app.receive(sent(&sid(1)));
-    // By the time another server has verified its log, this one would have, too.
+    // Once a second server has verified its log, this one would have, too.
     let other = App::start_with(&["--verify-every", "1s"]);
     other.receive(sent(&sid(1)));
     other.eventually("the other log is verified", || verified(&other)["position"] == 1);
@@ -83,7 +84,7 @@ fn bytes_in_wal(app: &App) -> u64 {
     app.folder().join("ledger.db-wal").metadata().map_or(0, |metadata| metadata.len())
 }
 
-/// What Litestream does on a database: two tables of its own, and a reader that never ends.
+/// Imitates Litestream: creates its two tables and keeps a read transaction open.
 fn replicate(log: &Path) -> Connection {
     let litestream = Connection::open(log).unwrap();
     litestream.busy_timeout(Duration::from_secs(5)).unwrap();
@@ -101,10 +102,10 @@ fn replicate(log: &Path) -> Connection {
 }
 
 #[test]
-fn left_to_another_program_the_wal_is_never_carried_over() {
-    let mut app = App::start_in(&[("DELIVERY_LEDGER_WAL_CHECKPOINTS", "external")], &[]);
+fn with_external_checkpoints_the_server_never_checkpoints_the_wal() {
+    let mut app = App::start_with_env(&[("DELIVERY_LEDGER_WAL_CHECKPOINTS", "external")], &[]);
     let empty = std::fs::metadata(app.log_file()).unwrap().len();
-    // More than the 1,000 pages after which SQLite would do it on its own.
+    // More than the 1,000 pages after which SQLite would checkpoint automatically.
     let body = |number| sent(&sid(number)).with("Filler", &"x".repeat(40_000));
     let mut length = bytes_in_wal(&app);
     for number in 0..150 {
@@ -112,16 +113,16 @@ fn left_to_another_program_the_wal_is_never_carried_over() {
         assert!(bytes_in_wal(&app) > length, "the WAL was reset at event {}", number + 1);
         length = bytes_in_wal(&app);
     }
-    // By the time another server has emptied its WAL in a pause, this one would have, too.
+    // Once a second server has emptied its WAL in a pause, this one would have, too.
     let other = App::start();
     assert_eq!(other.receive(sent(&sid(1))).code, 200);
     other.eventually("the other WAL is empty", || bytes_in_wal(&other) == 0);
     assert_eq!(bytes_in_wal(&app), length);
 
     app.stop();
-    assert_eq!(bytes_in_wal(&app), length, "nor when the server ends");
+    assert_eq!(bytes_in_wal(&app), length, "the server must not checkpoint when it stops");
     app.restart();
-    assert_eq!(bytes_in_wal(&app), length, "nor when it starts");
+    assert_eq!(bytes_in_wal(&app), length, "the server must not checkpoint when it starts");
     app.kill();
     app.restart();
     assert_eq!(app.message(&sid(149))["events"], 1);
@@ -132,8 +133,8 @@ fn left_to_another_program_the_wal_is_never_carried_over() {
 }
 
 #[test]
-fn a_server_starts_at_once_alongside_litestream_and_verifies() {
-    let mut app = App::start_in(&[("DELIVERY_LEDGER_WAL_CHECKPOINTS", "external")], &[]);
+fn with_external_checkpoints_a_server_starts_at_once_next_to_litestream() {
+    let mut app = App::start_with_env(&[("DELIVERY_LEDGER_WAL_CHECKPOINTS", "external")], &[]);
     app.receive(sent(&sid(1)));
     let litestream = replicate(&app.log_file());
     app.receive(delivered(&sid(1)));
@@ -142,7 +143,7 @@ fn a_server_starts_at_once_alongside_litestream_and_verifies() {
     let began = Instant::now();
     app.restart();
 
-    assert!(began.elapsed() < Duration::from_secs(4), "it waited for who never ends");
+    assert!(began.elapsed() < Duration::from_secs(4), "it waited for a reader that never ends");
     app.receive(delivered(&sid(2)));
     app.caught_up();
     assert_eq!(app.json(&["verify", "--format", "json"])["findings"], serde_json::json!([]));
@@ -151,7 +152,7 @@ fn a_server_starts_at_once_alongside_litestream_and_verifies() {
 }
 
 #[test]
-fn without_the_setting_litestreams_reader_keeps_a_server_from_starting_and_that_is_said() {
+fn without_external_checkpoints_litestream_stops_a_server_from_starting_with_the_reason() {
     let mut app = App::start();
     app.receive(sent(&sid(1)));
     let litestream = replicate(&app.log_file());
@@ -160,10 +161,10 @@ fn without_the_setting_litestreams_reader_keeps_a_server_from_starting_and_that_
 
     let output = app.run(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
 
-    let said = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
-    assert!(said.contains("another process keeps reading or checkpointing it"), "{said}");
-    assert!(said.contains("DELIVERY_LEDGER_WAL_CHECKPOINTS"), "{said}");
+    assert!(stderr.contains("another process keeps reading or checkpointing it"), "{stderr}");
+    assert!(stderr.contains("DELIVERY_LEDGER_WAL_CHECKPOINTS"), "{stderr}");
     drop(litestream);
     app.restart();
 }

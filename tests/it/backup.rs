@@ -1,4 +1,4 @@
-//! `backup` and `restore`: one verified file, there and back, and everything that they refuse.
+//! `backup` and `restore`: a single verified file, and everything that they refuse.
 
 use std::ops::ControlFlow;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -15,7 +15,7 @@ use crate::support::events::{event, with_token};
 use crate::support::ledger::Ledger;
 use crate::support::{App, delivered, failed, sent, sid};
 
-/// More than one read takes, with envelopes that come up on the way and events that carry theirs.
+/// More events than one read returns, with new envelopes in between and events that carry their own.
 fn many_events() -> Vec<NewEvent> {
     let events = (0..4_200).map(|number| {
         let event = match number % 3 {
@@ -39,7 +39,7 @@ fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// The one line that a refused command says.
+/// Returns the single error line of a refused command.
 #[track_caller]
 fn refusal(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1));
@@ -49,7 +49,7 @@ fn refusal(output: &Output) -> String {
     line.filter(|line| !line.contains('\n')).expect("one line").to_owned()
 }
 
-/// The files of a folder besides the ledger's own.
+/// The files of a folder, without the ledger's own.
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
     let names = entries.map(|name| name.into_string().unwrap());
@@ -64,11 +64,11 @@ fn everything(ledger: &Ledger) -> Vec<u8> {
     output.stdout
 }
 
-// There.
+// Backup.
 
 #[test]
-fn a_backup_is_one_file_with_every_event_and_the_same_hash() {
-    let ledger = Ledger::of(&many_events());
+fn a_backup_is_one_file_with_all_events_and_the_same_hash() {
+    let ledger = Ledger::with_events(&many_events());
     let (_, verified) = ledger.verify(&[]);
     std::fs::create_dir(ledger.file("backups")).unwrap();
 
@@ -91,8 +91,8 @@ fn a_backup_is_one_file_with_every_event_and_the_same_hash() {
 }
 
 #[test]
-fn a_backup_says_what_to_keep_elsewhere() {
-    let ledger = Ledger::of(&three_events());
+fn backup_prints_the_hash_to_note_elsewhere() {
+    let ledger = Ledger::with_events(&three_events());
     let hash = ledger.verify(&[]).1["hash"].as_str().unwrap().to_owned();
 
     let output = ledger.run(&["backup", "a.db"]);
@@ -107,8 +107,8 @@ fn a_backup_says_what_to_keep_elsewhere() {
 }
 
 #[test]
-fn an_empty_ledger_has_a_backup_too() {
-    let ledger = Ledger::of(&[]);
+fn an_empty_ledger_can_be_backed_up() {
+    let ledger = Ledger::with_events(&[]);
     assert_eq!(json(&ledger.run(&["backup", "a.db", "--format", "json"]))["head"], 0);
     std::fs::remove_file(ledger.log_file()).unwrap();
 
@@ -119,7 +119,7 @@ fn an_empty_ledger_has_a_backup_too() {
 }
 
 #[test]
-fn backups_alongside_a_server_hold_all_that_was_acknowledged_before_they_began() {
+fn a_backup_contains_every_event_acknowledged_before_it_began() {
     let app = App::start();
     let (acknowledged, done) = (AtomicU64::new(0), AtomicBool::new(false));
     let keep_sending = &|sender: u32| {
@@ -149,8 +149,8 @@ fn backups_alongside_a_server_hold_all_that_was_acknowledged_before_they_began()
 }
 
 #[test]
-fn a_backup_never_takes_the_place_of_anything() {
-    let ledger = Ledger::of(&three_events());
+fn backup_never_overwrites_anything() {
+    let ledger = Ledger::with_events(&three_events());
     std::fs::write(ledger.file("file"), "precious").unwrap();
     std::fs::create_dir(ledger.file("folder")).unwrap();
     symlink("nowhere", ledger.file("link")).unwrap();
@@ -178,7 +178,7 @@ fn a_backup_never_takes_the_place_of_anything() {
 }
 
 #[test]
-fn a_log_that_is_not_sound_has_no_backup_and_the_findings_are_said() {
+fn a_damaged_log_is_not_backed_up_and_its_findings_are_reported() {
     let changed = |ledger: &Ledger| {
         ledger.damage_log(|log| {
             log.execute("UPDATE events SET body = X'41' WHERE position = 2", []).unwrap();
@@ -190,12 +190,12 @@ fn a_log_that_is_not_sound_has_no_backup_and_the_findings_are_said() {
         });
     };
     let unguarded = |ledger: &Ledger| ledger.log_sql("DROP TRIGGER events_never_change").unwrap();
-    for (damage, code, said) in [
+    for (damage, code, expected) in [
         (&changed as &dyn Fn(&Ledger), 3, "changed-events: positions 1 to 3 are not what was read"),
         (&unguarded, 3, "guard-missing: trigger events_never_change is missing from the log"),
         (&gap, 1, "error: there is no event at position 2"),
     ] {
-        let ledger = Ledger::of(&three_events());
+        let ledger = Ledger::with_events(&three_events());
         damage(&ledger);
         let before = names(&ledger.file(""));
 
@@ -203,17 +203,17 @@ fn a_log_that_is_not_sound_has_no_backup_and_the_findings_are_said() {
 
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{stderr}");
-        assert!(stderr.starts_with(said), "{stderr}");
+        assert!(stderr.starts_with(expected), "{stderr}");
         assert!(output.stdout.is_empty());
         assert_eq!(names(&ledger.file("")), before);
     }
 }
 
 #[test]
-fn a_backup_that_is_interrupted_leaves_nothing() {
-    let ledger = Ledger::of(&many_events());
+fn an_interrupted_backup_leaves_no_files() {
+    let ledger = Ledger::with_events(&many_events());
     let before = names(&ledger.file(""));
-    // Once while it is copied, once while the log is verified, once while the copy is.
+    // During the copy, during the verification of the log, and during that of the copy.
     for steps in [1, 5, 12] {
         let mut step = 0;
         let made = backup(&ledger.database(), &ledger.file("a.db"), &mut |_| {
@@ -228,16 +228,16 @@ fn a_backup_that_is_interrupted_leaves_nothing() {
             matches!(made, Err(BackupError::Store(_) | BackupError::Projection(_))),
             "{made:?}"
         );
-        assert_eq!(step, steps, "it goes on although it was cancelled");
+        assert_eq!(step, steps, "it continued although it was cancelled");
         assert_eq!(names(&ledger.file("")), before);
     }
 }
 
 #[test]
-fn a_backup_may_have_many_names_and_a_ledger_only_one() {
-    // Tools that keep snapshots link what has not changed. Under another name of a ledger there
-    // would be another WAL, and what is in the ledger's own was left out.
-    let ledger = Ledger::of(&three_events());
+fn a_backup_may_have_hard_links_and_a_ledger_may_not() {
+    // Snapshot tools hard-link unchanged files. A ledger opened by a second name would get a second
+    // WAL, and the events in the first one would be missing.
+    let ledger = Ledger::with_events(&three_events());
     assert!(ledger.run(&["backup", "a.db"]).status.success());
     std::fs::hard_link(ledger.file("a.db"), ledger.file("b.db")).unwrap();
     std::fs::hard_link(ledger.log_file(), ledger.file("other.db")).unwrap();
@@ -250,11 +250,11 @@ fn a_backup_may_have_many_names_and_a_ledger_only_one() {
     }
 }
 
-// And back.
+// Restore.
 
 #[test]
-fn through_links_the_same_is_refused_and_the_same_is_made() {
-    // The WAL was looked for next to the link, but SQLite read the one next to the file.
+fn backup_and_restore_follow_symbolic_links() {
+    // Regression: the WAL was looked up next to the link, but SQLite read the one next to the target.
     let mut app = App::start();
     (0..20).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
     app.kill();
@@ -281,8 +281,8 @@ fn through_links_the_same_is_refused_and_the_same_is_made() {
 }
 
 #[test]
-fn a_restored_ledger_is_the_one_that_was_backed_up() {
-    let ledger = Ledger::of(&many_events());
+fn a_restored_ledger_equals_the_original() {
+    let ledger = Ledger::with_events(&many_events());
     let (exported, verified) = (everything(&ledger), ledger.verify(&[]).1);
     let backup = json(&ledger.run(&["backup", "a.db", "--format", "json"]));
     for file in ["ledger.db", "ledger.views.db"] {
@@ -304,7 +304,7 @@ fn a_restored_ledger_is_the_one_that_was_backed_up() {
 }
 
 #[test]
-fn a_ledger_in_use_is_not_restored_over() {
+fn restore_does_not_overwrite_a_ledger_in_use() {
     let app = App::start();
     app.receive(sent(&sid(1)));
     assert!(app.run(&["backup", "a.db"]).status.success());
@@ -320,8 +320,8 @@ fn a_ledger_in_use_is_not_restored_over() {
 }
 
 #[test]
-fn nothing_that_is_left_of_a_ledger_is_restored_over() {
-    let ledger = Ledger::of(&three_events());
+fn restore_does_not_overwrite_leftover_ledger_files() {
+    let ledger = Ledger::with_events(&three_events());
     assert!(ledger.run(&["backup", "a.db"]).status.success());
     let there = refusal(&ledger.run(&["restore", "a.db"]));
     assert!(there.starts_with("ledger.db already exists and will not be overwritten"), "{there}");
@@ -333,31 +333,31 @@ fn nothing_that_is_left_of_a_ledger_is_restored_over() {
         let refused = refusal(&ledger.run(&["restore", "a.db"]));
         assert!(refused.starts_with(&format!("{left} was left by a database")), "{refused}");
         assert!(!ledger.log_file().exists());
-        // Empty ones hold nothing: readers leave them.
+        // Empty ones contain nothing; readers leave them behind.
         std::fs::write(ledger.file(left), "").unwrap();
     }
     assert!(ledger.run(&["restore", "a.db"]).status.success());
 }
 
 #[test]
-fn what_is_no_backup_is_refused_and_leaves_nothing() {
+fn a_file_that_is_not_a_backup_is_refused() {
     let ledger = Ledger::new();
     std::fs::write(ledger.file("diary"), "Dear diary, it rained today. ".repeat(50)).unwrap();
     std::fs::write(ledger.file("empty"), "").unwrap();
-    for (file, said) in [
+    for (file, expected) in [
         ("nowhere", "there is no file nowhere to restore from"),
         ("diary", "diary is not a delivery-ledger database: SQLite does not know its format"),
         ("empty", "empty is not a delivery-ledger database: it is empty"),
     ] {
         let refused = refusal(&ledger.run(&["restore", file]));
-        assert!(refused.starts_with(said), "{refused}");
+        assert!(refused.starts_with(expected), "{refused}");
         assert!(!ledger.log_file().exists());
     }
 }
 
 #[test]
 fn a_damaged_backup_is_not_restored() {
-    let ledger = Ledger::of(&many_events());
+    let ledger = Ledger::with_events(&many_events());
     assert!(ledger.run(&["backup", "a.db"]).status.success());
     let mut bytes = std::fs::read(ledger.file("a.db")).unwrap();
     let middle = bytes.len() / 2 / 4096 * 4096;
@@ -373,8 +373,8 @@ fn a_damaged_backup_is_not_restored() {
 }
 
 #[test]
-fn views_that_fit_a_restored_ledger_stay_and_newer_ones_are_emptied_aloud() {
-    let ledger = Ledger::of(&three_events());
+fn restore_keeps_matching_views_and_empties_newer_ones_with_a_warning() {
+    let ledger = Ledger::with_events(&three_events());
     assert!(ledger.run(&["backup", "a.db"]).status.success());
     let checkpoint = || ledger.open_for_reading().views().checkpoint().unwrap().position;
 
@@ -389,17 +389,17 @@ fn views_that_fit_a_restored_ledger_stay_and_newer_ones_are_emptied_aloud() {
     std::fs::remove_file(ledger.log_file()).unwrap();
     let newer = ledger.run(&["restore", "a.db"]);
     assert!(newer.status.success());
-    let said = String::from_utf8_lossy(&newer.stderr);
-    assert!(said.contains("the log is older than its views: it ends at position 3"), "{said}");
+    let stderr = String::from_utf8_lossy(&newer.stderr);
+    assert!(stderr.contains("the log is older than its views: it ends at position 3"), "{stderr}");
     assert_eq!(checkpoint(), 0);
     ledger.project();
     assert_eq!(ledger.verify(&[]).0, Some(0));
 }
 
-// Files copied by hand.
+// Files copied without the program.
 
 #[test]
-fn the_two_files_of_a_stopped_ledger_are_a_backup() {
+fn the_two_files_of_a_stopped_ledger_can_be_copied_as_a_backup() {
     let mut app = App::start();
     for number in 0..50 {
         app.receive(sent(&sid(number)));
@@ -422,7 +422,7 @@ fn the_two_files_of_a_stopped_ledger_are_a_backup() {
 }
 
 #[test]
-fn the_log_of_a_killed_ledger_is_restored_together_with_its_wal_and_only_so_in_full() {
+fn a_copy_of_a_killed_ledger_is_complete_only_with_its_wal() {
     let mut app = App::start();
     for number in 0..50 {
         app.receive(sent(&sid(number)));
@@ -442,7 +442,7 @@ fn the_log_of_a_killed_ledger_is_restored_together_with_its_wal_and_only_so_in_f
     assert_eq!(restored["head"], 50);
     assert_eq!(names(&whole.file("")), ["from"]);
 
-    // What the WAL held is not in the file: a copy without it may lack what was acknowledged.
+    // A copy without the WAL may lack acknowledged events, because they are not in the file yet.
     let without = copied(&["ledger.db"]);
     let output = without.run(&["restore", "from/ledger.db", "--format", "json"]);
     let head = output.status.success().then(|| json(&output)["head"].as_u64().unwrap());
@@ -450,11 +450,11 @@ fn the_log_of_a_killed_ledger_is_restored_together_with_its_wal_and_only_so_in_f
 }
 
 #[test]
-fn a_backup_is_read_where_nothing_can_be_written() {
-    let ledger = Ledger::of(&three_events());
+fn a_backup_can_be_read_from_a_read_only_folder() {
+    let ledger = Ledger::with_events(&three_events());
     assert!(ledger.run(&["backup", "a.db"]).status.success());
     let header = std::fs::read(ledger.file("a.db")).unwrap();
-    // 2 would stand for a WAL, whose reader needs files next to it.
+    // 2 would mean WAL mode, in which a reader needs files next to the database.
     assert_eq!(header[18..20], [1, 1]);
     let reader = store::open(&Database::Sqlite(ledger.file("a.db")), Access::Read).unwrap();
     assert_eq!(reader.head().unwrap(), 3);

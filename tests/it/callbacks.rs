@@ -1,4 +1,4 @@
-//! The callback listener's answers, each with its reason, and what is logged of a rejection.
+//! The callback listener's responses, and the log lines of rejected requests.
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use crate::support::{
-    ACCOUNT, Answer, App, OTHER_ACCOUNT, OTHER_TOKEN, Request, TOKEN, delivered, json_signature,
+    ACCOUNT, App, OTHER_ACCOUNT, OTHER_TOKEN, Request, Response, TOKEN, delivered, json_signature,
     sent, sid, signature,
 };
 
@@ -16,7 +16,7 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 // 200.
 
 #[test]
-fn a_callback_that_is_on_disk_is_answered_200_with_nothing() {
+fn a_stored_callback_gets_an_empty_200() {
     let app = App::start();
 
     let answer = app.receive(delivered(&sid(1)));
@@ -28,7 +28,7 @@ fn a_callback_that_is_on_disk_is_answered_200_with_nothing() {
 }
 
 #[test]
-fn the_same_callback_twice_is_kept_twice() {
+fn the_same_callback_twice_is_stored_twice() {
     let app = App::start();
 
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
@@ -39,7 +39,7 @@ fn the_same_callback_twice_is_kept_twice() {
 }
 
 #[test]
-fn one_connection_carries_several_callbacks() {
+fn one_connection_can_carry_several_callbacks() {
     let app = App::start();
     let mut stream = TcpStream::connect(app.callbacks()).unwrap();
 
@@ -47,14 +47,14 @@ fn one_connection_carries_several_callbacks() {
         let body = delivered(&sid(number)).bytes();
         let request = signed(&app, &body).header("Connection", "keep-alive").body(body);
         stream.write_all(&request.bytes(app.callbacks())).unwrap();
-        assert_eq!(Answer::read(&mut stream).code, 200);
+        assert_eq!(Response::read(&mut stream).code, 200);
     }
 
     assert_eq!(app.events().len(), 3);
 }
 
 #[test]
-fn other_callback_paths_take_the_place_of_the_usual_one() {
+fn configured_callback_paths_replace_the_default() {
     let app = App::start_with(&["--callback-path", "/sms", "--callback-path", "/whatsapp/status"]);
 
     assert_eq!(app.receive_at("/sms", sent(&sid(1))).code, 200);
@@ -62,9 +62,9 @@ fn other_callback_paths_take_the_place_of_the_usual_one() {
     assert_eq!(app.receive_at("/message-status", sent(&sid(3))).code, 404);
 }
 
-/// Callback URLs with an id of the caller's own in their path were 404 whatever was configured.
+/// Regression: callback URLs with the user's own ID in their path got 404 whatever was configured.
 #[test]
-fn a_callback_path_with_a_star_is_every_path_below_it() {
+fn a_callback_path_may_end_with_a_wildcard() {
     let app = App::start_with(&["--callback-path", "/v1/sms/*", "--callback-path", "/own"]);
 
     for (number, target) in ["/v1/sms/52/377", "/v1/sms/x?a=1", "/v1/sms/", "/v1/%73ms/x", "/own"]
@@ -82,8 +82,8 @@ fn a_callback_path_with_a_star_is_every_path_below_it() {
 }
 
 #[test]
-fn a_prefix_of_everything_leaves_the_health_check_where_it_is() {
-    let app = App::start_in(&[("DELIVERY_LEDGER_CALLBACK_PATH", "/*")], &[]);
+fn a_wildcard_for_every_path_does_not_hide_the_health_check() {
+    let app = App::start_with_env(&[("DELIVERY_LEDGER_CALLBACK_PATH", "/*")], &[]);
 
     assert_eq!(app.receive_at("/any/where", sent(&sid(1))).code, 200);
     assert_eq!(Request::new("GET", "/healthz").send(app.callbacks()).code, 200);
@@ -91,7 +91,7 @@ fn a_prefix_of_everything_leaves_the_health_check_where_it_is() {
 }
 
 #[test]
-fn each_of_several_public_urls_may_have_been_signed() {
+fn any_of_several_public_urls_may_be_signed() {
     let app = App::start_with(&[
         "--public-url",
         "https://a.example.com/twilio/",
@@ -126,7 +126,7 @@ fn each_of_several_public_urls_may_have_been_signed() {
 // 403.
 
 #[test]
-fn what_nobody_signed_is_answered_403_and_not_kept() {
+fn a_callback_without_a_valid_signature_gets_403_and_is_not_stored() {
     let app = App::start();
     let body = delivered(&sid(1)).bytes();
     let url = app.url("/message-status");
@@ -142,28 +142,28 @@ fn what_nobody_signed_is_answered_403_and_not_kept() {
 
     let no_signature = "no X-Twilio-Signature";
     let mismatch = "the signature fits none of the configured keys over this URL and body";
-    assert_refused(&unsigned, 403, no_signature);
-    assert_refused(&receive("", &body), 403, no_signature);
-    assert_refused(&receive("fake_signature", &body), 403, "X-Twilio-Signature is not base64");
-    assert_refused(&receive(&signature("another", &url, &body), &body), 403, mismatch);
-    assert_refused(&receive(&signature(OTHER_TOKEN, &url, &body), &body), 403, mismatch);
-    assert_refused(&receive(&good, &sent(&sid(1)).bytes()), 403, mismatch);
-    assert_refused(
+    assert_rejected(&unsigned, 403, no_signature);
+    assert_rejected(&receive("", &body), 403, no_signature);
+    assert_rejected(&receive("fake_signature", &body), 403, "X-Twilio-Signature is not base64");
+    assert_rejected(&receive(&signature("another", &url, &body), &body), 403, mismatch);
+    assert_rejected(&receive(&signature(OTHER_TOKEN, &url, &body), &body), 403, mismatch);
+    assert_rejected(&receive(&good, &sent(&sid(1)).bytes()), 403, mismatch);
+    assert_rejected(
         &receive(&signature(TOKEN, &url, &of_nobody), &of_nobody),
         403,
         "no token is configured for the body's AccountSid",
     );
-    assert_refused(
+    assert_rejected(
         &receive(&signature(TOKEN, &url, &of_two), &of_two),
         403,
         "the body names two different AccountSids",
     );
-    assert_refused(&json, 403, "a JSON body needs bodySHA256 in the URL's query");
+    assert_rejected(&json, 403, "a JSON body needs bodySHA256 in the URL's query");
     assert_eq!(app.events(), Vec::<serde_json::Value>::new());
 }
 
 #[test]
-fn a_callback_signed_for_another_path_or_query_is_refused() {
+fn a_callback_signed_for_another_path_or_query_is_rejected() {
     let app = App::start_with(&["--callback-path", "/message-status", "--callback-path", "/sms"]);
     let body = delivered(&sid(1)).bytes();
     let signature = signature(TOKEN, &app.url("/message-status?b=2&a=1"), &body);
@@ -181,7 +181,7 @@ fn a_callback_signed_for_another_path_or_query_is_refused() {
 }
 
 #[test]
-fn host_and_forwarding_headers_are_not_believed() {
+fn host_and_forwarding_headers_are_ignored() {
     let app = App::start();
     let body = delivered(&sid(1)).bytes();
     let receive = |signed_url: &str| {
@@ -203,20 +203,20 @@ fn host_and_forwarding_headers_are_not_believed() {
 // 413.
 
 #[test]
-fn a_body_of_64_kib_is_kept_and_one_byte_more_is_answered_413() {
+fn a_form_over_64_kib_gets_413() {
     let app = App::start();
     let longest = format!("a={}", "x".repeat(BODY_BYTES_MAX - 2));
     let too_long = format!("{longest}x");
 
     assert_eq!(app.receive(longest.clone()).code, 200);
-    assert_refused(&app.receive(too_long), 413, "the body is longer than 65536 bytes");
+    assert_rejected(&app.receive(too_long), 413, "the body is longer than 65536 bytes");
 
     assert_eq!(app.events().len(), 1);
     assert_eq!(app.events()[0]["body"], longest);
 }
 
 #[test]
-fn a_body_in_chunks_has_the_same_bound() {
+fn the_body_limit_applies_to_chunked_bodies() {
     let app = App::start();
     let longest = format!("a={}", "x".repeat(BODY_BYTES_MAX - 2)).into_bytes();
     let too_long = [&longest[..], b"x"].concat();
@@ -226,7 +226,7 @@ fn a_body_in_chunks_has_the_same_bound() {
     };
 
     assert_eq!(receive(&longest).code, 200);
-    assert_refused(&receive(&too_long), 413, "the body is longer than 65536 bytes");
+    assert_rejected(&receive(&too_long), 413, "the body is longer than 65536 bytes");
 
     assert_eq!(app.events().len(), 1);
     assert_eq!(app.events()[0]["body"], String::from_utf8(longest).unwrap());
@@ -235,7 +235,7 @@ fn a_body_in_chunks_has_the_same_bound() {
 // 415.
 
 #[test]
-fn a_body_that_is_neither_form_nor_json_is_answered_415() {
+fn a_body_that_is_neither_form_nor_json_gets_415() {
     let app = App::start();
     let body = delivered(&sid(1)).bytes();
     let signature = signature(TOKEN, &app.url("/message-status"), &body);
@@ -246,7 +246,7 @@ fn a_body_that_is_neither_form_nor_json_is_answered_415() {
         request.body(body.clone()).send(app.callbacks())
     };
 
-    assert_refused(
+    assert_rejected(
         &receive("text/xml"),
         415,
         "Content-Type `text/xml` is neither application/x-www-form-urlencoded nor JSON",
@@ -274,26 +274,26 @@ fn a_request_without_a_content_type_is_read_as_a_form() {
 // 405 and 404.
 
 #[test]
-fn another_method_is_answered_405_with_what_is_allowed() {
+fn another_method_gets_405_with_allow() {
     let app = App::start();
     for method in ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"] {
         let answer = Request::new(method, "/message-status").send(app.callbacks());
         assert_eq!((answer.code, answer.header("allow")), (405, Some("POST")), "{method}");
     }
     let answer = Request::new("GET", "/message-status").send(app.callbacks());
-    assert_refused(&answer, 405, "this path takes only POST");
+    assert_rejected(&answer, 405, "this path takes only POST");
 
     let answer = Request::new("POST", "/healthz").send(app.callbacks());
     assert_eq!((answer.code, answer.header("allow")), (405, Some("GET, HEAD")));
 }
 
 #[test]
-fn the_callback_listener_has_nothing_but_callbacks_and_healthz() {
+fn the_callback_listener_serves_only_callbacks_and_healthz() {
     let app = App::start();
     let get = |target: &str| Request::new("GET", target).send(app.callbacks());
 
     assert_eq!(get("/healthz").code, 200);
-    assert_refused(&get("/"), 404, "there is nothing at this path");
+    assert_rejected(&get("/"), 404, "there is nothing at this path");
     for target in ["/readyz", "/metrics", "/v1/messages", &format!("/v1/messages/{}", sid(1))] {
         assert_eq!(get(target).code, 404, "{target}");
     }
@@ -303,10 +303,10 @@ fn the_callback_listener_has_nothing_but_callbacks_and_healthz() {
     assert_eq!(app.events().len(), 0);
 }
 
-// A request that breaks off.
+// An incomplete request.
 
 #[test]
-fn a_body_shorter_than_its_content_length_is_not_kept() {
+fn a_body_shorter_than_its_content_length_is_not_stored() {
     let app = App::start();
     let body = delivered(&sid(1)).bytes();
     let stated = (body.len() + 1).to_string();
@@ -315,7 +315,7 @@ fn a_body_shorter_than_its_content_length_is_not_kept() {
     let mut stream = TcpStream::connect(app.callbacks()).unwrap();
     stream.write_all(&request.bytes(app.callbacks())).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
-    assert_refused(&Answer::read(&mut stream), 400, "the body ended before its Content-Length");
+    assert_rejected(&Response::read(&mut stream), 400, "the body ended before its Content-Length");
 
     assert_eq!(app.receive(sent(&sid(2))).code, 200);
     assert_eq!(app.events().len(), 1);
@@ -325,7 +325,7 @@ fn a_body_shorter_than_its_content_length_is_not_kept() {
 // 503.
 
 #[test]
-fn while_the_log_cannot_be_written_callbacks_get_503_and_questions_their_answers_then_it_goes_on() {
+fn if_the_log_cannot_be_written_callbacks_get_503_and_queries_still_work() {
     let mut app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     app.caught_up();
@@ -348,7 +348,7 @@ fn while_the_log_cannot_be_written_callbacks_get_503_and_questions_their_answers
 
     intruder.execute_batch("DROP TRIGGER failing").unwrap();
     drop(intruder);
-    app.eventually("callbacks are taken again", || app.receive(delivered(&sid(2))).code == 200);
+    app.eventually("callbacks are accepted again", || app.receive(delivered(&sid(2))).code == 200);
     app.caught_up();
     assert_eq!(app.get("/readyz").json()["ready"], true);
     assert_eq!(app.json(&["verify", "--format", "json"])["findings"], json!([]));
@@ -358,10 +358,10 @@ fn while_the_log_cannot_be_written_callbacks_get_503_and_questions_their_answers
     assert!(stderr.contains("the log is written again"), "{stderr}");
 }
 
-// What is logged of rejections.
+// Log lines of rejections.
 
 #[test]
-fn a_refusal_is_one_line_with_its_reason_and_nothing_that_was_sent() {
+fn a_rejection_is_logged_as_one_line_without_request_data() {
     let app = App::start();
     let body = delivered(&sid(1)).bytes();
     let forged = signature("a stolen token", &app.url("/message-status?tenant=acme"), &body);
@@ -372,12 +372,12 @@ fn a_refusal_is_one_line_with_its_reason_and_nothing_that_was_sent() {
 
     app.eventually("both rejections are logged", || refusals(&app.stderr()).len() == 2);
 
-    // A forgery is logged after its answer, once its cause was looked for.
-    let told = refusals(&app.stderr());
-    let is_told =
-        |code, reason| told.iter().any(|line| line.contains(code) && line.contains(reason));
-    assert!(is_told("403", "the signature fits none of the configured keys"), "{told:?}");
-    assert!(is_told("415", "the body is neither a form nor JSON"), "{told:?}");
+    // A wrong signature is logged after the response, once its cause has been searched for.
+    let lines = refusals(&app.stderr());
+    let is_logged =
+        |code, reason| lines.iter().any(|line| line.contains(code) && line.contains(reason));
+    assert!(is_logged("403", "the signature fits none of the configured keys"), "{lines:?}");
+    assert!(is_logged("415", "the body is neither a form nor JSON"), "{lines:?}");
     let stderr = app.stderr();
     for secret in ["15558675310", "15017250604", &sid(1), ACCOUNT, "acme", TOKEN, &forged] {
         assert!(!stderr.contains(secret), "{secret} in:\n{stderr}");
@@ -385,7 +385,7 @@ fn a_refusal_is_one_line_with_its_reason_and_nothing_that_was_sent() {
 }
 
 #[test]
-fn a_flood_of_forgeries_is_logged_in_few_lines_and_counted_in_full() {
+fn a_flood_of_forged_requests_is_counted_in_full_but_logged_in_few_lines() {
     const FLOOD: u64 = 200;
     let app = App::start();
     let forge = || {
@@ -395,14 +395,14 @@ fn a_flood_of_forgeries_is_logged_in_few_lines_and_counted_in_full() {
 
     let begun = Instant::now();
     (0..FLOOD).for_each(|_| forge());
-    // Five at once, then five a second.
+    // A burst of five lines, then five per second.
     let lines_max = 5 + 5 * (begun.elapsed().as_secs() as usize + 1);
     let lines = refusals(&app.stderr()).len();
-    assert!(lines <= lines_max, "{lines} lines, not {lines_max} at most");
+    assert!(lines <= lines_max, "{lines} lines, at most {lines_max} expected");
 
-    // A line of a later refusal says how many went untold before it.
+    // A later line reports how many rejections were not logged.
     let mut sent = FLOOD;
-    app.eventually("the untold ones are counted", || {
+    app.eventually("the suppressed lines are reported", || {
         forge();
         sent += 1;
         logged_or_counted(&app.stderr()) >= FLOOD
@@ -410,24 +410,24 @@ fn a_flood_of_forgeries_is_logged_in_few_lines_and_counted_in_full() {
     assert!(logged_or_counted(&app.stderr()) <= sent);
 }
 
-// The words that the tests above speak.
+// Helpers.
 
-/// A signed form request to the usual path, still without its body.
+/// A signed form request to the default path, without its body.
 fn signed(app: &App, body: &[u8]) -> Request {
     let signature = signature(TOKEN, &app.url("/message-status"), body);
     app.form("/message-status").header("X-Twilio-Signature", &signature)
 }
 
-fn signed_json(app: &App, target: &str, body: &[u8]) -> Answer {
+fn signed_json(app: &App, target: &str, body: &[u8]) -> Response {
     let request = Request::new("POST", target)
         .header("Content-Type", "application/json")
         .header("X-Twilio-Signature", &json_signature(TOKEN, &app.url(target)));
     request.body(body).send(app.callbacks())
 }
 
-/// A problem of this code with this detail, and an id to ask about it by.
+/// Asserts that a response is a problem with this code, this detail and a request ID.
 #[track_caller]
-fn assert_refused(answer: &Answer, code: u16, detail: &str) {
+fn assert_rejected(answer: &Response, code: u16, detail: &str) {
     assert_eq!(answer.code, code, "{}", String::from_utf8_lossy(&answer.body));
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
     let problem = answer.json();
@@ -448,11 +448,11 @@ fn refusals(stderr: &str) -> Vec<String> {
     stderr.lines().filter(|line| line.contains("callback refused")).map(String::from).collect()
 }
 
-/// How many refusals the lines account for: one each, and those that they say went untold.
+/// The number of rejections that the lines account for, including those reported as not logged.
 fn logged_or_counted(stderr: &str) -> u64 {
-    let untold = |line: &String| {
+    let suppressed = |line: &String| {
         let (_, rest) = line.split_once("untold=")?;
         rest.split(|letter: char| !letter.is_ascii_digit()).next()?.parse::<u64>().ok()
     };
-    refusals(stderr).iter().map(|line| 1 + untold(line).unwrap_or(0)).sum()
+    refusals(stderr).iter().map(|line| 1 + suppressed(line).unwrap_or(0)).sum()
 }

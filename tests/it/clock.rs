@@ -1,4 +1,4 @@
-//! The clock is set back and forward while a server runs, and nothing comes to harm.
+//! The system clock is set back and forward while a server runs.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::support::{App, delivered, sent, sid};
 
-/// A server whose clock this test sets, by libfaketime; what measures durations is left alone, as
-/// it is where an administrator or a time server sets a clock.
+/// A server whose clock the test sets with libfaketime. The monotonic clock is unaffected, as it is
+/// if an administrator or a time server sets the system clock.
 struct Clock {
     app: App,
     file: PathBuf,
@@ -28,10 +28,10 @@ impl Clock {
             ("DONT_FAKE_MONOTONIC", "1".to_owned()),
         ];
         let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
-        Self { app: App::start_in(&environment, &[]), file, _folder: folder }
+        Self { app: App::start_with_env(&environment, &[]), file, _folder: folder }
     }
 
-    /// Sets the clock so far off what it is.
+    /// Sets the clock to this offset from the real time.
     fn set(&self, offset: &str) {
         let aside = self.file.with_extension("new");
         std::fs::write(&aside, offset).unwrap();
@@ -51,7 +51,7 @@ pub fn libfaketime() -> String {
 }
 
 #[test]
-fn a_clock_that_jumps_costs_no_callback_no_order_and_no_readiness() {
+fn a_clock_that_jumps_loses_no_callback_and_keeps_order_and_readiness() {
     let mut clock = Clock::start();
     let app = &clock.app;
     let offsets = ["+0", "+30d", "-2h", "-3650d", "+3650d", "+0"];
@@ -80,7 +80,7 @@ fn a_clock_that_jumps_costs_no_callback_no_order_and_no_readiness() {
         assert_eq!((&message["status"], &message["late"]), (&"delivered".into(), &0.into()));
     }
     let refusals = app.stderr().matches("callback refused").count();
-    assert!(refusals > 1, "the limit of lines a second waits for a clock that was set back");
+    assert!(refusals > 1, "the rate limit of log lines must not depend on the system clock");
     assert_eq!(app.json(&["verify", "--format", "json"])["findings"], serde_json::json!([]));
     let began = Instant::now();
     clock.set("-1d");
@@ -89,18 +89,18 @@ fn a_clock_that_jumps_costs_no_callback_no_order_and_no_readiness() {
 }
 
 #[test]
-fn a_projection_that_is_stuck_is_seen_to_be_although_the_clock_was_set_back() {
+fn a_stuck_projection_is_detected_even_if_the_clock_was_set_back() {
     let clock = Clock::start();
     let app = &clock.app;
     app.receive(sent(&sid(1)));
     app.caught_up();
-    // Somebody holds the views.
+    // Another connection locks the views.
     let views = rusqlite::Connection::open(app.views_file()).unwrap();
     views.execute_batch("BEGIN IMMEDIATE").unwrap();
     clock.set("-1d");
     app.receive(sent(&sid(2)));
 
-    app.eventually("the lag is seen to grow", || clock.state()["lag_seconds"].as_f64() > Some(1.0));
+    app.eventually("the reported lag grows", || clock.state()["lag_seconds"].as_f64() > Some(1.0));
 
     views.execute_batch("ROLLBACK").unwrap();
     app.caught_up();

@@ -1,11 +1,11 @@
-//! What the program says of itself: completions for shells, pages for man.
+//! Shell completions and manual pages.
 
 use tempfile::TempDir;
 
 use crate::support::Command;
 
 #[test]
-fn each_shell_gets_a_script_that_knows_the_commands() {
+fn every_shell_completion_contains_all_commands() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let (code, out) = run(&["completions", shell]);
         assert_eq!(code, Some(0), "{shell}");
@@ -18,7 +18,7 @@ fn each_shell_gets_a_script_that_knows_the_commands() {
 }
 
 #[test]
-fn the_scripts_are_what_bash_can_read() {
+fn the_bash_completion_is_valid() {
     let folder = TempDir::new().unwrap();
     let script = folder.path().join("script");
     std::fs::write(&script, run(&["completions", "bash"]).1).unwrap();
@@ -27,7 +27,7 @@ fn the_scripts_are_what_bash_can_read() {
 }
 
 #[test]
-fn there_is_a_page_of_the_manual_for_the_program_and_for_each_command() {
+fn the_program_and_every_command_have_a_manual_page() {
     let (code, page) = run(&["man"]);
     assert_eq!(code, Some(0));
     assert!(page.contains(".TH delivery-ledger 1"), "{page}");
@@ -41,7 +41,7 @@ fn there_is_a_page_of_the_manual_for_the_program_and_for_each_command() {
 }
 
 #[test]
-fn they_need_no_configuration_that_can_be_read() {
+fn completions_and_manual_pages_need_no_valid_configuration() {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("delivery-ledger.toml"), "no = \"such key\"").unwrap();
     for arguments in [&["man"][..], &["completions", "bash"]] {

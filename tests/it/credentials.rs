@@ -1,5 +1,5 @@
-//! SIDs, tokens and URLs as people copy them: corrected if it is certain what is meant, otherwise one
-//! line that names the setting, and never the secret.
+//! SIDs, tokens and URLs with copy-and-paste mistakes: corrected if the meaning is certain, otherwise
+//! rejected with one line that names the setting but never shows the secret.
 
 use crate::starting::Serve;
 use crate::support::{ACCOUNT, App, OTHER_ACCOUNT, SECONDARY_TOKEN, TOKEN, sent, sid, signature};
@@ -11,7 +11,7 @@ fn with_token(token: &str) -> Serve {
 // Tokens.
 
 #[test]
-fn blanks_and_quotes_around_a_token_are_left_out() {
+fn whitespace_and_quotes_around_a_token_are_stripped() {
     for (file, text) in [
         ("quoted", format!("\"{TOKEN}\"\n")),
         ("single", format!("'{TOKEN}'")),
@@ -38,8 +38,8 @@ fn blanks_and_quotes_around_a_token_are_left_out() {
 }
 
 #[test]
-fn what_is_no_token_is_refused_by_its_setting() {
-    for (token, said) in [
+fn an_invalid_token_is_rejected_with_its_setting() {
+    for (token, expected) in [
         (
             "in two",
             "the token has blanks or quotes in it; it is 32 hexadecimal digits and nothing else",
@@ -63,34 +63,34 @@ fn what_is_no_token_is_refused_by_its_setting() {
             "this is a placeholder; put in the auth token from Twilio's Console",
         ),
     ] {
-        assert_eq!(with_token(token).refused(), format!("error: TWILIO_AUTH_TOKEN: {said}"));
+        assert_eq!(with_token(token).refused(), format!("error: TWILIO_AUTH_TOKEN: {expected}"));
         let secondary = Serve::configured().env("TWILIO_AUTH_TOKEN_SECONDARY", token).refused();
-        assert_eq!(secondary, format!("error: TWILIO_AUTH_TOKEN_SECONDARY: {said}"));
+        assert_eq!(secondary, format!("error: TWILIO_AUTH_TOKEN_SECONDARY: {expected}"));
         let file = format!(
             "[accounts.{ACCOUNT}]\nauth_tokens = {{ ie1 = \"t\" }}\nauth_token = \"{TOKEN}\"\n"
         );
         let file = Serve::bare().file("delivery-ledger.toml", &file).file("t", token).refused();
-        assert_eq!(file, format!("error: accounts.{ACCOUNT}.auth_tokens.ie1: {said}"));
+        assert_eq!(file, format!("error: accounts.{ACCOUNT}.auth_tokens.ie1: {expected}"));
     }
 }
 
 #[test]
-fn a_token_of_another_form_is_taken_with_a_warning() {
+fn a_token_of_unusual_form_is_accepted_with_a_warning() {
     let mut app = App::not_started(&[("TWILIO_AUTH_TOKEN", "12345")]);
     app.restart();
     let body = sent(&sid(1)).bytes();
     let signed = signature("12345", &app.url("/message-status"), &body);
     let request = app.form("/message-status").header("X-Twilio-Signature", &signed);
     assert_eq!(request.body(body).send(app.callbacks()).code, 200);
-    let said = format!(
+    let expected = format!(
         "TWILIO_AUTH_TOKEN: the primary token of account {ACCOUNT} does not have the form of Twilio's"
     );
-    assert!(app.stderr().contains(&said), "{}", app.stderr());
+    assert!(app.stderr().contains(&expected), "{}", app.stderr());
 }
 
 #[test]
-fn a_further_token_has_a_name_of_its_own() {
-    for (name, said) in [
+fn additional_tokens_need_unique_names() {
+    for (name, expected) in [
         ("primary", "events call the account's own tokens primary; give it another name"),
         ("secondary", "events call the account's own tokens secondary; give it another name"),
         ("shared", "a shared key has this name too; events say by it what verified them"),
@@ -104,7 +104,7 @@ fn a_further_token_has_a_name_of_its_own() {
         let name = name.trim_matches('"');
         assert_eq!(
             refused.refused(),
-            format!("error: accounts.{ACCOUNT}.auth_tokens.{name}: {said}")
+            format!("error: accounts.{ACCOUNT}.auth_tokens.{name}: {expected}")
         );
     }
     let shared = format!(
@@ -117,11 +117,11 @@ fn a_further_token_has_a_name_of_its_own() {
 // SIDs.
 
 #[test]
-fn what_is_no_account_sid_is_refused_and_a_token_in_its_place_is_not_repeated() {
+fn an_invalid_account_sid_is_rejected_without_showing_a_token_given_in_its_place() {
     let refused = |sid: &str| {
         Serve::bare().env("TWILIO_ACCOUNT_SID", sid).env("TWILIO_AUTH_TOKEN", TOKEN).refused()
     };
-    for (sid, said) in [
+    for (sid, expected) in [
         ("AC123", "`AC123` is not an account SID, which is AC and 32 hexadecimal digits"),
         (
             "AC0123456789abcdef0123456789abcdeg",
@@ -143,7 +143,7 @@ fn what_is_no_account_sid_is_refused_and_a_token_in_its_place_is_not_repeated() 
             "the account SID has blanks or quotes around it; leave them out",
         ),
     ] {
-        assert_eq!(refused(sid), format!("error: TWILIO_ACCOUNT_SID: {said}"));
+        assert_eq!(refused(sid), format!("error: TWILIO_ACCOUNT_SID: {expected}"));
     }
     let swapped = Serve::bare()
         .env("TWILIO_ACCOUNT_SID", SECONDARY_TOKEN)
@@ -166,7 +166,7 @@ fn what_is_no_account_sid_is_refused_and_a_token_in_its_place_is_not_repeated() 
 }
 
 #[test]
-fn other_keys_in_quotes_or_blanks_are_refused_too() {
+fn other_keys_with_whitespace_or_quotes_are_rejected() {
     let api_token =
         Serve::configured().env("DELIVERY_LEDGER_API_TOKEN", "\"0123456789abcdef0123\"").refused();
     assert_eq!(
@@ -197,9 +197,9 @@ fn other_keys_in_quotes_or_blanks_are_refused_too() {
 
 // Public URLs.
 
-/// It was taken as it stood, and every callback was refused.
+/// Regression: the URL was used unchanged, so every callback was rejected.
 #[test]
-fn a_public_url_in_capitals_is_checked_in_lower_case() {
+fn a_public_url_in_capitals_is_also_checked_in_lower_case() {
     let app = App::start_with(&["--public-url", "HTTPS://Hooks.Example.com/Path/"]);
     let receive = |url: &str| {
         let body = sent(&sid(1)).bytes();
@@ -215,7 +215,7 @@ fn a_public_url_in_capitals_is_checked_in_lower_case() {
 }
 
 #[test]
-fn a_public_url_in_quotes_or_blanks_is_refused() {
+fn a_public_url_with_whitespace_or_quotes_is_rejected() {
     for url in ["\"https://h.example.com\"", " https://h.example.com", "'https://h.example.com/'"] {
         assert_eq!(
             Serve::configured().arguments(&["--public-url", url]).refused_as_usage(),
@@ -228,8 +228,8 @@ fn a_public_url_in_quotes_or_blanks_is_refused() {
 }
 
 #[test]
-fn a_public_url_that_has_the_callback_path_already_is_warned_of() {
+fn a_public_url_that_already_has_the_callback_path_gives_a_warning() {
     let app = App::start_with(&["--public-url", "https://hooks.example.com/message-status"]);
-    let said = "https://hooks.example.com/message-status ends with the callback path";
-    assert!(app.stderr().contains(said), "{}", app.stderr());
+    let expected = "https://hooks.example.com/message-status ends with the callback path";
+    assert!(app.stderr().contains(expected), "{}", app.stderr());
 }

@@ -1,4 +1,4 @@
-//! `demo`: what it shows, that its files stay, and that no other ledger is touched.
+//! The `demo` command: its output, its files, and that it touches no other ledger.
 
 use std::collections::BTreeMap;
 use std::process::{Output, Stdio};
@@ -17,7 +17,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// A demo with these arguments, in this folder and with its temporary files there.
+/// `demo` with these arguments, run in this folder, which is also its TMPDIR.
 fn demo(folder: &TempDir, arguments: &[&str]) -> Command {
     let path = folder.path().to_str().unwrap().to_owned();
     Command::new(folder.path(), &[arguments, &["--exit", "--format", "json"]].concat())
@@ -25,7 +25,7 @@ fn demo(folder: &TempDir, arguments: &[&str]) -> Command {
 }
 
 #[test]
-fn the_demo_tells_a_program_the_same() {
+fn the_demo_prints_the_same_as_json() {
     let folder = TempDir::new().unwrap();
     let demo = Command::new(folder.path(), &["demo", "--exit", "--format", "json"]);
     let output = demo.env("TMPDIR", folder.path().to_str().unwrap()).output();
@@ -43,7 +43,7 @@ fn the_demo_tells_a_program_the_same() {
 }
 
 #[test]
-fn the_demo_shows_a_whole_run_and_leaves_files_that_verify() {
+fn the_demo_shows_a_complete_run_and_leaves_a_ledger_that_verifies() {
     let folder = TempDir::new().unwrap();
     let began = time::OffsetDateTime::now_utc();
     let demo = Command::new(folder.path(), &["demo", "--exit"]);
@@ -51,9 +51,9 @@ fn the_demo_shows_a_whole_run_and_leaves_files_that_verify() {
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{text}{}", stderr(&output));
 
-    for told in [
-        " signed callbacks came, in any order; ",
-        "One message whose callbacks came in the wrong order:",
+    for expected in [
+        " signed callbacks arrived, in any order; ",
+        "One message whose callbacks arrived in the wrong order:",
         "  late ",
         "the same as position ",
         "status       messages  events  late  duplicates  conflicts",
@@ -63,7 +63,7 @@ fn the_demo_shows_a_whole_run_and_leaves_files_that_verify() {
         "The folder stays when the demo ends; `rm -r ",
         "Try next:",
     ] {
-        assert!(text.contains(told), "{told:?} is missing from:\n{text}");
+        assert!(text.contains(expected), "{expected:?} is missing from:\n{text}");
     }
     let total = text.lines().find(|line| line.starts_with("all ")).unwrap();
     let counts: Vec<u64> = total
@@ -82,7 +82,7 @@ fn the_demo_shows_a_whole_run_and_leaves_files_that_verify() {
     assert_eq!(findings(&verified), [""; 0]);
     assert_eq!(verified["head"], counts[1], "every event of the table is in the log");
 
-    // Receipts are of today; midnight may pass while this runs.
+    // Receipts have today's date; midnight may pass while the test runs.
     let day = |time: time::OffsetDateTime| {
         let (year, month, day) = time.date().to_calendar_date();
         format!("{:02}{:02}{day:02}", year % 100, u8::from(month))
@@ -90,7 +90,7 @@ fn the_demo_shows_a_whole_run_and_leaves_files_that_verify() {
     let (_, receipt) = text.split_once("\nreceipt  ").unwrap();
     assert!([day(began), day(time::OffsetDateTime::now_utc())].contains(&receipt[..6].to_owned()));
 
-    // What it says to try next does what it says.
+    // The commands that it suggests work.
     let (_, next) = text.split_once("Try next:\n").unwrap();
     let commands: Vec<_> = next.lines().take_while(|line| line.starts_with("  ")).collect();
     assert!(commands.len() >= 4, "{commands:?}");
@@ -105,7 +105,7 @@ fn the_demo_shows_a_whole_run_and_leaves_files_that_verify() {
     }
 }
 
-/// The rows of a report on the demo's ledger: key to its figures.
+/// The rows of a report on the demo's ledger, by key.
 fn report(folder: &TempDir, database: &str, by: &str) -> BTreeMap<String, Value> {
     let arguments = ["--database", database, "report", "--by", by, "--format", "json"];
     let output = Command::new(folder.path(), &arguments).output();
@@ -115,7 +115,7 @@ fn report(folder: &TempDir, database: &str, by: &str) -> BTreeMap<String, Value>
 }
 
 #[test]
-fn reports_on_the_demo_have_something_in_every_figure() {
+fn every_figure_of_a_report_on_the_demo_is_filled() {
     let folder = TempDir::new().unwrap();
     let output = demo(&folder, &["demo"]).output();
     let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -148,9 +148,9 @@ fn the_demo_touches_no_other_ledger() {
             "error: --database: demo makes a temporary ledger of its own and never touches another; \
              leave the flag out, or send traffic to a ledger with serve and simulate\n"
         );
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was created");
     }
-    // These are meant for other commands.
+    // These settings belong to other commands.
     let output =
         demo(&folder, &["demo"]).env("DELIVERY_LEDGER_DATABASE", "sqlite:other.db").output();
     assert_eq!(output.status.code(), Some(0));
@@ -171,7 +171,7 @@ fn the_demo_touches_no_other_ledger() {
 }
 
 #[test]
-fn what_the_demo_sends_is_marked_as_simulated() {
+fn the_demos_callbacks_are_marked_as_simulated() {
     let folder = TempDir::new().unwrap();
     let output = demo(&folder, &["demo"]).output();
     let shown: Value = serde_json::from_slice(&output.stdout).unwrap();

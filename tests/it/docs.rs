@@ -1,10 +1,10 @@
-//! The documentation against the tree: links lead somewhere, named files exist, pages stay short.
+//! Checks of the documentation: links resolve, files named in it exist, and pages stay short.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Pages that are read from top to bottom, and how many lines they may have.
+/// Pages that are meant to be read from top to bottom, with their maximum number of lines.
 const SHORT_PAGES: [(&str, usize); 4] = [
     ("README.md", 150),
     ("docs/operations/", 150),
@@ -77,7 +77,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_relative_link_leads_to_a_file_and_a_heading() {
+fn every_relative_link_resolves() {
     let mut dead = Vec::new();
     for (page, text) in pages() {
         let folder = root().join(&page).parent().unwrap().to_owned();
@@ -104,7 +104,7 @@ fn paths(text: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn every_path_that_the_documentation_names_exists() {
+fn every_path_in_the_documentation_exists() {
     let mut missing = Vec::new();
     for (page, text) in pages() {
         let exists = |path: &str| {
@@ -118,14 +118,14 @@ fn every_path_that_the_documentation_names_exists() {
     assert!(missing.is_empty(), "named and missing:\n{}", missing.join("\n"));
 }
 
-/// The Rust files in backticks, which may be named without their folder.
+/// The Rust files in backticks, which may be given without their folder.
 fn rust_files(text: &str) -> BTreeSet<&str> {
     let words = prose(text).flat_map(|line| line.split('`').skip(1).step_by(2));
     words.filter(|word| word.ends_with(".rs") && !word.contains(' ')).collect()
 }
 
 #[test]
-fn every_rust_file_that_the_documentation_names_exists() {
+fn every_rust_file_in_the_documentation_exists() {
     let folders = ["src", "tests", "benches", "fuzz/targets"];
     let known: Vec<_> = folders.into_iter().flat_map(files).collect();
     let mut missing = Vec::new();
@@ -139,7 +139,7 @@ fn every_rust_file_that_the_documentation_names_exists() {
 }
 
 #[test]
-fn every_page_that_the_code_names_exists() {
+fn every_page_referenced_by_the_code_exists() {
     let mut missing = Vec::new();
     for file in files("src").into_iter().chain(files("docs/deploy")) {
         let text = fs::read_to_string(root().join(&file)).unwrap();
@@ -151,7 +151,7 @@ fn every_page_that_the_code_names_exists() {
     assert!(missing.is_empty(), "named and missing:\n{}", missing.join("\n"));
 }
 
-/// The table of imports that the shape tests enforce: each module, then those that it may use.
+/// The table of imports that the shape tests enforce: each module, followed by those that it may use.
 fn enforced_imports() -> Vec<Vec<&'static str>> {
     let (_, table) = include_str!("shape/mod.rs").split_once("MAY_USE: [(").unwrap();
     let (table, _) = table.split_once("\n];").unwrap();
@@ -177,7 +177,7 @@ fn the_architecture_page_shows_the_imports_that_are_enforced() {
 }
 
 #[test]
-fn pages_that_are_read_from_top_to_bottom_are_short() {
+fn pages_stay_within_their_line_limits() {
     for (page, text) in pages() {
         let limit = SHORT_PAGES.iter().find(|(short, _)| page.starts_with(short));
         let lines = text.lines().count();

@@ -1,11 +1,11 @@
-//! The log over HTTP: pages of it, one event, one event's bytes.
+//! The log over HTTP: pages of events, one event, and an event's raw body.
 
 use serde_json::{Value, json};
 
 use crate::support::{ACCOUNT, App, Request, assert_problem, delivered, sent, sid};
 
 #[test]
-fn the_log_is_read_page_by_page_in_order_and_nothing_is_missed() {
+fn pages_return_every_event_in_order() {
     let app = App::start();
     for number in 1..=7 {
         assert_eq!(app.receive(sent(&sid(number))).code, 200);
@@ -24,7 +24,7 @@ fn the_log_is_read_page_by_page_in_order_and_nothing_is_missed() {
 }
 
 #[test]
-fn a_page_says_where_the_next_begins_and_null_at_the_end() {
+fn a_page_has_the_position_of_the_next_page_or_null() {
     let app = App::start();
     let empty = app.get("/v1/events");
     assert_eq!(empty.header("content-type"), Some("application/json"));
@@ -43,7 +43,7 @@ fn a_page_says_where_the_next_begins_and_null_at_the_end() {
     assert_eq!(positions(&page("?after=100")), [101]);
     assert_eq!(page("?limit=1000")["next_cursor"], Value::Null);
     assert_eq!(positions(&page("?after=3&limit=2")), [4, 5]);
-    // Beyond the end there is nothing yet.
+    // A page beyond the head is empty.
     assert_eq!(
         page("?after=9223372036854775807"),
         json!({"data": [], "next_cursor": null, "as_of_position": 101})
@@ -51,7 +51,7 @@ fn a_page_says_where_the_next_begins_and_null_at_the_end() {
 }
 
 #[test]
-fn one_event_is_the_json_that_the_export_has() {
+fn an_event_has_the_same_json_as_in_the_export() {
     let app = App::start();
     assert_eq!(app.receive_at("/message-status?order=17", delivered(&sid(1))).code, 200);
 
@@ -67,7 +67,7 @@ fn one_event_is_the_json_that_the_export_has() {
 }
 
 #[test]
-fn a_body_is_given_byte_for_byte_and_never_as_a_page() {
+fn a_body_is_returned_byte_for_byte_and_never_rendered_by_a_browser() {
     let app = App::start();
     let body = [&delivered(&sid(1)).bytes()[..], b"&odd=\xff\x00<script>"].concat();
     assert_eq!(app.receive(body.clone()).code, 200);
@@ -82,7 +82,7 @@ fn a_body_is_given_byte_for_byte_and_never_as_a_page() {
 }
 
 #[test]
-fn a_question_that_cannot_be_meant_names_what_is_wrong() {
+fn invalid_parameters_get_400_with_the_reason() {
     let app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     for (target, named) in [
@@ -113,7 +113,7 @@ fn a_question_that_cannot_be_meant_names_what_is_wrong() {
 }
 
 #[test]
-fn every_error_is_a_problem_whatever_is_asked() {
+fn every_error_is_a_problem_document() {
     let app = App::start();
     let send = |method: &str, target: &str| Request::new(method, target).send(app.admin());
     for path in ["/v1/events", "/v1/events/1", "/v1/events/1/body", "/v1/events/stream"] {
@@ -129,7 +129,7 @@ fn every_error_is_a_problem_whatever_is_asked() {
 }
 
 #[test]
-fn head_is_answered_as_get_without_a_body() {
+fn head_gets_the_response_of_get_without_its_body() {
     let app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     for path in [
@@ -145,7 +145,7 @@ fn head_is_answered_as_get_without_a_body() {
         assert_eq!((head.code, head.body.len()), (200, 0), "{path}");
         assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
         let lengths = [&head, &get].map(|answer| answer.header("content-length"));
-        // How long something lags has more digits at one moment than at the next.
+        // The length of the lag in digits varies between requests.
         match path {
             "/readyz" => assert!(lengths.iter().all(Option::is_some), "{path}"),
             _ => assert_eq!(lengths[0], lengths[1], "{path}"),

@@ -1,4 +1,4 @@
-//! Exports: pinned to a position, in three formats, with filters and a manifest.
+//! Exports as of a position, in three formats, with filters and a manifest.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -14,9 +14,9 @@ use crate::support::events::{event, one_a_second};
 use crate::support::ledger::Ledger;
 use crate::support::{ACCOUNT, App, OTHER_ACCOUNT, Request, delivered, failed, sent, sid};
 
-/// Three messages of one second each: delivered, failed, and one that is only sent.
+/// Three messages: one delivered, one failed, and one only sent.
 fn ledger() -> Ledger {
-    Ledger::of(&one_a_second([
+    Ledger::with_events(&one_a_second([
         event(sent(&sid(1))),
         event(delivered(&sid(1))),
         event(sent(&sid(2)).with("To", "whatsapp:+15550002671").with("AccountSid", OTHER_ACCOUNT)),
@@ -47,7 +47,7 @@ fn sids(ledger: &Ledger, filter: &[&str]) -> Vec<u32> {
 }
 
 #[test]
-fn every_filter_of_the_api_chooses_messages() {
+fn every_filter_of_the_api_selects_messages() {
     let ledger = ledger();
     for (filter, expected) in [
         (&[][..], &[1, 2, 3][..]),
@@ -75,9 +75,9 @@ fn every_filter_of_the_api_chooses_messages() {
 }
 
 #[test]
-fn a_value_that_cannot_be_meant_is_named_with_what_would_be_right() {
+fn an_invalid_filter_value_is_rejected_with_the_valid_ones() {
     let ledger = ledger();
-    for (flags, told) in [
+    for (flags, expected) in [
         (&["--status", "sending!"][..], "--status: `sending!` is not unknown or one of scheduled"),
         (&["--error-code", "x"], "--error-code: `x` is not 1 to 9 digits"),
         (&["--to", "*671"], "--to: `*671` is not an address, or * and at least four digits"),
@@ -94,14 +94,14 @@ fn a_value_that_cannot_be_meant_is_named_with_what_would_be_right() {
         let output = ledger.run(&[&["export", "messages"][..], flags].concat());
         assert_eq!(output.status.code(), Some(2), "{flags:?}");
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(stderr.contains(told), "{flags:?}: {stderr}");
+        assert!(stderr.contains(expected), "{flags:?}: {stderr}");
     }
     let output = ledger.run(&["export", "events", "--status", "sent"]);
     assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]
-fn events_are_chosen_by_account_message_and_arrival() {
+fn events_can_be_filtered_by_account_message_and_arrival() {
     let ledger = ledger();
     let positions = |filter: &[&str]| -> Vec<u64> {
         let rows = lines(&ledger, &[&["export", "events"][..], filter].concat());
@@ -113,10 +113,10 @@ fn events_are_chosen_by_account_message_and_arrival() {
     assert_eq!(positions(&["--as-of-position", "2"]), [1, 2]);
 }
 
-/// What has arrived since the pin changes nothing, in any format: neither what began later nor what
-/// moved later.
+/// Callbacks after the position change nothing in any format, whether they start a new message or update
+/// an existing one.
 #[test]
-fn the_same_position_gives_the_same_bytes_whatever_has_arrived_since() {
+fn an_export_as_of_a_position_always_has_the_same_bytes() {
     let ledger = ledger();
     let pinned = |what: &str, format: &str| {
         stdout(&ledger, &["export", what, "--format", format, "--as-of-position", "4"])
@@ -134,11 +134,11 @@ fn the_same_position_gives_the_same_bytes_whatever_has_arrived_since() {
     assert_eq!(sids(&ledger, &["--conflict"]), [1]);
 
     let after: Vec<_> = asked.iter().map(|(what, format)| pinned(what, format)).collect();
-    assert!(before == after, "other bytes than before");
+    assert!(before == after, "the bytes differ");
     let beyond = ledger.run(&["export", "messages", "--as-of-position", "99"]);
     assert_eq!(beyond.status.code(), Some(2));
-    let told = String::from_utf8(beyond.stderr).unwrap();
-    assert!(told.contains("the log ends at position 7, before position 99"), "{told}");
+    let error = String::from_utf8(beyond.stderr).unwrap();
+    assert!(error.contains("the log ends at position 7, before position 99"), "{error}");
 }
 
 fn csv_rows(text: &[u8]) -> Vec<Vec<String>> {
@@ -147,7 +147,7 @@ fn csv_rows(text: &[u8]) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn csv_has_the_columns_of_the_json_in_its_order() {
+fn csv_columns_have_the_names_and_order_of_the_json() {
     let ledger = ledger();
     let rows = csv_rows(&stdout(&ledger, &["export", "messages", "--format", "csv"]));
     let json = &lines(&ledger, &["export", "messages"])[1];
@@ -163,16 +163,16 @@ fn csv_has_the_columns_of_the_json_in_its_order() {
         cell("status_times"),
         "sent=2026-01-02T03:04:07.000000Z failed=2026-01-02T03:04:08.000000Z"
     );
-    assert_eq!(rows[1][9], "+15558675310", "a plain number is left as it is");
+    assert_eq!(rows[1][9], "+15558675310", "a plain number is unchanged");
 }
 
-/// A cell that a spreadsheet would carry out gets a quote before it.
+/// A cell that a spreadsheet would evaluate as a formula gets a leading quote.
 #[test]
-fn what_strangers_sent_is_no_formula_in_a_spreadsheet() {
+fn csv_escapes_values_that_a_spreadsheet_would_evaluate() {
     let odd = ["=1+1", "+1 555", "-1", "+15550001111", "@SUM", "\tx", "a,\"b\"\r\nc", "-x"];
     let events =
         odd.iter().enumerate().map(|(number, to)| event(sent(&sid(number as u32)).with("To", to)));
-    let ledger = Ledger::of(&one_a_second(events.collect::<Vec<NewEvent>>()));
+    let ledger = Ledger::with_events(&one_a_second(events.collect::<Vec<NewEvent>>()));
     let rows = csv_rows(&stdout(&ledger, &["export", "messages", "--format", "csv"]));
     let to: Vec<_> = rows[1..].iter().map(|row| row[9].as_str()).collect();
     assert_eq!(
@@ -182,7 +182,7 @@ fn what_strangers_sent_is_no_formula_in_a_spreadsheet() {
 }
 
 #[test]
-fn a_manifest_names_what_was_asked_for_and_what_came_of_it() {
+fn a_manifest_describes_the_request_and_its_result() {
     let ledger = ledger();
     let verified = ledger.verify(&[]).1;
     let arguments = [
@@ -214,13 +214,13 @@ fn a_manifest_names_what_was_asked_for_and_what_came_of_it() {
     assert_eq!(manifest["chain"], verified["hash"]);
     assert_eq!(manifest["filters"], json!({ "status": "sent" }));
     assert!(Path::new(&folder).join("messages.csv").is_file());
-    assert_eq!(ledger.run(&arguments).status.code(), Some(1), "it is there already");
+    assert_eq!(ledger.run(&arguments).status.code(), Some(1), "the file already exists");
 }
 
 // Over HTTP.
 
 #[test]
-fn an_export_over_http_has_the_bytes_of_the_command() {
+fn an_export_over_http_has_the_same_bytes_as_the_command() {
     let app = App::start();
     for number in 1..30 {
         app.receive(sent(&sid(number)));
@@ -244,11 +244,11 @@ fn an_export_over_http_has_the_bytes_of_the_command() {
 }
 
 #[test]
-fn an_export_that_cannot_be_meant_is_a_problem() {
+fn an_invalid_export_request_gets_a_problem() {
     let app = App::start();
     app.receive(sent(&sid(1)));
     app.caught_up();
-    for (target, told) in [
+    for (target, expected) in [
         ("messages?format=xml", "format `xml` is not one of ndjson, csv, parquet"),
         ("messages?as_of_position=99", "as_of_position `99` is beyond 1"),
         ("messages?as_of_position=x", "as_of_position `x` is not a position, such as 42"),
@@ -257,16 +257,17 @@ fn an_export_that_cannot_be_meant_is_a_problem() {
         ("events?since=2026-02-02&until=2026-01-01", "is not before until"),
     ] {
         let answer = app.get(&format!("/v1/exports/{target}"));
-        let state = ["is not before until", "is beyond 1"].iter().any(|end| told.ends_with(end));
+        let state =
+            ["is not before until", "is beyond 1"].iter().any(|end| expected.ends_with(end));
         assert_eq!(answer.code, if state { 409 } else { 400 }, "{target}");
         let detail = answer.json()["detail"].as_str().unwrap().to_owned();
-        assert!(detail.contains(told), "{target}: {detail}");
+        assert!(detail.contains(expected), "{target}: {detail}");
     }
 }
 
-/// Four of them once held the four places until the server was restarted.
+/// Regression: four stalled readers occupied the four export slots until the server was restarted.
 #[test]
-fn a_reader_that_stops_reading_is_cut_off_and_a_slow_one_is_not() {
+fn a_stalled_reader_is_disconnected_and_a_slow_one_is_not() {
     const EVENTS: usize = 300;
     const LONG: usize = 48_000;
     let mut app = App::not_started(&[]);
@@ -280,44 +281,50 @@ fn a_reader_that_stops_reading_is_cut_off_and_a_slow_one_is_not() {
         let mut stream = TcpStream::connect(app.admin()).unwrap();
         let request = Request::new("GET", "/v1/exports/events");
         stream.write_all(&request.bytes(app.admin())).unwrap();
-        assert_eq!(stream.read(&mut [0]).unwrap(), 1, "it has begun");
+        assert_eq!(stream.read(&mut [0]).unwrap(), 1, "the export has begun");
         stream
     };
     app.caught_up();
     let begun = Instant::now();
     let mut slow = open();
-    // With a large buffer the server would see it take nothing for long on a busy machine.
+    // With a large buffer, a slow reader would look stalled to the server on a busy machine.
     socket2::SockRef::from(&slow).set_recv_buffer_size(64 << 10).unwrap();
     let mut silent: Vec<_> = (0..3).map(|_| open()).collect();
     assert_eq!(app.get("/v1/exports/events").code, 503);
 
     let mut read = 0;
     while app.stderr().matches("took nothing for too long and is disconnected").count() < 3 {
-        assert!(begun.elapsed() < Duration::from_secs(60), "they are never cut off");
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "the stalled readers are never disconnected"
+        );
         read += slow.read(&mut [0; 4096]).unwrap();
         std::thread::sleep(Duration::from_millis(50));
     }
 
     assert!(begun.elapsed() > Duration::from_secs(30));
-    app.eventually("a place is free", || app.get("/v1/exports/events").code == 200);
-    assert!(read < EVENTS * LONG / 2, "{read} bytes are no slow reading");
+    app.eventually("a slot is free", || app.get("/v1/exports/events").code == 200);
+    assert!(read < EVENTS * LONG / 2, "{read} bytes are too many for a slow reader");
     let mut end = Vec::new();
     while !end.ends_with(b"\r\n0\r\n\r\n") {
         let mut piece = [0; 8192];
         let count = slow.read(&mut piece).unwrap();
-        assert_ne!(count, 0, "it was cut off although it read");
+        assert_ne!(count, 0, "a reader that was still reading was disconnected");
         read += count;
         end.extend_from_slice(&piece[..count]);
         end.drain(..end.len().saturating_sub(16));
     }
-    assert!(read > EVENTS * LONG, "{read} bytes are not all of it");
+    assert!(read > EVENTS * LONG, "{read} bytes are not the whole export");
     let mut rest = Vec::new();
     let _cut = silent[0].read_to_end(&mut rest);
-    assert!(rest.len() < EVENTS * LONG, "all of it was kept for it");
+    assert!(
+        rest.len() < EVENTS * LONG,
+        "the server buffered the whole export for a stalled reader"
+    );
 }
 
 #[test]
-fn masked_exports_show_four_digits() {
+fn masked_exports_show_only_the_last_four_digits() {
     let ledger = ledger();
     for (what, format) in [("messages", "csv"), ("events", "ndjson"), ("events", "csv")] {
         let text =

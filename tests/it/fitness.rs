@@ -1,4 +1,4 @@
-//! A process that cannot serve ends with one line and exit code 1, and a supervisor can start it again.
+//! A server that cannot work exits with one error line and code 1, so that a supervisor can restart it.
 
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -10,10 +10,10 @@ use crate::support::{ACCOUNT, App, TOKEN, delivered, sid};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_delivery-ledger");
 
-/// Within which time a server that cannot serve has ended.
+/// The time within which a server that cannot work must have exited.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Runs `serve` in a shell that has set a limit first, or with further variables.
+/// Runs `serve` in a shell that first sets a limit, with more environment variables.
 fn serve_under(limit: &str, environment: &[(&str, &str)]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let script = format!(
@@ -31,7 +31,7 @@ fn serve_under(limit: &str, environment: &[(&str, &str)]) -> Output {
         if begun.elapsed() > PATIENCE {
             child.kill().unwrap();
             let output = child.wait_with_output().unwrap();
-            panic!("it has not ended: {}", String::from_utf8_lossy(&output.stderr));
+            panic!("the server has not exited: {}", String::from_utf8_lossy(&output.stderr));
         }
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -47,7 +47,7 @@ fn assert_ends_with(output: Output, line: &str) {
 }
 
 #[test]
-fn too_few_files_end_a_server_with_one_line() {
+fn too_low_a_limit_of_open_files_stops_a_server_with_one_line() {
     for files in [30, 64, 127] {
         let line = format!("at most {files} files may be open, and a server needs 128");
         assert_ends_with(serve_under(&format!("ulimit -n {files}"), &[]), &line);
@@ -55,7 +55,7 @@ fn too_few_files_end_a_server_with_one_line() {
 }
 
 #[test]
-fn too_small_an_address_space_ends_a_server_with_one_line() {
+fn too_small_an_address_space_stops_a_server_with_one_line() {
     for kib in [256_000, 600_000] {
         let line = format!("limited to {} MiB, and a server needs 1024", kib / 1024);
         assert_ends_with(serve_under(&format!("ulimit -v {kib}"), &[]), &line);
@@ -63,7 +63,7 @@ fn too_small_an_address_space_ends_a_server_with_one_line() {
 }
 
 #[test]
-fn a_clock_that_cannot_be_right_ends_a_server_with_one_line() {
+fn an_impossible_clock_stops_a_server_with_one_line() {
     let library = libfaketime();
     for (time, year) in [
         ("1969-07-20 20:17:40", "1969"),
@@ -84,7 +84,7 @@ fn a_clock_that_cannot_be_right_ends_a_server_with_one_line() {
 }
 
 #[test]
-fn a_limit_on_the_size_of_files_costs_503s_and_no_server() {
+fn a_file_size_limit_causes_503s_but_does_not_stop_the_server() {
     let mut app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     let wal = app.folder().join("ledger.db-wal").metadata().unwrap().len();
@@ -94,7 +94,7 @@ fn a_limit_on_the_size_of_files_costs_503s_and_no_server() {
     let codes: Vec<_> = (2..30).map(|number| app.receive(delivered(&sid(number))).code).collect();
     assert!(codes.contains(&503), "{codes:?}");
     prlimit(Some(app.process()), Resource::Fsize, before).unwrap();
-    app.eventually("callbacks are taken again", || app.receive(delivered(&sid(30))).code == 200);
+    app.eventually("callbacks are accepted again", || app.receive(delivered(&sid(30))).code == 200);
 
     app.stop();
     let acknowledged = 2 + codes.iter().filter(|code| **code == 200).count();
@@ -102,7 +102,7 @@ fn a_limit_on_the_size_of_files_costs_503s_and_no_server() {
 }
 
 #[test]
-fn an_index_that_is_cut_off_ends_a_server_or_is_made_again_and_costs_nothing() {
+fn a_truncated_wal_index_is_rebuilt_or_stops_the_server_and_loses_nothing() {
     let mut app = App::start();
     for number in 1..20 {
         assert_eq!(app.receive(delivered(&sid(number))).code, 200);
@@ -110,17 +110,17 @@ fn an_index_that_is_cut_off_ends_a_server_or_is_made_again_and_costs_nothing() {
     let index = std::fs::File::options().write(true).open(app.folder().join("ledger.db-shm"));
     index.unwrap().set_len(0).unwrap();
 
-    // The first access to the mapped file would raise a signal; the writer checks before that.
+    // The next access to the mapped file would raise SIGBUS; the writer checks the file first.
     let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         app.receive(delivered(&sid(20))).code
     }));
     if answer.is_ok_and(|code| code == 503 || code == 200) {
-        app.eventually("callbacks are taken again", || {
+        app.eventually("callbacks are accepted again", || {
             app.receive(delivered(&sid(21))).code == 200
         });
         app.stop();
     } else {
-        // SIGBUS: a supervisor starts it again, as after any signal.
+        // SIGBUS: a supervisor restarts the server, as after any signal.
         assert!(!app.ended().success());
     }
     app.restart();

@@ -1,4 +1,4 @@
-//! A flood of forged requests while the public URL is wrong: the account's own callbacks outlast it.
+//! A flood of forged requests while the public URL is wrong must not displace the account's own callbacks\n//! from the quarantine.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,31 +11,31 @@ const RIGHT: &str = "https://hooks.example.com";
 const RIGHT_HOST: &str = "hooks.example.com";
 const WRONG: &str = "https://wrong.example.com";
 
-/// Many times what is admitted of requests that are not recognised in the time.
+/// Many times the number of unrecognised requests that the quarantine admits in this time.
 const FORGED: usize = 6_000;
 
-/// How many are sent over a connection before their answers are read.
+/// The number of requests sent over a connection before their responses are read.
 const PIPELINED: usize = 40;
 
 #[test]
-fn a_wrong_host_that_the_requests_name_costs_no_callback_whatever_is_forged_meanwhile() {
-    // The forged ones name the configured account, which is no secret.
+fn with_a_wrong_host_that_requests_reveal_a_flood_displaces_no_callback() {
+    // The forged requests name the configured account, which is not secret.
     let own = own_in_a_flood(&[], RIGHT_HOST, "/message-status", "/message-status");
     assert!(own.recognised * 100 >= own.sent * 95, "{own:?}");
     assert!(own.recovered * 100 >= own.sent * 95, "{own:?}");
 }
 
-/// Nothing tells the account's own from forged ones, but what fits in is kept.
+/// Genuine and forged requests cannot be told apart here, but a flood within the limits displaces nothing.
 #[test]
-fn a_wrong_host_that_nothing_names_costs_no_callback_in_a_flood_that_fits_in() {
+fn with_an_undetectable_wrong_host_a_flood_within_the_limits_displaces_no_callback() {
     let own = own_in_a_flood(&[], "127.0.0.1", "/message-status", "/message-status");
     assert_eq!(own.recognised, 0);
     assert!(own.recovered * 100 >= own.sent * 95, "{own:?}");
 }
 
 #[test]
-fn what_is_wrong_with_the_query_costs_no_callback_either() {
-    // Signed with an encoded blank, as it is configured at Twilio; a proxy writes a plus.
+fn with_a_rewritten_query_a_flood_displaces_no_callback() {
+    // Signed with %20, as configured at Twilio; a proxy rewrites it to a plus.
     let own = own_in_a_flood(
         &["--public-url", RIGHT],
         "127.0.0.1",
@@ -45,9 +45,9 @@ fn what_is_wrong_with_the_query_costs_no_callback_either() {
     assert!(own.recognised * 100 >= own.sent * 95, "{own:?}");
 }
 
-/// Replayed, a genuine request is as good as any; but not a thousand times.
+/// A replayed genuine request is accepted a few times, but not a thousand times.
 #[test]
-fn one_callback_that_is_replayed_takes_no_room_from_the_others() {
+fn replays_of_one_callback_displace_no_other() {
     let app = App::start_with(&["--public-url", WRONG]);
     let own = |number| request(&app, RIGHT_HOST, "/message-status", "/message-status", number);
     let replayed = own(0);
@@ -55,8 +55,14 @@ fn one_callback_that_is_replayed_takes_no_room_from_the_others() {
     for number in 1..=20 {
         send_all(app.callbacks(), &[own(number)]);
     }
-    app.eventually("they are kept", || app.value("quarantine_recognised_requests") >= 26.0);
-    assert_eq!(app.value("quarantine_recognised_requests"), 26.0, "six of the one, and the others");
+    app.eventually("the requests are stored", || {
+        app.value("quarantine_recognised_requests") >= 26.0
+    });
+    assert_eq!(
+        app.value("quarantine_recognised_requests"),
+        26.0,
+        "six copies of the replayed one, and the others"
+    );
 }
 
 #[derive(Debug)]
@@ -66,7 +72,7 @@ struct Own {
     recovered: usize,
 }
 
-/// Sends callbacks, signed for one target and sent to another, while a flood comes.
+/// Sends callbacks that are signed for one target and sent to another, during a flood.
 fn own_in_a_flood(arguments: &[&str], host: &str, signed_for: &str, sent_to: &str) -> Own {
     let arguments = if arguments.is_empty() { &["--public-url", WRONG] } else { arguments };
     let app = App::start_with(arguments);
@@ -94,7 +100,7 @@ fn own_in_a_flood(arguments: &[&str], host: &str, signed_for: &str, sent_to: &st
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     flood.join().unwrap();
-    app.eventually("what waits is written", || {
+    app.eventually("the queue is written", || {
         let kept = app.value("quarantine_kept_total");
         let dropped =
             |reason| app.value(&format!("quarantine_dropped_total{{reason=\"{reason}\"}}"));
@@ -124,7 +130,7 @@ fn forged(app: &App, number: u32) -> Vec<u8> {
     request.header("Connection", "keep-alive").body(body).bytes(app.callbacks())
 }
 
-/// Sends all over one connection and reads as many answers, each a 403.
+/// Sends all requests over one connection and reads as many responses, each a 403.
 fn send_all(to: SocketAddr, requests: &[Vec<u8>]) {
     for some in requests.chunks(PIPELINED) {
         let mut stream = TcpStream::connect(to).unwrap();

@@ -1,4 +1,4 @@
-//! Generations of the views: what a replay puts in use, and what it leaves if it is killed.
+//! Generations of the views: how a replay swaps in a new one, and what a killed replay leaves behind.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,30 +13,31 @@ use crate::support::ledger::Ledger;
 use crate::support::{delivered, sent, sid};
 
 fn ledger() -> Ledger {
-    Ledger::of(&[event(sent(&sid(1))), event(delivered(&sid(1))), event(sent(&sid(2)))])
+    Ledger::with_events(&[event(sent(&sid(1))), event(delivered(&sid(1))), event(sent(&sid(2)))])
 }
 
-/// The file that the link leads to, or the plain file in its place.
+/// The target of the link, or the regular file in its place.
 fn in_use(ledger: &Ledger) -> PathBuf {
     let link = ledger.views_file();
     link.read_link().map_or(link, |target| ledger.file(target.to_str().unwrap()))
 }
 
-/// The views as a version without generations has them.
+/// Replaces the link by a regular file, as in versions without generations.
 fn make_plain(ledger: &Ledger) {
     let file = in_use(ledger);
     fs::remove_file(ledger.views_file()).unwrap();
     fs::rename(file, ledger.views_file()).unwrap();
 }
 
-/// All files of the views, without those that SQLite makes for whoever has them open.
+/// All files of the views, without the lock files and those that SQLite creates next to an open database.
 fn files(ledger: &Ledger) -> Vec<String> {
     let names = fs::read_dir(ledger.file("")).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let in_use = in_use(ledger).file_name().unwrap().to_str().unwrap().to_owned();
-    let may_come = |name: &str| name.ends_with(".lock") || name.starts_with(&format!("{in_use}-"));
-    let is_kept = |name: &String| name.contains(".views.") && !may_come(name);
-    let mut names: Vec<_> = names.filter(is_kept).collect();
+    let is_temporary =
+        |name: &str| name.ends_with(".lock") || name.starts_with(&format!("{in_use}-"));
+    let is_views_file = |name: &String| name.contains(".views.") && !is_temporary(name);
+    let mut names: Vec<_> = names.filter(is_views_file).collect();
     names.sort();
     names
 }
@@ -46,8 +47,8 @@ fn replay(ledger: &Ledger) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The next start as the only writer removes what is left, and the views are sound.
-fn starts_tidily(ledger: &Ledger, case: &str) {
+/// Asserts that the next start as the only writer removes leftovers, and that the views are sound.
+fn assert_next_start_cleans_up(ledger: &Ledger, case: &str) {
     drop(ledger.open());
     let file = in_use(ledger).file_name().unwrap().to_str().unwrap().to_owned();
     let mut expected = vec![file, "ledger.views.db".to_owned()];
@@ -57,23 +58,23 @@ fn starts_tidily(ledger: &Ledger, case: &str) {
     assert_eq!(ledger.verify(&[]).0, Some(0), "{case}");
 }
 
-fn beside(file: &Path, suffix: &str) -> PathBuf {
+fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(format!("{}{suffix}", file.display()))
 }
 
 #[test]
-fn a_replay_puts_another_file_in_use_and_removes_the_old_one() {
+fn a_replay_swaps_in_a_new_file_and_deletes_the_old_one() {
     let ledger = ledger();
     let before = in_use(&ledger);
 
     replay(&ledger);
 
     assert_ne!(in_use(&ledger), before);
-    starts_tidily(&ledger, "after a replay");
+    assert_next_start_cleans_up(&ledger, "after a replay");
 }
 
 #[test]
-fn views_of_a_version_without_generations_are_the_first_one() {
+fn views_without_generations_count_as_the_first_generation() {
     let ledger = ledger();
     make_plain(&ledger);
     assert_eq!(ledger.verify(&[]).0, Some(0));
@@ -84,12 +85,12 @@ fn views_of_a_version_without_generations_are_the_first_one() {
 
     replay(&ledger);
 
-    starts_tidily(&ledger, "after a replay");
+    assert_next_start_cleans_up(&ledger, "after a replay");
 }
 
-/// Each state that a kill can leave between two steps of a swap.
+/// Covers each state that a kill between two steps of a swap can leave.
 #[test]
-fn what_a_killed_replay_leaves_is_removed_at_the_next_start() {
+fn leftovers_of_a_killed_replay_are_removed_at_the_next_start() {
     for is_plain in [false, true] {
         for state in ["filled", "about to be linked", "linked", "old file removed"] {
             let ledger = ledger();
@@ -102,27 +103,27 @@ fn what_a_killed_replay_leaves_is_removed_at_the_next_start() {
             let next = ledger.file("ledger.views.db.next");
             let link = || symlink(new.file_name().unwrap(), &next).unwrap();
             match state {
-                // It may be of any length, and hold anything.
+                // The file may have any length and content.
                 "filled" => fs::write(&new, "half of the views").unwrap(),
                 "about to be linked" => link(),
                 _ => {
                     link();
                     fs::rename(&next, ledger.views_file()).unwrap();
                     for suffix in ["-wal", "-shm"] {
-                        fs::write(beside(&old, suffix), "of the old views").unwrap();
+                        fs::write(with_suffix(&old, suffix), "of the old views").unwrap();
                     }
                 }
             }
             if state == "old file removed" && !is_plain {
                 fs::remove_file(&old).unwrap();
             }
-            starts_tidily(&ledger, &format!("{state}, plain: {is_plain}"));
+            assert_next_start_cleans_up(&ledger, &format!("{state}, plain: {is_plain}"));
         }
     }
 }
 
 #[test]
-fn other_files_are_no_leftovers() {
+fn other_files_are_not_removed_as_leftovers() {
     let ledger = ledger();
     let others = [
         format!("other.views.{:032x}.db", 7),
@@ -137,9 +138,9 @@ fn other_files_are_no_leftovers() {
     others.iter().for_each(|name| assert!(ledger.file(name).exists(), "{name}"));
 }
 
-/// Both kinds of stores have the old file open when it is replaced.
+/// A reader and a writer have the old file open when it is replaced.
 #[test]
-fn who_has_the_old_file_open_goes_on_in_the_new_one() {
+fn stores_with_the_old_file_open_switch_to_the_new_one() {
     for is_plain in [false, true] {
         let ledger = ledger();
         if is_plain {
@@ -160,13 +161,13 @@ fn who_has_the_old_file_open_goes_on_in_the_new_one() {
         let found = reader.views().find(&MessageSid::parse(&sid(3)).unwrap()).unwrap().1;
         assert_eq!(found.len(), 1, "what is written after the swap is in the new file");
         drop((writer, reader));
-        starts_tidily(&ledger, "after the swap");
+        assert_next_start_cleans_up(&ledger, "after the swap");
     }
 }
 
-/// A reset by a process that has not noticed a swap would empty a file that nobody reads.
+/// A process that has not noticed the swap must not empty the old file, which is no longer used.
 #[test]
-fn a_reset_after_a_swap_empties_the_views_in_use() {
+fn a_reset_after_a_swap_empties_the_new_views() {
     let ledger = ledger();
     let writer = ledger.open();
     replay(&ledger);
@@ -178,7 +179,7 @@ fn a_reset_after_a_swap_empties_the_views_in_use() {
 }
 
 #[test]
-fn a_rebuild_that_falls_behind_catches_up_before_it_is_put_in_use() {
+fn a_rebuild_catches_up_with_the_log_before_it_is_swapped_in() {
     let ledger = ledger();
     let writer = ledger.open();
     let replaying = store::open(&ledger.database(), Access::Replay).unwrap();
@@ -198,5 +199,5 @@ fn a_rebuild_that_falls_behind_catches_up_before_it_is_put_in_use() {
     drop(rebuild);
     assert_eq!(writer.views().count().unwrap(), 3);
     drop((writer, replaying));
-    starts_tidily(&ledger, "after the swap");
+    assert_next_start_cleans_up(&ledger, "after the swap");
 }

@@ -1,5 +1,5 @@
-//! Bytes that nobody meant: whatever comes, nothing panics, nothing grows without bounds, nothing
-//! that was not signed gets in, and what got in comes out as it was.
+//! Hostile bytes: no panic, no unbounded growth, no acceptance without a valid signature, and whatever is
+//! accepted is exported unchanged.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -25,7 +25,7 @@ use crate::support::events::event;
 use crate::support::ledger::Ledger;
 use crate::support::{ACCOUNT, App, SHARED_KEY, TOKEN, delivered, sid, signature};
 
-/// What bodies are made of, put together as nobody would.
+/// Random combinations of the pieces that bodies consist of.
 pub fn hostile_bytes() -> impl Strategy<Value = Vec<u8>> {
     let words: Vec<&[u8]> = vec![
         b"MessageSid",
@@ -86,7 +86,7 @@ pub fn hostile_bytes() -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
 
-/// An event that nobody sent.
+/// An event with hostile bytes in all of its parts.
 pub fn hostile_event() -> impl Strategy<Value = NewEvent> {
     let media_type = select(vec![
         "",
@@ -132,7 +132,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn a_value_is_decoded_as_the_url_standard_has_it(value in "[%+aA4F0 é]{0,12}") {
+    fn values_are_decoded_as_in_the_url_standard(value in "[%+aA4F0 é]{0,12}") {
         let body = format!("Body={value}");
         let theirs = form_urlencoded::parse(body.as_bytes()).next().unwrap().1.into_owned();
         let form = Form::parse(body.as_bytes());
@@ -141,7 +141,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_a_form_no_larger_than_they_are(body in hostile_bytes()) {
+    fn any_bytes_parse_as_a_form_of_at_most_their_size(body in hostile_bytes()) {
         let form = Form::parse(&body);
         prop_assert!(form.signed_text().len() <= body.len());
         for name in ["MessageSid", "", "%"] {
@@ -150,9 +150,9 @@ proptest! {
     }
 
     #[test]
-    fn any_event_has_a_reading_whose_parts_stood_in_its_body(event in hostile_event()) {
+    fn parsing_any_event_yields_only_parts_of_its_body(event in hostile_event()) {
         let reading = ParsedCallback::parse(&event);
-        // What is not UTF-8 is shown by a mark of three bytes.
+        // Invalid UTF-8 is shown as a replacement character of three bytes.
         let longest = 3 * event.body.len() + 3;
         let account_sid = reading.account_sid.as_ref().map(ToString::to_string);
         let message_sid = reading.message_sid.as_ref().map(ToString::to_string);
@@ -169,7 +169,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_are_a_signature_but_the_one(
+    fn only_the_correct_signature_is_accepted(
         body in hostile_bytes(),
         url in "https://[a-z]{1,8}/[ -~]{0,40}",
         bytes in prop_oneof![vec(any::<u8>(), 0..64), "[A-Za-z0-9+/]{27}=".prop_map(String::into_bytes)],
@@ -186,7 +186,7 @@ proptest! {
         let verdict = verify(&signed, &accounts);
         prop_assert!(matches!(verdict, Verdict::Invalid(_)), "{verdict:?}");
 
-        // And the one is accepted for whatever body, unless the body names other accounts.
+        // The correct signature is accepted for any body, unless the body names other accounts.
         let right = signature(TOKEN, &url, &body);
         let parsed = ParsedBody::parse(BodyKind::Form, &body);
         let signed = Signed { body: &parsed, signature: right.as_bytes(), settings: None, ..signed };
@@ -200,7 +200,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn any_event_is_exported_as_one_line_of_json_with_every_byte(
+    fn any_event_is_exported_as_one_json_line_with_every_byte(
         events in vec(hostile_event(), 1..20),
     ) {
         let ledger = Ledger::new();
@@ -237,15 +237,15 @@ fn bytes(text: &Value, base64: &Value) -> Vec<u8> {
     }
 }
 
-/// The seconds that this thread has worked, whatever others do meanwhile.
-fn worked() -> f64 {
-    let worked = clock_gettime(ClockId::ThreadCPUTime);
-    worked.tv_sec as f64 + worked.tv_nsec as f64 / 1e9
+/// The CPU time of this thread, in seconds.
+fn cpu_seconds() -> f64 {
+    let cpu_seconds = clock_gettime(ClockId::ThreadCPUTime);
+    cpu_seconds.tv_sec as f64 + cpu_seconds.tv_nsec as f64 / 1e9
 }
 
 #[test]
-fn sixteen_times_the_bytes_take_nowhere_near_256_times_the_time() {
-    // Far more than a body may have, so that what grows by the square of it would show.
+fn parsing_time_does_not_grow_quadratically() {
+    // Far larger than a body may be, so that quadratic growth would show.
     type Shape = fn(usize) -> Vec<u8>;
     let shapes: [(&str, Shape); 6] = [
         ("ampersands", |size| vec![b'&'; size]),
@@ -260,7 +260,7 @@ fn sixteen_times_the_bytes_take_nowhere_near_256_times_the_time() {
     let accounts = accounts();
     let urls = ["https://hooks.example.com/".to_owned()];
     let work = |body: &[u8]| {
-        let began = worked();
+        let began = cpu_seconds();
         for kind in [BodyKind::Form, BodyKind::Json] {
             let signature = b"0000000000000000000000000000".as_slice();
             let body = &ParsedBody::parse(kind, body);
@@ -270,20 +270,20 @@ fn sixteen_times_the_bytes_take_nowhere_near_256_times_the_time() {
         assert!(
             ParsedCallback::parse(&event).account_sid.is_none_or(|sid| !sid.to_string().is_empty())
         );
-        worked() - began
+        cpu_seconds() - began
     };
     let quickest = |body: &[u8]| (0..7).map(|_| work(body)).fold(f64::INFINITY, f64::min);
     for (name, shape) in shapes {
         let (small, large) = (quickest(&shape(64 << 10)), quickest(&shape(1 << 20)));
-        // A linear or n log n one takes 16 to 20 times as long; where others use the caches, more.
+        // Linear or n log n code takes 16 to 20 times as long, or more if other processes use the caches.
         let times = large / small;
         assert!(times < 80.0, "{name}: {small} s for 64 KiB, {large} s for 1 MiB");
     }
 }
 
-// At the socket.
+// Over a connection.
 
-/// Sends bytes, and whatever comes of it waits for the end of the answer, if there is one.
+/// Sends bytes and reads until the server closes the connection.
 fn throw(bytes: &[u8], to: SocketAddr) -> Vec<u8> {
     let Ok(mut stream) = TcpStream::connect(to) else { return Vec::new() };
     stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
@@ -294,8 +294,8 @@ fn throw(bytes: &[u8], to: SocketAddr) -> Vec<u8> {
     answer
 }
 
-/// A signed request, disfigured.
-fn disfigured(request: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
+/// Randomly corrupts a signed request.
+fn corrupted(request: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
     let mut bytes = request.to_vec();
     for _ in 0..random.usize(1..6) {
         let at = random.usize(0..bytes.len().max(1)).min(bytes.len());
@@ -329,7 +329,7 @@ fn disfigured(request: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
 }
 
 #[test]
-fn a_server_outlives_whatever_is_thrown_at_its_sockets() {
+fn a_server_survives_arbitrary_bytes_on_its_connections() {
     let app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     let body = delivered(&sid(2)).bytes();
@@ -350,7 +350,7 @@ fn a_server_outlives_whatever_is_thrown_at_its_sockets() {
                 1 => &endless,
                 2 => &header,
                 3 => &many,
-                _ => &disfigured(&whole, &mut random),
+                _ => &corrupted(&whole, &mut random),
             };
             let answer = String::from_utf8_lossy(&throw(bytes, to)).into_owned();
             if to == app.callbacks() {
@@ -363,7 +363,7 @@ fn a_server_outlives_whatever_is_thrown_at_its_sockets() {
     assert_eq!(app.receive(delivered(&sid(3))).code, 200);
     app.caught_up();
     assert!(!app.stderr().contains("panicked"), "{}", app.stderr());
-    // Some were disfigured where nobody reads, and have a right to be kept.
+    // Some were corrupted only in unsigned parts, so they are rightly accepted.
     let kept = app.events().len();
     assert!(kept <= 2 + acknowledged, "{kept} events, {acknowledged} acknowledged");
     assert_eq!(app.json(&["verify", "--format", "json"])["findings"], serde_json::json!([]));

@@ -1,4 +1,4 @@
-//! What is no outbound message, what a simulation sent, and from when on the age of a message counts.
+//! Kinds of messages (outbound, inbound, unknown, simulated), and the time from which a message's age counts.
 
 use delivery_ledger::domain::{NewEvent, Source, Timestamp};
 use delivery_ledger::store::{self, Access, Database};
@@ -11,7 +11,7 @@ use crate::support::events::{event, resource, simulated};
 use crate::support::ledger::Ledger;
 use crate::support::{ACCOUNT, App, MessageBody, TOKEN, delivered, sent, sid, signature, status};
 
-/// The webhook of a message that somebody sent to us.
+/// The webhook of an inbound message.
 fn inbound(sid: &str) -> MessageBody {
     status(sid, "x")
         .without("MessageStatus")
@@ -20,7 +20,7 @@ fn inbound(sid: &str) -> MessageBody {
         .with("NumMedia", "0")
 }
 
-/// A webhook about a message, without any status.
+/// A webhook about a message, without a status.
 fn without_status(sid: &str) -> MessageBody {
     status(sid, "x").without("MessageStatus").without("SmsStatus").with("EventType", "CLICKED")
 }
@@ -37,9 +37,9 @@ fn total(app: &App, query: &str) -> (i64, i64) {
     (total["messages"].as_i64().unwrap(), total["open"].as_i64().unwrap())
 }
 
-/// Which messages are stuck once all of them are a second old.
+/// The SIDs of the messages that have been open for more than a second.
 fn stuck_for_a_second(app: &App) -> Vec<String> {
-    app.all_are_a_second_old();
+    app.wait_until_all_events_are_a_second_old();
     listed(app, "stuck=1s")
 }
 
@@ -51,7 +51,7 @@ fn simulate(app: &App, body: MessageBody) {
 }
 
 #[test]
-fn an_inbound_message_is_kept_and_labelled_and_never_open() {
+fn an_inbound_message_is_stored_and_labelled_and_never_open() {
     let app = App::start();
     app.receive(inbound(&sid(1)));
     app.receive(inbound(&sid(2)).with("SmsStatus", "Receiving"));
@@ -103,7 +103,7 @@ fn one_outbound_status_makes_an_outbound_message_in_any_order() {
 }
 
 #[test]
-fn a_message_without_any_status_is_unknown_and_not_open_and_a_new_word_is() {
+fn a_message_without_a_status_is_not_open_and_one_with_an_unknown_status_is() {
     let app = App::start();
     app.receive(without_status(&sid(1)));
     app.receive(status(&sid(2), "tunnelled"));
@@ -116,14 +116,14 @@ fn a_message_without_any_status_is_unknown_and_not_open_and_a_new_word_is() {
     assert_eq!(total(&app, "by=from"), (2, 1));
     assert_eq!(app.message(&sid(1))["labels"], json!([]));
 
-    // A status makes it what it is.
+    // A status determines its kind.
     app.receive(sent(&sid(1)));
     app.caught_up();
     assert_eq!(stuck_for_a_second(&app), [sid(2), sid(1)]);
 }
 
 #[test]
-fn a_resource_that_came_in_is_inbound_whatever_its_status_is_called() {
+fn a_resource_with_an_inbound_direction_is_inbound_whatever_its_status() {
     for (direction, word, labels) in [
         ("inbound", "received", json!(["inbound"])),
         ("inbound", "delivered", json!(["inbound"])),
@@ -135,7 +135,7 @@ fn a_resource_that_came_in_is_inbound_whatever_its_status_is_called() {
         let record = json!({
             "sid": sid(1), "account_sid": ACCOUNT, "status": word, "direction": direction,
         });
-        let ledger = Ledger::of(&[resource(Source::Import, record)]);
+        let ledger = Ledger::with_events(&[resource(Source::Import, record)]);
         let output = ledger.run(&["audit", &sid(1), "--format", "json"]);
         let message: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(message["labels"], labels, "{direction} {word}");
@@ -146,7 +146,7 @@ fn a_resource_that_came_in_is_inbound_whatever_its_status_is_called() {
 }
 
 #[test]
-fn what_a_simulation_sent_can_be_asked_for_and_left_out() {
+fn simulated_messages_can_be_selected_and_excluded() {
     let app = App::start();
     let only_simulated = || app.get("/readyz").json()["only_simulated"].clone();
     assert_eq!(only_simulated(), json!(true), "nothing was sent");
@@ -157,9 +157,13 @@ fn what_a_simulation_sent_can_be_asked_for_and_left_out() {
     let none: [String; 0] = [];
     assert_eq!(listed(&app, "simulated=false&limit=1"), none);
 
-    // The same callback from elsewhere: it is a duplicate, and no simulation sent it.
+    // The same callback from another sender: a duplicate that no simulation sent.
     app.receive(delivered(&sid(2)));
-    assert_eq!(only_simulated(), Value::Null, "by the log, whether it was projected or not");
+    assert_eq!(
+        only_simulated(),
+        Value::Null,
+        "decided by the log, even before the event is projected"
+    );
     app.caught_up();
     assert_eq!(only_simulated(), Value::Null);
 
@@ -186,7 +190,7 @@ fn what_a_simulation_sent_can_be_asked_for_and_left_out() {
 }
 
 #[test]
-fn an_event_without_a_message_that_no_simulation_sent_is_known_too() {
+fn an_event_without_a_message_counts_for_only_simulated() {
     let app = App::start();
     simulate(&app, sent(&sid(1)));
     app.receive(status("", "sent").without("MessageSid").without("SmsSid"));
@@ -196,7 +200,7 @@ fn an_event_without_a_message_that_no_simulation_sent_is_known_too() {
 }
 
 #[test]
-fn the_age_of_a_message_counts_from_twilios_own_date() {
+fn the_age_of_a_message_counts_from_its_creation_at_twilio() {
     let now = OffsetDateTime::now_utc();
     let record = |number, name: &str, date: &str| {
         let json = json!({
@@ -214,7 +218,7 @@ fn the_age_of_a_message_counts_from_twilios_own_date() {
         record(2, "date_created", "2023-08-24T05:01:45Z"),
         record(3, "date_sent", "2023-08-24T05:01:45.000Z"),
         record(4, "date_created", &yesterday),
-        // No dates: they count as they arrive.
+        // Without dates, the age counts from the arrival.
         record(5, "date_created", "1900-01-01T00:00:00Z"),
         record(6, "date_created", "2099-01-01T00:00:00Z"),
         record(7, "date_created", "yesterday"),
@@ -229,12 +233,12 @@ fn the_age_of_a_message_counts_from_twilios_own_date() {
     for line in ["stuck_messages 4", "stuck_recent_messages 1"] {
         assert!(metrics.contains(&format!("\ndelivery_ledger_{line}\n")), "{line}");
     }
-    // Lists and reports of a time go by the first arrival.
+    // Time filters of lists and reports use the first arrival.
     assert_eq!(listed(&app, "until=2024-01-01"), [""; 0]);
     assert_eq!(total(&app, "by=day&since=2026-01-01"), (7, 7));
 }
 
-/// Any event about the message that bears on its kind or age.
+/// Any event about the message that affects its kind or age.
 fn any_event() -> impl Strategy<Value = NewEvent> {
     let callback = prop_oneof![
         Just(inbound(&sid(1))),
@@ -263,9 +267,9 @@ fn any_event() -> impl Strategy<Value = NewEvent> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))] // each makes two ledgers
+    #![proptest_config(ProptestConfig::with_cases(24))] // each case creates two ledgers
 
-    /// Read in one go, or in steps and in another order: it is the same kind, and as old.
+    /// Kind and age are the same whether the events are projected at once, or in steps and in another order.
     #[test]
     fn the_kind_of_a_message_does_not_depend_on_order(
         (events, reordered) in proptest::collection::vec(any_event(), 1..8)
@@ -275,8 +279,8 @@ proptest! {
             let (_, messages) = ledger.open_for_reading().views().page(0, 10).unwrap();
             messages[0].lifecycle.evidence.kinds
         };
-        let at_once = Ledger::of(&events);
-        let by_steps = Ledger::of(&[]);
+        let at_once = Ledger::with_events(&events);
+        let by_steps = Ledger::with_events(&[]);
         for step in reordered.chunks(2) {
             by_steps.append(step);
             by_steps.project();

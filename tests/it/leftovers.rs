@@ -1,4 +1,4 @@
-//! Two writers, and files that do not belong together: each is refused by its name.
+//! Two writers on one ledger, and files that do not belong together: each is refused with the file's name.
 
 use std::ops::Range;
 use std::os::unix::fs::symlink;
@@ -14,7 +14,7 @@ use crate::support::ledger::Ledger;
 use crate::support::{App, delivered, sent, sid};
 
 const SERVE: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
-/// Where a refusal of `serve` begins.
+/// The beginning of `serve`'s error.
 const THE_LEDGER: &str =
     "error: the ledger sqlite:ledger.db (--database or DELIVERY_LEDGER_DATABASE): ";
 
@@ -25,7 +25,7 @@ fn refusal(output: &Output) -> String {
     stderr.strip_prefix(THE_LEDGER).expect("it names the ledger").trim_end().to_owned()
 }
 
-/// A server that was killed after this many callbacks, before it tidied anything up.
+/// A server that was killed after these callbacks, before it checkpointed the WAL.
 fn killed(callbacks: Range<u32>) -> App {
     let mut app = App::start();
     receive(&app, callbacks);
@@ -61,7 +61,7 @@ fn count(log: &Path) -> u64 {
     log.query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap()
 }
 
-/// Sees `serve` refuse a log and its WAL, and leave both as they were.
+/// Asserts that `serve` refuses a log and its WAL, and changes neither.
 #[track_caller]
 fn assert_wal_is_refused(app: &App, because: &str) {
     let before = (std::fs::read(app.log_file()).unwrap(), wal(app));
@@ -79,7 +79,7 @@ fn assert_wal_is_refused(app: &App, because: &str) {
 // Two writers.
 
 #[test]
-fn after_a_kill_the_next_writer_gets_in_at_once_and_only_one() {
+fn after_a_kill_exactly_one_new_writer_can_open_the_ledger_at_once() {
     let mut app = killed(0..3);
     app.restart();
 
@@ -90,7 +90,7 @@ fn after_a_kill_the_next_writer_gets_in_at_once_and_only_one() {
 }
 
 #[test]
-fn a_link_leads_to_the_same_lock_the_same_views_and_the_same_log() {
+fn a_link_uses_the_same_lock_views_and_log_as_its_target() {
     let app = App::start();
     app.receive(sent(&sid(1)));
     let aside = app.folder().join("aside");
@@ -110,7 +110,7 @@ fn a_link_leads_to_the_same_lock_the_same_views_and_the_same_log() {
 }
 
 #[test]
-fn a_link_to_a_file_that_is_not_there_yet_leads_to_the_same_lock() {
+fn a_link_to_a_missing_file_uses_the_lock_of_its_target() {
     let ledger = Ledger::new();
     std::fs::create_dir(ledger.file("aside")).unwrap();
     symlink("../ledger.db", ledger.file("aside/link.db")).unwrap();
@@ -137,7 +137,7 @@ fn files_next_to_a_ledger_are_named_after_the_target_of_a_link() {
 }
 
 #[test]
-fn a_log_with_a_second_name_is_refused() {
+fn a_log_with_a_hard_link_is_refused() {
     let mut app = App::start();
     app.stop();
     std::fs::hard_link(app.log_file(), app.folder().join("other.db")).unwrap();
@@ -152,11 +152,11 @@ fn a_log_with_a_second_name_is_refused() {
     app.restart();
 }
 
-// A WAL that is another's.
+// A WAL of another log.
 
 #[test]
 fn an_older_wal_next_to_a_newer_log_is_refused() {
-    // SQLite would put the older pages in the place of the newer, and acknowledged events were gone.
+    // SQLite would replace newer pages by older ones, and acknowledged events would be lost.
     let (mut app, older) = with_an_older_wal();
     put_wal(&app, &older);
 
@@ -175,8 +175,8 @@ fn an_older_wal_next_to_a_newer_log_is_refused() {
 }
 
 #[test]
-fn who_only_reads_refuses_an_older_wal_too() {
-    // It was read as the ledger's own, and a third of the events called all of them.
+fn a_reader_also_refuses_an_older_wal() {
+    // Regression: the WAL was accepted, and a third of the events was reported as all of them.
     let (app, older) = with_an_older_wal();
     let aside = Ledger::new();
     std::fs::copy(app.log_file(), aside.log_file()).unwrap();
@@ -203,7 +203,7 @@ fn who_only_reads_refuses_an_older_wal_too() {
 }
 
 #[test]
-fn a_reader_that_meets_a_starting_server_is_not_refused() {
+fn a_reader_can_open_a_ledger_while_a_server_starts() {
     let mut app = killed(0..40);
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -258,8 +258,8 @@ fn the_wal_of_another_ledger_is_refused() {
 }
 
 #[test]
-fn a_wal_whose_log_is_gone_is_refused_and_kept() {
-    // SQLite throws away a WAL that it finds next to an empty file.
+fn a_wal_without_its_log_is_refused_and_not_deleted() {
+    // SQLite deletes a WAL that it finds next to an empty database.
     let mut app = killed(0..9);
     let kept = wal(&app);
     for make_way in [&std::fs::remove_file as &dyn Fn(_) -> _, &|log| std::fs::write(log, "")] {
@@ -278,7 +278,7 @@ fn a_wal_whose_log_is_gone_is_refused_and_kept() {
 }
 
 #[test]
-fn a_log_in_the_middle_of_a_wal_checkpoint_is_not_refused() {
+fn a_log_interrupted_during_a_wal_checkpoint_is_accepted() {
     // Any of the WAL's pages may have reached the file, whole or by sectors, in any order.
     let mut app = App::start();
     receive(&app, 0..40);
@@ -317,7 +317,7 @@ fn a_log_in_the_middle_of_a_wal_checkpoint_is_not_refused() {
 // Views that are ahead of the log.
 
 #[test]
-fn a_log_that_lost_its_wal_is_said_to_be_older_than_its_views() {
+fn a_log_that_lost_its_wal_is_reported_as_older_than_its_views() {
     let mut app = App::start();
     receive(&app, 0..4);
     app.stop();
@@ -333,16 +333,16 @@ fn a_log_that_lost_its_wal_is_said_to_be_older_than_its_views() {
 
     app.restart();
 
-    app.eventually("it is said", || app.stderr().contains("the log is older than its views"));
-    let said = app.stderr();
-    assert!(said.contains("they have read up to 9; events that were acknowledged"), "{said}");
+    app.eventually("it is logged", || app.stderr().contains("the log is older than its views"));
+    let stderr = app.stderr();
+    assert!(stderr.contains("they have read up to 9; events that were acknowledged"), "{stderr}");
     app.caught_up();
     assert_eq!(app.run(&["verify"]).status.code(), Some(0));
 }
 
 #[test]
-fn a_log_restored_from_an_older_copy_is_said_to_be_older_than_its_views() {
-    let ledger = Ledger::of(&[event(sent(&sid(1)))]);
+fn a_log_restored_from_an_older_copy_is_reported_as_older_than_its_views() {
+    let ledger = Ledger::with_events(&[event(sent(&sid(1)))]);
     assert!(ledger.run(&["backup", "older.db"]).status.success());
     ledger.append(&[event(delivered(&sid(1))), event(sent(&sid(2)))]);
     ledger.project();
@@ -350,7 +350,7 @@ fn a_log_restored_from_an_older_copy_is_said_to_be_older_than_its_views() {
 
     let output = ledger.run(&["export", "messages"]);
 
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("it ends at position 1, they have read up to 3"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("it ends at position 1, they have read up to 3"), "{stderr}");
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 1);
 }

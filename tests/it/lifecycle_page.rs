@@ -1,4 +1,4 @@
-//! docs/LIFECYCLE.md against the code: each of its worked examples, under both rules.
+//! Checks docs/LIFECYCLE.md: each of its worked examples, under both rules.
 
 use delivery_ledger::domain::event::Headers;
 use delivery_ledger::domain::{
@@ -18,23 +18,23 @@ const PAGE: &str = include_str!("../../docs/LIFECYCLE.md");
 type Table = Vec<Vec<String>>;
 
 #[test]
-fn every_example_does_what_the_page_says() {
+fn every_example_has_the_effects_on_the_page() {
     let examples = examples();
     assert!(examples.len() >= 11, "the page has {} examples", examples.len());
     for (title, came, _) in &examples {
         let folded = folded(Rule::FailureTerminal, came);
-        let told: Vec<_> = folded
+        let actual: Vec<_> = folded
             .timeline
             .iter()
             .map(|entry| vec![entry.effect.name(), status_name(entry.status_after)])
             .collect();
         let shown: Vec<_> = came[1..].iter().map(|row| row[1..].to_vec()).collect();
-        assert_eq!(told, shown, "{title}");
+        assert_eq!(actual, shown, "{title}");
     }
 }
 
 #[test]
-fn every_example_ends_where_the_page_says() {
+fn every_example_has_the_final_status_on_the_page() {
     for (title, came, ends) in examples() {
         assert_eq!(ends.len(), 1 + Rule::ALL.len(), "{title}: both rules");
         for row in &ends[1..] {

@@ -30,7 +30,7 @@ fn found(app: &App, query: &str) -> Vec<u32> {
 }
 
 #[test]
-fn a_list_has_the_newest_first_without_timelines() {
+fn a_list_has_the_newest_messages_first_without_timelines() {
     let app = app();
     let page = app.get("/v1/messages").json();
     assert_eq!(numbers(&page), [5, 4, 3, 2, 1]);
@@ -42,7 +42,7 @@ fn a_list_has_the_newest_first_without_timelines() {
 }
 
 #[test]
-fn every_filter_chooses() {
+fn every_filter_selects_the_right_messages() {
     let app = app();
     for (query, expected) in [
         ("status=sent", &[4, 1][..]),
@@ -67,7 +67,7 @@ fn every_filter_chooses() {
     }
 }
 
-/// What arrives while somebody reads page by page is not in their pages, and moves nothing in them.
+/// Callbacks that arrive while a client reads page by page neither appear in its pages nor shift them.
 #[test]
 fn pages_are_stable_while_callbacks_arrive() {
     let app = app();
@@ -85,9 +85,9 @@ fn pages_are_stable_while_callbacks_arrive() {
 }
 
 #[test]
-fn a_question_that_cannot_be_meant_is_a_problem_that_says_what_would_be_right() {
+fn invalid_parameters_get_a_problem_with_the_valid_values() {
     let app = app();
-    for (query, told) in [
+    for (query, expected) in [
         ("limit=0", "limit `0` is not a number from 1 to 1000"),
         ("limit=1001", "limit `1001` is not a number from 1 to 1000"),
         ("limit=ten", "limit `ten` is not a number from 1 to 1000"),
@@ -109,11 +109,11 @@ fn a_question_that_cannot_be_meant_is_a_problem_that_says_what_would_be_right() 
         ("to=", "to `` is not an address"),
     ] {
         let answer = app.get(&format!("/v1/messages?{query}"));
-        let excluding = told == "is not before until";
+        let excluding = expected == "is not before until";
         assert_eq!(answer.code, if excluding { 409 } else { 400 }, "{query}");
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
         let detail = answer.json()["detail"].as_str().unwrap().to_owned();
-        assert!(detail.contains(told), "{query}: {detail}");
+        assert!(detail.contains(expected), "{query}: {detail}");
     }
     assert_eq!(app.get("/v1/messages?status=%FF").code, 400);
 }

@@ -1,16 +1,16 @@
-//! JSON bodies up to 1 MiB are kept whole, forms have 64 KiB; and how JSON is answered.
+//! Body limits (1 MiB for JSON, 64 KiB for forms), and the format of JSON responses.
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::support::{
-    ACCOUNT, Answer, App, Request, TOKEN, assert_problem, delivered, json_signature, sid,
+    ACCOUNT, App, Request, Response, TOKEN, assert_problem, delivered, json_signature, sid,
 };
 
 const JSON_BYTES_MAX: usize = 1 << 20;
 
 #[test]
-fn a_json_body_of_1_mib_is_kept_and_one_byte_more_is_answered_413() {
+fn a_json_body_over_1_mib_gets_413() {
     let app = App::start();
     let of = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8)).into_bytes();
     assert_eq!(of(100).len(), 100);
@@ -27,9 +27,9 @@ fn a_json_body_of_1_mib_is_kept_and_one_byte_more_is_answered_413() {
     assert_eq!(app.run(&["verify"]).status.code(), Some(0));
 }
 
-/// Event Streams send batches; each is kept whole and belongs to no message.
+/// Event Streams send batches; each is stored as one event that belongs to no message.
 #[test]
-fn a_batch_of_130_cloud_events_is_kept_whole_and_belongs_to_no_message() {
+fn a_batch_of_130_cloud_events_is_one_event_without_a_message() {
     let app = App::start();
     let event = |number: u32| {
         json!({
@@ -56,10 +56,9 @@ fn a_batch_of_130_cloud_events_is_kept_whole_and_belongs_to_no_message() {
     assert_eq!(app.messages().len(), 0);
 }
 
-/// More JSON at once than may be in memory is answered 503, and everything that was answered
-/// 200 is there.
+/// JSON beyond the memory limit gets 503, and every body that got 200 is stored.
 #[test]
-fn long_bodies_take_bounded_memory_and_keep_no_usual_callback_out() {
+fn long_bodies_use_bounded_memory_and_do_not_block_normal_callbacks() {
     let app = App::start();
     let before = app.peak_memory_kib();
     let body = format!("{{\"a\":\"{}\"}}", "x".repeat(JSON_BYTES_MAX - 8)).into_bytes();
@@ -85,7 +84,7 @@ fn long_bodies_take_bounded_memory_and_keep_no_usual_callback_out() {
         .map(|mut stream| {
             use std::io::Write;
             let _refused_early = stream.write_all(&bytes[bytes.len() - 1..]);
-            Answer::read(&mut stream)
+            Response::read(&mut stream)
         })
         .collect();
 
@@ -108,7 +107,7 @@ fn long_bodies_take_bounded_memory_and_keep_no_usual_callback_out() {
 }
 
 #[test]
-fn every_answer_in_json_ends_in_a_line_feed() {
+fn every_json_response_ends_with_a_line_feed() {
     let app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     app.caught_up();
@@ -136,8 +135,9 @@ fn every_answer_in_json_ends_in_a_line_feed() {
 }
 
 #[test]
-fn the_description_of_the_api_needs_no_token_but_a_host_that_is_ours() {
-    let app = App::start_in(&[("DELIVERY_LEDGER_API_TOKEN", "long enough to be a token")], &[]);
+fn the_api_description_needs_no_token_but_an_allowed_host() {
+    let app =
+        App::start_with_env(&[("DELIVERY_LEDGER_API_TOKEN", "long enough to be a token")], &[]);
     for target in ["/openapi.json", "/docs/", "/docs/index.html", "/docs/swagger-ui.css"] {
         assert_eq!(app.get(target).code, 200, "{target}");
     }
@@ -149,7 +149,7 @@ fn the_description_of_the_api_needs_no_token_but_a_host_that_is_ours() {
     assert_eq!(foreign.send(app.admin()).code, 403);
 }
 
-fn receive(app: &App, media_type: &str, body: &[u8]) -> Answer {
+fn receive(app: &App, media_type: &str, body: &[u8]) -> Response {
     let target = format!("/message-status?bodySHA256={}", sha256(body));
     let request = Request::new("POST", &target).header("Content-Type", media_type);
     let signature = json_signature(TOKEN, &app.url(&target));

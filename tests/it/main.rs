@@ -1,4 +1,4 @@
-//! The product as its users meet it: one binary, so that it is linked once.
+//! Integration tests of the program and the library: a single test binary, so that it is linked only once.
 
 mod access;
 mod admin;

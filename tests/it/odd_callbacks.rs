@@ -1,4 +1,4 @@
-//! Callbacks that nobody expects. Each is validly signed, so each is kept byte for byte.
+//! Unusual callbacks: each has a valid signature, so it is stored byte for byte.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 
 use crate::support::events::event;
 use crate::support::{
-    ACCOUNT, Answer, App, OTHER_ACCOUNT, OTHER_TOKEN, Request, TOKEN, delivered, json_signature,
+    ACCOUNT, App, OTHER_ACCOUNT, OTHER_TOKEN, Request, Response, TOKEN, delivered, json_signature,
     sent, sid, signature, status,
 };
 
 // What a body may say.
 
 #[test]
-fn an_unknown_status_is_kept_and_shown_and_moves_nothing() {
+fn an_unknown_status_is_stored_and_shown_but_does_not_change_the_status() {
     let app = App::start();
 
     assert_kept(&app, "/message-status", status(&sid(1), "teleported").bytes());
@@ -37,7 +37,7 @@ fn an_unknown_status_is_kept_and_shown_and_moves_nothing() {
 }
 
 #[test]
-fn a_blank_or_missing_status_is_kept() {
+fn a_blank_or_missing_status_is_accepted() {
     let app = App::start();
     let blank = status(&sid(1), "");
     let missing = sent(&sid(2)).without("MessageStatus").without("SmsStatus");
@@ -50,7 +50,7 @@ fn a_blank_or_missing_status_is_kept() {
 }
 
 #[test]
-fn unknown_parameters_are_signed_and_kept() {
+fn unknown_parameters_are_verified_and_stored() {
     let app = App::start();
     let body = [
         &delivered(&sid(1)).bytes()[..],
@@ -63,7 +63,7 @@ fn unknown_parameters_are_signed_and_kept() {
 }
 
 #[test]
-fn a_callback_without_a_message_sid_is_kept_as_nobodys() {
+fn a_callback_without_a_message_sid_is_stored_without_a_message() {
     let mut app = App::start();
     let neither = delivered(&sid(1)).without("MessageSid").without("SmsSid");
     let blank = delivered("").with("SmsSid", "");
@@ -79,7 +79,7 @@ fn a_callback_without_a_message_sid_is_kept_as_nobodys() {
 }
 
 #[test]
-fn sms_sid_stands_in_for_a_message_sid_that_is_missing_or_blank() {
+fn sms_sid_replaces_a_missing_or_blank_message_sid() {
     let app = App::start();
 
     let missing = delivered(&sid(1)).without("MessageSid");
@@ -89,7 +89,7 @@ fn sms_sid_stands_in_for_a_message_sid_that_is_missing_or_blank() {
 }
 
 #[test]
-fn a_message_sid_of_any_form_is_kept_labelled_and_found() {
+fn a_message_sid_of_any_form_is_stored_labelled_and_found() {
     let mut app = App::start();
     let long = "x".repeat(2048);
     // (the SID, how a path names it)
@@ -119,7 +119,7 @@ fn a_message_sid_of_any_form_is_kept_labelled_and_found() {
 }
 
 #[test]
-fn bytes_that_are_not_utf_8_are_kept_as_they_are() {
+fn invalid_utf_8_is_stored_unchanged() {
     let app = App::start();
 
     // As raw bytes the body is no text.
@@ -137,7 +137,7 @@ fn bytes_that_are_not_utf_8_are_kept_as_they_are() {
 }
 
 #[test]
-fn a_repeated_name_counts_by_its_first_value() {
+fn the_first_value_of_a_repeated_parameter_counts() {
     let app = App::start();
     let again = format!("&MessageStatus=sent&MessageSid={}&To=%2B1999", sid(2));
     let body = [&delivered(&sid(1)).bytes()[..], again.as_bytes()].concat();
@@ -151,7 +151,7 @@ fn a_repeated_name_counts_by_its_first_value() {
 }
 
 #[test]
-fn a_body_of_nothing_or_of_no_parameters_is_kept() {
+fn an_empty_body_is_stored() {
     let mut app = App::start();
     for body in ["", "&", "&&&=&", "%", "=", "\r\n", "{\"MessageSid\":\"SM1\"}"] {
         assert_kept(&app, "/message-status", body.into());
@@ -161,7 +161,7 @@ fn a_body_of_nothing_or_of_no_parameters_is_kept() {
 }
 
 #[test]
-fn a_body_that_names_no_account_is_kept_under_none() {
+fn a_body_without_an_account_is_stored_without_one() {
     let app = App::start();
     let body = delivered(&sid(1)).without("AccountSid").bytes();
 
@@ -217,9 +217,9 @@ fn one_message_sid_in_two_accounts_is_two_messages() {
     assert_eq!(app.messages().len(), 2);
 }
 
-/// Its signature was checked as JSON's, and then it was read as a form.
+/// Regression: the signature was checked as for JSON, but the body was parsed as a form.
 #[test]
-fn a_json_body_stays_json_whatever_follows_the_media_type() {
+fn a_media_type_with_parameters_is_still_json() {
     let headers = Headers::new([("content-type".to_owned(), b"application/json; a=\xff".to_vec())]);
     let body = br#"{"text":"&MessageSid=SM1&MessageStatus=failed&"}"#.to_vec();
     let event = NewEvent { headers, body, ..event(delivered("SM1")) };
@@ -228,7 +228,7 @@ fn a_json_body_stays_json_whatever_follows_the_media_type() {
 }
 
 #[test]
-fn a_json_body_is_kept_and_not_folded() {
+fn a_json_body_is_stored_and_changes_no_message() {
     let mut app = App::start();
     let body = format!(r#"{{"MessageSid":"{}", "AccountSid":"{ACCOUNT}","x":["é"]}}"#, sid(1));
     let hash = sha256_hex(body.as_bytes());
@@ -252,7 +252,7 @@ fn a_json_body_is_kept_and_not_folded() {
 // What a request line may say.
 
 #[test]
-fn path_and_query_are_kept_as_they_stand_on_the_request_line() {
+fn path_and_query_are_stored_unchanged() {
     let app = App::start();
     for target in [
         "/message-status?id=order%2F42&n=a%2Bb",
@@ -286,7 +286,7 @@ fn the_same_body_with_another_query_is_no_duplicate() {
 // What headers may say.
 
 #[test]
-fn an_event_has_these_fields_in_this_order() {
+fn an_event_has_the_documented_fields_in_order() {
     let app = App::start();
 
     let event = assert_kept(&app, "/message-status", delivered(&sid(1)).bytes());
@@ -324,7 +324,7 @@ fn an_event_has_these_fields_in_this_order() {
 }
 
 #[test]
-fn twilios_headers_are_kept_sorted_and_nobodys_credentials() {
+fn twilios_headers_are_stored_sorted_and_credentials_are_not() {
     let app = App::start();
     let body = delivered(&sid(1)).bytes();
     let signature = signature(TOKEN, &app.url("/message-status"), &body);
@@ -393,7 +393,7 @@ fn a_second_content_type_or_signature_changes_nothing() {
     assert_eq!(app.message(&sid(1))["status"], "delivered");
 }
 
-// The words that the tests above speak.
+// Helpers.
 
 /// Sends a signed callback, and finds it as the log's last event with the same URL and bytes.
 #[track_caller]
@@ -411,10 +411,10 @@ fn assert_kept(app: &App, target: &str, body: Vec<u8>) -> Value {
     event
 }
 
-fn send(app: &App, request: &[u8]) -> Answer {
+fn send(app: &App, request: &[u8]) -> Response {
     let mut stream = TcpStream::connect(app.callbacks()).unwrap();
     stream.write_all(request).unwrap();
-    Answer::read(&mut stream)
+    Response::read(&mut stream)
 }
 
 fn sha256_hex(bytes: &[u8]) -> String {

@@ -12,7 +12,7 @@ fn printed(app: &App) -> String {
 
 /// A change of the interface is a change of this file: `delivery-ledger openapi > tests/data/openapi.json`.
 #[test]
-fn the_document_is_the_one_that_was_looked_at() {
+fn the_document_equals_the_reviewed_snapshot() {
     let printed = printed(&App::start());
     let snapshot = std::fs::read_to_string(SNAPSHOT).unwrap();
     assert!(printed == snapshot, "the document is not tests/data/openapi.json any more");
@@ -21,7 +21,7 @@ fn the_document_is_the_one_that_was_looked_at() {
 }
 
 #[test]
-fn the_document_is_served_as_it_is_printed() {
+fn the_served_document_equals_the_printed_one() {
     let app = App::start();
     let served = app.get("/openapi.json");
     assert_eq!(served.header("content-type"), Some("application/json"));
@@ -29,7 +29,7 @@ fn the_document_is_served_as_it_is_printed() {
 }
 
 #[test]
-fn every_path_of_the_document_is_there_and_takes_no_other_method() {
+fn every_documented_path_exists_and_rejects_other_methods() {
     let app = App::start();
     let document: Value = serde_json::from_str(&printed(&app)).unwrap();
     let paths = document["paths"].as_object().unwrap();
@@ -46,7 +46,7 @@ fn every_path_of_the_document_is_there_and_takes_no_other_method() {
 }
 
 #[test]
-fn the_page_loads_nothing_from_elsewhere() {
+fn the_page_loads_nothing_from_other_hosts() {
     let app = App::start();
     let leads = app.get("/docs");
     assert_eq!((leads.code, leads.header("location")), (308, Some("/docs/")));

@@ -1,4 +1,4 @@
-//! More than the disk takes, clients that take their time, and a log that is taken away.
+//! Overload: a locked log, slow clients, and a log that is moved or deleted.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::support::{Answer, App, TOKEN, delivered, sid, signature};
+use crate::support::{App, Response, TOKEN, delivered, sid, signature};
 
 /// More than can wait: 2,048 in the queue, and at most 1,024 with the writer.
 const MORE_THAN_CAN_WAIT: u32 = 3300;
@@ -18,12 +18,12 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 // A log that somebody else holds.
 
 #[test]
-fn callbacks_wait_for_another_program_that_holds_the_log_and_are_kept() {
+fn callbacks_wait_while_another_program_locks_the_log() {
     let app = App::start();
     let intruder = hold(&app);
 
     let waiting = begin(&app, 1);
-    app.eventually("it is said why callbacks wait", || {
+    app.eventually("the reason for the wait is logged", || {
         let ready = app.get("/readyz");
         let reason = ready.json()["reason"].as_str().unwrap_or_default().to_owned();
         ready.code == 503 && reason.contains("another program is writing to the ledger's file")
@@ -37,7 +37,7 @@ fn callbacks_wait_for_another_program_that_holds_the_log_and_are_kept() {
 }
 
 #[test]
-fn a_callback_that_waits_too_long_is_answered_503_and_still_stored() {
+fn a_callback_that_waits_too_long_gets_503_and_is_still_stored() {
     let app = App::start();
     let intruder = hold(&app);
 
@@ -60,7 +60,7 @@ fn a_callback_that_waits_too_long_is_answered_503_and_still_stored() {
 }
 
 #[test]
-fn beyond_a_bounded_queue_callbacks_are_refused_at_once_and_nothing_acknowledged_is_lost() {
+fn a_full_queue_rejects_callbacks_at_once_and_loses_nothing_acknowledged() {
     rlimit::increase_nofile_limit(u64::MAX).unwrap();
     let app = App::start();
     let intruder = hold(&app);
@@ -82,8 +82,9 @@ fn beyond_a_bounded_queue_callbacks_are_refused_at_once_and_nothing_acknowledged
 
     let acknowledged = answers.iter().filter(|answer| answer.code == 200).count();
     assert!((2049..=3072).contains(&acknowledged), "{acknowledged}");
-    let told = |answer: &&Answer| answer.code == 503 && answer.header("retry-after") == Some("1");
-    assert_eq!(answers.iter().filter(told).count(), answers.len() - acknowledged);
+    let has_retry_after =
+        |answer: &&Response| answer.code == 503 && answer.header("retry-after") == Some("1");
+    assert_eq!(answers.iter().filter(has_retry_after).count(), answers.len() - acknowledged);
     let kept: Vec<_> = app.events();
     for (number, _) in (0..).zip(&answers).filter(|(_, answer)| answer.code == 200) {
         let is_it = |event: &serde_json::Value| event["message_sid"] == sid(number).as_str();
@@ -94,7 +95,7 @@ fn beyond_a_bounded_queue_callbacks_are_refused_at_once_and_nothing_acknowledged
 // A log that is taken away.
 
 #[test]
-fn a_log_that_was_moved_away_takes_no_more_callbacks() {
+fn a_server_whose_log_was_moved_accepts_no_callbacks() {
     let mut app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     let away = app.folder().join("away.db");
@@ -115,14 +116,14 @@ fn a_log_that_was_moved_away_takes_no_more_callbacks() {
 }
 
 #[test]
-fn a_log_or_its_wal_that_was_removed_is_noticed_before_the_next_callback() {
+fn a_deleted_log_or_wal_is_noticed_before_the_next_callback() {
     for name in ["ledger.db", "ledger.db-wal"] {
         let app = App::start();
         assert_eq!(app.receive(delivered(&sid(1))).code, 200);
 
         std::fs::remove_file(app.folder().join(name)).unwrap();
 
-        app.eventually("it is said that the file is gone", || {
+        app.eventually("the missing file is logged", || {
             let reason =
                 app.get("/readyz").json()["reason"].as_str().unwrap_or_default().to_owned();
             reason.contains(&format!("{name} is not the file that was opened"))
@@ -134,7 +135,7 @@ fn a_log_or_its_wal_that_was_removed_is_noticed_before_the_next_callback() {
 // Clients that take their time.
 
 #[test]
-fn half_a_head_is_waited_for_10_s() {
+fn an_incomplete_request_head_times_out_after_10_s() {
     let app = App::start();
     let mut stream = TcpStream::connect(app.callbacks()).unwrap();
     stream.write_all(b"POST /message-status HTTP/1.1\r\nHost: hooks").unwrap();
@@ -145,7 +146,7 @@ fn half_a_head_is_waited_for_10_s() {
 }
 
 #[test]
-fn half_a_body_is_waited_for_10_s_however_slowly_it_trickles() {
+fn a_slow_body_times_out_after_10_s() {
     let app = App::start();
     let mut stream = TcpStream::connect(app.callbacks()).unwrap();
     let head = app.form("/message-status").header("Content-Length", "400");
@@ -166,7 +167,7 @@ fn half_a_body_is_waited_for_10_s_however_slowly_it_trickles() {
 }
 
 #[test]
-fn a_server_ends_in_time_although_another_program_holds_the_log() {
+fn a_server_stops_in_time_while_another_program_locks_the_log() {
     let mut app = App::start();
     let _held = hold(&app);
     let _waiting: Vec<_> = (1..=3).map(|number| begin(&app, number)).collect();
@@ -191,7 +192,7 @@ fn begin(app: &App, number: u32) -> TcpStream {
     stream
 }
 
-fn answer(mut stream: TcpStream) -> Answer {
+fn answer(mut stream: TcpStream) -> Response {
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    Answer::read(&mut stream)
+    Response::read(&mut stream)
 }

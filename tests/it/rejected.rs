@@ -7,13 +7,13 @@ use std::net::{Shutdown, TcpStream};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, App, Request, TOKEN, assert_problem, delivered, json_signature, sent, sid, signature,
+    App, Request, Response, TOKEN, assert_problem, delivered, json_signature, sent, sid, signature,
 };
 
 const PUBLIC_URL: &str = "https://hooks.example.com";
 
 #[test]
-fn a_callback_to_a_path_that_is_none_is_accepted_once_the_path_is_configured() {
+fn a_callback_to_an_unknown_path_is_accepted_once_the_path_is_configured() {
     let mut app = App::start();
     for number in 0..12 {
         let answer = app.receive_at("/message-status/?n=1", delivered(&sid(number)));
@@ -29,14 +29,13 @@ fn a_callback_to_a_path_that_is_none_is_accepted_once_the_path_is_configured() {
     assert_eq!(app.refusals("path"), 13.0);
     assert_eq!(app.metric("callbacks_total{outcome=\"refused\",status=\"unverified\"}"), 13.0);
     app.eventually("it is logged", || {
-        app.stderr()
-            .contains("callback refused: signed, but it came to a path that is no callback path")
+        app.stderr().contains("callback refused: signed, but its path is not a callback path")
     });
     app.kept(13);
-    let told = |app: &App, arguments: &[&str]| misdirected(app, arguments);
-    let with_a_server = told(&app, &["--admin-listen", &app.admin().to_string()]);
+    let report = |app: &App, arguments: &[&str]| misdirected(app, arguments);
+    let with_a_server = report(&app, &["--admin-listen", &app.admin().to_string()]);
     app.stop();
-    for page in [with_a_server, told(&app, &[])] {
+    for page in [with_a_server, report(&app, &[])] {
         assert_eq!(
             page,
             [
@@ -64,7 +63,7 @@ fn a_callback_to_a_path_that_is_none_is_accepted_once_the_path_is_configured() {
 }
 
 #[test]
-fn a_kept_request_says_what_would_let_it_in() {
+fn a_stored_request_shows_what_would_make_it_acceptable() {
     let app = App::start();
     app.receive_at("/elsewhere", sent(&sid(1)));
     app.kept(1);
@@ -77,7 +76,7 @@ fn a_kept_request_says_what_would_let_it_in() {
     let shown = app.printed(&show);
     assert!(
         shown.contains(
-            "now          not taken: `/elsewhere` is no callback path; configured: /message-status \
+            "now          not accepted: `/elsewhere` is not a callback path; configured: /message-status \
              (--callback-path)\n"
         ),
         "{shown}"
@@ -92,7 +91,7 @@ fn a_kept_request_says_what_would_let_it_in() {
 }
 
 #[test]
-fn a_signed_request_with_another_method_is_counted_and_its_method_reported() {
+fn a_signed_request_with_another_method_is_counted_with_its_method() {
     let app = App::start();
     for method in ["GET", "GET", "PUT"] {
         let url = app.url("/message-status?MessageSid=SM1&MessageStatus=sent");
@@ -116,7 +115,7 @@ fn a_signed_request_with_another_method_is_counted_and_its_method_reported() {
 }
 
 #[test]
-fn paths_that_anybody_can_choose_take_bounded_memory_and_show_no_address() {
+fn arbitrary_paths_use_bounded_memory_and_reveal_no_address() {
     let app = App::start();
     for number in 0..40 {
         let target = format!("/x{number}x/%2B15558675310/{{}}\"");
@@ -135,7 +134,7 @@ fn paths_that_anybody_can_choose_take_bounded_memory_and_show_no_address() {
 }
 
 #[test]
-fn what_nobody_signed_may_try_any_path_and_leaves_no_trace() {
+fn unsigned_requests_to_any_path_leave_no_trace() {
     let app = App::start();
     assert_problem(
         &app.form("/elsewhere").send(app.callbacks()),
@@ -151,7 +150,7 @@ fn what_nobody_signed_may_try_any_path_and_leaves_no_trace() {
 // HTTP.
 
 #[test]
-fn a_target_with_bare_characters_is_answered_400_and_kept_exactly_as_it_was() {
+fn a_target_with_unescaped_characters_gets_400_and_is_stored_unchanged() {
     for target in
         ["/message-status?name=\"a\"", "/message-status?a=<b>", "/message-status?a=1#part"]
     {
@@ -181,7 +180,7 @@ fn a_target_with_bare_characters_is_answered_400_and_kept_exactly_as_it_was() {
 
 /// What is signed without its fragment is not signed as it is.
 #[test]
-fn a_fragment_that_nobody_signed_is_never_dropped() {
+fn an_unsigned_fragment_is_never_dropped() {
     let app = App::start();
     let body = delivered(&sid(1)).bytes();
     let without = signature(TOKEN, &app.url("/message-status"), &body);
@@ -193,7 +192,7 @@ fn a_fragment_that_nobody_signed_is_never_dropped() {
 }
 
 #[test]
-fn a_line_feed_alone_ends_no_line_of_a_head() {
+fn a_bare_line_feed_does_not_end_a_header_line() {
     let app = App::start();
     let body = delivered(&sid(1)).bytes();
     let signature = signature(TOKEN, &app.url("/message-status"), &body);
@@ -231,7 +230,7 @@ fn heads_and_bodies_are_separated_on_one_connection() {
 }
 
 #[test]
-fn a_signed_request_that_is_no_http_is_counted_though_the_library_answers_it() {
+fn a_signed_malformed_request_is_counted() {
     let app = App::start();
     let signed = "X-Twilio-Signature: AAAA\r\n";
     let wrong = [
@@ -247,7 +246,7 @@ fn a_signed_request_that_is_no_http_is_counted_though_the_library_answers_it() {
     }
     // It ends before its head does.
     app.answers(format!("POST / HTTP/1.1\r\nHost: h\r\n{signed}").as_bytes());
-    // Of what nobody signed nothing is told.
+    // Unsigned requests are not reported.
     app.answers(b"POST / HTTP/1.1\r\n\r\n");
     app.eventually("all are counted", || app.refusals("request") == 5.0);
     assert!(app.stderr().contains(
@@ -258,7 +257,7 @@ fn a_signed_request_that_is_no_http_is_counted_though_the_library_answers_it() {
 // Bodies.
 
 #[test]
-fn a_form_that_is_too_long_is_kept_whole_up_to_1_mib_and_of_a_longer_one_the_head() {
+fn an_oversized_form_is_stored_up_to_1_mib_and_beyond_that_only_its_head() {
     let app = App::start();
     let long = delivered(&sid(1)).with("Extra", &"x".repeat(200_000));
     assert_problem(&app.receive(long), 413, "the body is longer than 65536 bytes");
@@ -272,7 +271,9 @@ fn a_form_that_is_too_long_is_kept_whole_up_to_1_mib_and_of_a_longer_one_the_hea
     let id = list[0]["id"].as_str().unwrap();
     let shown = app.printed(&["quarantine", "show", id, "--public-url", PUBLIC_URL]);
     assert!(
-        shown.contains("not taken: its body was not kept whole, so it cannot be verified"),
+        shown.contains(
+            "not accepted: the stored body is incomplete, so the signature cannot be verified"
+        ),
         "{shown}"
     );
     let recheck = ["quarantine", "recheck", "--public-url", PUBLIC_URL];
@@ -282,7 +283,7 @@ fn a_form_that_is_too_long_is_kept_whole_up_to_1_mib_and_of_a_longer_one_the_hea
 }
 
 #[test]
-fn a_media_type_that_is_not_read_is_kept_and_stays_what_it_is() {
+fn an_unsupported_media_type_is_stored_and_stays_rejected() {
     let app = App::start();
     let body = delivered(&sid(1)).bytes();
     let signature = signature(TOKEN, &app.url("/message-status"), &body);
@@ -297,7 +298,7 @@ fn a_media_type_that_is_not_read_is_kept_and_stays_what_it_is() {
 
 /// Of JSON only the URL is signed, so a cut body must not pass for the whole one.
 #[test]
-fn a_body_that_breaks_off_is_counted_and_never_verifies() {
+fn an_incomplete_body_is_counted_and_never_verifies() {
     let app = App::start();
     let url = app.url("/message-status?bodySHA256=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     let target = url.strip_prefix(PUBLIC_URL).unwrap();
@@ -310,7 +311,7 @@ fn a_body_that_breaks_off_is_counted_and_never_verifies() {
     let mut stream = TcpStream::connect(app.callbacks()).unwrap();
     stream.write_all(head.as_bytes()).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(Answer::read(&mut stream).code, 400);
+    assert_eq!(Response::read(&mut stream).code, 400);
     let mut stream = TcpStream::connect(app.callbacks()).unwrap();
     stream.write_all(head.as_bytes()).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(200));
@@ -324,7 +325,7 @@ fn a_body_that_breaks_off_is_counted_and_never_verifies() {
     assert_eq!(app.printed(&recheck), "2 rechecked: 0 appended, 2 still refused\n");
 }
 
-// The words that the tests above speak.
+// Helpers.
 
 /// What `doctor` says of requests that came to other paths or by other methods.
 fn misdirected(app: &App, arguments: &[&str]) -> Vec<String> {

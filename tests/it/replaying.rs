@@ -1,4 +1,4 @@
-//! `replay` alongside a running server: what it does to the views, and what readers do not notice.
+//! `replay` next to a running server: its effect on the views, and that readers do not notice it.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -51,7 +51,7 @@ fn at_work(app: &App) -> Box<dyn Store> {
 }
 
 #[test]
-fn a_replay_mends_the_views_of_a_running_server() {
+fn a_replay_repairs_the_views_of_a_running_server() {
     let app = App::start();
     received(&app, 0..20);
     views(&app).execute("UPDATE messages SET sid = x'00' || 'other' WHERE id = 7", []).unwrap();
@@ -71,8 +71,8 @@ fn a_replay_mends_the_views_of_a_running_server() {
     assert_eq!(findings(&verify(&app)), [""; 0], "the server goes on in the new views");
 }
 
-/// Replay after replay under traffic: every callback is taken, every question answered at once and
-/// with what was known when it was asked.
+/// During repeated replays under load every callback is accepted, and every query is answered at once and
+/// up to date.
 #[test]
 fn no_request_fails_while_the_views_are_replaced() {
     let app = App::start();
@@ -94,7 +94,7 @@ fn no_request_fails_while_the_views_are_replaced() {
             assert!(replayed["checkpoint"].as_u64().unwrap() >= u64::from(first));
         }
         let sent = last.fetch_add(u32::MAX / 2, Ordering::Relaxed);
-        assert!(sent > 60, "hardly any traffic: {sent}");
+        assert!(sent > 60, "too little traffic: {sent}");
         traffic.join().unwrap();
     });
     app.caught_up();
@@ -108,7 +108,7 @@ fn no_request_fails_while_the_views_are_replaced() {
 }
 
 #[test]
-fn a_replay_that_is_killed_leaves_nothing_that_hurts() {
+fn a_killed_replay_does_no_harm() {
     let mut app = App::start();
     received(&app, 0..100);
     let mut killed = 0;
@@ -120,7 +120,7 @@ fn a_replay_that_is_killed_leaves_nothing_that_hurts() {
         assert_eq!(app.receive(sent(&sid(wait_us as u32 + 1000))).code, 200);
         assert_eq!(app.message(&sid(wait_us as u32 + 1000))["status"], "sent");
     }
-    assert!(killed > 10, "hardly any was killed: {killed}");
+    assert!(killed > 10, "too few replays were killed: {killed}");
     app.caught_up();
     assert_eq!(findings(&verify(&app)), [""; 0]);
 
@@ -136,7 +136,7 @@ fn a_replay_that_is_killed_leaves_nothing_that_hurts() {
 }
 
 #[test]
-fn a_server_that_starts_during_a_replay_leaves_its_work_alone() {
+fn a_server_that_starts_during_a_replay_does_not_disturb_it() {
     let mut app = App::start();
     received(&app, 0..10);
     app.stop();
@@ -158,7 +158,7 @@ fn a_server_that_starts_during_a_replay_leaves_its_work_alone() {
 }
 
 #[test]
-fn a_second_replay_reports_the_first() {
+fn a_second_replay_is_refused_while_one_runs() {
     let app = App::start();
     received(&app, 0..3);
     let replaying = at_work(&app);
@@ -167,12 +167,12 @@ fn a_second_replay_reports_the_first() {
     let second = app.run(&["replay"]);
 
     assert_eq!(second.status.code(), Some(1));
-    let told = "ledger.views.db is being rebuilt by another replay; wait until it has finished";
-    assert!(stderr(&second).contains(told), "{}", stderr(&second));
+    let expected = "ledger.views.db is being rebuilt by another replay; wait until it has finished";
+    assert!(stderr(&second).contains(expected), "{}", stderr(&second));
 }
 
 #[test]
-fn views_that_a_replay_works_on_are_not_thrown_away() {
+fn other_commands_do_not_delete_the_views_of_a_running_replay() {
     let mut app = App::start();
     received(&app, 0..3);
     app.stop();
@@ -194,13 +194,14 @@ fn a_replay_by_another_rule_than_the_servers_is_refused() {
     let refused = app.command(&["replay"]).env("DELIVERY_LEDGER_RULE", "delivery-wins").output();
 
     assert_eq!(refused.status.code(), Some(1));
-    let told = "keeps its views by the rule failure-terminal, and delivery-wins is configured here";
-    assert!(stderr(&refused).contains(told), "{}", stderr(&refused));
+    let expected =
+        "keeps its views by the rule failure-terminal, and delivery-wins is configured here";
+    assert!(stderr(&refused).contains(expected), "{}", stderr(&refused));
 }
 
 /// The server might be started by another rule between a replay's look and its end.
 #[test]
-fn a_server_does_not_go_on_in_views_of_another_rule() {
+fn a_server_rebuilds_views_swapped_in_by_another_rule() {
     let app = App::start();
     received(&app, 0..3);
     let replaying = at_work(&app);
@@ -218,7 +219,7 @@ fn a_server_does_not_go_on_in_views_of_another_rule() {
 }
 
 #[test]
-fn views_damaged_under_a_server_are_replaced_by_a_replay() {
+fn a_replay_replaces_damaged_views_of_a_running_server() {
     let app = App::start();
     received(&app, 0..3);
     let lost = "PRAGMA writable_schema = 1;

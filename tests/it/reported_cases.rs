@@ -1,5 +1,5 @@
-//! Situations that people reported in public, and their kin: tests/data/reported_cases.json has what
-//! is sent and what is right, one case an object.
+//! Situations that users reported publicly, and similar ones: tests/data/reported_cases.json has the input
+//! and the expected result of each.
 //!
 //! `{account}`, `{sid}` and `{padding}` in a case stand for the configured account, a message SID
 //! that no other case has, and letters that fill a body up.
@@ -30,10 +30,10 @@ const FIRST_SID: u32 = 0x1_0000;
 const FIRST_IMPORTED_SID: u32 = 0x2_0000;
 const FIRST_OPEN_SID: u32 = 0x3_0000;
 
-/// How often is looked whether a request is kept, ten times a second.
+/// The number of polls for a stored request, ten per second.
 const KEEPING_LOOKS: u32 = 30;
 
-/// How a cause begins that says only that none was found.
+/// The beginning of the general cause, reported if no specific one was found.
 const GENERAL_CAUSE: &str = "a forgery, ";
 
 #[derive(Deserialize)]
@@ -178,7 +178,7 @@ fn cases() -> Vec<Case> {
     serde_json::from_str(text).expect("the cases are of the form that this module documents")
 }
 
-/// What did not come out as it should, by the case's id.
+/// Failed expectations with the IDs of their cases.
 #[derive(Default)]
 struct Failures(Vec<String>);
 
@@ -265,7 +265,7 @@ fn kept(app: &App) -> u64 {
     list["requests"].as_u64().unwrap_or(0)
 }
 
-/// Whether more than this many are kept before patience ends.
+/// Polls until more than this many requests are stored; returns false on a timeout.
 fn is_kept(app: &App, before: u64) -> bool {
     (0..KEEPING_LOOKS).any(|_| {
         let kept = kept(app) > before;
@@ -277,7 +277,7 @@ fn is_kept(app: &App, before: u64) -> bool {
 }
 
 #[test]
-fn callbacks_of_every_reported_kind_come_to_what_is_right() {
+fn reported_callbacks_have_the_expected_result() {
     let mut servers = Servers::default();
     let mut failures = Failures::default();
     let mut never_open = Vec::new();
@@ -320,7 +320,11 @@ fn callbacks_of_every_reported_kind_come_to_what_is_right() {
         }
     }
     // Stuck is what is open for longer than a second.
-    servers.0.values().filter(|app| stored(app) > 0).for_each(App::all_are_a_second_old);
+    servers
+        .0
+        .values()
+        .filter(|app| stored(app) > 0)
+        .for_each(App::wait_until_all_events_are_a_second_old);
     for (id, what, serve, sid, expect) in never_open {
         let app = servers.with(&serve);
         app.caught_up();
@@ -337,7 +341,7 @@ fn callbacks_of_every_reported_kind_come_to_what_is_right() {
 }
 
 #[test]
-fn a_signature_that_a_proxy_or_a_setting_broke_gets_its_cause() {
+fn reported_signature_failures_are_diagnosed() {
     let mut servers = Servers::default();
     let mut failures = Failures::default();
     for (number, case) in (FIRST_SID..).zip(cases()) {
@@ -366,7 +370,7 @@ fn a_signature_that_a_proxy_or_a_setting_broke_gets_its_cause() {
 }
 
 #[test]
-fn files_are_imported_as_they_are_meant_or_refused_by_what_is_wrong() {
+fn reported_files_are_imported_or_rejected_with_the_reason() {
     let mut failures = Failures::default();
     for (number, case) in (FIRST_SID..).zip(cases()) {
         let Case::Import { id, what, file, args, text, base64, expect } = case else { continue };
@@ -444,7 +448,7 @@ impl Imported {
 }
 
 #[test]
-fn reconcile_asks_for_what_can_change_and_always_lists() {
+fn reported_reconcile_cases_fetch_only_messages_that_can_change() {
     let mut failures = Failures::default();
     for case in cases() {
         let Case::Reconcile { id, what, imported, open, args, expect } = case else { continue };

@@ -1,4 +1,4 @@
-//! Keys and tokens that change while a server runs.
+//! Reloading keys and tokens while a server runs.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -9,8 +9,8 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 
 use crate::support::{
-    ACCOUNT, Answer, App, OTHER_ACCOUNT, OTHER_TOKEN, Request, SECONDARY_TOKEN, SHARED_KEY, TOKEN,
-    delivered, sent, shared_key_signature, sid, signature,
+    ACCOUNT, App, OTHER_ACCOUNT, OTHER_TOKEN, Request, Response, SECONDARY_TOKEN, SHARED_KEY,
+    TOKEN, delivered, sent, shared_key_signature, sid, signature,
 };
 
 /// A token that was never configured before.
@@ -36,7 +36,7 @@ fn signed_with_shared_key(app: &App, secret: &str) -> u16 {
     send(app, &headers, body).code
 }
 
-fn send(app: &App, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+fn send(app: &App, headers: &[(&str, &str)], body: Vec<u8>) -> Response {
     let request = app.form("/message-status").body(body);
     let add = |request: Request, (name, value): &(&str, &str)| request.header(name, value);
     headers.iter().fold(request, add).send(app.callbacks())
@@ -53,7 +53,7 @@ fn reloads(app: &App, outcome: &str) -> u64 {
     text.lines().find_map(|line| line.strip_prefix(&series)).unwrap().parse().unwrap()
 }
 
-/// Sends SIGHUP, and waits until it has been heeded.
+/// Sends SIGHUP, and waits until the keys have been reloaded.
 fn reread(app: &App) {
     let count = || reloads(app, "ok") + reloads(app, "failed");
     let before = count();
@@ -62,7 +62,7 @@ fn reread(app: &App) {
 }
 
 #[test]
-fn a_hang_up_makes_the_server_read_its_keys_again_and_ends_nothing() {
+fn sighup_reloads_keys_without_interrupting_anything() {
     let app = App::start();
     assert_eq!(signed_with(&app, OTHER_TOKEN), 200);
     write(&app, "other-token", NEW_TOKEN);
@@ -78,7 +78,7 @@ fn a_hang_up_makes_the_server_read_its_keys_again_and_ends_nothing() {
 }
 
 #[test]
-fn a_hang_up_without_a_change_is_answered_by_a_line() {
+fn sighup_without_a_change_is_logged() {
     let app = App::start();
 
     reread(&app);
@@ -89,7 +89,7 @@ fn a_hang_up_without_a_change_is_answered_by_a_line() {
 }
 
 #[test]
-fn a_file_that_changes_is_noticed_without_a_signal() {
+fn a_changed_key_file_is_noticed_without_a_signal() {
     let app = App::start();
     write(&app, "other-token", NEW_TOKEN);
 
@@ -100,7 +100,7 @@ fn a_file_that_changes_is_noticed_without_a_signal() {
 
 /// A server reads its keys first and opens its ledger then, which may take a while.
 #[test]
-fn a_file_that_changes_while_the_server_starts_is_noticed() {
+fn a_key_file_changed_during_startup_is_noticed() {
     let app = App::not_started(&[]);
     let addresses = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
     // The server reads the token from a pipe, and finds another in the file from then on.
@@ -122,7 +122,7 @@ fn a_file_that_changes_while_the_server_starts_is_noticed() {
 }
 
 #[test]
-fn a_secret_that_a_link_leads_to_is_noticed_when_the_link_is_turned() {
+fn a_changed_symbolic_link_to_a_key_is_noticed() {
     // As Kubernetes does: the file is a link through a folder that is itself a link.
     let mut app = App::not_started(&[]);
     let folder = |name: &str, token: &str| {
@@ -144,7 +144,7 @@ fn a_secret_that_a_link_leads_to_is_noticed_when_the_link_is_turned() {
 }
 
 #[test]
-fn a_token_in_a_file_that_the_environment_names_is_read_again_too() {
+fn a_token_file_named_by_the_environment_is_reloaded() {
     let mut app =
         App::not_started(&[("TWILIO_AUTH_TOKEN", ""), ("TWILIO_AUTH_TOKEN_FILE", "own-token")]);
     write(&app, "own-token", TOKEN);
@@ -158,9 +158,9 @@ fn a_token_in_a_file_that_the_environment_names_is_read_again_too() {
     assert_eq!(signed_for(&app, ACCOUNT, SECONDARY_TOKEN), 200, "as before");
 }
 
-/// Regions of Twilio's sign with tokens of their own; a third one had no place.
+/// Twilio's regions sign with their own tokens; regression: only two tokens could be configured.
 #[test]
-fn any_number_of_tokens_have_names_and_are_read_again() {
+fn any_number_of_named_tokens_are_reloaded() {
     let app = App::start();
     app.configure("auth_tokens = { ie1 = \"ie1-token\", au1 = \"au1-token\" }\n");
     write(&app, "ie1-token", SECONDARY_TOKEN);
@@ -185,7 +185,7 @@ fn any_number_of_tokens_have_names_and_are_read_again() {
 }
 
 #[test]
-fn a_token_is_rotated_by_way_of_the_secondary_and_no_callback_is_refused() {
+fn a_token_can_be_rotated_through_the_secondary_without_rejections() {
     let app = App::start();
     app.configure("auth_token_secondary_file = \"next-token\"\n");
     write(&app, "next-token", NEW_TOKEN);
@@ -206,7 +206,7 @@ fn a_token_is_rotated_by_way_of_the_secondary_and_no_callback_is_refused() {
 }
 
 #[test]
-fn a_shared_key_is_read_again() {
+fn shared_keys_are_reloaded() {
     let app = App::start();
     assert_eq!(signed_with_shared_key(&app, SHARED_KEY), 200);
     write(&app, "shared-key", "another secret");
@@ -219,7 +219,7 @@ fn a_shared_key_is_read_again() {
 }
 
 #[test]
-fn an_account_comes_and_goes_with_the_configuration_file() {
+fn accounts_can_be_added_and_removed_in_the_configuration_file() {
     let app = App::start();
     let path = app.folder().join("delivery-ledger.toml");
     let before = fs::read_to_string(&path).unwrap();
@@ -239,7 +239,7 @@ fn an_account_comes_and_goes_with_the_configuration_file() {
 }
 
 #[test]
-fn a_file_that_is_no_key_takes_none_away() {
+fn an_invalid_key_file_keeps_the_old_key() {
     let app = App::start();
     let broken = |text: &[u8], reason: &str| {
         let failed = reloads(&app, "failed");
@@ -252,7 +252,7 @@ fn a_file_that_is_no_key_takes_none_away() {
     broken(b"\xff\xfe", "cannot read the secret in other-token");
     broken(&OTHER_TOKEN.as_bytes()[..20], "does not have the form of Twilio's tokens");
     let stderr = app.stderr();
-    assert!(!stderr.contains(&OTHER_TOKEN[..20]), "nothing of a token is logged");
+    assert!(!stderr.contains(&OTHER_TOKEN[..20]), "a part of a token is logged");
 
     // Nor does one that is gone; and once it is right it is taken, without a signal.
     fs::remove_file(app.folder().join("other-token")).unwrap();
@@ -263,7 +263,7 @@ fn a_file_that_is_no_key_takes_none_away() {
 }
 
 #[test]
-fn one_accounts_broken_file_does_not_keep_anothers_new_key_out() {
+fn one_accounts_invalid_key_file_does_not_block_anothers_reload() {
     let mut app =
         App::not_started(&[("TWILIO_AUTH_TOKEN", ""), ("TWILIO_AUTH_TOKEN_FILE", "own-token")]);
     write(&app, "own-token", TOKEN);
@@ -278,7 +278,7 @@ fn one_accounts_broken_file_does_not_keep_anothers_new_key_out() {
 }
 
 #[test]
-fn a_configuration_that_cannot_be_read_any_more_changes_nothing() {
+fn an_unreadable_configuration_changes_nothing() {
     let app = App::start();
     app.configure("auth_token = 12345678901234567890\n");
 
@@ -292,7 +292,7 @@ fn a_configuration_that_cannot_be_read_any_more_changes_nothing() {
 }
 
 #[test]
-fn an_empty_configuration_takes_no_account_away() {
+fn an_empty_configuration_removes_no_account() {
     let app = App::start();
     write(&app, "delivery-ledger.toml", "");
 
@@ -303,7 +303,7 @@ fn an_empty_configuration_takes_no_account_away() {
 }
 
 #[test]
-fn what_stays_broken_is_logged_once() {
+fn an_unchanged_error_is_logged_once() {
     let app = App::start();
     write(&app, "other-token", "");
     app.eventually("it is logged", || app.stderr().contains("other-token is empty"));
@@ -318,7 +318,7 @@ fn what_stays_broken_is_logged_once() {
 }
 
 #[test]
-fn api_tokens_are_read_again_and_never_all_taken_away() {
+fn api_tokens_are_reloaded_and_never_all_removed() {
     let mut app = App::not_started(&[("DELIVERY_LEDGER_API_TOKEN_FILE", "api-token")]);
     write(&app, "api-token", "the first of the tokens");
     app.restart();
@@ -340,7 +340,7 @@ fn api_tokens_are_read_again_and_never_all_taken_away() {
 }
 
 #[test]
-fn traffic_goes_on_through_twenty_exchanges() {
+fn twenty_key_rotations_under_load_reject_no_callback() {
     let app = App::start();
     let tokens = [OTHER_TOKEN, NEW_TOKEN];
     // Both are accepted all the time: one is the primary, the other the secondary.
@@ -381,7 +381,7 @@ fn traffic_goes_on_through_twenty_exchanges() {
 }
 
 #[test]
-fn the_time_of_the_last_reading_is_measured() {
+fn the_time_of_the_last_reload_is_a_metric() {
     let app = App::start();
     let at = || {
         let text = String::from_utf8(app.get("/metrics").body).unwrap();

@@ -1,4 +1,4 @@
-//! A callback's whole way: in by HTTP, kept, projected, asked for.
+//! The path of a callback: received over HTTP, stored, projected, and queried.
 
 use crate::support::{App, delivered, sent, sid};
 
@@ -16,7 +16,7 @@ fn a_late_sent_does_not_undo_delivered() {
 }
 
 #[test]
-fn what_was_acknowledged_survives_a_kill() {
+fn acknowledged_callbacks_survive_a_kill() {
     let mut app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
 
@@ -30,7 +30,7 @@ fn what_was_acknowledged_survives_a_kill() {
 }
 
 #[test]
-fn a_pause_leaves_nothing_in_the_write_ahead_log() {
+fn the_wal_is_emptied_in_a_pause() {
     let app = App::start();
     let wal = app.folder().join("ledger.db-wal");
     let length = || std::fs::metadata(&wal).unwrap().len();

@@ -54,7 +54,7 @@ impl Admin {
     }
 }
 
-/// What a refusal says, after `error: `; nothing was sent.
+/// Returns the error of a refused simulation, after `error: `, and asserts that nothing was sent.
 fn refusal(app: &App, arguments: &[&str]) -> String {
     let before = app.events().len();
     let output = simulate(app, arguments);
@@ -84,15 +84,15 @@ fn an_unusable_target_or_admin_listener_is_a_usage_error() {
         assert_eq!(output.status.code(), Some(2), "{target}: {}", stderr(&output));
         assert!(stderr(&output).starts_with("error: --target: `"), "{}", stderr(&output));
     }
-    let told = refusal(&app, &["--admin", "https://127.0.0.1:8081"]);
+    let error = refusal(&app, &["--admin", "https://127.0.0.1:8081"]);
     assert!(
-        told.starts_with("--admin: `https://127.0.0.1:8081` does not begin with http://"),
-        "{told}"
+        error.starts_with("--admin: `https://127.0.0.1:8081` does not begin with http://"),
+        "{error}"
     );
 }
 
 #[test]
-fn a_ledger_that_only_simulations_filled_takes_more_of_them() {
+fn simulate_may_send_to_a_ledger_with_only_simulated_events() {
     let admin = Admin::answering("200 OK\n{\"ready\":true,\"only_simulated\":true}");
     let app = App::start();
     let output = simulate(&app, &["--admin", &admin.url]);
@@ -110,12 +110,12 @@ fn a_ledger_that_only_simulations_filled_takes_more_of_them() {
 }
 
 #[test]
-fn a_ledger_with_other_events_is_left_alone_without_yes() {
+fn simulate_needs_yes_for_a_ledger_with_other_events() {
     let admin = Admin::answering("200 OK\n{\"ready\":true,\"only_simulated\":false}");
     let app = App::start();
-    let told = refusal(&app, &["--admin", &admin.url]);
+    let error = refusal(&app, &["--admin", &admin.url]);
     assert_eq!(
-        told,
+        error,
         format!(
             "the ledger at {} has events that no simulation sent, and simulated ones would stay \
              among them for ever: use a ledger of its own, or repeat with --yes",
@@ -128,24 +128,24 @@ fn a_ledger_with_other_events_is_left_alone_without_yes() {
 }
 
 #[test]
-fn a_ledger_that_does_not_say_what_it_has_is_left_alone_without_yes() {
+fn simulate_needs_yes_if_the_ledgers_content_is_unknown() {
     let app = App::start();
     for answer in
         ["200 OK\n{\"ready\":true,\"only_simulated\":null}", "200 OK\n{\"ready\":true,\"head\":0}"]
     {
         let admin = Admin::answering(answer);
-        let told = refusal(&app, &["--admin", &admin.url]);
+        let error = refusal(&app, &["--admin", &admin.url]);
         let expected = format!(
             "the ledger at {} does not say that simulations sent all of its events, and simulated \
              ones would stay among them for ever: use a ledger of its own, or repeat with --yes",
             admin.url
         );
-        assert_eq!(told, expected, "{answer}");
+        assert_eq!(error, expected, "{answer}");
     }
 }
 
 #[test]
-fn an_answer_without_the_ledgers_content_is_no_consent() {
+fn an_unexpected_response_does_not_permit_a_simulation() {
     let app = App::start();
     for (answer, expected) in [
         ("200 OK\n{}", "does not answer as a ledger's admin listener does"),
@@ -158,21 +158,22 @@ fn an_answer_without_the_ledgers_content_is_no_consent() {
         ("404 Not Found\n", "answers 404"),
     ] {
         let admin = Admin::answering(answer);
-        let told = refusal(&app, &["--admin", &admin.url]);
+        let error = refusal(&app, &["--admin", &admin.url]);
         assert!(
-            told.starts_with("nobody says whether the ledger has events that no simulation sent: ")
-                && told.contains(expected)
-                && told.ends_with("; name its admin listener with --admin, or repeat with --yes"),
-            "{answer}: {told}"
+            error
+                .starts_with("nobody says whether the ledger has events that no simulation sent: ")
+                && error.contains(expected)
+                && error.ends_with("; name its admin listener with --admin, or repeat with --yes"),
+            "{answer}: {error}"
         );
     }
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let told = refusal(&app, &["--admin", &format!("http://{nobody}")]);
-    assert!(told.contains(&format!("http://{nobody} does not answer (")), "{told}");
+    let error = refusal(&app, &["--admin", &format!("http://{nobody}")]);
+    assert!(error.contains(&format!("http://{nobody} does not answer (")), "{error}");
 }
 
 #[test]
-fn the_ledger_itself_tells_whether_it_is_one_for_simulations() {
+fn simulate_reads_the_local_ledger_to_decide() {
     let app = App::start();
     let admin = format!("http://{}", app.admin());
     // An empty ledger, and one with simulated events alone.
@@ -181,13 +182,13 @@ fn the_ledger_itself_tells_whether_it_is_one_for_simulations() {
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     }
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
-    let told = refusal(&app, &["--admin", &admin]);
-    assert!(told.contains(" does not say that simulations sent all of its events"), "{told}");
+    let error = refusal(&app, &["--admin", &admin]);
+    assert!(error.contains(" does not say that simulations sent all of its events"), "{error}");
 
     // The first of all is found as well, and one that belongs to no message, whatever followed.
     for body in [delivered(&sid(1)).bytes(), format!("AccountSid={ACCOUNT}&Other=1").into_bytes()] {
         let mut app =
-            App::start_in(&[("DELIVERY_LEDGER_API_TOKEN", "0123456789abcdef-simulate")], &[]);
+            App::start_with_env(&[("DELIVERY_LEDGER_API_TOKEN", "0123456789abcdef-simulate")], &[]);
         assert_eq!(app.receive(body).code, 200);
         assert_eq!(simulate(&app, &["--yes"]).status.code(), Some(0));
         let admin = |app: &App| format!("http://{}", app.admin());
@@ -199,7 +200,7 @@ fn the_ledger_itself_tells_whether_it_is_one_for_simulations() {
 }
 
 #[test]
-fn the_configured_api_token_goes_with_the_question() {
+fn simulate_sends_the_configured_api_token() {
     let admin = Admin::answering("200 OK\n{\"ready\":true,\"only_simulated\":true}");
     let mut app = App::not_started(&[("DELIVERY_LEDGER_API_TOKEN", "0123456789abcdef-simulate")]);
     app.restart();
@@ -210,17 +211,17 @@ fn the_configured_api_token_goes_with_the_question() {
 }
 
 #[test]
-fn another_machines_target_is_not_looked_up_in_this_machines_ledger() {
+fn for_a_remote_target_the_local_ledger_is_not_consulted() {
     let app = App::start();
     let output = app.run(&["simulate", "--target", "http://192.0.2.1:8080/message-status"]);
     assert_eq!(output.status.code(), Some(2));
-    let told = "http://192.0.2.1:8080/message-status is another machine's, so \
+    let expected = "http://192.0.2.1:8080/message-status is another machine's, so \
                 http://127.0.0.1:8081 is not asked about it";
-    assert!(stderr(&output).contains(told), "{}", stderr(&output));
+    assert!(stderr(&output).contains(expected), "{}", stderr(&output));
 }
 
 #[test]
-fn what_simulate_sends_is_marked_and_nothing_else_is() {
+fn only_simulated_callbacks_are_marked() {
     let app = App::start();
     assert_eq!(simulate(&app, &["--yes"]).status.code(), Some(0));
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);

@@ -1,4 +1,4 @@
-//! The end of a server: what is in flight is answered, what is idle holds nothing up.
+//! Stopping a server: requests in flight are completed, and idle connections do not delay it.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::support::{Answer, App, Request, TOKEN, delivered, sid, signature};
+use crate::support::{App, Request, Response, TOKEN, delivered, sid, signature};
 
 #[test]
-fn idle_and_half_open_connections_hold_nothing_up() {
+fn idle_and_half_open_connections_do_not_delay_stopping() {
     let mut app = App::start();
     let idle: Vec<TcpStream> = [app.callbacks(), app.admin()]
         .into_iter()
@@ -17,7 +17,7 @@ fn idle_and_half_open_connections_hold_nothing_up() {
             let mut stream = TcpStream::connect(listener).unwrap();
             let request = Request::new("GET", "/healthz").header("Connection", "keep-alive");
             stream.write_all(&request.bytes(listener)).unwrap();
-            assert_eq!(Answer::read(&mut stream).code, 200);
+            assert_eq!(Response::read(&mut stream).code, 200);
             stream
         })
         .collect();
@@ -33,7 +33,7 @@ fn idle_and_half_open_connections_hold_nothing_up() {
 }
 
 #[test]
-fn a_request_in_flight_at_sigterm_is_still_answered_and_kept() {
+fn a_request_in_flight_at_sigterm_is_completed_and_stored() {
     let mut app = App::start();
     let mut in_flight = InFlight::begin(&app, 1);
 
@@ -49,15 +49,15 @@ fn a_request_in_flight_at_sigterm_is_still_answered_and_kept() {
 }
 
 #[test]
-fn a_client_that_keeps_its_connection_is_asked_to_close_it() {
+fn a_stopping_server_asks_clients_to_close_their_connections() {
     let mut app = App::start();
-    // As long as it is in flight, the server does not end.
+    // The server keeps running while this request is in flight.
     let mut in_flight = InFlight::begin(&app, 1);
     let mut kept = TcpStream::connect(app.admin()).unwrap();
     let request = Request::new("GET", "/healthz").header("Connection", "keep-alive");
     let mut ask = || {
         kept.write_all(&request.bytes(app.admin())).unwrap();
-        Answer::read(&mut kept)
+        Response::read(&mut kept)
     };
     assert_eq!(ask().header("connection"), None);
 
@@ -70,7 +70,7 @@ fn a_client_that_keeps_its_connection_is_asked_to_close_it() {
 }
 
 #[test]
-fn a_body_that_never_comes_does_not_hold_the_end_up_for_more_than_10_s() {
+fn an_incomplete_body_delays_stopping_by_at_most_10_s() {
     let mut app = App::start();
     let in_flight = InFlight::begin(&app, 1);
 
@@ -80,7 +80,7 @@ fn a_body_that_never_comes_does_not_hold_the_end_up_for_more_than_10_s() {
 }
 
 #[test]
-fn ctrl_c_ends_as_sigterm_does() {
+fn ctrl_c_stops_like_sigterm() {
     let mut app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
 
@@ -90,7 +90,7 @@ fn ctrl_c_ends_as_sigterm_does() {
 }
 
 #[test]
-fn a_second_ctrl_c_ends_at_once() {
+fn a_second_ctrl_c_stops_at_once() {
     let mut app = App::start();
     let in_flight = InFlight::begin(&app, 1);
 
@@ -98,12 +98,12 @@ fn a_second_ctrl_c_ends_at_once() {
     app.eventually("the server is ending", || app.stderr().contains("answering what is in flight"));
     app.signal(Signal::INT);
 
-    // Had it waited for the request in flight, it would have ended well.
+    // If it had waited for the request in flight, it would have exited with 0.
     assert_eq!(app.ended().code(), Some(130));
     drop(in_flight);
 }
 
-/// A callback of which the server has read the head and half the body.
+/// A callback of which only the head and half the body were sent.
 struct InFlight {
     stream: TcpStream,
     rest: Vec<u8>,
@@ -140,14 +140,14 @@ impl InFlight {
         self.rest = last;
     }
 
-    fn complete(&mut self) -> Answer {
+    fn complete(&mut self) -> Response {
         self.stream.write_all(&self.rest).unwrap();
-        Answer::read(&mut self.stream)
+        Response::read(&mut self.stream)
     }
 }
 
 #[test]
-fn a_server_whose_lines_nobody_can_read_goes_on() {
+fn a_server_keeps_running_if_stderr_is_closed() {
     let app = App::not_started(&[]);
     let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (callbacks, admin) = (free(), free());
@@ -157,7 +157,7 @@ fn a_server_whose_lines_nobody_can_read_goes_on() {
     let mut server = app.command(&arguments).stderr(full).spawn();
     app.eventually("it listens", || TcpStream::connect(callbacks).is_ok());
 
-    // Each has a line.
+    // Each causes a log line.
     assert_eq!(app.form("/message-status").body("MessageSid=SM1").send(callbacks).code, 403);
     std::fs::rename(app.log_file(), app.folder().join("moved")).unwrap();
     let ready = || Request::new("GET", "/readyz").send(admin).code;

@@ -1,4 +1,4 @@
-//! The event stream: nothing missed, nothing twice, and no reader in anybody's way.
+//! The event stream: no event is missed or repeated, and no reader delays another.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,7 +13,7 @@ use crate::support::{App, Request, delivered, sent, sid};
 const LONG: usize = 48_000;
 
 #[test]
-fn a_reader_gets_what_comes_after_it_began() {
+fn a_stream_delivers_events_after_its_start() {
     let app = App::start();
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
     let mut reader = Reader::open(&app, "", None);
@@ -28,7 +28,7 @@ fn a_reader_gets_what_comes_after_it_began() {
 }
 
 #[test]
-fn a_reader_begins_where_it_says_and_last_event_id_goes_first() {
+fn a_stream_starts_at_its_parameter_and_last_event_id_overrides_it() {
     let app = App::start();
     for number in 1..=5 {
         assert_eq!(app.receive(sent(&sid(number))).code, 200);
@@ -36,7 +36,7 @@ fn a_reader_begins_where_it_says_and_last_event_id_goes_first() {
 
     assert_eq!(Reader::open(&app, "?after=0", None).ids(5), [1, 2, 3, 4, 5]);
     assert_eq!(Reader::open(&app, "?after=3", None).ids(2), [4, 5]);
-    // A browser that comes back sends its first URL again.
+    // A reconnecting browser repeats its original URL.
     assert_eq!(Reader::open(&app, "?after=0", Some("4")).ids(1), [5]);
     assert_eq!(Reader::open(&app, "?after=3", Some("")).ids(2), [4, 5]);
     for (id, code, detail) in [
@@ -50,7 +50,7 @@ fn a_reader_begins_where_it_says_and_last_event_id_goes_first() {
 }
 
 #[test]
-fn a_reader_that_is_killed_and_comes_back_misses_nothing_and_gets_nothing_twice() {
+fn a_reconnecting_reader_gets_every_event_once() {
     const EVENTS: u32 = 400;
     let app = App::start();
     let seen = std::thread::scope(|scope| {
@@ -61,7 +61,7 @@ fn a_reader_that_is_killed_and_comes_back_misses_nothing_and_gets_nothing_twice(
         let mut take = 1;
         while seen.len() < EVENTS as usize {
             let mut reader = Reader::open(&app, "", Some(&last));
-            // It has read some, and of the next perhaps a part, when it is gone.
+            // The reader disconnects after some events, perhaps in the middle of one.
             let ids = reader.ids(take.min(EVENTS as usize - seen.len()));
             last = ids.last().unwrap().to_string();
             seen.extend(ids);
@@ -74,7 +74,7 @@ fn a_reader_that_is_killed_and_comes_back_misses_nothing_and_gets_nothing_twice(
 }
 
 #[test]
-fn a_server_that_is_killed_and_comes_back_is_read_on_from_the_last_event() {
+fn a_stream_continues_after_a_restart_of_the_server() {
     let mut app = App::start();
     (1..=20).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
     let mut reader = Reader::open(&app, "?after=0", None);
@@ -90,7 +90,7 @@ fn a_server_that_is_killed_and_comes_back_is_read_on_from_the_last_event() {
 }
 
 #[test]
-fn a_slow_reader_is_dropped_while_callbacks_go_on_being_taken() {
+fn a_stalled_reader_is_disconnected_and_delays_no_callback() {
     let app = App::start();
     let mut slow = Reader::open_with_small_buffer(&app);
     let mut quick = Reader::open(&app, "?after=0", None);
@@ -108,14 +108,14 @@ fn a_slow_reader_is_dropped_while_callbacks_go_on_being_taken() {
         std::thread::sleep(Duration::from_millis(5));
     }
 
-    // What it still finds in its buffer ends in the middle of something.
+    // The rest of its buffer may end in the middle of an event.
     let read = slow.rest();
     assert!(read < number as usize * LONG, "all of it was kept for the slow reader");
     assert!(app.peak_memory_kib() < 300 << 10, "{} KiB", app.peak_memory_kib());
 }
 
 #[test]
-fn readers_beyond_the_number_there_may_be_are_answered_503_until_one_goes() {
+fn readers_beyond_the_limit_get_503() {
     let app = App::start();
     let mut readers: Vec<_> = (0..64).map(|_| Reader::open(&app, "", None)).collect();
 
@@ -128,7 +128,7 @@ fn readers_beyond_the_number_there_may_be_are_answered_503_until_one_goes() {
         "64 readers follow the log already, and there are no more"
     );
     assert_eq!(one_more().code, 409, "the problem is still reported");
-    // Other questions are answered.
+    // Other requests still work.
     assert_eq!(app.get("/v1/events").code, 200);
 
     drop(readers.pop());
@@ -136,7 +136,7 @@ fn readers_beyond_the_number_there_may_be_are_answered_503_until_one_goes() {
 }
 
 #[test]
-fn open_streams_do_not_hold_the_end_up() {
+fn open_streams_do_not_delay_stopping() {
     let mut app = App::start();
     let mut reader = Reader::open(&app, "", None);
     let _never_reads = Reader::open_with_small_buffer(&app);
@@ -168,7 +168,7 @@ impl Reader {
         Self::begin(TcpStream::connect(to).unwrap(), to, query, last_event_id)
     }
 
-    /// One that takes little and reads nothing, unless it is asked to.
+    /// Opens a stream with a small receive buffer.
     fn open_with_small_buffer(app: &App) -> Self {
         let stream = TcpStream::connect(app.admin()).unwrap();
         SockRef::from(&stream).set_recv_buffer_size(4096).unwrap();
@@ -201,7 +201,7 @@ impl Reader {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
-    /// The next event, its id and its JSON; nothing at the end. Lengths of chunks are passed over.
+    /// Reads the next event's ID and JSON; returns `None` at the end of the stream. Skips chunk lengths.
     fn next(&mut self) -> Option<(u64, Value)> {
         let (mut id, mut data) = (None, None);
         loop {
@@ -227,7 +227,7 @@ impl Reader {
         (0..count).map(|_| self.next().expect("one more event").0).collect()
     }
 
-    /// How many bytes there are until the connection ends.
+    /// Counts the bytes until the connection ends.
     fn rest(&mut self) -> usize {
         let mut bytes = Vec::new();
         let _cut = self.stream.read_to_end(&mut bytes);

@@ -13,9 +13,9 @@ use crate::support::ledger::Ledger;
 use crate::support::{ACCOUNT, App, OTHER_ACCOUNT, delivered, failed, sent, sid, status};
 
 #[test]
-fn each_event_is_a_line_under_the_one_before() {
+fn tail_prints_one_line_per_event() {
     let odd = status("SM1", "on\x1b[31mits way").with("To", "whatsapp:+1").bytes();
-    let ledger = Ledger::of(&one_a_second([
+    let ledger = Ledger::with_events(&one_a_second([
         event(sent(&sid(1))),
         event(failed(&sid(1), "30003")),
         event(odd),
@@ -40,16 +40,16 @@ fn each_event_is_a_line_under_the_one_before() {
 }
 
 #[test]
-fn json_is_what_the_export_has() {
-    let ledger = Ledger::of(&[event(sent(&sid(1))), event(delivered(&sid(1)))]);
+fn tail_json_equals_the_export() {
+    let ledger = Ledger::with_events(&[event(sent(&sid(1))), event(delivered(&sid(1)))]);
     let tail = ledger.run(&["tail", "--after", "1", "--no-follow", "--format", "json"]);
     let export = String::from_utf8(ledger.run(&["export", "events"]).stdout).unwrap();
     assert_eq!(String::from_utf8(tail.stdout).unwrap().lines().next(), export.lines().nth(1));
 }
 
 #[test]
-fn filters_go_by_what_an_event_says() {
-    let ledger = Ledger::of(&[
+fn tail_filters_by_the_content_of_events() {
+    let ledger = Ledger::with_events(&[
         event(sent(&sid(1))),
         event(failed(&sid(2), "30003").with("To", "whatsapp:+4915112345678")),
         event(sent(&sid(3)).with("AccountSid", OTHER_ACCOUNT)),
@@ -79,9 +79,9 @@ fn filters_go_by_what_an_event_says() {
 }
 
 #[test]
-fn arguments_that_cannot_be_meant_are_refused() {
-    let ledger = Ledger::of(&[event(sent(&sid(1)))]);
-    for (arguments, said) in [
+fn invalid_arguments_are_usage_errors() {
+    let ledger = Ledger::with_events(&[event(sent(&sid(1)))]);
+    for (arguments, expected) in [
         (["--after", "2"], "--after: 2 is beyond the head, 1; is it of another ledger?"),
         (["--after", "x"], "invalid value 'x' for '--after <N>'"),
         (["--error-code", "bad"], "it is a number of 1 to 9 digits"),
@@ -89,7 +89,7 @@ fn arguments_that_cannot_be_meant_are_refused() {
     ] {
         let (code, _, err) = ended(&ledger, &[&["tail", "--no-follow"][..], &arguments].concat());
         assert_eq!(code, Some(2), "{arguments:?}: {err}");
-        assert!(err.contains(said), "{err}");
+        assert!(err.contains(expected), "{err}");
     }
     let nothing = Ledger::new();
     let (code, _, err) = ended(&nothing, &["tail"]);
@@ -98,7 +98,7 @@ fn arguments_that_cannot_be_meant_are_refused() {
 }
 
 #[test]
-fn it_follows_a_running_server_and_begins_at_the_head() {
+fn tail_follows_a_running_server_from_the_head() {
     let app = App::start();
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
     let mut tail = Tail::start(&app, &["tail", "--format", "json"]);
@@ -115,7 +115,7 @@ fn it_follows_a_running_server_and_begins_at_the_head() {
         done.store(true, Ordering::Relaxed);
         first
     });
-    assert!(first > 1, "it begins at the head, not at the first event");
+    assert!(first > 1, "tail starts at the head, not at the first event");
     assert_eq!(app.receive(delivered(&sid(2))).code, 200);
     for position in first + 1..=app.events().len() as u64 {
         assert_eq!(tail.position(), position);
@@ -126,7 +126,7 @@ fn it_follows_a_running_server_and_begins_at_the_head() {
 }
 
 #[test]
-fn it_goes_on_over_a_restart_of_the_server() {
+fn tail_continues_after_a_restart_of_the_server() {
     let mut app = App::start();
     let mut tail = Tail::start(&app, &["tail", "--after", "0", "--format", "json"]);
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
@@ -140,7 +140,7 @@ fn it_goes_on_over_a_restart_of_the_server() {
 }
 
 #[test]
-fn it_ends_where_nobody_reads_it_any_more_though_nothing_comes() {
+fn tail_exits_if_its_output_pipe_is_closed() {
     let app = App::start();
     let tail = Tail::start(&app, &["tail"]);
     let Tail { child, lines } = tail;
@@ -148,7 +148,7 @@ fn it_ends_where_nobody_reads_it_any_more_though_nothing_comes() {
     assert_eq!(ended_within(child), Some(0));
 }
 
-/// A tail that follows.
+/// A running `tail`.
 struct Tail {
     child: Child,
     lines: BufReader<ChildStdout>,

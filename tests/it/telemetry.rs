@@ -1,5 +1,4 @@
-//! What operators watch: the metrics, the lines on stderr, and the dashboard and alerts that are
-//! made of them.
+//! Metrics, log lines on stderr, and the dashboard and alerts that use them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -38,7 +37,7 @@ fn refusals(app: &App, reason: &str) -> f64 {
 }
 
 #[test]
-fn a_stored_callback_is_counted_by_the_status_that_it_reports() {
+fn a_stored_callback_is_counted_by_its_status() {
     let app = App::start();
     for number in 0..3 {
         app.receive(sent(&sid(number)));
@@ -58,7 +57,7 @@ fn a_stored_callback_is_counted_by_the_status_that_it_reports() {
 }
 
 #[test]
-fn a_refused_callback_is_counted_by_its_reason_and_not_believed() {
+fn a_rejected_callback_is_counted_by_its_reason() {
     let app = App::start();
     let forged = |signature| {
         let body = delivered(&sid(1)).with("x", "y");
@@ -77,7 +76,7 @@ fn a_refused_callback_is_counted_by_its_reason_and_not_believed() {
 }
 
 #[test]
-fn a_callback_that_could_not_be_stored_is_counted_apart() {
+fn a_callback_that_could_not_be_stored_is_counted_separately() {
     let app = App::start();
     app.receive(sent(&sid(1)));
     let aside = app.folder().join("aside.db");
@@ -113,7 +112,7 @@ fn late_duplicate_and_unknown_events_are_counted() {
 }
 
 #[test]
-fn the_ledger_tells_how_far_it_is_and_what_it_takes() {
+fn metrics_report_positions_and_file_sizes() {
     let app = App::start_with(&["--verify-every", "1s"]);
     (0..40).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));
     app.caught_up();
@@ -138,7 +137,7 @@ fn the_ledger_tells_how_far_it_is_and_what_it_takes() {
 }
 
 #[test]
-fn a_message_that_has_not_been_settled_for_half_a_day_is_stuck() {
+fn a_message_open_for_half_a_day_is_stuck() {
     let mut app = App::not_started(&[]);
     let hours_ago = |hours: i64, body: &str| NewEvent {
         received_at: Timestamp::from(OffsetDateTime::now_utc() - time::Duration::hours(hours)),
@@ -162,7 +161,7 @@ fn a_message_that_has_not_been_settled_for_half_a_day_is_stuck() {
 }
 
 #[test]
-fn no_metric_tells_whose_message_it_was() {
+fn metrics_contain_no_personal_data() {
     let app = App::start();
     let message = sid(0xabc);
     app.receive(sent(&message).with("ErrorCode", "31337"));
@@ -171,14 +170,15 @@ fn no_metric_tells_whose_message_it_was() {
     app.caught_up();
 
     let text = metrics(&app);
-    for told in [message.as_str(), "AC0", "+1", "31337", "theirs"] {
-        assert!(!text.contains(told), "{told}");
+    for secret in [message.as_str(), "AC0", "+1", "31337", "theirs"] {
+        assert!(!text.contains(secret), "{secret}");
     }
 }
 
 #[test]
-fn metrics_are_asked_for_as_everything_else_is() {
-    let app = App::start_in(&[("DELIVERY_LEDGER_API_TOKEN", "a-token-of-24-characters")], &[]);
+fn metrics_require_a_token() {
+    let app =
+        App::start_with_env(&[("DELIVERY_LEDGER_API_TOKEN", "a-token-of-24-characters")], &[]);
     let ask = |request: Request| request.send(app.admin()).code;
     assert_eq!(ask(Request::new("GET", "/metrics")), 401);
     let known = Request::new("GET", "/metrics");
@@ -189,7 +189,7 @@ fn metrics_are_asked_for_as_everything_else_is() {
 // Lines on stderr.
 
 #[test]
-fn what_is_not_read_at_a_terminal_is_written_as_json() {
+fn log_lines_are_json_unless_stderr_is_a_terminal() {
     let app = App::start();
     app.form("/message-status").body(sent(&sid(1))).send(app.callbacks());
     app.eventually("it is logged", || app.stderr().contains("callback refused"));
@@ -208,7 +208,7 @@ fn what_is_not_read_at_a_terminal_is_written_as_json() {
 
 // What docs/deploy makes of it.
 
-fn of_deploy(file: &str) -> String {
+fn deploy_file(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/deploy").join(file);
     std::fs::read_to_string(path).unwrap()
 }
@@ -226,11 +226,11 @@ fn exported(text: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn every_metric_that_the_dashboard_and_the_alerts_name_is_there() {
+fn every_metric_of_the_dashboard_and_alerts_exists() {
     let app = App::start();
     let text = metrics(&app);
     for file in ["grafana-dashboard.json", "alerts.yml"] {
-        let of_file = of_deploy(file);
+        let of_file = deploy_file(file);
         let named = named_in(&of_file);
         assert!(named.len() > 5, "{file} names {named:?}");
         let there = exported(&text);
@@ -241,7 +241,7 @@ fn every_metric_that_the_dashboard_and_the_alerts_name_is_there() {
 }
 
 #[test]
-fn every_metric_is_explained() {
+fn every_metric_is_documented() {
     let app = App::start();
     let text = metrics(&app);
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations/monitoring.md");
@@ -256,8 +256,8 @@ fn every_metric_is_explained() {
 }
 
 #[test]
-fn the_dashboard_is_json_that_asks_one_source() {
-    let dashboard: Value = serde_json::from_str(&of_deploy("grafana-dashboard.json")).unwrap();
+fn the_dashboard_is_json_with_one_data_source() {
+    let dashboard: Value = serde_json::from_str(&deploy_file("grafana-dashboard.json")).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
     assert!(panels.len() >= 8);
     for panel in panels {

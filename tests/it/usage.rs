@@ -1,4 +1,4 @@
-//! Arguments that cannot be meant are exit code 2, whichever command notices, and whenever.
+//! Usage errors have exit code 2, whichever command detects them.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,10 +10,10 @@ use crate::support::ledger::Ledger;
 use crate::support::{delivered, events::event, sid};
 
 #[test]
-fn wrong_usage_is_exit_code_2() {
+fn usage_errors_exit_with_2() {
     let ledger = ledger();
     std::fs::write(ledger.file("file"), "").unwrap();
-    for (arguments, said) in [
+    for (arguments, expected) in [
         ("--database mysql:x verify", "is not of the form sqlite:PATH"),
         ("audit SM1 --as-of-position 9", "the log ends at position 2"),
         ("audit SM1 --as-of-position 5,1", "it is not a position, such as 42 or 51,522"),
@@ -24,7 +24,7 @@ fn wrong_usage_is_exit_code_2() {
         ("export events --as-of-position 9", "the log ends at position 2"),
         ("export messages --as-of-position 9", "the log ends at position 2"),
         ("export events --output .", "is a folder"),
-        ("export events --output /dev/null", "is no file"),
+        ("export events --output /dev/null", "is not a regular file"),
         ("export events --output file --manifest", "is a file; --manifest fills a folder"),
         ("export events --to +15558675310", "events are not chosen by it"),
         ("export messages --message-sid SM1", "use audit for one message"),
@@ -43,13 +43,13 @@ fn wrong_usage_is_exit_code_2() {
         let output = run(&ledger, arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{arguments}: {stderr}");
-        assert!(stderr.contains(said), "{arguments}: {stderr}");
+        assert!(stderr.contains(expected), "{arguments}: {stderr}");
     }
 }
 
 /// What is wrong in the configuration, or is not there, is no wrong usage.
 #[test]
-fn what_fails_for_another_reason_is_exit_code_1() {
+fn other_failures_exit_with_1() {
     let ledger = ledger();
     for arguments in [
         "--database sqlite:none.db verify",
@@ -64,11 +64,11 @@ fn what_fails_for_another_reason_is_exit_code_1() {
 }
 
 #[test]
-fn a_folder_that_is_given_for_a_file_is_called_one() {
+fn a_folder_given_instead_of_a_file_is_reported_as_a_folder() {
     let ledger = ledger();
     std::fs::create_dir(ledger.file("folder")).unwrap();
     std::fs::write(ledger.file("file"), "").unwrap();
-    for (arguments, said) in [
+    for (arguments, expected) in [
         ("--database sqlite:folder verify", "is a folder; name a file in it, such as"),
         ("--database sqlite:folder audit SM1", "folder/ledger.db"),
         ("--database sqlite:folder replay", "is a folder; name a file in it"),
@@ -77,12 +77,12 @@ fn a_folder_that_is_given_for_a_file_is_called_one() {
     ] {
         let output = run(&ledger, arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && stderr.contains(said), "{arguments}: {stderr}");
+        assert!(!output.status.success() && stderr.contains(expected), "{arguments}: {stderr}");
     }
 }
 
 #[test]
-fn positions_are_taken_as_they_are_printed() {
+fn positions_may_be_given_with_thousands_separators() {
     let ledger = ledger();
     let hash = ledger.verify(&[]).1["hash"].as_str().unwrap().to_owned();
     for (arguments, code) in [
@@ -101,9 +101,9 @@ fn positions_are_taken_as_they_are_printed() {
 const HOSTILE: &str = "a\u{1b}[31m\u{7}\0\u{9b}2J\u{202e}\u{2066}z\u{7f}";
 
 #[test]
-fn a_terminal_gets_no_control_character_of_a_callback_and_a_file_gets_them_all() {
+fn control_characters_are_escaped_on_a_terminal_and_kept_in_files() {
     let body = delivered(&sid(1)).with("MessageSid", HOSTILE).with("To", HOSTILE);
-    let ledger = Ledger::of(&[event(body)]);
+    let ledger = Ledger::with_events(&[event(body)]);
     for arguments in [
         "export messages --format csv",
         "export events --format csv",
@@ -132,7 +132,7 @@ fn a_terminal_gets_no_control_character_of_a_callback_and_a_file_gets_them_all()
 
 /// Two events, projected.
 fn ledger() -> Ledger {
-    Ledger::of(&[event(delivered(&sid(1))), event(delivered(&sid(2)))])
+    Ledger::with_events(&[event(delivered(&sid(1))), event(delivered(&sid(2)))])
 }
 
 fn run(ledger: &Ledger, arguments: &str) -> Output {

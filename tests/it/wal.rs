@@ -1,4 +1,4 @@
-//! The log's WAL stays small while other processes read, however long that takes.
+//! The log's WAL stays small however long other processes read.
 
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -15,12 +15,13 @@ use crate::support::events::{event, one_a_second};
 use crate::support::ledger::{Ledger, damage};
 use crate::support::{delivered, sent, sid};
 
-/// What the WAL may take up: the 4 MB after which the writer empties it, and a commit on top.
+/// The maximum size of the WAL: 4 MB, after which the writer empties it, plus a commit.
 const USUAL_BYTES_MAX: u64 = 8 << 20;
 
 #[test]
-fn an_export_whose_reader_has_stopped_reading_does_not_make_the_wal_grow() {
-    let ledger = Ledger::of(&one_a_second((0..1000).map(|number| event(sent(&sid(number))))));
+fn a_stalled_export_does_not_make_the_wal_grow() {
+    let ledger =
+        Ledger::with_events(&one_a_second((0..1000).map(|number| event(sent(&sid(number))))));
     for what in ["events", "messages"] {
         let mut export = ledger.command(&["export", what]).stdout(Stdio::piped()).spawn();
         let mut out = export.stdout.take().unwrap();
@@ -36,8 +37,8 @@ fn an_export_whose_reader_has_stopped_reading_does_not_make_the_wal_grow() {
 }
 
 #[test]
-fn a_read_that_is_held_open_does_make_it_grow() {
-    let ledger = Ledger::of(&[event(sent(&sid(1)))]);
+fn a_read_transaction_held_open_makes_the_wal_grow() {
+    let ledger = Ledger::with_events(&[event(sent(&sid(1)))]);
     let reader = rusqlite::Connection::open(ledger.log_file()).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM events").unwrap();
 
@@ -65,11 +66,11 @@ fn wal_bytes(log: &Path) -> u64 {
     std::fs::metadata(wal).map_or(0, |metadata| metadata.len())
 }
 
-// A check that was given up.
+// A cancelled check of the engine.
 
 #[test]
-fn where_the_engines_check_is_given_up_everything_else_is_checked() {
-    let ledger = Ledger::of(&[event(sent(&sid(1))), event(delivered(&sid(1)))]);
+fn all_other_checks_run_if_the_engines_check_is_cancelled() {
+    let ledger = Ledger::with_events(&[event(sent(&sid(1))), event(delivered(&sid(1)))]);
 
     let verified =
         verify(&TooBusy(ledger.open()), None, &mut |_| ControlFlow::Continue(())).unwrap();
@@ -82,8 +83,8 @@ fn where_the_engines_check_is_given_up_everything_else_is_checked() {
 }
 
 #[test]
-fn a_change_is_found_where_the_engines_check_is_given_up() {
-    let ledger = Ledger::of(&[event(sent(&sid(1))), event(delivered(&sid(1)))]);
+fn a_changed_event_is_found_even_if_the_engines_check_is_cancelled() {
+    let ledger = Ledger::with_events(&[event(sent(&sid(1))), event(delivered(&sid(1)))]);
     damage(&ledger.log_file(), |log| {
         log.execute("UPDATE events SET body = x'41' WHERE position = 1", []).unwrap();
     });
@@ -96,8 +97,8 @@ fn a_change_is_found_where_the_engines_check_is_given_up() {
 }
 
 #[test]
-fn pages_that_cannot_be_read_are_found_where_the_engines_check_is_given_up() {
-    let ledger = Ledger::of(&large_events(100));
+fn unreadable_pages_are_found_even_if_the_engines_check_is_cancelled() {
+    let ledger = Ledger::with_events(&large_events(100));
     let mut bytes = std::fs::read(ledger.log_file()).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle..].fill(0xff);
@@ -112,7 +113,7 @@ fn pages_that_cannot_be_read_are_found_where_the_engines_check_is_given_up() {
     assert_eq!(verified.hash, None);
 }
 
-/// A ledger to whose log somebody writes all the time.
+/// A store whose engine check is always cancelled, as under constant writes.
 struct TooBusy(Box<dyn Store>);
 
 impl Store for TooBusy {

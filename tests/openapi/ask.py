@@ -1,4 +1,4 @@
-"""Lets Schemathesis ask a server on a demo's ledger: ask.py PROGRAM CASES_AN_OPERATION."""
+"""Runs Schemathesis against a server with a demo's ledger: ask.py PROGRAM CASES_PER_OPERATION."""
 import http.server
 import json
 import os
@@ -10,7 +10,7 @@ import tempfile
 import threading
 
 TOKEN = "a-token-of-this-test-0123456789abcdef"
-# An answer of the stream never ends; what came until then is looked at.
+# The timeout of a request; a response of the event stream never ends, so its first part is checked.
 REQUEST_SECONDS = 5
 START_SECONDS = 30
 
@@ -36,7 +36,7 @@ def main():
 
 
 class Twilio(http.server.BaseHTTPRequestHandler):
-    """Makes every message, so that those that are sent go nowhere."""
+    """A fake of Twilio's API that accepts every message, so that no real one is sent."""
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -52,14 +52,14 @@ class Twilio(http.server.BaseHTTPRequestHandler):
 
 
 def twilio():
-    """Starts one; returns its URL."""
+    """Starts the fake; returns its URL."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Twilio)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{server.server_port}"
 
 
 def demo(program, folder):
-    """A ledger with a little of everything; returns the log's path."""
+    """Creates a ledger with a variety of events; returns the log's path."""
     done = subprocess.run([program, "demo", "--exit"], env=dict(os.environ, TMPDIR=folder), check=True,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     return pathlib.Path(re.search(r"The log is (\S+/ledger\.db)", done.stdout)[1])
@@ -68,7 +68,7 @@ def demo(program, folder):
 def address(server):
     for line in server.stderr:
         if found := re.search(r"answering questions on (http://[0-9.:]+)", line):
-            # Nobody waits for a full pipe.
+            # Drain the pipe, so that the server does not block.
             threading.Thread(target=server.stderr.read, daemon=True).start()
             return found[1]
     sys.exit("the server did not start")

@@ -27,7 +27,7 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 PATIENCE_SECONDS = 15
 
 USUAL_PATH = "/message-status"
-# As Twilio is given it, and as nginx compares it: decoded.
+# The path as configured at Twilio, and decoded, as nginx compares it.
 ODD_PATH, ODD_PATH_DECODED = "/hooks//a%2Fb/status", "/hooks//a/b/status"
 
 QUERIES = [
@@ -125,7 +125,7 @@ def post(port, target, body, signature):
 
 
 def ask(port, method, target, body=None, headers=None):
-    """One request on a connection of its own, as Twilio sends them; the target as it is."""
+    """Sends a request on a new connection, as Twilio does, with the target unchanged."""
     plain = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
     context = ssl._create_unverified_context()
     connection = http.client.HTTPConnection(HOST)
@@ -183,7 +183,7 @@ def start_caddy(folder, port, ledger_port, path, _decoded):
     text = exchange(text, "127.0.0.1:8080", f"127.0.0.1:{ledger_port}")
     if path != USUAL_PATH:
         text = exchange(text, f"path {USUAL_PATH}", f"path {path}")
-    # Another port and a certificate of its own; the site itself is as in docs/deploy.
+    # Another port and a test certificate; the rest of the site is as in docs/deploy.
     options = f"""{{
         admin off
         auto_https disable_redirects
@@ -202,7 +202,7 @@ def start_caddy(folder, port, ledger_port, path, _decoded):
 
 
 def exchange(text, old, new):
-    """A snippet that no longer says what is looked for must be noticed."""
+    """Fails if a configuration in docs/deploy no longer contains the text to replace."""
     assert text.count(old) == 1, f"`{old}` is {text.count(old)} times in the snippet, not once"
     return text.replace(old, new)
 

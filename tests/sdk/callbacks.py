@@ -1,4 +1,4 @@
-"""Twilio's own SDKs sign thousands of callbacks against a running server.
+"""Sends thousands of callbacks signed by Twilio's own SDKs to a running server.
 
     callbacks.py PROGRAM [FOLDER_OF_NODE_SDK]
 
@@ -101,7 +101,7 @@ def a_kill_in_the_middle_of_load_loses_nothing(ledger, genuine):
     assert not invented, invented
     told(f"{len(acknowledged)} acknowledged before a kill, none is missing after it")
 
-    # Twilio would come again with those that had no answer.
+    # Twilio would retry those that got no response.
     assert {code for _, code in ledger.send(rest)} == {200}
     ledger.caught_up()
     assert not kept_as(genuine) - ledger.events()

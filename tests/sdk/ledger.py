@@ -1,4 +1,4 @@
-"""A server process on a ledger of its own, requests to it, and commands alongside it."""
+"""A server process with its own ledger, requests to it, and commands on the same ledger."""
 
 import base64
 import http.client
@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 20
 
 
 class Ledger:
-    """Use it as a context: what it has started ends with it."""
+    """A context manager that stops the server when it exits."""
 
     def __init__(self, program):
         self.program = os.path.abspath(program)
@@ -63,7 +63,7 @@ class Ledger:
         if not (self.callbacks and self.admin):
             self.kill()
             raise AssertionError("the server did not start")
-        # Nobody reads on, but a full pipe would stop the server.
+        # The rest is discarded; a full pipe would block the server.
         threading.Thread(target=self.process.stderr.read, daemon=True).start()
 
     def stop(self):
@@ -89,12 +89,12 @@ class Ledger:
         return json.loads(self.run(*arguments))
 
     def events(self):
-        """How often each (URL, body) is in the log."""
+        """Counts each (URL, body) in the log."""
         lines = self.run("export", "events").splitlines()
         return Counter((event["url"], body_of(event)) for event in map(json.loads, lines))
 
     def messages(self):
-        """Every message as it must be in whatever order its callbacks came."""
+        """Returns every message, without what depends on the order of its callbacks."""
         lines = self.run("export", "messages").splitlines()
         messages = [order_free(json.loads(line)) for line in lines]
         return sorted(messages, key=lambda message: (message["account_sid"], message["message_sid"]))
@@ -112,7 +112,7 @@ class Ledger:
             time.sleep(0.05)
 
     def send(self, callbacks, on_answer=lambda: None):
-        """Sends them over several connections; the status code of each, None where none came."""
+        """Sends callbacks over several connections; returns their status codes, None if there was no response."""
         shares = [callbacks[start::CONNECTIONS] for start in range(CONNECTIONS)]
         with ThreadPoolExecutor(CONNECTIONS) as pool:
             answers = list(pool.map(lambda share: self.send_one_by_one(share, on_answer), shares))

@@ -1,4 +1,4 @@
-"""Callbacks as Twilio writes and signs them, odd ones included; the same for the same seed."""
+"""Generates callbacks as Twilio writes and signs them, including unusual ones; deterministic for a seed."""
 
 import hashlib
 import json
@@ -49,7 +49,7 @@ ODD_NAMES = ["", "ZzNewParam2030", "aaNew", "_underscore", "Émoji", "🙂", "a 
 
 
 class Parameters(dict):
-    """Names with all their values: the MultiDict that the SDK asks for with getall."""
+    """A MultiDict with the getall method that the SDK expects."""
 
     def getall(self, name):
         return self[name]
@@ -57,7 +57,7 @@ class Parameters(dict):
 
 @dataclass(frozen=True)
 class Callback:
-    """A request as it goes out, and the URL over which it was signed."""
+    """A request to send, and the URL over which it was signed."""
 
     target: str
     url: str
@@ -69,7 +69,7 @@ class Callback:
 
 
 def genuine(seed, messages, node_signer=None):
-    """Signed callbacks of this many messages; some by Node's SDK where there is a signer."""
+    """Signed callbacks of this many messages; some are signed by the Node SDK if a signer is given."""
     rng = random.Random(seed)
     drafts = [draft for number in range(messages) for draft in drafts_of_message(rng, number)]
     by_node = [draft for draft in drafts if draft.is_for_node(rng)][:500] if node_signer else []
@@ -80,7 +80,7 @@ def genuine(seed, messages, node_signer=None):
 
 
 def tampered(seed, count):
-    """Callbacks that were changed after they were signed, or signed by somebody else."""
+    """Callbacks that were changed after signing, or signed with another key."""
     rng = random.Random(seed)
     changes = [body_changed, query_changed, signature_changed, token_changed, parameter_added,
                json_changed]
@@ -91,7 +91,7 @@ class Draft:
     """A callback that is not signed yet."""
 
     def __init__(self, rng, pairs, account=ACCOUNT, json_body=None, own_hash=False):
-        """With `own_hash` it is a form whose URL has the body's hash in a query of the user's own."""
+        """With `own_hash`, the callback is a form whose URL has the body's hash in the user's own query."""
         self.base = rng.choice(PUBLIC_URLS)
         query = rng.choice(QUERIES)
         self.account = account
@@ -103,7 +103,7 @@ class Draft:
             self.body = json_body
         if own_hash or json_body is not None:
             parameters = [query.removeprefix("?")] if query else []
-            # Twilio appends it; a user's own may be anywhere.
+            # Twilio appends its parameter; the user's own may be anywhere.
             at = rng.randint(0, len(parameters)) if own_hash else len(parameters)
             parameters.insert(at, f"bodySHA256={hashlib.sha256(self.body).hexdigest()}")
             query = "?" + "&".join(parameters)
@@ -163,7 +163,7 @@ def drafts_of_message(rng, number):
 
 
 def json_of_message(rng, account, sid):
-    """An object, or a batch; an array names no account, so that every token is tried."""
+    """A JSON object or a batch; an array names no account, so every token is tried."""
     one = {"AccountSid": account, "MessageSid": sid, "text": rng.choice(ODD_VALUES)}
     batch = [{"data": {"accountSid": account, "messageSid": sid, "tags": {"": None}}}] * 3
     shape = one if rng.random() < 0.6 else {**one, "data": batch, "nested": {"AccountSid": "AC1"}}
@@ -176,14 +176,14 @@ def json_of_message(rng, account, sid):
 
 
 def filled_up(account, sid):
-    """JSON of exactly as many bytes as are accepted."""
+    """A JSON body of exactly the maximum size."""
     body = {"AccountSid": account, "MessageSid": sid, "text": ""}
     body["text"] = "x" * (JSON_BYTES_MAX - len(json.dumps(body)))
     return json.dumps(body).encode()
 
 
 def long_pairs(rng, account, sid):
-    """A form with long values, a name that comes many times, and blank and bare names."""
+    """A form with long values, a repeated name, and blank and bare names."""
     values = [str(number % 40) for number in range(200)] + [""] * 3
     rng.shuffle(values)
     pairs = [("MessageSid", sid), ("AccountSid", account), ("MessageStatus", "sent")]
@@ -217,7 +217,7 @@ def status_pairs(rng, account, sid, status):
 
 
 def encoded(rng, pairs):
-    """A form in one of the ways that clients write them: they all mean the same."""
+    """A form in one of several equivalent encodings."""
     plus = lambda text: quote_plus(text, safe="")
     twenty = lambda text: quote(text, safe="")
     lower = lambda text: "".join(
@@ -238,7 +238,7 @@ def changed(callback, **changes):
 
 
 def body_changed(rng, sid):
-    """One letter of a value; the API's version, so that the account stays."""
+    """Changes one letter of the API version, so that the account stays the same."""
     callback = usual_draft(rng, sid).signed(rng)
     digit = rng.choice("3456789")
     body = callback.body.replace(b"2010-04-01", f"2010-04-0{digit}".encode())

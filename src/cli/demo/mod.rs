@@ -1,6 +1,5 @@
 //! `demo`: the whole of it without a Twilio account. A temporary ledger, both listeners,
-//! really signed callbacks that come late, doubled and contradicting, and what the ledger makes
-//! of them.
+//! signed callbacks that arrive late, duplicated and in conflict, and the resulting messages.
 
 mod totals;
 mod traffic;
@@ -163,13 +162,13 @@ fn show(store: &dyn Store, traffic: &Traffic, summary: &LoadSummary) -> Result<(
     let mut out = crate::cli::common::terminal::stdout();
     writeln!(
         out,
-        "{} messages were sent; {} signed callbacks came, in any order; {} were acknowledged, each \
+        "{} messages were sent; {} signed callbacks arrived, in any order; {} were acknowledged, each \
          after it was on disk.\n",
         number(traffic::MESSAGES),
         number(summary.sent),
         number(summary.acknowledged),
     )?;
-    writeln!(out, "One message whose callbacks came in the wrong order:\n")?;
+    writeln!(out, "One message whose callbacks arrived in the wrong order:\n")?;
     let (featured, as_of_position) = featured(store, traffic)?;
     let featured = audit::for_people(&featured, as_of_position, &ErrorCodes::default());
     writeln!(out, "{featured}")?;

@@ -65,7 +65,7 @@ fn examine(context: &DoctorContext) -> Result<Option<Examined>> {
         examined.looked_at += 1;
         match check(&request, &configured.accepts()) {
             CheckOutcome::Valid(_) => examined.would_verify += 1,
-            CheckOutcome::NotTaken(reason) => {
+            CheckOutcome::Unacceptable(reason) => {
                 examined.found(reason.to_string(), request.rank == Rank::Recognised);
             }
             CheckOutcome::Refused(_, cause) => {

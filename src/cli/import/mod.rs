@@ -112,7 +112,7 @@ impl Args {
     fn stage(&self, database: &Database, interrupt: &Interrupt) -> Result<StagedImport> {
         let mut given = HashSet::new();
         if let Some(twice) = self.files.iter().find(|file| !given.insert(*file)) {
-            return Err(UsageError(format!("{} is named twice", twice.display())).into());
+            return Err(UsageError(format!("{} is listed twice", twice.display())).into());
         }
         let now = Timestamp::from(OffsetDateTime::now_utc());
         let account_sid =

@@ -5,23 +5,23 @@ use std::io::Write;
 use anyhow::{Result, bail};
 use serde_json::json;
 
-use super::super::{Format, Outcome};
+use super::super::{Format, Outcome, help};
 use super::Configured;
 use crate::cli::common::ledger;
 use crate::cli::common::text::{number, progress_bar};
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::quarantine::recheck::{Rechecked, recheck, recheck_dry_run};
 use crate::store::{self, Access};
 
 /// The arguments of `quarantine recheck`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A public URL to check against, as for serve; repeatable [env: DELIVERY_LEDGER_PUBLIC_URL]
-    #[arg(long = "public-url", value_name = "URL")]
+    #[arg(long = "public-url", value_name = "URL", help = help(&config::PUBLIC_URL,
+        "A public URL to check against, as for serve; repeatable"))]
     public_urls: Vec<String>,
 
-    /// A callback path, as for serve; repeatable [env: DELIVERY_LEDGER_CALLBACK_PATH]
-    #[arg(long = "callback-path", value_name = "PATH")]
+    #[arg(long = "callback-path", value_name = "PATH", help = help(&config::CALLBACK_PATH,
+        "A callback path, as for serve; repeatable"))]
     callback_paths: Vec<String>,
 
     /// Show what would be appended, and append nothing

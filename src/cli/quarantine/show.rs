@@ -7,10 +7,10 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::super::{Format, Outcome, UsageError};
+use super::super::{Format, Outcome, UsageError, help};
 use super::Configured;
 use crate::cli::common::text::number;
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::quarantine::rejection::Rejection;
 use crate::quarantine::{CheckOutcome, check};
 use crate::store;
@@ -25,12 +25,12 @@ pub struct Args {
     /// The id that `quarantine list` prints
     id: String,
 
-    /// A public URL to check against, as for serve; repeatable [env: DELIVERY_LEDGER_PUBLIC_URL]
-    #[arg(long = "public-url", value_name = "URL")]
+    #[arg(long = "public-url", value_name = "URL", help = help(&config::PUBLIC_URL,
+        "A public URL to check against, as for serve; repeatable"))]
     public_urls: Vec<String>,
 
-    /// A callback path, as for serve; repeatable [env: DELIVERY_LEDGER_CALLBACK_PATH]
-    #[arg(long = "callback-path", value_name = "PATH")]
+    #[arg(long = "callback-path", value_name = "PATH", help = help(&config::CALLBACK_PATH,
+        "A callback path, as for serve; repeatable"))]
     callback_paths: Vec<String>,
 
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -72,7 +72,7 @@ fn for_people(request: &RefusedRequest, now: &Result<CheckOutcome>) -> String {
         Ok(CheckOutcome::Valid(event)) => {
             format!("valid over {}; recheck would append it", event.url)
         }
-        Ok(CheckOutcome::NotTaken(reason)) => format!("not taken: {reason}"),
+        Ok(CheckOutcome::Unacceptable(reason)) => format!("not accepted: {reason}"),
         Ok(CheckOutcome::Refused(refusal, cause)) => format!("{refusal}: {cause}"),
         Err(error) => format!("not checked: {error:#}"),
     };
@@ -103,7 +103,7 @@ fn as_json(request: &RefusedRequest, now: &Result<CheckOutcome>) -> Value {
     let headers: Vec<_> = headers.map(|(name, value)| (name, HeaderValue::new(value))).collect();
     let now = match now {
         Ok(CheckOutcome::Valid(event)) => json!({ "valid": true, "url": event.url }),
-        Ok(CheckOutcome::NotTaken(reason)) => {
+        Ok(CheckOutcome::Unacceptable(reason)) => {
             json!({ "valid": false, "reason": reason.name(), "cause": reason.to_string() })
         }
         Ok(CheckOutcome::Refused(refusal, cause)) => {

@@ -1,5 +1,5 @@
-//! Requests as proxies, platforms and frameworks corrupt them, with what is said of each.
-//! tests/data/corrupted_requests.json has what was signed, what arrived, and the cause.
+//! Requests corrupted by proxies, platforms and frameworks, with the cause reported for each.
+//! tests/data/corrupted_requests.json lists what was signed, what arrived, and the expected cause.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -14,7 +14,7 @@ const USUAL_BODY: &str = "AccountSid=AC0123456789abcdef0123456789abcdef\
                           &MessageSid=SM00000000000000000000000000000001\
                           &MessageStatus=delivered&To=%2B15558675310&From=%2B15017250604";
 
-/// One of them; what is left out is as usual.
+/// A corrupted request; omitted fields have their default values.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Corrupted {
@@ -28,7 +28,7 @@ struct Corrupted {
     headers: BTreeMap<String, String>,
     body: String,
     json: bool,
-    /// The signature as it arrives, with {} for what it was.
+    /// The signature as it arrives; `{}` stands for the original one.
     signature: String,
     token: String,
     cause: String,
@@ -57,7 +57,7 @@ impl Default for Corrupted {
 impl Corrupted {
     fn all() -> Vec<Self> {
         let text = include_str!("../../data/corrupted_requests.json");
-        serde_json::from_str(text).expect("the table can be read")
+        serde_json::from_str(text).expect("the table is valid")
     }
 
     fn arrived(&self) -> Refused {
@@ -80,14 +80,14 @@ impl Corrupted {
             headers: self.headers.clone().into_iter().collect(),
             further_urls: self.further.clone(),
             callback_paths: self.callback_paths.clone(),
-            ..Refused::of(&self.public_url, &self.target).body(self.body.as_str())
+            ..Refused::new(&self.public_url, &self.target).body(self.body.as_str())
         }
     }
 }
 
-/// A third of them had only the words that say nothing.
+/// Regression: a third of these had only the general cause.
 #[test]
-fn each_way_of_corrupting_a_request_is_named() {
+fn every_kind_of_corruption_is_diagnosed() {
     let mut wrong = Vec::new();
     for corrupted in Corrupted::all() {
         let logged = corrupted.arrived().cause();
@@ -99,16 +99,16 @@ fn each_way_of_corrupting_a_request_is_named() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-/// Nobody's signature costs more than is allowed, however much there is to be tried.
+/// The cost of a search is bounded, however many combinations there are.
 #[test]
-fn no_forgery_is_explained_and_each_costs_a_bounded_amount() {
+fn a_forged_signature_has_no_diagnosis_and_a_bounded_cost() {
     for corrupted in Corrupted::all() {
         let forged = Corrupted { token: "nobody".to_owned(), ..corrupted };
         let begun = Instant::now();
         let logged = forged.arrived().cause();
         let claims = logged.starts_with("matches") || logged.starts_with("signed");
         assert!(!claims, "{}: {logged}", forged.what);
-        // 0.2 s unoptimised on a busy machine; a hundredth of it in a release.
+        // 0.2 s unoptimised on a busy machine; a release build takes a hundredth of that.
         assert!(begun.elapsed().as_secs() < 5, "{}: {:?}", forged.what, begun.elapsed());
         for sent in forged.headers.values().chain([&forged.target]).filter(|sent| sent.len() > 2) {
             let configured = forged.callback_paths.contains(sent);
@@ -117,9 +117,9 @@ fn no_forgery_is_explained_and_each_costs_a_bounded_amount() {
     }
 }
 
-/// The quarantine kept no header in which the answer stood, so that nobody could say it later.
+/// Regression: the quarantine stored none of the headers that a later diagnosis needs.
 #[test]
-fn what_proxies_say_is_kept_with_a_refused_request_and_no_address_with_it() {
+fn proxy_headers_are_stored_with_a_rejected_request_without_addresses() {
     let mut app = App::start();
     let body = USUAL_BODY.as_bytes();
     let signed = signature(TOKEN, "https://www.contoso.example/q7/message-status", body);

@@ -1,4 +1,4 @@
-//! The cause that is logged for a rejected signature, so that it can be corrected.
+//! The diagnosis of a rejected signature: the cause that is logged, so that it can be corrected.
 
 mod corrupted;
 mod refused;
@@ -15,12 +15,12 @@ use crate::support::{
 
 const SHARED_KEY_SETTINGS: &str = "key=webhooks_sharedkey_01,algorithm=HMAC_SHA256";
 
-// One statement a cause.
+// One test per cause.
 
 #[test]
-fn a_wrong_scheme_is_named() {
+fn a_wrong_scheme_is_diagnosed() {
     let cause_of =
-        |public, signed| Refused::of(public, "/message-status").signed_over(signed).cause();
+        |public, signed| Refused::new(public, "/message-status").signed_over(signed).cause();
     assert_eq!(
         cause_of("http://hooks.example.com", "https://hooks.example.com/message-status"),
         "matches if the public URL begins with https"
@@ -32,9 +32,9 @@ fn a_wrong_scheme_is_named() {
 }
 
 #[test]
-fn a_trailing_slash_too_many_or_too_few_is_named() {
+fn an_extra_or_missing_trailing_slash_is_diagnosed() {
     let cause_of = |target, signed| {
-        Refused::of("https://hooks.example.com", target).signed_over(signed).cause()
+        Refused::new("https://hooks.example.com", target).signed_over(signed).cause()
     };
     assert_eq!(
         cause_of("/message-status", "https://hooks.example.com/message-status/"),
@@ -47,10 +47,10 @@ fn a_trailing_slash_too_many_or_too_few_is_named() {
 }
 
 #[test]
-fn a_wrong_port_is_named() {
+fn a_wrong_port_is_diagnosed() {
     let cause_of = |public: &str| {
         let signed = "https://hooks.example.com:8443/message-status";
-        Refused::of(public, "/message-status").signed_over(signed).cause()
+        Refused::new(public, "/message-status").signed_over(signed).cause()
     };
     let expected = "matches if the public URL has the port 8443";
     assert_eq!(cause_of("https://hooks.example.com"), expected);
@@ -59,29 +59,29 @@ fn a_wrong_port_is_named() {
 
 #[test]
 fn the_port_of_another_public_url_is_tried() {
-    let refused = Refused::of("https://hooks.example.com", "/message-status")
+    let refused = Refused::new("https://hooks.example.com", "/message-status")
         .and_public_url("https://other.example.com:8042")
         .signed_over("https://hooks.example.com:8042/message-status");
     assert_eq!(refused.cause(), "matches if the public URL has the port 8042");
 }
 
 #[test]
-fn a_path_in_the_public_url_that_twilio_does_not_call_is_named() {
-    let refused = Refused::of("https://hooks.example.com/twilio", "/message-status")
+fn an_extra_path_in_the_public_url_is_diagnosed() {
+    let refused = Refused::new("https://hooks.example.com/twilio", "/message-status")
         .signed_over("https://hooks.example.com/message-status");
     assert_eq!(refused.cause(), "matches if the public URL has no path");
 }
 
 #[test]
-fn a_path_that_a_proxy_has_put_in_front_is_named() {
-    let refused = Refused::of("https://hooks.example.com", "/twilio/message-status")
+fn a_path_prefix_added_by_a_proxy_is_diagnosed() {
+    let refused = Refused::new("https://hooks.example.com", "/twilio/message-status")
         .signed_over("https://hooks.example.com/message-status");
     assert_eq!(refused.cause(), "matches if the first part of the request's path is cut off");
 }
 
 #[test]
-fn a_path_that_only_another_public_url_has_is_named() {
-    let refused = Refused::of("https://hooks.example.com", "/message-status")
+fn a_path_that_only_another_public_url_has_is_diagnosed() {
+    let refused = Refused::new("https://hooks.example.com", "/message-status")
         .and_public_url("https://other.example.com/twilio")
         .signed_over("https://hooks.example.com/twilio/message-status");
     assert_eq!(
@@ -91,11 +91,11 @@ fn a_path_that_only_another_public_url_has_is_named() {
 }
 
 #[test]
-fn a_query_that_was_decoded_or_encoded_on_the_way_is_named() {
+fn a_query_decoded_or_encoded_by_a_proxy_is_diagnosed() {
     let cause_of = |arrived: &str, signed: &str| {
         let target = format!("/message-status?{arrived}");
         let url = format!("https://hooks.example.com/message-status?{signed}");
-        Refused::of("https://hooks.example.com", &target).signed_over(&url).cause()
+        Refused::new("https://hooks.example.com", &target).signed_over(&url).cause()
     };
     let not_decoded = "matches if the query is not decoded";
     assert_eq!(cause_of("to=+1555", "to=%2B1555"), not_decoded);
@@ -107,37 +107,37 @@ fn a_query_that_was_decoded_or_encoded_on_the_way_is_named() {
 }
 
 #[test]
-fn a_query_that_was_added_on_the_way_is_named() {
-    let refused = Refused::of("https://hooks.example.com", "/message-status?trace=1")
+fn a_query_added_by_a_proxy_is_diagnosed() {
+    let refused = Refused::new("https://hooks.example.com", "/message-status?trace=1")
         .signed_over("https://hooks.example.com/message-status");
     assert_eq!(refused.cause(), "matches if the query is left out");
 }
 
 #[test]
-fn the_host_that_the_request_names_is_tried_and_not_repeated() {
-    let refused = Refused::of("https://wrong.example.com", "/message-status")
+fn the_host_of_the_request_is_tried_but_not_logged() {
+    let refused = Refused::new("https://wrong.example.com", "/message-status")
         .naming_host("hooks.example.com")
         .signed_over("https://hooks.example.com/message-status");
     assert_eq!(refused.cause(), "matches if the public URL has the host that the request names");
 }
 
 #[test]
-fn a_host_in_capitals_is_named() {
-    let refused = Refused::of("https://Hooks.Example.com", "/message-status")
+fn a_host_in_capitals_is_diagnosed() {
+    let refused = Refused::new("https://Hooks.Example.com", "/message-status")
         .signed_over("https://hooks.example.com/message-status");
     assert_eq!(refused.cause(), "matches if the host is written in lower case");
 }
 
 #[test]
-fn a_user_name_in_the_url_is_named() {
-    let refused = Refused::of("https://user:pass@hooks.example.com", "/message-status")
+fn a_user_name_in_the_url_is_diagnosed() {
+    let refused = Refused::new("https://user:pass@hooks.example.com", "/message-status")
         .signed_over("https://hooks.example.com/message-status");
     assert_eq!(refused.cause(), "matches if the URL has no user name and password");
 }
 
 #[test]
-fn two_things_got_wrong_are_both_named() {
-    let refused = Refused::of("http://127.0.0.1:8080", "/message-status/")
+fn two_mistakes_at_once_are_both_diagnosed() {
+    let refused = Refused::new("http://127.0.0.1:8080", "/message-status/")
         .naming_host("hooks.example.com")
         .signed_over("https://hooks.example.com/message-status/");
     assert_eq!(
@@ -147,7 +147,7 @@ fn two_things_got_wrong_are_both_named() {
 }
 
 #[test]
-fn the_token_of_another_account_is_named_by_that_account() {
+fn the_token_of_another_account_is_diagnosed() {
     let refused = Refused::right().signed_with(OTHER_TOKEN);
     assert_eq!(
         refused.cause(),
@@ -158,7 +158,7 @@ fn the_token_of_another_account_is_named_by_that_account() {
 }
 
 #[test]
-fn a_body_of_an_account_that_is_not_configured_is_tried_with_every_key() {
+fn a_body_of_an_unknown_account_is_tried_with_every_key() {
     let body = delivered(&sid(1)).with("AccountSid", "ACunknown");
     let cause_of = |token| Refused::right().body(body.clone()).signed_with(token).cause();
     assert_eq!(
@@ -174,7 +174,7 @@ fn a_body_of_an_account_that_is_not_configured_is_tried_with_every_key() {
 }
 
 #[test]
-fn a_shared_key_that_the_request_does_not_name_is_named() {
+fn a_shared_key_that_the_request_does_not_name_is_diagnosed() {
     let body = delivered(&sid(1)).with("AccountSid", OTHER_ACCOUNT).bytes();
     let url = "https://hooks.example.com/message-status";
     let refused = Refused {
@@ -192,7 +192,7 @@ fn a_shared_key_that_the_request_does_not_name_is_named() {
 }
 
 #[test]
-fn blanks_that_the_signer_trimmed_or_dropped_are_named() {
+fn whitespace_trimmed_or_dropped_by_the_signer_is_diagnosed() {
     let cause_of = |body: &str, signed: &str| {
         let url = "https://hooks.example.com/message-status";
         let account = format!("AccountSid={ACCOUNT}&");
@@ -209,7 +209,7 @@ fn blanks_that_the_signer_trimmed_or_dropped_are_named() {
 }
 
 #[test]
-fn a_body_read_as_what_it_is_not_is_named() {
+fn a_body_of_the_wrong_media_type_is_diagnosed() {
     let url = "https://hooks.example.com/message-status";
     let body = delivered(&sid(1));
     let as_json = Refused { kind: BodyKind::Json, ..Refused::right().body(body.clone()) };
@@ -223,7 +223,7 @@ fn a_body_read_as_what_it_is_not_is_named() {
 }
 
 #[test]
-fn a_json_body_whose_query_was_dropped_or_that_was_changed_is_named() {
+fn a_json_body_that_was_changed_or_lost_its_query_is_diagnosed() {
     let body = format!(r#"{{"AccountSid":"{ACCOUNT}"}}"#);
     let signed = format!("https://hooks.example.com/message-status?bodySHA256={}", sha256(&body));
     let json = Refused { kind: BodyKind::Json, ..Refused::right().body(body.clone()) };
@@ -246,7 +246,7 @@ fn a_json_body_whose_query_was_dropped_or_that_was_changed_is_named() {
 }
 
 #[test]
-fn a_signature_that_was_encoded_again_on_the_way_is_named() {
+fn a_signature_encoded_twice_is_diagnosed() {
     let mended = |change: fn(&str) -> String| {
         let right = Refused::right();
         Refused { signature: change(&right.signature), ..right }.cause()
@@ -257,7 +257,7 @@ fn a_signature_that_was_encoded_again_on_the_way_is_named() {
 }
 
 #[test]
-fn an_unknown_cause_is_described_in_words() {
+fn without_a_match_the_general_cause_is_reported() {
     let missing = Refused { signature: String::new(), ..Refused::right() };
     assert_eq!(
         missing.cause(),
@@ -276,9 +276,9 @@ fn an_unknown_cause_is_described_in_words() {
     );
 }
 
-/// However many keys there are and however long a URL is, a cause costs a bounded amount.
+/// The cost is bounded, however many keys are configured and however long a URL is.
 #[test]
-fn the_search_for_a_cause_is_bounded() {
+fn the_cost_of_a_diagnosis_is_bounded() {
     let refused = Refused::right().body("a=1").signed_with("stale");
     let (forgery, cut) = ("a forgery, a token", "(not everything could be tried)");
     assert!(refused.cause().starts_with(forgery) && !refused.cause().contains(cut));
@@ -288,18 +288,18 @@ fn the_search_for_a_cause_is_bounded() {
     assert!(logged.starts_with(forgery) && logged.ends_with(cut), "{logged}");
 
     let long = format!("/message-status?{}", "a".repeat(5000));
-    let long = Refused::of("https://hooks.example.com", &long).signed_with("stale");
+    let long = Refused::new("https://hooks.example.com", &long).signed_with("stale");
     assert!(long.cause().ends_with(cut));
 }
 
-// Laws.
+// Properties.
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn whatever_is_got_wrong_about_the_url_is_named(
-        (wrong, logged) in select(WRONGS.to_vec()),
+    fn every_mistake_in_the_url_is_diagnosed(
+        (wrong, logged) in select(MISTAKES.to_vec()),
         (scheme, prefix) in (select(vec!["http", "https"]), select(vec!["", "/twilio", "/a/b"])),
         port in prop_oneof![Just(None), (1024..65535_u16).prop_map(Some)],
         name in "[a-z]{1,8}",
@@ -307,12 +307,12 @@ proptest! {
     ) {
         let port = port.map_or(String::new(), |port| format!(":{port}"));
         let right = Url { scheme, host: "hooks.example.com", port: &port, prefix, path: &name };
-        let refused = Refused::of(&right.public(), &right.target());
+        let refused = Refused::new(&right.public(), &right.target());
         let refused = refused.naming_host("proxied.example.com");
         let signed = wrong(&right);
         let refused = refused.signed_over_with(&signed, token);
 
-        // Where there is no path to be left out, nothing is wrong.
+        // Without a path there is nothing to leave out.
         prop_assert!(refused.refusal().is_some() || signed == right.whole());
         let logged = logged.replace("SCHEME", if scheme == "http" { "https" } else { "http" });
         if refused.refusal().is_some() {
@@ -321,7 +321,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_get_a_cause_and_no_forgery_is_accepted(
+    fn any_bytes_get_a_cause_and_no_forgery_a_match(
         body in proptest::collection::vec(any::<u8>(), 0..200),
         target in "/[ -~]{0,60}",
         host in "[ -~]{0,20}",
@@ -330,14 +330,14 @@ proptest! {
     ) {
         let kind = if json { BodyKind::Json } else { BodyKind::Form };
         let signature = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, mac);
-        let refused = Refused { kind, signature, ..Refused::of("https://h.example", &target) };
+        let refused = Refused { kind, signature, ..Refused::new("https://h.example", &target) };
         let logged = refused.body(body).naming_host(&host).cause();
         prop_assert!(!logged.contains("matches") && !logged.contains("signed with"), "{}", logged);
         prop_assert!(!logged.contains(TOKEN) && !logged.contains("h.example"), "{}", logged);
     }
 }
 
-/// A URL in its parts.
+/// The parts of a URL.
 struct Url<'a> {
     scheme: &'a str,
     host: &'a str,
@@ -360,10 +360,10 @@ impl Url<'_> {
     }
 }
 
-type Wrong = fn(&Url<'_>) -> String;
+type Mistake = fn(&Url<'_>) -> String;
 
-/// What Twilio may have called instead, and the cause that is logged.
-const WRONGS: [(Wrong, &str); 8] = [
+/// Mistakes: each maps the configured URL to the URL that was signed; with the cause that is logged.
+const MISTAKES: [(Mistake, &str); 8] = [
     (|url| Url { scheme: other(url.scheme), ..*url }.whole(), "the public URL begins with SCHEME"),
     (|url| url.whole().replace('?', "/?"), "the path ends with a slash"),
     (|url| url.whole().replace("%5B", "["), "the query is decoded"),
@@ -387,10 +387,10 @@ fn other(scheme: &str) -> &'static str {
     if scheme == "http" { "https" } else { "http" }
 }
 
-// Where it is logged.
+// Where a cause is reported.
 
 #[test]
-fn the_refusal_line_names_the_cause_and_nothing_that_was_sent() {
+fn the_log_line_of_a_rejection_has_the_cause_but_no_request_data() {
     let app = App::start();
     let body = delivered(&sid(0xabc)).bytes();
     let signed = signature(TOKEN, "http://hooks.example.com/message-status", &body);
@@ -408,7 +408,7 @@ fn the_refusal_line_names_the_cause_and_nothing_that_was_sent() {
 }
 
 #[test]
-fn check_signature_names_the_cause_also_by_what_else_is_configured() {
+fn check_signature_reports_the_cause_using_the_configuration() {
     let app =
         App::not_started(&[("DELIVERY_LEDGER_PUBLIC_URL", "https://hooks.example.com/twilio")]);
     let body = sent(&sid(1)).bytes();

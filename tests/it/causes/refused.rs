@@ -1,4 +1,4 @@
-//! The words that the tests of causes speak.
+//! A builder for rejected requests, shared by the tests of diagnoses.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::support::{
     signature,
 };
 
-/// A request that is refused, in the making.
+/// A builder for a request whose signature is rejected.
 #[derive(Clone)]
 pub struct Refused {
     pub public_urls: Vec<String>,
@@ -30,7 +30,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    pub fn of(public_url: &str, target: &str) -> Self {
+    pub fn new(public_url: &str, target: &str) -> Self {
         Self {
             public_urls: vec![public_url.to_owned()],
             target: target.to_owned(),
@@ -44,9 +44,9 @@ impl Refused {
         }
     }
 
-    /// With a signature that fits.
+    /// A request with a valid signature.
     pub fn right() -> Self {
-        Self::of("https://hooks.example.com", "/message-status")
+        Self::new("https://hooks.example.com", "/message-status")
             .signed_over("https://hooks.example.com/message-status")
     }
 
@@ -98,7 +98,7 @@ impl Refused {
         }
     }
 
-    /// What is logged of it; it must be rejected.
+    /// Returns the cause that is logged; panics if the request is accepted.
     #[track_caller]
     pub fn cause(&self) -> String {
         self.cause_with(&accounts())
@@ -108,10 +108,11 @@ impl Refused {
     pub fn cause_with(&self, accounts: &Accounts) -> String {
         let headers = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let callback_paths = self.callback_paths.iter().map(|path| CallbackPath::parse(path));
-        let callback_paths = callback_paths.collect::<Result<Vec<_>, _>>().expect("they are paths");
+        let callback_paths =
+            callback_paths.collect::<Result<Vec<_>, _>>().expect("the paths are valid");
         let further_urls = self.further_urls.iter().filter_map(|url| BaseUrl::parse(url));
         let case = RejectedRequest {
-            reason: self.refusal().expect("it is refused"),
+            reason: self.refusal().expect("the request is rejected"),
             target: &self.target,
             kind: self.kind,
             body: &self.body,

@@ -3,15 +3,15 @@
 use delivery_ledger::domain::Source;
 use serde_json::{Value, json};
 
-use super::{eventful, json_of, says, stderr, stdout};
+use super::{eventful, json_of, run, stderr, stdout};
 use crate::support::events::{event, one_a_second, resource};
 use crate::support::ledger::Ledger;
 use crate::support::{ACCOUNT, MessageBody, OTHER_ACCOUNT, delivered, sent, sid, status};
 
 #[test]
-fn audit_tells_a_person_where_the_message_stands_and_why() {
+fn audit_shows_the_status_and_how_it_was_decided() {
     assert_eq!(
-        says(&eventful(), &["audit", &sid(1)]),
+        run(&eventful(), &["audit", &sid(1)]),
         "\
 message  SM00000000000000000000000000000001  failed (terminal, in conflict)
 account  AC0123456789abcdef0123456789abcdef
@@ -20,25 +20,25 @@ channel  sms
 service  -
 error    30003 Unreachable destination handset
 receipt  2511160837 (carrier time, zone unknown)
-events   5: 1 late, 1 doubled, 1 unrecognised
+events   5: 1 late, 1 duplicate, 1 unrecognised
 as of    position 6, rule failure-terminal
 
-It is failed because the strongest failure heard decides, whatever else was heard (position 5).
+It is failed because under this rule a reported failure outranks every other status (position 5).
 There is evidence of success and of failure: delivered, failed.
 
-position  received at (UTC)            after  source    status     effect        what it did
-       1  2026-01-02T03:04:05.000000Z   0 ms  callback  delivered  advanced      first heard of; delivered
-       2  2026-01-02T03:04:06.000000Z  1.0 s  callback  sent       late          ranks below what was heard; stays delivered
+position  received at (UTC)            after  source    status     effect        details
+       1  2026-01-02T03:04:05.000000Z   0 ms  callback  delivered  advanced      first event; delivered
+       2  2026-01-02T03:04:06.000000Z  1.0 s  callback  sent       late          ranks below the status already reported; stays delivered
        4  2026-01-02T03:04:08.000000Z  3.0 s  callback  delivered  duplicate     the same as position 1; stays delivered
-       5  2026-01-02T03:04:09.000000Z  4.0 s  callback  failed     conflict      contradicts what was heard; delivered -> failed; error 30003; MessageStatus and SmsStatus differ
+       5  2026-01-02T03:04:09.000000Z  4.0 s  callback  failed     conflict      contradicts a status already reported; delivered -> failed; error 30003; MessageStatus and SmsStatus differ
        6  2026-01-02T03:04:10.000000Z  5.0 s  callback  tunnelled  unrecognised  no known status; stays failed
 "
     );
 }
 
 #[test]
-fn audit_gives_a_program_the_documented_object() {
-    let ledger = Ledger::of(&one_a_second([
+fn audit_prints_the_documented_json() {
+    let ledger = Ledger::with_events(&one_a_second([
         event(sent(&sid(1))),
         resource(
             Source::Reconcile,
@@ -84,12 +84,12 @@ fn audit_gives_a_program_the_documented_object() {
             },
         ],
     });
-    // As text, so that the order of the keys counts too.
+    // Compared as text, because the order of the keys matters.
     assert_eq!(format!("{message:#}"), format!("{expected:#}"));
 }
 
 #[test]
-fn audit_tells_the_past_as_of_a_position() {
+fn audit_shows_a_message_as_of_a_position() {
     let ledger = eventful();
     let at = |position: &str| {
         let arguments = ["audit", &sid(1), "--format", "json", "--as-of-position", position];
@@ -100,20 +100,21 @@ fn audit_tells_the_past_as_of_a_position() {
     assert_eq!(at("4"), (json!("delivered"), json!(3), json!(4)));
     assert_eq!(at("5"), (json!("failed"), json!(4), json!(5)));
 
-    // It gave the answer of the head once, which is another one tomorrow.
+    // Regression: a position beyond the head showed the message as of the head.
     let beyond = ledger.run(&["audit", &sid(1), "--as-of-position", "999"]);
     assert_eq!(beyond.status.code(), Some(2));
     assert_eq!(stderr(&beyond), "error: the log ends at position 6, before position 999\n");
 
     let before = ledger.run(&["audit", &sid(2), "--as-of-position", "2"]);
-    assert_eq!(before.status.code(), Some(4), "it was not heard of yet");
+    assert_eq!(before.status.code(), Some(4), "the message had no event yet");
 }
 
 #[test]
-fn audit_asks_which_account_where_several_have_the_sid() {
+fn audit_needs_an_account_if_several_have_the_sid() {
     let of = |account: &str, word: &str| event(status(&sid(1), word).with("AccountSid", account));
     let without = event(status(&sid(1), "queued").without("AccountSid"));
-    let ledger = Ledger::of(&[of(ACCOUNT, "sent"), of(OTHER_ACCOUNT, "delivered"), without]);
+    let ledger =
+        Ledger::with_events(&[of(ACCOUNT, "sent"), of(OTHER_ACCOUNT, "delivered"), without]);
 
     let ambiguous = ledger.run(&["audit", &sid(1)]);
     assert_eq!(ambiguous.status.code(), Some(2));
@@ -132,7 +133,7 @@ fn audit_asks_which_account_where_several_have_the_sid() {
 }
 
 #[test]
-fn audit_of_an_unknown_message_says_so_and_ends_with_4() {
+fn audit_of_an_unknown_message_exits_with_4() {
     let output = eventful().run(&["audit", "SMnone"]);
     assert_eq!(output.status.code(), Some(4));
     assert_eq!(stderr(&output), "no event of message SMnone is in the log\n");
@@ -140,19 +141,19 @@ fn audit_of_an_unknown_message_says_so_and_ends_with_4() {
 }
 
 #[test]
-fn audit_is_never_behind() {
-    let ledger = Ledger::of(&[event(sent(&sid(1)))]);
+fn audit_includes_events_that_are_not_projected() {
+    let ledger = Ledger::with_events(&[event(sent(&sid(1)))]);
     ledger.append(&[event(delivered(&sid(1))), event(sent(&sid(2)))]);
 
     let message = json_of(&ledger, &["audit", &sid(1), "--format", "json"]);
 
     assert_eq!((&message["status"], &message["as_of_position"]), (&json!("delivered"), &json!(3)));
-    assert_eq!(ledger.open().views().checkpoint().unwrap().position, 1, "asking projects nothing");
+    assert_eq!(ledger.open().views().checkpoint().unwrap().position, 1, "audit projects nothing");
 }
 
 #[test]
 fn audit_catches_up_first_if_the_views_are_far_behind() {
-    let ledger = Ledger::of(&[event(sent(&sid(1)))]);
+    let ledger = Ledger::with_events(&[event(sent(&sid(1)))]);
     let tail = (0..10_050).map(|number| event(format!("n={number}")));
     ledger.append(&tail.chain([event(delivered(&sid(1)))]).collect::<Vec<_>>());
 
@@ -163,7 +164,7 @@ fn audit_catches_up_first_if_the_views_are_far_behind() {
 }
 
 #[test]
-fn audit_follows_the_configured_rule_whatever_the_views_were_built_by() {
+fn audit_applies_the_configured_rule_even_if_the_views_have_another() {
     let ledger = eventful();
     let arguments = ["audit", &sid(1), "--format", "json"];
     let command = ledger.command(&arguments).env("DELIVERY_LEDGER_RULE", "delivery-wins");
@@ -173,16 +174,16 @@ fn audit_follows_the_configured_rule_whatever_the_views_were_built_by() {
     assert_eq!(message["conflict"], true);
 }
 
-/// What a terminal could obey: a cleared screen, a title, a bell, a C1 introducer, a turned line.
+/// Control sequences: clear screen, set title, bell, C1 introducer, right-to-left override.
 const HOSTILE: &str = "x\u{1b}[2J\u{1b}]0;t\u{7}\r\n\u{0}\u{9b}31m\u{202e}y\u{7f}";
 
-fn has_nothing_to_obey(text: &str) {
-    let obeyed = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
-    assert!(!text.chars().any(obeyed), "{text:?}");
+fn assert_no_control_characters(text: &str) {
+    let is_control = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+    assert!(!text.chars().any(is_control), "{text:?}");
 }
 
 #[test]
-fn a_terminal_does_not_obey_a_callback() {
+fn audit_escapes_control_characters_of_a_callback() {
     let hostile = |word: &str| {
         let body = status(HOSTILE, word).with("SmsSid", HOSTILE).with("ErrorCode", HOSTILE);
         let names = ["To", "From", "MessagingServiceSid", "RawDlrDoneDate", "ChannelPrefix"];
@@ -190,15 +191,15 @@ fn a_terminal_does_not_obey_a_callback() {
     };
     let of = |account: &str, word: &str| event(hostile(word).with("AccountSid", account));
     let other = format!("{HOSTILE}2");
-    let ledger = Ledger::of(&[
+    let ledger = Ledger::with_events(&[
         of(HOSTILE, "failed"),
         of(HOSTILE, "delivered"),
         of(HOSTILE, HOSTILE),
         of(&other, "sent"),
     ]);
     let sid = HOSTILE.replace('\u{0}', "");
-    // An argument cannot hold a NUL, so the message with one is asked for by what is left of it.
-    let plain = Ledger::of(&[
+    // An argument cannot contain a NUL, so the SID in the argument is the one without it.
+    let plain = Ledger::with_events(&[
         event(hostile("failed").with("MessageSid", &sid).with("AccountSid", HOSTILE)),
         event(hostile(HOSTILE).with("MessageSid", &sid).with("AccountSid", HOSTILE)),
     ]);
@@ -212,14 +213,14 @@ fn a_terminal_does_not_obey_a_callback() {
         plain.run(&["audit", &format!("{sid}?")]),
         ledger.run(&["verify"]),
         ledger.run(&["replay", "--dry-run", "--rule", "delivery-wins"]),
-        Ledger::of(&[
+        Ledger::with_events(&[
             event(hostile("sent").with("MessageSid", "SM1").with("AccountSid", HOSTILE)),
             event(hostile("sent").with("MessageSid", "SM1").with("AccountSid", &other)),
         ])
         .run(&["audit", "SM1"]),
     ] {
-        has_nothing_to_obey(&stdout(&output));
-        has_nothing_to_obey(&stderr(&output));
+        assert_no_control_characters(&stdout(&output));
+        assert_no_control_characters(&stderr(&output));
         let text = stdout(&output) + &stderr(&output);
         assert!(text.contains(r"\u{1b}[2J"), "{text}");
     }

@@ -9,13 +9,13 @@ use delivery_ledger::domain::{NewEvent, Source};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{eventful, json_of, says, stderr};
+use super::{eventful, json_of, run, stderr};
 use crate::support::events::{event, one_a_second, with_header, with_query, with_token};
 use crate::support::ledger::Ledger;
 use crate::support::{ACCOUNT, delivered, sent, sid};
 
 fn lines_of(ledger: &Ledger, arguments: &[&str]) -> Vec<Value> {
-    says(ledger, arguments).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    run(ledger, arguments).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]
@@ -35,9 +35,9 @@ fn an_events_export_has_every_field_and_every_byte() {
     };
     let usual = with_token(with_header(event(sent(&sid(1))), "x-twilio-signature", "AAAA="), "t1");
     let ids = [odd.event_id, usual.event_id].map(|id| id.to_string());
-    let ledger = Ledger::of(&one_a_second([odd, usual]));
+    let ledger = Ledger::with_events(&one_a_second([odd, usual]));
 
-    let exported = says(&ledger, &["export", "events"]);
+    let exported = run(&ledger, &["export", "events"]);
 
     let expected = [
         json!({
@@ -78,7 +78,7 @@ fn an_events_export_has_every_field_and_every_byte() {
 }
 
 #[test]
-fn a_messages_export_is_the_audits_object_without_its_timeline() {
+fn a_messages_export_equals_the_audit_without_the_timeline() {
     let ledger = eventful();
     ledger.append(&[event(delivered(&sid(2)))]);
 
@@ -95,15 +95,15 @@ fn a_messages_export_is_the_audits_object_without_its_timeline() {
 
 #[test]
 fn an_empty_ledger_exports_nothing() {
-    let ledger = Ledger::of(&[]);
-    assert_eq!(says(&ledger, &["export", "messages"]), "");
-    assert_eq!(says(&ledger, &["export", "events"]), "");
+    let ledger = Ledger::with_events(&[]);
+    assert_eq!(run(&ledger, &["export", "messages"]), "");
+    assert_eq!(run(&ledger, &["export", "events"]), "");
 }
 
 #[test]
-fn an_export_of_more_than_a_page_is_whole() {
+fn an_export_of_more_than_one_page_is_complete() {
     let events: Vec<_> = (0..2_345).map(|number| event(sent(&sid(number)))).collect();
-    let ledger = Ledger::of(&one_a_second(events));
+    let ledger = Ledger::with_events(&one_a_second(events));
     for what in ["events", "messages"] {
         let exported = lines_of(&ledger, &["export", what]);
         let sids: Vec<_> =
@@ -113,7 +113,7 @@ fn an_export_of_more_than_a_page_is_whole() {
 }
 
 #[test]
-fn an_export_into_a_file_is_whole_and_for_its_owner_alone() {
+fn an_export_file_is_complete_and_only_its_owner_can_read_it() {
     let ledger = eventful();
     for what in ["events", "messages"] {
         let file = ledger.file("export.ndjson");
@@ -121,23 +121,23 @@ fn an_export_into_a_file_is_whole_and_for_its_owner_alone() {
         let to_file = ["export", what, "--output", "export.ndjson"];
         let refused = ledger.run(&to_file);
         assert_eq!(refused.status.code(), Some(1));
-        let told = "error: --output: export.ndjson is there already; --overwrite replaces it";
-        assert!(stderr(&refused).starts_with(told), "{}", stderr(&refused));
+        let expected = "error: --output: export.ndjson already exists; --overwrite replaces it";
+        assert!(stderr(&refused).starts_with(expected), "{}", stderr(&refused));
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "what was there before");
 
         let output = ledger.run(&[&to_file[..], &["--overwrite"]].concat());
         assert_eq!(output.status.code(), Some(0));
         assert!(output.stdout.is_empty());
-        assert_eq!(std::fs::read_to_string(&file).unwrap(), says(&ledger, &["export", what]));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), run(&ledger, &["export", what]));
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::remove_file(file).unwrap();
     }
 }
 
-/// It was replaced once, whatever it was.
+/// Regression: the file was replaced.
 #[test]
-fn a_file_that_appears_while_an_export_runs_is_kept() {
-    let ledger = Ledger::of(&(0..3_000).map(|n| event(sent(&sid(n)))).collect::<Vec<_>>());
+fn an_export_does_not_replace_a_file_created_meanwhile() {
+    let ledger = Ledger::with_events(&(0..3_000).map(|n| event(sent(&sid(n)))).collect::<Vec<_>>());
     for (arguments, appears) in [
         (&["--output", "out/export.csv"][..], "out/export.csv"),
         (&["--output", "out", "--manifest"], "out/messages.csv"),
@@ -159,7 +159,7 @@ fn a_file_that_appears_while_an_export_runs_is_kept() {
         assert_eq!(output.status.code(), Some(1));
         assert!(
             stderr(&output).starts_with(&format!(
-                "error: --output: {appears} has appeared meanwhile, and nothing was replaced;"
+                "error: --output: {appears} was created by another process meanwhile and was not replaced;"
             )),
             "{}",
             stderr(&output)
@@ -168,7 +168,7 @@ fn a_file_that_appears_while_an_export_runs_is_kept() {
     }
 }
 
-/// An export that is written and then thrown away for its manifest's sake has cost its time.
+/// A long export should not fail at its end because of its manifest.
 #[test]
 fn an_existing_manifest_is_reported_before_anything_is_written() {
     let ledger = eventful();
@@ -178,34 +178,34 @@ fn an_existing_manifest_is_reported_before_anything_is_written() {
     let output = ledger.run(&["export", "messages", "--output", "out", "--manifest"]);
 
     assert_eq!(output.status.code(), Some(1));
-    let told = "error: --output: out/manifest.json is there already; --overwrite replaces it";
-    assert!(stderr(&output).starts_with(told), "{}", stderr(&output));
+    let expected = "error: --output: out/manifest.json already exists; --overwrite replaces it";
+    assert!(stderr(&output).starts_with(expected), "{}", stderr(&output));
     assert_eq!(std::fs::read_dir(ledger.file("out")).unwrap().count(), 1);
 }
 
 #[test]
-fn an_output_that_is_no_file_is_refused_with_what_to_do() {
+fn an_output_that_is_not_a_regular_file_is_refused() {
     let ledger = eventful();
     std::fs::create_dir(ledger.file("folder")).unwrap();
-    for (output, code, told) in [
-        ("-", 2, "leave --output out, and the export goes to stdout"),
-        ("/dev/stdout", 2, "leave --output out, and the export goes to stdout"),
-        ("/dev/null", 2, "leave --output out and redirect stdout: `> /dev/null`"),
+    for (output, code, expected) in [
+        ("-", 2, "omit --output to write to stdout"),
+        ("/dev/stdout", 2, "omit --output to write to stdout"),
+        ("/dev/null", 2, "omit --output and redirect stdout instead: `> /dev/null`"),
         ("folder", 2, "folder is a folder; give a file's name, or --manifest to fill a folder"),
     ] {
         for overwrite in [&[][..], &["--overwrite"]] {
             let arguments = ["export", "events", "--output", output];
             let refused = ledger.run(&[&arguments, overwrite].concat());
             assert_eq!(refused.status.code(), Some(code), "{output}: {}", stderr(&refused));
-            assert!(stderr(&refused).contains(told), "{output}: {}", stderr(&refused));
+            assert!(stderr(&refused).contains(expected), "{output}: {}", stderr(&refused));
         }
     }
     assert!(!ledger.file("-").exists());
 }
 
 #[test]
-fn an_export_that_fails_leaves_the_file_as_it_was_and_no_other() {
-    let ledger = Ledger::of(&(0..1_500).map(|n| event(sent(&sid(n)))).collect::<Vec<_>>());
+fn a_failed_export_leaves_the_existing_file_unchanged() {
+    let ledger = Ledger::with_events(&(0..1_500).map(|n| event(sent(&sid(n)))).collect::<Vec<_>>());
     ledger.damage_log(|log| {
         log.execute("UPDATE events SET envelope = 99 WHERE position = 1400", []).unwrap();
     });
@@ -219,11 +219,11 @@ fn an_export_that_fails_leaves_the_file_as_it_was_and_no_other() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("event 1400 cannot be read"), "{}", stderr(&output));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "what was there before");
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no half file");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no partial file");
 }
 
 #[test]
-fn an_export_into_no_folder_is_refused_by_name() {
+fn an_export_into_a_missing_folder_is_refused() {
     let output = eventful().run(&["export", "events", "--output", "none/export.ndjson"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).starts_with("error: --output: cannot write none/export.ndjson: "));

@@ -1,4 +1,4 @@
-//! The commands as somebody at a terminal, or a script, meets them.
+//! The commands, as a user at a terminal or a script runs them.
 
 mod audit;
 mod export;
@@ -21,20 +21,20 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// Runs a command that must succeed, and returns what it wrote to stdout.
-fn says(ledger: &Ledger, arguments: &[&str]) -> String {
+/// Runs a command that must succeed, and returns its stdout.
+fn run(ledger: &Ledger, arguments: &[&str]) -> String {
     let output = ledger.run(arguments);
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
     stdout(&output)
 }
 
 fn json_of(ledger: &Ledger, arguments: &[&str]) -> Value {
-    serde_json::from_str(&says(ledger, arguments)).unwrap()
+    serde_json::from_str(&run(ledger, arguments)).unwrap()
 }
 
 /// A message that was delivered, then reported as sent, as delivered again, and as failed.
 fn eventful() -> Ledger {
-    Ledger::of(&one_a_second([
+    Ledger::with_events(&one_a_second([
         event(delivered(&sid(1))),
         event(sent(&sid(1))),
         event(sent(&sid(2))),

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{eventful, json_of, says, stdout};
+use super::{eventful, json_of, run, stdout};
 use crate::support::{ACCOUNT, App, delivered, sid};
 
 #[test]
-fn replay_tells_a_person_and_a_program_the_same() {
+fn replay_reports_the_same_as_text_and_as_json() {
     let ledger = eventful();
     let digest = ledger.verify(&[]).1["digest"].as_str().unwrap().to_owned();
 
@@ -20,7 +20,7 @@ fn replay_tells_a_person_and_a_program_the_same() {
     assert_eq!(replayed["rule"], "failure-terminal");
     assert_eq!(replayed["digest"], digest);
 
-    let text = says(&ledger, &["replay"]);
+    let text = run(&ledger, &["replay"]);
     assert!(text.starts_with("events     6 replayed, "), "{text}");
     let rest =
         format!("a second\ncheckpoint 6 of 6\nrule       failure-terminal\ndigest     {digest}\n");
@@ -28,18 +28,18 @@ fn replay_tells_a_person_and_a_program_the_same() {
 }
 
 #[test]
-fn replay_mends_views_that_differ_from_their_log() {
+fn replay_repairs_views_that_differ_from_their_log() {
     let ledger = eventful();
     ledger.views_sql("UPDATE messages SET status = 'read'; DROP INDEX messages_by_sid");
     assert_eq!(ledger.verify(&[]).0, Some(3));
 
-    says(&ledger, &["replay"]);
+    run(&ledger, &["replay"]);
 
     assert_eq!(ledger.verify(&[]).0, Some(0));
 }
 
 #[test]
-fn replay_builds_by_the_configured_rule() {
+fn replay_applies_the_configured_rule() {
     let ledger = eventful();
     let replay = ledger.command(&["replay", "--format", "json"]);
     let output = replay.env("DELIVERY_LEDGER_RULE", "delivery-wins").output();
@@ -51,12 +51,12 @@ fn replay_builds_by_the_configured_rule() {
 }
 
 #[test]
-fn a_dry_run_shows_which_messages_would_stand_elsewhere_and_changes_nothing() {
+fn a_dry_run_lists_messages_whose_status_would_change_and_changes_nothing() {
     let ledger = eventful();
     let before = ledger.verify(&[]).1;
 
     let tried = ["replay", "--dry-run", "--rule", "delivery-wins"];
-    let text = says(&ledger, &tried);
+    let text = run(&ledger, &tried);
     let expected = "
 message                             stands at  would stand at
 SM00000000000000000000000000000001  failed     delivered
@@ -79,7 +79,7 @@ SM00000000000000000000000000000001  failed     delivered
 }
 
 #[test]
-fn a_dry_run_works_alongside_a_server() {
+fn a_dry_run_works_next_to_a_server() {
     let app = App::start();
     app.receive(delivered(&sid(1)));
     app.caught_up();
@@ -90,12 +90,12 @@ fn a_dry_run_works_alongside_a_server() {
 }
 
 #[test]
-fn verify_tells_a_person_what_to_keep_elsewhere() {
+fn verify_prints_the_hash_to_note_elsewhere() {
     let ledger = eventful();
     let verified = ledger.verify(&[]).1;
     let (hash, digest) = (verified["hash"].as_str().unwrap(), verified["digest"].as_str().unwrap());
     assert_eq!(
-        says(&ledger, &["verify"]),
+        run(&ledger, &["verify"]),
         format!(
             "\
 events     6, head 6
@@ -112,7 +112,7 @@ Nothing is wrong. Keep this elsewhere to prove it later:
 }
 
 #[test]
-fn verify_tells_a_person_what_is_wrong() {
+fn verify_prints_its_findings() {
     let ledger = eventful();
     ledger.log_sql("DROP TRIGGER events_never_change").unwrap();
     ledger.views_sql("UPDATE messages SET status = 'scheduled' WHERE id = 2");

@@ -1,17 +1,17 @@
-//! Usage errors, help, and output that is closed early.
+//! Usage errors, help, and output pipes that are closed early.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use super::{eventful, says, stderr, stdout};
+use super::{eventful, run, stderr, stdout};
 use crate::support::events::{event, one_a_second};
 use crate::support::ledger::Ledger;
 use crate::support::{ACCOUNT, TOKEN, sent, sid};
 
 #[test]
-fn a_reader_may_close_the_pipe() {
+fn an_export_succeeds_if_its_output_pipe_is_closed() {
     let events: Vec<_> = (0..2_000).map(|number| event(sent(&sid(number)))).collect();
-    let ledger = Ledger::of(&one_a_second(events));
+    let ledger = Ledger::with_events(&one_a_second(events));
     for what in ["events", "messages"] {
         let mut export = std::process::Command::new(env!("CARGO_BIN_EXE_delivery-ledger"))
             .args(["export", what])
@@ -30,11 +30,11 @@ fn a_reader_may_close_the_pipe() {
     }
 }
 
-/// A report as CSV once ended with 1: the library hid the closed pipe inside an error of its own.
+/// Regression: a CSV report exited with 1, because the library wrapped the closed pipe in its own error.
 #[test]
-fn no_command_fails_for_a_pipe_that_is_closed() {
+fn no_command_fails_if_its_output_pipe_is_closed() {
     let ledger =
-        Ledger::of(&one_a_second((0..300).map(|number| {
+        Ledger::with_events(&one_a_second((0..300).map(|number| {
             event(sent(&sid(number)).with("From", &format!("+1501725{number:04}")))
         })));
     std::fs::write(ledger.file("events.ndjson"), stdout(&ledger.run(&["export", "events"])))
@@ -114,19 +114,19 @@ fn invalid_arguments_are_usage_errors() {
 }
 
 #[test]
-fn help_and_version_are_results() {
+fn help_and_version_go_to_stdout_and_exit_with_0() {
     let ledger = Ledger::new();
-    let version = says(&ledger, &["--version"]);
+    let version = run(&ledger, &["--version"]);
     assert_eq!(version, format!("delivery-ledger {}\n", env!("CARGO_PKG_VERSION")));
-    let help = says(&ledger, &["--help"]);
+    let help = run(&ledger, &["--help"]);
     for command in ["serve", "demo", "audit", "replay", "verify", "export", "check-signature"] {
         assert!(help.contains(command), "{command}");
-        assert!(says(&ledger, &[command, "--help"]).contains("Usage:"), "{command}");
+        assert!(run(&ledger, &[command, "--help"]).contains("Usage:"), "{command}");
     }
 }
 
 #[test]
-fn a_missing_ledger_is_named_and_not_created() {
+fn a_missing_ledger_is_reported_and_not_created() {
     let ledger = Ledger::new();
     for arguments in [
         &["audit", "SM1"][..],
@@ -147,5 +147,5 @@ fn a_missing_ledger_is_named_and_not_created() {
         );
         assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
     }
-    assert_eq!(std::fs::read_dir(ledger.file("")).unwrap().count(), 0, "nothing was made");
+    assert_eq!(std::fs::read_dir(ledger.file("")).unwrap().count(), 0, "nothing was created");
 }

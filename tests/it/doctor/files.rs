@@ -1,4 +1,4 @@
-//! The checks of the ledger's files: who may read them, and what was left behind.
+//! `doctor`'s checks of the ledger's files: permissions and leftover files.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,12 +10,12 @@ use crate::support::ledger::Ledger;
 use crate::support::{delivered, sid};
 
 #[test]
-fn files_that_others_may_read_or_remove_are_reported() {
-    let ledger = Ledger::of(&[delivered_just_now()]);
+fn files_that_other_users_can_read_or_delete_are_reported() {
+    let ledger = Ledger::with_events(&[delivered_just_now()]);
     let with_mode = |file: &str, mode| {
         fs::set_permissions(ledger.file(file), fs::Permissions::from_mode(mode)).unwrap();
         let page = examine(&ledger);
-        // What a reader leaves has the mode that the log had then.
+        // Files left by a reader have the mode that the log had then.
         let _not_there = fs::remove_file(ledger.file("ledger.db-shm"));
         let _not_there = fs::remove_file(ledger.file("ledger.db-wal"));
         page.outcome("permissions").to_owned()
@@ -26,7 +26,7 @@ fn files_that_others_may_read_or_remove_are_reported() {
     assert_eq!(with_mode("", 0o700), "ok");
 }
 
-/// As a user who may not read the ledger, where the tests run as one who may read everything.
+/// Runs `doctor` as a user without permission to read the ledger, if the tests run as root.
 fn examine_as_stranger(ledger: &Ledger) -> Page {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_delivery-ledger"));
     let database = format!("sqlite:{}", ledger.log_file().display());
@@ -42,7 +42,7 @@ fn examine_as_stranger(ledger: &Ledger) -> Page {
 
 #[test]
 fn a_ledger_without_read_permission_is_reported() {
-    let ledger = Ledger::of(&[delivered_just_now()]);
+    let ledger = Ledger::with_events(&[delivered_just_now()]);
     for file in [ledger.log_file(), ledger.views_file()] {
         fs::set_permissions(file, fs::Permissions::from_mode(0o000)).unwrap();
     }
@@ -59,7 +59,7 @@ fn a_ledger_without_read_permission_is_reported() {
 
 #[test]
 fn a_log_with_two_names_is_reported() {
-    let ledger = Ledger::of(&[delivered_just_now()]);
+    let ledger = Ledger::with_events(&[delivered_just_now()]);
     fs::hard_link(ledger.log_file(), ledger.file("also.db")).unwrap();
 
     assert_eq!(examine(&ledger).outcome("names"), "fail");
@@ -67,7 +67,7 @@ fn a_log_with_two_names_is_reported() {
 
 #[test]
 fn leftover_files_are_reported() {
-    let ledger = Ledger::of(&[delivered_just_now()]);
+    let ledger = Ledger::with_events(&[delivered_just_now()]);
     fs::write(ledger.file(".b.db.unfinished-x1y2"), "half a copy").unwrap();
     let page = examine(&ledger);
     assert_eq!(page.outcome("leftovers"), "warn");
@@ -81,7 +81,7 @@ fn leftover_files_are_reported() {
 
 #[test]
 fn a_wal_that_only_grows_is_reported() {
-    let ledger = Ledger::of(&[delivered_just_now()]);
+    let ledger = Ledger::with_events(&[delivered_just_now()]);
     let views = ledger.views_file().canonicalize().unwrap();
     let wal = fs::File::create(views.with_extension("db-wal")).unwrap();
     wal.set_len(200 << 20).unwrap();
@@ -90,13 +90,13 @@ fn a_wal_that_only_grows_is_reported() {
 }
 
 #[test]
-fn growth_is_what_came_in_the_last_week() {
+fn growth_counts_the_events_of_the_last_week() {
     let week_ago = |number| seconds_ago(event(delivered(&sid(number))), 30 * 86_400);
     let old: Vec<_> = (0..900).map(week_ago).collect();
     let new: Vec<_> =
         (900..970).map(|number| seconds_ago(event(delivered(&sid(number))), 60)).collect();
 
-    let page = examine(&Ledger::of(&[old, new].concat()));
+    let page = examine(&Ledger::with_events(&[old, new].concat()));
 
     assert!(page.detail("growth").starts_with("10 events "), "{}", page.detail("growth"));
 }

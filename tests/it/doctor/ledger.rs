@@ -1,4 +1,4 @@
-//! The checks of the log and its views, of stuck messages, the clock and backups.
+//! `doctor`'s checks of the log, the views, stuck messages, the clock and backups.
 
 use std::fs;
 
@@ -11,8 +11,8 @@ use crate::support::ledger::Ledger;
 use crate::support::{delivered, sent, sid};
 
 #[test]
-fn a_log_that_cannot_be_read_is_a_failed_check_and_the_page_goes_on() {
-    let ledger = Ledger::of(&[delivered_just_now()]);
+fn an_unreadable_log_is_a_failed_check_and_the_other_checks_still_run() {
+    let ledger = Ledger::with_events(&[delivered_just_now()]);
     fs::write(
         ledger.log_file(),
         "this is no database, and it is longer than its header would be".repeat(9),
@@ -23,16 +23,16 @@ fn a_log_that_cannot_be_read_is_a_failed_check_and_the_page_goes_on() {
 
     assert_eq!((page.outcome("log"), page.code), ("fail", Some(3)));
     assert_eq!(page.outcome("ready"), "warn");
-    assert!(page.find("views").is_none(), "the log's check has said why");
+    assert!(page.find("views").is_none(), "the log's check has reported the reason");
 }
 
 #[test]
-fn a_log_that_another_program_changed_is_reported() {
-    let ledger = Ledger::of(&[delivered_just_now()]);
+fn a_log_changed_by_another_program_is_reported() {
+    let ledger = Ledger::with_events(&[delivered_just_now()]);
     ledger.log_sql("PRAGMA journal_mode = DELETE").unwrap();
     assert_eq!(examine(&ledger).outcome("engine"), "warn");
 
-    let ledger = Ledger::of(&[delivered_just_now()]);
+    let ledger = Ledger::with_events(&[delivered_just_now()]);
     ledger.log_sql("CREATE TABLE mine(x)").unwrap();
     let page = examine(&ledger);
     assert_eq!(page.outcome("guards"), "fail");
@@ -41,14 +41,14 @@ fn a_log_that_another_program_changed_is_reported() {
 
 #[test]
 fn views_that_differ_from_the_log_are_reported() {
-    let ledger = Ledger::of(&[delivered_just_now()]);
+    let ledger = Ledger::with_events(&[delivered_just_now()]);
     assert_eq!(examine(&ledger).detail("views"), "up to position 1 of 1");
 
-    let another = Ledger::of(&[delivered_just_now()]);
+    let another = Ledger::with_events(&[delivered_just_now()]);
     fs::copy(another.views_file(), ledger.views_file()).unwrap();
     assert_eq!(examine(&ledger).outcome("views"), "warn");
 
-    let shortened = Ledger::of(&[delivered_just_now()]);
+    let shortened = Ledger::with_events(&[delivered_just_now()]);
     fs::copy(shortened.log_file(), shortened.file("older.db")).unwrap();
     shortened.append(&[delivered_just_now()]);
     shortened.project();
@@ -59,8 +59,8 @@ fn views_that_differ_from_the_log_are_reported() {
 }
 
 #[test]
-fn views_that_are_missing_are_no_trouble_where_a_start_makes_them_in_a_moment() {
-    let ledger = Ledger::of(&[delivered_just_now()]);
+fn missing_views_of_a_short_log_are_not_a_problem() {
+    let ledger = Ledger::with_events(&[delivered_just_now()]);
     fs::remove_file(ledger.views_file()).unwrap();
 
     let page = examine(&ledger);
@@ -71,16 +71,16 @@ fn views_that_are_missing_are_no_trouble_where_a_start_makes_them_in_a_moment() 
 
 #[test]
 fn views_built_by_another_rule_are_reported() {
-    let ledger = Ledger::of(&[delivered_just_now()]);
+    let ledger = Ledger::with_events(&[delivered_just_now()]);
 
     let page = doctor(&ledger.file(""), &[]).env("DELIVERY_LEDGER_RULE", "delivery-wins");
 
-    assert_eq!(Page::of(page).outcome("rule"), "warn");
+    assert_eq!(Page::from_command(page).outcome("rule"), "warn");
 }
 
 #[test]
-fn stuck_messages_are_reported_with_what_reconcile_did() {
-    let ledger = Ledger::of(&[sent_days_ago()]);
+fn stuck_messages_are_reported_with_the_last_reconcile_run() {
+    let ledger = Ledger::with_events(&[sent_days_ago()]);
     let page = examine(&ledger);
     assert_eq!((page.outcome("stuck messages"), page.outcome("reconcile")), ("warn", "warn"));
 
@@ -103,7 +103,8 @@ fn stuck_messages_are_reported_with_what_reconcile_did() {
 #[test]
 fn a_clock_behind_the_log_is_reported() {
     let ahead = |seconds: i64| {
-        let page = examine(&Ledger::of(&[seconds_ago(event(delivered(&sid(1))), -seconds)]));
+        let page =
+            examine(&Ledger::with_events(&[seconds_ago(event(delivered(&sid(1))), -seconds)]));
         page.outcome("clock").to_owned()
     };
     assert_eq!(ahead(0), "ok");
@@ -112,13 +113,13 @@ fn a_clock_behind_the_log_is_reported() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_shows_in_the_order_of_arrival() {
+fn a_clock_that_was_set_back_is_detected_from_arrival_times() {
     let (before, after) = (seconds_ago(event(delivered(&sid(1))), 60), event(sent(&sid(1))));
     let after = NewEvent {
         received_at: Timestamp::from_micros(before.received_at.micros() - 3_600_000_000),
         ..after
     };
-    let page = examine(&Ledger::of(&[before.clone(), after.clone()]));
+    let page = examine(&Ledger::with_events(&[before.clone(), after.clone()]));
     assert_eq!(page.outcome("order of arrival"), "warn");
     assert_eq!(
         page.detail("order of arrival"),
@@ -126,13 +127,21 @@ fn a_clock_that_was_set_back_shows_in_the_order_of_arrival() {
     );
 
     let noted = [("origin".to_owned(), "elsewhere".to_owned())].into();
-    let page = examine(&Ledger::of(&[before.clone(), NewEvent { notes: noted, ..after }, before]));
-    assert_eq!(page.outcome("order of arrival"), "ok", "what was recorded later has its own time");
+    let page = examine(&Ledger::with_events(&[
+        before.clone(),
+        NewEvent { notes: noted, ..after },
+        before,
+    ]));
+    assert_eq!(
+        page.outcome("order of arrival"),
+        "ok",
+        "records of other sources have their own times"
+    );
 }
 
 #[test]
-fn a_backup_is_remembered() {
-    let ledger = Ledger::of(&[delivered_just_now()]);
+fn the_last_backup_is_recorded() {
+    let ledger = Ledger::with_events(&[delivered_just_now()]);
     let copy = tempfile::tempdir().unwrap();
     let file = copy.path().join("copy.db");
     assert!(ledger.run(&["backup", file.to_str().unwrap()]).status.success());
@@ -154,14 +163,14 @@ fn a_backup_is_remembered() {
     let (outcome, detail) = changed("ended_at", json!("2026-01-02T03:04:05.000000Z"));
     assert!(outcome == "warn" && detail.contains("days ago"), "{detail}");
     let (_, detail) = changed("ledger_id", json!("019a0000-0000-7000-8000-000000000000"));
-    assert_eq!(detail, "none is known", "another ledger was begun at the same place");
+    assert_eq!(detail, "none is known", "a new ledger has the same path");
     let (outcome, detail) = changed("position", json!(2));
     assert!(outcome == "warn" && detail.contains("shorter than its backup"), "{detail}");
 }
 
 #[test]
 fn a_backup_succeeds_even_if_it_cannot_be_recorded() {
-    let ledger = Ledger::of(&[delivered_just_now()]);
+    let ledger = Ledger::with_events(&[delivered_just_now()]);
     fs::create_dir(ledger.file("ledger.backup.json")).unwrap();
 
     let output = ledger.run(&["backup", "copy.db"]);

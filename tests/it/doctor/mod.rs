@@ -1,4 +1,4 @@
-//! `doctor`: each check where all is well and where it is not, and what it never does.
+//! The `doctor` command: every check with and without a problem, and what the page must never contain.
 
 mod files;
 mod ledger;
@@ -18,17 +18,17 @@ use crate::support::events::event;
 use crate::support::ledger::Ledger;
 use crate::support::{ACCOUNT, Command, SECONDARY_TOKEN, TOKEN, delivered, sent, sid};
 
-/// A page, and the exit code that came with it.
+/// A page and its exit code.
 struct Page {
     code: Option<i32>,
     json: Value,
 }
 
 impl Page {
-    fn of(command: Command) -> Self {
+    fn from_command(command: Command) -> Self {
         let output = command.output();
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(stderr, "", "nothing but the page");
+        assert_eq!(stderr, "", "stderr is empty");
         let json = serde_json::from_slice(&output.stdout).expect("JSON on stdout");
         Self { code: output.status.code(), json }
     }
@@ -60,25 +60,25 @@ impl Page {
         self.check(name)["detail"].as_str().unwrap()
     }
 
-    /// What is not well.
-    fn troubles(&self) -> Vec<&str> {
+    /// The names of the checks with a warning or a failure.
+    fn problems(&self) -> Vec<&str> {
         let unwell = self.checks().iter().filter(|check| check["outcome"] != "ok");
         unwell.map(|check| check["name"].as_str().unwrap()).collect()
     }
 }
 
-/// `doctor` in a folder, with a sound configuration in the environment.
+/// `doctor` in a folder, with a valid configuration in the environment.
 fn doctor(folder: &Path, arguments: &[&str]) -> Command {
     Command::new(folder, &[&["doctor", "--format", "json"], arguments].concat())
         .env("TWILIO_ACCOUNT_SID", ACCOUNT)
         .env("TWILIO_AUTH_TOKEN", TOKEN)
         .env("DELIVERY_LEDGER_PUBLIC_URL", "https://hooks.example.com")
-        // Nobody listens there.
+        // Nothing listens on this port.
         .env("DELIVERY_LEDGER_ADMIN_LISTEN", "127.0.0.1:1")
 }
 
 fn examine(ledger: &Ledger) -> Page {
-    Page::of(doctor(&ledger.file(""), &[]))
+    Page::from_command(doctor(&ledger.file(""), &[]))
 }
 
 fn now() -> Timestamp {
@@ -102,16 +102,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
-    fn no_secret_is_ever_on_the_page(
+    fn the_page_never_shows_a_secret(
         tokens in prop::collection::vec("[a-zA-Z0-9]{20,40}", 7),
         is_broken in any::<bool>(),
         table in any::<bool>(),
     ) {
-        let ledger = Ledger::of(&[delivered_just_now()]);
+        let ledger = Ledger::with_events(&[delivered_just_now()]);
         for (number, token) in tokens.iter().enumerate() {
             fs::write(ledger.file(&format!("secret-{number}")), token).unwrap();
         }
-        // One that is written without quotes is what the file's reader stumbles over.
+        // A token without quotes causes a syntax error, whose message must not quote it.
         let quote = if is_broken { "" } else { "\"" };
         let toml = format!(
             "[accounts.AC1]\nauth_token = {quote}{}{quote}\nauth_token_secondary_file = \"secret-1\"\n\

@@ -1,4 +1,4 @@
-//! The page as a whole: its shape, its table, and that it changes nothing.
+//! `doctor`'s page as a whole: its JSON, its table, and that the command changes nothing.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::{Page, delivered_just_now, doctor, examine, sent_days_ago};
 use crate::support::ledger::Ledger;
 use crate::support::{App, TOKEN, delivered, sid, signature};
 
-/// Everything in a folder with its content.
+/// Every file of a folder with its content.
 fn content(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let named = |path: std::path::PathBuf| {
@@ -21,10 +21,10 @@ fn content(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn a_healthy_ledger_only_lacks_a_server_and_a_backup() {
-    let page = examine(&Ledger::of(&[delivered_just_now()]));
+fn a_healthy_ledger_without_a_server_only_gets_warnings_about_server_and_backup() {
+    let page = examine(&Ledger::with_events(&[delivered_just_now()]));
 
-    assert_eq!(page.troubles(), ["backup", "ready"]);
+    assert_eq!(page.problems(), ["backup", "ready"]);
     assert_eq!(
         (page.code, &page.json["failed"], &page.json["warned"]),
         (Some(0), &json!(0), &json!(2))
@@ -32,21 +32,21 @@ fn a_healthy_ledger_only_lacks_a_server_and_a_backup() {
 }
 
 #[test]
-fn rejections_are_reported_with_their_cause_until_it_is_corrected() {
+fn rejections_are_reported_with_their_cause_until_it_is_fixed() {
     let mut app = App::start();
-    assert!(Page::of(doctor(app.folder(), &[])).find("quarantine").is_none());
+    assert!(Page::from_command(doctor(app.folder(), &[])).find("quarantine").is_none());
     let body = delivered(&sid(1)).bytes();
-    // Signed for the host as Twilio knows it, which is not the one that is configured.
+    // Signed for the host that Twilio calls, which differs from the configured one.
     let theirs = signature(TOKEN, "https://other.example.com/message-status", &body);
     let refused = app.form("/message-status").header("Host", "other.example.com");
     let refused = refused.header("X-Twilio-Signature", &theirs).body(body);
     assert_eq!(refused.send(app.callbacks()).code, 403);
-    app.eventually("it is kept", || {
-        Page::of(doctor(app.folder(), &[]))
+    app.eventually("the request is stored", || {
+        Page::from_command(doctor(app.folder(), &[]))
             .find("quarantine")
             .is_some_and(|check| check["outcome"] == "warn")
     });
-    let page = Page::of(doctor(app.folder(), &[]));
+    let page = Page::from_command(doctor(app.folder(), &[]));
     assert_eq!(
         page.detail("quarantine"),
         "1 are kept; of the newest 1, 1: matches if the public URL has the host that the request names"
@@ -57,15 +57,16 @@ fn rejections_are_reported_with_their_cause_until_it_is_corrected() {
     );
 
     app.stop();
-    let page = Page::of(doctor(app.folder(), &["--public-url", "https://other.example.com"]));
+    let page =
+        Page::from_command(doctor(app.folder(), &["--public-url", "https://other.example.com"]));
     assert_eq!(page.detail("quarantine"), "1 are kept; of the newest 1, 1 would be taken now");
-    let page = Page::of(doctor(app.folder(), &["--quick"]));
+    let page = Page::from_command(doctor(app.folder(), &["--quick"]));
     assert!(page.find("quarantine").is_none());
 }
 
 #[test]
-fn the_page_has_one_shape() {
-    let ledger = Ledger::of(&[delivered_just_now(), delivered_just_now()]);
+fn the_json_always_has_the_same_structure() {
+    let ledger = Ledger::with_events(&[delivered_just_now(), delivered_just_now()]);
     let page = examine(&ledger);
 
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
@@ -126,8 +127,8 @@ fn the_page_has_one_shape() {
 }
 
 #[test]
-fn the_table_says_the_same_for_people() {
-    let ledger = Ledger::of(&[delivered_just_now()]);
+fn the_table_has_the_same_content_as_the_json() {
+    let ledger = Ledger::with_events(&[delivered_just_now()]);
     let arguments = ["doctor", "--admin-listen", "127.0.0.1:1"];
 
     let output = ledger.run(&arguments);
@@ -150,24 +151,24 @@ fn the_table_says_the_same_for_people() {
 fn a_missing_ledger_is_not_created() {
     let folder = tempfile::tempdir().unwrap();
 
-    let page = Page::of(doctor(folder.path(), &["--database", "sqlite:books/2026.db"]));
+    let page = Page::from_command(doctor(folder.path(), &["--database", "sqlite:books/2026.db"]));
 
     assert_eq!(page.code, Some(0));
-    assert_eq!(page.troubles(), ["log", "ready"]);
+    assert_eq!(page.problems(), ["log", "ready"]);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]
-fn a_ledger_is_read_and_nothing_of_it_changes() {
-    let ledger = Ledger::of(&[delivered_just_now(), sent_days_ago()]);
+fn doctor_changes_no_file_of_the_ledger() {
+    let ledger = Ledger::with_events(&[delivered_just_now(), sent_days_ago()]);
     let before = content(&ledger.file(""));
 
     examine(&ledger);
 
     let after = content(&ledger.file(""));
-    // A reader may leave what SQLite keeps its locks in, empty.
-    let is_of_readers = |name: &str| name.ends_with("-shm") || name.ends_with("-wal");
-    let kept: Vec<_> = after.iter().filter(|(name, _)| !is_of_readers(name)).cloned().collect();
+    // A reader may leave SQLite's empty lock files.
+    let is_reader_file = |name: &str| name.ends_with("-shm") || name.ends_with("-wal");
+    let kept: Vec<_> = after.iter().filter(|(name, _)| !is_reader_file(name)).cloned().collect();
     assert_eq!(kept, before);
     assert!(after.iter().all(|(name, bytes)| !name.ends_with("-wal") || bytes.is_empty()));
 }

@@ -1,4 +1,4 @@
-//! The checks of a running server, asked over HTTP.
+//! `doctor`'s checks of a running server, over HTTP.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,24 +11,24 @@ use super::{Page, delivered_just_now, doctor};
 use crate::support::ledger::Ledger;
 use crate::support::{App, delivered, sid};
 
-/// `doctor` alongside a server, with its addresses.
+/// Runs `doctor` with the addresses of a running server.
 fn examine_server(app: &App, arguments: &[&str]) -> Page {
     let (listen, admin) = (app.callbacks().to_string(), app.admin().to_string());
     let addresses = ["--listen", &listen, "--admin-listen", &admin];
     let usual = ["doctor", "--format", "json", "--public-url", "https://hooks.example.com"];
-    Page::of(app.command(&[&usual[..], &addresses, arguments].concat()))
+    Page::from_command(app.command(&[&usual[..], &addresses, arguments].concat()))
 }
 
 #[test]
-fn a_server_that_runs_says_how_it_is() {
+fn a_running_server_is_examined() {
     let app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     app.caught_up();
 
     let page = examine_server(&app, &["--server"]);
 
-    // The harness writes its files of keys for everybody to read.
-    assert_eq!(page.troubles(), ["key files", "backup"]);
+    // The harness creates key files that every user can read.
+    assert_eq!(page.problems(), ["key files", "backup"]);
     for name in ["ready", "callbacks", "version", "verification", "refusals"] {
         assert_eq!(page.outcome(name), "ok", "{name}");
     }
@@ -37,8 +37,9 @@ fn a_server_that_runs_says_how_it_is() {
 }
 
 #[test]
-fn a_server_that_wants_a_token_is_asked_with_one() {
-    let app = App::start_in(&[("DELIVERY_LEDGER_API_TOKEN", "long enough to be a token")], &[]);
+fn requests_to_the_server_have_the_api_token() {
+    let app =
+        App::start_with_env(&[("DELIVERY_LEDGER_API_TOKEN", "long enough to be a token")], &[]);
 
     let page = examine_server(&app, &[]);
 
@@ -47,7 +48,7 @@ fn a_server_that_wants_a_token_is_asked_with_one() {
 }
 
 #[test]
-fn rejections_are_reported_with_what_they_have_in_common() {
+fn rejections_are_reported_with_their_most_frequent_reason() {
     let app = App::start();
     for _ in 0..12 {
         let forged = app.form("/message-status").body(delivered(&sid(1)));
@@ -66,11 +67,11 @@ fn rejections_are_reported_with_what_they_have_in_common() {
 }
 
 #[test]
-fn a_server_that_is_not_ready_is_a_failed_check_also_in_a_hurry() {
+fn a_server_that_is_not_ready_is_a_failed_check_even_with_quick() {
     let mut app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
     fs::rename(app.log_file(), app.folder().join("moved.db")).unwrap();
-    app.eventually("it is noticed", || app.get("/readyz").code == 503);
+    app.eventually("the server notices", || app.get("/readyz").code == 503);
 
     let page = examine_server(&app, &["--quick"]);
 
@@ -80,10 +81,10 @@ fn a_server_that_is_not_ready_is_a_failed_check_also_in_a_hurry() {
 }
 
 #[test]
-fn a_server_that_is_due_and_does_not_answer_is_a_failed_check() {
-    let ledger = Ledger::of(&[delivered_just_now()]);
+fn an_expected_server_that_does_not_respond_is_a_failed_check() {
+    let ledger = Ledger::with_events(&[delivered_just_now()]);
     let quick = |arguments: &[&str]| {
-        Page::of(doctor(&ledger.file(""), &[&["--quick"], arguments].concat()))
+        Page::from_command(doctor(&ledger.file(""), &[&["--quick"], arguments].concat()))
     };
     assert_eq!((quick(&[]).outcome("ready"), quick(&[]).code), ("warn", Some(0)));
     assert_eq!(
@@ -96,11 +97,11 @@ fn a_server_that_is_due_and_does_not_answer_is_a_failed_check() {
 }
 
 #[test]
-fn a_health_check_takes_a_moment_and_looks_at_little() {
-    let ledger = Ledger::of(&[delivered_just_now()]);
+fn a_quick_check_is_fast_and_limited() {
+    let ledger = Ledger::with_events(&[delivered_just_now()]);
     let began = Instant::now();
 
-    let page = Page::of(doctor(&ledger.file(""), &["--quick"]));
+    let page = Page::from_command(doctor(&ledger.file(""), &["--quick"]));
 
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     assert_eq!(page.code, Some(0));
@@ -113,19 +114,22 @@ fn a_health_check_takes_a_moment_and_looks_at_little() {
 }
 
 #[test]
-fn a_server_that_never_answers_does_not_hold_the_page_up() {
+fn a_server_that_never_responds_does_not_block_doctor() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap().to_string();
     let began = Instant::now();
 
-    let page = Page::of(doctor(&Ledger::new().file(""), &["--quick", "--admin-listen", &address]));
+    let page = Page::from_command(doctor(
+        &Ledger::new().file(""),
+        &["--quick", "--admin-listen", &address],
+    ));
 
     assert_eq!(page.outcome("ready"), "warn");
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
 }
 
-/// A server that says this of itself, until the test ends.
-fn pretended(readyz: Value, metrics: &'static str) -> SocketAddr {
+/// Starts a fake server with these responses, which runs until the test ends.
+fn fake_server(readyz: Value, metrics: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -150,9 +154,9 @@ fn a_server_of_another_version_and_its_findings_are_reported() {
     let verified = json!({ "at": "2026-11-23T19:52:01.482317Z", "position": 38, "findings": 2 });
     let readyz = json!({ "ready": true, "head": 38, "checkpoint": 38, "verified": verified });
     let address =
-        pretended(readyz, "delivery_ledger_build_info{version=\"9.8.7\"} 1\n").to_string();
+        fake_server(readyz, "delivery_ledger_build_info{version=\"9.8.7\"} 1\n").to_string();
 
-    let page = Page::of(doctor(&Ledger::new().file(""), &["--admin-listen", &address]));
+    let page = Page::from_command(doctor(&Ledger::new().file(""), &["--admin-listen", &address]));
 
     assert_eq!(page.outcome("version"), "warn");
     assert!(page.detail("version").starts_with("the server is 9.8.7"));
@@ -161,10 +165,10 @@ fn a_server_of_another_version_and_its_findings_are_reported() {
 }
 
 #[test]
-fn another_program_at_the_servers_address_is_not_taken_for_it() {
-    let address = pretended(json!({ "hello": "world" }), "").to_string();
+fn another_program_at_the_servers_address_is_recognised() {
+    let address = fake_server(json!({ "hello": "world" }), "").to_string();
 
-    let page = Page::of(doctor(&Ledger::new().file(""), &["--admin-listen", &address]));
+    let page = Page::from_command(doctor(&Ledger::new().file(""), &["--admin-listen", &address]));
 
     assert_eq!(page.outcome("ready"), "warn");
     assert!(page.find("version").is_none());
@@ -184,11 +188,11 @@ fn callbacks_to_unknown_paths_are_reported() {
         &admin,
     ]);
 
-    assert_eq!(Page::of(page).outcome("callbacks"), "warn");
+    assert_eq!(Page::from_command(page).outcome("callbacks"), "warn");
 }
 
 #[test]
-fn a_limit_of_open_files_that_is_too_low_is_reported() {
+fn a_low_limit_of_open_files_is_reported() {
     let ledger = Ledger::new();
     let script = format!(
         "ulimit -n 500; exec {} doctor --quick --format json",

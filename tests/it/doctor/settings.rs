@@ -1,4 +1,4 @@
-//! The checks of the configuration: where each setting comes from, tokens, URLs.
+//! `doctor`'s checks of the configuration: the source of each setting, tokens, URLs.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -18,7 +18,7 @@ fn each_setting_is_shown_with_its_source() {
     fs::write(ledger.file("delivery-ledger.toml"), "rule = \"delivery-wins\"\n").unwrap();
     let flags = ["--listen", "127.0.0.1:2", "--database", "sqlite:books.db"];
 
-    let page = Page::of(doctor(&ledger.file(""), &flags));
+    let page = Page::from_command(doctor(&ledger.file(""), &flags));
 
     assert_eq!(page.detail("file"), "delivery-ledger.toml");
     assert_eq!(page.detail("setting database"), "sqlite:books.db (--database)");
@@ -32,8 +32,8 @@ fn each_setting_is_shown_with_its_source() {
 }
 
 #[test]
-fn a_setting_that_is_wrong_is_a_failed_check_and_the_page_goes_on() {
-    let ledger = Ledger::of(&[delivered_just_now()]);
+fn an_invalid_setting_is_a_failed_check_and_the_other_checks_still_run() {
+    let ledger = Ledger::with_events(&[delivered_just_now()]);
     for (variable, value, name) in [
         ("DELIVERY_LEDGER_LISTEN", "nowhere", "setting listen"),
         ("DELIVERY_LEDGER_ADMIN_LISTEN", "8081", "setting admin_listen"),
@@ -50,7 +50,7 @@ fn a_setting_that_is_wrong_is_a_failed_check_and_the_page_goes_on() {
         ("TWILIO_API_KEY", "SK1", "setting twilio_api_key"),
         ("DELIVERY_LEDGER_DATABASE", "oracle:ledger", "setting database"),
     ] {
-        let page = Page::of(doctor(&ledger.file(""), &[]).env(variable, value));
+        let page = Page::from_command(doctor(&ledger.file(""), &[]).env(variable, value));
         assert_eq!(page.outcome(name), "fail", "{variable}={value}");
         assert_eq!(page.code, Some(3), "{variable}={value}");
         let is_ledger_known = name != "setting database";
@@ -58,14 +58,14 @@ fn a_setting_that_is_wrong_is_a_failed_check_and_the_page_goes_on() {
     }
 }
 
-/// As Twilio's own libraries have it.
+/// As in Twilio's own libraries.
 #[test]
-fn region_and_edge_choose_the_host_of_twilios_api() {
+fn region_and_edge_determine_the_host_of_twilios_api() {
     let ledger = Ledger::new();
     let shown = |variables: &[(&str, &str)]| {
         let command = doctor(&ledger.file(""), &[]);
         let with = |command: Command, (name, value): &(&str, &str)| command.env(name, value);
-        Page::of(variables.iter().fold(command, with))
+        Page::from_command(variables.iter().fold(command, with))
             .detail("setting twilio_api_base_url")
             .to_owned()
     };
@@ -89,42 +89,43 @@ fn region_and_edge_choose_the_host_of_twilios_api() {
     assert!(!shown(&[dublin, ie1]).contains("TWILIO_EDGE too"));
 }
 
-/// Messages of years ago that an import brought will never change; nothing is to be done about them.
+/// Imported messages that are years old will never change, so no action is needed.
 #[test]
-fn stuck_messages_too_old_to_change_are_no_warning() {
+fn stuck_messages_that_are_too_old_to_change_give_no_warning() {
     let record = json!({
         "sid": sid(1), "account_sid": ACCOUNT, "status": "sent", "direction": "outbound-api",
         "date_created": "Thu, 24 Aug 2023 05:01:45 +0000",
     });
-    let page = examine(&Ledger::of(&[seconds_ago(resource(Source::Import, record), 86_400)]));
+    let page =
+        examine(&Ledger::with_events(&[seconds_ago(resource(Source::Import, record), 86_400)]));
     assert_eq!((page.outcome("stuck messages"), page.outcome("reconcile")), ("ok", "ok"));
     assert!(page.detail("stuck messages").contains("1 have been open for 72 hours"));
 }
 
 #[test]
-fn an_api_token_that_could_be_guessed_is_reported() {
+fn a_guessable_api_token_is_reported() {
     let ledger = Ledger::new();
     let with = |token: &str| {
         let page = doctor(&ledger.file(""), &[]).env("DELIVERY_LEDGER_API_TOKEN", token);
-        Page::of(page).outcome("API tokens").to_owned()
+        Page::from_command(page).outcome("API tokens").to_owned()
     };
     assert_eq!(with("long enough to be a token"), "ok");
     assert_eq!(with("short"), "warn");
 }
 
 #[test]
-fn an_admin_listener_that_all_can_reach_without_a_token_is_a_failed_check() {
+fn a_public_admin_listener_without_a_token_is_a_failed_check() {
     let arguments = ["--admin-listen", "0.0.0.0:1"];
 
-    let page = Page::of(doctor(&Ledger::new().file(""), &arguments));
+    let page = Page::from_command(doctor(&Ledger::new().file(""), &arguments));
 
     assert_eq!(page.outcome("serve"), "fail");
     assert!(page.detail("serve").contains("others can reach"));
 }
 
 #[test]
-fn a_configuration_file_that_cannot_be_read_is_a_failed_check() {
-    let ledger = Ledger::of(&[delivered_just_now()]);
+fn an_unreadable_configuration_file_is_a_failed_check() {
+    let ledger = Ledger::with_events(&[delivered_just_now()]);
     fs::write(ledger.file("delivery-ledger.toml"), "database = 1\n").unwrap();
 
     let page = examine(&ledger);
@@ -132,7 +133,7 @@ fn a_configuration_file_that_cannot_be_read_is_a_failed_check() {
     assert!(page.detail("file").contains("line 1"));
     assert!(page.find("log").is_none(), "the file may name another ledger");
 
-    let named = Page::of(doctor(&ledger.file(""), &["--database", "sqlite:ledger.db"]));
+    let named = Page::from_command(doctor(&ledger.file(""), &["--database", "sqlite:ledger.db"]));
     assert_eq!((named.outcome("file"), named.outcome("log")), ("fail", "ok"));
 }
 
@@ -141,7 +142,9 @@ fn keys_are_reported_with_their_source() {
     let ledger = Ledger::new();
     fs::write(ledger.file("token"), TOKEN).unwrap();
     let with = |variable: &str, value: &str| {
-        Page::of(doctor(&ledger.file(""), &[]).env("TWILIO_AUTH_TOKEN", "").env(variable, value))
+        Page::from_command(
+            doctor(&ledger.file(""), &[]).env("TWILIO_AUTH_TOKEN", "").env(variable, value),
+        )
     };
     let name = format!("keys {ACCOUNT}");
 
@@ -151,7 +154,7 @@ fn keys_are_reported_with_their_source() {
 
     let page = with("TWILIO_AUTH_TOKEN_FILE", "gone");
     assert_eq!(page.outcome(&name), "fail");
-    assert!(page.find("serve").is_none(), "it is reported once");
+    assert!(page.find("serve").is_none(), "the mistake is reported only once");
 
     let page = with("TWILIO_AUTH_TOKEN", "12345");
     assert_eq!(page.outcome(&name), "warn");
@@ -162,15 +165,15 @@ fn keys_are_reported_with_their_source() {
     assert!(page.detail(&name).starts_with("TWILIO_AUTH_TOKEN: the token has blanks or quotes"));
 
     let both = doctor(&ledger.file(""), &[]).env("TWILIO_AUTH_TOKEN_SECONDARY", TOKEN);
-    assert!(Page::of(both).detail(&name).contains("both tokens are the same"));
+    assert!(Page::from_command(both).detail(&name).contains("both tokens are the same"));
 
     let none =
         doctor(&ledger.file(""), &[]).env("TWILIO_AUTH_TOKEN", "").env("TWILIO_ACCOUNT_SID", "");
-    assert_eq!(Page::of(none).outcome("keys"), "fail");
+    assert_eq!(Page::from_command(none).outcome("keys"), "fail");
 }
 
 #[test]
-fn a_key_file_that_others_can_read_is_reported() {
+fn a_key_file_that_other_users_can_read_is_reported() {
     let ledger = Ledger::new();
     fs::write(ledger.file("token"), TOKEN).unwrap();
     let with_mode = |mode| {
@@ -178,7 +181,7 @@ fn a_key_file_that_others_can_read_is_reported() {
         let page = doctor(&ledger.file(""), &[])
             .env("TWILIO_AUTH_TOKEN", "")
             .env("TWILIO_AUTH_TOKEN_FILE", "token");
-        Page::of(page).outcome("key files").to_owned()
+        Page::from_command(page).outcome("key files").to_owned()
     };
     assert_eq!(with_mode(0o600), "ok");
     assert_eq!(with_mode(0o644), "warn");
@@ -187,12 +190,12 @@ fn a_key_file_that_others_can_read_is_reported() {
     fs::write(ledger.file("delivery-ledger.toml"), toml).unwrap();
     let file = ledger.file("delivery-ledger.toml");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-    let page = Page::of(doctor(&ledger.file(""), &[]));
-    assert_eq!(page.outcome("key files"), "warn", "the configuration file holds one itself");
+    let page = Page::from_command(doctor(&ledger.file(""), &[]));
+    assert_eq!(page.outcome("key files"), "warn", "the configuration file itself contains a key");
 }
 
 #[test]
-fn a_public_url_is_one_that_twilio_reaches_over_https() {
+fn the_public_url_should_be_https_and_reachable_by_twilio() {
     for (url, outcome) in [
         ("https://hooks.example.com", "ok"),
         ("https://hooks.example.com:8443/twilio", "ok"),
@@ -204,12 +207,12 @@ fn a_public_url_is_one_that_twilio_reaches_over_https() {
     ] {
         let ledger = Ledger::new();
         let page = doctor(&ledger.file(""), &[]).env("DELIVERY_LEDGER_PUBLIC_URL", url);
-        assert_eq!(Page::of(page).outcome("public URL"), outcome, "{url}");
+        assert_eq!(Page::from_command(page).outcome("public URL"), outcome, "{url}");
     }
 }
 
 #[test]
-fn a_callback_url_asks_twilio_to_try_again() {
+fn callback_urls_should_ask_twilio_to_retry() {
     for (overrides, outcome) in [
         ("", "ok"),
         ("rc=3&rp=5xx,ct", "ok"),
@@ -220,9 +223,9 @@ fn a_callback_url_asks_twilio_to_try_again() {
         let ledger = Ledger::new();
         let page =
             doctor(&ledger.file(""), &[]).env("DELIVERY_LEDGER_CALLBACK_OVERRIDES", overrides);
-        assert_eq!(Page::of(page).outcome("callback URL"), outcome, "{overrides}");
+        assert_eq!(Page::from_command(page).outcome("callback URL"), outcome, "{overrides}");
     }
-    let page = Page::of(doctor(&Ledger::new().file(""), &[]));
+    let page = Page::from_command(doctor(&Ledger::new().file(""), &[]));
     assert!(
         page.detail("callback URL")
             .starts_with("https://hooks.example.com/message-status#rc=5&rp=all ")
@@ -230,21 +233,22 @@ fn a_callback_url_asks_twilio_to_try_again() {
 }
 
 #[test]
-fn a_token_that_was_promoted_is_noticed_by_the_last_callbacks() {
+fn a_promoted_token_is_detected_from_the_last_callbacks() {
     let name = format!("signing key {ACCOUNT}");
     let by_secondary =
         NewEvent { verified_by: Some("secondary".to_owned()), ..delivered_just_now() };
-    let page = examine(&Ledger::of(&[delivered_just_now(), by_secondary.clone()]));
+    let page = examine(&Ledger::with_events(&[delivered_just_now(), by_secondary.clone()]));
     assert_eq!(page.outcome(&name), "warn");
     assert!(page.check(&name)["advice"].as_str().unwrap().contains("make it the primary one"));
 
-    let page = examine(&Ledger::of(&[by_secondary, delivered_just_now()]));
-    assert_eq!(page.outcome(&name), "ok", "the last one counts");
+    let page = examine(&Ledger::with_events(&[by_secondary, delivered_just_now()]));
+    assert_eq!(page.outcome(&name), "ok", "only the last callback counts");
 }
 
 #[test]
-fn callback_queries_that_something_may_sort_are_warned_of() {
-    let page = |query: &str| examine(&Ledger::of(&[with_query(delivered_just_now(), query)]));
+fn callback_queries_that_a_proxy_may_sort_give_a_warning() {
+    let page =
+        |query: &str| examine(&Ledger::with_events(&[with_query(delivered_just_now(), query)]));
 
     let unordered = page("order=17&campaign=4");
     assert_eq!(unordered.outcome("callback query"), "warn");
@@ -253,9 +257,9 @@ fn callback_queries_that_something_may_sort_are_warned_of() {
     assert!(page("order=17").find("callback query").is_none());
 }
 
-/// It was said of another region's token that it had been promoted.
+/// Regression: another region's token was reported as promoted.
 #[test]
-fn a_token_of_another_region_is_not_taken_for_a_promoted_one() {
+fn a_token_of_another_region_is_not_reported_as_promoted() {
     let name = format!("signing key {ACCOUNT}");
     let by = |key: &str, region: &str| {
         let event = NewEvent { verified_by: Some(key.to_owned()), ..delivered_just_now() };
@@ -266,16 +270,16 @@ fn a_token_of_another_region_is_not_taken_for_a_promoted_one() {
         NewEvent { headers: Headers::new(others.into_iter().chain([region])), ..event }
     };
 
-    let page = examine(&Ledger::of(&[by("primary", "us1"), by("secondary", "ie1")]));
-    assert!(!page.troubles().contains(&name.as_str()), "{:?}", page.checks());
-    let said = format!("{:?}", page.checks());
-    assert!(said.contains("from region ie1, which signs with a token of its own"), "{said}");
-    assert!(!said.contains("promoted"), "{said}");
+    let page = examine(&Ledger::with_events(&[by("primary", "us1"), by("secondary", "ie1")]));
+    assert!(!page.problems().contains(&name.as_str()), "{:?}", page.checks());
+    let checks = format!("{:?}", page.checks());
+    assert!(checks.contains("from region ie1, which signs with a token of its own"), "{checks}");
+    assert!(!checks.contains("promoted"), "{checks}");
 
-    let page = examine(&Ledger::of(&[by("primary", "us1"), by("ie1", "ie1")]));
-    assert!(!page.troubles().contains(&name.as_str()), "{:?}", page.checks());
+    let page = examine(&Ledger::with_events(&[by("primary", "us1"), by("ie1", "ie1")]));
+    assert!(!page.problems().contains(&name.as_str()), "{:?}", page.checks());
 
     let in_one_region = [by("primary", "ie1"), by("primary", "us1"), by("secondary", "ie1")];
-    let page = examine(&Ledger::of(&in_one_region));
+    let page = examine(&Ledger::with_events(&in_one_region));
     assert!(format!("{:?}", page.checks()).contains("promoted"), "{:?}", page.checks());
 }

@@ -1,4 +1,4 @@
-//! What a line of events says of itself: refused if no ledger could have written it.
+//! Implausible events: an import rejects a line that no ledger could have exported.
 
 use serde_json::{Value, json};
 
@@ -8,11 +8,11 @@ use crate::support::ledger::Ledger;
 use crate::support::{ACCOUNT, delivered, sid};
 
 fn line() -> Value {
-    let ledger = Ledger::of(&[event(delivered(&sid(1)))]);
+    let ledger = Ledger::with_events(&[event(delivered(&sid(1)))]);
     serde_json::from_str(&export(&ledger, &["events"])).unwrap()
 }
 
-/// What is refused of the line with other values.
+/// The reason for which the line with these changes is rejected, if it is.
 fn refusal(line: &Value, changes: &[(&str, Value)]) -> Option<String> {
     let mut line = line.clone();
     changes.iter().for_each(|(name, value)| line[*name] = value.clone());
@@ -21,7 +21,7 @@ fn refusal(line: &Value, changes: &[(&str, Value)]) -> Option<String> {
 }
 
 #[test]
-fn a_line_that_no_ledger_could_have_written_is_refused_with_its_value() {
+fn an_implausible_event_is_rejected_with_its_value() {
     let line = line();
     let id = "018f0000-0000-4000-8000-000000000000";
     let cases = [
@@ -78,7 +78,7 @@ fn a_line_that_no_ledger_could_have_written_is_refused_with_its_value() {
 }
 
 #[test]
-fn notes_that_we_write_cannot_be_made_up() {
+fn notes_that_only_the_program_writes_cannot_be_forged() {
     let line = line();
     let cases = [
         (json!({ "origin_position": "x" }), "`notes.origin_position`, `x`: it is a position"),
@@ -123,7 +123,7 @@ fn notes_that_we_write_cannot_be_made_up() {
 }
 
 #[test]
-fn what_ledgers_write_is_taken() {
+fn events_that_ledgers_export_are_accepted() {
     let line = line();
     for changes in [
         vec![("verified_by", Value::Null)],
@@ -155,9 +155,9 @@ fn what_ledgers_write_is_taken() {
 }
 
 #[test]
-fn imported_events_are_counted_by_verify_and_report_and_shown_by_audit() {
-    let ledger = Ledger::of(&[event(delivered(&sid(1)))]);
-    let other = Ledger::of(&[event(delivered(&sid(2)))]);
+fn verify_report_and_audit_show_imported_events() {
+    let ledger = Ledger::with_events(&[event(delivered(&sid(1)))]);
+    let other = Ledger::with_events(&[event(delivered(&sid(2)))]);
     let events = file(&ledger, "events.ndjson", export(&other, &["events"]));
     let csv = format!("Sid,AccountSid,Status,To\n{},{ACCOUNT},sent,'+15558675310\n", sid(3));
     let csv = file(&ledger, "log.csv", csv);

@@ -1,4 +1,4 @@
-//! An import that is killed, and one alongside a running server.
+//! Imports that are killed, and imports next to a running server.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ const MANY: u32 = 4_000;
 /// Many events of a ledger, as lines.
 fn many_events() -> String {
     let events = (0..MANY).map(|number| event(sent(&sid(number)))).collect::<Vec<_>>();
-    export(&Ledger::of(&events), &["events"])
+    export(&Ledger::with_events(&events), &["events"])
 }
 
 /// Many records of Twilio.
@@ -28,7 +28,7 @@ fn many_records() -> String {
 fn killed(ledger: &Ledger, path: &str) -> u64 {
     let mut child = ledger.command(&["import", path]).stdout(Stdio::null()).spawn();
     let head = || match ledger.log_file().exists() {
-        // Too early, there are no tables yet.
+        // The tables may not exist yet.
         true => rusqlite::Connection::open(ledger.log_file())
             .and_then(|log| log.query_row("SELECT count(*) FROM events", [], |row| row.get(0)))
             .unwrap_or(0),
@@ -36,7 +36,7 @@ fn killed(ledger: &Ledger, path: &str) -> u64 {
     };
     let deadline = Instant::now() + Duration::from_secs(60);
     while head() == 0 {
-        assert!(Instant::now() < deadline, "nothing is appended");
+        assert!(Instant::now() < deadline, "the import appends nothing");
         std::thread::sleep(Duration::from_millis(1));
     }
     child.kill().unwrap();
@@ -45,12 +45,12 @@ fn killed(ledger: &Ledger, path: &str) -> u64 {
 }
 
 #[test]
-fn an_import_that_was_killed_half_way_is_ended_by_the_next() {
+fn a_killed_import_is_completed_by_repeating_it() {
     for content in [many_events(), many_records()] {
         let ledger = Ledger::new();
         let path = file(&ledger, "input", content);
         let before = killed(&ledger, &path);
-        assert!(before < u64::from(MANY), "it was killed too late to tell anything");
+        assert!(before < u64::from(MANY), "the import was killed too late for this test");
 
         let rest = u64::from(MANY) - before;
         assert_eq!(imported(&ledger, &[&path]), [rest, before, 0, 0]);
@@ -64,7 +64,7 @@ fn an_import_that_was_killed_half_way_is_ended_by_the_next() {
 }
 
 #[test]
-fn an_import_alongside_a_server_delays_no_callback() {
+fn an_import_next_to_a_server_delays_no_callback() {
     let app = App::start();
     assert_eq!(app.receive(delivered(&sid(0))).code, 200);
     let path = app.folder().join("records.ndjson");

@@ -1,4 +1,4 @@
-//! Values that a spreadsheet changed: repaired if what they were is certain, rejected otherwise.
+//! Values that a spreadsheet changed: repaired if the original value is certain, otherwise rejected.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::{ACCOUNT, sid};
 
 const HEADER: &str = "From,To,Status,SentDate,ApiVersion,NumSegments,ErrorCode,AccountSid,Sid,MessagingServiceSid,Price";
 
-/// A row with another value in one column.
+/// Imports a row with another value in one column.
 fn cell(column: &str, value: &str) -> Outcome {
     let message = sid(1);
     let row = [
@@ -29,7 +29,7 @@ fn cell(column: &str, value: &str) -> Outcome {
     outcome(format!("{HEADER}\n{}\n", row.collect::<Vec<_>>().join(",")))
 }
 
-/// A record as JSON with another value of one member.
+/// Imports a JSON record with another value of one member.
 fn member(name: &str, value: &Value) -> Outcome {
     let mut record = json!({
         "from": "+15017250604", "to": "+15558675310", "status": "undelivered",
@@ -53,7 +53,7 @@ const COLUMNS: [(&str, &str); 9] = [
 ];
 
 #[test]
-fn a_damaged_value_is_rejected_with_its_line_its_column_and_itself_in_tables_and_in_json() {
+fn a_damaged_value_is_rejected_with_its_line_and_column() {
     let addresses = [
         "1.55587E+10",
         "1,55587E+10",
@@ -137,7 +137,7 @@ fn a_damaged_value_is_rejected_with_its_line_its_column_and_itself_in_tables_and
 }
 
 #[test]
-fn a_json_value_of_another_type_is_rejected() {
+fn a_json_value_of_the_wrong_type_is_rejected() {
     let cases = [
         ("to", json!(15_558_675_310_u64)),
         ("to", json!(true)),
@@ -157,7 +157,7 @@ fn a_json_value_of_another_type_is_rejected() {
 }
 
 #[test]
-fn a_value_that_can_only_have_been_one_thing_is_repaired_and_the_note_tells() {
+fn an_unambiguous_value_is_repaired_and_the_repair_is_noted() {
     let to = "+15558675310";
     let cases = [
         ("To", "'+15558675310", to, "to: an apostrophe before it"),
@@ -191,13 +191,13 @@ fn a_value_that_can_only_have_been_one_thing_is_repaired_and_the_note_tells() {
         (&price.body()["Price"], price.repaired()),
         (&json!("-0.0075"), Some("Price: a decimal comma"))
     );
-    // What programs write for no value is none.
+    // Placeholders that programs write for a missing value count as missing.
     let none = cell("ErrorCode", "null");
     assert_eq!((&none.body()["error_code"], none.refusals.len()), (&Value::Null, 0));
 }
 
 #[test]
-fn a_sid_with_letters_in_the_other_case_is_the_same_sid() {
+fn a_sid_in_the_wrong_letter_case_is_repaired() {
     const DIGITS: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
     let message = format!("MM{DIGITS}");
     let cases = [
@@ -222,7 +222,7 @@ fn a_sid_with_letters_in_the_other_case_is_the_same_sid() {
 }
 
 #[test]
-fn what_twilio_writes_is_taken_as_it_is() {
+fn values_as_twilio_writes_them_are_not_changed() {
     let cases: [(&str, &[&str]); 5] = [
         (
             "To",
@@ -273,7 +273,7 @@ fn what_twilio_writes_is_taken_as_it_is() {
 }
 
 #[test]
-fn a_message_that_came_in_is_counted_whatever_its_direction_is_called() {
+fn an_inbound_message_is_counted_whatever_its_direction_is_called() {
     let counts = |direction: &str, status: &str| {
         let row = format!("{},{ACCOUNT},{status},{direction}", sid(1));
         let counts = outcome(format!("Sid,AccountSid,Status,Direction\n{row}\n")).counts;

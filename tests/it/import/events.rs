@@ -1,4 +1,4 @@
-//! Events of another ledger: the same bytes, times and ids at new positions.
+//! Importing another ledger's events: the same bytes, times and IDs at new positions.
 
 use delivery_ledger::domain::event::Headers;
 use delivery_ledger::domain::{NewEvent, Source, Timestamp};
@@ -18,11 +18,11 @@ use crate::support::events::{event, one_a_second, resource, with_query, with_tok
 use crate::support::ledger::{Ledger, findings};
 use crate::support::{ACCOUNT, delivered, failed, sent, sid};
 
-/// Late, doubled and contradicting callbacks, JSON that is kept and not folded, JSON that is, and
-/// bytes that are no text.
+/// A ledger with late, duplicate and conflicting callbacks, JSON with and without a status, and a body
+/// that is not UTF-8.
 fn eventful() -> Ledger {
     let json = |status: &str| json!({ "sid": sid(3), "account_sid": ACCOUNT, "status": status });
-    Ledger::of(&one_a_second([
+    Ledger::with_events(&one_a_second([
         event(delivered(&sid(1))),
         event(sent(&sid(1))),
         with_token(event(failed(&sid(2), "30003")), "token"),
@@ -38,7 +38,7 @@ fn eventful() -> Ledger {
 }
 
 #[test]
-fn what_is_exported_and_imported_elsewhere_is_the_same() {
+fn an_exported_and_imported_ledger_is_the_same() {
     let (from, to) = (eventful(), Ledger::new());
     let exported = file(&to, "events.ndjson", export(&from, &["events"]));
 
@@ -55,7 +55,7 @@ fn what_is_exported_and_imported_elsewhere_is_the_same() {
 }
 
 #[test]
-fn importing_twice_adds_nothing_and_neither_does_a_ledgers_own_export() {
+fn importing_twice_or_importing_the_own_export_adds_nothing() {
     let (from, to) = (eventful(), Ledger::new());
     let exported = file(&to, "events.ndjson", export(&from, &["events"]));
     assert_eq!(imported(&to, &[&exported]), [11, 0, 0, 0]);
@@ -63,14 +63,14 @@ fn importing_twice_adds_nothing_and_neither_does_a_ledgers_own_export() {
     assert_eq!(imported(&to, &[&exported]), [0, 11, 0, 0]);
     assert_eq!(imported(&from, &[&exported]), [0, 11, 0, 0]);
 
-    // Also on the way back, where the notes tell of the first ledger.
+    // Also when imported back into the first ledger, which the notes name.
     let back = file(&from, "back.ndjson", export(&to, &["events"]));
     assert_eq!(imported(&from, &[&back]), [0, 11, 0, 0]);
     assert_eq!(imported(&to, &[&back]), [0, 11, 0, 0]);
 }
 
 #[test]
-fn an_event_imported_twice_keeps_where_it_was_received() {
+fn an_event_imported_through_two_ledgers_keeps_its_first_origin() {
     let (first, second, third) = (eventful(), Ledger::new(), Ledger::new());
     second.append(&[event("before")]);
     let exported = file(&second, "events.ndjson", export(&first, &["events"]));
@@ -83,19 +83,19 @@ fn an_event_imported_twice_keeps_where_it_was_received() {
 }
 
 #[test]
-fn a_timeline_tells_what_was_imported() {
+fn a_timeline_shows_which_events_were_imported() {
     let (from, to) = (eventful(), Ledger::new());
     let exported = file(&to, "events.ndjson", export(&from, &["events"]));
     let audit =
         |ledger: &Ledger| String::from_utf8(ledger.run(&["audit", &sid(1)]).stdout).unwrap();
     imported(&to, &[&exported]);
     let here = audit(&to);
-    assert!(here.contains("first heard of; delivered; imported, position 1 of another"), "{here}");
+    assert!(here.contains("first event; delivered; imported, position 1 of another"), "{here}");
     assert!(!audit(&from).contains("imported"));
 }
 
 #[test]
-fn two_imports_at_a_time_are_one_too_many() {
+fn only_one_import_can_run_at_a_time() {
     let (from, to) = (eventful(), Ledger::new());
     let exported = file(&to, "events.ndjson", export(&from, &["events"]));
     let lock = Lock::at_once(&to.file("ledger.import")).unwrap();
@@ -103,7 +103,7 @@ fn two_imports_at_a_time_are_one_too_many() {
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(stderr, "error: another import is running on this ledger\n");
-    // Through a link it had a lock of its own, and events were appended twice.
+    // Regression: an import through a symbolic link used another lock, and events were appended twice.
     symlink("ledger.db", to.file("link.db")).unwrap();
     let output = to.run(&["--database", "sqlite:link.db", "import", &exported]);
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -113,7 +113,7 @@ fn two_imports_at_a_time_are_one_too_many() {
 }
 
 #[test]
-fn a_manifest_next_to_a_file_says_which_ledger_its_events_are_from() {
+fn a_manifest_next_to_a_file_names_the_ledger_of_its_events() {
     let (from, to) = (eventful(), Ledger::new());
     let folder = to.file("export");
     let folder = folder.to_str().unwrap();
@@ -133,7 +133,7 @@ fn a_manifest_next_to_a_file_says_which_ledger_its_events_are_from() {
 }
 
 #[test]
-fn stdin_and_gzip_and_several_files_are_read_alike() {
+fn stdin_gzip_and_several_files_are_read_alike() {
     let (from, to) = (eventful(), Ledger::new());
     let text = export(&from, &["events"]);
     let lines: Vec<_> = text.split_inclusive('\n').collect();
@@ -149,7 +149,7 @@ fn stdin_and_gzip_and_several_files_are_read_alike() {
 }
 
 #[test]
-fn an_event_that_says_something_else_under_a_known_id_is_refused() {
+fn a_known_event_id_with_other_content_is_rejected() {
     let (from, to) = (eventful(), Ledger::new());
     let text = export(&from, &["events"]);
     let first = text.lines().next().unwrap();
@@ -193,7 +193,7 @@ fn exported(store: &dyn Store, content: Content, head: u64) -> Vec<u8> {
     exported
 }
 
-/// Imports a file without a process of its own.
+/// Imports a file in this process.
 pub fn import_here(store: &dyn Store, path: &Path) -> Counts {
     let options = Options {
         format: None,
@@ -211,16 +211,16 @@ pub fn import_here(store: &dyn Store, path: &Path) -> Counts {
     counts
 }
 
-/// From 2008 to 2026, in microseconds: when an event can have been received.
+/// The range of plausible arrival times, 2008 to 2026, in microseconds.
 const MOMENTS: std::ops::Range<i64> = 1_199_145_600_000_000..1_780_000_000_000_000;
 
-/// What a URL cannot have.
+/// True if a URL must not contain this character.
 fn is_refused(c: char) -> bool {
     c.is_control() || delivery_ledger::import::values::is_blank(c)
 }
 
-/// Without the names and bytes that no HTTP message can have.
-fn as_http_has_them(headers: &Headers) -> Headers {
+/// The headers without names and bytes that no HTTP message can have.
+fn valid_in_http(headers: &Headers) -> Headers {
     let is_content = |byte: &u8| *byte == b'\t' || *byte >= b' ' && *byte != 0x7f;
     let kept = headers.iter().filter(|(name, _)| !name.is_empty() && name.is_ascii());
     let clean = |value: &[u8]| value.iter().copied().filter(is_content).collect::<Vec<u8>>();
@@ -231,7 +231,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn whatever_events_there_are_they_come_through_unchanged(
+    fn any_events_are_unchanged_by_export_and_import(
         events in vec((hostile_event(), MOMENTS, "x[a-z0-9_]{0,8}", "[ -~é]{0,8}"), 1..20),
     ) {
         let events: Vec<_> = events.into_iter().map(|(event, micros, note, text)| NewEvent {
@@ -239,11 +239,11 @@ proptest! {
             notes: [(note, text.clone())].into(),
             verified_by: (!text.trim().is_empty()).then_some(text),
             url: format!("https://hooks.example.com/{}", event.query().replace(is_refused, "")),
-            headers: as_http_has_them(&event.headers),
+            headers: valid_in_http(&event.headers),
             ..event
         }).collect();
         let head = events.len() as u64;
-        let (from, to) = (Ledger::of(&events), Ledger::new());
+        let (from, to) = (Ledger::with_events(&events), Ledger::new());
         let path = to.file("events.ndjson");
         std::fs::write(&path, exported(&*from.open(), Content::Events, head)).unwrap();
 
@@ -268,7 +268,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_masked_is_refused_by_name() {
+fn a_masked_export_is_rejected() {
     let (from, to) = (eventful(), Ledger::new());
     let masked = file(&to, "masked.ndjson", export(&from, &["events", "--mask"]));
     let (code, report) = import(&to, &[&masked]);

@@ -1,4 +1,4 @@
-//! Files that nobody meant: nothing panics, and what is not refused can be read again.
+//! Hostile files: no panic, and whatever is accepted can be read again.
 
 use proptest::prelude::*;
 
@@ -23,7 +23,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn any_bytes_are_taken_or_refused(
+    fn any_bytes_are_imported_or_rejected_without_a_panic(
         beginning in beginning(),
         bytes in hostile_bytes(),
         lines in prop::bool::ANY,

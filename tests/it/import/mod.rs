@@ -1,4 +1,4 @@
-//! Importing: events of other ledgers, Twilio's own records, and what is refused.
+//! The `import` command: events of other ledgers, Twilio's own records, and what is rejected.
 
 mod claims;
 mod cut_off;
@@ -19,19 +19,19 @@ use serde_json::Value;
 
 use crate::support::ledger::Ledger;
 
-/// A sample file of the repository.
+/// Returns the path of a sample file of the repository.
 fn sample(name: &str) -> String {
     format!("{}/tests/data/import/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A file with this content, next to a ledger.
+/// Writes a file next to a ledger and returns its path.
 fn file(ledger: &Ledger, name: &str, content: impl AsRef<[u8]>) -> String {
     let path: PathBuf = ledger.file(name);
     std::fs::write(&path, content).unwrap();
     path.to_str().unwrap().to_owned()
 }
 
-/// What an import says as JSON, and its exit code.
+/// Runs `import`; returns its exit code and its report.
 fn import(ledger: &Ledger, arguments: &[&str]) -> (Option<i32>, Value) {
     let output = ledger.run(&[&["import", "--report", "json"], arguments].concat());
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -39,15 +39,14 @@ fn import(ledger: &Ledger, arguments: &[&str]) -> (Option<i32>, Value) {
     (output.status.code(), json.unwrap_or_else(|_| panic!("no report: {stderr}")))
 }
 
-/// An import that must succeed: appended, known, inbound, refused.
+/// Runs an import that must succeed; returns the numbers of appended, known, inbound and rejected rows.
 fn imported(ledger: &Ledger, arguments: &[&str]) -> [u64; 4] {
     let (code, report) = import(ledger, arguments);
     assert_eq!(code, Some(0), "{report}");
     ["appended", "known", "inbound", "refused"].map(|name| report[name].as_u64().unwrap())
 }
 
-/// What an import without a process of its own appends: how many rows came to what, the events, and
-/// what is refused.
+/// The result of an import in this process: the counts, the events, and the rejected rows.
 struct Outcome {
     counts: Counts,
     events: Vec<NewEvent>,
@@ -55,25 +54,25 @@ struct Outcome {
 }
 
 impl Outcome {
-    /// The body of the one event that there is, as JSON.
+    /// The body of the only event, as JSON.
     fn body(&self) -> Value {
         assert_eq!(self.refusals, [""; 0]);
         let [event] = &self.events[..] else { panic!("{} events", self.events.len()) };
         serde_json::from_slice(&event.body).unwrap()
     }
 
-    /// What was repaired in the one event that there is.
+    /// The repairs noted in the only event, if any.
     fn repaired(&self) -> Option<&str> {
         self.events[0].notes.get("repaired").map(String::as_str)
     }
 }
 
-/// Imports some bytes into nothing.
+/// Imports bytes into an empty ledger.
 fn outcome(content: impl AsRef<[u8]>) -> Outcome {
     outcome_as(None, content)
 }
 
-/// The same with a format that is stated.
+/// Imports bytes of this format, if given, into an empty ledger.
 fn outcome_as(format: Option<ImportFormat>, content: impl AsRef<[u8]>) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("input");
@@ -105,7 +104,7 @@ fn outcome_as(format: Option<ImportFormat>, content: impl AsRef<[u8]>) -> Outcom
     Outcome { counts, events, refusals }
 }
 
-/// Each refused row as `line: reason`; `-` where it is the file.
+/// Each rejected row as `line: reason`; the line is `-` if the whole file is rejected.
 fn refusals(report: &Value) -> Vec<String> {
     let refusals = report["refusals"].as_array().unwrap().iter();
     let refusal = |refusal: &Value| {
@@ -115,20 +114,20 @@ fn refusals(report: &Value) -> Vec<String> {
     refusals.map(refusal).collect()
 }
 
-/// What `export` writes, as text.
+/// Runs `export` and returns its output.
 fn export(ledger: &Ledger, arguments: &[&str]) -> String {
     let output = ledger.run(&[&["export"], arguments].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The events of a ledger.
+/// Returns the events of a ledger.
 fn events(ledger: &Ledger) -> Vec<Value> {
     let text = export(ledger, &["events"]);
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Each message and where it stands.
+/// Returns each message's SID and status.
 fn statuses(ledger: &Ledger) -> Vec<(String, String)> {
     let text = export(ledger, &["messages"]);
     let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -136,7 +135,7 @@ fn statuses(ledger: &Ledger) -> Vec<(String, String)> {
     rows.map(|row| (text(&row, "message_sid"), text(&row, "status"))).collect()
 }
 
-/// Names of files in a folder.
+/// The names of the files in a folder.
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
     let mut names: Vec<_> =

@@ -1,4 +1,4 @@
-//! What this program writes itself, and is no record of events: refused for what it is.
+//! Output of this program that is not an export of events is recognised and rejected.
 
 use delivery_ledger::import::ImportFormat;
 
@@ -10,7 +10,7 @@ use crate::support::ledger::Ledger;
 use crate::support::{delivered, failed, sid};
 
 fn ledger() -> Ledger {
-    let ledger = Ledger::of(&[event(delivered(&sid(1))), event(failed(&sid(2), "30003"))]);
+    let ledger = Ledger::with_events(&[event(delivered(&sid(1))), event(failed(&sid(2), "30003"))]);
     ledger.project();
     ledger
 }
@@ -19,7 +19,7 @@ fn run(ledger: &Ledger, arguments: &[&str]) -> String {
     String::from_utf8(ledger.run(arguments).stdout).unwrap()
 }
 
-/// The columns at these places, in this order.
+/// Selects columns by their indexes, in this order.
 fn columns(csv: &str, places: &[usize]) -> String {
     let mut written = String::new();
     for line in csv.lines() {
@@ -31,7 +31,7 @@ fn columns(csv: &str, places: &[usize]) -> String {
 }
 
 #[test]
-fn no_export_of_messages_is_a_record_of_twilios_however_it_was_saved() {
+fn an_export_of_messages_is_not_mistaken_for_twilios_records() {
     let ledger = ledger();
     let csv = export(&ledger, &["messages", "--format", "csv"]);
     let ndjson = export(&ledger, &["messages"]);
@@ -71,7 +71,7 @@ fn no_export_of_messages_is_a_record_of_twilios_however_it_was_saved() {
 }
 
 #[test]
-fn events_in_any_form_but_lines_of_json_are_refused_for_what_they_are() {
+fn exported_events_in_other_forms_than_ndjson_are_rejected_as_such() {
     let ledger = ledger();
     let csv = export(&ledger, &["events", "--format", "csv"]);
     for content in [csv.clone(), csv.replace(',', ";"), columns(&csv, &[0, 1, 2])] {
@@ -93,7 +93,7 @@ fn events_in_any_form_but_lines_of_json_are_refused_for_what_they_are() {
 }
 
 #[test]
-fn results_of_our_commands_are_refused_for_what_they_are() {
+fn output_of_other_commands_is_recognised_and_rejected() {
     let ledger = ledger();
     let folder = ledger.file("export");
     let folder = folder.to_str().unwrap().to_owned();

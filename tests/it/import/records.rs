@@ -1,4 +1,4 @@
-//! Twilio's own records: lists, BulkExport, the Console's CSV.
+//! Importing Twilio's own records: lists, BulkExport files and the Console's CSV.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use crate::support::events::event;
 use crate::support::ledger::{Ledger, findings};
 use crate::support::{ACCOUNT, delivered, sid};
 
-/// As Twilio's BulkExport gives its files.
+/// Compresses bytes as Twilio's BulkExport does.
 pub fn gzipped(bytes: &[u8]) -> Vec<u8> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(bytes).unwrap();
@@ -25,7 +25,7 @@ const SAMPLES: [(&str, &str); 3] =
     [("page.json", "rest"), ("bulkexport.ndjson", "bulkexport"), ("console.csv", "csv")];
 
 #[test]
-fn every_kind_of_record_is_recognised_and_gives_the_same_result() {
+fn every_format_of_records_is_recognised_and_gives_the_same_result() {
     for (name, format) in SAMPLES {
         let ledger = Ledger::new();
         let (code, report) = import(&ledger, &[&sample(name)]);
@@ -45,7 +45,7 @@ fn every_kind_of_record_is_recognised_and_gives_the_same_result() {
 }
 
 #[test]
-fn importing_twice_adds_nothing_whatever_the_kinds() {
+fn importing_the_same_records_in_several_formats_adds_nothing() {
     for (first, _) in SAMPLES {
         let ledger = Ledger::new();
         assert_eq!(imported(&ledger, &[&sample(first)]), [3, 0, 1, 0]);
@@ -53,7 +53,7 @@ fn importing_twice_adds_nothing_whatever_the_kinds() {
             assert_eq!(imported(&ledger, &[&sample(second)]), [0, 3, 1, 0], "{first} {second}");
         }
     }
-    // Nor where all are given at once: the views know of none of them yet.
+    // Also if all files are imported at once, when the views do not have any of them yet.
     let ledger = Ledger::new();
     let samples = SAMPLES.map(|(name, _)| sample(name));
     let samples: Vec<_> = samples.iter().map(String::as_str).collect();
@@ -61,8 +61,8 @@ fn importing_twice_adds_nothing_whatever_the_kinds() {
 }
 
 #[test]
-fn a_record_never_moves_a_message_backwards_and_adds_what_it_adds() {
-    let ledger = Ledger::of(&[event(delivered(&sid(4))), event(delivered(&sid(1)))]);
+fn a_record_adds_facts_and_never_moves_a_message_backwards() {
+    let ledger = Ledger::with_events(&[event(delivered(&sid(4))), event(delivered(&sid(1)))]);
 
     assert_eq!(imported(&ledger, &[&sample("page.json")]), [2, 1, 1, 0]);
 
@@ -72,14 +72,14 @@ fn a_record_never_moves_a_message_backwards_and_adds_what_it_adds() {
 }
 
 #[test]
-fn events_of_the_same_import_count_as_known() {
-    let (from, to) = (Ledger::of(&[event(delivered(&sid(1)))]), Ledger::new());
+fn a_record_repeated_within_one_import_counts_as_known() {
+    let (from, to) = (Ledger::with_events(&[event(delivered(&sid(1)))]), Ledger::new());
     let exported = file(&to, "events.ndjson", super::export(&from, &["events"]));
     assert_eq!(imported(&to, &[&exported, &sample("page.json")]), [3, 1, 1, 0]);
 }
 
 #[test]
-fn the_text_of_messages_is_left_out_unless_it_is_to_be_kept() {
+fn message_texts_are_left_out_unless_requested() {
     for (name, _) in SAMPLES {
         let ledger = Ledger::new();
         imported(&ledger, &[&sample(name)]);
@@ -100,7 +100,7 @@ fn the_text_of_messages_is_left_out_unless_it_is_to_be_kept() {
 }
 
 #[test]
-fn a_record_keeps_its_bytes_and_says_where_it_stood() {
+fn a_record_keeps_its_bytes_and_notes_its_file_and_line() {
     let ledger = Ledger::new();
     let line = format!(
         r#"{{"new": [1.50,  null], "sid":"{}","account_sid":"{ACCOUNT}","status":"sent", "new":2}}"#,
@@ -118,7 +118,7 @@ fn a_record_keeps_its_bytes_and_says_where_it_stood() {
 }
 
 #[test]
-fn pages_and_single_messages_may_stand_in_one_file_in_any_layout() {
+fn a_file_may_mix_pages_and_single_messages_in_any_layout() {
     let ledger = Ledger::new();
     let message = |number: u32| json!({ "sid": sid(number), "account_sid": ACCOUNT, "status": "sent", "body": "x" });
     let page = json!({ "messages": [message(1), message(2)], "next_page_uri": "/x" });
@@ -130,7 +130,7 @@ fn pages_and_single_messages_may_stand_in_one_file_in_any_layout() {
 }
 
 #[test]
-fn columns_are_known_by_their_names_and_others_are_kept() {
+fn columns_are_matched_by_name_and_unknown_ones_are_kept() {
     let ledger = Ledger::new();
     let csv = format!(
         "\u{feff}Message SID,\"Date Sent\",status,To,Campaign,message_body\n{},2026-01-02,Delivered,+1,\"a,b\",secret\n",
@@ -153,7 +153,7 @@ fn columns_are_known_by_their_names_and_others_are_kept() {
 }
 
 #[test]
-fn a_dry_run_says_what_would_be_and_makes_nothing() {
+fn a_dry_run_reports_the_result_and_appends_nothing() {
     let ledger = Ledger::new();
     assert_eq!(imported(&ledger, &["--dry-run", &sample("page.json")]), [3, 0, 1, 0]);
     assert_eq!(super::names(ledger.file("x").parent().unwrap()), [""; 0]);

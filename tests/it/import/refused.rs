@@ -1,4 +1,4 @@
-//! What is refused, with its line and why; and nothing is half done.
+//! Rejected rows and files: each is reported with its line and reason, and nothing is imported.
 
 use serde_json::{Value, json};
 
@@ -8,9 +8,9 @@ use crate::support::events::event;
 use crate::support::ledger::Ledger;
 use crate::support::{ACCOUNT, delivered, sid};
 
-/// An exported event, and the same with one change each.
+/// An exported event.
 fn line() -> Value {
-    let ledger = Ledger::of(&[event(delivered(&sid(1)))]);
+    let ledger = Ledger::with_events(&[event(delivered(&sid(1)))]);
     serde_json::from_str(&export(&ledger, &["events"])).unwrap()
 }
 
@@ -24,7 +24,7 @@ fn changed(name: &str, value: Value) -> String {
 }
 
 #[test]
-fn every_refused_event_is_listed_with_its_line_and_why() {
+fn every_rejected_event_is_listed_with_its_line_and_reason() {
     let ledger = Ledger::new();
     let doubled = line().to_string().replacen('{', r#"{"url":"x","#, 1);
     let cases = [
@@ -65,7 +65,7 @@ fn every_refused_event_is_listed_with_its_line_and_why() {
         (changed("verified_by", json!(["x"])), "`verified_by` is not text or null"),
         (" ".repeat(9 << 20), "longer than 8388608 bytes"),
     ];
-    // A good one first, so that the file is known for what it is.
+    // The first line is valid, so that the format is recognised.
     let lines = [line().to_string()].into_iter();
     let lines = lines.chain(cases.iter().map(|(line, _)| line.clone()));
     let path = file(&ledger, "events.ndjson", lines.collect::<Vec<_>>().join("\n"));
@@ -75,13 +75,13 @@ fn every_refused_event_is_listed_with_its_line_and_why() {
     assert_eq!(code, Some(1));
     let expected = cases.iter().zip(2..).map(|((_, why), line)| format!("{line}: {why}"));
     assert_eq!(refusals(&report), expected.collect::<Vec<_>>());
-    assert!(!ledger.log_file().exists(), "nothing is half done");
+    assert!(!ledger.log_file().exists(), "nothing was imported");
 
     assert_eq!(imported(&ledger, &["--skip-refused", &path]), [1, 0, 0, cases.len() as u64]);
 }
 
 #[test]
-fn every_refused_record_is_listed_too() {
+fn every_rejected_record_is_listed_with_its_line_and_reason() {
     let ledger = Ledger::new();
     let good = json!({ "sid": sid(1), "account_sid": ACCOUNT, "status": "sent" });
     let lines = [
@@ -122,8 +122,8 @@ fn every_refused_record_is_listed_too() {
 }
 
 #[test]
-fn one_refused_row_in_one_file_keeps_all_files_out() {
-    let ledger = Ledger::of(&[event(delivered(&sid(1)))]);
+fn one_rejected_row_prevents_the_import_of_all_files() {
+    let ledger = Ledger::with_events(&[event(delivered(&sid(1)))]);
     let bad = file(&ledger, "bad.ndjson", line().to_string() + "\n{}\n");
     let output = ledger.run(&["import", &sample("page.json"), &bad]);
     assert_eq!(output.status.code(), Some(1));
@@ -138,7 +138,7 @@ fn one_refused_row_in_one_file_keeps_all_files_out() {
 }
 
 #[test]
-fn people_are_shown_the_first_refusals_and_json_has_all() {
+fn the_text_output_shows_the_first_rejected_rows_and_json_all() {
     let ledger = Ledger::new();
     let bad = file(&ledger, "bad.ndjson", line().to_string() + &"\n{}".repeat(100));
     let stdout = String::from_utf8(ledger.run(&["import", &bad]).stdout).unwrap();
@@ -148,8 +148,8 @@ fn people_are_shown_the_first_refusals_and_json_has_all() {
 }
 
 #[test]
-fn what_cannot_be_imported_is_refused_by_name() {
-    let from = Ledger::of(&[event(delivered(&sid(1)))]);
+fn unsupported_files_are_rejected_with_their_kind() {
+    let from = Ledger::with_events(&[event(delivered(&sid(1)))]);
     let ledger = Ledger::new();
     let csv = export(&from, &["events", "--format", "csv"]);
     for (name, content, expected) in [
@@ -166,7 +166,7 @@ fn what_cannot_be_imported_is_refused_by_name() {
 }
 
 #[test]
-fn a_gzip_stream_that_is_cut_off_is_refused_where_it_ends() {
+fn a_truncated_gzip_stream_is_rejected_with_the_line_where_it_ends() {
     let ledger = Ledger::new();
     let good = json!({ "sid": sid(1), "account_sid": ACCOUNT, "status": "sent" }).to_string();
     let whole = gzipped(format!("{good}\n{good}\n").as_bytes());
@@ -189,7 +189,7 @@ fn invalid_arguments_are_reported() {
 }
 
 #[test]
-fn an_empty_file_is_refused_unless_its_format_is_stated() {
+fn an_empty_file_is_rejected_unless_its_format_is_given() {
     const WHY: &str = "-: it is empty; if that is right, say with --format what it would hold";
     let ledger = Ledger::new();
     for content in ["", "\n \r\n", "\u{feff}"] {
@@ -205,8 +205,8 @@ fn an_empty_file_is_refused_unless_its_format_is_stated() {
 }
 
 #[test]
-fn an_empty_export_is_known_by_its_manifest() {
-    let ledger = Ledger::of(&[event(delivered(&sid(1)))]);
+fn an_empty_export_is_recognised_by_its_manifest() {
+    let ledger = Ledger::with_events(&[event(delivered(&sid(1)))]);
     let folder = ledger.file("export");
     let path = folder.to_str().unwrap();
     export(&ledger, &["events", "--message-sid", &sid(2), "--output", path, "--manifest"]);
@@ -217,18 +217,18 @@ fn an_empty_export_is_known_by_its_manifest() {
 }
 
 #[test]
-fn an_import_that_is_refused_counts_files_and_rows_apart() {
+fn a_rejected_import_counts_files_and_rows_separately() {
     let ledger = Ledger::new();
     let not_ours = file(&ledger, "a.pdf", "%PDF-1.7");
     let damaged = file(&ledger, "b.ndjson", format!("{}\n{}\n", line(), "7"));
-    let said = |files: &[&str]| {
+    let error_of = |files: &[&str]| {
         let output = ledger.run(&[&["import"], files].concat());
         String::from_utf8(output.stderr).unwrap()
     };
 
-    assert_eq!(said(&[&not_ours]), "error: 1 file is refused, so nothing was imported\n");
+    assert_eq!(error_of(&[&not_ours]), "error: 1 file is refused, so nothing was imported\n");
     assert_eq!(
-        said(&[&not_ours, &damaged]),
+        error_of(&[&not_ours, &damaged]),
         "error: 1 file and 1 row are refused, so nothing was imported; --skip-refused imports the \
          others\n"
     );

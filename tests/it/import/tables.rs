@@ -1,4 +1,4 @@
-//! Tables as programs write them: delimiters, encodings, and what stands between rows.
+//! Importing tables as programs write them: delimiters, encodings, and lines that are not rows.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ fn table() -> String {
     format!("Sid,AccountSid,Status,Campaign\n{}\n{}\n", row(1), row(2))
 }
 
-/// What is appended, and from which lines.
+/// The imported rows with the lines they come from.
 fn lines(content: impl AsRef<[u8]>) -> Vec<String> {
     let outcome = outcome(content);
     assert_eq!(outcome.refusals, [""; 0]);
@@ -23,20 +23,20 @@ fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
 }
 
 #[test]
-fn the_delimiter_is_taken_from_the_header() {
+fn the_delimiter_is_detected_from_the_header() {
     for delimiter in [",", ";", "\t", "|"] {
         let text = table().replace("\"Müller, Köln\"", "M").replace(',', delimiter);
         assert_eq!(lines(&text), ["2", "3"], "{delimiter:?}");
         assert_eq!(lines(format!("sep={delimiter}\r\n{}", text.replace('\n', "\r\n"))), ["3", "4"]);
         assert_eq!(lines(format!("\u{feff}\"sep={delimiter}\"\n{text}")), ["3", "4"]);
     }
-    // One that nobody would guess, but which is stated.
+    // A delimiter that cannot be guessed, but is declared.
     let text = table().replace("\"Müller, Köln\"", "M").replace(',', "^");
     assert_eq!(lines(format!("sep=^\n{text}")), ["3", "4"]);
 }
 
 #[test]
-fn utf_16_is_read_with_or_without_a_mark_and_other_encodings_are_named() {
+fn utf_16_is_read_with_or_without_a_byte_order_mark_and_other_encodings_are_rejected_by_name() {
     let text = table();
     let campaign = |content: Vec<u8>| {
         let outcome = outcome(content);
@@ -73,7 +73,7 @@ fn utf_16_is_read_with_or_without_a_mark_and_other_encodings_are_named() {
 }
 
 #[test]
-fn what_stands_between_rows_is_no_row() {
+fn blank_lines_repeated_headers_and_footers_are_skipped() {
     let (header, rows) =
         { table() }.split_once('\n').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
     let (first, second) = rows.trim_end().split_once('\n').unwrap();
@@ -94,12 +94,12 @@ fn what_stands_between_rows_is_no_row() {
     for (content, expected) in cases {
         assert_eq!(lines(&content), expected, "{content}");
     }
-    // A data frame's index has no name.
+    // The index column of a data frame has no name.
     assert_eq!(lines(format!(",{header}\n0,{first}\n1,{second}\n")), ["2", "3"]);
 }
 
 #[test]
-fn a_row_that_is_cut_off_or_shifted_is_refused_and_no_footer() {
+fn a_truncated_or_shifted_row_is_rejected_even_if_it_looks_like_a_footer() {
     let text = table();
     for (cut, expected) in [
         (format!("{text}{}", sid(3)), "4: 1 columns where the header has 4"),
@@ -114,7 +114,7 @@ fn a_row_that_is_cut_off_or_shifted_is_refused_and_no_footer() {
 }
 
 #[test]
-fn what_twilios_command_line_writes_is_taken_as_json_and_tsv_and_its_columns_are_named() {
+fn json_and_tsv_of_twilios_cli_are_accepted_and_its_column_layout_is_rejected_by_name() {
     let message = json!({
         "accountSid": ACCOUNT, "body": "Hi", "dateCreated": "2023-08-24T05:01:45.000Z", "errorCode": 30003,
         "numSegments": "1", "messagingServiceSid": null, "from": "+15017250604", "sid": sid(1),
@@ -150,7 +150,7 @@ fn what_twilios_command_line_writes_is_taken_as_json_and_tsv_and_its_columns_are
 }
 
 #[test]
-fn files_that_are_no_text_are_named_with_what_to_do() {
+fn binary_files_are_recognised_and_rejected_with_advice() {
     let zip = |name: &str| [b"PK\x03\x04\x14\0\0\0\x08\0".as_slice(), name.as_bytes()].concat();
     for (content, expected) in [
         (zip("[Content_Types].xml"), "this is an Excel workbook (.xlsx)"),

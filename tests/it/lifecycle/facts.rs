@@ -1,4 +1,4 @@
-//! What is read from a body: forms, JSON callbacks, and Twilio's own Message resource.
+//! Parsing bodies: forms, JSON callbacks, and Twilio's own Message resource.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use delivery_ledger::domain::{ErrorCode, NewEvent, Rule, Source, Status};
 use delivery_ledger::twilio::callback::ParsedCallback;
 use serde_json::json;
 
-use super::{folded, says, standing};
+use super::{folded, says, status_of};
 use crate::support::events::{event, resource};
 use crate::support::{ACCOUNT, MessageBody, sid};
 
@@ -42,7 +42,7 @@ fn event_type_read_counts_as_read_whatever_the_status_says() {
 }
 
 #[test]
-fn no_other_event_type_is_evidence() {
+fn event_types_other_than_read_are_ignored() {
     for kind in ["DELIVERED", "FAILED", "CLICKED", "", "READ "] {
         let body = says("sent").with("EventType", kind);
         assert_eq!(status_in(body.clone()), Some(Status::Sent), "{kind}");
@@ -52,7 +52,7 @@ fn no_other_event_type_is_evidence() {
 }
 
 #[test]
-fn message_status_wins_over_sms_status_and_a_difference_is_labelled() {
+fn message_status_overrides_sms_status_and_a_difference_is_labelled() {
     let body = says("delivered").with("SmsStatus", "sent");
     assert_eq!(status_in(body.clone()), Some(Status::Delivered));
     assert_eq!(facts(body).labels, [Label::StatusWordsDiffer]);
@@ -72,20 +72,20 @@ fn a_blank_status_counts_as_absent() {
 }
 
 #[test]
-fn status_words_compare_whatever_their_letter_case() {
+fn statuses_are_case_insensitive() {
     for status in Status::ALL {
         assert_eq!(status_in(says(&status.name().to_uppercase())), Some(status));
     }
 }
 
 #[test]
-fn a_word_that_is_no_evidence_is_kept_as_it_came() {
+fn an_unrecognised_status_is_kept_unchanged() {
     let heard = facts(says("Tunnelled"));
     assert_eq!((heard.status, heard.unrecognised.as_deref()), (None, Some("Tunnelled")));
 }
 
 #[test]
-fn a_repeated_name_counts_by_its_first_value() {
+fn the_first_value_of_a_repeated_parameter_counts() {
     let body = b"MessageSid=SM1&MessageSid=SM2&MessageStatus=sent&MessageStatus=failed\
                  &AccountSid=AC1&AccountSid=AC2&ErrorCode=1&ErrorCode=2&To=a&To=b";
     let read = reading(&event(&body[..]));
@@ -98,7 +98,7 @@ fn a_repeated_name_counts_by_its_first_value() {
 }
 
 #[test]
-fn the_message_is_named_by_message_sid_else_by_sms_sid() {
+fn the_message_sid_falls_back_to_sms_sid() {
     let sid_of = |body: MessageBody| reading(&event(body)).message_sid;
     let body = says("sent").with("MessageSid", "SMa").with("SmsSid", "SMb");
     assert_eq!(sid_of(body.clone()).as_deref(), Some("SMa"));
@@ -108,7 +108,7 @@ fn the_message_is_named_by_message_sid_else_by_sms_sid() {
 }
 
 #[test]
-fn a_callback_without_a_message_is_kept_and_not_folded() {
+fn a_callback_without_a_message_sid_changes_no_message() {
     for body in ["", "&&", "MessageStatus=sent", "MessageSid=&MessageStatus=sent", "\u{0}\u{1}"] {
         let read = reading(&event(body));
         assert_eq!((read.message_sid, read.reported), (None, None), "{body:?}");
@@ -116,7 +116,7 @@ fn a_callback_without_a_message_is_kept_and_not_folded() {
 }
 
 #[test]
-fn an_odd_message_sid_is_labelled_and_not_refused() {
+fn an_unusual_message_sid_is_accepted_and_labelled() {
     for odd in ["SMxxx", "sm04363cdd65ee4cb2b17e3bbf56ed084d", "\u{0}", &"9".repeat(2048), " "] {
         let read = reading(&event(says("sent").with("MessageSid", odd)));
         assert_eq!(read.message_sid.unwrap(), odd);
@@ -127,7 +127,7 @@ fn an_odd_message_sid_is_labelled_and_not_refused() {
 }
 
 #[test]
-fn an_error_code_is_1_to_9_digits() {
+fn an_error_code_has_1_to_9_digits() {
     let code = |text: &str| facts(says("failed").with("ErrorCode", text)).error_code;
     for (text, number) in [("1", 1), ("30003", 30003), ("999999999", 999_999_999), ("00007", 7)] {
         assert_eq!(code(text).map(ErrorCode::number), Some(number));
@@ -153,7 +153,7 @@ fn an_error_code_is_1_to_9_digits() {
 }
 
 #[test]
-fn the_channel_follows_from_to_or_from_then_the_prefix_then_the_sid() {
+fn the_channel_is_derived_from_addresses_then_the_sid() {
     let channel = |body: MessageBody| facts(body).addressed.channel;
     let mms = sid(1).replace("SM", "MM");
     let table = [
@@ -180,7 +180,7 @@ fn the_channel_follows_from_to_or_from_then_the_prefix_then_the_sid() {
 }
 
 #[test]
-fn a_json_callback_is_kept_with_its_sids_and_not_folded() {
+fn a_json_callback_keeps_its_sids_but_changes_no_message() {
     for json in [
         json!({ "AccountSid": ACCOUNT, "MessageSid": "SM1", "MessageStatus": "delivered" }),
         json!({ "account_sid": ACCOUNT, "message_sid": "SM1", "status": "delivered" }),
@@ -194,7 +194,7 @@ fn a_json_callback_is_kept_with_its_sids_and_not_folded() {
 }
 
 #[test]
-fn a_receipt_of_conversations_is_of_the_message_that_carried_it() {
+fn a_conversations_receipt_belongs_to_the_message_that_carried_it() {
     let receipt = |status: &str, more: &str| {
         format!(
             "EventType=onDeliveryUpdated&AccountSid={ACCOUNT}&MessageSid=IM{0}&Status={status}\
@@ -215,7 +215,7 @@ fn a_receipt_of_conversations_is_of_the_message_that_carried_it() {
         Rule::default(),
         [event(receipt("delivered", &of_message)), event(says("sent").with("To", "rcs:+1"))],
     );
-    assert_eq!(standing(&message), "delivered");
+    assert_eq!(status_of(&message), "delivered");
     assert_eq!(message.lifecycle.evidence.to(), Some("rcs:+1"), "a receipt has no addresses");
     assert_eq!(message.lifecycle.evidence.channel(), "rcs");
     for none in ["", "&ChannelMessageSid=", "&ChannelMessageSid=IM1", "&SmsSid=SM1"] {
@@ -229,7 +229,7 @@ fn a_receipt_of_conversations_is_of_the_message_that_carried_it() {
 }
 
 #[test]
-fn a_single_cloud_event_names_account_and_message_in_its_data() {
+fn a_single_cloud_event_has_its_sids_in_data() {
     let sids = |json: serde_json::Value| {
         let event = resource(Source::Callback, json);
         let read = reading(&event);
@@ -254,7 +254,7 @@ fn a_single_cloud_event_names_account_and_message_in_its_data() {
 }
 
 #[test]
-fn data_within_data_is_not_read() {
+fn nested_data_is_ignored() {
     let deep = format!("{{\"specversion\":1{}", ",\"data\":{".repeat(50_000));
     let deep = [deep, "}".repeat(50_001)].concat();
     let event = NewEvent { body: deep.into(), ..resource(Source::Callback, json!({})) };
@@ -262,7 +262,7 @@ fn data_within_data_is_not_read() {
 }
 
 #[test]
-fn twilios_message_resource_is_folded() {
+fn twilios_message_resource_updates_its_message() {
     for source in [Source::Send, Source::Reconcile, Source::Import] {
         let event = resource(
             source,
@@ -285,15 +285,15 @@ fn twilios_message_resource_is_folded() {
 }
 
 #[test]
-fn a_reconciled_answer_and_callbacks_make_one_message() {
+fn a_reconciled_resource_and_callbacks_update_the_same_message() {
     let answer = resource(Source::Reconcile, json!({ "sid": sid(1), "status": "delivered" }));
     let message = folded(Rule::default(), [answer, event(says("sent"))]);
-    assert_eq!(standing(&message), "delivered");
+    assert_eq!(status_of(&message), "delivered");
     assert_eq!(message.timeline[1].effect.name(), "late");
 }
 
 #[test]
-fn json_that_is_none_says_nothing() {
+fn invalid_json_has_no_facts() {
     for body in ["", "[]", "null", "{\"sid\":", "\"SM1\"", "\u{1}"] {
         let broken = NewEvent { body: body.into(), ..resource(Source::Import, json!({})) };
         let read = reading(&broken);
@@ -302,7 +302,7 @@ fn json_that_is_none_says_nothing() {
 }
 
 #[test]
-fn an_event_that_says_nothing_leaves_a_messages_times_alone() {
+fn an_event_without_a_status_sets_no_status_time() {
     let kept = resource(Source::Callback, json!({ "message_sid": sid(1) }));
     let message = folded(Rule::default(), [kept, event(says("sent"))]);
 

@@ -1,5 +1,5 @@
-//! The order in which callbacks come, and how often each of them comes, changes nothing but
-//! times and lateness. A fold that does depend on it must fail the checks.
+//! Properties of the fold: the order and repetition of callbacks change only times and lateness. As a
+//! control, a fold that depends on the order must fail the checks.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
@@ -21,7 +21,7 @@ use proptest::test_runner::{Config, TestError, TestRunner};
 use super::{folded, says};
 use crate::support::events::{event, recorded, simulated, with_query, with_token};
 
-/// All that must not depend on any order.
+/// The part of a message that must not depend on the order.
 #[derive(Debug, Clone, PartialEq)]
 struct Outcome {
     status: Option<Status>,
@@ -35,7 +35,7 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn of(evidence: &Evidence) -> Self {
+    fn from_evidence(evidence: &Evidence) -> Self {
         Self {
             status: evidence.status(),
             terminal: evidence.is_terminal(),
@@ -55,14 +55,14 @@ impl Outcome {
     }
 }
 
-/// A way to fold, to be held to the laws.
+/// A fold under test.
 trait Fold: Clone {
     fn begin(rule: Rule) -> Self;
     fn hear(&mut self, heard: &StatusReported);
     fn outcome(&self) -> Outcome;
 }
 
-/// The product's way.
+/// The product's fold.
 impl Fold for Lifecycle {
     fn begin(rule: Rule) -> Self {
         Lifecycle::new(rule, Timestamp::from_micros(0))
@@ -80,11 +80,11 @@ impl Fold for Lifecycle {
     }
 
     fn outcome(&self) -> Outcome {
-        Outcome::of(&self.evidence)
+        Outcome::from_evidence(&self.evidence)
     }
 }
 
-/// What many write first: the last status to arrive is the one shown.
+/// A naive fold as a control: the last status to arrive is shown.
 #[derive(Clone)]
 struct LastStatusWins {
     by_rule: Lifecycle,
@@ -162,17 +162,17 @@ fn extend<F: Fold>(
 }
 
 #[test]
-fn all_orders_of_up_to_five_statuses_end_alike() {
+fn all_orders_of_up_to_five_statuses_give_the_same_result() {
     assert_eq!(order_that_matters::<Lifecycle>(), None);
 }
 
 #[test]
-fn the_check_of_all_orders_finds_a_fold_by_arrival_out() {
+fn the_exhaustive_check_rejects_a_fold_by_arrival() {
     let order = order_that_matters::<LastStatusWins>().unwrap();
     assert_eq!(order, ["scheduled", "accepted", "queued", "sent", "sending"]);
 }
 
-/// Any callback about the message; values are few, so that events tie and double.
+/// Any callback about the message, from few values, so that ties and duplicates occur.
 pub fn any_callback() -> impl Strategy<Value = NewEvent> {
     let word = proptest::sample::select(vec![
         "scheduled",
@@ -212,7 +212,7 @@ pub fn any_callback() -> impl Strategy<Value = NewEvent> {
     all.prop_map(|(word, parameters, query, token, by_simulation)| {
         let (code, from, to, prefix, service, receipt, kind, sms) = parameters;
         let word_of = says(word);
-        // Now and then an address is missing, so that another event has to tell it.
+        // Sometimes an address is missing, so that it comes from another event.
         let word_of =
             if from.is_none() && code.is_some() { word_of.without("From") } else { word_of };
         let word_of = if to.is_none() && sms.is_some() { word_of.without("To") } else { word_of };
@@ -245,7 +245,7 @@ fn reordered_and_repeated() -> impl Strategy<Value = (Vec<NewEvent>, Vec<NewEven
 }
 
 fn by_rule(rule: Rule, events: Vec<NewEvent>) -> Outcome {
-    Outcome::of(&folded(rule, events).lifecycle.evidence)
+    Outcome::from_evidence(&folded(rule, events).lifecycle.evidence)
 }
 
 fn by_arrival(rule: Rule, events: Vec<NewEvent>) -> Outcome {
@@ -255,9 +255,8 @@ fn by_arrival(rule: Rule, events: Vec<NewEvent>) -> Outcome {
     Outcome { status: last(&events), ..by_rule(rule, events) }
 }
 
-/// Holds a fold against random events in random orders. What it finds is made smaller in at most
-/// this many steps, of which each is slow.
-fn held_to_any_order(
+/// Tests a fold with random events in random orders. Shrinking is limited, because each step is slow.
+fn check_any_order(
     fold: fn(Rule, Vec<NewEvent>) -> Outcome,
     max_shrink_iters: u32,
 ) -> Result<(), String> {
@@ -276,20 +275,20 @@ fn held_to_any_order(
 }
 
 #[test]
-fn any_order_and_any_repetition_ends_alike() {
-    assert_eq!(held_to_any_order(by_rule, 100), Ok(()));
+fn any_order_and_repetition_gives_the_same_result() {
+    assert_eq!(check_any_order(by_rule, 100), Ok(()));
 }
 
 #[test]
-fn the_check_of_any_order_finds_a_fold_by_arrival_out() {
-    assert!(held_to_any_order(by_arrival, 0).is_err());
+fn the_random_check_rejects_a_fold_by_arrival() {
+    assert!(check_any_order(by_arrival, 0).is_err());
 }
 
 proptest! {
     #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn of_the_counts_only_late_depends_on_the_order((events, other_order) in reordered()) {
+    fn only_the_late_count_depends_on_the_order((events, other_order) in reordered()) {
         let counts = |events| Counts { late: 0, ..folded(Rule::default(), events).lifecycle.counts };
         prop_assert_eq!(counts(events), counts(other_order));
     }
@@ -304,7 +303,7 @@ proptest! {
     }
 
     #[test]
-    fn hearing_an_event_is_merging_what_it_tells(
+    fn recording_an_event_equals_merging_its_evidence(
         events in proptest::collection::vec(any_callback(), 1..10),
     ) {
         let events = recorded(events);
@@ -318,7 +317,7 @@ proptest! {
     }
 
     #[test]
-    fn neighbouring_stretches_join_to_the_fold_of_the_whole(
+    fn merging_adjacent_ranges_equals_folding_the_whole(
         events in proptest::collection::vec(any_callback(), 2..12),
         split in any::<proptest::sample::Index>(),
     ) {

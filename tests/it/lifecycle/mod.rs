@@ -1,4 +1,4 @@
-//! Where a message stands: which facts decide, and that their order does not.
+//! A message's lifecycle: which facts decide its status, whatever order they arrive in.
 
 mod facts;
 mod laws;
@@ -31,6 +31,6 @@ fn reported(bodies: impl IntoIterator<Item = MessageBody>) -> Folded {
 }
 
 /// The status shown, or `unknown`.
-fn standing(folded: &Folded) -> &'static str {
+fn status_of(folded: &Folded) -> &'static str {
     folded.lifecycle.evidence.status().map_or("unknown", |status| status.name())
 }

@@ -1,9 +1,9 @@
-//! Each sentence of the rule, and what each event does to its message.
+//! Every sentence of the rules, and the effect of each event on its message.
 
 use delivery_ledger::domain::{Effect, ErrorCode, NewEvent, Rule};
 use delivery_ledger::projection::fold::Folded;
 
-use super::{folded, reported, says, standing};
+use super::{folded, reported, says, status_of};
 use crate::support::MessageBody;
 use crate::support::events::{event, with_query, with_token};
 
@@ -20,9 +20,9 @@ const LADDER: [&str; 8] = [
 const SUCCESSES: [&str; 3] = ["partially_delivered", "delivered", "read"];
 const FAILURES: [&str; 3] = ["canceled", "undelivered", "failed"];
 
-/// Where a message stands that was reported in these words.
-fn stands_at(rule: Rule, words: &[&str]) -> &'static str {
-    standing(&folded(rule, words.iter().map(|word| event(says(word)))))
+/// The status of a message with these reported statuses.
+fn status_after(rule: Rule, words: &[&str]) -> &'static str {
+    status_of(&folded(rule, words.iter().map(|word| event(says(word)))))
 }
 
 fn in_conflict(words: &[&str]) -> bool {
@@ -33,18 +33,18 @@ fn in_conflict(words: &[&str]) -> bool {
 fn without_a_failure_the_highest_status_is_shown() {
     for rule in Rule::ALL {
         for (lower, higher) in pairs(&LADDER) {
-            assert_eq!(stands_at(rule, &[lower, higher]), higher);
-            assert_eq!(stands_at(rule, &[higher, lower]), higher, "{lower} came late");
+            assert_eq!(status_after(rule, &[lower, higher]), higher);
+            assert_eq!(status_after(rule, &[higher, lower]), higher, "{lower} came late");
         }
     }
 }
 
 #[test]
-fn a_failure_is_shown_whatever_else_was_heard() {
+fn a_failure_is_shown_whatever_else_was_reported() {
     for failure in FAILURES {
         for other in LADDER {
-            assert_eq!(stands_at(Rule::FailureTerminal, &[failure, other]), failure);
-            assert_eq!(stands_at(Rule::FailureTerminal, &[other, failure]), failure);
+            assert_eq!(status_after(Rule::FailureTerminal, &[failure, other]), failure);
+            assert_eq!(status_after(Rule::FailureTerminal, &[other, failure]), failure);
         }
     }
 }
@@ -53,8 +53,8 @@ fn a_failure_is_shown_whatever_else_was_heard() {
 fn of_several_failures_the_strongest_is_shown() {
     for rule in Rule::ALL {
         for (weaker, stronger) in pairs(&FAILURES) {
-            assert_eq!(stands_at(rule, &[weaker, stronger]), stronger);
-            assert_eq!(stands_at(rule, &[stronger, weaker]), stronger);
+            assert_eq!(status_after(rule, &[weaker, stronger]), stronger);
+            assert_eq!(status_after(rule, &[stronger, weaker]), stronger);
         }
     }
 }
@@ -74,36 +74,36 @@ fn only_success_together_with_failure_is_a_conflict() {
 }
 
 #[test]
-fn delivery_wins_gives_success_the_last_word_and_only_success() {
+fn delivery_wins_ranks_only_success_above_failure() {
     for failure in FAILURES {
         for other in LADDER {
             let shown = if SUCCESSES.contains(&other) { other } else { failure };
-            assert_eq!(stands_at(Rule::DeliveryWins, &[failure, other]), shown);
-            assert_eq!(stands_at(Rule::DeliveryWins, &[other, failure]), shown);
+            assert_eq!(status_after(Rule::DeliveryWins, &[failure, other]), shown);
+            assert_eq!(status_after(Rule::DeliveryWins, &[other, failure]), shown);
         }
     }
     let words = ["failed", "delivered", "undelivered", "sent"].map(|word| event(says(word)));
     let message = folded(Rule::DeliveryWins, words);
-    assert_eq!(standing(&message), "delivered");
+    assert_eq!(status_of(&message), "delivered");
     assert!(message.lifecycle.evidence.has_conflict(), "the failure is not forgotten");
 }
 
 #[test]
-fn unknown_and_inbound_words_never_move_a_status() {
+fn unknown_and_inbound_statuses_never_change_the_status() {
     for word in ["receiving", "received", "tunnelled", "DELIVERED!", "0", "sent "] {
-        assert_eq!(standing(&reported([says(word)])), "unknown", "{word}");
+        assert_eq!(status_of(&reported([says(word)])), "unknown", "{word}");
         let message = reported([says("queued"), says(word)]);
-        assert_eq!(standing(&message), "queued", "{word}");
+        assert_eq!(status_of(&message), "queued", "{word}");
         assert_eq!(message.lifecycle.counts.unrecognised, 1, "{word}");
-        assert_eq!(standing(&reported([says(word), says("queued")])), "queued", "{word}");
+        assert_eq!(status_of(&reported([says(word), says("queued")])), "queued", "{word}");
     }
 }
 
 #[test]
-fn a_message_of_which_nothing_known_was_heard_is_unknown_and_open() {
+fn a_message_without_a_known_status_is_unknown_and_open() {
     let message = reported([says("tunnelled").with("From", "+1555")]);
 
-    assert_eq!(standing(&message), "unknown");
+    assert_eq!(status_of(&message), "unknown");
     let evidence = &message.lifecycle.evidence;
     assert!(!evidence.is_settled() && !evidence.is_terminal() && !evidence.has_conflict());
     assert_eq!(deciding_from(&message), Some("+1555"), "it still has addresses");
@@ -119,7 +119,7 @@ fn settled_is_delivered_read_or_a_failure() {
 }
 
 #[test]
-fn delivered_is_terminal_where_the_channel_has_no_read_receipts() {
+fn delivered_is_terminal_if_the_channel_has_no_read_receipts() {
     let terminal = |word: &str, to: &str| {
         reported([says(word).with("To", to)]).lifecycle.evidence.is_terminal()
     };
@@ -136,7 +136,7 @@ fn delivered_is_terminal_where_the_channel_has_no_read_receipts() {
 }
 
 #[test]
-fn addresses_come_from_the_event_that_decides() {
+fn addresses_come_from_the_deciding_event() {
     // RCS that falls back to SMS keeps its SID.
     let rcs = says("sent").with("From", "rcs:brand").with("To", "rcs:+1555");
     let sms = says("delivered").with("From", "+1500").with("MessagingServiceSid", "MG1");
@@ -151,7 +151,7 @@ fn addresses_come_from_the_event_that_decides() {
 }
 
 #[test]
-fn an_address_that_the_deciding_event_lacks_comes_from_the_next_that_has_it() {
+fn a_missing_address_comes_from_the_next_ranking_event() {
     let bare = || says("delivered").without("From").without("To");
     let sent = says("sent").with("From", "whatsapp:+1").with("To", "whatsapp:+2");
     let queued = says("queued").with("From", "+9").with("MessagingServiceSid", "MG1");
@@ -182,7 +182,7 @@ fn an_address_that_the_deciding_event_lacks_comes_from_the_next_that_has_it() {
 }
 
 #[test]
-fn among_equals_an_event_with_both_addresses_goes_first() {
+fn among_ties_an_event_with_both_addresses_wins() {
     let whole = says("failed").with("From", "+9").with("ErrorCode", "30008");
     for other in [
         says("failed").without("From"),
@@ -217,7 +217,7 @@ fn ties_are_settled_by_error_code_then_query_then_body() {
 }
 
 #[test]
-fn an_unknown_message_is_settled_by_content_too() {
+fn ties_between_unknown_statuses_are_settled_by_content() {
     let (a, b) = (says("tunnelled").with("From", "a"), says("vaporised").with("From", "b"));
     for order in [[a.clone(), b.clone()], [b, a]] {
         assert_eq!(deciding_from(&reported(order)), Some("a"));
@@ -233,7 +233,7 @@ fn the_error_code_is_the_smallest_of_the_deciding_status() {
 }
 
 #[test]
-fn else_it_is_the_smallest_of_all_failures() {
+fn otherwise_the_error_code_is_the_smallest_of_all_failures() {
     assert_eq!(
         code_of(&[("undelivered", "30008"), ("canceled", "30005"), ("failed", "")]),
         Some(30005)
@@ -246,7 +246,7 @@ fn else_it_is_the_smallest_of_all_failures() {
 }
 
 #[test]
-fn a_failure_without_a_code_never_erases_one() {
+fn a_failure_without_an_error_code_never_erases_one() {
     assert_eq!(code_of(&[("failed", "30008"), ("failed", "")]), Some(30008));
     assert_eq!(code_of(&[("failed", ""), ("failed", "30008")]), Some(30008));
 }
@@ -268,7 +268,7 @@ fn error_codes_are_distinct_and_ascending_of_all_events() {
 }
 
 #[test]
-fn the_receipt_is_the_one_of_the_highest_status_to_bring_one() {
+fn the_receipt_comes_from_the_highest_status_with_one() {
     let receipt = |word: &str, date: &str| says(word).with("RawDlrDoneDate", date);
     let shown = |events: [MessageBody; 3]| {
         reported(events).lifecycle.evidence.receipt.map(|receipt| receipt.raw_dlr_done_date)
@@ -313,23 +313,23 @@ fn each_event_shows_what_it_changed() {
 }
 
 #[test]
-fn duplicates_share_token_query_and_body() {
+fn duplicates_have_the_same_token_query_and_body() {
     let one = || event(says("sent"));
-    let doubled = |first: NewEvent, second: NewEvent| {
+    let is_duplicate = |first: NewEvent, second: NewEvent| {
         let message = folded(Rule::default(), [first, second]);
         message.timeline[1].effect == Effect::Duplicate(1)
     };
-    assert!(doubled(one(), one()), "both without a token");
-    assert!(doubled(with_token(one(), "t1"), with_token(one(), "t1")));
-    assert!(!doubled(with_token(one(), "t1"), with_token(one(), "t2")));
-    assert!(!doubled(with_token(one(), "t1"), one()), "one has none");
-    assert!(!doubled(with_token(one(), ""), one()), "an empty token is one");
-    assert!(!doubled(with_query(one(), "a=1"), with_query(one(), "a=2")));
-    assert!(!doubled(one(), event(says("sent").with("Extra", "1"))));
+    assert!(is_duplicate(one(), one()), "both without a token");
+    assert!(is_duplicate(with_token(one(), "t1"), with_token(one(), "t1")));
+    assert!(!is_duplicate(with_token(one(), "t1"), with_token(one(), "t2")));
+    assert!(!is_duplicate(with_token(one(), "t1"), one()), "one has none");
+    assert!(!is_duplicate(with_token(one(), ""), one()), "an empty token is one");
+    assert!(!is_duplicate(with_query(one(), "a=1"), with_query(one(), "a=2")));
+    assert!(!is_duplicate(one(), event(says("sent").with("Extra", "1"))));
 }
 
 #[test]
-fn a_duplicate_names_the_first_of_its_kind_and_comes_before_every_other_effect() {
+fn a_duplicate_refers_to_the_first_event_and_overrides_other_effects() {
     let events = ["delivered", "failed", "tunnelled", "failed", "tunnelled", "delivered", "failed"];
     let message = reported(events.map(says));
 
@@ -349,7 +349,7 @@ fn a_duplicate_names_the_first_of_its_kind_and_comes_before_every_other_effect()
 }
 
 #[test]
-fn duplicates_late_and_unrecognised_events_are_counted_and_kept() {
+fn duplicate_late_and_unrecognised_events_are_counted() {
     let events = ["delivered", "sent", "queued", "sent", "received", "received", "read"];
     let message = reported(events.map(says));
 
@@ -363,7 +363,7 @@ fn duplicates_late_and_unrecognised_events_are_counted_and_kept() {
 }
 
 #[test]
-fn a_status_time_is_when_it_was_first_heard() {
+fn a_status_time_is_the_first_arrival_of_the_status() {
     let message = reported(["sent", "delivered", "sent"].map(says));
 
     let heard = message.lifecycle.evidence.status_times.iter();

@@ -1,5 +1,5 @@
-//! A captured signature also fits other ways to cut the signed text into names and values. None of
-//! them takes anything over from the callback that Twilio sent.
+//! Splicing attacks: a captured signature is also valid for other splits of the signed text into names and
+//! values. None of them may replace a fact of the callback that Twilio sent.
 
 use delivery_ledger::domain::message::status_reported::Label;
 use delivery_ledger::domain::{NewEvent, Rule, Status};
@@ -17,7 +17,7 @@ const URL: &str = "https://hooks.example.com/message-status";
 
 type Pairs = Vec<(String, String)>;
 
-/// What a person sees of a message, and which event it comes from.
+/// The visible facts of a message, and the events they come from.
 #[derive(Debug, PartialEq)]
 struct Shown {
     status: Option<Status>,
@@ -184,7 +184,7 @@ fn is_of_the_message(event: &NewEvent) -> bool {
 }
 
 /// Both orders end alike, as the genuine callback alone does.
-fn takes_nothing_over(genuine: &NewEvent, other: &NewEvent) -> Result<(), TestCaseError> {
+fn check_nothing_replaced(genuine: &NewEvent, other: &NewEvent) -> Result<(), TestCaseError> {
     for rule in Rule::ALL {
         let alone = shown(&folded(rule, [genuine.clone()]));
         for order in [[genuine.clone(), other.clone()], [other.clone(), genuine.clone()]] {
@@ -203,7 +203,7 @@ proptest! {
     })]
 
     #[test]
-    fn the_same_text_cut_elsewhere_takes_nothing_over(
+    fn the_same_text_split_differently_replaces_no_fact(
         pairs in any_genuine(),
         steps in steps(),
         reversed in any::<bool>(),
@@ -219,13 +219,13 @@ proptest! {
         prop_assume!(of(&other) == of(&genuine));
         let (genuine, other) = (event(genuine), event(other));
         if is_of_the_message(&other) {
-            takes_nothing_over(&genuine, &other)?;
+            check_nothing_replaced(&genuine, &other)?;
         }
     }
 }
 
 #[test]
-fn what_known_attacks_send_takes_nothing_over_and_is_labelled() {
+fn known_splicing_attacks_replace_no_fact_and_are_labelled() {
     let sid = sid(1);
     let whatsapp = genuine("delivered", "whatsapp:+15017250604", "whatsapp:+15558675310", &[]);
     let failed = genuine("failed", "+15017250604", "+15558675310", &[("ErrorCode", "30003")]);
@@ -283,7 +283,7 @@ fn what_known_attacks_send_takes_nothing_over_and_is_labelled() {
         let signed = signature(TOKEN, URL, &genuine);
         assert_eq!(signature(TOKEN, URL, &other), signed);
         let signed = |body| with_header(event(body), "x-twilio-signature", &signed);
-        takes_nothing_over(&signed(genuine.clone()), &signed(other.clone())).unwrap();
+        check_nothing_replaced(&signed(genuine.clone()), &signed(other.clone())).unwrap();
         let message = folded(Rule::default(), [signed(genuine), signed(other)]);
         let [of_genuine, of_other] = &labels(&message)[..] else { panic!("two events") };
         assert_eq!(of_genuine, &[Label::ReusedSignature]);
@@ -292,7 +292,7 @@ fn what_known_attacks_send_takes_nothing_over_and_is_labelled() {
 }
 
 #[test]
-fn a_parameter_that_nobody_knows_taken_into_a_value_takes_nothing_over() {
+fn an_unknown_parameter_merged_into_a_value_replaces_no_fact() {
     let service = ("MessagingServiceSid", "MG11111111111111111111111111111111");
     let whatsapp = ("whatsapp:+15017250604", "whatsapp:+15558675310");
     let plain = ("+15017250604", "+15558675310");
@@ -313,7 +313,7 @@ fn a_parameter_that_nobody_knows_taken_into_a_value_takes_nothing_over() {
         taken_in.iter().for_each(|(name, inside)| *value += &format!("{name}{inside}"));
         let (whole, other) = (form(&whole, false), form(&other, false));
         assert_eq!(signature(TOKEN, URL, &other), signature(TOKEN, URL, &whole), "{taker}");
-        takes_nothing_over(&event(whole), &event(other)).unwrap();
+        check_nothing_replaced(&event(whole), &event(other)).unwrap();
     }
 }
 
@@ -326,13 +326,13 @@ fn a_phantom_message_is_labelled() {
 }
 
 #[test]
-fn a_repeated_pair_is_labelled_and_takes_nothing_over() {
+fn a_repeated_pair_is_labelled_and_replaces_no_fact() {
     let pairs = genuine("delivered", "+15017250604", "+15558675310", &[]);
     for repeated in [0, 4, 7] {
         let mut other = pairs.clone();
         other.insert(0, pairs[repeated].clone());
         let (genuine, other) = (event(form(&pairs, false)), event(form(&other, false)));
-        takes_nothing_over(&genuine, &other).unwrap();
+        check_nothing_replaced(&genuine, &other).unwrap();
         let message = folded(Rule::default(), [genuine, other]);
         assert_eq!(labels(&message), [&[][..], &[Label::RepeatedParameter]]);
     }
@@ -358,7 +358,7 @@ fn parameters_moved_into_the_query_are_labelled() {
 }
 
 #[test]
-fn a_usual_callback_is_not_labelled_whatever_its_text_says() {
+fn a_normal_callback_is_not_labelled_whatever_its_text() {
     for text in ["Go To Town", "MessageStatus: From me", "To%20%46rom", "AccountSid"] {
         let pairs = genuine("sent", "+15017250604", "+15558675310", &[("Body", text)]);
         let message = folded(Rule::default(), [event(form(&pairs, false))]);

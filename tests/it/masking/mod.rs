@@ -1,7 +1,7 @@
-//! What somebody who may not see addresses can read: not one number, however and wherever it is written.
+//! Masking: a reader who may not see addresses sees no phone number, however and wherever it is written.
 
-mod answers;
 mod readings;
+mod responses;
 mod spelled;
 
 use std::borrow::Cow;
@@ -14,14 +14,14 @@ use proptest::prelude::*;
 
 use crate::support::events::{event, recorded, with_header, with_query, with_token};
 use crate::support::{ACCOUNT, delivered, sid};
-use readings::tells;
+use readings::reveals;
 use spelled::{ESCAPES, PLACES, number};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2048, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_number_can_be_read_in_a_masked_event_or_message(
+    fn masked_events_and_messages_reveal_no_number(
         number in number(),
         escape in 0..ESCAPES.len(),
         place in 0..PLACES.len(),
@@ -30,29 +30,29 @@ proptest! {
         let [event] = <[RecordedEvent; 1]>::try_from(recorded([event])).unwrap();
 
         let shown = serde_json::to_string(&masked(&event)).unwrap();
-        prop_assert!(!tells(shown.as_bytes(), &number.digits), "place {}: {}", place, shown);
+        prop_assert!(!reveals(shown.as_bytes(), &number.digits), "place {}: {}", place, shown);
 
         if let Some(message) = masked_message(&event) {
             let shown = serde_json::to_string(&message).unwrap();
-            prop_assert!(!tells(shown.as_bytes(), &number.digits), "place {}: {}", place, shown);
+            prop_assert!(!reveals(shown.as_bytes(), &number.digits), "place {}: {}", place, shown);
         }
     }
 }
 
-/// The search finds what it looks for: in the same events unmasked, and escaped in each way.
+/// A control: the search finds the numbers in the same events without masking.
 #[test]
-fn the_search_for_numbers_finds_them_where_nothing_is_masked() {
+fn the_search_finds_every_number_without_masking() {
     let everywhere = PLACES.map(|place| (place, ESCAPES[0]));
     let escaped = ESCAPES.map(|escape| (PLACES[0], escape));
     for (place, escape) in everywhere.into_iter().chain(escaped) {
         let event = recorded([place(&sid(1), &escape("+1555 8675-310 1234"))]).remove(0);
         let shown = serde_json::to_string(&wire::Event::new(event, None, None)).unwrap();
-        assert!(tells(shown.as_bytes(), "155586753101234"), "{shown}");
+        assert!(reveals(shown.as_bytes(), "155586753101234"), "{shown}");
     }
 }
 
 #[test]
-fn what_is_no_number_stays_readable() {
+fn masking_leaves_other_text_readable() {
     let service = "MG0123456789abcdef0123456789abcdef";
     let body = delivered(&sid(7))
         .with("MessagingServiceSid", service)
@@ -86,9 +86,9 @@ fn what_is_no_number_stays_readable() {
     assert_eq!(message.to.as_deref(), Some("+*******5310"));
 }
 
-/// Six digits of a number can be guessed in a second from a hash over it.
+/// Six hidden digits can be found from a hash within a second.
 #[test]
-fn no_signature_and_no_hash_is_shown() {
+fn masking_removes_signatures_and_hashes() {
     const HASH: &str = "9023460dd0e5c2b6ff5ae52a3d5a5e1a4cbb1a1b3bfe5e1e0fb8a5dd6ab0c123";
     const SIGNATURE: &str = "L/OH5YylLD5NRKLltdqwSvS0BnU=";
     let upper = HASH.to_ascii_uppercase();

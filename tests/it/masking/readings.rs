@@ -1,4 +1,4 @@
-//! Everything that somebody who looks for a number could read out of a text.
+//! Searches a text for a phone number, through every encoding and spelling.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,18 +8,18 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::spelled::ZEROS;
 
-/// How often escapes are resolved in turn.
+/// The number of nested escapes that are resolved.
 const ROUNDS: usize = 4;
 
-/// How many digits of one number nobody may read in a row, besides the last four.
+/// The number of consecutive hidden digits that counts as revealing a number.
 const DIGITS: usize = 7;
 
-/// Whether a number can be read in a text: any seven of its digits in a row that should be hidden.
-pub fn tells(text: &[u8], digits: &str) -> bool {
+/// True if a text reveals a number: any seven consecutive digits that should be hidden.
+pub fn reveals(text: &[u8], digits: &str) -> bool {
     revealed(text, [digits]).is_some()
 }
 
-/// Which of these numbers can be read in a text.
+/// Returns the first of these numbers that a text reveals.
 pub fn revealed<'n>(text: &[u8], numbers: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let mut windows = HashMap::new();
     for digits in numbers {
@@ -31,7 +31,7 @@ pub fn revealed<'n>(text: &[u8], numbers: impl IntoIterator<Item = &'n str>) -> 
     })
 }
 
-/// Every way in which a text can be read: digits in ASCII, without anything between letters and digits.
+/// Every decoding of a text, with digits in ASCII and separators removed.
 pub fn readings(text: &[u8]) -> Vec<String> {
     let mut texts = vec![String::from_utf8_lossy(text).into_owned()];
     let mut all = Vec::new();
@@ -52,7 +52,7 @@ fn stripped(text: &str) -> String {
     folded.filter(|c| c.is_alphanumeric()).collect()
 }
 
-/// JSON's escapes and percent-encoding, resolved once.
+/// Resolves JSON escapes and percent-encoding once.
 fn unescaped(text: &str) -> String {
     let (mut units, mut rest) = (Vec::new(), text);
     while let Some(c) = rest.chars().next() {

@@ -1,4 +1,4 @@
-//! Telephone numbers in every spelling, and every place of an event where one can stand.
+//! Generators of phone numbers in every spelling, and of events with one in every possible place.
 
 use delivery_ledger::domain::NewEvent;
 use delivery_ledger::domain::event::Headers;
@@ -8,14 +8,14 @@ use serde_json::json;
 use crate::support::events::{event, headers, with_header, with_query, with_token};
 use crate::support::{MessageBody, delivered};
 
-/// A number as it is dialled, and as it is written.
+/// A phone number: its digits and one spelling of it.
 #[derive(Debug, Clone)]
 pub struct Number {
     pub digits: String,
     pub written: String,
 }
 
-/// What has stood between the digits of numbers in messages, or could.
+/// Separators between the digits of phone numbers.
 const SEPARATORS: [&str; 24] = [
     " ", "-", ".", "(", ")", "/", ",", ":", "_", ";", "+", "&", "=", "%", "\"", "\\", "\n", "\t",
     "\u{a0}", "\u{200b}", "\u{2011}", "\u{2013}", "\u{3000}", "\u{feff}",
@@ -48,7 +48,7 @@ pub fn number() -> impl Strategy<Value = Number> {
     })
 }
 
-/// How a text is escaped before it comes to its place.
+/// Escapings applied to a text before it is put into an event.
 pub const ESCAPES: [fn(&str) -> String; 5] = [
     |text| text.to_owned(),
     |text| percent(text, true),
@@ -57,7 +57,7 @@ pub const ESCAPES: [fn(&str) -> String; 5] = [
     |text| text.encode_utf16().map(|unit| format!("%5Cu{unit:04X}")).collect(),
 ];
 
-/// Percent-encoding, of every byte or of what has to be.
+/// Percent-encodes every byte, or only those that need it.
 pub fn percent(text: &str, all: bool) -> String {
     let bytes = text.bytes().map(|byte| match byte.is_ascii_alphanumeric() && !all {
         true => char::from(byte).to_string(),
@@ -66,7 +66,7 @@ pub fn percent(text: &str, all: bool) -> String {
     bytes.collect()
 }
 
-/// Every place: an event about the message, with the text in it.
+/// Every place of an event that can contain a text: functions from SID and text to an event.
 pub const PLACES: [fn(&str, &str) -> NewEvent; 34] = [
     |sid, text| with(sid, "Body", &format!("call {text} now")),
     |sid, text| with(sid, "Body", &format!("{}{text}", "x".repeat(40))),
@@ -91,7 +91,7 @@ pub const PLACES: [fn(&str, &str) -> NewEvent; 34] = [
         let text = percent(text, false);
         event([&*delivered(sid).bytes(), b"&x=", text.as_bytes(), b"%FF\xff"].concat())
     },
-    // What a form takes for a name and a value is one number nevertheless.
+    // A number split over a form's name and value is still a number.
     |sid, text| {
         let pieces = text.replace(|c: char| !c.is_alphanumeric(), "&");
         event([&delivered(sid).bytes(), &b"&"[..], pieces.as_bytes()].concat())
@@ -119,7 +119,7 @@ pub const PLACES: [fn(&str, &str) -> NewEvent; 34] = [
     |sid, text| {
         json(&json!({ "sid": sid, "to": text, "deep": [{ "note": text, text: 1 }] }).to_string())
     },
-    // One number, a digit or two at a time.
+    // A number split over several values.
     |sid, text| {
         let digits: Vec<String> = text.chars().map(String::from).collect();
         json(&json!({ "sid": sid, "list": digits }).to_string())

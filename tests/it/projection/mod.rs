@@ -1,4 +1,4 @@
-//! From the log to the views: in whatever steps, after whatever interruption, to the same content.
+//! The projection: any steps and interruptions give the same views.
 
 mod restart;
 mod stalled;

@@ -1,4 +1,4 @@
-//! Views that were deleted, damaged or built from something else, when a server starts.
+//! Starting a server with views that were deleted, damaged, or built from another log or rule.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -12,9 +12,30 @@ use serde_json::json;
 
 use super::{open, set_rule};
 use crate::support::events::event;
-use crate::support::{App, Request, TOKEN, delivered, failed, sent, sid, signature, status};
+use crate::support::{
+    App, MessageBody, Request, TOKEN, delivered, failed, sent, sid, signature, status,
+};
 
-/// Marks a message in the views; a rebuild would wipe the mark out.
+/// A stopped server that has received and projected these callbacks.
+fn stopped_after<const N: usize>(bodies: [MessageBody; N]) -> App {
+    let mut app = App::start();
+    receive_and_stop(&mut app, bodies);
+    app
+}
+
+fn receive_and_stop<const N: usize>(app: &mut App, bodies: [MessageBody; N]) {
+    for body in bodies {
+        assert_eq!(app.receive(body).code, 200);
+    }
+    app.caught_up();
+    app.stop();
+}
+
+fn views_sql(app: &App, sql: &str) {
+    Connection::open(app.views_file()).unwrap().execute_batch(sql).unwrap();
+}
+
+/// Marks a message in the views; a rebuild would remove the mark.
 fn mark(app: &App) {
     let views = Connection::open(app.views_file()).unwrap();
     views
@@ -26,14 +47,14 @@ fn is_marked(app: &App) -> bool {
     in_views(app)[0].lifecycle.evidence.status() == Some(Status::Canceled)
 }
 
-/// The messages in the views as they are, of which a command would first ask the server.
+/// Reads the messages directly from the views, without asking the server.
 fn in_views(app: &App) -> Vec<Message> {
     let store = store::open(&Database::Sqlite(app.log_file()), Access::Read).unwrap();
     store.views().page(0, 1000).unwrap().1
 }
 
 /// SID and status of each message in the views.
-fn standing(app: &App) -> Vec<(String, &'static str)> {
+fn statuses(app: &App) -> Vec<(String, &'static str)> {
     let status = |message: &Message| message.lifecycle.evidence.status().unwrap().name();
     in_views(app)
         .iter()
@@ -41,8 +62,8 @@ fn standing(app: &App) -> Vec<(String, &'static str)> {
         .collect()
 }
 
-/// The projection is what a fresh fold gives, and neither is behind.
-fn is_sound_and_caught_up(app: &App) {
+/// Asserts that the views equal a replay of the log up to the head.
+fn assert_sound_and_caught_up(app: &App) {
     app.caught_up();
     let verified = app.json(&["verify", "--format", "json"]);
     assert_eq!(verified["findings"], json!([]));
@@ -50,7 +71,7 @@ fn is_sound_and_caught_up(app: &App) {
 }
 
 #[test]
-fn a_server_goes_on_from_its_checkpoint() {
+fn a_server_continues_from_its_checkpoint() {
     let mut app = App::start();
     app.receive(sent(&sid(1)));
     app.caught_up();
@@ -62,11 +83,11 @@ fn a_server_goes_on_from_its_checkpoint() {
 
     app.caught_up();
     assert!(is_marked(&app), "the views were not read on but rebuilt");
-    assert_eq!(standing(&app), [(sid(1), "canceled"), (sid(2), "sent")]);
+    assert_eq!(statuses(&app), [(sid(1), "canceled"), (sid(2), "sent")]);
 }
 
 #[test]
-fn a_kill_in_the_middle_of_a_stream_leaves_a_replay_nothing_to_add() {
+fn after_a_kill_under_load_views_equal_a_replay() {
     let mut app = App::start();
     let acknowledged = Mutex::new(Vec::new());
     let (callbacks, url) = (app.callbacks(), app.url("/message-status"));
@@ -88,7 +109,7 @@ fn a_kill_in_the_middle_of_a_stream_leaves_a_replay_nothing_to_add() {
     });
     app.restart();
 
-    is_sound_and_caught_up(&app);
+    assert_sound_and_caught_up(&app);
 
     let kept: Vec<_> = app.events().into_iter().map(|event| event["body"].clone()).collect();
     for body in acknowledged.into_inner().unwrap() {
@@ -104,7 +125,7 @@ fn a_kill_in_the_middle_of_a_stream_leaves_a_replay_nothing_to_add() {
     assert_eq!(app.json(&["verify", "--format", "json"])["findings"], json!([]));
 }
 
-/// Sends a callback; its body where it was acknowledged.
+/// Sends a callback; returns its body if it was acknowledged.
 fn acknowledged_callback(callbacks: SocketAddr, url: &str, number: u32) -> Option<String> {
     let words = ["queued", "sent", "delivered", "failed"];
     let body = status(&sid(number % 60), words[number as usize % 4]).with("N", &number.to_string());
@@ -130,45 +151,36 @@ fn deleted_views_are_rebuilt_while_callbacks_are_accepted() {
     app.restart();
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
 
-    is_sound_and_caught_up(&app);
-    assert_eq!(standing(&app), [(sid(1), "delivered")]);
+    assert_sound_and_caught_up(&app);
+    assert_eq!(statuses(&app), [(sid(1), "delivered")]);
     assert_eq!(in_views(&app)[0].lifecycle.counts.events, 2);
 }
 
 #[test]
-fn views_of_another_version_are_rebuilt_and_that_is_said() {
-    let mut app = App::start();
-    app.receive(delivered(&sid(1)));
-    app.caught_up();
-    app.stop();
-    let views = Connection::open(app.views_file()).unwrap();
-    views.execute_batch("UPDATE refinery_schema_history SET checksum = '0'").unwrap();
-    drop(views);
+fn views_of_another_version_are_rebuilt_with_a_log_line() {
+    let mut app = stopped_after([delivered(&sid(1))]);
+    views_sql(&app, "UPDATE refinery_schema_history SET checksum = '0'");
     mark(&app);
 
     app.restart();
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
 
-    is_sound_and_caught_up(&app);
+    assert_sound_and_caught_up(&app);
     assert!(!is_marked(&app));
     assert!(app.stderr().contains("the views are rebuilt"), "{}", app.stderr());
 }
 
 #[test]
-fn views_built_by_another_rule_are_rebuilt_and_that_is_said() {
-    let mut app = App::start();
-    app.receive(delivered(&sid(1)));
-    app.receive(failed(&sid(1), "30003"));
-    app.caught_up();
-    assert_eq!(standing(&app), [(sid(1), "failed")]);
-    app.stop();
+fn views_built_by_another_rule_are_rebuilt_with_a_log_line() {
+    let mut app = stopped_after([delivered(&sid(1)), failed(&sid(1), "30003")]);
+    assert_eq!(statuses(&app), [(sid(1), "failed")]);
     set_rule(&app, "delivery-wins");
 
     app.restart();
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
 
-    is_sound_and_caught_up(&app);
-    assert_eq!(standing(&app), [(sid(1), "delivered")]);
+    assert_sound_and_caught_up(&app);
+    assert_eq!(statuses(&app), [(sid(1), "delivered")]);
     assert_eq!(app.message(&sid(1))["rule"], "delivery-wins");
     assert_eq!(app.message(&sid(1))["status"], "delivered");
     let stderr = app.stderr();
@@ -176,81 +188,60 @@ fn views_built_by_another_rule_are_rebuilt_and_that_is_said() {
 }
 
 #[test]
-fn views_with_a_damaged_checkpoint_are_rebuilt_and_that_is_said() {
-    let mut app = App::start();
-    app.receive(delivered(&sid(1)));
-    app.caught_up();
-    app.stop();
-    let views = Connection::open(app.views_file()).unwrap();
-    views.execute_batch("UPDATE checkpoint SET rule = 'no rule'").unwrap();
-    drop(views);
+fn views_with_a_damaged_checkpoint_are_rebuilt_with_a_log_line() {
+    let mut app = stopped_after([delivered(&sid(1))]);
+    views_sql(&app, "UPDATE checkpoint SET rule = 'no rule'");
 
     app.restart();
 
-    is_sound_and_caught_up(&app);
+    assert_sound_and_caught_up(&app);
     let stderr = app.stderr();
     assert!(stderr.contains("the views are rebuilt from the log"), "{stderr}");
 }
 
 #[test]
-fn a_log_that_is_older_than_its_views_is_named_and_the_views_are_rebuilt() {
-    let mut app = App::start();
-    app.receive(sent(&sid(1)));
-    app.caught_up();
-    app.stop();
+fn a_log_older_than_its_views_is_reported_and_the_views_are_rebuilt() {
+    let mut app = stopped_after([sent(&sid(1))]);
     let older = std::fs::read(app.log_file()).unwrap();
     app.restart();
-    app.receive(delivered(&sid(1)));
-    app.receive(delivered(&sid(2)));
-    app.caught_up();
-    app.stop();
+    receive_and_stop(&mut app, [delivered(&sid(1)), delivered(&sid(2))]);
     std::fs::write(app.log_file(), older).unwrap();
 
     app.restart();
 
-    app.eventually("it is said", || app.stderr().contains("the log is older than its views"));
-    is_sound_and_caught_up(&app);
+    app.eventually("it is logged", || app.stderr().contains("the log is older than its views"));
+    assert_sound_and_caught_up(&app);
     let stderr = app.stderr();
     assert!(stderr.contains("ends at position 1, they have read up to 3"), "{stderr}");
     assert!(stderr.contains("events that were acknowledged may be missing"), "{stderr}");
-    assert_eq!(standing(&app), [(sid(1), "sent")]);
+    assert_eq!(statuses(&app), [(sid(1), "sent")]);
 }
 
 #[test]
-fn an_older_log_that_has_grown_past_its_views_is_named() {
-    let mut app = App::start();
-    app.receive(sent(&sid(1)));
-    app.caught_up();
-    app.stop();
+fn an_older_log_that_has_grown_past_its_views_is_reported() {
+    let mut app = stopped_after([sent(&sid(1))]);
     let older = std::fs::read(app.log_file()).unwrap();
     app.restart();
-    app.receive(delivered(&sid(1)));
-    app.caught_up();
-    app.stop();
+    receive_and_stop(&mut app, [delivered(&sid(1))]);
     std::fs::write(app.log_file(), older).unwrap();
     open(&app).append(&[event(failed(&sid(1), "30003")), event(sent(&sid(2)))]).unwrap();
 
     app.restart();
 
-    app.eventually("it is said", || app.stderr().contains("another event is at position 2"));
-    is_sound_and_caught_up(&app);
-    assert_eq!(standing(&app), [(sid(1), "failed"), (sid(2), "sent")]);
+    app.eventually("it is logged", || app.stderr().contains("another event is at position 2"));
+    assert_sound_and_caught_up(&app);
+    assert_eq!(statuses(&app), [(sid(1), "failed"), (sid(2), "sent")]);
 }
 
 #[test]
-fn the_log_of_another_ledger_is_named_and_the_views_are_rebuilt() {
-    let (mut app, mut other) = (App::start(), App::start());
-    app.receive(sent(&sid(1)));
-    other.receive(delivered(&sid(9)));
-    for app in [&mut app, &mut other] {
-        app.caught_up();
-        app.stop();
-    }
+fn the_log_of_another_ledger_is_reported_and_the_views_are_rebuilt() {
+    let mut app = stopped_after([sent(&sid(1))]);
+    let other = stopped_after([delivered(&sid(9))]);
     std::fs::copy(other.log_file(), app.log_file()).unwrap();
 
     app.restart();
 
-    app.eventually("it is said", || app.stderr().contains("the views belong to another ledger"));
-    is_sound_and_caught_up(&app);
-    assert_eq!(standing(&app), [(sid(9), "delivered")]);
+    app.eventually("it is logged", || app.stderr().contains("the views belong to another ledger"));
+    assert_sound_and_caught_up(&app);
+    assert_eq!(statuses(&app), [(sid(9), "delivered")]);
 }

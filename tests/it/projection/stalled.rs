@@ -1,4 +1,4 @@
-//! A projection that cannot go on, while callbacks are stored and messages are shown.
+//! A stalled projection, while callbacks are still stored and messages still shown.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -29,8 +29,8 @@ fn damage_what_was_not_projected(app: &App, change: &str) {
 }
 
 #[test]
-fn a_projection_that_cannot_go_on_says_where_and_callbacks_are_still_taken() {
-    for (change, said) in [
+fn a_stalled_projection_reports_its_position_and_callbacks_are_still_accepted() {
+    for (change, expected) in [
         ("UPDATE events SET variables = x'09' WHERE position = 2", "event 2 cannot be read"),
         ("DELETE FROM events WHERE position = 2", "the log has no event at position 2"),
     ] {
@@ -42,7 +42,7 @@ fn a_projection_that_cannot_go_on_says_where_and_callbacks_are_still_taken() {
 
         app.restart();
 
-        app.eventually("it is said", || app.stderr().contains(said));
+        app.eventually("it is logged", || app.stderr().contains(expected));
         assert!(app.stderr().contains("the projection has stalled"), "{}", app.stderr());
         assert_eq!(app.receive(delivered(&sid(4))).code, 200);
         assert_eq!(head_of(&app.log_file()), 4);
@@ -57,7 +57,7 @@ fn head_of(log: &Path) -> u64 {
 }
 
 #[test]
-fn a_server_that_cannot_project_is_not_ready_and_says_why() {
+fn a_server_that_cannot_project_is_not_ready_with_the_reason() {
     let mut app = App::start();
     app.receive(sent(&sid(1)));
     app.caught_up();
@@ -68,19 +68,19 @@ fn a_server_that_cannot_project_is_not_ready_and_says_why() {
 
     let not_ready = || {
         let answer = app.get("/readyz");
-        let said = String::from_utf8_lossy(&answer.body).contains("event 2 cannot be read");
-        answer.code == 503 && said
+        let expected = String::from_utf8_lossy(&answer.body).contains("event 2 cannot be read");
+        answer.code == 503 && expected
     };
     assert_eq!(app.get("/readyz").code, 503, "before the projection has tried");
-    app.eventually("it is said on stderr", || app.stderr().contains("event 2 cannot be read"));
-    app.eventually("it is said to probes", not_ready);
+    app.eventually("it is logged", || app.stderr().contains("event 2 cannot be read"));
+    app.eventually("it is reported to probes", not_ready);
 }
 
 /// A store whose log cannot be read the first two times.
 struct Stumbling {
     inner: Box<dyn Store>,
     projection: OnceLock<Handle>,
-    /// For each read, whether the projection was said to fail at that time.
+    /// For each read, whether the projection was reported as stalled at that time.
     reads: Mutex<Vec<bool>>,
 }
 
@@ -153,9 +153,9 @@ impl Store for Stumbling {
     }
 }
 
-/// It used to be said to get on each time before it was tried again.
+/// Regression: the projection was reported as working before each retry.
 #[test]
-fn a_projection_is_said_to_fail_until_it_gets_on() {
+fn a_stalled_projection_is_reported_until_it_continues() {
     let ledger = Ledger::new();
     let store = Arc::new(Stumbling {
         inner: ledger.open(),
@@ -176,7 +176,7 @@ fn a_projection_is_said_to_fail_until_it_gets_on() {
 }
 
 #[test]
-fn a_message_is_answered_from_the_log_while_its_views_are_missing() {
+fn a_message_is_read_from_the_log_if_the_views_are_missing() {
     let mut app = App::start();
     app.receive(delivered(&sid(1)));
     app.caught_up();
@@ -189,9 +189,9 @@ fn a_message_is_answered_from_the_log_while_its_views_are_missing() {
     assert!(!app.views_file().exists(), "a question makes no views");
 }
 
-/// It compared the log with views that were not there, and found no difference.
+/// Regression: the log was compared with missing views, and no difference was found.
 #[test]
-fn a_dry_run_on_deleted_views_still_names_what_would_stand_elsewhere() {
+fn a_dry_run_without_views_still_lists_changed_messages() {
     let mut app = App::start();
     app.receive(delivered(&sid(1)));
     app.receive(failed(&sid(1), "30003"));
@@ -212,7 +212,7 @@ fn a_dry_run_on_deleted_views_still_names_what_would_stand_elsewhere() {
 }
 
 #[test]
-fn an_envelope_that_cannot_be_read_does_not_keep_callbacks_out() {
+fn callbacks_are_accepted_despite_an_unreadable_envelope() {
     let mut app = App::start();
     app.receive(sent(&sid(1)));
     app.caught_up();
@@ -225,7 +225,7 @@ fn an_envelope_that_cannot_be_read_does_not_keep_callbacks_out() {
     assert_eq!(head_of(&app.log_file()), 4);
 }
 
-/// It exported by the server's rule without a word.
+/// Regression: the export silently used the server's rule.
 #[test]
 fn an_export_by_another_rule_than_the_servers_is_refused() {
     let app = App::start();
@@ -240,8 +240,8 @@ fn an_export_by_another_rule_than_the_servers_is_refused() {
 }
 
 #[test]
-fn far_behind_an_event_that_cannot_be_read_ends_the_reading_ahead_where_it_lies() {
-    for (change, said) in [
+fn prefetching_stops_at_an_unreadable_event() {
+    for (change, expected) in [
         ("UPDATE events SET envelope = 99 WHERE position = 33000", "event 33000 cannot be read"),
         ("DELETE FROM events WHERE position = 33000", "no event at position 33000"),
     ] {
@@ -255,7 +255,7 @@ fn far_behind_an_event_that_cannot_be_read_ends_the_reading_ahead_where_it_lies(
 
         let stopped = catch_up(&*store, store.views(), 33_500, &mut go_on).unwrap_err();
 
-        assert!(stopped.to_string().contains(said), "{stopped}");
+        assert!(stopped.to_string().contains(expected), "{stopped}");
         assert_eq!(
             store.views().checkpoint().unwrap().position,
             32_999,

@@ -47,7 +47,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn whatever_the_steps_the_views_are_the_same(
+    fn any_steps_give_the_same_views(
         events in traffic(),
         cuts in proptest::collection::btree_set(1..40_u64, 0..8),
     ) {
@@ -88,7 +88,7 @@ fn more_than_one_full_batch_is_projected_as_one() {
 }
 
 #[test]
-fn the_digest_tells_rules_messages_and_their_order_apart() {
+fn the_digest_depends_on_rule_messages_and_order() {
     let digest_of = |events: &[NewEvent], rule| {
         let ledger = Ledger::new();
         let store = ledger.open();
@@ -108,7 +108,7 @@ fn the_digest_tells_rules_messages_and_their_order_apart() {
 }
 
 #[test]
-fn two_projections_of_one_ledger_do_each_other_no_harm() {
+fn two_projections_of_one_ledger_do_not_interfere() {
     let events = (0..3_000)
         .map(|number| event(status(&sid(number % 50), "sent").with("N", &number.to_string())));
     let ledger = Ledger::new();
@@ -132,7 +132,7 @@ fn two_projections_of_one_ledger_do_each_other_no_harm() {
 
 #[test]
 fn a_read_that_is_cancelled_resumes_where_it_stopped() {
-    let ledger = Ledger::of(&[event(sent(&sid(1)))]);
+    let ledger = Ledger::with_events(&[event(sent(&sid(1)))]);
     ledger.append(&[event(delivered(&sid(1)))]);
     let store = ledger.open();
     let stopped = catch_up(&*store, store.views(), 2, &mut |_| ControlFlow::Break(()));
@@ -141,8 +141,8 @@ fn a_read_that_is_cancelled_resumes_where_it_stopped() {
 }
 
 #[test]
-fn a_dry_run_names_the_messages_that_another_rule_shows_otherwise() {
-    let ledger = Ledger::of(&one_a_second([
+fn a_dry_run_lists_messages_that_another_rule_changes() {
+    let ledger = Ledger::with_events(&one_a_second([
         event(sent(&sid(1))),
         event(delivered(&sid(2))),
         event(failed(&sid(2), "30003")),
@@ -163,8 +163,8 @@ fn a_dry_run_names_the_messages_that_another_rule_shows_otherwise() {
 }
 
 #[test]
-fn a_gap_stops_the_projection_and_is_named() {
-    let ledger = Ledger::of(&[event(sent(&sid(1)))]);
+fn a_gap_stops_the_projection_and_is_reported() {
+    let ledger = Ledger::with_events(&[event(sent(&sid(1)))]);
     ledger.append(&[event(sent(&sid(2))), event(sent(&sid(3))), event(sent(&sid(4)))]);
     ledger.damage_log(|log| {
         log.execute("DELETE FROM events WHERE position = 3", []).unwrap();
@@ -176,7 +176,7 @@ fn a_gap_stops_the_projection_and_is_named() {
 }
 
 #[test]
-fn an_event_that_cannot_be_read_stops_the_projection_and_is_named() {
+fn an_unreadable_event_stops_the_projection_and_is_reported() {
     for damage in [
         "UPDATE events SET variables = x'09' WHERE position = 3",
         "UPDATE events SET variables = x'' WHERE position = 3",
@@ -185,7 +185,7 @@ fn an_event_that_cannot_be_read_stops_the_projection_and_is_named() {
         "UPDATE events SET body = 'text' WHERE position = 3",
         "UPDATE events SET received_at = 'today' WHERE position = 3",
     ] {
-        let ledger = Ledger::of(&[event(sent(&sid(1)))]);
+        let ledger = Ledger::with_events(&[event(sent(&sid(1)))]);
         ledger.append(&[event(sent(&sid(2))), event(sent(&sid(3))), event(sent(&sid(4)))]);
         ledger.damage_log(|log| {
             log.execute(damage, []).unwrap();
@@ -201,7 +201,7 @@ fn an_event_that_cannot_be_read_stops_the_projection_and_is_named() {
 
 #[test]
 fn another_event_at_the_checkpoint_stops_the_projection() {
-    let ledger = Ledger::of(&[event(sent(&sid(1))), event(sent(&sid(2)))]);
+    let ledger = Ledger::with_events(&[event(sent(&sid(1))), event(sent(&sid(2)))]);
     ledger.append(&[event(sent(&sid(3)))]);
     ledger.damage_log(|log| {
         log.execute("UPDATE events SET event_id = zeroblob(16) WHERE position = 2", []).unwrap();

@@ -10,7 +10,7 @@ use crate::support::{App, sent, sid};
 // The commands.
 
 #[test]
-fn an_unknown_id_ends_with_4_and_an_invalid_one_with_2() {
+fn an_unknown_id_exits_with_4_and_an_invalid_one_with_2() {
     let app = App::start();
     let id = Uuid::now_v7().to_string();
     let (code, stdout, stderr) = app.run_as_text(&["quarantine", "show", &id]);
@@ -28,8 +28,8 @@ fn an_unknown_id_ends_with_4_and_an_invalid_one_with_2() {
 }
 
 #[test]
-fn invalid_settings_are_refused_at_the_start() {
-    for (name, value, told) in [
+fn invalid_settings_stop_the_server_at_startup() {
+    for (name, value, expected) in [
         ("DELIVERY_LEDGER_QUARANTINE", "maybe", "`maybe` is neither on nor off"),
         ("DELIVERY_LEDGER_QUARANTINE_REQUESTS", "0", "`0` is not a whole number from 1 on"),
         ("DELIVERY_LEDGER_QUARANTINE_MIB", "1.5", "`1.5` is not a whole number from 1 on"),
@@ -37,7 +37,7 @@ fn invalid_settings_are_refused_at_the_start() {
         let app = App::not_started(&[(name, value)]);
         let (code, _, stderr) = app.run_as_text(&["serve"]);
         assert_eq!(code, 1);
-        assert_eq!(stderr, format!("error: {name}: {told}\n"));
+        assert_eq!(stderr, format!("error: {name}: {expected}\n"));
     }
     let app = App::not_started(&[]);
     let before = std::fs::read_to_string(app.folder().join("delivery-ledger.toml")).unwrap();
@@ -48,7 +48,7 @@ fn invalid_settings_are_refused_at_the_start() {
 }
 
 #[test]
-fn a_request_is_shown_with_what_would_make_it_fit_now() {
+fn show_reports_what_would_make_the_signature_match_now() {
     let app = App::start_with(&["--public-url", WRONG_URL]);
     app.callback(sent(&sid(1)).bytes());
     app.kept(1);
@@ -85,7 +85,7 @@ fn a_purge_reports_its_count_with_and_without_a_server() {
 }
 
 #[test]
-fn backup_verify_and_restore_leave_the_quarantine_alone() {
+fn backup_verify_and_restore_do_not_touch_the_quarantine() {
     let mut app = App::start();
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
     app.forged(2);

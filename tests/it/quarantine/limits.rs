@@ -1,4 +1,4 @@
-//! The bounds of a quarantine, and what is removed first.
+//! The limits of a quarantine, and the order of removal.
 
 use delivery_ledger::domain::Timestamp;
 use delivery_ledger::store::quarantine::{Limits, Quarantine, Rank, RefusedRequest};
@@ -18,7 +18,7 @@ proptest! {
 
     /// Whatever is kept, it stays within its limits, and what is left are the newest.
     #[test]
-    fn the_oldest_go_first_and_what_is_left_is_within_the_limits(
+    fn the_oldest_requests_are_removed_first_to_stay_within_the_limits(
         batches in proptest::collection::vec(
             proptest::collection::vec(0..40_000_usize, 1..20), 1..12),
         requests in 1..60_u64,
@@ -43,7 +43,7 @@ proptest! {
 }
 
 #[test]
-fn what_was_kept_is_read_back_as_it_was_from_both_ends() {
+fn stored_requests_are_read_back_unchanged_in_both_orders() {
     let (_folder, database) = a_folder();
     let mut quarantine = store::create_quarantine(&database).unwrap();
     let all: Vec<_> = (0..10).map(|number| request(vec![number; 10])).collect();
@@ -60,7 +60,7 @@ fn what_was_kept_is_read_back_as_it_was_from_both_ends() {
 }
 
 #[test]
-fn a_purge_removes_what_arrived_before_a_time_and_gives_its_room_back() {
+fn a_purge_removes_requests_before_a_time_and_frees_their_space() {
     let (_folder, database) = a_folder();
     let mut quarantine = store::create_quarantine(&database).unwrap();
     let secret = b"a-word-to-be-forgotten".repeat(1000);

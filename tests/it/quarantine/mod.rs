@@ -1,5 +1,5 @@
-//! What was refused for its signature: kept apart and bounded, looked at, appended once it verifies,
-//! and removed.
+//! The quarantine of rejected requests: recording, limits, commands, and the recheck that appends requests
+//! which have become valid.
 
 mod commands;
 mod limits;
@@ -16,19 +16,19 @@ use serde_json::Value;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::support::{Answer, App, TOKEN, sent, sid, signature, status};
+use crate::support::{App, Response, TOKEN, sent, sid, signature, status};
 
 const SIGNED_URL: &str = "https://hooks.example.com/message-status";
 
 const WRONG_URL: &str = "https://wrong.example.com";
 
-// The words that the tests above speak.
+// Helpers.
 
 const LIMITS: Limits = Limits { requests: 100_000, bytes: 64 << 20 };
 
 impl App {
     /// Sends a callback as Twilio signs it, whatever the server takes for its public URL.
-    pub fn callback(&self, body: Vec<u8>) -> Answer {
+    pub fn callback(&self, body: Vec<u8>) -> Response {
         let signature = signature(TOKEN, SIGNED_URL, &body);
         let request = self.form("/message-status").header("X-Twilio-Signature", &signature);
         request.body(body).send(self.callbacks())
@@ -43,7 +43,7 @@ impl App {
         }
     }
 
-    /// Waits until this many are kept.
+    /// Waits until the quarantine has this many requests.
     pub fn kept(&self, requests: u32) {
         self.eventually("they are kept", || {
             self.value("quarantine_requests") == f64::from(requests)

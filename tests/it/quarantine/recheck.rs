@@ -20,7 +20,7 @@ use crate::support::{ACCOUNT, App, SECONDARY_TOKEN, TOKEN, delivered, sent, sid,
 // Recheck.
 
 #[test]
-fn a_day_with_the_wrong_public_url_is_in_the_log_after_a_recheck() {
+fn callbacks_rejected_for_a_wrong_public_url_are_appended_by_a_recheck() {
     let mut app = App::start_with(&["--public-url", WRONG_URL]);
     let bodies: Vec<_> = (0..40)
         .flat_map(|number| [sent(&sid(number)), delivered(&sid(number))])
@@ -67,7 +67,7 @@ fn a_day_with_the_wrong_public_url_is_in_the_log_after_a_recheck() {
 const NEW_ACCOUNT: &str = "AC00000000000000000000000000000003";
 
 #[test]
-fn a_callback_of_an_account_whose_token_was_missing_is_appended_once_it_is_there() {
+fn a_callback_is_appended_once_its_accounts_token_is_configured() {
     let mut app = App::start();
     let body = delivered(&sid(1)).with("AccountSid", NEW_ACCOUNT).bytes();
     let signature = signature(SECONDARY_TOKEN, SIGNED_URL, &body);
@@ -86,7 +86,7 @@ fn a_callback_of_an_account_whose_token_was_missing_is_appended_once_it_is_there
 }
 
 #[test]
-fn a_recheck_alongside_a_server_appends_between_its_callbacks() {
+fn a_recheck_next_to_a_server_appends_between_its_callbacks() {
     let app = App::start_with(&["--public-url", WRONG_URL]);
     (0..20).for_each(|number| assert_eq!(app.callback(sent(&sid(number)).bytes()).code, 403));
     app.kept(20);
@@ -112,7 +112,7 @@ fn a_recheck_alongside_a_server_appends_between_its_callbacks() {
 
 /// Killed at any point between the mark and the removal, and begun again, each is appended once.
 #[test]
-fn a_recheck_that_was_interrupted_appends_nothing_twice() {
+fn an_interrupted_recheck_appends_nothing_twice() {
     for interrupted_after in [Interrupted::Mark, Interrupted::Append, Interrupted::Never] {
         let (_folder, database) = a_folder();
         let mut quarantine = store::create_quarantine(&database).unwrap();
@@ -150,7 +150,7 @@ fn a_recheck_that_was_interrupted_appends_nothing_twice() {
 
 /// The negative control of the test above: without the mark it would be appended twice.
 #[test]
-fn a_request_that_was_appended_without_a_mark_is_appended_again() {
+fn without_the_mark_a_request_would_be_appended_twice() {
     let (_folder, database) = a_folder();
     let mut quarantine = store::create_quarantine(&database).unwrap();
     quarantine.keep(&[signed(&sid(1))], &LIMITS).unwrap();
@@ -164,7 +164,7 @@ fn a_request_that_was_appended_without_a_mark_is_appended_again() {
 
 /// Killed again and again while it works, the recheck ends with every callback in the log once.
 #[test]
-fn a_recheck_that_is_killed_loses_nothing_and_doubles_nothing() {
+fn a_killed_recheck_appends_every_request_exactly_once() {
     let app = App::not_started(&[("DELIVERY_LEDGER_PUBLIC_URL", "https://hooks.example.com")]);
     let database = Database::Sqlite(app.log_file());
     drop(store::open(&database, Access::Create).unwrap());
@@ -199,7 +199,7 @@ fn a_recheck_that_is_killed_loses_nothing_and_doubles_nothing() {
 }
 
 #[test]
-fn one_recheck_works_at_a_time() {
+fn only_one_recheck_can_run_at_a_time() {
     let app = App::not_started(&[("DELIVERY_LEDGER_PUBLIC_URL", "https://hooks.example.com")]);
     let database = Database::Sqlite(app.log_file());
     drop(store::open(&database, Access::Create).unwrap());

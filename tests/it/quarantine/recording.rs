@@ -1,4 +1,4 @@
-//! What a server records of the requests that it rejects.
+//! Recording of rejected requests by a server.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use super::{bytes_on_disk, quarantine_file};
 use crate::support::ledger::findings;
-use crate::support::{ACCOUNT, Answer, App, OTHER_ACCOUNT, sent, sid};
+use crate::support::{ACCOUNT, App, OTHER_ACCOUNT, Response, sent, sid};
 
 // What is kept.
 
 #[test]
-fn a_refused_request_is_kept_byte_for_byte_and_for_us_alone() {
+fn a_rejected_request_is_stored_byte_for_byte_in_a_private_file() {
     let app = App::start();
     let body = b"AccountSid=AC1&x=%FF\xff+\0".to_vec();
     let request = app
@@ -46,7 +46,7 @@ fn a_refused_request_is_kept_byte_for_byte_and_for_us_alone() {
 }
 
 #[test]
-fn every_rejection_is_kept_with_its_reason_and_what_nobody_signed_leaves_no_trace() {
+fn signed_rejections_are_recorded_with_their_reason_and_unsigned_ones_are_not() {
     let app = App::start();
     let form = |signature: &str, body: &str| {
         let request = app.form("/message-status").header("X-Twilio-Signature", signature);
@@ -82,7 +82,7 @@ fn every_rejection_is_kept_with_its_reason_and_what_nobody_signed_leaves_no_trac
 }
 
 #[test]
-fn a_body_of_64_kib_is_kept() {
+fn a_body_of_64_kib_is_recorded() {
     let app = App::start();
     let body = vec![b'a'; 64 * 1024];
     assert_eq!(app.form("/message-status").body(body).send(app.callbacks()).code, 403);
@@ -93,7 +93,7 @@ fn a_body_of_64_kib_is_kept() {
 
 #[test]
 fn nothing_is_recorded_if_the_quarantine_is_off() {
-    let app = App::start_in(&[("DELIVERY_LEDGER_QUARANTINE", "off")], &[]);
+    let app = App::start_with_env(&[("DELIVERY_LEDGER_QUARANTINE", "off")], &[]);
     app.forged(1);
     assert!(!app.metrics().contains("delivery_ledger_quarantine"));
     assert!(!quarantine_file(app.folder()).exists());
@@ -102,7 +102,7 @@ fn nothing_is_recorded_if_the_quarantine_is_off() {
 }
 
 #[test]
-fn a_list_shows_neither_bodies_nor_addresses_and_a_terminal_obeys_nothing_in_it() {
+fn the_list_shows_no_bodies_addresses_or_control_characters() {
     let app = App::start();
     let body = sent(&sid(1)).with("x", "\u{1b}[31mred");
     let request = app.form("/message-status?secret=1").header("X-Twilio-Signature", "\u{9b}31m");
@@ -123,7 +123,7 @@ fn a_list_shows_neither_bodies_nor_addresses_and_a_terminal_obeys_nothing_in_it(
 }
 
 #[test]
-fn what_waits_when_the_server_ends_is_kept() {
+fn queued_requests_are_stored_when_the_server_stops() {
     let mut app = App::start();
     app.forged(50);
     app.stop();
@@ -131,7 +131,7 @@ fn what_waits_when_the_server_ends_is_kept() {
 }
 
 #[test]
-fn the_file_may_be_removed_under_a_running_server() {
+fn the_quarantine_file_may_be_deleted_while_a_server_runs() {
     let app = App::start();
     app.forged(1);
     app.kept(1);
@@ -142,12 +142,12 @@ fn the_file_may_be_removed_under_a_running_server() {
 }
 
 #[test]
-fn a_damaged_quarantine_file_costs_no_callback() {
+fn callbacks_are_accepted_despite_a_damaged_quarantine() {
     let mut app = App::not_started(&[]);
     std::fs::write(quarantine_file(app.folder()), "something else").unwrap();
     app.restart();
     app.forged(1);
-    app.eventually("it is logged", || app.stderr().contains("rejected requests cannot be kept"));
+    app.eventually("it is logged", || app.stderr().contains("rejected requests cannot be stored"));
     assert_eq!(app.receive(sent(&sid(1))).code, 200);
     assert_eq!(app.value("quarantine_dropped_total{reason=\"failed\"}"), 1.0);
     assert_eq!(app.run_as_text(&["quarantine", "list"]).0, 1);
@@ -156,7 +156,7 @@ fn a_damaged_quarantine_file_costs_no_callback() {
 // A flood.
 
 #[test]
-fn a_flood_of_forged_requests_takes_bounded_room_and_honest_ones_are_answered() {
+fn a_flood_of_forged_requests_uses_bounded_space_and_delays_no_callback() {
     let mut app = App::not_started(&[("DELIVERY_LEDGER_QUARANTINE_MIB", "1")]);
     app.restart();
     let flood = 20_000;
@@ -202,6 +202,6 @@ fn send_all(bytes: &[u8], to: std::net::SocketAddr, times: u32) {
     let mut stream = std::net::TcpStream::connect(to).unwrap();
     for _ in 0..times {
         stream.write_all(bytes).unwrap();
-        assert_eq!(Answer::read(&mut stream).code, 403);
+        assert_eq!(Response::read(&mut stream).code, 403);
     }
 }

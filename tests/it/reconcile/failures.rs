@@ -9,7 +9,7 @@ use crate::support::twilio::{Fault, Twilio};
 use crate::support::{ACCOUNT, OTHER_ACCOUNT, sent, sid};
 
 #[test]
-fn twilios_own_message_is_repeated_with_what_to_do() {
+fn twilios_error_message_is_shown_with_advice() {
     let twilio = Twilio::start();
     let app = with(&twilio, [(40, sent(&sid(1)))]);
     twilio.has(&sid(1), "delivered");
@@ -17,13 +17,16 @@ fn twilios_own_message_is_repeated_with_what_to_do() {
     twilio.next(Fault::Refuse(400, 20004, message));
     let (code, summary, stderr) = stopped(&app, &["--since", "2024-01-01"]);
     assert_eq!(code, Some(1));
-    for told in [
+    for expected in [
         "HTTP 400, error 20004: Messages older than 400 days cannot be listed",
         "https://www.twilio.com/docs/errors/20004",
         "--since",
     ] {
-        assert!(stderr.contains(told), "{told}: {stderr}");
-        assert!(summary["stopped_by"].as_str().unwrap().contains(told), "{told}: {summary}");
+        assert!(stderr.contains(expected), "{expected}: {stderr}");
+        assert!(
+            summary["stopped_by"].as_str().unwrap().contains(expected),
+            "{expected}: {summary}"
+        );
     }
     assert_eq!(summary["appended"], 1, "messages are still fetched");
 
@@ -35,14 +38,14 @@ fn twilios_own_message_is_repeated_with_what_to_do() {
 // What goes wrong.
 
 #[test]
-fn whatever_goes_wrong_once_is_asked_again_and_nothing_is_lost() {
+fn every_transient_failure_is_retried_and_nothing_is_lost() {
     let twilio = Twilio::start();
     let app = with(&twilio, [(40, sent(&sid(1)))]);
     (1..31).for_each(|number| twilio.has(&sid(number), "delivered"));
     twilio.page_size(10);
     for fault in [
-        Fault::Answer(429, Some(1)),
-        Fault::Answer(500, None),
+        Fault::Response(429, Some(1)),
+        Fault::Response(500, None),
         Fault::Cut,
         Fault::DoneAndCut,
         Fault::Hang(Duration::from_millis(1500)),
@@ -55,7 +58,7 @@ fn whatever_goes_wrong_once_is_asked_again_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_page_that_comes_twice_adds_nothing_and_a_circle_ends() {
+fn a_repeated_page_adds_nothing_and_a_cycle_of_pages_ends() {
     let twilio = Twilio::start();
     let app = with(&twilio, []);
     (1..31).for_each(|number| twilio.has(&sid(number), "delivered"));
@@ -72,10 +75,10 @@ fn a_page_that_comes_twice_adds_nothing_and_a_circle_ends() {
 }
 
 #[test]
-fn wrong_credentials_end_it_at_once() {
+fn wrong_credentials_stop_the_run_at_once() {
     let twilio = Twilio::start();
     let app = with(&twilio, [(40, sent(&sid(1))), (40, sent(&sid(2)))]);
-    twilio.always(Some(Fault::Answer(401, None)));
+    twilio.always(Some(Fault::Response(401, None)));
     let (code, _, stderr) = stopped(&app, &[]);
     assert_eq!(code, Some(1));
     assert!(stderr.contains(&format!("Twilio refuses account {ACCOUNT} (HTTP 401)")), "{stderr}");
@@ -83,7 +86,7 @@ fn wrong_credentials_end_it_at_once() {
 }
 
 #[test]
-fn an_account_that_twilio_refuses_does_not_keep_the_others_waiting() {
+fn an_account_that_twilio_rejects_does_not_block_the_others() {
     let twilio = Twilio::start();
     let app = with(
         &twilio,

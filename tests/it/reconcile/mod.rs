@@ -1,4 +1,4 @@
-//! Asking Twilio: nothing lost, nothing twice, nothing backwards, whatever goes wrong on the way.
+//! The `reconcile` command: despite any failure, nothing is lost, duplicated or moved backwards.
 
 mod failures;
 mod open;
@@ -38,7 +38,7 @@ fn reconcile(app: &App, arguments: &[&str]) -> Value {
     app.json(&[&OF_ONE_ACCOUNT, arguments].concat())
 }
 
-/// What came of a run that did not get to its end.
+/// Runs `reconcile`, which must stop early; returns exit code, summary and stderr.
 fn stopped(app: &App, arguments: &[&str]) -> (Option<i32>, Value, String) {
     let output: Output = app.run(&[&OF_ONE_ACCOUNT, arguments].concat());
     let json = serde_json::from_slice(&output.stdout).unwrap_or_default();

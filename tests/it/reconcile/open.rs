@@ -14,10 +14,10 @@ use crate::support::events::{event, resource};
 use crate::support::twilio::{Fault, TEXT, Twilio};
 use crate::support::{ACCOUNT, delivered, sent, sid, status};
 
-// One by one.
+// Single messages.
 
 #[test]
-fn messages_that_are_open_for_long_are_fetched_and_no_others() {
+fn only_messages_open_for_long_are_fetched() {
     let twilio = Twilio::start();
     let app = with(
         &twilio,
@@ -54,7 +54,7 @@ fn messages_that_are_open_for_long_are_fetched_and_no_others() {
 }
 
 #[test]
-fn an_answer_is_an_event_only_where_it_adds_a_fact() {
+fn a_response_is_appended_only_if_it_adds_a_fact() {
     let twilio = Twilio::start();
     let app = with(&twilio, [(40, sent(&sid(1))), (40, sent(&sid(2))), (40, sent(&sid(3)))]);
     twilio.has(&sid(1), "sent");
@@ -79,7 +79,7 @@ fn an_answer_is_an_event_only_where_it_adds_a_fact() {
 }
 
 #[test]
-fn what_twilio_says_never_moves_a_message_backwards() {
+fn twilios_status_never_moves_a_message_backwards() {
     let twilio = Twilio::start();
     let app = with(
         &twilio,
@@ -94,7 +94,7 @@ fn what_twilio_says_never_moves_a_message_backwards() {
 }
 
 #[test]
-fn the_text_of_messages_is_not_kept_unless_asked_for() {
+fn message_texts_are_not_stored_unless_requested() {
     for keep in [false, true] {
         let twilio = Twilio::start();
         let app = with(&twilio, [(40, sent(&sid(1)))]);
@@ -113,7 +113,7 @@ fn the_text_of_messages_is_not_kept_unless_asked_for() {
 // A list.
 
 #[test]
-fn every_page_is_read_and_messages_never_heard_of_are_found() {
+fn every_page_is_read_and_unknown_messages_are_added() {
     let twilio = Twilio::start();
     let app = with(&twilio, [(1, sent(&sid(1)))]);
     (1..26).for_each(|number| twilio.has(&sid(number), "delivered"));
@@ -147,7 +147,7 @@ fn a_window_can_be_chosen() {
 }
 
 #[test]
-fn after_one_run_every_message_is_as_it_is_at_twilio() {
+fn after_one_run_every_message_equals_twilios() {
     let twilio = Twilio::start();
     let mut app = with(&twilio, []);
     let plan = simulate::SimulationPlan {
@@ -180,7 +180,7 @@ fn after_one_run_every_message_is_as_it_is_at_twilio() {
             twilio.has_with(&sid, &status, changed);
             model.insert(sid, (rank, status, code));
         }
-        // One in twenty is lost.
+        // One callback in twenty is lost.
         if number % 20 != 7 {
             assert_eq!(app.receive(callback.body.clone()).code, 200);
         }
@@ -225,7 +225,7 @@ fn imported_messages_that_are_too_old_to_change_are_never_fetched() {
     let received_at = Timestamp::from(OffsetDateTime::now_utc() - time::Duration::minutes(5));
     store::append_when_free(&*log, &[NewEvent { received_at, ..event(sent(&sid(3))) }]).unwrap();
     drop(log);
-    app.all_are_a_second_old();
+    app.wait_until_all_events_are_a_second_old();
     twilio.has(&sid(3), "delivered");
     let preview = reconcile(&app, &["--older-than", "1s", "--dry-run"]);
     assert_eq!(preview["to_fetch"], 1);
@@ -242,7 +242,7 @@ fn imported_messages_that_are_too_old_to_change_are_never_fetched() {
 }
 
 #[test]
-fn what_is_no_outbound_message_and_what_a_simulation_sent_is_not_fetched() {
+fn inbound_and_simulated_messages_are_not_fetched() {
     let twilio = Twilio::start();
     let app = with(
         &twilio,
@@ -266,7 +266,7 @@ fn what_is_no_outbound_message_and_what_a_simulation_sent_is_not_fetched() {
 }
 
 #[test]
-fn lists_and_messages_have_their_share_of_few_requests() {
+fn a_small_request_budget_is_shared_between_lists_and_messages() {
     let twilio = Twilio::start();
     let app = with(&twilio, (1..21).map(|number| (20 + i64::from(number), sent(&sid(number)))));
     (1..61).for_each(|number| twilio.has(&sid(number), "sent"));
@@ -280,7 +280,7 @@ fn lists_and_messages_have_their_share_of_few_requests() {
     };
     assert_eq!(share("6"), (3, 3));
     assert_eq!(share("6"), (3, 3));
-    // One request goes to either in turn.
+    // Requests alternate between the two.
     let (first, second) = (share("1"), share("1"));
     assert_eq!((first.0 + second.0, first.1 + second.1), (1, 1));
     // What messages leave goes to the lists.
@@ -288,7 +288,7 @@ fn lists_and_messages_have_their_share_of_few_requests() {
 }
 
 #[test]
-fn a_message_that_twilio_does_not_have_is_not_asked_for_forever() {
+fn a_message_that_twilio_does_not_have_is_eventually_given_up() {
     let twilio = Twilio::start();
     let app = with(&twilio, (1..8).map(|number| (20 + i64::from(number), sent(&sid(number)))));
     twilio.has(&sid(7), "sent");
@@ -305,7 +305,7 @@ fn a_message_that_twilio_does_not_have_is_not_asked_for_forever() {
 }
 
 #[test]
-fn messages_that_twilio_does_not_take_the_question_for_do_not_keep_it_from_the_others() {
+fn a_message_that_twilio_rejects_does_not_block_the_others() {
     let twilio = Twilio::start();
     let app = with(&twilio, (1..11).map(|number| (20 + i64::from(number), sent(&sid(number)))));
     (1..11).for_each(|number| twilio.has(&sid(number), "delivered"));
@@ -314,14 +314,14 @@ fn messages_that_twilio_does_not_take_the_question_for_do_not_keep_it_from_the_o
     assert_eq!(counts(&summary, &["failed", "appended"]), [&json!(8), &json!(2)]);
 }
 
-// As a law.
+// As a property.
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))] // each makes a ledger
 
-    /// Whatever callbacks were heard, and whatever Twilio says: what it adds is what was not known.
+    /// For any callbacks and any status at Twilio, only facts that were not known are added.
     #[test]
-    fn what_was_added_once_is_known(
+    fn a_fact_is_added_only_once(
         heard in proptest::collection::vec(0_usize..6, 0..5), said in 0_usize..6,
         code in proptest::option::of(30001_u32..30004),
     ) {
@@ -330,7 +330,7 @@ proptest! {
         use crate::support::ledger::Ledger;
         let words = ["queued", "sent", "delivered", "undelivered", "failed", "read"];
         let callbacks = heard.iter().map(|word| event(status(&sid(1), words[*word])));
-        let ledger = Ledger::of(&callbacks.collect::<Vec<_>>());
+        let ledger = Ledger::with_events(&callbacks.collect::<Vec<_>>());
         let answer = resource(Source::Reconcile, json!({
             "sid": sid(1), "account_sid": ACCOUNT, "status": words[said], "error_code": code,
         }));

@@ -15,7 +15,7 @@ use crate::support::twilio::{Fault, Twilio};
 use crate::support::{ACCOUNT, App, sent, sid};
 
 #[test]
-fn a_bound_on_requests_is_kept_and_the_next_run_goes_on_there() {
+fn a_request_limit_is_respected_and_the_next_run_continues() {
     let twilio = Twilio::start();
     let app = with(&twilio, (1..8).map(|number| (20 + i64::from(number), sent(&sid(number)))));
     (1..8).for_each(|number| twilio.has(&sid(number), "delivered"));
@@ -28,7 +28,7 @@ fn a_bound_on_requests_is_kept_and_the_next_run_goes_on_there() {
 }
 
 #[test]
-fn a_list_of_a_chosen_time_goes_on_too_and_does_not_stand_for_the_last_day() {
+fn an_interrupted_list_of_a_chosen_window_continues_and_does_not_replace_the_daily_one() {
     let twilio = Twilio::start();
     let app = with(&twilio, []);
     let long_ago = json!({"date_sent": "Wed, 11 Nov 2026 10:00:00 +0000"});
@@ -37,7 +37,7 @@ fn a_list_of_a_chosen_time_goes_on_too_and_does_not_stand_for_the_last_day() {
     twilio.page_size(10);
     let chosen = ["--since", "2026-11-11"];
     reconcile(&app, &[&chosen[..], &["--max-requests", "2"]].concat());
-    // In between the last day is listed, and whole.
+    // In between, the last day is listed completely.
     assert_eq!(reconcile(&app, &[])["listed"], 5);
     assert_eq!(reconcile(&app, &chosen)["listed"], 55, "another list came in between");
     assert_eq!(statuses(&app).len(), 55);
@@ -48,7 +48,7 @@ fn a_list_of_a_chosen_time_goes_on_too_and_does_not_stand_for_the_last_day() {
 }
 
 #[test]
-fn a_run_that_was_killed_goes_on_where_it_was() {
+fn a_killed_run_continues_where_it_stopped() {
     let twilio = Twilio::start();
     let app = with(&twilio, []);
     (1..201).for_each(|number| twilio.has(&sid(number), "delivered"));
@@ -72,7 +72,7 @@ fn a_run_that_was_killed_goes_on_where_it_was() {
 }
 
 #[test]
-fn nothing_counts_as_done_if_the_log_cannot_be_appended_to() {
+fn progress_is_not_saved_if_the_append_fails() {
     let twilio = Twilio::start();
     let app = with(&twilio, [(40, sent(&sid(1)))]);
     twilio.has(&sid(1), "delivered");
@@ -88,7 +88,7 @@ fn nothing_counts_as_done_if_the_log_cannot_be_appended_to() {
 }
 
 #[test]
-fn one_run_works_at_a_time_and_ctrl_c_ends_it_where_it_is() {
+fn only_one_run_at_a_time_and_ctrl_c_stops_it() {
     let twilio = Twilio::start();
     let app = with(&twilio, []);
     (1..101).for_each(|number| twilio.has(&sid(number), "delivered"));
@@ -110,7 +110,7 @@ fn one_run_works_at_a_time_and_ctrl_c_ends_it_where_it_is() {
 }
 
 #[test]
-fn progress_of_another_ledger_is_none() {
+fn progress_of_another_ledger_is_ignored() {
     let twilio = Twilio::start();
     let app = with(&twilio, [(30, sent(&sid(1))), (30, sent(&sid(2)))]);
     reconcile(&app, &["--no-list", "--max-requests", "1"]);
@@ -126,7 +126,7 @@ fn progress_of_another_ledger_is_none() {
 }
 
 #[test]
-fn a_dry_run_asks_nobody_and_changes_nothing() {
+fn a_dry_run_sends_no_request_and_changes_nothing() {
     let twilio = Twilio::start();
     let app = with(&twilio, [(40, sent(&sid(1))), (1, sent(&sid(2)))]);
     twilio.has(&sid(1), "delivered");
@@ -143,7 +143,7 @@ fn a_dry_run_asks_nobody_and_changes_nothing() {
 }
 
 #[test]
-fn flags_that_mean_nothing_are_refused() {
+fn meaningless_flags_are_rejected() {
     let twilio = Twilio::start();
     let app = with(&twilio, []);
     for arguments in [
@@ -161,7 +161,7 @@ fn flags_that_mean_nothing_are_refused() {
 // Alongside a server.
 
 #[test]
-fn a_server_notices_what_reconcile_has_appended() {
+fn a_server_projects_events_appended_by_reconcile() {
     let twilio = Twilio::start();
     let mut app = with(&twilio, [(40, sent(&sid(1)))]);
     twilio.has(&sid(1), "delivered");
@@ -170,13 +170,13 @@ fn a_server_notices_what_reconcile_has_appended() {
     assert_eq!(reconcile(&app, &[])["appended"], 1);
     app.caught_up_to(2);
     assert_eq!(app.message(&sid(1))["status"], "delivered");
-    // Its own writer goes on behind it.
+    // The server's own writer continues after the new events.
     assert_eq!(app.receive(sent(&sid(2))).code, 200);
     assert_eq!(app.events().len(), 3);
 }
 
 #[test]
-fn under_load_positions_stay_right() {
+fn positions_stay_correct_under_load() {
     let twilio = Twilio::start();
     let mut app = with(&twilio, []);
     (1..301).for_each(|number| twilio.has(&sid(number), "delivered"));
@@ -223,7 +223,7 @@ fn a_server_reconciles_automatically_and_logs_it() {
     app.eventually("a run has ended", || value("runs_total") >= 1.0);
     assert_eq!((value("appended_total"), value("stopped_total")), (1.0, 0.0));
     assert!(value("requests_total") >= 1.0 && value("timestamp_seconds") > 1e9);
-    twilio.always(Some(Fault::Answer(401, None)));
+    twilio.always(Some(Fault::Response(401, None)));
     app.eventually("a run has stopped", || value("stopped_total") >= 1.0);
     assert!(app.stderr().contains("reconciling stopped"), "{}", app.stderr());
     assert!(!app.stderr().contains("+1555"), "{}", app.stderr());

@@ -1,4 +1,4 @@
-//! What must hold of a ledger after anything that was done to it.
+//! Checks the promises of a ledger after an attack.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -19,18 +19,18 @@ pub struct Sent {
 }
 
 impl Sent {
-    fn of(event: &RecordedEvent) -> Self {
+    fn from_event(event: &RecordedEvent) -> Self {
         let token = event.headers.iter().find(|(name, _)| *name == "i-twilio-idempotency-token");
         let token = token.map_or(String::new(), |(_, value)| String::from_utf8_lossy(value).into());
         Self { token, body: event.body.clone() }
     }
 }
 
-/// What is wrong with a ledger; `None` if all promises are kept.
+/// Returns the first broken promise, or `None` if all are kept.
 ///
-/// Everything acknowledged is there byte for byte, once for each time it was sent or less, positions
-/// have no gaps, nothing is there that nobody sent, `verify` finds nothing, and the views that go on
-/// from where they were have the digest of a replay.
+/// Every acknowledged callback is stored byte for byte, at most as often as it was sent; positions have
+/// no gaps; nothing is stored that was not sent; `verify` finds nothing; and the views, once caught up,
+/// have the digest of a replay.
 pub fn broken_promise(
     ledger: &Path,
     acknowledged: &HashSet<Sent>,
@@ -56,7 +56,7 @@ fn wrong_in_log(
     if !positions.eq(1..=events.len() as u64) {
         return Some("the positions have gaps".to_owned());
     }
-    let there: HashSet<_> = events.iter().map(Sent::of).collect();
+    let there: HashSet<_> = events.iter().map(Sent::from_event).collect();
     if let Some(phantom) = there.iter().find(|event| !sent(event)) {
         return Some(format!("nobody sent {phantom:?}"));
     }
@@ -82,7 +82,7 @@ fn wrong_in_views(store: &dyn Store) -> Option<String> {
     let go_on = || -> Result<_, Box<dyn std::error::Error>> {
         reset_if_incompatible(store, Rule::default())?;
         catch_up(store, store.views(), store.head()?, &mut |_| ControlFlow::Continue(()))?;
-        // Its digest is that of a fresh fold, which is what a replay makes.
+        // The expected digest is that of a replay.
         Ok((digest(store.views())?, verify(store, None, &mut |_| ControlFlow::Continue(()))?))
     };
     match go_on() {

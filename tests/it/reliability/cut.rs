@@ -1,6 +1,6 @@
-//! What a power cut can leave. Synced is there. Of everything else each change may be there or not,
-//! whatever came before or after it, and a write may be there in some of its sectors only; a name
-//! is there for sure only once its folder was synced.
+//! Simulates power cuts. Synced data survives. Every other change may survive or be lost independently of
+//! the others, a write may survive in only some of its sectors, and a file name is durable only once its
+//! folder was synced.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -9,30 +9,30 @@ use fastrand::Rng;
 
 use super::trace::Step;
 
-/// What a disk writes whole or not at all, in bytes.
+/// The unit that a disk writes atomically, in bytes.
 const SECTOR: usize = 512;
 
-/// A disk in the course of a trace.
+/// The state of a simulated disk while a trace is replayed.
 #[derive(Default)]
 pub struct Cut {
     things: Vec<Thing>,
     inodes: HashMap<u64, usize>,
-    /// What has which name, for sure.
+    /// Durable names.
     names: BTreeMap<String, usize>,
-    /// Changes of names that no sync of a folder has made sure of.
+    /// Changes of names that are not durable yet.
     renamings: Vec<Renaming>,
 }
 
 /// A file, a folder or a symbolic link.
 #[derive(Default)]
 struct Thing {
-    /// If it is a link.
+    /// The target, if it is a link.
     target: Option<String>,
-    /// Where it is a folder.
+    /// The path, if it is a folder.
     folder: Option<String>,
-    /// What a file holds for sure.
+    /// Durable content.
     bytes: Vec<u8>,
-    /// What was done to it since, and whether that is for sure.
+    /// Later changes, and whether they may still become durable.
     changes: Vec<(Change, Fate)>,
 }
 
@@ -45,18 +45,18 @@ enum Change {
 #[derive(Clone, Copy, PartialEq)]
 enum Fate {
     Sure,
-    /// The next sync makes it sure.
+    /// The next sync makes it durable.
     Open,
-    /// A sync has failed over it: it may be there or not, for ever.
+    /// A sync of it failed, so it may be lost even after later syncs.
     Lost,
 }
 
-/// One change of names, all or nothing; nothing as its second part takes the name away.
+/// An atomic change of names; `None` removes a name.
 #[derive(Clone)]
 struct Renaming(Vec<(String, Option<usize>)>);
 
 impl Cut {
-    /// Goes one step on.
+    /// Applies a step.
     pub fn step(&mut self, step: &Step) {
         match step {
             Step::Folder { inode, name } if name == "." => {
@@ -139,15 +139,15 @@ impl Cut {
         names
     }
 
-    /// Writes down one of the states that a power cut at this point can leave.
+    /// Writes a random state that a power cut at this point can leave.
     pub fn leave(&self, at: &Path, rng: &mut Rng) {
-        // Some disks have written nearly everything, others nearly nothing.
+        // The fraction that survives varies from nearly nothing to nearly everything.
         let kept = [0.0, 0.1, 0.5, 0.9, 1.0][rng.usize(..5)];
         let mut names = self.names.clone();
         let mut uncertain = HashSet::new();
         for renaming in &self.renamings {
             let changed = renaming.0.iter().map(|(name, _)| name.clone());
-            // What follows upon a change that is lost is lost with it.
+            // Changes that depend on a lost change are lost as well.
             let follows_lost = renaming.0.iter().any(|(name, _)| uncertain.contains(name));
             match !follows_lost && rng.f64() < kept {
                 true => rename(&mut names, vec![renaming.clone()]),
@@ -175,7 +175,7 @@ impl Thing {
             let whole = *fate == Fate::Sure || rng.f64() < kept;
             match whole {
                 true => apply(&mut bytes, change, |_| true),
-                // Torn: each sector for itself.
+                // Torn write: each sector survives independently.
                 false if kept > 0.0 && rng.bool() => {
                     apply(&mut bytes, change, |_| rng.f64() < kept);
                 }
@@ -186,7 +186,7 @@ impl Thing {
     }
 }
 
-/// Does a change to a file, in the sectors that are to have it.
+/// Applies a change to those sectors of a file that keep it.
 fn apply(file: &mut Vec<u8>, change: &Change, mut has: impl FnMut(usize) -> bool) {
     match change {
         Change::Truncate { to } => {

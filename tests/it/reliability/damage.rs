@@ -11,10 +11,10 @@ use super::check::{Sent, broken_promise};
 use super::traffic::Traffic;
 use crate::support::{App, delivered, sid};
 
-/// How many callbacks there are before a damage.
+/// The number of callbacks before the damage.
 const BEFORE: u32 = 20;
 
-/// What a server says on stderr that has found its files changed.
+/// The log line of a server that has noticed a change of its files.
 const NOTICED: &str = "was changed by another program while it was in use";
 
 const WAL: &str = "ledger.db-wal";
@@ -27,7 +27,7 @@ fn overwrite(path: &Path, at: u64, bytes: &[u8]) {
     file.write_all_at(bytes, at).unwrap();
 }
 
-/// Changes the byte that is there.
+/// Inverts a byte.
 fn flip(path: &Path, at: u64) {
     let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
     let mut byte = [0];
@@ -48,14 +48,14 @@ fn put_back(from: &Path, to: &Path) {
     std::fs::write(to, std::fs::read(from).unwrap()).unwrap();
 }
 
-struct Patient {
+struct DamagedServer {
     app: App,
     sent: HashSet<Sent>,
     acknowledged: HashSet<Sent>,
     next: u32,
 }
 
-impl Patient {
+impl DamagedServer {
     /// A server with some callbacks in its write-ahead log, on a ledger that ran before if asked.
     fn new(ran_before: bool) -> Self {
         let app = App::start();
@@ -90,7 +90,7 @@ impl Patient {
         (0..callbacks).for_each(|_| assert_eq!(self.receive(), 200));
     }
 
-    /// The next callback is not acknowledged, and everything that was is there in the end.
+    /// Asserts that the next callback is not acknowledged, and that nothing acknowledged is lost.
     fn recovers(mut self, what: &str) {
         self.receive();
         self.app.eventually(what, || self.app.stderr().contains(NOTICED));
@@ -112,7 +112,7 @@ impl Patient {
         assert_eq!(broken, None, "{what}");
     }
 
-    /// No callback is taken, and it is said what is missing and what to do.
+    /// Asserts that no callback is accepted, and that the log names what is missing and what to do.
     fn refuses(mut self, what: &str, because: &str) {
         for _ in 0..5 {
             assert_eq!(self.receive(), 503, "{what}");
@@ -129,56 +129,58 @@ impl Patient {
     }
 }
 
-/// Does something to the files of a server that takes callbacks, and sees it recover.
+/// Damages the files of a running server, and asserts that it recovers.
 #[track_caller]
-fn is_mended(what: &str, damage: impl Fn(&Patient)) {
+fn assert_recovers_from(what: &str, damage: impl Fn(&DamagedServer)) {
     for ran_before in [false, true] {
-        let patient = Patient::new(ran_before);
+        let patient = DamagedServer::new(ran_before);
         damage(&patient);
         patient.recovers(&format!("{what}, ran before: {ran_before}"));
     }
 }
 
 #[test]
-fn a_write_ahead_log_that_is_cut_off_is_noticed_and_its_events_are_appended_again() {
-    is_mended("cut to nothing", |patient| cut(&patient.file(WAL), 0));
-    is_mended("cut to its header", |patient| cut(&patient.file(WAL), 32));
-    is_mended("cut in the middle", |patient| {
+fn a_truncated_wal_is_noticed_and_its_events_are_appended_again() {
+    assert_recovers_from("cut to nothing", |patient| cut(&patient.file(WAL), 0));
+    assert_recovers_from("cut to its header", |patient| cut(&patient.file(WAL), 32));
+    assert_recovers_from("cut in the middle", |patient| {
         let wal = patient.file(WAL);
         cut(&wal, bytes_of(&wal) / 2);
     });
-    is_mended("its last byte is gone", |patient| {
+    assert_recovers_from("its last byte is gone", |patient| {
         let wal = patient.file(WAL);
         cut(&wal, bytes_of(&wal) - 1);
     });
 }
 
 #[test]
-fn a_write_ahead_log_that_is_overwritten_is_noticed_and_its_events_are_appended_again() {
-    is_mended("its salts", |patient| flip(&patient.file(WAL), 16));
-    is_mended("its magic number", |patient| flip(&patient.file(WAL), 0));
-    is_mended("a byte of its first frame", |patient| flip(&patient.file(WAL), 32 + 24 + 4000));
-    is_mended("a byte of its last frame", |patient| {
+fn an_overwritten_wal_is_noticed_and_its_events_are_appended_again() {
+    assert_recovers_from("its salts", |patient| flip(&patient.file(WAL), 16));
+    assert_recovers_from("its magic number", |patient| flip(&patient.file(WAL), 0));
+    assert_recovers_from("a byte of its first frame", |patient| {
+        flip(&patient.file(WAL), 32 + 24 + 4000);
+    });
+    assert_recovers_from("a byte of its last frame", |patient| {
         let wal = patient.file(WAL);
         flip(&wal, bytes_of(&wal) - 100);
     });
-    is_mended("a page in its middle", |patient| {
+    assert_recovers_from("a page in its middle", |patient| {
         let wal = patient.file(WAL);
         let frame = (bytes_of(&wal) - 32) / FRAME / 2;
         overwrite(&wal, 32 + frame * FRAME + 24, &[0; 4096]);
     });
-    is_mended("all of it", |patient| {
+    assert_recovers_from("all of it", |patient| {
         let wal = patient.file(WAL);
         overwrite(&wal, 0, &vec![7; bytes_of(&wal) as usize]);
     });
 }
 
 #[test]
-fn an_index_of_the_write_ahead_log_that_is_overwritten_is_noticed_and_made_again() {
-    // SQLite rebuilds it on its own if the header is incomplete; nothing is lost then.
+fn an_overwritten_wal_index_is_noticed_and_rebuilt() {
+    // SQLite rebuilds the index automatically if its header is incomplete; nothing is lost then.
     let quietly = |what: &str, damage: &dyn Fn(&Path)| {
         for ran_before in [false, true] {
-            let mut patient = Patient::new(ran_before);
+            let mut patient = DamagedServer::new(ran_before);
             damage(&patient.file(SHM));
             while patient.receive() != 200 {}
             patient.take(BEFORE);
@@ -189,13 +191,17 @@ fn an_index_of_the_write_ahead_log_that_is_overwritten_is_noticed_and_made_again
     quietly("a byte of its header", &|shm| flip(shm, 16));
     quietly("its page numbers", &|shm| overwrite(shm, 136, &[0; 400]));
     quietly("its hash table", &|shm| overwrite(shm, 16 << 10, &[0; 16 << 10]));
-    is_mended("its page numbers", |patient| overwrite(&patient.file(SHM), 136, &[0; 400]));
-    is_mended("its hash table", |patient| overwrite(&patient.file(SHM), 16 << 10, &[0; 16 << 10]));
+    assert_recovers_from("its page numbers", |patient| {
+        overwrite(&patient.file(SHM), 136, &[0; 400]);
+    });
+    assert_recovers_from("its hash table", |patient| {
+        overwrite(&patient.file(SHM), 16 << 10, &[0; 16 << 10]);
+    });
 }
 
 #[test]
-fn bytes_behind_the_last_frame_are_no_damage() {
-    let mut patient = Patient::new(true);
+fn bytes_after_the_last_frame_are_not_damage() {
+    let mut patient = DamagedServer::new(true);
     let wal = patient.file(WAL);
     overwrite(&wal, bytes_of(&wal), &[9; 10_000]);
     patient.take(BEFORE);
@@ -204,8 +210,8 @@ fn bytes_behind_the_last_frame_are_no_damage() {
 }
 
 #[test]
-fn a_database_whose_time_alone_has_changed_is_checked_and_gone_on_with() {
-    let patient = Patient::new(true);
+fn a_database_with_only_a_new_modification_time_is_checked_and_used() {
+    let patient = DamagedServer::new(true);
     let file = std::fs::File::options().write(true).open(patient.file(LOG)).unwrap();
     file.set_modified(std::time::SystemTime::now()).unwrap();
     drop(file);
@@ -213,9 +219,9 @@ fn a_database_whose_time_alone_has_changed_is_checked_and_gone_on_with() {
 }
 
 #[test]
-fn a_database_with_a_damaged_page_takes_no_callback_until_it_is_put_right() {
+fn with_a_damaged_page_no_callback_is_accepted_until_it_is_repaired() {
     for (what, at, bytes) in [("its header", 0, vec![0; 100]), ("a page of events", 0, vec![])] {
-        let mut patient = Patient::new(false);
+        let mut patient = DamagedServer::new(false);
         patient.take(300);
         patient.app.stop();
         patient.app.restart();
@@ -237,14 +243,14 @@ fn a_database_with_a_damaged_page_takes_no_callback_until_it_is_put_right() {
 }
 
 #[test]
-fn an_older_copy_that_is_put_over_the_files_is_refused_and_says_what_is_missing() {
-    let mut patient = Patient::new(true);
+fn files_replaced_by_an_older_copy_are_refused_with_what_is_missing() {
+    let mut patient = DamagedServer::new(true);
     let copies = [LOG, WAL].map(|name| {
         let copy = patient.app.folder().join(format!("copy-{name}"));
         std::fs::copy(patient.file(name), &copy).unwrap();
         (copy, patient.file(name))
     });
-    // Everything is carried over into the file, so that memory no longer has it.
+    // Everything is checkpointed into the file, so that the server no longer has it in memory.
     patient.take(BEFORE);
     patient.app.stop();
     patient.app.restart();
@@ -257,7 +263,7 @@ fn an_older_copy_that_is_put_over_the_files_is_refused_and_says_what_is_missing(
 
 #[test]
 fn an_older_copy_of_the_database_alone_is_noticed() {
-    let mut patient = Patient::new(true);
+    let mut patient = DamagedServer::new(true);
     let copy = patient.app.folder().join("copy.db");
     std::fs::copy(patient.file(LOG), &copy).unwrap();
     patient.take(BEFORE);
@@ -267,12 +273,12 @@ fn an_older_copy_of_the_database_alone_is_noticed() {
     patient.recovers("the write-ahead log has it all");
 }
 
-/// A damage and what it is called.
+/// A kind of damage with its name.
 type Named = (&'static str, fn(&App));
 
-/// The same under traffic, at any moment of a commit.
+/// Damage under load, at any moment of a commit.
 #[test]
-fn nothing_acknowledged_under_traffic_is_lost_by_a_damaged_write_ahead_log() {
+fn a_wal_damaged_under_load_loses_nothing_acknowledged() {
     let damages: [Named; 5] = [
         ("cut to nothing", |app| cut(&app.folder().join(WAL), 0)),
         ("cut in the middle", |app| {
@@ -289,7 +295,7 @@ fn nothing_acknowledged_under_traffic_is_lost_by_a_damaged_write_ahead_log() {
     let mut rng = super::chance("damage under traffic");
     for (seed, (what, damage)) in damages.into_iter().cycle().take(super::attacks(5)).enumerate() {
         let mut app = App::start();
-        let traffic = Traffic::of(100_000, seed as u64);
+        let traffic = Traffic::new(100_000, seed as u64);
         let on_its_way = traffic.to(&app);
         on_its_way.goes_on(rng.usize(100..500));
         damage(&app);

@@ -1,4 +1,4 @@
-//! A disk that records and fails: `disk.c`, preloaded into the server.
+//! A disk that records every operation and fails on request: `disk.c`, preloaded into the server.
 
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub const FOLDERS: i32 = 4;
 pub const EIO: i32 = 5;
 pub const ENOSPC: i32 = 28;
 
-/// A folder whose files are on a disk of ours.
+/// A folder on a simulated disk.
 pub struct Disk {
     folder: TempDir,
     aside: TempDir,
@@ -28,7 +28,7 @@ pub struct Disk {
     slow_us: u32,
 }
 
-/// What is to fail.
+/// A fault to inject.
 #[derive(Debug, Clone, Copy)]
 pub struct Fault {
     pub operations: i32,
@@ -41,12 +41,12 @@ pub struct Fault {
 }
 
 impl Disk {
-    /// Sound, empty, and in memory where the system has a place for that.
+    /// An empty disk without faults, in memory if possible.
     pub fn new() -> Self {
         Self::that_takes(0)
     }
 
-    /// The same, as slow as disks are: what is done too early is seen only where waiting is long.
+    /// An empty disk with realistic delays, which make premature responses visible.
     pub fn slow() -> Self {
         Self::that_takes(300)
     }
@@ -71,7 +71,7 @@ impl Disk {
         self.folder().join("new/folder/ledger.db")
     }
 
-    /// What puts a process on this disk.
+    /// The environment variables that make a process use this disk.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         let text = |path: &Path| path.to_str().unwrap().to_owned();
         vec![
@@ -84,30 +84,30 @@ impl Disk {
         ]
     }
 
-    /// Where everything is written down.
+    /// The path of the trace.
     pub fn trace(&self) -> PathBuf {
         self.aside.path().join("trace")
     }
 
-    /// From now on this fails.
+    /// Injects a fault from now on.
     pub fn fail(&self, fault: Fault) {
         let Fault { operations, files, after, times, error } = fault;
         self.set(0, &[0, files, after, times, error, 0, 0]);
         self.set(0, &[operations]);
     }
 
-    /// From now on only this many more bytes fit on it.
+    /// Limits the free space from now on.
     pub fn fill_up_to(&self, bytes_left: i64) {
         self.control.write_all_at(&bytes_left.to_ne_bytes(), 32).unwrap();
     }
 
-    /// From now on nothing fails.
+    /// Removes all faults.
     pub fn heal(&self) {
         self.set(0, &[0]);
         self.fill_up_to(-1);
     }
 
-    /// How many operations have failed since the fault was set.
+    /// The number of operations that have failed since the fault was set.
     pub fn failed(&self) -> i32 {
         let mut bytes = [0; 4];
         self.control.read_exact_at(&mut bytes, 24).unwrap();
@@ -120,8 +120,7 @@ impl Disk {
     }
 }
 
-/// A temporary folder, in memory where there is a place for that: the disk is ours to imitate, and
-/// waiting for a real one would only take time.
+/// A temporary folder, in memory if possible, because waiting for a real disk would only take time.
 pub fn in_memory() -> TempDir {
     TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap()
 }

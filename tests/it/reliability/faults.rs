@@ -1,5 +1,5 @@
-//! A disk that is full or fails, at every write and every sync: 503 and no more, questions
-//! answered, nothing acknowledged lost, and callbacks taken again soon after the cause is gone.
+//! A full or failing disk, at every write and every sync: callbacks get 503, queries still work, nothing
+//! acknowledged is lost, and callbacks are accepted again soon after the fault is gone.
 
 use std::collections::HashSet;
 use std::process::Stdio;
@@ -14,17 +14,17 @@ use super::power::first_loss;
 use super::{attacks, chance, trace};
 use crate::support::{App, delivered, sid};
 
-/// Within which time callbacks are taken again.
+/// The time within which callbacks must be accepted again.
 const RECOVERY: Duration = Duration::from_secs(5);
 
-/// How long it may take until the reason is seen, on however busy a machine.
+/// The maximum time until the reason is reported, even on a busy machine.
 const REASON: Duration = Duration::from_secs(60);
 
-/// How many callbacks a fault has the time of.
+/// The number of callbacks sent while a fault is active.
 const SCRIPT: u32 = 6;
 
 /// A server on a disk that fails.
-struct Patient {
+struct FaultyServer {
     disk: Disk,
     app: App,
     next: u32,
@@ -33,13 +33,13 @@ struct Patient {
     slowest: Duration,
 }
 
-impl Patient {
+impl FaultyServer {
     fn new() -> Self {
         let disk = Disk::new();
         let environment = disk.environment();
         let environment: Vec<_> =
             environment.iter().map(|(name, value)| (*name, &**value)).collect();
-        let app = App::start_in(&environment, &[]);
+        let app = App::start_with_env(&environment, &[]);
         let (sent, acknowledged) = (HashSet::new(), HashSet::new());
         let mut patient = Self { disk, app, next: 0, sent, acknowledged, slowest: Duration::ZERO };
         assert_eq!(patient.receive(), 200);
@@ -60,7 +60,7 @@ impl Patient {
         code
     }
 
-    /// Sends the script; whether the fault was noticed.
+    /// Sends the callbacks; returns true if the fault was hit.
     fn suffer(&mut self, fault: Fault) -> bool {
         self.disk.fail(fault);
         let codes: Vec<_> = (0..SCRIPT).map(|_| self.receive()).collect();
@@ -75,11 +75,11 @@ impl Patient {
         noticed
     }
 
-    /// Questions get their answers while no callback is taken, and it is said why.
+    /// Asserts that queries work while no callback is accepted, and that the reason is reported.
     fn still_answers(&mut self, fault: Fault) {
         let asked = Instant::now();
         loop {
-            // Where nothing has to be written the log opens, and only the next callback tells.
+            // If nothing has to be written, the log can be opened, and only the next callback fails.
             assert_eq!(self.receive(), 503, "{fault:?}");
             assert_eq!(self.app.message(&sid(1))["status"], "delivered", "{fault:?}");
             let ready = self.app.get("/readyz");
@@ -100,7 +100,7 @@ impl Patient {
         self.slowest = self.slowest.max(healed.elapsed());
     }
 
-    /// Ends the server; whether all promises were kept, also had the power been cut at any time.
+    /// Stops the server and checks all promises, also for a power cut at any time.
     fn check(mut self, cuts: usize, rng: &mut Rng) {
         self.app.eventually("the views catch up", || self.app.get("/readyz").code == 200);
         self.app.kill();
@@ -112,10 +112,10 @@ impl Patient {
     }
 }
 
-/// Lets every operation of the script fail in turn, or every n-th in a quick run.
+/// Makes every operation fail in turn, or every n-th in a quick run.
 fn each_in_turn(operations: i32, error: i32, every: usize) {
     let mut rng = chance("faults");
-    let mut patient = Patient::new();
+    let mut patient = FaultyServer::new();
     let every = (every / attacks(1)).max(1);
     let mut after = rng.usize(..every) as i32;
     let mut faults = 0;
@@ -135,24 +135,24 @@ fn each_in_turn(operations: i32, error: i32, every: usize) {
 }
 
 #[test]
-fn a_write_that_finds_the_disk_full_costs_a_503_and_no_more() {
+fn a_write_to_a_full_disk_causes_only_a_503() {
     each_in_turn(WRITES, ENOSPC, 5);
 }
 
 #[test]
-fn a_write_that_fails_costs_a_503_and_no_more() {
+fn a_failed_write_causes_only_a_503() {
     each_in_turn(WRITES, EIO, 5);
 }
 
 #[test]
-fn a_sync_that_fails_costs_a_503_and_no_more() {
+fn a_failed_sync_causes_only_a_503() {
     each_in_turn(SYNCS, EIO, 1);
 }
 
 #[test]
-fn views_that_cannot_be_written_cost_no_callback() {
+fn callbacks_are_accepted_if_the_views_cannot_be_written() {
     let mut rng = chance("faults of the views");
-    let mut patient = Patient::new();
+    let mut patient = FaultyServer::new();
     for (operations, error) in [(WRITES, ENOSPC), (WRITES, EIO), (SYNCS, EIO)] {
         let after = rng.i32(0..10);
         patient.disk.fail(Fault { operations, files: VIEWS, after, times: -1, error });
@@ -167,13 +167,13 @@ fn views_that_cannot_be_written_cost_no_callback() {
 }
 
 #[test]
-fn a_full_disk_costs_503s_until_there_is_room_again() {
+fn a_full_disk_causes_503s_until_there_is_space() {
     let mut rng = chance("a full disk");
-    let mut patient = Patient::new();
+    let mut patient = FaultyServer::new();
     for _ in 0..attacks(3) {
         patient.disk.fill_up_to(rng.i64(0..100_000));
         while patient.receive() == 200 {}
-        // Also where nothing comes, so that nothing is tried.
+        // Also without callbacks, when nothing triggers a retry.
         std::thread::sleep(Duration::from_millis(100));
         assert_eq!(patient.app.get("/readyz").code, 503);
         for _ in 0..20 {
@@ -188,8 +188,8 @@ fn a_full_disk_costs_503s_until_there_is_room_again() {
 }
 
 #[test]
-fn the_doctor_comes_to_a_full_disk_too() {
-    let mut patient = Patient::new();
+fn doctor_works_on_a_full_disk() {
+    let mut patient = FaultyServer::new();
     patient.disk.fill_up_to(0);
     while patient.receive() == 200 {}
     patient.app.eventually("it is noticed", || patient.app.get("/readyz").code == 503);
@@ -207,7 +207,7 @@ fn the_doctor_comes_to_a_full_disk_too() {
     let with_server = page(&patient.app);
     assert!(detail(&with_server, "ready").unwrap().contains("No space left"), "{with_server:#}");
 
-    // Alone it cannot even make the files that a reader's locks are in.
+    // Without a server, it cannot even create the lock files of a reader.
     patient.app.kill();
     let views = patient.disk.ledger().with_file_name("ledger.views.db").canonicalize().unwrap();
     for file in [patient.disk.ledger(), views] {
@@ -219,9 +219,9 @@ fn the_doctor_comes_to_a_full_disk_too() {
     assert!(names.clone().any(|name| name == "log") && names.clone().any(|name| name == "ready"));
 }
 
-/// A start that fails says why and leaves nothing that the next one stumbles over.
+/// A failed start reports the reason and leaves nothing that breaks the next one.
 #[test]
-fn a_start_on_a_failing_disk_ends_with_a_reason_and_the_next_one_works() {
+fn a_start_on_a_failing_disk_reports_the_reason_and_the_next_one_works() {
     let mut rng = chance("starts on a failing disk");
     let mut refused = 0;
     for _ in 0..attacks(12) {

@@ -19,7 +19,7 @@ const KILLS: usize = 36;
 /// Another ledger is begun after this many kills: checking a long one takes long.
 const KILLS_A_LEDGER: usize = 9;
 
-/// One ledger that is killed again and again, and what it must have.
+/// A ledger whose processes are killed repeatedly, and the callbacks it must contain.
 struct Victim {
     disk: Disk,
     app: App,
@@ -28,7 +28,7 @@ struct Victim {
 }
 
 impl Victim {
-    /// Its ledger is not there yet, not even the folder.
+    /// A ledger whose folder does not exist yet.
     fn new() -> Self {
         let disk = Disk::slow();
         let environment = disk.environment();
@@ -39,7 +39,7 @@ impl Victim {
     }
 
     fn under_load(&mut self, rng: &mut Rng) {
-        let traffic = Traffic::of(1_500, rng.u64(..1 << 40));
+        let traffic = Traffic::new(1_500, rng.u64(..1 << 40));
         self.sent.extend(traffic.callbacks());
         self.app.restart();
         let on_its_way = traffic.to(&self.app);
@@ -48,9 +48,9 @@ impl Victim {
         self.acknowledged.extend(on_its_way.broken_off());
     }
 
-    /// Either of the two goes first, the other goes on for a while.
+    /// Kills the server and the replay in random order.
     fn replaying_under_load(&mut self, rng: &mut Rng) {
-        let traffic = Traffic::of(1_500, rng.u64(..1 << 40));
+        let traffic = Traffic::new(1_500, rng.u64(..1 << 40));
         self.sent.extend(traffic.callbacks());
         self.app.restart();
         let on_its_way = traffic.to(&self.app);
@@ -128,7 +128,7 @@ fn wait(rng: &mut Rng, at_most_ms: u64) {
 }
 
 #[test]
-fn what_was_acknowledged_survives_every_kill() {
+fn acknowledged_callbacks_survive_every_kill() {
     let mut rng = chance("kills");
     let (kills, mut acknowledged) = (attacks(KILLS), 0);
     let mut victim = Victim::new();
@@ -142,12 +142,12 @@ fn what_was_acknowledged_survives_every_kill() {
         }
     }
     eprintln!("{kills} kills, {acknowledged} acknowledged");
-    assert!(acknowledged > kills, "hardly anything was at stake");
+    assert!(acknowledged > kills, "too few callbacks were acknowledged");
 }
 
-/// A log that has lost its last event is found out, or the checks prove nothing.
+/// A control: the checks must fail for a log that has lost its last event.
 #[test]
-fn a_callback_that_a_kill_cost_would_be_noticed() {
+fn the_checks_notice_a_lost_callback() {
     let mut rng = chance("a kill that costs a callback");
     let mut victim = Victim::new();
     while victim.acknowledged.is_empty() {

@@ -1,7 +1,7 @@
-//! "A 200 means that it is on disk", attacked: by kill -9, by power cuts, by disks that fail.
+//! Tests of the promise that a callback with a 200 is on disk: kill -9, power cuts, failing disks.
 //!
-//! Every instant and every fault comes from a seeded generator. The usual counts are quick;
-//! `ATTACKS=20` makes twenty times as many, and `SEED=7` other ones.
+//! Instants and faults come from a seeded generator. `ATTACKS=20` runs twenty times as many, and `SEED=7`
+//! different ones.
 
 mod check;
 mod cut;
@@ -21,7 +21,7 @@ fn attacks(usual: usize) -> usize {
     usual * times
 }
 
-/// The generator of a test's instants; its seed is printed with a failure.
+/// The random generator of a test; a failure prints its seed.
 fn chance(test: &str) -> Rng {
     let seed = std::env::var("SEED").map_or(1, |seed| seed.parse().expect("SEED=NUMBER"));
     eprintln!("{test}: SEED={seed}");

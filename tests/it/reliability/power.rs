@@ -1,5 +1,5 @@
-//! Power cuts at every sync of a server's life and between them. The life is recorded once; each
-//! test then cuts it off, or first takes away what a worse server would not have done.
+//! Power cuts at and between all syncs of a recorded run of the server. The controls first remove
+//! operations that a worse server would not have done.
 
 use std::collections::HashSet;
 use std::process::Output;
@@ -13,15 +13,14 @@ use super::traffic::Traffic;
 use super::{attacks, chance};
 use crate::support::App;
 
-/// How many cuts a life is tried with, unless there are to be more.
+/// The default number of power cuts per run.
 const CUTS: usize = 150;
 
 /// Where the ledger is on the disk.
 const LEDGER: &str = "new/folder/ledger.db";
 
-/// A life with all that a server does to its files: it makes them, is killed under load, starts
-/// again, tidies up in a pause, ends, loses its views, rebuilds them, is killed again; then a
-/// replay. Lived once for all tests.
+/// A recorded run with everything that a server does to its files: creation, a kill under load, a restart,
+/// a checkpoint in a pause, a stop, a rebuild of deleted views, another kill, and a replay. Recorded once.
 fn life() -> &'static [Step] {
     static LIFE: OnceLock<Vec<Step>> = OnceLock::new();
     LIFE.get_or_init(|| live(chance("the life that is cut off").u64(..1 << 40)))
@@ -31,13 +30,13 @@ fn live(seed: u64) -> Vec<Step> {
     let disk = Disk::slow();
     let environment = disk.environment();
     let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, &**value)).collect();
-    let mut app = App::start_in(&environment, &[]);
+    let mut app = App::start_with_env(&environment, &[]);
     killed_under_load(&mut app, seed);
     app.restart();
-    Traffic::of(60, seed + 1).to(&app).whole();
+    Traffic::new(60, seed + 1).to(&app).whole();
     let wal = disk.ledger().with_extension("db-wal");
     app.eventually("the WAL is emptied in a pause", || wal.metadata().unwrap().len() == 0);
-    Traffic::of(20, seed + 2).to(&app).whole();
+    Traffic::new(20, seed + 2).to(&app).whole();
     app.stop();
     for file in ["ledger.views.db", "ledger.views.db-wal", "ledger.views.db-shm"] {
         let mut rm = std::process::Command::new("rm");
@@ -51,7 +50,7 @@ fn live(seed: u64) -> Vec<Step> {
 }
 
 fn killed_under_load(app: &mut App, seed: u64) {
-    let traffic = Traffic::of(10_000, seed).to(app);
+    let traffic = Traffic::new(10_000, seed).to(app);
     app.eventually("the log grows", || app.get("/readyz").json()["head"].as_u64() > Some(250));
     app.kill();
     traffic.broken_off();
@@ -61,7 +60,7 @@ fn succeeded(output: Output) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Cuts a life off at this many instants; returns the first broken promise.
+/// Simulates power cuts at this many instants; returns the first broken promise.
 pub fn first_loss(steps: &[Step], cuts: usize, rng: &mut fastrand::Rng) -> Option<String> {
     let instants = instants(steps, cuts, rng);
     let mut cut = Cut::default();
@@ -90,8 +89,7 @@ pub fn first_loss(steps: &[Step], cuts: usize, rng: &mut fastrand::Rng) -> Optio
     None
 }
 
-/// Where it matters most and anywhere: right before and after a sync, right after an answer, and at
-/// any time, a third of each.
+/// Instants next to a sync, right after a response, and at any time; a third each.
 fn instants(steps: &[Step], cuts: usize, rng: &mut fastrand::Rng) -> HashSet<usize> {
     let at = |wanted: fn(&Step) -> bool| (0..steps.len()).filter(move |at| wanted(&steps[*at]));
     let around_syncs = at(|step| matches!(step, Step::Sync { .. })).flat_map(|at| [at, at + 1]);
@@ -103,7 +101,7 @@ fn instants(steps: &[Step], cuts: usize, rng: &mut fastrand::Rng) -> HashSet<usi
 }
 
 #[test]
-fn what_was_acknowledged_survives_every_power_cut() {
+fn acknowledged_callbacks_survive_every_power_cut() {
     let mut rng = chance("power cuts");
     let steps = life();
     let syncs = steps.iter().filter(|step| matches!(step, Step::Sync { .. })).count();
@@ -117,7 +115,7 @@ fn what_was_acknowledged_survives_every_power_cut() {
     assert_eq!(loss, None);
 }
 
-// Controls: what a worse server would lose is found, so that finding nothing means something.
+// Controls: the losses of a worse server are detected.
 
 fn worse(change: impl FnOnce(Vec<Step>) -> Vec<Step>) -> String {
     let mut rng = chance("power cuts of a worse server");
@@ -125,19 +123,18 @@ fn worse(change: impl FnOnce(Vec<Step>) -> Vec<Step>) -> String {
     first_loss(&steps, attacks(CUTS), &mut rng).expect("the loss is found")
 }
 
-/// Whether events are missing, or the log is: what was cut off early has lost its tables, its name or
-/// its database.
+/// True if events or the log itself are missing.
 fn is_loss(broken: &str) -> bool {
     ["acknowledged callbacks are missing", "cannot be opened"].iter().any(|it| broken.contains(it))
 }
 
 #[test]
-fn a_log_that_is_synced_only_by_wal_checkpoints_is_caught() {
+fn the_checks_notice_a_log_synced_only_by_checkpoints() {
     let loss = worse(synchronous_normal);
     assert!(is_loss(&loss), "{loss}");
 }
 
-/// What `synchronous=NORMAL` does: the WAL is synced only before it is copied into the database.
+/// Imitates `synchronous=NORMAL`: the WAL is synced only before a checkpoint.
 fn synchronous_normal(steps: Vec<Step>) -> Vec<Step> {
     let inode = |wanted: &str| {
         let made = steps.iter().filter_map(|step| match step {
@@ -166,7 +163,7 @@ fn synchronous_normal(steps: Vec<Step>) -> Vec<Step> {
 }
 
 #[test]
-fn an_answer_before_the_commit_is_caught() {
+fn the_checks_notice_a_response_before_the_commit() {
     let loss = worse(|steps| {
         let acknowledged: HashSet<_> = steps
             .iter()
@@ -188,7 +185,7 @@ fn an_answer_before_the_commit_is_caught() {
 }
 
 #[test]
-fn a_folder_that_is_never_synced_is_caught() {
+fn the_checks_notice_a_folder_that_is_never_synced() {
     let loss = worse(|mut steps| {
         steps.retain(|step| !matches!(step, Step::Sync { of_folder: true, .. }));
         steps
@@ -197,7 +194,7 @@ fn a_folder_that_is_never_synced_is_caught() {
 }
 
 #[test]
-fn a_sync_that_failed_and_was_believed_is_caught() {
+fn the_checks_notice_an_ignored_sync_failure() {
     let loss = worse(|steps| {
         let believed = |step| match step {
             Step::Sync { inode, of_folder: false } => Step::LostSync { inode },

@@ -1,12 +1,11 @@
-//! What `disk.c` has written down: every change, every sync, and what was asked and answered
-//! meanwhile, in the order in which it happened.
+//! The trace recorded by `disk.c`: every change, every sync, and every request and response, in order.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use super::check::Sent;
 
-/// One thing that happened.
+/// A recorded operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     Folder {
@@ -30,7 +29,7 @@ pub enum Step {
         inode: u64,
         of_folder: bool,
     },
-    /// A sync that failed: what it should have written may be lost, and no later one says so.
+    /// A failed sync: its data may be lost, and no later sync reports that.
     LostSync {
         inode: u64,
     },
@@ -47,12 +46,12 @@ pub enum Step {
     },
     /// A callback has come in.
     Arrived(Sent),
-    /// It has been answered 200.
+    /// The callback got 200.
     Acknowledged(Sent),
 }
 
 impl Step {
-    /// What it is, without its bytes.
+    /// A description without the bytes.
     pub fn kind(&self) -> String {
         let whole = format!("{self:?}");
         whole.split([' ', '(']).next().unwrap_or_default().to_owned()
@@ -68,7 +67,7 @@ pub fn read(path: &Path) -> Vec<Step> {
         let inode = u64::from_ne_bytes(head[1..9].try_into().unwrap());
         let at = u64::from_ne_bytes(head[9..17].try_into().unwrap()) as usize;
         let length = u32::from_ne_bytes(head[17..21].try_into().unwrap()) as usize;
-        // A kill may have cut the last record off.
+        // A kill may have truncated the last record.
         let Some((bytes, tail)) = tail.split_at_checked(length) else { break };
         rest = tail;
         let name = || String::from_utf8(bytes.to_vec()).unwrap();
@@ -111,7 +110,7 @@ pub fn read(path: &Path) -> Vec<Step> {
     steps
 }
 
-/// One connection: what came and is not yet a whole request, and what waits for its answer.
+/// A connection: its incomplete request, and the callbacks waiting for a response.
 #[derive(Default)]
 struct Connection {
     received: Vec<u8>,
@@ -139,7 +138,7 @@ impl Connection {
     }
 }
 
-/// The first whole request, where it is a callback, and its length.
+/// Parses the first complete request: the callback, if it is one, and its length.
 fn request(bytes: &[u8]) -> Option<(Option<Sent>, usize)> {
     let head_end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&bytes[..head_end]).into_owned();

@@ -1,4 +1,4 @@
-//! Signed traffic while something is done to the server, and what of it was acknowledged.
+//! Signed traffic during an attack, and which of its callbacks were acknowledged.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -20,19 +20,19 @@ pub struct Traffic {
     seed: u64,
 }
 
-/// Traffic on its way.
-pub struct OnItsWay {
+/// Running traffic.
+pub struct RunningTraffic {
     child: Child,
     folder: tempfile::TempDir,
 }
 
 impl Traffic {
-    /// This many messages; another seed gives other ones.
-    pub fn of(messages: u64, seed: u64) -> Self {
+    /// Traffic of this many messages, generated from a seed.
+    pub fn new(messages: u64, seed: u64) -> Self {
         Self { messages, seed }
     }
 
-    /// Everything that it may send.
+    /// Every callback that it may send.
     pub fn callbacks(&self) -> impl Iterator<Item = Sent> {
         let plan = SimulationPlan {
             account_sid: ACCOUNT.to_owned(),
@@ -53,8 +53,8 @@ impl Traffic {
         plan.callbacks().map(sent)
     }
 
-    /// Sends it to a server.
-    pub fn to(&self, app: &App) -> OnItsWay {
+    /// Starts sending to a server.
+    pub fn to(&self, app: &App) -> RunningTraffic {
         let folder = in_memory();
         let mut simulate = std::process::Command::new(env!("CARGO_BIN_EXE_delivery-ledger"));
         simulate.env_clear().env("TWILIO_ACCOUNT_SID", ACCOUNT).env("TWILIO_AUTH_TOKEN", TOKEN);
@@ -71,11 +71,11 @@ impl Traffic {
         simulate.args(["--target", &format!("http://{}/message-status", app.callbacks())]);
         simulate.args(["--signed-url", &app.url("/message-status")]);
         let quiet = simulate.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        OnItsWay { child: quiet.spawn().unwrap(), folder }
+        RunningTraffic { child: quiet.spawn().unwrap(), folder }
     }
 }
 
-impl OnItsWay {
+impl RunningTraffic {
     /// Waits until this many more callbacks are acknowledged than now.
     pub fn goes_on(&self, more: usize) {
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -90,13 +90,13 @@ impl OnItsWay {
         }
     }
 
-    /// Waits until all was sent; what was acknowledged.
+    /// Waits until everything was sent; returns the acknowledged callbacks.
     pub fn whole(mut self) -> HashSet<Sent> {
         assert!(self.child.wait().unwrap().success());
         acknowledged(&acknowledged_in(self.folder.path()))
     }
 
-    /// Ends it; what was acknowledged until then.
+    /// Stops the traffic; returns the callbacks acknowledged until then.
     pub fn broken_off(mut self) -> HashSet<Sent> {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -13,7 +13,7 @@ fn by_phonenumber(number: &str) -> Option<String> {
 }
 
 #[test]
-fn numbers_lie_in_the_countries_they_are_assigned_to() {
+fn numbers_belong_to_their_assigned_countries() {
     for (address, expected) in [
         ("+14155552671", "US"),
         ("+16137827274", "CA"),
@@ -36,7 +36,7 @@ fn numbers_lie_in_the_countries_they_are_assigned_to() {
 }
 
 #[test]
-fn what_is_no_number_of_a_country_lies_in_none() {
+fn other_addresses_have_no_country() {
     for address in [
         "",
         "+",
@@ -60,7 +60,7 @@ fn what_is_no_number_of_a_country_lies_in_none() {
 }
 
 #[test]
-fn the_leading_digits_say_what_the_whole_number_says() {
+fn the_leading_digits_determine_the_country() {
     let mut rng = fastrand::Rng::with_seed(5);
     // Every calling code that several countries share, with the lengths that its numbers have.
     let shared = [

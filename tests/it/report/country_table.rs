@@ -45,7 +45,7 @@ fn every_calling_code_has_the_countries_of_phonenumber() {
 }
 
 #[test]
-fn both_sides_of_a_border_between_countries_are_as_phonenumber_has_them() {
+fn both_sides_of_every_boundary_agree_with_phonenumber() {
     for (code, below) in [
         ("1", ["2041", "2042", "3452", "3453", "4155", "6492", "6582", "8092", "8492", "8762"]),
         (
@@ -139,7 +139,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn any_number_is_where_phonenumber_has_one_like_it(
+    fn any_number_has_the_country_of_phonenumber(
         code in prop::sample::select(vec![
             "", "1", "7", "39", "44", "47", "61", "212", "262", "290", "358", "590", "599", "881", "882",
             "883", "979", "800", "49", "33", "383",

@@ -11,7 +11,7 @@ use crate::support::ledger::Ledger;
 use crate::support::{delivered, failed, sent, sid, status};
 
 fn by(by: Dimension, events: &[NewEvent]) -> Value {
-    let ledger = Ledger::of(events);
+    let ledger = Ledger::with_events(events);
     let question = ReportQuery { by, filter: MessageFilter::default() };
     let report = report(&*ledger.open(), &question).unwrap();
     serde_json::to_value(ReportJson::new(&report, &Default::default())).unwrap()
@@ -22,7 +22,7 @@ fn total(events: &[NewEvent]) -> Value {
 }
 
 #[test]
-fn time_to_sent_begins_with_the_first_word_but_scheduled_and_ends_with_the_first_sent() {
+fn time_to_sent_runs_from_the_first_unscheduled_status_to_the_first_sent() {
     let total = total(&[
         at(0, status(&sid(1), "scheduled")),
         at(5_000, status(&sid(1), "queued")),
@@ -42,7 +42,7 @@ fn time_to_sent_begins_with_the_first_word_but_scheduled_and_ends_with_the_first
 }
 
 #[test]
-fn a_time_of_which_one_end_was_not_heard_is_unknown() {
+fn a_duration_without_both_ends_is_unknown() {
     let total = total(&[
         at(0, sent(&sid(1))),
         at(0, status(&sid(2), "queued")),
@@ -59,14 +59,14 @@ fn a_time_of_which_one_end_was_not_heard_is_unknown() {
 }
 
 #[test]
-fn a_time_that_ends_before_it_begins_is_counted_apart() {
+fn negative_durations_are_counted_separately() {
     let total = total(&[at(0, delivered(&sid(1))), at(1, sent(&sid(1)))]);
     assert_eq!(total["sent_to_delivered_ms"]["negative"], 1);
     assert_eq!(total["sent_to_delivered_ms"]["p50"], Value::Null);
 }
 
 #[test]
-fn rates_are_of_the_messages_whose_end_is_known() {
+fn rates_are_relative_to_settled_messages() {
     let total = total(&[
         at(0, delivered(&sid(1))),
         at(0, delivered(&sid(2))),
@@ -95,7 +95,7 @@ fn rates_are_of_the_messages_whose_end_is_known() {
 }
 
 #[test]
-fn a_rate_of_nothing_is_no_rate() {
+fn a_rate_over_no_messages_is_null() {
     let total = total(&[at(0, sent(&sid(1)))]);
     for rate in ["delivery_rate", "failure_rate", "read_rate"] {
         assert_eq!(total[rate], Value::Null, "{rate}");
@@ -106,7 +106,7 @@ fn a_rate_of_nothing_is_no_rate() {
 }
 
 #[test]
-fn a_message_in_conflict_is_counted_once_where_it_stands_and_once_as_a_conflict() {
+fn a_conflict_counts_once_by_its_status_and_once_as_a_conflict() {
     let total = total(&[at(0, failed(&sid(1), "30003")), at(1, delivered(&sid(1)))]);
     assert_eq!(total["messages"], 1);
     assert_eq!(total["statuses"]["failed"], 1);
@@ -133,7 +133,7 @@ fn a_message_belongs_to_the_hour_and_day_of_its_first_arrival_in_utc() {
 }
 
 #[test]
-fn an_error_code_comes_with_a_title_and_whose_fault_it_usually_is() {
+fn an_error_code_has_a_title_and_a_responsibility() {
     let report = by(
         Dimension::ErrorCode,
         &[
@@ -174,7 +174,7 @@ fn the_largest_row_comes_first_unless_rows_have_an_order() {
 
 #[test]
 fn a_masked_report_hides_senders_and_nothing_else() {
-    let ledger = Ledger::of(&[at(0, sent(&sid(1)))]);
+    let ledger = Ledger::with_events(&[at(0, sent(&sid(1)))]);
     let masked = |by: Dimension| {
         let question = ReportQuery { by, filter: MessageFilter::default() };
         let report = report(&*ledger.open(), &question).unwrap();

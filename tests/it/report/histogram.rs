@@ -1,5 +1,5 @@
-//! The laws of tallies: what is added can be taken away, in any order, and percentiles are as near
-//! as they promise.
+//! Properties of rollups and duration histograms: additions can be subtracted in any order, and percentiles
+//! have the promised accuracy.
 
 use delivery_ledger::domain::histogram::{DurationHistogram, Elapsed};
 use delivery_ledger::domain::rollup::{Contribution, Rollup};
@@ -40,7 +40,7 @@ proptest! {
     #![proptest_config(Config { cases: 200, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn what_is_added_and_taken_away_again_leaves_nothing(samples in vec(sample(), 0..40)) {
+    fn subtracting_what_was_added_gives_zero(samples in vec(sample(), 0..40)) {
         let mut nothing = tally(&samples);
         nothing.subtract(&tally(&samples));
         prop_assert!(nothing.is_empty());
@@ -48,7 +48,7 @@ proptest! {
     }
 
     #[test]
-    fn one_by_one_is_the_same_as_all_at_once(samples in vec(sample(), 0..40), at in 0..40_usize) {
+    fn adding_one_by_one_equals_adding_at_once(samples in vec(sample(), 0..40), at in 0..40_usize) {
         let at = at.min(samples.len());
         let mut both = tally(&samples[..at]);
         both.add(&tally(&samples[at..]));
@@ -60,7 +60,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_adding_and_taking_away_does_not_matter(
+    fn the_order_of_adding_and_subtracting_does_not_matter(
         samples in vec((sample(), -2..3_i64), 0..30),
     ) {
         let (mut forward, mut backward) = (Rollup::default(), Rollup::default());
@@ -70,20 +70,20 @@ proptest! {
     }
 
     #[test]
-    fn a_percentile_is_within_a_thirty_second_of_the_exact_one(
+    fn a_percentile_is_within_1_32_of_the_exact_one(
         mut lengths in vec(prop_oneof![0..1_u64 << 40, 0..5_000_u64, 0..70_u64], 1..60),
         hundredths in 1..101_u64,
     ) {
-        let told = spread(&lengths).percentile_ms(hundredths).unwrap();
+        let reported = spread(&lengths).percentile_ms(hundredths).unwrap();
         lengths.sort_unstable();
         let rank = (lengths.len() as u64 * hundredths).div_ceil(100);
         let exact = lengths[rank as usize - 1];
-        prop_assert!(told.abs_diff(exact) * 32 <= exact, "{told} for {exact}");
+        prop_assert!(reported.abs_diff(exact) * 32 <= exact, "{reported} for {exact}");
     }
 }
 
 #[test]
-fn short_lengths_are_exact_and_no_length_is_too_long() {
+fn short_durations_are_exact_and_any_duration_fits() {
     for ms in 0..32 {
         assert_eq!(spread(&[ms]).percentile_ms(50), Some(ms));
     }
@@ -93,7 +93,7 @@ fn short_lengths_are_exact_and_no_length_is_too_long() {
 }
 
 #[test]
-fn what_is_unknown_or_negative_is_counted_apart() {
+fn unknown_and_negative_durations_are_counted_separately() {
     let mut spread = spread(&[10, 20, 30]);
     spread.count(Elapsed::Unknown, 2);
     spread.count(Elapsed::Negative, 1);

@@ -1,4 +1,4 @@
-//! A report from cells, one by scan and one worked out from the callbacks themselves are the same.
+//! Reports from rollups, by a scan, and by a naive computation over the callbacks are the same.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -25,7 +25,7 @@ use super::naive::{self, FAILURES, LADDER, Only, Said, TO};
 use crate::support::ledger::Ledger;
 use crate::support::{ACCOUNT, OTHER_ACCOUNT};
 
-/// Callbacks of a few messages: late, doubled, conflicting, of changing addresses, in any hour.
+/// Callbacks of a few messages: late, duplicate, conflicting, with changing addresses, in any hour.
 fn said() -> impl Strategy<Value = Said> {
     let words: Vec<_> = LADDER.into_iter().chain(FAILURES).chain(["tunnelled"]).collect();
     let often = vec!["queued", "sent", "delivered"];
@@ -84,12 +84,12 @@ fn is_what_was_said(report: &Report, said: &[Said], only: Only) {
             (&row.figures.time_to_sent_ms, &naive.time_to_sent),
             (&row.figures.sent_to_delivered_ms, &naive.sent_to_delivered),
         ] {
-            for (told, hundredths) in [(times.p50, 50), (times.p95, 95), (times.p99, 99)] {
+            for (reported, hundredths) in [(times.p50, 50), (times.p95, 95), (times.p99, 99)] {
                 let exact = naive::percentile(lengths, hundredths);
-                let (told, exact) = (told.map(|ms| ms as i64), exact);
-                let near = |(told, exact): (i64, i64)| (told - exact).abs() * 32 <= exact;
-                assert!(told.zip(exact).is_none_or(near), "{told:?} for {exact:?}");
-                assert_eq!(told.is_some(), exact.is_some());
+                let (reported, exact) = (reported.map(|ms| ms as i64), exact);
+                let near = |(reported, exact): (i64, i64)| (reported - exact).abs() * 32 <= exact;
+                assert!(reported.zip(exact).is_none_or(near), "{reported:?} for {exact:?}");
+                assert_eq!(reported.is_some(), exact.is_some());
             }
         }
     }
@@ -98,7 +98,7 @@ fn is_what_was_said(report: &Report, said: &[Said], only: Only) {
     assert_eq!(shape.total.messages, sum);
 }
 
-/// Everything that can be asked, in both ways.
+/// Checks every report, from rollups and by a scan.
 fn every_report_is_right(store: &dyn Store, said: &[Said]) {
     let only = [
         Only::default(),
@@ -121,7 +121,7 @@ fn every_report_is_right(store: &dyn Store, said: &[Said]) {
 }
 
 #[test]
-fn cells_scan_and_callbacks_come_to_the_same_counts() {
+fn rollups_scan_and_naive_computation_agree() {
     let config = Config { cases: 24, failure_persistence: None, ..Config::default() };
     let stretches = vec(vec(said(), 1..25), 1..4);
     let outcome = TestRunner::new(config).run(&stretches, |stretches| {
@@ -129,7 +129,7 @@ fn cells_scan_and_callbacks_come_to_the_same_counts() {
         let store = ledger.open();
         let mut so_far: Vec<Said> = Vec::new();
         for stretch in stretches {
-            // What came before comes once more, so that there are duplicates over batches.
+            // Earlier callbacks are repeated, so that duplicates span batches.
             let again = so_far.first().cloned();
             let new: Vec<_> = stretch.into_iter().chain(again).collect();
             store.append(&new.iter().map(Said::event).collect::<Vec<_>>()).unwrap();
@@ -148,7 +148,7 @@ fn cells_scan_and_callbacks_come_to_the_same_counts() {
 }
 
 #[test]
-fn cells_hold_the_messages_there_are_and_none_that_are_gone() {
+fn rollups_count_exactly_the_current_messages() {
     let ledger = Ledger::new();
     let store = ledger.open();
     let one = |word, code| Said {
@@ -188,7 +188,7 @@ fn cells_hold_the_messages_there_are_and_none_that_are_gone() {
 }
 
 #[test]
-fn cells_that_say_what_the_log_does_not_are_found() {
+fn verify_finds_wrong_rollups() {
     for damage in [
         "DELETE FROM rollups",
         "UPDATE rollups SET hour = hour + 1",
@@ -197,7 +197,7 @@ fn cells_that_say_what_the_log_does_not_are_found() {
         "UPDATE rollups SET rollup = x'00'",
     ] {
         let said = naive_message();
-        let ledger = Ledger::of(&[said.event()]);
+        let ledger = Ledger::with_events(&[said.event()]);
         assert_eq!(ledger.verify(&[]).0, Some(0));
         ledger.views_sql(damage);
         let (code, verified) = ledger.verify(&[]);

@@ -1,4 +1,4 @@
-//! Delivery reports: what they count, and that they count it right whichever way it is asked for.
+//! Delivery reports: the meaning of the figures, and that every way to compute them agrees.
 
 mod country;
 mod country_table;

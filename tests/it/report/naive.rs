@@ -1,5 +1,4 @@
-//! What callbacks come to, worked out the plain way: nothing of the product's fold, cells or
-//! countries is used here.
+//! A naive computation of reports that uses nothing of the product's fold, rollups or countries.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Reports as people and programs ask for them: `report`, and `GET /v1/reports/delivery`.
+//! The `report` command and `GET /v1/reports/delivery`.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::ledger::Ledger;
 use crate::support::{App, delivered, failed, sent, sid, status};
 
 fn some_messages() -> Ledger {
-    Ledger::of(&[
+    Ledger::with_events(&[
         at(0, status(&sid(1), "queued").with("To", "+14155552671")),
         at(850, sent(&sid(1)).with("To", "+14155552671")),
         at(2_000, delivered(&sid(1)).with("To", "+14155552671")),
@@ -24,7 +24,7 @@ fn says(ledger: &Ledger, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn a_person_gets_a_table_of_at_most_100_columns() {
+fn the_table_is_at_most_100_columns_wide() {
     let ledger = some_messages();
     let table = says(&ledger, &["report", "--by", "hour"]);
     assert_eq!(
@@ -46,7 +46,7 @@ p50 and p95: from the first event of a message to its first `sent`, if both are 
 }
 
 #[test]
-fn a_spreadsheet_gets_every_figure_and_no_formula() {
+fn csv_has_every_figure_and_no_formula() {
     let csv = says(&some_messages(), &["report", "--by", "from", "--format", "csv"]);
     let lines: Vec<_> = csv.split("\r\n").collect();
     assert_eq!(
@@ -71,7 +71,7 @@ fn a_spreadsheet_gets_every_figure_and_no_formula() {
 }
 
 #[test]
-fn a_program_gets_the_same_json_from_the_command_and_over_http() {
+fn the_command_and_the_api_return_the_same_json() {
     let app = App::start();
     for body in [sent(&sid(1)), delivered(&sid(1)), failed(&sid(2), "30003")] {
         assert_eq!(app.receive(body).code, 200);
@@ -90,7 +90,7 @@ fn a_program_gets_the_same_json_from_the_command_and_over_http() {
 }
 
 #[test]
-fn filters_choose_what_is_counted_whichever_way_it_is_answered() {
+fn filters_apply_to_rollups_and_scans() {
     let ledger = some_messages();
     let total = |filters: &[&str]| -> i64 {
         let arguments = [&["report", "--by", "day", "--format", "json"], filters].concat();
@@ -109,7 +109,7 @@ fn filters_choose_what_is_counted_whichever_way_it_is_answered() {
 }
 
 #[test]
-fn a_bad_question_is_a_problem_that_names_what_is_wrong() {
+fn invalid_parameters_get_a_problem_with_the_reason() {
     let app = App::start();
     let backwards = "/v1/reports/delivery?by=day&since=2026-01-02&until=2026-01-01";
     assert_eq!(app.get(backwards).code, 409);
@@ -136,7 +136,7 @@ fn a_bad_question_is_a_problem_that_names_what_is_wrong() {
 }
 
 #[test]
-fn a_property_that_is_none_is_a_wrong_use() {
+fn an_unknown_dimension_is_a_usage_error() {
     let output = some_messages().run(&["report", "--by", "week"]);
     assert_eq!(output.status.code(), Some(2));
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -144,7 +144,7 @@ fn a_property_that_is_none_is_a_wrong_use() {
 }
 
 #[test]
-fn a_table_of_error_codes_takes_the_place_of_the_built_in_one() {
+fn a_configured_error_code_table_replaces_the_built_in_one() {
     let ledger = some_messages();
     let file = ledger.file("codes.csv");
     std::fs::write(&file, "code,title,fault\n30003,\"Phone, switched off\",carrier\n").unwrap();
@@ -164,7 +164,7 @@ fn a_table_of_error_codes_takes_the_place_of_the_built_in_one() {
 }
 
 #[test]
-fn a_table_of_error_codes_that_cannot_be_read_is_named_with_its_line() {
+fn an_invalid_error_code_table_is_reported_with_its_line() {
     let ledger = some_messages();
     for (table, expected) in [
         ("code,title\n1,One\n", "line 1: the header is not code,title,fault"),

@@ -15,9 +15,9 @@ const RECONCILE: [&str; 5] = ["reconcile", "--format", "json", "--account-sid", 
 
 // The command.
 
-/// What was sent was sent, and must not seem to have failed.
+/// The message was sent, so the command must not appear to have failed.
 #[test]
-fn closed_output_does_not_fail_send_and_reconcile() {
+fn send_and_reconcile_succeed_if_their_output_pipe_is_closed() {
     let twilio = Twilio::start();
     let app = alone(&twilio);
     for arguments in [
@@ -33,7 +33,7 @@ fn closed_output_does_not_fail_send_and_reconcile() {
 }
 
 #[test]
-fn the_guides_three_ways_give_twilio_these_parameters() {
+fn the_documented_ways_to_send_give_twilio_the_right_parameters() {
     let twilio = Twilio::start();
     let app = alone(&twilio);
     let usual = "https://hooks.example.com/message-status#rc=5&rp=all";
@@ -89,19 +89,19 @@ fn the_guides_three_ways_give_twilio_these_parameters() {
 }
 
 #[test]
-fn a_message_begins_with_its_intent_and_twilios_first_word() {
+fn a_message_starts_with_its_intent_and_twilios_first_status() {
     let twilio = Twilio::start();
     let app = alone(&twilio);
 
-    let said = sent(&send(&app, &["--from", "+15017250604", "--body", TEXT]));
+    let result = sent(&send(&app, &["--from", "+15017250604", "--body", TEXT]));
 
-    let sid = said["message_sid"].as_str().unwrap();
-    assert_eq!((&said["outcome"], &said["status"]), (&json!("made"), &json!("queued")));
+    let sid = result["message_sid"].as_str().unwrap();
+    assert_eq!((&result["outcome"], &result["status"]), (&json!("made"), &json!("queued")));
     let events = app.events();
     assert_eq!(events.len(), 2);
     for (event, stage) in events.iter().zip(["intent", "answer"]) {
         assert_eq!(event["source"], "send");
-        assert_eq!(event["notes"]["send_id"], said["send_id"]);
+        assert_eq!(event["notes"]["send_id"], result["send_id"]);
         assert_eq!(event["notes"]["stage"], stage);
         assert_eq!(event["notes"]["content"], "removed");
         assert!(!event.to_string().contains(TEXT), "{event}");
@@ -113,7 +113,7 @@ fn a_message_begins_with_its_intent_and_twilios_first_word() {
 }
 
 #[test]
-fn the_text_is_kept_where_that_is_asked_for() {
+fn the_text_is_stored_if_requested() {
     let twilio = Twilio::start();
     let app = alone(&twilio);
     sent(&send(&app, &["--from", "+15017250604", "--body", TEXT, "--keep-content"]));
@@ -125,11 +125,11 @@ fn the_text_is_kept_where_that_is_asked_for() {
 }
 
 #[test]
-fn a_callback_url_that_twilio_would_not_take_is_refused_before_anything_leaves() {
+fn a_callback_url_that_twilio_would_reject_is_refused_before_sending() {
     let twilio = Twilio::start();
     let app = alone(&twilio);
     let long = format!("https://example.com/{}", "a".repeat(3981));
-    for (url, said) in [
+    for (url, expected) in [
         ("https://my_host.example.com/", "has an underscore in its host name"),
         ("http://example.com/", "does not begin with https://"),
         (&*long, "is longer than the 4000 characters"),
@@ -139,7 +139,7 @@ fn a_callback_url_that_twilio_would_not_take_is_refused_before_anything_leaves()
     ] {
         let output = send(&app, &["--from", "+1", "--body", "Hi", "--status-callback", url]);
         assert_eq!(output.status.code(), Some(2), "{url}");
-        assert!(stderr(&output).contains(said), "{url}: {}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{url}: {}", stderr(&output));
     }
     let secret = "https://user:a-password@my_host/";
     let output = send(&app, &["--from", "+1", "--body", "Hi", "--status-callback", secret]);
@@ -155,10 +155,10 @@ fn a_callback_url_that_twilio_would_not_take_is_refused_before_anything_leaves()
 }
 
 #[test]
-fn a_message_that_cannot_be_sent_is_refused_before_anything_leaves() {
+fn an_invalid_message_is_refused_before_sending() {
     let twilio = Twilio::start();
     let app = alone(&twilio);
-    for (arguments, said) in [
+    for (arguments, expected) in [
         (&["--body", "Hi"][..], "nobody to send it from"),
         (&["--from", "+1"], "nothing to send"),
         (&["--from", "+1", "--body", &*"a".repeat(1601)], "1601 characters"),
@@ -168,16 +168,16 @@ fn a_message_that_cannot_be_sent_is_refused_before_anything_leaves() {
     ] {
         let output = send(&app, arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
     }
     assert_eq!(twilio.requests(), [""; 0]);
 }
 
 #[test]
-fn too_many_requests_are_tried_again_and_make_one_message() {
+fn a_429_is_retried_and_creates_one_message() {
     let twilio = Twilio::start();
     let app = alone(&twilio);
-    twilio.next(Fault::Answer(429, Some(1)));
+    twilio.next(Fault::Response(429, Some(1)));
     let began = Instant::now();
     sent(&send(&app, &["--from", "+1", "--body", "Hi"]));
     assert!(began.elapsed() >= Duration::from_secs(1), "Retry-After was 1");
@@ -185,7 +185,7 @@ fn too_many_requests_are_tried_again_and_make_one_message() {
 }
 
 #[test]
-fn what_may_have_been_sent_is_not_sent_again_and_reconcile_finds_it() {
+fn an_unanswered_send_is_not_retried_and_reconcile_finds_it() {
     let (made, hangs) = (Fault::DoneBut(502), Fault::Hang(Duration::from_secs(3)));
     for fault in [made, Fault::DoneAndCut, hangs] {
         let twilio = Twilio::start();
@@ -198,25 +198,25 @@ fn what_may_have_been_sent_is_not_sent_again_and_reconcile_finds_it() {
         assert!(stderr(&output).contains("is not known"), "{}", stderr(&output));
         assert!(stderr(&output).contains("reconcile"), "{}", stderr(&output));
         assert_eq!((twilio.requests().len(), twilio.made().len()), (1, 1), "{fault:?}");
-        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(said["outcome"], "unknown");
+        let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(result["outcome"], "unknown");
 
         let found = app.json(&RECONCILE);
         assert_eq!((&found["appended"], &found["sends_found"]), (&json!(1), &json!(1)));
         let event = app.events().pop().unwrap();
-        assert_eq!(event["notes"]["may_answer_send"], said["send_id"]);
+        assert_eq!(event["notes"]["may_answer_send"], result["send_id"]);
         assert_eq!(app.messages()[0]["status"], "queued");
         assert!(!event.to_string().contains(TEXT), "{event}");
     }
 }
 
 #[test]
-fn a_send_without_an_answer_is_found_although_its_callback_was_faster() {
+fn an_unanswered_send_is_reconciled_even_if_its_callback_arrived_first() {
     let twilio = Twilio::start();
     let app = serving(&twilio);
     twilio.next(Fault::DoneBut(500));
-    let said = send(&app, &["--from", "+15017250604", "--body", "Hi"]);
-    let said: Value = serde_json::from_slice(&said.stdout).unwrap();
+    let result = send(&app, &["--from", "+15017250604", "--body", "Hi"]);
+    let result: Value = serde_json::from_slice(&result.stdout).unwrap();
     let sid = twilio.sids().remove(0);
     // All that Twilio's list will say of it is known.
     assert_eq!(app.receive(crate::support::status(&sid, "queued")).code, 200);
@@ -227,7 +227,7 @@ fn a_send_without_an_answer_is_found_although_its_callback_was_faster() {
     let tied: Vec<_> =
         app.events().into_iter().filter(|event| event["source"] == "reconcile").collect();
     assert_eq!(tied.len(), 1);
-    assert_eq!(tied[0]["notes"]["may_answer_send"], said["send_id"]);
+    assert_eq!(tied[0]["notes"]["may_answer_send"], result["send_id"]);
     assert_eq!(again["appended"], 0);
 }
 
@@ -263,14 +263,14 @@ fn an_error_of_twilios_api_is_reported_with_its_code() {
 }
 
 #[test]
-fn a_crash_between_intent_and_answer_is_seen_and_mended() {
+fn a_crash_between_intent_and_response_is_detected_and_reconciled() {
     let twilio = Twilio::start();
     let app = alone(&twilio);
     twilio.next(Fault::Hang(Duration::from_secs(30)));
     let arguments = ["send", "--to", "+15558675310", "--from", "+15017250604", "--body", "Hi"];
     let command = app.command(&arguments).env("TWILIO_API_TIMEOUT", "60s");
     let mut child = command.spawn();
-    app.eventually("it was made", || twilio.made().len() == 1);
+    app.eventually("the message was created", || twilio.made().len() == 1);
     child.kill().unwrap();
     child.wait().unwrap();
 
@@ -300,11 +300,11 @@ fn an_api_key_is_used_if_configured() {
 }
 
 #[test]
-fn a_message_sent_alongside_a_server_is_seen_by_it() {
+fn a_running_server_projects_a_message_sent_by_the_command() {
     let twilio = Twilio::start();
     let app = serving(&twilio);
-    let said = sent(&send(&app, &["--from", "+15017250604", "--body", "Hi"]));
-    let sid = said["message_sid"].as_str().unwrap();
+    let result = sent(&send(&app, &["--from", "+15017250604", "--body", "Hi"]));
+    let sid = result["message_sid"].as_str().unwrap();
     app.caught_up_to(2);
     assert_eq!(app.message(sid)["status"], "queued");
     assert_eq!(app.receive(crate::support::delivered(sid)).code, 200);
@@ -315,7 +315,7 @@ fn a_message_sent_alongside_a_server_is_seen_by_it() {
 
 proptest! {
     #[test]
-    fn a_form_without_the_text_is_the_form_but_for_it(
+    fn the_stored_form_lacks_only_the_text(
         to in ".{0,20}", body in ".{0,40}", from in proptest::option::of(".{0,20}"),
         media_urls in proptest::collection::vec(".{0,20}", 0..3),
         variables in proptest::option::of(".{0,20}"),

@@ -5,7 +5,7 @@ use crate::support::twilio::Twilio;
 use crate::support::{ACCOUNT, App};
 
 #[test]
-fn a_query_that_something_may_sort_is_warned_of() {
+fn a_callback_query_that_a_proxy_may_sort_gives_a_warning() {
     let twilio = Twilio::start();
     let app = alone(&twilio);
     let warned = |url: &str| {
@@ -20,7 +20,7 @@ fn a_query_that_something_may_sort_is_warned_of() {
 }
 
 #[test]
-fn only_a_path_without_a_star_makes_a_callback_url() {
+fn a_wildcard_path_cannot_be_a_callback_url() {
     let twilio = Twilio::start();
     let app = alone(&twilio);
     let arguments = ["send", "--to", "+1555", "--from", "+1", "--body", "Hi"];
@@ -37,7 +37,7 @@ fn only_a_path_without_a_star_makes_a_callback_url() {
 }
 
 #[test]
-fn how_twilio_connects_is_configured() {
+fn connection_parameters_are_added_to_the_callback_url() {
     let twilio = Twilio::start();
     let app = alone(&twilio);
     let arguments = ["send", "--to", "+1555", "--from", "+1", "--body", "Hi"];
@@ -68,7 +68,7 @@ fn how_twilio_connects_is_configured() {
 
 #[test]
 fn an_invalid_base_url_is_refused() {
-    for (url, said) in [
+    for (url, expected) in [
         ("api.twilio.com", "is not of the form https://api.twilio.com"),
         ("ftp://api.twilio.com", "is not of the form"),
         ("https://", "is not of the form"),
@@ -81,13 +81,13 @@ fn an_invalid_base_url_is_refused() {
         ]);
         let output = send(&app, &["--from", "+1", "--body", "Hi"]);
         assert_eq!(output.status.code(), Some(1));
-        assert!(stderr(&output).contains(said), "{url}: {}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{url}: {}", stderr(&output));
         assert!(!app.log_file().exists());
     }
 }
 
 #[test]
-fn a_proxy_that_the_environment_names_is_used() {
+fn the_proxy_of_the_environment_is_used() {
     let twilio = Twilio::start();
     let (_, proxy) = twilio.variable();
     let app = alone(&twilio);
@@ -102,10 +102,10 @@ fn a_proxy_that_the_environment_names_is_used() {
 // POST /v1/messages.
 
 #[test]
-fn callbacks_are_accepted_without_the_systems_certificates() {
+fn a_server_without_system_certificates_still_accepts_callbacks() {
     let none = [("SSL_CERT_FILE", "/dev/null"), ("SSL_CERT_DIR", "/nonexistent")];
     let mut app = App::not_started(&none);
-    app.ask_with_a_token("send");
+    app.use_token_with_scope("send");
     app.restart();
     assert_eq!(app.receive(crate::support::delivered("SM1")).code, 200);
     assert_eq!(post(&app, None, hello()).code, 404);
@@ -113,7 +113,7 @@ fn callbacks_are_accepted_without_the_systems_certificates() {
 }
 
 #[test]
-fn an_account_of_which_nothing_is_configured_is_not_asked_for() {
+fn an_account_that_is_not_configured_is_refused() {
     let twilio = Twilio::start();
     let app = alone(&twilio);
     let output = send(&app, &["--from", "+1", "--body", "Hi", "--account-sid", "AC1"]);

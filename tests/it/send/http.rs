@@ -30,7 +30,7 @@ fn a_message_is_sent_over_http() {
 }
 
 #[test]
-fn one_key_makes_one_message_also_after_a_restart() {
+fn an_idempotency_key_creates_one_message_across_restarts() {
     let twilio = Twilio::start();
     let mut app = serving(&twilio);
     let first = post(&app, Some("order-17"), hello());
@@ -55,7 +55,7 @@ fn one_key_makes_one_message_also_after_a_restart() {
 }
 
 #[test]
-fn a_key_whose_outcome_is_not_known_sends_nothing_more() {
+fn an_idempotency_key_with_unknown_outcome_sends_nothing_more() {
     let twilio = Twilio::start();
     let mut app = serving(&twilio);
     twilio.next(Fault::DoneBut(500));
@@ -72,13 +72,13 @@ fn a_key_whose_outcome_is_not_known_sends_nothing_more() {
 }
 
 #[test]
-fn a_server_killed_while_it_sends_does_not_send_again() {
+fn a_server_killed_while_sending_does_not_send_again() {
     let twilio = Twilio::start();
     let mut app = serving(&twilio);
     twilio.next(Fault::Hang(Duration::from_secs(5)));
     let (request, admin) = (app.with_token(posted(Some("k"), hello())), app.admin());
     let asker = std::thread::spawn(move || std::panic::catch_unwind(|| request.send(admin)));
-    app.eventually("it was made", || twilio.made().len() == 1);
+    app.eventually("the message was created", || twilio.made().len() == 1);
     app.kill();
     let _no_answer = asker.join();
     app.restart();
@@ -87,7 +87,7 @@ fn a_server_killed_while_it_sends_does_not_send_again() {
 }
 
 #[test]
-fn the_same_key_at_the_same_time_makes_one_message() {
+fn concurrent_requests_with_one_key_create_one_message() {
     let twilio = Twilio::start();
     let app = serving(&twilio);
     twilio.slow(Duration::from_millis(300));
@@ -102,10 +102,10 @@ fn the_same_key_at_the_same_time_makes_one_message() {
 }
 
 #[test]
-fn a_key_is_free_again_if_nothing_was_sent() {
+fn an_idempotency_key_can_be_reused_if_nothing_was_sent() {
     let twilio = Twilio::start();
     let app = serving(&twilio);
-    twilio.next(Fault::Answer(429, Some(60)));
+    twilio.next(Fault::Response(429, Some(60)));
     let later = post(&app, Some("k"), hello());
     assert_eq!((later.code, later.header("retry-after")), (503, Some("1")));
     assert_eq!(post(&app, Some("k"), hello()).code, 201);
@@ -113,7 +113,7 @@ fn a_key_is_free_again_if_nothing_was_sent() {
 }
 
 #[test]
-fn a_client_that_hangs_up_has_still_sent_the_message() {
+fn a_message_is_sent_even_if_the_client_disconnects() {
     let twilio = Twilio::start();
     let app = serving(&twilio);
     twilio.slow(Duration::from_millis(300));
@@ -129,15 +129,15 @@ fn a_client_that_hangs_up_has_still_sent_the_message() {
 }
 
 #[test]
-fn a_message_that_cannot_be_sent_is_answered_with_a_problem() {
+fn an_invalid_message_gets_a_problem() {
     let twilio = Twilio::start();
     let app = serving(&twilio);
-    let problem = |message: Value, code: u16, said: &str| {
+    let problem = |message: Value, code: u16, expected: &str| {
         let answer = post(&app, None, message);
         assert_eq!(answer.code, code, "{}", answer.json());
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
         let detail = answer.json()["detail"].as_str().unwrap().to_owned();
-        assert!(detail.contains(said), "{detail}");
+        assert!(detail.contains(expected), "{detail}");
         answer.json()
     };
     let with = |name: &str, value: Value| {
@@ -161,14 +161,14 @@ fn a_message_that_cannot_be_sent_is_answered_with_a_problem() {
 
     let refused = problem(with("to", json!("+15005550001")), 422, "not a valid phone number");
     assert_eq!((&refused["twilio_code"], &refused["twilio_status"]), (&json!(21211), &json!(400)));
-    twilio.next(Fault::Answer(401, None));
+    twilio.next(Fault::Response(401, None));
     problem(hello(), 502, "Twilio refused");
     twilio.next(Fault::Cut);
     problem(hello(), 504, "is not known");
 }
 
 #[test]
-fn other_requests_to_send_are_refused() {
+fn malformed_send_requests_are_rejected() {
     let twilio = Twilio::start();
     let app = serving(&twilio);
     let own = format!("http://{}", app.admin());
@@ -195,7 +195,7 @@ fn other_requests_to_send_are_refused() {
 }
 
 #[test]
-fn sending_takes_a_token_for_it_and_that_one_shows_nothing() {
+fn sending_needs_a_send_token_which_cannot_read() {
     let twilio = Twilio::start();
     let mut app = alone(&twilio);
     app.configure(
@@ -242,7 +242,7 @@ fn sending_takes_a_token_for_it_and_that_one_shows_nothing() {
 }
 
 #[test]
-fn without_a_token_everything_is_shown_and_nothing_sent() {
+fn without_tokens_reading_is_allowed_and_sending_is_not() {
     let twilio = Twilio::start();
     let mut app = alone(&twilio);
     app.restart();
@@ -254,16 +254,16 @@ fn without_a_token_everything_is_shown_and_nothing_sent() {
 }
 
 #[test]
-fn a_server_ends_in_time_while_twilio_does_not_answer() {
+fn a_server_stops_in_time_while_twilio_does_not_respond() {
     let twilio = Twilio::start();
     let (name, url) = twilio.variable();
     let mut app = App::not_started(&[(name, &url), ("TWILIO_API_TIMEOUT", "60s")]);
-    app.ask_with_a_token("read send");
+    app.use_token_with_scope("read send");
     app.restart();
     twilio.next(Fault::Hang(Duration::from_secs(30)));
     let (request, admin) = (app.with_token(posted(None, hello())), app.admin());
     let asker = std::thread::spawn(move || std::panic::catch_unwind(|| request.send(admin)));
-    app.eventually("it was made", || twilio.made().len() == 1);
+    app.eventually("the message was created", || twilio.made().len() == 1);
     app.stop(); // within ten seconds, else the harness complains
     let _no_answer = asker.join();
     assert_eq!(app.events().len(), 1, "the intent, which says that a message may be there");

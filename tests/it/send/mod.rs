@@ -1,4 +1,4 @@
-//! Sending: what Twilio is asked, what the log has of it, and that nothing is sent twice.
+//! Sending messages: the requests to Twilio, the events in the log, and that nothing is sent twice.
 
 mod command;
 mod connection;
@@ -9,7 +9,7 @@ use std::process::Output;
 use serde_json::{Value, json};
 
 use crate::support::twilio::{TEXT, Twilio};
-use crate::support::{Answer, App, Request};
+use crate::support::{App, Request, Response};
 
 const TO: [&str; 2] = ["--to", "+15558675310"];
 
@@ -23,7 +23,7 @@ fn alone(twilio: &Twilio) -> App {
 /// The same with a server.
 fn serving(twilio: &Twilio) -> App {
     let mut app = alone(twilio);
-    app.ask_with_a_token("read send");
+    app.use_token_with_scope("read send");
     app.restart();
     app
 }
@@ -42,7 +42,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn post(app: &App, key: Option<&str>, message: Value) -> Answer {
+fn post(app: &App, key: Option<&str>, message: Value) -> Response {
     app.ask(posted(key, message))
 }
 

@@ -1,4 +1,4 @@
-//! Import cycles between files: files that can only be understood, or moved, together.
+//! Finds import cycles between files, which could only be understood or moved together.
 //! An import of a re-exported name leads to the file that defines it; `mod x;` is not an import,
 //! and neither is what a file uses of the `mod.rs` of its own folder, where siblings share names.
 

@@ -1,4 +1,4 @@
-//! The shape of the code: which module may use which, and what is kept where.
+//! The structure of the code: allowed imports between modules, and where libraries, SQL and settings may be used.
 //! It is read from the sources, so that a rule that is broken names the file that breaks it.
 
 mod cycles;
@@ -222,7 +222,7 @@ fn modules_use_only_what_the_table_allows() {
 }
 
 #[test]
-fn the_table_has_every_module_and_no_other() {
+fn the_import_table_lists_exactly_the_modules() {
     let sources = sources();
     let lib = sources.iter().find(|source| source.path == "src/lib.rs").unwrap();
     let declared = lib.tokens.windows(2).filter(|two| two[0] == "mod").map(|two| two[1].as_str());
@@ -233,7 +233,7 @@ fn the_table_has_every_module_and_no_other() {
 }
 
 #[test]
-fn words_of_a_library_stay_in_their_folder() {
+fn libraries_are_used_only_in_their_folders() {
     let found: Vec<_> = sources().iter().flat_map(misplaced).collect();
     assert_eq!(found, [""; 0]);
 }
@@ -254,7 +254,7 @@ fn no_file_is_longer_than_400_lines() {
 }
 
 #[test]
-fn the_reader_catches_what_is_forbidden() {
+fn the_import_check_finds_forbidden_imports() {
     let caught = |path: &str, text: &str| forbidden_uses(&Source::new(path, text));
     let one = |path: &str, text: &str| match &caught(path, text)[..] {
         [found] => found.clone(),
@@ -315,7 +315,7 @@ fn the_reader_catches_what_is_forbidden() {
 }
 
 #[test]
-fn the_reader_catches_what_stands_where_it_must_not() {
+fn the_word_check_finds_misplaced_words() {
     for (path, text) in [
         ("src/projection/mod.rs", "use rusqlite::Connection;"),
         ("src/store/open.rs", "use rusqlite::Connection;"),

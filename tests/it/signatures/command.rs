@@ -3,15 +3,15 @@
 use super::{URL, hash_of};
 use crate::support::{Command, SECONDARY_TOKEN, TOKEN, delivered, json_signature, sid, signature};
 
-/// Where a port is given, and where it is not: each may have been signed as the other.
+/// The URL with its default port, which may have been signed without it.
 const URL_WITH_PORT: &str = "https://hooks.example.com:443/message-status";
 
 // `check-signature`.
 
 #[test]
-fn check_signature_says_valid_and_which_token_over_which_url() {
+fn check_signature_prints_the_matching_token_and_url() {
     let body = delivered(&sid(1)).bytes();
-    let check = |token: &str| Check::of(&body, URL_WITH_PORT, &signature(token, URL, &body)).run();
+    let check = |token: &str| Check::new(&body, URL_WITH_PORT, &signature(token, URL, &body)).run();
 
     let (code, stdout, _) = check(TOKEN);
     assert_eq!(code, 0);
@@ -23,7 +23,7 @@ fn check_signature_says_valid_and_which_token_over_which_url() {
 }
 
 #[test]
-fn check_signature_says_invalid_and_why_with_exit_code_3() {
+fn check_signature_exits_with_3_and_the_reason_if_invalid() {
     let body = delivered(&sid(1)).bytes();
     let json = r#"{"a":1}"#.as_bytes();
     let json_url = format!("{URL}?bodySHA256={}", hash_of(b"{}"));
@@ -31,28 +31,28 @@ fn check_signature_says_invalid_and_why_with_exit_code_3() {
     let of_json = |url: &str| json_signature(TOKEN, url);
     for (check, expected) in [
         (
-            Check::of(&body, URL, &signature("another", URL, &body)),
+            Check::new(&body, URL, &signature("another", URL, &body)),
             "invalid: the signature fits none of the configured keys over this URL and body\n\
              cause: a forgery, a token that is no longer in use, a body that was changed on the way, \
              or a URL that differs in more than is tried\n",
         ),
         (
-            Check::of(&body, URL, ""),
+            Check::new(&body, URL, ""),
             "invalid: no X-Twilio-Signature\n\
              cause: not sent by Twilio, or a proxy in front has dropped X-Twilio-Signature\n",
         ),
         (
-            Check::of(&body, URL, "fake_signature"),
+            Check::new(&body, URL, "fake_signature"),
             "invalid: X-Twilio-Signature is not base64\n\
              cause: not sent by Twilio, or something on the way has changed X-Twilio-Signature\n",
         ),
         (
-            Check::of(&body, URL, &good).content_type("application/json"),
+            Check::new(&body, URL, &good).content_type("application/json"),
             "invalid: a JSON body needs bodySHA256 in the URL's query\n\
              cause: matches if the body is read as a form, not as JSON\n",
         ),
         (
-            Check::of(json, &json_url, &of_json(&json_url)).content_type("application/json"),
+            Check::new(json, &json_url, &of_json(&json_url)).content_type("application/json"),
             "invalid: bodySHA256 in the URL is not the SHA-256 of the body\n\
              cause: signed over this URL and another body: something on the way changed the body\n",
         ),
@@ -62,9 +62,9 @@ fn check_signature_says_invalid_and_why_with_exit_code_3() {
 }
 
 #[test]
-fn check_signature_takes_no_content_type_for_a_form_and_ignores_parameters_of_one() {
+fn check_signature_defaults_to_a_form_and_ignores_media_type_parameters() {
     let body = delivered(&sid(1)).bytes();
-    let check = Check::of(&body, URL, &signature(TOKEN, URL, &body));
+    let check = Check::new(&body, URL, &signature(TOKEN, URL, &body));
 
     assert_eq!(check.clone().run().0, 0);
     let spelled_out = "Application/X-WWW-Form-Urlencoded; charset=UTF-8";
@@ -72,27 +72,27 @@ fn check_signature_takes_no_content_type_for_a_form_and_ignores_parameters_of_on
 }
 
 #[test]
-fn check_signature_cuts_the_fragment_and_keeps_user_and_letter_case() {
+fn check_signature_drops_the_fragment_and_keeps_user_and_letter_case() {
     let body = delivered(&sid(1)).bytes();
     let signed_url = "https://User:Pass@Hooks.Example.com/message-status?b=2&a=1";
     let signature = signature(TOKEN, signed_url, &body);
 
     let with_fragment = format!("{signed_url}#rc=5&rp=all");
-    let (code, stdout, _) = Check::of(&body, &with_fragment, &signature).run();
+    let (code, stdout, _) = Check::new(&body, &with_fragment, &signature).run();
     assert_eq!((code, stdout.starts_with("valid")), (0, true), "{stdout}");
 
     let in_lower_case = signed_url.to_lowercase();
-    assert_eq!(Check::of(&body, &in_lower_case, &signature).run().0, 3);
+    assert_eq!(Check::new(&body, &in_lower_case, &signature).run().0, 3);
     let without_user = signed_url.replace("User:Pass@", "");
-    assert_eq!(Check::of(&body, &without_user, &signature).run().0, 3);
+    assert_eq!(Check::new(&body, &without_user, &signature).run().0, 3);
 }
 
 #[test]
 fn check_signature_reads_the_body_byte_for_byte() {
     let body = b"a=%FF\xff&b=\n";
-    assert_eq!(Check::of(body, URL, &signature(TOKEN, URL, body)).run().0, 0);
+    assert_eq!(Check::new(body, URL, &signature(TOKEN, URL, body)).run().0, 0);
     let without_line_end = signature(TOKEN, URL, b"a=%FF\xff&b=");
-    assert_eq!(Check::of(body, URL, &without_line_end).run().0, 3);
+    assert_eq!(Check::new(body, URL, &without_line_end).run().0, 3);
 }
 
 #[test]
@@ -114,19 +114,19 @@ fn check_signature_needs_the_token_in_the_environment() {
 }
 
 #[test]
-fn check_signature_refuses_what_it_cannot_mean_with_exit_code_2() {
-    let (code, stdout, stderr) = Check::of(b"a=1", "hooks.example.com/message-status", "x").run();
+fn check_signature_exits_with_2_for_invalid_arguments() {
+    let (code, stdout, stderr) = Check::new(b"a=1", "hooks.example.com/message-status", "x").run();
     assert_eq!((code, &*stdout), (2, ""));
     assert!(stderr.starts_with("error: --url: `hooks.example.com/message-status`"), "{stderr}");
 
-    let (code, _, stderr) = Check::of(b"a=1", URL, "x").content_type("text/xml").run();
+    let (code, _, stderr) = Check::new(b"a=1", URL, "x").content_type("text/xml").run();
     assert_eq!(code, 2);
     assert!(stderr.starts_with("error: --content-type: `text/xml`"), "{stderr}");
 }
 
-// The words that the tests above speak.
+// Helpers.
 
-/// A call of `check-signature`.
+/// A `check-signature` command.
 #[derive(Clone)]
 struct Check {
     body: Vec<u8>,
@@ -134,7 +134,7 @@ struct Check {
 }
 
 impl Check {
-    fn of(body: &[u8], url: &str, signature: &str) -> Self {
+    fn new(body: &[u8], url: &str, signature: &str) -> Self {
         let arguments = ["check-signature", "--url", url, "--signature", signature];
         Self { body: body.to_vec(), arguments: arguments.map(String::from).to_vec() }
     }

@@ -17,7 +17,7 @@ use crate::support::{TOKEN, delivered, sid, signature};
 // The official SDKs' own cases, and others in their manner.
 
 #[test]
-fn every_known_signature_gets_its_verdict() {
+fn known_signature_vectors_get_their_verdict() {
     let cases = vectors();
     for case in &cases {
         let text = |name: &str| case[name].as_str().expect("a text");
@@ -42,7 +42,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn what_is_signed_is_accepted_whatever_the_names_and_values(
+    fn any_signed_names_and_values_are_accepted(
         pairs in vec((odd_bytes(), odd_bytes(), any::<bool>()), 0..12),
         (url, port_toggled) in url_and_its_other_form(),
         toggle in any::<bool>(),
@@ -66,7 +66,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_signed_is_accepted_whatever_the_bytes_of_the_body(
+    fn any_signed_body_bytes_are_accepted(
         body in vec(prop_oneof![select(b"&=+%%%0aF".to_vec()), any::<u8>()], 0..80),
         (url, port_toggled) in url_and_its_other_form(),
         toggle in any::<bool>(),
@@ -80,7 +80,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_byte_of_a_name_or_value_is_refused(
+    fn a_changed_byte_of_a_name_or_value_is_rejected(
         pairs in btree_map(odd_bytes(), odd_bytes(), 1..8),
         pair in any::<prop::sample::Index>(),
         place in any::<prop::sample::Index>(),
@@ -88,7 +88,7 @@ proptest! {
         (url, port_toggled) in url_and_its_other_form(),
         toggle in any::<bool>(),
     ) {
-        // Every name stands once, so that a changed byte cannot hide in the de-duplication.
+        // Every name is unique, so that de-duplication cannot hide a changed byte.
         let mut pairs: Vec<[Vec<u8>; 2]> =
             pairs.into_iter().map(|(name, value)| [name, value]).collect();
         let form = |pairs: &[[Vec<u8>; 2]]| {
@@ -114,7 +114,7 @@ proptest! {
 }
 
 #[test]
-fn every_changed_byte_of_a_signed_callback_is_refused() {
+fn any_changed_byte_of_a_signed_callback_is_rejected() {
     let body = delivered(&sid(1)).bytes();
     let url = format!("{URL}?tenant=acme&id=order%2F42");
     let signature = signature(TOKEN, &url, &body);
@@ -140,7 +140,7 @@ fn every_changed_byte_of_a_signed_callback_is_refused() {
 }
 
 #[test]
-fn a_signature_with_something_in_front_or_behind_is_refused() {
+fn a_signature_with_a_prefix_or_suffix_is_rejected() {
     let body = delivered(&sid(1)).bytes();
     let signature = signature(TOKEN, URL, &body);
 
@@ -159,18 +159,18 @@ fn a_signature_with_something_in_front_or_behind_is_refused() {
 }
 
 #[test]
-fn an_empty_signature_is_a_missing_one() {
+fn an_empty_signature_counts_as_missing() {
     let verdict = check_form(URL, b"MessageSid=SM1", "");
     assert_eq!(verdict, Verdict::Invalid(InvalidReason::Missing));
 }
 
 #[test]
-fn a_port_is_neither_changed_nor_looked_for_inside_an_ipv6_address() {
+fn ports_of_ipv6_urls_are_handled() {
     let body = delivered(&sid(1)).bytes();
     let accepted = |url: &str, signed: &str| {
         matches!(check_form(url, &body, &signature(TOKEN, signed, &body)), Verdict::Valid { .. })
     };
-    // (the URL as it is configured, the URL that was signed, whether they may be the same)
+    // (configured URL, signed URL, whether they match)
     for (url, signed, same) in [
         ("https://h/p", "https://h:443/p", true),
         ("http://h/p", "http://h:80/p", true),
@@ -219,7 +219,7 @@ fn url_and_its_other_form() -> impl Strategy<Value = (String, String)> {
         .prop_map(|((url, other), path)| (format!("{url}{path}"), format!("{other}{path}")))
 }
 
-/// A name or value as it may stand in a form: all escaped, or only what must be.
+/// Escapes every byte of a name or value, or only those that need it.
 fn escaped(bytes: &[u8], all: bool) -> Vec<u8> {
     let escape = |byte: &u8| match byte {
         b' ' if !all => b"+".to_vec(),

@@ -8,7 +8,7 @@ use super::{URL, check_form, hash_of, keys, valid_by};
 use crate::support::{App, TOKEN, delivered, json_signature, sid, signature};
 
 #[test]
-fn a_json_body_is_proved_by_its_hash_in_the_signed_url() {
+fn a_json_body_is_verified_by_its_hash_in_the_signed_url() {
     let body = r#"{"MessageSid":"SM1","event":"clicked"}"#.as_bytes();
     let upper = hash_of(body).to_uppercase();
     let other = hash_of(b"{}");
@@ -34,7 +34,7 @@ fn a_json_body_is_proved_by_its_hash_in_the_signed_url() {
 }
 
 #[test]
-fn a_hash_in_the_url_does_not_make_a_form_json() {
+fn a_hash_in_the_url_does_not_turn_a_form_into_json() {
     let body = delivered(&sid(1)).bytes();
     let url = format!("{URL}?bodySHA256={}", hash_of(&body));
 
@@ -47,7 +47,7 @@ fn a_hash_in_the_url_does_not_make_a_form_json() {
 }
 
 #[test]
-fn the_signature_of_a_json_callback_fits_no_form() {
+fn a_json_signature_is_not_valid_for_a_form() {
     let json = br#"{"MessageSid":"SM1"}"#;
     let url = format!("{URL}?a=1&bodySHA256={}", hash_of(json));
     let signature = json_signature(TOKEN, &url);
@@ -67,7 +67,7 @@ fn the_signature_of_a_json_callback_fits_no_form() {
 }
 
 #[test]
-fn a_form_is_held_to_every_hash_in_its_query() {
+fn a_form_must_match_every_hash_in_its_query() {
     let body = delivered(&sid(1)).bytes();
     let verdict = |query: &str| {
         let url = format!("{URL}?{query}");
@@ -97,14 +97,14 @@ fn a_form_is_held_to_every_hash_in_its_query() {
 }
 
 #[test]
-fn a_form_without_an_account_may_have_a_hash_of_its_own_body_in_the_query() {
+fn a_form_without_an_account_may_have_its_hash_in_the_query() {
     let body = delivered(&sid(1)).without("AccountSid").bytes();
     let url = format!("{URL}?bodySHA256={}", hash_of(&body));
     assert_eq!(check_form(&url, &body, &signature(TOKEN, &url, &body)), valid_by("primary"));
 }
 
 #[test]
-fn sixteen_thousand_parameters_of_one_name_are_sorted_and_answered() {
+fn sixteen_thousand_parameters_of_one_name_are_verified_quickly() {
     let app = App::start();
     let same = "a=&".repeat(64 * 1024 / 3);
     let descending: Vec<_> = (0..9_000).rev().map(|number| format!("a={number:04}")).collect();

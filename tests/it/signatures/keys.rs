@@ -1,4 +1,4 @@
-//! Which key decides: primary, secondary and shared keys, and accounts.
+//! The choice of the key: primary and secondary tokens, shared keys, and accounts.
 
 use delivery_ledger::domain::AccountSid;
 use delivery_ledger::twilio::accounts::{AccountKeys, Accounts, SharedKey, Token};
@@ -15,7 +15,7 @@ const SHARED_KEY_SETTINGS: &str = "key=webhooks_sharedkey_01,algorithm=HMAC_SHA2
 // Which key decides.
 
 #[test]
-fn the_secondary_token_is_accepted_besides_the_primary() {
+fn primary_and_secondary_tokens_are_accepted() {
     let app = App::start();
     let body = delivered(&sid(1)).bytes();
 
@@ -30,7 +30,7 @@ fn the_secondary_token_is_accepted_besides_the_primary() {
 }
 
 #[test]
-fn another_accounts_token_does_not_sign_for_this_one() {
+fn a_token_is_not_valid_for_another_account() {
     let accounts = two_accounts();
     let ours = delivered(&sid(1)).bytes();
     let theirs = delivered(&sid(1)).with("AccountSid", OTHER_ACCOUNT).bytes();
@@ -51,7 +51,7 @@ fn another_accounts_token_does_not_sign_for_this_one() {
 }
 
 #[test]
-fn two_different_account_sids_are_refused_even_where_both_are_known() {
+fn two_different_account_sids_are_rejected_even_if_both_are_configured() {
     let accounts = two_accounts();
     let twice_the_same = format!("AccountSid={ACCOUNT}&AccountSid={ACCOUNT}&MessageSid=SM1");
     let two = format!("AccountSid={ACCOUNT}&MessageSid=SM1&AccountSid={OTHER_ACCOUNT}");
@@ -65,7 +65,7 @@ fn two_different_account_sids_are_refused_even_where_both_are_known() {
 }
 
 #[test]
-fn a_named_shared_key_alone_decides() {
+fn only_the_named_shared_key_is_tried() {
     let accounts = two_accounts();
     let body = delivered(&sid(1)).with("AccountSid", OTHER_ACCOUNT).bytes();
     let by_key = shared_key_signature(SHARED_KEY, URL, &body);
@@ -78,7 +78,7 @@ fn a_named_shared_key_alone_decides() {
     let unknown_algorithm = Verdict::Invalid(InvalidReason::UnknownAlgorithm);
 
     assert_eq!(verdict(&by_key, Some(SHARED_KEY_SETTINGS)), valid_by("webhooks_sharedkey_01"));
-    // No falling back to a token, nor from a token to a key.
+    // There is no fallback from a key to a token, nor from a token to a key.
     assert_eq!(verdict(&by_token, Some(SHARED_KEY_SETTINGS)), mismatch);
     assert_eq!(verdict(&by_key, None), mismatch);
     assert_eq!(verdict(&by_token, None), valid_by("primary"));
@@ -100,7 +100,7 @@ fn a_named_shared_key_alone_decides() {
 }
 
 #[test]
-fn a_shared_key_of_one_account_does_not_sign_for_another() {
+fn a_shared_key_is_not_valid_for_another_account() {
     let body = delivered(&sid(1)).bytes();
     let signature = shared_key_signature(SHARED_KEY, URL, &body);
     let request = form(URL, &body, &signature, Some(SHARED_KEY_SETTINGS));
@@ -111,7 +111,7 @@ fn a_shared_key_of_one_account_does_not_sign_for_another() {
 }
 
 #[test]
-fn a_callback_signed_with_a_shared_key_is_kept_and_names_the_key() {
+fn a_callback_signed_with_a_shared_key_is_stored_with_the_keys_name() {
     let app = App::start();
     let body = delivered(&sid(1)).with("AccountSid", OTHER_ACCOUNT).bytes();
     let signature = shared_key_signature(SHARED_KEY, URL, &body);
@@ -125,7 +125,7 @@ fn a_callback_signed_with_a_shared_key_is_kept_and_names_the_key() {
     assert_eq!(app.events()[0]["verified_by"], "webhooks_sharedkey_01");
 }
 
-/// One with a primary and a secondary token, the other with a token and a shared key.
+/// Two accounts: one with a primary and a secondary token, the other with a token and a shared key.
 fn two_accounts() -> Accounts {
     let secondary = Some(Token::new(SECONDARY_TOKEN));
     let shared = [("webhooks_sharedkey_01".to_owned(), SharedKey::new(SHARED_KEY))].into();

@@ -1,4 +1,4 @@
-//! Who may put a callback into the log: the signature, over exactly what was sent.
+//! Verification of signatures over exactly the bytes that were sent.
 
 mod command;
 mod forms;
@@ -15,7 +15,7 @@ use crate::support::TOKEN;
 
 const URL: &str = "https://hooks.example.com/message-status";
 
-/// A form request, as `verify` wants it.
+/// A form request to verify.
 struct FormRequest<'a> {
     urls: [String; 2],
     body: ParsedBody<'a>,

@@ -1,4 +1,4 @@
-//! Database URLs and paths, and files that are not a ledger.
+//! Starting `serve` with invalid database URLs or paths, or with files that are not a ledger.
 
 use super::Serve;
 use crate::support::{App, delivered, sid};
@@ -27,7 +27,7 @@ fn a_password_in_a_database_url_is_not_shown() {
 }
 
 #[test]
-fn a_path_where_no_ledger_can_be_is_refused_and_the_setting_named() {
+fn an_impossible_ledger_path_is_refused_with_its_setting() {
     let serve = |path: &str| {
         let url = format!("sqlite:{path}");
         Serve::configured().arguments(&["--database", &url])
@@ -97,7 +97,7 @@ fn a_ledger_of_a_newer_version_is_refused_by_every_command() {
 }
 
 #[test]
-fn a_second_server_on_one_ledger_is_refused_and_the_first_goes_on() {
+fn a_second_server_on_one_ledger_is_refused_and_the_first_keeps_running() {
     let app = App::start();
 
     let second = app.run(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
@@ -113,7 +113,7 @@ fn a_second_server_on_one_ledger_is_refused_and_the_first_goes_on() {
 }
 
 #[test]
-fn a_ledger_is_for_its_owner_alone() {
+fn ledger_files_are_private_to_their_owner() {
     use std::os::unix::fs::PermissionsExt;
     let app = App::start_with(&["--database", "sqlite:made/for/us/ledger.db"]);
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);

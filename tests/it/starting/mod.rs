@@ -1,4 +1,4 @@
-//! Wrong settings stop `serve` at once, with one line that names the setting and what would be right.
+//! Invalid settings stop `serve` at startup, with one line that names the setting and valid values.
 
 mod database;
 mod settings;
@@ -12,9 +12,9 @@ use tempfile::TempDir;
 
 use crate::support::{ACCOUNT, TOKEN};
 
-// The words that the tests above speak.
+// Helpers.
 
-/// A call of `serve` in a folder of its own, which is meant to be refused.
+/// A `serve` command in its own folder, which is expected to be refused.
 pub struct Serve {
     folder: TempDir,
     environment: Vec<(String, String)>,
@@ -23,13 +23,13 @@ pub struct Serve {
 }
 
 impl Serve {
-    /// With nothing configured.
+    /// A command without any configuration.
     pub fn bare() -> Self {
         let folder = TempDir::new().unwrap();
         Self { folder, environment: Vec::new(), arguments: Vec::new(), listeners: true }
     }
 
-    /// With an account and its token, so that it would start.
+    /// A command with an account and its token, which would start.
     pub fn configured() -> Self {
         Self::bare().env("TWILIO_ACCOUNT_SID", ACCOUNT).env("TWILIO_AUTH_TOKEN", TOKEN)
     }
@@ -49,18 +49,18 @@ impl Serve {
         self
     }
 
-    /// Without the free ports that it is given elsewhere.
+    /// Omits the listener flags.
     fn without_listeners(self) -> Self {
         Self { listeners: false, ..self }
     }
 
-    /// Sees it end with 1 and nothing on stdout, and returns the one line on stderr.
+    /// Asserts exit code 1 and an empty stdout; returns the single line of stderr.
     #[track_caller]
     pub fn refused(&self) -> String {
         self.ended_with(1)
     }
 
-    /// The same, of a flag's value that cannot be meant: wrong usage.
+    /// Asserts exit code 2 and an empty stdout; returns the single line of stderr.
     pub fn refused_as_usage(&self) -> String {
         self.ended_with(2)
     }
@@ -89,7 +89,7 @@ struct Ended {
     stderr: String,
 }
 
-/// Runs a command that may by mistake go on for ever.
+/// Runs a command with a timeout, because a bug may let it start serving.
 fn output_of(mut command: Command, folder: &Path) -> Ended {
     let sink = |name: &str| std::fs::File::create(folder.join(name)).unwrap();
     command.stdin(Stdio::null()).stdout(sink("stdout")).stderr(sink("stderr"));

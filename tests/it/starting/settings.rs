@@ -8,7 +8,7 @@ use crate::support::{ACCOUNT, TOKEN};
 // Accounts and tokens.
 
 #[test]
-fn without_an_account_it_says_what_to_set() {
+fn without_an_account_the_error_names_the_settings() {
     assert_eq!(
         Serve::bare().refused(),
         "error: no Twilio account is configured: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN \
@@ -38,7 +38,7 @@ fn an_account_needs_its_token_and_a_token_its_account() {
 }
 
 #[test]
-fn a_token_file_must_be_readable_and_hold_something() {
+fn a_token_file_must_be_readable_and_not_empty() {
     let serve = |file: &str| {
         Serve::bare().env("TWILIO_ACCOUNT_SID", ACCOUNT).env("TWILIO_AUTH_TOKEN_FILE", file)
     };
@@ -84,7 +84,7 @@ fn an_empty_secret_in_the_file_is_refused() {
 }
 
 #[test]
-fn an_admin_listener_that_others_can_reach_needs_a_token() {
+fn a_public_admin_listener_needs_a_token() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8081"] {
         assert_eq!(
             Serve::configured().arguments(&["--admin-listen", address]).refused(),
@@ -104,7 +104,7 @@ fn an_admin_listener_that_others_can_reach_needs_a_token() {
 // Public URLs.
 
 #[test]
-fn a_public_url_that_twilio_could_not_have_signed_is_refused() {
+fn a_public_url_that_twilio_cannot_sign_is_refused() {
     for (url, reason) in [
         (
             "https://my_host.example.com",
@@ -171,7 +171,7 @@ fn a_password_in_a_public_url_is_refused_and_not_shown() {
 }
 
 #[test]
-fn every_one_of_several_public_urls_is_checked_wherever_it_stands() {
+fn every_public_url_is_validated_in_every_source() {
     let both = "https://a.example.com, https://b_b.example.com";
     let refused = Serve::configured().env("DELIVERY_LEDGER_PUBLIC_URL", both).refused();
     assert!(refused.contains("`https://b_b.example.com` has an underscore"), "{refused}");
@@ -199,7 +199,7 @@ fn an_invalid_address_is_refused() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_refused() {
+fn a_port_in_use_is_refused() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
 
@@ -222,7 +222,7 @@ fn a_port_that_is_taken_is_refused() {
 }
 
 #[test]
-fn a_callback_path_that_no_request_could_have_is_refused() {
+fn an_impossible_callback_path_is_refused() {
     for path in ["message-status", "/a?b", "/a#b", "/a b", "/{a}", ""] {
         let refused = Serve::configured().arguments(&["--callback-path", path]).refused_as_usage();
         let expected = format!("error: --callback-path: `{path}` is not a path such as /message");
@@ -231,7 +231,7 @@ fn a_callback_path_that_no_request_could_have_is_refused() {
 }
 
 #[test]
-fn a_star_in_a_callback_path_stands_only_at_its_end() {
+fn a_wildcard_is_allowed_only_at_the_end_of_a_callback_path() {
     for path in ["/v1/*/sms", "/v1/sms*", "/*/*"] {
         assert_eq!(
             Serve::configured().env("DELIVERY_LEDGER_CALLBACK_PATH", path).refused(),
@@ -281,7 +281,7 @@ fn an_invalid_verification_interval_is_refused() {
 }
 
 #[test]
-fn wal_checkpoints_are_ones_own_or_anothers() {
+fn wal_checkpoints_must_be_a_valid_choice() {
     let refused =
         Serve::configured().env("DELIVERY_LEDGER_WAL_CHECKPOINTS", "litestream").refused();
     assert_eq!(

@@ -23,7 +23,7 @@ fn an_unknown_key_is_refused_with_its_line() {
 }
 
 #[test]
-fn no_mistake_in_the_configuration_file_shows_a_secret() {
+fn configuration_errors_never_show_a_secret() {
     for account in [
         "auth_tokn = \"5417392860\"",
         "auth_token = 5417392860",
@@ -43,7 +43,7 @@ fn no_mistake_in_the_configuration_file_shows_a_secret() {
 }
 
 #[test]
-fn a_configuration_file_that_was_named_must_be_there() {
+fn an_explicit_configuration_file_must_exist() {
     assert_eq!(
         Serve::configured().arguments(&["--config", "nowhere.toml"]).refused(),
         "error: cannot read the configuration file nowhere.toml: \
@@ -51,10 +51,10 @@ fn a_configuration_file_that_was_named_must_be_there() {
     );
 }
 
-// What a flag, a variable and the file say at once.
+// Precedence of flags, variables and the file.
 
 #[test]
-fn a_flag_goes_before_the_environment_and_that_before_the_file() {
+fn flags_override_the_environment_and_that_overrides_the_file() {
     let file = "database = \"sqlite:by-file.db\"\nrule = \"nonsense\"\n";
     let variable = "DELIVERY_LEDGER_DATABASE";
 

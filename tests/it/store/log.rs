@@ -1,4 +1,4 @@
-//! The log's half of the contract.
+//! The log's part of the store contract.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -36,7 +36,7 @@ fn positions(events: &[RecordedEvent]) -> Vec<u64> {
     events.iter().map(|event| event.position).collect()
 }
 
-pub fn an_empty_log_has_nothing_up_to_position_0<E: Engine>() {
+pub fn an_empty_log_has_head_0<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     assert_eq!(store.head().unwrap(), 0);
@@ -52,7 +52,7 @@ pub fn positions_begin_at_1_and_have_no_gaps<E: Engine>() {
     assert_eq!(positions(&store.read(0, 10).unwrap()), [1, 2, 3, 4, 5]);
 }
 
-pub fn appending_nothing_moves_nothing<E: Engine>() {
+pub fn appending_nothing_changes_nothing<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     assert_eq!(store.append(&[]).unwrap(), 0);
@@ -60,7 +60,7 @@ pub fn appending_nothing_moves_nothing<E: Engine>() {
     assert_eq!(store.append(&[]).unwrap(), 2);
 }
 
-pub fn a_read_goes_on_after_a_position<E: Engine>() {
+pub fn a_scan_continues_after_a_position<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     store.append(&events(5)).unwrap();
@@ -71,7 +71,7 @@ pub fn a_read_goes_on_after_a_position<E: Engine>() {
     assert_eq!(store.read(0, 0).unwrap(), []);
 }
 
-pub fn reads_of_any_length_pass_every_event_once<E: Engine>() {
+pub fn reads_of_any_length_return_every_event_once<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let all = events(23);
@@ -83,7 +83,7 @@ pub fn reads_of_any_length_pass_every_event_once<E: Engine>() {
     }
 }
 
-pub fn large_events_come_in_shorter_reads_and_none_is_left_out<E: Engine>() {
+pub fn large_events_shorten_reads_and_none_is_skipped<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let large: Vec<_> = (0..300).map(|number| event(vec![number as u8; 64 << 10])).collect();
@@ -92,7 +92,7 @@ pub fn large_events_come_in_shorter_reads_and_none_is_left_out<E: Engine>() {
     assert_eq!(positions(&read), (1..=300).collect::<Vec<_>>());
 }
 
-pub fn events_are_read_at_positions_in_the_order_asked_for<E: Engine>() {
+pub fn events_are_read_in_the_requested_order<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     store.append(&events(5)).unwrap();
@@ -100,7 +100,7 @@ pub fn events_are_read_at_positions_in_the_order_asked_for<E: Engine>() {
     assert_eq!(store.read_at(&[]).unwrap(), []);
 }
 
-pub fn a_position_without_an_event_is_named<E: Engine>() {
+pub fn a_position_without_an_event_is_reported<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     store.append(&events(2)).unwrap();
@@ -150,7 +150,7 @@ fn any_event() -> impl Strategy<Value = NewEvent> {
     })
 }
 
-pub fn whatever_was_appended_comes_back_equal<E: Engine>() {
+pub fn any_appended_event_is_read_back_equal<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let config = Config { cases: 200, failure_persistence: None, ..Config::default() };
@@ -164,8 +164,8 @@ pub fn whatever_was_appended_comes_back_equal<E: Engine>() {
     outcome.unwrap();
 }
 
-/// A signed callback that is sent again may vary in its unsigned headers.
-pub fn more_kinds_of_requests_than_are_shared_come_back_equal<E: Engine>() {
+/// A replayed callback may vary in its unsigned headers.
+pub fn more_envelopes_than_the_cache_holds_are_read_back_equal<E: Engine>() {
     let engine = E::fresh();
     let events: Vec<_> = (0..10_050)
         .map(|number| with_header(event(""), "x-twilio-custom", &number.to_string()))
@@ -182,7 +182,7 @@ pub fn more_kinds_of_requests_than_are_shared_come_back_equal<E: Engine>() {
     assert!(read.iter().zip(appended).all(|(read, appended)| read.event == *appended));
 }
 
-pub fn a_batch_becomes_visible_whole_and_positions_in_order<E: Engine>() {
+pub fn a_batch_becomes_visible_atomically_and_in_order<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let done = AtomicBool::new(false);
@@ -209,7 +209,7 @@ pub fn a_batch_becomes_visible_whole_and_positions_in_order<E: Engine>() {
     });
 }
 
-pub fn appends_from_several_threads_share_the_positions<E: Engine>() {
+pub fn appends_from_several_threads_get_consecutive_positions<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     std::thread::scope(|scope| {
@@ -227,7 +227,7 @@ pub fn appends_from_several_threads_share_the_positions<E: Engine>() {
     assert_eq!(positions(&whole(&*store, 50)), (1..=120).collect::<Vec<_>>());
 }
 
-pub fn appends_from_several_stores_share_the_positions<E: Engine>() {
+pub fn appends_from_several_stores_get_consecutive_positions<E: Engine>() {
     let engine = E::fresh();
     let stores = [engine.open(), engine.open_alongside(), engine.open_alongside()];
     std::thread::scope(|scope| {
@@ -243,7 +243,7 @@ pub fn appends_from_several_stores_share_the_positions<E: Engine>() {
 }
 
 /// Each adds request lines and headers that the other has not seen when it began.
-pub fn what_two_stores_append_in_turn_comes_back_equal<E: Engine>() {
+pub fn events_appended_by_two_stores_in_turn_are_read_back_equal<E: Engine>() {
     let engine = E::fresh();
     let (one, other) = (engine.open(), engine.open_alongside());
     let mut appended = Vec::new();
@@ -258,7 +258,7 @@ pub fn what_two_stores_append_in_turn_comes_back_equal<E: Engine>() {
     assert_eq!(read.collect::<Vec<_>>(), appended);
 }
 
-/// As a process that appends alongside others does.
+/// Appends like a process that shares the log with others.
 fn append_when_it_is_free(store: &dyn Store, events: &[NewEvent]) -> u64 {
     loop {
         match store.append(events) {
@@ -287,7 +287,7 @@ pub fn the_log_and_its_id_survive_closing<E: Engine>() {
     assert_eq!(store.append(&events(1)).unwrap(), 4);
 }
 
-pub fn two_ledgers_have_two_ids<E: Engine>() {
+pub fn every_ledger_has_its_own_id<E: Engine>() {
     let (one, other) = (E::fresh(), E::fresh());
     assert_ne!(one.open().ledger_id(), other.open().ledger_id());
 }

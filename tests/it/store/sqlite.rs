@@ -1,4 +1,4 @@
-//! What only SQLite has: two files, their guards, their modes, and what a kill leaves behind.
+//! Tests specific to SQLite: the two files, their triggers and permissions, and leftovers of a kill.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::support::ledger::Ledger;
 use crate::support::{App, delivered, sent, sid, status};
 
 fn ledger() -> Ledger {
-    Ledger::of(&[event(sent(&sid(1))), event(delivered(&sid(1)))])
+    Ledger::with_events(&[event(sent(&sid(1))), event(delivered(&sid(1)))])
 }
 
 fn open(path: &Path, access: Access) -> Result<Box<dyn store::Store>, StoreError> {
@@ -27,7 +27,7 @@ fn refusal(path: &Path, access: Access) -> StoreError {
 }
 
 #[test]
-fn the_log_refuses_every_change() {
+fn triggers_reject_every_change_of_the_log() {
     let ledger = ledger();
     let before = ledger.open_for_reading().read(0, 10).unwrap();
     for change in [
@@ -59,7 +59,7 @@ fn the_log_refuses_every_change() {
 }
 
 #[test]
-fn the_next_position_is_the_one_that_is_taken() {
+fn the_log_accepts_only_the_next_position() {
     let ledger = ledger();
     let next = "INSERT INTO events
                 SELECT 3, event_id, received_at, envelope, variables, body
@@ -69,7 +69,7 @@ fn the_next_position_is_the_one_that_is_taken() {
 }
 
 #[test]
-fn appending_stays_sequential_for_want_of_any_index() {
+fn the_log_has_no_index_so_appends_are_sequential() {
     let ledger = ledger();
     let log = Connection::open(ledger.log_file()).unwrap();
     let sql = "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND tbl_name IN ('events', 'envelopes')";
@@ -78,7 +78,7 @@ fn appending_stays_sequential_for_want_of_any_index() {
 
 /// Sent again with sixty other unsigned headers each time, one signed callback filled the memory.
 #[test]
-fn an_event_with_many_headers_carries_them_itself() {
+fn an_event_with_many_headers_does_not_share_its_envelope() {
     let ledger = ledger();
     let store = ledger.open();
     let many: Vec<_> = (0..60).map(|n| (format!("x-twilio-{n}"), vec![b'v'; 250])).collect();
@@ -93,7 +93,7 @@ fn an_event_with_many_headers_carries_them_itself() {
 }
 
 #[test]
-fn an_append_that_fails_midway_leaves_nothing_and_the_log_is_opened_again_before_the_next() {
+fn a_failed_append_leaves_nothing_and_the_log_is_reopened() {
     let ledger = ledger();
     let store = ledger.open();
     ledger
@@ -116,9 +116,9 @@ fn an_append_that_fails_midway_leaves_nothing_and_the_log_is_opened_again_before
 }
 
 #[test]
-fn a_log_that_is_opened_again_is_the_same_ledger_or_is_not_written() {
+fn a_reopened_log_must_be_the_same_ledger() {
     let ledger = ledger();
-    let other = Ledger::of(&[event("a=1"), event("b=1"), event("c=1")]);
+    let other = Ledger::with_events(&[event("a=1"), event("b=1"), event("c=1")]);
     let store = ledger.open();
     assert_eq!(store.reopen().unwrap(), 2);
     assert_eq!(store.append(&[event("a=1")]).unwrap(), 3);
@@ -134,7 +134,7 @@ fn a_log_that_is_opened_again_is_the_same_ledger_or_is_not_written() {
 }
 
 #[test]
-fn the_files_are_for_their_owner_alone() {
+fn the_files_are_private_to_their_owner() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("new/folder/ledger.db");
     let store = open(&path, Access::Create).unwrap();
@@ -171,7 +171,7 @@ fn the_files_are_for_their_owner_alone() {
 }
 
 #[test]
-fn a_second_writer_is_refused_while_the_first_is_there() {
+fn a_second_writer_is_refused() {
     let ledger = ledger();
     let first = ledger.open();
     for access in [Access::Create, Access::Write] {
@@ -197,7 +197,7 @@ fn a_reader_writes_nothing() {
 }
 
 #[test]
-fn a_reader_sees_what_the_writer_has_just_committed() {
+fn a_reader_sees_the_last_commit() {
     let ledger = ledger();
     let writer = ledger.open();
     let reader = ledger.open_for_reading();
@@ -208,7 +208,7 @@ fn a_reader_sees_what_the_writer_has_just_committed() {
 }
 
 #[test]
-fn a_missing_ledger_is_named_and_not_created() {
+fn a_missing_ledger_is_reported_and_not_created() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("none/ledger.db");
     for access in [Access::Read, Access::Write] {
@@ -218,7 +218,7 @@ fn a_missing_ledger_is_named_and_not_created() {
 }
 
 #[test]
-fn what_is_no_ledger_is_refused_and_left_alone() {
+fn a_file_that_is_not_a_ledger_is_refused_and_unchanged() {
     let folder = TempDir::new().unwrap();
     let text = folder.path().join("text.db");
     let long_text = "not a database ".repeat(1000);
@@ -238,7 +238,7 @@ fn what_is_no_ledger_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_log_of_a_newer_version_is_refused_by_name() {
+fn a_log_of_a_newer_version_is_refused() {
     let ledger = ledger();
     ledger
         .log_sql("INSERT INTO refinery_schema_history VALUES (2, 'tomorrow', '2030-01-01', '1')")
@@ -257,7 +257,7 @@ fn a_log_of_a_newer_version_is_refused_by_name() {
 }
 
 #[test]
-fn what_a_killed_writer_left_is_in_the_file_before_anything_builds_on_it() {
+fn the_wal_of_a_killed_writer_is_recovered_first() {
     let mut app = App::start();
     for number in 0..20 {
         assert_eq!(app.receive(delivered(&sid(number))).code, 200);
@@ -305,7 +305,7 @@ fn views_of_another_version_and_damaged_views_are_rebuilt() {
 
 /// A kill right after the views were made left `verify` with a finding.
 #[test]
-fn views_that_were_made_and_have_not_begun_are_as_good_as_none() {
+fn views_without_a_checkpoint_count_as_missing() {
     let ledger = ledger();
     ledger.views_sql("DELETE FROM checkpoint; DELETE FROM messages; DELETE FROM accounts;");
     assert_eq!(ledger.open_for_reading().views().checkpoint().unwrap().position, 0);
@@ -319,7 +319,7 @@ fn views_that_were_made_and_have_not_begun_are_as_good_as_none() {
 
 /// A first start that was cut off after the list of migrations, and before any, was refused.
 #[test]
-fn a_log_that_no_migration_has_reached_is_begun() {
+fn a_log_without_any_migration_is_initialised() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("ledger.db");
     let history = "CREATE TABLE refinery_schema_history(
@@ -346,7 +346,7 @@ fn cut_off_at_its_first_step(path: &Path) {
 
 /// A reader cannot roll a journal back: `verify` found the views damaged, or failed.
 #[test]
-fn what_a_kill_leaves_of_a_files_first_step_is_nothing_yet() {
+fn a_file_killed_during_its_creation_counts_as_missing() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("ledger.db");
     cut_off_at_its_first_step(&path);
@@ -366,7 +366,7 @@ fn what_a_kill_leaves_of_a_files_first_step_is_nothing_yet() {
 }
 
 #[test]
-fn an_event_takes_less_than_200_bytes_besides_its_body() {
+fn an_event_takes_less_than_200_bytes_plus_its_body() {
     let usual = |number: u32| {
         let words = ["queued", "sending", "sent", "delivered"];
         let raw: [u8; 20] = std::array::from_fn(|_| fastrand::u8(..));

@@ -1,4 +1,4 @@
-//! A server process with its ledger in a temporary folder, and commands alongside it.
+//! A server process with its ledger in a temporary folder, and commands run on the same ledger.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -14,21 +14,21 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use super::bodies::{ACCOUNT, OTHER_ACCOUNT};
-use super::http::{Answer, Request};
+use super::http::{Request, Response};
 use super::sign::{SECONDARY_TOKEN, SHARED_KEY, TOKEN, signature};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_delivery-ledger");
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What the server takes for the URL that Twilio calls.
+/// The public URL that the server is configured with.
 const PUBLIC_URL: &str = "https://hooks.example.com";
 /// The second account's token.
 pub const OTHER_TOKEN: &str = "00112233445566778899aabbccddeeff";
 
-/// A call of the program, in an environment with nothing but what a test puts there.
+/// A command line of the program; the environment contains only what the test sets.
 pub struct Command(std::process::Command);
 
 impl Command {
-    /// In this folder, with these arguments.
+    /// A command with these arguments, run in this folder.
     pub fn new(folder: &Path, arguments: &[&str]) -> Self {
         let mut command = std::process::Command::new(PROGRAM);
         command.current_dir(folder).env_clear().args(arguments);
@@ -36,48 +36,48 @@ impl Command {
         Self(command)
     }
 
-    /// The same with a variable set.
+    /// Sets an environment variable.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.0.env(name, value);
         self
     }
 
-    /// The same with its input coming from there.
+    /// Redirects stdin.
     pub fn stdin(mut self, from: impl Into<Stdio>) -> Self {
         self.0.stdin(from);
         self
     }
 
-    /// The same with its results going there.
+    /// Redirects stdout.
     pub fn stdout(mut self, to: impl Into<Stdio>) -> Self {
         self.0.stdout(to);
         self
     }
 
-    /// The same with its stderr going there.
+    /// Redirects stderr.
     pub fn stderr(mut self, to: impl Into<Stdio>) -> Self {
         self.0.stderr(to);
         self
     }
 
-    /// Runs it to its end.
+    /// Runs the command and waits for it to exit.
     pub fn output(mut self) -> Output {
         self.0.output().expect("the program starts")
     }
 
-    /// Starts it.
+    /// Starts the command without waiting.
     pub fn spawn(mut self) -> Child {
         self.0.spawn().expect("the program starts")
     }
 }
 
-/// A running server. When dropped it must end cleanly, unless the test has ended it.
+/// A running server. Dropping it stops the server and asserts that it exits cleanly.
 pub struct App {
     folder: TempDir,
     server: Option<Server>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
-    /// What it is asked with, where that takes a token.
+    /// The API token sent with requests to the admin listener, if any.
     token: Option<String>,
 }
 
@@ -89,18 +89,18 @@ struct Server {
 }
 
 impl App {
-    /// Starts a server with a ledger of its own.
+    /// Starts a server with a new ledger.
     pub fn start() -> Self {
         Self::start_with(&[])
     }
 
-    /// The same with further arguments of `serve`.
+    /// Starts a server with a new ledger and more arguments of `serve`.
     pub fn start_with(arguments: &[&str]) -> Self {
-        Self::start_in(&[], arguments)
+        Self::start_with_env(&[], arguments)
     }
 
-    /// The same with further variables in the environment.
-    pub fn start_in(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
+    /// Starts a server with a new ledger, more environment variables and more arguments.
+    pub fn start_with_env(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|argument| argument.to_string()).collect();
         let mut app = Self::not_started(environment);
         app.arguments = arguments;
@@ -108,7 +108,7 @@ impl App {
         app
     }
 
-    /// The same without a running server.
+    /// Creates the configuration without starting a server.
     pub fn not_started(environment: &[(&str, &str)]) -> Self {
         let folder = TempDir::new().unwrap();
         write_configuration(folder.path());
@@ -118,15 +118,15 @@ impl App {
         Self { folder, server: None, arguments: Vec::new(), environment, token: None }
     }
 
-    /// Adds to the configuration file.
+    /// Appends a section to the configuration file.
     pub fn configure(&self, section: &str) {
         let path = self.folder().join("delivery-ledger.toml");
         let before = std::fs::read_to_string(&path).unwrap();
         std::fs::write(path, before + section).unwrap();
     }
 
-    /// Configures a token of this scope, with which the admin listener is asked from now on.
-    pub fn ask_with_a_token(&mut self, scope: &str) {
+    /// Configures an API token with this scope and sends it with every later request.
+    pub fn use_token_with_scope(&mut self, scope: &str) {
         const TOKEN: &str = "0123456789abcdef-asking";
         self.configure(&format!(
             "[api_tokens.asking]\ntoken_file = \"asking\"\nscope = \"{scope}\"\n"
@@ -135,12 +135,12 @@ impl App {
         self.token = Some(TOKEN.to_owned());
     }
 
-    /// Asks the admin listener, with the token if there is one.
-    pub fn ask(&self, request: Request) -> Answer {
+    /// Sends a request to the admin listener, with the configured token if any.
+    pub fn ask(&self, request: Request) -> Response {
         self.with_token(request).send(self.admin())
     }
 
-    /// A request with the token, if there is one.
+    /// Adds the configured token, if any, to a request.
     pub fn with_token(&self, request: Request) -> Request {
         match &self.token {
             Some(token) => request.header("Authorization", &format!("Bearer {token}")),
@@ -148,9 +148,9 @@ impl App {
         }
     }
 
-    /// Starts the server on the same ledger.
+    /// Starts the server again on the same ledger.
     pub fn restart(&mut self) {
-        assert!(self.server.is_none(), "the server still runs");
+        assert!(self.server.is_none(), "the server is still running");
         let mut arguments = vec!["serve", "--listen", "127.0.0.1:0"];
         for (flag, usual) in [("--admin-listen", "127.0.0.1:0"), ("--public-url", PUBLIC_URL)] {
             if !self.arguments.iter().any(|argument| argument == flag) {
@@ -161,7 +161,7 @@ impl App {
         self.server = Some(Server::start(self.command(&arguments)));
     }
 
-    /// A command on the same ledger, with the same environment.
+    /// A command on the same ledger, with the same environment as the server.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let command = Command::new(self.folder.path(), arguments)
             .env("TWILIO_ACCOUNT_SID", ACCOUNT)
@@ -171,12 +171,12 @@ impl App {
         further.fold(command, |command, (name, value)| command.env(name, value))
     }
 
-    /// Runs a command to its end.
+    /// Runs a command and waits for it to exit.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output()
     }
 
-    /// Runs a command that must succeed, and reads its JSON.
+    /// Runs a command that must succeed, and parses its JSON.
     pub fn json(&self, arguments: &[&str]) -> Value {
         let output = self.run(arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -184,12 +184,12 @@ impl App {
         serde_json::from_slice(&output.stdout).expect("JSON on stdout")
     }
 
-    /// Every event of the log, by `export events`.
+    /// Returns every event of the log, from `export events`.
     pub fn events(&self) -> Vec<Value> {
         self.ndjson(&["export", "events"])
     }
 
-    /// Every message, by `export messages`.
+    /// Returns every message, from `export messages`.
     pub fn messages(&self) -> Vec<Value> {
         self.ndjson(&["export", "messages"])
     }
@@ -198,22 +198,24 @@ impl App {
         let output = self.run(arguments);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).expect("NDJSON is UTF-8");
-        text.lines().map(|line| serde_json::from_str(line).expect("a JSON object a line")).collect()
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("one JSON object per line"))
+            .collect()
     }
 
-    /// Sends a signed callback to the usual path.
-    pub fn receive(&self, body: impl Into<Vec<u8>>) -> Answer {
+    /// Sends a signed callback to the default path.
+    pub fn receive(&self, body: impl Into<Vec<u8>>) -> Response {
         self.receive_at("/message-status", body)
     }
 
-    /// Sends a callback signed for this path and query.
-    pub fn receive_at(&self, target: &str, body: impl Into<Vec<u8>>) -> Answer {
+    /// Sends a signed callback to this path and query.
+    pub fn receive_at(&self, target: &str, body: impl Into<Vec<u8>>) -> Response {
         let body = body.into();
         let signature = signature(TOKEN, &self.url(target), &body);
         self.form(target).header("X-Twilio-Signature", &signature).body(body).send(self.callbacks())
     }
 
-    /// A form request without a signature.
+    /// A form request that is not signed.
     pub fn form(&self, target: &str) -> Request {
         Request::new("POST", target).header("Content-Type", "application/x-www-form-urlencoded")
     }
@@ -223,19 +225,19 @@ impl App {
         format!("{PUBLIC_URL}{target}")
     }
 
-    /// Asks the admin listener.
-    pub fn get(&self, target: &str) -> Answer {
+    /// Sends a GET request to the admin listener.
+    pub fn get(&self, target: &str) -> Response {
         self.ask(Request::new("GET", target))
     }
 
-    /// One message, by the API.
+    /// Returns a message from the API.
     pub fn message(&self, sid: &str) -> Value {
         let answer = self.get(&format!("/v1/messages/{sid}"));
         assert_eq!(answer.code, 200, "{}", String::from_utf8_lossy(&answer.body));
         answer.json()
     }
 
-    /// Waits until the projection has caught up with all that was acknowledged.
+    /// Waits until the projection has caught up with every acknowledged event.
     pub fn caught_up(&self) {
         self.eventually("the projection catches up", || {
             let state = self.get("/readyz").json();
@@ -243,15 +245,15 @@ impl App {
         });
     }
 
-    /// The same up to a position that the server may not have heard of yet.
+    /// Waits until the projection has reached a position, which another process may have appended.
     pub fn caught_up_to(&self, position: u64) {
-        self.eventually("the projection gets there", || {
+        self.eventually("the projection reaches the position", || {
             self.get("/readyz").json()["checkpoint"].as_u64() >= Some(position)
         });
     }
 
-    /// Waits until every event of the log was received more than a second ago.
-    pub fn all_are_a_second_old(&self) {
+    /// Waits until every event of the log is more than a second old.
+    pub fn wait_until_all_events_are_a_second_old(&self) {
         let events = self.events();
         let newest = events.iter().filter_map(|event| event["received_at"].as_str()).max();
         let newest = Timestamp::parse(newest.expect("an event")).unwrap();
@@ -259,11 +261,11 @@ impl App {
         self.eventually("all events are a second old", || second_ago() > newest);
     }
 
-    /// Waits for something that must come true.
+    /// Polls until a condition holds; panics if it does not within a minute.
     pub fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !holds() {
-            assert!(Instant::now() < deadline, "never: {what}\n{}", self.stderr());
+            assert!(Instant::now() < deadline, "timed out waiting until {what}\n{}", self.stderr());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -278,17 +280,17 @@ impl App {
         self.server().admin
     }
 
-    /// What the server has written to stderr so far.
+    /// Returns what the server has written to stderr so far.
     pub fn stderr(&self) -> String {
         self.server().stderr.lock().unwrap().join("\n")
     }
 
-    /// The server's process.
+    /// The server's process ID.
     pub fn process(&self) -> Pid {
         Pid::from_child(&self.server().child)
     }
 
-    /// How much memory the server has taken at its peak.
+    /// The server's peak memory, in KiB.
     pub fn peak_memory_kib(&self) -> u64 {
         let path = format!("/proc/{}/status", self.server().child.id());
         let status = std::fs::read_to_string(path).unwrap();
@@ -311,11 +313,11 @@ impl App {
         self.folder.path().join("ledger.views.db")
     }
 
-    /// Ends the server as an operator does, and returns what it wrote to stderr.
+    /// Stops the server with SIGTERM, and returns what it wrote to stderr.
     pub fn stop(&mut self) -> String {
-        let server = self.server.take().expect("the server runs");
+        let server = self.server.take().expect("the server is running");
         server.signal(Signal::TERM);
-        server.ended_cleanly()
+        server.assert_exits_cleanly()
     }
 
     /// Sends the server a signal.
@@ -323,20 +325,20 @@ impl App {
         self.server().signal(signal);
     }
 
-    /// Waits until the server has ended, after a signal.
+    /// Waits until the server has exited, after a signal.
     pub fn ended(&mut self) -> ExitStatus {
-        self.server.take().expect("the server runs").ended().0
+        self.server.take().expect("the server is running").ended().0
     }
 
-    /// Ends the server as a power cut does.
+    /// Kills the server with SIGKILL.
     pub fn kill(&mut self) {
-        let mut server = self.server.take().expect("the server runs");
+        let mut server = self.server.take().expect("the server is running");
         server.child.kill().unwrap();
         server.child.wait().unwrap();
     }
 
     fn server(&self) -> &Server {
-        self.server.as_ref().expect("the server runs")
+        self.server.as_ref().expect("the server is running")
     }
 }
 
@@ -349,7 +351,7 @@ impl Drop for App {
             let _already_gone = server.child.wait();
         } else {
             server.signal(Signal::TERM);
-            server.ended_cleanly();
+            server.assert_exits_cleanly();
         }
     }
 }
@@ -372,8 +374,8 @@ impl Server {
                 return Self { child, callbacks, admin, stderr };
             }
             let ended = child.try_wait().unwrap();
-            assert!(ended.is_none(), "the server ended at once: {ended:?}\n{so_far}");
-            assert!(Instant::now() < deadline, "the server does not start:\n{so_far}");
+            assert!(ended.is_none(), "the server exited at once: {ended:?}\n{so_far}");
+            assert!(Instant::now() < deadline, "the server did not start in time:\n{so_far}");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -382,9 +384,9 @@ impl Server {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    fn ended_cleanly(self) -> String {
+    fn assert_exits_cleanly(self) -> String {
         let (status, stderr) = self.ended();
-        assert!(status.success(), "the server ended with {status}:\n{stderr}");
+        assert!(status.success(), "the server exited with {status}:\n{stderr}");
         stderr
     }
 
@@ -396,7 +398,7 @@ impl Server {
             }
             if Instant::now() > deadline {
                 self.child.kill().unwrap();
-                panic!("the server did not end within 10 s of SIGTERM");
+                panic!("the server did not exit within 10 s");
             }
             std::thread::sleep(Duration::from_millis(10));
         }

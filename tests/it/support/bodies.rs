@@ -2,15 +2,15 @@
 
 /// The configured account.
 pub const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
-/// A second one, configured in the file.
+/// A second account, configured in the file.
 pub const OTHER_ACCOUNT: &str = "ACfedcba9876543210fedcba9876543210";
 
-/// A usual message SID with this number.
+/// A valid message SID that ends with this number.
 pub fn sid(number: u32) -> String {
     format!("SM{number:032x}")
 }
 
-/// A callback's parameters in the making.
+/// A builder for a callback's parameters.
 #[derive(Debug, Clone)]
 pub struct MessageBody(Vec<(String, String)>);
 
@@ -27,23 +27,23 @@ pub fn status(sid: &str, status: &str) -> MessageBody {
         .with("ApiVersion", "2010-04-01")
 }
 
-/// `sent`.
+/// A callback that reports `sent`.
 pub fn sent(sid: &str) -> MessageBody {
     status(sid, "sent")
 }
 
-/// `delivered`, with the carrier's receipt.
+/// A callback that reports `delivered`, with the carrier's receipt.
 pub fn delivered(sid: &str) -> MessageBody {
     status(sid, "delivered").with("RawDlrDoneDate", "2511160837")
 }
 
-/// `failed`, with this error code.
+/// A callback that reports `failed`, with this error code.
 pub fn failed(sid: &str, error_code: &str) -> MessageBody {
     status(sid, "failed").with("ErrorCode", error_code)
 }
 
 impl MessageBody {
-    /// The same with one more parameter, or with another value for it.
+    /// Adds a parameter, or replaces its value.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         match self.0.iter_mut().find(|(have, _)| have == name) {
             Some((_, old)) => value.clone_into(old),
@@ -52,13 +52,13 @@ impl MessageBody {
         self
     }
 
-    /// The same without a parameter.
+    /// Removes a parameter.
     pub fn without(mut self, name: &str) -> Self {
         self.0.retain(|(have, _)| have != name);
         self
     }
 
-    /// The form's bytes.
+    /// Encodes the parameters as a form.
     pub fn bytes(&self) -> Vec<u8> {
         let encode = |text: &str| {
             let encoded = text.bytes().map(|byte| match byte {

@@ -1,13 +1,13 @@
-//! Events without a server: as they stand before the store has numbered them, and numbered by hand.
+//! Events built without a server: new events, and recorded events with positions assigned here.
 
 use delivery_ledger::domain::event::Headers;
 use delivery_ledger::domain::{NewEvent, RecordedEvent, Source, Timestamp};
 use uuid::Uuid;
 
-/// When the first event of a test arrives.
+/// The arrival time of a test's first event.
 pub const FIRST_ARRIVAL: &str = "2026-01-02T03:04:05.000000Z";
 
-/// A callback with the headers that Twilio usually sends. Signature and token are the test's.
+/// A callback with the headers that Twilio usually sends, but no signature and no idempotency token.
 pub fn event(body: impl Into<Vec<u8>>) -> NewEvent {
     NewEvent {
         event_id: Uuid::now_v7(),
@@ -26,14 +26,14 @@ pub fn event(body: impl Into<Vec<u8>>) -> NewEvent {
     }
 }
 
-/// The same event with one more header.
+/// Adds a header to an event.
 pub fn with_header(event: NewEvent, name: &str, value: &str) -> NewEvent {
     let before = event.headers.iter().map(|(name, value)| (name.to_owned(), value.to_vec()));
     let headers = before.chain([(name.to_owned(), value.as_bytes().to_vec())]);
     NewEvent { headers: Headers::new(headers), ..event }
 }
 
-/// The same event as a simulation sends it.
+/// Changes an event's User-Agent to that of `simulate`.
 pub fn simulated(event: NewEvent) -> NewEvent {
     let sent = event.headers.iter().filter(|(name, _)| *name != "user-agent");
     let sent: Vec<_> = sent.map(|(name, value)| (name.to_owned(), value.to_vec())).collect();
@@ -41,29 +41,29 @@ pub fn simulated(event: NewEvent) -> NewEvent {
     with_header(NewEvent { headers, ..event }, "user-agent", "delivery-ledger-simulate/0.1.0")
 }
 
-/// The same event with an idempotency token.
+/// Adds an idempotency token to an event.
 pub fn with_token(event: NewEvent, token: &str) -> NewEvent {
     with_header(event, "i-twilio-idempotency-token", token)
 }
 
-/// The same event with a query behind its URL.
+/// Adds a query to an event's URL.
 pub fn with_query(event: NewEvent, query: &str) -> NewEvent {
     NewEvent { url: format!("{}?{query}", event.url), ..event }
 }
 
-/// Twilio's Message resource, as our own requests bring it.
+/// An event with Twilio's Message resource, as Twilio's API returns it.
 pub fn resource(source: Source, json: serde_json::Value) -> NewEvent {
     let headers = headers(&[("content-type", "application/json")]);
     NewEvent { source, headers, ..event(json.to_string()) }
 }
 
-/// Headers of text.
+/// Headers with these names and values.
 pub fn headers(headers: &[(&str, &str)]) -> Headers {
     let owned = |(name, value): &(&str, &str)| (name.to_string(), value.as_bytes().to_vec());
     Headers::new(headers.iter().map(owned))
 }
 
-/// The events with one second between each and the next.
+/// Sets the events' arrival times one second apart.
 pub fn one_a_second(events: impl IntoIterator<Item = NewEvent>) -> Vec<NewEvent> {
     let first = Timestamp::parse(FIRST_ARRIVAL).unwrap().micros();
     let at = |second: i64| Timestamp::from_micros(first + second * 1_000_000);
@@ -71,7 +71,7 @@ pub fn one_a_second(events: impl IntoIterator<Item = NewEvent>) -> Vec<NewEvent>
     events.map(|(event, second)| NewEvent { received_at: at(second), ..event }).collect()
 }
 
-/// The events as a log would number them, one a second.
+/// Numbers the events as a log does, one second apart.
 pub fn recorded(events: impl IntoIterator<Item = NewEvent>) -> Vec<RecordedEvent> {
     let events = one_a_second(events).into_iter().zip(1..);
     events.map(|(event, position)| RecordedEvent { position, event }).collect()

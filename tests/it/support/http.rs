@@ -1,4 +1,4 @@
-//! HTTP/1.1 by hand, so that a request line and a body leave exactly as a test wrote them.
+//! A minimal HTTP/1.1 client that sends the request line, headers and body exactly as a test wrote them.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A request in the making.
+/// A builder for a request.
 #[derive(Debug, Clone)]
 pub struct Request {
     method: String,
@@ -15,34 +15,34 @@ pub struct Request {
     body: Vec<u8>,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Response {
     pub code: u16,
     pub head: String,
     pub body: Vec<u8>,
 }
 
 impl Request {
-    /// A request for this path and query, as they are.
+    /// A request for this path and query, which are sent unchanged.
     pub fn new(method: &str, target: &str) -> Self {
         let (method, target) = (method.to_owned(), target.to_owned());
         Self { method, target, headers: Vec::new(), body: Vec::new() }
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// The same with this body.
+    /// Sets the body.
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// The bytes on the wire; Host and Content-Length are added where the test gave none.
+    /// The bytes to send; Host, Content-Length and Connection are added if the test set none.
     pub fn bytes(&self, to: SocketAddr) -> Vec<u8> {
         let has = |name: &str| self.headers.iter().any(|(have, _)| have.eq_ignore_ascii_case(name));
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
@@ -61,18 +61,18 @@ impl Request {
         [head.as_bytes(), b"\r\n", &self.body].concat()
     }
 
-    /// Sends it and reads the answer.
-    pub fn send(&self, to: SocketAddr) -> Answer {
+    /// Sends the request and reads the response.
+    pub fn send(&self, to: SocketAddr) -> Response {
         let mut stream = TcpStream::connect(to).expect("the server listens");
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        // A server may answer, and close, before it has read a body that it refuses.
+        // A server may respond and close the connection before it has read a body that it rejects.
         let _refused_early = stream.write_all(&self.bytes(to));
-        Answer::read(&mut stream)
+        Response::read(&mut stream)
     }
 }
 
-impl Answer {
-    /// Reads an answer until the server closes the connection or the body is whole.
+impl Response {
+    /// Reads a response until the body is complete or the server closes the connection.
     pub fn read(stream: &mut TcpStream) -> Self {
         let mut bytes = Vec::new();
         let mut chunk = [0; 4096];
@@ -81,19 +81,19 @@ impl Answer {
                 Ok(0) | Err(_) => break,
                 Ok(count) => bytes.extend_from_slice(&chunk[..count]),
             }
-            if whole(&bytes) {
+            if is_complete(&bytes) {
                 break;
             }
         }
         let head_end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
-        let head_end =
-            head_end.unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(&bytes)));
+        let head_end = head_end
+            .unwrap_or_else(|| panic!("no response: {:?}", String::from_utf8_lossy(&bytes)));
         let head = String::from_utf8_lossy(&bytes[..head_end]).into_owned();
         let code = head.split(' ').nth(1).and_then(|code| code.parse().ok());
         let code = code.unwrap_or_else(|| panic!("no status code: {head}"));
         let body = &bytes[head_end + 4..];
         let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-        Self { code, head, body: if chunked { of_chunks(body) } else { body.to_vec() } }
+        Self { code, head, body: if chunked { decode_chunked(body) } else { body.to_vec() } }
     }
 
     /// A header's value, by its lower-case name.
@@ -111,11 +111,11 @@ impl Answer {
     }
 }
 
-/// The body that comes in chunks, up to the last of them (RFC 9112, 7.1).
-fn of_chunks(mut bytes: &[u8]) -> Vec<u8> {
+/// Decodes a chunked body (RFC 9112, 7.1).
+fn decode_chunked(mut bytes: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     if bytes.is_empty() {
-        // The answer to a HEAD.
+        // A response to HEAD has no body.
         return body;
     }
     while let Some(line_end) = bytes.windows(2).position(|two| two == b"\r\n") {
@@ -131,7 +131,7 @@ fn of_chunks(mut bytes: &[u8]) -> Vec<u8> {
     panic!("the last chunk is missing after {} bytes", body.len())
 }
 
-fn whole(bytes: &[u8]) -> bool {
+fn is_complete(bytes: &[u8]) -> bool {
     let Some(head_end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
         return false;
     };
@@ -144,9 +144,9 @@ fn whole(bytes: &[u8]) -> bool {
     length.is_some_and(|length| bytes.len() >= head_end + 4 + length)
 }
 
-/// Makes sure that an answer is this problem and nothing else (RFC 9457).
+/// Asserts that a response is a problem (RFC 9457) with this code and detail.
 #[track_caller]
-pub fn assert_problem(answer: &Answer, code: u16, detail: &str) {
+pub fn assert_problem(answer: &Response, code: u16, detail: &str) {
     assert_eq!(answer.code, code, "{}", String::from_utf8_lossy(&answer.body));
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
     let problem = answer.json();

@@ -1,4 +1,4 @@
-//! A ledger that no server holds: filled in this process, asked and damaged from outside.
+//! A ledger without a server: filled in this process, queried by commands, and damaged on purpose.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -21,35 +21,35 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// With nothing in it, not even its files.
+    /// A ledger whose files do not exist yet.
     pub fn new() -> Self {
         Self { folder: TempDir::new().unwrap() }
     }
 
-    /// With these events, projected.
-    pub fn of(events: &[NewEvent]) -> Self {
+    /// A ledger with these events, projected.
+    pub fn with_events(events: &[NewEvent]) -> Self {
         let ledger = Self::new();
         ledger.append(events);
         ledger.project();
         ledger
     }
 
-    /// Opens it as the only writer.
+    /// Opens the ledger as its only writer.
     pub fn open(&self) -> Box<dyn Store> {
         store::open(&self.database(), Access::Create).unwrap()
     }
 
-    /// Opens it as a reader does.
+    /// Opens the ledger read-only.
     pub fn open_for_reading(&self) -> Box<dyn Store> {
         store::open(&self.database(), Access::Read).unwrap()
     }
 
-    /// Adds events to the log; the views stay where they are.
+    /// Appends events to the log without projecting them.
     pub fn append(&self, events: &[NewEvent]) {
         self.open().append(events).unwrap();
     }
 
-    /// Brings the views up to the head.
+    /// Projects every event up to the head.
     pub fn project(&self) {
         let store = self.open();
         reset_if_incompatible(&*store, Rule::default()).unwrap();
@@ -57,12 +57,12 @@ impl Ledger {
         catch_up(&*store, store.views(), head, &mut |_| ControlFlow::Continue(())).unwrap();
     }
 
-    /// Where it is, for `store::open`.
+    /// The ledger's location, for `store::open`.
     pub fn database(&self) -> Database {
         Database::Sqlite(self.log_file())
     }
 
-    /// A file in its folder.
+    /// The path of a file in the ledger's folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -77,36 +77,37 @@ impl Ledger {
         self.file("ledger.views.db")
     }
 
-    /// A command on it.
+    /// A command on this ledger.
     pub fn command(&self, arguments: &[&str]) -> Command {
         Command::new(self.folder.path(), arguments)
     }
 
-    /// Runs a command on it to its end.
+    /// Runs a command on this ledger and waits for it to exit.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output()
     }
 
-    /// `verify`: its exit code and its JSON.
+    /// Runs `verify`; returns its exit code and its JSON.
     pub fn verify(&self, arguments: &[&str]) -> (Option<i32>, Value) {
         let output = self.run(&[&["verify", "--format", "json"], arguments].concat());
         let stderr = String::from_utf8_lossy(&output.stderr);
         let json = serde_json::from_slice(&output.stdout);
-        let json = json.unwrap_or_else(|_| panic!("verify ended {}: {stderr}", output.status));
+        let json =
+            json.unwrap_or_else(|_| panic!("verify exited with {}: {stderr}", output.status));
         (output.status.code(), json)
     }
 
-    /// See [`damage`]. The change is in the log's file afterwards, not in its WAL.
+    /// Changes the log with [`damage`], and moves the change from the WAL into the log's file.
     pub fn damage_log(&self, change: impl FnOnce(&Connection)) {
         damage(&self.log_file(), change);
         let log = Connection::open(self.log_file()).unwrap();
         log.busy_timeout(Duration::from_secs(10)).unwrap();
         let busy: i64 =
             log.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).unwrap();
-        assert_eq!(busy, 0, "somebody reads the log");
+        assert_eq!(busy, 0, "another connection is reading the log");
     }
 
-    /// Runs statements on the log as it is, triggers and all.
+    /// Runs statements on the log with its triggers active.
     pub fn log_sql(&self, sql: &str) -> rusqlite::Result<()> {
         Connection::open(self.log_file()).unwrap().execute_batch(sql)
     }
@@ -117,7 +118,7 @@ impl Ledger {
     }
 }
 
-/// Changes a log behind its triggers' back: they are there again afterwards, word for word.
+/// Changes a log with its triggers removed, and recreates them unchanged afterwards.
 pub fn damage(path: &Path, change: impl FnOnce(&Connection)) {
     let log = Connection::open(path).unwrap();
     log.pragma_update(None, "synchronous", "OFF").unwrap();
@@ -131,7 +132,7 @@ pub fn damage(path: &Path, change: impl FnOnce(&Connection)) {
     }
 }
 
-/// Name and SQL of every trigger.
+/// Returns the name and SQL of every trigger.
 pub fn triggers(log: &Connection) -> Vec<(String, String)> {
     let sql = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name";
     let mut statement = log.prepare(sql).unwrap();
@@ -139,7 +140,7 @@ pub fn triggers(log: &Connection) -> Vec<(String, String)> {
     rows.collect::<rusqlite::Result<_>>().unwrap()
 }
 
-/// The names of a verification's findings.
+/// Returns the names of a verification's findings.
 pub fn findings(verified: &Value) -> Vec<&str> {
     let findings = verified["findings"].as_array().unwrap().iter();
     findings.map(|finding| finding["finding"].as_str().unwrap()).collect()

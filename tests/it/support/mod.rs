@@ -1,4 +1,4 @@
-//! The harness: a server of its own for each test, and the product's verbs to speak to it.
+//! The test harness: a server or a ledger per test, signed callbacks, an HTTP client and a fake Twilio.
 
 mod app;
 mod bodies;
@@ -10,7 +10,7 @@ pub mod twilio;
 
 pub use app::{App, Command, OTHER_TOKEN};
 pub use bodies::{ACCOUNT, MessageBody, OTHER_ACCOUNT, delivered, failed, sent, sid, status};
-pub use http::{Answer, Request, assert_problem};
+pub use http::{Request, Response, assert_problem};
 pub use sign::{
     SECONDARY_TOKEN, SHARED_KEY, TOKEN, json_signature, shared_key_signature, signature,
 };

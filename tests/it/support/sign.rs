@@ -1,5 +1,5 @@
-//! Signing as Twilio does, written apart from the product so that both can't be wrong alike;
-//! tests/data has signatures of the official SDK to compare with.
+//! Twilio's signature algorithm, implemented independently of the product, so that the two cannot share a
+//! bug. tests/data has signatures from the official SDK to compare with.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,19 +14,19 @@ pub const SECONDARY_TOKEN: &str = "fedcba9876543210fedcba9876543210";
 /// The secret of the shared key `webhooks_sharedkey_01`.
 pub const SHARED_KEY: &str = "a shared key's secret";
 
-/// X-Twilio-Signature of a form.
+/// The X-Twilio-Signature of a form.
 pub fn signature(token: &str, url: &str, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha1>::new_from_slice(token.as_bytes()).unwrap();
     mac.update(&signed_text(url, body));
     STANDARD.encode(mac.finalize().into_bytes())
 }
 
-/// X-Twilio-Signature of a JSON body, whose hash is in the URL.
+/// The X-Twilio-Signature of a JSON body, whose hash is in the URL.
 pub fn json_signature(token: &str, url: &str) -> String {
     signature(token, url, b"")
 }
 
-/// X-Twilio-Signature of a form, made with a shared key.
+/// The X-Twilio-Signature of a form, made with a shared key.
 pub fn shared_key_signature(secret: &str, url: &str, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(&signed_text(url, body));

@@ -1,5 +1,5 @@
-//! A fake of Twilio's Messages resource on 127.0.0.1. It checks every request as the published
-//! interface has it, fails on request, and panics at its end if a request was not valid.
+//! A fake of Twilio's Messages API on 127.0.0.1. It checks every request against the published
+//! interface, fails as a test tells it to, and panics when dropped if a request was not valid.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -16,13 +16,13 @@ use time::format_description::well_known::{Rfc2822, Rfc3339};
 use super::bodies::ACCOUNT;
 use super::sign::TOKEN;
 
-/// An API key and its secret, which the fake takes too.
+/// An API key and its secret, which the fake also accepts.
 pub const API_KEY: (&str, &str) = ("SK00000000000000000000000000000001", "a secret of that key");
 
-/// What is said in every message.
+/// The text of every message.
 pub const TEXT: &str = "the secret text";
 
-/// The parameters with which a message may be made.
+/// The parameters that a request to create a message may have.
 const CREATE: [&str; 9] = [
     "To",
     "From",
@@ -35,26 +35,26 @@ const CREATE: [&str; 9] = [
     "ScheduleType",
 ];
 
-/// How one request goes wrong.
+/// A way in which a request fails.
 #[derive(Debug, Clone, Copy)]
 pub enum Fault {
-    /// Nothing is done, and this is answered, with this many seconds to wait.
-    Answer(u16, Option<u32>),
-    /// Nothing is done, and this answered, with a code and a message of Twilio's.
+    /// The request has no effect; the response has this code, and this Retry-After in seconds.
+    Response(u16, Option<u32>),
+    /// The request has no effect; the response has this HTTP code, and Twilio's error code and message.
     Refuse(u16, u32, &'static str),
-    /// It is carried out, and this answered.
+    /// The request is executed, but the response has this code.
     DoneBut(u16),
-    /// It is carried out, and half of the answer sent.
+    /// The request is executed, but the response is cut off.
     DoneAndCut,
-    /// The connection is closed without a word, nothing done.
+    /// The request has no effect, and the connection is closed without a response.
     Cut,
-    /// It is carried out, and not answered for so long.
+    /// The request is executed, and the connection is closed after this long without a response.
     Hang(Duration),
-    /// A page comes whose next page is itself.
+    /// The response is a page that links to itself as the next page.
     SamePageAgain,
 }
 
-/// A running fake.
+/// A running fake of Twilio's API.
 pub struct Twilio {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
@@ -73,7 +73,7 @@ struct State {
     invalid: Vec<String>,
 }
 
-struct Asked {
+struct ReceivedRequest {
     method: String,
     path: String,
     query: Vec<(String, String)>,
@@ -83,7 +83,7 @@ struct Asked {
 }
 
 impl Twilio {
-    /// With no messages.
+    /// Starts a fake without messages.
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -98,37 +98,37 @@ impl Twilio {
         Self { address, state }
     }
 
-    /// Its base URL, as a variable of the environment.
+    /// The environment variable that makes the program use this fake.
     pub fn variable(&self) -> (&'static str, String) {
         ("TWILIO_API_BASE_URL", format!("http://{}", self.address))
     }
 
-    /// The next request goes wrong, after those that were set to before.
+    /// Makes the next request fail, after those for which a fault is already queued.
     pub fn next(&self, fault: Fault) {
         self.state().faults.push_back(fault);
     }
 
-    /// Every request goes wrong from now on, or none does.
+    /// Makes every later request fail, or none.
     pub fn always(&self, fault: Option<Fault>) {
         self.state().always = fault;
     }
 
-    /// Every answer takes so long.
+    /// Delays every response.
     pub fn slow(&self, delay: Duration) {
         self.state().delay = delay;
     }
 
-    /// Pages have so few messages, whatever is asked for.
+    /// Limits pages to this many messages, whatever page size is requested.
     pub fn page_size(&self, messages: usize) {
         self.state().page_size = Some(messages);
     }
 
-    /// It has a message in this status.
+    /// Adds a message with this status, or replaces it.
     pub fn has(&self, sid: &str, status: &str) {
         self.has_with(sid, status, json!({}));
     }
 
-    /// The same with some members changed.
+    /// Adds a message with this status and some members changed, or replaces it.
     pub fn has_with(&self, sid: &str, status: &str, changed: Value) {
         let mut message = resource(sid, status);
         for (name, value) in changed.as_object().unwrap() {
@@ -139,7 +139,7 @@ impl Twilio {
         state.messages.insert(0, message);
     }
 
-    /// The parameters of every message that was made.
+    /// The parameters of every message that was created.
     pub fn made(&self) -> Vec<Vec<(String, String)>> {
         self.state().made.clone()
     }
@@ -150,7 +150,7 @@ impl Twilio {
         state.messages.iter().map(|message| message["sid"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Method and path of every request, with its query.
+    /// The method, path and query of every request.
     pub fn requests(&self) -> Vec<String> {
         self.state().requests.clone()
     }
@@ -163,12 +163,12 @@ impl Twilio {
 impl Drop for Twilio {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            assert_eq!(self.state().invalid, [""; 0], "requests that Twilio would not take");
+            assert_eq!(self.state().invalid, [""; 0], "requests that Twilio would reject");
         }
     }
 }
 
-/// A message as Twilio's answers have it.
+/// A message as Twilio's API returns it.
 pub fn resource(sid: &str, status: &str) -> Value {
     let now = OffsetDateTime::now_utc();
     let sent = (now - time::Duration::seconds(10)).format(&Rfc2822).unwrap();
@@ -185,12 +185,12 @@ pub fn resource(sid: &str, status: &str) -> Value {
 }
 
 fn serve(mut stream: TcpStream, state: &Mutex<State>) {
-    let Some(asked) = read(&mut stream) else { return };
+    let Some(request) = read(&mut stream) else { return };
     let (fault, delay) = {
         let mut state = state.lock().unwrap();
         let query: Vec<_> =
-            asked.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        state.requests.push(format!("{} {}?{}", asked.method, asked.path, query.join("&")));
+            request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        state.requests.push(format!("{} {}?{}", request.method, request.path, query.join("&")));
         (state.faults.pop_front().or(state.always), state.delay)
     };
     std::thread::sleep(delay);
@@ -206,7 +206,7 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) {
         |code: u16| json!({"code": 20000 + u32::from(code), "message": "no", "status": code});
     let text = match fault {
         Some(Fault::Cut) => return,
-        Some(Fault::Answer(code, wait)) => answer(code, wait, &error(code).to_string()),
+        Some(Fault::Response(code, wait)) => answer(code, wait, &error(code).to_string()),
         Some(Fault::Refuse(status, code, message)) => {
             let more_info = format!("https://www.twilio.com/docs/errors/{code}");
             let body = json!({
@@ -215,44 +215,44 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) {
             answer(status, None, &body.to_string())
         }
         Some(Fault::DoneBut(code)) => {
-            carry_out(&asked, state);
+            execute(&request, state);
             answer(code, None, "<html>something on the way</html>")
         }
         Some(Fault::DoneAndCut) => {
-            let (code, body) = carry_out(&asked, state);
+            let (code, body) = execute(&request, state);
             let whole = answer(code, None, &body.to_string());
             whole[..whole.len() - 20].to_owned()
         }
         Some(Fault::Hang(time)) => {
-            carry_out(&asked, state);
+            execute(&request, state);
             std::thread::sleep(time);
             return;
         }
         Some(Fault::SamePageAgain) => {
-            let (code, mut body) = carry_out(&asked, state);
-            let query: Vec<_> = asked.query.iter().map(|(n, v)| format!("{n}={v}")).collect();
-            body["next_page_uri"] = json!(format!("{}?{}", asked.path, query.join("&")));
+            let (code, mut body) = execute(&request, state);
+            let query: Vec<_> = request.query.iter().map(|(n, v)| format!("{n}={v}")).collect();
+            body["next_page_uri"] = json!(format!("{}?{}", request.path, query.join("&")));
             answer(code, None, &body.to_string())
         }
         None => {
-            let (code, body) = carry_out(&asked, state);
+            let (code, body) = execute(&request, state);
             answer(code, None, &body.to_string())
         }
     };
     let _gone = stream.write_all(text.as_bytes());
 }
 
-fn carry_out(asked: &Asked, state: &Mutex<State>) -> (u16, Value) {
+fn execute(request: &ReceivedRequest, state: &Mutex<State>) -> (u16, Value) {
     let allowed = [(ACCOUNT, TOKEN), API_KEY]
         .map(|(user, password)| format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))));
-    if !allowed.contains(&asked.authorization) {
+    if !allowed.contains(&request.authorization) {
         return (401, json!({"code": 20003, "message": "Authenticate", "status": 401}));
     }
     let mut state = state.lock().unwrap();
     let base = format!("/2010-04-01/Accounts/{ACCOUNT}/Messages");
-    let outcome = match (asked.method.as_str(), asked.path.strip_prefix(&base)) {
-        ("POST", Some(".json")) => create(asked, &mut state),
-        ("GET", Some(".json")) => list(asked, &state),
+    let outcome = match (request.method.as_str(), request.path.strip_prefix(&base)) {
+        ("POST", Some(".json")) => create(request, &mut state),
+        ("GET", Some(".json")) => list(request, &state),
         ("GET", Some(rest)) if rest.starts_with('/') && rest.ends_with(".json") => {
             let sid = rest.trim_start_matches('/').trim_end_matches(".json");
             match state.messages.iter().find(|message| message["sid"] == sid) {
@@ -260,31 +260,32 @@ fn carry_out(asked: &Asked, state: &Mutex<State>) -> (u16, Value) {
                 None => Ok((404, json!({"code": 20404, "message": "not found", "status": 404}))),
             }
         }
-        _ => Err("there is no such path".to_owned()),
+        _ => Err("unknown path".to_owned()),
     };
     outcome.unwrap_or_else(|reason| {
-        state.invalid.push(format!("{} {}: {reason}", asked.method, asked.path));
+        state.invalid.push(format!("{} {}: {reason}", request.method, request.path));
         (400, json!({"code": 20001, "message": reason, "status": 400}))
     })
 }
 
-fn create(asked: &Asked, state: &mut State) -> Result<(u16, Value), String> {
-    if asked.content_type != "application/x-www-form-urlencoded" {
-        return Err(format!("Content-Type {}", asked.content_type));
+fn create(request: &ReceivedRequest, state: &mut State) -> Result<(u16, Value), String> {
+    if request.content_type != "application/x-www-form-urlencoded" {
+        return Err(format!("Content-Type {}", request.content_type));
     }
-    let get = |name: &str| asked.form.iter().find(|(have, _)| have == name).map(|(_, v)| v.clone());
-    for (name, _) in &asked.form {
+    let get =
+        |name: &str| request.form.iter().find(|(have, _)| have == name).map(|(_, v)| v.clone());
+    for (name, _) in &request.form {
         if !CREATE.contains(&name.as_str()) && name != "StatusCallback" {
-            return Err(format!("no parameter {name}"));
+            return Err(format!("unknown parameter {name}"));
         }
-        let times = asked.form.iter().filter(|(have, _)| have == name).count();
+        let times = request.form.iter().filter(|(have, _)| have == name).count();
         if times > 1 && name != "MediaUrl" {
             return Err(format!("{name} is given {times} times"));
         }
     }
     let to = get("To").ok_or("To is missing")?;
     if get("From").or(get("MessagingServiceSid")).is_none() {
-        return Err("nobody to send it".to_owned());
+        return Err("neither From nor MessagingServiceSid".to_owned());
     }
     if let Some(at) = get("SendAt") {
         OffsetDateTime::parse(&at, &Rfc3339).map_err(|error| format!("SendAt: {error}"))?;
@@ -302,7 +303,7 @@ fn create(asked: &Asked, state: &mut State) -> Result<(u16, Value), String> {
         (Some(_), None) => "accepted",
         (None, _) => "queued",
     };
-    state.made.push(asked.form.clone());
+    state.made.push(request.form.clone());
     let mut message = resource(&format!("SM{:032x}", 0xf00 + state.made.len()), status);
     message["to"] = json!(to);
     message["from"] = json!(get("From"));
@@ -312,13 +313,14 @@ fn create(asked: &Asked, state: &mut State) -> Result<(u16, Value), String> {
     Ok((201, message))
 }
 
-fn list(asked: &Asked, state: &State) -> Result<(u16, Value), String> {
+fn list(request: &ReceivedRequest, state: &State) -> Result<(u16, Value), String> {
     let get = |name: &str| {
-        asked.query.iter().find(|(have, _)| have == name).map(|(_, value)| value.clone())
+        request.query.iter().find(|(have, _)| have == name).map(|(_, value)| value.clone())
     };
     let known = ["DateSent>", "DateSent<", "PageSize", "Page", "PageToken"];
-    if let Some((name, _)) = asked.query.iter().find(|(name, _)| !known.contains(&name.as_str())) {
-        return Err(format!("no parameter {name}"));
+    if let Some((name, _)) = request.query.iter().find(|(name, _)| !known.contains(&name.as_str()))
+    {
+        return Err(format!("unknown parameter {name}"));
     }
     let moment = |name: &str| {
         let text = get(name).ok_or(format!("{name} is missing"))?;
@@ -334,7 +336,7 @@ fn list(asked: &Asked, state: &State) -> Result<(u16, Value), String> {
         let text = message["date_sent"].as_str().or(message["date_created"].as_str());
         OffsetDateTime::parse(text.unwrap(), &Rfc2822).unwrap()
     };
-    // To the second, as Twilio's own times are.
+    // Twilio's own times have a resolution of a second.
     let window = since..=until + time::Duration::seconds(1);
     let all = state.messages.iter().filter(|message| window.contains(&sent_at(message)));
     let all: Vec<_> = all.collect();
@@ -351,7 +353,7 @@ fn list(asked: &Asked, state: &State) -> Result<(u16, Value), String> {
             .to_vec();
         format!(
             "{}?{}&PageSize={wanted}&Page={page}&PageToken=PT{page}",
-            asked.path,
+            request.path,
             dates.join("&")
         )
     });
@@ -360,13 +362,13 @@ fn list(asked: &Asked, state: &State) -> Result<(u16, Value), String> {
         200,
         json!({
             "messages": messages, "page": page, "page_size": wanted, "start": page * size,
-            "end": page * size + messages.len(), "first_page_uri": asked.path, "uri": asked.path,
+            "end": page * size + messages.len(), "first_page_uri": request.path, "uri": request.path,
             "previous_page_uri": null, "next_page_uri": next,
         }),
     ))
 }
 
-fn read(stream: &mut TcpStream) -> Option<Asked> {
+fn read(stream: &mut TcpStream) -> Option<ReceivedRequest> {
     stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
@@ -386,13 +388,13 @@ fn read(stream: &mut TcpStream) -> Option<Asked> {
             if body.len() >= length {
                 let mut line = head.lines().next()?.split(' ');
                 let (method, target) = (line.next()?.to_owned(), line.next()?);
-                // A proxy is asked for a whole URL.
+                // A request to a proxy has an absolute URL.
                 let target = target.strip_prefix("http://twilio.invalid").unwrap_or(target);
                 let (path, query) = target.split_once('?').unwrap_or((target, ""));
                 let pairs = |text: &[u8]| {
                     form_urlencoded::parse(text).into_owned().collect::<Vec<(String, String)>>()
                 };
-                return Some(Asked {
+                return Some(ReceivedRequest {
                     method,
                     path: path.to_owned(),
                     query: pairs(query.as_bytes()),

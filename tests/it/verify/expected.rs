@@ -1,4 +1,4 @@
-//! Hashes that were noted elsewhere.
+//! `verify --expect`: comparison with hashes noted elsewhere.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ fn copy_of(verified: &Value) -> String {
 }
 
 #[test]
-fn the_hash_kept_elsewhere_still_holds_when_the_log_has_grown() {
+fn an_expected_hash_stays_valid_as_the_log_grows() {
     let ledger = ledger();
     let copy = copy_of(&ledger.verify(&[]).1);
     assert_eq!(ledger.verify(&["--expect", &copy]).0, Some(0));
@@ -25,7 +25,7 @@ fn the_hash_kept_elsewhere_still_holds_when_the_log_has_grown() {
 }
 
 #[test]
-fn another_hash_or_a_position_beyond_the_head_is_unexpected() {
+fn a_wrong_hash_or_a_position_beyond_the_head_is_a_finding() {
     let ledger = ledger();
     let hash = ledger.verify(&[]).1["hash"].as_str().unwrap().to_owned();
     for (unexpected, detail) in [
@@ -42,7 +42,7 @@ fn another_hash_or_a_position_beyond_the_head_is_unexpected() {
 }
 
 #[test]
-fn behind_a_gap_no_expectation_can_be_met() {
+fn an_expected_hash_after_a_gap_cannot_match() {
     let ledger = ledger();
     let copy = copy_of(&ledger.verify(&[]).1);
     ledger.damage_log(|log| {
@@ -53,7 +53,7 @@ fn behind_a_gap_no_expectation_can_be_met() {
 }
 
 #[test]
-fn a_copy_kept_elsewhere_finds_what_the_views_have_not_read() {
+fn an_expected_hash_detects_changes_the_views_have_not_read() {
     let ledger = ledger();
     ledger.append(&[event(delivered(&sid(4)))]);
     let copy = copy_of(&ledger.verify(&[]).1);
@@ -66,13 +66,13 @@ fn a_copy_kept_elsewhere_finds_what_the_views_have_not_read() {
 }
 
 #[test]
-fn a_hash_kept_elsewhere_detects_a_rewritten_ledger() {
+fn an_expected_hash_detects_a_rewritten_ledger() {
     let ledger = ledger();
     let copy = copy_of(&ledger.verify(&[]).1);
     let mut forged = six_events();
     forged[5] = event(status(&sid(3), "queued"));
 
-    let forged = Ledger::of(&forged);
+    let forged = Ledger::with_events(&forged);
 
     assert_eq!(forged.verify(&[]).0, Some(0), "it is consistent in itself");
     assert_eq!(forged.verify(&["--expect", &copy]).0, Some(3));

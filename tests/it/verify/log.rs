@@ -1,4 +1,4 @@
-//! Changes of the log: columns, bytes, positions, triggers, foreign tables.
+//! `verify` on a changed log: columns, bytes, positions, triggers, foreign tables.
 
 use std::ops::ControlFlow;
 
@@ -41,7 +41,7 @@ fn a_change_in_any_column_is_found() {
 }
 
 #[test]
-fn the_natural_way_to_forge_a_status_is_found() {
+fn a_status_forged_by_a_simple_update_is_found() {
     let ledger = ledger();
     ledger.damage_log(|log| {
         let forge = "UPDATE events SET body = replace(body, 'failed', 'queued') WHERE position = 4";
@@ -62,7 +62,7 @@ fn a_change_of_any_byte_is_found() {
         notes: [("a".to_owned(), "b".to_owned())].into(),
         ..event("MessageSid=SM1&MessageStatus=sent")
     };
-    let ledger = Ledger::of(&[short, event(sent(&sid(1)))]);
+    let ledger = Ledger::with_events(&[short, event(sent(&sid(1)))]);
     let byte_columns = [
         ("events", "event_id", "position = 1"),
         ("events", "variables", "position = 1"),
@@ -99,7 +99,7 @@ fn a_change_of_any_byte_is_found() {
 }
 
 #[test]
-fn a_missing_position_is_named() {
+fn a_missing_position_is_found() {
     let ledger = ledger();
     ledger.damage_log(|log| {
         log.execute("DELETE FROM events WHERE position IN (2, 3)", []).unwrap();
@@ -119,7 +119,7 @@ fn a_missing_position_is_named() {
 }
 
 #[test]
-fn an_event_that_was_moved_leaves_a_gap() {
+fn a_moved_event_is_found_as_a_gap() {
     let ledger = ledger();
     ledger.damage_log(|log| {
         log.execute("UPDATE events SET position = 70 WHERE position = 3", []).unwrap();
@@ -128,7 +128,7 @@ fn an_event_that_was_moved_leaves_a_gap() {
 }
 
 #[test]
-fn the_last_event_missing_makes_the_log_older_than_its_views() {
+fn a_deleted_last_event_is_found_as_an_older_log() {
     let ledger = ledger();
     ledger.damage_log(|log| {
         log.execute("DELETE FROM events WHERE position = 6", []).unwrap();
@@ -137,7 +137,7 @@ fn the_last_event_missing_makes_the_log_older_than_its_views() {
 }
 
 #[test]
-fn an_event_put_before_the_first_is_found() {
+fn an_event_inserted_before_the_first_is_found() {
     let ledger = ledger();
     ledger.damage_log(|log| {
         let copy = "INSERT INTO events
@@ -149,9 +149,9 @@ fn an_event_put_before_the_first_is_found() {
 }
 
 #[test]
-fn a_change_is_placed_in_its_block() {
+fn a_change_is_located_to_its_block() {
     let events = (0..9000).map(|number| event(format!("n={number}")));
-    let ledger = Ledger::of(&one_a_second(events));
+    let ledger = Ledger::with_events(&one_a_second(events));
     ledger.damage_log(|log| {
         log.execute("UPDATE events SET body = x'' WHERE position = 5000", []).unwrap();
     });
@@ -168,7 +168,7 @@ fn a_change_is_placed_in_its_block() {
 }
 
 #[test]
-fn two_events_that_changed_places_are_found() {
+fn two_swapped_events_are_found() {
     let ledger = ledger();
     ledger.damage_log(|log| {
         log.execute_batch(
@@ -182,7 +182,7 @@ fn two_events_that_changed_places_are_found() {
 }
 
 #[test]
-fn a_dropped_trigger_is_named() {
+fn a_dropped_trigger_is_found() {
     for trigger in TRIGGERS {
         let ledger = ledger();
         ledger.log_sql(&format!("DROP TRIGGER {trigger}")).unwrap();

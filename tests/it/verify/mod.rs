@@ -1,5 +1,5 @@
-//! What `verify` finds. Each damage is done behind the triggers' back; they are in place again,
-//! word for word, when it is looked for.
+//! The findings of `verify`. Each test damages the log without its triggers, which are restored unchanged
+//! before the verification.
 
 mod expected;
 mod log;
@@ -27,7 +27,7 @@ const TRIGGERS: [&str; 6] = [
 
 /// Six events of three messages, projected.
 fn ledger() -> Ledger {
-    Ledger::of(&six_events())
+    Ledger::with_events(&six_events())
 }
 
 fn six_events() -> Vec<NewEvent> {
@@ -53,7 +53,7 @@ fn found(ledger: &Ledger) -> Vec<String> {
 }
 
 #[test]
-fn nothing_is_wrong_with_an_untouched_ledger() {
+fn verify_finds_nothing_in_an_undamaged_ledger() {
     let (code, verified) = ledger().verify(&[]);
 
     assert_eq!(code, Some(0));
@@ -80,7 +80,7 @@ fn nothing_is_wrong_with_an_untouched_ledger() {
 }
 
 #[test]
-fn the_triggers_that_the_damages_go_round_are_put_back_word_for_word() {
+fn the_damage_helper_restores_the_triggers_unchanged() {
     let ledger = ledger();
     ledger.damage_log(|_| {});
     assert_eq!(ledger.verify(&[]).0, Some(0));
@@ -91,8 +91,8 @@ fn the_triggers_that_the_damages_go_round_are_put_back_word_for_word() {
 }
 
 #[test]
-fn an_empty_ledger_is_as_it_should_be() {
-    let (code, verified) = Ledger::of(&[]).verify(&[]);
+fn verify_finds_nothing_in_an_empty_ledger() {
+    let (code, verified) = Ledger::with_events(&[]).verify(&[]);
     assert_eq!((code, &verified["head"]), (Some(0), &json!(0)));
 }
 
@@ -124,7 +124,7 @@ fn verify_repairs_nothing() {
 }
 
 #[test]
-fn verify_works_alongside_a_server_that_receives_callbacks() {
+fn verify_works_while_a_server_receives_callbacks() {
     let app = App::start();
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -151,7 +151,7 @@ fn verify_works_alongside_a_server_that_receives_callbacks() {
 }
 
 #[test]
-fn every_kind_of_finding_has_a_name_of_its_own() {
+fn every_kind_of_finding_has_a_unique_name() {
     use FindingKind::*;
     let kinds = [
         MissingPosition,

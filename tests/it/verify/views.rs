@@ -1,4 +1,4 @@
-//! Views that differ from their log, damaged pages and exchanged logs.
+//! `verify` on views that differ from their log, damaged pages, and replaced logs.
 
 use serde_json::json;
 
@@ -44,7 +44,7 @@ fn a_projection_that_differs_from_its_log_is_found() {
 }
 
 #[test]
-fn a_checkpoint_that_is_none_is_a_projection_that_differs() {
+fn an_invalid_checkpoint_is_found() {
     for change in [
         "UPDATE checkpoint SET rule = 'no rule'",
         "UPDATE checkpoint SET ledger_id = x'00'",
@@ -58,15 +58,15 @@ fn a_checkpoint_that_is_none_is_a_projection_that_differs() {
 }
 
 #[test]
-fn a_chain_that_was_changed_in_the_views_is_found() {
+fn a_changed_hash_in_the_views_is_found() {
     let ledger = ledger();
     ledger.views_sql("UPDATE checkpoint SET chain = zeroblob(32)");
     assert_eq!(found(&ledger), ["changed-events"]);
 }
 
 #[test]
-fn which_message_differs_is_said_without_obeying_its_sid() {
-    let ledger = Ledger::of(&[event(sent("odd\u{1b}[2J"))]);
+fn a_differing_message_is_named_with_its_sid_escaped() {
+    let ledger = Ledger::with_events(&[event(sent("odd\u{1b}[2J"))]);
     ledger.views_sql("UPDATE messages SET status = 'queued'");
     let (_, verified) = ledger.verify(&[]);
     assert_eq!(
@@ -80,7 +80,7 @@ fn damaged_pages_are_found_in_either_file() {
     let events = (0..200).map(|number| event(sent(&sid(number))));
     let events = one_a_second(events);
     for file in [Ledger::log_file, Ledger::views_file] {
-        let ledger = Ledger::of(&events);
+        let ledger = Ledger::with_events(&events);
         let path = file(&ledger);
         let mut bytes = std::fs::read(&path).unwrap();
         let last_page = bytes.len() - 4096;

@@ -16,7 +16,7 @@ use crate::support::events::{event, one_a_second};
 use crate::support::{ACCOUNT, sent, sid};
 
 #[test]
-fn the_random_callbacks_are_about_the_one_message() {
+fn random_callbacks_belong_to_one_message() {
     let config = Config { cases: 50, failure_persistence: None, ..Config::default() };
     let outcome = TestRunner::new(config).run(&any_callback(), |event| {
         let key_of = ParsedCallback::parse(&event).message_key();
@@ -49,7 +49,7 @@ fn pages(store: &dyn Store, conditions: &[(&str, &str)], limit: usize) -> Vec<Ve
     }
 }
 
-pub fn lists_are_newest_first_and_their_pages_leave_nothing_out<E: Engine>() {
+pub fn lists_are_newest_first_and_pages_are_complete<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     store.append(&one_a_second((1..=7).map(|number| event(sent(&sid(number)))))).unwrap();
@@ -60,7 +60,7 @@ pub fn lists_are_newest_first_and_their_pages_leave_nothing_out<E: Engine>() {
 }
 
 /// A page is found by an index or by looking at messages; which makes no difference but in time.
-pub fn a_list_has_exactly_what_its_conditions_say<E: Engine>() {
+pub fn a_list_has_exactly_the_messages_of_its_filter<E: Engine>() {
     let conditions: &[&[(&str, &str)]] = &[
         &[("conflict", "true")],
         &[("late", "true")],

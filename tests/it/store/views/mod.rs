@@ -1,4 +1,4 @@
-//! The views' half of the contract.
+//! The views' part of the store contract.
 
 pub mod list;
 pub mod rebuild;
@@ -68,7 +68,7 @@ fn all_sids(views: &dyn Views) -> Vec<String> {
     sids(&views.page(0, 1000).unwrap().1).into_iter().map(str::to_owned).collect()
 }
 
-pub fn fresh_views_have_read_nothing<E: Engine>() {
+pub fn new_views_have_checkpoint_0<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let checkpoint = store.views().checkpoint().unwrap();
@@ -89,7 +89,7 @@ pub fn fresh_views_have_read_nothing<E: Engine>() {
     assert_eq!(store.views().chain_marks().unwrap(), BTreeMap::new());
 }
 
-pub fn a_batch_moves_the_checkpoint_and_survives_closing<E: Engine>() {
+pub fn a_batch_moves_the_checkpoint_durably<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let step = batch(store.views(), 0, vec![new_message(key(Some(ACCOUNT), "SM1"), 1)]);
@@ -105,7 +105,7 @@ pub fn a_batch_moves_the_checkpoint_and_survives_closing<E: Engine>() {
     assert_eq!(found, [projected]);
 }
 
-pub fn a_batch_from_elsewhere_than_the_checkpoint_writes_nothing<E: Engine>() {
+pub fn a_batch_that_does_not_start_at_the_checkpoint_writes_nothing<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     project(store.views(), &[key(None, "SM1"), key(None, "SM2")]);
@@ -129,7 +129,7 @@ pub fn a_batch_by_another_rule_writes_nothing<E: Engine>() {
     assert_eq!(all_sids(store.views()), [""; 0]);
 }
 
-pub fn messages_are_loaded_in_the_order_asked_for<E: Engine>() {
+pub fn messages_are_loaded_in_the_requested_order<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let [a, b, unknown] = ["SMa", "SMb", "SMc"].map(|sid| key(Some(ACCOUNT), sid));
@@ -143,7 +143,7 @@ pub fn messages_are_loaded_in_the_order_asked_for<E: Engine>() {
     assert_eq!(store.views().load(&[]).unwrap(), []);
 }
 
-pub fn a_message_is_an_account_and_a_sid<E: Engine>() {
+pub fn messages_are_identified_by_account_and_sid<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let three = [None, Some(ACCOUNT), Some(OTHER_ACCOUNT)].map(|account| key(account, "SM1"));
@@ -156,7 +156,7 @@ pub fn a_message_is_an_account_and_a_sid<E: Engine>() {
     assert_eq!(other, []);
 }
 
-pub fn every_sid_is_a_message_of_its_own<E: Engine>() {
+pub fn similar_sids_are_different_messages<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let hex = "0123456789abcdef0123456789abcdef";
@@ -207,7 +207,7 @@ pub fn pages_are_in_order_of_first_arrival<E: Engine>() {
 }
 
 /// Batch by batch or at once, through the store or not: one message, one lifecycle.
-pub fn any_message_comes_back_as_it_was_folded<E: Engine>() {
+pub fn any_message_is_read_back_equal<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let config = Config { cases: 30, failure_persistence: None, ..Config::default() };
@@ -248,7 +248,7 @@ fn about(other: &str, events: &[NewEvent]) -> Vec<NewEvent> {
     one_a_second(renamed)
 }
 
-pub fn reset_views_are_empty_and_of_their_rule<E: Engine>() {
+pub fn reset_views_are_empty_and_have_the_new_rule<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     project(store.views(), &[key(Some(ACCOUNT), "SM1")]);

@@ -15,7 +15,7 @@ use crate::lifecycle::any_callback;
 use crate::support::sid;
 
 /// Also if the addresses or flags of a message change after its indexes were built.
-pub fn a_rebuild_that_goes_on_after_its_indexes_were_built_finds_every_message<E: Engine>() {
+pub fn a_rebuild_may_continue_after_its_indexes_were_built<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let config = Config { cases: 30, failure_persistence: None, ..Config::default() };
@@ -52,7 +52,7 @@ pub fn a_rebuild_that_goes_on_after_its_indexes_were_built_finds_every_message<E
     outcome.unwrap();
 }
 
-pub fn readers_see_the_old_views_until_rebuilt_ones_are_swapped_in<E: Engine>() {
+pub fn readers_see_the_old_views_until_the_swap<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     project(store.views(), &[key(None, "SMold")]);
@@ -95,7 +95,7 @@ pub fn readers_see_the_old_views_until_rebuilt_ones_are_swapped_in<E: Engine>() 
     assert_eq!(all_sids(store.views()), ["SMnewest", "SMlast", "SMafter"]);
 }
 
-pub fn rebuilt_views_are_not_swapped_in_before_they_have_read_as_far<E: Engine>() {
+pub fn rebuilt_views_that_are_behind_are_not_swapped_in<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     project(store.views(), &[key(None, "SM1"), key(None, "SM2")]);
@@ -112,7 +112,7 @@ pub fn rebuilt_views_are_not_swapped_in_before_they_have_read_as_far<E: Engine>(
 }
 
 /// The batch holds what was read from the views that were replaced, and may be wrong as they were.
-pub fn a_batch_begun_before_a_swap_writes_nothing<E: Engine>() {
+pub fn a_batch_started_before_a_swap_writes_nothing<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     project(store.views(), &[key(None, "SM1")]);
@@ -128,7 +128,7 @@ pub fn a_batch_begun_before_a_swap_writes_nothing<E: Engine>() {
     assert_eq!(all_sids(store.views()), ["SM1"]);
 }
 
-pub fn there_is_one_rebuild_at_a_time<E: Engine>() {
+pub fn only_one_rebuild_can_run_at_a_time<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let rebuild = store.begin_rebuild(Rule::default()).unwrap();
@@ -151,7 +151,7 @@ impl Drop for Done<'_> {
 
 /// Twenty rebuilds are swapped in while others read: their messages, their chain and their rule change
 /// together.
-pub fn readers_see_one_set_of_views_or_the_next_and_nothing_between<E: Engine>() {
+pub fn readers_see_a_swap_atomically<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let (rebuilds, done, read) = (20, AtomicBool::new(false), AtomicU64::new(0));
@@ -185,7 +185,7 @@ pub fn readers_see_one_set_of_views_or_the_next_and_nothing_between<E: Engine>()
     assert!(seen.len() >= rebuilds as usize, "not all of them were seen: {seen:?}");
 }
 
-pub fn a_rebuild_that_is_begun_again_is_empty<E: Engine>() {
+pub fn a_restarted_rebuild_is_empty<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     let rebuild = store.begin_rebuild(Rule::default()).unwrap();
@@ -196,7 +196,7 @@ pub fn a_rebuild_that_is_begun_again_is_empty<E: Engine>() {
     assert_eq!(rebuild.views().checkpoint().unwrap().position, 0);
 }
 
-pub fn a_rebuild_that_is_dropped_leaves_no_trace<E: Engine>() {
+pub fn a_dropped_rebuild_leaves_no_trace<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     project(store.views(), &[key(None, "SMold")]);
@@ -210,7 +210,7 @@ pub fn a_rebuild_that_is_dropped_leaves_no_trace<E: Engine>() {
     assert_eq!(store.views().checkpoint().unwrap().rule, Rule::FailureTerminal);
 }
 
-pub fn scratch_views_are_apart<E: Engine>() {
+pub fn temporary_views_are_separate<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
     project(store.views(), &[key(None, "SM1")]);

@@ -1,4 +1,4 @@
-//! Every answer of a server, and every masked export, over a log with a number in each place.
+//! Every response and every masked export of a log that has a phone number in each possible place.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -15,22 +15,22 @@ use crate::support::events::one_a_second;
 use crate::support::{App, Request, sid};
 
 const FORMATS: [&str; 3] = ["ndjson", "csv", "parquet"];
-/// How many numbers are passed over before the next is asked for in every way.
+/// Every how many numbers one is looked up in every way.
 const QUESTIONS_STEP: usize = 17;
 const BY: [&str; 8] =
     ["day", "hour", "channel", "from", "messaging-service", "country", "error-code", "account"];
 
 #[test]
-fn no_answer_to_a_masked_token_and_no_masked_export_tells_a_number() {
+fn masked_responses_and_exports_reveal_no_number() {
     let mut app = App::not_started(&[]);
-    app.ask_with_a_token("read:masked");
+    app.use_token_with_scope("read:masked");
     let numbers = numbers_in_every_place(&app);
     app.restart();
     app.caught_up();
     let count = numbers.len();
     let is_silent = |what: &str, text: &[u8]| {
         let found = revealed(text, numbers.iter().map(|number| &*number.digits));
-        assert_eq!(found, None, "{what} reveals it: {}", String::from_utf8_lossy(text));
+        assert_eq!(found, None, "{what} reveals a number: {}", String::from_utf8_lossy(text));
     };
     let ask = |target: &str| app.ask(Request::new("GET", target));
     let silent = |target: &str, code: u16| {
@@ -111,11 +111,11 @@ fn no_answer_to_a_masked_token_and_no_masked_export_tells_a_number() {
     }
 }
 
-/// Whether something has a number as its SID is answered alike, whether it has or not.
+/// A masked token must not learn whether a message with a number as its SID exists.
 #[test]
-fn a_lookup_by_a_number_answers_a_masked_token_the_same_whether_there_is_one_or_not() {
+fn a_masked_lookup_by_number_does_not_reveal_whether_it_exists() {
     let mut app = App::not_started(&[]);
-    app.ask_with_a_token("read:masked");
+    app.use_token_with_scope("read:masked");
     app.restart();
     let number = "+15558675310";
     assert_eq!(app.receive(crate::support::sent(number)).code, 200);
@@ -129,7 +129,7 @@ fn a_lookup_by_a_number_answers_a_masked_token_the_same_whether_there_is_one_or_
     assert_eq!(ask(&sid(1)).0, 404);
 }
 
-/// A log with a number of its own in each place, escaped in each way.
+/// Fills a log with a different number in each place, escaped in each way.
 fn numbers_in_every_place(app: &App) -> Vec<Number> {
     let mut runner = TestRunner::deterministic();
     let (mut numbers, mut events) = (Vec::new(), Vec::new());
