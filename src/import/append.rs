@@ -12,18 +12,18 @@ use crate::domain::NewEvent;
 use crate::projection::known_facts::{KnownFacts, Novelty};
 use crate::store::{StoreError, Views};
 
-/// How many events are appended in one go: a server's callbacks wait for so long.
+/// The maximum number of events in one batch: a running server's callbacks wait while it is appended.
 const BATCH_EVENTS: usize = 500;
 
-/// How much of their bodies, where they are large.
+/// The maximum number of bytes of bodies in one batch.
 const BATCH_BYTES: usize = 1 << 20;
 
-/// Appends some events, all or none.
+/// A function that appends events, all or none.
 pub type Append<'a> = &'a mut dyn FnMut(&[NewEvent]) -> Result<(), StoreError>;
 
 impl StagedImport {
-    /// Appends what is new: events that the log does not have, and records that add a fact to what is
-    /// known by the views or was appended before them. `tell` hears how many rows are through.
+    /// Appends the new rows: events that the log does not have, and records that add a fact to the views
+    /// or to the rows appended before. `tell` is called with the number of processed rows.
     pub fn append(
         &mut self,
         views: Option<&dyn Views>,

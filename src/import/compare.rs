@@ -15,7 +15,7 @@ use crate::projection::throttle::{self, Throttle};
 use crate::store::{EventPages, Store, StoreError};
 
 impl StagedImport {
-    /// Reads the log once. `tell` hears up to which position.
+    /// Reads the log once. `tell` is called with the position reached.
     pub fn compare(
         &mut self,
         store: &dyn Store,
@@ -31,7 +31,7 @@ impl StagedImport {
         }
     }
 
-    /// Forgets the ids that are in the log; returns those under which something else stands there.
+    /// Removes the ids that are in the log; returns those whose events have other content there.
     fn forget_known(
         &mut self,
         store: &dyn Store,
@@ -60,7 +60,7 @@ impl StagedImport {
             }
             callbacks.pause(store)?;
         }
-        // The log may have an id twice, of which one fits.
+        // The log may have an id twice, of which one event matches.
         others.retain(|id| self.ids.remove(id).is_some());
         Ok(others)
     }

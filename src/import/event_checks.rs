@@ -1,5 +1,5 @@
 //! Plausibility checks of another ledger's event: ids, times, keys, requests and notes.
-//! Its syntax has been checked before, in [`exported_event`](super::exported_event).
+//! [`exported_event`](super::exported_event) has checked the syntax before.
 
 use std::collections::BTreeMap;
 
@@ -8,31 +8,31 @@ use uuid::{Uuid, Variant};
 use super::{ImportFormat, note, values};
 use crate::domain::{NewEvent, Source, Timestamp};
 
-/// Names of keys are short words; this is ample.
+/// The maximum length of a key's name; real ones are short words.
 const KEY_NAME_CHARS_MAX: usize = 128;
 
-/// Names of notes are ours.
+/// The maximum length of a note's name; this program chooses them.
 const NOTE_NAME_BYTES_MAX: usize = 64;
 
-/// The longest note is the path of a file.
+/// The maximum length of a note; the longest is the path of a file.
 const NOTE_BYTES_MAX: usize = 4096;
 
-/// The server reads request lines of at most 64 KiB, and puts its public URL before them.
+/// The maximum length of a URL: request lines have at most 64 KiB, plus the public URL.
 const URL_BYTES_MAX: usize = 128 * 1024;
 
-/// Methods are short words (RFC 9110).
+/// The maximum length of a method; real ones are short words (RFC 9110).
 const METHOD_BYTES_MAX: usize = 20;
 
-/// How much of a value is repeated.
+/// The number of characters of a value that an error quotes.
 const SHOWN_CHARS: usize = 60;
 
-/// Notes of records of Twilio's, which are events of source `import`.
+/// Notes of Twilio's records, which are events of source `import`.
 const OF_RECORDS: [&str; 4] = [note::FORMAT, note::FILE, note::LINE, note::REPAIRED];
 
-/// Notes of requests that were accepted after all: both, or neither.
+/// Notes of requests that a recheck accepted: both, or neither.
 const OF_QUARANTINE: [&str; 2] = ["quarantine", "rechecked_at"];
 
-/// Says what no ledger could have written.
+/// Rejects an event that no ledger could have written, with the reason.
 pub fn check(event: &NewEvent, now: Timestamp) -> Result<(), String> {
     event_id(event.event_id)?;
     received_at(event.received_at, now)?;
@@ -103,7 +103,7 @@ fn url(url: &str, source: Source) -> Result<(), String> {
     }
 }
 
-/// As HTTP has them (RFC 9110, 5.1 and 5.5).
+/// Checks a header against the syntax of HTTP (RFC 9110, 5.1 and 5.5).
 fn header(name: &str, value: &[u8]) -> Result<(), String> {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     let is_content = |byte: &u8| *byte == b'\t' || *byte >= b' ' && *byte != 0x7f;
@@ -140,7 +140,7 @@ fn note(name: &str, value: &str, source: Source) -> Result<(), String> {
     }
 }
 
-/// What a note of this name is, if the value is something else.
+/// The expected form of a note with this name; `None` if the value has it.
 fn expected(name: &str, value: &str) -> Option<&'static str> {
     let is_number = || value.parse::<u64>().is_ok_and(|n| n > 0 && n.to_string() == value);
     let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b);
@@ -176,7 +176,7 @@ fn notes_together(notes: &BTreeMap<String, String>) -> Result<(), String> {
     }
 }
 
-/// Neither a control character nor one that changes how others are shown.
+/// True unless it is a control character, or one that changes how others are displayed.
 fn is_printable(character: char) -> bool {
     character == ' ' || !character.is_control() && !values::is_blank(character)
 }

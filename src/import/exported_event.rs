@@ -1,8 +1,8 @@
-//! Parser of one line of `export events`.
+//! The parser of lines of `export events`.
 //!
-//! Nothing is guessed: a member that is missing, repeated, unknown or of another type is an error.
-//! Errors name members but never repeat values, which may be the text of a message. Whether a ledger
-//! could have such an event is checked in [`event_checks`](super::event_checks).
+//! A member that is missing, repeated, unknown or of another type is an error. Errors name members but
+//! never quote values, which may be the text of a message. [`event_checks`](super::event_checks) checks
+//! whether the values are plausible.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::domain::event::Headers;
 use crate::domain::{NewEvent, Position, Source, Timestamp};
 use crate::twilio::resource::members;
 
-/// What an export has of every event; what follows may be missing.
+/// The members that every exported event has.
 const MEMBERS: [&str; 14] = [
     "position",
     "event_id",
@@ -35,7 +35,7 @@ const MEMBERS: [&str; 14] = [
     "masked",
 ];
 
-/// Headers that are in no log.
+/// Headers that no log contains.
 const NEVER_KEPT: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "set-cookie"];
 
 /// A header's value, as it is written.
@@ -52,7 +52,7 @@ struct Base64 {
     base64: String,
 }
 
-/// The event as it was received there; where it stands there goes into its notes.
+/// Parses an event; its notes record the ledger and the position that it was exported from.
 pub fn parse_event(line: &[u8], ledger: Option<&str>) -> Result<NewEvent, String> {
     let line = Line::parse(line)?;
     if line.find("masked").is_some_and(|value| value.get() != "false") {
@@ -66,7 +66,7 @@ pub fn parse_event(line: &[u8], ledger: Option<&str>) -> Result<NewEvent, String
     }
     let mut notes = line.notes()?;
     if !notes.contains_key(note::POSITION) {
-        // An event that was imported there keeps the place where it was received.
+        // An event that was itself imported keeps its original position.
         notes.insert(note::POSITION.to_owned(), position.to_string());
         notes.extend(ledger.map(|ledger| (note::LEDGER.to_owned(), ledger.to_owned())));
     }
@@ -84,7 +84,7 @@ pub fn parse_event(line: &[u8], ledger: Option<&str>) -> Result<NewEvent, String
     })
 }
 
-/// The same event as a log has it that received it first, for holding one against the other.
+/// The event without the notes of its origin, for comparison with the log that received it first.
 pub fn without_origin(mut event: NewEvent) -> NewEvent {
     event.notes.remove(note::POSITION);
     event.notes.remove(note::LEDGER);
@@ -129,7 +129,7 @@ impl<'a> Line<'a> {
 
     fn received_at(&self) -> Result<Timestamp, String> {
         let text = self.text("received_at")?;
-        // Any other form would not come out as it went in.
+        // Any other form would be exported differently from how it was imported.
         let moment = Timestamp::parse(&text).filter(|moment| moment.to_string() == text);
         moment.ok_or_else(|| {
             "`received_at` is not RFC 3339 in UTC with six fractional digits and Z".to_owned()

@@ -1,4 +1,4 @@
-//! Reader of the `manifest.json` that `export --manifest` writes next to its file.
+//! The reader of the `manifest.json` that `export --manifest` writes next to its file.
 
 use std::fs::File;
 use std::io::Read;
@@ -6,10 +6,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-/// How long one may be; it names a few files.
+/// The maximum size of a manifest, which names a few files.
 const BYTES_MAX: u64 = 1 << 20;
 
-/// What a manifest says about one file.
+/// The entry of one file in a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestEntry {
     pub ledger_id: String,

@@ -1,7 +1,7 @@
 //! Converts one of Twilio's records of a message to an event.
 //!
-//! The event has the JSON as it came, without the text of the message and with spreadsheet damage
-//! repaired. Unknown members are kept; only those that a lifecycle needs are required.
+//! The event has the original JSON, without the text of the message and with spreadsheet damage
+//! repaired. Unknown members are preserved; only those that a lifecycle needs are required.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,25 +18,25 @@ use crate::domain::{NewEvent, Source, Timestamp};
 use crate::twilio::callback::ParsedCallback;
 use crate::twilio::resource::{members, without_text};
 
-/// How much of a damaged value is repeated.
+/// The number of characters of a damaged value that an error quotes.
 const SHOWN_CHARS: usize = 60;
 
-/// What a record is.
+/// A checked record.
 pub enum Record {
-    /// A message that came in, which is none of ours.
+    /// An inbound message, which is not imported.
     Inbound,
     Outbound(Outbound),
 }
 
-/// What is kept of an outbound message.
+/// The stored part of an outbound message.
 pub struct Outbound {
     pub body: Vec<u8>,
     pub text_removed: bool,
-    /// What was repaired, for people; empty for most.
+    /// The repairs made to it, as text; empty for most.
     pub repaired: String,
 }
 
-/// Where a record stands.
+/// The origin of a record.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a> {
     pub format: ImportFormat,
@@ -44,7 +44,7 @@ pub struct Origin<'a> {
     pub line: u64,
 }
 
-/// Looks at a record; says why it can't be taken.
+/// Checks a record; the error is the reason it is rejected.
 pub fn check_record(row: &Row<'_>, options: &Options) -> Result<Record, String> {
     let members = members(row.json).map_err(|error| error.to_string())?;
     reject_other_objects(&members)?;
@@ -65,10 +65,10 @@ pub fn check_record(row: &Row<'_>, options: &Options) -> Result<Record, String> 
     Ok(Record::Outbound(outbound))
 }
 
-/// Names under which a callback would name its message, and a record of Twilio's does not.
+/// Names for the message SID that only callbacks use, not Twilio's records.
 const OF_CALLBACKS: [&str; 3] = ["MessageSid", "message_sid", "sms_sid"];
 
-/// Says what an object is that is no record of Twilio's.
+/// Rejects an object that is not one of Twilio's records, with a description of it.
 fn reject_other_objects(members: &Members<'_>) -> Result<(), String> {
     let names: Vec<String> = members.iter().map(|(name, _)| name.clone()).collect();
     let of_callback = names.iter().find(|name| OF_CALLBACKS.contains(&name.as_str()));
@@ -118,7 +118,7 @@ fn checked<'r>(
     Ok((json, repairs.join("; ")))
 }
 
-/// What a value was, if it was repaired, and what had been done to it.
+/// The original value and a description of the damage; `None` if it is intact.
 fn checked_value(
     row: &Row<'_>,
     (at, member): (usize, &str),
@@ -133,14 +133,14 @@ fn checked_value(
     };
     let text = match serde_json::from_str(value.get()) {
         Ok(Value::String(text)) => text,
-        // JSON has numbers as they are, but an address or a SID is none.
+        // A price may be a JSON number; an address or a SID may not.
         Ok(Value::Number(_)) if kind == ValueKind::Price => return Ok(None),
         Ok(Value::Number(_)) => value.get().to_owned(),
         Ok(Value::Null) => return Ok(None),
         _ if [ValueKind::Content, ValueKind::Other].contains(&kind) => return Ok(None),
         _ => return refused(value.get(), "it is no text"),
     };
-    // Only tables have been in a spreadsheet, and any other text may say anything.
+    // Only tables can have been in a spreadsheet; any other text is valid.
     if kind == ValueKind::Other && row.columns.is_none() {
         return Ok(None);
     }
@@ -151,8 +151,8 @@ fn checked_value(
     }
 }
 
-/// The event of an outbound message. It was received when it was read: Twilio's own times stand in the
-/// body, and none of them is when it reached us.
+/// The event of an outbound message. Its time of receipt is the time of the import; Twilio's own times
+/// are in the body.
 pub fn event(outbound: Outbound, origin: Origin<'_>, now: Timestamp) -> NewEvent {
     let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let mut notes = BTreeMap::from([
@@ -203,7 +203,8 @@ fn is_inbound(members: &Members<'_>) -> bool {
     values::is_inbound(word("direction").as_deref(), word("status").as_deref())
 }
 
-/// The object with this account in front, if it names none: the first of one name counts.
+/// The object with this account as its first member, if it names none: of a repeated name the first
+/// counts.
 fn with_account(json: Cow<'_, [u8]>, account_sid: &str) -> Result<Vec<u8>, String> {
     let members = members(&json).map_err(|error| error.to_string())?;
     let is_named = members.iter().any(|(name, value)| {

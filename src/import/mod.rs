@@ -27,34 +27,34 @@ pub use self::stage::{ReadFile, StagedImport, stage};
 use crate::domain::{AccountSid, Timestamp};
 use crate::store::StoreError;
 
-/// The names in the notes of imported events that tell where they come from.
+/// The names of the notes that record the origin of imported events.
 pub mod note {
-    /// The id of the ledger that received the event first, where that is known.
+    /// The id of the ledger that received the event first, if it is known.
     pub const LEDGER: &str = "origin_ledger";
     /// The event's position there.
     pub const POSITION: &str = crate::domain::event::ORIGIN_POSITION;
-    /// What kind of record of Twilio's it was: `rest`, `bulkexport` or `csv`.
+    /// The format of Twilio's record: `rest`, `bulkexport` or `csv`.
     pub const FORMAT: &str = "origin_format";
-    /// The name of the file it stood in.
+    /// The name of the file.
     pub const FILE: &str = "origin_file";
-    /// The line there, from 1.
+    /// The line in the file, from 1.
     pub const LINE: &str = "origin_line";
-    /// `removed` where the text of the message was left out.
+    /// `removed` if the text of the message was removed.
     pub const CONTENT: &str = "content";
-    /// What a spreadsheet had done to values, and was undone.
+    /// The spreadsheet damage that was repaired.
     pub const REPAIRED: &str = "repaired";
 }
 
-/// How an input is read.
+/// The options of an import.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// `None` if the format of each file is detected.
     pub format: Option<ImportFormat>,
-    /// Whether the text of messages is kept.
+    /// True if the text of messages is stored.
     pub keep_content: bool,
-    /// Whose messages are those that name no account.
+    /// The account of messages that name none.
     pub account_sid: Option<AccountSid>,
-    /// When Twilio's records are read: they have no other time at which they reached us.
+    /// The time of receipt of Twilio's records, which have no other.
     pub now: Timestamp,
     /// The folder for the temporary file of staged rows.
     pub spool_folder: PathBuf,
@@ -63,24 +63,24 @@ pub struct Options {
 /// Counts of rows by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Rows there were, whatever they said.
+    /// All rows.
     pub rows: u64,
-    /// In the log now, or, in a dry run, what would be.
+    /// Rows that were appended, or would be in a dry run.
     pub appended: u64,
-    /// Events that are in the log already, and records that say what is known.
+    /// Events that are already in the log, and records that add no fact.
     pub known: u64,
-    /// Inbound messages, which are none of ours.
+    /// Inbound messages, which are not imported.
     pub inbound: u64,
-    /// Rows and whole files that were refused.
+    /// Rejected rows and whole files.
     pub refused: u64,
-    /// Those of them that are whole files.
+    /// Rejected whole files.
     pub refused_files: u64,
 }
 
 /// Called with the progress, in the unit of the step; may stop it.
 pub type ProgressFn<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
 
-/// Why an import ended early.
+/// The reason an import ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     #[error(transparent)]

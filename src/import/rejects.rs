@@ -1,5 +1,5 @@
-//! Rejected rows of an import, each with its line and the reason.
-//! The first few are kept in memory to be shown, all of them in an unnamed temporary file.
+//! The rejected rows of an import, each with its line and the reason.
+//! The first few are held in memory for display, all of them in an unnamed temporary file.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-/// How many are shown to people; a report as JSON has all.
+/// The number of rows in the text output; the JSON report has all.
 const SHOWN_MAX: usize = 20;
 
 /// A rejected row, or file.
@@ -19,7 +19,7 @@ pub struct RejectedRow {
     pub reason: String,
 }
 
-/// See the module.
+/// The rejected rows and files of an import.
 pub struct Rejects {
     first: Vec<RejectedRow>,
     count: u64,
@@ -33,7 +33,7 @@ impl Rejects {
         Ok(Self { first: Vec::new(), count: 0, all })
     }
 
-    /// One more.
+    /// Adds a rejected row.
     pub fn push(&mut self, refusal: RejectedRow) -> io::Result<()> {
         serde_json::to_writer(&mut self.all, &refusal)?;
         self.all.write_all(b"\n")?;
@@ -44,17 +44,17 @@ impl Rejects {
         Ok(())
     }
 
-    /// How many there are.
+    /// The number of rejected rows and files.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// The first of them.
+    /// The first few rejected rows.
     pub fn first(&self) -> &[RejectedRow] {
         &self.first
     }
 
-    /// Gives each as a JSON object.
+    /// Calls `each` with every rejected row as a JSON object.
     pub fn each_json(&mut self, each: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
         self.all.flush()?;
         let mut file = self.all.get_ref();

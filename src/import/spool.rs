@@ -1,6 +1,6 @@
-//! Spool of checked rows, in an unnamed temporary file that disappears with the process.
-//! It lets an import read its input only once, even from a pipe, and nobody can change a row between
-//! the check and the append.
+//! The spool of checked rows: an unnamed temporary file, which is deleted when the process ends.
+//! With it an import reads its input only once, even from a pipe, and no row can change between the
+//! check and the append.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
@@ -10,22 +10,22 @@ use std::path::Path;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpooledRow {
     pub kind: RowKind,
-    /// Which of the files, from 0.
+    /// The index of the file, from 0.
     pub file: u32,
     pub line: u64,
-    /// What was repaired in it; empty for most.
+    /// The repairs made to it; empty for most rows.
     pub repaired: String,
     pub bytes: Vec<u8>,
 }
 
-/// What a row is.
+/// The kind of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowKind {
     /// A line of `export events`.
     Event,
     /// A message of Twilio's records.
     Record,
-    /// The same, without the text of the message.
+    /// A message of Twilio's records, without its text.
     RecordWithoutText,
 }
 

@@ -22,14 +22,14 @@ use crate::domain::{NewEvent, RecordedEvent};
 /// A file that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadFile {
-    /// As it was given.
+    /// The path as given.
     pub path: String,
-    /// Its name alone, as notes have it.
+    /// The file name, as recorded in notes.
     pub name: String,
     /// `None` if it is not a known format.
     pub format: Option<ImportFormat>,
     pub rows: u64,
-    /// The ledger whose events it has, where that is known.
+    /// The ledger that exported its events, if that is known.
     pub ledger: Option<String>,
 }
 
@@ -40,15 +40,15 @@ pub struct StagedImport {
     pub refused: Rejects,
     pub(super) spool: Spool,
     staged: u64,
-    /// Events still to be appended, and the beginning of a digest of each: some 40 bytes an event.
+    /// The ids of the events to be appended, each with a truncated digest: some 40 bytes an event.
     pub(super) ids: HashMap<Uuid, [u8; 8], RandomState>,
     pub(super) options: Options,
 }
 
-/// A row that is to be staged: its kind, what was repaired in it, and its bytes.
+/// A row to be staged: its kind, the repairs made to it, and its bytes.
 type StagedRow = (RowKind, String, Vec<u8>);
 
-/// Reads every file; `-` is stdin. `tell` hears how many bytes were read.
+/// Reads every file; `-` is stdin. `tell` is called with the number of bytes read.
 pub fn stage(
     paths: &[PathBuf],
     options: Options,
@@ -73,7 +73,7 @@ pub fn stage(
     Ok(staged)
 }
 
-/// What an event is known by besides its id, wherever it stands.
+/// A truncated digest of an event's content, which does not depend on its position.
 pub(super) fn fingerprint(event: NewEvent) -> [u8; 8] {
     let unplaced = RecordedEvent { position: 0, event: exported_event::without_origin(event) };
     let mut beginning = [0; 8];
@@ -91,18 +91,18 @@ impl StagedImport {
         self.staged
     }
 
-    /// Whether there are records of Twilio's among them, which are compared with the views.
+    /// True if some are Twilio's records, which are compared with the views.
     pub fn has_records(&self) -> bool {
         let is_record = |file: &ReadFile| !matches!(file.format, None | Some(ImportFormat::Events));
         self.files.iter().any(|file| is_record(file) && file.rows > 0)
     }
 
-    /// Whether there are events of a ledger among them, which are compared with the log.
+    /// True if some are events of a ledger, which are compared with the log.
     pub fn has_events(&self) -> bool {
         !self.ids.is_empty()
     }
 
-    /// Returns how many bytes the file has.
+    /// Stages a file; returns its size in bytes.
     fn file(
         &mut self,
         path: &Path,
@@ -125,7 +125,7 @@ impl StagedImport {
         let detected = match (formats::unsupported(&input.undecoded), self.options.format) {
             (Some(why), _) => Err(why),
             (None, Some(format)) => Ok(format),
-            // An export of events in whose range there were none.
+            // An export of events with none in its range.
             (None, None) if is_empty && said.is_some() => Ok(ImportFormat::Events),
             (None, None) => detect(&input.beginning),
         };
@@ -179,7 +179,7 @@ impl StagedImport {
         Ok(())
     }
 
-    /// What is to be staged of a row; `None` for an inbound message.
+    /// Checks a row; `None` for an inbound message.
     fn checked(&mut self, row: &Row<'_>) -> Result<Option<StagedRow>, String> {
         if self.last_file().format == Some(ImportFormat::Events) {
             return self.checked_event(row.json).map(Some);
@@ -207,7 +207,7 @@ impl StagedImport {
         }
     }
 
-    /// Refuses a row of a file, or the file where no line is named.
+    /// Rejects a row of a file, or the whole file if there is no line.
     pub(super) fn reject(
         &mut self,
         file: usize,

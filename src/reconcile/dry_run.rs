@@ -1,4 +1,4 @@
-//! Dry run of reconcile: what a run would fetch and list, without a single request.
+//! The dry run of reconcile: reports what a run would fetch and list, without making a request.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,23 +10,23 @@ use crate::domain::{AccountSid, Timestamp};
 use crate::store::{Store, StoreError};
 use crate::twilio_api::Credentials;
 
-/// How many messages are looked at in one read.
+/// The number of messages per read.
 const MESSAGES_AT_ONCE: usize = 1000;
 
-/// See the module.
+/// The result of a dry run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DryRun {
-    /// Open messages that Twilio would be asked for.
+    /// Open messages that would be fetched.
     pub to_fetch: u64,
-    /// Open messages of accounts without credentials here.
+    /// Open messages of accounts without configured credentials.
     pub without_credentials: u64,
-    /// What would be listed first of each account.
+    /// The first time window of each account that would be listed.
     pub lists: Vec<(AccountSid, Timestamp, Timestamp)>,
     /// Sends whose outcome is unknown.
     pub unanswered_sends: usize,
 }
 
-/// Looks at what a run of this plan would begin with, going on where an earlier one stopped.
+/// Computes what a run of this plan would begin with, resuming an interrupted one.
 pub fn dry_run(
     store: &dyn Store,
     accounts: &BTreeMap<AccountSid, Credentials>,

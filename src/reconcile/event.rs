@@ -1,4 +1,4 @@
-//! Converts an answer of Twilio's API to an event.
+//! Converts a response of Twilio's API to an event.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +10,15 @@ use crate::domain::{NewEvent, Source};
 use crate::twilio::resource::{NotAnObject, without_text};
 use crate::twilio_api::ApiResponse;
 
-/// What an answer was to.
+/// The kind of request that a response belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestKind {
     Fetch,
     List,
 }
 
-/// One message's resource as it came, without its text unless that is kept. `answer` is what it came
-/// in: itself, or a page that has others too.
+/// The event of one Message resource, without its text unless that is stored. `answer` is the response:
+/// the resource itself, or a page that contains it.
 pub fn event(
     to: RequestKind,
     answer: &ApiResponse,

@@ -9,13 +9,13 @@ use crate::domain::{AccountSid, MessageKey, NewEvent};
 use crate::store::Message;
 use crate::twilio_api::{ApiError, ApiResponse, Credentials};
 
-/// How many messages are fetched before what was found is kept.
+/// The number of messages that are fetched before the results are appended.
 const MESSAGES_AT_ONCE: usize = 50;
 
-/// How many errors in a row tell that it is not for the messages.
+/// The number of consecutive errors after which the cause is not a single message.
 const ERRORS_MAX: u64 = 5;
 
-/// Which messages a plan asks for.
+/// The filter for the messages that a plan fetches.
 pub fn wanted(plan: &super::ReconcilePlan) -> MessageFilter {
     let now = now();
     MessageFilter {
@@ -27,7 +27,7 @@ pub fn wanted(plan: &super::ReconcilePlan) -> MessageFilter {
     }
 }
 
-/// Fetches every one of them.
+/// Fetches these messages.
 pub fn fetch(run: &mut Run<'_>) -> Result<(), ReconcileError> {
     let wanted = wanted(run.plan);
     let mut next = run.progress.begin_to_fetch(run.plan);
@@ -39,7 +39,7 @@ pub fn fetch(run: &mut Run<'_>) -> Result<(), ReconcileError> {
             match one(run, message, &mut errors) {
                 Ok(answer) => answers.extend(answer),
                 Err(error) => {
-                    // What was found until now is kept; the rest is asked for again.
+                    // The results so far are appended; the next run fetches the rest.
                     let again = message.id + 1;
                     run.keep(answers, |progress| progress.fetched_down_to(again))?;
                     return Err(error);
@@ -81,7 +81,7 @@ fn one(
         200..=299 => *errors = 0,
         401 | 403 => {}
         status_code @ 400..=499 => {
-            // It is about this message, and no sign that others cannot be asked for.
+            // The error is about this message only.
             *errors = 0;
             run.summary.failed += u64::from(status_code != 404);
             run.progress.message_refused(&account_sid, &key.message_sid);
@@ -120,7 +120,7 @@ fn of_answer(
     }
 }
 
-/// Whose message it is; one without an account is the only account's, where there is only one.
+/// The account of a message; if it names none, the only configured account.
 pub fn account_of(
     accounts: &BTreeMap<AccountSid, Credentials>,
     key: &MessageKey,

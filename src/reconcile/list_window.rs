@@ -18,12 +18,11 @@ use crate::twilio_api::{ApiError, ApiResponse, Page, PageError, SentWindow};
 /// would otherwise loop forever.
 const VISITS_MAX: u32 = 2;
 
-/// Lists the messages of a time, account by account.
+/// Lists the messages of a time window, account by account.
 pub fn list(run: &mut Run<'_>, window: (Timestamp, Timestamp)) -> Result<(), ReconcileError> {
     run.sends.read_on(run.store)?;
     let mut accounts: Vec<_> = run.accounts.keys().collect();
-    // Where requests are few, an account whose list is at its end must not list what is new before
-    // the others have had their turn.
+    // If requests are scarce, accounts with unfinished lists come before those with finished ones.
     accounts.sort_by_key(|account_sid| run.progress.is_listed(account_sid));
     let mut failed = None;
     for account_sid in accounts {
@@ -31,7 +30,7 @@ pub fn list(run: &mut Run<'_>, window: (Timestamp, Timestamp)) -> Result<(), Rec
             && let Some(sweep) = run.progress.next_window(account_sid, window, run.plan)
         {
             match of_account(run, account_sid, sweep) {
-                // The other accounts have lists of their own.
+                // The lists of the other accounts may still be readable.
                 Err(error @ ReconcileError::Page(_)) => {
                     failed.get_or_insert(error);
                     break;
@@ -56,7 +55,7 @@ fn of_account(
     loop {
         let answer = run.client.get(&run.accounts[account_sid], &path)?;
         let page = match Page::from_response(&answer, &run.client.url("")) {
-            // The token of a page is good for a while only.
+            // Page tokens expire.
             Err(PageError::Refused(ApiError { status_code: 400 | 404, .. })) if path != first => {
                 path.clone_from(&first);
                 continue;
@@ -87,7 +86,7 @@ fn of_page(
     page: &Page,
 ) -> Result<Vec<NewEvent>, ReconcileError> {
     if !run.sends.is_empty() {
-        // Some may have been answered meanwhile.
+        // Some sends may have been confirmed meanwhile.
         run.sends.read_on(run.store)?;
     }
     let mut answers = Vec::new();
@@ -102,14 +101,14 @@ fn of_page(
     Ok(answers)
 }
 
-/// Whether a message came in, and so is not ours to ask about.
+/// True for an inbound message, which is ignored.
 fn is_inbound(event: &NewEvent) -> bool {
     ParsedCallback::parse(event)
         .reported
         .is_some_and(|reported| reported.direction == Direction::Inbound)
 }
 
-/// Notes on a message of no known send which one without an answer it probably is.
+/// Adds a note to a message of no known send that names the unconfirmed send it probably belongs to.
 fn tied(run: &mut Run<'_>, mut event: NewEvent) -> Result<NewEvent, ReconcileError> {
     if run.sends.is_empty() {
         return Ok(event);
@@ -129,7 +128,7 @@ fn tied(run: &mut Run<'_>, mut event: NewEvent) -> Result<NewEvent, ReconcileErr
     Ok(event)
 }
 
-/// Whether an event says already which send a message is.
+/// True if an event already identifies the send of a message.
 fn is_of_a_send(run: &Run<'_>, key: &MessageKey) -> Result<bool, StoreError> {
     let known = run.store.views().find(&key.message_sid)?.1;
     let Some(Message { lifecycle, .. }) = known.into_iter().find(|known| known.key == *key) else {
@@ -141,7 +140,7 @@ fn is_of_a_send(run: &Run<'_>, key: &MessageKey) -> Result<bool, StoreError> {
     Ok(run.store.read_at(&positions)?.iter().any(|event| tells(event)))
 }
 
-/// As Twilio reads a time: without fractions.
+/// A time as Twilio accepts it: without fractions of a second.
 fn in_seconds(moment: Timestamp) -> String {
     let text = moment.to_string();
     match text.split_once('.') {

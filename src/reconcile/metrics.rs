@@ -1,8 +1,8 @@
-//! Metrics of the reconcile runs that the server starts.
+//! The metrics of the reconcile runs that the server starts.
 
 use prometheus::{Gauge, IntCounter, Registry};
 
-/// See the module.
+/// The counters and gauges of reconcile.
 #[derive(Clone)]
 pub struct ReconcileMetrics {
     pub runs: IntCounter,
@@ -31,7 +31,7 @@ impl Default for ReconcileMetrics {
 }
 
 impl ReconcileMetrics {
-    /// Adds them to what is asked for.
+    /// Registers them for `/metrics`.
     pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
         for counter in [&self.runs, &self.stopped, &self.requests, &self.appended] {
             registry.register(Box::new(counter.clone()))?;

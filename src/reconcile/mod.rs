@@ -1,9 +1,9 @@
-//! Reconcile: asks Twilio for what its callbacks did not report
+//! Reconcile: fetches from Twilio what its callbacks did not report
 //! (<https://www.twilio.com/docs/messaging/guides/outbound-message-logging>).
 //!
 //! Messages that have been open for long are fetched one by one, and the messages of a time window
-//! are listed. An answer becomes an event only if it adds a fact. An interrupted run is resumed by
-//! the next.
+//! are listed. A response becomes an event only if it adds a fact. The next run resumes an interrupted
+//! one.
 
 mod dry_run;
 mod event;
@@ -29,42 +29,42 @@ use crate::send::note::MAY_ANSWER;
 use crate::store::{Store, StoreError};
 use crate::twilio_api::{ApiError, Client, Credentials, PageError, RequestError};
 
-/// After how long without an end a message is asked for, as Twilio advises.
+/// The age from which an open message is fetched, as Twilio advises.
 pub const OLDER_THAN: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// After how long it is not asked for any more: by then a further status is unlikely
+/// The age from which it is no longer fetched: a further status is unlikely by then
 /// (<https://help.twilio.com/articles/223134347>).
 pub const GIVE_UP_AFTER: Duration = Duration::from_secs(72 * 60 * 60);
 
-/// How far back the messages are listed.
+/// The length of the time window that is listed.
 pub const WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How many requests one run makes at most.
+/// The maximum number of requests of one run.
 pub const REQUESTS_MAX: u64 = 10_000;
 
-/// What a run is to do.
+/// The plan of a run.
 #[derive(Debug, Clone)]
 pub struct ReconcilePlan {
     pub older_than: Duration,
     pub give_up_after: Duration,
-    /// Whether open messages are fetched.
+    /// True if open messages are fetched.
     pub fetch: bool,
     /// The time window that is listed; `None` if none is.
     pub list: Option<(Timestamp, Timestamp)>,
-    /// Whether that time was chosen for this run, or only counts back from now.
+    /// True if that window was given for this run; false if it counts back from now.
     pub list_is_explicit: bool,
-    /// Whether the text of messages is kept.
+    /// True if the text of messages is stored.
     pub keep_content: bool,
 }
 
-/// What a run works with.
+/// A run and its inputs.
 pub struct Run<'a> {
     pub store: &'a dyn Store,
     pub client: &'a Client,
-    /// As whom each account's messages are asked for.
+    /// The credentials of each account.
     pub accounts: &'a BTreeMap<AccountSid, Credentials>,
     pub plan: &'a ReconcilePlan,
-    /// Appends all or none, also while another process appends.
+    /// Appends all events or none, even while another process appends.
     pub append: &'a mut dyn FnMut(&[NewEvent]) -> Result<(), StoreError>,
     /// Called after every step.
     pub tell: &'a mut dyn FnMut(&ReconcileSummary),
@@ -73,37 +73,36 @@ pub struct Run<'a> {
     summary: ReconcileSummary,
     known_facts: KnownFacts,
     sends: UnconfirmedSends,
-    /// Why accounts are not asked about any more in this run.
+    /// The accounts that are skipped in the rest of this run, with the reason.
     refused: BTreeMap<AccountSid, ReconcileError>,
 }
 
-/// What a run has done so far.
+/// The counts of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReconcileSummary {
-    /// Open messages that Twilio was asked for.
+    /// Open messages that were fetched.
     pub fetched: u64,
-    /// Messages that Twilio's lists had.
+    /// Messages in Twilio's lists.
     pub listed: u64,
-    /// Answers that added a fact, and are in the log now.
+    /// Messages that added a fact and were appended to the log.
     pub appended: u64,
-    /// Answers that said what was known.
+    /// Messages that added no fact.
     pub known: u64,
     /// Inbound messages in lists.
     pub inbound: u64,
     /// Messages that Twilio does not have.
     pub not_found: u64,
-    /// Open messages that were not asked for, since Twilio has said often enough that it does not
-    /// have them, or that it does not take the question.
+    /// Open messages that were skipped because Twilio has repeatedly refused them.
     pub given_up: u64,
-    /// Open messages of accounts without credentials here.
+    /// Open messages of accounts without configured credentials.
     pub without_credentials: u64,
-    /// Messages whose answer was an error; the next run asks again.
+    /// Messages whose request failed; the next run tries again.
     pub failed: u64,
-    /// Sends without an answer whose message was probably found.
+    /// Sends without a response whose message was probably found.
     pub sends_found: u64,
 }
 
-/// Why a run stopped early. The next run resumes there.
+/// The reason a run stopped early. The next run resumes there.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
     #[error(transparent)]
@@ -125,14 +124,14 @@ pub enum ReconcileError {
     State { path: String, cause: std::io::Error },
 }
 
-/// What Twilio says of it, behind what it means for the account.
+/// Twilio's own error text, which is appended to the explanation.
 fn and_words(refusal: &ApiError) -> String {
     let code = refusal.code.map_or(String::new(), |code| format!(" error {code},"));
     refusal.words().map_or(String::new(), |words| format!("; Twilio says:{code} {words}"))
 }
 
 impl Default for ReconcilePlan {
-    /// Everything, of the last day.
+    /// Fetches open messages and lists those of the last day.
     fn default() -> Self {
         let until = now();
         Self {
@@ -147,7 +146,7 @@ impl Default for ReconcilePlan {
 }
 
 impl<'a> Run<'a> {
-    /// A run of this plan. Where an earlier one stopped, it goes on there.
+    /// A run of this plan, which resumes an interrupted one.
     pub fn new(
         store: &'a dyn Store,
         client: &'a Client,
@@ -174,8 +173,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Fetches and lists what the plan says. The summary tells of what was done even where it did not
-    /// come to its end.
+    /// Executes the plan. The summary covers what was done even if the run stopped early.
     pub fn go(mut self) -> (ReconcileSummary, Result<(), ReconcileError>) {
         let _only_one = match progress::lock(&self.state_file) {
             Ok(lock) => lock,
@@ -196,7 +194,7 @@ impl<'a> Run<'a> {
         let lists_wait =
             matches!(listed, Err(ReconcileError::Request(RequestError::RequestsUsedUp)));
         match listed {
-            // A list that fails must not keep messages from being asked for.
+            // A failed list must not prevent messages from being fetched.
             Err(ReconcileError::Page(_)) | Ok(()) => {}
             Err(_) if lists_wait && self.plan.fetch => {}
             Err(error) => return Err(error),
@@ -212,7 +210,7 @@ impl<'a> Run<'a> {
         self.refused.pop_first().map_or(Ok(()), |(_, refused)| Err(refused))
     }
 
-    /// Lists what the plan says, with all requests that are left but some.
+    /// Lists the window of the plan with all remaining requests except `kept_back`.
     fn list(&mut self, kept_back: u64) -> Result<(), ReconcileError> {
         let Some(window) = self.plan.list else { return Ok(()) };
         self.client.keep_back(kept_back);
@@ -221,8 +219,8 @@ impl<'a> Run<'a> {
         listed
     }
 
-    /// How many requests lists must leave to messages: half of them. Of an odd number one run gives
-    /// the last to lists and the next to messages, so that neither starves where there is only one.
+    /// The number of requests that lists must leave for messages: half of them. An odd request goes to
+    /// lists in one run and to messages in the next, so that neither starves if there is only one.
     fn share_of_messages(&self) -> u64 {
         match self.plan.fetch {
             true => self.client.requests_left().saturating_add(self.progress.turn()) / 2,
@@ -230,14 +228,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// An account that Twilio refuses is not asked about again in this run.
+    /// Skips an account that Twilio refuses in the rest of this run.
     fn refuse(&mut self, account_sid: &AccountSid, refusal: ApiError) {
         let of = account_sid.as_str().to_owned();
         let refused = ReconcileError::NotAllowed { account_sid: of, refusal };
         self.refused.entry(account_sid.clone()).or_insert(refused);
     }
 
-    /// Appends those answers that add a fact, in one go, and only then keeps where the run is.
+    /// Appends the events that add a fact in one batch, and only then saves the progress.
     fn keep(
         &mut self,
         answers: Vec<NewEvent>,
@@ -261,8 +259,8 @@ impl<'a> Run<'a> {
         self.progress.write(&self.state_file)
     }
 
-    /// Whether an answer says anything that is not known of its message, or which send it is; it is
-    /// then known.
+    /// True if an event adds a fact about its message, or identifies its send; the fact is known
+    /// afterwards.
     fn adds_a_fact(&mut self, event: &NewEvent) -> Result<bool, StoreError> {
         Ok(match self.known_facts.insert_if_new(Some(self.store.views()), event)? {
             Novelty::New => true,

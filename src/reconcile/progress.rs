@@ -1,4 +1,4 @@
-//! Progress of reconcile, saved next to the ledger so that the next run resumes where one stopped.
+//! The progress of reconcile, saved next to the ledger so that the next run can resume.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -18,46 +18,46 @@ use crate::store::Lock;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Progress {
-    /// Of which ledger: another one may take the place of that one under the same name.
+    /// The id of the ledger, because another one may replace it under the same name.
     ledger_id: String,
     fetching: Option<Fetching>,
-    /// By account: a list that is not at its end, or, while others are not, one that is.
+    /// By account: an unfinished list, or a finished one while others are unfinished.
     sweeps: BTreeMap<String, SavedWindow>,
-    /// By account: up to when its messages were listed, in microseconds since 1970.
+    /// By account: the time up to which its messages were listed, in microseconds since 1970.
     listed_until: BTreeMap<String, i64>,
     sends: UnconfirmedSends,
     last_run: Option<LastReconcile>,
-    /// How many runs there were.
+    /// The number of runs.
     runs: u64,
     /// The base URL at which messages were refused.
     refused_at: String,
-    /// By account and message: those that Twilio does not have, or does not take the question for.
+    /// By account and message: messages that Twilio does not have, or rejects the request for.
     refused: BTreeMap<String, RefusedMessage>,
 }
 
-/// A message that Twilio was asked for in vain.
+/// A message that Twilio refused to return.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct RefusedMessage {
     times: u32,
-    /// When it was asked for last, in microseconds since 1970.
+    /// The time of the last request, in microseconds since 1970.
     at: i64,
 }
 
-/// How often a message is asked for that Twilio says it does not have: one that was just created may
-/// not be found everywhere at once.
+/// The number of requests for a message that Twilio does not have: a message that was just created may
+/// not be visible everywhere yet.
 const REFUSALS_MAX: u32 = 3;
 
-/// How many such messages are remembered: the file with them has some megabytes then. Others are asked
-/// for until they are too old.
+/// The maximum number of refused messages that are remembered: the file then has some megabytes. Others
+/// are requested until they are too old.
 const REFUSED_MESSAGES_MAX: usize = 50_000;
 
 /// Open messages are fetched newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Fetching {
-    /// Of the plan: a run with another one starts over.
+    /// The age in the plan: a run with another one starts over.
     older_than_seconds: u64,
     give_up_after_seconds: u64,
-    /// Those with ids from here on have been fetched.
+    /// Messages with this id and higher ones have been fetched.
     before: Option<u64>,
 }
 
@@ -65,13 +65,13 @@ struct Fetching {
 struct SavedWindow {
     since: i64,
     until: i64,
-    /// The start that was asked for; `None` if the window counts back from the run.
+    /// The requested start; `None` if the window counts back from the run.
     chosen: Option<i64>,
     next: Option<String>,
     done: bool,
 }
 
-/// A list of an account's messages, and where it is.
+/// A list of an account's messages and the position in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListWindow {
     pub since: Timestamp,
@@ -79,17 +79,17 @@ pub struct ListWindow {
     pub next: Option<String>,
 }
 
-/// What the last run came to.
+/// The result of the last run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastReconcile {
     /// RFC 3339.
     pub ended_at: String,
     pub appended: u64,
-    /// Why it stopped early; `None` if it finished.
+    /// The reason it stopped early; `None` if it finished.
     pub stopped_by: Option<String>,
 }
 
-/// `ledger.db` has it in `ledger.reconcile.json`.
+/// The file with the progress: `ledger.reconcile.json` for `ledger.db`.
 pub fn state_file(ledger: &Path) -> PathBuf {
     ledger.with_extension("reconcile.json")
 }
@@ -99,13 +99,13 @@ pub fn last_reconcile(state_file: &Path) -> Option<LastReconcile> {
     Progress::kept(state_file)?.last_run
 }
 
-/// Keeps another run on the same ledger out, for as long as it is held.
+/// Takes the lock that excludes other runs on the same ledger.
 pub fn lock(state_file: &Path) -> Result<Lock, ReconcileError> {
     Lock::soon(state_file)?.ok_or(ReconcileError::AtWork)
 }
 
 impl Progress {
-    /// Reads what was kept; what cannot be read, or is of another ledger, is as if nothing was.
+    /// Reads the saved progress; empty if it cannot be read, or belongs to another ledger.
     pub fn read(state_file: &Path, ledger_id: Uuid) -> Self {
         let ledger_id = ledger_id.to_string();
         Self::kept(state_file)
@@ -117,7 +117,7 @@ impl Progress {
         serde_json::from_slice(&std::fs::read(state_file).ok()?).ok()
     }
 
-    /// The sends of which it is not known whether there is a message.
+    /// The sends whose outcome is unknown.
     pub fn sends(&self) -> &UnconfirmedSends {
         &self.sends
     }
@@ -127,7 +127,7 @@ impl Progress {
         self.sends.clone_from(sends);
     }
 
-    /// Keeps it: all of it, or what was kept before.
+    /// Saves the progress atomically.
     pub fn write(&self, state_file: &Path) -> Result<(), ReconcileError> {
         // A fixed name, so that runs that are killed here leave one file at most.
         let unfinished = state_file.with_extension("json.unfinished");
@@ -155,29 +155,29 @@ impl Progress {
         before
     }
 
-    /// Messages down to this id have been fetched.
+    /// Records that messages down to this id have been fetched.
     pub fn fetched_down_to(&mut self, id: u64) {
         if let Some(fetching) = &mut self.fetching {
             fetching.before = Some(id);
         }
     }
 
-    /// All have been fetched.
+    /// Records that all messages have been fetched.
     pub fn end_fetching(&mut self) {
         self.fetching = None;
     }
 
-    /// 0 and 1 in turn, from run to run.
+    /// 0 or 1, alternating from run to run.
     pub fn turn(&self) -> u64 {
         self.runs % 2
     }
 
-    /// Whether an account's list is at its end, and only what has come since is missing.
+    /// True if an account's list is finished, and only newer messages are missing.
     pub fn is_listed(&self, account_sid: &AccountSid) -> bool {
         self.sweeps.get(account_sid.as_str()).is_some_and(|kept| kept.done)
     }
 
-    /// Notes that Twilio does not have a message, or does not take the question.
+    /// Records that Twilio does not have a message, or rejects the request for it.
     pub fn message_refused(&mut self, account_sid: &AccountSid, message_sid: &MessageSid) {
         let at = now().micros();
         let key = message_key(account_sid, message_sid);
@@ -187,14 +187,14 @@ impl Progress {
         }
     }
 
-    /// Whether Twilio has refused a message so often that it is not asked for again.
+    /// True if Twilio has refused a message so often that it is not requested again.
     pub fn is_given_up(&self, account_sid: &AccountSid, message_sid: &MessageSid) -> bool {
         let refused = self.refused.get(&message_key(account_sid, message_sid));
         refused.is_some_and(|refused| refused.times >= REFUSALS_MAX)
     }
 
-    /// Forgets refusals of another host, which may be another region's, and of messages that are too
-    /// old to be asked for by now.
+    /// Removes refusals of another host, which may be another region's, and of messages that are now too
+    /// old to be requested.
     pub fn forget_refusals_elsewhere(&mut self, base_url: &str, plan: &ReconcilePlan) {
         if self.refused_at != base_url {
             self.refused.clear();
@@ -204,8 +204,8 @@ impl Progress {
         self.refused.retain(|_, refused| refused.at >= oldest);
     }
 
-    /// The next list of an account's messages: one that was not brought to its end, or the one that is
-    /// wanted; `None` if that is done.
+    /// The next list of an account's messages: an unfinished one, or the one in the plan; `None` if that
+    /// is finished.
     pub fn next_window(
         &mut self,
         account_sid: &AccountSid,
@@ -216,7 +216,7 @@ impl Progress {
         let kept = kept.filter(|kept| kept.is_of(since, until, plan));
         let window = match kept {
             Some(kept) if !kept.done => kept.clone(),
-            // What has come since.
+            // Only newer messages are missing.
             Some(kept) if kept.until < until.micros() => {
                 SavedWindow { since: kept.until, until: until.micros(), ..kept.restarted() }
             }
@@ -233,7 +233,7 @@ impl Progress {
         Some(ListWindow { since, until, next })
     }
 
-    /// A page of an account's list has been read.
+    /// Records that a page of an account's list has been read.
     pub fn listed(&mut self, account_sid: &AccountSid, next: Option<String>) {
         if let Some(window) = self.sweeps.get_mut(account_sid.as_str()) {
             window.done = next.is_none();
@@ -241,8 +241,8 @@ impl Progress {
         }
     }
 
-    /// From when on an account is listed: a window that only counts back from now reaches back to
-    /// where the last one ended, as far as messages may still change.
+    /// The start of an account's list: a window that counts back from now is extended to the end of the
+    /// last one, as far back as messages may still change.
     fn since(&self, account_sid: &AccountSid, since: Timestamp, plan: &ReconcilePlan) -> Timestamp {
         match self.listed_until.get(account_sid.as_str()) {
             Some(listed) if !plan.list_is_explicit => {
@@ -253,7 +253,7 @@ impl Progress {
         }
     }
 
-    /// Every account's list that can be read is at its end.
+    /// Records that every readable list is finished.
     pub fn end_listing(&mut self, plan: &ReconcilePlan) {
         let all = std::mem::take(&mut self.sweeps).into_iter();
         let (done, rest): (Vec<_>, Vec<_>) = all.partition(|(_, window)| window.done);
@@ -267,7 +267,7 @@ impl Progress {
         }
     }
 
-    /// The same with what the run came to.
+    /// The progress with the result of the run.
     pub fn end(mut self, summary: &ReconcileSummary, stopped_by: Option<String>) -> Self {
         self.last_run = Some(LastReconcile {
             ended_at: now().to_string(),
@@ -280,12 +280,12 @@ impl Progress {
 }
 
 impl SavedWindow {
-    /// The same, of which no page has been read.
+    /// The same window, from its first page.
     fn restarted(&self) -> Self {
         Self { next: None, done: false, ..self.clone() }
     }
 
-    /// Whether it is part of what is wanted.
+    /// True if it belongs to the window of the plan.
     fn is_of(&self, since: Timestamp, until: Timestamp, plan: &ReconcilePlan) -> bool {
         match plan.list_is_explicit {
             // Without an end of its own it ends a little later each time.

@@ -1,4 +1,4 @@
-//! Sends whose outcome is unknown: the process ended before the answer, or no answer came.
+//! Sends whose outcome is unknown: the process ended before the response, or there was none.
 
 use std::ops::ControlFlow;
 
@@ -10,14 +10,14 @@ use crate::send::{SendOutcome, note};
 use crate::store::{Store, StoreError, for_each_event};
 use crate::twilio::form::Form;
 
-/// By how much Twilio's clock may differ from ours.
+/// The maximum difference between Twilio's clock and this machine's.
 const CLOCK_SLACK_MICROS: i64 = 60 * 1_000_000;
 
-/// How long after its intent a message may still have been made: a request may be sent again for some
-/// minutes where Twilio asks for it. What was made later is another message.
+/// The time after its intent in which a message may have been created: a request may be retried for some
+/// minutes if Twilio asks for it. A message created later is another one.
 const MADE_WITHIN_MICROS: i64 = 20 * 60 * 1_000_000;
 
-/// A send of which it is not known whether there is a message.
+/// A send whose outcome is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnconfirmedSend {
     pub send_id: String,
@@ -28,8 +28,8 @@ pub struct UnconfirmedSend {
     messaging_service_sid: Option<String>,
 }
 
-/// All of them up to a position, oldest first. They are kept from run to run, so that the log, which
-/// may be long, is read once.
+/// All sends with an unknown outcome up to a position, oldest first. They are saved between runs, so that
+/// the log is read only once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct UnconfirmedSends {
@@ -38,10 +38,10 @@ pub struct UnconfirmedSends {
 }
 
 impl UnconfirmedSends {
-    /// Reads on to the head.
+    /// Reads the log up to the head.
     pub fn read_on(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         if self.read_to > store.head()? {
-            // The log was put back to an older state.
+            // An older state of the log was restored.
             *self = Self::default();
         }
         for_each_event(store, self.read_to + 1.., &mut |event| {
@@ -51,17 +51,17 @@ impl UnconfirmedSends {
         })
     }
 
-    /// How many there are.
+    /// The number of sends.
     pub fn len(&self) -> usize {
         self.open.len()
     }
 
-    /// Whether there are none.
+    /// True if there are none.
     pub fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
 
-    /// The oldest one that a message in a list may be, which is then no longer among them.
+    /// Removes and returns the oldest send that a listed message may belong to.
     pub fn claim(&mut self, message: &Addressing, made_at: Timestamp) -> Option<UnconfirmedSend> {
         let place = self.open.iter().position(|send| send.may_be(message, made_at))?;
         Some(self.open.remove(place))
@@ -100,8 +100,8 @@ impl UnconfirmedSend {
         }
     }
 
-    /// Whether a message may be this one: to the same address, from the same sender or service, and
-    /// made at that time.
+    /// True if a message may belong to this send: it has the same recipient and the same sender or
+    /// service, and was created at that time.
     fn may_be(&self, message: &Addressing, made_at: Timestamp) -> bool {
         let same = |wanted: &Option<String>, have: Option<&str>| {
             wanted.as_deref().is_none_or(|wanted| have == Some(wanted))

@@ -1,4 +1,4 @@
-//! Background job that runs reconcile at an interval while a server runs.
+//! The background job that runs reconcile at an interval while a server runs.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,26 +11,26 @@ use crate::domain::{AccountSid, NewEvent};
 use crate::store::{self, Access, Database, Store, append_when_free};
 use crate::twilio_api::{Client, Credentials, RequestError, RequestLimits};
 
-/// When the first run begins, so that a server that is often restarted reconciles at all.
+/// The delay of the first run: short, so that a server that is often restarted still reconciles.
 const FIRST_WAIT: Duration = Duration::from_secs(60);
 
-/// What the thread needs to know.
+/// The input of the thread.
 pub struct Job {
     pub database: Database,
     pub every: Duration,
-    /// What is to be done each time; its window is that of the moment.
+    /// Makes the plan of each run, with the current window.
     pub plan: Box<dyn Fn() -> ReconcilePlan + Send>,
-    /// Whether the views are near enough to the head to tell what is known.
+    /// Returns true if the views are close enough to the head to decide which facts are known.
     pub ready: Box<dyn Fn() -> bool + Send>,
     pub requests_max: u64,
     pub client: Client,
-    /// As whom each account is asked about at this moment.
+    /// Returns the current credentials of each account.
     pub accounts: Box<dyn Fn() -> BTreeMap<AccountSid, Credentials> + Send>,
     pub state_file: PathBuf,
     pub metrics: ReconcileMetrics,
 }
 
-/// Starts the thread. A stop ends it within the request that is under way.
+/// Starts the thread. After a stop it ends with the current request.
 pub fn start(job: Job) -> Background {
     Background::spawn("reconcile", move |stop| {
         let mut wait = job.every.min(FIRST_WAIT);

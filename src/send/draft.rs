@@ -4,19 +4,19 @@ use form_urlencoded::Serializer;
 
 use crate::domain::Timestamp;
 
-/// What Twilio takes as the text of one message, in characters (error 21617 beyond).
+/// The maximum length of a message's text at Twilio, in characters (error 21617).
 const TEXT_CHARACTERS_MAX: usize = 1600;
 
-/// What Twilio takes as a callback URL, in characters (error 21609 beyond).
+/// The maximum length of a callback URL at Twilio, in characters (error 21609).
 const CALLBACK_CHARACTERS_MAX: usize = 4000;
 
-/// How much of a URL is shown where something is wrong with it.
+/// The number of characters of an invalid URL that an error quotes.
 const CHARACTERS_SHOWN: usize = 200;
 
-/// Parameters of a request that hold what is said in the message.
+/// Parameters of a request that contain the text of the message.
 const TEXT: [&str; 2] = ["Body", "ContentVariables"];
 
-/// A message as Twilio's API takes it
+/// A message in the form that Twilio's API accepts
 /// (<https://www.twilio.com/docs/messaging/api/message-resource#create-a-message>).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Draft {
@@ -32,7 +32,7 @@ pub struct Draft {
     pub status_callback: Option<String>,
 }
 
-/// Why a message cannot be sent as it is. What is said in it is not repeated.
+/// The reason a message cannot be sent. It does not quote the text of the message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DraftError {
     #[error("there is nobody to send it to; give `to`, such as +15558675310")]
@@ -59,7 +59,7 @@ pub enum DraftError {
 }
 
 impl Draft {
-    /// Makes sure that Twilio has a chance to take it.
+    /// Rejects a message that Twilio would certainly refuse.
     pub fn check(&self) -> Result<(), DraftError> {
         let characters = self.body.as_ref().map_or(0, |body| body.chars().count());
         let has_content = characters > 0 || !self.media_urls.is_empty();
@@ -82,7 +82,7 @@ impl Draft {
         }
     }
 
-    /// What stands in the place of a messaging service, and is none.
+    /// The value given as a messaging service, if it is not a messaging service's SID.
     fn wrong_service(&self) -> Option<&str> {
         self.messaging_service_sid.as_deref().filter(|sid| !sid.starts_with("MG"))
     }
@@ -92,12 +92,12 @@ impl Draft {
         encode(self.parameters())
     }
 
-    /// The request's form without what is said in the message.
+    /// The request's form without the text of the message.
     pub fn form_without_text(&self) -> Vec<u8> {
         encode(self.parameters().filter(|(name, _)| !TEXT.contains(name)))
     }
 
-    /// Whether there is any text to leave out.
+    /// True if the message has a text.
     pub fn has_text(&self) -> bool {
         self.parameters().any(|(name, _)| TEXT.contains(&name))
     }
@@ -146,8 +146,7 @@ pub fn check_callback(url: &str) -> Result<(), DraftError> {
     }
 }
 
-/// Without a user name and password that may be in it; Twilio takes them, but they are secret. A long
-/// one is cut.
+/// A URL for an error text: without user name and password, which are secret, and shortened.
 fn shown(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let authority_ends = rest.find(['/', '?', '#']).unwrap_or(rest.len());

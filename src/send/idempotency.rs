@@ -17,20 +17,20 @@ use crate::domain::{AccountSid, NewEvent, Source, Timestamp};
 use crate::store::{Store, StoreError, for_each_event};
 use crate::twilio_api::Credentials;
 
-/// How long a key is remembered: retries come within minutes.
+/// The time for which a key is remembered; retries happen within minutes.
 const KNOWN_FOR_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// How many characters a key may have.
+/// The maximum length of a key, in characters.
 pub const KEY_CHARACTERS_MAX: usize = 255;
 
-/// What a key stands for.
+/// The state of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup {
-    /// Nobody has used it; now it is the caller's, who has to settle it.
+    /// It was unused; the caller now owns it, and has to settle it.
     New,
-    /// The same request is on its way.
+    /// The same request is in flight.
     InFlight,
-    /// The same request was made, and this came of it.
+    /// The same request was made, with this outcome.
     Done { send_id: String, outcome: SendOutcome },
     /// It was used for another request.
     OtherRequest,
@@ -44,13 +44,13 @@ struct KnownKey {
     at: Timestamp,
     send_id: String,
     request_hash: String,
-    /// `None` while the request is on its way.
+    /// `None` while the request is in flight.
     outcome: Option<SendOutcome>,
 }
 
 impl IdempotencyKeys {
-    /// Asks what a key stands for, and takes it where it is new. The first time the log is read for
-    /// them, which takes about a second for some million events.
+    /// Returns the state of a key, and claims it if it is new. The first call reads the keys from the log,
+    /// which takes about a second per million events.
     pub fn claim(
         &self,
         store: &dyn Store,
@@ -80,7 +80,7 @@ impl IdempotencyKeys {
         })
     }
 
-    /// Notes what came of a request. Where nothing reached Twilio the key can be used again.
+    /// Records the outcome of a request. If nothing reached Twilio, the key can be used again.
     pub fn settle(&self, key: &str, outcome: SendOutcome) {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(known) = &mut *keys else { return };
@@ -95,8 +95,8 @@ impl IdempotencyKeys {
     }
 }
 
-/// A hash that identifies a request. It is keyed with the account's secret, because a reader of the
-/// log could find out a short text by trying if it were a plain hash.
+/// A hash that identifies a request. It is keyed with the account's secret, because a reader of the log
+/// could guess a short text from a plain hash.
 pub fn request_hash(who: &Credentials, account_sid: &AccountSid, draft: &Draft) -> String {
     let secret = who.password.expose_secret().as_bytes();
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("a key may have any length");
@@ -106,10 +106,10 @@ pub fn request_hash(who: &Credentials, account_sid: &AccountSid, draft: &Draft) 
     hex(&mac.finalize().into_bytes())
 }
 
-/// The keys that the log knows, with what came of each.
+/// The keys in the log, each with its outcome.
 fn read(store: &dyn Store, since: Timestamp) -> Result<HashMap<String, KnownKey>, StoreError> {
     let mut known: HashMap<String, KnownKey> = HashMap::new();
-    // By the send's id, whose key it is.
+    // Keys by the id of their send.
     let mut open: HashMap<String, String> = HashMap::new();
     for_each_event(store, 1.., &mut |event| {
         if event.source == Source::Send && event.received_at >= since {

@@ -1,4 +1,4 @@
-//! Sends messages and records both the intent, before the request, and Twilio's answer.
+//! Sends messages and logs both the intent, before the request, and Twilio's response.
 //!
 //! A message's lifecycle begins here, because Twilio sends no callback for its first status
 //! (<https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks>).
@@ -22,23 +22,23 @@ use crate::twilio_api::{ApiError, ApiResponse, Client, Credentials, RequestError
 
 /// The names in the notes of events of source `send`.
 pub mod note {
-    /// Ties an intent and what came of it.
+    /// Connects an intent and its outcome.
     pub const SEND_ID: &str = "send_id";
     /// `intent`, `answer`, or `no_answer`.
     pub const STAGE: &str = "stage";
-    /// The status code of Twilio's answer.
+    /// The status code of Twilio's response.
     pub const HTTP_STATUS: &str = "http_status";
-    /// `removed` where the text of the message was left out.
+    /// `removed` if the text of the message was removed.
     pub const CONTENT: &str = "content";
-    /// The key under which our caller asked.
+    /// The idempotency key of the client's request.
     pub const IDEMPOTENCY_KEY: &str = "idempotency_key";
-    /// What was asked under that key, as a hash: another request may not use it.
+    /// A hash of the request with that key: another request must not use it.
     pub const REQUEST_HASH: &str = "request_hash";
-    /// `not_sent` or `unknown`, where there is no answer.
+    /// `not_sent` or `unknown`, if there is no response.
     pub const OUTCOME: &str = "outcome";
-    /// On a message that was found in a list: the send that it probably is.
+    /// For a message found in a list: the send that it probably belongs to.
     pub const MAY_ANSWER: &str = "may_answer_send";
-    /// Why there is no answer.
+    /// The reason there is no response.
     pub const REASON: &str = "reason";
 }
 
@@ -50,24 +50,24 @@ pub struct Attempt {
     draft: Draft,
     url: String,
     keep_content: bool,
-    /// What our caller identifies the request by.
+    /// Notes by which the caller identifies the request.
     further_notes: BTreeMap<String, String>,
 }
 
-/// What came of it.
+/// The outcome of a send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendOutcome {
-    /// Twilio has made the message.
+    /// Twilio has created the message.
     Made { message_sid: String, status: String },
-    /// Twilio has not, and says why.
+    /// Twilio has refused it, for this reason.
     Refused { status_code: u16, code: Option<u32>, message: String },
     /// Nothing reached Twilio.
     NotSent(String),
-    /// Whether Twilio has made the message is not known.
+    /// It is not known whether Twilio has created the message.
     Unknown(String),
 }
 
-/// What an answer to the request says.
+/// The members that are read of Twilio's response.
 #[derive(Deserialize)]
 struct AnswerBody {
     sid: Option<String>,
@@ -75,7 +75,7 @@ struct AnswerBody {
 }
 
 impl Attempt {
-    /// Of a message that was checked.
+    /// A send of a checked message.
     pub fn new(
         client: &Client,
         account_sid: &AccountSid,
@@ -93,18 +93,18 @@ impl Attempt {
         })
     }
 
-    /// The same with further notes on its intent.
+    /// Adds notes to its intent.
     pub fn with_notes(mut self, notes: impl IntoIterator<Item = (String, String)>) -> Self {
         self.further_notes.extend(notes);
         self
     }
 
-    /// What is asked.
+    /// The URL of the request.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What is to be in the log before the request leaves.
+    /// The event to be logged before the request is sent.
     pub fn intent(&self) -> NewEvent {
         let (body, removed) = match self.keep_content {
             true => (self.draft.form(), false),
@@ -114,12 +114,12 @@ impl Attempt {
         self.event(headers(MEDIA_TYPE), body, notes.collect())
     }
 
-    /// Sends it. It is sent again only where Twilio says that it has not taken it.
+    /// Sends the request. It is only retried if Twilio reports that it did not accept it.
     pub fn send(&self, client: &Client, who: &Credentials) -> Result<ApiResponse, RequestError> {
         client.create(who, &self.account_sid, &self.draft.form())
     }
 
-    /// What is to be in the log of what came of it.
+    /// The event with the outcome, to be logged after the request.
     pub fn answer(&self, outcome: &Result<ApiResponse, RequestError>) -> NewEvent {
         match outcome {
             Ok(answer) => {
@@ -128,7 +128,7 @@ impl Attempt {
                     false => without_text(&answer.body).ok(),
                 };
                 let removed = kept.is_some();
-                // What is no JSON object is an error page of something on the way.
+                // A body that is not a JSON object is the error page of a proxy.
                 let body = kept.unwrap_or_else(|| answer.body.clone());
                 let status_code = answer.status_code.to_string();
                 let notes = self.notes("answer", removed);
@@ -172,7 +172,7 @@ impl Attempt {
 }
 
 impl SendOutcome {
-    /// What an answer, or none, means.
+    /// The outcome of a request by its response, or by the error.
     pub fn from_result(outcome: &Result<ApiResponse, RequestError>) -> Self {
         match outcome {
             Ok(answer) => Self::from_answer(answer),
@@ -183,7 +183,7 @@ impl SendOutcome {
         }
     }
 
-    /// What came of a request, as its event tells; nothing of an event that tells of none.
+    /// The outcome in an event; `None` if the event has none.
     pub fn from_event(event: &NewEvent) -> Option<Self> {
         let note = |name: &str| event.notes.get(name).map(String::as_str);
         let status_code = note(note::HTTP_STATUS).and_then(|status_code| status_code.parse().ok());
@@ -216,7 +216,7 @@ impl SendOutcome {
                     status: status.unwrap_or_else(|| "unknown".into()),
                 }
             }
-            // 408 is said, by something on the way, of a request that may have gone on.
+            // A proxy may return 408 although it has forwarded the request.
             (400..=407 | 409..=499, _) => {
                 let refusal = ApiError::from_response(answer);
                 let message = refusal.explained().unwrap_or_else(|| "no reason given".to_owned());
@@ -234,7 +234,7 @@ fn headers(content_type: &str) -> Headers {
     Headers::new([("content-type".to_owned(), content_type.as_bytes().to_vec())])
 }
 
-/// An outcome as commands and the API give it.
+/// An outcome as JSON, for commands and the API.
 pub fn to_json(outcome: &SendOutcome) -> serde_json::Value {
     match outcome {
         SendOutcome::Made { message_sid, status } => {

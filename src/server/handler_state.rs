@@ -20,7 +20,7 @@ pub struct BackgroundParts {
     pub verifying: Option<background::Handle>,
     pub sending: Option<MessageSender>,
     pub reconciled: ReconcileMetrics,
-    pub keeper: Option<Recorder>,
+    pub recorder: Option<Recorder>,
 }
 
 /// The states of the callback listener and of the admin listener.
@@ -28,14 +28,14 @@ pub fn states(
     config: ServerConfig,
     ledger: &LedgerProcess,
     rule: Rule,
-    BackgroundParts { verifying, sending, reconciled, keeper }: BackgroundParts,
+    BackgroundParts { verifying, sending, reconciled, recorder }: BackgroundParts,
 ) -> (CallbackState, AdminState) {
     let receiving = CallbackState::new(
         config.callback_paths,
         config.public_urls,
         config.accounts,
         ledger.writer.clone(),
-        keeper,
+        recorder,
     );
     let metrics = MetricsRegistry::new(&receiving, &ledger.projection, &reconciled);
     let admin = AdminState {

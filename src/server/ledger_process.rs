@@ -66,20 +66,20 @@ impl LedgerProcess {
 
 /// The quarantine, opened for writing, and its thread.
 pub struct QuarantineProcess {
-    pub keeper: Recorder,
+    pub recorder: Recorder,
     thread: Background,
 }
 
 impl QuarantineProcess {
     /// Starts the thread.
     pub fn start(database: &Database, limits: Limits) -> Self {
-        let (keeper, thread) = Recorder::start(database.clone(), limits);
-        Self { keeper, thread }
+        let (recorder, thread) = Recorder::start(database.clone(), limits);
+        Self { recorder, thread }
     }
 
     /// Ends the thread once everything queued is written.
     pub fn finish(self) {
-        drop(self.keeper);
+        drop(self.recorder);
         let deadline = Instant::now() + END_PATIENCE;
         while !self.thread.is_finished() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));

@@ -56,7 +56,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     let background = BackgroundParts {
         verifying: config.verify_every.map(|every| background::start(database.clone(), every)),
         sending,
-        keeper: quarantine.as_ref().map(|quarantine| quarantine.keeper.clone()),
+        recorder: quarantine.as_ref().map(|quarantine| quarantine.recorder.clone()),
         ..BackgroundParts::default()
     };
     let reconciling = reconcile_job.map(|job| job.start(&ledger, &background.reconciled));

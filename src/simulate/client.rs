@@ -1,5 +1,5 @@
-//! Load generator: sends signed callbacks over several connections, at a given rate or as fast as
-//! they are answered.
+//! The load generator: sends signed callbacks over several connections, at a given rate or as fast as the
+//! server responds.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,13 +24,13 @@ use super::summary::{LoadCounts, LoadSummary};
 use crate::twilio::accounts::Token;
 use crate::twilio::form::{Form, MEDIA_TYPE};
 
-/// How long an answer is waited for, as Twilio does.
+/// The timeout for a response, which is the same as Twilio's.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(15);
 
-/// How long a connection that failed waits before it tries again.
+/// The delay before a failed connection is opened again.
 const RECONNECT_WAIT: Duration = Duration::from_millis(100);
 
-/// Signs callbacks; forged ones with a token that nobody has.
+/// Signs callbacks; forged ones with a random token.
 #[derive(Debug, Clone)]
 pub struct Signer {
     url: String,
@@ -38,7 +38,7 @@ pub struct Signer {
     forger: Token,
 }
 
-/// Every callback's acknowledgement, as it comes.
+/// The output for the acknowledgement of each callback, in order of arrival.
 pub type AckedLog = Option<Box<dyn Write + Send>>;
 
 struct Shared {
@@ -47,14 +47,14 @@ struct Shared {
     authority: String,
 }
 
-/// A callback that can be sent at once.
+/// A signed callback, ready to be sent.
 struct Signed {
     callback: Callback,
     request: Request<Full<Bytes>>,
 }
 
 impl Signer {
-    /// Signs for this URL with this token.
+    /// A signer for this URL with this token.
     pub fn new(url: &str, token: Token) -> Self {
         Self { url: url.to_owned(), token, forger: Token::new("not the token") }
     }
@@ -81,7 +81,7 @@ impl Signed {
     }
 }
 
-/// Sends all callbacks and returns counts and latencies. `progress` is called after each answer.
+/// Sends all callbacks and returns counts and latencies. `progress` is called after each response.
 pub async fn run<I>(
     load: Load,
     signer: Signer,
@@ -92,7 +92,7 @@ pub async fn run<I>(
 where
     I: Iterator<Item = Callback> + Send + 'static,
 {
-    // Fails at once if no server listens there.
+    // Fails immediately if no server listens there.
     connect(load.target.authority()).await?;
     let target = load.target.clone();
     let sign = move |callback| Signed::new(callback, &signer, &target);
@@ -116,7 +116,7 @@ where
     Ok(tally.summary(target.as_str().to_owned(), connections, rate, took))
 }
 
-/// One connection: takes the next callback, sends it, counts the answer, until none is left.
+/// One connection: sends the next callback and counts the response, until none is left.
 async fn connection(shared: Arc<Shared>, progress: impl Fn()) -> Result<LoadCounts> {
     let mut tally = LoadCounts::default();
     let mut sender = None;

@@ -1,8 +1,8 @@
-//! Where a simulated load is sent, and how fast.
+//! The target and the rate of a simulated load.
 
 use hyper::Uri;
 
-/// The URL that is called.
+/// The URL that the callbacks are sent to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     text: String,
@@ -11,7 +11,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads `http://host:port/path`; the path may have a query. Otherwise says what is wrong.
+    /// Parses `http://host:port/path`; the path may have a query. The error is a sentence for the user.
     pub fn parse(text: &str) -> Result<Self, String> {
         let uri = text.parse::<Uri>().ok();
         let Some((uri, authority)) = uri.as_ref().and_then(|uri| Some((uri, uri.authority()?)))
@@ -43,15 +43,15 @@ impl Target {
     }
 }
 
-/// How a load is sent.
+/// The settings of a load.
 #[derive(Debug, Clone)]
 pub struct Load {
     pub target: Target,
     pub connections: usize,
-    /// Callbacks a second; without it, each connection sends the next as soon as it has an answer.
+    /// Callbacks a second; without it, each connection sends the next one after each response.
     pub rate: Option<f64>,
     /// Sending stops after this many seconds.
     pub seconds: Option<f64>,
-    /// Whether the rate follows the day's curve, compressed to this many seconds.
+    /// The length in seconds of a compressed day, if the rate follows the day's curve.
     pub day_seconds: Option<f64>,
 }

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use fastrand::Rng;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// A step of a message's way: a status and an error code, as Twilio would send them.
+/// A step of a message's lifecycle: a status and an error code, as Twilio would send them.
 pub type Step = (&'static str, Option<u32>);
 
 const DELIVERED: &[Step] = &[("sent", None), ("delivered", None)];
@@ -21,14 +21,14 @@ const OUTSIDE_WINDOW: &[Step] = &[("sent", None), ("undelivered", Some(63016))];
 pub const CONTRADICTING: &[Step] =
     &[("sent", None), ("undelivered", Some(30005)), ("delivered", None)];
 
-/// The callback that precedes the others of a message that a messaging service sends: its first
-/// status is `accepted`, of which Twilio's answer to the request says, and no callback.
+/// The first callback of a message that a messaging service sends. Its first status, `accepted`, is only
+/// in Twilio's response to the request, not in a callback.
 pub const QUEUED: Step = ("queued", None);
 
-/// What Twilio leaves as it is in a form.
+/// The characters that Twilio escapes in a form.
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
-/// The ways messages go.
+/// The channel of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Channel {
     Sms,
@@ -41,13 +41,13 @@ pub enum Channel {
 const SERVICES: [&str; 2] =
     ["MG0c5f1d3b7a9e48e2a6b4d8f01e2c3a59", "MG7e90b2a4c6d84f1fb3a5c7e9d1f20486"];
 
-/// Telephone numbers that a country's authority keeps for fiction, so that nobody has them.
+/// A range of telephone numbers that a country's authority reserves for fiction.
 struct Numbers {
-    /// What all of them begin with.
+    /// The common prefix.
     prefix: &'static str,
     /// The digits after it.
     rest: RangeInclusive<u32>,
-    /// How many digits these are.
+    /// The number of these digits.
     width: usize,
 }
 
@@ -71,7 +71,7 @@ const NORTH_AMERICAN_SENDER: &str = "+14155550100";
 /// The sender of all others.
 const BRITISH_SENDER: &str = "+442079460000";
 
-/// A message that is on its way.
+/// A message in transit.
 #[derive(Debug, Clone)]
 pub struct SimulatedMessage {
     pub sid: String,
@@ -101,7 +101,7 @@ impl Channel {
         }
     }
 
-    /// How a message of this channel fares, as a rule.
+    /// Picks the steps of a usual message of this channel.
     pub fn way(self, rng: &mut Rng) -> &'static [Step] {
         match (rng.u32(0..100), self.prefix()) {
             (0..80, Some(_)) => READ,
@@ -115,14 +115,14 @@ impl Channel {
         }
     }
 
-    /// How it fares while its carrier fails.
+    /// The steps of a message while its carrier fails.
     pub fn way_of_failing_carrier(self) -> &'static [Step] {
         CARRIER_DOWN
     }
 }
 
 impl SimulatedMessage {
-    /// A message that nobody has sent before.
+    /// A new message with random SID and addresses.
     pub fn new(channel: Channel, rng: &mut Rng) -> Self {
         let kind = if channel == Channel::Mms { "MM" } else { "SM" };
         let address = |number: String| match channel.prefix() {
@@ -149,8 +149,8 @@ impl SimulatedMessage {
         Self { service: Some(service), ..self }
     }
 
-    /// The body of the callback that reports a step. `receipt` is what the carrier's receipt says
-    /// of the time, as `YYMMDDhhmm`.
+    /// The body of the callback that reports a step. `receipt` is the time in the carrier's receipt, as
+    /// `YYMMDDhhmm`.
     pub fn body(&self, account_sid: &str, (status, error_code): Step, receipt: &str) -> String {
         let mut body = String::with_capacity(480);
         let mut put = |name: &str, value: &str| {

@@ -1,5 +1,5 @@
 //! A fake Twilio, for the demo and for load tests. It sends realistic, correctly signed callbacks
-//! over HTTP, with the faults that real ones have, and measures the answers.
+//! over HTTP, with the faults of real ones, and measures the responses.
 
 pub mod client;
 pub mod load;
@@ -13,6 +13,6 @@ pub use load::{Load, Target};
 pub use stream::{Callback, Callbacks, FIXED_RECEIPT, SimulationPlan};
 pub use summary::LoadSummary;
 
-/// The User-Agent of all simulated callbacks. It stays with the event, so that they can be
-/// distinguished from Twilio's in a log from which nothing is removed.
+/// The User-Agent of all simulated callbacks. It is stored with the event, to distinguish simulated
+/// callbacks from Twilio's.
 pub const USER_AGENT: &str = concat!("delivery-ledger-simulate/", env!("CARGO_PKG_VERSION"));

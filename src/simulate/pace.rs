@@ -1,4 +1,4 @@
-//! Paces a simulated load: computes when each callback is due, and hands it out at that time.
+//! The pacer of a simulated load: computes when each callback is due, and releases it at that time.
 
 use std::num::NonZeroU64;
 use std::thread;
@@ -10,19 +10,17 @@ use tokio::sync::{Mutex, mpsc};
 use super::load::Load;
 use super::stream::{Callback, DAY_MS};
 
-/// How much later than due the kernel may wake us, in nanoseconds, so that several wake at once. Its
-/// 50 µs would count as latency.
+/// The timer slack, in nanoseconds: the kernel's default of 50 µs would count as latency.
 const TIMER_SLACK: NonZeroU64 = NonZeroU64::MIN;
 
-/// What is made of callbacks, as they fall due, for whichever connection asks first.
+/// A queue of prepared callbacks, which are released when they are due to the first free connection.
 pub struct Pacer<T>(Mutex<mpsc::Receiver<(Option<Instant>, T)>>);
 
 impl<T: Send + 'static> Pacer<T> {
-    /// Begins to hand out what is made of each callback, as the load says.
+    /// Starts to prepare and release the callbacks of a load.
     ///
-    /// The waiting is done by a thread, because its sleep is exact to a fraction of what an answer
-    /// takes. tokio's timers go by the millisecond, even for what is due already. What a callback
-    /// needs before it can be sent, its signature above all, is made before it is due.
+    /// A thread does the waiting, because its sleep is much more precise than tokio's timers, which have
+    /// a resolution of a millisecond. A callback is prepared, and so signed, before it is due.
     pub fn begin(
         load: &Load,
         callbacks: impl Iterator<Item = Callback> + Send + 'static,
@@ -43,7 +41,7 @@ impl<T: Send + 'static> Pacer<T> {
                 if let Some(due) = due {
                     thread::sleep(due.saturating_duration_since(Instant::now()));
                 }
-                // Waits where all connections are busy. What is due meanwhile stays due.
+                // Blocks while all connections are busy; callbacks keep the time at which they are due.
                 if hand_out.blocking_send((due, made)).is_err() {
                     return;
                 }
@@ -52,10 +50,10 @@ impl<T: Send + 'static> Pacer<T> {
         Self(Mutex::new(pacer))
     }
 
-    /// The next, and since when it has been due; `None` once all are handed out.
+    /// The next callback, and the time at which it was due; `None` after the last.
     ///
-    /// Its latency counts from there, however late a connection comes for it: a server that stalls
-    /// must not be spared the callbacks that would have come meanwhile.
+    /// Its latency is measured from that time, however late a connection is free for it, so that a
+    /// stalled server does not hide the latency of the callbacks in between (coordinated omission).
     pub async fn next(&self) -> Option<(Instant, T)> {
         let (due, made) = self.0.lock().await.recv().await?;
         Some((due.unwrap_or_else(Instant::now), made))
@@ -63,7 +61,7 @@ impl<T: Send + 'static> Pacer<T> {
 }
 
 impl Load {
-    /// How long after the beginning a callback is due; `None` if it is due once a connection is free.
+    /// The time after the start at which a callback is due; `None` if it is due once a connection is free.
     fn due_after(&self, index: u64, callback: &Callback) -> Option<Duration> {
         let of_day = |seconds: f64| seconds * callback.at_ms as f64 / DAY_MS as f64;
         let in_row = |rate: f64| index as f64 / rate;

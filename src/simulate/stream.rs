@@ -12,60 +12,60 @@ use super::message::{CONTRADICTING, Channel, QUEUED, SimulatedMessage, Step, hex
 /// The simulated day, in milliseconds.
 pub const DAY_MS: u64 = 86_400_000;
 
-/// What lies between two statuses of a message, in milliseconds.
+/// The time between two statuses of a message, in milliseconds.
 const STEP_MS: u64 = 2_000;
 
-/// How long a callback may take, in milliseconds, where nothing is shuffled: less than a step.
+/// The maximum transit time of a callback in milliseconds, without shuffling: less than a step.
 const WAY_MS: u64 = 500;
 
-/// The same where callbacks overtake each other.
+/// The maximum transit time with shuffling, so that callbacks overtake each other.
 const SHUFFLED_WAY_MS: u64 = 8_000;
 
-/// When a carrier fails: from 14 to 15 o'clock.
+/// The time in which a carrier fails: from 14 to 15 o'clock.
 const CARRIER_FAILS_MS: std::ops::Range<u64> = 14 * 3_600_000..15 * 3_600_000;
 
-/// Of the messages of that hour, how many go through that carrier.
+/// The share of that hour's messages that use that carrier.
 const FAILING_CARRIER_SHARE: f64 = 0.3;
 
-/// How much busier noon is than midnight: 1 would leave the night without messages.
+/// The amplitude of the day's curve: 1 would leave the night without messages.
 const DAY_CURVE: f64 = 0.8;
 
-/// What is to be simulated. Shares are from 0 to 1.
+/// The plan of a simulation. Shares are from 0 to 1.
 #[derive(Debug, Clone)]
 pub struct SimulationPlan {
     pub account_sid: String,
     pub messages: u64,
     pub seed: u64,
-    /// Whether callbacks overtake each other.
+    /// True if callbacks overtake each other.
     pub shuffle: bool,
-    /// Share of callbacks that come twice.
+    /// Share of callbacks that are duplicated.
     pub duplicates: f64,
-    /// Share of callbacks that never come.
+    /// Share of callbacks that never arrive.
     pub lose: f64,
     /// Share of messages that are both undelivered and delivered.
     pub conflicts: f64,
     /// Share of messages that a messaging service sends, whose callbacks begin with `queued`.
     pub queued: f64,
-    /// Share of callbacks that somebody without the token has made.
+    /// Share of forged callbacks.
     pub forged: f64,
-    /// What carriers' receipts say of the time, as `YYMMDDhhmm`.
+    /// The time in carriers' receipts, as `YYMMDDhhmm`.
     pub receipt: String,
 }
 
-/// A carrier's receipt for a plan that gives the same callbacks on every day.
+/// A carrier's receipt for a plan that yields the same callbacks on every day.
 pub const FIXED_RECEIPT: &str = "2611231504";
 
-/// One callback on its way.
+/// One callback in transit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Callback {
-    /// When it arrives, in milliseconds of the day.
+    /// The time of arrival, in milliseconds of the day.
     pub at_ms: u64,
     pub body: String,
     pub idempotency_token: String,
     pub forged: bool,
 }
 
-/// The callbacks of a plan, by their time of arrival. The same plan gives the same ones.
+/// The callbacks of a plan, in order of arrival. The same plan yields the same callbacks.
 pub struct Callbacks {
     plan: SimulationPlan,
     rng: Rng,
@@ -85,7 +85,7 @@ impl Iterator for Callbacks {
     type Item = Callback;
 
     fn next(&mut self) -> Option<Callback> {
-        // Nothing that begins later can arrive before the next message begins.
+        // No callback of a later message can arrive before that message begins.
         while self.begun < self.plan.messages {
             let begins = begins_ms(self.begun, self.plan.messages);
             if self.on_their_way.peek().is_some_and(|Reverse(first)| first.at_ms < begins) {
@@ -146,10 +146,10 @@ impl Callbacks {
     }
 }
 
-/// When a message begins: the n-th of all, spread over a day that is busiest at noon.
+/// The time at which the n-th message begins, on a day that is busiest at noon.
 fn begins_ms(index: u64, messages: u64) -> u64 {
     let wanted = (index as f64 + 0.5) / messages as f64;
-    // The share of the day's messages up to a time is known; its inverse is found by halving.
+    // The inverse of the cumulative share of messages, found by bisection.
     let share_until = |time: f64| time - DAY_CURVE * (TAU * time).sin() / TAU;
     let (mut early, mut late) = (0.0, 1.0);
     for _ in 0..40 {

@@ -1,4 +1,4 @@
-//! Results of a simulated load: counts and latencies.
+//! The results of a simulated load: counts and latencies.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,28 +6,28 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-/// The result of a load, as JSON has it.
+/// The result of a load, in the form of the JSON output.
 #[derive(Debug, Serialize)]
 pub struct LoadSummary {
     pub target: String,
     pub connections: usize,
-    /// The requested rate in callbacks a second; `None` if they were sent as fast as answered.
+    /// The requested rate in callbacks a second; `None` if each response triggered the next callback.
     pub rate: Option<f64>,
     pub seconds: f64,
     /// Callbacks that were sent, forged ones included.
     pub sent: u64,
-    /// Answered 200: the ledger says it has them.
+    /// Callbacks with a 200 response, which the ledger has stored.
     pub acknowledged: u64,
-    /// Answered 403, as forged ones must be.
+    /// Callbacks with a 403 response, as forged ones must get.
     pub refused: u64,
-    /// Forged ones that were acknowledged. Anything but 0 is a fault of the ledger.
+    /// Forged callbacks that were acknowledged. Any value other than 0 is a bug of the ledger.
     pub forged_acknowledged: u64,
-    /// Every answer by its status code.
+    /// The number of responses by status code.
     pub answers: BTreeMap<u16, u64>,
-    /// Callbacks for which no answer came.
+    /// Callbacks without a response.
     pub unanswered: u64,
     pub acknowledged_per_second: f64,
-    /// From the moment a callback was due, so that waiting for a connection counts.
+    /// Measured from the time a callback was due, so that it includes waiting for a connection.
     pub latency_ms: Latency,
 }
 
@@ -41,7 +41,7 @@ pub struct Latency {
     pub max: f64,
 }
 
-/// Counts in the making.
+/// The counts of a load in progress.
 #[derive(Debug)]
 pub struct LoadCounts {
     latency_micros: Histogram<u64>,
@@ -69,7 +69,7 @@ impl Default for LoadCounts {
 }
 
 impl LoadCounts {
-    /// Counts an answer; returns whether it acknowledged the callback.
+    /// Counts a response; returns true if it acknowledged the callback.
     pub fn answered(&mut self, code: u16, forged: bool, after: Duration) -> bool {
         *self.answers.entry(code).or_default() += 1;
         if code != OK {
@@ -81,12 +81,12 @@ impl LoadCounts {
         true
     }
 
-    /// Counts a callback for which no answer came.
+    /// Counts a callback without a response.
     pub fn unanswered(&mut self) {
         self.unanswered += 1;
     }
 
-    /// Adds what another connection counted.
+    /// Adds the counts of another connection.
     pub fn add(&mut self, other: LoadCounts) {
         self.latency_micros.add(other.latency_micros).expect("all histograms have the same bounds");
         for (code, count) in other.answers {
@@ -96,7 +96,7 @@ impl LoadCounts {
         self.forged_acknowledged += other.forged_acknowledged;
     }
 
-    /// The numbers of a load that took so long.
+    /// The summary of a load that took this long.
     pub fn summary(
         self,
         target: String,

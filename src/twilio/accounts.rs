@@ -1,4 +1,5 @@
-//! Whose keys may verify a callback. Secrets live here as keyed MACs and never come out again.
+//! The accounts and keys that may verify a callback. Secrets are held as keyed MACs and cannot be read
+//! back.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -9,13 +10,13 @@ use sha2::Sha256;
 
 use crate::domain::AccountSid;
 
-/// What an event says that the primary token verified.
+/// The `verified_by` of an event that the primary token verified.
 pub const PRIMARY: &str = "primary";
 
-/// What an event says that the secondary token verified.
+/// The `verified_by` of an event that the secondary token verified.
 pub const SECONDARY: &str = "secondary";
 
-/// Twilio's auth tokens are this many hex digits.
+/// The length of Twilio's auth tokens, in hex digits.
 const USUAL_LENGTH: usize = 32;
 
 /// A secret as a keyed MAC: an auth token or a shared key, ready to sign and to check.
@@ -32,11 +33,11 @@ pub type Token = Secret<Hmac<Sha1>>;
 /// (<https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys>).
 pub type SharedKey = Secret<Hmac<Sha256>>;
 
-/// What one account may sign with.
+/// The keys that one account may sign with.
 #[derive(Debug, Clone)]
 pub struct AccountKeys {
     pub primary: Token,
-    /// The other token while one is being rotated.
+    /// The second token during a rotation.
     pub secondary: Option<Token>,
     /// Further tokens by name: each of Twilio's regions signs with its own.
     pub further: BTreeMap<String, Token>,
@@ -49,7 +50,7 @@ pub struct AccountKeys {
 pub struct Accounts(HashMap<AccountSid, AccountKeys>);
 
 impl<M: Mac + KeyInit + Clone> Secret<M> {
-    /// From the secret's text, used as UTF-8.
+    /// A secret from its text; the key is its UTF-8 bytes.
     pub fn new(secret: &str) -> Self {
         let mac = <M as KeyInit>::new_from_slice(secret.as_bytes());
         let is_usual =
@@ -57,22 +58,22 @@ impl<M: Mac + KeyInit + Clone> Secret<M> {
         Self { mac: mac.expect("HMAC takes keys of any length"), is_usual }
     }
 
-    /// Whether it has the form that Twilio gives auth tokens. Another one may be as good.
+    /// True if it has the usual form of Twilio's auth tokens. Other forms may be valid too.
     pub fn is_usual(&self) -> bool {
         self.is_usual
     }
 
-    /// Whether both are the same secret: they sign alike.
+    /// True if both are the same secret, which is tested by comparing their signatures.
     pub fn is_same_as(&self, other: &Self) -> bool {
         other.verifies(&[], &self.sign(&[]))
     }
 
-    /// The MAC over these parts, one after the other.
+    /// The MAC over the concatenation of these parts.
     pub fn sign(&self, parts: &[&[u8]]) -> Vec<u8> {
         self.over(parts).finalize().into_bytes().to_vec()
     }
 
-    /// Whether the MAC over these parts is this one, in constant time.
+    /// Compares the MAC over these parts with a given one, in constant time.
     pub fn verifies(&self, parts: &[&[u8]], mac: &[u8]) -> bool {
         self.over(parts).verify_slice(mac).is_ok()
     }
@@ -83,7 +84,7 @@ impl<M: Mac + KeyInit + Clone> Secret<M> {
 }
 
 impl AccountKeys {
-    /// What of these is not the same in others, by name.
+    /// The names of the keys that differ from others, or exist in only one of both.
     pub fn changed_in(&self, others: &AccountKeys) -> Vec<String> {
         let mut changed = Vec::new();
         if !self.primary.is_same_as(&others.primary) {
@@ -105,7 +106,7 @@ impl AccountKeys {
     }
 }
 
-/// The names whose secrets are not the same in both, with what they are.
+/// The names whose secrets differ between both maps, each with `what` before it.
 fn differing<M: Mac + KeyInit + Clone>(
     ours: &BTreeMap<String, Secret<M>>,
     others: &BTreeMap<String, Secret<M>>,
@@ -124,12 +125,12 @@ fn same<M: Mac + KeyInit + Clone>(one: Option<&Secret<M>>, other: Option<&Secret
 }
 
 impl Accounts {
-    /// From every account and its keys.
+    /// The accounts and their keys.
     pub fn new(accounts: impl IntoIterator<Item = (AccountSid, AccountKeys)>) -> Self {
         Self(accounts.into_iter().collect())
     }
 
-    /// Whether no account is configured, so that nothing could ever be verified.
+    /// True if no account is configured, so that no callback can be verified.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
-/// What a prefix ends with.
+/// The end of a setting that is a prefix.
 const BELOW: &str = "/*";
 
 /// A configured callback path. `/message-status` is that path alone; `/v1/sms/*` is every path that
@@ -17,11 +17,9 @@ impl CallbackPath {
     pub fn parse(text: &str) -> Result<Self, String> {
         let fixed = text.strip_suffix(BELOW).unwrap_or(text);
         if fixed.contains('*') {
-            return Err(
-                "has a * elsewhere than in a trailing /*, which stands for every path below; \
+            return Err("has a * that is not in a trailing /*, which matches every path below; \
                         give one path, or end it with /*"
-                    .to_owned(),
-            );
+                .to_owned());
         }
         if !text.starts_with('/') || !is_path(text) {
             return Err(
@@ -31,14 +29,12 @@ impl CallbackPath {
             );
         }
         if text == "/healthz" {
-            return Err(
-                "is where the server says that it is running; choose another path".to_owned()
-            );
+            return Err("is the path of the health check; choose another path".to_owned());
         }
         Ok(Self(text.to_owned()))
     }
 
-    /// Whether a request's path is meant, however either of them is percent-encoded.
+    /// True if a request's path matches, ignoring differences in percent-encoding.
     pub fn matches(&self, requested: &str) -> bool {
         match self.prefix() {
             None => percent_decode_str(requested).eq(percent_decode_str(&self.0)),
@@ -49,7 +45,7 @@ impl CallbackPath {
         }
     }
 
-    /// Whether it stands for more than one path.
+    /// True if it matches more than one path.
     pub fn is_prefix(&self) -> bool {
         self.prefix().is_some()
     }
@@ -59,7 +55,7 @@ impl CallbackPath {
         &self.0
     }
 
-    /// What the path of every request begins with, the slash included; `None` if it is one path.
+    /// The prefix of all matching paths, including the slash; `None` if it is a single path.
     pub fn prefix(&self) -> Option<&str> {
         self.0.ends_with(BELOW).then(|| &self.0[..self.0.len() - 1])
     }
@@ -71,7 +67,7 @@ impl fmt::Display for CallbackPath {
     }
 }
 
-/// Whether a request line can carry it, and no router takes it for a pattern.
+/// True if it is valid on a request line and contains no pattern of a router.
 fn is_path(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`?#{}".contains(&byte))
 }
@@ -100,7 +96,7 @@ mod tests {
     fn a_star_is_only_taken_at_the_end() {
         for path in ["/v1/*/sms", "/v1/sms*", "/*/*", "/a*/*", "*"] {
             let error = CallbackPath::parse(path).unwrap_err();
-            assert!(error.contains("has a * elsewhere"), "{path}: {error}");
+            assert!(error.contains("has a * that is not in a trailing /*"), "{path}: {error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which way a message went, by the words of an event, and which of these are evidence.
+//! The direction of a message, from the status and direction in an event.
 
 use smol_str::SmolStr;
 
@@ -9,7 +9,7 @@ use crate::domain::message::status_reported::Direction;
 /// (<https://www.twilio.com/docs/messaging/api/message-resource#message-status-values>).
 const INBOUND_STATUSES: [&str; 2] = ["receiving", "received"];
 
-/// The status that a word names, or the word that names none.
+/// The status of this name, or the unrecognised word.
 pub fn evidence(word: &str) -> (Option<Status>, Option<SmolStr>) {
     match Status::parse(word) {
         Some(status) => (Some(status), None),
@@ -17,7 +17,8 @@ pub fn evidence(word: &str) -> (Option<Status>, Option<SmolStr>) {
     }
 }
 
-/// Which way a message went by its status; an unknown word may be a new status of an outbound one.
+/// The direction of a message by its status. An unrecognised word may be a new status of an outbound
+/// message.
 pub fn of_status(status: Option<Status>, unrecognised: Option<&str>) -> Direction {
     let is_inbound = |word: &str| {
         INBOUND_STATUSES.iter().any(|inbound| word.trim().eq_ignore_ascii_case(inbound))
@@ -30,8 +31,8 @@ pub fn of_status(status: Option<Status>, unrecognised: Option<&str>) -> Directio
     }
 }
 
-/// Which way the message of a resource went, by its direction and its status, and what of the status
-/// is evidence: none of an inbound message, whatever it is called.
+/// The direction of a Message resource, and its status or unrecognised word. The status of an inbound
+/// message is always returned as an unrecognised word.
 pub fn of_resource(
     way: Option<&str>,
     word: Option<&str>,
@@ -47,7 +48,7 @@ pub fn of_resource(
     (direction, status, unrecognised)
 }
 
-/// `inbound`, as the API has it, or `incoming`, as the Console does.
+/// True for `inbound`, which the API uses, and `incoming`, which the Console uses.
 fn is_inbound(way: &str) -> bool {
     let way = way.trim().to_ascii_lowercase();
     way.starts_with("inbound") || way.starts_with("incoming")

@@ -1,4 +1,4 @@
-//! A form body as pairs of bytes: nothing trimmed, nothing dropped, nothing taken for text yet.
+//! A form body as pairs of bytes: nothing is trimmed, dropped or decoded as text.
 
 use std::borrow::Cow;
 
@@ -10,10 +10,10 @@ use smol_str::SmolStr;
 /// The media type of a form.
 pub const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 
-/// How long an escape is: a percent sign and two digits.
+/// The length of an escape: a percent sign and two digits.
 const ESCAPE_BYTES: usize = 3;
 
-/// Room for most names and values with escapes, addresses above all. In bytes.
+/// The inline size, in bytes, for decoded names and values: enough for most, such as addresses.
 const USUAL_BYTES: usize = 48;
 
 /// Every parameter in the order of the body, percent-decoded, blank values included.
@@ -24,7 +24,7 @@ pub struct Form<'a>(Vec<Pair<'a>>);
 pub type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 
 impl<'a> Form<'a> {
-    /// Reads a body. There is no body that is not a form: an escape that is none stands for itself.
+    /// Parses a body. Every body is valid: an invalid escape is taken literally.
     pub fn parse(body: &'a [u8]) -> Self {
         Self(pieces(body).map(|(name, value)| (decode(name), decode(value))).collect())
     }
@@ -39,7 +39,7 @@ impl<'a> Form<'a> {
         Self(pairs.into_iter().collect())
     }
 
-    /// A name or a value without its escapes.
+    /// Percent-decodes a name or a value.
     pub fn parse_value(text: &[u8]) -> Cow<'_, [u8]> {
         decode(text)
     }
@@ -49,28 +49,28 @@ impl<'a> Form<'a> {
         self.0.iter()
     }
 
-    /// The same with every value changed.
+    /// A copy with every value changed.
     pub fn with_values(&self, change: impl Fn(&[u8]) -> Vec<u8>) -> Self {
         let changed = |(name, value): &Pair<'a>| (name.clone(), change(value).into());
         Self(self.0.iter().map(changed).collect())
     }
 
-    /// The same with only these parameters.
+    /// A copy with only these parameters.
     pub fn filtered(&self, keep: impl Fn(&Pair<'a>) -> bool) -> Self {
         Self(self.0.iter().filter(|pair| keep(pair)).cloned().collect())
     }
 
-    /// The same with the blanks around every value cut off, as some frameworks do.
+    /// A copy with white space trimmed from every value, as some frameworks do.
     pub fn trimmed(&self) -> Self {
         self.with_values(|value| value.trim_ascii().to_vec())
     }
 
-    /// The same without the parameters that have no value, as some frameworks leave them out.
+    /// A copy without the parameters that have no value, which some frameworks drop.
     pub fn without_blanks(&self) -> Self {
         self.filtered(|(_, value)| !value.trim_ascii().is_empty())
     }
 
-    /// Whether a name occurs twice with the same value, which changes nothing in the signed text.
+    /// True if a name occurs twice with the same value, which does not change the signed text.
     pub fn repeats_a_pair(&self) -> bool {
         let mut pairs: Vec<_> = self.0.iter().collect();
         pairs.sort_unstable();
@@ -94,41 +94,39 @@ impl<'a> Form<'a> {
     }
 }
 
-/// Whether a query's parameters stand in the order of their names, as whatever sorts them puts them.
-/// bodySHA256, which Twilio adds, is not counted.
+/// True if a query's parameters are sorted by name, apart from bodySHA256, which Twilio adds.
 pub fn is_in_order_of_names(query: &str) -> bool {
     let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
     names.filter(|name| *name != "bodySHA256").is_sorted()
 }
 
-/// The first value of each of a few names, found in one pass over a body: nothing else of it is
-/// decoded.
+/// The first value of each of a few names, found in one pass over a body without decoding the rest.
 pub struct FirstValues<'a, const N: usize> {
-    /// As they stand in the body.
+    /// Still encoded.
     values: [Option<&'a [u8]>; N],
-    /// The known names that occur, a bit each.
+    /// A bit set of the known names that occur.
     known: u64,
-    /// Whether a wanted or known name occurs more than once.
+    /// True if a wanted or known name occurs more than once.
     pub repeated: bool,
-    /// How many names are not known at all.
+    /// The number of unknown names.
     pub unknown_names: usize,
-    /// Whether a name that is not known, or a value, may contain a name in camel case. It is a first
-    /// look that decodes nothing: it may be wrong, but misses none.
+    /// True if an unknown name, or a value, may contain a name in camel case. This check decodes nothing,
+    /// so it may have false positives, but no false negatives.
     pub may_contain_names: bool,
 }
 
-/// What a name is to whoever looks for some.
+/// The classification of a name in a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Name {
-    /// It is looked for, and has this place.
+    /// Its value is wanted; this is its index.
     Wanted(usize),
-    /// It is none of these, and has this number, which is below 64.
+    /// It is only counted; this is its number, which is below 64.
     Known(usize),
     Unknown,
 }
 
 impl<'a, const N: usize> FirstValues<'a, N> {
-    /// Looks through a body for the names that are wanted, whose places are below `N`.
+    /// Searches a body for the wanted names, whose indices are below `N`.
     pub fn parse(body: &'a [u8], name_of: impl Fn(&[u8]) -> Name) -> Self {
         let mut found = Self {
             values: [None; N],
@@ -138,7 +136,7 @@ impl<'a, const N: usize> FirstValues<'a, N> {
             may_contain_names: false,
         };
         for (name, value) in pieces(body) {
-            // Names are hardly ever escaped, so they are first looked for as they are.
+            // Names are rarely escaped, so they are first looked up undecoded.
             let known = match name_of(name) {
                 Name::Unknown if is_escaped(name) => name_of(&unescaped(name)),
                 known => known,
@@ -162,18 +160,18 @@ impl<'a, const N: usize> FirstValues<'a, N> {
         found
     }
 
-    /// Whether the known name with this number occurs.
+    /// True if the known name with this number occurs.
     pub fn has_known(&self, number: usize) -> bool {
         self.known & 1 << number != 0
     }
 
-    /// Whether the name with this place occurs, with whatever value.
+    /// True if the wanted name with this index occurs, with any value.
     pub fn has(&self, place: usize) -> bool {
         self.values[place].is_some()
     }
 
-    /// The first value of the name with this place; nothing where it is empty or absent. Bytes that
-    /// are not UTF-8 become U+FFFD, since every use of it is a word to show or compare.
+    /// The first value of the wanted name with this index; `None` if it is empty or absent. Invalid UTF-8
+    /// becomes U+FFFD, since values are only displayed and compared.
     pub fn text(&self, place: usize) -> Option<Cow<'a, str>> {
         let value = self.value(place)?;
         Some(match is_escaped(value) {
@@ -182,7 +180,7 @@ impl<'a, const N: usize> FirstValues<'a, N> {
         })
     }
 
-    /// The same, to be kept; a short one, as most are, takes no memory of its own.
+    /// Like [`FirstValues::text`], as an owned string; short values, as most are, need no allocation.
     pub fn kept(&self, place: usize) -> Option<SmolStr> {
         let value = self.value(place)?;
         Some(match is_escaped(value) {
@@ -191,7 +189,7 @@ impl<'a, const N: usize> FirstValues<'a, N> {
         })
     }
 
-    /// Whether the name with this place has a value that is not empty.
+    /// True if the wanted name with this index has a value that is not empty.
     pub fn has_value(&self, place: usize) -> bool {
         self.value(place).is_some()
     }
@@ -201,10 +199,10 @@ impl<'a, const N: usize> FirstValues<'a, N> {
     }
 }
 
-/// Whether a text has a capital behind a small letter, as every name of two words has, or an escape
-/// of a letter that may hide one.
+/// True if a text has a capital after a small letter, as every name of two words has, or an escaped
+/// letter.
 pub fn may_contain_name(text: &[u8]) -> bool {
-    // Without a way out in between, the compiler compares many bytes at a time.
+    // Without an early return the compiler can vectorise the loop.
     text.windows(2).fold(false, |any, pair| {
         let capital = pair[0].is_ascii_lowercase() & pair[1].is_ascii_uppercase();
         let escape = (pair[0] == b'%') & (b'4'..=b'7').contains(&pair[1]);
@@ -213,14 +211,14 @@ pub fn may_contain_name(text: &[u8]) -> bool {
 }
 
 fn text(bytes: &[u8]) -> Cow<'_, str> {
-    // What is UTF-8 is told quicker than what is not is put right.
+    // Validating UTF-8 is faster than converting it, and nearly all texts are valid.
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => String::from_utf8_lossy(bytes),
     }
 }
 
-/// Names and values as they stand in the body.
+/// The names and values of a body, still encoded.
 fn pieces(body: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let ends = memchr_iter(b'&', body).chain([body.len()]);
     let pieces = ends.scan(0, |start, end| {
@@ -234,7 +232,7 @@ fn pieces(body: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// What a name or a value says without its escapes.
+/// A decoded name or value.
 type Unescaped = SmallVec<[u8; USUAL_BYTES]>;
 
 fn decode(text: &[u8]) -> Cow<'_, [u8]> {
@@ -253,7 +251,7 @@ fn unescaped(mut text: &[u8]) -> Unescaped {
     while let Some(at) = memchr2(b'%', b'+', text) {
         let (plain, rest) = text.split_at(at);
         unescaped.extend_from_slice(plain);
-        // What is no escape stands for itself, and the next may begin right behind its first byte.
+        // An invalid escape is taken literally, and the next one may begin right after its first byte.
         let length = match rest {
             [b'%', a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => ESCAPE_BYTES,
             _ => 1,

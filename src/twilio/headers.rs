@@ -1,24 +1,24 @@
-//! Which headers of a request are kept, and what proxies set in them.
+//! The headers of a request: those that are stored, and those in which proxies name the called URL.
 
 use std::borrow::Cow;
 
-/// Besides every `x-twilio-…` and `i-twilio-…`.
+/// The headers of events, in addition to every `x-twilio-…` and `i-twilio-…`.
 const KEPT_HEADERS: [&str; 3] = ["content-type", "user-agent", "x-home-region"];
 
-/// Whether an event has this header, by its name in lower case. Never Authorization or Cookie.
+/// True if events are stored with this header, by its name in lower case. Never Authorization or Cookie.
 pub fn is_event_header(name: &str) -> bool {
     let twilio = name.starts_with("x-twilio-") || name.starts_with("i-twilio-");
     twilio || KEPT_HEADERS.contains(&name)
 }
 
-/// What a proxy says in a header about the request that it took.
+/// The part of the original request that a proxy names in a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Says {
     /// Host, with or without a port; several are separated by commas.
     Host,
     /// A port, or several.
     Port,
-    /// `http` or `https`, or whether it was encrypted.
+    /// `http` or `https`, or a flag for encryption.
     Scheme,
     /// A path, a prefix of it, or the whole URL.
     Path,
@@ -29,7 +29,7 @@ pub enum Says {
 /// A header that proxies and platforms set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProxyHeader {
-    /// As it is usually written; header names are compared without regard to case.
+    /// In its usual spelling; header names are compared case-insensitively.
     pub name: &'static str,
     pub says: Says,
 }
@@ -38,8 +38,8 @@ const fn header(name: &'static str, says: Says) -> ProxyHeader {
     ProxyHeader { name, says }
 }
 
-/// Headers that proxies, platforms and frameworks document for the URL that was called. The most
-/// used ones come first: a search tries them in this order.
+/// Headers that proxies, platforms and frameworks document for the URL that was called. A search tries
+/// them in this order, the most common ones first.
 pub const PROXY_HEADERS: [ProxyHeader; 51] = [
     header("X-Forwarded-Host", Says::Host),
     header("Forwarded", Says::Forwarded),
@@ -94,13 +94,13 @@ pub const PROXY_HEADERS: [ProxyHeader; 51] = [
     header("X-AppService-Proto", Says::Scheme),
 ];
 
-/// Whether this is one of [`PROXY_HEADERS`], by its name in lower case.
+/// True if this is one of [`PROXY_HEADERS`].
 pub fn is_proxy_header(name: &str) -> bool {
     PROXY_HEADERS.iter().any(|header| header.name.eq_ignore_ascii_case(name))
 }
 
-/// A value of one of [`PROXY_HEADERS`] without the addresses that a request came by: of `Forwarded`
-/// only `host` and `proto` are left.
+/// A value of one of [`PROXY_HEADERS`] without the network addresses of clients and proxies: of
+/// `Forwarded` only `host` and `proto` remain.
 pub fn without_addresses<'a>(name: &str, value: &'a [u8]) -> Cow<'a, [u8]> {
     if !name.eq_ignore_ascii_case("forwarded") {
         return Cow::Borrowed(value);
@@ -118,7 +118,7 @@ pub fn without_addresses<'a>(name: &str, value: &'a [u8]) -> Cow<'a, [u8]> {
     Cow::Owned(elements.join(", ").into_bytes())
 }
 
-/// The parts of a header's value between these separators, except those in quoted strings.
+/// Splits a header's value at a separator, except inside quoted strings.
 pub fn split_unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |letter| {

@@ -1,5 +1,5 @@
-//! A JSON body, as far as it is read: which account and message it names, and what Twilio's Message
-//! resource says.
+//! The members that are read of a JSON body: the account, the message, and those of Twilio's Message
+//! resource.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,23 +8,23 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// The scalars at the top of a JSON object, every repetition of a name kept:
-/// a map would silently let the last one win.
+/// The top-level scalars of a JSON object, including repeated names: a map would silently let the last
+/// one win.
 #[derive(Debug, Default)]
 pub struct TopLevel {
     pairs: Vec<(String, String)>,
     is_cloud_event: bool,
-    /// As it came: to read it here would read what is nested in it as often as it is deep.
+    /// Unparsed: parsing it here would parse nested values once per level.
     data: Option<Box<RawValue>>,
 }
 
 impl TopLevel {
-    /// Reads a body; of one that is no JSON object nothing is read.
+    /// Parses a body; empty if it is not a JSON object.
     pub fn parse(body: &[u8]) -> Self {
         serde_json::from_slice(body).unwrap_or_default()
     }
 
-    /// The first of these names that is there, by its first value.
+    /// The first value of the first of these names that occurs.
     pub fn first(&self, names: &[&str]) -> Option<String> {
         let value = |name: &&str| self.pairs.iter().find(|(have, _)| have == name);
         names.iter().find_map(value).map(|(_, value)| value.clone())

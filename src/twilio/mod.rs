@@ -1,5 +1,5 @@
-//! Twilio's side of a callback: how it is signed, and what its bytes say. Bytes in, values out; no
-//! clock, no I/O.
+//! Twilio's formats: signatures, callbacks and Message resources. All functions are pure: bytes in, values
+//! out, no clock and no I/O.
 
 pub mod accounts;
 pub mod callback;

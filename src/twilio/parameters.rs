@@ -1,6 +1,6 @@
-//! The parameters of a callback by their names, and what is odd about them. Twilio signs names and
-//! values without separators, so whoever has one callback can cut its text elsewhere and send that;
-//! here is what gives such a callback away.
+//! The parameters of a callback, and checks for a body that was cut differently. Twilio signs names and
+//! values without separators, so anybody who has one callback can divide its text in another way and
+//! send it with the same signature; these checks detect that.
 
 use std::borrow::Cow;
 
@@ -31,11 +31,11 @@ pub enum Parameter {
 }
 
 impl Parameter {
-    /// How many there are.
+    /// The number of parameters.
     const COUNT: usize = Self::To as usize + 1;
 
-    /// Those whose names are looked for in other names and in values. `Status` is the end of other
-    /// names and an everyday word.
+    /// The parameters whose names are searched for in other names and in values. `Status` is not one of
+    /// them, because it is the end of other names and an everyday word.
     const CONSPICUOUS: [(Self, &'static str); Self::COUNT - 1] = [
         (Self::AccountSid, "AccountSid"),
         (Self::ApiVersion, "ApiVersion"),
@@ -116,10 +116,10 @@ const FURTHER: [&str; 30] = [
     "WaId",
 ];
 
-/// Further ones that are everyday words, so that to find them in a value says nothing.
+/// Further names that are everyday words, so that finding them in a value proves nothing.
 const EVERYDAY: [&str; 3] = ["Attributes", "Author", "Body"];
 
-/// The number of a further name: its place in the two lists.
+/// The number of a further name: its index in the two lists.
 fn number_of(name: &[u8]) -> Option<usize> {
     FURTHER.iter().chain(&EVERYDAY).position(|known| known.as_bytes() == name)
 }
@@ -129,16 +129,16 @@ fn name_of(name: &[u8]) -> Name {
     wanted.or_else(|| number_of(name).map(Name::Known)).unwrap_or(Name::Unknown)
 }
 
-/// What a form says of those parameters.
+/// The parameters of a form.
 pub struct Parameters<'a> {
     values: FirstValues<'a, { Parameter::COUNT }>,
     body: &'a [u8],
-    /// Of the URL: parameters can be moved there, too.
+    /// The URL's query: parameters can be moved there, too.
     query: &'a str,
 }
 
 impl<'a> Parameters<'a> {
-    /// Reads a form, in one pass.
+    /// Parses a form in one pass.
     pub fn parse(body: &'a [u8], query: &'a str) -> Self {
         Self { values: FirstValues::parse(body, name_of), body, query }
     }
@@ -148,23 +148,23 @@ impl<'a> Parameters<'a> {
         self.values.text(parameter as usize)
     }
 
-    /// The same, to be kept.
+    /// Like [`Parameters::text`], as an owned string.
     pub fn kept(&self, parameter: Parameter) -> Option<SmolStr> {
         self.values.kept(parameter as usize)
     }
 
-    /// Whether one of the parameters occurs more than once, which Twilio's own do not.
+    /// True if one of the parameters occurs more than once, which Twilio never does.
     pub fn repeated(&self) -> bool {
         self.values.repeated
     }
 
-    /// How many names occur that Twilio is not known to send.
+    /// The number of names that Twilio is not known to send.
     pub fn unknown_names(&self) -> usize {
         self.values.unknown_names
     }
 
-    /// Whether a value is not as Twilio writes it, so that it may have taken in a parameter of which
-    /// only the genuine callback shows that it was one: its name is not known.
+    /// True if a value does not have the form that Twilio writes, so that it may contain another
+    /// parameter whose name is unknown.
     pub fn misshapen(&self) -> bool {
         let is =
             |parameter, form: fn(&str) -> bool| self.text(parameter).is_none_or(|it| form(&it));
@@ -178,14 +178,14 @@ impl<'a> Parameters<'a> {
             && is(Parameter::MessagingServiceSid, shape::may_be_sid))
     }
 
-    /// How many of AccountSid, From and To have no value.
+    /// The number of AccountSid, From and To that have no value.
     pub fn missing(&self) -> usize {
         let complete = [Parameter::AccountSid, Parameter::From, Parameter::To];
         complete.into_iter().filter(|parameter| !self.values.has_value(*parameter as usize)).count()
     }
 
-    /// Whether a name or a value contains the name of a parameter that is missing: two parameters
-    /// became one, or some were moved into the query.
+    /// True if a name or a value contains the name of a missing parameter: two parameters were merged,
+    /// or some were moved into the query.
     pub fn swallowed(&self) -> bool {
         let has = |parameter: Parameter| self.values.has(parameter as usize);
         let has_addresses = has(Parameter::From) && has(Parameter::To);
@@ -202,7 +202,7 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// Whether a name that nobody knows, or a value, contains one of these names.
+/// True if an unknown name, or a value, contains one of these names.
 fn contain(form: &[u8], names: &[&str]) -> bool {
     let contains =
         |text: &[u8]| names.iter().any(|name| memmem::find(text, name.as_bytes()).is_some());

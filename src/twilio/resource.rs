@@ -1,5 +1,5 @@
-//! Twilio's Message resource as JSON: one message of an answer, of a page or of an export. What it
-//! says of a message is read in `callback`; here is how it is kept without the text of the message.
+//! Twilio's Message resource as JSON: one message of a response, a page or an export. This file removes
+//! the text of the message; `callback` reads the facts.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -9,11 +9,11 @@ use time::format_description::well_known::Rfc2822;
 
 use crate::domain::Timestamp;
 
-/// The member that holds what was said in the message.
+/// The member that contains the text of the message.
 const TEXT: &str = "body";
 
-/// Some bytes that are no Message resource. What is in them is not repeated: it may be somebody's
-/// message.
+/// The error for bytes that are not a Message resource. It does not quote them, because they may be
+/// somebody's message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not one JSON object, by line {line}, column {column} of it")]
 pub struct NotAnObject {
@@ -21,9 +21,8 @@ pub struct NotAnObject {
     pub column: usize,
 }
 
-/// One message's JSON without its text: every member named `body` is left out, whatever its value,
-/// its letter case or how often it comes. All others are kept in their order, their values byte for
-/// byte; only the space between members is not.
+/// One message's JSON without its text: every member named `body`, in any letter case, is removed. All
+/// others keep their order and their values byte for byte; white space between members is lost.
 ///
 /// ```
 /// use delivery_ledger::twilio::resource::without_text;
@@ -50,8 +49,8 @@ pub fn without_text(json: &[u8]) -> Result<Vec<u8>, NotAnObject> {
     Ok(written)
 }
 
-/// The members of one JSON object in their order, every repetition of a name kept, their values byte
-/// for byte.
+/// The members of one JSON object in their order, including repeated names, with their values byte for
+/// byte.
 pub fn members(json: &[u8]) -> Result<Vec<(String, &RawValue)>, NotAnObject> {
     let Members(members) = serde_json::from_slice(json)
         .map_err(|error| NotAnObject { line: error.line(), column: error.column() })?;
@@ -68,7 +67,7 @@ pub fn created_at(json: &[u8]) -> Option<Timestamp> {
     date(&created)
 }
 
-/// A date as the API writes it, RFC 2822, or as exports and command lines do, RFC 3339.
+/// Parses a date in RFC 2822, as the API writes it, or RFC 3339, as exports and command lines do.
 pub fn date(text: &str) -> Option<Timestamp> {
     let rfc_2822 = OffsetDateTime::parse(text.trim(), &Rfc2822).ok().map(Timestamp::from);
     rfc_2822.or_else(|| Timestamp::parse(text.trim()))

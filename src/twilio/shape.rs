@@ -1,15 +1,15 @@
-//! How Twilio writes values, as far as that is certain: what is longer has taken something in.
+//! The forms of Twilio's values, as far as they are certain: a longer value contains something else.
 
-/// How long a sender's name may be
+/// The maximum length of a sender's name
 /// (<https://www.twilio.com/docs/glossary/what-alphanumeric-sender-id>).
 const SENDER_NAME_MAX: usize = 11;
 
-/// How long a SID is (<https://www.twilio.com/docs/glossary/what-is-a-sid>).
+/// The length of a SID (<https://www.twilio.com/docs/glossary/what-is-a-sid>).
 const SID_LENGTH: usize = 34;
 
-/// Whether a text may be an address: `+` and digits, with a channel before it or not, a short code, or
-/// a sender's name. Twilio writes an `X` for each digit that it redacts. Of a channel's other
-/// addresses the form is not known, so that each may be one.
+/// True if a text may be an address: `+` and digits, with or without a channel prefix, a short code, or
+/// a sender's name. Twilio writes an `X` for each digit that it redacts. The form of a channel's other
+/// addresses is not known, so any text may be one.
 pub fn may_be_address(text: &str) -> bool {
     let (channel, address) = match text.split_once(':') {
         Some((channel, address)) => (Some(channel), address),
@@ -21,7 +21,7 @@ pub fn may_be_address(text: &str) -> bool {
     }
 }
 
-/// Whether a text is no longer than a SID.
+/// True if a text is no longer than a SID.
 pub fn may_be_sid(text: &str) -> bool {
     text.len() <= SID_LENGTH
 }

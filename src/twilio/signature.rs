@@ -1,8 +1,8 @@
-//! Twilio's signature: who sent these bytes, to which URL
+//! Verification of Twilio's signatures
 //! (<https://www.twilio.com/docs/usage/security#validating-requests>).
 //!
-//! The URL is used byte for byte. Nothing here parses a URL and puts it together again:
-//! whatever a parser would normalise is a signature that no longer fits.
+//! The URL is used byte for byte. Nothing here parses and reassembles a URL, because any normalisation
+//! would invalidate the signature.
 
 use std::fmt;
 
@@ -26,32 +26,33 @@ pub const SETTINGS_HEADER: &str = "x-twilio-webhooks-signature-settings";
 /// (<https://www.twilio.com/docs/usage/security#validating-requests>).
 const BODY_HASH: &str = "bodySHA256";
 
-/// What a signature is checked against.
+/// A signature and the data that it should cover.
 #[derive(Clone, Copy)]
 pub struct Signed<'a> {
     /// The URL that Twilio may have signed, in each of its forms; see [`BaseUrl`].
     pub urls: &'a [String],
     pub body: &'a ParsedBody<'a>,
-    /// X-Twilio-Signature as it came.
+    /// X-Twilio-Signature as received.
     pub signature: &'a [u8],
-    /// X-Twilio-Webhooks-Signature-Settings as it came.
+    /// X-Twilio-Webhooks-Signature-Settings as received.
     pub settings: Option<&'a [u8]>,
 }
 
 /// The outcome of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Signed by the account, over this URL and this body.
+    /// A key of the account signed one of the URLs and this body.
     Valid {
         /// `primary`, `secondary`, or the name of a further token or of a shared key.
         verified_by: String,
-        /// Which of the URLs was signed.
+        /// The index of the URL that was signed.
         url: usize,
     },
     Invalid(InvalidReason),
 }
 
-/// Why a signature was refused. None of the texts holds a key, an address, or anything sent.
+/// The reason a signature is invalid. Its text contains no key, no address, and nothing from the
+/// request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidReason {
     Missing,
@@ -66,7 +67,7 @@ pub enum InvalidReason {
 }
 
 impl InvalidReason {
-    /// Every refusal.
+    /// Every reason.
     pub const ALL: [InvalidReason; 9] = [
         InvalidReason::Missing,
         InvalidReason::NotBase64,
@@ -79,7 +80,7 @@ impl InvalidReason {
         InvalidReason::BodyHashDiffers,
     ];
 
-    /// The word for it in metrics and in the quarantine.
+    /// The name used in metrics and in the quarantine.
     pub fn name(self) -> &'static str {
         match self {
             InvalidReason::Missing => "signature_missing",
@@ -94,7 +95,7 @@ impl InvalidReason {
         }
     }
 
-    /// The refusal with this name.
+    /// The reason with this name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|refusal| refusal.name() == name)
     }
@@ -118,13 +119,13 @@ impl fmt::Display for InvalidReason {
                 "bodySHA256 in the URL is not the SHA-256 of the body"
             }
             InvalidReason::Mismatch => {
-                "the signature fits none of the configured keys over this URL and body"
+                "the signature does not match any configured key for this URL and body"
             }
         })
     }
 }
 
-/// How the request says it was signed.
+/// The signing method that the request names.
 pub(super) enum Method<'a> {
     Token,
     SharedKey(&'a str),
@@ -147,7 +148,7 @@ pub fn verify(signed: &Signed<'_>, accounts: &Accounts) -> Verdict {
     check(signed, &candidates).unwrap_or_else(Verdict::Invalid)
 }
 
-/// Checks a signature against these keys, whatever account the body names.
+/// Checks a signature against these keys, regardless of the account that the body names.
 pub fn verify_with(signed: &Signed<'_>, candidates: &[&AccountKeys]) -> Verdict {
     check(signed, candidates).unwrap_or_else(Verdict::Invalid)
 }
@@ -167,10 +168,10 @@ fn check(signed: &Signed<'_>, candidates: &[&AccountKeys]) -> Result<Verdict, In
     }
 }
 
-/// What is signed after the URL: a form's parameters, and nothing of JSON, whose hash is in the URL.
+/// The text that is signed after the URL: a form's parameters; empty for JSON, whose hash is in the URL.
 ///
-/// A `bodySHA256` in the query binds the body whatever its Content-Type. Otherwise the signature of
-/// a JSON callback, which covers its URL alone, would also fit a form without parameters.
+/// A `bodySHA256` in the query is checked for any Content-Type. Otherwise the signature of a JSON
+/// callback, which covers only its URL, would also be valid for a form without parameters.
 fn signed_parameters(signed: &Signed<'_>) -> Result<Vec<u8>, InvalidReason> {
     let url = signed.urls.first().map_or("", String::as_str);
     let stated = body_hashes(url.as_bytes());
@@ -198,20 +199,20 @@ fn body_hashes(url: &[u8]) -> Vec<Vec<u8>> {
     Form::parse(query).values(BODY_HASH).map(<[u8]>::to_vec).collect()
 }
 
-/// Twilio writes the hash once and in lower case; of several, none may be of another body.
+/// True if every stated hash is that of the body. Twilio writes one hash, in lower case.
 fn all_are_of(stated: &[Vec<u8>], body: &[u8]) -> bool {
     let actual = hex(&Sha256::digest(body));
     stated.iter().all(|stated| subtle::ConstantTimeEq::ct_eq(&stated[..], actual.as_bytes()).into())
 }
 
-/// Whether a form's parameters continue the URL with a hash that its query lacks: the signature is
-/// then of a JSON callback whose query was moved into a form. Only asked of forms that name no
-/// account, as such a form cannot, so that nothing in the parameters of Twilio's own can look like it.
+/// True if a form's parameters, appended to the URL, add a hash that its query lacks: the signature is
+/// then that of a JSON callback whose query was moved into a form. This is only checked for forms that
+/// name no account, so that it never applies to Twilio's own forms.
 fn moves_a_hash(url: &str, parameters: &[u8], in_url: usize) -> bool {
     body_hashes(&[url.as_bytes(), parameters].concat()).len() > in_url
 }
 
-/// Whether a URL's query has a `bodySHA256`.
+/// True if a URL's query has a `bodySHA256`.
 pub(super) fn has_body_hash(url: &str) -> bool {
     !body_hashes(url.as_bytes()).is_empty()
 }
@@ -242,7 +243,7 @@ fn tokens<'a>(candidates: &[&'a AccountKeys]) -> Vec<(&'a str, &'a Token)> {
     tokens
 }
 
-/// Exactly the named key decides: no falling back to a token.
+/// The shared keys with this name. There is no fallback to a token.
 fn shared_keys<'a>(
     candidates: &[&'a AccountKeys],
     name: &str,
@@ -268,17 +269,17 @@ fn first_that_fits<M: Mac + KeyInit + Clone>(
     Err(InvalidReason::Mismatch)
 }
 
-/// A URL up to where its path goes on, in the two forms that may have been signed:
-/// as given, and with the port added or dropped. Twilio keeps the port for messages,
-/// its official SDKs accept both.
+/// A public URL, to which path and query of a request are appended, in the two forms that may have been
+/// signed: as given, and with the port added or dropped. Twilio keeps the port for messages; its SDKs
+/// accept both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     forms: [String; 2],
 }
 
 impl BaseUrl {
-    /// Reads where scheme, host and port end; the text itself is not changed.
-    /// Nothing where there is no `http://` or `https://` followed by a host.
+    /// Finds the end of scheme, host and port without changing the text. `None` if it does not begin with
+    /// `http://` or `https://` and a host.
     pub fn parse(url: &str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
         let default_port = match scheme.to_ascii_lowercase().as_str() {
@@ -302,13 +303,13 @@ impl BaseUrl {
         &self.forms[0]
     }
 
-    /// Both forms, the given one first, each with this path and query behind it.
+    /// Both forms, the given one first, each followed by this path and query.
     pub fn with(&self, path_and_query: &str) -> [String; 2] {
         self.forms.each_ref().map(|form| format!("{form}{path_and_query}"))
     }
 }
 
-/// The port's digits, where a colon and digits end the authority (an IPv6 literal has colons too).
+/// The port's digits, if the authority ends with a colon and digits (an IPv6 literal has colons too).
 pub(super) fn port(host_and_port: &str) -> Option<&str> {
     let (host, port) = host_and_port.rsplit_once(':')?;
     let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());

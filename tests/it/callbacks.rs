@@ -141,7 +141,7 @@ fn a_callback_without_a_valid_signature_gets_403_and_is_not_stored() {
     let json = signed_json(&app, "/message-status?a=1", b"{}");
 
     let no_signature = "no X-Twilio-Signature";
-    let mismatch = "the signature fits none of the configured keys over this URL and body";
+    let mismatch = "the signature does not match any configured key for this URL and body";
     assert_rejected(&unsigned, 403, no_signature);
     assert_rejected(&receive("", &body), 403, no_signature);
     assert_rejected(&receive("fake_signature", &body), 403, "X-Twilio-Signature is not base64");
@@ -376,7 +376,7 @@ fn a_rejection_is_logged_as_one_line_without_request_data() {
     let lines = refusals(&app.stderr());
     let is_logged =
         |code, reason| lines.iter().any(|line| line.contains(code) && line.contains(reason));
-    assert!(is_logged("403", "the signature fits none of the configured keys"), "{lines:?}");
+    assert!(is_logged("403", "the signature does not match any configured key"), "{lines:?}");
     assert!(is_logged("415", "the body is neither a form nor JSON"), "{lines:?}");
     let stderr = app.stderr();
     for secret in ["15558675310", "15017250604", &sid(1), ACCOUNT, "acme", TOKEN, &forged] {

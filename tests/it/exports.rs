@@ -293,7 +293,7 @@ fn a_stalled_reader_is_disconnected_and_a_slow_one_is_not() {
     assert_eq!(app.get("/v1/exports/events").code, 503);
 
     let mut read = 0;
-    while app.stderr().matches("took nothing for too long and is disconnected").count() < 3 {
+    while app.stderr().matches("read nothing for too long and is disconnected").count() < 3 {
         assert!(
             begun.elapsed() < Duration::from_secs(60),
             "the stalled readers are never disconnected"

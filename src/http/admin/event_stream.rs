@@ -1,7 +1,7 @@
 //! `GET /v1/events/stream`: follows the log with Server-Sent Events.
 //!
 //! Each client has a task that reads the log in short pages, and a bounded channel to its connection.
-//! A client that does not read is disconnected; with `Last-Event-ID` it can continue where it was.
+//! A client that does not read is disconnected; with `Last-Event-ID` it can resume.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use crate::http::response::Failures;
 use crate::store::StoreError;
 use crate::wire::parameters;
 
-/// How often a comment is sent if there is no event: proxies close connections that are silent for a
+/// The interval of comments while there is no event: proxies close connections that are silent for a
 /// minute.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -36,14 +36,14 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Events that wait for one client, in addition to the socket's buffer.
 const BUFFER_EVENTS: usize = 16;
 
-/// How long a client may take no event before it is disconnected.
+/// The time without progress after which a client is disconnected.
 const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The size of a page: reading it takes a few milliseconds.
 const PAGE_EVENTS: usize = 256;
 const PAGE_BYTES: usize = 256 << 10;
 
-/// How long sent events may take to leave before the connection is closed.
+/// The time that sent events have to be flushed before the connection is closed.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Where a new stream begins.
@@ -102,8 +102,8 @@ pub async fn follow(
     Ok(response)
 }
 
-/// Where a stream begins: after the last event that the client had, otherwise after the position in
-/// its query, otherwise at the head. A browser that reconnects sends both.
+/// The position after which a stream begins: that of the client's last event, otherwise the one in the
+/// query, otherwise the head. A browser that reconnects sends both.
 fn first(
     request: &HttpRequest,
     after: Option<Position>,
@@ -136,7 +136,7 @@ struct Follower {
     sender: Sender<Event>,
 }
 
-/// Why a stream ended.
+/// The reason a stream ended.
 enum End {
     /// The client has disconnected.
     Gone,

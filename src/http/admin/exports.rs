@@ -1,6 +1,6 @@
 //! `GET /v1/exports/…`: streamed exports.
 //!
-//! A thread reads the ledger and writes; it waits while the client is slow, up to a limit.
+//! A thread reads the ledger and writes the export; it waits for a slow client, up to a limit.
 
 use std::io::{self, BufWriter, Write};
 use std::time::Duration;
@@ -38,8 +38,8 @@ const CHUNKS_WAITING: usize = 4;
 /// of 100 ms it allows some megabytes per second; a client that takes 10 KB/s is not disconnected.
 const SENT_BYTES_MAX: usize = 256 << 10;
 
-/// How long a client may take no chunk before it is disconnected, so that others can export. Longer
-/// than for the event stream, which a client can continue.
+/// The time without progress after which a client is disconnected, so that others can export. It is
+/// longer than for the event stream, which a client can continue.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The format and the position of an export.
@@ -79,7 +79,7 @@ pub struct EventParameters {
     simulated: Option<bool>,
 }
 
-/// What is exported.
+/// The kind of an export.
 enum Wanted {
     Messages(MessageFilter),
     Events(EventFilter),
@@ -153,7 +153,7 @@ async fn export(
             let _permit = permit;
             let ended = write(&state, &wanted, format, view, &chunks);
             if let Err(ended) = ended {
-                // The response has begun: all that is left is to break it off.
+                // The response has begun, so it can only be aborted.
                 let _gone = chunks.send(Err(io::Error::other(ended)));
             }
         });
@@ -199,7 +199,7 @@ impl Wanted {
     }
 }
 
-/// Sends what is written in chunks, and waits for a slow client, but not for ever.
+/// A writer that sends chunks to the client, and waits for a slow one up to [`STALL_TIMEOUT`].
 struct ChunkWriter {
     sender: Sender<io::Result<web::Bytes>>,
     connection: Option<Connection>,
@@ -208,8 +208,8 @@ struct ChunkWriter {
 }
 
 impl ChunkWriter {
-    /// Fails if the client has disconnected. A client that takes nothing is disconnected, so that later
-    /// chunks fail at once.
+    /// Sends a chunk. Fails if the client has disconnected; a stalled client is disconnected, so that
+    /// later chunks fail immediately.
     fn send(&self, chunk: io::Result<web::Bytes>) -> io::Result<()> {
         let sent =
             self.runtime.block_on(async { timeout(STALL_TIMEOUT, self.sender.send(chunk)).await });
@@ -218,7 +218,7 @@ impl ChunkWriter {
             Ok(Err(_)) => Err(io::ErrorKind::BrokenPipe.into()),
             Err(_) => {
                 tracing::info!(
-                    "the client of an export took nothing for too long and is disconnected"
+                    "the client of an export read nothing for too long and is disconnected"
                 );
                 self.connection.iter().for_each(Connection::cut);
                 Err(io::ErrorKind::TimedOut.into())

@@ -1,4 +1,4 @@
-//! Health checks: `GET /healthz` (the process answers) and `GET /readyz` (it does its work).
+//! Health checks: `GET /healthz` (the process responds) and `GET /readyz` (the server is ready).
 
 use std::ops::ControlFlow;
 
@@ -15,7 +15,7 @@ use crate::projection::message_query::TAIL_EVENTS_MAX;
 use crate::projection::worker::Waiting;
 use crate::store::{StoreError, for_each_event};
 
-/// How far the projection of a ready server may lag. Under full load it lags a fraction of a second.
+/// The maximum lag of the projection of a ready server. Under full load it is a fraction of a second.
 const READY_LAG_SECONDS_MAX: f64 = 5.0;
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -88,7 +88,7 @@ pub async fn readyz(state: web::Data<AdminState>) -> Result<HttpResponse, Proble
     response::json(response, &readiness)
 }
 
-/// Whether the server is ready, and why not.
+/// The readiness of the server, with the reason if it is not ready.
 pub fn readiness(state: &AdminState) -> Result<Readiness, StoreError> {
     let checkpoint = state.projection.projected();
     let head = state.store.head()?;
@@ -118,7 +118,7 @@ pub fn readiness(state: &AdminState) -> Result<Readiness, StoreError> {
     })
 }
 
-/// Whether every event up to the head was sent by a simulation, according to the views and to the
+/// True if every event up to the head was sent by a simulation, according to the views and to the
 /// events after their checkpoint. `None` if the views belong to another log or are far behind.
 fn only_simulated(state: &AdminState) -> Result<Option<bool>, StoreError> {
     if !state.projection.is_aligned() {
@@ -149,8 +149,8 @@ fn verified(state: &AdminState) -> Option<Verified> {
     Some(Verified { at, position, findings, error })
 }
 
-/// How long the oldest event that is not projected has been waiting. Its time of receipt is used only
-/// if the projection does not know better: the clock may have been set.
+/// The time, in seconds, for which the oldest unprojected event has been waiting. Its time of receipt is
+/// only used if the projection has not measured the wait, because the clock may have been set.
 pub fn lag_seconds(state: &AdminState, checkpoint: Position) -> Result<f64, StoreError> {
     let Some(first) = state.store.read(checkpoint, 1)?.into_iter().next() else { return Ok(0.0) };
     Ok(match state.projection.waiting() {

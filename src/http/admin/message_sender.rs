@@ -1,4 +1,4 @@
-//! Sends messages for HTTP clients: logs the intent, asks Twilio, and logs the answer. A message
+//! Sends messages for HTTP clients: logs the intent, calls Twilio, and logs the response. A message
 //! with an idempotency key is sent once.
 
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::store::Store;
 use crate::store::writer::Writer;
 use crate::twilio_api::{ApiResponse, Client, Credentials, RequestError, RequestLimits};
 
-/// How long the intent may take to be durable. After that nothing is sent.
+/// The time in which the intent must become durable; otherwise nothing is sent.
 const DURABLE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a request that Twilio answers with 429 is retried; the client waits meanwhile.
+/// The time for which a request that Twilio rejects with 429 is retried, while the client waits.
 const RETRY_FOR: Duration = Duration::from_secs(20);
 
 /// The longest wait between two retries.
@@ -32,11 +32,11 @@ pub type FindAccount = dyn Fn(Option<&str>) -> Result<SendingAccount, String> + 
 /// An account and its credentials.
 pub enum SendingAccount {
     Known(AccountSid, Credentials),
-    /// There is none, for this reason.
+    /// It does not exist, for this reason.
     Unknown(String),
 }
 
-/// Sends messages and keeps what came of them in the log.
+/// Sends messages and logs their outcome.
 #[derive(Clone)]
 pub struct MessageSender {
     client: Client,
@@ -58,15 +58,15 @@ pub struct SendRequest {
 #[derive(Clone)]
 struct IdempotencyKey {
     key: String,
-    /// Tells another message under the same key from the same message again.
+    /// Distinguishes a retry from another message with the same key.
     request_hash: String,
 }
 
-/// What came of a request.
+/// The result of a request.
 pub struct SendResult {
     pub send_id: String,
     pub outcome: SendOutcome,
-    /// Whether an earlier request with the same key had this outcome.
+    /// True if this is the outcome of an earlier request with the same key.
     pub replayed: bool,
 }
 
@@ -174,27 +174,27 @@ impl MessageSender {
         }
     }
 
-    /// Logs the intent, asks Twilio, and logs the answer. An error means that nothing was sent.
+    /// Logs the intent, calls Twilio, and logs the response. An error means that nothing was sent.
     async fn send(&self, request: &SendRequest, writer: &Writer) -> Result<SendOutcome, Problem> {
         let intent = writer.append(request.attempt.intent());
         match tokio::time::timeout(DURABLE_TIMEOUT, intent).await {
             Ok(Ok(_position)) => {}
             Ok(Err(error)) => return Err(Problem::NotStored(error)),
             Err(_) => {
-                // The intent may still be stored; then the log also has to say that nothing was sent.
+                // The intent may still be stored, so also log that nothing was sent.
                 let stopped = request.attempt.answer(&Err(RequestError::Stopped));
                 actix_web::rt::spawn(append(writer.clone(), stopped));
                 return Err(Problem::NotDurableInTime);
             }
         }
-        let answer = self.ask_twilio(request).await;
+        let answer = self.call_twilio(request).await;
         let outcome = SendOutcome::from_result(&answer);
         append(writer.clone(), request.attempt.answer(&answer)).await;
         Ok(outcome)
     }
 
-    /// Twilio's answer, however long it takes.
-    async fn ask_twilio(&self, request: &SendRequest) -> Result<ApiResponse, RequestError> {
+    /// Calls Twilio and waits for the response without a timeout.
+    async fn call_twilio(&self, request: &SendRequest) -> Result<ApiResponse, RequestError> {
         let (until, stopping) = (Instant::now() + RETRY_FOR, self.stop_flag());
         let stop = move || stopping.load(Ordering::Relaxed) || Instant::now() > until;
         let client =
@@ -208,8 +208,8 @@ impl MessageSender {
     }
 }
 
-/// Runs on a thread of its own: on one of the runtime's, slow work would delay the shutdown. `None`
-/// if the thread could not be started, or panicked.
+/// Runs work on a new thread, because slow work on a thread of the runtime would delay the shutdown.
+/// `None` if the thread could not be started, or panicked.
 async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (sender, result) = oneshot::channel();
     let thread = std::thread::Builder::new().name("send".to_owned());
@@ -217,14 +217,14 @@ async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stati
     result.await.ok()
 }
 
-/// Logs what came of a message. The client gets its answer even if that fails: the message exists.
+/// Logs the outcome of a message. The client gets its response even if that fails: the message exists.
 async fn append(writer: Writer, event: NewEvent) {
     if let Err(error) = writer.append(event).await {
-        tracing::error!(%error, "what came of a message that was sent is not in the log");
+        tracing::error!(%error, "the outcome of a sent message could not be logged");
     }
 }
 
-/// The problem of a message that cannot be sent as it is.
+/// The problem for a message that cannot be sent.
 pub fn unprocessable(detail: impl Into<String>) -> Problem {
     not_sent(Reason::Unprocessable(detail.into()))
 }

@@ -17,7 +17,7 @@ use crate::report::stuck::Stuck;
 use crate::store::Sizes;
 use crate::store::StoreError;
 
-/// How old the count of stuck messages may be: counting them reads every rollup.
+/// The maximum age of the count of stuck messages, because counting them reads every rollup.
 const STUCK_COUNT_AGE_MAX: Duration = Duration::from_secs(60);
 
 /// The metrics of this process and its ledger, for Prometheus.
@@ -34,8 +34,8 @@ pub async fn metrics(
     Ok(HttpResponse::Ok().content_type(TEXT_FORMAT).body(text.await??))
 }
 
-/// Sets the gauges. One whose value cannot be read keeps its last value: the others are needed all
-/// the more when something is wrong.
+/// Sets the gauges. A gauge whose value cannot be read keeps its last value, so that the others are
+/// still reported.
 fn set_gauges(state: &AdminState) {
     set_projection(state);
     if let Ok(sizes) = state.store.sizes() {

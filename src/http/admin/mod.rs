@@ -1,4 +1,4 @@
-//! The admin listener, for people and programs: its endpoints, one file for each resource.
+//! The admin listener: its endpoints, one file per resource.
 
 pub mod event_stream;
 pub mod events;
@@ -28,7 +28,7 @@ use super::drain::{self, Drain};
 use super::workers::Workers;
 use super::{FLUSH_SECONDS, HEAD_TIMEOUT, KEEP_ALIVE, connection, error};
 
-/// Threads for handlers; slow work has threads of its own.
+/// The number of threads for handlers; slow work runs on other threads.
 pub const THREADS: usize = 1;
 
 /// Serves the admin listener.

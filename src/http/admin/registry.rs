@@ -10,7 +10,7 @@ use crate::http::error::Problem;
 use crate::projection::worker::Handle;
 use crate::reconcile::metrics::ReconcileMetrics;
 
-/// The registry. Counters count on their own; the gauges have to be set before it is encoded.
+/// The registry. The gauges have to be set before it is encoded.
 pub struct MetricsRegistry {
     registry: Registry,
     pub head: IntGauge,
@@ -22,7 +22,7 @@ pub struct MetricsRegistry {
     pub disk_free: IntGauge,
     pub stuck: IntGauge,
     pub stuck_recent: IntGauge,
-    /// When stuck messages were last counted.
+    /// The time at which stuck messages were last counted.
     pub stuck_counted: Mutex<Option<Instant>>,
     pub verified_position: IntGauge,
     pub verified_at: Gauge,
@@ -61,8 +61,8 @@ impl MetricsRegistry {
         {
             registry.register(Box::new(counter.clone()))?;
         }
-        if let Some(keeper) = &receiving.keeper {
-            keeper.metrics().register(&registry)?;
+        if let Some(recorder) = &receiving.recorder {
+            recorder.metrics().register(&registry)?;
         }
         build_info(&registry)?;
         let whole = |name: &str, help: &str| {
@@ -80,32 +80,41 @@ impl MetricsRegistry {
         registry.register(Box::new(files.clone()))?;
         Ok(Self {
             head: whole("head_position", "The last position of the log.")?,
-            checkpoint: whole("checkpoint_position", "Up to where the views have read.")?,
+            checkpoint: whole(
+                "checkpoint_position",
+                "The position up to which the views have read.",
+            )?,
             lag_events: whole("projection_lag_events", "Events that are not in the views yet.")?,
             lag_seconds: seconds(
                 "projection_lag_seconds",
-                "How long the oldest event that is not in the views has been waiting.",
+                "Seconds for which the oldest event that is not in the views has been waiting.",
             )?,
-            ready: whole("ready", "1 where /readyz says so, else 0.")?,
-            disk_free: whole("disk_free_bytes", "What may still be written where the log lies.")?,
+            ready: whole("ready", "1 if /readyz reports that the server is ready, otherwise 0.")?,
+            disk_free: whole("disk_free_bytes", "Free bytes on the disk of the log.")?,
             stuck: whole(
                 "stuck_messages",
                 "Outbound messages not settled that began over 12 hours ago, by whole hours.",
             )?,
             stuck_recent: whole(
                 "stuck_recent_messages",
-                "Those of them that began less than 72 hours ago, and may still change.",
+                "Stuck messages that began less than 72 hours ago, and may still change.",
             )?,
             verified_position: whole(
                 "verified_position",
-                "Up to where the log was last verified in the background.",
+                "The position up to which the log was last verified in the background.",
             )?,
             verified_at: seconds(
                 "verified_timestamp_seconds",
-                "When the last verification in the background ended; 0 before the first.",
+                "The time at which the last background verification ended; 0 before the first.",
             )?,
-            verify_findings: whole("verify_findings", "What it found wrong.")?,
-            verify_failed: whole("verify_failed", "1 where it did not get to its end, else 0.")?,
+            verify_findings: whole(
+                "verify_findings",
+                "The number of findings of the last background verification.",
+            )?,
+            verify_failed: whole(
+                "verify_failed",
+                "1 if the last background verification could not be completed, otherwise 0.",
+            )?,
             files,
             stuck_counted: Mutex::new(None),
             registry,

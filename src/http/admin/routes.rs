@@ -37,7 +37,7 @@ fn messages_resource() -> Resource {
         .default_service(web::to(|| method_not_allowed("GET, HEAD, POST")))
 }
 
-/// A path for GET and HEAD only.
+/// A resource for GET and HEAD only.
 fn get<F, Args>(path: &'static str, handler: F) -> Resource
 where
     F: Handler<Args>,

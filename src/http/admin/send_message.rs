@@ -1,4 +1,4 @@
-//! `POST /v1/messages`: reads a message, has it sent, and answers with the result.
+//! `POST /v1/messages`: parses a message, sends it, and responds with the result.
 
 use std::sync::Arc;
 
@@ -129,7 +129,7 @@ pub async fn send(
     let keep_content = message.keep_content;
     let draft = draft(message, sender.status_callback())?;
     let to_send = sender.prepare(account, draft, keep_content, key)?;
-    // A task of its own, which goes on if the client hangs up.
+    // A separate task, which continues if the client disconnects.
     let (sent, result) = oneshot::channel();
     actix_web::rt::spawn(async move {
         let (store, writer) = (Arc::clone(&state.store), state.writer.clone());
@@ -143,7 +143,7 @@ fn message_sender(state: &AdminState) -> Result<&MessageSender, Problem> {
     state.sending.as_ref().ok_or_else(none)
 }
 
-/// The message as Twilio is asked for it; `status_callback` is for one that names none.
+/// The draft of the message; `status_callback` is the default for messages that name none.
 fn draft(message: NewMessage, status_callback: Option<String>) -> Result<Draft, Problem> {
     let status_callback = match (message.no_status_callback, message.status_callback) {
         (true, Some(_)) => Err("status_callback and no_status_callback exclude each other"),
@@ -175,8 +175,8 @@ fn draft(message: NewMessage, status_callback: Option<String>) -> Result<Draft, 
     })
 }
 
-/// Requires a token with the scope `send`. Against a page in a browser that has one, it also
-/// requires JSON, which takes a preflight request from another origin, and rejects other origins.
+/// Requires a token with the scope `send`. Against forged requests from other pages in a browser it also
+/// requires JSON, which forces a preflight request from another origin, and rejects other origins.
 fn check_client(request: &HttpRequest) -> Result<(), Problem> {
     let scope = request.extensions().get::<Scope>().copied().ok_or(Problem::Internal)?;
     if !scope.may_send {

@@ -1,5 +1,5 @@
-//! The callback server. The bytes of its connections are inspected on their way to the HTTP library, so
-//! that no signed request is lost without a trace, and none is read differently from how it was written.
+//! The callback server. It inspects the bytes of its connections on their way to the HTTP library, so
+//! that every signed request is counted, and none is parsed differently from how it was written.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -33,10 +33,10 @@ use crate::http::{CONNECTIONS_MAX, FLUSH_SECONDS, HEAD_TIMEOUT, KEEP_ALIVE};
 /// How long a connection may take to close after we have closed our side; the library's own default.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The reason logged for a signed request that the library rejected, or that never ended.
-const UNREADABLE: &str = "signed, but its head cannot be read as HTTP, or did not arrive whole";
+/// The reason logged for a signed request that the library rejected, or whose head is incomplete.
+const UNREADABLE: &str = "signed, but its head is malformed HTTP, or did not arrive completely";
 
-/// Serves callbacks on this socket, with this many threads.
+/// Serves callbacks on a socket, with `workers` threads.
 pub fn serve(
     listener: TcpListener,
     state: web::Data<CallbackState>,
@@ -120,8 +120,8 @@ async fn check_head(
     Err(reject(&request, payload, Problem::NotHttp(reason)).await.into())
 }
 
-/// Counts the signed requests that the library rejected on its own: those that it has not passed on when
-/// the connection ends.
+/// Counts the signed requests that the library rejected on its own: those that it has not passed on by
+/// the time the connection ends.
 impl Drop for InspectedConnection {
     fn drop(&mut self) {
         let pending = self.pending.0.borrow();

@@ -1,4 +1,4 @@
-//! Metrics of callbacks, by outcome. No label has a value that a sender can choose.
+//! Metrics of callbacks, by outcome. Senders cannot choose the value of any label.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::twilio::signature::InvalidReason;
 /// The status label of a callback without a valid signature, whatever it reports.
 const UNVERIFIED: &str = "unverified";
 
-/// What became of a callback, as a label.
+/// The outcome of a callback, as a label.
 #[derive(Clone, Copy)]
 enum Outcome {
     Stored,
@@ -49,12 +49,12 @@ impl Default for CallbackMetrics {
         let bounds = exponential_buckets(0.000_5, 2.0, 15).expect("the bounds rise"); // to 8 s
         let append = HistogramOpts::new(
             "delivery_ledger_append_seconds",
-            "How long a callback waited until it was on disk.",
+            "Time until a callback was on disk, in seconds.",
         );
         let metrics = Self {
             callbacks: counter(
                 "callbacks",
-                "Callbacks by what became of them and the status that they report.",
+                "Callbacks by outcome and by the status that they report.",
                 &["outcome", "status"],
             ),
             refusals: counter(

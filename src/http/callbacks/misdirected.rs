@@ -1,5 +1,5 @@
-//! The counter of misdirected callbacks: signed requests with another path or method, by which `doctor`
-//! and `/metrics` show where they went.
+//! The counter of misdirected callbacks: signed requests that were not a POST to a callback path.
+//! `doctor` and `/metrics` use it to show where they went.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,14 +8,14 @@ use prometheus::{IntCounterVec, Opts, Registry};
 
 use crate::wire::mask;
 
-/// Maximum number of methods and paths with a series of their own. Senders choose them, so all others
-/// share one; a mistake produces one or two.
+/// The maximum number of series by method and path. Senders choose both, so all further ones share a
+/// series; a mistake produces one or two.
 const NAMED_MAX: usize = 32;
 
 /// Longer paths are cut off in the label.
 const PATH_BYTES_MAX: usize = 120;
 
-/// The label of all that have no series of their own.
+/// The label of the shared series.
 const OTHERS: &str = "(others)";
 
 /// Counts misdirected callbacks.
@@ -29,7 +29,7 @@ impl Default for Misdirected {
     fn default() -> Self {
         let named = Opts::new(
             "delivery_ledger_misdirected_callbacks_total",
-            "Signed requests that did not come to a callback path by POST, by method and path.",
+            "Signed requests that were not a POST to a callback path, by method and path.",
         );
         let requests = IntCounterVec::new(named, &["method", "path"]).expect("it is a name");
         Self { requests, named: Arc::default() }

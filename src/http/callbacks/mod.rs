@@ -1,5 +1,5 @@
-//! The callback listener: it takes Twilio's callbacks and nothing else.
-//! [`receive`] is the path of an accepted callback, [`rejection`] that of a rejected one.
+//! The callback listener: accepts Twilio's callbacks and nothing else.
+//! [`receive`] handles accepted callbacks, [`rejection`] rejected ones.
 
 pub mod listener;
 mod metrics;

@@ -1,5 +1,5 @@
-//! The path of an accepted callback: its body is read and parsed, its signature verified, and its event
-//! appended; only then is it answered. What is not accepted goes on in [`rejection`](super::rejection).
+//! The handler of callbacks: reads and parses the body, verifies the signature, appends the event, and
+//! only then responds. Requests that fail a check continue in [`rejection`](super::rejection).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,18 +21,18 @@ use crate::twilio::callback::{ParsedBody, StatusWord};
 use crate::twilio::headers::is_event_header;
 use crate::twilio::signature::{SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify};
 
-/// Twilio waits 15 s for an answer, so a 503 has to be sent before that.
+/// Twilio waits 15 s for a response, so a 503 has to be sent before that.
 const DURABLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A callback with a valid signature.
 pub struct SignedCallback {
     event: NewEvent,
     status: StatusWord,
-    /// The memory that its body takes, until it is answered.
+    /// The memory budget of its body, until the response is sent.
     _share: BudgetShare,
 }
 
-/// Answers 200 without a body once the event is on disk.
+/// Responds with 200 and no body once the event is on disk.
 pub async fn receive(
     SignedCallback { event, status, _share }: SignedCallback,
     state: web::Data<CallbackState>,
@@ -118,7 +118,7 @@ fn body_kind(headers: &HeaderMap) -> Result<BodyKind, Problem> {
     })
 }
 
-/// The URLs that Twilio may have signed for this request line. Host and X-Forwarded-* play no part,
+/// The URLs that Twilio may have signed for this request line. Host and X-Forwarded-* are ignored,
 /// because anybody can send them.
 fn signed_urls(request: &HttpRequest, state: &CallbackState) -> Vec<String> {
     let path_and_query = request.uri().path_and_query().map_or("/", |path| path.as_str());

@@ -1,5 +1,5 @@
-//! The path of a rejected callback: it is counted, logged, and offered to the quarantine if it was a POST.
-//! The answer waits for none of this, and a flood of rejected requests costs little each.
+//! The handling of a rejected callback: it is counted, logged, and offered to the quarantine if it was a
+//! POST. The response waits for none of this, so that a flood of rejected requests costs little.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use crate::store::quarantine::{Rank, RefusedRequest};
 use crate::twilio::accounts::Accounts;
 use crate::twilio::signature::SIGNATURE_HEADER;
 
-/// The target as it stood on the request line, if the HTTP library could not read it unchanged.
+/// The target as it was on the request line, if the HTTP library could not parse it unchanged.
 pub struct OriginalTarget(pub String);
 
-/// A request, and when its head was read.
+/// A request and the time at which its head was read.
 #[derive(Clone)]
 pub struct ReceivedRequest {
     pub http: HttpRequest,
@@ -44,7 +44,7 @@ impl ReceivedRequest {
         self.http.method() == "POST"
     }
 
-    /// Path and query as they stood on the request line.
+    /// Path and query as they were on the request line.
     fn target(&self) -> String {
         match self.http.extensions().get::<OriginalTarget>() {
             Some(OriginalTarget(target)) => target.clone(),
@@ -53,7 +53,7 @@ impl ReceivedRequest {
     }
 }
 
-/// A callback that is not accepted, and why.
+/// A rejected callback and the reason.
 pub struct Rejected {
     problem: Problem,
     /// The accounts that it was checked against.
@@ -63,23 +63,23 @@ pub struct Rejected {
 
 enum RejectedBody {
     Unread(Payload),
-    /// `None` if it could not be read whole.
+    /// `None` if it could not be read completely.
     Read(Option<Body>),
 }
 
 impl Rejected {
-    /// Rejects a request by its head.
+    /// Rejects a request because of its head.
     pub fn unread(problem: Problem, payload: Payload, state: &CallbackState) -> Self {
         Self { problem, accounts: state.accounts.load_full(), body: RejectedBody::Unread(payload) }
     }
 
-    /// Rejects a request after its body was read, or failed to be.
+    /// Rejects a request after its body was read, or could not be read.
     pub fn read(problem: Problem, body: Option<Body>, accounts: Arc<Accounts>) -> Self {
         Self { problem, accounts, body: RejectedBody::Read(body) }
     }
 
-    /// Records the rejection, and returns the answer to it. If the request is signed, its body is
-    /// still read, so that it can be quarantined whole.
+    /// Records the rejection and returns the response. The body of a signed request is still read, so
+    /// that it can be quarantined completely.
     pub async fn record(self, request: &ReceivedRequest, state: &CallbackState) -> Problem {
         let body = match self.body {
             RejectedBody::Read(body) => body,
@@ -94,7 +94,7 @@ impl Rejected {
     }
 }
 
-/// Rejects a request by its head. If it is not signed it leaves no trace, because anybody may try
+/// Rejects a request because of its head. An unsigned one is not recorded, because anybody may probe
 /// paths.
 pub async fn reject(request: &HttpRequest, payload: Payload, problem: Problem) -> Problem {
     let request = ReceivedRequest::new(request);
@@ -105,8 +105,8 @@ pub async fn reject(request: &HttpRequest, payload: Payload, problem: Problem) -
     }
 }
 
-/// Reads a callback's body, which may not be longer than the limit for its kind. The body of a signed
-/// request is read beyond that limit, so that it can be quarantined whole.
+/// Reads a callback's body, up to the limit for its kind. The body of a signed request is read beyond
+/// that limit, so that it can be quarantined completely.
 pub async fn read_body(
     request: &ReceivedRequest,
     payload: Payload,
@@ -127,8 +127,8 @@ pub async fn read_body(
     Err(Rejected::read(problem, body, state.accounts.load_full()))
 }
 
-/// Records a request whose connection breaks before its body has arrived. Nobody is left to answer
-/// then, and the future that awaits the body is dropped.
+/// Records a request whose connection breaks before its body has arrived: the future that awaits the
+/// body is dropped then.
 struct RecordBroken {
     request: Option<ReceivedRequest>,
     state: web::Data<CallbackState>,
@@ -149,8 +149,8 @@ impl Drop for RecordBroken {
     }
 }
 
-/// Counts and logs a rejected request, and offers it to the quarantine. Without a whole body, only the
-/// head is kept.
+/// Counts and logs a rejected request, and offers it to the quarantine. If the body is incomplete, only
+/// the head is stored.
 fn record(
     request: &ReceivedRequest,
     body: Option<Body>,
@@ -168,15 +168,16 @@ fn record(
     }
     let is_about_the_signature = matches!(rejection, Rejection::Signature(_));
     let is_kept = request.is_post() && (is_about_the_signature || request.is_signed());
-    let (keeper, line) = (state.keeper.as_ref().filter(|_| is_kept), state.rejection_log.line());
-    if keeper.is_none() && line.is_none() {
+    let (recorder, line) =
+        (state.recorder.as_ref().filter(|_| is_kept), state.rejection_log.line());
+    if recorder.is_none() && line.is_none() {
         return;
     }
     let (public_urls, callback_paths) =
         (Arc::clone(&state.public_urls), Arc::clone(&state.callback_paths));
     let request = Arc::new(refused_request(request, body, rejection));
     let candidate = Candidate { request, rejection, accounts, public_urls, callback_paths };
-    let cause = keeper.and_then(|keeper| keeper.try_record(candidate.clone()));
+    let cause = recorder.and_then(|recorder| recorder.try_record(candidate.clone()));
     let reason = problem.reason_without_data();
     match line {
         Some(line) if cause.is_some() || !is_kept => {

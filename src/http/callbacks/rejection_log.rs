@@ -1,4 +1,4 @@
-//! The log lines of rejected callbacks: one each on stderr, up to a rate.
+//! The rate-limited log of rejected callbacks, on stderr.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 /// Thousands of forged callbacks must not fill the disk.
 const LINES_PER_SECOND: NonZeroU32 = NonZeroU32::new(5).expect("five is not zero");
 
-/// Logs rejections with their reason and nothing that was sent.
+/// Logs the reason of each rejection, and nothing from the request.
 pub struct RejectionLog {
     limiter: DefaultDirectRateLimiter,
     omitted: AtomicU64,
@@ -29,7 +29,8 @@ impl RejectionLog {
         }
     }
 
-    /// A line that may be written now; `None` if there were too many, and one more is counted.
+    /// The permission to write a line now; `None` if the rate is exceeded, and the rejection is counted as
+    /// omitted.
     pub fn line(&self) -> Option<Line> {
         if self.limiter.check().is_err() {
             self.omitted.fetch_add(1, Ordering::Relaxed);
@@ -47,9 +48,8 @@ pub struct Line {
 }
 
 impl Line {
-    /// Writes it, with the likely cause if that was searched for.
+    /// Writes the line, with the likely cause if there is one.
     pub fn write(self, status_code: u16, reason: &str, cause: Option<&str>) {
-        let untold = self.omitted;
-        tracing::warn!(status_code, untold, cause, "callback refused: {reason}");
+        tracing::warn!(status_code, untold = self.omitted, cause, "callback refused: {reason}");
     }
 }

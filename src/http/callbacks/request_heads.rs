@@ -1,32 +1,32 @@
-//! A scanner of request heads, which sees a connection's bytes before the HTTP library does.
+//! The scanner of request heads, which reads a connection's bytes before the HTTP library does.
 //!
-//! The library answers some malformed requests on its own, before any code of ours sees them, and
-//! accepts others too leniently. The scanner follows the bytes from head to head (RFC 9112) and notes
-//! whether each is signed and what is wrong with it. It replaces the characters of a target that the
-//! library would reject, so that the request can be answered, counted and kept like any other. It
-//! does not change well-formed heads.
+//! The library rejects some malformed requests before our handlers run, and accepts others too
+//! leniently. The scanner follows the bytes from head to head (RFC 9112) and records whether each is
+//! signed and whether it is malformed. It replaces the characters of a target that the library would
+//! reject, so that the request can be counted, logged and quarantined like any other. It does not change
+//! well-formed heads.
 
 use memchr::memchr;
 
 use crate::twilio::signature::SIGNATURE_HEADER;
 
-/// Maximum length kept of a line that arrives in parts: longer than any target that Twilio calls, and
-/// little for each of thousands of connections.
+/// The number of bytes buffered of a line that arrives in parts: more than any target that Twilio calls,
+/// and little for each of thousands of connections.
 const LINE_BYTES_MAX: usize = 8192;
 
 /// Replaces a byte that the library would not accept in a target.
 const REPLACEMENT: u8 = b'_';
 
-/// What is known of one request's head.
+/// The result of scanning one request's head.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RequestHead {
     /// Whether it has an X-Twilio-Signature.
     pub is_signed: bool,
-    /// What is wrong with it, even though it can be read.
+    /// The reason it is malformed, if it is.
     pub error: Option<HeadError>,
 }
 
-/// Why a head is malformed.
+/// The reason a head is malformed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeadError {
     pub reason: &'static str,
@@ -36,12 +36,11 @@ pub struct HeadError {
 
 const BARE_LINE_FEED: &str =
     "a line of the request's head ends with a line feed alone; HTTP ends lines with CR LF";
-const FRAGMENT: &str =
-    "the request's target has a fragment (#…), which is no part of the URL that a client calls";
+const FRAGMENT: &str = "the request's target has a fragment (#…), which clients must not send";
 const BARE_CHARACTERS: &str =
     "the request's target has characters that have to be percent-encoded, such as \", <, > or `";
 
-/// What the next byte of the connection is part of.
+/// The part of a request that the next byte belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     RequestLine,
@@ -87,7 +86,7 @@ impl HeadReader {
         }
     }
 
-    /// Whether a signed head has begun and not ended.
+    /// True if a signed head has begun and not ended.
     pub fn is_in_signed_head(&self) -> bool {
         self.at == State::Header && self.head.is_signed
     }
@@ -106,25 +105,25 @@ impl HeadReader {
 
     fn take_line(&mut self, bytes: &mut [u8], seen: &mut dyn FnMut(RequestHead)) -> usize {
         let Some(end) = memchr(b'\n', bytes) else {
-            self.keep(bytes);
+            self.buffer(bytes);
             return bytes.len();
         };
         if self.line.is_empty() {
             self.line_ended(&mut bytes[..end], true, seen);
         } else {
-            self.keep(&bytes[..end]);
+            self.buffer(&bytes[..end]);
             let mut line = std::mem::take(&mut self.line);
             self.line_ended(&mut line, false, seen);
         }
         end + 1
     }
 
-    fn keep(&mut self, part: &[u8]) {
+    fn buffer(&mut self, part: &[u8]) {
         let room = LINE_BYTES_MAX.saturating_sub(self.line.len());
         self.line.extend_from_slice(&part[..part.len().min(room)]);
     }
 
-    /// Handles a line without its line feed. It is `changeable` if the library has no part of it yet.
+    /// Handles a line without its line feed. It is `changeable` if no part of it was passed on yet.
     fn line_ended(&mut self, line: &mut [u8], changeable: bool, seen: &mut dyn FnMut(RequestHead)) {
         let (line, ends_well) = match line.split_last_mut() {
             Some((b'\r', line)) => (line, true),
@@ -164,7 +163,7 @@ impl HeadReader {
         self.add_error(reason, original);
     }
 
-    /// Notes an error. The first one is reported; the original target is kept in any case.
+    /// Records an error. The first one is reported; the original target is recorded in any case.
     fn add_error(&mut self, reason: &'static str, target: Option<String>) {
         let error = self.head.error.get_or_insert(HeadError { reason, target: None });
         if target.is_some() {
@@ -206,13 +205,13 @@ impl HeadReader {
     }
 }
 
-/// Whether a byte is rare in targets, where it is allowed in some places only.
+/// True if a byte is not allowed everywhere in a target.
 fn is_suspicious(byte: u8) -> bool {
     matches!(byte, b'"' | b'#' | b'<' | b'>' | b'`') || !byte.is_ascii_graphic()
 }
 
-/// Why a target is malformed; `None` if it is not. The library accepts a quotation mark in a path and a
-/// grave accent in a query, so these are no errors.
+/// The reason a target is malformed; `None` if it is not. The library accepts a quotation mark in a path
+/// and a grave accent in a query, so these are not errors.
 fn target_error(target: &[u8]) -> Option<&'static str> {
     if !target.iter().any(|byte| is_suspicious(*byte)) {
         return None;

@@ -9,8 +9,8 @@ use super::state::CallbackState;
 use crate::http::admin::health;
 use crate::http::error::{Problem, no_such_path};
 
-/// Adds the routes, which a reverse proxy may expose. Callback paths are matched by a guard and not by
-/// the router, which would decode the percent-escapes of the request but not those of the setting.
+/// Adds the routes, which a reverse proxy may expose. A guard matches the callback paths, because the
+/// router would decode the percent-escapes of the request but not those of the setting.
 pub fn callbacks(app: &mut ServiceConfig, state: &Data<CallbackState>) {
     // First, so that no prefix hides it.
     app.service(
@@ -44,7 +44,7 @@ async fn wrong_method(
     Err(reject(&request, payload.into_inner(), Problem::MethodNotAllowed(allowed)).await)
 }
 
-/// Rejects another path, likewise.
+/// Rejects a path that is not a callback path. A signed request to it may have been meant as a callback.
 async fn wrong_path(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
     let received = ReceivedRequest::new(&request);
     if !received.is_signed() {

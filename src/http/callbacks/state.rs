@@ -1,4 +1,4 @@
-//! What the handlers of the callback listener share.
+//! The state that the handlers of the callback listener share.
 
 use std::sync::Arc;
 
@@ -21,10 +21,10 @@ pub struct CallbackState {
     pub public_urls: Arc<[BaseUrl]>,
     pub accounts: Arc<ArcSwap<Accounts>>,
     pub writer: Writer,
-    /// `None` if rejected requests are not kept.
-    pub keeper: Option<Recorder>,
+    /// `None` if rejected requests are not stored.
+    pub recorder: Option<Recorder>,
     pub rejection_log: RejectionLog,
-    /// The memory that all bodies take together.
+    /// The memory budget of all bodies together.
     pub bodies: BodyBudget,
     pub misdirected: Misdirected,
     pub metrics: CallbackMetrics,
@@ -38,14 +38,14 @@ impl CallbackState {
         public_urls: Vec<BaseUrl>,
         accounts: Accounts,
         writer: Writer,
-        keeper: Option<Recorder>,
+        recorder: Option<Recorder>,
     ) -> Self {
         Self {
             callback_paths: callback_paths.into(),
             public_urls: public_urls.into(),
             accounts: Arc::new(ArcSwap::from_pointee(accounts)),
             writer,
-            keeper,
+            recorder,
             rejection_log: RejectionLog::default(),
             bodies: BodyBudget::default(),
             misdirected: Misdirected::default(),

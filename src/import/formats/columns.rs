@@ -10,7 +10,7 @@ use super::{own_output, table};
 use crate::import::input::encoding::NOT_UTF_8;
 use crate::import::values;
 
-/// Members of the resource, and what a column that holds one may be called besides.
+/// Members of the resource, each with the other names that its column may have.
 const MEMBERS: [(&str, &[&str]); 16] = [
     ("account_sid", &[]),
     ("api_version", &[]),
@@ -30,17 +30,17 @@ const MEMBERS: [(&str, &[&str]); 16] = [
     ("to", &[]),
 ];
 
-/// The columns of a table, and which members they hold.
+/// The columns of a table and the members that they contain.
 pub struct Columns(Vec<Column>);
 
 struct Column {
-    /// As the header has it, without blanks around it; `None` if it has no name.
+    /// Its name in the header, trimmed; `None` if it has no name.
     header: Option<String>,
     member: String,
 }
 
 impl Columns {
-    /// Of the first row of a text, by its delimiter; none if that is no row.
+    /// The columns of a text's first row; empty if that is not a row.
     pub fn from_beginning(beginning: &[u8], delimiter: u8) -> Self {
         let mut rows = table::reader(beginning, delimiter);
         let mut record = ByteRecord::new();
@@ -54,22 +54,22 @@ impl Columns {
 
     pub fn from_header(header: &ByteRecord) -> Self {
         let mut columns: Vec<_> = header.iter().map(Column::new).collect();
-        // What is behind the last name has no name either.
+        // Ignore unnamed columns after the last named one.
         while columns.pop_if(|column| column.header.is_none()).is_some() {}
         Self(columns)
     }
 
-    /// Whether one of them holds this member.
+    /// True if one of them contains this member.
     pub fn have(&self, member: &str) -> bool {
         self.0.iter().any(|have| have.member == member)
     }
 
-    /// The cell of a row in the column that holds this member.
+    /// The cell of a row in the column of this member.
     pub fn cell<'r>(&self, row: &'r ByteRecord, member: &str) -> Option<&'r [u8]> {
         row.get(self.0.iter().position(|column| column.member == member)?)
     }
 
-    /// How many hold a member of the resource, or of what we write.
+    /// The number of columns whose names are Twilio's or this program's.
     pub fn known(&self) -> usize {
         let is_known = |column: &&Column| {
             MEMBERS.iter().any(|(member, _)| *member == column.member)
@@ -78,12 +78,12 @@ impl Columns {
         self.0.iter().filter(is_known).count()
     }
 
-    /// Their names in lower case, as far as they have any.
+    /// The names of the named columns, in lower case.
     pub fn names(&self) -> Vec<String> {
         self.0.iter().filter_map(|column| Some(column.header.as_ref()?.to_lowercase())).collect()
     }
 
-    /// Where the member at this place of a row's JSON stood.
+    /// A description of the column of the member at this index in a row's JSON.
     pub fn place(&self, at: usize) -> String {
         let mut named = (1..).zip(&self.0).filter_map(|(number, column)| {
             let header = column.header.as_ref()?;
@@ -92,7 +92,7 @@ impl Columns {
         named.nth(at).unwrap_or_else(|| "a column".to_owned())
     }
 
-    /// A row as JSON; an empty cell is null. Columns of one name are all kept.
+    /// A row as JSON; an empty cell is null. Repeated columns are all included.
     pub fn object(&self, row: &ByteRecord) -> Result<Vec<u8>, String> {
         let mut members = Vec::with_capacity(self.0.len());
         for (number, cell) in (1..).zip(row) {
@@ -121,7 +121,7 @@ impl Columns {
         Ok(format!("{{{}}}", members.join(",")).into_bytes())
     }
 
-    /// Why a row has not the columns of the header.
+    /// The reason a row does not match the columns of the header; `None` if it does.
     pub fn missing_columns(&self, row: &ByteRecord) -> Option<String> {
         let (columns, header) = (row.len(), self.0.len());
         (columns < header).then(|| format!("{columns} columns where the header has {header}"))
@@ -137,17 +137,17 @@ impl Column {
     }
 }
 
-/// What is tried; of equals the first.
+/// The delimiters that are tried; if several are equally good, the first is used.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// What separates the columns of a table that begins like this: the one of Excel's line `sep=;`, or
-/// else the one by which most columns have a name that is known.
+/// The delimiter of a table that begins like this: the one in Excel's line `sep=;`, otherwise the one
+/// that yields the most known column names.
 pub fn delimiter_of(beginning: &[u8]) -> u8 {
     if let Some(delimiter) = header_lines(beginning).next().and_then(stated) {
         return delimiter;
     }
     let known = |delimiter: &u8| Columns::from_beginning(beginning, *delimiter).known();
-    // The last of equals would be taken.
+    // `max_by_key` returns the last of equal elements.
     DELIMITERS.into_iter().rev().max_by_key(known).unwrap_or(b',')
 }
 
@@ -169,12 +169,12 @@ pub fn header_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     lines.filter(|line| !line.trim_ascii().is_empty())
 }
 
-/// The number of a row, as data frames put it before the first column.
+/// True for a row number, which data frames write before the first column.
 fn is_row_number(cell: &str) -> bool {
     cell.trim().bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The member that a column of this name holds, or the name as it is.
+/// The member in a column of this name; the name itself if it is unknown.
 pub fn member(column: &str) -> String {
     let plain: String = column.chars().filter(|c| c.is_alphanumeric()).collect();
     let plain = plain.to_lowercase();
@@ -194,7 +194,7 @@ pub fn member_of_json(name: &str) -> &str {
     MEMBERS.iter().find(is).map_or(name, |(member, _)| member)
 }
 
-/// Whether a name is a member's in camel case, whether its first letter is a capital or not.
+/// True if a name is a member's in camel case, with or without a capital first letter.
 fn is_camel(name: &str, member: &str) -> bool {
     let mut words = member.split('_').map(str::len);
     let mut begins = words.next().unwrap_or(0);

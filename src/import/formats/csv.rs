@@ -17,7 +17,7 @@ use crate::import::{ImportError, values};
 
 const NO_SID: &str = "this is taken for the header of a table, and has no column `Sid`";
 
-/// Gives every row as the JSON of a message.
+/// Calls `each` with every row as the JSON of a message.
 pub fn each_row(
     name: &str,
     reader: &mut dyn BufRead,
@@ -64,13 +64,13 @@ pub fn each_row(
     }
 }
 
-/// The JSON of a row, or why there is none; [`NotARow`] for what stands between rows.
+/// The JSON of a row, or the reason it is invalid; [`NotARow`] for lines that are not rows.
 fn row_json(
     columns: &Columns,
     row: &ByteRecord,
     header: &[String],
 ) -> Result<Result<Vec<u8>, String>, NotARow> {
-    // Files that were joined repeat it.
+    // Concatenated files repeat the header.
     if table::is_header(row, header) {
         return Err(NotARow);
     }
@@ -89,7 +89,7 @@ fn row_json(
     })
 }
 
-/// What is wrong in which line. There is nothing to read behind it.
+/// The line and the reason of an error after which nothing more can be read.
 fn describe(name: &str, error: csv::Error, line: u64) -> Result<(u64, String), ImportError> {
     match error.into_kind() {
         ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {

@@ -10,10 +10,10 @@ use super::{ImportFormat, own_output};
 /// Members that only pages of a list have.
 const OF_PAGES: [&str; 4] = ["messages", "first_page_uri", "next_page_uri", "page_size"];
 
-/// Members of an error that Twilio's API answers with.
+/// Members of error responses of Twilio's API.
 const OF_TWILIOS_ERRORS: [&str; 2] = ["code", "more_info"];
 
-/// Returns the format, or why it is none of them.
+/// Detects the format; the error is the reason the input is not supported.
 pub fn detect(beginning: &[u8]) -> Result<ImportFormat, String> {
     let text = beginning.trim_ascii_start();
     match text.first() {
@@ -58,7 +58,7 @@ fn of_table(text: &[u8]) -> Result<ImportFormat, String> {
     }
 }
 
-/// Whether its columns are set apart by blanks, and one of them is the SID's.
+/// True if its columns are separated by spaces, and one of them is the SID's.
 fn is_aligned(text: &[u8]) -> bool {
     let header = String::from_utf8_lossy(columns::header_lines(text).next().unwrap_or_default());
     header.contains("  ") && header.split("  ").any(|name| columns::member(name.trim()) == "sid")
@@ -68,10 +68,10 @@ fn is_object(line: &[u8]) -> bool {
     serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok()
 }
 
-/// The names of an object's members, as far as it is there.
+/// The names of an object's members; the object may be truncated.
 fn names(beginning: &[u8]) -> Vec<String> {
     let mut names = Vec::new();
-    // The text is cut off, which is not an error here.
+    // A truncated text is not an error here.
     let _cut_off =
         Names(&mut names).deserialize(&mut serde_json::Deserializer::from_slice(beginning));
     names

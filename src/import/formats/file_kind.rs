@@ -1,6 +1,6 @@
 //! Recognises unsupported file types by their first bytes, and says what to do about each.
 
-/// Magic numbers, what has them, and what to do about it.
+/// Magic numbers, the file types that have them, and what to do instead.
 const KINDS: [(&[u8], &str); 14] = [
     (b"PAR1", "of the exports of events only NDJSON can be imported, Parquet cannot"),
     (b"%PDF-", "this is a PDF: export the messages as CSV or JSON"),
@@ -32,7 +32,7 @@ const KINDS: [(&[u8], &str); 14] = [
 
 const UTF_32: &str = "this is UTF-32: save it as UTF-8";
 
-/// How pages of the web and other markup begin, in lower case.
+/// The beginnings of web pages and other markup, in lower case.
 const MARKUP: [(&str, &str); 5] = [
     ("<!doctype html", HTML),
     ("<html", HTML),
@@ -44,10 +44,10 @@ const MARKUP: [(&str, &str); 5] = [
 const HTML: &str = "this is a page of the web (HTML), perhaps of an error or a login: download the \
                     messages again";
 
-/// How much of a text is looked at for markup.
+/// The number of bytes examined for markup.
 const MARKUP_BYTES: usize = 32;
 
-/// What an input that begins like this is, if it is none that can be read.
+/// A description of an input that begins like this, if its file type is not supported.
 pub fn unsupported(beginning: &[u8]) -> Option<String> {
     let kind = KINDS.iter().find(|(magic, _)| beginning.starts_with(magic));
     let what = kind.map(|(_, what)| *what);
@@ -55,7 +55,8 @@ pub fn unsupported(beginning: &[u8]) -> Option<String> {
     what.map(str::to_owned)
 }
 
-/// Zip, and the workbooks that are zip: the names of what is in them stand near the beginning.
+/// Identifies zip archives, and workbooks, which are zip archives too: their first file names are near
+/// the beginning.
 fn archive(beginning: &[u8]) -> Option<&'static str> {
     const WORKBOOK: &str = "this is an Excel workbook (.xlsx): use the file as it was downloaded, or \
                             save it as `CSV UTF-8`";

@@ -1,4 +1,4 @@
-//! Reader of Twilio's JSON answers: pages of a list, single messages, or arrays of either.
+//! The reader of Twilio's JSON responses: pages of a list, single messages, or arrays of either.
 //! A file may have any number of such documents.
 
 use std::io::{self, BufRead};
@@ -14,10 +14,10 @@ use crate::import::input::is_content_error;
 use crate::import::input::limited_reader::LimitedReader;
 use crate::twilio::resource::members;
 
-/// The member of a page that holds its messages.
+/// The member of a page that contains its messages.
 const MESSAGES: &str = "messages";
 
-/// Gives every message of every document.
+/// Calls `each` with every message of every document.
 pub fn each_message(
     name: &str,
     reader: &mut dyn BufRead,
@@ -32,7 +32,7 @@ pub fn each_message(
                 each_of_document(document.get(), first_line, each)?;
                 bound.allow(DOCUMENT_BYTES_MAX);
             }
-            // Where one ends that is no JSON, nobody can tell.
+            // The end of an invalid document is unknown, so reading stops.
             Err(error) => return each(line_of(&error), Err(describe(name, error)?)),
         }
     }
@@ -82,7 +82,7 @@ fn each_of_object(object: &str, first_line: u64, each: Each<'_>) -> Result<(), I
     })
 }
 
-/// How many lines end in a text before a part of it.
+/// The number of line ends in a text before a part of it.
 fn lines_before(text: &str, part: &str) -> u64 {
     let before = (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize);
     before.and_then(|length| text.get(..length)).map_or(0, lines_in)

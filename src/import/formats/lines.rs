@@ -7,12 +7,12 @@ use crate::import::ImportError;
 use crate::import::input::encoding::{DamagedUtf16, NOT_UTF_8};
 use crate::import::input::is_content_error;
 
-/// Why a row of this many bytes is not taken.
+/// The error for a row that is longer than this.
 pub fn too_long(bytes_max: u64) -> String {
     format!("longer than {bytes_max} bytes")
 }
 
-/// Why nothing more can be read, by an error that tells of the content.
+/// The reason nothing more can be read, from an error about the content.
 pub fn cut_off(error: &io::Error) -> String {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<DamagedUtf16>()) {
         Some(damaged) => damaged.to_string(),
@@ -20,7 +20,7 @@ pub fn cut_off(error: &io::Error) -> String {
     }
 }
 
-/// Gives every line that is not blank.
+/// Calls `each` with every line that is not blank.
 pub fn each_line(name: &str, reader: &mut dyn BufRead, each: Each<'_>) -> Result<(), ImportError> {
     let mut line = Vec::new();
     for number in 1.. {

@@ -16,19 +16,19 @@ pub use self::file_kind::unsupported;
 use super::ImportError;
 use super::input::Input;
 
-/// How long one row may be. A callback's body has 1 MiB at most, which JSON can write six times as
-/// long, and its URL and headers are bounded by what the server reads of a request.
+/// The maximum length of one row. A callback's body has at most 1 MiB, which JSON escapes can make six
+/// times as long, and the server bounds its URL and headers.
 pub const ROW_BYTES_MAX: u64 = 8 << 20;
 
-/// How long one JSON document with many rows may be. Twilio's pages have 1,000 messages at most.
+/// The maximum length of one JSON document with many rows. Twilio's pages have at most 1,000 messages.
 pub const DOCUMENT_BYTES_MAX: u64 = 64 << 20;
 
-/// What an input consists of.
+/// The format of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportFormat {
-    /// What `export events` writes as NDJSON.
+    /// The NDJSON of `export events`.
     Events,
-    /// Answers of Twilio's Messages resource: pages of a list, or single messages.
+    /// Responses of Twilio's Messages resource: pages of a list, or single messages.
     Rest,
     /// One message a line, as Twilio's BulkExport writes them.
     Bulkexport,
@@ -41,7 +41,7 @@ impl ImportFormat {
     pub const ALL: [ImportFormat; 4] =
         [ImportFormat::Events, ImportFormat::Rest, ImportFormat::Bulkexport, ImportFormat::Csv];
 
-    /// The word for it.
+    /// The name used in notes and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             ImportFormat::Events => "events",
@@ -55,7 +55,7 @@ impl ImportFormat {
 /// A row as it was read.
 pub struct Row<'a> {
     pub json: &'a [u8],
-    /// Which columns its members come from, in a table.
+    /// The columns of its members, if it is from a table.
     pub columns: Option<&'a Columns>,
 }
 
@@ -65,7 +65,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Takes the next row with its line, or why it cannot be taken.
+/// A function that receives the next row with its line, or the reason it is invalid.
 pub type Each<'a> = &'a mut dyn FnMut(u64, Result<Row<'_>, String>) -> Result<(), ImportError>;
 
 /// Reads an input as this format and passes each row on.

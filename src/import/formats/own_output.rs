@@ -1,7 +1,7 @@
 //! Recognises output of this program that cannot be imported, by the names of its columns or
 //! members. A few names are enough, because people remove and reorder columns.
 
-/// Members that only messages have in our exports and lists: none of Twilio's records does.
+/// Members that only messages in this program's exports and lists have, and none of Twilio's records.
 const OF_MESSAGES: [&str; 10] = [
     "status_times",
     "first_received_at",
@@ -15,8 +15,8 @@ const OF_MESSAGES: [&str; 10] = [
     "timeline",
 ];
 
-/// Further members of messages, some of them Twilio's too: they tell only with `message_sid`, which
-/// Twilio calls `sid`.
+/// Further members of messages, some of them Twilio's too: they only count together with
+/// `message_sid`, which Twilio calls `sid`.
 const ALSO_OF_MESSAGES: [&str; 15] = [
     "status",
     "terminal",
@@ -35,10 +35,10 @@ const ALSO_OF_MESSAGES: [&str; 15] = [
     "message_sid",
 ];
 
-/// What only events have.
+/// Members that only events have.
 const OF_EVENTS: [&str; 5] = ["event_id", "received_at", "verified_by", "body_base64", "headers"];
 
-/// What is written as JSON: its name, and the members that tell it.
+/// The program's JSON outputs: the name of each, and the members that identify it.
 const DOCUMENTS: [(&str, &[&str]); 14] = [
     ("a message with its timeline (audit)", &["message_sid", "timeline"]),
     ("the manifest of an export", &["ledger_id", "files"]),
@@ -59,7 +59,7 @@ const DOCUMENTS: [(&str, &[&str]); 14] = [
 /// The columns of a report as CSV.
 const OF_REPORTS: [&str; 3] = ["delivery_rate", "failure_rate", "time_to_sent_ms_p50"];
 
-/// What an input with these members or columns is, if it is ours and no record of events.
+/// A description of an input with these members, if it is this program's output and not an event.
 pub fn describe_document(names: &[String]) -> Option<String> {
     let has = |name: &str| names.iter().any(|have| have == name);
     let document = DOCUMENTS.iter().find(|(_, members)| members.iter().all(|name| has(name)));
@@ -77,14 +77,14 @@ pub fn describe_document(names: &[String]) -> Option<String> {
     })
 }
 
-/// Whether columns or members are those of our messages, and not of Twilio's.
+/// True if columns or members are those of this program's messages, not of Twilio's.
 pub fn is_message(names: &[String]) -> bool {
     let has = |name: &str| names.iter().any(|have| have == name);
     let all_are_ours = || names.iter().all(|name| ALSO_OF_MESSAGES.contains(&&**name));
     OF_MESSAGES.into_iter().any(has) || has("message_sid") && all_are_ours()
 }
 
-/// What a table with these columns is, if it is ours: none of them can be imported.
+/// A description of a table with these columns, if it is this program's output. None can be imported.
 pub fn describe_table(names: &[String]) -> Option<String> {
     let of_events = OF_EVENTS.into_iter().any(|name| names.iter().any(|have| have == name));
     match of_events {
@@ -97,7 +97,7 @@ pub fn describe_table(names: &[String]) -> Option<String> {
     }
 }
 
-/// Whether a column of this name is in one of our tables.
+/// True if one of this program's tables has a column of this name.
 pub fn is_own_column(name: &str) -> bool {
     [&OF_MESSAGES[..], &ALSO_OF_MESSAGES, &OF_EVENTS, &OF_REPORTS]
         .into_iter()

@@ -7,10 +7,10 @@ use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use crate::import::values;
 
-/// How many bytes the reader takes at a time, and so at most reads beyond the end of a row.
+/// The buffer size of the reader, and so the maximum that it reads beyond the end of a row.
 pub const BUFFER_BYTES: usize = 64 * 1024;
 
-/// The first word of a line below a table, behind a number or not.
+/// The first word of a line below a table, with or without a number before it.
 const FOOTERS: [&str; 11] = [
     "total",
     "totals",
@@ -25,7 +25,7 @@ const FOOTERS: [&str; 11] = [
     "generated",
 ];
 
-/// See the module.
+/// The marker for a line that is not a row.
 pub struct NotARow;
 
 /// A reader of rows that may have any number of cells, the header included.
@@ -38,35 +38,35 @@ pub fn reader<R: Read>(from: R, delimiter: u8) -> Reader<R> {
         .from_reader(from)
 }
 
-/// Whether no cell has anything in it.
+/// True if every cell is blank.
 pub fn is_blank(row: &ByteRecord) -> bool {
     row.iter().all(is_blank_cell)
 }
 
-/// Whether a cell has nothing in it that anybody could see.
+/// True if a cell contains no visible character.
 pub fn is_blank_cell(cell: &[u8]) -> bool {
     std::str::from_utf8(cell).is_ok_and(is_blank_text)
 }
 
-/// The same of text.
+/// True if a text contains no visible character.
 pub fn is_blank_text(cell: &str) -> bool {
     cell.chars().all(values::is_blank)
 }
 
-/// Whether it is the line in which Excel states the delimiter: `sep=;`.
+/// True if it is Excel's line with the delimiter: `sep=;`.
 pub fn states_delimiter(row: &ByteRecord) -> bool {
     let text = row.as_slice();
     text.len() <= 5 && text.get(..4).is_some_and(|text| text.eq_ignore_ascii_case(b"sep="))
 }
 
-/// The cells of a header without what is wrapped around them, and without blank ones at its end.
+/// The cells of a header without wrapping, and without blank ones at the end.
 pub fn header_cells(header: &ByteRecord) -> Vec<String> {
     let mut cells: Vec<String> = header.iter().map(|cell| plain(cell).into_owned()).collect();
     while cells.pop_if(|cell| cell.is_empty()).is_some() {}
     cells
 }
 
-/// Whether a row has these cells, and blank ones behind them.
+/// True if a row has these cells, with only blank ones after them.
 pub fn is_header(row: &ByteRecord, header: &[String]) -> bool {
     row.len() >= header.len()
         && row.iter().zip(header).all(|(cell, header)| plain(cell) == header.as_str())
@@ -80,8 +80,7 @@ fn plain(cell: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Whether a row that names neither message nor status counts or sums the others: `Total`, or
-/// `(13 rows)`.
+/// True if a row without message and status is a total or a count, such as `Total` or `(13 rows)`.
 pub fn is_footer(row: &ByteRecord) -> bool {
     let Some(first) = row.iter().find(|cell| !is_blank_cell(cell)) else { return false };
     let first = String::from_utf8_lossy(first).to_lowercase();

@@ -8,11 +8,11 @@ use encoding_rs::{Decoder, DecoderResult, UTF_16BE, UTF_16LE};
 
 const UTF_8_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 
-/// Why a text that is not UTF-8 is not taken.
+/// The error for a text that is not UTF-8.
 pub const NOT_UTF_8: &str = "it is not UTF-8, but perhaps Windows-1252 (Latin-1): save the file as \
                              `CSV UTF-8`, or convert it with `iconv -f WINDOWS-1252 -t UTF-8`";
 
-/// What a text begins with.
+/// The encoding of a text, as detected from its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// UTF-8, with a byte order mark of this length, or invalid UTF-8, which is found later.
@@ -22,21 +22,21 @@ pub enum Encoding {
     Utf16Reader(ByteOrder),
 }
 
-/// Which byte of a unit comes first.
+/// The byte order of UTF-16.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ByteOrder {
     LittleEndian,
     BigEndian,
 }
 
-/// The text ends within a character, or has half a pair.
+/// The error for a text that ends within a character, or has an unpaired surrogate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the UTF-16 text is damaged or cut off here")]
 pub struct DamagedUtf16;
 
 impl Encoding {
-    /// The encoding of a text that begins like this. Without a mark UTF-16 is known by its zeros:
-    /// whatever can be imported begins with ASCII.
+    /// Detects the encoding. UTF-16 without a byte order mark is recognised by its zero bytes, because
+    /// every importable file begins with ASCII.
     pub fn detect(beginning: &[u8]) -> Self {
         match beginning {
             [0xff, 0xfe, 0, 0, ..] => Encoding::Utf8 { mark_bytes: 0 }, // UTF-32, which is refused
@@ -52,7 +52,7 @@ impl Encoding {
     }
 }
 
-/// UTF-16 read as UTF-8. What is damaged is an error; nothing is replaced.
+/// A reader that converts UTF-16 to UTF-8. Invalid input is an error; nothing is replaced.
 pub struct Utf16Reader<R> {
     from: R,
     decoder: Decoder,

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use self::encoding::{Encoding, Utf16Reader};
 use crate::domain::digest::{Hash, hex};
 
-/// How many bytes are read to detect the format of an input.
+/// The number of bytes read to detect the format of an input.
 const BEGINNING_BYTES: u64 = 64 * 1024;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -24,7 +24,7 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 pub struct Input {
     /// Its first bytes in UTF-8, without a byte order mark; they are read again.
     pub beginning: Vec<u8>,
-    /// The same before they were decoded.
+    /// Its first bytes before decoding.
     pub undecoded: Vec<u8>,
     pub reader: Box<dyn BufRead>,
     read: Rc<Cell<u64>>,
@@ -89,7 +89,7 @@ fn peek(mut reader: Box<dyn BufRead>) -> (Vec<u8>, Box<dyn BufRead>) {
     (beginning, reader)
 }
 
-/// Whether an error is about the content, and not about reading it.
+/// True if an error is about the content, not about reading it.
 pub fn is_content_error(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, InvalidData, InvalidInput, UnexpectedEof};
     matches!(error.kind(), FileTooLarge | InvalidData | InvalidInput | UnexpectedEof)

@@ -9,10 +9,10 @@ const E164_DIGITS_MAX: usize = 15;
 /// No country's short codes are longer.
 const SHORT_CODE_DIGITS_MAX: usize = 8;
 
-/// What a cell has in place of nothing, or of a truth value.
+/// Texts that programs write into empty cells or for booleans.
 const NO_ADDRESSES: [&str; 8] = ["true", "false", "nan", "none", "null", "undefined", "n/a", "nil"];
 
-/// Says why an address is damaged.
+/// Checks an address; the error is the reason it is damaged.
 pub fn check(address: &str) -> Result<(), String> {
     let (channel, plain) = match address.split_once(':') {
         Some((channel, rest)) if is_channel(channel) => (Some(channel), rest),
@@ -28,7 +28,7 @@ pub fn check(address: &str) -> Result<(), String> {
                 .to_owned())
         }
         _ if plain.starts_with('+') => e164(&plain[1..]),
-        // Behind a channel digits may be anything, such as the id of a page, and are never a number.
+        // After a channel prefix digits may be any id, such as that of a page, not a telephone number.
         _ if is_digits(plain) => channel.map_or_else(|| digits(plain), |_| Ok(())),
         _ if NO_ADDRESSES.iter().any(|word| word.eq_ignore_ascii_case(plain)) => {
             Err("it is no address".to_owned())
@@ -61,8 +61,8 @@ fn e164(digits: &str) -> Result<(), String> {
     }
 }
 
-/// A longer one had a `+`, but whether that is all it lost nobody can tell: a national number looks
-/// the same.
+/// Digits alone are valid as a short code. A longer text has lost its `+`, but it may also be a national
+/// number, so it is not repaired.
 fn digits(digits: &str) -> Result<(), String> {
     match digits.len() <= SHORT_CODE_DIGITS_MAX {
         true => Ok(()),

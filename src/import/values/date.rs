@@ -24,10 +24,10 @@ const TO_THE_MINUTE: &[BorrowedFormatItem<'_>] = format_description!("[hour]:[mi
 /// Twilio began in 2008: 2008-01-01T00:00:00Z in microseconds.
 const EARLIEST_MICROS: i64 = 1_199_145_600_000_000;
 
-/// How far another machine's clock may be ahead of ours: a day, as a wrong time zone can be.
+/// The time by which another machine's clock may be ahead: a day, because its time zone may be wrong.
 const AHEAD_MICROS_MAX: i64 = 24 * 3600 * 1_000_000;
 
-/// Says why a date is damaged.
+/// Checks a date; the error is the reason it is damaged.
 pub fn check(text: &str, now: Timestamp) -> Result<(), String> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || b".,eE+-".contains(&byte));
     match parse(text) {
@@ -41,7 +41,7 @@ pub fn check(text: &str, now: Timestamp) -> Result<(), String> {
     }
 }
 
-/// Returns why nothing can have happened at this time.
+/// Checks that a time is plausible; the error is the reason it is not.
 pub fn check_range(at: Timestamp, now: Timestamp) -> Result<(), &'static str> {
     match at.micros() {
         micros if micros < EARLIEST_MICROS => Err("Twilio sent nothing before 2008"),
@@ -90,7 +90,7 @@ fn offset(zone: &str) -> Option<UtcOffset> {
     UtcOffset::from_hms(sign * hours, sign * minutes, 0).ok()
 }
 
-/// With or without the weekday, and a zone behind it that is not read.
+/// With or without a weekday before and a time zone after it, which are ignored.
 fn javascript(text: &str) -> Option<OffsetDateTime> {
     let words: Vec<&str> = text.split(' ').collect();
     let at = words.iter().position(|word| word.starts_with("GMT"))?;

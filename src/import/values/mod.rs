@@ -14,23 +14,23 @@ use crate::domain::{ErrorCode, Status, Timestamp};
 pub use self::date::check_range as check_date_range;
 pub use self::wrapping::{is_blank, unwrapped};
 
-/// Statuses of messages that came in.
+/// Statuses of inbound messages.
 pub const INBOUND: [&str; 2] = ["receiving", "received"];
 
-/// How many hexadecimal digits a SID has after its prefix.
+/// The number of hexadecimal digits in a SID after its prefix.
 const SID_DIGITS: usize = 32;
 
 /// The versions of the API that messages name.
 const API_VERSIONS: [(&str, [u32; 3], &str); 2] =
     [("2010-04-01", [1, 4, 2010], "40269"), ("2008-08-01", [1, 8, 2008], "39661")];
 
-/// What spreadsheets write in place of a value that they could not make.
+/// The error values that spreadsheets write into cells.
 const SPREADSHEET_ERRORS: [&str; 10] = [
     "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#N/A", "#NULL!", "#NUM!", "#SPILL!", "#CALC!",
     "#FIELD!",
 ];
 
-/// What a member of Twilio's Message resource holds.
+/// The kind of value in a member of Twilio's Message resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueKind {
     MessageSid,
@@ -44,7 +44,7 @@ pub enum ValueKind {
     Count,
     Price,
     ApiVersion,
-    /// The text of a message, which may be anything.
+    /// The text of a message: any text is valid.
     Content,
     /// Any other text.
     Other,
@@ -54,9 +54,9 @@ pub enum ValueKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Checked<'v> {
     Intact,
-    /// What it was, and what had been done to it. Blank text means that there is none.
+    /// The original value, and a description of the damage. A blank text means no value.
     Repaired(Cow<'v, str>, String),
-    /// Why it cannot be what Twilio wrote.
+    /// The reason it cannot be what Twilio wrote.
     Damaged(String),
 }
 
@@ -80,7 +80,7 @@ impl ValueKind {
         }
     }
 
-    /// Checks a value that was read now.
+    /// Checks a value that was read at the time `now`.
     ///
     /// ```
     /// use delivery_ledger::domain::Timestamp;
@@ -122,8 +122,7 @@ impl ValueKind {
         }
     }
 
-    /// Checks what is left once nothing is wrapped around it; returns it as it was before a
-    /// spreadsheet wrote it another way.
+    /// Checks a value without wrapping; returns the original if a spreadsheet has rewritten it.
     fn plain(self, text: &str, now: Timestamp) -> Result<Option<(String, &'static str)>, String> {
         match self {
             ValueKind::MessageSid => sid(text, &["SM", "MM"], "a message's SID"),
@@ -144,7 +143,7 @@ impl ValueKind {
     }
 }
 
-/// Whether a word of the direction or the status says that a message came in.
+/// True if the direction or the status is that of an inbound message.
 pub fn is_inbound(direction: Option<&str>, status: Option<&str>) -> bool {
     let word = |text: Option<&str>| text.map(|text| unwrapped(text).0.to_lowercase());
     let came_in =
@@ -211,7 +210,7 @@ fn status(text: &str) -> Result<Option<(String, &'static str)>, String> {
     let joined = text.replace([' ', '-'], "_").to_ascii_lowercase();
     match () {
         _ if is_known(text) => Ok(None),
-        // `Partially delivered` is how people read it.
+        // Some tools display `Partially delivered`.
         _ if is_known(&joined) => Ok(Some((joined, "a blank for its underscore"))),
         _ => Err("it is none of Twilio's statuses".to_owned()),
     }
@@ -226,7 +225,7 @@ fn price(text: &str) -> Result<Option<(String, &'static str)>, String> {
         _ if is_scientific(text.trim_start_matches('-')) => {
             Err("a spreadsheet made a number with an exponent of it".to_owned())
         }
-        // No message costs thousands, so it separates nothing else.
+        // No message costs thousands, so the comma is not a thousands separator.
         _ if is_decimal(text) == Some(true) => {
             Ok(Some((text.replace(',', "."), "a decimal comma")))
         }

@@ -2,17 +2,17 @@
 
 use std::borrow::Cow;
 
-/// How many layers are taken off; a cell that has been through more programs is not guessed at.
+/// The maximum number of layers that are removed.
 const LAYERS_MAX: usize = 4;
 
-/// Whether a character is white space, or one that nobody sees: byte order marks, zero-width
-/// spaces, and the marks of writing direction that come with copied phone numbers.
+/// True if a character is white space or invisible: byte order marks, zero-width spaces, and the
+/// direction marks in copied phone numbers.
 pub fn is_blank(character: char) -> bool {
     character.is_whitespace()
         || matches!(character, '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
 }
 
-/// The text inside, and what was around it.
+/// The text without its wrapping, and a description of each removed layer.
 ///
 /// ```
 /// use delivery_ledger::import::values::unwrapped;
@@ -43,7 +43,7 @@ pub fn unwrapped(value: &str) -> (Cow<'_, str>, Vec<&'static str>) {
     (Cow::Borrowed(text), done)
 }
 
-/// The text without its outermost layer, and what that was.
+/// The text without its outermost layer, and a description of that layer.
 fn without_layer(text: &str) -> (&str, Option<&'static str>) {
     let quoted = |text: &'_ str| {
         let inside = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
@@ -63,7 +63,7 @@ fn without_layer(text: &str) -> (&str, Option<&'static str>) {
     if let Some(length) = quoted(text) {
         return (&text[1..=length], Some("quotes around it"));
     }
-    // An apostrophe makes a cell text; ours has it too, against formulas.
+    // An apostrophe makes a cell text; this program's CSV uses it too, against formulas.
     match text.strip_prefix('\'') {
         Some(rest) => (rest.strip_suffix('\'').unwrap_or(rest), Some("an apostrophe before it")),
         None => (text, None),

@@ -56,7 +56,7 @@ fn show_reports_what_would_make_the_signature_match_now() {
 
     let (_, wrong, _) =
         app.run_as_text(&["quarantine", "show", &id, "--public-url", "http://hooks.example.com"]);
-    assert!(wrong.contains("now          the signature fits none"), "{wrong}");
+    assert!(wrong.contains("now          the signature does not match"), "{wrong}");
     assert!(wrong.contains(": matches if the public URL begins with https\n"), "{wrong}");
 
     let right = ["quarantine", "show", &id, "--public-url", "https://hooks.example.com"];

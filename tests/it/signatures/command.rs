@@ -32,7 +32,7 @@ fn check_signature_exits_with_3_and_the_reason_if_invalid() {
     for (check, expected) in [
         (
             Check::new(&body, URL, &signature("another", URL, &body)),
-            "invalid: the signature fits none of the configured keys over this URL and body\n\
+            "invalid: the signature does not match any configured key for this URL and body\n\
              cause: a forgery, a token that is no longer in use, a body that was changed on the way, \
              or a URL that differs in more than is tried\n",
         ),

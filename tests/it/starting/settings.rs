@@ -236,16 +236,15 @@ fn a_wildcard_is_allowed_only_at_the_end_of_a_callback_path() {
         assert_eq!(
             Serve::configured().env("DELIVERY_LEDGER_CALLBACK_PATH", path).refused(),
             format!(
-                "error: DELIVERY_LEDGER_CALLBACK_PATH: `{path}` has a * elsewhere than in a trailing \
-                 /*, which stands for every path below; give one path, or end it with /*"
+                "error: DELIVERY_LEDGER_CALLBACK_PATH: `{path}` has a * that is not in a trailing \
+                 /*, which matches every path below; give one path, or end it with /*"
             )
         );
     }
     let file = Serve::configured().file("delivery-ledger.toml", "callback_path = \"/healthz\"\n");
     assert_eq!(
         file.refused(),
-        "error: callback_path: `/healthz` is where the server says that it is running; choose \
-         another path"
+        "error: callback_path: `/healthz` is the path of the health check; choose another path"
     );
 }
 
@@ -253,12 +252,12 @@ fn a_wildcard_is_allowed_only_at_the_end_of_a_callback_path() {
 fn an_invalid_rule_is_refused() {
     assert_eq!(
         Serve::configured().env("DELIVERY_LEDGER_RULE", "last-wins").refused(),
-        "error: DELIVERY_LEDGER_RULE: `last-wins` is no rule; it is failure-terminal or \
+        "error: DELIVERY_LEDGER_RULE: `last-wins` is not a rule; use failure-terminal or \
          delivery-wins"
     );
     let file = Serve::configured().file("delivery-ledger.toml", "rule = \"Delivery-Wins\"\n");
     let refused = file.refused();
-    assert!(refused.starts_with("error: rule: `Delivery-Wins` is no rule"), "{refused}");
+    assert!(refused.starts_with("error: rule: `Delivery-Wins` is not a rule"), "{refused}");
 }
 
 #[test]
