@@ -53,16 +53,16 @@ impl Changes {
     }
 }
 
-/// Rebuilds, or reports what a rebuild would change.
+/// Rebuilds the views, or reports what a rebuild would change.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    let asked_for = args.rule.as_deref().map(parse_rule).transpose()?;
+    let requested = args.rule.as_deref().map(parse_rule).transpose()?;
     let mut store = match args.dry_run {
         // It compares with the views, which may be behind, or deleted.
         true => ledger::up_to_date_as_built(settings)?,
         false => ledger::to_replay(settings, Access::Write)
             .or_else(|error| without_damaged_views(settings, error))?,
     };
-    let rule = match asked_for {
+    let rule = match requested {
         Some(rule) => rule,
         None => ledger::rule(settings, &*store)?,
     };
@@ -89,8 +89,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Opens the ledger without its views, if these are too damaged to be replaced as they are. Only the
-/// ledger's only writer may discard them.
+/// Opens the ledger and discards its views if they are too damaged to be replaced in place. Only an
+/// exclusive writer may discard them.
 fn without_damaged_views(settings: &Settings, error: anyhow::Error) -> Result<Box<dyn Store>> {
     let Some(StoreError::DamagedViews { detail }) = error.downcast_ref() else { return Err(error) };
     let store = ledger::to_replay(settings, Access::WriteDiscardingViews)
@@ -101,7 +101,7 @@ fn without_damaged_views(settings: &Settings, error: anyhow::Error) -> Result<Bo
 
 fn parse_rule(name: &str) -> Result<Rule, UsageError> {
     Rule::parse(name).ok_or_else(|| {
-        UsageError(format!("--rule: `{name}` is no rule; it is failure-terminal or delivery-wins"))
+        UsageError(format!("--rule: `{name}` is not a rule; use failure-terminal or delivery-wins"))
     })
 }
 
@@ -117,7 +117,7 @@ fn print(replayed: &Replayed, changes: Option<&Changes>, format: Format) -> Resu
 fn for_people(replayed: &Replayed, changes: Option<&Changes>) -> String {
     let Replayed { checkpoint, head, events, events_per_second, rule, digest } = replayed;
     let summary = format!(
-        "events     {} replayed, {} a second\ncheckpoint {} of {}\nrule       {}\ndigest     {}\n",
+        "events     {} replayed, {} per second\ncheckpoint {} of {}\nrule       {}\ndigest     {}\n",
         number(*events),
         number(*events_per_second as u64),
         number(*checkpoint),
@@ -128,21 +128,21 @@ fn for_people(replayed: &Replayed, changes: Option<&Changes>) -> String {
     match changes {
         None => summary,
         Some(Changes { count: 0, .. }) => {
-            format!("{summary}\nNo message would stand elsewhere. Nothing was changed.\n")
+            format!("{summary}\nNo status would change. Nothing was changed.\n")
         }
         Some(changes) => {
-            let mut rows = table(["message", "stands at", "would stand at"]);
+            let mut rows = table(["message", "status", "new status"]);
             for change in &changes.first {
                 let sid = printable(change.key.message_sid.as_str()).into_owned();
                 rows.add_row([sid.as_str(), status_name(change.from), status_name(change.to)]);
             }
             let count = number(changes.count);
             let named = match changes.count > changes.first.len() as u64 {
-                true => format!("; these are the first {}", number(changes.first.len() as u64)),
+                true => format!(" (the first {} are shown)", number(changes.first.len() as u64)),
                 false => String::new(),
             };
             format!(
-                "{summary}\n{}\n{count} messages would stand elsewhere{named}. \
+                "{summary}\n{}\nMessages whose status would change: {count}{named}. \
                  Nothing was changed.\n",
                 lines(&rows)
             )

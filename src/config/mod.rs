@@ -146,7 +146,7 @@ impl Settings {
     pub fn configured_rule(&self) -> Result<Option<Rule>> {
         let Some((name, rule)) = self.given_text(&RULE) else { return Ok(None) };
         Rule::parse(&rule).map(Some).ok_or_else(|| {
-            anyhow!("{name}: `{rule}` is no rule; it is failure-terminal or delivery-wins")
+            anyhow!("{name}: `{rule}` is not a rule; use failure-terminal or delivery-wins")
         })
     }
 

@@ -39,8 +39,8 @@ fn a_callback_to_an_unknown_path_is_accepted_once_the_path_is_configured() {
         assert_eq!(
             page,
             [
-                "12 signed callbacks came to /message-status/, which is no callback path",
-                "1 signed callback came to /twilio/status, which is no callback path"
+                "12 signed callbacks arrived at /message-status/, which is not a callback path",
+                "1 signed callback arrived at /twilio/status, which is not a callback path"
             ]
         );
     }
@@ -106,9 +106,9 @@ fn a_signed_request_with_another_method_is_counted_with_its_method() {
     assert_eq!(
         misdirected(&app, &["--admin-listen", &app.admin().to_string()]),
         [
-            "1 signed callback came to /healthz, which is no callback path",
-            "2 signed callbacks came to /message-status by GET, not by POST",
-            "1 signed callback came to /message-status by PUT, not by POST",
+            "1 signed callback arrived at /healthz, which is not a callback path",
+            "2 signed callbacks arrived at /message-status by GET instead of POST",
+            "1 signed callback arrived at /message-status by PUT instead of POST",
         ]
     );
     app.kept(1);

@@ -37,7 +37,7 @@ fn usage_errors_exit_with_2() {
         ("serve --public-url hooks.example.com", "is not of the form https://host/prefix"),
         ("serve --public-url https://x.example --callback-path x", "is not a path such as"),
         ("quarantine show 17", "is no id of a request"),
-        ("replay --rule moon --dry-run", "is no rule"),
+        ("replay --rule moon --dry-run", "is not a rule"),
         ("man moon", "there is no command"),
     ] {
         let output = run(&ledger, arguments);

@@ -1,4 +1,4 @@
-//! What the checks examine: settings, files, ledger and server, each read when a check first needs it.
+//! The input of the checks: settings, files, ledger and server, each read when a check first needs it.
 
 use std::cell::OnceCell;
 use std::path::Path;
@@ -10,15 +10,15 @@ use crate::config::{Flags, Settings};
 use crate::domain::{Position, RecordedEvent, Timestamp};
 use crate::store::{self, Access, Database, EventPages, Store, StoreError};
 
-/// How many of the last events are examined.
+/// The number of last events that are examined.
 pub const LAST_EVENTS: u64 = 1000;
 
-/// What the checks examine.
+/// The input of the checks.
 pub struct DoctorContext {
     pub settings: Settings,
     /// Why the configuration file could not be read; every setting in it is unknown then.
     pub unreadable: Option<String>,
-    /// Whether it is a failure that no server answers.
+    /// True if a server must be running: it is then a failure that none responds.
     pub server_is_due: bool,
     pub now: Timestamp,
     /// Where the ledger is; `None` if that is not known.
@@ -73,7 +73,7 @@ impl DoctorContext {
         })
     }
 
-    /// What the server says about itself.
+    /// The state of the running server, if any.
     pub fn server(&self) -> &RunningServer {
         self.server.get_or_init(|| RunningServer::ask(&self.settings, self.database.as_ref()))
     }

@@ -1,4 +1,4 @@
-//! Room on the disk, and for how long it lasts.
+//! Checks of disk space: what is free now, how long it will last, and the size of the write-ahead logs.
 
 use super::context::DoctorContext;
 use super::finding::Finding;
@@ -7,14 +7,14 @@ use crate::store::{Store, StoreError, inspect};
 
 const MIB: u64 = 1 << 20;
 
-/// Below this a busy server may meet the end of the disk before anybody has looked: a WAL and a sort
-/// of a rebuild take some hundred MiB.
+/// Below this a busy server may fill the disk before anybody notices: a WAL and the sorter of a
+/// rebuild take some hundred MiB.
 const FREE_FEW_BYTES: u64 = 1024 * MIB;
 
 /// Below this a WAL that a long reader holds up may fill the disk.
 const FREE_TOO_FEW_BYTES: u64 = 256 * MIB;
 
-/// How far back growth is measured: a week has every day of the week.
+/// The period over which growth is measured: a week, because traffic differs by the day of the week.
 const WINDOW_DAYS: f64 = 7.0;
 
 const DAYS_FEW: f64 = 30.0;
@@ -25,15 +25,15 @@ const WAL_LARGE_BYTES: u64 = 128 * MIB;
 
 const DAY_MICROS: f64 = 86_400e6;
 
-/// What is free where the log lies.
+/// Checks the free space of the log's file system.
 pub fn free(context: &DoctorContext) -> Vec<Finding> {
     let Some(database) = &context.database else { return Vec::new() };
     match inspect::sizes(database) {
         Ok(sizes) => vec![of_free(sizes.disk_free)],
         Err(error) if context.ledger().is_some() => {
-            vec![Finding::fail(error.to_string(), "look at the disk and its mount")]
+            vec![Finding::fail(error.to_string(), "check the disk and its mount")]
         }
-        // A folder that is made with the ledger.
+        // The folder does not exist yet; it is created with the ledger.
         Err(_) => Vec::new(),
     }
 }
@@ -42,14 +42,16 @@ fn of_free(free: u64) -> Finding {
     let detail = format!("{} MiB free", free / MIB);
     match free {
         free if free < FREE_TOO_FEW_BYTES => {
-            Finding::fail(detail, "make room: on a full disk callbacks are answered 503")
+            Finding::fail(detail, "free disk space: on a full disk every callback gets a 503")
         }
-        free if free < FREE_FEW_BYTES => Finding::warn(detail, "make room, or begin a new period"),
+        free if free < FREE_FEW_BYTES => {
+            Finding::warn(detail, "free disk space, or start a new period")
+        }
         _ => Finding::ok(detail),
     }
 }
 
-/// How long the disk lasts at the rate of the last week.
+/// Checks how long the free space will last at the rate of the last week.
 pub fn growth(context: &DoctorContext) -> Vec<Finding> {
     let (Some(database), Some(store), Some(head)) =
         (context.ledger(), context.store(), context.head())
@@ -68,28 +70,28 @@ pub fn growth(context: &DoctorContext) -> Vec<Finding> {
 fn of_growth(events_a_day: f64, bytes_a_day: f64, disk_free: u64) -> Finding {
     let days = disk_free as f64 / bytes_a_day.max(1.0);
     let detail = format!(
-        "{events_a_day:.0} events and {:.1} MiB a day, so the disk lasts {}",
+        "{events_a_day:.0} events and {:.1} MiB a day; the disk will be full in {}",
         bytes_a_day / MIB as f64,
         in_words(days)
     );
     match days {
         days if days < DAYS_TOO_FEW => {
-            Finding::fail(detail, "make room, or begin a new period now")
+            Finding::fail(detail, "free disk space, or start a new period now")
         }
-        days if days < DAYS_FEW => Finding::warn(detail, "make room, or plan a new period"),
+        days if days < DAYS_FEW => Finding::warn(detail, "free disk space, or plan a new period"),
         _ => Finding::ok(detail),
     }
 }
 
-/// Over the last week; a ledger that is younger than a day is not thought to go on like its first
-/// minutes.
+/// The average over the last week. For a ledger younger than a day, the events so far count as those of
+/// a day, because its first minutes say nothing about its later rate.
 fn events_a_day(store: &dyn Store, head: Position, now: Timestamp) -> Result<f64, StoreError> {
     let received_at = |position: Position| {
         let events = store.read_at(&[position])?;
         Ok::<_, StoreError>(events.first().map_or(now, |event| event.received_at))
     };
     let since = now.micros() - (WINDOW_DAYS * DAY_MICROS) as i64;
-    // Times of arrival mostly rise with the positions, so the first of the week is soon found.
+    // A binary search, because times of arrival mostly rise with positions.
     let (mut before, mut from) = (0, head + 1);
     while from - before > 1 {
         let middle = before + (from - before) / 2;
@@ -109,24 +111,24 @@ fn events_a_day(store: &dyn Store, head: Position, now: Timestamp) -> Result<f64
 
 fn in_words(days: f64) -> String {
     match days {
-        days if days > 3650.0 => "over ten years".to_owned(),
+        days if days > 3650.0 => "more than ten years".to_owned(),
         days if days > 730.0 => format!("{:.0} years", days / 365.0),
         days => format!("{days:.0} days"),
     }
 }
 
-/// How large the log's write-ahead log has become.
+/// Checks the sizes of the write-ahead logs of log and views.
 pub fn wal(context: &DoctorContext) -> Vec<Finding> {
     let Some(database) = context.ledger() else { return Vec::new() };
     let Ok(sizes) = inspect::sizes(database) else { return Vec::new() };
     let detail =
-        format!("{:.1} MiB, of the views {:.1} MiB", mib(sizes.log_wal), mib(sizes.views_wal));
+        format!("log {:.1} MiB, views {:.1} MiB", mib(sizes.log_wal), mib(sizes.views_wal));
     vec![match sizes.log_wal.max(sizes.views_wal) > WAL_LARGE_BYTES {
         false => Finding::ok(detail),
         true => Finding::warn(
             detail,
-            "a program keeps a transaction open on it, or, with wal_checkpoints = \"external\", nobody \
-             carries it over: look for readers, and whether Litestream runs",
+            "a program keeps a transaction open, or, with wal_checkpoints = \"external\", nothing \
+             checkpoints it: look for long-running readers, and check that Litestream is running",
         ),
     }]
 }
@@ -141,27 +143,27 @@ mod tests {
     use super::{MIB, of_free, of_growth};
 
     #[test]
-    fn a_disk_that_is_nearly_full_is_told_before_it_is() {
+    fn a_disk_that_is_nearly_full_is_reported() {
         assert_eq!(of_free(200_000 * MIB).outcome, Outcome::Ok);
         assert_eq!(of_free(500 * MIB).outcome, Outcome::Warn);
         assert_eq!(of_free(0).outcome, Outcome::Fail);
     }
 
     #[test]
-    fn what_is_left_is_told_in_days() {
+    fn the_remaining_space_is_reported_in_days() {
         let lasting = |mib_a_day: u64| of_growth(1e6, (mib_a_day * MIB) as f64, 10_000 * MIB);
         assert_eq!(
             lasting(1).detail,
-            "1000000 events and 1.0 MiB a day, so the disk lasts over ten years"
+            "1000000 events and 1.0 MiB a day; the disk will be full in more than ten years"
         );
         assert_eq!(
             lasting(10).detail,
-            "1000000 events and 10.0 MiB a day, so the disk lasts 3 years"
+            "1000000 events and 10.0 MiB a day; the disk will be full in 3 years"
         );
         assert_eq!(lasting(10).outcome, Outcome::Ok);
         assert_eq!(
             lasting(1000).detail,
-            "1000000 events and 1000.0 MiB a day, so the disk lasts 10 days"
+            "1000000 events and 1000.0 MiB a day; the disk will be full in 10 days"
         );
         assert_eq!(lasting(1000).outcome, Outcome::Warn);
         assert_eq!(lasting(5000).outcome, Outcome::Fail);

@@ -1,4 +1,4 @@
-//! The ledger's files and where they lie.
+//! Checks of the ledger's files and their folder.
 
 use std::fs::Metadata;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -11,10 +11,10 @@ use super::finding::Finding;
 use crate::store::copy::refuse_foreign_wal;
 use crate::store::inspect::{self, Files};
 
-/// What is left of a file in the making has this in its name.
+/// The part of the name that marks an unfinished file.
 const UNFINISHED: &str = ".unfinished-";
 
-/// Who else can read or write the ledger.
+/// Checks that no other user can read or write the ledger.
 pub fn permissions(context: &DoctorContext) -> Vec<Finding> {
     let Some(database) = context.ledger() else { return Vec::new() };
     let Files { log, views, sidecars } = inspect::files(database);
@@ -23,20 +23,20 @@ pub fn permissions(context: &DoctorContext) -> Vec<Finding> {
     let folder = folder_of(&log);
     if mode(&folder) & 0o022 != 0 {
         return vec![Finding::warn(
-            format!("others can write to the folder {}", folder.display()),
-            "others may remove the ledger's files: chmod 700, or give it a folder of its own",
+            format!("other users can write to the folder {}", folder.display()),
+            "they can delete the ledger's files: chmod 700, or move the ledger to a folder of its own",
         )];
     }
     vec![match &open[..] {
-        [] => Finding::ok("the files are their owner's alone"),
+        [] => Finding::ok("only their owner can access the files"),
         open => Finding::warn(
-            format!("others may read or write {}", names_of(open)),
-            "they hold addresses of persons: chmod 600",
+            format!("other users can read or write {}", names_of(open)),
+            "the files contain people's addresses: chmod 600",
         ),
     }]
 }
 
-/// Whether this user may do what `serve` does.
+/// Checks that this user has the access that `serve` needs.
 pub fn access(context: &DoctorContext) -> Vec<Finding> {
     let Some(database) = context.ledger() else { return Vec::new() };
     let Files { log, views, .. } = inspect::files(database);
@@ -48,19 +48,19 @@ pub fn access(context: &DoctorContext) -> Vec<Finding> {
         .map(|(path, _)| path)
         .collect();
     vec![match &refused[..] {
-        [] => Finding::ok("this user may read and write them"),
+        [] => Finding::ok("this user can read and write the files"),
         refused => Finding::fail(
-            format!("this user may not read and write {}", names_of(refused)),
+            format!("this user cannot read and write {}", names_of(refused)),
             format!(
-                "run as the user that serve runs as; {} is user {}'s",
+                "run as the user that serve runs as; {} belongs to user {}",
                 log.display(),
-                log.metadata().map_or("another".to_owned(), |metadata| metadata.uid().to_string())
+                log.metadata().map_or("unknown".to_owned(), |metadata| metadata.uid().to_string())
             ),
         ),
     }]
 }
 
-/// Whether the ledger lies on a disk of this machine.
+/// Checks that the ledger is on a local disk.
 pub fn file_system(context: &DoctorContext) -> Vec<Finding> {
     let Some(database) = &context.database else { return Vec::new() };
     vec![of_file_system(inspect::network_file_system(database))]
@@ -68,48 +68,51 @@ pub fn file_system(context: &DoctorContext) -> Vec<Finding> {
 
 fn of_file_system(network: Option<&str>) -> Finding {
     match network {
-        None => Finding::ok("a local one"),
+        None => Finding::ok("local"),
         Some(name) if name.starts_with("FUSE") => Finding::warn(
-            format!("the ledger lies on {name}"),
-            "where other machines share it, move the ledger to a local disk",
+            format!("the ledger is on {name}"),
+            "if other machines share it, move the ledger to a local disk",
         ),
         Some(name) => Finding::fail(
-            format!("the ledger lies on {name}"),
-            "SQLite's write-ahead log does not work across machines: move it to a local disk",
+            format!("the ledger is on {name}"),
+            "SQLite's write-ahead log does not work across machines: move the ledger to a local disk",
         ),
     }
 }
 
-/// Whether the log has one name only.
+/// Checks that the log has no second name, such as a hard link.
 pub fn names(context: &DoctorContext) -> Vec<Finding> {
     let Some(database) = context.ledger() else { return Vec::new() };
     vec![match inspect::refuse_other_names(database) {
         Ok(()) => Finding::ok("the log has one name"),
-        Err(error) => Finding::fail(error.to_string(), "remove the other name; serve refuses both"),
+        Err(error) => Finding::fail(
+            error.to_string(),
+            "remove the other name; serve does not start under either",
+        ),
     }]
 }
 
-/// What lies there and does not belong there.
+/// Checks for files that do not belong there: a WAL of another log, and unfinished copies.
 pub fn leftovers(context: &DoctorContext) -> Vec<Finding> {
     let Some(database) = &context.database else { return Vec::new() };
     if let Err(error) = inspect::refuse_orphaned_wal(database) {
-        return vec![Finding::fail(error.to_string(), "serve refuses to start with it")];
+        return vec![Finding::fail(error.to_string(), "serve does not start with it")];
     }
-    // Whoever writes changes both while they are compared.
+    // A writer would change both files during the comparison.
     let is_idle = matches!(inspect::is_held(database), Ok(false));
     if context.ledger().is_some()
         && is_idle
         && let Err(error) = refuse_foreign_wal(database)
     {
-        return vec![Finding::fail(error.to_string(), "serve refuses to start with it")];
+        return vec![Finding::fail(error.to_string(), "serve does not start with it")];
     }
     let folder = folder_of(&inspect::files(database).log);
     let unfinished = unfinished_in(&folder);
     vec![match &unfinished[..] {
         [] => Finding::ok("none"),
         unfinished => Finding::warn(
-            format!("a copy that was cut off left {}", names_of(unfinished)),
-            "where no backup or export is at work, remove it",
+            format!("an interrupted copy left {}", names_of(unfinished)),
+            "if no backup or export is running, delete it",
         ),
     }]
 }
@@ -121,13 +124,13 @@ fn unfinished_in(folder: &Path) -> Vec<PathBuf> {
     unfinished.map(|entry| entry.path()).collect()
 }
 
-/// The folder that a file lies in.
+/// The folder of a file.
 pub fn folder_of(file: &Path) -> PathBuf {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new(".")).to_owned()
 }
 
-/// Of a file that is not there, no one may do anything.
+/// The permissions of a file; none if it does not exist.
 fn mode(path: &Path) -> u32 {
     path.metadata().map_or(0, |metadata: Metadata| metadata.permissions().mode())
 }

@@ -1,26 +1,26 @@
-//! What a check found, and what to do about it.
+//! The findings of a check, each with an outcome and advice.
 
-/// How a check came out.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Ok,
-    /// Somebody should look at it.
+    /// Needs attention.
     Warn,
-    /// Something does not work, or soon will not.
+    /// Something does not work, or will soon stop working.
     Fail,
 }
 
-/// What was found, and what to do about it.
+/// One finding, and advice on what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// Which of several things of a kind: a setting, an account.
+    /// The setting, account or other item that the finding is about, if the check covers several.
     pub of: Option<String>,
     pub outcome: Outcome,
     pub detail: String,
     pub advice: Option<String>,
 }
 
-/// One line of the page: a check and a finding of it.
+/// One line of the page: a check and one of its findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
     pub area: &'static str,
@@ -29,7 +29,7 @@ pub struct Checked {
 }
 
 impl Outcome {
-    /// The word for it.
+    /// The name used in JSON and in the table.
     pub fn name(self) -> &'static str {
         match self {
             Outcome::Ok => "ok",
@@ -40,23 +40,23 @@ impl Outcome {
 }
 
 impl Finding {
-    /// Everything is as it should be.
+    /// A finding without a problem.
     pub fn ok(detail: impl Into<String>) -> Self {
         Self { of: None, outcome: Outcome::Ok, detail: detail.into(), advice: None }
     }
 
-    /// Somebody should look at it.
+    /// A finding that needs attention.
     pub fn warn(detail: impl Into<String>, advice: impl Into<String>) -> Self {
         let advice = Some(advice.into());
         Self { of: None, outcome: Outcome::Warn, detail: detail.into(), advice }
     }
 
-    /// It does not work.
+    /// A finding of something that does not work.
     pub fn fail(detail: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { outcome: Outcome::Fail, ..Self::warn(detail, advice) }
     }
 
-    /// The same of one of several things.
+    /// Returns this finding with the item that it is about.
     pub fn of(self, of: impl Into<String>) -> Self {
         Self { of: Some(of.into()), ..self }
     }

@@ -1,4 +1,4 @@
-//! The keys that Twilio and the ledger have to agree on.
+//! Checks of the keys with which Twilio signs callbacks.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,7 @@ use crate::text::printable;
 use crate::twilio::accounts::{AccountKeys, PRIMARY, SECONDARY};
 use crate::twilio::callback::ParsedCallback;
 
-/// Each account's keys: where they come from, never what they are.
+/// Checks the keys of each account. Findings name their sources, never their values.
 pub fn each(context: &DoctorContext) -> Vec<Finding> {
     let accounts = match context.settings.each_account() {
         Err(_) if context.unreadable.is_some() => return Vec::new(),
@@ -25,7 +25,7 @@ pub fn each(context: &DoctorContext) -> Vec<Finding> {
         Ok(keys) => of_account(context, &sid, &keys).of(sid.as_str()),
         Err(error) => Finding::fail(
             format!("{error:#}"),
-            "serve does not start without them; one that runs keeps those it has",
+            "serve does not start without them; a running server keeps its present keys",
         )
         .of(sid.as_str()),
     });
@@ -39,29 +39,29 @@ fn of_account(context: &DoctorContext, sid: &AccountSid, keys: &AccountKeys) -> 
     if keys.tokens().any(|(_, token)| !token.is_usual()) {
         return Finding::warn(
             format!("{detail}; a token does not have the form of Twilio's, 32 hex digits"),
-            "look for quotes, blanks or another line in it; Twilio's Console has the token",
+            "look for quotes, blanks or line breaks in it; Twilio's Console shows the token",
         );
     }
     match &keys.secondary {
         Some(secondary) if secondary.is_same_as(&keys.primary) => Finding::warn(
             format!("{detail}; both tokens are the same"),
-            "after a rotation remove the secondary one",
+            "remove the secondary token after a rotation",
         ),
         _ => Finding::ok(detail),
     }
 }
 
-/// Who else can read the files of keys.
+/// Checks that no other user can read the key files.
 pub fn files(context: &DoctorContext) -> Vec<Finding> {
     let open: Vec<_> =
         context.settings.secret_files().into_iter().filter(|file| others_read(file)).collect();
     vec![match &open[..] {
-        [] => Finding::ok("nobody else can read them"),
+        [] => Finding::ok("no other user can read them"),
         open => {
             let names: Vec<_> = open.iter().map(|file| file.display().to_string()).collect();
             Finding::warn(
                 format!("other users can read {}", names.join(", ")),
-                "chmod 600, or where a group has to read them, know that it can sign callbacks",
+                "chmod 600; every user who can read them can sign callbacks",
             )
         }
     }]
@@ -71,7 +71,7 @@ fn others_read(file: &Path) -> bool {
     file.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
 }
 
-/// Which key Twilio signs with, by the last events: each region has its own.
+/// Reports which key signed the last callbacks, by account and region.
 pub fn signing(context: &DoctorContext) -> Vec<Finding> {
     let callbacks = context.last_events().iter().filter(|event| event.source == Source::Callback);
     let mut accounts: BTreeMap<String, BTreeMap<String, Signing>> = BTreeMap::new();
@@ -95,13 +95,13 @@ pub fn signing(context: &DoctorContext) -> Vec<Finding> {
     findings.collect()
 }
 
-/// The header in which Twilio names the region that sends, such as us1 or ie1.
+/// The header in which Twilio names the sending region, such as us1 or ie1.
 const REGION_HEADER: &str = "x-home-region";
 
-/// The region whose tokens accounts have had before there were others.
+/// The original region: tokens without a region belong to it.
 const FIRST_REGION: &str = "us1";
 
-/// What signed the callbacks of one region.
+/// The keys that signed the callbacks of one region.
 #[derive(Default)]
 struct Signing {
     by_primary: bool,
@@ -124,8 +124,8 @@ impl Signing {
         Some(match self.by_primary || (is_first && !others_use_primary) {
             true => Finding::warn(
                 detail,
-                "it has been promoted at Twilio: make it the primary one here, and remove the \
-                 secondary",
+                "it has been promoted at Twilio: make it the primary token here too, and remove the \
+                 secondary one",
             ),
             false => Finding::ok(format!(
                 "{detail}, which signs with a token of its own; give it a name with auth_tokens, so \

@@ -1,4 +1,4 @@
-//! Log and views: can they be read, do they fit, and what is left open in them?
+//! Checks of log and views: whether they can be read and match each other, and stuck messages.
 
 use super::context::DoctorContext;
 use super::finding::Finding;
@@ -14,7 +14,7 @@ const LAG_EVENTS_MAX: u64 = 1_000_000;
 /// How far behind the views may be while a server runs.
 const LAG_EVENTS_MAX_BESIDE_SERVER: u64 = 100_000;
 
-/// Whether the log can be opened.
+/// Checks that the log can be opened and read.
 pub fn log(context: &DoctorContext) -> Vec<Finding> {
     let Some(opened) = context.opened() else { return Vec::new() };
     let store = match opened {
@@ -23,8 +23,7 @@ pub fn log(context: &DoctorContext) -> Vec<Finding> {
             return vec![Finding::fail(detail, "run as the user that serve runs as")];
         }
         Err(error @ StoreError::NotFound { .. }) => {
-            let advice =
-                "where there should be one, look at --database and DELIVERY_LEDGER_DATABASE";
+            let advice = "if a ledger should exist, check --database and DELIVERY_LEDGER_DATABASE";
             return vec![Finding::warn(error.to_string(), advice)];
         }
         Err(error) => return vec![Finding::fail(error.to_string(), advice_on(error))],
@@ -38,8 +37,8 @@ pub fn log(context: &DoctorContext) -> Vec<Finding> {
     });
     vec![match read {
         Ok((_, None)) => Finding::ok("no event yet"),
-        Ok((head, Some(at))) => Finding::ok(format!("{} events, the last of {at}", number(head))),
-        Err(error) => Finding::fail(error.to_string(), "run verify, and look for the last backup"),
+        Ok((head, Some(at))) => Finding::ok(format!("{} events, the last at {at}", number(head))),
+        Err(error) => Finding::fail(error.to_string(), "run verify, and find the last backup"),
     }]
 }
 
@@ -47,13 +46,13 @@ fn advice_on(error: &StoreError) -> &'static str {
     match error {
         StoreError::NewerVersion { .. } => "use the program that wrote it, or a newer one",
         StoreError::NotALedger { .. } => {
-            "it is another file, or damaged: look at --database, and for the last backup"
+            "it is not a ledger, or is damaged: check --database, or find the last backup"
         }
         _ => "see docs/operations/troubleshooting.md; restore creates a ledger from a backup",
     }
 }
 
-/// How SQLite keeps the log.
+/// Reports SQLite's version and its settings for the log.
 pub fn engine(context: &DoctorContext) -> Vec<Finding> {
     let (Some(database), Some(_)) = (context.ledger(), context.store()) else { return Vec::new() };
     vec![match inspect::engine(database) {
@@ -74,14 +73,14 @@ pub fn engine(context: &DoctorContext) -> Vec<Finding> {
     }]
 }
 
-/// Whether the triggers that refuse changes are in place, and nothing else is.
+/// Checks that the triggers that reject changes exist, and that the schema has no foreign objects.
 pub fn guards(context: &DoctorContext) -> Vec<Finding> {
     let Some(store) = context.store() else { return Vec::new() };
     vec![match store.check_guards() {
         Ok(damages) if damages.is_empty() => Finding::ok("in place"),
         Ok(damages) => {
             let names: Vec<_> = damages.iter().map(name_of).collect();
-            Finding::fail(names.join(", "), "somebody changed the log's schema: run verify")
+            Finding::fail(names.join(", "), "the log's schema has been changed: run verify")
         }
         Err(error) => Finding::fail(error.to_string(), "run verify"),
     }]
@@ -90,12 +89,12 @@ pub fn guards(context: &DoctorContext) -> Vec<Finding> {
 fn name_of(damage: &Damage) -> String {
     match damage {
         Damage::GuardMissing { name } => format!("{name} is missing or changed"),
-        Damage::Foreign { name } => format!("{name} is not ours"),
+        Damage::Foreign { name } => format!("{name} is not part of the ledger's schema"),
         other => format!("{other:?}"),
     }
 }
 
-/// Whether the views are this log's, and how far they have read.
+/// Checks that the views belong to this log and are not far behind it.
 pub fn views(context: &DoctorContext) -> Vec<Finding> {
     let (Some(store), Some(head)) = (context.store(), context.head()) else { return Vec::new() };
     let aligned = store.views().checkpoint().and_then(|checkpoint| {
@@ -118,7 +117,8 @@ pub fn views(context: &DoctorContext) -> Vec<Finding> {
         }
         ViewsState::Current | ViewsState::OtherRule { .. } => Finding::warn(
             format!("{detail}: {} events behind", number(behind)),
-            "a server that runs reads on, and /readyz says what keeps it; else start one, or run replay",
+            "a running server catches up, and its /readyz says what delays it; otherwise start one, or \
+             run replay",
         ),
         ViewsState::OtherLedger { .. } => Finding::warn(
             alignment.to_string(),
@@ -126,12 +126,12 @@ pub fn views(context: &DoctorContext) -> Vec<Finding> {
         ),
         ViewsState::AheadOfLog { .. } | ViewsState::OtherHistory { .. } => Finding::fail(
             alignment.to_string(),
-            "look for the newer log before serve rebuilds the views: they alone know that it was there",
+            "find the newer log before serve rebuilds the views: they are the only trace of it",
         ),
     }]
 }
 
-/// Whether the configured rule is the one that the views were built by.
+/// Checks that the views were built by the configured rule.
 pub fn rule(context: &DoctorContext) -> Vec<Finding> {
     let (Some(store), Some(_), Ok(wanted)) =
         (context.store(), context.head(), context.settings.rule())
@@ -148,28 +148,30 @@ pub fn rule(context: &DoctorContext) -> Vec<Finding> {
                 built_by.name(),
                 wanted.name()
             ),
-            "configure the same everywhere; serve rebuilds them by its own at its next start",
+            "configure the same rule everywhere; serve rebuilds the views by its own at its next start",
         ),
     }]
 }
 
-/// Messages that were heard of, and then no more.
+/// Checks for messages that have been open for long.
 pub fn stuck(context: &DoctorContext) -> Vec<Finding> {
     vec![match count_stuck(context) {
         None => return Vec::new(),
         Some(Stuck { all: 0, .. }) => Finding::ok("none"),
         Some(Stuck { all, recent: 0 }) => {
             let all = whole(all);
-            Finding::ok(format!("none that may still change; {all} have been open for 72 hours"))
+            Finding::ok(format!(
+                "none that may still change; {all} have been open for over 72 hours"
+            ))
         }
         Some(Stuck { recent, .. }) => Finding::warn(
-            format!("{} messages have not been settled for 12 hours", whole(recent)),
-            "reconcile asks Twilio what became of them",
+            format!("{} messages have been open for over 12 hours", whole(recent)),
+            "run reconcile, which asks Twilio for their status",
         ),
     }]
 }
 
-/// How many there are; `None` if the views cannot tell.
+/// The number of stuck messages; `None` if the views cannot be read.
 pub fn count_stuck(context: &DoctorContext) -> Option<Stuck> {
     context.head()?;
     Stuck::count(context.store()?.views(), context.now).ok()

@@ -11,13 +11,13 @@ use crate::store::inspect;
 
 const DAY_MICROS: i64 = 86_400_000_000;
 
-/// How old a backup may be.
+/// The age from which a backup is too old.
 const BACKUP_DAYS_MAX: i64 = 7;
 
-/// After this Twilio is not asked any more about a message by default.
+/// The age after which `reconcile` gives up on a message by default.
 const RECONCILE_DAYS_MAX: i64 = 3;
 
-/// The last reconcile, if it has anything to do.
+/// Checks that the last reconcile completed, and is recent enough if messages are stuck.
 pub fn reconcile(context: &DoctorContext) -> Vec<Finding> {
     let Some(database) = context.ledger() else { return Vec::new() };
     let stuck = count_stuck(context).map_or(0, |stuck| u64::try_from(stuck.recent).unwrap_or(0));
@@ -26,24 +26,27 @@ pub fn reconcile(context: &DoctorContext) -> Vec<Finding> {
         None if stuck == 0 => Finding::ok("never ran, and no message is stuck"),
         None => Finding::warn(
             format!("never ran, and {} messages are stuck", number(stuck)),
-            "run reconcile, best every few hours: what Twilio did not tell, it can be asked for",
+            "run reconcile, preferably every few hours: it asks Twilio for statuses that were not reported",
         ),
         Some(run) => match &run.stopped_by {
             Some(reason) => Finding::warn(
-                format!("the last one, of {}, did not come to its end: {reason}", run.ended_at),
-                "run it again: it goes on where it stopped",
+                format!("the last run, of {}, did not complete: {reason}", run.ended_at),
+                "run it again: it continues where it stopped",
             ),
             None if stuck > 0 && days_since(context, &run.ended_at) >= RECONCILE_DAYS_MAX => {
-                let detail =
-                    format!("last of {}, and {} messages are stuck", run.ended_at, number(stuck));
-                Finding::warn(detail, "run reconcile, best every few hours")
+                let detail = format!(
+                    "last run at {}, and {} messages are stuck",
+                    run.ended_at,
+                    number(stuck)
+                );
+                Finding::warn(detail, "run reconcile, preferably every few hours")
             }
             None => Finding::ok(format!("{}, {} events", run.ended_at, number(run.appended))),
         },
     }]
 }
 
-/// The last backup, by what `backup` wrote down.
+/// Checks the age of the last backup that `backup` recorded.
 pub fn backup(context: &DoctorContext) -> Vec<Finding> {
     let (Some(database), Some(store), Some(head)) =
         (context.ledger(), context.store(), context.head())
@@ -53,8 +56,7 @@ pub fn backup(context: &DoctorContext) -> Vec<Finding> {
     let Some(last) = last_backup(&inspect::files(database).log, store.ledger_id()) else {
         return vec![Finding::warn(
             "none is known",
-            "run backup: what the log has lost nobody can bring back; where another program copies it, \
-             look there",
+            "run backup: lost events cannot be recovered; if another program makes copies, check that",
         )];
     };
     let detail = format!(
@@ -66,16 +68,16 @@ pub fn backup(context: &DoctorContext) -> Vec<Finding> {
     vec![match days_since(context, &last.ended_at) {
         _ if last.position > head => Finding::warn(
             format!("{detail}: the log is shorter than its backup"),
-            "the log was restored from an older copy, or exchanged; verify --expect tells",
+            "the log was restored from an older copy, or replaced; verify --expect shows which",
         ),
         days if days >= BACKUP_DAYS_MAX => {
-            Finding::warn(format!("{detail}, {days} days ago"), "run backup, best every day")
+            Finding::warn(format!("{detail}, {days} days ago"), "run backup, preferably every day")
         }
         _ => Finding::ok(detail),
     }]
 }
 
-/// Whole days; of what cannot be read, as many as can be.
+/// The number of whole days since a moment; a very large one if it is not a valid time.
 fn days_since(context: &DoctorContext, moment: &str) -> i64 {
     let moment = Timestamp::parse(moment).map_or(i64::MIN / 2, Timestamp::micros);
     (context.now.micros() - moment) / DAY_MICROS

@@ -29,11 +29,11 @@ use crate::config::Flags;
 #[derive(Debug, clap::Args)]
 #[group(skip)] // the group of serve's arguments has the same name
 pub struct Args {
-    /// Run only quick checks: no counting, and of the server only whether it is ready
+    /// Run only quick checks: no counting, and only the readiness of the server
     #[arg(long)]
     quick: bool,
 
-    /// Fail if no server answers
+    /// Fail if no server responds
     #[arg(long)]
     server: bool,
 
@@ -55,7 +55,7 @@ struct Check {
     run: fn(&DoctorContext) -> Vec<Finding>,
 }
 
-/// How much a check takes.
+/// The cost of a check.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cost {
     /// Milliseconds, however large the ledger is, so that a health check may run it every few seconds.

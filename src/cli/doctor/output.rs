@@ -8,10 +8,10 @@ use serde_json::json;
 use super::finding::{Checked, Outcome};
 use crate::text::printable;
 
-/// Longer names, those with a SID, stand out rather than push everything to the right.
+/// Longer names, those with a SID, exceed the column instead of widening it for every line.
 const NAME_WIDTH_MAX: usize = 30;
 
-/// Every check on a line, by area, with what to do below it.
+/// Prints one line per finding, grouped by area, with the advice below it.
 pub fn for_people(made: &[Checked]) -> Result<()> {
     let mut out = crate::cli::common::terminal::stdout();
     let widths = made.iter().map(|made| made.name.chars().count());
@@ -35,11 +35,11 @@ pub fn for_people(made: &[Checked]) -> Result<()> {
     }
     let count = |outcome| made.iter().filter(|made| made.finding.outcome == outcome).count();
     let [failed, warned, ok] = [Outcome::Fail, Outcome::Warn, Outcome::Ok].map(count);
-    writeln!(out, "\n{failed} failed, {warned} to look at, {ok} ok")?;
+    writeln!(out, "\n{failed} failed, {warned} warnings, {ok} ok")?;
     Ok(())
 }
 
-/// The same as JSON.
+/// Prints the findings as JSON.
 pub fn as_json(made: &[Checked]) -> Result<()> {
     let count = |outcome| made.iter().filter(|made| made.finding.outcome == outcome).count();
     let check = |made: &Checked| {

@@ -1,4 +1,5 @@
-//! What the requests in quarantine have in common, and where those went that came to no callback path.
+//! Checks of the quarantine: the most common cause of rejection, and requests sent to a wrong path or
+//! with a wrong method.
 
 use std::collections::BTreeMap;
 
@@ -15,28 +16,29 @@ use crate::store::quarantine::{Kept, Rank};
 use crate::twilio::diagnosis::Diagnosis;
 use crate::wire::mask;
 
-/// How many requests are looked at, the newest: to find out about one takes up to a few milliseconds.
-const LOOKED_AT: usize = 50;
+/// The number of requests that are examined, newest first: each takes up to a few milliseconds.
+const EXAMINED_MAX: usize = 50;
 
-/// How many paths and methods are named. A mistake has one or two; forgers use any number.
+/// The number of paths and methods that are named. A misconfiguration has one or two; forged requests
+/// have any number.
 const NAMED_MAX: usize = 5;
 
-/// How many paths are read from the quarantine, the most frequent first.
+/// The number of paths that are read from the quarantine, most frequent first.
 const PATHS_READ_MAX: usize = 100;
 
-/// What the newest of them come to with what is configured now.
+/// The results of checking the newest requests against the current configuration.
 #[derive(Default)]
 struct Examined {
     kept: u64,
-    /// How many of all have a signature that fits, or would fit.
+    /// The number of all requests whose signature matches, or would match after a known edit.
     recognised: u64,
-    looked_at: u64,
+    examined: u64,
     would_verify: u64,
-    /// By the likely cause: how many, and whether it can be put right here.
+    /// By likely cause: the number of requests, and whether the cause can be corrected here.
     causes: BTreeMap<String, (u64, bool)>,
 }
 
-/// Whether any of them would be taken now, else what most of them were refused for.
+/// Checks whether any request would be accepted now, or what most of them were rejected for.
 pub fn common(context: &DoctorContext) -> Vec<Finding> {
     let examined = match examine(context) {
         Ok(Some(examined)) => examined,
@@ -45,7 +47,7 @@ pub fn common(context: &DoctorContext) -> Vec<Finding> {
         Err(error) => {
             return vec![Finding::warn(
                 format!("cannot be read: {error:#}"),
-                "where it is damaged, remove ledger.quarantine.db: it is no evidence",
+                "if it is damaged, delete ledger.quarantine.db: the log does not depend on it",
             )];
         }
     };
@@ -55,14 +57,14 @@ pub fn common(context: &DoctorContext) -> Vec<Finding> {
 
 fn examine(context: &DoctorContext) -> Result<Option<Examined>> {
     let configured = Configured::from_settings(&context.settings);
-    // What is wrong with the configuration, another check has said.
+    // Another check reports an invalid configuration.
     let Ok(configured) = configured else { return Ok(None) };
     let Some(database) = context.ledger() else { return Ok(None) };
     let Some(quarantine) = store::read_quarantine(database)? else { return Ok(None) };
     let Kept { requests, recognised, .. } = quarantine.kept()?;
     let mut examined = Examined { kept: requests, recognised, ..Examined::default() };
-    for (_, request) in quarantine.newest(None, LOOKED_AT)? {
-        examined.looked_at += 1;
+    for (_, request) in quarantine.newest(None, EXAMINED_MAX)? {
+        examined.examined += 1;
         match check(&request, &configured.accepts()) {
             CheckOutcome::Valid(_) => examined.would_verify += 1,
             CheckOutcome::Unacceptable(reason) => {
@@ -76,8 +78,8 @@ fn examine(context: &DoctorContext) -> Result<Option<Examined>> {
     Ok(Some(examined))
 }
 
-/// Signed requests that did not come to a callback path by POST: as a running server counts them, and
-/// as the quarantine has them, which also knows those before the server's last start.
+/// Checks for signed requests that were not a POST to a callback path. They are counted by a running
+/// server, and stored in the quarantine, which also has those before the server's last start.
 pub fn misdirected(context: &DoctorContext) -> Vec<Finding> {
     let counted = context.server().metrics.as_ref().map(|metrics| {
         metrics.pairs("delivery_ledger_misdirected_callbacks_total", ("method", "path"))
@@ -98,15 +100,15 @@ pub fn misdirected(context: &DoctorContext) -> Vec<Finding> {
     paths.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let of_paths = paths.into_iter().take(NAMED_MAX).map(|(path, count)| {
         Finding::warn(
-            format!("{} came to {path}, which is no callback path", signed_callbacks(count)),
-            "put the URL at Twilio right, or add the path with --callback-path; then run quarantine \
+            format!("{} arrived at {path}, which is not a callback path", signed_callbacks(count)),
+            "correct the URL at Twilio, or add the path with --callback-path; then run quarantine \
              recheck",
         )
     });
     let of_methods = methods.into_iter().take(NAMED_MAX).map(|((method, path), count)| {
         Finding::warn(
-            format!("{} came to {path} by {method}, not by POST", signed_callbacks(count)),
-            "set the method of the callback URL to POST at Twilio: what came otherwise is lost",
+            format!("{} arrived at {path} by {method} instead of POST", signed_callbacks(count)),
+            "set the method of the callback URL to POST at Twilio: callbacks by other methods are lost",
         )
     });
     of_paths.chain(of_methods).collect()
@@ -119,7 +121,7 @@ fn signed_callbacks(count: u64) -> String {
     }
 }
 
-/// The paths in quarantine that were no callback paths, with how many requests each has.
+/// The paths in quarantine that were not callback paths, each with its number of requests.
 fn kept_paths(context: &DoctorContext) -> Option<BTreeMap<String, u64>> {
     let quarantine = store::read_quarantine(context.ledger()?).ok()??;
     let paths = quarantine.paths(Rejection::Path.name(), PATHS_READ_MAX).ok()?;
@@ -136,27 +138,30 @@ impl Examined {
         self.causes.entry(cause).or_insert((0, is_ours)).0 += 1;
     }
 
-    /// How many are an account's own, which a flood of others does not evict.
+    /// Reports the number of requests with an account's signature, which a flood of others does not
+    /// evict.
     fn own(&self) -> Option<Finding> {
         let (own, kept) = (number(self.recognised), number(self.kept));
-        let detail = format!("{own} of {kept} have a signature that fits, or would fit");
+        let detail = format!(
+            "{own} of {kept} have a signature that matches, or would match after a known edit"
+        );
         (self.recognised > 0).then(|| Finding::ok(detail).of("recognised"))
     }
 
     fn finding(self) -> Finding {
-        let Self { kept, recognised: _, looked_at, would_verify, causes } = self;
-        let newest = format!("{} are kept; of the newest {looked_at}", number(kept));
+        let Self { kept, recognised: _, examined, would_verify, causes } = self;
+        let newest = format!("{} stored; of the newest {examined}", number(kept));
         if would_verify > 0 {
             return Finding::warn(
-                format!("{newest}, {would_verify} would be taken now"),
+                format!("{newest}, {would_verify} would be accepted now"),
                 "run quarantine recheck: it appends them",
             );
         }
         match causes.into_iter().max_by_key(|(_, (count, _))| *count) {
-            None => Finding::ok("no request is kept"),
+            None => Finding::ok("no requests are stored"),
             Some((cause, (count, true))) => Finding::warn(
                 format!("{newest}, {count}: {cause}"),
-                "put right what the cause names, then run quarantine recheck",
+                "correct the cause, then run quarantine recheck",
             ),
             Some((cause, (count, false))) => Finding::ok(format!("{newest}, {count}: {cause}")),
         }

@@ -1,25 +1,26 @@
-//! How many callbacks are refused, and for what, as a running server counts them.
+//! Check of the share of rejected callbacks, and of the most common reason, as a running server counts
+//! them.
 
 use super::context::DoctorContext;
 use super::finding::Finding;
 use crate::cli::common::http_client::Metrics;
 
-/// A share of refusals that nobody has to look at: forged requests come now and then. The alert in
-/// docs/deploy begins here too.
+/// The share of rejections up to which no action is needed, because forged requests arrive now and
+/// then. The alert in docs/deploy has the same limit.
 const SHARE_USUAL: f64 = 0.05;
 
-/// How many refusals say something while nothing was ever stored.
-const TELLING: u64 = 10;
+/// The number of rejections that is a failure if no callback has been stored.
+const WITHOUT_STORED_MAX: u64 = 10;
 
-/// What is known of callbacks since somewhere began to count.
+/// The counts of callbacks since the server started.
 struct Refused {
     stored: u64,
     refused: u64,
-    /// The reason of most of them, and how many it has.
+    /// The most common reason, and its count.
     common: Option<(String, u64)>,
 }
 
-/// The share of refusals since the server started.
+/// Checks the share of rejections since the server started.
 pub fn share(context: &DoctorContext) -> Vec<Finding> {
     let metrics = context.server().metrics.as_ref();
     metrics.map(Refused::counted).map(|refused| refused.finding()).into_iter().collect()
@@ -31,7 +32,7 @@ impl Refused {
             metrics.sum("delivery_ledger_callbacks_total", &format!("outcome=\"{outcome}\""))
         };
         let reasons = metrics.labelled("delivery_ledger_refusals_total", "reason");
-        // Those that were not stored although they were signed are counted there too.
+        // The metric also counts signed callbacks that could not be stored.
         let known =
             reasons.into_iter().filter(|(reason, count)| *count > 0 && advice(reason).is_some());
         let common = known.max_by_key(|(_, count)| *count);
@@ -49,7 +50,9 @@ impl Refused {
             None => (detail, "stderr has the reason of each"),
         };
         match share > SHARE_USUAL {
-            true if self.stored == 0 && self.refused >= TELLING => Finding::fail(detail, advice),
+            true if self.stored == 0 && self.refused >= WITHOUT_STORED_MAX => {
+                Finding::fail(detail, advice)
+            }
             true => Finding::warn(detail, advice),
             false => Finding::ok(detail),
         }
@@ -65,28 +68,30 @@ fn advice(reason: &str) -> Option<&'static str> {
         }
         "account_unknown" => "a sub-account has a SID and a token of its own: configure it",
         "signature_missing" | "signature_not_base64" => {
-            "they are not Twilio's, or a proxy takes X-Twilio-Signature away"
+            "they are not from Twilio, or a proxy removes X-Twilio-Signature"
         }
-        "accounts_contradict" => "they are not Twilio's: look who else calls the callback URL",
+        "accounts_contradict" => {
+            "they are not from Twilio: find out who else calls the callback URL"
+        }
         "shared_key_unknown" | "algorithm_unknown" => {
             "Twilio signs with a shared key that is not in shared_keys of its account"
         }
         "body_hash_missing" | "body_hash_wrong" => {
-            "a proxy changes JSON bodies or takes bodySHA256 from the query"
+            "a proxy changes JSON bodies, or removes bodySHA256 from the query"
         }
         "body_too_large" | "body_too_slow" | "body_broken" => {
-            "they are not Twilio's, or a proxy hands bodies over slowly or in part"
+            "they are not from Twilio, or a proxy forwards bodies slowly or incompletely"
         }
         "path" => {
-            "a path at Twilio that is no callback path: doctor names it under misdirected; quarantine recheck \
-             accepts them once it is configured"
+            "a URL at Twilio has a path that is not a callback path: see misdirected; quarantine recheck \
+             accepts them once the path is configured"
         }
         "method" => "the method of a callback URL at Twilio is not POST",
         "request" => {
-            "a URL at Twilio with characters that have to be percent-encoded, or something on the way \
-             that writes HTTP badly"
+            "a URL at Twilio has characters that must be percent-encoded, or a proxy sends malformed \
+             HTTP"
         }
-        "media_type" => "they are not Twilio's, or a proxy changes Content-Type",
+        "media_type" => "they are not from Twilio, or a proxy changes Content-Type",
         _ => return None,
     })
 }

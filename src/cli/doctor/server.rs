@@ -8,7 +8,7 @@ use crate::cli::common::running_server::reachable;
 /// The number of connections that `serve` accepts for callbacks; each is an open file.
 const OPEN_FILES_FEW: u64 = 8192 + 256;
 
-/// Whether a server runs and does its work.
+/// Checks that a server is running and ready.
 pub fn ready(context: &DoctorContext) -> Vec<Finding> {
     let server = context.server();
     let Some(address) = server.address else { return Vec::new() };
@@ -20,20 +20,20 @@ pub fn ready(context: &DoctorContext) -> Vec<Finding> {
         (Some((200, _)), _) => Finding::ok(format!("answers on {address}")),
         (Some((_, json)), _) => Finding::fail(
             format!("on {address}: {}", json["reason"].as_str().unwrap_or("it does not say why")),
-            "see docs/operations/health.md, \"What 503 means\"; while views are rebuilt, wait",
+            "see docs/operations/health.md, \"What 503 means\"; if the views are being rebuilt, wait",
         ),
         (None, true) => missing(
             format!("a process holds the ledger, and no server answers on {address}"),
-            "a command is at work, or serve was started with other addresses: give doctor its flags",
+            "a command is running, or serve was started with other addresses: give doctor its flags",
         ),
         (None, false) => missing(
             format!("no server answers on {address}"),
-            "start serve: callbacks that nobody takes are lost",
+            "start serve: callbacks that no server receives are lost",
         ),
     }]
 }
 
-/// Whether callbacks can arrive.
+/// Checks that the callback listener responds.
 pub fn callbacks(context: &DoctorContext) -> Vec<Finding> {
     let Ok(listen) = context.settings.listen() else {
         return Vec::new();
@@ -50,12 +50,12 @@ pub fn callbacks(context: &DoctorContext) -> Vec<Finding> {
         ),
         None => Finding::warn(
             format!("{listen} does not answer"),
-            "give doctor the --listen of serve; where it is this, serve is overrun: look at its CPU",
+            "give doctor the --listen of serve; if it is the same, serve is overloaded: check its CPU",
         ),
     }]
 }
 
-/// Whether the server is of this version.
+/// Checks that the server has the same version as this program.
 pub fn version(context: &DoctorContext) -> Vec<Finding> {
     let Some(metrics) = &context.server().metrics else { return Vec::new() };
     let versions = metrics.labelled("delivery_ledger_build_info", "version");
@@ -65,12 +65,12 @@ pub fn version(context: &DoctorContext) -> Vec<Finding> {
         true => Finding::ok(theirs),
         false => Finding::warn(
             format!("the server is {theirs}, this program {ours}"),
-            "use the same; after an update restart serve",
+            "use the same version; restart serve after an update",
         ),
     }]
 }
 
-/// What the last verification in the background came to.
+/// Checks the result of the last background verification.
 pub fn verification(context: &DoctorContext) -> Vec<Finding> {
     let Some((_, json)) = &context.server().ready else { return Vec::new() };
     let verified = &json["verified"];
@@ -78,7 +78,7 @@ pub fn verification(context: &DoctorContext) -> Vec<Finding> {
     vec![match (verified["findings"].as_u64(), verified["error"].as_str()) {
         (None, _) => Finding::ok("none yet; the first begins a minute after the start"),
         (Some(_), Some(error)) => {
-            Finding::fail(format!("{at}: it did not come to its end: {error}"), "run verify")
+            Finding::fail(format!("{at}: it did not complete: {error}"), "run verify")
         }
         (Some(0), None) => {
             Finding::ok(format!("{at}: nothing is wrong up to position {}", verified["position"]))
@@ -90,7 +90,7 @@ pub fn verification(context: &DoctorContext) -> Vec<Finding> {
     }]
 }
 
-/// How many files a process may have open; `serve` raises its own limit as far as it may.
+/// Checks the limit of open files; `serve` raises its own soft limit to the hard one.
 pub fn open_files(_: &DoctorContext) -> Vec<Finding> {
     let Ok((_, hard)) = rlimit::Resource::NOFILE.get() else { return Vec::new() };
     let detail = match hard {
@@ -101,7 +101,7 @@ pub fn open_files(_: &DoctorContext) -> Vec<Finding> {
         false => Finding::ok(detail),
         true => Finding::warn(
             detail,
-            "8,192 connections take as many: raise it (LimitNOFILE in systemd, ulimits in containers)",
+            "8,192 connections need one each: raise it (LimitNOFILE in systemd, ulimits in containers)",
         ),
     }]
 }

@@ -10,14 +10,14 @@ pub fn file(context: &DoctorContext) -> Vec<Finding> {
     vec![match (&context.unreadable, context.settings.config_file()) {
         (Some(reason), _) => Finding::fail(
             reason.clone(),
-            "mend the file; until then what it says is not known here, and serve does not start",
+            "correct the file; until then its settings are unknown here, and serve does not start",
         ),
         (None, Some(file)) => Finding::ok(file.display().to_string()),
         (None, None) => Finding::ok("none; flags, environment and defaults"),
     }]
 }
 
-/// Each setting, with where it came from.
+/// Reports each setting with its origin.
 pub fn each(context: &DoctorContext) -> Vec<Finding> {
     let effective = context.settings.effective().into_iter();
     let finding = effective.map(|effective| match effective.value {
@@ -47,18 +47,18 @@ pub fn serve(context: &DoctorContext) -> Vec<Finding> {
         Ok(_) => vec![Finding::ok("serve starts with these settings")],
         Err(message) if context.unreadable.is_some() || is_reported(&message) => Vec::new(),
         Err(message) => {
-            vec![Finding::fail(message, "serve does not start until that is put right")]
+            vec![Finding::fail(message, "serve does not start until this is corrected")]
         }
     }
 }
 
-/// Whether the tokens for questions can be guessed, where there are any.
+/// Checks that no API token is short enough to be guessed.
 pub fn api_tokens(context: &DoctorContext) -> Vec<Finding> {
     let Ok(tokens) = context.settings.api_tokens() else { return Vec::new() };
     let short: Vec<_> = tokens.iter().filter_map(ApiToken::shortness).collect();
     vec![match &short[..] {
         _ if tokens.is_empty() => return Vec::new(),
         [] => Finding::ok("none is short enough to be guessed"),
-        short => Finding::warn(short.join("; "), "make another one, and give it to those who ask"),
+        short => Finding::warn(short.join("; "), "create a longer one, and give it to the clients"),
     }]
 }

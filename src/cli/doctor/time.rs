@@ -1,4 +1,4 @@
-//! The machine's clock, as far as the log can tell: Twilio sends no time, so `received_at` is all.
+//! Checks of the machine's clock. Twilio's callbacks have no time, so `received_at` depends on it.
 
 use super::context::DoctorContext;
 use super::finding::Finding;
@@ -6,22 +6,22 @@ use crate::domain::{RecordedEvent, Source, Timestamp};
 
 /// No ledger is older than this program.
 const FIRST_MOMENT: &str = "2025-01-01T00:00:00Z";
-/// A clock beyond it was set wrong, or this program is very old.
+/// A later clock was set wrong.
 const LAST_MOMENT: &str = "2100-01-01T00:00:00Z";
 
 /// How far the last event may be ahead of now: clocks are adjusted by fractions of a second.
 const AHEAD_MICROS_MAX: i64 = 2_000_000;
 
-/// From here on the clock was not adjusted, but set.
+/// From this difference on, the clock was set wrong rather than adjusted.
 const SET_MICROS: i64 = 60_000_000;
 
-/// How far an arrival may lie before the one before it: callbacks of two connections may be stored in
-/// the other order, within the time that one of them takes.
+/// How much earlier than its predecessor an event may have arrived: concurrent callbacks may be stored
+/// in a different order, within the time that one request may take.
 const BACK_MICROS_MAX: i64 = 15_000_000;
 
-const ADVICE: &str = "let a time service, such as chrony, set the clock; what is in the log stays";
+const ADVICE: &str = "use a time service, such as chrony; the times in the log stay as they are";
 
-/// Now, and the last event.
+/// Checks the clock against plausible limits and against the last event.
 pub fn clock(context: &DoctorContext) -> Vec<Finding> {
     let now = context.now;
     let is_possible = Timestamp::parse(FIRST_MOMENT).is_some_and(|first| now > first)
@@ -40,9 +40,9 @@ pub fn clock(context: &DoctorContext) -> Vec<Finding> {
     }]
 }
 
-/// Whether the last callbacks arrived one after the other, by the clock.
+/// Checks that the clock was not set back during the last callbacks.
 pub fn order(context: &DoctorContext) -> Vec<Finding> {
-    // What was imported, or recorded later, has a time of its own.
+    // Imported events, and those recorded later, keep their original times.
     let arrived =
         |event: &&RecordedEvent| event.source == Source::Callback && event.notes.is_empty();
     let arrivals: Vec<_> = context.last_events().iter().filter(arrived).collect();

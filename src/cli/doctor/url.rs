@@ -1,4 +1,4 @@
-//! The URL that Twilio calls, and how it is to connect.
+//! Checks of the URL that Twilio calls, and of the connection overrides in it.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use super::finding::Finding;
 use crate::domain::Source;
 use crate::twilio::form::is_in_order_of_names;
 
-/// Whether Twilio can call the public URL.
+/// Checks that Twilio can reach the public URL, as far as its form shows.
 pub fn public(context: &DoctorContext) -> Vec<Finding> {
     let Ok(urls) = context.settings.public_urls() else {
         return Vec::new();
@@ -17,8 +17,8 @@ pub fn public(context: &DoctorContext) -> Vec<Finding> {
     }
     if urls.is_empty() {
         return vec![Finding::warn(
-            "none is configured, so signatures are checked against the address listened on",
-            "set DELIVERY_LEDGER_PUBLIC_URL to the URL that Twilio calls, to the letter",
+            "none is configured, so signatures are checked against the listening address",
+            "set DELIVERY_LEDGER_PUBLIC_URL to exactly the URL that Twilio calls",
         )];
     }
     urls.iter().map(|url| of_url(url.as_given())).collect()
@@ -34,19 +34,19 @@ fn of_url(url: &str) -> Finding {
     if !is_reachable(host) {
         return Finding::warn(
             format!("{url}: Twilio cannot reach {host} over the internet"),
-            "use the name under which the proxy in front is reached from outside",
+            "use the public host name of the proxy in front of the server",
         );
     }
     if scheme.eq_ignore_ascii_case("https") {
         return Finding::ok(url);
     }
     Finding::warn(
-        format!("{url} is not https: what Twilio sends, addresses included, travels unencrypted"),
-        "end TLS in a proxy in front, and use https here and at Twilio",
+        format!("{url} is not https: Twilio sends callbacks, including addresses, unencrypted"),
+        "terminate TLS in a proxy in front, and use https here and at Twilio",
     )
 }
 
-/// Whether a host looks like one on the internet. Nobody is asked.
+/// True if a host looks public. Nothing is looked up.
 fn is_reachable(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     match host.parse::<IpAddr>() {
@@ -66,7 +66,7 @@ fn is_reachable(host: &str) -> bool {
     }
 }
 
-/// How Twilio is to connect, which stands in the callback URL that messages are given.
+/// Checks that the callback URL of messages has connection overrides that make Twilio retry.
 pub fn callback(context: &DoctorContext) -> Vec<Finding> {
     if context.unreadable.is_some() {
         return Vec::new();
@@ -83,13 +83,14 @@ pub fn callback(context: &DoctorContext) -> Vec<Finding> {
             Finding::ok(format!("{url} for messages, and for the Messaging Service's callback"))
         }
         false => Finding::warn(
-            format!("{url}: Twilio does not try again after a 503 or a time-out of ours"),
+            format!("{url}: Twilio does not retry after a 503 or a timeout"),
             "end the callback URL in #rc=5&rp=all, here (callback_overrides) and at Twilio",
         ),
     }]
 }
 
-/// Whether the parameters of callback URLs stand in an order that survives being sorted.
+/// Checks that the query parameters of callback URLs are sorted by name, so that sorting them again
+/// does not invalidate the signature.
 pub fn query(context: &DoctorContext) -> Vec<Finding> {
     let callbacks = context.last_events().iter().filter(|event| event.source == Source::Callback);
     let queries: Vec<_> =
@@ -98,11 +99,10 @@ pub fn query(context: &DoctorContext) -> Vec<Finding> {
         0 => Vec::new(),
         unordered => vec![Finding::warn(
             format!(
-                "of the last callbacks {unordered} have query parameters that do not stand in the order \
-                 of their names"
+                "{unordered} of the last callbacks have query parameters that are not sorted by name"
             ),
-            "write them in that order in callback URLs: where something sorts a query on its way, \
-             perhaps Twilio itself, the signature does not fit any more",
+            "sort them by name in callback URLs: if a proxy, or Twilio itself, sorts the query, the \
+             signature does not match any more",
         )],
     }
 }

@@ -22,8 +22,9 @@ fn replay_reports_the_same_as_text_and_as_json() {
 
     let text = run(&ledger, &["replay"]);
     assert!(text.starts_with("events     6 replayed, "), "{text}");
-    let rest =
-        format!("a second\ncheckpoint 6 of 6\nrule       failure-terminal\ndigest     {digest}\n");
+    let rest = format!(
+        "per second\ncheckpoint 6 of 6\nrule       failure-terminal\ndigest     {digest}\n"
+    );
     assert!(text.ends_with(&rest), "{text}");
 }
 
@@ -58,10 +59,10 @@ fn a_dry_run_lists_messages_whose_status_would_change_and_changes_nothing() {
     let tried = ["replay", "--dry-run", "--rule", "delivery-wins"];
     let text = run(&ledger, &tried);
     let expected = "
-message                             stands at  would stand at
-SM00000000000000000000000000000001  failed     delivered
+message                             status  new status
+SM00000000000000000000000000000001  failed  delivered
 
-1 messages would stand elsewhere. Nothing was changed.
+Messages whose status would change: 1. Nothing was changed.
 ";
     assert!(text.ends_with(expected), "{text}");
 

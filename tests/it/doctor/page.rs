@@ -49,17 +49,17 @@ fn rejections_are_reported_with_their_cause_until_it_is_fixed() {
     let page = Page::from_command(doctor(app.folder(), &[]));
     assert_eq!(
         page.detail("quarantine"),
-        "1 are kept; of the newest 1, 1: matches if the public URL has the host that the request names"
+        "1 stored; of the newest 1, 1: matches if the public URL has the host that the request names"
     );
     assert_eq!(
         page.detail("quarantine recognised"),
-        "1 of 1 have a signature that fits, or would fit"
+        "1 of 1 have a signature that matches, or would match after a known edit"
     );
 
     app.stop();
     let page =
         Page::from_command(doctor(app.folder(), &["--public-url", "https://other.example.com"]));
-    assert_eq!(page.detail("quarantine"), "1 are kept; of the newest 1, 1 would be taken now");
+    assert_eq!(page.detail("quarantine"), "1 stored; of the newest 1, 1 would be accepted now");
     let page = Page::from_command(doctor(app.folder(), &["--quick"]));
     assert!(page.find("quarantine").is_none());
 }
@@ -141,7 +141,7 @@ fn the_table_has_the_same_content_as_the_json() {
         "  fail  keys                         no Twilio account is configured: set TWILIO_ACCOUNT_SID",
         "                                     → serve does not start without an account and its token\n",
         "\nserver\n  warn  ready                        no server answers on 127.0.0.1:1\n",
-        "\n1 failed, 3 to look at, ",
+        "\n1 failed, 3 warnings, ",
     ] {
         assert!(text.contains(line), "{line:?} is not in\n{text}");
     }

@@ -99,7 +99,7 @@ fn stuck_messages_that_are_too_old_to_change_give_no_warning() {
     let page =
         examine(&Ledger::with_events(&[seconds_ago(resource(Source::Import, record), 86_400)]));
     assert_eq!((page.outcome("stuck messages"), page.outcome("reconcile")), ("ok", "ok"));
-    assert!(page.detail("stuck messages").contains("1 have been open for 72 hours"));
+    assert!(page.detail("stuck messages").contains("1 have been open for over 72 hours"));
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn a_promoted_token_is_detected_from_the_last_callbacks() {
         NewEvent { verified_by: Some("secondary".to_owned()), ..delivered_just_now() };
     let page = examine(&Ledger::with_events(&[delivered_just_now(), by_secondary.clone()]));
     assert_eq!(page.outcome(&name), "warn");
-    assert!(page.check(&name)["advice"].as_str().unwrap().contains("make it the primary one"));
+    assert!(page.check(&name)["advice"].as_str().unwrap().contains("make it the primary token"));
 
     let page = examine(&Ledger::with_events(&[by_secondary, delivered_just_now()]));
     assert_eq!(page.outcome(&name), "ok", "only the last callback counts");
@@ -252,7 +252,7 @@ fn callback_queries_that_a_proxy_may_sort_give_a_warning() {
 
     let unordered = page("order=17&campaign=4");
     assert_eq!(unordered.outcome("callback query"), "warn");
-    assert!(unordered.detail("callback query").starts_with("of the last callbacks 1 have"));
+    assert!(unordered.detail("callback query").starts_with("1 of the last callbacks have"));
     assert!(page("campaign=4&order=17&bodySHA256=00").find("callback query").is_none());
     assert!(page("order=17").find("callback query").is_none());
 }

@@ -252,12 +252,12 @@ fn a_wildcard_is_allowed_only_at_the_end_of_a_callback_path() {
 fn an_invalid_rule_is_refused() {
     assert_eq!(
         Serve::configured().env("DELIVERY_LEDGER_RULE", "last-wins").refused(),
-        "error: DELIVERY_LEDGER_RULE: `last-wins` is no rule; it is failure-terminal or \
+        "error: DELIVERY_LEDGER_RULE: `last-wins` is not a rule; use failure-terminal or \
          delivery-wins"
     );
     let file = Serve::configured().file("delivery-ledger.toml", "rule = \"Delivery-Wins\"\n");
     let refused = file.refused();
-    assert!(refused.starts_with("error: rule: `Delivery-Wins` is no rule"), "{refused}");
+    assert!(refused.starts_with("error: rule: `Delivery-Wins` is not a rule"), "{refused}");
 }
 
 #[test]
