@@ -1,4 +1,4 @@
-//! The channel a message went out on, told from what its event says.
+//! The channel of a message (`sms`, `mms`, `whatsapp`, …), derived from the fields of an event.
 
 use smol_str::SmolStr;
 
@@ -6,11 +6,12 @@ use super::MessageSid;
 
 const ADDRESS_PREFIXES: [&str; 3] = ["whatsapp", "rcs", "messenger"];
 
-/// The channel: the prefix of To or else of From, else ChannelPrefix, else `mms` for an MM… SID,
-/// else `sms`. RCS may have a plain number in To and its prefix in From alone
-/// (<https://www.twilio.com/docs/rcs/send-an-rcs-message>).
+/// Derives the channel from the first of these that is present: the prefix of To, the prefix of
+/// From, ChannelPrefix, an `MM…` SID (`mms`). Otherwise it is `sms`.
 ///
-/// Addresses are otherwise opaque: since 2026 WhatsApp has some that are no telephone numbers.
+/// RCS may have a plain number in To and the prefix only in From
+/// (<https://www.twilio.com/docs/rcs/send-an-rcs-message>). The rest of an address is not examined:
+/// since 2026 some WhatsApp addresses are not telephone numbers.
 pub fn derive_channel(
     to: Option<&str>,
     from: Option<&str>,
@@ -26,8 +27,8 @@ pub fn derive_channel(
     }
 }
 
-/// Whether these say which channel it was, rather than leave it to the SID. A plain To alone does
-/// not: RCS has one too.
+/// True if [`derive_channel`] does not depend on the SID: there is a From, a ChannelPrefix, or a To
+/// with a prefix. A plain To is not enough, because RCS messages have one too.
 pub fn is_channel_explicit(
     to: Option<&str>,
     from: Option<&str>,
@@ -41,7 +42,7 @@ fn prefix_of(address: &str) -> Option<&'static str> {
     ADDRESS_PREFIXES.into_iter().find(|name| *name == prefix)
 }
 
-/// Whether `delivered` can still become `read` on this channel
+/// True if a message on this channel can still become `read` after `delivered`
 /// (<https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks>).
 pub fn has_read_receipts(channel: &str) -> bool {
     channel == "whatsapp" || channel == "rcs"

@@ -1,27 +1,27 @@
-//! The country of an address, by the leading digits of its telephone number.
-//! A generated table (`country_ranges.in`) has the answers of Google's libphonenumber.
+//! The country of an address, from the leading digits of its telephone number.
+//! The table of ranges (`country_ranges.in`) is generated from Google's libphonenumber.
 
 use std::fmt;
 
-/// A country by its two letters (ISO 3166-1; XK is Kosovo).
+/// A two-letter country code (ISO 3166-1; XK is Kosovo).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Country([u8; 2]);
 
-/// The length of a number in digits, calling code included (E.164 allows no more).
+/// The length of a number in digits, including the calling code (E.164 allows at most 15).
 const DIGITS_MIN: usize = 7;
 const DIGITS_MAX: usize = 15;
 
-/// The number of leading digits that decide: a calling code of up to three and five more.
+/// The number of leading digits that are looked up: a calling code of up to three, and five more.
 const DECIDING_DIGITS: usize = 8;
 
-/// The countries of numbers with 7, 8, … 15 digits, as pairs of letters; `--` stands for none.
+/// The countries of numbers with 7, 8, … 15 digits; `--` stands for none.
 type ByLength = [[u8; 2]; DIGITS_MAX - DIGITS_MIN + 1];
 
-/// Numbers that are in the same country if they have the same length.
+/// A range of numbers: those of equal length are in the same country.
 struct Range {
-    /// The first [`DECIDING_DIGITS`] of its lowest numbers; the range ends where the next one begins.
+    /// The first [`DECIDING_DIGITS`] of its lowest number. It ends where the next range begins.
     begin: u32,
-    /// The index of its countries in [`BY_LENGTH`].
+    /// An index into [`BY_LENGTH`].
     by_length: u16,
 }
 
@@ -37,11 +37,11 @@ include!("country_ranges.in");
 impl Country {
     /// The country of an address, with or without a channel prefix (`whatsapp:+49…`).
     ///
-    /// Only `+` and 7 to 15 digits are a number; anything else is in no country, and neither are
-    /// numbers that belong to none, such as +800. A calling code of a single country decides
-    /// regardless of the digits after it. If several countries share a calling code, the result is
-    /// what libphonenumber says of a number of this length with the same leading digits (four after
-    /// +1, five after others) and a 2 for each digit after them: `None` if no such number is assigned.
+    /// `None` if the address is not `+` and 7 to 15 digits, or if the number belongs to no country,
+    /// such as +800. If a calling code belongs to one country, the digits after it do not matter. If
+    /// several countries share it, the result is that of libphonenumber for the same leading digits
+    /// (four after +1, five after others) and length, with a 2 for every other digit: `None` if no
+    /// such number is assigned.
     ///
     /// ```
     /// use delivery_ledger::domain::country::Country;
@@ -49,7 +49,7 @@ impl Country {
     /// let country = |address| Country::from_address(address).map(|country| country.to_string());
     /// assert_eq!(country("+14155552671").as_deref(), Some("US"));
     /// assert_eq!(country("rcs:+16137827274").as_deref(), Some("CA"));
-    /// assert_eq!(country("+15558675310"), None); // 555 is no area code
+    /// assert_eq!(country("+15558675310"), None); // 555 is not an area code
     /// assert_eq!(country("messenger:4155552671"), None);
     /// ```
     pub fn from_address(address: &str) -> Option<Self> {
@@ -60,7 +60,7 @@ impl Country {
         if !is_number {
             return None;
         }
-        // The shortest number has one digit less than may decide.
+        // The shortest number has one digit less than DECIDING_DIGITS.
         let deciding = digits.iter().chain(b"0").take(DECIDING_DIGITS);
         let deciding = deciding.fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
         let after = RANGES.partition_point(|range| range.begin <= deciding);
@@ -69,7 +69,7 @@ impl Country {
         (letters != NONE).then_some(Self(letters))
     }
 
-    /// Reads two letters.
+    /// Parses two capital letters.
     pub fn parse(letters: &str) -> Option<Self> {
         let letters: [u8; 2] = letters.as_bytes().try_into().ok()?;
         letters.iter().all(u8::is_ascii_uppercase).then_some(Self(letters))

@@ -1,16 +1,16 @@
-//! Twilio's error codes, and the table of their meanings. The table is replaceable data, because
-//! Twilio renames titles and adds codes (<https://www.twilio.com/docs/api/errors>).
+//! Twilio's error codes and the table of their meanings. The table can be replaced, because Twilio
+//! renames titles and adds codes (<https://www.twilio.com/docs/api/errors>).
 
 use std::collections::HashMap;
 
-/// An ErrorCode of 1 to 9 digits, of which at least one is not 0: Twilio writes 0 for no error.
-/// ReportedCodes are shown and grouped; none of them ever moves a status, since Twilio calls them subject to
-/// change.
+/// A Twilio error code, 1 to 999,999,999; Twilio writes 0 for no error.
+///
+/// Codes are shown and grouped, but never affect a status: Twilio says that they may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ErrorCode(u32);
 
 impl ErrorCode {
-    /// The code, or `None` if the text is not 1 to 9 digits, or is zero.
+    /// Parses 1 to 9 digits; `None` for anything else and for zero.
     ///
     /// ```
     /// use delivery_ledger::domain::ErrorCode;
@@ -25,7 +25,7 @@ impl ErrorCode {
         digits.then(|| text.parse().ok()).flatten().and_then(Self::from_number)
     }
 
-    /// The code with this number, which has at most 9 digits and is not 0.
+    /// The code with this number; `None` if the number is 0 or has more than 9 digits.
     pub fn from_number(number: u32) -> Option<Self> {
         (1..=999_999_999).contains(&number).then_some(Self(number))
     }
@@ -36,40 +36,40 @@ impl ErrorCode {
     }
 }
 
-/// Code, title and fault, one a line.
+/// One code per line, with its title and fault.
 const BUILT_IN_CSV: &str = include_str!("error_codes.csv");
 
-/// What a table begins with.
+/// The first line of a table.
 const HEADER: [&str; 3] = ["code", "title", "fault"];
 
-/// What is known of error codes.
+/// A table of error codes with their meanings.
 #[derive(Debug)]
 pub struct ErrorCodes(HashMap<ErrorCode, Meaning>);
 
-/// What one code means.
+/// The meaning of an error code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meaning {
     pub title: String,
     pub fault: Responsibility,
 }
 
-/// Whose fault it usually is. It says where to begin to look, and proves nothing.
+/// The party that usually causes an error: a hint where to start looking, not proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Responsibility {
-    /// Who sent the message: its content, its pace, its registration, its money.
+    /// The sender of the message: content, rate, registration, account balance.
     Sender,
-    /// The number, its handset, or the person: switched off, landline, unsubscribed.
+    /// The number, handset or person: switched off, landline, unsubscribed.
     Recipient,
     Carrier,
-    /// What lies behind the channel, such as Meta behind WhatsApp.
+    /// The operator of the channel, such as Meta for WhatsApp.
     Channel,
     Twilio,
-    /// How the account, its senders or the address for callbacks are set up.
+    /// The setup of the account, its senders or the callback URL.
     Configuration,
     Unknown,
 }
 
-/// Why a table cannot be used.
+/// The reason why a table is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {detail}")]
 pub struct InvalidCodeTable {
@@ -80,12 +80,12 @@ pub struct InvalidCodeTable {
 impl Default for ErrorCodes {
     /// The built-in table.
     fn default() -> Self {
-        Self::parse(BUILT_IN_CSV).expect("the built-in table is valid, as a test checks")
+        Self::parse(BUILT_IN_CSV).expect("the built-in table is valid")
     }
 }
 
 impl ErrorCodes {
-    /// Reads CSV with the header `code,title,fault`. A code stands in it once.
+    /// Parses CSV with the header `code,title,fault`, in which each code occurs once.
     pub fn parse(text: &str) -> Result<Self, InvalidCodeTable> {
         let mut lines = csv::Reader::from_reader(text.as_bytes());
         let bad = |line, detail| InvalidCodeTable { line, detail };
@@ -95,19 +95,19 @@ impl ErrorCodes {
         }
         let mut table = HashMap::new();
         for record in lines.records() {
-            let line_of = |position: Option<&csv::Position>| position.map_or(0, |at| at.line());
+            let line_of = |at: Option<&csv::Position>| at.map_or(0, |position| position.line());
             let record =
                 record.map_err(|error| bad(line_of(error.position()), error.to_string()))?;
             let line = line_of(record.position());
-            let (code, meaning) = read(&record).map_err(|detail| bad(line, detail))?;
+            let (code, meaning) = parse_record(&record).map_err(|detail| bad(line, detail))?;
             if table.insert(code, meaning).is_some() {
-                return Err(bad(line, format!("code {} stands there twice", code.number())));
+                return Err(bad(line, format!("code {} is listed twice", code.number())));
             }
         }
         Ok(Self(table))
     }
 
-    /// The title of a code, or `unknown code N` if the table does not have it.
+    /// The title of a code, or `unknown code N` if the code is not in the table.
     pub fn title(&self, code: ErrorCode) -> String {
         match self.meaning(code) {
             Some(meaning) => meaning.title.clone(),
@@ -115,13 +115,13 @@ impl ErrorCodes {
         }
     }
 
-    /// The meaning of a code; `None` if the table does not have it.
+    /// The meaning of a code; `None` if it is not in the table.
     pub fn meaning(&self, code: ErrorCode) -> Option<&Meaning> {
         self.0.get(&code)
     }
 }
 
-fn read(record: &csv::StringRecord) -> Result<(ErrorCode, Meaning), String> {
+fn parse_record(record: &csv::StringRecord) -> Result<(ErrorCode, Meaning), String> {
     let [code, title, fault] = [0, 1, 2].map(|column| record.get(column).unwrap_or(""));
     let code = ErrorCode::parse(code)
         .ok_or_else(|| format!("`{}` is not a code of 1 to 9 digits", code.escape_debug()))?;
@@ -130,13 +130,13 @@ fn read(record: &csv::StringRecord) -> Result<(ErrorCode, Meaning), String> {
     }
     let fault = Responsibility::parse(fault).ok_or_else(|| {
         let names: Vec<_> = Responsibility::ALL.iter().map(|fault| fault.name()).collect();
-        format!("fault `{}` is none of {}", fault.escape_debug(), names.join(", "))
+        format!("fault `{}` is not one of {}", fault.escape_debug(), names.join(", "))
     })?;
     Ok((code, Meaning { title: title.to_owned(), fault }))
 }
 
 impl Responsibility {
-    /// All of them.
+    /// Every variant.
     pub const ALL: [Responsibility; 7] = [
         Responsibility::Sender,
         Responsibility::Recipient,
@@ -147,12 +147,12 @@ impl Responsibility {
         Responsibility::Unknown,
     ];
 
-    /// The fault with this name.
+    /// The variant with this name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|fault| fault.name() == name)
     }
 
-    /// The word for it in tables.
+    /// The name used in tables and reports.
     pub fn name(self) -> &'static str {
         match self {
             Responsibility::Sender => "sender",

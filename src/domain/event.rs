@@ -1,4 +1,4 @@
-//! One recorded fact: what arrived, byte for byte, and how we came by it.
+//! An event: a received request, byte for byte, with the time and source of its arrival.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -8,11 +8,11 @@ use uuid::Uuid;
 use super::media_type::BodyKind;
 use super::timestamp::Timestamp;
 
-/// A place in the whole log: 1, 2, 3, … without gaps. 0 stands for "before the first event".
+/// The position of an event in the log: 1, 2, 3, … without gaps. 0 means "before the first event".
 pub type Position = u64;
 
-/// Reads a position: digits and nothing else, or with a comma before every three, as positions are
-/// printed. `None` if it is not one, or beyond what a log can hold.
+/// Parses a position: digits only, or with a comma before every group of three, as positions are
+/// printed. `None` if the text has another form or the number exceeds `i64::MAX`.
 ///
 /// ```
 /// use delivery_ledger::domain::event::parse_position;
@@ -33,7 +33,7 @@ pub fn parse_position(text: &str) -> Option<Position> {
     Position::try_from(position).ok()
 }
 
-/// Where an event came from.
+/// The source of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     Callback,
@@ -43,7 +43,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// Every source.
+    /// Every variant.
     pub const ALL: [Source; 4] =
         [Source::Callback, Source::Send, Source::Reconcile, Source::Import];
 
@@ -52,7 +52,7 @@ impl Source {
         Self::ALL.into_iter().find(|source| source.name() == name)
     }
 
-    /// The word for it in the log and in exports.
+    /// The name used in the log and in exports.
     pub fn name(self) -> &'static str {
         match self {
             Source::Callback => "callback",
@@ -63,13 +63,13 @@ impl Source {
     }
 }
 
-/// The kept headers of a request: names in lower case and sorted,
-/// several values of one name in order of arrival, values as bytes.
+/// The stored headers of a request, sorted by lower-case name. Values are bytes; several values of
+/// one name stay in order of arrival.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Headers(Vec<(String, Vec<u8>)>);
 
 impl Headers {
-    /// Puts headers into their fixed order; values of one name stay in the order given.
+    /// Lower-cases the names and sorts by them; values of one name stay in the given order.
     pub fn new(headers: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         let mut headers: Vec<_> = headers.into_iter().collect();
         headers.iter_mut().for_each(|(name, _)| name.make_ascii_lowercase());
@@ -77,47 +77,47 @@ impl Headers {
         Self(headers)
     }
 
-    /// The first value of a header, by its lower-case name.
+    /// The first value of the header with this lower-case name.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter().find(|(have, _)| *have == name).map(|(_, value)| value)
+        self.iter().find(|(other, _)| *other == name).map(|(_, value)| value)
     }
 
-    /// The values in the fixed order, to be filled with another event's.
+    /// The values in order of their names, for reuse of their memory by another event.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Vec<u8>> {
         self.0.iter_mut().map(|(_, value)| value)
     }
 
-    /// Name and value, in the fixed order.
+    /// Names and values, sorted by name.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
     }
 }
 
-/// An event before the store has numbered it.
+/// An event without a position yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEvent {
     /// A UUID of version 7 (RFC 9562).
     pub event_id: Uuid,
-    /// When we received it; Twilio sends no time of its own.
+    /// When this ledger received it; Twilio does not send a time.
     pub received_at: Timestamp,
     pub source: Source,
     pub method: String,
-    /// The public URL the signature was checked against, path and query byte for byte.
+    /// The public URL that the signature was verified against; path and query are byte for byte.
     pub url: String,
     pub headers: Headers,
     /// Exactly as received.
     pub body: Vec<u8>,
-    /// Which key verified it: `primary`, `secondary`, or a shared key's name. Never the key.
+    /// The name of the key that verified it: `primary`, `secondary`, or a shared key's name.
     pub verified_by: Option<String>,
-    /// Our own remarks: where an import came from, which send an answer belongs to.
+    /// Our own metadata, such as the file of an import or the send that a response belongs to.
     pub notes: BTreeMap<String, String>,
 }
 
-/// The note with the position at which another ledger received the event; every event that was
-/// imported from one has it.
+/// The note with the event's position in the ledger that received it. Every event imported from
+/// another ledger has it.
 pub const ORIGIN_POSITION: &str = "origin_position";
 
-/// An event with its place in the log. It never changes.
+/// An event in the log. It never changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedEvent {
     pub position: Position,
@@ -125,28 +125,28 @@ pub struct RecordedEvent {
 }
 
 impl NewEvent {
-    /// Whether an import brought it: a record of Twilio's, or an event that another ledger received.
-    /// What such an event says of its source is that file's word.
+    /// True if it was imported: a Twilio record, or an event of another ledger. The `source` of the
+    /// latter is copied from the file and not verified.
     pub fn is_imported(&self) -> bool {
         self.source == Source::Import || self.notes.contains_key(ORIGIN_POSITION)
     }
 
-    /// The URL's query, byte for byte and without its `?`; empty where there is none.
+    /// The query of the URL, byte for byte and without the `?`; empty if there is none.
     pub fn query(&self) -> &str {
         self.url.split_once('?').map_or("", |(_, query)| query)
     }
 
-    /// Twilio's hint that two requests are attempts at one callback; unsigned and optional.
+    /// The token that is equal for all attempts to send one callback. It is unsigned and optional.
     pub fn idempotency_token(&self) -> Option<&[u8]> {
         self.headers.get("i-twilio-idempotency-token")
     }
 
-    /// The Content-Type header; `None` if there is none.
+    /// The Content-Type header.
     pub fn content_type(&self) -> Option<&[u8]> {
         self.headers.get("content-type")
     }
 
-    /// How the body is read; `None` if it is neither a form nor JSON.
+    /// The format of the body; `None` if it is neither a form nor JSON.
     pub fn body_kind(&self) -> Option<BodyKind> {
         BodyKind::from_content_type(self.content_type())
     }
@@ -160,12 +160,12 @@ impl Deref for RecordedEvent {
     }
 }
 
-/// What the User-Agent of our own simulated traffic begins with; a version follows.
+/// The start of the User-Agent of simulated traffic; a version follows.
 pub const SIMULATOR_USER_AGENT_PREFIX: &str = "delivery-ledger-simulate/";
 
-/// Whether a simulation sent this event. The User-Agent is not signed, so this tells a demonstration
-/// from other traffic and proves nothing about the sender.
+/// True if the event is a callback from our simulator, by its User-Agent. That header is not signed,
+/// so this separates demonstrations from other traffic, but proves nothing about the sender.
 pub fn is_simulated(event: &NewEvent) -> bool {
-    let by_simulation = |value: &[u8]| value.starts_with(SIMULATOR_USER_AGENT_PREFIX.as_bytes());
-    event.source == Source::Callback && event.headers.get("user-agent").is_some_and(by_simulation)
+    let is_simulator = |value: &[u8]| value.starts_with(SIMULATOR_USER_AGENT_PREFIX.as_bytes());
+    event.source == Source::Callback && event.headers.get("user-agent").is_some_and(is_simulator)
 }

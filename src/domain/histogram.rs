@@ -1,51 +1,51 @@
-//! How lengths of time are spread: a histogram that can be added to and taken away from.
+//! A histogram of durations with fixed buckets, which supports addition and subtraction.
 //!
-//! Exact percentiles need every value. A projection corrects what it has said of a message, so that
-//! what it keeps has to be subtracted from as well as added to; counts in fixed buckets can be.
+//! When a message changes, its earlier contribution to a rollup is subtracted. Counts in fixed
+//! buckets allow that; sketches for exact percentiles do not.
 
 use smallvec::SmallVec;
 
-/// Buckets for each doubling above [`EXACT_BELOW`]: each is at most a sixteenth of its values wide.
+/// The number of buckets per power of two, from [`EXACT_BELOW`]. A bucket is at most a sixteenth of
+/// its values wide.
 const BUCKETS_A_DOUBLING: u64 = 16;
 
-/// Up to here every millisecond has a bucket of its own.
+/// Below this number, every millisecond has its own bucket.
 const EXACT_BELOW: u64 = 2 * BUCKETS_A_DOUBLING;
 
-/// Longer ones count as this long: 34 years in milliseconds.
-const LONGEST_MS: u64 = (1 << 40) - 1;
+/// The longest duration, 34 years in milliseconds; longer ones are counted as this long.
+const DURATION_MAX_MS: u64 = (1 << 40) - 1;
 
-/// How long something took, by our clock.
+/// The time between two events, by our clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Elapsed {
-    /// In milliseconds, what lies below cut.
+    /// In whole milliseconds, rounded down.
     Known(u64),
-    /// One of the two moments was not heard of.
+    /// One of the two events is missing.
     Unknown,
-    /// The second moment came before the first.
+    /// The second event arrived before the first.
     Negative,
 }
 
-/// How many lapses there were, and how long they were. Counts can be below zero while changes are
-/// being summed.
+/// The number of durations per bucket. Counts can be negative while changes are summed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DurationHistogram {
     pub unknown: i64,
     pub negative: i64,
-    /// Bucket and count, by bucket; no count is zero.
+    /// Bucket and count, sorted by bucket; no count is zero.
     buckets: SmallVec<[(u16, i64); 2]>,
 }
 
 impl DurationHistogram {
-    /// Counts a lapse so many times; fewer than none takes it away.
-    pub fn count(&mut self, lapse: Elapsed, times: i64) {
-        match lapse {
+    /// Counts a duration `times` times; a negative number subtracts it.
+    pub fn count(&mut self, elapsed: Elapsed, times: i64) {
+        match elapsed {
             Elapsed::Known(ms) => self.count_bucket(bucket_of(ms), times),
             Elapsed::Unknown => self.unknown += times,
             Elapsed::Negative => self.negative += times,
         }
     }
 
-    /// Adds another spread so many times; fewer than none takes it away.
+    /// Adds another histogram `times` times; a negative number subtracts it.
     pub fn add(&mut self, other: &DurationHistogram, times: i64) {
         self.unknown += times * other.unknown;
         self.negative += times * other.negative;
@@ -55,65 +55,65 @@ impl DurationHistogram {
     }
 
     fn count_bucket(&mut self, bucket: u16, times: i64) {
-        match self.buckets.binary_search_by_key(&bucket, |(have, _)| *have) {
-            Ok(place) => {
-                self.buckets[place].1 += times;
-                if self.buckets[place].1 == 0 {
-                    self.buckets.remove(place);
+        match self.buckets.binary_search_by_key(&bucket, |(bucket, _)| *bucket) {
+            Ok(index) => {
+                self.buckets[index].1 += times;
+                if self.buckets[index].1 == 0 {
+                    self.buckets.remove(index);
                 }
             }
             Err(_) if times == 0 => {}
-            Err(place) => self.buckets.insert(place, (bucket, times)),
+            Err(index) => self.buckets.insert(index, (bucket, times)),
         }
     }
 
-    /// How many lapses are known.
+    /// The number of known durations.
     pub fn known(&self) -> i64 {
         self.buckets.iter().map(|(_, count)| count).sum()
     }
 
-    /// The smallest length in milliseconds that so many hundredths of the known ones do not exceed
-    /// (the nearest rank), to within half of its bucket: a thirty-second of it.
-    pub fn percentile_ms(&self, hundredths: u64) -> Option<u64> {
+    /// The given percentile (0 to 100) of the known durations in milliseconds, by the nearest-rank
+    /// method; `None` if none is known. The error is at most half a bucket, 1/32 of the value.
+    pub fn percentile_ms(&self, percentile: u64) -> Option<u64> {
         let known = u64::try_from(self.known()).ok().filter(|known| *known > 0)?;
-        let rank = (known * hundredths).div_ceil(100).max(1);
-        let mut passed = 0;
+        let rank = (known * percentile).div_ceil(100).max(1);
+        let mut cumulative = 0;
         let bucket = self.buckets.iter().find(|(_, count)| {
-            passed += u64::try_from(*count).unwrap_or(0);
-            passed >= rank
+            cumulative += u64::try_from(*count).unwrap_or(0);
+            cumulative >= rank
         });
-        bucket.map(|(bucket, _)| middle_of(*bucket))
+        bucket.map(|(bucket, _)| midpoint_of(*bucket))
     }
 
-    /// Whether it counts nothing.
+    /// True if every count is zero.
     pub fn is_empty(&self) -> bool {
         self.buckets.is_empty() && self.unknown == 0 && self.negative == 0
     }
 
-    /// Bucket and count of what is known, by bucket.
+    /// Bucket and count of the known durations, sorted by bucket.
     pub fn buckets(&self) -> &[(u16, i64)] {
         &self.buckets
     }
 
-    /// A spread of these buckets, as [`buckets`](Self::buckets) gives them.
+    /// Creates a histogram from counts and buckets as [`buckets`](Self::buckets) returns them.
     pub fn from_buckets(unknown: i64, negative: i64, buckets: Vec<(u16, i64)>) -> Self {
         Self { unknown, negative, buckets: SmallVec::from_vec(buckets) }
     }
 }
 
-/// The bucket that holds a length in milliseconds.
+/// The bucket of a duration in milliseconds.
 pub fn bucket_of(ms: u64) -> u16 {
-    let ms = ms.min(LONGEST_MS);
+    let ms = ms.min(DURATION_MAX_MS);
     if ms < EXACT_BELOW {
         return ms as u16;
     }
-    // How often it has to be halved to be one of the sixteen from 16 to 31.
+    // The number of times to halve it until it is between 16 and 31.
     let halvings = u64::from(ms.ilog2() - BUCKETS_A_DOUBLING.ilog2());
     (halvings * BUCKETS_A_DOUBLING + (ms >> halvings)) as u16
 }
 
-/// The middle of a bucket, in milliseconds.
-fn middle_of(bucket: u16) -> u64 {
+/// The midpoint of a bucket, in milliseconds.
+fn midpoint_of(bucket: u16) -> u64 {
     let bucket = u64::from(bucket);
     if bucket < EXACT_BELOW {
         return bucket;

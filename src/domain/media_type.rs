@@ -1,14 +1,14 @@
-//! The media type of a body: what a Content-Type header says, and how such a body is read.
+//! The media type of a body, from the Content-Type header.
 
 use std::borrow::Cow;
 
-/// The media types that Twilio sends, which are recognised without parsing the header.
-const USUAL_MEDIA_TYPES: [&str; 2] = [FORM, JSON];
+/// The media types that Twilio sends. They are recognised without parsing the header.
+const COMMON_MEDIA_TYPES: [&str; 2] = [FORM, JSON];
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
-/// How a body is read.
+/// The format of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyKind {
     Form,
@@ -16,8 +16,8 @@ pub enum BodyKind {
 }
 
 impl BodyKind {
-    /// The kind of a body with this Content-Type; `None` if it is neither a form nor JSON. A body
-    /// without a Content-Type is read as a form.
+    /// The format of a body with this Content-Type; `None` if it is neither a form nor JSON. A body
+    /// without a Content-Type is a form.
     ///
     /// ```
     /// use delivery_ledger::domain::BodyKind;
@@ -39,9 +39,9 @@ impl BodyKind {
 
 /// The media type of a Content-Type header, in lower case and without its parameters.
 pub fn media_type(content_type: &[u8]) -> Cow<'_, str> {
-    let is_it = |usual: &&str| usual.as_bytes() == content_type;
-    if let Some(usual) = USUAL_MEDIA_TYPES.into_iter().find(is_it) {
-        return Cow::Borrowed(usual);
+    let is_equal = |common: &&str| common.as_bytes() == content_type;
+    if let Some(common) = COMMON_MEDIA_TYPES.into_iter().find(is_equal) {
+        return Cow::Borrowed(common);
     }
     let media_type = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
     // A byte that is not UTF-8 becomes U+FFFD instead of turning a JSON body into a form.

@@ -1,4 +1,5 @@
-//! The words and the rules, as plain values and plain functions: no clock, no SQL, no HTTP.
+//! The domain model: events, messages, statuses and rollups. Pure values and functions, without a
+//! clock, SQL or HTTP.
 
 pub mod channel;
 pub mod country;

@@ -1,5 +1,5 @@
-//! What reports count: a cell for all messages of one hour, account, channel, country, status, error
-//! code and kind, and the tally of those that stand in it.
+//! Rollups: counts and durations of all messages with the same key (hour, account, channel, country,
+//! status, error code and kind), which reports are computed from.
 
 use std::borrow::Cow;
 
@@ -10,45 +10,45 @@ use super::{ErrorCode, Status, Timestamp};
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 
-/// Where a message is counted. The order of the fields is that of cells.
+/// The key of a rollup. Rollups are sorted by these fields in this order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RollupKey<'a> {
-    /// Of its first arrival, in UTC.
+    /// The hour in which the first event arrived.
     pub hour: Hour,
     pub account_sid: Option<Cow<'a, str>>,
     pub channel: Cow<'a, str>,
-    /// Of the address that it was sent to.
+    /// The country of the recipient's address.
     pub country: Option<Country>,
-    /// Nothing is `unknown`.
+    /// `None` means `unknown`.
     pub status: Option<Status>,
-    /// The code that is shown with the message.
+    /// The error code shown for the message.
     pub error_code: Option<ErrorCode>,
-    /// Whether all of its statuses are inbound.
+    /// True if every reported status is inbound.
     pub inbound: bool,
-    /// Whether a simulation sent all of its events.
+    /// True if every event was simulated.
     pub simulated: bool,
-    /// The hour from which the age of an open message counts; `None` if it is not open.
+    /// The hour in which an open message began; `None` if it is not open.
     pub open_since: Option<Hour>,
 }
 
-/// A whole hour in UTC: how many have passed since 1970 began.
+/// An hour in UTC, as the number of whole hours since 1970-01-01T00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hour(pub i64);
 
-/// What one message adds to its cell's tally.
+/// The values that one message adds to its rollup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contribution {
     pub conflict: bool,
-    /// Whether an import brought any of its events.
+    /// True if any event was imported.
     pub imported: bool,
-    /// From the first word of it, but `scheduled`, to the first `sent`.
+    /// From the first event that is not `scheduled` to the first `sent`.
     pub time_to_sent: Elapsed,
     /// From the first `sent` to the first `delivered`.
     pub sent_to_delivered: Elapsed,
 }
 
-/// How many messages, and what is known of them. Tallies can be added and subtracted in any order;
-/// counts can be below zero while changes are being summed.
+/// Counts and durations of a group of messages. Rollups can be added and subtracted in any order;
+/// counts can be negative while changes are summed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rollup {
     pub messages: i64,
@@ -59,29 +59,29 @@ pub struct Rollup {
 }
 
 impl Hour {
-    /// The hour that a moment lies in.
+    /// The hour that contains this time.
     pub fn from_timestamp(moment: Timestamp) -> Self {
         Self(moment.micros().div_euclid(HOUR_MICROS))
     }
 
-    /// The hour that begins at this very moment.
+    /// The hour that starts at exactly this time; `None` if no hour does.
     pub fn starting_at(moment: Timestamp) -> Option<Self> {
         (moment.micros().rem_euclid(HOUR_MICROS) == 0).then(|| Self::from_timestamp(moment))
     }
 
-    /// When it begins.
+    /// The start of the hour.
     pub fn start(self) -> Timestamp {
         Timestamp::from_micros(self.0.saturating_mul(HOUR_MICROS))
     }
 
-    /// The first hour of its day in UTC.
+    /// The first hour of the same day in UTC.
     pub fn day(self) -> Self {
         Self(self.0.div_euclid(24) * 24)
     }
 }
 
 impl<'a> RollupKey<'a> {
-    /// The cell that a message stands in.
+    /// The key of the rollup that a message is counted in.
     pub fn from_message(message: &MessageRef<'a>) -> Self {
         Self {
             country: message.to.and_then(Country::from_address),
@@ -89,7 +89,8 @@ impl<'a> RollupKey<'a> {
         }
     }
 
-    /// The same for who does not ask for the country, which takes longer than all the rest.
+    /// Like [`from_message`](Self::from_message), but with `country` set to `None`: finding the country
+    /// takes longer than everything else.
     pub fn from_message_without_country(message: &MessageRef<'a>) -> Self {
         Self {
             hour: Hour::from_timestamp(message.first_received_at),
@@ -104,7 +105,7 @@ impl<'a> RollupKey<'a> {
         }
     }
 
-    /// The same with texts of its own.
+    /// Copies borrowed texts.
     pub fn into_owned(self) -> RollupKey<'static> {
         let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         RollupKey {
@@ -122,19 +123,18 @@ impl<'a> RollupKey<'a> {
 }
 
 impl Contribution {
-    /// What a message adds.
+    /// The contribution of a message.
     pub fn from_message(message: &MessageRef<'_>) -> Self {
-        let status_times = |status| message.status_times.first(status);
-        // The time that a message waited for its hour was wanted, and is left out.
-        let begun = [Status::Accepted, Status::Queued, Status::Sending]
-            .into_iter()
-            .filter_map(status_times);
-        let sent = status_times(Status::Sent);
+        let first = |status| message.status_times.first(status);
+        // `scheduled` is left out: the wait until the scheduled time is intended.
+        let begun =
+            [Status::Accepted, Status::Queued, Status::Sending].into_iter().filter_map(first);
+        let sent = first(Status::Sent);
         Self {
             conflict: message.has_conflict(),
             imported: message.kinds.imported,
             time_to_sent: between(begun.min(), sent),
-            sent_to_delivered: between(sent, status_times(Status::Delivered)),
+            sent_to_delivered: between(sent, first(Status::Delivered)),
         }
     }
 }
@@ -148,21 +148,21 @@ fn between(from: Option<Timestamp>, to: Option<Timestamp>) -> Elapsed {
 }
 
 impl Rollup {
-    /// Counts a message so many times; fewer than none takes it away.
-    pub fn count(&mut self, sample: Contribution, times: i64) {
+    /// Counts a contribution `times` times; a negative number subtracts it.
+    pub fn count(&mut self, contribution: Contribution, times: i64) {
         self.messages += times;
-        self.conflicts += times * i64::from(sample.conflict);
-        self.imported += times * i64::from(sample.imported);
-        self.time_to_sent.count(sample.time_to_sent, times);
-        self.sent_to_delivered.count(sample.sent_to_delivered, times);
+        self.conflicts += times * i64::from(contribution.conflict);
+        self.imported += times * i64::from(contribution.imported);
+        self.time_to_sent.count(contribution.time_to_sent, times);
+        self.sent_to_delivered.count(contribution.sent_to_delivered, times);
     }
 
-    /// Adds another tally.
+    /// Adds another rollup.
     pub fn add(&mut self, other: &Rollup) {
         self.add_times(other, 1);
     }
 
-    /// Takes another tally away.
+    /// Subtracts another rollup.
     pub fn subtract(&mut self, other: &Rollup) {
         self.add_times(other, -1);
     }
@@ -175,7 +175,7 @@ impl Rollup {
         self.sent_to_delivered.add(&other.sent_to_delivered, times);
     }
 
-    /// Whether it counts nothing.
+    /// True if every count is zero.
     pub fn is_empty(&self) -> bool {
         self.messages == 0
             && self.conflicts == 0

@@ -1,20 +1,20 @@
-//! Which evidence has the last word where a message has both succeeded and failed.
+//! The precedence rule: whether success or failure is shown for a message that has both.
 
 use super::Status;
 
-/// How statuses are ranked against each other. Twilio documents none of the two:
-/// users report `delivered` after `undelivered` and the reverse for one message.
+/// The order of precedence of statuses. Twilio documents neither: users report `delivered` after
+/// `undelivered` for one message, and the reverse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Rule {
-    /// The strongest failure wins, whatever else was seen.
+    /// The strongest failure wins over everything else.
     #[default]
     FailureTerminal,
-    /// Evidence of success wins over any failure.
+    /// Any success wins over every failure.
     DeliveryWins,
 }
 
 impl Rule {
-    /// Both rules, the default first.
+    /// Every variant, the default first.
     pub const ALL: [Rule; 2] = [Rule::FailureTerminal, Rule::DeliveryWins];
 
     /// The rule with this name.
@@ -22,7 +22,7 @@ impl Rule {
         Self::ALL.into_iter().find(|rule| rule.name() == name)
     }
 
-    /// The name used in configuration and in every answer.
+    /// The name used in configuration and output.
     pub fn name(self) -> &'static str {
         match self {
             Rule::FailureTerminal => "failure-terminal",
@@ -30,8 +30,8 @@ impl Rule {
         }
     }
 
-    /// The rank of a status under this rule: of all statuses seen the highest is shown.
-    /// No status at all, as in an event with an unknown word, ranks lowest.
+    /// The rank of a status: the reported status with the highest rank is shown. `None`, for an event
+    /// without a recognised status, ranks lowest.
     pub fn rank(self, status: Option<Status>) -> u8 {
         let Some(status) = status else { return 0 };
         let step = 1 + status as u8;

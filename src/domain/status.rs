@@ -1,9 +1,9 @@
-//! Twilio's MessageStatus as a ladder, with the failures standing beside it.
+//! Twilio's MessageStatus, in order of precedence.
 
-/// A status that is evidence of how far an outbound message came.
+/// A status of an outbound message.
 ///
-/// The order of the variants is the order of precedence under [`Rule::FailureTerminal`]:
-/// the ladder from `scheduled` to `read`, then the failures from the weakest to the strongest
+/// The variants are in order of precedence under [`Rule::FailureTerminal`]: progress from `scheduled`
+/// to `read`, then the failures from the weakest to the strongest
 /// (<https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks>).
 ///
 /// [`Rule::FailureTerminal`]: super::Rule::FailureTerminal
@@ -38,18 +38,18 @@ impl Status {
         Status::Failed,
     ];
 
-    /// The status with this name, in whatever letter case; nothing for a word that is no evidence
-    /// about an outbound message (a new one, or the inbound `receiving` and `received`).
+    /// Parses Twilio's name of a status, ignoring case. `None` if the word is not a status of an
+    /// outbound message: an unknown one, or the inbound `receiving` and `received`.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.name().eq_ignore_ascii_case(word))
     }
 
-    /// The status with exactly this name, for what we wrote ourselves.
+    /// The status with exactly this name, for names that this program wrote.
     pub fn from_exact_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.name() == name)
     }
 
-    /// Twilio's word for it.
+    /// Twilio's name.
     pub fn name(self) -> &'static str {
         match self {
             Status::Scheduled => "scheduled",
@@ -66,17 +66,17 @@ impl Status {
         }
     }
 
-    /// `canceled`, `undelivered` or `failed`.
+    /// True for `canceled`, `undelivered` and `failed`.
     pub fn is_failure(self) -> bool {
         self >= Status::Canceled
     }
 
-    /// Evidence that the message reached somebody: `partially_delivered`, `delivered` or `read`.
+    /// True if the message reached a recipient: `partially_delivered`, `delivered` and `read`.
     pub fn is_success(self) -> bool {
         (Status::PartiallyDelivered..=Status::Read).contains(&self)
     }
 
-    /// Whether the outcome is known: `delivered`, `read`, or a failure.
+    /// True if the outcome is known: `delivered`, `read` and the failures.
     pub fn is_settled(self) -> bool {
         self.is_failure() || self == Status::Delivered || self == Status::Read
     }

@@ -1,4 +1,4 @@
-//! A moment in UTC, to the microsecond: what the log stores and how it is written out.
+//! A point in time in UTC with microsecond precision, and its text form.
 
 use std::fmt;
 
@@ -9,8 +9,7 @@ use time::macros::format_description;
 
 /// Microseconds since 1970-01-01T00:00:00Z.
 ///
-/// Shown as RFC 3339 with always six fractional digits and `Z`,
-/// so that the text sorts as the moments do.
+/// Displayed as RFC 3339 with six fractional digits and `Z`, so that the texts sort by time.
 ///
 /// ```
 /// use delivery_ledger::domain::Timestamp;
@@ -25,7 +24,7 @@ const SIX_DIGITS: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 
 impl Timestamp {
-    /// From microseconds since the Unix epoch.
+    /// Creates a timestamp from microseconds since the Unix epoch.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
@@ -35,7 +34,7 @@ impl Timestamp {
         self.0
     }
 
-    /// Reads RFC 3339; what lies below a microsecond is cut.
+    /// Parses RFC 3339; digits beyond microseconds are dropped.
     pub fn parse(text: &str) -> Option<Self> {
         OffsetDateTime::parse(text, &Rfc3339).ok().map(Self::from)
     }
@@ -55,7 +54,7 @@ impl fmt::Display for Timestamp {
             .and_then(|moment| moment.format(SIX_DIGITS).map_err(|_| fmt::Error));
         match moment {
             Ok(text) => f.write_str(&text),
-            // Outside the years that RFC 3339 can write; only a damaged log holds such a value.
+            // RFC 3339 cannot express the year. Only a damaged log contains such a value.
             Err(_) => write!(f, "{} microseconds since 1970", self.0),
         }
     }

@@ -85,8 +85,8 @@ fn reject_other_objects(members: &Members<'_>) -> Result<(), String> {
     }
 }
 
-/// The object with every value as Twilio wrote it, its members named as Twilio's API names them; and
-/// what was repaired.
+/// The object with its original values and the member names of Twilio's API, and a description of the
+/// repairs.
 fn checked<'r>(
     row: &Row<'r>,
     members: &Members<'r>,

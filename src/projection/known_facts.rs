@@ -62,7 +62,7 @@ impl KnownFacts {
         if let Some(views) = views {
             let messages = views.find(&key.message_sid)?.1;
             let known = messages.iter().find(|message| message.key == key);
-            if known.is_some_and(|message| message.lifecycle.evidence.has(reported)) {
+            if known.is_some_and(|message| message.lifecycle.evidence.contains(reported)) {
                 return Ok(Novelty::Known);
             }
         }

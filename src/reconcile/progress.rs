@@ -122,7 +122,7 @@ impl Progress {
         &self.sends
     }
 
-    /// Keeps them.
+    /// Replaces these sends.
     pub fn keep_sends(&mut self, sends: &UnconfirmedSends) {
         self.sends.clone_from(sends);
     }
@@ -288,10 +288,10 @@ impl SavedWindow {
     /// True if it belongs to the window of the plan.
     fn is_of(&self, since: Timestamp, until: Timestamp, plan: &ReconcilePlan) -> bool {
         match plan.list_is_explicit {
-            // Without an end of its own it ends a little later each time.
+            // The end may be the current time, which is a little later in each run.
             true => self.chosen == Some(since.micros()) && self.until <= until.micros(),
             false if self.chosen.is_some() => false,
-            // A list that stopped longer ago than that has nothing that would still be asked for.
+            // The messages of an older list are too old to be fetched.
             false => now().micros() - self.until <= micros(plan.give_up_after),
         }
     }

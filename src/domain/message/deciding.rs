@@ -1,5 +1,6 @@
-//! The events of a message that are shown: the one that decides, and those that have an address
-//! which it lacks. Which they are depends on the set of events alone, never on their order.
+//! The selection of the events that determine what is shown of a message: the deciding event
+//! supplies the status, and lower-ranked events supply addresses that it lacks. The result depends
+//! only on the set of events, not on their order.
 
 use std::cmp::Ordering;
 
@@ -10,9 +11,10 @@ use crate::domain::{ErrorCode, Rule, Status};
 /// Compares the (query, body) of the events at two positions.
 pub type TieBreak<'a, E> = &'a mut dyn FnMut(Position, Position) -> Result<Ordering, E>;
 
-/// An event that is shown: it has the status shown, or an address that those above it lack. Of
-/// several with one status the one with the smallest (doubt, error code, query, body) goes first,
-/// so that it does not depend on which came first.
+/// An event that determines the status or an address that is shown.
+///
+/// Events are ranked by status; of several with the same status, the one with the smallest (doubt,
+/// error code, query, body) ranks highest, so that the order of arrival does not matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecidingEvent {
     pub position: Position,
@@ -22,86 +24,82 @@ pub struct DecidingEvent {
     pub addressed: Addressing,
 }
 
-/// Takes an event in where it ranks, if it decides or has what those above it lack.
+/// Inserts an event by rank, if it becomes the deciding one or has an address that the events above
+/// it lack.
 ///
-/// `lower` are the events below the deciding one, highest first, each with what all above it lack
-/// and nothing else. The error is that of `by_content`.
+/// `fallbacks` are the events below the deciding one, highest rank first. Each contains only the
+/// fields that all events above it lack. Errors are those of `compare`.
 pub fn insert<E>(
     deciding: &mut Option<DecidingEvent>,
-    lower: &mut Vec<DecidingEvent>,
+    fallbacks: &mut Vec<DecidingEvent>,
     event: DecidingEvent,
     rule: Rule,
-    by_content: TieBreak<'_, E>,
+    compare: TieBreak<'_, E>,
 ) -> Result<(), E> {
     let Some(first) = deciding else {
         *deciding = Some(event);
         return Ok(());
     };
-    if event.outranks(first, rule, by_content)? {
-        let before = std::mem::replace(first, event);
-        if before.addressed.has_fields_missing_in(&first.addressed) {
-            lower.insert(0, before);
+    if event.outranks(first, rule, compare)? {
+        let previous = std::mem::replace(first, event);
+        if previous.addressed.has_fields_missing_in(&first.addressed) {
+            fallbacks.insert(0, previous);
         }
     } else if event.position != first.position
         && event.addressed.has_fields_missing_in(&first.addressed)
     {
-        match insertion_index(lower, &event, rule, by_content)? {
-            Some(place) => lower.insert(place, event),
+        match insertion_index(fallbacks, &event, rule, compare)? {
+            Some(index) => fallbacks.insert(index, event),
             None => return Ok(()),
         }
     }
-    if !lower.is_empty() {
-        remove_redundant_fields(&first.addressed, lower);
+    if !fallbacks.is_empty() {
+        remove_redundant_fields(&first.addressed, fallbacks);
     }
     Ok(())
 }
 
-/// Where an event goes among those that are ranked already; `None` if it is one of them.
+/// The index at which to insert an event; `None` if it is already contained.
 fn insertion_index<E>(
     ranked: &[DecidingEvent],
     event: &DecidingEvent,
     rule: Rule,
-    by_content: TieBreak<'_, E>,
+    compare: TieBreak<'_, E>,
 ) -> Result<Option<usize>, E> {
     if ranked.iter().any(|other| other.position == event.position) {
         return Ok(None);
     }
-    for (place, other) in ranked.iter().enumerate() {
-        if event.outranks(other, rule, by_content)? {
-            return Ok(Some(place));
+    for (index, other) in ranked.iter().enumerate() {
+        if event.outranks(other, rule, compare)? {
+            return Ok(Some(index));
         }
     }
     Ok(Some(ranked.len()))
 }
 
-fn remove_redundant_fields(first: &Addressing, lower: &mut Vec<DecidingEvent>) {
-    for at in 0..lower.len() {
-        let (above, rest) = lower.split_at_mut(at);
+/// Removes every field that a higher-ranked event has, and events without any field left.
+fn remove_redundant_fields(first: &Addressing, fallbacks: &mut Vec<DecidingEvent>) {
+    for index in 0..fallbacks.len() {
+        let (above, rest) = fallbacks.split_at_mut(index);
         let addressed = &mut rest[0].addressed;
         addressed.remove_fields_of(first);
         above.iter().for_each(|above| addressed.remove_fields_of(&above.addressed));
     }
-    lower.retain(|event| !event.addressed.is_empty());
+    fallbacks.retain(|event| !event.addressed.is_empty());
 }
 
 impl DecidingEvent {
-    /// Whether this event is shown rather than the other one: a rule of the two alone, which is
-    /// total, so that the order of arrival plays no part.
-    fn outranks<E>(
-        &self,
-        other: &Self,
-        rule: Rule,
-        by_content: TieBreak<'_, E>,
-    ) -> Result<bool, E> {
-        let higher = rule.rank(other.status).cmp(&rule.rank(self.status));
-        let doubt = higher.then_with(|| self.doubt.cmp(&other.doubt));
-        let ordering = match doubt.then_with(|| self.error_code.cmp(&other.error_code)) {
+    /// True if this event ranks higher. This is a total order, independent of the order of arrival.
+    fn outranks<E>(&self, other: &Self, rule: Rule, compare: TieBreak<'_, E>) -> Result<bool, E> {
+        let by_status = rule.rank(other.status).cmp(&rule.rank(self.status));
+        let by_doubt = by_status.then_with(|| self.doubt.cmp(&other.doubt));
+        let ordering = match by_doubt.then_with(|| self.error_code.cmp(&other.error_code)) {
             Ordering::Equal if self.position != other.position => {
-                let smaller = by_content(self.position, other.position)?;
-                // Equal contents tell the same; the lower position keeps the outcome fixed.
-                smaller.then_with(|| self.position.cmp(&other.position))
+                let content = compare(self.position, other.position)?;
+                // Events with equal contents are interchangeable; the position makes the choice stable.
+                content.then_with(|| self.position.cmp(&other.position))
             }
-            decided => decided,
+            ordering => ordering,
         };
         Ok(ordering == Ordering::Less)
     }

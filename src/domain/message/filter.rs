@@ -1,55 +1,53 @@
-//! Which messages are asked for, in lists, exports and reports alike.
+//! Filters for messages, shared by lists, exports and reports.
 
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::{AccountSid, ErrorCode, Status, Timestamp};
 
-/// Conditions that a message has to meet, all of them; without any, every message does.
-///
-/// They are about the message as it stands, so that its address is that of the deciding event.
+/// Conditions on the current state of a message. A message must satisfy all that are set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MessageFilter {
-    /// `Some(None)` is a message of which no known status was heard.
+    /// `Some(None)` selects messages without a recognised status.
     pub status: Option<Option<Status>>,
-    /// The code that is shown with the message.
+    /// The error code shown for the message.
     pub error_code: Option<ErrorCode>,
     pub from: Option<AddressPattern>,
     pub to: Option<AddressPattern>,
     pub account_sid: Option<AccountSid>,
     pub messaging_service_sid: Option<String>,
     pub channel: Option<String>,
-    /// First received then or later.
+    /// The first event was received at this time or later.
     pub since: Option<Timestamp>,
-    /// First received before.
+    /// The first event was received before this time.
     pub until: Option<Timestamp>,
     pub conflict: Option<bool>,
-    /// Whether any of its events came late.
+    /// Whether any event is late.
     pub late: Option<bool>,
-    /// Whether any of its events came twice.
+    /// Whether any event is a duplicate.
     pub duplicate: Option<bool>,
-    /// Open, and begun by then.
+    /// Open, and began at this time or earlier; see [`MessageRef::began_at`].
     pub stuck_since: Option<Timestamp>,
-    /// Begun then or later; see [`MessageRef::began_at`].
+    /// Began at this time or later; see [`MessageRef::began_at`].
     pub begun_since: Option<Timestamp>,
-    /// Whether all of its statuses are inbound.
+    /// Whether every reported status is inbound.
     pub inbound: Option<bool>,
-    /// Whether a simulation sent all of its events.
+    /// Whether every event was simulated.
     pub simulated: Option<bool>,
 }
 
-/// An address, whole or by how it ends.
+/// A pattern for addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AddressPattern {
     Exact(String),
-    /// The last digits, which people know of a number.
+    /// The last digits of a number.
     Suffix(String),
 }
 
-/// Fewer digits would fit too many addresses to be of any help.
+/// The minimum number of digits in a suffix. Fewer would match too many addresses.
 pub const SUFFIX_DIGITS_MIN: usize = 4;
 
 impl AddressPattern {
-    /// Reads an address, or `*` and at least four digits. A leading blank is a `+` that was not
-    /// escaped.
+    /// Parses an address, or `*` and at least four digits. A leading space is taken as a `+`, because
+    /// an unescaped `+` in a URL query is decoded as a space.
     ///
     /// ```
     /// use delivery_ledger::domain::message::filter::AddressPattern;
@@ -74,25 +72,26 @@ impl AddressPattern {
         }
     }
 
-    /// Whether an address is meant.
+    /// True if the address matches.
     pub fn matches(&self, address: &str) -> bool {
         match self {
-            AddressPattern::Exact(whole) => whole == address,
+            AddressPattern::Exact(exact) => exact == address,
             AddressPattern::Suffix(digits) => address.ends_with(digits),
         }
     }
 }
 
 impl MessageFilter {
-    /// Whether a message is asked for.
+    /// True if the message satisfies every condition.
     pub fn matches(&self, message: &MessageRef<'_>) -> bool {
-        self.matches_addressed(message) && self.matches_rest(message)
+        self.matches_addresses(message) && self.matches_state(message)
     }
 
-    fn matches_addressed(&self, message: &MessageRef<'_>) -> bool {
+    fn matches_addresses(&self, message: &MessageRef<'_>) -> bool {
         let address = |pattern: &Option<AddressPattern>, address: Option<&str>| {
-            let fits = |pattern: &AddressPattern| address.is_some_and(|text| pattern.matches(text));
-            pattern.as_ref().is_none_or(fits)
+            let matches =
+                |pattern: &AddressPattern| address.is_some_and(|text| pattern.matches(text));
+            pattern.as_ref().is_none_or(matches)
         };
         address(&self.from, message.from)
             && address(&self.to, message.to)
@@ -101,9 +100,9 @@ impl MessageFilter {
             && equal(self.account_sid.as_ref().map(AccountSid::as_str), message.account_sid)
     }
 
-    fn matches_rest(&self, message: &MessageRef<'_>) -> bool {
+    fn matches_state(&self, message: &MessageRef<'_>) -> bool {
         let first_received_at = message.first_received_at;
-        let is = |wanted: Option<bool>, is: bool| wanted.is_none_or(|wanted| wanted == is);
+        let is = |wanted: Option<bool>, actual: bool| wanted.is_none_or(|wanted| wanted == actual);
         let stuck = |by: Timestamp| message.is_open() && message.began_at() <= by;
         self.status.is_none_or(|wanted| wanted == message.status)
             && equal(self.error_code, message.error_code)
@@ -119,6 +118,6 @@ impl MessageFilter {
     }
 }
 
-fn equal<T: PartialEq>(wanted: Option<T>, have: Option<T>) -> bool {
-    wanted.is_none() || wanted == have
+fn equal<T: PartialEq>(wanted: Option<T>, actual: Option<T>) -> bool {
+    wanted.is_none() || wanted == actual
 }

@@ -1,31 +1,31 @@
-//! What kinds of events are known of a message, and when Twilio created it.
+//! The kinds of events of a message: outbound or inbound, simulated or real, imported.
 //!
-//! Every fact here is a union or a minimum, so that it depends on which events came and not on
-//! their order.
+//! Every field is combined by union or minimum, so that the order of the events does not matter.
 
 use crate::domain::message::status_reported::{Direction, Label, StatusReported};
 use crate::domain::{Status, Timestamp};
 
-/// What kinds of events a message has, and when Twilio created it.
+/// The kinds of events that a message has, and its creation date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EventKinds {
-    /// An event is about an outbound message.
+    /// An event reports an outbound message.
     pub outbound: bool,
-    /// An event is about an inbound message.
+    /// An event reports an inbound message.
     pub inbound: bool,
-    /// An event was not sent by a simulation.
+    /// An event was not simulated.
     pub real: bool,
-    /// An import brought an event.
+    /// An event was imported.
     pub imported: bool,
-    /// The earliest moment at which Twilio says that it created the message.
+    /// The earliest creation date that Twilio reported.
     pub created_at: Option<Timestamp>,
 }
 
-/// Twilio was founded in 2008; an earlier date, such as a spreadsheet's 1900, dates no message.
-const FIRST_CREATED_AT: Timestamp = Timestamp::from_micros(1_199_145_600_000_000);
+/// The earliest plausible creation date: Twilio was founded in 2008. Spreadsheets produce dates such
+/// as 1900.
+const CREATED_AT_MIN: Timestamp = Timestamp::from_micros(1_199_145_600_000_000);
 
 impl EventKinds {
-    /// Adds what one event says.
+    /// Adds the facts of one event.
     pub fn record(&mut self, reported: &StatusReported) {
         self.outbound |= reported.direction == Direction::Outbound;
         self.inbound |= reported.direction == Direction::Inbound;
@@ -34,7 +34,7 @@ impl EventKinds {
         self.record_created_at(reported.created_at);
     }
 
-    /// Adds what other events said.
+    /// Adds the facts of other events.
     pub fn merge(&mut self, other: EventKinds) {
         self.outbound |= other.outbound;
         self.inbound |= other.inbound;
@@ -44,36 +44,35 @@ impl EventKinds {
     }
 
     fn record_created_at(&mut self, created_at: Option<Timestamp>) {
-        let plausible = created_at.filter(|at| *at >= FIRST_CREATED_AT);
+        let plausible = created_at.filter(|at| *at >= CREATED_AT_MIN);
         self.created_at = match (self.created_at, plausible) {
             (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
             (ours, theirs) => ours.or(theirs),
         };
     }
 
-    /// Whether the only statuses are inbound. One outbound status makes it an outbound message.
+    /// True if every reported status is inbound. A single outbound status makes it an outbound message.
     pub fn is_inbound(self) -> bool {
         self.inbound && !self.outbound
     }
 
-    /// Whether no event reported a status, so that nothing shows which way the message went.
+    /// True if no event reported a status, so that the direction is unknown.
     pub fn has_no_status(self) -> bool {
         !self.inbound && !self.outbound
     }
 
-    /// Whether every event was sent by a simulation.
+    /// True if every event was simulated.
     pub fn is_simulated(self) -> bool {
         !self.real
     }
 
-    /// Whether an outbound message of this status has an outcome that is not known yet. What is not
-    /// known to be outbound is never open.
+    /// True if the message is known to be outbound and, with this status, its outcome is not known
+    /// yet.
     pub fn is_open(self, status: Option<Status>) -> bool {
         self.outbound && !status.is_some_and(Status::is_settled)
     }
 
-    /// From when on the age of a message counts: Twilio's date if there is one. A message cannot be
-    /// younger than its first event, whatever a date says.
+    /// The start of the message's age: the earlier of Twilio's creation date and the first event.
     pub fn began_at(self, first_received_at: Timestamp) -> Timestamp {
         self.created_at.map_or(first_received_at, |created| created.min(first_received_at))
     }

@@ -1,9 +1,9 @@
-//! One message's events folded into where it stands.
+//! The lifecycle of a message: its current state, computed by folding its events.
 //!
-//! [`Evidence`] is the part that does not depend on order: merging it is commutative,
-//! associative and idempotent. [`Lifecycle`] adds what only the order of arrival tells:
-//! which events were late or doubled. Lifecycles of neighbouring stretches of the log can be
-//! joined, so that a stretch can be folded without knowing what came before it.
+//! [`Evidence`] is the part that does not depend on the order of events: merging it is commutative,
+//! associative and idempotent. [`Lifecycle`] adds the part that does: which events are late or
+//! duplicates. The lifecycles of adjacent ranges of the log can be joined, so that a range can be
+//! folded without the events before it.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ use crate::domain::message::status_reported::{Addressing, Direction, StatusRepor
 use crate::domain::message::status_times::StatusTimes;
 use crate::domain::{ErrorCode, Rule, Status, Timestamp};
 
-/// One event on its way into a lifecycle.
+/// An event to be added to a lifecycle.
 #[derive(Debug, Clone)]
 pub struct Incoming {
     pub position: Position,
@@ -31,49 +31,48 @@ pub struct Incoming {
     pub reported: StatusReported,
 }
 
-/// Error codes, each with the status it came with.
+/// Error codes, each with the status reported by the same event.
 pub type ReportedCodes = BTreeSet<(ErrorCode, Option<Status>)>;
 
-/// The set of facts heard about one message.
+/// The facts reported about one message, independent of their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
     pub rule: Rule,
-    /// Every status heard, and when first.
+    /// Every reported status, with the time of its first arrival.
     pub status_times: StatusTimes,
-    /// Every error code heard, with the status it came with.
     pub codes: ReportedCodes,
-    /// The event that decides; `None` before the first.
+    /// The event that determines the status; `None` before the first event.
     pub deciding: Option<DecidingEvent>,
-    /// Events that rank below it, highest first, each with what all above it lack and nothing else.
-    /// Hardly any message has one.
+    /// Lower-ranked events with addresses that the deciding one lacks, highest rank first. Each has
+    /// only the fields that all events above it lack. Few messages have any.
     pub address_fallbacks: Vec<DecidingEvent>,
     pub receipt: Option<DeliveryReceipt>,
-    /// Whether it is outbound, inbound or simulated, and when it was created.
     pub kinds: EventKinds,
 }
 
-/// The carrier's RawDlrDoneDate that came with the highest status to bring one.
+/// The carrier's RawDlrDoneDate, from the event with the highest status that has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryReceipt {
     pub status: Option<Status>,
     pub raw_dlr_done_date: SmolStr,
 }
 
-/// One message's events, folded in the order of their positions.
+/// The current state of a message: its events folded in order of their positions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lifecycle {
     pub evidence: Evidence,
     pub first_received_at: Timestamp,
     pub last_received_at: Timestamp,
     pub counts: Counts,
-    /// The message's way through the log.
+    /// The events of the message.
     pub history: History,
 }
 
-/// Where the events of a message stand, in order. Most have two or three.
+/// References to the events of a message, in order. Up to three, as for most messages, are stored
+/// inline.
 pub type History = SmallVec<[EventRef; 3]>;
 
-/// How many events there were, and of what kind.
+/// The number of events, and of those with certain effects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     pub events: u64,
@@ -82,33 +81,34 @@ pub struct Counts {
     pub unrecognised: u64,
 }
 
-/// Where one event of the message stands in the log.
+/// A reference to an event in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventRef {
     pub position: Position,
     pub fingerprint: u64,
-    /// The evidence it brought.
+    /// The status that it reports; `None` if it has none or not one of an outbound message.
     pub status: Option<Status>,
 }
 
-/// What an event did to its message; the first that applies.
+/// The effect of an event on its message: the first variant that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     /// An earlier event, at this position, has the same idempotency token, query and body.
     Duplicate(Position),
-    /// It brought no status that is evidence.
+    /// It has no status, or not one of an outbound message.
     Unrecognised,
-    /// Success evidence beside a failure, or the other way round.
+    /// It reports a success after a failure, or a failure after a success.
     Conflict,
-    /// It ranks below what had been heard already.
+    /// It reports a lower status than the highest one reported so far.
     Late,
-    /// The same status again.
+    /// It reports the highest status so far again.
     Confirmed,
+    /// It reports a higher status than all before.
     Advanced,
 }
 
 impl Effect {
-    /// The word for it in timelines.
+    /// The name used in timelines.
     pub fn name(self) -> &'static str {
         match self {
             Effect::Duplicate(_) => "duplicate",
@@ -122,18 +122,18 @@ impl Effect {
 }
 
 impl Evidence {
-    /// Whether another event that says this would add nothing: its status and its error code were
-    /// heard. A word that is no evidence adds nothing to a message that is known.
-    pub fn has(&self, reported: &StatusReported) -> bool {
-        let status_times = |status| self.status_times.first(status).is_some();
+    /// True if an event with these facts would add nothing: its status and its error code have been
+    /// reported already. An unrecognised status never adds anything to an outbound message.
+    pub fn contains(&self, reported: &StatusReported) -> bool {
+        let has_status = |status| self.status_times.first(status).is_some();
         let code = reported.error_code.map(|code| (code, reported.status));
-        let outbound = self.kinds.outbound || reported.direction != Direction::Outbound;
-        outbound
-            && reported.status.is_none_or(status_times)
+        let has_direction = self.kinds.outbound || reported.direction != Direction::Outbound;
+        has_direction
+            && reported.status.is_none_or(has_status)
             && code.is_none_or(|code| self.codes.contains(&code))
     }
 
-    /// Nothing heard yet: what merging leaves as it was.
+    /// Creates empty evidence, the identity element of [`merge`](Self::merge).
     pub fn new(rule: Rule) -> Self {
         Self {
             rule,
@@ -146,23 +146,23 @@ impl Evidence {
         }
     }
 
-    /// What one event tells.
-    pub fn from_event(rule: Rule, arrival: Incoming) -> Self {
+    /// The evidence of one event.
+    pub fn from_event(rule: Rule, event: Incoming) -> Self {
         let mut evidence = Self::new(rule);
         let mut never = |_, _| Ok::<_, Infallible>(Ordering::Equal);
-        match evidence.record(arrival, &mut never) {
+        match evidence.record(event, &mut never) {
             Ok(()) => evidence,
             Err(never) => match never {},
         }
     }
 
-    /// Takes in one event: the same as merging what it tells, without making that first.
-    pub fn record<E>(&mut self, arrival: Incoming, by_content: TieBreak<'_, E>) -> Result<(), E> {
-        let Incoming { position, received_at, reported, .. } = arrival;
+    /// Adds an event. Equal to merging its evidence, but faster.
+    pub fn record<E>(&mut self, event: Incoming, compare: TieBreak<'_, E>) -> Result<(), E> {
+        let Incoming { position, received_at, reported, .. } = event;
         self.kinds.record(&reported);
         let StatusReported { status, error_code, addressed, raw_dlr_done_date, doubt, .. } =
             reported;
-        self.rank(DecidingEvent { position, status, doubt, error_code, addressed }, by_content)?;
+        self.insert(DecidingEvent { position, status, doubt, error_code, addressed }, compare)?;
         if let Some(status) = status {
             self.status_times.record(status, received_at);
         }
@@ -173,13 +173,14 @@ impl Evidence {
         Ok(())
     }
 
-    /// Takes in what else was heard.
+    /// Adds other evidence of the same message.
     ///
-    /// `by_content` compares the (query, body) of the events at two positions; it is asked only
-    /// if two events tie in status, doubt and error code, so that few bodies are read.
-    pub fn merge<E>(&mut self, other: Evidence, by_content: TieBreak<'_, E>) -> Result<(), E> {
-        for theirs in other.deciding.into_iter().chain(other.address_fallbacks) {
-            self.rank(theirs, by_content)?;
+    /// `compare` compares the (query, body) of the events at two positions. It is called only
+    /// if two events tie in status, doubt and error code, so that few bodies are read. Errors are its
+    /// errors.
+    pub fn merge<E>(&mut self, other: Evidence, compare: TieBreak<'_, E>) -> Result<(), E> {
+        for event in other.deciding.into_iter().chain(other.address_fallbacks) {
+            self.insert(event, compare)?;
         }
         for (status, at) in other.status_times.iter() {
             self.status_times.record(status, at);
@@ -192,75 +193,69 @@ impl Evidence {
         Ok(())
     }
 
-    fn rank<E>(&mut self, event: DecidingEvent, by_content: TieBreak<'_, E>) -> Result<(), E> {
-        deciding::insert(
-            &mut self.deciding,
-            &mut self.address_fallbacks,
-            event,
-            self.rule,
-            by_content,
-        )
+    fn insert<E>(&mut self, event: DecidingEvent, compare: TieBreak<'_, E>) -> Result<(), E> {
+        deciding::insert(&mut self.deciding, &mut self.address_fallbacks, event, self.rule, compare)
     }
 
-    /// Of two receipts the one that came with the higher status stays; of equals the smaller text.
+    /// Keeps the receipt with the higher status; of equal statuses, that with the smaller text.
     fn record_receipt(&mut self, receipt: DeliveryReceipt) {
-        let stays = self.receipt.as_ref().is_some_and(|ours| {
-            let higher = self.rule.rank(ours.status).cmp(&self.rule.rank(receipt.status));
-            higher.then_with(|| receipt.raw_dlr_done_date.cmp(&ours.raw_dlr_done_date)).is_ge()
+        let keep_current = self.receipt.as_ref().is_some_and(|current| {
+            let rank = self.rule.rank(current.status).cmp(&self.rule.rank(receipt.status));
+            rank.then_with(|| receipt.raw_dlr_done_date.cmp(&current.raw_dlr_done_date)).is_ge()
         });
-        if !stays {
+        if !keep_current {
             self.receipt = Some(receipt);
         }
     }
 
-    /// The status shown; `None` means `unknown`.
+    /// The current status; `None` means `unknown`.
     pub fn status(&self) -> Option<Status> {
         self.deciding.as_ref().and_then(|deciding| deciding.status)
     }
 
-    /// From, by the highest-ranking event that has it. So it is with To and the messaging service:
-    /// each may come from another event.
+    /// The From address, from the highest-ranked event that has one. To and the messaging service are
+    /// chosen in the same way, so that each may come from another event.
     pub fn from(&self) -> Option<&str> {
-        self.shown().find_map(|addressed| addressed.from.as_deref())
+        self.by_rank().find_map(|addressed| addressed.from.as_deref())
     }
 
     /// See [`Evidence::from`].
     pub fn to(&self) -> Option<&str> {
-        self.shown().find_map(|addressed| addressed.to.as_deref())
+        self.by_rank().find_map(|addressed| addressed.to.as_deref())
     }
 
     /// See [`Evidence::from`].
     pub fn messaging_service_sid(&self) -> Option<&str> {
-        self.shown().find_map(|addressed| addressed.messaging_service_sid.as_deref())
+        self.by_rank().find_map(|addressed| addressed.messaging_service_sid.as_deref())
     }
 
-    /// The channel, by the highest-ranking event that tells it, otherwise as the SID suggests.
+    /// The channel, from the highest-ranked event that states it, otherwise as inferred from the SID.
     pub fn channel(&self) -> &str {
-        let told = self.shown().find(|addressed| addressed.channel_is_explicit);
-        told.or_else(|| self.shown().next()).map_or("", |addressed| &addressed.channel)
+        let explicit = self.by_rank().find(|addressed| addressed.channel_is_explicit);
+        explicit.or_else(|| self.by_rank().next()).map_or("", |addressed| &addressed.channel)
     }
 
-    fn shown(&self) -> impl Iterator<Item = &Addressing> {
+    fn by_rank(&self) -> impl Iterator<Item = &Addressing> {
         self.deciding.iter().chain(&self.address_fallbacks).map(|event| &event.addressed)
     }
 
-    /// Whether there is evidence of success and of failure.
+    /// True if both a success and a failure were reported.
     pub fn has_conflict(&self) -> bool {
         self.status_times.has_success() && self.status_times.has_failure()
     }
 
-    /// Whether the outcome is known.
+    /// True if the outcome is known.
     pub fn is_settled(&self) -> bool {
         self.status().is_some_and(Status::is_settled)
     }
 
-    /// Whether it is an outbound message whose outcome is not known yet.
+    /// True if it is an outbound message whose outcome is not known yet.
     pub fn is_open(&self) -> bool {
         self.kinds.is_open(self.status())
     }
 
-    /// Whether nothing further is to be expected: a failure, `read`,
-    /// or `delivered` on a channel without read receipts.
+    /// True if no further status is expected: a failure, `read`, or `delivered` on a channel without
+    /// read receipts.
     pub fn is_terminal(&self) -> bool {
         match self.status() {
             Some(Status::Delivered) => !has_read_receipts(self.channel()),
@@ -268,20 +263,20 @@ impl Evidence {
         }
     }
 
-    /// The smallest code among events of the deciding status, else among all failures;
-    /// nothing where no failure was heard.
+    /// The smallest code among the events with the current status, or else among all failures; `None`
+    /// if no failure was reported.
     pub fn error_code(&self) -> Option<ErrorCode> {
         shown_error_code(&self.status_times, &self.codes, self.status())
     }
 
-    /// Every error code heard, ascending.
+    /// Every reported error code, in ascending order.
     pub fn error_codes(&self) -> Vec<ErrorCode> {
         let mut codes: Vec<_> = self.codes.iter().map(|(code, _)| *code).collect();
         codes.dedup();
         codes
     }
 
-    /// What the status does to what was heard so far. The rule plays no part in it.
+    /// The effect of a status on the evidence so far, regardless of the rule.
     fn effect_of(&self, status: Option<Status>) -> Effect {
         let Some(status) = status else { return Effect::Unrecognised };
         let conflicts = status.is_success() && self.status_times.has_failure()
@@ -295,7 +290,7 @@ impl Evidence {
     }
 }
 
-/// The code shown with a message of this status; see [`Evidence::error_code`].
+/// The error code shown for a message with this status; see [`Evidence::error_code`].
 pub fn shown_error_code(
     status_times: &StatusTimes,
     codes: &ReportedCodes,
@@ -304,15 +299,15 @@ pub fn shown_error_code(
     if codes.is_empty() || !status_times.has_failure() {
         return None;
     }
-    let first = |wanted: &dyn Fn(Option<Status>) -> bool| {
-        codes.iter().find(|(_, status)| wanted(*status)).map(|(code, _)| *code)
+    let first = |matches: &dyn Fn(Option<Status>) -> bool| {
+        codes.iter().find(|(_, status)| matches(*status)).map(|(code, _)| *code)
     };
     first(&|of_code| of_code == status)
         .or_else(|| first(&|of_code| of_code.is_some_and(Status::is_failure)))
 }
 
 impl Lifecycle {
-    /// A message of which nothing has been folded yet; its first event arrives at this moment.
+    /// Creates the lifecycle of a message without events; the first one was received at this time.
     pub fn new(rule: Rule, first_received_at: Timestamp) -> Self {
         Self {
             evidence: Evidence::new(rule),
@@ -323,64 +318,60 @@ impl Lifecycle {
         }
     }
 
-    /// Folds in the next event by position and says what it did.
+    /// Adds the event with the next position and returns its effect.
     ///
-    /// `by_content` is asked as in [`Evidence::merge`]; its error is the only one.
-    pub fn apply<E>(
-        &mut self,
-        arrival: Incoming,
-        by_content: TieBreak<'_, E>,
-    ) -> Result<Effect, E> {
-        let Incoming { position, received_at, fingerprint, .. } = arrival;
-        let status = arrival.reported.status;
+    /// `compare` is called as by [`Evidence::merge`]. Errors are its errors.
+    pub fn apply<E>(&mut self, event: Incoming, compare: TieBreak<'_, E>) -> Result<Effect, E> {
+        let Incoming { position, received_at, fingerprint, .. } = event;
+        let status = event.reported.status;
         let effect = self.classify(EventRef { position, fingerprint, status });
         match effect {
-            // What it says was heard from its twin; only the clock may have been set back since, and
-            // another program may have sent it.
+            // Its facts are known from the earlier event. Only the arrival may be earlier, if the clock
+            // was set back, and it may be the only one that was not simulated.
             Effect::Duplicate(_) => {
-                self.evidence.kinds.record(&arrival.reported);
+                self.evidence.kinds.record(&event.reported);
                 status.into_iter().for_each(|s| self.evidence.status_times.record(s, received_at));
             }
-            _ => self.evidence.record(arrival, by_content)?,
+            _ => self.evidence.record(event, compare)?,
         }
         self.first_received_at = self.first_received_at.min(received_at);
         self.last_received_at = self.last_received_at.max(received_at);
         Ok(effect)
     }
 
-    /// Folds in what was folded of the stretch of the log that follows: the same as applying its
-    /// events one by one. The error is that of `by_content`.
-    pub fn join<E>(&mut self, next: Lifecycle, by_content: TieBreak<'_, E>) -> Result<(), E> {
-        let first_heard = |status| next.evidence.status_times.first(status);
-        for trace in next.history {
-            self.classify(trace);
-            if let Some((status, at)) = trace.status.zip(trace.status.and_then(first_heard)) {
+    /// Appends the lifecycle of the range of the log that follows: equal to applying its events one by
+    /// one. Errors are those of `compare`.
+    pub fn join<E>(&mut self, next: Lifecycle, compare: TieBreak<'_, E>) -> Result<(), E> {
+        let first_reported = |status| next.evidence.status_times.first(status);
+        for event in next.history {
+            self.classify(event);
+            if let Some((status, at)) = event.status.zip(event.status.and_then(first_reported)) {
                 self.evidence.status_times.record(status, at);
             }
         }
         let history = &self.history;
         let fingerprint = |position| {
-            let place = history.binary_search_by_key(&position, |trace| trace.position);
-            place.ok().map(|place| history[place].fingerprint)
+            let index = history.binary_search_by_key(&position, |event| event.position);
+            index.ok().map(|index| history[index].fingerprint)
         };
         self.evidence.merge(next.evidence, &mut |a, b| match fingerprint(a) == fingerprint(b) {
             true => Ok(Ordering::Equal),
-            false => by_content(a, b),
+            false => compare(a, b),
         })?;
         self.first_received_at = self.first_received_at.min(next.first_received_at);
         self.last_received_at = self.last_received_at.max(next.last_received_at);
         Ok(())
     }
 
-    /// Takes an event into the trail and counts what it does to what was heard so far.
-    fn classify(&mut self, trace: EventRef) -> Effect {
-        let same = |earlier: &&EventRef| earlier.fingerprint == trace.fingerprint;
+    /// Appends an event to the history and counts its effect.
+    fn classify(&mut self, event: EventRef) -> Effect {
+        let same = |earlier: &&EventRef| earlier.fingerprint == event.fingerprint;
         let effect = match self.history.iter().find(same) {
             Some(earlier) => Effect::Duplicate(earlier.position),
-            None => self.evidence.effect_of(trace.status),
+            None => self.evidence.effect_of(event.status),
         };
         self.counts.count(effect);
-        self.history.push(trace);
+        self.history.push(event);
         effect
     }
 }

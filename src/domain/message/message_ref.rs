@@ -1,36 +1,36 @@
-//! Where a message stands, lent: all that filters and reports ask of it, so that whoever passes
-//! millions of messages need not make each of them whole.
+//! The current state of a message, borrowed. It has only the fields that filters and reports need,
+//! so that millions of messages can be scanned without decoding each of them completely.
 
 use crate::domain::message::kinds::EventKinds;
 use crate::domain::message::lifecycle::shown_error_code;
 use crate::domain::message::status_times::StatusTimes;
 use crate::domain::{AccountSid, ErrorCode, Lifecycle, MessageKey, Status, Timestamp};
 
-/// See the module.
+/// The current state of a message, with borrowed texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageRef<'a> {
     pub account_sid: Option<&'a str>,
-    /// Of the deciding event; nothing is `unknown`.
+    /// The status of the deciding event; `None` means `unknown`.
     pub status: Option<Status>,
-    /// The code that is shown with the message.
+    /// The error code shown for the message.
     pub error_code: Option<ErrorCode>,
-    /// Of the highest-ranking event that has it, as are the channel and the messaging service.
+    /// From the highest-ranked event that has it; likewise `to`, `channel` and
+    /// `messaging_service_sid`.
     pub from: Option<&'a str>,
     pub to: Option<&'a str>,
     pub channel: &'a str,
     pub messaging_service_sid: Option<&'a str>,
     pub first_received_at: Timestamp,
     pub status_times: StatusTimes,
-    /// Whether any of its events came late.
+    /// True if any event is late.
     pub late: bool,
-    /// Whether any of its events came twice.
+    /// True if any event is a duplicate.
     pub duplicate: bool,
-    /// Whether it is outbound, inbound or simulated, and when it was created.
     pub kinds: EventKinds,
 }
 
 impl<'a> MessageRef<'a> {
-    /// Where a message of this key stands.
+    /// The state of the message with this key.
     pub fn new(key: &'a MessageKey, lifecycle: &'a Lifecycle) -> Self {
         let Lifecycle { evidence, first_received_at, counts, .. } = lifecycle;
         let status = evidence.status();
@@ -50,22 +50,22 @@ impl<'a> MessageRef<'a> {
         }
     }
 
-    /// Whether there is evidence of success and of failure.
+    /// True if both a success and a failure were reported.
     pub fn has_conflict(&self) -> bool {
         self.status_times.has_success() && self.status_times.has_failure()
     }
 
-    /// Whether it is an outbound message whose outcome is not known yet.
+    /// True if it is an outbound message whose outcome is not known yet.
     pub fn is_open(&self) -> bool {
         self.kinds.is_open(self.status)
     }
 
-    /// From when on its age counts.
+    /// The start of its age; see [`EventKinds::began_at`].
     pub fn began_at(&self) -> Timestamp {
         self.kinds.began_at(self.first_received_at)
     }
 
-    /// Whether the outcome is known.
+    /// True if the outcome is known.
     pub fn is_settled(&self) -> bool {
         self.status.is_some_and(Status::is_settled)
     }

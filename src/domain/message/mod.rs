@@ -1,4 +1,4 @@
-//! One message: what each event reports about it, and the lifecycle that follows from all of them.
+//! Messages: the facts of each event, and the lifecycle computed from all events of a message.
 
 pub mod deciding;
 pub mod filter;

@@ -1,83 +1,83 @@
-//! What one event says about its message, once its body has been read.
+//! The facts that one event reports about its message, parsed from its body.
 
 use smol_str::SmolStr;
 
 use crate::domain::{ErrorCode, Status, Timestamp};
 
-/// A status was reported: the facts of one event.
+/// The facts reported by one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusReported {
-    /// The evidence; nothing where no word came, or one that is no evidence.
+    /// `None` if the event has no status, or not one of an outbound message.
     pub status: Option<Status>,
-    /// The word as it came, where it is no evidence.
+    /// The status as received, if it is not one of an outbound message.
     pub unrecognised: Option<SmolStr>,
     pub error_code: Option<ErrorCode>,
     pub addressed: Addressing,
-    /// The carrier's word: its own time, zone unknown, so it orders nothing and times nothing.
+    /// The carrier's delivery time. Its time zone is unknown, so it is only shown.
     pub raw_dlr_done_date: Option<SmolStr>,
-    /// Which way the message went, as far as the event tells.
     pub direction: Direction,
-    /// Whether a simulation sent the event.
+    /// True if a simulator sent the event.
     pub simulated: bool,
-    /// Whether an import brought the event.
+    /// True if the event was imported.
     pub imported: bool,
-    /// When Twilio says that it created the message.
+    /// The creation date of the message according to Twilio.
     pub created_at: Option<Timestamp>,
     pub doubt: Doubt,
     pub labels: Vec<Label>,
 }
 
-/// Which way a message went, as one event reports it.
+/// The direction of a message, as reported by one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Direction {
-    /// It reports a status of an outbound message; a word that is not known counts as one.
+    /// The event has a status of an outbound message, or an unknown status.
     Outbound,
-    /// Its status is `receiving` or `received`, or Twilio says that the message came in.
+    /// The status is `receiving` or `received`, or Twilio reports the direction `inbound`.
     Inbound,
-    /// It reports no status, so it does not show that there is an outbound message.
+    /// The event has no status, so the direction is unknown.
     #[default]
     Unstated,
 }
 
-/// How likely it is that an event is another one whose signed text was cut elsewhere: Twilio signs
-/// names and values without separators, so one signature fits every way to cut the text. Among
-/// equals the event with the smaller doubt goes first, so that such a cut takes nothing over.
+/// A score of how likely it is that an event was forged from a genuine one by splitting its signed
+/// text at other places: Twilio signs names and values without separators, so a signature is valid
+/// for every such split. Of events with the same status, the one with the smaller doubt ranks higher,
+/// so that a forged one never replaces the genuine one.
 ///
-/// It depends on nothing but the event. In order of weight: a parameter swallowed or repeated, or a
-/// value that is not as Twilio writes it; how many of AccountSid, To and From are missing; how many names nobody knows.
+/// It depends only on the event. In order of weight: a swallowed or repeated parameter, or a value
+/// in a form that Twilio does not use; the number of AccountSid, To and From that are missing; the
+/// number of unknown parameter names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Doubt(u8);
 
 impl Doubt {
-    /// The greatest that there is. It leaves one bit of a byte to others.
+    /// The greatest doubt. It fits in seven bits, so that a byte has one to spare.
     pub const MAX: Doubt = Doubt(0b111_1111);
 
-    /// A parameter was swallowed or repeated, or a value is misshapen (`spliced`), so many of the three are missing, and so
-    /// many names are unknown; from 15 on these are not told apart.
+    /// Creates a score. `spliced`: a parameter is swallowed or repeated, or a value is malformed;
+    /// `missing`: the number of the three parameters that are missing; `unknown_names` is capped at 15.
     pub fn new(spliced: bool, missing: usize, unknown_names: usize) -> Self {
         Self(u8::from(spliced) << 6 | (missing.min(3) as u8) << 4 | unknown_names.min(15) as u8)
     }
 
-    /// The doubt as one byte, at most [`Doubt::MAX`].
+    /// Converts it to a byte, at most that of [`Doubt::MAX`].
     pub fn to_byte(self) -> u8 {
         self.0
     }
 
-    /// The doubt that has this byte.
+    /// The doubt that [`to_byte`](Self::to_byte) converts to this byte; `None` if there is none.
     pub fn from_byte(byte: u8) -> Option<Self> {
         (byte <= Self::MAX.0).then_some(Self(byte))
     }
 }
 
-/// Who sent to whom, and by which way. It may differ between events of one message:
-/// RCS that falls back to SMS keeps its SID. Usual addresses are short enough to take no memory of
-/// their own.
+/// The sender, recipient and channel according to one event. They may differ between events of one
+/// message: RCS that falls back to SMS keeps its SID.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Addressing {
     pub from: Option<SmolStr>,
     pub to: Option<SmolStr>,
     pub channel: SmolStr,
-    /// Whether the event tells its channel; otherwise it is what the SID suggests.
+    /// True if the event states its channel; otherwise it is inferred from the SID.
     pub channel_is_explicit: bool,
     pub messaging_service_sid: Option<SmolStr>,
 }
@@ -91,7 +91,7 @@ impl Addressing {
             && self.messaging_service_sid.is_none()
     }
 
-    /// Whether it has anything that `other` lacks.
+    /// True if it has a field that `other` lacks.
     pub fn has_fields_missing_in(&self, other: &Self) -> bool {
         self.from.is_some() && other.from.is_none()
             || self.to.is_some() && other.to.is_none()
@@ -99,7 +99,7 @@ impl Addressing {
             || self.messaging_service_sid.is_some() && other.messaging_service_sid.is_none()
     }
 
-    /// Drops what `other` has.
+    /// Removes the fields that `other` has.
     pub fn remove_fields_of(&mut self, other: &Self) {
         if other.from.is_some() {
             self.from = None;
@@ -116,27 +116,27 @@ impl Addressing {
     }
 }
 
-/// Something odd about an event that is kept all the same.
+/// A remark about an event or a message, shown in timelines. It never prevents storing an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Label {
-    /// MessageStatus and SmsStatus say different things; MessageStatus counts.
+    /// MessageStatus and SmsStatus differ; MessageStatus is used.
     StatusWordsDiffer,
-    /// The message SID is not SM or MM and 32 hex digits.
+    /// The message SID is not `SM` or `MM` and 32 hex digits.
     OddMessageSid,
-    /// Its status is one of an inbound message; of a message, all of its statuses are.
+    /// The event, or every event with a status, reports an inbound message.
     Inbound,
-    /// A simulation sent it; of a message, all of its events.
+    /// The event, or every event of the message, was simulated.
     Simulated,
-    /// A name or a value contains the name of a parameter that is missing.
+    /// A name or value contains the name of a missing parameter.
     SwallowedParameter,
-    /// A name with the same value occurs more than once, or a name that facts are read from.
+    /// A parameter is repeated with the same value, or a parameter that facts are read from is repeated.
     RepeatedParameter,
-    /// Another event of the message has the same signature, and another query or body.
+    /// Another event of the message has the same signature, but a different query or body.
     ReusedSignature,
 }
 
 impl Label {
-    /// The word for it in timelines.
+    /// The name used in timelines.
     pub fn name(self) -> &'static str {
         match self {
             Label::StatusWordsDiffer => "status-words-differ",

@@ -1,47 +1,47 @@
-//! Which statuses were heard, and when each was first.
+//! The reported statuses of a message, with the time of each one's first arrival.
 
 use smallvec::SmallVec;
 
 use crate::domain::{Status, Timestamp};
 
-/// Statuses with the moment of their first arrival, in order of precedence. Most messages have two
-/// or three, which take no memory of their own.
+/// The reported statuses with the time of their first arrival, in order of precedence. Up to three,
+/// as for most messages, are stored inline.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StatusTimes(SmallVec<[(Status, Timestamp); 3]>);
 
 impl StatusTimes {
-    /// Notes that a status was heard at a moment; the earliest stays.
+    /// Records that a status was reported; of several times the earliest is kept.
     pub fn record(&mut self, status: Status, at: Timestamp) {
         if self.highest().is_none_or(|highest| highest < status) {
             return self.0.push((status, at));
         }
-        match self.0.binary_search_by_key(&status, |(have, _)| *have) {
-            Ok(place) => self.0[place].1 = at.min(self.0[place].1),
-            Err(place) => self.0.insert(place, (status, at)),
+        match self.0.binary_search_by_key(&status, |(recorded, _)| *recorded) {
+            Ok(index) => self.0[index].1 = at.min(self.0[index].1),
+            Err(index) => self.0.insert(index, (status, at)),
         }
     }
 
-    /// When a status was first heard.
+    /// The time at which a status was first reported.
     pub fn first(&self, status: Status) -> Option<Timestamp> {
-        self.iter().find(|(have, _)| *have == status).map(|(_, at)| at)
+        self.iter().find(|(recorded, _)| *recorded == status).map(|(_, at)| at)
     }
 
-    /// The highest status heard, whatever the rule.
+    /// The highest status in order of precedence.
     pub fn highest(&self) -> Option<Status> {
         self.0.last().map(|(status, _)| *status)
     }
 
-    /// Whether there is evidence of success.
+    /// True if a success was reported.
     pub fn has_success(&self) -> bool {
         self.statuses().any(Status::is_success)
     }
 
-    /// Whether there is evidence of failure.
+    /// True if a failure was reported.
     pub fn has_failure(&self) -> bool {
         self.statuses().any(Status::is_failure)
     }
 
-    /// Status and moment, in order of precedence.
+    /// Statuses and times, in order of precedence.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (Status, Timestamp)> {
         self.0.iter().copied()
     }

@@ -170,9 +170,9 @@ fn an_invalid_error_code_table_is_reported_with_its_line() {
         ("code,title\n1,One\n", "line 1: the header is not code,title,fault"),
         ("", "line 1: the header is not code,title,fault"),
         ("code,title,fault\n1,One,sender\nx,Two,sender\n", "line 3: `x` is not a code"),
-        ("code,title,fault\n1,One,nobody\n", "line 2: fault `nobody` is none of sender"),
+        ("code,title,fault\n1,One,nobody\n", "line 2: fault `nobody` is not one of sender"),
         ("code,title,fault\n1,,sender\n", "line 2: code 1 has no title"),
-        ("code,title,fault\n1,One,sender\n1,Uno,sender\n", "line 3: code 1 stands there twice"),
+        ("code,title,fault\n1,One,sender\n1,Uno,sender\n", "line 3: code 1 is listed twice"),
         ("code,title,fault\n1,One\n", "line 2"),
     ] {
         let file = ledger.file("codes.csv");
