@@ -44,7 +44,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     if let Ok(copied) = &copied {
         write_record(&database, ledger_id, &args.file, copied);
     }
-    tell("backup", &args.file, copied, args.format)
+    print("backup", &args.file, copied, args.format)
 }
 
 /// Records the backup for `doctor`. An error is only logged, because the backup itself is complete.
@@ -56,15 +56,15 @@ fn write_record(database: &Database, ledger_id: Uuid, file: &Path, copied: &Veri
     }
 }
 
-/// Prints what a copy holds, or what is wrong with what was copied.
-pub fn tell(
+/// Prints the head and hash of a verified copy, or the findings of a failed verification.
+pub fn print(
     what: &str,
     file: &Path,
     copied: Result<VerifiedCopy, BackupError>,
     format: Format,
 ) -> Result<Outcome> {
     let copied = match copied {
-        Err(error) => return tell_findings(error),
+        Err(error) => return print_findings(error),
         Ok(copied) => copied,
     };
     let (head, hash) = (copied.head, hex(&copied.hash));
@@ -86,7 +86,7 @@ pub fn tell(
     Ok(Outcome::Done)
 }
 
-fn tell_findings(error: BackupError) -> Result<Outcome> {
+fn print_findings(error: BackupError) -> Result<Outcome> {
     let (BackupError::Unsound { findings, .. } | BackupError::Differs { findings }) = &error else {
         return Err(error.into());
     };

@@ -19,8 +19,8 @@ use crate::text::printable;
 use crate::twilio::callback::ParsedCallback;
 use crate::wire;
 
-/// How often the log is looked at: as soon as an eye would see it.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// The interval between reads of the log, short enough to appear immediate.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The arguments of `tail`.
 #[derive(Debug, clap::Args)]
@@ -77,7 +77,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let mut after = args.after.unwrap_or(head);
     if after > head {
         let beyond =
-            format!("--after: {after} is beyond the head, {head}; is it of another ledger?");
+            format!("--after: {after} is beyond the head, {head}; is this the right ledger?");
         return Err(UsageError(beyond).into());
     }
     loop {
@@ -94,7 +94,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         if !wait {
             return Ok(Outcome::Done);
         }
-        sleep(LOOK_AGAIN);
+        sleep(POLL_INTERVAL);
     }
 }
 
@@ -203,12 +203,11 @@ fn for_people(
 }
 
 fn error_code(text: &str) -> Result<ErrorCode, String> {
-    ErrorCode::parse(text)
-        .ok_or_else(|| "it is a number of 1 to 9 digits, such as 30003".to_owned())
+    ErrorCode::parse(text).ok_or_else(|| "not a number of 1 to 9 digits, such as 30003".to_owned())
 }
 
 fn address(text: &str) -> Result<AddressPattern, String> {
     AddressPattern::parse(text).ok_or_else(|| {
-        "it is an address, such as +15558675310, or * and its last digits, at least four".to_owned()
+        "not an address such as +15558675310, or * and at least its last four digits".to_owned()
     })
 }

@@ -37,7 +37,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     });
     bar.finish_and_clear();
     let verified = verified?;
-    verified.unfinished.iter().for_each(|what| tell_unfinished(what));
+    verified.unfinished.iter().for_each(|what| warn_unfinished(what));
     let mut out = crate::cli::common::terminal::stdout();
     match args.format {
         Format::Table => out.write_all(for_people(&verified).as_bytes())?,
@@ -49,8 +49,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
 }
 
-/// Where a server writes faster than its file can be checked.
-fn tell_unfinished(what: &str) {
+/// Logs that a check was given up because a server writes faster than its file can be checked.
+fn warn_unfinished(what: &str) {
     let all_the_same = match what {
         "log" => "every event was still read, and its digest and the chain were checked",
         _ => "every message was still compared with a fresh fold",

@@ -26,7 +26,7 @@ fn usage_errors_exit_with_2() {
         ("export events --output .", "is a folder"),
         ("export events --output /dev/null", "is not a regular file"),
         ("export events --output file --manifest", "is a file; --manifest fills a folder"),
-        ("export events --to +15558675310", "events are not chosen by it"),
+        ("export events --to +15558675310", "events cannot be filtered by this"),
         ("export messages --message-sid SM1", "use audit for one message"),
         ("export messages --since yesterday", "RFC 3339"),
         ("export messages --overwrite", "--output"),
@@ -36,7 +36,7 @@ fn usage_errors_exit_with_2() {
         ("serve --listen nowhere", "--listen: `nowhere` is not an address and port"),
         ("serve --public-url hooks.example.com", "is not of the form https://host/prefix"),
         ("serve --public-url https://x.example --callback-path x", "is not a path such as"),
-        ("quarantine show 17", "is no id of a request"),
+        ("quarantine show 17", "is not the id of a request"),
         ("replay --rule moon --dry-run", "is not a rule"),
         ("man moon", "there is no command"),
     ] {

@@ -90,7 +90,7 @@ impl Filters {
         let of_messages =
             |name: &&str| !["account_sid", "since", "until", "simulated"].contains(name);
         if let Some(name) = self.given().keys().map(String::as_str).find(of_messages) {
-            return Err(UsageError(format!("{}: events are not chosen by it", flag(name))));
+            return Err(UsageError(format!("{}: events cannot be filtered by this", flag(name))));
         }
         let MessageFilter { account_sid, since, until, simulated, .. } = self.messages()?;
         Ok(EventFilter { account_sid, message_sid: None, since, until, simulated })

@@ -11,16 +11,16 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// How long an answer may take: the server is on this machine.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// The timeout of a request: the server is on this machine.
+const TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The metrics have some 20 KiB.
-const ANSWER_BYTES_MAX: usize = 1 << 20;
+/// The maximum size of a response; the metrics are some 20 KiB.
+const RESPONSE_BYTES_MAX: usize = 1 << 20;
 
 /// Returns the status code and the body; `None` if there is no response in time.
 pub fn get(address: SocketAddr, path: &str, token: Option<String>) -> Option<(u16, String)> {
     // The server accepts loopback host names without configuration.
-    get_within(PATIENCE, &address.to_string(), "localhost", path, token).ok()
+    get_within(TIMEOUT, &address.to_string(), "localhost", path, token).ok()
 }
 
 /// Requests a path over HTTP without TLS and returns the status code and the body. `address` is host
@@ -35,7 +35,7 @@ pub fn get_within(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let answer = timeout(patience, ask(address, host, path, token)).await;
-        answer.with_context(|| format!("no answer within {} ms", patience.as_millis()))?
+        answer.with_context(|| format!("no response within {} ms", patience.as_millis()))?
     })
 }
 
@@ -54,7 +54,7 @@ async fn ask(
     }
     let answer = send.send_request(request.body(Empty::<Bytes>::new())?).await?;
     let code = answer.status().as_u16();
-    let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+    let body = Limited::new(answer.into_body(), RESPONSE_BYTES_MAX).collect().await;
     // The error type does not implement `std::error::Error`.
     let body = body.map_err(|error| anyhow::anyhow!("{error}"))?;
     Ok((code, String::from_utf8(body.to_bytes().to_vec())?))

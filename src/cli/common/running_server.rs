@@ -22,8 +22,8 @@ pub struct RunningServer {
 }
 
 impl RunningServer {
-    /// Asks the admin listener at the configured address.
-    pub fn ask(settings: &Settings, database: Option<&Database>) -> Self {
+    /// Queries the admin listener at the configured address.
+    pub fn query(settings: &Settings, database: Option<&Database>) -> Self {
         let is_held = database.is_some_and(|database| inspect::is_held(database).unwrap_or(false));
         let address = settings.admin_listen().ok().map(reachable);
         let get = |path: &str| get(address?, path, token(settings));

@@ -11,15 +11,15 @@ const CHAR_BYTES_MAX: usize = 4;
 /// Standard output, made safe if it is a terminal.
 pub fn stdout() -> Safe<Stdout> {
     let out = io::stdout();
-    Safe { is_terminal: out.is_terminal(), out, begun: Vec::new() }
+    Safe { is_terminal: out.is_terminal(), out, incomplete: Vec::new() }
 }
 
 /// A writer that escapes control characters if it writes to a terminal.
 pub struct Safe<W: Write> {
     out: W,
     is_terminal: bool,
-    /// The beginning of a character that is not whole yet.
-    begun: Vec<u8>,
+    /// The first bytes of a character whose remaining bytes have not been written yet.
+    incomplete: Vec<u8>,
 }
 
 impl<W: Write> Write for Safe<W> {
@@ -27,17 +27,18 @@ impl<W: Write> Write for Safe<W> {
         if !self.is_terminal {
             return self.out.write(bytes);
         }
-        self.begun.extend_from_slice(bytes);
-        let text = std::mem::take(&mut self.begun);
+        self.incomplete.extend_from_slice(bytes);
+        let text = std::mem::take(&mut self.incomplete);
         let mut shown = String::with_capacity(text.len());
         let mut chunks = text.utf8_chunks().peekable();
         while let Some(chunk) = chunks.next() {
             shown.extend(chunk.valid().chars().flat_map(escaped));
             let invalid = chunk.invalid();
-            let may_go_on = chunks.peek().is_none() && invalid.len() < CHAR_BYTES_MAX;
-            match may_go_on && std::str::from_utf8(invalid).is_err_and(|e| e.error_len().is_none())
+            let may_continue = chunks.peek().is_none() && invalid.len() < CHAR_BYTES_MAX;
+            match may_continue
+                && std::str::from_utf8(invalid).is_err_and(|e| e.error_len().is_none())
             {
-                true => self.begun = invalid.to_vec(),
+                true => self.incomplete = invalid.to_vec(),
                 false => shown.extend(invalid.iter().map(|byte| format!("\\x{byte:02x}"))),
             }
         }
@@ -76,7 +77,7 @@ mod tests {
     use super::Safe;
 
     fn written(pieces: &[&[u8]], is_terminal: bool) -> Vec<u8> {
-        let mut safe = Safe { out: Vec::new(), is_terminal, begun: Vec::new() };
+        let mut safe = Safe { out: Vec::new(), is_terminal, incomplete: Vec::new() };
         pieces.iter().for_each(|piece| safe.write_all(piece).unwrap());
         safe.out
     }

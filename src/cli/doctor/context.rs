@@ -75,7 +75,7 @@ impl DoctorContext {
 
     /// The state of the running server, if any.
     pub fn server(&self) -> &RunningServer {
-        self.server.get_or_init(|| RunningServer::ask(&self.settings, self.database.as_ref()))
+        self.server.get_or_init(|| RunningServer::query(&self.settings, self.database.as_ref()))
     }
 }
 

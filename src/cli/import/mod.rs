@@ -82,12 +82,12 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let database = settings.database()?;
     let interrupt = Interrupt::listen()?;
     let mut staged = args.stage(&database, &interrupt)?;
-    let goes_on = staged.counts.refused == 0 || args.skip_refused;
-    let _only_one = match goes_on && !args.dry_run {
+    let proceeds = staged.counts.refused == 0 || args.skip_refused;
+    let _only_one = match proceeds && !args.dry_run {
         true => Some(only_one(settings, &database)?),
         false => None,
     };
-    let store = match goes_on {
+    let store = match proceeds {
         true => args.open(settings, &database, &staged)?,
         // Compare anyway, so that further rejected rows are reported too.
         false => open_as_it_is(&database)?,
@@ -100,11 +100,11 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let counts = staged.counts;
     if counts.refused > 0 && !args.skip_refused {
         args.report(counts, None).print(&mut staged)?;
-        let others = match staged.staged() {
+        let hint = match staged.staged() {
             0 => "",
             _ => "; --skip-refused imports the others",
         };
-        bail!("{} refused, so nothing was imported{others}", refused_text(counts));
+        bail!("{} refused, so nothing was imported{hint}", refused_text(counts));
     }
     args.append(staged, &database, store.as_deref(), &interrupt)
 }

@@ -77,7 +77,7 @@ impl Entry {
 
 fn for_people(kept: Kept, entries: &[Entry]) -> String {
     if kept.requests == 0 && entries.is_empty() {
-        return "Nothing is kept.\n".to_owned();
+        return "The quarantine is empty.\n".to_owned();
     }
     let mut table = table(["id", "received at", "bytes", "path", "reason", "likely cause"]);
     for Entry { request, bytes } in entries {
@@ -92,7 +92,7 @@ fn for_people(kept: Kept, entries: &[Entry]) -> String {
         ]);
     }
     format!(
-        "{}\n{} of {} shown, of which {} are an account's own; they take {} KiB.\n",
+        "{}\n{} of {} shown; {} have a signature of a configured account; all take {} KiB.\n",
         lines(&table),
         number(entries.len() as u64),
         number(kept.requests),

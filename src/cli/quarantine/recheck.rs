@@ -66,7 +66,7 @@ fn for_real(configured: &Configured, settings: &Settings) -> Result<Rechecked> {
     };
     // Two concurrent rechecks could both append a request before one of them deletes it.
     let Some(_alone) = store::lock_recheck(&database)? else {
-        bail!("another recheck of {database} is at work; wait until it has ended");
+        bail!("another recheck of {database} is running; wait until it has finished");
     };
     let store = ledger::to_append(settings)?;
     let bar = progress_bar(quarantine.kept()?.requests, "recheck");
@@ -82,7 +82,7 @@ fn for_people(rechecked: &Rechecked, dry_run: bool) -> String {
     let Rechecked { requests, already_there, refused, .. } = rechecked;
     let there = match already_there {
         0 => String::new(),
-        there => format!(", {} in the log already", number(*there)),
+        there => format!(", {} already in the log", number(*there)),
     };
     format!(
         "{} rechecked: {} {appended}{there}, {} still refused\n",

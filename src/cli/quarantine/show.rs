@@ -39,15 +39,16 @@ pub struct Args {
 
 /// Prints the request; exit code 4 if it does not exist.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    let id = Uuid::try_parse(&args.id)
-        .map_err(|_| UsageError(format!("`{}` is no id of a request", args.id.escape_debug())))?;
+    let id = Uuid::try_parse(&args.id).map_err(|_| {
+        UsageError(format!("`{}` is not the id of a request", args.id.escape_debug()))
+    })?;
     let found = match store::read_quarantine(&settings.database()?)? {
         Some(quarantine) => quarantine.find(id)?,
         None => None,
     };
     let Some(request) = found else {
         eprint_line(format_args!(
-            "error: the quarantine has no request {id}; it may have made room for newer ones"
+            "error: the quarantine has no request {id}; it may have been evicted by newer ones"
         ));
         return Ok(Outcome::NotFound);
     };
@@ -67,7 +68,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 fn for_people(request: &RefusedRequest, now: &Result<CheckOutcome>) -> String {
     let reason = Rejection::parse(&request.reason);
     let reason = reason.map_or(request.reason.clone(), |rejection| rejection.to_string());
-    let cause = request.cause.as_deref().unwrap_or("not looked for: too many came at once");
+    let cause =
+        request.cause.as_deref().unwrap_or("not diagnosed: too many requests arrived at once");
     let now = match now {
         Ok(CheckOutcome::Valid(event)) => {
             format!("valid over {}; recheck would append it", event.url)
@@ -91,11 +93,14 @@ fn for_people(request: &RefusedRequest, now: &Result<CheckOutcome>) -> String {
         let _infallible = writeln!(text, "{}: {}", printable(name), printable(&value));
     }
     if !request.whole {
-        return text + "\n(the body is not kept: it did not arrive whole, or was over 1 MiB)\n";
+        return text + "\n(the body is not stored: it was incomplete, or over 1 MiB)\n";
     }
     let body = String::from_utf8_lossy(&request.body);
     let bytes = number(request.body.len() as u64);
-    text + &format!("\n{}\n({bytes} bytes; --format json has them as they are)\n", printable(&body))
+    text + &format!(
+        "\n{}\n({bytes} bytes; --format json prints them unchanged)\n",
+        printable(&body)
+    )
 }
 
 fn as_json(request: &RefusedRequest, now: &Result<CheckOutcome>) -> Value {

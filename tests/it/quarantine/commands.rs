@@ -81,7 +81,7 @@ fn a_purge_reports_its_count_with_and_without_a_server() {
     app.eventually("it is kept", || app.value("quarantine_requests") == 1.0);
     app.stop();
     assert_eq!(app.json(&["quarantine", "purge", "--format", "json"]), json!({ "removed": 1 }));
-    assert_eq!(app.run_as_text(&["quarantine", "list"]).1, "Nothing is kept.\n");
+    assert_eq!(app.run_as_text(&["quarantine", "list"]).1, "The quarantine is empty.\n");
 }
 
 #[test]

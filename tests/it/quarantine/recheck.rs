@@ -220,7 +220,7 @@ fn a_recheck_needs_an_account_and_a_ledger() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no Twilio account is configured"));
     let output = run(&["quarantine", "list"]).output();
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "Nothing is kept.\n");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "The quarantine is empty.\n");
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

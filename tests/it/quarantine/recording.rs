@@ -98,7 +98,7 @@ fn nothing_is_recorded_if_the_quarantine_is_off() {
     assert!(!app.metrics().contains("delivery_ledger_quarantine"));
     assert!(!quarantine_file(app.folder()).exists());
     let (code, stdout, _) = app.run_as_text(&["quarantine", "list"]);
-    assert_eq!((code, &*stdout), (0, "Nothing is kept.\n"));
+    assert_eq!((code, &*stdout), (0, "The quarantine is empty.\n"));
 }
 
 #[test]
