@@ -1,4 +1,4 @@
-//! `backup`: the log in one new file, verified before it is called one.
+//! `backup`: copies the log into one new file, which gets its name only once it has been verified.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ pub struct Args {
     format: Format,
 }
 
-/// Makes the backup, and prints what it holds.
+/// Makes the backup and prints its head and hash.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let database = settings.database()?;
     let interrupt = Interrupt::listen()?;
@@ -47,7 +47,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     tell("backup", &args.file, copied, args.format)
 }
 
-/// For `doctor`. The backup is there, so what hinders this is no reason to fail.
+/// Records the backup for `doctor`. An error is only logged, because the backup itself is complete.
 fn write_record(database: &Database, ledger_id: Uuid, file: &Path, copied: &VerifiedCopy) {
     let log = inspect::files(database).log;
     let now = Timestamp::from(OffsetDateTime::now_utc());

@@ -1,4 +1,4 @@
-//! `check-signature`: the verdict on one request, as `serve` would give it.
+//! `check-signature`: checks the signature of one request as `serve` would.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -33,12 +33,12 @@ pub struct Args {
     body_file: PathBuf,
 }
 
-/// Prints `valid`, or `invalid`, why, and what would make it valid.
+/// Prints `valid`, or `invalid` with the reason and the likely cause.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let keys = settings.environment_keys()?;
     let body = std::fs::read(&args.body_file)
         .with_context(|| format!("--body-file: cannot read {}", args.body_file.display()))?;
-    // Twilio never signs a fragment: it tells Twilio how to connect.
+    // Twilio never signs the fragment, which contains its connection overrides.
     let url = args.url.split('#').next().unwrap_or_default();
     let base = BaseUrl::parse(url).ok_or_else(|| {
         UsageError(format!("--url: `{url}` is not of the form https://host/path"))
@@ -64,7 +64,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
 }
 
-/// Every configured account and public URL is tried too; a check needs none of them.
+/// Diagnoses the request with the configured accounts and public URLs too, although none is required.
 fn diagnosis(
     signed: &Signed<'_>,
     kind: BodyKind,

@@ -1,4 +1,4 @@
-//! The command line: one file a command, each with its arguments and `run`.
+//! The command line: one module per command, each with its arguments and a `run` function.
 //! Results go to stdout, everything else to stderr.
 
 mod audit;
@@ -79,7 +79,7 @@ enum Command {
     Reconcile(reconcile::Args),
     /// Import the events of another ledger, or Twilio's own records of messages
     Import(import::Args),
-    /// List, show, recheck or remove requests that were rejected and kept
+    /// List, show, recheck or delete rejected requests that were stored
     Quarantine(quarantine::Args),
     /// Check one X-Twilio-Signature; the token comes from TWILIO_AUTH_TOKEN
     CheckSignature(check_signature::Args),
@@ -91,7 +91,7 @@ enum Command {
     Man(packaging::ManArgs),
 }
 
-/// How a command ended when nothing failed.
+/// The outcome of a command that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Done,
@@ -106,7 +106,7 @@ fn help(setting: &Setting, text: &str) -> String {
     [Some(text.to_owned()), default, variable].into_iter().flatten().collect()
 }
 
-/// How a command's result is written.
+/// The output format of a command's result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     Table,
@@ -118,7 +118,7 @@ impl Cli {
     pub fn run(self) -> Result<Outcome> {
         telemetry::start();
         let flags = Flags::default().with(&config::DATABASE, self.database);
-        // They need no settings, or say themselves what is wrong with them.
+        // These commands need no settings, or report invalid ones themselves.
         match &self.command {
             Command::Openapi => return openapi::run(),
             Command::Completions(args) => return packaging::completions(args),

@@ -1,4 +1,4 @@
-//! `completions` and `man`: what a package installs next to the program, made from its commands.
+//! `completions` and `man`: generate the shell completions and manual pages that a package installs.
 
 use std::io::Write;
 
@@ -32,10 +32,10 @@ pub struct ManArgs {
     command: Option<String>,
 }
 
-/// Prints one page, as man reads it.
+/// Prints one page in roff format.
 pub fn man(args: &ManArgs) -> Result<Outcome> {
     let mut program = Cli::command();
-    // Brings the flags that every command takes into each of them.
+    // Copies the global flags into each command.
     program.build();
     let page = match &args.command {
         None => Man::new(program),

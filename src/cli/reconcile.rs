@@ -50,7 +50,7 @@ pub struct Args {
     #[arg(long, conflicts_with = "no_list")]
     no_fetch: bool,
 
-    /// Ask only about this account
+    /// Query only this account
     #[arg(long, value_name = "AC…")]
     account_sid: Option<String>,
 
@@ -58,7 +58,7 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     max_requests: Option<u64>,
 
-    /// Ask Twilio nothing and change nothing; show what would be done
+    /// Make no requests and change nothing; show what would be done
     #[arg(long)]
     dry_run: bool,
 
@@ -70,7 +70,7 @@ pub struct Args {
     format: Format,
 }
 
-/// Asks Twilio, and appends what is new.
+/// Fetches statuses from Twilio and appends the new ones.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let configured = settings.reconciling()?;
     let requests_max = args.max_requests.or(configured.requests_max).unwrap_or(REQUESTS_MAX);
@@ -80,7 +80,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         let text = "no Twilio account is configured: set TWILIO_ACCOUNT_SID";
         return Err(UsageError(text.to_owned()).into());
     }
-    // The views say what is known.
+    // The views show which messages are open.
     let up_to_date = ledger::up_to_date_as_built(settings)?;
     let state_file = reconcile::state_file(&settings.database()?.log_file());
     if args.dry_run {
@@ -110,7 +110,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let requests = requests_max - limits.requests_left();
     print(&summary, requests, outcome.as_ref().err(), args.format)?;
     match outcome {
-        // As asked for.
+        // The requested limit was reached.
         Err(ReconcileError::Request(RequestError::RequestsUsedUp)) => Ok(Outcome::Done),
         outcome => {
             outcome.context("the next run goes on where this one stopped")?;

@@ -65,7 +65,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// How much of a key fits into a line of 100 columns, and how much of its end is kept.
+/// The maximum length of a key in a line of 100 columns, and the length of its end that is shown.
 const KEY_CHARS_MAX: usize = 19;
 const KEY_END_CHARS: usize = 8;
 const LINE_CHARS_MAX: usize = 100;
@@ -86,7 +86,7 @@ fn for_people(report: &ReportJson) -> String {
     if !codes.is_empty() {
         codes.push('\n');
     }
-    // Below the table: what is the same for every row.
+    // Below the table: the properties that all rows share.
     let between = |name, text: &Option<String>| {
         text.as_ref().map(|text| format!("{name} {text}, ")).unwrap_or_default()
     };
@@ -168,7 +168,7 @@ fn first(report: &ReportJson, key: Option<&str>) -> String {
     }
 }
 
-/// A text without its middle if it is too long: people recognise SIDs and numbers by their ends.
+/// Shortens a long text in the middle, because SIDs and numbers are recognised by their ends.
 fn cut(text: &str) -> String {
     let chars: Vec<char> = printable(text).chars().collect();
     match chars.len() {

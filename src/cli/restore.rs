@@ -1,4 +1,4 @@
-//! `restore`: a ledger made of a backup, where there is none.
+//! `restore`: creates a ledger from a backup. It never overwrites an existing ledger.
 
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ pub struct Args {
     format: Format,
 }
 
-/// Makes the ledger, and prints what it holds.
+/// Creates the ledger and prints its head and hash.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let database = settings.database()?;
     let interrupt = Interrupt::listen()?;

@@ -1,4 +1,4 @@
-//! `send`: one message, with its beginning in the log.
+//! `send`: sends one message, and records the attempt and its outcome in the log.
 
 use std::io::Write;
 
@@ -80,12 +80,12 @@ pub struct Args {
     format: Format,
 }
 
-/// Sends the message and tells what Twilio said to it.
+/// Sends the message and prints its SID and status.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let (format, keep_content) = (args.format, args.keep_content);
     let account_sid = settings.sending_account(args.account_sid.as_deref())?;
     let who = settings.twilio_credentials(&account_sid)?;
-    // A request is sent again only where Twilio asks for it, and that often at most.
+    // Twilio's own rate limiting is the only limit: requests are repeated only if it asks for that.
     let limits = RequestLimits::new(u64::MAX, || false);
     let client = settings.twilio_client(limits)?;
     let attempt = Attempt::new(&client, &account_sid, draft(args, settings)?, keep_content)
@@ -137,7 +137,7 @@ fn draft(args: Args, settings: &Settings) -> Result<Draft> {
     })
 }
 
-/// Something may sort a query on its way, and the signature fits only over the order that was signed.
+/// Warns about unsorted query parameters: a proxy may sort them, which invalidates the signature.
 fn warn_of_order(url: &str) {
     let url = url.split('#').next().unwrap_or_default();
     if url.split_once('?').is_some_and(|(_, query)| !is_in_order_of_names(query)) {
@@ -149,7 +149,7 @@ fn warn_of_order(url: &str) {
     }
 }
 
-/// Describes why there is no message, or may be none.
+/// Describes the outcome in words.
 pub fn describe(outcome: &send::SendOutcome) -> String {
     match outcome {
         send::SendOutcome::Made { message_sid, status } => format!("{message_sid} is {status}"),

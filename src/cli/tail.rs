@@ -1,4 +1,4 @@
-//! `tail`: the log as it grows, on the terminal. It reads the file, whether a server runs or not.
+//! `tail`: prints new events as the log grows. It reads the file, with or without a running server.
 
 use std::io::{Stdout, Write};
 use std::thread::sleep;
@@ -40,7 +40,7 @@ pub struct Args {
     format: Format,
 }
 
-/// Which events are shown: those of which all of this is so, by what the event itself says.
+/// The filter of shown events. All given values must match those in the event itself.
 #[derive(Debug, clap::Args)]
 struct Filter {
     #[arg(long, value_name = "AC…")]
@@ -88,7 +88,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             }
             tail.show(events?)?;
         }
-        // `verify` reports positions without an event.
+        // Missing positions are skipped here; `verify` reports them.
         after = head;
         let wait = !args.no_follow && interrupt.asked().is_continue() && tail.is_read();
         if !wait {
@@ -98,7 +98,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
 }
 
-/// What is shown, and how.
+/// The output, and the settings for it.
 struct Tail {
     out: Safe<Stdout>,
     filter: Filter,
@@ -141,8 +141,8 @@ impl Tail {
         Ok(())
     }
 
-    /// Whether anybody still reads what is shown: where nothing comes, nothing is written that would
-    /// tell.
+    /// True if the output still has a reader. Polled, because without new events there is no write that
+    /// would fail.
     fn is_read(&self) -> bool {
         let mut out = [PollFd::new(self.out.inner(), PollFlags::empty())];
         let polled = poll(&mut out, Some(&Timespec::default()));
@@ -173,13 +173,13 @@ impl Filter {
     }
 }
 
-/// The status that an event reports, or the word that is none.
+/// The status that an event reports, known or not.
 fn word<'a>(reading: &'a ParsedCallback<'_>) -> Option<&'a str> {
     let reported = reading.reported.as_ref()?;
     reported.status.map(Status::name).or(reported.unrecognised.as_deref())
 }
 
-/// One event in one line, under the one before it.
+/// Formats one event as one line.
 fn for_people(
     event: &RecordedEvent,
     reading: &ParsedCallback<'_>,

@@ -1,4 +1,4 @@
-//! `verify`: is the log what was received, are the views what it says?
+//! `verify`: checks that the log is intact and that the views agree with it.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -25,11 +25,11 @@ pub struct Args {
     format: Format,
 }
 
-/// Verifies and prints what was found. Nothing is repaired.
+/// Verifies the ledger and prints the findings. Nothing is repaired.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let expected = args.expect.as_deref().map(parse_expected).transpose()?;
     let store = store::open(&settings.database()?, Access::Read)?;
-    // A log so damaged that its head cannot be read is a finding, not the bar's concern.
+    // An unreadable head is reported as a finding below.
     let bar = progress_bar(store.head().unwrap_or(0), "verify");
     let verified = verify(&*store, expected, &mut |position| {
         bar.set_position(position);

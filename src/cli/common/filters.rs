@@ -1,4 +1,4 @@
-//! Filter flags, which every command shares. Each has the name of a query parameter of the API.
+//! The filter flags of several commands. Each has the name of a query parameter of the API.
 
 use std::collections::BTreeMap;
 

@@ -17,14 +17,14 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// The metrics have some 20 KiB.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
-/// The status code and the body; `None` if there is no answer in time.
+/// Returns the status code and the body; `None` if there is no response in time.
 pub fn get(address: SocketAddr, path: &str, token: Option<String>) -> Option<(u16, String)> {
-    // Other host names than the loopback ones must be configured.
+    // The server accepts loopback host names without configuration.
     get_within(PATIENCE, &address.to_string(), "localhost", path, token).ok()
 }
 
-/// The status code and the body of an answer over HTTP without TLS. `address` is host and port,
-/// `host` what the Host header says.
+/// Requests a path over HTTP without TLS and returns the status code and the body. `address` is host
+/// and port, `host` the value of the Host header.
 pub fn get_within(
     patience: Duration,
     address: &str,
@@ -55,7 +55,7 @@ async fn ask(
     let answer = send.send_request(request.body(Empty::<Bytes>::new())?).await?;
     let code = answer.status().as_u16();
     let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
-    // Its error is no `std::error::Error` that anyhow could carry.
+    // The error type does not implement `std::error::Error`.
     let body = body.map_err(|error| anyhow::anyhow!("{error}"))?;
     Ok((code, String::from_utf8(body.to_bytes().to_vec())?))
 }

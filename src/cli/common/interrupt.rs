@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM as a question that long work asks itself, so that it can tidy up.
+//! A flag that Ctrl-C and SIGTERM set. Long-running commands poll it, so that they can clean up.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// See the module.
+/// The flag; clones share it.
 #[derive(Clone)]
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Listens from now on. A second signal ends the process at once.
+    /// Starts to listen for the signals. A second signal ends the process at once.
     pub fn listen() -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (mut terminate, mut interrupt) = runtime.block_on(async {
@@ -40,7 +40,7 @@ impl Interrupt {
         Ok(this)
     }
 
-    /// Whether to go on.
+    /// Returns `Break` once a signal has arrived.
     pub fn asked(&self) -> ControlFlow<()> {
         match self.0.load(Ordering::Relaxed) {
             true => ControlFlow::Break(()),

@@ -17,12 +17,12 @@ const SERVER_PATIENCE: Duration = Duration::from_secs(60);
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
-/// The ledger for reading, its views up to the head it has now.
+/// Opens the ledger for reading, with its views caught up with the present head.
 pub fn up_to_date(settings: &Settings) -> Result<Box<dyn Store>> {
     bring_up(settings, settings.configured_rule()?)
 }
 
-/// The same, by the rule that the views were built by, whatever rule is configured.
+/// Like [`up_to_date`], but with the rule that the views were built by instead of the configured one.
 pub fn up_to_date_as_built(settings: &Settings) -> Result<Box<dyn Store>> {
     bring_up(settings, None)
 }
@@ -42,15 +42,15 @@ fn bring_up(settings: &Settings, wanted: Option<Rule>) -> Result<Box<dyn Store>>
         Err(StoreError::Locked { .. }) => return wait_for_server(settings, wanted),
         Err(error) => return Err(error.into()),
     }
-    // The lock has been let go, so that a server can start meanwhile.
+    // The lock has been released, so that a server can start in the meantime.
     Ok(store::open(&database, Access::Read)?)
 }
 
-/// The ledger for questions about one message: as it is, unless its views would mislead
-/// or leave too much of the log to scan.
+/// Opens the ledger for a query about one message. Its views are brought up to date only if they are
+/// incompatible, or so far behind that scanning the rest of the log would take too long.
 pub fn for_one_message(settings: &Settings) -> Result<Box<dyn Store>> {
     let store = store::open(&settings.database()?, Access::Read)?;
-    // The answer is folded by the rule asked for, whatever rule the views were built by.
+    // The message is folded by the requested rule, so the rule of the views does not matter.
     if fits(&*store)? && message_query::tail_length(&*store)? <= message_query::TAIL_EVENTS_MAX {
         return Ok(store);
     }
@@ -58,8 +58,8 @@ pub fn for_one_message(settings: &Settings) -> Result<Box<dyn Store>> {
     up_to_date(settings)
 }
 
-/// The ledger to replay, with or without a running server. If no process holds it, it is opened as its
-/// only writer first, which puts it in order, and let go again, so that a server can start meanwhile.
+/// Opens the ledger for a replay, with or without a running server. If no process holds it, it is first
+/// opened exclusively, which repairs it, and released again, so that a server can start in the meantime.
 pub fn to_replay(settings: &Settings, alone: Access) -> Result<Box<dyn Store>> {
     let database = settings.database()?;
     let held = match store::open(&database, alone) {
@@ -77,9 +77,9 @@ pub fn to_replay(settings: &Settings, alone: Access) -> Result<Box<dyn Store>> {
     Ok(store)
 }
 
-/// The ledger to append to, with or without a running server. If no process holds it, it is opened as
-/// its only writer first, which puts it in order, and let go again, so that a server can start
-/// meanwhile.
+/// Opens the ledger to append to it, with or without a running server. If no process holds it, it is
+/// first opened exclusively, which repairs it, and released again, so that a server can start in the
+/// meantime.
 pub fn to_append(settings: &Settings) -> Result<Box<dyn Store>> {
     crate::server::fitness::check_clock()?;
     let database = settings.database()?;
@@ -91,7 +91,7 @@ pub fn to_append(settings: &Settings) -> Result<Box<dyn Store>> {
     Ok(store::open(&database, Access::Append)?)
 }
 
-/// The same; where there is no ledger yet, one is made.
+/// Like [`to_append`], but creates the ledger if it does not exist.
 pub fn to_append_or_make(settings: &Settings) -> Result<Box<dyn Store>> {
     let database = settings.database()?;
     if let Err(StoreError::NotFound { .. }) = store::open(&database, Access::Read) {
@@ -100,12 +100,12 @@ pub fn to_append_or_make(settings: &Settings) -> Result<Box<dyn Store>> {
     to_append(settings)
 }
 
-/// Whether the views are this log's, by the rule that is asked for.
+/// True if the views belong to this log and were built by the requested rule, if any.
 fn is_readable(wanted: Option<Rule>, store: &dyn Store) -> Result<bool, StoreError> {
     Ok(fits(store)? && wanted.is_none_or(|wanted| wanted == built_by(store)))
 }
 
-/// Whether the views are this log's.
+/// True if the views belong to this log.
 fn fits(store: &dyn Store) -> Result<bool, StoreError> {
     let checkpoint = match store.views().checkpoint() {
         Err(StoreError::DamagedViews { .. }) => return Ok(false),
@@ -114,7 +114,7 @@ fn fits(store: &dyn Store) -> Result<bool, StoreError> {
     Ok(ViewsState::new(store, &checkpoint, checkpoint.rule)? == ViewsState::Current)
 }
 
-/// The rule to answer by: the one that is configured, else the one that the views were built by.
+/// The configured rule; if none is configured, the one that the views were built by.
 pub fn rule(settings: &Settings, store: &dyn Store) -> Result<Rule> {
     Ok(settings.configured_rule()?.unwrap_or_else(|| built_by(store)))
 }

@@ -1,4 +1,4 @@
-//! What several commands share: opening the ledger, filters, output, and asking a running server.
+//! Code shared by several commands: opening the ledger, filters, output, and requests to a running server.
 
 pub mod filters;
 pub mod http_client;

@@ -1,4 +1,4 @@
-//! The server that runs on this ledger, as its admin listener describes it.
+//! The state of the server that runs on this ledger, as reported by its admin listener.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -9,15 +9,15 @@ use crate::cli::common::http_client::{Metrics, get};
 use crate::config::Settings;
 use crate::store::{Database, inspect};
 
-/// What a server says about itself, if one answers.
+/// The state of the server, if one responds.
 pub struct RunningServer {
     /// The address of the admin listener; `None` if the setting is invalid.
     pub address: Option<SocketAddr>,
-    /// The status code of `/readyz`, and what it said.
+    /// The status code and the body of `/readyz`; `None` if no ledger server responds.
     pub ready: Option<(u16, Value)>,
     /// `None` if its metrics could not be fetched.
     pub metrics: Option<Metrics>,
-    /// Whether a process holds the ledger's lock.
+    /// True if a process holds the ledger's lock.
     pub is_held: bool,
 }
 
@@ -29,7 +29,7 @@ impl RunningServer {
         let get = |path: &str| get(address?, path, token(settings));
         let ready = get("/readyz").and_then(|(code, body)| {
             let json = serde_json::from_str::<Value>(&body).ok()?;
-            // Another program may listen there.
+            // Another program may listen at this address.
             json.get("ready").is_some().then_some((code, json))
         });
         let metrics = ready.as_ref().and_then(|_| get("/metrics"));
@@ -38,7 +38,7 @@ impl RunningServer {
     }
 }
 
-/// The address at which this machine reaches a listener: the loopback one if it listens on all.
+/// The address at which this machine reaches a listener: loopback if it listens on all addresses.
 pub fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(v4) if v4.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -48,7 +48,7 @@ pub fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-/// Any configured token will do, because metrics contain no addresses.
+/// The first configured token. Any one is sufficient, because metrics contain no addresses.
 fn token(settings: &Settings) -> Option<String> {
     let tokens = settings.api_tokens().ok()?;
     tokens.first().map(|token| token.secret.expose_secret().to_owned())

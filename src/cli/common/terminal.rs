@@ -1,11 +1,11 @@
-//! Standard output. A terminal obeys control characters, so there they are escaped; a file or a pipe
-//! gets every byte as it is.
+//! Standard output with control characters escaped on a terminal, which would interpret them. A file or
+//! a pipe gets every byte unchanged.
 
 use std::io::{self, IsTerminal, Stdout, Write};
 
 use crate::text::is_unsafe;
 
-/// How many bytes of a character may wait for its others.
+/// The maximum length of a character in UTF-8.
 const CHAR_BYTES_MAX: usize = 4;
 
 /// Standard output, made safe if it is a terminal.
@@ -14,7 +14,7 @@ pub fn stdout() -> Safe<Stdout> {
     Safe { is_terminal: out.is_terminal(), out, begun: Vec::new() }
 }
 
-/// Writes to a terminal what it cannot take for a command.
+/// A writer that escapes control characters if it writes to a terminal.
 pub struct Safe<W: Write> {
     out: W,
     is_terminal: bool,
@@ -49,7 +49,7 @@ impl<W: Write> Write for Safe<W> {
     }
 }
 
-/// A character, or its escape in the form that JSON has too. Lines still end.
+/// A character, or its escape in the form of JSON. Line breaks and tabs are not escaped.
 fn escaped(c: char) -> Vec<char> {
     match is_unsafe(c) && !['\n', '\r', '\t'].contains(&c) {
         true => format!("\\u{:04x}", u32::from(c)).chars().collect(),
@@ -58,12 +58,12 @@ fn escaped(c: char) -> Vec<char> {
 }
 
 impl<W: Write> Safe<W> {
-    /// Whether it is a terminal that is written to.
+    /// True if the output is a terminal.
     pub fn is_terminal(&self) -> bool {
         self.is_terminal
     }
 
-    /// What it writes to.
+    /// The underlying writer.
     pub fn inner(&self) -> &W {
         &self.out
     }

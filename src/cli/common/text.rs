@@ -10,13 +10,13 @@ pub fn number(number: u64) -> String {
     HumanCount(number).to_string()
 }
 
-/// A position, as it is written in JSON or as it is printed, with commas: `51,522`.
+/// Parses a position, with or without commas: `51522` or `51,522`.
 pub fn position(text: &str) -> Result<Position, String> {
     event::parse_position(text)
         .ok_or_else(|| "it is not a position, such as 42 or 51,522".to_owned())
 }
 
-/// A table with this header and no lines but the one below it.
+/// A table with this header and without borders.
 pub fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table
@@ -31,7 +31,7 @@ pub fn right(content: impl ToString) -> Cell {
     Cell::new(content).set_alignment(CellAlignment::Right)
 }
 
-/// A table's lines without the blanks at their ends.
+/// The lines of a table without trailing blanks.
 pub fn lines(table: &Table) -> String {
     let lines = table.to_string();
     let trimmed = lines.lines().map(|line| line.trim_end().strip_prefix(' ').unwrap_or(line));

@@ -120,7 +120,7 @@ fn any_port() -> Result<TcpListener> {
     TcpListener::bind("127.0.0.1:0").context("listen on a free port of 127.0.0.1")
 }
 
-/// What `serve` would have been configured with.
+/// The configuration of the demo's server.
 fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
     let account = AccountSid::parse(&traffic.account_sid).context("the demo's account")?;
     let keys = AccountKeys {

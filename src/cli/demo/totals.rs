@@ -1,4 +1,4 @@
-//! What came of all messages of the demo, by status.
+//! The number of the demo's messages and events by status.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::cli::common::text::{lines, number, right, table};
 use crate::store::Store;
 use crate::wire::message::status_name;
 
-/// One line a status, and one for all.
+/// One row per status, and one for all messages.
 pub struct Totals(Vec<(&'static str, Row)>);
 
 #[derive(Default, Clone, Copy)]
@@ -22,7 +22,7 @@ struct Row {
 }
 
 impl Totals {
-    /// Of every message in the views.
+    /// Counts every message in the views.
     pub fn of(store: &dyn Store) -> Result<Self> {
         let mut rows = BTreeMap::<_, Row>::new();
         let mut total = Row::default();

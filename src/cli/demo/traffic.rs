@@ -13,32 +13,32 @@ use crate::twilio::accounts::Token;
 /// The path that the demo's callbacks are sent to.
 pub const CALLBACK_PATH: &str = "/message-status";
 
-/// How many messages there are.
+/// The number of messages.
 pub const MESSAGES: u64 = 300;
 
-/// How many callbacks are on their way at once.
+/// The number of callbacks in flight at once.
 const CONNECTIONS: usize = 8;
 
-/// How many of the messages a messaging service sends, so that their callbacks begin with `queued`.
+/// The share of messages that a messaging service sends, so that their callbacks start with `queued`.
 const QUEUED_SHARE: f64 = 0.4;
 
 /// The featured message is delivered first, then sent, then delivered once more, then queued.
 const WRONG_ORDER: [Step; 4] = [("delivered", None), ("sent", None), ("delivered", None), QUEUED];
 
-/// Everything that is sent, and by whom.
+/// The callbacks to send, and the account that they belong to.
 pub struct Traffic {
     pub account_sid: String,
     pub auth_token: String,
     pub featured_sid: String,
     pub conflicting_sid: String,
-    /// These overtake each other, within a message.
+    /// Callbacks sent concurrently, so that those of a message may arrive in another order.
     crowd: Vec<Callback>,
-    /// These keep their order.
+    /// Callbacks sent one after another.
     featured: Vec<Callback>,
 }
 
 impl Traffic {
-    /// The same traffic for the same seed, but for the carriers' receipts, which say this time as
+    /// Generates the traffic of a seed. `receipt` is the time in the carriers' receipts, as
     /// `YYMMDDhhmm`.
     pub fn new(seed: u64, receipt: &str) -> Self {
         let mut rng = Rng::with_seed(seed);
@@ -74,7 +74,7 @@ impl Traffic {
         }
     }
 
-    /// Sends all of it and tells what became of it.
+    /// Sends all callbacks and returns how many were sent and acknowledged.
     pub async fn send(&self, to: SocketAddr) -> Result<LoadSummary> {
         let target = Target::parse(&format!("http://{to}{CALLBACK_PATH}"));
         let target = target.map_err(|wrong| anyhow!(wrong))?;
@@ -92,7 +92,8 @@ impl Traffic {
     }
 }
 
-/// The callback that reports a step; a status that is reported again is the same callback again.
+/// The callback that reports a step. A repeated status has the same idempotency token, so that it is a
+/// duplicate.
 fn callback(message: &SimulatedMessage, account_sid: &str, step: Step, receipt: &str) -> Callback {
     Callback {
         at_ms: 0,

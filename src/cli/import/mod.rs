@@ -1,4 +1,4 @@
-//! `import`: events of another ledger, and Twilio's own records of messages, into this one.
+//! `import`: imports events of another ledger, or Twilio's own records of messages, into this one.
 
 mod report;
 
@@ -26,10 +26,11 @@ use crate::import::{Counts, ImportFormat, Options, StagedImport, stage};
 use crate::store::inspect;
 use crate::store::{self, Access, Database, Lock, Store, StoreError, append_when_free};
 
-/// How long an import rests after a batch at most.
+/// The maximum pause after a batch.
 const REST_MAX: Duration = Duration::from_millis(100);
 
-/// How often an import looks for a server: one that has just started waits this long for its turn.
+/// The interval at which an import checks for a running server. A server that has just started waits
+/// at most this long before it can append.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// The arguments of `import`.
@@ -88,7 +89,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     };
     let store = match goes_on {
         true => args.open(settings, &database, &staged)?,
-        // Other rows that would be rejected are reported too, as far as that is known.
+        // Compare anyway, so that further rejected rows are reported too.
         false => open_as_it_is(&database)?,
     };
     if let Some(store) = &store {
@@ -200,7 +201,7 @@ fn account_sid(given: &str, now: Timestamp) -> Result<AccountSid, UsageError> {
     AccountSid::parse(&sid).ok_or_else(|| usage("it is empty"))
 }
 
-/// How many rows are refused, and how many files that have none.
+/// The numbers of rejected files and rows in words, with the verb.
 fn refused_text(counts: Counts) -> String {
     let count = |count: u64, what: &str| match count {
         1 => format!("1 {what}"),
@@ -213,16 +214,16 @@ fn refused_text(counts: Counts) -> String {
     format!("{} {}", parts.join(" and "), if counts.refused == 1 { "is" } else { "are" })
 }
 
-/// Makes the ledger where there is none, and keeps another import out: two that look at the same time
-/// would both find an event missing.
+/// Creates the ledger if it does not exist, and locks out another import: two concurrent imports would
+/// both find an event missing, and both append it.
 fn only_one(settings: &Settings, database: &Database) -> Result<Lock> {
     drop(ledger::to_append_or_make(settings)?);
     let lock = Lock::soon(&database.log_file().with_extension("import"))?;
     lock.ok_or_else(|| anyhow!("another import is running on this ledger"))
 }
 
-/// Leaves the file to a server after each batch, if one holds the ledger: SQLite's lock goes to
-/// the first to ask, and callbacks would hardly ever be first. Without a server nobody waits.
+/// Pauses after each batch if a server holds the ledger: SQLite's lock is not fair, and callbacks would
+/// rarely get it. Without a server there are no pauses.
 struct Rests<'d> {
     database: &'d Database,
     looked: Option<Instant>,
@@ -240,7 +241,7 @@ impl<'d> Rests<'d> {
         append_when_free(store, events)?;
         let took = begun.elapsed();
         if self.looked.is_none_or(|looked| looked.elapsed() >= BETWEEN_LOOKS) {
-            // If nobody can tell, there may be one.
+            // On an error, assume that there is a server.
             self.is_held = inspect::is_held(self.database).unwrap_or(true);
             self.looked = Some(Instant::now());
         }
@@ -266,7 +267,8 @@ fn open_as_it_is(database: &Database) -> Result<Option<Box<dyn Store>>, StoreErr
     }
 }
 
-/// Next to the log, which needs the space anyway; elsewhere only if that folder does not exist yet.
+/// The folder for temporary files: that of the log, which needs the space anyway, or the system's if
+/// it does not exist yet.
 fn spool_folder(log: &Path) -> PathBuf {
     let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
@@ -285,7 +287,7 @@ fn events_bar(events: u64, is_needed: bool, what: &'static str) -> ProgressBar {
     }
 }
 
-/// A progress bar over the bytes of files; of pipes nobody knows how many there are.
+/// A progress bar over the bytes of files. The length of a pipe is unknown.
 fn bytes_bar(files: &[PathBuf]) -> ProgressBar {
     let length = |file: &PathBuf| std::fs::metadata(file).map_or(0, |file| file.len());
     let style = "{msg} {bar:40} {bytes}/{total_bytes}  {bytes_per_sec}";

@@ -1,4 +1,4 @@
-//! What came of an import, for people and for programs.
+//! The result of an import, as a table or as JSON.
 
 use std::io::Write;
 
@@ -10,19 +10,19 @@ use crate::cli::common::text::{lines, number, right, table};
 use crate::import::{self, Counts, StagedImport};
 use crate::text::printable;
 
-/// See the module.
+/// The result of an import.
 pub struct Report {
     pub format: Format,
     pub dry_run: bool,
-    /// Rows were refused, and the others were not to be imported without them.
+    /// True if nothing was imported because rows were rejected.
     pub nothing_done: bool,
     pub counts: Counts,
-    /// The head after it.
+    /// The head after the import; `None` if there is no ledger.
     pub head: Option<u64>,
 }
 
 impl Report {
-    /// Prints it, with the rows that were refused.
+    /// Prints the result and the rejected rows.
     pub fn print(&self, staged: &mut StagedImport) -> Result<()> {
         let mut out = crate::cli::common::terminal::stdout();
         match self.format {

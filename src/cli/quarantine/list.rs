@@ -1,4 +1,4 @@
-//! `quarantine list`: what was rejected and why, without what it says.
+//! `quarantine list`: lists rejected requests with their reasons, without bodies.
 
 use std::io::Write;
 
@@ -14,10 +14,10 @@ use crate::store::quarantine::{Kept, Rank, RefusedRequest};
 use crate::text::printable;
 use crate::wire::mask;
 
-/// How many requests are read at a time; they come with their bodies.
+/// The number of requests that are read at a time, because each includes its body.
 const READ_REQUESTS: usize = 100;
 
-/// How much of a path is shown in a table: anybody can send a long one.
+/// The maximum length of a path in the table: paths come from clients and may be long.
 const PATH_CHARACTERS_MAX: usize = 60;
 
 /// The arguments of `quarantine list`.
@@ -32,7 +32,7 @@ pub struct Args {
     format: Format,
 }
 
-/// Prints them.
+/// Prints the list.
 pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
     let (kept, requests) = read(args, settings)?;
     let mut out = crate::cli::common::terminal::stdout();
@@ -66,7 +66,7 @@ fn read(args: &Args, settings: &Settings) -> Result<(Kept, Vec<Entry>)> {
 }
 
 impl Entry {
-    /// Its path with addresses masked, and neither query nor body.
+    /// The entry of a request: its path with addresses masked, without query and body.
     fn of(request: RefusedRequest) -> Self {
         let bytes = request.body.len();
         let path = request.target.split('?').next().unwrap_or_default();

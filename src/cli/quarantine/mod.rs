@@ -1,5 +1,5 @@
-//! `quarantine`: requests that were rejected at the callback listener, and what can be done with them.
-//! Each works next to a running server and without one.
+//! `quarantine`: lists, shows, rechecks and deletes requests that the callback listener rejected. Every
+//! subcommand works with or without a running server.
 
 mod list;
 mod purge;
@@ -24,17 +24,17 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// List the requests kept, newest first, without bodies
+    /// List the stored requests, newest first, without bodies
     List(list::Args),
     /// Show one request, why it was rejected, and what would make it valid
     Show(show::Args),
     /// Check the requests again, and append those that are valid with the current settings
     Recheck(recheck::Args),
-    /// Remove requests permanently
+    /// Delete requests permanently
     Purge(purge::Args),
 }
 
-/// Does what is asked for.
+/// Runs the subcommand.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     match args.command {
         Command::List(args) => list::run(&args, settings),
@@ -44,7 +44,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
 }
 
-/// What a server would check signatures against.
+/// The configuration that a server would check signatures with.
 pub struct Configured {
     pub accounts: Accounts,
     pub public_urls: Vec<BaseUrl>,
@@ -56,14 +56,14 @@ impl Configured {
     pub fn from_settings(settings: &Settings) -> Result<Self> {
         let mut public_urls = settings.public_urls()?;
         if public_urls.is_empty() {
-            // As serve guesses it.
+            // The same default as in `serve`.
             public_urls.extend(BaseUrl::parse(&format!("http://{}", settings.listen()?)));
         }
         let callback_paths = settings.callback_paths()?;
         Ok(Self { accounts: settings.accounts()?, public_urls, callback_paths })
     }
 
-    /// What a server takes.
+    /// The settings of the callback listener.
     pub fn accepts(&self) -> ListenerSettings<'_> {
         let Self { accounts, public_urls, callback_paths } = self;
         ListenerSettings { accounts, public_urls, callback_paths }

@@ -1,4 +1,4 @@
-//! `quarantine purge`: what is kept goes, for good.
+//! `quarantine purge`: deletes stored requests permanently.
 
 use std::io::Write;
 
@@ -23,7 +23,7 @@ pub struct Args {
     format: Format,
 }
 
-/// Removes it and says how many there were. It does not ask again.
+/// Deletes the requests without confirmation and prints how many there were.
 pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
     let before = args.before.as_deref().map(|text| filter::time_flag("before", text));
     let before = before.transpose().map_err(bad_flag)?;

@@ -1,4 +1,5 @@
-//! `quarantine recheck`: what verifies now goes into the log, with its first time of arrival.
+//! `quarantine recheck`: appends stored requests that are valid now, with their original time of
+//! arrival.
 
 use std::io::Write;
 
@@ -32,7 +33,7 @@ pub struct Args {
     format: Format,
 }
 
-/// Checks everything that is kept, and says how many were appended.
+/// Checks every stored request and prints how many were appended.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let configured = Configured::from_settings(
         &settings.with_flags(super::url_flags(args.public_urls, args.callback_paths)),
@@ -63,7 +64,7 @@ fn for_real(configured: &Configured, settings: &Settings) -> Result<Rechecked> {
     let Some(mut quarantine) = store::open_quarantine(&database)? else {
         return Ok(Rechecked::default());
     };
-    // Two of them could each append what the other is about to remove.
+    // Two concurrent rechecks could both append a request before one of them deletes it.
     let Some(_alone) = store::lock_recheck(&database)? else {
         bail!("another recheck of {database} is at work; wait until it has ended");
     };

@@ -1,4 +1,4 @@
-//! `quarantine show`: one request, byte for byte, and what would make its signature fit.
+//! `quarantine show`: prints one request and the likely cause of its rejection.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -37,7 +37,7 @@ pub struct Args {
     format: Format,
 }
 
-/// Prints it; exit code 4 if it does not exist.
+/// Prints the request; exit code 4 if it does not exist.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let id = Uuid::try_parse(&args.id)
         .map_err(|_| UsageError(format!("`{}` is no id of a request", args.id.escape_debug())))?;
@@ -51,7 +51,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         ));
         return Ok(Outcome::NotFound);
     };
-    // What was refused can be looked at where nothing is configured, too.
+    // An invalid configuration does not prevent showing the request.
     let now = Configured::from_settings(
         &settings.with_flags(super::url_flags(args.public_urls, args.callback_paths)),
     )

@@ -1,5 +1,5 @@
-//! Whether simulated traffic may go to a ledger: a log forgets nothing, so it must not get among
-//! what Twilio sent unless somebody says so.
+//! The check that a ledger is meant for simulations. Events cannot be deleted from a log, so simulated
+//! ones are mixed with real ones only with the user's consent.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::cli::common::http_client::get_within;
 use crate::config::Settings;
 use crate::simulate::Target;
 
-/// Where `serve` has its admin listener by default.
+/// The default URL of the admin listener of `serve`.
 pub const DEFAULT_ADMIN: &str = "http://127.0.0.1:8081";
 
 /// How long the admin listener may take. It only looks up a row and some events, but its machine
@@ -23,22 +23,23 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What is asked. It needs no token, but a proxy in front may want one.
 const QUESTION: &str = "/readyz";
 
-/// How much of an answer's reason is shown, in characters.
+/// The maximum length of a shown reason, in characters.
 const REASON_MAX: usize = 300;
 
-/// What the admin listener says of its ledger.
+/// The state of a ledger, as reported by its admin listener.
 enum Ledger {
     /// It has no event, or only simulated ones.
     ForSimulations,
     HasOtherEvents,
-    /// It does not say that it has only simulated ones: it has others, or its views are being rebuilt.
+    /// The listener does not report that all events are simulated: there are others, or the views are
+    /// being rebuilt.
     MayHaveOtherEvents,
-    /// Nobody knows, for this reason.
+    /// The state could not be determined, for this reason.
     Unknown(String),
 }
 
-/// Makes sure that the ledger behind `admin` has no event but simulated ones. Otherwise, or if it
-/// does not say, the error says what to do.
+/// Checks that all events of the ledger behind `admin` are simulated. If not, or if that is unknown,
+/// the error says what to do.
 pub fn require(target: &Target, admin: &str, settings: &Settings) -> Result<()> {
     let ledger = match admin == DEFAULT_ADMIN && !is_here(target.authority()) {
         true => Ledger::Unknown(format!(
@@ -82,7 +83,7 @@ fn ask(admin: &str, settings: &Settings) -> Result<Ledger> {
     let path = format!("{}{QUESTION}", listener.path().trim_end_matches('/'));
     Ok(match get_within(PATIENCE, &address, authority, &path, token) {
         Err(error) => Ledger::Unknown(format!("{admin} does not answer ({error:#})")),
-        // Whether it is ready does not matter here.
+        // A server that is not ready reports it too.
         Ok((200 | 503, body)) => said(admin, &body),
         Ok((code, body)) => Ledger::Unknown(format!(
             "{admin} answers {code}{}{}",
@@ -92,7 +93,8 @@ fn ask(admin: &str, settings: &Settings) -> Result<Ledger> {
     })
 }
 
-/// `only_simulated` of the answer; missing if the ledger has other events, or cannot tell.
+/// Reads `only_simulated` from the response; it is missing if the ledger has other events or does not
+/// know.
 fn said(admin: &str, body: &str) -> Ledger {
     let state = serde_json::from_str::<Value>(body).unwrap_or_default();
     match &state["only_simulated"] {
@@ -103,7 +105,7 @@ fn said(admin: &str, body: &str) -> Ledger {
     }
 }
 
-/// Whether this is an address of this machine.
+/// True if the authority is a loopback address or an unspecified one.
 fn is_here(authority: &str) -> bool {
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if port.parse::<u16>().is_ok() => host,

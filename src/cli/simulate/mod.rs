@@ -1,4 +1,4 @@
-//! `simulate`: signed traffic against a URL, with the faults that real traffic has.
+//! `simulate`: sends signed callbacks to a URL, with the faults of real traffic.
 
 mod consent;
 
@@ -87,8 +87,8 @@ pub struct Args {
     acked_log: Option<PathBuf>,
 }
 
-/// Makes sure that the ledger is one for simulations, or that `--yes` is given, sends the traffic,
-/// and prints a summary as JSON. That a forged callback is acknowledged is a finding.
+/// Sends the traffic and prints a summary as JSON. Unless `--yes` is given, the ledger must have no real
+/// events. An acknowledged forged callback is a finding.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let plan = plan(&args, settings)?;
     let load = load(&args)?;
