@@ -44,5 +44,6 @@ pub fn event(callback: &Callback) -> NewEvent {
         body: callback.body.clone().into_bytes(),
         verified_by: Some("primary".to_owned()),
         notes: Default::default(),
+        salt: delivery_ledger::store::new_salt(),
     }
 }

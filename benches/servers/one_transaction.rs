@@ -63,6 +63,7 @@ fn event(body: &[u8]) -> NewEvent {
         body: body.to_vec(),
         verified_by: None,
         notes: Default::default(),
+        salt: delivery_ledger::store::new_salt(),
     }
 }
 

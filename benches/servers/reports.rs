@@ -84,10 +84,12 @@ fn fill(store: &dyn Store, messages: u64) {
     for first in (have..messages).step_by(BATCH_MESSAGES as usize) {
         let from = store.views().checkpoint().expect("the views are read");
         let last = messages.min(first + BATCH_MESSAGES);
-        let to = Checkpoint { position: last, event_id: None, ..from.clone() };
+        let mut tree = from.tree.clone();
+        (first..last).for_each(|_| tree.push([0; 32], |_, _| {}));
+        let to = Checkpoint { position: last, event_id: None, tree, ..from.clone() };
         let made = (first..last).map(|number| message(number, messages));
         let changed = made.map(|message| MessageChange { before: None, message }).collect();
-        let batch = Batch { from: from.position, to, messages: changed, chain_marks: Vec::new() };
+        let batch = Batch { from: from.position, to, messages: changed, tree_nodes: Vec::new() };
         store.views().project(&batch).expect("the views take them");
     }
     let seconds = began.elapsed().as_secs_f64();

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use delivery_ledger::domain::event::Headers;
+use delivery_ledger::domain::event::{Headers, Salt};
 use delivery_ledger::domain::{NewEvent, RecordedEvent, Source, Timestamp};
 use delivery_ledger::wire::Event;
 use libfuzzer_sys::fuzz_target;
@@ -26,8 +26,9 @@ fuzz_target!(|bytes: &[u8]| {
         body: body.to_vec(),
         verified_by: None,
         notes: BTreeMap::new(),
+        salt: Salt::from_bytes([7; Salt::BYTES]),
     };
-    let event = RecordedEvent { position: 1, event };
+    let event = RecordedEvent::new(1, event);
     let line = serde_json::to_string(&Event::new(event, None, None)).unwrap();
     assert!(!line.contains('\n'));
     let json: Value = serde_json::from_str(&line).unwrap();

@@ -18,7 +18,7 @@ use crate::store::{self, Access, Database, StoreError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VerifiedCopy {
     pub head: Position,
-    /// The chain's value at the head.
+    /// The root of the tree at the head.
     pub hash: Hash,
 }
 
@@ -77,7 +77,7 @@ pub fn restore(
     Ok(copied)
 }
 
-/// Copies, and reads both sides: the source must be sound, the copy must have the same chain.
+/// Copies, and reads both sides: the source must be sound, the copy must have the same root.
 fn copy(from: &Database, to: &Path, progress: Progress<'_>) -> Result<VerifiedCopy, BackupError> {
     let failed = |cause| BackupError::File { path: to.to_owned(), cause };
     let file = AtomicFile::create(to, OnExisting::Keep).map_err(failed)?;

@@ -18,7 +18,7 @@ use crate::domain::{ErrorCodes, MessageSid, Position};
 use crate::export::manifest::{HashingWriter, Manifest};
 use crate::export::{self, Content, EventFilter, ExportRow, ExportView, FileFormat};
 use crate::projection::message_query::BeyondHead;
-use crate::projection::verify::chain::chain_at;
+use crate::projection::verify::tree::root_at;
 use crate::store::{self, Access, Store};
 use crate::telemetry::eprint_line;
 use crate::wire::mask;
@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long, requires = "output")]
     overwrite: bool,
 
-    /// Also write manifest.json: filters, position, chain, rows, bytes, SHA-256
+    /// Also write manifest.json: filters, position, root, rows, bytes, SHA-256
     #[arg(long, requires = "output")]
     manifest: bool,
 
@@ -259,11 +259,11 @@ impl Export {
         if masked {
             filters.iter_mut().for_each(|(name, value)| *value = masked_filter(name, value));
         }
-        let chain = || Ok::<_, anyhow::Error>(hex(&chain_at(&*self.store, self.view.pin)?));
+        let root = || Ok::<_, anyhow::Error>(hex(&root_at(&*self.store, self.view.pin)?));
         Ok(Manifest {
             ledger_id: self.store.ledger_id().to_string(),
             as_of_position: self.view.pin,
-            chain: (!masked).then(chain).transpose()?,
+            root: (!masked).then(root).transpose()?,
             rule: self.store.views().checkpoint()?.rule.name(),
             filters,
             masked,

@@ -52,7 +52,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 /// Logs that a check was given up because a server writes faster than its file can be checked.
 fn warn_unfinished(what: &str) {
     let all_the_same = match what {
-        "log" => "every event was still read, and its digest and the chain were checked",
+        "log" => "every event was still read, and its digest and the tree were checked",
         _ => "every message was still compared with a fresh fold",
     };
     tracing::warn!(

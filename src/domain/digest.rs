@@ -1,98 +1,98 @@
-//! Digests of events, and the chain that ties each event to all before it.
-//! docs/LOG_FORMAT.md writes the encoding down; changing it here means a new version there.
+//! Digests of events. docs/LOG_FORMAT.md specifies the encoding; a change here means a new version there.
 
 use std::hash::Hasher;
 
 use sha2::{Digest, Sha256};
 use siphasher::sip::SipHasher24;
 
-use super::event::{Headers, NewEvent, RecordedEvent};
+use super::event::{Erased, NewEvent, RecordedEvent};
+pub use super::hash::{Hash, hex};
 
-/// A SHA-256 value.
-pub type Hash = [u8; 32];
+/// Opens the encoding of an event's content, so that no other kind of bytes can be taken for it.
+const CONTENT_V1: &[u8] = b"delivery-ledger content 1\n";
 
-/// The chain before the first event.
-pub const CHAIN_START: Hash = [0; 32];
+/// Opens the encoding of an event's account and message.
+const MESSAGE_V1: &[u8] = b"delivery-ledger message 1\n";
 
-/// Opens the encoding of an event, so that no other kind of bytes can be taken for one.
-const EVENT_V1: &[u8] = b"delivery-ledger event 1\n";
+/// Opens an entry.
+const ENTRY_V1: &[u8] = b"delivery-ledger event 1\n";
 
-/// What an event is known by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EventDigest {
-    /// SHA-256 over the fixed encoding of all fields.
-    pub digest: Hash,
-    /// Equal for duplicates: idempotency token (or none), query and body are the same.
-    /// SipHash-2-4 with a key of zeros, over the first two and the body's SHA-256: told apart are only
-    /// the events of one message, of which there are few.
-    pub fingerprint: u64,
+/// Precedes the content of a leaf of the tree (RFC 6962, section 2.1).
+const LEAF: &[u8] = &[0];
+
+/// Stands for the hash of the message of an event without a message SID.
+const NO_MESSAGE: Hash = [0; 32];
+
+/// The SIDs in an event's body, as exports show them. How they are read is part of the log's format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sids<'a> {
+    pub account_sid: Option<&'a str>,
+    pub message_sid: Option<&'a str>,
 }
 
-/// Digests event after event; what neighbours share is hashed once.
+/// Digests event after event, in one buffer.
 #[derive(Debug, Default)]
-pub struct Digester {
-    encoding: Encoding,
-    /// Method and URL of the event before, and their hash; no hash before the first event, which may
-    /// have neither of them.
-    request_line: (String, String, Option<Hash>),
-}
-
-/// The digest of one recorded event, version 1.
-pub fn digest(event: &RecordedEvent) -> EventDigest {
-    Digester::default().digest(event)
-}
+pub struct Digester(Encoding);
 
 impl Digester {
-    /// The digest of a recorded event, version 1.
-    ///
-    /// Method and URL, headers, and body enter as their own SHA-256: a proof about the rest
-    /// still holds after one of them had to be erased.
-    pub fn digest(&mut self, event: &RecordedEvent) -> EventDigest {
-        let body: Hash = Sha256::digest(&event.body).into();
-        let request_line = self.request_line(event);
-        let headers = self.headers(&event.headers);
-        let encoding = self.encoding.restart(EVENT_V1);
-        encoding
+    /// The digest of an event, version 1: the hash of its entry as a leaf of the tree. The entry's parts
+    /// that depend on the content are hashes, so that it can be computed after an erasure, too.
+    pub fn digest(&mut self, event: &RecordedEvent, sids: Sids<'_>) -> Hash {
+        self.encode_entry(event, sids);
+        self.0.hash()
+    }
+
+    /// The entry of an event, version 1: the part that remains after its content is erased.
+    pub fn entry(&mut self, event: &RecordedEvent, sids: Sids<'_>) -> Vec<u8> {
+        self.encode_entry(event, sids);
+        self.0.as_bytes()[LEAF.len()..].to_vec()
+    }
+
+    /// The hash of everything that was received, under the event's salt.
+    pub fn content(&mut self, event: &NewEvent) -> Hash {
+        let encoding = self.0.restart(CONTENT_V1);
+        encoding.bytes(event.salt.as_bytes()).text(&event.method).text(&event.url);
+        encoding.count(event.headers.iter().len());
+        for (name, value) in event.headers.iter() {
+            encoding.text(name).framed(value);
+        }
+        encoding.framed(&event.body).count(event.notes.len());
+        for (name, value) in &event.notes {
+            encoding.text(name).text(value);
+        }
+        encoding.hash()
+    }
+
+    /// The hash of an account and a message; zeros if there is no message SID.
+    pub fn message(&mut self, Sids { account_sid, message_sid }: Sids<'_>) -> Hash {
+        match message_sid {
+            Some(sid) => self.0.restart(MESSAGE_V1).optional(account_sid).text(sid).hash(),
+            None => NO_MESSAGE,
+        }
+    }
+
+    /// Encodes the entry, preceded by the byte that makes it a leaf.
+    fn encode_entry(&mut self, event: &RecordedEvent, sids: Sids<'_>) {
+        let (message, content) = match event.erased {
+            Some(Erased { message, content, .. }) => (message, content),
+            None => (self.message(sids), self.content(event)),
+        };
+        self.0
+            .restart(LEAF)
+            .bytes(ENTRY_V1)
             .number(event.position)
             .bytes(event.event_id.as_bytes())
             .number(event.received_at.micros() as u64)
             .text(event.source.name())
-            .bytes(&request_line)
-            .bytes(&headers)
-            .bytes(&body)
             .optional(event.verified_by.as_deref())
-            .count(event.notes.len());
-        for (name, value) in &event.notes {
-            encoding.text(name).text(value);
-        }
-        let digest = encoding.hash();
-        EventDigest { digest, fingerprint: fingerprint(event, &body) }
-    }
-
-    fn request_line(&mut self, event: &NewEvent) -> Hash {
-        let (method, url, known) = &mut self.request_line;
-        if let Some(hash) = known
-            && *method == event.method
-            && *url == event.url
-        {
-            return *hash;
-        }
-        method.clone_from(&event.method);
-        url.clone_from(&event.url);
-        *known.insert(self.encoding.restart(b"").text(&event.method).text(&event.url).hash())
-    }
-
-    fn headers(&mut self, headers: &Headers) -> Hash {
-        let encoding = self.encoding.restart(b"");
-        encoding.count(headers.iter().len());
-        for (name, value) in headers.iter() {
-            encoding.text(name).framed(value);
-        }
-        encoding.hash()
+            .bytes(&message)
+            .bytes(&content);
     }
 }
 
-fn fingerprint(event: &NewEvent, body: &Hash) -> u64 {
+/// Equal for duplicates: idempotency token (or none), query and body are the same. SipHash-2-4 with a key
+/// of zeros is enough to distinguish the few events of one message.
+pub fn fingerprint(event: &NewEvent) -> u64 {
     let mut hasher = SipHasher24::new();
     let token = event.idempotency_token();
     for part in [token.unwrap_or_default(), event.query().as_bytes()] {
@@ -101,18 +101,8 @@ fn fingerprint(event: &NewEvent, body: &Hash) -> u64 {
         hasher.write(part);
     }
     hasher.write(&[u8::from(token.is_some())]);
-    hasher.write(body);
+    hasher.write(&event.body);
     hasher.finish()
-}
-
-/// The next value of the chain: SHA-256 over the chain so far and the next event's digest.
-pub fn chain(so_far: &Hash, next: &Hash) -> Hash {
-    Sha256::new().chain_update(so_far).chain_update(next).finalize().into()
-}
-
-/// Lower-case hex, as hashes are shown.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Builds an unambiguous encoding: everything of variable length is preceded by that length.

@@ -5,6 +5,7 @@ use std::ops::Deref;
 
 use uuid::Uuid;
 
+use super::hash::Hash;
 use super::media_type::BodyKind;
 use super::timestamp::Timestamp;
 
@@ -40,12 +41,14 @@ pub enum Source {
     Send,
     Reconcile,
     Import,
+    /// The record that events lost their content.
+    Erasure,
 }
 
 impl Source {
-    /// Every variant.
-    pub const ALL: [Source; 4] =
-        [Source::Callback, Source::Send, Source::Reconcile, Source::Import];
+    /// Every source.
+    pub const ALL: [Source; 5] =
+        [Source::Callback, Source::Send, Source::Reconcile, Source::Import, Source::Erasure];
 
     /// The source with this name.
     pub fn parse(name: &str) -> Option<Self> {
@@ -59,6 +62,7 @@ impl Source {
             Source::Send => "send",
             Source::Reconcile => "reconcile",
             Source::Import => "import",
+            Source::Erasure => "erasure",
         }
     }
 }
@@ -93,7 +97,28 @@ impl Headers {
     }
 }
 
-/// An event without a position yet.
+/// 16 random bytes of one event, under which its content is hashed. Without them nobody can test a guess
+/// of the content against the hash. They come from the system's random source (`store::new_salt`), are
+/// kept secret from readers of masked events, and are erased with the content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Salt([u8; Salt::BYTES]);
+
+impl Salt {
+    /// The length of a salt.
+    pub const BYTES: usize = 16;
+
+    /// The salt with these bytes.
+    pub const fn from_bytes(bytes: [u8; Salt::BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8; Salt::BYTES] {
+        &self.0
+    }
+}
+
+/// An event before the store has numbered it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEvent {
     /// A UUID of version 7 (RFC 9562).
@@ -111,17 +136,39 @@ pub struct NewEvent {
     pub verified_by: Option<String>,
     /// Our own metadata, such as the file of an import or the send that a response belongs to.
     pub notes: BTreeMap<String, String>,
+    pub salt: Salt,
 }
 
 /// The note with the event's position in the ledger that received it. Every event imported from
 /// another ledger has it.
 pub const ORIGIN_POSITION: &str = "origin_position";
 
-/// An event in the log. It never changes.
+/// An event with its place in the log. Nothing changes it, and only an erasure removes its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedEvent {
     pub position: Position,
+    /// Method, URL, headers, body and notes are empty if the content is erased, and the salt is zero.
     pub event: NewEvent,
+    /// What remains of the content if it is erased; `None` if it is not.
+    pub erased: Option<Erased>,
+}
+
+/// What remains of an event's content after its erasure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Erased {
+    /// The hash of the event's account and message.
+    pub message: Hash,
+    /// The hash of the content, under the salt that is erased with it.
+    pub content: Hash,
+    /// The position of the erasure, a later event.
+    pub erased_by: Position,
+}
+
+impl RecordedEvent {
+    /// An event that has its content.
+    pub fn new(position: Position, event: NewEvent) -> Self {
+        Self { position, event, erased: None }
+    }
 }
 
 impl NewEvent {

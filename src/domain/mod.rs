@@ -7,6 +7,7 @@ pub mod digest;
 pub mod duration;
 pub mod error_code;
 pub mod event;
+pub mod hash;
 pub mod histogram;
 pub mod media_type;
 pub mod message;

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::digest::Hash;
+use super::hash::Hash;
 use super::tree::{empty_root, left_length, parent_hash};
 
 /// The ranges of leaves whose hashes prove that leaf `index` is part of a tree of `size` leaves, from the

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
-use super::digest::Hash;
+use super::hash::Hash;
 
 /// A complete subtree of 2 to the power of `level` leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -55,7 +55,8 @@ pub const MESSAGES: &[Column] = &[
     column("labels", ColumnKind::List),
 ];
 
-/// Of events. Of `body` and `body_base64` one is empty, as one is missing in the JSON.
+/// Of events. As in the JSON, `body` or `body_base64` is empty, and the last three are empty unless the
+/// event is erased.
 pub const EVENTS: &[Column] = &[
     column("position", ColumnKind::Integer),
     column("event_id", ColumnKind::Text),
@@ -70,6 +71,10 @@ pub const EVENTS: &[Column] = &[
     column("message_sid", ColumnKind::Text),
     column("verified_by", ColumnKind::Text),
     column("notes", ColumnKind::Json),
+    column("salt", ColumnKind::Text),
+    column("message", ColumnKind::Text),
+    column("content", ColumnKind::Text),
+    column("erased_by", ColumnKind::Integer),
 ];
 
 const fn column(name: &'static str, kind: ColumnKind) -> Column {

@@ -15,9 +15,9 @@ pub struct Manifest {
     pub ledger_id: String,
     /// The position that the export is pinned to.
     pub as_of_position: Position,
-    /// The log's chain there, which `verify --expect POSITION:HASH` compares. `None` if addresses are
+    /// The root of the log's tree there, which `verify --expect POSITION:HASH` compares. `None` if addresses are
     /// masked: it is a hash over them, and confirms a guess.
-    pub chain: Option<String>,
+    pub root: Option<String>,
     pub rule: &'static str,
     /// What was asked for, by the names of the command line; masked like everything else.
     pub filters: BTreeMap<String, String>,

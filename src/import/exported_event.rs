@@ -13,12 +13,13 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::note;
-use crate::domain::event::Headers;
+use crate::domain::event::{Headers, Salt};
 use crate::domain::{NewEvent, Position, Source, Timestamp};
+use crate::store::new_salt;
 use crate::twilio::resource::members;
 
-/// The members that every exported event has.
-const MEMBERS: [&str; 14] = [
+/// The members that an exported event can have.
+const MEMBERS: [&str; 18] = [
     "position",
     "event_id",
     "received_at",
@@ -33,6 +34,10 @@ const MEMBERS: [&str; 14] = [
     "account_sid",
     "message_sid",
     "masked",
+    "salt",
+    "message",
+    "content",
+    "erased_by",
 ];
 
 /// Headers that no log contains.
@@ -60,6 +65,10 @@ pub fn parse_event(line: &[u8], ledger: Option<&str>) -> Result<NewEvent, String
                     not what was received"
             .to_owned());
     }
+    if line.find("erased_by").is_some() {
+        return Err("its content was erased, so there is nothing to import".to_owned());
+    }
+    line.check_salt()?;
     let position: Position = line.get("position", "a number")?;
     if position == 0 {
         return Err("`position`, `0`: the first event of a ledger has position 1".to_owned());
@@ -73,14 +82,14 @@ pub fn parse_event(line: &[u8], ledger: Option<&str>) -> Result<NewEvent, String
     Ok(NewEvent {
         event_id: line.event_id()?,
         received_at: line.received_at()?,
-        source: Source::parse(&line.text("source")?)
-            .ok_or("`source` is none of callback, send, reconcile, import")?,
+        source: line.source()?,
         method: line.text("method")?,
         url: line.text("url")?,
         headers: line.headers()?,
         body: line.body()?,
         verified_by: line.get("verified_by", "text or null")?,
         notes,
+        salt: new_salt(),
     })
 }
 
@@ -119,6 +128,31 @@ impl<'a> Line<'a> {
 
     fn text(&self, name: &str) -> Result<String, String> {
         self.get(name, "text")
+    }
+
+    /// An import makes new salts; a salt only shows here that the event is whole.
+    fn check_salt(&self) -> Result<(), String> {
+        if self.find("salt").is_none() {
+            return Ok(());
+        }
+        let salt = self.text("salt")?;
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        match salt.len() == 2 * Salt::BYTES && salt.bytes().all(is_digit) {
+            true => Ok(()),
+            false => Err("`salt` is not 32 hexadecimal digits in lower case".to_owned()),
+        }
+    }
+
+    fn source(&self) -> Result<Source, String> {
+        match Source::parse(&self.text("source")?) {
+            Some(Source::Erasure) => {
+                Err("it records an erasure, by positions of the ledger that it \
+                                          is from"
+                    .to_owned())
+            }
+            Some(source) => Ok(source),
+            None => Err("`source` is none of callback, send, reconcile, import".to_owned()),
+        }
     }
 
     fn event_id(&self) -> Result<Uuid, String> {

@@ -15,6 +15,7 @@ use super::values::{self, Checked, ValueKind};
 use super::{ImportFormat, Options, note};
 use crate::domain::event::Headers;
 use crate::domain::{NewEvent, Source, Timestamp};
+use crate::store::new_salt;
 use crate::twilio::callback::ParsedCallback;
 use crate::twilio::resource::{members, without_text};
 
@@ -85,8 +86,8 @@ fn reject_other_objects(members: &Members<'_>) -> Result<(), String> {
     }
 }
 
-/// The object with its original values and the member names of Twilio's API, and a description of the
-/// repairs.
+/// The object with every value as Twilio wrote it, its members named as Twilio's API names them; and
+/// what was repaired.
 fn checked<'r>(
     row: &Row<'r>,
     members: &Members<'r>,
@@ -175,6 +176,7 @@ pub fn event(outbound: Outbound, origin: Origin<'_>, now: Timestamp) -> NewEvent
         body: outbound.body,
         verified_by: None,
         notes,
+        salt: new_salt(),
     }
 }
 

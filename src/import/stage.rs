@@ -16,7 +16,8 @@ use super::rejects::{RejectedRow, Rejects};
 use super::spool::{self, RowKind, Spool};
 use super::{Counts, ImportError, ImportFormat, Options, ProgressFn};
 use super::{event_checks, exported_event, manifest};
-use crate::domain::digest::digest;
+use crate::domain::digest::{Digester, Sids};
+use crate::domain::event::Salt;
 use crate::domain::{NewEvent, RecordedEvent};
 
 /// A file that was read.
@@ -75,9 +76,12 @@ pub fn stage(
 
 /// A truncated digest of an event's content, which does not depend on its position.
 pub(super) fn fingerprint(event: NewEvent) -> [u8; 8] {
-    let unplaced = RecordedEvent { position: 0, event: exported_event::without_origin(event) };
+    let salt = Salt::from_bytes([0; Salt::BYTES]);
+    let event = NewEvent { salt, ..exported_event::without_origin(event) };
+    // The SIDs follow from the content.
+    let digest = Digester::default().digest(&RecordedEvent::new(0, event), Sids::default());
     let mut beginning = [0; 8];
-    beginning.copy_from_slice(&digest(&unplaced).digest[..8]);
+    beginning.copy_from_slice(&digest[..8]);
     beginning
 }
 

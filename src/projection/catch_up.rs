@@ -7,8 +7,9 @@ use super::ProjectionError;
 use super::batch::prefetch::Prefetcher;
 use super::batch::prepare::{BATCH_EVENTS_MAX, BatchBuffers, PreparedBatch, content};
 use crate::domain::Position;
-use crate::domain::digest::{self, Hash};
-use crate::store::{Batch, CHAIN_MARK_EVERY, Checkpoint, MessageChange, Store, StoreError, Views};
+use crate::domain::hash::Hash;
+use crate::domain::tree::{Node, RightEdge};
+use crate::store::{Batch, Checkpoint, MessageChange, NODE_LEVELS, Store, StoreError, Views};
 
 /// Called with the new checkpoint's position after each batch; may stop there.
 pub type Progress<'a> = &'a mut dyn FnMut(Position) -> ControlFlow<()>;
@@ -94,31 +95,32 @@ fn step(
         return Err(ended_by.unwrap_or(ProjectionError::Gap(from.position + 1)));
     };
     prepared.follows(from)?;
-    let (chain, chain_marks) = chain(from, &prepared.buffers.digests);
+    let (tree, tree_nodes) = grown(&from.tree, &prepared.buffers.digests);
     let to = Checkpoint {
         position,
         event_id: Some(event_id),
-        chain,
+        tree,
         first_real: if from.first_real == 0 { prepared.first_real } else { from.first_real },
         last_simulated: prepared.last_simulated.max(from.last_simulated),
         ..from.clone()
     };
     let messages = join(store, views, prepared.buffers.messages.take())?;
-    let batch = Batch { from: from.position, to, messages, chain_marks };
+    let batch = Batch { from: from.position, to, messages, tree_nodes };
     views.project(&batch)?;
     Ok(batch)
 }
 
-/// The chain at the end of the batch, and its value at each mark before that.
-fn chain(from: &Checkpoint, digests: &[Hash]) -> (Hash, Vec<(Position, Hash)>) {
-    let (mut chain, mut marks) = (from.chain, Vec::new());
-    for (position, digest) in (from.position + 1..).zip(digests) {
-        chain = digest::chain(&chain, digest);
-        if position % CHAIN_MARK_EVERY == 0 {
-            marks.push((position, chain));
-        }
+/// The tree with further leaves, and its new nodes of the levels that are stored.
+fn grown(tree: &RightEdge, leaves: &[Hash]) -> (RightEdge, Vec<(Node, Hash)>) {
+    let (mut tree, mut nodes) = (tree.clone(), Vec::new());
+    for leaf in leaves {
+        tree.push(*leaf, |node, hash| {
+            if node.level % NODE_LEVELS == 0 {
+                nodes.push((node, hash));
+            }
+        });
     }
-    (chain, marks)
+    (tree, nodes)
 }
 
 /// Joins the messages of a batch with what the views have of them.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 
 use super::batch::prepare::content;
-use crate::domain::digest;
+use crate::domain::digest::fingerprint;
 use crate::domain::message::lifecycle::Incoming;
 use crate::domain::message::status_reported::Label;
 use crate::domain::{
@@ -43,7 +43,7 @@ pub fn fold(rule: Rule, key: &MessageKey, events: Vec<RecordedEvent>) -> Option<
         let arrival = Incoming {
             position: event.position,
             received_at: event.received_at,
-            fingerprint: digest::digest(&event).fingerprint,
+            fingerprint: fingerprint(&event),
             reported: reported.clone(),
         };
         let mut by_content = |a: Position, b: Position| {

@@ -15,6 +15,7 @@ use std::fmt;
 use crate::domain::event::Headers;
 use crate::domain::media_type::media_type;
 use crate::domain::{BodyKind, NewEvent, Source};
+use crate::store::new_salt;
 use crate::store::quarantine::RefusedRequest;
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback::ParsedBody;
@@ -220,5 +221,6 @@ fn as_event(request: &RefusedRequest, body: Vec<u8>) -> NewEvent {
         body,
         verified_by: None,
         notes: Default::default(),
+        salt: new_salt(),
     }
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::now;
 use crate::domain::event::Headers;
 use crate::domain::{NewEvent, Source};
+use crate::store::new_salt;
 use crate::twilio::resource::{NotAnObject, without_text};
 use crate::twilio_api::ApiResponse;
 
@@ -50,5 +51,6 @@ pub fn event(
         body,
         verified_by: None,
         notes,
+        salt: new_salt(),
     })
 }

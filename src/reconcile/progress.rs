@@ -122,7 +122,7 @@ impl Progress {
         &self.sends
     }
 
-    /// Replaces these sends.
+    /// Keeps them.
     pub fn keep_sends(&mut self, sends: &UnconfirmedSends) {
         self.sends.clone_from(sends);
     }
@@ -288,10 +288,10 @@ impl SavedWindow {
     /// True if it belongs to the window of the plan.
     fn is_of(&self, since: Timestamp, until: Timestamp, plan: &ReconcilePlan) -> bool {
         match plan.list_is_explicit {
-            // The end may be the current time, which is a little later in each run.
+            // Without an end of its own it ends a little later each time.
             true => self.chosen == Some(since.micros()) && self.until <= until.micros(),
             false if self.chosen.is_some() => false,
-            // The messages of an older list are too old to be fetched.
+            // A list that stopped longer ago than that has nothing that would still be asked for.
             false => now().micros() - self.until <= micros(plan.give_up_after),
         }
     }

@@ -16,6 +16,7 @@ use uuid::Uuid;
 pub use self::draft::{Draft, DraftError, check_callback};
 use crate::domain::event::Headers;
 use crate::domain::{AccountSid, NewEvent, Source, Timestamp};
+use crate::store::new_salt;
 use crate::twilio::form::MEDIA_TYPE;
 use crate::twilio::resource::without_text;
 use crate::twilio_api::{ApiError, ApiResponse, Client, Credentials, RequestError, messages_url};
@@ -167,6 +168,7 @@ impl Attempt {
             body,
             verified_by: None,
             notes,
+            salt: new_salt(),
         }
     }
 }

@@ -41,6 +41,14 @@ pub enum StoreError {
     #[error("{} was written by a newer version (schema {found}, this version knows {known}); use that version", path.display())]
     NewerVersion { path: PathBuf, found: u32, known: u32 },
 
+    #[error(
+        "{} was written by version 0.1.0-dev, whose log has another format; export it with that version \
+         (`export events --output events.ndjson`), and import the file into a new ledger with this one \
+         (`import events.ndjson`)",
+        path.display()
+    )]
+    UnreleasedVersion { path: PathBuf },
+
     #[error("{} is not a delivery-ledger database: {detail}", path.display())]
     NotALedger { path: PathBuf, detail: String },
 

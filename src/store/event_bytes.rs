@@ -3,12 +3,13 @@
 
 use uuid::Uuid;
 
-use crate::domain::event::Headers;
+use crate::domain::event::{Headers, Salt};
 use crate::domain::{NewEvent, Source, Timestamp};
 
 /// Appends an event's encoding.
 pub fn write(event: &NewEvent, bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(event.event_id.as_bytes());
+    bytes.extend_from_slice(event.salt.as_bytes());
     bytes.extend_from_slice(&event.received_at.micros().to_le_bytes());
     for text in [event.source.name(), &event.method, &event.url] {
         put(text.as_bytes(), bytes);
@@ -33,6 +34,7 @@ pub fn read(bytes: &[u8]) -> Option<NewEvent> {
     let mut rest = Rest(bytes);
     Some(NewEvent {
         event_id: Uuid::from_slice(rest.take(16)?).ok()?,
+        salt: Salt::from_bytes(rest.take(Salt::BYTES)?.try_into().ok()?),
         received_at: Timestamp::from_micros(i64::from_le_bytes(rest.take(8)?.try_into().ok()?)),
         source: Source::parse(&rest.text()?)?,
         method: rest.text()?,
@@ -101,6 +103,7 @@ mod tests {
             body: b"a=\x00\xff".to_vec(),
             verified_by: Some("primary".to_owned()),
             notes: [("a".to_owned(), "b".to_owned())].into(),
+            salt: Salt::from_bytes([7; Salt::BYTES]),
         };
         let unverified = NewEvent { verified_by: None, body: Vec::new(), ..event.clone() };
         for event in [event, unverified] {

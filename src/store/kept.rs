@@ -95,7 +95,7 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::Headers;
+    use crate::domain::event::{Headers, Salt};
     use crate::domain::{Source, Timestamp};
 
     fn event(number: u128) -> NewEvent {
@@ -109,6 +109,7 @@ mod tests {
             body: Vec::new(),
             verified_by: None,
             notes: Default::default(),
+            salt: Salt::from_bytes([7; Salt::BYTES]),
         }
     }
 

@@ -12,11 +12,12 @@ pub mod inspect;
 mod kept;
 pub mod open;
 pub mod quarantine;
+mod salt;
 mod sqlite;
 pub mod writer;
 
 use std::collections::BTreeMap;
-use std::ops::{ControlFlow, RangeInclusive};
+use std::ops::{ControlFlow, Range, RangeInclusive};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
@@ -25,16 +26,19 @@ use crate::domain::digest::Hash;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
+use crate::domain::tree::{Node, RightEdge};
 use crate::domain::{Lifecycle, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
 
 pub use error::StoreError;
 pub use event_pages::{EventPages, for_each_event};
 pub use kept::Kept;
 pub use open::{Database, create_quarantine, lock_recheck, open, open_quarantine, read_quarantine};
+pub use salt::new_salt;
 pub use sqlite::files::lock::Lock;
 
-/// The hash chain's value is stored at every multiple of this position, so that a change can be located.
-pub const CHAIN_MARK_EVERY: u64 = 4096;
+/// The tree's nodes are stored at every multiple of this level: those of level 8 show which 256 events have
+/// changed, and the others keep proofs fast.
+pub const NODE_LEVELS: u8 = 8;
 
 /// How long [`append_when_free`] waits for other processes that write.
 const APPEND_PATIENCE: Duration = Duration::from_secs(60);
@@ -187,8 +191,10 @@ pub trait Views: Send + Sync {
         each: &mut dyn FnMut(RollupKey<'_>, &Rollup),
     ) -> Result<Checkpoint, StoreError>;
 
-    /// The chain's value at every [`CHAIN_MARK_EVERY`]th position up to the checkpoint.
-    fn chain_marks(&self) -> Result<BTreeMap<Position, Hash>, StoreError>;
+    /// The stored nodes of the tree with this level and these indexes; see [`NODE_LEVELS`]. Those that do
+    /// not exist are left out.
+    fn tree_nodes(&self, level: u8, indexes: Range<u64>)
+    -> Result<BTreeMap<u64, Hash>, StoreError>;
 
     /// What the engine itself finds wrong with the views. It is given up as the log's check is.
     fn check(&self) -> Result<Checked, StoreError>;
@@ -226,8 +232,8 @@ pub struct Checkpoint {
     pub position: Position,
     /// The event at the position; nothing at position 0.
     pub event_id: Option<Uuid>,
-    /// The chain of digests up to the position.
-    pub chain: Hash,
+    /// The right edge of the tree up to the position.
+    pub tree: RightEdge,
     /// The first event that no simulation sent, and the last that one did; 0 is none.
     pub first_real: Position,
     pub last_simulated: Position,
@@ -260,7 +266,8 @@ pub struct Batch {
     pub to: Checkpoint,
     /// Every message the step touched, new ones in order of first arrival.
     pub messages: Vec<MessageChange>,
-    pub chain_marks: Vec<(Position, Hash)>,
+    /// The nodes of the tree that are complete now, of the levels that are stored.
+    pub tree_nodes: Vec<(Node, Hash)>,
 }
 
 /// One message that a step touched.

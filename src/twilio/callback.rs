@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use smol_str::SmolStr;
 
 use super::direction::evidence;
+use super::event_sids::{ACCOUNT_IN_DATA, ACCOUNT_IN_JSON, EventSids, is_of_conversations};
 use super::form::Form;
 use super::json::TopLevel;
 use super::parameters::{Parameter, Parameters};
@@ -67,38 +68,19 @@ impl<'a> ParsedCallback<'a> {
     }
 
     fn from_form(form: &Parameters<'a>) -> Self {
-        let sid = form.text(Parameter::MessageSid).or_else(|| form.text(Parameter::SmsSid));
-        let is_receipt = sid.as_deref().is_some_and(is_of_conversations);
-        let message_sid = match is_receipt {
-            true => form.text(Parameter::ChannelMessageSid).filter(|sid| !is_of_conversations(sid)),
-            false => sid,
-        };
-        Self {
-            account_sid: form.text(Parameter::AccountSid),
-            reported: message_sid.as_deref().map(|sid| report_of_form(form, sid)),
-            message_sid,
-            simulated: false,
-        }
+        let EventSids { account_sid, message_sid } =
+            EventSids::from_form(|parameter| form.text(parameter));
+        let reported = message_sid.as_deref().map(|sid| report_of_form(form, sid));
+        Self { account_sid, message_sid, reported, simulated: false }
     }
 
     fn from_json(event: &NewEvent) -> Self {
         let object = TopLevel::parse(&event.body);
-        let text = |names: &[&str]| object.first(names).filter(|value| !value.is_empty());
-        let data = object.cloud_event();
-        let in_data = |names: &[&str]| data.as_ref()?.first(names).filter(|sid| !sid.is_empty());
-        let sid = text(&["MessageSid", "message_sid", "sms_sid"]);
+        let EventSids { account_sid, message_sid } = EventSids::from_json(&object, event.source);
         let is_resource = event.source != Source::Callback;
-        let sid = sid.or_else(|| text(&["sid"]).filter(|_| is_resource));
-        let reported = sid.as_deref().filter(|_| is_resource);
-        let reported = reported.map(|sid| report_of_resource(&object, sid));
-        let account_sid = text(&ACCOUNT_IN_JSON).or_else(|| in_data(&ACCOUNT_IN_DATA));
-        let message_sid = sid.or_else(|| in_data(&["messageSid", "message_sid"]));
-        Self {
-            account_sid: account_sid.map(Cow::Owned),
-            message_sid: message_sid.map(Cow::Owned),
-            reported,
-            simulated: false,
-        }
+        let reported = EventSids::of_resource(&object).filter(|_| is_resource);
+        let reported = reported.map(|sid| report_of_resource(&object, &sid));
+        Self { account_sid, message_sid, reported, simulated: false }
     }
 }
 
@@ -180,17 +162,6 @@ impl<'a> ParsedBody<'a> {
             (None, None) => StatusWord::None,
         }
     }
-}
-
-/// The names that JSON has for the account, at its top and in the data of a CloudEvent.
-const ACCOUNT_IN_JSON: [&str; 2] = ["AccountSid", "account_sid"];
-const ACCOUNT_IN_DATA: [&str; 2] = ["accountSid", "account_sid"];
-
-/// Whether a SID is of a message of Conversations, which is sent as a message with a SID of its own.
-/// Its delivery receipts name that one in ChannelMessageSid
-/// (<https://www.twilio.com/docs/conversations/conversations-webhooks>).
-fn is_of_conversations(sid: &str) -> bool {
-    sid.starts_with("IM")
 }
 
 /// The parameters that tell of a status.

@@ -115,6 +115,31 @@ pub struct FirstValues<'a, const N: usize> {
     pub may_contain_names: bool,
 }
 
+/// The first value of each of a few names as text, in one pass over a body; `None` for a name that does not
+/// occur, or whose first value is empty. Bytes that are not UTF-8 become U+FFFD.
+pub fn first_texts<'a, const N: usize>(
+    body: &'a [u8],
+    names: [&str; N],
+) -> [Option<Cow<'a, str>>; N] {
+    let mut values = [None; N];
+    for (name, value) in pieces(body) {
+        let is = |wanted: &&str| match is_escaped(name) {
+            true => unescaped(name)[..] == *wanted.as_bytes(),
+            false => name == wanted.as_bytes(),
+        };
+        if let Some(place) = names.iter().position(is) {
+            values[place].get_or_insert(value);
+        }
+    }
+    values.map(|value| {
+        let value = value.filter(|value| !value.is_empty())?;
+        Some(match is_escaped(value) {
+            true => Cow::Owned(text(&unescaped(value)).into_owned()),
+            false => text(value),
+        })
+    })
+}
+
 /// The classification of a name in a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Name {

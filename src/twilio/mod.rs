@@ -6,6 +6,7 @@ pub mod callback;
 pub mod callback_path;
 pub mod diagnosis;
 mod direction;
+pub mod event_sids;
 pub mod form;
 pub mod headers;
 pub mod json;

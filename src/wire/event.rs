@@ -9,10 +9,20 @@ use utoipa::ToSchema;
 
 use super::Body;
 use crate::domain::RecordedEvent;
+use crate::domain::event::Erased;
+use crate::domain::hash::hex;
+
+/// An event as exports and the API show it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Event {
+    Whole(Box<WholeEvent>),
+    Erased(ErasedEvent),
+}
 
 /// Every field of an event; the body byte for byte.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Event {
+pub struct WholeEvent {
     pub position: u64,
     pub event_id: String,
     pub received_at: String,
@@ -28,7 +38,34 @@ pub struct Event {
     pub message_sid: Option<String>,
     pub verified_by: Option<String>,
     pub notes: BTreeMap<String, String>,
+    /// The salt under which the content is hashed, in hexadecimal digits. Missing if addresses are
+    /// masked: with it, guesses of the digits could be tested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub salt: Option<String>,
     /// Present, and true, if addresses are masked: the event then differs from what was received.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub masked: bool,
+}
+
+/// What remains of an event whose content was erased.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErasedEvent {
+    pub position: u64,
+    pub event_id: String,
+    pub received_at: String,
+    pub source: &'static str,
+    pub verified_by: Option<String>,
+    /// The SHA-256 of account and message. Missing if addresses are masked, because a SID may be one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub message: Option<String>,
+    /// The SHA-256 of the erased content, under the salt that was erased with it.
+    pub content: String,
+    /// The position of the event that records the erasure.
+    pub erased_by: u64,
+    /// Present, and true, if addresses are masked.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub masked: bool,
@@ -49,6 +86,27 @@ impl Event {
         account_sid: Option<String>,
         message_sid: Option<String>,
     ) -> Self {
+        match event.erased {
+            Some(erased) => Self::Erased(ErasedEvent::new(event, &erased)),
+            None => Self::Whole(Box::new(WholeEvent::new(event, account_sid, message_sid))),
+        }
+    }
+
+    /// The same, marked as masked, without what guesses of masked digits could be tested with.
+    pub fn into_masked(self) -> Self {
+        match self {
+            Self::Whole(event) => {
+                Self::Whole(Box::new(WholeEvent { salt: None, masked: true, ..*event }))
+            }
+            Self::Erased(event) => {
+                Self::Erased(ErasedEvent { message: None, masked: true, ..event })
+            }
+        }
+    }
+}
+
+impl WholeEvent {
+    fn new(event: RecordedEvent, account_sid: Option<String>, message_sid: Option<String>) -> Self {
         let headers = event.headers.iter();
         Self {
             position: event.position,
@@ -61,6 +119,7 @@ impl Event {
             body: Body::new(&event.body),
             account_sid,
             message_sid,
+            salt: Some(hex(event.salt.as_bytes())),
             method: event.event.method,
             url: event.event.url,
             verified_by: event.event.verified_by,
@@ -68,10 +127,21 @@ impl Event {
             masked: false,
         }
     }
+}
 
-    /// The same, marked as masked or not.
-    pub fn masked(self, masked: bool) -> Self {
-        Self { masked, ..self }
+impl ErasedEvent {
+    fn new(event: RecordedEvent, erased: &Erased) -> Self {
+        Self {
+            position: event.position,
+            event_id: event.event_id.to_string(),
+            received_at: event.received_at.to_string(),
+            source: event.source.name(),
+            verified_by: event.event.verified_by,
+            message: Some(hex(&erased.message)),
+            content: hex(&erased.content),
+            erased_by: erased.erased_by,
+            masked: false,
+        }
     }
 }
 

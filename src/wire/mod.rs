@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub use event::{Event, HeaderValue};
+pub use event::{ErasedEvent, Event, HeaderValue, WholeEvent};
 pub use message::{Message, TimelineEntry};
 
 /// Bytes as text if they are UTF-8, otherwise as base64 under another name.

@@ -211,7 +211,7 @@ fn a_manifest_describes_the_request_and_its_result() {
         }])
     );
     assert_eq!(manifest["as_of_position"], 5);
-    assert_eq!(manifest["chain"], verified["hash"]);
+    assert_eq!(manifest["root"], verified["hash"]);
     assert_eq!(manifest["filters"], json!({ "status": "sent" }));
     assert!(Path::new(&folder).join("messages.csv").is_file());
     assert_eq!(ledger.run(&arguments).status.code(), Some(1), "the file already exists");

@@ -97,8 +97,9 @@ fn event(position: u64, what_came: &str) -> RecordedEvent {
         body: format!("MessageSid={}&{parameters}", sid(1)).into_bytes(),
         verified_by: Some("primary".to_owned()),
         notes: Default::default(),
+        salt: delivery_ledger::store::new_salt(),
     };
-    RecordedEvent { position, event }
+    RecordedEvent::new(position, event)
 }
 
 fn cell(value: &Value) -> String {

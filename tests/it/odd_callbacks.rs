@@ -307,6 +307,7 @@ fn an_event_has_the_documented_fields_in_order() {
             "message_sid",
             "verified_by",
             "notes",
+            "salt",
         ]
     );
     assert_eq!(event["position"], 1);

@@ -1,4 +1,5 @@
--- The log: precious, appended to and never changed. docs/LOG_FORMAT.md explains every column.
+-- The log: append-only. Nothing changes an event, and only an erasure removes its content.
+-- docs/LOG_FORMAT.md explains every column.
 
 CREATE TABLE ledger(
   ledger_id BLOB NOT NULL          -- a UUID of 16 bytes; the views carry the same
@@ -9,7 +10,7 @@ CREATE TABLE envelopes(
   id INTEGER PRIMARY KEY,
   source TEXT NOT NULL,
   method TEXT NOT NULL,
-  url TEXT NOT NULL,               -- up to the query, which is a variable value
+  url TEXT NOT NULL,               -- the part that events share; the rest is a variable value
   verified_by TEXT,
   headers TEXT NOT NULL            -- JSON: [[name, value], …]; a value of null stands in the event
 );
@@ -18,9 +19,18 @@ CREATE TABLE events(
   position INTEGER PRIMARY KEY,
   event_id BLOB NOT NULL,          -- a UUID of 16 bytes
   received_at INTEGER NOT NULL,    -- microseconds since 1970, UTC
+  salt BLOB,                       -- 16 random bytes; NULL once the content is erased
   envelope INTEGER NOT NULL,
-  variables BLOB NOT NULL,         -- query, notes, then the values that the envelope leaves open
+  variables BLOB NOT NULL,         -- the rest of the URL, the notes, then the values that the envelope leaves open
   body BLOB NOT NULL
+);
+
+-- What remains of the content of erased events.
+CREATE TABLE erased(
+  position INTEGER PRIMARY KEY,
+  message BLOB NOT NULL,           -- the hash of its account and message, 32 bytes
+  content BLOB NOT NULL,           -- the hash of its content, 32 bytes
+  erased_by INTEGER NOT NULL       -- the position of the erasure, a later event
 );
 
 CREATE TRIGGER events_are_numbered_without_gaps
@@ -30,8 +40,18 @@ BEGIN
   SELECT raise(ABORT, 'an event takes the position after the head');
 END;
 
+-- IS instead of =, because a comparison with NULL would let the change pass.
 CREATE TRIGGER events_never_change
 BEFORE UPDATE ON events
+WHEN NOT (
+  NEW.position IS OLD.position
+  AND NEW.event_id IS OLD.event_id
+  AND NEW.received_at IS OLD.received_at
+  AND length(OLD.salt) IS 16
+  AND NEW.salt IS NULL
+  AND NEW.body IS x''
+  AND EXISTS (SELECT 1 FROM erased WHERE position = OLD.position)
+)
 BEGIN
   SELECT raise(ABORT, 'the log is only appended to');
 END;
@@ -57,6 +77,37 @@ END;
 
 CREATE TRIGGER envelopes_are_never_removed
 BEFORE DELETE ON envelopes
+BEGIN
+  SELECT raise(ABORT, 'the log is only appended to');
+END;
+
+CREATE TRIGGER erased_events_have_an_erasure
+BEFORE INSERT ON erased
+WHEN NOT (
+  coalesce(NEW.erased_by > NEW.position, 0)
+  AND length(NEW.message) IS 32
+  AND length(NEW.content) IS 32
+  AND EXISTS (SELECT 1 FROM events WHERE position = NEW.position)
+  AND NOT EXISTS (SELECT 1 FROM erased WHERE position = NEW.position)
+  AND (
+    SELECT source FROM events JOIN envelopes ON id = envelope WHERE position = NEW.erased_by
+  ) IS 'erasure'
+  AND (
+    SELECT source FROM events JOIN envelopes ON id = envelope WHERE position = NEW.position
+  ) IS NOT 'erasure'
+)
+BEGIN
+  SELECT raise(ABORT, 'only a later erasure erases an event, and not another erasure');
+END;
+
+CREATE TRIGGER erased_events_never_change
+BEFORE UPDATE ON erased
+BEGIN
+  SELECT raise(ABORT, 'the log is only appended to');
+END;
+
+CREATE TRIGGER erased_events_are_never_removed
+BEFORE DELETE ON erased
 BEGIN
   SELECT raise(ABORT, 'the log is only appended to');
 END;

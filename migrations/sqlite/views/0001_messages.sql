@@ -9,16 +9,20 @@ CREATE TABLE checkpoint(
   rule TEXT NOT NULL,
   position INTEGER NOT NULL,
   event_id BLOB,                   -- of the event at that position
-  chain BLOB NOT NULL,             -- the chain of digests up to that position
+  right_edge BLOB NOT NULL,        -- of the tree up to that position: 32 bytes for each complete
+                                   -- subtree, from left to right
   first_real INTEGER NOT NULL,     -- the first event that no simulation sent; 0 is none
   last_simulated INTEGER NOT NULL  -- the last event that a simulation sent; 0 is none
 );
 
--- The chain's value at every 4,096th position.
-CREATE TABLE chain_marks(
-  position INTEGER PRIMARY KEY,
-  chain BLOB NOT NULL
-);
+-- The nodes of the tree over the events' digests at every eighth level from level 8 up: a node of level 8
+-- covers 256 events.
+CREATE TABLE tree_nodes(
+  level INTEGER NOT NULL,
+  idx INTEGER NOT NULL,            -- the number of nodes of this level before it
+  hash BLOB NOT NULL,              -- 32 bytes
+  PRIMARY KEY (level, idx)
+) WITHOUT ROWID;
 
 CREATE TABLE accounts(
   id INTEGER PRIMARY KEY,          -- 0 is no account

@@ -45,6 +45,9 @@ pub fn log(context: &DoctorContext) -> Vec<Finding> {
 fn advice_on(error: &StoreError) -> &'static str {
     match error {
         StoreError::NewerVersion { .. } => "use the program that wrote it, or a newer one",
+        StoreError::UnreleasedVersion { .. } => {
+            "export it with the program that wrote it, and import it here"
+        }
         StoreError::NotALedger { .. } => {
             "it is not a ledger, or is damaged: check --database, or find the last backup"
         }

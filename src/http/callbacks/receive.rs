@@ -17,6 +17,7 @@ use crate::domain::media_type::media_type;
 use crate::domain::{BodyKind, NewEvent, Source};
 use crate::http::body::BudgetShare;
 use crate::http::error::Problem;
+use crate::store::new_salt;
 use crate::twilio::callback::{ParsedBody, StatusWord};
 use crate::twilio::headers::is_event_header;
 use crate::twilio::signature::{SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify};
@@ -106,6 +107,7 @@ async fn signed_callback(
         body: body.bytes,
         verified_by: Some(verified_by),
         notes: Default::default(),
+        salt: new_salt(),
     };
     Ok(SignedCallback { event, status, _share: body.share })
 }

@@ -184,8 +184,8 @@ pub fn member(column: &str) -> String {
     MEMBERS.iter().find(is).map_or_else(|| column.to_owned(), |(member, _)| (*member).to_owned())
 }
 
-/// The member of the resource for a name in camel case, as Twilio's libraries and command line write it;
-/// otherwise the name itself.
+/// The member of the resource that a JSON object names as Twilio's libraries and command line do, in
+/// camel case; the name as it is otherwise.
 pub fn member_of_json(name: &str) -> &str {
     let is = |(member, _): &&(&str, &[&str])| {
         let plain = member.replace('_', "");

@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 use uuid::Uuid;
 
 use super::messages::BatchMessages;
-use crate::domain::digest::{Digester, Hash};
+use crate::domain::digest::{Digester, Sids, fingerprint};
+use crate::domain::hash::Hash;
 use crate::domain::message::lifecycle::Incoming;
 use crate::domain::{Lifecycle, Position, RecordedEvent, Rule};
 use crate::projection::ProjectionError;
@@ -138,9 +139,11 @@ impl Preparing<'_> {
             batch.before = Some(id);
             return Ok(());
         }
-        let known_by = self.digester.digest(event);
         let ParsedCallback { account_sid, message_sid, reported, simulated } =
             ParsedCallback::parse(event);
+        let sids =
+            Sids { account_sid: account_sid.as_deref(), message_sid: message_sid.as_deref() };
+        let digest = self.digester.digest(event, sids);
         batch.record_simulated(event.position, simulated);
         if let (Some(message_sid), Some(reported)) = (message_sid, reported) {
             let begin = || Lifecycle::new(self.rule, event.received_at);
@@ -149,13 +152,13 @@ impl Preparing<'_> {
             let arrival = Incoming {
                 position: event.position,
                 received_at: event.received_at,
-                fingerprint: known_by.fingerprint,
+                fingerprint: fingerprint(event),
                 reported,
             };
             let mut by_content = |a, b| compare_content(self.store, event, a, b);
             lifecycle.apply(arrival, &mut by_content)?;
         }
-        batch.buffers.digests.push(known_by.digest);
+        batch.buffers.digests.push(digest);
         batch.last = Some(id);
         Ok(())
     }

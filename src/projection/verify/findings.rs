@@ -29,6 +29,7 @@ pub enum FindingKind {
     LogExchanged,
     ProjectionDiffers,
     UnexpectedHash,
+    ErasedWithoutEvent,
 }
 
 impl FindingKind {
@@ -46,6 +47,7 @@ impl FindingKind {
             FindingKind::LogExchanged => "log-exchanged",
             FindingKind::ProjectionDiffers => "projection-differs",
             FindingKind::UnexpectedHash => "unexpected-hash",
+            FindingKind::ErasedWithoutEvent => "erased-without-event",
         }
     }
 }

@@ -1,10 +1,9 @@
 //! Verifies the log alone, in small steps, so that the caller can pause between them.
 
-use std::collections::BTreeMap;
-
-use super::{Finding, Findings, Walk, marks};
+use super::findings::{Finding, Findings};
+use super::walk::Walk;
 use crate::domain::Position;
-use crate::domain::digest::Hash;
+use crate::domain::hash::Hash;
 use crate::projection::ProjectionError;
 use crate::projection::catch_up::Progress;
 use crate::projection::compatibility::ViewsState;
@@ -18,7 +17,7 @@ const PAGE_EVENTS: u64 = 512;
 pub struct LogVerified {
     /// The last position that was requested.
     pub head: Position,
-    /// The chain's value there; `None` if the log has gaps or unreadable events.
+    /// The root of the tree there; `None` if the log has gaps or unreadable events.
     pub hash: Option<Hash>,
     /// How many events were read.
     pub events: u64,
@@ -40,11 +39,7 @@ pub fn verify_log(
     let fitting = checkpoint.filter(|checkpoint| {
         findings.check_state(&ViewsState::new(store, checkpoint, checkpoint.rule))
     });
-    let marks = match &fitting {
-        Some(checkpoint) => findings.of_views(marks(store, checkpoint))?.unwrap_or_default(),
-        None => BTreeMap::new(),
-    };
-    let mut walk = Walk::new(marks, None, PAGE_EVENTS);
+    let mut walk = Walk::new(fitting.as_ref(), None, PAGE_EVENTS, &mut findings);
     match walk.through(store, up_to, &mut findings, progress) {
         Err(StoreError::Cancelled) => return Err(ProjectionError::Stopped),
         walked => walked?,
@@ -52,6 +47,7 @@ pub fn verify_log(
     if walk.at < up_to {
         walk.pass_gap(up_to + 1, &mut findings);
     }
-    let Walk { chain, events, .. } = walk;
-    Ok(LogVerified { head: up_to, hash: chain, events, findings: findings.found })
+    walk.finish(&mut findings);
+    let (hash, events) = (walk.root(), walk.events);
+    Ok(LogVerified { head: up_to, hash, events, findings: findings.found })
 }

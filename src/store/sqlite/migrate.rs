@@ -23,7 +23,7 @@ const QUARANTINE: [(&str, &str); 2] = [
 ];
 
 /// The tables of the views.
-pub const VIEW_TABLES: [&str; 5] = ["checkpoint", "chain_marks", "accounts", "messages", "rollups"];
+pub const VIEW_TABLES: [&str; 5] = ["checkpoint", "tree_nodes", "accounts", "messages", "rollups"];
 
 /// The indexes that their queries name.
 const VIEW_INDEXES: [&str; 9] = [
@@ -82,7 +82,21 @@ pub fn views_are_current(connection: &Connection) -> Result<bool, String> {
 
 /// Fails for a log with a newer schema: this version could not maintain what it holds.
 pub fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    refuse_newer_than(LOG.len(), connection, path)
+    refuse_newer_than(LOG.len(), connection, path)?;
+    refuse_unreleased(connection, path)
+}
+
+/// Fails for a log of 0.1.0-dev, whose events had no salts and other digests. Nothing was released with it,
+/// so there is no migration.
+fn refuse_unreleased(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let sql = "SELECT (SELECT count(*) FROM pragma_table_info('events'))
+                   AND NOT (SELECT count(*) FROM pragma_table_info('events') WHERE name = 'salt')";
+    let unreleased: bool = crate::store::sqlite::query_value(connection, sql)
+        .map_err(engine("read the schema of the log"))?;
+    match unreleased {
+        true => Err(StoreError::UnreleasedVersion { path: path.to_owned() }),
+        false => Ok(()),
+    }
 }
 
 fn refuse_newer_than(known: usize, connection: &Connection, path: &Path) -> Result<(), StoreError> {

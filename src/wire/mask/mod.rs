@@ -74,7 +74,7 @@ pub fn recorded(
     let known = known_in(&event);
     let sid = |sid: String| text::masked(&sid, Rule::Fixed(Form::Sid), &known);
     let event = RecordedEvent { event: hidden_in(&event, &known), ..event };
-    Event::new(event, account_sid.map(sid), message_sid.map(sid)).masked(true)
+    Event::new(event, account_sid.map(sid), message_sid.map(sid)).into_masked()
 }
 
 /// Masks a message and the statuses in its timeline. The bodies in the timeline have to be masked by
@@ -297,6 +297,7 @@ mod tests {
             body: b"To=%2B15558675310".to_vec(),
             verified_by: None,
             notes: [("from".to_owned(), "archive of +15558675310".to_owned())].into(),
+            salt: crate::domain::event::Salt::from_bytes([7; 16]),
         };
         let masked = super::event(&event);
         assert_eq!(masked.url, "https://x.example:8443/to/*******5310?to=%2B*******5310&order=17");

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use delivery_ledger::domain::event::Headers;
+use delivery_ledger::domain::hash::hex;
 use delivery_ledger::domain::{NewEvent, Source};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -35,6 +36,7 @@ fn an_events_export_has_every_field_and_every_byte() {
     };
     let usual = with_token(with_header(event(sent(&sid(1))), "x-twilio-signature", "AAAA="), "t1");
     let ids = [odd.event_id, usual.event_id].map(|id| id.to_string());
+    let salts = [odd.salt, usual.salt].map(|salt| hex(salt.as_bytes()));
     let ledger = Ledger::with_events(&one_a_second([odd, usual]));
 
     let exported = run(&ledger, &["export", "events"]);
@@ -51,7 +53,7 @@ fn an_events_export_has_every_field_and_every_byte() {
             ],
             "body_base64": STANDARD.encode(b"MessageSid=SM1&Body=\xff\x00"),
             "account_sid": null, "message_sid": "SM1", // no content type means a form
-            "verified_by": null, "notes": { "file": "history.csv" },
+            "verified_by": null, "notes": { "file": "history.csv" }, "salt": salts[0],
         }),
         json!({
             "position": 2, "event_id": ids[1], "received_at": "2026-01-02T03:04:06.000000Z",
@@ -66,7 +68,7 @@ fn an_events_export_has_every_field_and_every_byte() {
             ],
             "body": String::from_utf8(sent(&sid(1)).bytes()).unwrap(),
             "account_sid": ACCOUNT, "message_sid": sid(1),
-            "verified_by": "primary", "notes": {},
+            "verified_by": "primary", "notes": {}, "salt": salts[1],
         }),
     ];
     let mut lines = exported.lines();

@@ -355,7 +355,7 @@ proptest! {
 
 fn evidence(rule: Rule, event: &RecordedEvent) -> Evidence {
     let reported = ParsedCallback::parse(event).reported.unwrap();
-    let RecordedEvent { position, event: NewEvent { received_at, .. } } = *event;
+    let RecordedEvent { position, event: NewEvent { received_at, .. }, .. } = *event;
     Evidence::from_event(rule, Incoming { position, received_at, fingerprint: 0, reported })
 }
 

@@ -146,6 +146,7 @@ fn any_event() -> impl Strategy<Value = NewEvent> {
             body,
             verified_by: verified_by.map(str::to_owned),
             notes,
+            salt: delivery_ledger::store::new_salt(),
         }
     })
 }

@@ -96,7 +96,7 @@ on_every_engine! {
     rebuild::a_restarted_rebuild_is_empty
     rebuild::a_dropped_rebuild_leaves_no_trace
     rebuild::temporary_views_are_separate
-    views::the_chain_is_marked_at_every_4096th_position
+    views::every_block_of_256_events_has_a_node_of_the_tree
     views::sound_views_have_no_damage
     list::lists_are_newest_first_and_pages_are_complete
     list::a_list_has_exactly_the_messages_of_its_filter

@@ -32,20 +32,22 @@ fn triggers_reject_every_change_of_the_log() {
     let before = ledger.open_for_reading().read(0, 10).unwrap();
     for change in [
         "UPDATE events SET body = x'00'",
+        "UPDATE events SET salt = NULL, body = x'' WHERE position = 1",
+        "INSERT INTO erased VALUES (1, zeroblob(32), zeroblob(32), 2)", // by what is no erasure
         "UPDATE events SET position = 9 WHERE position = 2",
         "UPDATE OR REPLACE events SET position = 1 WHERE position = 2",
         "DELETE FROM events WHERE position = 2",
         "DELETE FROM events",
-        "INSERT OR REPLACE INTO events VALUES (2, zeroblob(16), 0, 1, x'0000', x'')",
-        "REPLACE INTO events VALUES (1, zeroblob(16), 0, 1, x'0000', x'')",
-        "INSERT INTO events VALUES (1, zeroblob(16), 0, 1, x'0000', x'')
+        "INSERT OR REPLACE INTO events VALUES (2, zeroblob(16), 0, zeroblob(16), 1, x'0000', x'')",
+        "REPLACE INTO events VALUES (1, zeroblob(16), 0, zeroblob(16), 1, x'0000', x'')",
+        "INSERT INTO events VALUES (1, zeroblob(16), 0, zeroblob(16), 1, x'0000', x'')
              ON CONFLICT(position) DO UPDATE SET body = x'00'",
-        "INSERT INTO events VALUES (2, zeroblob(16), 0, 1, x'0000', x'')", // taken
-        "INSERT INTO events VALUES (4, zeroblob(16), 0, 1, x'0000', x'')", // a gap
-        "INSERT INTO events VALUES (0, zeroblob(16), 0, 1, x'0000', x'')",
-        "INSERT INTO events VALUES (NULL, zeroblob(16), 0, 1, x'0000', x'')",
-        "INSERT INTO events(event_id, received_at, envelope, variables, body)
-             VALUES (zeroblob(16), 0, 1, x'0000', x'')",
+        "INSERT INTO events VALUES (2, zeroblob(16), 0, zeroblob(16), 1, x'0000', x'')", // taken
+        "INSERT INTO events VALUES (4, zeroblob(16), 0, zeroblob(16), 1, x'0000', x'')", // a gap
+        "INSERT INTO events VALUES (0, zeroblob(16), 0, zeroblob(16), 1, x'0000', x'')",
+        "INSERT INTO events VALUES (NULL, zeroblob(16), 0, zeroblob(16), 1, x'0000', x'')",
+        "INSERT INTO events(event_id, received_at, salt, envelope, variables, body)
+             VALUES (zeroblob(16), 0, zeroblob(16), 1, x'0000', x'')",
         "UPDATE envelopes SET url = ''",
         "DELETE FROM envelopes",
         "INSERT OR REPLACE INTO envelopes VALUES (1, 'callback', 'POST', '', NULL, '[]')",
@@ -62,7 +64,7 @@ fn triggers_reject_every_change_of_the_log() {
 fn the_log_accepts_only_the_next_position() {
     let ledger = ledger();
     let next = "INSERT INTO events
-                SELECT 3, event_id, received_at, envelope, variables, body
+                SELECT 3, event_id, received_at, salt, envelope, variables, body
                 FROM events WHERE position = 1";
     ledger.log_sql(next).unwrap();
     assert_eq!(ledger.open_for_reading().head().unwrap(), 3);
@@ -254,6 +256,27 @@ fn a_log_of_a_newer_version_is_refused() {
         stderr,
         "error: ledger.db was written by a newer version (schema 2, this version knows 1); use that version\n"
     );
+}
+
+/// Events of that version had no salts. Nothing was released with it.
+#[test]
+fn a_log_of_0_1_0_dev_is_rejected_with_what_to_do() {
+    let ledger = ledger();
+    ledger.damage_log(|log| log.execute_batch("ALTER TABLE events DROP COLUMN salt").unwrap());
+    for access in [Access::Read, Access::Write, Access::Create, Access::Append] {
+        let rejected = refusal(&ledger.log_file(), access);
+        assert!(matches!(rejected, StoreError::UnreleasedVersion { .. }), "{rejected:?}");
+    }
+    for command in [&["verify"][..], &["audit", "SM1"], &["export", "events"], &["replay"]] {
+        let output = ledger.run(command);
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+        assert_eq!(
+            String::from_utf8(output.stderr).unwrap(),
+            "error: ledger.db was written by version 0.1.0-dev, whose log has another format; export it \
+             with that version (`export events --output events.ndjson`), and import the file into a new \
+             ledger with this one (`import events.ndjson`)\n"
+        );
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use delivery_ledger::domain::event::Headers;
 use delivery_ledger::domain::{NewEvent, RecordedEvent, Source, Timestamp};
+use delivery_ledger::store;
 use uuid::Uuid;
 
 /// The arrival time of a test's first event.
@@ -23,6 +24,7 @@ pub fn event(body: impl Into<Vec<u8>>) -> NewEvent {
         body: body.into(),
         verified_by: Some("primary".to_owned()),
         notes: Default::default(),
+        salt: store::new_salt(),
     }
 }
 
@@ -74,5 +76,5 @@ pub fn one_a_second(events: impl IntoIterator<Item = NewEvent>) -> Vec<NewEvent>
 /// Numbers the events as a log does, one second apart.
 pub fn recorded(events: impl IntoIterator<Item = NewEvent>) -> Vec<RecordedEvent> {
     let events = one_a_second(events).into_iter().zip(1..);
-    events.map(|(event, position)| RecordedEvent { position, event }).collect()
+    events.map(|(event, position)| RecordedEvent::new(position, event)).collect()
 }

@@ -29,8 +29,8 @@ fn a_wrong_hash_or_a_position_beyond_the_head_is_a_finding() {
     let ledger = ledger();
     let hash = ledger.verify(&[]).1["hash"].as_str().unwrap().to_owned();
     for (unexpected, detail) in [
-        (format!("5:{hash}"), "the chain has another value there"),
-        (format!("6:{}", "0".repeat(64)), "the chain has another value there"),
+        (format!("5:{hash}"), "the log has another root there"),
+        (format!("6:{}", "0".repeat(64)), "the log has another root there"),
         (format!("7:{hash}"), "the log ends before it"),
     ] {
         let (code, verified) = ledger.verify(&["--expect", &unexpected]);

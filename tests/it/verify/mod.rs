@@ -16,10 +16,13 @@ use crate::support::events::{event, one_a_second, with_query, with_token};
 use crate::support::ledger::{Ledger, findings, triggers};
 use crate::support::{App, delivered, failed, sent, sid, status};
 
-const TRIGGERS: [&str; 6] = [
+const TRIGGERS: [&str; 9] = [
     "envelopes_are_never_removed",
     "envelopes_are_new",
     "envelopes_never_change",
+    "erased_events_are_never_removed",
+    "erased_events_have_an_erasure",
+    "erased_events_never_change",
     "events_are_never_removed",
     "events_are_numbered_without_gaps",
     "events_never_change",

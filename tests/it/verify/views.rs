@@ -60,7 +60,7 @@ fn an_invalid_checkpoint_is_found() {
 #[test]
 fn a_changed_hash_in_the_views_is_found() {
     let ledger = ledger();
-    ledger.views_sql("UPDATE checkpoint SET chain = zeroblob(32)");
+    ledger.views_sql("UPDATE checkpoint SET right_edge = zeroblob(length(right_edge))");
     assert_eq!(found(&ledger), ["changed-events"]);
 }
 

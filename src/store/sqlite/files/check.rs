@@ -41,7 +41,23 @@ pub fn guards(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     let foreign = foreign.map(|(kind, name, _)| Damage::Foreign { name: format!("{kind} {name}") });
     let early = has_early_events(connection)?
         .then(|| Damage::Foreign { name: "an event before position 1".to_owned() });
-    Ok(missing.chain(foreign).chain(early).collect())
+    let whole = listed_but_whole(connection)?.map(|position| Damage::Foreign {
+        name: format!(
+            "an entry in the list of erased events for position {position}, which is whole,"
+        ),
+    });
+    Ok(missing.chain(foreign).chain(early).chain(whole).collect())
+}
+
+/// The first position that is listed as erased although its event still has its content.
+fn listed_but_whole(connection: &Connection) -> Result<Option<i64>, StoreError> {
+    let sql =
+        "SELECT min(position) FROM erased JOIN events USING (position) WHERE salt IS NOT NULL";
+    match crate::store::sqlite::query_value(connection, sql) {
+        // The missing table is reported above.
+        Err(error) if error.to_string().contains("no such table") => Ok(None),
+        found => found.map_err(engine("read the erased events")),
+    }
 }
 
 /// Whether there are events before position 1, which no read would ever find.

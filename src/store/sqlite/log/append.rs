@@ -9,7 +9,7 @@ use rusqlite::{
 };
 use uuid::Uuid;
 
-use crate::domain::{NewEvent, Position};
+use crate::domain::{NewEvent, Position, Source};
 use crate::store::StoreError;
 use crate::store::sqlite::engine;
 use crate::store::sqlite::files::connect::BUSY_TIMEOUT;
@@ -201,7 +201,10 @@ fn append_one(
     let (envelope, mut variables) = envelope::split(event);
     let envelope_id = match envelopes.ids.get(&envelope) {
         Some(id) => *id,
-        None if envelopes.last_id >= ENVELOPES_MAX || !envelope.can_be_shared() => {
+        // The schema recognises an erasure by its envelope, so it always has one: they share it.
+        None if event.source != Source::Erasure
+            && (envelopes.last_id >= ENVELOPES_MAX || !envelope.can_be_shared()) =>
+        {
             variables = envelope::inline(&envelope, &variables);
             INLINE
         }
@@ -214,13 +217,14 @@ fn append_one(
     };
     transaction
         .prepare_cached(
-            "INSERT INTO events(position, event_id, received_at, envelope, variables, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO events(position, event_id, received_at, salt, envelope, variables, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
             position,
             event.event_id.as_bytes(),
             event.received_at.micros(),
+            event.salt.as_bytes(),
             envelope_id,
             variables,
             event.body,

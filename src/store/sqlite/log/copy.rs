@@ -22,9 +22,10 @@ const READ_ROWS_MAX: usize = 4096;
 const READ_BYTES_MAX: usize = 8 << 20;
 
 /// An event's columns after its position, of any type.
-type EventRow = (Position, [Value; 5]);
+type EventRow = (Position, [Value; 6]);
 
-/// Copies a log, up to its head at the start, into an empty file.
+/// Copies a log into an empty file: up to its head at the start, or to the last erasure of events before
+/// that. Returns the last position.
 pub fn log(
     from: &Path,
     to: &Path,
@@ -33,7 +34,7 @@ pub fn log(
     let source = connect::for_reading(from)?;
     migrate::refuse_newer(&source, from)?;
     migrate::refuse_empty(&source, from)?;
-    let head = query_value(&source, "SELECT coalesce(max(position), 0) FROM events")
+    let mut head = query_value(&source, "SELECT coalesce(max(position), 0) FROM events")
         .map_err(engine("read the head of the log"))?;
     let mut target = connect::unjournaled(to)?;
     migrate::log(&mut target, to)?;
@@ -54,8 +55,49 @@ pub fn log(
         if progress(at).is_break() {
             return Err(StoreError::Cancelled);
         }
+        if at == head {
+            // What was erased meanwhile would have no erasure in the copy.
+            head = last_erasure(&source, head).map_err(engine("read the erased events"))?;
+        }
     }
+    copy_erased(&source, &target, head).map_err(engine("copy the erased events"))?;
     Ok(head)
+}
+
+/// The position of the last erasure of an event up to the head; the head, if none is beyond it.
+fn last_erasure(source: &Connection, head: Position) -> rusqlite::Result<Position> {
+    let mut statement =
+        source.prepare_cached("SELECT max(erased_by) FROM erased WHERE position <= ?1")?;
+    let last: Option<Position> = statement.query_row([head], |row| row.get(0))?;
+    Ok(last.map_or(head, |last| last.max(head)))
+}
+
+/// Copies the list of erased events, and erases those that were copied before they were erased.
+fn copy_erased(source: &Connection, target: &Connection, head: Position) -> rusqlite::Result<()> {
+    target.pragma_update(None, "secure_delete", true)?;
+    let transaction = target.unchecked_transaction()?;
+    let mut select = source.prepare(
+        "SELECT position, message, content, erased_by, salt, envelope, variables, body
+         FROM erased JOIN events USING (position)
+         WHERE position <= ?1 AND erased_by <= ?1
+         ORDER BY position",
+    )?;
+    let mut insert = transaction.prepare(
+        "INSERT INTO erased(position, message, content, erased_by) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    let mut erase = transaction.prepare(
+        "UPDATE events
+         SET salt = ?2, envelope = ?3, variables = ?4, body = ?5
+         WHERE position = ?1 AND salt IS NOT NULL",
+    )?;
+    let mut rows = select.query([head])?;
+    while let Some(row) = rows.next()? {
+        let value = |column| row.get::<_, Value>(column);
+        insert.execute(params![value(0)?, value(1)?, value(2)?, value(3)?])?;
+        erase.execute(params![value(0)?, value(4)?, value(5)?, value(6)?, value(7)?])?;
+    }
+    drop((insert, erase));
+    transaction.commit()
 }
 
 fn copy_ledger_id(source: &Connection, target: &Connection) -> rusqlite::Result<()> {
@@ -66,7 +108,7 @@ fn copy_ledger_id(source: &Connection, target: &Connection) -> rusqlite::Result<
 /// Reads the events after a position; the statement ends before anything is written.
 fn read(source: &Connection, after: Position, head: Position) -> rusqlite::Result<Vec<EventRow>> {
     let mut statement = source.prepare_cached(
-        "SELECT position, event_id, received_at, envelope, variables, body
+        "SELECT position, event_id, received_at, salt, envelope, variables, body
          FROM events
          WHERE position > ?1 AND position <= ?2
          ORDER BY position
@@ -85,8 +127,8 @@ fn read(source: &Connection, after: Position, head: Position) -> rusqlite::Resul
     Ok(events)
 }
 
-fn columns(row: &Row<'_>) -> rusqlite::Result<[Value; 5]> {
-    Ok([row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?])
+fn columns(row: &Row<'_>) -> rusqlite::Result<[Value; 6]> {
+    Ok([row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?])
 }
 
 fn bytes_of(value: &Value) -> usize {
@@ -99,11 +141,19 @@ fn bytes_of(value: &Value) -> usize {
 
 fn write(transaction: &Transaction<'_>, events: &[EventRow]) -> rusqlite::Result<()> {
     let mut insert = transaction.prepare_cached(
-        "INSERT INTO events(position, event_id, received_at, envelope, variables, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO events(position, event_id, received_at, salt, envelope, variables, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    for (position, [event_id, received_at, envelope, variables, body]) in events {
-        insert.execute(params![position, event_id, received_at, envelope, variables, body])?;
+    for (position, [event_id, received_at, salt, envelope, variables, body]) in events {
+        insert.execute(params![
+            position,
+            event_id,
+            received_at,
+            salt,
+            envelope,
+            variables,
+            body
+        ])?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::event::Headers;
+use crate::domain::event::{Erased, Headers, Salt};
 use crate::domain::{NewEvent, RecordedEvent, Source, Timestamp};
 use crate::store::sqlite::log::values;
 use uuid::Uuid;
@@ -78,7 +78,13 @@ pub struct Row<'a> {
     pub position: u64,
     pub event_id: &'a [u8],
     pub received_at: i64,
-    pub body: &'a [u8],
+    pub content: Content<'a>,
+}
+
+/// The columns of an event that an erasure empties.
+pub enum Content<'a> {
+    Whole { salt: &'a [u8], body: &'a [u8] },
+    Erased(Erased),
 }
 
 /// Splits an event into its envelope and its own values.
@@ -133,8 +139,9 @@ pub fn blank() -> RecordedEvent {
         body: Vec::new(),
         verified_by: None,
         notes: BTreeMap::new(),
+        salt: Salt::from_bytes([0; Salt::BYTES]),
     };
-    RecordedEvent { position: 0, event }
+    RecordedEvent::new(0, event)
 }
 
 /// Fills an event with its envelope.
@@ -156,8 +163,24 @@ pub fn join(
     envelope: &Envelope<'_>,
     mut values: values::Values<'_>,
     row: Row<'_>,
-    RecordedEvent { position, event }: &mut RecordedEvent,
+    RecordedEvent { position, event, erased }: &mut RecordedEvent,
 ) -> Result<(), String> {
+    event.event_id = Uuid::from_slice(row.event_id).map_err(|_| "event_id is no UUID")?;
+    event.received_at = Timestamp::from_micros(row.received_at);
+    *position = row.position;
+    event.body.clear();
+    let (salt, body) = match row.content {
+        Content::Whole { salt, body } => (salt, body),
+        Content::Erased(remaining) => {
+            *erased = Some(remaining);
+            event.salt = Salt::from_bytes([0; Salt::BYTES]);
+            event.notes.clear();
+            return if_erased(envelope, values);
+        }
+    };
+    *erased = None;
+    event.salt = salt.try_into().map(Salt::from_bytes).map_err(|_| "its salt has not 16 bytes")?;
+    event.body.extend_from_slice(body);
     event.url.truncate(envelope.url.len());
     event.url.push_str(&text(values.take()?, "the query")?);
     event.notes = notes_from_json(&text(values.take()?, "the notes")?)?;
@@ -167,13 +190,16 @@ pub fn join(
             values.add_to(value)?;
         }
     }
-    values.finish()?;
-    event.event_id = Uuid::from_slice(row.event_id).map_err(|_| "event_id is no UUID")?;
-    event.received_at = Timestamp::from_micros(row.received_at);
-    event.body.clear();
-    event.body.extend_from_slice(row.body);
-    *position = row.position;
-    Ok(())
+    values.finish()
+}
+
+/// Fails if an erased event still has anything of its request.
+fn if_erased(envelope: &Envelope<'_>, values: values::Values<'_>) -> Result<(), String> {
+    let Envelope { source: _, method, url, verified_by: _, headers } = envelope;
+    match method.is_empty() && url.is_empty() && headers.is_empty() {
+        true => values.finish(),
+        false => Err("it is erased, but its envelope still has a request".to_owned()),
+    }
 }
 
 fn shared_value<'a>(name: &str, value: &'a [u8]) -> Option<&'a str> {

@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rusqlite::types::{FromSqlError, Type};
+use rusqlite::types::{FromSqlError, Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::domain::event::Erased;
 use crate::domain::{Position, RecordedEvent};
 use crate::store::StoreError;
 use crate::store::sqlite::engine;
 use crate::store::sqlite::files::descriptor::Descriptor;
 use crate::store::sqlite::files::readers::Readers;
-use crate::store::sqlite::log::envelope::{self, Envelope, INLINE};
+use crate::store::sqlite::log::envelope::{self, Content, Envelope, INLINE};
 use crate::store::sqlite::log::values::Values;
 use crate::store::sqlite::query_value;
 use crate::store::sqlite::views::error::is_sqlite_damage;
@@ -156,8 +157,8 @@ impl Lent {
         let position = row.get(0).map_err(engine("read the log"))?;
         let unreadable = |detail| StoreError::Unreadable { position, detail };
         // A value of a kind that we never wrote is that event's damage, not the engine's trouble.
-        let EventRow { envelope, variables, rest } =
-            EventRow::of(position, row).map_err(|error| unreadable(error.to_string()))?;
+        let EventRow { envelope, variables, rest } = EventRow::read(position, row, connection)
+            .map_err(|error| unreadable(error.to_string()))?;
         let mut values = Values::of(variables);
         let known = self.envelope.as_ref().is_some_and(|(id, _)| *id == envelope);
         if !known || envelope == INLINE {
@@ -176,7 +177,7 @@ impl Lent {
 
 /// The columns of an [`EventRow`].
 const EVENT_ROWS: &str =
-    "SELECT position, event_id, received_at, envelope, variables, body FROM events";
+    "SELECT position, event_id, received_at, salt, envelope, variables, body FROM events";
 
 /// An event's row, borrowed from SQLite.
 struct EventRow<'a> {
@@ -186,18 +187,46 @@ struct EventRow<'a> {
 }
 
 impl<'a> EventRow<'a> {
-    fn of(position: Position, row: &'a Row<'_>) -> rusqlite::Result<Self> {
+    fn read(
+        position: Position,
+        row: &'a Row<'_>,
+        connection: &Connection,
+    ) -> rusqlite::Result<Self> {
         let blob = |index| row.get_ref(index)?.as_blob().map_err(|error| wrong_kind(index, error));
-        Ok(Self {
-            envelope: row.get(3)?,
-            variables: blob(4)?,
-            rest: envelope::Row {
-                position,
-                event_id: blob(1)?,
-                received_at: row.get(2)?,
-                body: blob(5)?,
+        let (event_id, received_at) = (blob(1)?, row.get(2)?);
+        let content = match row.get_ref(3)? {
+            ValueRef::Null => Content::Erased(read_erased(connection, position, blob(6)?)?),
+            salt => Content::Whole {
+                salt: salt.as_blob().map_err(|error| wrong_kind(3, error))?,
+                body: blob(6)?,
             },
-        })
+        };
+        let rest = envelope::Row { position, event_id, received_at, content };
+        Ok(Self { envelope: row.get(4)?, variables: blob(5)?, rest })
+    }
+}
+
+/// What remains of an event without a salt.
+fn read_erased(
+    connection: &Connection,
+    position: Position,
+    body: &[u8],
+) -> rusqlite::Result<Erased> {
+    let failed = |detail: &str| {
+        rusqlite::Error::FromSqlConversionFailure(3, Type::Null, detail.to_owned().into())
+    };
+    let mut statement = connection.prepare_cached(
+        "SELECT message, content, erased_by
+         FROM erased
+         WHERE position = ?1",
+    )?;
+    let erased = statement.query_row([position], |row| {
+        Ok(Erased { message: row.get(0)?, content: row.get(1)?, erased_by: row.get(2)? })
+    });
+    let erased = erased.optional()?.ok_or_else(|| failed("it has no salt, and is not erased"))?;
+    match body.is_empty() {
+        true => Ok(erased),
+        false => Err(failed("it is erased, but still has a body")),
     }
 }
 

@@ -1,16 +1,17 @@
 //! What all sets of views have in common: [`Views`] in terms of transactions on their tables.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use crate::domain::digest::{CHAIN_START, Hash};
+use crate::domain::hash::Hash;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
-use crate::domain::{MessageKey, MessageSid, Position, Rule};
+use crate::domain::tree::RightEdge;
+use crate::domain::{MessageKey, MessageSid, Rule};
 use crate::store::sqlite::files::{bounded_read, check};
 use crate::store::sqlite::migrate::VIEW_TABLES;
 use crate::store::sqlite::views::error::Failure;
@@ -72,7 +73,7 @@ impl<V: Transactions> Views for V {
                 rule,
                 position: 0,
                 event_id: None,
-                chain: CHAIN_START,
+                tree: RightEdge::default(),
                 first_real: 0,
                 last_simulated: 0,
             };
@@ -149,8 +150,12 @@ impl<V: Transactions> Views for V {
         })
     }
 
-    fn chain_marks(&self) -> Result<BTreeMap<Position, Hash>, StoreError> {
-        self.read("read the chain", |tables| tables.chain_marks())
+    fn tree_nodes(
+        &self,
+        level: u8,
+        indexes: Range<u64>,
+    ) -> Result<BTreeMap<u64, Hash>, StoreError> {
+        self.read("read the tree", |tables| tables.tree_nodes(level, &indexes))
     }
 
     fn check(&self) -> Result<Checked, StoreError> {

@@ -1,14 +1,16 @@
 //! Reads the tables of one set of views, within a transaction that the caller holds.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use rusqlite::{CachedStatement, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use crate::domain::digest::Hash;
+use crate::domain::hash::Hash;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
-use crate::domain::{MessageKey, MessageSid, Position, Rule};
+use crate::domain::tree::RightEdge;
+use crate::domain::{MessageKey, MessageSid, Rule};
 use crate::store::sqlite::views::codec::sid::pack_sid;
 use crate::store::sqlite::views::message_row::{self, AddressBuffers, COLUMNS, REF_COLUMNS};
 use crate::store::sqlite::views::sid_table::SidTable;
@@ -29,28 +31,41 @@ impl<'c> Tables<'c> {
     /// How far these tables have read.
     pub fn checkpoint(&self) -> rusqlite::Result<Checkpoint> {
         let mut statement = self.prepare(
-            "SELECT ledger_id, generation, rule, position, event_id, chain, first_real, last_simulated
+            "SELECT ledger_id, generation, rule, position, event_id, right_edge, first_real, last_simulated
              FROM checkpoint",
         )?;
         statement.query_row([], |row| {
             let event_id: Option<Vec<u8>> = row.get(4)?;
+            let position = row.get(3)?;
             Ok(Checkpoint {
                 ledger_id: uuid_column(row, 0)?,
                 generation: uuid_column(row, 1)?,
                 rule: Rule::parse(&row.get::<_, String>(2)?).ok_or_else(|| damaged(2, "a rule"))?,
-                position: row.get(3)?,
+                position,
                 event_id: event_id.map(|_| uuid_column(row, 4)).transpose()?,
-                chain: row.get(5)?,
+                tree: right_edge(position, row.get_ref(5)?.as_blob()?)
+                    .ok_or_else(|| damaged(5, "the right edge of the tree"))?,
                 first_real: row.get(6)?,
                 last_simulated: row.get(7)?,
             })
         })
     }
 
-    /// Every stored value of the chain.
-    pub fn chain_marks(&self) -> rusqlite::Result<BTreeMap<Position, Hash>> {
-        let mut statement = self.prepare("SELECT position, chain FROM chain_marks")?;
-        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    /// The stored nodes of the tree with this level and these indexes.
+    pub fn tree_nodes(
+        &self,
+        level: u8,
+        indexes: &Range<u64>,
+    ) -> rusqlite::Result<BTreeMap<u64, Hash>> {
+        let mut statement = self.prepare(
+            "SELECT idx, hash
+             FROM tree_nodes
+             WHERE level = ?1 AND idx >= ?2 AND idx < ?3",
+        )?;
+        let nodes = statement.query_map(params![level, indexes.start, indexes.end], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+        nodes.collect()
     }
 
     /// Reads messages that were folded by this rule.
@@ -187,6 +202,12 @@ impl MessageReader<'_> {
             message_row::from_row(row, *rule, buffers, |number| accounts.sid(number))
         })
     }
+}
+
+/// The right edge of a tree of this size, from its hashes one after the other.
+fn right_edge(size: u64, hashes: &[u8]) -> Option<RightEdge> {
+    let (hashes, rest) = hashes.as_chunks::<{ size_of::<Hash>() }>();
+    rest.is_empty().then(|| RightEdge::new(size, hashes.to_vec())).flatten()
 }
 
 fn uuid_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Uuid> {

@@ -2,8 +2,8 @@
 
 use rusqlite::params;
 
-use crate::domain::digest::Hash;
-use crate::domain::event::Position;
+use crate::domain::hash::Hash;
+use crate::domain::tree::Node;
 use crate::store::sqlite::views::codec::sid::pack_sid;
 use crate::store::sqlite::views::message_row::MessageWriter;
 use crate::store::sqlite::views::rollups;
@@ -14,7 +14,7 @@ use crate::store::{Batch, Checkpoint, Message, MessageChange};
 pub fn batch(tables: Tables<'_>, batch: &Batch) -> rusqlite::Result<()> {
     put_messages(tables, &batch.messages)?;
     rollups::move_messages(tables, &batch.messages)?;
-    put_chain_marks(tables, &batch.chain_marks)?;
+    put_tree_nodes(tables, &batch.tree_nodes)?;
     checkpoint(tables, &batch.to)
 }
 
@@ -22,7 +22,7 @@ pub fn batch(tables: Tables<'_>, batch: &Batch) -> rusqlite::Result<()> {
 pub fn checkpoint(tables: Tables<'_>, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
     let mut statement = tables.prepare(
         "INSERT OR REPLACE INTO checkpoint
-             (id, ledger_id, generation, rule, position, event_id, chain, first_real, last_simulated)
+             (id, ledger_id, generation, rule, position, event_id, right_edge, first_real, last_simulated)
          VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     statement.execute(params![
@@ -31,7 +31,7 @@ pub fn checkpoint(tables: Tables<'_>, checkpoint: &Checkpoint) -> rusqlite::Resu
         checkpoint.rule.name(),
         checkpoint.position,
         checkpoint.event_id.map(|id| *id.as_bytes()),
-        checkpoint.chain,
+        checkpoint.tree.hashes().concat(),
         checkpoint.first_real,
         checkpoint.last_simulated,
     ])?;
@@ -58,11 +58,11 @@ fn put_messages(tables: Tables<'_>, messages: &[MessageChange]) -> rusqlite::Res
     Ok(())
 }
 
-fn put_chain_marks(tables: Tables<'_>, marks: &[(Position, Hash)]) -> rusqlite::Result<()> {
+fn put_tree_nodes(tables: Tables<'_>, nodes: &[(Node, Hash)]) -> rusqlite::Result<()> {
     let mut statement =
-        tables.prepare("INSERT INTO chain_marks(position, chain) VALUES (?1, ?2)")?;
-    for (position, chain) in marks {
-        statement.execute(params![position, chain])?;
+        tables.prepare("INSERT INTO tree_nodes(level, idx, hash) VALUES (?1, ?2, ?3)")?;
+    for (Node { level, index }, hash) in nodes {
+        statement.execute(params![level, index, hash])?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ pub mod rebuild;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use delivery_ledger::domain::tree::RightEdge;
 use delivery_ledger::domain::{
     AccountSid, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule,
 };
@@ -30,22 +31,25 @@ fn key(account: Option<&str>, sid: &str) -> MessageKey {
 
 /// A message that is not in the views yet, of one event at this position.
 fn new_message(key: MessageKey, position: Position) -> Message {
-    let event = RecordedEvent { position, event: event(sent(key.message_sid.as_str())) };
+    let event = RecordedEvent::new(position, event(sent(key.message_sid.as_str())));
     let lifecycle = fold(Rule::default(), &key, vec![event]).unwrap().lifecycle;
     Message { id: 0, key, lifecycle }
 }
 
 /// A step from one position to the next, with these messages.
 fn batch(views: &dyn Views, from: Position, messages: Vec<Message>) -> Batch {
+    let checkpoint = views.checkpoint().unwrap();
+    let mut tree = checkpoint.tree.clone();
+    messages.iter().for_each(|_| tree.push([9; 32], |_, _| {}));
     let to = Checkpoint {
         position: from + messages.len() as u64,
         event_id: Some(Uuid::from_u128(7)),
-        chain: [9; 32],
-        ..views.checkpoint().unwrap()
+        tree,
+        ..checkpoint
     };
     let messages =
         messages.into_iter().map(|message| MessageChange { before: None, message }).collect();
-    Batch { from, to, messages, chain_marks: Vec::new() }
+    Batch { from, to, messages, tree_nodes: Vec::new() }
 }
 
 /// Projects new messages of these keys, one event each.
@@ -80,13 +84,13 @@ pub fn new_views_have_checkpoint_0<E: Engine>() {
             rule: Rule::FailureTerminal,
             position: 0,
             event_id: None,
-            chain: [0; 32],
+            tree: RightEdge::default(),
             first_real: 0,
             last_simulated: 0,
         }
     );
     assert_eq!(store.views().page(0, 10).unwrap(), (checkpoint, vec![]));
-    assert_eq!(store.views().chain_marks().unwrap(), BTreeMap::new());
+    assert_eq!(store.views().tree_nodes(8, 0..10).unwrap(), BTreeMap::new());
 }
 
 pub fn a_batch_moves_the_checkpoint_durably<E: Engine>() {
@@ -258,26 +262,30 @@ pub fn reset_views_are_empty_and_have_the_new_rule<E: Engine>() {
     let checkpoint = store.views().checkpoint().unwrap();
     assert_eq!((checkpoint.position, checkpoint.event_id), (0, None));
     assert_eq!(checkpoint.rule, Rule::DeliveryWins);
-    assert_eq!(checkpoint.chain, [0; 32]);
+    assert_eq!(checkpoint.tree, RightEdge::default());
     assert_eq!(all_sids(store.views()), [""; 0]);
     assert_eq!(store.views().load(&[&key(Some(ACCOUNT), "SM1")]).unwrap(), [None]);
 }
 
-pub fn the_chain_is_marked_at_every_4096th_position<E: Engine>() {
+pub fn every_block_of_256_events_has_a_node_of_the_tree<E: Engine>() {
     let engine = E::fresh();
     let store = engine.open();
-    let events: Vec<_> = (0..8_200).map(|number| event(format!("n={number}"))).collect();
+    let events: Vec<_> = (0..600).map(|number| event(format!("n={number}"))).collect();
     store.append(&events).unwrap();
 
     let checkpoint = project_log(&*store, store.views());
 
-    let marks = store.views().chain_marks().unwrap();
-    assert_eq!(marks.keys().copied().collect::<Vec<_>>(), [4096, 8192]);
-    assert!(marks.values().all(|mark| *mark != checkpoint.chain), "the checkpoint has its own");
-    // A reader that stops at a mark has the same value there.
+    let nodes = store.views().tree_nodes(8, 0..10).unwrap();
+    assert_eq!(nodes.keys().copied().collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(store.views().tree_nodes(8, 1..10).unwrap(), [(1, nodes[&1])].into());
+    assert_eq!(store.views().tree_nodes(16, 0..10).unwrap(), BTreeMap::new());
+    // Smaller steps make the same tree.
     let scratch = store.temporary_views(Rule::default()).unwrap();
-    let at_mark = catch_up(&*store, &*scratch, 4096, &mut |_| ControlFlow::Continue(())).unwrap();
-    assert_eq!(marks[&4096], at_mark.chain);
+    let step = |up_to| catch_up(&*store, &*scratch, up_to, &mut |_| ControlFlow::Continue(()));
+    assert_eq!(step(256).unwrap().tree.root(), nodes[&0]);
+    assert_eq!(step(300).unwrap().tree.size(), 300);
+    assert_eq!(step(600).unwrap().tree, checkpoint.tree);
+    assert_eq!(scratch.tree_nodes(8, 0..10).unwrap(), nodes);
 }
 
 pub fn sound_views_have_no_damage<E: Engine>() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use delivery_ledger::domain::tree::Node;
 use delivery_ledger::domain::{MessageSid, NewEvent, Rule};
 use delivery_ledger::projection::catch_up;
 use delivery_ledger::store::StoreError;
@@ -63,13 +64,13 @@ pub fn readers_see_the_old_views_until_the_swap<E: Engine>() {
     assert_eq!(rebuild.views().checkpoint().unwrap().position, 0);
     let mut step = batch(rebuild.views(), 0, vec![new_message(new.clone(), 1)]);
     step.messages[0].message.lifecycle.evidence.rule = Rule::DeliveryWins;
-    step.chain_marks = vec![(4096, [1; 32])];
+    step.tree_nodes = vec![(Node { level: 8, index: 5 }, [1; 32])];
     rebuild.views().project(&step).unwrap();
 
     assert_eq!(all_sids(rebuild.views()), ["SMnew"]);
     assert_eq!(all_sids(store.views()), ["SMold"]);
     assert_eq!(store.views().checkpoint().unwrap().rule, Rule::FailureTerminal);
-    assert_eq!(store.views().chain_marks().unwrap(), BTreeMap::new());
+    assert_eq!(store.views().tree_nodes(8, 0..9).unwrap(), BTreeMap::new());
     assert!(
         rebuild.views().load(&[&new]).unwrap()[0].is_some(),
         "it can be loaded before there are indexes"
@@ -82,7 +83,7 @@ pub fn readers_see_the_old_views_until_the_swap<E: Engine>() {
     let (_, found) = store.views().find(&new.message_sid).unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(store.views().checkpoint().unwrap(), step.to);
-    assert_eq!(store.views().chain_marks().unwrap(), [(4096, [1; 32])].into());
+    assert_eq!(store.views().tree_nodes(8, 0..9).unwrap(), [(5, [1; 32])].into());
     let (_, replaced) = store.views().find(&old.message_sid).unwrap();
     assert_eq!(replaced, []);
     // They can be written on, and replaced again.
