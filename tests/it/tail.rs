@@ -82,10 +82,10 @@ fn tail_filters_by_the_content_of_events() {
 fn invalid_arguments_are_usage_errors() {
     let ledger = Ledger::with_events(&[event(sent(&sid(1)))]);
     for (arguments, expected) in [
-        (["--after", "2"], "--after: 2 is beyond the head, 1; is it of another ledger?"),
+        (["--after", "2"], "--after: 2 is beyond the head, 1; is this the right ledger?"),
         (["--after", "x"], "invalid value 'x' for '--after <N>'"),
-        (["--error-code", "bad"], "it is a number of 1 to 9 digits"),
-        (["--to", "*310"], "* and its last digits, at least four"),
+        (["--error-code", "bad"], "not a number of 1 to 9 digits"),
+        (["--to", "*310"], "* and at least its last four digits"),
     ] {
         let (code, _, err) = ended(&ledger, &[&["tail", "--no-follow"][..], &arguments].concat());
         assert_eq!(code, Some(2), "{arguments:?}: {err}");

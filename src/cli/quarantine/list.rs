@@ -92,7 +92,7 @@ fn for_people(kept: Kept, entries: &[Entry]) -> String {
         ]);
     }
     format!(
-        "{}\n{} of {} shown; {} have a signature of a configured account; all take {} KiB.\n",
+        "{}\n{} of {} shown; {} have an account's signature; all take {} KiB.\n",
         lines(&table),
         number(entries.len() as u64),
         number(kept.requests),
