@@ -81,7 +81,7 @@ impl KnownFacts {
         }
     }
 
-    /// Like [`Evidence::has`](crate::domain::message::lifecycle::Evidence::has), for these facts.
+    /// Like [`Evidence::contains`](crate::domain::message::lifecycle::Evidence::contains), for these facts.
     fn has(&self, key: &MessageKey, reported: &StatusReported) -> bool {
         let has = |status, code| self.facts.contains(&fact(key, status, code));
         match (reported.status, reported.error_code) {

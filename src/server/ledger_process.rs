@@ -14,6 +14,7 @@ use crate::store::head::Head;
 use crate::store::quarantine::Limits;
 use crate::store::writer::Writer;
 use crate::store::{self, Access, Database, Store};
+use crate::twilio::callback_path::CallbackPath;
 
 /// How long the threads may take to end. A projection that is still in the middle of a batch does the
 /// batch again at the next start.
@@ -29,10 +30,12 @@ pub struct LedgerProcess {
 
 impl LedgerProcess {
     /// Opens the ledger, creating it if it does not exist, and starts its threads.
-    pub fn start(database: &Database, rule: Rule) -> Result<Self> {
+    pub fn start(database: &Database, rule: Rule, callback_paths: &[CallbackPath]) -> Result<Self> {
         let store = store::open(database, Access::Create).with_context(|| {
             format!("the ledger {database} (--database or DELIVERY_LEDGER_DATABASE)")
         })?;
+        let prefixes = callback_paths.iter().filter_map(CallbackPath::prefix);
+        store.set_path_prefixes(prefixes.map(str::to_owned).collect());
         let store: Arc<dyn Store> = store.into();
         let head = Arc::new(Head::at(store.head()?));
         let (writer, writer_thread) = Writer::start(Arc::clone(&store), Arc::clone(&head));

@@ -51,7 +51,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     }
     let sending = sending::configured(settings, &config)?;
     let reconcile_job = ReconcileJob::configured(settings, &config)?;
-    let ledger = LedgerProcess::start(&database, rule)?;
+    let ledger = LedgerProcess::start(&database, rule, &config.callback_paths)?;
     let quarantine = config.quarantine.map(|limits| QuarantineProcess::start(&database, limits));
     let background = BackgroundParts {
         verifying: config.verify_every.map(|every| background::start(database.clone(), every)),

@@ -56,6 +56,11 @@ pub trait Store: Send + Sync {
     /// never within one.
     fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError>;
 
+    /// Has the part of a URL that follows one of these path prefixes, such as `/v1/sms/`, stored with each
+    /// event: every message may have a path of its own there. It changes how events are stored from then
+    /// on, and nothing that is read.
+    fn set_path_prefixes(&self, prefixes: Vec<String>);
+
     /// Fails if the log's path no longer leads to the file that was opened. It is cheap; `append` checks
     /// this itself.
     fn check_files_unmoved(&self) -> Result<(), StoreError>;

@@ -133,6 +133,10 @@ impl Store for TooBusy {
         self.0.append(events)
     }
 
+    fn set_path_prefixes(&self, prefixes: Vec<String>) {
+        self.0.set_path_prefixes(prefixes);
+    }
+
     fn check_files_unmoved(&self) -> Result<(), StoreError> {
         self.0.check_files_unmoved()
     }

@@ -11,6 +11,7 @@ use crate::domain::Rule;
 use crate::projection::compatibility::{ViewsState, reset_if_incompatible};
 use crate::projection::{catch_up, message_query};
 use crate::store::{self, Access, Database, Store, StoreError};
+use crate::twilio::callback_path::CallbackPath;
 
 /// How long a command waits for a server to bring the views up to the head.
 const SERVER_PATIENCE: Duration = Duration::from_secs(60);
@@ -88,7 +89,11 @@ pub fn to_append(settings: &Settings) -> Result<Box<dyn Store>> {
         Err(StoreError::Locked { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    Ok(store::open(&database, Access::Append)?)
+    let store = store::open(&database, Access::Append)?;
+    let callback_paths = settings.callback_paths()?;
+    let prefixes = callback_paths.iter().filter_map(CallbackPath::prefix);
+    store.set_path_prefixes(prefixes.map(str::to_owned).collect());
+    Ok(store)
 }
 
 /// Like [`to_append`], but creates the ledger if it does not exist.

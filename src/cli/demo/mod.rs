@@ -81,7 +81,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
     let folder = tempfile::Builder::new().prefix("delivery-ledger-demo-").tempdir();
     let ledger = folder.context("make a temporary folder")?.keep().join("ledger.db");
-    let ledger_process = LedgerProcess::start(&Database::Sqlite(ledger.clone()), Rule::default())?;
+    let ledger_process =
+        LedgerProcess::start(&Database::Sqlite(ledger.clone()), Rule::default(), &[])?;
     let (callbacks, admin) = (any_port()?, any_port()?);
     let addresses = Addresses { callbacks: callbacks.local_addr()?, admin: admin.local_addr()? };
     let receipt = OffsetDateTime::now_utc().format(RECEIPT_FORMAT)?;

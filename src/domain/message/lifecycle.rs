@@ -26,7 +26,7 @@ use crate::domain::{ErrorCode, Rule, Status, Timestamp};
 pub struct Incoming {
     pub position: Position,
     pub received_at: Timestamp,
-    /// Equal for duplicates; see [`EventDigest::fingerprint`](crate::domain::digest::EventDigest).
+    /// Equal for duplicates; see [`fingerprint`](crate::domain::digest::fingerprint).
     pub fingerprint: u64,
     pub reported: StatusReported,
 }

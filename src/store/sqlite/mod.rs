@@ -110,6 +110,10 @@ impl Store for SqliteStore {
         self.log.append(events)
     }
 
+    fn set_path_prefixes(&self, prefixes: Vec<String>) {
+        self.log.set_path_prefixes(prefixes);
+    }
+
     fn check_files_unmoved(&self) -> Result<(), StoreError> {
         self.log.check_files_unmoved()
     }

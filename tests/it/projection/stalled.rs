@@ -85,6 +85,10 @@ struct Stumbling {
 }
 
 impl Store for Stumbling {
+    fn set_path_prefixes(&self, prefixes: Vec<String>) {
+        self.inner.set_path_prefixes(prefixes);
+    }
+
     fn scan(
         &self,
         after: Position,

@@ -388,14 +388,15 @@ fn a_file_killed_during_its_creation_counts_as_missing() {
     assert_eq!(writer.views().check().unwrap(), super::SOUND);
 }
 
-#[test]
-fn an_event_takes_less_than_200_bytes_plus_its_body() {
+/// A ledger of 5,000 callbacks with Twilio's headers, and the bytes of its log besides their bodies, an event.
+fn bytes_besides_the_body(url: impl Fn(u32) -> String) -> (Ledger, f64) {
+    let words = ["queued", "sending", "sent", "delivered"];
     let usual = |number: u32| {
-        let words = ["queued", "sending", "sent", "delivered"];
         let raw: [u8; 20] = std::array::from_fn(|_| fastrand::u8(..));
         let signature = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, raw);
         let token = Uuid::from_u128(fastrand::u128(..)).to_string();
         NewEvent {
+            url: url(number),
             headers: headers(&[
                 ("content-type", "application/x-www-form-urlencoded; charset=UTF-8"),
                 ("user-agent", "TwilioProxy/1.1"),
@@ -413,13 +414,35 @@ fn an_event_takes_less_than_200_bytes_plus_its_body() {
         std::fs::metadata(ledger.log_file()).unwrap().len()
     };
     let store = ledger.open();
+    store.set_path_prefixes(vec!["/v1/sms/".to_owned()]);
     for commit in events.chunks(100) {
         store.append(commit).unwrap();
     }
+    assert_eq!(store.read(0, 5_000).unwrap()[4_999].url, url(4_999));
     drop(store);
 
     let grown = std::fs::metadata(ledger.log_file()).unwrap().len() - empty;
     let bodies: u64 = events.iter().map(|event| event.body.len() as u64).sum();
-    let overhead = (grown - bodies) as f64 / events.len() as f64;
-    assert!(overhead < 200.0, "{overhead} bytes an event besides its body");
+    (ledger, (grown - bodies) as f64 / events.len() as f64)
+}
+
+#[test]
+fn an_event_takes_less_than_120_bytes_plus_its_body() {
+    let plain = |_| "https://hooks.example.com/message-status".to_owned();
+    let (_, bytes) = bytes_besides_the_body(plain);
+    assert!(bytes < 120.0, "{bytes} bytes an event besides its body");
+}
+
+#[test]
+fn below_a_path_prefix_an_event_only_stores_what_follows_the_prefix() {
+    let prefix = |number| format!("https://hooks.example.com/v1/sms/{number:05}?order=17");
+    let (ledger, _) = bytes_besides_the_body(prefix);
+    let log = Connection::open(ledger.log_file()).unwrap();
+    let url = "SELECT group_concat(url) FROM envelopes";
+    let url: String = log.query_row(url, [], |row| row.get(0)).unwrap();
+    assert_eq!(url, "https://hooks.example.com/v1/sms/");
+    // Two bytes and what follows, no notes, a packed token, a packed signature.
+    let lengths = "SELECT DISTINCT length(variables) FROM events";
+    let expected = 2 + "00000?order=17".len() + 1 + 17 + 21;
+    assert_eq!(log.query_row(lengths, [], |row| row.get(0)), Ok(expected));
 }

@@ -65,9 +65,10 @@ impl Appender {
     pub fn append(
         &mut self,
         events: &[NewEvent],
+        path_prefixes: &[String],
         watch: &mut Watch,
     ) -> Result<Position, StoreError> {
-        let last = self.append_all(events, watch)?;
+        let last = self.append_all(events, path_prefixes, watch)?;
         if !watch.glance_after_commit() {
             self.examine_committed(watch)?;
         }
@@ -120,7 +121,12 @@ impl Appender {
         }
     }
 
-    fn append_all(&mut self, events: &[NewEvent], watch: &mut Watch) -> Result<Last, StoreError> {
+    fn append_all(
+        &mut self,
+        events: &[NewEvent],
+        path_prefixes: &[String],
+        watch: &mut Watch,
+    ) -> Result<Last, StoreError> {
         let transaction = begin(&mut self.connection)?;
         let head = read_head(&transaction).map_err(engine("append to the log"))?;
         if head != self.last.position {
@@ -130,7 +136,7 @@ impl Appender {
             self.envelopes = read_envelopes(&transaction).map_err(engine("append to the log"))?;
         }
         for (event, position) in events.iter().zip(head + 1..) {
-            append_one(&transaction, &mut self.envelopes, event, position)
+            append_one(&transaction, &mut self.envelopes, path_prefixes, event, position)
                 .map_err(engine("append to the log"))?;
         }
         watch.examine()?;
@@ -195,10 +201,11 @@ fn read_head(connection: &Connection) -> rusqlite::Result<Position> {
 fn append_one(
     transaction: &Transaction<'_>,
     envelopes: &mut Envelopes,
+    path_prefixes: &[String],
     event: &NewEvent,
     position: Position,
 ) -> rusqlite::Result<()> {
-    let (envelope, mut variables) = envelope::split(event);
+    let (envelope, mut variables) = envelope::split(event, path_prefixes);
     let envelope_id = match envelopes.ids.get(&envelope) {
         Some(id) => *id,
         // The schema recognises an erasure by its envelope, so it always has one: they share it.

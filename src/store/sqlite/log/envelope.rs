@@ -33,7 +33,7 @@ const SHARED_BYTES_MAX: usize = 2048;
 pub struct Envelope<'a> {
     pub source: Cow<'a, str>,
     pub method: Cow<'a, str>,
-    /// Up to the query.
+    /// The beginning that events share, usually up to the query.
     pub url: Cow<'a, str>,
     pub verified_by: Option<Cow<'a, str>>,
     /// Name and value, in the log's order; the value is `None` if it is stored with the event.
@@ -88,11 +88,13 @@ pub enum Content<'a> {
 }
 
 /// Splits an event into its envelope and its own values.
-pub fn split(event: &NewEvent) -> (Envelope<'_>, Vec<u8>) {
-    let query_at = event.url.find('?').unwrap_or(event.url.len());
-    let (url, query) = event.url.split_at(query_at);
+///
+/// What follows one of these path prefixes in the URL belongs to the event, like the query: every message
+/// may have a path of its own there, and there are only so many envelopes.
+pub fn split<'e>(event: &'e NewEvent, path_prefixes: &[String]) -> (Envelope<'e>, Vec<u8>) {
+    let (url, rest) = event.url.split_at(shared_length(&event.url, path_prefixes));
     let mut variables = Vec::with_capacity(48);
-    values::push(&mut variables, query.as_bytes());
+    values::push(&mut variables, rest.as_bytes());
     values::push(&mut variables, notes_to_json(&event.notes).as_bytes());
     let mut headers = Vec::with_capacity(event.headers.iter().len());
     for (name, value) in event.headers.iter() {
@@ -110,6 +112,19 @@ pub fn split(event: &NewEvent) -> (Envelope<'_>, Vec<u8>) {
         headers,
     };
     (envelope, variables)
+}
+
+/// The number of bytes of a URL that events share: up to the query, or to the end of a path prefix.
+fn shared_length(url: &str, path_prefixes: &[String]) -> usize {
+    let query_at = url.find('?').unwrap_or(url.len());
+    let below_prefix = || {
+        let host_at = url.find("://")? + "://".len();
+        let path_at = host_at + url.get(host_at..query_at)?.find('/')?;
+        let path = &url[path_at..query_at];
+        let prefixes = path_prefixes.iter().filter(|prefix| path.starts_with(prefix.as_str()));
+        Some(path_at + prefixes.map(String::len).min()?)
+    };
+    below_prefix().unwrap_or(query_at)
 }
 
 /// An event's own values, preceded by its envelope, for events that share none.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -39,6 +39,8 @@ pub struct Log {
     writing: Mutex<Writing>,
     files: FileIdentity,
     wal_checkpoints: WalCheckpoints,
+    /// See [`crate::store::Store::set_path_prefixes`].
+    path_prefixes: RwLock<Vec<String>>,
     /// See [`crate::store::Store::safe_without_wal`].
     safe_without_wal: AtomicU64,
     /// Closed after the last connection, because closing it would release SQLite's locks.
@@ -122,6 +124,7 @@ impl Log {
             writing: Mutex::new(writing),
             files: FileIdentity::new(path),
             wal_checkpoints,
+            path_prefixes: RwLock::default(),
             safe_without_wal: AtomicU64::new(0),
             _descriptor: descriptor,
         })
@@ -142,10 +145,19 @@ impl Log {
         &self.reader
     }
 
+    /// See [`crate::store::Store::set_path_prefixes`].
+    pub fn set_path_prefixes(&self, prefixes: Vec<String>) {
+        *self.path_prefixes.write().unwrap_or_else(PoisonError::into_inner) = prefixes;
+    }
+
+    fn path_prefixes(&self) -> RwLockReadGuard<'_, Vec<String>> {
+        self.path_prefixes.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// See [`crate::store::Store::append`].
     pub fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError> {
         self.write("cannot append", |appender, watch| {
-            let head = appender.append(events, watch)?;
+            let head = appender.append(events, &self.path_prefixes(), watch)?;
             // On disk is not enough: it has to be where it is looked for.
             self.files.check()?;
             self.note_carried_over(head, watch);
@@ -213,7 +225,7 @@ impl Log {
         let mut appender = Appender::new(connection)?;
         let missing = missing(&self.path, appender.last(), (known.base, known.last), kept)?;
         for events in missing.chunks(AGAIN_EVENTS) {
-            appender.append(events, &mut known.watch)?;
+            appender.append(events, &self.path_prefixes(), &mut known.watch)?;
         }
         let Writing::Closed(known) = std::mem::replace(&mut *writing, Writing::Never) else {
             unreachable!("it is still closed")

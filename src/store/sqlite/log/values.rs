@@ -14,6 +14,8 @@ const BASE64_OF_32: u8 = 2;
 const UUID: u8 = 3;
 /// A length of 4 bytes, big-endian, and that many bytes.
 const LITERAL: u8 = 4;
+/// A length of 1 byte, and that many bytes.
+const SHORT_LITERAL: u8 = 5;
 
 /// Adds a value to a row.
 pub fn push(row: &mut Vec<u8>, value: &[u8]) {
@@ -25,6 +27,9 @@ pub fn push(row: &mut Vec<u8>, value: &[u8]) {
     } else if let Some(uuid) = as_uuid(value) {
         row.push(UUID);
         row.extend_from_slice(uuid.as_bytes());
+    } else if let Ok(length) = u8::try_from(value.len()) {
+        row.extend_from_slice(&[SHORT_LITERAL, length]);
+        row.extend_from_slice(value);
     } else {
         let length = u32::try_from(value.len()).expect("a request's values are below 4 GiB");
         row.push(LITERAL);
@@ -88,6 +93,10 @@ impl<'a> Values<'a> {
             LITERAL => {
                 let length = self.bytes(4)?.iter().fold(0, |sum, byte| sum << 8 | *byte as usize);
                 text.extend_from_slice(self.bytes(length)?);
+            }
+            SHORT_LITERAL => {
+                let length = self.bytes(1)?[0];
+                text.extend_from_slice(self.bytes(length.into())?);
             }
             kind => return Err(format!("there is no kind {kind} of packed value")),
         }
