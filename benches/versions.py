@@ -3,8 +3,9 @@
 
     benches/versions.py PROGRAM [--rounds 7] [--seconds 8] [--connections 64] [--events 5000000]
 
-PROGRAM is the other build, such as one made in a worktree of an older commit. Needs cargo and wrk.
-Each round measures ingest, and with --events also a replay, with both builds. The ledger is empty at
+PROGRAM is the other build, such as one made in a worktree of an older commit; if it has its own
+examples/probe next to it, that fills its ledger, as it must if the log's format differs. Needs cargo and wrk.
+Each round measures ingest, and with --events also a replay and a verification, with both builds. The ledger is empty at
 the start of every run, or has as many events as --events says, and views that the build itself made;
 an ingest run counts until the projection has caught up. Rounds under foreign load are discarded.
 """
@@ -46,7 +47,9 @@ def grow(name, program, events):
     """A folder with a ledger of this many events, which the build has replayed once."""
     folder = common.fresh_folder(f"grown-{name}")
     if events:
-        subprocess.run([common.RELEASE / "examples" / "probe", "fill", folder / "ledger.db", str(events)], check=True)
+        own = program.parent / "examples" / "probe"
+        probe = own if own.exists() else common.RELEASE / "examples" / "probe"
+        subprocess.run([probe, "fill", folder / "ledger.db", str(events)], check=True)
         for views in folder.glob("ledger.views*"):
             views.unlink()
         replay(program, folder)
@@ -54,7 +57,7 @@ def grow(name, program, events):
 
 
 def measure(program, grown, arguments):
-    measured = replay(program, grown) if arguments.events else {}
+    measured = replay(program, grown) | verify(program, grown) if arguments.events else {}
     folder = common.fresh_folder("data")
     folder.rmdir()
     subprocess.run(["cp", "-r", grown, folder], check=True)
@@ -77,25 +80,37 @@ def measure(program, grown, arguments):
 
 
 def replay(program, folder):
-    """The rate of catching up, the time of the whole command, and its memory."""
-    began = time.monotonic()
-    process = subprocess.Popen(
-        [program, "--database", f"sqlite:{folder}/ledger.db", "replay", "--format", "json"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=common.ENVIRONMENT)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{program} replay ended with code {process.returncode}")
+    """The time of a whole replay, its CPU and its memory."""
+    seconds, used = run(program, folder, "replay")
     return {
-        "replay_seconds": time.monotonic() - began,
+        "replay_seconds": seconds,
         "replay_cpu": used.ru_utime + used.ru_stime,
         "replay_memory": used.ru_maxrss / 1024,
     }
 
 
+def verify(program, folder):
+    """The time of a whole verification."""
+    return {"verify_seconds": run(program, folder, "verify")[0]}
+
+
+def run(program, folder, command):
+    """How long a command takes, and what it uses."""
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [program, "--database", f"sqlite:{folder}/ledger.db", command, "--format", "json"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=common.ENVIRONMENT)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{program} {command} ended with code {process.returncode}")
+    return time.monotonic() - began, used
+
+
 UNITS = {
     "ingest": "callbacks/s", "cpu": "µs of CPU a callback", "memory": "MB", "behind": "s behind",
     "replay_seconds": "s a replay", "replay_cpu": "s of its CPU", "replay_memory": "MB of it",
+    "verify_seconds": "s a verification",
 }
 
 

@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::domain::Position;
 use crate::quarantine::rejection::Rejection;
 use crate::store::StoreError;
 use crate::store::writer::AppendError;
@@ -47,6 +48,8 @@ pub enum Problem {
     Behind,
     BadRequest(String),
     NotFound(String),
+    /// Its content was erased, as this position of the log records.
+    Erased(Position),
     Conflict(String),
     MethodNotAllowed(&'static str),
     NoToken,
@@ -244,6 +247,9 @@ impl fmt::Display for Problem {
             Problem::BadRequest(detail) | Problem::NotFound(detail) | Problem::Conflict(detail) => {
                 f.write_str(detail)
             }
+            Problem::Erased(position) => {
+                write!(f, "its content was erased, as the event at position {position} records")
+            }
             Problem::MethodNotAllowed(allowed) => write!(f, "this path takes only {allowed}"),
             Problem::NoToken => f.write_str("this listener needs `Authorization: Bearer TOKEN`"),
             Problem::UnknownHost => f.write_str(
@@ -309,6 +315,7 @@ impl ResponseError for Problem {
             | Problem::TooManyExports
             | Problem::TooManySends => StatusCode::SERVICE_UNAVAILABLE,
             Problem::NotFound(_) | Problem::NoCallbackPath(_) => StatusCode::NOT_FOUND,
+            Problem::Erased(_) => StatusCode::GONE,
             Problem::Conflict(_) => StatusCode::CONFLICT,
             Problem::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Problem::NoToken => StatusCode::UNAUTHORIZED,

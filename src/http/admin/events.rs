@@ -78,7 +78,8 @@ pub async fn one(
 /// One event's body, as it came. A browser downloads it instead of showing it as a page of this server.
 #[utoipa::path(get, path = "/v1/events/{position}/body", operation_id = "event_body", tag = "events",
     params(("position" = u64, Path, minimum = 1, description = "Its position in the log")),
-    responses((status = 200, body = String, content_type = "application/octet-stream"), Failures))]
+    responses((status = 200, body = String, content_type = "application/octet-stream"),
+              (status = 410, description = "It was erased", content_type = "application/problem+json"), Failures))]
 pub async fn body(
     position: web::Path<String>,
     state: web::Data<AdminState>,
@@ -87,6 +88,9 @@ pub async fn body(
 ) -> Result<HttpResponse, Problem> {
     redaction.check_raw()?;
     let event = web::block(move || at(&state, &position)).await??;
+    if let Some(erased) = event.erased {
+        return Err(Problem::Erased(erased.erased_by));
+    }
     let name = format!("attachment; filename=\"event-{}.bin\"", event.position);
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_DISPOSITION, name));

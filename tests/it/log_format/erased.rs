@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::events::{event, one_a_second};
 use crate::support::ledger::{Ledger, findings};
-use crate::support::{delivered, sent, sid};
+use crate::support::{App, assert_problem, delivered, sent, sid};
 
 /// The position of the erasure in the tests' ledgers.
 const ERASURE: u64 = 5;
@@ -111,6 +111,19 @@ fn an_erased_event_is_exported_without_its_content() {
     let masked = export(&ledger, &["--mask"]);
     assert_eq!((masked[0].get("message"), &masked[0]["masked"]), (None, &json!(true)));
     assert_eq!(masked[1].get("salt"), None);
+}
+
+#[test]
+fn the_body_of_an_erased_event_is_gone() {
+    let (ledger, _) = erased_ledger();
+    let mut app = App::not_started(&[]);
+    std::fs::copy(ledger.log_file(), app.log_file()).unwrap();
+    app.restart();
+
+    let response = app.get("/v1/events/1/body");
+    assert_problem(&response, 410, "its content was erased, as the event at position 5 records");
+    assert_eq!(app.get("/v1/events/1").json()["erased_by"], ERASURE);
+    assert_eq!(app.get("/v1/events/2/body").code, 200);
 }
 
 #[test]
