@@ -51,13 +51,13 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 
 /// Logs that a check was given up because a server writes faster than its file can be checked.
 fn warn_unfinished(what: &str) {
-    let all_the_same = match what {
+    let still_checked = match what {
         "log" => "every event was still read, and its digest and the tree were checked",
         _ => "every message was still compared with a fresh fold",
     };
     tracing::warn!(
-        "SQLite's own check of the {what}'s pages was given up: beside so busy a server it would let \
-         the write-ahead log grow without bounds; {all_the_same}; verify a copy, or when it is quieter"
+        "SQLite's own check of the {what}'s pages was given up, because the server writes so much that the \
+         write-ahead log would grow without limit; {still_checked}; verify a copy, or at a quieter time"
     );
 }
 

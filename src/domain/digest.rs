@@ -114,7 +114,7 @@ pub fn fingerprint(event: &NewEvent) -> u64 {
 pub struct Encoding(Vec<u8>);
 
 impl Encoding {
-    /// Starts anew, with a tag that names what is encoded.
+    /// Empties the encoding and begins another, with a tag that names what is encoded.
     pub fn restart(&mut self, tag: &[u8]) -> &mut Self {
         self.0.clear();
         self.bytes(tag)

@@ -2,8 +2,8 @@
 
 use crate::domain::event::Salt;
 
-/// A new salt. It never comes from a seed, an id or a clock, because whoever can guess it can test guesses
-/// of an erased event's content.
+/// A new salt. It never comes from a seed, an id or a clock, because with a guessed salt, guesses of
+/// an erased event's content could be tested.
 ///
 /// # Panics
 ///

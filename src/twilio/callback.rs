@@ -18,15 +18,14 @@ use crate::domain::{
     AccountSid, BodyKind, ErrorCode, MessageKey, MessageSid, NewEvent, Source, Status,
 };
 
-/// What was read from one event; the SIDs are borrowed from its body where they stand there as
-/// they are. None of them is empty.
+/// The facts in one event. SIDs are borrowed from its body unless they are escaped there; none is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParsedCallback<'a> {
     pub account_sid: Option<Cow<'a, str>>,
     pub message_sid: Option<Cow<'a, str>>,
-    /// Nothing where the event is kept but not folded, as JSON callbacks are.
+    /// `None` if the event belongs to no message's lifecycle, as JSON callbacks do not.
     pub reported: Option<StatusReported>,
-    /// Whether a simulation sent the event.
+    /// True if a simulation sent the event.
     pub simulated: bool,
 }
 
@@ -84,7 +83,7 @@ impl<'a> ParsedCallback<'a> {
     }
 }
 
-/// What a callback says of a status, as one of a few words.
+/// The status that a callback reports, as a metric's label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusWord {
     Known(Status),

@@ -17,32 +17,32 @@ use super::{ApiError, ApiResponse, Credentials, RequestError, RequestLimits};
 use crate::domain::event::Headers;
 use crate::twilio::form::MEDIA_TYPE;
 
-/// How long a connection may take to be made.
+/// The time limit for a connection attempt.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long an answer may take to begin, and then to come whole, unless another time is configured: a
+/// The default time limit for a response to begin, and again for it to be complete: a
 /// list of 1,000 messages takes Twilio some seconds.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How much of an answer is read before the clock is looked at.
+/// The number of bytes of a response that are read between two checks of the time limit.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// A page of 1,000 messages has some 2 MB; whatever answers with more is not Twilio.
+/// A page of 1,000 messages has some 2 MB; a longer response is not from Twilio.
 const ANSWER_BYTES_MAX: u64 = 32 << 20;
 
-/// How often a request is sent at most, where it may be sent again.
+/// The maximum number of attempts for a request that may be repeated.
 const ATTEMPTS_MAX: usize = 8;
 
-/// The wait before the second attempt; each further one is twice as long, with as much again at random.
+/// The wait before the second attempt; each further wait is twice as long, plus a random time of up to the same length.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
-/// The longest wait of our own choice.
+/// The longest wait that Twilio has not asked for.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// Headers of an answer that are kept: what it is, and the name by which Twilio's support finds it.
+/// Headers of a response that are stored: its media type, and the id by which Twilio's support finds it.
 const KEPT_HEADERS: [&str; 2] = ["content-type", "twilio-request-id"];
 
-/// Asks one base URL.
+/// A client for one base URL.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::blocking::Client,
@@ -51,21 +51,21 @@ pub struct Client {
     limits: RequestLimits,
 }
 
-/// Whether a request may be sent again after a failure that leaves its outcome open.
+/// Whether a request may be repeated after a failure that leaves its outcome unknown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum RetryPolicy {
-    /// It only asks.
+    /// It only reads.
     Always,
-    /// It makes something, and Twilio knows no key by which it would be made only once: only an
-    /// answer that says that nothing was done lets it be sent again.
+    /// It creates something, and Twilio has no idempotency keys: it may only be repeated after a response
+    /// that says that nothing was done.
     AfterRefusalOnly,
 }
 
 impl Client {
     /// For this base URL, such as `https://api.twilio.com`. Proxies that the environment names are
-    /// used; redirects are not followed, since the credentials are not for others.
+    /// used; redirects are not followed, because other servers must not receive the credentials.
     ///
-    /// It is made and dropped outside of anything asynchronous.
+    /// It must be created and dropped outside of asynchronous code.
     pub fn new(
         base_url: &str,
         timeout: Duration,
@@ -83,7 +83,7 @@ impl Client {
         Ok(Self { http, base_url, timeout, limits })
     }
 
-    /// The same within other limits.
+    /// The same client with other limits.
     pub fn within(&self, limits: RequestLimits) -> Self {
         Self { limits, ..self.clone() }
     }
@@ -93,7 +93,7 @@ impl Client {
         self.limits.requests_left()
     }
 
-    /// From now on this many requests are not made: they are kept back for later work.
+    /// Reserves this many requests for later work.
     pub fn keep_back(&self, requests: u64) {
         self.limits.keep_back(requests);
     }
@@ -103,14 +103,14 @@ impl Client {
         format!("{}{path}", self.base_url)
     }
 
-    /// Asks. A request that only asks is sent again, after a growing wait or when Twilio says, where
-    /// it found no connection, no answer, a server's error or too many requests.
+    /// Sends a GET request. It is repeated, after a growing wait or when Twilio says, if there was no
+    /// connection, no response, a server error or too many requests.
     pub fn get(&self, who: &Credentials, path: &str) -> Result<ApiResponse, RequestError> {
         self.ask(RetryPolicy::Always, || self.once(Method::GET, who, path, None))
     }
 
-    /// Sends a form. It is sent again only where Twilio answers that it was not carried out (429),
-    /// since making a message is not idempotent.
+    /// Sends a form. It is only repeated if Twilio responds that it was not carried out (429), because
+    /// creating a message is not idempotent.
     pub fn post(
         &self,
         who: &Credentials,
@@ -170,7 +170,7 @@ impl Client {
     }
 }
 
-/// An answer, and when Twilio wants to be asked again.
+/// A response, and the wait before a retry that Twilio asks for.
 struct Exchange {
     answer: ApiResponse,
     retry_after: Option<Duration>,
@@ -223,7 +223,7 @@ fn read(url: &str, response: Response, deadline: Instant) -> Result<Exchange, Re
     Ok(Exchange { answer, retry_after })
 }
 
-/// The whole body. The library bounds each read; a body that drips would never end.
+/// Reads the whole body. The library limits the time of each read only, so a slow body would never end.
 fn body(mut response: Response, deadline: Instant) -> Result<Vec<u8>, String> {
     let mut body = Vec::new();
     let mut chunk = vec![0; CHUNK_BYTES];
@@ -240,7 +240,7 @@ fn body(mut response: Response, deadline: Instant) -> Result<Vec<u8>, String> {
     }
 }
 
-/// What is said of a request has no query in it: a query may name a number.
+/// The URL as errors show it, without the query, which may contain a number.
 fn no_answer(url: &str, detail: String) -> RequestError {
     RequestError::NoAnswer { url: without_query(url), detail }
 }
@@ -266,7 +266,7 @@ fn failure(url: &str, error: &reqwest::Error) -> RequestError {
     }
 }
 
-/// The innermost cause, which alone says what was the matter.
+/// The innermost cause, which is the only one that names the problem.
 fn cause(error: &reqwest::Error) -> String {
     let mut innermost: &dyn std::error::Error = error;
     while let Some(source) = innermost.source() {

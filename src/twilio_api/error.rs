@@ -1,4 +1,4 @@
-//! Errors of the REST API: a request without a usable answer, and an answer that is an error.
+//! Errors of the REST API: requests without a usable response, and error responses.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,25 +7,25 @@ use serde::Deserialize;
 
 use super::ApiResponse;
 
-/// How many characters of Twilio's message are repeated: its longest are half as long.
+/// The maximum number of characters of Twilio's message that are shown, twice the longest known one.
 const MESSAGE_CHARACTERS_MAX: usize = 500;
 
-/// A request without an answer that could be used.
+/// A request without a usable response.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RequestError {
     /// No connection was made, so nothing reached Twilio.
     #[error("no connection to {url}: {detail}")]
     NotSent { url: String, detail: String },
 
-    /// The request left, and no whole answer came: Twilio may have carried it out or not.
+    /// The request was sent, but no complete response arrived: Twilio may have carried it out or not.
     #[error("no answer from {url}: {detail}")]
     NoAnswer { url: String, detail: String },
 
-    /// Twilio asked to come again later, as often as we asked (HTTP 429, error 20429).
+    /// Twilio responded to every attempt with too many requests (HTTP 429, error 20429).
     #[error("Twilio takes no more requests at the moment ({refusal}); attempts: {attempts}")]
     TooMany { attempts: u32, retry_after: Option<Duration>, refusal: ApiError },
 
-    /// Our own bound on requests is reached; nothing was sent.
+    /// The maximum number of requests is reached; nothing was sent.
     #[error("the number of requests that may be made is used up")]
     RequestsUsedUp,
 
@@ -34,15 +34,15 @@ pub enum RequestError {
     Stopped,
 }
 
-/// An answer that is an error (<https://www.twilio.com/docs/usage/twilios-response#errors>).
+/// An error response (<https://www.twilio.com/docs/usage/twilios-response#errors>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
     pub status_code: u16,
     /// Twilio's error code.
     pub code: Option<u32>,
-    /// Twilio's own words, without control characters.
+    /// Twilio's message, without control characters.
     pub message: Option<String>,
-    /// Where Twilio explains the error.
+    /// The URL of Twilio's page about the error.
     pub more_info: Option<String>,
 }
 
@@ -54,7 +54,7 @@ struct Body {
 }
 
 impl ApiError {
-    /// Reads an answer; what something on the way answered has neither code nor message.
+    /// Parses a response; that of a proxy has neither code nor message.
     pub fn from_response(answer: &ApiResponse) -> Self {
         let body: Body = serde_json::from_slice(&answer.body).unwrap_or_default();
         let clean = |text: String| {
@@ -69,7 +69,7 @@ impl ApiError {
         }
     }
 
-    /// Twilio's words, and where it explains them; `None` if it says nothing.
+    /// Twilio's message and its page about the error; `None` if it has no message.
     pub fn words(&self) -> Option<String> {
         let message = self.message.as_ref()?.trim_end_matches('.');
         Some(match &self.more_info {
@@ -78,7 +78,7 @@ impl ApiError {
         })
     }
 
-    /// Twilio's words and what to do; `None` if there is nothing to say.
+    /// Twilio's message and the advice; `None` if there is neither.
     pub fn explained(&self) -> Option<String> {
         match (self.words(), self.advice()) {
             (Some(words), Some(advice)) => Some(format!("{words}; {advice}")),
@@ -86,7 +86,7 @@ impl ApiError {
         }
     }
 
-    /// What an operator can do about it.
+    /// Advice for the operator.
     pub fn advice(&self) -> Option<&'static str> {
         let too_far_back = self.message.as_deref().is_some_and(|text| text.contains("400 days"));
         Some(match (self.code, self.status_code) {

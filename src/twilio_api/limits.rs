@@ -10,21 +10,21 @@ use super::RequestError;
 /// The longest `Retry-After` that is obeyed; after a longer one the request fails.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
 
-/// How often a wait looks whether to stop.
+/// The interval at which a wait checks whether to stop.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// What bounds the requests of one piece of work.
+/// The limits of a series of requests.
 #[derive(Clone)]
 pub struct RequestLimits {
     requests_left: Arc<AtomicU64>,
-    /// How many of them are kept back for later.
+    /// The number of them that are reserved for later work.
     kept_back: Arc<AtomicU64>,
     asked_to_stop: Arc<dyn Fn() -> bool + Send + Sync>,
     pub(super) wait_max: Duration,
 }
 
 impl RequestLimits {
-    /// As many requests as this, until the question is answered with true.
+    /// This many requests, until the function returns true.
     pub fn new(requests: u64, asked_to_stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Self {
             requests_left: Arc::new(AtomicU64::new(requests)),
@@ -34,12 +34,12 @@ impl RequestLimits {
         }
     }
 
-    /// The same with no wait longer than this.
+    /// The same limits with no wait longer than this.
     pub fn waiting_at_most(self, wait_max: Duration) -> Self {
         Self { wait_max, ..self }
     }
 
-    /// Keeps this many requests back for later work.
+    /// Reserves this many requests for later work.
     pub fn keep_back(&self, requests: u64) {
         self.kept_back.store(requests, Ordering::Relaxed);
     }

@@ -5,18 +5,18 @@ use form_urlencoded::Serializer;
 use super::{ApiResponse, Client, Credentials, RequestError};
 use crate::domain::{AccountSid, MessageSid};
 
-/// How many messages a page has: the most that Twilio gives (error 20007 beyond).
+/// The number of messages on a page: the maximum that Twilio allows (error 20007).
 const PAGE_SIZE: &str = "1000";
 
 /// The version of the API, which is part of every path.
 const VERSION: &str = "/2010-04-01";
 
-/// A stretch of time by which messages are listed, as Twilio takes it: GMT, by when they were sent.
+/// A period of time for a list of messages, by when they were sent, in GMT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SentWindow {
-    /// From then on.
+    /// The beginning.
     pub since: String,
-    /// Up to then.
+    /// The end.
     pub until: String,
 }
 
@@ -32,7 +32,7 @@ pub fn message_url(account_sid: &AccountSid, message_sid: &MessageSid) -> String
 }
 
 impl Client {
-    /// Makes a message of a form (<https://www.twilio.com/docs/messaging/api/message-resource#create-a-message>).
+    /// Creates a message from a form (<https://www.twilio.com/docs/messaging/api/message-resource#create-a-message>).
     pub fn create(
         &self,
         who: &Credentials,
@@ -42,7 +42,7 @@ impl Client {
         self.post(who, &messages_url(account_sid), form)
     }
 
-    /// One message.
+    /// Fetches one message.
     pub fn fetch(
         &self,
         who: &Credentials,
@@ -63,7 +63,7 @@ pub fn first_page(account_sid: &AccountSid, window: &SentWindow) -> String {
     format!("{}?{query}", messages_url(account_sid))
 }
 
-/// SIDs are plain; whatever else a callback brought as one must not lead elsewhere.
+/// A path segment of a SID. A callback may contain any text as a SID, which must not lead to another path.
 fn in_path(sid: &str) -> String {
     percent_encoding::utf8_percent_encode(sid, percent_encoding::NON_ALPHANUMERIC).to_string()
 }

@@ -1,7 +1,7 @@
 //! Client of Twilio's REST API for messages: create, fetch, list
 //! (<https://www.twilio.com/docs/messaging/api/message-resource>).
 //!
-//! Every call blocks, has a timeout, and returns Twilio's answer as it came.
+//! Every call blocks, has a timeout, and returns Twilio's response unchanged.
 
 mod client;
 mod error;
@@ -18,7 +18,7 @@ pub use self::messages::{SentWindow, message_url, messages_url};
 pub use self::page::{Page, PageError};
 use crate::domain::event::Headers;
 
-/// Who asks: an account's SID and auth token, or an API key and its secret
+/// Credentials of a request: an account's SID and auth token, or an API key and its secret
 /// (<https://www.twilio.com/docs/usage/requests-to-twilio#credentials>).
 #[derive(Debug, Clone)]
 pub struct Credentials {
@@ -26,11 +26,11 @@ pub struct Credentials {
     pub password: SecretString,
 }
 
-/// What came back, whatever its status code.
+/// A response with any status code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiResponse {
     pub status_code: u16,
-    /// What was asked.
+    /// The URL that was requested.
     pub url: String,
     pub headers: Headers,
     pub body: Vec<u8>,

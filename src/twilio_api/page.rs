@@ -7,7 +7,7 @@ use super::messages::{SentWindow, first_page};
 use super::{ApiError, ApiResponse};
 use crate::domain::AccountSid;
 
-/// Some messages as they stand in an answer, byte for byte.
+/// Messages of one response, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     pub messages: Vec<Vec<u8>>,
@@ -15,14 +15,14 @@ pub struct Page {
     pub next: Option<String>,
 }
 
-/// An answer that is no page.
+/// A response that is not a page of messages.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PageError {
     #[error("Twilio answered a list with {0}")]
     Refused(ApiError),
     #[error("Twilio's list is no JSON with `messages`: {0}")]
     NotAPage(String),
-    /// The credentials are not for others.
+    /// The next page is on another server, which must not receive the credentials.
     #[error("Twilio's list goes on at another place: `{}`", .0.escape_debug())]
     Elsewhere(String),
 }
@@ -40,7 +40,7 @@ impl Page {
         first_page(account_sid, window)
     }
 
-    /// Reads an answer to a list.
+    /// Parses the response to a list request.
     pub fn from_response(answer: &ApiResponse, base_url: &str) -> Result<Self, PageError> {
         if answer.status_code != 200 {
             return Err(PageError::Refused(ApiError::from_response(answer)));
@@ -54,7 +54,7 @@ impl Page {
     }
 }
 
-/// A path, of a path or of a URL below the base.
+/// The path of a URL below the base, or of a path.
 fn path(uri: String, base_url: &str) -> Result<String, PageError> {
     let path = uri.strip_prefix(base_url).unwrap_or(&uri);
     match path.starts_with('/') && !path.starts_with("//") {

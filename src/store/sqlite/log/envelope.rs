@@ -90,7 +90,7 @@ pub enum Content<'a> {
 /// Splits an event into its envelope and its own values.
 ///
 /// What follows one of these path prefixes in the URL belongs to the event, like the query: every message
-/// may have a path of its own there, and there are only so many envelopes.
+/// may have a path of its own there, and the number of envelopes is limited.
 pub fn split<'e>(event: &'e NewEvent, path_prefixes: &[String]) -> (Envelope<'e>, Vec<u8>) {
     let (url, rest) = event.url.split_at(shared_length(&event.url, path_prefixes));
     let mut variables = Vec::with_capacity(48);
