@@ -122,12 +122,11 @@ pub fn first_texts<'a, const N: usize>(
     names: [&str; N],
 ) -> [Option<Cow<'a, str>>; N] {
     let mut values = [None; N];
+    let place = |name: &[u8]| names.iter().position(|wanted| name == wanted.as_bytes());
     for (name, value) in pieces(body) {
-        let is = |wanted: &&str| match is_escaped(name) {
-            true => unescaped(name)[..] == *wanted.as_bytes(),
-            false => name == wanted.as_bytes(),
-        };
-        if let Some(place) = names.iter().position(is) {
+        // Names are hardly ever escaped, so they are first compared as they are.
+        let found = place(name).or_else(|| is_escaped(name).then(|| place(&unescaped(name)))?);
+        if let Some(place) = found {
             values[place].get_or_insert(value);
         }
     }
