@@ -11,7 +11,6 @@ pub mod hash;
 pub mod histogram;
 pub mod media_type;
 pub mod message;
-pub mod proof;
 pub mod rollup;
 pub mod rule;
 pub mod sid;

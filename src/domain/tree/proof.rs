@@ -4,11 +4,11 @@
 
 use std::ops::Range;
 
-use super::hash::Hash;
-use super::tree::{empty_root, left_length, parent_hash};
+use super::{empty_root, left_length, parent_hash};
+use crate::domain::hash::Hash;
 
 /// The ranges of leaves whose hashes prove that leaf `index` is part of a tree of `size` leaves, from the
-/// leaf's sibling up to the root's child; see [`range_hash`](super::tree::range_hash). `None` if the tree
+/// leaf's sibling up to the root's child; see [`range_hash`](super::range_hash). `None` if the tree
 /// has no such leaf.
 pub fn inclusion_ranges(index: u64, size: u64) -> Option<Vec<Range<u64>>> {
     (index < size).then(|| {

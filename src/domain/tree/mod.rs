@@ -4,6 +4,8 @@
 //! The event at position *p* is leaf *p* − 1. A node covers a complete subtree; what follows the last
 //! complete subtrees is only known by the [`RightEdge`].
 
+pub mod proof;
+
 use std::ops::Range;
 
 use sha2::{Digest, Sha256};
@@ -128,6 +130,6 @@ pub fn range_hash<E>(
 
 /// The number of leaves to the left of the root, of a tree with at least two: the largest power of two
 /// below its size.
-pub(super) fn left_length(size: u64) -> u64 {
+fn left_length(size: u64) -> u64 {
     size.next_power_of_two() / 2
 }
