@@ -61,10 +61,11 @@ pub fn run(settings: &Settings) -> Result<()> {
     };
     let reconciling = reconcile_job.map(|job| job.start(&ledger, &background.reconciled));
     let verifying = background.verifying.clone();
+    // Before the log says that it serves: a script that waits for the line may send SIGTERM at once.
+    let stop = system.block_on(async { signals::stop() })?;
     startup_log::write(&config, settings, &callbacks, &admin)?;
     tracing::info!("keeping the log in {database}, rule {}", rule.name());
     let served = system.block_on(async {
-        let stop = signals::stop()?;
         let (receiving, state) = states(config, &ledger, rule, background);
         Reloader::new(settings, &receiving.accounts, &state.tokens, &receiving.reloads)
             .start(hang_ups);
