@@ -79,17 +79,17 @@ pub fn verify(
     let mut walk = Walk::new(comparable, expected, PAGE_EVENTS, &mut findings);
     match store.head().and_then(|head| walk.through(store, head, &mut findings, progress)) {
         // Damaged pages end the walk; they were reported above.
-        Err(StoreError::Engine { .. }) if !log_is_sound => walk.tree = None,
+        Err(StoreError::Engine { .. }) if !log_is_sound => walk.forget_tree(),
         Err(error @ StoreError::Engine { .. }) if findings.unfinished.contains(&"log") => {
             findings.add(FindingKind::EngineDamage, None, format!("log: {error}"));
-            walk.tree = None;
+            walk.forget_tree();
         }
         walked => walked?,
     }
     let rule = checkpoint.as_ref().map_or(Rule::default(), |checkpoint| checkpoint.rule);
     let mut checkpoint = checkpoint.map_or(0, |checkpoint| checkpoint.position);
     let mut digest = None;
-    if fits && walk.tree.is_some() {
+    if fits && walk.root().is_some() {
         let compared = compare_projection(store, rule, &mut findings)?;
         (checkpoint, digest) = compared.map_or((checkpoint, None), |(at, hash)| (at, Some(hash)));
         // Alongside a server, the views may have read beyond the earlier head.

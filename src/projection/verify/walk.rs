@@ -23,9 +23,9 @@ pub struct Walk {
     pub imported: u64,
     /// The last position read.
     pub at: Position,
-    /// The tree of the log as it is now; `None` after a gap.
-    pub tree: Option<RightEdge>,
-    /// The part of it that belongs to the current block; `None` if one of its events is missing.
+    /// The tree over the complete blocks; `None` after a gap.
+    tree: Option<RightEdge>,
+    /// The tree over the current block, which is incomplete; `None` if one of its events is missing.
     block: Option<RightEdge>,
     /// The complete blocks of the current page, by their number.
     blocks: Vec<(u64, Hash)>,
@@ -54,7 +54,7 @@ impl Walk {
             imported: 0,
             at: 0,
             tree: Some(RightEdge::default()),
-            block: None,
+            block: Some(RightEdge::default()),
             blocks: Vec::new(),
             projected: checkpoint.map(|checkpoint| checkpoint.tree.clone()),
             expected,
@@ -69,7 +69,14 @@ impl Walk {
 
     /// The root of the tree up to the last position read; `None` if the log has gaps or unreadable events.
     pub fn root(&self) -> Option<Hash> {
-        self.tree.as_ref().map(RightEdge::root)
+        let (tree, block) = (self.tree.as_ref()?, self.block.as_ref()?);
+        let size = tree.size() * BLOCK_EVENTS + block.size();
+        RightEdge::new(size, [tree.hashes(), block.hashes()].concat()).map(|edge| edge.root())
+    }
+
+    /// Forgets the tree: what was read is not the log as it was written.
+    pub fn forget_tree(&mut self) {
+        (self.tree, self.block) = (None, None);
     }
 
     /// Reads on, up to a position at least.
@@ -123,26 +130,33 @@ impl Walk {
         if (event.position - 1).is_multiple_of(BLOCK_EVENTS) {
             self.block = Some(RightEdge::default());
         }
-        for tree in [&mut self.tree, &mut self.block].into_iter().flatten() {
-            tree.push(digest, |_, _| {});
+        if let Some(block) = &mut self.block {
+            block.push(digest, |_, _| {});
         }
         self.events += 1;
         self.imported += u64::from(event.is_imported());
         self.at = event.position;
         self.erasures.pass(event, findings);
-        if let Some(block) = &self.block
-            && block.size() == BLOCK_EVENTS
-        {
-            self.blocks.push((self.at / BLOCK_EVENTS - 1, block.root()));
+        if let Some(block) = self.block.take_if(|block| block.size() == BLOCK_EVENTS) {
+            self.complete_block(block.root());
         }
         self.compare_last_block(findings);
         self.check_expected(findings);
     }
 
+    /// Passes on to the next block.
+    fn complete_block(&mut self, root: Hash) {
+        self.blocks.push((self.at / BLOCK_EVENTS - 1, root));
+        if let Some(tree) = &mut self.tree {
+            tree.push(root, |_, _| {});
+        }
+        self.block = Some(RightEdge::default());
+    }
+
     fn pass_unreadable(&mut self, position: Position, detail: String, findings: &mut Findings) {
         self.pass_gap(position, findings);
         findings.add(FindingKind::UnreadableEvent, Some(position), detail);
-        (self.tree, self.block) = (None, None);
+        self.forget_tree();
         self.at = position;
     }
 
@@ -157,7 +171,7 @@ impl Walk {
             false => format!("there are no events at positions {first} to {last}"),
         };
         findings.add(FindingKind::MissingPosition, Some(first), detail);
-        (self.tree, self.block) = (None, None);
+        self.forget_tree();
     }
 
     /// Compares the complete blocks of a page with the views, which have what was read there before.
@@ -190,9 +204,7 @@ impl Walk {
         let here = self.projected.as_ref().filter(|tree| tree.size() == self.at);
         let (Some(projected), Some(block)) = (here, &self.block) else { return };
         let incomplete = projected.nodes().filter(|(node, _)| node.level < NODE_LEVELS);
-        if block.size() < BLOCK_EVENTS
-            && !incomplete.map(|(_, hash)| hash).eq(block.hashes().iter().copied())
-        {
+        if !incomplete.map(|(_, hash)| hash).eq(block.hashes().iter().copied()) {
             add_changed(self.at + 1 - block.size(), self.at, findings);
         }
     }
