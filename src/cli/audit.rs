@@ -148,7 +148,7 @@ fn summary(message: &wire::Message, is_open: bool) -> String {
         rows.push(("receipt", format!("{} (carrier time, zone unknown)", printable(date))));
     }
     if !message.tags.is_empty() {
-        rows.push(("tags", tags(&message)));
+        rows.push(("tags", tags(message)));
     }
     rows.push((
         "events",
