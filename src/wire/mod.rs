@@ -7,6 +7,7 @@ pub mod filter;
 pub mod mask;
 pub mod message;
 pub mod parameters;
+pub mod tag_filter;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
