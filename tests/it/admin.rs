@@ -51,6 +51,8 @@ fn a_message_has_the_documented_json() {
         "unrecognised": 0,
         "as_of_position": 2,
         "labels": [],
+        "tags": {},
+        "tags_dropped": false,
         "links": {
             "self": format!("/v1/messages/{}?account_sid={ACCOUNT}", sid(1)),
             "events": format!("/v1/exports/events?account_sid={ACCOUNT}&message_sid={}", sid(1)),

@@ -64,7 +64,7 @@ fn audit_prints_the_documented_json() {
             "sent": "2026-01-02T03:04:05.000000Z", "delivered": "2026-01-02T03:04:06.000000Z",
         },
         "events": 3, "duplicates": 1, "late": 0, "unrecognised": 0, "as_of_position": 3,
-        "labels": [],
+        "labels": [], "tags": {}, "tags_dropped": false,
         "links": {
             "self": format!("/v1/messages/{}?account_sid={ACCOUNT}", sid(1)),
             "events": format!("/v1/exports/events?account_sid={ACCOUNT}&message_sid={}", sid(1)),
