@@ -144,6 +144,9 @@ fn summary(message: &wire::Message, is_open: bool) -> Styled {
     if let Some(date) = &message.raw_dlr_done_date {
         rows.push(("receipt", format!("{} (carrier time, zone unknown)", printable(date))));
     }
+    if !message.tags.is_empty() {
+        rows.push(("tags", tags(message)));
+    }
     rows.push((
         "events",
         format!("{events}: {late} late, {duplicates} duplicate, {unrecognised} unrecognised"),
@@ -158,6 +161,15 @@ fn summary(message: &wire::Message, is_open: bool) -> Styled {
     text.push(&format!(" ({})\n", marks.join(", ")));
     rows.into_iter().for_each(|(name, value)| text.push(&format!("{name:<8} {value}\n")));
     text
+}
+
+/// The tags as the query of a URL would have them, but readable.
+fn tags(message: &wire::Message) -> String {
+    let pairs = message.tags.iter().flat_map(|(name, values)| {
+        values.iter().map(move |value| printable(&format!("{name}={value}")).into_owned())
+    });
+    let dropped = message.tags_dropped.then(|| "… (further ones are not kept)".to_owned());
+    pairs.chain(dropped).collect::<Vec<_>>().join(" ")
 }
 
 /// The reason for the status, in one or two sentences.
