@@ -44,8 +44,7 @@ fn at_200_columns_a_timeline_is_that_of_a_pipe() {
 #[test]
 fn at_80_columns_tail_has_short_sids_and_leaves_the_sender_out() {
     let shown = Terminal::of(80).run(&ledger(), "tail --after 0 --no-follow");
-    let expected =
-        " position  received (UTC)  status       effect     message    to
+    let expected = " position  received (UTC)  status       effect     message    to
         1  01-02 03:04:05  delivered    advanced   SM00…0001  +15558675310
         2  01-02 03:04:06  sent         late       SM00…0001  +15558675310
         3  01-02 03:04:07  failed       conflict   SM00…0001  +15558675310
