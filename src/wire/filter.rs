@@ -7,6 +7,7 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::parameters::{self, BadValue, account_sid, not_empty, parsed, sid, time};
+use super::tag_filter;
 use crate::domain::duration::ParseError;
 use crate::domain::message::filter::{AddressPattern, MessageFilter};
 use crate::domain::{AccountSid, ErrorCode, Status, Timestamp, duration};
@@ -64,6 +65,10 @@ pub struct MessageParameters {
     pub inbound: Option<bool>,
     /// Whether a simulation sent all of its events
     pub simulated: Option<bool>,
+    /// A tag with this value; `NAME` is the tag's name, as in `tag.order=17`
+    #[serde(rename = "tag.NAME", deserialize_with = "tag_filter::tags")]
+    #[param(rename = "tag.NAME", value_type = Option<String>, max_length = 256)]
+    pub tags: Vec<(String, String)>,
 }
 
 impl MessageParameters {
@@ -88,6 +93,7 @@ impl MessageParameters {
             begun_since: None,
             inbound: Some(self.inbound.unwrap_or(false)),
             simulated: self.simulated,
+            tags: self.tags,
         })
     }
 }

@@ -4,9 +4,11 @@
 pub mod csv;
 pub mod event;
 pub mod filter;
+mod links;
 pub mod mask;
 pub mod message;
 pub mod parameters;
+pub mod tag_filter;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +16,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use event::{ErasedEvent, Event, HeaderValue, WholeEvent};
+pub use links::{EntryLinks, MessageLinks};
 pub use message::{Message, TimelineEntry};
 
 /// Bytes as text if they are UTF-8, otherwise as base64 under another name.

@@ -55,6 +55,7 @@ pub async fn messages(
     let ledger = state.clone();
     let listed = web::block(move || {
         ledger.wait_for_views()?;
+        ledger.check_tags(&filter, true)?;
         Ok::<_, Problem>(ledger.store.views().list(&filter, page.after, page.limit.rows())?)
     });
     let listed = listed.await??;
