@@ -3,11 +3,13 @@
 
 pub mod csv;
 pub mod event;
+pub mod event_facts;
 pub mod filter;
 mod links;
 pub mod mask;
 pub mod message;
 pub mod parameters;
+pub mod shown_event;
 pub mod tag_filter;
 
 use base64::Engine;
@@ -18,6 +20,7 @@ use utoipa::ToSchema;
 pub use event::{ErasedEvent, Event, HeaderValue, WholeEvent};
 pub use links::{EntryLinks, MessageLinks};
 pub use message::{Message, TimelineEntry};
+pub use shown_event::ShownEvent;
 
 /// Bytes as text if they are UTF-8, otherwise as base64 under another name.
 #[derive(Debug, Serialize, ToSchema)]

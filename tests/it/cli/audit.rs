@@ -65,6 +65,7 @@ fn audit_prints_the_documented_json() {
         },
         "events": 3, "duplicates": 1, "late": 0, "unrecognised": 0, "as_of_position": 3,
         "labels": [], "tags": {}, "tags_dropped": false,
+        "country": null, "time_to_sent_ms": null, "sent_to_delivered_ms": 1000,
         "links": {
             "self": format!("/v1/messages/{}?account_sid={ACCOUNT}", sid(1)),
             "events": format!("/v1/exports/events?account_sid={ACCOUNT}&message_sid={}", sid(1)),
