@@ -48,10 +48,10 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         let names = Dimension::ALL.map(Dimension::name).join(", ");
         UsageError(format!("--by: `{}` is none of {names}", args.by.escape_debug()))
     })?;
-    let filter = args.filters.messages()?;
+    let filter = args.filters.messages(settings)?;
     let error_codes = settings.error_codes(args.error_codes.as_deref())?;
     let store = ledger::up_to_date(settings)?;
-    let report = report(&*store, &ReportQuery { by, filter })?;
+    let report = report(&*store, &ReportQuery { by, filter: filter.clone() })?;
     let report = ReportJson::new(&report, &error_codes);
     let mut out = crate::cli::common::terminal::stdout();
     match args.format {
@@ -61,6 +61,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             out.write_all(b"\n")?;
         }
         ReportFormat::Csv => report.write_csv(out)?,
+    }
+    if report.total.messages == 0 {
+        args.filters.hint_at_nothing_found(&filter, settings)?;
     }
     Ok(Outcome::Done)
 }

@@ -9,7 +9,7 @@ use crate::store::quarantine::Limits;
 use crate::twilio::callback_path::CallbackPath;
 
 /// Every setting except accounts and their keys. `doctor` shows them in this order.
-pub static SETTINGS: [&Setting; 25] = [
+pub static SETTINGS: [&Setting; 26] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &ADMIN_HOSTS,
@@ -33,6 +33,7 @@ pub static SETTINGS: [&Setting; 25] = [
     &QUARANTINE_MIB,
     &WAL_CHECKPOINTS,
     &ERROR_CODES,
+    &DEFAULT_COUNTRY,
     &API_TOKEN,
     &API_TOKEN_FILE,
 ];
@@ -182,6 +183,13 @@ pub static ERROR_CODES: Setting =
         settings.error_codes(None)?;
         let is_given = settings.given_text(&ERROR_CODES).is_some();
         Ok(if is_given { "a table of your own" } else { "built in" }.to_owned())
+    });
+
+pub static DEFAULT_COUNTRY: Setting = Setting::new("default_country", Text)
+    .variable("DELIVERY_LEDGER_DEFAULT_COUNTRY")
+    .shown(|settings| {
+        let country = settings.default_country()?;
+        Ok(country.map_or("none".to_owned(), |country| country.to_string()))
     });
 
 fn seconds_or_off(every: Option<Duration>) -> String {

@@ -3,6 +3,7 @@
 
 mod account;
 mod api_token;
+mod country;
 mod credential;
 mod declarations;
 mod effective;
@@ -34,6 +35,7 @@ use self::messages::invalid;
 pub use self::reconcile::Reconciling;
 use self::setting::Given;
 pub use self::setting::{Flags, Setting};
+use crate::domain::country::Country;
 use crate::domain::{ErrorCodes, Rule, duration};
 use crate::store::Database;
 use crate::store::quarantine::Limits;
@@ -69,6 +71,8 @@ pub struct ServerConfig {
     pub quarantine: Option<Limits>,
     pub reconciling: Reconciling,
     pub error_codes: ErrorCodes,
+    /// The country of numbers without a calling code; `None` if none is configured.
+    pub default_country: Option<Country>,
     /// The status callback URL of messages sent; `None` if it is not known.
     pub status_callback: Option<String>,
 }
@@ -193,6 +197,7 @@ impl Settings {
             quarantine: self.quarantine()?,
             reconciling: self.reconciling()?,
             error_codes: self.error_codes(None)?,
+            default_country: self.default_country()?,
         })
     }
 

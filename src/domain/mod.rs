@@ -14,6 +14,7 @@ pub mod message;
 pub mod rollup;
 pub mod rule;
 pub mod sid;
+pub mod similar;
 pub mod status;
 pub mod timestamp;
 pub mod tree;

@@ -6,6 +6,7 @@ pub mod event;
 pub mod filter;
 pub mod mask;
 pub mod message;
+pub mod number;
 pub mod parameters;
 
 use base64::Engine;

@@ -29,6 +29,7 @@ mod lists;
 mod log_format;
 mod long_bodies;
 mod masking;
+mod numbers;
 mod odd_callbacks;
 mod openapi;
 mod overload;

@@ -144,6 +144,7 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
         quarantine: None,
         reconciling: Reconciling::default(),
         error_codes: ErrorCodes::default(),
+        default_country: None,
         status_callback: None,
     })
 }

@@ -97,7 +97,7 @@ pub async fn messages(
     redaction: Redaction,
     Query(filter, parameters): Query<MessageParameters, ExportParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let wanted = Wanted::Messages(redaction.check_filter(message_filter(filter)?)?);
+    let wanted = Wanted::Messages(redaction.check_filter(message_filter(filter, &state)?)?);
     export(request, state, redaction, parameters, wanted).await
 }
 

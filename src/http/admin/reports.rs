@@ -34,7 +34,8 @@ pub async fn delivery(
         let properties = Dimension::ALL.map(Dimension::name).join(", ");
         Problem::BadRequest(format!("by is missing; it is one of {properties}"))
     })?;
-    let query = ReportQuery { by, filter: redaction.check_filter(message_filter(filter)?)? };
+    let query =
+        ReportQuery { by, filter: redaction.check_filter(message_filter(filter, &state)?)? };
     let report = web::block(move || {
         state.wait_for_views()?;
         let report = report(&*state.store, &query)?;

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 
 use super::message_sender::MessageSender;
 use super::registry::MetricsRegistry;
+use crate::domain::country::Country;
 use crate::domain::{ErrorCodes, Rule};
 use crate::http::auth::tokens::{Attempts, Tokens};
 use crate::http::error::Problem;
@@ -27,6 +28,8 @@ pub struct AdminState {
     pub verifying: Option<background::Handle>,
     pub rule: Rule,
     pub error_codes: ErrorCodes,
+    /// The country of numbers without a calling code, if one is configured.
+    pub default_country: Option<Country>,
     pub tokens: Arc<ArcSwap<Tokens>>,
     pub attempts: Attempts,
     pub streams: EventStreams,

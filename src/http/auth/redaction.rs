@@ -41,7 +41,7 @@ impl Redaction {
     /// Rejects a filter by more of an address than the token sees: the result would reveal it.
     pub fn check_filter(self, filter: MessageFilter) -> Result<MessageFilter, Problem> {
         let tells = |pattern: &AddressPattern| match pattern {
-            AddressPattern::Exact(_) => true,
+            AddressPattern::AnyOf(_) => true,
             AddressPattern::Suffix(digits) => digits.len() > mask::DIGITS_SHOWN,
         };
         if self.is_masked() && filter.from.iter().chain(&filter.to).any(tells) {
