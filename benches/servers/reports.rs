@@ -13,6 +13,7 @@ use delivery_ledger::domain::message::filter::MessageFilter;
 use delivery_ledger::domain::message::lifecycle::Incoming;
 use delivery_ledger::domain::message::status_reported::Direction;
 use delivery_ledger::domain::message::status_reported::{Addressing, Doubt};
+use delivery_ledger::domain::message::tags::Tags;
 use delivery_ledger::domain::rollup::Hour;
 use delivery_ledger::domain::{
     AccountSid, ErrorCode, Lifecycle, MessageKey, MessageSid, Rule, Status, StatusReported,
@@ -114,6 +115,9 @@ fn message(number: u64, messages: u64) -> Message {
         94..96 => (Status::Failed, ErrorCode::parse("21610")),
         _ => (Status::Sent, None),
     };
+    let mut tags = Tags::default();
+    tags.insert("order", &number.to_string());
+    tags.insert("campaign", ["spring", "summer", "autumn", "winter"][rng.usize(0..4)]);
     let mut at = begins;
     for (place, (status, error_code)) in
         [(Status::Queued, None), (Status::Sent, None), end].into_iter().enumerate()
@@ -135,6 +139,7 @@ fn message(number: u64, messages: u64) -> Message {
             simulated: false,
             imported: false,
             created_at: None,
+            tags: tags.clone(),
             doubt: Doubt::default(),
             labels: Vec::new(),
         };

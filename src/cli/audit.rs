@@ -5,8 +5,10 @@ use std::io::Write;
 use anyhow::Result;
 
 use super::{Format, Outcome, UsageError};
-use crate::cli::common::ledger;
-use crate::cli::common::text::{lines, number, position, right, table};
+use crate::cli::common::styled::Styled;
+use crate::cli::common::table::{Cell, Column, Table};
+use crate::cli::common::text::{number, position};
+use crate::cli::common::{ledger, palette, terminal};
 use crate::config::Settings;
 use crate::domain::message::lifecycle::Counts;
 use crate::domain::message::status_reported::Label;
@@ -79,10 +81,10 @@ fn print(
     error_codes: &ErrorCodes,
     format: Format,
 ) -> Result<()> {
-    let mut out = crate::cli::common::terminal::stdout();
+    let mut out = terminal::stdout();
     match format {
         Format::Table => {
-            out.write_all(for_people(folded, as_of_position, error_codes).as_bytes())?;
+            out.show(&for_people(folded, as_of_position, error_codes, out.columns()))?;
         }
         Format::Json => {
             let entries = folded.timeline.iter();
@@ -99,18 +101,22 @@ fn print(
     Ok(())
 }
 
-/// The message as text: its status, the reason for it, and its timeline.
-pub fn for_people(folded: &Folded, as_of_position: Position, error_codes: &ErrorCodes) -> String {
+/// The message as text: its status, the reason for it, and its timeline, for a screen with this many
+/// columns.
+pub fn for_people(
+    folded: &Folded,
+    as_of_position: Position,
+    error_codes: &ErrorCodes,
+    screen_columns: Option<usize>,
+) -> Styled {
     let message = wire::Message::new(&folded.key, &folded.lifecycle, as_of_position, error_codes);
-    format!(
-        "{}\n{}\n{}",
-        summary(&message, folded.lifecycle.evidence.is_open()),
-        why(folded),
-        timeline(folded)
-    )
+    let mut text = summary(&message, folded.lifecycle.evidence.is_open());
+    text.push(&format!("\n{}\n", why(folded)));
+    text.append(&timeline(folded, screen_columns));
+    text
 }
 
-fn summary(message: &wire::Message, is_open: bool) -> String {
+fn summary(message: &wire::Message, is_open: bool) -> Styled {
     let or_dash = |text: &Option<String>| printable(text.as_deref().unwrap_or("-")).into_owned();
     let mut marks = vec![match (message.terminal, message.settled) {
         (true, _) => "terminal",
@@ -127,15 +133,6 @@ fn summary(message: &wire::Message, is_open: bool) -> String {
         unrecognised: message.unrecognised,
     };
     let mut rows = vec![
-        (
-            "message",
-            format!(
-                "{}  {} ({})",
-                printable(&message.message_sid),
-                message.status,
-                marks.join(", ")
-            ),
-        ),
         ("account", or_dash(&message.account_sid)),
         ("from", format!("{}  to  {}", or_dash(&message.from), or_dash(&message.to))),
         ("channel", printable(&message.channel).into_owned()),
@@ -147,6 +144,9 @@ fn summary(message: &wire::Message, is_open: bool) -> String {
     if let Some(date) = &message.raw_dlr_done_date {
         rows.push(("receipt", format!("{} (carrier time, zone unknown)", printable(date))));
     }
+    if !message.tags.is_empty() {
+        rows.push(("tags", tags(message)));
+    }
     rows.push((
         "events",
         format!("{events}: {late} late, {duplicates} duplicate, {unrecognised} unrecognised"),
@@ -155,7 +155,21 @@ fn summary(message: &wire::Message, is_open: bool) -> String {
         "as of",
         format!("position {}, rule {}", number(message.as_of_position), message.rule),
     ));
-    rows.into_iter().map(|(name, value)| format!("{name:<8} {value}\n")).collect()
+    let mut text = Styled::from("message  ");
+    text.push(&format!("{}  ", printable(&message.message_sid)));
+    text.push_in(palette::status(message.status), message.status);
+    text.push(&format!(" ({})\n", marks.join(", ")));
+    rows.into_iter().for_each(|(name, value)| text.push(&format!("{name:<8} {value}\n")));
+    text
+}
+
+/// The tags as the query of a URL would have them, but readable.
+fn tags(message: &wire::Message) -> String {
+    let pairs = message.tags.iter().flat_map(|(name, values)| {
+        values.iter().map(move |value| printable(&format!("{name}={value}")).into_owned())
+    });
+    let dropped = message.tags_dropped.then(|| "… (further ones are not kept)".to_owned());
+    pairs.chain(dropped).collect::<Vec<_>>().join(" ")
 }
 
 /// The reason for the status, in one or two sentences.
@@ -195,26 +209,33 @@ fn why(folded: &Folded) -> String {
     }
 }
 
-fn timeline(folded: &Folded) -> String {
-    let mut rows =
-        table(["position", "received at (UTC)", "after", "source", "status", "effect", "details"]);
+fn timeline(folded: &Folded, screen_columns: Option<usize>) -> Styled {
+    let mut rows = Table::new([
+        Column::right("position").short_heading("pos"),
+        Column::left("received at (UTC)").short_heading("received (UTC)"),
+        Column::right("after"),
+        Column::left("source"),
+        Column::left("status"),
+        Column::left("effect"),
+        Column::prose("details"),
+    ]);
     let start = folded.timeline.first().map(|entry| entry.event.received_at);
     let mut before = None;
     for (index, entry) in folded.timeline.iter().enumerate() {
         let word = entry.reported.status.map(Status::name);
         let word = word.or(entry.reported.unrecognised.as_deref());
-        rows.add_row(vec![
-            right(number(entry.event.position)),
-            entry.event.received_at.to_string().into(),
-            right(elapsed(start, entry.event.received_at)),
-            entry.event.source.name().into(),
-            printable(word.unwrap_or("-")).into_owned().into(),
-            entry.effect.name().into(),
-            details(entry, before, index == 0).into(),
+        rows.row([
+            Cell::number(entry.event.position),
+            Cell::time(entry.event.received_at),
+            Cell::text(elapsed(start, entry.event.received_at)),
+            Cell::text(entry.event.source.name()),
+            Cell::status(word.unwrap_or("-")),
+            Cell::effect(entry.effect),
+            Cell::text(details(entry, before, index == 0)),
         ]);
         before = entry.status_after;
     }
-    lines(&rows)
+    rows.fit(screen_columns)
 }
 
 fn elapsed(start: Option<Timestamp>, at: Timestamp) -> String {

@@ -7,15 +7,16 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::{Format, Outcome, UsageError};
-use crate::cli::common::ledger;
-use crate::cli::common::text::{lines, number, progress_bar, table};
+use crate::cli::common::styled::Styled;
+use crate::cli::common::table::{Cell, Column, Table};
+use crate::cli::common::text::{number, progress_bar};
+use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;
 use crate::domain::Rule;
 use crate::domain::digest::hex;
 use crate::projection::ProjectionError;
 use crate::projection::replay::{Change, Replayed, dry_run, replay};
 use crate::store::{Access, Store, StoreError};
-use crate::text::printable;
 use crate::wire::message::status_name;
 
 /// The arguments of `replay`.
@@ -106,15 +107,19 @@ fn parse_rule(name: &str) -> Result<Rule, UsageError> {
 }
 
 fn print(replayed: &Replayed, changes: Option<&Changes>, format: Format) -> Result<()> {
-    let mut out = crate::cli::common::terminal::stdout();
+    let mut out = terminal::stdout();
     match format {
-        Format::Table => out.write_all(for_people(replayed, changes).as_bytes())?,
+        Format::Table => out.show(&for_people(replayed, changes, out.columns()))?,
         Format::Json => writeln!(out, "{:#}", as_json(replayed, changes))?,
     }
     Ok(())
 }
 
-fn for_people(replayed: &Replayed, changes: Option<&Changes>) -> String {
+fn for_people(
+    replayed: &Replayed,
+    changes: Option<&Changes>,
+    screen_columns: Option<usize>,
+) -> Styled {
     let Replayed { checkpoint, head, events, events_per_second, rule, digest } = replayed;
     let summary = format!(
         "events     {} replayed, {} per second\ncheckpoint {} of {}\nrule       {}\ndigest     {}\n",
@@ -125,29 +130,36 @@ fn for_people(replayed: &Replayed, changes: Option<&Changes>) -> String {
         rule.name(),
         hex(digest),
     );
+    let mut text = Styled::from(summary.as_str());
     match changes {
-        None => summary,
+        None => {}
         Some(Changes { count: 0, .. }) => {
-            format!("{summary}\nNo status would change. Nothing was changed.\n")
+            text.push("\nNo status would change. Nothing was changed.\n");
         }
         Some(changes) => {
-            let mut rows = table(["message", "status", "new status"]);
+            let columns = ["message", "status", "new status"];
+            let mut rows = Table::new(columns.map(Column::left));
             for change in &changes.first {
-                let sid = printable(change.key.message_sid.as_str()).into_owned();
-                rows.add_row([sid.as_str(), status_name(change.from), status_name(change.to)]);
+                rows.row([
+                    // Whole, because it is what `audit` takes.
+                    Cell::text(change.key.message_sid.as_str()),
+                    Cell::status(status_name(change.from)),
+                    Cell::status(status_name(change.to)),
+                ]);
             }
             let count = number(changes.count);
             let named = match changes.count > changes.first.len() as u64 {
                 true => format!(" (the first {} are shown)", number(changes.first.len() as u64)),
                 false => String::new(),
             };
-            format!(
-                "{summary}\n{}\nMessages whose status would change: {count}{named}. \
-                 Nothing was changed.\n",
-                lines(&rows)
-            )
+            text.push("\n");
+            text.append(&rows.fit(screen_columns));
+            text.push(&format!(
+                "\nMessages whose status would change: {count}{named}. Nothing was changed.\n"
+            ));
         }
     }
+    text
 }
 
 fn as_json(replayed: &Replayed, changes: Option<&Changes>) -> serde_json::Value {

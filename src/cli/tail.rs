@@ -9,13 +9,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Format, Outcome, UsageError};
 use crate::cli::common::interrupt::Interrupt;
+use crate::cli::common::table::{Cell, Column, Layout, Table};
 use crate::cli::common::terminal::{self, Safe};
 use crate::cli::common::text::position;
 use crate::config::Settings;
 use crate::domain::message::filter::AddressPattern;
 use crate::domain::{ErrorCode, ErrorCodes, Position, RecordedEvent, Status};
 use crate::store::{self, Access, EventPages};
-use crate::text::printable;
 use crate::twilio::callback::ParsedCallback;
 use crate::wire;
 use crate::wire::number::WrittenAddress;
@@ -72,12 +72,15 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let interrupt = Interrupt::listen()?;
     let error_codes = settings.error_codes(None)?;
     let store = store::open(&database, Access::Read)?;
+    let out = terminal::stdout();
+    let layout = table().layout(out.columns());
     let default_country = settings.default_country()?;
     let pattern = |written: &Option<WrittenAddress>| {
         written.as_ref().map(|written| written.pattern(default_country))
     };
     let mut tail = Tail {
-        out: terminal::stdout(),
+        out,
+        layout,
         from: pattern(&args.filter.from),
         to: pattern(&args.filter.to),
         filter: args.filter,
@@ -91,6 +94,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             format!("--after: {after} is beyond the head, {head}; is this the right ledger?");
         return Err(UsageError(beyond).into());
     }
+    tail.heading()?;
     loop {
         let head = store.head()?;
         for events in EventPages::new(&*store, after + 1..=head) {
@@ -112,6 +116,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 /// The output, and the settings for it.
 struct Tail {
     out: Safe<Stdout>,
+    layout: Layout,
     filter: Filter,
     from: Option<AddressPattern>,
     to: Option<AddressPattern>,
@@ -120,15 +125,21 @@ struct Tail {
 }
 
 impl Tail {
+    fn heading(&mut self) -> Result<()> {
+        if self.format == Format::Table {
+            self.out.show(&self.layout.heading())?;
+            self.out.flush()?;
+        }
+        Ok(())
+    }
+
     fn show(&mut self, events: Vec<RecordedEvent>) -> Result<()> {
-        let mut text = Vec::new();
         for event in events {
             let reading = ParsedCallback::parse(&event);
             if self.filter.matches(&reading) && self.matches_addresses(&reading) {
-                self.line(&event, &reading, &mut text)?;
+                self.line(&event, &reading)?;
             }
         }
-        self.out.write_all(&text)?;
         self.out.flush()?;
         Ok(())
     }
@@ -143,22 +154,19 @@ impl Tail {
             && address(&self.to, addressed.and_then(|addressed| addressed.to.as_deref()))
     }
 
-    fn line(
-        &self,
-        event: &RecordedEvent,
-        reading: &ParsedCallback<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
+    fn line(&mut self, event: &RecordedEvent, reading: &ParsedCallback<'_>) -> Result<()> {
         let owned = |sid: &Option<std::borrow::Cow<'_, str>>| sid.as_deref().map(str::to_owned);
         match self.format {
-            Format::Table => writeln!(out, "{}", for_people(event, reading, &self.error_codes))?,
+            Format::Table => {
+                let row = self.layout.line(&cells(event, reading, &self.error_codes));
+                self.out.show(&row)?;
+            }
             Format::Json => {
                 let (account, message) = (owned(&reading.account_sid), owned(&reading.message_sid));
-                serde_json::to_writer(
-                    &mut *out,
-                    &wire::Event::new(event.clone(), account, message),
-                )?;
-                out.push(b'\n');
+                let event = wire::Event::new(event.clone(), account, message);
+                let mut line = serde_json::to_vec(&event)?;
+                line.push(b'\n');
+                self.out.write_all(&line)?;
             }
         }
         Ok(())
@@ -196,27 +204,38 @@ fn word<'a>(reading: &'a ParsedCallback<'_>) -> Option<&'a str> {
     reported.status.map(Status::name).or(reported.unrecognised.as_deref())
 }
 
-/// Formats one event as one line.
-fn for_people(
+/// The columns. The widths to expect are those of usual events: of a million of them, with numbers of
+/// twelve digits.
+fn table() -> Table {
+    Table::new([
+        Column::right("position").expect(9, 9),
+        Column::left("received at (UTC)").short_heading("received (UTC)").expect(27, 14),
+        Column::left("status").expect(19, 11),
+        Column::left("message").expect(34, 9),
+        Column::left("from").expect(14, 13).optional(),
+        Column::left("to").expect(14, 13),
+        Column::prose("error").expect(40, 40),
+    ])
+}
+
+fn cells(
     event: &RecordedEvent,
     reading: &ParsedCallback<'_>,
     error_codes: &ErrorCodes,
-) -> String {
+) -> [Cell; 7] {
     let reported = reading.reported.as_ref();
-    let or_dash = |text: Option<&str>| printable(text.unwrap_or("-")).into_owned();
-    let from = or_dash(reported.and_then(|reported| reported.addressed.from.as_deref()));
-    let to = or_dash(reported.and_then(|reported| reported.addressed.to.as_deref()));
+    let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
     let code = reported.and_then(|reported| reported.error_code);
     let error = code.map(|code| format!("{} {}", code.number(), error_codes.title(code)));
-    let error = error.unwrap_or_default();
-    let line = format!(
-        "{:>9}  {}  {:<19}  {:<34}  {from:<14} -> {to:<14}  {error}",
-        event.position,
-        event.received_at,
-        or_dash(word(reading)),
-        or_dash(reading.message_sid.as_deref()),
-    );
-    line.trim_end().to_owned()
+    [
+        Cell::number(event.position),
+        Cell::time(event.received_at),
+        Cell::status(or_dash(word(reading))),
+        Cell::sid(or_dash(reading.message_sid.as_deref())),
+        Cell::text(or_dash(reported.and_then(|reported| reported.addressed.from.as_deref()))),
+        Cell::text(or_dash(reported.and_then(|reported| reported.addressed.to.as_deref()))),
+        Cell::text(error.unwrap_or_default()),
+    ]
 }
 
 fn error_code(text: &str) -> Result<ErrorCode, String> {

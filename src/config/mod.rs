@@ -272,6 +272,12 @@ fn one_path(paths: &[CallbackPath]) -> Option<&str> {
     paths.iter().find(|path| !path.is_prefix()).map(CallbackPath::as_given)
 }
 
+/// The width of the terminal in columns, from `COLUMNS`; `None` if it is not set to a positive number.
+pub fn columns() -> Option<usize> {
+    let columns = std::env::var("COLUMNS").ok()?.parse().ok();
+    columns.filter(|columns| *columns > 0)
+}
+
 /// Other programs may have variables that are not UTF-8; ours are.
 fn environment() -> HashMap<String, String> {
     let variables = std::env::vars_os()

@@ -53,6 +53,8 @@ pub const MESSAGES: &[Column] = &[
     column("unrecognised", ColumnKind::Integer),
     column("as_of_position", ColumnKind::Integer),
     column("labels", ColumnKind::List),
+    column("tags", ColumnKind::Json),
+    column("tags_dropped", ColumnKind::Boolean),
 ];
 
 /// Of events. As in the JSON, `body` or `body_base64` is empty, and the last three are empty unless the

@@ -14,7 +14,7 @@ use crate::domain::{ErrorCode, Lifecycle, Rule, Status};
 use crate::store::{Message, StoreError, Views};
 
 /// Prefix of the encoding; a different encoding gets a different number.
-const PROJECTION_V2: &[u8] = b"delivery-ledger projection 2\n";
+const PROJECTION_V3: &[u8] = b"delivery-ledger projection 3\n";
 
 /// How many messages are read into memory at a time.
 pub(super) const PAGE_MESSAGES: usize = 1000;
@@ -30,7 +30,7 @@ impl ProjectionDigest {
     /// A digest for this rule, without messages yet.
     pub fn new(rule: Rule) -> Self {
         let mut encoding = Encoding::default();
-        encoding.restart(PROJECTION_V2).text(rule.name());
+        encoding.restart(PROJECTION_V3).text(rule.name());
         Self { hash: Sha256::new_with_prefix(encoding.as_bytes()), encoding }
     }
 
@@ -102,6 +102,11 @@ fn add_lifecycle(encoding: &mut Encoding, lifecycle: &Lifecycle) {
     add_status(encoding, receipt.and_then(|receipt| receipt.status));
     encoding.number(first_received_at.micros() as u64).number(last_received_at.micros() as u64);
     add_kinds(encoding, evidence.kinds);
+    encoding.count(evidence.tags.iter().len());
+    for (name, value) in evidence.tags.iter() {
+        encoding.text(name).text(value);
+    }
+    encoding.number(evidence.tags.has_dropped().into());
     let Counts { events, duplicates, late, unrecognised } = *counts;
     encoding.number(events).number(duplicates).number(late).number(unrecognised);
     encoding.count(history.len());

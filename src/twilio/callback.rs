@@ -9,11 +9,12 @@ use super::event_sids::{ACCOUNT_IN_DATA, ACCOUNT_IN_JSON, EventSids, is_of_conve
 use super::form::Form;
 use super::json::TopLevel;
 use super::parameters::{Parameter, Parameters};
-use super::{direction, resource};
+use super::{direction, resource, tags};
 use crate::domain::channel::{derive_channel, is_channel_explicit};
 use crate::domain::event::is_simulated;
 use crate::domain::message::status_reported::Direction;
 use crate::domain::message::status_reported::{Addressing, Doubt, Label, StatusReported};
+use crate::domain::message::tags::Tags;
 use crate::domain::{
     AccountSid, BodyKind, ErrorCode, MessageKey, MessageSid, NewEvent, Source, Status,
 };
@@ -42,7 +43,7 @@ impl<'a> ParsedCallback<'a> {
     /// Reads an event's body. Nothing is refused: what can't be read is absent.
     pub fn parse(event: &'a NewEvent) -> Self {
         let mut parsed = match event.body_kind() {
-            Some(BodyKind::Form) => Self::from_form(&Parameters::parse(&event.body, event.query())),
+            Some(BodyKind::Form) => Self::from_form(event),
             Some(BodyKind::Json) => Self::from_json(event),
             None => Self { account_sid: None, message_sid: None, reported: None, simulated: false },
         };
@@ -66,10 +67,15 @@ impl<'a> ParsedCallback<'a> {
         Some(MessageKey { account_sid, message_sid })
     }
 
-    fn from_form(form: &Parameters<'a>) -> Self {
+    fn from_form(event: &'a NewEvent) -> Self {
+        let form = Parameters::parse(&event.body, event.query());
         let EventSids { account_sid, message_sid } =
             EventSids::from_form(|parameter| form.text(parameter));
-        let reported = message_sid.as_deref().map(|sid| report_of_form(form, sid));
+        let reported = message_sid.as_deref().map(|sid| report_of_form(&form, sid));
+        let reported = reported.map(|reported| match event.source {
+            Source::Callback => StatusReported { tags: tags::parse(event.query()), ..reported },
+            _ => reported,
+        });
         Self { account_sid, message_sid, reported, simulated: false }
     }
 
@@ -231,6 +237,7 @@ fn report_of_form(form: &Parameters<'_>, sid: &str) -> StatusReported {
         simulated: false,
         imported: false,
         created_at: None,
+        tags: Tags::default(),
         labels: labels(&[
             (words.differ(), Label::StatusWordsDiffer),
             (!MessageSid::has_documented_form(sid), Label::OddMessageSid),
@@ -271,6 +278,7 @@ fn report_of_resource(resource: &TopLevel, sid: &str) -> StatusReported {
         created_at: ["date_created", "date_sent"]
             .into_iter()
             .find_map(|name| resource::date(&text(name)?)),
+        tags: Tags::default(),
         labels: labels(&[
             (!MessageSid::has_documented_form(sid), Label::OddMessageSid),
             (direction == Direction::Inbound, Label::Inbound),

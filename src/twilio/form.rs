@@ -10,6 +10,10 @@ use smol_str::SmolStr;
 /// The media type of a form.
 pub const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 
+/// The query parameter that Twilio adds, with the hash of a body that is not a form
+/// (<https://www.twilio.com/docs/usage/security#validating-requests>).
+pub const BODY_HASH: &str = "bodySHA256";
+
 /// The length of an escape: a percent sign and two digits.
 const ESCAPE_BYTES: usize = 3;
 
@@ -94,10 +98,10 @@ impl<'a> Form<'a> {
     }
 }
 
-/// True if a query's parameters are sorted by name, apart from bodySHA256, which Twilio adds.
+/// True if a query's parameters are sorted by name, apart from [`BODY_HASH`].
 pub fn is_in_order_of_names(query: &str) -> bool {
     let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
-    names.filter(|name| *name != "bodySHA256").is_sorted()
+    names.filter(|name| *name != BODY_HASH).is_sorted()
 }
 
 /// The first value of each of a few names, found in one pass over a body without decoding the rest.

@@ -14,3 +14,4 @@ pub mod parameters;
 pub mod resource;
 mod shape;
 pub mod signature;
+pub mod tags;

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::accounts::{AccountKeys, Accounts, PRIMARY, SECONDARY, Secret, SharedKey, Token};
 use super::callback::{ClaimedAccount, Content, ParsedBody};
-use super::form::Form;
+use super::form::{BODY_HASH, Form};
 use crate::domain::digest::hex;
 
 /// The header that carries the signature, in lower case.
@@ -21,10 +21,6 @@ pub const SIGNATURE_HEADER: &str = "x-twilio-signature";
 
 /// The header that names a shared key, in lower case.
 pub const SETTINGS_HEADER: &str = "x-twilio-webhooks-signature-settings";
-
-/// The query parameter with the hash of a body that is not a form
-/// (<https://www.twilio.com/docs/usage/security#validating-requests>).
-const BODY_HASH: &str = "bodySHA256";
 
 /// A signature and the data that it should cover.
 #[derive(Clone, Copy)]

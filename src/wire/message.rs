@@ -1,5 +1,7 @@
 //! The JSON of a message, for `audit`, the API and `export messages`.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
@@ -8,6 +10,7 @@ use utoipa::ToSchema;
 use super::Body;
 use crate::domain::message::lifecycle::Evidence;
 use crate::domain::message::status_reported::Label;
+use crate::domain::message::tags::Tags;
 use crate::domain::{
     Effect, ErrorCode, ErrorCodes, Lifecycle, MessageKey, Position, RecordedEvent, Status,
     StatusReported,
@@ -44,6 +47,10 @@ pub struct Message {
     pub as_of_position: Position,
     /// `inbound` if all of its statuses are, `simulated` if a simulation sent all of its events.
     pub labels: Vec<&'static str>,
+    /// Names and values from the query of the callback URL, in byte order.
+    pub tags: BTreeMap<String, Vec<String>>,
+    /// True if the message has more tags than are kept.
+    pub tags_dropped: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeline: Option<Vec<TimelineEntry>>,
 }
@@ -112,6 +119,8 @@ impl Message {
             unrecognised: counts.unrecognised,
             as_of_position,
             labels: evidence.kinds.labels().map(Label::name).collect(),
+            tags: tags(&evidence.tags),
+            tags_dropped: evidence.tags.has_dropped(),
             timeline: None,
         }
     }
@@ -142,6 +151,11 @@ impl TimelineEntry {
             labels: reported.labels.iter().copied().map(Label::name).collect(),
         }
     }
+}
+
+fn tags(tags: &Tags) -> BTreeMap<String, Vec<String>> {
+    let values = tags.by_name().map(|(name, values)| (name, values.map(str::to_owned)));
+    values.map(|(name, values)| (name.to_owned(), values.collect())).collect()
 }
 
 fn status_times(evidence: &Evidence) -> Map<String, Value> {

@@ -53,6 +53,7 @@ mod stopping;
 mod store;
 mod stream;
 mod support;
+mod tags;
 mod tail;
 mod telemetry;
 mod usage;

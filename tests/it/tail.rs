@@ -13,7 +13,7 @@ use crate::support::ledger::Ledger;
 use crate::support::{ACCOUNT, App, OTHER_ACCOUNT, delivered, failed, sent, sid, status};
 
 #[test]
-fn tail_prints_one_line_per_event() {
+fn tail_prints_a_heading_and_one_line_per_event() {
     let odd = status("SM1", "on\x1b[31mits way").with("To", "whatsapp:+1").bytes();
     let ledger = Ledger::with_events(&one_a_second([
         event(sent(&sid(1))),
@@ -25,18 +25,13 @@ fn tail_prints_one_line_per_event() {
     let (code, out, err) = ended(&ledger, &["tail", "--after", "0", "--no-follow"]);
 
     assert_eq!((code, err.as_str()), (Some(0), ""));
-    assert_eq!(
-        out,
-        "        1  2026-01-02T03:04:05.000000Z  sent                 \
-         SM00000000000000000000000000000001  +15017250604   -> +15558675310\n        \
-         2  2026-01-02T03:04:06.000000Z  failed               \
-         SM00000000000000000000000000000001  +15017250604   -> +15558675310    \
-         30003 Unreachable destination handset\n        \
-         3  2026-01-02T03:04:07.000000Z  on\\u{1b}[31mits way  \
-         SM1                                 +15017250604   -> whatsapp:+1\n        \
-         4  2026-01-02T03:04:08.000000Z  -                    \
-         -                                   -              -> -\n"
-    );
+    let expected = " position  received at (UTC)            status               message                             from            to              error
+        1  2026-01-02T03:04:05.000000Z  sent                 SM00000000000000000000000000000001  +15017250604    +15558675310
+        2  2026-01-02T03:04:06.000000Z  failed               SM00000000000000000000000000000001  +15017250604    +15558675310    30003 Unreachable destination handset
+        3  2026-01-02T03:04:07.000000Z  on\\u{1b}[31mits way  SM1                                 +15017250604    whatsapp:+1
+        4  2026-01-02T03:04:08.000000Z  -                    -                                   -               -
+";
+    assert_eq!(out, expected);
 }
 
 #[test]

@@ -40,7 +40,7 @@ CREATE TABLE messages(
   sender BLOB,                     -- the same of From
   flags INTEGER NOT NULL,          -- 1 conflict, 2 late, 4 duplicate, 8 open, 16 inbound,
                                    -- 32 no status reported
-  lifecycle BLOB NOT NULL          -- the rest, in format 3 of
+  lifecycle BLOB NOT NULL          -- the rest, in format 4 of
                                    -- src/store/sqlite/views/codec/lifecycle.rs: with another
                                    -- number here, views that were written before are rebuilt;
                                    -- fingerprints: src/domain/digest.rs

@@ -1,9 +1,17 @@
 //! Standard output with control characters escaped on a terminal, which would interpret them. A file or
-//! a pipe gets every byte unchanged.
+//! a pipe gets every byte unchanged. Colours of ours are written as such, on a terminal that has them.
 
 use std::io::{self, IsTerminal, Stdout, Write};
 
+use anstream::{AutoStream, ColorChoice};
+use terminal_size::{Width, terminal_size_of};
+
+use super::styled::Styled;
+use crate::config;
 use crate::text::is_unsafe;
+
+/// The width of a terminal that does not tell it.
+const USUAL_COLUMNS: usize = 80;
 
 /// The maximum length of a character in UTF-8.
 const CHAR_BYTES_MAX: usize = 4;
@@ -11,13 +19,20 @@ const CHAR_BYTES_MAX: usize = 4;
 /// Standard output, made safe if it is a terminal.
 pub fn stdout() -> Safe<Stdout> {
     let out = io::stdout();
-    Safe { is_terminal: out.is_terminal(), out, incomplete: Vec::new() }
+    let is_terminal = out.is_terminal();
+    // COLUMNS goes first, as with other programs, so that a user can choose another width.
+    let size = || terminal_size_of(&out).map(|(Width(columns), _)| columns.into());
+    let columns = is_terminal.then(|| config::columns().or_else(size).unwrap_or(USUAL_COLUMNS));
+    let has_styles = AutoStream::choice(&out) != ColorChoice::Never;
+    Safe { out, is_terminal, columns, has_styles, incomplete: Vec::new() }
 }
 
 /// A writer that escapes control characters if it writes to a terminal.
 pub struct Safe<W: Write> {
     out: W,
     is_terminal: bool,
+    columns: Option<usize>,
+    has_styles: bool,
     /// The first bytes of a character whose remaining bytes have not been written yet.
     incomplete: Vec<u8>,
 }
@@ -64,6 +79,20 @@ impl<W: Write> Safe<W> {
         self.is_terminal
     }
 
+    /// The width of the terminal. `None` if it is a file or a pipe, whose lines have no limit.
+    pub fn columns(&self) -> Option<usize> {
+        self.columns
+    }
+
+    /// Writes text with its styles, if the output has them: `NO_COLOR`, `CLICOLOR_FORCE`, `TERM` and
+    /// `--color` decide that.
+    pub fn show(&mut self, text: &Styled) -> io::Result<()> {
+        match self.has_styles {
+            true => self.out.write_all(text.with_styles().as_bytes()),
+            false => self.out.write_all(text.plain().as_bytes()),
+        }
+    }
+
     /// The underlying writer.
     pub fn inner(&self) -> &W {
         &self.out
@@ -74,10 +103,14 @@ impl<W: Write> Safe<W> {
 mod tests {
     use std::io::Write;
 
-    use super::Safe;
+    use super::{Safe, Styled};
+
+    fn safe(is_terminal: bool, has_styles: bool) -> Safe<Vec<u8>> {
+        Safe { out: Vec::new(), is_terminal, columns: None, has_styles, incomplete: Vec::new() }
+    }
 
     fn written(pieces: &[&[u8]], is_terminal: bool) -> Vec<u8> {
-        let mut safe = Safe { out: Vec::new(), is_terminal, incomplete: Vec::new() };
+        let mut safe = safe(is_terminal, false);
         pieces.iter().for_each(|piece| safe.write_all(piece).unwrap());
         safe.out
     }
@@ -95,5 +128,17 @@ mod tests {
         assert_eq!(written(&[b"\xc2", b"\x9bx"], true), b"\\u009bx");
         assert_eq!(written(&[b"\xc3", b"\xa9"], true), "é".as_bytes());
         assert_eq!(written(&[b"\xffx"], true), b"\\xffx");
+    }
+    #[test]
+    fn styles_are_written_only_to_an_output_that_has_them() {
+        let mut text = Styled::from("of ");
+        text.push_in(anstyle::AnsiColor::Red.on_default(), "\x1b[7mfailed");
+        for (has_styles, expected) in
+            [(true, "of \x1b[31m\\u{1b}[7mfailed\x1b[0m"), (false, "of \\u{1b}[7mfailed")]
+        {
+            let mut safe = safe(true, has_styles);
+            safe.show(&text).unwrap();
+            assert_eq!(String::from_utf8(safe.out).unwrap(), expected);
+        }
     }
 }

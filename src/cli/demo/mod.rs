@@ -172,10 +172,11 @@ fn show(store: &dyn Store, traffic: &Traffic, summary: &LoadSummary) -> Result<(
     )?;
     writeln!(out, "One message whose callbacks arrived in the wrong order:\n")?;
     let (featured, as_of_position) = featured(store, traffic)?;
-    let featured = audit::for_people(&featured, as_of_position, &ErrorCodes::default());
-    writeln!(out, "{featured}")?;
-    writeln!(out, "All messages:\n")?;
-    writeln!(out, "{}", Totals::of(store)?.for_people())?;
+    let columns = out.columns();
+    out.show(&audit::for_people(&featured, as_of_position, &ErrorCodes::default(), columns))?;
+    writeln!(out, "\nAll messages:\n")?;
+    out.show(&Totals::of(store)?.for_people(columns))?;
+    writeln!(out)?;
     Ok(())
 }
 

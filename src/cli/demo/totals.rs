@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::cli::common::text::{lines, number, right, table};
+use crate::cli::common::styled::Styled;
+use crate::cli::common::table::{Cell, Column, Table};
 use crate::store::Store;
 use crate::wire::message::status_name;
 
@@ -45,16 +46,17 @@ impl Totals {
         Ok(Self(named.chain([("all", total)]).collect()))
     }
 
-    /// As a table.
-    pub fn for_people(&self) -> String {
-        let mut shown = table(["status", "messages", "events", "late", "duplicates", "conflicts"]);
+    /// As a table for a screen with this many columns.
+    pub fn for_people(&self, screen_columns: Option<usize>) -> Styled {
+        let counts = ["messages", "events", "late", "duplicates", "conflicts"];
+        let columns = counts.into_iter().map(Column::right);
+        let mut shown = Table::new([Column::left("status")].into_iter().chain(columns));
         for (name, row) in &self.0 {
+            let name = if *name == "all" { Cell::text(name) } else { Cell::status(name) };
             let numbers = [row.messages, row.events, row.late, row.duplicates, row.conflicts];
-            let cells = numbers.into_iter().map(|count| right(number(count)));
-            let cells = [comfy_table::Cell::from(*name)].into_iter().chain(cells);
-            shown.add_row(cells.collect::<Vec<_>>());
+            shown.row([name].into_iter().chain(numbers.into_iter().map(Cell::number)));
         }
-        lines(&shown)
+        shown.fit(screen_columns)
     }
 
     /// As JSON.

@@ -6,7 +6,10 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::cli::Format;
-use crate::cli::common::text::{lines, number, right, table};
+use crate::cli::common::styled::Styled;
+use crate::cli::common::table::{Cell, Column, Table};
+use crate::cli::common::terminal;
+use crate::cli::common::text::number;
 use crate::import::{self, Counts, StagedImport};
 use crate::text::printable;
 
@@ -24,9 +27,9 @@ pub struct Report {
 impl Report {
     /// Prints the result and the rejected rows.
     pub fn print(&self, staged: &mut StagedImport) -> Result<()> {
-        let mut out = crate::cli::common::terminal::stdout();
+        let mut out = terminal::stdout();
         match self.format {
-            Format::Table => out.write_all(self.for_people(staged).as_bytes())?,
+            Format::Table => out.show(&self.for_people(staged, out.columns()))?,
             Format::Json => {
                 let summary = self.as_json(staged).to_string();
                 let (open, _closing) = summary.split_at(summary.len() - 1);
@@ -43,35 +46,34 @@ impl Report {
         Ok(())
     }
 
-    fn for_people(&self, staged: &StagedImport) -> String {
-        let mut files = table(["file", "format", "rows"]);
+    fn for_people(&self, staged: &StagedImport, screen_columns: Option<usize>) -> Styled {
+        let mut files =
+            Table::new([Column::left("file"), Column::left("format"), Column::right("rows")]);
         for file in &staged.files {
             let format = file.format.map_or("-", import::ImportFormat::name);
-            let path = printable(&file.path).into_owned();
-            files.add_row([path.into(), format.into(), right(number(file.rows))]);
+            files.row([Cell::text(&file.path), Cell::text(format), Cell::number(file.rows)]);
         }
         let Counts { appended, known, inbound, refused, .. } = self.counts;
         let would = if self.dry_run { "would be " } else { "" };
-        let mut text = lines(&files);
+        let mut text = files.fit(screen_columns);
         if !self.nothing_done {
-            text += &format!(
-                "\nappended  {}{}\nknown     {}\n",
-                would,
+            text.push(&format!(
+                "\nappended  {would}{}\nknown     {}\n",
                 number(appended),
                 number(known)
-            );
+            ));
         } else {
-            text += "\nNothing was imported.\n";
+            text.push("\nNothing was imported.\n");
         }
-        text += &format!("inbound   {}\nrefused   {}\n", number(inbound), number(refused));
+        text.push(&format!("inbound   {}\nrefused   {}\n", number(inbound), number(refused)));
         for refusal in staged.refused.first() {
             let line = refusal.line.map_or(String::new(), |line| format!(":{line}"));
-            text +=
-                &format!("  {}{line}  {}\n", printable(&refusal.file), printable(&refusal.reason));
+            let (file, reason) = (printable(&refusal.file), printable(&refusal.reason));
+            text.push(&format!("  {file}{line}  {reason}\n"));
         }
         let more = refused - staged.refused.first().len() as u64;
         if more > 0 {
-            text += &format!("  and {} more; --report json has all\n", number(more));
+            text.push(&format!("  and {} more; --report json has all\n", number(more)));
         }
         text
     }

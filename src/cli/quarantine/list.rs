@@ -3,15 +3,16 @@
 use std::io::Write;
 
 use anyhow::Result;
-use comfy_table::Cell;
 use serde_json::json;
 
 use super::super::{Format, Outcome};
-use crate::cli::common::text::{lines, number, right, table};
+use crate::cli::common::styled::Styled;
+use crate::cli::common::table::{Cell, Column, Table};
+use crate::cli::common::terminal;
+use crate::cli::common::text::number;
 use crate::config::Settings;
 use crate::store;
 use crate::store::quarantine::{Kept, Rank, RefusedRequest};
-use crate::text::printable;
 use crate::wire::mask;
 
 /// The number of requests that are read at a time, because each includes its body.
@@ -35,9 +36,9 @@ pub struct Args {
 /// Prints the list.
 pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
     let (kept, requests) = read(args, settings)?;
-    let mut out = crate::cli::common::terminal::stdout();
+    let mut out = terminal::stdout();
     match args.format {
-        Format::Table => out.write_all(for_people(kept, &requests).as_bytes())?,
+        Format::Table => out.show(&for_people(kept, &requests, out.columns()))?,
         Format::Json => writeln!(out, "{:#}", as_json(kept, &requests))?,
     }
     Ok(Outcome::Done)
@@ -75,30 +76,39 @@ impl Entry {
     }
 }
 
-fn for_people(kept: Kept, entries: &[Entry]) -> String {
+fn for_people(kept: Kept, entries: &[Entry], screen_columns: Option<usize>) -> Styled {
     if kept.requests == 0 && entries.is_empty() {
-        return "The quarantine is empty.\n".to_owned();
+        return Styled::from("The quarantine is empty.\n");
     }
-    let mut table = table(["id", "received at", "bytes", "path", "reason", "likely cause"]);
+    let mut table = Table::new([
+        Column::left("id"),
+        Column::left("received at (UTC)").short_heading("received (UTC)"),
+        Column::right("bytes").optional(),
+        Column::left("path").optional(),
+        Column::left("reason"),
+        Column::prose("likely cause"),
+    ]);
     for Entry { request, bytes } in entries {
         let path: String = request.target.chars().take(PATH_CHARACTERS_MAX).collect();
-        table.add_row([
-            Cell::new(request.id),
-            Cell::new(request.received_at),
-            right(number(*bytes as u64)),
-            Cell::new(printable(&path)),
-            Cell::new(printable(&request.reason)),
-            Cell::new(printable(request.cause.as_deref().unwrap_or("(see quarantine show)"))),
+        table.row([
+            // Whole, because it is what `quarantine show` takes.
+            Cell::text(request.id.to_string()),
+            Cell::time(request.received_at),
+            Cell::number(*bytes as u64),
+            Cell::text(path),
+            Cell::text(&request.reason),
+            Cell::text(request.cause.as_deref().unwrap_or("(see quarantine show)")),
         ]);
     }
-    format!(
-        "{}\n{} of {} shown; {} have an account's signature; all take {} KiB.\n",
-        lines(&table),
+    let mut text = table.fit(screen_columns);
+    text.push(&format!(
+        "\n{} of {} shown; {} have an account's signature; all take {} KiB.\n",
         number(entries.len() as u64),
         number(kept.requests),
         number(kept.recognised),
         number(kept.bytes.div_ceil(1024)),
-    )
+    ));
+    text
 }
 
 fn as_json(kept: Kept, entries: &[Entry]) -> serde_json::Value {

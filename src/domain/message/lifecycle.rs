@@ -19,6 +19,7 @@ use crate::domain::message::deciding;
 pub use crate::domain::message::deciding::{DecidingEvent, TieBreak};
 use crate::domain::message::status_reported::{Addressing, Direction, StatusReported};
 use crate::domain::message::status_times::StatusTimes;
+use crate::domain::message::tags::Tags;
 use crate::domain::{ErrorCode, Rule, Status, Timestamp};
 
 /// An event to be added to a lifecycle.
@@ -48,6 +49,7 @@ pub struct Evidence {
     pub address_fallbacks: Vec<DecidingEvent>,
     pub receipt: Option<DeliveryReceipt>,
     pub kinds: EventKinds,
+    pub tags: Tags,
 }
 
 /// The carrier's RawDlrDoneDate, from the event with the highest status that has one.
@@ -122,8 +124,8 @@ impl Effect {
 }
 
 impl Evidence {
-    /// True if an event with these facts would add nothing: its status and its error code have been
-    /// reported already. An unrecognised status never adds anything to an outbound message.
+    /// True if an event with these facts would add nothing: its status, its error code and its tags have
+    /// been reported already. An unrecognised status never adds anything to an outbound message.
     pub fn contains(&self, reported: &StatusReported) -> bool {
         let has_status = |status| self.status_times.first(status).is_some();
         let code = reported.error_code.map(|code| (code, reported.status));
@@ -131,6 +133,7 @@ impl Evidence {
         has_direction
             && reported.status.is_none_or(has_status)
             && code.is_none_or(|code| self.codes.contains(&code))
+            && self.tags.contains_all(&reported.tags)
     }
 
     /// Creates empty evidence, the identity element of [`merge`](Self::merge).
@@ -143,6 +146,7 @@ impl Evidence {
             address_fallbacks: Vec::new(),
             receipt: None,
             kinds: EventKinds::default(),
+            tags: Tags::default(),
         }
     }
 
@@ -160,8 +164,10 @@ impl Evidence {
     pub fn record<E>(&mut self, event: Incoming, compare: TieBreak<'_, E>) -> Result<(), E> {
         let Incoming { position, received_at, reported, .. } = event;
         self.kinds.record(&reported);
-        let StatusReported { status, error_code, addressed, raw_dlr_done_date, doubt, .. } =
-            reported;
+        let StatusReported {
+            status, error_code, addressed, raw_dlr_done_date, doubt, tags, ..
+        } = reported;
+        self.tags.merge(&tags);
         self.insert(DecidingEvent { position, status, doubt, error_code, addressed }, compare)?;
         if let Some(status) = status {
             self.status_times.record(status, received_at);
@@ -187,6 +193,7 @@ impl Evidence {
         }
         self.codes.extend(other.codes);
         self.kinds.merge(other.kinds);
+        self.tags.merge(&other.tags);
         if let Some(receipt) = other.receipt {
             self.record_receipt(receipt);
         }

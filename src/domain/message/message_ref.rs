@@ -27,7 +27,11 @@ pub struct MessageRef<'a> {
     /// True if any event is a duplicate.
     pub duplicate: bool,
     pub kinds: EventKinds,
+    pub tags: TagRefs<'a>,
 }
+
+/// Names and values of tags, in byte order.
+pub type TagRefs<'a> = Vec<(&'a str, &'a str)>;
 
 impl<'a> MessageRef<'a> {
     /// The state of the message with this key.
@@ -47,6 +51,7 @@ impl<'a> MessageRef<'a> {
             late: counts.late > 0,
             duplicate: counts.duplicates > 0,
             kinds: evidence.kinds,
+            tags: evidence.tags.iter().collect(),
         }
     }
 

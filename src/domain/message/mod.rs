@@ -7,3 +7,4 @@ pub mod lifecycle;
 pub mod message_ref;
 pub mod status_reported;
 pub mod status_times;
+pub mod tags;

@@ -2,6 +2,7 @@
 
 use smol_str::SmolStr;
 
+use crate::domain::message::tags::Tags;
 use crate::domain::{ErrorCode, Status, Timestamp};
 
 /// The facts reported by one event.
@@ -22,6 +23,8 @@ pub struct StatusReported {
     pub imported: bool,
     /// The creation date of the message according to Twilio.
     pub created_at: Option<Timestamp>,
+    /// The tags in the query of the callback URL.
+    pub tags: Tags,
     pub doubt: Doubt,
     pub labels: Vec<Label>,
 }

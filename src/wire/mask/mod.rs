@@ -95,9 +95,33 @@ pub fn message(message: Message) -> Message {
         to: message.to.map(|to| address(&to)),
         channel: word(message.channel),
         raw_dlr_done_date: message.raw_dlr_done_date.map(minute),
+        tags: tags(&message.tags, &known),
         timeline,
         ..message
     }
+}
+
+/// True if a tag's value is shown masked, so that a search for it could confirm an address.
+pub fn hides_tag(name: &str, value: &str) -> bool {
+    let shown = text::masked(value, body::rule_of(name), &Known::default());
+    could_be_number(value) || shown != value
+}
+
+/// Masks tags. They are masked together, as the query that they come from is: a number may be divided among
+/// them.
+fn tags(tags: &BTreeMap<String, Vec<String>>, known: &Known) -> BTreeMap<String, Vec<String>> {
+    let parts = tags.iter().flat_map(|(name, values)| {
+        let values = values.iter().map(|value| Part::plain(value.as_bytes(), body::rule_of(name)));
+        std::iter::once(Part::plain(name.as_bytes(), Rule::Text)).chain(values)
+    });
+    let masked = masked_parts(&parts.collect::<Vec<_>>(), known);
+    let mut texts = masked.iter().map(|text| String::from_utf8_lossy(text).into_owned());
+    let mut shown: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for values in tags.values() {
+        let name = texts.next().unwrap_or_default();
+        shown.entry(name).or_default().extend(texts.by_ref().take(values.len()));
+    }
+    shown
 }
 
 /// The addresses in an event's body and URL.

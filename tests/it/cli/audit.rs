@@ -64,7 +64,7 @@ fn audit_prints_the_documented_json() {
             "sent": "2026-01-02T03:04:05.000000Z", "delivered": "2026-01-02T03:04:06.000000Z",
         },
         "events": 3, "duplicates": 1, "late": 0, "unrecognised": 0, "as_of_position": 3,
-        "labels": [],
+        "labels": [], "tags": {}, "tags_dropped": false,
         "timeline": [
             {
                 "position": 1, "event_id": null, "received_at": "2026-01-02T03:04:05.000000Z",

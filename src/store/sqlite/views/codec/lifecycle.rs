@@ -11,10 +11,12 @@
 //!    event, and the time of creation if it is known;
 //! 4. the number of statuses reported, and of each its byte and the time of its first arrival;
 //! 5. the number of error codes reported, and of each its number and the byte of its status;
-//! 6. the numbers of events, duplicates, late and unrecognised ones;
-//! 7. the number of events of the history, and of each its position, fingerprint and status byte.
+//! 6. twice the number of tags, plus 1 if the message has further tags, and of each tag its name and
+//!    its value;
+//! 7. the numbers of events, duplicates, late and unrecognised ones;
+//! 8. the number of events of the history, and of each its position, fingerprint and status byte.
 //!
-//! This is format 3. The views' migration has the number too, so that views in another are rebuilt.
+//! This is format 4. The views' migration has the number too, so that views in another are rebuilt.
 //!
 //! Positions are relative to the one before, times to the first. What may be absent is one more than
 //! its number or length, or 0. The deciding event's status, and From and To of the message, are columns.
@@ -23,7 +25,6 @@
 use smol_str::SmolStr;
 
 use crate::domain::event::Position;
-use crate::domain::message::kinds::EventKinds;
 use crate::domain::message::lifecycle::{
     Counts, DeliveryReceipt, EventRef, Evidence, History, ReportedCodes, shown_error_code,
 };
@@ -31,6 +32,8 @@ use crate::domain::message::message_ref::MessageRef;
 use crate::domain::message::status_times::StatusTimes;
 use crate::domain::{ErrorCode, Lifecycle, Rule, Status, Timestamp};
 use crate::store::sqlite::views::codec::event::{Said, lent, push_said, push_text, said};
+use crate::store::sqlite::views::codec::kinds;
+use crate::store::sqlite::views::codec::tags;
 use crate::store::sqlite::views::codec::varint::{self, Reader};
 
 pub use crate::store::sqlite::views::codec::event::Addresses;
@@ -54,7 +57,7 @@ pub fn push(bytes: &mut Vec<u8>, lifecycle: &Lifecycle) {
     let first = first_received_at.micros() as u64;
     varint::push(bytes, first);
     varint::push_near(bytes, first, last_received_at.micros() as u64);
-    push_kinds(bytes, first, evidence.kinds);
+    kinds::push(bytes, first, evidence.kinds);
     varint::push(bytes, evidence.status_times.iter().len() as u64);
     for (status, at) in evidence.status_times.iter() {
         bytes.push(status_byte(Some(status)));
@@ -65,6 +68,7 @@ pub fn push(bytes: &mut Vec<u8>, lifecycle: &Lifecycle) {
         varint::push(bytes, code.number().into());
         bytes.push(status_byte(*status));
     }
+    tags::push(bytes, &evidence.tags);
     let Counts { events, duplicates, late, unrecognised } = *counts;
     for count in [events, duplicates, late, unrecognised] {
         varint::push(bytes, count);
@@ -96,7 +100,7 @@ pub fn read(
     };
     let first = reader.number()?;
     let last = reader.number_near(first)?;
-    let kinds = kinds(&mut reader, first)?;
+    let kinds = kinds::read(&mut reader, first)?;
     let lifecycle = Lifecycle {
         first_received_at: Timestamp::from_micros(first as i64),
         last_received_at: Timestamp::from_micros(last as i64),
@@ -104,6 +108,7 @@ pub fn read(
             rule,
             status_times: status_times(&mut reader, first)?,
             codes: codes(&mut reader)?,
+            tags: tags::read(&mut reader)?,
             deciding: Some(deciding),
             address_fallbacks,
             receipt,
@@ -141,8 +146,9 @@ pub fn message_ref<'a>(
     }
     let first = reader.number()?;
     let _last = reader.number()?;
-    let kinds = kinds(&mut reader, first)?;
+    let kinds = kinds::read(&mut reader, first)?;
     let (status_times, codes) = (status_times(&mut reader, first)?, codes(&mut reader)?);
+    let (tags, _dropped) = tags::refs(&mut reader)?;
     let (_events, duplicates, late) = (reader.number()?, reader.number()?, reader.number()?);
     Some(MessageRef {
         account_sid,
@@ -157,42 +163,7 @@ pub fn message_ref<'a>(
         late: late > 0,
         duplicate: duplicates > 0,
         kinds,
-    })
-}
-
-const OUTBOUND: u8 = 1;
-const INBOUND: u8 = 2;
-const REAL: u8 = 4;
-const CREATED: u8 = 8;
-const IMPORTED: u8 = 16;
-
-fn push_kinds(bytes: &mut Vec<u8>, first: u64, kinds: EventKinds) {
-    let EventKinds { outbound, inbound, real, imported, created_at } = kinds;
-    let bits = [
-        (outbound, OUTBOUND),
-        (inbound, INBOUND),
-        (real, REAL),
-        (created_at.is_some(), CREATED),
-        (imported, IMPORTED),
-    ];
-    bytes.push(bits.iter().filter(|(is, _)| *is).map(|(_, bit)| bit).sum());
-    if let Some(created_at) = created_at {
-        varint::push_near(bytes, first, created_at.micros() as u64);
-    }
-}
-
-fn kinds(reader: &mut Reader<'_>, first: u64) -> Option<EventKinds> {
-    let bits = reader.byte()?;
-    let created_at = match bits & CREATED {
-        0 => None,
-        _ => Some(Timestamp::from_micros(reader.number_near(first)? as i64)),
-    };
-    (bits < 2 * IMPORTED).then_some(EventKinds {
-        outbound: bits & OUTBOUND != 0,
-        inbound: bits & INBOUND != 0,
-        real: bits & REAL != 0,
-        imported: bits & IMPORTED != 0,
-        created_at,
+        tags,
     })
 }
 
@@ -256,8 +227,10 @@ mod tests {
     use proptest::sample::select;
 
     use super::*;
+    use crate::domain::message::kinds::EventKinds;
     use crate::domain::message::lifecycle::DecidingEvent;
     use crate::domain::message::status_reported::{Addressing, Doubt};
+    use crate::domain::message::tags::Tags;
     use crate::domain::{AccountSid, MessageKey, MessageSid};
 
     fn any_status() -> impl Strategy<Value = Option<Status>> {
@@ -295,17 +268,27 @@ mod tests {
             let [outbound, inbound, real, imported] = kinds;
             EventKinds { outbound, inbound, real, imported, created_at }
         });
+        let tags = vec((".{1,20}", ".{0,20}"), 0..6).prop_map(|pairs| {
+            let mut tags = Tags::default();
+            pairs.iter().for_each(|(name, value)| tags.insert(name, value));
+            tags
+        });
         let events = (any_deciding(), vec(any_deciding(), 0..3));
-        let all = (events, status_times, codes, receipt, kinds);
-        all.prop_map(|((deciding, fallbacks), status_times, codes, receipt, kinds)| Evidence {
-            kinds,
-            rule: Rule::default(),
-            status_times: status_times.into_iter().collect(),
-            codes: codes.into_iter().collect(),
-            deciding: Some(deciding),
-            address_fallbacks: fallbacks,
-            receipt: receipt
-                .map(|(status, raw_dlr_done_date)| DeliveryReceipt { status, raw_dlr_done_date }),
+        let all = (events, status_times, codes, receipt, (kinds, tags));
+        all.prop_map(|((deciding, fallbacks), status_times, codes, receipt, (kinds, tags))| {
+            Evidence {
+                kinds,
+                tags,
+                rule: Rule::default(),
+                status_times: status_times.into_iter().collect(),
+                codes: codes.into_iter().collect(),
+                deciding: Some(deciding),
+                address_fallbacks: fallbacks,
+                receipt: receipt.map(|(status, raw_dlr_done_date)| DeliveryReceipt {
+                    status,
+                    raw_dlr_done_date,
+                }),
+            }
         })
     }
 
@@ -342,8 +325,8 @@ mod tests {
     fn the_views_migration_names_this_format_so_that_a_change_rebuilds_them() {
         let migration = include_str!("../../../../../migrations/sqlite/views/0001_messages.sql");
         let this_file = include_str!("lifecycle.rs");
-        assert!(migration.contains("in format 3 of"));
-        assert!(this_file.contains("//! This is format 3."));
+        assert!(migration.contains("in format 4 of"));
+        assert!(this_file.contains("//! This is format 4."));
     }
 
     proptest! {

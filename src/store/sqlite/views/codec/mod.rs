@@ -2,7 +2,9 @@
 
 pub mod event;
 pub mod flags;
+pub mod kinds;
 pub mod lifecycle;
 pub mod rollup;
 pub mod sid;
+pub mod tags;
 pub mod varint;
