@@ -4,6 +4,7 @@ pub mod admin;
 pub mod auth;
 mod body;
 mod callbacks;
+mod compression;
 mod connection;
 mod drain;
 mod error;

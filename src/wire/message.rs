@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use smol_str::SmolStr;
 use utoipa::ToSchema;
 
-use super::Body;
+use super::{Body, EntryLinks, MessageLinks};
 use crate::domain::message::lifecycle::Evidence;
 use crate::domain::message::status_reported::Label;
 use crate::domain::message::tags::Tags;
@@ -51,6 +51,10 @@ pub struct Message {
     pub tags: BTreeMap<String, Vec<String>>,
     /// True if the message has more tags than are kept.
     pub tags_dropped: bool,
+    /// Missing in lists, and if addresses are masked and a SID could be one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub links: Option<MessageLinks>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeline: Option<Vec<TimelineEntry>>,
 }
@@ -72,6 +76,7 @@ pub struct TimelineEntry {
     /// What is unusual about the event.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<&'static str>,
+    pub links: EntryLinks,
 }
 
 fn text(text: Option<&SmolStr>) -> Option<String> {
@@ -121,13 +126,15 @@ impl Message {
             labels: evidence.kinds.labels().map(Label::name).collect(),
             tags: tags(&evidence.tags),
             tags_dropped: evidence.tags.has_dropped(),
+            links: None,
             timeline: None,
         }
     }
 
-    /// The same with its timeline.
+    /// The same with its timeline and its links.
     pub fn with_timeline(self, timeline: impl IntoIterator<Item = TimelineEntry>) -> Self {
-        Self { timeline: Some(timeline.into_iter().collect()), ..self }
+        let links = MessageLinks::new(self.account_sid.as_deref(), &self.message_sid);
+        Self { links: Some(links), timeline: Some(timeline.into_iter().collect()), ..self }
     }
 }
 
@@ -149,6 +156,7 @@ impl TimelineEntry {
             error_code: reported.error_code.map(ErrorCode::number),
             body: Body::new(&event.body),
             labels: reported.labels.iter().copied().map(Label::name).collect(),
+            links: EntryLinks::new(event.position),
         }
     }
 }

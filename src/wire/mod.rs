@@ -4,6 +4,7 @@
 pub mod csv;
 pub mod event;
 pub mod filter;
+mod links;
 pub mod mask;
 pub mod message;
 pub mod number;
@@ -15,6 +16,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use event::{ErasedEvent, Event, HeaderValue, WholeEvent};
+pub use links::{EntryLinks, MessageLinks};
 pub use message::{Message, TimelineEntry};
 
 /// Bytes as text if they are UTF-8, otherwise as base64 under another name.

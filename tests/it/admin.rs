@@ -51,6 +51,12 @@ fn a_message_has_the_documented_json() {
         "unrecognised": 0,
         "as_of_position": 2,
         "labels": [],
+        "tags": {},
+        "tags_dropped": false,
+        "links": {
+            "self": format!("/v1/messages/{}?account_sid={ACCOUNT}", sid(1)),
+            "events": format!("/v1/exports/events?account_sid={ACCOUNT}&message_sid={}", sid(1)),
+        },
         "timeline": [
             {
                 "position": 1,
@@ -62,6 +68,7 @@ fn a_message_has_the_documented_json() {
                 "duplicate_of": null,
                 "error_code": null,
                 "body": text(delivered(&sid(1)).bytes()),
+                "links": { "event": "/v1/events/1", "body": "/v1/events/1/body" },
             },
             {
                 "position": 2,
@@ -73,11 +80,44 @@ fn a_message_has_the_documented_json() {
                 "duplicate_of": null,
                 "error_code": null,
                 "body": text(sent(&sid(1)).bytes()),
+                "links": { "event": "/v1/events/2", "body": "/v1/events/2/body" },
             },
         ],
     });
     // Compared as text, because the order of the keys matters.
     assert_eq!(text(answer.body), format!("{expected}\n"));
+}
+
+#[test]
+fn the_links_of_a_message_lead_to_it_and_to_its_events() {
+    let app = App::start();
+    assert_eq!(app.receive(sent(&sid(1))).code, 200);
+    assert_eq!(app.receive(sent(&sid(2))).code, 200);
+    assert_eq!(app.receive(delivered("../SM 1?/#%2F&é")).code, 200);
+    assert_eq!(app.receive(sent("SM1").without("AccountSid")).code, 200);
+    app.caught_up();
+    for (sid, target, positions) in [
+        (&*sid(2), format!("/v1/messages/{}", sid(2)), &[2][..]),
+        ("../SM 1?/#%2F&é", "/v1/messages/..%2FSM%201%3F%2F%23%252F%26%C3%A9".to_owned(), &[3]),
+        ("SM1", "/v1/messages/SM1".to_owned(), &[4]),
+    ] {
+        let message = app.get(&target).json();
+        let link = |value: &Value| app.get(value.as_str().expect("a link"));
+        assert_eq!(message["message_sid"], sid);
+        assert_eq!(link(&message["links"]["self"]).json(), message);
+        let events = String::from_utf8(link(&message["links"]["events"]).body).unwrap();
+        let events = events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let events: Vec<_> = events.collect();
+        let found: Vec<_> =
+            events.iter().map(|event| event["position"].as_u64().unwrap()).collect();
+        assert_eq!(found, positions);
+        let entry = &message["timeline"][0];
+        assert_eq!(link(&entry["links"]["event"]).json(), events[0]);
+        let body = link(&entry["links"]["body"]).body;
+        assert_eq!(body, entry["body"].as_str().unwrap().as_bytes());
+    }
+    let listed = app.get("/v1/messages").json();
+    assert_eq!(listed["data"][0].get("links"), None);
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Integration tests of the program and the library: a single test binary, so that it is linked only once.
 
+// The JSON of a message has more members than `json!` can expand by default.
+#![recursion_limit = "256"]
+
 mod access;
 mod admin;
 mod appending;
@@ -10,6 +13,7 @@ mod causes;
 mod cli;
 mod clock;
 mod completions;
+mod compression;
 mod credentials;
 mod demo;
 mod docs;

@@ -85,11 +85,20 @@ pub fn message(message: Message) -> Message {
     let word = |text: String| text::masked(&text, Rule::Text, &known);
     let sid = |sid: String| text::masked(&sid, Rule::Fixed(Form::Sid), &known);
     let minute = |text: String| text::masked(&text, Rule::Fixed(Form::Minute), &known);
-    let entry = |entry: TimelineEntry| TimelineEntry { status: entry.status.map(word), ..entry };
+    let entry = |entry: TimelineEntry| TimelineEntry {
+        status: entry.status.map(word),
+        links: entry.links.masked(),
+        ..entry
+    };
     let timeline = message.timeline.map(|entries| entries.into_iter().map(entry).collect());
+    let message_sid = sid(message.message_sid.clone());
+    let account_sid = message.account_sid.clone().map(sid);
+    // A link with a masked SID would lead nowhere.
+    let shows_sids = (&message_sid, &account_sid) == (&message.message_sid, &message.account_sid);
     Message {
-        message_sid: sid(message.message_sid),
-        account_sid: message.account_sid.map(sid),
+        message_sid,
+        account_sid,
+        links: message.links.filter(|_| shows_sids),
         messaging_service_sid: message.messaging_service_sid.map(sid),
         from: message.from.map(|from| address(&from)),
         to: message.to.map(|to| address(&to)),

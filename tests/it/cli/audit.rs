@@ -65,22 +65,29 @@ fn audit_prints_the_documented_json() {
         },
         "events": 3, "duplicates": 1, "late": 0, "unrecognised": 0, "as_of_position": 3,
         "labels": [], "tags": {}, "tags_dropped": false,
+        "links": {
+            "self": format!("/v1/messages/{}?account_sid={ACCOUNT}", sid(1)),
+            "events": format!("/v1/exports/events?account_sid={ACCOUNT}&message_sid={}", sid(1)),
+        },
         "timeline": [
             {
                 "position": 1, "event_id": null, "received_at": "2026-01-02T03:04:05.000000Z",
                 "source": "callback", "status": "sent", "effect": "advanced", "duplicate_of": null,
                 "error_code": null, "body": sent_body,
+                "links": { "event": "/v1/events/1", "body": "/v1/events/1/body" },
             },
             {
                 "position": 2, "event_id": null, "received_at": "2026-01-02T03:04:06.000000Z",
                 "source": "reconcile", "status": "delivered", "effect": "advanced",
                 "duplicate_of": null, "error_code": null,
                 "body": format!(r#"{{"sid":"{}","account_sid":"{ACCOUNT}","status":"delivered","to":"+1"}}"#, sid(1)),
+                "links": { "event": "/v1/events/2", "body": "/v1/events/2/body" },
             },
             {
                 "position": 3, "event_id": null, "received_at": "2026-01-02T03:04:07.000000Z",
                 "source": "callback", "status": "sent", "effect": "duplicate", "duplicate_of": 1,
                 "error_code": null, "body": sent_body,
+                "links": { "event": "/v1/events/3", "body": "/v1/events/3/body" },
             },
         ],
     });
