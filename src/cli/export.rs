@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use super::{Outcome, UsageError};
 use crate::atomic_file::{AtomicFile, OnExisting};
-use crate::cli::common::filters::Filters;
+use crate::cli::common::filters::{Filters, check_tags};
 use crate::cli::common::text::{number, position};
 use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;
@@ -159,6 +159,9 @@ impl Args {
             Wanted::Events(_) => store::open(&settings.database()?, Access::Read)?,
             Wanted::Messages(_) => ledger::up_to_date(settings)?,
         };
+        if let Wanted::Messages(filter) = &wanted {
+            check_tags(filter, store.views(), false)?;
+        }
         let pin = match (self.as_of_position, &wanted) {
             (Some(pin), _) => pin,
             (None, Wanted::Events(_)) => store.head()?,

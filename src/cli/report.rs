@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use super::{Outcome, UsageError};
-use crate::cli::common::filters::Filters;
+use crate::cli::common::filters::{Filters, check_tags};
 use crate::cli::common::ledger;
 use crate::cli::common::text::{lines, number, right, table};
 use crate::config::Settings;
@@ -51,6 +51,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let filter = args.filters.messages(settings)?;
     let error_codes = settings.error_codes(args.error_codes.as_deref())?;
     let store = ledger::up_to_date(settings)?;
+    check_tags(&filter, store.views(), false)?;
     let report = report(&*store, &ReportQuery { by, filter: filter.clone() })?;
     let report = ReportJson::new(&report, &error_codes);
     let mut out = crate::cli::common::terminal::stdout();

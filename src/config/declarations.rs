@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::setting::Form::{Bool, EnvironmentOnly, List, Number, Special, Text};
 use super::setting::Setting;
+use crate::domain::message::tags::IndexedTags;
 use crate::store::quarantine::Limits;
 use crate::twilio::callback_path::CallbackPath;
 
 /// Every setting except accounts and their keys. `doctor` shows them in this order.
-pub static SETTINGS: [&Setting; 26] = [
+pub static SETTINGS: [&Setting; 27] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &ADMIN_HOSTS,
@@ -22,6 +23,7 @@ pub static SETTINGS: [&Setting; 26] = [
     &TWILIO_API_KEY,
     &DATABASE,
     &RULE,
+    &TAGS_NAMES,
     &VERIFY_EVERY,
     &RECONCILE_EVERY,
     &RECONCILE_OLDER_THAN,
@@ -129,6 +131,14 @@ pub static RULE: Setting = Setting::new("rule", Text)
     .variable("DELIVERY_LEDGER_RULE")
     .default("failure-terminal")
     .shown(|settings| Ok(settings.rule()?.name().to_owned()));
+
+pub static TAGS_NAMES: Setting =
+    Setting::new("tags.names", List).variable("DELIVERY_LEDGER_TAGS_NAMES").shown(|settings| {
+        Ok(match settings.indexed_tags()? {
+            None | Some(IndexedTags::All) => "all".to_owned(),
+            Some(IndexedTags::Only(names)) => joined_or(names.into_iter().collect(), "none"),
+        })
+    });
 
 pub static VERIFY_EVERY: Setting = Setting::new("verify_every", Text)
     .flag("--verify-every")

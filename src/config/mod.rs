@@ -36,6 +36,7 @@ pub use self::reconcile::Reconciling;
 use self::setting::Given;
 pub use self::setting::{Flags, Setting};
 use crate::domain::country::Country;
+use crate::domain::message::tags::{IndexedTags, NAME_BYTES_MAX};
 use crate::domain::{ErrorCodes, Rule, duration};
 use crate::store::Database;
 use crate::store::quarantine::Limits;
@@ -220,6 +221,22 @@ impl Settings {
 
     fn admin_hosts(&self) -> Vec<String> {
         self.given(&ADMIN_HOSTS).map_or_else(Vec::new, |given| given.values)
+    }
+
+    /// The tags that are indexed; `None` if the setting is not given.
+    ///
+    /// # Errors
+    ///
+    /// A name is empty, or longer than that of a tag can be.
+    pub fn indexed_tags(&self) -> Result<Option<IndexedTags>> {
+        let Some(given) = self.given(&TAGS_NAMES) else { return Ok(None) };
+        let is_name = |name: &&String| (1..=NAME_BYTES_MAX).contains(&name.len());
+        if let Some(name) = given.values.iter().find(|name| !is_name(name)) {
+            let name = name.escape_debug();
+            let expected = format!("the name of a tag, which has 1 to {NAME_BYTES_MAX} bytes");
+            bail!("{}: `{name}` is not {expected}", given.name);
+        }
+        Ok(Some(IndexedTags::Only(given.values.into_iter().collect())))
     }
 
     /// How often the log is verified in the background; `None` if it is not.

@@ -8,6 +8,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::number::WrittenAddress;
 use super::parameters::{self, BadValue, account_sid, not_empty, parsed, sid, time};
+use super::tag_filter;
 use crate::domain::country::Country;
 use crate::domain::duration::ParseError;
 use crate::domain::message::filter::MessageFilter;
@@ -66,6 +67,10 @@ pub struct MessageParameters {
     pub inbound: Option<bool>,
     /// Whether a simulation sent all of its events
     pub simulated: Option<bool>,
+    /// A tag with this value; `NAME` is the tag's name, as in `tag.order=17`
+    #[serde(rename = "tag.NAME", deserialize_with = "tag_filter::tags")]
+    #[param(rename = "tag.NAME", value_type = Option<String>, max_length = 256)]
+    pub tags: Vec<(String, String)>,
 }
 
 /// The time and the settings that the meaning of some values depends on.
@@ -101,6 +106,7 @@ impl MessageParameters {
             begun_since: None,
             inbound: Some(self.inbound.unwrap_or(false)),
             simulated: self.simulated,
+            tags: self.tags,
         })
     }
 }

@@ -11,11 +11,13 @@ use crate::config::Settings;
 use crate::domain::Timestamp;
 use crate::domain::message::filter::MessageFilter;
 use crate::export::EventFilter;
+use crate::store::Views;
 use crate::telemetry::eprint_line;
 use crate::text::printable;
 use crate::wire::filter::{FilterContext, MessageParameters};
 use crate::wire::number::WrittenAddress;
 use crate::wire::parameters::{self, BadValue};
+use crate::wire::tag_filter;
 
 /// The advice if a number cannot be understood.
 const NATIONAL_HINT: &str =
@@ -85,11 +87,24 @@ pub struct Filters {
     #[arg(long, help_heading = "Filters", value_name = "BOOL", num_args = 0..=1,
           require_equals = true, default_missing_value = "true")]
     simulated: Option<String>,
+
+    /// Only with this tag, such as order=17; several must all match
+    #[arg(long, help_heading = "Filters", value_name = "NAME=VALUE", value_parser = tag)]
+    #[serde(skip)]
+    tag: Vec<(String, String)>,
 }
 
 impl Filters {
     /// The filter of messages.
     pub fn messages(&self, settings: &Settings) -> Result<MessageFilter> {
+        let is_repeated = |(place, (name, _)): &(usize, &(String, String))| {
+            self.tag[..*place].iter().any(|(earlier, _)| earlier == name)
+        };
+        if let Some((_, (name, _))) = self.tag.iter().enumerate().find(is_repeated) {
+            let name = name.escape_debug();
+            let twice = format!("--tag: the tag `{name}` is given twice");
+            return Err(UsageError(twice).into());
+        }
         let parameters: MessageParameters = parameters::read(&self.given()).map_err(bad_flag)?;
         Ok(parameters.filter(&context(settings)?).map_err(bad_flag)?)
     }
@@ -128,10 +143,29 @@ impl Filters {
     pub fn given(&self) -> BTreeMap<String, String> {
         let fields = serde_json::to_value(self).expect("every field is text");
         let fields = fields.as_object().into_iter().flatten();
-        fields
+        let mut given: BTreeMap<_, _> = fields
             .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
-            .collect()
+            .collect();
+        for (name, value) in &self.tag {
+            given.insert(format!("{}{name}", parameters::TAG_PREFIX), value.clone());
+        }
+        given
     }
+}
+
+/// Makes sure that messages can be found by the tags of a filter; `lists` if that takes an index.
+pub fn check_tags(filter: &MessageFilter, views: &dyn Views, lists: bool) -> Result<()> {
+    if filter.tags.is_empty() {
+        return Ok(());
+    }
+    let indexed = views.checkpoint()?.indexed_tags;
+    let checked =
+        tag_filter::check_all(&filter.tags, &views.tag_names()?, lists.then_some(&indexed));
+    checked.map_err(|bad| UsageError(format!("--tag: {bad}")).into())
+}
+
+fn tag(text: &str) -> Result<(String, String), String> {
+    tag_filter::parse(text).map_err(|bad| format!("it is not {}", bad.expected))
 }
 
 /// The present time and the settings that the meaning of some filters depends on.
@@ -160,7 +194,8 @@ mod tests {
     #[test]
     fn every_filter_of_the_api_is_a_flag_with_its_name() {
         let fields = serde_json::to_value(Filters::default()).unwrap();
-        let flags: Vec<_> = fields.as_object().unwrap().keys().cloned().collect();
+        let mut flags: Vec<_> = fields.as_object().unwrap().keys().cloned().collect();
+        flags.push(parameters::TAG_PARAMETER.to_owned());
         assert_eq!(flags, parameters::names::<MessageParameters>().collect::<Vec<_>>());
     }
 }

@@ -32,6 +32,8 @@ pub struct MessageFilter {
     pub inbound: Option<bool>,
     /// Whether every event was simulated.
     pub simulated: Option<bool>,
+    /// Names and values of tags, all of which the message has.
+    pub tags: Vec<(String, String)>,
 }
 
 /// A pattern for addresses.
@@ -124,7 +126,7 @@ impl MessageFilter {
 
     /// True if the message satisfies every condition.
     pub fn matches(&self, message: &MessageRef<'_>) -> bool {
-        self.matches_addresses(message) && self.matches_state(message)
+        self.matches_addresses(message) && self.matches_state(message) && self.matches_tags(message)
     }
 
     fn matches_addresses(&self, message: &MessageRef<'_>) -> bool {
@@ -138,6 +140,12 @@ impl MessageFilter {
             && self.channel.as_deref().is_none_or(|wanted| message.channel == wanted)
             && equal(self.messaging_service_sid.as_deref(), message.messaging_service_sid)
             && equal(self.account_sid.as_ref().map(AccountSid::as_str), message.account_sid)
+    }
+
+    fn matches_tags(&self, message: &MessageRef<'_>) -> bool {
+        self.tags
+            .iter()
+            .all(|(name, value)| message.tags.contains(&(name.as_str(), value.as_str())))
     }
 
     fn matches_state(&self, message: &MessageRef<'_>) -> bool {

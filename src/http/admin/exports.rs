@@ -132,8 +132,15 @@ async fn export(
     let format = parameters.format.unwrap_or(FileFormat::Ndjson);
     let permit = state.exports.acquire()?;
     let ready = state.clone();
+    let tags_of = match &wanted {
+        Wanted::Messages(filter) => Some(filter.clone()),
+        Wanted::Events(_) => None,
+    };
     let pin = web::block(move || {
         ready.wait_for_views()?;
+        if let Some(filter) = &tags_of {
+            ready.check_tags(filter, false)?;
+        }
         // The log contains everything that the views have read.
         let last = ready.store.views().checkpoint()?.position;
         match parameters.as_of_position {

@@ -61,6 +61,7 @@ pub async fn messages(
     let addresses = filter.searched_for();
     let listed = web::block(move || {
         ledger.wait_for_views()?;
+        ledger.check_tags(&filter, true)?;
         Ok::<_, Problem>(ledger.store.views().list(&filter, page.after, page.limit.rows())?)
     });
     let listed = listed.await??;

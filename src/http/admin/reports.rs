@@ -38,6 +38,7 @@ pub async fn delivery(
         ReportQuery { by, filter: redaction.check_filter(message_filter(filter, &state)?)? };
     let report = web::block(move || {
         state.wait_for_views()?;
+        state.check_tags(&query.filter, false)?;
         let report = report(&*state.store, &query)?;
         // Views that another rule made are about to be rebuilt.
         match report.rule == state.rule {

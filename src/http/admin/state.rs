@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use super::message_sender::MessageSender;
 use super::registry::MetricsRegistry;
 use crate::domain::country::Country;
+use crate::domain::message::filter::MessageFilter;
 use crate::domain::{ErrorCodes, Rule};
 use crate::http::auth::tokens::{Attempts, Tokens};
 use crate::http::error::Problem;
@@ -16,6 +17,7 @@ use crate::projection::verify::background;
 use crate::projection::worker::Handle;
 use crate::store::Store;
 use crate::store::writer::Writer;
+use crate::wire::tag_filter::{self, NoSuchTag};
 
 /// How long a request waits for views that are behind the log.
 const VIEWS_TIMEOUT: Duration = Duration::from_secs(2);
@@ -48,6 +50,23 @@ impl AdminState {
         match self.projection.wait_for_short_tail(Instant::now() + VIEWS_TIMEOUT) {
             true => Ok(()),
             false => Err(Problem::Behind),
+        }
+    }
+
+    /// Rejects a filter by a tag that no message has; for a list also by one that is not indexed. Blocks.
+    pub fn check_tags(&self, filter: &MessageFilter, lists: bool) -> Result<(), Problem> {
+        if filter.tags.is_empty() {
+            return Ok(());
+        }
+        let views = self.store.views();
+        let checkpoint = views.checkpoint()?;
+        let indexed = lists.then_some(&checkpoint.indexed_tags);
+        match tag_filter::check_all(&filter.tags, &views.tag_names()?, indexed) {
+            // The first message with the tag may only be in the log.
+            Err(NoSuchTag::Unknown { .. }) if checkpoint.position < self.projection.head() => {
+                Ok(())
+            }
+            checked => Ok(checked.map_err(|bad| Problem::BadRequest(bad.to_string()))?),
         }
     }
 }

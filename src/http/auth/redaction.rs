@@ -47,6 +47,10 @@ impl Redaction {
         if self.is_masked() && filter.from.iter().chain(&filter.to).any(tells) {
             return Err(Problem::MaskedQuestion);
         }
+        if self.is_masked() && filter.tags.iter().any(|(name, value)| mask::hides_tag(name, value))
+        {
+            return Err(Problem::MaskedTag);
+        }
         let account_sid = filter.account_sid.as_ref().map(AccountSid::as_str);
         let texts =
             [account_sid, filter.messaging_service_sid.as_deref(), filter.channel.as_deref()];
