@@ -9,13 +9,15 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Format, Outcome, UsageError};
 use crate::cli::common::interrupt::Interrupt;
+use crate::cli::common::ledger;
 use crate::cli::common::table::{Cell, Column, Layout, Table};
 use crate::cli::common::terminal::{self, Safe};
 use crate::cli::common::text::position;
 use crate::config::Settings;
 use crate::domain::message::filter::AddressPattern;
-use crate::domain::{ErrorCode, ErrorCodes, Position, RecordedEvent, Status};
-use crate::store::{self, Access, EventPages};
+use crate::domain::{Effect, ErrorCode, ErrorCodes, Position, RecordedEvent, Status};
+use crate::projection::effects::Effects;
+use crate::store::{self, Access, EventPages, Store};
 use crate::twilio::callback::ParsedCallback;
 use crate::wire;
 use crate::wire::number::WrittenAddress;
@@ -74,6 +76,13 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let store = store::open(&database, Access::Read)?;
     let out = terminal::stdout();
     let layout = table().layout(out.columns());
+    let head = store.head()?;
+    let mut after = args.after.unwrap_or(head);
+    if after > head {
+        let beyond =
+            format!("--after: {after} is beyond the head, {head}; is this the right ledger?");
+        return Err(UsageError(beyond).into());
+    }
     let default_country = settings.default_country()?;
     let pattern = |written: &Option<WrittenAddress>| {
         written.as_ref().map(|written| written.pattern(default_country))
@@ -86,14 +95,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         filter: args.filter,
         format: args.format,
         error_codes,
+        effects: ledger::fits(&*store)?.then(|| Effects::new(after)),
     };
-    let head = store.head()?;
-    let mut after = args.after.unwrap_or(head);
-    if after > head {
-        let beyond =
-            format!("--after: {after} is beyond the head, {head}; is this the right ledger?");
-        return Err(UsageError(beyond).into());
-    }
     tail.heading()?;
     loop {
         let head = store.head()?;
@@ -101,7 +104,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             if interrupt.asked().is_break() {
                 break;
             }
-            tail.show(events?)?;
+            tail.show(&*store, events?)?;
         }
         // Missing positions are skipped here; `verify` reports them.
         after = head;
@@ -122,6 +125,8 @@ struct Tail {
     to: Option<AddressPattern>,
     format: Format,
     error_codes: ErrorCodes,
+    /// `None` if the views belong to another log.
+    effects: Option<Effects>,
 }
 
 impl Tail {
@@ -133,11 +138,14 @@ impl Tail {
         Ok(())
     }
 
-    fn show(&mut self, events: Vec<RecordedEvent>) -> Result<()> {
+    fn show(&mut self, store: &dyn Store, events: Vec<RecordedEvent>) -> Result<()> {
         for event in events {
             let reading = ParsedCallback::parse(&event);
+            if let Some(effects) = &mut self.effects {
+                effects.pass(&event, &reading);
+            }
             if self.filter.matches(&reading) && self.matches_addresses(&reading) {
-                self.line(&event, &reading)?;
+                self.line(store, &event, &reading)?;
             }
         }
         self.out.flush()?;
@@ -154,12 +162,21 @@ impl Tail {
             && address(&self.to, addressed.and_then(|addressed| addressed.to.as_deref()))
     }
 
-    fn line(&mut self, event: &RecordedEvent, reading: &ParsedCallback<'_>) -> Result<()> {
+    fn line(
+        &mut self,
+        store: &dyn Store,
+        event: &RecordedEvent,
+        reading: &ParsedCallback<'_>,
+    ) -> Result<()> {
         let owned = |sid: &Option<std::borrow::Cow<'_, str>>| sid.as_deref().map(str::to_owned);
         match self.format {
             Format::Table => {
-                let row = self.layout.line(&cells(event, reading, &self.error_codes));
-                self.out.show(&row)?;
+                let effect = match &mut self.effects {
+                    Some(effects) => effects.effect(store, event, reading)?,
+                    None => None,
+                };
+                let row = cells(event, reading, effect, &self.error_codes);
+                self.out.show(&self.layout.line(&row))?;
             }
             Format::Json => {
                 let (account, message) = (owned(&reading.account_sid), owned(&reading.message_sid));
@@ -211,6 +228,7 @@ fn table() -> Table {
         Column::right("position").expect(9, 9),
         Column::left("received at (UTC)").short_heading("received (UTC)").expect(27, 14),
         Column::left("status").expect(19, 11),
+        Column::left("effect").expect(12, 9),
         Column::left("message").expect(34, 9),
         Column::left("from").expect(14, 13).optional(),
         Column::left("to").expect(14, 13),
@@ -221,8 +239,9 @@ fn table() -> Table {
 fn cells(
     event: &RecordedEvent,
     reading: &ParsedCallback<'_>,
+    effect: Option<Effect>,
     error_codes: &ErrorCodes,
-) -> [Cell; 7] {
+) -> [Cell; 8] {
     let reported = reading.reported.as_ref();
     let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
     let code = reported.and_then(|reported| reported.error_code);
@@ -231,6 +250,7 @@ fn cells(
         Cell::number(event.position),
         Cell::time(event.received_at),
         Cell::status(or_dash(word(reading))),
+        effect.map_or(Cell::text("-"), Cell::effect),
         Cell::sid(or_dash(reading.message_sid.as_deref())),
         Cell::text(or_dash(reported.and_then(|reported| reported.addressed.from.as_deref()))),
         Cell::text(or_dash(reported.and_then(|reported| reported.addressed.to.as_deref()))),

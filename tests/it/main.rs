@@ -60,6 +60,7 @@ mod support;
 mod tags;
 mod tail;
 mod telemetry;
+mod terminal;
 mod usage;
 mod verify;
 mod wal;

@@ -114,7 +114,7 @@ fn is_readable(wanted: Option<Rule>, store: &dyn Store) -> Result<bool, StoreErr
 }
 
 /// True if the views belong to this log.
-fn fits(store: &dyn Store) -> Result<bool, StoreError> {
+pub fn fits(store: &dyn Store) -> Result<bool, StoreError> {
     let checkpoint = match store.views().checkpoint() {
         Err(StoreError::DamagedViews { .. }) => return Ok(false),
         checkpoint => checkpoint?,
