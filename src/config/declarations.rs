@@ -10,7 +10,7 @@ use crate::store::quarantine::Limits;
 use crate::twilio::callback_path::CallbackPath;
 
 /// Every setting except accounts and their keys. `doctor` shows them in this order.
-pub static SETTINGS: [&Setting; 27] = [
+pub static SETTINGS: [&Setting; 28] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &ADMIN_HOSTS,
@@ -35,6 +35,7 @@ pub static SETTINGS: [&Setting; 27] = [
     &QUARANTINE_MIB,
     &WAL_CHECKPOINTS,
     &ERROR_CODES,
+    &PAGER,
     &DEFAULT_COUNTRY,
     &API_TOKEN,
     &API_TOKEN_FILE,
@@ -201,6 +202,15 @@ pub static DEFAULT_COUNTRY: Setting = Setting::new("default_country", Text)
         let country = settings.default_country()?;
         Ok(country.map_or("none".to_owned(), |country| country.to_string()))
     });
+
+/// The value of [`PAGER`] for no pager: what git accepts too.
+pub const NO_PAGER: &str = "cat";
+
+pub static PAGER: Setting = Setting::new("pager", Text)
+    .flag("--no-pager")
+    .variable("DELIVERY_LEDGER_PAGER")
+    .fallback_variables(&["PAGER"])
+    .default("less");
 
 fn seconds_or_off(every: Option<Duration>) -> String {
     every.map_or("off".to_owned(), |every| format!("{} s", every.as_secs()))

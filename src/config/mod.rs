@@ -273,6 +273,23 @@ impl Settings {
         Ok(values.iter().map(read).collect::<Result<Vec<_>>>()?.concat())
     }
 
+    /// The pager for long output on a terminal: the program and its arguments. `None` if it is not
+    /// wanted.
+    pub fn pager(&self) -> Option<String> {
+        let fallback = || {
+            let mut variables = PAGER.fallback_variables.iter();
+            variables.find_map(|variable| self.environment.get(*variable).cloned())
+        };
+        let pager = self.given_text(&PAGER).map(|(_, pager)| pager).or_else(fallback);
+        let pager = pager.or_else(|| PAGER.default.map(str::to_owned));
+        pager.filter(|pager| pager != NO_PAGER)
+    }
+
+    /// Whether the environment has options for `less`.
+    pub fn has_less_options(&self) -> bool {
+        self.environment.contains_key("LESS")
+    }
+
     /// A secret from the environment, or from the file that `…_FILE` names.
     fn secret(&self, variable: &str) -> Result<Option<SecretString>> {
         if let Some(value) = self.environment.get(variable) {
