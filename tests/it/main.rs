@@ -23,6 +23,7 @@ mod exports;
 mod fitness;
 mod flood;
 mod generations;
+mod help;
 mod hostile;
 mod import;
 mod kinds;
