@@ -91,6 +91,7 @@ fn the_json_always_has_the_same_structure() {
             "setting twilio_api_key",
             "setting database",
             "setting rule",
+            "setting tags.names",
             "setting verify_every",
             "setting reconcile.every",
             "setting quarantine",
