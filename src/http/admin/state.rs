@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use super::message_sender::MessageSender;
 use super::registry::MetricsRegistry;
 use crate::domain::{ErrorCodes, Rule};
+use crate::http::access::recorder::AccessRecorder;
 use crate::http::auth::tokens::{Attempts, Tokens};
 use crate::http::error::Problem;
 use crate::http::limits::{EventStreams, Limit};
@@ -29,6 +30,8 @@ pub struct AdminState {
     pub error_codes: ErrorCodes,
     pub tokens: Arc<ArcSwap<Tokens>>,
     pub attempts: Attempts,
+    /// `None` if access records are switched off.
+    pub access: Option<AccessRecorder>,
     pub streams: EventStreams,
     pub exports: Limit,
     /// `None` if this server sends no messages.
