@@ -9,15 +9,18 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Format, Outcome, UsageError};
 use crate::cli::common::interrupt::Interrupt;
+use crate::cli::common::ledger;
 use crate::cli::common::table::{Cell, Column, Layout, Table};
 use crate::cli::common::terminal::{self, Safe};
 use crate::cli::common::text::position;
 use crate::config::Settings;
 use crate::domain::message::filter::AddressPattern;
-use crate::domain::{ErrorCode, ErrorCodes, Position, RecordedEvent, Status};
-use crate::store::{self, Access, EventPages};
+use crate::domain::{Effect, ErrorCode, ErrorCodes, Position, RecordedEvent, Status};
+use crate::projection::effects::Effects;
+use crate::store::{self, Access, EventPages, Store};
 use crate::twilio::callback::ParsedCallback;
 use crate::wire;
+use crate::wire::number::WrittenAddress;
 
 /// The interval between reads of the log, short enough to appear immediate.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
@@ -56,13 +59,13 @@ struct Filter {
     #[arg(long, value_name = "CODE", value_parser = error_code)]
     error_code: Option<ErrorCode>,
 
-    /// The sender: the whole address, or its last digits as in *2671
+    /// The sender: an address, in any spelling if it is a number, or its last digits as in *2671
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
-    from: Option<AddressPattern>,
+    from: Option<WrittenAddress>,
 
-    /// The recipient: the whole address, or its last digits
+    /// The recipient: an address, in any spelling if it is a number, or its last digits
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
-    to: Option<AddressPattern>,
+    to: Option<WrittenAddress>,
 }
 
 /// Prints events until Ctrl-C, or up to the head.
@@ -73,7 +76,6 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let store = store::open(&database, Access::Read)?;
     let out = terminal::stdout();
     let layout = table().layout(out.columns());
-    let mut tail = Tail { out, layout, filter: args.filter, format: args.format, error_codes };
     let head = store.head()?;
     let mut after = args.after.unwrap_or(head);
     if after > head {
@@ -81,6 +83,20 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             format!("--after: {after} is beyond the head, {head}; is this the right ledger?");
         return Err(UsageError(beyond).into());
     }
+    let default_country = settings.default_country()?;
+    let pattern = |written: &Option<WrittenAddress>| {
+        written.as_ref().map(|written| written.pattern(default_country))
+    };
+    let mut tail = Tail {
+        out,
+        layout,
+        from: pattern(&args.filter.from),
+        to: pattern(&args.filter.to),
+        filter: args.filter,
+        format: args.format,
+        error_codes,
+        effects: ledger::fits(&*store)?.then(|| Effects::new(after)),
+    };
     tail.heading()?;
     loop {
         let head = store.head()?;
@@ -88,7 +104,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             if interrupt.asked().is_break() {
                 break;
             }
-            tail.show(events?)?;
+            tail.show(&*store, events?)?;
         }
         // Missing positions are skipped here; `verify` reports them.
         after = head;
@@ -105,8 +121,12 @@ struct Tail {
     out: Safe<Stdout>,
     layout: Layout,
     filter: Filter,
+    from: Option<AddressPattern>,
+    to: Option<AddressPattern>,
     format: Format,
     error_codes: ErrorCodes,
+    /// `None` if the views belong to another log.
+    effects: Option<Effects>,
 }
 
 impl Tail {
@@ -118,23 +138,45 @@ impl Tail {
         Ok(())
     }
 
-    fn show(&mut self, events: Vec<RecordedEvent>) -> Result<()> {
+    fn show(&mut self, store: &dyn Store, events: Vec<RecordedEvent>) -> Result<()> {
         for event in events {
             let reading = ParsedCallback::parse(&event);
-            if self.filter.matches(&reading) {
-                self.line(&event, &reading)?;
+            if let Some(effects) = &mut self.effects {
+                effects.pass(&event, &reading);
+            }
+            if self.filter.matches(&reading) && self.matches_addresses(&reading) {
+                self.line(store, &event, &reading)?;
             }
         }
         self.out.flush()?;
         Ok(())
     }
 
-    fn line(&mut self, event: &RecordedEvent, reading: &ParsedCallback<'_>) -> Result<()> {
+    fn matches_addresses(&self, reading: &ParsedCallback<'_>) -> bool {
+        let address = |wanted: &Option<AddressPattern>, have: Option<&str>| {
+            let fits = |wanted: &AddressPattern| have.is_some_and(|have| wanted.matches(have));
+            wanted.as_ref().is_none_or(fits)
+        };
+        let addressed = reading.reported.as_ref().map(|reported| &reported.addressed);
+        address(&self.from, addressed.and_then(|addressed| addressed.from.as_deref()))
+            && address(&self.to, addressed.and_then(|addressed| addressed.to.as_deref()))
+    }
+
+    fn line(
+        &mut self,
+        store: &dyn Store,
+        event: &RecordedEvent,
+        reading: &ParsedCallback<'_>,
+    ) -> Result<()> {
         let owned = |sid: &Option<std::borrow::Cow<'_, str>>| sid.as_deref().map(str::to_owned);
         match self.format {
             Format::Table => {
-                let row = self.layout.line(&cells(event, reading, &self.error_codes));
-                self.out.show(&row)?;
+                let effect = match &mut self.effects {
+                    Some(effects) => effects.effect(store, event, reading)?,
+                    None => None,
+                };
+                let row = cells(event, reading, effect, &self.error_codes);
+                self.out.show(&self.layout.line(&row))?;
             }
             Format::Json => {
                 let (account, message) = (owned(&reading.account_sid), owned(&reading.message_sid));
@@ -161,10 +203,6 @@ impl Filter {
         let is = |wanted: &Option<String>, have: Option<&str>| {
             wanted.as_deref().is_none_or(|wanted| have == Some(wanted))
         };
-        let address = |wanted: &Option<AddressPattern>, have: Option<&str>| {
-            let fits = |wanted: &AddressPattern| have.is_some_and(|have| wanted.matches(have));
-            wanted.as_ref().is_none_or(fits)
-        };
         let reported = reading.reported.as_ref();
         let said = word(reading);
         let status = self.status.as_deref();
@@ -174,8 +212,6 @@ impl Filter {
             && status
                 .is_none_or(|wanted| said.is_some_and(|said| said.eq_ignore_ascii_case(wanted)))
             && self.error_code.is_none_or(|wanted| code == Some(wanted))
-            && address(&self.from, reported.and_then(|reported| reported.addressed.from.as_deref()))
-            && address(&self.to, reported.and_then(|reported| reported.addressed.to.as_deref()))
     }
 }
 
@@ -192,6 +228,7 @@ fn table() -> Table {
         Column::right("position").expect(9, 9),
         Column::left("received at (UTC)").short_heading("received (UTC)").expect(27, 14),
         Column::left("status").expect(19, 11),
+        Column::left("effect").expect(12, 9),
         Column::left("message").expect(34, 9),
         Column::left("from").expect(14, 13).optional(),
         Column::left("to").expect(14, 13),
@@ -202,8 +239,9 @@ fn table() -> Table {
 fn cells(
     event: &RecordedEvent,
     reading: &ParsedCallback<'_>,
+    effect: Option<Effect>,
     error_codes: &ErrorCodes,
-) -> [Cell; 7] {
+) -> [Cell; 8] {
     let reported = reading.reported.as_ref();
     let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
     let code = reported.and_then(|reported| reported.error_code);
@@ -212,6 +250,7 @@ fn cells(
         Cell::number(event.position),
         Cell::time(event.received_at),
         Cell::status(or_dash(word(reading))),
+        effect.map_or(Cell::text("-"), Cell::effect),
         Cell::sid(or_dash(reading.message_sid.as_deref())),
         Cell::text(or_dash(reported.and_then(|reported| reported.addressed.from.as_deref()))),
         Cell::text(or_dash(reported.and_then(|reported| reported.addressed.to.as_deref()))),
@@ -223,8 +262,8 @@ fn error_code(text: &str) -> Result<ErrorCode, String> {
     ErrorCode::parse(text).ok_or_else(|| "not a number of 1 to 9 digits, such as 30003".to_owned())
 }
 
-fn address(text: &str) -> Result<AddressPattern, String> {
-    AddressPattern::parse(text).ok_or_else(|| {
+fn address(text: &str) -> Result<WrittenAddress, String> {
+    WrittenAddress::parse(text).ok_or_else(|| {
         "not an address such as +15558675310, or * and at least its last four digits".to_owned()
     })
 }

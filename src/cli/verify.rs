@@ -7,7 +7,9 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::{Format, Outcome, UsageError};
+use crate::cli::common::styled::Styled;
 use crate::cli::common::text::{self, number, progress_bar};
+use crate::cli::common::{palette, terminal};
 use crate::config::Settings;
 use crate::domain::digest::{Hash, hex};
 use crate::projection::verify::{Expected, Finding, Verified, verify};
@@ -38,9 +40,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     bar.finish_and_clear();
     let verified = verified?;
     verified.unfinished.iter().for_each(|what| warn_unfinished(what));
-    let mut out = crate::cli::common::terminal::stdout();
+    let mut out = terminal::stdout();
     match args.format {
-        Format::Table => out.write_all(for_people(&verified).as_bytes())?,
+        Format::Table => out.show(&for_people(&verified))?,
         Format::Json => writeln!(out, "{:#}", as_json(&verified))?,
     }
     match verified.findings.is_empty() {
@@ -84,7 +86,7 @@ fn parse_hash(text: &str) -> Option<Hash> {
     digits.then_some(hash)
 }
 
-fn for_people(verified: &Verified) -> String {
+fn for_people(verified: &Verified) -> Styled {
     let or_none = |hash: &Option<Hash>| hash.as_ref().map_or("none".to_owned(), |hash| hex(hash));
     let behind = match verified.head.saturating_sub(verified.checkpoint) {
         0 => String::new(),
@@ -94,7 +96,8 @@ fn for_people(verified: &Verified) -> String {
         0 => String::new(),
         imported => format!(", {} of them imported", number(imported)),
     };
-    let mut text = format!(
+    let mut text = Styled::default();
+    text.push(&format!(
         "events     {}{imported}, head {}\nhash       {}\ncheckpoint {}{behind}\nrule       {}\ndigest     {}\n\n",
         number(verified.events),
         number(verified.head),
@@ -102,9 +105,10 @@ fn for_people(verified: &Verified) -> String {
         number(verified.checkpoint),
         verified.rule.name(),
         or_none(&verified.digest),
-    );
+    ));
     for Finding { kind, detail, .. } in &verified.findings {
-        text += &format!("{}: {}\n", kind.name(), printable(detail));
+        text.push_in(palette::BAD, kind.name());
+        text.push(&format!(": {}\n", printable(detail)));
     }
     let nothing = match verified.unfinished.is_empty() {
         true => "Nothing is wrong.",
@@ -113,14 +117,16 @@ fn for_people(verified: &Verified) -> String {
     match (verified.findings.len(), verified.hash) {
         (0, Some(hash)) if verified.head > 0 => {
             let copy = format!("{}:{}", verified.head, hex(&hash));
-            text + &format!(
-                "{nothing} Keep this elsewhere to prove it later:\n  verify --expect {copy}\n"
-            )
+            text.push_in(palette::GOOD, nothing);
+            text.push(&format!(
+                " Keep this elsewhere to prove it later:\n  verify --expect {copy}\n"
+            ));
         }
-        (0, _) => text + nothing + "\n",
-        (1, _) => text + "\n1 finding.\n",
-        (count, _) => text + &format!("\n{count} findings.\n"),
+        (0, _) => text.push(&format!("{nothing}\n")),
+        (1, _) => text.push("\n1 finding.\n"),
+        (count, _) => text.push(&format!("\n{count} findings.\n")),
     }
+    text
 }
 
 fn as_json(verified: &Verified) -> serde_json::Value {
@@ -163,7 +169,7 @@ mod tests {
             unfinished: vec!["log"],
         };
 
-        let text = for_people(&verified);
+        let text = for_people(&verified).plain();
         assert!(text.contains("Nothing is wrong in what was checked. Keep this"), "{text}");
         assert!(text.starts_with("events     2, 1 of them imported, head 2\n"), "{text}");
         let json = as_json(&verified);

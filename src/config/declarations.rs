@@ -6,11 +6,12 @@ use std::time::Duration;
 use super::setting::Form::{Bool, EnvironmentOnly, List, Number, Special, Text};
 use super::setting::Setting;
 use crate::access_log::Destination;
+use crate::domain::message::tags::IndexedTags;
 use crate::store::quarantine::Limits;
 use crate::twilio::callback_path::CallbackPath;
 
 /// Every setting except accounts and their keys. `doctor` shows them in this order.
-pub static SETTINGS: [&Setting; 26] = [
+pub static SETTINGS: [&Setting; 29] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &ADMIN_HOSTS,
@@ -23,6 +24,7 @@ pub static SETTINGS: [&Setting; 26] = [
     &TWILIO_API_KEY,
     &DATABASE,
     &RULE,
+    &TAGS_NAMES,
     &VERIFY_EVERY,
     &RECONCILE_EVERY,
     &RECONCILE_OLDER_THAN,
@@ -35,6 +37,8 @@ pub static SETTINGS: [&Setting; 26] = [
     &ACCESS_LOG,
     &WAL_CHECKPOINTS,
     &ERROR_CODES,
+    &PAGER,
+    &DEFAULT_COUNTRY,
     &API_TOKEN,
     &API_TOKEN_FILE,
 ];
@@ -131,6 +135,14 @@ pub static RULE: Setting = Setting::new("rule", Text)
     .default("failure-terminal")
     .shown(|settings| Ok(settings.rule()?.name().to_owned()));
 
+pub static TAGS_NAMES: Setting =
+    Setting::new("tags.names", List).variable("DELIVERY_LEDGER_TAGS_NAMES").shown(|settings| {
+        Ok(match settings.indexed_tags()? {
+            None | Some(IndexedTags::All) => "all".to_owned(),
+            Some(IndexedTags::Only(names)) => joined_or(names.into_iter().collect(), "none"),
+        })
+    });
+
 pub static VERIFY_EVERY: Setting = Setting::new("verify_every", Text)
     .flag("--verify-every")
     .variable("DELIVERY_LEDGER_VERIFY_EVERY")
@@ -198,6 +210,22 @@ pub static ERROR_CODES: Setting =
         let is_given = settings.given_text(&ERROR_CODES).is_some();
         Ok(if is_given { "a table of your own" } else { "built in" }.to_owned())
     });
+
+pub static DEFAULT_COUNTRY: Setting = Setting::new("default_country", Text)
+    .variable("DELIVERY_LEDGER_DEFAULT_COUNTRY")
+    .shown(|settings| {
+        let country = settings.default_country()?;
+        Ok(country.map_or("none".to_owned(), |country| country.to_string()))
+    });
+
+/// The value of [`PAGER`] for no pager: what git accepts too.
+pub const NO_PAGER: &str = "cat";
+
+pub static PAGER: Setting = Setting::new("pager", Text)
+    .flag("--no-pager")
+    .variable("DELIVERY_LEDGER_PAGER")
+    .fallback_variables(&["PAGER"])
+    .default("less");
 
 fn seconds_or_off(every: Option<Duration>) -> String {
     every.map_or("off".to_owned(), |every| format!("{} s", every.as_secs()))

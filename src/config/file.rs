@@ -90,6 +90,7 @@ impl<'de> Visitor<'de> for Section<'_> {
                 "api_tokens" => file.api_tokens = map.next_value()?,
                 "accounts" => file.accounts = map.next_value()?,
                 "reconcile" => map.next_value_seed(Section { prefix: "reconcile.", file })?,
+                "tags" => map.next_value_seed(Section { prefix: "tags.", file })?,
                 key => {
                     let setting = SETTINGS.iter().find(|setting| setting.key == key);
                     let values = match setting.map_or(Form::Text, |setting| setting.form) {
@@ -128,7 +129,8 @@ impl<'de> DeserializeSeed<'de> for Key {
             .iter()
             .filter(|setting| setting.form != Form::EnvironmentOnly)
             .map(|setting| setting.key);
-        let known: Vec<_> = keys.chain(["reconcile", "accounts"]).filter(in_section).collect();
+        let known: Vec<_> =
+            keys.chain(["reconcile", "tags", "accounts"]).filter(in_section).collect();
         let key = known.iter().find(|key| key.strip_prefix(self.prefix) == Some(&found));
         key.copied().ok_or_else(|| {
             let names = known.iter().map(|key| format!("`{}`", &key[self.prefix.len()..]));

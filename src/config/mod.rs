@@ -4,6 +4,7 @@
 mod access_log;
 mod account;
 mod api_token;
+mod country;
 mod credential;
 mod declarations;
 mod effective;
@@ -36,6 +37,8 @@ pub use self::reconcile::Reconciling;
 use self::setting::Given;
 pub use self::setting::{Flags, Setting};
 use crate::access_log::Destination;
+use crate::domain::country::Country;
+use crate::domain::message::tags::{IndexedTags, NAME_BYTES_MAX};
 use crate::domain::{ErrorCodes, Rule, duration};
 use crate::store::Database;
 use crate::store::quarantine::Limits;
@@ -73,6 +76,8 @@ pub struct ServerConfig {
     pub access_log: Option<Destination>,
     pub reconciling: Reconciling,
     pub error_codes: ErrorCodes,
+    /// The country of numbers without a calling code; `None` if none is configured.
+    pub default_country: Option<Country>,
     /// The status callback URL of messages sent; `None` if it is not known.
     pub status_callback: Option<String>,
 }
@@ -198,6 +203,7 @@ impl Settings {
             access_log: self.access_log()?,
             reconciling: self.reconciling()?,
             error_codes: self.error_codes(None)?,
+            default_country: self.default_country()?,
         })
     }
 
@@ -220,6 +226,22 @@ impl Settings {
 
     fn admin_hosts(&self) -> Vec<String> {
         self.given(&ADMIN_HOSTS).map_or_else(Vec::new, |given| given.values)
+    }
+
+    /// The tags that are indexed; `None` if the setting is not given.
+    ///
+    /// # Errors
+    ///
+    /// A name is empty, or longer than that of a tag can be.
+    pub fn indexed_tags(&self) -> Result<Option<IndexedTags>> {
+        let Some(given) = self.given(&TAGS_NAMES) else { return Ok(None) };
+        let is_name = |name: &&String| (1..=NAME_BYTES_MAX).contains(&name.len());
+        if let Some(name) = given.values.iter().find(|name| !is_name(name)) {
+            let name = name.escape_debug();
+            let expected = format!("the name of a tag, which has 1 to {NAME_BYTES_MAX} bytes");
+            bail!("{}: `{name}` is not {expected}", given.name);
+        }
+        Ok(Some(IndexedTags::Only(given.values.into_iter().collect())))
     }
 
     /// How often the log is verified in the background; `None` if it is not.
@@ -254,6 +276,23 @@ impl Settings {
             url::public_urls(text).map_err(|error| invalid(name, format!("{error:#}")))
         };
         Ok(values.iter().map(read).collect::<Result<Vec<_>>>()?.concat())
+    }
+
+    /// The pager for long output on a terminal: the program and its arguments. `None` if it is not
+    /// wanted.
+    pub fn pager(&self) -> Option<String> {
+        let fallback = || {
+            let mut variables = PAGER.fallback_variables.iter();
+            variables.find_map(|variable| self.environment.get(*variable).cloned())
+        };
+        let pager = self.given_text(&PAGER).map(|(_, pager)| pager).or_else(fallback);
+        let pager = pager.or_else(|| PAGER.default.map(str::to_owned));
+        pager.filter(|pager| pager != NO_PAGER)
+    }
+
+    /// Whether the environment has options for `less`.
+    pub fn has_less_options(&self) -> bool {
+        self.environment.contains_key("LESS")
     }
 
     /// A secret from the environment, or from the file that `…_FILE` names.

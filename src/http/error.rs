@@ -65,6 +65,8 @@ pub enum Problem {
     Masked,
     /// The token sees addresses masked, and the query contains more of an address than that.
     MaskedQuestion,
+    /// The token sees addresses masked, and the query has a tag whose value looks like one.
+    MaskedTag,
     /// The token sees addresses masked, and the query contains a text that could be a number.
     MaskedSid,
     /// The token is only for sending.
@@ -268,6 +270,10 @@ impl fmt::Display for Problem {
                 "this token shows addresses masked (read:masked), and this answer would tell one; \
                  ask by `*` and the last four digits, such as `*5310`",
             ),
+            Problem::MaskedTag => f.write_str(
+                "this token shows addresses masked (read:masked), and the value of this tag looks like \
+                 one; filter by another tag",
+            ),
             Problem::MaskedSid => f.write_str(
                 "this token shows addresses masked (read:masked), and what is asked for could be a \
                  number; ask by a SID of Twilio's form, such as SM and 32 hex digits",
@@ -297,6 +303,7 @@ impl ResponseError for Problem {
             | Problem::UnknownHost
             | Problem::Masked
             | Problem::MaskedQuestion
+            | Problem::MaskedTag
             | Problem::MaskedSid
             | Problem::MayNotRead
             | Problem::MayNotSend

@@ -46,7 +46,9 @@ impl<T: Parameters, U: Parameters> Query<T, U> {
         let mut values = BTreeMap::new();
         for (name, value) in pairs.into_inner() {
             let shown = name.escape_debug().to_string();
-            if !known.contains(&name) {
+            let is_tag = || name.starts_with(parameters::TAG_PREFIX);
+            let takes_tags = || known.iter().any(|known| known == parameters::TAG_PARAMETER);
+            if !(known.contains(&name) || is_tag() && takes_tags()) {
                 let known = match &known[..] {
                     [] => "this path takes none".to_owned(),
                     known => format!("there are {}", known.join(", ")),

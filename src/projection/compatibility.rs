@@ -55,12 +55,17 @@ fn has_event(
     }
 }
 
-/// Empties views that do not belong to the log or the rule, and logs a warning.
+/// Empties views that do not belong to the log or the rule, or do not index the tags that the store is set
+/// to, and logs a warning.
 pub fn reset_if_incompatible(store: &dyn Store, rule: Rule) -> Result<(), StoreError> {
     let views: &dyn Views = store.views();
     let reason = match views.checkpoint() {
         Ok(checkpoint) => match ViewsState::new(store, &checkpoint, rule)? {
-            ViewsState::Current => return Ok(()),
+            ViewsState::Current => match store.indexed_tags() {
+                Some(wanted) if wanted != checkpoint.indexed_tags => (checkpoint.position > 0)
+                    .then(|| "the views index other tags than are configured".to_owned()),
+                _ => return Ok(()),
+            },
             state => (checkpoint.position > 0).then(|| state.to_string()),
         },
         Err(damaged @ StoreError::DamagedViews { .. }) => Some(damaged.to_string()),

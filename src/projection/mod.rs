@@ -5,6 +5,7 @@ mod batch;
 pub mod catch_up;
 pub mod compatibility;
 pub mod digest;
+pub mod effects;
 pub mod fold;
 pub mod known_facts;
 pub mod message_query;

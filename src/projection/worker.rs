@@ -196,8 +196,9 @@ fn follow(
                 false => ControlFlow::Continue(()),
             }
         })?;
-        if checkpoint.rule != rule {
-            // A replay by another rule has swapped in its views.
+        let indexes_others = |wanted| wanted != checkpoint.indexed_tags;
+        if checkpoint.rule != rule || store.indexed_tags().is_some_and(indexes_others) {
+            // A replay with other settings has swapped in its views.
             reset_if_incompatible(store, rule)?;
         }
         position = store.views().checkpoint()?.position;

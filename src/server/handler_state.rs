@@ -50,6 +50,7 @@ pub fn states(
         verifying,
         rule,
         error_codes: config.error_codes,
+        default_country: config.default_country,
         tokens: Arc::new(ArcSwap::from_pointee(api_tokens(&config.api_tokens))),
         attempts: Attempts::default(),
         access: access_log.map(AccessRecorder::new),

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use crate::access_log::{AccessLog, Destination};
 use crate::background::Background;
 use crate::domain::Rule;
+use crate::domain::message::tags::IndexedTags;
 use crate::projection::worker::{self, Handle};
 use crate::quarantine::recorder::Recorder;
 use crate::store::head::Head;
@@ -31,12 +32,18 @@ pub struct LedgerProcess {
 
 impl LedgerProcess {
     /// Opens the ledger, creating it if it does not exist, and starts its threads.
-    pub fn start(database: &Database, rule: Rule, callback_paths: &[CallbackPath]) -> Result<Self> {
+    pub fn start(
+        database: &Database,
+        rule: Rule,
+        indexed_tags: IndexedTags,
+        callback_paths: &[CallbackPath],
+    ) -> Result<Self> {
         let store = store::open(database, Access::Create).with_context(|| {
             format!("the ledger {database} (--database or DELIVERY_LEDGER_DATABASE)")
         })?;
         let prefixes = callback_paths.iter().filter_map(CallbackPath::prefix);
         store.set_path_prefixes(prefixes.map(str::to_owned).collect());
+        store.set_indexed_tags(indexed_tags);
         let store: Arc<dyn Store> = store.into();
         let head = Arc::new(Head::at(store.head()?));
         let (writer, writer_thread) = Writer::start(Arc::clone(&store), Arc::clone(&head));

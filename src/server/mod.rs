@@ -23,6 +23,7 @@ pub use self::reconcile_job::configured_plan;
 use self::reload::Reloader;
 pub use self::signals::stop as stop_signal;
 use crate::config::Settings;
+use crate::domain::message::tags::IndexedTags;
 use crate::http;
 use crate::projection::verify::background;
 use crate::twilio::signature::BaseUrl;
@@ -37,6 +38,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     fitness::check()?;
     let mut config = settings.server()?;
     let rule = settings.rule()?;
+    let indexed_tags = settings.indexed_tags()?.unwrap_or(IndexedTags::All);
     let database = settings.database()?;
     let system = actix_web::rt::System::new();
     let hang_ups = system.block_on(async { signals::hang_up() })?;
@@ -51,7 +53,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     }
     let sending = sending::configured(settings, &config)?;
     let reconcile_job = ReconcileJob::configured(settings, &config)?;
-    let ledger = LedgerProcess::start(&database, rule, &config.callback_paths)?;
+    let ledger = LedgerProcess::start(&database, rule, indexed_tags, &config.callback_paths)?;
     let quarantine = config.quarantine.map(|limits| QuarantineProcess::start(&database, limits));
     let access_log = config.access_log.take().map(AccessLogProcess::start).transpose()?;
     let background = BackgroundParts {

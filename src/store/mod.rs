@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::domain::digest::Hash;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
+use crate::domain::message::tags::IndexedTags;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::tree::{Node, RightEdge};
 use crate::domain::{Lifecycle, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule};
@@ -60,6 +61,13 @@ pub trait Store: Send + Sync {
     /// event: every message may have a path of its own there. It changes how events are stored from then
     /// on, and nothing that is read.
     fn set_path_prefixes(&self, prefixes: Vec<String>);
+
+    /// Sets the tags that views index when they are emptied or rebuilt. If it is not called, they index
+    /// the same tags as before.
+    fn set_indexed_tags(&self, indexed: IndexedTags);
+
+    /// What [`set_indexed_tags`](Self::set_indexed_tags) has set.
+    fn indexed_tags(&self) -> Option<IndexedTags>;
 
     /// Fails if the log's path no longer leads to the file that was opened. It is cheap; `append` checks
     /// this itself.
@@ -185,6 +193,10 @@ pub trait Views: Send + Sync {
         limit: usize,
     ) -> Result<MessagePage, StoreError>;
 
+    /// The names of the tags that messages have, in byte order, for errors about unknown ones; not all if
+    /// there are very many.
+    fn tag_names(&self) -> Result<Vec<String>, StoreError>;
+
     /// The number of messages. Their ids go from 1 to this number.
     fn count(&self) -> Result<u64, StoreError>;
 
@@ -242,6 +254,8 @@ pub struct Checkpoint {
     /// The first event that no simulation sent, and the last that one did; 0 is none.
     pub first_real: Position,
     pub last_simulated: Position,
+    /// The tags by which lists find messages without a scan.
+    pub indexed_tags: IndexedTags,
 }
 
 /// One message in the views.

@@ -7,7 +7,9 @@ pub mod filter;
 mod links;
 pub mod mask;
 pub mod message;
+pub mod number;
 pub mod parameters;
+pub mod tag_filter;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

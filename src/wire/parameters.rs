@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, btree_map};
 use std::fmt;
+use std::iter::Peekable;
 
-use serde::de::value::StrDeserializer;
+use serde::de::value::{MapDeserializer, StrDeserializer};
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, Visitor,
 };
@@ -73,6 +74,12 @@ pub fn time<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Timestamp>, D:
     parsed(value, TIME, parse_time)
 }
 
+/// The parameter of a filter by tag, as the API describes it: `NAME` stands for any name.
+pub const TAG_PARAMETER: &str = "tag.NAME";
+
+/// The prefix of such parameters.
+pub const TAG_PREFIX: &str = "tag.";
+
 const SID: &str = "a SID";
 pub const POSITION: &str = "a position, such as 42";
 pub const TIME: &str =
@@ -115,15 +122,15 @@ impl Error for BadValue {
     }
 }
 
-/// Values by name, as serde reads a struct from them. Parameters with names of their own choosing
-/// would be collected here, under the name of one field.
+/// Values by name, as serde reads a struct from them. The parameters of filters by tag, whose names are
+/// the users', are one field.
 struct Values<'a>(&'a BTreeMap<String, String>);
 
 impl<'de> Deserializer<'de> for Values<'_> {
     type Error = BadValue;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, BadValue> {
-        visitor.visit_map(Entries { entries: self.0.iter(), current: None })
+        visitor.visit_map(Entries { entries: self.0.iter().peekable(), current: Entry::None })
     }
 
     forward_to_deserialize_any! {
@@ -133,27 +140,59 @@ impl<'de> Deserializer<'de> for Values<'_> {
 }
 
 struct Entries<'a> {
-    entries: btree_map::Iter<'a, String, String>,
-    /// The name and value whose name was read last.
-    current: Option<(&'a str, &'a str)>,
+    entries: Peekable<btree_map::Iter<'a, String, String>>,
+    /// What was read last.
+    current: Entry<'a>,
 }
 
-impl<'de> MapAccess<'de> for Entries<'_> {
+/// One field.
+#[derive(Default)]
+enum Entry<'a> {
+    #[default]
+    None,
+    Value(&'a str, &'a str),
+    /// The names and values of filters by tag.
+    Tags(Vec<(&'a str, &'a str)>),
+}
+
+impl<'a, 'de> MapAccess<'de> for Entries<'a> {
     type Error = BadValue;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, BadValue> {
-        let Some((name, value)) = self.entries.next() else { return Ok(None) };
-        self.current = Some((name, value));
-        seed.deserialize(text(name)).map(Some)
+        let tag = |(name, value): (&'a String, &'a String)| {
+            Some((name.strip_prefix(TAG_PREFIX)?, value.as_str()))
+        };
+        let Some(first) = self.entries.next() else { return Ok(None) };
+        let Some(first_tag) = tag(first) else {
+            self.current = Entry::Value(first.0, first.1);
+            return seed.deserialize(text(first.0)).map(Some);
+        };
+        // The names are in order, so that all of them follow.
+        let mut tags = vec![first_tag];
+        while let Some(next) = self.entries.peek().copied().and_then(tag) {
+            tags.push(next);
+            self.entries.next();
+        }
+        self.current = Entry::Tags(tags);
+        seed.deserialize(text(TAG_PARAMETER)).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, BadValue> {
-        let (name, value) = self.current.take().unwrap_or_default();
-        seed.deserialize(Value(value))
-            .map_err(|BadValue { expected, .. }| BadValue::new(name, value, expected))
+        match std::mem::take(&mut self.current) {
+            Entry::None => Err(BadValue::custom("a value")),
+            Entry::Value(name, value) => seed
+                .deserialize(Value(value))
+                .map_err(|BadValue { expected, .. }| BadValue::new(name, value, expected)),
+            Entry::Tags(tags) => {
+                let shown = tags.iter().map(|(name, value)| format!("{name}={value}"));
+                let shown = shown.collect::<Vec<_>>().join("&");
+                seed.deserialize(MapDeserializer::new(tags.into_iter()))
+                    .map_err(|BadValue { expected, .. }| BadValue::new("tag", &shown, expected))
+            }
+        }
     }
 }
 

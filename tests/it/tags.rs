@@ -77,3 +77,155 @@ fn audit_shows_tags() {
     let shown = String::from_utf8(shown.stdout).unwrap();
     assert!(shown.contains("tags     campaign=spring order=17\n"), "{shown}");
 }
+
+// Filters.
+
+/// Messages 1 to 3: order 17 of spring, order 18 of spring, order 17 of autumn.
+fn with_orders(app: &App) {
+    receive(app, "campaign=spring&order=17", delivered(&sid(1)));
+    receive(app, "campaign=spring&order=18", delivered(&sid(2)));
+    receive(app, "campaign=autumn&order=17", sent(&sid(3)));
+    app.caught_up();
+}
+
+fn found(app: &App, query: &str) -> Vec<u32> {
+    let answer = app.get(&format!("/v1/messages?{query}"));
+    assert_eq!(answer.code, 200, "{query}: {}", answer.json());
+    let number = |row: &Value| row["message_sid"].as_str().unwrap()[2..].parse().unwrap();
+    answer.json()["data"].as_array().unwrap().iter().map(number).collect()
+}
+
+fn refused(app: &App, query: &str) -> String {
+    let answer = app.get(&format!("/v1/messages?{query}"));
+    assert_eq!(answer.code, 400, "{query}: {}", answer.json());
+    answer.json()["detail"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_filter_by_tags_selects_the_messages_that_have_all_of_them() {
+    let app = App::start();
+    with_orders(&app);
+    for (query, expected) in [
+        ("tag.order=17", &[3, 1][..]),
+        ("tag.order=17&tag.campaign=spring", &[1]),
+        ("tag.order=17&status=sent", &[3]),
+        ("tag.campaign=spring&limit=1", &[2]),
+        ("tag.order=99", &[]),
+        ("tag.order=", &[]),
+    ] {
+        assert_eq!(found(&app, query), expected, "{query}");
+    }
+    let exported = app.get("/v1/exports/messages?format=ndjson&tag.campaign=autumn").body;
+    assert_eq!(serde_json::from_slice::<Value>(&exported).unwrap()["message_sid"], sid(3));
+    let report = app.get("/v1/reports/delivery?by=channel&tag.order=17").json();
+    assert_eq!(report["total"]["messages"], 2, "{report}");
+}
+
+#[test]
+fn a_tag_of_a_later_callback_is_found_too() {
+    let app = App::start();
+    receive(&app, "order=17", sent(&sid(1)));
+    app.caught_up();
+    receive(&app, "attempt=2", delivered(&sid(1)));
+    app.caught_up();
+
+    assert_eq!(found(&app, "tag.attempt=2&tag.order=17"), [1]);
+}
+
+#[test]
+fn an_unknown_tag_is_an_error_with_the_similar_ones() {
+    let app = App::start();
+    assert_eq!(
+        refused(&app, "tag.order=17"),
+        "no message has a tag `order` yet; parameters in the query of a callback's URL are its tags"
+    );
+    with_orders(&app);
+    assert_eq!(refused(&app, "tag.ordre=17"), "no message has a tag `ordre`; similar: order");
+    assert_eq!(refused(&app, "tag.x=1"), "no message has a tag `x`; there are campaign, order");
+    assert_eq!(refused(&app, "tag.=1"), "tag `=1` is not a tag, whose name has 1 to 128 bytes");
+    let unknown = refused(&app, "tags.order=17");
+    assert!(
+        unknown.starts_with("there is no parameter `tags.order` here; there are "),
+        "{unknown}"
+    );
+}
+
+#[test]
+fn only_the_configured_tags_are_indexed() {
+    let mut app = App::start();
+    with_orders(&app);
+    app.stop();
+    app.configure("[tags]\nnames = [\"order\"]\n");
+    app.restart();
+    app.caught_up();
+
+    assert_eq!(found(&app, "tag.order=17"), [3, 1]);
+    assert_eq!(
+        refused(&app, "tag.campaign=spring"),
+        "the tag `campaign` is not indexed, so that lists cannot find messages by it; add it to `names` \
+         in [tags] of the configuration, or export messages with this filter, which reads all of them"
+    );
+    let exported = app.get("/v1/exports/messages?format=ndjson&tag.campaign=autumn").body;
+    assert_eq!(serde_json::from_slice::<Value>(&exported).unwrap()["message_sid"], sid(3));
+}
+
+#[test]
+fn replay_indexes_the_tags_again() {
+    let mut app = App::start();
+    with_orders(&app);
+    app.stop();
+    assert!(app.run(&["replay"]).status.success());
+    app.restart();
+    app.caught_up();
+
+    assert_eq!(found(&app, "tag.order=17"), [3, 1]);
+    assert_eq!(found(&app, "tag.campaign=spring"), [2, 1]);
+}
+
+#[test]
+fn commands_filter_by_tag() {
+    let mut app = App::start();
+    with_orders(&app);
+    app.stop();
+
+    let export = |tags: &[&str]| {
+        let output = app.run(&[&["export", "messages", "--format", "csv"], tags].concat());
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let (code, rows) = export(&["--tag", "order=17", "--tag", "campaign=spring"]);
+    assert_eq!((code, rows.lines().count()), (Some(0), 2), "{rows}");
+    assert!(rows.contains(&sid(1)), "{rows}");
+    for (tags, expected) in [
+        (
+            &["--tag", "ordre=17"][..],
+            "error: --tag: no message has a tag `ordre`; similar: order\n",
+        ),
+        (
+            &["--tag", "order=1", "--tag", "order=2"],
+            "error: --tag: the tag `order` is given twice\n",
+        ),
+    ] {
+        assert_eq!(export(tags), (Some(2), expected.to_owned()));
+    }
+    let (code, error) = export(&["--tag", "order"]);
+    assert_eq!(code, Some(2));
+    assert!(error.contains("it is not a name and a value, such as order=17"), "{error}");
+}
+
+// What a masked token sees.
+
+#[test]
+fn a_masked_token_sees_no_address_in_tags_and_cannot_filter_by_one() {
+    let mut app = App::not_started(&[]);
+    app.use_token_with_scope("read:masked");
+    app.restart();
+    receive(&app, "customer=%2B15558675310&order=17", delivered(&sid(1)));
+    app.caught_up();
+    let get = |target: &str| app.ask(crate::support::Request::new("GET", target));
+
+    let shown = get("/v1/messages?tag.order=17").json()["data"][0]["tags"].take();
+    assert_eq!(shown, json!({ "customer": ["+*******5310"], "order": ["17"] }));
+    let refused = get("/v1/messages?tag.customer=%2B15558675310");
+    assert_eq!(refused.code, 403, "{}", refused.json());
+    assert_eq!(get("/v1/exports/messages?tag.customer=15558675310").code, 403);
+}

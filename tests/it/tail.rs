@@ -25,13 +25,52 @@ fn tail_prints_a_heading_and_one_line_per_event() {
     let (code, out, err) = ended(&ledger, &["tail", "--after", "0", "--no-follow"]);
 
     assert_eq!((code, err.as_str()), (Some(0), ""));
-    let expected = " position  received at (UTC)            status               message                             from            to              error
-        1  2026-01-02T03:04:05.000000Z  sent                 SM00000000000000000000000000000001  +15017250604    +15558675310
-        2  2026-01-02T03:04:06.000000Z  failed               SM00000000000000000000000000000001  +15017250604    +15558675310    30003 Unreachable destination handset
-        3  2026-01-02T03:04:07.000000Z  on\\u{1b}[31mits way  SM1                                 +15017250604    whatsapp:+1
-        4  2026-01-02T03:04:08.000000Z  -                    -                                   -               -
+    let expected = " position  received at (UTC)            status               effect        message                             from            to              error
+        1  2026-01-02T03:04:05.000000Z  sent                 advanced      SM00000000000000000000000000000001  +15017250604    +15558675310
+        2  2026-01-02T03:04:06.000000Z  failed               advanced      SM00000000000000000000000000000001  +15017250604    +15558675310    30003 Unreachable destination handset
+        3  2026-01-02T03:04:07.000000Z  on\\u{1b}[31mits way  unrecognised  SM1                                 +15017250604    whatsapp:+1
+        4  2026-01-02T03:04:08.000000Z  -                    -             -                                   -               -
 ";
     assert_eq!(out, expected);
+}
+
+/// Wherever the views are: they may have read nothing yet, a part, or everything.
+#[test]
+fn the_effect_of_an_event_is_the_one_in_its_message_s_timeline() {
+    let events = one_a_second([
+        event(sent(&sid(1))),
+        event(sent(&sid(2))),
+        event(delivered(&sid(1))),
+        event(sent(&sid(1))),
+        event(sent(&sid(2)).with("Price", "1")),
+        event(failed(&sid(1), "30003")),
+        event(sent(&sid(2)).with("AccountSid", OTHER_ACCOUNT)),
+        event(status(&sid(2), "queued")),
+        event("nothing=known"),
+    ]);
+    let expected = [
+        "advanced",
+        "advanced",
+        "advanced",
+        "duplicate",
+        "confirmed",
+        "conflict",
+        "advanced",
+        "late",
+        "-",
+    ];
+    for projected in [0, 3, 8, 9] {
+        let ledger = Ledger::with_events(&events[..projected]);
+        ledger.append(&events[projected..]);
+        for after in 0..events.len() {
+            let after_text = after.to_string();
+            let output = ledger.run(&["tail", "--no-follow", "--after", &after_text]);
+            let text = String::from_utf8(output.stdout).unwrap();
+            let effects: Vec<_> =
+                text.lines().skip(1).map(|line| line.split_whitespace().nth(3).unwrap()).collect();
+            assert_eq!(effects, expected[after..], "{projected} projected, after {after}: {text}");
+        }
+    }
 }
 
 #[test]

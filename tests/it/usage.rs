@@ -1,12 +1,9 @@
 //! Usage errors have exit code 2, whichever command detects them.
 
-use std::fs::File;
-use std::io::Read;
 use std::process::Output;
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
 use crate::support::ledger::Ledger;
+use crate::support::terminal::Terminal;
 use crate::support::{delivered, events::event, sid};
 
 #[test]
@@ -114,7 +111,7 @@ fn control_characters_are_escaped_on_a_terminal_and_kept_in_files() {
         "tail --after 0 --no-follow --format json",
         "report --by from",
     ] {
-        let shown = on_a_terminal(&ledger, arguments);
+        let shown = Terminal::of(200).run(&ledger, arguments);
         let unsafe_ones: Vec<char> = shown
             .chars()
             .filter(|c| {
@@ -126,7 +123,7 @@ fn control_characters_are_escaped_on_a_terminal_and_kept_in_files() {
     }
     let csv = run(&ledger, "export messages --format csv").stdout;
     assert!(String::from_utf8(csv).unwrap().contains(HOSTILE), "byte for byte");
-    let shown = on_a_terminal(&ledger, "export messages --format csv");
+    let shown = Terminal::of(200).run(&ledger, "export messages --format csv");
     assert!(shown.contains("a\\u001b[31m\\u0007\\u0000\\u009b2J\\u202e\\u2066z\\u007f"), "{shown}");
 }
 
@@ -137,20 +134,4 @@ fn ledger() -> Ledger {
 
 fn run(ledger: &Ledger, arguments: &str) -> Output {
     ledger.run(&arguments.split(' ').collect::<Vec<_>>())
-}
-
-/// What a command writes where its standard output is a terminal.
-fn on_a_terminal(ledger: &Ledger, arguments: &str) -> String {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    let name = ptsname(&master, Vec::new()).unwrap();
-    let slave = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-    let arguments: Vec<_> = arguments.split(' ').collect();
-    let mut child = ledger.command(&arguments).stdout(slave).spawn();
-    let (mut master, mut shown) = (File::from(master), Vec::new());
-    // Once nobody has the terminal any more, reading fails.
-    let _end = master.read_to_end(&mut shown);
-    assert!(child.wait().unwrap().success());
-    String::from_utf8_lossy(&shown).into_owned()
 }

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use delivery_ledger::domain::message::tags::IndexedTags;
 use delivery_ledger::domain::{NewEvent, Position, RecordedEvent, Rule};
 use delivery_ledger::projection::verify::verify;
 use delivery_ledger::store::Sizes;
@@ -135,6 +136,14 @@ impl Store for TooBusy {
 
     fn set_path_prefixes(&self, prefixes: Vec<String>) {
         self.0.set_path_prefixes(prefixes);
+    }
+
+    fn set_indexed_tags(&self, indexed: IndexedTags) {
+        self.0.set_indexed_tags(indexed);
+    }
+
+    fn indexed_tags(&self) -> Option<IndexedTags> {
+        self.0.indexed_tags()
     }
 
     fn check_files_unmoved(&self) -> Result<(), StoreError> {

@@ -12,7 +12,8 @@ CREATE TABLE checkpoint(
   right_edge BLOB NOT NULL,        -- of the tree up to that position: 32 bytes for each complete
                                    -- subtree, from left to right
   first_real INTEGER NOT NULL,     -- the first event that no simulation sent; 0 is none
-  last_simulated INTEGER NOT NULL  -- the last event that a simulation sent; 0 is none
+  last_simulated INTEGER NOT NULL, -- the last event that a simulation sent; 0 is none
+  indexed_tags TEXT                -- the names of the indexed tags, as a JSON array; NULL is all
 );
 
 -- The nodes of the tree over the events' digests at every eighth level from level 8 up: a node of level 8
@@ -56,6 +57,19 @@ CREATE INDEX messages_duplicate ON messages(id) WHERE flags & 4;
 CREATE INDEX messages_open ON messages(id) WHERE flags & 8;
 CREATE INDEX messages_inbound ON messages(id) WHERE flags & 16;
 CREATE INDEX messages_without_status ON messages(id) WHERE flags & 32;
+
+-- The tags of messages: SipHash-2-4 of the name's length, the name and the value. A tag that a message no
+-- longer keeps, because it has too many, still has its row.
+CREATE TABLE tags(
+  hash INTEGER NOT NULL,
+  message INTEGER NOT NULL
+);
+CREATE INDEX tags_by_hash ON tags(hash, message);
+
+-- The first thousand names of tags, indexed or not.
+CREATE TABLE tag_names(
+  name TEXT PRIMARY KEY
+) WITHOUT ROWID;
 
 -- Countries by phonenumber 0.3.10+9.0.33. With other tables a message would be subtracted from another
 -- roll-up than it was counted in; another number here has the views rebuilt.

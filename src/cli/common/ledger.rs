@@ -37,6 +37,7 @@ fn bring_up(settings: &Settings, wanted: Option<Rule>) -> Result<Box<dyn Store>>
     drop(as_it_is);
     match store::open(&database, Access::Write) {
         Ok(store) => {
+            set_indexed_tags(settings, &*store)?;
             reset_if_incompatible(&*store, wanted.unwrap_or_else(|| built_by(&*store)))?;
             catch_up(&*store, store.views(), store.head()?, &mut |_| ControlFlow::Continue(()))?;
         }
@@ -65,6 +66,7 @@ pub fn to_replay(settings: &Settings, alone: Access) -> Result<Box<dyn Store>> {
     let database = settings.database()?;
     let held = match store::open(&database, alone) {
         Ok(store) => {
+            set_indexed_tags(settings, &*store)?;
             reset_if_incompatible(&*store, built_by(&*store))?;
             false
         }
@@ -72,6 +74,7 @@ pub fn to_replay(settings: &Settings, alone: Access) -> Result<Box<dyn Store>> {
         Err(error) => return Err(error.into()),
     };
     let store = store::open(&database, Access::Replay)?;
+    set_indexed_tags(settings, &*store)?;
     if held && let Some(wanted) = settings.configured_rule()? {
         refuse_other_rule(&database, built_by(&*store), wanted)?;
     }
@@ -111,12 +114,19 @@ fn is_readable(wanted: Option<Rule>, store: &dyn Store) -> Result<bool, StoreErr
 }
 
 /// True if the views belong to this log.
-fn fits(store: &dyn Store) -> Result<bool, StoreError> {
+pub fn fits(store: &dyn Store) -> Result<bool, StoreError> {
     let checkpoint = match store.views().checkpoint() {
         Err(StoreError::DamagedViews { .. }) => return Ok(false),
         checkpoint => checkpoint?,
     };
     Ok(ViewsState::new(store, &checkpoint, checkpoint.rule)? == ViewsState::Current)
+}
+
+/// Has the views index the configured tags once they are emptied or rebuilt; without the setting the same
+/// tags as so far.
+fn set_indexed_tags(settings: &Settings, store: &dyn Store) -> Result<()> {
+    settings.indexed_tags()?.into_iter().for_each(|tags| store.set_indexed_tags(tags));
+    Ok(())
 }
 
 /// The configured rule; if none is configured, the one that the views were built by.

@@ -6,9 +6,15 @@ use anstyle::{AnsiColor, Style};
 use super::styled::PLAIN;
 use crate::domain::{Effect, Status};
 
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default();
-const ODD: Style = AnsiColor::Yellow.on_default();
+/// As it should be: delivered, ok.
+pub const GOOD: Style = AnsiColor::Green.on_default();
+
+/// Wrong: failed, contradictory.
+pub const BAD: Style = AnsiColor::Red.on_default();
+
+/// Unusual, perhaps wrong: late, a warning.
+pub const ODD: Style = AnsiColor::Yellow.on_default();
+
 const CALM: Style = Style::new().dimmed();
 
 /// The headings of a table.

@@ -21,6 +21,7 @@ use self::traffic::{CALLBACK_PATH, Traffic};
 use super::{Format, Outcome, UsageError, audit};
 use crate::cli::common::text::number;
 use crate::config::{Reconciling, ServerConfig, Settings};
+use crate::domain::message::tags::IndexedTags;
 use crate::domain::{AccountSid, ErrorCodes, MessageSid, Position, Rule};
 use crate::http;
 use crate::projection::fold::Folded;
@@ -81,8 +82,12 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
     let folder = tempfile::Builder::new().prefix("delivery-ledger-demo-").tempdir();
     let ledger = folder.context("make a temporary folder")?.keep().join("ledger.db");
-    let ledger_process =
-        LedgerProcess::start(&Database::Sqlite(ledger.clone()), Rule::default(), &[])?;
+    let ledger_process = LedgerProcess::start(
+        &Database::Sqlite(ledger.clone()),
+        Rule::default(),
+        IndexedTags::All,
+        &[],
+    )?;
     let (callbacks, admin) = (any_port()?, any_port()?);
     let addresses = Addresses { callbacks: callbacks.local_addr()?, admin: admin.local_addr()? };
     let receipt = OffsetDateTime::now_utc().format(RECEIPT_FORMAT)?;
@@ -145,6 +150,7 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
         quarantine: None,
         reconciling: Reconciling::default(),
         error_codes: ErrorCodes::default(),
+        default_country: None,
         status_callback: None,
     })
 }

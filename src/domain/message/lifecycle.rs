@@ -284,7 +284,7 @@ impl Evidence {
     }
 
     /// The effect of a status on the evidence so far, regardless of the rule.
-    fn effect_of(&self, status: Option<Status>) -> Effect {
+    pub(super) fn effect_of(&self, status: Option<Status>) -> Effect {
         let Some(status) = status else { return Effect::Unrecognised };
         let conflicts = status.is_success() && self.status_times.has_failure()
             || status.is_failure() && self.status_times.has_success();

@@ -1,6 +1,7 @@
 //! Messages: the facts of each event, and the lifecycle computed from all events of a message.
 
 pub mod deciding;
+pub mod effect;
 pub mod filter;
 pub mod kinds;
 pub mod lifecycle;

@@ -3,6 +3,8 @@
 //! They are a set, so that neither the order of the events nor a repetition matters. A message keeps a
 //! bounded number of them; which ones depends on the set alone.
 
+use std::collections::BTreeSet;
+
 use smol_str::SmolStr;
 
 /// The maximum number of names a message keeps, the first in byte order. Ten suffice for an order, a
@@ -76,6 +78,11 @@ impl Tags {
         names.map(|pairs| (pairs[0].0.as_str(), pairs.iter().map(|(_, value)| value.as_str())))
     }
 
+    /// True if the message has this tag.
+    pub fn contains(&self, name: &str, value: &str) -> bool {
+        self.pairs.binary_search_by(|(a, b)| (a.as_str(), b.as_str()).cmp(&(name, value))).is_ok()
+    }
+
     /// True if there are no tags.
     pub fn is_empty(&self) -> bool {
         self.pairs.is_empty()
@@ -96,6 +103,29 @@ impl Tags {
         let mut merged = self.clone();
         merged.merge(other);
         merged == *self
+    }
+}
+
+/// The tags by which messages can be found without a scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IndexedTags {
+    All,
+    /// Those with one of these names.
+    Only(BTreeSet<String>),
+}
+
+impl IndexedTags {
+    /// No tag.
+    pub fn none() -> Self {
+        IndexedTags::Only(BTreeSet::new())
+    }
+
+    /// True if tags with this name are indexed.
+    pub fn contains(&self, name: &str) -> bool {
+        match self {
+            IndexedTags::All => true,
+            IndexedTags::Only(names) => names.contains(name),
+        }
     }
 }
 

@@ -99,7 +99,7 @@ pub async fn messages(
     returned: Returned,
     Query(filter, parameters): Query<MessageParameters, ExportParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let wanted = Wanted::Messages(redaction.check_filter(message_filter(filter)?)?);
+    let wanted = Wanted::Messages(redaction.check_filter(message_filter(filter, &state)?)?);
     export(request, state, redaction, returned, parameters, wanted).await
 }
 
@@ -136,8 +136,15 @@ async fn export(
     let format = parameters.format.unwrap_or(FileFormat::Ndjson);
     let permit = state.exports.acquire()?;
     let ready = state.clone();
+    let tags_of = match &wanted {
+        Wanted::Messages(filter) => Some(filter.clone()),
+        Wanted::Events(_) => None,
+    };
     let pin = web::block(move || {
         ready.wait_for_views()?;
+        if let Some(filter) = &tags_of {
+            ready.check_tags(filter, false)?;
+        }
         // The log contains everything that the views have read.
         let last = ready.store.views().checkpoint()?.position;
         match parameters.as_of_position {

@@ -36,9 +36,11 @@ pub async fn delivery(
         let properties = Dimension::ALL.map(Dimension::name).join(", ");
         Problem::BadRequest(format!("by is missing; it is one of {properties}"))
     })?;
-    let query = ReportQuery { by, filter: redaction.check_filter(message_filter(filter)?)? };
+    let query =
+        ReportQuery { by, filter: redaction.check_filter(message_filter(filter, &state)?)? };
     let report = web::block(move || {
         state.wait_for_views()?;
+        state.check_tags(&query.filter, false)?;
         let report = report(&*state.store, &query)?;
         returned.add(report.rows.len());
         // Views that another rule made are about to be rebuilt.

@@ -7,6 +7,8 @@ use arc_swap::ArcSwap;
 
 use super::message_sender::MessageSender;
 use super::registry::MetricsRegistry;
+use crate::domain::country::Country;
+use crate::domain::message::filter::MessageFilter;
 use crate::domain::{ErrorCodes, Rule};
 use crate::http::access::recorder::AccessRecorder;
 use crate::http::auth::tokens::{Attempts, Tokens};
@@ -16,6 +18,7 @@ use crate::projection::verify::background;
 use crate::projection::worker::Handle;
 use crate::store::Store;
 use crate::store::writer::Writer;
+use crate::wire::tag_filter::{self, NoSuchTag};
 
 /// How long a request waits for views that are behind the log.
 const VIEWS_TIMEOUT: Duration = Duration::from_secs(2);
@@ -28,6 +31,8 @@ pub struct AdminState {
     pub verifying: Option<background::Handle>,
     pub rule: Rule,
     pub error_codes: ErrorCodes,
+    /// The country of numbers without a calling code, if one is configured.
+    pub default_country: Option<Country>,
     pub tokens: Arc<ArcSwap<Tokens>>,
     pub attempts: Attempts,
     /// `None` if access records are switched off.
@@ -48,6 +53,23 @@ impl AdminState {
         match self.projection.wait_for_short_tail(Instant::now() + VIEWS_TIMEOUT) {
             true => Ok(()),
             false => Err(Problem::Behind),
+        }
+    }
+
+    /// Rejects a filter by a tag that no message has; for a list also by one that is not indexed. Blocks.
+    pub fn check_tags(&self, filter: &MessageFilter, lists: bool) -> Result<(), Problem> {
+        if filter.tags.is_empty() {
+            return Ok(());
+        }
+        let views = self.store.views();
+        let checkpoint = views.checkpoint()?;
+        let indexed = lists.then_some(&checkpoint.indexed_tags);
+        match tag_filter::check_all(&filter.tags, &views.tag_names()?, indexed) {
+            // The first message with the tag may only be in the log.
+            Err(NoSuchTag::Unknown { .. }) if checkpoint.position < self.projection.head() => {
+                Ok(())
+            }
+            checked => Ok(checked.map_err(|bad| Problem::BadRequest(bad.to_string()))?),
         }
     }
 }

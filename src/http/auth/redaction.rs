@@ -41,11 +41,15 @@ impl Redaction {
     /// Rejects a filter by more of an address than the token sees: the result would reveal it.
     pub fn check_filter(self, filter: MessageFilter) -> Result<MessageFilter, Problem> {
         let tells = |pattern: &AddressPattern| match pattern {
-            AddressPattern::Exact(_) => true,
+            AddressPattern::AnyOf(_) => true,
             AddressPattern::Suffix(digits) => digits.len() > mask::DIGITS_SHOWN,
         };
         if self.is_masked() && filter.from.iter().chain(&filter.to).any(tells) {
             return Err(Problem::MaskedQuestion);
+        }
+        if self.is_masked() && filter.tags.iter().any(|(name, value)| mask::hides_tag(name, value))
+        {
+            return Err(Problem::MaskedTag);
         }
         let account_sid = filter.account_sid.as_ref().map(AccountSid::as_str);
         let texts =

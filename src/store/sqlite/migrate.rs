@@ -23,10 +23,11 @@ const QUARANTINE: [(&str, &str); 2] = [
 ];
 
 /// The tables of the views.
-pub const VIEW_TABLES: [&str; 5] = ["checkpoint", "tree_nodes", "accounts", "messages", "rollups"];
+pub const VIEW_TABLES: [&str; 7] =
+    ["checkpoint", "tree_nodes", "accounts", "messages", "tags", "tag_names", "rollups"];
 
 /// The indexes that their queries name.
-const VIEW_INDEXES: [&str; 9] = [
+const VIEW_INDEXES: [&str; 10] = [
     "messages_by_sid",
     "messages_by_recipient",
     "messages_by_sender",
@@ -36,6 +37,7 @@ const VIEW_INDEXES: [&str; 9] = [
     "messages_open",
     "messages_inbound",
     "messages_without_status",
+    "tags_by_hash",
 ];
 
 /// Migrates a log to this version's schema; fails if it is newer or not a log.

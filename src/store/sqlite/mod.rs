@@ -21,6 +21,7 @@ use self::views::rebuild::SqliteRebuild;
 use super::{
     Access, Checked, Damage, Kept, Rebuild, Sizes, Store, StoreError, Views, WalCheckpoints,
 };
+use crate::domain::message::tags::IndexedTags;
 use crate::domain::{NewEvent, Position, RecordedEvent, Rule};
 
 /// A ledger in two files.
@@ -112,6 +113,19 @@ impl Store for SqliteStore {
 
     fn set_path_prefixes(&self, prefixes: Vec<String>) {
         self.log.set_path_prefixes(prefixes);
+    }
+
+    fn set_indexed_tags(&self, indexed: IndexedTags) {
+        if let StoreViews::Live(views) = &self.views {
+            views.set_indexed_tags(indexed);
+        }
+    }
+
+    fn indexed_tags(&self) -> Option<IndexedTags> {
+        match &self.views {
+            StoreViews::Live(views) => views.indexed_tags(),
+            StoreViews::StandIn(_) => None,
+        }
     }
 
     fn check_files_unmoved(&self) -> Result<(), StoreError> {

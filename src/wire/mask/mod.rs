@@ -6,7 +6,7 @@
 
 mod body;
 mod chars;
-mod digits;
+pub mod digits;
 mod known_forms;
 mod secrets;
 mod text;

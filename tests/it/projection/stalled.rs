@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use delivery_ledger::domain::message::tags::IndexedTags;
 use delivery_ledger::domain::{NewEvent, Position, RecordedEvent, Rule};
 use delivery_ledger::projection::worker::Handle;
 use delivery_ledger::projection::{catch_up, worker};
@@ -87,6 +88,14 @@ struct Stumbling {
 impl Store for Stumbling {
     fn set_path_prefixes(&self, prefixes: Vec<String>) {
         self.inner.set_path_prefixes(prefixes);
+    }
+
+    fn set_indexed_tags(&self, indexed: IndexedTags) {
+        self.inner.set_indexed_tags(indexed);
+    }
+
+    fn indexed_tags(&self) -> Option<IndexedTags> {
+        self.inner.indexed_tags()
     }
 
     fn scan(

@@ -6,6 +6,7 @@ pub mod events;
 mod http;
 pub mod ledger;
 mod sign;
+pub mod terminal;
 pub mod twilio;
 
 pub use app::{App, Command, OTHER_TOKEN};

@@ -114,10 +114,17 @@ impl Layout {
             let text = cell.form(shown.is_short);
             match self.prose {
                 Prose::Wrapped(width) if shown.is_prose => {
-                    indent = line.reached;
-                    let mut lines = wrapped(text, width).into_iter();
-                    line.cell(shown, cell.styled(), lines.next().unwrap_or_default());
-                    rest = lines.collect();
+                    let end = line.reached + width;
+                    let begin = line.begin();
+                    if end.saturating_sub(begin) < width.min(PROSE_MIN) {
+                        // Wider cells than expected left no room.
+                        rest = wrapped(text, end - INDENT);
+                    } else {
+                        let mut lines = wrapped(text, end - begin).into_iter();
+                        line.cell(shown, cell.styled(), lines.next().unwrap_or_default());
+                        rest = lines.collect();
+                        indent = begin;
+                    }
                 }
                 Prose::Below(width) if shown.is_prose => rest = wrapped(text, width),
                 _ => line.cell(shown, cell.styled(), text),
@@ -244,23 +251,28 @@ struct Line {
 }
 
 impl Line {
+    /// Where the next cell begins.
+    fn begin(&self) -> usize {
+        self.reached.max(if self.written == 0 { 0 } else { self.written + GAP })
+    }
+
     fn cell(&mut self, shown: &Shown, style: anstyle::Style, text: &str) {
         let width = text.width();
         let before = if shown.is_right { shown.width.saturating_sub(width) } else { 0 };
-        let begins = (self.reached + before).max(match self.written {
-            0 => 0,
-            written => written + GAP,
-        });
+        let begin = self.begin().max(self.reached + before);
         self.reached += shown.width + GAP;
         if !text.is_empty() {
-            self.text.push_blanks(begins - self.written);
+            self.text.push_blanks(begin - self.written);
             self.text.push_in(style, text);
-            self.written = begins + width;
+            self.written = begin + width;
         }
     }
 
+    /// The line; empty if every cell was.
     fn end(mut self) -> Styled {
-        self.text.push("\n");
+        if self.written > 0 {
+            self.text.push("\n");
+        }
         self.text
     }
 }

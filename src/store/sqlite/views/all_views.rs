@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::domain::hash::Hash;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
+use crate::domain::message::tags::IndexedTags;
 use crate::domain::rollup::{Hour, Rollup, RollupKey};
 use crate::domain::tree::RightEdge;
 use crate::domain::{MessageKey, MessageSid, Rule};
@@ -16,7 +17,7 @@ use crate::store::sqlite::files::{bounded_read, check};
 use crate::store::sqlite::migrate::VIEW_TABLES;
 use crate::store::sqlite::views::error::Failure;
 use crate::store::sqlite::views::tables::Tables;
-use crate::store::sqlite::views::{list, rollups, write};
+use crate::store::sqlite::views::{list, rollups, tag_index, write};
 use crate::store::{Batch, Checked, Checkpoint, Message, MessagePage, StoreError, Views};
 
 /// How the tables of one set of views are read and written.
@@ -40,6 +41,9 @@ pub trait Transactions: Send + Sync {
         self.read(act, read)
     }
 
+    /// The tags that are indexed from the next reset on; `None` if the same as so far.
+    fn indexed_tags(&self) -> Option<IndexedTags>;
+
     /// Writes to the tables, all or nothing.
     fn write<T>(
         &self,
@@ -61,6 +65,8 @@ impl<V: Transactions> Views for V {
 
     fn reset(&self, rule: Rule) -> Result<(), StoreError> {
         self.write("empty the views", |tables| {
+            let so_far = || tables.checkpoint().ok().map(|checkpoint| checkpoint.indexed_tags);
+            let indexed_tags = self.indexed_tags().or_else(so_far).unwrap_or(IndexedTags::All);
             for table in VIEW_TABLES {
                 tables.connection.execute_batch(&format!("DELETE FROM {table}"))?;
             }
@@ -76,6 +82,7 @@ impl<V: Transactions> Views for V {
                 tree: RightEdge::default(),
                 first_real: 0,
                 last_simulated: 0,
+                indexed_tags,
             };
             Ok(write::checkpoint(tables, &start)?)
         })
@@ -133,6 +140,10 @@ impl<V: Transactions> Views for V {
         limit: usize,
     ) -> Result<MessagePage, StoreError> {
         self.read("list messages of the views", |tables| list::list(*tables, filter, before, limit))
+    }
+
+    fn tag_names(&self) -> Result<Vec<String>, StoreError> {
+        self.read("read the names of tags", |tables| tag_index::names(*tables))
     }
 
     fn count(&self) -> Result<u64, StoreError> {

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::domain::Rule;
+use crate::domain::message::tags::IndexedTags;
 use crate::store::sqlite::engine;
 use crate::store::sqlite::files::{connect, wal_ownership};
 use crate::store::sqlite::migrate;
@@ -27,6 +28,7 @@ const INDEX_OF_SIDS: &str = "messages_by_sid";
 /// One set of views and the only connection to it.
 pub struct FreshViews {
     ledger_id: Uuid,
+    indexed_tags: IndexedTags,
     file: Mutex<File>,
     /// What is wrong with the views that these empty ones stand in for.
     damage: Option<String>,
@@ -44,23 +46,29 @@ struct File {
 
 impl FreshViews {
     /// Empty views in a new file, by the default rule.
-    pub fn in_file(path: &Path, ledger_id: Uuid) -> Result<Self, StoreError> {
+    pub fn in_file(
+        path: &Path,
+        ledger_id: Uuid,
+        indexed_tags: IndexedTags,
+    ) -> Result<Self, StoreError> {
         connect::make_file(path)?;
         let mut connection = connect::views_in_the_making(path)?;
         migrate::views(&mut connection, path)?;
         let indexes = drop_indexes(&connection).map_err(engine("make empty views"))?;
         let file = File { connection, indexes, sids: Some(RefCell::default()) };
-        let views = Self { ledger_id, file: Mutex::new(file), damage: None, _folder: None };
+        let file = Mutex::new(file);
+        let views = Self { ledger_id, indexed_tags, file, damage: None, _folder: None };
         views.reset(Rule::default())?;
         Ok(views)
     }
 
-    /// Empty views in a folder of their own.
+    /// Empty views in a folder of their own, which index no tags: nothing is listed from them.
     pub fn temporary(ledger_id: Uuid, rule: Rule) -> Result<Self, StoreError> {
         let failed =
             |cause| StoreError::File { act: "make a folder in", path: std::env::temp_dir(), cause };
         let folder = tempfile::tempdir().map_err(failed)?;
-        let views = Self::in_file(&folder.path().join("views.db"), ledger_id)?;
+        let path = folder.path().join("views.db");
+        let views = Self::in_file(&path, ledger_id, IndexedTags::none())?;
         views.reset(rule)?;
         Ok(Self { _folder: Some(folder), ..views })
     }
@@ -86,7 +94,13 @@ impl FreshViews {
         let begun =
             file.connection.execute_batch("BEGIN").and_then(|()| file.tables().checkpoint());
         begun.map_err(failed("read new views"))?;
-        Ok(Self { ledger_id: self.ledger_id, file: Mutex::new(file), damage: None, _folder: None })
+        Ok(Self {
+            ledger_id: self.ledger_id,
+            indexed_tags: self.indexed_tags.clone(),
+            file: Mutex::new(file),
+            damage: None,
+            _folder: None,
+        })
     }
 
     /// Builds the indexes, unless they are built.
@@ -115,6 +129,10 @@ impl FreshViews {
 impl Transactions for FreshViews {
     fn ledger_id(&self) -> Uuid {
         self.ledger_id
+    }
+
+    fn indexed_tags(&self) -> Option<IndexedTags> {
+        Some(self.indexed_tags.clone())
     }
 
     fn read<T>(
@@ -209,7 +227,7 @@ impl File {
 fn drop_indexes(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
     // An index that belongs to a constraint has no SQL.
     let sql = "SELECT name, sql FROM sqlite_master
-               WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = 'messages'";
+               WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN ('messages', 'tags')";
     let mut statement = connection.prepare(sql)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let indexes = rows.collect::<rusqlite::Result<Vec<(String, String)>>>()?;

@@ -2,10 +2,11 @@
 
 use rusqlite::params;
 
-use crate::domain::message::filter::{AddressPattern, MessageFilter};
+use crate::domain::message::filter::{AddressPattern, Candidate, MessageFilter};
 use crate::store::sqlite::views::codec::flags::Flag;
 use crate::store::sqlite::views::message_row::{ReversedAddress, reversed};
 use crate::store::sqlite::views::tables::Tables;
+use crate::store::sqlite::views::tag_index;
 use crate::store::{Message, MessagePage};
 
 /// The number of messages that one list reads: some 100 ms of work.
@@ -26,6 +27,8 @@ enum Lookup {
     /// Those that are open, or inbound, or without a status: no other has an unknown status.
     WithUnknownStatus,
     By(AddressColumn, Vec<ReversedAddress>),
+    /// Those with a tag, by its hash.
+    Tagged(i64),
 }
 
 /// A column with an address, and its index.
@@ -78,37 +81,46 @@ pub fn list(
 }
 
 impl Lookup {
+    /// The lookup that finds the fewest messages. Of those that find many, the first is used.
     fn new(tables: Tables<'_>, filter: &MessageFilter) -> rusqlite::Result<Self> {
-        if let Some(to) = &filter.to
-            && let Some(addresses) = addresses(tables, RECIPIENT, to)?
-        {
-            return Ok(Lookup::By(RECIPIENT, addresses));
+        let mut lookups = Self::all_of(tables, filter)?;
+        for place in 0..lookups.len() {
+            let found = lookups[place].below(tables, i64::MAX as u64, STEP_IDS)?;
+            if found.len() < STEP_IDS {
+                return Ok(lookups.swap_remove(place));
+            }
         }
+        Ok(lookups.into_iter().next().unwrap_or(match filter.inbound {
+            Some(false) => Lookup::Without(Flag::Inbound),
+            _ => Lookup::All,
+        }))
+    }
+
+    /// Every lookup that finds all messages that the filter matches, the usually most selective first.
+    fn all_of(tables: Tables<'_>, filter: &MessageFilter) -> rusqlite::Result<Vec<Self>> {
+        let by_address = |column, pattern: &Option<AddressPattern>| {
+            let addresses = pattern.as_ref().map(|pattern| addresses(tables, column, pattern));
+            let addresses = addresses.transpose().map(Option::flatten);
+            addresses.map(|found| found.map(|addresses| Lookup::By(column, addresses)))
+        };
         let is_open = filter.status.is_some_and(|status| !status.is_some_and(|s| s.is_settled()));
         let is_unknown = filter.status == Some(None);
-        if filter.inbound == Some(true) {
-            return Ok(Lookup::With(Flag::Inbound));
-        }
-        if filter.conflict == Some(true) {
-            return Ok(Lookup::With(Flag::Conflict));
-        }
-        if filter.stuck_since.is_some() || is_open && !is_unknown {
-            return Ok(Lookup::With(Flag::Open));
-        }
-        if is_unknown {
-            return Ok(Lookup::WithUnknownStatus);
-        }
-        if let Some(from) = &filter.from
-            && let Some(addresses) = addresses(tables, SENDER, from)?
-        {
-            return Ok(Lookup::By(SENDER, addresses));
-        }
-        Ok(match (filter.late, filter.duplicate) {
-            (_, Some(true)) => Lookup::With(Flag::Duplicate),
-            (Some(true), _) => Lookup::With(Flag::Late),
-            _ if filter.inbound == Some(false) => Lookup::Without(Flag::Inbound),
-            _ => Lookup::All,
-        })
+        let flags = [
+            (filter.inbound == Some(true), Flag::Inbound),
+            (filter.conflict == Some(true), Flag::Conflict),
+            (filter.stuck_since.is_some() || is_open && !is_unknown, Flag::Open),
+            (filter.duplicate == Some(true), Flag::Duplicate),
+            (filter.late == Some(true), Flag::Late),
+        ];
+        let indexed = tables.checkpoint()?.indexed_tags;
+        let tags = filter.tags.iter().filter(|(name, _)| indexed.contains(name));
+        let mut lookups = Vec::new();
+        lookups.extend(by_address(RECIPIENT, &filter.to)?);
+        lookups.extend(tags.map(|(name, value)| Lookup::Tagged(tag_index::hash(name, value))));
+        lookups.extend(flags.iter().filter(|(is, _)| *is).map(|(_, flag)| Lookup::With(*flag)));
+        lookups.extend(is_unknown.then_some(Lookup::WithUnknownStatus));
+        lookups.extend(by_address(SENDER, &filter.from)?);
+        Ok(lookups)
     }
 
     /// The greatest ids found below one, in descending order; fewer only at the end.
@@ -120,6 +132,7 @@ impl Lookup {
             }
             Lookup::With(flag) => with(tables, *flag, before, at_most),
             Lookup::Without(flag) => without(tables, *flag, before, at_most),
+            Lookup::Tagged(hash) => tag_index::ids_below(tables, *hash, before, at_most),
             Lookup::WithUnknownStatus => {
                 let mut found = Vec::new();
                 for flag in [Flag::Open, Flag::WithoutStatus, Flag::Inbound] {
@@ -205,13 +218,34 @@ fn ids(rows: impl Iterator<Item = rusqlite::Result<u64>>) -> rusqlite::Result<Ve
 /// The addresses that match a pattern; `None` if there are too many.
 fn addresses(
     tables: Tables<'_>,
-    AddressColumn { name, index }: AddressColumn,
+    column: AddressColumn,
     pattern: &AddressPattern,
 ) -> rusqlite::Result<Option<Vec<ReversedAddress>>> {
-    let digits = match pattern {
-        AddressPattern::Exact(address) => return Ok(Some(vec![reversed(address)])),
-        AddressPattern::Suffix(digits) => reversed(digits),
+    let candidates = match pattern {
+        AddressPattern::Suffix(digits) => return ending_with(tables, column, reversed(digits)),
+        AddressPattern::AnyOf(candidates) => candidates,
     };
+    let mut addresses = Vec::new();
+    for candidate in candidates {
+        addresses.push(reversed(candidate.as_str()));
+        if let Candidate::Number(number) = candidate {
+            let with_prefix = ending_with(tables, column, reversed(&format!(":{number}")))?;
+            let Some(with_prefix) = with_prefix else { return Ok(None) };
+            addresses.extend(with_prefix);
+        }
+    }
+    // A message must not be found twice.
+    addresses.sort_unstable();
+    addresses.dedup();
+    Ok(Some(addresses))
+}
+
+/// The addresses with this end, whose bytes are given reversed; `None` if there are too many.
+fn ending_with(
+    tables: Tables<'_>,
+    AddressColumn { name, index }: AddressColumn,
+    end: ReversedAddress,
+) -> rusqlite::Result<Option<Vec<ReversedAddress>>> {
     // From one address to the next, without reading the entries in between.
     let mut statement = tables.prepare(&format!(
         "SELECT {name}
@@ -220,13 +254,13 @@ fn addresses(
          ORDER BY {name}
          LIMIT 1"
     ))?;
-    // The address may consist of just these digits.
-    let (mut addresses, mut after) = (vec![digits.clone()], digits.clone());
+    // The address may consist of just this.
+    let (mut addresses, mut after) = (vec![end.clone()], end.clone());
     loop {
         let mut next = statement.query([&after[..]])?;
         let Some(row) = next.next()? else { return Ok(Some(addresses)) };
         let address = ReversedAddress::from_slice(row.get_ref(0)?.as_blob()?);
-        if !address.starts_with(&digits) {
+        if !address.starts_with(&end) {
             return Ok(Some(addresses));
         }
         if addresses.len() == ENDINGS_MAX {

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use uuid::Uuid;
 
+use crate::domain::message::tags::IndexedTags;
 use crate::store::sqlite::files::connect;
 use crate::store::sqlite::files::identity::{Inode, inode};
 use crate::store::sqlite::files::readers::{Reader, Readers};
@@ -27,6 +28,8 @@ pub struct LiveViews {
     ledger_id: Uuid,
     link: ViewsLink,
     access: ViewsAccess,
+    /// See [`crate::store::Store::set_indexed_tags`].
+    indexed_tags: Mutex<Option<IndexedTags>>,
     file: Mutex<Arc<OpenFile>>,
 }
 
@@ -72,7 +75,7 @@ impl LiveViews {
         let _lock = link.lock()?;
         link.remove_views()?;
         let file = link.new_generation();
-        FreshViews::in_file(&file, ledger_id)?.put_on_disk(&file)?;
+        FreshViews::in_file(&file, ledger_id, IndexedTags::All)?.put_on_disk(&file)?;
         connect::sync_folder_of(&file)?;
         link.point_to(&file)?;
         Self::open_existing(link, ledger_id, ViewsAccess::Write)
@@ -92,7 +95,13 @@ impl LiveViews {
     }
 
     fn new(link: ViewsLink, ledger_id: Uuid, access: ViewsAccess, file: OpenFile) -> Self {
-        Self { ledger_id, link, access, file: Mutex::new(Arc::new(file)) }
+        let file = Mutex::new(Arc::new(file));
+        Self { ledger_id, link, access, indexed_tags: Mutex::default(), file }
+    }
+
+    /// See [`crate::store::Store::set_indexed_tags`].
+    pub fn set_indexed_tags(&self, indexed: IndexedTags) {
+        *self.indexed_tags.lock().unwrap_or_else(PoisonError::into_inner) = Some(indexed);
     }
 
     /// The link to them.
@@ -103,6 +112,11 @@ impl LiveViews {
     /// What they were opened for.
     pub fn access(&self) -> ViewsAccess {
         self.access
+    }
+
+    /// What [`set_indexed_tags`](Self::set_indexed_tags) has set.
+    pub fn indexed_tags(&self) -> Option<IndexedTags> {
+        self.indexed_tags.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn file(&self) -> Arc<OpenFile> {
@@ -140,6 +154,10 @@ impl LiveViews {
 impl Transactions for LiveViews {
     fn ledger_id(&self) -> Uuid {
         self.ledger_id
+    }
+
+    fn indexed_tags(&self) -> Option<IndexedTags> {
+        Self::indexed_tags(self)
     }
 
     fn read<T>(

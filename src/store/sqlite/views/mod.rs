@@ -14,6 +14,7 @@ pub mod rebuild;
 mod rollups;
 mod sid_table;
 mod tables;
+mod tag_index;
 mod write;
 
 pub use fresh::FreshViews;

@@ -15,6 +15,7 @@ use crate::store::sqlite::views::codec::sid::pack_sid;
 use crate::store::sqlite::views::message_row::{self, AddressBuffers, COLUMNS, REF_COLUMNS};
 use crate::store::sqlite::views::sid_table::SidTable;
 use crate::store::sqlite::views::tables::{Accounts, Tables, damaged};
+use crate::store::sqlite::views::tag_index;
 use crate::store::{Checkpoint, Message};
 
 /// Statements that read messages, prepared once for all of them.
@@ -31,7 +32,8 @@ impl<'c> Tables<'c> {
     /// How far these tables have read.
     pub fn checkpoint(&self) -> rusqlite::Result<Checkpoint> {
         let mut statement = self.prepare(
-            "SELECT ledger_id, generation, rule, position, event_id, right_edge, first_real, last_simulated
+            "SELECT ledger_id, generation, rule, position, event_id, right_edge, first_real, last_simulated,
+                    indexed_tags
              FROM checkpoint",
         )?;
         statement.query_row([], |row| {
@@ -47,6 +49,8 @@ impl<'c> Tables<'c> {
                     .ok_or_else(|| damaged(5, "the right edge of the tree"))?,
                 first_real: row.get(6)?,
                 last_simulated: row.get(7)?,
+                indexed_tags: tag_index::from_column(row.get_ref(8)?.as_str_or_null()?)
+                    .ok_or_else(|| damaged(8, "the names of tags"))?,
             })
         })
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::domain::Rule;
+use crate::domain::message::tags::IndexedTags;
 use crate::store::sqlite::files::connect;
 use crate::store::sqlite::files::lock::Lock;
 use crate::store::sqlite::views::all_views::Transactions;
@@ -34,7 +35,9 @@ impl<'s> SqliteRebuild<'s> {
         let lock = in_use.link().lock()?;
         in_use.link().remove_leftovers();
         let path = in_use.link().new_generation();
-        let views = FreshViews::in_file(&path, in_use.ledger_id())?;
+        let so_far = || in_use.checkpoint().ok().map(|checkpoint| checkpoint.indexed_tags);
+        let indexed = in_use.indexed_tags().or_else(so_far).unwrap_or(IndexedTags::All);
+        let views = FreshViews::in_file(&path, in_use.ledger_id(), indexed)?;
         let is_in_use = AtomicBool::new(false);
         let rebuild = Self { in_use, views, path, is_in_use, _lock: lock };
         rebuild.views.sort_in_folder(&connect::folder_of(&rebuild.path))?;

@@ -8,11 +8,12 @@ use crate::store::sqlite::views::codec::sid::pack_sid;
 use crate::store::sqlite::views::message_row::MessageWriter;
 use crate::store::sqlite::views::rollups;
 use crate::store::sqlite::views::tables::Tables;
+use crate::store::sqlite::views::tag_index::{self, TagWriter};
 use crate::store::{Batch, Checkpoint, Message, MessageChange};
 
 /// Writes a batch and its checkpoint.
 pub fn batch(tables: Tables<'_>, batch: &Batch) -> rusqlite::Result<()> {
-    put_messages(tables, &batch.messages)?;
+    put_messages(tables, batch)?;
     rollups::move_messages(tables, &batch.messages)?;
     put_tree_nodes(tables, &batch.tree_nodes)?;
     checkpoint(tables, &batch.to)
@@ -22,8 +23,9 @@ pub fn batch(tables: Tables<'_>, batch: &Batch) -> rusqlite::Result<()> {
 pub fn checkpoint(tables: Tables<'_>, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
     let mut statement = tables.prepare(
         "INSERT OR REPLACE INTO checkpoint
-             (id, ledger_id, generation, rule, position, event_id, right_edge, first_real, last_simulated)
-         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+             (id, ledger_id, generation, rule, position, event_id, right_edge, first_real, last_simulated,
+              indexed_tags)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     statement.execute(params![
         checkpoint.ledger_id.as_bytes(),
@@ -34,23 +36,28 @@ pub fn checkpoint(tables: Tables<'_>, checkpoint: &Checkpoint) -> rusqlite::Resu
         checkpoint.tree.hashes().concat(),
         checkpoint.first_real,
         checkpoint.last_simulated,
+        tag_index::to_column(&checkpoint.indexed_tags),
     ])?;
     Ok(())
 }
 
-fn put_messages(tables: Tables<'_>, messages: &[MessageChange]) -> rusqlite::Result<()> {
+fn put_messages(tables: Tables<'_>, batch: &Batch) -> rusqlite::Result<()> {
     let mut accounts = tables.accounts()?;
     let mut last_id = tables.last_id()?;
     let mut writer = MessageWriter::new(tables)?;
-    for MessageChange { before, message: Message { id, key, lifecycle } } in messages {
+    let mut tags = TagWriter::new(tables, batch.to.indexed_tags.clone())?;
+    for MessageChange { before, message: Message { id, key, lifecycle } } in &batch.messages {
         if *id != 0 {
             writer.update(*id, before.as_deref(), lifecycle)?;
+            let tags_before = before.as_deref().map(|before| &before.evidence.tags);
+            tags.write(*id, tags_before, &lifecycle.evidence.tags)?;
             continue;
         }
         let account = accounts.number_or_insert(tables, key.account_sid.as_ref())?;
         let sid = pack_sid(&key.message_sid);
         last_id += 1;
         writer.insert(last_id, account, &sid, lifecycle)?;
+        tags.write(last_id, None, &lifecycle.evidence.tags)?;
         if let Some(sids) = tables.sids {
             sids.borrow_mut().insert(&sid, account, last_id);
         }

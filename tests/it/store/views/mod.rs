@@ -6,6 +6,7 @@ pub mod rebuild;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use delivery_ledger::domain::message::tags::IndexedTags;
 use delivery_ledger::domain::tree::RightEdge;
 use delivery_ledger::domain::{
     AccountSid, MessageKey, MessageSid, NewEvent, Position, RecordedEvent, Rule,
@@ -87,6 +88,7 @@ pub fn new_views_have_checkpoint_0<E: Engine>() {
             tree: RightEdge::default(),
             first_real: 0,
             last_simulated: 0,
+            indexed_tags: IndexedTags::All,
         }
     );
     assert_eq!(store.views().page(0, 10).unwrap(), (checkpoint, vec![]));

@@ -1,0 +1,111 @@
+//! The index of tags, which leads from a tag to the messages that have it.
+//!
+//! An entry is the hash of name and value, so that it is small whatever their length. Two tags with the
+//! same hash only cost a look at more messages: lists apply the filter to each.
+
+use std::collections::HashSet;
+use std::hash::Hasher;
+
+use rusqlite::{CachedStatement, params};
+use siphasher::sip::SipHasher24;
+use smol_str::SmolStr;
+
+use crate::domain::message::tags::{IndexedTags, Tags};
+use crate::store::sqlite::views::tables::Tables;
+
+/// The maximum number of different names that are remembered, for errors about unknown ones. Somebody who
+/// puts a value into a name has more.
+const NAMES_MAX: usize = 1000;
+
+/// Statements that write the tags of messages.
+pub struct TagWriter<'c> {
+    indexed: IndexedTags,
+    insert: CachedStatement<'c>,
+    insert_name: CachedStatement<'c>,
+    /// Names that this writer has written.
+    names: HashSet<SmolStr>,
+}
+
+impl<'c> TagWriter<'c> {
+    /// Prepares the statements; these tags are indexed.
+    pub fn new(tables: Tables<'c>, indexed: IndexedTags) -> rusqlite::Result<Self> {
+        Ok(Self {
+            indexed,
+            insert: tables.prepare("INSERT INTO tags(hash, message) VALUES (?1, ?2)")?,
+            insert_name: tables.prepare(
+                "INSERT OR IGNORE INTO tag_names(name)
+                 SELECT ?1 WHERE (SELECT count(*) FROM tag_names) < ?2",
+            )?,
+            names: HashSet::new(),
+        })
+    }
+
+    /// Adds the tags that a message did not have before. Entries of tags that it no longer keeps remain;
+    /// lists look at the message itself.
+    pub fn write(&mut self, id: u64, before: Option<&Tags>, tags: &Tags) -> rusqlite::Result<()> {
+        if tags.is_empty() || before == Some(tags) {
+            return Ok(());
+        }
+        for (name, value) in tags.iter() {
+            if before.is_some_and(|before| before.contains(name, value)) {
+                continue;
+            }
+            if self.names.len() < NAMES_MAX && self.names.insert(name.into()) {
+                self.insert_name.execute(params![name, NAMES_MAX])?;
+            }
+            if self.indexed.contains(name) {
+                self.insert.execute(params![hash(name, value), id])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The greatest ids below one of messages that have, or once had, a tag with this hash.
+pub fn ids_below(
+    tables: Tables<'_>,
+    hash: i64,
+    before: u64,
+    at_most: usize,
+) -> rusqlite::Result<Vec<u64>> {
+    let mut statement = tables.prepare(
+        "SELECT message
+         FROM tags INDEXED BY tags_by_hash
+         WHERE hash = ?1 AND message < ?2
+         ORDER BY message DESC
+         LIMIT ?3",
+    )?;
+    statement.query_map(params![hash, before, at_most], |row| row.get(0))?.collect()
+}
+
+/// The names of tags that messages have or had, in byte order; at most [`NAMES_MAX`].
+pub fn names(tables: Tables<'_>) -> rusqlite::Result<Vec<String>> {
+    let mut statement = tables.prepare("SELECT name FROM tag_names ORDER BY name")?;
+    statement.query_map([], |row| row.get(0))?.collect()
+}
+
+/// The column of the checkpoint for the indexed tags: a JSON array of their names, or nothing for all.
+pub fn to_column(indexed: &IndexedTags) -> Option<String> {
+    match indexed {
+        IndexedTags::All => None,
+        IndexedTags::Only(names) => Some(serde_json::json!(names).to_string()),
+    }
+}
+
+/// Reads [`to_column`]; `None` if it is something else.
+pub fn from_column(column: Option<&str>) -> Option<IndexedTags> {
+    match column {
+        None => Some(IndexedTags::All),
+        Some(names) => serde_json::from_str(names).ok().map(IndexedTags::Only),
+    }
+}
+
+/// The hash of a tag. SipHash with a key of zeros suffices: see the file's header.
+pub fn hash(name: &str, value: &str) -> i64 {
+    let mut hasher = SipHasher24::new();
+    // The length first, so that a name cannot reach into the value.
+    hasher.write(&(name.len() as u64).to_be_bytes());
+    hasher.write(name.as_bytes());
+    hasher.write(value.as_bytes());
+    hasher.finish() as i64
+}

@@ -1,0 +1,69 @@
+//! A pseudo-terminal of a given size, and what a command shows on it.
+
+use std::fs::File;
+use std::io::Read;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use super::ledger::Ledger;
+
+/// A terminal without colours, unless the environment adds them.
+pub struct Terminal {
+    columns: u16,
+    rows: u16,
+    is_stderr: bool,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Terminal {
+    /// A terminal with this many columns, and enough rows for everything.
+    pub fn of(columns: u16) -> Self {
+        let environment = vec![("TERM", "dumb".to_owned())];
+        Self { columns, rows: 1000, is_stderr: false, environment }
+    }
+
+    /// A terminal that has colours.
+    pub fn coloured(columns: u16) -> Self {
+        Self::of(columns).with("TERM", "xterm-256color")
+    }
+
+    /// With this many rows.
+    pub fn rows(self, rows: u16) -> Self {
+        Self { rows, ..self }
+    }
+
+    /// Showing what a command writes to stderr.
+    pub fn of_stderr(self) -> Self {
+        Self { is_stderr: true, ..self }
+    }
+
+    /// With this environment variable.
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.push((name, value.to_owned()));
+        self
+    }
+
+    /// Runs a command that must succeed; returns what it shows, with the line breaks of a file.
+    pub fn run(&self, ledger: &Ledger, arguments: &str) -> String {
+        let arguments: Vec<_> = arguments.split(' ').collect();
+        let mut command = ledger.command(&arguments);
+        for (name, value) in &self.environment {
+            command = command.env(name, value);
+        }
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let size = Winsize { ws_row: self.rows, ws_col: self.columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&master, size).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let slave = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+        let command = if self.is_stderr { command.stderr(slave) } else { command.stdout(slave) };
+        let mut child = command.spawn();
+        let (mut master, mut shown) = (File::from(master), Vec::new());
+        // Once nobody has the terminal any more, reading fails.
+        let _end = master.read_to_end(&mut shown);
+        assert!(child.wait().unwrap().success());
+        String::from_utf8_lossy(&shown).replace("\r\n", "\n")
+    }
+}
