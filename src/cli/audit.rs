@@ -57,7 +57,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         MessageResult::BeyondHead(beyond) => Err(UsageError(beyond.to_string()).into()),
         MessageResult::Ambiguous(accounts) => Err(UsageError(several_accounts(&accounts)).into()),
         MessageResult::Found { folded, as_of_position } => {
-            print(&folded, as_of_position, &error_codes, args.format)?;
+            print(&folded, as_of_position, &error_codes, &args, settings)?;
             Ok(Outcome::Done)
         }
     }
@@ -75,10 +75,11 @@ fn print(
     folded: &Folded,
     as_of_position: Position,
     error_codes: &ErrorCodes,
-    format: Format,
+    args: &Args,
+    settings: &Settings,
 ) -> Result<()> {
-    let mut out = terminal::stdout();
-    match format {
+    let mut out = terminal::paged(settings);
+    match args.format {
         Format::Table => {
             out.show(&for_people(folded, as_of_position, error_codes, out.columns()))?;
         }

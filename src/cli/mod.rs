@@ -22,26 +22,20 @@ mod simulate;
 mod tail;
 mod verify;
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use crate::config::UsageError;
-use crate::config::{self, Flags, Setting, Settings};
+use crate::config::{Setting, Settings};
 use crate::telemetry;
+use common::options::GlobalOptions;
 
 /// An event-sourced ledger of Twilio's status callbacks.
 #[derive(Debug, Parser)]
 #[command(name = "delivery-ledger", version, max_term_width = 100)]
 pub struct Cli {
-    /// The configuration file [default: delivery-ledger.toml, if it exists]
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-
-    #[arg(long, global = true, value_name = "URL", help = help(&config::DATABASE,
-        "The ledger, as sqlite:PATH"))]
-    database: Option<String>,
+    #[command(flatten)]
+    global: GlobalOptions,
 
     #[command(subcommand)]
     command: Command,
@@ -116,17 +110,21 @@ enum Format {
 impl Cli {
     /// Runs the command.
     pub fn run(self) -> Result<Outcome> {
-        telemetry::start();
-        let flags = Flags::default().with(&config::DATABASE, self.database);
+        self.global.apply_color();
+        telemetry::start(self.global.verbosity());
+        let (config, flags) = (self.global.config.as_deref(), self.global.flags());
         // These commands need no settings, or report invalid ones themselves.
         match &self.command {
             Command::Openapi => return openapi::run(),
             Command::Completions(args) => return packaging::completions(args),
             Command::Man(args) => return packaging::man(args),
-            Command::Doctor(args) => return doctor::run(args, self.config.as_deref(), flags),
+            Command::Doctor(args) => return doctor::run(args, config, flags),
             _ => {}
         }
-        let settings = Settings::load(self.config.as_deref(), flags)?;
+        let settings = Settings::load(config, flags)?;
+        let file = settings.config_file().map(|path| path.display().to_string());
+        let database = settings.place().map(|database| database.to_string()).ok();
+        tracing::debug!(config = file, database, "the settings were read");
         match self.command {
             Command::Serve(args) => serve::run(args, &settings),
             Command::Demo(args) => demo::run(args, &settings),

@@ -9,8 +9,8 @@ use clap::ValueEnum;
 
 use super::{Outcome, UsageError};
 use crate::cli::common::filters::{Filters, check_tags};
-use crate::cli::common::ledger;
 use crate::cli::common::text::{lines, number, right, table};
+use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;
 use crate::report::output::{FiguresJson, ReportJson, RowJson, TimesJson};
 use crate::report::{Dimension, ReportQuery, report};
@@ -54,7 +54,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     check_tags(&filter, store.views(), false)?;
     let report = report(&*store, &ReportQuery { by, filter: filter.clone() })?;
     let report = ReportJson::new(&report, &error_codes);
-    let mut out = crate::cli::common::terminal::stdout();
+    let mut out = terminal::paged(settings);
     match args.format {
         ReportFormat::Table => out.write_all(for_people(&report).as_bytes())?,
         ReportFormat::Json => {

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::setting::Form::{Bool, EnvironmentOnly, List, Number, Special, Text};
 use super::setting::Setting;
+use crate::access_log::Destination;
 use crate::domain::message::tags::IndexedTags;
 use crate::store::quarantine::Limits;
 use crate::twilio::callback_path::CallbackPath;
 
 /// Every setting except accounts and their keys. `doctor` shows them in this order.
-pub static SETTINGS: [&Setting; 27] = [
+pub static SETTINGS: [&Setting; 29] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &ADMIN_HOSTS,
@@ -33,8 +34,10 @@ pub static SETTINGS: [&Setting; 27] = [
     &QUARANTINE,
     &QUARANTINE_REQUESTS,
     &QUARANTINE_MIB,
+    &ACCESS_LOG,
     &WAL_CHECKPOINTS,
     &ERROR_CODES,
+    &PAGER,
     &DEFAULT_COUNTRY,
     &API_TOKEN,
     &API_TOKEN_FILE,
@@ -181,6 +184,19 @@ pub static QUARANTINE_MIB: Setting = Setting::new("quarantine_mib", Number)
     .variable("DELIVERY_LEDGER_QUARANTINE_MIB")
     .default("256");
 
+/// On by default: a record that was not made cannot be made up later, when somebody asks who has seen a
+/// number. It takes some hundred bytes a request, and leaves the ledger's disk its last free space.
+pub static ACCESS_LOG: Setting = Setting::new("access_log", Text)
+    .variable("DELIVERY_LEDGER_ACCESS_LOG")
+    .default("on")
+    .shown(|settings| {
+        Ok(match settings.access_log()? {
+            None => "off".to_owned(),
+            Some(Destination::Stdout) => "stdout".to_owned(),
+            Some(Destination::File(path)) => path.display().to_string(),
+        })
+    });
+
 pub static WAL_CHECKPOINTS: Setting = Setting::new("wal_checkpoints", Text)
     .variable("DELIVERY_LEDGER_WAL_CHECKPOINTS")
     .default("own")
@@ -201,6 +217,15 @@ pub static DEFAULT_COUNTRY: Setting = Setting::new("default_country", Text)
         let country = settings.default_country()?;
         Ok(country.map_or("none".to_owned(), |country| country.to_string()))
     });
+
+/// The value of [`PAGER`] for no pager: what git accepts too.
+pub const NO_PAGER: &str = "cat";
+
+pub static PAGER: Setting = Setting::new("pager", Text)
+    .flag("--no-pager")
+    .variable("DELIVERY_LEDGER_PAGER")
+    .fallback_variables(&["PAGER"])
+    .default("less");
 
 fn seconds_or_off(every: Option<Duration>) -> String {
     every.map_or("off".to_owned(), |every| format!("{} s", every.as_secs()))

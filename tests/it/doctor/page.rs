@@ -95,6 +95,7 @@ fn the_json_always_has_the_same_structure() {
             "setting verify_every",
             "setting reconcile.every",
             "setting quarantine",
+            "setting access_log",
             "setting wal_checkpoints",
             "setting error_codes",
             "setting default_country",
