@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::setting::Form::{Bool, EnvironmentOnly, List, Number, Special, Text};
 use super::setting::Setting;
+use crate::access_log::Destination;
 use crate::domain::message::tags::IndexedTags;
 use crate::store::quarantine::Limits;
 use crate::twilio::callback_path::CallbackPath;
 
 /// Every setting except accounts and their keys. `doctor` shows them in this order.
-pub static SETTINGS: [&Setting; 28] = [
+pub static SETTINGS: [&Setting; 29] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &ADMIN_HOSTS,
@@ -33,6 +34,7 @@ pub static SETTINGS: [&Setting; 28] = [
     &QUARANTINE,
     &QUARANTINE_REQUESTS,
     &QUARANTINE_MIB,
+    &ACCESS_LOG,
     &WAL_CHECKPOINTS,
     &ERROR_CODES,
     &PAGER,
@@ -200,6 +202,19 @@ pub static QUARANTINE_MIB: Setting = Setting::new("quarantine_mib", Number)
     .variable("DELIVERY_LEDGER_QUARANTINE_MIB")
     .about("Their maximum size, in MiB")
     .default("256");
+
+/// On by default: a record that was not made cannot be made up later, when somebody asks who has seen a
+/// number. It takes some hundred bytes a request, and leaves the ledger's disk its last free space.
+pub static ACCESS_LOG: Setting = Setting::new("access_log", Text)
+    .variable("DELIVERY_LEDGER_ACCESS_LOG")
+    .default("on")
+    .shown(|settings| {
+        Ok(match settings.access_log()? {
+            None => "off".to_owned(),
+            Some(Destination::Stdout) => "stdout".to_owned(),
+            Some(Destination::File(path)) => path.display().to_string(),
+        })
+    });
 
 pub static WAL_CHECKPOINTS: Setting = Setting::new("wal_checkpoints", Text)
     .variable("DELIVERY_LEDGER_WAL_CHECKPOINTS")

@@ -1,6 +1,7 @@
 //! Flags, environment and file, in this order of precedence, become typed settings.
 //! Nothing else reads the environment.
 
+mod access_log;
 mod account;
 mod api_token;
 mod country;
@@ -39,6 +40,7 @@ use self::messages::invalid;
 pub use self::reconcile::Reconciling;
 use self::setting::Given;
 pub use self::setting::{Flags, Setting};
+use crate::access_log::Destination;
 use crate::domain::country::Country;
 use crate::domain::message::tags::{IndexedTags, NAME_BYTES_MAX};
 use crate::domain::{ErrorCodes, Rule, duration};
@@ -74,6 +76,8 @@ pub struct ServerConfig {
     pub verify_every: Option<Duration>,
     /// How much of the rejected requests is kept; `None` if none is.
     pub quarantine: Option<Limits>,
+    /// Where access records are written; `None` if there are none.
+    pub access_log: Option<Destination>,
     pub reconciling: Reconciling,
     pub error_codes: ErrorCodes,
     /// The country of numbers without a calling code; `None` if none is configured.
@@ -200,6 +204,7 @@ impl Settings {
             accounts: self.accounts()?,
             verify_every: self.verify_every()?,
             quarantine: self.quarantine()?,
+            access_log: self.access_log()?,
             reconciling: self.reconciling()?,
             error_codes: self.error_codes(None)?,
             default_country: self.default_country()?,

@@ -4,6 +4,7 @@
 #![recursion_limit = "256"]
 
 mod access;
+mod access_records;
 mod admin;
 mod appending;
 mod background;

@@ -10,6 +10,7 @@ use utoipa::IntoParams;
 use super::state::AdminState;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::{Position, Timestamp};
+use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::{PageLimit, Query};
@@ -54,6 +55,7 @@ pub struct Page {
 pub async fn messages(
     state: web::Data<AdminState>,
     redaction: Redaction,
+    returned: Returned,
     Query(filter, page): Query<MessageParameters, PageParameters>,
 ) -> Result<HttpResponse, Problem> {
     let filter = redaction.check_filter(message_filter(filter, &state)?)?;
@@ -65,6 +67,7 @@ pub async fn messages(
         Ok::<_, Problem>(ledger.store.views().list(&filter, page.after, page.limit.rows())?)
     });
     let listed = listed.await??;
+    returned.add(listed.messages.len());
     let as_of_position = listed.checkpoint.position;
     let messages = listed.messages.iter();
     let message = |message: &crate::store::Message| {

@@ -10,6 +10,7 @@ use super::registry::MetricsRegistry;
 use crate::domain::country::Country;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::{ErrorCodes, Rule};
+use crate::http::access::recorder::AccessRecorder;
 use crate::http::auth::tokens::{Attempts, Tokens};
 use crate::http::error::Problem;
 use crate::http::limits::{EventStreams, Limit};
@@ -34,6 +35,8 @@ pub struct AdminState {
     pub default_country: Option<Country>,
     pub tokens: Arc<ArcSwap<Tokens>>,
     pub attempts: Attempts,
+    /// `None` if access records are switched off.
+    pub access: Option<AccessRecorder>,
     pub streams: EventStreams,
     pub exports: Limit,
     /// `None` if this server sends no messages.
