@@ -7,7 +7,8 @@
 //! `projection` reads the log and keeps the views up to date.
 //!
 //! Around them: `wire` gives events and messages their JSON shape, `report` counts messages, `export`
-//! streams them out, `backup` copies the log; `quarantine` keeps rejected requests; `twilio_api` calls
+//! streams them out, `backup` copies the log; `quarantine` keeps rejected requests and
+//! `access_log` records who read what; `twilio_api` calls
 //! Twilio, `send` sends messages through it and `reconcile` fetches what callbacks did not report;
 //! `import` reads other ledgers and Twilio's records; `simulate` is a fake Twilio for trying it all;
 //! `config` reads the settings, `server` runs the parts of a server, and `cli` has the commands.
@@ -39,6 +40,8 @@ pub mod reconcile;
 pub mod import;
 
 pub mod quarantine;
+
+pub mod access_log;
 
 pub mod http;
 

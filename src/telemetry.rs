@@ -4,6 +4,7 @@
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
+use anstream::{AutoStream, ColorChoice};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -13,13 +14,36 @@ pub fn eprint_line(line: impl Display) {
     let _stderr_is_closed = writeln!(std::io::stderr(), "{line}");
 }
 
+/// Which log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verbosity {
+    /// Only errors.
+    Quiet,
+    /// What an operator should see, and warnings of libraries.
+    Usual,
+    /// Also how the program got there, and what libraries tell an operator.
+    Verbose,
+    /// Also what only their developers want to see.
+    VeryVerbose,
+}
+
+impl Verbosity {
+    /// The HTTP library is silenced: it logs every request that is not HTTP, and anybody can send
+    /// thousands of those.
+    fn filter(self) -> &'static str {
+        match self {
+            Verbosity::Quiet => "error,actix_http=off",
+            Verbosity::Usual => "warn,actix_http=off,delivery_ledger=info",
+            Verbosity::Verbose => "info,actix_http=off,delivery_ledger=debug",
+            Verbosity::VeryVerbose => "debug,actix_http=off,delivery_ledger=trace",
+        }
+    }
+}
+
 /// Starts telemetry for this process. A later call changes nothing, which tests rely on.
-///
-/// The HTTP library is silenced: it logs every request that is not HTTP, and anybody can send
-/// thousands of those.
-pub fn start() {
+pub fn start(verbosity: Verbosity) {
     let ours = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into());
-    let ours = ours.parse_lossy("warn,actix_http=off,delivery_ledger=info");
+    let ours = ours.parse_lossy(verbosity.filter());
     let lines = tracing_subscriber::fmt()
         .with_env_filter(ours)
         .with_target(false)
@@ -27,7 +51,10 @@ pub fn start() {
         .log_internal_errors(false)
         .with_writer(std::io::stderr);
     let _already_started = match std::io::stderr().is_terminal() {
-        true => lines.with_ansi(true).try_init(),
+        true => {
+            let has_styles = AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
+            lines.with_ansi(has_styles).try_init()
+        }
         // Log collectors expect the fields at the same level as the message.
         false => lines.json().flatten_event(true).try_init(),
     };

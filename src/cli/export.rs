@@ -115,7 +115,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             ))
             .into());
         }
-        export.write(BufWriter::new(out))?;
+        let rows = export.write(BufWriter::new(out))?;
+        export.hint_if_empty(&args, settings, rows)?;
         return Ok(Outcome::Done);
     };
     let path = match args.manifest {
@@ -157,12 +158,13 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         }
     };
     eprint_line(format_args!("{} rows in {}", number(rows), path.display()));
+    export.hint_if_empty(&args, settings, rows)?;
     Ok(Outcome::Done)
 }
 
 impl Args {
     fn open(&self, settings: &Settings) -> Result<Export> {
-        let wanted = self.wanted()?;
+        let wanted = self.wanted(settings)?;
         let store = match wanted {
             Wanted::Events(_) => store::open(&settings.database()?, Access::Read)?,
             Wanted::Messages(_) => ledger::up_to_date(settings)?,
@@ -222,20 +224,20 @@ impl Args {
         }
     }
 
-    fn wanted(&self) -> Result<Wanted, UsageError> {
+    fn wanted(&self, settings: &Settings) -> Result<Wanted> {
         match (self.what, &self.message_sid) {
-            (What::Messages, None) => Ok(Wanted::Messages(self.filters.messages()?)),
+            (What::Messages, None) => Ok(Wanted::Messages(self.filters.messages(settings)?)),
             (What::Messages, Some(_)) => {
-                Err(UsageError("--message-sid: use audit for one message".to_owned()))
+                Err(UsageError("--message-sid: use audit for one message".to_owned()).into())
             }
             (What::Events, sid) => {
                 let message_sid = match sid.as_deref().map(|sid| (sid, MessageSid::parse(sid))) {
                     Some((_, None)) => {
-                        return Err(UsageError("--message-sid: it is empty".to_owned()));
+                        return Err(UsageError("--message-sid: it is empty".to_owned()).into());
                     }
                     given => given.map(|(sid, _)| sid.to_owned()),
                 };
-                Ok(Wanted::Events(EventFilter { message_sid, ..self.filters.events()? }))
+                Ok(Wanted::Events(EventFilter { message_sid, ..self.filters.events(settings)? }))
             }
         }
     }
@@ -266,6 +268,15 @@ impl Export {
         };
         rows.finish()?;
         Ok(count)
+    }
+
+    fn hint_if_empty(&self, args: &Args, settings: &Settings, rows: u64) -> Result<()> {
+        match &self.wanted {
+            Wanted::Messages(filter) if rows == 0 => {
+                args.filters.hint_at_nothing_found(filter, settings)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn manifest(

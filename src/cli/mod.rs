@@ -8,8 +8,8 @@ mod common;
 mod demo;
 mod doctor;
 mod export;
+mod help;
 mod import;
-mod openapi;
 mod packaging;
 mod quarantine;
 mod reconcile;
@@ -22,26 +22,21 @@ mod simulate;
 mod tail;
 mod verify;
 
-use std::path::PathBuf;
-
 use anyhow::Result;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{FromArgMatches, Parser, Subcommand, ValueEnum};
 
+pub use self::help::command;
 pub use crate::config::UsageError;
-use crate::config::{self, Flags, Setting, Settings};
+use crate::config::{Setting, Settings};
 use crate::telemetry;
+use common::options::GlobalOptions;
 
 /// An event-sourced ledger of Twilio's status callbacks.
 #[derive(Debug, Parser)]
 #[command(name = "delivery-ledger", version, max_term_width = 100)]
 pub struct Cli {
-    /// The configuration file [default: delivery-ledger.toml, if it exists]
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-
-    #[arg(long, global = true, value_name = "URL", help = help(&config::DATABASE,
-        "The ledger, as sqlite:PATH"))]
-    database: Option<String>,
+    #[command(flatten)]
+    global: GlobalOptions,
 
     #[command(subcommand)]
     command: Command,
@@ -87,8 +82,8 @@ enum Command {
     Openapi,
     /// Print the completion script for a shell
     Completions(packaging::CompletionsArgs),
-    /// Print a manual page
-    Man(packaging::ManArgs),
+    /// Print a manual page, or write all of them
+    Man(packaging::man::Args),
 }
 
 /// The outcome of a command that did not fail.
@@ -114,19 +109,30 @@ enum Format {
 }
 
 impl Cli {
+    /// Parses the arguments. Prints help and usage errors itself, the latter with exit code 2.
+    pub fn parse_arguments() -> Self {
+        let mut command = help::command();
+        let matches = command.get_matches_mut();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+    }
+
     /// Runs the command.
     pub fn run(self) -> Result<Outcome> {
-        telemetry::start();
-        let flags = Flags::default().with(&config::DATABASE, self.database);
+        self.global.apply_color();
+        telemetry::start(self.global.verbosity());
+        let (config, flags) = (self.global.config.as_deref(), self.global.flags());
         // These commands need no settings, or report invalid ones themselves.
         match &self.command {
-            Command::Openapi => return openapi::run(),
+            Command::Openapi => return packaging::openapi::run(),
             Command::Completions(args) => return packaging::completions(args),
-            Command::Man(args) => return packaging::man(args),
-            Command::Doctor(args) => return doctor::run(args, self.config.as_deref(), flags),
+            Command::Man(args) => return packaging::man::run(args),
+            Command::Doctor(args) => return doctor::run(args, config, flags),
             _ => {}
         }
-        let settings = Settings::load(self.config.as_deref(), flags)?;
+        let settings = Settings::load(config, flags)?;
+        let file = settings.config_file().map(|path| path.display().to_string());
+        let database = settings.place().map(|database| database.to_string()).ok();
+        tracing::debug!(config = file, database, "the settings were read");
         match self.command {
             Command::Serve(args) => serve::run(args, &settings),
             Command::Demo(args) => demo::run(args, &settings),
@@ -144,9 +150,9 @@ impl Cli {
             Command::Quarantine(args) => quarantine::run(args, &settings),
             Command::CheckSignature(args) => check_signature::run(args, &settings),
             Command::Tail(args) => tail::run(args, &settings),
-            Command::Openapi => openapi::run(),
+            Command::Openapi => packaging::openapi::run(),
             Command::Completions(args) => packaging::completions(&args),
-            Command::Man(args) => packaging::man(&args),
+            Command::Man(args) => packaging::man::run(&args),
             Command::Doctor(_) => unreachable!("it has been run above"),
         }
     }

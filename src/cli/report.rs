@@ -9,8 +9,8 @@ use clap::ValueEnum;
 
 use super::{Outcome, UsageError};
 use crate::cli::common::filters::{Filters, check_tags};
-use crate::cli::common::ledger;
 use crate::cli::common::text::{lines, number, right, table};
+use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;
 use crate::report::output::{FiguresJson, ReportJson, RowJson, TimesJson};
 use crate::report::{Dimension, ReportQuery, report};
@@ -48,13 +48,13 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         let names = Dimension::ALL.map(Dimension::name).join(", ");
         UsageError(format!("--by: `{}` is none of {names}", args.by.escape_debug()))
     })?;
-    let filter = args.filters.messages()?;
+    let filter = args.filters.messages(settings)?;
     let error_codes = settings.error_codes(args.error_codes.as_deref())?;
     let store = ledger::up_to_date(settings)?;
     check_tags(&filter, store.views(), false)?;
-    let report = report(&*store, &ReportQuery { by, filter })?;
+    let report = report(&*store, &ReportQuery { by, filter: filter.clone() })?;
     let report = ReportJson::new(&report, &error_codes);
-    let mut out = crate::cli::common::terminal::stdout();
+    let mut out = terminal::paged(settings);
     match args.format {
         ReportFormat::Table => out.write_all(for_people(&report).as_bytes())?,
         ReportFormat::Json => {
@@ -62,6 +62,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             out.write_all(b"\n")?;
         }
         ReportFormat::Csv => report.write_csv(out)?,
+    }
+    if report.total.messages == 0 {
+        args.filters.hint_at_nothing_found(&filter, settings)?;
     }
     Ok(Outcome::Done)
 }

@@ -20,6 +20,7 @@ use crate::projection::effects::Effects;
 use crate::store::{self, Access, EventPages, Store};
 use crate::twilio::callback::ParsedCallback;
 use crate::wire;
+use crate::wire::number::WrittenAddress;
 
 /// The interval between reads of the log, short enough to appear immediate.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
@@ -58,13 +59,13 @@ struct Filter {
     #[arg(long, value_name = "CODE", value_parser = error_code)]
     error_code: Option<ErrorCode>,
 
-    /// The sender: the whole address, or its last digits as in *2671
+    /// The sender: an address, in any spelling if it is a number, or its last digits as in *2671
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
-    from: Option<AddressPattern>,
+    from: Option<WrittenAddress>,
 
-    /// The recipient: the whole address, or its last digits
+    /// The recipient: an address, in any spelling if it is a number, or its last digits
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
-    to: Option<AddressPattern>,
+    to: Option<WrittenAddress>,
 }
 
 /// Prints events until Ctrl-C, or up to the head.
@@ -82,9 +83,15 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             format!("--after: {after} is beyond the head, {head}; is this the right ledger?");
         return Err(UsageError(beyond).into());
     }
+    let default_country = settings.default_country()?;
+    let pattern = |written: &Option<WrittenAddress>| {
+        written.as_ref().map(|written| written.pattern(default_country))
+    };
     let mut tail = Tail {
         out,
         layout,
+        from: pattern(&args.filter.from),
+        to: pattern(&args.filter.to),
         filter: args.filter,
         format: args.format,
         error_codes,
@@ -114,6 +121,8 @@ struct Tail {
     out: Safe<Stdout>,
     layout: Layout,
     filter: Filter,
+    from: Option<AddressPattern>,
+    to: Option<AddressPattern>,
     format: Format,
     error_codes: ErrorCodes,
     /// `None` if the views belong to another log.
@@ -135,12 +144,22 @@ impl Tail {
             if let Some(effects) = &mut self.effects {
                 effects.pass(&event, &reading);
             }
-            if self.filter.matches(&reading) {
+            if self.filter.matches(&reading) && self.matches_addresses(&reading) {
                 self.line(store, &event, &reading)?;
             }
         }
         self.out.flush()?;
         Ok(())
+    }
+
+    fn matches_addresses(&self, reading: &ParsedCallback<'_>) -> bool {
+        let address = |wanted: &Option<AddressPattern>, have: Option<&str>| {
+            let fits = |wanted: &AddressPattern| have.is_some_and(|have| wanted.matches(have));
+            wanted.as_ref().is_none_or(fits)
+        };
+        let addressed = reading.reported.as_ref().map(|reported| &reported.addressed);
+        address(&self.from, addressed.and_then(|addressed| addressed.from.as_deref()))
+            && address(&self.to, addressed.and_then(|addressed| addressed.to.as_deref()))
     }
 
     fn line(
@@ -185,10 +204,6 @@ impl Filter {
         let is = |wanted: &Option<String>, have: Option<&str>| {
             wanted.as_deref().is_none_or(|wanted| have == Some(wanted))
         };
-        let address = |wanted: &Option<AddressPattern>, have: Option<&str>| {
-            let fits = |wanted: &AddressPattern| have.is_some_and(|have| wanted.matches(have));
-            wanted.as_ref().is_none_or(fits)
-        };
         let reported = reading.reported.as_ref();
         let said = word(reading);
         let status = self.status.as_deref();
@@ -198,8 +213,6 @@ impl Filter {
             && status
                 .is_none_or(|wanted| said.is_some_and(|said| said.eq_ignore_ascii_case(wanted)))
             && self.error_code.is_none_or(|wanted| code == Some(wanted))
-            && address(&self.from, reported.and_then(|reported| reported.addressed.from.as_deref()))
-            && address(&self.to, reported.and_then(|reported| reported.addressed.to.as_deref()))
     }
 }
 
@@ -250,8 +263,8 @@ fn error_code(text: &str) -> Result<ErrorCode, String> {
     ErrorCode::parse(text).ok_or_else(|| "not a number of 1 to 9 digits, such as 30003".to_owned())
 }
 
-fn address(text: &str) -> Result<AddressPattern, String> {
-    AddressPattern::parse(text).ok_or_else(|| {
+fn address(text: &str) -> Result<WrittenAddress, String> {
+    WrittenAddress::parse(text).ok_or_else(|| {
         "not an address such as +15558675310, or * and at least its last four digits".to_owned()
     })
 }

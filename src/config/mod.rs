@@ -1,11 +1,14 @@
 //! Flags, environment and file, in this order of precedence, become typed settings.
 //! Nothing else reads the environment.
 
+mod access_log;
 mod account;
 mod api_token;
+mod country;
 mod credential;
 mod declarations;
 mod effective;
+mod environment;
 mod file;
 mod key_source;
 mod messages;
@@ -27,6 +30,9 @@ use secrecy::SecretString;
 pub use self::api_token::{ApiScope, ApiToken};
 pub use self::declarations::*;
 pub use self::effective::EffectiveSetting;
+pub use self::environment::{
+    ACCOUNT_VARIABLES, API_VARIABLES, PAGER_VARIABLES, TERMINAL_VARIABLES, Variable,
+};
 use self::file::ConfigFile;
 pub use self::key_source::KeySource;
 pub use self::messages::UsageError;
@@ -34,6 +40,8 @@ use self::messages::invalid;
 pub use self::reconcile::Reconciling;
 use self::setting::Given;
 pub use self::setting::{Flags, Setting};
+use crate::access_log::Destination;
+use crate::domain::country::Country;
 use crate::domain::message::tags::{IndexedTags, NAME_BYTES_MAX};
 use crate::domain::{ErrorCodes, Rule, duration};
 use crate::store::Database;
@@ -68,8 +76,12 @@ pub struct ServerConfig {
     pub verify_every: Option<Duration>,
     /// How much of the rejected requests is kept; `None` if none is.
     pub quarantine: Option<Limits>,
+    /// Where access records are written; `None` if there are none.
+    pub access_log: Option<Destination>,
     pub reconciling: Reconciling,
     pub error_codes: ErrorCodes,
+    /// The country of numbers without a calling code; `None` if none is configured.
+    pub default_country: Option<Country>,
     /// The status callback URL of messages sent; `None` if it is not known.
     pub status_callback: Option<String>,
 }
@@ -192,8 +204,10 @@ impl Settings {
             accounts: self.accounts()?,
             verify_every: self.verify_every()?,
             quarantine: self.quarantine()?,
+            access_log: self.access_log()?,
             reconciling: self.reconciling()?,
             error_codes: self.error_codes(None)?,
+            default_country: self.default_country()?,
         })
     }
 
@@ -266,6 +280,23 @@ impl Settings {
             url::public_urls(text).map_err(|error| invalid(name, format!("{error:#}")))
         };
         Ok(values.iter().map(read).collect::<Result<Vec<_>>>()?.concat())
+    }
+
+    /// The pager for long output on a terminal: the program and its arguments. `None` if it is not
+    /// wanted.
+    pub fn pager(&self) -> Option<String> {
+        let fallback = || {
+            let mut variables = PAGER.fallback_variables.iter();
+            variables.find_map(|variable| self.environment.get(*variable).cloned())
+        };
+        let pager = self.given_text(&PAGER).map(|(_, pager)| pager).or_else(fallback);
+        let pager = pager.or_else(|| PAGER.default.map(str::to_owned));
+        pager.filter(|pager| pager != NO_PAGER)
+    }
+
+    /// Whether the environment has options for `less`.
+    pub fn has_less_options(&self) -> bool {
+        self.environment.contains_key("LESS")
     }
 
     /// A secret from the environment, or from the file that `…_FILE` names.

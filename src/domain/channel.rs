@@ -4,7 +4,8 @@ use smol_str::SmolStr;
 
 use super::MessageSid;
 
-const ADDRESS_PREFIXES: [&str; 3] = ["whatsapp", "rcs", "messenger"];
+/// The prefixes of addresses on channels other than SMS and MMS, before a colon.
+pub const ADDRESS_PREFIXES: [&str; 3] = ["whatsapp", "rcs", "messenger"];
 
 /// Derives the channel from the first of these that is present: the prefix of To, the prefix of
 /// From, ChannelPrefix, an `MM…` SID (`mms`). Otherwise it is `sms`.

@@ -1,6 +1,7 @@
 //! The country of an address, from the leading digits of its telephone number.
 //! The table of ranges (`country_ranges.in`) is generated from Google's libphonenumber.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// A two-letter country code (ISO 3166-1; XK is Kosovo).
@@ -67,6 +68,14 @@ impl Country {
         let range = &RANGES[after.checked_sub(1)?];
         let letters = BY_LENGTH[usize::from(range.by_length)][digits.len() - DIGITS_MIN];
         (letters != NONE).then_some(Self(letters))
+    }
+
+    /// Every country that has telephone numbers, in alphabetical order.
+    pub fn all() -> impl Iterator<Item = Self> + Clone {
+        let letters: BTreeSet<_> =
+            BY_LENGTH.iter().flatten().filter(|letters| **letters != NONE).collect();
+        let countries: Vec<_> = letters.into_iter().map(|letters| Self(*letters)).collect();
+        countries.into_iter()
     }
 
     /// Parses two capital letters.

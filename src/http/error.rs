@@ -4,7 +4,7 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde_json::json;
 use uuid::Uuid;
@@ -15,6 +15,9 @@ use crate::store::StoreError;
 use crate::store::writer::AppendError;
 use crate::twilio::signature::InvalidReason;
 use crate::wire::mask;
+
+/// The response header with the id of a request, under which it is recorded or logged.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The Retry-After of a 503 in seconds: a full queue is empty by then.
 const RETRY_AFTER_SECONDS: u32 = 1;
@@ -338,6 +341,7 @@ impl ResponseError for Problem {
             tracing::error!(%request_id, "{self}");
         }
         let mut response = HttpResponse::build(status_code);
+        response.insert_header((REQUEST_ID, &*request_id));
         match self {
             Problem::MethodNotAllowed(allowed) => {
                 response.insert_header((ALLOW, HeaderValue::from_static(allowed)));

@@ -1,5 +1,6 @@
 //! The HTTP server: the callback listener for Twilio, and the admin listener for people and programs.
 
+mod access;
 pub mod admin;
 pub mod auth;
 mod body;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::web;
 
+pub use self::access::recorder::AccessRecorder;
 pub use self::admin::message_sender::{MessageSender, SendingAccount};
 pub use self::admin::registry::MetricsRegistry;
 pub use self::admin::state::AdminState;

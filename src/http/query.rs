@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use serde::{Deserialize, Deserializer, de};
 use utoipa::IntoParams;
 
+use super::access::returned::Returned;
 use super::error::Problem;
 use crate::domain::Position;
 use crate::domain::event::parse_position;
@@ -25,7 +26,13 @@ impl<T: Parameters, U: Parameters> FromRequest for Query<T, U> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::read(request.query_string()))
+        let query = request.query_string();
+        let read = Self::read(query);
+        if let (Ok(_), Some(returned)) = (&read, request.extensions().get::<Returned>()) {
+            let names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+            returned.filter_by(names.collect::<Vec<_>>().iter().map(AsRef::as_ref));
+        }
+        ready(read)
     }
 }
 

@@ -6,10 +6,13 @@ use arc_swap::ArcSwap;
 use secrecy::ExposeSecret;
 
 use super::ledger_process::LedgerProcess;
+use crate::access_log::AccessLog;
 use crate::config::{ApiScope, ApiToken, ServerConfig};
 use crate::domain::Rule;
 use crate::http::auth::tokens::{Attempts, Scope, Tokens, Visibility};
-use crate::http::{AdminState, CallbackState, EventStreams, Limit, MessageSender, MetricsRegistry};
+use crate::http::{
+    AccessRecorder, AdminState, CallbackState, EventStreams, Limit, MessageSender, MetricsRegistry,
+};
 use crate::projection::verify::background;
 use crate::quarantine::recorder::Recorder;
 use crate::reconcile::metrics::ReconcileMetrics;
@@ -21,6 +24,7 @@ pub struct BackgroundParts {
     pub sending: Option<MessageSender>,
     pub reconciled: ReconcileMetrics,
     pub recorder: Option<Recorder>,
+    pub access_log: Option<AccessLog>,
 }
 
 /// The states of the callback listener and of the admin listener.
@@ -28,7 +32,7 @@ pub fn states(
     config: ServerConfig,
     ledger: &LedgerProcess,
     rule: Rule,
-    BackgroundParts { verifying, sending, reconciled, recorder }: BackgroundParts,
+    BackgroundParts { verifying, sending, reconciled, recorder, access_log }: BackgroundParts,
 ) -> (CallbackState, AdminState) {
     let receiving = CallbackState::new(
         config.callback_paths,
@@ -37,7 +41,8 @@ pub fn states(
         ledger.writer.clone(),
         recorder,
     );
-    let metrics = MetricsRegistry::new(&receiving, &ledger.projection, &reconciled);
+    let recorded = access_log.as_ref().map(AccessLog::metrics);
+    let metrics = MetricsRegistry::new(&receiving, &ledger.projection, &reconciled, recorded);
     let admin = AdminState {
         store: ledger.store.clone(),
         writer: ledger.writer.clone(),
@@ -45,8 +50,10 @@ pub fn states(
         verifying,
         rule,
         error_codes: config.error_codes,
+        default_country: config.default_country,
         tokens: Arc::new(ArcSwap::from_pointee(api_tokens(&config.api_tokens))),
         attempts: Attempts::default(),
+        access: access_log.map(AccessRecorder::new),
         streams: EventStreams::default(),
         exports: Limit::exports(),
         sending,
@@ -57,7 +64,7 @@ pub fn states(
 }
 
 /// The API tokens in the form in which requests are checked against them.
-pub fn api_tokens(configured: &[ApiToken]) -> Tokens {
+pub fn api_tokens<'a>(configured: &'a [ApiToken]) -> Tokens {
     let scope = |token: &ApiToken| match token.scope {
         ApiScope::Read => Scope { visibility: Visibility::Full, may_send: false },
         ApiScope::ReadMasked => Scope { visibility: Visibility::Masked, may_send: false },
@@ -65,5 +72,6 @@ pub fn api_tokens(configured: &[ApiToken]) -> Tokens {
         ApiScope::ReadAndSend => Scope { visibility: Visibility::Full, may_send: true },
         ApiScope::ReadMaskedAndSend => Scope { visibility: Visibility::Masked, may_send: true },
     };
-    Tokens::new(configured.iter().map(|token| (token.secret.expose_secret(), scope(token))))
+    let named = |token: &'a ApiToken| (&*token.name, token.secret.expose_secret(), scope(token));
+    Tokens::new(configured.iter().map(named))
 }

@@ -1,11 +1,12 @@
 //! A ledger opened for serving: its store, its writer thread and its projection thread.
-//! The same for the quarantine, which has a thread of its own.
+//! The same for the quarantine and the access records, which have a thread of their own each.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::access_log::{AccessLog, Destination};
 use crate::background::Background;
 use crate::domain::Rule;
 use crate::domain::message::tags::IndexedTags;
@@ -90,9 +91,43 @@ impl QuarantineProcess {
     /// Ends the thread once everything queued is written.
     pub fn finish(self) {
         drop(self.recorder);
-        let deadline = Instant::now() + END_PATIENCE;
-        while !self.thread.is_finished() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_for(&self.thread);
+    }
+}
+
+/// The access records, and their thread.
+pub struct AccessLogProcess {
+    pub log: AccessLog,
+    thread: Background,
+}
+
+impl AccessLogProcess {
+    /// Opens the destination and starts the thread.
+    pub fn start(destination: Destination) -> Result<Self> {
+        let name = match &destination {
+            Destination::Stdout => "stdout".to_owned(),
+            Destination::File(path) => path.display().to_string(),
+        };
+        let (log, thread) = AccessLog::start(destination).with_context(|| {
+            format!(
+                "access records cannot be written to {name}; name another file, or switch them off, \
+                 with access_log or DELIVERY_LEDGER_ACCESS_LOG"
+            )
+        })?;
+        Ok(Self { log, thread })
+    }
+
+    /// Ends the thread once everything queued is written.
+    pub fn finish(self) {
+        drop(self.log);
+        wait_for(&self.thread);
+    }
+}
+
+/// Waits for a thread that is about to end, but not for long.
+fn wait_for(thread: &Background) {
+    let deadline = Instant::now() + END_PATIENCE;
+    while !thread.is_finished() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
     }
 }

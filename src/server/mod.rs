@@ -17,7 +17,7 @@ use socket2::{Domain, Socket, Type};
 
 pub use self::handler_state::{BackgroundParts, states};
 pub use self::ledger_process::LedgerProcess;
-use self::ledger_process::QuarantineProcess;
+use self::ledger_process::{AccessLogProcess, QuarantineProcess};
 use self::reconcile_job::ReconcileJob;
 pub use self::reconcile_job::configured_plan;
 use self::reload::Reloader;
@@ -55,10 +55,12 @@ pub fn run(settings: &Settings) -> Result<()> {
     let reconcile_job = ReconcileJob::configured(settings, &config)?;
     let ledger = LedgerProcess::start(&database, rule, indexed_tags, &config.callback_paths)?;
     let quarantine = config.quarantine.map(|limits| QuarantineProcess::start(&database, limits));
+    let access_log = config.access_log.take().map(AccessLogProcess::start).transpose()?;
     let background = BackgroundParts {
         verifying: config.verify_every.map(|every| background::start(database.clone(), every)),
         sending,
         recorder: quarantine.as_ref().map(|quarantine| quarantine.recorder.clone()),
+        access_log: access_log.as_ref().map(|process| process.log.clone()),
         ..BackgroundParts::default()
     };
     let reconciling = reconcile_job.map(|job| job.start(&ledger, &background.reconciled));
@@ -78,6 +80,7 @@ pub fn run(settings: &Settings) -> Result<()> {
         reconciling.stop();
     }
     quarantine.into_iter().for_each(QuarantineProcess::finish);
+    access_log.into_iter().for_each(AccessLogProcess::finish);
     ledger.finish();
     served
 }

@@ -6,10 +6,12 @@ use serde::{Deserialize, Deserializer};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
+use super::number::WrittenAddress;
 use super::parameters::{self, BadValue, account_sid, not_empty, parsed, sid, time};
 use super::tag_filter;
+use crate::domain::country::Country;
 use crate::domain::duration::ParseError;
-use crate::domain::message::filter::{AddressPattern, MessageFilter};
+use crate::domain::message::filter::MessageFilter;
 use crate::domain::{AccountSid, ErrorCode, Status, Timestamp, duration};
 
 /// Which messages are asked for. Each field is a parameter of lists, exports and reports.
@@ -25,14 +27,14 @@ pub struct MessageParameters {
     #[serde(deserialize_with = "error_code")]
     #[param(value_type = Option<String>, pattern = "^0*[1-9][0-9]*$", max_length = 9)]
     pub error_code: Option<ErrorCode>,
-    /// An address, or `*` and its last digits, at least four
+    /// An address, in any spelling if it is a number; or `*` and its last digits, at least four
     #[serde(deserialize_with = "address")]
     #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|[^*][\s\S]*)$")]
-    pub from: Option<AddressPattern>,
-    /// An address, or `*` and its last digits, at least four
+    pub from: Option<WrittenAddress>,
+    /// An address, in any spelling if it is a number; or `*` and its last digits, at least four
     #[serde(deserialize_with = "address")]
     #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|[^*][\s\S]*)$")]
-    pub to: Option<AddressPattern>,
+    pub to: Option<WrittenAddress>,
     #[serde(deserialize_with = "account_sid")]
     #[param(value_type = Option<String>, min_length = 1)]
     pub account_sid: Option<AccountSid>,
@@ -71,16 +73,27 @@ pub struct MessageParameters {
     pub tags: Vec<(String, String)>,
 }
 
+/// The time and the settings that the meaning of some values depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct FilterContext {
+    /// The time that `stuck` counts back from.
+    pub now: Timestamp,
+    /// The country of numbers without a calling code; `None` if none is configured.
+    pub default_country: Option<Country>,
+}
+
 impl MessageParameters {
-    /// The filter; `stuck` counts back from `now`, and inbound messages are left out unless asked for.
+    /// The filter. Inbound messages are left out unless asked for.
     /// The error is that conditions exclude each other.
-    pub fn filter(self, now: Timestamp) -> Result<MessageFilter, BadValue> {
+    pub fn filter(self, context: &FilterContext) -> Result<MessageFilter, BadValue> {
+        let FilterContext { now, default_country } = *context;
         in_order(self.since, self.until)?;
+        let pattern = |written: WrittenAddress| written.pattern(default_country);
         Ok(MessageFilter {
             status: self.status,
             error_code: self.error_code,
-            from: self.from,
-            to: self.to,
+            from: self.from.map(pattern),
+            to: self.to.map(pattern),
             account_sid: self.account_sid,
             messaging_service_sid: self.messaging_service_sid,
             channel: self.channel,
@@ -143,8 +156,8 @@ fn error_code<'de, D: Deserializer<'de>>(value: D) -> Result<Option<ErrorCode>, 
     parsed(value, "1 to 9 digits other than 0", ErrorCode::parse)
 }
 
-fn address<'de, D: Deserializer<'de>>(value: D) -> Result<Option<AddressPattern>, D::Error> {
-    parsed(value, "an address, or * and at least four digits", AddressPattern::parse)
+fn address<'de, D: Deserializer<'de>>(value: D) -> Result<Option<WrittenAddress>, D::Error> {
+    parsed(value, "an address, or * and at least four digits", WrittenAddress::parse)
 }
 
 fn channel<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {

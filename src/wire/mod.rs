@@ -4,12 +4,15 @@
 pub mod csv;
 pub mod event;
 pub mod event_facts;
+pub mod explanation;
 pub mod filter;
 mod links;
 pub mod mask;
 pub mod message;
+pub mod number;
 pub mod parameters;
 pub mod shown_event;
+pub mod status_name;
 pub mod tag_filter;
 
 use base64::Engine;

@@ -4,6 +4,7 @@
 #![recursion_limit = "256"]
 
 mod access;
+mod access_records;
 mod admin;
 mod appending;
 mod background;
@@ -23,6 +24,7 @@ mod exports;
 mod fitness;
 mod flood;
 mod generations;
+mod help;
 mod hostile;
 mod import;
 mod kinds;
@@ -33,6 +35,7 @@ mod lists;
 mod log_format;
 mod long_bodies;
 mod masking;
+mod numbers;
 mod odd_callbacks;
 mod openapi;
 mod overload;

@@ -95,6 +95,92 @@ fn a_pipe_has_colours_only_if_they_are_forced() {
     assert!(run("CLICOLOR_FORCE").contains(RED_CONFLICT));
 }
 
+#[test]
+fn color_overrides_the_environment_and_the_terminal() {
+    let ledger = ledger();
+    let arguments = "tail --after 0 --no-follow --color";
+    let never = Terminal::coloured(80).run(&ledger, &format!("{arguments} never"));
+    assert!(!never.contains('\x1b'), "{never}");
+    let always =
+        Terminal::of(80).with("NO_COLOR", "1").run(&ledger, &format!("{arguments} always"));
+    assert!(always.contains(RED_CONFLICT), "{always}");
+}
+
+#[test]
+fn log_lines_have_colours_under_the_same_conditions() {
+    let ledger = ledger();
+    let shown = |terminal: Terminal| terminal.of_stderr().run(&ledger, "-v tail --no-follow");
+    let text = "the settings were read";
+    let coloured = shown(Terminal::coloured(80));
+    assert!(coloured.contains(text) && coloured.contains('\x1b'), "{coloured}");
+    for plain in [Terminal::coloured(80).with("NO_COLOR", "1"), Terminal::of(80)] {
+        let plain = shown(plain);
+        assert!(plain.contains(text) && !plain.contains('\x1b'), "{plain}");
+    }
+}
+
+#[test]
+fn verbose_logs_more_and_quiet_only_errors() {
+    let ledger = ledger();
+    let log = |flag: &str| {
+        // A ledger whose views belong to another log is a reason for a warning.
+        ledger.views_sql("UPDATE checkpoint SET ledger_id = x'00'");
+        String::from_utf8(ledger.run(&[flag, "report", "--by", "day"]).stderr).unwrap()
+    };
+    assert!(log("--color=auto").contains("the views are rebuilt"));
+    assert!(log("-v").contains("the settings were read"));
+    assert_eq!(log("-q"), "");
+    let output = ledger.run(&["-q", "-v", "verify"]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+/// A terminal of ten rows, too few for the timeline, and a pager that marks what it shows.
+fn with_pager(ledger: &Ledger, name: &'static str) -> Terminal {
+    use std::os::unix::fs::PermissionsExt;
+    let script = ledger.file("pager");
+    std::fs::write(&script, "#!/bin/sh\necho \"paged with $LESS $1\"\nexec /bin/cat\n").unwrap();
+    std::fs::set_permissions(&script, PermissionsExt::from_mode(0o700)).unwrap();
+    let command = format!("{} --option", script.display());
+    Terminal::of(80).rows(10).with(name, &command)
+}
+
+#[test]
+fn output_longer_than_the_terminal_goes_through_the_pager() {
+    let ledger = ledger();
+    let audit = format!("audit {}", sid(1));
+    let direct = Terminal::of(80).run(&ledger, &audit);
+    let paged = format!("paged with FRX --option\n{direct}");
+    assert_eq!(with_pager(&ledger, "PAGER").run(&ledger, &audit), paged);
+    let both = with_pager(&ledger, "DELIVERY_LEDGER_PAGER").with("PAGER", "false");
+    assert_eq!(both.run(&ledger, &audit), paged);
+    let options_of_a_user = with_pager(&ledger, "PAGER").with("LESS", "iM");
+    let shown = options_of_a_user.run(&ledger, &audit);
+    assert!(shown.starts_with("paged with iM --option\n"), "{shown}");
+}
+
+#[test]
+fn output_is_shown_directly_if_it_fits_or_no_pager_is_wanted_or_there_is_none() {
+    let ledger = ledger();
+    let audit = format!("audit {}", sid(1));
+    let direct = Terminal::of(80).run(&ledger, &audit);
+    let pager = || with_pager(&ledger, "PAGER");
+    assert_eq!(pager().rows(60).run(&ledger, &audit), direct);
+    assert_eq!(pager().run(&ledger, &format!("--no-pager {audit}")), direct);
+    for none in ["cat", "no-such-program"] {
+        assert_eq!(pager().with("DELIVERY_LEDGER_PAGER", none).run(&ledger, &audit), direct);
+    }
+    let piped = ledger.command(&["audit", &sid(1)]).env("PAGER", "false").output().stdout;
+    assert!(String::from_utf8(piped).unwrap().starts_with("message  SM"));
+}
+
+#[test]
+fn a_pager_that_is_left_early_is_no_error() {
+    let ledger = Ledger::with_events(&vec![event(sent(&sid(1))); 5000]);
+    let terminal = Terminal::of(80).rows(10).with("PAGER", "/usr/bin/head -n 1");
+    let shown = terminal.run(&ledger, &format!("audit {}", sid(1)));
+    assert_eq!(shown, "message  SM00000000000000000000000000000001  sent (open)\n");
+}
+
 fn without_escapes(text: &str) -> String {
     let mut parts = text.split("\x1b[");
     let first = parts.next().unwrap_or_default().to_owned();

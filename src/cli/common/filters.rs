@@ -7,13 +7,21 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::cli::UsageError;
+use crate::config::Settings;
 use crate::domain::Timestamp;
 use crate::domain::message::filter::MessageFilter;
 use crate::export::EventFilter;
 use crate::store::Views;
-use crate::wire::filter::MessageParameters;
+use crate::telemetry::eprint_line;
+use crate::text::printable;
+use crate::wire::filter::{FilterContext, MessageParameters};
+use crate::wire::number::WrittenAddress;
 use crate::wire::parameters::{self, BadValue};
 use crate::wire::tag_filter;
+
+/// The advice if a number cannot be understood.
+const NATIONAL_HINT: &str =
+    "; to find numbers without a calling code, set default_country, for example to GB";
 
 /// The filters, as they were given.
 #[derive(Debug, Default, clap::Args, Serialize)]
@@ -25,11 +33,12 @@ pub struct Filters {
     #[arg(long, help_heading = "Filters", value_name = "CODE")]
     error_code: Option<String>,
 
-    /// Only from this address, or from those that end with these digits (*2671)
+    /// Only from this address, in any spelling if it is a number, or from those that end with these
+    /// digits (*2671)
     #[arg(long, help_heading = "Filters", value_name = "ADDRESS")]
     from: Option<String>,
 
-    /// Only to this address, or to those that end with these digits
+    /// Only to this address, in any spelling if it is a number, or to those that end with these digits
     #[arg(long, help_heading = "Filters", value_name = "ADDRESS")]
     to: Option<String>,
 
@@ -87,28 +96,47 @@ pub struct Filters {
 
 impl Filters {
     /// The filter of messages.
-    pub fn messages(&self) -> Result<MessageFilter, UsageError> {
+    pub fn messages(&self, settings: &Settings) -> Result<MessageFilter> {
         let is_repeated = |(place, (name, _)): &(usize, &(String, String))| {
             self.tag[..*place].iter().any(|(earlier, _)| earlier == name)
         };
         if let Some((_, (name, _))) = self.tag.iter().enumerate().find(is_repeated) {
             let name = name.escape_debug();
-            return Err(UsageError(format!("--tag: the tag `{name}` is given twice")));
+            let twice = format!("--tag: the tag `{name}` is given twice");
+            return Err(UsageError(twice).into());
         }
-        let now = Timestamp::from(OffsetDateTime::now_utc());
         let parameters: MessageParameters = parameters::read(&self.given()).map_err(bad_flag)?;
-        parameters.filter(now).map_err(bad_flag)
+        Ok(parameters.filter(&context(settings)?).map_err(bad_flag)?)
     }
 
     /// The filter of events: by account, time of receipt, and whether a simulation sent them.
-    pub fn events(&self) -> Result<EventFilter, UsageError> {
+    pub fn events(&self, settings: &Settings) -> Result<EventFilter> {
         let of_messages =
             |name: &&str| !["account_sid", "since", "until", "simulated"].contains(name);
         if let Some(name) = self.given().keys().map(String::as_str).find(of_messages) {
-            return Err(UsageError(format!("{}: events cannot be filtered by this", flag(name))));
+            let text = format!("{}: events cannot be filtered by this", flag(name));
+            return Err(UsageError(text).into());
         }
-        let MessageFilter { account_sid, since, until, simulated, .. } = self.messages()?;
+        let MessageFilter { account_sid, since, until, simulated, .. } = self.messages(settings)?;
         Ok(EventFilter { account_sid, message_sid: None, since, until, simulated })
+    }
+
+    /// Says on stderr which addresses were searched for without success, if the filter has any.
+    pub fn hint_at_nothing_found(&self, filter: &MessageFilter, settings: &Settings) -> Result<()> {
+        let addresses = filter.searched_for();
+        if addresses.is_empty() {
+            return Ok(());
+        }
+        let addresses: Vec<_> = addresses.iter().map(|address| printable(address)).collect();
+        let written = [&self.to, &self.from].into_iter().flatten();
+        let needs_country = |text: &String| {
+            WrittenAddress::parse(text).is_some_and(|written| written.needs_default_country())
+        };
+        let is_unread =
+            settings.default_country()?.is_none() && written.into_iter().any(needs_country);
+        let hint = if is_unread { NATIONAL_HINT } else { "" };
+        eprint_line(format_args!("no message found; searched for {}{hint}", addresses.join(", ")));
+        Ok(())
     }
 
     /// The values of the flags that were given, by the names of the API's parameters.
@@ -138,6 +166,14 @@ pub fn check_tags(filter: &MessageFilter, views: &dyn Views, lists: bool) -> Res
 
 fn tag(text: &str) -> Result<(String, String), String> {
     tag_filter::parse(text).map_err(|bad| format!("it is not {}", bad.expected))
+}
+
+/// The present time and the settings that the meaning of some filters depends on.
+fn context(settings: &Settings) -> Result<FilterContext> {
+    Ok(FilterContext {
+        now: Timestamp::from(OffsetDateTime::now_utc()),
+        default_country: settings.default_country()?,
+    })
 }
 
 /// The error for the value of a flag.

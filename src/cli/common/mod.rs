@@ -4,6 +4,8 @@ pub mod filters;
 pub mod http_client;
 pub mod interrupt;
 pub mod ledger;
+pub mod options;
+pub mod pager;
 pub mod palette;
 pub mod running_server;
 pub mod styled;

@@ -4,14 +4,16 @@
 use std::io::{self, IsTerminal, Stdout, Write};
 
 use anstream::{AutoStream, ColorChoice};
-use terminal_size::{Width, terminal_size_of};
+use terminal_size::{Height, Width, terminal_size_of};
 
+use super::pager::{Paged, Pager};
 use super::styled::Styled;
-use crate::config;
+use crate::config::{self, Settings};
 use crate::text::is_unsafe;
 
-/// The width of a terminal that does not tell it.
+/// The size of a terminal that does not tell it.
 const USUAL_COLUMNS: usize = 80;
+const USUAL_ROWS: usize = 24;
 
 /// The maximum length of a character in UTF-8.
 const CHAR_BYTES_MAX: usize = 4;
@@ -19,12 +21,33 @@ const CHAR_BYTES_MAX: usize = 4;
 /// Standard output, made safe if it is a terminal.
 pub fn stdout() -> Safe<Stdout> {
     let out = io::stdout();
-    let is_terminal = out.is_terminal();
+    let columns = out.is_terminal().then(|| size(&out).0);
+    Safe::new(out, columns)
+}
+
+/// The same, through a pager if it is longer than the terminal.
+pub fn paged(settings: &Settings) -> Safe<Paged> {
+    let out = io::stdout();
+    let size = out.is_terminal().then(|| size(&out));
+    let pager = size.zip(settings.pager()).map(|((columns, rows), command)| Pager {
+        command,
+        has_less_options: settings.has_less_options(),
+        columns,
+        rows,
+    });
+    Safe::new(Paged::new(out, pager), size.map(|(columns, _)| columns))
+}
+
+/// The columns and rows of the terminal.
+fn size(out: &Stdout) -> (usize, usize) {
+    let size = terminal_size_of(out).map(|(Width(columns), Height(rows))| (columns, rows));
+    // A terminal may not know its size, and say that it is 0.
+    let known = |number: u16| (number > 0).then_some(usize::from(number));
+    let columns = size.and_then(|(columns, _)| known(columns));
+    let rows = size.and_then(|(_, rows)| known(rows));
     // COLUMNS goes first, as with other programs, so that a user can choose another width.
-    let size = || terminal_size_of(&out).map(|(Width(columns), _)| columns.into());
-    let columns = is_terminal.then(|| config::columns().or_else(size).unwrap_or(USUAL_COLUMNS));
-    let has_styles = AutoStream::choice(&out) != ColorChoice::Never;
-    Safe { out, is_terminal, columns, has_styles, incomplete: Vec::new() }
+    let columns = config::columns().or(columns).unwrap_or(USUAL_COLUMNS);
+    (columns, rows.unwrap_or(USUAL_ROWS))
 }
 
 /// A writer that escapes control characters if it writes to a terminal.
@@ -74,6 +97,13 @@ fn escaped(c: char) -> Vec<char> {
 }
 
 impl<W: Write> Safe<W> {
+    /// A writer for standard output, which is a terminal if it has columns.
+    fn new(out: W, columns: Option<usize>) -> Self {
+        let has_styles = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
+        let is_terminal = columns.is_some();
+        Self { out, is_terminal, columns, has_styles, incomplete: Vec::new() }
+    }
+
     /// True if the output is a terminal.
     pub fn is_terminal(&self) -> bool {
         self.is_terminal

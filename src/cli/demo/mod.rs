@@ -146,9 +146,11 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
         api_tokens: Vec::new(),
         accounts: Accounts::new([(account, keys)]),
         verify_every: None,
+        access_log: None,
         quarantine: None,
         reconciling: Reconciling::default(),
         error_codes: ErrorCodes::default(),
+        default_country: None,
         status_callback: None,
     })
 }

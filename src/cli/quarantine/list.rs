@@ -36,7 +36,7 @@ pub struct Args {
 /// Prints the list.
 pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
     let (kept, requests) = read(args, settings)?;
-    let mut out = terminal::stdout();
+    let mut out = terminal::paged(settings);
     match args.format {
         Format::Table => out.show(&for_people(kept, &requests, out.columns()))?,
         Format::Json => writeln!(out, "{:#}", as_json(kept, &requests))?,

@@ -39,24 +39,33 @@ pub struct MessageFilter {
 /// A pattern for addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AddressPattern {
-    Exact(String),
+    /// Any of these addresses: the ways in which one written address can be understood.
+    AnyOf(Vec<Candidate>),
     /// The last digits of a number.
     Suffix(String),
+}
+
+/// An address that was possibly meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Candidate {
+    /// Exactly this address.
+    Address(String),
+    /// This number on every channel: alone, or after a prefix and a colon, as in `whatsapp:+1415…`.
+    Number(String),
 }
 
 /// The minimum number of digits in a suffix. Fewer would match too many addresses.
 pub const SUFFIX_DIGITS_MIN: usize = 4;
 
 impl AddressPattern {
-    /// Parses an address, or `*` and at least four digits. A leading space is taken as a `+`, because
-    /// an unescaped `+` in a URL query is decoded as a space.
+    /// Parses `*` and at least four digits, or else exactly one address.
     ///
     /// ```
     /// use delivery_ledger::domain::message::filter::AddressPattern;
     ///
     /// let ending = AddressPattern::parse("*2671").unwrap();
     /// assert!(ending.matches("whatsapp:+14155552671"));
-    /// assert_eq!(AddressPattern::parse(" 1415"), AddressPattern::parse("+1415"));
+    /// assert!(AddressPattern::parse("+14155552671").unwrap().matches("+14155552671"));
     /// assert_eq!(AddressPattern::parse("*671"), None);
     /// ```
     pub fn parse(text: &str) -> Option<Self> {
@@ -67,23 +76,54 @@ impl AddressPattern {
                     .then(|| AddressPattern::Suffix(digits.to_owned()))
             }
             None if text.is_empty() => None,
-            None => Some(AddressPattern::Exact(match text.strip_prefix(' ') {
-                Some(number) => format!("+{number}"),
-                None => text.to_owned(),
-            })),
+            None => Some(AddressPattern::AnyOf(vec![Candidate::Address(text.to_owned())])),
+        }
+    }
+
+    /// The addresses searched for, or `*` and the last digits.
+    pub fn texts(&self) -> Vec<String> {
+        match self {
+            AddressPattern::AnyOf(candidates) => {
+                candidates.iter().map(|one| one.as_str().to_owned()).collect()
+            }
+            AddressPattern::Suffix(digits) => vec![format!("*{digits}")],
         }
     }
 
     /// True if the address matches.
     pub fn matches(&self, address: &str) -> bool {
         match self {
-            AddressPattern::Exact(exact) => exact == address,
+            AddressPattern::AnyOf(candidates) => candidates.iter().any(|one| one.matches(address)),
             AddressPattern::Suffix(digits) => address.ends_with(digits),
         }
     }
 }
 
+impl Candidate {
+    /// The text of the address or number.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Candidate::Address(text) | Candidate::Number(text) => text,
+        }
+    }
+
+    fn matches(&self, address: &str) -> bool {
+        match self {
+            Candidate::Address(exact) => exact == address,
+            Candidate::Number(number) => address
+                .strip_suffix(&**number)
+                .is_some_and(|prefix| prefix.is_empty() || prefix.ends_with(':')),
+        }
+    }
+}
+
 impl MessageFilter {
+    /// The addresses that are searched for, those of the recipient first. A number matches on every
+    /// channel.
+    pub fn searched_for(&self) -> Vec<String> {
+        self.to.iter().chain(&self.from).flat_map(AddressPattern::texts).collect()
+    }
+
     /// True if the message satisfies every condition.
     pub fn matches(&self, message: &MessageRef<'_>) -> bool {
         self.matches_addresses(message) && self.matches_state(message) && self.matches_tags(message)

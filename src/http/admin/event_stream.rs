@@ -17,6 +17,7 @@ use utoipa::IntoParams;
 
 use super::state::AdminState;
 use crate::domain::{Position, RecordedEvent};
+use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
 use crate::http::connection::Connection;
 use crate::http::error::Problem;
@@ -78,6 +79,7 @@ pub async fn follow(
     request: HttpRequest,
     state: web::Data<AdminState>,
     redaction: Redaction,
+    returned: Returned,
     Query(StreamParameters { after }, _): Query<StreamParameters>,
 ) -> Result<HttpResponse, Problem> {
     let after = first(&request, after, state.projection.head())?;
@@ -89,6 +91,7 @@ pub async fn follow(
             connection: Connection::from_request(&request),
             state,
             redaction,
+            returned,
             after,
             sender,
         };
@@ -132,6 +135,7 @@ struct Follower {
     connection: Option<Connection>,
     state: web::Data<AdminState>,
     redaction: Redaction,
+    returned: Returned,
     after: Position,
     sender: Sender<Event>,
 }
@@ -192,7 +196,10 @@ impl Follower {
             page.map_err(|_| Problem::Internal).and_then(|page| page.map_err(Problem::Store));
         for (position, event) in page.map_err(End::Failed)? {
             match timeout(STALL_TIMEOUT, self.sender.send(event)).await {
-                Ok(Ok(())) => self.after = position,
+                Ok(Ok(())) => {
+                    self.after = position;
+                    self.returned.add(1);
+                }
                 Ok(Err(_)) => return Err(End::Gone),
                 Err(_) => return Err(End::Stalled),
             }

@@ -7,6 +7,7 @@ use utoipa::IntoParams;
 
 use super::state::AdminState;
 use crate::domain::{Position, RecordedEvent};
+use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::{self, NoParameters, PageLimit, Query};
@@ -45,12 +46,14 @@ pub struct Page {
 pub async fn page(
     state: web::Data<AdminState>,
     redaction: Redaction,
+    returned: Returned,
     Query(parameters, _): Query<LogParameters>,
 ) -> Result<HttpResponse, Problem> {
     let (after, limit) = (parameters.after.unwrap_or(0), parameters.limit.rows());
     let page = web::block(move || {
         let head = state.projection.head();
         let events = read(&state, after, head, limit)?;
+        returned.add(events.len());
         let last = events.last().map_or(after, |event| event.position);
         Ok::<_, Problem>(Page {
             data: events.into_iter().map(|event| redaction.event(event)).collect(),
@@ -69,9 +72,11 @@ pub async fn one(
     position: web::Path<String>,
     state: web::Data<AdminState>,
     redaction: Redaction,
+    returned: Returned,
     _: Query<NoParameters>,
 ) -> Result<HttpResponse, Problem> {
     let event = web::block(move || at(&state, &position)).await??;
+    returned.add(1);
     response::json(HttpResponse::Ok(), &redaction.event(event))
 }
 
@@ -84,6 +89,7 @@ pub async fn body(
     position: web::Path<String>,
     state: web::Data<AdminState>,
     redaction: Redaction,
+    returned: Returned,
     _: Query<NoParameters>,
 ) -> Result<HttpResponse, Problem> {
     redaction.check_raw()?;
@@ -91,6 +97,7 @@ pub async fn body(
     if let Some(erased) = event.erased {
         return Err(Problem::Erased(erased.erased_by));
     }
+    returned.add(1);
     let name = format!("attachment; filename=\"event-{}.bin\"", event.position);
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_DISPOSITION, name));

@@ -20,6 +20,7 @@ use super::state::AdminState;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::{AccountSid, Position, Timestamp};
 use crate::export::{self, Content, EventFilter, ExportError, ExportRow, ExportView, FileFormat};
+use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
 use crate::http::connection::Connection;
 use crate::http::error::Problem;
@@ -105,10 +106,11 @@ pub async fn messages(
     request: HttpRequest,
     state: web::Data<AdminState>,
     redaction: Redaction,
+    returned: Returned,
     Query(filter, parameters): Query<MessageParameters, ExportParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let wanted = Wanted::Messages(redaction.check_filter(message_filter(filter)?)?);
-    export(request, state, redaction, parameters, wanted).await
+    let wanted = Wanted::Messages(redaction.check_filter(message_filter(filter, &state)?)?);
+    export(request, state, redaction, returned, parameters, wanted).await
 }
 
 /// Events as they came.
@@ -122,6 +124,7 @@ pub async fn events(
     request: HttpRequest,
     state: web::Data<AdminState>,
     redaction: Redaction,
+    returned: Returned,
     Query(filter, parameters): Query<EventParameters, ExportParameters>,
 ) -> Result<HttpResponse, Problem> {
     let EventParameters { account_sid, message_sid, since, until, simulated } = filter;
@@ -130,13 +133,14 @@ pub async fn events(
         account_sid.as_ref().map(AccountSid::as_str).into_iter().chain(message_sid.as_deref());
     sids.into_iter().try_for_each(|sid| redaction.check_text(sid))?;
     let wanted = Wanted::Events(EventFilter { account_sid, message_sid, since, until, simulated });
-    export(request, state, redaction, parameters, wanted).await
+    export(request, state, redaction, returned, parameters, wanted).await
 }
 
 async fn export(
     request: HttpRequest,
     state: web::Data<AdminState>,
     redaction: Redaction,
+    returned: Returned,
     parameters: ExportParameters,
     wanted: Wanted,
 ) -> Result<HttpResponse, Problem> {
@@ -177,7 +181,7 @@ async fn export(
         let chunks = ChunkWriter { sender, connection, runtime };
         let thread = std::thread::Builder::new().name("export".to_owned()).spawn(move || {
             let _permit = permit;
-            let ended = write(&state, &wanted, format, view, &tag_columns, &chunks);
+            let ended = write(&state, &wanted, format, view, &tag_columns, &returned, &chunks);
             if let Err(ended) = ended {
                 // The response has begun, so it can only be aborted.
                 let _gone = chunks.send(Err(io::Error::other(ended)));
@@ -200,6 +204,7 @@ fn write(
     format: FileFormat,
     view: ExportView,
     tag_columns: &[String],
+    returned: &Returned,
     chunks: &ChunkWriter,
 ) -> Result<(), ExportError> {
     let out = BufWriter::with_capacity(CHUNK_BYTES, chunks);
@@ -207,10 +212,12 @@ fn write(
     match wanted {
         Wanted::Messages(filter) => {
             export::messages(&*state.store, filter, view, &state.error_codes, &mut |message| {
+                returned.add(1);
                 rows.row(&ExportRow::Message(Box::new(message)))
             })?
         }
         Wanted::Events(filter) => export::events(&*state.store, filter, view, &mut |event| {
+            returned.add(1);
             rows.row(&ExportRow::Event(Box::new(event)))
         })?,
     };

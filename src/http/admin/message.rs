@@ -10,6 +10,7 @@ use utoipa::IntoParams;
 
 use super::state::AdminState;
 use crate::domain::{AccountSid, MessageSid, Position, Timestamp};
+use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::Query;
@@ -58,6 +59,7 @@ pub async fn one(
     request: HttpRequest,
     state: web::Data<AdminState>,
     redaction: Redaction,
+    returned: Returned,
     Query(parameters, _): Query<MessageParameters>,
 ) -> Result<HttpResponse, Problem> {
     let question = question(&sid, parameters, &state)?;
@@ -80,6 +82,7 @@ pub async fn one(
         MessageResult::Found { folded, as_of_position } => {
             let message = redaction.message(&folded, as_of_position, &state.error_codes);
             let json = serde_json::to_vec(&message).map_err(|_| Problem::Internal)?;
+            returned.add(1);
             Ok(unless_known(&request, json))
         }
     }

@@ -10,12 +10,13 @@ use utoipa::IntoParams;
 use super::state::AdminState;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::{Position, Timestamp};
+use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::{PageLimit, Query};
 use crate::http::response::{self, Failures};
 use crate::wire;
-use crate::wire::filter::MessageParameters;
+use crate::wire::filter::{FilterContext, MessageParameters};
 use crate::wire::parameters::parsed;
 
 /// The prefix of a cursor, which identifies its format.
@@ -41,6 +42,11 @@ pub struct Page {
     data: Vec<wire::Message>,
     next_cursor: Option<String>,
     as_of_position: Position,
+    /// If no message was found: the addresses that `to` and `from` were understood as. Numbers are
+    /// searched for on every channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    searched_for: Option<Vec<String>>,
 }
 
 /// Messages that match the filter, newest first.
@@ -49,16 +55,19 @@ pub struct Page {
 pub async fn messages(
     state: web::Data<AdminState>,
     redaction: Redaction,
+    returned: Returned,
     Query(filter, page): Query<MessageParameters, PageParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let filter = redaction.check_filter(message_filter(filter)?)?;
+    let filter = redaction.check_filter(message_filter(filter, &state)?)?;
     let ledger = state.clone();
+    let addresses = filter.searched_for();
     let listed = web::block(move || {
         ledger.wait_for_views()?;
         ledger.check_tags(&filter, true)?;
         Ok::<_, Problem>(ledger.store.views().list(&filter, page.after, page.limit.rows())?)
     });
     let listed = listed.await??;
+    returned.add(listed.messages.len());
     let as_of_position = listed.checkpoint.position;
     let messages = listed.messages.iter();
     let message = |message: &crate::store::Message| {
@@ -69,18 +78,24 @@ pub async fn messages(
             &state.error_codes,
         ))
     };
+    let is_empty = listed.messages.is_empty() && listed.next_before.is_none();
     let page = Page {
         data: messages.map(message).collect(),
         next_cursor: listed.next_before.map(cursor_of_id),
         as_of_position,
+        searched_for: (is_empty && !addresses.is_empty()).then_some(addresses),
     };
     response::json(HttpResponse::Ok(), &page)
 }
 
 /// The filter that these parameters make.
-pub fn message_filter(parameters: MessageParameters) -> Result<MessageFilter, Problem> {
-    let filter = parameters.filter(Timestamp::from(OffsetDateTime::now_utc()));
-    filter.map_err(|excluding| Problem::Conflict(excluding.to_string()))
+pub fn message_filter(
+    parameters: MessageParameters,
+    state: &AdminState,
+) -> Result<MessageFilter, Problem> {
+    let now = Timestamp::from(OffsetDateTime::now_utc());
+    let context = FilterContext { now, default_country: state.default_country };
+    parameters.filter(&context).map_err(|excluding| Problem::Conflict(excluding.to_string()))
 }
 
 fn cursor_of_id(id: u64) -> String {

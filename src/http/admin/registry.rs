@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use prometheus::{Gauge, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
+use crate::access_log::AccessLogMetrics;
 use crate::http::callbacks::CallbackState;
 use crate::http::error::Problem;
 use crate::projection::worker::Handle;
@@ -31,25 +32,29 @@ pub struct MetricsRegistry {
 }
 
 impl MetricsRegistry {
-    /// The metrics of the callback listener, the projection and reconciliation, and those of this
-    /// file.
+    /// The metrics of the callback listener, the projection, reconciliation and access records, and
+    /// those of this file.
     pub fn new(
         receiving: &CallbackState,
         projection: &Handle,
         reconciling: &ReconcileMetrics,
+        access: Option<&AccessLogMetrics>,
     ) -> Self {
-        Self::registered(receiving, projection, reconciling).expect("each has a name of its own")
+        Self::registered(receiving, projection, reconciling, access)
+            .expect("each has a name of its own")
     }
 
     fn registered(
         receiving: &CallbackState,
         projection: &Handle,
         reconciling: &ReconcileMetrics,
+        access: Option<&AccessLogMetrics>,
     ) -> prometheus::Result<Self> {
         let registry = Registry::new();
         receiving.metrics.register(&registry)?;
         receiving.misdirected.register(&registry)?;
         reconciling.register(&registry)?;
+        access.map_or(Ok(()), |access| access.register(&registry))?;
         receiving.reloads.register(&registry)?;
         let writer = receiving.writer.metrics();
         registry.register(Box::new(writer.queued.clone()))?;

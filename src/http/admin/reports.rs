@@ -6,6 +6,7 @@ use utoipa::IntoParams;
 
 use super::message_list::message_filter;
 use super::state::AdminState;
+use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::Query;
@@ -28,17 +29,20 @@ pub struct ReportParameters {
 pub async fn delivery(
     state: web::Data<AdminState>,
     redaction: Redaction,
+    returned: Returned,
     Query(parameters, filter): Query<ReportParameters, MessageParameters>,
 ) -> Result<HttpResponse, Problem> {
     let by = parameters.by.ok_or_else(|| {
         let properties = Dimension::ALL.map(Dimension::name).join(", ");
         Problem::BadRequest(format!("by is missing; it is one of {properties}"))
     })?;
-    let query = ReportQuery { by, filter: redaction.check_filter(message_filter(filter)?)? };
+    let query =
+        ReportQuery { by, filter: redaction.check_filter(message_filter(filter, &state)?)? };
     let report = web::block(move || {
         state.wait_for_views()?;
         state.check_tags(&query.filter, false)?;
         let report = report(&*state.store, &query)?;
+        returned.add(report.rows.len());
         // Views that another rule made are about to be rebuilt.
         match report.rule == state.rule {
             true => Ok(ReportJson::new(&report, &state.error_codes)),

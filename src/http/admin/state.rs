@@ -7,8 +7,10 @@ use arc_swap::ArcSwap;
 
 use super::message_sender::MessageSender;
 use super::registry::MetricsRegistry;
+use crate::domain::country::Country;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::{ErrorCodes, Rule};
+use crate::http::access::recorder::AccessRecorder;
 use crate::http::auth::tokens::{Attempts, Tokens};
 use crate::http::error::Problem;
 use crate::http::limits::{EventStreams, Limit};
@@ -29,8 +31,12 @@ pub struct AdminState {
     pub verifying: Option<background::Handle>,
     pub rule: Rule,
     pub error_codes: ErrorCodes,
+    /// The country of numbers without a calling code, if one is configured.
+    pub default_country: Option<Country>,
     pub tokens: Arc<ArcSwap<Tokens>>,
     pub attempts: Attempts,
+    /// `None` if access records are switched off.
+    pub access: Option<AccessRecorder>,
     pub streams: EventStreams,
     pub exports: Limit,
     /// `None` if this server sends no messages.

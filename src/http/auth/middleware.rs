@@ -4,6 +4,7 @@
 //! (DNS rebinding).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -11,14 +12,18 @@ use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, ResponseError, web};
 
-use super::tokens::{Scope, Visibility};
+use super::tokens::{Client, Scope, Visibility};
 use crate::http::admin::state::AdminState;
 use crate::http::error::Problem;
 
 /// Paths without access control, for load balancers and orchestrators.
 const OPEN_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 
-/// Rejects a request, or puts the [`Scope`] of its token into its extensions.
+/// The name of every client if no token is configured.
+const ANONYMOUS: &str = "anonymous";
+
+/// Rejects a request, or puts the [`Scope`] of its token into its extensions. In either case these have the
+/// [`Client`] afterwards, if a token was required.
 pub async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -31,7 +36,14 @@ pub async fn guard(
     if is_documentation(request.path()) {
         return Ok(next.call(request).await?.map_into_left_body());
     }
-    let scope = check_token(&request, state)?;
+    let (client, scope) = match check_token(&request, state) {
+        Ok((name, scope)) => (Client::Known { name, scope }, scope),
+        Err(problem) => {
+            request.extensions_mut().insert(Client::Rejected);
+            return Ok(request.error_response(problem).map_into_right_body());
+        }
+    };
+    request.extensions_mut().insert(client);
     request.extensions_mut().insert(scope);
     let answer = next.call(request).await?;
     let mut answer = mask_error(answer, scope);
@@ -82,17 +94,18 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-fn check_token(request: &ServiceRequest, state: &AdminState) -> Result<Scope, Problem> {
+/// The name and scope of the request's token.
+fn check_token(request: &ServiceRequest, state: &AdminState) -> Result<(Arc<str>, Scope), Problem> {
     let tokens = state.tokens.load();
     if tokens.is_empty() {
-        return Ok(Scope::WITHOUT_TOKEN);
+        return Ok((ANONYMOUS.into(), Scope::WITHOUT_TOKEN));
     }
     let header = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes());
     let given = header.and_then(|value| {
         let (scheme, given) = value.split_at_checked("Bearer ".len())?;
         scheme.eq_ignore_ascii_case(b"Bearer ").then_some(given)
     });
-    given.and_then(|given| tokens.scope_of(given)).ok_or_else(|| {
+    given.and_then(|given| tokens.holder_of(given)).ok_or_else(|| {
         let address = request.peer_addr().map(|peer| peer.ip());
         match state.attempts.failed(address) {
             Ok(()) => Problem::NoToken,

@@ -1,7 +1,9 @@
 //! API tokens and their scopes, and a limit on failed attempts. Tokens are kept as SHA-256 hashes.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -42,21 +44,47 @@ impl Scope {
     pub const WITHOUT_TOKEN: Self = Self { visibility: Visibility::Full, may_send: false };
 }
 
+impl fmt::Display for Scope {
+    /// Writes the scope as it is written in settings.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let read = match self.visibility {
+            Visibility::Nothing => None,
+            Visibility::Masked => Some("read:masked"),
+            Visibility::Full => Some("read"),
+        };
+        let words: Vec<_> = read.into_iter().chain(self.may_send.then_some("send")).collect();
+        f.write_str(&words.join(" "))
+    }
+}
+
+/// Who sends a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Client {
+    /// The holder of a token, or anybody if none is required.
+    Known { name: Arc<str>, scope: Scope },
+    /// A client without a token that is configured.
+    Rejected,
+}
+
 /// The configured tokens. If there are none, none is required.
 #[derive(Default, PartialEq, Eq)]
 pub struct Tokens(Vec<Token>);
 
 #[derive(PartialEq, Eq)]
 struct Token {
+    name: Arc<str>,
     sha256: [u8; 32],
     scope: Scope,
 }
 
 impl Tokens {
-    /// Tokens with their scopes.
-    pub fn new<'a>(tokens: impl IntoIterator<Item = (&'a str, Scope)>) -> Self {
-        let token =
-            |(token, scope): (&str, Scope)| Token { sha256: sha256(token.as_bytes()), scope };
+    /// Tokens with their names and scopes.
+    pub fn new<'a>(tokens: impl IntoIterator<Item = (&'a str, &'a str, Scope)>) -> Self {
+        let token = |(name, token, scope): (&str, &str, Scope)| Token {
+            name: name.into(),
+            sha256: sha256(token.as_bytes()),
+            scope,
+        };
         Self(tokens.into_iter().map(token).collect())
     }
 
@@ -65,9 +93,9 @@ impl Tokens {
         self.0.is_empty()
     }
 
-    /// The scope of this token; `None` if it is not configured. All tokens are compared, in constant
-    /// time, so that the duration reveals nothing.
-    pub fn scope_of(&self, given: &[u8]) -> Option<Scope> {
+    /// The name and scope of this token; `None` if it is not configured. All tokens are compared, in
+    /// constant time, so that the duration reveals nothing.
+    pub fn holder_of(&self, given: &[u8]) -> Option<(Arc<str>, Scope)> {
         let given = sha256(given);
         let mut found = 0_u32;
         for (number, token) in (1..).zip(&self.0) {
@@ -75,7 +103,7 @@ impl Tokens {
             found.conditional_assign(&number, same);
         }
         let token = (found as usize).checked_sub(1)?;
-        self.0.get(token).map(|token| token.scope)
+        self.0.get(token).map(|token| (Arc::clone(&token.name), token.scope))
     }
 }
 
@@ -142,14 +170,15 @@ mod tests {
     #[test]
     fn each_token_has_its_own_scope_and_nothing_else_has_any() {
         let tokens = Tokens::new([
-            ("one-of-16-letters", Scope::WITHOUT_TOKEN),
-            ("another-of-them-", MASKED),
+            ("one", "one-of-16-letters", Scope::WITHOUT_TOKEN),
+            ("other", "another-of-them-", MASKED),
         ]);
-        assert_eq!(tokens.scope_of(b"one-of-16-letters"), Some(Scope::WITHOUT_TOKEN));
-        assert_eq!(tokens.scope_of(b"another-of-them-"), Some(MASKED));
-        assert_eq!(tokens.scope_of(b"one-of-16-letter"), None);
-        assert_eq!(tokens.scope_of(b""), None);
-        assert_eq!(Tokens::default().scope_of(b""), None);
+        let holder = |given: &[u8]| tokens.holder_of(given);
+        assert_eq!(holder(b"one-of-16-letters"), Some(("one".into(), Scope::WITHOUT_TOKEN)));
+        assert_eq!(holder(b"another-of-them-"), Some(("other".into(), MASKED)));
+        assert_eq!(holder(b"one-of-16-letter"), None);
+        assert_eq!(holder(b""), None);
+        assert_eq!(Tokens::default().holder_of(b""), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 mod body;
 mod chars;
-mod digits;
+pub mod digits;
 mod known_forms;
 mod secrets;
 mod text;
@@ -18,6 +18,7 @@ use self::known_forms::Form;
 pub use self::text::DIGITS_SHOWN;
 use self::text::{DIGITS_KNOWN_MIN, Known, Part, Rule, digits_of, masked_parts};
 use super::event_facts::EventFacts;
+use super::message::MessageExplanation;
 use super::{Event, Message, TimelineEntry};
 use crate::domain::event::Headers;
 use crate::domain::{NewEvent, RecordedEvent};
@@ -88,6 +89,10 @@ pub fn message(message: Message) -> Message {
     let minute = |text: String| text::masked(&text, Rule::Fixed(Form::Minute), &known);
     let entry = |entry: TimelineEntry| TimelineEntry {
         status: entry.status.map(word),
+        error_message: entry.error_message.map(word),
+        channel_status_message: entry.channel_status_message.map(word),
+        url: entry.url.map(|text| url(&text, &known)),
+        verified_by: entry.verified_by.map(word),
         links: entry.links.masked(),
         ..entry
     };
@@ -104,6 +109,11 @@ pub fn message(message: Message) -> Message {
         from: message.from.map(|from| address(&from)),
         to: message.to.map(|to| address(&to)),
         channel: word(message.channel),
+        explanation: message.explanation.map(|explanation| MessageExplanation {
+            error_message: explanation.error_message.map(word),
+            channel_status_message: explanation.channel_status_message.map(word),
+            ..explanation
+        }),
         raw_dlr_done_date: message.raw_dlr_done_date.map(minute),
         tags: tags(&message.tags, &known),
         timeline,

@@ -12,7 +12,7 @@ use delivery_ledger::projection::verify::verify;
 use delivery_ledger::report::output::{FiguresJson, ReportJson};
 use delivery_ledger::report::{Dimension, Report, ReportQuery, by_scan, report};
 use delivery_ledger::store::Store;
-use delivery_ledger::wire::filter::MessageParameters;
+use delivery_ledger::wire::filter::{FilterContext, MessageParameters};
 use delivery_ledger::wire::parameters;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -62,7 +62,8 @@ fn filter_of(only: Only) -> MessageFilter {
         set("until", &hour(until));
     }
     let parameters: MessageParameters = parameters::read(&wanted).unwrap();
-    MessageFilter { inbound: None, ..parameters.filter(Timestamp::from_micros(0)).unwrap() }
+    let context = FilterContext { now: Timestamp::from_micros(0), default_country: None };
+    MessageFilter { inbound: None, ..parameters.filter(&context).unwrap() }
 }
 
 /// All of a row but percentiles.

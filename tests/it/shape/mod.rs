@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use source::{Source, sources};
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 22] = [
+const MAY_USE: [(&str, &[&str]); 23] = [
     ("atomic_file", &[]),
     ("background", &[]),
     ("domain", &[]),
@@ -25,6 +25,7 @@ const MAY_USE: [(&str, &[&str]); 22] = [
     ("reconcile", &["background", "domain", "twilio", "store", "projection", "twilio_api", "send"]),
     ("import", &["domain", "twilio", "store", "projection"]),
     ("quarantine", &["background", "domain", "twilio", "store"]),
+    ("access_log", &["background"]),
     (
         "http",
         &[
@@ -39,10 +40,11 @@ const MAY_USE: [(&str, &[&str]); 22] = [
             "send",
             "reconcile",
             "quarantine",
+            "access_log",
         ],
     ),
     ("simulate", &["domain", "twilio", "wire"]),
-    ("config", &["domain", "twilio", "store", "twilio_api"]),
+    ("config", &["domain", "twilio", "store", "twilio_api", "access_log"]),
     ("telemetry", &[]),
     ("text", &[]),
     (
@@ -56,6 +58,7 @@ const MAY_USE: [(&str, &[&str]); 22] = [
             "twilio_api",
             "reconcile",
             "quarantine",
+            "access_log",
             "http",
             "config",
             "telemetry",
@@ -80,6 +83,7 @@ const MAY_USE: [(&str, &[&str]); 22] = [
             "reconcile",
             "import",
             "quarantine",
+            "access_log",
             "http",
             "simulate",
             "config",

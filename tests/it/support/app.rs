@@ -125,6 +125,13 @@ impl App {
         std::fs::write(path, before + section).unwrap();
     }
 
+    /// Puts settings at the beginning of the configuration file, before its sections.
+    pub fn configure_first(&self, settings: &str) {
+        let path = self.folder().join("delivery-ledger.toml");
+        let before = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, settings.to_owned() + &before).unwrap();
+    }
+
     /// Configures an API token with this scope and sends it with every later request.
     pub fn use_token_with_scope(&mut self, scope: &str) {
         const TOKEN: &str = "0123456789abcdef-asking";

@@ -12,6 +12,7 @@ use super::ledger::Ledger;
 pub struct Terminal {
     columns: u16,
     rows: u16,
+    is_stderr: bool,
     environment: Vec<(&'static str, String)>,
 }
 
@@ -19,12 +20,22 @@ impl Terminal {
     /// A terminal with this many columns, and enough rows for everything.
     pub fn of(columns: u16) -> Self {
         let environment = vec![("TERM", "dumb".to_owned())];
-        Self { columns, rows: 1000, environment }
+        Self { columns, rows: 1000, is_stderr: false, environment }
     }
 
     /// A terminal that has colours.
     pub fn coloured(columns: u16) -> Self {
         Self::of(columns).with("TERM", "xterm-256color")
+    }
+
+    /// With this many rows.
+    pub fn rows(self, rows: u16) -> Self {
+        Self { rows, ..self }
+    }
+
+    /// Showing what a command writes to stderr.
+    pub fn of_stderr(self) -> Self {
+        Self { is_stderr: true, ..self }
     }
 
     /// With this environment variable.
@@ -47,7 +58,8 @@ impl Terminal {
         tcsetwinsize(&master, size).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap();
         let slave = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-        let mut child = command.stdout(slave).spawn();
+        let command = if self.is_stderr { command.stderr(slave) } else { command.stdout(slave) };
+        let mut child = command.spawn();
         let (mut master, mut shown) = (File::from(master), Vec::new());
         // Once nobody has the terminal any more, reading fails.
         let _end = master.read_to_end(&mut shown);

@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use crate::domain::message::filter::{AddressPattern, MessageFilter};
+use crate::domain::message::filter::{AddressPattern, Candidate, MessageFilter};
 use crate::store::sqlite::views::codec::flags::Flag;
 use crate::store::sqlite::views::message_row::{ReversedAddress, reversed};
 use crate::store::sqlite::views::tables::Tables;
@@ -218,13 +218,34 @@ fn ids(rows: impl Iterator<Item = rusqlite::Result<u64>>) -> rusqlite::Result<Ve
 /// The addresses that match a pattern; `None` if there are too many.
 fn addresses(
     tables: Tables<'_>,
-    AddressColumn { name, index }: AddressColumn,
+    column: AddressColumn,
     pattern: &AddressPattern,
 ) -> rusqlite::Result<Option<Vec<ReversedAddress>>> {
-    let digits = match pattern {
-        AddressPattern::Exact(address) => return Ok(Some(vec![reversed(address)])),
-        AddressPattern::Suffix(digits) => reversed(digits),
+    let candidates = match pattern {
+        AddressPattern::Suffix(digits) => return ending_with(tables, column, reversed(digits)),
+        AddressPattern::AnyOf(candidates) => candidates,
     };
+    let mut addresses = Vec::new();
+    for candidate in candidates {
+        addresses.push(reversed(candidate.as_str()));
+        if let Candidate::Number(number) = candidate {
+            let with_prefix = ending_with(tables, column, reversed(&format!(":{number}")))?;
+            let Some(with_prefix) = with_prefix else { return Ok(None) };
+            addresses.extend(with_prefix);
+        }
+    }
+    // A message must not be found twice.
+    addresses.sort_unstable();
+    addresses.dedup();
+    Ok(Some(addresses))
+}
+
+/// The addresses with this end, whose bytes are given reversed; `None` if there are too many.
+fn ending_with(
+    tables: Tables<'_>,
+    AddressColumn { name, index }: AddressColumn,
+    end: ReversedAddress,
+) -> rusqlite::Result<Option<Vec<ReversedAddress>>> {
     // From one address to the next, without reading the entries in between.
     let mut statement = tables.prepare(&format!(
         "SELECT {name}
@@ -233,13 +254,13 @@ fn addresses(
          ORDER BY {name}
          LIMIT 1"
     ))?;
-    // The address may consist of just these digits.
-    let (mut addresses, mut after) = (vec![digits.clone()], digits.clone());
+    // The address may consist of just this.
+    let (mut addresses, mut after) = (vec![end.clone()], end.clone());
     loop {
         let mut next = statement.query([&after[..]])?;
         let Some(row) = next.next()? else { return Ok(Some(addresses)) };
         let address = ReversedAddress::from_slice(row.get_ref(0)?.as_blob()?);
-        if !address.starts_with(&digits) {
+        if !address.starts_with(&end) {
             return Ok(Some(addresses));
         }
         if addresses.len() == ENDINGS_MAX {

@@ -1,11 +1,12 @@
 //! Lists of messages: their order, their pages and their conditions.
 
+use delivery_ledger::domain::country::Country;
 use delivery_ledger::domain::message::filter::MessageFilter;
 use delivery_ledger::domain::message::message_ref::MessageRef;
 use delivery_ledger::domain::{NewEvent, Rule, Timestamp};
 use delivery_ledger::store::Store;
 use delivery_ledger::twilio::callback::ParsedCallback;
-use delivery_ledger::wire::filter::MessageParameters;
+use delivery_ledger::wire::filter::{FilterContext, MessageParameters};
 use delivery_ledger::wire::parameters;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -32,7 +33,9 @@ fn filter(conditions: &[(&str, &str)]) -> MessageFilter {
     let values = conditions.iter().map(|(name, value)| (name.to_string(), value.to_string()));
     let parameters: MessageParameters = parameters::read(&values.collect()).unwrap();
     let inbound = parameters.inbound;
-    let filter = parameters.filter(Timestamp::parse("2099-01-01T00:00:00Z").unwrap()).unwrap();
+    let now = Timestamp::parse("2099-01-01T00:00:00Z").unwrap();
+    let context = FilterContext { now, default_country: Country::parse("US") };
+    let filter = parameters.filter(&context).unwrap();
     MessageFilter { inbound, ..filter }
 }
 
@@ -72,6 +75,10 @@ pub fn a_list_has_exactly_the_messages_of_its_filter<E: Engine>() {
         &[("to", "+15550002671")],
         &[("to", "*2671")],
         &[("to", "*2671"), ("late", "true")],
+        &[("to", "1 555 000-2671")],
+        &[("to", "(555) 000-2671"), ("status", "sent")],
+        &[("to", "whatsapp:0015550002671")],
+        &[("from", "1 501 725 0604"), ("late", "false")],
         &[("from", "*0604"), ("status", "delivered")],
         &[("from", "+15017250604")],
         &[("to", "+15558675310"), ("from", "+15017250604")],

@@ -1,0 +1,81 @@
+//! Pending access records, and the limit of those of rejected tokens.
+
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use time::OffsetDateTime;
+
+use super::returned::Returned;
+use crate::access_log::{AccessLog, AccessRecord};
+use crate::domain::Timestamp;
+
+/// The records of rejected tokens per second, and in a burst: every attempt is recorded until attempts
+/// themselves are limited, and after that enough to show that they continue.
+const REJECTED_PER_SECOND: NonZeroU32 = NonZeroU32::new(25).expect("it is not zero");
+const REJECTED_BURST: NonZeroU32 = NonZeroU32::new(400).expect("it is not zero");
+
+/// The access log, and the limit of records of rejected tokens.
+pub struct AccessRecorder {
+    log: AccessLog,
+    rejected: DefaultDirectRateLimiter,
+    unrecorded: AtomicU64,
+}
+
+/// A request that has begun.
+pub struct Begun {
+    pub at: Timestamp,
+    pub returned: Returned,
+    instant: Instant,
+}
+
+/// A record that is written when it is dropped, with what was returned until then.
+pub struct Pending {
+    log: AccessLog,
+    begun: Begun,
+    record: Option<AccessRecord>,
+}
+
+impl AccessRecorder {
+    /// A recorder that writes to this log.
+    pub fn new(log: AccessLog) -> Self {
+        let quota = Quota::per_second(REJECTED_PER_SECOND).allow_burst(REJECTED_BURST);
+        Self { log, rejected: RateLimiter::direct(quota), unrecorded: AtomicU64::new(0) }
+    }
+
+    /// The record of a request, to be written when it is dropped.
+    pub fn pending(&self, begun: Begun, record: AccessRecord) -> Pending {
+        Pending { log: self.log.clone(), begun, record: Some(record) }
+    }
+
+    /// The number of rejected requests since the last record that have none; `None` if this one gets none
+    /// either.
+    pub fn rejected(&self) -> Option<u64> {
+        match self.rejected.check() {
+            Ok(()) => Some(self.unrecorded.swap(0, Ordering::Relaxed)),
+            Err(_) => {
+                self.unrecorded.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+        }
+    }
+}
+
+impl Begun {
+    /// A request that begins now.
+    pub fn now() -> Self {
+        let at = Timestamp::from(OffsetDateTime::now_utc());
+        Self { at, returned: Returned::default(), instant: Instant::now() }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let Some(mut record) = self.record.take() else { return };
+        record.rows = self.begun.returned.rows();
+        let passed = self.begun.instant.elapsed().as_millis();
+        record.duration_ms = u64::try_from(passed).unwrap_or(u64::MAX);
+        self.log.record(record);
+    }
+}
