@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use delivery_ledger::cli::{Cli, Outcome, UsageError};
 use delivery_ledger::telemetry::eprint_line;
 
@@ -12,9 +11,7 @@ const CHECK_FOUND_SOMETHING: u8 = 3;
 const NOT_FOUND: u8 = 4;
 
 fn main() -> ExitCode {
-    // Prints help and usage errors itself, the latter with exit code 2.
-    let cli = Cli::parse();
-    match cli.run() {
+    match Cli::parse_arguments().run() {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::CheckFoundSomething) => CHECK_FOUND_SOMETHING.into(),
         Ok(Outcome::NotFound) => NOT_FOUND.into(),

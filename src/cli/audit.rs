@@ -11,17 +11,13 @@ use crate::cli::common::text::{number, position};
 use crate::cli::common::{ledger, palette, terminal};
 use crate::config::Settings;
 use crate::domain::message::lifecycle::Counts;
-use crate::domain::message::status_reported::Label;
-use crate::domain::{
-    AccountSid, Effect, ErrorCodes, MessageSid, Position, Rule, Status, Timestamp,
-};
-use crate::import::note;
+use crate::domain::{AccountSid, ErrorCodes, MessageSid, Position, Status, Timestamp};
 use crate::projection::fold::{Entry, Folded};
 use crate::projection::message_query::{AsOf, MessageQuery, MessageResult, find_message};
 use crate::telemetry::eprint_line;
 use crate::text::printable;
-use crate::wire::message::status_name;
-use crate::wire::{self, TimelineEntry};
+use crate::twilio::failure_texts;
+use crate::wire::{self, TimelineEntry, explanation};
 
 /// The arguments of `audit`.
 #[derive(Debug, clap::Args)]
@@ -88,18 +84,25 @@ fn print(
             out.show(&for_people(folded, as_of_position, error_codes, out.columns()))?;
         }
         Format::Json => {
-            let entries = folded.timeline.iter();
-            let entries = entries
-                .map(|entry| TimelineEntry::new(&entry.event, &entry.reported, entry.effect));
-            let message =
-                wire::Message::new(&folded.key, &folded.lifecycle, as_of_position, error_codes);
-            let written = serde_json::to_writer_pretty(&mut out, &message.with_timeline(entries));
+            let message = whole(folded, as_of_position, error_codes);
+            let written = serde_json::to_writer_pretty(&mut out, &message);
             // serde_json's error hides the closed pipe inside it.
             written.map_err(std::io::Error::from)?;
             out.write_all(b"\n")?;
         }
     }
     Ok(())
+}
+
+/// The message with its timeline.
+fn whole(folded: &Folded, as_of_position: Position, error_codes: &ErrorCodes) -> wire::Message {
+    let Folded { key, lifecycle, timeline } = folded;
+    let entries = timeline.iter().map(|Entry { event, reported, effect, change }| {
+        let texts = failure_texts::parse(event);
+        TimelineEntry::new(event, texts, reported, *effect, *change)
+    });
+    let message = wire::Message::new(key, lifecycle, as_of_position, error_codes);
+    message.with_timeline(&lifecycle.evidence, entries)
 }
 
 /// The message as text: its status, the reason for it, and its timeline, for a screen with this many
@@ -110,9 +113,9 @@ pub fn for_people(
     error_codes: &ErrorCodes,
     screen_columns: Option<usize>,
 ) -> Styled {
-    let message = wire::Message::new(&folded.key, &folded.lifecycle, as_of_position, error_codes);
+    let message = whole(folded, as_of_position, error_codes);
     let mut text = summary(&message, folded.lifecycle.evidence.is_open());
-    text.push(&format!("\n{}\n", why(folded)));
+    text.push(&format!("\n{}\n\n", explanation::why(&folded.lifecycle.evidence).join("\n")));
     text.append(&timeline(folded, screen_columns));
     text
 }
@@ -141,6 +144,15 @@ fn summary(message: &wire::Message, is_open: bool) -> Styled {
     ];
     if let (Some(code), Some(title)) = (message.error_code, &message.error_title) {
         rows.push(("error", format!("{code} {title}")));
+    }
+    if let Some(explanation) = &message.explanation {
+        let texts = [
+            ("ErrorMessage", &explanation.error_message),
+            ("ChannelStatusMessage", &explanation.channel_status_message),
+        ];
+        for (name, text) in texts {
+            rows.extend(text.as_ref().map(|text| ("", format!("{name}: {}", printable(text)))));
+        }
     }
     if let Some(date) = &message.raw_dlr_done_date {
         rows.push(("receipt", format!("{} (carrier time, zone unknown)", printable(date))));
@@ -173,43 +185,6 @@ fn tags(message: &wire::Message) -> String {
     pairs.chain(dropped).collect::<Vec<_>>().join(" ")
 }
 
-/// The reason for the status, in one or two sentences.
-fn why(folded: &Folded) -> String {
-    let evidence = &folded.lifecycle.evidence;
-    let status = status_name(evidence.status());
-    let position = evidence.deciding.as_ref().map_or(0, |deciding| deciding.position);
-    let decided = match (evidence.status(), evidence.rule) {
-        (None, _) if evidence.kinds.is_inbound() => {
-            "Every status is one of an inbound message, so nothing is expected of it.".to_owned()
-        }
-        (None, _) => "No event reported a known status.".to_owned(),
-        (Some(of), Rule::FailureTerminal) if of.is_failure() => format!(
-            "It is {status} because under this rule a reported failure outranks every other status (position {position})."
-        ),
-        (Some(of), Rule::DeliveryWins) if of.is_success() && evidence.has_conflict() => format!(
-            "It is {status} because under this rule evidence of success outranks a failure (position {position})."
-        ),
-        (Some(_), _) => format!(
-            "It is {status} because no reported status ranks higher; the order of arrival does not matter (position {position})."
-        ),
-    };
-    match evidence.has_conflict() {
-        true => {
-            let reported: Vec<_> = evidence
-                .status_times
-                .statuses()
-                .filter(|s| s.is_success() || s.is_failure())
-                .collect();
-            let reported: Vec<_> = reported.into_iter().map(|status| status.name()).collect();
-            format!(
-                "{decided}\nThere is evidence of success and of failure: {}.\n",
-                reported.join(", ")
-            )
-        }
-        false => format!("{decided}\n"),
-    }
-}
-
 fn timeline(folded: &Folded, screen_columns: Option<usize>) -> Styled {
     let mut rows = Table::new([
         Column::right("position").short_heading("pos"),
@@ -221,8 +196,7 @@ fn timeline(folded: &Folded, screen_columns: Option<usize>) -> Styled {
         Column::prose("details"),
     ]);
     let start = folded.timeline.first().map(|entry| entry.event.received_at);
-    let mut before = None;
-    for (index, entry) in folded.timeline.iter().enumerate() {
+    for entry in &folded.timeline {
         let word = entry.reported.status.map(Status::name);
         let word = word.or(entry.reported.unrecognised.as_deref());
         rows.row([
@@ -232,9 +206,8 @@ fn timeline(folded: &Folded, screen_columns: Option<usize>) -> Styled {
             Cell::text(entry.event.source.name()),
             Cell::status(word.unwrap_or("-")),
             Cell::effect(entry.effect),
-            Cell::text(details(entry, before, index == 0)),
+            Cell::text(details(entry)),
         ]);
-        before = entry.status_after;
     }
     rows.fit(screen_columns)
 }
@@ -249,53 +222,7 @@ fn elapsed(start: Option<Timestamp>, at: Timestamp) -> String {
     }
 }
 
-fn details(entry: &Entry, before: Option<Status>, first: bool) -> String {
-    let after = status_name(entry.status_after);
-    let moved = match (first, before == entry.status_after) {
-        (true, _) => format!("first event; {after}"),
-        (false, true) => format!("stays {after}"),
-        (false, false) => format!("{} -> {after}", status_name(before)),
-    };
-    let mut parts = vec![match entry.effect {
-        Effect::Duplicate(position) => {
-            format!("the same as position {}; {moved}", number(position))
-        }
-        Effect::Late => format!("ranks below the status already reported; {moved}"),
-        Effect::Conflict => format!("contradicts a status already reported; {moved}"),
-        Effect::Unrecognised => format!("no known status; {moved}"),
-        Effect::Confirmed | Effect::Advanced => moved,
-    }];
-    parts.extend(entry.reported.error_code.map(|code| format!("error {}", code.number())));
-    parts.extend(origin(entry));
-    parts.extend(entry.reported.labels.iter().map(|label| remark(*label).to_owned()));
-    parts.join("; ")
-}
-
-/// The origin of an imported event: another ledger or a file. `None` if it was not imported.
-fn origin(entry: &Entry) -> Option<String> {
-    let note = |name: &str| entry.event.notes.get(name).map(|value| printable(value));
-    let of_ledger = note(note::POSITION).map(|position| match note(note::LEDGER) {
-        Some(ledger) => format!("imported, position {position} of ledger {ledger}"),
-        None => format!("imported, position {position} of another ledger"),
-    });
-    let of_file = note(note::FILE).map(|file| {
-        let line = note(note::LINE).map_or(String::new(), |line| format!(", line {line}"));
-        let repaired =
-            note(note::REPAIRED).map_or(String::new(), |what| format!(", repaired ({what})"));
-        format!("imported from {file}{line}{repaired}")
-    });
-    let parts: Vec<String> = of_file.into_iter().chain(of_ledger).collect();
-    (!parts.is_empty()).then(|| parts.join("; "))
-}
-
-fn remark(label: Label) -> &'static str {
-    match label {
-        Label::StatusWordsDiffer => "MessageStatus and SmsStatus differ",
-        Label::OddMessageSid => "an unusual message SID",
-        Label::Inbound => "an inbound message",
-        Label::Simulated => "sent by a simulation",
-        Label::SwallowedParameter => "contains the name of a parameter that is missing",
-        Label::RepeatedParameter => "a parameter occurs more than once",
-        Label::ReusedSignature => "another event has the same signature",
-    }
+fn details(entry: &Entry) -> String {
+    let Entry { event, reported, effect, change } = entry;
+    printable(&explanation::of_event(event, reported, *effect, *change)).into_owned()
 }

@@ -17,7 +17,7 @@ use crate::domain::digest::hex;
 use crate::projection::ProjectionError;
 use crate::projection::replay::{Change, Replayed, dry_run, replay};
 use crate::store::{Access, Store, StoreError};
-use crate::wire::message::status_name;
+use crate::wire::status_name::status_name;
 
 /// The arguments of `replay`.
 #[derive(Debug, clap::Args)]

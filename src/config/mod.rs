@@ -8,6 +8,7 @@ mod country;
 mod credential;
 mod declarations;
 mod effective;
+mod environment;
 mod file;
 mod key_source;
 mod messages;
@@ -29,6 +30,9 @@ use secrecy::SecretString;
 pub use self::api_token::{ApiScope, ApiToken, Read};
 pub use self::declarations::*;
 pub use self::effective::EffectiveSetting;
+pub use self::environment::{
+    ACCOUNT_VARIABLES, API_VARIABLES, PAGER_VARIABLES, TERMINAL_VARIABLES, Variable,
+};
 use self::file::ConfigFile;
 pub use self::key_source::KeySource;
 pub use self::messages::UsageError;

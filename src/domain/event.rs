@@ -139,9 +139,23 @@ pub struct NewEvent {
     pub salt: Salt,
 }
 
-/// The note with the event's position in the ledger that received it. Every event imported from
-/// another ledger has it.
-pub const ORIGIN_POSITION: &str = "origin_position";
+/// The names of the notes that record the origin of imported events.
+pub mod note {
+    /// The id of the ledger that received the event first, if it is known.
+    pub const LEDGER: &str = "origin_ledger";
+    /// The event's position there. Every event imported from another ledger has it.
+    pub const POSITION: &str = "origin_position";
+    /// The format of Twilio's record: `rest`, `bulkexport` or `csv`.
+    pub const FORMAT: &str = "origin_format";
+    /// The name of the file.
+    pub const FILE: &str = "origin_file";
+    /// The line in the file, from 1.
+    pub const LINE: &str = "origin_line";
+    /// `removed` if the text of the message was removed.
+    pub const CONTENT: &str = "content";
+    /// The spreadsheet damage that was repaired.
+    pub const REPAIRED: &str = "repaired";
+}
 
 /// An event with its place in the log. Nothing changes it, and only an erasure removes its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,7 +189,7 @@ impl NewEvent {
     /// True if it was imported: a Twilio record, or an event of another ledger. The `source` of the
     /// latter is copied from the file and not verified.
     pub fn is_imported(&self) -> bool {
-        self.source == Source::Import || self.notes.contains_key(ORIGIN_POSITION)
+        self.source == Source::Import || self.notes.contains_key(note::POSITION)
     }
 
     /// The query of the URL, byte for byte and without the `?`; empty if there is none.

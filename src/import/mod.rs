@@ -24,26 +24,9 @@ use std::path::PathBuf;
 pub use self::formats::ImportFormat;
 pub use self::rejects::RejectedRow;
 pub use self::stage::{ReadFile, StagedImport, stage};
+pub use crate::domain::event::note;
 use crate::domain::{AccountSid, Timestamp};
 use crate::store::StoreError;
-
-/// The names of the notes that record the origin of imported events.
-pub mod note {
-    /// The id of the ledger that received the event first, if it is known.
-    pub const LEDGER: &str = "origin_ledger";
-    /// The event's position there.
-    pub const POSITION: &str = crate::domain::event::ORIGIN_POSITION;
-    /// The format of Twilio's record: `rest`, `bulkexport` or `csv`.
-    pub const FORMAT: &str = "origin_format";
-    /// The name of the file.
-    pub const FILE: &str = "origin_file";
-    /// The line in the file, from 1.
-    pub const LINE: &str = "origin_line";
-    /// `removed` if the text of the message was removed.
-    pub const CONTENT: &str = "content";
-    /// The spreadsheet damage that was repaired.
-    pub const REPAIRED: &str = "repaired";
-}
 
 /// The options of an import.
 #[derive(Debug, Clone)]

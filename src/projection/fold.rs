@@ -6,10 +6,9 @@ use std::convert::Infallible;
 use super::batch::prepare::content;
 use crate::domain::digest::fingerprint;
 use crate::domain::message::lifecycle::Incoming;
+use crate::domain::message::status_change::StatusChange;
 use crate::domain::message::status_reported::Label;
-use crate::domain::{
-    Effect, Lifecycle, MessageKey, Position, RecordedEvent, Rule, Status, StatusReported,
-};
+use crate::domain::{Effect, Lifecycle, MessageKey, Position, RecordedEvent, Rule, StatusReported};
 use crate::twilio::callback::{ParsedCallback, repeats_a_parameter};
 use crate::twilio::signature::SIGNATURE_HEADER;
 
@@ -28,8 +27,7 @@ pub struct Entry {
     pub event: RecordedEvent,
     pub reported: StatusReported,
     pub effect: Effect,
-    /// The message's status after it; `None` if unknown.
-    pub status_after: Option<Status>,
+    pub change: StatusChange,
 }
 
 /// Folds the events of one message, given in the order of their positions.
@@ -62,8 +60,9 @@ pub fn fold(rule: Rule, key: &MessageKey, events: Vec<RecordedEvent>) -> Option<
             Ok(effect) => effect,
             Err(never) => match never {},
         };
-        let status_after = lifecycle.evidence.status();
-        timeline.push(Entry { event, reported, effect, status_after });
+        let before = timeline.last().map(|entry: &Entry| entry.change.after());
+        let change = StatusChange::new(before, lifecycle.evidence.status());
+        timeline.push(Entry { event, reported, effect, change });
     }
     label(&mut timeline);
     Some(Folded { key: key.clone(), lifecycle, timeline })

@@ -12,7 +12,7 @@ use crate::domain::histogram::DurationHistogram;
 use crate::domain::{ErrorCode, ErrorCodes, Status};
 use crate::wire::csv::{escape_formula, write_error};
 use crate::wire::mask;
-use crate::wire::message::status_name;
+use crate::wire::status_name::status_name;
 
 /// A report as JSON.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -85,7 +85,7 @@ impl<'de> Visitor<'de> for TopLevelVisitor {
     }
 }
 
-const NAMES_READ: [&str; 16] = [
+const NAMES_READ: [&str; 17] = [
     "AccountSid",
     "account_sid",
     "accountSid",
@@ -96,6 +96,7 @@ const NAMES_READ: [&str; 16] = [
     "sid",
     "status",
     "error_code",
+    "error_message",
     "from",
     "to",
     "messaging_service_sid",

@@ -7,13 +7,15 @@ use serde_json::{Map, Value};
 use smol_str::SmolStr;
 use utoipa::ToSchema;
 
-use super::{Body, EntryLinks, MessageLinks};
+use super::status_name::status_name;
+use super::{Body, EntryLinks, MessageLinks, explanation};
+use crate::domain::message::failure_texts::FailureTexts;
 use crate::domain::message::lifecycle::Evidence;
+use crate::domain::message::status_change::StatusChange;
 use crate::domain::message::status_reported::Label;
 use crate::domain::message::tags::Tags;
 use crate::domain::{
-    Effect, ErrorCode, ErrorCodes, Lifecycle, MessageKey, Position, RecordedEvent, Status,
-    StatusReported,
+    Effect, ErrorCode, ErrorCodes, Lifecycle, MessageKey, Position, RecordedEvent, StatusReported,
 };
 
 /// The state of a message. Lists leave out the timeline.
@@ -51,12 +53,31 @@ pub struct Message {
     pub tags: BTreeMap<String, Vec<String>>,
     /// True if the message has more tags than are kept.
     pub tags_dropped: bool,
+    /// Missing in lists.
+    #[serde(flatten)]
+    #[schema(value_type = MessageExplanation)]
+    pub explanation: Option<MessageExplanation>,
     /// Missing in lists, and if addresses are masked and a SID could be one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub links: Option<MessageLinks>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeline: Option<Vec<TimelineEntry>>,
+}
+
+/// Why a message has its status, and what Twilio and the channel said about its error, in words.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MessageExplanation {
+    /// Why the message has this status, in one or two sentences. Missing in lists.
+    #[schema(required = false)]
+    pub why: String,
+    /// Twilio's text about the error, from the first event with this error that has one. Missing in
+    /// lists.
+    #[schema(required = false)]
+    pub error_message: Option<String>,
+    /// The text of the channel, such as WhatsApp, about the error, likewise. Missing in lists.
+    #[schema(required = false)]
+    pub channel_status_message: Option<String>,
 }
 
 /// One event of a message and what it did.
@@ -71,6 +92,17 @@ pub struct TimelineEntry {
     pub effect: &'static str,
     pub duplicate_of: Option<Position>,
     pub error_code: Option<u32>,
+    /// Twilio's text about the error.
+    pub error_message: Option<String>,
+    /// The channel's text about the error, such as WhatsApp's.
+    pub channel_status_message: Option<String>,
+    /// The effect of the event, and what is unusual about it, in words.
+    pub explanation: String,
+    /// The URL that the signature was verified against, with its query, or the URL of Twilio's API that
+    /// was called; `null` for an imported record.
+    pub url: Option<String>,
+    /// The name of the key that verified the signature; `null` if there was none.
+    pub verified_by: Option<String>,
     #[serde(flatten)]
     pub body: Body,
     /// What is unusual about the event.
@@ -81,11 +113,6 @@ pub struct TimelineEntry {
 
 fn text(text: Option<&SmolStr>) -> Option<String> {
     text.map(ToString::to_string)
-}
-
-/// The name of a status; `unknown` if there is none.
-pub fn status_name(status: Option<Status>) -> &'static str {
-    status.map_or("unknown", Status::name)
 }
 
 impl Message {
@@ -126,21 +153,45 @@ impl Message {
             labels: evidence.kinds.labels().map(Label::name).collect(),
             tags: tags(&evidence.tags),
             tags_dropped: evidence.tags.has_dropped(),
+            explanation: None,
             links: None,
             timeline: None,
         }
     }
 
-    /// The same with its timeline and its links.
-    pub fn with_timeline(self, timeline: impl IntoIterator<Item = TimelineEntry>) -> Self {
+    /// The same with its timeline, its links and the explanation of its status.
+    pub fn with_timeline(
+        self,
+        evidence: &Evidence,
+        timeline: impl IntoIterator<Item = TimelineEntry>,
+    ) -> Self {
+        let timeline: Vec<_> = timeline.into_iter().collect();
+        let of_error = || timeline.iter().filter(|entry| entry.error_code == self.error_code);
         let links = MessageLinks::new(self.account_sid.as_deref(), &self.message_sid);
-        Self { links: Some(links), timeline: Some(timeline.into_iter().collect()), ..self }
+        Self {
+            explanation: Some(MessageExplanation {
+                why: explanation::why(evidence).join(" "),
+                error_message: of_error().find_map(|entry| entry.error_message.clone()),
+                channel_status_message: of_error()
+                    .find_map(|entry| entry.channel_status_message.clone()),
+            }),
+            links: Some(links),
+            timeline: Some(timeline),
+            ..self
+        }
     }
 }
 
 impl TimelineEntry {
-    /// An event, what was read from it, and what it did.
-    pub fn new(event: &RecordedEvent, reported: &StatusReported, effect: Effect) -> Self {
+    /// An event, what was read from it, and what it did. To mask addresses, mask the event first, and
+    /// read the texts from the masked event.
+    pub fn new(
+        event: &RecordedEvent,
+        texts: FailureTexts,
+        reported: &StatusReported,
+        effect: Effect,
+        change: StatusChange,
+    ) -> Self {
         let status = reported.status.map(|status| status.name().to_owned());
         Self {
             position: event.position,
@@ -154,6 +205,11 @@ impl TimelineEntry {
                 _ => None,
             },
             error_code: reported.error_code.map(ErrorCode::number),
+            error_message: texts.error_message,
+            channel_status_message: texts.channel_status_message,
+            explanation: explanation::of_event(event, reported, effect, change),
+            url: Some(event.url.clone()).filter(|url| !url.is_empty()),
+            verified_by: event.verified_by.clone(),
             body: Body::new(&event.body),
             labels: reported.labels.iter().copied().map(Label::name).collect(),
             links: EntryLinks::new(event.position),

@@ -3,12 +3,14 @@
 
 pub mod csv;
 pub mod event;
+pub mod explanation;
 pub mod filter;
 mod links;
 pub mod mask;
 pub mod message;
 pub mod number;
 pub mod parameters;
+pub mod status_name;
 pub mod tag_filter;
 
 use base64::Engine;

@@ -6,7 +6,7 @@ use delivery_ledger::domain::{
 };
 use delivery_ledger::projection::fold::{Folded, fold};
 use delivery_ledger::wire;
-use delivery_ledger::wire::message::status_name;
+use delivery_ledger::wire::status_name::status_name;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -26,7 +26,7 @@ fn every_example_has_the_effects_on_the_page() {
         let actual: Vec<_> = folded
             .timeline
             .iter()
-            .map(|entry| vec![entry.effect.name(), status_name(entry.status_after)])
+            .map(|entry| vec![entry.effect.name(), status_name(entry.change.after())])
             .collect();
         let shown: Vec<_> = came[1..].iter().map(|row| row[1..].to_vec()).collect();
         assert_eq!(actual, shown, "{title}");

@@ -25,6 +25,7 @@ mod find;
 mod fitness;
 mod flood;
 mod generations;
+mod help;
 mod hostile;
 mod import;
 mod kinds;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::common::styled::Styled;
 use crate::cli::common::table::{Cell, Column, Table};
 use crate::store::Store;
-use crate::wire::message::status_name;
+use crate::wire::status_name::status_name;
 
 /// One row per status, and one for all messages.
 pub struct Totals(Vec<(&'static str, Row)>);

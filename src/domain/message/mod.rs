@@ -2,10 +2,12 @@
 
 pub mod deciding;
 pub mod effect;
+pub mod failure_texts;
 pub mod filter;
 pub mod kinds;
 pub mod lifecycle;
 pub mod message_ref;
+pub mod status_change;
 pub mod status_reported;
 pub mod status_times;
 pub mod tags;

@@ -12,6 +12,7 @@ use crate::http::error::Problem;
 use crate::projection::fold::Folded;
 use crate::report::output::ReportJson;
 use crate::twilio::callback::ParsedCallback;
+use crate::twilio::failure_texts;
 use crate::wire::{self, TimelineEntry, mask};
 
 /// What the token of this request may see.
@@ -113,11 +114,12 @@ impl Redaction {
     ) -> wire::Message {
         let timeline = folded.timeline.iter().map(|entry| {
             let event = self.recorded(entry.event.clone());
-            TimelineEntry::new(&event, &entry.reported, entry.effect)
+            let texts = failure_texts::parse(&event);
+            TimelineEntry::new(&event, texts, &entry.reported, entry.effect, entry.change)
         });
         let message =
             wire::Message::new(&folded.key, &folded.lifecycle, as_of_position, error_codes);
-        self.message_row(message.with_timeline(timeline))
+        self.message_row(message.with_timeline(&folded.lifecycle.evidence, timeline))
     }
 
     fn recorded(self, event: RecordedEvent) -> RecordedEvent {

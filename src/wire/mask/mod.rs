@@ -17,6 +17,7 @@ use std::net::Ipv4Addr;
 use self::known_forms::Form;
 pub use self::text::DIGITS_SHOWN;
 use self::text::{DIGITS_KNOWN_MIN, Known, Part, Rule, digits_of, masked_parts};
+use super::message::MessageExplanation;
 use super::{Event, Message, TimelineEntry};
 use crate::domain::event::Headers;
 use crate::domain::{NewEvent, RecordedEvent};
@@ -87,6 +88,10 @@ pub fn message(message: Message) -> Message {
     let minute = |text: String| text::masked(&text, Rule::Fixed(Form::Minute), &known);
     let entry = |entry: TimelineEntry| TimelineEntry {
         status: entry.status.map(word),
+        error_message: entry.error_message.map(word),
+        channel_status_message: entry.channel_status_message.map(word),
+        url: entry.url.map(|text| url(&text, &known)),
+        verified_by: entry.verified_by.map(word),
         links: entry.links.masked(),
         ..entry
     };
@@ -103,6 +108,11 @@ pub fn message(message: Message) -> Message {
         from: message.from.map(|from| address(&from)),
         to: message.to.map(|to| address(&to)),
         channel: word(message.channel),
+        explanation: message.explanation.map(|explanation| MessageExplanation {
+            error_message: explanation.error_message.map(word),
+            channel_status_message: explanation.channel_status_message.map(word),
+            ..explanation
+        }),
         raw_dlr_done_date: message.raw_dlr_done_date.map(minute),
         tags: tags(&message.tags, &known),
         timeline,

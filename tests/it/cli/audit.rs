@@ -4,9 +4,11 @@ use delivery_ledger::domain::Source;
 use serde_json::{Value, json};
 
 use super::{eventful, json_of, run, stderr, stdout};
-use crate::support::events::{event, one_a_second, resource};
+use crate::support::events::{event, one_a_second, resource, with_query};
 use crate::support::ledger::Ledger;
 use crate::support::{ACCOUNT, MessageBody, OTHER_ACCOUNT, delivered, sent, sid, status};
+
+const URL: &str = "https://hooks.example.com/message-status";
 
 #[test]
 fn audit_shows_the_status_and_how_it_was_decided() {
@@ -65,6 +67,8 @@ fn audit_prints_the_documented_json() {
         },
         "events": 3, "duplicates": 1, "late": 0, "unrecognised": 0, "as_of_position": 3,
         "labels": [], "tags": {}, "tags_dropped": false,
+        "why": "It is delivered because no reported status ranks higher; the order of arrival does not matter (position 2).",
+        "error_message": null, "channel_status_message": null,
         "links": {
             "self": format!("/v1/messages/{}?account_sid={ACCOUNT}", sid(1)),
             "events": format!("/v1/exports/events?account_sid={ACCOUNT}&message_sid={}", sid(1)),
@@ -73,26 +77,61 @@ fn audit_prints_the_documented_json() {
             {
                 "position": 1, "event_id": null, "received_at": "2026-01-02T03:04:05.000000Z",
                 "source": "callback", "status": "sent", "effect": "advanced", "duplicate_of": null,
-                "error_code": null, "body": sent_body,
+                "error_code": null, "error_message": null, "channel_status_message": null,
+                "explanation": "first event; sent",
+                "url": URL, "verified_by": "primary", "body": sent_body,
                 "links": { "event": "/v1/events/1", "body": "/v1/events/1/body" },
             },
             {
                 "position": 2, "event_id": null, "received_at": "2026-01-02T03:04:06.000000Z",
                 "source": "reconcile", "status": "delivered", "effect": "advanced",
                 "duplicate_of": null, "error_code": null,
+                "error_message": null, "channel_status_message": null,
+                "explanation": "sent -> delivered", "url": URL, "verified_by": "primary",
                 "body": format!(r#"{{"sid":"{}","account_sid":"{ACCOUNT}","status":"delivered","to":"+1"}}"#, sid(1)),
                 "links": { "event": "/v1/events/2", "body": "/v1/events/2/body" },
             },
             {
                 "position": 3, "event_id": null, "received_at": "2026-01-02T03:04:07.000000Z",
                 "source": "callback", "status": "sent", "effect": "duplicate", "duplicate_of": 1,
-                "error_code": null, "body": sent_body,
+                "error_code": null, "error_message": null, "channel_status_message": null,
+                "explanation": "the same as position 1; stays delivered",
+                "url": URL, "verified_by": "primary", "body": sent_body,
                 "links": { "event": "/v1/events/3", "body": "/v1/events/3/body" },
             },
         ],
     });
     // Compared as text, because the order of the keys matters.
     assert_eq!(format!("{message:#}"), format!("{expected:#}"));
+}
+
+#[test]
+fn audit_shows_the_texts_of_twilio_and_of_the_channel_below_the_error() {
+    let body = status(&sid(1), "failed")
+        .with("ErrorCode", "63016")
+        .with("ErrorMessage", "Outside the \u{1b}[31mwindow")
+        .with("ChannelStatusMessage", "Re-engagement message");
+    let record = json!({
+        "sid": sid(2), "account_sid": ACCOUNT, "status": "undelivered", "error_code": 30005,
+        "error_message": "Unknown destination handset",
+    });
+    let failed_query = with_query(event(body), "order=17");
+    let ledger = Ledger::with_events(&[failed_query, resource(Source::Reconcile, record)]);
+    let shown = run(&ledger, &["audit", &sid(1)]);
+    let expected = "please use a Message Template.
+         ErrorMessage: Outside the \\u{1b}[31mwindow
+         ChannelStatusMessage: Re-engagement message
+";
+    assert!(shown.contains(expected), "{shown}");
+
+    let message = json_of(&ledger, &["audit", &sid(1), "--format", "json"]);
+    for texts in [&message, &message["timeline"][0]] {
+        assert_eq!(texts["error_message"], "Outside the \u{1b}[31mwindow");
+        assert_eq!(texts["channel_status_message"], "Re-engagement message");
+    }
+    assert_eq!(message["timeline"][0]["url"], format!("{URL}?order=17"));
+    let of_record = json_of(&ledger, &["audit", &sid(2), "--format", "json"]);
+    assert_eq!(of_record["error_message"], "Unknown destination handset");
 }
 
 #[test]

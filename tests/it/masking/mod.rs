@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use delivery_ledger::domain::{NewEvent, RecordedEvent, Rule};
 use delivery_ledger::projection::fold::fold;
 use delivery_ledger::twilio::callback::ParsedCallback;
+use delivery_ledger::twilio::failure_texts;
 use delivery_ledger::wire::{self, mask};
 use proptest::prelude::*;
 
@@ -138,9 +139,10 @@ fn masked_message(event: &RecordedEvent) -> Option<wire::Message> {
     let folded = fold(Rule::default(), &key, vec![event.clone()])?;
     let timeline = folded.timeline.iter().map(|entry| {
         let event = RecordedEvent { event: mask::event(&entry.event), ..entry.event.clone() };
-        wire::TimelineEntry::new(&event, &entry.reported, entry.effect)
+        let texts = failure_texts::parse(&event);
+        wire::TimelineEntry::new(&event, texts, &entry.reported, entry.effect, entry.change)
     });
-    let message =
-        wire::Message::new(&key, &folded.lifecycle, 1, &Default::default()).with_timeline(timeline);
+    let message = wire::Message::new(&key, &folded.lifecycle, 1, &Default::default())
+        .with_timeline(&folded.lifecycle.evidence, timeline);
     Some(mask::message(message))
 }

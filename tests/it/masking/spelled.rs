@@ -1,7 +1,7 @@
 //! Generators of phone numbers in every spelling, and of events with one in every possible place.
 
-use delivery_ledger::domain::NewEvent;
 use delivery_ledger::domain::event::Headers;
+use delivery_ledger::domain::{NewEvent, Source};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -67,7 +67,7 @@ pub fn percent(text: &str, all: bool) -> String {
 }
 
 /// Every place of an event that can contain a text: functions from SID and text to an event.
-pub const PLACES: [fn(&str, &str) -> NewEvent; 34] = [
+pub const PLACES: [fn(&str, &str) -> NewEvent; 37] = [
     |sid, text| with(sid, "Body", &format!("call {text} now")),
     |sid, text| with(sid, "Body", &format!("{}{text}", "x".repeat(40))),
     |sid, text| with(sid, "Body", &format!("{}{text}{}", "ab".repeat(16), "cd".repeat(16))),
@@ -82,6 +82,12 @@ pub const PLACES: [fn(&str, &str) -> NewEvent; 34] = [
     |sid, text| with(sid, "To", text),
     |sid, text| with(sid, "From", text),
     |sid, text| with(sid, "ProfileName", text),
+    |sid, text| with(sid, "ErrorMessage", &format!("no route to {text}")),
+    |sid, text| with(sid, "ChannelStatusMessage", text),
+    |sid, text| {
+        let body = json!({ "sid": sid, "status": "failed", "error_message": text }).to_string();
+        NewEvent { source: Source::Reconcile, ..json(&body) }
+    },
     |sid, text| with(sid, &format!("{text}:"), "x"),
     |_, text| with(text, "SmsStatus", "sent"),
     |sid, text| with(sid, "Url", &format!("https://x.example/?to={}", percent(text, false))),
