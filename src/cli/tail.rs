@@ -180,7 +180,8 @@ impl Tail {
             }
             Format::Json => {
                 let (account, message) = (owned(&reading.account_sid), owned(&reading.message_sid));
-                let event = wire::Event::new(event.clone(), account, message);
+                let reported = reading.reported.as_ref();
+                let event = wire::ShownEvent::new(event.clone(), account, message, reported, false);
                 let mut line = serde_json::to_vec(&event)?;
                 line.push(b'\n');
                 self.out.write_all(&line)?;

@@ -69,8 +69,7 @@ pub static API_TOKENS: Setting = Setting::new("api_tokens", Special)
     .other_keys(&["api_token", "api_token_file"])
     .shown(|settings| {
         let tokens = settings.api_tokens()?;
-        let each =
-            tokens.iter().map(|token| format!("{} ({}) set", token.name, token.scope.name()));
+        let each = tokens.iter().map(|token| format!("{} ({}) set", token.name, token.scope));
         Ok(joined_or(each.collect(), "none"))
     });
 

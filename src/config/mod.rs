@@ -27,7 +27,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use secrecy::SecretString;
 
-pub use self::api_token::{ApiScope, ApiToken};
+pub use self::api_token::{ApiScope, ApiToken, Read};
 pub use self::declarations::*;
 pub use self::effective::EffectiveSetting;
 pub use self::environment::{

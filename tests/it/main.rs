@@ -21,6 +21,7 @@ mod docs;
 mod doctor;
 mod events;
 mod exports;
+mod find;
 mod fitness;
 mod flood;
 mod generations;
