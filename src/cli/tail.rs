@@ -231,8 +231,8 @@ fn table() -> Table {
         Column::left("status").expect(19, 11),
         Column::left("effect").expect(12, 9),
         Column::left("message").expect(34, 9),
-        Column::left("from").expect(14, 13).optional(),
-        Column::left("to").expect(14, 13),
+        Column::left("from").expect(21, 14).optional(),
+        Column::left("to").expect(21, 14),
         Column::prose("error").expect(40, 40),
     ])
 }
@@ -253,8 +253,8 @@ fn cells(
         Cell::status(or_dash(word(reading))),
         effect.map_or(Cell::text("-"), Cell::effect),
         Cell::sid(or_dash(reading.message_sid.as_deref())),
-        Cell::text(or_dash(reported.and_then(|reported| reported.addressed.from.as_deref()))),
-        Cell::text(or_dash(reported.and_then(|reported| reported.addressed.to.as_deref()))),
+        Cell::address(or_dash(reported.and_then(|reported| reported.addressed.from.as_deref()))),
+        Cell::address(or_dash(reported.and_then(|reported| reported.addressed.to.as_deref()))),
         Cell::text(error.unwrap_or_default()),
     ]
 }
