@@ -36,7 +36,7 @@ impl Zone {
     ///
     /// assert_eq!(Zone::parse("asia/kathmandu").unwrap().name(), "Asia/Kathmandu");
     /// let unknown = Zone::parse("Europe/Berlim").unwrap_err().to_string();
-    /// assert!(unknown.ends_with("; similar: Europe/Berlin, Europe/Dublin, Europe/Lisbon"), "{unknown}");
+    /// assert!(unknown.contains("; similar: Europe/Berlin, "), "{unknown}");
     /// ```
     ///
     /// # Errors
