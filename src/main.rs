@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use delivery_ledger::cli::{Cli, Outcome, UsageError};
-use delivery_ledger::telemetry::eprint_line;
+use delivery_ledger::telemetry::eprint_error;
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -12,15 +11,13 @@ const CHECK_FOUND_SOMETHING: u8 = 3;
 const NOT_FOUND: u8 = 4;
 
 fn main() -> ExitCode {
-    // Prints help and usage errors itself, the latter with exit code 2.
-    let cli = Cli::parse();
-    match cli.run() {
+    match Cli::parse_arguments().run() {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::CheckFoundSomething) => CHECK_FOUND_SOMETHING.into(),
         Ok(Outcome::NotFound) => NOT_FOUND.into(),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprint_line(format_args!("error: {error:#}"));
+            eprint_error(format_args!("{error:#}"));
             let is_usage = error.is::<UsageError>();
             if is_usage { USAGE.into() } else { FAILED.into() }
         }

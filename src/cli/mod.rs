@@ -8,8 +8,8 @@ mod common;
 mod demo;
 mod doctor;
 mod export;
+mod help;
 mod import;
-mod openapi;
 mod packaging;
 mod quarantine;
 mod reconcile;
@@ -23,8 +23,9 @@ mod tail;
 mod verify;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{FromArgMatches, Parser, Subcommand, ValueEnum};
 
+pub use self::help::command;
 pub use crate::config::UsageError;
 use crate::config::{Setting, Settings};
 use crate::telemetry;
@@ -81,8 +82,8 @@ enum Command {
     Openapi,
     /// Print the completion script for a shell
     Completions(packaging::CompletionsArgs),
-    /// Print a manual page
-    Man(packaging::ManArgs),
+    /// Print a manual page, or write all of them
+    Man(packaging::man::Args),
 }
 
 /// The outcome of a command that did not fail.
@@ -108,6 +109,13 @@ enum Format {
 }
 
 impl Cli {
+    /// Parses the arguments. Prints help and usage errors itself, the latter with exit code 2.
+    pub fn parse_arguments() -> Self {
+        let mut command = help::command();
+        let matches = command.get_matches_mut();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+    }
+
     /// Runs the command.
     pub fn run(self) -> Result<Outcome> {
         self.global.apply_color();
@@ -115,9 +123,9 @@ impl Cli {
         let (config, flags) = (self.global.config.as_deref(), self.global.flags());
         // These commands need no settings, or report invalid ones themselves.
         match &self.command {
-            Command::Openapi => return openapi::run(),
+            Command::Openapi => return packaging::openapi::run(),
             Command::Completions(args) => return packaging::completions(args),
-            Command::Man(args) => return packaging::man(args),
+            Command::Man(args) => return packaging::man::run(args),
             Command::Doctor(args) => return doctor::run(args, config, flags),
             _ => {}
         }
@@ -142,9 +150,9 @@ impl Cli {
             Command::Quarantine(args) => quarantine::run(args, &settings),
             Command::CheckSignature(args) => check_signature::run(args, &settings),
             Command::Tail(args) => tail::run(args, &settings),
-            Command::Openapi => openapi::run(),
+            Command::Openapi => packaging::openapi::run(),
             Command::Completions(args) => packaging::completions(&args),
-            Command::Man(args) => packaging::man(&args),
+            Command::Man(args) => packaging::man::run(&args),
             Command::Doctor(_) => unreachable!("it has been run above"),
         }
     }

@@ -1,9 +1,12 @@
 //! API tokens for the admin listener: a single one, and several with names and scopes.
 
-use anyhow::{Result, bail};
+use std::fmt;
+
+use anyhow::{Result, anyhow, bail};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Settings, credential};
+use crate::domain::similar::suggestion;
 
 /// The minimum length of a token: 16 random hex digits cannot be guessed.
 const TOKEN_LENGTH_MIN: usize = 16;
@@ -18,41 +21,68 @@ pub struct ApiToken {
 }
 
 /// What the holder of a token may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ApiScope {
-    /// See everything.
-    Read,
-    /// See everything, but only the last four digits of addresses.
-    ReadMasked,
-    /// Send messages, and see nothing.
-    Send,
-    ReadAndSend,
-    ReadMaskedAndSend,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ApiScope {
+    /// `None` if the holder may see nothing.
+    pub read: Option<Read>,
+    /// Find the messages of a whole number, which `read` includes.
+    pub find: bool,
+    pub send: bool,
 }
 
+/// What may be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Read {
+    Everything,
+    /// Everything, but only the last four digits of addresses.
+    Masked,
+}
+
+/// The words of a scope.
+const WORDS: [&str; 4] = ["read", "read:masked", "find", "send"];
+
 impl ApiScope {
-    const ALL: [ApiScope; 5] = [
-        ApiScope::Read,
-        ApiScope::ReadMasked,
-        ApiScope::Send,
-        ApiScope::ReadAndSend,
-        ApiScope::ReadMaskedAndSend,
-    ];
-
-    /// The scope with this name.
-    fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|scope| scope.name() == name)
-    }
-
-    /// Its name in settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            ApiScope::Read => "read",
-            ApiScope::ReadMasked => "read:masked",
-            ApiScope::Send => "send",
-            ApiScope::ReadAndSend => "read send",
-            ApiScope::ReadMaskedAndSend => "read:masked send",
+    /// Reads words separated by spaces; the error says what is wrong with them.
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut scope = ApiScope::default();
+        for word in text.split_whitespace() {
+            let repeated = match word {
+                "read" | "read:masked" if scope.read.is_some() => true,
+                "read" => scope.read.replace(Read::Everything).is_some(),
+                "read:masked" => scope.read.replace(Read::Masked).is_some(),
+                "find" => std::mem::replace(&mut scope.find, true),
+                "send" => std::mem::replace(&mut scope.send, true),
+                _ => {
+                    let known = WORDS.join(", ");
+                    let similar = suggestion(word, WORDS);
+                    return Err(format!("`{word}` is none of {known}{similar}"));
+                }
+            };
+            if repeated {
+                return Err(format!("`{text}` has a word twice, or both read and read:masked"));
+            }
         }
+        match scope {
+            ApiScope { read: None, find: true, .. } => {
+                Err(format!("`{text}`: find needs read:masked too, as in `read:masked find`"))
+            }
+            ApiScope { read: None, send: false, .. } => {
+                Err(format!("it is empty; use one or more of {}", WORDS.join(", ")))
+            }
+            scope => Ok(scope),
+        }
+    }
+}
+
+impl fmt::Display for ApiScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let read = self.read.map(|read| match read {
+            Read::Everything => "read",
+            Read::Masked => "read:masked",
+        });
+        let (find, send) = (self.find.then_some("find"), self.send.then_some("send"));
+        let words: Vec<_> = read.into_iter().chain(find).chain(send).collect();
+        f.write_str(&words.join(" "))
     }
 }
 
@@ -70,13 +100,8 @@ impl Settings {
         let mut tokens: Vec<ApiToken> = self.single_api_token()?.into_iter().collect();
         for (name, entry) in &self.file.api_tokens {
             let setting = format!("api_tokens.{name}");
-            let Some(scope) = ApiScope::parse(&entry.scope) else {
-                bail!(
-                    "{setting}.scope: `{}` is neither read nor read:masked, nor send, nor one of \
-                     these and send",
-                    entry.scope
-                );
-            };
+            let scope = ApiScope::parse(&entry.scope)
+                .map_err(|reason| anyhow!("{setting}.scope: {reason}"))?;
             let file_setting = format!("{setting}.token_file");
             let secret = self.file.read_secret(&file_setting, &entry.token_file)?;
             refuse_short(&file_setting, &secret)?;
@@ -98,7 +123,8 @@ impl Settings {
         };
         let Some(secret) = secret else { return Ok(None) };
         let secret = credential::secret(name, secret)?;
-        Ok(Some(ApiToken { name: name.to_owned(), secret, scope: ApiScope::Read }))
+        let scope = ApiScope { read: Some(Read::Everything), ..ApiScope::default() };
+        Ok(Some(ApiToken { name: name.to_owned(), secret, scope }))
     }
 }
 
@@ -125,4 +151,37 @@ fn refuse_alike(tokens: &[ApiToken]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ApiScope;
+
+    #[test]
+    fn a_scope_is_a_set_of_words() {
+        for (text, read_as) in [
+            ("read", "read"),
+            ("read:masked", "read:masked"),
+            ("find  read:masked", "read:masked find"),
+            ("send", "send"),
+            ("read send", "read send"),
+            ("read:masked find send", "read:masked find send"),
+        ] {
+            assert_eq!(ApiScope::parse(text).unwrap().to_string(), read_as);
+        }
+        for (text, reason) in [
+            ("", "it is empty; use one or more of read, read:masked, find, send"),
+            ("write", "`write` is none of read, read:masked, find, send"),
+            ("Read", "`Read` is none of read, read:masked, find, send; similar: read, read:masked"),
+            ("find", "`find`: find needs read:masked too, as in `read:masked find`"),
+            ("find send", "`find send`: find needs read:masked too, as in `read:masked find`"),
+            (
+                "read read:masked",
+                "`read read:masked` has a word twice, or both read and read:masked",
+            ),
+            ("send send", "`send send` has a word twice, or both read and read:masked"),
+        ] {
+            assert_eq!(ApiScope::parse(text).unwrap_err(), reason);
+        }
+    }
 }

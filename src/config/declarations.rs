@@ -46,27 +46,30 @@ pub static SETTINGS: [&Setting; 29] = [
 pub static LISTEN: Setting = Setting::new("listen", Text)
     .flag("--listen")
     .variable("DELIVERY_LEDGER_LISTEN")
+    .about("The address on which callbacks are received")
     .default("127.0.0.1:8080")
     .shown(|settings| Ok(settings.listen()?.to_string()));
 
 pub static ADMIN_LISTEN: Setting = Setting::new("admin_listen", Text)
     .flag("--admin-listen")
     .variable("DELIVERY_LEDGER_ADMIN_LISTEN")
+    .about("The address of the admin API")
     .default("127.0.0.1:8081")
     .shown(|settings| Ok(settings.admin_listen()?.to_string()));
 
 pub static ADMIN_HOSTS: Setting = Setting::new("admin_hosts", List)
     .variable("DELIVERY_LEDGER_ADMIN_HOSTS")
+    .about("The host names of the admin API")
     .shown(|settings| Ok(joined_or(settings.admin_hosts(), "loopback only")));
 
 pub static API_TOKENS: Setting = Setting::new("api_tokens", Special)
     .variable("DELIVERY_LEDGER_API_TOKEN")
+    .about("The token of the admin API")
     .other_variables(&["DELIVERY_LEDGER_API_TOKEN_FILE"])
     .other_keys(&["api_token", "api_token_file"])
     .shown(|settings| {
         let tokens = settings.api_tokens()?;
-        let each =
-            tokens.iter().map(|token| format!("{} ({}) set", token.name, token.scope.name()));
+        let each = tokens.iter().map(|token| format!("{} ({}) set", token.name, token.scope));
         Ok(joined_or(each.collect(), "none"))
     });
 
@@ -77,6 +80,7 @@ pub static API_TOKEN_FILE: Setting = Setting::new("api_token_file", Special);
 pub static CALLBACK_PATH: Setting = Setting::new("callback_path", List)
     .flag("--callback-path")
     .variable("DELIVERY_LEDGER_CALLBACK_PATH")
+    .about("The paths of callbacks, separated by commas")
     .default("/message-status")
     .shown(|settings| {
         let paths = settings.callback_paths()?;
@@ -86,6 +90,7 @@ pub static CALLBACK_PATH: Setting = Setting::new("callback_path", List)
 pub static PUBLIC_URL: Setting = Setting::new("public_url", List)
     .flag("--public-url")
     .variable("DELIVERY_LEDGER_PUBLIC_URL")
+    .about("The URLs that Twilio calls, separated by commas")
     .shown(|settings| {
         let urls = settings.public_urls()?;
         let urls = urls.iter().map(|url| url.as_given().to_owned()).collect();
@@ -97,6 +102,7 @@ pub static PUBLIC_URL: Setting = Setting::new("public_url", List)
 /// (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>).
 pub static CALLBACK_OVERRIDES: Setting = Setting::new("callback_overrides", Text)
     .variable("DELIVERY_LEDGER_CALLBACK_OVERRIDES")
+    .about("Twilio's connection overrides")
     .default("rc=5&rp=all")
     .shown(|settings| {
         let overrides = settings.callback_overrides();
@@ -105,6 +111,7 @@ pub static CALLBACK_OVERRIDES: Setting = Setting::new("callback_overrides", Text
 
 pub static TWILIO_API_BASE_URL: Setting = Setting::new("twilio_api_base_url", Text)
     .variable("TWILIO_API_BASE_URL")
+    .about("The base URL of Twilio's API")
     .fallback_variables(&["TWILIO_EDGE", "TWILIO_REGION"])
     .shown(|settings| {
         let url = settings.twilio_base_url()?;
@@ -116,27 +123,33 @@ pub static TWILIO_API_BASE_URL: Setting = Setting::new("twilio_api_base_url", Te
 
 pub static TWILIO_API_TIMEOUT: Setting = Setting::new("twilio_api_timeout", Text)
     .variable("TWILIO_API_TIMEOUT")
+    .about("The timeout of Twilio's API")
     .default("30s")
     .shown(|settings| Ok(format!("{} s", settings.twilio_timeout()?.as_secs())));
 
 pub static TWILIO_API_KEY: Setting = Setting::new("twilio_api_key", EnvironmentOnly)
     .variable("TWILIO_API_SECRET")
+    .about("The secret of TWILIO_API_KEY")
     .other_variables(&["TWILIO_API_SECRET_FILE"])
     .shown(|settings| Ok(if settings.api_key()?.is_some() { "set" } else { "none" }.to_owned()));
 
 pub static DATABASE: Setting = Setting::new("database", Text)
     .flag("--database")
     .variable("DELIVERY_LEDGER_DATABASE")
+    .about("The ledger, as sqlite:PATH")
     .default("sqlite:ledger.db")
     .shown(|settings| Ok(settings.place()?.to_string()));
 
 pub static RULE: Setting = Setting::new("rule", Text)
     .variable("DELIVERY_LEDGER_RULE")
+    .about("Which evidence decides a status")
     .default("failure-terminal")
     .shown(|settings| Ok(settings.rule()?.name().to_owned()));
 
-pub static TAGS_NAMES: Setting =
-    Setting::new("tags.names", List).variable("DELIVERY_LEDGER_TAGS_NAMES").shown(|settings| {
+pub static TAGS_NAMES: Setting = Setting::new("tags.names", List)
+    .variable("DELIVERY_LEDGER_TAGS_NAMES")
+    .about("The tags that are indexed, separated by commas")
+    .shown(|settings| {
         Ok(match settings.indexed_tags()? {
             None | Some(IndexedTags::All) => "all".to_owned(),
             Some(IndexedTags::Only(names)) => joined_or(names.into_iter().collect(), "none"),
@@ -146,12 +159,14 @@ pub static TAGS_NAMES: Setting =
 pub static VERIFY_EVERY: Setting = Setting::new("verify_every", Text)
     .flag("--verify-every")
     .variable("DELIVERY_LEDGER_VERIFY_EVERY")
+    .about("How often serve verifies its log")
     .default("24h")
     .shown(|settings| Ok(seconds_or_off(settings.verify_every()?)));
 
 pub static RECONCILE_EVERY: Setting = Setting::new("reconcile.every", Text)
     .flag("--reconcile-every")
     .variable("DELIVERY_LEDGER_RECONCILE_EVERY")
+    .about("How often serve asks Twilio")
     .default("off")
     .shown(|settings| Ok(seconds_or_off(settings.reconciling()?.every)));
 
@@ -165,6 +180,7 @@ pub static RECONCILE_KEEP_CONTENT: Setting = Setting::new("reconcile.keep_conten
 
 pub static QUARANTINE: Setting = Setting::new("quarantine", Text)
     .variable("DELIVERY_LEDGER_QUARANTINE")
+    .about("Whether rejected requests are kept")
     .default("on")
     .other_variables(&["DELIVERY_LEDGER_QUARANTINE_REQUESTS", "DELIVERY_LEDGER_QUARANTINE_MIB"])
     .other_keys(&["quarantine_requests", "quarantine_mib"])
@@ -177,17 +193,20 @@ pub static QUARANTINE: Setting = Setting::new("quarantine", Text)
 /// The default covers some days of a sender of a thousand messages an hour whose public URL is wrong.
 pub static QUARANTINE_REQUESTS: Setting = Setting::new("quarantine_requests", Number)
     .variable("DELIVERY_LEDGER_QUARANTINE_REQUESTS")
+    .about("The maximum number of them")
     .default("250000");
 
 /// The default is the same number of requests at 1 KiB each: a usual callback and its headers.
 pub static QUARANTINE_MIB: Setting = Setting::new("quarantine_mib", Number)
     .variable("DELIVERY_LEDGER_QUARANTINE_MIB")
+    .about("Their maximum size, in MiB")
     .default("256");
 
 /// On by default: a record that was not made cannot be made up later, when somebody asks who has seen a
 /// number. It takes some hundred bytes a request, and leaves the ledger's disk its last free space.
 pub static ACCESS_LOG: Setting = Setting::new("access_log", Text)
     .variable("DELIVERY_LEDGER_ACCESS_LOG")
+    .about("Where access records are written, or off")
     .default("on")
     .shown(|settings| {
         Ok(match settings.access_log()? {
@@ -199,13 +218,16 @@ pub static ACCESS_LOG: Setting = Setting::new("access_log", Text)
 
 pub static WAL_CHECKPOINTS: Setting = Setting::new("wal_checkpoints", Text)
     .variable("DELIVERY_LEDGER_WAL_CHECKPOINTS")
+    .about("Who checkpoints the WAL")
     .default("own")
     .shown(|settings| {
         Ok(if settings.leaves_wal_checkpoints()? { "external" } else { "own" }.to_owned())
     });
 
-pub static ERROR_CODES: Setting =
-    Setting::new("error_codes", Text).variable("DELIVERY_LEDGER_ERROR_CODES").shown(|settings| {
+pub static ERROR_CODES: Setting = Setting::new("error_codes", Text)
+    .variable("DELIVERY_LEDGER_ERROR_CODES")
+    .about("A table of error codes, as a file")
+    .shown(|settings| {
         settings.error_codes(None)?;
         let is_given = settings.given_text(&ERROR_CODES).is_some();
         Ok(if is_given { "a table of your own" } else { "built in" }.to_owned())
@@ -213,6 +235,7 @@ pub static ERROR_CODES: Setting =
 
 pub static DEFAULT_COUNTRY: Setting = Setting::new("default_country", Text)
     .variable("DELIVERY_LEDGER_DEFAULT_COUNTRY")
+    .about("The country of numbers in national form")
     .shown(|settings| {
         let country = settings.default_country()?;
         Ok(country.map_or("none".to_owned(), |country| country.to_string()))
@@ -224,6 +247,7 @@ pub const NO_PAGER: &str = "cat";
 pub static PAGER: Setting = Setting::new("pager", Text)
     .flag("--no-pager")
     .variable("DELIVERY_LEDGER_PAGER")
+    .about("The pager for long output")
     .fallback_variables(&["PAGER"])
     .default("less");
 

@@ -9,6 +9,7 @@ mod country;
 mod credential;
 mod declarations;
 mod effective;
+mod environment;
 mod file;
 mod key_source;
 mod messages;
@@ -27,9 +28,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use secrecy::SecretString;
 
-pub use self::api_token::{ApiScope, ApiToken};
+pub use self::api_token::{ApiScope, ApiToken, Read};
 pub use self::declarations::*;
 pub use self::effective::EffectiveSetting;
+pub use self::environment::{
+    ACCOUNT_VARIABLES, API_VARIABLES, PAGER_VARIABLES, TERMINAL_VARIABLES, Variable,
+};
 use self::file::ConfigFile;
 pub use self::key_source::KeySource;
 pub use self::messages::UsageError;

@@ -17,6 +17,8 @@ pub struct Setting {
     pub variable: Option<&'static str>,
     /// The default as it would be written in the file; `None` if there is no fixed default.
     pub default: Option<&'static str>,
+    /// What it is, in a few words, for help pages; empty if it has no variable.
+    pub about: &'static str,
     /// How `doctor` shows the value in effect; `None` if it does not show it, or shows it as part of
     /// another setting.
     pub show: Option<fn(&Settings) -> anyhow::Result<String>>,
@@ -54,6 +56,7 @@ impl Setting {
             flag: None,
             variable: None,
             default: None,
+            about: "",
             show: None,
             other_variables: &[],
             other_keys: &[],
@@ -71,6 +74,10 @@ impl Setting {
 
     pub const fn default(self, default: &'static str) -> Self {
         Self { default: Some(default), ..self }
+    }
+
+    pub const fn about(self, about: &'static str) -> Self {
+        Self { about, ..self }
     }
 
     pub const fn shown(self, show: fn(&Settings) -> anyhow::Result<String>) -> Self {

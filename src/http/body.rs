@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use futures_util::StreamExt;
 
 use super::error::Problem;
@@ -114,6 +114,14 @@ pub async fn read(
 ) -> Result<Body, Problem> {
     let body = tokio::time::timeout(BODY_TIMEOUT, read_all(headers, payload, bytes_max, budget));
     body.await.map_err(|_| Problem::BodyTooSlow)?
+}
+
+/// True if the body is said to be JSON. A page of another origin in a browser may not send such a request
+/// without asking first.
+pub fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = value.and_then(|value| value.split(';').next()).unwrap_or_default();
+    media_type.trim().eq_ignore_ascii_case("application/json")
 }
 
 /// The Content-Length of a request.

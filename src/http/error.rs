@@ -1,5 +1,5 @@
-//! Errors and their HTTP responses, as problem details (RFC 9457). Only this file has the status codes
-//! of errors.
+//! Errors and their HTTP responses, as problem details (RFC 9457). Only this file and `send_problem.rs`
+//! have the status codes of errors.
 
 use std::fmt;
 
@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::send_problem::SendProblem;
 use crate::domain::Position;
 use crate::quarantine::rejection::Rejection;
 use crate::store::StoreError;
@@ -73,6 +74,12 @@ pub enum Problem {
     MayNotRead,
     /// The token is not for sending.
     MayNotSend,
+    /// The token sees addresses masked, and is not for finding messages by a whole number.
+    MayNotFind,
+    /// The token has found too many numbers in a short time.
+    TooManyLookups {
+        retry_after_seconds: u64,
+    },
     /// A page of another origin sent the request through a browser.
     ForeignOrigin,
     NotJson,
@@ -85,69 +92,6 @@ pub enum Problem {
     Send(SendProblem),
     Store(StoreError),
     Internal,
-}
-
-/// Why no message was created, as far as is known.
-#[derive(Debug)]
-pub struct SendProblem {
-    /// Identifies the send in the log; `None` if it was not begun.
-    pub send_id: Option<String>,
-    pub reason: Reason,
-}
-
-/// The reason.
-#[derive(Debug)]
-pub enum Reason {
-    /// The message is invalid, or its key was used for another message.
-    Unprocessable(String),
-    /// Twilio refused the message.
-    Refused { status_code: u16, code: Option<u32>, message: String },
-    /// Twilio was not reached, or accepts no more at the moment.
-    NotSent(String),
-    /// It is not known whether the message was created.
-    Unknown(String),
-}
-
-impl SendProblem {
-    fn status_code(&self) -> StatusCode {
-        match self.reason {
-            // Twilio does not know us, or not for this: nothing that the asker could put right.
-            Reason::Refused { status_code: 401 | 403, .. } => StatusCode::BAD_GATEWAY,
-            Reason::Unprocessable(_) | Reason::Refused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Reason::NotSent(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Reason::Unknown(_) => StatusCode::GATEWAY_TIMEOUT,
-        }
-    }
-
-    /// Members of the problem details in addition to the standard ones.
-    fn members(&self) -> serde_json::Value {
-        let mut members = json!({});
-        if let Some(send_id) = &self.send_id {
-            members["send_id"] = json!(send_id);
-        }
-        if let Reason::Refused { status_code, code, .. } = &self.reason {
-            members["twilio_status"] = json!(status_code);
-            members["twilio_code"] = json!(code);
-        }
-        members
-    }
-}
-
-impl fmt::Display for SendProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.reason {
-            Reason::Unprocessable(detail) => f.write_str(detail),
-            Reason::Refused { message, .. } => write!(f, "Twilio refused the message: {message}"),
-            Reason::NotSent(reason) => {
-                write!(f, "nothing was sent: {reason}; it can be tried again")
-            }
-            Reason::Unknown(reason) => write!(
-                f,
-                "whether the message was made is not known: {reason}. Do not send it again under \
-                 another key before `reconcile` has looked for it"
-            ),
-        }
-    }
 }
 
 impl Problem {
@@ -185,26 +129,9 @@ impl Problem {
             Problem::BadRequest(text) => Problem::BadRequest(detail(text)),
             Problem::NotFound(text) => Problem::NotFound(detail(text)),
             Problem::Conflict(text) => Problem::Conflict(detail(text)),
-            Problem::Send(SendProblem { send_id, reason }) => {
-                Problem::Send(SendProblem { send_id: send_id.clone(), reason: reason.masked() })
-            }
+            Problem::Send(problem) => Problem::Send(problem.masked()),
             _ => return None,
         })
-    }
-}
-
-impl Reason {
-    fn masked(&self) -> Self {
-        match self {
-            Reason::Unprocessable(text) => Reason::Unprocessable(mask::text(text)),
-            Reason::Refused { status_code, code, message } => Reason::Refused {
-                status_code: *status_code,
-                code: *code,
-                message: mask::text(message),
-            },
-            Reason::NotSent(text) => Reason::NotSent(mask::text(text)),
-            Reason::Unknown(text) => Reason::Unknown(mask::text(text)),
-        }
     }
 }
 
@@ -282,6 +209,14 @@ impl fmt::Display for Problem {
             Problem::MayNotSend => {
                 f.write_str("sending takes an API token that has `send` in its scope")
             }
+            Problem::MayNotFind => f.write_str(
+                "this token shows addresses masked (read:masked); finding the messages of a whole \
+                 number takes one that has `find` in its scope, too",
+            ),
+            Problem::TooManyLookups { retry_after_seconds } => write!(
+                f,
+                "this token has looked up too many numbers; wait {retry_after_seconds} s"
+            ),
             Problem::ForeignOrigin => f.write_str("pages of another origin may not send"),
             Problem::NotJson => f.write_str("the Content-Type has to be application/json"),
             Problem::TooManySends => f.write_str("too many messages are being sent already"),
@@ -307,6 +242,7 @@ impl ResponseError for Problem {
             | Problem::MaskedSid
             | Problem::MayNotRead
             | Problem::MayNotSend
+            | Problem::MayNotFind
             | Problem::ForeignOrigin => StatusCode::FORBIDDEN,
             Problem::Send(problem) => problem.status_code(),
             Problem::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -329,7 +265,9 @@ impl ResponseError for Problem {
             Problem::Conflict(_) => StatusCode::CONFLICT,
             Problem::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Problem::NoToken => StatusCode::UNAUTHORIZED,
-            Problem::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Problem::TooManyAttempts { .. } | Problem::TooManyLookups { .. } => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Problem::Store(_) | Problem::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -349,7 +287,8 @@ impl ResponseError for Problem {
             Problem::NoToken => {
                 response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
             }
-            Problem::TooManyAttempts { retry_after_seconds } => {
+            Problem::TooManyAttempts { retry_after_seconds }
+            | Problem::TooManyLookups { retry_after_seconds } => {
                 response.insert_header((RETRY_AFTER, *retry_after_seconds));
             }
             _ if status_code == StatusCode::SERVICE_UNAVAILABLE => {

@@ -13,6 +13,7 @@ mod limits;
 mod query;
 mod reloads;
 mod response;
+mod send_problem;
 mod workers;
 
 use std::future::Future;
@@ -25,6 +26,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::web;
 
 pub use self::access::recorder::AccessRecorder;
+pub use self::admin::find::limit::Lookups;
 pub use self::admin::message_sender::{MessageSender, SendingAccount};
 pub use self::admin::registry::MetricsRegistry;
 pub use self::admin::state::AdminState;

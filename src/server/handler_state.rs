@@ -7,11 +7,12 @@ use secrecy::ExposeSecret;
 
 use super::ledger_process::LedgerProcess;
 use crate::access_log::AccessLog;
-use crate::config::{ApiScope, ApiToken, ServerConfig};
+use crate::config::{ApiScope, ApiToken, Read, ServerConfig};
 use crate::domain::Rule;
 use crate::http::auth::tokens::{Attempts, Scope, Tokens, Visibility};
 use crate::http::{
-    AccessRecorder, AdminState, CallbackState, EventStreams, Limit, MessageSender, MetricsRegistry,
+    AccessRecorder, AdminState, CallbackState, EventStreams, Limit, Lookups, MessageSender,
+    MetricsRegistry,
 };
 use crate::projection::verify::background;
 use crate::quarantine::recorder::Recorder;
@@ -55,6 +56,7 @@ pub fn states(
         tokens: Arc::new(ArcSwap::from_pointee(api_tokens(&config.api_tokens))),
         attempts: Attempts::default(),
         access: access_log.map(AccessRecorder::new),
+        lookups: Lookups::default(),
         streams: EventStreams::default(),
         exports: Limit::exports(),
         sending,
@@ -66,13 +68,16 @@ pub fn states(
 
 /// The API tokens in the form in which requests are checked against them.
 pub fn api_tokens<'a>(configured: &'a [ApiToken]) -> Tokens {
-    let scope = |token: &ApiToken| match token.scope {
-        ApiScope::Read => Scope { visibility: Visibility::Full, may_send: false },
-        ApiScope::ReadMasked => Scope { visibility: Visibility::Masked, may_send: false },
-        ApiScope::Send => Scope { visibility: Visibility::Nothing, may_send: true },
-        ApiScope::ReadAndSend => Scope { visibility: Visibility::Full, may_send: true },
-        ApiScope::ReadMaskedAndSend => Scope { visibility: Visibility::Masked, may_send: true },
+    let scope = |ApiScope { read, find, send }| Scope {
+        visibility: match read {
+            None => Visibility::Nothing,
+            Some(Read::Masked) => Visibility::Masked,
+            Some(Read::Everything) => Visibility::Full,
+        },
+        may_find: find,
+        may_send: send,
     };
-    let named = |token: &'a ApiToken| (&*token.name, token.secret.expose_secret(), scope(token));
+    let named =
+        |token: &'a ApiToken| (&*token.name, token.secret.expose_secret(), scope(token.scope));
     Tokens::new(configured.iter().map(named))
 }

@@ -22,11 +22,7 @@ pub fn write(
     tracing::info!("answering questions on http://{admin}");
     warn_of_short(&config.api_tokens);
     for ApiToken { name, scope, .. } in &config.api_tokens {
-        tracing::info!(
-            "questions are answered to API token {}: {}",
-            name.escape_debug(),
-            scope.name()
-        );
+        tracing::info!("questions are answered to API token {}: {scope}", name.escape_debug());
     }
     for url in config.public_urls.iter().map(|url| url.as_given()) {
         match config.public_url_is_guessed {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::support::{ACCOUNT, App, Request, Response, delivered, sent, sid};
 
 const AUDIT: &str = "0123456789abcdef-audit";
+const AGENT: &str = "0123456789abcdef-agent";
 const SUPPORT: &str = "0123456789abcdef-support";
 
 /// The recipient of every message, and the runs of its digits that would reveal it.
@@ -31,7 +32,11 @@ fn records(app: &App, count: usize) -> Vec<Value> {
 
 fn with_tokens() -> App {
     let mut app = App::not_started(&[]);
-    for (name, token, scope) in [("audit", AUDIT, "read"), ("support", SUPPORT, "read:masked")] {
+    for (name, token, scope) in [
+        ("audit", AUDIT, "read"),
+        ("support", SUPPORT, "read:masked"),
+        ("agent", AGENT, "read:masked find send"),
+    ] {
         app.configure(&format!(
             "[api_tokens.{name}]\ntoken_file = \"{name}\"\nscope = \"{scope}\"\n"
         ));
@@ -322,6 +327,15 @@ fn no_record_contains_an_address() {
                 ask(with(token, Request::new("HEAD", &target)));
             }
         }
+        for body in [r#"{"number":"N"}"#, r#"{"number":N}"#, r#"{"N":1}"#, "N", r#"{"to":"N"}"#] {
+            let body = body.replace('N', NUMBER);
+            for target in
+                ["/v1/messages/find", "/v1/messages", &format!("/v1/messages/find?{NUMBER}")]
+            {
+                let request = with(AGENT, Request::new("POST", target)).body(body.clone());
+                ask(request.header("Content-Type", "application/json"));
+            }
+        }
         let target = template.replace('N', NUMBER);
         for method in ["GET", "POST", "PUT", "DELETE", NUMBER] {
             let request = with(SUPPORT, Request::new(method, &target)).body(NUMBER);
@@ -350,8 +364,12 @@ fn no_record_contains_an_address() {
         assert!(!record.contains('%') && !record.contains('?'), "{record}");
     }
     assert!(!text.contains(ACCOUNT));
-    for used in ["\"filters\":[\"to\"]", "\"route\":\"/v1/messages/{sid}\"", "\"method\":\"other\""]
-    {
+    for used in [
+        "\"filters\":[\"to\"]",
+        "\"route\":\"/v1/messages/{sid}\"",
+        "\"method\":\"other\"",
+        "\"filters\":[\"number\"]",
+    ] {
         assert!(text.contains(used), "{used}");
     }
 }

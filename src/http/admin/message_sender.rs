@@ -9,8 +9,9 @@ use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::domain::{AccountSid, NewEvent, Timestamp};
-use crate::http::error::{Problem, Reason, SendProblem};
+use crate::http::error::Problem;
 use crate::http::limits::Limit;
+use crate::http::send_problem::{Reason, SendProblem};
 use crate::send::idempotency::{IdempotencyKeys, Lookup, request_hash};
 use crate::send::{Attempt, Draft, SendOutcome, note};
 use crate::store::Store;

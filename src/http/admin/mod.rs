@@ -3,6 +3,7 @@
 pub mod event_stream;
 pub mod events;
 pub mod exports;
+pub mod find;
 pub mod health;
 pub mod message;
 pub mod message_list;

@@ -11,7 +11,8 @@ use utoipa_swagger_ui::{Config, serve};
 
 use super::send_message::SendProblemDetails;
 use super::{
-    event_stream, events, exports, health, message, message_list, metrics, reports, send_message,
+    event_stream, events, exports, find, health, message, message_list, metrics, reports,
+    send_message,
 };
 use crate::http::error::Problem;
 use crate::http::query::{NoParameters, Query};
@@ -34,6 +35,7 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
         message::one,
         message_list::messages,
         send_message::send,
+        find::find,
         events::page,
         events::one,
         events::body,

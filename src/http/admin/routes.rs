@@ -4,7 +4,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{Handler, Resource, Responder};
 
 use super::{
-    event_stream, events, exports, health, message, message_list, metrics, openapi, reports,
+    event_stream, events, exports, find, health, message, message_list, metrics, openapi, reports,
     send_message,
 };
 use crate::http::error::method_not_allowed;
@@ -18,6 +18,7 @@ pub fn admin(app: &mut ServiceConfig) {
         .service(get("/docs", openapi::page))
         .service(get("/docs/{file:.*}", openapi::page_file))
         .service(messages_resource())
+        .service(find_resource())
         .service(get("/v1/messages/{sid}", message::one))
         .service(get("/v1/events", events::page))
         .service(get("/v1/events/stream", event_stream::follow))
@@ -35,6 +36,13 @@ fn messages_resource() -> Resource {
         .route(web::head().to(message_list::messages))
         .route(web::post().to(send_message::send))
         .default_service(web::to(|| method_not_allowed("GET, HEAD, POST")))
+}
+
+/// Finds the messages of a number, which stands in the body and not in the URL.
+fn find_resource() -> Resource {
+    web::resource("/v1/messages/find")
+        .route(web::post().to(find::find))
+        .default_service(web::to(|| method_not_allowed("POST")))
 }
 
 /// A resource for GET and HEAD only.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::{CONTENT_TYPE, HOST, LOCATION, ORIGIN};
+use actix_web::http::header::{HOST, LOCATION, ORIGIN};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
@@ -14,9 +14,10 @@ use super::state::AdminState;
 use crate::domain::Timestamp;
 use crate::http::auth::tokens::Scope;
 use crate::http::body::{self, BodyBudget};
-use crate::http::error::{Problem, Reason, SendProblem};
+use crate::http::error::Problem;
 use crate::http::query::{NoParameters, Query};
 use crate::http::response::{self, Failures, ProblemDetails};
+use crate::http::send_problem::{Reason, SendProblem};
 use crate::send::idempotency::KEY_CHARACTERS_MAX;
 use crate::send::{Draft, SendOutcome};
 
@@ -182,7 +183,7 @@ fn check_client(request: &HttpRequest) -> Result<(), Problem> {
     if !scope.may_send {
         return Err(Problem::MayNotSend);
     }
-    if !is_json(request) {
+    if !body::is_json(request.headers()) {
         return Err(Problem::NotJson);
     }
     let header = |name| request.headers().get(name).map(|value| value.as_bytes());
@@ -194,12 +195,6 @@ fn check_client(request: &HttpRequest) -> Result<(), Problem> {
         Some(origin) if !own(origin) => Err(Problem::ForeignOrigin),
         _ => Ok(()),
     }
-}
-
-fn is_json(request: &HttpRequest) -> bool {
-    let value = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = value.and_then(|value| value.split(';').next()).unwrap_or_default();
-    media_type.trim().eq_ignore_ascii_case("application/json")
 }
 
 fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
+use super::find::limit::Lookups;
 use super::message_sender::MessageSender;
 use super::registry::MetricsRegistry;
 use crate::domain::account_names::AccountNames;
@@ -39,6 +40,7 @@ pub struct AdminState {
     pub attempts: Attempts,
     /// `None` if access records are switched off.
     pub access: Option<AccessRecorder>,
+    pub lookups: Lookups,
     pub streams: EventStreams,
     pub exports: Limit,
     /// `None` if this server sends no messages.

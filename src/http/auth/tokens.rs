@@ -26,6 +26,8 @@ const ADDRESSES_MAX: usize = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scope {
     pub visibility: Visibility,
+    /// Whether the messages of a whole number may be found although addresses are masked.
+    pub may_find: bool,
     /// Whether messages may be sent.
     pub may_send: bool,
 }
@@ -41,7 +43,8 @@ pub enum Visibility {
 
 impl Scope {
     /// The scope if no token is configured. Sending costs money, so it always requires one.
-    pub const WITHOUT_TOKEN: Self = Self { visibility: Visibility::Full, may_send: false };
+    pub const WITHOUT_TOKEN: Self =
+        Self { visibility: Visibility::Full, may_find: false, may_send: false };
 }
 
 impl fmt::Display for Scope {
@@ -52,7 +55,8 @@ impl fmt::Display for Scope {
             Visibility::Masked => Some("read:masked"),
             Visibility::Full => Some("read"),
         };
-        let words: Vec<_> = read.into_iter().chain(self.may_send.then_some("send")).collect();
+        let (find, send) = (self.may_find.then_some("find"), self.may_send.then_some("send"));
+        let words: Vec<_> = read.into_iter().chain(find).chain(send).collect();
         f.write_str(&words.join(" "))
     }
 }
@@ -165,7 +169,7 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::{Attempts, Scope, Tokens, Visibility};
 
-    const MASKED: Scope = Scope { visibility: Visibility::Masked, may_send: false };
+    const MASKED: Scope = Scope { visibility: Visibility::Masked, may_find: true, may_send: false };
 
     #[test]
     fn each_token_has_its_own_scope_and_nothing_else_has_any() {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 
-use super::Outcome;
+use crate::cli::Outcome;
 use crate::http::admin::openapi::document;
 
 /// Prints the document, the same that `/openapi.json` has.

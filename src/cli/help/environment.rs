@@ -1,0 +1,44 @@
+//! Which environment variables each command reads.
+
+use crate::config::{self, SETTINGS, Setting, Variable};
+
+/// The variables of a command, given by its path. A new command reads the ledger and the terminal.
+pub fn environment(path: &str) -> Vec<Variable> {
+    let ledger = [&config::DATABASE];
+    let messages = [&config::DATABASE, &config::RULE, &config::ERROR_CODES];
+    let callbacks = [&config::DATABASE, &config::PUBLIC_URL, &config::CALLBACK_PATH];
+    let api = [&config::TWILIO_API_BASE_URL, &config::TWILIO_API_TIMEOUT, &config::TWILIO_API_KEY];
+    let account = config::ACCOUNT_VARIABLES.map(Variable::from);
+    let pager = || {
+        let other = config::PAGER_VARIABLES.into_iter().map(Variable::from);
+        of(&[&config::PAGER]).into_iter().chain(other)
+    };
+    let terminal = || config::TERMINAL_VARIABLES.into_iter().map(Variable::from);
+    match path {
+        "openapi" | "completions" | "man" => Vec::new(),
+        "serve" | "doctor" => {
+            let ours = |setting: &&&Setting| setting.key != config::PAGER.key;
+            let settings: Vec<_> = SETTINGS.iter().filter(ours).copied().collect();
+            let further = config::API_VARIABLES.map(Variable::from);
+            account.into_iter().chain(of(&settings)).chain(further).collect()
+        }
+        "send" | "reconcile" => {
+            let further = config::API_VARIABLES.map(Variable::from);
+            account.into_iter().chain(of(&callbacks)).chain(of(&api)).chain(further).collect()
+        }
+        "check-signature" | "simulate" => account.into(),
+        "quarantine list" => of(&ledger).into_iter().chain(pager()).chain(terminal()).collect(),
+        "quarantine show" | "quarantine recheck" => {
+            account.into_iter().chain(of(&callbacks)).collect()
+        }
+        "backup" | "restore" | "quarantine" | "quarantine purge" => of(&ledger),
+        "demo" | "import" | "verify" => of(&ledger).into_iter().chain(terminal()).collect(),
+        "export" => of(&messages),
+        "replay" | "tail" => of(&messages).into_iter().chain(terminal()).collect(),
+        _ => of(&messages).into_iter().chain(pager()).chain(terminal()).collect(),
+    }
+}
+
+fn of(settings: &[&Setting]) -> Vec<Variable> {
+    settings.iter().filter_map(|setting| Variable::of(setting)).collect()
+}

@@ -1,0 +1,162 @@
+//! Examples of every command. A test runs through all commands and asks for at least one.
+
+/// One example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Example {
+    /// What it does, in one line.
+    pub about: &'static str,
+    /// The line to type.
+    pub line: &'static str,
+}
+
+/// The examples of a command, given by its path, such as `quarantine list`; empty for the program itself.
+pub fn examples(path: &str) -> Vec<Example> {
+    let examples: &[(&str, &str)] = match path {
+        "" => &[
+            ("See everything at work, without a Twilio account", "delivery-ledger demo"),
+            (
+                "Receive callbacks at a public URL",
+                "delivery-ledger serve --public-url https://hooks.example.com",
+            ),
+            (
+                "What happened to one message",
+                "delivery-ledger audit SM0123456789abcdef0123456789abcdef",
+            ),
+        ],
+        "serve" => &[
+            (
+                "One account; its auth token is in TWILIO_AUTH_TOKEN",
+                "delivery-ledger serve --public-url https://hooks.example.com",
+            ),
+            (
+                "Accounts and keys from a file, callbacks below a path",
+                "delivery-ledger --config /etc/delivery-ledger.toml serve --callback-path '/v1/sms/*'",
+            ),
+        ],
+        "demo" => &[
+            ("Keep serving, to try the API and the pages", "delivery-ledger demo"),
+            ("Only the summary", "delivery-ledger demo --exit"),
+        ],
+        "audit" => &[
+            (
+                "The status of a message, the reason for it, and each event",
+                "delivery-ledger audit SM0123456789abcdef0123456789abcdef",
+            ),
+            (
+                "As it was when the log had 51,522 events, as JSON",
+                "delivery-ledger audit SM0123456789abcdef0123456789abcdef --as-of-position 51,522 --format json",
+            ),
+        ],
+        "replay" => &[
+            ("Rebuild the views, also while a server is running", "delivery-ledger replay"),
+            (
+                "Which statuses another rule would change",
+                "delivery-ledger replay --dry-run --rule delivery-wins",
+            ),
+        ],
+        "verify" => &[
+            ("Check the log and the views", "delivery-ledger verify"),
+            (
+                "Check that the log still has what an earlier verify printed",
+                "delivery-ledger verify --expect \"$NOTED\"",
+            ),
+        ],
+        "doctor" => &[
+            ("Check everything", "delivery-ledger doctor"),
+            (
+                "A health check: quick, and a server has to respond",
+                "delivery-ledger doctor --quick --server",
+            ),
+        ],
+        "tail" => &[
+            ("Failures as they arrive", "delivery-ledger tail --status failed"),
+            ("The whole log, as JSON", "delivery-ledger tail --after 0 --no-follow --format json"),
+        ],
+        "export" => &[
+            (
+                "Every message as Parquet, with a manifest, into a folder",
+                "delivery-ledger export messages --format parquet -o november --manifest",
+            ),
+            (
+                "The events of one day, as they arrived",
+                "delivery-ledger export events --since 2026-11-25 --until 2026-11-26 -o events.ndjson",
+            ),
+        ],
+        "report" => &[
+            ("Delivery by day", "delivery-ledger report --by day --since 2026-11-01"),
+            (
+                "Why messages to WhatsApp fail, for a spreadsheet",
+                "delivery-ledger report --by error-code --channel whatsapp --format csv",
+            ),
+        ],
+        "backup" => &[(
+            "A verified copy, also while a server is running",
+            "delivery-ledger backup /backups/ledger-2026-11-25.db",
+        )],
+        "restore" => &[(
+            "A new ledger from a backup",
+            "delivery-ledger --database sqlite:restored.db restore /backups/ledger-2026-11-25.db",
+        )],
+        "simulate" => &[(
+            "A thousand messages, in any order and with duplicates",
+            "delivery-ledger simulate --target http://127.0.0.1:8080/message-status --shuffle --duplicates 0.05",
+        )],
+        "send" => &[
+            (
+                "A text message",
+                "delivery-ledger send --from +15017250604 --to +15558675310 --body 'Your parcel is on its way'",
+            ),
+            (
+                "A template on WhatsApp",
+                "delivery-ledger send --from whatsapp:+15017250604 --to whatsapp:+15558675310 --content-sid HX0123456789abcdef0123456789abcdef",
+            ),
+        ],
+        "reconcile" => &[
+            ("What would be fetched", "delivery-ledger reconcile --dry-run"),
+            (
+                "Everything that Twilio sent in a day",
+                "delivery-ledger reconcile --no-fetch --since 2026-11-25 --until 2026-11-26",
+            ),
+        ],
+        "import" => &[
+            ("The events of another ledger", "delivery-ledger import events.ndjson.gz"),
+            (
+                "Check Twilio's own records, and import nothing",
+                "delivery-ledger import --dry-run messages-*.json",
+            ),
+        ],
+        "quarantine" => &[
+            ("Why callbacks are rejected", "delivery-ledger quarantine list"),
+            ("Accept them after the settings were corrected", "delivery-ledger quarantine recheck"),
+        ],
+        "quarantine list" => &[("The newest ten", "delivery-ledger quarantine list -n 10")],
+        "quarantine show" => &[(
+            "Would it be valid with another public URL?",
+            "delivery-ledger quarantine show 019ab7d0-41c9-7d14-9c5e-3a1f0f8a9b11 --public-url https://hooks.example.com",
+        )],
+        "quarantine recheck" => {
+            &[("How many are valid now", "delivery-ledger quarantine recheck --dry-run")]
+        }
+        "quarantine purge" => &[(
+            "Delete what is older than a day",
+            "delivery-ledger quarantine purge --before 2026-11-25",
+        )],
+        "check-signature" => &[(
+            "A request that was captured",
+            "delivery-ledger check-signature --url https://hooks.example.com/message-status --signature 'X2pNQ…=' --body-file body.txt",
+        )],
+        "openapi" => {
+            &[("A client from the API's description", "delivery-ledger openapi > openapi.json")]
+        }
+        "completions" => &[(
+            "For bash",
+            "delivery-ledger completions bash > ~/.local/share/bash-completion/completions/delivery-ledger",
+        )],
+        "man" => &[
+            ("Read one page", "delivery-ledger man audit | man -l -"),
+            ("Install all pages", "delivery-ledger man --all ~/.local/share/man/man1"),
+        ],
+        _ => &[],
+    };
+    examples.iter().map(|(about, line)| Example { about, line }).collect()
+}

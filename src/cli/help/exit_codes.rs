@@ -1,0 +1,27 @@
+//! The exit codes of each command.
+
+/// The exit codes of a command, given by its path, and what they mean.
+pub fn exit_codes(path: &str) -> Vec<(u8, &'static str)> {
+    let found_something = match path {
+        "" => Some("A check found something wrong."),
+        "backup" => Some("The copy is not what it should be; it was not kept."),
+        "check-signature" => Some("The signature is invalid."),
+        "doctor" => Some("A check failed."),
+        "simulate" => Some("A forged callback was acknowledged."),
+        "verify" => Some("There are findings."),
+        _ => None,
+    };
+    let not_found = match path {
+        "" => Some("What was asked for does not exist."),
+        "audit" => Some("The log has no such message."),
+        "quarantine show" => Some("The quarantine has no such request."),
+        _ => None,
+    };
+    let usual = [
+        (0, "Done; also if the reader of the output closed its pipe."),
+        (1, "Failed; also a wrong setting, or a file that does not exist."),
+        (2, "Wrong usage."),
+    ];
+    let further = [found_something.map(|text| (3, text)), not_found.map(|text| (4, text))];
+    usual.into_iter().chain(further.into_iter().flatten()).collect()
+}
