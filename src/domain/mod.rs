@@ -19,6 +19,7 @@ pub mod similar;
 pub mod status;
 pub mod timestamp;
 pub mod tree;
+pub mod zone;
 
 pub use error_code::{ErrorCode, ErrorCodes};
 pub use event::{NewEvent, Position, RecordedEvent, Source};
