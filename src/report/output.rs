@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Dimension, Figures, Period, Report, Row, RowKey};
+use crate::domain::account_names::AccountNames;
 use crate::domain::histogram::DurationHistogram;
 use crate::domain::zone::Zone;
 use crate::domain::{ErrorCode, ErrorCodes, Status, Timestamp};
@@ -59,6 +60,10 @@ pub struct RowJson {
     pub key: Option<String>,
     /// The value of each property.
     pub keys: BTreeMap<String, Option<String>>,
+    /// The configured name of the account, in reports by account only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub account_name: Option<String>,
     /// In reports by error code only.
     #[serde(flatten)]
     #[schema(value_type = CodeJson)]
@@ -181,6 +186,21 @@ impl ReportJson {
         }
     }
 
+    /// Adds the names of the accounts, if the report is by account. Of a masked report, names that may be
+    /// addresses are masked too.
+    pub fn with_account_names(mut self, names: &AccountNames, masked: bool) -> Self {
+        let place = self.dimensions.iter().position(|by| *by == Dimension::Account);
+        for row in &mut self.rows {
+            let sid = place.and_then(|place| row.values.get(place)?.as_deref());
+            let name = sid.and_then(|sid| names.name(sid));
+            row.account_name = name.map(|name| match masked {
+                true => mask::text(name),
+                false => name.to_owned(),
+            });
+        }
+        self
+    }
+
     /// The properties.
     pub fn dimensions(&self) -> &[Dimension] {
         &self.dimensions
@@ -240,6 +260,7 @@ impl RowJson {
         Self {
             key,
             keys: names.zip(values.iter().cloned()).collect(),
+            account_name: None,
             code: code.map(|code| CodeJson::new(code, error_codes, &row.figures, failures)),
             figures: FiguresJson::new(&row.figures),
             compared: row.compared.as_ref().map(|theirs| ComparedJson::new(&row.figures, theirs)),

@@ -69,7 +69,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let store = ledger::up_to_date(settings)?;
     check_tags(&query.filter, store.views(), false)?;
     check_dimensions(&query, &store.views().tag_names()?)?;
-    let report = ReportJson::new(&report(&*store, &query)?, &error_codes, false);
+    let report = ReportJson::new(&report(&*store, &query)?, &error_codes, false)
+        .with_account_names(&settings.account_names()?, false);
     let mut out = terminal::paged(settings);
     match args.format {
         ReportFormat::Table => {

@@ -56,7 +56,11 @@ fn columns(report: &ReportJson) -> Vec<Column> {
 
 fn cells(report: &ReportJson, row: &RowJson) -> Vec<Cell> {
     let keys = report.dimensions().iter().zip(&row.values);
-    let mut cells: Vec<_> = keys.map(|(by, value)| key(by, value.as_deref())).collect();
+    let shown = |(by, value): (&Dimension, &Option<String>)| match (by, &row.account_name) {
+        (Dimension::Account, Some(name)) => Cell::text(printable(name)),
+        _ => key(by, value.as_deref()),
+    };
+    let mut cells: Vec<_> = keys.map(shown).collect();
     cells.extend(figures(&row.figures, row.compared.as_ref()));
     cells
 }

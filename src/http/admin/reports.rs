@@ -92,7 +92,9 @@ pub async fn delivery(
         if report.rule != state.rule {
             return Err(Problem::Behind);
         }
-        let json = ReportJson::new(&report, &state.error_codes, redaction.is_masked());
+        let masked = redaction.is_masked();
+        let json = ReportJson::new(&report, &state.error_codes, masked)
+            .with_account_names(&state.account_names, masked);
         returned.add(json.rows.len());
         Ok(json)
     });
