@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use delivery_ledger::cli::{Cli, Outcome, UsageError};
-use delivery_ledger::telemetry::eprint_line;
+use delivery_ledger::telemetry::eprint_error;
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         Ok(Outcome::NotFound) => NOT_FOUND.into(),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprint_line(format_args!("error: {error:#}"));
+            eprint_error(format_args!("{error:#}"));
             let is_usage = error.is::<UsageError>();
             if is_usage { USAGE.into() } else { FAILED.into() }
         }

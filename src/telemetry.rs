@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
+use anstyle::AnsiColor;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -12,6 +13,12 @@ use tracing_subscriber::filter::LevelFilter;
 /// does not panic if stderr is closed.
 pub fn eprint_line(line: impl Display) {
     let _stderr_is_closed = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Writes a command's error to stderr, with the word in red on a terminal.
+pub fn eprint_error(error: impl Display) {
+    let style = AnsiColor::Red.on_default().bold();
+    let _stderr_is_closed = writeln!(anstream::stderr(), "{style}error:{style:#} {error}");
 }
 
 /// Which log lines are written.

@@ -54,6 +54,11 @@ pub struct Args {
     #[arg(long)]
     mask: bool,
 
+    /// Add a column for each of these tags, with commas in between (csv and xlsx; in the other formats
+    /// all tags are in `tags`)
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    tag_columns: Vec<String>,
+
     /// Only events about this message
     #[arg(long, help_heading = "Filters", value_name = "SID")]
     message_sid: Option<String>,
@@ -78,6 +83,8 @@ enum ExportFormat {
     Csv,
     /// For analysis
     Parquet,
+    /// For Excel, LibreOffice and others: SIDs and numbers as text, times as times
+    Xlsx,
 }
 
 /// An export that is ready to be written.
@@ -86,6 +93,7 @@ struct Export {
     wanted: Wanted,
     format: FileFormat,
     view: ExportView,
+    tag_columns: Vec<String>,
     error_codes: ErrorCodes,
 }
 
@@ -100,10 +108,12 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let export = args.open(settings)?;
     let Some(path) = &args.output else {
         let out = terminal::stdout();
-        if out.is_terminal() && export.format == FileFormat::Parquet {
-            let binary =
-                "--format parquet: it is binary and is not written to a terminal; add --output";
-            return Err(UsageError(binary.to_owned()).into());
+        if out.is_terminal() && export.format.is_binary() {
+            return Err(UsageError(format!(
+                "--format {}: it is binary and is not written to a terminal; add --output",
+                export.format.name()
+            ))
+            .into());
         }
         let rows = export.write(BufWriter::new(out))?;
         export.hint_if_empty(&args, settings, rows)?;
@@ -175,10 +185,17 @@ impl Args {
             ExportFormat::Ndjson => FileFormat::Ndjson,
             ExportFormat::Csv => FileFormat::Csv,
             ExportFormat::Parquet => FileFormat::Parquet,
+            ExportFormat::Xlsx => FileFormat::Xlsx,
         };
         let error_codes = settings.error_codes(None)?;
         let view = ExportView { pin, masked: self.mask };
-        Ok(Export { store, wanted, format, view, error_codes })
+        let tag_columns = self.tag_columns.clone();
+        if !tag_columns.is_empty() {
+            format
+                .check_tag_columns(&tag_columns, &store.views().tag_names()?)
+                .map_err(|bad| UsageError(format!("--tag-columns: {bad}")))?;
+        }
+        Ok(Export { store, wanted, format, view, tag_columns, error_codes })
     }
 
     /// Creates the temporary file that is renamed to this path when complete.
@@ -237,7 +254,7 @@ impl Wanted {
 
 impl Export {
     fn write(&self, out: impl Write + Send) -> Result<u64> {
-        let mut rows = self.format.begin(self.wanted.content(), out)?;
+        let mut rows = self.format.begin(self.wanted.content(), &self.tag_columns, out)?;
         let (store, view) = (&*self.store, self.view);
         let count = match &self.wanted {
             Wanted::Messages(filter) => {

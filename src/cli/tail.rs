@@ -180,7 +180,8 @@ impl Tail {
             }
             Format::Json => {
                 let (account, message) = (owned(&reading.account_sid), owned(&reading.message_sid));
-                let event = wire::Event::new(event.clone(), account, message);
+                let reported = reading.reported.as_ref();
+                let event = wire::ShownEvent::new(event.clone(), account, message, reported, false);
                 let mut line = serde_json::to_vec(&event)?;
                 line.push(b'\n');
                 self.out.write_all(&line)?;
@@ -230,8 +231,8 @@ fn table() -> Table {
         Column::left("status").expect(19, 11),
         Column::left("effect").expect(12, 9),
         Column::left("message").expect(34, 9),
-        Column::left("from").expect(14, 13).optional(),
-        Column::left("to").expect(14, 13),
+        Column::left("from").expect(21, 14).optional(),
+        Column::left("to").expect(21, 14),
         Column::prose("error").expect(40, 40),
     ])
 }
@@ -252,8 +253,8 @@ fn cells(
         Cell::status(or_dash(word(reading))),
         effect.map_or(Cell::text("-"), Cell::effect),
         Cell::sid(or_dash(reading.message_sid.as_deref())),
-        Cell::text(or_dash(reported.and_then(|reported| reported.addressed.from.as_deref()))),
-        Cell::text(or_dash(reported.and_then(|reported| reported.addressed.to.as_deref()))),
+        Cell::address(or_dash(reported.and_then(|reported| reported.addressed.from.as_deref()))),
+        Cell::address(or_dash(reported.and_then(|reported| reported.addressed.to.as_deref()))),
         Cell::text(error.unwrap_or_default()),
     ]
 }

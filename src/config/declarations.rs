@@ -206,6 +206,7 @@ pub static QUARANTINE_MIB: Setting = Setting::new("quarantine_mib", Number)
 /// number. It takes some hundred bytes a request, and leaves the ledger's disk its last free space.
 pub static ACCESS_LOG: Setting = Setting::new("access_log", Text)
     .variable("DELIVERY_LEDGER_ACCESS_LOG")
+    .about("Where access records are written, or off")
     .default("on")
     .shown(|settings| {
         Ok(match settings.access_log()? {

@@ -26,6 +26,16 @@ pub enum Elapsed {
     Negative,
 }
 
+impl Elapsed {
+    /// The milliseconds, if they are known.
+    pub fn known(self) -> Option<u64> {
+        match self {
+            Elapsed::Known(ms) => Some(ms),
+            Elapsed::Unknown | Elapsed::Negative => None,
+        }
+    }
+}
+
 /// The number of durations per bucket. Counts can be negative while changes are summed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DurationHistogram {

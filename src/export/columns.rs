@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use crate::domain::Status;
+use crate::wire::parameters::TAG_PREFIX;
+
 /// What a column holds, in both flat formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnKind {
@@ -16,6 +19,8 @@ pub enum ColumnKind {
     List,
     /// A status and the moment of its first arrival each: one cell in CSV, a column each in Parquet.
     Times,
+    /// Names, each with its values: JSON in CSV, a map in Parquet.
+    Tags,
     /// What has no flat form, as JSON.
     Json,
 }
@@ -53,12 +58,15 @@ pub const MESSAGES: &[Column] = &[
     column("unrecognised", ColumnKind::Integer),
     column("as_of_position", ColumnKind::Integer),
     column("labels", ColumnKind::List),
-    column("tags", ColumnKind::Json),
+    column("tags", ColumnKind::Tags),
     column("tags_dropped", ColumnKind::Boolean),
+    column("country", ColumnKind::Text),
+    column("time_to_sent_ms", ColumnKind::Integer),
+    column("sent_to_delivered_ms", ColumnKind::Integer),
 ];
 
-/// Of events. As in the JSON, `body` or `body_base64` is empty, and the last three are empty unless the
-/// event is erased.
+/// Of events. As in the JSON, `body` or `body_base64` is empty; `message`, `content` and `erased_by` are
+/// empty unless the event is erased. The last five are what the event reports of its message.
 pub const EVENTS: &[Column] = &[
     column("position", ColumnKind::Integer),
     column("event_id", ColumnKind::Text),
@@ -77,6 +85,11 @@ pub const EVENTS: &[Column] = &[
     column("message", ColumnKind::Text),
     column("content", ColumnKind::Text),
     column("erased_by", ColumnKind::Integer),
+    column("status", ColumnKind::Text),
+    column("error_code", ColumnKind::Integer),
+    column("from", ColumnKind::Text),
+    column("to", ColumnKind::Text),
+    column("tags", ColumnKind::Tags),
 ];
 
 const fn column(name: &'static str, kind: ColumnKind) -> Column {
@@ -88,13 +101,70 @@ impl Column {
     pub fn text<'r>(&self, row: &'r Map<String, Value>) -> Option<Cow<'r, str>> {
         let value = row.get(self.name).filter(|value| !value.is_null())?;
         Some(match (self.kind, value) {
-            (ColumnKind::Json, value) => Cow::Owned(value.to_string()),
+            (ColumnKind::Json | ColumnKind::Tags, value) => Cow::Owned(value.to_string()),
             (_, Value::Array(members)) => joined(members.iter().map(plain)),
             (_, Value::Object(pairs)) => {
                 joined(pairs.iter().map(|(name, value)| format!("{name}={}", plain(value)).into()))
             }
             (_, value) => plain(value),
         })
+    }
+}
+
+/// A column of CSV and of spreadsheets.
+pub enum FlatColumn {
+    Field(Column),
+    /// When a status was first reported.
+    StatusTime(Status),
+    /// The values of the tag with this name.
+    Tag(String),
+}
+
+impl FlatColumn {
+    /// The columns of this content: its fields, the time of each status if it has them, and a column for
+    /// each of these tags.
+    pub fn all(columns: &[Column], tags: &[String]) -> Vec<Self> {
+        let has_times = columns.iter().any(|column| column.kind == ColumnKind::Times);
+        let times = Status::ALL.into_iter().filter(|_| has_times);
+        columns
+            .iter()
+            .map(|column| FlatColumn::Field(*column))
+            .chain(times.map(FlatColumn::StatusTime))
+            .chain(tags.iter().cloned().map(FlatColumn::Tag))
+            .collect()
+    }
+
+    /// The column's name: that of its field, or such as `sent_at` or `tag.order`.
+    pub fn name(&self) -> String {
+        match self {
+            FlatColumn::Field(column) => column.name.to_owned(),
+            FlatColumn::StatusTime(status) => format!("{}_at", status.name()),
+            FlatColumn::Tag(name) => format!("{TAG_PREFIX}{name}"),
+        }
+    }
+
+    /// How the column's values are shown in a spreadsheet.
+    pub fn kind(&self) -> ColumnKind {
+        match self {
+            FlatColumn::Field(column) => column.kind,
+            FlatColumn::StatusTime(_) => ColumnKind::Time,
+            FlatColumn::Tag(_) => ColumnKind::Text,
+        }
+    }
+
+    /// The column's value in a row as text; `None` if it is null or missing. Several values of a tag are
+    /// joined by blanks.
+    pub fn text<'r>(&self, row: &'r Map<String, Value>) -> Option<Cow<'r, str>> {
+        match self {
+            FlatColumn::Field(column) => column.text(row),
+            FlatColumn::StatusTime(status) => {
+                row.get("status_times")?.get(status.name())?.as_str().map(Cow::Borrowed)
+            }
+            FlatColumn::Tag(name) => {
+                let values = row.get("tags")?.get(name)?.as_array()?;
+                Some(joined(values.iter().map(plain)))
+            }
+        }
     }
 }
 

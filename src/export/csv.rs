@@ -2,23 +2,23 @@
 
 use std::io::Write;
 
-use super::columns::Column;
+use super::columns::FlatColumn;
 use super::{ExportError, RowWriter};
 use crate::export::ExportRow;
 use crate::wire::csv::{escape_formula, write_error};
 
 /// Writes rows as CSV.
 pub struct Csv<W: Write> {
-    columns: &'static [Column],
+    columns: Vec<FlatColumn>,
     writer: csv::Writer<W>,
 }
 
 impl<W: Write> Csv<W> {
     /// Begins with the columns' names.
-    pub fn begin(columns: &'static [Column], out: W) -> Result<Self, ExportError> {
+    pub fn begin(columns: Vec<FlatColumn>, out: W) -> Result<Self, ExportError> {
         let mut writer =
             csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
-        writer.write_record(columns.iter().map(|column| column.name)).map_err(failed)?;
+        writer.write_record(columns.iter().map(FlatColumn::name)).map_err(failed)?;
         Ok(Self { columns, writer })
     }
 }

@@ -9,6 +9,7 @@ mod csv;
 pub mod manifest;
 mod ndjson;
 mod parquet;
+mod xlsx;
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -16,6 +17,7 @@ use std::io::{self, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use self::columns::FlatColumn;
 use crate::domain::event::is_simulated;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
@@ -24,7 +26,7 @@ use crate::projection::message_query::BeyondHead;
 use crate::projection::throttle::{self, Throttle};
 use crate::projection::{self, fold::fold};
 use crate::store::{EventPages, Message, Store, StoreError};
-use crate::wire::{self, mask};
+use crate::wire::{self, mask, tag_filter};
 
 /// How many rows are in memory at a time.
 const PAGE_ROWS: usize = 1000;
@@ -43,6 +45,7 @@ pub enum FileFormat {
     Ndjson,
     Csv,
     Parquet,
+    Xlsx,
 }
 
 /// As of when, and for whose eyes.
@@ -72,7 +75,7 @@ pub struct EventFilter {
 #[serde(untagged)]
 pub enum ExportRow {
     Message(Box<wire::Message>),
-    Event(Box<wire::Event>),
+    Event(Box<wire::ShownEvent>),
 }
 
 /// What rows are written to.
@@ -91,6 +94,8 @@ pub enum ExportError {
     Store(#[from] StoreError),
     #[error("cannot write the export")]
     Write(#[from] io::Error),
+    #[error("a spreadsheet takes {0}; export as csv or parquet, or fewer rows")]
+    Spreadsheet(&'static str),
     #[error(transparent)]
     BeyondHead(#[from] BeyondHead),
     #[error(
@@ -111,7 +116,8 @@ impl Content {
 
 impl FileFormat {
     /// Every format there is.
-    pub const ALL: [FileFormat; 3] = [FileFormat::Ndjson, FileFormat::Csv, FileFormat::Parquet];
+    pub const ALL: [FileFormat; 4] =
+        [FileFormat::Ndjson, FileFormat::Csv, FileFormat::Parquet, FileFormat::Xlsx];
 
     /// The word for it, which is also how its files end.
     pub fn name(self) -> &'static str {
@@ -119,6 +125,7 @@ impl FileFormat {
             FileFormat::Ndjson => "ndjson",
             FileFormat::Csv => "csv",
             FileFormat::Parquet => "parquet",
+            FileFormat::Xlsx => "xlsx",
         }
     }
 
@@ -128,13 +135,38 @@ impl FileFormat {
             FileFormat::Ndjson => "application/x-ndjson",
             FileFormat::Csv => "text/csv; charset=utf-8",
             FileFormat::Parquet => "application/vnd.apache.parquet",
+            FileFormat::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         }
     }
 
-    /// Begins to write rows of this content.
+    /// Makes sure that the format can have a column for each of these tags, and that messages have them;
+    /// `known` are the names of all tags.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and what would be right.
+    pub fn check_tag_columns(self, tags: &[String], known: &[String]) -> Result<(), String> {
+        if !matches!(self, FileFormat::Csv | FileFormat::Xlsx) {
+            return Err(format!("{} has all tags in `tags`; leave it out", self.name()));
+        }
+        if known.is_empty() {
+            return Ok(());
+        }
+        let mut checked = tags.iter().map(|name| tag_filter::check(name, known));
+        checked.try_for_each(|checked| checked.map_err(|bad| bad.to_string()))
+    }
+
+    /// True if it is not text, so that a terminal cannot show it.
+    pub fn is_binary(self) -> bool {
+        matches!(self, FileFormat::Parquet | FileFormat::Xlsx)
+    }
+
+    /// Begins to write rows of this content, with a column for each of these tags if the format has such
+    /// columns.
     pub fn begin<'w, W: Write + Send + 'w>(
         self,
         content: Content,
+        tag_columns: &[String],
         out: W,
     ) -> Result<Box<dyn RowWriter + 'w>, ExportError> {
         let columns = match content {
@@ -143,8 +175,14 @@ impl FileFormat {
         };
         Ok(match self {
             FileFormat::Ndjson => Box::new(ndjson::Ndjson(out)),
-            FileFormat::Csv => Box::new(csv::Csv::begin(columns, out)?),
+            FileFormat::Csv => {
+                Box::new(csv::Csv::begin(FlatColumn::all(columns, tag_columns), out)?)
+            }
             FileFormat::Parquet => Box::new(parquet::Parquet::begin(columns, out)?),
+            FileFormat::Xlsx => {
+                let columns = FlatColumn::all(columns, tag_columns);
+                Box::new(xlsx::Xlsx::begin(content, columns, out)?)
+            }
         })
     }
 }
@@ -177,7 +215,7 @@ pub fn events(
     store: &dyn Store,
     filter: &EventFilter,
     ExportView { pin, masked }: ExportView,
-    each: &mut dyn FnMut(wire::Event) -> Result<(), ExportError>,
+    each: &mut dyn FnMut(wire::ShownEvent) -> Result<(), ExportError>,
 ) -> Result<u64, ExportError> {
     throttle::lower_priority(throttle::NICE);
     refuse_beyond_head(store, pin)?;
@@ -186,13 +224,12 @@ pub fn events(
     for events in EventPages::new(store, 1..=pin) {
         for event in events? {
             let reading = projection::read(&event);
+            let reported = reading.reported;
             let account_sid = reading.account_sid.map(Cow::into_owned);
             let message_sid = reading.message_sid.map(Cow::into_owned);
             if filter.matches(&event, account_sid.as_deref(), message_sid.as_deref()) {
-                each(match masked {
-                    true => mask::recorded(event, account_sid, message_sid),
-                    false => wire::Event::new(event, account_sid, message_sid),
-                })?;
+                let reported = reported.as_ref();
+                each(wire::ShownEvent::new(event, account_sid, message_sid, reported, masked))?;
                 count += 1;
             }
         }

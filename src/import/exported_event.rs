@@ -18,8 +18,9 @@ use crate::domain::{NewEvent, Position, Source, Timestamp};
 use crate::store::new_salt;
 use crate::twilio::resource::members;
 
-/// The members that an exported event can have.
-const MEMBERS: [&str; 18] = [
+/// The members that an exported event can have. The last five are what it reports of its message, which the
+/// body says as well: they are not read.
+const MEMBERS: [&str; 23] = [
     "position",
     "event_id",
     "received_at",
@@ -38,6 +39,11 @@ const MEMBERS: [&str; 18] = [
     "message",
     "content",
     "erased_by",
+    "status",
+    "error_code",
+    "from",
+    "to",
+    "tags",
 ];
 
 /// Headers that no log contains.

@@ -9,11 +9,14 @@ use utoipa::ToSchema;
 
 use super::status_name::status_name;
 use super::{Body, EntryLinks, MessageLinks, explanation};
+use crate::domain::country::Country;
 use crate::domain::message::failure_texts::FailureTexts;
 use crate::domain::message::lifecycle::Evidence;
+use crate::domain::message::message_ref::MessageRef;
 use crate::domain::message::status_change::StatusChange;
 use crate::domain::message::status_reported::Label;
 use crate::domain::message::tags::Tags;
+use crate::domain::rollup::Contribution;
 use crate::domain::{
     Effect, ErrorCode, ErrorCodes, Lifecycle, MessageKey, Position, RecordedEvent, StatusReported,
 };
@@ -53,6 +56,12 @@ pub struct Message {
     pub tags: BTreeMap<String, Vec<String>>,
     /// True if the message has more tags than are kept.
     pub tags_dropped: bool,
+    /// The country of `to`, as two letters (ISO 3166-1); `null` if it is not a number of one country.
+    pub country: Option<String>,
+    /// From the first of `accepted`, `queued` and `sending` to the first `sent`, in milliseconds.
+    pub time_to_sent_ms: Option<u64>,
+    /// From the first `sent` to the first `delivered`, in milliseconds.
+    pub sent_to_delivered_ms: Option<u64>,
     /// Missing in lists.
     #[serde(flatten)]
     #[schema(value_type = MessageExplanation)]
@@ -126,6 +135,8 @@ impl Message {
         let Lifecycle { evidence, first_received_at, last_received_at, counts, .. } = lifecycle;
         let error_code = evidence.error_code();
         let receipt = evidence.receipt.as_ref();
+        let contribution = Contribution::from_message(&MessageRef::new(key, lifecycle));
+        let country = evidence.to().and_then(Country::from_address);
         Self {
             message_sid: key.message_sid.to_string(),
             status: status_name(evidence.status()),
@@ -151,8 +162,11 @@ impl Message {
             unrecognised: counts.unrecognised,
             as_of_position,
             labels: evidence.kinds.labels().map(Label::name).collect(),
-            tags: tags(&evidence.tags),
+            tags: tag_values(&evidence.tags),
             tags_dropped: evidence.tags.has_dropped(),
+            country: country.map(|country| country.as_str().to_owned()),
+            time_to_sent_ms: contribution.time_to_sent.known(),
+            sent_to_delivered_ms: contribution.sent_to_delivered.known(),
             explanation: None,
             links: None,
             timeline: None,
@@ -217,7 +231,8 @@ impl TimelineEntry {
     }
 }
 
-fn tags(tags: &Tags) -> BTreeMap<String, Vec<String>> {
+/// Each name with its values.
+pub fn tag_values(tags: &Tags) -> BTreeMap<String, Vec<String>> {
     let values = tags.by_name().map(|(name, values)| (name, values.map(str::to_owned)));
     values.map(|(name, values)| (name.to_owned(), values.collect())).collect()
 }

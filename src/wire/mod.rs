@@ -3,6 +3,7 @@
 
 pub mod csv;
 pub mod event;
+pub mod event_facts;
 pub mod explanation;
 pub mod filter;
 mod links;
@@ -10,6 +11,7 @@ pub mod mask;
 pub mod message;
 pub mod number;
 pub mod parameters;
+pub mod shown_event;
 pub mod status_name;
 pub mod tag_filter;
 
@@ -21,6 +23,7 @@ use utoipa::ToSchema;
 pub use event::{ErasedEvent, Event, HeaderValue, WholeEvent};
 pub use links::{EntryLinks, MessageLinks};
 pub use message::{Message, TimelineEntry};
+pub use shown_event::ShownEvent;
 
 /// Bytes as text if they are UTF-8, otherwise as base64 under another name.
 #[derive(Debug, Serialize, ToSchema)]

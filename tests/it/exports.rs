@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use delivery_ledger::domain::NewEvent;
+use delivery_ledger::domain::{NewEvent, Status};
 use delivery_ledger::store::{self, Access, Database};
 use serde_json::{Value, json};
 use sha2::Digest;
@@ -152,11 +152,14 @@ fn csv_columns_have_the_names_and_order_of_the_json() {
     let rows = csv_rows(&stdout(&ledger, &["export", "messages", "--format", "csv"]));
     let json = &lines(&ledger, &["export", "messages"])[1];
 
-    let names: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
+    let mut names: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
+    names.extend(Status::ALL.map(|status| format!("{}_at", status.name())));
     assert_eq!(rows[0], names);
     let cell = |name: &str| &rows[2][names.iter().position(|each| each == name).unwrap()];
     assert_eq!(cell("status"), "failed");
     assert_eq!(cell("error_codes"), "30003");
+    assert_eq!(cell("failed_at"), "2026-01-02T03:04:08.000000Z");
+    assert_eq!(cell("read_at"), "");
     assert_eq!(cell("conflict"), "false");
     assert_eq!(cell("messaging_service_sid"), "");
     assert_eq!(
@@ -228,7 +231,7 @@ fn an_export_over_http_has_the_same_bytes_as_the_command() {
     }
     app.caught_up();
     for what in ["messages", "events"] {
-        for format in ["ndjson", "csv", "parquet"] {
+        for format in ["ndjson", "csv", "parquet", "xlsx"] {
             let answer = app.get(&format!("/v1/exports/{what}?format={format}&as_of_position=31"));
             assert_eq!(answer.code, 200, "{answer:?}");
             assert_eq!(answer.header("x-as-of-position"), Some("31"));
@@ -249,9 +252,10 @@ fn an_invalid_export_request_gets_a_problem() {
     app.receive(sent(&sid(1)));
     app.caught_up();
     for (target, expected) in [
-        ("messages?format=xml", "format `xml` is not one of ndjson, csv, parquet"),
+        ("messages?format=xml", "format `xml` is not one of ndjson, csv, parquet, xlsx"),
         ("messages?as_of_position=99", "as_of_position `99` is beyond 1"),
         ("messages?as_of_position=x", "as_of_position `x` is not a position, such as 42"),
+        ("messages?tag_columns=order", "tag_columns: ndjson has all tags in `tags`; leave it out"),
         ("messages?limit=3", "there is no parameter `limit` here"),
         ("events?status=sent", "there is no parameter `status` here"),
         ("events?since=2026-02-02&until=2026-01-01", "is not before until"),

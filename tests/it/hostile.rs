@@ -206,7 +206,7 @@ proptest! {
         let ledger = Ledger::new();
         ledger.append(&events);
         let mut exported = Vec::new();
-        let mut rows = FileFormat::Ndjson.begin(Content::Events, &mut exported).unwrap();
+        let mut rows = FileFormat::Ndjson.begin(Content::Events, &[], &mut exported).unwrap();
         let view = ExportView { pin: events.len() as u64, masked: false };
         export::events(&*ledger.open(), &EventFilter::default(), view, &mut |event| {
             rows.row(&ExportRow::Event(Box::new(event)))

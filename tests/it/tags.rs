@@ -78,6 +78,32 @@ fn audit_shows_tags() {
     assert!(shown.contains("tags     campaign=spring order=17\n"), "{shown}");
 }
 
+#[test]
+fn chosen_tags_are_columns_of_csv() {
+    let mut app = App::start();
+    receive(&app, "campaign=spring&order=17", sent(&sid(1)));
+    receive(&app, "order=18", delivered(&sid(1)));
+    receive(&app, "campaign=autumn", delivered(&sid(2)));
+    app.caught_up();
+    let over_http = app.get("/v1/exports/messages?format=csv&tag_columns=order,campaign").body;
+    app.stop();
+    let export =
+        |names: &str| app.run(&["export", "messages", "--format", "csv", "--tag-columns", names]);
+
+    let rows = String::from_utf8(export("order,campaign").stdout).unwrap();
+
+    let ends: Vec<_> =
+        rows.lines().map(|row| row.rsplit_once("_at,").unwrap_or(("", row)).1).collect();
+    assert_eq!(ends[0], "tag.order,tag.campaign");
+    assert!(ends[1].ends_with(",17 18,spring"), "{rows}");
+    assert!(ends[2].ends_with(",,autumn"), "{rows}");
+    assert_eq!(over_http, rows.into_bytes());
+    let refused = export("ordre");
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(error, "error: --tag-columns: no message has a tag `ordre`; similar: order\n");
+}
+
 // Filters.
 
 /// Messages 1 to 3: order 17 of spring, order 18 of spring, order 17 of autumn.

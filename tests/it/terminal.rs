@@ -3,7 +3,7 @@
 use crate::support::events::{event, one_a_second};
 use crate::support::ledger::Ledger;
 use crate::support::terminal::Terminal;
-use crate::support::{delivered, failed, sent, sid};
+use crate::support::{delivered, failed, sent, sid, status};
 
 /// A message that was delivered, then reported as sent, and as failed.
 fn ledger() -> Ledger {
@@ -51,6 +51,23 @@ fn at_80_columns_tail_has_short_sids_and_leaves_the_sender_out() {
         30003 Unreachable destination handset
 ";
     assert_eq!(shown, expected);
+}
+
+#[test]
+fn at_80_columns_sentences_are_broken_between_words_and_addresses_keep_their_end() {
+    let ledger = Ledger::with_events(&one_a_second([
+        event(status(&sid(1), "partially_delivered").with("To", "whatsapp:+15558675310")),
+        event(sent(&sid(1))),
+    ]));
+    let shown = Terminal::of(80).run(&ledger, &format!("audit {}", sid(1)));
+    let sentence = "
+It is partially_delivered because no reported status ranks higher; the order of
+arrival does not matter (position 1).
+";
+    assert!(shown.contains(sentence), "{shown}");
+    let shown = Terminal::of(80).run(&ledger, "tail --after 0 --no-follow");
+    let row = "        1  01-02 03:04:05  partially    advanced   SM00…0001  …+15558675310\n";
+    assert!(shown.contains(row), "{shown}");
 }
 
 #[test]

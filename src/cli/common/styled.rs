@@ -5,6 +5,7 @@
 use std::fmt::Write;
 
 use anstyle::Style;
+use unicode_width::UnicodeWidthStr;
 
 use crate::text::printable;
 
@@ -47,6 +48,19 @@ impl Styled {
         self.0.push_str(&other.0);
     }
 
+    /// This text with lines of at most this many columns, broken between words. Lines that begin with a
+    /// blank stay as they are: they belong to a table, or are commands to be copied.
+    pub fn wrapped(&self, columns: usize) -> Styled {
+        let mut text = String::with_capacity(self.0.len());
+        for line in self.0.split_inclusive('\n') {
+            match line.starts_with(' ') || width(line) <= columns {
+                true => text.push_str(line),
+                false => wrap(line, columns, &mut text),
+            }
+        }
+        Self(text)
+    }
+
     /// The text with the escape sequences of its styles.
     pub fn with_styles(&self) -> &str {
         &self.0
@@ -66,11 +80,45 @@ impl From<&str> for Styled {
     }
 }
 
+/// The width of a line on a terminal, without its escape sequences.
+fn width(line: &str) -> usize {
+    anstream::adapter::strip_str(line).map(UnicodeWidthStr::width).sum()
+}
+
+fn wrap(line: &str, columns: usize, out: &mut String) {
+    let mut reached = 0;
+    for word in line.split_inclusive(' ') {
+        let shown = width(word.trim_end());
+        if reached > 0 && reached + shown > columns {
+            out.truncate(out.trim_end_matches(' ').len());
+            out.push('\n');
+            reached = 0;
+        }
+        out.push_str(word);
+        reached += width(word);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use anstyle::AnsiColor;
 
     use super::Styled;
+
+    #[test]
+    fn long_lines_are_broken_between_words_and_commands_are_not() {
+        let mut styled = Styled::from("It is ");
+        styled.push_in(AnsiColor::Red.on_default(), "failed");
+        styled.push(
+            " because a failure outranks.\n  verify --expect 1:abcdef\nanextremelylongword x\n",
+        );
+
+        let expected = "It is failed\nbecause a\nfailure\noutranks.\n  verify --expect 1:abcdef\n\
+                        anextremelylongword\nx\n";
+        assert_eq!(styled.wrapped(12).plain(), expected);
+        assert_eq!(styled.wrapped(200), styled);
+        assert!(styled.wrapped(12).with_styles().starts_with("It is \x1b[31mfailed\x1b[0m\n"));
+    }
 
     #[test]
     fn data_cannot_bring_its_own_escape_sequences() {

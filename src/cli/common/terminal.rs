@@ -115,8 +115,10 @@ impl<W: Write> Safe<W> {
     }
 
     /// Writes text with its styles, if the output has them: `NO_COLOR`, `CLICOLOR_FORCE`, `TERM` and
-    /// `--color` decide that.
+    /// `--color` decide that. On a terminal, long lines are broken between words.
     pub fn show(&mut self, text: &Styled) -> io::Result<()> {
+        let wrapped = self.columns.map(|columns| text.wrapped(columns));
+        let text = wrapped.as_ref().unwrap_or(text);
         match self.has_styles {
             true => self.out.write_all(text.with_styles().as_bytes()),
             false => self.out.write_all(text.plain().as_bytes()),

@@ -33,7 +33,7 @@ pub struct LogParameters {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = EventPage)]
 pub struct Page {
-    data: Vec<wire::Event>,
+    data: Vec<wire::ShownEvent>,
     /// The `after` of the next page; `null` at the end of the log.
     next_cursor: Option<String>,
     /// The head when the page was read.
@@ -67,7 +67,7 @@ pub async fn page(
 /// One event.
 #[utoipa::path(get, path = "/v1/events/{position}", operation_id = "event", tag = "events",
     params(("position" = u64, Path, minimum = 1, description = "Its position in the log")),
-    responses((status = 200, body = wire::Event), Failures))]
+    responses((status = 200, body = wire::ShownEvent), Failures))]
 pub async fn one(
     position: web::Path<String>,
     state: web::Data<AdminState>,

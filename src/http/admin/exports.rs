@@ -9,7 +9,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_DISPOSITION, ContentType};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::timeout;
@@ -55,6 +55,15 @@ pub struct ExportParameters {
     #[serde(deserialize_with = "parameters::position")]
     #[param(value_type = Option<u64>, minimum = 0)]
     as_of_position: Option<Position>,
+    /// Names of tags with commas in between, each of which gets a column (`csv` and `xlsx`)
+    #[serde(deserialize_with = "names")]
+    #[param(value_type = Option<String>, min_length = 1)]
+    tag_columns: Vec<String>,
+}
+
+fn names<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
+    let names = parameters::parsed(value, "names with commas in between", parameters::not_empty)?;
+    Ok(names.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect())
 }
 
 /// Which events are exported.
@@ -91,7 +100,8 @@ enum Wanted {
     params(MessageParameters, ExportParameters),
     responses((status = 200, content(
         (String = "application/x-ndjson"), (String = "text/csv; charset=utf-8"),
-        (String = "application/vnd.apache.parquet"))), Failures))]
+        (String = "application/vnd.apache.parquet"),
+        (String = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))), Failures))]
 pub async fn messages(
     request: HttpRequest,
     state: web::Data<AdminState>,
@@ -108,7 +118,8 @@ pub async fn messages(
     params(EventParameters, ExportParameters),
     responses((status = 200, content(
         (String = "application/x-ndjson"), (String = "text/csv; charset=utf-8"),
-        (String = "application/vnd.apache.parquet"))), Failures))]
+        (String = "application/vnd.apache.parquet"),
+        (String = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))), Failures))]
 pub async fn events(
     request: HttpRequest,
     state: web::Data<AdminState>,
@@ -134,6 +145,8 @@ async fn export(
     wanted: Wanted,
 ) -> Result<HttpResponse, Problem> {
     let format = parameters.format.unwrap_or(FileFormat::Ndjson);
+    let tag_columns = parameters.tag_columns;
+    let asked_columns = tag_columns.clone();
     let permit = state.exports.acquire()?;
     let ready = state.clone();
     let tags_of = match &wanted {
@@ -144,6 +157,12 @@ async fn export(
         ready.wait_for_views()?;
         if let Some(filter) = &tags_of {
             ready.check_tags(filter, false)?;
+        }
+        if !asked_columns.is_empty() {
+            let known = ready.store.views().tag_names()?;
+            format
+                .check_tag_columns(&asked_columns, &known)
+                .map_err(|bad| Problem::BadRequest(format!("tag_columns: {bad}")))?;
         }
         // The log contains everything that the views have read.
         let last = ready.store.views().checkpoint()?.position;
@@ -162,7 +181,7 @@ async fn export(
         let chunks = ChunkWriter { sender, connection, runtime };
         let thread = std::thread::Builder::new().name("export".to_owned()).spawn(move || {
             let _permit = permit;
-            let ended = write(&state, &wanted, format, view, &returned, &chunks);
+            let ended = write(&state, &wanted, format, view, &tag_columns, &returned, &chunks);
             if let Err(ended) = ended {
                 // The response has begun, so it can only be aborted.
                 let _gone = chunks.send(Err(io::Error::other(ended)));
@@ -184,11 +203,12 @@ fn write(
     wanted: &Wanted,
     format: FileFormat,
     view: ExportView,
+    tag_columns: &[String],
     returned: &Returned,
     chunks: &ChunkWriter,
 ) -> Result<(), ExportError> {
     let out = BufWriter::with_capacity(CHUNK_BYTES, chunks);
-    let mut rows = format.begin(wanted.content(), out)?;
+    let mut rows = format.begin(wanted.content(), tag_columns, out)?;
     match wanted {
         Wanted::Messages(filter) => {
             export::messages(&*state.store, filter, view, &state.error_codes, &mut |message| {

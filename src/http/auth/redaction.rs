@@ -76,17 +76,14 @@ impl Redaction {
     }
 
     /// The JSON of an event.
-    pub fn event(self, event: RecordedEvent) -> wire::Event {
+    pub fn event(self, event: RecordedEvent) -> wire::ShownEvent {
         // Read before masking, which may change what they are read from.
         let reading = ParsedCallback::parse(&event);
+        let reported = reading.reported;
         let account_sid = reading.account_sid.map(Cow::into_owned);
         let message_sid = reading.message_sid.map(Cow::into_owned);
-        match self.0 {
-            Visibility::Full => wire::Event::new(event, account_sid, message_sid),
-            Visibility::Masked | Visibility::Nothing => {
-                mask::recorded(event, account_sid, message_sid)
-            }
-        }
+        let masked = self.is_masked();
+        wire::ShownEvent::new(event, account_sid, message_sid, reported.as_ref(), masked)
     }
 
     /// The JSON of a message without its timeline.

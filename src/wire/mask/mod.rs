@@ -17,6 +17,7 @@ use std::net::Ipv4Addr;
 use self::known_forms::Form;
 pub use self::text::DIGITS_SHOWN;
 use self::text::{DIGITS_KNOWN_MIN, Known, Part, Rule, digits_of, masked_parts};
+use super::event_facts::EventFacts;
 use super::message::MessageExplanation;
 use super::{Event, Message, TimelineEntry};
 use crate::domain::event::Headers;
@@ -117,6 +118,18 @@ pub fn message(message: Message) -> Message {
         tags: tags(&message.tags, &known),
         timeline,
         ..message
+    }
+}
+
+/// Masks what an event reports of its message.
+pub fn facts(facts: EventFacts) -> EventFacts {
+    let known = Known::of(facts.from.iter().chain(&facts.to).map(String::as_bytes));
+    EventFacts {
+        status: facts.status.map(|status| text::masked(&status, Rule::Text, &known)),
+        from: facts.from.map(|from| address(&from)),
+        to: facts.to.map(|to| address(&to)),
+        tags: tags(&facts.tags, &known),
+        error_code: facts.error_code,
     }
 }
 

@@ -67,6 +67,7 @@ fn audit_prints_the_documented_json() {
         },
         "events": 3, "duplicates": 1, "late": 0, "unrecognised": 0, "as_of_position": 3,
         "labels": [], "tags": {}, "tags_dropped": false,
+        "country": null, "time_to_sent_ms": null, "sent_to_delivered_ms": 1000,
         "why": "It is delivered because no reported status ranks higher; the order of arrival does not matter (position 2).",
         "error_message": null, "channel_status_message": null,
         "links": {

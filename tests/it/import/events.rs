@@ -177,7 +177,7 @@ fn a_known_event_id_with_other_content_is_rejected() {
 
 fn exported(store: &dyn Store, content: Content, head: u64) -> Vec<u8> {
     let mut exported = Vec::new();
-    let mut rows = FileFormat::Ndjson.begin(content, &mut exported).unwrap();
+    let mut rows = FileFormat::Ndjson.begin(content, &[], &mut exported).unwrap();
     let view = ExportView { pin: head, masked: false };
     match content {
         Content::Events => export::events(store, &EventFilter::default(), view, &mut |event| {

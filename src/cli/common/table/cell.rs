@@ -6,12 +6,15 @@ use unicode_width::UnicodeWidthStr;
 use crate::cli::common::palette;
 use crate::cli::common::styled::PLAIN;
 use crate::cli::common::text::number;
-use crate::domain::{Effect, Timestamp};
+use crate::domain::{Effect, Status, Timestamp};
 use crate::text::printable;
 
 /// Longer texts have a short form: SIDs, which are recognised by their begin and end.
 const SHORT_SID_CHARS: usize = 9;
 const SID_END_CHARS: usize = 4;
+
+/// The length of numbers in most countries, with `+` and calling code.
+const SHORT_ADDRESS_CHARS: usize = 14;
 
 /// A cell. Control characters in its texts are escaped.
 #[derive(Debug, Clone)]
@@ -57,10 +60,26 @@ impl Cell {
         cell.short(short)
     }
 
+    /// An address: `whatsapp:+15558675310`, or its end, by which it is recognised: `…+15558675310`.
+    pub fn address(address: impl AsRef<str>) -> Self {
+        let cell = Self::text(address);
+        let length = cell.full.chars().count();
+        if length <= SHORT_ADDRESS_CHARS {
+            return cell;
+        }
+        let end = cell.full.chars().skip(length + 1 - SHORT_ADDRESS_CHARS);
+        let end: String = end.collect();
+        cell.short(format!("…{}", end.trim_start_matches(':')))
+    }
+
     /// A status in its colour, or another word that a message reported as its status.
     pub fn status(word: impl AsRef<str>) -> Self {
-        let style = palette::status(word.as_ref());
-        Self::text(word).style(style)
+        let cell = Self::text(&word).style(palette::status(word.as_ref()));
+        // The only one that is longer than two others together.
+        match Status::parse(word.as_ref()) {
+            Some(Status::PartiallyDelivered) => cell.short("partially"),
+            _ => cell,
+        }
     }
 
     /// An effect in its colour.

@@ -1,4 +1,6 @@
-//! Parquet writer: flat, every column optional, compressed with snappy.
+//! Parquet writer: flat apart from the tags, every column optional, compressed with snappy.
+
+mod tags;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -10,10 +12,11 @@ use parquet::column::writer::ColumnWriter;
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
 use serde_json::{Map, Value};
 
+use self::tags::TagsBuffer;
 use super::columns::{Column, ColumnKind};
 use super::{ExportError, ExportRow, RowWriter};
 use crate::domain::{Status, Timestamp};
@@ -27,9 +30,15 @@ const GROUP_BYTES: usize = 16 << 20;
 /// Writes rows as Parquet.
 pub struct Parquet<W: Write + Send> {
     writer: SerializedFileWriter<W>,
-    columns: Vec<ColumnBuffer>,
+    columns: Vec<Buffer>,
     rows: usize,
     bytes: usize,
+}
+
+/// The values of a column, or of the tags, of the row group in the making.
+enum Buffer {
+    Flat(Box<ColumnBuffer>),
+    Tags(TagsBuffer),
 }
 
 /// One column's values of the row group in the making.
@@ -54,7 +63,7 @@ impl<W: Write + Send> Parquet<W> {
     /// Begins a file with these columns.
     pub fn begin(columns: &'static [Column], out: W) -> Result<Self, ExportError> {
         let columns: Vec<_> = columns.iter().flat_map(buffers).collect();
-        let fields = columns.iter().map(ColumnBuffer::schema).collect::<Result<Vec<_>, _>>();
+        let fields = columns.iter().map(Buffer::schema).collect::<Result<Vec<_>, _>>();
         let schema = Type::group_type_builder("row").with_fields(fields.map_err(failed)?).build();
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
@@ -68,11 +77,7 @@ impl<W: Write + Send> Parquet<W> {
     fn write_group(&mut self) -> Result<(), ParquetError> {
         let mut group = self.writer.next_row_group()?;
         for column in &mut self.columns {
-            let mut writer = group.next_column()?.ok_or_else(|| {
-                ParquetError::General(format!("there is no column {} to write", column.name))
-            })?;
-            column.write(writer.untyped())?;
-            writer.close()?;
+            column.write(&mut group)?;
         }
         group.close()?;
         (self.rows, self.bytes) = (0, 0);
@@ -100,7 +105,7 @@ impl<W: Write + Send> RowWriter for Parquet<W> {
     }
 }
 
-fn buffers(column: &Column) -> Vec<ColumnBuffer> {
+fn buffers(column: &Column) -> Vec<Buffer> {
     let one = |name: String, member, kind| ColumnBuffer {
         name,
         field: *column,
@@ -109,16 +114,52 @@ fn buffers(column: &Column) -> Vec<ColumnBuffer> {
             ColumnKind::Integer => Values::Integer(Vec::new()),
             ColumnKind::Boolean => Values::Boolean(Vec::new()),
             ColumnKind::Time | ColumnKind::Times => Values::Time(Vec::new()),
-            ColumnKind::Text | ColumnKind::List | ColumnKind::Json => Values::Text(Vec::new()),
+            ColumnKind::Text | ColumnKind::List | ColumnKind::Json | ColumnKind::Tags => {
+                Values::Text(Vec::new())
+            }
         },
         present: Vec::new(),
     };
+    let one = |name, member, kind| Buffer::Flat(Box::new(one(name, member, kind)));
     match column.kind {
         ColumnKind::Times => {
             let names = Status::ALL.map(Status::name);
             names.map(|name| one(format!("{name}_at"), Some(name), ColumnKind::Time)).into()
         }
+        ColumnKind::Tags => vec![Buffer::Tags(TagsBuffer::new(column.name))],
         kind => vec![one(column.name.to_owned(), None, kind)],
+    }
+}
+
+impl Buffer {
+    fn schema(&self) -> Result<Arc<Type>, ParquetError> {
+        match self {
+            Buffer::Flat(column) => column.schema(),
+            Buffer::Tags(tags) => tags.schema(),
+        }
+    }
+
+    /// Takes in a row; returns how many bytes of text that were.
+    fn take(&mut self, row: &Map<String, Value>) -> usize {
+        match self {
+            Buffer::Flat(column) => column.take(row),
+            Buffer::Tags(tags) => tags.take(row),
+        }
+    }
+
+    fn write<W: Write + Send>(
+        &mut self,
+        group: &mut SerializedRowGroupWriter<'_, W>,
+    ) -> Result<(), ParquetError> {
+        let column = match self {
+            Buffer::Flat(column) => column,
+            Buffer::Tags(tags) => return tags.write(group),
+        };
+        let mut writer = group.next_column()?.ok_or_else(|| {
+            ParquetError::General(format!("there is no column {} to write", column.name))
+        })?;
+        column.write(writer.untyped())?;
+        writer.close()
     }
 }
 
@@ -140,7 +181,6 @@ impl ColumnBuffer {
             .map(Arc::new)
     }
 
-    /// Takes in a row; returns how many bytes of text that were.
     fn take(&mut self, row: &Map<String, Value>) -> usize {
         let value = match self.member {
             Some(member) => row.get(self.field.name).and_then(|members| members.get(member)),

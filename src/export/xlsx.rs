@@ -1,0 +1,103 @@
+//! Writer of spreadsheets (Office Open XML): numbers of telephones and SIDs as text, times as times.
+
+use std::io::{self, Write};
+
+use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, XlsxError};
+
+use super::columns::{ColumnKind, FlatColumn};
+use super::{Content, ExportError, ExportRow, RowWriter};
+use crate::domain::Timestamp;
+
+/// The maximum number of rows of a sheet, its heading included
+/// (<https://support.microsoft.com/office/1672b34d-7043-467e-8e27-269d656771c3>).
+const ROWS_MAX: u32 = 1_048_576;
+
+/// How times are shown; they are in UTC.
+const TIME_FORMAT: &str = "yyyy-mm-dd hh:mm:ss.000";
+
+/// The width of columns, in characters. Times fit.
+const WIDTH: f64 = 23.0;
+
+/// A day in microseconds.
+const DAY_MICROS: f64 = 86_400e6;
+
+/// The serial number of 1970-01-01, in days.
+const EPOCH_DAYS: f64 = 25_569.0;
+
+/// Writes rows to a sheet, and the file once it is complete.
+pub struct Xlsx<W: Write + Send> {
+    columns: Vec<FlatColumn>,
+    workbook: Workbook,
+    time: Format,
+    rows: u32,
+    out: W,
+}
+
+impl<W: Write + Send> Xlsx<W> {
+    /// Begins with the columns' names, which stay in view.
+    pub fn begin(content: Content, columns: Vec<FlatColumn>, out: W) -> Result<Self, ExportError> {
+        let mut workbook = Workbook::new();
+        // A time of creation would make two exports of the same messages differ.
+        let created = ExcelDateTime::from_timestamp(0).map_err(failed)?;
+        workbook.set_properties(&DocProperties::new().set_creation_datetime(&created));
+        let heading = Format::new().set_bold();
+        let sheet = workbook.add_worksheet_with_constant_memory().map_err(failed)?;
+        sheet.set_name(content.name()).map_err(failed)?;
+        sheet.set_freeze_panes(1, 0).map_err(failed)?;
+        for (column, index) in columns.iter().zip(0..) {
+            sheet.set_column_width(index, WIDTH).map_err(failed)?;
+            sheet.write_string_with_format(0, index, column.name(), &heading).map_err(failed)?;
+        }
+        let time = Format::new().set_num_format(TIME_FORMAT);
+        Ok(Self { columns, workbook, time, rows: 1, out })
+    }
+}
+
+impl<W: Write + Send> RowWriter for Xlsx<W> {
+    fn row(&mut self, row: &ExportRow) -> Result<(), ExportError> {
+        if self.rows == ROWS_MAX {
+            return Err(ExportError::Spreadsheet("at most 1,048,575 rows below its heading"));
+        }
+        let row = row.as_object()?;
+        let sheet = self.workbook.worksheet_from_index(0).map_err(failed)?;
+        for (column, index) in self.columns.iter().zip(0..) {
+            let Some(text) = column.text(&row) else { continue };
+            let number = text.parse::<f64>().ok();
+            let time = Timestamp::parse(&text).and_then(serial_date);
+            match (column.kind(), number, time) {
+                (ColumnKind::Integer, Some(number), _) => {
+                    sheet.write_number(self.rows, index, number)
+                }
+                (ColumnKind::Boolean, ..) => sheet.write_boolean(self.rows, index, text == "true"),
+                (ColumnKind::Time, _, Some(time)) => {
+                    sheet.write_datetime_with_format(self.rows, index, &time, &self.time)
+                }
+                _ => sheet.write_string(self.rows, index, text),
+            }
+            .map_err(failed)?;
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), ExportError> {
+        self.workbook.save_to_writer(&mut self.out).map_err(failed)?;
+        Ok(self.out.flush()?)
+    }
+}
+
+/// A time as a spreadsheet counts it; `None` if it is outside its calendar.
+fn serial_date(time: Timestamp) -> Option<ExcelDateTime> {
+    let days = time.micros() as f64 / DAY_MICROS + EPOCH_DAYS;
+    ExcelDateTime::from_serial_datetime(days).ok()
+}
+
+fn failed(error: XlsxError) -> ExportError {
+    match error {
+        XlsxError::IoError(error) => ExportError::Write(error),
+        XlsxError::MaxStringLengthExceeded => {
+            ExportError::Spreadsheet("at most 32,767 characters in a cell")
+        }
+        other => ExportError::Write(io::Error::other(other)),
+    }
+}

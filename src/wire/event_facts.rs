@@ -1,0 +1,36 @@
+//! What an event reports of its message, which readers would otherwise parse from its body and URL.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::message::tag_values;
+use crate::domain::{ErrorCode, Status, StatusReported};
+
+/// The facts that an event reports of its message; all empty if it reports none.
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+pub struct EventFacts {
+    /// The status, or an unrecognised word as received.
+    pub status: Option<String>,
+    pub error_code: Option<u32>,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    /// Names and values from the query of the callback URL, in byte order.
+    pub tags: BTreeMap<String, Vec<String>>,
+}
+
+impl EventFacts {
+    /// The facts in what was read from an event.
+    pub fn new(reported: &StatusReported) -> Self {
+        let StatusReported { status, unrecognised, error_code, addressed, tags, .. } = reported;
+        let status = status.map(Status::name).or(unrecognised.as_deref());
+        Self {
+            status: status.map(str::to_owned),
+            error_code: error_code.map(ErrorCode::number),
+            from: addressed.from.as_ref().map(ToString::to_string),
+            to: addressed.to.as_ref().map(ToString::to_string),
+            tags: tag_values(tags),
+        }
+    }
+}
