@@ -9,6 +9,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 use super::number::WrittenAddress;
 use super::parameters::{self, BadValue, account_sid, not_empty, parsed, sid, time};
 use super::tag_filter;
+use crate::domain::account_names::AccountNames;
 use crate::domain::country::Country;
 use crate::domain::duration::ParseError;
 use crate::domain::message::filter::MessageFilter;
@@ -35,6 +36,7 @@ pub struct MessageParameters {
     #[serde(deserialize_with = "address")]
     #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|[^*][\s\S]*)$")]
     pub to: Option<WrittenAddress>,
+    /// The account, by SID or name
     #[serde(deserialize_with = "account_sid")]
     #[param(value_type = Option<String>, min_length = 1)]
     pub account_sid: Option<AccountSid>,
@@ -83,6 +85,12 @@ pub struct FilterContext {
 }
 
 impl MessageParameters {
+    /// The same with the account's SID instead of its name.
+    pub fn with_named_account(self, names: &AccountNames) -> Result<Self, BadValue> {
+        let account_sid = self.account_sid.map(|written| account(&written, names)).transpose()?;
+        Ok(Self { account_sid, ..self })
+    }
+
     /// The filter. Inbound messages are left out unless asked for.
     /// The error is that conditions exclude each other.
     pub fn filter(self, context: &FilterContext) -> Result<MessageFilter, BadValue> {
@@ -109,6 +117,13 @@ impl MessageParameters {
             tags: self.tags,
         })
     }
+}
+
+/// The account that was written as a SID or a name.
+pub fn account(written: &AccountSid, names: &AccountNames) -> Result<AccountSid, BadValue> {
+    let written = written.as_str();
+    let resolved = names.resolve(written);
+    resolved.map_err(|unknown| BadValue::new("account_sid", written, unknown.to_string()))
 }
 
 /// Makes sure that a period does not end before it begins.

@@ -42,7 +42,8 @@ pub struct Filters {
     #[arg(long, help_heading = "Filters", value_name = "ADDRESS")]
     to: Option<String>,
 
-    #[arg(long, help_heading = "Filters", value_name = "SID")]
+    /// Only of this account, by SID or name
+    #[arg(long, help_heading = "Filters", value_name = "ACCOUNT")]
     account_sid: Option<String>,
 
     #[arg(long, help_heading = "Filters", value_name = "SID")]
@@ -105,8 +106,10 @@ impl Filters {
             let twice = format!("--tag: the tag `{name}` is given twice");
             return Err(UsageError(twice).into());
         }
+        let context = context(settings)?;
         let parameters: MessageParameters = parameters::read(&self.given()).map_err(bad_flag)?;
-        Ok(parameters.filter(&context(settings)?).map_err(bad_flag)?)
+        let named = parameters.with_named_account(&settings.account_names()?);
+        Ok(named.and_then(|named| named.filter(&context)).map_err(bad_flag)?)
     }
 
     /// The filter of events: by account, time of receipt, and whether a simulation sent them.
