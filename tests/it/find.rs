@@ -121,6 +121,8 @@ fn a_limit_keeps_the_newest() {
         (vec![sid(4), sid(3)], json!(true))
     );
     assert_eq!((sids(&found(3)).len(), found(3).json()["more"].clone()), (3, json!(false)));
+    let written = r#"{"number":"+4915112345678","limit":1.0}"#;
+    assert_eq!(sids(&request(AGENT).body(written).send(app.admin())), [sid(4)]);
     for limit in [0, 101] {
         let detail = format!("limit `{limit}` is not a number from 1 to 100");
         assert_problem(&found(limit), 400, &detail);
