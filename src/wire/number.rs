@@ -38,7 +38,8 @@ struct Spelling {
 }
 
 impl WrittenAddress {
-    /// Parses any text except an empty one, or a `*` that is not followed by at least four digits.
+    /// Parses any text except an empty one, or a `*` without at least four digits after it, or `+` and
+    /// digits before it.
     pub fn parse(text: &str) -> Option<Self> {
         AddressPattern::parse(text).map(|_| Self(text.to_owned()))
     }
@@ -60,8 +61,9 @@ impl WrittenAddress {
     /// ```
     pub fn pattern(&self, default_country: Option<Country>) -> AddressPattern {
         let Self(text) = self;
-        if let Some(suffix @ AddressPattern::Suffix(_)) = AddressPattern::parse(text) {
-            return suffix;
+        let parsed = AddressPattern::parse(text);
+        if let Some(part @ (AddressPattern::Suffix(_) | AddressPattern::Prefix(_))) = parsed {
+            return part;
         }
         let (prefix, number) = split_prefix(text);
         let mut candidates = Vec::new();
@@ -189,7 +191,7 @@ mod tests {
             AddressPattern::AnyOf(candidates) => {
                 candidates.iter().map(|one| one.as_str().to_owned()).collect()
             }
-            AddressPattern::Suffix(digits) => vec![format!("*{digits}")],
+            part => part.texts(),
         }
     }
 
