@@ -13,6 +13,7 @@ use crate::cli::common::interrupt::Interrupt;
 use crate::cli::common::ledger;
 use crate::cli::common::text::number;
 use crate::config::{Reconciling, Settings};
+use crate::domain::account_names::AccountNames;
 use crate::domain::{AccountSid, NewEvent, Timestamp, duration};
 use crate::reconcile::{
     self, DryRun, REQUESTS_MAX, ReconcileError, ReconcilePlan, ReconcileSummary, Run,
@@ -50,8 +51,8 @@ pub struct Args {
     #[arg(long, conflicts_with = "no_list")]
     no_fetch: bool,
 
-    /// Query only this account
-    #[arg(long, value_name = "AC…")]
+    /// Query only this account, given by SID or name
+    #[arg(long, value_name = "ACCOUNT")]
     account_sid: Option<String>,
 
     /// Make at most this many requests; the next run continues there [default: 10000]
@@ -75,7 +76,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let configured = settings.reconciling()?;
     let requests_max = args.max_requests.or(configured.requests_max).unwrap_or(REQUESTS_MAX);
     let plan = plan(&args, &configured)?;
-    let accounts = settings.credentials(args.account_sid.as_deref())?;
+    let named = args.account_sid.as_deref().map(|named| settings.account(named)).transpose()?;
+    let accounts = settings.credentials(named)?;
     if accounts.is_empty() {
         let text = "no Twilio account is configured: set TWILIO_ACCOUNT_SID";
         return Err(UsageError(text.to_owned()).into());
@@ -85,7 +87,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let state_file = reconcile::state_file(&settings.database()?.log_file());
     if args.dry_run {
         let dry_run = reconcile::dry_run(&*up_to_date, &accounts, &plan, &state_file)?;
-        print_preview(&dry_run, args.format)?;
+        print_preview(&dry_run, &settings.account_names()?, args.format)?;
         return Ok(Outcome::Done);
     }
     drop(up_to_date);
@@ -210,7 +212,7 @@ fn print(
     Ok(())
 }
 
-fn print_preview(dry_run: &DryRun, format: Format) -> Result<()> {
+fn print_preview(dry_run: &DryRun, names: &AccountNames, format: Format) -> Result<()> {
     let DryRun { to_fetch, without_credentials, lists, unanswered_sends } = dry_run;
     let mut out = crate::cli::common::terminal::stdout();
     match format {
@@ -221,8 +223,8 @@ fn print_preview(dry_run: &DryRun, format: Format) -> Result<()> {
                 writeln!(out, "{count} more are of accounts without credentials here.")?;
             }
             for (account_sid, since, until) in lists {
-                let account_sid = account_sid.as_str();
-                writeln!(out, "What {account_sid} sent from {since} to {until} would be listed.")?;
+                let account = names.describe(account_sid.as_str());
+                writeln!(out, "What {account} sent from {since} to {until} would be listed.")?;
             }
             if *unanswered_sends > 0 {
                 writeln!(out, "{unanswered_sends} sends without an answer would be looked for.")?;
@@ -233,6 +235,7 @@ fn print_preview(dry_run: &DryRun, format: Format) -> Result<()> {
             let list = |(account_sid, since, until): &(AccountSid, Timestamp, Timestamp)| {
                 json!({
                     "account_sid": account_sid.as_str(),
+                    "account_name": names.name(account_sid.as_str()),
                     "since": since.to_string(),
                     "until": until.to_string(),
                 })

@@ -3,6 +3,7 @@
 
 mod access_log;
 mod account;
+mod account_names;
 mod api_token;
 mod country;
 mod credential;
@@ -41,6 +42,7 @@ pub use self::reconcile::Reconciling;
 use self::setting::Given;
 pub use self::setting::{Flags, Setting};
 use crate::access_log::Destination;
+use crate::domain::account_names::AccountNames;
 use crate::domain::country::Country;
 use crate::domain::message::tags::{IndexedTags, NAME_BYTES_MAX};
 use crate::domain::{ErrorCodes, Rule, duration};
@@ -72,6 +74,7 @@ pub struct ServerConfig {
     /// Every admin request needs one of these; none is needed if there are none.
     pub api_tokens: Vec<ApiToken>,
     pub accounts: Accounts,
+    pub account_names: AccountNames,
     /// How often the log is verified in the background; `None` if it is not.
     pub verify_every: Option<Duration>,
     /// How much of the rejected requests is kept; `None` if none is.
@@ -202,6 +205,7 @@ impl Settings {
             admin_hosts: self.admin_hosts(),
             api_tokens,
             accounts: self.accounts()?,
+            account_names: self.account_names()?,
             verify_every: self.verify_every()?,
             quarantine: self.quarantine()?,
             access_log: self.access_log()?,

@@ -1,6 +1,7 @@
 //! The domain model: events, messages, statuses and rollups. Pure values and functions, without a
 //! clock, SQL or HTTP.
 
+pub mod account_names;
 pub mod channel;
 pub mod country;
 pub mod digest;
@@ -18,6 +19,7 @@ pub mod similar;
 pub mod status;
 pub mod timestamp;
 pub mod tree;
+pub mod zone;
 
 pub use error_code::{ErrorCode, ErrorCodes};
 pub use event::{NewEvent, Position, RecordedEvent, Source};

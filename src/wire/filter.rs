@@ -9,6 +9,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 use super::number::WrittenAddress;
 use super::parameters::{self, BadValue, account_sid, not_empty, parsed, sid, time};
 use super::tag_filter;
+use crate::domain::account_names::AccountNames;
 use crate::domain::country::Country;
 use crate::domain::duration::ParseError;
 use crate::domain::message::filter::MessageFilter;
@@ -27,14 +28,17 @@ pub struct MessageParameters {
     #[serde(deserialize_with = "error_code")]
     #[param(value_type = Option<String>, pattern = "^0*[1-9][0-9]*$", max_length = 9)]
     pub error_code: Option<ErrorCode>,
-    /// An address, in any spelling if it is a number; or `*` and its last digits, at least four
+    /// An address, in any spelling if it is a number; `*` and its last digits, at least four; or its first
+    /// digits and `*`, as in `+4420*`
     #[serde(deserialize_with = "address")]
-    #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|[^*][\s\S]*)$")]
+    #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|\+[0-9]+\*|[^*]+)$")]
     pub from: Option<WrittenAddress>,
-    /// An address, in any spelling if it is a number; or `*` and its last digits, at least four
+    /// An address, in any spelling if it is a number; `*` and its last digits, at least four; or its first
+    /// digits and `*`, as in `+4420*`
     #[serde(deserialize_with = "address")]
-    #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|[^*][\s\S]*)$")]
+    #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|\+[0-9]+\*|[^*]+)$")]
     pub to: Option<WrittenAddress>,
+    /// The account, by SID or name
     #[serde(deserialize_with = "account_sid")]
     #[param(value_type = Option<String>, min_length = 1)]
     pub account_sid: Option<AccountSid>,
@@ -44,6 +48,10 @@ pub struct MessageParameters {
     #[serde(deserialize_with = "channel")]
     #[param(min_length = 1)]
     pub channel: Option<String>,
+    /// The country of the recipient's number, as two letters
+    #[serde(deserialize_with = "country")]
+    #[param(value_type = Option<String>, pattern = "^[A-Za-z]{2}$")]
+    pub country: Option<Country>,
     /// First received at this time or later: RFC 3339, or a day in UTC
     #[serde(deserialize_with = "time")]
     #[param(value_type = Option<String>, format = "date-time")]
@@ -83,6 +91,12 @@ pub struct FilterContext {
 }
 
 impl MessageParameters {
+    /// The same with the account's SID instead of its name.
+    pub fn with_named_account(self, names: &AccountNames) -> Result<Self, BadValue> {
+        let account_sid = self.account_sid.map(|written| account(&written, names)).transpose()?;
+        Ok(Self { account_sid, ..self })
+    }
+
     /// The filter. Inbound messages are left out unless asked for.
     /// The error is that conditions exclude each other.
     pub fn filter(self, context: &FilterContext) -> Result<MessageFilter, BadValue> {
@@ -97,6 +111,7 @@ impl MessageParameters {
             account_sid: self.account_sid,
             messaging_service_sid: self.messaging_service_sid,
             channel: self.channel,
+            country: self.country,
             since: self.since,
             until: self.until,
             conflict: self.conflict,
@@ -109,6 +124,13 @@ impl MessageParameters {
             tags: self.tags,
         })
     }
+}
+
+/// The account that was written as a SID or a name.
+pub fn account(written: &AccountSid, names: &AccountNames) -> Result<AccountSid, BadValue> {
+    let written = written.as_str();
+    let resolved = names.resolve(written);
+    resolved.map_err(|unknown| BadValue::new("account_sid", written, unknown.to_string()))
 }
 
 /// Makes sure that a period does not end before it begins.
@@ -157,7 +179,16 @@ fn error_code<'de, D: Deserializer<'de>>(value: D) -> Result<Option<ErrorCode>, 
 }
 
 fn address<'de, D: Deserializer<'de>>(value: D) -> Result<Option<WrittenAddress>, D::Error> {
-    parsed(value, "an address, or * and at least four digits", WrittenAddress::parse)
+    parsed(
+        value,
+        "an address, * and at least four digits, or + and digits and *",
+        WrittenAddress::parse,
+    )
+}
+
+fn country<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Country>, D::Error> {
+    let expected = "the two letters of a country (ISO 3166-1), such as DE";
+    parsed(value, expected, |code| Country::parse(&code.to_ascii_uppercase()))
 }
 
 fn channel<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {

@@ -121,6 +121,8 @@ fn a_limit_keeps_the_newest() {
         (vec![sid(4), sid(3)], json!(true))
     );
     assert_eq!((sids(&found(3)).len(), found(3).json()["more"].clone()), (3, json!(false)));
+    let written = r#"{"number":"+4915112345678","limit":1.0}"#;
+    assert_eq!(sids(&request(AGENT).body(written).send(app.admin())), [sid(4)]);
     for limit in [0, 101] {
         let detail = format!("limit `{limit}` is not a number from 1 to 100");
         assert_problem(&found(limit), 400, &detail);
@@ -247,4 +249,19 @@ fn each_lookup_is_recorded_without_its_number() {
             ],
         ]
     );
+}
+
+#[test]
+fn a_token_with_find_and_no_access_records_cause_a_warning() {
+    const WARNING: &str =
+        "API token agent may look up numbers (scope find), and access records are";
+    let recorded = app();
+    recorded.eventually("it has started", || recorded.stderr().contains("keeping the log in"));
+    assert!(!recorded.stderr().contains(WARNING));
+    let mut app = App::not_started(&[("DELIVERY_LEDGER_ACCESS_LOG", "off")]);
+    let scope = "scope = \"read:masked find\"";
+    app.configure(&format!("[api_tokens.agent]\ntoken_file = \"agent\"\n{scope}\n"));
+    std::fs::write(app.folder().join("agent"), AGENT).unwrap();
+    app.restart();
+    app.eventually("it warns", || app.stderr().contains(WARNING));
 }

@@ -5,6 +5,7 @@
 
 mod access;
 mod access_records;
+mod account_names;
 mod admin;
 mod appending;
 mod background;

@@ -39,10 +39,12 @@ pub struct Filters {
     from: Option<String>,
 
     /// Only to this address, in any spelling if it is a number, or to those that end with these digits
+    /// (*2671) or begin with these (+4420*)
     #[arg(long, help_heading = "Filters", value_name = "ADDRESS")]
     to: Option<String>,
 
-    #[arg(long, help_heading = "Filters", value_name = "SID")]
+    /// Only of this account, by SID or name
+    #[arg(long, help_heading = "Filters", value_name = "ACCOUNT")]
     account_sid: Option<String>,
 
     #[arg(long, help_heading = "Filters", value_name = "SID")]
@@ -50,6 +52,10 @@ pub struct Filters {
 
     #[arg(long, help_heading = "Filters", value_name = "CHANNEL")]
     channel: Option<String>,
+
+    /// Only to numbers of this country, such as DE
+    #[arg(long, help_heading = "Filters", value_name = "CC")]
+    country: Option<String>,
 
     /// First received at this time or later: RFC 3339, or a day in UTC
     #[arg(long, help_heading = "Filters", value_name = "TIME")]
@@ -105,8 +111,10 @@ impl Filters {
             let twice = format!("--tag: the tag `{name}` is given twice");
             return Err(UsageError(twice).into());
         }
+        let context = context(settings)?;
         let parameters: MessageParameters = parameters::read(&self.given()).map_err(bad_flag)?;
-        Ok(parameters.filter(&context(settings)?).map_err(bad_flag)?)
+        let named = parameters.with_named_account(&settings.account_names()?);
+        Ok(named.and_then(|named| named.filter(&context)).map_err(bad_flag)?)
     }
 
     /// The filter of events: by account, time of receipt, and whether a simulation sent them.

@@ -71,6 +71,7 @@ fn names<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 pub struct EventParameters {
+    /// The account, by SID or name
     #[serde(deserialize_with = "parameters::account_sid")]
     #[param(value_type = Option<String>, min_length = 1)]
     account_sid: Option<AccountSid>,
@@ -128,6 +129,8 @@ pub async fn events(
     Query(filter, parameters): Query<EventParameters, ExportParameters>,
 ) -> Result<HttpResponse, Problem> {
     let EventParameters { account_sid, message_sid, since, until, simulated } = filter;
+    let account_sid =
+        account_sid.map(|written| filter::account(&written, &state.account_names)).transpose()?;
     filter::in_order(since, until).map_err(|bad| Problem::Conflict(bad.to_string()))?;
     let sids =
         account_sid.as_ref().map(AccountSid::as_str).into_iter().chain(message_sid.as_deref());
@@ -162,7 +165,7 @@ async fn export(
             let known = ready.store.views().tag_names()?;
             format
                 .check_tag_columns(&asked_columns, &known)
-                .map_err(|bad| Problem::BadRequest(format!("tag_columns: {bad}")))?;
+                .map_err(|bad| Problem::Conflict(format!("tag_columns: {bad}")))?;
         }
         // The log contains everything that the views have read.
         let last = ready.store.views().checkpoint()?.position;

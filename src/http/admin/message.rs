@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
 use super::state::AdminState;
+use crate::domain::account_names::AccountNames;
 use crate::domain::{AccountSid, MessageSid, Position, Timestamp};
 use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
@@ -18,6 +19,7 @@ use crate::http::response::Failures;
 use crate::projection::message_query::{
     AsOf, BeyondHead, MessageQuery, MessageResult, find_message,
 };
+use crate::wire::filter;
 use crate::wire::parameters::{self, parsed};
 
 /// The account, and the position or time of interest.
@@ -25,7 +27,7 @@ use crate::wire::parameters::{self, parsed};
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 pub struct MessageParameters {
-    /// The account, if several have this SID; empty for a message without an account
+    /// The account, by SID or name, if several have this message SID; empty for a message without an account
     account_sid: Option<String>,
     /// Only events up to this position, which the log must have reached
     #[serde(deserialize_with = "parameters::position")]
@@ -78,9 +80,12 @@ pub async fn one(
         MessageResult::BeyondHead(BeyondHead { asked_for, head }) => Err(Problem::Conflict(
             format!("as_of_position `{asked_for}` is beyond the head, {head}"),
         )),
-        MessageResult::Ambiguous(accounts) => Err(Problem::Conflict(several_accounts(&accounts))),
+        MessageResult::Ambiguous(accounts) => {
+            Err(Problem::Conflict(several_accounts(&accounts, &state.account_names)))
+        }
         MessageResult::Found { folded, as_of_position } => {
-            let message = redaction.message(&folded, as_of_position, &state.error_codes);
+            let AdminState { error_codes, account_names, .. } = &**state;
+            let message = redaction.message(&folded, as_of_position, error_codes, account_names);
             let json = serde_json::to_vec(&message).map_err(|_| Problem::Internal)?;
             returned.add(1);
             Ok(unless_known(&request, json))
@@ -117,10 +122,16 @@ fn question(
         .ok_or_else(|| Problem::BadRequest("the message SID is empty".to_owned()))?;
     Ok(MessageQuery {
         message_sid,
-        account_sid: parameters.account_sid.as_deref().map(AccountSid::parse),
+        account_sid: parameters.account_sid.map(|written| account(&written, state)).transpose()?,
         rule: state.rule,
         as_of: as_of(parameters.as_of_position, parameters.as_of)?,
     })
+}
+
+/// The account; `None` if the text is empty, which stands for no account.
+fn account(written: &str, state: &AdminState) -> Result<Option<AccountSid>, Problem> {
+    let Some(written) = AccountSid::parse(written) else { return Ok(None) };
+    Ok(Some(filter::account(&written, &state.account_names)?))
 }
 
 fn as_of(position: Option<Position>, time: Option<Timestamp>) -> Result<AsOf, Problem> {
@@ -139,7 +150,7 @@ fn rfc3339<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Timestamp>, D::
     parsed(value, expected, parameters::parse_rfc3339)
 }
 
-fn several_accounts(accounts: &[AccountSid]) -> String {
-    let names: Vec<_> = accounts.iter().map(AccountSid::as_str).collect();
+fn several_accounts(accounts: &[AccountSid], names: &AccountNames) -> String {
+    let names: Vec<_> = accounts.iter().map(|sid| names.describe(sid.as_str())).collect();
     format!("several accounts have this message SID; add account_sid, one of: {}", names.join(", "))
 }

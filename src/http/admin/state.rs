@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use super::find::limit::Lookups;
 use super::message_sender::MessageSender;
 use super::registry::MetricsRegistry;
+use crate::domain::account_names::AccountNames;
 use crate::domain::country::Country;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::{ErrorCodes, Rule};
@@ -34,6 +35,7 @@ pub struct AdminState {
     pub error_codes: ErrorCodes,
     /// The country of numbers without a calling code, if one is configured.
     pub default_country: Option<Country>,
+    pub account_names: AccountNames,
     pub tokens: Arc<ArcSwap<Tokens>>,
     pub attempts: Attempts,
     /// `None` if access records are switched off.
@@ -71,7 +73,7 @@ impl AdminState {
             Err(NoSuchTag::Unknown { .. }) if checkpoint.position < self.projection.head() => {
                 Ok(())
             }
-            checked => Ok(checked.map_err(|bad| Problem::BadRequest(bad.to_string()))?),
+            checked => Ok(checked.map_err(|bad| Problem::Conflict(bad.to_string()))?),
         }
     }
 }

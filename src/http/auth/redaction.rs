@@ -6,11 +6,11 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use super::tokens::{Scope, Visibility};
+use crate::domain::account_names::AccountNames;
 use crate::domain::message::filter::{AddressPattern, MessageFilter};
 use crate::domain::{AccountSid, ErrorCodes, Position, RecordedEvent};
 use crate::http::error::Problem;
 use crate::projection::fold::Folded;
-use crate::report::output::ReportJson;
 use crate::twilio::callback::ParsedCallback;
 use crate::twilio::failure_texts;
 use crate::wire::{self, TimelineEntry, mask};
@@ -43,6 +43,7 @@ impl Redaction {
     pub fn check_filter(self, filter: MessageFilter) -> Result<MessageFilter, Problem> {
         let tells = |pattern: &AddressPattern| match pattern {
             AddressPattern::AnyOf(_) => true,
+            AddressPattern::Prefix(_) => true,
             AddressPattern::Suffix(digits) => digits.len() > mask::DIGITS_SHOWN,
         };
         if self.is_masked() && filter.from.iter().chain(&filter.to).any(tells) {
@@ -94,20 +95,13 @@ impl Redaction {
         }
     }
 
-    /// The JSON of a report. The rows of a report by sender contain addresses.
-    pub fn report(self, report: ReportJson) -> ReportJson {
-        match self.0 {
-            Visibility::Full => report,
-            Visibility::Masked | Visibility::Nothing => report.masked(),
-        }
-    }
-
     /// The JSON of a message with its timeline.
     pub fn message(
         self,
         folded: &Folded,
         as_of_position: Position,
         error_codes: &ErrorCodes,
+        account_names: &AccountNames,
     ) -> wire::Message {
         let timeline = folded.timeline.iter().map(|entry| {
             let event = self.recorded(entry.event.clone());
@@ -115,7 +109,8 @@ impl Redaction {
             TimelineEntry::new(&event, texts, &entry.reported, entry.effect, entry.change)
         });
         let message =
-            wire::Message::new(&folded.key, &folded.lifecycle, as_of_position, error_codes);
+            wire::Message::new(&folded.key, &folded.lifecycle, as_of_position, error_codes)
+                .with_account_name(account_names);
         self.message_row(message.with_timeline(&folded.lifecycle.evidence, timeline))
     }
 
