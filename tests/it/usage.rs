@@ -27,7 +27,7 @@ fn usage_errors_exit_with_2() {
         ("export messages --message-sid SM1", "use audit for one message"),
         ("export messages --since yesterday", "RFC 3339"),
         ("export messages --overwrite", "--output"),
-        ("report --by moon", "is none of"),
+        ("report --by moon", "is not a property"),
         ("report --by day --since 2026-02-01 --until 2026-01-01", "before until"),
         ("verify --expect 1:abc", "is not POSITION:HASH"),
         ("serve --listen nowhere", "--listen: `nowhere` is not an address and port"),
