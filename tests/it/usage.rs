@@ -23,7 +23,7 @@ fn usage_errors_exit_with_2() {
         ("export events --output .", "is a folder"),
         ("export events --output /dev/null", "is not a regular file"),
         ("export events --output file --manifest", "is a file; --manifest fills a folder"),
-        ("export events --to +15558675310", "events cannot be filtered by this"),
+        ("export events --channel sms", "events cannot be filtered by this"),
         ("export messages --message-sid SM1", "use audit for one message"),
         ("export messages --since yesterday", "RFC 3339"),
         ("export messages --overwrite", "--output"),
