@@ -86,6 +86,12 @@ impl WrittenAddress {
         AddressPattern::AnyOf(candidates)
     }
 
+    /// True if it consists of digits, in any spelling, or is `*` and digits: no name of a sender.
+    pub fn is_number(&self) -> bool {
+        let Self(text) = self;
+        text.starts_with('*') || Spelling::read(split_prefix(text).1).is_some()
+    }
+
     /// True if this is a national number that cannot be understood without a default country.
     pub fn needs_default_country(&self) -> bool {
         let Self(text) = self;

@@ -256,3 +256,18 @@ fn each_lookup_is_recorded_without_its_number() {
         ]
     );
 }
+
+#[test]
+fn a_token_with_find_and_no_access_records_cause_a_warning() {
+    const WARNING: &str =
+        "API token agent may look up numbers (scope find), and access records are";
+    let recorded = app();
+    recorded.eventually("it has started", || recorded.stderr().contains("keeping the log in"));
+    assert!(!recorded.stderr().contains(WARNING));
+    let mut app = App::not_started(&[("DELIVERY_LEDGER_ACCESS_LOG", "off")]);
+    let scope = "scope = \"read:masked find\"";
+    app.configure(&format!("[api_tokens.agent]\ntoken_file = \"agent\"\n{scope}\n"));
+    std::fs::write(app.folder().join("agent"), AGENT).unwrap();
+    app.restart();
+    app.eventually("it warns", || app.stderr().contains(WARNING));
+}
