@@ -51,6 +51,7 @@ struct Filter {
     #[arg(long, value_name = "ACCOUNT")]
     account_sid: Option<String>,
 
+    /// The message, by its SID
     #[arg(long, value_name = "SM…")]
     message_sid: Option<String>,
 
@@ -58,6 +59,7 @@ struct Filter {
     #[arg(long)]
     status: Option<String>,
 
+    /// The reported error code, such as 30005
     #[arg(long, value_name = "CODE", value_parser = error_code)]
     error_code: Option<ErrorCode>,
 
@@ -238,8 +240,8 @@ fn table(has_account_names: bool) -> Table {
         Column::left("status").expect(19, 11),
         Column::left("effect").expect(12, 9),
         Column::left("message").expect(34, 9),
-        Column::left("from").expect(21, 14).optional(),
-        Column::left("to").expect(21, 14),
+        Column::left("from").expect(21, 15).optional(),
+        Column::left("to").expect(21, 15),
     ];
     if has_account_names {
         columns.push(Column::left("account").expect(12, 12).optional());

@@ -30,6 +30,7 @@ pub struct Filters {
     #[arg(long, help_heading = "Filters", value_name = "STATUS")]
     status: Option<String>,
 
+    /// Only messages with this error code, such as 30005
     #[arg(long, help_heading = "Filters", value_name = "CODE")]
     error_code: Option<String>,
 
@@ -47,9 +48,11 @@ pub struct Filters {
     #[arg(long, help_heading = "Filters", value_name = "ACCOUNT")]
     account_sid: Option<String>,
 
+    /// Only of this messaging service
     #[arg(long, help_heading = "Filters", value_name = "SID")]
     messaging_service_sid: Option<String>,
 
+    /// Only over this channel
     #[arg(long, help_heading = "Filters", value_name = "CHANNEL")]
     channel: Option<String>,
 
