@@ -161,7 +161,13 @@ fn a_request_that_is_not_one_whole_number_is_rejected() {
         (
             r#"{"number": "*5678"}"#,
             400,
-            "number begins with `*`: only a whole number can be found here; for its last digits, use `to` of GET /v1/messages",
+            "number contains `*`: only a whole number can be found here; for its last digits, use `to` of GET /v1/messages",
+        ),
+        // Regression: the beginning of a number found all numbers that begin so.
+        (
+            r#"{"number": "+4915*"}"#,
+            400,
+            "number contains `*`: only a whole number can be found here; for its last digits, use `to` of GET /v1/messages",
         ),
         (r#"{"number": ""}"#, 400, "number is empty"),
         (&*format!(r#"{{"number": "{long}"}}"#), 400, "number is longer than 100 characters"),
