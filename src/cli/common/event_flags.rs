@@ -18,6 +18,7 @@ pub struct EventFlags {
     #[arg(long, help_heading = "Filters", value_name = "ACCOUNT")]
     account_sid: Option<String>,
 
+    /// The message, by its SID
     #[arg(long, help_heading = "Filters", value_name = "SM…")]
     message_sid: Option<String>,
 
@@ -29,6 +30,7 @@ pub struct EventFlags {
     #[arg(long, help_heading = "Filters", value_name = "STATUS")]
     status: Option<String>,
 
+    /// The reported error code, such as 30005
     #[arg(long, help_heading = "Filters", value_name = "CODE", value_parser = error_code)]
     error_code: Option<ErrorCode>,
 
