@@ -16,10 +16,17 @@ pub struct Zone(TimeZone);
 
 /// A name that is no time zone's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a time zone, such as Europe/Berlin or UTC{similar}", name.escape_debug())]
+#[error("`{}` is not {}", name.escape_debug(), self.expected())]
 pub struct UnknownZone {
     pub name: String,
     similar: String,
+}
+
+impl UnknownZone {
+    /// What was expected instead, with similar names.
+    pub fn expected(&self) -> String {
+        format!("a time zone, such as Europe/Berlin or UTC{}", self.similar)
+    }
 }
 
 impl Default for Zone {
