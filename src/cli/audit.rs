@@ -10,6 +10,7 @@ use crate::cli::common::table::{Cell, Column, Table};
 use crate::cli::common::text::{number, position};
 use crate::cli::common::{ledger, palette, terminal};
 use crate::config::Settings;
+use crate::domain::account_names::AccountNames;
 use crate::domain::message::lifecycle::Counts;
 use crate::domain::{AccountSid, ErrorCodes, MessageSid, Position, Status, Timestamp};
 use crate::projection::fold::{Entry, Folded};
@@ -25,8 +26,9 @@ pub struct Args {
     /// The SID of the message
     sid: String,
 
-    /// The account of the message, if two accounts have a message with this SID; empty for no account
-    #[arg(long, value_name = "AC…")]
+    /// The account of the message, by SID or name, if two accounts have a message with this SID; empty
+    /// for no account
+    #[arg(long, value_name = "ACCOUNT")]
     account_sid: Option<String>,
 
     /// Show the message as of this position of the log
@@ -43,9 +45,14 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         .ok_or_else(|| UsageError("the message SID is empty".to_owned()))?;
     let error_codes = settings.error_codes(None)?;
     let store = ledger::for_one_message(settings)?;
+    let names = settings.account_names()?;
+    let account_sid = args.account_sid.as_deref().map(|written| match written {
+        "" => Ok(None),
+        written => settings.account(written).map(Some),
+    });
     let query = MessageQuery {
         message_sid,
-        account_sid: args.account_sid.as_deref().map(AccountSid::parse),
+        account_sid: account_sid.transpose()?,
         rule: ledger::rule(settings, &*store)?,
         as_of: args.as_of_position.map_or(AsOf::Head, AsOf::Position),
     };
@@ -55,16 +62,20 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             Ok(Outcome::NotFound)
         }
         MessageResult::BeyondHead(beyond) => Err(UsageError(beyond.to_string()).into()),
-        MessageResult::Ambiguous(accounts) => Err(UsageError(several_accounts(&accounts)).into()),
+        MessageResult::Ambiguous(accounts) => {
+            Err(UsageError(several_accounts(&accounts, &names)).into())
+        }
         MessageResult::Found { folded, as_of_position } => {
-            print(&folded, as_of_position, &error_codes, &args, settings)?;
+            let message = whole(&folded, as_of_position, &error_codes).with_account_name(&names);
+            print(&message, &folded, args.format, settings)?;
             Ok(Outcome::Done)
         }
     }
 }
 
-fn several_accounts(accounts: &[AccountSid]) -> String {
-    let names: Vec<_> = accounts.iter().map(|sid| printable(sid.as_str())).collect();
+fn several_accounts(accounts: &[AccountSid], names: &AccountNames) -> String {
+    let describe = |sid: &AccountSid| printable(&names.describe(sid.as_str())).into_owned();
+    let names: Vec<_> = accounts.iter().map(describe).collect();
     format!(
         "several accounts have this message SID; add --account-sid, one of: {}",
         names.join(", ")
@@ -72,20 +83,16 @@ fn several_accounts(accounts: &[AccountSid]) -> String {
 }
 
 fn print(
+    message: &wire::Message,
     folded: &Folded,
-    as_of_position: Position,
-    error_codes: &ErrorCodes,
-    args: &Args,
+    format: Format,
     settings: &Settings,
 ) -> Result<()> {
     let mut out = terminal::paged(settings);
-    match args.format {
-        Format::Table => {
-            out.show(&for_people(folded, as_of_position, error_codes, out.columns()))?;
-        }
+    match format {
+        Format::Table => out.show(&for_people(message, folded, out.columns()))?,
         Format::Json => {
-            let message = whole(folded, as_of_position, error_codes);
-            let written = serde_json::to_writer_pretty(&mut out, &message);
+            let written = serde_json::to_writer_pretty(&mut out, message);
             // serde_json's error hides the closed pipe inside it.
             written.map_err(std::io::Error::from)?;
             out.write_all(b"\n")?;
@@ -95,7 +102,7 @@ fn print(
 }
 
 /// The message with its timeline.
-fn whole(folded: &Folded, as_of_position: Position, error_codes: &ErrorCodes) -> wire::Message {
+pub fn whole(folded: &Folded, as_of_position: Position, error_codes: &ErrorCodes) -> wire::Message {
     let Folded { key, lifecycle, timeline } = folded;
     let entries = timeline.iter().map(|Entry { event, reported, effect, change }| {
         let texts = failure_texts::parse(event);
@@ -108,13 +115,11 @@ fn whole(folded: &Folded, as_of_position: Position, error_codes: &ErrorCodes) ->
 /// The message as text: its status, the reason for it, and its timeline, for a screen with this many
 /// columns.
 pub fn for_people(
+    message: &wire::Message,
     folded: &Folded,
-    as_of_position: Position,
-    error_codes: &ErrorCodes,
     screen_columns: Option<usize>,
 ) -> Styled {
-    let message = whole(folded, as_of_position, error_codes);
-    let mut text = summary(&message, folded.lifecycle.evidence.is_open());
+    let mut text = summary(message, folded.lifecycle.evidence.is_open());
     text.push(&format!("\n{}\n\n", explanation::why(&folded.lifecycle.evidence).join("\n")));
     text.append(&timeline(folded, screen_columns));
     text
@@ -137,7 +142,7 @@ fn summary(message: &wire::Message, is_open: bool) -> Styled {
         unrecognised: message.unrecognised,
     };
     let mut rows = vec![
-        ("account", or_dash(&message.account_sid)),
+        ("account", account(message)),
         ("from", format!("{}  to  {}", or_dash(&message.from), or_dash(&message.to))),
         ("channel", printable(&message.channel).into_owned()),
         ("service", or_dash(&message.messaging_service_sid)),
@@ -174,6 +179,13 @@ fn summary(message: &wire::Message, is_open: bool) -> Styled {
     text.push(&format!(" ({})\n", marks.join(", ")));
     rows.into_iter().for_each(|(name, value)| text.push(&format!("{name:<8} {value}\n")));
     text
+}
+
+/// The name of the account, if it has one, and its SID.
+fn account(message: &wire::Message) -> String {
+    let sid = message.account_sid.as_deref().unwrap_or("-");
+    let name = message.account_name.as_ref();
+    printable(&name.map_or_else(|| sid.to_owned(), |name| format!("{name} ({sid})"))).into_owned()
 }
 
 /// The tags as the query of a URL would have them, but readable.

@@ -54,6 +54,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     check_tags(&filter, store.views(), false)?;
     let report = report(&*store, &ReportQuery { by, filter: filter.clone() })?;
     let report = ReportJson::new(&report, &error_codes);
+    let report = report.with_account_names(&settings.account_names()?);
     let mut out = terminal::paged(settings);
     match args.format {
         ReportFormat::Table => out.write_all(for_people(&report).as_bytes())?,
@@ -83,7 +84,10 @@ fn for_people(report: &ReportJson) -> String {
     let figures = HEADER[1..].iter().map(right);
     rows.set_header(std::iter::once(comfy_table::Cell::new(report.by)).chain(figures));
     for row in &report.rows {
-        rows.add_row(cells(&first(report, row.key.as_deref()), &row.figures));
+        rows.add_row(cells(
+            &first(report, row.account_name.as_deref().or(row.key.as_deref())),
+            &row.figures,
+        ));
     }
     rows.add_row(cells("total", &report.total));
     let mut codes: String = report.rows.iter().filter_map(meaning).collect();

@@ -51,8 +51,8 @@ pub struct Args {
     #[arg(long, value_name = "TIME")]
     send_at: Option<String>,
 
-    /// The account that sends the message [default: TWILIO_ACCOUNT_SID]
-    #[arg(long, value_name = "AC…")]
+    /// The account that sends the message, by SID or name [default: TWILIO_ACCOUNT_SID]
+    #[arg(long, value_name = "ACCOUNT")]
     account_sid: Option<String>,
 
     /// The URL to which Twilio reports the status [default: the public URL, the callback path and
@@ -83,7 +83,8 @@ pub struct Args {
 /// Sends the message and prints its SID and status.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let (format, keep_content) = (args.format, args.keep_content);
-    let account_sid = settings.sending_account(args.account_sid.as_deref())?;
+    let named = args.account_sid.as_deref().map(|named| settings.account(named)).transpose()?;
+    let account_sid = settings.sending_account(named)?;
     let who = settings.twilio_credentials(&account_sid)?;
     // Twilio's own rate limiting is the only limit: requests are repeated only if it asks for that.
     let limits = RequestLimits::new(u64::MAX, || false);

@@ -14,6 +14,7 @@ use crate::cli::common::table::{Cell, Column, Layout, Table};
 use crate::cli::common::terminal::{self, Safe};
 use crate::cli::common::text::position;
 use crate::config::Settings;
+use crate::domain::account_names::AccountNames;
 use crate::domain::message::filter::AddressPattern;
 use crate::domain::{Effect, ErrorCode, ErrorCodes, Position, RecordedEvent, Status};
 use crate::projection::effects::Effects;
@@ -46,7 +47,8 @@ pub struct Args {
 /// The filter of shown events. All given values must match those in the event itself.
 #[derive(Debug, clap::Args)]
 struct Filter {
-    #[arg(long, value_name = "AC…")]
+    /// The account, by SID or name
+    #[arg(long, value_name = "ACCOUNT")]
     account_sid: Option<String>,
 
     #[arg(long, value_name = "SM…")]
@@ -75,7 +77,10 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let error_codes = settings.error_codes(None)?;
     let store = store::open(&database, Access::Read)?;
     let out = terminal::stdout();
-    let layout = table().layout(out.columns());
+    let account_names = settings.account_names()?;
+    let layout = table(!account_names.is_empty()).layout(out.columns());
+    let account_sid = args.filter.account_sid.as_deref().map(|written| settings.account(written));
+    let account_sid = account_sid.transpose()?.map(|sid| sid.to_string());
     let head = store.head()?;
     let mut after = args.after.unwrap_or(head);
     if after > head {
@@ -92,7 +97,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         layout,
         from: pattern(&args.filter.from),
         to: pattern(&args.filter.to),
-        filter: args.filter,
+        filter: Filter { account_sid, ..args.filter },
+        account_names,
         format: args.format,
         error_codes,
         effects: ledger::fits(&*store)?.then(|| Effects::new(after)),
@@ -123,6 +129,7 @@ struct Tail {
     filter: Filter,
     from: Option<AddressPattern>,
     to: Option<AddressPattern>,
+    account_names: AccountNames,
     format: Format,
     error_codes: ErrorCodes,
     /// `None` if the views belong to another log.
@@ -175,7 +182,7 @@ impl Tail {
                     Some(effects) => effects.effect(store, event, reading)?,
                     None => None,
                 };
-                let row = cells(event, reading, effect, &self.error_codes);
+                let row = cells(event, reading, effect, &self.error_codes, &self.account_names);
                 self.out.show(&self.layout.line(&row))?;
             }
             Format::Json => {
@@ -223,9 +230,9 @@ fn word<'a>(reading: &'a ParsedCallback<'_>) -> Option<&'a str> {
 }
 
 /// The columns. The widths to expect are those of usual events: of a million of them, with numbers of
-/// twelve digits.
-fn table() -> Table {
-    Table::new([
+/// twelve digits. The account is shown only if accounts have names.
+fn table(has_account_names: bool) -> Table {
+    let mut columns = vec![
         Column::right("position").expect(9, 9),
         Column::left("received at (UTC)").short_heading("received (UTC)").expect(27, 14),
         Column::left("status").expect(19, 11),
@@ -233,8 +240,12 @@ fn table() -> Table {
         Column::left("message").expect(34, 9),
         Column::left("from").expect(21, 14).optional(),
         Column::left("to").expect(21, 14),
-        Column::prose("error").expect(40, 40),
-    ])
+    ];
+    if has_account_names {
+        columns.push(Column::left("account").expect(12, 12).optional());
+    }
+    columns.push(Column::prose("error").expect(40, 40));
+    Table::new(columns)
 }
 
 fn cells(
@@ -242,12 +253,13 @@ fn cells(
     reading: &ParsedCallback<'_>,
     effect: Option<Effect>,
     error_codes: &ErrorCodes,
-) -> [Cell; 8] {
+    account_names: &AccountNames,
+) -> Vec<Cell> {
     let reported = reading.reported.as_ref();
     let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
     let code = reported.and_then(|reported| reported.error_code);
     let error = code.map(|code| format!("{} {}", code.number(), error_codes.title(code)));
-    [
+    let mut cells = vec![
         Cell::number(event.position),
         Cell::time(event.received_at),
         Cell::status(or_dash(word(reading))),
@@ -255,8 +267,13 @@ fn cells(
         Cell::sid(or_dash(reading.message_sid.as_deref())),
         Cell::address(or_dash(reported.and_then(|reported| reported.addressed.from.as_deref()))),
         Cell::address(or_dash(reported.and_then(|reported| reported.addressed.to.as_deref()))),
-        Cell::text(error.unwrap_or_default()),
-    ]
+    ];
+    if !account_names.is_empty() {
+        let sid = or_dash(reading.account_sid.as_deref());
+        cells.push(account_names.name(&sid).map_or_else(|| Cell::sid(&sid), Cell::text));
+    }
+    cells.push(Cell::text(error.unwrap_or_default()));
+    cells
 }
 
 fn error_code(text: &str) -> Result<ErrorCode, String> {

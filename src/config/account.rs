@@ -57,7 +57,11 @@ impl Settings {
         let secondary = self.auth_token("TWILIO_AUTH_TOKEN_SECONDARY")?;
         match (sid, primary) {
             (Some(sid), Some(primary)) => Ok(Some((sid, primary, secondary))),
-            (Some(sid), None) if self.file.accounts.contains_key(&sid) => Ok(None),
+            (Some(sid), None)
+                if self.file.accounts.get(&sid).is_some_and(AccountEntry::has_keys) =>
+            {
+                Ok(None)
+            }
             (Some(sid), None) => bail!(
                 "TWILIO_ACCOUNT_SID is {sid}, but its token is missing: set TWILIO_AUTH_TOKEN or \
                  TWILIO_AUTH_TOKEN_FILE"
@@ -67,6 +71,12 @@ impl Settings {
             ),
             (None, None) => Ok(None),
         }
+    }
+
+    /// True if the file only names the environment's account, which has its keys there.
+    pub(super) fn is_only_named(&self, sid: &str, entry: &AccountEntry) -> bool {
+        let own = self.environment.get("TWILIO_ACCOUNT_SID");
+        own.is_some_and(|own| own == sid) && entry.name.is_some() && !entry.has_keys()
     }
 
     pub(super) fn account_in_file(&self, sid: &str, entry: &AccountEntry) -> Result<AccountKeys> {

@@ -142,6 +142,13 @@ pub fn is_token(text: &str) -> bool {
     text.len() == HEX_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// True if a text has the form of Twilio's SIDs: two capital letters and 32 hexadecimal digits.
+pub fn has_form_of_sid(text: &str) -> bool {
+    text.split_at_checked(2).is_some_and(|(letters, digits)| {
+        letters.bytes().all(|byte| byte.is_ascii_uppercase()) && is_token(digits)
+    })
+}
+
 fn is_sid(prefix: &str, text: &str) -> bool {
     text.strip_prefix(prefix).is_some_and(is_token)
 }

@@ -40,6 +40,8 @@ pub struct ApiTokenEntry {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountEntry {
+    /// The name that people use for the account.
+    pub name: Option<String>,
     pub auth_token: Option<SecretString>,
     pub auth_token_file: Option<PathBuf>,
     pub auth_token_secondary: Option<SecretString>,
@@ -50,6 +52,16 @@ pub struct AccountEntry {
     /// Name to file.
     #[serde(default)]
     pub shared_keys: BTreeMap<String, PathBuf>,
+}
+
+impl AccountEntry {
+    /// True if it has any key.
+    pub fn has_keys(&self) -> bool {
+        let tokens = self.auth_token.is_some() || self.auth_token_file.is_some();
+        let secondary =
+            self.auth_token_secondary.is_some() || self.auth_token_secondary_file.is_some();
+        tokens || secondary || !self.auth_tokens.is_empty() || !self.shared_keys.is_empty()
+    }
 }
 
 /// A string, or a list of strings.

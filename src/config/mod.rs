@@ -3,6 +3,7 @@
 
 mod access_log;
 mod account;
+mod account_names;
 mod api_token;
 mod country;
 mod credential;
@@ -41,8 +42,10 @@ pub use self::reconcile::Reconciling;
 use self::setting::Given;
 pub use self::setting::{Flags, Setting};
 use crate::access_log::Destination;
+use crate::domain::account_names::AccountNames;
 use crate::domain::country::Country;
 use crate::domain::message::tags::{IndexedTags, NAME_BYTES_MAX};
+use crate::domain::zone::Zone;
 use crate::domain::{ErrorCodes, Rule, duration};
 use crate::store::Database;
 use crate::store::quarantine::Limits;
@@ -72,6 +75,7 @@ pub struct ServerConfig {
     /// Every admin request needs one of these; none is needed if there are none.
     pub api_tokens: Vec<ApiToken>,
     pub accounts: Accounts,
+    pub account_names: AccountNames,
     /// How often the log is verified in the background; `None` if it is not.
     pub verify_every: Option<Duration>,
     /// How much of the rejected requests is kept; `None` if none is.
@@ -82,6 +86,8 @@ pub struct ServerConfig {
     pub error_codes: ErrorCodes,
     /// The country of numbers without a calling code; `None` if none is configured.
     pub default_country: Option<Country>,
+    /// The time zone of days and times in queries, unless they name another one.
+    pub time_zone: Zone,
     /// The status callback URL of messages sent; `None` if it is not known.
     pub status_callback: Option<String>,
 }
@@ -149,6 +155,12 @@ impl Settings {
         }
     }
 
+    /// The time zone of days and times that have no offset from UTC.
+    pub fn time_zone(&self) -> Result<Zone> {
+        let (name, value) = self.text(&TIME_ZONE);
+        Zone::parse(&value).map_err(|unknown| invalid(name, format!("{name}: {unknown}")))
+    }
+
     /// The rule of precedence.
     pub fn rule(&self) -> Result<Rule> {
         Ok(self.configured_rule()?.unwrap_or_default())
@@ -202,12 +214,14 @@ impl Settings {
             admin_hosts: self.admin_hosts(),
             api_tokens,
             accounts: self.accounts()?,
+            account_names: self.account_names()?,
             verify_every: self.verify_every()?,
             quarantine: self.quarantine()?,
             access_log: self.access_log()?,
             reconciling: self.reconciling()?,
             error_codes: self.error_codes(None)?,
             default_country: self.default_country()?,
+            time_zone: self.time_zone()?,
         })
     }
 

@@ -64,6 +64,9 @@ impl Settings {
             if credential::is_token(sid) {
                 credential::account_sid("[accounts.…]", sid)?;
             }
+            if self.is_only_named(sid, entry) {
+                continue;
+            }
             let keys = self.account_in_file(sid, entry).and_then(|keys| {
                 credential::account_sid("[accounts.AC…]", sid)?;
                 Ok(keys)

@@ -64,11 +64,11 @@ impl Settings {
     }
 
     /// The credentials of each configured account, or of the named one alone.
-    pub fn credentials(&self, named: Option<&str>) -> Result<BTreeMap<AccountSid, Credentials>> {
-        let accounts = match named {
-            Some(_) => vec![self.sending_account(named)?],
-            None => self.account_sids(),
-        };
+    pub fn credentials(
+        &self,
+        named: Option<AccountSid>,
+    ) -> Result<BTreeMap<AccountSid, Credentials>> {
+        let accounts = named.map_or_else(|| self.account_sids(), |named| vec![named]);
         let with_credentials = accounts.into_iter().map(|account_sid| {
             let credentials = self.twilio_credentials(&account_sid)?;
             Ok((account_sid, credentials))
@@ -167,7 +167,7 @@ impl Settings {
 
     /// The account that messages are sent for: the one named, else the environment's, else the only
     /// one in the file.
-    pub fn sending_account(&self, named: Option<&str>) -> Result<AccountSid> {
+    pub fn sending_account(&self, named: Option<AccountSid>) -> Result<AccountSid> {
         let only = || match self.file.accounts.len() {
             1 => self.file.accounts.keys().next().map(String::as_str),
             _ => None,
@@ -176,8 +176,8 @@ impl Settings {
         if let Some(sid) = in_environment {
             credential::account_sid("TWILIO_ACCOUNT_SID", sid)?;
         }
-        let sid = named.or(in_environment).or_else(only);
-        sid.and_then(AccountSid::parse).ok_or_else(|| {
+        let sid = || in_environment.or_else(only).and_then(AccountSid::parse);
+        named.or_else(sid).ok_or_else(|| {
             anyhow!("which account is it? Set TWILIO_ACCOUNT_SID, or name one with --account-sid")
         })
     }

@@ -1,6 +1,7 @@
 //! The domain model: events, messages, statuses and rollups. Pure values and functions, without a
 //! clock, SQL or HTTP.
 
+pub mod account_names;
 pub mod channel;
 pub mod country;
 pub mod digest;

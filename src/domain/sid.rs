@@ -47,6 +47,12 @@ impl AccountSid {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// True if a SID has the form that Twilio documents: `AC` and 32 hex digits.
+    pub fn has_documented_form(sid: &str) -> bool {
+        let digits = sid.strip_prefix("AC");
+        digits.is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+    }
 }
 
 impl MessageSid {

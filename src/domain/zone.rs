@@ -52,10 +52,19 @@ impl Zone {
     pub fn parse(name: &str) -> Result<Self, UnknownZone> {
         let database = TimeZoneDatabase::bundled();
         database.get(name).map(Self).map_err(|_| {
-            let known: Vec<_> = database.available().map(|known| known.to_string()).collect();
+            let known: Vec<_> = Self::names().collect();
             let similar = suggestion(name, known.iter().map(String::as_str));
             UnknownZone { name: name.to_owned(), similar }
         })
+    }
+
+    /// The names of all zones, in order.
+    pub fn names() -> impl Iterator<Item = String> {
+        TimeZoneDatabase::bundled()
+            .available()
+            .map(|name| name.to_string())
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     /// The zone's name.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Dimension, Figures, Report, RowKey};
+use crate::domain::account_names::AccountNames;
 use crate::domain::histogram::DurationHistogram;
 use crate::domain::{ErrorCode, ErrorCodes, Status};
 use crate::wire::csv::{escape_formula, write_error};
@@ -34,6 +35,10 @@ pub struct ReportJson {
 pub struct RowJson {
     /// `null` for messages without a value.
     pub key: Option<String>,
+    /// The configured name of the account, in reports by account only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub account_name: Option<String>,
     /// In reports by error code only.
     #[serde(flatten)]
     #[schema(value_type = CodeJson)]
@@ -102,6 +107,17 @@ impl ReportJson {
         }
     }
 
+    /// Adds the names of the accounts, if the report is by account.
+    pub fn with_account_names(mut self, names: &AccountNames) -> Self {
+        if self.by == Dimension::Account.name() {
+            for row in &mut self.rows {
+                let name = row.key.as_deref().and_then(|sid| names.name(sid));
+                row.account_name = name.map(str::to_owned);
+            }
+        }
+        self
+    }
+
     /// Masks all but the last four digits of addresses, so that two senders may look alike. Rows with
     /// equally many messages are sorted again by what they show: the order of the whole addresses
     /// would reveal something about the hidden digits.
@@ -114,8 +130,8 @@ impl ReportJson {
             // SIDs and channels are texts that a sender may choose.
             _ => mask::text,
         };
-        let keys = self.rows.iter_mut().filter_map(|row| row.key.as_mut());
-        keys.for_each(|key| *key = masked(key));
+        let keys = self.rows.iter_mut().flat_map(|row| [&mut row.key, &mut row.account_name]);
+        keys.flatten().for_each(|key| *key = masked(key));
         self.rows.sort_by_cached_key(|row| {
             let shown = serde_json::to_string(&row.figures).unwrap_or_default();
             (Reverse(row.figures.messages), row.key.clone(), shown)
@@ -142,7 +158,7 @@ impl ReportJson {
             )
             .chain(times);
         csv.write_record(header).map_err(write_error)?;
-        for RowJson { key, code, figures } in &self.rows {
+        for RowJson { key, code, figures, .. } in &self.rows {
             let key =
                 escape_formula(Cow::Borrowed(key.as_deref().unwrap_or_default())).into_owned();
             let of_code = code.iter().flat_map(|code| [code.title.clone(), code.fault.to_owned()]);
@@ -161,7 +177,7 @@ impl RowJson {
         let key = by.format(key);
         let code = key.as_deref().filter(|_| by == Dimension::ErrorCode).and_then(ErrorCode::parse);
         let code = code.map(|code| CodeJson::new(code, error_codes));
-        Self { key, code, figures: FiguresJson::new(figures) }
+        Self { key, account_name: None, code, figures: FiguresJson::new(figures) }
     }
 }
 

@@ -37,6 +37,14 @@ pub fn configured(settings: &Settings, config: &ServerConfig) -> Result<Option<M
 /// runs.
 fn sender(settings: &Settings, named: Option<&str>) -> Result<SendingAccount> {
     let settings = settings.reread()?;
+    let names = settings.account_names()?;
+    let named = match named.map(|named| names.resolve(named)).transpose() {
+        Ok(named) => named,
+        Err(error) => {
+            let named = named.unwrap_or_default().escape_debug();
+            return Ok(SendingAccount::Unknown(format!("account_sid `{named}` is not {error}")));
+        }
+    };
     let Ok(account_sid) = settings.sending_account(named) else {
         return Ok(SendingAccount::Unknown("name the account: account_sid".to_owned()));
     };

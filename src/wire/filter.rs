@@ -9,7 +9,8 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 use super::number::WrittenAddress;
 use super::parameters::{BadValue, account_sid, not_empty, parsed, sid, time, time_zone};
 use super::tag_filter;
-use super::written_time::{self, WrittenTime};
+use super::written_time::{self, WrittenTime, ZoneName};
+use crate::domain::account_names::AccountNames;
 use crate::domain::country::Country;
 use crate::domain::duration::ParseError;
 use crate::domain::message::filter::MessageFilter;
@@ -37,6 +38,7 @@ pub struct MessageParameters {
     #[serde(deserialize_with = "address")]
     #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|[^*][\s\S]*)$")]
     pub to: Option<WrittenAddress>,
+    /// The account, by SID or name
     #[serde(deserialize_with = "account_sid")]
     #[param(value_type = Option<String>, min_length = 1)]
     pub account_sid: Option<AccountSid>,
@@ -49,15 +51,15 @@ pub struct MessageParameters {
     /// First received at this time or later: RFC 3339, a day or a time in the time zone, `yesterday`, or a
     /// length of time ago, such as `24h`
     #[serde(deserialize_with = "time")]
-    #[param(value_type = Option<String>, pattern = written_time::PATTERN)]
+    #[param(inline, value_type = WrittenTime, required = false)]
     pub since: Option<WrittenTime>,
     /// First received before this time
     #[serde(deserialize_with = "time")]
-    #[param(value_type = Option<String>, pattern = written_time::PATTERN)]
+    #[param(inline, value_type = WrittenTime, required = false)]
     pub until: Option<WrittenTime>,
     /// The time zone of days and times, such as `Europe/Berlin`; the default is that of the server's settings
     #[serde(deserialize_with = "time_zone")]
-    #[param(value_type = Option<String>, example = "Europe/Berlin")]
+    #[param(value_type = ZoneName, required = false)]
     pub time_zone: Option<Zone>,
     /// Whether there is evidence of both success and failure
     pub conflict: Option<bool>,
@@ -92,6 +94,12 @@ pub struct FilterContext {
 }
 
 impl MessageParameters {
+    /// The same with the account's SID instead of its name.
+    pub fn with_named_account(self, names: &AccountNames) -> Result<Self, BadValue> {
+        let account_sid = self.account_sid.map(|written| account(&written, names)).transpose()?;
+        Ok(Self { account_sid, ..self })
+    }
+
     /// The filter. Inbound messages are left out unless asked for.
     /// The error is that conditions exclude each other.
     pub fn filter(self, context: &FilterContext) -> Result<MessageFilter, BadValue> {
@@ -121,6 +129,13 @@ impl MessageParameters {
     }
 }
 
+/// The account that was written as a SID or a name.
+pub fn account(written: &AccountSid, names: &AccountNames) -> Result<AccountSid, BadValue> {
+    let written = written.as_str();
+    let resolved = names.resolve(written);
+    resolved.map_err(|unknown| BadValue::new("account_sid", written, unknown.to_string()))
+}
+
 /// A time for a flag or a parameter of this name.
 pub fn time_flag(
     name: &str,
@@ -145,12 +160,18 @@ pub fn period(
     zone: &Zone,
 ) -> Result<(Option<Timestamp>, Option<Timestamp>), BadValue> {
     let [since, until] = [since, until].map(|time| time.map(|time| time.time(now, zone)));
+    in_order(since, until)?;
+    Ok((since, until))
+}
+
+/// Makes sure that a period does not end before it begins.
+pub fn in_order(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<(), BadValue> {
     match (since, until) {
         (Some(since), Some(until)) if since > until => {
-            let expected = format!("before until, {until}; exchange the two, or change one");
+            let expected = format!("before until ({until}); exchange the two, or change one");
             Err(BadValue::new("since", &since.to_string(), expected))
         }
-        period => Ok(period),
+        _ => Ok(()),
     }
 }
 

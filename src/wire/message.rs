@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::status_name::status_name;
 use super::{Body, EntryLinks, MessageLinks, explanation};
+use crate::domain::account_names::AccountNames;
 use crate::domain::country::Country;
 use crate::domain::message::failure_texts::FailureTexts;
 use crate::domain::message::lifecycle::Evidence;
@@ -31,6 +32,10 @@ pub struct Message {
     pub conflict: bool,
     pub rule: &'static str,
     pub account_sid: Option<String>,
+    /// The configured name of the account. Missing if it has none, and in exports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub account_name: Option<String>,
     pub messaging_service_sid: Option<String>,
     pub from: Option<String>,
     pub to: Option<String>,
@@ -145,6 +150,7 @@ impl Message {
             conflict: evidence.has_conflict(),
             rule: evidence.rule.name(),
             account_sid: key.account_sid.as_ref().map(ToString::to_string),
+            account_name: None,
             messaging_service_sid: evidence.messaging_service_sid().map(str::to_owned),
             from: evidence.from().map(str::to_owned),
             to: evidence.to().map(str::to_owned),
@@ -171,6 +177,12 @@ impl Message {
             links: None,
             timeline: None,
         }
+    }
+
+    /// The same with the name of its account, if it has one.
+    pub fn with_account_name(self, names: &AccountNames) -> Self {
+        let name = self.account_sid.as_deref().and_then(|sid| names.name(sid));
+        Self { account_name: name.map(str::to_owned), ..self }
     }
 
     /// The same with its timeline, its links and the explanation of its status.

@@ -124,11 +124,15 @@ impl Spelling {
             return national.map(|number| e164(&number)).into_iter().collect();
         }
         let international = self.international();
-        // The library also removes the (0) of +44 (0)20 …
-        let library = self.by_library(in_country);
-        let read = library.filter(|number| !self.has_plus || number.is_valid());
-        let as_written = (!self.has_plus).then(|| self.digits.clone());
+        let read = match self.has_plus {
+            false => self.by_library(in_country),
+            true if self.may_have_national_prefix() => {
+                self.by_library(None).filter(phonenumber::PhoneNumber::is_valid)
+            }
+            true => None,
+        };
         let read = read.map(|number| e164(&number));
+        let as_written = (!self.has_plus).then(|| self.digits.clone());
         [international, read, as_written].into_iter().flatten().collect()
     }
 
@@ -140,6 +144,12 @@ impl Spelling {
         };
         let is_number = !digits.starts_with('0') && INTERNATIONAL_DIGITS.contains(&digits.len());
         is_number.then(|| format!("+{digits}"))
+    }
+
+    /// True if a zero may follow the calling code of one to three digits, as in `+44 (0)20 …`. Without
+    /// this check every number would be looked up, the first of each country for milliseconds.
+    fn may_have_national_prefix(&self) -> bool {
+        self.digits.bytes().skip(1).take(3).any(|digit| digit == b'0')
     }
 
     fn by_library(&self, country: Option<Id>) -> Option<phonenumber::PhoneNumber> {

@@ -6,6 +6,8 @@ use jiff::civil;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{Date, PrimitiveDateTime, Time};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::zone::Zone;
 use crate::domain::{Timestamp, duration};
@@ -44,7 +46,7 @@ pub const EXPECTED: &str =
 
 /// The pattern of such times for the API's description. What has this form is a time; so are words in capitals,
 /// the 29th of February and years of other millennia, which it leaves out.
-pub const PATTERN: &str = "^(now|today|yesterday|0*[1-9][0-9]{0,8}[smhdw]( ago)?|\
+const PATTERN: &str = "^(now|today|yesterday|0*[1-9][0-9]{0,8}[smhdw]( ago)?|\
     [12][0-9]{3}-((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|\
     (0[13578]|1[02])-31)\
     ([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?\
@@ -100,8 +102,33 @@ impl WrittenTime {
             WrittenTime::Ago(micros) => Timestamp::from_micros(now.micros().saturating_sub(micros)),
             WrittenTime::Today => zone.start_of_day(today()),
             // The calendar's first day has none before it.
-            WrittenTime::Yesterday => zone.start_of_day(today().yesterday().unwrap_or(civil::Date::MIN)),
+            WrittenTime::Yesterday => {
+                zone.start_of_day(today().yesterday().unwrap_or(civil::Date::MIN))
+            }
         }
+    }
+}
+
+impl ToSchema for WrittenTime {}
+
+impl PartialSchema for WrittenTime {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some(PATTERN)).into()
+    }
+}
+
+/// The names of time zones, for the API's description.
+pub struct ZoneName;
+
+impl ToSchema for ZoneName {}
+
+impl PartialSchema for ZoneName {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("A time zone. Upper and lower case are the same."))
+            .enum_values(Some(Zone::names()))
+            .into()
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod access;
 mod access_records;
+mod account_names;
 mod admin;
 mod appending;
 mod background;
@@ -64,6 +65,7 @@ mod tags;
 mod tail;
 mod telemetry;
 mod terminal;
+mod times;
 mod usage;
 mod verify;
 mod wal;

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde::Serialize;
-use time::OffsetDateTime;
 
 use crate::cli::UsageError;
+use crate::cli::common::time_zone::{TimeZoneFlag, now};
 use crate::config::Settings;
-use crate::domain::Timestamp;
 use crate::domain::message::filter::MessageFilter;
+use crate::domain::zone::Zone;
 use crate::export::EventFilter;
 use crate::store::Views;
 use crate::telemetry::eprint_line;
@@ -42,7 +42,8 @@ pub struct Filters {
     #[arg(long, help_heading = "Filters", value_name = "ADDRESS")]
     to: Option<String>,
 
-    #[arg(long, help_heading = "Filters", value_name = "SID")]
+    /// Only of this account, by SID or name
+    #[arg(long, help_heading = "Filters", value_name = "ACCOUNT")]
     account_sid: Option<String>,
 
     #[arg(long, help_heading = "Filters", value_name = "SID")]
@@ -51,13 +52,18 @@ pub struct Filters {
     #[arg(long, help_heading = "Filters", value_name = "CHANNEL")]
     channel: Option<String>,
 
-    /// First received at this time or later: RFC 3339, or a day in UTC
+    /// First received at this time or later: a length of time ago (24h, 7d), yesterday, a day, a local
+    /// time (2026-11-25T10:00), or RFC 3339
     #[arg(long, help_heading = "Filters", value_name = "TIME")]
     since: Option<String>,
 
     /// First received before this time
     #[arg(long, help_heading = "Filters", value_name = "TIME")]
     until: Option<String>,
+
+    #[command(flatten)]
+    #[serde(flatten)]
+    time_zone: TimeZoneFlag,
 
     /// Only with evidence of both success and failure (=false: only without)
     #[arg(long, help_heading = "Filters", value_name = "BOOL", num_args = 0..=1,
@@ -105,20 +111,32 @@ impl Filters {
             let twice = format!("--tag: the tag `{name}` is given twice");
             return Err(UsageError(twice).into());
         }
+        let context = FilterContext {
+            now: now(),
+            time_zone: self.time_zone(settings)?,
+            default_country: settings.default_country()?,
+        };
         let parameters: MessageParameters = parameters::read(&self.given()).map_err(bad_flag)?;
-        Ok(parameters.filter(&context(settings)?).map_err(bad_flag)?)
+        let named = parameters.with_named_account(&settings.account_names()?);
+        Ok(named.and_then(|named| named.filter(&context)).map_err(bad_flag)?)
     }
 
     /// The filter of events: by account, time of receipt, and whether a simulation sent them.
     pub fn events(&self, settings: &Settings) -> Result<EventFilter> {
-        let of_messages =
-            |name: &&str| !["account_sid", "since", "until", "simulated"].contains(name);
+        let of_messages = |name: &&str| {
+            !["account_sid", "since", "until", "time_zone", "simulated"].contains(name)
+        };
         if let Some(name) = self.given().keys().map(String::as_str).find(of_messages) {
             let text = format!("{}: events cannot be filtered by this", flag(name));
             return Err(UsageError(text).into());
         }
         let MessageFilter { account_sid, since, until, simulated, .. } = self.messages(settings)?;
         Ok(EventFilter { account_sid, message_sid: None, since, until, simulated })
+    }
+
+    /// The time zone of the times that are given and shown.
+    pub fn time_zone(&self, settings: &Settings) -> Result<Zone> {
+        self.time_zone.zone(settings)
     }
 
     /// Says on stderr which addresses were searched for without success, if the filter has any.
@@ -166,14 +184,6 @@ pub fn check_tags(filter: &MessageFilter, views: &dyn Views, lists: bool) -> Res
 
 fn tag(text: &str) -> Result<(String, String), String> {
     tag_filter::parse(text).map_err(|bad| format!("it is not {}", bad.expected))
-}
-
-/// The present time and the settings that the meaning of some filters depends on.
-fn context(settings: &Settings) -> Result<FilterContext> {
-    Ok(FilterContext {
-        now: Timestamp::from(OffsetDateTime::now_utc()),
-        default_country: settings.default_country()?,
-    })
 }
 
 /// The error for the value of a flag.

@@ -21,7 +21,9 @@ use self::traffic::{CALLBACK_PATH, Traffic};
 use super::{Format, Outcome, UsageError, audit};
 use crate::cli::common::text::number;
 use crate::config::{Reconciling, ServerConfig, Settings};
+use crate::domain::account_names::AccountNames;
 use crate::domain::message::tags::IndexedTags;
+use crate::domain::zone::Zone;
 use crate::domain::{AccountSid, ErrorCodes, MessageSid, Position, Rule};
 use crate::http;
 use crate::projection::fold::Folded;
@@ -151,6 +153,8 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
         reconciling: Reconciling::default(),
         error_codes: ErrorCodes::default(),
         default_country: None,
+        time_zone: Zone::default(),
+        account_names: AccountNames::default(),
         status_callback: None,
     })
 }
@@ -179,7 +183,8 @@ fn show(store: &dyn Store, traffic: &Traffic, summary: &LoadSummary) -> Result<(
     writeln!(out, "One message whose callbacks arrived in the wrong order:\n")?;
     let (featured, as_of_position) = featured(store, traffic)?;
     let columns = out.columns();
-    out.show(&audit::for_people(&featured, as_of_position, &ErrorCodes::default(), columns))?;
+    let message = audit::whole(&featured, as_of_position, &ErrorCodes::default());
+    out.show(&audit::for_people(&message, &featured, columns))?;
     writeln!(out, "\nAll messages:\n")?;
     out.show(&Totals::of(store)?.for_people(columns))?;
     writeln!(out)?;

@@ -21,8 +21,9 @@ pub fn each(context: &DoctorContext) -> Vec<Finding> {
         }
         Ok(accounts) => accounts,
     };
+    let names = context.settings.account_names().unwrap_or_default();
     let finding = accounts.into_iter().map(|(sid, keys)| match keys {
-        Ok(keys) => of_account(context, &sid, &keys).of(sid.as_str()),
+        Ok(keys) => of_account(context, &sid, names.name(sid.as_str()), &keys).of(sid.as_str()),
         Err(error) => Finding::fail(
             format!("{error:#}"),
             "serve does not start without them; a running server keeps its present keys",
@@ -32,10 +33,17 @@ pub fn each(context: &DoctorContext) -> Vec<Finding> {
     finding.collect()
 }
 
-fn of_account(context: &DoctorContext, sid: &AccountSid, keys: &AccountKeys) -> Finding {
+fn of_account(
+    context: &DoctorContext,
+    sid: &AccountSid,
+    name: Option<&str>,
+    keys: &AccountKeys,
+) -> Finding {
     let sources = context.settings.key_sources();
     let own = sources.iter().filter(|source| source.account_sid == sid.as_str());
+    let name = name.map_or_else(String::new, |name| format!("{name}: "));
     let detail = own.map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let detail = format!("{name}{detail}");
     if keys.tokens().any(|(_, token)| !token.is_usual()) {
         return Finding::warn(
             format!("{detail}; a token does not have the form of Twilio's, 32 hex digits"),

@@ -56,8 +56,8 @@ pub struct Args {
     #[arg(long)]
     keep_content: bool,
 
-    /// The account of messages whose record names none, as in some CSV files
-    #[arg(long, value_name = "AC…")]
+    /// The account of messages whose record names none, as in some CSV files; by SID or name
+    #[arg(long, value_name = "ACCOUNT")]
     account_sid: Option<String>,
 
     /// The format of the result; JSON lists every rejected row
@@ -81,7 +81,7 @@ enum InputFormat {
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let database = settings.database()?;
     let interrupt = Interrupt::listen()?;
-    let mut staged = args.stage(&database, &interrupt)?;
+    let mut staged = args.stage(&database, settings, &interrupt)?;
     let proceeds = staged.counts.refused == 0 || args.skip_refused;
     let _only_one = match proceeds && !args.dry_run {
         true => Some(only_one(settings, &database)?),
@@ -110,14 +110,19 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 }
 
 impl Args {
-    fn stage(&self, database: &Database, interrupt: &Interrupt) -> Result<StagedImport> {
+    fn stage(
+        &self,
+        database: &Database,
+        settings: &Settings,
+        interrupt: &Interrupt,
+    ) -> Result<StagedImport> {
         let mut given = HashSet::new();
         if let Some(twice) = self.files.iter().find(|file| !given.insert(*file)) {
             return Err(UsageError(format!("{} is listed twice", twice.display())).into());
         }
         let now = Timestamp::from(OffsetDateTime::now_utc());
         let account_sid =
-            self.account_sid.as_deref().map(|sid| account_sid(sid, now)).transpose()?;
+            self.account_sid.as_deref().map(|sid| account_sid(sid, settings, now)).transpose()?;
         let options = Options {
             format: self.format.map(InputFormat::format),
             keep_content: self.keep_content,
@@ -191,14 +196,20 @@ impl InputFormat {
     }
 }
 
-fn account_sid(given: &str, now: Timestamp) -> Result<AccountSid, UsageError> {
+fn account_sid(given: &str, settings: &Settings, now: Timestamp) -> Result<AccountSid> {
     let usage = |why: &str| UsageError(format!("--account-sid: `{given}`: {why}"));
     let sid = match values::ValueKind::AccountSid.check(given, now) {
         Checked::Intact => Cow::Borrowed(given),
         Checked::Repaired(sid, _) => sid,
-        Checked::Damaged(why) => return Err(usage(&why)),
+        Checked::Damaged(why) => {
+            let named = settings.account(given)?;
+            return match AccountSid::has_documented_form(named.as_str()) {
+                true => Ok(named),
+                false => Err(usage(&why).into()),
+            };
+        }
     };
-    AccountSid::parse(&sid).ok_or_else(|| usage("it is empty"))
+    Ok(AccountSid::parse(&sid).ok_or_else(|| usage("it is empty"))?)
 }
 
 /// The numbers of rejected files and rows in words, with the verb.

@@ -4,11 +4,14 @@ use actix_web::http::header::{ETag, EntityTag, Header, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse, web};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 use utoipa::IntoParams;
 
 use super::state::AdminState;
+use crate::domain::account_names::AccountNames;
+use crate::domain::zone::Zone;
 use crate::domain::{AccountSid, MessageSid, Position, Timestamp};
 use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
@@ -18,23 +21,30 @@ use crate::http::response::Failures;
 use crate::projection::message_query::{
     AsOf, BeyondHead, MessageQuery, MessageResult, find_message,
 };
-use crate::wire::parameters::{self, parsed};
+use crate::wire::filter;
+use crate::wire::parameters;
+use crate::wire::written_time::{WrittenTime, ZoneName};
 
 /// The account, and the position or time of interest.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 pub struct MessageParameters {
-    /// The account, if several have this SID; empty for a message without an account
+    /// The account, by SID or name, if several have this message SID; empty for a message without an account
     account_sid: Option<String>,
     /// Only events up to this position, which the log must have reached
     #[serde(deserialize_with = "parameters::position")]
     #[param(value_type = Option<u64>, minimum = 0)]
     as_of_position: Option<Position>,
-    /// Only events received up to this moment, RFC 3339
-    #[serde(deserialize_with = "rfc3339")]
-    #[param(value_type = Option<String>, format = "date-time")]
-    as_of: Option<Timestamp>,
+    /// Only events received up to this time: RFC 3339, a day or a time in the time zone, `yesterday`, or a length
+    /// of time ago, such as `24h`
+    #[serde(deserialize_with = "parameters::time")]
+    #[param(inline, value_type = WrittenTime, required = false)]
+    as_of: Option<WrittenTime>,
+    /// The time zone of `as_of`, such as `Europe/Berlin`; the default is that of the server's settings
+    #[serde(deserialize_with = "parameters::time_zone")]
+    #[param(value_type = ZoneName, required = false)]
+    time_zone: Option<Zone>,
 }
 
 /// The response that the client already has.
@@ -78,9 +88,12 @@ pub async fn one(
         MessageResult::BeyondHead(BeyondHead { asked_for, head }) => Err(Problem::Conflict(
             format!("as_of_position `{asked_for}` is beyond the head, {head}"),
         )),
-        MessageResult::Ambiguous(accounts) => Err(Problem::Conflict(several_accounts(&accounts))),
+        MessageResult::Ambiguous(accounts) => {
+            Err(Problem::Conflict(several_accounts(&accounts, &state.account_names)))
+        }
         MessageResult::Found { folded, as_of_position } => {
-            let message = redaction.message(&folded, as_of_position, &state.error_codes);
+            let AdminState { error_codes, account_names, .. } = &**state;
+            let message = redaction.message(&folded, as_of_position, error_codes, account_names);
             let json = serde_json::to_vec(&message).map_err(|_| Problem::Internal)?;
             returned.add(1);
             Ok(unless_known(&request, json))
@@ -115,12 +128,21 @@ fn question(
 ) -> Result<MessageQuery, Problem> {
     let message_sid = MessageSid::parse(sid)
         .ok_or_else(|| Problem::BadRequest("the message SID is empty".to_owned()))?;
+    let zone = parameters.time_zone.as_ref().unwrap_or(&state.time_zone);
+    let now = Timestamp::from(OffsetDateTime::now_utc());
+    let time = parameters.as_of.map(|written| written.time(now, zone));
     Ok(MessageQuery {
         message_sid,
-        account_sid: parameters.account_sid.as_deref().map(AccountSid::parse),
+        account_sid: parameters.account_sid.map(|written| account(&written, state)).transpose()?,
         rule: state.rule,
-        as_of: as_of(parameters.as_of_position, parameters.as_of)?,
+        as_of: as_of(parameters.as_of_position, time)?,
     })
+}
+
+/// The account; `None` if the text is empty, which stands for no account.
+fn account(written: &str, state: &AdminState) -> Result<Option<AccountSid>, Problem> {
+    let Some(written) = AccountSid::parse(written) else { return Ok(None) };
+    Ok(Some(filter::account(&written, &state.account_names)?))
 }
 
 fn as_of(position: Option<Position>, time: Option<Timestamp>) -> Result<AsOf, Problem> {
@@ -134,12 +156,7 @@ fn as_of(position: Option<Position>, time: Option<Timestamp>) -> Result<AsOf, Pr
     }
 }
 
-fn rfc3339<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Timestamp>, D::Error> {
-    let expected = "an RFC 3339 time, such as 2026-01-31T12:00:00Z";
-    parsed(value, expected, parameters::parse_rfc3339)
-}
-
-fn several_accounts(accounts: &[AccountSid]) -> String {
-    let names: Vec<_> = accounts.iter().map(AccountSid::as_str).collect();
+fn several_accounts(accounts: &[AccountSid], names: &AccountNames) -> String {
+    let names: Vec<_> = accounts.iter().map(|sid| names.describe(sid.as_str())).collect();
     format!("several accounts have this message SID; add account_sid, one of: {}", names.join(", "))
 }

@@ -15,6 +15,7 @@ use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::{PageLimit, Query};
 use crate::http::response::{self, Failures};
+use crate::store;
 use crate::wire;
 use crate::wire::filter::{FilterContext, MessageParameters};
 use crate::wire::parameters::parsed;
@@ -70,13 +71,10 @@ pub async fn messages(
     returned.add(listed.messages.len());
     let as_of_position = listed.checkpoint.position;
     let messages = listed.messages.iter();
-    let message = |message: &crate::store::Message| {
-        redaction.message_row(wire::Message::new(
-            &message.key,
-            &message.lifecycle,
-            as_of_position,
-            &state.error_codes,
-        ))
+    let message = |message: &store::Message| {
+        let store::Message { key, lifecycle, .. } = message;
+        let row = wire::Message::new(key, lifecycle, as_of_position, &state.error_codes);
+        redaction.message_row(row.with_account_name(&state.account_names))
     };
     let is_empty = listed.messages.is_empty() && listed.next_before.is_none();
     let page = Page {
@@ -94,7 +92,9 @@ pub fn message_filter(
     state: &AdminState,
 ) -> Result<MessageFilter, Problem> {
     let now = Timestamp::from(OffsetDateTime::now_utc());
-    let context = FilterContext { now, default_country: state.default_country };
+    let AdminState { default_country, ref time_zone, .. } = *state;
+    let context = FilterContext { now, time_zone: time_zone.clone(), default_country };
+    let parameters = parameters.with_named_account(&state.account_names)?;
     parameters.filter(&context).map_err(|excluding| Problem::Conflict(excluding.to_string()))
 }
 

@@ -45,7 +45,10 @@ pub async fn delivery(
         returned.add(report.rows.len());
         // Views that another rule made are about to be rebuilt.
         match report.rule == state.rule {
-            true => Ok(ReportJson::new(&report, &state.error_codes)),
+            true => {
+                let report = ReportJson::new(&report, &state.error_codes);
+                Ok(report.with_account_names(&state.account_names))
+            }
             false => Err(Problem::Behind),
         }
     });

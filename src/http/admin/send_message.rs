@@ -44,7 +44,7 @@ pub struct NewMessage {
     /// When to send it; requires a messaging service
     #[schema(format = "date-time")]
     pub send_at: Option<String>,
-    /// The account that sends it
+    /// The account that sends it, by SID or name
     pub account_sid: Option<String>,
     /// The URL for status callbacks; the default is this server's own
     pub status_callback: Option<String>,

@@ -6,6 +6,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use super::tokens::{Scope, Visibility};
+use crate::domain::account_names::AccountNames;
 use crate::domain::message::filter::{AddressPattern, MessageFilter};
 use crate::domain::{AccountSid, ErrorCodes, Position, RecordedEvent};
 use crate::http::error::Problem;
@@ -108,6 +109,7 @@ impl Redaction {
         folded: &Folded,
         as_of_position: Position,
         error_codes: &ErrorCodes,
+        account_names: &AccountNames,
     ) -> wire::Message {
         let timeline = folded.timeline.iter().map(|entry| {
             let event = self.recorded(entry.event.clone());
@@ -115,7 +117,8 @@ impl Redaction {
             TimelineEntry::new(&event, texts, &entry.reported, entry.effect, entry.change)
         });
         let message =
-            wire::Message::new(&folded.key, &folded.lifecycle, as_of_position, error_codes);
+            wire::Message::new(&folded.key, &folded.lifecycle, as_of_position, error_codes)
+                .with_account_name(account_names);
         self.message_row(message.with_timeline(&folded.lifecycle.evidence, timeline))
     }
 

@@ -104,6 +104,7 @@ pub fn message(message: Message) -> Message {
     Message {
         message_sid,
         account_sid,
+        account_name: message.account_name.map(word),
         links: message.links.filter(|_| shows_sids),
         messaging_service_sid: message.messaging_service_sid.map(sid),
         from: message.from.map(|from| address(&from)),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{alone, hello, post, posted, serving};
 use crate::support::twilio::{Fault, TEXT, Twilio};
-use crate::support::{App, Request, assert_problem};
+use crate::support::{ACCOUNT, App, Request, assert_problem};
 
 const SEND_TOKEN: &str = "0123456789abcdef-send";
 
@@ -27,6 +27,31 @@ fn a_message_is_sent_over_http() {
     assert!(!app.events()[0].to_string().contains(TEXT));
     let callback = "https://hooks.example.com/message-status#rc=5&rp=all".to_owned();
     assert!(twilio.made()[0].contains(&("StatusCallback".to_owned(), callback)));
+}
+
+#[test]
+fn the_account_of_a_message_may_be_given_by_name() {
+    let twilio = Twilio::start();
+    let mut app = alone(&twilio);
+    app.configure(&format!("[accounts.{ACCOUNT}]\nname = \"shop-eu\"\n"));
+    app.use_token_with_scope("read send");
+    app.restart();
+    let with_account = |name: &str| {
+        let mut message = hello();
+        message["account_sid"] = json!(name);
+        post(&app, None, message)
+    };
+    let unknown = with_account("shop-euu");
+    assert_eq!(unknown.code, 422);
+    let expected = "account_sid `shop-euu` is not an account's SID (AC…) or name; similar: shop-eu";
+    assert_eq!(unknown.json()["detail"], expected);
+    let sent = with_account("shop-eu");
+    assert_eq!(sent.code, 201, "{}", sent.json());
+    let message = app.message(sent.json()["message_sid"].as_str().unwrap());
+    assert_eq!(
+        (&message["account_sid"], &message["account_name"]),
+        (&json!(ACCOUNT), &json!("shop-eu"))
+    );
 }
 
 #[test]
