@@ -15,6 +15,7 @@ use delivery_ledger::domain::message::status_reported::Direction;
 use delivery_ledger::domain::message::status_reported::{Addressing, Doubt};
 use delivery_ledger::domain::message::tags::Tags;
 use delivery_ledger::domain::rollup::Hour;
+use delivery_ledger::domain::zone::Zone;
 use delivery_ledger::domain::{
     AccountSid, ErrorCode, Lifecycle, MessageKey, MessageSid, Rule, Status, StatusReported,
     Timestamp,
@@ -47,12 +48,27 @@ fn main() {
     store.views().for_each_rollup(all, &mut |_, _| cells += 1).expect("the cells are read");
     println!("{messages} messages, {cells} cells");
     for by in Dimension::ALL {
-        let question = ReportQuery { by, filter: MessageFilter::default() };
+        let question = ReportQuery::new([by.clone()]);
         let rows = report(&*store, &question).expect("the ledger answers").rows.len();
         let ms = median(|| drop(report(&*store, &question)));
         println!("by {:<18} {rows:>7} rows {ms:>9.1} ms", by.name());
     }
-    let question = ReportQuery { by: Dimension::Day, filter: MessageFilter::default() };
+    let by = [Dimension::Country, Dimension::Week];
+    for zone in ["UTC", "Europe/Berlin", "Asia/Kolkata"] {
+        let zone = Zone::parse(zone).expect("it is a zone");
+        let question = ReportQuery { zone, ..ReportQuery::new(by.clone()) };
+        let ms = median(|| drop(report(&*store, &question)));
+        println!("by country,week in {:<18} {ms:>9.1} ms", question.zone.name());
+    }
+    for tags in [vec![("order", "17")], vec![("campaign", "spring")]] {
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let filter =
+            MessageFilter { tags: tags.into_iter().map(owned).collect(), ..Default::default() };
+        let list = || store.views().list(&filter, None, 100).expect("the ledger answers");
+        let (found, ms) = (list().messages.len(), median(|| drop(list())));
+        println!("a list by {:?}: {found} messages {ms:>9.2} ms", filter.tags);
+    }
+    let question = ReportQuery::new([Dimension::Day]);
     let ms = median(|| drop(by_scan(store.views(), &question)));
     println!("by day, by scan               {ms:>9.1} ms");
 }

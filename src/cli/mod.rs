@@ -10,6 +10,7 @@ mod doctor;
 mod export;
 mod help;
 mod import;
+mod messages;
 mod packaging;
 mod quarantine;
 mod reconcile;
@@ -50,6 +51,8 @@ enum Command {
     Demo(demo::Args),
     /// Show the lifecycle of one message: each event, when it arrived, and its effect
     Audit(audit::Args),
+    /// List messages, newest first
+    Messages(messages::Args),
     /// Rebuild the views from the log
     Replay(replay::Args),
     /// Verify that the log is intact and that the views agree with it
@@ -137,6 +140,7 @@ impl Cli {
             Command::Serve(args) => serve::run(args, &settings),
             Command::Demo(args) => demo::run(args, &settings),
             Command::Audit(args) => audit::run(args, &settings),
+            Command::Messages(args) => messages::run(args, &settings),
             Command::Replay(args) => replay::run(args, &settings),
             Command::Verify(args) => verify::run(args, &settings),
             Command::Export(args) => export::run(args, &settings),

@@ -90,16 +90,25 @@ impl Zone {
         self.time(day.at(0, 0, 0, 0))
     }
 
-    /// True if clocks in the zone differ from UTC by whole hours at every time from one to another.
-    pub fn has_whole_hours(&self, from: Timestamp, to: Timestamp) -> bool {
-        let is_whole = |seconds: i32| seconds % HOUR_SECONDS == 0;
-        let end = to_jiff(to);
-        is_whole(self.0.to_offset(to_jiff(from)).seconds())
-            && self
-                .0
-                .following(to_jiff(from))
-                .take_while(|change| change.timestamp() <= end)
-                .all(|change| is_whole(change.offset().seconds()))
+    /// The start of an hour as clocks in the zone show it, with their offset: `2026-01-31T13:00:00+01:00`,
+    /// or with `Z` in UTC.
+    pub fn show_hour(&self, hour: Timestamp) -> String {
+        let local = self.local(hour);
+        match self.0.to_offset(to_jiff(hour)).seconds() {
+            0 if *self == Self::default() => format!("{local}Z"),
+            seconds => {
+                let (sign, minutes) = (if seconds < 0 { '-' } else { '+' }, seconds.abs() / 60);
+                format!("{local}{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+            }
+        }
+    }
+
+    /// True if clocks in the zone differ from UTC by the same number of whole hours from one time to
+    /// another.
+    pub fn has_one_whole_offset(&self, from: Timestamp, to: Timestamp) -> bool {
+        let (from, to) = (to_jiff(from), to_jiff(to));
+        let changes = self.0.following(from).next().is_some_and(|change| change.timestamp() <= to);
+        !changes && self.0.to_offset(from).seconds() % HOUR_SECONDS == 0
     }
 }
 
@@ -151,18 +160,21 @@ mod tests {
     }
 
     #[test]
-    fn whole_hours_are_a_matter_of_the_period() {
+    fn a_whole_offset_is_a_matter_of_the_period() {
         let whole = |zone: &str, from: &str, to: &str| {
-            Zone::parse(zone).unwrap().has_whole_hours(at(from), at(to))
+            Zone::parse(zone).unwrap().has_one_whole_offset(at(from), at(to))
         };
-        let year = ("2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z");
-        assert!(whole("UTC", year.0, year.1));
-        assert!(whole("Europe/Berlin", year.0, year.1));
-        assert!(!whole("Asia/Kolkata", year.0, year.1));
-        assert!(!whole("Pacific/Chatham", year.0, year.1));
+        let day = ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
+        assert!(whole("UTC", day.0, day.1));
+        assert!(whole("Europe/Berlin", day.0, day.1));
+        assert!(!whole("Asia/Kolkata", day.0, day.1));
+        assert!(!whole("Pacific/Chatham", day.0, day.1));
+        let change = ("2026-03-29T00:59:59Z", "2026-03-29T01:00:00Z");
+        assert!(!whole("Europe/Berlin", change.0, change.1));
+        assert!(whole("Europe/Berlin", change.0, "2026-03-29T00:59:59.999999Z"));
+        assert!(whole("Europe/Berlin", change.1, "2026-03-29T01:59:59.999999Z"));
         // Half an hour of daylight saving time.
+        assert!(whole("Australia/Lord_Howe", day.0, day.1));
         assert!(!whole("Australia/Lord_Howe", "2026-06-01T00:00:00Z", "2026-06-02T00:00:00Z"));
-        assert!(whole("Australia/Lord_Howe", "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"));
-        assert!(!whole("Australia/Lord_Howe", "2026-01-01T00:00:00Z", "2026-06-01T00:00:00Z"));
     }
 }

@@ -46,10 +46,10 @@ pub enum Failures {
     /// It does not exist
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(ProblemDetails),
-    /// The request is ambiguous, its conditions exclude each other, or the log is shorter
+    /// The request is ambiguous, its conditions exclude each other, or the log does not have what it names
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(ProblemDetails),
-    /// Too many attempts without a valid token
+    /// Too many attempts without a valid token, or too many lookups with this one
     #[response(status = 429, content_type = "application/problem+json")]
     TooMany(ProblemDetails),
     /// Try again later

@@ -1,34 +1,60 @@
-//! The property by which a report groups messages, and its values.
+//! The properties by which a report groups messages, and the values that are the keys of its rows.
+
+use std::borrow::Cow;
 
 use hashbrown::Equivalent;
-use serde::Deserialize;
+use jiff::civil::Date;
+use smallvec::SmallVec;
 
+use super::local_time::LocalTime;
 use crate::domain::message::message_ref::MessageRef;
-use crate::domain::rollup::{Hour, RollupKey};
+use crate::domain::rollup::RollupKey;
+use crate::domain::similar::suggestion;
 
-/// The property by which messages are grouped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
+/// The maximum number of properties of a report: its table has a column for each.
+pub const DIMENSIONS_MAX: usize = 2;
+
+/// A property by which messages are grouped. Times are those of the first event, in the report's zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dimension {
     Day,
     Hour,
+    /// ISO 8601: from Monday to Sunday.
+    Week,
+    Month,
+    Weekday,
+    HourOfDay,
     Channel,
     From,
     MessagingService,
     Country,
     ErrorCode,
     Account,
+    /// The first value, in byte order, of the tag with this name.
+    Tag(String),
 }
 
-/// One value of a dimension: the key of a row.
+/// Why there is no report by these properties.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidDimensions {
+    #[error("`{}` is not a property; there are {names}, and tag:NAME{similar}", name.escape_debug())]
+    Unknown { name: String, names: String, similar: String },
+    #[error("a report has at most two properties; make several reports, or export the messages")]
+    TooMany,
+}
+
+/// One value of a dimension.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RowKey {
     /// For messages without a value.
     None,
-    /// The first hour of a day, an hour, or an error code.
+    /// An error code, or a time as [`LocalTime`] numbers it.
     Number(i64),
     Text(String),
 }
+
+/// The key of a row: a value of each dimension.
+pub type RowKeys = SmallVec<[RowKey; 1]>;
 
 /// A borrowed [`RowKey`], to look up a row. Cloning the key of every message instead would add half
 /// to the time of a scan.
@@ -39,32 +65,42 @@ pub enum RowKeyRef<'a> {
     Text(&'a str),
 }
 
-impl Equivalent<RowKey> for RowKeyRef<'_> {
-    fn equivalent(&self, key: &RowKey) -> bool {
-        match (self, key) {
-            (RowKeyRef::None, RowKey::None) => true,
-            (RowKeyRef::Number(ours), RowKey::Number(theirs)) => ours == theirs,
-            (RowKeyRef::Text(ours), RowKey::Text(theirs)) => ours == theirs,
-            _ => false,
-        }
+/// Borrowed [`RowKeys`].
+#[derive(Debug, Hash)]
+pub struct RowKeysRef<'a>(pub SmallVec<[RowKeyRef<'a>; DIMENSIONS_MAX]>);
+
+impl Equivalent<RowKeys> for RowKeysRef<'_> {
+    fn equivalent(&self, keys: &RowKeys) -> bool {
+        self.0.len() == keys.len()
+            && self.0.iter().zip(keys).all(|(ours, theirs)| match (ours, theirs) {
+                (RowKeyRef::None, RowKey::None) => true,
+                (RowKeyRef::Number(ours), RowKey::Number(theirs)) => ours == theirs,
+                (RowKeyRef::Text(ours), RowKey::Text(theirs)) => ours == theirs,
+                _ => false,
+            })
     }
 }
 
-impl From<&RowKeyRef<'_>> for RowKey {
-    fn from(key: &RowKeyRef<'_>) -> Self {
-        match key {
+impl From<&RowKeysRef<'_>> for RowKeys {
+    fn from(keys: &RowKeysRef<'_>) -> Self {
+        let key = |key: &RowKeyRef<'_>| match key {
             RowKeyRef::None => RowKey::None,
             RowKeyRef::Number(number) => RowKey::Number(*number),
             RowKeyRef::Text(text) => RowKey::Text((*text).to_owned()),
-        }
+        };
+        keys.0.iter().map(key).collect()
     }
 }
 
 impl Dimension {
-    /// All dimensions.
-    pub const ALL: [Dimension; 8] = [
+    /// All dimensions apart from tags.
+    pub const ALL: [Dimension; 12] = [
         Dimension::Day,
         Dimension::Hour,
+        Dimension::Week,
+        Dimension::Month,
+        Dimension::Weekday,
+        Dimension::HourOfDay,
         Dimension::Channel,
         Dimension::From,
         Dimension::MessagingService,
@@ -75,43 +111,95 @@ impl Dimension {
 
     /// The dimension with this name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|dimension| dimension.name() == name)
+        match name.strip_prefix("tag:") {
+            Some(tag) => (!tag.is_empty()).then(|| Dimension::Tag(tag.to_owned())),
+            None => Self::ALL.into_iter().find(|dimension| dimension.name() == name),
+        }
+    }
+
+    /// One or two dimensions, with a comma in between; one that is given twice counts once.
+    ///
+    /// # Errors
+    ///
+    /// A name is unknown, or there are more than two.
+    pub fn parse_list(names: &str) -> Result<Vec<Self>, InvalidDimensions> {
+        let mut dimensions = Vec::new();
+        for name in names.split(',').map(str::trim) {
+            let Some(dimension) = Self::parse(name) else {
+                let known = Self::ALL.map(|known| known.name().into_owned());
+                return Err(InvalidDimensions::Unknown {
+                    name: name.to_owned(),
+                    names: known.join(", "),
+                    similar: suggestion(name, known.iter().map(String::as_str)),
+                });
+            };
+            if !dimensions.contains(&dimension) {
+                dimensions.push(dimension);
+            }
+        }
+        match dimensions.len() {
+            ..=DIMENSIONS_MAX => Ok(dimensions),
+            _ => Err(InvalidDimensions::TooMany),
+        }
     }
 
     /// Its name in flags, queries and reports.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> Cow<'static, str> {
+        match self {
+            Dimension::Tag(name) => Cow::Owned(format!("tag:{name}")),
+            other => Cow::Borrowed(other.kind()),
+        }
+    }
+
+    /// Its name, which is the same for all tags.
+    pub fn kind(&self) -> &'static str {
         match self {
             Dimension::Day => "day",
             Dimension::Hour => "hour",
+            Dimension::Week => "week",
+            Dimension::Month => "month",
+            Dimension::Weekday => "weekday",
+            Dimension::HourOfDay => "hour-of-day",
             Dimension::Channel => "channel",
             Dimension::From => "from",
             Dimension::MessagingService => "messaging-service",
             Dimension::Country => "country",
             Dimension::ErrorCode => "error-code",
             Dimension::Account => "account",
+            Dimension::Tag(_) => "tag",
         }
     }
 
-    /// Whether rollups do not have it, so that messages have to be scanned.
-    pub fn needs_messages(self) -> bool {
-        matches!(self, Dimension::From | Dimension::MessagingService)
+    /// True if rollups do not have it, so that messages have to be scanned.
+    pub fn needs_messages(&self) -> bool {
+        matches!(self, Dimension::From | Dimension::MessagingService | Dimension::Tag(_))
     }
 
-    /// Whether rows are in the order of their keys.
-    pub fn is_ordered(self) -> bool {
-        matches!(self, Dimension::Day | Dimension::Hour | Dimension::ErrorCode)
+    /// True if it is a time in the report's zone.
+    pub fn is_time(&self) -> bool {
+        self.is_period() || matches!(self, Dimension::Weekday | Dimension::HourOfDay)
     }
 
-    /// The row of a rollup, or of a message that contributes to the rollup with this key.
+    /// True if its values are consecutive periods, such as days.
+    pub fn is_period(&self) -> bool {
+        matches!(self, Dimension::Day | Dimension::Hour | Dimension::Week | Dimension::Month)
+    }
+
+    /// True if rows are in the order of their keys.
+    pub fn is_ordered(&self) -> bool {
+        self.is_time() || *self == Dimension::ErrorCode
+    }
+
+    /// The value of a rollup, or of a message that contributes to the rollup with this key. `local` is
+    /// the time of its first event; only a time needs it.
     pub fn key<'a>(
-        self,
+        &self,
         rollup: &'a RollupKey<'_>,
         message: Option<&MessageRef<'a>>,
+        local: LocalTime,
     ) -> RowKeyRef<'a> {
         let text = |text: Option<&'a str>| text.map_or(RowKeyRef::None, RowKeyRef::Text);
         match self {
-            Dimension::Day => RowKeyRef::Number(rollup.hour.day().0),
-            Dimension::Hour => RowKeyRef::Number(rollup.hour.0),
             Dimension::Channel => RowKeyRef::Text(&rollup.channel),
             Dimension::From => text(message.and_then(|message| message.from)),
             Dimension::MessagingService => text(message.and_then(|m| m.messaging_service_sid)),
@@ -121,22 +209,57 @@ impl Dimension {
                 code.map_or(RowKeyRef::None, RowKeyRef::Number)
             }
             Dimension::Account => text(rollup.account_sid.as_deref()),
+            Dimension::Tag(wanted) => {
+                let tags = message.into_iter().flat_map(|message| &message.tags);
+                let first = tags.clone().find(|(name, _)| name == wanted);
+                text(first.map(|(_, value)| *value))
+            }
+            time => RowKeyRef::Number(time.number(local)),
         }
     }
 
-    /// A key as text: `2026-01-31`, `2026-01-31T12:00:00Z`, `30003`, or the text itself.
-    pub fn format(self, key: &RowKey) -> Option<String> {
-        match (self, key) {
-            (_, RowKey::None) => None,
-            (_, RowKey::Text(text)) => Some(text.clone()),
-            (Dimension::Day, RowKey::Number(hour)) => {
-                let begins = Hour(*hour).start().to_string();
-                Some(begins.split_once('T').map(|(day, _)| day.to_owned()).unwrap_or(begins))
-            }
-            (Dimension::Hour, RowKey::Number(hour)) => {
-                Some(Hour(*hour).start().to_string().replace(".000000", ""))
-            }
-            (_, RowKey::Number(number)) => Some(number.to_string()),
+    /// The number of a time's value; consecutive for periods.
+    pub fn number(&self, local: LocalTime) -> i64 {
+        match self {
+            Dimension::Hour => local.hour_starts_at,
+            Dimension::Week => local.week(),
+            Dimension::Month => local.month(),
+            Dimension::Weekday => local.weekday(),
+            Dimension::HourOfDay => local.hour_of_day.into(),
+            _ => local.day,
         }
     }
+
+    /// A key as text: `2026-01-31`, `2026-W05`, `2026-01`, `Saturday`, `13`, `2026-01-31T12:00:00Z`,
+    /// `30003`, or the text itself. An hour has the offset of its zone, which `offset` adds.
+    pub fn format(&self, key: &RowKey, offset: impl Fn(i64) -> String) -> Option<String> {
+        let number = match key {
+            RowKey::None => return None,
+            RowKey::Text(text) => return Some(text.clone()),
+            RowKey::Number(number) => *number,
+        };
+        let date =
+            |day: i64| LocalTime::date_of(day).map_or(day.to_string(), |day| day.to_string());
+        Some(match self {
+            Dimension::Day => date(number),
+            Dimension::Week => {
+                let week = LocalTime::date_of(LocalTime::first_day_of_week(number))
+                    .map(Date::iso_week_date);
+                week.map_or(number.to_string(), |week| {
+                    format!("{}-W{:02}", week.year(), week.week())
+                })
+            }
+            Dimension::Month => {
+                format!("{:04}-{:02}", number.div_euclid(12), number.rem_euclid(12) + 1)
+            }
+            Dimension::Weekday => WEEKDAYS[number.rem_euclid(7) as usize].to_owned(),
+            Dimension::HourOfDay => format!("{number:02}"),
+            Dimension::Hour => offset(number),
+            _ => number.to_string(),
+        })
+    }
 }
+
+/// Weekdays, from the first of a week (ISO 8601).
+const WEEKDAYS: [&str; 7] =
+    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];

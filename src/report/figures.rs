@@ -1,16 +1,13 @@
 //! The figures of a report's rows while they are being counted.
 
-use std::cmp::Reverse;
-
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::dense_histogram::DenseHistogram;
-use super::dimension::{Dimension, RowKey};
+use super::dimension::{RowKeys, RowKeysRef};
 use crate::domain::Status;
 use crate::domain::channel::has_read_receipts;
 use crate::domain::histogram::DurationHistogram;
-use crate::domain::message::message_ref::MessageRef;
 use crate::domain::rollup::{Contribution, Rollup, RollupKey};
 
 /// The counts of one row.
@@ -30,41 +27,27 @@ pub struct Figures {
 }
 
 /// The rows of a report by their keys.
-pub struct Rows {
-    by: Dimension,
-    rows: HashMap<RowKey, Figures, RandomState>,
-}
+#[derive(Default)]
+pub struct Rows(HashMap<RowKeys, Figures, RandomState>);
 
 impl Rows {
-    /// No rows.
-    pub fn new(by: Dimension) -> Self {
-        Self { by, rows: HashMap::default() }
-    }
-
-    /// The row of a rollup, or of a message that contributes to the rollup with this key.
-    pub fn row(&mut self, key: &RollupKey<'_>, message: Option<&MessageRef<'_>>) -> &mut Figures {
-        self.rows.entry_ref(&self.by.key(key, message)).or_default()
+    /// The row with these keys.
+    pub fn row(&mut self, keys: &RowKeysRef<'_>) -> &mut Figures {
+        self.0.entry_ref(keys).or_default()
     }
 
     /// Adds the rows of another part of the same report.
     pub fn merge(&mut self, other: Rows) {
-        for (key, figures) in other.rows {
-            self.rows.entry(key).or_default().add(&figures);
+        for (keys, figures) in other.0 {
+            self.0.entry(keys).or_default().add(&figures);
         }
     }
 
-    /// The rows in their order, and their sum.
-    pub fn finish(self) -> (Vec<(RowKey, Figures)>, Figures) {
-        let mut rows: Vec<_> = self.rows.into_iter().collect();
-        match self.by.is_ordered() {
-            true => rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b)),
-            false => rows.sort_unstable_by(|(a, of_a), (b, of_b)| {
-                Reverse(of_a.messages()).cmp(&Reverse(of_b.messages())).then_with(|| a.cmp(b))
-            }),
-        }
+    /// The rows in no particular order, and their sum.
+    pub fn finish(self) -> (HashMap<RowKeys, Figures, RandomState>, Figures) {
         let mut total = Figures::default();
-        rows.iter().for_each(|(_, figures)| total.add(figures));
-        (rows, total)
+        self.0.values().for_each(|figures| total.add(figures));
+        (self.0, total)
     }
 }
 
@@ -143,11 +126,13 @@ impl Figures {
         self.open
     }
 
-    fn reached(&self) -> i64 {
+    /// Messages that were delivered or read.
+    pub fn reached(&self) -> i64 {
         self.of_status(Some(Status::Delivered)) + self.of_status(Some(Status::Read))
     }
 
-    fn not_reached(&self) -> i64 {
+    /// Messages that were undelivered or failed.
+    pub fn not_reached(&self) -> i64 {
         self.of_status(Some(Status::Undelivered)) + self.of_status(Some(Status::Failed))
     }
 

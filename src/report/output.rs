@@ -1,40 +1,65 @@
-//! The JSON and the CSV of a report.
+//! The JSON of a report, and what it shows of each row.
 
-use std::borrow::Cow;
-use std::cmp::Reverse;
-use std::io::{self, Write};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Dimension, Figures, Report, RowKey};
+use super::{Dimension, Figures, Period, Report, Row, RowKey};
 use crate::domain::account_names::AccountNames;
 use crate::domain::histogram::DurationHistogram;
-use crate::domain::{ErrorCode, ErrorCodes, Status};
-use crate::wire::csv::{escape_formula, write_error};
+use crate::domain::zone::Zone;
+use crate::domain::{ErrorCode, ErrorCodes, Status, Timestamp};
 use crate::wire::mask;
 use crate::wire::status_name::status_name;
+
+/// Twilio's page of an error code; the code follows.
+const ERROR_PAGE: &str = "https://www.twilio.com/docs/api/errors/";
 
 /// A report as JSON.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = DeliveryReport)]
 pub struct ReportJson {
-    pub by: &'static str,
+    /// The properties, with a comma in between.
+    pub by: String,
     pub since: Option<String>,
     pub until: Option<String>,
     pub as_of_position: u64,
     pub rule: &'static str,
-    pub time_zone: &'static str,
+    /// The zone of days, weeks, months, weekdays and hours.
+    pub time_zone: String,
+    /// The period that it is compared with, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub compared_with: Option<PeriodJson>,
     pub rows: Vec<RowJson>,
+    /// The number of rows without a limit.
+    pub rows_in_all: usize,
     pub total: FiguresJson,
+    /// The total of the period that it is compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub compared_total: Option<ComparedJson>,
+    #[serde(skip)]
+    dimensions: Vec<Dimension>,
 }
 
-/// A row: the value that its messages share, and its figures.
+/// A period.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = ReportPeriod)]
+pub struct PeriodJson {
+    pub since: String,
+    pub until: String,
+}
+
+/// A row: the values that its messages share, and its figures.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = ReportRow)]
 pub struct RowJson {
-    /// `null` for messages without a value.
+    /// `null` for messages without a value. Of two properties, both values with ` / ` in between.
     pub key: Option<String>,
+    /// The value of each property.
+    pub keys: BTreeMap<String, Option<String>>,
     /// The configured name of the account, in reports by account only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
@@ -45,6 +70,35 @@ pub struct RowJson {
     pub code: Option<CodeJson>,
     #[serde(flatten)]
     pub figures: FiguresJson,
+    /// In comparing reports only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub compared: Option<ComparedJson>,
+    /// The values in the order of the properties.
+    #[serde(skip)]
+    pub values: Vec<Option<String>>,
+}
+
+/// The figures of the period that a report is compared with, and the differences to them.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = ReportComparison)]
+pub struct ComparedJson {
+    #[serde(flatten)]
+    pub figures: FiguresJson,
+    pub differences: DifferencesJson,
+}
+
+/// The figures of the report less those of the period that it is compared with.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = ReportDifferences)]
+pub struct DifferencesJson {
+    pub messages: i64,
+    pub open: i64,
+    pub conflicts: i64,
+    /// `null` if one of the two is.
+    pub delivery_rate: Option<f64>,
+    pub read_rate: Option<f64>,
+    pub failure_rate: Option<f64>,
 }
 
 /// The meaning of an error code.
@@ -53,8 +107,15 @@ pub struct RowJson {
 pub struct CodeJson {
     #[schema(required = false)]
     pub title: String,
+    /// Who is usually responsible.
     #[schema(required = false)]
     pub fault: &'static str,
+    /// Twilio's page.
+    #[schema(required = false)]
+    pub url: String,
+    /// The row's part of all undelivered and failed messages of the report; `null` if there are none.
+    #[schema(required = false)]
+    pub share_of_failures: Option<f64>,
 }
 
 /// The figures of a row; docs/REPORTS.md defines them.
@@ -89,102 +150,152 @@ pub struct TimesJson {
 }
 
 impl ReportJson {
-    /// The JSON of a report, with titles from the table of error codes.
-    pub fn new(report: &Report, error_codes: &ErrorCodes) -> Self {
-        let Report { by, since, until, as_of_position, rule, rows, total } = report;
+    /// The JSON of a report, with titles from the table of error codes. Masked, it shows only the last
+    /// four digits of addresses, so that two rows may look alike; they are sorted by what they show, so
+    /// that their order reveals nothing about the hidden digits.
+    pub fn new(report: &Report, error_codes: &ErrorCodes, masked: bool) -> Self {
+        let query = &report.query;
+        let mut rows = report.rows.clone();
+        if masked {
+            rows.iter_mut().for_each(|row| mask_keys(row, &query.by));
+            // Rows that look alike must not stand in the order of what is hidden.
+            rows.sort_by_cached_key(|row| format!("{:?}", (&row.keys, &row.figures)));
+            query.order.sort(&mut rows, &query.by);
+        }
+        let failures = report.total.not_reached();
+        let shown = rows.iter().take(query.limit.unwrap_or(usize::MAX));
+        let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
         Self {
-            by: by.name(),
-            since: since.map(|since| since.to_string()),
-            until: until.map(|until| until.to_string()),
-            as_of_position: *as_of_position,
-            rule: rule.name(),
-            time_zone: "UTC",
-            rows: rows
-                .iter()
-                .map(|(key, figures)| RowJson::new(*by, key, figures, error_codes))
+            by: query.by.iter().map(Dimension::name).collect::<Vec<_>>().join(","),
+            since: text(query.filter.since),
+            until: text(query.filter.until),
+            as_of_position: report.as_of_position,
+            rule: report.rule.name(),
+            time_zone: query.zone.name().to_owned(),
+            compared_with: query.compare.map(PeriodJson::new),
+            rows: shown
+                .map(|row| RowJson::new(row, &query.by, &query.zone, error_codes, failures))
                 .collect(),
-            total: FiguresJson::new(total),
+            rows_in_all: rows.len(),
+            total: FiguresJson::new(&report.total),
+            compared_total: report
+                .compared_total
+                .as_ref()
+                .map(|theirs| ComparedJson::new(&report.total, theirs)),
+            dimensions: query.by.clone(),
         }
     }
 
-    /// Adds the names of the accounts, if the report is by account.
-    pub fn with_account_names(mut self, names: &AccountNames) -> Self {
-        if self.by == Dimension::Account.name() {
-            for row in &mut self.rows {
-                let name = row.key.as_deref().and_then(|sid| names.name(sid));
-                row.account_name = name.map(str::to_owned);
-            }
+    /// Adds the names of the accounts, if the report is by account. Of a masked report, names that may be
+    /// addresses are masked too.
+    pub fn with_account_names(mut self, names: &AccountNames, masked: bool) -> Self {
+        let place = self.dimensions.iter().position(|by| *by == Dimension::Account);
+        for row in &mut self.rows {
+            let sid = place.and_then(|place| row.values.get(place)?.as_deref());
+            let name = sid.and_then(|sid| names.name(sid));
+            row.account_name = name.map(|name| match masked {
+                true => mask::text(name),
+                false => name.to_owned(),
+            });
         }
         self
     }
 
-    /// Masks all but the last four digits of addresses, so that two senders may look alike. Rows with
-    /// equally many messages are sorted again by what they show: the order of the whole addresses
-    /// would reveal something about the hidden digits.
-    pub fn masked(mut self) -> Self {
-        let masked: fn(&str) -> String = match Dimension::parse(self.by) {
-            Some(Dimension::From) => mask::address,
-            Some(Dimension::Day | Dimension::Hour | Dimension::Country | Dimension::ErrorCode) => {
-                return self;
-            }
-            // SIDs and channels are texts that a sender may choose.
-            _ => mask::text,
+    /// The properties.
+    pub fn dimensions(&self) -> &[Dimension] {
+        &self.dimensions
+    }
+
+    /// True if the rows have error codes with their meanings.
+    pub fn is_by_code(&self) -> bool {
+        self.dimensions.contains(&Dimension::ErrorCode)
+    }
+}
+
+/// Masks the values of a row that may be addresses. SIDs, channels and tags are texts that a sender may
+/// choose.
+fn mask_keys(row: &mut Row, by: &[Dimension]) {
+    for (key, dimension) in row.keys.iter_mut().zip(by) {
+        let RowKey::Text(text) = key else { continue };
+        *text = match dimension {
+            Dimension::Country => continue,
+            Dimension::From => mask::address(text),
+            Dimension::Tag(name) => mask::tag_value(name, text),
+            _ => mask::text(text),
         };
-        let keys = self.rows.iter_mut().flat_map(|row| [&mut row.key, &mut row.account_name]);
-        keys.flatten().for_each(|key| *key = masked(key));
-        self.rows.sort_by_cached_key(|row| {
-            let shown = serde_json::to_string(&row.figures).unwrap_or_default();
-            (Reverse(row.figures.messages), row.key.clone(), shown)
-        });
-        self
     }
+}
 
-    /// Writes the rows as CSV, without the total.
-    pub fn write_csv(&self, out: impl Write) -> io::Result<()> {
-        let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
-        let is_by_code = self.by == Dimension::ErrorCode.name();
-        let of_code: &[&str] = if is_by_code { &["title", "fault"] } else { &[] };
-        let statuses = self.total.statuses.keys().map(String::as_str);
-        let times = ["time_to_sent_ms", "sent_to_delivered_ms"]
-            .into_iter()
-            .flat_map(|what| TimesJson::COLUMNS.map(|column| format!("{what}_{column}")));
-        let header = std::iter::once(self.by.replace('-', "_"))
-            .chain(of_code.iter().map(ToString::to_string))
-            .chain(["messages".to_owned()])
-            .chain(statuses.map(str::to_owned))
-            .chain(
-                ["open", "conflicts", "imported", "delivery_rate", "read_rate", "failure_rate"]
-                    .map(String::from),
-            )
-            .chain(times);
-        csv.write_record(header).map_err(write_error)?;
-        for RowJson { key, code, figures, .. } in &self.rows {
-            let key =
-                escape_formula(Cow::Borrowed(key.as_deref().unwrap_or_default())).into_owned();
-            let of_code = code.iter().flat_map(|code| [code.title.clone(), code.fault.to_owned()]);
-            // The messages without a code have no title either.
-            let missing = if is_by_code && code.is_none() { 2 } else { 0 };
-            let blank = std::iter::repeat_n(String::new(), missing);
-            let cells = std::iter::once(key).chain(of_code).chain(blank).chain(figures.columns());
-            csv.write_record(cells).map_err(write_error)?;
-        }
-        csv.flush()
+impl PeriodJson {
+    fn new(period: Period) -> Self {
+        Self { since: period.since.to_string(), until: period.until.to_string() }
     }
 }
 
 impl RowJson {
-    fn new(by: Dimension, key: &RowKey, figures: &Figures, error_codes: &ErrorCodes) -> Self {
-        let key = by.format(key);
-        let code = key.as_deref().filter(|_| by == Dimension::ErrorCode).and_then(ErrorCode::parse);
-        let code = code.map(|code| CodeJson::new(code, error_codes));
-        Self { key, account_name: None, code, figures: FiguresJson::new(figures) }
+    fn new(
+        row: &Row,
+        by: &[Dimension],
+        zone: &Zone,
+        error_codes: &ErrorCodes,
+        failures: i64,
+    ) -> Self {
+        let hour = |starts_at: i64| zone.show_hour(Timestamp::from_micros(starts_at * 1_000_000));
+        let values: Vec<_> =
+            by.iter().zip(&row.keys).map(|(by, key)| by.format(key, hour)).collect();
+        let key = match &values[..] {
+            [one] => one.clone(),
+            several => {
+                let shown = several.iter().map(|value| value.as_deref().unwrap_or("(none)"));
+                Some(shown.collect::<Vec<_>>().join(" / "))
+            }
+        };
+        let code = by.iter().zip(&row.keys).find_map(|(by, key)| match key {
+            RowKey::Number(code) if *by == Dimension::ErrorCode => {
+                ErrorCode::from_number(u32::try_from(*code).ok()?)
+            }
+            _ => None,
+        });
+        let names = by.iter().map(|by| by.name().into_owned());
+        Self {
+            key,
+            keys: names.zip(values.iter().cloned()).collect(),
+            account_name: None,
+            code: code.map(|code| CodeJson::new(code, error_codes, &row.figures, failures)),
+            figures: FiguresJson::new(&row.figures),
+            compared: row.compared.as_ref().map(|theirs| ComparedJson::new(&row.figures, theirs)),
+            values,
+        }
     }
 }
 
 impl CodeJson {
-    fn new(code: ErrorCode, error_codes: &ErrorCodes) -> Self {
+    fn new(code: ErrorCode, error_codes: &ErrorCodes, figures: &Figures, failures: i64) -> Self {
         let fault = error_codes.meaning(code).map(|meaning| meaning.fault.name());
-        Self { title: error_codes.title(code), fault: fault.unwrap_or("unknown") }
+        let share = figures.not_reached() as f64 / failures as f64;
+        Self {
+            title: error_codes.title(code),
+            fault: fault.unwrap_or("unknown"),
+            url: format!("{ERROR_PAGE}{}", code.number()),
+            share_of_failures: (failures > 0).then_some(share),
+        }
+    }
+}
+
+impl ComparedJson {
+    fn new(ours: &Figures, theirs: &Figures) -> Self {
+        let rate = |rate: fn(&Figures) -> Option<f64>| Some(rate(ours)? - rate(theirs)?);
+        Self {
+            figures: FiguresJson::new(theirs),
+            differences: DifferencesJson {
+                messages: ours.messages() - theirs.messages(),
+                open: ours.open() - theirs.open(),
+                conflicts: ours.conflicts() - theirs.conflicts(),
+                delivery_rate: rate(Figures::delivery_rate),
+                read_rate: rate(Figures::read_rate),
+                failure_rate: rate(Figures::failure_rate),
+            },
+        }
     }
 }
 
@@ -206,59 +317,40 @@ impl FiguresJson {
             sent_to_delivered_ms: TimesJson::new(&figures.sent_to_delivered()),
         }
     }
-
-    fn columns(&self) -> impl Iterator<Item = String> {
-        let statuses: Vec<_> = self.statuses.values().map(Value::to_string).collect();
-        let rates = [self.delivery_rate, self.read_rate, self.failure_rate].map(optional);
-        std::iter::once(self.messages.to_string())
-            .chain(statuses)
-            .chain([self.open, self.conflicts, self.imported].map(|count| count.to_string()))
-            .chain(rates)
-            .chain(self.time_to_sent_ms.columns())
-            .chain(self.sent_to_delivered_ms.columns())
-    }
 }
 
 impl TimesJson {
-    const COLUMNS: [&'static str; 6] = ["known", "unknown", "negative", "p50", "p95", "p99"];
-
     fn new(times: &DurationHistogram) -> Self {
         let [p50, p95, p99] = [50, 95, 99].map(|hundredths| times.percentile_ms(hundredths));
         let (known, unknown, negative) = (times.known(), times.unknown, times.negative);
         Self { known, unknown, negative, p50, p95, p99 }
     }
-
-    fn columns(&self) -> [String; 6] {
-        let Self { known, unknown, negative, p50, p95, p99 } = self;
-        let [known, unknown, negative] = [known, unknown, negative].map(ToString::to_string);
-        let [p50, p95, p99] = [p50, p95, p99].map(|length| optional(*length));
-        [known, unknown, negative, p50, p95, p99]
-    }
-}
-
-fn optional(value: Option<impl ToString>) -> String {
-    value.map(|value| value.to_string()).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Dimension, Figures, Report, ReportJson, RowKey};
     use crate::domain::{ErrorCodes, Rule};
+    use crate::report::{ReportQuery, Row};
 
     #[test]
     fn rows_of_masked_senders_do_not_stand_in_the_order_of_what_is_hidden() {
         let shown = |senders: [&str; 3]| {
-            let rows = senders.map(|sender| (RowKey::Text(sender.to_owned()), Figures::default()));
-            let (since, until, as_of_position) = (None, None, 1);
-            let (rows, total, rule) = (rows.into(), Figures::default(), Rule::default());
-            let by = Dimension::From;
-            let report = Report { by, since, until, as_of_position, rule, rows, total };
-            ReportJson::new(&report, &ErrorCodes::default())
-                .masked()
-                .rows
-                .into_iter()
-                .map(|row| row.key)
-                .collect::<Vec<_>>()
+            let row = |sender: &str| Row {
+                keys: [RowKey::Text(sender.to_owned())].into_iter().collect(),
+                figures: Figures::default(),
+                compared: None,
+            };
+            let report = Report {
+                query: ReportQuery::new([Dimension::From]),
+                as_of_position: 1,
+                rule: Rule::default(),
+                rows: senders.map(row).into(),
+                total: Figures::default(),
+                compared_total: None,
+            };
+            let shown = ReportJson::new(&report, &ErrorCodes::default(), true);
+            shown.rows.into_iter().map(|row| row.key).collect::<Vec<_>>()
         };
         let in_order = ["+*******0001", "+*******0002", "+*******0003"];
         let in_order = in_order.map(|key| Some(key.to_owned()));

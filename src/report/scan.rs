@@ -3,7 +3,8 @@
 use std::thread;
 
 use super::figures::Rows;
-use super::{Dimension, ReportQuery};
+use super::local_time::{LocalTime, LocalTimes};
+use super::{Dimension, ReportQuery, RowKeysRef};
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::rollup::{Contribution, RollupKey};
 use crate::projection::throttle;
@@ -26,7 +27,7 @@ pub fn scan(views: &dyn Views, query: &ReportQuery) -> Result<(Checkpoint, Rows)
             .map(part)
             .map(|(after, last)| scope.spawn(move || scan_part(views, query, after, last)))
             .collect();
-        let mut rows = Rows::new(query.by);
+        let mut rows = Rows::default();
         for thread in threads {
             let part = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             rows.merge(part?);
@@ -44,11 +45,11 @@ fn scan_part(
     last: u64,
 ) -> Result<Rows, StoreError> {
     throttle::lower_priority(throttle::NICE);
-    let mut rows = Rows::new(query.by);
+    let mut counting = Counting::new(query);
     while after < last {
         let (until, mut seen) = (last.min(after + PAGE_MESSAGES), 0);
         views.for_each_message(after, until, &mut |message| {
-            count(&mut rows, query, message);
+            counting.count(message);
             seen += 1;
         })?;
         // Ids are dense: some are missing only if the views have been emptied meanwhile.
@@ -57,15 +58,43 @@ fn scan_part(
         }
         after = until;
     }
-    Ok(rows)
+    Ok(counting.rows)
 }
 
-fn count(rows: &mut Rows, query: &ReportQuery, message: &MessageRef<'_>) {
-    if query.filter.matches(message) {
-        let key = match query.by {
-            Dimension::Country => RollupKey::from_message(message),
-            _ => RollupKey::from_message_without_country(message),
+/// The rows so far, and what counting needs.
+struct Counting<'q> {
+    query: &'q ReportQuery,
+    rows: Rows,
+    times: LocalTimes<'q>,
+    needs_times: bool,
+    needs_country: bool,
+}
+
+impl<'q> Counting<'q> {
+    fn new(query: &'q ReportQuery) -> Self {
+        Self {
+            query,
+            rows: Rows::default(),
+            times: LocalTimes::new(&query.zone),
+            needs_times: query.by.iter().any(Dimension::is_time),
+            needs_country: query.by.contains(&Dimension::Country),
+        }
+    }
+
+    fn count(&mut self, message: &MessageRef<'_>) {
+        if !self.query.filter.matches(message) {
+            return;
+        }
+        let key = match self.needs_country {
+            true => RollupKey::from_message(message),
+            false => RollupKey::from_message_without_country(message),
         };
-        rows.row(&key, Some(message)).add_message(&key, Contribution::from_message(message));
+        let local = match self.needs_times {
+            true => self.times.of_time(message.first_received_at),
+            false => LocalTime::default(),
+        };
+        let keys = self.query.by.iter().map(|by| by.key(&key, Some(message), local)).collect();
+        let row = self.rows.row(&RowKeysRef(keys));
+        row.add_message(&key, Contribution::from_message(message));
     }
 }

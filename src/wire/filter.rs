@@ -30,13 +30,15 @@ pub struct MessageParameters {
     #[serde(deserialize_with = "error_code")]
     #[param(value_type = Option<String>, pattern = "^0*[1-9][0-9]*$", max_length = 9)]
     pub error_code: Option<ErrorCode>,
-    /// An address, in any spelling if it is a number; or `*` and its last digits, at least four
+    /// An address, in any spelling if it is a number; `*` and its last digits, at least four; or its first
+    /// digits and `*`, as in `+4420*`
     #[serde(deserialize_with = "address")]
-    #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|[^*][\s\S]*)$")]
+    #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|\+[ ().\-/]*[0-9][0-9 ().\-/]*\*|[^*]+)$")]
     pub from: Option<WrittenAddress>,
-    /// An address, in any spelling if it is a number; or `*` and its last digits, at least four
+    /// An address, in any spelling if it is a number; `*` and its last digits, at least four; or its first
+    /// digits and `*`, as in `+4420*`
     #[serde(deserialize_with = "address")]
-    #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|[^*][\s\S]*)$")]
+    #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|\+[ ().\-/]*[0-9][0-9 ().\-/]*\*|[^*]+)$")]
     pub to: Option<WrittenAddress>,
     /// The account, by SID or name
     #[serde(deserialize_with = "account_sid")]
@@ -48,6 +50,10 @@ pub struct MessageParameters {
     #[serde(deserialize_with = "channel")]
     #[param(min_length = 1)]
     pub channel: Option<String>,
+    /// The country of the recipient's number, as two letters
+    #[serde(deserialize_with = "country")]
+    #[param(value_type = Option<String>, pattern = "^[A-Za-z]{2}$")]
+    pub country: Option<Country>,
     /// First received at this time or later: RFC 3339, a day or a time in the time zone, `yesterday`, or a
     /// length of time ago, such as `24h`
     #[serde(deserialize_with = "time")]
@@ -115,6 +121,7 @@ impl MessageParameters {
             account_sid: self.account_sid,
             messaging_service_sid: self.messaging_service_sid,
             channel: self.channel,
+            country: self.country,
             since,
             until,
             conflict: self.conflict,
@@ -206,7 +213,16 @@ fn error_code<'de, D: Deserializer<'de>>(value: D) -> Result<Option<ErrorCode>, 
 }
 
 fn address<'de, D: Deserializer<'de>>(value: D) -> Result<Option<WrittenAddress>, D::Error> {
-    parsed(value, "an address, or * and at least four digits", WrittenAddress::parse)
+    parsed(
+        value,
+        "an address, * and at least four digits, or + and digits and *",
+        WrittenAddress::parse,
+    )
+}
+
+fn country<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Country>, D::Error> {
+    let expected = "the two letters of a country (ISO 3166-1), such as DE";
+    parsed(value, expected, |code| Country::parse(&code.to_ascii_uppercase()))
 }
 
 fn channel<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {

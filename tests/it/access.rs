@@ -217,6 +217,17 @@ fn a_masked_token_may_filter_only_by_the_last_four_digits() {
 }
 
 #[test]
+fn the_links_of_a_masked_message_lead_only_to_what_its_token_may_see() {
+    let app = with_tokens();
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    let message = get(&app, SUPPORT, &format!("/v1/messages/{}", sid(1))).json();
+    for link in [&message["links"]["self"], &message["links"]["events"]] {
+        assert_eq!(get(&app, SUPPORT, link.as_str().unwrap()).code, 200, "{link}");
+    }
+    assert_eq!(message["timeline"][0]["links"], json!({ "event": "/v1/events/1" }));
+}
+
+#[test]
 fn masked_responses_have_their_own_etag() {
     let app = with_tokens();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);

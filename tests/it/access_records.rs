@@ -169,6 +169,19 @@ fn an_error_has_the_request_id_of_its_record() {
 }
 
 #[test]
+fn a_response_without_a_body_returns_no_rows() {
+    let app = with_tokens();
+    assert_eq!(app.receive(sent(&sid(1))).code, 200);
+    let path = format!("/v1/messages/{}", sid(1));
+    assert_eq!(with(AUDIT, Request::new("HEAD", &path)).send(app.admin()).code, 200);
+    let known = with(AUDIT, Request::new("GET", &path)).header("If-None-Match", "*");
+    assert_eq!(known.send(app.admin()).code, 304);
+    for record in records(&app, 2) {
+        assert_eq!(record["rows"], 0, "{record}");
+    }
+}
+
+#[test]
 fn nothing_is_recorded_of_requests_that_read_nothing_about_anybody() {
     let app = with_tokens();
     for path in ["/healthz", "/readyz", "/openapi.json", "/docs/", "/metrics", "/nothing"] {

@@ -4,8 +4,10 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use delivery_ledger::store::{self, Access, Database};
 use flate2::read::GzDecoder;
 
+use crate::support::events::event;
 use crate::support::{App, Request, Response, delivered, sent, sid};
 
 /// A server with enough events that everything but single ones is worth compressing.
@@ -120,6 +122,33 @@ fn the_tag_of_a_compressed_message_is_a_weak_one() {
         assert_eq!((known.header("etag"), known.header("content-encoding")), (Some(weak), None));
         assert_eq!(known.header("vary"), Some("accept-encoding"));
     }
+}
+
+#[test]
+fn a_compressed_export_takes_little_memory_however_slow_its_reader_is() {
+    const EVENTS: u32 = 500;
+    const LONG: usize = 48_000;
+    let mut app = App::not_started(&[]);
+    let log = store::open(&Database::Sqlite(app.log_file()), Access::Create).unwrap();
+    // Digits at random, of which gzip leaves almost a half.
+    let digits = || (0..LONG).map(|_| fastrand::digit(10)).collect::<String>();
+    let events = (0..EVENTS).map(|number| event(sent(&sid(number)).with("Body", &digits())));
+    log.append(&events.collect::<Vec<_>>()).unwrap();
+    drop(log);
+    app.restart();
+    app.caught_up();
+    let before = app.peak_memory_kib();
+    let request = Request::new("GET", "/v1/exports/events").header("Accept-Encoding", "gzip");
+    let mut stream = TcpStream::connect(app.admin()).unwrap();
+    stream.write_all(&request.bytes(app.admin())).unwrap();
+
+    std::thread::sleep(Duration::from_secs(2));
+    let grown = app.peak_memory_kib() - before;
+    let exported = unpacked(&Response::read(&mut stream));
+
+    assert!(exported.len() > EVENTS as usize * LONG);
+    assert!(exported == app.get("/v1/exports/events").body);
+    assert!(grown < 12 << 10, "{grown} KiB");
 }
 
 #[test]

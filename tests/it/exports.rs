@@ -80,7 +80,7 @@ fn an_invalid_filter_value_is_rejected_with_the_valid_ones() {
     for (flags, expected) in [
         (&["--status", "sending!"][..], "--status: `sending!` is not unknown or one of scheduled"),
         (&["--error-code", "x"], "--error-code: `x` is not 1 to 9 digits"),
-        (&["--to", "*671"], "--to: `*671` is not an address, or * and at least four digits"),
+        (&["--to", "*671"], "--to: `*671` is not an address, * and at least four digits"),
         (&["--since", "tomorrow"], "--since: `tomorrow` is not a time, such as"),
         (&["--since", "2026-02-30"], "--since: `2026-02-30` is not a time, such as"),
         (
@@ -261,8 +261,9 @@ fn an_invalid_export_request_gets_a_problem() {
         ("events?since=2026-02-02&until=2026-01-01", "is not before until"),
     ] {
         let answer = app.get(&format!("/v1/exports/{target}"));
-        let state =
-            ["is not before until", "is beyond 1"].iter().any(|end| expected.ends_with(end));
+        let state = ["is not before until", "is beyond 1", "leave it out"]
+            .iter()
+            .any(|end| expected.ends_with(end));
         assert_eq!(answer.code, if state { 409 } else { 400 }, "{target}");
         let detail = answer.json()["detail"].as_str().unwrap().to_owned();
         assert!(detail.contains(expected), "{target}: {detail}");

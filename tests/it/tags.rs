@@ -121,9 +121,9 @@ fn found(app: &App, query: &str) -> Vec<u32> {
     answer.json()["data"].as_array().unwrap().iter().map(number).collect()
 }
 
-fn refused(app: &App, query: &str) -> String {
+fn refused(app: &App, query: &str, code: u16) -> String {
     let answer = app.get(&format!("/v1/messages?{query}"));
-    assert_eq!(answer.code, 400, "{query}: {}", answer.json());
+    assert_eq!(answer.code, code, "{query}: {}", answer.json());
     answer.json()["detail"].as_str().unwrap().to_owned()
 }
 
@@ -162,14 +162,20 @@ fn a_tag_of_a_later_callback_is_found_too() {
 fn an_unknown_tag_is_an_error_with_the_similar_ones() {
     let app = App::start();
     assert_eq!(
-        refused(&app, "tag.order=17"),
+        refused(&app, "tag.order=17", 409),
         "no message has a tag `order` yet; parameters in the query of a callback's URL are its tags"
     );
     with_orders(&app);
-    assert_eq!(refused(&app, "tag.ordre=17"), "no message has a tag `ordre`; similar: order");
-    assert_eq!(refused(&app, "tag.x=1"), "no message has a tag `x`; there are campaign, order");
-    assert_eq!(refused(&app, "tag.=1"), "tag `=1` is not a tag, whose name has 1 to 128 bytes");
-    let unknown = refused(&app, "tags.order=17");
+    assert_eq!(refused(&app, "tag.ordre=17", 409), "no message has a tag `ordre`; similar: order");
+    assert_eq!(
+        refused(&app, "tag.x=1", 409),
+        "no message has a tag `x`; there are campaign, order"
+    );
+    assert_eq!(
+        refused(&app, "tag.=1", 400),
+        "tag `=1` is not a tag, whose name has 1 to 128 bytes"
+    );
+    let unknown = refused(&app, "tags.order=17", 400);
     assert!(
         unknown.starts_with("there is no parameter `tags.order` here; there are "),
         "{unknown}"
@@ -187,7 +193,7 @@ fn only_the_configured_tags_are_indexed() {
 
     assert_eq!(found(&app, "tag.order=17"), [3, 1]);
     assert_eq!(
-        refused(&app, "tag.campaign=spring"),
+        refused(&app, "tag.campaign=spring", 409),
         "the tag `campaign` is not indexed, so that lists cannot find messages by it; add it to `names` \
          in [tags] of the configuration, or export messages with this filter, which reads all of them"
     );

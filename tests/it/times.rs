@@ -114,3 +114,17 @@ fn what_is_older_than_a_length_of_time_can_be_purged() {
     let purged = app.run(&["quarantine", "purge", "--before", "30d"]);
     assert_eq!(String::from_utf8(purged.stdout).unwrap(), "0 removed\n");
 }
+
+#[test]
+fn a_report_counts_the_days_of_the_time_zone() {
+    let app = app(BERLIN);
+    let zone = |query: &str| {
+        app.get(&format!("/v1/reports/delivery?by=day{query}")).json()["time_zone"].clone()
+    };
+    assert_eq!(zone(""), "Europe/Berlin");
+    assert_eq!(zone("&time_zone=asia/kathmandu"), "Asia/Kathmandu");
+    let report = ["report", "--by=day", "--format=json"];
+    assert_eq!(app.json(&report)["time_zone"], "UTC");
+    let zoned = [&report[..], &["--time-zone=Asia/Kolkata"]].concat();
+    assert_eq!(app.json(&zoned)["time_zone"], "Asia/Kolkata");
+}

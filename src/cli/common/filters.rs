@@ -39,6 +39,7 @@ pub struct Filters {
     from: Option<String>,
 
     /// Only to this address, in any spelling if it is a number, or to those that end with these digits
+    /// (*2671) or begin with these (+4420*)
     #[arg(long, help_heading = "Filters", value_name = "ADDRESS")]
     to: Option<String>,
 
@@ -51,6 +52,10 @@ pub struct Filters {
 
     #[arg(long, help_heading = "Filters", value_name = "CHANNEL")]
     channel: Option<String>,
+
+    /// Only to numbers of this country, such as DE
+    #[arg(long, help_heading = "Filters", value_name = "CC")]
+    country: Option<String>,
 
     /// First received at this time or later: a length of time ago (24h, 7d), yesterday, a day, a local
     /// time (2026-11-25T10:00), or RFC 3339

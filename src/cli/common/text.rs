@@ -1,6 +1,5 @@
 //! Text for people: tables, numbers and progress bars.
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use crate::domain::{Position, event};
@@ -14,28 +13,6 @@ pub fn number(number: u64) -> String {
 pub fn position(text: &str) -> Result<Position, String> {
     event::parse_position(text)
         .ok_or_else(|| "it is not a position, such as 42 or 51,522".to_owned())
-}
-
-/// A table with this header and without borders.
-pub fn table<const N: usize>(header: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(header);
-    table
-}
-
-/// A cell for a number.
-pub fn right(content: impl ToString) -> Cell {
-    Cell::new(content).set_alignment(CellAlignment::Right)
-}
-
-/// The lines of a table without trailing blanks.
-pub fn lines(table: &Table) -> String {
-    let lines = table.to_string();
-    let trimmed = lines.lines().map(|line| line.trim_end().strip_prefix(' ').unwrap_or(line));
-    trimmed.map(|line| format!("{line}\n")).collect()
 }
 
 /// A progress bar on stderr over this many events; invisible if stderr is not a terminal.

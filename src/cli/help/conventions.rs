@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, StringValueParser, TypedValueParser, ValuePar
 use clap::{Arg, Command, Error, ValueHint};
 
 use crate::domain::{Rule, Status};
-use crate::report::Dimension;
+use crate::report::{Dimension, SortBy};
 
 /// The short flags that other programs have for the same things.
 const SHORT_FLAGS: [(&str, char); 2] = [("output", 'o'), ("limit", 'n')];
@@ -58,7 +58,8 @@ fn words(id: &str, value: Option<&str>) -> Option<Words> {
         ("status", _) => Status::ALL.map(Status::name).into_iter().chain(["unknown"]).collect(),
         ("channel", _) => CHANNELS.to_vec(),
         ("rule", _) => Rule::ALL.map(Rule::name).to_vec(),
-        ("by", _) => Dimension::ALL.map(Dimension::name).to_vec(),
+        ("by", _) => Dimension::ALL.iter().map(Dimension::kind).collect(),
+        ("sort", _) => SortBy::ALL.map(SortBy::name).to_vec(),
         ("content_type", _) => vec!["application/x-www-form-urlencoded", "application/json"],
         (_, Some("BOOL")) => vec!["true", "false"],
         _ => return None,

@@ -1,5 +1,6 @@
 //! Filters for messages, shared by lists, exports and reports.
 
+use crate::domain::country::Country;
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::{AccountSid, ErrorCode, Status, Timestamp};
 
@@ -15,6 +16,8 @@ pub struct MessageFilter {
     pub account_sid: Option<AccountSid>,
     pub messaging_service_sid: Option<String>,
     pub channel: Option<String>,
+    /// The country of the recipient's number.
+    pub country: Option<Country>,
     /// The first event was received at this time or later.
     pub since: Option<Timestamp>,
     /// The first event was received before this time.
@@ -43,6 +46,8 @@ pub enum AddressPattern {
     AnyOf(Vec<Candidate>),
     /// The last digits of a number.
     Suffix(String),
+    /// The first digits of a number, with their `+`, on every channel.
+    Prefix(String),
 }
 
 /// An address that was possibly meant.
@@ -58,7 +63,8 @@ pub enum Candidate {
 pub const SUFFIX_DIGITS_MIN: usize = 4;
 
 impl AddressPattern {
-    /// Parses `*` and at least four digits, or else exactly one address.
+    /// Parses `*` and at least four digits, `+`, digits and `*`, or else exactly one address. An unescaped
+    /// `+` in a URL's query arrives as a space.
     ///
     /// ```
     /// use delivery_ledger::domain::message::filter::AddressPattern;
@@ -66,6 +72,7 @@ impl AddressPattern {
     /// let ending = AddressPattern::parse("*2671").unwrap();
     /// assert!(ending.matches("whatsapp:+14155552671"));
     /// assert!(AddressPattern::parse("+14155552671").unwrap().matches("+14155552671"));
+    /// assert!(AddressPattern::parse("+1415*").unwrap().matches("whatsapp:+14155552671"));
     /// assert_eq!(AddressPattern::parse("*671"), None);
     /// ```
     pub fn parse(text: &str) -> Option<Self> {
@@ -76,6 +83,15 @@ impl AddressPattern {
                     .then(|| AddressPattern::Suffix(digits.to_owned()))
             }
             None if text.is_empty() => None,
+            None if text.ends_with('*') => {
+                let number = text.trim_end_matches('*');
+                let digits = number.strip_prefix(['+', ' '])?;
+                let are_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+                (are_digits && !digits.is_empty() && text.len() == number.len() + 1)
+                    .then(|| AddressPattern::Prefix(format!("+{digits}")))
+            }
+            // No address has one, so it is a mistake.
+            None if text.contains('*') => None,
             None => Some(AddressPattern::AnyOf(vec![Candidate::Address(text.to_owned())])),
         }
     }
@@ -87,6 +103,7 @@ impl AddressPattern {
                 candidates.iter().map(|one| one.as_str().to_owned()).collect()
             }
             AddressPattern::Suffix(digits) => vec![format!("*{digits}")],
+            AddressPattern::Prefix(number) => vec![format!("{number}*")],
         }
     }
 
@@ -95,6 +112,10 @@ impl AddressPattern {
         match self {
             AddressPattern::AnyOf(candidates) => candidates.iter().any(|one| one.matches(address)),
             AddressPattern::Suffix(digits) => address.ends_with(digits),
+            AddressPattern::Prefix(number) => {
+                let number_of = address.rsplit_once(':').map_or(address, |(_, rest)| rest);
+                number_of.starts_with(number)
+            }
         }
     }
 }
@@ -138,6 +159,9 @@ impl MessageFilter {
         address(&self.from, message.from)
             && address(&self.to, message.to)
             && self.channel.as_deref().is_none_or(|wanted| message.channel == wanted)
+            && self
+                .country
+                .is_none_or(|wanted| message.to.and_then(Country::from_address) == Some(wanted))
             && equal(self.messaging_service_sid.as_deref(), message.messaging_service_sid)
             && equal(self.account_sid.as_ref().map(AccountSid::as_str), message.account_sid)
     }

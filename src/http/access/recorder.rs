@@ -23,6 +23,8 @@ pub struct AccessRecorder {
     unrecorded: AtomicU64,
 }
 
+const NOT_MODIFIED: u16 = 304;
+
 /// A request that has begun.
 pub struct Begun {
     pub at: Timestamp,
@@ -73,7 +75,9 @@ impl Begun {
 impl Drop for Pending {
     fn drop(&mut self) {
         let Some(mut record) = self.record.take() else { return };
-        record.rows = self.begun.returned.rows();
+        // A response to HEAD, and one that says that nothing has changed, has no body.
+        let has_body = record.method != "HEAD" && record.status_code != NOT_MODIFIED;
+        record.rows = if has_body { self.begun.returned.rows() } else { 0 };
         let passed = self.begun.instant.elapsed().as_millis();
         record.duration_ms = u64::try_from(passed).unwrap_or(u64::MAX);
         self.log.record(record);

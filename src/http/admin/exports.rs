@@ -176,7 +176,7 @@ async fn export(
             let known = ready.store.views().tag_names()?;
             format
                 .check_tag_columns(&asked_columns, &known)
-                .map_err(|bad| Problem::BadRequest(format!("tag_columns: {bad}")))?;
+                .map_err(|bad| Problem::Conflict(format!("tag_columns: {bad}")))?;
         }
         // The log contains everything that the views have read.
         let last = ready.store.views().checkpoint()?.position;

@@ -1,29 +1,74 @@
 //! `GET /v1/reports/delivery`: delivery reports.
 
 use actix_web::{HttpResponse, web};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use time::OffsetDateTime;
 use utoipa::IntoParams;
 
 use super::message_list::message_filter;
 use super::state::AdminState;
+use crate::domain::Timestamp;
 use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::Query;
 use crate::http::response::{self, Failures};
+use crate::report::comparison::{self, Comparison};
 use crate::report::output::ReportJson;
-use crate::report::{Dimension, ReportQuery, report};
-use crate::wire::filter::MessageParameters;
+use crate::report::{Dimension, Order, ReportQuery, report};
+use crate::wire::filter::{MessageParameters, time_flag};
+use crate::wire::parameters::{not_empty, parsed};
+use crate::wire::tag_filter;
 
-/// What a report counts by.
-#[derive(Debug, Deserialize, IntoParams)]
+/// The maximum of `limit`. A report by sender may have very many rows.
+const LIMIT_MAX: usize = 1_000_000;
+
+/// What a report counts by, and which rows it has.
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(default)]
 pub struct ReportParameters {
-    #[param(inline, value_type = Dimension)]
-    by: Option<Dimension>,
+    /// One property, or two with a comma in between: `day`, `hour`, `week`, `month`, `weekday`,
+    /// `hour-of-day`, `channel`, `from`, `messaging-service`, `country`, `error-code`, `account`, or
+    /// `tag:` and the name of a tag
+    #[serde(deserialize_with = "text")]
+    #[param(value_type = String, required = true, example = "country,week",
+        pattern = "^(day|hour|week|month|weekday|hour-of-day|channel|from|messaging-service|country|error-code|account|tag:[A-Za-z0-9_-]+)(,(day|hour|week|month|weekday|hour-of-day|channel|from|messaging-service|country|error-code|account|tag:[A-Za-z0-9_-]+))?$")]
+    by: Option<String>,
+    /// `previous`, the period of the same length directly before, or `SINCE..UNTIL`
+    #[serde(deserialize_with = "text")]
+    #[param(value_type = Option<String>,
+        pattern = r"^(previous|20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])\.\.20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]))$")]
+    compare: Option<String>,
+    /// `key`, `messages`, `reached`, `failed`, `open`, `conflicts`, `delivery-rate`, `read-rate` or
+    /// `failure-rate`; the greatest first, or the smallest with `:asc` after it
+    #[serde(deserialize_with = "order")]
+    #[param(value_type = Option<String>,
+        pattern = "^(key|messages|reached|failed|open|conflicts|delivery-rate|read-rate|failure-rate)(:asc|:desc)?$")]
+    sort: Option<Order>,
+    /// The maximum number of rows; the total is of all
+    #[serde(deserialize_with = "limit")]
+    #[param(value_type = Option<usize>, minimum = 1, maximum = 1_000_000)]
+    limit: Option<usize>,
 }
 
-/// A delivery report: messages grouped by a property, with counts, rates and times.
+fn text<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
+    parsed(value, "a text that is not empty", not_empty)
+}
+
+fn order<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Order>, D::Error> {
+    let text = String::deserialize(value)?;
+    Order::parse(&text).map(Some).map_err(serde::de::Error::custom)
+}
+
+fn limit<'de, D: Deserializer<'de>>(value: D) -> Result<Option<usize>, D::Error> {
+    let expected = format!("a number from 1 to {LIMIT_MAX}");
+    parsed(value, &expected, |text| {
+        text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit))
+    })
+}
+
+/// A delivery report: messages grouped by one or two properties, with counts, rates and times.
 #[utoipa::path(get, path = "/v1/reports/delivery", operation_id = "deliveryReport", tag = "reports",
     params(ReportParameters, MessageParameters), responses((status = 200, body = ReportJson), Failures))]
 pub async fn delivery(
@@ -32,26 +77,64 @@ pub async fn delivery(
     returned: Returned,
     Query(parameters, filter): Query<ReportParameters, MessageParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let by = parameters.by.ok_or_else(|| {
-        let properties = Dimension::ALL.map(Dimension::name).join(", ");
-        Problem::BadRequest(format!("by is missing; it is one of {properties}"))
-    })?;
-    let query =
-        ReportQuery { by, filter: redaction.check_filter(message_filter(filter, &state)?)? };
+    let query = parameters.query(filter, redaction, &state)?;
     let report = web::block(move || {
         state.wait_for_views()?;
         state.check_tags(&query.filter, false)?;
+        let known = state.store.views().tag_names()?;
+        query.tags().try_for_each(|name| {
+            let checked = tag_filter::check(name, &known);
+            checked.map_err(|bad| Problem::Conflict(format!("by: {bad}")))
+        })?;
         let report = report(&*state.store, &query)?;
-        returned.add(report.rows.len());
         // Views that another rule made are about to be rebuilt.
-        match report.rule == state.rule {
-            true => {
-                let report = ReportJson::new(&report, &state.error_codes);
-                Ok(report.with_account_names(&state.account_names))
-            }
-            false => Err(Problem::Behind),
+        if report.rule != state.rule {
+            return Err(Problem::Behind);
         }
+        let masked = redaction.is_masked();
+        let json = ReportJson::new(&report, &state.error_codes, masked)
+            .with_account_names(&state.account_names, masked);
+        returned.add(json.rows.len());
+        Ok(json)
     });
-    let report = report.await??;
-    response::json(HttpResponse::Ok(), &redaction.report(report))
+    response::json(HttpResponse::Ok(), &report.await??)
+}
+
+impl ReportParameters {
+    fn query(
+        self,
+        filter: MessageParameters,
+        redaction: Redaction,
+        state: &AdminState,
+    ) -> Result<ReportQuery, Problem> {
+        let by = self.by.ok_or_else(|| {
+            let names = Dimension::ALL.map(|by| by.name().into_owned()).join(", ");
+            Problem::BadRequest(format!(
+                "by is missing; it is one of {names}, tag:NAME, or two of them with a comma in between"
+            ))
+        })?;
+        let by =
+            Dimension::parse_list(&by).map_err(|bad| Problem::BadRequest(format!("by: {bad}")))?;
+        let zone = filter.time_zone.clone().unwrap_or_else(|| state.time_zone.clone());
+        let mut query = ReportQuery {
+            filter: redaction.check_filter(message_filter(filter, state)?)?,
+            zone,
+            order: self.sort.unwrap_or_default(),
+            limit: self.limit,
+            ..ReportQuery::new(by)
+        };
+        if let Some(text) = self.compare {
+            let now = Timestamp::from(OffsetDateTime::now_utc());
+            let time =
+                |text: &str| time_flag("compare", text, now, &query.zone).map_err(Problem::from);
+            let comparison = match comparison::split(&text) {
+                None => Comparison::Previous,
+                Some((since, until)) => Comparison::With(time(since)?, time(until)?),
+            };
+            comparison
+                .apply(&mut query, now)
+                .map_err(|bad| Problem::Conflict(format!("compare: {bad}")))?;
+        }
+        Ok(query)
+    }
 }

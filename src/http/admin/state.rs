@@ -76,7 +76,7 @@ impl AdminState {
             Err(NoSuchTag::Unknown { .. }) if checkpoint.position < self.projection.head() => {
                 Ok(())
             }
-            checked => Ok(checked.map_err(|bad| Problem::BadRequest(bad.to_string()))?),
+            checked => Ok(checked.map_err(|bad| Problem::Conflict(bad.to_string()))?),
         }
     }
 }

@@ -11,7 +11,6 @@ use crate::domain::message::filter::{AddressPattern, MessageFilter};
 use crate::domain::{AccountSid, ErrorCodes, Position, RecordedEvent};
 use crate::http::error::Problem;
 use crate::projection::fold::Folded;
-use crate::report::output::ReportJson;
 use crate::twilio::callback::ParsedCallback;
 use crate::twilio::failure_texts;
 use crate::wire::{self, TimelineEntry, mask};
@@ -44,6 +43,7 @@ impl Redaction {
     pub fn check_filter(self, filter: MessageFilter) -> Result<MessageFilter, Problem> {
         let tells = |pattern: &AddressPattern| match pattern {
             AddressPattern::AnyOf(_) => true,
+            AddressPattern::Prefix(_) => true,
             AddressPattern::Suffix(digits) => digits.len() > mask::DIGITS_SHOWN,
         };
         if self.is_masked() && filter.from.iter().chain(&filter.to).any(tells) {
@@ -92,14 +92,6 @@ impl Redaction {
         match self.0 {
             Visibility::Full => message,
             Visibility::Masked | Visibility::Nothing => mask::message(message),
-        }
-    }
-
-    /// The JSON of a report. The rows of a report by sender contain addresses.
-    pub fn report(self, report: ReportJson) -> ReportJson {
-        match self.0 {
-            Visibility::Full => report,
-            Visibility::Masked | Visibility::Nothing => report.masked(),
         }
     }
 

@@ -134,10 +134,14 @@ pub fn facts(facts: EventFacts) -> EventFacts {
     }
 }
 
+/// Masks the value of the tag with this name.
+pub fn tag_value(name: &str, value: &str) -> String {
+    text::masked(value, body::rule_of(name), &Known::default())
+}
+
 /// True if a tag's value is shown masked, so that a search for it could confirm an address.
 pub fn hides_tag(name: &str, value: &str) -> bool {
-    let shown = text::masked(value, body::rule_of(name), &Known::default());
-    could_be_number(value) || shown != value
+    could_be_number(value) || tag_value(name, value) != value
 }
 
 /// Masks tags. They are masked together, as the query that they come from is: a number may be divided among

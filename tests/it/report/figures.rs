@@ -1,7 +1,6 @@
 //! What each figure of a report means, by example.
 
 use delivery_ledger::domain::NewEvent;
-use delivery_ledger::domain::message::filter::MessageFilter;
 use delivery_ledger::report::output::ReportJson;
 use delivery_ledger::report::{Dimension, ReportQuery, report};
 use serde_json::{Value, json};
@@ -12,9 +11,8 @@ use crate::support::{delivered, failed, sent, sid, status};
 
 fn by(by: Dimension, events: &[NewEvent]) -> Value {
     let ledger = Ledger::with_events(events);
-    let question = ReportQuery { by, filter: MessageFilter::default() };
-    let report = report(&*ledger.open(), &question).unwrap();
-    serde_json::to_value(ReportJson::new(&report, &Default::default())).unwrap()
+    let report = report(&*ledger.open(), &ReportQuery::new([by])).unwrap();
+    serde_json::to_value(ReportJson::new(&report, &Default::default(), false)).unwrap()
 }
 
 fn total(events: &[NewEvent]) -> Value {
@@ -176,9 +174,8 @@ fn the_largest_row_comes_first_unless_rows_have_an_order() {
 fn a_masked_report_hides_senders_and_nothing_else() {
     let ledger = Ledger::with_events(&[at(0, sent(&sid(1)))]);
     let masked = |by: Dimension| {
-        let question = ReportQuery { by, filter: MessageFilter::default() };
-        let report = report(&*ledger.open(), &question).unwrap();
-        ReportJson::new(&report, &Default::default()).masked().rows.remove(0).key
+        let report = report(&*ledger.open(), &ReportQuery::new([by])).unwrap();
+        ReportJson::new(&report, &Default::default(), true).rows.remove(0).key
     };
     assert_eq!(masked(Dimension::From).as_deref(), Some("+*******0604"));
     assert_eq!(masked(Dimension::Day).as_deref(), Some("2026-01-02"));

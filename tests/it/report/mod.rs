@@ -7,6 +7,7 @@ mod histogram;
 mod laws;
 mod libphonenumber;
 mod naive;
+mod questions;
 mod surfaces;
 
 use delivery_ledger::domain::{NewEvent, Timestamp};

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use delivery_ledger::domain::NewEvent;
+use delivery_ledger::report::Dimension;
 use serde_json::{Map, Value, json};
 
-use super::at;
+use super::{EPOCH, at};
 use crate::support::{sid, status};
 
 /// One callback in a few words.
@@ -136,7 +137,12 @@ pub struct Only {
 }
 
 /// The report of these callbacks.
-pub fn report(said: &[Said], by: &str, only: Only) -> BTreeMap<Option<String>, RowJson> {
+pub fn report(
+    said: &[Said],
+    by: &[Dimension],
+    zone: &str,
+    only: Only,
+) -> BTreeMap<Option<String>, RowJson> {
     let mut messages: BTreeMap<(u32, Option<&str>), Vec<&Said>> = BTreeMap::new();
     for said in said {
         messages.entry((said.message, said.account)).or_default().push(said);
@@ -156,19 +162,27 @@ pub fn report(said: &[Said], by: &str, only: Only) -> BTreeMap<Option<String>, R
             continue;
         }
         let country = TO.iter().find(|(to, _)| *to == stands.deciding.to).unwrap().1;
-        let key = match by {
-            "day" => Some(format!("2026-01-0{}", 2 + (hour + 3).div_euclid(24))),
-            "hour" => Some(format!(
-                "2026-01-0{}T{:02}:00:00Z",
-                2 + (hour + 3).div_euclid(24),
-                (hour + 3).rem_euclid(24)
-            )),
+        let value = |by: &Dimension| match &*by.name() {
+            "day" => Some(shown(stands.first, zone, "%Y-%m-%d")),
+            "hour" if zone == "UTC" => Some(shown(stands.first, zone, "%Y-%m-%dT%H:00:00Z")),
+            "hour" => Some(shown(stands.first, zone, "%Y-%m-%dT%H:00:00%:z")),
+            "week" => Some(shown(stands.first, zone, "%G-W%V")),
+            "month" => Some(shown(stands.first, zone, "%Y-%m")),
+            "weekday" => Some(shown(stands.first, zone, "%A")),
+            "hour-of-day" => Some(shown(stands.first, zone, "%H")),
             "channel" => Some(channel.to_owned()),
             "from" => Some(stands.deciding.from.to_owned()),
             "messaging-service" => stands.service.map(str::to_owned),
             "country" => Some(country.to_owned()).filter(|country| !country.is_empty()),
             "error-code" => stands.code.map(|code| code.to_string()),
             _ => account.map(str::to_owned),
+        };
+        let key = match by {
+            [one] => value(one),
+            several => {
+                let values = several.iter().map(|by| value(by).unwrap_or("(none)".to_owned()));
+                Some(values.collect::<Vec<_>>().join(" / "))
+            }
         };
         let row = rows.entry(key).or_default();
         row.messages += 1;
@@ -182,6 +196,13 @@ pub fn report(said: &[Said], by: &str, only: Only) -> BTreeMap<Option<String>, R
         row.sent_to_delivered.push(stands.sent_to_delivered);
     }
     rows
+}
+
+/// What a calendar in the zone shows at a time in milliseconds since the first.
+fn shown(ms: i64, zone: &str, format: &str) -> String {
+    let epoch: jiff::Timestamp = EPOCH.parse().unwrap();
+    let time = epoch + jiff::SignedDuration::from_millis(ms);
+    time.in_tz(zone).unwrap().strftime(format).to_string()
 }
 
 impl RowJson {

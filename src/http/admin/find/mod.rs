@@ -7,7 +7,9 @@ pub mod limit;
 
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Number;
 use utoipa::{IntoResponses, ToSchema};
 
 use super::state::AdminState;
@@ -42,6 +44,7 @@ pub struct NumberToFind {
     #[schema(min_length = 1, max_length = 100, pattern = "^[^*]")]
     number: String,
     /// The maximum number of messages
+    #[serde(default, deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 100, default = 20)]
     limit: Option<usize>,
 }
@@ -144,6 +147,15 @@ pub async fn find(
     response::json(HttpResponse::Ok(), &found)
 }
 
+/// A whole number, which JSON may also write as `20.0`.
+fn whole<'de, D: Deserializer<'de>>(value: D) -> Result<Option<usize>, D::Error> {
+    let Some(number) = Option::<Number>::deserialize(value)? else { return Ok(None) };
+    let float = number.as_f64().filter(|float| float.fract() == 0.0 && (0.0..1e9).contains(float));
+    let whole = number.as_u64().or_else(|| float.map(|float| float as u64));
+    let whole = whole.and_then(|whole| usize::try_from(whole).ok());
+    whole.map(Some).ok_or_else(|| D::Error::custom(format!("limit `{number}` is no whole number")))
+}
+
 fn messages_wanted(limit: Option<usize>) -> Result<usize, Problem> {
     match limit.unwrap_or(MESSAGES_DEFAULT) {
         limit if (1..=MESSAGES_MAX).contains(&limit) => Ok(limit),
@@ -156,8 +168,9 @@ fn messages_wanted(limit: Option<usize>) -> Result<usize, Problem> {
 /// The number; the error if it is only a part of one.
 fn whole_number(text: &str) -> Result<WrittenAddress, Problem> {
     let bad = |reason: String| Err(Problem::BadRequest(reason));
-    if text.starts_with('*') {
-        return bad("number begins with `*`: only a whole number can be found here; for its last \
+    // Neither the end nor the beginning of one: with these, all numbers could be tried.
+    if text.contains('*') {
+        return bad("number contains `*`: only a whole number can be found here; for its last \
                     digits, use `to` of GET /v1/messages"
             .to_owned());
     }

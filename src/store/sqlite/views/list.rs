@@ -223,6 +223,8 @@ fn addresses(
 ) -> rusqlite::Result<Option<Vec<ReversedAddress>>> {
     let candidates = match pattern {
         AddressPattern::Suffix(digits) => return ending_with(tables, column, reversed(digits)),
+        // Addresses are indexed by their ends.
+        AddressPattern::Prefix(_) => return Ok(None),
         AddressPattern::AnyOf(candidates) => candidates,
     };
     let mut addresses = Vec::new();

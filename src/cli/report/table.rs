@@ -1,0 +1,212 @@
+//! A report as a table: the figures of each row, and what they share below.
+
+use std::time::Duration;
+
+use crate::cli::common::styled::Styled;
+use crate::cli::common::table::{Cell, Column, Table};
+use crate::cli::common::text::number;
+use crate::report::Dimension;
+use crate::report::output::{ComparedJson, FiguresJson, ReportJson, RowJson, TimesJson};
+use crate::text::printable;
+
+/// The table, the meanings of error codes, and what the rows share.
+pub fn for_people(report: &ReportJson, screen_columns: Option<usize>) -> Styled {
+    let mut table = Table::new(columns(report));
+    for row in &report.rows {
+        table.row(cells(report, row));
+    }
+    table.row(total(report));
+    let mut shown = table.fit(screen_columns);
+    shown.push("\n");
+    let codes: Vec<_> = report.rows.iter().filter_map(meaning).collect();
+    codes.iter().for_each(|code| shown.push(code));
+    shown.push(&below(report, !codes.is_empty()));
+    shown
+}
+
+fn columns(report: &ReportJson) -> Vec<Column> {
+    let mut columns: Vec<_> =
+        report.dimensions().iter().map(|by| Column::left(by.kind())).collect();
+    columns.push(Column::right("messages").short_heading("msgs"));
+    if report.compared_with.is_some() {
+        columns.extend([
+            Column::right("before"),
+            Column::right("change"),
+            Column::right("delivery"),
+            Column::right("before"),
+            Column::right("change"),
+            Column::right("failed").optional(),
+        ]);
+        return columns;
+    }
+    columns.extend([
+        Column::right("reached"),
+        Column::right("failed"),
+        Column::right("open"),
+        Column::right("conflict").short_heading("confl").optional(),
+        Column::right("delivery").short_heading("deliv"),
+        Column::right("read"),
+        Column::right("sent p50").short_heading("sent"),
+        Column::right("p95").optional(),
+        Column::right("delivered p50").short_heading("dlvd"),
+        Column::right("p95").optional(),
+    ]);
+    columns
+}
+
+fn cells(report: &ReportJson, row: &RowJson) -> Vec<Cell> {
+    let keys = report.dimensions().iter().zip(&row.values);
+    let shown = |(by, value): (&Dimension, &Option<String>)| match (by, &row.account_name) {
+        (Dimension::Account, Some(name)) => Cell::text(printable(name)),
+        _ => key(by, value.as_deref()),
+    };
+    let mut cells: Vec<_> = keys.map(shown).collect();
+    cells.extend(figures(&row.figures, row.compared.as_ref()));
+    cells
+}
+
+fn total(report: &ReportJson) -> Vec<Cell> {
+    let blanks = report.dimensions().len().saturating_sub(1);
+    let mut cells = vec![Cell::text("total")];
+    cells.extend(std::iter::repeat_n(Cell::text(""), blanks));
+    cells.extend(figures(&report.total, report.compared_total.as_ref()));
+    cells
+}
+
+fn key(by: &Dimension, value: Option<&str>) -> Cell {
+    let Some(value) = value else { return Cell::text("(none)") };
+    match by {
+        Dimension::Account | Dimension::MessagingService => Cell::sid(value),
+        Dimension::From => Cell::address(value),
+        // A line below the table names the zone.
+        Dimension::Hour => {
+            Cell::text(value).short(value.get(..16).unwrap_or(value).replace('T', " "))
+        }
+        _ => Cell::text(printable(value)),
+    }
+}
+
+fn figures(figures: &FiguresJson, compared: Option<&ComparedJson>) -> Vec<Cell> {
+    let count =
+        |name: &str| figures.statuses.get(name).and_then(|count| count.as_i64()).unwrap_or(0);
+    let counted = |names: &[&str]| whole(names.iter().map(|name| count(name)).sum());
+    let failed = counted(&["undelivered", "failed"]);
+    if let Some(compared) = compared {
+        return vec![
+            whole(figures.messages),
+            whole(compared.figures.messages),
+            Cell::text(format!("{:+}", compared.differences.messages)),
+            percent(figures.delivery_rate),
+            percent(compared.figures.delivery_rate),
+            points(compared.differences.delivery_rate),
+            failed,
+        ];
+    }
+    let TimesJson { p50: sent, p95: sent_95, .. } = &figures.time_to_sent_ms;
+    let TimesJson { p50: delivered, p95: delivered_95, .. } = &figures.sent_to_delivered_ms;
+    vec![
+        whole(figures.messages),
+        counted(&["delivered", "read"]),
+        failed,
+        whole(figures.open),
+        whole(figures.conflicts),
+        percent(figures.delivery_rate),
+        percent(figures.read_rate),
+        length(*sent),
+        length(*sent_95),
+        length(*delivered),
+        length(*delivered_95),
+    ]
+}
+
+/// A count. In its short form it is in millions from a million on.
+fn whole(count: i64) -> Cell {
+    let count = u64::try_from(count).unwrap_or(0);
+    match count {
+        ..1_000_000 => Cell::number(count),
+        _ => Cell::number(count).short(format!("{:.2}M", count as f64 / 1e6)),
+    }
+}
+
+fn percent(rate: Option<f64>) -> Cell {
+    Cell::text(rate.map_or("-".to_owned(), |rate| format!("{:.1}%", rate * 100.0)))
+}
+
+/// A difference of rates, in percentage points.
+fn points(difference: Option<f64>) -> Cell {
+    Cell::text(difference.map_or("-".to_owned(), |rate| format!("{:+.1}", rate * 100.0)))
+}
+
+/// A length of time for people: `850ms`, `12.3s`, `4.1m`, `2.0h`, `3.5d`.
+fn length(ms: Option<u64>) -> Cell {
+    let Some(ms) = ms else { return Cell::text("-") };
+    let seconds = Duration::from_millis(ms).as_secs_f64();
+    Cell::text(match seconds {
+        ..1.0 => format!("{ms}ms"),
+        ..60.0 => format!("{seconds:.1}s"),
+        ..3600.0 => format!("{:.1}m", seconds / 60.0),
+        ..86400.0 => format!("{:.1}h", seconds / 3600.0),
+        _ => format!("{:.1}d", seconds / 86400.0),
+    })
+}
+
+/// A line on an error code: its share, who is usually responsible, its title, and Twilio's page.
+fn meaning(row: &RowJson) -> Option<String> {
+    let code = row.code.as_ref()?;
+    let share = code.share_of_failures.map(|share| format!("{:.1}% of failures, ", share * 100.0));
+    Some(format!(
+        "{}  {}{}: {} {}\n",
+        code.url.rsplit('/').next().unwrap_or_default(),
+        share.unwrap_or_default(),
+        code.fault,
+        printable(&code.title),
+        code.url,
+    ))
+}
+
+/// The properties that all rows share.
+fn below(report: &ReportJson, has_codes: bool) -> String {
+    let end = |name, text: &Option<String>| {
+        text.as_ref().map(|text| format!("{name} {text}, ")).unwrap_or_default()
+    };
+    let omitted = match report.rows_in_all - report.rows.len() {
+        0 => String::new(),
+        rows => format!("{} more rows; the total is of all.\n", number(rows as u64)),
+    };
+    let compared = report.compared_with.as_ref().map(|period| {
+        format!(
+            "Compared with {} to {}; a change of a rate is in percentage points.\n",
+            period.since, period.until
+        )
+    });
+    let durations = match report.compared_with {
+        Some(_) => "",
+        None => {
+            "sent: from the first event before `sent` to the first `sent`; delivered: from there to the \
+             first `delivered`; if both are known.\n"
+        }
+    };
+    format!(
+        "{}{omitted}Messages by {}, {}{}times in {}, rule {}, as of position {}.\n{}{durations}{}",
+        if has_codes { "\n" } else { "" },
+        printable(&report.by),
+        end("since", &report.since),
+        end("until", &report.until),
+        report.time_zone,
+        report.rule,
+        number(report.as_of_position),
+        compared.unwrap_or_default(),
+        imported(report.total.imported),
+    )
+}
+
+/// A line on messages with imported events; empty if there are none.
+fn imported(messages: i64) -> String {
+    match messages {
+        0 => String::new(),
+        1 => "1 message has imported events.\n".to_owned(),
+        messages => {
+            format!("{} messages have imported events.\n", number(messages.unsigned_abs()))
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The CSV of a report: the rows without the total.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use super::output::{FiguresJson, ReportJson, RowJson, TimesJson};
+use crate::wire::csv::{escape_formula, write_error};
+
+/// The columns of a distribution of durations, after its name.
+const TIMES: [&str; 6] = ["known", "unknown", "negative", "p50", "p95", "p99"];
+
+/// The counts and rates after the statuses.
+const FIGURES: [&str; 6] =
+    ["open", "conflicts", "imported", "delivery_rate", "read_rate", "failure_rate"];
+
+/// The figures of the other period that a comparing report has at its end, and the differences.
+const COMPARED: [&str; 4] = ["messages", "delivery_rate", "read_rate", "failure_rate"];
+
+/// Writes the rows of a report as CSV (RFC 4180).
+pub fn write(report: &ReportJson, out: impl Write) -> io::Result<()> {
+    let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
+    csv.write_record(header(report)).map_err(write_error)?;
+    for row in &report.rows {
+        csv.write_record(cells(report, row)).map_err(write_error)?;
+    }
+    csv.flush()
+}
+
+fn header(report: &ReportJson) -> Vec<String> {
+    let mut header: Vec<_> =
+        report.dimensions().iter().map(|by| by.name().replace('-', "_")).collect();
+    let by_code = report.is_by_code();
+    header.extend(["title", "fault"].into_iter().filter(|_| by_code).map(str::to_owned));
+    header.push("messages".to_owned());
+    header.extend(report.total.statuses.keys().cloned());
+    header.extend(FIGURES.map(str::to_owned));
+    for what in ["time_to_sent_ms", "sent_to_delivered_ms"] {
+        header.extend(TIMES.map(|column| format!("{what}_{column}")));
+    }
+    header.extend(["share_of_failures", "url"].into_iter().filter(|_| by_code).map(str::to_owned));
+    if report.compared_with.is_some() {
+        header.extend(COMPARED.map(|what| format!("compared_{what}")));
+        header.extend(COMPARED.map(|what| format!("{what}_difference")));
+    }
+    header
+}
+
+fn cells(report: &ReportJson, row: &RowJson) -> Vec<String> {
+    let by_code = report.is_by_code();
+    let value = |value: &Option<String>| {
+        escape_formula(Cow::Borrowed(value.as_deref().unwrap_or_default())).into_owned()
+    };
+    let mut cells: Vec<_> = row.values.iter().map(value).collect();
+    let code = row.code.as_ref();
+    if by_code {
+        cells.push(code.map(|code| code.title.clone()).unwrap_or_default());
+        cells.push(code.map(|code| code.fault.to_owned()).unwrap_or_default());
+    }
+    let FiguresJson { messages, statuses, open, conflicts, imported, .. } = &row.figures;
+    cells.push(messages.to_string());
+    cells.extend(statuses.values().map(ToString::to_string));
+    cells.extend([open, conflicts, imported].map(ToString::to_string));
+    cells.extend(rates(&row.figures));
+    for TimesJson { known, unknown, negative, p50, p95, p99 } in
+        [&row.figures.time_to_sent_ms, &row.figures.sent_to_delivered_ms]
+    {
+        cells.extend([known, unknown, negative].map(ToString::to_string));
+        cells.extend([p50, p95, p99].map(|length| optional(*length)));
+    }
+    if by_code {
+        cells.push(optional(code.and_then(|code| code.share_of_failures)));
+        cells.push(code.map(|code| code.url.clone()).unwrap_or_default());
+    }
+    if let Some(compared) = &row.compared {
+        cells.push(compared.figures.messages.to_string());
+        cells.extend(rates(&compared.figures));
+        let differences = &compared.differences;
+        cells.push(differences.messages.to_string());
+        let rates = [differences.delivery_rate, differences.read_rate, differences.failure_rate];
+        cells.extend(rates.map(optional));
+    }
+    cells
+}
+
+fn rates(figures: &FiguresJson) -> [String; 3] {
+    [figures.delivery_rate, figures.read_rate, figures.failure_rate].map(optional)
+}
+
+fn optional(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
