@@ -4,6 +4,7 @@
 pub mod csv;
 pub mod event;
 pub mod event_facts;
+pub mod event_parameters;
 pub mod explanation;
 pub mod filter;
 mod links;
@@ -15,6 +16,7 @@ pub mod parameters;
 pub mod shown_event;
 pub mod status_name;
 pub mod tag_filter;
+pub mod written_time;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

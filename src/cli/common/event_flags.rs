@@ -4,11 +4,12 @@
 use anyhow::Result;
 
 use crate::cli::common::filters::{bad_flag, tag};
+use crate::cli::common::time_zone::TimeZoneFlag;
 use crate::config::Settings;
 use crate::domain::event_filter::EventFilter;
 use crate::domain::message::filter::AddressPattern;
 use crate::domain::{ErrorCode, Source};
-use crate::wire::filter::{in_order, time_flag};
+use crate::wire::filter::in_order;
 use crate::wire::number::WrittenAddress;
 
 /// The filters, as they were given.
@@ -55,6 +56,9 @@ pub struct EventFlags {
     #[arg(long, help_heading = "Filters", value_name = "TIME")]
     until: Option<String>,
 
+    #[command(flatten)]
+    time_zone: TimeZoneFlag,
+
     /// Only simulated events (=false: only real ones)
     #[arg(long, help_heading = "Filters", value_name = "BOOL", num_args = 0..=1,
           require_equals = true, default_missing_value = "true")]
@@ -70,7 +74,7 @@ impl EventFlags {
         };
         let account_sid = self.account_sid.as_deref().map(|written| settings.account(written));
         let time = |name: &str, text: &Option<String>| {
-            let time = text.as_deref().map(|text| time_flag(name, text).map_err(bad_flag));
+            let time = text.as_deref().map(|text| self.time_zone.time(name, text, settings));
             time.transpose()
         };
         let (since, until) = (time("since", &self.since)?, time("until", &self.until)?);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use super::state::AdminState;
+use crate::domain::event_filter::{EventFilter, ReadEvent};
 use crate::domain::{Position, RecordedEvent};
 use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
@@ -13,8 +14,13 @@ use crate::http::error::Problem;
 use crate::http::query::{self, NoParameters, PageLimit, Query};
 use crate::http::response::{self, Failures};
 use crate::store::StoreError;
+use crate::twilio::callback::ParsedCallback;
 use crate::wire;
+use crate::wire::event_parameters::EventParameters;
 use crate::wire::parameters;
+
+/// The maximum number of events that one page examines: some 50 ms of reading.
+const EXAMINED_MAX: u64 = 20_000;
 
 /// Which page of the log.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -40,21 +46,22 @@ pub struct Page {
     as_of_position: Position,
 }
 
-/// The events after a position, in order.
-#[utoipa::path(get, path = "/v1/events", operation_id = "events", tag = "events", params(LogParameters),
+/// The events after a position that match the filter, in order. A page may be short, or empty, and still
+/// have a `next_cursor`: at most 20,000 events are examined for it.
+#[utoipa::path(get, path = "/v1/events", operation_id = "events", tag = "events", params(LogParameters, EventParameters),
     responses((status = 200, body = Page), Failures))]
 pub async fn page(
     state: web::Data<AdminState>,
     redaction: Redaction,
     returned: Returned,
-    Query(parameters, _): Query<LogParameters>,
+    Query(parameters, filter): Query<LogParameters, EventParameters>,
 ) -> Result<HttpResponse, Problem> {
+    let filter = redaction.check_event_filter(event_filter(filter, &state)?)?;
     let (after, limit) = (parameters.after.unwrap_or(0), parameters.limit.rows());
     let page = web::block(move || {
         let head = state.projection.head();
-        let events = read(&state, after, head, limit)?;
+        let (events, last) = read(&state, &filter, after, head, limit)?;
         returned.add(events.len());
-        let last = events.last().map_or(after, |event| event.position);
         Ok::<_, Problem>(Page {
             data: events.into_iter().map(|event| redaction.event(event)).collect(),
             next_cursor: (last < head).then(|| last.to_string()),
@@ -105,17 +112,57 @@ pub async fn body(
     Ok(response.content_type("application/octet-stream").body(event.event.body))
 }
 
-/// The events after a position, up to the head; fewer than the limit if they are large. Events beyond
-/// the head may not be durable yet.
+/// The filter that these parameters make.
+pub fn event_filter(
+    parameters: EventParameters,
+    state: &AdminState,
+) -> Result<EventFilter, Problem> {
+    let filter = parameters.filter(&state.filter_context(), &state.account_names);
+    filter.map_err(|bad| match bad.name == "account_sid" {
+        true => Problem::from(bad),
+        false => Problem::Conflict(bad.to_string()),
+    })
+}
+
+/// The events after a position, up to the head, that match a filter, and the last position that was
+/// examined. They are fewer than the limit if they are large, or rare. Events beyond the head may not be
+/// durable yet.
 fn read(
     state: &AdminState,
+    filter: &EventFilter,
     after: Position,
     head: Position,
     limit: usize,
-) -> Result<Vec<RecordedEvent>, StoreError> {
-    match head.saturating_sub(after) {
-        0 => Ok(Vec::new()),
-        left => state.store.read(after, limit.min(usize::try_from(left).unwrap_or(limit))),
+) -> Result<(Vec<RecordedEvent>, Position), StoreError> {
+    let (mut found, mut last) = (Vec::new(), after);
+    while last < head && found.len() < limit && last - after < EXAMINED_MAX {
+        let left = usize::try_from(head - last).unwrap_or(limit);
+        let events = state.store.read(last, limit.min(left))?;
+        let Some(end) = events.last().map(|event| event.position) else { break };
+        last = end;
+        for event in events {
+            if filter.matches(read_event(&event, &ParsedCallback::parse(&event))) {
+                let position = event.position;
+                found.push(event);
+                if found.len() == limit {
+                    last = position;
+                    break;
+                }
+            }
+        }
+        if *filter == EventFilter::default() {
+            break;
+        }
+    }
+    Ok((found, last))
+}
+
+fn read_event<'a>(event: &'a RecordedEvent, reading: &'a ParsedCallback<'_>) -> ReadEvent<'a> {
+    ReadEvent {
+        event,
+        account_sid: reading.account_sid.as_deref(),
+        message_sid: reading.message_sid.as_deref(),
+        reported: reading.reported.as_ref(),
     }
 }
 

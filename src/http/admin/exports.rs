@@ -15,11 +15,12 @@ use tokio::sync::mpsc::{self, Sender};
 use tokio::time::timeout;
 use utoipa::IntoParams;
 
+use super::events::event_filter;
 use super::message_list::message_filter;
 use super::state::AdminState;
+use crate::domain::Position;
 use crate::domain::event_filter::EventFilter;
 use crate::domain::message::filter::MessageFilter;
-use crate::domain::{AccountSid, Position, Timestamp};
 use crate::export::{self, Content, ExportError, ExportRow, ExportView, FileFormat};
 use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
@@ -27,7 +28,8 @@ use crate::http::connection::Connection;
 use crate::http::error::Problem;
 use crate::http::query::Query;
 use crate::http::response::Failures;
-use crate::wire::filter::{self, MessageParameters};
+use crate::wire::event_parameters::EventParameters;
+use crate::wire::filter::MessageParameters;
 use crate::wire::parameters;
 
 /// The size of a chunk of the response.
@@ -65,30 +67,6 @@ pub struct ExportParameters {
 fn names<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
     let names = parameters::parsed(value, "names with commas in between", parameters::not_empty)?;
     Ok(names.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect())
-}
-
-/// Which events are exported.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(default)]
-pub struct EventParameters {
-    /// The account, by SID or name
-    #[serde(deserialize_with = "parameters::account_sid")]
-    #[param(value_type = Option<String>, min_length = 1)]
-    account_sid: Option<AccountSid>,
-    #[serde(deserialize_with = "parameters::sid")]
-    #[param(min_length = 1)]
-    message_sid: Option<String>,
-    /// Received at this time or later: RFC 3339, or a day in UTC
-    #[serde(deserialize_with = "parameters::time")]
-    #[param(value_type = Option<String>, format = "date-time")]
-    since: Option<Timestamp>,
-    /// Received before this time
-    #[serde(deserialize_with = "parameters::time")]
-    #[param(value_type = Option<String>, format = "date-time")]
-    until: Option<Timestamp>,
-    /// Whether a simulation sent it
-    simulated: Option<bool>,
 }
 
 /// The kind of an export.
@@ -129,21 +107,7 @@ pub async fn events(
     returned: Returned,
     Query(filter, parameters): Query<EventParameters, ExportParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let EventParameters { account_sid, message_sid, since, until, simulated } = filter;
-    let account_sid =
-        account_sid.map(|written| filter::account(&written, &state.account_names)).transpose()?;
-    filter::in_order(since, until).map_err(|bad| Problem::Conflict(bad.to_string()))?;
-    let sids =
-        account_sid.as_ref().map(AccountSid::as_str).into_iter().chain(message_sid.as_deref());
-    sids.into_iter().try_for_each(|sid| redaction.check_text(sid))?;
-    let wanted = Wanted::Events(EventFilter {
-        account_sid,
-        message_sid,
-        since,
-        until,
-        simulated,
-        ..EventFilter::default()
-    });
+    let wanted = Wanted::Events(redaction.check_event_filter(event_filter(filter, &state)?)?);
     export(request, state, redaction, returned, parameters, wanted).await
 }
 

@@ -2,11 +2,9 @@
 
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Deserializer};
-use time::OffsetDateTime;
 use utoipa::IntoParams;
 
 use super::state::AdminState;
-use crate::domain::Timestamp;
 use crate::domain::message::filter::MessageFilter;
 use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
@@ -15,7 +13,7 @@ use crate::http::query::{PageLimit, Query};
 use crate::http::response::{self, Failures};
 use crate::store;
 use crate::wire;
-use crate::wire::filter::{FilterContext, MessageParameters};
+use crate::wire::filter::MessageParameters;
 use crate::wire::message_page::{self, MessagePage};
 use crate::wire::parameters::parsed;
 
@@ -73,8 +71,7 @@ pub fn message_filter(
     parameters: MessageParameters,
     state: &AdminState,
 ) -> Result<MessageFilter, Problem> {
-    let now = Timestamp::from(OffsetDateTime::now_utc());
-    let context = FilterContext { now, default_country: state.default_country };
+    let context = state.filter_context();
     let parameters = parameters.with_named_account(&state.account_names)?;
     parameters.filter(&context).map_err(|excluding| Problem::Conflict(excluding.to_string()))
 }

@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use time::OffsetDateTime;
 
 use super::find::limit::Lookups;
 use super::message_sender::MessageSender;
 use super::registry::MetricsRegistry;
+use crate::domain::Timestamp;
 use crate::domain::account_names::AccountNames;
 use crate::domain::country::Country;
 use crate::domain::message::filter::MessageFilter;
+use crate::domain::zone::Zone;
 use crate::domain::{ErrorCodes, Rule};
 use crate::http::access::recorder::AccessRecorder;
 use crate::http::auth::tokens::{Attempts, Tokens};
@@ -20,6 +23,7 @@ use crate::projection::verify::background;
 use crate::projection::worker::Handle;
 use crate::store::Store;
 use crate::store::writer::Writer;
+use crate::wire::filter::FilterContext;
 use crate::wire::tag_filter::{self, NoSuchTag};
 
 /// How long a request waits for views that are behind the log.
@@ -35,6 +39,8 @@ pub struct AdminState {
     pub error_codes: ErrorCodes,
     /// The country of numbers without a calling code, if one is configured.
     pub default_country: Option<Country>,
+    /// The time zone of days and times in queries, unless they name another one.
+    pub time_zone: Zone,
     pub account_names: AccountNames,
     pub tokens: Arc<ArcSwap<Tokens>>,
     pub attempts: Attempts,
@@ -57,6 +63,15 @@ impl AdminState {
         match self.projection.wait_for_short_tail(Instant::now() + VIEWS_TIMEOUT) {
             true => Ok(()),
             false => Err(Problem::Behind),
+        }
+    }
+
+    /// The present time and the settings that the meaning of some filters depends on.
+    pub fn filter_context(&self) -> FilterContext {
+        FilterContext {
+            now: Timestamp::from(OffsetDateTime::now_utc()),
+            time_zone: self.time_zone.clone(),
+            default_country: self.default_country,
         }
     }
 

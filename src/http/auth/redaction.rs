@@ -7,6 +7,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use super::tokens::{Scope, Visibility};
 use crate::domain::account_names::AccountNames;
+use crate::domain::event_filter::EventFilter;
 use crate::domain::message::filter::{AddressPattern, MessageFilter};
 use crate::domain::{AccountSid, ErrorCodes, Position, RecordedEvent};
 use crate::http::error::Problem;
@@ -41,23 +42,42 @@ impl Redaction {
 
     /// Rejects a filter by more of an address than the token sees: the result would reveal it.
     pub fn check_filter(self, filter: MessageFilter) -> Result<MessageFilter, Problem> {
-        let tells = |pattern: &AddressPattern| match pattern {
-            AddressPattern::AnyOf(_) => true,
-            AddressPattern::Prefix(_) => true,
-            AddressPattern::Suffix(digits) => digits.len() > mask::DIGITS_SHOWN,
-        };
-        if self.is_masked() && filter.from.iter().chain(&filter.to).any(tells) {
-            return Err(Problem::MaskedQuestion);
-        }
-        if self.is_masked() && filter.tags.iter().any(|(name, value)| mask::hides_tag(name, value))
-        {
-            return Err(Problem::MaskedTag);
-        }
+        self.check_addresses([&filter.from, &filter.to])?;
+        self.check_tags(&filter.tags)?;
         let account_sid = filter.account_sid.as_ref().map(AccountSid::as_str);
         let texts =
             [account_sid, filter.messaging_service_sid.as_deref(), filter.channel.as_deref()];
         texts.into_iter().flatten().try_for_each(|text| self.check_text(text))?;
         Ok(filter)
+    }
+
+    /// The same for a filter of events.
+    pub fn check_event_filter(self, filter: EventFilter) -> Result<EventFilter, Problem> {
+        self.check_addresses([&filter.from, &filter.to])?;
+        self.check_tags(&filter.tags)?;
+        let account_sid = filter.account_sid.as_ref().map(AccountSid::as_str);
+        let texts = [account_sid, filter.message_sid.as_deref(), filter.status.as_deref()];
+        texts.into_iter().flatten().try_for_each(|text| self.check_text(text))?;
+        Ok(filter)
+    }
+
+    fn check_addresses(self, patterns: [&Option<AddressPattern>; 2]) -> Result<(), Problem> {
+        let tells = |pattern: &AddressPattern| match pattern {
+            AddressPattern::AnyOf(_) | AddressPattern::Prefix(_) => true,
+            AddressPattern::Suffix(digits) => digits.len() > mask::DIGITS_SHOWN,
+        };
+        match self.is_masked() && patterns.into_iter().flatten().any(tells) {
+            true => Err(Problem::MaskedQuestion),
+            false => Ok(()),
+        }
+    }
+
+    fn check_tags(self, tags: &[(String, String)]) -> Result<(), Problem> {
+        let hides = |(name, value): &(String, String)| mask::hides_tag(name, value);
+        match self.is_masked() && tags.iter().any(hides) {
+            true => Err(Problem::MaskedTag),
+            false => Ok(()),
+        }
     }
 
     /// Rejects a text, such as a SID, that could be a number: the result would reveal whether it exists.
