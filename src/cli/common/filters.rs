@@ -165,12 +165,7 @@ impl Filters {
         }
         let addresses: Vec<_> = addresses.iter().map(|address| printable(address)).collect();
         let written = [&self.to, &self.from].into_iter().flatten();
-        let needs_country = |text: &String| {
-            WrittenAddress::parse(text).is_some_and(|written| written.needs_default_country())
-        };
-        let is_unread =
-            settings.default_country()?.is_none() && written.into_iter().any(needs_country);
-        let hint = if is_unread { NATIONAL_HINT } else { "" };
+        let hint = national_hint(written.map(String::as_str), settings)?;
         eprint_line(format_args!("no message found; searched for {}{hint}", addresses.join(", ")));
         Ok(())
     }
@@ -203,6 +198,18 @@ pub fn check_tags(filter: &MessageFilter, views: &dyn Views, lists: bool) -> Res
 /// Parses the value of a `--tag` flag.
 pub fn tag(text: &str) -> Result<(String, String), String> {
     tag_filter::parse(text).map_err(|bad| format!("it is not {}", bad.expected))
+}
+
+/// What to do if one of these addresses is a number that cannot be understood; empty if none is.
+pub fn national_hint<'a>(
+    mut written: impl Iterator<Item = &'a str>,
+    settings: &Settings,
+) -> Result<&'static str> {
+    let needs_country = |text: &str| {
+        WrittenAddress::parse(text).is_some_and(|written| written.needs_default_country())
+    };
+    let is_unread = settings.default_country()?.is_none() && written.any(needs_country);
+    Ok(if is_unread { NATIONAL_HINT } else { "" })
 }
 
 /// The present time and the settings that the meaning of some filters depends on.
