@@ -2,6 +2,7 @@
 //! that are given must match what the event itself reports.
 
 use anyhow::Result;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::cli::common::filters::{bad_flag, tag};
 use crate::cli::common::time_zone::TimeZoneFlag;
@@ -23,8 +24,8 @@ pub struct EventFlags {
     #[arg(long, help_heading = "Filters", value_name = "SM…")]
     message_sid: Option<String>,
 
-    /// Where the event came from: callback, send, reconcile, import or erasure
-    #[arg(long, help_heading = "Filters", value_name = "SOURCE", value_parser = source)]
+    /// Where the event came from
+    #[arg(long, help_heading = "Filters", value_name = "SOURCE", value_parser = source())]
     source: Option<Source>,
 
     /// The reported status; may be one that this program does not know
@@ -95,9 +96,10 @@ impl EventFlags {
     }
 }
 
-fn source(text: &str) -> Result<Source, String> {
-    let names = Source::ALL.map(Source::name).join(", ");
-    Source::parse(text).ok_or_else(|| format!("not one of {names}"))
+/// Parses a source, and lists the sources for help and completion.
+fn source() -> impl TypedValueParser<Value = Source> {
+    PossibleValuesParser::new(Source::ALL.map(Source::name))
+        .try_map(|name| Source::parse(&name).ok_or("not a source"))
 }
 
 fn error_code(text: &str) -> Result<ErrorCode, String> {
