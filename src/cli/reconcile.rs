@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::{Format, Outcome, UsageError};
-use crate::cli::common::filters::bad_flag;
+use crate::cli::common::flag::bad_flag;
 use crate::cli::common::interrupt::Interrupt;
 use crate::cli::common::ledger;
 use crate::cli::common::text::number;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{ACCOUNT, App, Request, assert_problem, delivered, sent, sid};
+use crate::support::{ACCOUNT, App, Request, assert_problem, delivered, failed, sent, sid};
 
 #[test]
 fn pages_return_every_event_in_order() {
@@ -160,4 +160,45 @@ fn head_gets_the_response_of_get_without_its_body() {
 fn positions(page: &Value) -> Vec<u64> {
     let events = page["data"].as_array().unwrap().iter();
     events.map(|event| event["position"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn a_page_has_only_the_events_that_match_the_filter() {
+    let app = App::start();
+    assert_eq!(app.receive_at("/message-status?order=17", sent(&sid(1))).code, 200);
+    assert_eq!(app.receive(failed(&sid(2), "30003")).code, 200);
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    for (query, expected) in [
+        ("status=FAILED", &[2][..]),
+        ("error_code=30003", &[2]),
+        ("tag.order=17", &[1]),
+        (&format!("message_sid={}", sid(1)), &[1, 3]),
+        ("source=send", &[]),
+        ("to=0015558675310", &[1, 2, 3]),
+        ("since=1h&until=now", &[1, 2, 3]),
+        ("status=failed&after=2", &[]),
+    ] {
+        let page = app.get(&format!("/v1/events?{query}")).json();
+        assert_eq!(positions(&page), expected, "{query}: {page}");
+        assert_eq!(page["next_cursor"], Value::Null, "{query}");
+    }
+    let first = app.get("/v1/events?limit=1&to=*5310").json();
+    assert_eq!((positions(&first), &first["next_cursor"]), (vec![1], &json!("1")));
+}
+
+#[test]
+fn a_masked_token_cannot_filter_events_by_a_number() {
+    let mut app = App::not_started(&[]);
+    app.use_token_with_scope("read:masked");
+    app.restart();
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    let get = |query: &str| app.ask(Request::new("GET", &format!("/v1/events?{query}")));
+    assert_eq!(get("to=*5310").code, 200);
+    for refused in
+        ["to=%2B15558675310", "from=%2B1501*", "tag.to=15558675310", "status=15558675310"]
+    {
+        assert_eq!(get(refused).code, 403, "{refused}");
+        let export = app.ask(Request::new("GET", &format!("/v1/exports/events?{refused}")));
+        assert_eq!(export.code, 403, "{refused}");
+    }
 }

@@ -257,7 +257,7 @@ fn an_invalid_export_request_gets_a_problem() {
         ("messages?as_of_position=x", "as_of_position `x` is not a position, such as 42"),
         ("messages?tag_columns=order", "tag_columns: ndjson has all tags in `tags`; leave it out"),
         ("messages?limit=3", "there is no parameter `limit` here"),
-        ("events?status=sent", "there is no parameter `status` here"),
+        ("events?late=true", "there is no parameter `late` here"),
         ("events?since=2026-02-02&until=2026-01-01", "is not before until"),
     ] {
         let answer = app.get(&format!("/v1/exports/{target}"));

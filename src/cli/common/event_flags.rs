@@ -4,7 +4,8 @@
 use anyhow::Result;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::cli::common::filters::{bad_flag, tag};
+use crate::cli::common::filters::tag;
+use crate::cli::common::flag::bad_flag;
 use crate::cli::common::time_zone::TimeZoneFlag;
 use crate::config::Settings;
 use crate::domain::event_filter::EventFilter;

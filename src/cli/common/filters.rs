@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::cli::UsageError;
+use crate::cli::common::flag::{bad_flag, flag};
 use crate::cli::common::time_zone::{TimeZoneFlag, now};
 use crate::config::Settings;
 use crate::domain::event_filter::EventFilter;
@@ -16,7 +17,7 @@ use crate::telemetry::eprint_line;
 use crate::text::printable;
 use crate::wire::filter::{FilterContext, MessageParameters};
 use crate::wire::number::WrittenAddress;
-use crate::wire::parameters::{self, BadValue};
+use crate::wire::parameters;
 use crate::wire::tag_filter;
 
 /// The advice if a number cannot be understood.
@@ -224,15 +225,6 @@ pub fn national_hint<'a>(
     };
     let is_unread = settings.default_country()?.is_none() && written.any(needs_country);
     Ok(if is_unread { NATIONAL_HINT } else { "" })
-}
-
-/// The error for the value of a flag.
-pub fn bad_flag(BadValue { name, value, expected }: BadValue) -> UsageError {
-    UsageError(format!("{}: `{}` is not {expected}", flag(&name), value.escape_debug()))
-}
-
-fn flag(name: &str) -> String {
-    format!("--{}", name.replace('_', "-"))
 }
 
 #[cfg(test)]

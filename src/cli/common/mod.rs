@@ -3,6 +3,7 @@
 pub mod event_flags;
 pub mod event_table;
 pub mod filters;
+pub mod flag;
 pub mod http_client;
 pub mod interrupt;
 pub mod ledger;

@@ -9,7 +9,8 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use super::{Outcome, UsageError};
-use crate::cli::common::filters::{Filters, bad_flag, check_tags};
+use crate::cli::common::filters::{Filters, check_tags};
+use crate::cli::common::flag::bad_flag;
 use crate::cli::common::time_zone::now;
 use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;
