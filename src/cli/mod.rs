@@ -7,6 +7,7 @@ mod check_signature;
 mod common;
 mod demo;
 mod doctor;
+mod events;
 mod export;
 mod help;
 mod import;
@@ -59,6 +60,8 @@ enum Command {
     Verify(verify::Args),
     /// Check configuration, files, ledger and server, and say what to do about problems
     Doctor(doctor::Args),
+    /// List events of the log, newest first
+    Events(events::Args),
     /// Follow the log as it grows
     Tail(tail::Args),
     /// Export messages or events as NDJSON, CSV or Parquet
@@ -141,6 +144,7 @@ impl Cli {
             Command::Demo(args) => demo::run(args, &settings),
             Command::Audit(args) => audit::run(args, &settings),
             Command::Messages(args) => messages::run(args, &settings),
+            Command::Events(args) => events::run(args, &settings),
             Command::Replay(args) => replay::run(args, &settings),
             Command::Verify(args) => verify::run(args, &settings),
             Command::Export(args) => export::run(args, &settings),

@@ -121,3 +121,55 @@ fn audit_of_what_no_message_has_is_not_found() {
     assert_eq!(code, Some(2));
     assert_eq!(stderr, "error: --tag: no message has a tag `ordre`; similar: order\n");
 }
+
+// The log.
+
+fn events(ledger: &Ledger, arguments: &[&str]) -> Vec<u64> {
+    let (code, stdout, stderr) =
+        says(ledger, &[&["events", "--format", "json"], arguments].concat());
+    assert_eq!(code, Some(0), "{arguments:?}: {stderr}");
+    let page: Value = serde_json::from_str(&stdout).unwrap();
+    page["data"].as_array().unwrap().iter().map(|row| row["position"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn events_are_listed_newest_first_with_every_filter() {
+    let ledger = ledger();
+    for (arguments, expected) in [
+        (&[][..], &[4, 3, 2, 1][..]),
+        (&["-n", "2"], &[4, 3]),
+        (&["-n", "2", "--before", "3"], &[2, 1]),
+        (&["--status", "FAILED"], &[3]),
+        (&["--error-code", "30003"], &[3]),
+        (&["--tag", "order=17"], &[1]),
+        (&["--to", "0049 171 1234567"], &[3, 2, 1]),
+        (&["--message-sid", &sid(2)], &[3, 2]),
+        (&["--source", "send"], &[]),
+        (&["--simulated=false", "--since", "2026-01-02T03:04:07Z"], &[4, 3]),
+    ] {
+        assert_eq!(events(&ledger, arguments), expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_list_of_events_shows_their_effects() {
+    let (code, table, stderr) = says(&ledger(), &["events", "-n", "1"]);
+    assert_eq!(code, Some(0));
+    assert!(table.contains("delivered"), "{table}");
+    assert!(table.contains("advanced"), "{table}");
+    assert_eq!(stderr, "there may be more: --before 4, or a greater --limit\n");
+}
+
+#[test]
+fn an_export_of_events_takes_the_filters_that_events_have() {
+    let ledger = ledger();
+    let lines = |arguments: &[&str]| {
+        says(&ledger, &[&["export", "events"], arguments].concat()).1.lines().count()
+    };
+    assert_eq!(lines(&["--status", "failed"]), 1);
+    assert_eq!(lines(&["--tag", "order=18"]), 1);
+    assert_eq!(lines(&["--to", "+447400795454"]), 1);
+    let (code, _, stderr) = says(&ledger, &["export", "events", "--late"]);
+    assert_eq!(code, Some(2));
+    assert_eq!(stderr, "error: --late: events cannot be filtered by this\n");
+}

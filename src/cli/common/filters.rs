@@ -8,9 +8,9 @@ use serde::Serialize;
 use crate::cli::UsageError;
 use crate::cli::common::time_zone::{TimeZoneFlag, now};
 use crate::config::Settings;
+use crate::domain::event_filter::EventFilter;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::zone::Zone;
-use crate::export::EventFilter;
 use crate::store::Views;
 use crate::telemetry::eprint_line;
 use crate::text::printable;
@@ -24,12 +24,13 @@ const NATIONAL_HINT: &str =
     "; to find numbers without a calling code, set default_country, for example to GB";
 
 /// The filters, as they were given.
-#[derive(Debug, Default, clap::Args, Serialize)]
+#[derive(Debug, Default, Clone, clap::Args, Serialize)]
 pub struct Filters {
     /// Only messages with this status: sent, failed, unknown and so on
     #[arg(long, help_heading = "Filters", value_name = "STATUS")]
     status: Option<String>,
 
+    /// Only messages with this error code, such as 30005
     #[arg(long, help_heading = "Filters", value_name = "CODE")]
     error_code: Option<String>,
 
@@ -47,9 +48,11 @@ pub struct Filters {
     #[arg(long, help_heading = "Filters", value_name = "ACCOUNT")]
     account_sid: Option<String>,
 
+    /// Only of this messaging service
     #[arg(long, help_heading = "Filters", value_name = "SID")]
     messaging_service_sid: Option<String>,
 
+    /// Only over this channel
     #[arg(long, help_heading = "Filters", value_name = "CHANNEL")]
     channel: Option<String>,
 
@@ -126,17 +129,41 @@ impl Filters {
         Ok(named.and_then(|named| named.filter(&context)).map_err(bad_flag)?)
     }
 
-    /// The filter of events: by account, time of receipt, and whether a simulation sent them.
+    /// The filter of events, by what they themselves report.
     pub fn events(&self, settings: &Settings) -> Result<EventFilter> {
-        let of_messages = |name: &&str| {
-            !["account_sid", "since", "until", "time_zone", "simulated"].contains(name)
-        };
-        if let Some(name) = self.given().keys().map(String::as_str).find(of_messages) {
+        const OF_MESSAGES: [&str; 8] = [
+            "messaging_service_sid",
+            "channel",
+            "country",
+            "conflict",
+            "late",
+            "duplicate",
+            "stuck",
+            "inbound",
+        ];
+        let given = self.given();
+        if let Some(name) = OF_MESSAGES.into_iter().find(|name| given.contains_key(*name)) {
             let text = format!("{}: events cannot be filtered by this", flag(name));
             return Err(UsageError(text).into());
         }
-        let MessageFilter { account_sid, since, until, simulated, .. } = self.messages(settings)?;
-        Ok(EventFilter { account_sid, message_sid: None, since, until, simulated })
+        let status = self.status.clone();
+        // A status that this program does not know may be in the log.
+        let known = Self { status: None, ..self.clone() };
+        let MessageFilter {
+            error_code, from, to, account_sid, since, until, simulated, tags, ..
+        } = known.messages(settings)?;
+        Ok(EventFilter {
+            status,
+            error_code,
+            from,
+            to,
+            account_sid,
+            since,
+            until,
+            simulated,
+            tags,
+            ..EventFilter::default()
+        })
     }
 
     /// The time zone of the times that are given and shown.
@@ -152,12 +179,7 @@ impl Filters {
         }
         let addresses: Vec<_> = addresses.iter().map(|address| printable(address)).collect();
         let written = [&self.to, &self.from].into_iter().flatten();
-        let needs_country = |text: &String| {
-            WrittenAddress::parse(text).is_some_and(|written| written.needs_default_country())
-        };
-        let is_unread =
-            settings.default_country()?.is_none() && written.into_iter().any(needs_country);
-        let hint = if is_unread { NATIONAL_HINT } else { "" };
+        let hint = national_hint(written.map(String::as_str), settings)?;
         eprint_line(format_args!("no message found; searched for {}{hint}", addresses.join(", ")));
         Ok(())
     }
@@ -187,8 +209,21 @@ pub fn check_tags(filter: &MessageFilter, views: &dyn Views, lists: bool) -> Res
     checked.map_err(|bad| UsageError(format!("--tag: {bad}")).into())
 }
 
-fn tag(text: &str) -> Result<(String, String), String> {
+/// Parses the value of a `--tag` flag.
+pub fn tag(text: &str) -> Result<(String, String), String> {
     tag_filter::parse(text).map_err(|bad| format!("it is not {}", bad.expected))
+}
+
+/// What to do if one of these addresses is a number that cannot be understood; empty if none is.
+pub fn national_hint<'a>(
+    mut written: impl Iterator<Item = &'a str>,
+    settings: &Settings,
+) -> Result<&'static str> {
+    let needs_country = |text: &str| {
+        WrittenAddress::parse(text).is_some_and(|written| written.needs_default_country())
+    };
+    let is_unread = settings.default_country()?.is_none() && written.any(needs_country);
+    Ok(if is_unread { NATIONAL_HINT } else { "" })
 }
 
 /// The error for the value of a flag.

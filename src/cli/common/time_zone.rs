@@ -5,14 +5,14 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::cli::UsageError;
-use crate::cli::common::filters::bad_flag;
 use crate::config::Settings;
 use crate::domain::Timestamp;
 use crate::domain::zone::Zone;
 use crate::wire::filter::time_flag;
+use crate::wire::parameters::BadValue;
 
 /// The flag, as it was given.
-#[derive(Debug, Default, clap::Args, Serialize)]
+#[derive(Debug, Clone, Default, clap::Args, Serialize)]
 pub struct TimeZoneFlag {
     /// The time zone of days and times, such as Europe/Berlin [default: the setting time_zone]
     #[arg(long, value_name = "NAME")]
@@ -32,7 +32,10 @@ impl TimeZoneFlag {
 
     /// The time that another flag, of this name, has.
     pub fn time(&self, name: &str, text: &str, settings: &Settings) -> Result<Timestamp> {
-        Ok(time_flag(name, text, now(), &self.zone(settings)?).map_err(bad_flag)?)
+        let time = time_flag(name, text, now(), &self.zone(settings)?);
+        Ok(time.map_err(|BadValue { value, expected, .. }| {
+            UsageError(format!("--{name}: `{}` is not {expected}", value.escape_debug()))
+        })?)
     }
 }
 

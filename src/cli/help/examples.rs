@@ -60,6 +60,13 @@ pub fn examples(path: &str) -> Vec<Example> {
                 "delivery-ledger messages --to '*5454' -n 100 --format csv",
             ),
         ],
+        "events" => &[
+            ("The newest events of the log", "delivery-ledger events"),
+            (
+                "The failures of a number, in any spelling",
+                "delivery-ledger events --status failed --to '+44 7400 795454'",
+            ),
+        ],
         "replay" => &[
             ("Rebuild the views, also while a server is running", "delivery-ledger replay"),
             (
