@@ -34,8 +34,9 @@ pub struct Args {
     #[arg(long, value_name = "PERIOD")]
     compare: Option<String>,
 
-    /// Sort rows by key, messages, reached, failed, open, conflicts, delivery-rate, read-rate or
-    /// failure-rate; the greatest first, or with :asc the smallest
+    /// Sort rows by key, messages, reached, failed, open, conflicts, delivery-rate, read-rate,
+    /// failure-rate, time-to-sent, sent-to-delivered or, with --compare, change; the greatest first, or
+    /// with :asc the smallest
     #[arg(long, value_name = "FIGURE")]
     sort: Option<String>,
 
@@ -108,6 +109,8 @@ fn query(args: &Args, settings: &Settings) -> Result<ReportQuery> {
         limit: args.limit,
         ..ReportQuery::new(by)
     };
+    let checked = query.order.check(args.compare.is_some());
+    checked.map_err(|missing| UsageError(format!("--sort: {missing}")))?;
     if let Some(text) = &args.compare {
         let now = Timestamp::from(OffsetDateTime::now_utc());
         let time = |text: &str| time_flag("compare", text).map_err(bad_flag);
