@@ -57,8 +57,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             Ok(Outcome::Done)
         }
         Verdict::Invalid(refusal) => {
-            writeln!(out, "invalid: {refusal}")?;
-            writeln!(out, "cause: {}", diagnosis(&signed, kind, refusal, url, &keys, settings))?;
+            out.say(&format!("invalid: {refusal}\n"))?;
+            let cause = diagnosis(&signed, kind, refusal, url, &keys, settings);
+            out.say(&format!("cause: {cause}\n"))?;
             Ok(Outcome::CheckFoundSomething)
         }
     }

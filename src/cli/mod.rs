@@ -7,9 +7,11 @@ mod check_signature;
 mod common;
 mod demo;
 mod doctor;
+mod events;
 mod export;
 mod help;
 mod import;
+mod messages;
 mod packaging;
 mod quarantine;
 mod reconcile;
@@ -50,12 +52,16 @@ enum Command {
     Demo(demo::Args),
     /// Show the lifecycle of one message: each event, when it arrived, and its effect
     Audit(audit::Args),
+    /// List messages, newest first
+    Messages(messages::Args),
     /// Rebuild the views from the log
     Replay(replay::Args),
     /// Verify that the log is intact and that the views agree with it
     Verify(verify::Args),
     /// Check configuration, files, ledger and server, and say what to do about problems
     Doctor(doctor::Args),
+    /// List events of the log, newest first
+    Events(events::Args),
     /// Follow the log as it grows
     Tail(tail::Args),
     /// Export messages or events as NDJSON, CSV or Parquet
@@ -137,6 +143,8 @@ impl Cli {
             Command::Serve(args) => serve::run(args, &settings),
             Command::Demo(args) => demo::run(args, &settings),
             Command::Audit(args) => audit::run(args, &settings),
+            Command::Messages(args) => messages::run(args, &settings),
+            Command::Events(args) => events::run(args, &settings),
             Command::Replay(args) => replay::run(args, &settings),
             Command::Verify(args) => verify::run(args, &settings),
             Command::Export(args) => export::run(args, &settings),

@@ -8,6 +8,7 @@ pub mod digest;
 pub mod duration;
 pub mod error_code;
 pub mod event;
+pub mod event_filter;
 pub mod hash;
 pub mod histogram;
 pub mod media_type;

@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use self::columns::FlatColumn;
-use crate::domain::event::is_simulated;
+use crate::domain::event_filter::{EventFilter, ReadEvent};
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
-use crate::domain::{AccountSid, ErrorCodes, NewEvent, Position, Timestamp};
+use crate::domain::{ErrorCodes, Position};
 use crate::projection::message_query::BeyondHead;
 use crate::projection::throttle::{self, Throttle};
 use crate::projection::{self, fold::fold};
@@ -55,19 +55,6 @@ pub struct ExportView {
     pub pin: Position,
     /// Whether addresses are shown with all but their last four digits hidden.
     pub masked: bool,
-}
-
-/// Which events are exported.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EventFilter {
-    pub account_sid: Option<AccountSid>,
-    pub message_sid: Option<String>,
-    /// Received then or later.
-    pub since: Option<Timestamp>,
-    /// Received before.
-    pub until: Option<Timestamp>,
-    /// Whether a simulation sent it.
-    pub simulated: Option<bool>,
 }
 
 /// One row of an export.
@@ -196,19 +183,6 @@ impl ExportRow {
     }
 }
 
-impl EventFilter {
-    /// Whether an event about this account and message is asked for.
-    fn matches(&self, event: &NewEvent, account: Option<&str>, message: Option<&str>) -> bool {
-        let received_at = event.received_at;
-        let wanted_account = self.account_sid.as_ref().map(AccountSid::as_str);
-        wanted_account.is_none_or(|wanted| account == Some(wanted))
-            && self.message_sid.as_deref().is_none_or(|wanted| message == Some(wanted))
-            && self.since.is_none_or(|since| received_at >= since)
-            && self.until.is_none_or(|until| received_at < until)
-            && self.simulated.is_none_or(|wanted| wanted == is_simulated(event))
-    }
-}
-
 /// Every event up to the pin that is asked for, every field of it, the body byte for byte.
 /// Returns how many there were.
 pub fn events(
@@ -227,7 +201,13 @@ pub fn events(
             let reported = reading.reported;
             let account_sid = reading.account_sid.map(Cow::into_owned);
             let message_sid = reading.message_sid.map(Cow::into_owned);
-            if filter.matches(&event, account_sid.as_deref(), message_sid.as_deref()) {
+            let read = ReadEvent {
+                event: &event,
+                account_sid: account_sid.as_deref(),
+                message_sid: message_sid.as_deref(),
+                reported: reported.as_ref(),
+            };
+            if filter.matches(read) {
                 let reported = reported.as_ref();
                 each(wire::ShownEvent::new(event, account_sid, message_sid, reported, masked))?;
                 count += 1;

@@ -49,7 +49,7 @@ pub enum Failures {
     /// The request is ambiguous, its conditions exclude each other, or the log does not have what it names
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(ProblemDetails),
-    /// Too many attempts without a valid token
+    /// Too many attempts without a valid token, or too many lookups with this one
     #[response(status = 429, content_type = "application/problem+json")]
     TooMany(ProblemDetails),
     /// Try again later

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use anyhow::Result;
 
-use crate::config::{ApiToken, KeySource, ServerConfig, Settings};
+use crate::config::{ApiToken, KeySource, Read, ServerConfig, Settings};
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
 
@@ -33,6 +33,7 @@ pub fn write(
             ),
         }
     }
+    warn_of_unrecorded_lookups(config, settings)?;
     warn_of_odd_tokens(config, settings);
     warn_of_repeated_paths(config);
     Ok(())
@@ -43,6 +44,20 @@ pub fn warn_of_short(tokens: &[ApiToken]) {
     for shortness in tokens.iter().filter_map(ApiToken::shortness) {
         tracing::warn!("{shortness}");
     }
+}
+
+/// Warns if masked tokens may look up numbers, and nobody can see how many they try.
+fn warn_of_unrecorded_lookups(config: &ServerConfig, settings: &Settings) -> Result<()> {
+    let may_find = |token: &&ApiToken| token.scope.find && token.scope.read == Some(Read::Masked);
+    let finding = config.api_tokens.iter().find(may_find);
+    if let (Some(ApiToken { name, .. }), None) = (finding, settings.access_log()?) {
+        tracing::warn!(
+            "API token {} may look up numbers (scope find), and access records are switched off, so \
+             that nobody can see how many it tries: set access_log or DELIVERY_LEDGER_ACCESS_LOG",
+            name.escape_debug()
+        );
+    }
+    Ok(())
 }
 
 /// Warns of tokens that do not have the form of Twilio's: a mistyped token verifies nothing.

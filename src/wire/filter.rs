@@ -31,12 +31,12 @@ pub struct MessageParameters {
     /// An address, in any spelling if it is a number; `*` and its last digits, at least four; or its first
     /// digits and `*`, as in `+4420*`
     #[serde(deserialize_with = "address")]
-    #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|\+[0-9]+\*|[^*]+)$")]
+    #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|\+[ ().\-/]*[0-9][0-9 ().\-/]*\*|[^*]+)$")]
     pub from: Option<WrittenAddress>,
     /// An address, in any spelling if it is a number; `*` and its last digits, at least four; or its first
     /// digits and `*`, as in `+4420*`
     #[serde(deserialize_with = "address")]
-    #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|\+[0-9]+\*|[^*]+)$")]
+    #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|\+[ ().\-/]*[0-9][0-9 ().\-/]*\*|[^*]+)$")]
     pub to: Option<WrittenAddress>,
     /// The account, by SID or name
     #[serde(deserialize_with = "account_sid")]

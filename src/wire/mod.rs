@@ -9,6 +9,7 @@ pub mod filter;
 mod links;
 pub mod mask;
 pub mod message;
+pub mod message_page;
 pub mod number;
 pub mod parameters;
 pub mod shown_event;

@@ -41,7 +41,8 @@ impl WrittenAddress {
     /// Parses any text except an empty one, or a `*` without at least four digits after it, or `+` and
     /// digits before it.
     pub fn parse(text: &str) -> Option<Self> {
-        AddressPattern::parse(text).map(|_| Self(text.to_owned()))
+        let text = without_separators(text).unwrap_or_else(|| text.to_owned());
+        AddressPattern::parse(&text).map(|_| Self(text))
     }
 
     /// The pattern of all addresses that may have been meant. Numbers without their calling code are
@@ -83,6 +84,12 @@ impl WrittenAddress {
             candidates.push(Candidate::Address(text.clone()));
         }
         AddressPattern::AnyOf(candidates)
+    }
+
+    /// True if it consists of digits, in any spelling, or is `*` and digits: no name of a sender.
+    pub fn is_number(&self) -> bool {
+        let Self(text) = self;
+        text.starts_with('*') || Spelling::read(split_prefix(text).1).is_some()
     }
 
     /// True if this is a national number that cannot be understood without a default country.
@@ -158,6 +165,15 @@ impl Spelling {
         let plus = if self.has_plus { "+" } else { "" };
         phonenumber::parse(country, format!("{plus}{}", self.digits)).ok()
     }
+}
+
+/// The beginning of a number without the characters between its digits: `+4420*` for `+44 (20)*`;
+/// `None` if the text is anything else.
+fn without_separators(text: &str) -> Option<String> {
+    let number = text.strip_prefix('+')?.strip_suffix('*')?;
+    let (digits, others): (String, String) = number.chars().partition(char::is_ascii_digit);
+    let are_separators = others.chars().all(|c| " ().-/".contains(c));
+    are_separators.then(|| format!("+{digits}*"))
 }
 
 fn e164(number: &phonenumber::PhoneNumber) -> String {
@@ -277,6 +293,14 @@ mod tests {
     }
 
     #[test]
+    fn the_beginning_of_a_number_may_have_separators() {
+        assert_eq!(searched_for("+44 (20) 79-4*", ""), ["+4420794*"]);
+        for text in ["+*", "+ *", "+44a*", "+44**", "44*", "+4*4", "ACME*", "whatsapp:*5454"] {
+            assert_eq!(WrittenAddress::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn a_national_number_needs_a_default_country() {
         let needs = |text| WrittenAddress::parse(text).unwrap().needs_default_country();
         assert!(needs("020 7946 0018") && needs("whatsapp:07400795454"));
@@ -312,7 +336,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_text_can_be_searched_for_and_finds_itself(text in "\\PC{1,30}") {
-            proptest::prop_assume!(!text.starts_with('*'));
+            proptest::prop_assume!(!text.contains('*'));
             proptest::prop_assert!(pattern(&text, "AR").matches(&text));
         }
     }

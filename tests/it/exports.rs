@@ -96,7 +96,7 @@ fn an_invalid_filter_value_is_rejected_with_the_valid_ones() {
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(stderr.contains(expected), "{flags:?}: {stderr}");
     }
-    let output = ledger.run(&["export", "events", "--status", "sent"]);
+    let output = ledger.run(&["export", "events", "--late"]);
     assert_eq!(output.status.code(), Some(2));
 }
 

@@ -161,7 +161,13 @@ fn a_request_that_is_not_one_whole_number_is_rejected() {
         (
             r#"{"number": "*5678"}"#,
             400,
-            "number begins with `*`: only a whole number can be found here; for its last digits, use `to` of GET /v1/messages",
+            "number contains `*`: only a whole number can be found here; for its last digits, use `to` of GET /v1/messages",
+        ),
+        // Regression: the beginning of a number found all numbers that begin so.
+        (
+            r#"{"number": "+4915*"}"#,
+            400,
+            "number contains `*`: only a whole number can be found here; for its last digits, use `to` of GET /v1/messages",
         ),
         (r#"{"number": ""}"#, 400, "number is empty"),
         (&*format!(r#"{{"number": "{long}"}}"#), 400, "number is longer than 100 characters"),
@@ -249,4 +255,19 @@ fn each_lookup_is_recorded_without_its_number() {
             ],
         ]
     );
+}
+
+#[test]
+fn a_token_with_find_and_no_access_records_cause_a_warning() {
+    const WARNING: &str =
+        "API token agent may look up numbers (scope find), and access records are";
+    let recorded = app();
+    recorded.eventually("it has started", || recorded.stderr().contains("keeping the log in"));
+    assert!(!recorded.stderr().contains(WARNING));
+    let mut app = App::not_started(&[("DELIVERY_LEDGER_ACCESS_LOG", "off")]);
+    let scope = "scope = \"read:masked find\"";
+    app.configure(&format!("[api_tokens.agent]\ntoken_file = \"agent\"\n{scope}\n"));
+    std::fs::write(app.folder().join("agent"), AGENT).unwrap();
+    app.restart();
+    app.eventually("it warns", || app.stderr().contains(WARNING));
 }

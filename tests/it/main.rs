@@ -37,6 +37,7 @@ mod lists;
 mod log_format;
 mod long_bodies;
 mod masking;
+mod messages;
 mod numbers;
 mod odd_callbacks;
 mod openapi;

@@ -70,6 +70,26 @@ arrival does not matter (position 1).
     assert!(shown.contains(row), "{shown}");
 }
 
+/// Lines that begin with a blank are commands to be copied, or a table's.
+#[test]
+fn at_80_columns_no_line_of_text_or_of_a_table_is_wider() {
+    let ledger = ledger();
+    let audit = format!("audit {}", sid(1));
+    for arguments in [
+        audit.as_str(),
+        "tail --after 0 --no-follow",
+        "replay --dry-run --rule delivery-wins",
+        "verify",
+        "demo --exit",
+    ] {
+        let shown = Terminal::of(80).run(&ledger, arguments);
+        let is_command = |line: &&str| line.contains("verify --expect") || line.contains("target/");
+        let mut lines = shown.lines().filter(|line| !is_command(line));
+        let too_long = lines.find(|line| line.chars().count() > 80);
+        assert_eq!(too_long, None, "{arguments}: {shown}");
+    }
+}
+
 #[test]
 fn columns_chooses_another_width_for_a_terminal_but_not_for_a_pipe() {
     let ledger = ledger();

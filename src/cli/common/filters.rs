@@ -9,8 +9,8 @@ use time::OffsetDateTime;
 use crate::cli::UsageError;
 use crate::config::Settings;
 use crate::domain::Timestamp;
+use crate::domain::event_filter::EventFilter;
 use crate::domain::message::filter::MessageFilter;
-use crate::export::EventFilter;
 use crate::store::Views;
 use crate::telemetry::eprint_line;
 use crate::text::printable;
@@ -24,7 +24,7 @@ const NATIONAL_HINT: &str =
     "; to find numbers without a calling code, set default_country, for example to GB";
 
 /// The filters, as they were given.
-#[derive(Debug, Default, clap::Args, Serialize)]
+#[derive(Debug, Default, Clone, clap::Args, Serialize)]
 pub struct Filters {
     /// Only messages with this status: sent, failed, unknown and so on
     #[arg(long, help_heading = "Filters", value_name = "STATUS")]
@@ -117,16 +117,41 @@ impl Filters {
         Ok(named.and_then(|named| named.filter(&context)).map_err(bad_flag)?)
     }
 
-    /// The filter of events: by account, time of receipt, and whether a simulation sent them.
+    /// The filter of events, by what they themselves report.
     pub fn events(&self, settings: &Settings) -> Result<EventFilter> {
-        let of_messages =
-            |name: &&str| !["account_sid", "since", "until", "simulated"].contains(name);
-        if let Some(name) = self.given().keys().map(String::as_str).find(of_messages) {
+        const OF_MESSAGES: [&str; 8] = [
+            "messaging_service_sid",
+            "channel",
+            "country",
+            "conflict",
+            "late",
+            "duplicate",
+            "stuck",
+            "inbound",
+        ];
+        let given = self.given();
+        if let Some(name) = OF_MESSAGES.into_iter().find(|name| given.contains_key(*name)) {
             let text = format!("{}: events cannot be filtered by this", flag(name));
             return Err(UsageError(text).into());
         }
-        let MessageFilter { account_sid, since, until, simulated, .. } = self.messages(settings)?;
-        Ok(EventFilter { account_sid, message_sid: None, since, until, simulated })
+        let status = self.status.clone();
+        // A status that this program does not know may be in the log.
+        let known = Self { status: None, ..self.clone() };
+        let MessageFilter {
+            error_code, from, to, account_sid, since, until, simulated, tags, ..
+        } = known.messages(settings)?;
+        Ok(EventFilter {
+            status,
+            error_code,
+            from,
+            to,
+            account_sid,
+            since,
+            until,
+            simulated,
+            tags,
+            ..EventFilter::default()
+        })
     }
 
     /// Says on stderr which addresses were searched for without success, if the filter has any.
@@ -172,7 +197,8 @@ pub fn check_tags(filter: &MessageFilter, views: &dyn Views, lists: bool) -> Res
     checked.map_err(|bad| UsageError(format!("--tag: {bad}")).into())
 }
 
-fn tag(text: &str) -> Result<(String, String), String> {
+/// Parses the value of a `--tag` flag.
+pub fn tag(text: &str) -> Result<(String, String), String> {
     tag_filter::parse(text).map_err(|bad| format!("it is not {}", bad.expected))
 }
 

@@ -1,5 +1,7 @@
 //! Code shared by several commands: opening the ledger, filters, output, and requests to a running server.
 
+pub mod event_flags;
+pub mod event_table;
 pub mod filters;
 pub mod http_client;
 pub mod interrupt;

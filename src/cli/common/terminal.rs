@@ -125,6 +125,11 @@ impl<W: Write> Safe<W> {
         }
     }
 
+    /// Writes sentences; on a terminal, long lines are broken between words.
+    pub fn say(&mut self, text: &str) -> io::Result<()> {
+        self.show(&Styled::from(text))
+    }
+
     /// The underlying writer.
     pub fn inner(&self) -> &W {
         &self.out

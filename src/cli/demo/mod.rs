@@ -170,14 +170,13 @@ fn wait_for_views(ledger_process: &LedgerProcess) -> Result<()> {
 
 fn show(store: &dyn Store, traffic: &Traffic, summary: &LoadSummary) -> Result<()> {
     let mut out = crate::cli::common::terminal::stdout();
-    writeln!(
-        out,
+    out.say(&format!(
         "{} messages were sent; {} signed callbacks arrived, in any order; {} were acknowledged, each \
-         after it was on disk.\n",
+         after it was on disk.\n\n",
         number(traffic::MESSAGES),
         number(summary.sent),
         number(summary.acknowledged),
-    )?;
+    ))?;
     writeln!(out, "One message whose callbacks arrived in the wrong order:\n")?;
     let (featured, as_of_position) = featured(store, traffic)?;
     let columns = out.columns();
@@ -236,9 +235,9 @@ fn tell_where(ledger: &Path, traffic: &Traffic, serving: Option<&Addresses>) -> 
         for_shell(&format!("sqlite:{}", ledger.display()))
     );
     let mut out = crate::cli::common::terminal::stdout();
-    writeln!(out, "The log is {}, its views are next to it.", ledger.display())?;
+    out.say(&format!("The log is {}, its views are next to it.\n", ledger.display()))?;
     let folder = for_shell(&folder_of(ledger).display().to_string());
-    writeln!(out, "The folder stays when the demo ends; `rm -r {folder}` removes it.\n")?;
+    out.say(&format!("The folder stays when the demo ends; `rm -r {folder}` removes it.\n\n"))?;
     writeln!(out, "Try next:")?;
     writeln!(out, "  {ledger_command} audit {}", traffic.conflicting_sid)?;
     writeln!(out, "  {ledger_command} report --by country")?;

@@ -42,9 +42,29 @@ pub fn examples(path: &str) -> Vec<Example> {
                 "The status of a message, the reason for it, and each event",
                 "delivery-ledger audit SM0123456789abcdef0123456789abcdef",
             ),
+            ("The messages to a number", "delivery-ledger audit '+44 7400 795454'"),
+            ("The messages about an order", "delivery-ledger audit order=17"),
             (
                 "As it was when the log had 51,522 events, as JSON",
                 "delivery-ledger audit SM0123456789abcdef0123456789abcdef --as-of-position 51,522 --format json",
+            ),
+        ],
+        "messages" => &[
+            (
+                "The last failures to Germany",
+                "delivery-ledger messages --status failed --country DE",
+            ),
+            ("Everything about an order", "delivery-ledger messages --tag order=17"),
+            (
+                "The hundred newest to numbers that end with these digits, as CSV",
+                "delivery-ledger messages --to '*5454' -n 100 --format csv",
+            ),
+        ],
+        "events" => &[
+            ("The newest events of the log", "delivery-ledger events"),
+            (
+                "The failures of a number, in any spelling",
+                "delivery-ledger events --status failed --to '+44 7400 795454'",
             ),
         ],
         "replay" => &[

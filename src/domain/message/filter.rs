@@ -90,6 +90,8 @@ impl AddressPattern {
                 (are_digits && !digits.is_empty() && text.len() == number.len() + 1)
                     .then(|| AddressPattern::Prefix(format!("+{digits}")))
             }
+            // No address has one, so it is a mistake.
+            None if text.contains('*') => None,
             None => Some(AddressPattern::AnyOf(vec![Candidate::Address(text.to_owned())])),
         }
     }

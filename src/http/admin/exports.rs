@@ -17,9 +17,10 @@ use utoipa::IntoParams;
 
 use super::message_list::message_filter;
 use super::state::AdminState;
+use crate::domain::event_filter::EventFilter;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::{AccountSid, Position, Timestamp};
-use crate::export::{self, Content, EventFilter, ExportError, ExportRow, ExportView, FileFormat};
+use crate::export::{self, Content, ExportError, ExportRow, ExportView, FileFormat};
 use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
 use crate::http::connection::Connection;
@@ -135,7 +136,14 @@ pub async fn events(
     let sids =
         account_sid.as_ref().map(AccountSid::as_str).into_iter().chain(message_sid.as_deref());
     sids.into_iter().try_for_each(|sid| redaction.check_text(sid))?;
-    let wanted = Wanted::Events(EventFilter { account_sid, message_sid, since, until, simulated });
+    let wanted = Wanted::Events(EventFilter {
+        account_sid,
+        message_sid,
+        since,
+        until,
+        simulated,
+        ..EventFilter::default()
+    });
     export(request, state, redaction, returned, parameters, wanted).await
 }
 

@@ -1,15 +1,13 @@
 //! `GET /v1/messages`: lists messages, page by page.
 
 use actix_web::{HttpResponse, web};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use time::OffsetDateTime;
 use utoipa::IntoParams;
 
 use super::state::AdminState;
+use crate::domain::Timestamp;
 use crate::domain::message::filter::MessageFilter;
-use crate::domain::{Position, Timestamp};
 use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
@@ -18,10 +16,8 @@ use crate::http::response::{self, Failures};
 use crate::store;
 use crate::wire;
 use crate::wire::filter::{FilterContext, MessageParameters};
+use crate::wire::message_page::{self, MessagePage};
 use crate::wire::parameters::parsed;
-
-/// The prefix of a cursor, which identifies its format.
-const CURSOR: &[u8] = b"m1";
 
 /// Which page of a list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -36,23 +32,9 @@ pub struct PageParameters {
     after: Option<u64>,
 }
 
-/// A page.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[schema(as = MessagePage)]
-pub struct Page {
-    data: Vec<wire::Message>,
-    next_cursor: Option<String>,
-    as_of_position: Position,
-    /// If no message was found: the addresses that `to` and `from` were understood as. Numbers are
-    /// searched for on every channel.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false)]
-    searched_for: Option<Vec<String>>,
-}
-
 /// Messages that match the filter, newest first.
 #[utoipa::path(get, path = "/v1/messages", operation_id = "messages", tag = "messages", params(MessageParameters, PageParameters),
-    responses((status = 200, body = Page), Failures))]
+    responses((status = 200, body = MessagePage), Failures))]
 pub async fn messages(
     state: web::Data<AdminState>,
     redaction: Redaction,
@@ -77,9 +59,9 @@ pub async fn messages(
         redaction.message_row(row.with_account_name(&state.account_names))
     };
     let is_empty = listed.messages.is_empty() && listed.next_before.is_none();
-    let page = Page {
+    let page = MessagePage {
         data: messages.map(message).collect(),
-        next_cursor: listed.next_before.map(cursor_of_id),
+        next_cursor: listed.next_before.map(message_page::cursor),
         as_of_position,
         searched_for: (is_empty && !addresses.is_empty()).then_some(addresses),
     };
@@ -97,14 +79,6 @@ pub fn message_filter(
     parameters.filter(&context).map_err(|excluding| Problem::Conflict(excluding.to_string()))
 }
 
-fn cursor_of_id(id: u64) -> String {
-    URL_SAFE_NO_PAD.encode([CURSOR, &id.to_be_bytes()].concat())
-}
-
 fn cursor<'de, D: Deserializer<'de>>(value: D) -> Result<Option<u64>, D::Error> {
-    parsed(value, "the next_cursor of an earlier page", |cursor| {
-        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-        let id = u64::from_be_bytes(bytes.strip_prefix(CURSOR)?.try_into().ok()?);
-        i64::try_from(id).is_ok().then_some(id)
-    })
+    parsed(value, message_page::CURSOR_EXPECTED, message_page::parse_cursor)
 }

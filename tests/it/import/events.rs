@@ -1,8 +1,9 @@
 //! Importing another ledger's events: the same bytes, times and IDs at new positions.
 
 use delivery_ledger::domain::event::{Headers, Salt};
+use delivery_ledger::domain::event_filter::EventFilter;
 use delivery_ledger::domain::{NewEvent, Source, Timestamp};
-use delivery_ledger::export::{self, Content, EventFilter, ExportRow, ExportView, FileFormat};
+use delivery_ledger::export::{self, Content, ExportRow, ExportView, FileFormat};
 use delivery_ledger::import::{Counts, Options, stage};
 use delivery_ledger::store::{Lock, Store};
 use proptest::collection::vec;

@@ -5,9 +5,38 @@ use uuid::Uuid;
 
 use super::{SIGNED_URL, WRONG_URL, contains, quarantine_file};
 use crate::support::ledger::findings;
+use crate::support::terminal::Terminal;
 use crate::support::{App, sent, sid};
 
 // The commands.
+
+#[test]
+fn the_list_fits_80_columns_and_has_everything_at_200() {
+    let app = App::start_with(&["--public-url", WRONG_URL]);
+    app.callback(sent(&sid(1)).bytes());
+    app.kept(1);
+    let id = app.only_id();
+    let list = || app.command(&["quarantine", "list"]);
+
+    let shown = Terminal::of(80).show(list());
+    let heading =
+        "id                                    received (UTC)  bytes  path             reason\n";
+    let narrow = "id                                    received (UTC)  bytes  reason\n";
+    assert!(shown.starts_with(narrow) && !shown.starts_with(heading), "{shown}");
+    assert!(shown.contains(&id) && shown.contains("  signature_wrong\n"), "{shown}");
+    let cause = "        a forgery, a token that is no longer in use, a body that was changed on\n        \
+                 the way, or a URL that differs in more than is tried\n";
+    assert!(shown.contains(cause), "{shown}");
+    assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+
+    let shown = Terminal::of(200).show(list());
+    let row = "  /message-status  signature_wrong  a forgery, a token that is no longer in use,";
+    assert!(shown.contains(row), "{shown}");
+    let piped = String::from_utf8(list().output().stdout).unwrap();
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(&shown), words(&piped), "nothing is left out");
+    assert_eq!(piped.lines().count(), 4, "a pipe has one line a request: {piped}");
+}
 
 #[test]
 fn an_unknown_id_exits_with_4_and_an_invalid_one_with_2() {

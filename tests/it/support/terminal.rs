@@ -6,6 +6,7 @@ use std::io::Read;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
+use super::Command;
 use super::ledger::Ledger;
 
 /// A terminal without colours, unless the environment adds them.
@@ -44,10 +45,13 @@ impl Terminal {
         self
     }
 
-    /// Runs a command that must succeed; returns what it shows, with the line breaks of a file.
+    /// Runs a command on a ledger; returns what it shows, with the line breaks of a file.
     pub fn run(&self, ledger: &Ledger, arguments: &str) -> String {
-        let arguments: Vec<_> = arguments.split(' ').collect();
-        let mut command = ledger.command(&arguments);
+        self.show(ledger.command(&arguments.split(' ').collect::<Vec<_>>()))
+    }
+
+    /// Runs a command that must succeed; returns what it shows.
+    pub fn show(&self, mut command: Command) -> String {
         for (name, value) in &self.environment {
             command = command.env(name, value);
         }

@@ -168,8 +168,9 @@ fn messages_wanted(limit: Option<usize>) -> Result<usize, Problem> {
 /// The number; the error if it is only a part of one.
 fn whole_number(text: &str) -> Result<WrittenAddress, Problem> {
     let bad = |reason: String| Err(Problem::BadRequest(reason));
-    if text.starts_with('*') {
-        return bad("number begins with `*`: only a whole number can be found here; for its last \
+    // Neither the end nor the beginning of one: with these, all numbers could be tried.
+    if text.contains('*') {
+        return bad("number contains `*`: only a whole number can be found here; for its last \
                     digits, use `to` of GET /v1/messages"
             .to_owned());
     }

@@ -1,5 +1,7 @@
 //! `audit`: one message, from its first event to its current status.
 
+mod lookup;
+
 use std::io::Write;
 
 use anyhow::Result;
@@ -15,15 +17,16 @@ use crate::domain::message::lifecycle::Counts;
 use crate::domain::{AccountSid, ErrorCodes, MessageSid, Position, Status, Timestamp};
 use crate::projection::fold::{Entry, Folded};
 use crate::projection::message_query::{AsOf, MessageQuery, MessageResult, find_message};
-use crate::telemetry::eprint_line;
 use crate::text::printable;
 use crate::twilio::failure_texts;
 use crate::wire::{self, TimelineEntry, explanation};
 
 /// The arguments of `audit`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// The SID of the message
+    /// The SID of the message; or a number in any spelling, or a tag, such as order=17, if only one message
+    /// has it
+    #[arg(value_name = "SID|NUMBER|TAG")]
     sid: String,
 
     /// The account of the message, by SID or name, if two accounts have a message with this SID; empty
@@ -43,6 +46,14 @@ pub struct Args {
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let message_sid = MessageSid::parse(&args.sid)
         .ok_or_else(|| UsageError("the message SID is empty".to_owned()))?;
+    match audit(message_sid, &args, settings)? {
+        Outcome::NotFound => lookup::run(&args, settings),
+        done => Ok(done),
+    }
+}
+
+/// Prints the message with this SID, if there is one.
+fn audit(message_sid: MessageSid, args: &Args, settings: &Settings) -> Result<Outcome> {
     let error_codes = settings.error_codes(None)?;
     let store = ledger::for_one_message(settings)?;
     let names = settings.account_names()?;
@@ -57,10 +68,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         as_of: args.as_of_position.map_or(AsOf::Head, AsOf::Position),
     };
     match find_message(&*store, &query)? {
-        MessageResult::NotFound => {
-            eprint_line(format_args!("no event of message {} is in the log", printable(&args.sid)));
-            Ok(Outcome::NotFound)
-        }
+        MessageResult::NotFound => Ok(Outcome::NotFound),
         MessageResult::BeyondHead(beyond) => Err(UsageError(beyond.to_string()).into()),
         MessageResult::Ambiguous(accounts) => {
             Err(UsageError(several_accounts(&accounts, &names)).into())

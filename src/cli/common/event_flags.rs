@@ -1,0 +1,105 @@
+//! The filter flags of commands that show events. Each has the name of a query parameter of the API, and all
+//! that are given must match what the event itself reports.
+
+use anyhow::Result;
+
+use crate::cli::common::filters::{bad_flag, tag};
+use crate::config::Settings;
+use crate::domain::event_filter::EventFilter;
+use crate::domain::message::filter::AddressPattern;
+use crate::domain::{ErrorCode, Source};
+use crate::wire::filter::{in_order, time_flag};
+use crate::wire::number::WrittenAddress;
+
+/// The filters, as they were given.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct EventFlags {
+    /// The account, by SID or name
+    #[arg(long, help_heading = "Filters", value_name = "ACCOUNT")]
+    account_sid: Option<String>,
+
+    #[arg(long, help_heading = "Filters", value_name = "SM…")]
+    message_sid: Option<String>,
+
+    /// Where the event came from: callback, send, reconcile, import or erasure
+    #[arg(long, help_heading = "Filters", value_name = "SOURCE", value_parser = source)]
+    source: Option<Source>,
+
+    /// The reported status; may be one that this program does not know
+    #[arg(long, help_heading = "Filters", value_name = "STATUS")]
+    status: Option<String>,
+
+    #[arg(long, help_heading = "Filters", value_name = "CODE", value_parser = error_code)]
+    error_code: Option<ErrorCode>,
+
+    /// The sender: an address, in any spelling if it is a number, or its last digits as in *2671
+    #[arg(long, help_heading = "Filters", value_name = "ADDRESS", value_parser = address)]
+    from: Option<WrittenAddress>,
+
+    /// The recipient: an address, in any spelling if it is a number, or its last digits
+    #[arg(long, help_heading = "Filters", value_name = "ADDRESS", value_parser = address)]
+    to: Option<WrittenAddress>,
+
+    /// Only with this tag in its URL, such as order=17; several must all match
+    #[arg(long, help_heading = "Filters", value_name = "NAME=VALUE", value_parser = tag)]
+    tag: Vec<(String, String)>,
+
+    /// Received at this time or later: a length of time ago (24h, 7d), yesterday, a day, a local time
+    /// (2026-11-25T10:00), or RFC 3339
+    #[arg(long, help_heading = "Filters", value_name = "TIME")]
+    since: Option<String>,
+
+    /// Received before this time
+    #[arg(long, help_heading = "Filters", value_name = "TIME")]
+    until: Option<String>,
+
+    /// Only simulated events (=false: only real ones)
+    #[arg(long, help_heading = "Filters", value_name = "BOOL", num_args = 0..=1,
+          require_equals = true, default_missing_value = "true")]
+    simulated: Option<bool>,
+}
+
+impl EventFlags {
+    /// The filter.
+    pub fn filter(&self, settings: &Settings) -> Result<EventFilter> {
+        let default_country = settings.default_country()?;
+        let pattern = |written: &Option<WrittenAddress>| -> Option<AddressPattern> {
+            written.as_ref().map(|written| written.pattern(default_country))
+        };
+        let account_sid = self.account_sid.as_deref().map(|written| settings.account(written));
+        let time = |name: &str, text: &Option<String>| {
+            let time = text.as_deref().map(|text| time_flag(name, text).map_err(bad_flag));
+            time.transpose()
+        };
+        let (since, until) = (time("since", &self.since)?, time("until", &self.until)?);
+        in_order(since, until).map_err(bad_flag)?;
+        Ok(EventFilter {
+            account_sid: account_sid.transpose()?,
+            message_sid: self.message_sid.clone(),
+            source: self.source,
+            status: self.status.clone(),
+            error_code: self.error_code,
+            from: pattern(&self.from),
+            to: pattern(&self.to),
+            tags: self.tag.clone(),
+            since,
+            until,
+            simulated: self.simulated,
+        })
+    }
+}
+
+fn source(text: &str) -> Result<Source, String> {
+    let names = Source::ALL.map(Source::name).join(", ");
+    Source::parse(text).ok_or_else(|| format!("not one of {names}"))
+}
+
+fn error_code(text: &str) -> Result<ErrorCode, String> {
+    ErrorCode::parse(text).ok_or_else(|| "not a number of 1 to 9 digits, such as 30003".to_owned())
+}
+
+fn address(text: &str) -> Result<WrittenAddress, String> {
+    WrittenAddress::parse(text).ok_or_else(|| {
+        "not an address such as +15558675310, or * and at least its last four digits".to_owned()
+    })
+}

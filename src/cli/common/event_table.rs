@@ -1,0 +1,71 @@
+//! The table of events, one a line.
+
+use crate::cli::common::table::{Cell, Column, Table};
+use crate::domain::account_names::AccountNames;
+use crate::domain::event_filter::ReadEvent;
+use crate::domain::{Effect, ErrorCodes, RecordedEvent, Status};
+use crate::twilio::callback::ParsedCallback;
+
+/// An event and what was read from it, for a filter.
+pub fn read<'a>(event: &'a RecordedEvent, reading: &'a ParsedCallback<'_>) -> ReadEvent<'a> {
+    ReadEvent {
+        event,
+        account_sid: reading.account_sid.as_deref(),
+        message_sid: reading.message_sid.as_deref(),
+        reported: reading.reported.as_ref(),
+    }
+}
+
+/// The status that an event reports, known or not.
+fn word<'a>(reading: &'a ParsedCallback<'_>) -> Option<&'a str> {
+    let reported = reading.reported.as_ref()?;
+    reported.status.map(Status::name).or(reported.unrecognised.as_deref())
+}
+
+/// The columns. The widths to expect are those of usual events: of a million of them, with numbers of
+/// twelve digits. The account is shown only if accounts have names.
+pub fn table(has_account_names: bool) -> Table {
+    let mut columns = vec![
+        Column::right("position").expect(9, 9),
+        Column::left("received at (UTC)").short_heading("received (UTC)").expect(27, 14),
+        Column::left("status").expect(19, 11),
+        Column::left("effect").expect(12, 9),
+        Column::left("message").expect(34, 9),
+        Column::left("from").expect(21, 14).optional(),
+        Column::left("to").expect(21, 14),
+    ];
+    if has_account_names {
+        columns.push(Column::left("account").expect(12, 12).optional());
+    }
+    columns.push(Column::prose("error").expect(40, 40));
+    Table::new(columns)
+}
+
+/// The cells of an event.
+pub fn cells(
+    event: &RecordedEvent,
+    reading: &ParsedCallback<'_>,
+    effect: Option<Effect>,
+    error_codes: &ErrorCodes,
+    account_names: &AccountNames,
+) -> Vec<Cell> {
+    let reported = reading.reported.as_ref();
+    let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
+    let code = reported.and_then(|reported| reported.error_code);
+    let error = code.map(|code| format!("{} {}", code.number(), error_codes.title(code)));
+    let mut cells = vec![
+        Cell::number(event.position),
+        Cell::time(event.received_at),
+        Cell::status(or_dash(word(reading))),
+        effect.map_or(Cell::text("-"), Cell::effect),
+        Cell::sid(or_dash(reading.message_sid.as_deref())),
+        Cell::address(or_dash(reported.and_then(|reported| reported.addressed.from.as_deref()))),
+        Cell::address(or_dash(reported.and_then(|reported| reported.addressed.to.as_deref()))),
+    ];
+    if !account_names.is_empty() {
+        let sid = or_dash(reading.account_sid.as_deref());
+        cells.push(account_names.name(&sid).map_or_else(|| Cell::sid(&sid), Cell::text));
+    }
+    cells.push(Cell::text(error.unwrap_or_default()));
+    cells
+}

@@ -1,0 +1,83 @@
+//! Filters for events of the log, shared by lists, exports and `tail`.
+
+use crate::domain::event::is_simulated;
+use crate::domain::message::filter::AddressPattern;
+use crate::domain::{AccountSid, ErrorCode, NewEvent, Source, Status, StatusReported, Timestamp};
+
+/// Conditions on an event itself, whatever its message is now. It must satisfy all that are set.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    pub account_sid: Option<AccountSid>,
+    pub message_sid: Option<String>,
+    pub source: Option<Source>,
+    /// The reported status, in any letter case; may be one that this program does not know.
+    pub status: Option<String>,
+    /// The reported error code.
+    pub error_code: Option<ErrorCode>,
+    pub from: Option<AddressPattern>,
+    pub to: Option<AddressPattern>,
+    /// Names and values of tags in its URL, all of which it has.
+    pub tags: Vec<(String, String)>,
+    /// Received at this time or later.
+    pub since: Option<Timestamp>,
+    /// Received before this time.
+    pub until: Option<Timestamp>,
+    /// Whether a simulation sent it.
+    pub simulated: Option<bool>,
+}
+
+/// What was read from an event.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadEvent<'a> {
+    pub event: &'a NewEvent,
+    pub account_sid: Option<&'a str>,
+    pub message_sid: Option<&'a str>,
+    /// `None` if it reports nothing of a message.
+    pub reported: Option<&'a StatusReported>,
+}
+
+impl EventFilter {
+    /// True if the event satisfies every condition.
+    pub fn matches(&self, read: ReadEvent<'_>) -> bool {
+        let received_at = read.event.received_at;
+        let account_sid = self.account_sid.as_ref().map(AccountSid::as_str);
+        account_sid.is_none_or(|wanted| read.account_sid == Some(wanted))
+            && self.message_sid.as_deref().is_none_or(|wanted| read.message_sid == Some(wanted))
+            && self.source.is_none_or(|wanted| read.event.source == wanted)
+            && self.since.is_none_or(|since| received_at >= since)
+            && self.until.is_none_or(|until| received_at < until)
+            && self.simulated.is_none_or(|wanted| wanted == is_simulated(read.event))
+            && self.matches_report(read.reported)
+    }
+
+    fn matches_report(&self, reported: Option<&StatusReported>) -> bool {
+        let address = |pattern: &Option<AddressPattern>, address: Option<&str>| {
+            let fits = |pattern: &AddressPattern| address.is_some_and(|it| pattern.matches(it));
+            pattern.as_ref().is_none_or(fits)
+        };
+        let addressed = reported.map(|reported| &reported.addressed);
+        let status = reported.and_then(|reported| {
+            reported.status.map(Status::name).or(reported.unrecognised.as_deref())
+        });
+        let code = reported.and_then(|reported| reported.error_code);
+        let has_tag = |(name, value): &(String, String)| {
+            reported.is_some_and(|reported| reported.tags.contains(name, value))
+        };
+        self.status
+            .as_deref()
+            .is_none_or(|wanted| status.is_some_and(|status| status.eq_ignore_ascii_case(wanted)))
+            && self.error_code.is_none_or(|wanted| code == Some(wanted))
+            && address(&self.from, addressed.and_then(|addressed| addressed.from.as_deref()))
+            && address(&self.to, addressed.and_then(|addressed| addressed.to.as_deref()))
+            && self.tags.iter().all(has_tag)
+    }
+
+    /// True if it looks at what an event reports of its message, and not only at its sender and time.
+    pub fn needs_report(&self) -> bool {
+        self.status.is_some()
+            || self.error_code.is_some()
+            || self.from.is_some()
+            || self.to.is_some()
+            || !self.tags.is_empty()
+    }
+}
