@@ -5,13 +5,13 @@ use std::io::Write;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use time::OffsetDateTime;
 
 use super::{Format, Outcome, UsageError};
 use crate::cli::common::filters::bad_flag;
 use crate::cli::common::interrupt::Interrupt;
 use crate::cli::common::ledger;
 use crate::cli::common::text::number;
+use crate::cli::common::time_zone::{TimeZoneFlag, now};
 use crate::config::{Reconciling, Settings};
 use crate::domain::account_names::AccountNames;
 use crate::domain::{AccountSid, NewEvent, Timestamp, duration};
@@ -34,14 +34,18 @@ pub struct Args {
     #[arg(long, value_name = "TIME")]
     give_up_after: Option<String>,
 
-    /// List messages sent at or after this time: RFC 3339, or a day in UTC [default: the last 24
-    /// hours, and back to where the last run ended]
+    /// List messages sent at or after this time: a length of time ago (24h, 7d), yesterday, a day, a local
+    /// time (2026-11-25T10:00), or RFC 3339 [default: the last 24 hours, and back to where the last run
+    /// ended]
     #[arg(long, value_name = "TIME", conflicts_with = "no_list")]
     since: Option<String>,
 
     /// List messages sent before this time [default: now]
     #[arg(long, value_name = "TIME", conflicts_with = "no_list", requires = "since")]
     until: Option<String>,
+
+    #[command(flatten)]
+    time_zone: TimeZoneFlag,
 
     /// Do not list messages; only fetch open ones
     #[arg(long)]
@@ -75,7 +79,7 @@ pub struct Args {
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let configured = settings.reconciling()?;
     let requests_max = args.max_requests.or(configured.requests_max).unwrap_or(REQUESTS_MAX);
-    let plan = plan(&args, &configured)?;
+    let plan = plan(&args, &configured, settings)?;
     let named = args.account_sid.as_deref().map(|named| settings.account(named)).transpose()?;
     let accounts = settings.credentials(named)?;
     if accounts.is_empty() {
@@ -121,7 +125,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
 }
 
-fn plan(args: &Args, configured: &Reconciling) -> Result<ReconcilePlan, UsageError> {
+fn plan(args: &Args, configured: &Reconciling, settings: &Settings) -> Result<ReconcilePlan> {
     let length = |flag: &str, text: &str| {
         duration::parse(text).ok().ok_or_else(|| {
             UsageError(format!(
@@ -138,30 +142,28 @@ fn plan(args: &Args, configured: &Reconciling) -> Result<ReconcilePlan, UsageErr
         plan.give_up_after = length("--give-up-after", text)?;
     }
     if plan.give_up_after <= plan.older_than {
-        return Err(UsageError(
-            "nothing is older than one time and not older than another before it: \
-             --give-up-after is to be longer than --older-than"
-                .to_owned(),
-        ));
+        let text = "nothing is older than one time and not older than another before it: \
+                    --give-up-after is to be longer than --older-than";
+        return Err(UsageError(text.to_owned()).into());
     }
     plan.fetch = !args.no_fetch;
     plan.keep_content |= args.keep_content;
     if args.no_list {
         plan.list = None;
     } else if args.since.is_some() {
-        plan.list = Some(window(args)?);
+        plan.list = Some(window(args, settings)?);
         plan.list_is_explicit = true;
     }
     Ok(plan)
 }
 
-fn window(args: &Args) -> Result<(Timestamp, Timestamp), UsageError> {
+fn window(args: &Args, settings: &Settings) -> Result<(Timestamp, Timestamp)> {
     let time = |name, text: &Option<String>| {
-        text.as_deref().map(|text| filter::time_flag(name, text)).transpose().map_err(bad_flag)
+        text.as_deref().map(|text| args.time_zone.time(name, text, settings)).transpose()
     };
     let (since, until) = (time("since", &args.since)?, time("until", &args.until)?);
     filter::in_order(since, until).map_err(bad_flag)?;
-    let now = Timestamp::from(OffsetDateTime::now_utc());
+    let now = now();
     Ok((since.unwrap_or(now), until.unwrap_or(now)))
 }
 

@@ -11,7 +11,7 @@ use crate::store::quarantine::Limits;
 use crate::twilio::callback_path::CallbackPath;
 
 /// Every setting except accounts and their keys. `doctor` shows them in this order.
-pub static SETTINGS: [&Setting; 29] = [
+pub static SETTINGS: [&Setting; 30] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &ADMIN_HOSTS,
@@ -39,6 +39,7 @@ pub static SETTINGS: [&Setting; 29] = [
     &ERROR_CODES,
     &PAGER,
     &DEFAULT_COUNTRY,
+    &TIME_ZONE,
     &API_TOKEN,
     &API_TOKEN_FILE,
 ];
@@ -240,6 +241,12 @@ pub static DEFAULT_COUNTRY: Setting = Setting::new("default_country", Text)
         let country = settings.default_country()?;
         Ok(country.map_or("none".to_owned(), |country| country.to_string()))
     });
+
+pub static TIME_ZONE: Setting = Setting::new("time_zone", Text)
+    .variable("DELIVERY_LEDGER_TIME_ZONE")
+    .about("The time zone of days and times, such as Europe/Berlin")
+    .default("UTC")
+    .shown(|settings| Ok(settings.time_zone()?.name().to_owned()));
 
 /// The value of [`PAGER`] for no pager: what git accepts too.
 pub const NO_PAGER: &str = "cat";

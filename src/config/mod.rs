@@ -45,6 +45,7 @@ use crate::access_log::Destination;
 use crate::domain::account_names::AccountNames;
 use crate::domain::country::Country;
 use crate::domain::message::tags::{IndexedTags, NAME_BYTES_MAX};
+use crate::domain::zone::Zone;
 use crate::domain::{ErrorCodes, Rule, duration};
 use crate::store::Database;
 use crate::store::quarantine::Limits;
@@ -85,6 +86,8 @@ pub struct ServerConfig {
     pub error_codes: ErrorCodes,
     /// The country of numbers without a calling code; `None` if none is configured.
     pub default_country: Option<Country>,
+    /// The time zone of days and times in queries, unless they name another one.
+    pub time_zone: Zone,
     /// The status callback URL of messages sent; `None` if it is not known.
     pub status_callback: Option<String>,
 }
@@ -152,6 +155,12 @@ impl Settings {
         }
     }
 
+    /// The time zone of days and times that have no offset from UTC.
+    pub fn time_zone(&self) -> Result<Zone> {
+        let (name, value) = self.text(&TIME_ZONE);
+        Zone::parse(&value).map_err(|unknown| invalid(name, format!("{name}: {unknown}")))
+    }
+
     /// The rule of precedence.
     pub fn rule(&self) -> Result<Rule> {
         Ok(self.configured_rule()?.unwrap_or_default())
@@ -212,6 +221,7 @@ impl Settings {
             reconciling: self.reconciling()?,
             error_codes: self.error_codes(None)?,
             default_country: self.default_country()?,
+            time_zone: self.time_zone()?,
         })
     }
 

@@ -1,4 +1,4 @@
-//! Durations as people write them: `90s`, `30m`, `24h`, `7d`.
+//! Durations as people write them: `90s`, `30m`, `24h`, `7d`, `2w`.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ pub const NUMBER_MAX: u32 = u32::MAX;
 /// The reason why a text is not a duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParseError {
-    /// It is not a whole number followed by `s`, `m`, `h` or `d`.
+    /// It is not a whole number followed by `s`, `m`, `h`, `d` or `w`.
     Syntax,
     /// The number is 0.
     Zero,
@@ -16,11 +16,11 @@ pub enum ParseError {
     TooLong,
 }
 
-/// Parses a whole number followed by a unit: `s`, `m`, `h` or `d`.
+/// Parses a whole number followed by a unit: `s`, `m`, `h`, `d` or `w`.
 pub fn parse(text: &str) -> Result<Duration, ParseError> {
-    let (number, seconds) = ["s", "m", "h", "d"]
+    let (number, seconds) = ["s", "m", "h", "d", "w"]
         .iter()
-        .zip([1, 60, 60 * 60, 24 * 60 * 60])
+        .zip([1, 60, 60 * 60, 24 * 60 * 60, 7 * 24 * 60 * 60])
         .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)))
         .ok_or(ParseError::Syntax)?;
     if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -46,6 +46,7 @@ mod tests {
         assert_eq!(seconds("90m"), Ok(5_400));
         assert_eq!(seconds("24h"), Ok(86_400));
         assert_eq!(seconds("7d"), Ok(604_800));
+        assert_eq!(seconds("2w"), Ok(1_209_600));
         for invalid in
             ["", "s", "24", "0s", "-1h", "+1h", "1.5h", "1 h", "h1", "99999999999d", "1hs"]
         {

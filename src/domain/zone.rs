@@ -16,10 +16,17 @@ pub struct Zone(TimeZone);
 
 /// A name that is no time zone's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a time zone, such as Europe/Berlin or UTC{similar}", name.escape_debug())]
+#[error("`{}` is not {}", name.escape_debug(), self.expected())]
 pub struct UnknownZone {
     pub name: String,
     similar: String,
+}
+
+impl UnknownZone {
+    /// What was expected instead, with similar names.
+    pub fn expected(&self) -> String {
+        format!("a time zone, such as Europe/Berlin or UTC{}", self.similar)
+    }
 }
 
 impl Default for Zone {
@@ -45,10 +52,19 @@ impl Zone {
     pub fn parse(name: &str) -> Result<Self, UnknownZone> {
         let database = TimeZoneDatabase::bundled();
         database.get(name).map(Self).map_err(|_| {
-            let known: Vec<_> = database.available().map(|known| known.to_string()).collect();
+            let known: Vec<_> = Self::names().collect();
             let similar = suggestion(name, known.iter().map(String::as_str));
             UnknownZone { name: name.to_owned(), similar }
         })
+    }
+
+    /// The names of all zones, in order.
+    pub fn names() -> impl Iterator<Item = String> {
+        TimeZoneDatabase::bundled()
+            .available()
+            .map(|name| name.to_string())
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     /// The zone's name.

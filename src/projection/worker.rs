@@ -139,7 +139,7 @@ impl Handle {
     /// Asks the thread to stop after the current batch.
     pub fn stop(&self) {
         self.stop.request();
-        self.shared.head.nudge();
+        self.shared.head.end();
     }
 }
 

@@ -48,7 +48,7 @@ pub enum InvalidDimensions {
 pub enum RowKey {
     /// For messages without a value.
     None,
-    /// An error code, or a time as [`LocalTime`] numbers it.
+    /// An error code, or a time as `LocalTime` numbers it.
     Number(i64),
     Text(String),
 }

@@ -52,6 +52,7 @@ pub fn states(
         rule,
         error_codes: config.error_codes,
         default_country: config.default_country,
+        time_zone: config.time_zone,
         account_names: config.account_names,
         tokens: Arc::new(ArcSwap::from_pointee(api_tokens(&config.api_tokens))),
         attempts: Attempts::default(),

@@ -10,17 +10,24 @@ use crate::domain::Position;
 /// A position that threads and tasks can wait for.
 #[derive(Debug, Default)]
 pub struct Head {
-    position: Mutex<Position>,
+    state: Mutex<State>,
     moved: Condvar,
     /// The position again, for tasks.
     watched: watch::Sender<Position>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    position: Position,
+    /// Nobody waits any more.
+    ended: bool,
 }
 
 impl Head {
     /// Starts at a position.
     pub fn at(position: Position) -> Self {
         Self {
-            position: Mutex::new(position),
+            state: Mutex::new(State { position, ended: false }),
             moved: Condvar::new(),
             watched: watch::Sender::new(position),
         }
@@ -28,7 +35,7 @@ impl Head {
 
     /// The position now.
     pub fn position(&self) -> Position {
-        *self.lock()
+        self.lock().position
     }
 
     /// A receiver of the position and its changes, for tasks.
@@ -38,9 +45,9 @@ impl Head {
 
     /// Moves the position forward and wakes everyone who waits; it never moves back.
     pub fn advance(&self, to: Position) {
-        let mut position = self.lock();
-        let to = to.max(*position);
-        self.put(&mut position, to);
+        let mut state = self.lock();
+        let to = to.max(state.position);
+        self.put(&mut state, to);
     }
 
     /// Sets the position, also backwards, and wakes everyone who waits.
@@ -48,31 +55,29 @@ impl Head {
         self.put(&mut self.lock(), to);
     }
 
-    /// Wakes everyone who waits without moving the position, so that they can check whether to stop.
-    pub fn nudge(&self) {
-        let _position = self.lock();
+    /// Ends every wait, also those that begin later, so that threads can stop.
+    pub fn end(&self) {
+        self.lock().ended = true;
         self.moved.notify_all();
     }
 
-    /// Waits until the head is at or beyond a position, at most until the deadline or one nudge.
+    /// Waits until the head is at or beyond a position, at most until the deadline or the end of waits.
     pub fn wait(&self, position: Position, deadline: Instant) -> Position {
-        let now = self.lock();
-        if *now >= position {
-            return *now;
-        }
+        let state = self.lock();
         let left: Duration = deadline.saturating_duration_since(Instant::now());
-        let waited = self.moved.wait_timeout(now, left).unwrap_or_else(PoisonError::into_inner);
-        *waited.0
+        let waits = |state: &mut State| state.position < position && !state.ended;
+        let waited = self.moved.wait_timeout_while(state, left, waits);
+        waited.unwrap_or_else(PoisonError::into_inner).0.position
     }
 
-    fn put(&self, position: &mut Position, to: Position) {
-        *position = to;
+    fn put(&self, state: &mut State, to: Position) {
+        state.position = to;
         self.moved.notify_all();
         self.watched.send_replace(to);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Position> {
-        // A number is whole whatever happened to the thread that held the lock.
-        self.position.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // It is whole whatever happened to the thread that held the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

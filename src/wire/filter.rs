@@ -7,12 +7,14 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::number::WrittenAddress;
-use super::parameters::{self, BadValue, account_sid, not_empty, parsed, sid, time};
+use super::parameters::{BadValue, account_sid, not_empty, parsed, sid, time, time_zone};
 use super::tag_filter;
+use super::written_time::{self, WrittenTime, ZoneName};
 use crate::domain::account_names::AccountNames;
 use crate::domain::country::Country;
 use crate::domain::duration::ParseError;
 use crate::domain::message::filter::MessageFilter;
+use crate::domain::zone::Zone;
 use crate::domain::{AccountSid, ErrorCode, Status, Timestamp, duration};
 
 /// Which messages are asked for. Each field is a parameter of lists, exports and reports.
@@ -52,14 +54,19 @@ pub struct MessageParameters {
     #[serde(deserialize_with = "country")]
     #[param(value_type = Option<String>, pattern = "^[A-Za-z]{2}$")]
     pub country: Option<Country>,
-    /// First received at this time or later: RFC 3339, or a day in UTC
+    /// First received at this time or later: RFC 3339, a day or a time in the time zone, `yesterday`, or a
+    /// length of time ago, such as `24h`
     #[serde(deserialize_with = "time")]
-    #[param(value_type = Option<String>, format = "date-time")]
-    pub since: Option<Timestamp>,
+    #[param(inline, value_type = WrittenTime, required = false)]
+    pub since: Option<WrittenTime>,
     /// First received before this time
     #[serde(deserialize_with = "time")]
-    #[param(value_type = Option<String>, format = "date-time")]
-    pub until: Option<Timestamp>,
+    #[param(inline, value_type = WrittenTime, required = false)]
+    pub until: Option<WrittenTime>,
+    /// The time zone of days and times, such as `Europe/Berlin`; the default is that of the server's settings
+    #[serde(deserialize_with = "time_zone")]
+    #[param(value_type = ZoneName, required = false)]
+    pub time_zone: Option<Zone>,
     /// Whether there is evidence of both success and failure
     pub conflict: Option<bool>,
     /// Whether any of its events was late
@@ -68,7 +75,7 @@ pub struct MessageParameters {
     pub duplicate: Option<bool>,
     /// Open for at least this long, such as `6h`
     #[serde(deserialize_with = "length")]
-    #[param(value_type = Option<String>, pattern = "^0*[1-9][0-9]{0,8}[smhd]$")]
+    #[param(value_type = Option<String>, pattern = "^0*[1-9][0-9]{0,8}[smhdw]$")]
     pub stuck: Option<Duration>,
     /// `true`: only inbound messages, which are otherwise left out
     #[param(default = false)]
@@ -82,10 +89,12 @@ pub struct MessageParameters {
 }
 
 /// The time and the settings that the meaning of some values depends on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct FilterContext {
-    /// The time that `stuck` counts back from.
+    /// The time that lengths of time count back from.
     pub now: Timestamp,
+    /// The time zone, unless the parameters have another one.
+    pub time_zone: Zone,
     /// The country of numbers without a calling code; `None` if none is configured.
     pub default_country: Option<Country>,
 }
@@ -100,8 +109,9 @@ impl MessageParameters {
     /// The filter. Inbound messages are left out unless asked for.
     /// The error is that conditions exclude each other.
     pub fn filter(self, context: &FilterContext) -> Result<MessageFilter, BadValue> {
-        let FilterContext { now, default_country } = *context;
-        in_order(self.since, self.until)?;
+        let FilterContext { now, default_country, ref time_zone } = *context;
+        let zone = self.time_zone.as_ref().unwrap_or(time_zone);
+        let (since, until) = period(self.since, self.until, now, zone)?;
         let pattern = |written: WrittenAddress| written.pattern(default_country);
         Ok(MessageFilter {
             status: self.status,
@@ -112,8 +122,8 @@ impl MessageParameters {
             messaging_service_sid: self.messaging_service_sid,
             channel: self.channel,
             country: self.country,
-            since: self.since,
-            until: self.until,
+            since,
+            until,
             conflict: self.conflict,
             late: self.late,
             duplicate: self.duplicate,
@@ -133,19 +143,43 @@ pub fn account(written: &AccountSid, names: &AccountNames) -> Result<AccountSid,
     resolved.map_err(|unknown| BadValue::new("account_sid", written, unknown.to_string()))
 }
 
+/// A time for a flag or a parameter of this name.
+pub fn time_flag(
+    name: &str,
+    value: &str,
+    now: Timestamp,
+    zone: &Zone,
+) -> Result<Timestamp, BadValue> {
+    let written = WrittenTime::parse(value);
+    let expected = || BadValue::new(name, value, written_time::EXPECTED);
+    Ok(written.ok_or_else(expected)?.time(now, zone))
+}
+
+/// The beginning and the end of a period.
+///
+/// # Errors
+///
+/// It ends before it begins.
+pub fn period(
+    since: Option<WrittenTime>,
+    until: Option<WrittenTime>,
+    now: Timestamp,
+    zone: &Zone,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), BadValue> {
+    let [since, until] = [since, until].map(|time| time.map(|time| time.time(now, zone)));
+    in_order(since, until)?;
+    Ok((since, until))
+}
+
 /// Makes sure that a period does not end before it begins.
 pub fn in_order(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<(), BadValue> {
     match (since, until) {
         (Some(since), Some(until)) if since > until => {
-            Err(BadValue::new("since", &since.to_string(), format!("before until ({until})")))
+            let expected = format!("before until ({until}); exchange the two, or change one");
+            Err(BadValue::new("since", &since.to_string(), expected))
         }
         _ => Ok(()),
     }
-}
-
-/// A time as [`parameters::parse_time`] reads it, for a flag of this name.
-pub fn time_flag(name: &str, value: &str) -> Result<Timestamp, BadValue> {
-    parameters::parse_time(value).ok_or_else(|| BadValue::new(name, value, parameters::TIME))
 }
 
 fn status<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<Status>>, D::Error> {

@@ -15,6 +15,7 @@ pub mod parameters;
 pub mod shown_event;
 pub mod status_name;
 pub mod tag_filter;
+pub mod written_time;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

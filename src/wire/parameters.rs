@@ -12,13 +12,12 @@ use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, Visitor,
 };
 use serde::{Deserialize, forward_to_deserialize_any};
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
-use time::{Date, Time};
 use utoipa::IntoParams;
 
+use super::written_time::{self, WrittenTime};
 use crate::domain::event::parse_position;
-use crate::domain::{AccountSid, Position, Timestamp};
+use crate::domain::zone::Zone;
+use crate::domain::{AccountSid, Position};
 
 /// A value that its parameter does not accept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,9 +68,15 @@ pub fn position<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Position>,
     parsed(value, POSITION, parse_position)
 }
 
-/// A time; see [`parse_time`].
-pub fn time<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Timestamp>, D::Error> {
-    parsed(value, TIME, parse_time)
+/// A time; see [`WrittenTime::parse`].
+pub fn time<'de, D: Deserializer<'de>>(value: D) -> Result<Option<WrittenTime>, D::Error> {
+    parsed(value, written_time::EXPECTED, WrittenTime::parse)
+}
+
+/// The name of a time zone.
+pub fn time_zone<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Zone>, D::Error> {
+    let name = String::deserialize(value)?;
+    Zone::parse(&name).map(Some).map_err(|unknown| D::Error::custom(unknown.expected()))
 }
 
 /// The parameter of a filter by tag, as the API describes it: `NAME` stands for any name.
@@ -82,26 +87,10 @@ pub const TAG_PREFIX: &str = "tag.";
 
 const SID: &str = "a SID";
 pub const POSITION: &str = "a position, such as 42";
-pub const TIME: &str =
-    "an RFC 3339 time, such as 2026-01-31T12:00:00Z, or a day, such as 2026-01-31";
-const DAY: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
 
 /// The text, unless it is empty.
 pub fn not_empty(text: &str) -> Option<String> {
     Some(text.to_owned()).filter(|text| !text.is_empty())
-}
-
-/// A time in RFC 3339, or a day, which means its beginning in UTC.
-pub fn parse_time(text: &str) -> Option<Timestamp> {
-    parse_rfc3339(text).or_else(|| {
-        let day = Date::parse(text, DAY).ok()?;
-        Some(Timestamp::from(day.with_time(Time::MIDNIGHT).assume_utc()))
-    })
-}
-
-/// A time in RFC 3339. A `+` that is not percent-encoded arrives as a space.
-pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
-    Timestamp::parse(&text.replace(' ', "+"))
 }
 
 impl BadValue {

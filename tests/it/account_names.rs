@@ -50,6 +50,8 @@ fn names_are_shown_next_to_sids() {
         (1, 2),
         "{tail}"
     );
+    let messages = ok(&app.run(&["messages", "--account-sid=shop-us"]));
+    assert_eq!(messages.matches("shop-us").count(), 2, "{messages}");
     let report = ok(&app.run(&["report", "--by=account"]));
     assert!(report.contains("shop-us") && !report.contains("AC"), "{report}");
     let report = app.get("/v1/reports/delivery?by=account").json();

@@ -259,9 +259,9 @@ fn invalid_parameters_get_400_with_the_reason() {
         ("as_of_position=1.5", "as_of_position `1.5` is not a position"),
         ("as_of_position=", "as_of_position `` is not a position"),
         ("as_of_position=99999999999999999999", "as_of_position `99999999999999999999`"),
-        ("as_of=yesterday", "as_of `yesterday` is not an RFC 3339 time"),
-        ("as_of=2026-01-31", "as_of `2026-01-31` is not an RFC 3339 time"),
-        ("as_of=2026-01-31T12:00:00", "as_of `2026-01-31T12:00:00` is not an RFC 3339 time"),
+        ("as_of=tomorrow", "as_of `tomorrow` is not a time, such as"),
+        ("as_of=2026-02-31", "as_of `2026-02-31` is not a time, such as"),
+        ("as_of=2026-01-31T25:00", "as_of `2026-01-31T25:00` is not a time, such as"),
         ("account_sid=AC1&account_sid=AC2", "parameter `account_sid` is given twice"),
     ] {
         let answer = app.get(&format!("/v1/messages/{}?{query}", sid(1)));

@@ -35,12 +35,38 @@ fn run(arguments: &[&str]) -> String {
 #[test]
 fn every_help_page_has_examples_and_global_options_under_a_heading_of_their_own() {
     for path in paths() {
-        let program = command();
-        let of_path = words(&path)
-            .into_iter()
-            .fold(&program, |command, word| command.find_subcommand(word).expect("a command"));
+        let help = run(&[&words(&path)[..], &["--help"]].concat());
+        let examples = help.split("\nExamples:\n").nth(1);
+        let examples = examples.unwrap_or_else(|| panic!("{path} has no examples: {help}"));
+        let mut lines = examples.lines();
+        let is_of_it = |line: &str| line.starts_with("  delivery-ledger ") && line.contains(&path);
+        assert!(lines.any(is_of_it), "{path}: {help}");
+        let global = help.split("\nGlobal options:\n").nth(1).expect(&path);
+        for option in ["--config", "--database", "--color", "--no-pager", "-q", "-v"] {
+            assert!(global.contains(option), "{path}: {option}");
+        }
+        let needs_none = ["openapi", "completions", "man"].contains(&path.as_str());
+        assert_eq!(help.contains("\nEnvironment:\n"), !needs_none, "{path}: {help}");
+    }
+}
+
+#[test]
+fn every_argument_has_a_description() {
+    let program = command();
+    for path in paths() {
+        for argument in find(&program, &path).get_arguments() {
+            let text = argument.get_help().map(ToString::to_string).unwrap_or_default();
+            assert!(!text.is_empty(), "{path}: {}", argument.get_id());
+        }
+    }
+}
+
+#[test]
+fn every_example_is_accepted() {
+    let program = command();
+    for path in paths() {
         // Before its long lines are wrapped.
-        let help = of_path.get_after_help().expect(&path).to_string();
+        let help = find(&program, &path).get_after_help().expect(&path).to_string();
         let lines = help.lines().filter_map(|line| line.strip_prefix("  delivery-ledger"));
         for line in lines.map(|rest| format!("delivery-ledger{rest}")) {
             let line = line.split([' ']).take_while(|word| ![">", "|"].contains(word));
@@ -50,6 +76,11 @@ fn every_help_page_has_examples_and_global_options_under_a_heading_of_their_own(
             }
         }
     }
+}
+
+fn find<'c>(program: &'c Command, path: &str) -> &'c Command {
+    let step = |command: &'c Command, word| command.find_subcommand(word).expect("a command");
+    words(path).into_iter().fold(program, step)
 }
 
 /// The words of a line, of which those with blanks are in single quotes.

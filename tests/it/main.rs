@@ -66,6 +66,7 @@ mod tags;
 mod tail;
 mod telemetry;
 mod terminal;
+mod times;
 mod usage;
 mod verify;
 mod wal;

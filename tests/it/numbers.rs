@@ -61,6 +61,10 @@ fn a_number_is_found_on_every_channel_however_it_is_written() {
     assert_eq!(report["total"]["messages"], 3);
     let export = app.run(&["export", "messages", "--to", "0044 7400 795454"]);
     assert_eq!(export.stdout.iter().filter(|byte| **byte == b'\n').count(), 3);
+    let messages = app.run(&["messages", "--to", "07400 795454"]);
+    assert!(String::from_utf8(messages.stdout).unwrap().contains(&sid(3)));
+    let audit = app.run(&["audit", "(020) 7946 0018"]);
+    assert!(String::from_utf8_lossy(&audit.stdout).contains(&sid(5)), "{}", stderr(&audit));
     let tail = app.run(&["tail", "--after", "0", "--no-follow", "--to", "(020) 7946 0018"]);
     assert!(String::from_utf8(tail.stdout).unwrap().contains(&sid(5)));
 }
@@ -88,6 +92,10 @@ fn without_a_default_country_the_hint_says_how_to_find_national_numbers() {
     let output = app.run(&["export", "messages", "--to", "020 7946 0018"]);
     let advice = "set default_country, for example to GB";
     assert!(stderr(&output).contains(advice), "{}", stderr(&output));
+    for command in [&["messages", "--to", "020 7946 0018"][..], &["audit", "020 7946 0018"]] {
+        let output = app.run(command);
+        assert!(stderr(&output).contains(advice), "{command:?}: {}", stderr(&output));
+    }
     let output = app.run(&["export", "messages", "--to", "+44 20 7946 0019"]);
     assert!(!stderr(&output).contains(advice), "{}", stderr(&output));
 }

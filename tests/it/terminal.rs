@@ -66,7 +66,7 @@ arrival does not matter (position 1).
 ";
     assert!(shown.contains(sentence), "{shown}");
     let shown = Terminal::of(80).run(&ledger, "tail --after 0 --no-follow");
-    let row = "        1  01-02 03:04:05  partially    advanced   SM00…0001  …+15558675310\n";
+    let row = "        1  01-02 03:04:05  partially    advanced   SM00…0001  wa:+15558675310\n";
     assert!(shown.contains(row), "{shown}");
 }
 
@@ -78,7 +78,11 @@ fn at_80_columns_no_line_of_text_or_of_a_table_is_wider() {
     for arguments in [
         audit.as_str(),
         "tail --after 0 --no-follow",
+        "messages",
         "replay --dry-run --rule delivery-wins",
+        "report --by day",
+        "report --by country,week",
+        "report --by from --compare previous --since 2026-01-01 --until 2026-02-01",
         "verify",
         "demo --exit",
     ] {

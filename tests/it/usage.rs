@@ -25,7 +25,7 @@ fn usage_errors_exit_with_2() {
         ("export events --output file --manifest", "is a file; --manifest fills a folder"),
         ("export events --channel sms", "events cannot be filtered by this"),
         ("export messages --message-sid SM1", "use audit for one message"),
-        ("export messages --since yesterday", "RFC 3339"),
+        ("export messages --since tomorrow", "a time, such as"),
         ("export messages --overwrite", "--output"),
         ("report --by moon", "is not a property"),
         ("report --by day --since 2026-02-01 --until 2026-01-01", "before until"),

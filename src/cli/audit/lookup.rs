@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::{Args, audit};
-use crate::cli::common::filters::check_tags;
+use crate::cli::common::filters::{check_tags, national_hint};
 use crate::cli::common::{ledger, terminal};
 use crate::cli::messages::{Listed, list, table};
 use crate::cli::{Format, Outcome};
@@ -45,7 +45,8 @@ pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
         true => printable(text).into_owned(),
         false => searched.join(", "),
     };
-    eprint_line(format_args!("no message found; searched for {what}"));
+    let hint = national_hint(std::iter::once(text.trim()), settings)?;
+    eprint_line(format_args!("no message found; searched for {what}{hint}"));
     Ok(Outcome::NotFound)
 }
 

@@ -2,13 +2,15 @@
 //! that are given must match what the event itself reports.
 
 use anyhow::Result;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::cli::common::filters::{bad_flag, tag};
+use crate::cli::common::time_zone::TimeZoneFlag;
 use crate::config::Settings;
 use crate::domain::event_filter::EventFilter;
 use crate::domain::message::filter::AddressPattern;
 use crate::domain::{ErrorCode, Source};
-use crate::wire::filter::{in_order, time_flag};
+use crate::wire::filter::in_order;
 use crate::wire::number::WrittenAddress;
 
 /// The filters, as they were given.
@@ -18,17 +20,19 @@ pub struct EventFlags {
     #[arg(long, help_heading = "Filters", value_name = "ACCOUNT")]
     account_sid: Option<String>,
 
+    /// The message, by its SID
     #[arg(long, help_heading = "Filters", value_name = "SM…")]
     message_sid: Option<String>,
 
-    /// Where the event came from: callback, send, reconcile, import or erasure
-    #[arg(long, help_heading = "Filters", value_name = "SOURCE", value_parser = source)]
+    /// Where the event came from
+    #[arg(long, help_heading = "Filters", value_name = "SOURCE", value_parser = source())]
     source: Option<Source>,
 
     /// The reported status; may be one that this program does not know
     #[arg(long, help_heading = "Filters", value_name = "STATUS")]
     status: Option<String>,
 
+    /// The reported error code, such as 30005
     #[arg(long, help_heading = "Filters", value_name = "CODE", value_parser = error_code)]
     error_code: Option<ErrorCode>,
 
@@ -53,6 +57,9 @@ pub struct EventFlags {
     #[arg(long, help_heading = "Filters", value_name = "TIME")]
     until: Option<String>,
 
+    #[command(flatten)]
+    time_zone: TimeZoneFlag,
+
     /// Only simulated events (=false: only real ones)
     #[arg(long, help_heading = "Filters", value_name = "BOOL", num_args = 0..=1,
           require_equals = true, default_missing_value = "true")]
@@ -68,8 +75,7 @@ impl EventFlags {
         };
         let account_sid = self.account_sid.as_deref().map(|written| settings.account(written));
         let time = |name: &str, text: &Option<String>| {
-            let time = text.as_deref().map(|text| time_flag(name, text).map_err(bad_flag));
-            time.transpose()
+            text.as_deref().map(|text| self.time_zone.time(name, text, settings)).transpose()
         };
         let (since, until) = (time("since", &self.since)?, time("until", &self.until)?);
         in_order(since, until).map_err(bad_flag)?;
@@ -89,9 +95,10 @@ impl EventFlags {
     }
 }
 
-fn source(text: &str) -> Result<Source, String> {
-    let names = Source::ALL.map(Source::name).join(", ");
-    Source::parse(text).ok_or_else(|| format!("not one of {names}"))
+/// Parses a source, and lists the sources for help and completion.
+fn source() -> impl TypedValueParser<Value = Source> {
+    PossibleValuesParser::new(Source::ALL.map(Source::name))
+        .try_map(|name| Source::parse(&name).ok_or("not a source"))
 }
 
 fn error_code(text: &str) -> Result<ErrorCode, String> {

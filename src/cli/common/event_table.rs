@@ -31,8 +31,8 @@ pub fn table(has_account_names: bool) -> Table {
         Column::left("status").expect(19, 11),
         Column::left("effect").expect(12, 9),
         Column::left("message").expect(34, 9),
-        Column::left("from").expect(21, 14).optional(),
-        Column::left("to").expect(21, 14),
+        Column::left("from").expect(21, 15).optional(),
+        Column::left("to").expect(21, 15),
     ];
     if has_account_names {
         columns.push(Column::left("account").expect(12, 12).optional());

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde::Serialize;
-use time::OffsetDateTime;
 
 use crate::cli::UsageError;
+use crate::cli::common::time_zone::{TimeZoneFlag, now};
 use crate::config::Settings;
-use crate::domain::Timestamp;
 use crate::domain::event_filter::EventFilter;
 use crate::domain::message::filter::MessageFilter;
+use crate::domain::zone::Zone;
 use crate::store::Views;
 use crate::telemetry::eprint_line;
 use crate::text::printable;
@@ -30,6 +30,7 @@ pub struct Filters {
     #[arg(long, help_heading = "Filters", value_name = "STATUS")]
     status: Option<String>,
 
+    /// Only messages with this error code, such as 30005
     #[arg(long, help_heading = "Filters", value_name = "CODE")]
     error_code: Option<String>,
 
@@ -47,9 +48,11 @@ pub struct Filters {
     #[arg(long, help_heading = "Filters", value_name = "ACCOUNT")]
     account_sid: Option<String>,
 
+    /// Only of this messaging service
     #[arg(long, help_heading = "Filters", value_name = "SID")]
     messaging_service_sid: Option<String>,
 
+    /// Only over this channel
     #[arg(long, help_heading = "Filters", value_name = "CHANNEL")]
     channel: Option<String>,
 
@@ -57,13 +60,18 @@ pub struct Filters {
     #[arg(long, help_heading = "Filters", value_name = "CC")]
     country: Option<String>,
 
-    /// First received at this time or later: RFC 3339, or a day in UTC
+    /// First received at this time or later: a length of time ago (24h, 7d), yesterday, a day, a local
+    /// time (2026-11-25T10:00), or RFC 3339
     #[arg(long, help_heading = "Filters", value_name = "TIME")]
     since: Option<String>,
 
     /// First received before this time
     #[arg(long, help_heading = "Filters", value_name = "TIME")]
     until: Option<String>,
+
+    #[command(flatten)]
+    #[serde(flatten)]
+    time_zone: TimeZoneFlag,
 
     /// Only with evidence of both success and failure (=false: only without)
     #[arg(long, help_heading = "Filters", value_name = "BOOL", num_args = 0..=1,
@@ -111,7 +119,11 @@ impl Filters {
             let twice = format!("--tag: the tag `{name}` is given twice");
             return Err(UsageError(twice).into());
         }
-        let context = context(settings)?;
+        let context = FilterContext {
+            now: now(),
+            time_zone: self.time_zone(settings)?,
+            default_country: settings.default_country()?,
+        };
         let parameters: MessageParameters = parameters::read(&self.given()).map_err(bad_flag)?;
         let named = parameters.with_named_account(&settings.account_names()?);
         Ok(named.and_then(|named| named.filter(&context)).map_err(bad_flag)?)
@@ -154,6 +166,11 @@ impl Filters {
         })
     }
 
+    /// The time zone of the times that are given and shown.
+    pub fn time_zone(&self, settings: &Settings) -> Result<Zone> {
+        self.time_zone.zone(settings)
+    }
+
     /// Says on stderr which addresses were searched for without success, if the filter has any.
     pub fn hint_at_nothing_found(&self, filter: &MessageFilter, settings: &Settings) -> Result<()> {
         let addresses = filter.searched_for();
@@ -162,12 +179,7 @@ impl Filters {
         }
         let addresses: Vec<_> = addresses.iter().map(|address| printable(address)).collect();
         let written = [&self.to, &self.from].into_iter().flatten();
-        let needs_country = |text: &String| {
-            WrittenAddress::parse(text).is_some_and(|written| written.needs_default_country())
-        };
-        let is_unread =
-            settings.default_country()?.is_none() && written.into_iter().any(needs_country);
-        let hint = if is_unread { NATIONAL_HINT } else { "" };
+        let hint = national_hint(written.map(String::as_str), settings)?;
         eprint_line(format_args!("no message found; searched for {}{hint}", addresses.join(", ")));
         Ok(())
     }
@@ -202,12 +214,16 @@ pub fn tag(text: &str) -> Result<(String, String), String> {
     tag_filter::parse(text).map_err(|bad| format!("it is not {}", bad.expected))
 }
 
-/// The present time and the settings that the meaning of some filters depends on.
-fn context(settings: &Settings) -> Result<FilterContext> {
-    Ok(FilterContext {
-        now: Timestamp::from(OffsetDateTime::now_utc()),
-        default_country: settings.default_country()?,
-    })
+/// What to do if one of these addresses is a number that cannot be understood; empty if none is.
+pub fn national_hint<'a>(
+    mut written: impl Iterator<Item = &'a str>,
+    settings: &Settings,
+) -> Result<&'static str> {
+    let needs_country = |text: &str| {
+        WrittenAddress::parse(text).is_some_and(|written| written.needs_default_country())
+    };
+    let is_unread = settings.default_country()?.is_none() && written.any(needs_country);
+    Ok(if is_unread { NATIONAL_HINT } else { "" })
 }
 
 /// The error for the value of a flag.

@@ -14,3 +14,4 @@ pub mod styled;
 pub mod table;
 pub mod terminal;
 pub mod text;
+pub mod time_zone;

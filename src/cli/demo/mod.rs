@@ -23,6 +23,7 @@ use crate::cli::common::text::number;
 use crate::config::{Reconciling, ServerConfig, Settings};
 use crate::domain::account_names::AccountNames;
 use crate::domain::message::tags::IndexedTags;
+use crate::domain::zone::Zone;
 use crate::domain::{AccountSid, ErrorCodes, MessageSid, Position, Rule};
 use crate::http;
 use crate::projection::fold::Folded;
@@ -152,6 +153,7 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
         reconciling: Reconciling::default(),
         error_codes: ErrorCodes::default(),
         default_country: None,
+        time_zone: Zone::default(),
         account_names: AccountNames::default(),
         status_callback: None,
     })

@@ -41,6 +41,10 @@ fn conventional(arg: Arg) -> Arg {
         Some((_, short)) => arg.short(*short),
         None => arg,
     };
+    let arg = match id.as_str() {
+        "format" if arg.get_help().is_none() => arg.help("The format of the output"),
+        _ => arg,
+    };
     match words(&id, value.as_deref()) {
         // Other types than text have words of their own.
         Some(words) if arg.get_value_parser().type_id() == TypeId::of::<String>() => {

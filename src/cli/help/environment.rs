@@ -5,7 +5,8 @@ use crate::config::{self, SETTINGS, Setting, Variable};
 /// The variables of a command, given by its path. A new command reads the ledger and the terminal.
 pub fn environment(path: &str) -> Vec<Variable> {
     let ledger = [&config::DATABASE];
-    let messages = [&config::DATABASE, &config::RULE, &config::ERROR_CODES];
+    let messages = [&config::DATABASE, &config::RULE, &config::ERROR_CODES, &config::TIME_ZONE];
+    let purge = [&config::DATABASE, &config::TIME_ZONE];
     let callbacks = [&config::DATABASE, &config::PUBLIC_URL, &config::CALLBACK_PATH];
     let api = [&config::TWILIO_API_BASE_URL, &config::TWILIO_API_TIMEOUT, &config::TWILIO_API_KEY];
     let account = config::ACCOUNT_VARIABLES.map(Variable::from);
@@ -22,7 +23,8 @@ pub fn environment(path: &str) -> Vec<Variable> {
             let further = config::API_VARIABLES.map(Variable::from);
             account.into_iter().chain(of(&settings)).chain(further).collect()
         }
-        "send" | "reconcile" => {
+        "reconcile" => environment("send").into_iter().chain(of(&[&config::TIME_ZONE])).collect(),
+        "send" => {
             let further = config::API_VARIABLES.map(Variable::from);
             account.into_iter().chain(of(&callbacks)).chain(of(&api)).chain(further).collect()
         }
@@ -31,7 +33,8 @@ pub fn environment(path: &str) -> Vec<Variable> {
         "quarantine show" | "quarantine recheck" => {
             account.into_iter().chain(of(&callbacks)).collect()
         }
-        "backup" | "restore" | "quarantine" | "quarantine purge" => of(&ledger),
+        "backup" | "restore" | "quarantine" => of(&ledger),
+        "quarantine purge" => of(&purge),
         "demo" | "import" | "verify" => of(&ledger).into_iter().chain(terminal()).collect(),
         "export" => of(&messages),
         "replay" | "tail" => of(&messages).into_iter().chain(terminal()).collect(),

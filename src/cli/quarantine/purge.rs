@@ -6,18 +6,21 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::super::{Format, Outcome};
-use crate::cli::common::filters::bad_flag;
 use crate::cli::common::text::number;
+use crate::cli::common::time_zone::TimeZoneFlag;
 use crate::config::Settings;
 use crate::store;
-use crate::wire::filter;
 
 /// The arguments of `quarantine purge`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only requests that arrived before this time: RFC 3339, or a day in UTC
+    /// Only requests that arrived before this time: a length of time ago (30d), yesterday, a day, a local
+    /// time (2026-11-25T10:00), or RFC 3339
     #[arg(long, value_name = "TIME")]
     before: Option<String>,
+
+    #[command(flatten)]
+    time_zone: TimeZoneFlag,
 
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -25,8 +28,8 @@ pub struct Args {
 
 /// Deletes the requests without confirmation and prints how many there were.
 pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
-    let before = args.before.as_deref().map(|text| filter::time_flag("before", text));
-    let before = before.transpose().map_err(bad_flag)?;
+    let time = |text| args.time_zone.time("before", text, settings);
+    let before = args.before.as_deref().map(time).transpose()?;
     let purged = match store::open_quarantine(&settings.database()?)? {
         Some(mut quarantine) => quarantine.purge(before)?,
         None => 0,

@@ -7,14 +7,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use time::OffsetDateTime;
 
 use super::{Outcome, UsageError};
 use crate::cli::common::filters::{Filters, bad_flag, check_tags};
+use crate::cli::common::time_zone::now;
 use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;
-use crate::domain::Timestamp;
-use crate::domain::zone::Zone;
 use crate::report::comparison::{self, Comparison};
 use crate::report::output::ReportJson;
 use crate::report::{Dimension, Order, ReportQuery, csv, report};
@@ -104,7 +102,7 @@ fn query(args: &Args, settings: &Settings) -> Result<ReportQuery> {
     }
     let mut query = ReportQuery {
         filter: args.filters.messages(settings)?,
-        zone: Zone::default(),
+        zone: args.filters.time_zone(settings)?,
         order,
         limit: args.limit,
         ..ReportQuery::new(by)
@@ -112,8 +110,8 @@ fn query(args: &Args, settings: &Settings) -> Result<ReportQuery> {
     let checked = query.order.check(args.compare.is_some());
     checked.map_err(|missing| UsageError(format!("--sort: {missing}")))?;
     if let Some(text) = &args.compare {
-        let now = Timestamp::from(OffsetDateTime::now_utc());
-        let time = |text: &str| time_flag("compare", text).map_err(bad_flag);
+        let now = now();
+        let time = |text: &str| time_flag("compare", text, now, &query.zone).map_err(bad_flag);
         let comparison = match comparison::split(text) {
             None => Comparison::Previous,
             Some((since, until)) => Comparison::With(time(since)?, time(until)?),

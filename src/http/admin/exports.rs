@@ -10,6 +10,7 @@ use actix_web::http::header::{CONTENT_DISPOSITION, ContentType};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
 use serde::{Deserialize, Deserializer};
+use time::OffsetDateTime;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::timeout;
@@ -19,6 +20,7 @@ use super::message_list::message_filter;
 use super::state::AdminState;
 use crate::domain::event_filter::EventFilter;
 use crate::domain::message::filter::MessageFilter;
+use crate::domain::zone::Zone;
 use crate::domain::{AccountSid, Position, Timestamp};
 use crate::export::{self, Content, ExportError, ExportRow, ExportView, FileFormat};
 use crate::http::access::returned::Returned;
@@ -29,6 +31,7 @@ use crate::http::query::Query;
 use crate::http::response::Failures;
 use crate::wire::filter::{self, MessageParameters};
 use crate::wire::parameters;
+use crate::wire::written_time::{WrittenTime, ZoneName};
 
 /// The size of a chunk of the response.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -79,14 +82,19 @@ pub struct EventParameters {
     #[serde(deserialize_with = "parameters::sid")]
     #[param(min_length = 1)]
     message_sid: Option<String>,
-    /// Received at this time or later: RFC 3339, or a day in UTC
+    /// Received at this time or later: RFC 3339, a day or a time in the time zone, `yesterday`, or a length of
+    /// time ago, such as `24h`
     #[serde(deserialize_with = "parameters::time")]
-    #[param(value_type = Option<String>, format = "date-time")]
-    since: Option<Timestamp>,
+    #[param(inline, value_type = WrittenTime, required = false)]
+    since: Option<WrittenTime>,
     /// Received before this time
     #[serde(deserialize_with = "parameters::time")]
-    #[param(value_type = Option<String>, format = "date-time")]
-    until: Option<Timestamp>,
+    #[param(inline, value_type = WrittenTime, required = false)]
+    until: Option<WrittenTime>,
+    /// The time zone of days and times, such as `Europe/Berlin`; the default is that of the server's settings
+    #[serde(deserialize_with = "parameters::time_zone")]
+    #[param(value_type = ZoneName, required = false)]
+    time_zone: Option<Zone>,
     /// Whether a simulation sent it
     simulated: Option<bool>,
 }
@@ -129,10 +137,13 @@ pub async fn events(
     returned: Returned,
     Query(filter, parameters): Query<EventParameters, ExportParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let EventParameters { account_sid, message_sid, since, until, simulated } = filter;
+    let EventParameters { account_sid, message_sid, since, until, time_zone, simulated } = filter;
     let account_sid =
         account_sid.map(|written| filter::account(&written, &state.account_names)).transpose()?;
-    filter::in_order(since, until).map_err(|bad| Problem::Conflict(bad.to_string()))?;
+    let zone = time_zone.as_ref().unwrap_or(&state.time_zone);
+    let now = Timestamp::from(OffsetDateTime::now_utc());
+    let (since, until) = filter::period(since, until, now, zone)
+        .map_err(|excluding| Problem::Conflict(excluding.to_string()))?;
     let sids =
         account_sid.as_ref().map(AccountSid::as_str).into_iter().chain(message_sid.as_deref());
     sids.into_iter().try_for_each(|sid| redaction.check_text(sid))?;

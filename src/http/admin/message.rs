@@ -4,12 +4,14 @@ use actix_web::http::header::{ETag, EntityTag, Header, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse, web};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 use utoipa::IntoParams;
 
 use super::state::AdminState;
 use crate::domain::account_names::AccountNames;
+use crate::domain::zone::Zone;
 use crate::domain::{AccountSid, MessageSid, Position, Timestamp};
 use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
@@ -20,7 +22,8 @@ use crate::projection::message_query::{
     AsOf, BeyondHead, MessageQuery, MessageResult, find_message,
 };
 use crate::wire::filter;
-use crate::wire::parameters::{self, parsed};
+use crate::wire::parameters;
+use crate::wire::written_time::{WrittenTime, ZoneName};
 
 /// The account, and the position or time of interest.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -33,10 +36,15 @@ pub struct MessageParameters {
     #[serde(deserialize_with = "parameters::position")]
     #[param(value_type = Option<u64>, minimum = 0)]
     as_of_position: Option<Position>,
-    /// Only events received up to this moment, RFC 3339
-    #[serde(deserialize_with = "rfc3339")]
-    #[param(value_type = Option<String>, format = "date-time")]
-    as_of: Option<Timestamp>,
+    /// Only events received up to this time: RFC 3339, a day or a time in the time zone, `yesterday`, or a length
+    /// of time ago, such as `24h`
+    #[serde(deserialize_with = "parameters::time")]
+    #[param(inline, value_type = WrittenTime, required = false)]
+    as_of: Option<WrittenTime>,
+    /// The time zone of `as_of`, such as `Europe/Berlin`; the default is that of the server's settings
+    #[serde(deserialize_with = "parameters::time_zone")]
+    #[param(value_type = ZoneName, required = false)]
+    time_zone: Option<Zone>,
 }
 
 /// The response that the client already has.
@@ -120,11 +128,14 @@ fn question(
 ) -> Result<MessageQuery, Problem> {
     let message_sid = MessageSid::parse(sid)
         .ok_or_else(|| Problem::BadRequest("the message SID is empty".to_owned()))?;
+    let zone = parameters.time_zone.as_ref().unwrap_or(&state.time_zone);
+    let now = Timestamp::from(OffsetDateTime::now_utc());
+    let time = parameters.as_of.map(|written| written.time(now, zone));
     Ok(MessageQuery {
         message_sid,
         account_sid: parameters.account_sid.map(|written| account(&written, state)).transpose()?,
         rule: state.rule,
-        as_of: as_of(parameters.as_of_position, parameters.as_of)?,
+        as_of: as_of(parameters.as_of_position, time)?,
     })
 }
 
@@ -143,11 +154,6 @@ fn as_of(position: Option<Position>, time: Option<Timestamp>) -> Result<AsOf, Pr
         (Some(position), None) => Ok(AsOf::Position(position)),
         (None, Some(time)) => Ok(AsOf::Time(time)),
     }
-}
-
-fn rfc3339<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Timestamp>, D::Error> {
-    let expected = "an RFC 3339 time, such as 2026-01-31T12:00:00Z";
-    parsed(value, expected, parameters::parse_rfc3339)
 }
 
 fn several_accounts(accounts: &[AccountSid], names: &AccountNames) -> String {

@@ -74,7 +74,8 @@ pub fn message_filter(
     state: &AdminState,
 ) -> Result<MessageFilter, Problem> {
     let now = Timestamp::from(OffsetDateTime::now_utc());
-    let context = FilterContext { now, default_country: state.default_country };
+    let AdminState { default_country, ref time_zone, .. } = *state;
+    let context = FilterContext { now, time_zone: time_zone.clone(), default_country };
     let parameters = parameters.with_named_account(&state.account_names)?;
     parameters.filter(&context).map_err(|excluding| Problem::Conflict(excluding.to_string()))
 }

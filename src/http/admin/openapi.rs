@@ -17,6 +17,7 @@ use super::{
 use crate::http::error::Problem;
 use crate::http::query::{NoParameters, Query};
 use crate::http::response::ProblemDetails;
+use crate::wire::written_time::ZoneName;
 
 /// The content security policy of Swagger UI: it loads nothing from elsewhere.
 const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; \
@@ -44,7 +45,7 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
         exports::events,
         reports::delivery,
     ),
-    components(schemas(ProblemDetails, SendProblemDetails)),
+    components(schemas(ProblemDetails, SendProblemDetails, ZoneName)),
     modifiers(&Token),
     security(("token" = []), ()),
     tags(

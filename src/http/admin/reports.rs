@@ -8,7 +8,6 @@ use utoipa::IntoParams;
 use super::message_list::message_filter;
 use super::state::AdminState;
 use crate::domain::Timestamp;
-use crate::domain::zone::Zone;
 use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
@@ -117,9 +116,10 @@ impl ReportParameters {
         })?;
         let by =
             Dimension::parse_list(&by).map_err(|bad| Problem::BadRequest(format!("by: {bad}")))?;
+        let zone = filter.time_zone.clone().unwrap_or_else(|| state.time_zone.clone());
         let mut query = ReportQuery {
             filter: redaction.check_filter(message_filter(filter, state)?)?,
-            zone: Zone::default(),
+            zone,
             order: self.sort.unwrap_or_default(),
             limit: self.limit,
             ..ReportQuery::new(by)
@@ -127,12 +127,13 @@ impl ReportParameters {
         let checked = query.order.check(self.compare.is_some());
         checked.map_err(|missing| Problem::Conflict(format!("sort: {missing}")))?;
         if let Some(text) = self.compare {
-            let time = |text: &str| time_flag("compare", text).map_err(Problem::from);
+            let now = Timestamp::from(OffsetDateTime::now_utc());
+            let time =
+                |text: &str| time_flag("compare", text, now, &query.zone).map_err(Problem::from);
             let comparison = match comparison::split(&text) {
                 None => Comparison::Previous,
                 Some((since, until)) => Comparison::With(time(since)?, time(until)?),
             };
-            let now = Timestamp::from(OffsetDateTime::now_utc());
             comparison
                 .apply(&mut query, now)
                 .map_err(|bad| Problem::Conflict(format!("compare: {bad}")))?;

@@ -11,6 +11,7 @@ use super::registry::MetricsRegistry;
 use crate::domain::account_names::AccountNames;
 use crate::domain::country::Country;
 use crate::domain::message::filter::MessageFilter;
+use crate::domain::zone::Zone;
 use crate::domain::{ErrorCodes, Rule};
 use crate::http::access::recorder::AccessRecorder;
 use crate::http::auth::tokens::{Attempts, Tokens};
@@ -35,6 +36,8 @@ pub struct AdminState {
     pub error_codes: ErrorCodes,
     /// The country of numbers without a calling code, if one is configured.
     pub default_country: Option<Country>,
+    /// The time zone of days and times in queries, unless they name another one.
+    pub time_zone: Zone,
     pub account_names: AccountNames,
     pub tokens: Arc<ArcSwap<Tokens>>,
     pub attempts: Attempts,

@@ -99,6 +99,7 @@ fn the_json_always_has_the_same_structure() {
             "setting wal_checkpoints",
             "setting error_codes",
             "setting default_country",
+            "setting time_zone",
             "serve",
             "keys AC0123456789abcdef0123456789abcdef",
             "key files",

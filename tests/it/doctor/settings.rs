@@ -42,6 +42,7 @@ fn an_invalid_setting_is_a_failed_check_and_the_other_checks_still_run() {
         ("DELIVERY_LEDGER_WAL_CHECKPOINTS", "mine", "setting wal_checkpoints"),
         ("DELIVERY_LEDGER_ERROR_CODES", "none.csv", "setting error_codes"),
         ("DELIVERY_LEDGER_DEFAULT_COUNTRY", "UK", "setting default_country"),
+        ("DELIVERY_LEDGER_TIME_ZONE", "Berlin", "setting time_zone"),
         ("DELIVERY_LEDGER_PUBLIC_URL", "https://my_host", "setting public_url"),
         ("DELIVERY_LEDGER_API_TOKEN_FILE", "none", "setting api_tokens"),
         ("TWILIO_API_BASE_URL", "api.twilio.com", "setting twilio_api_base_url"),

@@ -65,7 +65,11 @@ fn filter_of(only: Only) -> MessageFilter {
         set("until", &hour(until));
     }
     let parameters: MessageParameters = parameters::read(&wanted).unwrap();
-    let context = FilterContext { now: Timestamp::from_micros(0), default_country: None };
+    let context = FilterContext {
+        now: Timestamp::from_micros(0),
+        time_zone: Default::default(),
+        default_country: None,
+    };
     MessageFilter { inbound: None, ..parameters.filter(&context).unwrap() }
 }
 

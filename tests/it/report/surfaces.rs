@@ -121,7 +121,7 @@ fn invalid_parameters_get_a_problem_with_the_reason() {
         ("by=day&colour=red", "there is no parameter `colour` here"),
         ("by=day&limit=0", "limit `0` is not a number from 1 to 1000000"),
         ("by=day&status=gone", "status `gone` is not unknown or one of scheduled"),
-        ("by=day&since=yesterday", "since `yesterday` is not an RFC 3339 time"),
+        ("by=day&since=tomorrow", "since `tomorrow` is not a time, such as"),
         ("by=day&error_code=x", "error_code `x` is not 1 to 9 digits"),
         ("by=day&to=*12", "to `*12` is not an address"),
         ("by=day%00", "by: `day\\0` is not a property"),

@@ -13,8 +13,8 @@ use crate::text::printable;
 const SHORT_SID_CHARS: usize = 9;
 const SID_END_CHARS: usize = 4;
 
-/// The length of numbers in most countries, with `+` and calling code.
-const SHORT_ADDRESS_CHARS: usize = 14;
+/// A number of twelve digits with `+` and the longest of the short channels.
+const SHORT_ADDRESS_CHARS: usize = 17;
 
 /// A cell. Control characters in its texts are escaped.
 #[derive(Debug, Clone)]
@@ -60,16 +60,24 @@ impl Cell {
         cell.short(short)
     }
 
-    /// An address: `whatsapp:+15558675310`, or its end, by which it is recognised: `…+15558675310`.
+    /// An address: `whatsapp:+15558675310`, or with a short channel and its end: `wa:+15558675310`.
     pub fn address(address: impl AsRef<str>) -> Self {
         let cell = Self::text(address);
-        let length = cell.full.chars().count();
-        if length <= SHORT_ADDRESS_CHARS {
-            return cell;
-        }
-        let end = cell.full.chars().skip(length + 1 - SHORT_ADDRESS_CHARS);
-        let end: String = end.collect();
-        cell.short(format!("…{}", end.trim_start_matches(':')))
+        let (channel, rest) = match cell.full.split_once(':') {
+            Some(("whatsapp", rest)) => ("wa:", rest),
+            Some(("messenger", rest)) => ("fb:", rest),
+            Some(("rcs", rest)) => ("rcs:", rest),
+            _ => ("", cell.full.as_str()),
+        };
+        let room = SHORT_ADDRESS_CHARS - channel.len();
+        let short = match rest.chars().count() {
+            length if length > room => {
+                let end: String = rest.chars().skip(length + 1 - room).collect();
+                format!("{channel}…{end}")
+            }
+            _ => format!("{channel}{rest}"),
+        };
+        cell.short(short)
     }
 
     /// A status in its colour, or another word that a message reported as its status.
@@ -109,5 +117,25 @@ impl Cell {
 
     pub(super) fn styled(&self) -> Style {
         self.style
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cell;
+
+    #[test]
+    fn a_short_address_keeps_its_channel_and_its_end() {
+        for (address, short) in [
+            ("+15558675310", "+15558675310"),
+            ("whatsapp:+15558675310", "wa:+15558675310"),
+            ("rcs:+15558675310", "rcs:+15558675310"),
+            ("rcs:a_brand_with_a_long_name_agent", "rcs:…g_name_agent"),
+            ("messenger:1234567890123456", "fb:…4567890123456"),
+            ("ACME", "ACME"),
+        ] {
+            assert_eq!(Cell::address(address).form(true), short);
+            assert_eq!(Cell::address(address).form(false), address);
+        }
     }
 }

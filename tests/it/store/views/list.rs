@@ -34,7 +34,8 @@ fn filter(conditions: &[(&str, &str)]) -> MessageFilter {
     let parameters: MessageParameters = parameters::read(&values.collect()).unwrap();
     let inbound = parameters.inbound;
     let now = Timestamp::parse("2099-01-01T00:00:00Z").unwrap();
-    let context = FilterContext { now, default_country: Country::parse("US") };
+    let context =
+        FilterContext { now, time_zone: Default::default(), default_country: Country::parse("US") };
     let filter = parameters.filter(&context).unwrap();
     MessageFilter { inbound, ..filter }
 }
