@@ -90,11 +90,28 @@ impl Zone {
         self.time(day.at(0, 0, 0, 0))
     }
 
-    /// The start of an hour as clocks in the zone show it, with their offset: `2026-01-31T13:00:00+01:00`,
+    /// The first moment at which clocks showed the hour of a time: its start, or the moment at which they
+    /// were set to it. No other hour of the zone has the same one.
+    pub fn start_of_hour(&self, time: Timestamp) -> Timestamp {
+        let local = self.local(time);
+        let seconds = i64::from(local.minute()) * 60 + i64::from(local.second());
+        let passed = seconds * 1_000_000 + i64::from(local.subsec_nanosecond()) / 1000;
+        let start = Timestamp::from_micros(time.micros().saturating_sub(passed));
+        let offset = |time| self.0.to_offset(to_jiff(time));
+        if offset(start) == offset(time) {
+            return start;
+        }
+        let after = Timestamp::from_micros(time.micros().saturating_add(1));
+        let change = self.0.preceding(to_jiff(after)).next();
+        change.map_or(start, |at| Timestamp::from_micros(at.timestamp().as_microsecond()))
+    }
+
+    /// The hour of a time as clocks in the zone show it, with their offset: `2026-01-31T13:00:00+01:00`,
     /// or with `Z` in UTC.
-    pub fn show_hour(&self, hour: Timestamp) -> String {
-        let local = self.local(hour);
-        match self.0.to_offset(to_jiff(hour)).seconds() {
+    pub fn show_hour(&self, time: Timestamp) -> String {
+        let local = self.local(time);
+        let local = local.date().at(local.hour(), 0, 0, 0);
+        match self.0.to_offset(to_jiff(time)).seconds() {
             0 if *self == Self::default() => format!("{local}Z"),
             seconds => {
                 let (sign, minutes) = (if seconds < 0 { '-' } else { '+' }, seconds.abs() / 60);

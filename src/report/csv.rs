@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use super::output::{FiguresJson, ReportJson, RowJson, TimesJson};
+use super::output::{DifferencesJson, FiguresJson, ReportJson, RowJson, TimesJson};
 use crate::wire::csv::{escape_formula, write_error};
 
 /// The columns of a distribution of durations, after its name.
@@ -12,9 +12,6 @@ const TIMES: [&str; 6] = ["known", "unknown", "negative", "p50", "p95", "p99"];
 /// The counts and rates after the statuses.
 const FIGURES: [&str; 6] =
     ["open", "conflicts", "imported", "delivery_rate", "read_rate", "failure_rate"];
-
-/// The figures of the other period that a comparing report has at its end, and the differences.
-const COMPARED: [&str; 4] = ["messages", "delivery_rate", "read_rate", "failure_rate"];
 
 /// Writes the rows of a report as CSV (RFC 4180).
 pub fn write(report: &ReportJson, out: impl Write) -> io::Result<()> {
@@ -39,10 +36,17 @@ fn header(report: &ReportJson) -> Vec<String> {
     }
     header.extend(["share_of_failures", "url"].into_iter().filter(|_| by_code).map(str::to_owned));
     if report.compared_with.is_some() {
-        header.extend(COMPARED.map(|what| format!("compared_{what}")));
-        header.extend(COMPARED.map(|what| format!("{what}_difference")));
+        header.extend(compared(report).map(|what| format!("compared_{what}")));
+        header.extend(compared(report).map(|what| format!("{what}_difference")));
     }
     header
+}
+
+/// The figures of the other period that a comparing report has at its end, and the differences: all
+/// counts and rates.
+fn compared(report: &ReportJson) -> impl Iterator<Item = &str> {
+    let statuses = report.total.statuses.keys().map(String::as_str);
+    std::iter::once("messages").chain(statuses).chain(FIGURES)
 }
 
 fn cells(report: &ReportJson, row: &RowJson) -> Vec<String> {
@@ -56,11 +60,7 @@ fn cells(report: &ReportJson, row: &RowJson) -> Vec<String> {
         cells.push(code.map(|code| code.title.clone()).unwrap_or_default());
         cells.push(code.map(|code| code.fault.to_owned()).unwrap_or_default());
     }
-    let FiguresJson { messages, statuses, open, conflicts, imported, .. } = &row.figures;
-    cells.push(messages.to_string());
-    cells.extend(statuses.values().map(ToString::to_string));
-    cells.extend([open, conflicts, imported].map(ToString::to_string));
-    cells.extend(rates(&row.figures));
+    cells.extend(counts_and_rates(&row.figures));
     for TimesJson { known, unknown, negative, p50, p95, p99 } in
         [&row.figures.time_to_sent_ms, &row.figures.sent_to_delivered_ms]
     {
@@ -72,18 +72,25 @@ fn cells(report: &ReportJson, row: &RowJson) -> Vec<String> {
         cells.push(code.map(|code| code.url.clone()).unwrap_or_default());
     }
     if let Some(compared) = &row.compared {
-        cells.push(compared.figures.messages.to_string());
-        cells.extend(rates(&compared.figures));
+        cells.extend(counts_and_rates(&compared.figures));
         let differences = &compared.differences;
         cells.push(differences.messages.to_string());
+        cells.extend(differences.statuses.values().map(ToString::to_string));
+        let DifferencesJson { open, conflicts, imported, .. } = differences;
+        cells.extend([open, conflicts, imported].map(ToString::to_string));
         let rates = [differences.delivery_rate, differences.read_rate, differences.failure_rate];
         cells.extend(rates.map(optional));
     }
     cells
 }
 
-fn rates(figures: &FiguresJson) -> [String; 3] {
-    [figures.delivery_rate, figures.read_rate, figures.failure_rate].map(optional)
+fn counts_and_rates(figures: &FiguresJson) -> Vec<String> {
+    let FiguresJson { messages, statuses, open, conflicts, imported, .. } = figures;
+    let mut cells = vec![messages.to_string()];
+    cells.extend(statuses.values().map(ToString::to_string));
+    cells.extend([open, conflicts, imported].map(ToString::to_string));
+    cells.extend([figures.delivery_rate, figures.read_rate, figures.failure_rate].map(optional));
+    cells
 }
 
 fn optional(value: Option<impl ToString>) -> String {

@@ -19,7 +19,8 @@ pub struct LocalTime {
     /// The number of days since 1970-01-01.
     pub day: i64,
     pub hour_of_day: i8,
-    /// When the hour began that clocks showed, in seconds since 1970 began (UTC).
+    /// When the hour began that clocks showed, in seconds since 1970 began (UTC); see
+    /// [`Zone::start_of_hour`].
     pub hour_starts_at: i64,
     year: i16,
     month_of_year: i8,
@@ -30,11 +31,10 @@ impl LocalTime {
     pub fn new(zone: &Zone, time: Timestamp) -> Self {
         let local = zone.local(time);
         let date = local.date();
-        let passed = i64::from(local.minute()) * 60 + i64::from(local.second());
         Self {
             day: day_of(date),
             hour_of_day: local.hour(),
-            hour_starts_at: time.micros().div_euclid(SECOND) - passed,
+            hour_starts_at: zone.start_of_hour(time).micros().div_euclid(SECOND),
             year: date.year(),
             month_of_year: date.month(),
         }

@@ -3,7 +3,8 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
 
-use super::{Dimension, Figures, Row, RowKey};
+use super::{Dimension, Row, RowKey};
+use crate::domain::histogram::DurationHistogram;
 use crate::domain::similar::suggestion;
 
 /// What rows are sorted by.
@@ -21,6 +22,12 @@ pub enum SortBy {
     DeliveryRate,
     ReadRate,
     FailureRate,
+    /// The median of the time to sent.
+    TimeToSent,
+    /// The median of the time from sent to delivered.
+    SentToDelivered,
+    /// The number of messages, less that of the period that the report is compared with.
+    Change,
 }
 
 /// The order of rows: figures from the greatest to the smallest, unless it is ascending.
@@ -32,7 +39,7 @@ pub struct Order {
 
 impl SortBy {
     /// Everything that can be asked for.
-    pub const ALL: [SortBy; 9] = [
+    pub const ALL: [SortBy; 12] = [
         SortBy::Key,
         SortBy::Messages,
         SortBy::Reached,
@@ -42,6 +49,9 @@ impl SortBy {
         SortBy::DeliveryRate,
         SortBy::ReadRate,
         SortBy::FailureRate,
+        SortBy::TimeToSent,
+        SortBy::SentToDelivered,
+        SortBy::Change,
     ];
 
     /// The name used in flags and queries.
@@ -57,12 +67,16 @@ impl SortBy {
             SortBy::DeliveryRate => "delivery-rate",
             SortBy::ReadRate => "read-rate",
             SortBy::FailureRate => "failure-rate",
+            SortBy::TimeToSent => "time-to-sent",
+            SortBy::SentToDelivered => "sent-to-delivered",
+            SortBy::Change => "change",
         }
     }
 
     /// The figure; `None` for rows without it, which come last.
-    fn figure(self, figures: &Figures) -> Option<f64> {
+    fn figure(self, Row { figures, compared, .. }: &Row) -> Option<f64> {
         let count = |count: i64| Some(count as f64);
+        let median = |times: DurationHistogram| times.percentile_ms(50).map(|ms| ms as f64);
         match self {
             SortBy::Usual | SortBy::Key => None,
             SortBy::Messages => count(figures.messages()),
@@ -73,6 +87,9 @@ impl SortBy {
             SortBy::DeliveryRate => figures.delivery_rate(),
             SortBy::ReadRate => figures.read_rate(),
             SortBy::FailureRate => figures.failure_rate(),
+            SortBy::TimeToSent => median(figures.time_to_sent()),
+            SortBy::SentToDelivered => median(figures.sent_to_delivered()),
+            SortBy::Change => count(figures.messages() - compared.as_ref()?.messages()),
         }
     }
 }
@@ -99,9 +116,22 @@ impl Order {
         }
     }
 
+    /// Makes sure that a report has what its rows are sorted by; `is_compared` if it is compared with a
+    /// period.
+    ///
+    /// # Errors
+    ///
+    /// What is missing.
+    pub fn check(self, is_compared: bool) -> Result<(), &'static str> {
+        match self.by == SortBy::Change && !is_compared {
+            true => Err("without another period there is no change; add compare=previous"),
+            false => Ok(()),
+        }
+    }
+
     /// Sorts rows by these properties. The order is the same however they stood before, unless two rows
     /// are the same.
-    pub fn sort(self, rows: &mut [Row], by: &[Dimension]) {
+    pub fn sort(self, rows: &mut Vec<Row>, by: &[Dimension]) {
         let ranks: Vec<_> = (0..by.len()).map(|place| ranks(rows, place, &by[place])).collect();
         let usual = |a: &Row, b: &Row| {
             let places = ranks.iter().zip(a.keys.iter().zip(&b.keys));
@@ -111,15 +141,18 @@ impl Order {
             })
         };
         let directed = |order: Ordering| if self.ascending { order } else { order.reverse() };
-        rows.sort_by(|a, b| match self.by {
+        // A median takes some time, so each figure is computed once.
+        let mut sorted: Vec<_> = rows.drain(..).map(|row| (self.by.figure(&row), row)).collect();
+        sorted.sort_by(|(of_a, a), (of_b, b)| match self.by {
             SortBy::Usual => usual(a, b),
             SortBy::Key => directed(a.keys.cmp(&b.keys)),
-            by => match (by.figure(&a.figures), by.figure(&b.figures)) {
-                (Some(a), Some(b)) => directed(a.total_cmp(&b)),
+            _ => match (of_a, of_b) {
+                (Some(a), Some(b)) => directed(a.total_cmp(b)),
                 (a, b) => a.is_none().cmp(&b.is_none()),
             }
             .then_with(|| usual(a, b)),
         });
+        rows.extend(sorted.into_iter().map(|(_, row)| row));
     }
 }
 

@@ -93,8 +93,12 @@ pub struct ComparedJson {
 #[schema(as = ReportDifferences)]
 pub struct DifferencesJson {
     pub messages: i64,
+    /// Messages by status, as in the figures.
+    #[schema(value_type = std::collections::BTreeMap<String, i64>)]
+    pub statuses: Map<String, Value>,
     pub open: i64,
     pub conflicts: i64,
+    pub imported: i64,
     /// `null` if one of the two is.
     pub delivery_rate: Option<f64>,
     pub read_rate: Option<f64>,
@@ -285,12 +289,15 @@ impl CodeJson {
 impl ComparedJson {
     fn new(ours: &Figures, theirs: &Figures) -> Self {
         let rate = |rate: fn(&Figures) -> Option<f64>| Some(rate(ours)? - rate(theirs)?);
+        let of_status = |status| ours.of_status(status) - theirs.of_status(status);
         Self {
             figures: FiguresJson::new(theirs),
             differences: DifferencesJson {
                 messages: ours.messages() - theirs.messages(),
+                statuses: by_status(of_status),
                 open: ours.open() - theirs.open(),
                 conflicts: ours.conflicts() - theirs.conflicts(),
+                imported: ours.imported() - theirs.imported(),
                 delivery_rate: rate(Figures::delivery_rate),
                 read_rate: rate(Figures::read_rate),
                 failure_rate: rate(Figures::failure_rate),
@@ -302,11 +309,9 @@ impl ComparedJson {
 impl FiguresJson {
     /// The JSON of a row's figures.
     pub fn new(figures: &Figures) -> Self {
-        let statuses = Status::ALL.into_iter().map(Some).chain([None]);
-        let of_status = |status| (status_name(status).to_owned(), figures.of_status(status).into());
         Self {
             messages: figures.messages(),
-            statuses: statuses.map(of_status).collect(),
+            statuses: by_status(|status| figures.of_status(status)),
             open: figures.open(),
             conflicts: figures.conflicts(),
             imported: figures.imported(),
@@ -317,6 +322,12 @@ impl FiguresJson {
             sent_to_delivered_ms: TimesJson::new(&figures.sent_to_delivered()),
         }
     }
+}
+
+/// A number for each status, in order of precedence, `unknown` last.
+fn by_status(number: impl Fn(Option<Status>) -> i64) -> Map<String, Value> {
+    let statuses = Status::ALL.into_iter().map(Some).chain([None]);
+    statuses.map(|status| (status_name(status).to_owned(), number(status).into())).collect()
 }
 
 impl TimesJson {

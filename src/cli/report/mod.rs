@@ -33,8 +33,9 @@ pub struct Args {
     #[arg(long, value_name = "PERIOD")]
     compare: Option<String>,
 
-    /// Sort rows by key, messages, reached, failed, open, conflicts, delivery-rate, read-rate or
-    /// failure-rate; the greatest first, or with :asc the smallest
+    /// Sort rows by key, messages, reached, failed, open, conflicts, delivery-rate, read-rate,
+    /// failure-rate, time-to-sent, sent-to-delivered or, with --compare, change; the greatest first, or
+    /// with :asc the smallest
     #[arg(long, value_name = "FIGURE")]
     sort: Option<String>,
 
@@ -107,6 +108,8 @@ fn query(args: &Args, settings: &Settings) -> Result<ReportQuery> {
         limit: args.limit,
         ..ReportQuery::new(by)
     };
+    let checked = query.order.check(args.compare.is_some());
+    checked.map_err(|missing| UsageError(format!("--sort: {missing}")))?;
     if let Some(text) = &args.compare {
         let now = now();
         let time = |text: &str| time_flag("compare", text, now, &query.zone).map_err(bad_flag);

@@ -40,11 +40,12 @@ pub struct ReportParameters {
     #[param(value_type = Option<String>,
         pattern = r"^(previous|20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])\.\.20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]))$")]
     compare: Option<String>,
-    /// `key`, `messages`, `reached`, `failed`, `open`, `conflicts`, `delivery-rate`, `read-rate` or
-    /// `failure-rate`; the greatest first, or the smallest with `:asc` after it
+    /// `key`, `messages`, `reached`, `failed`, `open`, `conflicts`, `delivery-rate`, `read-rate`,
+    /// `failure-rate`, `time-to-sent`, `sent-to-delivered` or, with `compare`, `change`; the greatest
+    /// first, or the smallest with `:asc` after it
     #[serde(deserialize_with = "order")]
     #[param(value_type = Option<String>,
-        pattern = "^(key|messages|reached|failed|open|conflicts|delivery-rate|read-rate|failure-rate)(:asc|:desc)?$")]
+        pattern = "^(key|messages|reached|failed|open|conflicts|delivery-rate|read-rate|failure-rate|time-to-sent|sent-to-delivered|change)(:asc|:desc)?$")]
     sort: Option<Order>,
     /// The maximum number of rows; the total is of all
     #[serde(deserialize_with = "limit")]
@@ -123,6 +124,8 @@ impl ReportParameters {
             limit: self.limit,
             ..ReportQuery::new(by)
         };
+        let checked = query.order.check(self.compare.is_some());
+        checked.map_err(|missing| Problem::Conflict(format!("sort: {missing}")))?;
         if let Some(text) = self.compare {
             let now = Timestamp::from(OffsetDateTime::now_utc());
             let time =

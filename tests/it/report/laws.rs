@@ -82,7 +82,8 @@ fn exact(figures: &FiguresJson) -> Value {
     value
 }
 
-fn is_what_was_said(report: &Report, said: &[Said], only: Only) {
+/// Makes sure that every figure of a report is that of the naive computation.
+pub fn is_what_was_said(report: &Report, said: &[Said], only: Only) {
     let (by, zone) = (&report.query.by, report.query.zone.name());
     let mut expected = naive::report(said, by, zone, only);
     let shape = ReportJson::new(report, &Default::default(), false);

@@ -1,5 +1,6 @@
 //! Delivery reports: the meaning of the figures, and that every way to compute them agrees.
 
+mod clock_changes;
 mod country;
 mod country_table;
 mod figures;

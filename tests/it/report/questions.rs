@@ -82,6 +82,35 @@ fn rows_are_sorted_and_limited_and_the_total_is_of_all() {
     assert_eq!(sorted(&["--sort", "failure-rate"]), all("DE US GB"));
     assert_eq!(sorted(&["--sort", "delivery-rate"]), all("US DE GB"));
     assert_eq!(sorted(&["--sort", "delivery-rate", "--limit", "1"]), all("US"));
+    let compared = ["--since", "2026-01-05", "--until", "2026-01-12", "--compare", "previous"];
+    let by_change =
+        report(&ledger, &[&["--by", "country", "--sort", "change:asc"], &compared[..]].concat());
+    let keys: Vec<_> = counts(&by_change).into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, ["US", "DE", "GB"]);
+    let output = ledger.run(&["report", "--by", "country", "--sort", "change"]);
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("--sort: without another period there is no change"), "{stderr}");
+}
+
+#[test]
+fn rows_sorted_by_a_duration_begin_with_the_longest_and_end_with_those_without() {
+    let message = |number, to, seconds: i64| {
+        let delivered = delivered(&sid(number)).with("To", to);
+        [at(0, sent(&sid(number)).with("To", to)), at(seconds * 1000, delivered)]
+    };
+    let events = [
+        message(1, "+14155552671", 1).to_vec(),
+        message(2, "+491711234567", 60).to_vec(),
+        vec![at(0, sent(&sid(3)).with("To", "+447400123456"))],
+    ];
+    let ledger = Ledger::with_events(&events.concat());
+    let keys = |sort: &str| {
+        let sorted = counts(&report(&ledger, &["--by", "country", "--sort", sort]));
+        sorted.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    assert_eq!(keys("sent-to-delivered"), ["DE", "US", "GB"]);
+    assert_eq!(keys("sent-to-delivered:asc"), ["US", "DE", "GB"]);
 }
 
 #[test]
@@ -101,12 +130,16 @@ fn a_comparison_shows_the_period_before_and_the_differences() {
             row["messages"],
             compared["messages"],
             compared["differences"]["messages"],
+            compared["differences"]["statuses"]["failed"],
             compared["differences"]["delivery_rate"],
         ])
     };
     let rows: Vec<_> = compared["rows"].as_array().unwrap().iter().map(differences).collect();
-    let expected =
-        [json!(["DE", 2, 1, 1, -0.5]), json!(["GB", 1, 0, 1, null]), json!(["US", 1, 2, -1, 0.0])];
+    let expected = [
+        json!(["DE", 2, 1, 1, 1, -0.5]),
+        json!(["GB", 1, 0, 1, 0, null]),
+        json!(["US", 1, 2, -1, 0, 0.0]),
+    ];
     assert_eq!(rows, expected);
     assert_eq!(compared["compared_total"]["differences"]["messages"], 1);
     let chosen = ["--compare", "2025-12-29..2026-01-05"];
