@@ -109,6 +109,20 @@ fn a_period_that_ends_before_it_begins_says_what_to_do() {
 }
 
 #[test]
+fn a_message_is_shown_as_of_a_time() {
+    let app = app(BERLIN);
+    let audit = |as_of: &str| app.run(&["audit", &sid(1), "--format=json", "--as-of", as_of]);
+    assert_eq!(audit("now").status.code(), Some(0));
+    assert_eq!(audit("1h").status.code(), Some(4));
+    assert_eq!(audit("2026-01-01 10:00").status.code(), Some(4));
+    let bad = audit("tomorrow");
+    assert_eq!(bad.status.code(), Some(2));
+    assert!(stderr(&bad).contains("--as-of: `tomorrow` is not a time"), "{}", stderr(&bad));
+    let of_api = |as_of: &str| app.get(&format!("/v1/messages/{}?as_of={as_of}", sid(1))).code;
+    assert_eq!([of_api("now"), of_api("1h"), of_api("yesterday")], [200, 404, 404]);
+}
+
+#[test]
 fn what_is_older_than_a_length_of_time_can_be_purged() {
     let app = app(&[]);
     let purged = app.run(&["quarantine", "purge", "--before", "30d"]);

@@ -10,6 +10,7 @@ use super::{Format, Outcome, UsageError};
 use crate::cli::common::styled::Styled;
 use crate::cli::common::table::{Cell, Column, Table};
 use crate::cli::common::text::{number, position};
+use crate::cli::common::time_zone::TimeZoneFlag;
 use crate::cli::common::{ledger, palette, terminal};
 use crate::config::Settings;
 use crate::domain::account_names::AccountNames;
@@ -38,6 +39,14 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = position)]
     as_of_position: Option<Position>,
 
+    /// Show the message as of this time: a length of time ago (24h, 7d), yesterday, a day, a local time
+    /// (2026-11-25T10:00), or RFC 3339
+    #[arg(long, value_name = "TIME", conflicts_with = "as_of_position")]
+    as_of: Option<String>,
+
+    #[command(flatten)]
+    time_zone: TimeZoneFlag,
+
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -61,11 +70,16 @@ fn audit(message_sid: MessageSid, args: &Args, settings: &Settings) -> Result<Ou
         "" => Ok(None),
         written => settings.account(written).map(Some),
     });
+    let time = |text: &String| args.time_zone.time("as-of", text, settings).map(AsOf::Time);
+    let as_of = match (&args.as_of, args.as_of_position) {
+        (Some(text), _) => time(text)?,
+        (None, position) => position.map_or(AsOf::Head, AsOf::Position),
+    };
     let query = MessageQuery {
         message_sid,
         account_sid: account_sid.transpose()?,
         rule: ledger::rule(settings, &*store)?,
-        as_of: args.as_of_position.map_or(AsOf::Head, AsOf::Position),
+        as_of,
     };
     match find_message(&*store, &query)? {
         MessageResult::NotFound => Ok(Outcome::NotFound),
