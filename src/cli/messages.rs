@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use super::{Outcome, UsageError};
 use crate::cli::common::filters::{Filters, check_tags};
 use crate::cli::common::table::{Cell, Column, Table};
+use crate::cli::common::time_zone::now;
 use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;
 use crate::domain::Position;
@@ -18,7 +19,7 @@ use crate::store::{Message, Store};
 use crate::telemetry::eprint_line;
 use crate::text::printable;
 use crate::wire;
-use crate::wire::message_page::{self, MessagePage};
+use crate::wire::message_page::{self, Cursor, MessagePage};
 
 /// The arguments of `messages`.
 #[derive(Debug, clap::Args)]
@@ -58,7 +59,7 @@ pub struct Listed {
 /// Catches up with the log and lists messages.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let after = args.after.as_deref().map(|text| {
-        message_page::parse_cursor(text).ok_or_else(|| {
+        Cursor::parse(text).ok_or_else(|| {
             let text = text.escape_debug();
             UsageError(format!("--after: `{text}` is not {}", message_page::CURSOR_EXPECTED))
         })
@@ -67,12 +68,13 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     if args.limit == 0 {
         return Err(UsageError("--limit: 0 is no number of messages; at least 1".to_owned()).into());
     }
-    let filter = args.filters.messages(settings)?;
+    let now = after.map_or_else(now, |first: Cursor| first.now);
+    let filter = args.filters.messages_at(now, settings)?;
     let error_codes = settings.error_codes(None)?;
     let names = settings.account_names()?;
     let store = ledger::up_to_date(settings)?;
     check_tags(&filter, store.views(), true)?;
-    let listed = list(&*store, &filter, after, args.limit)?;
+    let listed = list(&*store, &filter, after.map(|after| after.before), args.limit)?;
     let shown = |message: &Message| {
         let row = wire::Message::new(
             &message.key,
@@ -84,7 +86,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     };
     let messages: Vec<_> = listed.messages.iter().map(shown).collect();
     let (is_empty, next_cursor) =
-        (messages.is_empty(), listed.next_before.map(message_page::cursor));
+        (messages.is_empty(), listed.next_before.map(|before| Cursor { before, now }.to_string()));
     let mut out = terminal::paged(settings);
     match args.format {
         ListFormat::Table if is_empty => {}

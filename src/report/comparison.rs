@@ -22,9 +22,19 @@ pub enum CannotCompare {
     Reversed,
 }
 
-/// The two ends of `SINCE..UNTIL`; `None` for `previous`.
-pub fn split(text: &str) -> Option<(&str, &str)> {
-    (text != "previous").then(|| text.split_once("..").unwrap_or((text, text)))
+/// What a comparison is asked for by.
+pub const EXPECTED: &str = "`previous`, or SINCE..UNTIL, such as 2026-10-01..2026-11-01";
+
+/// The two ends of `SINCE..UNTIL`, or `None` for `previous`.
+///
+/// # Errors
+///
+/// What would be right, for anything else.
+pub fn split(text: &str) -> Result<Option<(&str, &str)>, &'static str> {
+    match text {
+        "previous" => Ok(None),
+        text => text.split_once("..").map(Some).ok_or(EXPECTED),
+    }
 }
 
 impl Comparison {

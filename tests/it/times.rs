@@ -142,3 +142,16 @@ fn a_report_counts_the_days_of_the_time_zone() {
     let zoned = [&report[..], &["--time-zone=Asia/Kolkata"]].concat();
     assert_eq!(app.json(&zoned)["time_zone"], "Asia/Kolkata");
 }
+
+#[test]
+fn a_relative_time_is_the_same_on_every_page() {
+    let app = app(&[]);
+    app.receive(sent(&sid(2)));
+    app.caught_up();
+    let first = app.get("/v1/messages?since=2s&limit=1").json();
+    assert_eq!(first["data"][0]["message_sid"], sid(2));
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = app.get(&format!("/v1/messages?since=2s&limit=1&after={cursor}")).json();
+    assert_eq!(second["data"][0]["message_sid"], sid(1), "{second}");
+}

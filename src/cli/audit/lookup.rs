@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::{Args, audit};
 use crate::cli::common::filters::{check_tags, national_hint};
+use crate::cli::common::time_zone::now;
 use crate::cli::common::{ledger, terminal};
 use crate::cli::messages::{Listed, list, table};
 use crate::cli::{Format, Outcome};
@@ -14,7 +15,7 @@ use crate::store::{Message, Store};
 use crate::telemetry::eprint_line;
 use crate::text::printable;
 use crate::wire;
-use crate::wire::message_page::{self, MessagePage};
+use crate::wire::message_page::{Cursor, MessagePage};
 use crate::wire::number::WrittenAddress;
 use crate::wire::tag_filter;
 
@@ -105,7 +106,9 @@ fn show(store: &dyn Store, listed: Listed, args: &Args, settings: &Settings) -> 
         Format::Json => {
             let page = MessagePage {
                 data,
-                next_cursor: listed.next_before.map(message_page::cursor),
+                next_cursor: listed
+                    .next_before
+                    .map(|before| Cursor { before, now: now() }.to_string()),
                 as_of_position: store.views().checkpoint()?.position,
                 searched_for: None,
             };

@@ -9,6 +9,7 @@ use crate::cli::UsageError;
 use crate::cli::common::flag::{bad_flag, flag};
 use crate::cli::common::time_zone::{TimeZoneFlag, now};
 use crate::config::Settings;
+use crate::domain::Timestamp;
 use crate::domain::event_filter::EventFilter;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::zone::Zone;
@@ -112,6 +113,11 @@ pub struct Filters {
 impl Filters {
     /// The filter of messages.
     pub fn messages(&self, settings: &Settings) -> Result<MessageFilter> {
+        self.messages_at(now(), settings)
+    }
+
+    /// The same with another present, which relative times count back from.
+    pub fn messages_at(&self, now: Timestamp, settings: &Settings) -> Result<MessageFilter> {
         let is_repeated = |(place, (name, _)): &(usize, &(String, String))| {
             self.tag[..*place].iter().any(|(earlier, _)| earlier == name)
         };
@@ -121,7 +127,7 @@ impl Filters {
             return Err(UsageError(twice).into());
         }
         let context = FilterContext {
-            now: now(),
+            now,
             time_zone: self.time_zone(settings)?,
             default_country: settings.default_country()?,
         };

@@ -113,7 +113,10 @@ fn query(args: &Args, settings: &Settings) -> Result<ReportQuery> {
     if let Some(text) = &args.compare {
         let now = now();
         let time = |text: &str| time_flag("compare", text, now, &query.zone).map_err(bad_flag);
-        let comparison = match comparison::split(text) {
+        let ends = comparison::split(text).map_err(|expected| {
+            UsageError(format!("--compare: `{}` is not {expected}", text.escape_debug()))
+        })?;
+        let comparison = match ends {
             None => Comparison::Previous,
             Some((since, until)) => Comparison::With(time(since)?, time(until)?),
         };

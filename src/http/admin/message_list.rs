@@ -13,8 +13,8 @@ use crate::http::query::{PageLimit, Query};
 use crate::http::response::{self, Failures};
 use crate::store;
 use crate::wire;
-use crate::wire::filter::MessageParameters;
-use crate::wire::message_page::{self, MessagePage};
+use crate::wire::filter::{FilterContext, MessageParameters};
+use crate::wire::message_page::{self, Cursor, MessagePage};
 use crate::wire::parameters::parsed;
 
 /// Which page of a list.
@@ -26,8 +26,8 @@ pub struct PageParameters {
     limit: PageLimit,
     /// The `next_cursor` of the previous page
     #[serde(deserialize_with = "cursor")]
-    #[param(value_type = Option<String>, pattern = "^bT[EF][A-Za-z0-9_-]{10}[AQgw]$")]
-    after: Option<u64>,
+    #[param(value_type = Option<String>, pattern = "^bT[IJ][A-Za-z0-9_-]{21}$")]
+    after: Option<Cursor>,
 }
 
 /// Messages that match the filter, newest first.
@@ -39,13 +39,22 @@ pub async fn messages(
     returned: Returned,
     Query(filter, page): Query<MessageParameters, PageParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let filter = redaction.check_filter(message_filter(filter, &state)?)?;
+    let mut context = state.filter_context();
+    if let Some(first) = page.after {
+        context.now = first.now;
+    }
+    let now = context.now;
+    let filter = redaction.check_filter(filter_in(filter, &state, &context)?)?;
     let ledger = state.clone();
     let addresses = filter.searched_for();
     let listed = web::block(move || {
         ledger.wait_for_views()?;
         ledger.check_tags(&filter, true)?;
-        Ok::<_, Problem>(ledger.store.views().list(&filter, page.after, page.limit.rows())?)
+        Ok::<_, Problem>(ledger.store.views().list(
+            &filter,
+            page.after.map(|after| after.before),
+            page.limit.rows(),
+        )?)
     });
     let listed = listed.await??;
     returned.add(listed.messages.len());
@@ -59,7 +68,7 @@ pub async fn messages(
     let is_empty = listed.messages.is_empty() && listed.next_before.is_none();
     let page = MessagePage {
         data: messages.map(message).collect(),
-        next_cursor: listed.next_before.map(message_page::cursor),
+        next_cursor: listed.next_before.map(|before| Cursor { before, now }.to_string()),
         as_of_position,
         searched_for: (is_empty && !addresses.is_empty()).then_some(addresses),
     };
@@ -71,11 +80,19 @@ pub fn message_filter(
     parameters: MessageParameters,
     state: &AdminState,
 ) -> Result<MessageFilter, Problem> {
-    let context = state.filter_context();
-    let parameters = parameters.with_named_account(&state.account_names)?;
-    parameters.filter(&context).map_err(|excluding| Problem::Conflict(excluding.to_string()))
+    filter_in(parameters, state, &state.filter_context())
 }
 
-fn cursor<'de, D: Deserializer<'de>>(value: D) -> Result<Option<u64>, D::Error> {
-    parsed(value, message_page::CURSOR_EXPECTED, message_page::parse_cursor)
+/// The same at another time than the present.
+fn filter_in(
+    parameters: MessageParameters,
+    state: &AdminState,
+    context: &FilterContext,
+) -> Result<MessageFilter, Problem> {
+    let parameters = parameters.with_named_account(&state.account_names)?;
+    parameters.filter(context).map_err(|excluding| Problem::Conflict(excluding.to_string()))
+}
+
+fn cursor<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Cursor>, D::Error> {
+    parsed(value, message_page::CURSOR_EXPECTED, Cursor::parse)
 }

@@ -17,7 +17,7 @@ use crate::report::comparison::{self, Comparison};
 use crate::report::output::ReportJson;
 use crate::report::{Dimension, Order, ReportQuery, report};
 use crate::wire::filter::{MessageParameters, time_flag};
-use crate::wire::parameters::{not_empty, parsed};
+use crate::wire::parameters::{BadValue, not_empty, parsed};
 use crate::wire::tag_filter;
 
 /// The maximum of `limit`. A report by sender may have very many rows.
@@ -130,7 +130,9 @@ impl ReportParameters {
             let now = Timestamp::from(OffsetDateTime::now_utc());
             let time =
                 |text: &str| time_flag("compare", text, now, &query.zone).map_err(Problem::from);
-            let comparison = match comparison::split(&text) {
+            let ends = comparison::split(&text)
+                .map_err(|expected| BadValue::new("compare", &text, expected))?;
+            let comparison = match ends {
                 None => Comparison::Previous,
                 Some((since, until)) => Comparison::With(time(since)?, time(until)?),
             };
