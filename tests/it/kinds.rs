@@ -78,8 +78,8 @@ fn an_inbound_message_is_stored_and_labelled_and_never_open() {
     let exported = app.run(&["export", "messages", "--inbound", "--format", "csv"]);
     let exported = String::from_utf8(exported.stdout).unwrap();
     let mut lines = exported.lines();
-    assert!(lines.next().unwrap().ends_with(",as_of_position,labels"), "{exported}");
-    assert!(lines.all(|line| line.ends_with(",inbound")), "{exported}");
+    assert!(lines.next().unwrap().contains(",as_of_position,labels,tags,"), "{exported}");
+    assert!(lines.all(|line| line.contains(",2,inbound,{},false,")), "{exported}");
     assert!(app.run(&["verify"]).status.success());
 }
 

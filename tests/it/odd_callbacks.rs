@@ -308,6 +308,11 @@ fn an_event_has_the_documented_fields_in_order() {
             "verified_by",
             "notes",
             "salt",
+            "status",
+            "error_code",
+            "from",
+            "to",
+            "tags",
         ]
     );
     assert_eq!(event["position"], 1);

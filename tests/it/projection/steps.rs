@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use delivery_ledger::domain::message::tags::IndexedTags;
 use delivery_ledger::domain::{NewEvent, Rule};
 use delivery_ledger::projection::digest::digest;
 use delivery_ledger::projection::replay::{dry_run, replay};
@@ -24,9 +25,10 @@ fn projected(store: &dyn Store, rule: Rule, steps: &[u64]) -> (Checkpoint, [u8; 
     (reached(&*views), digest(&*views).unwrap())
 }
 
-/// The checkpoint, whichever views it is of.
+/// The checkpoint, whichever views it is of, and whatever tags they index.
 fn reached(views: &dyn Views) -> Checkpoint {
-    Checkpoint { generation: uuid::Uuid::nil(), ..views.checkpoint().unwrap() }
+    let (generation, indexed_tags) = (uuid::Uuid::nil(), IndexedTags::none());
+    Checkpoint { generation, indexed_tags, ..views.checkpoint().unwrap() }
 }
 
 /// Callbacks about a few messages, some of no account or of another.

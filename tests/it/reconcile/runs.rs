@@ -149,7 +149,7 @@ fn meaningless_flags_are_rejected() {
     for arguments in [
         &["--older-than", "soon"][..],
         &["--older-than", "80h"],
-        &["--since", "yesterday"],
+        &["--since", "soon"],
         &["--since", "2026-11-12", "--until", "2026-11-11"],
         &["--until", "2026-11-11"],
         &["--no-list", "--no-fetch"],
