@@ -170,7 +170,7 @@ def body_of(event):
 
 
 def order_free(message):
-    for name in ("first_received_at", "last_received_at", "late", "as_of_position"):
+    for name in ("first_received_at", "last_received_at", "late", "as_of_position", "time_to_sent_ms", "sent_to_delivered_ms"):
         del message[name]
     message["status_times"] = sorted(message["status_times"])
     return message
