@@ -71,13 +71,4 @@ impl EventFilter {
             && address(&self.to, addressed.and_then(|addressed| addressed.to.as_deref()))
             && self.tags.iter().all(has_tag)
     }
-
-    /// True if it looks at what an event reports of its message, and not only at its sender and time.
-    pub fn needs_report(&self) -> bool {
-        self.status.is_some()
-            || self.error_code.is_some()
-            || self.from.is_some()
-            || self.to.is_some()
-            || !self.tags.is_empty()
-    }
 }

@@ -19,7 +19,7 @@ use crate::wire;
 use crate::wire::event_parameters::EventParameters;
 use crate::wire::parameters;
 
-/// The maximum number of events that one page examines: some 50 ms of reading.
+/// The maximum number of events that one page examines, so that no request reads the whole log.
 const EXAMINED_MAX: u64 = 20_000;
 
 /// Which page of the log.
