@@ -10,7 +10,6 @@ pub mod ledger;
 pub mod options;
 pub mod pager;
 pub mod palette;
-pub mod running_server;
 pub mod styled;
 pub mod table;
 pub mod terminal;

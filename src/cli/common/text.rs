@@ -1,13 +1,9 @@
 //! Text for people: tables, numbers and progress bars.
 
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::domain::{Position, event};
-
-/// A number with commas between its thousands.
-pub fn number(number: u64) -> String {
-    HumanCount(number).to_string()
-}
+pub use crate::text::number;
 
 /// Parses a position, with or without commas: `51522` or `51,522`.
 pub fn position(text: &str) -> Result<Position, String> {

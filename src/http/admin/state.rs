@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 
 use super::find::limit::Lookups;
+use super::health_checks::HealthChecks;
 use super::message_sender::MessageSender;
 use super::registry::MetricsRegistry;
 use crate::domain::Timestamp;
@@ -44,6 +45,8 @@ pub struct AdminState {
     pub account_names: AccountNames,
     pub tokens: Arc<ArcSwap<Tokens>>,
     pub attempts: Attempts,
+    /// `None` if this server makes no checks.
+    pub checks: Option<HealthChecks>,
     /// `None` if access records are switched off.
     pub access: Option<AccessRecorder>,
     pub lookups: Lookups,
