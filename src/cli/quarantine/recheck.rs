@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::super::{Format, Outcome, help};
 use super::Configured;
-use crate::cli::common::ledger;
-use crate::cli::common::text::{number, progress_bar};
+use crate::cli::common::text::number;
+use crate::cli::common::{ledger, progress};
 use crate::config::{self, Settings};
 use crate::quarantine::recheck::{Rechecked, recheck, recheck_dry_run};
 use crate::store::{self, Access};
@@ -69,7 +69,7 @@ fn for_real(configured: &Configured, settings: &Settings) -> Result<Rechecked> {
         bail!("another recheck of {database} is running; wait until it has finished");
     };
     let store = ledger::to_append(settings)?;
-    let bar = progress_bar(quarantine.kept()?.requests, "recheck");
+    let bar = progress::over_events(quarantine.kept()?.requests, "recheck");
     let rechecked = recheck(&mut *quarantine, &*store, &configured.accepts(), &mut |rechecked| {
         bar.set_position(rechecked.requests);
     });
