@@ -159,12 +159,9 @@ fn a_relative_time_is_the_same_on_every_page() {
 #[test]
 fn tables_show_times_in_the_chosen_zone_and_name_it() {
     let app = app(BERLIN);
-    for command in [
-        &["messages"][..],
-        &["events"],
-        &["audit", &sid(1)],
-        &["tail", "--after=0", "--no-follow"],
-    ] {
+    for command in
+        [&["messages"][..], &["events"], &["audit", &sid(1)], &["tail", "--after=0", "--no-follow"]]
+    {
         let table = |flags: &[&str]| {
             let output = app.run(&[command, flags].concat());
             String::from_utf8(output.stdout).unwrap()
