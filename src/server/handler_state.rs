@@ -69,7 +69,7 @@ pub fn states(
 
 /// The API tokens in the form in which requests are checked against them.
 pub fn api_tokens<'a>(configured: &'a [ApiToken]) -> Tokens {
-    let scope = |ApiScope { read, find, send }| Scope {
+    let scope = |ApiScope { read, find, send, operate }| Scope {
         visibility: match read {
             None => Visibility::Nothing,
             Some(Read::Masked) => Visibility::Masked,
@@ -77,6 +77,7 @@ pub fn api_tokens<'a>(configured: &'a [ApiToken]) -> Tokens {
         },
         may_find: find,
         may_send: send,
+        may_operate: operate,
     };
     let named =
         |token: &'a ApiToken| (&*token.name, token.secret.expose_secret(), scope(token.scope));
