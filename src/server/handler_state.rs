@@ -56,7 +56,7 @@ pub fn states(
         projection: ledger.projection.clone(),
         verifying,
         rule,
-        error_codes: config.error_codes,
+        error_codes: Arc::new(config.error_codes),
         default_country: config.default_country,
         time_zone: config.time_zone,
         account_names: config.account_names,

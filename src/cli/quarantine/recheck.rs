@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::super::{Format, Outcome, help};
 use super::accepted_by;
-use crate::cli::common::ledger;
-use crate::cli::common::text::{number, progress_bar};
+use crate::cli::common::text::number;
+use crate::cli::common::{ledger, progress};
 use crate::config::{self, ListenerConfig, Settings};
 use crate::quarantine::recheck::{Rechecked, recheck, recheck_dry_run};
 use crate::store::{self, Access};
@@ -68,7 +68,7 @@ fn for_real(configured: &ListenerConfig, settings: &Settings) -> Result<Rechecke
         bail!("another recheck of {database} is running; wait until it has finished");
     };
     let store = ledger::to_append(settings)?;
-    let bar = progress_bar(quarantine.kept()?.requests, "recheck");
+    let bar = progress::over_events(quarantine.kept()?.requests, "recheck");
     let rechecked =
         recheck(&mut *quarantine, &*store, &accepted_by(configured), &mut |rechecked| {
             bar.set_position(rechecked.requests);

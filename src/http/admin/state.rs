@@ -37,7 +37,7 @@ pub struct AdminState {
     /// `None` if the log is not verified in the background.
     pub verifying: Option<background::Handle>,
     pub rule: Rule,
-    pub error_codes: ErrorCodes,
+    pub error_codes: Arc<ErrorCodes>,
     /// The country of numbers without a calling code, if one is configured.
     pub default_country: Option<Country>,
     /// The time zone of days and times in queries, unless they name another one.
