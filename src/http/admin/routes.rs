@@ -5,7 +5,7 @@ use actix_web::{Handler, Resource, Responder};
 
 use super::{
     checks, event_stream, events, exports, find, health, message, message_list, metrics, openapi,
-    reports, send_message,
+    recheck_quarantine, reports, send_message,
 };
 use crate::http::error::method_not_allowed;
 
@@ -21,6 +21,7 @@ pub fn admin(app: &mut ServiceConfig) {
         .service(find_resource())
         .service(get("/v1/messages/{sid}", message::one))
         .service(get("/v1/checks", checks::checks))
+        .service(recheck_resource())
         .service(get("/v1/events", events::page))
         .service(get("/v1/events/stream", event_stream::follow))
         .service(get("/v1/events/{position}", events::one))
@@ -43,6 +44,13 @@ fn messages_resource() -> Resource {
 fn find_resource() -> Resource {
     web::resource("/v1/messages/find")
         .route(web::post().to(find::find))
+        .default_service(web::to(|| method_not_allowed("POST")))
+}
+
+/// Checks the quarantine again.
+fn recheck_resource() -> Resource {
+    web::resource("/v1/quarantine/recheck")
+        .route(web::post().to(recheck_quarantine::recheck))
         .default_service(web::to(|| method_not_allowed("POST")))
 }
 
