@@ -41,6 +41,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
             "reconcile",
             "quarantine",
             "access_log",
+            "text",
         ],
     ),
     ("simulate", &["domain", "twilio", "wire"]),
