@@ -46,11 +46,13 @@ impl Visit {
     /// The server has no state, as no running one does.
     pub fn new(request: &HttpRequest) -> Result<Self, Problem> {
         let state = request.app_data::<web::Data<AdminState>>().ok_or(Problem::Internal)?;
+        // The extensions are borrowed for it, and reading cookies writes to them.
+        let client = request.extensions().get::<Client>().cloned();
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
         Ok(Self {
             state: state.clone(),
             now: Timestamp::from(OffsetDateTime::now_utc()),
-            client: request.extensions().get::<Client>().cloned(),
+            client,
             theme: Theme::from_request(request),
             target: target.to_owned(),
         })
