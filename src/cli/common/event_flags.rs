@@ -10,6 +10,7 @@ use crate::cli::common::time_zone::TimeZoneFlag;
 use crate::config::Settings;
 use crate::domain::event_filter::EventFilter;
 use crate::domain::message::filter::AddressPattern;
+use crate::domain::zone::Zone;
 use crate::domain::{ErrorCode, Source};
 use crate::wire::filter::in_order;
 use crate::wire::number::WrittenAddress;
@@ -94,6 +95,11 @@ impl EventFlags {
             until,
             simulated: self.simulated,
         })
+    }
+
+    /// The time zone of the times that are given and shown.
+    pub fn time_zone(&self, settings: &Settings) -> Result<Zone> {
+        self.time_zone.zone(settings)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The layout of a table: which columns are shown, in which form, and how wide.
 
+use std::borrow::Cow;
+
 use unicode_width::UnicodeWidthStr;
 
 use super::{Cell, Column};
@@ -29,7 +31,7 @@ pub struct Layout {
 #[derive(Debug, Clone)]
 struct Shown {
     index: usize,
-    heading: &'static str,
+    heading: Cow<'static, str>,
     width: usize,
     is_right: bool,
     is_short: bool,
@@ -80,7 +82,7 @@ impl Layout {
         let shown = measured.iter().enumerate().filter(|(_, of)| of.form != Form::LeftOut);
         let shown = shown.map(|(index, of)| Shown {
             index,
-            heading: of.heading(),
+            heading: of.heading().clone(),
             width: of.width(),
             is_right: of.column.is_right,
             is_short: of.form == Form::Short,
@@ -99,7 +101,7 @@ impl Layout {
                 }
                 _ => true,
             };
-            line.cell(shown, HEADING, if fits { shown.heading } else { "" });
+            line.cell(shown, HEADING, if fits { &shown.heading } else { "" });
         }
         line.end()
     }
@@ -159,10 +161,10 @@ impl Measured<'_> {
         }
     }
 
-    fn heading(&self) -> &'static str {
+    fn heading(&self) -> &Cow<'static, str> {
         match self.form {
-            Form::Short => self.column.short_heading,
-            Form::Full | Form::LeftOut => self.column.heading,
+            Form::Short => &self.column.short_heading,
+            Form::Full | Form::LeftOut => &self.column.heading,
         }
     }
 

@@ -4,14 +4,14 @@
 //! ```text
 //! let mut table = Table::new([
 //!     Column::right("position").short_heading("pos"),
-//!     Column::left("received at (UTC)").short_heading("received"),
+//!     Column::time("received", &zone),
 //!     Column::left("message"),
 //!     Column::left("service").optional(),
 //!     Column::prose("details"),
 //! ]);
 //! table.row([
 //!     Cell::number(position),
-//!     Cell::time(received_at),
+//!     Cell::time(received_at, &zone),
 //!     Cell::sid(&message_sid),
 //!     Cell::text(&service),
 //!     Cell::text(&details),
@@ -26,15 +26,18 @@
 mod cell;
 mod layout;
 
+use std::borrow::Cow;
+
 pub use self::cell::Cell;
 pub use self::layout::Layout;
 use super::styled::Styled;
+use crate::domain::zone::Zone;
 
 /// One column: its heading, and what may happen to it if the terminal is too narrow.
 #[derive(Debug, Clone)]
 pub struct Column {
-    heading: &'static str,
-    short_heading: &'static str,
+    heading: Cow<'static, str>,
+    short_heading: Cow<'static, str>,
     is_right: bool,
     is_optional: bool,
     is_prose: bool,
@@ -44,10 +47,10 @@ pub struct Column {
 
 impl Column {
     /// A column of words: aligned to the left.
-    pub const fn left(heading: &'static str) -> Self {
+    pub fn left(heading: &'static str) -> Self {
         Self {
-            heading,
-            short_heading: heading,
+            heading: Cow::Borrowed(heading),
+            short_heading: Cow::Borrowed(heading),
             is_right: false,
             is_optional: false,
             is_prose: false,
@@ -56,30 +59,39 @@ impl Column {
     }
 
     /// A column of numbers: aligned to the right.
-    pub const fn right(heading: &'static str) -> Self {
+    pub fn right(heading: &'static str) -> Self {
         Self { is_right: true, ..Self::left(heading) }
     }
 
     /// A column of sentences, which is the table's last one. On a narrow terminal they take several
     /// lines, broken between words, or lines of their own below the row. There is at most one.
-    pub const fn prose(heading: &'static str) -> Self {
+    pub fn prose(heading: &'static str) -> Self {
         Self { is_prose: true, ..Self::left(heading) }
     }
 
+    /// A column of times in this zone, which its headings name: `received at (Europe/Berlin)`, or
+    /// `received (Berlin)` above the short form.
+    pub fn time(verb: &str, zone: &Zone) -> Self {
+        Self {
+            heading: format!("{verb} at ({})", zone.name()).into(),
+            ..Self::left("").short_heading(format!("{verb} ({})", zone.short_name()))
+        }
+    }
+
     /// The heading above cells in their short form.
-    pub const fn short_heading(self, short_heading: &'static str) -> Self {
-        Self { short_heading, ..self }
+    pub fn short_heading(self, short_heading: impl Into<Cow<'static, str>>) -> Self {
+        Self { short_heading: short_heading.into(), ..self }
     }
 
     /// Leaves the column out if the short forms of all others do not make the table fit; the last such
     /// column first.
-    pub const fn optional(self) -> Self {
+    pub fn optional(self) -> Self {
         Self { is_optional: true, ..self }
     }
 
     /// The widths to expect of cells that arrive after the layout was chosen, in their full and their
     /// short form. A longer cell moves the rest of its line to the right.
-    pub const fn expect(self, full: usize, short: usize) -> Self {
+    pub fn expect(self, full: usize, short: usize) -> Self {
         Self { expected: (full, short), ..self }
     }
 }
@@ -122,6 +134,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::{Cell, Column, Table};
+    use crate::domain::zone::Zone;
     use crate::domain::{Effect, Timestamp};
 
     const SID: &str = "SM0123456789abcdef0123456789abcdef";
@@ -142,7 +155,7 @@ mod tests {
         ] {
             table.row([
                 Cell::number(position),
-                Cell::time(at),
+                Cell::time(at, &Zone::default()),
                 Cell::sid(SID),
                 Cell::effect(effect),
                 Cell::text("MG1"),
