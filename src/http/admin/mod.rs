@@ -12,6 +12,8 @@ pub mod message_list;
 pub mod message_sender;
 pub mod metrics;
 pub mod openapi;
+pub mod recheck;
+pub mod recheck_quarantine;
 pub mod registry;
 mod reports;
 mod routes;

@@ -11,8 +11,8 @@ use utoipa_swagger_ui::{Config, serve};
 
 use super::send_message::SendProblemDetails;
 use super::{
-    checks, event_stream, events, exports, find, health, message, message_list, metrics, reports,
-    send_message,
+    checks, event_stream, events, exports, find, health, message, message_list, metrics,
+    recheck_quarantine, reports, send_message,
 };
 use crate::http::error::Problem;
 use crate::http::query::{NoParameters, Query};
@@ -34,6 +34,7 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
         health::readyz,
         metrics::metrics,
         checks::checks,
+        recheck_quarantine::recheck,
         message::one,
         message_list::messages,
         send_message::send,

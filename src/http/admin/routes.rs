@@ -5,7 +5,7 @@ use actix_web::web::{self, ServiceConfig};
 
 use super::{
     checks, event_stream, events, exports, find, health, message, message_list, metrics, openapi,
-    reports, send_message,
+    recheck_quarantine, reports, send_message,
 };
 use crate::http::error::method_not_allowed;
 use crate::http::pages;
@@ -23,6 +23,7 @@ pub fn admin(app: &mut ServiceConfig) {
         .service(post("/v1/messages/find", find::find))
         .service(get("/v1/messages/{sid}", message::one))
         .service(get("/v1/checks", checks::checks))
+        .service(post("/v1/quarantine/recheck", recheck_quarantine::recheck))
         .service(get("/v1/events", events::page))
         .service(get("/v1/events/stream", event_stream::follow))
         .service(get("/v1/events/{position}", events::one))

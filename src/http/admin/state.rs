@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use super::find::limit::Lookups;
 use super::health_checks::HealthChecks;
 use super::message_sender::MessageSender;
+use super::recheck::QuarantineRecheck;
 use super::registry::MetricsRegistry;
 use crate::domain::Timestamp;
 use crate::domain::account_names::AccountNames;
@@ -47,6 +48,7 @@ pub struct AdminState {
     pub attempts: Attempts,
     /// `None` if this server makes no checks.
     pub checks: Option<HealthChecks>,
+    pub recheck: QuarantineRecheck,
     /// `None` if access records are switched off.
     pub access: Option<AccessRecorder>,
     pub lookups: Lookups,
