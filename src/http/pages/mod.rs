@@ -7,8 +7,10 @@
 //!
 //! [`Page`]: frame::page::Page
 
+mod codes;
 mod empty;
 pub mod error;
+mod errors;
 mod frame;
 mod list;
 mod messages;
@@ -23,6 +25,7 @@ use crate::http::resource::{get, post};
 pub fn routes(app: &mut ServiceConfig) {
     app.service(get("/", empty::first))
         .service(get("/messages", messages::messages))
+        .service(get("/errors", errors::errors))
         .service(post("/theme", theme::set))
         .service(get("/assets/{file}", assets::asset));
 }

@@ -152,6 +152,12 @@ pub fn weekday_minute(time: impl Moment, _: &dyn Values) -> askama::Result<Strin
     Ok(written(time.value(), "%a %H:%M"))
 }
 
+/// An hour: `13:00`.
+#[askama::filter_fn]
+pub fn hour_minute(time: impl Moment, _: &dyn Values) -> askama::Result<String> {
+    Ok(written(time.value(), "%H:%M"))
+}
+
 /// A complete time for the footer: `2026-11-25 14:56:20`.
 #[askama::filter_fn]
 pub fn second(time: impl Moment, _: &dyn Values) -> askama::Result<String> {
