@@ -121,6 +121,7 @@ async fn export(
 ) -> Result<HttpResponse, Problem> {
     let format = parameters.format.unwrap_or(FileFormat::Ndjson);
     let tag_columns = parameters.tag_columns;
+    redaction.check_tag_names(tag_columns.iter().map(String::as_str))?;
     let asked_columns = tag_columns.clone();
     let permit = state.exports.acquire()?;
     let ready = state.clone();
@@ -131,10 +132,10 @@ async fn export(
     let pin = web::block(move || {
         ready.wait_for_views()?;
         if let Some(filter) = &tags_of {
-            ready.check_tags(filter, false)?;
+            ready.check_tags(filter, false, redaction)?;
         }
         if !asked_columns.is_empty() {
-            let known = ready.store.views().tag_names()?;
+            let known = ready.tag_names(redaction)?;
             format
                 .check_tag_columns(&asked_columns, &known)
                 .map_err(|bad| Problem::Conflict(format!("tag_columns: {bad}")))?;

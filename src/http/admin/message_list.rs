@@ -49,7 +49,7 @@ pub async fn messages(
     let addresses = filter.searched_for();
     let listed = web::block(move || {
         ledger.wait_for_views()?;
-        ledger.check_tags(&filter, true)?;
+        ledger.check_tags(&filter, true, redaction)?;
         Ok::<_, Problem>(ledger.store.views().list(
             &filter,
             page.after.map(|after| after.before),
