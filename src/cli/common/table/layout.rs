@@ -1,5 +1,7 @@
 //! The layout of a table: which columns are shown, in which form, and how wide.
 
+use std::borrow::Cow;
+
 use unicode_width::UnicodeWidthStr;
 
 use super::{Cell, Column};
@@ -15,6 +17,9 @@ const PROSE_WANTED: usize = 40;
 /// Narrower sentences would have two or three words a line, so they go below the row.
 const PROSE_MIN: usize = 24;
 
+/// On a screen of this width everything is shown in full, even if sentences become narrow.
+const WIDE_SCREEN: usize = 200;
+
 /// How far sentences below a row are indented.
 const INDENT: usize = 8;
 
@@ -29,7 +34,7 @@ pub struct Layout {
 #[derive(Debug, Clone)]
 struct Shown {
     index: usize,
-    heading: &'static str,
+    heading: Cow<'static, str>,
     width: usize,
     is_right: bool,
     is_short: bool,
@@ -80,7 +85,7 @@ impl Layout {
         let shown = measured.iter().enumerate().filter(|(_, of)| of.form != Form::LeftOut);
         let shown = shown.map(|(index, of)| Shown {
             index,
-            heading: of.heading(),
+            heading: of.heading().clone(),
             width: of.width(),
             is_right: of.column.is_right,
             is_short: of.form == Form::Short,
@@ -99,7 +104,7 @@ impl Layout {
                 }
                 _ => true,
             };
-            line.cell(shown, HEADING, if fits { shown.heading } else { "" });
+            line.cell(shown, HEADING, if fits { &*shown.heading } else { "" });
         }
         line.end()
     }
@@ -159,10 +164,10 @@ impl Measured<'_> {
         }
     }
 
-    fn heading(&self) -> &'static str {
+    fn heading(&self) -> &Cow<'static, str> {
         match self.form {
-            Form::Short => self.column.short_heading,
-            Form::Full | Form::LeftOut => self.column.heading,
+            Form::Short => &self.column.short_heading,
+            Form::Full | Form::LeftOut => &self.column.heading,
         }
     }
 
@@ -187,10 +192,11 @@ fn prose_width(columns: &[Measured]) -> Option<usize> {
 /// Shortens columns, then leaves optional ones out, until the table fits. Of the short forms, the one
 /// that suffices and saves least is taken, or else the one that saves most.
 fn shorten(columns: &mut [Measured], screen: usize) {
+    let prose_wanted = if screen < WIDE_SCREEN { PROSE_WANTED } else { PROSE_MIN };
     loop {
         let without_prose = width_without_prose(columns);
         let wanted = match prose_width(columns) {
-            Some(width) => without_prose + width.min(PROSE_WANTED),
+            Some(width) => without_prose + width.min(prose_wanted),
             None => without_prose.saturating_sub(GAP),
         };
         let too_wide = wanted.saturating_sub(screen);

@@ -26,6 +26,8 @@
 mod cell;
 mod layout;
 
+use std::borrow::Cow;
+
 pub use self::cell::Cell;
 pub use self::layout::Layout;
 use super::styled::Styled;
@@ -33,8 +35,8 @@ use super::styled::Styled;
 /// One column: its heading, and what may happen to it if the terminal is too narrow.
 #[derive(Debug, Clone)]
 pub struct Column {
-    heading: &'static str,
-    short_heading: &'static str,
+    heading: Cow<'static, str>,
+    short_heading: Cow<'static, str>,
     is_right: bool,
     is_optional: bool,
     is_prose: bool,
@@ -44,10 +46,11 @@ pub struct Column {
 
 impl Column {
     /// A column of words: aligned to the left.
-    pub const fn left(heading: &'static str) -> Self {
+    pub fn left(heading: impl Into<Cow<'static, str>>) -> Self {
+        let heading = heading.into();
         Self {
+            short_heading: heading.clone(),
             heading,
-            short_heading: heading,
             is_right: false,
             is_optional: false,
             is_prose: false,
@@ -56,30 +59,30 @@ impl Column {
     }
 
     /// A column of numbers: aligned to the right.
-    pub const fn right(heading: &'static str) -> Self {
+    pub fn right(heading: &'static str) -> Self {
         Self { is_right: true, ..Self::left(heading) }
     }
 
     /// A column of sentences, which is the table's last one. On a narrow terminal they take several
     /// lines, broken between words, or lines of their own below the row. There is at most one.
-    pub const fn prose(heading: &'static str) -> Self {
+    pub fn prose(heading: &'static str) -> Self {
         Self { is_prose: true, ..Self::left(heading) }
     }
 
     /// The heading above cells in their short form.
-    pub const fn short_heading(self, short_heading: &'static str) -> Self {
-        Self { short_heading, ..self }
+    pub fn short_heading(self, short_heading: &'static str) -> Self {
+        Self { short_heading: Cow::Borrowed(short_heading), ..self }
     }
 
     /// Leaves the column out if the short forms of all others do not make the table fit; the last such
     /// column first.
-    pub const fn optional(self) -> Self {
+    pub fn optional(self) -> Self {
         Self { is_optional: true, ..self }
     }
 
     /// The widths to expect of cells that arrive after the layout was chosen, in their full and their
     /// short form. A longer cell moves the rest of its line to the right.
-    pub const fn expect(self, full: usize, short: usize) -> Self {
+    pub fn expect(self, full: usize, short: usize) -> Self {
         Self { expected: (full, short), ..self }
     }
 }
@@ -178,6 +181,18 @@ position  received        message                             effect    service 
                                                                                  delivered
 ";
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn at_200_columns_nothing_is_shortened() {
+        let mut table = Table::new([
+            Column::left("message").expect(160, 9),
+            Column::left("account"),
+            Column::prose("details").expect(40, 40),
+        ]);
+        table.row([Cell::sid(SID), Cell::text("shop-eu"), Cell::text("first event")]);
+        let shown = |columns| table.fit(Some(columns)).plain();
+        assert!(shown(200).contains(SID) && !shown(199).contains(SID), "{}", shown(200));
     }
 
     #[test]
