@@ -11,7 +11,7 @@
 //! `access_log` records who read what; `twilio_api` calls
 //! Twilio, `send` sends messages through it and `reconcile` fetches what callbacks did not report;
 //! `import` reads other ledgers and Twilio's records; `simulate` is a fake Twilio for trying it all;
-//! `config` reads the settings, `server` runs the parts of a server, and `cli` has the commands.
+//! `config` reads the settings, `checks` examines a ledger and its server, `server` runs the parts of a server, and `cli` has the commands.
 
 pub mod atomic_file;
 pub mod background;
@@ -42,6 +42,8 @@ pub mod import;
 pub mod quarantine;
 
 pub mod access_log;
+
+pub mod checks;
 
 pub mod http;
 

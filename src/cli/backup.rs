@@ -11,7 +11,8 @@ use uuid::Uuid;
 use super::{Format, Outcome};
 use crate::backup::{BackupError, VerifiedCopy, backup, record};
 use crate::cli::common::interrupt::Interrupt;
-use crate::cli::common::text::{number, progress_bar};
+use crate::cli::common::progress;
+use crate::cli::common::text::number;
 use crate::config::Settings;
 use crate::domain::Timestamp;
 use crate::domain::digest::hex;
@@ -34,7 +35,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let interrupt = Interrupt::listen()?;
     let store = store::open(&database, Access::Read)?;
     let ledger_id = store.ledger_id();
-    let bar = progress_bar(store.head()?, "backup");
+    let bar = progress::over_events(store.head()?, "backup");
     drop(store);
     let copied = backup(&database, &args.file, &mut |position| {
         bar.set_position(position);

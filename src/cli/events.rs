@@ -8,13 +8,14 @@ use serde_json::json;
 
 use super::{Outcome, UsageError};
 use crate::cli::common::event_flags::EventFlags;
-use crate::cli::common::event_table::{cells, read, table};
+use crate::cli::common::event_table::{cells, table};
 use crate::cli::common::table::Cell;
 use crate::cli::common::text::{number, position};
 use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;
 use crate::domain::account_names::AccountNames;
 use crate::domain::event_filter::EventFilter;
+use crate::domain::zone::Zone;
 use crate::domain::{ErrorCodes, Position, RecordedEvent};
 use crate::export::{Content, ExportRow, FileFormat};
 use crate::projection::effects::Effects;
@@ -71,14 +72,15 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let store = store::open(&settings.database()?, Access::Read)?;
     let head = store.head()?;
     let last = args.before.map_or(head, |before| head.min(before.saturating_sub(1)));
-    let list = List { store: &*store, filter, error_codes, names };
+    let list =
+        List { store: &*store, filter, error_codes, names, zone: args.filter.time_zone(settings)? };
     let Listed { events, next_before } = list.newest(last, args.limit)?;
     let is_empty = events.is_empty();
     let mut out = terminal::paged(settings);
     match args.format {
         ListFormat::Table if is_empty => {}
         ListFormat::Table => {
-            let mut table = table(!list.names.is_empty());
+            let mut table = table(!list.names.is_empty(), &list.zone);
             events.into_iter().for_each(|(_, cells)| table.row(cells));
             let columns = out.columns();
             out.show(&table.fit(columns))?;
@@ -127,6 +129,7 @@ struct List<'s> {
     filter: EventFilter,
     error_codes: ErrorCodes,
     names: AccountNames,
+    zone: Zone,
 }
 
 impl List<'_> {
@@ -144,12 +147,19 @@ impl List<'_> {
                     if let Some(effects) = &mut effects {
                         effects.pass(&event, &reading);
                     }
-                    if self.filter.matches(read(&event, &reading)) {
+                    if self.filter.matches(reading.with_event(&event)) {
                         let effect = match &mut effects {
                             Some(effects) => effects.effect(self.store, &event, &reading)?,
                             None => None,
                         };
-                        let cells = cells(&event, &reading, effect, &self.error_codes, &self.names);
+                        let cells = cells(
+                            &event,
+                            &reading,
+                            effect,
+                            &self.error_codes,
+                            &self.names,
+                            &self.zone,
+                        );
                         block.push((event, cells));
                     }
                 }

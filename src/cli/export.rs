@@ -15,7 +15,7 @@ use crate::config::Settings;
 use crate::domain::digest::hex;
 use crate::domain::event_filter::EventFilter;
 use crate::domain::message::filter::MessageFilter;
-use crate::domain::{ErrorCodes, MessageSid, Position};
+use crate::domain::{ErrorCodes, MessageSid, Position, Timestamp};
 use crate::export::manifest::{HashingWriter, Manifest};
 use crate::export::{self, Content, ExportRow, ExportView, FileFormat};
 use crate::projection::message_query::BeyondHead;
@@ -251,6 +251,14 @@ impl Wanted {
             Wanted::Events(_) => Content::Events,
         }
     }
+
+    fn period(&self) -> [(&'static str, Option<Timestamp>); 2] {
+        let (since, until) = match self {
+            Wanted::Messages(filter) => (filter.since, filter.until),
+            Wanted::Events(filter) => (filter.since, filter.until),
+        };
+        [("since", since), ("until", until)]
+    }
 }
 
 impl Export {
@@ -287,6 +295,9 @@ impl Export {
     ) -> Result<Manifest> {
         let mut filters = args.filters.given();
         filters.extend(args.message_sid.clone().map(|sid| ("message_sid".to_owned(), sid)));
+        // `24h` or a local time would mean something else when the export is repeated.
+        let times = self.wanted.period().into_iter().filter_map(|(name, time)| Some((name, time?)));
+        filters.extend(times.map(|(name, time)| (name.to_owned(), time.to_string())));
         let masked = self.view.masked;
         if masked {
             filters.iter_mut().for_each(|(name, value)| *value = masked_filter(name, value));

@@ -11,9 +11,10 @@ use crate::cli::common::table::{Cell, Column, Table};
 use crate::cli::common::time_zone::now;
 use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;
-use crate::domain::Position;
 use crate::domain::account_names::AccountNames;
 use crate::domain::message::filter::MessageFilter;
+use crate::domain::zone::Zone;
+use crate::domain::{Position, Timestamp};
 use crate::export::{Content, ExportRow, FileFormat};
 use crate::store::{Message, Store};
 use crate::telemetry::eprint_line;
@@ -70,6 +71,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
     let now = after.map_or_else(now, |first: Cursor| first.now);
     let filter = args.filters.messages_at(now, settings)?;
+    let zone = args.filters.time_zone(settings)?;
     let error_codes = settings.error_codes(None)?;
     let names = settings.account_names()?;
     let store = ledger::up_to_date(settings)?;
@@ -92,7 +94,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         ListFormat::Table if is_empty => {}
         ListFormat::Table => {
             let columns = out.columns();
-            out.show(&table(&messages, &names).fit(columns))?;
+            out.show(&table(&messages, &names, &zone).fit(columns))?;
         }
         ListFormat::Json => {
             let page = MessagePage {
@@ -146,11 +148,12 @@ pub fn list(
     }
 }
 
-/// The table of some messages.
-pub fn table(messages: &[wire::Message], names: &AccountNames) -> Table {
+/// The table of some messages, with times in this zone.
+pub fn table(messages: &[wire::Message], names: &AccountNames, zone: &Zone) -> Table {
     let has_names = !names.is_empty();
+    let short_heading = format!("received ({})", zone.short_name());
     let mut columns = vec![
-        Column::left("first received at (UTC)").short_heading("received"),
+        Column::time("first received", zone).short_heading(short_heading),
         Column::left("message"),
         Column::left("status"),
         Column::left("to"),
@@ -165,7 +168,7 @@ pub fn table(messages: &[wire::Message], names: &AccountNames) -> Table {
             None => Cell::text("-"),
         };
         let mut cells = vec![
-            received_at(message),
+            received_at(message, zone),
             Cell::sid(&message.message_sid),
             Cell::status(message.status),
             address(&message.to),
@@ -179,9 +182,9 @@ pub fn table(messages: &[wire::Message], names: &AccountNames) -> Table {
     table
 }
 
-fn received_at(message: &wire::Message) -> Cell {
+fn received_at(message: &wire::Message, zone: &Zone) -> Cell {
     let text = &message.first_received_at;
-    crate::domain::Timestamp::parse(text).map_or_else(|| Cell::text(text), Cell::time)
+    Timestamp::parse(text).map_or_else(|| Cell::text(text), |at| Cell::time(at, zone))
 }
 
 /// The error, what is unusual, and the tags.

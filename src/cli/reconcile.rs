@@ -3,15 +3,14 @@
 use std::io::Write;
 
 use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::{Format, Outcome, UsageError};
 use crate::cli::common::flag::bad_flag;
 use crate::cli::common::interrupt::Interrupt;
-use crate::cli::common::ledger;
 use crate::cli::common::text::number;
 use crate::cli::common::time_zone::{TimeZoneFlag, now};
+use crate::cli::common::{ledger, progress};
 use crate::config::{Reconciling, Settings};
 use crate::domain::account_names::AccountNames;
 use crate::domain::{AccountSid, NewEvent, Timestamp, duration};
@@ -99,7 +98,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let interrupt = Interrupt::listen()?;
     let limits = RequestLimits::new(requests_max, move || interrupt.asked().is_break());
     let client = settings.twilio_client(limits.clone())?;
-    let bar = progress_bar();
+    let bar = progress::endless("reconcile {spinner} {msg}  {elapsed}");
     let mut append = |events: &[NewEvent]| append_when_free(&*store, events).map(|_| ());
     let mut tell = |summary: &ReconcileSummary| {
         bar.set_message(format!(
@@ -165,12 +164,6 @@ fn window(args: &Args, settings: &Settings) -> Result<(Timestamp, Timestamp)> {
     filter::in_order(since, until).map_err(bad_flag)?;
     let now = now();
     Ok((since.unwrap_or(now), until.unwrap_or(now)))
-}
-
-fn progress_bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("reconcile {spinner} {msg}  {elapsed}")
-        .unwrap_or_else(|_| ProgressStyle::default_spinner());
-    ProgressBar::new_spinner().with_style(style)
 }
 
 fn print(

@@ -9,8 +9,8 @@ use serde_json::json;
 use super::{Format, Outcome, UsageError};
 use crate::cli::common::styled::Styled;
 use crate::cli::common::table::{Cell, Column, Table};
-use crate::cli::common::text::{number, progress_bar};
-use crate::cli::common::{ledger, terminal};
+use crate::cli::common::text::number;
+use crate::cli::common::{ledger, progress, terminal};
 use crate::config::Settings;
 use crate::domain::Rule;
 use crate::domain::digest::hex;
@@ -67,7 +67,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         Some(rule) => rule,
         None => ledger::rule(settings, &*store)?,
     };
-    let bar = progress_bar(store.head()?, "replay");
+    let bar = progress::over_events(store.head()?, "replay");
     let mut progress = |position| {
         bar.set_position(position);
         ControlFlow::Continue(())

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::{Format, Outcome, backup};
 use crate::backup::restore;
 use crate::cli::common::interrupt::Interrupt;
-use crate::cli::common::text::progress_bar;
+use crate::cli::common::progress;
 use crate::config::Settings;
 use crate::store::{self, Access, Database};
 
@@ -27,7 +27,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let interrupt = Interrupt::listen()?;
     let source = Database::Sqlite(args.file.clone());
     let head = store::open(&source, Access::Read).and_then(|source| source.head());
-    let bar = progress_bar(head.unwrap_or(0), "restore");
+    let bar = progress::over_events(head.unwrap_or(0), "restore");
     let copied = restore(&args.file, &database, &mut |position| {
         bar.set_position(position);
         interrupt.asked()

@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Format, Outcome, UsageError};
 use crate::cli::common::event_flags::EventFlags;
-use crate::cli::common::event_table::{cells, read, table};
+use crate::cli::common::event_table::{cells, table};
 use crate::cli::common::interrupt::Interrupt;
 use crate::cli::common::ledger;
 use crate::cli::common::table::Layout;
@@ -18,6 +18,7 @@ use crate::cli::common::text::position;
 use crate::config::Settings;
 use crate::domain::account_names::AccountNames;
 use crate::domain::event_filter::EventFilter;
+use crate::domain::zone::Zone;
 use crate::domain::{ErrorCodes, Position, RecordedEvent};
 use crate::projection::effects::Effects;
 use crate::store::{self, Access, EventPages, Store};
@@ -53,7 +54,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let store = store::open(&database, Access::Read)?;
     let out = terminal::stdout();
     let account_names = settings.account_names()?;
-    let layout = table(!account_names.is_empty()).layout(out.columns());
+    let zone = args.filter.time_zone(settings)?;
+    let layout = table(!account_names.is_empty(), &zone).layout(out.columns());
     let filter = args.filter.filter(settings)?;
     let head = store.head()?;
     let mut after = args.after.unwrap_or(head);
@@ -67,6 +69,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         layout,
         filter,
         account_names,
+        zone,
         format: args.format,
         error_codes,
         effects: ledger::fits(&*store)?.then(|| Effects::new(after)),
@@ -96,6 +99,7 @@ struct Tail {
     layout: Layout,
     filter: EventFilter,
     account_names: AccountNames,
+    zone: Zone,
     format: Format,
     error_codes: ErrorCodes,
     /// `None` if the views belong to another log.
@@ -117,7 +121,7 @@ impl Tail {
             if let Some(effects) = &mut self.effects {
                 effects.pass(&event, &reading);
             }
-            if self.filter.matches(read(&event, &reading)) {
+            if self.filter.matches(reading.with_event(&event)) {
                 self.line(store, &event, &reading)?;
             }
         }
@@ -138,7 +142,14 @@ impl Tail {
                     Some(effects) => effects.effect(store, event, reading)?,
                     None => None,
                 };
-                let row = cells(event, reading, effect, &self.error_codes, &self.account_names);
+                let row = cells(
+                    event,
+                    reading,
+                    effect,
+                    &self.error_codes,
+                    &self.account_names,
+                    &self.zone,
+                );
                 self.out.show(&self.layout.line(&row))?;
             }
             Format::Json => {

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::{Format, Outcome, UsageError};
 use crate::cli::common::styled::Styled;
-use crate::cli::common::text::{self, number, progress_bar};
-use crate::cli::common::{palette, terminal};
+use crate::cli::common::text::{self, number};
+use crate::cli::common::{palette, progress, terminal};
 use crate::config::Settings;
 use crate::domain::digest::{Hash, hex};
 use crate::projection::verify::{Expected, Finding, Verified, verify};
@@ -32,7 +32,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let expected = args.expect.as_deref().map(parse_expected).transpose()?;
     let store = store::open(&settings.database()?, Access::Read)?;
     // An unreadable head is reported as a finding below.
-    let bar = progress_bar(store.head().unwrap_or(0), "verify");
+    let bar = progress::over_events(store.head().unwrap_or(0), "verify");
     let verified = verify(&*store, expected, &mut |position| {
         bar.set_position(position);
         ControlFlow::Continue(())

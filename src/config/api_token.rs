@@ -28,6 +28,8 @@ pub struct ApiScope {
     /// Find the messages of a whole number, which `read` includes.
     pub find: bool,
     pub send: bool,
+    /// Append or change something, other than by sending messages.
+    pub operate: bool,
 }
 
 /// What may be seen.
@@ -39,7 +41,7 @@ pub enum Read {
 }
 
 /// The words of a scope.
-const WORDS: [&str; 4] = ["read", "read:masked", "find", "send"];
+const WORDS: [&str; 5] = ["read", "read:masked", "find", "send", "operate"];
 
 impl ApiScope {
     /// Reads words separated by spaces; the error says what is wrong with them.
@@ -52,6 +54,7 @@ impl ApiScope {
                 "read:masked" => scope.read.replace(Read::Masked).is_some(),
                 "find" => std::mem::replace(&mut scope.find, true),
                 "send" => std::mem::replace(&mut scope.send, true),
+                "operate" => std::mem::replace(&mut scope.operate, true),
                 _ => {
                     let known = WORDS.join(", ");
                     let similar = suggestion(word, WORDS);
@@ -66,7 +69,7 @@ impl ApiScope {
             ApiScope { read: None, find: true, .. } => {
                 Err(format!("`{text}`: find needs read:masked too, as in `read:masked find`"))
             }
-            ApiScope { read: None, send: false, .. } => {
+            ApiScope { read: None, send: false, operate: false, .. } => {
                 Err(format!("it is empty; use one or more of {}", WORDS.join(", ")))
             }
             scope => Ok(scope),
@@ -80,8 +83,10 @@ impl fmt::Display for ApiScope {
             Read::Everything => "read",
             Read::Masked => "read:masked",
         });
-        let (find, send) = (self.find.then_some("find"), self.send.then_some("send"));
-        let words: Vec<_> = read.into_iter().chain(find).chain(send).collect();
+        let find = self.find.then_some("find");
+        let send = self.send.then_some("send");
+        let operate = self.operate.then_some("operate");
+        let words: Vec<_> = [read, find, send, operate].into_iter().flatten().collect();
         f.write_str(&words.join(" "))
     }
 }
@@ -166,13 +171,18 @@ mod tests {
             ("send", "send"),
             ("read send", "read send"),
             ("read:masked find send", "read:masked find send"),
+            ("operate", "operate"),
+            ("operate send read", "read send operate"),
         ] {
             assert_eq!(ApiScope::parse(text).unwrap().to_string(), read_as);
         }
         for (text, reason) in [
-            ("", "it is empty; use one or more of read, read:masked, find, send"),
-            ("write", "`write` is none of read, read:masked, find, send"),
-            ("Read", "`Read` is none of read, read:masked, find, send; similar: read, read:masked"),
+            ("", "it is empty; use one or more of read, read:masked, find, send, operate"),
+            ("write", "`write` is none of read, read:masked, find, send, operate"),
+            (
+                "Read",
+                "`Read` is none of read, read:masked, find, send, operate; similar: read, read:masked",
+            ),
             ("find", "`find`: find needs read:masked too, as in `read:masked find`"),
             ("find send", "`find send`: find needs read:masked too, as in `read:masked find`"),
             (

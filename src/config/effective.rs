@@ -13,7 +13,7 @@ pub struct EffectiveSetting {
     pub setting: &'static str,
     /// The value in words, or what is wrong with it.
     pub value: Result<String>,
-    /// The flag or variable that has it, the path of the configuration file, or `default`.
+    /// The flag or variable that has it, the path of the configuration file and the line, or `default`.
     pub origin: String,
 }
 
@@ -41,8 +41,11 @@ impl Settings {
         }
         let has_other = setting.other_keys.iter().any(|key| self.file.has(key));
         if self.file.has(setting.key) || has_other {
-            let file = self.config_file();
-            return file.map_or_else(String::new, |file| file.display().to_string());
+            let file = self.config_file().map(|file| file.display().to_string());
+            let keys: Vec<_> =
+                [setting.key].into_iter().chain(setting.other_keys.iter().copied()).collect();
+            let line = self.file.line(&keys).map(|line| format!(", line {line}"));
+            return file.unwrap_or_default() + &line.unwrap_or_default();
         }
         first_set(setting.fallback_variables).unwrap_or("default").to_owned()
     }

@@ -26,6 +26,8 @@ pub struct ConfigFile {
     folder: PathBuf,
     /// The path of the file; `None` if none was read.
     pub read_from: Option<PathBuf>,
+    /// The line of each key, with its section, such as `reconcile.every`.
+    lines: BTreeMap<String, usize>,
 }
 
 /// One `[api_tokens.NAME]`.
@@ -171,6 +173,16 @@ impl ConfigFile {
         }
     }
 
+    /// The line of the first of these keys that the file has; a section counts as its own key.
+    pub fn line(&self, keys: &[&str]) -> Option<usize> {
+        let of_section = |key: &str| {
+            let prefix = format!("{key}.");
+            let below = self.lines.range(prefix.clone()..).next();
+            below.filter(|(name, _)| name.starts_with(&prefix)).map(|(_, line)| *line)
+        };
+        keys.iter().find_map(|key| self.lines.get(*key).copied().or_else(|| of_section(key)))
+    }
+
     /// Reads the file at this path.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         if path.is_dir() {
@@ -190,7 +202,7 @@ impl ConfigFile {
             anyhow::anyhow!("{}: line {line}: {}", path.display(), without_value(error.message()))
         })?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        Ok(Self { folder, read_from: Some(path.to_owned()), ..file })
+        Ok(Self { folder, read_from: Some(path.to_owned()), lines: lines_of_keys(&text), ..file })
     }
 
     /// A secret that the file holds or names a file for; not both.
@@ -235,10 +247,41 @@ impl ConfigFile {
     }
 }
 
+/// The line of each key of a TOML text, counted from 1, with the section that it is in.
+fn lines_of_keys(text: &str) -> BTreeMap<String, usize> {
+    let (mut lines, mut section) = (BTreeMap::new(), String::new());
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim();
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
+            section = format!("{}.", name.trim());
+        } else if let Some((key, _)) = line.split_once('=') {
+            lines.entry(format!("{section}{}", key.trim())).or_insert(number);
+        }
+    }
+    lines
+}
+
 /// The parser's message without the value at fault: a token written without quotes is a number.
 fn without_value(message: &str) -> String {
     match (message.strip_prefix("invalid type: "), message.split_once(", expected ")) {
         (Some(_), Some((_, expected))) => format!("this is not {expected}"),
         _ => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ConfigFile, lines_of_keys};
+
+    #[test]
+    fn keys_are_found_with_their_line_and_section() {
+        let text = "rule = \"failure-terminal\"\n\n# public_url = \"no\"\npublic_url = [\n  \"https://a.example\",\n]\n\n\
+                    [reconcile]\nevery = \"6h\"\n[api_tokens.support]\ntoken_file = \"t\"\n";
+        let file = ConfigFile { lines: lines_of_keys(text), ..ConfigFile::default() };
+        assert_eq!(file.line(&["rule"]), Some(1));
+        assert_eq!(file.line(&["public_url"]), Some(4));
+        assert_eq!(file.line(&["reconcile.every"]), Some(9));
+        assert_eq!(file.line(&["api_token", "api_tokens"]), Some(11));
+        assert_eq!(file.line(&["time_zone"]), None);
     }
 }

@@ -12,6 +12,7 @@ mod effective;
 mod environment;
 mod file;
 mod key_source;
+mod listener;
 mod messages;
 mod quarantine;
 mod reconcile;
@@ -36,6 +37,7 @@ pub use self::environment::{
 };
 use self::file::ConfigFile;
 pub use self::key_source::KeySource;
+pub use self::listener::ListenerConfig;
 pub use self::messages::UsageError;
 use self::messages::invalid;
 pub use self::reconcile::Reconciling;

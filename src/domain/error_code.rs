@@ -119,6 +119,13 @@ impl ErrorCodes {
     pub fn meaning(&self, code: ErrorCode) -> Option<&Meaning> {
         self.0.get(&code)
     }
+
+    /// The party that usually causes a failure with this code, or with none; unknown if the table does
+    /// not say.
+    pub fn responsibility(&self, code: Option<ErrorCode>) -> Responsibility {
+        let meaning = code.and_then(|code| self.meaning(code));
+        meaning.map_or(Responsibility::Unknown, |meaning| meaning.fault)
+    }
 }
 
 fn parse_record(record: &csv::StringRecord) -> Result<(ErrorCode, Meaning), String> {

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use super::country::Country;
 use super::histogram::{DurationHistogram, Elapsed};
 use super::message::message_ref::MessageRef;
+use super::message::status_times::StatusTimes;
 use super::{ErrorCode, Status, Timestamp};
 
 const HOUR_MICROS: i64 = 3_600_000_000;
@@ -41,6 +42,10 @@ pub struct Contribution {
     pub conflict: bool,
     /// True if any event was imported.
     pub imported: bool,
+    /// True if any event is late.
+    pub late: bool,
+    /// True if any event is a duplicate.
+    pub duplicate: bool,
     /// From the first event that is not `scheduled` to the first `sent`.
     pub time_to_sent: Elapsed,
     /// From the first `sent` to the first `delivered`.
@@ -54,6 +59,10 @@ pub struct Rollup {
     pub messages: i64,
     pub conflicts: i64,
     pub imported: i64,
+    /// Messages with late events.
+    pub late: i64,
+    /// Messages with duplicate events.
+    pub duplicate: i64,
     pub time_to_sent: DurationHistogram,
     pub sent_to_delivered: DurationHistogram,
 }
@@ -125,18 +134,26 @@ impl<'a> RollupKey<'a> {
 impl Contribution {
     /// The contribution of a message.
     pub fn from_message(message: &MessageRef<'_>) -> Self {
-        let first = |status| message.status_times.first(status);
-        // `scheduled` is left out: the wait until the scheduled time is intended.
-        let begun =
-            [Status::Accepted, Status::Queued, Status::Sending].into_iter().filter_map(first);
-        let sent = first(Status::Sent);
+        let [time_to_sent, sent_to_delivered] = durations(&message.status_times);
         Self {
             conflict: message.has_conflict(),
             imported: message.kinds.imported,
-            time_to_sent: between(begun.min(), sent),
-            sent_to_delivered: between(sent, first(Status::Delivered)),
+            late: message.late,
+            duplicate: message.duplicate,
+            time_to_sent,
+            sent_to_delivered,
         }
     }
+}
+
+/// How long a message took from its first event that is not `scheduled` to its first `sent`, and from there
+/// to its first `delivered`.
+pub fn durations(status_times: &StatusTimes) -> [Elapsed; 2] {
+    let first = |status| status_times.first(status);
+    // `scheduled` is left out: the wait until the scheduled time is intended.
+    let begun = [Status::Accepted, Status::Queued, Status::Sending].into_iter().filter_map(first);
+    let sent = first(Status::Sent);
+    [between(begun.min(), sent), between(sent, first(Status::Delivered))]
 }
 
 fn between(from: Option<Timestamp>, to: Option<Timestamp>) -> Elapsed {
@@ -153,6 +170,8 @@ impl Rollup {
         self.messages += times;
         self.conflicts += times * i64::from(contribution.conflict);
         self.imported += times * i64::from(contribution.imported);
+        self.late += times * i64::from(contribution.late);
+        self.duplicate += times * i64::from(contribution.duplicate);
         self.time_to_sent.count(contribution.time_to_sent, times);
         self.sent_to_delivered.count(contribution.sent_to_delivered, times);
     }
@@ -171,6 +190,8 @@ impl Rollup {
         self.messages += times * other.messages;
         self.conflicts += times * other.conflicts;
         self.imported += times * other.imported;
+        self.late += times * other.late;
+        self.duplicate += times * other.duplicate;
         self.time_to_sent.add(&other.time_to_sent, times);
         self.sent_to_delivered.add(&other.sent_to_delivered, times);
     }
@@ -180,6 +201,8 @@ impl Rollup {
         self.messages == 0
             && self.conflicts == 0
             && self.imported == 0
+            && self.late == 0
+            && self.duplicate == 0
             && self.time_to_sent.is_empty()
             && self.sent_to_delivered.is_empty()
     }

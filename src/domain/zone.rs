@@ -111,13 +111,33 @@ impl Zone {
     pub fn show_hour(&self, time: Timestamp) -> String {
         let local = self.local(time);
         let local = local.date().at(local.hour(), 0, 0, 0);
+        format!("{local}{}", self.offset(time))
+    }
+
+    /// A time as clocks in the zone show it, with microseconds and their offset:
+    /// `2026-01-31T13:00:03.250000+01:00`, or with `Z` in UTC.
+    pub fn show(&self, time: Timestamp) -> String {
+        match *self == Self::default() {
+            true => time.to_string(),
+            false => format!("{:.6}{}", self.local(time), self.offset(time)),
+        }
+    }
+
+    /// The offset of the zone's clocks at a time as RFC 3339 writes it: `+01:00`, or `Z` in UTC.
+    fn offset(&self, time: Timestamp) -> String {
         match self.0.to_offset(to_jiff(time)).seconds() {
-            0 if *self == Self::default() => format!("{local}Z"),
+            0 if *self == Self::default() => "Z".to_owned(),
             seconds => {
                 let (sign, minutes) = (if seconds < 0 { '-' } else { '+' }, seconds.abs() / 60);
-                format!("{local}{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+                format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
             }
         }
+    }
+
+    /// The last part of the zone's name: `Berlin`, `Buenos_Aires`, `UTC`.
+    pub fn short_name(&self) -> &str {
+        let name = self.name();
+        name.rsplit_once('/').map_or(name, |(_, last)| last)
     }
 
     /// True if clocks in the zone differ from UTC by the same number of whole hours from one time to

@@ -26,9 +26,11 @@ impl<W: Write> Csv<W> {
 impl<W: Write> RowWriter for Csv<W> {
     fn row(&mut self, row: &ExportRow) -> Result<(), ExportError> {
         let row = row.as_object()?;
-        let cells = self.columns.iter().map(|column| column.text(&row).map(escape_formula));
-        let cells = cells.map(|cell| cell.unwrap_or_default().into_owned());
-        self.writer.write_record(cells).map_err(failed)
+        for column in &self.columns {
+            let cell = column.text(&row).map(escape_formula).unwrap_or_default();
+            self.writer.write_field(cell.as_bytes()).map_err(failed)?;
+        }
+        self.writer.write_record(None::<&[u8]>).map_err(failed)
     }
 
     fn finish(mut self: Box<Self>) -> Result<(), ExportError> {

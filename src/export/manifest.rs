@@ -19,7 +19,7 @@ pub struct Manifest {
     /// masked: it is a hash over them, and confirms a guess.
     pub root: Option<String>,
     pub rule: &'static str,
-    /// What was asked for, by the names of the command line; masked like everything else.
+    /// What was asked for, by the names of the command line, with times in UTC; masked like everything else.
     pub filters: BTreeMap<String, String>,
     pub masked: bool,
     pub files: Vec<ManifestFile>,

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use self::columns::FlatColumn;
-use crate::domain::event_filter::{EventFilter, ReadEvent};
+use crate::domain::event_filter::EventFilter;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::{ErrorCodes, Position};
@@ -198,16 +198,10 @@ pub fn events(
     for events in EventPages::new(store, 1..=pin) {
         for event in events? {
             let reading = projection::read(&event);
-            let reported = reading.reported;
-            let account_sid = reading.account_sid.map(Cow::into_owned);
-            let message_sid = reading.message_sid.map(Cow::into_owned);
-            let read = ReadEvent {
-                event: &event,
-                account_sid: account_sid.as_deref(),
-                message_sid: message_sid.as_deref(),
-                reported: reported.as_ref(),
-            };
-            if filter.matches(read) {
+            if filter.matches(reading.with_event(&event)) {
+                let account_sid = reading.account_sid.map(Cow::into_owned);
+                let message_sid = reading.message_sid.map(Cow::into_owned);
+                let reported = reading.reported;
                 let reported = reported.as_ref();
                 each(wire::ShownEvent::new(event, account_sid, message_sid, reported, masked))?;
                 count += 1;

@@ -76,6 +76,8 @@ pub enum Problem {
     MayNotSend,
     /// The token sees addresses masked, and is not for finding messages by a whole number.
     MayNotFind,
+    /// The token is not for what appends or changes something.
+    MayNotOperate,
     /// The token has found too many numbers in a short time.
     TooManyLookups {
         retry_after_seconds: u64,
@@ -213,6 +215,10 @@ impl fmt::Display for Problem {
                 "this token shows addresses masked (read:masked); finding the messages of a whole \
                  number takes one that has `find` in its scope, too",
             ),
+            Problem::MayNotOperate => f.write_str(
+                "this appends or changes something, which takes an API token that has `operate` in its \
+                 scope",
+            ),
             Problem::TooManyLookups { retry_after_seconds } => write!(
                 f,
                 "this token has looked up too many numbers; wait {retry_after_seconds} s"
@@ -243,6 +249,7 @@ impl ResponseError for Problem {
             | Problem::MayNotRead
             | Problem::MayNotSend
             | Problem::MayNotFind
+            | Problem::MayNotOperate
             | Problem::ForeignOrigin => StatusCode::FORBIDDEN,
             Problem::Send(problem) => problem.status_code(),
             Problem::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,

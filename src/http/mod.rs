@@ -27,6 +27,7 @@ use actix_web::web;
 
 pub use self::access::recorder::AccessRecorder;
 pub use self::admin::find::limit::Lookups;
+pub use self::admin::health_checks::{HealthChecks, RunChecks};
 pub use self::admin::message_sender::{MessageSender, SendingAccount};
 pub use self::admin::registry::MetricsRegistry;
 pub use self::admin::state::AdminState;

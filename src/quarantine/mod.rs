@@ -20,7 +20,7 @@ use crate::store::quarantine::RefusedRequest;
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback::ParsedBody;
 use crate::twilio::callback_path::CallbackPath;
-use crate::twilio::diagnosis::{Configuration, Diagnosis, RejectedRequest, diagnose};
+use crate::twilio::diagnosis::{self, Configuration, Diagnosis, RejectedRequest, Remedy, diagnose};
 use crate::twilio::headers::{is_event_header, is_proxy_header, without_addresses};
 use crate::twilio::signature::{
     BaseUrl, InvalidReason, SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify,
@@ -179,6 +179,18 @@ pub fn cause_of(
     listener: &ListenerSettings<'_>,
 ) -> Diagnosis {
     with_rejected(request, refusal, listener, diagnose)
+}
+
+/// The public URL that makes the signature match, if the remedy changes only scheme, host or port.
+pub fn corrected_public_url(
+    request: &RefusedRequest,
+    refusal: InvalidReason,
+    remedy: &Remedy,
+    listener: &ListenerSettings<'_>,
+) -> Option<String> {
+    with_rejected(request, refusal, listener, |rejected, configured| {
+        diagnosis::corrected_public_url(rejected, configured, remedy)
+    })
 }
 
 /// Calls `search` with the input of a diagnosis.

@@ -35,6 +35,7 @@ fn header(report: &ReportJson) -> Vec<String> {
         header.extend(TIMES.map(|column| format!("{what}_{column}")));
     }
     header.extend(["share_of_failures", "url"].into_iter().filter(|_| by_code).map(str::to_owned));
+    header.extend(["late", "duplicate"].map(str::to_owned));
     if report.compared_with.is_some() {
         header.extend(compared(report).map(|what| format!("compared_{what}")));
         header.extend(compared(report).map(|what| format!("{what}_difference")));
@@ -71,6 +72,7 @@ fn cells(report: &ReportJson, row: &RowJson) -> Vec<String> {
         cells.push(optional(code.and_then(|code| code.share_of_failures)));
         cells.push(code.map(|code| code.url.clone()).unwrap_or_default());
     }
+    cells.extend([row.figures.late, row.figures.duplicate].map(|count| count.to_string()));
     if let Some(compared) = &row.compared {
         cells.extend(counts_and_rates(&compared.figures));
         let differences = &compared.differences;

@@ -10,6 +10,7 @@ use super::local_time::LocalTime;
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::rollup::RollupKey;
 use crate::domain::similar::suggestion;
+use crate::domain::{ErrorCodes, Status};
 
 /// The maximum number of properties of a report: its table has a column for each.
 pub const DIMENSIONS_MAX: usize = 2;
@@ -29,6 +30,9 @@ pub enum Dimension {
     MessagingService,
     Country,
     ErrorCode,
+    /// The party that is usually responsible for the failure; messages that are neither undelivered
+    /// nor failed have none.
+    Fault,
     Account,
     /// The first value, in byte order, of the tag with this name.
     Tag(String),
@@ -94,7 +98,7 @@ impl From<&RowKeysRef<'_>> for RowKeys {
 
 impl Dimension {
     /// All dimensions apart from tags.
-    pub const ALL: [Dimension; 12] = [
+    pub const ALL: [Dimension; 13] = [
         Dimension::Day,
         Dimension::Hour,
         Dimension::Week,
@@ -106,6 +110,7 @@ impl Dimension {
         Dimension::MessagingService,
         Dimension::Country,
         Dimension::ErrorCode,
+        Dimension::Fault,
         Dimension::Account,
     ];
 
@@ -165,6 +170,7 @@ impl Dimension {
             Dimension::MessagingService => "messaging-service",
             Dimension::Country => "country",
             Dimension::ErrorCode => "error-code",
+            Dimension::Fault => "fault",
             Dimension::Account => "account",
             Dimension::Tag(_) => "tag",
         }
@@ -197,6 +203,7 @@ impl Dimension {
         rollup: &'a RollupKey<'_>,
         message: Option<&MessageRef<'a>>,
         local: LocalTime,
+        error_codes: &ErrorCodes,
     ) -> RowKeyRef<'a> {
         let text = |text: Option<&'a str>| text.map_or(RowKeyRef::None, RowKeyRef::Text);
         match self {
@@ -208,6 +215,12 @@ impl Dimension {
                 let code = rollup.error_code.map(|code| i64::from(code.number()));
                 code.map_or(RowKeyRef::None, RowKeyRef::Number)
             }
+            Dimension::Fault => match rollup.status {
+                Some(Status::Undelivered | Status::Failed) => {
+                    RowKeyRef::Text(error_codes.responsibility(rollup.error_code).name())
+                }
+                _ => RowKeyRef::None,
+            },
             Dimension::Account => text(rollup.account_sid.as_deref()),
             Dimension::Tag(wanted) => {
                 let tags = message.into_iter().flat_map(|message| &message.tags);

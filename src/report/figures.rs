@@ -18,6 +18,8 @@ pub struct Figures {
     open: i64,
     conflicts: i64,
     imported: i64,
+    late: i64,
+    duplicate: i64,
     /// Messages that were delivered or read, on channels with read receipts.
     could_be_read: i64,
     /// Messages that were read, on those channels.
@@ -57,6 +59,8 @@ impl Figures {
         self.add_messages(key, rollup.messages);
         self.conflicts += rollup.conflicts;
         self.imported += rollup.imported;
+        self.late += rollup.late;
+        self.duplicate += rollup.duplicate;
         self.time_to_sent.add(&rollup.time_to_sent);
         self.sent_to_delivered.add(&rollup.sent_to_delivered);
     }
@@ -66,6 +70,8 @@ impl Figures {
         self.add_messages(key, 1);
         self.conflicts += i64::from(message.conflict);
         self.imported += i64::from(message.imported);
+        self.late += i64::from(message.late);
+        self.duplicate += i64::from(message.duplicate);
         self.time_to_sent.count(message.time_to_sent);
         self.sent_to_delivered.count(message.sent_to_delivered);
     }
@@ -85,6 +91,8 @@ impl Figures {
         self.open += other.open;
         self.conflicts += other.conflicts;
         self.imported += other.imported;
+        self.late += other.late;
+        self.duplicate += other.duplicate;
         self.could_be_read += other.could_be_read;
         self.were_read += other.were_read;
         self.time_to_sent.add(&other.time_to_sent.to_sparse());
@@ -109,6 +117,16 @@ impl Figures {
     /// Messages with at least one imported event.
     pub fn imported(&self) -> i64 {
         self.imported
+    }
+
+    /// Messages with at least one late event.
+    pub fn late(&self) -> i64 {
+        self.late
+    }
+
+    /// Messages with at least one duplicate event.
+    pub fn duplicate(&self) -> i64 {
+        self.duplicate
     }
 
     /// From the first event of a message to its first `sent`.

@@ -3,6 +3,8 @@
 //! docs/REPORTS.md defines every figure. A report adds up the rollups that the projection maintains
 //! if the filter, the properties and the time zone need nothing else; otherwise it scans the messages.
 
+use std::sync::Arc;
+
 pub mod comparison;
 pub mod csv;
 mod dense_histogram;
@@ -18,7 +20,7 @@ pub mod stuck;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::rollup::{Hour, RollupKey};
 use crate::domain::zone::Zone;
-use crate::domain::{Position, Rule};
+use crate::domain::{ErrorCodes, Position, Rule};
 use crate::store::{Checkpoint, Store, StoreError, Views};
 
 pub use dimension::{Dimension, InvalidDimensions, RowKey, RowKeys, RowKeysRef};
@@ -42,6 +44,8 @@ pub struct ReportQuery {
     pub order: Order,
     /// The maximum number of rows; all if `None`.
     pub limit: Option<usize>,
+    /// Who is responsible for failures.
+    pub error_codes: Arc<ErrorCodes>,
 }
 
 /// A finished report.
@@ -142,7 +146,11 @@ fn from_rollups(
         let local = if needs_times { times.of_hour(key.hour) } else { Some(LocalTime::default()) };
         match local {
             Some(local) => {
-                let keys = query.by.iter().map(|by| by.key(&key, None, local)).collect();
+                let keys = query
+                    .by
+                    .iter()
+                    .map(|by| by.key(&key, None, local, &query.error_codes))
+                    .collect();
                 rows.row(&RowKeysRef(keys)).add_rollup(&key, rollup);
             }
             None => suffices = false,
@@ -161,6 +169,7 @@ impl ReportQuery {
             compare: None,
             order: Order::default(),
             limit: None,
+            error_codes: Arc::default(),
         }
     }
 

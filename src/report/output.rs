@@ -99,6 +99,8 @@ pub struct DifferencesJson {
     pub open: i64,
     pub conflicts: i64,
     pub imported: i64,
+    pub late: i64,
+    pub duplicate: i64,
     /// `null` if one of the two is.
     pub delivery_rate: Option<f64>,
     pub read_rate: Option<f64>,
@@ -134,6 +136,10 @@ pub struct FiguresJson {
     pub conflicts: i64,
     /// Messages with imported events.
     pub imported: i64,
+    /// Messages with late events.
+    pub late: i64,
+    /// Messages with duplicate events.
+    pub duplicate: i64,
     pub delivery_rate: Option<f64>,
     pub read_rate: Option<f64>,
     pub failure_rate: Option<f64>,
@@ -300,6 +306,8 @@ impl ComparedJson {
                 open: ours.open() - theirs.open(),
                 conflicts: ours.conflicts() - theirs.conflicts(),
                 imported: ours.imported() - theirs.imported(),
+                late: ours.late() - theirs.late(),
+                duplicate: ours.duplicate() - theirs.duplicate(),
                 delivery_rate: rate(Figures::delivery_rate),
                 read_rate: rate(Figures::read_rate),
                 failure_rate: rate(Figures::failure_rate),
@@ -317,6 +325,8 @@ impl FiguresJson {
             open: figures.open(),
             conflicts: figures.conflicts(),
             imported: figures.imported(),
+            late: figures.late(),
+            duplicate: figures.duplicate(),
             delivery_rate: figures.delivery_rate(),
             read_rate: figures.read_rate(),
             failure_rate: figures.failure_rate(),

@@ -93,7 +93,12 @@ impl<'q> Counting<'q> {
             true => self.times.of_time(message.first_received_at),
             false => LocalTime::default(),
         };
-        let keys = self.query.by.iter().map(|by| by.key(&key, Some(message), local)).collect();
+        let keys = self
+            .query
+            .by
+            .iter()
+            .map(|by| by.key(&key, Some(message), local, &self.query.error_codes))
+            .collect();
         let row = self.rows.row(&RowKeysRef(keys));
         row.add_message(&key, Contribution::from_message(message));
     }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use secrecy::ExposeSecret;
 
+use super::health_checks;
 use super::ledger_process::LedgerProcess;
 use crate::access_log::AccessLog;
-use crate::config::{ApiScope, ApiToken, Read, ServerConfig};
+use crate::config::{ApiScope, ApiToken, Read, ServerConfig, Settings};
 use crate::domain::Rule;
 use crate::http::auth::tokens::{Attempts, Scope, Tokens, Visibility};
 use crate::http::{
@@ -21,6 +22,8 @@ use crate::reconcile::metrics::ReconcileMetrics;
 /// What runs in the background of a server, as far as the handlers need it.
 #[derive(Default)]
 pub struct BackgroundParts {
+    /// What the checks examine; `None` if the server makes none.
+    pub settings: Option<Settings>,
     pub verifying: Option<background::Handle>,
     pub sending: Option<MessageSender>,
     pub reconciled: ReconcileMetrics,
@@ -33,7 +36,7 @@ pub fn states(
     config: ServerConfig,
     ledger: &LedgerProcess,
     rule: Rule,
-    BackgroundParts { verifying, sending, reconciled, recorder, access_log }: BackgroundParts,
+    BackgroundParts { settings, verifying, sending, reconciled, recorder, access_log }: BackgroundParts,
 ) -> (CallbackState, AdminState) {
     let receiving = CallbackState::new(
         config.callback_paths,
@@ -44,18 +47,22 @@ pub fn states(
     );
     let recorded = access_log.as_ref().map(AccessLog::metrics);
     let metrics = MetricsRegistry::new(&receiving, &ledger.projection, &reconciled, recorded);
+    let checks = settings.map(|settings| {
+        health_checks::configured(settings, ledger, &receiving, config.admin_listen)
+    });
     let admin = AdminState {
         store: ledger.store.clone(),
         writer: ledger.writer.clone(),
         projection: ledger.projection.clone(),
         verifying,
         rule,
-        error_codes: config.error_codes,
+        error_codes: Arc::new(config.error_codes),
         default_country: config.default_country,
         time_zone: config.time_zone,
         account_names: config.account_names,
         tokens: Arc::new(ArcSwap::from_pointee(api_tokens(&config.api_tokens))),
         attempts: Attempts::default(),
+        checks,
         access: access_log.map(AccessRecorder::new),
         lookups: Lookups::default(),
         streams: EventStreams::default(),
@@ -69,7 +76,7 @@ pub fn states(
 
 /// The API tokens in the form in which requests are checked against them.
 pub fn api_tokens<'a>(configured: &'a [ApiToken]) -> Tokens {
-    let scope = |ApiScope { read, find, send }| Scope {
+    let scope = |ApiScope { read, find, send, operate }| Scope {
         visibility: match read {
             None => Visibility::Nothing,
             Some(Read::Masked) => Visibility::Masked,
@@ -77,6 +84,7 @@ pub fn api_tokens<'a>(configured: &'a [ApiToken]) -> Tokens {
         },
         may_find: find,
         may_send: send,
+        may_operate: operate,
     };
     let named =
         |token: &'a ApiToken| (&*token.name, token.secret.expose_secret(), scope(token.scope));

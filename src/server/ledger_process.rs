@@ -24,6 +24,7 @@ const END_PATIENCE: Duration = Duration::from_secs(1);
 
 /// An open ledger and its threads.
 pub struct LedgerProcess {
+    pub database: Database,
     pub store: Arc<dyn Store>,
     pub writer: Writer,
     pub projection: Handle,
@@ -48,7 +49,8 @@ impl LedgerProcess {
         let head = Arc::new(Head::at(store.head()?));
         let (writer, writer_thread) = Writer::start(Arc::clone(&store), Arc::clone(&head));
         let (projection, projection_thread) = worker::start(Arc::clone(&store), head, rule);
-        Ok(Self { store, writer, projection, threads: [writer_thread, projection_thread] })
+        let threads = [writer_thread, projection_thread];
+        Ok(Self { database: database.clone(), store, writer, projection, threads })
     }
 
     /// Ends the threads once everything queued is written, and checkpoints the log's WAL, so that the

@@ -3,6 +3,7 @@
 
 pub mod fitness;
 mod handler_state;
+mod health_checks;
 mod ledger_process;
 mod reconcile_job;
 mod reload;
@@ -46,10 +47,11 @@ pub fn run(settings: &Settings) -> Result<()> {
     fitness::watch_clock();
     let callbacks = bind(config.listen, "--listen or DELIVERY_LEDGER_LISTEN")?;
     let admin = bind(config.admin_listen, "--admin-listen or DELIVERY_LEDGER_ADMIN_LISTEN")?;
+    // The configured ports may be 0: the system has chosen them only now.
+    (config.listen, config.admin_listen) = (callbacks.local_addr()?, admin.local_addr()?);
     if config.public_url_is_guessed {
-        // The configured port may be 0: the system has chosen one only now.
         config.public_urls =
-            BaseUrl::parse(&format!("http://{}", callbacks.local_addr()?)).into_iter().collect();
+            BaseUrl::parse(&format!("http://{}", config.listen)).into_iter().collect();
     }
     let sending = sending::configured(settings, &config)?;
     let reconcile_job = ReconcileJob::configured(settings, &config)?;
@@ -57,6 +59,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     let quarantine = config.quarantine.map(|limits| QuarantineProcess::start(&database, limits));
     let access_log = config.access_log.take().map(AccessLogProcess::start).transpose()?;
     let background = BackgroundParts {
+        settings: Some(settings.clone()),
         verifying: config.verify_every.map(|every| background::start(database.clone(), every)),
         sending,
         recorder: quarantine.as_ref().map(|quarantine| quarantine.recorder.clone()),

@@ -12,6 +12,7 @@ use super::parameters::{Parameter, Parameters};
 use super::{direction, resource, tags};
 use crate::domain::channel::{derive_channel, is_channel_explicit};
 use crate::domain::event::is_simulated;
+use crate::domain::event_filter::ReadEvent;
 use crate::domain::message::status_reported::Direction;
 use crate::domain::message::status_reported::{Addressing, Doubt, Label, StatusReported};
 use crate::domain::message::tags::Tags;
@@ -65,6 +66,16 @@ impl<'a> ParsedCallback<'a> {
         let message_sid = self.message_sid.as_deref().and_then(MessageSid::parse)?;
         let account_sid = self.account_sid.as_deref().and_then(AccountSid::parse);
         Some(MessageKey { account_sid, message_sid })
+    }
+
+    /// This and the event it was read from, for a filter.
+    pub fn with_event<'e>(&'e self, event: &'e NewEvent) -> ReadEvent<'e> {
+        ReadEvent {
+            event,
+            account_sid: self.account_sid.as_deref(),
+            message_sid: self.message_sid.as_deref(),
+            reported: self.reported.as_ref(),
+        }
     }
 
     fn from_form(event: &'a NewEvent) -> Self {

@@ -15,7 +15,7 @@ pub struct MessageLinks {
     /// The message as it is now
     #[serde(rename = "self")]
     itself: String,
-    /// Its events as they came, as NDJSON
+    /// Its events as they came, page by page
     events: String,
 }
 
@@ -39,7 +39,7 @@ impl MessageLinks {
             account_sid.map_or_else(String::new, |_| format!("account_sid={account}&"));
         Self {
             itself: format!("/v1/messages/{message}?account_sid={account}"),
-            events: format!("/v1/exports/events?{of_account}message_sid={message}"),
+            events: format!("/v1/events?{of_account}message_sid={message}"),
         }
     }
 }
@@ -67,6 +67,6 @@ mod tests {
         assert_eq!(links.itself, "/v1/messages/SM%2F..%2Fa%3Fb%23c%20d%25?account_sid=AC%26x");
         let none = MessageLinks::new(None, "SM1");
         assert_eq!(none.itself, "/v1/messages/SM1?account_sid=");
-        assert_eq!(none.events, "/v1/exports/events?message_sid=SM1");
+        assert_eq!(none.events, "/v1/events?message_sid=SM1");
     }
 }

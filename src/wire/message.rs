@@ -13,11 +13,10 @@ use crate::domain::account_names::AccountNames;
 use crate::domain::country::Country;
 use crate::domain::message::failure_texts::FailureTexts;
 use crate::domain::message::lifecycle::Evidence;
-use crate::domain::message::message_ref::MessageRef;
 use crate::domain::message::status_change::StatusChange;
 use crate::domain::message::status_reported::Label;
 use crate::domain::message::tags::Tags;
-use crate::domain::rollup::Contribution;
+use crate::domain::rollup::durations;
 use crate::domain::{
     Effect, ErrorCode, ErrorCodes, Lifecycle, MessageKey, Position, RecordedEvent, StatusReported,
 };
@@ -140,7 +139,7 @@ impl Message {
         let Lifecycle { evidence, first_received_at, last_received_at, counts, .. } = lifecycle;
         let error_code = evidence.error_code();
         let receipt = evidence.receipt.as_ref();
-        let contribution = Contribution::from_message(&MessageRef::new(key, lifecycle));
+        let [time_to_sent, sent_to_delivered] = durations(&evidence.status_times);
         let country = evidence.to().and_then(Country::from_address);
         Self {
             message_sid: key.message_sid.to_string(),
@@ -171,8 +170,8 @@ impl Message {
             tags: tag_values(&evidence.tags),
             tags_dropped: evidence.tags.has_dropped(),
             country: country.map(|country| country.as_str().to_owned()),
-            time_to_sent_ms: contribution.time_to_sent.known(),
-            sent_to_delivered_ms: contribution.sent_to_delivered.known(),
+            time_to_sent_ms: time_to_sent.known(),
+            sent_to_delivered_ms: sent_to_delivered.known(),
             explanation: None,
             links: None,
             timeline: None,

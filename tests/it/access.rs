@@ -60,7 +60,7 @@ fn invalid_token_settings_stop_the_server_at_startup() {
             "",
             &section.replace("read\"", "write\""),
             SUPPORT,
-            "api_tokens.support.scope: `write` is none of read, read:masked, find, send",
+            "api_tokens.support.scope: `write` is none of read, read:masked, find, send, operate",
         ),
         ("", &format!("{section}tokn = 1\n"), SUPPORT, "unknown field `tokn`"),
         ("", &section.replace("scope = \"read\"\n", ""), SUPPORT, "missing field `scope`"),

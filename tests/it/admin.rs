@@ -61,7 +61,7 @@ fn a_message_has_the_documented_json() {
         "channel_status_message": null,
         "links": {
             "self": format!("/v1/messages/{}?account_sid={ACCOUNT}", sid(1)),
-            "events": format!("/v1/exports/events?account_sid={ACCOUNT}&message_sid={}", sid(1)),
+            "events": format!("/v1/events?account_sid={ACCOUNT}&message_sid={}", sid(1)),
         },
         "timeline": [
             {

@@ -195,6 +195,10 @@ fn a_manifest_describes_the_request_and_its_result() {
         "csv",
         "--status",
         "sent",
+        "--since",
+        "2025-12-31T23:00",
+        "--time-zone",
+        "America/New_York",
         "--output",
         "out",
         "--manifest",
@@ -215,7 +219,10 @@ fn a_manifest_describes_the_request_and_its_result() {
     );
     assert_eq!(manifest["as_of_position"], 5);
     assert_eq!(manifest["root"], verified["hash"]);
-    assert_eq!(manifest["filters"], json!({ "status": "sent" }));
+    let filters = json!({
+        "status": "sent", "since": "2026-01-01T04:00:00.000000Z", "time_zone": "America/New_York",
+    });
+    assert_eq!(manifest["filters"], filters);
     assert!(Path::new(&folder).join("messages.csv").is_file());
     assert_eq!(ledger.run(&arguments).status.code(), Some(1), "the file already exists");
 }

@@ -12,6 +12,7 @@ mod background;
 mod backup;
 mod callbacks;
 mod causes;
+mod checks;
 mod cli;
 mod clock;
 mod completions;

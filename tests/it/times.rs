@@ -155,3 +155,22 @@ fn a_relative_time_is_the_same_on_every_page() {
     let second = app.get(&format!("/v1/messages?since=2s&limit=1&after={cursor}")).json();
     assert_eq!(second["data"][0]["message_sid"], sid(1), "{second}");
 }
+
+#[test]
+fn tables_show_times_in_the_chosen_zone_and_name_it() {
+    let app = app(BERLIN);
+    for command in
+        [&["messages"][..], &["events"], &["audit", &sid(1)], &["tail", "--after=0", "--no-follow"]]
+    {
+        let table = |flags: &[&str]| {
+            let output = app.run(&[command, flags].concat());
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let berlin = table(&[]);
+        assert!(berlin.contains("received at (Europe/Berlin)"), "{command:?}: {berlin}");
+        let (offsets, utc) = (["+01:00", "+02:00"], table(&["--time-zone=UTC"]));
+        assert!(offsets.iter().any(|offset| berlin.contains(offset)), "{command:?}: {berlin}");
+        assert!(utc.contains("received at (UTC)"), "{command:?}: {utc}");
+        assert!(!offsets.iter().any(|offset| utc.contains(offset)), "{command:?}: {utc}");
+    }
+}

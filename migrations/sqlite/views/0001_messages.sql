@@ -86,7 +86,7 @@ CREATE TABLE rollups(
   kind INTEGER NOT NULL,           -- 1 if inbound, plus 2 if simulated
   open_since INTEGER NOT NULL,     -- the hour from which the age of open messages counts; -2^63
                                    -- if they are not open
-  rollup BLOB NOT NULL,            -- packed: messages, conflicts, imported, and two histograms in
-                                   -- milliseconds
+  rollup BLOB NOT NULL,            -- packed: messages, conflicts, imported, late, duplicate, and
+                                   -- two histograms in milliseconds
   PRIMARY KEY (hour, account, channel, country, status, error_code, kind, open_since)
 ) WITHOUT ROWID;

@@ -113,7 +113,7 @@ fn show(store: &dyn Store, listed: Listed, args: &Args, settings: &Settings) -> 
     match args.format {
         Format::Table => {
             let columns = out.columns();
-            let mut shown = table(&data, &names).fit(columns);
+            let mut shown = table(&data, &names, &args.time_zone.zone(settings)?).fit(columns);
             let more = if listed.next_before.is_some() { "; there are older ones" } else { "" };
             shown.push(&format!(
                 "\n{} messages{more}. For one of them type its SID, for example:\n  \

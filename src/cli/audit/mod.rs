@@ -15,6 +15,7 @@ use crate::cli::common::{ledger, palette, terminal};
 use crate::config::Settings;
 use crate::domain::account_names::AccountNames;
 use crate::domain::message::lifecycle::Counts;
+use crate::domain::zone::Zone;
 use crate::domain::{AccountSid, ErrorCodes, MessageSid, Position, Status, Timestamp};
 use crate::projection::fold::{Entry, Folded};
 use crate::projection::message_query::{AsOf, MessageQuery, MessageResult, find_message};
@@ -89,7 +90,7 @@ fn audit(message_sid: MessageSid, args: &Args, settings: &Settings) -> Result<Ou
         }
         MessageResult::Found { folded, as_of_position } => {
             let message = whole(&folded, as_of_position, &error_codes).with_account_name(&names);
-            print(&message, &folded, args.format, settings)?;
+            print(&message, &folded, args, settings)?;
             Ok(Outcome::Done)
         }
     }
@@ -104,15 +105,11 @@ fn several_accounts(accounts: &[AccountSid], names: &AccountNames) -> String {
     )
 }
 
-fn print(
-    message: &wire::Message,
-    folded: &Folded,
-    format: Format,
-    settings: &Settings,
-) -> Result<()> {
+fn print(message: &wire::Message, folded: &Folded, args: &Args, settings: &Settings) -> Result<()> {
+    let zone = args.time_zone.zone(settings)?;
     let mut out = terminal::paged(settings);
-    match format {
-        Format::Table => out.show(&for_people(message, folded, out.columns()))?,
+    match args.format {
+        Format::Table => out.show(&for_people(message, folded, &zone, out.columns()))?,
         Format::Json => {
             let written = serde_json::to_writer_pretty(&mut out, message);
             // serde_json's error hides the closed pipe inside it.
@@ -134,16 +131,17 @@ pub fn whole(folded: &Folded, as_of_position: Position, error_codes: &ErrorCodes
     message.with_timeline(&lifecycle.evidence, entries)
 }
 
-/// The message as text: its status, the reason for it, and its timeline, for a screen with this many
-/// columns.
+/// The message as text: its status, the reason for it, and its timeline with times in this zone, for a
+/// screen with this many columns.
 pub fn for_people(
     message: &wire::Message,
     folded: &Folded,
+    zone: &Zone,
     screen_columns: Option<usize>,
 ) -> Styled {
     let mut text = summary(message, folded.lifecycle.evidence.is_open());
     text.push(&format!("\n{}\n\n", explanation::why(&folded.lifecycle.evidence).join("\n")));
-    text.append(&timeline(folded, screen_columns));
+    text.append(&timeline(folded, zone, screen_columns));
     text
 }
 
@@ -219,10 +217,10 @@ fn tags(message: &wire::Message) -> String {
     pairs.chain(dropped).collect::<Vec<_>>().join(" ")
 }
 
-fn timeline(folded: &Folded, screen_columns: Option<usize>) -> Styled {
+fn timeline(folded: &Folded, zone: &Zone, screen_columns: Option<usize>) -> Styled {
     let mut rows = Table::new([
         Column::right("position").short_heading("pos"),
-        Column::left("received at (UTC)").short_heading("received (UTC)"),
+        Column::time("received", zone),
         Column::right("after"),
         Column::left("source"),
         Column::left("status"),
@@ -235,7 +233,7 @@ fn timeline(folded: &Folded, screen_columns: Option<usize>) -> Styled {
         let word = word.or(entry.reported.unrecognised.as_deref());
         rows.row([
             Cell::number(entry.event.position),
-            Cell::time(entry.event.received_at),
+            Cell::time(entry.event.received_at, zone),
             Cell::text(elapsed(start, entry.event.received_at)),
             Cell::text(entry.event.source.name()),
             Cell::status(word.unwrap_or("-")),

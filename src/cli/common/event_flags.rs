@@ -11,6 +11,7 @@ use crate::config::Settings;
 use crate::domain::event_filter::EventFilter;
 use crate::domain::message::filter::AddressPattern;
 use crate::domain::similar::suggestion;
+use crate::domain::zone::Zone;
 use crate::domain::{ErrorCode, Source, Status};
 use crate::store::Views;
 use crate::text::printable;
@@ -98,6 +99,11 @@ impl EventFlags {
             until,
             simulated: self.simulated,
         })
+    }
+
+    /// The time zone of the times that are given and shown.
+    pub fn time_zone(&self, settings: &Settings) -> Result<Zone> {
+        self.time_zone.zone(settings)
     }
 }
 

@@ -2,19 +2,9 @@
 
 use crate::cli::common::table::{Cell, Column, Table};
 use crate::domain::account_names::AccountNames;
-use crate::domain::event_filter::ReadEvent;
+use crate::domain::zone::Zone;
 use crate::domain::{Effect, ErrorCodes, RecordedEvent, Status};
 use crate::twilio::callback::ParsedCallback;
-
-/// An event and what was read from it, for a filter.
-pub fn read<'a>(event: &'a RecordedEvent, reading: &'a ParsedCallback<'_>) -> ReadEvent<'a> {
-    ReadEvent {
-        event,
-        account_sid: reading.account_sid.as_deref(),
-        message_sid: reading.message_sid.as_deref(),
-        reported: reading.reported.as_ref(),
-    }
-}
 
 /// The status that an event reports, known or not.
 fn word<'a>(reading: &'a ParsedCallback<'_>) -> Option<&'a str> {
@@ -24,10 +14,12 @@ fn word<'a>(reading: &'a ParsedCallback<'_>) -> Option<&'a str> {
 
 /// The columns. The widths to expect are those of usual events: of a million of them, with numbers of
 /// twelve digits. The account is shown only if accounts have names.
-pub fn table(has_account_names: bool) -> Table {
+pub fn table(has_account_names: bool, zone: &Zone) -> Table {
+    // An offset is longer than `Z`.
+    let time_width = if *zone == Zone::default() { 27 } else { 32 };
     let mut columns = vec![
         Column::right("position").expect(9, 9),
-        Column::left("received at (UTC)").short_heading("received (UTC)").expect(27, 14),
+        Column::time("received", zone).expect(time_width, 14),
         Column::left("status").expect(19, 11),
         Column::left("effect").expect(12, 9),
         Column::left("message").expect(34, 9),
@@ -48,6 +40,7 @@ pub fn cells(
     effect: Option<Effect>,
     error_codes: &ErrorCodes,
     account_names: &AccountNames,
+    zone: &Zone,
 ) -> Vec<Cell> {
     let reported = reading.reported.as_ref();
     let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
@@ -55,7 +48,7 @@ pub fn cells(
     let error = code.map(|code| format!("{} {}", code.number(), error_codes.title(code)));
     let mut cells = vec![
         Cell::number(event.position),
-        Cell::time(event.received_at),
+        Cell::time(event.received_at, zone),
         Cell::status(or_dash(word(reading))),
         effect.map_or(Cell::text("-"), Cell::effect),
         Cell::sid(or_dash(reading.message_sid.as_deref())),

@@ -10,7 +10,7 @@ pub mod ledger;
 pub mod options;
 pub mod pager;
 pub mod palette;
-pub mod running_server;
+pub mod progress;
 pub mod styled;
 pub mod table;
 pub mod terminal;

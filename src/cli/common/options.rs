@@ -35,7 +35,7 @@ pub struct GlobalOptions {
     #[arg(long, global = true)]
     no_pager: bool,
 
-    /// Log only errors
+    /// Log only errors, and show no progress
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     quiet: bool,
 

@@ -183,7 +183,7 @@ fn show(store: &dyn Store, traffic: &Traffic, summary: &LoadSummary) -> Result<(
     let (featured, as_of_position) = featured(store, traffic)?;
     let columns = out.columns();
     let message = audit::whole(&featured, as_of_position, &ErrorCodes::default());
-    out.show(&audit::for_people(&message, &featured, columns))?;
+    out.show(&audit::for_people(&message, &featured, &Zone::default(), columns))?;
     writeln!(out, "\nAll messages:\n")?;
     out.show(&Totals::of(store)?.for_people(columns))?;
     writeln!(out)?;

@@ -3,10 +3,10 @@
 use std::io::Write;
 
 use anyhow::Result;
-use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
-use super::finding::{Checked, Outcome};
+use crate::checks::finding::{Checked, Outcome};
+use crate::checks::report::{CheckReport, ChecksJson};
 use crate::cli::common::table::{Cell, Column, Table};
 use crate::cli::common::{palette, terminal};
 use crate::text::printable;
@@ -21,7 +21,8 @@ const OUTCOME_WIDTH: usize = 6;
 const DETAIL_WIDTH: usize = 40;
 
 /// Prints one line per finding, grouped by area, with the advice below it.
-pub fn for_people(made: &[Checked]) -> Result<()> {
+pub fn for_people(report: &CheckReport) -> Result<()> {
+    let made = &report.checked;
     let mut out = terminal::stdout();
     let widths = made.iter().map(|made| printable(&made.name).width());
     let width = widths.filter(|width| *width <= NAME_WIDTH_MAX).max().unwrap_or(0);
@@ -44,35 +45,20 @@ pub fn for_people(made: &[Checked]) -> Result<()> {
             Outcome::Fail => palette::BAD,
         };
         let outcome = Cell::text(format!("  {outcome}")).style(style);
-        out.show(&layout.line(&[outcome, Cell::text(name), Cell::text(&finding.detail)]))?;
+        out.show(&layout.line(&[outcome, Cell::text(name), Cell::text(finding.text())]))?;
         if let Some(advice) = &finding.advice {
             let advice = Cell::text(format!("→ {advice}"));
             out.show(&layout.line(&[Cell::text(""), Cell::text(""), advice]))?;
         }
     }
-    let count = |outcome| made.iter().filter(|made| made.finding.outcome == outcome).count();
-    let [failed, warned, ok] = [Outcome::Fail, Outcome::Warn, Outcome::Ok].map(count);
+    let counts = [Outcome::Fail, Outcome::Warn, Outcome::Ok].map(|outcome| report.count(outcome));
+    let [failed, warned, ok] = counts;
     writeln!(out, "\n{failed} failed, {warned} warnings, {ok} ok")?;
     Ok(())
 }
 
 /// Prints the findings as JSON.
-pub fn as_json(made: &[Checked]) -> Result<()> {
-    let count = |outcome| made.iter().filter(|made| made.finding.outcome == outcome).count();
-    let check = |made: &Checked| {
-        json!({
-            "name": made.name,
-            "area": made.area,
-            "outcome": made.finding.outcome.name(),
-            "detail": made.finding.detail,
-            "advice": made.finding.advice,
-        })
-    };
-    let page = json!({
-        "checks": made.iter().map(check).collect::<Vec<_>>(),
-        "failed": count(Outcome::Fail),
-        "warned": count(Outcome::Warn),
-    });
-    writeln!(terminal::stdout(), "{page:#}")?;
+pub fn as_json(report: &CheckReport) -> Result<()> {
+    writeln!(terminal::stdout(), "{}", serde_json::to_string_pretty(&ChecksJson::from(report))?)?;
     Ok(())
 }

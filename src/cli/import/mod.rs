@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use time::OffsetDateTime;
 
 use self::report::Report;
 use super::{Format as ReportFormat, Outcome, UsageError};
 use crate::cli::common::interrupt::Interrupt;
-use crate::cli::common::ledger;
-use crate::cli::common::text::{number, progress_bar};
+use crate::cli::common::text::number;
+use crate::cli::common::{ledger, progress};
 use crate::config::Settings;
 use crate::domain::{AccountSid, NewEvent, Timestamp};
 use crate::import::values::{self, Checked};
@@ -293,7 +293,7 @@ fn report_progress(bar: &ProgressBar, position: u64, interrupt: &Interrupt) -> C
 
 fn events_bar(events: u64, is_needed: bool, what: &'static str) -> ProgressBar {
     match is_needed {
-        true => progress_bar(events, what),
+        true => progress::over_events(events, what),
         false => ProgressBar::hidden(),
     }
 }
@@ -301,8 +301,5 @@ fn events_bar(events: u64, is_needed: bool, what: &'static str) -> ProgressBar {
 /// A progress bar over the bytes of files. The length of a pipe is unknown.
 fn bytes_bar(files: &[PathBuf]) -> ProgressBar {
     let length = |file: &PathBuf| std::fs::metadata(file).map_or(0, |file| file.len());
-    let style = "{msg} {bar:40} {bytes}/{total_bytes}  {bytes_per_sec}";
-    let style =
-        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(files.iter().map(length).sum()).with_style(style).with_message("read")
+    progress::over_bytes(files.iter().map(length).sum(), "read")
 }

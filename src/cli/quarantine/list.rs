@@ -6,13 +6,18 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::super::{Format, Outcome};
+use crate::cli::common::flag::bad_flag;
 use crate::cli::common::styled::Styled;
 use crate::cli::common::table::{Cell, Column, Table};
 use crate::cli::common::terminal;
 use crate::cli::common::text::number;
+use crate::cli::common::time_zone::TimeZoneFlag;
 use crate::config::Settings;
+use crate::domain::Timestamp;
+use crate::domain::zone::Zone;
 use crate::store;
 use crate::store::quarantine::{Kept, Rank, RefusedRequest};
+use crate::wire::filter::in_order;
 use crate::wire::mask;
 
 /// The number of requests that are read at a time, because each includes its body.
@@ -29,16 +34,29 @@ pub struct Args {
           value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
 
+    /// Only requests received at this time or later: a length of time ago (24h, 7d), yesterday, a day, a
+    /// local time (2026-11-25T10:00), or RFC 3339
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+
+    /// Only requests received before this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+
+    #[command(flatten)]
+    time_zone: TimeZoneFlag,
+
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
 
 /// Prints the list.
 pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
+    let zone = args.time_zone.zone(settings)?;
     let (kept, requests) = read(args, settings)?;
     let mut out = terminal::paged(settings);
     match args.format {
-        Format::Table => out.show(&for_people(kept, &requests, out.columns()))?,
+        Format::Table => out.show(&for_people(kept, &requests, &zone, out.columns()))?,
         Format::Json => writeln!(out, "{:#}", as_json(kept, &requests))?,
     }
     Ok(Outcome::Done)
@@ -51,17 +69,27 @@ struct Entry {
 }
 
 fn read(args: &Args, settings: &Settings) -> Result<(Kept, Vec<Entry>)> {
+    let time = |name: &str, text: &Option<String>| {
+        let time = text.as_deref().map(|text| args.time_zone.time(name, text, settings));
+        time.transpose()
+    };
+    let (since, until) = (time("since", &args.since)?, time("until", &args.until)?);
+    in_order(since, until).map_err(bad_flag)?;
+    let in_period = |at: Timestamp| {
+        since.is_none_or(|since| at >= since) && until.is_none_or(|until| at < until)
+    };
     let Some(quarantine) = store::read_quarantine(&settings.database()?)? else {
         return Ok((Kept::default(), Vec::new()));
     };
     let (mut before, mut entries) = (None, Vec::new());
-    while (entries.len() as u64) < args.limit {
-        let left = args.limit - entries.len() as u64;
-        let limit = usize::try_from(left).unwrap_or(READ_REQUESTS).min(READ_REQUESTS);
-        let page = quarantine.newest(before, limit)?;
+    let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
+    while entries.len() < limit {
+        let page = quarantine.newest(before, limit.min(READ_REQUESTS))?;
         let Some((last, _)) = page.last() else { break };
         before = Some(*last);
-        entries.extend(page.into_iter().map(|(_, request)| Entry::of(request)));
+        let requests = page.into_iter().map(|(_, request)| request);
+        let found = requests.filter(|request| in_period(request.received_at));
+        entries.extend(found.take(limit - entries.len()).map(Entry::of));
     }
     Ok((quarantine.kept()?, entries))
 }
@@ -76,13 +104,13 @@ impl Entry {
     }
 }
 
-fn for_people(kept: Kept, entries: &[Entry], screen_columns: Option<usize>) -> Styled {
+fn for_people(kept: Kept, entries: &[Entry], zone: &Zone, screen_columns: Option<usize>) -> Styled {
     if kept.requests == 0 && entries.is_empty() {
         return Styled::from("The quarantine is empty.\n");
     }
     let mut table = Table::new([
         Column::left("id"),
-        Column::left("received at (UTC)").short_heading("received (UTC)"),
+        Column::time("received", zone),
         Column::right("bytes").optional(),
         Column::left("path").optional(),
         Column::left("reason"),
@@ -93,7 +121,7 @@ fn for_people(kept: Kept, entries: &[Entry], screen_columns: Option<usize>) -> S
         table.row([
             // Whole, because it is what `quarantine show` takes.
             Cell::text(request.id.to_string()),
-            Cell::time(request.received_at),
+            Cell::time(request.received_at, zone),
             Cell::number(*bytes as u64),
             Cell::text(path),
             Cell::text(&request.reason),

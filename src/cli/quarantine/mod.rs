@@ -9,11 +9,8 @@ mod show;
 use anyhow::Result;
 
 use super::Outcome;
-use crate::config::{self, Flags, Settings};
+use crate::config::{self, Flags, ListenerConfig, Settings};
 use crate::quarantine::ListenerSettings;
-use crate::twilio::accounts::Accounts;
-use crate::twilio::callback_path::CallbackPath;
-use crate::twilio::signature::BaseUrl;
 
 /// The arguments of `quarantine`.
 #[derive(Debug, clap::Args)]
@@ -44,30 +41,10 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
 }
 
-/// The configuration that a server would check signatures with.
-pub struct Configured {
-    pub accounts: Accounts,
-    pub public_urls: Vec<BaseUrl>,
-    pub callback_paths: Vec<CallbackPath>,
-}
-
-impl Configured {
-    /// The parts of the settings that decide about a callback.
-    pub fn from_settings(settings: &Settings) -> Result<Self> {
-        let mut public_urls = settings.public_urls()?;
-        if public_urls.is_empty() {
-            // The same default as in `serve`.
-            public_urls.extend(BaseUrl::parse(&format!("http://{}", settings.listen()?)));
-        }
-        let callback_paths = settings.callback_paths()?;
-        Ok(Self { accounts: settings.accounts()?, public_urls, callback_paths })
-    }
-
-    /// The settings of the callback listener.
-    pub fn accepts(&self) -> ListenerSettings<'_> {
-        let Self { accounts, public_urls, callback_paths } = self;
-        ListenerSettings { accounts, public_urls, callback_paths }
-    }
+/// The settings of a callback listener with this configuration.
+fn accepted_by(configured: &ListenerConfig) -> ListenerSettings<'_> {
+    let ListenerConfig { accounts, public_urls, callback_paths } = configured;
+    ListenerSettings { accounts, public_urls, callback_paths }
 }
 
 /// The flags that some of the subcommands share with `serve`.

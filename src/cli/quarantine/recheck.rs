@@ -7,10 +7,10 @@ use anyhow::{Result, bail};
 use serde_json::json;
 
 use super::super::{Format, Outcome, help};
-use super::Configured;
-use crate::cli::common::ledger;
-use crate::cli::common::text::{number, progress_bar};
-use crate::config::{self, Settings};
+use super::accepted_by;
+use crate::cli::common::text::number;
+use crate::cli::common::{ledger, progress};
+use crate::config::{self, ListenerConfig, Settings};
 use crate::quarantine::recheck::{Rechecked, recheck, recheck_dry_run};
 use crate::store::{self, Access};
 
@@ -35,9 +35,8 @@ pub struct Args {
 
 /// Checks every stored request and prints how many were appended.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    let configured = Configured::from_settings(
-        &settings.with_flags(super::url_flags(args.public_urls, args.callback_paths)),
-    )?;
+    let flags = super::url_flags(args.public_urls, args.callback_paths);
+    let configured = settings.with_flags(flags).listener()?;
     let rechecked = match args.dry_run {
         true => dry_run(&configured, settings)?,
         false => for_real(&configured, settings)?,
@@ -50,16 +49,16 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn dry_run(configured: &Configured, settings: &Settings) -> Result<Rechecked> {
+fn dry_run(configured: &ListenerConfig, settings: &Settings) -> Result<Rechecked> {
     let database = settings.database()?;
     let store = store::open(&database, Access::Read)?;
     match store::read_quarantine(&database)? {
-        Some(quarantine) => Ok(recheck_dry_run(&*quarantine, &*store, &configured.accepts())?),
+        Some(quarantine) => Ok(recheck_dry_run(&*quarantine, &*store, &accepted_by(configured))?),
         None => Ok(Rechecked::default()),
     }
 }
 
-fn for_real(configured: &Configured, settings: &Settings) -> Result<Rechecked> {
+fn for_real(configured: &ListenerConfig, settings: &Settings) -> Result<Rechecked> {
     let database = settings.database()?;
     let Some(mut quarantine) = store::open_quarantine(&database)? else {
         return Ok(Rechecked::default());
@@ -69,10 +68,11 @@ fn for_real(configured: &Configured, settings: &Settings) -> Result<Rechecked> {
         bail!("another recheck of {database} is running; wait until it has finished");
     };
     let store = ledger::to_append(settings)?;
-    let bar = progress_bar(quarantine.kept()?.requests, "recheck");
-    let rechecked = recheck(&mut *quarantine, &*store, &configured.accepts(), &mut |rechecked| {
-        bar.set_position(rechecked.requests);
-    });
+    let bar = progress::over_events(quarantine.kept()?.requests, "recheck");
+    let rechecked =
+        recheck(&mut *quarantine, &*store, &accepted_by(configured), &mut |rechecked| {
+            bar.set_position(rechecked.requests);
+        });
     bar.finish_and_clear();
     Ok(rechecked?)
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::{Format, Outcome, UsageError, help};
-use super::Configured;
+use super::accepted_by;
 use crate::cli::common::text::number;
 use crate::config::{self, Settings};
 use crate::quarantine::rejection::Rejection;
@@ -53,10 +53,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         return Ok(Outcome::NotFound);
     };
     // An invalid configuration does not prevent showing the request.
-    let now = Configured::from_settings(
-        &settings.with_flags(super::url_flags(args.public_urls, args.callback_paths)),
-    )
-    .map(|configured| check(&request, &configured.accepts()));
+    let flags = super::url_flags(args.public_urls, args.callback_paths);
+    let configured = settings.with_flags(flags).listener();
+    let now = configured.map(|configured| check(&request, &accepted_by(&configured)));
     let mut out = crate::cli::common::terminal::stdout();
     match args.format {
         Format::Table => out.write_all(for_people(&request, &now).as_bytes())?,

@@ -4,6 +4,7 @@ mod table;
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -64,8 +65,8 @@ enum ReportFormat {
 
 /// Catches up with the log and makes the report.
 pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
-    let query = query(&args, settings)?;
-    let error_codes = settings.error_codes(args.error_codes.as_deref())?;
+    let error_codes = Arc::new(settings.error_codes(args.error_codes.as_deref())?);
+    let query = ReportQuery { error_codes: Arc::clone(&error_codes), ..query(&args, settings)? };
     let store = ledger::up_to_date(settings)?;
     check_tags(&query.filter, store.views(), false)?;
     check_dimensions(&query, &store.views().tag_names()?)?;

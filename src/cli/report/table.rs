@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use crate::cli::common::styled::Styled;
 use crate::cli::common::table::{Cell, Column, Table};
 use crate::cli::common::text::number;
@@ -35,6 +37,8 @@ fn columns(report: &ReportJson) -> Vec<Column> {
             Column::right("before"),
             Column::right("change"),
             Column::right("failed").optional(),
+            Column::right("before").optional(),
+            Column::right("change").optional(),
         ]);
         return columns;
     }
@@ -91,10 +95,7 @@ fn key(by: &Dimension, value: Option<&str>) -> Cell {
 }
 
 fn figures(figures: &FiguresJson, compared: Option<&ComparedJson>) -> Vec<Cell> {
-    let count =
-        |name: &str| figures.statuses.get(name).and_then(|count| count.as_i64()).unwrap_or(0);
-    let counted = |names: &[&str]| whole(names.iter().map(|name| count(name)).sum());
-    let failed = counted(&["undelivered", "failed"]);
+    let failed = failures(&figures.statuses);
     if let Some(compared) = compared {
         return vec![
             whole(figures.messages),
@@ -103,15 +104,17 @@ fn figures(figures: &FiguresJson, compared: Option<&ComparedJson>) -> Vec<Cell> 
             percent(figures.delivery_rate),
             percent(compared.figures.delivery_rate),
             points(compared.differences.delivery_rate),
-            failed,
+            whole(failed),
+            whole(failures(&compared.figures.statuses)),
+            Cell::text(format!("{:+}", failures(&compared.differences.statuses))),
         ];
     }
     let TimesJson { p50: sent, p95: sent_95, .. } = &figures.time_to_sent_ms;
     let TimesJson { p50: delivered, p95: delivered_95, .. } = &figures.sent_to_delivered_ms;
     vec![
         whole(figures.messages),
-        counted(&["delivered", "read"]),
-        failed,
+        whole(counted(&figures.statuses, &["delivered", "read"])),
+        whole(failed),
         whole(figures.open),
         whole(figures.conflicts),
         percent(figures.delivery_rate),
@@ -121,6 +124,14 @@ fn figures(figures: &FiguresJson, compared: Option<&ComparedJson>) -> Vec<Cell> 
         length(*delivered),
         length(*delivered_95),
     ]
+}
+
+fn failures(statuses: &Map<String, Value>) -> i64 {
+    counted(statuses, &["undelivered", "failed"])
+}
+
+fn counted(statuses: &Map<String, Value>, names: &[&str]) -> i64 {
+    names.iter().filter_map(|name| statuses.get(*name)?.as_i64()).sum()
 }
 
 /// A count. In its short form it is in millions from a million on.

@@ -7,9 +7,9 @@ use std::io::{LineWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Outcome, UsageError};
+use crate::cli::common::progress;
 use crate::config::Settings;
 use crate::simulate::{FIXED_RECEIPT, Load, Signer, SimulationPlan, Target, run as send};
 
@@ -102,7 +102,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         file.with_context(|| format!("--acked-log: cannot write {}", path.display()))
     });
     let acked = acked.transpose()?.map(|file| Box::new(LineWriter::new(file)) as _);
-    let bar = progress();
+    let bar = progress::endless("simulate {human_pos} answered  {per_sec}  {elapsed}");
     let tick = bar.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let summary =
@@ -161,10 +161,4 @@ fn load(args: &Args) -> Result<Load> {
         seconds: positive("--seconds", args.seconds)?,
         day_seconds: positive("--day", args.day)?,
     })
-}
-
-fn progress() -> ProgressBar {
-    let style = ProgressStyle::with_template("simulate {human_pos} answered  {per_sec}  {elapsed}");
-    let bar = ProgressBar::new_spinner();
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }

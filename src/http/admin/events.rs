@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use super::state::AdminState;
-use crate::domain::event_filter::{EventFilter, ReadEvent};
+use crate::domain::event_filter::EventFilter;
 use crate::domain::{Position, RecordedEvent};
 use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
@@ -134,6 +134,7 @@ fn read(
     head: Position,
     limit: usize,
 ) -> Result<(Vec<RecordedEvent>, Position), StoreError> {
+    let is_default = *filter == EventFilter::default();
     let (mut found, mut last) = (Vec::new(), after);
     while last < head && found.len() < limit && last - after < EXAMINED_MAX {
         let left = usize::try_from(head - last).unwrap_or(limit);
@@ -141,7 +142,7 @@ fn read(
         let Some(end) = events.last().map(|event| event.position) else { break };
         last = end;
         for event in events {
-            if filter.matches(read_event(&event, &ParsedCallback::parse(&event))) {
+            if is_default || filter.matches(ParsedCallback::parse(&event).with_event(&event)) {
                 let position = event.position;
                 found.push(event);
                 if found.len() == limit {
@@ -150,20 +151,11 @@ fn read(
                 }
             }
         }
-        if *filter == EventFilter::default() {
+        if is_default {
             break;
         }
     }
     Ok((found, last))
-}
-
-fn read_event<'a>(event: &'a RecordedEvent, reading: &'a ParsedCallback<'_>) -> ReadEvent<'a> {
-    ReadEvent {
-        event,
-        account_sid: reading.account_sid.as_deref(),
-        message_sid: reading.message_sid.as_deref(),
-        reported: reading.reported.as_ref(),
-    }
 }
 
 fn at(state: &AdminState, position: &str) -> Result<RecordedEvent, Problem> {

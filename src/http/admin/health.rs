@@ -69,16 +69,7 @@ pub async fn healthz() -> HttpResponse {
 pub async fn readyz(state: web::Data<AdminState>) -> Result<HttpResponse, Problem> {
     let readiness = web::block(move || {
         let only_simulated = only_simulated(&state).unwrap_or(None).filter(|only| *only);
-        let readiness = readiness(&state).unwrap_or_else(|error| Readiness {
-            ready: false,
-            head: state.projection.head(),
-            checkpoint: state.projection.projected(),
-            lag_seconds: 0.0,
-            only_simulated: None,
-            verified: verified(&state),
-            reason: Some(error.to_string()),
-        });
-        Readiness { only_simulated, ..readiness }
+        Readiness { only_simulated, ..current_readiness(&state) }
     });
     let readiness = readiness.await?;
     let response = match readiness.ready {
@@ -86,6 +77,19 @@ pub async fn readyz(state: web::Data<AdminState>) -> Result<HttpResponse, Proble
         false => HttpResponse::ServiceUnavailable(),
     };
     response::json(response, &readiness)
+}
+
+/// The readiness of the server; an error is the reason why it is not ready.
+pub fn current_readiness(state: &AdminState) -> Readiness {
+    readiness(state).unwrap_or_else(|error| Readiness {
+        ready: false,
+        head: state.projection.head(),
+        checkpoint: state.projection.projected(),
+        lag_seconds: 0.0,
+        only_simulated: None,
+        verified: verified(state),
+        reason: Some(error.to_string()),
+    })
 }
 
 /// The readiness of the server, with the reason if it is not ready.

@@ -27,11 +27,14 @@ pub async fn metrics(
     state: web::Data<AdminState>,
     _: Query<NoParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let text = web::block(move || {
-        set_gauges(&state);
-        state.metrics.encode()
-    });
+    let text = web::block(move || text(&state));
     Ok(HttpResponse::Ok().content_type(TEXT_FORMAT).body(text.await??))
+}
+
+/// The metrics in Prometheus' text format, with current values. Blocks.
+pub fn text(state: &AdminState) -> Result<String, Problem> {
+    set_gauges(state);
+    state.metrics.encode()
 }
 
 /// Sets the gauges. A gauge whose value cannot be read keeps its last value, so that the others are

@@ -1,10 +1,12 @@
 //! The admin listener: its endpoints, one file per resource.
 
+pub mod checks;
 pub mod event_stream;
 pub mod events;
 pub mod exports;
 pub mod find;
 pub mod health;
+pub mod health_checks;
 pub mod message;
 pub mod message_list;
 pub mod message_sender;

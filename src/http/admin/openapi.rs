@@ -11,7 +11,7 @@ use utoipa_swagger_ui::{Config, serve};
 
 use super::send_message::SendProblemDetails;
 use super::{
-    event_stream, events, exports, find, health, message, message_list, metrics, reports,
+    checks, event_stream, events, exports, find, health, message, message_list, metrics, reports,
     send_message,
 };
 use crate::http::error::Problem;
@@ -34,6 +34,7 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
         health::healthz,
         health::readyz,
         metrics::metrics,
+        checks::checks,
         message::one,
         message_list::messages,
         send_message::send,
@@ -54,7 +55,7 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
         (name = "events", description = "The log"),
         (name = "reports", description = "Delivery figures"),
         (name = "exports", description = "Messages and events as files"),
-        (name = "state", description = "Health and metrics"),
+        (name = "state", description = "Health, checks and metrics"),
     )
 )]
 struct Document;

@@ -1,5 +1,7 @@
 //! `GET /v1/reports/delivery`: delivery reports.
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Deserializer};
 use time::OffsetDateTime;
@@ -29,11 +31,11 @@ const LIMIT_MAX: usize = 1_000_000;
 #[serde(default)]
 pub struct ReportParameters {
     /// One property, or two with a comma in between: `day`, `hour`, `week`, `month`, `weekday`,
-    /// `hour-of-day`, `channel`, `from`, `messaging-service`, `country`, `error-code`, `account`, or
-    /// `tag:` and the name of a tag
+    /// `hour-of-day`, `channel`, `from`, `messaging-service`, `country`, `error-code`, `fault`,
+    /// `account`, or `tag:` and the name of a tag
     #[serde(deserialize_with = "text")]
     #[param(value_type = String, required = true, example = "country,week",
-        pattern = "^(day|hour|week|month|weekday|hour-of-day|channel|from|messaging-service|country|error-code|account|tag:[A-Za-z0-9_-]+)(,(day|hour|week|month|weekday|hour-of-day|channel|from|messaging-service|country|error-code|account|tag:[A-Za-z0-9_-]+))?$")]
+        pattern = "^(day|hour|week|month|weekday|hour-of-day|channel|from|messaging-service|country|error-code|fault|account|tag:[A-Za-z0-9_-]+)(,(day|hour|week|month|weekday|hour-of-day|channel|from|messaging-service|country|error-code|fault|account|tag:[A-Za-z0-9_-]+))?$")]
     by: Option<String>,
     /// `previous`, the period of the same length directly before, or `SINCE..UNTIL`
     #[serde(deserialize_with = "text")]
@@ -123,6 +125,7 @@ impl ReportParameters {
             zone,
             order: self.sort.unwrap_or_default(),
             limit: self.limit,
+            error_codes: Arc::clone(&state.error_codes),
             ..ReportQuery::new(by)
         };
         let checked = query.order.check(self.compare.is_some());

@@ -4,8 +4,8 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{Handler, Resource, Responder};
 
 use super::{
-    event_stream, events, exports, find, health, message, message_list, metrics, openapi, reports,
-    send_message,
+    checks, event_stream, events, exports, find, health, message, message_list, metrics, openapi,
+    reports, send_message,
 };
 use crate::http::error::method_not_allowed;
 
@@ -20,6 +20,7 @@ pub fn admin(app: &mut ServiceConfig) {
         .service(messages_resource())
         .service(find_resource())
         .service(get("/v1/messages/{sid}", message::one))
+        .service(get("/v1/checks", checks::checks))
         .service(get("/v1/events", events::page))
         .service(get("/v1/events/stream", event_stream::follow))
         .service(get("/v1/events/{position}", events::one))

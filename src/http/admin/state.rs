@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 
 use super::find::limit::Lookups;
+use super::health_checks::HealthChecks;
 use super::message_sender::MessageSender;
 use super::registry::MetricsRegistry;
 use crate::domain::Timestamp;
@@ -37,7 +38,7 @@ pub struct AdminState {
     /// `None` if the log is not verified in the background.
     pub verifying: Option<background::Handle>,
     pub rule: Rule,
-    pub error_codes: ErrorCodes,
+    pub error_codes: Arc<ErrorCodes>,
     /// The country of numbers without a calling code, if one is configured.
     pub default_country: Option<Country>,
     /// The time zone of days and times in queries, unless they name another one.
@@ -45,6 +46,8 @@ pub struct AdminState {
     pub account_names: AccountNames,
     pub tokens: Arc<ArcSwap<Tokens>>,
     pub attempts: Attempts,
+    /// `None` if this server makes no checks.
+    pub checks: Option<HealthChecks>,
     /// `None` if access records are switched off.
     pub access: Option<AccessRecorder>,
     pub lookups: Lookups,

@@ -30,6 +30,8 @@ pub struct Scope {
     pub may_find: bool,
     /// Whether messages may be sent.
     pub may_send: bool,
+    /// Whether the client may append or change something, other than by sending messages.
+    pub may_operate: bool,
 }
 
 /// Which addresses and texts a client may see.
@@ -42,9 +44,9 @@ pub enum Visibility {
 }
 
 impl Scope {
-    /// The scope if no token is configured. Sending costs money, so it always requires one.
+    /// The scope if no token is configured. What costs money or changes something always requires one.
     pub const WITHOUT_TOKEN: Self =
-        Self { visibility: Visibility::Full, may_find: false, may_send: false };
+        Self { visibility: Visibility::Full, may_find: false, may_send: false, may_operate: false };
 }
 
 impl fmt::Display for Scope {
@@ -55,8 +57,10 @@ impl fmt::Display for Scope {
             Visibility::Masked => Some("read:masked"),
             Visibility::Full => Some("read"),
         };
-        let (find, send) = (self.may_find.then_some("find"), self.may_send.then_some("send"));
-        let words: Vec<_> = read.into_iter().chain(find).chain(send).collect();
+        let find = self.may_find.then_some("find");
+        let send = self.may_send.then_some("send");
+        let operate = self.may_operate.then_some("operate");
+        let words: Vec<_> = [read, find, send, operate].into_iter().flatten().collect();
         f.write_str(&words.join(" "))
     }
 }
@@ -169,7 +173,8 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::{Attempts, Scope, Tokens, Visibility};
 
-    const MASKED: Scope = Scope { visibility: Visibility::Masked, may_find: true, may_send: false };
+    const MASKED: Scope =
+        Scope { visibility: Visibility::Masked, may_find: true, ..Scope::WITHOUT_TOKEN };
 
     #[test]
     fn each_token_has_its_own_scope_and_nothing_else_has_any() {

@@ -1,9 +1,11 @@
 //! Metrics of callbacks, by outcome. Senders cannot choose the value of any label.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry, exponential_buckets};
 
+use super::recent::MinuteCounters;
 use crate::domain::Status;
 use crate::http::error::Problem;
 use crate::quarantine::rejection::Rejection;
@@ -38,6 +40,7 @@ pub struct CallbackMetrics {
     callbacks: IntCounterVec,
     refusals: IntCounterVec,
     append_seconds: Histogram,
+    recent: Arc<MinuteCounters>,
 }
 
 impl Default for CallbackMetrics {
@@ -63,6 +66,7 @@ impl Default for CallbackMetrics {
                 &["reason"],
             ),
             append_seconds: Histogram::with_opts(append.buckets(bounds)).expect("it is a name"),
+            recent: Arc::default(),
         };
         metrics.initialise();
         metrics
@@ -89,18 +93,25 @@ impl CallbackMetrics {
     pub fn stored(&self, word: StatusWord, waited: Duration) {
         self.callbacks.with_label_values(&[Outcome::Stored.name(), word.name()]).inc();
         self.append_seconds.observe(waited.as_secs_f64());
+        self.recent.accepted();
     }
 
     /// Counts a callback that was rejected.
     pub fn refused(&self, problem: &Problem) {
         self.callbacks.with_label_values(&[Outcome::Refused.name(), UNVERIFIED]).inc();
         self.refusals.with_label_values(&[reason(problem)]).inc();
+        self.recent.rejected();
     }
 
     /// Counts a signed callback that may not be on disk.
     pub fn not_stored(&self, word: StatusWord, problem: &Problem) {
         self.callbacks.with_label_values(&[Outcome::NotStored.name(), word.name()]).inc();
         self.refusals.with_label_values(&[reason(problem)]).inc();
+    }
+
+    /// The numbers of the last minutes.
+    pub fn recent(&self) -> Arc<MinuteCounters> {
+        Arc::clone(&self.recent)
     }
 
     /// Registers them for `/metrics`.

@@ -5,6 +5,7 @@ pub mod listener;
 mod metrics;
 mod misdirected;
 mod receive;
+pub mod recent;
 mod rejection;
 mod rejection_log;
 mod request_heads;

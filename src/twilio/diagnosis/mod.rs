@@ -119,6 +119,28 @@ pub fn remedy_fits(
     found.is_some_and(|found| found.key == remedy.key)
 }
 
+/// The public URL that makes a request's signature match, if the remedy changes only its scheme, host or
+/// port, and the key is one that should have signed.
+pub fn corrected_public_url(
+    request: &RejectedRequest<'_>,
+    configuration: &Configuration<'_>,
+    remedy: &Remedy,
+) -> Option<String> {
+    if !remedy.is_of_origin() || remedy.key.is_some() {
+        return None;
+    }
+    let mut corrected = None;
+    let budget = (REMEDY_SIGNATURES_MAX, REMEDY_HASHED_BYTES_MAX);
+    search_within(request, configuration, budget, |search, body| {
+        let text = SignedText::plain(body);
+        let urls = candidate_urls::with_origin_edits(request, configuration, &remedy.url);
+        let fits = urls.iter().find(|url| search.fits(url, &text.bytes, Keys::Expected).is_some());
+        corrected = fits?.strip_suffix(request.target).map(str::to_owned);
+        Some(remedy.clone())
+    });
+    corrected
+}
+
 /// Runs a search within a budget of signatures and hashed bytes; `None` if it finds no remedy that
 /// makes the request valid.
 fn search_within(

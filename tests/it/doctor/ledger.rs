@@ -179,3 +179,28 @@ fn a_backup_succeeds_even_if_it_cannot_be_recorded() {
     assert!(ledger.file("copy.db").exists());
     assert!(String::from_utf8_lossy(&output.stderr).contains("could not be recorded"));
 }
+
+#[test]
+fn an_unusual_silence_is_a_failed_check() {
+    // One callback every ten seconds around this time of the day, in each of the last days.
+    let usual = (1..=2).rev().flat_map(|day| {
+        (-60..60).rev().map(move |step| seconds_ago(event(sent(&sid(3))), day * 86_400 + step * 10))
+    });
+    let with_last = |seconds: i64| {
+        let last = seconds_ago(event(delivered(&sid(3))), seconds);
+        examine(&Ledger::with_events(&usual.clone().chain([last]).collect::<Vec<_>>()))
+    };
+
+    let page = with_last(600);
+    assert_eq!(page.outcome("silence"), "fail");
+    let detail = page.detail("silence");
+    assert!(
+        detail.starts_with("no callback was accepted for 10 min; usual at this hour: one every "),
+        "{detail}"
+    );
+    assert!(detail.contains("no gap over 10 s in 7 days"), "{detail}");
+
+    assert_eq!(with_last(60).outcome("silence"), "ok");
+    let young = examine(&Ledger::with_events(&[seconds_ago(event(sent(&sid(1))), 3600)]));
+    assert_eq!(young.detail("silence"), "the last callback was accepted 60 min ago");
+}

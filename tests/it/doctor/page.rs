@@ -70,14 +70,15 @@ fn the_json_always_has_the_same_structure() {
     let page = examine(&ledger);
 
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(keys(&page.json), ["checks", "failed", "warned"]);
+    assert_eq!(keys(&page.json), ["checks", "failed", "warned", "at", "figures"]);
     for check in page.checks() {
-        assert_eq!(keys(check), ["name", "area", "outcome", "detail", "advice"]);
+        assert_eq!(keys(check), ["name", "area", "outcome", "detail", "advice", "origin"]);
         assert_eq!(check["advice"].is_null(), check["outcome"] == "ok", "{check}");
     }
     assert_eq!(
         page.names(),
         [
+            "silence",
             "file",
             "setting listen",
             "setting admin_listen",

@@ -27,7 +27,7 @@ fn each_setting_is_shown_with_its_source() {
         page.detail("setting public_url"),
         "https://hooks.example.com (DELIVERY_LEDGER_PUBLIC_URL)"
     );
-    assert_eq!(page.detail("setting rule"), "delivery-wins (delivery-ledger.toml)");
+    assert_eq!(page.detail("setting rule"), "delivery-wins (delivery-ledger.toml, line 1)");
     assert_eq!(page.detail("setting verify_every"), "86400 s (default)");
 }
 

@@ -39,6 +39,29 @@ fn the_list_fits_80_columns_and_has_everything_at_200() {
 }
 
 #[test]
+fn the_list_can_be_of_a_period() {
+    let app = App::start();
+    app.forged(3);
+    app.kept(3);
+    let ids = |flags: &[&str]| {
+        let list = app.json(&[&["quarantine", "list", "--format", "json"], flags].concat());
+        let requests = list["data"].as_array().unwrap().iter();
+        requests.map(|it| it["received_at"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let all = ids(&[]);
+    let [newest, middle, oldest] = &all[..] else { panic!("{all:?}") };
+    assert_eq!(ids(&["--since", middle]), [newest.clone(), middle.clone()]);
+    assert_eq!(ids(&["--until", middle]), std::slice::from_ref(oldest));
+    assert_eq!(ids(&["--since", middle, "--limit", "1"]), std::slice::from_ref(newest));
+    assert_eq!(ids(&["--until", "24h"]), [""; 0]);
+    let (_, table, _) = app.run_as_text(&["quarantine", "list", "--time-zone=asia/kathmandu"]);
+    assert!(table.contains("received at (Asia/Kathmandu)") && table.contains("+05:45"), "{table}");
+    let (code, _, stderr) = app.run_as_text(&["quarantine", "list", "--since=1h", "--until=2h"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("exchange the two"), "{stderr}");
+}
+
+#[test]
 fn an_unknown_id_exits_with_4_and_an_invalid_one_with_2() {
     let app = App::start();
     let id = Uuid::now_v7().to_string();

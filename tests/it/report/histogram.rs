@@ -18,9 +18,9 @@ fn lapse() -> impl Strategy<Value = Elapsed> {
 }
 
 fn sample() -> impl Strategy<Value = Contribution> {
-    (any::<[bool; 2]>(), lapse(), lapse()).prop_map(|(is, time_to_sent, sent_to_delivered)| {
-        let [conflict, imported] = is;
-        Contribution { conflict, imported, time_to_sent, sent_to_delivered }
+    (any::<[bool; 4]>(), lapse(), lapse()).prop_map(|(is, time_to_sent, sent_to_delivered)| {
+        let [conflict, imported, late, duplicate] = is;
+        Contribution { conflict, imported, late, duplicate, time_to_sent, sent_to_delivered }
     })
 }
 

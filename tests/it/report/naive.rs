@@ -83,6 +83,8 @@ struct Stands<'s> {
     service: Option<&'static str>,
     first: i64,
     conflict: bool,
+    late: bool,
+    duplicate: bool,
     time_to_sent: Option<i64>,
     sent_to_delivered: Option<i64>,
 }
@@ -111,8 +113,33 @@ fn stands<'s>(events: &[&'s Said]) -> Stands<'s> {
         service: with_service.and_then(|said| said.service),
         first: events.iter().map(|said| said.ms).min().unwrap(),
         conflict: failed && events.iter().any(|said| said.is_success()),
+        late: (0..events.len()).any(|place| is_late(&events[..place], events[place])),
+        duplicate: (0..events.len()).any(|place| is_duplicate(&events[..place], events[place])),
         time_to_sent: between(first(&["accepted", "queued", "sending"]), first(&["sent"])),
         sent_to_delivered: between(first(&["sent"]), first(&["delivered"])),
+    }
+}
+
+fn is_duplicate(before: &[&Said], said: &Said) -> bool {
+    before.iter().any(|earlier| earlier.event().body == said.event().body)
+}
+
+fn is_late(before: &[&Said], said: &Said) -> bool {
+    let conflicts = |earlier: &&Said| {
+        said.is_success() && earlier.is_failure() || said.is_failure() && earlier.is_success()
+    };
+    let highest = before.iter().filter_map(|earlier| earlier.rank()).max();
+    said.rank().is_some_and(|rank| highest.is_some_and(|highest| rank < highest))
+        && !before.iter().any(conflicts)
+        && !is_duplicate(before, said)
+}
+
+/// Who is usually responsible, for the codes of these tests.
+fn fault(code: Option<u32>) -> &'static str {
+    match code {
+        Some(30003 | 30005) => "recipient",
+        Some(30007) => "carrier",
+        _ => "unknown",
     }
 }
 
@@ -122,6 +149,8 @@ pub struct RowJson {
     pub messages: i64,
     pub statuses: BTreeMap<&'static str, i64>,
     pub conflicts: i64,
+    pub late: i64,
+    pub duplicate: i64,
     pub on_receipts: (i64, i64),
     pub time_to_sent: Vec<Option<i64>>,
     pub sent_to_delivered: Vec<Option<i64>>,
@@ -175,6 +204,8 @@ pub fn report(
             "messaging-service" => stands.service.map(str::to_owned),
             "country" => Some(country.to_owned()).filter(|country| !country.is_empty()),
             "error-code" => stands.code.map(|code| code.to_string()),
+            "fault" if !["undelivered", "failed"].contains(&stands.status) => None,
+            "fault" => Some(fault(stands.code).to_owned()),
             _ => account.map(str::to_owned),
         };
         let key = match by {
@@ -188,6 +219,8 @@ pub fn report(
         row.messages += 1;
         *row.statuses.entry(stands.status).or_default() += 1;
         row.conflicts += i64::from(stands.conflict);
+        row.late += i64::from(stands.late);
+        row.duplicate += i64::from(stands.duplicate);
         if ["whatsapp", "rcs"].contains(&channel) {
             row.on_receipts.0 += i64::from(["delivered", "read"].contains(&stands.status));
             row.on_receipts.1 += i64::from(stands.status == "read");
@@ -219,6 +252,8 @@ impl RowJson {
             "open": self.messages - reached - not - of("canceled"),
             "conflicts": self.conflicts,
             "imported": 0,
+            "late": self.late,
+            "duplicate": self.duplicate,
             "delivery_rate": ratio(reached, reached + not),
             "read_rate": ratio(self.on_receipts.1, self.on_receipts.0),
             "failure_rate": ratio(not, reached + not),

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use source::{Source, sources};
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 23] = [
+const MAY_USE: [(&str, &[&str]); 24] = [
     ("atomic_file", &[]),
     ("background", &[]),
     ("domain", &[]),
@@ -27,6 +27,22 @@ const MAY_USE: [(&str, &[&str]); 23] = [
     ("quarantine", &["background", "domain", "twilio", "store"]),
     ("access_log", &["background"]),
     (
+        "checks",
+        &[
+            "domain",
+            "twilio",
+            "store",
+            "projection",
+            "wire",
+            "report",
+            "backup",
+            "reconcile",
+            "quarantine",
+            "config",
+            "text",
+        ],
+    ),
+    (
         "http",
         &[
             "domain",
@@ -41,6 +57,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
             "reconcile",
             "quarantine",
             "access_log",
+            "checks",
         ],
     ),
     ("simulate", &["domain", "twilio", "wire"]),
@@ -59,6 +76,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
             "reconcile",
             "quarantine",
             "access_log",
+            "checks",
             "http",
             "config",
             "telemetry",
@@ -84,6 +102,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
             "import",
             "quarantine",
             "access_log",
+            "checks",
             "http",
             "simulate",
             "config",

@@ -6,6 +6,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::cli::common::palette;
 use crate::cli::common::styled::PLAIN;
 use crate::cli::common::text::number;
+use crate::domain::zone::Zone;
 use crate::domain::{Effect, Status, Timestamp};
 use crate::text::printable;
 
@@ -35,12 +36,13 @@ impl Cell {
         Self::text(number(count))
     }
 
-    /// A time in UTC: `2026-11-25T10:00:03.250000Z`, or `11-25 10:00:03`.
-    pub fn time(at: Timestamp) -> Self {
-        let full = at.to_string();
+    /// A time in this zone: `2026-11-25T10:00:03.250000Z`, `2026-11-25T11:00:03.250000+01:00`, or
+    /// `11-25 10:00:03`.
+    pub fn time(at: Timestamp, zone: &Zone) -> Self {
+        let full = zone.show(at);
         // A time that has no date, after damage, has no short form either.
         match (full.get(5..10), full.get(11..19)) {
-            (Some(day), Some(time)) if full.ends_with('Z') => {
+            (Some(day), Some(time)) if full.as_bytes()[10] == b'T' => {
                 Self::text(&full).short(format!("{day} {time}"))
             }
             _ => Self::text(full),

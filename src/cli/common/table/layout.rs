@@ -104,7 +104,7 @@ impl Layout {
                 }
                 _ => true,
             };
-            line.cell(shown, HEADING, if fits { &*shown.heading } else { "" });
+            line.cell(shown, HEADING, if fits { &shown.heading } else { "" });
         }
         line.end()
     }

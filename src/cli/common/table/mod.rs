@@ -4,14 +4,14 @@
 //! ```text
 //! let mut table = Table::new([
 //!     Column::right("position").short_heading("pos"),
-//!     Column::left("received at (UTC)").short_heading("received"),
+//!     Column::time("received", &zone),
 //!     Column::left("message"),
 //!     Column::left("service").optional(),
 //!     Column::prose("details"),
 //! ]);
 //! table.row([
 //!     Cell::number(position),
-//!     Cell::time(received_at),
+//!     Cell::time(received_at, &zone),
 //!     Cell::sid(&message_sid),
 //!     Cell::text(&service),
 //!     Cell::text(&details),
@@ -31,6 +31,7 @@ use std::borrow::Cow;
 pub use self::cell::Cell;
 pub use self::layout::Layout;
 use super::styled::Styled;
+use crate::domain::zone::Zone;
 
 /// One column: its heading, and what may happen to it if the terminal is too narrow.
 #[derive(Debug, Clone)]
@@ -69,9 +70,18 @@ impl Column {
         Self { is_prose: true, ..Self::left(heading) }
     }
 
+    /// A column of times in this zone, which its headings name: `received at (Europe/Berlin)`, or
+    /// `received (Berlin)` above the short form.
+    pub fn time(verb: &str, zone: &Zone) -> Self {
+        Self {
+            heading: format!("{verb} at ({})", zone.name()).into(),
+            ..Self::left("").short_heading(format!("{verb} ({})", zone.short_name()))
+        }
+    }
+
     /// The heading above cells in their short form.
-    pub fn short_heading(self, short_heading: &'static str) -> Self {
-        Self { short_heading: Cow::Borrowed(short_heading), ..self }
+    pub fn short_heading(self, short_heading: impl Into<Cow<'static, str>>) -> Self {
+        Self { short_heading: short_heading.into(), ..self }
     }
 
     /// Leaves the column out if the short forms of all others do not make the table fit; the last such
@@ -125,6 +135,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::{Cell, Column, Table};
+    use crate::domain::zone::Zone;
     use crate::domain::{Effect, Timestamp};
 
     const SID: &str = "SM0123456789abcdef0123456789abcdef";
@@ -145,7 +156,7 @@ mod tests {
         ] {
             table.row([
                 Cell::number(position),
-                Cell::time(at),
+                Cell::time(at, &Zone::default()),
                 Cell::sid(SID),
                 Cell::effect(effect),
                 Cell::text("MG1"),

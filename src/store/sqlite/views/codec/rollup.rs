@@ -1,6 +1,6 @@
 //! The encoding of a roll-up as a blob of varints.
 //!
-//! In this order: messages, conflicts, imported messages; then for each of the two histograms its unknown
+//! In this order: messages, conflicts, imported messages, those with late and with duplicate events; then for each of the two histograms its unknown
 //! and negative durations, the number of buckets, and for each of these its distance from the one
 //! before and its count.
 
@@ -14,6 +14,8 @@ pub fn pack(rollup: &Rollup) -> Option<Vec<u8>> {
     push(&mut blob, rollup.messages)?;
     push(&mut blob, rollup.conflicts)?;
     push(&mut blob, rollup.imported)?;
+    push(&mut blob, rollup.late)?;
+    push(&mut blob, rollup.duplicate)?;
     for histogram in [&rollup.time_to_sent, &rollup.sent_to_delivered] {
         push(&mut blob, histogram.unknown)?;
         push(&mut blob, histogram.negative)?;
@@ -33,10 +35,11 @@ pub fn unpack(blob: &[u8]) -> Option<Rollup> {
     let mut reader = Reader::of(blob);
     let (messages, conflicts) = (count(&mut reader)?, count(&mut reader)?);
     let imported = count(&mut reader)?;
+    let (late, duplicate) = (count(&mut reader)?, count(&mut reader)?);
     let time_to_sent = unpack_histogram(&mut reader, blob.len())?;
     let sent_to_delivered = unpack_histogram(&mut reader, blob.len())?;
     reader.finish()?;
-    Some(Rollup { messages, conflicts, imported, time_to_sent, sent_to_delivered })
+    Some(Rollup { messages, conflicts, imported, late, duplicate, time_to_sent, sent_to_delivered })
 }
 
 fn unpack_histogram(reader: &mut Reader<'_>, length_max: usize) -> Option<DurationHistogram> {
@@ -76,6 +79,8 @@ mod tests {
                 Contribution {
                     conflict: ms == 0,
                     imported: ms == 1,
+                    late: ms == 31,
+                    duplicate: ms == 32,
                     time_to_sent,
                     sent_to_delivered,
                 },

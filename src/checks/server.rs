@@ -1,16 +1,15 @@
 //! Checks of the server that runs on this ledger.
 
-use super::context::DoctorContext;
+use super::context::CheckContext;
 use super::finding::Finding;
-use crate::cli::common::http_client::get;
-use crate::cli::common::running_server::reachable;
+use super::running_server::CallbackListener;
 
 /// The number of connections that `serve` accepts for callbacks; each is an open file.
 const OPEN_FILES_FEW: u64 = 8192 + 256;
 
 /// Checks that a server is running and ready.
-pub fn ready(context: &DoctorContext) -> Vec<Finding> {
-    let server = context.server();
+pub fn ready(context: &CheckContext) -> Vec<Finding> {
+    let server = &context.server;
     let Some(address) = server.address else { return Vec::new() };
     let missing: fn(String, &'static str) -> Finding = match context.server_is_due {
         true => Finding::fail,
@@ -34,30 +33,26 @@ pub fn ready(context: &DoctorContext) -> Vec<Finding> {
 }
 
 /// Checks that the callback listener responds.
-pub fn callbacks(context: &DoctorContext) -> Vec<Finding> {
-    let Ok(listen) = context.settings.listen() else {
+pub fn callbacks(context: &CheckContext) -> Vec<Finding> {
+    let Some(CallbackListener { address, code }) = context.server.callbacks else {
         return Vec::new();
     };
-    if context.server().ready.is_none() || listen.port() == 0 {
-        return Vec::new();
-    }
-    let listen = reachable(listen);
-    vec![match get(listen, "/healthz", None) {
-        Some((200, _)) => Finding::ok(format!("{listen} answers")),
-        Some((code, _)) => Finding::warn(
-            format!("{listen} answers {code}"),
+    vec![match code {
+        Some(200) => Finding::ok(format!("{address} answers")),
+        Some(code) => Finding::warn(
+            format!("{address} answers {code}"),
             "another program listens there, or serve was started with another --listen",
         ),
         None => Finding::warn(
-            format!("{listen} does not answer"),
+            format!("{address} does not answer"),
             "give doctor the --listen of serve; if it is the same, serve is overloaded: check its CPU",
         ),
     }]
 }
 
 /// Checks that the server has the same version as this program.
-pub fn version(context: &DoctorContext) -> Vec<Finding> {
-    let Some(metrics) = &context.server().metrics else { return Vec::new() };
+pub fn version(context: &CheckContext) -> Vec<Finding> {
+    let Some(metrics) = &context.server.metrics else { return Vec::new() };
     let versions = metrics.labelled("delivery_ledger_build_info", "version");
     let Some((theirs, _)) = versions.into_iter().next() else { return Vec::new() };
     let ours = env!("CARGO_PKG_VERSION");
@@ -71,8 +66,8 @@ pub fn version(context: &DoctorContext) -> Vec<Finding> {
 }
 
 /// Checks the result of the last background verification.
-pub fn verification(context: &DoctorContext) -> Vec<Finding> {
-    let Some((_, json)) = &context.server().ready else { return Vec::new() };
+pub fn verification(context: &CheckContext) -> Vec<Finding> {
+    let Some((_, json)) = &context.server.ready else { return Vec::new() };
     let verified = &json["verified"];
     let at = verified["at"].as_str().unwrap_or_default();
     vec![match (verified["findings"].as_u64(), verified["error"].as_str()) {
@@ -91,7 +86,7 @@ pub fn verification(context: &DoctorContext) -> Vec<Finding> {
 }
 
 /// Checks the limit of open files; `serve` raises its own soft limit to the hard one.
-pub fn open_files(_: &DoctorContext) -> Vec<Finding> {
+pub fn open_files(_: &CheckContext) -> Vec<Finding> {
     let Ok((_, hard)) = rlimit::Resource::NOFILE.get() else { return Vec::new() };
     let detail = match hard {
         rlimit::INFINITY => "no limit".to_owned(),

@@ -1,6 +1,6 @@
 //! Checks of the machine's clock. Twilio's callbacks have no time, so `received_at` depends on it.
 
-use super::context::DoctorContext;
+use super::context::CheckContext;
 use super::finding::Finding;
 use crate::domain::{RecordedEvent, Source, Timestamp};
 
@@ -22,7 +22,7 @@ const BACK_MICROS_MAX: i64 = 15_000_000;
 const ADVICE: &str = "use a time service, such as chrony; the times in the log stay as they are";
 
 /// Checks the clock against plausible limits and against the last event.
-pub fn clock(context: &DoctorContext) -> Vec<Finding> {
+pub fn clock(context: &CheckContext) -> Vec<Finding> {
     let now = context.now;
     let is_possible = Timestamp::parse(FIRST_MOMENT).is_some_and(|first| now > first)
         && Timestamp::parse(LAST_MOMENT).is_some_and(|last| now < last);
@@ -41,7 +41,7 @@ pub fn clock(context: &DoctorContext) -> Vec<Finding> {
 }
 
 /// Checks that the clock was not set back during the last callbacks.
-pub fn order(context: &DoctorContext) -> Vec<Finding> {
+pub fn order(context: &CheckContext) -> Vec<Finding> {
     // Imported events, and those recorded later, keep their original times.
     let arrived =
         |event: &&RecordedEvent| event.source == Source::Callback && event.notes.is_empty();

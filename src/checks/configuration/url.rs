@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use super::context::DoctorContext;
-use super::finding::Finding;
+use crate::checks::context::CheckContext;
+use crate::checks::finding::Finding;
 use crate::domain::Source;
 use crate::twilio::form::is_in_order_of_names;
 
 /// Checks that Twilio can reach the public URL, as far as its form shows.
-pub fn public(context: &DoctorContext) -> Vec<Finding> {
+pub fn public(context: &CheckContext) -> Vec<Finding> {
     let Ok(urls) = context.settings.public_urls() else {
         return Vec::new();
     };
@@ -67,7 +67,7 @@ fn is_reachable(host: &str) -> bool {
 }
 
 /// Checks that the callback URL of messages has connection overrides that make Twilio retry.
-pub fn callback(context: &DoctorContext) -> Vec<Finding> {
+pub fn callback(context: &CheckContext) -> Vec<Finding> {
     if context.unreadable.is_some() {
         return Vec::new();
     }
@@ -91,7 +91,7 @@ pub fn callback(context: &DoctorContext) -> Vec<Finding> {
 
 /// Checks that the query parameters of callback URLs are sorted by name, so that sorting them again
 /// does not invalidate the signature.
-pub fn query(context: &DoctorContext) -> Vec<Finding> {
+pub fn query(context: &CheckContext) -> Vec<Finding> {
     let callbacks = context.last_events().iter().filter(|event| event.source == Source::Callback);
     let queries: Vec<_> =
         callbacks.filter_map(|event| event.url.split_once('?').map(|(_, query)| query)).collect();

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::context::DoctorContext;
-use super::finding::Finding;
+use crate::checks::context::CheckContext;
+use crate::checks::finding::Finding;
 use crate::domain::{AccountSid, Source, Timestamp};
 use crate::text::printable;
 use crate::twilio::accounts::{AccountKeys, PRIMARY, SECONDARY};
 use crate::twilio::callback::ParsedCallback;
 
 /// Checks the keys of each account. Findings name their sources, never their values.
-pub fn each(context: &DoctorContext) -> Vec<Finding> {
-    let accounts = match context.settings.each_account() {
+pub fn each(context: &CheckContext) -> Vec<Finding> {
+    let accounts = match context.key_settings().each_account() {
         Err(_) if context.unreadable.is_some() => return Vec::new(),
         Err(error) => {
             let advice = "serve does not start without an account and its token";
@@ -21,7 +21,7 @@ pub fn each(context: &DoctorContext) -> Vec<Finding> {
         }
         Ok(accounts) => accounts,
     };
-    let names = context.settings.account_names().unwrap_or_default();
+    let names = context.key_settings().account_names().unwrap_or_default();
     let finding = accounts.into_iter().map(|(sid, keys)| match keys {
         Ok(keys) => of_account(context, &sid, names.name(sid.as_str()), &keys).of(sid.as_str()),
         Err(error) => Finding::fail(
@@ -34,12 +34,12 @@ pub fn each(context: &DoctorContext) -> Vec<Finding> {
 }
 
 fn of_account(
-    context: &DoctorContext,
+    context: &CheckContext,
     sid: &AccountSid,
     name: Option<&str>,
     keys: &AccountKeys,
 ) -> Finding {
-    let sources = context.settings.key_sources();
+    let sources = context.key_settings().key_sources();
     let own = sources.iter().filter(|source| source.account_sid == sid.as_str());
     let name = name.map_or_else(String::new, |name| format!("{name}: "));
     let detail = own.map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -60,9 +60,13 @@ fn of_account(
 }
 
 /// Checks that no other user can read the key files.
-pub fn files(context: &DoctorContext) -> Vec<Finding> {
-    let open: Vec<_> =
-        context.settings.secret_files().into_iter().filter(|file| others_read(file)).collect();
+pub fn files(context: &CheckContext) -> Vec<Finding> {
+    let open: Vec<_> = context
+        .key_settings()
+        .secret_files()
+        .into_iter()
+        .filter(|file| others_read(file))
+        .collect();
     vec![match &open[..] {
         [] => Finding::ok("no other user can read them"),
         open => {
@@ -80,7 +84,7 @@ fn others_read(file: &Path) -> bool {
 }
 
 /// Reports which key signed the last callbacks, by account and region.
-pub fn signing(context: &DoctorContext) -> Vec<Finding> {
+pub fn signing(context: &CheckContext) -> Vec<Finding> {
     let callbacks = context.last_events().iter().filter(|event| event.source == Source::Callback);
     let mut accounts: BTreeMap<String, BTreeMap<String, Signing>> = BTreeMap::new();
     for event in callbacks {

@@ -1,11 +1,11 @@
 //! Checks of log and views: whether they can be read and match each other, and stuck messages.
 
-use super::context::DoctorContext;
+use super::context::CheckContext;
 use super::finding::Finding;
-use crate::cli::common::text::number;
 use crate::projection::compatibility::ViewsState;
 use crate::report::stuck::Stuck;
 use crate::store::{Damage, StoreError, inspect};
+use crate::text::number;
 
 /// How far behind the views may be if no server updates them: the next start reads this many events
 /// in some seconds.
@@ -15,7 +15,7 @@ const LAG_EVENTS_MAX: u64 = 1_000_000;
 const LAG_EVENTS_MAX_BESIDE_SERVER: u64 = 100_000;
 
 /// Checks that the log can be opened and read.
-pub fn log(context: &DoctorContext) -> Vec<Finding> {
+pub fn log(context: &CheckContext) -> Vec<Finding> {
     let Some(opened) = context.opened() else { return Vec::new() };
     let store = match opened {
         Err(StoreError::NotFound { path }) if path.try_exists().is_err() => {
@@ -56,7 +56,7 @@ fn advice_on(error: &StoreError) -> &'static str {
 }
 
 /// Reports SQLite's version and its settings for the log.
-pub fn engine(context: &DoctorContext) -> Vec<Finding> {
+pub fn engine(context: &CheckContext) -> Vec<Finding> {
     let (Some(database), Some(_)) = (context.ledger(), context.store()) else { return Vec::new() };
     vec![match inspect::engine(database) {
         Err(error) => Finding::fail(error.to_string(), "run verify"),
@@ -77,7 +77,7 @@ pub fn engine(context: &DoctorContext) -> Vec<Finding> {
 }
 
 /// Checks that the triggers that reject changes exist, and that the schema has no foreign objects.
-pub fn guards(context: &DoctorContext) -> Vec<Finding> {
+pub fn guards(context: &CheckContext) -> Vec<Finding> {
     let Some(store) = context.store() else { return Vec::new() };
     vec![match store.check_guards() {
         Ok(damages) if damages.is_empty() => Finding::ok("in place"),
@@ -98,7 +98,7 @@ fn name_of(damage: &Damage) -> String {
 }
 
 /// Checks that the views belong to this log and are not far behind it.
-pub fn views(context: &DoctorContext) -> Vec<Finding> {
+pub fn views(context: &CheckContext) -> Vec<Finding> {
     let (Some(store), Some(head)) = (context.store(), context.head()) else { return Vec::new() };
     let aligned = store.views().checkpoint().and_then(|checkpoint| {
         Ok((ViewsState::new(store, &checkpoint, checkpoint.rule)?, checkpoint.position))
@@ -135,7 +135,7 @@ pub fn views(context: &DoctorContext) -> Vec<Finding> {
 }
 
 /// Checks that the views were built by the configured rule.
-pub fn rule(context: &DoctorContext) -> Vec<Finding> {
+pub fn rule(context: &CheckContext) -> Vec<Finding> {
     let (Some(store), Some(_), Ok(wanted)) =
         (context.store(), context.head(), context.settings.rule())
     else {
@@ -157,7 +157,7 @@ pub fn rule(context: &DoctorContext) -> Vec<Finding> {
 }
 
 /// Checks for messages that have been open for long.
-pub fn stuck(context: &DoctorContext) -> Vec<Finding> {
+pub fn stuck(context: &CheckContext) -> Vec<Finding> {
     vec![match count_stuck(context) {
         None => return Vec::new(),
         Some(Stuck { all: 0, .. }) => Finding::ok("none"),
@@ -175,7 +175,7 @@ pub fn stuck(context: &DoctorContext) -> Vec<Finding> {
 }
 
 /// The number of stuck messages; `None` if the views cannot be read.
-pub fn count_stuck(context: &DoctorContext) -> Option<Stuck> {
+pub fn count_stuck(context: &CheckContext) -> Option<Stuck> {
     context.head()?;
     Stuck::count(context.store()?.views(), context.now).ok()
 }

@@ -1,13 +1,13 @@
 //! Checks of regular maintenance: the last reconcile and the last backup.
 
-use super::context::DoctorContext;
+use super::context::CheckContext;
 use super::finding::Finding;
 use super::ledger::count_stuck;
 use crate::backup::record::last_backup;
-use crate::cli::common::text::number;
 use crate::domain::Timestamp;
 use crate::reconcile::{last_reconcile, state_file};
 use crate::store::inspect;
+use crate::text::number;
 
 const DAY_MICROS: i64 = 86_400_000_000;
 
@@ -18,7 +18,7 @@ const BACKUP_DAYS_MAX: i64 = 7;
 const RECONCILE_DAYS_MAX: i64 = 3;
 
 /// Checks that the last reconcile completed, and is recent enough if messages are stuck.
-pub fn reconcile(context: &DoctorContext) -> Vec<Finding> {
+pub fn reconcile(context: &CheckContext) -> Vec<Finding> {
     let Some(database) = context.ledger() else { return Vec::new() };
     let stuck = count_stuck(context).map_or(0, |stuck| u64::try_from(stuck.recent).unwrap_or(0));
     let last = last_reconcile(&state_file(&inspect::files(database).log));
@@ -47,7 +47,7 @@ pub fn reconcile(context: &DoctorContext) -> Vec<Finding> {
 }
 
 /// Checks the age of the last backup that `backup` recorded.
-pub fn backup(context: &DoctorContext) -> Vec<Finding> {
+pub fn backup(context: &CheckContext) -> Vec<Finding> {
     let (Some(database), Some(store), Some(head)) =
         (context.ledger(), context.store(), context.head())
     else {
@@ -78,7 +78,7 @@ pub fn backup(context: &DoctorContext) -> Vec<Finding> {
 }
 
 /// The number of whole days since a moment; a very large one if it is not a valid time.
-fn days_since(context: &DoctorContext, moment: &str) -> i64 {
+fn days_since(context: &CheckContext, moment: &str) -> i64 {
     let moment = Timestamp::parse(moment).map_or(i64::MIN / 2, Timestamp::micros);
     (context.now.micros() - moment) / DAY_MICROS
 }

@@ -1,7 +1,7 @@
 //! The findings of a check, each with an outcome and advice.
 
-/// The outcome of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The outcome of a check, the worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     Ok,
     /// Needs attention.
@@ -17,6 +17,8 @@ pub struct Finding {
     pub of: Option<String>,
     pub outcome: Outcome,
     pub detail: String,
+    /// Where the value comes from: a flag, a variable, a file, or a period of time.
+    pub origin: Option<String>,
     pub advice: Option<String>,
 }
 
@@ -39,16 +41,24 @@ impl Outcome {
     }
 }
 
+impl Checked {
+    /// True if it has this outcome.
+    pub fn is(&self, outcome: Outcome) -> bool {
+        self.finding.outcome == outcome
+    }
+}
+
 impl Finding {
     /// A finding without a problem.
     pub fn ok(detail: impl Into<String>) -> Self {
-        Self { of: None, outcome: Outcome::Ok, detail: detail.into(), advice: None }
+        let (of, origin, advice) = (None, None, None);
+        Self { of, outcome: Outcome::Ok, detail: detail.into(), origin, advice }
     }
 
     /// A finding that needs attention.
     pub fn warn(detail: impl Into<String>, advice: impl Into<String>) -> Self {
         let advice = Some(advice.into());
-        Self { of: None, outcome: Outcome::Warn, detail: detail.into(), advice }
+        Self { outcome: Outcome::Warn, advice, ..Self::ok(detail) }
     }
 
     /// A finding of something that does not work.
@@ -59,5 +69,18 @@ impl Finding {
     /// Returns this finding with the item that it is about.
     pub fn of(self, of: impl Into<String>) -> Self {
         Self { of: Some(of.into()), ..self }
+    }
+
+    /// Returns this finding with the origin of its value.
+    pub fn from_origin(self, origin: impl Into<String>) -> Self {
+        Self { origin: Some(origin.into()), ..self }
+    }
+
+    /// The detail, with the origin in parentheses.
+    pub fn text(&self) -> String {
+        match &self.origin {
+            Some(origin) => format!("{} ({origin})", self.detail),
+            None => self.detail.clone(),
+        }
     }
 }

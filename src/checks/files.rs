@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::Access as Wish;
 
-use super::context::DoctorContext;
+use super::context::CheckContext;
 use super::finding::Finding;
 use crate::store::copy::refuse_foreign_wal;
 use crate::store::inspect::{self, Files};
@@ -15,7 +15,7 @@ use crate::store::inspect::{self, Files};
 const UNFINISHED: &str = ".unfinished-";
 
 /// Checks that no other user can read or write the ledger.
-pub fn permissions(context: &DoctorContext) -> Vec<Finding> {
+pub fn permissions(context: &CheckContext) -> Vec<Finding> {
     let Some(database) = context.ledger() else { return Vec::new() };
     let Files { log, views, sidecars } = inspect::files(database);
     let files = [log.clone(), views].into_iter().chain(sidecars);
@@ -37,7 +37,7 @@ pub fn permissions(context: &DoctorContext) -> Vec<Finding> {
 }
 
 /// Checks that this user has the access that `serve` needs.
-pub fn access(context: &DoctorContext) -> Vec<Finding> {
+pub fn access(context: &CheckContext) -> Vec<Finding> {
     let Some(database) = context.ledger() else { return Vec::new() };
     let Files { log, views, .. } = inspect::files(database);
     let (both, folder) = (Wish::READ_OK | Wish::WRITE_OK, folder_of(&log));
@@ -61,7 +61,7 @@ pub fn access(context: &DoctorContext) -> Vec<Finding> {
 }
 
 /// Checks that the ledger is on a local disk.
-pub fn file_system(context: &DoctorContext) -> Vec<Finding> {
+pub fn file_system(context: &CheckContext) -> Vec<Finding> {
     let Some(database) = &context.database else { return Vec::new() };
     vec![of_file_system(inspect::network_file_system(database))]
 }
@@ -81,7 +81,7 @@ fn of_file_system(network: Option<&str>) -> Finding {
 }
 
 /// Checks that the log has no second name, such as a hard link.
-pub fn names(context: &DoctorContext) -> Vec<Finding> {
+pub fn names(context: &CheckContext) -> Vec<Finding> {
     let Some(database) = context.ledger() else { return Vec::new() };
     vec![match inspect::refuse_other_names(database) {
         Ok(()) => Finding::ok("the log has one name"),
@@ -93,7 +93,7 @@ pub fn names(context: &DoctorContext) -> Vec<Finding> {
 }
 
 /// Checks for files that do not belong there: a WAL of another log, and unfinished copies.
-pub fn leftovers(context: &DoctorContext) -> Vec<Finding> {
+pub fn leftovers(context: &CheckContext) -> Vec<Finding> {
     let Some(database) = &context.database else { return Vec::new() };
     if let Err(error) = inspect::refuse_orphaned_wal(database) {
         return vec![Finding::fail(error.to_string(), "serve does not start with it")];

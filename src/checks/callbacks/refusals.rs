@@ -1,9 +1,11 @@
 //! Check of the share of rejected callbacks, and of the most common reason, as a running server counts
 //! them.
 
-use super::context::DoctorContext;
-use super::finding::Finding;
-use crate::cli::common::http_client::Metrics;
+use crate::checks::context::CheckContext;
+use crate::checks::finding::Finding;
+use crate::checks::metrics_text::Metrics;
+use crate::checks::recent::{Counts, minute_of, start_of};
+use crate::domain::Timestamp;
 
 /// The share of rejections up to which no action is needed, because forged requests arrive now and
 /// then. The alert in docs/deploy has the same limit.
@@ -11,6 +13,15 @@ const SHARE_USUAL: f64 = 0.05;
 
 /// The number of rejections that is a failure if no callback has been stored.
 const WITHOUT_STORED_MAX: u64 = 10;
+
+/// The minutes in which a running server looks for present rejections.
+pub const RECENT_MINUTES: i64 = 10;
+
+/// The share of present rejections that is a failure, if they are an account's own.
+const OWN_SHARE_MAX: f64 = 0.01;
+
+/// Fewer present rejections are never a failure.
+const RECENT_MIN: u64 = 5;
 
 /// The counts of callbacks since the server started.
 struct Refused {
@@ -20,10 +31,37 @@ struct Refused {
     common: Option<(String, u64)>,
 }
 
-/// Checks the share of rejections since the server started.
-pub fn share(context: &DoctorContext) -> Vec<Finding> {
-    let metrics = context.server().metrics.as_ref();
-    metrics.map(Refused::counted).map(|refused| refused.finding()).into_iter().collect()
+/// Checks the share of rejections: in the last minutes, and since the server started.
+pub fn share(context: &CheckContext) -> Vec<Finding> {
+    let metrics = context.server.metrics.as_ref();
+    let refused = metrics.map(Refused::counted);
+    refused.map(|refused| refused.finding(present(context))).into_iter().collect()
+}
+
+/// Callbacks that are being rejected now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Present {
+    /// Since this minute.
+    pub since: Timestamp,
+    /// Of that time.
+    pub counts: Counts,
+}
+
+/// Whether too many callbacks are being rejected now: all of at least five in ten minutes, or over 1 % if
+/// an account has signed them. `None` also if that is not known, because no server runs.
+pub fn present(context: &CheckContext) -> Option<Present> {
+    let recent = context.server.recent.as_ref()?;
+    let end = minute_of(context.now) + 1;
+    let counts = recent.between(end - RECENT_MINUTES, end);
+    let share = counts.rejected as f64 / counts.all().max(1) as f64;
+    let cause = context.examined().ok().flatten().and_then(|examined| examined.cause.as_ref());
+    let is_ours = cause.is_some_and(|cause| cause.is_ours);
+    let is_failure = counts.accepted == 0 || (is_ours && share > OWN_SHARE_MAX);
+    if counts.rejected < RECENT_MIN || !is_failure {
+        return None;
+    }
+    let since = recent.rejected_since(RECENT_MINUTES)?;
+    Some(Present { since: start_of(since), counts: recent.between(since, end) })
 }
 
 impl Refused {
@@ -39,7 +77,7 @@ impl Refused {
         Self { stored: callbacks("stored"), refused: callbacks("refused"), common }
     }
 
-    fn finding(self) -> Finding {
+    fn finding(self, present: Option<Present>) -> Finding {
         let all = self.stored + self.refused;
         let share = self.refused as f64 / all.max(1) as f64;
         let detail = format!("{} of {all} callbacks since the server started", self.refused);
@@ -49,6 +87,9 @@ impl Refused {
             }
             None => (detail, "stderr has the reason of each"),
         };
+        if let Some(Present { since, .. }) = present {
+            return Finding::fail(detail, advice).from_origin(format!("at present since {since}"));
+        }
         match share > SHARE_USUAL {
             true if self.stored == 0 && self.refused >= WITHOUT_STORED_MAX => {
                 Finding::fail(detail, advice)

@@ -1,0 +1,5 @@
+//! Checks of the configuration: each setting, the accounts' keys, and the URL that Twilio calls.
+
+pub mod keys;
+pub mod settings;
+pub mod url;

@@ -1,0 +1,82 @@
+//! Checks of disk space: what is free now, how long it will last, and the size of the write-ahead logs.
+
+use super::context::CheckContext;
+use super::finding::Finding;
+use super::growth::Growth;
+use crate::store::inspect;
+
+const MIB: u64 = 1 << 20;
+
+/// Below this a busy server may fill the disk before anybody notices: a WAL and the sorter of a
+/// rebuild take some hundred MiB.
+const FREE_FEW_BYTES: u64 = 1024 * MIB;
+
+/// Below this a WAL that a long reader holds up may fill the disk.
+const FREE_TOO_FEW_BYTES: u64 = 256 * MIB;
+
+/// Larger than a check that reads everything may make it; see docs/operations/verifying.md.
+const WAL_LARGE_BYTES: u64 = 128 * MIB;
+
+/// Checks the free space of the log's file system.
+pub fn free(context: &CheckContext) -> Vec<Finding> {
+    let Some(database) = &context.database else { return Vec::new() };
+    match inspect::sizes(database) {
+        Ok(sizes) => vec![of_free(sizes.disk_free)],
+        Err(error) if context.ledger().is_some() => {
+            vec![Finding::fail(error.to_string(), "check the disk and its mount")]
+        }
+        // The folder does not exist yet; it is created with the ledger.
+        Err(_) => Vec::new(),
+    }
+}
+
+fn of_free(free: u64) -> Finding {
+    let detail = format!("{} MiB free", free / MIB);
+    match free {
+        free if free < FREE_TOO_FEW_BYTES => {
+            Finding::fail(detail, "free disk space: on a full disk every callback gets a 503")
+        }
+        free if free < FREE_FEW_BYTES => {
+            Finding::warn(detail, "free disk space, or start a new period")
+        }
+        _ => Finding::ok(detail),
+    }
+}
+
+/// Checks how long the free space will last at the rate of the last week.
+pub fn growth(context: &CheckContext) -> Vec<Finding> {
+    context.growth().map(Growth::finding).into_iter().collect()
+}
+
+/// Checks the sizes of the write-ahead logs of log and views.
+pub fn wal(context: &CheckContext) -> Vec<Finding> {
+    let Some(database) = context.ledger() else { return Vec::new() };
+    let Ok(sizes) = inspect::sizes(database) else { return Vec::new() };
+    let detail =
+        format!("log {:.1} MiB, views {:.1} MiB", mib(sizes.log_wal), mib(sizes.views_wal));
+    vec![match sizes.log_wal.max(sizes.views_wal) > WAL_LARGE_BYTES {
+        false => Finding::ok(detail),
+        true => Finding::warn(
+            detail,
+            "a program keeps a transaction open, or, with wal_checkpoints = \"external\", nothing \
+             checkpoints it: look for long-running readers, and check that Litestream is running",
+        ),
+    }]
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / MIB as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::Outcome;
+    use super::{MIB, of_free};
+
+    #[test]
+    fn a_disk_that_is_nearly_full_is_reported() {
+        assert_eq!(of_free(200_000 * MIB).outcome, Outcome::Ok);
+        assert_eq!(of_free(500 * MIB).outcome, Outcome::Warn);
+        assert_eq!(of_free(0).outcome, Outcome::Fail);
+    }
+}

@@ -1,0 +1,45 @@
+//! Runs the checks in a server, one run at a time, and keeps the last report.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+
+use crate::checks::report::CheckReport;
+use crate::checks::running_server::RunningServer;
+use crate::http::callbacks::recent::MinuteCounters;
+
+/// A report this recent is returned again, so that many clients cause no more work than one.
+const AGE_MAX: Duration = Duration::from_secs(2);
+
+/// Runs every check, with the state of the server.
+pub type RunChecks = dyn Fn(RunningServer) -> CheckReport + Send + Sync;
+
+/// The checks of one server.
+pub struct HealthChecks {
+    run: Box<RunChecks>,
+    /// Locked during a run.
+    running: Mutex<()>,
+    last: ArcSwapOption<(Instant, Arc<CheckReport>)>,
+    recent: Arc<MinuteCounters>,
+}
+
+impl HealthChecks {
+    /// Checks that run this, on a server that counts its callbacks here.
+    pub fn new(run: Box<RunChecks>, recent: Arc<MinuteCounters>) -> Self {
+        Self { run, running: Mutex::new(()), last: ArcSwapOption::empty(), recent }
+    }
+
+    /// The report of a run that began at most two seconds ago; `server` is the state of this one. Blocks.
+    pub fn current(&self, server: impl FnOnce() -> RunningServer) -> Arc<CheckReport> {
+        let _alone = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = self.last.load_full().filter(|last| last.0.elapsed() < AGE_MAX) {
+            return Arc::clone(&last.1);
+        }
+        let began = Instant::now();
+        let server = RunningServer { recent: Some(self.recent.read()), ..server() };
+        let report = Arc::new((self.run)(server));
+        self.last.store(Some(Arc::new((began, Arc::clone(&report)))));
+        report
+    }
+}

@@ -1,0 +1,38 @@
+//! The checks in a running server: with its settings and keys, and its open ledger.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::ledger_process::LedgerProcess;
+use crate::checks::context::CheckContext;
+use crate::checks::running_server::RunningServer;
+use crate::checks::{self, Cost};
+use crate::config::{ListenerConfig, Settings};
+use crate::http::{CallbackState, HealthChecks};
+
+/// Checks of a server that was started with these settings.
+pub fn configured(
+    settings: Settings,
+    ledger: &LedgerProcess,
+    receiving: &CallbackState,
+    admin: SocketAddr,
+) -> HealthChecks {
+    let (database, store) = (ledger.database.clone(), Arc::clone(&ledger.store));
+    let accounts = Arc::clone(&receiving.accounts);
+    let public_urls = Arc::clone(&receiving.public_urls);
+    let callback_paths = Arc::clone(&receiving.callback_paths);
+    let run = move |server| {
+        let listener = ListenerConfig {
+            accounts: accounts.load_full(),
+            public_urls: Arc::clone(&public_urls),
+            callback_paths: Arc::clone(&callback_paths),
+        };
+        let context = CheckContext::new(settings.clone(), None)
+            .with_file_now(settings.reread())
+            .with_ledger(database.clone(), Arc::clone(&store))
+            .with_listener(listener)
+            .with_server(RunningServer { address: Some(admin), ..server });
+        checks::run(&context, Cost::More)
+    };
+    HealthChecks::new(Box::new(run), receiving.metrics.recent())
+}
