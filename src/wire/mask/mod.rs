@@ -7,6 +7,7 @@
 mod body;
 mod chars;
 pub mod digits;
+mod fields;
 mod known_forms;
 mod secrets;
 mod tags;
@@ -15,6 +16,7 @@ mod text;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+pub use self::fields::{filter, sid};
 use self::known_forms::Form;
 use self::tags::tags;
 pub use self::tags::{hides_tag, hides_tag_name, tag_value};
