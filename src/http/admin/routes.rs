@@ -1,13 +1,15 @@
 //! The paths of the admin listener.
 
+use actix_web::Resource;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{Handler, Resource, Responder};
 
 use super::{
     checks, event_stream, events, exports, find, health, jobs, message, message_list, metrics,
     openapi, recheck_quarantine, reports, send_message,
 };
 use crate::http::error::method_not_allowed;
+use crate::http::pages;
+use crate::http::resource::{get, post};
 
 /// Adds every path.
 pub fn admin(app: &mut ServiceConfig) {
@@ -18,10 +20,10 @@ pub fn admin(app: &mut ServiceConfig) {
         .service(get("/docs", openapi::page))
         .service(get("/docs/{file:.*}", openapi::page_file))
         .service(messages_resource())
-        .service(find_resource())
+        .service(post("/v1/messages/find", find::find))
         .service(get("/v1/messages/{sid}", message::one))
         .service(get("/v1/checks", checks::checks))
-        .service(recheck_resource())
+        .service(post("/v1/quarantine/recheck", recheck_quarantine::recheck))
         .service(get("/v1/events", events::page))
         .service(get("/v1/events/stream", event_stream::follow))
         .service(get("/v1/events/{position}", events::one))
@@ -32,7 +34,8 @@ pub fn admin(app: &mut ServiceConfig) {
         .service(job_resource())
         .service(get("/v1/jobs/{job}/file", jobs::file))
         .service(get("/v1/jobs/{job}/manifest", jobs::manifest))
-        .service(get("/v1/reports/delivery", reports::delivery));
+        .service(get("/v1/reports/delivery", reports::delivery))
+        .configure(pages::routes);
 }
 
 /// Lists messages, and sends them.
@@ -42,13 +45,6 @@ fn messages_resource() -> Resource {
         .route(web::head().to(message_list::messages))
         .route(web::post().to(send_message::send))
         .default_service(web::to(|| method_not_allowed("GET, HEAD, POST")))
-}
-
-/// Finds the messages of a number, which stands in the body and not in the URL.
-fn find_resource() -> Resource {
-    web::resource("/v1/messages/find")
-        .route(web::post().to(find::find))
-        .default_service(web::to(|| method_not_allowed("POST")))
 }
 
 /// Lists jobs, and starts them.
@@ -67,24 +63,4 @@ fn job_resource() -> Resource {
         .route(web::head().to(jobs::one))
         .route(web::delete().to(jobs::remove))
         .default_service(web::to(|| method_not_allowed("GET, HEAD, DELETE")))
-}
-
-/// Checks the quarantine again.
-fn recheck_resource() -> Resource {
-    web::resource("/v1/quarantine/recheck")
-        .route(web::post().to(recheck_quarantine::recheck))
-        .default_service(web::to(|| method_not_allowed("POST")))
-}
-
-/// A resource for GET and HEAD only.
-fn get<F, Args>(path: &'static str, handler: F) -> Resource
-where
-    F: Handler<Args>,
-    Args: actix_web::FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    web::resource(path)
-        .route(web::get().to(handler.clone()))
-        .route(web::head().to(handler))
-        .default_service(web::to(|| method_not_allowed("GET, HEAD")))
 }

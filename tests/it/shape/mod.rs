@@ -60,6 +60,7 @@ const MAY_USE: [(&str, &[&str]); 25] = [
             "access_log",
             "jobs",
             "checks",
+            "text",
         ],
     ),
     ("simulate", &["domain", "twilio", "wire"]),
