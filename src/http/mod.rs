@@ -5,6 +5,7 @@ pub mod admin;
 pub mod auth;
 mod body;
 mod callbacks;
+mod chunks;
 mod compression;
 mod connection;
 mod drain;

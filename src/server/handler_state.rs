@@ -69,6 +69,7 @@ pub fn states(
         lookups: Lookups::default(),
         streams: EventStreams::default(),
         exports: Limit::exports(),
+        jobs: ledger.jobs.clone(),
         sending,
         metrics,
         admin_hosts: config.admin_hosts,

@@ -88,7 +88,8 @@ impl Refused {
             None => (detail, "stderr has the reason of each"),
         };
         if let Some(Present { since, .. }) = present {
-            return Finding::fail(detail, advice).from_origin(format!("since {}", to_the_minute(since)));
+            return Finding::fail(detail, advice)
+                .from_origin(format!("since {}", to_the_minute(since)));
         }
         match share > SHARE_USUAL {
             true if self.stored == 0 && self.refused >= WITHOUT_STORED_MAX => {

@@ -99,8 +99,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         let config = config(&traffic, &addresses)?;
         let settings = Some(demo_settings(&ledger, &traffic, &addresses));
         let parts = BackgroundParts { settings, ..BackgroundParts::default() };
-        let (receiving, state) =
-            states(config, &ledger_process, Rule::default(), parts);
+        let (receiving, state) = states(config, &ledger_process, Rule::default(), parts);
         let served = actix_web::rt::spawn(http::run(callbacks, admin, receiving, state, async {
             let _stop_or_gone = stopped.await;
         }));

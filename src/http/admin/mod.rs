@@ -7,6 +7,7 @@ pub mod exports;
 pub mod find;
 pub mod health;
 pub mod health_checks;
+pub mod jobs;
 pub mod message;
 pub mod message_list;
 pub mod message_sender;

@@ -21,6 +21,7 @@ use crate::http::access::recorder::AccessRecorder;
 use crate::http::auth::tokens::{Attempts, Tokens};
 use crate::http::error::Problem;
 use crate::http::limits::{EventStreams, Limit};
+use crate::jobs::Jobs;
 use crate::projection::verify::background;
 use crate::projection::worker::Handle;
 use crate::store::Store;
@@ -54,6 +55,7 @@ pub struct AdminState {
     pub lookups: Lookups,
     pub streams: EventStreams,
     pub exports: Limit,
+    pub jobs: Jobs,
     /// `None` if this server sends no messages.
     pub sending: Option<MessageSender>,
     pub metrics: MetricsRegistry,

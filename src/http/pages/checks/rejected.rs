@@ -74,9 +74,8 @@ impl Rejected {
             Some(cause) => (cause_of(cause, *requests), remark(cause, *requests)),
             None => (String::new(), String::new()),
         };
-        let last = last.filter(|last| {
-            report.at.micros() - last.ended_at.micros() < LAST_MICROS_MAX
-        });
+        let last =
+            last.filter(|last| report.at.micros() - last.ended_at.micros() < LAST_MICROS_MAX);
         let suggested = correction.map_or("", |found| &found.public_url);
         let public_url = last.as_ref().map_or(suggested, |last| last.request.first_public_url());
         let public_url = public_url.to_owned();
