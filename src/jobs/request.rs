@@ -11,7 +11,7 @@ use crate::projection::verify::Expected;
 /// The work that is requested.
 #[derive(Debug, Clone)]
 pub enum JobRequest {
-    Export(RequestedExport),
+    Export(Box<RequestedExport>),
     /// The root that the log must contain, if one is given.
     Verify(Option<Expected>),
     DryRun(Rule),
@@ -30,7 +30,8 @@ impl JobRequest {
     /// The work as it is shown before it has begun.
     pub fn work(&self) -> JobWork {
         match self {
-            JobRequest::Export(RequestedExport { request, filters, .. }) => {
+            JobRequest::Export(export) => {
+                let RequestedExport { request, filters, .. } = &**export;
                 JobWork::Export(ExportJob {
                     content: request.selection.content(),
                     format: request.format,

@@ -125,7 +125,8 @@ impl NewExport {
             filters.iter_mut().for_each(|(name, value)| *value = mask::filter(name, value));
         }
         let error_codes = Arc::clone(&state.error_codes);
-        Ok(JobRequest::Export(RequestedExport { request, filters, error_codes }))
+        let export = RequestedExport { request, filters, error_codes };
+        Ok(JobRequest::Export(Box::new(export)))
     }
 }
 

@@ -36,6 +36,7 @@ pub struct Page {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
     Messages,
+    Health,
 }
 
 /// An entry of the navigation on one page.
@@ -57,11 +58,12 @@ pub enum User {
 
 impl Section {
     /// The navigation, in its order.
-    const ALL: [Self; 1] = [Self::Messages];
+    const ALL: [Self; 2] = [Self::Messages, Self::Health];
 
     fn name(self) -> &'static str {
         match self {
             Self::Messages => "Messages",
+            Self::Health => "Health",
         }
     }
 
@@ -69,6 +71,7 @@ impl Section {
     pub fn path(self) -> &'static str {
         match self {
             Self::Messages => "/messages",
+            Self::Health => "/health",
         }
     }
 }
