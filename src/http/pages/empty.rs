@@ -20,13 +20,13 @@ struct EmptyPage {
 /// `GET /`: the messages, or what to do until there are some.
 pub async fn first(visit: Visit) -> Result<HttpResponse, Problem> {
     if visit.state.projection.head() == 0 {
-        return empty(visit).await;
+        return empty(&visit);
     }
     Ok(HttpResponse::SeeOther().insert_header((LOCATION, Section::Messages.path())).finish())
 }
 
 /// The page of an empty ledger.
-pub async fn empty(visit: Visit) -> Result<HttpResponse, Problem> {
+pub fn empty(visit: &Visit) -> Result<HttpResponse, Problem> {
     let page = visit.page(None, "No callbacks yet").as_of(0);
     html(&EmptyPage { page })
 }

@@ -72,6 +72,8 @@ struct Row {
     failures: i64,
     before: i64,
     change: i64,
+    /// Their part of all failures.
+    share: Option<f64>,
     is_beyond_chance: bool,
     most: i64,
     bars: Vec<Bar>,
@@ -104,7 +106,9 @@ pub async fn errors(
     let trends = trends.await??;
     let error_codes = &visit.state.error_codes;
     let shown = trends.codes.iter().filter(|code| side.is_none_or(|side| code.side == side));
-    let rows: Vec<_> = shown.map(|code| Row::new(code, error_codes, &range, visit.now)).collect();
+    let all = trends.failures;
+    let row = |code| Row::new(code, all, error_codes, &range, visit.now);
+    let rows: Vec<_> = shown.map(row).collect();
     returned.add(rows.len());
     let others: Vec<_> = side.into_iter().map(|side| ("side", side)).collect();
     let times = range.as_times();
@@ -166,16 +170,16 @@ impl ErrorsPage {
         let Trends { failures, messages, .. } = self.trends;
         (messages > 0).then(|| failures as f64 / messages as f64)
     }
-
-    /// A row's part of all failures.
-    fn share_of(&self, failures: &i64) -> Option<f64> {
-        let all = self.trends.failures;
-        (all > 0).then(|| *failures as f64 / all as f64)
-    }
 }
 
 impl Row {
-    fn new(trend: &CodeTrend, error_codes: &ErrorCodes, range: &Range, now: Timestamp) -> Self {
+    fn new(
+        trend: &CodeTrend,
+        all: i64,
+        error_codes: &ErrorCodes,
+        range: &Range,
+        now: Timestamp,
+    ) -> Self {
         let (most, bars) = trend.bars();
         Self {
             code: trend.code.map_or("none".to_owned(), |code| code.number().to_string()),
@@ -189,6 +193,7 @@ impl Row {
             failures: trend.failures,
             before: trend.before,
             change: trend.change(),
+            share: (all > 0).then(|| trend.failures as f64 / all as f64),
             is_beyond_chance: trend.is_beyond_chance(),
             most,
             bars,
@@ -199,7 +204,7 @@ impl Row {
 
 impl Culprit {
     fn new(trend: &CodeTrend, error_codes: &ErrorCodes, range: &Range, now: Timestamp) -> Self {
-        let row = Row::new(trend, error_codes, range, now);
+        let row = Row::new(trend, trend.failures, error_codes, range, now);
         Self {
             name: format!("{} {}", row.code, row.title),
             side: match trend.side {

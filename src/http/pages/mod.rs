@@ -7,11 +7,13 @@
 //!
 //! [`Page`]: frame::page::Page
 
+mod checks;
 mod codes;
 mod empty;
 pub mod error;
 mod errors;
 mod frame;
+mod health;
 mod list;
 mod messages;
 mod search;
@@ -26,6 +28,7 @@ pub fn routes(app: &mut ServiceConfig) {
     app.service(get("/", empty::first))
         .service(get("/messages", messages::messages))
         .service(get("/errors", errors::errors))
+        .service(get("/health", health::health))
         .service(post("/theme", theme::set))
         .service(get("/assets/{file}", assets::asset));
 }

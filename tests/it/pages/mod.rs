@@ -3,6 +3,7 @@
 mod error;
 mod errors;
 mod frame;
+mod health;
 mod messages;
 mod search;
 

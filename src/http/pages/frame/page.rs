@@ -37,6 +37,7 @@ pub struct Page {
 pub enum Section {
     Messages,
     Errors,
+    Health,
 }
 
 /// An entry of the navigation on one page.
@@ -58,12 +59,13 @@ pub enum User {
 
 impl Section {
     /// The navigation, in its order.
-    const ALL: [Self; 2] = [Self::Messages, Self::Errors];
+    const ALL: [Self; 3] = [Self::Messages, Self::Errors, Self::Health];
 
     fn name(self) -> &'static str {
         match self {
             Self::Messages => "Messages",
             Self::Errors => "Errors",
+            Self::Health => "Health",
         }
     }
 
@@ -72,12 +74,14 @@ impl Section {
         match self {
             Self::Messages => "/messages",
             Self::Errors => "/errors",
+            Self::Health => "/health",
         }
     }
 }
 
 impl Page {
     /// The same with the position that its content is as of.
+    #[allow(clippy::wrong_self_convention, reason = "as of is a position, no conversion")]
     pub fn as_of(self, position: Position) -> Self {
         Self { as_of: Some(position), ..self }
     }
