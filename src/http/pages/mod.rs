@@ -13,19 +13,22 @@ pub mod error;
 mod frame;
 mod health;
 mod list;
+pub mod login;
 mod messages;
 mod search;
 
 use actix_web::web::ServiceConfig;
 
 use self::frame::{assets, theme};
-use crate::http::resource::{get, post};
+use crate::http::resource::{get, get_and_post, post};
 
 /// Adds the path of every page.
 pub fn routes(app: &mut ServiceConfig) {
     app.service(get("/", empty::first))
         .service(get("/messages", messages::messages))
         .service(get("/health", health::health))
+        .service(get_and_post(login::PATH, login::login, login::begin))
+        .service(post("/logout", login::end))
         .service(post("/theme", theme::set))
         .service(get("/assets/{file}", assets::asset));
 }

@@ -3,6 +3,7 @@
 mod error;
 mod frame;
 mod health;
+mod login;
 mod messages;
 mod search;
 
