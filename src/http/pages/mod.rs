@@ -12,8 +12,10 @@ mod empty;
 pub mod error;
 mod frame;
 mod health;
+mod lifecycle;
 mod list;
 pub mod login;
+mod message;
 mod messages;
 mod search;
 
@@ -27,6 +29,7 @@ pub fn routes(app: &mut ServiceConfig) {
     app.service(get("/", empty::first))
         .service(get("/messages", messages::messages))
         .service(get("/health", health::health))
+        .service(get("/messages/{sid}", message::message))
         .service(get_and_post(login::PATH, login::login, login::begin))
         .service(post("/logout", login::end))
         .service(post("/theme", theme::set))

@@ -4,6 +4,7 @@ mod error;
 mod frame;
 mod health;
 mod login;
+mod message;
 mod messages;
 mod search;
 
