@@ -27,7 +27,7 @@ impl<T: Parameters, U: Parameters> FromRequest for Query<T, U> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let query = request.query_string();
-        let read = Self::read(query);
+        let read = Self::parse(query);
         if let (Ok(_), Some(returned)) = (&read, request.extensions().get::<Returned>()) {
             let names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
             returned.filter_by(names.collect::<Vec<_>>().iter().map(AsRef::as_ref));
@@ -37,9 +37,9 @@ impl<T: Parameters, U: Parameters> FromRequest for Query<T, U> {
 }
 
 impl<T: Parameters, U: Parameters> Query<T, U> {
-    /// Rejects unknown and repeated parameters by name: to ignore one would be to answer another
-    /// question.
-    fn read(query: &str) -> Result<Self, Problem> {
+    /// Reads the query of a URL. Rejects unknown and repeated parameters by name: to ignore one would be to
+    /// answer another question.
+    pub fn parse(query: &str) -> Result<Self, Problem> {
         let pairs = web::Query::<Vec<(String, String)>>::from_query(query)
             .map_err(|error| Problem::BadRequest(format!("the query cannot be read: {error}")))?;
         let known: Vec<_> = parameters::names::<T>().chain(parameters::names::<U>()).collect();

@@ -17,6 +17,8 @@ mod period;
 mod scan;
 pub mod stuck;
 
+use std::cell::Cell;
+
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::rollup::{Hour, RollupKey};
 use crate::domain::zone::Zone;
@@ -78,6 +80,25 @@ pub fn report(store: &dyn Store, query: &ReportQuery) -> Result<Report, StoreErr
         Some(counted) => Ok(counted),
         None => scan::scan(store.views(), part),
     })
+}
+
+/// Makes a report from the rollups; `None` if they do not suffice and messages would have to be scanned.
+pub fn from_rollups_only(
+    views: &dyn Views,
+    query: &ReportQuery,
+) -> Result<Option<Report>, StoreError> {
+    if query.rollup_hours().is_none() {
+        return Ok(None);
+    }
+    let suffice = Cell::new(true);
+    let report = make(query, &|part| match from_rollups(views, part)? {
+        Some(counted) => Ok(counted),
+        None => {
+            suffice.set(false);
+            Ok((views.checkpoint()?, Rows::default()))
+        }
+    })?;
+    Ok(suffice.get().then_some(report))
 }
 
 /// Makes a report by scanning every message.
@@ -203,6 +224,7 @@ impl ReportQuery {
             country: self.filter.country,
             since: self.filter.since,
             until: self.filter.until,
+            open: self.filter.open,
             inbound: self.filter.inbound,
             simulated: self.filter.simulated,
             ..MessageFilter::default()
@@ -223,6 +245,7 @@ impl ReportQuery {
             account_sid,
             channel,
             country,
+            open,
             inbound,
             simulated,
             ..
@@ -233,6 +256,7 @@ impl ReportQuery {
             && account_sid
                 .as_ref()
                 .is_none_or(|wanted| key.account_sid.as_deref() == Some(wanted.as_str()))
+            && is(open, key.open_since.is_some())
             && is(inbound, key.inbound)
             && is(simulated, key.simulated)
             && channel.as_ref().is_none_or(|wanted| key.channel == *wanted)

@@ -171,6 +171,10 @@ pub trait Views: Send + Sync {
     /// Every message with this SID, of any account, and the checkpoint.
     fn find(&self, message_sid: &MessageSid) -> Result<(Checkpoint, Vec<Message>), StoreError>;
 
+    /// At most `limit` SIDs of messages that begin with this text, in order. Found are SIDs of Twilio's form,
+    /// `SM` or `MM` and 32 hex digits, by the beginning of one; letter case does not matter.
+    fn sids_beginning_with(&self, text: &str, limit: usize) -> Result<Vec<MessageSid>, StoreError>;
+
     /// At most `limit` messages after an id, in order of first arrival, and the checkpoint.
     fn page(&self, after: u64, limit: usize) -> Result<(Checkpoint, Vec<Message>), StoreError>;
 

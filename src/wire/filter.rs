@@ -40,6 +40,10 @@ pub struct MessageParameters {
     #[serde(deserialize_with = "address")]
     #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|\+[ ().\-/]*[0-9][0-9 ().\-/]*\*|[^*]+)$")]
     pub to: Option<WrittenAddress>,
+    /// The same of either: the recipient's or the sender's address
+    #[serde(deserialize_with = "address")]
+    #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|\+[ ().\-/]*[0-9][0-9 ().\-/]*\*|[^*]+)$")]
+    pub address: Option<WrittenAddress>,
     /// The account, by SID or name
     #[serde(deserialize_with = "account_sid")]
     #[param(value_type = Option<String>, min_length = 1)]
@@ -73,6 +77,8 @@ pub struct MessageParameters {
     pub late: Option<bool>,
     /// Whether any of its events was a duplicate
     pub duplicate: Option<bool>,
+    /// Whether it is outbound and its outcome is not known yet
+    pub open: Option<bool>,
     /// Open for at least this long, such as `6h`
     #[serde(deserialize_with = "length")]
     #[param(value_type = Option<String>, pattern = "^0*[1-9][0-9]{0,8}[smhdw]$")]
@@ -118,6 +124,7 @@ impl MessageParameters {
             error_code: self.error_code,
             from: self.from.map(pattern),
             to: self.to.map(pattern),
+            address: self.address.map(pattern),
             account_sid: self.account_sid,
             messaging_service_sid: self.messaging_service_sid,
             channel: self.channel,
@@ -127,6 +134,7 @@ impl MessageParameters {
             conflict: self.conflict,
             late: self.late,
             duplicate: self.duplicate,
+            open: self.open,
             stuck_since: self.stuck.map(|length| before(now, length)),
             begun_since: None,
             inbound: Some(self.inbound.unwrap_or(false)),

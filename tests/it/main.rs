@@ -43,6 +43,7 @@ mod numbers;
 mod odd_callbacks;
 mod openapi;
 mod overload;
+mod pages;
 mod projection;
 mod quarantine;
 mod reconcile;

@@ -46,6 +46,10 @@ pub struct Filters {
     #[arg(long, help_heading = "Filters", value_name = "ADDRESS")]
     to: Option<String>,
 
+    /// Only to or from this address, in the same spellings
+    #[arg(long, help_heading = "Filters", value_name = "ADDRESS")]
+    address: Option<String>,
+
     /// Only of this account, by SID or name
     #[arg(long, help_heading = "Filters", value_name = "ACCOUNT")]
     account_sid: Option<String>,
@@ -89,6 +93,11 @@ pub struct Filters {
     #[arg(long, help_heading = "Filters", value_name = "BOOL", num_args = 0..=1,
           require_equals = true, default_missing_value = "true")]
     duplicate: Option<String>,
+
+    /// Only those whose outcome is not known yet (=false: only the others)
+    #[arg(long, help_heading = "Filters", value_name = "BOOL", num_args = 0..=1,
+          require_equals = true, default_missing_value = "true")]
+    open: Option<String>,
 
     /// Only those open for at least this long, such as 6h
     #[arg(long, help_heading = "Filters", value_name = "LENGTH")]
@@ -138,13 +147,15 @@ impl Filters {
 
     /// The filter of events, by what they themselves report.
     pub fn events(&self, settings: &Settings) -> Result<EventFilter> {
-        const OF_MESSAGES: [&str; 8] = [
+        const OF_MESSAGES: [&str; 10] = [
+            "address",
             "messaging_service_sid",
             "channel",
             "country",
             "conflict",
             "late",
             "duplicate",
+            "open",
             "stuck",
             "inbound",
         ];
@@ -185,7 +196,7 @@ impl Filters {
             return Ok(());
         }
         let addresses: Vec<_> = addresses.iter().map(|address| printable(address)).collect();
-        let written = [&self.to, &self.from].into_iter().flatten();
+        let written = [&self.to, &self.from, &self.address].into_iter().flatten();
         let hint = national_hint(written.map(String::as_str), settings)?;
         eprint_line(format_args!("no message found; searched for {}{hint}", addresses.join(", ")));
         Ok(())

@@ -13,6 +13,8 @@ pub struct MessageFilter {
     pub error_code: Option<ErrorCode>,
     pub from: Option<AddressPattern>,
     pub to: Option<AddressPattern>,
+    /// The recipient's or the sender's.
+    pub address: Option<AddressPattern>,
     pub account_sid: Option<AccountSid>,
     pub messaging_service_sid: Option<String>,
     pub channel: Option<String>,
@@ -27,6 +29,8 @@ pub struct MessageFilter {
     pub late: Option<bool>,
     /// Whether any event is a duplicate.
     pub duplicate: Option<bool>,
+    /// Whether it is outbound and its outcome is not known yet.
+    pub open: Option<bool>,
     /// Open, and began at this time or earlier; see [`MessageRef::began_at`].
     pub stuck_since: Option<Timestamp>,
     /// Began at this time or later; see [`MessageRef::began_at`].
@@ -142,7 +146,8 @@ impl MessageFilter {
     /// The addresses that are searched for, those of the recipient first. A number matches on every
     /// channel.
     pub fn searched_for(&self) -> Vec<String> {
-        self.to.iter().chain(&self.from).flat_map(AddressPattern::texts).collect()
+        let patterns = self.to.iter().chain(&self.from).chain(&self.address);
+        patterns.flat_map(AddressPattern::texts).collect()
     }
 
     /// True if the message satisfies every condition.
@@ -156,8 +161,12 @@ impl MessageFilter {
                 |pattern: &AddressPattern| address.is_some_and(|text| pattern.matches(text));
             pattern.as_ref().is_none_or(matches)
         };
+        let either = |pattern: &AddressPattern| {
+            [message.to, message.from].into_iter().flatten().any(|text| pattern.matches(text))
+        };
         address(&self.from, message.from)
             && address(&self.to, message.to)
+            && self.address.as_ref().is_none_or(either)
             && self.channel.as_deref().is_none_or(|wanted| message.channel == wanted)
             && self
                 .country
@@ -183,6 +192,7 @@ impl MessageFilter {
             && is(self.conflict, message.has_conflict())
             && is(self.late, message.late)
             && is(self.duplicate, message.duplicate)
+            && is(self.open, message.is_open())
             && is(self.inbound, message.kinds.is_inbound())
             && is(self.simulated, message.kinds.is_simulated())
             && self.stuck_since.is_none_or(stuck)

@@ -1,4 +1,5 @@
-//! The middleware that records requests: each one below `/v1/`, and each rejected token.
+//! The middleware that records requests: each one for data, by programs or through pages, and each rejected
+//! token.
 
 use std::sync::Arc;
 
@@ -37,8 +38,7 @@ fn pending<B>(response: &mut ServiceResponse<B>, begun: Begun) -> Option<Pending
     let route = response.request().match_pattern();
     let (token, scope, unrecorded) = match client {
         Client::Rejected => (None, None, state.access.as_ref()?.rejected()?),
-        // Health, metrics and the API's description tell nothing about anybody.
-        Client::Known { .. } if !route.as_ref()?.starts_with("/v1/") => return None,
+        Client::Known { .. } if !has_data(route.as_deref()?) => return None,
         Client::Known { name, scope } => (Some(name.to_string()), Some(scope.to_string()), 0),
     };
     let request_id = request_id(response);
@@ -64,6 +64,15 @@ fn pending<B>(response: &mut ServiceResponse<B>, begun: Begun) -> Option<Pending
         unrecorded,
     };
     Some(recorder.pending(begun, record))
+}
+
+/// False for routes that tell nothing about anybody: health, metrics, the API's description, the looks of pages.
+fn has_data(route: &str) -> bool {
+    let first = route.split('/').nth(1).unwrap_or_default();
+    !matches!(
+        first,
+        "healthz" | "readyz" | "metrics" | "openapi.json" | "docs" | "assets" | "theme"
+    )
 }
 
 /// The id in the response; if it has none, as only errors do, it gets one.

@@ -39,12 +39,24 @@ pub async fn messages(
     returned: Returned,
     Query(filter, page): Query<MessageParameters, PageParameters>,
 ) -> Result<HttpResponse, Problem> {
+    let page = list(&state, redaction, filter, page).await?;
+    returned.add(page.data.len());
+    response::json(HttpResponse::Ok(), &page)
+}
+
+/// A page of the messages that match the filter, as the client may see them.
+pub async fn list(
+    state: &web::Data<AdminState>,
+    redaction: Redaction,
+    filter: MessageParameters,
+    page: PageParameters,
+) -> Result<MessagePage, Problem> {
     let mut context = state.filter_context();
     if let Some(first) = page.after {
         context.now = first.now;
     }
     let now = context.now;
-    let filter = redaction.check_filter(filter_in(filter, &state, &context)?)?;
+    let filter = redaction.check_filter(filter_in(filter, state, &context)?)?;
     let ledger = state.clone();
     let addresses = filter.searched_for();
     let listed = web::block(move || {
@@ -57,7 +69,6 @@ pub async fn messages(
         )?)
     });
     let listed = listed.await??;
-    returned.add(listed.messages.len());
     let as_of_position = listed.checkpoint.position;
     let messages = listed.messages.iter();
     let message = |message: &store::Message| {
@@ -66,13 +77,12 @@ pub async fn messages(
         redaction.message_row(row.with_account_name(&state.account_names))
     };
     let is_empty = listed.messages.is_empty() && listed.next_before.is_none();
-    let page = MessagePage {
+    Ok(MessagePage {
         data: messages.map(message).collect(),
         next_cursor: listed.next_before.map(|before| Cursor { before, now }.to_string()),
         as_of_position,
         searched_for: (is_empty && !addresses.is_empty()).then_some(addresses),
-    };
-    response::json(HttpResponse::Ok(), &page)
+    })
 }
 
 /// The filter that these parameters make.

@@ -29,7 +29,9 @@ use self::state::AdminState;
 use super::auth::middleware;
 use super::drain::{self, Drain};
 use super::workers::Workers;
-use super::{FLUSH_SECONDS, HEAD_TIMEOUT, KEEP_ALIVE, access, compression, connection, error};
+use super::{
+    FLUSH_SECONDS, HEAD_TIMEOUT, KEEP_ALIVE, access, compression, connection, error, pages,
+};
 
 /// The number of threads for handlers; slow work runs on other threads.
 pub const THREADS: usize = 1;
@@ -47,6 +49,7 @@ pub fn serve(
         alive.join();
         App::new()
             .wrap(from_fn(middleware::guard))
+            .wrap(from_fn(pages::error::show_as_page))
             .wrap(from_fn(access::middleware::record))
             .wrap(from_fn(drain::count))
             .wrap(from_fn(compression::compress))

@@ -1,13 +1,15 @@
 //! The paths of the admin listener.
 
+use actix_web::Resource;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{Handler, Resource, Responder};
 
 use super::{
     checks, event_stream, events, exports, find, health, message, message_list, metrics, openapi,
     reports, send_message,
 };
 use crate::http::error::method_not_allowed;
+use crate::http::pages;
+use crate::http::resource::{get, post};
 
 /// Adds every path.
 pub fn admin(app: &mut ServiceConfig) {
@@ -18,7 +20,7 @@ pub fn admin(app: &mut ServiceConfig) {
         .service(get("/docs", openapi::page))
         .service(get("/docs/{file:.*}", openapi::page_file))
         .service(messages_resource())
-        .service(find_resource())
+        .service(post("/v1/messages/find", find::find))
         .service(get("/v1/messages/{sid}", message::one))
         .service(get("/v1/checks", checks::checks))
         .service(get("/v1/events", events::page))
@@ -27,7 +29,8 @@ pub fn admin(app: &mut ServiceConfig) {
         .service(get("/v1/events/{position}/body", events::body))
         .service(get("/v1/exports/messages", exports::messages))
         .service(get("/v1/exports/events", exports::events))
-        .service(get("/v1/reports/delivery", reports::delivery));
+        .service(get("/v1/reports/delivery", reports::delivery))
+        .configure(pages::routes);
 }
 
 /// Lists messages, and sends them.
@@ -37,24 +40,4 @@ fn messages_resource() -> Resource {
         .route(web::head().to(message_list::messages))
         .route(web::post().to(send_message::send))
         .default_service(web::to(|| method_not_allowed("GET, HEAD, POST")))
-}
-
-/// Finds the messages of a number, which stands in the body and not in the URL.
-fn find_resource() -> Resource {
-    web::resource("/v1/messages/find")
-        .route(web::post().to(find::find))
-        .default_service(web::to(|| method_not_allowed("POST")))
-}
-
-/// A resource for GET and HEAD only.
-fn get<F, Args>(path: &'static str, handler: F) -> Resource
-where
-    F: Handler<Args>,
-    Args: actix_web::FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    web::resource(path)
-        .route(web::get().to(handler.clone()))
-        .route(web::head().to(handler))
-        .default_service(web::to(|| method_not_allowed("GET, HEAD")))
 }

@@ -10,7 +10,7 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, ResponseError, web};
+use actix_web::{HttpMessage, HttpResponse, web};
 
 use super::tokens::{Client, Scope, Visibility};
 use crate::http::admin::state::AdminState;
@@ -33,7 +33,7 @@ pub async fn guard(
     }
     let state = request.app_data::<web::Data<AdminState>>().ok_or(Problem::Internal)?;
     check_host(&request, state)?;
-    if is_documentation(request.path()) {
+    if has_no_data(request.path()) {
         return Ok(next.call(request).await?.map_into_left_body());
     }
     let (client, scope) = match check_token(&request, state) {
@@ -63,14 +63,18 @@ fn mask_error<B: MessageBody>(
         Visibility::Masked | Visibility::Nothing => problem.and_then(Problem::masked),
     };
     match masked {
-        Some(problem) => answer.into_response(problem.error_response()).map_into_right_body(),
+        Some(problem) => {
+            answer.into_response(HttpResponse::from_error(problem)).map_into_right_body()
+        }
         None => answer.map_into_left_body(),
     }
 }
 
-/// The API's description contains no data and is needed before one has a token.
-fn is_documentation(path: &str) -> bool {
-    matches!(path, "/openapi.json" | "/docs") || path.starts_with("/docs/")
+/// The API's description and the pages' stylesheet contain no data and are needed before one has a token.
+fn has_no_data(path: &str) -> bool {
+    matches!(path, "/openapi.json" | "/docs")
+        || path.starts_with("/docs/")
+        || path.starts_with("/assets/")
 }
 
 fn check_host(request: &ServiceRequest, state: &AdminState) -> Result<(), Problem> {

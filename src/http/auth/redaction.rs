@@ -42,7 +42,7 @@ impl Redaction {
 
     /// Rejects a filter by more of an address than the token sees: the result would reveal it.
     pub fn check_filter(self, filter: MessageFilter) -> Result<MessageFilter, Problem> {
-        self.check_addresses([&filter.from, &filter.to])?;
+        self.check_addresses(&[&filter.from, &filter.to, &filter.address])?;
         self.check_tags(&filter.tags)?;
         let account_sid = filter.account_sid.as_ref().map(AccountSid::as_str);
         let texts =
@@ -53,7 +53,7 @@ impl Redaction {
 
     /// The same for a filter of events.
     pub fn check_event_filter(self, filter: EventFilter) -> Result<EventFilter, Problem> {
-        self.check_addresses([&filter.from, &filter.to])?;
+        self.check_addresses(&[&filter.from, &filter.to])?;
         self.check_tags(&filter.tags)?;
         let account_sid = filter.account_sid.as_ref().map(AccountSid::as_str);
         let texts = [account_sid, filter.message_sid.as_deref(), filter.status.as_deref()];
@@ -61,12 +61,12 @@ impl Redaction {
         Ok(filter)
     }
 
-    fn check_addresses(self, patterns: [&Option<AddressPattern>; 2]) -> Result<(), Problem> {
+    fn check_addresses(self, patterns: &[&Option<AddressPattern>]) -> Result<(), Problem> {
         let tells = |pattern: &AddressPattern| match pattern {
             AddressPattern::AnyOf(_) | AddressPattern::Prefix(_) => true,
             AddressPattern::Suffix(digits) => digits.len() > mask::DIGITS_SHOWN,
         };
-        match self.is_masked() && patterns.into_iter().flatten().any(tells) {
+        match self.is_masked() && patterns.iter().copied().flatten().any(tells) {
             true => Err(Problem::MaskedQuestion),
             false => Ok(()),
         }

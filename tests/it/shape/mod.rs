@@ -58,6 +58,7 @@ const MAY_USE: [(&str, &[&str]); 24] = [
             "quarantine",
             "access_log",
             "checks",
+            "text",
         ],
     ),
     ("simulate", &["domain", "twilio", "wire"]),

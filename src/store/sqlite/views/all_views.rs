@@ -142,6 +142,12 @@ impl<V: Transactions> Views for V {
         self.read("list messages of the views", |tables| list::list(*tables, filter, before, limit))
     }
 
+    fn sids_beginning_with(&self, text: &str, limit: usize) -> Result<Vec<MessageSid>, StoreError> {
+        self.read("look up messages by the beginning of their SIDs", |tables| {
+            tables.sids_beginning_with(text, limit)
+        })
+    }
+
     fn tag_names(&self) -> Result<Vec<String>, StoreError> {
         self.read("read the names of tags", |tables| tag_index::names(*tables))
     }

@@ -26,7 +26,7 @@ enum Lookup {
     Without(Flag),
     /// Those that are open, or inbound, or without a status: no other has an unknown status.
     WithUnknownStatus,
-    By(AddressColumn, Vec<ReversedAddress>),
+    By(Vec<(AddressColumn, Vec<ReversedAddress>)>),
     /// Those with a tag, by its hash.
     Tagged(i64),
 }
@@ -98,28 +98,38 @@ impl Lookup {
 
     /// Every lookup that finds all messages that the filter matches, the usually most selective first.
     fn all_of(tables: Tables<'_>, filter: &MessageFilter) -> rusqlite::Result<Vec<Self>> {
-        let by_address = |column, pattern: &Option<AddressPattern>| {
-            let addresses = pattern.as_ref().map(|pattern| addresses(tables, column, pattern));
-            let addresses = addresses.transpose().map(Option::flatten);
-            addresses.map(|found| found.map(|addresses| Lookup::By(column, addresses)))
+        let by_address = |columns: &[AddressColumn], pattern: &Option<AddressPattern>| {
+            let Some(pattern) = pattern else { return Ok(None) };
+            let in_column = |column: &AddressColumn| {
+                let addresses = addresses(tables, *column, pattern)?;
+                Ok::<_, rusqlite::Error>(addresses.map(|addresses| (*column, addresses)))
+            };
+            // With too many addresses in one column, the other alone would not find all.
+            let columns: Result<Option<_>, rusqlite::Error> =
+                columns.iter().map(in_column).collect();
+            columns.map(|found| found.map(Lookup::By))
         };
         let is_open = filter.status.is_some_and(|status| !status.is_some_and(|s| s.is_settled()));
         let is_unknown = filter.status == Some(None);
         let flags = [
             (filter.inbound == Some(true), Flag::Inbound),
             (filter.conflict == Some(true), Flag::Conflict),
-            (filter.stuck_since.is_some() || is_open && !is_unknown, Flag::Open),
+            (
+                filter.open == Some(true) || filter.stuck_since.is_some() || is_open && !is_unknown,
+                Flag::Open,
+            ),
             (filter.duplicate == Some(true), Flag::Duplicate),
             (filter.late == Some(true), Flag::Late),
         ];
         let indexed = tables.checkpoint()?.indexed_tags;
         let tags = filter.tags.iter().filter(|(name, _)| indexed.contains(name));
         let mut lookups = Vec::new();
-        lookups.extend(by_address(RECIPIENT, &filter.to)?);
+        lookups.extend(by_address(&[RECIPIENT], &filter.to)?);
+        lookups.extend(by_address(&[RECIPIENT, SENDER], &filter.address)?);
         lookups.extend(tags.map(|(name, value)| Lookup::Tagged(tag_index::hash(name, value))));
         lookups.extend(flags.iter().filter(|(is, _)| *is).map(|(_, flag)| Lookup::With(*flag)));
         lookups.extend(is_unknown.then_some(Lookup::WithUnknownStatus));
-        lookups.extend(by_address(SENDER, &filter.from)?);
+        lookups.extend(by_address(&[SENDER], &filter.from)?);
         Ok(lookups)
     }
 
@@ -140,18 +150,20 @@ impl Lookup {
                 }
                 Ok(greatest(found, at_most))
             }
-            Lookup::By(AddressColumn { name, index }, addresses) => {
-                let mut statement = tables.prepare(&format!(
-                    "SELECT id
-                     FROM messages INDEXED BY {index}
-                     WHERE {name} = ?1 AND id < ?2
-                     ORDER BY id DESC
-                     LIMIT ?3"
-                ))?;
+            Lookup::By(columns) => {
                 let mut found = Vec::new();
-                for address in addresses {
-                    let values = params![&address[..], before, at_most];
-                    found.extend(ids(statement.query_map(values, |row| row.get(0))?)?);
+                for (AddressColumn { name, index }, addresses) in columns {
+                    let mut statement = tables.prepare(&format!(
+                        "SELECT id
+                         FROM messages INDEXED BY {index}
+                         WHERE {name} = ?1 AND id < ?2
+                         ORDER BY id DESC
+                         LIMIT ?3"
+                    ))?;
+                    for address in addresses {
+                        let values = params![&address[..], before, at_most];
+                        found.extend(ids(statement.query_map(values, |row| row.get(0))?)?);
+                    }
                 }
                 Ok(greatest(found, at_most))
             }

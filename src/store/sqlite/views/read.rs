@@ -11,7 +11,7 @@ use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::tree::RightEdge;
 use crate::domain::{MessageKey, MessageSid, Rule};
-use crate::store::sqlite::views::codec::sid::pack_sid;
+use crate::store::sqlite::views::codec::sid::{pack_sid, packed_range, unpack_sid};
 use crate::store::sqlite::views::message_row::{self, AddressBuffers, COLUMNS, REF_COLUMNS};
 use crate::store::sqlite::views::sid_table::SidTable;
 use crate::store::sqlite::views::tables::{Accounts, Tables, damaged};
@@ -98,6 +98,26 @@ impl<'c> Tables<'c> {
         let ids = ids.collect::<rusqlite::Result<Vec<u64>>>()?;
         let mut reader = self.messages(rule)?;
         ids.into_iter().map(|id| reader.by_id(id)).collect()
+    }
+
+    /// At most `limit` SIDs that begin with this text, in order.
+    pub fn sids_beginning_with(
+        &self,
+        text: &str,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<MessageSid>> {
+        let Some((first, last)) = packed_range(text) else { return Ok(Vec::new()) };
+        let mut statement = self.prepare(
+            "SELECT DISTINCT sid
+             FROM messages INDEXED BY messages_by_sid
+             WHERE sid BETWEEN ?1 AND ?2
+             ORDER BY sid
+             LIMIT ?3",
+        )?;
+        let sids = statement.query_map(params![&first[..], &last[..], limit], |row| {
+            unpack_sid(row.get_ref(0)?.as_blob()?).ok_or_else(|| damaged(0, "a SID"))
+        })?;
+        sids.collect()
     }
 
     /// At most `limit` messages after an id.

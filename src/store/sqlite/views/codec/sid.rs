@@ -5,6 +5,9 @@ use uuid::Uuid;
 
 use crate::domain::MessageSid;
 
+/// The number of hex digits in a SID of the usual form.
+const SID_DIGITS: usize = 32;
+
 /// A packed SID; the usual one needs no memory of its own.
 pub type PackedSid = SmallVec<[u8; 17]>;
 
@@ -44,6 +47,19 @@ pub fn unpack_sid(packed: &[u8]) -> Option<MessageSid> {
     }
 }
 
+/// The first and the last packed SID of those that begin with this text; `None` if no SID of the usual form
+/// does. Letter case does not matter.
+pub fn packed_range(text: &str) -> Option<(PackedSid, PackedSid)> {
+    let (kind, digits) = text.split_at_checked(2)?;
+    let (kind, digits) = (kind.to_ascii_uppercase(), digits.to_ascii_lowercase());
+    let sid = |rest: char| {
+        let missing = SID_DIGITS.checked_sub(digits.len())?;
+        MessageSid::parse(&format!("{kind}{digits}{}", rest.to_string().repeat(missing)))
+    };
+    let (first, last) = (pack_sid(&sid('0')?), pack_sid(&sid('f')?));
+    (first[0] != 0).then_some((first, last))
+}
+
 /// The 16 bytes that exactly 32 hex digits in lower case stand for: a UUID without its hyphens.
 fn raw_of_hex(hex: &[u8]) -> Option<[u8; 16]> {
     // No early return, so that the compiler compares many digits at a time.
@@ -56,8 +72,22 @@ fn raw_of_hex(hex: &[u8]) -> Option<[u8; 16]> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{pack_sid, unpack_sid};
+    use super::{pack_sid, packed_range, unpack_sid};
     use crate::domain::MessageSid;
+
+    #[test]
+    fn a_range_has_the_sids_that_begin_with_a_text() {
+        let sid = MessageSid::parse("SM2f9b6c0e4d7a41f8b3c95e1a7d60f482").unwrap();
+        let is_in = |text: &str| {
+            packed_range(text).is_some_and(|(first, last)| (first..=last).contains(&pack_sid(&sid)))
+        };
+        for text in ["SM", "SM2", "sm2F9b6", sid.as_str()] {
+            assert!(is_in(text), "{text}");
+        }
+        for text in ["", "S", "MM2", "SM3", "SMx", "2f9b", "SM2f9b6c0e4d7a41f8b3c95e1a7d60f4820"] {
+            assert!(!is_in(text), "{text}");
+        }
+    }
 
     proptest! {
         #[test]

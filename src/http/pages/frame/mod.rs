@@ -1,0 +1,8 @@
+//! What pages share: the layout, small pieces of HTML, filters of templates, assets and response headers.
+
+pub mod assets;
+pub mod filters;
+pub mod html;
+pub mod page;
+pub mod theme;
+pub mod visit;

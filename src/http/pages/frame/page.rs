@@ -1,0 +1,149 @@
+//! What every page shows around its content; `layout.html` has its HTML.
+
+use std::sync::Arc;
+
+use super::assets;
+use super::theme::Theme;
+use crate::domain::{Position, Timestamp};
+use crate::http::auth::tokens::Scope;
+
+/// The frame of one page.
+pub struct Page {
+    /// The beginning of the document's title.
+    pub title: String,
+    /// Which entry of the navigation is current; `None` for a page that has none.
+    pub section: Option<Section>,
+    pub theme: Theme,
+    pub user: User,
+    /// The path and query of this page, to which forms of the frame return.
+    pub target: String,
+    /// The text in the search box.
+    pub find: String,
+    /// True if addresses are shown masked.
+    pub masked: bool,
+    /// The position that the content is as of; `None` if it is of none.
+    pub as_of: Option<Position>,
+    pub rule: &'static str,
+    /// The path and query that return the content as JSON, if there is one.
+    pub json: Option<String>,
+    /// The time at which the page was made.
+    pub now: Timestamp,
+    /// For how many seconds the views have been behind the log, if that is worth a remark.
+    pub behind_seconds: Option<u64>,
+}
+
+/// An entry of the navigation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    Messages,
+}
+
+/// An entry of the navigation on one page.
+pub struct NavigationEntry {
+    pub name: &'static str,
+    pub path: &'static str,
+    pub is_current: bool,
+}
+
+/// For whom a page is made.
+pub enum User {
+    /// A client whose token was rejected.
+    Unknown,
+    /// Everybody: no token is configured.
+    Anyone,
+    /// The holder of a token.
+    Holder { name: Arc<str>, scope: Scope },
+}
+
+impl Section {
+    /// The navigation, in its order.
+    const ALL: [Self; 1] = [Self::Messages];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Messages => "Messages",
+        }
+    }
+
+    /// The path of the page.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Messages => "/messages",
+        }
+    }
+}
+
+impl Page {
+    /// The same with the position that its content is as of.
+    pub fn as_of(self, position: Position) -> Self {
+        Self { as_of: Some(position), ..self }
+    }
+
+    /// The same with the path and query that return its content as JSON.
+    pub fn json(self, target: impl Into<String>) -> Self {
+        Self { json: Some(target.into()), ..self }
+    }
+
+    /// The same with a text in the search box.
+    pub fn find(self, text: impl Into<String>) -> Self {
+        Self { find: text.into(), ..self }
+    }
+
+    /// False if the client's token was rejected: then the page leads nowhere.
+    pub fn is_for_somebody(&self) -> bool {
+        !matches!(self.user, User::Unknown)
+    }
+
+    /// The name and the scope of the client's token; `None` if it has none.
+    pub fn holder(&self) -> Option<(&str, Scope)> {
+        match &self.user {
+            User::Holder { name, scope } => Some((name, *scope)),
+            User::Unknown | User::Anyone => None,
+        }
+    }
+
+    /// The navigation.
+    pub fn navigation(&self) -> Vec<NavigationEntry> {
+        let entry = |section: Section| NavigationEntry {
+            name: section.name(),
+            path: section.path(),
+            is_current: self.section == Some(section),
+        };
+        Section::ALL.map(entry).into()
+    }
+
+    /// The name of the theme.
+    pub fn theme(&self) -> &'static str {
+        self.theme.name()
+    }
+
+    /// The names of the themes, in the order in which they are offered.
+    pub fn themes(&self) -> [&'static str; 3] {
+        Theme::ALL.map(Theme::name)
+    }
+
+    /// The theme, if it is another than the system's.
+    pub fn forced_theme(&self) -> Option<&'static str> {
+        (self.theme != Theme::System).then(|| self.theme.name())
+    }
+
+    /// The URL of the stylesheet.
+    pub fn style(&self) -> &'static str {
+        assets::STYLE.url()
+    }
+
+    /// The URL of the icon.
+    pub fn icon(&self) -> &'static str {
+        assets::ICON.url()
+    }
+
+    /// The URL of htmx.
+    pub fn htmx(&self) -> &'static str {
+        assets::HTMX.url()
+    }
+
+    /// The program's version.
+    pub fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+}

@@ -1,0 +1,102 @@
+//! The request of a page: what every page needs from it.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use time::OffsetDateTime;
+
+use super::page::{Page, Section, User};
+use super::theme::Theme;
+use crate::domain::Timestamp;
+use crate::http::admin::state::AdminState;
+use crate::http::auth::tokens::{Client, Visibility};
+use crate::http::error::Problem;
+use crate::projection::worker::Waiting;
+use crate::wire::mask;
+
+/// Views that are further behind are remarked on every page: under full load they are a fraction of a second
+/// behind.
+const BEHIND_SECONDS_MIN: u64 = 5;
+
+/// A request of a page.
+#[derive(Clone)]
+pub struct Visit {
+    pub state: web::Data<AdminState>,
+    pub now: Timestamp,
+    client: Option<Client>,
+    theme: Theme,
+    target: String,
+}
+
+impl FromRequest for Visit {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::new(request))
+    }
+}
+
+impl Visit {
+    /// The visit that a request makes.
+    ///
+    /// # Errors
+    ///
+    /// The server has no state, as no running one does.
+    pub fn new(request: &HttpRequest) -> Result<Self, Problem> {
+        let state = request.app_data::<web::Data<AdminState>>().ok_or(Problem::Internal)?;
+        // The extensions are borrowed for it, and reading cookies writes to them.
+        let client = request.extensions().get::<Client>().cloned();
+        let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+        Ok(Self {
+            state: state.clone(),
+            now: Timestamp::from(OffsetDateTime::now_utc()),
+            client,
+            theme: Theme::from_request(request),
+            target: target.to_owned(),
+        })
+    }
+
+    /// The frame of a page with this title.
+    pub fn page(&self, section: impl Into<Option<Section>>, title: impl Into<String>) -> Page {
+        let user = match &self.client {
+            Some(Client::Known { .. }) if self.state.tokens.load().is_empty() => User::Anyone,
+            Some(Client::Known { name, scope }) => {
+                User::Holder { name: name.clone(), scope: *scope }
+            }
+            Some(Client::Rejected) | None => User::Unknown,
+        };
+        let masked =
+            matches!(&user, User::Holder { scope, .. } if scope.visibility != Visibility::Full);
+        Page {
+            title: title.into(),
+            section: section.into(),
+            theme: self.theme,
+            user,
+            target: self.target(masked),
+            find: String::new(),
+            masked,
+            as_of: None,
+            rule: self.state.rule.name(),
+            json: None,
+            now: self.now,
+            behind_seconds: self.behind_seconds(),
+        }
+    }
+
+    /// The path and query of the page, or less of it if it contains a number that is masked.
+    fn target(&self, masked: bool) -> String {
+        let path = self.target.split('?').next().unwrap_or("/");
+        let shows_none = |target: &&str| !masked || mask::path(target) == *target;
+        [self.target.as_str(), path].into_iter().find(shows_none).unwrap_or("/").to_owned()
+    }
+
+    fn behind_seconds(&self) -> Option<u64> {
+        match self.state.projection.waiting() {
+            Waiting::Since(moment) => Some(moment.elapsed().as_secs()),
+            Waiting::Nothing | Waiting::Unknown => None,
+        }
+        .filter(|seconds| *seconds >= BEHIND_SECONDS_MIN)
+    }
+}

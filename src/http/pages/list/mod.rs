@@ -1,0 +1,5 @@
+//! The parts of the list of messages: its query, its rows, and the numbers above it.
+
+pub mod counts;
+pub mod query;
+pub mod row;

@@ -1,0 +1,28 @@
+//! The pages of the admin listener: HTML for people, by the same functions as the API, and complete without
+//! a script.
+//!
+//! Each page is a file with its template next to it under the same name: a struct with a [`Page`], which every
+//! page shows around its content, and a handler that returns the rendered struct or a problem. `frame` has what
+//! pages share.
+//!
+//! [`Page`]: frame::page::Page
+
+mod empty;
+pub mod error;
+mod frame;
+mod list;
+mod messages;
+mod search;
+
+use actix_web::web::ServiceConfig;
+
+use self::frame::{assets, theme};
+use crate::http::resource::{get, post};
+
+/// Adds the path of every page.
+pub fn routes(app: &mut ServiceConfig) {
+    app.service(get("/", empty::first))
+        .service(get("/messages", messages::messages))
+        .service(post("/theme", theme::set))
+        .service(get("/assets/{file}", assets::asset));
+}

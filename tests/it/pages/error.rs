@@ -1,0 +1,66 @@
+//! Requests of pages that fail: a page with the reason for browsers, problem details for programs.
+
+use super::{text, visit};
+use crate::support::{App, delivered, sid};
+
+#[test]
+fn a_browser_gets_a_page_and_a_program_a_problem() {
+    let app = App::start();
+    let page = visit(&app, "/nothing");
+    assert_eq!(page.code, 404);
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    let request_id = page.header("x-request-id").unwrap().to_owned();
+    let html = String::from_utf8(page.body).unwrap();
+    assert!(
+        text(&html)
+            .starts_with("404, not found There is no such page There is nothing at this path."),
+        "{html}"
+    );
+    assert!(html.contains(&request_id), "{html}");
+
+    assert_eq!(app.get("/nothing").header("content-type"), Some("application/problem+json"));
+    let api = visit(&app, "/v1/nothing");
+    assert_eq!(api.header("content-type"), Some("application/problem+json"), "also for a browser");
+}
+
+#[test]
+fn a_filter_that_is_not_valid_is_named_with_what_is_expected() {
+    let app = App::start();
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    for (target, expected) in [
+        ("/messages?since=24", "Since `24` is not a time, such as"),
+        ("/messages?colour=red", "There is no parameter `colour` here; there are status,"),
+        ("/messages?tag=order", "Tag `order` is not a name and a value, such as order=17."),
+        ("/messages?columns=price", "Columns `price` is not tags, events or sid."),
+        ("/messages?after=x", "After `x` is not the next_cursor of an earlier page."),
+        ("/messages?status=sent&status=failed", "Parameter `status` is given twice."),
+    ] {
+        let page = visit(&app, target);
+        assert_eq!(page.code, 400, "{target}");
+        let shown = text(&String::from_utf8(page.body).unwrap());
+        assert!(shown.contains(expected), "{target}: {shown}");
+    }
+}
+
+#[test]
+fn what_a_client_wrote_stays_text() {
+    let app = App::start();
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    let page = visit(&app, "/messages?%3Cscript%3Ealert(1)%3C/script%3E=1");
+    let html = String::from_utf8(page.body).unwrap();
+    assert!(!html.contains("<script>") && html.contains("&#60;script&#62;"), "{html}");
+}
+
+#[test]
+fn a_masked_token_gets_no_number_back() {
+    let mut app = App::not_started(&[]);
+    app.use_token_with_scope("read:masked");
+    app.restart();
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    for target in ["/messages?since=%2B15558675310", "/messages?to=%2B15558675310"] {
+        let page = visit(&app, target);
+        assert!([400, 403].contains(&page.code), "{target}: {}", page.code);
+        let main = text(&String::from_utf8(page.body).unwrap());
+        assert!(!main.contains("555867"), "{target}: {main}");
+    }
+}
