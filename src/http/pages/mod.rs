@@ -12,6 +12,7 @@ pub mod error;
 mod frame;
 mod list;
 mod messages;
+mod overview;
 mod search;
 
 use actix_web::web::ServiceConfig;
@@ -21,7 +22,7 @@ use crate::http::resource::{get, post};
 
 /// Adds the path of every page.
 pub fn routes(app: &mut ServiceConfig) {
-    app.service(get("/", empty::first))
+    app.service(get("/", overview::overview))
         .service(get("/messages", messages::messages))
         .service(post("/theme", theme::set))
         .service(get("/assets/{file}", assets::asset));

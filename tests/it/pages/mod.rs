@@ -3,6 +3,7 @@
 mod error;
 mod frame;
 mod messages;
+mod overview;
 mod search;
 
 use crate::support::{App, Request, Response};

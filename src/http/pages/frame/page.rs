@@ -35,6 +35,7 @@ pub struct Page {
 /// An entry of the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
+    Overview,
     Messages,
 }
 
@@ -57,10 +58,11 @@ pub enum User {
 
 impl Section {
     /// The navigation, in its order.
-    const ALL: [Self; 1] = [Self::Messages];
+    const ALL: [Self; 2] = [Self::Overview, Self::Messages];
 
     fn name(self) -> &'static str {
         match self {
+            Self::Overview => "Overview",
             Self::Messages => "Messages",
         }
     }
@@ -68,6 +70,7 @@ impl Section {
     /// The path of the page.
     pub fn path(self) -> &'static str {
         match self {
+            Self::Overview => "/",
             Self::Messages => "/messages",
         }
     }
