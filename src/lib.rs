@@ -8,8 +8,8 @@
 //!
 //! Around them: `wire` gives events and messages their JSON shape, `report` counts messages, `export`
 //! streams them out, `backup` copies the log; `quarantine` keeps rejected requests and
-//! `access_log` records who read what; `twilio_api` calls
-//! Twilio, `send` sends messages through it and `reconcile` fetches what callbacks did not report;
+//! `access_log` records who read what; `jobs` makes exports that are kept, and verifies, next to a server;
+//! `twilio_api` calls Twilio, `send` sends messages through it and `reconcile` fetches what callbacks did not report;
 //! `import` reads other ledgers and Twilio's records; `simulate` is a fake Twilio for trying it all;
 //! `config` reads the settings, `checks` examines a ledger and its server, `server` runs the parts of a server, and `cli` has the commands.
 
@@ -42,6 +42,8 @@ pub mod import;
 pub mod quarantine;
 
 pub mod access_log;
+
+pub mod jobs;
 
 pub mod checks;
 

@@ -24,6 +24,9 @@ pub struct AccessRecord {
     /// The event's position, if it is in the path and the event exists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<u64>,
+    /// The job's id, if it is in the path and the job exists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
     /// The names of the query parameters, or of the members of a request in JSON.
     pub filters: Vec<String>,
     pub status_code: u16,

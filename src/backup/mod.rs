@@ -3,13 +3,14 @@
 pub mod record;
 
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use crate::atomic_file::{AtomicFile, OnExisting};
 use crate::domain::digest::Hash;
 use crate::domain::{Position, Rule};
 use crate::projection::compatibility::reset_if_incompatible;
-use crate::projection::verify::{Expected, Finding, verify, verify_log};
+use crate::projection::verify::{Expected, Finding, Pass, verify, verify_log};
 use crate::projection::{ProjectionError, catch_up::Progress};
 use crate::store::copy::{Vacant, copy_log, refuse_foreign_wal, refuse_taken};
 use crate::store::{self, Access, Database, StoreError};
@@ -90,7 +91,10 @@ fn copy(from: &Database, to: &Path, progress: Progress<'_>) -> Result<VerifiedCo
     drop(source);
     let copied = store::open(&Database::Sqlite(file.temporary_path().to_owned()), Access::Read)?;
     let expected = (head > 0).then_some(Expected { position: head, hash });
-    let verified = verify(&*copied, expected, progress)?;
+    let verified = verify(&*copied, expected, &mut |step| match step.pass {
+        Pass::Log => progress(step.position),
+        Pass::Views => ControlFlow::Continue(()),
+    })?;
     let finished = verified.unfinished.is_empty() && verified.head == head;
     if !verified.findings.is_empty() || !finished {
         return Err(BackupError::Differs { findings: verified.findings });

@@ -14,10 +14,9 @@ use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;
 use crate::domain::digest::hex;
 use crate::domain::event_filter::EventFilter;
-use crate::domain::message::filter::MessageFilter;
-use crate::domain::{ErrorCodes, MessageSid, Position, Timestamp};
-use crate::export::manifest::{HashingWriter, Manifest};
-use crate::export::{self, Content, ExportRow, ExportView, FileFormat};
+use crate::domain::{ErrorCodes, MessageSid, Position};
+use crate::export::manifest::{HashingWriter, Manifest, ManifestFile};
+use crate::export::{ExportRequest, ExportView, FileFormat, Selection};
 use crate::projection::message_query::BeyondHead;
 use crate::projection::verify::tree::root_at;
 use crate::store::{self, Access, Store};
@@ -91,16 +90,8 @@ enum ExportFormat {
 /// An export that is ready to be written.
 struct Export {
     store: Box<dyn Store>,
-    wanted: Wanted,
-    format: FileFormat,
-    view: ExportView,
-    tag_columns: Vec<String>,
+    request: ExportRequest,
     error_codes: ErrorCodes,
-}
-
-enum Wanted {
-    Messages(MessageFilter),
-    Events(EventFilter),
 }
 
 /// Writes the export to the file given, or to stdout.
@@ -109,10 +100,10 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let export = args.open(settings)?;
     let Some(path) = &args.output else {
         let out = terminal::stdout();
-        if out.is_terminal() && export.format.is_binary() {
+        if out.is_terminal() && export.request.format.is_binary() {
             return Err(UsageError(format!(
                 "--format {}: it is binary and is not written to a terminal; add --output",
-                export.format.name()
+                export.request.format.name()
             ))
             .into());
         }
@@ -122,7 +113,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     };
     let path = match args.manifest {
         true => {
-            let name = format!("{}.{}", export.wanted.content().name(), export.format.name());
+            let ExportRequest { selection, format, .. } = &export.request;
+            let name = format!("{}.{}", selection.content().name(), format.name());
             if path.is_file() {
                 let shown = path.display();
                 return Err(UsageError(format!(
@@ -165,18 +157,18 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
 
 impl Args {
     fn open(&self, settings: &Settings) -> Result<Export> {
-        let wanted = self.wanted(settings)?;
-        let store = match wanted {
-            Wanted::Events(_) => store::open(&settings.database()?, Access::Read)?,
-            Wanted::Messages(_) => ledger::up_to_date(settings)?,
+        let selection = self.selection(settings)?;
+        let store = match selection {
+            Selection::Events(_) => store::open(&settings.database()?, Access::Read)?,
+            Selection::Messages(_) => ledger::up_to_date(settings)?,
         };
-        if let Wanted::Messages(filter) = &wanted {
+        if let Selection::Messages(filter) = &selection {
             check_tags(filter, store.views(), false)?;
         }
-        let pin = match (self.as_of_position, &wanted) {
+        let pin = match (self.as_of_position, &selection) {
             (Some(pin), _) => pin,
-            (None, Wanted::Events(_)) => store.head()?,
-            (None, Wanted::Messages(_)) => store.views().checkpoint()?.position,
+            (None, Selection::Events(_)) => store.head()?,
+            (None, Selection::Messages(_)) => store.views().checkpoint()?.position,
         };
         let head = store.head()?;
         if pin > head {
@@ -196,7 +188,8 @@ impl Args {
                 .check_tag_columns(&tag_columns, &store.views().tag_names()?)
                 .map_err(|bad| UsageError(format!("--tag-columns: {bad}")))?;
         }
-        Ok(Export { store, wanted, format, view, tag_columns, error_codes })
+        let request = ExportRequest { selection, format, view, tag_columns };
+        Ok(Export { store, request, error_codes })
     }
 
     /// Creates the temporary file that is renamed to this path when complete.
@@ -225,9 +218,9 @@ impl Args {
         }
     }
 
-    fn wanted(&self, settings: &Settings) -> Result<Wanted> {
+    fn selection(&self, settings: &Settings) -> Result<Selection> {
         match (self.what, &self.message_sid) {
-            (What::Messages, None) => Ok(Wanted::Messages(self.filters.messages(settings)?)),
+            (What::Messages, None) => Ok(Selection::Messages(self.filters.messages(settings)?)),
             (What::Messages, Some(_)) => {
                 Err(UsageError("--message-sid: use audit for one message".to_owned()).into())
             }
@@ -238,88 +231,45 @@ impl Args {
                     }
                     given => given.map(|(sid, _)| sid.to_owned()),
                 };
-                Ok(Wanted::Events(EventFilter { message_sid, ..self.filters.events(settings)? }))
+                Ok(Selection::Events(EventFilter { message_sid, ..self.filters.events(settings)? }))
             }
         }
-    }
-}
-
-impl Wanted {
-    fn content(&self) -> Content {
-        match self {
-            Wanted::Messages(_) => Content::Messages,
-            Wanted::Events(_) => Content::Events,
-        }
-    }
-
-    fn period(&self) -> [(&'static str, Option<Timestamp>); 2] {
-        let (since, until) = match self {
-            Wanted::Messages(filter) => (filter.since, filter.until),
-            Wanted::Events(filter) => (filter.since, filter.until),
-        };
-        [("since", since), ("until", until)]
     }
 }
 
 impl Export {
     fn write(&self, out: impl Write + Send) -> Result<u64> {
-        let mut rows = self.format.begin(self.wanted.content(), &self.tag_columns, out)?;
-        let (store, view) = (&*self.store, self.view);
-        let count = match &self.wanted {
-            Wanted::Messages(filter) => {
-                export::messages(store, filter, view, &self.error_codes, &mut |message| {
-                    rows.row(&ExportRow::Message(Box::new(message)))
-                })?
-            }
-            Wanted::Events(filter) => export::events(store, filter, view, &mut |event| {
-                rows.row(&ExportRow::Event(Box::new(event)))
-            })?,
-        };
-        rows.finish()?;
-        Ok(count)
+        Ok(self.request.write(&*self.store, &self.error_codes, out, &mut ())?)
     }
 
     fn hint_if_empty(&self, args: &Args, settings: &Settings, rows: u64) -> Result<()> {
-        match &self.wanted {
-            Wanted::Messages(filter) if rows == 0 => {
+        match &self.request.selection {
+            Selection::Messages(filter) if rows == 0 => {
                 args.filters.hint_at_nothing_found(filter, settings)
             }
             _ => Ok(()),
         }
     }
 
-    fn manifest(
-        &self,
-        args: &Args,
-        files: Vec<export::manifest::ManifestFile>,
-    ) -> Result<Manifest> {
+    fn manifest(&self, args: &Args, files: Vec<ManifestFile>) -> Result<Manifest> {
         let mut filters = args.filters.given();
         filters.extend(args.message_sid.clone().map(|sid| ("message_sid".to_owned(), sid)));
         // `24h` or a local time would mean something else when the export is repeated.
-        let times = self.wanted.period().into_iter().filter_map(|(name, time)| Some((name, time?)));
-        filters.extend(times.map(|(name, time)| (name.to_owned(), time.to_string())));
-        let masked = self.view.masked;
+        filters.extend(self.request.selection.period());
+        let masked = self.request.view.masked;
         if masked {
-            filters.iter_mut().for_each(|(name, value)| *value = masked_filter(name, value));
+            filters.iter_mut().for_each(|(name, value)| *value = mask::filter(name, value));
         }
-        let root = || Ok::<_, anyhow::Error>(hex(&root_at(&*self.store, self.view.pin)?));
+        let root = || Ok::<_, anyhow::Error>(hex(&root_at(&*self.store, self.request.view.pin)?));
         Ok(Manifest {
             ledger_id: self.store.ledger_id().to_string(),
-            as_of_position: self.view.pin,
+            as_of_position: self.request.view.pin,
             root: (!masked).then(root).transpose()?,
-            rule: self.store.views().checkpoint()?.rule.name(),
+            rule: self.store.views().checkpoint()?.rule.name().to_owned(),
             filters,
             masked,
             files,
         })
-    }
-}
-
-/// The value of a filter, masked for the manifest of a masked export.
-fn masked_filter(name: &str, value: &str) -> String {
-    match name {
-        "from" | "to" => mask::address(value),
-        _ => mask::text(value),
     }
 }
 

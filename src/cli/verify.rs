@@ -8,11 +8,11 @@ use serde_json::json;
 
 use super::{Format, Outcome, UsageError};
 use crate::cli::common::styled::Styled;
-use crate::cli::common::text::{self, number};
+use crate::cli::common::text::number;
 use crate::cli::common::{palette, progress, terminal};
 use crate::config::Settings;
 use crate::domain::digest::{Hash, hex};
-use crate::projection::verify::{Expected, Finding, Verified, verify};
+use crate::projection::verify::{EXPECTED, Expected, Finding, Pass, Verified, verify};
 use crate::store::{self, Access};
 use crate::text::printable;
 
@@ -33,8 +33,10 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let store = store::open(&settings.database()?, Access::Read)?;
     // An unreadable head is reported as a finding below.
     let bar = progress::over_events(store.head().unwrap_or(0), "verify");
-    let verified = verify(&*store, expected, &mut |position| {
-        bar.set_position(position);
+    let verified = verify(&*store, expected, &mut |step| {
+        if step.pass == Pass::Log {
+            bar.set_position(step.position);
+        }
         ControlFlow::Continue(())
     });
     bar.finish_and_clear();
@@ -64,26 +66,9 @@ fn warn_unfinished(what: &str) {
 }
 
 fn parse_expected(text: &str) -> Result<Expected, UsageError> {
-    let parsed = text.split_once(':').and_then(|(position, hash)| {
-        let position = text::position(position).ok().filter(|position| *position > 0)?;
-        Some(Expected { position, hash: parse_hash(hash)? })
-    });
-    parsed.ok_or_else(|| {
-        UsageError(format!(
-            "--expect: `{}` is not POSITION:HASH, a position from 1 on and 64 hex digits, as in \
-             the head and hash of an earlier verify",
-            text.escape_debug()
-        ))
-    })
-}
-
-fn parse_hash(text: &str) -> Option<Hash> {
-    let digits = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let mut hash = Hash::default();
-    for (byte, at) in hash.iter_mut().zip((0..).step_by(2)).filter(|_| digits) {
-        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
-    }
-    digits.then_some(hash)
+    let unreadable =
+        || UsageError(format!("--expect: `{}` is not {EXPECTED}", text.escape_debug()));
+    Expected::parse(text).ok_or_else(unreadable)
 }
 
 fn for_people(verified: &Verified) -> Styled {

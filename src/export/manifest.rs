@@ -10,7 +10,7 @@ use crate::domain::Position;
 use crate::domain::digest::{Hash, hex};
 
 /// The manifest, written next to the files as `manifest.json`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Manifest {
     pub ledger_id: String,
     /// The position that the export is pinned to.
@@ -18,7 +18,7 @@ pub struct Manifest {
     /// The root of the log's tree there, which `verify --expect POSITION:HASH` compares. `None` if addresses are
     /// masked: it is a hash over them, and confirms a guess.
     pub root: Option<String>,
-    pub rule: &'static str,
+    pub rule: String,
     /// What was asked for, by the names of the command line, with times in UTC; masked like everything else.
     pub filters: BTreeMap<String, String>,
     pub masked: bool,
@@ -26,7 +26,7 @@ pub struct Manifest {
 }
 
 /// One file of an export.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ManifestFile {
     pub name: String,
     pub rows: u64,

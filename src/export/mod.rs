@@ -9,37 +9,33 @@ mod csv;
 pub mod manifest;
 mod ndjson;
 mod parquet;
+mod request;
+mod rows;
 mod xlsx;
 
-use std::borrow::Cow;
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use self::columns::FlatColumn;
-use crate::domain::event_filter::EventFilter;
-use crate::domain::message::filter::MessageFilter;
-use crate::domain::message::message_ref::MessageRef;
-use crate::domain::{ErrorCodes, Position};
+pub use self::request::{ExportRequest, Selection};
+use crate::domain::Position;
 use crate::projection::message_query::BeyondHead;
-use crate::projection::throttle::{self, Throttle};
-use crate::projection::{self, fold::fold};
-use crate::store::{EventPages, Message, Store, StoreError};
-use crate::wire::{self, mask, tag_filter};
-
-/// How many rows are in memory at a time.
-const PAGE_ROWS: usize = 1000;
+use crate::store::StoreError;
+use crate::wire::{self, tag_filter};
 
 /// What is exported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Content {
     Messages,
     Events,
 }
 
 /// The format of an export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FileFormat {
     Ndjson,
@@ -65,6 +61,20 @@ pub enum ExportRow {
     Event(Box<wire::ShownEvent>),
 }
 
+/// Is informed of the progress of an export. Nobody needs to be: `()` ignores it.
+pub trait ExportProgress {
+    /// A row is about to be written.
+    fn row(&mut self) {}
+
+    /// A page was read: `read` of `all` messages or events, of which some may not match the filter.
+    /// Breaks to end the export with [`ExportError::Stopped`].
+    fn page(&mut self, _read: u64, _all: u64) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+impl ExportProgress for () {}
+
 /// What rows are written to.
 pub trait RowWriter {
     /// Writes the next row.
@@ -89,6 +99,8 @@ pub enum ExportError {
         "the views are being rebuilt and have not reached position {pin} again; try again later"
     )]
     Behind { pin: Position },
+    #[error("the export was stopped")]
+    Stopped,
 }
 
 impl Content {
@@ -180,95 +192,5 @@ impl ExportRow {
             Value::Object(object) => Ok(object),
             other => Err(io::Error::other(format!("a row that is no object: {other}")).into()),
         }
-    }
-}
-
-/// Every event up to the pin that is asked for, every field of it, the body byte for byte.
-/// Returns how many there were.
-pub fn events(
-    store: &dyn Store,
-    filter: &EventFilter,
-    ExportView { pin, masked }: ExportView,
-    each: &mut dyn FnMut(wire::ShownEvent) -> Result<(), ExportError>,
-) -> Result<u64, ExportError> {
-    throttle::lower_priority(throttle::NICE);
-    refuse_beyond_head(store, pin)?;
-    let mut callbacks = Throttle::begin(store)?;
-    let mut count = 0;
-    for events in EventPages::new(store, 1..=pin) {
-        for event in events? {
-            let reading = projection::read(&event);
-            if filter.matches(reading.with_event(&event)) {
-                let account_sid = reading.account_sid.map(Cow::into_owned);
-                let message_sid = reading.message_sid.map(Cow::into_owned);
-                let reported = reading.reported;
-                let reported = reported.as_ref();
-                each(wire::ShownEvent::new(event, account_sid, message_sid, reported, masked))?;
-                count += 1;
-            }
-        }
-        callbacks.pause(store)?;
-    }
-    Ok(count)
-}
-
-/// Every message that is asked for as it stood at the pin, in order of first arrival. Returns how
-/// many there were.
-///
-/// The views may have read on: a message that began behind the pin is left out, and one that had
-/// later events is folded again from those up to the pin.
-pub fn messages(
-    store: &dyn Store,
-    filter: &MessageFilter,
-    ExportView { pin, masked }: ExportView,
-    error_codes: &ErrorCodes,
-    each: &mut dyn FnMut(wire::Message) -> Result<(), ExportError>,
-) -> Result<u64, ExportError> {
-    throttle::lower_priority(throttle::NICE);
-    refuse_beyond_head(store, pin)?;
-    let mut callbacks = Throttle::begin(store)?;
-    let (mut after, mut count) = (0, 0);
-    loop {
-        callbacks.pause(store)?;
-        let (checkpoint, messages) = store.views().page(after, PAGE_ROWS)?;
-        if checkpoint.position < pin {
-            return Err(ExportError::Behind { pin });
-        }
-        let Some(last) = messages.last() else { return Ok(count) };
-        after = last.id;
-        for message in messages {
-            let Some(message) = as_of(store, message, pin)? else { return Ok(count) };
-            if filter.matches(&MessageRef::new(&message.key, &message.lifecycle)) {
-                let row = wire::Message::new(&message.key, &message.lifecycle, pin, error_codes);
-                each(if masked { mask::message(row) } else { row })?;
-                count += 1;
-            }
-        }
-    }
-}
-
-/// The message as it was at the pin; `None` if it began later, as did all that follow.
-fn as_of(
-    store: &dyn Store,
-    message: Message,
-    pin: Position,
-) -> Result<Option<Message>, StoreError> {
-    let positions = message.lifecycle.history.iter().map(|trace| trace.position);
-    let up_to_pin: Vec<_> = positions.filter(|position| *position <= pin).collect();
-    if up_to_pin.len() == message.lifecycle.history.len() {
-        return Ok(Some(message));
-    }
-    if up_to_pin.is_empty() {
-        return Ok(None);
-    }
-    let rule = message.lifecycle.evidence.rule;
-    let folded = fold(rule, &message.key, store.read_at(&up_to_pin)?);
-    Ok(folded.map(|folded| Message { lifecycle: folded.lifecycle, ..message }))
-}
-
-fn refuse_beyond_head(store: &dyn Store, pin: Position) -> Result<(), ExportError> {
-    match store.head()? {
-        head if pin > head => Err(BeyondHead { asked_for: pin, head }.into()),
-        _ => Ok(()),
     }
 }

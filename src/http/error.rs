@@ -90,6 +90,12 @@ pub enum Problem {
     },
     TooManyExports,
     TooManySends,
+    /// Too many jobs are waiting; the reason with their number.
+    TooManyJobs(String),
+    /// Another token has started the job.
+    OthersJob {
+        started_by: String,
+    },
     /// Sending failed, or its result is not known.
     Send(SendProblem),
     Store(StoreError),
@@ -226,6 +232,12 @@ impl fmt::Display for Problem {
             Problem::ForeignOrigin => f.write_str("pages of another origin may not send"),
             Problem::NotJson => f.write_str("the Content-Type has to be application/json"),
             Problem::TooManySends => f.write_str("too many messages are being sent already"),
+            Problem::TooManyJobs(reason) => f.write_str(reason),
+            Problem::OthersJob { started_by } => write!(
+                f,
+                "this job was started with the token `{started_by}`; only that token, or one that has \
+                 `operate` in its scope, may stop or remove it"
+            ),
             Problem::Send(problem) => problem.fmt(f),
             Problem::TooManyExports => f.write_str("too many exports are being written already"),
             Problem::TooManyStreams { limit } => {
@@ -249,6 +261,7 @@ impl ResponseError for Problem {
             | Problem::MayNotRead
             | Problem::MayNotSend
             | Problem::MayNotFind
+            | Problem::OthersJob { .. }
             | Problem::MayNotOperate
             | Problem::ForeignOrigin => StatusCode::FORBIDDEN,
             Problem::Send(problem) => problem.status_code(),
@@ -266,6 +279,7 @@ impl ResponseError for Problem {
             | Problem::TooManyBodies { .. }
             | Problem::TooManyStreams { .. }
             | Problem::TooManyExports
+            | Problem::TooManyJobs(_)
             | Problem::TooManySends => StatusCode::SERVICE_UNAVAILABLE,
             Problem::NotFound(_) | Problem::NoCallbackPath(_) => StatusCode::NOT_FOUND,
             Problem::Erased(_) => StatusCode::GONE,

@@ -45,23 +45,35 @@ impl<T: Parameters, U: Parameters> Query<T, U> {
         let known: Vec<_> = parameters::names::<T>().chain(parameters::names::<U>()).collect();
         let mut values = BTreeMap::new();
         for (name, value) in pairs.into_inner() {
+            check_known(&name, &known)?;
             let shown = name.escape_debug().to_string();
-            let is_tag = || name.starts_with(parameters::TAG_PREFIX);
-            let takes_tags = || known.iter().any(|known| known == parameters::TAG_PARAMETER);
-            if !(known.contains(&name) || is_tag() && takes_tags()) {
-                let known = match &known[..] {
-                    [] => "this path takes none".to_owned(),
-                    known => format!("there are {}", known.join(", ")),
-                };
-                let detail = format!("there is no parameter `{shown}` here; {known}");
-                return Err(Problem::BadRequest(detail));
-            }
             if values.insert(name, value).is_some() {
                 return Err(Problem::BadRequest(format!("parameter `{shown}` is given twice")));
             }
         }
         Ok(Self(parameters::read(&values)?, parameters::read(&values)?))
     }
+}
+
+/// Reads a struct from values that are not in a query. Unknown names are rejected as there.
+pub fn read_values<T: Parameters>(values: &BTreeMap<String, String>) -> Result<T, Problem> {
+    let known: Vec<_> = parameters::names::<T>().collect();
+    values.keys().try_for_each(|name| check_known(name, &known))?;
+    Ok(parameters::read(values)?)
+}
+
+fn check_known(name: &str, known: &[String]) -> Result<(), Problem> {
+    let is_tag = || name.starts_with(parameters::TAG_PREFIX);
+    let takes_tags = || known.iter().any(|known| known == parameters::TAG_PARAMETER);
+    if known.iter().any(|known| known == name) || is_tag() && takes_tags() {
+        return Ok(());
+    }
+    let known = match known {
+        [] => "this path takes none".to_owned(),
+        known => format!("there are {}", known.join(", ")),
+    };
+    let shown = name.escape_debug();
+    Err(Problem::BadRequest(format!("there is no parameter `{shown}` here; {known}")))
 }
 
 /// The number of rows on a page, for endpoints that list something.

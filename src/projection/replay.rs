@@ -71,7 +71,7 @@ pub fn dry_run(
     let up_to = if fits == compatibility::ViewsState::Current { checkpoint.position } else { 0 };
     let mut rebuilt = rebuild(store, &*fresh, up_to, progress)?;
     if up_to > 0 {
-        rebuilt.checkpoint = side_by_side(store, in_use, &*fresh, &mut |old, new| {
+        rebuilt.checkpoint = side_by_side(store, in_use, &*fresh, progress, &mut |old, new| {
             let status = |side: Option<&crate::store::Message>| {
                 side.and_then(|message| message.lifecycle.evidence.status())
             };

@@ -35,7 +35,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// Threads that work for one request each. A panic in one of them ends that request; the threads that
 /// run handlers are watched by the listeners themselves.
-const THREADS_OF_REQUESTS: [&str; 4] = ["actix-rt", "tokio-", "export", "send"];
+const THREADS_OF_REQUESTS: [&str; 5] = ["actix-rt", "tokio-", "export", "job", "send"];
 
 /// Refuses to start a server where it could not do its work.
 pub fn check() -> Result<()> {

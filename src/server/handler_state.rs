@@ -13,7 +13,7 @@ use crate::domain::Rule;
 use crate::http::auth::tokens::{Attempts, Scope, Tokens, Visibility};
 use crate::http::{
     AccessRecorder, AdminState, CallbackState, EventStreams, Limit, Lookups, MessageSender,
-    MetricsRegistry,
+    MetricsRegistry, QuarantineRecheck,
 };
 use crate::projection::verify::background;
 use crate::quarantine::recorder::Recorder;
@@ -50,6 +50,7 @@ pub fn states(
     let checks = settings.map(|settings| {
         health_checks::configured(settings, ledger, &receiving, config.admin_listen)
     });
+    let recheck = QuarantineRecheck::new(ledger.database.clone(), &receiving);
     let admin = AdminState {
         store: ledger.store.clone(),
         writer: ledger.writer.clone(),
@@ -63,10 +64,12 @@ pub fn states(
         tokens: Arc::new(ArcSwap::from_pointee(api_tokens(&config.api_tokens))),
         attempts: Attempts::default(),
         checks,
+        recheck,
         access: access_log.map(AccessRecorder::new),
         lookups: Lookups::default(),
         streams: EventStreams::default(),
         exports: Limit::exports(),
+        jobs: ledger.jobs.clone(),
         sending,
         metrics,
         admin_hosts: config.admin_hosts,

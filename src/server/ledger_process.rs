@@ -10,6 +10,7 @@ use crate::access_log::{AccessLog, Destination};
 use crate::background::Background;
 use crate::domain::Rule;
 use crate::domain::message::tags::IndexedTags;
+use crate::jobs::Jobs;
 use crate::projection::worker::{self, Handle};
 use crate::quarantine::recorder::Recorder;
 use crate::store::head::Head;
@@ -28,6 +29,7 @@ pub struct LedgerProcess {
     pub store: Arc<dyn Store>,
     pub writer: Writer,
     pub projection: Handle,
+    pub jobs: Jobs,
     threads: [Background; 2],
 }
 
@@ -49,13 +51,15 @@ impl LedgerProcess {
         let head = Arc::new(Head::at(store.head()?));
         let (writer, writer_thread) = Writer::start(Arc::clone(&store), Arc::clone(&head));
         let (projection, projection_thread) = worker::start(Arc::clone(&store), head, rule);
+        let jobs = Jobs::open(database.clone(), Arc::clone(&store));
         let threads = [writer_thread, projection_thread];
-        Ok(Self { database: database.clone(), store, writer, projection, threads })
+        Ok(Self { database: database.clone(), store, writer, projection, jobs, threads })
     }
 
     /// Ends the threads once everything queued is written, and checkpoints the log's WAL, so that the
     /// files can be copied.
     pub fn finish(self) {
+        self.jobs.finish();
         drop(self.writer);
         self.projection.stop();
         let deadline = Instant::now() + END_PATIENCE;

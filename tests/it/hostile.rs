@@ -11,7 +11,7 @@ use delivery_ledger::domain::BodyKind;
 use delivery_ledger::domain::event::Headers;
 use delivery_ledger::domain::event_filter::EventFilter;
 use delivery_ledger::domain::{AccountSid, NewEvent, Source};
-use delivery_ledger::export::{self, Content, ExportRow, ExportView, FileFormat};
+use delivery_ledger::export::{ExportRequest, ExportView, FileFormat, Selection};
 use delivery_ledger::twilio::accounts::{AccountKeys, Accounts, SharedKey, Token};
 use delivery_ledger::twilio::callback::{ParsedBody, ParsedCallback};
 use delivery_ledger::twilio::form::Form;
@@ -207,12 +207,13 @@ proptest! {
         let ledger = Ledger::new();
         ledger.append(&events);
         let mut exported = Vec::new();
-        let mut rows = FileFormat::Ndjson.begin(Content::Events, &[], &mut exported).unwrap();
-        let view = ExportView { pin: events.len() as u64, masked: false };
-        export::events(&*ledger.open(), &EventFilter::default(), view, &mut |event| {
-            rows.row(&ExportRow::Event(Box::new(event)))
-        }).unwrap();
-        rows.finish().unwrap();
+        let request = ExportRequest {
+            selection: Selection::Events(EventFilter::default()),
+            format: FileFormat::Ndjson,
+            view: ExportView { pin: events.len() as u64, masked: false },
+            tag_columns: Vec::new(),
+        };
+        request.write(&*ledger.open(), &Default::default(), &mut exported, &mut ()).unwrap();
         let lines: Vec<_> = exported.split_inclusive(|byte| *byte == b'\n').collect();
         prop_assert_eq!(lines.len(), events.len());
         for (line, event) in lines.into_iter().zip(&events) {

@@ -30,6 +30,7 @@ mod generations;
 mod help;
 mod hostile;
 mod import;
+mod jobs;
 mod kinds;
 mod leftovers;
 mod lifecycle;

@@ -35,12 +35,13 @@ fn every_documented_path_exists_and_rejects_other_methods() {
     let paths = document["paths"].as_object().unwrap();
     assert!(paths.len() > 8, "{paths:?}");
     for path in paths.keys() {
-        let target = path.replace("{sid}", "SM1").replace("{position}", "1");
-        let refused = crate::support::Request::new("DELETE", &target).send(app.admin());
+        let target = path.replace("{sid}", "SM1").replace("{position}", "1").replace("{job}", "1");
+        let refused = crate::support::Request::new("PUT", &target).send(app.admin());
         let has = |method| paths[path].get(method).is_some();
-        let allowed = match (has("get"), has("post")) {
-            (true, true) => "GET, HEAD, POST",
-            (false, true) => "POST",
+        let allowed = match (has("get"), has("post"), has("delete")) {
+            (true, true, _) => "GET, HEAD, POST",
+            (true, _, true) => "GET, HEAD, DELETE",
+            (false, true, _) => "POST",
             _ => "GET, HEAD",
         };
         assert_eq!((refused.code, refused.header("allow")), (405, Some(allowed)), "{path}");

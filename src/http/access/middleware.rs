@@ -48,12 +48,14 @@ fn pending<B>(response: &mut ServiceResponse<B>, begun: Begun) -> Option<Pending
     let in_path = |name| request.match_info().get(name).filter(|_| token.is_some());
     let message_sid = in_path("sid").filter(|sid| MessageSid::has_documented_form(sid));
     let position = in_path("position").filter(|_| exists).and_then(|text| text.parse().ok());
+    let job = in_path("job").filter(|_| exists).map(str::to_owned);
     let record = AccessRecord {
         time: begun.at.to_string(),
         request_id,
         method: method_name(request.method()),
         message_sid: message_sid.map(str::to_owned),
         position,
+        job,
         route,
         token,
         scope,

@@ -1,30 +1,21 @@
-//! `GET /v1/exports/…`: streamed exports.
-//!
-//! A thread reads the ledger and writes the export; it waits for a slow client, up to a limit.
+//! `GET /v1/exports/…`: streamed exports. A thread reads the ledger and writes the export.
 
-use std::io::{self, BufWriter, Write};
-use std::time::Duration;
+use std::io::BufWriter;
 
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_DISPOSITION, ContentType};
 use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::stream;
 use serde::{Deserialize, Deserializer};
-use tokio::runtime::Handle;
-use tokio::sync::mpsc::{self, Sender};
-use tokio::time::timeout;
 use utoipa::IntoParams;
 
 use super::events::event_filter;
 use super::message_list::message_filter;
 use super::state::AdminState;
 use crate::domain::Position;
-use crate::domain::event_filter::EventFilter;
-use crate::domain::message::filter::MessageFilter;
-use crate::export::{self, Content, ExportError, ExportRow, ExportView, FileFormat};
+use crate::export::{ExportProgress, ExportRequest, ExportView, FileFormat, Selection};
 use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
-use crate::http::connection::Connection;
+use crate::http::chunks::{CHUNK_BYTES, ChunkWriter};
 use crate::http::error::Problem;
 use crate::http::query::Query;
 use crate::http::response::Failures;
@@ -32,19 +23,8 @@ use crate::wire::event_parameters::EventParameters;
 use crate::wire::filter::MessageParameters;
 use crate::wire::parameters;
 
-/// The size of a chunk of the response.
-const CHUNK_BYTES: usize = 64 << 10;
-
-/// Chunks that wait for a slow client.
-const CHUNKS_WAITING: usize = 4;
-
-/// The size of the socket's send buffer, which holds data in addition to the chunks. At a round trip
-/// of 100 ms it allows some megabytes per second; a client that takes 10 KB/s is not disconnected.
-const SENT_BYTES_MAX: usize = 256 << 10;
-
-/// The time without progress after which a client is disconnected, so that others can export. It is
-/// longer than for the event stream, which a client can continue.
-const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The response header with the position that an export is pinned to.
+pub const AS_OF_POSITION: &str = "X-As-Of-Position";
 
 /// The format and the position of an export.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -69,12 +49,6 @@ fn names<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
     Ok(names.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect())
 }
 
-/// The kind of an export.
-enum Wanted {
-    Messages(MessageFilter),
-    Events(EventFilter),
-}
-
 /// Messages as of a position.
 #[utoipa::path(get, path = "/v1/exports/messages", operation_id = "export_messages", tag = "exports",
     params(MessageParameters, ExportParameters),
@@ -89,8 +63,8 @@ pub async fn messages(
     returned: Returned,
     Query(filter, parameters): Query<MessageParameters, ExportParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let wanted = Wanted::Messages(redaction.check_filter(message_filter(filter, &state)?)?);
-    export(request, state, redaction, returned, parameters, wanted).await
+    let selection = Selection::Messages(redaction.check_filter(message_filter(filter, &state)?)?);
+    export(request, state, redaction, returned, parameters, selection).await
 }
 
 /// Events as they came.
@@ -107,8 +81,8 @@ pub async fn events(
     returned: Returned,
     Query(filter, parameters): Query<EventParameters, ExportParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let wanted = Wanted::Events(redaction.check_event_filter(event_filter(filter, &state)?)?);
-    export(request, state, redaction, returned, parameters, wanted).await
+    let selection = Selection::Events(redaction.check_event_filter(event_filter(filter, &state)?)?);
+    export(request, state, redaction, returned, parameters, selection).await
 }
 
 async fn export(
@@ -117,131 +91,76 @@ async fn export(
     redaction: Redaction,
     returned: Returned,
     parameters: ExportParameters,
-    wanted: Wanted,
+    selection: Selection,
 ) -> Result<HttpResponse, Problem> {
-    let format = parameters.format.unwrap_or(FileFormat::Ndjson);
-    let tag_columns = parameters.tag_columns;
-    let asked_columns = tag_columns.clone();
+    let ExportParameters { format, as_of_position, tag_columns } = parameters;
+    let format = format.unwrap_or(FileFormat::Ndjson);
     let permit = state.exports.acquire()?;
-    let ready = state.clone();
-    let tags_of = match &wanted {
-        Wanted::Messages(filter) => Some(filter.clone()),
-        Wanted::Events(_) => None,
-    };
-    let pin = web::block(move || {
-        ready.wait_for_views()?;
-        if let Some(filter) = &tags_of {
-            ready.check_tags(filter, false)?;
-        }
-        if !asked_columns.is_empty() {
-            let known = ready.store.views().tag_names()?;
-            format
-                .check_tag_columns(&asked_columns, &known)
-                .map_err(|bad| Problem::Conflict(format!("tag_columns: {bad}")))?;
-        }
-        // The log contains everything that the views have read.
-        let last = ready.store.views().checkpoint()?.position;
-        match parameters.as_of_position {
-            Some(pin) if pin > last => Err(Problem::Conflict(format!(
-                "as_of_position `{pin}` is beyond {last}, the views' checkpoint"
-            ))),
-            pin => Ok(pin.unwrap_or(last)),
-        }
-    });
-    let view = ExportView { pin: pin.await??, masked: redaction.is_masked() };
-    let (content, (sender, chunks)) = (wanted.content(), mpsc::channel(CHUNKS_WAITING));
+    let (ledger, masked) = (state.clone(), redaction.is_masked());
+    let export =
+        web::block(move || pinned(&ledger, selection, format, tag_columns, as_of_position, masked));
+    let export = export.await??;
+    let (writer, chunks) = ChunkWriter::new(&request);
+    let (name, pin) = (export.file_name(), export.view.pin);
     if request.method() != Method::HEAD {
-        let (connection, runtime) = (Connection::from_request(&request), Handle::current());
-        connection.iter().for_each(|connection| connection.limit_send_buffer(SENT_BYTES_MAX));
-        let chunks = ChunkWriter { sender, connection, runtime };
         let thread = std::thread::Builder::new().name("export".to_owned()).spawn(move || {
             let _permit = permit;
-            let ended = write(&state, &wanted, format, view, &tag_columns, &returned, &chunks);
-            if let Err(ended) = ended {
-                // The response has begun, so it can only be aborted.
-                let _gone = chunks.send(Err(io::Error::other(ended)));
+            let out = BufWriter::with_capacity(CHUNK_BYTES, &writer);
+            let mut rows = CountedRows(returned);
+            if let Err(error) = export.write(&*state.store, &state.error_codes, out, &mut rows) {
+                writer.abort(error);
             }
         });
         thread.map_err(|_| Problem::Internal)?;
     }
-    let chunks = stream::unfold(chunks, async |mut chunks| Some((chunks.recv().await?, chunks)));
-    let name = format!("{}-{}.{}", content.name(), view.pin, format.name());
     Ok(HttpResponse::Ok()
         .insert_header(ContentType(format.media_type().parse().map_err(|_| Problem::Internal)?))
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
-        .insert_header(("X-As-Of-Position", view.pin.to_string()))
-        .streaming(Box::pin(chunks)))
+        .insert_header((AS_OF_POSITION, pin.to_string()))
+        .streaming(chunks.into_stream()))
 }
 
-fn write(
+/// An export pinned to a position, by default the last one that the views have read. Blocks.
+///
+/// # Errors
+///
+/// The views are too far behind, the position is beyond them, or there is no such tag.
+pub fn pinned(
     state: &AdminState,
-    wanted: &Wanted,
+    selection: Selection,
     format: FileFormat,
-    view: ExportView,
-    tag_columns: &[String],
-    returned: &Returned,
-    chunks: &ChunkWriter,
-) -> Result<(), ExportError> {
-    let out = BufWriter::with_capacity(CHUNK_BYTES, chunks);
-    let mut rows = format.begin(wanted.content(), tag_columns, out)?;
-    match wanted {
-        Wanted::Messages(filter) => {
-            export::messages(&*state.store, filter, view, &state.error_codes, &mut |message| {
-                returned.add(1);
-                rows.row(&ExportRow::Message(Box::new(message)))
-            })?
+    tag_columns: Vec<String>,
+    as_of_position: Option<Position>,
+    masked: bool,
+) -> Result<ExportRequest, Problem> {
+    state.wait_for_views()?;
+    if let Selection::Messages(filter) = &selection {
+        state.check_tags(filter, false)?;
+    }
+    if !tag_columns.is_empty() {
+        let known = state.store.views().tag_names()?;
+        format
+            .check_tag_columns(&tag_columns, &known)
+            .map_err(|bad| Problem::Conflict(format!("tag_columns: {bad}")))?;
+    }
+    // The log contains everything that the views have read.
+    let last = state.store.views().checkpoint()?.position;
+    let pin = match as_of_position {
+        Some(pin) if pin > last => {
+            return Err(Problem::Conflict(format!(
+                "as_of_position `{pin}` is beyond {last}, the views' checkpoint"
+            )));
         }
-        Wanted::Events(filter) => export::events(&*state.store, filter, view, &mut |event| {
-            returned.add(1);
-            rows.row(&ExportRow::Event(Box::new(event)))
-        })?,
+        pin => pin.unwrap_or(last),
     };
-    rows.finish()
+    Ok(ExportRequest { selection, format, view: ExportView { pin, masked }, tag_columns })
 }
 
-impl Wanted {
-    fn content(&self) -> Content {
-        match self {
-            Wanted::Messages(_) => Content::Messages,
-            Wanted::Events(_) => Content::Events,
-        }
-    }
-}
+/// Counts the rows for the access record.
+struct CountedRows(Returned);
 
-/// A writer that sends chunks to the client, and waits for a slow one up to [`STALL_TIMEOUT`].
-struct ChunkWriter {
-    sender: Sender<io::Result<web::Bytes>>,
-    connection: Option<Connection>,
-    /// The runtime of the connection, on which the timeout runs.
-    runtime: Handle,
-}
-
-impl ChunkWriter {
-    /// Sends a chunk. Fails if the client has disconnected; a stalled client is disconnected, so that
-    /// later chunks fail immediately.
-    fn send(&self, chunk: io::Result<web::Bytes>) -> io::Result<()> {
-        let sent =
-            self.runtime.block_on(async { timeout(STALL_TIMEOUT, self.sender.send(chunk)).await });
-        match sent {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(io::ErrorKind::BrokenPipe.into()),
-            Err(_) => {
-                tracing::info!(
-                    "the client of an export read nothing for too long and is disconnected"
-                );
-                self.connection.iter().for_each(Connection::cut);
-                Err(io::ErrorKind::TimedOut.into())
-            }
-        }
-    }
-}
-
-impl Write for &ChunkWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.send(Ok(web::Bytes::copy_from_slice(bytes))).map(|()| bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+impl ExportProgress for CountedRows {
+    fn row(&mut self) {
+        self.0.add(1);
     }
 }

@@ -11,8 +11,8 @@ use utoipa_swagger_ui::{Config, serve};
 
 use super::send_message::SendProblemDetails;
 use super::{
-    checks, event_stream, events, exports, find, health, message, message_list, metrics, reports,
-    send_message,
+    checks, event_stream, events, exports, find, health, jobs, message, message_list, metrics,
+    recheck_quarantine, reports, send_message,
 };
 use crate::http::error::Problem;
 use crate::http::query::{NoParameters, Query};
@@ -34,6 +34,7 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
         health::readyz,
         metrics::metrics,
         checks::checks,
+        recheck_quarantine::recheck,
         message::one,
         message_list::messages,
         send_message::send,
@@ -44,6 +45,12 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
         event_stream::follow,
         exports::messages,
         exports::events,
+        jobs::list,
+        jobs::start,
+        jobs::one,
+        jobs::remove,
+        jobs::file,
+        jobs::manifest,
         reports::delivery,
     ),
     components(schemas(ProblemDetails, SendProblemDetails, ZoneName)),
@@ -54,6 +61,7 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
         (name = "events", description = "The log"),
         (name = "reports", description = "Delivery figures"),
         (name = "exports", description = "Messages and events as files"),
+        (name = "jobs", description = "Exports that are kept, verifications and dry runs"),
         (name = "state", description = "Health, checks and metrics"),
     )
 )]

@@ -4,8 +4,8 @@ use actix_web::Resource;
 use actix_web::web::{self, ServiceConfig};
 
 use super::{
-    checks, event_stream, events, exports, find, health, message, message_list, metrics, openapi,
-    reports, send_message,
+    checks, event_stream, events, exports, find, health, jobs, message, message_list, metrics,
+    openapi, recheck_quarantine, reports, send_message,
 };
 use crate::http::error::method_not_allowed;
 use crate::http::pages;
@@ -23,12 +23,17 @@ pub fn admin(app: &mut ServiceConfig) {
         .service(post("/v1/messages/find", find::find))
         .service(get("/v1/messages/{sid}", message::one))
         .service(get("/v1/checks", checks::checks))
+        .service(post("/v1/quarantine/recheck", recheck_quarantine::recheck))
         .service(get("/v1/events", events::page))
         .service(get("/v1/events/stream", event_stream::follow))
         .service(get("/v1/events/{position}", events::one))
         .service(get("/v1/events/{position}/body", events::body))
         .service(get("/v1/exports/messages", exports::messages))
         .service(get("/v1/exports/events", exports::events))
+        .service(jobs_resource())
+        .service(job_resource())
+        .service(get("/v1/jobs/{job}/file", jobs::file))
+        .service(get("/v1/jobs/{job}/manifest", jobs::manifest))
         .service(get("/v1/reports/delivery", reports::delivery))
         .configure(pages::routes);
 }
@@ -40,4 +45,22 @@ fn messages_resource() -> Resource {
         .route(web::head().to(message_list::messages))
         .route(web::post().to(send_message::send))
         .default_service(web::to(|| method_not_allowed("GET, HEAD, POST")))
+}
+
+/// Lists jobs, and starts them.
+fn jobs_resource() -> Resource {
+    web::resource("/v1/jobs")
+        .route(web::get().to(jobs::list))
+        .route(web::head().to(jobs::list))
+        .route(web::post().to(jobs::start))
+        .default_service(web::to(|| method_not_allowed("GET, HEAD, POST")))
+}
+
+/// Shows one job, and removes it.
+fn job_resource() -> Resource {
+    web::resource("/v1/jobs/{job}")
+        .route(web::get().to(jobs::one))
+        .route(web::head().to(jobs::one))
+        .route(web::delete().to(jobs::remove))
+        .default_service(web::to(|| method_not_allowed("GET, HEAD, DELETE")))
 }

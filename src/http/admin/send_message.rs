@@ -176,13 +176,18 @@ fn draft(message: NewMessage, status_callback: Option<String>) -> Result<Draft, 
     })
 }
 
-/// Requires a token with the scope `send`. Against forged requests from other pages in a browser it also
-/// requires JSON, which forces a preflight request from another origin, and rejects other origins.
+/// Requires a token with the scope `send`, and JSON from no other origin.
 fn check_client(request: &HttpRequest) -> Result<(), Problem> {
     let scope = request.extensions().get::<Scope>().copied().ok_or(Problem::Internal)?;
     if !scope.may_send {
         return Err(Problem::MayNotSend);
     }
+    check_origin(request)
+}
+
+/// Rejects requests that other pages in a browser may have forged: it requires JSON, which forces a
+/// preflight request from another origin, and rejects other origins.
+pub fn check_origin(request: &HttpRequest) -> Result<(), Problem> {
     if !body::is_json(request.headers()) {
         return Err(Problem::NotJson);
     }

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use super::find::limit::Lookups;
 use super::health_checks::HealthChecks;
 use super::message_sender::MessageSender;
+use super::recheck::QuarantineRecheck;
 use super::registry::MetricsRegistry;
 use crate::domain::Timestamp;
 use crate::domain::account_names::AccountNames;
@@ -20,6 +21,7 @@ use crate::http::access::recorder::AccessRecorder;
 use crate::http::auth::tokens::{Attempts, Tokens};
 use crate::http::error::Problem;
 use crate::http::limits::{EventStreams, Limit};
+use crate::jobs::Jobs;
 use crate::projection::verify::background;
 use crate::projection::worker::Handle;
 use crate::store::Store;
@@ -47,11 +49,13 @@ pub struct AdminState {
     pub attempts: Attempts,
     /// `None` if this server makes no checks.
     pub checks: Option<HealthChecks>,
+    pub recheck: QuarantineRecheck,
     /// `None` if access records are switched off.
     pub access: Option<AccessRecorder>,
     pub lookups: Lookups,
     pub streams: EventStreams,
     pub exports: Limit,
+    pub jobs: Jobs,
     /// `None` if this server sends no messages.
     pub sending: Option<MessageSender>,
     pub metrics: MetricsRegistry,

@@ -49,7 +49,7 @@ struct MessagesPage {
     /// The messages of this list in all pages; `None` if there are more than were counted.
     total: Option<i64>,
     counted: i64,
-    conflicts: Option<i64>,
+    marked: [Mark; 3],
     chart: Option<Chart>,
     older: Option<String>,
     /// For an empty list: each filter, and what there would be without it.
@@ -62,6 +62,13 @@ struct Tab {
     count: Option<i64>,
     target: String,
     is_current: bool,
+}
+
+/// A filter by what is unusual.
+struct Mark {
+    name: &'static str,
+    text: &'static str,
+    count: Option<i64>,
 }
 
 /// The messages by hour of their first arrival.
@@ -157,7 +164,11 @@ pub async fn messages(
         tabs: tabs(&query, &counts, &filter),
         total: counts.total(&filter),
         counted: counts.messages,
-        conflicts: counts.conflicts,
+        marked: [
+            Mark { name: "conflict", text: "in conflict", count: counts.conflicts },
+            Mark { name: "late", text: "with late callbacks", count: counts.late },
+            Mark { name: "duplicate", text: "with duplicates", count: counts.duplicate },
+        ],
         chart: Chart::new(&counts.hours),
         older: listed.next_cursor.map(|cursor| query.after(&cursor)),
         removable,

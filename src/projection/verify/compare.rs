@@ -1,24 +1,28 @@
 //! Compares two sets of views message by message, while those in use may be updated.
 
-use std::ops::ControlFlow;
-
 use crate::domain::Position;
+use crate::projection::catch_up::Progress;
 use crate::projection::digest::PAGE_MESSAGES;
 use crate::projection::{ProjectionError, catch_up};
 use crate::store::{Message, Store, Views};
 
 /// Reads the views in use and fresh ones in the order of first arrival, and shows both sides of each message at
 /// the same checkpoint: the fresh views are brought up to that of the others. Returns the last checkpoint.
+/// `progress` can stop it, with [`ProjectionError::Stopped`].
 pub fn side_by_side(
     store: &dyn Store,
     in_use: &dyn Views,
     fresh: &dyn Views,
+    progress: Progress<'_>,
     show: &mut dyn FnMut(Option<&Message>, Option<&Message>),
 ) -> Result<Position, ProjectionError> {
     let mut after = 0;
     loop {
         let (checkpoint, ours) = in_use.page(after, PAGE_MESSAGES)?;
-        catch_up(store, fresh, checkpoint.position, &mut |_| ControlFlow::Continue(()))?;
+        catch_up(store, fresh, checkpoint.position, progress)?;
+        if progress(checkpoint.position).is_break() {
+            return Err(ProjectionError::Stopped);
+        }
         let (_, theirs) = fresh.page(after, PAGE_MESSAGES)?;
         let Some(last) = last_id(&ours).max(last_id(&theirs)) else {
             return Ok(checkpoint.position);

@@ -40,7 +40,7 @@ pub fn verify_log(
         findings.check_state(&ViewsState::new(store, checkpoint, checkpoint.rule))
     });
     let mut walk = Walk::new(fitting.as_ref(), None, PAGE_EVENTS, &mut findings);
-    match walk.through(store, up_to, &mut findings, progress) {
+    match walk.through(store, up_to, &mut findings, &mut |position, _| progress(position)) {
         Err(StoreError::Cancelled) => return Err(ProjectionError::Stopped),
         walked => walked?,
     }

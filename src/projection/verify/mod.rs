@@ -3,21 +3,24 @@
 pub mod background;
 pub mod compare;
 mod erasures;
+mod expected;
 mod findings;
 mod log;
 mod rollups;
 pub mod tree;
 mod walk;
 
+use std::ops::ControlFlow;
+
 use crate::domain::hash::Hash;
 use crate::domain::{Position, Rule};
 use crate::projection::ProjectionError;
-use crate::projection::catch_up::Progress;
 use crate::projection::compatibility::ViewsState;
 use crate::projection::digest::{PAGE_MESSAGES, digest};
 use crate::store::{Store, StoreError, Views};
 
 use self::compare::side_by_side;
+pub use self::expected::{EXPECTED, Expected};
 use self::findings::Findings;
 pub use self::findings::{Finding, FindingKind};
 pub use self::log::{LogVerified, verify_log};
@@ -26,12 +29,27 @@ use self::walk::Walk;
 /// How many events are read between two reports of progress.
 const PAGE_EVENTS: u64 = 4096;
 
-/// A copy of the tree's root that was stored elsewhere.
+/// How far a verification has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Expected {
+pub struct Step {
+    pub pass: Pass,
+    /// The last position that this pass has read.
     pub position: Position,
-    pub hash: Hash,
+    /// The findings so far.
+    pub findings: usize,
 }
+
+/// One of the two passes over the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// Reads every event for the tree.
+    Log,
+    /// Folds every event again, and compares the result with the views.
+    Views,
+}
+
+/// Called after each step; may stop the verification there.
+pub type VerifyProgress<'a> = &'a mut dyn FnMut(Step) -> ControlFlow<()>;
 
 /// The result of a verification.
 #[derive(Debug, Clone)]
@@ -54,11 +72,14 @@ pub struct Verified {
 }
 
 /// Verifies a ledger: reads the whole log once for its tree and again for a fresh fold. It repairs nothing.
-/// `progress` can stop it during the first.
+///
+/// # Errors
+///
+/// [`ProjectionError::Stopped`] if `progress` has stopped it.
 pub fn verify(
     store: &dyn Store,
     expected: Option<Expected>,
-    progress: Progress<'_>,
+    progress: VerifyProgress<'_>,
 ) -> Result<Verified, ProjectionError> {
     let views = store.views();
     let mut findings = Findings::default();
@@ -77,7 +98,11 @@ pub fn verify(
         findings.of_views(checked)?;
     }
     let mut walk = Walk::new(comparable, expected, PAGE_EVENTS, &mut findings);
-    match store.head().and_then(|head| walk.through(store, head, &mut findings, progress)) {
+    let mut in_log = |position, findings: &Findings| {
+        progress(Step { pass: Pass::Log, position, findings: findings.found.len() })
+    };
+    match store.head().and_then(|head| walk.through(store, head, &mut findings, &mut in_log)) {
+        Err(StoreError::Cancelled) => return Err(ProjectionError::Stopped),
         // Damaged pages end the walk; they were reported above.
         Err(StoreError::Engine { .. }) if !log_is_sound => walk.forget_tree(),
         Err(error @ StoreError::Engine { .. }) if findings.unfinished.contains(&"log") => {
@@ -90,10 +115,11 @@ pub fn verify(
     let mut checkpoint = checkpoint.map_or(0, |checkpoint| checkpoint.position);
     let mut digest = None;
     if fits && walk.root().is_some() {
-        let compared = compare_projection(store, rule, &mut findings)?;
+        let compared = compare_projection(store, rule, &mut findings, progress)?;
         (checkpoint, digest) = compared.map_or((checkpoint, None), |(at, hash)| (at, Some(hash)));
         // Alongside a server, the views may have read beyond the earlier head.
-        walk.through(store, checkpoint, &mut findings, progress)?;
+        let mut rest = |_, _: &Findings| ControlFlow::Continue(());
+        walk.through(store, checkpoint, &mut findings, &mut rest)?;
     }
     walk.finish(&mut findings);
     Ok(Verified {
@@ -115,18 +141,22 @@ fn compare_projection(
     store: &dyn Store,
     rule: Rule,
     findings: &mut Findings,
+    progress: VerifyProgress<'_>,
 ) -> Result<Option<(Position, Hash)>, ProjectionError> {
     let fresh = store.temporary_views(rule)?;
-    let compared = side_by_side(store, store.views(), &*fresh, &mut |in_use, fresh| {
-        if in_use != fresh {
-            let sid = in_use.or(fresh).map_or("", |message| message.key.message_sid.as_str());
-            findings.add(
-                FindingKind::ProjectionDiffers,
-                None,
-                format!("message {} is not what the log says of it", sid.escape_debug()),
-            );
-        }
-    });
+    let so_far = findings.found.len();
+    let mut folded = |position| progress(Step { pass: Pass::Views, position, findings: so_far });
+    let compared =
+        side_by_side(store, store.views(), &*fresh, &mut folded, &mut |in_use, fresh| {
+            if in_use != fresh {
+                let sid = in_use.or(fresh).map_or("", |message| message.key.message_sid.as_str());
+                findings.add(
+                    FindingKind::ProjectionDiffers,
+                    None,
+                    format!("message {} is not what the log says of it", sid.escape_debug()),
+                );
+            }
+        });
     let compared = match compared {
         Err(ProjectionError::Store(error)) => findings.of_views(Err(error))?,
         compared => Some(compared?),

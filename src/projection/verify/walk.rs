@@ -9,7 +9,6 @@ use crate::domain::digest::Digester;
 use crate::domain::hash::Hash;
 use crate::domain::tree::{Node, RightEdge};
 use crate::domain::{Position, RecordedEvent};
-use crate::projection::catch_up::Progress;
 use crate::store::{Checkpoint, EventPages, NODE_LEVELS, Store, StoreError};
 use crate::twilio::event_sids::EventSids;
 
@@ -79,13 +78,13 @@ impl Walk {
         (self.tree, self.block) = (None, None);
     }
 
-    /// Reads on, up to a position at least.
+    /// Reads on, up to a position at least. `progress` can stop it, with [`StoreError::Cancelled`].
     pub fn through(
         &mut self,
         store: &dyn Store,
         to: Position,
         findings: &mut Findings,
-        progress: Progress<'_>,
+        progress: &mut dyn FnMut(Position, &Findings) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         self.head = self.head.max(to);
         loop {
@@ -103,7 +102,7 @@ impl Walk {
                 }
                 Err(error) => return Err(error),
             }
-            if progress(self.at).is_break() {
+            if progress(self.at, findings).is_break() {
                 return Err(StoreError::Cancelled);
             }
         }

@@ -7,6 +7,7 @@
 mod body;
 mod chars;
 pub mod digits;
+mod fields;
 mod known_forms;
 mod secrets;
 mod text;
@@ -14,6 +15,7 @@ mod text;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+pub use self::fields::{filter, sid};
 use self::known_forms::Form;
 pub use self::text::DIGITS_SHOWN;
 use self::text::{DIGITS_KNOWN_MIN, Known, Part, Rule, digits_of, masked_parts};

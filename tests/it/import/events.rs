@@ -3,7 +3,7 @@
 use delivery_ledger::domain::event::{Headers, Salt};
 use delivery_ledger::domain::event_filter::EventFilter;
 use delivery_ledger::domain::{NewEvent, Source, Timestamp};
-use delivery_ledger::export::{self, Content, ExportRow, ExportView, FileFormat};
+use delivery_ledger::export::{ExportRequest, ExportView, FileFormat, Selection};
 use delivery_ledger::import::{Counts, Options, stage};
 use delivery_ledger::store::{Lock, Store};
 use proptest::collection::vec;
@@ -176,24 +176,15 @@ fn a_known_event_id_with_other_content_is_rejected() {
     assert_eq!(events(&to).len(), 1);
 }
 
-fn exported(store: &dyn Store, content: Content, head: u64) -> Vec<u8> {
+fn exported(store: &dyn Store, selection: Selection, head: u64) -> Vec<u8> {
     let mut exported = Vec::new();
-    let mut rows = FileFormat::Ndjson.begin(content, &[], &mut exported).unwrap();
-    let view = ExportView { pin: head, masked: false };
-    match content {
-        Content::Events => export::events(store, &EventFilter::default(), view, &mut |event| {
-            rows.row(&ExportRow::Event(Box::new(event)))
-        }),
-        Content::Messages => export::messages(
-            store,
-            &Default::default(),
-            view,
-            &Default::default(),
-            &mut |message| rows.row(&ExportRow::Message(Box::new(message))),
-        ),
-    }
-    .unwrap();
-    rows.finish().unwrap();
+    let request = ExportRequest {
+        selection,
+        format: FileFormat::Ndjson,
+        view: ExportView { pin: head, masked: false },
+        tag_columns: Vec::new(),
+    };
+    request.write(store, &Default::default(), &mut exported, &mut ()).unwrap();
     exported
 }
 
@@ -251,7 +242,7 @@ proptest! {
         let head = events.len() as u64;
         let (from, to) = (Ledger::with_events(&events), Ledger::new());
         let path = to.file("events.ndjson");
-        std::fs::write(&path, exported(&*from.open(), Content::Events, head)).unwrap();
+        std::fs::write(&path, exported(&*from.open(), Selection::Events(EventFilter::default()), head)).unwrap();
 
         let counts = import_here(&*to.open(), &path);
         prop_assert_eq!((counts.appended, counts.refused), (head, 0));
@@ -269,8 +260,8 @@ proptest! {
         }
         to.project();
         prop_assert_eq!(
-            exported(&*to.open(), Content::Messages, head),
-            exported(&*from.open(), Content::Messages, head)
+            exported(&*to.open(), Selection::Messages(Default::default()), head),
+            exported(&*from.open(), Selection::Messages(Default::default()), head)
         );
         prop_assert_eq!(import_here(&*to.open(), &path).appended, 0);
     }

@@ -8,6 +8,7 @@ use delivery_ledger::store::{self, Access, Database};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
+use serde_json::json;
 
 use super::readings::revealed;
 use super::spelled::{ESCAPES, Number, PLACES, number, percent};
@@ -68,6 +69,31 @@ fn masked_responses_and_exports_reveal_no_number() {
     let events = stream(&app, count);
     is_silent("the stream", events.as_bytes());
     assert_eq!(events.matches("data: ").count(), count);
+
+    let start = |body: serde_json::Value| {
+        let request = Request::new("POST", "/v1/jobs").header("Content-Type", "application/json");
+        let answer = app.ask(request.body(body.to_string()));
+        is_silent("a job's start", &answer.body);
+        answer
+    };
+    for body in [
+        json!({ "kind": "verify" }),
+        json!({ "kind": "dry-run", "rule": "delivery-wins" }),
+        json!({ "kind": "export", "content": "messages" }),
+        json!({ "kind": "export", "content": "events" }),
+    ] {
+        let job = start(body).json();
+        let job = format!("/v1/jobs/{}", job["id"].as_str().unwrap());
+        app.eventually("the job is done", || ask(&job).json()["state"] == "done");
+        silent(&job, 200);
+        if ask(&job).json()["kind"] == "export" {
+            silent(&format!("{job}/file"), 200);
+            silent(&format!("{job}/manifest"), 200);
+        }
+    }
+    let by_number = json!({ "to": numbers[0].written });
+    let refused = start(json!({ "kind": "export", "content": "messages", "filters": by_number }));
+    assert_eq!(refused.code, 403);
 
     for number in numbers.iter().step_by(QUESTIONS_STEP) {
         let text = percent(&number.written, true);

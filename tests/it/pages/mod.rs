@@ -48,6 +48,7 @@ fn text(html: &str) -> String {
 /// The path and query of each link within `main` whose text contains this.
 fn links(html: &str, containing: &str) -> Vec<String> {
     let main = html.split_once("<main").expect("a main element").1;
+    let main = main.split_once("</main>").unwrap().0;
     let links = main.split("<a ").skip(1).filter_map(|rest| rest.split_once("</a>"));
     let links = links
         .map(|(link, _)| link)

@@ -4,6 +4,7 @@
 mod commands;
 mod limits;
 mod recheck;
+mod recheck_over_http;
 mod recording;
 
 use std::path::{Path, PathBuf};

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use source::{Source, sources};
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 24] = [
+const MAY_USE: [(&str, &[&str]); 25] = [
     ("atomic_file", &[]),
     ("background", &[]),
     ("domain", &[]),
@@ -26,6 +26,7 @@ const MAY_USE: [(&str, &[&str]); 24] = [
     ("import", &["domain", "twilio", "store", "projection"]),
     ("quarantine", &["background", "domain", "twilio", "store"]),
     ("access_log", &["background"]),
+    ("jobs", &["atomic_file", "background", "domain", "store", "projection", "wire", "export"]),
     (
         "checks",
         &[
@@ -57,6 +58,7 @@ const MAY_USE: [(&str, &[&str]); 24] = [
             "reconcile",
             "quarantine",
             "access_log",
+            "jobs",
             "checks",
             "text",
         ],
@@ -77,6 +79,7 @@ const MAY_USE: [(&str, &[&str]); 24] = [
             "reconcile",
             "quarantine",
             "access_log",
+            "jobs",
             "checks",
             "http",
             "config",
@@ -103,6 +106,7 @@ const MAY_USE: [(&str, &[&str]); 24] = [
             "import",
             "quarantine",
             "access_log",
+            "jobs",
             "checks",
             "http",
             "simulate",

@@ -26,8 +26,10 @@ pub struct Counts {
     pub messages: i64,
     /// Open messages, if all were counted.
     pub open: Option<i64>,
-    /// Messages in conflict, if roll-ups were counted.
+    /// Messages in conflict, with late and with duplicate callbacks, if roll-ups were counted.
     pub conflicts: Option<i64>,
+    pub late: Option<i64>,
+    pub duplicate: Option<i64>,
     /// The hours from the first to the last one; empty if there is no chart.
     pub hours: Vec<HourCount>,
 }
@@ -63,6 +65,8 @@ impl Counts {
             messages: total.messages(),
             open: Some(total.open()),
             conflicts: Some(total.conflicts()),
+            late: Some(total.late()),
+            duplicate: Some(total.duplicate()),
             hours: hours(report, now),
         }
     }
@@ -82,6 +86,8 @@ impl Counts {
             messages: page.messages.len() as i64,
             open: are_all.then(|| page.messages.iter().filter(is_open).count() as i64),
             conflicts: None,
+            late: None,
+            duplicate: None,
             hours: Vec::new(),
         })
     }

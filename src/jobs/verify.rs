@@ -1,0 +1,54 @@
+//! A verification of the log and the views, as `verify` makes it.
+
+use super::job::{JobProgress, VerifyFinding, VerifyJob, VerifyResult};
+use super::running::{Ended, Running};
+use crate::domain::hash::hex;
+use crate::projection::throttle::{self, Throttle};
+use crate::projection::verify::{Expected, Finding, Pass, Verified, verify};
+use crate::store::{self, Access};
+
+/// Verifies, and returns the job as it is when it is done. The ledger is opened again, so that its files
+/// are read as another process reads them.
+pub fn run(
+    running: &Running<'_>,
+    job: VerifyJob,
+    expected: Option<Expected>,
+) -> Result<VerifyJob, Ended> {
+    throttle::lower_priority(throttle::NICE);
+    let store = store::open(&running.shared.database, Access::Read)?;
+    // An unreadable head is reported as a finding.
+    let head = store.head().unwrap_or(0);
+    let mut callbacks = Throttle::begin(&*running.shared.store)?;
+    let verified = verify(&*store, expected, &mut |step| {
+        let read = match step.pass {
+            Pass::Log => step.position,
+            Pass::Views => head + step.position,
+        };
+        // Both may end behind the head at the beginning.
+        let (all, findings) = ((2 * head).max(read), step.findings as u64);
+        let progress = JobProgress { read, all, findings };
+        running.step(&mut callbacks, |job| job.progress = Some(progress))
+    })?;
+    Ok(VerifyJob { result: Some(verified.into()), ..job })
+}
+
+impl From<Verified> for VerifyResult {
+    fn from(verified: Verified) -> Self {
+        let finding = |Finding { kind, position, detail }| VerifyFinding {
+            finding: kind.name().to_owned(),
+            position,
+            detail,
+        };
+        Self {
+            head: verified.head,
+            hash: verified.hash.map(|hash| hex(&hash)),
+            checkpoint: verified.checkpoint,
+            events: verified.events,
+            imported: verified.imported,
+            rule: verified.rule.name().to_owned(),
+            digest: verified.digest.map(|digest| hex(&digest)),
+            findings: verified.findings.into_iter().map(finding).collect(),
+            unfinished: verified.unfinished.into_iter().map(str::to_owned).collect(),
+        }
+    }
+}
