@@ -102,7 +102,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     out.flush()?;
     drop(out);
     if is_empty {
-        eprint_line(format_args!("no event found"));
+        let views = ledger::fits(&*store)?.then(|| store.views());
+        let hint = args.filter.hint_at_nothing_found(&list.filter, views, settings)?;
+        eprint_line(format_args!("no event found{hint}"));
     }
     if let Some(before) = next_before {
         eprint_line(format_args!(

@@ -54,17 +54,17 @@ enum Command {
     Audit(audit::Args),
     /// List messages, newest first
     Messages(messages::Args),
+    /// List events of the log, newest first
+    Events(events::Args),
     /// Rebuild the views from the log
     Replay(replay::Args),
     /// Verify that the log is intact and that the views agree with it
     Verify(verify::Args),
     /// Check configuration, files, ledger and server, and say what to do about problems
     Doctor(doctor::Args),
-    /// List events of the log, newest first
-    Events(events::Args),
     /// Follow the log as it grows
     Tail(tail::Args),
-    /// Export messages or events as NDJSON, CSV or Parquet
+    /// Export messages or events as NDJSON, CSV, Parquet or a spreadsheet
     Export(export::Args),
     /// Report counts, rates and delivery times of messages by day, channel, country and so on
     Report(report::Args),

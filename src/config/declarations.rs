@@ -244,7 +244,7 @@ pub static DEFAULT_COUNTRY: Setting = Setting::new("default_country", Text)
 
 pub static TIME_ZONE: Setting = Setting::new("time_zone", Text)
     .variable("DELIVERY_LEDGER_TIME_ZONE")
-    .about("The time zone of days and times, such as Europe/Berlin")
+    .about("The time zone, such as Europe/Berlin")
     .default("UTC")
     .shown(|settings| Ok(settings.time_zone()?.name().to_owned()));
 

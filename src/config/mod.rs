@@ -62,6 +62,8 @@ pub struct Settings {
     flags: Flags,
     environment: HashMap<String, String>,
     file: ConfigFile,
+    /// False if no file is read, even if there is one.
+    reads_file: bool,
 }
 
 /// The settings of a server.
@@ -103,12 +105,23 @@ impl Settings {
             None if Path::new(DEFAULT_FILE).exists() => ConfigFile::read(Path::new(DEFAULT_FILE))?,
             None => ConfigFile::default(),
         };
-        Ok(Self { flags, environment: environment(), file })
+        Ok(Self { flags, environment: environment(), file, reads_file: true })
     }
 
     /// The settings without a file, for a command that goes on although the file cannot be read.
     pub fn without_file(flags: Flags) -> Self {
-        Self { flags, environment: environment(), file: ConfigFile::default() }
+        Self { flags, environment: environment(), file: ConfigFile::default(), reads_file: true }
+    }
+
+    /// Settings of these flags and variables alone, whatever the environment and the file say: for a server
+    /// that its own program configures.
+    pub fn isolated<'a>(
+        flags: Flags,
+        variables: impl IntoIterator<Item = (&'a str, String)>,
+    ) -> Self {
+        let environment = variables.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let environment = environment.collect();
+        Self { flags, environment, file: ConfigFile::default(), reads_file: false }
     }
 
     /// These settings with further flags.

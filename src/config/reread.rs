@@ -21,7 +21,9 @@ impl Settings {
                 bail!("{} is empty", path.display())
             }
             Some(path) => ConfigFile::read(path)?,
-            None if Path::new(DEFAULT_FILE).exists() => ConfigFile::read(Path::new(DEFAULT_FILE))?,
+            None if self.reads_file && Path::new(DEFAULT_FILE).exists() => {
+                ConfigFile::read(Path::new(DEFAULT_FILE))?
+            }
             None => ConfigFile::default(),
         };
         Ok(Self { file, ..self.clone() })

@@ -7,6 +7,9 @@ use super::MessageSid;
 /// The prefixes of addresses on channels other than SMS and MMS, before a colon.
 pub const ADDRESS_PREFIXES: [&str; 3] = ["whatsapp", "rcs", "messenger"];
 
+/// The channels that Twilio has; there may be others.
+pub const CHANNELS: [&str; 5] = ["sms", "mms", "whatsapp", "rcs", "messenger"];
+
 /// Derives the channel from the first of these that is present: the prefix of To, the prefix of
 /// From, ChannelPrefix, an `MM…` SID (`mms`). Otherwise it is `sms`.
 ///

@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::similar::suggestion;
+
 /// A two-letter country code (ISO 3166-1; XK is Kosovo).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Country([u8; 2]);
@@ -76,6 +78,37 @@ impl Country {
             BY_LENGTH.iter().flatten().filter(|letters| **letters != NONE).collect();
         let countries: Vec<_> = letters.into_iter().map(|letters| Self(*letters)).collect();
         countries.into_iter()
+    }
+
+    /// The country with this code, in upper or lower case, if it has telephone numbers.
+    ///
+    /// # Errors
+    ///
+    /// What was expected instead, with a similar code.
+    ///
+    /// ```
+    /// use delivery_ledger::domain::country::Country;
+    ///
+    /// assert_eq!(Country::from_code("de").unwrap().as_str(), "DE");
+    /// let expected = Country::from_code("UK").unwrap_err();
+    /// assert!(expected.ends_with("; the United Kingdom is GB"), "{expected}");
+    /// ```
+    pub fn from_code(code: &str) -> Result<Self, String> {
+        let letters = code.to_ascii_uppercase();
+        let all: Vec<_> = Self::all().collect();
+        if let Some(country) = all.iter().find(|country| country.as_str() == letters) {
+            return Ok(*country);
+        }
+        // The first two of three letters are mostly the code of two.
+        let begin =
+            all.iter().find(|country| letters.len() == 3 && letters.starts_with(country.as_str()));
+        let similar = match (letters.as_str(), begin) {
+            // Not its code, but a common abbreviation.
+            ("UK", _) => "; the United Kingdom is GB".to_owned(),
+            (_, Some(country)) => format!("; similar: {country}"),
+            (_, None) => suggestion(&letters, all.iter().map(Self::as_str)),
+        };
+        Err(format!("the two-letter code of a country (ISO 3166-1), such as GB{similar}"))
     }
 
     /// Parses two capital letters.

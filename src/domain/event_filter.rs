@@ -37,6 +37,11 @@ pub struct ReadEvent<'a> {
 }
 
 impl EventFilter {
+    /// The addresses that are searched for, those of the recipient first.
+    pub fn searched_for(&self) -> Vec<String> {
+        self.to.iter().chain(&self.from).flat_map(AddressPattern::texts).collect()
+    }
+
     /// True if the event satisfies every condition.
     pub fn matches(&self, read: ReadEvent<'_>) -> bool {
         let received_at = read.event.received_at;

@@ -66,7 +66,7 @@ pub enum Problem {
     Masked,
     /// The token sees addresses masked, and the query contains more of an address than that.
     MaskedQuestion,
-    /// The token sees addresses masked, and the query has a tag whose value looks like one.
+    /// The token sees addresses masked, and the query has a tag whose name or value looks like one.
     MaskedTag,
     /// The token sees addresses masked, and the query contains a text that could be a number.
     MaskedSid,
@@ -206,8 +206,8 @@ impl fmt::Display for Problem {
                  ask by `*` and the last four digits, such as `*5310`",
             ),
             Problem::MaskedTag => f.write_str(
-                "this token shows addresses masked (read:masked), and the value of this tag looks like \
-                 one; filter by another tag",
+                "this token shows addresses masked (read:masked), and the name or the value of this tag \
+                 looks like one; use another tag",
             ),
             Problem::MaskedSid => f.write_str(
                 "this token shows addresses masked (read:masked), and what is asked for could be a \

@@ -16,7 +16,7 @@ pub enum Comparison {
 /// Why a report cannot be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CannotCompare {
-    #[error("the period before is only known if the report's has a beginning; add since")]
+    #[error("a report is compared if its own period has a beginning; add since")]
     NoBeginning,
     #[error("the period ends before it begins; write the earlier time first, as in SINCE..UNTIL")]
     Reversed,

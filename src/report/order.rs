@@ -124,7 +124,9 @@ impl Order {
     /// What is missing.
     pub fn check(self, is_compared: bool) -> Result<(), &'static str> {
         match self.by == SortBy::Change && !is_compared {
-            true => Err("without another period there is no change; add compare=previous"),
+            true => Err(
+                "without another period there is no change; compare with one, such as `previous`",
+            ),
             false => Ok(()),
         }
     }

@@ -169,7 +169,9 @@ impl ReportJson {
         if masked {
             rows.iter_mut().for_each(|row| mask_keys(row, &query.by));
             // Rows that look alike must not stand in the order of what is hidden.
-            rows.sort_by_cached_key(|row| format!("{:?}", (&row.keys, &row.figures)));
+            rows.sort_by_cached_key(|row| {
+                format!("{:?}", (&row.keys, &row.figures, &row.compared))
+            });
             query.order.sort(&mut rows, &query.by);
         }
         let failures = report.total.not_reached();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
@@ -11,9 +12,11 @@ use super::parameters::{BadValue, account_sid, not_empty, parsed, sid, time, tim
 use super::tag_filter;
 use super::written_time::{self, WrittenTime, ZoneName};
 use crate::domain::account_names::AccountNames;
+use crate::domain::channel::CHANNELS;
 use crate::domain::country::Country;
 use crate::domain::duration::ParseError;
 use crate::domain::message::filter::MessageFilter;
+use crate::domain::similar::suggestion;
 use crate::domain::zone::Zone;
 use crate::domain::{AccountSid, ErrorCode, Status, Timestamp, duration};
 
@@ -56,7 +59,7 @@ pub struct MessageParameters {
     pub channel: Option<String>,
     /// The country of the recipient's number, as two letters
     #[serde(deserialize_with = "country")]
-    #[param(value_type = Option<String>, pattern = "^[A-Za-z]{2}$")]
+    #[param(value_type = CountryCode, required = false)]
     pub country: Option<Country>,
     /// First received at this time or later: RFC 3339, a day or a time in the time zone, `yesterday`, or a
     /// length of time ago, such as `24h`
@@ -191,10 +194,15 @@ pub fn in_order(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<()
 }
 
 fn status<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<Status>>, D::Error> {
-    let expected = format!("{UNKNOWN} or one of {}", Status::ALL.map(Status::name).join(", "));
-    parsed(value, &expected, |word| match word {
-        UNKNOWN => Some(None),
-        word => Status::parse(word).map(Some),
+    let text = String::deserialize(value)?;
+    if text == UNKNOWN {
+        return Ok(Some(None));
+    }
+    let status = Status::parse(&text).map(|status| Some(Some(status)));
+    status.ok_or_else(|| {
+        let names = || Status::ALL.into_iter().map(Status::name).chain([UNKNOWN]);
+        let all = names().collect::<Vec<_>>().join(", ");
+        D::Error::custom(format!("one of {all}{}", suggestion(&text, names())))
     })
 }
 
@@ -213,6 +221,22 @@ impl PartialSchema for StatusWord {
     }
 }
 
+/// The codes of countries, for the API's description.
+pub struct CountryCode;
+
+impl ToSchema for CountryCode {}
+
+impl PartialSchema for CountryCode {
+    fn schema() -> RefOr<Schema> {
+        let codes = Country::all().map(|country| country.as_str().to_owned());
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("A country (ISO 3166-1). Upper and lower case are the same."))
+            .enum_values(Some(codes))
+            .into()
+    }
+}
+
 /// The status of messages whose status is not known.
 const UNKNOWN: &str = "unknown";
 
@@ -220,22 +244,25 @@ fn error_code<'de, D: Deserializer<'de>>(value: D) -> Result<Option<ErrorCode>, 
     parsed(value, "1 to 9 digits other than 0", ErrorCode::parse)
 }
 
+/// What is expected where an address is given.
+pub const ADDRESS_EXPECTED: &str = "an address, * and at least four digits, or + and digits and *";
+
 /// Reads an address as it was written.
 pub fn address<'de, D: Deserializer<'de>>(value: D) -> Result<Option<WrittenAddress>, D::Error> {
-    parsed(
-        value,
-        "an address, * and at least four digits, or + and digits and *",
-        WrittenAddress::parse,
-    )
+    parsed(value, ADDRESS_EXPECTED, WrittenAddress::parse)
 }
 
 fn country<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Country>, D::Error> {
-    let expected = "the two letters of a country (ISO 3166-1), such as DE";
-    parsed(value, expected, |code| Country::parse(&code.to_ascii_uppercase()))
+    let code = String::deserialize(value)?;
+    Country::from_code(&code).map(Some).map_err(D::Error::custom)
 }
 
 fn channel<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
-    parsed(value, "a channel, such as sms or whatsapp", not_empty)
+    let channel = parsed(value, "a channel, such as sms or whatsapp", not_empty)?;
+    // Twilio may add channels, so that any word can be one.
+    let known =
+        |written: &String| CHANNELS.into_iter().find(|name| name.eq_ignore_ascii_case(written));
+    Ok(channel.map(|written| known(&written).map_or(written, str::to_owned)))
 }
 
 fn length<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Duration>, D::Error> {

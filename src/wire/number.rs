@@ -11,7 +11,7 @@ use phonenumber::country::Id;
 use super::mask::digits::{digit, is_plus, is_separator};
 use crate::domain::channel::ADDRESS_PREFIXES;
 use crate::domain::country::Country;
-use crate::domain::message::filter::{AddressPattern, Candidate};
+use crate::domain::message::filter::{AddressPattern, Candidate, SUFFIX_DIGITS_MIN};
 
 /// The length of an international number in digits: E.164 allows at most 15, and no country has
 /// numbers of fewer than 7 with its calling code.
@@ -33,6 +33,8 @@ pub struct WrittenAddress(String);
 struct Spelling {
     has_plus: bool,
     digits: String,
+    /// The digits without a national prefix in parentheses, as in `+44 (0)20 …`.
+    without_prefix: Option<String>,
     /// Nothing but ASCII digits.
     is_plain: bool,
 }
@@ -92,6 +94,14 @@ impl WrittenAddress {
         text.starts_with('*') || Spelling::read(split_prefix(text).1).is_some()
     }
 
+    /// The digits, if they are a short code that may be meant as the end of a number.
+    pub fn possible_suffix(&self) -> Option<&str> {
+        let Self(text) = self;
+        let is_one = text.len() >= SUFFIX_DIGITS_MIN
+            && Spelling::read(text).is_some_and(|it| it.is_short_code());
+        is_one.then_some(text)
+    }
+
     /// True if this is a national number that cannot be understood without a default country.
     pub fn needs_default_country(&self) -> bool {
         let Self(text) = self;
@@ -107,8 +117,9 @@ impl Spelling {
     fn read(text: &str) -> Option<Self> {
         let mut digits = String::new();
         let mut has_plus = false;
+        let plain = |c: char| digit(c).and_then(|value| char::from_digit(value.into(), 10));
         for c in text.chars() {
-            match digit(c).and_then(|value| char::from_digit(value.into(), 10)) {
+            match plain(c) {
                 Some(digit) => digits.push(digit),
                 None if is_plus(c) && digits.is_empty() => has_plus = true,
                 None if is_separator(c) && !is_plus(c) && !c.is_alphanumeric() => {}
@@ -118,7 +129,11 @@ impl Spelling {
         let is_number = (1..=WRITTEN_DIGITS_MAX).contains(&digits.len());
         let is_plain = digits == text;
         has_plus |= text.starts_with(' ') && !digits.starts_with('0');
-        is_number.then_some(Self { has_plus, digits, is_plain })
+        let parts = text.split_once("(0)");
+        let without_prefix = parts.filter(|_| has_plus || digits.starts_with("00"));
+        let without_prefix =
+            without_prefix.map(|(a, b)| a.chars().chain(b.chars()).filter_map(plain).collect());
+        is_number.then_some(Self { has_plus, digits, without_prefix, is_plain })
     }
 
     fn is_short_code(&self) -> bool {
@@ -132,6 +147,8 @@ impl Spelling {
             let national = self.by_library(in_country).filter(|number| number.is_valid());
             return national.map(|number| e164(&number)).into_iter().collect();
         }
+        let without_prefix = self.without_prefix.as_deref();
+        let without_prefix = without_prefix.and_then(|digits| self.to_international(digits));
         let international = self.international();
         let read = match self.has_plus {
             false => self.by_library(in_country),
@@ -142,14 +159,18 @@ impl Spelling {
         };
         let read = read.map(|number| e164(&number));
         let as_written = (!self.has_plus).then(|| self.digits.clone());
-        [international, read, as_written].into_iter().flatten().collect()
+        [without_prefix, international, read, as_written].into_iter().flatten().collect()
     }
 
     /// The digits as an international number, after `+`, `00` or neither.
     fn international(&self) -> Option<String> {
+        self.to_international(&self.digits)
+    }
+
+    fn to_international(&self, digits: &str) -> Option<String> {
         let digits = match self.has_plus {
-            true => &self.digits,
-            false => self.digits.strip_prefix("00").unwrap_or(&self.digits),
+            true => digits,
+            false => digits.strip_prefix("00").unwrap_or(digits),
         };
         let is_number = !digits.starts_with('0') && INTERNATIONAL_DIGITS.contains(&digits.len());
         is_number.then(|| format!("+{digits}"))
@@ -273,6 +294,13 @@ mod tests {
                 &["+3906 69812345".replace(' ', "").as_str(), "0669812345", "06 698 12345"],
             ),
             ("20123456", "DK", &["+4520123456", "20123456"]),
+            // A number that no operator has been assigned, but with a national prefix all the same.
+            ("+49 (0)151 65621", "", &["+4915165621", "+49015165621", "+49 (0)151 65621"]),
+            (
+                "0049 (0)151 65621",
+                "",
+                &["+4915165621", "+49015165621", "0049015165621", "0049 (0)151 65621"],
+            ),
         ] {
             assert_eq!(searched_for(text, country), expected, "{text} {country}");
         }

@@ -88,7 +88,7 @@ fn callbacks_that_are_rejected_now_are_a_failed_check() {
     let checks = app.checks_with("refusals", "fail");
 
     assert_eq!(
-        check(&checks, "refusals")["detail"].as_str().unwrap().split(" (").next().unwrap(),
+        check(&checks, "refusals")["detail"].as_str().unwrap().split(" (since ").next().unwrap(),
         "5 of 5 callbacks since the server started, 5 of them signature_wrong"
     );
     assert_eq!(checks["figures"]["rejected"], 5);

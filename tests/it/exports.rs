@@ -78,7 +78,7 @@ fn every_filter_of_the_api_selects_messages() {
 fn an_invalid_filter_value_is_rejected_with_the_valid_ones() {
     let ledger = ledger();
     for (flags, expected) in [
-        (&["--status", "sending!"][..], "--status: `sending!` is not unknown or one of scheduled"),
+        (&["--status", "sending!"][..], "--status: `sending!` is not one of scheduled"),
         (&["--error-code", "x"], "--error-code: `x` is not 1 to 9 digits"),
         (&["--to", "*671"], "--to: `*671` is not an address, * and at least four digits"),
         (&["--since", "tomorrow"], "--since: `tomorrow` is not a time, such as"),

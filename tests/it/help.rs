@@ -108,7 +108,7 @@ fn the_help_of_serve_has_every_environment_variable_of_a_setting() {
         assert!(!setting.about.is_empty(), "{variable} has no description");
     }
     let audit = run(&["audit", "--help"]);
-    let pager = "  DELIVERY_LEDGER_PAGER        The pager for long output [default: less]\n";
+    let pager = "  DELIVERY_LEDGER_PAGER            The pager for long output [default: less]\n";
     assert!(audit.contains(pager), "{audit}");
 }
 

@@ -103,7 +103,7 @@ fn invalid_parameters_get_a_problem_with_the_valid_values() {
         ("after=bTH__________w", "is not the next_cursor of an earlier page"),
         ("stat=sent", "there is no parameter `stat` here; there are status, error_code"),
         ("status=sent&status=failed", "parameter `status` is given twice"),
-        ("status=nonsense", "status `nonsense` is not unknown or one of scheduled, accepted"),
+        ("status=nonsense", "status `nonsense` is not one of scheduled, accepted"),
         ("since=2026-02-02&until=2026-02-01", "is not before until"),
         ("to=*67", "to `*67` is not an address, * and at least four digits"),
         ("since=2026-13-01", "since `2026-13-01` is not a time, such as"),

@@ -117,9 +117,50 @@ fn audit_of_what_no_message_has_is_not_found() {
         assert_eq!((code, &*stdout), (Some(4), ""), "{asked}");
         assert!(stderr.starts_with(expected), "{asked}: {stderr}");
     }
-    let (code, _, stderr) = says(&ledger, &["audit", "ordre=17"]);
-    assert_eq!(code, Some(2));
-    assert_eq!(stderr, "error: --tag: no message has a tag `ordre`; similar: order\n");
+    for (asked, expected) in [
+        ("ordre=17", "error: no message has a tag `ordre`; similar: order\n"),
+        (
+            "*454",
+            "error: `*454` is not an address, * and at least four digits, or + and digits and *\n",
+        ),
+    ] {
+        let (code, _, stderr) = says(&ledger, &["audit", asked]);
+        assert_eq!((code, &*stderr), (Some(2), expected), "{asked}");
+    }
+}
+
+#[test]
+fn digits_that_no_short_code_has_may_be_the_end_of_a_number() {
+    let hint = "no message found; searched for 5454; for numbers that end with these digits, write *5454\n";
+    for command in [&["audit", "5454"][..], &["messages", "--to", "5454"]] {
+        assert_eq!(says(&ledger(), command).2, hint, "{command:?}");
+    }
+}
+
+#[test]
+fn audit_as_of_a_time_before_the_first_event_says_so() {
+    let (code, _, stderr) = says(&ledger(), &["audit", &sid(1), "--as-of", "2026-01-01"]);
+    assert_eq!(code, Some(4));
+    assert_eq!(stderr, format!("no event of message {} is in the log up to then\n", sid(1)));
+}
+
+#[test]
+fn a_mistyped_filter_gets_a_suggestion() {
+    let ledger = ledger();
+    for (filter, expected) in [
+        (["--status", "deliverd"], "failed, unknown; similar: delivered, undelivered\n"),
+        (
+            ["--country", "UK"],
+            "`UK` is not the two-letter code of a country (ISO 3166-1), such as GB; the United Kingdom is GB\n",
+        ),
+        (["--country", "GBR"], "; similar: GB\n"),
+    ] {
+        let (code, _, stderr) = says(&ledger, &["messages", filter[0], filter[1]]);
+        assert_eq!(code, Some(2), "{filter:?}: {stderr}");
+        assert!(stderr.ends_with(expected), "{filter:?}: {stderr}");
+    }
+    assert_eq!(listed(&ledger, &["--channel", "WhatsApp"]).len(), 1);
+    assert_eq!(listed(&ledger, &["--country", "gb"]).len(), 1);
 }
 
 // The log.
@@ -158,6 +199,26 @@ fn a_list_of_events_shows_their_effects() {
     assert!(table.contains("delivered"), "{table}");
     assert!(table.contains("advanced"), "{table}");
     assert_eq!(stderr, "there may be more: --before 4, or a greater --limit\n");
+}
+
+#[test]
+fn a_list_of_no_events_says_what_was_searched_for() {
+    let ledger = ledger();
+    for (filter, expected) in [
+        (["--to", "+49 171 1111111"], "; searched for +491711111111, +49 171 1111111"),
+        (
+            ["--to", "0171 1234567"],
+            ", 0171 1234567; to find numbers without a calling code, set default_country, for example to GB",
+        ),
+        (["--tag", "ordre=17"], "; no message has a tag `ordre`; similar: order"),
+        (["--status", "deliverd"], "; similar: delivered, undelivered"),
+        (["--source", "send"], ""),
+    ] {
+        let (code, _, stderr) = says(&ledger, &["events", filter[0], filter[1]]);
+        assert_eq!(code, Some(0), "{stderr}");
+        assert!(stderr.starts_with("no event found"), "{stderr}");
+        assert!(stderr.ends_with(&format!("{expected}\n")), "{filter:?}: {stderr}");
+    }
 }
 
 #[test]

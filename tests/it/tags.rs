@@ -261,3 +261,29 @@ fn a_masked_token_sees_no_address_in_tags_and_cannot_filter_by_one() {
     assert_eq!(refused.code, 403, "{}", refused.json());
     assert_eq!(get("/v1/exports/messages?tag.customer=15558675310").code, 403);
 }
+
+#[test]
+fn a_masked_token_cannot_ask_whether_a_number_is_the_name_of_a_tag() {
+    let mut app = App::not_started(&[]);
+    app.use_token_with_scope("read:masked");
+    app.restart();
+    receive(&app, "%2B15558675310=x&8675310=x&order=17", delivered(&sid(1)));
+    app.caught_up();
+    let get = |target: &str| app.ask(crate::support::Request::new("GET", target));
+
+    // With or without such a tag, the answer is the same.
+    for name in ["%2B15558675310", "%2B15558675311", "8675310"] {
+        for target in [
+            format!("/v1/messages?tag.{name}=x"),
+            format!("/v1/events?tag.{name}=x"),
+            format!("/v1/exports/messages?tag.{name}=x"),
+            format!("/v1/exports/messages?format=csv&tag_columns={name}"),
+            format!("/v1/reports/delivery?by=tag:{name}"),
+            format!("/v1/reports/delivery?by=day&tag.{name}=x"),
+        ] {
+            assert_eq!(get(&target).code, 403, "{target}");
+        }
+    }
+    let suggested = get("/v1/messages?tag.x=1").json()["detail"].take();
+    assert_eq!(suggested, "no message has a tag `x`; there are order");
+}

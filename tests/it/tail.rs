@@ -119,7 +119,7 @@ fn invalid_arguments_are_usage_errors() {
         (["--after", "2"], "--after: 2 is beyond the head, 1; is this the right ledger?"),
         (["--after", "x"], "invalid value 'x' for '--after <N>'"),
         (["--error-code", "bad"], "not a number of 1 to 9 digits"),
-        (["--to", "*310"], "* and at least its last four digits"),
+        (["--to", "*310"], "* and at least four digits"),
     ] {
         let (code, _, err) = ended(&ledger, &[&["tail", "--no-follow"][..], &arguments].concat());
         assert_eq!(code, Some(2), "{arguments:?}: {err}");

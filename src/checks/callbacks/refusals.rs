@@ -88,7 +88,8 @@ impl Refused {
             None => (detail, "stderr has the reason of each"),
         };
         if let Some(Present { since, .. }) = present {
-            return Finding::fail(detail, advice).from_origin(format!("at present since {since}"));
+            return Finding::fail(detail, advice)
+                .from_origin(format!("since {}", to_the_minute(since)));
         }
         match share > SHARE_USUAL {
             true if self.stored == 0 && self.refused >= WITHOUT_STORED_MAX => {
@@ -97,6 +98,15 @@ impl Refused {
             true => Finding::warn(detail, advice),
             false => Finding::ok(detail),
         }
+    }
+}
+
+/// A time to the minute: `2026-11-25 14:20 UTC`.
+fn to_the_minute(time: Timestamp) -> String {
+    let text = time.to_string();
+    match (text.get(..10), text.get(11..16)) {
+        (Some(day), Some(time)) => format!("{day} {time} UTC"),
+        _ => text,
     }
 }
 

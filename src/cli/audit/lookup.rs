@@ -3,18 +3,19 @@
 use anyhow::Result;
 
 use super::{Args, audit};
-use crate::cli::common::filters::{check_tags, national_hint};
+use crate::cli::common::filters::number_hint;
 use crate::cli::common::time_zone::now;
 use crate::cli::common::{ledger, terminal};
 use crate::cli::messages::{Listed, list, table};
-use crate::cli::{Format, Outcome};
+use crate::cli::{Format, Outcome, UsageError};
 use crate::config::Settings;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::{AccountSid, MessageSid};
-use crate::store::{Message, Store};
+use crate::store::{Message, Store, Views};
 use crate::telemetry::eprint_line;
 use crate::text::printable;
 use crate::wire;
+use crate::wire::filter::ADDRESS_EXPECTED;
 use crate::wire::message_page::{Cursor, MessagePage};
 use crate::wire::number::WrittenAddress;
 use crate::wire::tag_filter;
@@ -27,12 +28,16 @@ pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
     let text = &args.sid;
     let filters = filters(args, settings)?;
     if filters.is_empty() {
-        eprint_line(format_args!("no event of message {} is in the log", printable(text)));
+        let then = match (&args.as_of, args.as_of_position) {
+            (None, None) => "",
+            _ => " up to then",
+        };
+        eprint_line(format_args!("no event of message {} is in the log{then}", printable(text)));
         return Ok(Outcome::NotFound);
     }
     let store = ledger::up_to_date(settings)?;
     for filter in &filters {
-        check_tags(filter, store.views(), true)?;
+        check_tags(filter, store.views())?;
         let listed = list(&*store, filter, None, LISTED_MAX)?;
         match &listed.messages[..] {
             [] => {}
@@ -46,7 +51,8 @@ pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
         true => printable(text).into_owned(),
         false => searched.join(", "),
     };
-    let hint = national_hint(std::iter::once(text.trim()), settings)?;
+    let written: Vec<_> = WrittenAddress::parse(text.trim()).into_iter().collect();
+    let hint = number_hint(&written, settings)?;
     eprint_line(format_args!("no message found; searched for {what}{hint}"));
     Ok(Outcome::NotFound)
 }
@@ -65,14 +71,28 @@ fn filters(args: &Args, settings: &Settings) -> Result<Vec<MessageFilter>> {
     if let Ok(tag) = tag_filter::parse(text) {
         return Ok(vec![MessageFilter { tags: vec![tag], ..all }]);
     }
-    let Some(written) = WrittenAddress::parse(text).filter(WrittenAddress::is_number) else {
-        return Ok(Vec::new());
+    let Some(written) = WrittenAddress::parse(text) else {
+        let expected = format!("`{}` is not {ADDRESS_EXPECTED}", text.escape_debug());
+        return Err(UsageError(expected).into());
     };
+    if !written.is_number() {
+        return Ok(Vec::new());
+    }
     let pattern = written.pattern(settings.default_country()?);
     Ok(vec![
         MessageFilter { to: Some(pattern.clone()), ..all.clone() },
         MessageFilter { from: Some(pattern), ..all },
     ])
+}
+
+/// Makes sure that the tag is one that messages can be found by.
+fn check_tags(filter: &MessageFilter, views: &dyn Views) -> Result<()> {
+    if filter.tags.is_empty() {
+        return Ok(());
+    }
+    let indexed = views.checkpoint()?.indexed_tags;
+    let checked = tag_filter::check_all(&filter.tags, &views.tag_names()?, Some(&indexed));
+    checked.map_err(|bad| UsageError(bad.to_string()).into())
 }
 
 fn audit_only(message: &Message, args: &Args, settings: &Settings) -> Result<Outcome> {

@@ -26,8 +26,8 @@ use crate::wire::{self, TimelineEntry, explanation};
 /// The arguments of `audit`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// The SID of the message; or a number in any spelling, or a tag, such as order=17, if only one message
-    /// has it
+    /// The SID of the message; or a number in any spelling, or a tag, such as order=17: of several messages
+    /// the newest are listed
     #[arg(value_name = "SID|NUMBER|TAG")]
     sid: String,
 

@@ -4,15 +4,18 @@
 use anyhow::Result;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::cli::common::filters::tag;
+use crate::cli::common::filters::{number_hint, tag, unknown_tags_hint};
 use crate::cli::common::flag::bad_flag;
 use crate::cli::common::time_zone::TimeZoneFlag;
 use crate::config::Settings;
 use crate::domain::event_filter::EventFilter;
 use crate::domain::message::filter::AddressPattern;
+use crate::domain::similar::suggestion;
 use crate::domain::zone::Zone;
-use crate::domain::{ErrorCode, Source};
-use crate::wire::filter::in_order;
+use crate::domain::{ErrorCode, Source, Status};
+use crate::store::Views;
+use crate::text::printable;
+use crate::wire::filter::{ADDRESS_EXPECTED, in_order};
 use crate::wire::number::WrittenAddress;
 
 /// The filters, as they were given.
@@ -38,11 +41,12 @@ pub struct EventFlags {
     #[arg(long, help_heading = "Filters", value_name = "CODE", value_parser = error_code)]
     error_code: Option<ErrorCode>,
 
-    /// The sender: an address, in any spelling if it is a number, or its last digits as in *2671
+    /// The sender: an address, in any spelling if it is a number, or its last digits (*2671) or first
+    /// ones (+4420*)
     #[arg(long, help_heading = "Filters", value_name = "ADDRESS", value_parser = address)]
     from: Option<WrittenAddress>,
 
-    /// The recipient: an address, in any spelling if it is a number, or its last digits
+    /// The recipient: an address, in any spelling if it is a number, or its last digits or first ones
     #[arg(long, help_heading = "Filters", value_name = "ADDRESS", value_parser = address)]
     to: Option<WrittenAddress>,
 
@@ -103,6 +107,39 @@ impl EventFlags {
     }
 }
 
+impl EventFlags {
+    /// What to tell about a filter that no event matched: the addresses that were searched for, what else
+    /// could be tried, and similar names of tags. `views` are those of the log, if there are any.
+    pub fn hint_at_nothing_found(
+        &self,
+        filter: &EventFilter,
+        views: Option<&dyn Views>,
+        settings: &Settings,
+    ) -> Result<String> {
+        let addresses = filter.searched_for();
+        let searched = match addresses.is_empty() {
+            true => String::new(),
+            false => {
+                let shown: Vec<_> = addresses.iter().map(|address| printable(address)).collect();
+                format!("; searched for {}", shown.join(", "))
+            }
+        };
+        let written: Vec<_> = [&self.to, &self.from].into_iter().flatten().cloned().collect();
+        let number = number_hint(&written, settings)?;
+        let tags = views.map(|views| unknown_tags_hint(&filter.tags, views)).transpose()?;
+        Ok(format!("{searched}{number}{}{}", tags.unwrap_or_default(), self.status_hint()))
+    }
+
+    /// The statuses that are similar to one that this program does not know.
+    fn status_hint(&self) -> String {
+        let status = self.status.as_deref().unwrap_or_default();
+        match Status::parse(status) {
+            Some(_) => String::new(),
+            None => suggestion(status, Status::ALL.map(Status::name)),
+        }
+    }
+}
+
 /// Parses a source, and lists the sources for help and completion.
 fn source() -> impl TypedValueParser<Value = Source> {
     PossibleValuesParser::new(Source::ALL.map(Source::name))
@@ -114,7 +151,5 @@ fn error_code(text: &str) -> Result<ErrorCode, String> {
 }
 
 fn address(text: &str) -> Result<WrittenAddress, String> {
-    WrittenAddress::parse(text).ok_or_else(|| {
-        "not an address such as +15558675310, or * and at least its last four digits".to_owned()
-    })
+    WrittenAddress::parse(text).ok_or_else(|| format!("it is not {ADDRESS_EXPECTED}"))
 }

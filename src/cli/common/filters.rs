@@ -37,7 +37,7 @@ pub struct Filters {
     error_code: Option<String>,
 
     /// Only from this address, in any spelling if it is a number, or from those that end with these
-    /// digits (*2671)
+    /// digits (*2671) or begin with these (+4420*)
     #[arg(long, help_heading = "Filters", value_name = "ADDRESS")]
     from: Option<String>,
 
@@ -197,7 +197,8 @@ impl Filters {
         }
         let addresses: Vec<_> = addresses.iter().map(|address| printable(address)).collect();
         let written = [&self.to, &self.from, &self.address].into_iter().flatten();
-        let hint = national_hint(written.map(String::as_str), settings)?;
+        let written: Vec<_> = written.filter_map(|text| WrittenAddress::parse(text)).collect();
+        let hint = number_hint(&written, settings)?;
         eprint_line(format_args!("no message found; searched for {}{hint}", addresses.join(", ")));
         Ok(())
     }
@@ -227,21 +228,34 @@ pub fn check_tags(filter: &MessageFilter, views: &dyn Views, lists: bool) -> Res
     checked.map_err(|bad| UsageError(format!("--tag: {bad}")).into())
 }
 
+/// The names of tags that are similar to those of a filter that no event matched, and that no message has.
+pub fn unknown_tags_hint(tags: &[(String, String)], views: &dyn Views) -> Result<String> {
+    if tags.is_empty() {
+        return Ok(String::new());
+    }
+    let known = views.tag_names()?;
+    let unknown = tags.iter().filter_map(|(name, _)| tag_filter::check(name, &known).err());
+    Ok(unknown.map(|unknown| format!("; {unknown}")).collect())
+}
+
 /// Parses the value of a `--tag` flag.
 pub fn tag(text: &str) -> Result<(String, String), String> {
     tag_filter::parse(text).map_err(|bad| format!("it is not {}", bad.expected))
 }
 
-/// What to do if one of these addresses is a number that cannot be understood; empty if none is.
-pub fn national_hint<'a>(
-    mut written: impl Iterator<Item = &'a str>,
-    settings: &Settings,
-) -> Result<&'static str> {
-    let needs_country = |text: &str| {
-        WrittenAddress::parse(text).is_some_and(|written| written.needs_default_country())
-    };
-    let is_unread = settings.default_country()?.is_none() && written.any(needs_country);
-    Ok(if is_unread { NATIONAL_HINT } else { "" })
+/// What to do if one of these addresses is a number that cannot be understood, or may be only the end of
+/// one; empty if none is.
+pub fn number_hint(written: &[WrittenAddress], settings: &Settings) -> Result<String> {
+    let needs_country = settings.default_country()?.is_none()
+        && written.iter().any(WrittenAddress::needs_default_country);
+    let suffix = written.iter().find_map(WrittenAddress::possible_suffix);
+    Ok(match (needs_country, suffix) {
+        (true, _) => NATIONAL_HINT.to_owned(),
+        (false, Some(digits)) => {
+            format!("; for numbers that end with these digits, write *{digits}")
+        }
+        (false, None) => String::new(),
+    })
 }
 
 #[cfg(test)]

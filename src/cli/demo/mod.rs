@@ -20,7 +20,7 @@ use self::totals::Totals;
 use self::traffic::{CALLBACK_PATH, Traffic};
 use super::{Format, Outcome, UsageError, audit};
 use crate::cli::common::text::number;
-use crate::config::{Reconciling, ServerConfig, Settings};
+use crate::config::{self, Flags, Reconciling, ServerConfig, Settings};
 use crate::domain::account_names::AccountNames;
 use crate::domain::message::tags::IndexedTags;
 use crate::domain::zone::Zone;
@@ -97,8 +97,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let outcome = actix_web::rt::System::new().block_on(async {
         let (stop, stopped) = oneshot::channel::<()>();
         let config = config(&traffic, &addresses)?;
-        let (receiving, state) =
-            states(config, &ledger_process, Rule::default(), BackgroundParts::default());
+        let settings = Some(demo_settings(&ledger, &traffic, &addresses));
+        let parts = BackgroundParts { settings, ..BackgroundParts::default() };
+        let (receiving, state) = states(config, &ledger_process, Rule::default(), parts);
         let served = actix_web::rt::spawn(http::run(callbacks, admin, receiving, state, async {
             let _stop_or_gone = stopped.await;
         }));
@@ -157,6 +158,24 @@ fn config(traffic: &Traffic, addresses: &Addresses) -> Result<ServerConfig> {
         account_names: AccountNames::default(),
         status_callback: None,
     })
+}
+
+/// The same configuration as settings, for the checks.
+fn demo_settings(ledger: &Path, traffic: &Traffic, addresses: &Addresses) -> Settings {
+    let flags = Flags::default()
+        .with(&config::DATABASE, [format!("sqlite:{}", ledger.display())])
+        .with(&config::LISTEN, [addresses.callbacks.to_string()])
+        .with(&config::ADMIN_LISTEN, [addresses.admin.to_string()])
+        .with(&config::PUBLIC_URL, [format!("http://{}", addresses.callbacks)])
+        .with(&config::CALLBACK_PATH, [CALLBACK_PATH.to_owned()])
+        .with(&config::VERIFY_EVERY, ["off".to_owned()]);
+    let variables = [
+        ("TWILIO_ACCOUNT_SID", traffic.account_sid.clone()),
+        ("TWILIO_AUTH_TOKEN", traffic.auth_token.clone()),
+        ("DELIVERY_LEDGER_QUARANTINE", "off".to_owned()),
+        ("DELIVERY_LEDGER_ACCESS_LOG", "off".to_owned()),
+    ];
+    Settings::isolated(flags, variables)
 }
 
 fn wait_for_views(ledger_process: &LedgerProcess) -> Result<()> {

@@ -7,14 +7,12 @@ use std::ffi::OsStr;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser, ValueParser};
 use clap::{Arg, Command, Error, ValueHint};
 
+use crate::domain::channel::CHANNELS;
 use crate::domain::{Rule, Status};
 use crate::report::{Dimension, SortBy};
 
 /// The short flags that other programs have for the same things.
 const SHORT_FLAGS: [(&str, char); 2] = [("output", 'o'), ("limit", 'n')];
-
-/// Channels that Twilio has; there may be others.
-const CHANNELS: [&str; 5] = ["sms", "mms", "whatsapp", "rcs", "messenger"];
 
 /// Applies the conventions to a command and its subcommands.
 pub fn apply(command: Command) -> Command {

@@ -5,7 +5,8 @@ use crate::config::{self, SETTINGS, Setting, Variable};
 /// The variables of a command, given by its path. A new command reads the ledger and the terminal.
 pub fn environment(path: &str) -> Vec<Variable> {
     let ledger = [&config::DATABASE];
-    let messages = [&config::DATABASE, &config::RULE, &config::ERROR_CODES, &config::TIME_ZONE];
+    let views = [&config::DATABASE, &config::RULE, &config::ERROR_CODES];
+    let messages = [&views[..], &[&config::TIME_ZONE, &config::DEFAULT_COUNTRY][..]].concat();
     let purge = [&config::DATABASE, &config::TIME_ZONE];
     let callbacks = [&config::DATABASE, &config::PUBLIC_URL, &config::CALLBACK_PATH];
     let api = [&config::TWILIO_API_BASE_URL, &config::TWILIO_API_TIMEOUT, &config::TWILIO_API_KEY];
@@ -37,7 +38,8 @@ pub fn environment(path: &str) -> Vec<Variable> {
         "quarantine purge" => of(&purge),
         "demo" | "import" | "verify" => of(&ledger).into_iter().chain(terminal()).collect(),
         "export" => of(&messages),
-        "replay" | "tail" => of(&messages).into_iter().chain(terminal()).collect(),
+        "replay" => of(&views).into_iter().chain(terminal()).collect(),
+        "tail" => of(&messages).into_iter().chain(terminal()).collect(),
         _ => of(&messages).into_iter().chain(pager()).chain(terminal()).collect(),
     }
 }

@@ -51,8 +51,8 @@ pub fn examples(path: &str) -> Vec<Example> {
         ],
         "messages" => &[
             (
-                "The last failures to Germany",
-                "delivery-ledger messages --status failed --country DE",
+                "The last messages to Germany that were undelivered",
+                "delivery-ledger messages --status undelivered --country DE",
             ),
             ("Everything about an order", "delivery-ledger messages --tag order=17"),
             (
@@ -104,6 +104,14 @@ pub fn examples(path: &str) -> Vec<Example> {
         ],
         "report" => &[
             ("Delivery by day", "delivery-ledger report --by day --since 2026-11-01"),
+            (
+                "Delivery by country and week in Berlin, October against September",
+                "delivery-ledger report --by country,week --time-zone Europe/Berlin --since 2026-10-01 --until 2026-11-01 --compare previous",
+            ),
+            (
+                "The campaigns with the highest failure rate",
+                "delivery-ledger report --by tag:campaign --sort failure-rate -n 10",
+            ),
             (
                 "Why messages to WhatsApp fail, for a spreadsheet",
                 "delivery-ledger report --by error-code --channel whatsapp --format csv",

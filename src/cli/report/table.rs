@@ -27,8 +27,7 @@ pub fn for_people(report: &ReportJson, screen_columns: Option<usize>) -> Styled 
 }
 
 fn columns(report: &ReportJson) -> Vec<Column> {
-    let mut columns: Vec<_> =
-        report.dimensions().iter().map(|by| Column::left(by.kind())).collect();
+    let mut columns: Vec<_> = report.dimensions().iter().map(dimension).collect();
     columns.push(Column::right("messages").short_heading("msgs"));
     if report.compared_with.is_some() {
         columns.extend([
@@ -56,6 +55,11 @@ fn columns(report: &ReportJson) -> Vec<Column> {
         Column::right("p95").optional(),
     ]);
     columns
+}
+
+/// The column of a property. The name of a tag may be long; a line below the table has it too.
+fn dimension(by: &Dimension) -> Column {
+    Column::left(printable(&by.name()).into_owned()).short_heading(by.kind())
 }
 
 fn cells(report: &ReportJson, row: &RowJson) -> Vec<Cell> {

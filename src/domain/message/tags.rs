@@ -21,6 +21,10 @@ pub const NAME_BYTES_MAX: usize = 128;
 /// The maximum length of a value in bytes. A longer one is not kept.
 pub const VALUE_BYTES_MAX: usize = 256;
 
+/// The maximum number of different names that are remembered of all messages, for errors about unknown
+/// ones. Somebody who puts a value into a name has more.
+pub const KNOWN_NAMES_MAX: usize = 1000;
+
 /// The tags that a message keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tags {

@@ -97,8 +97,9 @@ async fn export(
     let format = format.unwrap_or(FileFormat::Ndjson);
     let permit = state.exports.acquire()?;
     let (ledger, masked) = (state.clone(), redaction.is_masked());
-    let export =
-        web::block(move || pinned(&ledger, selection, format, tag_columns, as_of_position, masked));
+    let export = web::block(move || {
+        pinned(&ledger, selection, format, tag_columns, as_of_position, masked, redaction)
+    });
     let export = export.await??;
     let (writer, chunks) = ChunkWriter::new(&request);
     let (name, pin) = (export.file_name(), export.view.pin);
@@ -132,13 +133,15 @@ pub fn pinned(
     tag_columns: Vec<String>,
     as_of_position: Option<Position>,
     masked: bool,
+    redaction: Redaction,
 ) -> Result<ExportRequest, Problem> {
     state.wait_for_views()?;
     if let Selection::Messages(filter) = &selection {
-        state.check_tags(filter, false)?;
+        state.check_tags(filter, false, redaction)?;
     }
     if !tag_columns.is_empty() {
-        let known = state.store.views().tag_names()?;
+        redaction.check_tag_names(tag_columns.iter().map(String::as_str))?;
+        let known = state.tag_names(redaction)?;
         format
             .check_tag_columns(&tag_columns, &known)
             .map_err(|bad| Problem::Conflict(format!("tag_columns: {bad}")))?;

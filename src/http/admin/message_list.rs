@@ -61,7 +61,7 @@ pub async fn list(
     let addresses = filter.searched_for();
     let listed = web::block(move || {
         ledger.wait_for_views()?;
-        ledger.check_tags(&filter, true)?;
+        ledger.check_tags(&filter, true, redaction)?;
         Ok::<_, Problem>(ledger.store.views().list(
             &filter,
             page.after.map(|after| after.before),

@@ -17,6 +17,7 @@ use super::{
 use crate::http::error::Problem;
 use crate::http::query::{NoParameters, Query};
 use crate::http::response::ProblemDetails;
+use crate::wire::filter::CountryCode;
 use crate::wire::written_time::ZoneName;
 
 /// The content security policy of Swagger UI: it loads nothing from elsewhere.
@@ -53,7 +54,7 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
         jobs::manifest,
         reports::delivery,
     ),
-    components(schemas(ProblemDetails, SendProblemDetails, ZoneName)),
+    components(schemas(ProblemDetails, SendProblemDetails, ZoneName, CountryCode)),
     modifiers(&Token),
     security(("token" = []), ()),
     tags(

@@ -44,6 +44,13 @@ pub struct RecheckOutcome {
     pub rechecked: Rechecked,
 }
 
+impl RecheckRequest {
+    /// The first public URL to check against instead of the configured ones; empty if there is none.
+    pub fn first_public_url(&self) -> &str {
+        self.public_urls.first().map_or("", BaseUrl::as_given)
+    }
+}
+
 impl QuarantineRecheck {
     /// The recheck of this ledger's quarantine, with the settings of its callback listener.
     pub fn new(database: Database, listener: &CallbackState) -> Self {

@@ -81,10 +81,11 @@ pub async fn delivery(
     Query(parameters, filter): Query<ReportParameters, MessageParameters>,
 ) -> Result<HttpResponse, Problem> {
     let query = parameters.query(filter, redaction, &state)?;
+    redaction.check_tag_names(query.tags())?;
     let report = web::block(move || {
         state.wait_for_views()?;
-        state.check_tags(&query.filter, false)?;
-        let known = state.store.views().tag_names()?;
+        state.check_tags(&query.filter, false, redaction)?;
+        let known = state.tag_names(redaction)?;
         query.tags().try_for_each(|name| {
             let checked = tag_filter::check(name, &known);
             checked.map_err(|bad| Problem::Conflict(format!("by: {bad}")))

@@ -18,6 +18,7 @@ use crate::domain::message::filter::MessageFilter;
 use crate::domain::zone::Zone;
 use crate::domain::{ErrorCodes, Rule};
 use crate::http::access::recorder::AccessRecorder;
+use crate::http::auth::redaction::Redaction;
 use crate::http::auth::tokens::{Attempts, Tokens};
 use crate::http::error::Problem;
 use crate::http::limits::{EventStreams, Limit};
@@ -83,19 +84,28 @@ impl AdminState {
     }
 
     /// Rejects a filter by a tag that no message has; for a list also by one that is not indexed. Blocks.
-    pub fn check_tags(&self, filter: &MessageFilter, lists: bool) -> Result<(), Problem> {
+    pub fn check_tags(
+        &self,
+        filter: &MessageFilter,
+        lists: bool,
+        redaction: Redaction,
+    ) -> Result<(), Problem> {
         if filter.tags.is_empty() {
             return Ok(());
         }
-        let views = self.store.views();
-        let checkpoint = views.checkpoint()?;
+        let checkpoint = self.store.views().checkpoint()?;
         let indexed = lists.then_some(&checkpoint.indexed_tags);
-        match tag_filter::check_all(&filter.tags, &views.tag_names()?, indexed) {
+        match tag_filter::check_all(&filter.tags, &self.tag_names(redaction)?, indexed) {
             // The first message with the tag may only be in the log.
             Err(NoSuchTag::Unknown { .. }) if checkpoint.position < self.projection.head() => {
                 Ok(())
             }
             checked => Ok(checked.map_err(|bad| Problem::Conflict(bad.to_string()))?),
         }
+    }
+
+    /// The names of the tags that messages have, as far as the token may see them. Blocks.
+    pub fn tag_names(&self, redaction: Redaction) -> Result<Vec<String>, Problem> {
+        Ok(redaction.tag_names(self.store.views().tag_names()?))
     }
 }

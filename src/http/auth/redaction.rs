@@ -9,6 +9,7 @@ use super::tokens::{Scope, Visibility};
 use crate::domain::account_names::AccountNames;
 use crate::domain::event_filter::EventFilter;
 use crate::domain::message::filter::{AddressPattern, MessageFilter};
+use crate::domain::message::tags::KNOWN_NAMES_MAX;
 use crate::domain::{AccountSid, ErrorCodes, Position, RecordedEvent};
 use crate::http::error::Problem;
 use crate::projection::fold::Folded;
@@ -78,6 +79,26 @@ impl Redaction {
             true => Err(Problem::MaskedTag),
             false => Ok(()),
         }
+    }
+
+    /// Rejects names of tags that could be numbers: the result would reveal whether they exist.
+    pub fn check_tag_names<'a>(
+        self,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), Problem> {
+        match self.is_masked() && names.into_iter().any(mask::hides_tag_name) {
+            true => Err(Problem::MaskedTag),
+            false => Ok(()),
+        }
+    }
+
+    /// The names of tags that may be suggested.
+    pub fn tag_names(self, mut known: Vec<String>) -> Vec<String> {
+        // If there are so many, none is suggested.
+        if known.len() < KNOWN_NAMES_MAX {
+            known.retain(|name| !self.is_masked() || !mask::hides_tag_name(name));
+        }
+        known
     }
 
     /// Rejects a text, such as a SID, that could be a number: the result would reveal whether it exists.

@@ -7,9 +7,11 @@
 //!
 //! [`Page`]: frame::page::Page
 
+mod checks;
 mod empty;
 pub mod error;
 mod frame;
+mod health;
 mod list;
 mod messages;
 mod overview;
@@ -24,6 +26,7 @@ use crate::http::resource::{get, post};
 pub fn routes(app: &mut ServiceConfig) {
     app.service(get("/", overview::overview))
         .service(get("/messages", messages::messages))
+        .service(get("/health", health::health))
         .service(post("/theme", theme::set))
         .service(get("/assets/{file}", assets::asset));
 }

@@ -114,7 +114,7 @@ impl Search {
         let parameter = format!("{TAG_PREFIX}{name}");
         let target = ListQuery::with_filters([(&*parameter, &*value)]).target();
         let filter = MessageFilter { tags: vec![(name, value)], ..outbound() };
-        self.state.check_tags(&filter, true)?;
+        self.state.check_tags(&filter, true, self.redaction)?;
         self.listed(&format!("Tag {}", self.text), filter, target)
     }
 

@@ -10,6 +10,7 @@ pub mod digits;
 mod fields;
 mod known_forms;
 mod secrets;
+mod tags;
 mod text;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ use std::net::Ipv4Addr;
 
 pub use self::fields::{filter, sid};
 use self::known_forms::Form;
+use self::tags::tags;
+pub use self::tags::{hides_tag, hides_tag_name, tag_value};
 pub use self::text::DIGITS_SHOWN;
 use self::text::{DIGITS_KNOWN_MIN, Known, Part, Rule, digits_of, masked_parts};
 use super::event_facts::EventFacts;
@@ -134,33 +137,6 @@ pub fn facts(facts: EventFacts) -> EventFacts {
         tags: tags(&facts.tags, &known),
         error_code: facts.error_code,
     }
-}
-
-/// Masks the value of the tag with this name.
-pub fn tag_value(name: &str, value: &str) -> String {
-    text::masked(value, body::rule_of(name), &Known::default())
-}
-
-/// True if a tag's value is shown masked, so that a search for it could confirm an address.
-pub fn hides_tag(name: &str, value: &str) -> bool {
-    could_be_number(value) || tag_value(name, value) != value
-}
-
-/// Masks tags. They are masked together, as the query that they come from is: a number may be divided among
-/// them.
-fn tags(tags: &BTreeMap<String, Vec<String>>, known: &Known) -> BTreeMap<String, Vec<String>> {
-    let parts = tags.iter().flat_map(|(name, values)| {
-        let values = values.iter().map(|value| Part::plain(value.as_bytes(), body::rule_of(name)));
-        std::iter::once(Part::plain(name.as_bytes(), Rule::Text)).chain(values)
-    });
-    let masked = masked_parts(&parts.collect::<Vec<_>>(), known);
-    let mut texts = masked.iter().map(|text| String::from_utf8_lossy(text).into_owned());
-    let mut shown: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for values in tags.values() {
-        let name = texts.next().unwrap_or_default();
-        shown.entry(name).or_default().extend(texts.by_ref().take(values.len()));
-    }
-    shown
 }
 
 /// The addresses in an event's body and URL.

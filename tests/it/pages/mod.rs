@@ -2,6 +2,7 @@
 
 mod error;
 mod frame;
+mod health;
 mod messages;
 mod overview;
 mod search;

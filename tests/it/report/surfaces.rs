@@ -120,7 +120,7 @@ fn invalid_parameters_get_a_problem_with_the_reason() {
         ("by=day&status=sent&status=sent", "parameter `status` is given twice"),
         ("by=day&colour=red", "there is no parameter `colour` here"),
         ("by=day&limit=0", "limit `0` is not a number from 1 to 1000000"),
-        ("by=day&status=gone", "status `gone` is not unknown or one of scheduled"),
+        ("by=day&status=gone", "status `gone` is not one of scheduled"),
         ("by=day&since=tomorrow", "since `tomorrow` is not a time, such as"),
         ("by=day&error_code=x", "error_code `x` is not 1 to 9 digits"),
         ("by=day&to=*12", "to `*12` is not an address"),
@@ -142,7 +142,7 @@ fn a_tag_has_to_exist_and_a_comparison_needs_a_beginning_and_an_order() {
         ("by=tag:order", "by: no message has a tag `order` yet"),
         (
             "by=country&compare=previous",
-            "compare: the period before is only known if the report's has a beginning",
+            "compare: a report is compared if its own period has a beginning",
         ),
         (
             "by=country&since=2026-01-01&compare=2026-01-01..2025-01-01",

@@ -17,6 +17,9 @@ const PROSE_WANTED: usize = 40;
 /// Narrower sentences would have two or three words a line, so they go below the row.
 const PROSE_MIN: usize = 24;
 
+/// On a screen of this width everything is shown in full, even if sentences become narrow.
+const WIDE_SCREEN: usize = 200;
+
 /// How far sentences below a row are indented.
 const INDENT: usize = 8;
 
@@ -189,10 +192,11 @@ fn prose_width(columns: &[Measured]) -> Option<usize> {
 /// Shortens columns, then leaves optional ones out, until the table fits. Of the short forms, the one
 /// that suffices and saves least is taken, or else the one that saves most.
 fn shorten(columns: &mut [Measured], screen: usize) {
+    let prose_wanted = if screen < WIDE_SCREEN { PROSE_WANTED } else { PROSE_MIN };
     loop {
         let without_prose = width_without_prose(columns);
         let wanted = match prose_width(columns) {
-            Some(width) => without_prose + width.min(PROSE_WANTED),
+            Some(width) => without_prose + width.min(prose_wanted),
             None => without_prose.saturating_sub(GAP),
         };
         let too_wide = wanted.saturating_sub(screen);

@@ -47,10 +47,11 @@ pub struct Column {
 
 impl Column {
     /// A column of words: aligned to the left.
-    pub fn left(heading: &'static str) -> Self {
+    pub fn left(heading: impl Into<Cow<'static, str>>) -> Self {
+        let heading = heading.into();
         Self {
-            heading: Cow::Borrowed(heading),
-            short_heading: Cow::Borrowed(heading),
+            short_heading: heading.clone(),
+            heading,
             is_right: false,
             is_optional: false,
             is_prose: false,
@@ -191,6 +192,18 @@ position  received        message                             effect    service 
                                                                                  delivered
 ";
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn at_200_columns_nothing_is_shortened() {
+        let mut table = Table::new([
+            Column::left("message").expect(160, 9),
+            Column::left("account"),
+            Column::prose("details").expect(40, 40),
+        ]);
+        table.row([Cell::sid(SID), Cell::text("shop-eu"), Cell::text("first event")]);
+        let shown = |columns| table.fit(Some(columns)).plain();
+        assert!(shown(200).contains(SID) && !shown(199).contains(SID), "{}", shown(200));
     }
 
     #[test]

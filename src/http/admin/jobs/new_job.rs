@@ -118,7 +118,7 @@ impl NewExport {
         };
         let format = self.format.unwrap_or(FileFormat::Ndjson);
         let (columns, position) = (self.tag_columns, self.as_of_position);
-        let request = pinned(state, selection, format, columns, position, masked)?;
+        let request = pinned(state, selection, format, columns, position, masked, redaction)?;
         // `24h` or a local time would mean something else when the export is repeated.
         filters.extend(request.selection.period());
         if masked {

@@ -37,6 +37,7 @@ pub struct Page {
 pub enum Section {
     Overview,
     Messages,
+    Health,
 }
 
 /// An entry of the navigation on one page.
@@ -58,12 +59,13 @@ pub enum User {
 
 impl Section {
     /// The navigation, in its order.
-    const ALL: [Self; 2] = [Self::Overview, Self::Messages];
+    const ALL: [Self; 3] = [Self::Overview, Self::Messages, Self::Health];
 
     fn name(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Messages => "Messages",
+            Self::Health => "Health",
         }
     }
 
@@ -72,6 +74,7 @@ impl Section {
         match self {
             Self::Overview => "/",
             Self::Messages => "/messages",
+            Self::Health => "/health",
         }
     }
 }

@@ -10,12 +10,8 @@ use rusqlite::{CachedStatement, params};
 use siphasher::sip::SipHasher24;
 use smol_str::SmolStr;
 
-use crate::domain::message::tags::{IndexedTags, Tags};
+use crate::domain::message::tags::{IndexedTags, KNOWN_NAMES_MAX, Tags};
 use crate::store::sqlite::views::tables::Tables;
-
-/// The maximum number of different names that are remembered, for errors about unknown ones. Somebody who
-/// puts a value into a name has more.
-const NAMES_MAX: usize = 1000;
 
 /// Statements that write the tags of messages.
 pub struct TagWriter<'c> {
@@ -50,8 +46,8 @@ impl<'c> TagWriter<'c> {
             if before.is_some_and(|before| before.contains(name, value)) {
                 continue;
             }
-            if self.names.len() < NAMES_MAX && self.names.insert(name.into()) {
-                self.insert_name.execute(params![name, NAMES_MAX])?;
+            if self.names.len() < KNOWN_NAMES_MAX && self.names.insert(name.into()) {
+                self.insert_name.execute(params![name, KNOWN_NAMES_MAX])?;
             }
             if self.indexed.contains(name) {
                 self.insert.execute(params![hash(name, value), id])?;
@@ -78,7 +74,7 @@ pub fn ids_below(
     statement.query_map(params![hash, before, at_most], |row| row.get(0))?.collect()
 }
 
-/// The names of tags that messages have or had, in byte order; at most [`NAMES_MAX`].
+/// The names of tags that messages have or had, in byte order; at most [`KNOWN_NAMES_MAX`].
 pub fn names(tables: Tables<'_>) -> rusqlite::Result<Vec<String>> {
     let mut statement = tables.prepare("SELECT name FROM tag_names ORDER BY name")?;
     statement.query_map([], |row| row.get(0))?.collect()

@@ -1,0 +1,8 @@
+//! The parts of the health page.
+
+pub mod areas;
+pub mod glance;
+mod mark;
+pub mod rejected;
+pub mod silence;
+pub mod verdict;

@@ -1,0 +1,63 @@
+//! `GET /health`: the checks of `doctor` as a page, with what is missing or rejected on top.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use super::checks::areas::{Area, areas};
+use super::checks::glance::{Figure, figures};
+use super::checks::rejected::Rejected;
+use super::checks::silence::Silence;
+use super::checks::verdict::Verdict;
+use super::frame::filters;
+use super::frame::html::html;
+use super::frame::page::{Page, Section};
+use super::frame::visit::Visit;
+use crate::checks::report::CheckReport;
+use crate::http::admin::checks;
+use crate::http::auth::redaction::Redaction;
+use crate::http::error::Problem;
+use crate::http::query::{NoParameters, Query};
+
+/// The page.
+#[derive(Template)]
+#[template(path = "health.html")]
+struct HealthPage<'a> {
+    page: Page,
+    verdict: Verdict,
+    figures: [Figure; 6],
+    silence: Option<Silence>,
+    rejected: Option<Rejected>,
+    areas: Vec<Area<'a>>,
+    report: &'a CheckReport,
+}
+
+/// The state of the ledger and its server.
+pub async fn health(
+    visit: Visit,
+    _: Redaction,
+    _: Query<NoParameters>,
+) -> Result<HttpResponse, Problem> {
+    let state = visit.state.clone();
+    let report: Arc<CheckReport> = web::block(move || checks::report(&state)).await??;
+    let head = visit.state.projection.head();
+    let verdict = Verdict::new(&report, head == 0);
+    let frame = visit.page(Section::Health, verdict.title.clone()).as_of(head);
+    html(&HealthPage {
+        page: frame.json("/v1/checks"),
+        figures: figures(&report),
+        silence: Silence::new(&report.figures, report.at),
+        rejected: Rejected::new(&report, visit.state.recheck.last()),
+        areas: areas(&report),
+        report: &report,
+        verdict,
+    })
+}
+
+impl HealthPage<'_> {
+    /// How long the checks took, in milliseconds.
+    fn took(&self) -> u128 {
+        self.report.took.as_millis()
+    }
+}
