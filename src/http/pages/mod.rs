@@ -17,6 +17,7 @@ mod list;
 pub mod login;
 mod message;
 mod messages;
+mod overview;
 mod search;
 
 use actix_web::web::ServiceConfig;
@@ -26,7 +27,7 @@ use crate::http::resource::{get, get_and_post, post};
 
 /// Adds the path of every page.
 pub fn routes(app: &mut ServiceConfig) {
-    app.service(get("/", empty::first))
+    app.service(get("/", overview::overview))
         .service(get("/messages", messages::messages))
         .service(get("/health", health::health))
         .service(get("/messages/{sid}", message::message))

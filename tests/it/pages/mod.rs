@@ -6,6 +6,7 @@ mod health;
 mod login;
 mod message;
 mod messages;
+mod overview;
 mod search;
 
 use crate::support::{App, Request, Response};

@@ -38,6 +38,7 @@ pub struct Page {
 /// An entry of the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
+    Overview,
     Messages,
     Health,
 }
@@ -61,10 +62,11 @@ pub enum User {
 
 impl Section {
     /// The navigation, in its order.
-    const ALL: [Self; 2] = [Self::Messages, Self::Health];
+    const ALL: [Self; 3] = [Self::Overview, Self::Messages, Self::Health];
 
     fn name(self) -> &'static str {
         match self {
+            Self::Overview => "Overview",
             Self::Messages => "Messages",
             Self::Health => "Health",
         }
@@ -73,6 +75,7 @@ impl Section {
     /// The path of the page.
     pub fn path(self) -> &'static str {
         match self {
+            Self::Overview => "/",
             Self::Messages => "/messages",
             Self::Health => "/health",
         }
