@@ -154,6 +154,16 @@ impl Figures {
         self.of_status(Some(Status::Undelivered)) + self.of_status(Some(Status::Failed))
     }
 
+    /// Messages that were delivered or read, on channels with read receipts.
+    pub fn could_be_read(&self) -> i64 {
+        self.could_be_read
+    }
+
+    /// Messages that were read, on those channels.
+    pub fn were_read(&self) -> i64 {
+        self.were_read
+    }
+
     /// The share of messages that were delivered or read, of those with an outcome. Canceled
     /// messages do not count.
     pub fn delivery_rate(&self) -> Option<f64> {

@@ -42,6 +42,21 @@ impl Readiness {
     pub fn is_ready(&self) -> bool {
         self.ready
     }
+
+    /// Why the server is not ready; `None` if it is.
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// The last position of the log.
+    pub fn head(&self) -> Position {
+        self.head
+    }
+
+    /// How long the oldest event that is not projected has been waiting.
+    pub fn lag_seconds(&self) -> f64 {
+        self.lag_seconds
+    }
 }
 
 #[derive(Serialize, utoipa::ToSchema)]

@@ -1,12 +1,11 @@
-//! `GET /` of an empty ledger: what to do until the first callback arrives.
+//! The first page of an empty ledger: what to do until the first callback arrives.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::LOCATION;
 use askama::Template;
 
 use super::frame::filters;
 use super::frame::html::html;
-use super::frame::page::{Page, Section};
+use super::frame::page::Page;
 use super::frame::visit::Visit;
 use crate::http::error::Problem;
 
@@ -15,14 +14,6 @@ use crate::http::error::Problem;
 #[template(path = "empty.html")]
 struct EmptyPage {
     page: Page,
-}
-
-/// `GET /`: the messages, or what to do until there are some.
-pub async fn first(visit: Visit) -> Result<HttpResponse, Problem> {
-    if visit.state.projection.head() == 0 {
-        return empty(&visit);
-    }
-    Ok(HttpResponse::SeeOther().insert_header((LOCATION, Section::Messages.path())).finish())
 }
 
 /// The page of an empty ledger.

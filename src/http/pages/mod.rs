@@ -14,21 +14,28 @@ pub mod error;
 mod errors;
 mod frame;
 mod health;
+mod lifecycle;
 mod list;
+pub mod login;
+mod message;
 mod messages;
+mod overview;
 mod search;
 
 use actix_web::web::ServiceConfig;
 
 use self::frame::{assets, theme};
-use crate::http::resource::{get, post};
+use crate::http::resource::{get, get_and_post, post};
 
 /// Adds the path of every page.
 pub fn routes(app: &mut ServiceConfig) {
-    app.service(get("/", empty::first))
+    app.service(get("/", overview::overview))
         .service(get("/messages", messages::messages))
         .service(get("/errors", errors::errors))
         .service(get("/health", health::health))
+        .service(get("/messages/{sid}", message::message))
+        .service(get_and_post(login::PATH, login::login, login::begin))
+        .service(post("/logout", login::end))
         .service(post("/theme", theme::set))
         .service(get("/assets/{file}", assets::asset));
 }

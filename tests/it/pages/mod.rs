@@ -4,7 +4,10 @@ mod error;
 mod errors;
 mod frame;
 mod health;
+mod login;
+mod message;
 mod messages;
+mod overview;
 mod search;
 
 use crate::support::{App, Request, Response};

@@ -158,6 +158,25 @@ pub fn hour_minute(time: impl Moment, _: &dyn Values) -> askama::Result<String> 
     Ok(written(time.value(), "%H:%M"))
 }
 
+/// The beginning or the end of a period: `Tue 24 Nov 15:00`.
+#[askama::filter_fn]
+pub fn day_minute(time: impl Moment, _: &dyn Values) -> askama::Result<String> {
+    Ok(written(time.value(), "%a %-d %b %H:%M"))
+}
+
+/// An hour of the last days, outside of a template: `Tue 15:00`.
+pub fn weekday_minute_of(time: Timestamp) -> String {
+    written(time, "%a %H:%M")
+}
+
+/// A difference of rates in points: `+0.6` or `−2.9`.
+#[askama::filter_fn]
+pub fn signed(points: impl Share, _: &dyn Values) -> askama::Result<String> {
+    let points = points.value().unwrap_or_default();
+    let sign = if points < 0.0 { MINUS } else { '+' };
+    Ok(format!("{sign}{:.1}", points.abs()))
+}
+
 /// A complete time for the footer: `2026-11-25 14:56:20`.
 #[askama::filter_fn]
 pub fn second(time: impl Moment, _: &dyn Values) -> askama::Result<String> {

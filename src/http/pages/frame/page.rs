@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::assets;
 use super::theme::Theme;
 use crate::domain::{Position, Timestamp};
+use crate::http::auth::csrf::CsrfToken;
 use crate::http::auth::tokens::Scope;
 
 /// The frame of one page.
@@ -15,6 +16,8 @@ pub struct Page {
     pub section: Option<Section>,
     pub theme: Theme,
     pub user: User,
+    /// The token that the page's forms need; `None` if they need none.
+    pub csrf: Option<CsrfToken>,
     /// The path and query of this page, to which forms of the frame return.
     pub target: String,
     /// The text in the search box.
@@ -35,6 +38,7 @@ pub struct Page {
 /// An entry of the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
+    Overview,
     Messages,
     Errors,
     Health,
@@ -59,10 +63,11 @@ pub enum User {
 
 impl Section {
     /// The navigation, in its order.
-    const ALL: [Self; 3] = [Self::Messages, Self::Errors, Self::Health];
+    const ALL: [Self; 4] = [Self::Overview, Self::Messages, Self::Errors, Self::Health];
 
     fn name(self) -> &'static str {
         match self {
+            Self::Overview => "Overview",
             Self::Messages => "Messages",
             Self::Errors => "Errors",
             Self::Health => "Health",
@@ -72,6 +77,7 @@ impl Section {
     /// The path of the page.
     pub fn path(self) -> &'static str {
         match self {
+            Self::Overview => "/",
             Self::Messages => "/messages",
             Self::Errors => "/errors",
             Self::Health => "/health",
@@ -107,6 +113,11 @@ impl Page {
             User::Holder { name, scope } => Some((name, *scope)),
             User::Unknown | User::Anyone => None,
         }
+    }
+
+    /// True if the client has logged in, and can log out.
+    pub fn has_session(&self) -> bool {
+        self.holder().is_some() && self.csrf.is_some()
     }
 
     /// The navigation.

@@ -1,0 +1,165 @@
+//! The numbers of the overview, from reports of one period and the one before.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::chart::{Count, counts};
+use super::failures::{Failures, Traffic};
+use super::period::Steps;
+use super::sides::Side;
+use super::verdict::{Question, Verdict};
+use crate::domain::message::filter::MessageFilter;
+use crate::domain::zone::Zone;
+use crate::domain::{ErrorCode, ErrorCodes, Position, Rule};
+use crate::http::admin::state::AdminState;
+use crate::http::error::Problem;
+use crate::report::{Dimension, Figures, Period, Report, ReportQuery, Row, RowKey, report};
+use crate::wire::mask;
+
+/// What the table of places may be by.
+pub const PLACES: [&str; 3] = ["country", "channel", "account"];
+
+/// The numbers.
+pub struct Numbers {
+    pub as_of_position: Position,
+    pub rule: Rule,
+    pub traffic: Traffic,
+    pub total: Figures,
+    pub before: Figures,
+    pub sides: Vec<Side>,
+    /// Failures by code, the most frequent first.
+    pub codes: Vec<(Option<ErrorCode>, Failures)>,
+    /// The countries, channels or accounts with most messages.
+    pub places: Vec<Place>,
+    pub counts: Vec<Count>,
+    pub verdict: Verdict,
+    pub error_codes: Arc<ErrorCodes>,
+}
+
+/// A country, a channel or an account.
+pub struct Place {
+    /// `None` for messages without one.
+    pub value: Option<String>,
+    pub name: String,
+    pub now: Figures,
+    pub before: Figures,
+}
+
+/// The property of a table of places.
+pub fn place(name: &str) -> Option<Dimension> {
+    PLACES.contains(&name).then(|| Dimension::parse(name)).flatten()
+}
+
+impl Numbers {
+    /// Counts the messages of the period and of the one before.
+    pub fn new(
+        state: &AdminState,
+        steps: Steps,
+        by: Dimension,
+        masked: bool,
+    ) -> Result<Self, Problem> {
+        let period = Period { since: steps.since(), until: steps.until() };
+        let query = |by: &[Dimension]| {
+            let (since, until) = (Some(period.since), Some(period.until));
+            ReportQuery {
+                filter: MessageFilter { since, until, ..MessageFilter::default() },
+                compare: Some(period.previous(&Zone::default())),
+                error_codes: Arc::clone(&state.error_codes),
+                ..ReportQuery::new(by)
+            }
+        };
+        let queries = [
+            query(&[Dimension::Hour]),
+            query(&[Dimension::Fault, Dimension::Hour]),
+            query(&[Dimension::ErrorCode, Dimension::Hour]),
+            query(&[Dimension::Fault, Dimension::Channel]),
+            query(&[Dimension::Fault, Dimension::Country]),
+            query(&[by]),
+        ];
+        let [hours, faults, codes, channels, countries, places] =
+            queries.map(|query| report(&*state.store, &query));
+        let (hours, faults, codes) = (hours?, faults?, codes?);
+        let (channels, countries, places) = (channels?, countries?, places?);
+        let (total, before) = (hours.total.clone(), compared(hours.compared_total.as_ref()));
+        let traffic = Traffic { now: total.messages(), before: before.messages() };
+        let sides = Side::all(&faults, steps);
+        let codes = by_code(&codes, steps);
+        let verdict = Verdict::new(&Question {
+            total: &total,
+            before: &before,
+            traffic,
+            steps,
+            sides: &sides,
+            codes: &codes,
+            channels: &channels,
+            countries: &countries,
+            error_codes: &state.error_codes,
+        });
+        Ok(Self {
+            as_of_position: hours.as_of_position,
+            rule: hours.rule,
+            traffic,
+            total,
+            before,
+            sides,
+            codes,
+            places: places.rows.iter().map(|row| Place::new(row, state, masked)).collect(),
+            counts: counts(&hours, steps),
+            verdict,
+            error_codes: Arc::clone(&state.error_codes),
+        })
+    }
+
+    /// Failures of all sides.
+    pub fn failed(&self) -> i64 {
+        self.total.not_reached()
+    }
+}
+
+impl Place {
+    /// Masked, because a channel is a text that a sender may choose.
+    fn new(row: &Row, state: &AdminState, masked: bool) -> Self {
+        let value = match row.keys.first() {
+            Some(RowKey::Text(value)) => Some(value.clone()),
+            _ => None,
+        };
+        let name = value.as_deref().map(|value| state.account_names.name(value).unwrap_or(value));
+        Self {
+            name: name.map_or_else(String::new, |name| match masked {
+                true => mask::text(name),
+                false => name.to_owned(),
+            }),
+            value,
+            now: row.figures.clone(),
+            before: compared(row.compared.as_ref()),
+        }
+    }
+
+    /// The difference of the delivery rates in points; `None` if one is unknown.
+    pub fn points(&self) -> Option<f64> {
+        Some((self.now.delivery_rate()? - self.before.delivery_rate()?) * 100.0)
+    }
+}
+
+/// The failures of each code, the most frequent first. Messages with a code that did not fail do not count.
+fn by_code(report: &Report, steps: Steps) -> Vec<(Option<ErrorCode>, Failures)> {
+    let mut codes = BTreeMap::new();
+    for row in &report.rows {
+        let code = match &row.keys[0] {
+            RowKey::Number(code) => u32::try_from(*code).ok().and_then(ErrorCode::from_number),
+            _ => None,
+        };
+        codes.entry(code.map(ErrorCode::number)).or_insert((code, row.keys[0].clone()));
+    }
+    let failures = |(code, wanted): (Option<ErrorCode>, RowKey)| {
+        (code, Failures::of(report, |key| *key == wanted, steps))
+    };
+    let mut codes: Vec<_> = codes.into_values().map(failures).collect();
+    codes.retain(|(_, failures)| failures.now > 0 || failures.before > 0);
+    codes.sort_by_key(|(_, failures)| std::cmp::Reverse(failures.now));
+    codes
+}
+
+fn compared(figures: Option<&Figures>) -> Figures {
+    figures.cloned().unwrap_or_default()
+}

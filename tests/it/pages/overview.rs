@@ -1,0 +1,103 @@
+//! The overview: the sentence, and the numbers that it is proved by.
+
+use super::{html, links, text, visit};
+use crate::support::{App, delivered, failed, sent, sid};
+
+/// A ledger with this many failures of each code, and 60 delivered messages.
+fn app(failures: &[(&str, u32)]) -> App {
+    let app = App::start();
+    (1..=60).for_each(|number| drop(app.receive(delivered(&sid(number)))));
+    let mut number = 60;
+    for (code, count) in failures {
+        for _ in 0..*count {
+            number += 1;
+            app.receive(failed(&sid(number), code));
+        }
+    }
+    app.caught_up();
+    app
+}
+
+#[test]
+fn a_rise_names_the_side_the_code_and_what_has_not_changed() {
+    let app = app(&[("30007", 25), ("30003", 2)]);
+    let page = html(&app, "/");
+    let shown = text(&page);
+    assert!(shown.contains("Carrier failures are up since "), "{shown}");
+    assert!(shown.contains("25 messages failed on the carrier’s side, 0 in the 24 hours before."));
+    assert!(shown.contains("All of them: 30007 Message filtered , mostly SMS"), "{shown}");
+    let unchanged =
+        "Our own side, Twilio, the channels, the recipients and this ledger are unchanged.";
+    assert!(shown.contains(unchanged), "{shown}");
+    assert!(page.contains("<title>Carrier failures are up since "), "{page}");
+    let listed = text(&html(&app, &links(&page, "30007 Message filtered")[0]));
+    assert!(listed.contains("1 to 25 of 25") || listed.contains("25 of 25"), "{listed}");
+}
+
+#[test]
+fn without_a_rise_deliveries_are_as_usual_and_nothing_is_marked() {
+    let page = html(&app(&[("30003", 3)]), "/");
+    let shown = text(&page);
+    assert!(shown.contains("Deliveries are as usual 3 messages of 63 failed"), "{shown}");
+    assert!(shown.contains("The largest change: 30003 Unreachable destination handset , +3."));
+    assert!(!page.contains("class=\"up\""), "{page}");
+}
+
+#[test]
+fn several_reasons_are_called_so() {
+    // Nobody has half of the rise.
+    let page = html(&app(&[("30003", 15), ("30007", 15), ("30034", 15)]), "/");
+    assert!(text(&page).contains("Deliveries are as usual"), "nothing is known of before");
+}
+
+#[test]
+fn the_figures_are_those_of_the_report() {
+    let app = app(&[("30007", 25)]);
+    app.receive(sent(&sid(200)));
+    app.caught_up();
+    let page = html(&app, "/?range=7d");
+    let shown = text(&page);
+    assert!(shown.contains("Delivery rate 70.6 % was -"), "{shown}");
+    assert!(shown.contains("Messages 86 was 0 Still open 1 was 0"), "{shown}");
+    assert!(shown.contains("Accepted 86 100.0 %"), "{shown}");
+    assert!(shown.contains("undelivered −25") || shown.contains("failed −25"), "{shown}");
+    let json = page.split("<code>").last().unwrap().split("</code>").next().unwrap();
+    let report = app.get(&json.replace("&#38;", "&").replace("&amp;", "&")).json();
+    assert_eq!(report["total"]["messages"], 86);
+    assert_eq!(report["total"]["statuses"]["delivered"], 60);
+}
+
+#[test]
+fn the_period_is_a_range_or_ones_own_and_anything_else_is_explained() {
+    let app = app(&[]);
+    for query in
+        ["range=1h", "range=30d", "since=2026-01-01", "since=yesterday&until=now", "since=2w"]
+    {
+        assert!(text(&html(&app, &format!("/?{query}"))).contains("UTC"), "{query}");
+    }
+    assert!(text(&html(&app, "/?since=2026-01-01&until=2026-01-02")).contains("No messages"));
+    for (query, expected) in [
+        ("range=2h", "range: `2h` is none of 1h, 24h, 7d, 30d; or add since"),
+        ("by=planet", "by: `planet` is none of country, channel, account"),
+        ("since=soon", "soon"),
+        ("since=1h&until=2h", "exchange the two"),
+        ("colour=red", "colour"),
+    ] {
+        let page = visit(&app, &format!("/?{query}"));
+        let shown = String::from_utf8(page.body).unwrap();
+        assert!((400..500).contains(&page.code), "{query}: {}", page.code);
+        assert!(text(&shown).to_lowercase().contains(&expected.to_lowercase()), "{query}: {shown}");
+    }
+}
+
+#[test]
+fn places_are_countries_channels_or_accounts_and_lead_to_their_messages() {
+    let app = app(&[]);
+    app.receive(delivered(&sid(90)).with("To", "whatsapp:+491711234567"));
+    app.caught_up();
+    let page = html(&app, "/?by=channel");
+    assert!(text(&page).contains("Channel Messages Delivery rate Before Points sms 60"), "{page}");
+    let whatsapp = links(&page, "1").into_iter().find(|link| link.contains("channel=whatsapp"));
+    assert!(text(&html(&app, &whatsapp.unwrap())).contains("whatsapp:+491711234567"));
+    assert!(text(&html(&app, "/?by=country")).contains("DE 1 100.0"));
+}
