@@ -10,6 +10,7 @@ use super::ledger_process::LedgerProcess;
 use crate::access_log::AccessLog;
 use crate::config::{ApiScope, ApiToken, Read, ServerConfig, Settings};
 use crate::domain::Rule;
+use crate::http::admin::state::Receiving;
 use crate::http::auth::sessions::Sessions;
 use crate::http::auth::tokens::{Attempts, Scope, Tokens, Visibility};
 use crate::http::{
@@ -52,7 +53,13 @@ pub fn states(
         health_checks::configured(settings, ledger, &receiving, config.admin_listen)
     });
     let recheck = QuarantineRecheck::new(ledger.database.clone(), &receiving);
+    let first_path = receiving.callback_paths.first();
     let admin = AdminState {
+        receiving: Receiving {
+            listen: config.listen,
+            path: first_path.map_or_else(String::new, |path| path.as_given().to_owned()),
+            public_url: receiving.public_urls.first().map(|url| url.as_given().to_owned()),
+        },
         store: ledger.store.clone(),
         writer: ledger.writer.clone(),
         projection: ledger.projection.clone(),

@@ -1,5 +1,6 @@
 //! The state that the handlers of the admin listener share.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,7 +35,17 @@ use crate::wire::tag_filter::{self, NoSuchTag};
 /// How long a request waits for views that are behind the log.
 const VIEWS_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Where callbacks are received.
+pub struct Receiving {
+    pub listen: SocketAddr,
+    /// The first callback path.
+    pub path: String,
+    /// The first public URL, which callbacks are signed for; `None` if none is configured.
+    pub public_url: Option<String>,
+}
+
 pub struct AdminState {
+    pub receiving: Receiving,
     pub store: Arc<dyn Store>,
     pub writer: Writer,
     pub projection: Handle,

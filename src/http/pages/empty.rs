@@ -7,6 +7,7 @@ use super::frame::filters;
 use super::frame::html::html;
 use super::frame::page::Page;
 use super::frame::visit::Visit;
+use crate::http::admin::state::Receiving;
 use crate::http::error::Problem;
 
 /// The page.
@@ -14,10 +15,24 @@ use crate::http::error::Problem;
 #[template(path = "empty.html")]
 struct EmptyPage {
     page: Page,
+    /// The address and port that callbacks arrive at.
+    listen: String,
+    /// The URL for Twilio.
+    callback_url: String,
+    /// The same on this machine.
+    local_url: String,
 }
 
 /// The page of an empty ledger.
 pub fn empty(visit: &Visit) -> Result<HttpResponse, Problem> {
     let page = visit.page(None, "No callbacks yet").as_of(0);
-    html(&EmptyPage { page })
+    let Receiving { listen, path, public_url } = &visit.state.receiving;
+    let local_url = format!("http://{listen}{path}");
+    let base = public_url.as_deref().map(|url| url.trim_end_matches('/'));
+    html(&EmptyPage {
+        page,
+        listen: listen.to_string(),
+        callback_url: base.map_or_else(|| local_url.clone(), |base| format!("{base}{path}")),
+        local_url,
+    })
 }

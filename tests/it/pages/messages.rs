@@ -130,6 +130,9 @@ fn a_masked_token_sees_only_the_ends_of_numbers() {
 fn an_empty_ledger_says_what_to_do_next() {
     let app = App::start();
     for target in ["/", "/messages"] {
-        assert!(text(&html(&app, target)).starts_with("No callbacks yet"), "{target}");
+        let shown = text(&html(&app, target));
+        assert!(shown.starts_with("No callbacks yet"), "{target}: {shown}");
+        let url = app.url("/message-status");
+        assert!(shown.contains(&format!("signed for {url} .")), "{target}: {shown}");
     }
 }

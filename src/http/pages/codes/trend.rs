@@ -8,7 +8,7 @@ use crate::domain::zone::Zone;
 use crate::domain::{ErrorCode, ErrorCodes, Position, Timestamp};
 use crate::http::error::Problem;
 use crate::http::pages::frame::range::Range;
-use crate::report::{Dimension, ReportQuery, RowKey, from_rollups_only};
+use crate::report::{Dimension, Figures, ReportQuery, RowKey, from_rollups_only};
 use crate::store::Views;
 
 /// The smallest rise that is named: fewer are noise in any traffic.
@@ -41,6 +41,7 @@ pub struct Trends {
     pub messages: i64,
     pub failures: i64,
     pub before: i64,
+    pub messages_before: i64,
     pub as_of_position: Position,
 }
 
@@ -51,6 +52,8 @@ pub struct CodeTrend {
     pub side: &'static str,
     pub failures: i64,
     pub before: i64,
+    /// False if there were no messages at all in the period before.
+    pub is_comparable: bool,
     /// By hour of the period.
     pub hours: Vec<i64>,
     /// Countries with their failures, most first; `None` is no country.
@@ -110,9 +113,12 @@ impl Trends {
             };
             trend.countries.push((country, row.figures.not_reached()));
         }
+        let before = by_hour.compared_total;
+        let messages_before = before.as_ref().map_or(0, Figures::messages);
         let mut codes: Vec<_> = codes.into_values().filter(|code| code.failures > 0).collect();
         codes.sort_by_key(|code| (std::cmp::Reverse(code.failures), code.code));
         for code in &mut codes {
+            code.is_comparable = messages_before > 0;
             code.countries.retain(|(_, failures)| *failures > 0);
             code.countries.sort_by_key(|(_, failures)| std::cmp::Reverse(*failures));
         }
@@ -120,7 +126,8 @@ impl Trends {
             codes,
             messages: by_hour.total.messages(),
             failures: by_hour.total.not_reached(),
-            before: by_hour.compared_total.map_or(0, |before| before.not_reached()),
+            before: before.as_ref().map_or(0, Figures::not_reached),
+            messages_before,
             as_of_position: by_hour.as_of_position,
         })
     }
@@ -155,6 +162,7 @@ fn entry<'a>(
         side: side(error_codes.responsibility(code).name()),
         failures: 0,
         before: 0,
+        is_comparable: true,
         hours: vec![0; hours],
         countries: Vec::new(),
     })
@@ -173,7 +181,9 @@ impl CodeTrend {
     /// True if there are more failures than before, beyond chance.
     pub fn is_beyond_chance(&self) -> bool {
         let standard_error = ((self.failures + self.before) as f64).sqrt();
-        self.change() >= RISE_MIN && self.change() as f64 > STANDARD_ERRORS * standard_error
+        self.is_comparable
+            && self.change() >= RISE_MIN
+            && self.change() as f64 > STANDARD_ERRORS * standard_error
     }
 
     /// The place of the first hour with more than twice as many failures as any hour before.
@@ -238,6 +248,7 @@ mod tests {
             side: "carrier",
             failures: hours.iter().sum(),
             before,
+            is_comparable: true,
             hours: hours.to_vec(),
             countries: Vec::new(),
         }
@@ -264,8 +275,14 @@ mod tests {
         let named = |codes: [CodeTrend; 2]| {
             let failures = codes.iter().map(|code| code.failures).sum();
             let before = codes.iter().map(|code| code.before).sum();
-            let trends =
-                Trends { codes: codes.into(), messages: 1000, failures, before, as_of_position: 1 };
+            let trends = Trends {
+                codes: codes.into(),
+                messages: 1000,
+                failures,
+                before,
+                messages_before: 1000,
+                as_of_position: 1,
+            };
             trends.culprit().map(|code| code.failures)
         };
         assert_eq!(named([trend(30, &[278]), trend(130, &[120])]), Some(278));
