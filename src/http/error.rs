@@ -84,6 +84,8 @@ pub enum Problem {
     },
     /// A page of another origin sent the request through a browser.
     ForeignOrigin,
+    /// A form does not have the CSRF token of its session.
+    ForeignForm,
     NotJson,
     TooManyStreams {
         limit: usize,
@@ -229,7 +231,13 @@ impl fmt::Display for Problem {
                 f,
                 "this token has looked up too many numbers; wait {retry_after_seconds} s"
             ),
-            Problem::ForeignOrigin => f.write_str("pages of another origin may not send"),
+            Problem::ForeignOrigin => f.write_str(
+                "a page of another origin sent this request, and only pages of this server may change \
+                 anything",
+            ),
+            Problem::ForeignForm => f.write_str(
+                "this form is not from a page of this session; reload the page and submit it again",
+            ),
             Problem::NotJson => f.write_str("the Content-Type has to be application/json"),
             Problem::TooManySends => f.write_str("too many messages are being sent already"),
             Problem::TooManyJobs(reason) => f.write_str(reason),
@@ -263,7 +271,8 @@ impl ResponseError for Problem {
             | Problem::MayNotFind
             | Problem::OthersJob { .. }
             | Problem::MayNotOperate
-            | Problem::ForeignOrigin => StatusCode::FORBIDDEN,
+            | Problem::ForeignOrigin
+            | Problem::ForeignForm => StatusCode::FORBIDDEN,
             Problem::Send(problem) => problem.status_code(),
             Problem::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Problem::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,

@@ -29,3 +29,20 @@ where
         .route(web::post().to(handler))
         .default_service(web::to(|| method_not_allowed("POST")))
 }
+
+/// A resource for GET and HEAD with one handler, and for POST with another.
+pub fn get_and_post<G, A, P, B>(path: &str, read: G, write: P) -> Resource
+where
+    G: Handler<A>,
+    A: FromRequest + 'static,
+    G::Output: Responder + 'static,
+    P: Handler<B>,
+    B: FromRequest + 'static,
+    P::Output: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::get().to(read.clone()))
+        .route(web::head().to(read))
+        .route(web::post().to(write))
+        .default_service(web::to(|| method_not_allowed("GET, HEAD, POST")))
+}

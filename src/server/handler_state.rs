@@ -10,6 +10,7 @@ use super::ledger_process::LedgerProcess;
 use crate::access_log::AccessLog;
 use crate::config::{ApiScope, ApiToken, Read, ServerConfig, Settings};
 use crate::domain::Rule;
+use crate::http::auth::sessions::Sessions;
 use crate::http::auth::tokens::{Attempts, Scope, Tokens, Visibility};
 use crate::http::{
     AccessRecorder, AdminState, CallbackState, EventStreams, Limit, Lookups, MessageSender,
@@ -63,6 +64,7 @@ pub fn states(
         account_names: config.account_names,
         tokens: Arc::new(ArcSwap::from_pointee(api_tokens(&config.api_tokens))),
         attempts: Attempts::default(),
+        sessions: Sessions::default(),
         checks,
         recheck,
         access: access_log.map(AccessRecorder::new),

@@ -18,6 +18,7 @@ use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::Query;
 use crate::http::response::Failures;
+use crate::projection::fold::Folded;
 use crate::projection::message_query::{
     AsOf, BeyondHead, MessageQuery, MessageResult, find_message,
 };
@@ -26,7 +27,7 @@ use crate::wire::parameters;
 use crate::wire::written_time::{WrittenTime, ZoneName};
 
 /// The account, and the position or time of interest.
-#[derive(Debug, Default, Deserialize, IntoParams)]
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 pub struct MessageParameters {
@@ -72,7 +73,23 @@ pub async fn one(
     returned: Returned,
     Query(parameters, _): Query<MessageParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let question = question(&sid, parameters, &state)?;
+    let (folded, as_of_position) = find(&state, redaction, &sid, parameters).await?;
+    let AdminState { error_codes, account_names, .. } = &**state;
+    let message = redaction.message(&folded, as_of_position, error_codes, account_names);
+    let json = serde_json::to_vec(&message).map_err(|_| Problem::Internal)?;
+    returned.add(1);
+    Ok(unless_known(&request, json))
+}
+
+/// The message with this SID as of the requested moment, and the last position that counts. It is not
+/// redacted; only the request is checked against what the client may see.
+pub async fn find(
+    state: &web::Data<AdminState>,
+    redaction: Redaction,
+    sid: &str,
+    parameters: MessageParameters,
+) -> Result<(Folded, Position), Problem> {
+    let question = question(sid, parameters, state)?;
     redaction.check_text(question.message_sid.as_str())?;
     question.account_sid.iter().flatten().try_for_each(|sid| redaction.check_text(sid.as_str()))?;
     let ledger = state.clone();
@@ -91,13 +108,21 @@ pub async fn one(
         MessageResult::Ambiguous(accounts) => {
             Err(Problem::Conflict(several_accounts(&accounts, &state.account_names)))
         }
-        MessageResult::Found { folded, as_of_position } => {
-            let AdminState { error_codes, account_names, .. } = &**state;
-            let message = redaction.message(&folded, as_of_position, error_codes, account_names);
-            let json = serde_json::to_vec(&message).map_err(|_| Problem::Internal)?;
-            returned.add(1);
-            Ok(unless_known(&request, json))
-        }
+        MessageResult::Found { folded, as_of_position } => Ok((*folded, as_of_position)),
+    }
+}
+
+impl MessageParameters {
+    /// The same as of now; `None` if it is already.
+    pub fn now(&self) -> Option<Self> {
+        let is_earlier = self.as_of_position.is_some() || self.as_of.is_some();
+        let account_sid = self.account_sid.clone();
+        is_earlier.then(|| Self { account_sid, ..Self::default() })
+    }
+
+    /// The requested account.
+    pub fn account_sid(&self) -> Option<&str> {
+        self.account_sid.as_deref()
     }
 }
 

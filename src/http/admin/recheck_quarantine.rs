@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::recheck::{RecheckOutcome, RecheckRequest};
-use super::send_message::check_origin;
+use super::send_message::require_json;
 use super::state::AdminState;
 use crate::http::auth::tokens::{Scope, Visibility};
 use crate::http::body::{self, BodyBudget};
@@ -62,7 +62,7 @@ pub async fn recheck(
     state: Data<AdminState>,
     _: Query<NoParameters>,
 ) -> Result<HttpResponse, Problem> {
-    check_origin(&request)?;
+    require_json(&request)?;
     let (headers, budget) = (request.headers(), BodyBudget::default());
     let body = body::read(headers, payload.into_inner(), body::FORM_BYTES_MAX, &budget);
     let body = body.await?.bytes;

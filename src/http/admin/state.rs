@@ -19,6 +19,7 @@ use crate::domain::zone::Zone;
 use crate::domain::{ErrorCodes, Rule};
 use crate::http::access::recorder::AccessRecorder;
 use crate::http::auth::redaction::Redaction;
+use crate::http::auth::sessions::Sessions;
 use crate::http::auth::tokens::{Attempts, Tokens};
 use crate::http::error::Problem;
 use crate::http::limits::{EventStreams, Limit};
@@ -48,6 +49,7 @@ pub struct AdminState {
     pub account_names: AccountNames,
     pub tokens: Arc<ArcSwap<Tokens>>,
     pub attempts: Attempts,
+    pub sessions: Sessions,
     /// `None` if this server makes no checks.
     pub checks: Option<HealthChecks>,
     pub recheck: QuarantineRecheck,

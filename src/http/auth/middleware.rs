@@ -1,29 +1,29 @@
-//! Access control of the admin listener: checks the Host header and the API token.
+//! Access control of the admin listener: checks the Host header, the origin, and the API token or the session.
 //!
 //! An unknown Host is rejected because a page elsewhere could use a name that resolves to this server
 //! (DNS rebinding).
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, HeaderValue};
+use actix_web::http::header::{CACHE_CONTROL, HOST, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, web};
 
+use super::csrf::CsrfCheck;
+use super::identity::{Identity, identify};
+use super::origin;
 use super::tokens::{Client, Scope, Visibility};
 use crate::http::admin::state::AdminState;
 use crate::http::error::Problem;
+use crate::http::pages::login;
 
 /// Paths without access control, for load balancers and orchestrators.
 const OPEN_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 
-/// The name of every client if no token is configured.
-const ANONYMOUS: &str = "anonymous";
-
-/// Rejects a request, or puts the [`Scope`] of its token into its extensions. In either case these have the
-/// [`Client`] afterwards, if a token was required.
+/// Rejects a request, sends a browser to the login, or puts the client's [`Scope`] and [`CsrfCheck`] into the
+/// request's extensions. These have its [`Client`] afterwards, unless a browser has to log in first.
 pub async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -33,18 +33,31 @@ pub async fn guard(
     }
     let state = request.app_data::<web::Data<AdminState>>().ok_or(Problem::Internal)?;
     check_host(&request, state)?;
+    if let Err(problem) = origin::check(request.request()) {
+        return Ok(request.error_response(problem).map_into_right_body());
+    }
     if has_no_data(request.path()) {
         return Ok(next.call(request).await?.map_into_left_body());
     }
-    let (client, scope) = match check_token(&request, state) {
-        Ok((name, scope)) => (Client::Known { name, scope }, scope),
-        Err(problem) => {
+    if request.path() == login::PATH {
+        let csrf = CsrfCheck::Requires(state.sessions.public_csrf_token().clone());
+        request.extensions_mut().insert(csrf);
+        return Ok(next.call(request).await?.map_into_left_body());
+    }
+    let (client, scope, csrf) = match identify(request.request(), state) {
+        Identity::Known { name, scope, csrf } => (Client::Known { name, scope }, scope, csrf),
+        Identity::NotLoggedIn => {
+            let answer = login::required(request.request());
+            return Ok(request.into_response(answer).map_into_right_body());
+        }
+        Identity::Rejected(problem) => {
             request.extensions_mut().insert(Client::Rejected);
             return Ok(request.error_response(problem).map_into_right_body());
         }
     };
     request.extensions_mut().insert(client);
     request.extensions_mut().insert(scope);
+    request.extensions_mut().insert(csrf);
     let answer = next.call(request).await?;
     let mut answer = mask_error(answer, scope);
     // Responses may contain personal data, so none is cacheable.
@@ -96,24 +109,4 @@ fn without_port(host: &str) -> &str {
         Some((name, port)) if !port.contains(']') && !name.is_empty() => name,
         _ => host,
     }
-}
-
-/// The name and scope of the request's token.
-fn check_token(request: &ServiceRequest, state: &AdminState) -> Result<(Arc<str>, Scope), Problem> {
-    let tokens = state.tokens.load();
-    if tokens.is_empty() {
-        return Ok((ANONYMOUS.into(), Scope::WITHOUT_TOKEN));
-    }
-    let header = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes());
-    let given = header.and_then(|value| {
-        let (scheme, given) = value.split_at_checked("Bearer ".len())?;
-        scheme.eq_ignore_ascii_case(b"Bearer ").then_some(given)
-    });
-    given.and_then(|given| tokens.holder_of(given)).ok_or_else(|| {
-        let address = request.peer_addr().map(|peer| peer.ip());
-        match state.attempts.failed(address) {
-            Ok(()) => Problem::NoToken,
-            Err(retry_after_seconds) => Problem::TooManyAttempts { retry_after_seconds },
-        }
-    })
 }

@@ -155,7 +155,8 @@ impl Redaction {
         self.message_row(message.with_timeline(&folded.lifecycle.evidence, timeline))
     }
 
-    fn recorded(self, event: RecordedEvent) -> RecordedEvent {
+    /// The event itself, masked if addresses are.
+    pub fn recorded(self, event: RecordedEvent) -> RecordedEvent {
         match self.0 {
             Visibility::Full => event,
             Visibility::Masked | Visibility::Nothing => {

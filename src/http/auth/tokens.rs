@@ -81,8 +81,19 @@ pub struct Tokens(Vec<Token>);
 #[derive(PartialEq, Eq)]
 struct Token {
     name: Arc<str>,
-    sha256: [u8; 32],
+    hash: TokenHash,
     scope: Scope,
+}
+
+/// The SHA-256 hash of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// The hash of a token, as a client sends it or as it is configured.
+    pub fn new(token: &[u8]) -> Self {
+        Self(Sha256::digest(token).into())
+    }
 }
 
 impl Tokens {
@@ -90,7 +101,7 @@ impl Tokens {
     pub fn new<'a>(tokens: impl IntoIterator<Item = (&'a str, &'a str, Scope)>) -> Self {
         let token = |(name, token, scope): (&str, &str, Scope)| Token {
             name: name.into(),
-            sha256: sha256(token.as_bytes()),
+            hash: TokenHash::new(token.as_bytes()),
             scope,
         };
         Self(tokens.into_iter().map(token).collect())
@@ -103,20 +114,15 @@ impl Tokens {
 
     /// The name and scope of this token; `None` if it is not configured. All tokens are compared, in
     /// constant time, so that the duration reveals nothing.
-    pub fn holder_of(&self, given: &[u8]) -> Option<(Arc<str>, Scope)> {
-        let given = sha256(given);
+    pub fn holder_of(&self, given: TokenHash) -> Option<(Arc<str>, Scope)> {
         let mut found = 0_u32;
         for (number, token) in (1..).zip(&self.0) {
-            let same: Choice = token.sha256.ct_eq(&given);
+            let same: Choice = token.hash.0.ct_eq(&given.0);
             found.conditional_assign(&number, same);
         }
         let token = (found as usize).checked_sub(1)?;
         self.0.get(token).map(|token| (Arc::clone(&token.name), token.scope))
     }
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
 }
 
 /// Limits attempts without a valid token. A valid token is always accepted: otherwise one client could
@@ -171,7 +177,7 @@ fn network(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    use super::{Attempts, Scope, Tokens, Visibility};
+    use super::{Attempts, Scope, TokenHash, Tokens, Visibility};
 
     const MASKED: Scope =
         Scope { visibility: Visibility::Masked, may_find: true, ..Scope::WITHOUT_TOKEN };
@@ -182,12 +188,12 @@ mod tests {
             ("one", "one-of-16-letters", Scope::WITHOUT_TOKEN),
             ("other", "another-of-them-", MASKED),
         ]);
-        let holder = |given: &[u8]| tokens.holder_of(given);
+        let holder = |given: &[u8]| tokens.holder_of(TokenHash::new(given));
         assert_eq!(holder(b"one-of-16-letters"), Some(("one".into(), Scope::WITHOUT_TOKEN)));
         assert_eq!(holder(b"another-of-them-"), Some(("other".into(), MASKED)));
         assert_eq!(holder(b"one-of-16-letter"), None);
         assert_eq!(holder(b""), None);
-        assert_eq!(Tokens::default().holder_of(b""), None);
+        assert_eq!(Tokens::default().holder_of(TokenHash::new(b"")), None);
     }
 
     #[test]

@@ -134,7 +134,7 @@ pub async fn messages(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     if visit.state.projection.head() == 0 {
-        return empty::empty(visit).await;
+        return empty::empty(&visit);
     }
     let mut query = ListQuery::parse(request.query_string(), visit.now)?;
     if let Some(text) = query.search.take() {

@@ -7,12 +7,20 @@
 //!
 //! [`Page`]: frame::page::Page
 
+#![allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "templates pass references to the methods and functions that they call"
+)]
+
 mod checks;
 mod empty;
 pub mod error;
 mod frame;
 mod health;
+mod lifecycle;
 mod list;
+pub mod login;
+mod message;
 mod messages;
 mod overview;
 mod search;
@@ -20,13 +28,16 @@ mod search;
 use actix_web::web::ServiceConfig;
 
 use self::frame::{assets, theme};
-use crate::http::resource::{get, post};
+use crate::http::resource::{get, get_and_post, post};
 
 /// Adds the path of every page.
 pub fn routes(app: &mut ServiceConfig) {
     app.service(get("/", overview::overview))
         .service(get("/messages", messages::messages))
         .service(get("/health", health::health))
+        .service(get("/messages/{sid}", message::message))
+        .service(get_and_post(login::PATH, login::login, login::begin))
+        .service(post("/logout", login::end))
         .service(post("/theme", theme::set))
         .service(get("/assets/{file}", assets::asset));
 }

@@ -87,7 +87,10 @@ fn the_menu_names_the_token_and_its_scope() {
 #[test]
 fn the_theme_is_kept_in_a_cookie_and_returns_to_the_page() {
     let app = with_one_message();
-    let set = |form: &str| app.ask(app.form("/theme").body(form));
+    let html_before = html(&app, "/messages");
+    let csrf = html_before.split("name=\"csrf_token\" value=\"").nth(1).unwrap();
+    let csrf = csrf.split('"').next().unwrap();
+    let set = |form: &str| app.ask(app.form("/theme").body(format!("{form}&csrf_token={csrf}")));
     let answer = set("theme=dark&return=%2Fmessages%3Fstatus%3Dsent");
     assert_eq!((answer.code, answer.header("location")), (303, Some("/messages?status=sent")));
     let cookie = answer.header("set-cookie").unwrap();

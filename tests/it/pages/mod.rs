@@ -3,6 +3,8 @@
 mod error;
 mod frame;
 mod health;
+mod login;
+mod message;
 mod messages;
 mod overview;
 mod search;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::assets;
 use super::theme::Theme;
 use crate::domain::{Position, Timestamp};
+use crate::http::auth::csrf::CsrfToken;
 use crate::http::auth::tokens::Scope;
 
 /// The frame of one page.
@@ -15,6 +16,8 @@ pub struct Page {
     pub section: Option<Section>,
     pub theme: Theme,
     pub user: User,
+    /// The token that the page's forms need; `None` if they need none.
+    pub csrf: Option<CsrfToken>,
     /// The path and query of this page, to which forms of the frame return.
     pub target: String,
     /// The text in the search box.
@@ -81,6 +84,7 @@ impl Section {
 
 impl Page {
     /// The same with the position that its content is as of.
+    #[allow(clippy::wrong_self_convention, reason = "a page as of a position")]
     pub fn as_of(self, position: Position) -> Self {
         Self { as_of: Some(position), ..self }
     }
@@ -106,6 +110,11 @@ impl Page {
             User::Holder { name, scope } => Some((name, *scope)),
             User::Unknown | User::Anyone => None,
         }
+    }
+
+    /// True if the client has logged in, and can log out.
+    pub fn has_session(&self) -> bool {
+        self.holder().is_some() && self.csrf.is_some()
     }
 
     /// The navigation.

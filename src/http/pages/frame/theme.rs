@@ -4,9 +4,10 @@
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header::LOCATION;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
+use crate::http::auth::form::CheckedForm;
 use crate::http::error::Problem;
 
 /// The name of the cookie.
@@ -57,16 +58,8 @@ impl Theme {
 }
 
 /// `POST /theme`: sets the theme and returns to the page.
-pub async fn set(
-    form: Result<web::Form<ThemeForm>, actix_web::Error>,
-) -> Result<HttpResponse, Problem> {
-    let form = form.map_err(|_| {
-        let names = Theme::ALL.map(Theme::name).join(", ");
-        Problem::BadRequest(format!(
-            "the form needs `theme`, which is one of {names}, and `return`"
-        ))
-    })?;
-    let ThemeForm { theme, target } = form.into_inner();
+pub async fn set(form: CheckedForm<ThemeForm>) -> Result<HttpResponse, Problem> {
+    let CheckedForm(ThemeForm { theme, target }) = form;
     let cookie = Cookie::build(COOKIE, theme.name()).path("/").http_only(true);
     let cookie = cookie.same_site(SameSite::Strict).max_age(KEPT).finish();
     let target = if is_own_path(&target) { target } else { "/".to_owned() };

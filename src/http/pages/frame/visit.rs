@@ -10,6 +10,7 @@ use super::page::{Page, Section, User};
 use super::theme::Theme;
 use crate::domain::Timestamp;
 use crate::http::admin::state::AdminState;
+use crate::http::auth::csrf::{CsrfCheck, CsrfToken};
 use crate::http::auth::tokens::{Client, Visibility};
 use crate::http::error::Problem;
 use crate::projection::worker::Waiting;
@@ -25,6 +26,7 @@ pub struct Visit {
     pub state: web::Data<AdminState>,
     pub now: Timestamp,
     client: Option<Client>,
+    csrf: Option<CsrfToken>,
     theme: Theme,
     target: String,
 }
@@ -49,10 +51,12 @@ impl Visit {
         // The extensions are borrowed for it, and reading cookies writes to them.
         let client = request.extensions().get::<Client>().cloned();
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+        let csrf = request.extensions().get::<CsrfCheck>().and_then(CsrfCheck::token).cloned();
         Ok(Self {
             state: state.clone(),
             now: Timestamp::from(OffsetDateTime::now_utc()),
             client,
+            csrf,
             theme: Theme::from_request(request),
             target: target.to_owned(),
         })
@@ -74,6 +78,7 @@ impl Visit {
             section: section.into(),
             theme: self.theme,
             user,
+            csrf: self.csrf.clone(),
             target: self.target(masked),
             find: String::new(),
             masked,

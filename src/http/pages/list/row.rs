@@ -6,7 +6,7 @@ use crate::wire::Message;
 use crate::wire::parameters::TAG_PREFIX;
 
 /// The age in microseconds at which an open message is marked: most outcomes are reported within minutes.
-const OPEN_FOR_MICROS: i64 = 2 * 3600 * 1_000_000;
+pub const OPEN_FOR_MICROS: i64 = 2 * 3600 * 1_000_000;
 
 /// A message in a list.
 pub struct Row {
@@ -91,7 +91,8 @@ fn marks(message: &Message, first_received_at: Timestamp, now: Timestamp) -> Vec
     shown.map(|(_, tone, glyph, text)| Mark { tone, glyph, text }).collect()
 }
 
-fn tags<'a>(name: &'a str, values: &'a [String]) -> impl Iterator<Item = Tag> + 'a {
+/// A tag's name with each of its values.
+pub fn tags<'a>(name: &'a str, values: &'a [String]) -> impl Iterator<Item = Tag> + 'a {
     values.iter().map(move |value| {
         let filter = format!("{TAG_PREFIX}{name}");
         let is_masked = value.contains('*');
