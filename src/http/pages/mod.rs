@@ -30,6 +30,7 @@ pub fn routes(app: &mut ServiceConfig) {
     app.service(get("/", overview::overview))
         .service(get("/messages", messages::messages))
         .service(get("/health", health::health))
+        .service(post("/health/recheck", health::recheck))
         .service(get("/messages/{sid}", message::message))
         .service(get_and_post(login::PATH, login::login, login::begin))
         .service(post("/logout", login::end))
