@@ -42,6 +42,7 @@ pub struct Page {
 pub enum Section {
     Overview,
     Messages,
+    Errors,
     Health,
 }
 
@@ -66,12 +67,13 @@ pub enum User {
 
 impl Section {
     /// The navigation, in its order.
-    const ALL: [Self; 3] = [Self::Overview, Self::Messages, Self::Health];
+    const ALL: [Self; 4] = [Self::Overview, Self::Messages, Self::Errors, Self::Health];
 
     fn name(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Messages => "Messages",
+            Self::Errors => "Errors",
             Self::Health => "Health",
         }
     }
@@ -81,6 +83,7 @@ impl Section {
         match self {
             Self::Overview => "/",
             Self::Messages => "/messages",
+            Self::Errors => "/errors",
             Self::Health => "/health",
         }
     }
@@ -88,6 +91,7 @@ impl Section {
 
 impl Page {
     /// The same with the position that its content is as of.
+    #[allow(clippy::wrong_self_convention, reason = "as of is a position, no conversion")]
     pub fn as_of(self, position: Position) -> Self {
         Self { as_of: Some(position), ..self }
     }
