@@ -33,6 +33,7 @@ pub fn routes(app: &mut ServiceConfig) {
         .service(get("/messages", messages::messages))
         .service(get("/errors", errors::errors))
         .service(get("/health", health::health))
+        .service(post("/health/recheck", health::recheck))
         .service(get("/messages/{sid}", message::message))
         .service(get_and_post(login::PATH, login::login, login::begin))
         .service(post("/logout", login::end))
