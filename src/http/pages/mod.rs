@@ -13,8 +13,10 @@
 )]
 
 mod checks;
+mod codes;
 mod empty;
 pub mod error;
+mod errors;
 mod frame;
 mod health;
 mod lifecycle;
@@ -34,7 +36,9 @@ use crate::http::resource::{get, get_and_post, post};
 pub fn routes(app: &mut ServiceConfig) {
     app.service(get("/", overview::overview))
         .service(get("/messages", messages::messages))
+        .service(get("/errors", errors::errors))
         .service(get("/health", health::health))
+        .service(post("/health/recheck", health::recheck))
         .service(get("/messages/{sid}", message::message))
         .service(get_and_post(login::PATH, login::login, login::begin))
         .service(post("/logout", login::end))

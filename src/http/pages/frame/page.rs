@@ -33,6 +33,8 @@ pub struct Page {
     pub now: Timestamp,
     /// For how many seconds the views have been behind the log, if that is worth a remark.
     pub behind_seconds: Option<u64>,
+    /// The number of checks that failed when they were last made.
+    pub checks_failed: usize,
 }
 
 /// An entry of the navigation.
@@ -40,6 +42,7 @@ pub struct Page {
 pub enum Section {
     Overview,
     Messages,
+    Errors,
     Health,
 }
 
@@ -48,6 +51,8 @@ pub struct NavigationEntry {
     pub name: &'static str,
     pub path: &'static str,
     pub is_current: bool,
+    /// The number of failed checks, if the entry is the one that leads to them.
+    pub checks_failed: usize,
 }
 
 /// For whom a page is made.
@@ -62,12 +67,13 @@ pub enum User {
 
 impl Section {
     /// The navigation, in its order.
-    const ALL: [Self; 3] = [Self::Overview, Self::Messages, Self::Health];
+    const ALL: [Self; 4] = [Self::Overview, Self::Messages, Self::Errors, Self::Health];
 
     fn name(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Messages => "Messages",
+            Self::Errors => "Errors",
             Self::Health => "Health",
         }
     }
@@ -77,6 +83,7 @@ impl Section {
         match self {
             Self::Overview => "/",
             Self::Messages => "/messages",
+            Self::Errors => "/errors",
             Self::Health => "/health",
         }
     }
@@ -84,7 +91,7 @@ impl Section {
 
 impl Page {
     /// The same with the position that its content is as of.
-    #[allow(clippy::wrong_self_convention, reason = "a page as of a position")]
+    #[allow(clippy::wrong_self_convention, reason = "as of is a position, no conversion")]
     pub fn as_of(self, position: Position) -> Self {
         Self { as_of: Some(position), ..self }
     }
@@ -112,6 +119,11 @@ impl Page {
         }
     }
 
+    /// True if the client may append or change something.
+    pub fn may_operate(&self) -> bool {
+        self.holder().is_some_and(|(_, scope)| scope.may_operate)
+    }
+
     /// True if the client has logged in, and can log out.
     pub fn has_session(&self) -> bool {
         self.holder().is_some() && self.csrf.is_some()
@@ -123,6 +135,7 @@ impl Page {
             name: section.name(),
             path: section.path(),
             is_current: self.section == Some(section),
+            checks_failed: if section == Section::Health { self.checks_failed } else { 0 },
         };
         Section::ALL.map(entry).into()
     }
