@@ -10,8 +10,10 @@
 mod checks;
 mod empty;
 pub mod error;
+mod exports;
 mod frame;
 mod health;
+mod ledger;
 mod lifecycle;
 mod list;
 pub mod login;
@@ -29,10 +31,15 @@ use crate::http::resource::{get, get_and_post, post};
 pub fn routes(app: &mut ServiceConfig) {
     app.service(get("/", overview::overview))
         .service(get("/messages", messages::messages))
-        .service(get("/health", health::health))
         .service(get("/messages/{sid}", message::message))
         .service(get_and_post(login::PATH, login::login, login::begin))
         .service(post("/logout", login::end))
+        .service(get("/ledger", ledger::ledger))
+        .service(post("/ledger/verify", ledger::verify))
+        .service(post("/ledger/dry-run", ledger::dry_run))
+        .service(get_and_post("/exports", exports::exports, exports::create))
+        .service(post("/jobs/{job}/remove", exports::remove))
+        .service(get("/health", health::health))
         .service(post("/theme", theme::set))
         .service(get("/assets/{file}", assets::asset));
 }

@@ -40,6 +40,8 @@ pub struct Page {
 pub enum Section {
     Overview,
     Messages,
+    Ledger,
+    Exports,
     Health,
 }
 
@@ -62,12 +64,15 @@ pub enum User {
 
 impl Section {
     /// The navigation, in its order.
-    const ALL: [Self; 3] = [Self::Overview, Self::Messages, Self::Health];
+    const ALL: [Self; 5] =
+        [Self::Overview, Self::Messages, Self::Ledger, Self::Exports, Self::Health];
 
     fn name(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Messages => "Messages",
+            Self::Ledger => "Ledger",
+            Self::Exports => "Exports",
             Self::Health => "Health",
         }
     }
@@ -77,6 +82,8 @@ impl Section {
         match self {
             Self::Overview => "/",
             Self::Messages => "/messages",
+            Self::Ledger => "/ledger",
+            Self::Exports => "/exports",
             Self::Health => "/health",
         }
     }
