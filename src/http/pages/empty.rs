@@ -17,7 +17,7 @@ struct EmptyPage {
 }
 
 /// The page of an empty ledger.
-pub async fn empty(visit: Visit) -> Result<HttpResponse, Problem> {
+pub fn empty(visit: &Visit) -> Result<HttpResponse, Problem> {
     let page = visit.page(None, "No callbacks yet").as_of(0);
     html(&EmptyPage { page })
 }

@@ -1,5 +1,7 @@
 //! `GET /messages`: the list of messages, with filters, tabs by status and pages.
 
+use std::fmt::Display;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
@@ -121,7 +123,7 @@ impl MessagesPage {
     }
 
     /// The path and query of the messages of this list with an error code.
-    fn with_code(&self, code: &u32) -> String {
+    fn with_code(&self, code: impl Display) -> String {
         self.query.with("error_code", &code.to_string())
     }
 }
@@ -134,7 +136,7 @@ pub async fn messages(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     if visit.state.projection.head() == 0 {
-        return empty::empty(visit).await;
+        return empty::empty(&visit);
     }
     let mut query = ListQuery::parse(request.query_string(), visit.now)?;
     if let Some(text) = query.search.take() {

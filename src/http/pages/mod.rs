@@ -8,8 +8,10 @@
 //! [`Page`]: frame::page::Page
 
 mod checks;
+mod codes;
 mod empty;
 pub mod error;
+mod errors;
 mod exports;
 mod frame;
 mod health;
@@ -31,6 +33,7 @@ use crate::http::resource::{get, get_and_post, post};
 pub fn routes(app: &mut ServiceConfig) {
     app.service(get("/", overview::overview))
         .service(get("/messages", messages::messages))
+        .service(get("/errors", errors::errors))
         .service(get("/messages/{sid}", message::message))
         .service(get_and_post(login::PATH, login::login, login::begin))
         .service(post("/logout", login::end))

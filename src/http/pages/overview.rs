@@ -85,7 +85,7 @@ pub async fn overview(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     if visit.state.projection.head() == 0 {
-        return empty::empty(visit).await;
+        return empty::empty(&visit);
     }
     let Query(parameters, _) = Query::<OverviewParameters>::parse(request.query_string())?;
     let steps = parameters.steps(&visit)?;

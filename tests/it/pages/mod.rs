@@ -1,6 +1,7 @@
 //! The pages: what they show, fetched as a browser does, without a script.
 
 mod error;
+mod errors;
 mod exports;
 mod frame;
 mod health;

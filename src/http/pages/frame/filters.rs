@@ -164,6 +164,12 @@ pub fn weekday_minute(time: impl Moment, _: &dyn Values) -> askama::Result<Strin
     Ok(written(time.value(), "%a %H:%M"))
 }
 
+/// An hour: `13:00`.
+#[askama::filter_fn]
+pub fn hour_minute(time: impl Moment, _: &dyn Values) -> askama::Result<String> {
+    Ok(written(time.value(), "%H:%M"))
+}
+
 /// The beginning or the end of a period: `Tue 24 Nov 15:00`.
 #[askama::filter_fn]
 pub fn day_minute(time: impl Moment, _: &dyn Values) -> askama::Result<String> {

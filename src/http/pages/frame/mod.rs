@@ -4,5 +4,6 @@ pub mod assets;
 pub mod filters;
 pub mod html;
 pub mod page;
+pub mod range;
 pub mod theme;
 pub mod visit;

@@ -40,6 +40,7 @@ pub struct Page {
 pub enum Section {
     Overview,
     Messages,
+    Errors,
     Ledger,
     Exports,
     Health,
@@ -64,13 +65,14 @@ pub enum User {
 
 impl Section {
     /// The navigation, in its order.
-    const ALL: [Self; 5] =
-        [Self::Overview, Self::Messages, Self::Ledger, Self::Exports, Self::Health];
+    const ALL: [Self; 6] =
+        [Self::Overview, Self::Messages, Self::Errors, Self::Ledger, Self::Exports, Self::Health];
 
     fn name(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Messages => "Messages",
+            Self::Errors => "Errors",
             Self::Ledger => "Ledger",
             Self::Exports => "Exports",
             Self::Health => "Health",
@@ -82,6 +84,7 @@ impl Section {
         match self {
             Self::Overview => "/",
             Self::Messages => "/messages",
+            Self::Errors => "/errors",
             Self::Ledger => "/ledger",
             Self::Exports => "/exports",
             Self::Health => "/health",
@@ -91,6 +94,7 @@ impl Section {
 
 impl Page {
     /// The same with the position that its content is as of.
+    #[allow(clippy::wrong_self_convention, reason = "as of is a position, no conversion")]
     pub fn as_of(self, position: Position) -> Self {
         Self { as_of: Some(position), ..self }
     }
