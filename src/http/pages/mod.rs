@@ -34,6 +34,8 @@ pub fn routes(app: &mut ServiceConfig) {
     app.service(get("/", overview::overview))
         .service(get("/messages", messages::messages))
         .service(get("/errors", errors::errors))
+        .service(get("/health", health::health))
+        .service(post("/health/recheck", health::recheck))
         .service(get("/messages/{sid}", message::message))
         .service(get_and_post(login::PATH, login::login, login::begin))
         .service(post("/logout", login::end))
@@ -42,7 +44,6 @@ pub fn routes(app: &mut ServiceConfig) {
         .service(post("/ledger/dry-run", ledger::dry_run))
         .service(get_and_post("/exports", exports::exports, exports::create))
         .service(post("/jobs/{job}/remove", exports::remove))
-        .service(get("/health", health::health))
         .service(post("/theme", theme::set))
         .service(get("/assets/{file}", assets::asset));
 }

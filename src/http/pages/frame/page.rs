@@ -33,6 +33,8 @@ pub struct Page {
     pub now: Timestamp,
     /// For how many seconds the views have been behind the log, if that is worth a remark.
     pub behind_seconds: Option<u64>,
+    /// The number of checks that failed when they were last made.
+    pub checks_failed: usize,
 }
 
 /// An entry of the navigation.
@@ -51,6 +53,8 @@ pub struct NavigationEntry {
     pub name: &'static str,
     pub path: &'static str,
     pub is_current: bool,
+    /// The number of failed checks, if the entry is the one that leads to them.
+    pub checks_failed: usize,
 }
 
 /// For whom a page is made.
@@ -122,6 +126,11 @@ impl Page {
         }
     }
 
+    /// True if the client may append or change something.
+    pub fn may_operate(&self) -> bool {
+        self.holder().is_some_and(|(_, scope)| scope.may_operate)
+    }
+
     /// True if the client has logged in, and can log out.
     pub fn has_session(&self) -> bool {
         self.holder().is_some() && self.csrf.is_some()
@@ -133,6 +142,7 @@ impl Page {
             name: section.name(),
             path: section.path(),
             is_current: self.section == Some(section),
+            checks_failed: if section == Section::Health { self.checks_failed } else { 0 },
         };
         Section::ALL.map(entry).into()
     }
