@@ -17,8 +17,10 @@ mod codes;
 mod empty;
 pub mod error;
 mod errors;
+mod exports;
 mod frame;
 mod health;
+mod ledger;
 mod lifecycle;
 mod list;
 pub mod login;
@@ -42,6 +44,11 @@ pub fn routes(app: &mut ServiceConfig) {
         .service(get("/messages/{sid}", message::message))
         .service(get_and_post(login::PATH, login::login, login::begin))
         .service(post("/logout", login::end))
+        .service(get("/ledger", ledger::ledger))
+        .service(post("/ledger/verify", ledger::verify))
+        .service(post("/ledger/dry-run", ledger::dry_run))
+        .service(get_and_post("/exports", exports::exports, exports::create))
+        .service(post("/jobs/{job}/remove", exports::remove))
         .service(post("/theme", theme::set))
         .service(get("/assets/{file}", assets::asset));
 }

@@ -43,6 +43,8 @@ pub enum Section {
     Overview,
     Messages,
     Errors,
+    Ledger,
+    Exports,
     Health,
 }
 
@@ -67,13 +69,16 @@ pub enum User {
 
 impl Section {
     /// The navigation, in its order.
-    const ALL: [Self; 4] = [Self::Overview, Self::Messages, Self::Errors, Self::Health];
+    const ALL: [Self; 6] =
+        [Self::Overview, Self::Messages, Self::Errors, Self::Ledger, Self::Exports, Self::Health];
 
     fn name(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Messages => "Messages",
             Self::Errors => "Errors",
+            Self::Ledger => "Ledger",
+            Self::Exports => "Exports",
             Self::Health => "Health",
         }
     }
@@ -84,6 +89,8 @@ impl Section {
             Self::Overview => "/",
             Self::Messages => "/messages",
             Self::Errors => "/errors",
+            Self::Ledger => "/ledger",
+            Self::Exports => "/exports",
             Self::Health => "/health",
         }
     }
