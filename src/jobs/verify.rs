@@ -32,13 +32,14 @@ pub fn run(
     Ok(VerifyJob { result: Some(verified.into()), ..job })
 }
 
+impl From<Finding> for VerifyFinding {
+    fn from(Finding { kind, position, detail }: Finding) -> Self {
+        Self { finding: kind.name().to_owned(), position, detail }
+    }
+}
+
 impl From<Verified> for VerifyResult {
     fn from(verified: Verified) -> Self {
-        let finding = |Finding { kind, position, detail }| VerifyFinding {
-            finding: kind.name().to_owned(),
-            position,
-            detail,
-        };
         Self {
             head: verified.head,
             hash: verified.hash.map(|hash| hex(&hash)),
@@ -47,7 +48,7 @@ impl From<Verified> for VerifyResult {
             imported: verified.imported,
             rule: verified.rule.name().to_owned(),
             digest: verified.digest.map(|digest| hex(&digest)),
-            findings: verified.findings.into_iter().map(finding).collect(),
+            findings: verified.findings.into_iter().map(VerifyFinding::from).collect(),
             unfinished: verified.unfinished.into_iter().map(str::to_owned).collect(),
         }
     }

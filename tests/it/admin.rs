@@ -121,9 +121,8 @@ fn the_links_of_a_message_lead_to_it_and_to_its_events() {
         let link = |value: &Value| app.get(value.as_str().expect("a link"));
         assert_eq!(message["message_sid"], sid);
         assert_eq!(link(&message["links"]["self"]).json(), message);
-        let events = String::from_utf8(link(&message["links"]["events"]).body).unwrap();
-        let events = events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let events: Vec<_> = events.collect();
+        let page = link(&message["links"]["events"]).json();
+        let events = page["data"].as_array().unwrap();
         let found: Vec<_> =
             events.iter().map(|event| event["position"].as_u64().unwrap()).collect();
         assert_eq!(found, positions);

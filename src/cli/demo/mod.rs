@@ -272,6 +272,7 @@ fn tell_where(ledger: &Path, traffic: &Traffic, serving: Option<&Addresses>) -> 
             "\nCallbacks are received on http://{callbacks}{CALLBACK_PATH}, \
              questions answered on http://{admin}."
         )?;
+        writeln!(out, "The pages are on http://{admin}/.")?;
         writeln!(out, "Ctrl-C ends the demo.")?;
     }
     Ok(())

@@ -5,12 +5,16 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 
+use crate::checks::finding::Outcome;
 use crate::checks::report::CheckReport;
 use crate::checks::running_server::RunningServer;
 use crate::http::callbacks::recent::MinuteCounters;
 
 /// A report this recent is returned again, so that many clients cause no more work than one.
 const AGE_MAX: Duration = Duration::from_secs(2);
+
+/// How long other pages show the result of a run.
+const SHOWN_FOR: Duration = Duration::from_secs(60);
 
 /// Runs every check, with the state of the server.
 pub type RunChecks = dyn Fn(RunningServer) -> CheckReport + Send + Sync;
@@ -28,6 +32,17 @@ impl HealthChecks {
     /// Checks that run this, on a server that counts its callbacks here.
     pub fn new(run: Box<RunChecks>, recent: Arc<MinuteCounters>) -> Self {
         Self { run, running: Mutex::new(()), last: ArcSwapOption::empty(), recent }
+    }
+
+    /// The number of checks that failed in the last run; 0 before the first.
+    pub fn last_failed(&self) -> usize {
+        self.last.load().as_ref().map_or(0, |last| last.1.count(Outcome::Fail))
+    }
+
+    /// True if the last run is too long ago to be shown on other pages, and none is running.
+    pub fn is_old(&self) -> bool {
+        let is_recent = |last: &Arc<(Instant, _)>| last.0.elapsed() < SHOWN_FOR;
+        !self.last.load().as_ref().is_some_and(is_recent) && self.running.try_lock().is_ok()
     }
 
     /// The report of a run that began at most two seconds ago; `server` is the state of this one. Blocks.

@@ -106,6 +106,7 @@ fn title(problem: &Problem, path: &str) -> &'static str {
         Problem::NotFound(_) if path.starts_with("/messages/") => {
             "The log has no event of this message"
         }
+        Problem::NotFound(_) if path.starts_with("/jobs/") => "There is no such job",
         Problem::NotFound(_) => "There is no such page",
         Problem::BadRequest(_) => "This request is not valid",
         Problem::Conflict(_) => "This request cannot be answered as it is",
@@ -118,7 +119,8 @@ fn title(problem: &Problem, path: &str) -> &'static str {
         | Problem::MaskedSid
         | Problem::MayNotRead
         | Problem::MayNotSend
-        | Problem::MayNotFind => "Your token does not allow this",
+        | Problem::MayNotFind
+        | Problem::OthersJob { .. } => "Your token does not allow this",
         Problem::MethodNotAllowed(_) => "This method is not supported",
         Problem::Store(_) | Problem::Internal => "The page could not be made",
         _ => "The request failed",

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpResponse, web};
+use actix_web::http::header::LOCATION;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use askama::Template;
+use serde::Deserialize;
 
 use super::checks::areas::{Area, areas};
 use super::checks::glance::{Figure, figures};
@@ -16,7 +18,10 @@ use super::frame::page::{Page, Section};
 use super::frame::visit::Visit;
 use crate::checks::report::CheckReport;
 use crate::http::admin::checks;
+use crate::http::admin::recheck_quarantine::{NewRecheck, check_scope, parsed};
+use crate::http::auth::form::CheckedForm;
 use crate::http::auth::redaction::Redaction;
+use crate::http::auth::tokens::Scope;
 use crate::http::error::Problem;
 use crate::http::query::{NoParameters, Query};
 
@@ -53,6 +58,28 @@ pub async fn health(
         report: &report,
         verdict,
     })
+}
+
+/// The form of a recheck.
+#[derive(Deserialize)]
+pub struct RecheckForm {
+    dry_run: bool,
+    /// Empty for the configured ones.
+    public_url: String,
+}
+
+/// `POST /health/recheck`: checks what was rejected again, and returns to the page, which shows the result.
+pub async fn recheck(
+    visit: Visit,
+    request: HttpRequest,
+    CheckedForm(RecheckForm { dry_run, public_url }): CheckedForm<RecheckForm>,
+) -> Result<HttpResponse, Problem> {
+    let public_urls = Some(public_url).filter(|url| !url.is_empty()).into_iter().collect();
+    let asked = parsed(NewRecheck { dry_run, public_urls, callback_paths: Vec::new() })?;
+    let scope = request.extensions().get::<Scope>().copied().ok_or(Problem::Internal)?;
+    check_scope(scope, &asked)?;
+    web::block(move || visit.state.recheck.run(asked)).await??;
+    Ok(HttpResponse::SeeOther().insert_header((LOCATION, "/health#rj")).finish())
 }
 
 impl HealthPage<'_> {

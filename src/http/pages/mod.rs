@@ -7,13 +7,20 @@
 //!
 //! [`Page`]: frame::page::Page
 
+#![allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "templates pass references to the methods and functions that they call"
+)]
+
 mod checks;
 mod codes;
 mod empty;
 pub mod error;
 mod errors;
+mod exports;
 mod frame;
 mod health;
+mod ledger;
 mod lifecycle;
 mod list;
 pub mod login;
@@ -33,9 +40,15 @@ pub fn routes(app: &mut ServiceConfig) {
         .service(get("/messages", messages::messages))
         .service(get("/errors", errors::errors))
         .service(get("/health", health::health))
+        .service(post("/health/recheck", health::recheck))
         .service(get("/messages/{sid}", message::message))
         .service(get_and_post(login::PATH, login::login, login::begin))
         .service(post("/logout", login::end))
+        .service(get("/ledger", ledger::ledger))
+        .service(post("/ledger/verify", ledger::verify))
+        .service(post("/ledger/dry-run", ledger::dry_run))
+        .service(get_and_post("/exports", exports::exports, exports::create))
+        .service(post("/jobs/{job}/remove", exports::remove))
         .service(post("/theme", theme::set))
         .service(get("/assets/{file}", assets::asset));
 }

@@ -278,7 +278,7 @@ impl OverviewPage {
     fn place_target(&self, value: &str) -> String {
         let name = if self.by == "account" { "account_sid" } else { self.by.as_str() };
         let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
-        self.messages(&format!("{name}={value}"))
+        self.messages(format!("{name}={value}"))
     }
 
     /// A share of all messages.

@@ -134,7 +134,7 @@ function tokenSettings(folder) {
   const scopes = { support: "read", masked: "read:masked", operator: "read operate" };
   const tables = Object.entries(scopes).map(([name, scope]) => {
     writeFileSync(path.join(folder, name), TOKENS[name], { mode: 0o600 });
-    return `[api_tokens.${name}]\nfile = "${name}"\nscope = "${scope}"\n`;
+    return `[api_tokens.${name}]\ntoken_file = "${name}"\nscope = "${scope}"\n`;
   });
   return tables.join("\n");
 }

@@ -105,6 +105,40 @@ fn after_the_cause_is_corrected_the_recheck_is_still_offered() {
 }
 
 #[test]
+fn an_operator_rechecks_on_the_page_and_others_see_the_command() {
+    let mut app = with_rejected();
+    assert!(!html(&app, "/health").contains("action=\"/health/recheck\""));
+    assert!(text(&html(&app, "/health")).contains(
+        "delivery-ledger quarantine recheck --dry-run --public-url https://other.example.com"
+    ));
+    app.stop();
+    app.use_token_with_scope("read operate");
+    app.restart();
+    let recheck = |dry_run: bool| {
+        let form = format!("dry_run={dry_run}&public_url=https%3A%2F%2Fother.example.com");
+        app.ask(app.form("/health/recheck").body(form))
+    };
+
+    let answer = recheck(true);
+    assert_eq!((answer.code, answer.header("location")), (303, Some("/health#rj")));
+    assert_eq!(app.get("/readyz").json()["head"], 0, "nothing was appended");
+    assert_eq!(recheck(false).code, 303);
+    app.caught_up_to(5);
+
+    let words = text(&html(&app, "/health"));
+    assert!(words.contains("Accepted 5 of 5 at "), "{words}");
+    assert!(words.contains("Nothing is in quarantine."), "{words}");
+    assert_eq!(app.message(&sid(4))["status"], "sent");
+}
+
+#[test]
+fn a_failed_check_is_marked_in_the_navigation_of_every_page() {
+    let app = with_rejected();
+    let page = html(&app, "/messages?since=7d");
+    assert!(page.contains("<span class=\"vh\">1 check failed</span></a>"), "{page}");
+}
+
+#[test]
 fn text_of_callbacks_stays_text() {
     let app = App::start();
     let path = "/sms%3Cscript%3E&amp;'onload=alert(1)";

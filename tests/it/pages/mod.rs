@@ -2,8 +2,10 @@
 
 mod error;
 mod errors;
+mod exports;
 mod frame;
 mod health;
+mod ledger;
 mod login;
 mod message;
 mod messages;
@@ -62,4 +64,16 @@ fn links(html: &str, containing: &str) -> Vec<String> {
         Some(target.replace("&amp;", "&").replace("&#38;", "&"))
     };
     links.filter_map(target).collect()
+}
+
+/// The hidden fields of the form that is sent to this path, as the beginning of a body.
+#[track_caller]
+fn hidden_fields(html: &str, action: &str) -> String {
+    let form = html.split_once(&format!("action=\"{action}\"")).expect("a form").1;
+    let form = form.split_once("</form>").unwrap().0;
+    let hidden = form.split("<input type=\"hidden\" name=\"").skip(1).map(|rest| {
+        let (name, rest) = rest.split_once("\" value=\"").unwrap();
+        format!("{name}={}&", rest.split('"').next().unwrap())
+    });
+    hidden.collect()
 }

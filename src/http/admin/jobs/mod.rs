@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 pub use self::file::{__path_file, __path_manifest, file, manifest};
-pub use self::new_job::{NewDryRun, NewExport, NewJob, NewVerify};
+pub use self::new_job::{FilterValue, NewDryRun, NewExport, NewJob, NewVerify};
 use super::state::AdminState;
 use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;

@@ -56,11 +56,15 @@ pub struct Last {
 }
 
 impl Rejected {
-    /// The panel; `None` if nothing is rejected now, and nothing that was stored would be accepted.
+    /// The panel; `None` if nothing is rejected now, nothing that was stored would be accepted, and
+    /// nothing was just accepted.
     pub fn new(report: &CheckReport, last: Option<Arc<RecheckOutcome>>) -> Option<Self> {
         let examined = report.figures.examined.as_ref()?;
+        let last =
+            last.filter(|last| report.at.micros() - last.ended_at.micros() < LAST_MICROS_MAX);
         let failed = report.find("refusals").is_some_and(|found| found.is(Outcome::Fail));
-        if examined.kept.requests == 0 || !(failed || examined.acceptable > 0) {
+        let accepted = last.as_ref().is_some_and(|last| !last.request.dry_run);
+        if !(accepted || examined.acceptable > 0 || (failed && examined.kept.requests > 0)) {
             return None;
         }
         let Examined { kept, requests, acceptable, cause } = examined;
@@ -72,10 +76,8 @@ impl Rejected {
                 "The cause has been corrected since they were rejected.".to_owned(),
             ),
             Some(cause) => (cause_of(cause, *requests), remark(cause, *requests)),
-            None => (String::new(), String::new()),
+            None => ("Nothing is in quarantine.".to_owned(), String::new()),
         };
-        let last =
-            last.filter(|last| report.at.micros() - last.ended_at.micros() < LAST_MICROS_MAX);
         let suggested = correction.map_or("", |found| &found.public_url);
         let public_url = last.as_ref().map_or(suggested, |last| last.request.first_public_url());
         let public_url = public_url.to_owned();
@@ -112,7 +114,7 @@ fn remark(Cause { requests: count, is_ours, correction, .. }: &Cause, requests: 
 impl Rejected {
     /// True if the cause has been corrected: there is nothing left to change.
     pub fn is_corrected(&self) -> bool {
-        self.acceptable > 0
+        self.acceptable > 0 || self.stored == 0
     }
 }
 
@@ -137,6 +139,11 @@ impl Change {
 }
 
 impl Last {
+    /// True if it was a dry run that found something to append.
+    pub fn can_be_accepted(&self) -> bool {
+        self.dry_run && self.appended > 0
+    }
+
     fn new(outcome: &RecheckOutcome) -> Self {
         let counts = outcome.rechecked;
         Self {

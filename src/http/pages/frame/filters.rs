@@ -122,6 +122,18 @@ pub fn duration(milliseconds: impl Count, _: &dyn Values) -> askama::Result<Stri
     })
 }
 
+/// A number of bytes: `308 B`, `18.4 MB`, `61.3 GB`.
+#[askama::filter_fn]
+pub fn bytes(number: impl Count, _: &dyn Values) -> askama::Result<String> {
+    let bytes = number.value() as f64;
+    Ok(match number.value() {
+        number if number < 1_000 => format!("{number}{NBSP}B"),
+        number if number < 100_000 => format!("{:.1}{NBSP}kB", bytes / 1e3),
+        number if number < 1_000_000_000 => format!("{:.1}{NBSP}MB", bytes / 1e6),
+        _ => format!("{:.1}{NBSP}GB", bytes / 1e9),
+    })
+}
+
 /// The time of day: `14:31:09`.
 #[askama::filter_fn]
 pub fn clock(time: impl Moment, _: &dyn Values) -> askama::Result<String> {
@@ -289,6 +301,9 @@ mod tests {
         assert_eq!(shown!("{{ value|change }}", i64, 0), "unchanged");
         assert_eq!(shown!("{{ value|rate }}", Option<f64>, Some(0.9514)), "95.1\u{a0}%");
         assert_eq!(shown!("{{ value|rate }}", Option<f64>, None), "-");
+        assert_eq!(shown!("{{ value|bytes }}", u64, 308), "308\u{a0}B");
+        assert_eq!(shown!("{{ value|bytes }}", u64, 18_400_000), "18.4\u{a0}MB");
+        assert_eq!(shown!("{{ value|bytes }}", u64, 61_300_000_000), "61.3\u{a0}GB");
         assert_eq!(shown!("{{ value|duration }}", u64, 620), "0.62\u{a0}s");
         assert_eq!(shown!("{{ value|duration }}", u64, 8_400), "8.4\u{a0}s");
         assert_eq!(shown!("{{ value|duration }}", u64, 150_000), "2.5\u{a0}min");

@@ -33,6 +33,8 @@ pub struct Page {
     pub now: Timestamp,
     /// For how many seconds the views have been behind the log, if that is worth a remark.
     pub behind_seconds: Option<u64>,
+    /// The number of checks that failed when they were last made.
+    pub checks_failed: usize,
 }
 
 /// An entry of the navigation.
@@ -41,6 +43,8 @@ pub enum Section {
     Overview,
     Messages,
     Errors,
+    Ledger,
+    Exports,
     Health,
 }
 
@@ -49,6 +53,8 @@ pub struct NavigationEntry {
     pub name: &'static str,
     pub path: &'static str,
     pub is_current: bool,
+    /// The number of failed checks, if the entry is the one that leads to them.
+    pub checks_failed: usize,
 }
 
 /// For whom a page is made.
@@ -63,13 +69,16 @@ pub enum User {
 
 impl Section {
     /// The navigation, in its order.
-    const ALL: [Self; 4] = [Self::Overview, Self::Messages, Self::Errors, Self::Health];
+    const ALL: [Self; 6] =
+        [Self::Overview, Self::Messages, Self::Errors, Self::Ledger, Self::Exports, Self::Health];
 
     fn name(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Messages => "Messages",
             Self::Errors => "Errors",
+            Self::Ledger => "Ledger",
+            Self::Exports => "Exports",
             Self::Health => "Health",
         }
     }
@@ -80,6 +89,8 @@ impl Section {
             Self::Overview => "/",
             Self::Messages => "/messages",
             Self::Errors => "/errors",
+            Self::Ledger => "/ledger",
+            Self::Exports => "/exports",
             Self::Health => "/health",
         }
     }
@@ -115,6 +126,11 @@ impl Page {
         }
     }
 
+    /// True if the client may append or change something.
+    pub fn may_operate(&self) -> bool {
+        self.holder().is_some_and(|(_, scope)| scope.may_operate)
+    }
+
     /// True if the client has logged in, and can log out.
     pub fn has_session(&self) -> bool {
         self.holder().is_some() && self.csrf.is_some()
@@ -126,6 +142,7 @@ impl Page {
             name: section.name(),
             path: section.path(),
             is_current: self.section == Some(section),
+            checks_failed: if section == Section::Health { self.checks_failed } else { 0 },
         };
         Section::ALL.map(entry).into()
     }

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use super::page::{Page, Section, User};
 use super::theme::Theme;
 use crate::domain::Timestamp;
+use crate::http::admin::checks;
 use crate::http::admin::state::AdminState;
 use crate::http::auth::csrf::{CsrfCheck, CsrfToken};
 use crate::http::auth::tokens::{Client, Visibility};
@@ -73,6 +74,10 @@ impl Visit {
         };
         let masked =
             matches!(&user, User::Holder { scope, .. } if scope.visibility != Visibility::Full);
+        let checks_failed = match user {
+            User::Unknown => 0,
+            User::Anyone | User::Holder { .. } => self.checks_failed(),
+        };
         Page {
             title: title.into(),
             section: section.into(),
@@ -87,6 +92,7 @@ impl Visit {
             json: None,
             now: self.now,
             behind_seconds: self.behind_seconds(),
+            checks_failed,
         }
     }
 
@@ -95,6 +101,17 @@ impl Visit {
         let path = self.target.split('?').next().unwrap_or("/");
         let shows_none = |target: &&str| !masked || mask::path(target) == *target;
         [self.target.as_str(), path].into_iter().find(shows_none).unwrap_or("/").to_owned()
+    }
+
+    /// The number of checks that failed in the last run. If that was a while ago, a new one begins, which
+    /// the page does not wait for.
+    fn checks_failed(&self) -> usize {
+        let Some(checks) = &self.state.checks else { return 0 };
+        if checks.is_old() {
+            let state = self.state.clone();
+            drop(actix_web::rt::task::spawn_blocking(move || checks::report(&state)));
+        }
+        checks.last_failed()
     }
 
     fn behind_seconds(&self) -> Option<u64> {

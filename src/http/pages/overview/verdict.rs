@@ -114,7 +114,7 @@ impl Question<'_> {
             side: place,
             since_step,
             since: since_step.map(|step| self.steps.starts_at(step)),
-            code: code.and_then(|(code, failures)| self.change((*code)?, failures)),
+            code: code.and_then(|(code, failures)| Some(self.change((*code)?, failures))),
             channel: self.most_of(self.channels, side, most),
             country: self.most_of(self.countries, side, most),
             unchanged: unchanged.map(|(_, side)| side.subject).collect(),
@@ -133,13 +133,13 @@ impl Question<'_> {
         }
     }
 
-    fn change(&self, code: ErrorCode, failures: &Failures) -> Option<CodeChange> {
-        Some(CodeChange {
+    fn change(&self, code: ErrorCode, failures: &Failures) -> CodeChange {
+        CodeChange {
             code: code.number(),
             title: self.error_codes.title(code),
             now: failures.now,
             change: failures.change(),
-        })
+        }
     }
 
     /// The code whose failures changed most.
@@ -147,6 +147,6 @@ impl Question<'_> {
         let codes = self.codes.iter().filter_map(|(code, failures)| Some(((*code)?, failures)));
         let most = codes.max_by_key(|(_, failures)| failures.change().abs());
         let (code, failures) = most.filter(|(_, failures)| failures.change() != 0)?;
-        self.change(code, failures)
+        Some(self.change(code, failures))
     }
 }

@@ -1,0 +1,77 @@
+// The page of one message in a real browser: accessible in every state, usable by keyboard, and whole on paper.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { SCHEMES, WIDTHS, axe, launch, open, overflow, screenshot } from "./support/browser.mjs";
+import { Ledger, sid } from "./support/ledger.mjs";
+
+const IN_CONFLICT = ["queued", "undelivered", "sent", "delivered", "delivered", "new-in-2027"];
+
+const STATES = {
+  "in conflict": `/messages/${sid(1)}`,
+  "row open": `/messages/${sid(1)}?open=2`,
+  "as of": `/messages/${sid(1)}?as_of_position=2`,
+  happened: `/messages/${sid(1)}?order=happened`,
+  whatsapp: `/messages/${sid(2)}`,
+};
+
+let browser;
+let ledger;
+
+before(async () => {
+  browser = await launch();
+  ledger = await Ledger.start();
+  await ledger.receiveStatuses(1, IN_CONFLICT, { query: "?campaign=spring&order=17" });
+  await ledger.receiveStatuses(2, ["read", "sent"], { To: "whatsapp:+4915112345678", From: "whatsapp:+14155550100" });
+  await ledger.caughtUp();
+});
+
+after(async () => {
+  await browser?.close();
+  await ledger?.remove();
+});
+
+for (const [name, target] of Object.entries(STATES)) {
+  for (const width of WIDTHS) {
+    for (const colorScheme of SCHEMES) {
+      test(`a message, ${name}, at ${width} pixels, ${colorScheme}: accessible and within the window`, async () => {
+        const page = await open(browser, { width, colorScheme });
+        assert.equal((await page.goto(ledger.url(target))).status(), 200);
+        await screenshot(page, `message-${name.replace(" ", "-")}-${width}-${colorScheme}`);
+        assert.deepEqual(await axe(page), []);
+        assert.ok((await overflow(page)) <= 0, "the page does not scroll sideways");
+        await page.finish();
+      });
+    }
+  }
+}
+
+test("from the list to the bytes by keyboard alone", async () => {
+  const page = await open(browser, { javaScriptEnabled: false });
+  await page.goto(ledger.url("/messages"));
+  const press = async (selector, presses = 200) => {
+    for (let count = 0; count < presses; count += 1) {
+      await page.keyboard.press("Tab");
+      const found = await page.locator(`${selector}:focus`).count();
+      if (found > 0) return page.keyboard.press("Enter");
+    }
+    return assert.fail(`${selector} is not reached`);
+  };
+  await press(`a[href="/messages/${sid(1)}"]`);
+  await page.waitForURL(/messages\/SM/);
+  await press("#p2 summary");
+  assert.match(await page.locator("#p2 .raw").innerText(), /MessageStatus=undelivered/);
+  await page.finish();
+});
+
+test("on paper every row is open and there are no forms", async () => {
+  const page = await open(browser);
+  await page.goto(ledger.url(STATES["in conflict"]));
+  await page.emulateMedia({ media: "print" });
+  for (const position of [1, 2, 3, 4, 5, 6]) {
+    assert.ok(await page.locator(`#p${position} .raw`).isVisible(), `the bytes of position ${position}`);
+  }
+  assert.equal(await page.locator(".top").isVisible(), false);
+  await page.finish();
+});
