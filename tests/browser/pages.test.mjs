@@ -10,6 +10,10 @@ import { Ledger, sid } from "./support/ledger.mjs";
 const PAGES = {
   overview: "/",
   messages: "/messages",
+  errors: "/errors",
+  health: "/health",
+  ledger: "/ledger",
+  exports: "/exports",
   "no messages": "/messages?status=failed&error_code=30034",
   "not found": `/messages/${sid(99)}`,
   "bad request": "/?range=2h",

@@ -259,9 +259,14 @@ impl OverviewPage {
         self.numbers.error_codes.title(*code)
     }
 
-    /// The path and query of a side's failures by code.
-    fn failures_target(&self) -> String {
-        self.csv("fault,error-code")
+    /// The path and query of the error codes of the period.
+    fn errors(&self) -> String {
+        format!("/errors?{}", self.period())
+    }
+
+    /// The path and query of a side's error codes.
+    fn failures_target(&self, side: &Side) -> String {
+        format!("{}&side={}", self.errors(), side.name.to_lowercase())
     }
 
     fn side_label(&self, side: &Side) -> String {

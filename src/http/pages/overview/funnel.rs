@@ -60,12 +60,12 @@ pub fn rows(figures: &Figures) -> Vec<Row> {
     steps.reach("Queued", "");
     steps.lose("failed", Status::Failed, of(&[Status::Failed]), "status=failed");
     let queued = of(&[Status::Queued, Status::Sending]);
-    steps.lose("still queued or sending", Status::Queued, queued, "stuck=1s");
+    steps.lose("still queued or sending", Status::Queued, queued, "open=true");
     steps.reach("Sent", "");
     let undelivered = of(&[Status::Undelivered]);
     steps.lose("undelivered", Status::Undelivered, undelivered, "status=undelivered");
     let sent = of(&[Status::Sent, Status::PartiallyDelivered]);
-    steps.lose("still open", Status::Sent, sent, "stuck=1s");
+    steps.lose("still open", Status::Sent, sent, "open=true");
     steps.reach("Delivered", "");
     steps.left = of(&[Status::Read]);
     steps.reach("Read", "status=read");
