@@ -383,7 +383,8 @@ fn assert_token_required(app: &App) {
     let without = app.get("/v1/messages/SM1");
     assert_problem(&without, 401, "this listener needs `Authorization: Bearer TOKEN`");
     assert_eq!(without.header("www-authenticate"), Some("Bearer"));
-    assert_eq!(app.get("/nothing").code, 401);
+    let page = app.get("/nothing");
+    assert_eq!((page.code, page.header("location")), (303, Some("/login?next=%2Fnothing")));
     assert_eq!(get(&format!("Bearer {API_TOKEN}")).code, 404);
     assert_eq!(get(&format!("bearer {API_TOKEN}")).code, 404);
     for wrong in [
