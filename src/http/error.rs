@@ -288,16 +288,15 @@ impl ResponseError for Problem {
             | Problem::TooManyBodies { .. }
             | Problem::TooManyStreams { .. }
             | Problem::TooManyExports
-            | Problem::TooManyJobs(_)
             | Problem::TooManySends => StatusCode::SERVICE_UNAVAILABLE,
             Problem::NotFound(_) | Problem::NoCallbackPath(_) => StatusCode::NOT_FOUND,
             Problem::Erased(_) => StatusCode::GONE,
             Problem::Conflict(_) => StatusCode::CONFLICT,
             Problem::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Problem::NoToken => StatusCode::UNAUTHORIZED,
-            Problem::TooManyAttempts { .. } | Problem::TooManyLookups { .. } => {
-                StatusCode::TOO_MANY_REQUESTS
-            }
+            Problem::TooManyAttempts { .. }
+            | Problem::TooManyLookups { .. }
+            | Problem::TooManyJobs(_) => StatusCode::TOO_MANY_REQUESTS,
             Problem::Store(_) | Problem::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -321,7 +320,9 @@ impl ResponseError for Problem {
             | Problem::TooManyLookups { retry_after_seconds } => {
                 response.insert_header((RETRY_AFTER, *retry_after_seconds));
             }
-            _ if status_code == StatusCode::SERVICE_UNAVAILABLE => {
+            _ if status_code == StatusCode::SERVICE_UNAVAILABLE
+                || matches!(self, Problem::TooManyJobs(_)) =>
+            {
                 response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
             }
             _ => {}

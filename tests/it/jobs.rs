@@ -311,13 +311,23 @@ fn jobs_are_listed_newest_first_and_by_kind() {
 fn an_impossible_job_is_rejected_with_what_would_be_right() {
     let app = app();
     for (body, code, expected) in [
+        (
+            json!({ "kind": "export", "content": "events", "as_of_position": 1.5 }),
+            400,
+            "`1.5` is not a whole number",
+        ),
+        (
+            json!({ "kind": "export", "content": "events", "as_of_position": 99.0 }),
+            409,
+            "as_of_position `99` is beyond 4",
+        ),
         (json!({ "kind": "replay" }), 400, "unknown variant `replay`, expected one of `export`"),
         (json!({ "kind": "export" }), 400, "missing field `content`"),
         (json!({ "kind": "verify", "excpect": "1" }), 400, "unknown field `excpect`"),
-        (json!({ "kind": "verify", "expect": "4" }), 400, "expect `4` is not POSITION:HASH, a"),
+        (json!({ "kind": "verify", "expect": "4" }), 409, "expect `4` is not POSITION:HASH, a"),
         (
             json!({ "kind": "dry-run", "rule": "x" }),
-            400,
+            409,
             "rule `x` is not failure-terminal or delivery-wins",
         ),
         (
@@ -327,12 +337,12 @@ fn an_impossible_job_is_rejected_with_what_would_be_right() {
         ),
         (
             json!({ "kind": "export", "content": "messages", "filters": { "statsu": "sent" } }),
-            400,
+            409,
             "there is no parameter `statsu` here; there are status, error_code",
         ),
         (
             json!({ "kind": "export", "content": "events", "filters": { "since": "soon" } }),
-            400,
+            409,
             "since `soon` is not a time",
         ),
         (
@@ -358,7 +368,7 @@ fn an_impossible_job_is_rejected_with_what_would_be_right() {
     let verified = done(&app, &json!({ "kind": "verify" }));
     assert_problem(
         &app.get(&path(&verified, "/file")),
-        404,
+        409,
         "this job is no export, and has no file",
     );
 }

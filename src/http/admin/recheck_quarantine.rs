@@ -5,6 +5,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::jobs::StartFailures;
 use super::recheck::{RecheckOutcome, RecheckRequest};
 use super::send_message::require_json;
 use super::state::AdminState;
@@ -55,7 +56,7 @@ pub struct RecheckJson {
 /// of arrival. A dry run changes nothing, and needs only a scope that reads.
 #[utoipa::path(post, path = "/v1/quarantine/recheck", operation_id = "recheck", tag = "state",
     request_body = NewRecheck,
-    responses((status = 200, body = RecheckJson), Failures))]
+    responses((status = 200, body = RecheckJson), StartFailures, Failures))]
 pub async fn recheck(
     request: HttpRequest,
     payload: Payload,
@@ -95,7 +96,7 @@ pub fn parsed(asked: NewRecheck) -> Result<RecheckRequest, Problem> {
     }
     let url = |text: &String| {
         BaseUrl::parse(text.trim_end_matches('/')).ok_or_else(|| {
-            Problem::BadRequest(format!(
+            Problem::Conflict(format!(
                 "public URL `{}` is not of the form https://hooks.example.com",
                 text.escape_debug()
             ))
@@ -103,7 +104,7 @@ pub fn parsed(asked: NewRecheck) -> Result<RecheckRequest, Problem> {
     };
     let path = |text: &String| {
         CallbackPath::parse(text).map_err(|error| {
-            Problem::BadRequest(format!("callback path `{}` {error}", text.escape_debug()))
+            Problem::Conflict(format!("callback path `{}` {error}", text.escape_debug()))
         })
     };
     Ok(RecheckRequest {

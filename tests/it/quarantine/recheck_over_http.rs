@@ -69,22 +69,25 @@ fn a_recheck_for_real_needs_the_scope_operate() {
 #[test]
 fn a_recheck_that_makes_no_sense_is_rejected_with_the_value() {
     let app = App::start();
-    for (body, detail) in [
+    for (body, code, detail) in [
         (
             json!({ "dry_run": true, "public_urls": ["hooks.example.com"] }),
+            409,
             "public URL `hooks.example.com` is not of the form https://hooks.example.com",
         ),
         (
             json!({ "dry_run": true, "callback_paths": ["sms"] }),
+            409,
             "callback path `sms` is not a path such as /message-status or /v1/sms/*: it begins with / and \
              has no query, fragment, braces or spaces",
         ),
         (
             json!({ "dry_run": true, "public_urls": vec!["https://a.example"; 17] }),
+            400,
             "there are at most 16 public_urls and 16 callback_paths",
         ),
     ] {
-        assert_problem(&app.recheck(body), 400, detail);
+        assert_problem(&app.recheck(body), code, detail);
     }
     let unknown = app.recheck(json!({ "dry": true }));
     assert_eq!(unknown.code, 400);

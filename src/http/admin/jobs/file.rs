@@ -84,7 +84,7 @@ pub async fn manifest(
 /// The export; the error if the job is another one, or has no file.
 fn done(job: &Job) -> Result<&ExportJob, Problem> {
     let JobWork::Export(export) = &job.work else {
-        return Err(Problem::NotFound("this job is no export, and has no file".to_owned()));
+        return Err(Problem::Conflict("this job is no export, and has no file".to_owned()));
     };
     match job.state {
         JobState::Done => Ok(export),

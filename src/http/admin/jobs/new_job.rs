@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Deserialize;
-use utoipa::ToSchema;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+use utoipa::openapi::{ObjectBuilder, OneOfBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::{Position, Rule};
 use crate::export::{Content, FileFormat, Selection};
@@ -20,12 +22,42 @@ use crate::projection::verify::{EXPECTED, Expected};
 use crate::wire::mask;
 
 /// A job to be started.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum NewJob {
     Export(NewExport),
     Verify(NewVerify),
     DryRun(NewDryRun),
+}
+
+impl ToSchema for NewJob {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        NewExport::schemas(schemas);
+        NewVerify::schemas(schemas);
+        NewDryRun::schemas(schemas);
+    }
+}
+
+impl PartialSchema for NewJob {
+    /// Each kind with `kind` among its members: they allow no others.
+    fn schema() -> RefOr<Schema> {
+        let kinds = [
+            ("export", NewExport::schema()),
+            ("verify", NewVerify::schema()),
+            ("dry-run", NewDryRun::schema()),
+        ];
+        let one_of = kinds.into_iter().fold(OneOfBuilder::new(), |one_of, (kind, schema)| {
+            let kind = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([kind]));
+            one_of.item(match schema {
+                RefOr::T(Schema::Object(object)) => {
+                    let object = ObjectBuilder::from(object);
+                    RefOr::T(object.property("kind", kind).required("kind").into())
+                }
+                other => other,
+            })
+        });
+        one_of.description(Some("A job to be started.")).into()
+    }
 }
 
 /// An export to be made and kept.
@@ -43,6 +75,7 @@ pub struct NewExport {
     #[serde(default)]
     pub tag_columns: Vec<String>,
     /// As of this position; the default is the last one that the views have read
+    #[serde(default, deserialize_with = "whole")]
     pub as_of_position: Option<Position>,
     /// Mask addresses but for their last four digits. A token that sees them masked cannot leave it out
     pub mask: Option<bool>,
@@ -54,7 +87,28 @@ pub struct NewExport {
 pub enum FilterValue {
     Text(String),
     Flag(bool),
-    Number(u64),
+    #[schema(value_type = u64)]
+    Number(Whole),
+}
+
+/// A whole number. JSON does not distinguish 5 from 5.0 (RFC 8259, section 6).
+#[derive(Debug, Clone, Copy)]
+pub struct Whole(pub u64);
+
+fn whole<'de, D: Deserializer<'de>>(number: D) -> Result<Option<u64>, D::Error> {
+    Ok(Option::<Whole>::deserialize(number)?.map(|Whole(number)| number))
+}
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(number: D) -> Result<Self, D::Error> {
+        /// The largest number below which every whole one is exact as a floating-point one.
+        const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+        let number = serde_json::Number::deserialize(number)?;
+        let fraction =
+            number.as_f64().filter(|it| it.fract() == 0.0 && (0.0..EXACT_MAX).contains(it));
+        let whole = number.as_u64().or(fraction.map(|whole| whole as u64));
+        whole.map(Self).ok_or_else(|| D::Error::custom(format!("`{number}` is not a whole number")))
+    }
 }
 
 /// A verification to be made.
@@ -84,7 +138,18 @@ impl NewJob {
     }
 
     /// The request, checked for this token. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// A filter, position or rule cannot be used; the form of the body is right.
     pub fn request(self, state: &AdminState, redaction: Redaction) -> Result<JobRequest, Problem> {
+        self.checked(state, redaction).map_err(|problem| match problem {
+            Problem::BadRequest(detail) => Problem::Conflict(detail),
+            other => other,
+        })
+    }
+
+    fn checked(self, state: &AdminState, redaction: Redaction) -> Result<JobRequest, Problem> {
         match self {
             NewJob::Export(export) => export.request(state, redaction),
             NewJob::Verify(NewVerify { expect }) => {
@@ -135,7 +200,7 @@ impl FilterValue {
         match self {
             FilterValue::Text(text) => text,
             FilterValue::Flag(flag) => flag.to_string(),
-            FilterValue::Number(number) => number.to_string(),
+            FilterValue::Number(Whole(number)) => number.to_string(),
         }
     }
 }
