@@ -70,7 +70,7 @@ fn an_impossible_export_shows_the_reason_next_to_its_field() {
     let app = app();
     let refused = send(&app, "content=messages&format=csv&since=soon&as_of_position=2");
     let page = String::from_utf8(refused.body).unwrap();
-    assert_eq!(refused.code, 400, "{page}");
+    assert_eq!(refused.code, 409, "{page}");
     assert!(page.contains("id=\"xs-e\">since `soon` is not a time"), "{page}");
     assert!(page.contains("name=\"since\" value=\"soon\""), "the fields keep their values: {page}");
     assert!(page.contains("name=\"as_of_position\" value=\"2\""), "{page}");
