@@ -24,7 +24,11 @@ after(async () => {
 async function logIn(page, token, target = "/messages") {
   await page.goto(ledger.url(target));
   await page.getByLabel("API token").fill(token);
+  // The next step would otherwise interrupt the way from the login to the page.
+  const answered = page.waitForEvent("framenavigated");
   await page.keyboard.press("Enter");
+  await answered;
+  await page.waitForLoadState();
 }
 
 for (const width of WIDTHS) {
