@@ -35,6 +35,7 @@ use crate::domain::zone::Zone;
 use crate::domain::{ErrorCode, Timestamp};
 use crate::http::access::returned::Returned;
 use crate::http::admin::health;
+use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::Query;
 use crate::report::Figures;
@@ -81,6 +82,7 @@ struct OverviewPage {
 /// The overview.
 pub async fn overview(
     visit: Visit,
+    redaction: Redaction,
     returned: Returned,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
@@ -95,7 +97,7 @@ pub async fn overview(
         Problem::BadRequest(format!("by: `{by}` is none of {known}"))
     })?;
     let (state, now) = (visit.state.clone(), visit.now);
-    let masked = visit.page(None, "").masked;
+    let masked = redaction.is_masked();
     let asked = web::block(move || {
         let numbers = Numbers::new(&state, steps, place, masked)?;
         let readiness = health::readiness(&state)?;

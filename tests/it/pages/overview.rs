@@ -1,7 +1,7 @@
 //! The overview: the sentence, and the numbers that it is proved by.
 
 use super::{html, links, text, visit};
-use crate::support::{App, delivered, failed, sent, sid};
+use crate::support::{App, delivered, failed, sent, sid, status};
 
 /// A ledger with this many failures of each code, and 60 delivered messages.
 fn app(failures: &[(&str, u32)]) -> App {
@@ -100,4 +100,27 @@ fn places_are_countries_channels_or_accounts_and_lead_to_their_messages() {
     let whatsapp = links(&page, "1").into_iter().find(|link| link.contains("channel=whatsapp"));
     assert!(text(&html(&app, &whatsapp.unwrap())).contains("whatsapp:+491711234567"));
     assert!(text(&html(&app, "/?by=country")).contains("DE 1 100.0"));
+}
+
+#[test]
+fn a_token_that_may_not_read_sees_nothing() {
+    let mut app = app(&[("30007", 25)]);
+    app.stop();
+    app.use_token_with_scope("send");
+    app.restart();
+    let page = visit(&app, "/");
+    let shown = String::from_utf8(page.body).unwrap();
+    assert_eq!(page.code, 403, "{shown}");
+    assert!(!shown.contains("30007"), "{shown}");
+}
+
+#[test]
+fn inbound_messages_are_left_out_as_in_the_report() {
+    let app = app(&[]);
+    app.receive(status(&sid(300), "received"));
+    app.caught_up();
+    let shown = text(&html(&app, "/"));
+    assert!(shown.contains("Messages 60 was 0"), "{shown}");
+    let report = app.get("/v1/reports/delivery?by=day").json();
+    assert_eq!(report["total"]["messages"], 60);
 }

@@ -62,7 +62,12 @@ impl Numbers {
         let query = |by: &[Dimension]| {
             let (since, until) = (Some(period.since), Some(period.until));
             ReportQuery {
-                filter: MessageFilter { since, until, ..MessageFilter::default() },
+                filter: MessageFilter {
+                    since,
+                    until,
+                    inbound: Some(false),
+                    ..MessageFilter::default()
+                },
                 compare: Some(period.previous(&Zone::default())),
                 error_codes: Arc::clone(&state.error_codes),
                 ..ReportQuery::new(by)
