@@ -8,7 +8,6 @@ mod failures;
 mod funnel;
 mod numbers;
 mod period;
-mod rate;
 mod sides;
 mod verdict;
 
@@ -28,6 +27,7 @@ use super::empty;
 use super::frame::filters;
 use super::frame::html::html;
 use super::frame::page::{Page, Section};
+use super::frame::rate;
 use super::frame::visit::Visit;
 use crate::domain::error_code::Responsibility;
 use crate::domain::histogram::DurationHistogram;
