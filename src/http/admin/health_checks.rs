@@ -34,9 +34,14 @@ impl HealthChecks {
         Self { run, running: Mutex::new(()), last: ArcSwapOption::empty(), recent }
     }
 
+    /// The report of the last run; `None` before the first.
+    pub fn last(&self) -> Option<Arc<CheckReport>> {
+        self.last.load().as_ref().map(|last| Arc::clone(&last.1))
+    }
+
     /// The number of checks that failed in the last run; 0 before the first.
     pub fn last_failed(&self) -> usize {
-        self.last.load().as_ref().map_or(0, |last| last.1.count(Outcome::Fail))
+        self.last().map_or(0, |report| report.count(Outcome::Fail))
     }
 
     /// True if the last run is too long ago to be shown on other pages, and none is running.

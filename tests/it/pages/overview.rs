@@ -1,5 +1,6 @@
 //! The overview: the sentence, and the numbers that it is proved by.
 
+use super::health::reject_five;
 use super::{html, links, text, visit};
 use crate::support::{App, delivered, failed, sent, sid, status};
 
@@ -41,6 +42,31 @@ fn without_a_rise_deliveries_are_as_usual_and_nothing_is_marked() {
     assert!(shown.contains("Deliveries are as usual 3 messages of 63 failed"), "{shown}");
     assert!(shown.contains("The largest change: 30003 Unreachable destination handset , +3."));
     assert!(!page.contains("class=\"up\""), "{page}");
+}
+
+#[test]
+fn a_problem_of_the_ledger_itself_comes_first_in_the_words_of_health() {
+    let app = app(&[("30007", 25)]);
+    // Pages show the result of the last checks.
+    reject_five(&app);
+    let page = html(&app, "/");
+    let shown = text(&page);
+    assert!(shown.contains("Callbacks have been rejected since "), "{shown}");
+    assert!(shown.contains("5 rejected in 10 min"), "{shown}");
+    assert!(page.contains("<title>Callbacks have been rejected since "), "{page}");
+    assert!(!page.contains("<b>Carrier failures are up</b>"), "{page}");
+    assert!(shown.contains("25 messages failed on the carrier’s side"), "it is still said");
+}
+
+#[test]
+fn a_period_of_ones_own_has_a_form() {
+    let app = app(&[]);
+    let page = html(&app, "/");
+    assert!(!page.contains("aria-label=\"Period\""), "{page}");
+    let custom = links(&page, "custom…");
+    let page = html(&app, &custom[0]);
+    assert!(page.contains("aria-label=\"Period\""), "{page}");
+    assert!(page.contains("aria-current=\"true\">custom…</a>"), "{page}");
 }
 
 #[test]
