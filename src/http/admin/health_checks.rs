@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 
 use crate::checks::finding::Outcome;
+use crate::checks::recent::RecentCallbacks;
 use crate::checks::report::CheckReport;
 use crate::checks::running_server::RunningServer;
 use crate::http::callbacks::recent::MinuteCounters;
@@ -32,6 +33,11 @@ impl HealthChecks {
     /// Checks that run this, on a server that counts its callbacks here.
     pub fn new(run: Box<RunChecks>, recent: Arc<MinuteCounters>) -> Self {
         Self { run, running: Mutex::new(()), last: ArcSwapOption::empty(), recent }
+    }
+
+    /// The callbacks of the last minutes.
+    pub fn recent(&self) -> RecentCallbacks {
+        self.recent.read()
     }
 
     /// The report of the last run; `None` before the first.
