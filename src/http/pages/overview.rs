@@ -162,6 +162,7 @@ impl OverviewPage {
                 format!("{named} are up{}", since.unwrap_or_default())
             }
             Verdict::Fell => "Deliveries fell, for more than one reason".to_owned(),
+            Verdict::First => "Deliveries so far".to_owned(),
             Verdict::Usual(_) => "Deliveries are as usual".to_owned(),
         }
     }

@@ -18,13 +18,15 @@ pub enum Verdict {
     Rose(Rise),
     /// The delivery rate fell by over a point, and no side accounts for it.
     Fell,
+    /// Nothing stands out, and there are no messages before to compare with.
+    First,
     /// The usual.
     Usual(Usual),
 }
 
 /// What there is to say although nothing happened.
 pub struct Usual {
-    /// True if there was a period before, and no side and no code has changed beyond chance since.
+    /// True if no side and no code has changed beyond chance.
     pub is_unchanged: bool,
     /// The largest change of an error code.
     pub largest: Option<CodeChange>,
@@ -78,6 +80,7 @@ impl Verdict {
         match side {
             Some(side) => Verdict::Rose(question.rise(side)),
             None if rate_fell(question.total, question.before) => Verdict::Fell,
+            None if question.traffic.before == 0 => Verdict::First,
             None => Verdict::Usual(Usual {
                 is_unchanged: question.is_unchanged(),
                 largest: question.largest_change(),
@@ -95,7 +98,7 @@ impl Verdict {
 
     /// True if nothing is to be highlighted.
     pub fn is_usual(&self) -> bool {
-        matches!(self, Verdict::Nothing | Verdict::Usual(_))
+        matches!(self, Verdict::Nothing | Verdict::First | Verdict::Usual(_))
     }
 }
 
@@ -156,7 +159,7 @@ impl Question<'_> {
     fn is_unchanged(&self) -> bool {
         let sides = self.sides.iter().map(|side| &side.failures);
         let mut failures = sides.chain(self.codes.iter().map(|(_, failures)| failures));
-        self.traffic.before > 0 && !failures.any(|failures| failures.has_changed(self.traffic))
+        !failures.any(|failures| failures.has_changed(self.traffic))
     }
 
     /// The code whose failures changed most.
