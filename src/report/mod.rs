@@ -76,9 +76,21 @@ pub struct Row {
 
 /// Makes a report from the rollups if they suffice, otherwise by scanning the messages.
 pub fn report(store: &dyn Store, query: &ReportQuery) -> Result<Report, StoreError> {
-    make(query, &|part| match from_rollups(store.views(), part)? {
+    let [report] = reports(store, query, [query.by.clone()])?;
+    Ok(report)
+}
+
+/// Makes several reports of the same messages, each by other properties than the query's. If the rollups
+/// suffice they are read only once, so all reports are as of the same position.
+pub fn reports<const N: usize>(
+    store: &dyn Store,
+    query: &ReportQuery,
+    by: [Vec<Dimension>; N],
+) -> Result<[Report; N], StoreError> {
+    let views = store.views();
+    make(query, by, &|part, by| match from_rollups(views, part, by)? {
         Some(counted) => Ok(counted),
-        None => scan::scan(store.views(), part),
+        None => scan_each(views, part, by),
     })
 }
 
@@ -87,58 +99,106 @@ pub fn from_rollups_only(
     views: &dyn Views,
     query: &ReportQuery,
 ) -> Result<Option<Report>, StoreError> {
-    if query.rollup_hours().is_none() {
+    if query.rollup_hours(&query.by).is_none() {
         return Ok(None);
     }
     let suffice = Cell::new(true);
-    let report = make(query, &|part| match from_rollups(views, part)? {
-        Some(counted) => Ok(counted),
-        None => {
-            suffice.set(false);
-            Ok((views.checkpoint()?, Rows::default()))
+    let [report] = make(query, [query.by.clone()], &|part, by| {
+        if let Some(counted) = from_rollups(views, part, by)? {
+            return Ok(counted);
         }
+        suffice.set(false);
+        Ok((views.checkpoint()?, by.each_ref().map(|_| Rows::default())))
     })?;
     Ok(suffice.get().then_some(report))
 }
 
 /// Makes a report by scanning every message.
 pub fn by_scan(views: &dyn Views, query: &ReportQuery) -> Result<Report, StoreError> {
-    make(query, &|part| scan::scan(views, part))
+    let [report] = make(query, [query.by.clone()], &|part, by| scan_each(views, part, by))?;
+    Ok(report)
 }
 
-/// Counts the messages of one period.
-type Count<'a> = &'a dyn Fn(&ReportQuery) -> Result<(Checkpoint, Rows), StoreError>;
+/// The rows of several reports, each by its own properties.
+type Counted<const N: usize> = (Checkpoint, [Rows; N]);
 
-fn make(query: &ReportQuery, count: Count<'_>) -> Result<Report, StoreError> {
-    let (checkpoint, rows) = count(query)?;
+/// Counts the messages of one period by each of these properties.
+type Count<'a, const N: usize> =
+    &'a dyn Fn(&ReportQuery, &[Vec<Dimension>; N]) -> Result<Counted<N>, StoreError>;
+
+fn make<const N: usize>(
+    query: &ReportQuery,
+    by: [Vec<Dimension>; N],
+    count: Count<'_, N>,
+) -> Result<[Report; N], StoreError> {
+    let (checkpoint, rows) = count(query, &by)?;
+    let compared = match query.period().zip(query.compare) {
+        None => by.each_ref().map(|_| None),
+        Some((period, other)) => {
+            let (_, rows) = count(&query.in_period(other), &by)?;
+            rows.map(|rows| Some((period, other, rows)))
+        }
+    };
+    let mut parts = rows.into_iter().zip(compared);
+    Ok(by.map(|by| {
+        let (rows, compared) = parts.next().unwrap_or_default();
+        let query = ReportQuery { by, ..query.clone() };
+        finished(query, &checkpoint, rows, compared)
+    }))
+}
+
+/// A report of these rows, and those of the period that it is compared with.
+fn finished(
+    query: ReportQuery,
+    checkpoint: &Checkpoint,
+    rows: Rows,
+    compared: Option<(Period, Period, Rows)>,
+) -> Report {
     let (mut figures, total) = rows.finish();
     let mut compared_total = None;
-    let mut compared = Rows::default().finish().0;
-    if let Some((period, other)) = query.period().zip(query.compare) {
-        let (_, rows) = count(&query.in_period(other))?;
-        let (theirs, sum) = rows.finish();
-        let shifts = period.shifts(other, query);
-        compared = theirs.into_iter().map(|(keys, row)| (shifted(keys, &shifts), row)).collect();
+    let mut theirs = Rows::default().finish().0;
+    if let Some((period, other, rows)) = compared {
+        let (rows, sum) = rows.finish();
+        let shifts = period.shifts(other, &query);
+        theirs = rows.into_iter().map(|(keys, row)| (shifted(keys, &shifts), row)).collect();
         compared_total = Some(sum);
-        for keys in compared.keys() {
+        for keys in theirs.keys() {
             figures.entry(keys.clone()).or_default();
         }
     }
     let is_compared = compared_total.is_some();
     let row = |(keys, figures)| {
-        let theirs = compared.remove(&keys).unwrap_or_default();
+        let theirs = theirs.remove(&keys).unwrap_or_default();
         Row { keys, figures, compared: is_compared.then_some(theirs) }
     };
     let mut rows: Vec<_> = figures.into_iter().map(row).collect();
     query.order.sort(&mut rows, &query.by);
-    Ok(Report {
-        query: query.clone(),
+    Report {
+        query,
         as_of_position: checkpoint.position,
         rule: checkpoint.rule,
         rows,
         total,
         compared_total,
-    })
+    }
+}
+
+/// Scans the messages once for each report.
+fn scan_each<const N: usize>(
+    views: &dyn Views,
+    query: &ReportQuery,
+    by: &[Vec<Dimension>; N],
+) -> Result<Counted<N>, StoreError> {
+    let mut checkpoint = None;
+    let mut rows = by.each_ref().map(|_| Rows::default());
+    for (rows, by) in rows.iter_mut().zip(by) {
+        let query = ReportQuery { by: by.clone(), ..query.clone() };
+        let (at, counted) = scan::scan(views, &query)?;
+        checkpoint.get_or_insert(at);
+        *rows = counted;
+    }
+    let checkpoint = checkpoint.map_or_else(|| views.checkpoint(), Ok)?;
+    Ok((checkpoint, rows))
 }
 
 /// Keys of another period as those of the same place in this one.
@@ -152,29 +212,29 @@ fn shifted(mut keys: RowKeys, shifts: &[i64]) -> RowKeys {
 }
 
 /// Adds up rollups; `None` if messages have to be scanned.
-fn from_rollups(
+fn from_rollups<const N: usize>(
     views: &dyn Views,
     query: &ReportQuery,
-) -> Result<Option<(Checkpoint, Rows)>, StoreError> {
-    let Some((first, last)) = query.rollup_hours() else { return Ok(None) };
-    let (mut rows, mut suffices) = (Rows::default(), true);
-    let needs_times = query.by.iter().any(Dimension::is_time);
+    by: &[Vec<Dimension>; N],
+) -> Result<Option<Counted<N>>, StoreError> {
+    let Some((first, last)) = query.rollup_hours(by.iter().flatten()) else { return Ok(None) };
+    let mut suffices = true;
+    let mut rows = by.each_ref().map(|_| Rows::default());
+    let needs_times = by.iter().flatten().any(Dimension::is_time);
     let mut times = LocalTimes::new(&query.zone);
     let checkpoint = views.for_each_rollup(first..=last, &mut |key, rollup| {
         if !suffices || !query.matches(&key) {
             return;
         }
         let local = if needs_times { times.of_hour(key.hour) } else { Some(LocalTime::default()) };
-        match local {
-            Some(local) => {
-                let keys = query
-                    .by
-                    .iter()
-                    .map(|by| by.key(&key, None, local, &query.error_codes))
-                    .collect();
-                rows.row(&RowKeysRef(keys)).add_rollup(&key, rollup);
-            }
-            None => suffices = false,
+        let Some(local) = local else {
+            suffices = false;
+            return;
+        };
+        for (rows, by) in rows.iter_mut().zip(by) {
+            let value = |by: &Dimension| by.key(&key, None, local, &query.error_codes);
+            let keys = by.iter().map(value).collect();
+            rows.row(&RowKeysRef(keys)).add_rollup(&key, rollup);
         }
     })?;
     Ok(suffices.then_some((checkpoint, rows)))
@@ -214,8 +274,11 @@ impl ReportQuery {
         Self { filter, ..self.clone() }
     }
 
-    /// The first and the last hour of the report if rollups suffice for it; otherwise `None`.
-    fn rollup_hours(&self) -> Option<(Hour, Hour)> {
+    /// The first and the last hour of reports by these properties if rollups suffice; otherwise `None`.
+    fn rollup_hours<'d>(
+        &self,
+        by: impl IntoIterator<Item = &'d Dimension>,
+    ) -> Option<(Hour, Hour)> {
         let of_rollups = MessageFilter {
             status: self.filter.status,
             error_code: self.filter.error_code,
@@ -229,7 +292,7 @@ impl ReportQuery {
             simulated: self.filter.simulated,
             ..MessageFilter::default()
         };
-        if self.by.iter().any(Dimension::needs_messages) || self.filter != of_rollups {
+        if by.into_iter().any(Dimension::needs_messages) || self.filter != of_rollups {
             return None;
         }
         let first = self.filter.since.map_or(Some(Hour(i64::MIN)), Hour::starting_at)?;

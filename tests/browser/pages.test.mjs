@@ -11,6 +11,7 @@ const PAGES = {
   overview: "/",
   messages: "/messages",
   errors: "/errors",
+  live: "/live",
   health: "/health",
   ledger: "/ledger",
   exports: "/exports",

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use actix_web::http::header::ContentDisposition;
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Deserializer};
 use time::OffsetDateTime;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::message_list::message_filter;
 use super::state::AdminState;
@@ -17,13 +18,17 @@ use crate::http::query::Query;
 use crate::http::response::{self, Failures};
 use crate::report::comparison::{self, Comparison};
 use crate::report::output::ReportJson;
-use crate::report::{Dimension, Order, ReportQuery, report};
+use crate::report::{Dimension, Order, Report, ReportQuery, csv, report};
 use crate::wire::filter::{MessageParameters, time_flag};
 use crate::wire::parameters::{BadValue, not_empty, parsed};
 use crate::wire::tag_filter;
 
 /// The maximum of `limit`. A report by sender may have very many rows.
 const LIMIT_MAX: usize = 1_000_000;
+
+/// The media type and the file name of a report as CSV.
+const CSV_TYPE: &str = "text/csv; charset=utf-8";
+const CSV_NAME: &str = "delivery-report.csv";
 
 /// What a report counts by, and which rows it has.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -53,6 +58,18 @@ pub struct ReportParameters {
     #[serde(deserialize_with = "limit")]
     #[param(value_type = Option<usize>, minimum = 1, maximum = 1_000_000)]
     limit: Option<usize>,
+    /// The default is `json`
+    #[param(inline, value_type = ReportFormat, required = false)]
+    format: Option<ReportFormat>,
+}
+
+/// The format of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ReportFormat {
+    Json,
+    /// The rows without the total.
+    Csv,
 }
 
 fn text<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
@@ -73,35 +90,58 @@ fn limit<'de, D: Deserializer<'de>>(value: D) -> Result<Option<usize>, D::Error>
 
 /// A delivery report: messages grouped by one or two properties, with counts, rates and times.
 #[utoipa::path(get, path = "/v1/reports/delivery", operation_id = "deliveryReport", tag = "reports",
-    params(ReportParameters, MessageParameters), responses((status = 200, body = ReportJson), Failures))]
+    params(ReportParameters, MessageParameters),
+    responses((status = 200, content((ReportJson = "application/json"), (String = "text/csv; charset=utf-8"))), Failures))]
 pub async fn delivery(
     state: web::Data<AdminState>,
     redaction: Redaction,
     returned: Returned,
     Query(parameters, filter): Query<ReportParameters, MessageParameters>,
 ) -> Result<HttpResponse, Problem> {
+    let format = parameters.format.unwrap_or(ReportFormat::Json);
     let query = parameters.query(filter, redaction, &state)?;
-    redaction.check_tag_names(query.tags())?;
     let report = web::block(move || {
-        state.wait_for_views()?;
-        state.check_tags(&query.filter, false, redaction)?;
-        let known = state.tag_names(redaction)?;
-        query.tags().try_for_each(|name| {
-            let checked = tag_filter::check(name, &known);
-            checked.map_err(|bad| Problem::Conflict(format!("by: {bad}")))
-        })?;
-        let report = report(&*state.store, &query)?;
-        // Views that another rule made are about to be rebuilt.
-        if report.rule != state.rule {
-            return Err(Problem::Behind);
-        }
+        let report = made(&state, &query, redaction)?;
         let masked = redaction.is_masked();
         let json = ReportJson::new(&report, &state.error_codes, masked)
             .with_account_names(&state.account_names, masked);
         returned.add(json.rows.len());
-        Ok(json)
+        Ok::<_, Problem>(json)
     });
-    response::json(HttpResponse::Ok(), &report.await??)
+    let report = report.await??;
+    if format == ReportFormat::Json {
+        return response::json(HttpResponse::Ok(), &report);
+    }
+    let mut rows = Vec::new();
+    csv::write(&report, &mut rows).map_err(|_| Problem::Internal)?;
+    let file = ContentDisposition::attachment(CSV_NAME);
+    Ok(HttpResponse::Ok().content_type(CSV_TYPE).insert_header(file).body(rows))
+}
+
+/// A report of the present views. Blocks.
+///
+/// # Errors
+///
+/// The views are too far behind, or no message has a tag of the query.
+pub fn made(
+    state: &AdminState,
+    query: &ReportQuery,
+    redaction: Redaction,
+) -> Result<Report, Problem> {
+    redaction.check_tag_names(query.tags())?;
+    state.wait_for_views()?;
+    state.check_tags(&query.filter, false, redaction)?;
+    let known = state.tag_names(redaction)?;
+    query.tags().try_for_each(|name| {
+        let checked = tag_filter::check(name, &known);
+        checked.map_err(|bad| Problem::Conflict(format!("by: {bad}")))
+    })?;
+    let report = report(&*state.store, query)?;
+    // Views that another rule made are about to be rebuilt.
+    match report.rule == state.rule {
+        true => Ok(report),
+        false => Err(Problem::Behind),
+    }
 }
 
 impl ReportParameters {

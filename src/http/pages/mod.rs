@@ -23,6 +23,7 @@ mod health;
 mod ledger;
 mod lifecycle;
 mod list;
+mod live;
 pub mod login;
 mod message;
 mod messages;
@@ -39,6 +40,8 @@ pub fn routes(app: &mut ServiceConfig) {
     app.service(get("/", overview::overview))
         .service(get("/messages", messages::messages))
         .service(get("/errors", errors::errors))
+        .service(get("/live", live::live))
+        .service(get("/live/stream", live::follow))
         .service(get("/health", health::health))
         .service(post("/health/recheck", health::recheck))
         .service(get("/messages/{sid}", message::message))

@@ -11,7 +11,7 @@ use delivery_ledger::projection::catch_up;
 use delivery_ledger::projection::replay::replay;
 use delivery_ledger::projection::verify::verify;
 use delivery_ledger::report::output::{FiguresJson, ReportJson};
-use delivery_ledger::report::{Dimension, Report, ReportQuery, by_scan, report};
+use delivery_ledger::report::{Dimension, Period, Report, ReportQuery, by_scan, report, reports};
 use delivery_ledger::store::Store;
 use delivery_ledger::wire::filter::{FilterContext, MessageParameters};
 use delivery_ledger::wire::parameters;
@@ -140,6 +140,24 @@ fn every_report_is_right(store: &dyn Store, said: &[Said]) {
             assert_eq!(from_cells.rows, scanned.rows);
             assert_eq!(from_cells.total, scanned.total);
             assert_eq!(from_cells.as_of_position, said.len() as u64);
+        }
+    }
+    // With and without properties that only a scan has.
+    for last in [Dimension::Channel, Dimension::From] {
+        let by = [vec![Dimension::Country, Dimension::Hour], vec![Dimension::Fault], vec![last]];
+        let previous = |filter: &MessageFilter| Period {
+            since: Timestamp::from_micros(filter.since.unwrap().micros() - 3 * 3_600_000_000),
+            until: filter.since.unwrap(),
+        };
+        let filter = filter_of(only[4]);
+        let question =
+            ReportQuery { compare: Some(previous(&filter)), filter, ..ReportQuery::new([]) };
+        let at_once = reports(store, &question, by.clone()).unwrap();
+        for (made, by) in at_once.into_iter().zip(by) {
+            let alone = report(store, &ReportQuery { by, ..question.clone() }).unwrap();
+            assert_eq!((&made.rows, &made.total), (&alone.rows, &alone.total));
+            assert_eq!(made.compared_total, alone.compared_total);
+            assert_eq!(made.query.by, alone.query.by);
         }
     }
 }

@@ -42,6 +42,22 @@ sent: from the first event before `sent` to the first `sent`; delivered: from th
 }
 
 #[test]
+fn csv_over_http_is_the_commands() {
+    let app = App::start();
+    app.receive(delivered(&sid(1)).with("To", "+14155552671"));
+    app.receive(failed(&sid(2), "30003").with("To", "+491711234567"));
+    app.caught_up();
+    let file = app.get("/v1/reports/delivery?by=country,error-code&format=csv");
+    assert_eq!(file.header("content-type"), Some("text/csv; charset=utf-8"));
+    let name = "attachment; filename=\"delivery-report.csv\"";
+    assert_eq!(file.header("content-disposition"), Some(name));
+    let printed = app.run(&["report", "--by", "country,error-code", "--format", "csv"]).stdout;
+    assert!(printed.starts_with(b"country,error_code,"));
+    assert_eq!(String::from_utf8(file.body).unwrap(), String::from_utf8(printed).unwrap());
+    assert_eq!(app.get("/v1/reports/delivery?by=day&format=xml").code, 400);
+}
+
+#[test]
 fn csv_has_every_figure_and_no_formula() {
     let csv = says(&some_messages(), &["report", "--by", "from", "--format", "csv"]);
     let lines: Vec<_> = csv.split("\r\n").collect();

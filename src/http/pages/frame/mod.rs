@@ -5,5 +5,6 @@ pub mod filters;
 pub mod html;
 pub mod page;
 pub mod range;
+pub mod rate;
 pub mod theme;
 pub mod visit;

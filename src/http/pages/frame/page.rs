@@ -43,6 +43,7 @@ pub enum Section {
     Overview,
     Messages,
     Errors,
+    Live,
     Ledger,
     Exports,
     Health,
@@ -69,14 +70,22 @@ pub enum User {
 
 impl Section {
     /// The navigation, in its order.
-    const ALL: [Self; 6] =
-        [Self::Overview, Self::Messages, Self::Errors, Self::Ledger, Self::Exports, Self::Health];
+    const ALL: [Self; 7] = [
+        Self::Overview,
+        Self::Messages,
+        Self::Errors,
+        Self::Live,
+        Self::Ledger,
+        Self::Exports,
+        Self::Health,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Messages => "Messages",
             Self::Errors => "Errors",
+            Self::Live => "Live",
             Self::Ledger => "Ledger",
             Self::Exports => "Exports",
             Self::Health => "Health",
@@ -89,6 +98,7 @@ impl Section {
             Self::Overview => "/",
             Self::Messages => "/messages",
             Self::Errors => "/errors",
+            Self::Live => "/live",
             Self::Ledger => "/ledger",
             Self::Exports => "/exports",
             Self::Health => "/health",

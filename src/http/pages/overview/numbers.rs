@@ -13,7 +13,7 @@ use crate::domain::zone::Zone;
 use crate::domain::{ErrorCode, ErrorCodes, Position, Rule};
 use crate::http::admin::state::AdminState;
 use crate::http::error::Problem;
-use crate::report::{Dimension, Figures, Period, Report, ReportQuery, Row, RowKey, report};
+use crate::report::{Dimension, Figures, Period, Report, ReportQuery, Row, RowKey, reports};
 use crate::wire::mask;
 
 /// What the table of places may be by.
@@ -59,32 +59,29 @@ impl Numbers {
         masked: bool,
     ) -> Result<Self, Problem> {
         let period = Period { since: steps.since(), until: steps.until() };
-        let query = |by: &[Dimension]| {
-            let (since, until) = (Some(period.since), Some(period.until));
-            ReportQuery {
-                filter: MessageFilter {
-                    since,
-                    until,
-                    inbound: Some(false),
-                    ..MessageFilter::default()
-                },
-                compare: Some(period.previous(&Zone::default())),
-                error_codes: Arc::clone(&state.error_codes),
-                ..ReportQuery::new(by)
-            }
+        let query = ReportQuery {
+            filter: MessageFilter {
+                since: Some(period.since),
+                until: Some(period.until),
+                inbound: Some(false),
+                ..MessageFilter::default()
+            },
+            compare: Some(period.previous(&Zone::default())),
+            error_codes: Arc::clone(&state.error_codes),
+            ..ReportQuery::new([])
         };
-        let queries = [
-            query(&[Dimension::Hour]),
-            query(&[Dimension::Fault, Dimension::Hour]),
-            query(&[Dimension::ErrorCode, Dimension::Hour]),
-            query(&[Dimension::Fault, Dimension::Channel]),
-            query(&[Dimension::Fault, Dimension::Country]),
-            query(&[by]),
-        ];
-        let [hours, faults, codes, channels, countries, places] =
-            queries.map(|query| report(&*state.store, &query));
-        let (hours, faults, codes) = (hours?, faults?, codes?);
-        let (channels, countries, places) = (channels?, countries?, places?);
+        let [hours, faults, codes, channels, countries, places] = reports(
+            &*state.store,
+            &query,
+            [
+                vec![Dimension::Hour],
+                vec![Dimension::Fault, Dimension::Hour],
+                vec![Dimension::ErrorCode, Dimension::Hour],
+                vec![Dimension::Fault, Dimension::Channel],
+                vec![Dimension::Fault, Dimension::Country],
+                vec![by],
+            ],
+        )?;
         let (total, before) = (hours.total.clone(), compared(hours.compared_total.as_ref()));
         let traffic = Traffic { now: total.messages(), before: before.messages() };
         let sides = Side::all(&faults, steps);

@@ -38,7 +38,7 @@ pub fn refuse_foreign_wal(path: &Path) -> Result<(), StoreError> {
         detail: detail.to_owned(),
     };
     let together = connect::for_reading(path)?;
-    match goes_on(&together, &ledger_id, &last_events) {
+    match goes_on(&together, ledger_id, &last_events) {
         Ok(None) => Ok(()),
         Ok(Some(detail)) => Err(foreign(&detail)),
         Err(error) if is_damage(&error) => Err(foreign(&error.to_string())),
@@ -91,33 +91,36 @@ pub fn alone(path: &Path) -> rusqlite::Result<Connection> {
 
 type LastEvents = Vec<(Position, Uuid)>;
 
-/// The ledger's id, and the last events that are certainly complete.
-fn last_events(file: &Connection) -> rusqlite::Result<(Value, LastEvents)> {
-    let ledger_id = query_value(file, "SELECT ledger_id FROM ledger")?;
+/// The ledger's id, if it is complete, and the last events that are certainly complete.
+fn last_events(file: &Connection) -> rusqlite::Result<(Option<Uuid>, LastEvents)> {
+    let ledger_id = whole_id(&query_value(file, "SELECT ledger_id FROM ledger")?);
     let sql = "SELECT position, event_id FROM events ORDER BY position DESC LIMIT ?1";
     let mut statement = file.prepare(sql)?;
     let rows = statement.query_map([LOOKED_FOR], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let rows = rows.collect::<rusqlite::Result<Vec<(Value, Value)>>>()?;
-    let certain = rows.into_iter().filter_map(|row| match row {
-        (Value::Integer(position), Value::Blob(id)) => {
-            Some((Position::try_from(position).ok()?, Uuid::from_slice(&id).ok()?))
-        }
+    let certain = rows.into_iter().filter_map(|(position, id)| match position {
+        Value::Integer(position) => Some((Position::try_from(position).ok()?, whole_id(&id)?)),
         _ => None,
     });
-    // The rest of a page that has not been written is zero.
-    let is_whole = |id: &Uuid| id.get_version_num() == 7 && id.get_variant() == Variant::RFC4122;
-    Ok((ledger_id, certain.filter(|(_, id)| is_whole(id)).collect()))
+    Ok((ledger_id, certain.collect()))
+}
+
+/// An id, unless it is incomplete: a part of a page that has not been written is zero.
+fn whole_id(value: &Value) -> Option<Uuid> {
+    let Value::Blob(bytes) = value else { return None };
+    let id = Uuid::from_slice(bytes).ok()?;
+    (id.get_version_num() == 7 && id.get_variant() == Variant::RFC4122).then_some(id)
 }
 
 /// What is wrong when both are read together; `None` if nothing is.
 fn goes_on(
     together: &Connection,
-    ledger_id: &Value,
+    ledger_id: Option<Uuid>,
     last_events: &[(Position, Uuid)],
 ) -> rusqlite::Result<Option<String>> {
     let found: Option<Value> =
         together.query_row("SELECT ledger_id FROM ledger", [], |row| row.get(0)).optional()?;
-    if found.as_ref() != Some(ledger_id) {
+    if ledger_id.is_some() && found.as_ref().and_then(whole_id) != ledger_id {
         return Ok(Some("they are of two ledgers".to_owned()));
     }
     for (position, id) in last_events {
