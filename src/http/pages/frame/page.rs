@@ -35,6 +35,8 @@ pub struct Page {
     pub behind_seconds: Option<u64>,
     /// The number of checks that failed when they were last made.
     pub checks_failed: usize,
+    /// True if a script replaces the content from time to time.
+    pub refreshes: bool,
 }
 
 /// An entry of the navigation.
@@ -118,6 +120,11 @@ impl Page {
         Self { json: Some(target.into()), ..self }
     }
 
+    /// The same with a content that a script replaces from time to time.
+    pub fn refreshed(self) -> Self {
+        Self { refreshes: true, ..self }
+    }
+
     /// The same with a text in the search box.
     pub fn find(self, text: impl Into<String>) -> Self {
         Self { find: text.into(), ..self }
@@ -182,9 +189,9 @@ impl Page {
         assets::ICON.url()
     }
 
-    /// The URL of htmx.
-    pub fn htmx(&self) -> &'static str {
-        assets::HTMX.url()
+    /// The URLs of the scripts of every page.
+    pub fn scripts(&self) -> [&'static str; 2] {
+        [assets::HTMX.url(), assets::PAGES.url()]
     }
 
     /// The program's version.
