@@ -27,6 +27,7 @@ pub mod login;
 mod message;
 mod messages;
 mod overview;
+mod reports;
 mod search;
 
 use actix_web::web::ServiceConfig;
@@ -39,6 +40,7 @@ pub fn routes(app: &mut ServiceConfig) {
     app.service(get("/", overview::overview))
         .service(get("/messages", messages::messages))
         .service(get("/errors", errors::errors))
+        .service(get("/reports", reports::reports))
         .service(get("/health", health::health))
         .service(post("/health/recheck", health::recheck))
         .service(get("/messages/{sid}", message::message))

@@ -29,6 +29,8 @@ pub struct Page {
     pub rule: &'static str,
     /// The path and query that return the content as JSON, if there is one.
     pub json: Option<String>,
+    /// The name of the zone of the page's times.
+    pub zone: String,
     /// The time at which the page was made.
     pub now: Timestamp,
     /// For how many seconds the views have been behind the log, if that is worth a remark.
@@ -43,6 +45,7 @@ pub enum Section {
     Overview,
     Messages,
     Errors,
+    Reports,
     Ledger,
     Exports,
     Health,
@@ -69,14 +72,22 @@ pub enum User {
 
 impl Section {
     /// The navigation, in its order.
-    const ALL: [Self; 6] =
-        [Self::Overview, Self::Messages, Self::Errors, Self::Ledger, Self::Exports, Self::Health];
+    const ALL: [Self; 7] = [
+        Self::Overview,
+        Self::Messages,
+        Self::Errors,
+        Self::Reports,
+        Self::Ledger,
+        Self::Exports,
+        Self::Health,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Messages => "Messages",
             Self::Errors => "Errors",
+            Self::Reports => "Reports",
             Self::Ledger => "Ledger",
             Self::Exports => "Exports",
             Self::Health => "Health",
@@ -89,6 +100,7 @@ impl Section {
             Self::Overview => "/",
             Self::Messages => "/messages",
             Self::Errors => "/errors",
+            Self::Reports => "/reports",
             Self::Ledger => "/ledger",
             Self::Exports => "/exports",
             Self::Health => "/health",
@@ -106,6 +118,11 @@ impl Page {
     /// The same with the path and query that return its content as JSON.
     pub fn json(self, target: impl Into<String>) -> Self {
         Self { json: Some(target.into()), ..self }
+    }
+
+    /// The same with times of a zone.
+    pub fn zone(self, name: impl Into<String>) -> Self {
+        Self { zone: name.into(), ..self }
     }
 
     /// The same with a text in the search box.
