@@ -1,5 +1,6 @@
 //! Operations on a ledger that the benchmarks need besides its server:
-//! `probe fill LEDGER EVENTS` appends simulated callbacks and projects them,
+//! `probe fill LEDGER EVENTS [DAYS]` appends simulated callbacks and projects them, received now or evenly
+//! over the last days,
 //! `probe scan LEDGER` reads every row of the log and does nothing with it,
 //! `probe audit LEDGER TIMES` reads that many messages, one after the other.
 
@@ -10,7 +11,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use delivery_ledger::domain::Rule;
+use delivery_ledger::domain::{NewEvent, Rule, Timestamp};
 use delivery_ledger::projection::message_query::{AsOf, MessageQuery, MessageResult, find_message};
 use delivery_ledger::projection::{catch_up, compatibility::reset_if_incompatible};
 use delivery_ledger::store::{Access, Database, open};
@@ -25,22 +26,34 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["fill", ledger, events] => fill(ledger, events.parse().expect("EVENTS is a number")),
+        ["fill", ledger, events] => fill(ledger, events.parse().expect("EVENTS is a number"), 0.0),
+        ["fill", ledger, events, days] => fill(
+            ledger,
+            events.parse().expect("EVENTS is a number"),
+            days.parse().expect("DAYS is a number"),
+        ),
         ["scan", ledger] => scan(ledger),
         ["audit", ledger, times] => audit(ledger, times.parse().expect("TIMES is a number")),
-        _ => panic!("probe fill LEDGER EVENTS | scan LEDGER | audit LEDGER TIMES"),
+        _ => panic!("probe fill LEDGER EVENTS [DAYS] | scan LEDGER | audit LEDGER TIMES"),
     }
 }
 
-fn fill(ledger: &str, events: u64) {
+fn fill(ledger: &str, events: u64, days: f64) {
     let database = Database::Sqlite(PathBuf::from(ledger));
     let store = open(&database, Access::Create).expect("the ledger opens");
     let have = store.head().expect("the log has a head");
     let plan = plan(ACCOUNT, events, have + 1);
-    let mut callbacks = plan.callbacks().take(events.saturating_sub(have) as usize).peekable();
+    let missing = events.saturating_sub(have);
+    let now = Timestamp::from(time::OffsetDateTime::now_utc()).micros();
+    let before_now = |place: u64| {
+        let days = days * (1.0 - place as f64 / missing as f64);
+        Timestamp::from_micros(now - (days * 86_400e6) as i64)
+    };
+    let mut callbacks = (0..missing).zip(plan.callbacks()).peekable();
     while callbacks.peek().is_some() {
-        let batch: Vec<_> =
-            callbacks.by_ref().take(APPEND_EVENTS).map(|callback| event(&callback)).collect();
+        let received =
+            |(place, callback)| NewEvent { received_at: before_now(place), ..event(&callback) };
+        let batch: Vec<_> = callbacks.by_ref().take(APPEND_EVENTS).map(received).collect();
         store.append(&batch).expect("the log takes them");
     }
     reset_if_incompatible(&*store, Rule::default()).expect("the views fit");

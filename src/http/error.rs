@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::send_problem::SendProblem;
-use crate::domain::Position;
+use crate::domain::{AccountSid, Position};
 use crate::quarantine::rejection::Rejection;
 use crate::store::StoreError;
 use crate::store::writer::AppendError;
@@ -55,6 +55,8 @@ pub enum Problem {
     /// Its content was erased, as this position of the log records.
     Erased(Position),
     Conflict(String),
+    /// Several accounts have this message SID: each with its SID and with what it is called.
+    SeveralAccounts(Vec<(AccountSid, String)>),
     MethodNotAllowed(&'static str),
     NoToken,
     /// Too many requests without a valid token came from this address, or from all.
@@ -139,6 +141,7 @@ impl Problem {
             Problem::BadRequest(text) => Problem::BadRequest(detail(text)),
             Problem::NotFound(text) => Problem::NotFound(detail(text)),
             Problem::Conflict(text) => Problem::Conflict(detail(text)),
+            Problem::SeveralAccounts(_) => Problem::Conflict(detail(&self.to_string())),
             Problem::Send(problem) => Problem::Send(problem.masked()),
             _ => return None,
         })
@@ -188,6 +191,11 @@ impl fmt::Display for Problem {
             }
             Problem::BadRequest(detail) | Problem::NotFound(detail) | Problem::Conflict(detail) => {
                 f.write_str(detail)
+            }
+            Problem::SeveralAccounts(accounts) => {
+                let names: Vec<_> = accounts.iter().map(|(_, name)| name.as_str()).collect();
+                let names = names.join(", ");
+                write!(f, "several accounts have this message SID; add account_sid, one of: {names}")
             }
             Problem::Erased(position) => {
                 write!(f, "its content was erased, as the event at position {position} records")
@@ -291,7 +299,7 @@ impl ResponseError for Problem {
             | Problem::TooManySends => StatusCode::SERVICE_UNAVAILABLE,
             Problem::NotFound(_) | Problem::NoCallbackPath(_) => StatusCode::NOT_FOUND,
             Problem::Erased(_) => StatusCode::GONE,
-            Problem::Conflict(_) => StatusCode::CONFLICT,
+            Problem::Conflict(_) | Problem::SeveralAccounts(_) => StatusCode::CONFLICT,
             Problem::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Problem::NoToken => StatusCode::UNAUTHORIZED,
             Problem::TooManyAttempts { .. }

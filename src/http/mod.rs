@@ -10,6 +10,7 @@ mod compression;
 mod connection;
 mod drain;
 mod error;
+mod follow;
 mod limits;
 mod pages;
 mod query;

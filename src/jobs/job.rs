@@ -1,11 +1,12 @@
 //! A job as JSON: in responses of the API, and in its record on disk.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::Position;
+use crate::domain::{Position, Timestamp};
 use crate::export::manifest::{Manifest, ManifestFile};
 use crate::export::{Content, FileFormat};
 use crate::wire::mask;
@@ -182,6 +183,16 @@ impl Job {
     /// True once it is done or has failed.
     pub fn has_ended(&self) -> bool {
         matches!(self.state, JobState::Done | JobState::Failed)
+    }
+
+    /// The time that the rest of the work takes if it goes on as fast; `None` if that cannot be known yet.
+    pub fn time_left(&self, now: Timestamp) -> Option<Duration> {
+        const ELAPSED_MIN: Duration = Duration::from_secs(1);
+        let started_at = self.started_at.as_deref().and_then(Timestamp::parse)?;
+        let micros = u64::try_from(now.micros() - started_at.micros()).ok()?;
+        let elapsed = Duration::from_micros(micros);
+        let share = self.progress.as_ref()?.share().filter(|share| *share > 0.0)?;
+        (elapsed >= ELAPSED_MIN).then(|| elapsed.mul_f64((1.0 - share).max(0.0) / share))
     }
 
     /// The job as a token sees it that sees addresses masked: `None` if it is an export that is not

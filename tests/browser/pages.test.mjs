@@ -13,6 +13,7 @@ const PAGES = {
   errors: "/errors",
   reports: "/reports",
   "report by channel": "/reports?by=channel&show=failures",
+  live: "/live",
   health: "/health",
   ledger: "/ledger",
   exports: "/exports",

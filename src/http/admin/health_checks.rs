@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 
 use crate::checks::finding::Outcome;
+use crate::checks::recent::RecentCallbacks;
 use crate::checks::report::CheckReport;
 use crate::checks::running_server::RunningServer;
 use crate::http::callbacks::recent::MinuteCounters;
@@ -34,9 +35,19 @@ impl HealthChecks {
         Self { run, running: Mutex::new(()), last: ArcSwapOption::empty(), recent }
     }
 
+    /// The callbacks of the last minutes.
+    pub fn recent(&self) -> RecentCallbacks {
+        self.recent.read()
+    }
+
+    /// The report of the last run; `None` before the first.
+    pub fn last(&self) -> Option<Arc<CheckReport>> {
+        self.last.load().as_ref().map(|last| Arc::clone(&last.1))
+    }
+
     /// The number of checks that failed in the last run; 0 before the first.
     pub fn last_failed(&self) -> usize {
-        self.last.load().as_ref().map_or(0, |last| last.1.count(Outcome::Fail))
+        self.last().map_or(0, |report| report.count(Outcome::Fail))
     }
 
     /// True if the last run is too long ago to be shown on other pages, and none is running.

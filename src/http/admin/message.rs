@@ -10,7 +10,6 @@ use time::OffsetDateTime;
 use utoipa::IntoParams;
 
 use super::state::AdminState;
-use crate::domain::account_names::AccountNames;
 use crate::domain::zone::Zone;
 use crate::domain::{AccountSid, MessageSid, Position, Timestamp};
 use crate::http::access::returned::Returned;
@@ -106,7 +105,9 @@ pub async fn find(
             format!("as_of_position `{asked_for}` is beyond the head, {head}"),
         )),
         MessageResult::Ambiguous(accounts) => {
-            Err(Problem::Conflict(several_accounts(&accounts, &state.account_names)))
+            let names = &state.account_names;
+            let named = |sid: AccountSid| (sid.clone(), names.describe(sid.as_str()));
+            Err(Problem::SeveralAccounts(accounts.into_iter().map(named).collect()))
         }
         MessageResult::Found { folded, as_of_position } => Ok((*folded, as_of_position)),
     }
@@ -179,9 +180,4 @@ fn as_of(position: Option<Position>, time: Option<Timestamp>) -> Result<AsOf, Pr
         (Some(position), None) => Ok(AsOf::Position(position)),
         (None, Some(time)) => Ok(AsOf::Time(time)),
     }
-}
-
-fn several_accounts(accounts: &[AccountSid], names: &AccountNames) -> String {
-    let names: Vec<_> = accounts.iter().map(|sid| names.describe(sid.as_str())).collect();
-    format!("several accounts have this message SID; add account_sid, one of: {}", names.join(", "))
 }

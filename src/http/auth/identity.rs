@@ -8,6 +8,7 @@ use actix_web::http::header::AUTHORIZATION;
 
 use super::csrf::CsrfCheck;
 use super::session_cookie;
+use super::sessions::SessionId;
 use super::tokens::{Scope, TokenHash};
 use crate::http::admin::state::AdminState;
 use crate::http::error::Problem;
@@ -25,6 +26,38 @@ pub enum Identity {
     /// A browser without a session has requested a page.
     NotLoggedIn,
     Rejected(Problem),
+}
+
+/// What a client identifies itself with, for a response that lasts longer than its access.
+pub enum Credentials {
+    None,
+    Token(TokenHash),
+    Session(SessionId),
+}
+
+impl Credentials {
+    /// The credentials in a request.
+    pub fn from_request(request: &HttpRequest) -> Self {
+        match request.headers().get(AUTHORIZATION) {
+            Some(value) => bearer(value.as_bytes())
+                .map_or(Self::None, |given| Self::Token(TokenHash::new(given))),
+            None => session_cookie::id(request).map_or(Self::None, Self::Session),
+        }
+    }
+
+    /// What they allow now; `None` if they are not valid any more.
+    pub fn scope(&self, state: &AdminState) -> Option<Scope> {
+        let tokens = state.tokens.load();
+        if tokens.is_empty() {
+            return Some(Scope::WITHOUT_TOKEN);
+        }
+        let token = match self {
+            Self::None => return None,
+            Self::Token(token) => *token,
+            Self::Session(id) => state.sessions.find(id, Instant::now())?.token,
+        };
+        tokens.holder_of(token).map(|(_, scope)| scope)
+    }
 }
 
 /// Identifies the client of a request.

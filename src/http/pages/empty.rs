@@ -7,6 +7,8 @@ use super::frame::filters;
 use super::frame::html::html;
 use super::frame::page::Page;
 use super::frame::visit::Visit;
+use crate::checks::recent::Counts;
+use crate::domain::Timestamp;
 use crate::http::admin::state::Receiving;
 use crate::http::error::Problem;
 
@@ -21,6 +23,8 @@ struct EmptyPage {
     callback_url: String,
     /// The same on this machine.
     local_url: String,
+    /// Since when the server has listened, and its callbacks in the last two hours.
+    seen: Option<(Timestamp, Counts)>,
 }
 
 /// The page of an empty ledger.
@@ -34,5 +38,9 @@ pub fn empty(visit: &Visit) -> Result<HttpResponse, Problem> {
         listen: listen.to_string(),
         callback_url: base.map_or_else(|| local_url.clone(), |base| format!("{base}{path}")),
         local_url,
+        seen: visit.state.checks.as_ref().and_then(|checks| {
+            let recent = checks.recent();
+            Some((recent.since?, recent.between(i64::MIN, i64::MAX)))
+        }),
     })
 }

@@ -13,8 +13,9 @@ use askama::Template;
 use super::frame::filters;
 use super::frame::html::{render, set_headers};
 use super::frame::page::Page;
+use super::frame::range::with_query;
 use super::frame::visit::Visit;
-use crate::domain::Position;
+use crate::domain::{AccountSid, Position};
 use crate::http::error::{Problem, REQUEST_ID};
 
 /// The seconds after which a browser asks again for a page that waits for the views.
@@ -32,6 +33,8 @@ struct ErrorPage {
     request_id: String,
     /// The text to search for again.
     again: String,
+    /// The accounts that have this message, and the path and query of its page with each.
+    accounts: Vec<(String, String)>,
     /// How far the views have been rebuilt, and how far the log goes; `None` if that is not the reason.
     rebuilt: Option<(Position, Position)>,
 }
@@ -89,10 +92,20 @@ impl ErrorPage {
             title,
             detail: sentence(&problem.to_string()),
             request_id: request_id.unwrap_or_default().to_owned(),
+            accounts: accounts(problem, request.path()),
             again,
             rebuilt,
         })
     }
+}
+
+/// The accounts to choose from, with a link for each.
+fn accounts(problem: &Problem, path: &str) -> Vec<(String, String)> {
+    let Problem::SeveralAccounts(accounts) = problem else { return Vec::new() };
+    let link = |(sid, name): &(AccountSid, String)| {
+        (name.clone(), with_query(path, [("account_sid", sid.as_str())]))
+    };
+    accounts.iter().map(link).collect()
 }
 
 /// The standard words for a status code, such as `not found`.
@@ -109,6 +122,7 @@ fn title(problem: &Problem, path: &str) -> &'static str {
         Problem::NotFound(_) if path.starts_with("/jobs/") => "There is no such job",
         Problem::NotFound(_) => "There is no such page",
         Problem::BadRequest(_) => "This request is not valid",
+        Problem::SeveralAccounts(_) => "Several accounts have this message",
         Problem::Conflict(_) => "This request cannot be answered as it is",
         Problem::Behind => "The views are being rebuilt",
         Problem::NoToken => "A token is required",

@@ -21,7 +21,7 @@ use crate::jobs::{ExportJob, Job, JobKind, JobState, JobWork};
 use crate::wire::mask;
 
 /// The fields of the form that are not filters.
-const FIELDS: [&str; 4] = ["content", "format", "as_of_position", "mask"];
+const FIELDS: [&str; 5] = ["content", "format", "tag_columns", "as_of_position", "mask"];
 
 /// The hidden field with the CSRF token.
 const CSRF_FIELD: &str = "csrf_token";
@@ -40,6 +40,8 @@ struct ExportsPage {
     problem: Option<String>,
     /// The position that an export is pinned to, unless another is given.
     last: Position,
+    /// The messages of the ledger.
+    messages: u64,
 }
 
 /// One export.
@@ -162,6 +164,12 @@ impl Form {
         pairs.filter(|(name, _)| !FIELDS.contains(name) && !PERIOD.contains(name))
     }
 
+    /// The names between commas.
+    fn tag_columns(&self) -> Vec<String> {
+        let names = self.value("tag_columns").split(',').map(str::trim);
+        names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    }
+
     /// The export that is asked for.
     fn export(&self) -> Result<NewExport, Problem> {
         let one_of = |name: &str, expected: &str| {
@@ -188,7 +196,7 @@ impl Form {
             content,
             format: Some(format),
             filters: filters.map(|(name, value)| (name.clone(), text(value))).collect(),
-            tag_columns: Vec::new(),
+            tag_columns: self.tag_columns(),
             as_of_position,
             mask: self.has("mask", "true").then_some(true),
         })
@@ -271,6 +279,8 @@ async fn page(
         JobWork::Verify(_) | JobWork::DryRun(_) => None,
     };
     let last = visit.state.projection.projected();
+    let state = visit.state.clone();
+    let messages = web::block(move || state.store.views().count()).await??;
     let frame = visit.page(Section::Exports, "Exports").as_of(last);
     Ok(ExportsPage {
         page: frame.json("/v1/jobs?kind=export"),
@@ -278,6 +288,7 @@ async fn page(
         form,
         problem,
         last,
+        messages,
     })
 }
 

@@ -11,6 +11,7 @@ use super::frame::filters;
 use super::frame::html::html;
 use super::frame::page::{Page, Section};
 use super::frame::visit::Visit;
+use crate::checks::recent::Counts;
 use crate::domain::hash::hex;
 use crate::domain::{Position, Rule, Timestamp};
 use crate::http::admin::health::lag_seconds;
@@ -47,6 +48,10 @@ struct LedgerPage {
     blocks: Blocks,
     verify: Option<Shown<VerifyJob>>,
     dry_run: Option<Shown<DryRunJob>>,
+    /// When the last known backup ended, and its position.
+    backup: Option<(Timestamp, Position)>,
+    /// Callbacks that were accepted and rejected in the last ten minutes.
+    rejected: Option<Counts>,
 }
 
 /// The result of a verification.
@@ -274,6 +279,9 @@ pub async fn ledger(
         JobWork::DryRun(dry_run) => Some(dry_run.clone()),
         JobWork::Export(_) | JobWork::Verify(_) => None,
     });
+    let report = visit.state.checks.as_ref().and_then(|checks| checks.last());
+    let figures = report.as_ref().map(|report| &report.figures);
+    let backup = figures.and_then(|figures| figures.backup.as_ref());
     let frame = visit.page(Section::Ledger, "Ledger").as_of(ledger.checkpoint);
     html(&LedgerPage {
         page: frame.json("/v1/jobs?kind=verify"),
@@ -282,6 +290,8 @@ pub async fn ledger(
         ledger,
         verify,
         dry_run,
+        backup: backup.and_then(|it| Some((Timestamp::parse(&it.ended_at)?, it.position))),
+        rejected: figures.and_then(|figures| figures.last_minutes(visit.now)),
     })
 }
 

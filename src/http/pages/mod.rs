@@ -23,6 +23,7 @@ mod health;
 mod ledger;
 mod lifecycle;
 mod list;
+mod live;
 pub mod login;
 mod message;
 mod messages;
@@ -41,6 +42,8 @@ pub fn routes(app: &mut ServiceConfig) {
         .service(get("/messages", messages::messages))
         .service(get("/errors", errors::errors))
         .service(get("/reports", reports::reports))
+        .service(get("/live", live::live))
+        .service(get("/live/stream", live::follow))
         .service(get("/health", health::health))
         .service(post("/health/recheck", health::recheck))
         .service(get("/messages/{sid}", message::message))

@@ -6,9 +6,9 @@
 mod chart;
 mod failures;
 mod funnel;
+mod ledger;
 mod numbers;
 mod period;
-mod rate;
 mod sides;
 mod verdict;
 
@@ -20,6 +20,7 @@ use serde::Deserialize;
 use self::chart::{Bar, Count, Stacks};
 use self::failures::{Failures, rate_fell};
 use self::funnel::Row;
+use self::ledger::Ledger;
 use self::numbers::Numbers;
 use self::period::{RANGES, Steps};
 use self::sides::Side;
@@ -34,7 +35,6 @@ use crate::domain::histogram::DurationHistogram;
 use crate::domain::zone::Zone;
 use crate::domain::{ErrorCode, Timestamp};
 use crate::http::access::returned::Returned;
-use crate::http::admin::health;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::Query;
@@ -73,10 +73,7 @@ struct OverviewPage {
     by: String,
     steps: Steps,
     numbers: Numbers,
-    /// Why the server is not ready, if it is not.
-    not_ready: Option<String>,
-    lag_seconds: f64,
-    callbacks_a_minute: Option<f64>,
+    ledger: Ledger,
 }
 
 /// The overview.
@@ -100,11 +97,9 @@ pub async fn overview(
     let masked = redaction.is_masked();
     let asked = web::block(move || {
         let numbers = Numbers::new(&state, steps, place, masked)?;
-        let readiness = health::readiness(&state)?;
-        let rate = rate::callbacks_a_minute(&*state.store, readiness.head(), now)?;
-        Ok::<_, Problem>((numbers, readiness, rate))
+        Ok::<_, Problem>((numbers, Ledger::new(&state, now)?))
     });
-    let (numbers, readiness, callbacks_a_minute) = asked.await??;
+    let (numbers, ledger) = asked.await??;
     // Views that another rule made are about to be rebuilt.
     if numbers.rule != visit.state.rule {
         return Err(Problem::Behind);
@@ -119,9 +114,7 @@ pub async fn overview(
         by,
         steps,
         numbers,
-        not_ready: readiness.reason().map(str::to_owned),
-        lag_seconds: readiness.lag_seconds(),
-        callbacks_a_minute,
+        ledger,
     };
     shown.page.title = shown.headline();
     html(&shown)
@@ -156,8 +149,10 @@ fn period_query(steps: Steps) -> String {
 impl OverviewPage {
     /// The title: the sentence in short.
     fn headline(&self) -> String {
+        if let Some(problem) = &self.ledger.problem {
+            return problem.title.clone();
+        }
         match &self.numbers.verdict {
-            _ if self.not_ready.is_some() => "This ledger is not ready".to_owned(),
             Verdict::Nothing => "No messages in this period".to_owned(),
             Verdict::Rose(rise) => {
                 let since =
@@ -166,6 +161,7 @@ impl OverviewPage {
                 format!("{named} are up{}", since.unwrap_or_default())
             }
             Verdict::Fell => "Deliveries fell, for more than one reason".to_owned(),
+            Verdict::First => "Deliveries so far".to_owned(),
             Verdict::Usual(_) => "Deliveries are as usual".to_owned(),
         }
     }

@@ -1,7 +1,7 @@
 //! Requests of pages that fail: a page with the reason for browsers, problem details for programs.
 
-use super::{text, visit};
-use crate::support::{App, delivered, sid};
+use super::{html, links, text, visit};
+use crate::support::{App, OTHER_ACCOUNT, OTHER_TOKEN, delivered, sent, sid, signature};
 
 #[test]
 fn a_browser_gets_a_page_and_a_program_a_problem() {
@@ -63,4 +63,23 @@ fn a_masked_token_gets_no_number_back() {
         let main = text(&String::from_utf8(page.body).unwrap());
         assert!(!main.contains("555867"), "{target}: {main}");
     }
+}
+
+#[test]
+fn a_message_of_several_accounts_lists_them_to_choose_from() {
+    let app = App::start();
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    let theirs = sent(&sid(1)).with("AccountSid", OTHER_ACCOUNT).bytes();
+    let signed = signature(OTHER_TOKEN, &app.url("/message-status"), &theirs);
+    let request = app.form("/message-status").header("X-Twilio-Signature", &signed).body(theirs);
+    assert_eq!(request.send(app.callbacks()).code, 200);
+    app.caught_up();
+
+    let response = visit(&app, &format!("/messages/{}", sid(1)));
+
+    assert_eq!(response.code, 409);
+    let page = String::from_utf8(response.body).unwrap();
+    assert!(text(&page).contains("Several accounts have this message"), "{page}");
+    let theirs = html(&app, &links(&page, OTHER_ACCOUNT)[0]);
+    assert!(text(&theirs).contains("sent"), "{theirs}");
 }

@@ -49,6 +49,23 @@ fn an_export_is_made_by_the_form_and_downloaded_by_a_link() {
 }
 
 #[test]
+fn tags_become_columns_of_their_own() {
+    let app = App::start();
+    app.receive_at("/message-status?campaign=spring&order=17", delivered(&sid(1)));
+    app.caught_up();
+    let page = exported(&app, "content=messages&format=csv&tag_columns=campaign%2C+order");
+    let file = app.get(&links(&page, "Download")[0]).body;
+    let header = String::from_utf8(file).unwrap().lines().next().unwrap().to_owned();
+    assert!(header.ends_with("tag.campaign,tag.order"), "{header}");
+}
+
+#[test]
+fn the_form_says_how_much_there_is() {
+    let shown = text(&html(&app(), "/exports"));
+    assert!(shown.contains("The ledger has 2 messages and 3 events."), "{shown}");
+}
+
+#[test]
 fn an_empty_list_says_how_to_make_an_export() {
     let app = app();
     assert!(text(&html(&app, "/exports")).contains("No exports yet. The form makes one"));

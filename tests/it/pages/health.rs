@@ -12,6 +12,12 @@ const NEW_ACCOUNT: &str = "AC00000000000000000000000000000003";
 /// A server that has rejected five callbacks, because Twilio calls it by another host.
 fn with_rejected() -> App {
     let app = App::start();
+    reject_five(&app);
+    app
+}
+
+/// Sends five callbacks for another host, and waits until the page shows them.
+pub fn reject_five(app: &App) {
     for number in 0..5 {
         let body = sent(&sid(number)).bytes();
         let theirs = signature(TOKEN, &format!("{CALLED}/message-status"), &body);
@@ -21,8 +27,7 @@ fn with_rejected() -> App {
     }
     app.kept(5);
     // The page may be two seconds old.
-    app.eventually("the page shows all", || html(&app, "/health").contains("of the newest 5"));
-    app
+    app.eventually("the page shows all", || html(app, "/health").contains("of the newest 5"));
 }
 
 #[test]

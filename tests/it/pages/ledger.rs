@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::health::reject_five;
 use super::{html, links, text};
 use crate::support::ledger::damage;
 use crate::support::{App, Request, delivered, failed, sid};
@@ -105,6 +106,18 @@ fn the_blocks_show_what_was_verified() {
     assert!(page.contains("<rect fill=\"url(#hatch)\""), "{page}");
     let page = act(&app, "/ledger/verify", "");
     assert!(page.contains("<rect class=\"b-ok\"") && !page.contains("<rect fill"), "{page}");
+}
+
+#[test]
+fn rejected_callbacks_and_the_last_backup_are_named() {
+    let app = app();
+    let backup = app.run(&["backup", "copy.db"]);
+    assert!(backup.status.success(), "{backup:?}");
+    // Pages show the result of the last checks.
+    reject_five(&app);
+    let shown = text(&html(&app, "/ledger"));
+    assert!(shown.contains("Rejected Last 10 minutes 5 of "), "{shown}");
+    assert!(shown.contains("Last backup "), "{shown}");
 }
 
 #[test]

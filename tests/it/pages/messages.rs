@@ -134,5 +134,6 @@ fn an_empty_ledger_says_what_to_do_next() {
         assert!(shown.starts_with("No callbacks yet"), "{target}: {shown}");
         let url = app.url("/message-status");
         assert!(shown.contains(&format!("signed for {url} .")), "{target}: {shown}");
+        assert!(shown.contains("Seen so far Callbacks 0 Rejected 0 Listening since "), "{shown}");
     }
 }

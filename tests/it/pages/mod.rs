@@ -6,6 +6,7 @@ mod exports;
 mod frame;
 mod health;
 mod ledger;
+mod live;
 mod login;
 mod message;
 mod messages;

@@ -1,6 +1,12 @@
 //! The overview: the sentence, and the numbers that it is proved by.
 
+use delivery_ledger::domain::{NewEvent, Timestamp};
+use delivery_ledger::store::{self, Access, Database};
+use time::OffsetDateTime;
+
+use super::health::reject_five;
 use super::{html, links, text, visit};
+use crate::support::events::event;
 use crate::support::{App, delivered, failed, sent, sid, status};
 
 /// A ledger with this many failures of each code, and 60 delivered messages.
@@ -35,19 +41,81 @@ fn a_rise_names_the_side_the_code_and_what_has_not_changed() {
 }
 
 #[test]
-fn without_a_rise_deliveries_are_as_usual_and_nothing_is_marked() {
+fn without_messages_before_nothing_is_compared_and_nothing_is_marked() {
     let page = html(&app(&[("30003", 3)]), "/");
     let shown = text(&page);
-    assert!(shown.contains("Deliveries are as usual 3 messages of 63 failed"), "{shown}");
-    assert!(shown.contains("The largest change: 30003 Unreachable destination handset , +3."));
+    assert!(shown.contains("95.2 % were delivered 3 messages of 63 failed."), "{shown}");
+    assert!(shown.contains("There are none in the 24 hours before to compare them with."));
     assert!(!page.contains("class=\"up\""), "{page}");
+}
+
+#[test]
+fn a_problem_of_the_ledger_itself_comes_first_in_the_words_of_health() {
+    let app = app(&[("30007", 25)]);
+    // Pages show the result of the last checks.
+    reject_five(&app);
+    let page = html(&app, "/");
+    let shown = text(&page);
+    assert!(shown.contains("Callbacks have been rejected since "), "{shown}");
+    assert!(shown.contains("5 rejected in 10 min"), "{shown}");
+    assert!(page.contains("<title>Callbacks have been rejected since "), "{page}");
+    assert!(!page.contains("<b>Carrier failures are up</b>"), "{page}");
+    assert!(shown.contains("25 messages failed on the carrier’s side"), "it is still said");
+}
+
+#[test]
+fn a_period_of_ones_own_has_a_form() {
+    let app = app(&[]);
+    let page = html(&app, "/");
+    assert!(!page.contains("aria-label=\"Period\""), "{page}");
+    let custom = links(&page, "custom…");
+    let page = html(&app, &custom[0]);
+    assert!(page.contains("aria-label=\"Period\""), "{page}");
+    assert!(page.contains("aria-current=\"true\">custom…</a>"), "{page}");
+}
+
+/// A server with 60 delivered messages and this many filtered ones, the day before and today.
+fn two_days(filtered: [u32; 2]) -> App {
+    let mut app = App::not_started(&[]);
+    let now = OffsetDateTime::now_utc();
+    let mut events = Vec::new();
+    for ((filtered, hours), day) in filtered.into_iter().zip([30, 2]).zip(0..) {
+        let received_at = Timestamp::from(now - time::Duration::hours(hours));
+        let sid = |number| sid(1_000 * day + number);
+        let delivered = (1..=60).map(|number| delivered(&sid(number)));
+        let bodies =
+            delivered.chain((61..61 + filtered).map(|number| failed(&sid(number), "30007")));
+        events.extend(bodies.map(|body| NewEvent { received_at, ..event(body) }));
+    }
+    store::open(&Database::Sqlite(app.log_file()), Access::Create)
+        .unwrap()
+        .append(&events)
+        .unwrap();
+    app.restart();
+    app.caught_up();
+    app
+}
+
+#[test]
+fn deliveries_are_as_usual_if_they_are_like_those_before() {
+    let page = html(&two_days([3, 4]), "/");
+    let shown = text(&page);
+    assert!(
+        shown.contains(
+            "Deliveries are as usual 4 messages of 64 failed, 3 in the 24 hours before. No side and \
+             no code changed beyond chance. The largest change: 30007 Message filtered , +1."
+        ),
+        "{shown}"
+    );
+    assert!(!page.contains("class=\"up\""), "{page}");
+    assert!(text(&html(&two_days([3, 40]), "/")).contains("Carrier failures are up since "));
 }
 
 #[test]
 fn several_reasons_are_called_so() {
     // Nobody has half of the rise.
     let page = html(&app(&[("30003", 15), ("30007", 15), ("30034", 15)]), "/");
-    assert!(text(&page).contains("Deliveries are as usual"), "nothing is known of before");
+    assert!(text(&page).contains("57.1 % were delivered"), "nothing is known of before");
 }
 
 #[test]

@@ -118,8 +118,9 @@ const MAY_USE: [(&str, &[&str]); 25] = [
     ),
 ];
 
-/// What `http` may use of `projection`: its state, and the fold of one message.
-const HTTP_MAY_USE_OF_PROJECTION: [&str; 4] = ["worker", "verify", "message_query", "fold"];
+/// What `http` may use of `projection`: its state, the fold of one message, and the effects of events.
+const HTTP_MAY_USE_OF_PROJECTION: [&str; 5] =
+    ["worker", "verify", "message_query", "fold", "effects"];
 
 /// Words of a library, and the only places where they may stand.
 const KEPT_TO: [(&[&str], &[&str]); 6] = [

@@ -5,11 +5,12 @@
 #![allow(dead_code, reason = "no page uses all of them")]
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use askama::Values;
 
 use crate::domain::{Status, Timestamp};
-use crate::text::printable;
+use crate::text::{self, printable};
 
 /// The no-break space between a number and its unit.
 const NBSP: char = '\u{a0}';
@@ -234,6 +235,12 @@ pub fn ago<T: Moment>(time: impl Moment, _: &dyn Values, now: T) -> askama::Resu
         _ => (seconds / 86_400, "d"),
     };
     Ok(format!("{number}{NBSP}{unit} ago"))
+}
+
+/// A length of time in one unit: `38 s`.
+#[askama::filter_fn]
+pub fn in_words(time: &Duration, _: &dyn Values) -> askama::Result<String> {
+    Ok(text::in_words(*time))
 }
 
 /// A SID that is not the subject: `SM2f9b…60f482`.

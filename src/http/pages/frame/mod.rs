@@ -6,6 +6,7 @@ pub mod filters;
 pub mod html;
 pub mod page;
 pub mod range;
+pub mod rate;
 pub mod stacks;
 pub mod theme;
 pub mod visit;

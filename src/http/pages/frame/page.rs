@@ -46,6 +46,7 @@ pub enum Section {
     Messages,
     Errors,
     Reports,
+    Live,
     Ledger,
     Exports,
     Health,
@@ -72,11 +73,12 @@ pub enum User {
 
 impl Section {
     /// The navigation, in its order.
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Overview,
         Self::Messages,
         Self::Errors,
         Self::Reports,
+        Self::Live,
         Self::Ledger,
         Self::Exports,
         Self::Health,
@@ -88,6 +90,7 @@ impl Section {
             Self::Messages => "Messages",
             Self::Errors => "Errors",
             Self::Reports => "Reports",
+            Self::Live => "Live",
             Self::Ledger => "Ledger",
             Self::Exports => "Exports",
             Self::Health => "Health",
@@ -101,6 +104,7 @@ impl Section {
             Self::Messages => "/messages",
             Self::Errors => "/errors",
             Self::Reports => "/reports",
+            Self::Live => "/live",
             Self::Ledger => "/ledger",
             Self::Exports => "/exports",
             Self::Health => "/health",

@@ -212,7 +212,7 @@ impl<'a> Shown<'a> {
 
 impl Mark {
     /// The mark of an effect; `None` for the usual one.
-    fn of(effect: Effect) -> Option<Self> {
+    pub fn of(effect: Effect) -> Option<Self> {
         let (tone, symbol) = match effect {
             Effect::Advanced => return None,
             Effect::Confirmed => ("none", "e-confirmed"),

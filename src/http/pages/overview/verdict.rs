@@ -18,8 +18,18 @@ pub enum Verdict {
     Rose(Rise),
     /// The delivery rate fell by over a point, and no side accounts for it.
     Fell,
-    /// The usual; with the largest change of an error code.
-    Usual(Option<CodeChange>),
+    /// Nothing stands out, and there are no messages before to compare with.
+    First,
+    /// The usual.
+    Usual(Usual),
+}
+
+/// What there is to say although nothing happened.
+pub struct Usual {
+    /// True if no side and no code has changed beyond chance.
+    pub is_unchanged: bool,
+    /// The largest change of an error code.
+    pub largest: Option<CodeChange>,
 }
 
 /// A rise of one side's failures.
@@ -70,7 +80,11 @@ impl Verdict {
         match side {
             Some(side) => Verdict::Rose(question.rise(side)),
             None if rate_fell(question.total, question.before) => Verdict::Fell,
-            None => Verdict::Usual(question.largest_change()),
+            None if question.traffic.before == 0 => Verdict::First,
+            None => Verdict::Usual(Usual {
+                is_unchanged: question.is_unchanged(),
+                largest: question.largest_change(),
+            }),
         }
     }
 
@@ -84,7 +98,7 @@ impl Verdict {
 
     /// True if nothing is to be highlighted.
     pub fn is_usual(&self) -> bool {
-        matches!(self, Verdict::Nothing | Verdict::Usual(_))
+        matches!(self, Verdict::Nothing | Verdict::First | Verdict::Usual(_))
     }
 }
 
@@ -140,6 +154,12 @@ impl Question<'_> {
             now: failures.now,
             change: failures.change(),
         }
+    }
+
+    fn is_unchanged(&self) -> bool {
+        let sides = self.sides.iter().map(|side| &side.failures);
+        let mut failures = sides.chain(self.codes.iter().map(|(_, failures)| failures));
+        !failures.any(|failures| failures.has_changed(self.traffic))
     }
 
     /// The code whose failures changed most.
