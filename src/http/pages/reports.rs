@@ -153,7 +153,7 @@ impl ReportPage {
         });
         let frame = visit.page(Section::Reports, "").as_of(report.as_of_position);
         let mut page = Self {
-            page: frame.zone(question.zone.name()).json(question.api()),
+            page: frame.zone(question.zone.clone()).json(question.api()),
             row_groups: form::groups(tags, question.by.first()),
             column_groups: form::groups(tags, question.columns()),
             filters: form::chips(&question),

@@ -67,13 +67,15 @@ fn the_sentence_names_the_row_and_column_that_lost_most_deliveries() {
     let shown = text(&page);
     assert!(
         shown.starts_with(
-            "Deliveries to US fell to 80.0 % on Thursday 8 January From 97.0 % in the 2 days before: \
+            "Deliveries to the United States fell to 80.0 % on Thursday 8 January From 97.0 % in the 2 days before: \
              40 undelivered , some 34 more than at that rate. All other countries and days are within chance. \
              Wed 7 Jan to Thu 8 Jan 2026, UTC"
         ),
         "{shown}"
     );
-    assert!(page.contains("<title>Deliveries to US fell to 80.0\u{a0}% on Thursday 8 January"));
+    assert!(page.contains(
+        "<title>Deliveries to the United States fell to 80.0\u{a0}% on Thursday 8 January"
+    ));
 }
 
 #[test]
@@ -84,9 +86,9 @@ fn every_cell_has_a_figure_and_leads_to_its_messages() {
     let table = shown.split("Change points ").nth(1).unwrap();
     assert!(
         table.starts_with(
-            "US 97.0 % 200 messages ▼ worse: 80.0 % 200 messages ▼ worse: 88.5 % 400 messages ▼ worse: −8.5 \
-             DE 98.0 % 100 messages 7 of 9 9 messages 96.3 % 109 messages −1.7 \
-             GB - 3 of 3 3 messages 3 of 3 3 messages - \
+            "United States US 97.0 % 200 messages ▼ worse: 80.0 % 200 messages ▼ worse: 88.5 % 400 messages ▼ worse: −8.5 \
+             Germany DE 98.0 % 100 messages 7 of 9 9 messages 96.3 % 109 messages −1.7 \
+             United Kingdom GB - 3 of 3 3 messages 3 of 3 3 messages - \
              All 97.3 % 300 messages ▼ worse: 80.2 % 212 messages"
         ),
         "{table}"
@@ -107,8 +109,8 @@ fn a_cell_has_one_of_four_figures() {
     let app = fallen();
     let cells = |show: &str| {
         let shown = text(&html(&app, &format!("{TWO_DAYS}&show={show}")));
-        let table = shown.split("Change points US ").nth(1).unwrap();
-        table.split(" DE ").next().unwrap().replace(" messages", "")
+        let table = shown.split("Change points United States US ").nth(1).unwrap();
+        table.split(" Germany ").next().unwrap().replace(" messages", "")
     };
     let worse = "▼ worse: −8.5";
     assert_eq!(cells("failures"), format!("6 200 ▼ worse: 40 200 ▼ worse: 46 400 {worse}"));
@@ -146,10 +148,15 @@ fn one_property_has_all_figures_in_a_row() {
     let app = fallen();
     let page = html(&app, "/reports?by=country&by=none&since=2026-01-07&until=2026-01-09");
     let shown = text(&page);
-    assert!(shown.starts_with("Deliveries to US fell to 88.5 % From 97.0 %"), "{shown}");
+    assert!(
+        shown.starts_with("Deliveries to the United States fell to 88.5 % From 97.0 %"),
+        "{shown}"
+    );
     let table = shown.split("Change points ").nth(1).unwrap();
     assert!(
-        table.starts_with("US ▼ worse: 88.5 % 400 messages 46 0 - ▼ worse: −8.5 DE"),
+        table.starts_with(
+            "United States US ▼ worse: 88.5 % 400 messages 46 0 - ▼ worse: −8.5 Germany DE"
+        ),
         "{table}"
     );
     assert!(shown.contains("Messages by country CSV"), "{shown}");

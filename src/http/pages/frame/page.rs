@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::assets;
 use super::theme::Theme;
+use crate::domain::zone::Zone;
 use crate::domain::{Position, Timestamp};
 use crate::http::auth::csrf::CsrfToken;
 use crate::http::auth::tokens::Scope;
@@ -29,8 +30,8 @@ pub struct Page {
     pub rule: &'static str,
     /// The path and query that return the content as JSON, if there is one.
     pub json: Option<String>,
-    /// The name of the zone of the page's times.
-    pub zone: String,
+    /// The zone of the page's times.
+    pub zone: Zone,
     /// The time at which the page was made.
     pub now: Timestamp,
     /// For how many seconds the views have been behind the log, if that is worth a remark.
@@ -125,8 +126,13 @@ impl Page {
     }
 
     /// The same with times of a zone.
-    pub fn zone(self, name: impl Into<String>) -> Self {
-        Self { zone: name.into(), ..self }
+    pub fn zone(self, zone: Zone) -> Self {
+        Self { zone, ..self }
+    }
+
+    /// The time at which the page was made, as clocks of its zone show it.
+    pub fn made_at(&self) -> String {
+        self.zone.local(self.now).strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 
     /// The same with a text in the search box.

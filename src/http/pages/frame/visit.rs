@@ -91,7 +91,7 @@ impl Visit {
             as_of: None,
             rule: self.state.rule.name(),
             json: None,
-            zone: Zone::default().name().to_owned(),
+            zone: Zone::default(),
             now: self.now,
             behind_seconds: self.behind_seconds(),
             checks_failed,

@@ -101,6 +101,8 @@ impl Chart {
                 *always || bars.iter().any(|(_, pair)| column.count(&pair.now) > 0)
             })
             .collect();
+        let was_nothing =
+            table.total.all.before.as_ref().is_none_or(|before| before.messages() == 0);
         let bar = |(value, pair): &(&Value, &Pair)| {
             let of_row = row.map(|row| (rows, &row.value));
             let values: Vec<_> = of_row.into_iter().chain([(by, *value)]).collect();
@@ -110,7 +112,8 @@ impl Chart {
                 let target = list(&[column.filter()]).filter(|_| messages > 0);
                 Counted { messages, status: name, target }
             };
-            let (now, before) = (&pair.now, pair.before.as_ref().map(Figures::messages));
+            let (now, before) =
+                (&pair.now, pair.before.as_ref().filter(|_| !was_nothing).map(Figures::messages));
             Bar {
                 head: words.column(by, value),
                 messages: now.messages(),
@@ -136,7 +139,7 @@ impl Chart {
             row: row.map(|row| words.row(rows, &row.value)),
             stacks: Stacks::new(&outcomes),
             columns: columns.iter().map(|(name, ..)| *name).collect(),
-            is_compared: question.compared.is_some(),
+            is_compared: !was_nothing,
             // A row that is a time has no filter, but a period.
             csv: filters.map(csv),
             are_labelled: bars.len() <= LABELS_MAX,

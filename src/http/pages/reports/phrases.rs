@@ -147,7 +147,10 @@ impl ReportPage {
         let days = days + i64::from(to.time() > midnight);
         match from.time() == midnight && !(days == 1 && question.by.contains(&Dimension::Hour)) {
             true => several(days, "day"),
-            false => several((until.micros() - since.micros()) / HOUR_MICROS, "hour"),
+            false => match (until.micros() - since.micros()) / HOUR_MICROS {
+                hours if hours > 2 * 24 => several((hours + 12) / 24, "day"),
+                hours => several(hours, "hour"),
+            },
         }
     }
 
@@ -323,6 +326,9 @@ impl ReportPage {
     pub fn chart_title(&self) -> String {
         let by = self.chart_by();
         match self.chart.as_ref().and_then(|chart| chart.row.as_ref()) {
+            Some(row) if row.text.starts_with("no ") => {
+                format!("{} by {by}", capitalised(&row.text))
+            }
             Some(row) => format!("{} by {by}", row.text),
             None => format!("Messages by {by}"),
         }

@@ -138,10 +138,9 @@ impl Question {
 
     /// The figure in each cell.
     pub fn show(&self) -> Show {
-        self.show.unwrap_or(match self.is_about_failures() {
-            true => Show::Failures,
-            false => Show::Rate,
-        })
+        let usual = if self.is_about_failures() { Show::Failures } else { Show::Rate };
+        // A report by one property has the other figures next to it.
+        self.show.filter(|_| self.columns().is_some()).unwrap_or(usual)
     }
 
     /// The value of a filter; empty if it is not set.

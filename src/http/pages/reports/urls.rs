@@ -75,9 +75,12 @@ impl Question {
     pub fn api_by(&self, by: &[Dimension], filters: &BTreeMap<String, String>) -> String {
         let by = by.iter().map(Dimension::name).collect::<Vec<_>>().join(",");
         let Period { since, until } = self.period;
-        let mut own = vec![("by", by), ("since", since.to_string()), ("until", until.to_string())];
+        let written = |time| self.written(time);
+        let mut own = vec![("by", by), ("since", written(since)), ("until", written(until))];
         own.push(("time_zone", self.zone.name().to_owned()));
-        let compared = |Period { since, until }| ("compare", format!("{since}..{until}"));
+        let compared = |Period { since, until }| {
+            ("compare", format!("{}..{}", written(since), written(until)))
+        };
         own.extend(self.compared.map(compared));
         let own = own.iter().map(|(name, value)| (*name, value.as_str()));
         let filters = filters.iter().map(|(name, value)| (name.as_str(), value.as_str()));

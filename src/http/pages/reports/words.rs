@@ -2,6 +2,7 @@
 
 use super::table::Value;
 use crate::domain::account_names::AccountNames;
+use crate::domain::country::Country;
 use crate::domain::zone::Zone;
 use crate::domain::{ErrorCode, ErrorCodes, Timestamp};
 use crate::report::{Dimension, RowKey, Step};
@@ -52,7 +53,14 @@ pub fn plural(by: &Dimension) -> String {
 impl Words<'_> {
     /// A value as the head of a column.
     pub fn column(&self, by: &Dimension, value: &Value) -> Head {
-        let Some(step) = &value.step else { return self.row(by, value) };
+        let Some(step) = &value.step else {
+            let Head { text, sub } = self.row(by, value);
+            return match (by, sub) {
+                // A column is too narrow for the name.
+                (Dimension::Country, Some(code)) => Head { text: code, sub: Some(text) },
+                (_, sub) => Head { text, sub },
+            };
+        };
         let (text, sub) = match by {
             Dimension::Hour => ("%H:%M", "%-d %b"),
             Dimension::Week => ("W%V", "%-d %b"),
@@ -86,6 +94,10 @@ impl Words<'_> {
                 let title = code.map(|code| self.error_codes.title(code));
                 Head { text: number.to_string(), sub: title }
             }
+            (Dimension::Country, RowKey::Text(code)) => match Country::parse(code) {
+                Some(country) => Head { text: country.name().to_owned(), sub: Some(code.clone()) },
+                None => alone(code.clone()),
+            },
             (Dimension::Account, RowKey::Text(sid)) => match self.account_names.name(sid) {
                 Some(name) if self.masked => alone(mask::text(name)),
                 Some(name) => alone(name.to_owned()),
@@ -118,7 +130,10 @@ impl Words<'_> {
             return format!("with {text}");
         }
         match by {
-            Dimension::Country => format!("to {text}"),
+            Dimension::Country => {
+                let country = Country::parse(&self.text(by, &value.key));
+                format!("to {}", country.map_or(text, |country| country.name_in_sentence()))
+            }
             Dimension::Channel => match text.as_str() {
                 "sms" | "mms" | "rcs" => format!("by {}", text.to_uppercase()),
                 "whatsapp" => "by WhatsApp".to_owned(),
