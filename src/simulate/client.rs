@@ -63,20 +63,35 @@ impl Signer {
     pub fn signature(&self, callback: &Callback) -> String {
         let token = if callback.forged { &self.forger } else { &self.token };
         let parameters = Form::parse(callback.body.as_bytes()).signed_text();
-        STANDARD.encode(token.sign(&[self.url.as_bytes(), &parameters]))
+        let (url, query) = (self.url.as_bytes(), callback.query.as_bytes());
+        STANDARD.encode(token.sign(&[url, query, &parameters]))
+    }
+
+    /// The URL that a callback is signed with.
+    pub fn url(&self, callback: &Callback) -> String {
+        format!("{}{}", self.url, callback.query)
+    }
+
+    /// The headers of a callback that a ledger stores.
+    pub fn headers(&self, callback: &Callback) -> [(&'static str, String); 5] {
+        [
+            ("Content-Type", MEDIA_TYPE.to_owned()),
+            ("User-Agent", USER_AGENT.to_owned()),
+            ("X-Twilio-Signature", self.signature(callback)),
+            ("I-Twilio-Idempotency-Token", callback.idempotency_token.clone()),
+            ("X-Home-Region", "us1".to_owned()),
+        ]
     }
 }
 
 impl Signed {
     fn new(callback: Callback, signer: &Signer, target: &Target) -> Result<Self> {
-        let request = Request::post(target.path())
-            .header("Host", target.authority())
-            .header("Content-Type", MEDIA_TYPE)
-            .header("User-Agent", USER_AGENT)
-            .header("X-Twilio-Signature", signer.signature(&callback))
-            .header("I-Twilio-Idempotency-Token", &callback.idempotency_token)
-            .header("X-Home-Region", "us1")
-            .body(Full::new(Bytes::from(callback.body.clone())))?;
+        let mut request = Request::post(format!("{}{}", target.path(), callback.query))
+            .header("Host", target.authority());
+        for (name, value) in signer.headers(&callback) {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::new(Bytes::from(callback.body.clone())))?;
         Ok(Self { callback, request })
     }
 }

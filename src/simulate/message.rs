@@ -76,10 +76,10 @@ const BRITISH_SENDER: &str = "+442079460000";
 pub struct SimulatedMessage {
     pub sid: String,
     pub channel: Channel,
-    to: String,
-    from: String,
+    pub to: String,
+    pub from: String,
     /// The messaging service that sends it, if one does.
-    service: Option<&'static str>,
+    pub service: Option<&'static str>,
 }
 
 impl Channel {
@@ -93,12 +93,27 @@ impl Channel {
         }
     }
 
-    fn prefix(self) -> Option<&'static str> {
+    /// The prefix of its addresses; `None` if they are telephone numbers.
+    pub fn prefix(self) -> Option<&'static str> {
         match self {
             Channel::Sms | Channel::Mms => None,
             Channel::WhatsApp => Some("whatsapp"),
             Channel::Rcs => Some("rcs"),
         }
+    }
+
+    /// A number as an address of this channel.
+    pub fn address(self, number: &str) -> String {
+        match self.prefix() {
+            Some(prefix) => format!("{prefix}:{number}"),
+            None => number.to_owned(),
+        }
+    }
+
+    /// A random SID of a message.
+    pub fn message_sid(self, rng: &mut Rng) -> String {
+        let kind = if self == Channel::Mms { "MM" } else { "SM" };
+        format!("{kind}{}", hex(rng))
     }
 
     /// Picks the steps of a usual message of this channel.
@@ -124,20 +139,10 @@ impl Channel {
 impl SimulatedMessage {
     /// A new message with random SID and addresses.
     pub fn new(channel: Channel, rng: &mut Rng) -> Self {
-        let kind = if channel == Channel::Mms { "MM" } else { "SM" };
-        let address = |number: String| match channel.prefix() {
-            Some(prefix) => format!("{prefix}:{number}"),
-            None => number,
-        };
         let to = RECIPIENTS[rng.usize(..RECIPIENTS.len())].any(rng);
         let from = if to.starts_with("+1") { NORTH_AMERICAN_SENDER } else { BRITISH_SENDER };
-        Self {
-            sid: format!("{kind}{}", hex(rng)),
-            channel,
-            to: address(to),
-            from: address(from.to_owned()),
-            service: None,
-        }
+        let sid = channel.message_sid(rng);
+        Self { sid, channel, to: channel.address(&to), from: channel.address(from), service: None }
     }
 
     /// The same, sent by a messaging service.

@@ -2,6 +2,7 @@
 //! over HTTP, with the faults of real ones, and measures the responses.
 
 pub mod client;
+pub mod days;
 pub mod load;
 pub mod message;
 pub mod pace;
@@ -9,6 +10,7 @@ pub mod stream;
 pub mod summary;
 
 pub use client::{Signer, run};
+pub use days::{Arrival, Arrivals, DaysPlan};
 pub use load::{Load, Target};
 pub use stream::{Callback, Callbacks, FIXED_RECEIPT, SimulationPlan};
 pub use summary::LoadSummary;

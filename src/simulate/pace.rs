@@ -77,6 +77,7 @@ mod tests {
     fn callbacks() -> impl Iterator<Item = Callback> {
         let callback = |at_ms| Callback {
             at_ms,
+            query: String::new(),
             body: String::new(),
             idempotency_token: String::new(),
             forged: false,

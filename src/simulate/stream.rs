@@ -60,6 +60,8 @@ pub const FIXED_RECEIPT: &str = "2611231504";
 pub struct Callback {
     /// The time of arrival, in milliseconds of the day.
     pub at_ms: u64,
+    /// What is added to the URL: `?` and a query, or nothing.
+    pub query: String,
     pub body: String,
     pub idempotency_token: String,
     pub forged: bool,
@@ -121,6 +123,7 @@ impl Callbacks {
     fn send_step(&mut self, message: &SimulatedMessage, step: Step, at_ms: u64) {
         let callback = Callback {
             at_ms,
+            query: String::new(),
             body: message.body(&self.plan.account_sid, step, &self.plan.receipt),
             idempotency_token: token(&mut self.rng),
             forged: self.happens(self.plan.forged),
@@ -160,7 +163,7 @@ fn begins_ms(index: u64, messages: u64) -> u64 {
 }
 
 /// A token in the form of a UUID, as Twilio's are.
-fn token(rng: &mut Rng) -> String {
+pub(super) fn token(rng: &mut Rng) -> String {
     let hex = hex(rng);
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }

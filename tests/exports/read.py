@@ -27,12 +27,12 @@ def check(what, expected, found):
 
 
 def with_tags(folder):
-    """A ledger of the same callbacks, whose URLs have a query: the first half of the messages is of spring."""
+    """A ledger of the same callbacks, with other tags: the first half of the messages is of spring."""
     lines = [json.loads(line) for line in exported_lines(folder / "ledger.db", "events")]
     sids = {line["message_sid"]: number for number, line in enumerate(lines)}
     for line in lines:
         campaign = "spring" if sids[line["message_sid"]] < len(lines) / 2 else "autumn"
-        line["url"] += f"?campaign={campaign}&order={sids[line['message_sid']]}"
+        line["url"] = line["url"].split("?")[0] + f"?campaign={campaign}&order={sids[line['message_sid']]}"
     file = folder / "with-tags.ndjson"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     output("--database", f"sqlite:{folder}/tagged.db", "import", str(file))
@@ -66,7 +66,7 @@ def compare_sheet(folder, messages):
 
 
 def main():
-    folder = pathlib.Path(json.loads(output("demo", "--exit", "--format", "json"))["ledger"]).parent
+    folder = pathlib.Path(json.loads(output("demo", "--exit", "--messages", "500", "--format", "json"))["ledger"]).parent
     ledger = with_tags(folder)
     messages, events = exported(ledger, "messages"), exported(ledger, "events")
     by_status = {}

@@ -1,13 +1,21 @@
 //! The `demo` command: its output, its files, and that it touches no other ledger.
 
 use std::collections::BTreeMap;
-use std::process::{Output, Stdio};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Output, Stdio};
+use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
 use tempfile::TempDir;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::support::Command;
 use crate::support::ledger::findings;
+use crate::support::terminal::Terminal;
 
 fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
@@ -17,24 +25,38 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// `demo` with these arguments, run in this folder, which is also its TMPDIR.
+/// `demo` with these arguments and fewer messages than by default, run in this folder, which is also its
+/// TMPDIR.
 fn demo(folder: &TempDir, arguments: &[&str]) -> Command {
     let path = folder.path().to_str().unwrap().to_owned();
-    Command::new(folder.path(), &[arguments, &["--exit", "--format", "json"]].concat())
-        .env("TMPDIR", &path)
+    let few = ["--exit", "--format", "json", "--messages", "2000"];
+    Command::new(folder.path(), &[arguments, &few].concat()).env("TMPDIR", &path)
+}
+
+/// What `demo` prints as JSON, without another argument.
+fn shown(folder: &TempDir) -> Value {
+    let output = demo(folder, &["demo"]).output();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The events of a demo's ledger, in order.
+fn events(folder: &TempDir, shown: &Value) -> Vec<Value> {
+    let database = format!("sqlite:{}", shown["ledger"].as_str().unwrap());
+    let export = Command::new(folder.path(), &["--database", &database, "export", "events"]);
+    stdout(&export.output()).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]
 fn the_demo_prints_the_same_as_json() {
     let folder = TempDir::new().unwrap();
-    let demo = Command::new(folder.path(), &["demo", "--exit", "--format", "json"]);
-    let output = demo.env("TMPDIR", folder.path().to_str().unwrap()).output();
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let shown = shown(&folder);
 
     let all = shown["by_status"].as_array().unwrap().last().unwrap();
     assert_eq!((&all["status"], &all["messages"]), (&"all".into(), &shown["messages"]));
-    assert_eq!(all["events"], shown["acknowledged"]);
+    let number = |name: &str| shown[name].as_u64().unwrap();
+    assert_eq!(all["events"], number("imported") + number("acknowledged"));
+    assert_eq!(number("sent"), number("acknowledged"));
     assert_eq!(shown["featured"]["status"], "delivered");
     assert!(shown["callbacks"].is_null() && shown["questions"].is_null());
     let ledger = std::path::Path::new(shown["ledger"].as_str().unwrap());
@@ -46,12 +68,14 @@ fn the_demo_prints_the_same_as_json() {
 fn the_demo_shows_a_complete_run_and_leaves_a_ledger_that_verifies() {
     let folder = TempDir::new().unwrap();
     let began = time::OffsetDateTime::now_utc();
-    let demo = Command::new(folder.path(), &["demo", "--exit"]);
+    let demo = Command::new(folder.path(), &["demo", "--exit", "--messages", "3000"]);
     let output = demo.env("TMPDIR", folder.path().to_str().unwrap()).output();
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{text}{}", stderr(&output));
 
     for expected in [
+        " messages of the last two days: ",
+        " callbacks were imported, as from another ledger. Then ",
         " signed callbacks arrived, in any order; ",
         "One message whose callbacks arrived in the wrong order:",
         "  late ",
@@ -117,14 +141,13 @@ fn report(folder: &TempDir, database: &str, by: &str) -> BTreeMap<String, Value>
 #[test]
 fn every_figure_of_a_report_on_the_demo_is_filled() {
     let folder = TempDir::new().unwrap();
-    let output = demo(&folder, &["demo"]).output();
-    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let shown = shown(&folder);
     let database = format!("sqlite:{}", shown["ledger"].as_str().unwrap());
     let keys = |by: &str| report(&folder, &database, by).into_keys().collect::<Vec<_>>();
 
     assert_eq!(keys("country"), ["AU", "CA", "DE", "FR", "GB", "SE", "US"]);
     assert_eq!(keys("channel"), ["mms", "rcs", "sms", "whatsapp"]);
-    assert!(keys("messaging-service").len() == 3, "{:?}", keys("messaging-service"));
+    assert!(keys("messaging-service").len() == 4, "{:?}", keys("messaging-service"));
     assert!(keys("error-code").len() >= 4, "{:?}", keys("error-code"));
     for by in ["day", "hour", "from", "account"] {
         assert!(!keys(by).is_empty(), "--by {by}");
@@ -173,13 +196,178 @@ fn the_demo_touches_no_other_ledger() {
 #[test]
 fn the_demos_callbacks_are_marked_as_simulated() {
     let folder = TempDir::new().unwrap();
-    let output = demo(&folder, &["demo"]).output();
-    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let database = format!("sqlite:{}", shown["ledger"].as_str().unwrap());
-    let export = Command::new(folder.path(), &["--database", &database, "export", "events"]);
-    let events = stdout(&export.output());
+    let events = events(&folder, &shown(&folder));
     let mark =
-        format!("[\"user-agent\",\"delivery-ledger-simulate/{}\"]", env!("CARGO_PKG_VERSION"));
-    assert!(events.lines().count() > 500);
-    assert!(events.lines().all(|line| line.contains(&mark)), "{events}");
+        json!(["user-agent", format!("delivery-ledger-simulate/{}", env!("CARGO_PKG_VERSION"))]);
+    assert!(events.len() > 500);
+    for event in events {
+        assert!(event["headers"].as_array().unwrap().contains(&mark), "{event:#}");
+    }
+}
+
+#[test]
+fn the_past_is_two_days_of_imported_events_and_the_last_minutes_are_received() {
+    let folder = TempDir::new().unwrap();
+    let began = OffsetDateTime::now_utc();
+    let shown = shown(&folder);
+    let events = events(&folder, &shown);
+    let imported = usize::try_from(shown["imported"].as_u64().unwrap()).unwrap();
+    let (past, received) = events.split_at(imported);
+    let time = |event: &Value| {
+        OffsetDateTime::parse(event["received_at"].as_str().unwrap(), &Rfc3339).unwrap()
+    };
+    for event in past {
+        let labelled = json!({ "origin_position": event["position"].to_string() });
+        assert_eq!(event["notes"], labelled, "{event:#}");
+        assert!(time(event) <= OffsetDateTime::now_utc());
+    }
+    assert!(past.is_sorted_by_key(time));
+    let hours = (began - time(&past[0])).whole_hours();
+    assert!((47..=48).contains(&hours), "the first was {hours} hours ago");
+    assert_eq!(received.len() as u64, shown["acknowledged"]);
+    for event in received {
+        assert_eq!(event["notes"], json!({}), "{event:#}");
+        assert!(time(event) >= began - time::Duration::seconds(1));
+    }
+    let tagged = |event: &&Value| {
+        event["url"].as_str().unwrap().contains("/message-status?campaign=shipping&order=")
+    };
+    assert!(events.iter().filter(tagged).count() > events.len() / 4);
+    assert!(!folder.path().join("past.ndjson").exists());
+}
+
+#[test]
+fn a_seed_has_its_messages() {
+    let folder = TempDir::new().unwrap();
+    let sid = |seed: &str| {
+        let output = demo(&folder, &["demo", "--seed", seed]).output();
+        let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (shown["featured"]["message_sid"].clone(), shown["messages"].clone())
+    };
+    let (first, again, other) = (sid("1"), sid("1"), sid("2"));
+    assert_eq!(first.0, again.0);
+    assert_ne!(first.0, other.0);
+    // The two that are shown, and those of which no callback has arrived yet.
+    assert!((1990..=2002).contains(&first.1.as_u64().unwrap()), "{first:?}");
+}
+
+#[test]
+fn a_demo_of_no_messages_is_a_usage_error() {
+    let folder = TempDir::new().unwrap();
+    let output = Command::new(folder.path(), &["demo", "--messages", "0"]).output();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("0 is not in 1..=1000000"), "{}", stderr(&output));
+}
+
+/// A running demo, as JSON; dropping it stops it.
+struct Running {
+    child: Child,
+    shown: Value,
+}
+
+impl Running {
+    fn start(folder: &TempDir) -> Self {
+        let path = folder.path().to_str().unwrap();
+        let command = Command::new(folder.path(), &["demo", "--format", "json"]);
+        let mut child = command.env("TMPDIR", path).stderr(Stdio::null()).spawn();
+        let stdout = child.stdout.take().unwrap();
+        let mut values = serde_json::Deserializer::from_reader(stdout).into_iter();
+        let shown = values.next().expect("the demo starts").unwrap();
+        Self { child, shown }
+    }
+
+    fn get(&self, target: &str) -> String {
+        let address = self.shown["questions"].as_str().unwrap().strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(
+            stream,
+            "GET {target} HTTP/1.0\r\nHost: {address}\r\nAccept: text/html, */*\r\n\r\n"
+        )
+        .unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        assert!(
+            response.starts_with("HTTP/1.0 200") || response.starts_with("HTTP/1.1 200"),
+            "{response}"
+        );
+        response
+    }
+
+    fn head(&self) -> u64 {
+        let response = self.get("/readyz");
+        let state: Value =
+            serde_json::from_str(response.split_once("\r\n\r\n").unwrap().1).unwrap();
+        state["head"].as_u64().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let id = Pid::from_child(&self.child);
+        kill_process(id, Signal::INT).unwrap();
+        let _waited = self.child.wait();
+    }
+}
+
+#[test]
+fn the_pages_of_a_demo_find_the_carrier_that_filters_and_callbacks_keep_arriving() {
+    let folder = TempDir::new().unwrap();
+    let demo = Running::start(&folder);
+    let head = demo.head();
+    let overview = demo.get("/");
+    let headline = overview.split_once("<title>").unwrap().1.split_once("</title>").unwrap().0;
+    assert!(headline.starts_with("Carrier failures are up since "), "{headline}");
+    assert!(overview.contains("30007"), "{overview}");
+    let errors = demo.get("/errors");
+    assert!(errors.contains("One code makes the difference"), "{errors}");
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while demo.head() == head {
+        assert!(Instant::now() < deadline, "no callback arrives");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// A folder with a program that opens URLs: it writes them into the file `opened`.
+fn with_opener(folder: &TempDir) -> String {
+    let programs = folder.path().join("bin");
+    std::fs::create_dir(&programs).unwrap();
+    let opened = folder.path().join("opened");
+    let script =
+        format!("#!/bin/sh\n[ \"$1\" = --version ] || echo \"$1\" > {}\n", opened.display());
+    for name in ["xdg-open", "open"] {
+        let path = programs.join(name);
+        std::fs::write(&path, &script).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    programs.to_str().unwrap().to_owned()
+}
+
+const QUESTION: &str = "Open them in the browser? [Y/n] ";
+
+#[test]
+fn on_a_terminal_the_demo_offers_to_open_the_pages() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().to_str().unwrap().to_owned();
+    let programs = with_opener(&folder);
+    let demo = |programs: &str, flags: &[&str]| {
+        let arguments = [&["demo", "--messages", "500"], flags].concat();
+        Command::new(folder.path(), &arguments).env("TMPDIR", &path).env("PATH", programs)
+    };
+    let opened = folder.path().join("opened");
+    let file = opened.clone();
+    let is_opened = move || std::fs::read_to_string(&file).is_ok_and(|url| url.ends_with('\n'));
+    let shown = Terminal::of(120).talk(demo(&programs, &[]), QUESTION, "\n", is_opened);
+    let url = std::fs::read_to_string(&opened).unwrap();
+    assert!(shown.contains(&format!("The pages are on {}.\n", url.trim())), "{shown}");
+    std::fs::remove_file(&opened).unwrap();
+
+    let shown = Terminal::of(120).talk(demo(&programs, &[]), QUESTION, "n\n", || true);
+    assert!(shown.contains(QUESTION));
+    // Without a program that opens URLs, and with --quiet, nothing is asked.
+    for (programs, flags) in [("/nonexistent", &[][..]), (&*programs, &["--quiet"][..])] {
+        let shown =
+            Terminal::of(120).talk(demo(programs, flags), "Ctrl-C ends the demo.", "", || true);
+        assert!(!shown.contains("browser"), "{flags:?}: {shown}");
+    }
+    assert!(!opened.exists());
 }

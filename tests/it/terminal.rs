@@ -84,7 +84,7 @@ fn at_80_columns_no_line_of_text_or_of_a_table_is_wider() {
         "report --by country,week",
         "report --by from --compare previous --since 2026-01-01 --until 2026-02-01",
         "verify",
-        "demo --exit",
+        "demo --exit --messages 500",
     ] {
         let shown = Terminal::of(80).run(&ledger, arguments);
         let is_command = |line: &&str| line.contains("verify --expect") || line.contains("target/");

@@ -60,7 +60,7 @@ def twilio():
 
 def demo(program, folder):
     """Creates a ledger with a variety of events; returns the log's path."""
-    done = subprocess.run([program, "demo", "--exit"], env=dict(os.environ, TMPDIR=folder), check=True,
+    done = subprocess.run([program, "demo", "--exit", "--messages", "500"], env=dict(os.environ, TMPDIR=folder), check=True,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     return pathlib.Path(re.search(r"The log is (\S+/ledger\.db)", done.stdout)[1])
 

@@ -46,6 +46,11 @@ impl Totals {
         Ok(Self(named.chain([("all", total)]).collect()))
     }
 
+    /// The number of all messages.
+    pub fn messages(&self) -> u64 {
+        self.0.last().map_or(0, |(_, all)| all.messages)
+    }
+
     /// As a table for a screen with this many columns.
     pub fn for_people(&self, screen_columns: Option<usize>) -> Styled {
         let counts = ["messages", "events", "late", "duplicates", "conflicts"];

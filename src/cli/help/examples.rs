@@ -35,7 +35,7 @@ pub fn examples(path: &str) -> Vec<Example> {
         ],
         "demo" => &[
             ("Keep serving, to try the API and the pages", "delivery-ledger demo"),
-            ("Only the summary", "delivery-ledger demo --exit"),
+            ("Only the summary, of fewer messages", "delivery-ledger demo --exit --messages 2000"),
         ],
         "audit" => &[
             (

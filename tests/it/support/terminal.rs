@@ -1,13 +1,19 @@
 //! A pseudo-terminal of a given size, and what a command shows on it.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use super::Command;
 use super::ledger::Ledger;
+
+/// How long a command may take until it has done what it was told to.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A terminal without colours, unless the environment adds them.
 pub struct Terminal {
@@ -51,7 +57,49 @@ impl Terminal {
     }
 
     /// Runs a command that must succeed; returns what it shows.
-    pub fn show(&self, mut command: Command) -> String {
+    pub fn show(&self, command: Command) -> String {
+        let (master, slave, command) = self.open(command);
+        let command = if self.is_stderr { command.stderr(slave) } else { command.stdout(slave) };
+        let mut child = command.spawn();
+        let (mut master, mut shown) = (master, Vec::new());
+        // Once nobody has the terminal any more, reading fails.
+        let _end = master.read_to_end(&mut shown);
+        assert!(child.wait().unwrap().success());
+        String::from_utf8_lossy(&shown).replace("\r\n", "\n")
+    }
+
+    /// Runs a command that reads from the terminal too: once it shows `question`, types the answer, waits
+    /// until `is_done`, and ends it with Ctrl-C. Returns what it shows.
+    pub fn talk(
+        &self,
+        command: Command,
+        question: &str,
+        answer: &str,
+        is_done: impl Fn() -> bool,
+    ) -> String {
+        let (mut master, slave, command) = self.open(command);
+        let stdin = slave.try_clone().unwrap();
+        let mut child = command.stdin(stdin).stdout(slave).spawn();
+        let (mut shown, mut some) = (Vec::new(), [0; 4096]);
+        while !String::from_utf8_lossy(&shown).contains(question) {
+            let read = master.read(&mut some).unwrap_or(0);
+            assert!(read > 0, "{}", String::from_utf8_lossy(&shown));
+            shown.extend_from_slice(&some[..read]);
+        }
+        master.write_all(answer.as_bytes()).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while !is_done() {
+            assert!(Instant::now() < deadline, "{}", String::from_utf8_lossy(&shown));
+            sleep(Duration::from_millis(20));
+        }
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        let _end = master.read_to_end(&mut shown);
+        assert!(child.wait().unwrap().success());
+        String::from_utf8_lossy(&shown).replace("\r\n", "\n")
+    }
+
+    /// Both ends of a terminal, and the command with its environment.
+    fn open(&self, mut command: Command) -> (File, File, Command) {
         for (name, value) in &self.environment {
             command = command.env(name, value);
         }
@@ -62,12 +110,6 @@ impl Terminal {
         tcsetwinsize(&master, size).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap();
         let slave = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-        let command = if self.is_stderr { command.stderr(slave) } else { command.stdout(slave) };
-        let mut child = command.spawn();
-        let (mut master, mut shown) = (File::from(master), Vec::new());
-        // Once nobody has the terminal any more, reading fails.
-        let _end = master.read_to_end(&mut shown);
-        assert!(child.wait().unwrap().success());
-        String::from_utf8_lossy(&shown).replace("\r\n", "\n")
+        (File::from(master), slave, command)
     }
 }
