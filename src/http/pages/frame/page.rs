@@ -29,6 +29,8 @@ pub struct Page {
     pub rule: &'static str,
     /// The path and query that return the content as JSON, if there is one.
     pub json: Option<String>,
+    /// The name of the zone of the page's times.
+    pub zone: String,
     /// The time at which the page was made.
     pub now: Timestamp,
     /// For how many seconds the views have been behind the log, if that is worth a remark.
@@ -43,6 +45,7 @@ pub enum Section {
     Overview,
     Messages,
     Errors,
+    Reports,
     Live,
     Ledger,
     Exports,
@@ -70,10 +73,11 @@ pub enum User {
 
 impl Section {
     /// The navigation, in its order.
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Overview,
         Self::Messages,
         Self::Errors,
+        Self::Reports,
         Self::Live,
         Self::Ledger,
         Self::Exports,
@@ -85,6 +89,7 @@ impl Section {
             Self::Overview => "Overview",
             Self::Messages => "Messages",
             Self::Errors => "Errors",
+            Self::Reports => "Reports",
             Self::Live => "Live",
             Self::Ledger => "Ledger",
             Self::Exports => "Exports",
@@ -98,6 +103,7 @@ impl Section {
             Self::Overview => "/",
             Self::Messages => "/messages",
             Self::Errors => "/errors",
+            Self::Reports => "/reports",
             Self::Live => "/live",
             Self::Ledger => "/ledger",
             Self::Exports => "/exports",
@@ -116,6 +122,11 @@ impl Page {
     /// The same with the path and query that return its content as JSON.
     pub fn json(self, target: impl Into<String>) -> Self {
         Self { json: Some(target.into()), ..self }
+    }
+
+    /// The same with times of a zone.
+    pub fn zone(self, name: impl Into<String>) -> Self {
+        Self { zone: name.into(), ..self }
     }
 
     /// The same with a text in the search box.
