@@ -101,7 +101,7 @@ pub async fn errors(
     let (state, counted) = (visit.state.clone(), range.clone());
     let trends = web::block(move || {
         state.wait_for_views()?;
-        Trends::new(state.store.views(), &counted, &state.error_codes)
+        Trends::new(&*state.store, &counted, &state.error_codes)
     });
     let trends = trends.await??;
     let error_codes = &visit.state.error_codes;

@@ -61,8 +61,8 @@ pub fn counts(report: &Report, steps: Steps) -> Vec<Count> {
         .map(|step| Count { starts_at: Some(steps.starts_at(step)), ..Count::default() })
         .collect();
     for row in &report.rows {
-        let Some(RowKey::Number(hour)) = row.keys.first() else { continue };
-        let Some(count) = steps.step_of(*hour).and_then(|step| counts.get_mut(step)) else {
+        let Some(RowKey::Number(number)) = row.keys.first() else { continue };
+        let Some(count) = steps.step_of(*number).and_then(|step| counts.get_mut(step)) else {
             continue;
         };
         count.messages += row.figures.messages();

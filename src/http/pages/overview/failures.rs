@@ -26,13 +26,13 @@ pub struct Traffic {
 }
 
 impl Failures {
-    /// The failures of a report by a property and hours, in its rows with this key.
+    /// The failures of a report by a property and the steps' dimension, in its rows with this key.
     pub fn of(report: &Report, is_wanted: impl Fn(&RowKey) -> bool, steps: Steps) -> Self {
         let mut now = vec![0; steps.len()];
         let mut before = vec![0; steps.len()];
         for row in report.rows.iter().filter(|row| is_wanted(&row.keys[0])) {
-            let Some(RowKey::Number(hour)) = row.keys.get(1) else { continue };
-            let Some(step) = steps.step_of(*hour) else { continue };
+            let Some(RowKey::Number(number)) = row.keys.get(1) else { continue };
+            let Some(step) = steps.step_of(*number) else { continue };
             now[step] += row.figures.not_reached();
             before[step] += row.compared.as_ref().map_or(0, Figures::not_reached);
         }

@@ -70,19 +70,19 @@ impl Numbers {
             error_codes: Arc::clone(&state.error_codes),
             ..ReportQuery::new([])
         };
-        let [hours, faults, codes, channels, countries, places] = reports(
+        let [in_steps, faults, codes, channels, countries, places] = reports(
             &*state.store,
             &query,
             [
-                vec![Dimension::Hour],
-                vec![Dimension::Fault, Dimension::Hour],
-                vec![Dimension::ErrorCode, Dimension::Hour],
+                vec![steps.dimension()],
+                vec![Dimension::Fault, steps.dimension()],
+                vec![Dimension::ErrorCode, steps.dimension()],
                 vec![Dimension::Fault, Dimension::Channel],
                 vec![Dimension::Fault, Dimension::Country],
                 vec![by],
             ],
         )?;
-        let (total, before) = (hours.total.clone(), compared(hours.compared_total.as_ref()));
+        let (total, before) = (in_steps.total.clone(), compared(in_steps.compared_total.as_ref()));
         let traffic = Traffic { now: total.messages(), before: before.messages() };
         let sides = Side::all(&faults, steps);
         let codes = by_code(&codes, steps);
@@ -98,15 +98,15 @@ impl Numbers {
             error_codes: &state.error_codes,
         });
         Ok(Self {
-            as_of_position: hours.as_of_position,
-            rule: hours.rule,
+            as_of_position: in_steps.as_of_position,
+            rule: in_steps.rule,
             traffic,
             total,
             before,
             sides,
             codes,
             places: places.rows.iter().map(|row| Place::new(row, state, masked)).collect(),
-            counts: counts(&hours, steps),
+            counts: counts(&in_steps, steps),
             verdict,
             error_codes: Arc::clone(&state.error_codes),
         })
