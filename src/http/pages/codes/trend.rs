@@ -201,6 +201,12 @@ impl CodeTrend {
         range.hours().nth(place).map(Hour::start)
     }
 
+    /// The last hour with failures.
+    pub fn last(&self, range: &Range) -> Option<Hour> {
+        let place = self.hours.iter().rposition(|failures| *failures > 0)?;
+        range.hours().nth(place)
+    }
+
     /// The failures of the bar with most, and the bars of its chart.
     pub fn bars(&self) -> (i64, Vec<Bar>) {
         let hours = hours_of_bar(self.hours.len());
