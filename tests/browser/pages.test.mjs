@@ -11,6 +11,8 @@ const PAGES = {
   overview: "/",
   messages: "/messages",
   errors: "/errors",
+  reports: "/reports",
+  "report by channel": "/reports?by=channel&show=failures",
   live: "/live",
   health: "/health",
   ledger: "/ledger",

@@ -72,6 +72,11 @@ impl Range {
             .map(move |place| Hour(range.start + place as i64))
     }
 
+    /// True for one of the named ranges.
+    pub fn is_named(&self) -> bool {
+        self.named.is_some()
+    }
+
     /// The period before it, in words.
     pub fn before(&self) -> &'static str {
         match self.named {
