@@ -30,13 +30,14 @@ pub fn definitions(question: &Question, table: &Table, words: &Words<'_>) -> Vec
             Compare::Previous if question.until.is_empty() => ", as many hours as have passed",
             _ => "",
         };
+        let what = match question.is_about_failures() {
+            true => "failures more or fewer than in the same row of",
+            false if question.by[0].is_period() => "points above or below the rate of all of",
+            false => "points above or below the same row in",
+        };
         list.push((
             "Change".to_owned(),
-            format!(
-                "points above or below the same row in the period compared with, {} to {}{hours}",
-                day(since),
-                day(until)
-            ),
+            format!("{what} the period compared with, {} to {}{hours}", day(since), day(until)),
         ));
         list.push((
             "Beyond chance".to_owned(),
