@@ -5,6 +5,7 @@ use super::question::Question;
 use super::table::Table;
 use super::words::{Words, name};
 use crate::report::{Dimension, Period};
+use crate::text::capitalised;
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 
@@ -96,9 +97,4 @@ fn odd_steps(question: &Question, table: &Table, words: &Words<'_>) -> Option<St
         }
     }
     (!odd.is_empty()).then(|| format!("{}: clocks changed.", odd.join(", ")))
-}
-
-fn capitalised(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
