@@ -7,6 +7,7 @@ pub mod html;
 pub mod page;
 pub mod range;
 pub mod rate;
+pub mod spark;
 pub mod stacks;
 pub mod theme;
 pub mod visit;

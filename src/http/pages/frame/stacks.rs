@@ -14,6 +14,14 @@ pub struct Outcomes {
     pub before: Option<i64>,
 }
 
+impl Outcomes {
+    /// The delivery rate; `None` without an outcome.
+    pub fn rate(&self) -> Option<f64> {
+        let outcomes = self.reached + self.failed;
+        (outcomes > 0).then(|| self.reached as f64 / outcomes as f64)
+    }
+}
+
 /// A bar of three parts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stack {

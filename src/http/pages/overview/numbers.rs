@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::chart::{Count, counts};
+use super::chart::outcomes;
 use super::failures::{Failures, Traffic};
 use super::period::Steps;
 use super::sides::Side;
@@ -13,6 +13,7 @@ use crate::domain::zone::Zone;
 use crate::domain::{ErrorCode, ErrorCodes, Position, Rule};
 use crate::http::admin::state::AdminState;
 use crate::http::error::Problem;
+use crate::http::pages::frame::stacks::Outcomes;
 use crate::report::{Dimension, Figures, Period, Report, ReportQuery, Row, RowKey, reports};
 use crate::wire::mask;
 
@@ -31,7 +32,8 @@ pub struct Numbers {
     pub codes: Vec<(Option<ErrorCode>, Failures)>,
     /// The countries, channels or accounts with most messages.
     pub places: Vec<Place>,
-    pub counts: Vec<Count>,
+    /// The messages of each step.
+    pub outcomes: Vec<Outcomes>,
     pub verdict: Verdict,
     pub error_codes: Arc<ErrorCodes>,
 }
@@ -106,7 +108,7 @@ impl Numbers {
             sides,
             codes,
             places: places.rows.iter().map(|row| Place::new(row, state, masked)).collect(),
-            counts: counts(&in_steps, steps),
+            outcomes: outcomes(&in_steps, steps),
             verdict,
             error_codes: Arc::clone(&state.error_codes),
         })
