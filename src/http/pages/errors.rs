@@ -10,7 +10,7 @@ use super::codes::trend::{Bar, CodeTrend, Trends, hours_of_bar};
 use super::frame::filters;
 use super::frame::html::html;
 use super::frame::page::{Page, Section};
-use super::frame::range::{Range, RangeLink, with_query};
+use super::frame::range::{self, Range, RangeLink, with_query};
 use super::frame::visit::Visit;
 use super::list::query::ListQuery;
 use crate::domain::rollup::Hour;
@@ -191,6 +191,10 @@ impl ErrorsPage {
         let times = self.range.as_times();
         let times = times.iter().map(|(name, value)| (*name, value.as_str()));
         with_query(PATH, times.chain(self.side.map(|side| ("side", side))))
+    }
+
+    fn minute(&self, time: &Timestamp) -> String {
+        range::minute(*time)
     }
 
     /// The codes that are shown, as one row.

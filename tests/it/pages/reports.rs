@@ -105,6 +105,24 @@ fn every_cell_has_a_figure_and_leads_to_its_messages() {
 }
 
 #[test]
+fn swapped_rows_and_columns_say_the_same() {
+    let app = fallen();
+    let page = html(&app, TWO_DAYS);
+    let swapped = html(&app, &links(&page, "Swap rows and columns")[0]);
+    let sentence = |page: &str| text(page).split(" All other ").next().unwrap().to_owned();
+    assert_eq!(sentence(&swapped), sentence(&page));
+    let table = text(&swapped);
+    let table = table.split("Change points ").nth(1).unwrap();
+    assert!(
+        table.starts_with(
+            "Wed 7 Jan 97.0 % 200 messages 98.0 % 100 messages - 97.3 % 300 messages +0.1 \
+             Thu 8 Jan ▼ worse: 80.0 % 200 messages 7 of 9 9 messages 3 of 3 3 messages"
+        ),
+        "{table}"
+    );
+}
+
+#[test]
 fn a_cell_has_one_of_four_figures() {
     let app = fallen();
     let cells = |show: &str| {

@@ -5,6 +5,7 @@ use super::question::Question;
 use super::table::Table;
 use super::words::{Words, name};
 use crate::report::{Dimension, Period};
+use crate::text::capitalised;
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 
@@ -30,13 +31,14 @@ pub fn definitions(question: &Question, table: &Table, words: &Words<'_>) -> Vec
             Compare::Previous if question.until.is_empty() => ", as many hours as have passed",
             _ => "",
         };
+        let what = match question.is_about_failures() {
+            true => "failures more or fewer than in the same row of",
+            false if question.by[0].is_period() => "points above or below the rate of all of",
+            false => "points above or below the same row in",
+        };
         list.push((
             "Change".to_owned(),
-            format!(
-                "points above or below the same row in the period compared with, {} to {}{hours}",
-                day(since),
-                day(until)
-            ),
+            format!("{what} the period compared with, {} to {}{hours}", day(since), day(until)),
         ));
         list.push((
             "Beyond chance".to_owned(),
@@ -95,9 +97,4 @@ fn odd_steps(question: &Question, table: &Table, words: &Words<'_>) -> Option<St
         }
     }
     (!odd.is_empty()).then(|| format!("{}: clocks changed.", odd.join(", ")))
-}
-
-fn capitalised(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }

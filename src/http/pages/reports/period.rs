@@ -6,8 +6,8 @@ use crate::domain::Timestamp;
 use crate::domain::rollup::Hour;
 use crate::domain::zone::Zone;
 use crate::http::error::Problem;
+use crate::http::pages::frame::range::ends;
 use crate::report::{Dimension, Period};
-use crate::wire::filter::{in_order, time_flag};
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 
@@ -24,11 +24,8 @@ pub fn period(
     now: Timestamp,
     zone: &Zone,
 ) -> Result<Period, Problem> {
-    let time = |name: &str, text: &str| {
-        (!text.is_empty()).then(|| time_flag(name, text, now, zone)).transpose()
-    };
-    let (since, until) = (time("since", since)?, time("until", until)?);
-    in_order(since, until)?;
+    let written = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let (since, until) = ends([written(since), written(until)], now, zone)?;
     let end_of_hour = Hour(Hour::from_timestamp(now).0 + 1).start();
     let until = until.map_or(end_of_hour, |until| whole_hour_after(until, zone));
     let since = match since {

@@ -13,6 +13,7 @@ use crate::domain::Timestamp;
 use crate::http::pages::frame::filters::{count_of, rate_of};
 use crate::http::pages::frame::range::with_query;
 use crate::report::{Dimension, Figures, Period};
+use crate::text::capitalised;
 use crate::wire::parameters::TAG_PREFIX;
 
 /// The part of a step that a bar leaves free on each side.
@@ -376,9 +377,4 @@ impl ReportPage {
 
 fn several(number: i64, what: &str) -> String {
     format!("{} {what}{}", count_of(number), if number == 1 { "" } else { "s" })
-}
-
-fn capitalised(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }

@@ -60,6 +60,9 @@ pub struct Counted {
     pub target: Option<String>,
 }
 
+/// A figure with the places of its row and column; without one it is a sum.
+type Figure<'t> = (Option<(usize, &'t TableRow)>, Option<(usize, &'t Value)>, &'t Pair);
+
 /// A figure that is worse than before.
 struct Worse<'t> {
     /// The row and its place; `None` for the sum of all.
@@ -74,6 +77,13 @@ impl Worse<'_> {
     /// The deliveries that were lost.
     fn lost(&self) -> f64 {
         (self.was - self.rate) * outcomes(self.now) as f64
+    }
+
+    /// Its place among the times, or among the other values.
+    fn place(&self, question: &Question, of_time: bool) -> Option<usize> {
+        let column = self.column.map(|(place, _)| place);
+        let mut places = question.by.iter().zip([self.row_place(), column]);
+        places.find(|(by, _)| by.is_period() == of_time)?.1
     }
 
     fn row_place(&self) -> Option<usize> {
@@ -91,15 +101,16 @@ impl Sentence {
             return Sentence::Failures(failed(&table.total.all.now, cells.links, &[]));
         }
         let (level, mut worse) = worse(table, cells);
-        let by_time = question.columns().is_some_and(Dimension::is_period);
         // The latest time first, in each what lost most.
-        let time = |cell: &Worse<'_>| cell.column.filter(|_| by_time).map(|(place, _)| place);
+        let time = |cell: &Worse<'_>| cell.place(question, true);
+        let other = |cell: &Worse<'_>| cell.place(question, false);
         worse.sort_by(|a, b| time(b).cmp(&time(a)).then(b.lost().total_cmp(&a.lost())));
         let Some(first) = worse.first() else {
             return Sentence::Usual(table.total.all.now.delivery_rate());
         };
-        // The second is of another row; if that is as usual by now, it has recovered.
-        let others = worse.iter().filter(|cell| cell.row_place() != first.row_place());
+        // The second is of another row, or column if the rows are times; if that is as usual by now, it has
+        // recovered.
+        let others = worse.iter().filter(|cell| other(cell) != other(first));
         let second = others.max_by(|a, b| a.lost().total_cmp(&b.lost()));
         let (which, when) = phrases(question, cells.words, first);
         let values = values(question, first);
@@ -115,7 +126,7 @@ impl Sentence {
             further: worse.len() - 1 - usize::from(second.is_some()),
             second: second.map(|second| {
                 let (which, when) = phrases(question, cells.words, second);
-                let has_recovered = by_time && time(second) < time(first);
+                let has_recovered = time(second).is_some() && time(second) < time(first);
                 (format!("{which}{when}"), second.rate, has_recovered)
             }),
         })
@@ -133,11 +144,11 @@ fn worse<'t>(table: &'t Table, cells: &Cells<'_>) -> (Level, Vec<Worse<'t>>) {
     let all_of_rows = rows().map(|(place, row)| (Some((place, row)), None, &row.all));
     let of_columns = columns(&table.total).map(|(column, pair)| (None, column, pair));
     let everything = [(None, None, &table.total.all)];
-    let before = |row: Option<(usize, &'t TableRow)>| {
-        row.map_or(&table.total, |(_, row)| row).all.before.as_ref()
-    };
-    let worse = |(row, column, pair): (_, _, &'t Pair)| {
-        let before = before(row)?;
+    let by = &cells.question.by[0];
+    let worse = |(row, column, pair): Figure<'t>| {
+        let of_row = row.map_or(&table.total, |(_, row)| row);
+        let of_column = column.map(|(place, _)| place);
+        let before = table.before(by, of_row, of_column)?;
         let (rate, was) = (pair.now.delivery_rate()?, before.delivery_rate()?);
         cells.is_worse(&pair.now, Some(before)).then_some(Worse {
             row,

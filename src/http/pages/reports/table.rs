@@ -159,6 +159,23 @@ impl Table {
     }
 }
 
+impl Table {
+    /// The figures that a cell is compared with, or the sum of a row if there is no column: those of the same
+    /// row before. A row that is a time is compared with the whole other period, as one in a column is.
+    pub fn before<'t>(
+        &'t self,
+        by: &Dimension,
+        row: &'t TableRow,
+        column: Option<usize>,
+    ) -> Option<&'t Figures> {
+        match (by.is_period(), column) {
+            (false, _) => row.all.before.as_ref(),
+            (true, Some(column)) => self.total.cells[column].before.as_ref(),
+            (true, None) => self.total.all.before.as_ref(),
+        }
+    }
+}
+
 /// The values of a property in their order.
 fn values(
     report: &Report,

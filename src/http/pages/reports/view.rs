@@ -110,18 +110,23 @@ impl<'a> Cells<'a> {
         row: &TableRow,
         values: &[(&Dimension, &Value)],
     ) -> RowView {
-        let before = row.all.before.as_ref();
-        let columns = self.question.by.get(1).into_iter().cycle().zip(&table.columns);
-        let cell = |((by, column), pair): ((&Dimension, &Value), &Pair)| {
-            let values = [values, &[(by, column)]].concat();
-            self.cell(&pair.now, before, &values)
-        };
-        let cells: Vec<_> = columns.zip(&row.cells).map(cell).collect();
+        let by = &self.question.by[0];
+        let columns = self.question.columns().into_iter().cycle().zip(&table.columns);
+        let cell =
+            |(place, ((by_column, column), pair)): (usize, ((&Dimension, &Value), &Pair))| {
+                let values = [values, &[(by_column, column)]].concat();
+                self.cell(&pair.now, table.before(by, row, Some(place)), &values)
+            };
+        let cells: Vec<_> = columns.zip(&row.cells).enumerate().map(cell).collect();
         let now = &row.all.now;
         RowView {
             spark: self.spark(table, &cells),
-            all: self.cell(now, before, values),
-            change: self.change(now, before),
+            all: self.cell(now, table.before(by, row, None), values),
+            // Numbers, unlike rates, are compared with those of as long a time.
+            change: match self.question.is_about_failures() {
+                true => self.change(now, row.all.before.as_ref()),
+                false => self.change(now, table.before(by, row, None)),
+            },
             single: Single {
                 failed: now.not_reached(),
                 open: now.open(),
