@@ -24,6 +24,8 @@ mod simulate;
 mod tail;
 mod verify;
 
+use std::sync::LazyLock;
+
 use anyhow::Result;
 use clap::{FromArgMatches, Parser, Subcommand, ValueEnum};
 
@@ -31,11 +33,15 @@ pub use self::help::command;
 pub use crate::config::UsageError;
 use crate::config::{Setting, Settings};
 use crate::telemetry;
+use crate::version;
 use common::options::GlobalOptions;
+
+/// What `--version` prints; `-V` prints the version alone.
+static LONG_VERSION: LazyLock<String> = LazyLock::new(version::long);
 
 /// An event-sourced ledger of Twilio's status callbacks.
 #[derive(Debug, Parser)]
-#[command(name = "delivery-ledger", version, max_term_width = 100)]
+#[command(name = "delivery-ledger", version, long_version = LONG_VERSION.as_str(), max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
     global: GlobalOptions,
