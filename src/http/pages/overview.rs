@@ -110,8 +110,9 @@ pub async fn overview(
     let own_period = parameters.since.is_some();
     let range = parameters.range.unwrap_or_else(|| RANGE_DEFAULT.to_owned());
     let json = format!("/v1/reports/delivery?by=hour&{}&compare=previous", period_query(steps));
+    let page = visit.page(Section::Overview, "").as_of(numbers.as_of_position).json(json);
     let mut shown = OverviewPage {
-        page: visit.page(Section::Overview, "").as_of(numbers.as_of_position).json(json),
+        page: if own_period { page } else { page.refreshed() },
         range: (!own_period).then_some(range),
         by,
         steps,

@@ -162,6 +162,35 @@ fn deliveries_that_have_not_changed_are_as_usual() {
 }
 
 #[test]
+fn what_has_recovered_is_said() {
+    let app = Past(vec![
+        ("2026-01-05", US, 200, 6),
+        ("2026-01-06", US, 200, 6),
+        ("2026-01-07", US, 200, 40),
+        ("2026-01-08", US, 200, 6),
+    ])
+    .app();
+    for by in ["country,day", "day,country", "day"] {
+        let shown =
+            text(&html(&app, &format!("/reports?by={by}&since=2026-01-07&until=2026-01-09")));
+        assert!(
+            shown.contains("fell to 80.0 % on Wednesday 7 January From 97.0 %"),
+            "{by}: {shown}"
+        );
+        assert!(
+            shown.contains("more than at that rate. Since then it has recovered."),
+            "{by}: {shown}"
+        );
+    }
+}
+
+#[test]
+fn among_failures_alone_there_is_no_rate() {
+    let shown = text(&html(&fallen(), &format!("{TWO_DAYS}&error_code=30007")));
+    assert!(shown.starts_with("Failures by country and day: 50 50 undelivered . 14 in"), "{shown}");
+}
+
+#[test]
 fn one_property_has_all_figures_in_a_row() {
     let app = fallen();
     let page = html(&app, "/reports?by=country&by=none&since=2026-01-07&until=2026-01-09");

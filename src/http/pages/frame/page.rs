@@ -38,6 +38,8 @@ pub struct Page {
     pub behind_seconds: Option<u64>,
     /// The number of checks that failed when they were last made.
     pub checks_failed: usize,
+    /// True if a script replaces the content from time to time.
+    pub refreshes: bool,
 }
 
 /// An entry of the navigation.
@@ -125,6 +127,11 @@ impl Page {
         Self { json: Some(target.into()), ..self }
     }
 
+    /// The same with a content that a script replaces from time to time.
+    pub fn refreshed(self) -> Self {
+        Self { refreshes: true, ..self }
+    }
+
     /// The same with times of a zone.
     pub fn zone(self, zone: Zone) -> Self {
         Self { zone, ..self }
@@ -199,9 +206,9 @@ impl Page {
         assets::ICON.url()
     }
 
-    /// The URL of htmx.
-    pub fn htmx(&self) -> &'static str {
-        assets::HTMX.url()
+    /// The URLs of the scripts of every page.
+    pub fn scripts(&self) -> [&'static str; 2] {
+        [assets::HTMX.url(), assets::PAGES.url()]
     }
 
     /// The program's version.

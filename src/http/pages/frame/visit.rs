@@ -95,6 +95,7 @@ impl Visit {
             now: self.now,
             behind_seconds: self.behind_seconds(),
             checks_failed,
+            refreshes: false,
         }
     }
 

@@ -11,8 +11,8 @@ use form_urlencoded::Serializer;
 use super::comparison::Compare;
 use super::period::period;
 use super::values::Values;
-use crate::domain::Timestamp;
 use crate::domain::zone::Zone;
+use crate::domain::{Status, Timestamp};
 use crate::http::error::Problem;
 use crate::report::{Dimension, InvalidDimensions, Period};
 use crate::wire::parameters::{BadValue, TAG_PREFIX};
@@ -25,6 +25,9 @@ const BY_DEFAULT: [Dimension; 2] = [Dimension::Country, Dimension::Day];
 
 /// What the form sends for no second property.
 const NONE: &str = "none";
+
+/// The statuses of which all are failures.
+const FAILURES: [Status; 2] = [Status::Undelivered, Status::Failed];
 
 /// The figure in each cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,7 +136,10 @@ impl Question {
 
     /// True if the report is about failures alone, so that rates say nothing.
     pub fn is_about_failures(&self) -> bool {
-        self.by.iter().any(|by| matches!(by, Dimension::ErrorCode | Dimension::Fault))
+        let is_failure = |by: &Dimension| matches!(by, Dimension::ErrorCode | Dimension::Fault);
+        self.by.iter().any(is_failure)
+            || self.filters.contains_key("error_code")
+            || FAILURES.iter().any(|status| status.name() == self.value("status"))
     }
 
     /// The figure in each cell.

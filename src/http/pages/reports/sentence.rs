@@ -3,7 +3,7 @@
 use super::links::Links;
 use super::question::Question;
 use super::table::{Pair, Table, TableRow, Value};
-use super::view::Cells;
+use super::view::{Cells, RATED_MIN};
 use super::words::{Words, name, plural};
 use crate::domain::Status;
 use crate::http::pages::frame::chance::outcomes;
@@ -47,6 +47,8 @@ pub struct Fall {
     pub failed: Vec<Counted>,
     /// How many would not have failed at the rate before.
     pub more: i64,
+    /// True if the rate is as before by now.
+    pub has_recovered: bool,
     /// The next worst: which, its rate, and whether it has recovered.
     pub second: Option<(String, f64, bool)>,
     /// The further cells that are worse.
@@ -123,6 +125,7 @@ impl Sentence {
             was: first.was,
             failed: failed(first.now, cells.links, &values),
             more: first.lost().round() as i64,
+            has_recovered: has_recovered(question, table, first),
             further: worse.len() - 1 - usize::from(second.is_some()),
             second: second.map(|second| {
                 let (which, when) = phrases(question, cells.words, second);
@@ -166,6 +169,24 @@ fn worse<'t>(table: &'t Table, cells: &Cells<'_>) -> (Level, Vec<Worse<'t>>) {
     ];
     let found = levels.into_iter().find(|(_, worse)| !worse.is_empty());
     found.unwrap_or((Level::All, Vec::new()))
+}
+
+/// True if a figure of a later time has enough outcomes. It is not worse: the latest that is comes first.
+fn has_recovered(question: &Question, table: &Table, cell: &Worse<'_>) -> bool {
+    let is_rated = |pair: &Pair| outcomes(&pair.now) >= RATED_MIN;
+    let (row, column) = (cell.row_place(), cell.column.map(|(place, _)| place));
+    let is_by = |place: usize| question.by.get(place).is_some_and(Dimension::is_period);
+    match (row, column) {
+        (_, Some(column)) if is_by(1) => {
+            let row = cell.row.map_or(&table.total, |(_, row)| row);
+            row.cells[column + 1..].iter().any(is_rated)
+        }
+        (Some(row), None) if is_by(0) => table.rows[row + 1..].iter().any(|row| is_rated(&row.all)),
+        (Some(row), Some(column)) if is_by(0) => {
+            table.rows[row + 1..].iter().any(|row| is_rated(&row.cells[column]))
+        }
+        _ => false,
+    }
 }
 
 fn values<'a>(question: &'a Question, cell: &Worse<'a>) -> Vec<(&'a Dimension, &'a Value)> {

@@ -33,6 +33,7 @@ impl Values {
             let shown = name.escape_debug();
             if !is_known(&name) {
                 let filters = filters.iter().map(String::as_str);
+                let filters = filters.filter(|name| !OWN.contains(name));
                 let known: Vec<_> = OWN.into_iter().chain(filters).collect();
                 let known = known.join(", ");
                 return Err(Problem::BadRequest(format!(

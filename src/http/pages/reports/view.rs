@@ -4,6 +4,7 @@ use super::links::Links;
 use super::question::{Question, Show};
 use super::table::{Pair, Table, TableRow, Value};
 use super::words::{Head, Words};
+use crate::domain::Status;
 use crate::http::pages::frame::chance::{outcomes, rate_fell};
 use crate::http::pages::frame::filters::{changed_of, count_of, duration_of, points_of, rate_of};
 use crate::report::{Dimension, Figures, RowKey};
@@ -68,6 +69,8 @@ pub struct Change {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Single {
     pub failed: i64,
+    /// The list of those; there is one if they have one status.
+    pub failed_target: Option<String>,
     pub open: i64,
     pub open_target: Option<String>,
     pub p95: String,
@@ -129,6 +132,7 @@ impl<'a> Cells<'a> {
             },
             single: Single {
                 failed: now.not_reached(),
+                failed_target: self.failed_target(now, values),
                 open: now.open(),
                 open_target: self
                     .links
@@ -178,6 +182,15 @@ impl<'a> Cells<'a> {
         }
     }
 
+    fn failed_target(&self, now: &Figures, values: &[(&Dimension, &Value)]) -> Option<String> {
+        let statuses = [Status::Undelivered, Status::Failed];
+        let mut statuses = statuses.iter().filter(|status| now.of_status(Some(**status)) > 0);
+        match (statuses.next(), statuses.next()) {
+            (Some(status), None) => self.links.list(values, &[("status", status.name())]),
+            _ => None,
+        }
+    }
+
     /// True if a rate is worse than that of the same row before, beyond chance.
     pub fn is_worse(&self, now: &Figures, before: Option<&Figures>) -> bool {
         !self.question.is_about_failures() && before.is_some_and(|before| rate_fell(now, before))
@@ -213,7 +226,7 @@ impl RowView {
     /// The same without lists: they would not be of this row.
     pub fn without_links(mut self) -> Self {
         self.cells.iter_mut().chain([&mut self.all]).for_each(|cell| cell.target = None);
-        self.single.open_target = None;
+        (self.single.open_target, self.single.failed_target) = (None, None);
         self
     }
 }
