@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod check_signature;
 mod common;
+mod config;
 mod demo;
 mod doctor;
 mod events;
@@ -68,6 +69,8 @@ enum Command {
     Verify(verify::Args),
     /// Check configuration, files, ledger and server, and say what to do about problems
     Doctor(doctor::Args),
+    /// Show the configuration: every value and where it came from
+    Config(config::Args),
     /// Follow the log as it grows
     Tail(tail::Args),
     /// Export messages or events as NDJSON, CSV, Parquet or a spreadsheet
@@ -139,6 +142,7 @@ impl Cli {
             Command::Completions(args) => return packaging::completions(args),
             Command::Man(args) => return packaging::man::run(args),
             Command::Doctor(args) => return doctor::run(args, config, flags),
+            Command::Config(args) => return config::run(args, config, flags),
             _ => {}
         }
         let settings = Settings::load(config, flags)?;
@@ -167,7 +171,7 @@ impl Cli {
             Command::Openapi => packaging::openapi::run(),
             Command::Completions(args) => packaging::completions(&args),
             Command::Man(args) => packaging::man::run(&args),
-            Command::Doctor(_) => unreachable!("it has been run above"),
+            Command::Doctor(_) | Command::Config(_) => unreachable!("it has been run above"),
         }
     }
 }
