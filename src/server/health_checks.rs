@@ -4,12 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::ledger_process::LedgerProcess;
-use crate::backup::record::last_backup;
 use crate::checks::context::CheckContext;
+use crate::checks::figures::last_backup_at;
 use crate::checks::running_server::RunningServer;
 use crate::checks::{self, Cost};
 use crate::config::{ListenerConfig, Settings};
-use crate::domain::Timestamp;
 use crate::http::{CallbackState, HealthChecks};
 
 /// Checks of a server that was started with these settings.
@@ -36,7 +35,7 @@ pub fn configured(
             .with_server(RunningServer { address: Some(admin), ..server });
         checks::run(&context, Cost::More)
     };
-    let (log, ledger_id) = (ledger.database.log_file().into_owned(), ledger.store.ledger_id());
-    let last_backup = move || Timestamp::parse(&last_backup(&log, ledger_id)?.ended_at);
+    let (database, ledger_id) = (ledger.database.clone(), ledger.store.ledger_id());
+    let last_backup = move || last_backup_at(&database, ledger_id);
     HealthChecks::new(Box::new(run), receiving.metrics.recent(), Box::new(last_backup))
 }
