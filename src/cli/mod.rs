@@ -12,6 +12,7 @@ mod events;
 mod export;
 mod help;
 mod import;
+mod init;
 mod messages;
 mod packaging;
 mod quarantine;
@@ -55,6 +56,8 @@ pub struct Cli {
 enum Command {
     /// Run the server: store callbacks and answer queries about them
     Serve(serve::Args),
+    /// Write a commented configuration file, and say how to go on
+    Init(init::Args),
     /// Try everything with simulated, signed traffic; needs no Twilio account
     Demo(demo::Args),
     /// Show the lifecycle of one message: each event, when it arrived, and its effect
@@ -142,6 +145,7 @@ impl Cli {
             Command::Completions(args) => return packaging::completions(args),
             Command::Man(args) => return packaging::man::run(args),
             Command::Doctor(args) => return doctor::run(args, config, flags),
+            Command::Init(args) => return init::run(args, config, flags),
             Command::Config(args) => return config::run(args, config, flags),
             _ => {}
         }
@@ -171,7 +175,9 @@ impl Cli {
             Command::Openapi => packaging::openapi::run(),
             Command::Completions(args) => packaging::completions(&args),
             Command::Man(args) => packaging::man::run(&args),
-            Command::Doctor(_) | Command::Config(_) => unreachable!("it has been run above"),
+            Command::Doctor(_) | Command::Config(_) | Command::Init(_) => {
+                unreachable!("it has been run above")
+            }
         }
     }
 }

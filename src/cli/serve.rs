@@ -35,6 +35,11 @@ pub struct Args {
 }
 
 impl Args {
+    /// True if a public URL is among them.
+    pub fn has_public_url(&self) -> bool {
+        !self.public_urls.is_empty()
+    }
+
     /// The flags as settings.
     pub fn flags(&self) -> Flags {
         Flags::default()

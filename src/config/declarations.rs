@@ -54,12 +54,15 @@ pub static ADMIN_LISTEN: Setting = Setting::new("admin_listen", Text)
     .flag("--admin-listen")
     .variable("DELIVERY_LEDGER_ADMIN_LISTEN")
     .about("The address of the admin API")
+    .note("An address that others can reach needs an API token.")
     .default("127.0.0.1:8081")
     .shown(|settings| Ok(settings.admin_listen()?.to_string()));
 
 pub static ADMIN_HOSTS: Setting = Setting::new("admin_hosts", List)
     .variable("DELIVERY_LEDGER_ADMIN_HOSTS")
     .about("The host names of the admin API")
+    .note("Those of this machine are always accepted.")
+    .example("ledger.example.com")
     .shown(|settings| Ok(joined_or(settings.admin_hosts(), "loopback only")));
 
 pub static API_TOKENS: Setting = Setting::new("api_tokens", Special)
@@ -75,12 +78,19 @@ pub static API_TOKENS: Setting = Setting::new("api_tokens", Special)
 
 pub static API_TOKEN: Setting = Setting::new("api_token", Special);
 
-pub static API_TOKEN_FILE: Setting = Setting::new("api_token_file", Special);
+pub static API_TOKEN_FILE: Setting = Setting::new("api_token_file", Special)
+    .about("The file with the token of the admin API")
+    .note(
+        "DELIVERY_LEDGER_API_TOKEN_FILE names it too. api_token, without _file, would be the token itself.\n\
+         The end of this file has several tokens, each with what its holder may do.",
+    )
+    .example("api-token");
 
 pub static CALLBACK_PATH: Setting = Setting::new("callback_path", List)
     .flag("--callback-path")
     .variable("DELIVERY_LEDGER_CALLBACK_PATH")
     .about("The paths of callbacks, separated by commas")
+    .note("A path that ends with /* stands for every path below it.")
     .default("/message-status")
     .shown(|settings| {
         let paths = settings.callback_paths()?;
@@ -91,6 +101,8 @@ pub static PUBLIC_URL: Setting = Setting::new("public_url", List)
     .flag("--public-url")
     .variable("DELIVERY_LEDGER_PUBLIC_URL")
     .about("The URLs that Twilio calls, separated by commas")
+    .note("Twilio signs what it calls: scheme, host, port and path prefix have to be exactly the same.")
+    .example("https://hooks.example.com")
     .shown(|settings| {
         let urls = settings.public_urls()?;
         let urls = urls.iter().map(|url| url.as_given().to_owned()).collect();
@@ -103,6 +115,7 @@ pub static PUBLIC_URL: Setting = Setting::new("public_url", List)
 pub static CALLBACK_OVERRIDES: Setting = Setting::new("callback_overrides", Text)
     .variable("DELIVERY_LEDGER_CALLBACK_OVERRIDES")
     .about("Twilio's connection overrides")
+    .note("They tell Twilio when to retry, in the callback URL of messages.")
     .default("rc=5&rp=all")
     .shown(|settings| {
         let overrides = settings.callback_overrides();
@@ -112,6 +125,8 @@ pub static CALLBACK_OVERRIDES: Setting = Setting::new("callback_overrides", Text
 pub static TWILIO_API_BASE_URL: Setting = Setting::new("twilio_api_base_url", Text)
     .variable("TWILIO_API_BASE_URL")
     .about("The base URL of Twilio's API")
+    .note("TWILIO_REGION and TWILIO_EDGE in the environment choose another host.")
+    .example("https://api.twilio.com")
     .fallback_variables(&["TWILIO_EDGE", "TWILIO_REGION"])
     .shown(|settings| {
         let url = settings.twilio_base_url()?;
@@ -130,6 +145,7 @@ pub static TWILIO_API_TIMEOUT: Setting = Setting::new("twilio_api_timeout", Text
 pub static TWILIO_API_KEY: Setting = Setting::new("twilio_api_key", EnvironmentOnly)
     .variable("TWILIO_API_SECRET")
     .about("The secret of TWILIO_API_KEY")
+    .note("The key and its secret are read from the environment alone.")
     .other_variables(&["TWILIO_API_SECRET_FILE"])
     .shown(|settings| Ok(if settings.api_key()?.is_some() { "set" } else { "none" }.to_owned()));
 
@@ -143,12 +159,15 @@ pub static DATABASE: Setting = Setting::new("database", Text)
 pub static RULE: Setting = Setting::new("rule", Text)
     .variable("DELIVERY_LEDGER_RULE")
     .about("Which evidence decides a status")
+    .note("failure-terminal, or delivery-wins.")
     .default("failure-terminal")
     .shown(|settings| Ok(settings.rule()?.name().to_owned()));
 
 pub static TAGS_NAMES: Setting = Setting::new("tags.names", List)
     .variable("DELIVERY_LEDGER_TAGS_NAMES")
     .about("The tags that are indexed, separated by commas")
+    .note("Without this, all of them are.")
+    .example("order, campaign")
     .shown(|settings| {
         Ok(match settings.indexed_tags()? {
             None | Some(IndexedTags::All) => "all".to_owned(),
@@ -160,6 +179,7 @@ pub static VERIFY_EVERY: Setting = Setting::new("verify_every", Text)
     .flag("--verify-every")
     .variable("DELIVERY_LEDGER_VERIFY_EVERY")
     .about("How often serve verifies its log")
+    .note("A time, or off.")
     .default("24h")
     .shown(|settings| Ok(seconds_or_off(settings.verify_every()?)));
 
@@ -167,6 +187,7 @@ pub static RECONCILE_EVERY: Setting = Setting::new("reconcile.every", Text)
     .flag("--reconcile-every")
     .variable("DELIVERY_LEDGER_RECONCILE_EVERY")
     .about("How often serve asks Twilio")
+    .note("A time, or off.")
     .default("off")
     .shown(|settings| Ok(seconds_or_off(settings.reconcile_every()?)));
 
@@ -193,6 +214,7 @@ pub static RECONCILE_KEEP_CONTENT: Setting = Setting::new("reconcile.keep_conten
 pub static QUARANTINE: Setting = Setting::new("quarantine", Text)
     .variable("DELIVERY_LEDGER_QUARANTINE")
     .about("Whether rejected requests are kept")
+    .note("on, or off.")
     .default("on")
     .shown(|settings| Ok(if settings.quarantine_is_on()? { "on" } else { "off" }.to_owned()));
 
@@ -215,6 +237,7 @@ pub static QUARANTINE_MIB: Setting = Setting::new("quarantine_mib", Number)
 pub static ACCESS_LOG: Setting = Setting::new("access_log", Text)
     .variable("DELIVERY_LEDGER_ACCESS_LOG")
     .about("Where access records are written, or off")
+    .note("on is ledger.access.jsonl next to the log; a path, or stdout.")
     .default("on")
     .shown(|settings| {
         Ok(match settings.access_log()? {
@@ -227,6 +250,7 @@ pub static ACCESS_LOG: Setting = Setting::new("access_log", Text)
 pub static WAL_CHECKPOINTS: Setting = Setting::new("wal_checkpoints", Text)
     .variable("DELIVERY_LEDGER_WAL_CHECKPOINTS")
     .about("Who checkpoints the WAL")
+    .note("own, or external for a program such as Litestream.")
     .default("own")
     .shown(|settings| {
         Ok(if settings.leaves_wal_checkpoints()? { "external" } else { "own" }.to_owned())
@@ -235,6 +259,8 @@ pub static WAL_CHECKPOINTS: Setting = Setting::new("wal_checkpoints", Text)
 pub static ERROR_CODES: Setting = Setting::new("error_codes", Text)
     .variable("DELIVERY_LEDGER_ERROR_CODES")
     .about("A table of error codes, as a file")
+    .note("Without it, a built-in table is used.")
+    .example("error-codes.csv")
     .shown(|settings| {
         settings.error_codes(None)?;
         let is_given = settings.given_text(&ERROR_CODES).is_some();
@@ -244,6 +270,8 @@ pub static ERROR_CODES: Setting = Setting::new("error_codes", Text)
 pub static DEFAULT_COUNTRY: Setting = Setting::new("default_country", Text)
     .variable("DELIVERY_LEDGER_DEFAULT_COUNTRY")
     .about("The country of numbers in national form")
+    .note("Without it, such numbers are not understood.")
+    .example("GB")
     .shown(|settings| {
         let country = settings.default_country()?;
         Ok(country.map_or("none".to_owned(), |country| country.to_string()))
@@ -262,6 +290,7 @@ pub static PAGER: Setting = Setting::new("pager", Text)
     .flag("--no-pager")
     .variable("DELIVERY_LEDGER_PAGER")
     .about("The pager for long output")
+    .note("cat is none.")
     .fallback_variables(&["PAGER"])
     .default("less")
     .shown(|settings| Ok(settings.pager().unwrap_or_else(|| "none".to_owned())));

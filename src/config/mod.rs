@@ -20,6 +20,7 @@ mod quarantine;
 mod reconcile;
 mod reread;
 mod setting;
+mod template;
 mod twilio_api;
 mod url;
 mod valid_part;
@@ -34,6 +35,7 @@ use secrecy::SecretString;
 
 pub use self::api_token::{ApiScope, ApiToken, ConfiguredToken, Read};
 pub use self::configured_account::{ConfiguredAccount, ConfiguredKey};
+pub use self::credential::{account_sid as check_account_sid, auth_token as check_auth_token};
 pub use self::declarations::*;
 pub use self::effective::EffectiveSetting;
 pub use self::environment::{
@@ -48,6 +50,7 @@ pub use self::origin::Origin;
 pub use self::reconcile::Reconciling;
 use self::setting::Given;
 pub use self::setting::{Flags, Setting};
+pub use self::template::{AUTH_TOKEN_FILE, TemplateAccount, template};
 use crate::access_log::Destination;
 use crate::domain::account_names::AccountNames;
 use crate::domain::country::Country;
@@ -60,7 +63,9 @@ use crate::twilio::accounts::Accounts;
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
 
-const DEFAULT_FILE: &str = "delivery-ledger.toml";
+/// The configuration file if none is named.
+pub const DEFAULT_FILE: &str = "delivery-ledger.toml";
+
 /// All sources of settings: flags, environment and file. Values are parsed when they are asked for.
 #[derive(Debug, Clone)]
 pub struct Settings {

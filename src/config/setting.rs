@@ -19,6 +19,10 @@ pub struct Setting {
     pub default: Option<&'static str>,
     /// What it is, in a few words, for help pages; empty if another setting is shown for it.
     pub about: &'static str,
+    /// What else somebody who writes the configuration file should know; empty if nothing.
+    pub note: &'static str,
+    /// A value for the commented configuration file, if there is no default.
+    pub example: Option<&'static str>,
     /// How `config show` and `doctor` show the value in effect; `None` if they show it as part of another
     /// setting.
     pub show: Option<fn(&Settings) -> anyhow::Result<String>>,
@@ -57,6 +61,8 @@ impl Setting {
             variable: None,
             default: None,
             about: "",
+            note: "",
+            example: None,
             show: None,
             other_variables: &[],
             other_keys: &[],
@@ -78,6 +84,14 @@ impl Setting {
 
     pub const fn about(self, about: &'static str) -> Self {
         Self { about, ..self }
+    }
+
+    pub const fn note(self, note: &'static str) -> Self {
+        Self { note, ..self }
+    }
+
+    pub const fn example(self, example: &'static str) -> Self {
+        Self { example: Some(example), ..self }
     }
 
     pub const fn shown(self, show: fn(&Settings) -> anyhow::Result<String>) -> Self {
@@ -156,6 +170,12 @@ impl Flags {
         if !values.is_empty() {
             self.0.insert(setting.flag.expect("a setting with a flag"), values);
         }
+        self
+    }
+
+    /// These flags and those.
+    pub fn and(mut self, flags: Flags) -> Self {
+        self.extend(flags);
         self
     }
 

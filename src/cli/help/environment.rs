@@ -17,7 +17,7 @@ pub fn environment(path: &str) -> Vec<Variable> {
     };
     let terminal = || config::TERMINAL_VARIABLES.into_iter().map(Variable::from);
     match path {
-        "openapi" | "completions" | "man" => Vec::new(),
+        "openapi" | "completions" | "man" | "init" => Vec::new(),
         "serve" | "doctor" => {
             let ours = |setting: &&&Setting| setting.key != config::PAGER.key;
             let settings: Vec<_> = SETTINGS.iter().filter(ours).copied().collect();

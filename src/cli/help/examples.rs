@@ -33,6 +33,13 @@ pub fn examples(path: &str) -> Vec<Example> {
                 "delivery-ledger --config /etc/delivery-ledger.toml serve --callback-path '/v1/sms/*'",
             ),
         ],
+        "init" => &[
+            ("Ask for the most important values", "delivery-ledger init"),
+            (
+                "In a script; the auth token comes from stdin",
+                "delivery-ledger init --public-url https://hooks.example.com --account-sid AC0123456789abcdef0123456789abcdef --auth-token-stdin",
+            ),
+        ],
         "config" => &[("What is in effect, and why", "delivery-ledger config show")],
         "config show" => &[
             ("What is in effect, and why", "delivery-ledger config show"),

@@ -3,6 +3,7 @@
 mod audit;
 mod config;
 mod export;
+mod init;
 mod replay;
 mod usage;
 

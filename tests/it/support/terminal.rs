@@ -98,6 +98,27 @@ impl Terminal {
         String::from_utf8_lossy(&shown).replace("\r\n", "\n")
     }
 
+    /// Runs a command that asks, and must succeed: types each answer once its question is shown. Returns
+    /// what it shows, and what the terminal shows of the answers.
+    pub fn converse(&self, command: Command, dialogue: &[(&str, &str)]) -> String {
+        let (mut master, slave, command) = self.open(command);
+        let (stdin, stdout) = (slave.try_clone().unwrap(), slave.try_clone().unwrap());
+        let mut child = command.stdin(stdin).stdout(stdout).stderr(slave).spawn();
+        let (mut shown, mut some, mut answered) = (Vec::new(), [0; 4096], 0);
+        for (question, answer) in dialogue {
+            while !String::from_utf8_lossy(&shown[answered..]).contains(question) {
+                let read = master.read(&mut some).unwrap_or(0);
+                assert!(read > 0, "{}", String::from_utf8_lossy(&shown));
+                shown.extend_from_slice(&some[..read]);
+            }
+            answered = shown.len();
+            master.write_all(answer.as_bytes()).unwrap();
+        }
+        let _end = master.read_to_end(&mut shown);
+        assert!(child.wait().unwrap().success(), "{}", String::from_utf8_lossy(&shown));
+        String::from_utf8_lossy(&shown).replace("\r\n", "\n")
+    }
+
     /// Both ends of a terminal, and the command with its environment.
     fn open(&self, mut command: Command) -> (File, File, Command) {
         for (name, value) in &self.environment {
