@@ -129,6 +129,27 @@ test("[ and ] step through the moments of a message, and back and forward return
   await page.finish();
 });
 
+test("a step that fails shows the reason on a page, and a polled part that fails changes nothing", async () => {
+  const page = await open(browser, { failing: true });
+  await page.goto(ledger.url(MESSAGE));
+  const answered = page.waitForEvent("response");
+  await page.evaluate(() => {
+    window.htmx.ajax("GET", "/v1/none", "#foot");
+  });
+  await answered;
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.equal(page.url(), ledger.url(MESSAGE));
+
+  await page.evaluate(() => {
+    document.addEventListener("htmx:configRequest", (event) => {
+      event.detail.path = event.detail.path.replace(/position=\d+/, "position=999");
+    });
+  });
+  await page.locator("#step-2").click();
+  await page.getByText("is beyond the head").waitFor();
+  await page.finish();
+});
+
 test("a step that is chosen by its link keeps the focus and the place", async () => {
   const page = await open(browser, { viewport: { width: 1280, height: 400 } });
   await page.goto(ledger.url(MESSAGE));
@@ -181,6 +202,23 @@ test("a page that nobody sees is not refreshed until somebody does", async () =>
   await show(false);
   await page.clock.runFor(2_000);
   assert.equal(requests, 1);
+  await page.finish();
+});
+
+test("pages that show no present state, or a period of one's own, are not refreshed", async () => {
+  const page = await open(browser);
+  await page.clock.install();
+  for (const target of [MESSAGE, "/messages", "/?since=2020-01-01&until=2020-02-01", "/live?paused=1"]) {
+    await page.goto(ledger.url(target));
+    let requests = 0;
+    const count = (request) => {
+      if (request.resourceType() === "fetch") requests += 1;
+    };
+    page.on("request", count);
+    await page.clock.runFor(4 * REFRESH_MS);
+    page.off("request", count);
+    assert.equal(requests, 0, target);
+  }
   await page.finish();
 });
 

@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  /** The interval at which the parts with `data-refresh` are replaced, in milliseconds. */
+  /** The interval at which the parts with `data-refresh`, and the footer, are replaced, in milliseconds. */
   const REFRESH_MS = 30_000;
 
   // Keys
@@ -126,7 +126,7 @@
   }
 
   async function refresh() {
-    const parts = [...document.querySelectorAll("[data-refresh]")];
+    const parts = [...document.querySelectorAll("[data-refresh]"), document.getElementById("foot")];
     if (hasEnded || document.hidden || Date.now() - refreshedAt < REFRESH_MS || parts.some(isInUse)) return;
     refreshedAt = Date.now();
     const options = { headers: { Accept: "text/html" }, redirect: "manual", cache: "no-store" };
@@ -139,26 +139,31 @@
     if (!answer?.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (parts.some(isInUse)) return;
-    for (const part of [...parts, document.getElementById("foot")]) {
+    for (const part of parts) {
       const by = page.getElementById(part.id);
       if (by !== null) replace(part, by);
     }
     document.title = page.title;
   }
 
-  // More often than that, so that a page that was hidden or in use is refreshed soon after.
-  setInterval(refresh, REFRESH_MS / 30);
+  if (document.querySelector("[data-refresh]") !== null) {
+    // More often than that, so that a page that was hidden or in use is refreshed soon after.
+    setInterval(refresh, REFRESH_MS / 30);
+  }
 
   // Content that is replaced because of a link
 
   // The new content is inserted before the old one is removed, which a browser takes as a reason to scroll.
   let scrolled = 0;
   document.addEventListener("htmx:beforeSwap", () => (scrolled = window.scrollY));
-  document.addEventListener("htmx:afterSwap", () => window.scrollTo(0, scrolled));
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.boosted) window.scrollTo(0, scrolled);
+  });
 
-  // If it cannot be replaced, the whole page shows why.
-
-  const load = (event) => location.assign(event.detail.pathInfo.requestPath);
+  // If it cannot be replaced, the whole page shows why. A part that is polled is only requested again.
+  const load = (event) => {
+    if (event.detail.boosted) location.assign(event.detail.pathInfo.requestPath);
+  };
   document.addEventListener("htmx:responseError", load);
   document.addEventListener("htmx:sendError", load);
 })();
