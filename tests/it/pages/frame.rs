@@ -1,7 +1,7 @@
 //! What all pages share: security headers, assets, the theme, the footer, and who is signed in.
 
 use super::{html, visit};
-use crate::support::{App, Request, delivered, sid};
+use crate::support::{App, Request, delivered, failed, sid};
 
 fn with_one_message() -> App {
     let app = App::start();
@@ -90,6 +90,62 @@ fn no_page_ignores_a_parameter() {
         }
     }
     assert_eq!(visit(&app, "/messages?q=1&q=2").code, 400);
+}
+
+/// Every page, and every way in which the messages can be grouped.
+const EVERY_PAGE: [&str; 16] = [
+    "/",
+    "/?by=channel",
+    "/?by=account",
+    "/messages",
+    "/messages?columns=tags,events,sid",
+    "/errors",
+    "/reports",
+    "/reports?by=channel,day",
+    "/reports?by=messaging-service",
+    "/reports?by=from",
+    "/reports?by=tag%3Aorder",
+    "/live",
+    "/ledger",
+    "/exports",
+    "/health",
+    "/live?status=failure",
+];
+
+/// Failed messages of which every text is this, with enough of them to be named in a sentence.
+fn receive_failures_with(app: &App, text: &str) {
+    let query: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    for number in 1..=30 {
+        let body = failed(&sid(number), "63018").with("ChannelPrefix", text).with("To", text);
+        let body = body.with("MessagingServiceSid", text).with("ErrorMessage", text);
+        let body = body.with("ProfileName", text).with("From", text);
+        app.receive_at(&format!("/message-status?order={query}"), body);
+    }
+    app.caught_up();
+}
+
+#[test]
+fn text_of_callbacks_stays_text_on_every_page() {
+    let app = App::start();
+    receive_failures_with(&app, "<script>x</script>\u{1b}[31m\u{202e}");
+    for page in EVERY_PAGE.map(str::to_owned).into_iter().chain([format!("/messages/{}", sid(1))]) {
+        let html = html(&app, &page);
+        for raw in ["<script>x", "\u{1b}", "\u{202e}"] {
+            assert!(!html.contains(raw), "{page}: {raw:?}: {html}");
+        }
+    }
+}
+
+#[test]
+fn a_masked_token_sees_no_number_on_any_page_nor_in_its_links() {
+    let mut app = App::not_started(&[]);
+    app.use_token_with_scope("read:masked");
+    app.restart();
+    receive_failures_with(&app, "5558675310");
+    for page in EVERY_PAGE.map(str::to_owned).into_iter().chain([format!("/messages/{}", sid(1))]) {
+        let html = html(&app, &page);
+        assert!(!html.contains("867531"), "{page}: {html}");
+    }
 }
 
 #[test]

@@ -41,8 +41,9 @@ pub struct Numbers {
 /// A country, a channel or an account.
 pub struct Place {
     /// `None` for messages without one.
-    pub value: Option<String>,
-    pub name: String,
+    pub name: Option<String>,
+    /// The value to filter by; `None` if there is none, or if the client sees it masked.
+    pub filter: Option<String>,
     pub now: Figures,
     pub before: Figures,
 }
@@ -109,7 +110,7 @@ impl Numbers {
             codes,
             places: places.rows.iter().map(|row| Place::new(row, state, masked)).collect(),
             outcomes: outcomes(&in_steps, steps),
-            verdict,
+            verdict: if masked { verdict.masked() } else { verdict },
             error_codes: Arc::clone(&state.error_codes),
         })
     }
@@ -129,11 +130,8 @@ impl Place {
         };
         let name = value.as_deref().map(|value| state.account_names.name(value).unwrap_or(value));
         Self {
-            name: name.map_or_else(String::new, |name| match masked {
-                true => mask::text(name),
-                false => name.to_owned(),
-            }),
-            value,
+            name: name.map(|name| if masked { mask::text(name) } else { name.to_owned() }),
+            filter: value.filter(|value| !masked || !mask::could_be_number(value)),
             now: row.figures.clone(),
             before: compared(row.compared.as_ref()),
         }

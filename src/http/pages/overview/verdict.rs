@@ -7,6 +7,7 @@ use crate::domain::error_code::Responsibility;
 use crate::domain::{ErrorCode, ErrorCodes, Timestamp};
 use crate::http::pages::frame::chance::rate_fell;
 use crate::report::{Figures, Report, RowKey};
+use crate::wire::mask;
 
 /// What is called most of a rise.
 const MOST: f64 = 0.9;
@@ -94,6 +95,17 @@ impl Verdict {
         match self {
             Verdict::Rose(rise) => Some(rise),
             _ => None,
+        }
+    }
+
+    /// The same for a client that sees addresses masked: a channel is a text that a sender may choose.
+    pub fn masked(self) -> Self {
+        match self {
+            Verdict::Rose(rise) => {
+                let channel = rise.channel.as_deref().map(mask::text);
+                Verdict::Rose(Rise { channel, ..rise })
+            }
+            other => other,
         }
     }
 
