@@ -44,6 +44,12 @@ pub fn in_words(time: Duration) -> String {
     }
 }
 
+/// A text with a capital at its beginning.
+pub fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// Whether a character is a control character or changes the direction of the text after it.
 pub fn is_unsafe(c: char) -> bool {
     c.is_control()

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::arrivals::{self, Usual};
 use super::callbacks::examine::Examined;
@@ -14,7 +15,7 @@ use super::growth::Growth;
 use super::recent::{Counts, RecentCallbacks, minute_of, start_of};
 use crate::backup::record::{LastBackup, last_backup};
 use crate::domain::{Position, Timestamp};
-use crate::store::inspect;
+use crate::store::{Database, inspect};
 
 /// What was measured during a run of the checks. What could not be measured is missing.
 #[derive(Debug, Clone, Default)]
@@ -166,6 +167,11 @@ fn lag(context: &CheckContext) -> Option<Lag> {
     let (_, ready) = context.server.ready.as_ref()?;
     let events = ready["head"].as_u64()?.saturating_sub(ready["checkpoint"].as_u64()?);
     Some(Lag { seconds: ready["lag_seconds"].as_f64()?, events })
+}
+
+/// When the last backup of a ledger ended, if one is known.
+pub fn last_backup_at(database: &Database, ledger_id: Uuid) -> Option<Timestamp> {
+    Timestamp::parse(&last_backup(&inspect::files(database).log, ledger_id)?.ended_at)
 }
 
 fn backup(context: &CheckContext) -> Option<LastBackup> {

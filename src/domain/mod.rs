@@ -4,6 +4,7 @@
 pub mod account_names;
 pub mod channel;
 pub mod country;
+mod country_names;
 pub mod digest;
 pub mod duration;
 pub mod error_code;

@@ -1,9 +1,22 @@
 //! Prometheus metrics of the projection.
 
-use prometheus::IntCounter;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::domain::Lifecycle;
+use prometheus::{IntCounter, IntCounterVec, Opts};
+
+use crate::domain::{ErrorCode, Lifecycle, Status};
 use crate::store::MessageChange;
+
+/// The error codes that are counted by themselves, because each is a time series. Twilio documents some 200
+/// of messages, of which an account sees a few.
+const ERROR_CODES_MAX: usize = 100;
+
+/// The label of the error codes beyond these.
+const OTHER_CODES: &str = "other";
+
+/// The label of failed messages without an error code.
+const NO_CODE: &str = "none";
 
 /// Counters of unusual events that this process has projected. A rebuild of the views does not count.
 #[derive(Clone)]
@@ -13,6 +26,43 @@ pub struct ProjectionMetrics {
     pub unrecognised: IntCounter,
     /// Messages, not events.
     pub conflicts: IntCounter,
+    pub failed: FailedMessages,
+}
+
+/// Messages that became failed or undelivered, by error code.
+#[derive(Clone)]
+pub struct FailedMessages {
+    counter: IntCounterVec,
+    /// The codes with a time series of their own.
+    counted: Arc<Mutex<HashSet<ErrorCode>>>,
+}
+
+impl FailedMessages {
+    fn new() -> Self {
+        let opts = Opts::new(
+            "delivery_ledger_failed_messages_total",
+            "Messages that came to be failed or undelivered, by their error code.",
+        );
+        let counter = IntCounterVec::new(opts, &["error_code"]).expect("these are names");
+        Self { counter, counted: Arc::default() }
+    }
+
+    /// The counter, to be registered.
+    pub fn counter(&self) -> &IntCounterVec {
+        &self.counter
+    }
+
+    fn count(&self, code: Option<ErrorCode>) {
+        let Some(code) = code else { return self.counter.with_label_values(&[NO_CODE]).inc() };
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if counted.len() < ERROR_CODES_MAX {
+            counted.insert(code);
+        }
+        match counted.contains(&code) {
+            true => self.counter.with_label_values(&[code.number().to_string()]).inc(),
+            false => self.counter.with_label_values(&[OTHER_CODES]).inc(),
+        }
+    }
 }
 
 impl Default for ProjectionMetrics {
@@ -28,6 +78,7 @@ impl Default for ProjectionMetrics {
                 "conflicting_messages",
                 "Messages of which there came to be evidence both of success and of failure.",
             ),
+            failed: FailedMessages::new(),
         }
     }
 }
@@ -49,6 +100,11 @@ impl ProjectionMetrics {
             let in_conflict = |lifecycle: &Lifecycle| lifecycle.evidence.has_conflict();
             if in_conflict(now) && !before.is_some_and(in_conflict) {
                 self.conflicts.inc();
+            }
+            let has_failed =
+                |lifecycle: &Lifecycle| lifecycle.evidence.status().is_some_and(Status::is_failure);
+            if has_failed(now) && !before.is_some_and(has_failed) {
+                self.failed.count(now.evidence.error_code());
             }
         }
     }

@@ -86,7 +86,8 @@ impl Figures {
         }
     }
 
-    fn add(&mut self, other: &Figures) {
+    /// Adds the messages of other figures.
+    pub fn add(&mut self, other: &Figures) {
         self.by_status.iter_mut().zip(other.by_status).for_each(|(ours, theirs)| *ours += theirs);
         self.open += other.open;
         self.conflicts += other.conflicts;

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+mod calendar;
 pub mod comparison;
 pub mod csv;
 mod dense_histogram;
@@ -25,6 +26,7 @@ use crate::domain::zone::Zone;
 use crate::domain::{ErrorCodes, Position, Rule};
 use crate::store::{Checkpoint, Store, StoreError, Views};
 
+pub use calendar::Step;
 pub use dimension::{Dimension, InvalidDimensions, RowKey, RowKeys, RowKeysRef};
 pub use figures::Figures;
 pub use order::{Order, SortBy};

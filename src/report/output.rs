@@ -226,7 +226,7 @@ impl ReportJson {
 
 /// Masks the values of a row that may be addresses. SIDs, channels and tags are texts that a sender may
 /// choose.
-fn mask_keys(row: &mut Row, by: &[Dimension]) {
+pub fn mask_keys(row: &mut Row, by: &[Dimension]) {
     for (key, dimension) in row.keys.iter_mut().zip(by) {
         let RowKey::Text(text) = key else { continue };
         *text = match dimension {

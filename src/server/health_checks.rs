@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::ledger_process::LedgerProcess;
 use crate::checks::context::CheckContext;
+use crate::checks::figures::last_backup_at;
 use crate::checks::running_server::RunningServer;
 use crate::checks::{self, Cost};
 use crate::config::{ListenerConfig, Settings};
@@ -34,5 +35,7 @@ pub fn configured(
             .with_server(RunningServer { address: Some(admin), ..server });
         checks::run(&context, Cost::More)
     };
-    HealthChecks::new(Box::new(run), receiving.metrics.recent())
+    let (database, ledger_id) = (ledger.database.clone(), ledger.store.ledger_id());
+    let last_backup = move || last_backup_at(&database, ledger_id);
+    HealthChecks::new(Box::new(run), receiving.metrics.recent(), Box::new(last_backup))
 }

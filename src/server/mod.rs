@@ -10,6 +10,7 @@ mod reload;
 mod sending;
 mod signals;
 mod startup_log;
+mod supervisor;
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -76,6 +77,12 @@ pub fn run(settings: &Settings) -> Result<()> {
         let (receiving, state) = states(config, &ledger, rule, background);
         Reloader::new(settings, &receiving.accounts, &state.tokens, &receiving.reloads)
             .start(hang_ups);
+        supervisor::start_watchdog();
+        supervisor::ready();
+        let stop = async {
+            stop.await;
+            supervisor::stopping();
+        };
         http::run(callbacks, admin, receiving, state, stop).await.context("serve")
     });
     verifying.inspect(background::Handle::stop);

@@ -64,6 +64,7 @@ mod starting;
 mod stopping;
 mod store;
 mod stream;
+mod supervisor;
 mod support;
 mod tags;
 mod tail;

@@ -112,6 +112,46 @@ fn late_duplicate_and_unknown_events_are_counted() {
 }
 
 #[test]
+fn a_failed_message_is_counted_once_by_its_error_code() {
+    let app = App::start();
+    for body in [sent(&sid(1)), failed(&sid(1), "30007"), failed(&sid(1), "30007")] {
+        app.receive(body);
+    }
+    app.receive(failed(&sid(2), "30007"));
+    app.receive(status(&sid(3), "undelivered"));
+    app.receive(delivered(&sid(4)));
+    app.caught_up();
+
+    let count = |code: &str| {
+        value(&app, &format!("delivery_ledger_failed_messages_total{{error_code=\"{code}\"}}"))
+    };
+    app.eventually("both are counted", || count("30007") == 2.0);
+    assert_eq!(count("none"), 1.0);
+}
+
+#[test]
+fn more_than_a_hundred_error_codes_are_counted_together() {
+    let app = App::start();
+    for number in 0..105 {
+        app.receive(failed(&sid(number), &(50_000 + number).to_string()));
+    }
+    app.caught_up();
+    let name = "delivery_ledger_failed_messages_total{error_code=\"other\"}";
+    app.eventually("five are left over", || value(&app, name) == 5.0);
+}
+
+#[test]
+fn the_time_of_the_last_backup_is_a_metric() {
+    let app = App::start();
+    app.receive(sent(&sid(1)));
+    let name = "delivery_ledger_backup_timestamp_seconds";
+    assert_eq!(value(&app, name), 0.0);
+    assert!(app.run(&["backup", "copy.db"]).status.success());
+    let now = time::OffsetDateTime::now_utc().unix_timestamp() as f64;
+    assert!((now - value(&app, name)).abs() < 60.0);
+}
+
+#[test]
 fn metrics_report_positions_and_file_sizes() {
     let app = App::start_with(&["--verify-every", "1s"]);
     (0..40).for_each(|number| assert_eq!(app.receive(sent(&sid(number))).code, 200));

@@ -33,7 +33,6 @@ pub fn import(
 ) -> Result<u64> {
     let path = folder.join(FILE);
     export(&path, past, signer).with_context(|| format!("write {}", path.display()))?;
-    let bar = progress::over_events(past.len() as u64, "import");
     let options = Options {
         format: Some(ImportFormat::Events),
         keep_content: false,
@@ -41,12 +40,17 @@ pub fn import(
         now,
         spool_folder: folder.to_owned(),
     };
-    let mut staged =
-        stage(std::slice::from_ref(&path), options, &mut |_| ControlFlow::Continue(()))?;
+    let bar = progress::over_bytes(path.metadata()?.len(), "read");
+    let mut staged = stage(std::slice::from_ref(&path), options, &mut |bytes| {
+        bar.set_position(bytes);
+        ControlFlow::Continue(())
+    })?;
+    bar.finish_and_clear();
     if let Some(refusal) = staged.refused.first().first() {
         bail!("the past cannot be imported: {}", refusal.reason);
     }
     let store = store::open(database, Access::Create)?;
+    let bar = progress::over_events(staged.staged(), "import");
     let mut append = |events: &[NewEvent]| append_when_free(&*store, events).map(|_| ());
     let (counts, outcome) = staged.append(None, &mut append, &mut |row| {
         bar.set_position(row);

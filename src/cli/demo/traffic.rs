@@ -20,8 +20,9 @@ pub const CALLBACK_PATH: &str = "/message-status";
 /// The public URL, which callbacks are signed with, as with a proxy in front. No such host exists (RFC 2606).
 pub const PUBLIC_URL: &str = "https://hooks.northwind.example";
 
-/// The number of messages whose callbacks are sent at the start: those of the last minutes.
-const MESSAGES_SENT: f64 = 100.0;
+/// The number of messages whose callbacks are sent at the start: those of the last minutes. More would be seen
+/// as a gap before the start, and as a rush at it.
+const MESSAGES_SENT: f64 = 20.0;
 
 /// The number of callbacks in flight at once.
 const CONNECTIONS: usize = 8;

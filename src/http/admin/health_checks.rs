@@ -9,6 +9,7 @@ use crate::checks::finding::Outcome;
 use crate::checks::recent::RecentCallbacks;
 use crate::checks::report::CheckReport;
 use crate::checks::running_server::RunningServer;
+use crate::domain::Timestamp;
 use crate::http::callbacks::recent::MinuteCounters;
 
 /// A report this recent is returned again, so that many clients cause no more work than one.
@@ -20,6 +21,9 @@ const SHOWN_FOR: Duration = Duration::from_secs(60);
 /// Runs every check, with the state of the server.
 pub type RunChecks = dyn Fn(RunningServer) -> CheckReport + Send + Sync;
 
+/// Reads when the last backup ended; `None` if none is known.
+pub type ReadLastBackup = dyn Fn() -> Option<Timestamp> + Send + Sync;
+
 /// The checks of one server.
 pub struct HealthChecks {
     run: Box<RunChecks>,
@@ -27,12 +31,22 @@ pub struct HealthChecks {
     running: Mutex<()>,
     last: ArcSwapOption<(Instant, Arc<CheckReport>)>,
     recent: Arc<MinuteCounters>,
+    last_backup: Box<ReadLastBackup>,
 }
 
 impl HealthChecks {
     /// Checks that run this, on a server that counts its callbacks here.
-    pub fn new(run: Box<RunChecks>, recent: Arc<MinuteCounters>) -> Self {
-        Self { run, running: Mutex::new(()), last: ArcSwapOption::empty(), recent }
+    pub fn new(
+        run: Box<RunChecks>,
+        recent: Arc<MinuteCounters>,
+        last_backup: Box<ReadLastBackup>,
+    ) -> Self {
+        Self { run, running: Mutex::new(()), last: ArcSwapOption::empty(), recent, last_backup }
+    }
+
+    /// When the last backup ended; `None` if none is known. Reads a small file.
+    pub fn last_backup(&self) -> Option<Timestamp> {
+        (self.last_backup)()
     }
 
     /// The callbacks of the last minutes.

@@ -45,6 +45,10 @@ fn set_gauges(state: &AdminState) {
         set_sizes(state, &sizes);
     }
     set_verification(state);
+    if let Some(checks) = &state.checks {
+        let seconds = |at: Timestamp| at.micros() as f64 / 1e6;
+        state.metrics.backup_at.set(checks.last_backup().map_or(0.0, seconds));
+    }
 }
 
 fn set_projection(state: &AdminState) {

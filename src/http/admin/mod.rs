@@ -16,7 +16,7 @@ pub mod openapi;
 pub mod recheck;
 pub mod recheck_quarantine;
 pub mod registry;
-mod reports;
+pub mod reports;
 mod routes;
 mod send_message;
 pub mod state;

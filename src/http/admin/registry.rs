@@ -29,6 +29,7 @@ pub struct MetricsRegistry {
     pub verified_at: Gauge,
     pub verify_findings: IntGauge,
     pub verify_failed: IntGauge,
+    pub backup_at: Gauge,
 }
 
 impl MetricsRegistry {
@@ -66,6 +67,7 @@ impl MetricsRegistry {
         {
             registry.register(Box::new(counter.clone()))?;
         }
+        registry.register(Box::new(projected.failed.counter().clone()))?;
         if let Some(recorder) = &receiving.recorder {
             recorder.metrics().register(&registry)?;
         }
@@ -119,6 +121,10 @@ impl MetricsRegistry {
             verify_failed: whole(
                 "verify_failed",
                 "1 if the last background verification could not be completed, otherwise 0.",
+            )?,
+            backup_at: seconds(
+                "backup_timestamp_seconds",
+                "The time at which the last backup that is known ended; 0 if none is.",
             )?,
             files,
             stuck_counted: Mutex::new(None),

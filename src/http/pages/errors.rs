@@ -10,9 +10,10 @@ use super::codes::trend::{Bar, CodeTrend, Trends, hours_of_bar};
 use super::frame::filters;
 use super::frame::html::html;
 use super::frame::page::{Page, Section};
-use super::frame::range::{Range, RangeLink, with_query};
+use super::frame::range::{self, Range, RangeLink, with_query};
 use super::frame::visit::Visit;
 use super::list::query::ListQuery;
+use crate::domain::rollup::Hour;
 use crate::domain::{ErrorCode, ErrorCodes, Timestamp};
 use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
@@ -21,6 +22,12 @@ use crate::wire::parameters::BadValue;
 
 /// The path of the page.
 const PATH: &str = "/errors";
+
+/// The path of the report that has the same figures.
+const REPORT: &str = "/v1/reports/delivery";
+
+/// The hours up to which the last failure is so many hours ago; then days are enough.
+const HOURS_NAMED_MAX: i64 = 48;
 
 /// The sides, as in `side`, and their names in the tabs. Sender and configuration are us.
 const SIDES: [(&str, &str); 6] = [
@@ -39,6 +46,10 @@ struct ErrorsPage {
     page: Page,
     ranges: Vec<RangeLink>,
     range: Range,
+    /// The side that is shown; `None` for all.
+    side: Option<&'static str>,
+    /// The path and query of the table as CSV.
+    csv: String,
     trends: Trends,
     culprit: Option<Culprit>,
     sides: Vec<SideTab>,
@@ -78,6 +89,7 @@ struct Row {
     most: i64,
     bars: Vec<Bar>,
     places: String,
+    last: String,
 }
 
 /// The error codes.
@@ -88,7 +100,13 @@ pub async fn errors(
     query: Result<web::Query<Vec<(String, String)>>, actix_web::Error>,
 ) -> Result<HttpResponse, Problem> {
     let query = query.map_err(|error| Problem::BadRequest(error.to_string()))?;
-    let mut parameters: BTreeMap<_, _> = query.into_inner().into_iter().collect();
+    let mut parameters = BTreeMap::new();
+    for (name, value) in query.into_inner() {
+        let shown = name.escape_debug().to_string();
+        if parameters.insert(name, value).is_some() {
+            return Err(Problem::BadRequest(format!("parameter `{shown}` is given twice")));
+        }
+    }
     let range = Range::take(&mut parameters, visit.now, &visit.state.time_zone)?;
     let side = parameters.remove("side").map(|side| known_side(&side)).transpose()?;
     if let Some(unknown) = parameters.keys().next() {
@@ -101,7 +119,7 @@ pub async fn errors(
     let (state, counted) = (visit.state.clone(), range.clone());
     let trends = web::block(move || {
         state.wait_for_views()?;
-        Trends::new(state.store.views(), &counted, &state.error_codes)
+        Trends::new(&*state.store, &counted, &state.error_codes)
     });
     let trends = trends.await??;
     let error_codes = &visit.state.error_codes;
@@ -113,14 +131,16 @@ pub async fn errors(
     let others: Vec<_> = side.into_iter().map(|side| ("side", side)).collect();
     let times = range.as_times();
     let times = times.iter().map(|(name, value)| (*name, value.as_str()));
-    let json =
-        [("by", "error-code,hour")].into_iter().chain(times).chain([("compare", "previous")]);
+    let report =
+        |by| [("by", by)].into_iter().chain(times.clone()).chain([("compare", "previous")]);
     let frame = visit.page(Section::Errors, "Errors").as_of(trends.as_of_position);
     html(&ErrorsPage {
-        page: frame.json(with_query("/v1/reports/delivery", json)),
+        page: frame.json(with_query(REPORT, report("error-code,hour"))),
+        csv: with_query(REPORT, report("error-code").chain([("format", "csv")])),
         ranges: range.links(PATH, &others),
         culprit: trends.culprit().map(|code| Culprit::new(code, error_codes, &range, visit.now)),
         sides: sides(&trends, &range, side),
+        side,
         rows,
         range,
         trends,
@@ -156,7 +176,38 @@ fn sides(trends: &Trends, range: &Range, current: Option<&str>) -> Vec<SideTab> 
     [all].into_iter().chain(SIDES.map(tab)).collect()
 }
 
+/// How long ago an hour was.
+fn ago(hour: Hour, now: Timestamp) -> String {
+    match Hour::from_timestamp(now).0 - hour.0 {
+        ..=0 => "this hour".to_owned(),
+        hours if hours < HOURS_NAMED_MAX => format!("{hours}\u{a0}h ago"),
+        hours => format!("{}\u{a0}d ago", hours / 24),
+    }
+}
+
 impl ErrorsPage {
+    /// The path and query of this page with the same period as two times.
+    fn as_times(&self) -> String {
+        let times = self.range.as_times();
+        let times = times.iter().map(|(name, value)| (*name, value.as_str()));
+        with_query(PATH, times.chain(self.side.map(|side| ("side", side))))
+    }
+
+    fn minute(&self, time: &Timestamp) -> String {
+        range::minute(*time)
+    }
+
+    /// The codes that are shown, as one row.
+    fn all(&self) -> (i64, i64, Option<f64>) {
+        let failures: i64 = self.rows.iter().map(|row| row.failures).sum();
+        let all = self.trends.failures;
+        let before = match self.side {
+            None => self.trends.before,
+            Some(_) => self.rows.iter().map(|row| row.before).sum(),
+        };
+        (failures, before, (all > 0).then(|| failures as f64 / all as f64))
+    }
+
     /// What the bars of the rows count, as the head of their column.
     fn bar(&self) -> String {
         match hours_of_bar(self.range.hours().len()) {
@@ -198,6 +249,7 @@ impl Row {
             most,
             bars,
             places: trend.places(),
+            last: trend.last(range).map_or(String::new(), |last| ago(last, now)),
         }
     }
 }

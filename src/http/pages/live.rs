@@ -15,6 +15,7 @@ use self::query::{EFFECTS, FAILURE, LiveParameters, without_empty};
 use self::rows::{Row, RowReader};
 pub use self::stream::follow;
 use super::empty;
+use super::frame::assets;
 use super::frame::filters;
 use super::frame::html::html;
 use super::frame::page::{Page, Section};
@@ -131,6 +132,11 @@ impl LivePage {
     /// The path and query of the stream that continues this page.
     fn stream(&self) -> String {
         self.filter.target("/live/stream", &[])
+    }
+
+    /// The URL of the script that continues this page.
+    fn script(&self) -> &'static str {
+        assets::LIVE.url()
     }
 
     /// The number of events that were examined.

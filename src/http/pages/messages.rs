@@ -21,6 +21,7 @@ use crate::http::admin::message_list::{self, PageParameters, message_filter};
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::Query;
+use crate::text::capitalised;
 use crate::wire::filter::MessageParameters;
 use crate::wire::parameters::TAG_PREFIX;
 
@@ -205,11 +206,6 @@ fn tabs(query: &ListQuery, counts: &Counts, filter: &MessageFilter) -> Vec<Tab> 
         }
     };
     [all].into_iter().chain(statuses.map(tab)).chain([open]).collect()
-}
-
-fn capitalised(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 impl Chart {

@@ -28,6 +28,7 @@ pub mod login;
 mod message;
 mod messages;
 mod overview;
+mod reports;
 mod search;
 
 use actix_web::web::ServiceConfig;
@@ -40,6 +41,7 @@ pub fn routes(app: &mut ServiceConfig) {
     app.service(get("/", overview::overview))
         .service(get("/messages", messages::messages))
         .service(get("/errors", errors::errors))
+        .service(get("/reports", reports::reports))
         .service(get("/live", live::live))
         .service(get("/live/stream", live::follow))
         .service(get("/health", health::health))

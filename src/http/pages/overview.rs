@@ -17,8 +17,7 @@ use askama::Template;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use self::chart::{Bar, Count, Stacks};
-use self::failures::{Failures, rate_fell};
+use self::failures::Failures;
 use self::funnel::Row;
 use self::ledger::Ledger;
 use self::numbers::Numbers;
@@ -26,9 +25,12 @@ use self::period::{RANGES, Steps};
 use self::sides::Side;
 use self::verdict::{Rise, Verdict};
 use super::empty;
+use super::frame::chance::rate_fell;
 use super::frame::filters;
 use super::frame::html::html;
 use super::frame::page::{Page, Section};
+use super::frame::spark::{Bar, spark};
+use super::frame::stacks::{Outcomes, Stacks};
 use super::frame::visit::Visit;
 use crate::domain::error_code::Responsibility;
 use crate::domain::histogram::DurationHistogram;
@@ -104,12 +106,13 @@ pub async fn overview(
     if numbers.rule != visit.state.rule {
         return Err(Problem::Behind);
     }
-    returned.add(numbers.counts.len());
+    returned.add(numbers.outcomes.len());
     let own_period = parameters.since.is_some();
     let range = parameters.range.unwrap_or_else(|| RANGE_DEFAULT.to_owned());
     let json = format!("/v1/reports/delivery?by=hour&{}&compare=previous", period_query(steps));
+    let page = visit.page(Section::Overview, "").as_of(numbers.as_of_position).json(json);
     let mut shown = OverviewPage {
-        page: visit.page(Section::Overview, "").as_of(numbers.as_of_position).json(json),
+        page: if own_period { page } else { page.refreshed() },
         range: (!own_period).then_some(range),
         by,
         steps,
@@ -217,11 +220,11 @@ impl OverviewPage {
 
     fn side_bars(&self, place: &usize) -> Vec<Bar> {
         let steps = &self.numbers.sides[*place].failures.steps;
-        chart::spark(steps, self.scale(), self.highlight_from(place))
+        spark(steps, self.scale(), self.highlight_from(place))
     }
 
     fn code_bars(&self, failures: &Failures) -> Vec<Bar> {
-        chart::spark(&failures.steps, failures.most(), None)
+        spark(&failures.steps, failures.most(), None)
     }
 
     /// True if a side or a code is marked as worse.
@@ -296,7 +299,7 @@ impl OverviewPage {
     }
 
     fn stacks(&self) -> Stacks {
-        Stacks::new(&self.numbers.counts)
+        Stacks::new(&self.numbers.outcomes)
     }
 
     /// A channel within a sentence: abbreviations are in capitals.
@@ -309,9 +312,9 @@ impl OverviewPage {
     }
 
     /// What a stack of bars shows, as its tooltip.
-    fn stack_label(&self, count: &Count) -> String {
-        let at = count.starts_at.map(filters::weekday_minute_of).unwrap_or_default();
-        let Count { reached, open, failed, .. } = count;
+    fn stack_label(&self, step: &usize, outcomes: &Outcomes) -> String {
+        let at = filters::weekday_minute_of(self.steps.starts_at(*step));
+        let Outcomes { reached, open, failed, .. } = outcomes;
         format!("{at}: {reached} delivered, {open} open, {failed} failed")
     }
 

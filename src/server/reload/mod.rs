@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 use self::file_fingerprint::FileFingerprints;
 use super::handler_state::api_tokens;
 use super::startup_log::warn_of_short;
+use super::supervisor;
 use crate::background::Background;
 use crate::config::{KeySource, Settings};
 use crate::domain::{AccountSid, Timestamp};
@@ -79,9 +80,15 @@ impl Reloader {
             // Changes from here on, also of the file names, are noticed by the next poll.
             let loaded = self.fingerprints();
             self.reload(reason);
+            if reason == Reason::Requested {
+                supervisor::ready();
+            }
             reason = loop {
                 match asked.recv_timeout(POLL_EVERY) {
-                    Ok(()) => break Reason::Requested,
+                    Ok(()) => {
+                        supervisor::reloading();
+                        break Reason::Requested;
+                    }
                     Err(RecvTimeoutError::Timeout) if self.fingerprints() == loaded => {}
                     Err(RecvTimeoutError::Timeout) => break Reason::Changed,
                     Err(RecvTimeoutError::Disconnected) => return,

@@ -22,16 +22,17 @@ export async function launch() {
 /**
  * Opens a page. Every page must keep these: no request to another host, no error on the console (which
  * includes reports of the Content-Security-Policy); `finish` checks them. A page that is `failing` on purpose
- * may have errors.
+ * may have errors, and another one those that are `allowed`.
  */
-export async function open(browser, { width = 1280, failing = false, ...options } = {}) {
+export async function open(browser, { width = 1280, failing = false, allowed = /^$/, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width, height: 900 }, ...options });
   const page = await context.newPage();
   const faults = [];
   const hosts = new Set();
   page.on("request", (request) => hosts.add(new URL(request.url()).host));
   page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) faults.push(message.text());
+    const isFault = ["error", "warning"].includes(message.type()) && !allowed.test(message.text());
+    if (isFault) faults.push(message.text());
   });
   page.on("pageerror", (error) => faults.push(String(error)));
   page.finish = async () => {
@@ -40,6 +41,14 @@ export async function open(browser, { width = 1280, failing = false, ...options 
     assert.ok(hosts.size <= 1, `every request goes to one host, not to ${[...hosts]}`);
   };
   return page;
+}
+
+/** Logs in, and waits for the page with this target. */
+export async function logIn(page, ledger, token, target) {
+  await page.goto(ledger.url(target));
+  await page.getByLabel("API token").fill(token);
+  await page.keyboard.press("Enter");
+  await page.waitForURL(ledger.url(target));
 }
 
 /** What axe finds, as text; empty if nothing. */

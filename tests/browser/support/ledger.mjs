@@ -38,11 +38,12 @@ export class Ledger {
     if (hasTokens) {
       writeFileSync(path.join(ledger.folder, "delivery-ledger.toml"), tokenSettings(ledger.folder));
     }
-    await ledger.#start();
+    await ledger.start();
     return ledger;
   }
 
-  async #start() {
+  /** Starts the server, after `stop` again at the same address for users. */
+  async start() {
     const listeners = ["--listen", "127.0.0.1:0", "--admin-listen", this.#admin];
     this.#process = spawn(
       process.env.DELIVERY_LEDGER_PROGRAM,
@@ -74,7 +75,7 @@ export class Ledger {
   /** Stops the server and starts it again at the same address for users. */
   async restart() {
     await this.stop();
-    await this.#start();
+    await this.start();
   }
 
   async stop() {

@@ -24,11 +24,11 @@ fn the_most_frequent_code_is_first_with_its_meaning_and_what_to_look_at() {
         shown.starts_with("4 messages failed, 66.7 % of 6 The day before, there were no messages."),
         "{shown}"
     );
-    let rows = shown.split("Where").nth(1).unwrap();
+    let rows = shown.split("Where Last").nth(1).unwrap();
     assert!(
         rows.starts_with(
             " 30007 Message filtered A carrier’s filter: content, link or sender looks like spam \
-             to it carrier, +3 carrier 3 75.0 % 0 +3 GB 100 % 30005 Unknown destination"
+             to it carrier, +3 carrier 3 75.0 % 0 +3 GB 100 % this hour 30005 Unknown destination"
         ),
         "{rows}"
     );
@@ -66,6 +66,7 @@ fn unknown_parameters_and_values_are_named() {
     for (query, expected) in [
         ("range=3d", "Range `3d` is not one of 1h, 24h, 7d, 30d."),
         ("side=nobody", "Side `nobody` is not one of us, twilio,"),
+        ("range=1h&range=7d", "Parameter `range` is given twice."),
         ("colour=red", "There is no parameter `colour` here; there are range, since, until, side."),
     ] {
         let page = visit(&app, &format!("/errors?{query}"));
@@ -73,4 +74,26 @@ fn unknown_parameters_and_values_are_named() {
         let shown = text(&String::from_utf8(page.body).unwrap());
         assert!(shown.contains(expected), "{query}: {shown}");
     }
+}
+
+#[test]
+fn the_table_is_there_as_csv_and_ends_with_its_sum() {
+    let app = app();
+    let page = html(&app, "/errors");
+    assert!(text(&page).contains("All 4 100.0 % 0 +4"), "{}", text(&page));
+    let file = String::from_utf8(app.get(&links(&page, "CSV")[0]).body).unwrap();
+    assert!(file.contains("\r\n30007,Message filtered,carrier,3,"), "{file}");
+    let carrier = text(&html(&app, "/errors?side=carrier"));
+    assert!(carrier.contains("All 3 75.0 % 0 +3"), "{carrier}");
+}
+
+#[test]
+fn a_period_can_be_written() {
+    let app = app();
+    let page = html(&app, "/errors?side=carrier");
+    assert!(!page.contains("id=\"period\""), "{page}");
+    let own = html(&app, &links(&page, "custom")[0]);
+    assert!(text(&own).contains("Since and before"), "{}", text(&own));
+    assert!(own.contains("<input type=\"hidden\" name=\"side\" value=\"carrier\">"), "{own}");
+    assert_eq!(text(&html(&app, "/errors?since=24h&until=")).split(' ').next(), Some("4"));
 }

@@ -39,6 +39,7 @@ fn assets_are_kept_for_ever_because_their_names_change_with_their_content() {
         ("/assets/style.", "text/css"),
         ("/assets/icon.", "image/svg+xml"),
         ("/assets/htmx.", "text/javascript"),
+        ("/assets/pages.", "text/javascript"),
     ] {
         let begin = html.find(prefix).unwrap_or_else(|| panic!("{prefix} in {html}"));
         let url = html[begin..].split('"').next().unwrap();

@@ -121,6 +121,16 @@ fn older_events_are_on_pages_of_earlier_positions() {
 }
 
 #[test]
+fn the_script_that_continues_the_page_is_a_file_of_this_server() {
+    let app = app();
+    let page = html(&app, "/live");
+    let script = page.split("<script src=\"").find(|script| script.contains("live.")).unwrap();
+    let script = app.get(script.split('"').next().unwrap());
+    assert_eq!((script.code, script.header("content-type")), (200, Some("text/javascript")));
+    assert!(!html(&app, "/messages").contains("/assets/live."), "other pages do not load it");
+}
+
+#[test]
 fn an_empty_ledger_shows_the_first_steps() {
     assert!(text(&html(&App::start(), "/live")).starts_with("No callbacks yet"));
 }

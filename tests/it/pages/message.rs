@@ -267,7 +267,7 @@ fn what_a_callback_contains_stays_text() {
     let body = body.with("To", hostile).with("ChannelPrefix", hostile);
     app.receive_at("/message-status?%3Cscript%3E=%3Cscript%3E", body);
     let html = html(&app, &page_of(1));
-    assert_eq!(html.matches("<script").count(), 1, "only the one of the layout: {html}");
+    assert_eq!(html.matches("<script").count(), 2, "only those of the layout: {html}");
     assert!(!html.contains('\u{202e}') && !html.contains('\u{1b}'), "{html}");
     assert!(html.contains("&#60;script&#62;"), "{html}");
 }

@@ -11,6 +11,7 @@ mod login;
 mod message;
 mod messages;
 mod overview;
+mod reports;
 mod search;
 
 use crate::support::{App, Request, Response};

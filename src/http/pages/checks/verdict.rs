@@ -6,7 +6,7 @@ use crate::checks::callbacks::refusals::Present;
 use crate::checks::finding::{Checked, Outcome};
 use crate::checks::report::CheckReport;
 use crate::domain::Timestamp;
-use crate::text::{in_words, number};
+use crate::text::{capitalised, in_words, number};
 
 /// A longer finding is not part of the heading.
 const HEADING_CHARACTERS_MAX: usize = 60;
@@ -151,11 +151,6 @@ pub fn of_signature(cause: &str) -> String {
 pub fn sentence(text: &str) -> String {
     let end = if text.is_empty() || text.ends_with('.') { "" } else { "." };
     format!("{}{end}", capitalised(text))
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// The hour and minute of a time.

@@ -8,8 +8,8 @@ use crate::domain::zone::Zone;
 use crate::domain::{ErrorCode, ErrorCodes, Position, Timestamp};
 use crate::http::error::Problem;
 use crate::http::pages::frame::range::Range;
-use crate::report::{Dimension, Figures, ReportQuery, RowKey, from_rollups_only};
-use crate::store::Views;
+use crate::report::{Dimension, Figures, ReportQuery, RowKey, reports};
+use crate::store::Store;
 
 /// The smallest rise that is named: fewer are noise in any traffic.
 const RISE_MIN: i64 = 20;
@@ -72,27 +72,25 @@ pub struct Bar {
 impl Trends {
     /// Counts from the roll-ups.
     pub fn new(
-        views: &dyn Views,
+        store: &dyn Store,
         range: &Range,
         error_codes: &ErrorCodes,
     ) -> Result<Self, Problem> {
         let period = range.period;
-        let filter = MessageFilter {
-            since: Some(period.since),
-            until: Some(period.until),
-            inbound: Some(false),
-            ..MessageFilter::default()
+        let query = ReportQuery {
+            filter: MessageFilter {
+                since: Some(period.since),
+                until: Some(period.until),
+                inbound: Some(false),
+                ..MessageFilter::default()
+            },
+            compare: Some(period.previous(&Zone::default())),
+            ..ReportQuery::new([])
         };
-        let by = |dimension| ReportQuery {
-            filter: filter.clone(),
-            ..ReportQuery::new([Dimension::ErrorCode, dimension])
-        };
-        let by_hour =
-            ReportQuery { compare: Some(period.previous(&Zone::default())), ..by(Dimension::Hour) };
-        let by_hour = from_rollups_only(views, &by_hour)?.ok_or(Problem::Internal)?;
-        let by_country =
-            from_rollups_only(views, &by(Dimension::Country))?.ok_or(Problem::Internal)?;
-        let hours: Vec<i64> = range.hours().map(|Hour(hour)| hour * HOUR_SECONDS).collect();
+        let by = [Dimension::Hour, Dimension::Country].map(|by| vec![Dimension::ErrorCode, by]);
+        let [by_hour, by_country] = reports(store, &query, by)?;
+        let hours = range.hours();
+        let Hour(first) = Hour::from_timestamp(period.since);
         let mut codes: BTreeMap<Option<ErrorCode>, CodeTrend> = BTreeMap::new();
         for row in &by_hour.rows {
             let [code, RowKey::Number(hour)] = &row.keys[..] else { continue };
@@ -100,8 +98,9 @@ impl Trends {
             let failures = row.figures.not_reached();
             trend.failures += failures;
             trend.before += row.compared.as_ref().map_or(0, |before| before.not_reached());
-            if let Some(place) = hours.iter().position(|starts_at| starts_at == hour) {
-                trend.hours[place] += failures;
+            let place = usize::try_from(hour.div_euclid(HOUR_SECONDS) - first).ok();
+            if let Some(in_hour) = place.and_then(|place| trend.hours.get_mut(place)) {
+                *in_hour += failures;
             }
         }
         for row in &by_country.rows {
@@ -200,6 +199,12 @@ impl CodeTrend {
     pub fn since(&self, range: &Range) -> Option<Timestamp> {
         let place = self.outbreak().filter(|place| *place > 0)?;
         range.hours().nth(place).map(Hour::start)
+    }
+
+    /// The last hour with failures.
+    pub fn last(&self, range: &Range) -> Option<Hour> {
+        let place = self.hours.iter().rposition(|failures| *failures > 0)?;
+        range.hours().nth(place)
     }
 
     /// The failures of the bar with most, and the bars of its chart.

@@ -86,23 +86,38 @@ impl<T: Share + ?Sized> Share for &T {
 /// A count with its digits in groups: `12,988`.
 #[askama::filter_fn]
 pub fn count(number: impl Count, _: &dyn Values) -> askama::Result<String> {
-    Ok(grouped(number.value()))
+    Ok(count_of(number))
+}
+
+/// A count, outside of a template.
+pub fn count_of(number: impl Count) -> String {
+    grouped(number.value())
 }
 
 /// A difference of counts: `+248`, `−10` or `unchanged`.
 #[askama::filter_fn]
 pub fn change(number: impl Count, _: &dyn Values) -> askama::Result<String> {
-    Ok(match number.value() {
+    Ok(changed_of(number))
+}
+
+/// A difference of counts, outside of a template.
+pub fn changed_of(number: impl Count) -> String {
+    match number.value() {
         0 => "unchanged".to_owned(),
         number if number > 0 => format!("+{}", grouped(number)),
         number => grouped(number),
-    })
+    }
 }
 
 /// A share as per cent: `95.1 %`; `-` if there is nothing to divide by.
 #[askama::filter_fn]
 pub fn rate(share: impl Share, _: &dyn Values) -> askama::Result<String> {
-    Ok(share.value().map_or_else(|| "-".to_owned(), |share| format!("{:.1}{NBSP}%", share * 100.0)))
+    Ok(rate_of(share))
+}
+
+/// A share as per cent, outside of a template.
+pub fn rate_of(share: impl Share) -> String {
+    share.value().map_or_else(|| "-".to_owned(), |share| format!("{:.1}{NBSP}%", share * 100.0))
 }
 
 /// A share as a coordinate of a chart: `95.13%`.
@@ -114,13 +129,17 @@ pub fn percent(share: impl Share, _: &dyn Values) -> askama::Result<String> {
 /// A number of milliseconds as a duration: `0.62 s`, `8.4 s`, `2.5 min`, `3.1 h`.
 #[askama::filter_fn]
 pub fn duration(milliseconds: impl Count, _: &dyn Values) -> askama::Result<String> {
-    let seconds = milliseconds.value() as f64 / 1000.0;
-    Ok(match seconds {
+    Ok(duration_of(milliseconds))
+}
+
+/// A duration, outside of a template.
+pub fn duration_of(milliseconds: impl Count) -> String {
+    match milliseconds.value() as f64 / 1000.0 {
         seconds if seconds < 1.0 => format!("{seconds:.2}{NBSP}s"),
         seconds if seconds < 60.0 => format!("{seconds:.1}{NBSP}s"),
         seconds if seconds < 3600.0 => format!("{:.1}{NBSP}min", seconds / 60.0),
         seconds => format!("{:.1}{NBSP}h", seconds / 3600.0),
-    })
+    }
 }
 
 /// A number of bytes: `308 B`, `18.4 MB`, `61.3 GB`.
@@ -188,6 +207,15 @@ pub fn signed(points: impl Share, _: &dyn Values) -> askama::Result<String> {
     let points = points.value().unwrap_or_default();
     let sign = if points < 0.0 { MINUS } else { '+' };
     Ok(format!("{sign}{:.1}", points.abs()))
+}
+
+/// A difference of rates in points, outside of a template: `+0.6`, `−2.9` or `unchanged`.
+pub fn points_of(points: f64) -> String {
+    let sign = if points < 0.0 { MINUS } else { '+' };
+    match format!("{:.1}", points.abs()) {
+        same if same == "0.0" => "unchanged".to_owned(),
+        points => format!("{sign}{points}"),
+    }
 }
 
 /// A complete time for the footer: `2026-11-25 14:56:20`.

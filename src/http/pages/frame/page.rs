@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::assets;
 use super::theme::Theme;
+use crate::domain::zone::Zone;
 use crate::domain::{Position, Timestamp};
 use crate::http::auth::csrf::CsrfToken;
 use crate::http::auth::tokens::Scope;
@@ -29,12 +30,16 @@ pub struct Page {
     pub rule: &'static str,
     /// The path and query that return the content as JSON, if there is one.
     pub json: Option<String>,
+    /// The zone of the page's times.
+    pub zone: Zone,
     /// The time at which the page was made.
     pub now: Timestamp,
     /// For how many seconds the views have been behind the log, if that is worth a remark.
     pub behind_seconds: Option<u64>,
     /// The number of checks that failed when they were last made.
     pub checks_failed: usize,
+    /// True if a script replaces the content from time to time.
+    pub refreshes: bool,
 }
 
 /// An entry of the navigation.
@@ -43,6 +48,7 @@ pub enum Section {
     Overview,
     Messages,
     Errors,
+    Reports,
     Live,
     Ledger,
     Exports,
@@ -70,10 +76,11 @@ pub enum User {
 
 impl Section {
     /// The navigation, in its order.
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Overview,
         Self::Messages,
         Self::Errors,
+        Self::Reports,
         Self::Live,
         Self::Ledger,
         Self::Exports,
@@ -85,6 +92,7 @@ impl Section {
             Self::Overview => "Overview",
             Self::Messages => "Messages",
             Self::Errors => "Errors",
+            Self::Reports => "Reports",
             Self::Live => "Live",
             Self::Ledger => "Ledger",
             Self::Exports => "Exports",
@@ -98,6 +106,7 @@ impl Section {
             Self::Overview => "/",
             Self::Messages => "/messages",
             Self::Errors => "/errors",
+            Self::Reports => "/reports",
             Self::Live => "/live",
             Self::Ledger => "/ledger",
             Self::Exports => "/exports",
@@ -116,6 +125,21 @@ impl Page {
     /// The same with the path and query that return its content as JSON.
     pub fn json(self, target: impl Into<String>) -> Self {
         Self { json: Some(target.into()), ..self }
+    }
+
+    /// The same with a content that a script replaces from time to time.
+    pub fn refreshed(self) -> Self {
+        Self { refreshes: true, ..self }
+    }
+
+    /// The same with times of a zone.
+    pub fn zone(self, zone: Zone) -> Self {
+        Self { zone, ..self }
+    }
+
+    /// The time at which the page was made, as clocks of its zone show it.
+    pub fn made_at(&self) -> String {
+        self.zone.local(self.now).strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 
     /// The same with a text in the search box.
@@ -182,9 +206,9 @@ impl Page {
         assets::ICON.url()
     }
 
-    /// The URL of htmx.
-    pub fn htmx(&self) -> &'static str {
-        assets::HTMX.url()
+    /// The URLs of the scripts of every page.
+    pub fn scripts(&self) -> [&'static str; 2] {
+        [assets::HTMX.url(), assets::PAGES.url()]
     }
 
     /// The program's version.

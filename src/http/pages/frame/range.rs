@@ -54,11 +54,7 @@ impl Range {
             let period = hours(present + 1 - NAMED[named].2, present + 1);
             return Ok(Self { named: Some(named), period });
         }
-        let time = |name: &str, text: Option<String>| {
-            text.map(|text| time_flag(name, &text, now, zone)).transpose()
-        };
-        let (since, until) = (time("since", since)?, time("until", until)?);
-        in_order(since, until)?;
+        let (since, until) = ends([since, until], now, zone)?;
         let until = until.map_or(present + 1, hour_after);
         let first = since.map_or(until - NAMED[DEFAULT].2, |since| Hour::from_timestamp(since).0);
         Ok(Self { named: None, period: hours(first, until) })
@@ -70,6 +66,11 @@ impl Range {
         let range = Hour::from_timestamp(since).0..hour_after(until);
         (0..(range.end - range.start).max(0) as usize)
             .map(move |place| Hour(range.start + place as i64))
+    }
+
+    /// True for one of the named ranges.
+    pub fn is_named(&self) -> bool {
+        self.named.is_some()
     }
 
     /// The period before it, in words.
@@ -105,6 +106,30 @@ impl Range {
     pub fn as_times(&self) -> [(&'static str, String); 2] {
         [("since", self.period.since.to_string()), ("until", self.period.until.to_string())]
     }
+}
+
+/// The two ends of a period as they were written.
+///
+/// # Errors
+///
+/// One is no time, or the period ends before it begins.
+pub fn ends(
+    [since, until]: [Option<String>; 2],
+    now: Timestamp,
+    zone: &Zone,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
+    let time = |name: &str, text: Option<String>| {
+        text.map(|text| time_flag(name, &text, now, zone)).transpose()
+    };
+    let (since, until) = (time("since", since)?, time("until", until)?);
+    in_order(since, until)?;
+    Ok((since, until))
+}
+
+/// A time to the minute, as people write it and every page reads it.
+pub fn minute(time: Timestamp) -> String {
+    let text = time.to_string();
+    format!("{} {}Z", &text[..10], &text[11..16])
 }
 
 /// A path with a query.

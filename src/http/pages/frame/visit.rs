@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use super::page::{Page, Section, User};
 use super::theme::Theme;
 use crate::domain::Timestamp;
+use crate::domain::zone::Zone;
 use crate::http::admin::checks;
 use crate::http::admin::state::AdminState;
 use crate::http::auth::csrf::{CsrfCheck, CsrfToken};
@@ -90,9 +91,11 @@ impl Visit {
             as_of: None,
             rule: self.state.rule.name(),
             json: None,
+            zone: Zone::default(),
             now: self.now,
             behind_seconds: self.behind_seconds(),
             checks_failed,
+            refreshes: false,
         }
     }
 

@@ -11,6 +11,7 @@ use crate::http::admin::state::AdminState;
 use crate::http::pages::list::row::OPEN_FOR_MICROS;
 use crate::projection::fold::Folded;
 use crate::projection::verify::tree::root_at;
+use crate::text::capitalised;
 use crate::wire::Message;
 
 /// The facts of a message.
@@ -137,9 +138,4 @@ fn responsibility(fault: Responsibility) -> Option<&'static str> {
         Responsibility::Configuration => "usually the configuration",
         Responsibility::Unknown => return None,
     })
-}
-
-fn capitalised(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }

@@ -41,7 +41,7 @@ pub enum Verification {
     Token(String),
     /// Another key of this name: a shared key, or a token of another region.
     Key(String),
-    /// None was needed: the event is not a callback.
+    /// No signature was checked: the event is not a callback, or was imported without a key.
     None,
 }
 

@@ -10,6 +10,7 @@ use form_urlencoded::Serializer;
 use crate::domain::Timestamp;
 use crate::domain::rollup::Hour;
 use crate::http::error::Problem;
+use crate::http::pages::frame::range::minute;
 use crate::wire::parameters::{BadValue, TAG_PREFIX};
 use crate::wire::tag_filter;
 
@@ -226,12 +227,6 @@ fn is_side(value: &str) -> Result<String, Problem> {
         EITHER | "to" | "from" => Ok(value.to_owned()),
         other => Err(BadValue::new("side", other, "address, to or from").into()),
     }
-}
-
-/// A time to the minute, as people write it and the API reads it.
-fn minute(time: Timestamp) -> String {
-    let text = time.to_string();
-    format!("{} {}Z", &text[..10], &text[11..16])
 }
 
 fn written<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {

@@ -15,6 +15,7 @@ use crate::http::pages::lifecycle::timeline::Mark;
 use crate::http::pages::list::row;
 use crate::projection::effects::Effects;
 use crate::store::{EventPages, Store, StoreError};
+use crate::text::printable;
 use crate::twilio::callback::ParsedCallback;
 
 /// The rows of a page without a script: what is looked through at once.
@@ -29,8 +30,11 @@ const EXAMINED_FOR_EFFECT_MAX: u64 = 2_000;
 /// The events that are read at once while few of them match.
 const STEP_EVENTS: u64 = 500;
 
-/// The characters of a status or an address that are shown: no real one is longer, and the row stays one line.
+/// The characters of a status or an address that are shown: no real one is longer.
 const CHARACTERS_MAX: usize = 40;
+
+/// A text with more characters than this may be broken into lines, so that the page does not scroll sideways.
+const LINE_CHARACTERS_MAX: usize = 26;
 
 const DAY_MICROS: i64 = 24 * 3600 * 1_000_000;
 
@@ -182,6 +186,11 @@ impl RowReader {
 }
 
 impl Row {
+    /// True if a text has to be broken into lines.
+    pub fn is_long(&self, text: &str) -> bool {
+        printable(text).chars().count() > LINE_CHARACTERS_MAX
+    }
+
     /// The path of its message's page; that of the event as JSON if it is of no message.
     pub fn message_target(&self) -> Cow<'_, str> {
         match &self.message {

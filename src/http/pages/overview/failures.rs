@@ -1,10 +1,8 @@
 //! Failures over time, of one responsible side or one error code, and whether they changed beyond chance.
 
 use super::period::Steps;
+use crate::http::pages::frame::chance::STANDARD_ERRORS_MIN;
 use crate::report::{Figures, Report, RowKey};
-
-/// Differences of fewer standard errors may be chance.
-const STANDARD_ERRORS_MIN: f64 = 3.0;
 
 /// Failed and undelivered messages in the steps of a period, and in the period before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,13 +24,13 @@ pub struct Traffic {
 }
 
 impl Failures {
-    /// The failures of a report by a property and hours, in its rows with this key.
+    /// The failures of a report by a property and the steps' dimension, in its rows with this key.
     pub fn of(report: &Report, is_wanted: impl Fn(&RowKey) -> bool, steps: Steps) -> Self {
         let mut now = vec![0; steps.len()];
         let mut before = vec![0; steps.len()];
         for row in report.rows.iter().filter(|row| is_wanted(&row.keys[0])) {
-            let Some(RowKey::Number(hour)) = row.keys.get(1) else { continue };
-            let Some(step) = steps.step_of(*hour) else { continue };
+            let Some(RowKey::Number(number)) = row.keys.get(1) else { continue };
+            let Some(step) = steps.step_of(*number) else { continue };
             now[step] += row.figures.not_reached();
             before[step] += row.compared.as_ref().map_or(0, Figures::not_reached);
         }
@@ -79,19 +77,6 @@ impl Traffic {
             messages => before as f64 * self.now as f64 / messages as f64,
         }
     }
-}
-
-/// True if a delivery rate fell by more than a point and than chance explains. Rates of few messages say
-/// nothing.
-pub fn rate_fell(now: &Figures, before: &Figures) -> bool {
-    const OUTCOMES_MIN: i64 = 50;
-    let outcomes = |figures: &Figures| figures.reached() + figures.not_reached();
-    let (Some(rate), Some(was)) = (now.delivery_rate(), before.delivery_rate()) else {
-        return false;
-    };
-    let variance = |rate: f64, figures| rate * (1.0 - rate) / outcomes(figures) as f64;
-    let error = (variance(rate, now) + variance(was, before)).sqrt();
-    outcomes(now) >= OUTCOMES_MIN && was - rate > 0.01 && was - rate > STANDARD_ERRORS_MIN * error
 }
 
 #[cfg(test)]

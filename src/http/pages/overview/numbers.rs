@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::chart::{Count, counts};
+use super::chart::outcomes;
 use super::failures::{Failures, Traffic};
 use super::period::Steps;
 use super::sides::Side;
@@ -13,6 +13,7 @@ use crate::domain::zone::Zone;
 use crate::domain::{ErrorCode, ErrorCodes, Position, Rule};
 use crate::http::admin::state::AdminState;
 use crate::http::error::Problem;
+use crate::http::pages::frame::stacks::Outcomes;
 use crate::report::{Dimension, Figures, Period, Report, ReportQuery, Row, RowKey, reports};
 use crate::wire::mask;
 
@@ -31,7 +32,8 @@ pub struct Numbers {
     pub codes: Vec<(Option<ErrorCode>, Failures)>,
     /// The countries, channels or accounts with most messages.
     pub places: Vec<Place>,
-    pub counts: Vec<Count>,
+    /// The messages of each step.
+    pub outcomes: Vec<Outcomes>,
     pub verdict: Verdict,
     pub error_codes: Arc<ErrorCodes>,
 }
@@ -70,19 +72,19 @@ impl Numbers {
             error_codes: Arc::clone(&state.error_codes),
             ..ReportQuery::new([])
         };
-        let [hours, faults, codes, channels, countries, places] = reports(
+        let [in_steps, faults, codes, channels, countries, places] = reports(
             &*state.store,
             &query,
             [
-                vec![Dimension::Hour],
-                vec![Dimension::Fault, Dimension::Hour],
-                vec![Dimension::ErrorCode, Dimension::Hour],
+                vec![steps.dimension()],
+                vec![Dimension::Fault, steps.dimension()],
+                vec![Dimension::ErrorCode, steps.dimension()],
                 vec![Dimension::Fault, Dimension::Channel],
                 vec![Dimension::Fault, Dimension::Country],
                 vec![by],
             ],
         )?;
-        let (total, before) = (hours.total.clone(), compared(hours.compared_total.as_ref()));
+        let (total, before) = (in_steps.total.clone(), compared(in_steps.compared_total.as_ref()));
         let traffic = Traffic { now: total.messages(), before: before.messages() };
         let sides = Side::all(&faults, steps);
         let codes = by_code(&codes, steps);
@@ -98,15 +100,15 @@ impl Numbers {
             error_codes: &state.error_codes,
         });
         Ok(Self {
-            as_of_position: hours.as_of_position,
-            rule: hours.rule,
+            as_of_position: in_steps.as_of_position,
+            rule: in_steps.rule,
             traffic,
             total,
             before,
             sides,
             codes,
             places: places.rows.iter().map(|row| Place::new(row, state, masked)).collect(),
-            counts: counts(&hours, steps),
+            outcomes: outcomes(&in_steps, steps),
             verdict,
             error_codes: Arc::clone(&state.error_codes),
         })

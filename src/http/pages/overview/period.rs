@@ -2,6 +2,7 @@
 
 use crate::domain::Timestamp;
 use crate::domain::rollup::Hour;
+use crate::report::Dimension;
 
 /// The hours of a day and of a quarter of it.
 const DAY_HOURS: i64 = 24;
@@ -76,9 +77,24 @@ impl Steps {
         Hour(self.first.0.saturating_add(hours)).start()
     }
 
-    /// The step of an hour, which reports number by its first second; `None` outside of the period.
-    pub fn step_of(&self, hour_starts_at: i64) -> Option<usize> {
-        let step = (hour_starts_at.div_euclid(HOUR_SECONDS) - self.first.0).div_euclid(self.hours);
+    /// The property by which reports count for the steps: days if they suffice, because the fewer rows a report
+    /// has, the faster it is.
+    pub fn dimension(&self) -> Dimension {
+        if self.is_of_days() { Dimension::Day } else { Dimension::Hour }
+    }
+
+    fn is_of_days(&self) -> bool {
+        self.hours % DAY_HOURS == 0
+    }
+
+    /// The step of a day or an hour, as reports by [`dimension`](Self::dimension) number them: days since 1970,
+    /// and hours by their first second. `None` outside of the period.
+    pub fn step_of(&self, number: i64) -> Option<usize> {
+        let hour = match self.is_of_days() {
+            true => number.saturating_mul(DAY_HOURS),
+            false => number.div_euclid(HOUR_SECONDS),
+        };
+        let step = hour.saturating_sub(self.first.0).div_euclid(self.hours);
         usize::try_from(step).ok().filter(|step| *step < self.len())
     }
 
@@ -182,5 +198,11 @@ mod tests {
         assert_eq!(steps.step_of(seconds("2026-11-19T00:00:00Z")), Some(1));
         assert_eq!(steps.step_of(seconds("2026-11-25T17:00:00Z")), Some(27));
         assert_eq!(steps.step_of(seconds("2026-11-25T18:00:00Z")), None);
+        let days = Steps::of_range("30d", at("2026-11-25T14:56:20Z")).unwrap();
+        let day = |text: &str| seconds(text) / 86_400;
+        assert_eq!(days.step_of(day("2026-10-26T00:00:00Z")), None);
+        assert_eq!(days.step_of(day("2026-10-27T00:00:00Z")), Some(0));
+        assert_eq!(days.step_of(day("2026-11-25T00:00:00Z")), Some(29));
+        assert_eq!(days.step_of(day("2026-11-26T00:00:00Z")), None);
     }
 }

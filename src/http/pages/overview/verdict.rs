@@ -1,10 +1,11 @@
 //! The sentence of the overview: whose failures are up, and since when; or that nothing has changed.
 
-use super::failures::{Failures, Traffic, rate_fell};
+use super::failures::{Failures, Traffic};
 use super::period::Steps;
 use super::sides::Side;
 use crate::domain::error_code::Responsibility;
 use crate::domain::{ErrorCode, ErrorCodes, Timestamp};
+use crate::http::pages::frame::chance::rate_fell;
 use crate::report::{Figures, Report, RowKey};
 
 /// What is called most of a rise.

@@ -1,4 +1,4 @@
-//! The files that pages load: stylesheet, icon and htmx. Their names contain a hash of their content, so that
+//! The files that pages load: stylesheet, icon and scripts. Their names contain a hash of their content, so that
 //! browsers keep them for ever and never show an old one.
 
 use std::fmt::Write;
@@ -28,6 +28,14 @@ pub static ICON: LazyLock<Asset> =
 pub static HTMX: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("htmx", "js", "text/javascript", include_bytes!("htmx.min.js")));
 
+/// The script of every page.
+pub static PAGES: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("pages", "js", "text/javascript", include_bytes!("pages.js")));
+
+/// The script that continues the page Live.
+pub static LIVE: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("live", "js", "text/javascript", include_bytes!("live.js")));
+
 /// A file that pages load.
 pub struct Asset {
     url: String,
@@ -53,7 +61,7 @@ impl Asset {
 
 /// `GET /assets/{file}`.
 pub async fn asset(file: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let all = [&STYLE, &ICON, &HTMX];
+    let all = [&STYLE, &ICON, &HTMX, &PAGES, &LIVE];
     let asked = all.into_iter().find(|asset| asset.url.strip_prefix("/assets/") == Some(&file));
     let asset = asked.ok_or_else(|| {
         Problem::NotFound("there is no such file; reload the page that names it".to_owned())

@@ -1,0 +1,100 @@
+//! What the figures of a report mean, in a sentence each.
+
+use super::comparison::Compare;
+use super::question::Question;
+use super::table::Table;
+use super::words::{Words, name};
+use crate::report::{Dimension, Period};
+use crate::text::capitalised;
+
+const HOUR_MICROS: i64 = 3_600_000_000;
+
+/// The terms of a report and their meanings; docs/REPORTS.md has all of them.
+pub fn definitions(question: &Question, table: &Table, words: &Words<'_>) -> Vec<(String, String)> {
+    let zone = question.zone.name();
+    let mut list = vec![(
+        "Message".to_owned(),
+        "one account and message SID, counted once, at its current status".to_owned(),
+    )];
+    for by in &question.by {
+        list.extend(property(by, zone).map(|meaning| (capitalised(&name(by)), meaning)));
+    }
+    list.extend(odd_steps(question, table, words).map(|odd| ("Clocks".to_owned(), odd)));
+    list.push((
+        "Rate".to_owned(),
+        "(delivered + read) ÷ (delivered + read + undelivered + failed). Open and canceled messages are in no rate."
+            .to_owned(),
+    ));
+    if let Some(Period { since, until }) = question.compared {
+        let day = |time| words.local(time, "%-d %B %Y %H:%M");
+        let hours = match question.compare {
+            Compare::Previous if question.until.is_empty() => ", as many hours as have passed",
+            _ => "",
+        };
+        let what = match question.is_about_failures() {
+            true => "failures more or fewer than in the same row of",
+            false if question.by[0].is_period() => "points above or below the rate of all of",
+            false => "points above or below the same row in",
+        };
+        list.push((
+            "Change".to_owned(),
+            format!("{what} the period compared with, {} to {}{hours}", day(since), day(until)),
+        ));
+        list.push((
+            "Beyond chance".to_owned(),
+            "over 1 point, and over 3 standard errors of the two rates, with at least 50 outcomes"
+                .to_owned(),
+        ));
+    }
+    list.push((
+        "p95".to_owned(),
+        "of the time from the first report of sent to that of delivered: 95 % of the known ones take no longer"
+            .to_owned(),
+    ));
+    list.push(("Clock".to_owned(), "the ledger’s: when a callback was received".to_owned()));
+    list.push((
+        "Links".to_owned(),
+        "lead to the messages. Numbers without one count what no list can be filtered by, such as weekdays."
+            .to_owned(),
+    ));
+    list
+}
+
+/// The meaning of a property, unless its name says it.
+fn property(by: &Dimension, zone: &str) -> Option<String> {
+    Some(match by {
+        Dimension::Week => {
+            format!("ISO week, from Monday on, of the first callback received, in {zone}")
+        }
+        by if by.is_time() => {
+            format!("{} of the first callback received, in {zone}", name(by))
+        }
+        Dimension::Country => "where the number was assigned, not where the handset is".to_owned(),
+        Dimension::Fault => {
+            "who usually causes the error code: an opinion about the code, not a finding".to_owned()
+        }
+        Dimension::Tag(_) => "of several values the first in byte order".to_owned(),
+        _ => return None,
+    })
+}
+
+/// Which days or weeks are longer or shorter, because clocks changed.
+fn odd_steps(question: &Question, table: &Table, words: &Words<'_>) -> Option<String> {
+    let mut odd = Vec::new();
+    let rows = table.rows.iter().map(|row| &row.value);
+    let values = rows.map(|row| (0, row)).chain(table.columns.iter().map(|column| (1, column)));
+    for (place, value) in values {
+        let by = question.by.get(place)?;
+        let usual = match by {
+            Dimension::Day => 24,
+            Dimension::Week => 7 * 24,
+            _ => continue,
+        };
+        let Some(step) = &value.step else { continue };
+        let hours = (step.whole.until.micros() - step.whole.since.micros()) / HOUR_MICROS;
+        if hours != usual {
+            odd.push(format!("{} has {hours} hours", words.column(by, value).text));
+        }
+    }
+    (!odd.is_empty()).then(|| format!("{}: clocks changed.", odd.join(", ")))
+}
