@@ -11,7 +11,7 @@
 //! `access_log` records who read what; `jobs` makes exports that are kept, and verifies, next to a server;
 //! `twilio_api` calls Twilio, `send` sends messages through it and `reconcile` fetches what callbacks did not report;
 //! `import` reads other ledgers and Twilio's records; `simulate` is a fake Twilio for trying it all;
-//! `config` reads the settings, `checks` examines a ledger and its server, `server` runs the parts of a server, and `cli` has the commands.
+//! `version` knows what was built, `config` reads the settings, `checks` examines a ledger and its server, `server` runs the parts of a server, and `cli` has the commands.
 
 pub mod atomic_file;
 pub mod background;
@@ -54,6 +54,7 @@ pub mod simulate;
 pub mod config;
 pub mod telemetry;
 pub mod text;
+pub mod version;
 
 pub mod server;
 

@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod check_signature;
 mod common;
+mod config;
 mod demo;
 mod doctor;
 mod events;
@@ -24,6 +25,8 @@ mod simulate;
 mod tail;
 mod verify;
 
+use std::sync::LazyLock;
+
 use anyhow::Result;
 use clap::{FromArgMatches, Parser, Subcommand, ValueEnum};
 
@@ -31,11 +34,15 @@ pub use self::help::command;
 pub use crate::config::UsageError;
 use crate::config::{Setting, Settings};
 use crate::telemetry;
+use crate::version;
 use common::options::GlobalOptions;
+
+/// What `--version` prints; `-V` prints the version alone.
+static LONG_VERSION: LazyLock<String> = LazyLock::new(version::long);
 
 /// An event-sourced ledger of Twilio's status callbacks.
 #[derive(Debug, Parser)]
-#[command(name = "delivery-ledger", version, max_term_width = 100)]
+#[command(name = "delivery-ledger", version, long_version = LONG_VERSION.as_str(), max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
     global: GlobalOptions,
@@ -62,6 +69,8 @@ enum Command {
     Verify(verify::Args),
     /// Check configuration, files, ledger and server, and say what to do about problems
     Doctor(doctor::Args),
+    /// Show the configuration: every value and where it came from
+    Config(config::Args),
     /// Follow the log as it grows
     Tail(tail::Args),
     /// Export messages or events as NDJSON, CSV, Parquet or a spreadsheet
@@ -133,6 +142,7 @@ impl Cli {
             Command::Completions(args) => return packaging::completions(args),
             Command::Man(args) => return packaging::man::run(args),
             Command::Doctor(args) => return doctor::run(args, config, flags),
+            Command::Config(args) => return config::run(args, config, flags),
             _ => {}
         }
         let settings = Settings::load(config, flags)?;
@@ -161,7 +171,7 @@ impl Cli {
             Command::Openapi => packaging::openapi::run(),
             Command::Completions(args) => packaging::completions(&args),
             Command::Man(args) => packaging::man::run(&args),
-            Command::Doctor(_) => unreachable!("it has been run above"),
+            Command::Doctor(_) | Command::Config(_) => unreachable!("it has been run above"),
         }
     }
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use anyhow::{Result, anyhow, bail};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Settings, credential};
+use super::file::ApiTokenEntry;
+use super::{API_TOKENS, Origin, Settings, credential};
 use crate::domain::similar::suggestion;
 
 /// The minimum length of a token: 16 random hex digits cannot be guessed.
@@ -18,6 +19,14 @@ pub struct ApiToken {
     pub name: String,
     pub secret: SecretString,
     pub scope: ApiScope,
+}
+
+/// A token that is configured, or what is wrong with it.
+#[derive(Debug)]
+pub struct ConfiguredToken {
+    pub name: String,
+    pub origin: Origin,
+    pub token: Result<ApiToken>,
 }
 
 /// What the holder of a token may do.
@@ -102,19 +111,36 @@ impl ApiToken {
 impl Settings {
     /// Every token, none of them short and no two alike.
     pub fn api_tokens(&self) -> Result<Vec<ApiToken>> {
-        let mut tokens: Vec<ApiToken> = self.single_api_token()?.into_iter().collect();
-        for (name, entry) in &self.file.api_tokens {
-            let setting = format!("api_tokens.{name}");
-            let scope = ApiScope::parse(&entry.scope)
-                .map_err(|reason| anyhow!("{setting}.scope: {reason}"))?;
-            let file_setting = format!("{setting}.token_file");
-            let secret = self.file.read_secret(&file_setting, &entry.token_file)?;
-            refuse_short(&file_setting, &secret)?;
-            let secret = credential::secret(&file_setting, secret)?;
-            tokens.push(ApiToken { name: name.clone(), secret, scope });
-        }
+        let each = self.each_api_token().into_iter().map(|each| each.token);
+        let tokens = each.collect::<Result<Vec<_>>>()?;
         refuse_alike(&tokens)?;
         Ok(tokens)
+    }
+
+    /// Every token, each with what is wrong with it alone.
+    pub fn each_api_token(&self) -> Vec<ConfiguredToken> {
+        let single = self.single_api_token().transpose().map(|token| {
+            let origin = self.origin(&API_TOKENS);
+            let variable = API_TOKENS.variable.filter(|_| matches!(origin, Origin::Variable(_)));
+            ConfiguredToken { name: variable.unwrap_or("api_token").to_owned(), origin, token }
+        });
+        let named = self.file.api_tokens.iter().map(|(name, entry)| ConfiguredToken {
+            name: name.clone(),
+            origin: self.origin_in_file(&[&format!("api_tokens.{name}")]),
+            token: self.named_api_token(name, entry),
+        });
+        single.into_iter().chain(named).collect()
+    }
+
+    fn named_api_token(&self, name: &str, entry: &ApiTokenEntry) -> Result<ApiToken> {
+        let setting = format!("api_tokens.{name}");
+        let scope =
+            ApiScope::parse(&entry.scope).map_err(|reason| anyhow!("{setting}.scope: {reason}"))?;
+        let file_setting = format!("{setting}.token_file");
+        let secret = self.file.read_secret(&file_setting, &entry.token_file)?;
+        refuse_short(&file_setting, &secret)?;
+        let secret = credential::secret(&file_setting, secret)?;
+        Ok(ApiToken { name: name.to_owned(), secret, scope })
     }
 
     /// The token without a name.

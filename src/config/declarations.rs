@@ -7,7 +7,6 @@ use super::setting::Form::{Bool, EnvironmentOnly, List, Number, Special, Text};
 use super::setting::Setting;
 use crate::access_log::Destination;
 use crate::domain::message::tags::IndexedTags;
-use crate::store::quarantine::Limits;
 use crate::twilio::callback_path::CallbackPath;
 
 /// Every setting except accounts and their keys. `doctor` shows them in this order.
@@ -169,39 +168,47 @@ pub static RECONCILE_EVERY: Setting = Setting::new("reconcile.every", Text)
     .variable("DELIVERY_LEDGER_RECONCILE_EVERY")
     .about("How often serve asks Twilio")
     .default("off")
-    .shown(|settings| Ok(seconds_or_off(settings.reconciling()?.every)));
+    .shown(|settings| Ok(seconds_or_off(settings.reconcile_every()?)));
 
-pub static RECONCILE_OLDER_THAN: Setting = Setting::new("reconcile.older_than", Text);
+pub static RECONCILE_OLDER_THAN: Setting = Setting::new("reconcile.older_than", Text)
+    .about("The age from which open messages are fetched from Twilio")
+    .default("12h")
+    .shown(|settings| Ok(seconds(settings.length_or_default(&RECONCILE_OLDER_THAN)?)));
 
-pub static RECONCILE_GIVE_UP_AFTER: Setting = Setting::new("reconcile.give_up_after", Text);
+pub static RECONCILE_GIVE_UP_AFTER: Setting = Setting::new("reconcile.give_up_after", Text)
+    .about("The age up to which they are")
+    .default("72h")
+    .shown(|settings| Ok(seconds(settings.length_or_default(&RECONCILE_GIVE_UP_AFTER)?)));
 
-pub static RECONCILE_MAX_REQUESTS: Setting = Setting::new("reconcile.max_requests", Number);
+pub static RECONCILE_MAX_REQUESTS: Setting = Setting::new("reconcile.max_requests", Number)
+    .about("The maximum number of requests of one run")
+    .default("10000")
+    .shown(|settings| Ok(settings.text(&RECONCILE_MAX_REQUESTS).1));
 
-pub static RECONCILE_KEEP_CONTENT: Setting = Setting::new("reconcile.keep_content", Bool);
+pub static RECONCILE_KEEP_CONTENT: Setting = Setting::new("reconcile.keep_content", Bool)
+    .about("Whether the text of messages is stored")
+    .default("false")
+    .shown(|settings| Ok(settings.text(&RECONCILE_KEEP_CONTENT).1));
 
 pub static QUARANTINE: Setting = Setting::new("quarantine", Text)
     .variable("DELIVERY_LEDGER_QUARANTINE")
     .about("Whether rejected requests are kept")
     .default("on")
-    .other_variables(&["DELIVERY_LEDGER_QUARANTINE_REQUESTS", "DELIVERY_LEDGER_QUARANTINE_MIB"])
-    .other_keys(&["quarantine_requests", "quarantine_mib"])
-    .shown(|settings| {
-        Ok(settings.quarantine()?.map_or("off".to_owned(), |Limits { requests, bytes }| {
-            format!("up to {requests} requests, {} MiB", bytes >> 20)
-        }))
-    });
+    .shown(|settings| Ok(if settings.quarantine_is_on()? { "on" } else { "off" }.to_owned()));
 
 /// The default covers some days of a sender of a thousand messages an hour whose public URL is wrong.
 pub static QUARANTINE_REQUESTS: Setting = Setting::new("quarantine_requests", Number)
     .variable("DELIVERY_LEDGER_QUARANTINE_REQUESTS")
     .about("The maximum number of them")
-    .default("250000");
+    .default("250000")
+    .shown(|settings| Ok(settings.count(&QUARANTINE_REQUESTS)?.to_string()));
 
 /// The default is the same number of requests at 1 KiB each: a usual callback and its headers.
 pub static QUARANTINE_MIB: Setting = Setting::new("quarantine_mib", Number)
     .variable("DELIVERY_LEDGER_QUARANTINE_MIB")
     .about("Their maximum size, in MiB")
-    .default("256");
+    .default("256")
+    .shown(|settings| Ok(settings.count(&QUARANTINE_MIB)?.to_string()));
 
 /// On by default: a record that was not made cannot be made up later, when somebody asks who has seen a
 /// number. It takes some hundred bytes a request, and leaves the ledger's disk its last free space.
@@ -256,10 +263,15 @@ pub static PAGER: Setting = Setting::new("pager", Text)
     .variable("DELIVERY_LEDGER_PAGER")
     .about("The pager for long output")
     .fallback_variables(&["PAGER"])
-    .default("less");
+    .default("less")
+    .shown(|settings| Ok(settings.pager().unwrap_or_else(|| "none".to_owned())));
 
 fn seconds_or_off(every: Option<Duration>) -> String {
-    every.map_or("off".to_owned(), |every| format!("{} s", every.as_secs()))
+    every.map_or("off".to_owned(), seconds)
+}
+
+fn seconds(length: Duration) -> String {
+    format!("{} s", length.as_secs())
 }
 
 fn joined_or(texts: Vec<String>, otherwise: &str) -> String {

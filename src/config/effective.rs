@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use super::Settings;
 use super::declarations::SETTINGS;
 use super::setting::Setting;
+use super::{Origin, Settings};
 
 /// A setting's value in effect.
 #[derive(Debug)]
@@ -13,8 +13,7 @@ pub struct EffectiveSetting {
     pub setting: &'static str,
     /// The value in words, or what is wrong with it.
     pub value: Result<String>,
-    /// The flag or variable that has it, the path of the configuration file and the line, or `default`.
-    pub origin: String,
+    pub origin: Origin,
 }
 
 impl Settings {
@@ -27,26 +26,24 @@ impl Settings {
         SETTINGS.iter().filter_map(effective).collect()
     }
 
-    fn origin(&self, setting: &Setting) -> String {
-        let flag = setting.flag.filter(|flag| self.flags.values(flag).is_some());
+    pub(super) fn origin(&self, setting: &Setting) -> Origin {
+        if let Some(flag) = setting.flag.filter(|flag| self.flags.values(flag).is_some()) {
+            return Origin::Flag(flag);
+        }
         let first_set = |variables: &[&'static str]| {
-            variables.iter().copied().find(|name| self.environment.contains_key(*name))
+            let mut variables = variables.iter().copied();
+            let name = variables.find(|name| self.environment.contains_key(*name))?;
+            Some(Origin::Variable(name.to_owned()))
         };
-        let variable = || {
-            let own = setting.variable.and_then(|variable| first_set(&[variable]));
-            own.or_else(|| first_set(setting.other_variables))
-        };
-        if let Some(name) = flag.or_else(variable) {
-            return name.to_owned();
+        let own = setting.variable.and_then(|variable| first_set(&[variable]));
+        if let Some(variable) = own.or_else(|| first_set(setting.other_variables)) {
+            return variable;
         }
-        let has_other = setting.other_keys.iter().any(|key| self.file.has(key));
-        if self.file.has(setting.key) || has_other {
-            let file = self.config_file().map(|file| file.display().to_string());
-            let keys: Vec<_> =
-                [setting.key].into_iter().chain(setting.other_keys.iter().copied()).collect();
-            let line = self.file.line(&keys).map(|line| format!(", line {line}"));
-            return file.unwrap_or_default() + &line.unwrap_or_default();
+        let keys: Vec<_> =
+            [setting.key].into_iter().chain(setting.other_keys.iter().copied()).collect();
+        if keys.iter().any(|key| self.file.has(key)) {
+            return self.origin_in_file(&keys);
         }
-        first_set(setting.fallback_variables).unwrap_or("default").to_owned()
+        first_set(setting.fallback_variables).unwrap_or(Origin::Default)
     }
 }

@@ -177,8 +177,9 @@ impl ConfigFile {
     pub fn line(&self, keys: &[&str]) -> Option<usize> {
         let of_section = |key: &str| {
             let prefix = format!("{key}.");
-            let below = self.lines.range(prefix.clone()..).next();
-            below.filter(|(name, _)| name.starts_with(&prefix)).map(|(_, line)| *line)
+            let below = self.lines.range(prefix.clone()..);
+            let below = below.take_while(|(name, _)| name.starts_with(&prefix));
+            below.map(|(_, line)| *line).min()
         };
         keys.iter().find_map(|key| self.lines.get(*key).copied().or_else(|| of_section(key)))
     }
@@ -201,8 +202,13 @@ impl ConfigFile {
             let line = 1 + before.matches('\n').count();
             anyhow::anyhow!("{}: line {line}: {}", path.display(), without_value(error.message()))
         })?;
+        Ok(file.at(path, &text))
+    }
+
+    /// The same as read from this path, where the file has this text.
+    pub(super) fn at(self, path: &Path, text: &str) -> Self {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        Ok(Self { folder, read_from: Some(path.to_owned()), lines: lines_of_keys(&text), ..file })
+        Self { folder, read_from: Some(path.to_owned()), lines: lines_of_keys(text), ..self }
     }
 
     /// A secret that the file holds or names a file for; not both.
@@ -262,7 +268,7 @@ fn lines_of_keys(text: &str) -> BTreeMap<String, usize> {
 }
 
 /// The parser's message without the value at fault: a token written without quotes is a number.
-fn without_value(message: &str) -> String {
+pub(super) fn without_value(message: &str) -> String {
     match (message.strip_prefix("invalid type: "), message.split_once(", expected ")) {
         (Some(_), Some((_, expected))) => format!("this is not {expected}"),
         _ => message.to_owned(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::Settings;
 use crate::twilio::accounts::Accounts;
@@ -18,6 +18,18 @@ pub struct ListenerConfig {
 }
 
 impl Settings {
+    /// Refuses an admin listener that others can reach if it needs no token.
+    pub fn refuse_open_admin(&self) -> Result<()> {
+        let admin_listen = self.admin_listen()?;
+        if admin_listen.ip().is_loopback() || !self.api_tokens()?.is_empty() {
+            return Ok(());
+        }
+        bail!(
+            "the admin listener is bound to {admin_listen}, which others can reach: set \
+             DELIVERY_LEDGER_API_TOKEN (or …_FILE), or bind it to 127.0.0.1 with --admin-listen"
+        );
+    }
+
     /// The configuration that a server would check callbacks with.
     pub fn listener(&self) -> Result<ListenerConfig> {
         let mut public_urls = self.public_urls()?;

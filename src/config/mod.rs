@@ -5,6 +5,7 @@ mod access_log;
 mod account;
 mod account_names;
 mod api_token;
+mod configured_account;
 mod country;
 mod credential;
 mod declarations;
@@ -14,12 +15,14 @@ mod file;
 mod key_source;
 mod listener;
 mod messages;
+mod origin;
 mod quarantine;
 mod reconcile;
 mod reread;
 mod setting;
 mod twilio_api;
 mod url;
+mod valid_part;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -29,7 +32,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use secrecy::SecretString;
 
-pub use self::api_token::{ApiScope, ApiToken, Read};
+pub use self::api_token::{ApiScope, ApiToken, ConfiguredToken, Read};
+pub use self::configured_account::{ConfiguredAccount, ConfiguredKey};
 pub use self::declarations::*;
 pub use self::effective::EffectiveSetting;
 pub use self::environment::{
@@ -40,6 +44,7 @@ pub use self::key_source::KeySource;
 pub use self::listener::ListenerConfig;
 pub use self::messages::UsageError;
 use self::messages::invalid;
+pub use self::origin::Origin;
 pub use self::reconcile::Reconciling;
 use self::setting::Given;
 pub use self::setting::{Flags, Setting};
@@ -209,12 +214,7 @@ impl Settings {
         let listen = self.listen()?;
         let admin_listen = self.admin_listen()?;
         let api_tokens = self.api_tokens()?;
-        if api_tokens.is_empty() && !admin_listen.ip().is_loopback() {
-            bail!(
-                "the admin listener is bound to {admin_listen}, which others can reach: set \
-                 DELIVERY_LEDGER_API_TOKEN (or …_FILE), or bind it to 127.0.0.1 with --admin-listen"
-            );
-        }
+        self.refuse_open_admin()?;
         let public_urls = self.public_urls()?;
         let callback_paths = self.callback_paths()?;
         let status_callback = public_urls.first().zip(one_path(&callback_paths));

@@ -9,19 +9,26 @@ use crate::store::quarantine::Limits;
 impl Settings {
     /// The limits; `None` if the quarantine is switched off.
     pub fn quarantine(&self) -> Result<Option<Limits>> {
-        let (name, switch) = self.text(&QUARANTINE);
-        match switch.as_str() {
-            "on" => {}
-            "off" => return Ok(None),
-            other => bail!("{name}: `{other}` is neither on nor off"),
+        if !self.quarantine_is_on()? {
+            return Ok(None);
         }
         let requests = self.count(&QUARANTINE_REQUESTS)?;
         let mib = self.count(&QUARANTINE_MIB)?;
         Ok(Some(Limits { requests, bytes: mib.saturating_mul(1 << 20) }))
     }
 
+    /// Whether rejected requests are kept.
+    pub(super) fn quarantine_is_on(&self) -> Result<bool> {
+        let (name, switch) = self.text(&QUARANTINE);
+        match switch.as_str() {
+            "on" => Ok(true),
+            "off" => Ok(false),
+            other => bail!("{name}: `{other}` is neither on nor off"),
+        }
+    }
+
     /// A whole number from 1 on.
-    fn count(&self, setting: &Setting) -> Result<u64> {
+    pub(super) fn count(&self, setting: &Setting) -> Result<u64> {
         let (name, value) = self.text(setting);
         match value.parse() {
             Ok(number) if number > 0 => Ok(number),

@@ -25,12 +25,11 @@ pub struct Reconciling {
 impl Settings {
     /// The configured settings of reconciliation.
     pub fn reconciling(&self) -> Result<Reconciling> {
-        let (_, every) = self.text(&RECONCILE_EVERY);
         // The file checks that these are a number and a boolean.
         let number = self.given_text(&RECONCILE_MAX_REQUESTS);
         let keep_content = self.given_text(&RECONCILE_KEEP_CONTENT);
         Ok(Reconciling {
-            every: if every == "off" { None } else { self.length(&RECONCILE_EVERY)? },
+            every: self.reconcile_every()?,
             older_than: self.length(&RECONCILE_OLDER_THAN)?,
             give_up_after: self.length(&RECONCILE_GIVE_UP_AFTER)?,
             requests_max: number.and_then(|(_, number)| number.parse().ok()),
@@ -38,10 +37,22 @@ impl Settings {
         })
     }
 
+    /// How often a server reconciles on its own; `None` if it does not.
+    pub(super) fn reconcile_every(&self) -> Result<Option<Duration>> {
+        match self.text(&RECONCILE_EVERY).1.as_str() {
+            "off" => Ok(None),
+            _ => self.length_or_default(&RECONCILE_EVERY).map(Some),
+        }
+    }
+
     fn length(&self, setting: &Setting) -> Result<Option<Duration>> {
-        let Some((name, value)) = self.given_text(setting) else { return Ok(None) };
-        let length = duration::parse(&value).ok();
+        self.given_text(setting).map(|_| self.length_or_default(setting)).transpose()
+    }
+
+    /// The length of time that is given or else the default.
+    pub(super) fn length_or_default(&self, setting: &Setting) -> Result<Duration> {
+        let (name, value) = self.text(setting);
         let text = || anyhow!("{name}: `{value}` is not a time from 1s on, such as 6h");
-        length.map(Some).ok_or_else(text)
+        duration::parse(&value).map_err(|_| text())
     }
 }

@@ -17,10 +17,10 @@ pub struct Setting {
     pub variable: Option<&'static str>,
     /// The default as it would be written in the file; `None` if there is no fixed default.
     pub default: Option<&'static str>,
-    /// What it is, in a few words, for help pages; empty if it has no variable.
+    /// What it is, in a few words, for help pages; empty if another setting is shown for it.
     pub about: &'static str,
-    /// How `doctor` shows the value in effect; `None` if it does not show it, or shows it as part of
-    /// another setting.
+    /// How `config show` and `doctor` show the value in effect; `None` if they show it as part of another
+    /// setting.
     pub show: Option<fn(&Settings) -> anyhow::Result<String>>,
     /// Other variables that the value shown may come from.
     pub other_variables: &'static [&'static str],

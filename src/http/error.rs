@@ -223,7 +223,7 @@ impl fmt::Display for Problem {
                 "this token shows addresses masked (read:masked), and what is asked for could be a \
                  number; ask by a SID of Twilio's form, such as SM and 32 hex digits",
             ),
-            Problem::MayNotRead => f.write_str("this token is for sending only (scope send)"),
+            Problem::MayNotRead => f.write_str("this token may not read: its scope has neither read nor read:masked"),
             Problem::MayNotSend => {
                 f.write_str("sending takes an API token that has `send` in its scope")
             }

@@ -46,10 +46,10 @@ impl<T: Parameters, U: Parameters> Query<T, U> {
         let mut values = BTreeMap::new();
         for (name, value) in pairs.into_inner() {
             check_known(&name, &known)?;
-            let shown = name.escape_debug().to_string();
-            if values.insert(name, value).is_some() {
-                return Err(Problem::BadRequest(format!("parameter `{shown}` is given twice")));
+            if values.contains_key(&name) {
+                return Err(given_twice(&name));
             }
+            values.insert(name, value);
         }
         Ok(Self(parameters::read(&values)?, parameters::read(&values)?))
     }
@@ -60,6 +60,11 @@ pub fn read_values<T: Parameters>(values: &BTreeMap<String, String>) -> Result<T
     let known: Vec<_> = parameters::names::<T>().collect();
     values.keys().try_for_each(|name| check_known(name, &known))?;
     Ok(parameters::read(values)?)
+}
+
+/// The problem that a parameter is given more than once.
+pub fn given_twice(name: &str) -> Problem {
+    Problem::BadRequest(format!("parameter `{}` is given twice", name.escape_debug()))
 }
 
 fn check_known(name: &str, known: &[String]) -> Result<(), Problem> {

@@ -36,6 +36,7 @@ pub use kept::Kept;
 pub use open::{Database, create_quarantine, lock_recheck, open, open_quarantine, read_quarantine};
 pub use salt::new_salt;
 pub use sqlite::files::lock::Lock;
+pub use sqlite::version as sqlite_version;
 
 /// The tree's nodes are stored at every multiple of this level: those of level 8 show which 256 events have
 /// changed, and the others keep proofs fast.

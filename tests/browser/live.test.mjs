@@ -145,6 +145,29 @@ test("while a row has the focus nothing moves", async () => {
   await page.finish();
 });
 
+test("a page that nobody sees gives up its stream after a minute, and misses nothing", async () => {
+  const page = await open(browser);
+  await page.clock.install();
+  await follow(page);
+  const before = await head();
+  const show = (hidden) => page.evaluate((value) => {
+    Object.defineProperty(document, "hidden", { value, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
+  const streams = [];
+  page.on("request", (request) => streams.push(request.url()));
+  await show(true);
+  await page.clock.runFor(61_000);
+  await ledger.receiveStatuses(10, ["queued", "sent"]);
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  assert.equal((await positions(page))[0], before);
+  await show(false);
+  await waitForPosition(page, before + 2);
+  assert.deepEqual((await positions(page)).slice(0, 3), [before + 2, before + 1, before]);
+  assert.deepEqual(streams.filter((url) => url.includes("/live/stream")), [ledger.url(`/live/stream?after=${before}`)]);
+  await page.finish();
+});
+
 test("the page keeps 500 rows, and Older continues after them", async (t) => {
   const many = await Ledger.start();
   t.after(() => many.remove());

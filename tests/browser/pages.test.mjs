@@ -67,7 +67,7 @@ for (const [name, target] of Object.entries(PAGES)) {
       const page = await open(browser, { javaScriptEnabled, failing: name in STATUS });
       await page.goto(ledger.url(target));
       // Times of day, lengths of time and request ids differ from one request to the next.
-      const words = (await page.locator("main").innerText()).replaceAll(/\d+\s(s|min) ago|\d\d:\d\d(:\d\d)?|[0-9a-f-]{36}/g, "…");
+      const words = (await page.locator("main").innerText()).replaceAll(/[\d.]+\s(ms|s|min)\b|\d\d:\d\d(:\d\d)?|[0-9a-f-]{36}/g, "…");
       await page.finish();
       return words;
     };

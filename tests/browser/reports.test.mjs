@@ -30,8 +30,8 @@ after(async () => {
 test("a question is asked with the form, without a script", async () => {
   const page = await open(browser, { javaScriptEnabled: false });
   await page.goto(ledger.url("/reports"));
-  await page.getByLabel("Rows").selectOption("channel");
-  await page.getByLabel("Columns").selectOption("country");
+  await page.getByLabel("Rows", { exact: true }).selectOption("channel");
+  await page.getByLabel("Columns", { exact: true }).selectOption("country");
   await page.getByLabel("Compare with").selectOption("none");
   await page.getByRole("button", { name: "Show" }).click();
   assert.match(page.url(), /by=channel&by=country/);

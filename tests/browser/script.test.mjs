@@ -96,7 +96,7 @@ test("? lists the keys in a dialog, which Escape closes, and in which they can b
 
   await page.locator(".menu summary").click();
   await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
-  await dialog.getByLabel("use these keys in this browser").uncheck();
+  await dialog.getByLabel("use these keys on this device").uncheck();
   await dialog.getByRole("button", { name: "Close" }).click();
   await page.reload();
   await page.keyboard.press("?");

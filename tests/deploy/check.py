@@ -33,10 +33,20 @@ LIBRARIES = {"libc.so.6", "libgcc_s.so.1", "libm.so.6", "ld-linux-x86-64.so.2", 
 
 def main(program):
     with tempfile.TemporaryDirectory(prefix="delivery-ledger-image-") as folder:
+        everything_that_is_copied_is_sent()
         image = Image(Path(folder) / "root", Path(program).resolve())
         the_demo_needs_nothing_else(image)
         the_server_of_the_compose_file_is_healthy(image)
     print("the image's file system has what the program needs")
+
+
+def everything_that_is_copied_is_sent():
+    copies = re.findall(r"^COPY (?!--from)(.+) \S+$", (DEPLOY / "Dockerfile").read_text(), re.M)
+    copied = sorted(source for sources in copies for source in sources.split())
+    ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    sent = sorted(line[1:] for line in ignored if line.startswith("!"))
+    assert copied == sent, f"copied is {copied}, sent is {sent}"
+    assert all(Path(source).exists() for source in copied), copied
 
 
 def the_demo_needs_nothing_else(image):

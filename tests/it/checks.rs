@@ -137,7 +137,11 @@ fn checks_need_a_token_that_reads_and_show_no_secret() {
     let mut app = App::not_started(&[]);
     app.use_token_with_scope("send");
     app.restart();
-    assert_problem(&app.get("/v1/checks"), 403, "this token is for sending only (scope send)");
+    assert_problem(
+        &app.get("/v1/checks"),
+        403,
+        "this token may not read: its scope has neither read nor read:masked",
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod admin;
 mod appending;
 mod background;
 mod backup;
+mod build_script;
 mod callbacks;
 mod causes;
 mod checks;

@@ -1,15 +1,20 @@
 //! The table of settings in the documentation, compared with their declarations.
 
-use delivery_ledger::config::SETTINGS;
+use std::time::Duration;
+
+use delivery_ledger::config::{self, SETTINGS};
+use delivery_ledger::reconcile;
 
 #[test]
 fn the_table_of_settings_agrees_with_their_declarations() {
     let page = std::fs::read_to_string("docs/operations/settings.md").expect("the page");
     let rows = || page.lines().filter(|line| line.starts_with("| "));
     for setting in SETTINGS {
-        let Some(variable) = setting.variable else { continue };
-        let has_variable = |row: &&str| row.contains(&format!("`{variable}`"));
-        let row = rows().find(has_variable).unwrap_or_else(|| panic!("no row for {variable}"));
+        let Some(name) = setting.variable.or(setting.default.map(|_| setting.key)) else {
+            continue;
+        };
+        let has_name = |row: &&str| row.contains(&format!("`{name}`"));
+        let row = rows().find(has_name).unwrap_or_else(|| panic!("no row for {name}"));
         if let Some(flag) = setting.flag {
             assert!(row.contains(&format!("`{flag}`")), "{flag}: {row}");
         }
@@ -30,4 +35,13 @@ fn no_two_settings_share_a_flag_or_a_key() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), count);
+}
+
+#[test]
+fn the_defaults_of_reconciling_are_those_of_the_command() {
+    let hours = |duration: Duration| format!("{}h", duration.as_secs() / 3600);
+    assert_eq!(config::RECONCILE_OLDER_THAN.default, Some(&*hours(reconcile::OLDER_THAN)));
+    assert_eq!(config::RECONCILE_GIVE_UP_AFTER.default, Some(&*hours(reconcile::GIVE_UP_AFTER)));
+    let requests = reconcile::REQUESTS_MAX.to_string();
+    assert_eq!(config::RECONCILE_MAX_REQUESTS.default, Some(&*requests));
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use delivery_ledger::domain::{NewEvent, Timestamp};
 use delivery_ledger::store::{self, Access, Database};
+use delivery_ledger::version;
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -166,8 +167,11 @@ fn metrics_report_positions_and_file_sizes() {
     let log = app.log_file().metadata().unwrap().len() as f64;
     assert_eq!(value(&app, "delivery_ledger_file_bytes{file=\"log\"}"), log);
     assert!(value(&app, "delivery_ledger_disk_free_bytes") > 0.0);
-    let version = format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
-    assert_eq!(value(&app, &format!("delivery_ledger_build_info{version}")), 1.0);
+    let [version, commit, sqlite] =
+        version::labels().map(|(name, value)| format!("{name}=\"{value}\""));
+    let labels = format!("{{{commit},{sqlite},{version}}}");
+    assert!(version.contains(env!("CARGO_PKG_VERSION")) && sqlite.contains("\"3."), "{labels}");
+    assert_eq!(value(&app, &format!("delivery_ledger_build_info{labels}")), 1.0);
 
     app.eventually("the log is verified", || {
         value(&app, "delivery_ledger_verified_position") == 40.0

@@ -3,7 +3,7 @@
 
 use crate::checks::context::CheckContext;
 use crate::checks::finding::Finding;
-use crate::config::{ApiToken, EffectiveSetting};
+use crate::config::{self, ApiToken, EffectiveSetting};
 
 /// The configuration file.
 pub fn file(context: &CheckContext) -> Vec<Finding> {
@@ -38,7 +38,10 @@ pub fn each(context: &CheckContext) -> Vec<Finding> {
         };
         (!is_same).then(|| in_words(now))
     };
-    let finding = context.settings.effective().into_iter().map(|effective| {
+    let effective = context.settings.effective().into_iter();
+    // A server has no pager.
+    let effective = effective.filter(|effective| effective.setting != config::PAGER.key);
+    let finding = effective.map(|effective| {
         let finding = match (&effective.value, changed(&effective)) {
             (_, Some(changed)) if RELOADED.contains(&effective.setting) => Finding::ok(changed),
             (Ok(value), Some(changed)) => Finding::warn(
@@ -51,7 +54,7 @@ pub fn each(context: &CheckContext) -> Vec<Finding> {
                 "correct it; docs/operations/settings.md has every setting and its form",
             ),
         };
-        finding.of(effective.setting).from_origin(effective.origin)
+        finding.of(effective.setting).from_origin(effective.origin.to_string())
     });
     finding.collect()
 }

@@ -24,6 +24,7 @@ pub fn environment(path: &str) -> Vec<Variable> {
             let further = config::API_VARIABLES.map(Variable::from);
             account.into_iter().chain(of(&settings)).chain(further).collect()
         }
+        "config" | "config show" => environment("serve").into_iter().chain(pager()).collect(),
         "reconcile" => environment("send").into_iter().chain(of(&[&config::TIME_ZONE])).collect(),
         "send" => {
             let further = config::API_VARIABLES.map(Variable::from);

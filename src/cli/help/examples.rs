@@ -33,6 +33,14 @@ pub fn examples(path: &str) -> Vec<Example> {
                 "delivery-ledger --config /etc/delivery-ledger.toml serve --callback-path '/v1/sms/*'",
             ),
         ],
+        "config" => &[("What is in effect, and why", "delivery-ledger config show")],
+        "config show" => &[
+            ("What is in effect, and why", "delivery-ledger config show"),
+            (
+                "With the flags of serve, for a program",
+                "delivery-ledger config show --format json --listen 0.0.0.0:8080",
+            ),
+        ],
         "demo" => &[
             ("Keep serving, to try the API and the pages", "delivery-ledger demo"),
             ("Only the summary, of fewer messages", "delivery-ledger demo --exit --messages 2000"),

@@ -5,6 +5,7 @@ pub fn exit_codes(path: &str) -> Vec<(u8, &'static str)> {
     let found_something = match path {
         "" => Some("A check found something wrong."),
         "backup" => Some("The copy is not what it should be; it was not kept."),
+        "config show" => Some("A value is invalid."),
         "check-signature" => Some("The signature is invalid."),
         "doctor" => Some("A check failed."),
         "simulate" => Some("A forged callback was acknowledged."),

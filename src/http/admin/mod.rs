@@ -53,6 +53,7 @@ pub fn serve(
         App::new()
             .wrap(from_fn(middleware::guard))
             .wrap(from_fn(pages::error::show_as_page))
+            .wrap(from_fn(pages::restrict))
             .wrap(from_fn(access::middleware::record))
             .wrap(from_fn(drain::count))
             .wrap(from_fn(compression::compress))

@@ -10,6 +10,7 @@ use crate::http::callbacks::CallbackState;
 use crate::http::error::Problem;
 use crate::projection::worker::Handle;
 use crate::reconcile::metrics::ReconcileMetrics;
+use crate::version;
 
 /// The registry. The gauges have to be set before it is encoded.
 pub struct MetricsRegistry {
@@ -140,7 +141,9 @@ impl MetricsRegistry {
 
 fn build_info(registry: &Registry) -> prometheus::Result<()> {
     let opts = Opts::new("delivery_ledger_build_info", "1, of this version.");
-    let info = IntGauge::with_opts(opts.const_label("version", env!("CARGO_PKG_VERSION")))?;
+    let labels = version::labels().into_iter();
+    let opts = labels.fold(opts, |opts, (name, value)| opts.const_label(name, value));
+    let info = IntGauge::with_opts(opts)?;
     info.set(1);
     registry.register(Box::new(info))
 }

@@ -32,8 +32,8 @@ pub async fn guard(
         return Ok(next.call(request).await?.map_into_left_body());
     }
     let state = request.app_data::<web::Data<AdminState>>().ok_or(Problem::Internal)?;
-    check_host(&request, state)?;
-    if let Err(problem) = origin::check(request.request()) {
+    let checked = check_host(&request, state).and_then(|()| origin::check(request.request()));
+    if let Err(problem) = checked {
         return Ok(request.error_response(problem).map_into_right_body());
     }
     if has_no_data(request.path()) {

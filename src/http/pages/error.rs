@@ -126,7 +126,14 @@ fn title(problem: &Problem, path: &str) -> &'static str {
         Problem::Conflict(_) => "This request cannot be answered as it is",
         Problem::Behind => "The views are being rebuilt",
         Problem::NoToken => "A token is required",
-        Problem::TooManyAttempts { .. } | Problem::TooManyLookups { .. } => "Too many requests",
+        Problem::TooManyAttempts { .. }
+        | Problem::TooManyLookups { .. }
+        | Problem::TooManyJobs(_)
+        | Problem::TooManyExports
+        | Problem::TooManyStreams { .. } => "Too many requests",
+        Problem::ForeignForm => "This form is out of date",
+        Problem::ForeignOrigin => "This request came from another site",
+        Problem::UnknownHost => "This name of the server is not configured",
         Problem::Masked
         | Problem::MaskedQuestion
         | Problem::MaskedTag
@@ -134,6 +141,7 @@ fn title(problem: &Problem, path: &str) -> &'static str {
         | Problem::MayNotRead
         | Problem::MayNotSend
         | Problem::MayNotFind
+        | Problem::MayNotOperate
         | Problem::OthersJob { .. } => "Your token does not allow this",
         Problem::MethodNotAllowed(_) => "This method is not supported",
         Problem::Store(_) | Problem::Internal => "The page could not be made",

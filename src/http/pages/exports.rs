@@ -209,10 +209,27 @@ pub async fn exports(
     redaction: Redaction,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let query = form_urlencoded::parse(request.query_string().as_bytes()).into_owned();
-    let form = Form::new(query, redaction);
-    let problem = form.export().err().map(|problem| problem.to_string());
-    html(&page(&visit, redaction, &request, form, problem).await?)
+    let mut fields = BTreeMap::new();
+    for (name, value) in form_urlencoded::parse(request.query_string().as_bytes()).into_owned() {
+        if fields.contains_key(&name) {
+            return Err(query::given_twice(&name));
+        }
+        fields.insert(name, value);
+    }
+    let form = Form::new(fields, redaction);
+    let checked = match form.export() {
+        // Without a query, nothing was asked for yet.
+        Ok(_) if form.0.is_empty() => Ok(()),
+        Ok(export) => jobs::check(visit.state.clone(), redaction, NewJob::Export(export)).await,
+        Err(problem) => Err(problem),
+    };
+    match checked {
+        // While the views are being rebuilt, the form can be filled in.
+        Ok(()) | Err(Problem::Behind) => {
+            html(&page(&visit, redaction, &request, form, None).await?)
+        }
+        Err(problem) => refused(&visit, redaction, &request, form, problem).await,
+    }
 }
 
 /// `POST /exports`: starts the export of the form.
@@ -233,16 +250,26 @@ pub async fn create(
     };
     match started {
         Ok(()) => Ok(see_other("/exports")),
-        Err(problem @ (Problem::BadRequest(_) | Problem::Conflict(_))) => {
-            let shown = if redaction.is_masked() { problem.masked() } else { None };
-            let reason = Some(shown.as_ref().unwrap_or(&problem).to_string());
-            let page = page(&visit, redaction, &request, form, reason).await?;
-            let mut response = html(&page)?;
-            *response.status_mut() = problem.status_code();
-            Ok(response)
-        }
-        Err(problem) => Err(problem),
+        Err(problem) => refused(&visit, redaction, &request, form, problem).await,
     }
+}
+
+/// The form with the reason why its export is not possible.
+async fn refused(
+    visit: &Visit,
+    redaction: Redaction,
+    request: &HttpRequest,
+    form: Form,
+    problem: Problem,
+) -> Result<HttpResponse, Problem> {
+    if !matches!(problem, Problem::BadRequest(_) | Problem::Conflict(_)) {
+        return Err(problem);
+    }
+    let shown = if redaction.is_masked() { problem.masked() } else { None };
+    let reason = Some(shown.as_ref().unwrap_or(&problem).to_string());
+    let mut response = html(&page(visit, redaction, request, form, reason).await?)?;
+    *response.status_mut() = problem.status_code();
+    Ok(response)
 }
 
 /// `POST /jobs/{job}/remove`: stops a job, or removes it, and returns to its page.

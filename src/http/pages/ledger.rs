@@ -20,6 +20,7 @@ use crate::http::admin::state::AdminState;
 use crate::http::auth::form::CheckedForm;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
+use crate::http::query::{NoParameters, Query};
 use crate::jobs::{DryRunJob, Job, JobState, JobWork, VerifyFinding, VerifyJob};
 use crate::store::Sizes;
 use crate::wire::mask;
@@ -261,6 +262,7 @@ pub async fn ledger(
     visit: Visit,
     redaction: Redaction,
     request: HttpRequest,
+    _: Query<NoParameters>,
 ) -> Result<HttpResponse, Problem> {
     let jobs = jobs::visible(visit.state.clone(), redaction, None).await?;
     let (state, is_masked) = (visit.state.clone(), redaction.is_masked());

@@ -132,7 +132,7 @@ pub async fn message(
     let (steps, rows, left_out) = (timeline.steps(), timeline.rows(&lanes), timeline.left_out());
     let reason = reason(&counted, &state.error_codes);
     let deciding = facts.deciding;
-    let proof = web::block(move || Proof::new(&state, &counted, deciding?)).await?;
+    let proof = web::block(move || Proof::new(&state, &counted, deciding?, redaction)).await?;
     html(&MessagePage {
         page: page.json(view.json()),
         facts,

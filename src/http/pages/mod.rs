@@ -33,6 +33,7 @@ mod search;
 
 use actix_web::web::ServiceConfig;
 
+pub use self::frame::html::restrict;
 use self::frame::{assets, theme};
 use crate::http::resource::{get, get_and_post, post};
 

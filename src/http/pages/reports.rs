@@ -29,7 +29,7 @@ use self::links::Links;
 use self::question::{Question, Show};
 use self::sentence::Sentence;
 use self::table::{Table, TableRow};
-use self::view::{Cells, RATED_MIN, RowView, key_name};
+use self::view::{Cells, RATED_MIN, RowView, Scale, key_name};
 use self::words::{Head, Words};
 use super::frame::filters;
 use super::frame::html::html;
@@ -72,8 +72,7 @@ struct ReportPage {
     rows: Vec<RowView>,
     others: Option<RowView>,
     total: RowView,
-    /// The share that failed at the end of each bar.
-    scale: f64,
+    scale: Scale,
     chart: Option<Chart>,
     definitions: Vec<(String, String)>,
     /// How long a scan took; `None` if the roll-ups sufficed.

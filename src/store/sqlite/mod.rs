@@ -24,6 +24,11 @@ use super::{
 use crate::domain::message::tags::IndexedTags;
 use crate::domain::{NewEvent, Position, RecordedEvent, Rule};
 
+/// The version of SQLite, which is compiled in, such as `3.51.0`.
+pub fn version() -> &'static str {
+    rusqlite::version()
+}
+
 /// A ledger in two files.
 pub struct SqliteStore {
     log: Log,

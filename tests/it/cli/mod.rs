@@ -1,6 +1,7 @@
 //! The commands, as a user at a terminal or a script runs them.
 
 mod audit;
+mod config;
 mod export;
 mod replay;
 mod usage;

@@ -116,8 +116,15 @@ fn invalid_arguments_are_usage_errors() {
 #[test]
 fn help_and_version_go_to_stdout_and_exit_with_0() {
     let ledger = Ledger::new();
-    let version = run(&ledger, &["--version"]);
+    let version = run(&ledger, &["-V"]);
     assert_eq!(version, format!("delivery-ledger {}\n", env!("CARGO_PKG_VERSION")));
+    let long = run(&ledger, &["--version"]);
+    let names = long.lines().skip(1).map(|line| line.split(':').next().unwrap());
+    assert!(long.starts_with(&version), "{long}");
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        ["commit", "date", "SQLite", "target", "profile", "compiler"]
+    );
     let help = run(&ledger, &["--help"]);
     for command in ["serve", "demo", "audit", "replay", "verify", "export", "check-signature"] {
         assert!(help.contains(command), "{command}");

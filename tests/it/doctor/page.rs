@@ -95,7 +95,13 @@ fn the_json_always_has_the_same_structure() {
             "setting tags.names",
             "setting verify_every",
             "setting reconcile.every",
+            "setting reconcile.older_than",
+            "setting reconcile.give_up_after",
+            "setting reconcile.max_requests",
+            "setting reconcile.keep_content",
             "setting quarantine",
+            "setting quarantine_requests",
+            "setting quarantine_mib",
             "setting access_log",
             "setting wal_checkpoints",
             "setting error_codes",
@@ -141,11 +147,11 @@ fn the_table_has_the_same_content_as_the_json() {
     assert_eq!(output.status.code(), Some(3), "no account is configured");
     let text = String::from_utf8(output.stdout).unwrap();
     for line in [
-        "configuration\n  ok    file                         none; flags, environment and defaults\n",
-        "  ok    setting admin_listen         127.0.0.1:1 (--admin-listen)\n",
-        "  fail  keys                         no Twilio account is configured: set TWILIO_ACCOUNT_SID",
-        "                                     → serve does not start without an account and its token\n",
-        "\nserver\n  warn  ready                        no server answers on 127.0.0.1:1\n",
+        "configuration\n  ok    file                            none; flags, environment and defaults\n",
+        "  ok    setting admin_listen            127.0.0.1:1 (--admin-listen)\n",
+        "  fail  keys                            no Twilio account is configured: set TWILIO_ACCOUNT_SID",
+        "                                        → serve does not start without an account and its token\n",
+        "\nserver\n  warn  ready                           no server answers on 127.0.0.1:1\n",
         "\n1 failed, 3 warnings, ",
     ] {
         assert!(text.contains(line), "{line:?} is not in\n{text}");

@@ -49,6 +49,23 @@ fn an_export_is_made_by_the_form_and_downloaded_by_a_link() {
 }
 
 #[test]
+fn a_query_that_no_export_can_have_is_shown_with_the_reason() {
+    let app = app();
+    for (query, code, reason) in [
+        ("status=nosuch", 409, "status `nosuch` is not "),
+        ("nosuch=1", 409, "there is no parameter `nosuch` here"),
+        ("content=all", 400, "content `all` is not messages or events"),
+        ("as_of_position=99", 409, "99"),
+        ("status=sent&status=failed", 400, "`status` is given twice"),
+    ] {
+        let page = super::visit(&app, &format!("/exports?{query}"));
+        let shown = text(std::str::from_utf8(&page.body).unwrap());
+        assert_eq!(page.code, code, "{query}: {shown}");
+        assert!(shown.contains(reason), "{query}: {shown}");
+    }
+}
+
+#[test]
 fn tags_become_columns_of_their_own() {
     let app = App::start();
     app.receive_at("/message-status?campaign=spring&order=17", delivered(&sid(1)));
@@ -134,5 +151,8 @@ fn a_masked_token_cannot_leave_out_the_mask() {
     let file = app.get(&links(&page, "Download")[0]);
     let file = String::from_utf8(file.body).unwrap();
     assert!(file.contains("5310") && !file.contains("5558675310"), "{file}");
-    assert_eq!(visit(&app, "/exports?to=%2B15558675310").code, 200, "the form is only filled in");
+    let refused = visit(&app, "/exports?to=%2B15558675310");
+    let page = String::from_utf8(refused.body).unwrap();
+    assert_eq!(refused.code, 409, "{page}");
+    assert!(page.contains("not possible") && !page.contains("5558675310"), "{page}");
 }

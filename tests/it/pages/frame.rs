@@ -32,6 +32,67 @@ fn a_page_loads_nothing_from_elsewhere_and_is_not_cached() {
 }
 
 #[test]
+fn nothing_in_any_response_is_executed() {
+    let mut app = App::not_started(&[]);
+    app.use_token_with_scope("read");
+    app.restart();
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    app.caught_up();
+    let page =
+        |method: &str, target: &str| Request::new(method, target).header("Accept", "text/html");
+    for (request, code) in [
+        (app.with_token(page("GET", "/v1/messages")), 200),
+        (app.with_token(page("GET", "/v1/nosuch")), 404),
+        (app.with_token(page("GET", "/nosuch")), 404),
+        (app.with_token(page("PUT", "/messages")), 405),
+        (app.with_token(Request::new("PUT", "/messages")), 405),
+        (app.with_token(page("GET", "/messages?x=%3Cscript%3E")), 400),
+        (page("GET", "/v1/messages"), 401),
+        (page("GET", "/messages"), 303),
+        (page("GET", "/messages").header("HX-Request", "true"), 401),
+        (page("GET", "/healthz").header("Host", "ledger.example"), 200),
+        (page("GET", "/messages").header("Host", "ledger.example"), 403),
+        (page("POST", "/theme").header("Origin", "https://evil.example"), 403),
+        (page("GET", "/openapi.json"), 200),
+        (page("GET", "/docs"), 308),
+        (page("GET", "/docs/"), 200),
+    ] {
+        let what = format!("{request:?}");
+        let response = request.send(app.admin());
+        assert_eq!(response.code, code, "{what}");
+        let policy = response.header("content-security-policy").unwrap_or_default();
+        assert!(policy.starts_with("default-src '"), "{what}: {policy}");
+        assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{what}");
+    }
+}
+
+#[test]
+fn no_page_ignores_a_parameter() {
+    let app = with_one_message();
+    let message = format!("/messages/{}", sid(1));
+    for page in [
+        "/",
+        "/messages",
+        &message,
+        "/errors",
+        "/reports",
+        "/live",
+        "/ledger",
+        "/exports",
+        "/health",
+    ] {
+        for query in
+            ["nosuch=1", "since=24h&since=7d", "limit=1&limit=2", "q=1&q=2&order=x", "%ff=1"]
+        {
+            let refused = visit(&app, &format!("{page}?{query}"));
+            assert!(matches!(refused.code, 400 | 409), "{page}?{query}: {}", refused.code);
+            assert_eq!(refused.header("content-type"), Some("text/html; charset=utf-8"), "{page}");
+        }
+    }
+    assert_eq!(visit(&app, "/messages?q=1&q=2").code, 400);
+}
+
+#[test]
 fn assets_are_kept_for_ever_because_their_names_change_with_their_content() {
     let app = App::start();
     let html = html(&app, "/");

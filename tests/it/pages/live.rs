@@ -42,7 +42,7 @@ fn the_last_events_are_shown_newest_first_with_their_effects() {
         (1, "delivered +15558675310 advanced +15558675310 +15017250604 1"),
         (2, "sent +15558675310 late late +15558675310 +15017250604 2"),
         (3, "sent +15558675310 duplicate duplicate +15558675310 +15017250604 3"),
-        (4, "failed +442079460018 advanced +442079460018 +15017250604 30007 4"),
+        (4, "failed +442079460018 · 30007 advanced +442079460018 +15017250604 30007 4"),
     ] {
         let row = rows(&page).split("<tr data-position=").nth(5 - position).unwrap();
         let row = text(&format!("<main>{row}</main>"));

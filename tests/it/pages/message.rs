@@ -255,6 +255,11 @@ fn a_masked_page_shows_stars_and_no_bytes() {
         assert!(shown.contains("∗∗∗∗5310 masked, ends in 5310"), "{shown}");
         assert!(shown.contains("masked, not what was received"), "{shown}");
         assert_eq!(links(&html, "ends in 5310")[0], "/messages?to=*5310");
+        let is_hash = |word: &str| word.len() == 64 && word.bytes().all(|b| b.is_ascii_hexdigit());
+        let hash =
+            html.split(|letter: char| !letter.is_ascii_alphanumeric()).find(|word| is_hash(word));
+        assert_eq!(hash, None, "a hash over what is masked would confirm a guess");
+        assert!(shown.contains("which this token does not see"), "{shown}");
     }
     assert_eq!(visit(&app, "/messages/+15558675310").code, 403);
 }

@@ -227,6 +227,7 @@ fn error_codes_are_counted_by_failures() {
         table.starts_with("30007 Message filtered 8 8 messages 42 42 messages 50 50 messages +36"),
         "{table}"
     );
+    assert!(shown.contains("failures, 0 to 42 in every cell"), "{shown}");
     let target = &links(&page, "42")[0];
     assert!(text(&html(&app, target)).contains("30 of 42"), "{target}");
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use source::{Source, sources};
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 25] = [
+const MAY_USE: [(&str, &[&str]); 26] = [
     ("atomic_file", &[]),
     ("background", &[]),
     ("domain", &[]),
@@ -61,12 +61,14 @@ const MAY_USE: [(&str, &[&str]); 25] = [
             "jobs",
             "checks",
             "text",
+            "version",
         ],
     ),
     ("simulate", &["domain", "twilio", "wire"]),
     ("config", &["domain", "twilio", "store", "twilio_api", "access_log"]),
     ("telemetry", &[]),
     ("text", &[]),
+    ("version", &["store"]),
     (
         "server",
         &[
@@ -113,6 +115,7 @@ const MAY_USE: [(&str, &[&str]); 25] = [
             "config",
             "telemetry",
             "text",
+            "version",
             "server",
         ],
     ),

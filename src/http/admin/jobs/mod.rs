@@ -146,6 +146,15 @@ pub async fn begin(
     shown(redaction, started.await??)
 }
 
+/// Checks that a job could be started.
+pub async fn check(
+    state: Data<AdminState>,
+    redaction: Redaction,
+    new_job: NewJob,
+) -> Result<(), Problem> {
+    web::block(move || new_job.request(&state, redaction).map(drop)).await?
+}
+
 /// The jobs that the token may see, newest first.
 pub async fn visible(
     state: Data<AdminState>,

@@ -1,10 +1,13 @@
 //! Responses with a page, and the headers that keep a browser from loading, sending or showing it elsewhere.
 
 use actix_web::HttpResponse;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
     REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
+use actix_web::middleware::Next;
 use askama::Template;
 
 use crate::http::error::Problem;
@@ -37,6 +40,22 @@ pub fn render(page: &impl Template) -> Result<String, Problem> {
         tracing::error!("a page cannot be rendered: {error}");
         Problem::Internal
     })
+}
+
+/// The middleware: adds the policy to every response that has none of its own, such as JSON, a redirect or a
+/// problem, so that a browser executes nothing in any of them.
+pub async fn restrict<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let mut response = next.call(request).await?;
+    let headers = response.headers_mut();
+    for (name, value) in [(CONTENT_SECURITY_POLICY, POLICY), (X_CONTENT_TYPE_OPTIONS, "nosniff")] {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    Ok(response)
 }
 
 /// Sets the headers of every page.

@@ -8,6 +8,7 @@ use crate::domain::error_code::Responsibility;
 use crate::domain::hash::hex;
 use crate::domain::{ErrorCode, ErrorCodes, Position, Source, Timestamp};
 use crate::http::admin::state::AdminState;
+use crate::http::auth::redaction::Redaction;
 use crate::http::pages::list::row::OPEN_FOR_MICROS;
 use crate::projection::fold::Folded;
 use crate::projection::verify::tree::root_at;
@@ -45,6 +46,12 @@ pub struct Happened {
 pub struct Proof {
     pub position: Position,
     pub verification: Verification,
+    /// `None` if the client sees addresses masked: a hash over them would confirm a guess.
+    pub hashes: Option<Hashes>,
+}
+
+/// The hashes that prove an event.
+pub struct Hashes {
     pub digest: String,
     /// The root of the log's tree up to the event; `None` if the views have not read it yet.
     pub root: Option<String>,
@@ -94,14 +101,20 @@ impl Facts {
 
 impl Proof {
     /// The proof of the event at this position of a message; `None` if it has no such event. Blocks.
-    pub fn new(state: &AdminState, message: &Folded, position: Position) -> Option<Self> {
+    pub fn new(
+        state: &AdminState,
+        message: &Folded,
+        position: Position,
+        redaction: Redaction,
+    ) -> Option<Self> {
         let at = |entry: &&crate::projection::fold::Entry| entry.event.position == position;
         let event = &message.timeline.iter().find(at)?.event;
+        let shown = redaction.recorded(event.clone());
+        let hashes = || Hashes { digest: digest(event), root: root(state, position) };
         Some(Self {
             position,
-            verification: Verification::new(event.verified_by.as_deref()),
-            digest: digest(event),
-            root: root(state, position),
+            verification: Verification::new(shown.verified_by.as_deref()),
+            hashes: (!redaction.is_masked()).then(hashes),
         })
     }
 }

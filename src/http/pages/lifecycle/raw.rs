@@ -3,6 +3,7 @@
 use crate::domain::digest::Digester;
 use crate::domain::hash::hex;
 use crate::domain::{BodyKind, RecordedEvent};
+use crate::http::auth::redaction::Redaction;
 use crate::text::printable;
 use crate::twilio::event_sids::EventSids;
 use crate::twilio::form::Form;
@@ -25,7 +26,8 @@ pub struct RawEvent {
     pub notes: Vec<(String, String)>,
     pub verification: Verification,
     pub event_id: String,
-    pub digest: String,
+    /// `None` if it is hidden: a hash over what a client sees masked.
+    pub digest: Option<String>,
 }
 
 /// A parameter of a form as received, or the whole of another body.
@@ -47,7 +49,7 @@ pub enum Verification {
 
 impl RawEvent {
     /// An event, and the same event as the client may see it.
-    pub fn new(event: &RecordedEvent, shown: &RecordedEvent) -> Self {
+    pub fn new(event: &RecordedEvent, shown: &RecordedEvent, redaction: Redaction) -> Self {
         let is_form = event.body_kind() == Some(BodyKind::Form);
         let visible = &shown.body[..shown.body.len().min(BODY_BYTES_MAX)];
         let headers = shown.headers.iter();
@@ -66,7 +68,7 @@ impl RawEvent {
             notes: shown.notes.iter().map(|(n, v)| (n.replace('_', " "), v.clone())).collect(),
             verification: Verification::new(shown.verified_by.as_deref()),
             event_id: event.event_id.to_string(),
-            digest: digest(event),
+            digest: (!redaction.is_masked()).then(|| digest(event)),
         }
     }
 }

@@ -168,7 +168,7 @@ impl Timeline<'_> {
                 false => explanation,
             },
             is_open: self.open == Some(event.position),
-            raw: RawEvent::new(event, &shown),
+            raw: RawEvent::new(event, &shown, self.redaction),
         }
     }
 

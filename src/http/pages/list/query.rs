@@ -11,6 +11,7 @@ use crate::domain::Timestamp;
 use crate::domain::rollup::Hour;
 use crate::http::error::Problem;
 use crate::http::pages::frame::range::minute;
+use crate::http::query::given_twice;
 use crate::wire::parameters::{BadValue, TAG_PREFIX};
 use crate::wire::tag_filter;
 
@@ -57,30 +58,25 @@ impl ListQuery {
     /// Reads the query of a URL. Without one, it is the last day, from a whole hour on.
     pub fn parse(query: &str, now: Timestamp) -> Result<Self, Problem> {
         let mut read = Self::default();
-        let (mut side, mut has_period) = (EITHER.to_owned(), false);
+        let (mut side, mut has_period) = (None, false);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             has_period |= matches!(&*name, "since" | "until");
             let value = value.trim();
             match &*name {
                 "columns" => read.choose_columns(value)?,
                 _ if value.is_empty() => {}
-                "q" => read.search = Some(value.to_owned()),
-                "side" => side = is_side(value)?,
+                "q" => set(&mut read.search, &name, value)?,
+                "side" => set(&mut side, &name, is_side(value)?)?,
                 "tag" => {
                     let (name, value) = tag_filter::parse(value)?;
-                    read.filters.insert(format!("{TAG_PREFIX}{name}"), value);
+                    read.add(format!("{TAG_PREFIX}{name}"), value)?;
                 }
-                "limit" => read.limit = Some(value.to_owned()),
-                "after" => read.after = Some(value.to_owned()),
-                _ => {
-                    if read.filters.insert(name.to_string(), value.to_owned()).is_some() {
-                        let shown = name.escape_debug();
-                        let detail = format!("parameter `{shown}` is given twice");
-                        return Err(Problem::BadRequest(detail));
-                    }
-                }
+                "limit" => set(&mut read.limit, &name, value)?,
+                "after" => set(&mut read.after, &name, value)?,
+                _ => read.add(name.to_string(), value.to_owned())?,
             }
         }
+        let side = side.unwrap_or_else(|| EITHER.to_owned());
         // Next to other filters a text is a number: the search box alone finds more.
         if read.search.is_some() && (side != EITHER || !read.filters.is_empty()) {
             read.filters.extend(read.search.take().map(|number| (side, number)));
@@ -190,6 +186,16 @@ impl ListQuery {
         format!("/messages?{}", written(self.filters().chain(others)))
     }
 
+    fn add(&mut self, name: String, value: String) -> Result<(), Problem> {
+        match self.filters.contains_key(&name) {
+            true => Err(given_twice(&name)),
+            false => {
+                self.filters.insert(name, value);
+                Ok(())
+            }
+        }
+    }
+
     fn is_selective(&self) -> bool {
         self.filters
             .keys()
@@ -219,6 +225,14 @@ impl Columns {
         let names = [(tags, "tags"), (events, "events"), (sid, "sid")];
         let shown: Vec<_> = names.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();
         if shown.is_empty() { "none".to_owned() } else { shown.join(",") }
+    }
+}
+
+/// Sets the value of a parameter that has none yet.
+fn set(value: &mut Option<String>, name: &str, given: impl Into<String>) -> Result<(), Problem> {
+    match value.replace(given.into()) {
+        Some(_) => Err(given_twice(name)),
+        None => Ok(()),
     }
 }
 

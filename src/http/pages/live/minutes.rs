@@ -2,24 +2,14 @@
 
 use crate::domain::{Position, Timestamp};
 use crate::http::pages::frame::rate::{self, callbacks_by_minute};
+use crate::http::pages::frame::spark::{Bar, spark};
 use crate::store::{Store, StoreError};
 
 /// The minutes of the chart.
 const MINUTES: usize = 60;
 
-/// The part of a minute that its bar leaves free on each side.
-const GAP: f64 = 0.09;
-
 /// The callbacks of the last hour by minute.
 pub struct Minutes(Vec<u64>);
-
-/// A bar of the chart, in shares of its width and height.
-pub struct Bar {
-    pub x: f64,
-    pub y: f64,
-    pub width: f64,
-    pub height: f64,
-}
 
 impl Minutes {
     /// Counts them; `None` if the log is damaged.
@@ -48,19 +38,8 @@ impl Minutes {
 
     /// The bars; a minute without callbacks has none.
     pub fn bars(&self) -> Vec<Bar> {
-        let Self(counts) = self;
-        let most = self.most().max(1) as f64;
-        let step = 1.0 / counts.len() as f64;
-        let bar = |(place, count): (usize, &u64)| {
-            let height = *count as f64 / most;
-            (*count > 0).then_some(Bar {
-                x: step * (place as f64 + GAP),
-                y: 1.0 - height,
-                width: step * (1.0 - 2.0 * GAP),
-                height,
-            })
-        };
-        counts.iter().enumerate().filter_map(bar).collect()
+        let counts: Vec<_> = self.0.iter().map(|count| *count as i64).collect();
+        spark(&counts, self.most() as i64, None)
     }
 
     /// What the chart shows, in words.
@@ -76,7 +55,7 @@ impl Minutes {
 }
 
 /// A number with its digits in groups.
-fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     match number / 1000 {
         0 => number.to_string(),
         thousands => format!("{},{:03}", grouped(thousands), number % 1000),

@@ -10,6 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use actix_web_lab::sse::{Data, Event};
 use time::OffsetDateTime;
 
+use super::minutes::grouped;
 use super::query::{LiveParameters, without_empty};
 use super::rows::{Row, RowReader, render};
 use super::{FilterQuery, ROWS_MAX};
@@ -73,7 +74,8 @@ impl Pages for LiveRows {
         match state.wait_for_views() {
             Ok(()) => {}
             Err(Problem::Behind) => {
-                let progress = format!("{} of {head}", state.projection.projected());
+                let projected = grouped(state.projection.projected());
+                let progress = format!("{projected} of {}", grouped(head));
                 let behind = event("behind", progress);
                 return Ok(Page { events: vec![(behind.into(), 0)], last: after });
             }

@@ -6,7 +6,7 @@ use super::comparison::Compare;
 use super::question::Show;
 use super::sentence::{Fall, Level, Sentence, all_words, by_words};
 use super::table::COLUMNS_MAX;
-use super::view::RowView;
+use super::view::{RowView, Scale};
 use super::words::{name, plural};
 use super::{ReportPage, SparkBar, form};
 use crate::domain::Timestamp;
@@ -240,8 +240,16 @@ impl ReportPage {
         bars.collect()
     }
 
+    /// What the bars of the cells show.
     pub fn scale_words(&self) -> String {
-        format!("{:.0}\u{a0}%", self.scale * 100.0)
+        match self.scale {
+            Scale::Share(share) => {
+                format!("share failed, 0 to {:.0}\u{a0}% in every cell", share * 100.0)
+            }
+            Scale::Failures(most) => {
+                format!("failures, 0 to {} in every cell", count_of(most))
+            }
+        }
     }
 
     /// The number of all columns.

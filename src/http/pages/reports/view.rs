@@ -24,8 +24,16 @@ pub struct Cells<'a> {
     pub question: &'a Question,
     pub links: &'a Links<'a>,
     pub words: &'a Words<'a>,
-    /// The share that failed at the end of each bar.
-    pub scale: f64,
+    pub scale: Scale,
+}
+
+/// What is at the end of each bar.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scale {
+    /// A share that failed.
+    Share(f64),
+    /// A number of failures, if the report is about these alone. Higher sums have no bar then.
+    Failures(i64),
 }
 
 /// A cell.
@@ -84,11 +92,10 @@ impl<'a> Cells<'a> {
         words: &'a Words<'a>,
         table: &Table,
     ) -> Self {
-        let rows = || table.rows.iter().chain([&table.total]);
-        let shown = rows().flat_map(|row| row.cells.iter().chain([&row.all]));
-        let rated = shown.filter(|pair| outcomes(&pair.now) >= RATED_MIN);
-        let most = rated.filter_map(|pair| pair.now.failure_rate()).fold(0.0, f64::max);
-        let scale = SCALES.into_iter().find(|scale| *scale >= most).unwrap_or(1.0);
+        let scale = match question.is_about_failures() {
+            true => Scale::Failures(most_failures(table)),
+            false => Scale::Share(round_share(table)),
+        };
         Self { question, links, words, scale }
     }
 
@@ -171,12 +178,21 @@ impl<'a> Cells<'a> {
             Show::Change if is_few => "-".to_owned(),
             Show::Change => points_between(now, before),
         };
-        let rate = now.failure_rate().filter(|_| !is_few);
+        let bar = match self.scale {
+            Scale::Share(scale) => {
+                let rate = now.failure_rate().filter(|_| !is_few);
+                rate.map(|rate| (rate / scale).min(1.0))
+            }
+            Scale::Failures(most) => {
+                let failures = now.not_reached();
+                (failures <= most).then(|| failures as f64 / most.max(1) as f64)
+            }
+        };
         Cell {
             figure,
             is_worse: show != Show::P95 && self.is_worse(now, before),
             is_few: is_few && matches!(show, Show::Rate | Show::Change),
-            bar: rate.map(|rate| (rate / self.scale).min(1.0)),
+            bar,
             messages,
             target: self.links.list(values, &[]),
         }
@@ -214,10 +230,13 @@ impl<'a> Cells<'a> {
             .map(|(column, cell)| format!("{} {}", self.words.phrase(by, column), cell.figure))
             .collect();
         let by = super::words::name(by);
+        let bars = if self.question.is_about_failures() { "Failures" } else { "Share failed" };
         match worse.is_empty() {
-            _ if self.question.compared.is_none() => format!("Share failed by {by}"),
-            true => format!("Share failed by {by}, none of them worse than before"),
-            false => format!("Share failed by {by}: worse {}", worse.join(", ")),
+            _ if self.question.compared.is_none() || self.question.is_about_failures() => {
+                format!("{bars} by {by}")
+            }
+            true => format!("{bars} by {by}, none of them worse than before"),
+            false => format!("{bars} by {by}: worse {}", worse.join(", ")),
         }
     }
 }
@@ -229,6 +248,24 @@ impl RowView {
         (self.single.open_target, self.single.failed_target) = (None, None);
         self
     }
+}
+
+/// The next round number from the highest share that failed of any cell.
+fn round_share(table: &Table) -> f64 {
+    let rows = table.rows.iter().chain([&table.total]);
+    let shown = rows.flat_map(|row| row.cells.iter().chain([&row.all]));
+    let rated = shown.filter(|pair| outcomes(&pair.now) >= RATED_MIN);
+    let most = rated.filter_map(|pair| pair.now.failure_rate()).fold(0.0, f64::max);
+    SCALES.into_iter().find(|scale| *scale >= most).unwrap_or(1.0)
+}
+
+/// The most failures of a cell that is no sum.
+fn most_failures(table: &Table) -> i64 {
+    let cells = table.rows.iter().flat_map(|row| match row.cells.is_empty() {
+        true => std::slice::from_ref(&row.all),
+        false => &row.cells[..],
+    });
+    cells.map(|pair| pair.now.not_reached()).max().unwrap_or_default()
 }
 
 /// The key of a row as `row` names it.
