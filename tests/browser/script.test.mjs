@@ -90,6 +90,7 @@ test("? lists the keys in a dialog, which Escape closes, and in which they can b
   const dialog = page.getByRole("dialog", { name: "Keyboard shortcuts" });
   await dialog.waitFor();
   assert.match(await dialog.innerText(), /bytes of the deciding event/);
+  assert.equal(await focused(page), "Close");
   assert.deepEqual(await axe(page), []);
   await page.keyboard.press("Escape");
   assert.equal(await dialog.isVisible(), false);

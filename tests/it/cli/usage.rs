@@ -46,6 +46,8 @@ fn no_command_fails_if_its_output_pipe_is_closed() {
         "audit SM00000000000000000000000000000001 --format json",
         "backup copy.db",
         "completions bash",
+        "config show",
+        "config show --format json",
         "doctor --quick",
         "doctor --quick --format json",
         "export events",

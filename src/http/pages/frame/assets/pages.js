@@ -46,6 +46,11 @@
     field?.select();
   }
 
+  function list() {
+    dialog?.showModal();
+    dialog?.querySelector("button").focus();
+  }
+
   const KEYS = {
     "/": find,
     j: () => toRow(1),
@@ -53,7 +58,7 @@
     "[": () => toStep(-1),
     "]": () => toStep(1),
     b: openDeciding,
-    "?": () => dialog?.showModal(),
+    "?": list,
   };
 
   // Storage may be forbidden.
@@ -89,7 +94,7 @@
     dialog.querySelector("button").addEventListener("click", () => dialog.close());
     const offer = document.getElementById("keys-offer");
     offer.hidden = false;
-    offer.querySelector("button").addEventListener("click", () => dialog.showModal());
+    offer.querySelector("button").addEventListener("click", list);
   }
 
   // Parts that refresh themselves
