@@ -174,6 +174,13 @@ impl View {
         with_query(&format!("/v1{}", self.path()), self.parameters(self.as_of_position))
     }
 
+    /// The form of an export of the message's events.
+    fn export(&self) -> String {
+        let message = ("message_sid", self.message_sid.clone());
+        let fields = [("content", "events".to_owned()), message].into_iter();
+        with_query("/exports", fields.chain(self.parameters(self.as_of_position)))
+    }
+
     fn target(&self, position: Option<Position>, order: Order) -> String {
         let order = (order != Order::default()).then(|| ("order", order.name().to_owned()));
         with_query(&self.path(), self.parameters(position).chain(order))

@@ -224,7 +224,8 @@ impl OverviewPage {
     }
 
     fn code_bars(&self, failures: &Failures) -> Vec<Bar> {
-        spark(&failures.steps, failures.most(), None)
+        let highlight_from = failures.rose_in_step().filter(|_| self.is_marked(failures));
+        spark(&failures.steps, failures.most(), highlight_from)
     }
 
     /// True if a side or a code is marked as worse.

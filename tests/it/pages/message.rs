@@ -220,6 +220,18 @@ fn the_proof_of_the_deciding_event_can_be_checked() {
 }
 
 #[test]
+fn a_message_is_passed_on_as_an_export_of_its_events() {
+    let app = in_conflict();
+    for query in ["", "?as_of_position=1"] {
+        let page = html(&app, &format!("{}{query}", page_of(1)));
+        let form = html(&app, &links(&page, "Export its events")[0]);
+        assert!(form.contains(&format!("name=\"message_sid\" value=\"{}\"", sid(1))), "{form}");
+        assert!(form.contains("value=\"events\" checked"), "{form}");
+        assert_eq!(form.contains("name=\"as_of_position\" value=\"1\""), !query.is_empty());
+    }
+}
+
+#[test]
 fn tags_accounts_and_addresses_lead_to_their_messages() {
     let app = in_conflict();
     let html = html(&app, &page_of(1));

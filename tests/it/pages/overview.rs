@@ -36,6 +36,8 @@ fn a_rise_names_the_side_the_code_and_what_has_not_changed() {
         "Our own side, Twilio, the channels, the recipients and this ledger are unchanged.";
     assert!(shown.contains(unchanged), "{shown}");
     assert!(page.contains("<title>Carrier failures are up since "), "{page}");
+    let code = page.split_once(">30007</a>").unwrap().1.split_once("</tr>").unwrap().0;
+    assert!(code.contains("<rect class=\"b-fail\""), "the hours of the rise: {code}");
     let listed = text(&html(&app, &links(&page, "30007 Message filtered")[0]));
     assert!(listed.contains("1 to 25 of 25") || listed.contains("25 of 25"), "{listed}");
 }
@@ -133,6 +135,50 @@ fn the_figures_are_those_of_the_report() {
     let report = app.get(&json.replace("&#38;", "&").replace("&amp;", "&")).json();
     assert_eq!(report["total"]["messages"], 86);
     assert_eq!(report["total"]["statuses"]["delivered"], 60);
+}
+
+/// The numbers that are links to messages, with the path and query of each.
+fn counted_links(html: &str) -> Vec<(String, String)> {
+    let main = html.split_once("<main").unwrap().1;
+    let links = main.split("<a href=\"/messages?").skip(1);
+    let link = |rest: &str| {
+        let (target, rest) = rest.split_once('"')?;
+        let shown =
+            text(&format!("<main>{}</main>", rest.split_once('>')?.1.split_once("</a>")?.0));
+        let number = shown.trim_end_matches(" messages").rsplit([' ', '−']).next()?.to_owned();
+        let is_code = target.contains(&format!("error_code={number}"));
+        let is_number =
+            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b',');
+        let target = format!("/messages?{}", target.replace("&#38;", "&"));
+        (is_number && !is_code).then_some((number, target))
+    };
+    links.filter_map(link).collect()
+}
+
+#[test]
+fn every_number_leads_to_a_list_of_as_many_messages() {
+    let app = app(&[("30007", 4), ("30003", 2)]);
+    for (number, word) in
+        ["queued", "sending", "sent", "sent", "accepted", "partially_delivered", "read", "canceled"]
+            .iter()
+            .enumerate()
+    {
+        let number = 100 + u32::try_from(number).unwrap();
+        assert_eq!(app.receive(status(&sid(number), word)).code, 200);
+    }
+    app.caught_up();
+    for page in
+        ["/", "/?range=1h", "/?by=channel", "/errors", "/reports", "/reports?by=channel,day"]
+    {
+        let counted = counted_links(&html(&app, page));
+        assert!(counted.len() >= 2, "{page}: {counted:?}");
+        for (number, target) in counted {
+            let listed = text(&html(&app, &target));
+            let found = listed.contains(&format!(" of {number}"))
+                || number == "0" && listed.contains("No matching messages");
+            assert!(found, "{page}: {number}, {target}: {listed}");
+        }
+    }
 }
 
 #[test]

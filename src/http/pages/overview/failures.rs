@@ -47,6 +47,17 @@ impl Failures {
         self.steps.iter().copied().max().unwrap_or_default()
     }
 
+    /// The first step with far more failures than any step before: over twice as many, and over 10.
+    pub fn rose_in_step(&self) -> Option<usize> {
+        const FAILURES_MIN: i64 = 10;
+        let mut most = self.most_before;
+        self.steps.iter().position(|failures| {
+            let rose = *failures > FAILURES_MIN && *failures > 2 * most;
+            most = most.max(*failures);
+            rose
+        })
+    }
+
     /// The difference to the period before.
     pub fn change(&self) -> i64 {
         self.now - self.before

@@ -20,8 +20,8 @@ pub struct Step {
     pub share: f64,
     /// Further messages that could still reach it, as a share of all.
     pub pending_share: f64,
-    /// The filter of the messages.
-    pub filter: &'static str,
+    /// The filter of the messages; `None` if they have several statuses, for which there is none.
+    pub filter: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -47,36 +47,36 @@ struct Steps {
 
 /// The funnel of these messages. A message counts for every step up to its status, received or not.
 pub fn rows(figures: &Figures) -> Vec<Row> {
-    let of = |statuses: &[Status]| -> i64 {
-        statuses.iter().map(|status| figures.of_status(Some(*status))).sum()
-    };
+    let of = |status: Status| figures.of_status(Some(status));
     let all = figures.messages();
     let mut steps = Steps { all, left: all, rows: Vec::new() };
     steps.lose("unknown", Status::Accepted, figures.of_status(None), "status=unknown");
-    steps.lose("scheduled", Status::Scheduled, of(&[Status::Scheduled]), "status=scheduled");
-    steps.lose("canceled", Status::Canceled, of(&[Status::Canceled]), "status=canceled");
-    steps.reach("Accepted", "");
-    steps.lose("still accepted", Status::Accepted, of(&[Status::Accepted]), "status=accepted");
-    steps.reach("Queued", "");
-    steps.lose("failed", Status::Failed, of(&[Status::Failed]), "status=failed");
-    let queued = of(&[Status::Queued, Status::Sending]);
-    steps.lose("still queued or sending", Status::Queued, queued, "open=true");
-    steps.reach("Sent", "");
-    let undelivered = of(&[Status::Undelivered]);
-    steps.lose("undelivered", Status::Undelivered, undelivered, "status=undelivered");
-    let sent = of(&[Status::Sent, Status::PartiallyDelivered]);
-    steps.lose("still open", Status::Sent, sent, "open=true");
-    steps.reach("Delivered", "");
-    steps.left = of(&[Status::Read]);
-    steps.reach("Read", "status=read");
+    steps.lose("scheduled", Status::Scheduled, of(Status::Scheduled), "status=scheduled");
+    steps.lose("canceled", Status::Canceled, of(Status::Canceled), "status=canceled");
+    steps.reach("Accepted");
+    steps.lose("still accepted", Status::Accepted, of(Status::Accepted), "status=accepted");
+    steps.reach("Queued");
+    steps.lose("failed", Status::Failed, of(Status::Failed), "status=failed");
+    steps.lose("still queued", Status::Queued, of(Status::Queued), "status=queued");
+    steps.lose("still sending", Status::Sending, of(Status::Sending), "status=sending");
+    steps.reach("Sent");
+    let (undelivered, partially) = (Status::Undelivered, Status::PartiallyDelivered);
+    steps.lose("undelivered", undelivered, of(undelivered), "status=undelivered");
+    steps.lose("still open", Status::Sent, of(Status::Sent), "status=sent");
+    steps.lose("delivered in part", partially, of(partially), "status=partially_delivered");
+    steps.reach("Delivered");
+    steps.left = of(Status::Read);
+    steps.reach("Read");
     if let Some(Row::Step(read)) = steps.rows.last_mut() {
+        read.filter = Some("status=read");
         read.pending_share = share(figures.could_be_read() - figures.were_read(), all);
     }
     steps.rows
 }
 
 impl Steps {
-    fn reach(&mut self, name: &'static str, filter: &'static str) {
+    fn reach(&mut self, name: &'static str) {
+        let filter = (self.left == self.all).then_some("");
         let (messages, share) = (self.left, share(self.left, self.all));
         let step = Step { name, messages, share, pending_share: 0.0, filter };
         self.rows.push(Row::Step(step));

@@ -112,17 +112,6 @@ impl Side {
             rise >= RISE_MIN && rise >= all / 2.0 && rise >= 2.0 * before
         })
     }
-
-    /// The first step with far more failures than any step before: over twice as many, and over 10.
-    pub fn rose_in_step(&self) -> Option<usize> {
-        const FAILURES_MIN: i64 = 10;
-        let mut most = self.failures.most_before;
-        self.failures.steps.iter().position(|failures| {
-            let rose = *failures > FAILURES_MIN && *failures > 2 * most;
-            most = most.max(*failures);
-            rose
-        })
-    }
 }
 
 fn is_of(key: &RowKey, faults: &[Responsibility]) -> bool {
@@ -188,7 +177,7 @@ mod tests {
             let mut side = sides([(0, 0); 6]).remove(2);
             side.failures.steps = steps.to_vec();
             side.failures.most_before = most_before;
-            side.rose_in_step()
+            side.failures.rose_in_step()
         };
         assert_eq!(in_step(&[2, 5, 71, 195], 5), Some(2));
         assert_eq!(in_step(&[2, 5, 10], 0), None, "10 are few");

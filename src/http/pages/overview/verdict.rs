@@ -119,7 +119,7 @@ impl Question<'_> {
             .codes
             .iter()
             .find(|(code, failures)| has_code(code) && failures.rise(self.traffic) >= most);
-        let since_step = side.rose_in_step();
+        let since_step = side.failures.rose_in_step();
         let others = self.sides.iter().enumerate().filter(|(other, _)| *other != place);
         // Nobody is responsible for the unknown.
         let unchanged = others.filter(|(_, side)| {
