@@ -13,8 +13,17 @@ const SHORT_PAGES: [(&str, usize); 4] = [
 ];
 
 /// The folders whose files the documentation names by path.
-const FOLDERS: [&str; 8] =
-    ["src/", "tests/", "benches/", "docs/", "migrations/", "scripts/", "fuzz/", ".cargo/"];
+const FOLDERS: [&str; 9] = [
+    "src/",
+    "tests/",
+    "benches/",
+    "docs/",
+    "examples/",
+    "migrations/",
+    "scripts/",
+    "fuzz/",
+    ".cargo/",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -37,7 +46,7 @@ fn files(folder: &str) -> Vec<PathBuf> {
 /// Every Markdown page: its path and its text.
 fn pages() -> Vec<(String, String)> {
     let mut pages = files("docs");
-    pages.extend(["README.md", "CHANGELOG.md"].map(PathBuf::from));
+    pages.extend(["README.md", "CHANGELOG.md", "examples/README.md"].map(PathBuf::from));
     pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
     let read = |page: PathBuf| {
         let text = fs::read_to_string(root().join(&page)).unwrap();

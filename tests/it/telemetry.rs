@@ -272,6 +272,10 @@ fn exported(text: &str) -> BTreeSet<&str> {
 #[test]
 fn every_metric_of_the_dashboard_and_alerts_exists() {
     let app = App::start();
+    // An error code has a series once a message has failed with it.
+    app.receive(failed(&sid(1), "30007"));
+    app.caught_up();
+    app.eventually("it is counted", || metrics(&app).contains("{error_code=\"30007\"} 1"));
     let text = metrics(&app);
     for file in ["grafana-dashboard.json", "alerts.yml"] {
         let of_file = deploy_file(file);
