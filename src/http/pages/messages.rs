@@ -14,8 +14,9 @@ use super::list::counts::{Counts, HourCount};
 use super::list::query::{Columns, EITHER, ListQuery};
 use super::list::row::Row;
 use super::search;
-use crate::domain::Status;
 use crate::domain::message::filter::MessageFilter;
+use crate::domain::rollup::Hour;
+use crate::domain::{Status, Timestamp};
 use crate::http::access::returned::Returned;
 use crate::http::admin::message_list::{self, PageParameters, message_filter};
 use crate::http::auth::redaction::Redaction;
@@ -78,7 +79,9 @@ struct Mark {
 struct Chart {
     bars: Vec<Bar>,
     description: String,
-    first: HourCount,
+    since: Timestamp,
+    /// The end of the last hour, or the present.
+    until: Timestamp,
 }
 
 /// A bar of the chart, in shares of its width and height.
@@ -172,7 +175,7 @@ pub async fn messages(
             Mark { name: "late", text: "with late callbacks", count: counts.late },
             Mark { name: "duplicate", text: "with duplicates", count: counts.duplicate },
         ],
-        chart: Chart::new(&counts.hours),
+        chart: Chart::new(&counts.hours, visit.now),
         older: listed.next_cursor.map(|cursor| query.after(&cursor)),
         removable,
         query,
@@ -209,7 +212,7 @@ fn tabs(query: &ListQuery, counts: &Counts, filter: &MessageFilter) -> Vec<Tab> 
 }
 
 impl Chart {
-    fn new(hours: &[HourCount]) -> Option<Self> {
+    fn new(hours: &[HourCount], now: Timestamp) -> Option<Self> {
         let most =
             hours.iter().max_by_key(|hour| hour.messages).filter(|hour| hour.messages > 0)?;
         let fewest = hours.iter().min_by_key(|hour| hour.messages)?;
@@ -233,7 +236,8 @@ impl Chart {
                 &fewest.starts_at.to_string()[11..16],
                 &most.starts_at.to_string()[11..16]
             ),
-            first: *hours.first()?,
+            since: hours.first()?.starts_at,
+            until: Hour(Hour::from_timestamp(hours.last()?.starts_at).0 + 1).start().min(now),
         })
     }
 }
@@ -272,5 +276,25 @@ fn label(name: &str, value: &str) -> String {
             Some(tag) => format!("{tag}={value}"),
             None => format!("{} {value}", name.replace('_', " ")),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Chart, HourCount};
+    use crate::domain::Timestamp;
+
+    #[test]
+    fn a_chart_ends_with_its_last_hour_or_now() {
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        let hour = |text| HourCount { starts_at: at(text), messages: 1, failed: 0 };
+        let hours = [hour("2026-11-25T22:00:00Z"), hour("2026-11-25T23:00:00Z")];
+        for (now, until) in [
+            ("2026-11-26T16:17:00Z", "2026-11-26T00:00:00Z"),
+            ("2026-11-25T23:17:00Z", "2026-11-25T23:17:00Z"),
+        ] {
+            let chart = Chart::new(&hours, at(now)).unwrap();
+            assert_eq!((chart.since, chart.until), (at("2026-11-25T22:00:00Z"), at(until)));
+        }
     }
 }
