@@ -17,6 +17,7 @@ use super::frame::range::with_query;
 use super::frame::visit::Visit;
 use crate::domain::{AccountSid, Position};
 use crate::http::error::{Problem, REQUEST_ID};
+use crate::wire::mask;
 
 /// The seconds after which a browser asks again for a page that waits for the views.
 const REFRESH_SECONDS: HeaderValue = HeaderValue::from_static("2");
@@ -85,15 +86,16 @@ impl ErrorPage {
         let projection = &visit.state.projection;
         let rebuilt =
             matches!(problem, Problem::Behind).then(|| (projection.projected(), projection.head()));
+        let page = visit.page(None, title);
         Ok(Self {
-            page: visit.page(None, title),
             code: code.as_u16(),
             reason: reason(code),
             title,
             detail: sentence(&problem.to_string()),
             request_id: request_id.unwrap_or_default().to_owned(),
             accounts: accounts(problem, request.path()),
-            again,
+            again: if page.masked { mask::text(&again) } else { again },
+            page,
             rebuilt,
         })
     }

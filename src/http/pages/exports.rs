@@ -129,7 +129,7 @@ impl Form {
         let given = trimmed.filter(|(name, value)| !value.is_empty() && name != CSRF_FIELD);
         // A number that a token sees masked is not shown, although the client has sent it.
         let shown = |(name, value): (String, String)| match redaction.is_masked() {
-            true => (name.clone(), mask::filter(&name, &value)),
+            true => (mask::text(&name), mask::filter(&name, &value)),
             false => (name, value),
         };
         Self(given.map(shown).collect())

@@ -201,12 +201,10 @@ pub fn weekday_minute_of(time: Timestamp) -> String {
     written(time, "%a %H:%M")
 }
 
-/// A difference of rates in points: `+0.6` or `−2.9`.
+/// A difference of rates in points: `+0.6`, `−2.9` or `unchanged`.
 #[askama::filter_fn]
 pub fn signed(points: impl Share, _: &dyn Values) -> askama::Result<String> {
-    let points = points.value().unwrap_or_default();
-    let sign = if points < 0.0 { MINUS } else { '+' };
-    Ok(format!("{sign}{:.1}", points.abs()))
+    Ok(points_of(points.value().unwrap_or_default()))
 }
 
 /// A difference of rates in points, outside of a template: `+0.6`, `−2.9` or `unchanged`.
@@ -334,6 +332,8 @@ mod tests {
         assert_eq!(shown!("{{ value|change }}", i64, 248), "+248");
         assert_eq!(shown!("{{ value|change }}", i64, -1_210), "−1,210");
         assert_eq!(shown!("{{ value|change }}", i64, 0), "unchanged");
+        assert_eq!(shown!("{{ value|signed }}", f64, -2.94), "−2.9");
+        assert_eq!(shown!("{{ value|signed }}", f64, -0.04), "unchanged");
         assert_eq!(shown!("{{ value|rate }}", Option<f64>, Some(0.9514)), "95.1\u{a0}%");
         assert_eq!(shown!("{{ value|rate }}", Option<f64>, None), "-");
         assert_eq!(shown!("{{ value|bytes }}", u64, 308), "308\u{a0}B");
