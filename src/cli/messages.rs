@@ -20,7 +20,7 @@ use crate::store::{Message, Store};
 use crate::telemetry::eprint_line;
 use crate::text::printable;
 use crate::wire;
-use crate::wire::message_page::{self, Cursor, MessagePage};
+use crate::wire::message_page::{self, CURSOR_OF_ANOTHER_LIST, Cursor, MessagePage};
 
 /// The arguments of `messages`.
 #[derive(Debug, clap::Args)]
@@ -71,6 +71,9 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
     let now = after.map_or_else(now, |first: Cursor| first.now);
     let filter = args.filters.messages_at(now, settings)?;
+    if after.is_some_and(|after| !after.is_of(&filter)) {
+        return Err(UsageError(format!("--after: {CURSOR_OF_ANOTHER_LIST}")).into());
+    }
     let zone = args.filters.time_zone(settings)?;
     let error_codes = settings.error_codes(None)?;
     let names = settings.account_names()?;
@@ -87,8 +90,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         row.with_account_name(&names)
     };
     let messages: Vec<_> = listed.messages.iter().map(shown).collect();
-    let (is_empty, next_cursor) =
-        (messages.is_empty(), listed.next_before.map(|before| Cursor { before, now }.to_string()));
+    let next_cursor = listed.next_before.map(|before| Cursor::new(before, now, &filter));
+    let (is_empty, next_cursor) = (messages.is_empty(), next_cursor.map(|next| next.to_string()));
     let mut out = terminal::paged(settings);
     match args.format {
         ListFormat::Table if is_empty => {}

@@ -1,19 +1,26 @@
 //! A page of a list of messages, and the cursors that lead to the next one.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
+use siphasher::sip::SipHasher24;
 
 use super::Message;
+use crate::domain::message::filter::MessageFilter;
 use crate::domain::{Position, Timestamp};
 
 /// The prefix of a cursor, which identifies its format.
-const CURSOR: &[u8] = b"m2";
+const CURSOR: &[u8] = b"m3";
 
 /// What a cursor has to be, for errors.
 pub const CURSOR_EXPECTED: &str = "the next_cursor of an earlier page";
+
+/// What to do with a cursor of another list.
+pub const CURSOR_OF_ANOTHER_LIST: &str = "this cursor belongs to a list with other filters; repeat the filters \
+     of the page that it comes from, or begin with the first page";
 
 /// A page, newest messages first.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -37,23 +44,46 @@ pub struct Cursor {
     /// The present of the first page. What is relative to it, such as the last 24 hours, is the same on
     /// every page.
     pub now: Timestamp,
+    list: ListHash,
 }
 
+/// Tells lists with different filters apart. Six bytes make the cursor's length a multiple of three.
+type ListHash = [u8; 6];
+
 impl Cursor {
+    /// The cursor of the list with this filter.
+    pub fn new(before: u64, now: Timestamp, filter: &MessageFilter) -> Self {
+        Self { before, now, list: list_hash(filter) }
+    }
+
+    /// True if it comes from a list with this filter.
+    pub fn is_of(&self, filter: &MessageFilter) -> bool {
+        self.list == list_hash(filter)
+    }
+
     /// Reads a cursor; `None` if it is something else.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (before, now) = bytes.strip_prefix(CURSOR)?.split_first_chunk::<8>()?;
+        let (before, rest) = bytes.strip_prefix(CURSOR)?.split_first_chunk::<8>()?;
+        let (now, list) = rest.split_first_chunk::<8>()?;
         let before = u64::from_be_bytes(*before);
-        let now = Timestamp::from_micros(i64::from_be_bytes(now.try_into().ok()?));
-        i64::try_from(before).is_ok().then_some(Self { before, now })
+        let now = Timestamp::from_micros(i64::from_be_bytes(*now));
+        let list = list.try_into().ok()?;
+        i64::try_from(before).is_ok().then_some(Self { before, now, list })
     }
+}
+
+fn list_hash(filter: &MessageFilter) -> ListHash {
+    let mut hasher = SipHasher24::new();
+    filter.hash(&mut hasher);
+    let [_, _, hash @ ..] = hasher.finish().to_be_bytes();
+    hash
 }
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { before, now } = self;
-        let parts = [CURSOR, &before.to_be_bytes(), &now.micros().to_be_bytes()];
+        let Self { before, now, list } = self;
+        let parts = [CURSOR, &before.to_be_bytes(), &now.micros().to_be_bytes(), list];
         f.write_str(&URL_SAFE_NO_PAD.encode(parts.concat()))
     }
 }

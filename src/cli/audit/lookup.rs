@@ -42,7 +42,7 @@ pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
         match &listed.messages[..] {
             [] => {}
             [only] => return audit_only(only, args, settings),
-            _ => return show(&*store, listed, args, settings),
+            _ => return show(&*store, filter, listed, args, settings),
         }
     }
     let addresses = filters[0].searched_for();
@@ -101,7 +101,13 @@ fn audit_only(message: &Message, args: &Args, settings: &Settings) -> Result<Out
     audit(message.key.message_sid.clone(), &args, settings)
 }
 
-fn show(store: &dyn Store, listed: Listed, args: &Args, settings: &Settings) -> Result<Outcome> {
+fn show(
+    store: &dyn Store,
+    filter: &MessageFilter,
+    listed: Listed,
+    args: &Args,
+    settings: &Settings,
+) -> Result<Outcome> {
     let (error_codes, names) = (settings.error_codes(None)?, settings.account_names()?);
     let rows = listed.messages.iter().map(|Message { key, lifecycle, .. }| {
         let row = wire::Message::new(key, lifecycle, listed.as_of_position, &error_codes);
@@ -128,7 +134,7 @@ fn show(store: &dyn Store, listed: Listed, args: &Args, settings: &Settings) -> 
                 data,
                 next_cursor: listed
                     .next_before
-                    .map(|before| Cursor { before, now: now() }.to_string()),
+                    .map(|before| Cursor::new(before, now(), filter).to_string()),
                 as_of_position: store.views().checkpoint()?.position,
                 searched_for: None,
             };

@@ -5,7 +5,7 @@ use crate::domain::message::message_ref::MessageRef;
 use crate::domain::{AccountSid, ErrorCode, Status, Timestamp};
 
 /// Conditions on the current state of a message. A message must satisfy all that are set.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct MessageFilter {
     /// `Some(None)` selects messages without a recognised status.
     pub status: Option<Option<Status>>,
@@ -44,7 +44,7 @@ pub struct MessageFilter {
 }
 
 /// A pattern for addresses.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AddressPattern {
     /// Any of these addresses: the ways in which one written address can be understood.
     AnyOf(Vec<Candidate>),
@@ -55,7 +55,7 @@ pub enum AddressPattern {
 }
 
 /// An address that was possibly meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Candidate {
     /// Exactly this address.
     Address(String),
