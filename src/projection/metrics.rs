@@ -1,6 +1,6 @@
 //! Prometheus metrics of the projection.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::{IntCounter, IntCounterVec, Opts};
@@ -52,15 +52,18 @@ impl FailedMessages {
         &self.counter
     }
 
-    fn count(&self, code: Option<ErrorCode>) {
-        let Some(code) = code else { return self.counter.with_label_values(&[NO_CODE]).inc() };
+    fn add(&self, failed: &BTreeMap<Option<ErrorCode>, u64>) {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        if counted.len() < ERROR_CODES_MAX {
-            counted.insert(code);
-        }
-        match counted.contains(&code) {
-            true => self.counter.with_label_values(&[code.number().to_string()]).inc(),
-            false => self.counter.with_label_values(&[OTHER_CODES]).inc(),
+        for (code, messages) in failed {
+            let label = match code {
+                None => NO_CODE.into(),
+                Some(code) if counted.contains(code) || counted.len() < ERROR_CODES_MAX => {
+                    counted.insert(*code);
+                    code.number().to_string()
+                }
+                Some(_) => OTHER_CODES.into(),
+            };
+            self.counter.with_label_values(&[label]).inc_by(*messages);
         }
     }
 }
@@ -86,6 +89,7 @@ impl Default for ProjectionMetrics {
 impl ProjectionMetrics {
     /// Counts what a batch added to its messages.
     pub fn count(&self, messages: &[MessageChange]) {
+        let mut failed = BTreeMap::new();
         for MessageChange { before, message } in messages {
             let (now, before) = (&message.lifecycle, before.as_deref());
             let had = before.map(|lifecycle| lifecycle.counts).unwrap_or_default();
@@ -104,8 +108,9 @@ impl ProjectionMetrics {
             let has_failed =
                 |lifecycle: &Lifecycle| lifecycle.evidence.status().is_some_and(Status::is_failure);
             if has_failed(now) && !before.is_some_and(has_failed) {
-                self.failed.count(now.evidence.error_code());
+                *failed.entry(now.evidence.error_code()).or_default() += 1;
             }
         }
+        self.failed.add(&failed);
     }
 }
