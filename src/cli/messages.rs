@@ -20,7 +20,7 @@ use crate::store::{Message, Store};
 use crate::telemetry::eprint_line;
 use crate::text::printable;
 use crate::wire;
-use crate::wire::message_page::{self, CURSOR_OF_ANOTHER_LIST, Cursor, MessagePage};
+use crate::wire::message_page::{self, CURSOR_OF_ANOTHER_LIST, Cursor, ListHash, MessagePage};
 
 /// The arguments of `messages`.
 #[derive(Debug, clap::Args)]
@@ -71,7 +71,8 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     }
     let now = after.map_or_else(now, |first: Cursor| first.now);
     let filter = args.filters.messages_at(now, settings)?;
-    if after.is_some_and(|after| !after.is_of(&filter)) {
+    let list_hash = ListHash::new(&filter);
+    if after.is_some_and(|after| after.list != list_hash) {
         return Err(UsageError(format!("--after: {CURSOR_OF_ANOTHER_LIST}")).into());
     }
     let zone = args.filters.time_zone(settings)?;
@@ -90,7 +91,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         row.with_account_name(&names)
     };
     let messages: Vec<_> = listed.messages.iter().map(shown).collect();
-    let next_cursor = listed.next_before.map(|before| Cursor::new(before, now, &filter));
+    let next_cursor = listed.next_before.map(|before| Cursor { before, now, list: list_hash });
     let (is_empty, next_cursor) = (messages.is_empty(), next_cursor.map(|next| next.to_string()));
     let mut out = terminal::paged(settings);
     match args.format {

@@ -44,23 +44,25 @@ pub struct Cursor {
     /// The present of the first page. What is relative to it, such as the last 24 hours, is the same on
     /// every page.
     pub now: Timestamp,
-    list: ListHash,
+    pub list: ListHash,
 }
 
-/// Tells lists with different filters apart. Six bytes make the cursor's length a multiple of three.
-type ListHash = [u8; 6];
+/// A hash of a list's filter, which tells lists apart. Six bytes make the cursor's length a multiple of three.
+/// Another version may have another hash of the same filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListHash([u8; 6]);
+
+impl ListHash {
+    /// The hash of a filter.
+    pub fn new(filter: &MessageFilter) -> Self {
+        let mut hasher = SipHasher24::new();
+        filter.hash(&mut hasher);
+        let [_, _, hash @ ..] = hasher.finish().to_be_bytes();
+        Self(hash)
+    }
+}
 
 impl Cursor {
-    /// The cursor of the list with this filter.
-    pub fn new(before: u64, now: Timestamp, filter: &MessageFilter) -> Self {
-        Self { before, now, list: list_hash(filter) }
-    }
-
-    /// True if it comes from a list with this filter.
-    pub fn is_of(&self, filter: &MessageFilter) -> bool {
-        self.list == list_hash(filter)
-    }
-
     /// Reads a cursor; `None` if it is something else.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
@@ -68,21 +70,14 @@ impl Cursor {
         let (now, list) = rest.split_first_chunk::<8>()?;
         let before = u64::from_be_bytes(*before);
         let now = Timestamp::from_micros(i64::from_be_bytes(*now));
-        let list = list.try_into().ok()?;
+        let list = ListHash(list.try_into().ok()?);
         i64::try_from(before).is_ok().then_some(Self { before, now, list })
     }
 }
 
-fn list_hash(filter: &MessageFilter) -> ListHash {
-    let mut hasher = SipHasher24::new();
-    filter.hash(&mut hasher);
-    let [_, _, hash @ ..] = hasher.finish().to_be_bytes();
-    hash
-}
-
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { before, now, list } = self;
+        let Self { before, now, list: ListHash(list) } = self;
         let parts = [CURSOR, &before.to_be_bytes(), &now.micros().to_be_bytes(), list];
         f.write_str(&URL_SAFE_NO_PAD.encode(parts.concat()))
     }

@@ -16,7 +16,7 @@ use crate::telemetry::eprint_line;
 use crate::text::printable;
 use crate::wire;
 use crate::wire::filter::ADDRESS_EXPECTED;
-use crate::wire::message_page::{Cursor, MessagePage};
+use crate::wire::message_page::{Cursor, ListHash, MessagePage};
 use crate::wire::number::WrittenAddress;
 use crate::wire::tag_filter;
 
@@ -132,9 +132,9 @@ fn show(
         Format::Json => {
             let page = MessagePage {
                 data,
-                next_cursor: listed
-                    .next_before
-                    .map(|before| Cursor::new(before, now(), filter).to_string()),
+                next_cursor: listed.next_before.map(|before| {
+                    Cursor { before, now: now(), list: ListHash::new(filter) }.to_string()
+                }),
                 as_of_position: store.views().checkpoint()?.position,
                 searched_for: None,
             };

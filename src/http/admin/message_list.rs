@@ -14,7 +14,7 @@ use crate::http::response::{self, Failures};
 use crate::store;
 use crate::wire;
 use crate::wire::filter::{FilterContext, MessageParameters};
-use crate::wire::message_page::{self, CURSOR_OF_ANOTHER_LIST, Cursor, MessagePage};
+use crate::wire::message_page::{self, CURSOR_OF_ANOTHER_LIST, Cursor, ListHash, MessagePage};
 use crate::wire::parameters::parsed;
 
 /// Which page of a list.
@@ -57,10 +57,10 @@ pub async fn list(
     }
     let now = context.now;
     let filter = redaction.check_filter(filter_in(filter, state, &context)?)?;
-    if page.after.is_some_and(|after| !after.is_of(&filter)) {
+    let list = ListHash::new(&filter);
+    if page.after.is_some_and(|after| after.list != list) {
         return Err(Problem::Conflict(format!("after: {CURSOR_OF_ANOTHER_LIST}")));
     }
-    let of_list = filter.clone();
     let ledger = state.clone();
     let addresses = filter.searched_for();
     let listed = web::block(move || {
@@ -80,11 +80,10 @@ pub async fn list(
         let row = wire::Message::new(key, lifecycle, as_of_position, &state.error_codes);
         redaction.message_row(row.with_account_name(&state.account_names))
     };
-    let next_cursor = listed.next_before.map(|before| Cursor::new(before, now, &of_list));
     let is_empty = listed.messages.is_empty() && listed.next_before.is_none();
     Ok(MessagePage {
         data: messages.map(message).collect(),
-        next_cursor: next_cursor.map(|next| next.to_string()),
+        next_cursor: listed.next_before.map(|before| Cursor { before, now, list }.to_string()),
         as_of_position,
         searched_for: (is_empty && !addresses.is_empty()).then_some(addresses),
     })
