@@ -40,19 +40,29 @@ impl<T: Parameters, U: Parameters> Query<T, U> {
     /// Reads the query of a URL. Rejects unknown and repeated parameters by name: to ignore one would be to
     /// answer another question.
     pub fn parse(query: &str) -> Result<Self, Problem> {
-        let pairs = web::Query::<Vec<(String, String)>>::from_query(query)
-            .map_err(|error| Problem::BadRequest(format!("the query cannot be read: {error}")))?;
         let known: Vec<_> = parameters::names::<T>().chain(parameters::names::<U>()).collect();
-        let mut values = BTreeMap::new();
-        for (name, value) in pairs.into_inner() {
-            check_known(&name, &known)?;
-            if values.contains_key(&name) {
-                return Err(given_twice(&name));
-            }
-            values.insert(name, value);
-        }
+        let values = values(query)?;
+        values.keys().try_for_each(|name| check_known(name, &known))?;
         Ok(Self(parameters::read(&values)?, parameters::read(&values)?))
     }
+}
+
+/// The values of a query by name.
+///
+/// # Errors
+///
+/// A parameter is given twice, or the query is not one.
+pub fn values(query: &str) -> Result<BTreeMap<String, String>, Problem> {
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(query)
+        .map_err(|error| Problem::BadRequest(format!("the query cannot be read: {error}")))?;
+    let mut values = BTreeMap::new();
+    for (name, value) in pairs.into_inner() {
+        if values.contains_key(&name) {
+            return Err(given_twice(&name));
+        }
+        values.insert(name, value);
+    }
+    Ok(values)
 }
 
 /// Reads a struct from values that are not in a query. Unknown names are rejected as there.

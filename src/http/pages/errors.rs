@@ -1,8 +1,6 @@
 //! `GET /errors`: the error codes that messages failed with, and what to fix first.
 
-use std::collections::BTreeMap;
-
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::codes::advice::advice;
@@ -18,6 +16,7 @@ use crate::domain::{ErrorCode, ErrorCodes, Timestamp};
 use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
+use crate::http::query;
 use crate::wire::parameters::BadValue;
 
 /// The path of the page.
@@ -97,16 +96,9 @@ pub async fn errors(
     visit: Visit,
     _readable: Redaction,
     returned: Returned,
-    query: Result<web::Query<Vec<(String, String)>>, actix_web::Error>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let query = query.map_err(|error| Problem::BadRequest(error.to_string()))?;
-    let mut parameters = BTreeMap::new();
-    for (name, value) in query.into_inner() {
-        let shown = name.escape_debug().to_string();
-        if parameters.insert(name, value).is_some() {
-            return Err(Problem::BadRequest(format!("parameter `{shown}` is given twice")));
-        }
-    }
+    let mut parameters = query::values(request.query_string())?;
     let range = Range::take(&mut parameters, visit.now, &visit.state.time_zone)?;
     let side = parameters.remove("side").map(|side| known_side(&side)).transpose()?;
     if let Some(unknown) = parameters.keys().next() {

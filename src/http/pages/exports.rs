@@ -209,14 +209,7 @@ pub async fn exports(
     redaction: Redaction,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let mut fields = BTreeMap::new();
-    for (name, value) in form_urlencoded::parse(request.query_string().as_bytes()).into_owned() {
-        if fields.contains_key(&name) {
-            return Err(query::given_twice(&name));
-        }
-        fields.insert(name, value);
-    }
-    let form = Form::new(fields, redaction);
+    let form = Form::new(query::values(request.query_string())?, redaction);
     let checked = match form.export() {
         // Without a query, nothing was asked for yet.
         Ok(_) if form.0.is_empty() => Ok(()),

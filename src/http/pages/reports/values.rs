@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::http::error::Problem;
+use crate::http::query::given_twice;
 use crate::wire::filter::MessageParameters;
 use crate::wire::parameters::{self, BadValue, TAG_PREFIX};
 use crate::wire::tag_filter;
@@ -43,7 +44,7 @@ impl Values {
             if name == "by" {
                 by.push(value);
             } else if !seen.insert(name.clone()) {
-                return Err(Problem::BadRequest(format!("parameter `{shown}` is given twice")));
+                return Err(given_twice(&name));
             } else if !value.is_empty() {
                 others.insert(name, value);
             }
