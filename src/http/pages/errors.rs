@@ -4,11 +4,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::codes::advice::advice;
-use super::codes::trend::{Bar, CodeTrend, Trends, hours_of_bar};
+use super::codes::trend::{CodeTrend, Trends, hours_of_bar};
 use super::frame::filters;
 use super::frame::html::html;
 use super::frame::page::{Page, Section};
 use super::frame::range::{self, Range, RangeLink, with_query};
+use super::frame::spark::Bar;
 use super::frame::visit::Visit;
 use super::list::query::ListQuery;
 use crate::domain::rollup::Hour;

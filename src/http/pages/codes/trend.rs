@@ -8,6 +8,7 @@ use crate::domain::zone::Zone;
 use crate::domain::{ErrorCode, ErrorCodes, Position, Timestamp};
 use crate::http::error::Problem;
 use crate::http::pages::frame::range::Range;
+use crate::http::pages::frame::spark::{Bar, spark};
 use crate::report::{Dimension, Figures, ReportQuery, RowKey, reports};
 use crate::store::Store;
 
@@ -58,15 +59,6 @@ pub struct CodeTrend {
     pub hours: Vec<i64>,
     /// Countries with their failures, most first; `None` is no country.
     pub countries: Vec<(Option<String>, i64)>,
-}
-
-/// A bar of a code's chart, in shares of its width and height.
-pub struct Bar {
-    pub x: f64,
-    pub width: f64,
-    pub y: f64,
-    pub height: f64,
-    pub is_outbreak: bool,
 }
 
 impl Trends {
@@ -213,19 +205,7 @@ impl CodeTrend {
         let outbreak = self.outbreak().filter(|_| self.is_beyond_chance());
         let counts: Vec<i64> = self.hours.chunks(hours).map(|hours| hours.iter().sum()).collect();
         let most = counts.iter().copied().max().unwrap_or_default().max(1);
-        let step = 1.0 / counts.len().max(1) as f64;
-        let bar = |(place, count): (usize, &i64)| {
-            let height = *count as f64 / most as f64;
-            Bar {
-                x: step * (place as f64 + 0.1),
-                width: step * 0.8,
-                y: 1.0 - height,
-                height,
-                is_outbreak: outbreak.is_some_and(|first| place >= first / hours),
-            }
-        };
-        let bars = counts.iter().enumerate().filter(|(_, count)| **count > 0).map(bar).collect();
-        (most, bars)
+        (most, spark(&counts, most, outbreak.map(|first| first / hours)))
     }
 
     /// The countries with most failures, and their shares.
@@ -269,7 +249,7 @@ mod tests {
     #[test]
     fn bars_are_red_from_the_hour_in_which_an_outbreak_begins() {
         let red = |trend: &CodeTrend| {
-            trend.bars().1.iter().map(|bar| bar.is_outbreak).collect::<Vec<_>>()
+            trend.bars().1.iter().map(|bar| bar.is_highlighted).collect::<Vec<_>>()
         };
         assert_eq!(red(&trend(30, &[9, 9, 63, 195])), [false, false, true, true]);
         assert_eq!(red(&trend(60, &[9, 9, 20, 22])), [false; 4], "no rise beyond chance");
