@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::arrivals::{self, Usual};
 use super::callbacks::examine::Examined;
-use super::callbacks::refusals::{self, Present, RECENT_MINUTES};
+use super::callbacks::refusals::{self, Present};
 use super::callbacks::silence;
 use super::context::CheckContext;
 use super::growth::Growth;
@@ -117,8 +117,7 @@ impl Figures {
 
     /// The callbacks of the last ten minutes before a moment; `None` if they are not known.
     pub fn last_minutes(&self, now: Timestamp) -> Option<Counts> {
-        let end = minute_of(now) + 1;
-        Some(self.recent.as_ref()?.between(end - RECENT_MINUTES, end))
+        Some(self.recent.as_ref()?.last_minutes(now))
     }
 
     /// Their JSON form.

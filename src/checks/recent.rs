@@ -4,6 +4,9 @@ use crate::domain::Timestamp;
 
 const MINUTE_MICROS: i64 = 60_000_000;
 
+/// The minutes that are called recent: long enough for a slow sender, short enough for an outage.
+pub const RECENT_MINUTES: i64 = 10;
+
 /// The callbacks of one minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MinuteCounts {
@@ -53,6 +56,12 @@ impl Counts {
 }
 
 impl RecentCallbacks {
+    /// The numbers of the last ten minutes before a moment.
+    pub fn last_minutes(&self, now: Timestamp) -> Counts {
+        let end = minute_of(now) + 1;
+        self.between(end - RECENT_MINUTES, end)
+    }
+
     /// The numbers from a minute on, before another one.
     pub fn between(&self, from: i64, before: i64) -> Counts {
         let within = self.minutes.iter().filter(|one| (from..before).contains(&one.minute));

@@ -4,7 +4,7 @@
 use crate::checks::context::CheckContext;
 use crate::checks::finding::Finding;
 use crate::checks::metrics_text::Metrics;
-use crate::checks::recent::{Counts, minute_of, start_of};
+use crate::checks::recent::{Counts, RECENT_MINUTES, minute_of, start_of};
 use crate::domain::Timestamp;
 
 /// The share of rejections up to which no action is needed, because forged requests arrive now and
@@ -13,9 +13,6 @@ const SHARE_USUAL: f64 = 0.05;
 
 /// The number of rejections that is a failure if no callback has been stored.
 const WITHOUT_STORED_MAX: u64 = 10;
-
-/// The minutes in which a running server looks for present rejections.
-pub const RECENT_MINUTES: i64 = 10;
 
 /// The share of present rejections that is a failure, if they are an account's own.
 const OWN_SHARE_MAX: f64 = 0.01;
@@ -52,7 +49,7 @@ pub struct Present {
 pub fn present(context: &CheckContext) -> Option<Present> {
     let recent = context.server.recent.as_ref()?;
     let end = minute_of(context.now) + 1;
-    let counts = recent.between(end - RECENT_MINUTES, end);
+    let counts = recent.last_minutes(context.now);
     let share = counts.rejected as f64 / counts.all().max(1) as f64;
     let cause = context.examined().ok().flatten().and_then(|examined| examined.cause.as_ref());
     let is_ours = cause.is_some_and(|cause| cause.is_ours);

@@ -281,9 +281,9 @@ pub async fn ledger(
         JobWork::DryRun(dry_run) => Some(dry_run.clone()),
         JobWork::Export(_) | JobWork::Verify(_) => None,
     });
-    let report = visit.state.checks.as_ref().and_then(|checks| checks.last());
-    let figures = report.as_ref().map(|report| &report.figures);
-    let backup = figures.and_then(|figures| figures.backup.as_ref());
+    let checks = visit.state.checks.as_ref();
+    let report = checks.and_then(|checks| checks.last());
+    let backup = report.as_ref().and_then(|report| report.figures.backup.as_ref());
     let frame = visit.page(Section::Ledger, "Ledger").as_of(ledger.checkpoint);
     html(&LedgerPage {
         page: frame.json("/v1/jobs?kind=verify"),
@@ -293,7 +293,7 @@ pub async fn ledger(
         verify,
         dry_run,
         backup: backup.and_then(|it| Some((Timestamp::parse(&it.ended_at)?, it.position))),
-        rejected: figures.and_then(|figures| figures.last_minutes(visit.now)),
+        rejected: checks.map(|checks| checks.recent().last_minutes(visit.now)),
     })
 }
 

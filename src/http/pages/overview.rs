@@ -29,6 +29,7 @@ use super::frame::chance::rate_fell;
 use super::frame::filters;
 use super::frame::html::html;
 use super::frame::page::{Page, Section};
+use super::frame::range::minute;
 use super::frame::spark::{Bar, spark};
 use super::frame::stacks::{Outcomes, Stacks};
 use super::frame::visit::Visit;

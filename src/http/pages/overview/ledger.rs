@@ -19,7 +19,7 @@ pub struct Ledger {
     pub is_ready: bool,
     pub lag_seconds: f64,
     pub callbacks_a_minute: Option<f64>,
-    /// Callbacks that were rejected in the last ten minutes before the last checks.
+    /// Callbacks that were rejected in the last ten minutes.
     pub rejected: Option<u64>,
 }
 
@@ -34,7 +34,8 @@ impl Ledger {
     pub fn new(state: &AdminState, now: Timestamp) -> Result<Self, Problem> {
         let readiness = health::readiness(state)?;
         let lag_seconds = readiness.lag_seconds();
-        let checked = state.checks.as_ref().and_then(|checks| checks.last());
+        let checks = state.checks.as_ref();
+        let checked = checks.and_then(|checks| checks.last());
         let not_ready = readiness.reason().map(|reason| LedgerProblem {
             title: "This ledger is not ready".to_owned(),
             why: format!("{reason}."),
@@ -48,9 +49,7 @@ impl Ledger {
             problem: not_ready.or(behind).or_else(|| of_callbacks(checked.as_deref()?)),
             lag_seconds,
             callbacks_a_minute: rate::callbacks_a_minute(&*state.store, readiness.head(), now)?,
-            rejected: checked
-                .and_then(|report| report.figures.last_minutes(report.at))
-                .map(|counts| counts.rejected),
+            rejected: checks.map(|checks| checks.recent().last_minutes(now).rejected),
         })
     }
 }
