@@ -99,6 +99,7 @@ pub async fn overview(
     let (state, now) = (visit.state.clone(), visit.now);
     let masked = redaction.is_masked();
     let asked = web::block(move || {
+        state.wait_for_views()?;
         let numbers = Numbers::new(&state, steps, place, masked)?;
         Ok::<_, Problem>((numbers, Ledger::new(&state, now)?))
     });

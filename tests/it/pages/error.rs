@@ -1,6 +1,10 @@
 //! Requests of pages that fail: a page with the reason for browsers, problem details for programs.
 
+use delivery_ledger::store::{self, Access, Database};
+use rusqlite::Connection;
+
 use super::{html, links, text, visit};
+use crate::support::events::event;
 use crate::support::{App, OTHER_ACCOUNT, OTHER_TOKEN, delivered, sent, sid, signature};
 
 #[test]
@@ -21,6 +25,44 @@ fn a_browser_gets_a_page_and_a_program_a_problem() {
     assert_eq!(app.get("/nothing").header("content-type"), Some("application/problem+json"));
     let api = visit(&app, "/v1/nothing");
     assert_eq!(api.header("content-type"), Some("application/problem+json"), "also for a browser");
+}
+
+#[test]
+fn pages_that_need_the_views_say_how_far_they_have_been_rebuilt() {
+    let mut app = App::start();
+    assert_eq!(app.receive(delivered(&sid(1))).code, 200);
+    app.caught_up();
+    app.stop();
+    // More than a page would read from the log itself.
+    let further: Vec<_> = (2..10_200).map(|number| event(delivered(&sid(number)))).collect();
+    let store = store::open(&Database::Sqlite(app.log_file()), Access::Write).unwrap();
+    further.chunks(1_000).for_each(|events| drop(store.append(events).unwrap()));
+    drop(store);
+    let views = Connection::open(app.folder().join("ledger.views.db")).unwrap();
+    views.execute_batch("BEGIN IMMEDIATE").unwrap();
+    app.restart();
+
+    let one_message = format!("/messages/{}", sid(1));
+    let targets = ["/", "/messages", "/errors", "/reports", "/live", "/ledger", &one_message];
+    std::thread::scope(|scope| {
+        for target in targets {
+            let app = &app;
+            scope.spawn(move || {
+                let response = visit(app, target);
+                assert_eq!(
+                    (response.code, response.header("refresh")),
+                    (503, Some("2")),
+                    "{target}"
+                );
+                let shown = text(&String::from_utf8(response.body).unwrap());
+                assert!(shown.contains("The views are being rebuilt"), "{target}: {shown}");
+                assert!(shown.contains("1 of 10,199 events"), "{target}: {shown}");
+            });
+        }
+    });
+    views.execute_batch("ROLLBACK").unwrap();
+    app.caught_up();
+    assert!(text(&html(&app, "/?since=2026-01-01&until=2026-02-01")).contains("Messages 10,198"));
 }
 
 #[test]
