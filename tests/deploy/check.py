@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import stat
 import subprocess
 import sys
@@ -20,12 +19,14 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from waiting import PATIENCE_SECONDS, free_port, until
+
 DEPLOY = Path("docs/deploy")
 ACCOUNT = "AC0123456789abcdef0123456789abcdef"
 TOKEN = "0123456789abcdef0123456789abcdef"
 API_TOKEN = "an API token of more than 16 characters"
 HOST = "hooks.example.com"
-PATIENCE_SECONDS = 30
 
 # The libraries of the packages libc6 and libgcc-s1; distroless/cc has few others.
 LIBRARIES = {"libc.so.6", "libgcc_s.so.1", "libm.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
@@ -191,21 +192,6 @@ def ask(port, path, token=None):
 
 def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def until(holds):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        if found := holds():
-            return found
-        time.sleep(0.05)
-    return None
 
 
 main(sys.argv[1])

@@ -8,7 +8,6 @@ another log. Ends what it started, and nothing else.
 import json
 import os
 import shlex
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,10 +15,12 @@ import time
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from waiting import PATIENCE_SECONDS, free_port, until
+
 ACCOUNT = "AC0123456789abcdef0123456789abcdef"
 TOKEN = "0123456789abcdef0123456789abcdef"
 API_TOKEN = "an API token of more than 16 characters"
-PATIENCE_SECONDS = 30
 
 
 def main(program, examples):
@@ -154,21 +155,6 @@ class Example:
     def end(self):
         self.process.terminate()
         self.process.wait(PATIENCE_SECONDS)
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def until(holds):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        if found := holds():
-            return found
-        time.sleep(0.05)
-    return None
 
 
 main(sys.argv[1], sys.argv[2:])

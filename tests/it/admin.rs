@@ -6,8 +6,7 @@ use std::net::TcpStream;
 use serde_json::{Value, json};
 
 use crate::support::{
-    ACCOUNT, App, OTHER_ACCOUNT, OTHER_TOKEN, Request, Response, assert_problem, delivered, failed,
-    sent, sid, signature,
+    ACCOUNT, App, OTHER_ACCOUNT, Request, Response, assert_problem, delivered, failed, sent, sid,
 };
 
 const API_TOKEN: &str = "an operator's token";
@@ -213,10 +212,7 @@ fn a_message_can_be_requested_as_of_a_time() {
 fn a_sid_in_several_accounts_needs_an_account() {
     let app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
-    let theirs = sent(&sid(1)).with("AccountSid", OTHER_ACCOUNT).bytes();
-    let signed = signature(OTHER_TOKEN, &app.url("/message-status"), &theirs);
-    let request = app.form("/message-status").header("X-Twilio-Signature", &signed).body(theirs);
-    assert_eq!(request.send(app.callbacks()).code, 200);
+    assert_eq!(app.receive_of_other_account(sent(&sid(1))).code, 200);
     assert_eq!(app.receive(failed(&sid(1), "1").without("AccountSid")).code, 200);
     let get = |query: &str| app.get(&format!("/v1/messages/{}{query}", sid(1)));
 

@@ -11,17 +11,19 @@ import re
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
-import time
 from contextlib import contextmanager
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from waiting import PATIENCE_SECONDS, free_port, until
 
 DEPLOY = Path("docs/deploy")
 ACCOUNT = "AC0123456789abcdef0123456789abcdef"
 TOKEN = "0123456789abcdef0123456789abcdef"
 # The host name of the public URL, that Twilio calls.
 HOST = "hooks.example.com"
-PATIENCE_SECONDS = 15
 
 
 @contextmanager
@@ -133,12 +135,6 @@ def spawn(command, folder, log, environment=None):
         )
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 def wait_for(answers, process, folder):
     """Waits until a proxy answers, and fails with its logs if it does not."""
 
@@ -151,15 +147,6 @@ def wait_for(answers, process, folder):
     if not until(answers_or_has_ended) or process.poll() is not None:
         logs = "\n".join(log.read_text() for log in folder.glob("*log"))
         raise AssertionError(f"{folder.name} does not start:\n{logs}")
-
-
-def until(holds):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        if found := holds():
-            return found
-        time.sleep(0.05)
-    return None
 
 
 def end(process):

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use super::{html, links, text, visit};
 use crate::support::events::event;
-use crate::support::{App, OTHER_ACCOUNT, OTHER_TOKEN, delivered, sent, sid, signature};
+use crate::support::{App, OTHER_ACCOUNT, delivered, sent, sid};
 
 #[test]
 fn a_browser_gets_a_page_and_a_program_a_problem() {
@@ -36,7 +36,9 @@ fn pages_that_need_the_views_say_how_far_they_have_been_rebuilt() {
     // More than a page would read from the log itself.
     let further: Vec<_> = (2..10_200).map(|number| event(delivered(&sid(number)))).collect();
     let store = store::open(&Database::Sqlite(app.log_file()), Access::Write).unwrap();
-    further.chunks(1_000).for_each(|events| drop(store.append(events).unwrap()));
+    for events in further.chunks(1_000) {
+        store.append(events).unwrap();
+    }
     drop(store);
     let views = Connection::open(app.folder().join("ledger.views.db")).unwrap();
     views.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -122,10 +124,7 @@ fn a_masked_token_gets_no_number_back() {
 fn a_message_of_several_accounts_lists_them_to_choose_from() {
     let app = App::start();
     assert_eq!(app.receive(delivered(&sid(1))).code, 200);
-    let theirs = sent(&sid(1)).with("AccountSid", OTHER_ACCOUNT).bytes();
-    let signed = signature(OTHER_TOKEN, &app.url("/message-status"), &theirs);
-    let request = app.form("/message-status").header("X-Twilio-Signature", &signed).body(theirs);
-    assert_eq!(request.send(app.callbacks()).code, 200);
+    assert_eq!(app.receive_of_other_account(sent(&sid(1))).code, 200);
     app.caught_up();
 
     let response = visit(&app, &format!("/messages/{}", sid(1)));

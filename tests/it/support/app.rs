@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-use super::bodies::{ACCOUNT, OTHER_ACCOUNT};
+use super::bodies::{ACCOUNT, MessageBody, OTHER_ACCOUNT};
 use super::http::{Request, Response};
 use super::sign::{SECONDARY_TOKEN, SHARED_KEY, TOKEN, signature};
 
@@ -220,6 +220,14 @@ impl App {
         let body = body.into();
         let signature = signature(TOKEN, &self.url(target), &body);
         self.form(target).header("X-Twilio-Signature", &signature).body(body).send(self.callbacks())
+    }
+
+    /// Sends a callback of the second configured account, signed with its token.
+    pub fn receive_of_other_account(&self, body: MessageBody) -> Response {
+        let body = body.with("AccountSid", OTHER_ACCOUNT).bytes();
+        let signature = signature(OTHER_TOKEN, &self.url("/message-status"), &body);
+        let request = self.form("/message-status").header("X-Twilio-Signature", &signature);
+        request.body(body).send(self.callbacks())
     }
 
     /// A form request that is not signed.
