@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use source::{Source, sources};
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 26] = [
+const MAY_USE: [(&str, &[&str]); 27] = [
     ("atomic_file", &[]),
     ("background", &[]),
     ("domain", &[]),
@@ -23,6 +23,7 @@ const MAY_USE: [(&str, &[&str]); 26] = [
     ("twilio_api", &["domain", "twilio"]),
     ("send", &["domain", "twilio", "store", "twilio_api"]),
     ("reconcile", &["background", "domain", "twilio", "store", "projection", "twilio_api", "send"]),
+    ("subaccounts", &["atomic_file", "background", "domain", "twilio_api"]),
     ("import", &["domain", "twilio", "store", "projection"]),
     ("quarantine", &["background", "domain", "twilio", "store"]),
     ("access_log", &["background"]),
@@ -38,6 +39,7 @@ const MAY_USE: [(&str, &[&str]); 26] = [
             "report",
             "backup",
             "reconcile",
+            "subaccounts",
             "quarantine",
             "config",
             "text",
@@ -56,6 +58,7 @@ const MAY_USE: [(&str, &[&str]); 26] = [
             "twilio_api",
             "send",
             "reconcile",
+            "subaccounts",
             "quarantine",
             "access_log",
             "jobs",
@@ -65,7 +68,7 @@ const MAY_USE: [(&str, &[&str]); 26] = [
         ],
     ),
     ("simulate", &["domain", "twilio", "wire"]),
-    ("config", &["domain", "twilio", "store", "twilio_api", "access_log"]),
+    ("config", &["domain", "twilio", "store", "twilio_api", "subaccounts", "access_log"]),
     ("telemetry", &[]),
     ("text", &[]),
     ("version", &["store"]),
@@ -79,6 +82,7 @@ const MAY_USE: [(&str, &[&str]); 26] = [
             "projection",
             "twilio_api",
             "reconcile",
+            "subaccounts",
             "quarantine",
             "access_log",
             "jobs",
@@ -105,6 +109,7 @@ const MAY_USE: [(&str, &[&str]); 26] = [
             "twilio_api",
             "send",
             "reconcile",
+            "subaccounts",
             "import",
             "quarantine",
             "access_log",
