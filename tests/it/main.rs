@@ -73,6 +73,7 @@ mod tail;
 mod telemetry;
 mod terminal;
 mod times;
+mod upgrading;
 mod usage;
 mod verify;
 mod wal;
