@@ -12,8 +12,11 @@ use super::{KeySource, Origin, Settings, credential};
 /// One account.
 #[derive(Debug)]
 pub struct ConfiguredAccount {
+    /// The SID as it was given.
     pub account_sid: String,
+    /// The configured name, if any.
     pub name: Option<String>,
+    /// Its keys, in the order in which they are tried.
     pub keys: Vec<ConfiguredKey>,
     /// What is wrong with the account apart from one of its keys.
     pub problem: Option<Error>,
@@ -24,9 +27,11 @@ pub struct ConfiguredAccount {
 pub struct ConfiguredKey {
     /// What it is called: `primary token`, `secondary token`, `token NAME`, `shared key NAME`.
     pub key: String,
+    /// Where it is configured.
     pub origin: Origin,
     /// The file that holds it; `None` if the setting itself does.
     pub file: Option<PathBuf>,
+    /// The reason it is invalid, if it is.
     pub problem: Option<Error>,
 }
 

@@ -13,13 +13,27 @@ pub enum ViewsState {
     /// They were built from this log by this rule.
     Current,
     /// They were built from this log by another rule.
-    OtherRule { built_by: Rule },
+    OtherRule {
+        /// The rule of the views.
+        built_by: Rule,
+    },
     /// They belong to another ledger.
-    OtherLedger { theirs: Uuid },
+    OtherLedger {
+        /// The id of their ledger.
+        theirs: Uuid,
+    },
     /// They have read beyond the end of the log.
-    AheadOfLog { checkpoint: Position, head: Position },
+    AheadOfLog {
+        /// The last position that they have read.
+        checkpoint: Position,
+        /// The last position of the log.
+        head: Position,
+    },
     /// The log has another event at their checkpoint.
-    OtherHistory { checkpoint: Position },
+    OtherHistory {
+        /// The last position that they have read.
+        checkpoint: Position,
+    },
 }
 
 impl ViewsState {

@@ -21,6 +21,7 @@ type Fact = [u8; 16];
 pub enum Novelty {
     /// It reports a status or an error code for the first time.
     New,
+    /// Earlier events have reported the same status and error code.
     Known,
     /// It is not about a message, or reports nothing of it.
     NoReport,

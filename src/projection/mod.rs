@@ -28,6 +28,7 @@ pub fn read(event: &crate::domain::NewEvent) -> ParsedCallback<'_> {
 
 /// Why a projection cannot continue.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
 pub enum ProjectionError {
     #[error(transparent)]
     Store(#[from] StoreError),

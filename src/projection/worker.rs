@@ -56,6 +56,7 @@ struct Shared {
 pub enum Waiting {
     /// Perhaps since before this process started; only their own times show it.
     Unknown,
+    /// Since this moment.
     Since(Instant),
     /// No event was waiting at the last check.
     Nothing,

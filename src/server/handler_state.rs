@@ -26,10 +26,15 @@ use crate::reconcile::metrics::ReconcileMetrics;
 pub struct BackgroundParts {
     /// What the checks examine; `None` if the server makes none.
     pub settings: Option<Settings>,
+    /// The background verification; `None` if there is none.
     pub verifying: Option<background::Handle>,
+    /// Sends messages; `None` if the server sends none.
     pub sending: Option<MessageSender>,
+    /// The metrics of reconciliation.
     pub reconciled: ReconcileMetrics,
+    /// Stores rejected requests; `None` if none is stored.
     pub recorder: Option<Recorder>,
+    /// Writes access records; `None` if there are none.
     pub access_log: Option<AccessLog>,
 }
 

@@ -25,10 +25,15 @@ const END_PATIENCE: Duration = Duration::from_secs(1);
 
 /// An open ledger and its threads.
 pub struct LedgerProcess {
+    /// Where the ledger is.
     pub database: Database,
+    /// The ledger.
     pub store: Arc<dyn Store>,
+    /// Appends events.
     pub writer: Writer,
+    /// The worker that keeps the views up to date.
     pub projection: Handle,
+    /// Exports, verifications and dry runs.
     pub jobs: Jobs,
     threads: [Background; 2],
 }

@@ -12,6 +12,7 @@ pub use sqlite::files::inspect::Engine;
 /// The paths of a ledger's files, whether or not they exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
+    /// The log.
     pub log: PathBuf,
     /// The views in use, not the link to them.
     pub views: PathBuf,

@@ -247,10 +247,13 @@ pub trait Rebuild {
 /// How far a projection has read, and of what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
+    /// The id of the ledger whose log was read.
     pub ledger_id: Uuid,
     /// Tells these views from those that were there before a reset or a replay.
     pub generation: Uuid,
+    /// The rule by which statuses were decided.
     pub rule: Rule,
+    /// The last position that was read; 0 is none.
     pub position: Position,
     /// The event at the position; nothing at position 0.
     pub event_id: Option<Uuid>,
@@ -258,6 +261,7 @@ pub struct Checkpoint {
     pub tree: RightEdge,
     /// The first event that no simulation sent, and the last that one did; 0 is none.
     pub first_real: Position,
+    /// The last event that a simulation sent; 0 is none.
     pub last_simulated: Position,
     /// The tags by which lists find messages without a scan.
     pub indexed_tags: IndexedTags,
@@ -268,7 +272,9 @@ pub struct Checkpoint {
 pub struct Message {
     /// Its place in the order of first arrival, from 1; 0 until it is first projected.
     pub id: u64,
+    /// The account and SID of the message.
     pub key: MessageKey,
+    /// Its state after the events up to the checkpoint.
     pub lifecycle: Lifecycle,
 }
 
@@ -277,6 +283,7 @@ pub struct Message {
 pub struct MessagePage {
     /// What the messages are of.
     pub checkpoint: Checkpoint,
+    /// The messages, newest first.
     pub messages: Vec<Message>,
     /// Where the next page begins; `None` if this is the last.
     pub next_before: Option<u64>,
@@ -287,6 +294,7 @@ pub struct MessagePage {
 pub struct Batch {
     /// The checkpoint's position that the step began at.
     pub from: Position,
+    /// The checkpoint after the step.
     pub to: Checkpoint,
     /// Every message the step touched, new ones in order of first arrival.
     pub messages: Vec<MessageChange>,
@@ -300,6 +308,7 @@ pub struct MessageChange {
     /// How it stood in the views; nothing for a new one, as most are. What is derived from messages,
     /// as roll-ups and indexes are, is corrected by it.
     pub before: Option<Box<Lifecycle>>,
+    /// The message after the step.
     pub message: Message,
 }
 
@@ -323,13 +332,16 @@ pub enum Access {
 /// Which program checkpoints the log's WAL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WalCheckpoints {
+    /// This program.
     Own,
+    /// Another program, such as Litestream.
     External,
 }
 
 /// The result of an engine's own check.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Checked {
+    /// The damage that was found.
     pub damages: Vec<Damage>,
     /// Whether it reached its end.
     pub finished: bool,
@@ -338,9 +350,13 @@ pub struct Checked {
 /// Bytes that a ledger takes on disk; 0 for a file that does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sizes {
+    /// The log's file.
     pub log: u64,
+    /// The log's WAL.
     pub log_wal: u64,
+    /// The views' file.
     pub views: u64,
+    /// The views' WAL.
     pub views_wal: u64,
     /// Bytes that this process may still write to the log's disk.
     pub disk_free: u64,
@@ -350,11 +366,25 @@ pub struct Sizes {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Damage {
     /// A table or a trigger that refuses changes is missing, or is not what it was made as.
-    GuardMissing { name: String },
+    GuardMissing {
+        /// Its kind and name.
+        name: String,
+    },
     /// An object that this program did not create.
-    Foreign { name: String },
+    Foreign {
+        /// Its kind and name.
+        name: String,
+    },
     /// Rows of the views that belong to no message.
-    Stray { table: &'static str, rows: u64 },
+    Stray {
+        /// The table that has them.
+        table: &'static str,
+        /// The number of rows.
+        rows: u64,
+    },
     /// The engine's own integrity check.
-    Engine { detail: String },
+    Engine {
+        /// What it reports.
+        detail: String,
+    },
 }

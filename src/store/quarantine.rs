@@ -12,16 +12,21 @@ use crate::domain::{Position, Timestamp};
 pub struct RefusedRequest {
     /// A UUID of version 7. It becomes the event's id, should the request be appended after all.
     pub id: Uuid,
+    /// The time of its arrival.
     pub received_at: Timestamp,
+    /// The method of the request.
     pub method: String,
     /// Path and query as they stood on the request line.
     pub target: String,
+    /// All headers that an event would keep, and those in which proxies name the URL.
     pub headers: Headers,
+    /// The body as received.
     pub body: Vec<u8>,
     /// Why it was rejected; see `quarantine::rejection`.
     pub reason: String,
     /// The likely cause as it was reported then; `None` if nobody looked for it.
     pub cause: Option<String>,
+    /// How likely the request is genuine; the lowest rank is evicted first.
     pub rank: Rank,
     /// Whether the body is kept whole. If not, it is not kept at all: a cut body proves nothing.
     pub whole: bool,
@@ -47,6 +52,7 @@ impl Rank {
 /// The maximum size of a quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// The number of requests.
     pub requests: u64,
     /// What they may take in the file.
     pub bytes: u64,
@@ -55,6 +61,7 @@ pub struct Limits {
 /// The current size of a quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Kept {
+    /// The number of requests.
     pub requests: u64,
     /// How many of them are recognised.
     pub recognised: u64,
