@@ -176,7 +176,7 @@ pub struct RecordedEvent {
     pub erased: Option<Erased>,
 }
 
-/// What remains of an event's content after its erasure.
+/// The remains of an event's content after its erasure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Erased {
     /// The hash of the event's account and message.

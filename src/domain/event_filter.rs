@@ -31,7 +31,7 @@ pub struct EventFilter {
     pub simulated: Option<bool>,
 }
 
-/// What was read from an event.
+/// An event with the facts that were read from it.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadEvent<'a> {
     /// The event that was read.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::domain::{Position, Rule};
 use crate::store::{Checkpoint, Store, StoreError, Views};
 
-/// How views relate to a log and a rule.
+/// The relation of views to a log and a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ViewsState {
     /// They were built from this log by this rule.

@@ -1,4 +1,4 @@
-//! The fold of one message: its lifecycle, and what each of its events did to it.
+//! The fold of one message: its lifecycle, and the effect of each of its events.
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;

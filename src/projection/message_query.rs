@@ -12,7 +12,7 @@ use crate::twilio::callback::ParsedCallback;
 /// Maximum length of the tail for interactive queries: some 10 ms of reading.
 pub const TAIL_EVENTS_MAX: u64 = 10_000;
 
-/// Up to which point a message's events count.
+/// The point up to which a message's events count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AsOf {
     /// All events of the log.

@@ -91,7 +91,7 @@ impl Default for ProjectionMetrics {
 }
 
 impl ProjectionMetrics {
-    /// Counts what a batch added to its messages.
+    /// Counts the unusual events of a batch.
     pub fn count(&self, messages: &[MessageChange]) {
         let mut failed = BTreeMap::new();
         for MessageChange { before, message } in messages {

@@ -12,7 +12,7 @@ use crate::domain::digest::Hash;
 use crate::domain::{MessageKey, Position, Rule, Status};
 use crate::store::{Checkpoint, Store, StoreError, Views};
 
-/// What a replay did.
+/// The result of a replay.
 #[derive(Debug, Clone)]
 pub struct Replayed {
     /// The head up to which the result describes the log.

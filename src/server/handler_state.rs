@@ -21,10 +21,10 @@ use crate::projection::verify::background;
 use crate::quarantine::recorder::Recorder;
 use crate::reconcile::metrics::ReconcileMetrics;
 
-/// What runs in the background of a server, as far as the handlers need it.
+/// The background parts of a server that its handlers use.
 #[derive(Default)]
 pub struct BackgroundParts {
-    /// What the checks examine; `None` if the server makes none.
+    /// The settings that the checks examine; `None` if the server makes no checks.
     pub settings: Option<Settings>,
     /// The background verification; `None` if there is none.
     pub verifying: Option<background::Handle>,

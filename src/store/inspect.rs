@@ -14,7 +14,7 @@ pub use sqlite::files::inspect::Engine;
 pub struct Files {
     /// The log.
     pub log: PathBuf,
-    /// The views in use, not the link to them.
+    /// The file of the views in use, not the link to it.
     pub views: PathBuf,
     /// SQLite's files next to them, and the lock files.
     pub sidecars: Vec<PathBuf>,

@@ -30,7 +30,7 @@ pub struct StatusReported {
     pub tags: Tags,
     /// How doubtful the facts are.
     pub doubt: Doubt,
-    /// What is odd about the event.
+    /// The oddities of the event.
     pub labels: Vec<Label>,
 }
 

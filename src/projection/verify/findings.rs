@@ -71,7 +71,7 @@ impl FindingKind {
 #[derive(Default)]
 pub struct Findings {
     pub found: Vec<Finding>,
-    /// Of which files the engine's own check was given up.
+    /// The files whose engine check was given up.
     pub unfinished: Vec<&'static str>,
 }
 
@@ -88,7 +88,7 @@ impl Findings {
         }
     }
 
-    /// Notes what an engine found, and tells whether its pages are sound.
+    /// Adds the damage that an engine found; returns true if its pages are sound.
     pub fn checked(&mut self, checked: Checked, what: &'static str) -> bool {
         let Checked { damages, finished } = checked;
         if !finished {

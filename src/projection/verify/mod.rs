@@ -29,7 +29,7 @@ use self::walk::Walk;
 /// How many events are read between two reports of progress.
 const PAGE_EVENTS: u64 = 4096;
 
-/// How far a verification has got.
+/// The progress of a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
     /// The current pass.

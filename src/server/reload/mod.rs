@@ -41,11 +41,11 @@ pub struct Reloader {
     accounts: Arc<ArcSwap<Accounts>>,
     tokens: Arc<ArcSwap<Tokens>>,
     reloads: KeyReloadMetrics,
-    /// What failed at the last attempt; each failure is logged once.
+    /// The failures of the last attempt; each is logged once.
     logged: BTreeSet<String>,
 }
 
-/// Why the keys are reloaded.
+/// The reason for a reload.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reason {
     /// The server has started: a file may have changed since the settings were read.
