@@ -26,6 +26,10 @@ use crate::projection::message_query::BeyondHead;
 use crate::store::StoreError;
 use crate::wire::{self, tag_filter};
 
+/// Where an export is written to. It is not generic, because the compiled writers of Parquet and of
+/// spreadsheets are large.
+pub type Sink<'w> = &'w mut (dyn Write + Send);
+
 /// What is exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -162,11 +166,11 @@ impl FileFormat {
 
     /// Begins to write rows of this content, with a column for each of these tags if the format has such
     /// columns.
-    pub fn begin<'w, W: Write + Send + 'w>(
+    pub fn begin<'w>(
         self,
         content: Content,
         tag_columns: &[String],
-        out: W,
+        out: Sink<'w>,
     ) -> Result<Box<dyn RowWriter + 'w>, ExportError> {
         let columns = match content {
             Content::Messages => columns::MESSAGES,
