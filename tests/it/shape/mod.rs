@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 use source::{Source, sources};
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 26] = [
+const MAY_USE: [(&str, &[&str]); 27] = [
     ("atomic_file", &[]),
     ("background", &[]),
+    ("rate_limit", &[]),
     ("domain", &[]),
     ("twilio", &["domain"]),
     ("store", &["background", "domain"]),
@@ -24,7 +25,7 @@ const MAY_USE: [(&str, &[&str]); 26] = [
     ("send", &["domain", "twilio", "store", "twilio_api"]),
     ("reconcile", &["background", "domain", "twilio", "store", "projection", "twilio_api", "send"]),
     ("import", &["domain", "twilio", "store", "projection"]),
-    ("quarantine", &["background", "domain", "twilio", "store"]),
+    ("quarantine", &["background", "rate_limit", "domain", "twilio", "store"]),
     ("access_log", &["background"]),
     ("jobs", &["atomic_file", "background", "domain", "store", "projection", "wire", "export"]),
     (
@@ -46,6 +47,7 @@ const MAY_USE: [(&str, &[&str]); 26] = [
     (
         "http",
         &[
+            "rate_limit",
             "domain",
             "twilio",
             "store",
@@ -94,6 +96,7 @@ const MAY_USE: [(&str, &[&str]); 26] = [
         &[
             "atomic_file",
             "background",
+            "rate_limit",
             "domain",
             "twilio",
             "store",
@@ -127,7 +130,7 @@ const HTTP_MAY_USE_OF_PROJECTION: [&str; 5] =
 
 /// Words of a library, and the only places where they may stand.
 const KEPT_TO: [(&[&str], &[&str]); 6] = [
-    (&["rusqlite", "refinery", "r2d2"], &["src/store/sqlite/"]),
+    (&["rusqlite", "refinery_core", "r2d2"], &["src/store/sqlite/"]),
     (&["actix_web", "actix_http"], &["src/http/", "src/server/", "src/cli/"]),
     (&["StatusCode"], &["src/http/"]),
     (&["reqwest"], &["src/twilio_api/"]),
