@@ -82,8 +82,10 @@ enum ExportFormat {
     /// For spreadsheets
     Csv,
     /// For analysis
+    #[cfg(feature = "parquet")]
     Parquet,
     /// For Excel, LibreOffice and others: SIDs and numbers as text, times as times
+    #[cfg(feature = "xlsx")]
     Xlsx,
 }
 
@@ -177,7 +179,9 @@ impl Args {
         let format = match self.format {
             ExportFormat::Ndjson => FileFormat::Ndjson,
             ExportFormat::Csv => FileFormat::Csv,
+            #[cfg(feature = "parquet")]
             ExportFormat::Parquet => FileFormat::Parquet,
+            #[cfg(feature = "xlsx")]
             ExportFormat::Xlsx => FileFormat::Xlsx,
         };
         let error_codes = settings.error_codes(None)?;

@@ -8,9 +8,11 @@ mod columns;
 mod csv;
 pub mod manifest;
 mod ndjson;
+#[cfg(feature = "parquet")]
 mod parquet;
 mod request;
 mod rows;
+#[cfg(feature = "xlsx")]
 mod xlsx;
 
 use std::io::{self, Write};
@@ -44,7 +46,9 @@ pub enum Content {
 pub enum FileFormat {
     Ndjson,
     Csv,
+    #[cfg(feature = "parquet")]
     Parquet,
+    #[cfg(feature = "xlsx")]
     Xlsx,
 }
 
@@ -118,16 +122,24 @@ impl Content {
 }
 
 impl FileFormat {
-    /// Every format there is.
-    pub const ALL: [FileFormat; 4] =
-        [FileFormat::Ndjson, FileFormat::Csv, FileFormat::Parquet, FileFormat::Xlsx];
+    /// Every format that the program was built with.
+    pub const ALL: &[FileFormat] = &[
+        FileFormat::Ndjson,
+        FileFormat::Csv,
+        #[cfg(feature = "parquet")]
+        FileFormat::Parquet,
+        #[cfg(feature = "xlsx")]
+        FileFormat::Xlsx,
+    ];
 
     /// The word for it, which is also how its files end.
     pub fn name(self) -> &'static str {
         match self {
             FileFormat::Ndjson => "ndjson",
             FileFormat::Csv => "csv",
+            #[cfg(feature = "parquet")]
             FileFormat::Parquet => "parquet",
+            #[cfg(feature = "xlsx")]
             FileFormat::Xlsx => "xlsx",
         }
     }
@@ -137,7 +149,9 @@ impl FileFormat {
         match self {
             FileFormat::Ndjson => "application/x-ndjson",
             FileFormat::Csv => "text/csv; charset=utf-8",
+            #[cfg(feature = "parquet")]
             FileFormat::Parquet => "application/vnd.apache.parquet",
+            #[cfg(feature = "xlsx")]
             FileFormat::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         }
     }
@@ -149,7 +163,7 @@ impl FileFormat {
     ///
     /// What is wrong, and what would be right.
     pub fn check_tag_columns(self, tags: &[String], known: &[String]) -> Result<(), String> {
-        if !matches!(self, FileFormat::Csv | FileFormat::Xlsx) {
+        if self.has_all_tags() {
             return Err(format!("{} has all tags in `tags`; leave it out", self.name()));
         }
         if known.is_empty() {
@@ -161,7 +175,25 @@ impl FileFormat {
 
     /// True if it is not text, so that a terminal cannot show it.
     pub fn is_binary(self) -> bool {
-        matches!(self, FileFormat::Parquet | FileFormat::Xlsx)
+        match self {
+            FileFormat::Ndjson | FileFormat::Csv => false,
+            #[cfg(feature = "parquet")]
+            FileFormat::Parquet => true,
+            #[cfg(feature = "xlsx")]
+            FileFormat::Xlsx => true,
+        }
+    }
+
+    /// True if all tags of a message are in one field; otherwise each needs a column.
+    fn has_all_tags(self) -> bool {
+        match self {
+            FileFormat::Ndjson => true,
+            FileFormat::Csv => false,
+            #[cfg(feature = "parquet")]
+            FileFormat::Parquet => true,
+            #[cfg(feature = "xlsx")]
+            FileFormat::Xlsx => false,
+        }
     }
 
     /// Begins to write rows of this content, with a column for each of these tags if the format has such
@@ -181,7 +213,9 @@ impl FileFormat {
             FileFormat::Csv => {
                 Box::new(csv::Csv::begin(FlatColumn::all(columns, tag_columns), out)?)
             }
+            #[cfg(feature = "parquet")]
             FileFormat::Parquet => Box::new(parquet::Parquet::begin(columns, out)?),
+            #[cfg(feature = "xlsx")]
             FileFormat::Xlsx => {
                 let columns = FlatColumn::all(columns, tag_columns);
                 Box::new(xlsx::Xlsx::begin(content, columns, out)?)
