@@ -88,6 +88,11 @@ pub fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreErr
     refuse_unreleased(connection, path)
 }
 
+/// The same before anything is changed in its files: neither its journal mode, nor what its WAL contains.
+pub fn refuse_newer_untouched(path: &Path) -> Result<(), StoreError> {
+    refuse_newer(&connect::log_for_examination(path)?, path)
+}
+
 /// Fails for a log of 0.1.0-dev, whose events had no salts and other digests. Nothing was released with it,
 /// so there is no migration.
 fn refuse_unreleased(connection: &Connection, path: &Path) -> Result<(), StoreError> {

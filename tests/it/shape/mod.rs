@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use source::{Source, sources};
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 27] = [
+const MAY_USE: [(&str, &[&str]); 28] = [
     ("atomic_file", &[]),
     ("background", &[]),
     ("rate_limit", &[]),
@@ -24,6 +24,7 @@ const MAY_USE: [(&str, &[&str]); 27] = [
     ("twilio_api", &["domain", "twilio"]),
     ("send", &["domain", "twilio", "store", "twilio_api"]),
     ("reconcile", &["background", "domain", "twilio", "store", "projection", "twilio_api", "send"]),
+    ("subaccounts", &["atomic_file", "background", "domain", "twilio_api"]),
     ("import", &["domain", "twilio", "store", "projection"]),
     ("quarantine", &["background", "rate_limit", "domain", "twilio", "store"]),
     ("access_log", &["background"]),
@@ -39,6 +40,7 @@ const MAY_USE: [(&str, &[&str]); 27] = [
             "report",
             "backup",
             "reconcile",
+            "subaccounts",
             "quarantine",
             "config",
             "text",
@@ -58,6 +60,7 @@ const MAY_USE: [(&str, &[&str]); 27] = [
             "twilio_api",
             "send",
             "reconcile",
+            "subaccounts",
             "quarantine",
             "access_log",
             "jobs",
@@ -67,7 +70,7 @@ const MAY_USE: [(&str, &[&str]); 27] = [
         ],
     ),
     ("simulate", &["domain", "twilio", "wire"]),
-    ("config", &["domain", "twilio", "store", "twilio_api", "access_log"]),
+    ("config", &["domain", "twilio", "store", "twilio_api", "subaccounts", "access_log"]),
     ("telemetry", &[]),
     ("text", &[]),
     ("version", &["store"]),
@@ -81,6 +84,7 @@ const MAY_USE: [(&str, &[&str]); 27] = [
             "projection",
             "twilio_api",
             "reconcile",
+            "subaccounts",
             "quarantine",
             "access_log",
             "jobs",
@@ -108,6 +112,7 @@ const MAY_USE: [(&str, &[&str]); 27] = [
             "twilio_api",
             "send",
             "reconcile",
+            "subaccounts",
             "import",
             "quarantine",
             "access_log",

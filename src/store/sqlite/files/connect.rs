@@ -139,6 +139,16 @@ fn log_set_up(path: &Path, wal_checkpoints: WalCheckpoints) -> Result<Connection
     Ok(connection)
 }
 
+/// Opens the log to examine it before anything is set in it: closing this connection leaves the WAL as it is.
+/// It may write, because SQLite has to roll back what a killed process left in a journal.
+pub fn log_for_examination(path: &Path) -> Result<Connection, StoreError> {
+    paths::refuse_orphaned_wal(path)?;
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    connection.set_db_config(no_checkpoint, true).map_err(engine("open the log"))?;
+    Ok(connection)
+}
+
 /// Opens a file that is being created, and is discarded if that fails: without a journal.
 pub fn unjournaled(path: &Path) -> Result<Connection, StoreError> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;

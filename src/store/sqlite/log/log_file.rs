@@ -79,6 +79,7 @@ impl Log {
     /// Opens the log for writing, and migrates it to this version.
     pub fn open(path: &Path, wal_checkpoints: WalCheckpoints) -> Result<Self, StoreError> {
         let descriptor = descriptor_of(path)?;
+        migrate::refuse_newer_untouched(path)?;
         let mut connection = connect::log_for_writing(path, wal_checkpoints)?;
         migrate::log(&mut connection, path)?;
         let ledger_id = migrate::ledger_id(&connection, path)?;
@@ -104,6 +105,7 @@ impl Log {
         wal_checkpoints: WalCheckpoints,
     ) -> Result<Self, StoreError> {
         let descriptor = descriptor_of(path)?;
+        migrate::refuse_newer_untouched(path)?;
         let open = |path: &Path| connect::log_for_appending(path, wal_checkpoints);
         let (connection, ledger_id) = open_as_it_is(path, open)?;
         let writing = watched(path, connection, &descriptor)?;
