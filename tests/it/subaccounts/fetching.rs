@@ -169,4 +169,5 @@ fn a_server_without_subaccounts_asks_twilio_nothing() {
     std::thread::sleep(std::time::Duration::from_millis(500));
 
     assert_eq!(lists(&twilio), 0);
+    assert_eq!(metric(&app, "delivery_ledger_reconcile_every_seconds"), 0.0, "nor by reconcile");
 }
