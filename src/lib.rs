@@ -10,11 +10,12 @@
 //! streams them out, `backup` copies the log; `quarantine` keeps rejected requests and
 //! `access_log` records who read what; `jobs` makes exports that are kept, and verifies, next to a server;
 //! `twilio_api` calls Twilio, `send` sends messages through it and `reconcile` fetches what callbacks did not report;
-//! `import` reads other ledgers and Twilio's records; `simulate` is a fake Twilio for trying it all;
+//! `subaccounts` fetches accounts and their tokens; `import` reads other ledgers and Twilio's records; `simulate` is a fake Twilio for trying it all;
 //! `version` knows what was built, `config` reads the settings, `checks` examines a ledger and its server, `server` runs the parts of a server, and `cli` has the commands.
 
 pub mod atomic_file;
 pub mod background;
+pub mod rate_limit;
 
 pub mod domain;
 pub mod twilio;
@@ -36,6 +37,8 @@ pub mod twilio_api;
 pub mod send;
 
 pub mod reconcile;
+
+pub mod subaccounts;
 
 pub mod import;
 

@@ -22,7 +22,7 @@ mod time;
 use std::time::Instant;
 
 use self::callbacks::{quarantine, refusals, silence};
-use self::configuration::{keys, settings, url};
+use self::configuration::{keys, settings, subaccounts, url};
 use self::context::CheckContext;
 use self::figures::Figures;
 use self::finding::{Checked, Finding};
@@ -61,7 +61,7 @@ impl Check {
 }
 
 /// Every check, in the order of the page.
-const CHECKS: [Check; 37] = [
+const CHECKS: [Check; 38] = [
     Check { area: "callbacks", name: "silence", cost: Cost::More, run: silence::silence },
     Check { area: "callbacks", name: "refusals", cost: Cost::More, run: refusals::share },
     Check {
@@ -82,6 +82,7 @@ const CHECKS: [Check; 37] = [
     },
     Check { area: "twilio", name: "keys", cost: Cost::Little, run: keys::each },
     Check { area: "twilio", name: "key files", cost: Cost::Little, run: keys::files },
+    Check { area: "twilio", name: "subaccounts", cost: Cost::Little, run: subaccounts::each },
     Check { area: "twilio", name: "public URL", cost: Cost::Little, run: url::public },
     Check { area: "twilio", name: "callback URL", cost: Cost::Little, run: url::callback },
     Check { area: "twilio", name: "callback query", cost: Cost::More, run: url::query },

@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::file::AccountEntry;
 use super::{Settings, credential};
+use crate::subaccounts::Subaccount;
 use crate::twilio::accounts::{AccountKeys, Accounts, PRIMARY, SECONDARY, SharedKey, Token};
 
 /// How long a key's name may be. It stands in every event that the key verified.
@@ -38,11 +39,16 @@ impl Settings {
         self.secret(variable)?.map(|token| credential::auth_token(setting, token)).transpose()
     }
 
-    /// Every configured account, at least one.
+    /// Every configured account, at least one, and the subaccounts that are known.
     pub fn accounts(&self) -> Result<Accounts> {
         let each = self.each_account()?.into_iter();
-        Ok(Accounts::new(
-            each.map(|(sid, keys)| keys.map(|keys| (sid, keys))).collect::<Result<Vec<_>>>()?,
+        let each = each.map(|(sid, keys)| keys.map(|keys| (sid, keys)));
+        let configured = Accounts::new(each.collect::<Result<Vec<_>>>()?);
+        let subaccounts = self.readable_subaccounts();
+        Ok(configured.with_subaccounts(
+            subaccounts
+                .iter()
+                .map(|subaccount| (subaccount.sid.clone(), subaccount_keys(subaccount))),
         ))
     }
 
@@ -73,10 +79,12 @@ impl Settings {
         }
     }
 
-    /// True if the file only names the environment's account, which has its keys there.
+    /// True if the file has no keys of the environment's account, only what else belongs to it.
     pub(super) fn is_only_named(&self, sid: &str, entry: &AccountEntry) -> bool {
         let own = self.environment.get("TWILIO_ACCOUNT_SID");
-        own.is_some_and(|own| own == sid) && entry.name.is_some() && !entry.has_keys()
+        own.is_some_and(|own| own == sid)
+            && (entry.name.is_some() || entry.subaccounts.is_some())
+            && !entry.has_keys()
     }
 
     pub(super) fn account_in_file(&self, sid: &str, entry: &AccountEntry) -> Result<AccountKeys> {
@@ -113,6 +121,11 @@ impl Settings {
         }
         Ok(AccountKeys { further, shared, ..keys(&primary, secondary.as_ref()) })
     }
+}
+
+/// The keys of a fetched subaccount.
+pub fn subaccount_keys(subaccount: &Subaccount) -> AccountKeys {
+    keys(&subaccount.auth_token, None)
 }
 
 /// An account with these tokens and no others.

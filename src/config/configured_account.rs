@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Error, Result};
 use secrecy::SecretString;
 
-use super::{KeySource, Origin, Settings, credential};
+use super::{KeySource, Origin, Settings, SubaccountsSummary, credential};
 
 /// One account.
 #[derive(Debug)]
@@ -18,8 +18,21 @@ pub struct ConfiguredAccount {
     pub name: Option<String>,
     /// Its keys, in the order in which they are tried.
     pub keys: Vec<ConfiguredKey>,
+    /// `None` if its subaccounts are not fetched.
+    pub subaccounts: Option<ConfiguredSubaccounts>,
     /// What is wrong with the account apart from one of its keys.
     pub problem: Option<Error>,
+}
+
+/// The subaccounts of an account, in numbers.
+#[derive(Debug)]
+pub struct ConfiguredSubaccounts {
+    /// Where they are configured.
+    pub origin: Origin,
+    /// The file that they were written to.
+    pub file: Option<PathBuf>,
+    /// `None` if they have not been fetched yet; the error says why the file cannot be used.
+    pub fetched: Result<Option<SubaccountsSummary>>,
 }
 
 /// One key of an account.
@@ -52,6 +65,7 @@ impl Settings {
             problems.clear();
         }
         problems.extend(self.account_names().err());
+        let mut summaries = self.subaccounts_summaries();
         // A token in the place of a SID stays a secret.
         let sids = sids.into_iter().filter(|sid| !credential::is_token(sid));
         let accounts = sids.map(|sid| {
@@ -67,9 +81,20 @@ impl Settings {
             let problem = found.and_then(|of| each.remove(&of)?.err());
             let problem = problem.filter(|problem| !has_it(problem));
             let name = self.file.accounts.get(sid).and_then(|entry| entry.name.clone());
-            ConfiguredAccount { account_sid: sid.clone(), name, keys, problem }
+            let subaccounts = summaries.iter().position(|(of, _)| of == sid);
+            let subaccounts =
+                subaccounts.map(|at| self.configured_subaccounts(summaries.swap_remove(at)));
+            ConfiguredAccount { account_sid: sid.clone(), name, keys, subaccounts, problem }
         });
         (accounts.collect(), problems)
+    }
+
+    fn configured_subaccounts(
+        &self,
+        (sid, fetched): (String, Result<Option<SubaccountsSummary>>),
+    ) -> ConfiguredSubaccounts {
+        let origin = self.origin_in_file(&[&format!("accounts.{sid}.subaccounts")]);
+        ConfiguredSubaccounts { origin, file: self.subaccounts_file().ok(), fetched }
     }
 
     fn configured_key(&self, source: KeySource) -> ConfiguredKey {

@@ -54,9 +54,16 @@ pub struct AccountEntry {
     /// Name to file.
     #[serde(default)]
     pub shared_keys: BTreeMap<String, PathBuf>,
+    /// Whether its subaccounts are fetched from Twilio.
+    pub subaccounts: Option<bool>,
 }
 
 impl AccountEntry {
+    /// True if its subaccounts are fetched from Twilio.
+    pub fn wants_subaccounts(&self) -> bool {
+        self.subaccounts == Some(true)
+    }
+
     /// True if it has any key.
     pub fn has_keys(&self) -> bool {
         let tokens = self.auth_token.is_some() || self.auth_token_file.is_some();

@@ -20,6 +20,7 @@ mod quarantine;
 mod reconcile;
 mod reread;
 mod setting;
+mod subaccounts;
 mod template;
 mod twilio_api;
 mod url;
@@ -33,8 +34,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use secrecy::SecretString;
 
+pub use self::account::subaccount_keys;
 pub use self::api_token::{ApiScope, ApiToken, ConfiguredToken, Read};
-pub use self::configured_account::{ConfiguredAccount, ConfiguredKey};
+pub use self::configured_account::{ConfiguredAccount, ConfiguredKey, ConfiguredSubaccounts};
 pub use self::credential::{account_sid as check_account_sid, auth_token as check_auth_token};
 pub use self::declarations::*;
 pub use self::effective::EffectiveSetting;
@@ -50,6 +52,8 @@ pub use self::origin::Origin;
 pub use self::reconcile::Reconciling;
 use self::setting::Given;
 pub use self::setting::{Flags, Setting};
+use self::subaccounts::SubaccountsMemo;
+pub use self::subaccounts::SubaccountsSummary;
 pub use self::template::{AUTH_TOKEN_FILE, TemplateAccount, template};
 use crate::access_log::Destination;
 use crate::domain::account_names::AccountNames;
@@ -74,6 +78,7 @@ pub struct Settings {
     file: ConfigFile,
     /// False if no file is read, even if there is one.
     reads_file: bool,
+    subaccounts: SubaccountsMemo,
 }
 
 /// The settings of a server.
@@ -124,12 +129,24 @@ impl Settings {
             None if Path::new(DEFAULT_FILE).exists() => ConfigFile::read(Path::new(DEFAULT_FILE))?,
             None => ConfigFile::default(),
         };
-        Ok(Self { flags, environment: environment(), file, reads_file: true })
+        Ok(Self {
+            flags,
+            environment: environment(),
+            file,
+            reads_file: true,
+            subaccounts: SubaccountsMemo::default(),
+        })
     }
 
     /// The settings without a file, for a command that goes on although the file cannot be read.
     pub fn without_file(flags: Flags) -> Self {
-        Self { flags, environment: environment(), file: ConfigFile::default(), reads_file: true }
+        Self {
+            flags,
+            environment: environment(),
+            file: ConfigFile::default(),
+            reads_file: true,
+            subaccounts: SubaccountsMemo::default(),
+        }
     }
 
     /// Settings of these flags and variables alone, whatever the environment and the file say: for a server
@@ -140,7 +157,13 @@ impl Settings {
     ) -> Self {
         let environment = variables.into_iter().map(|(name, value)| (name.to_owned(), value));
         let environment = environment.collect();
-        Self { flags, environment, file: ConfigFile::default(), reads_file: false }
+        Self {
+            flags,
+            environment,
+            file: ConfigFile::default(),
+            reads_file: false,
+            subaccounts: SubaccountsMemo::default(),
+        }
     }
 
     /// These settings with further flags.

@@ -43,7 +43,8 @@ impl Settings {
                 account.auth_token.is_some() || account.auth_token_secondary.is_some()
             });
         let configuration = self.file.read_from.clone().filter(|_| holds);
-        configuration.into_iter().chain(self.files_of_secrets()).collect()
+        let subaccounts = self.subaccounts_file().ok().filter(|file| file.exists());
+        configuration.into_iter().chain(self.files_of_secrets()).chain(subaccounts).collect()
     }
 
     fn files_of_secrets(&self) -> Vec<PathBuf> {
@@ -58,7 +59,7 @@ impl Settings {
         single.into_iter().chain(in_file.map(|path| self.file.path(path))).collect()
     }
 
-    /// Every account and its keys, or what is wrong with them. One account's broken file is no reason
+    /// Every configured account and its keys, or what is wrong with them. One account's broken file is no reason
     /// to go on with another's old keys.
     pub fn each_account(&self) -> Result<BTreeMap<AccountSid, Result<AccountKeys>>> {
         let mut accounts = BTreeMap::new();

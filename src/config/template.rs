@@ -41,6 +41,9 @@ const ACCOUNT_KEYS: &str = r#"
 #auth_tokens = { ie1 = "twilio-auth-token-ie1" }
 #shared_keys = { webhooks_sharedkey_01 = "twilio-shared-key" }
 
+# Whether the account's subaccounts, with their tokens, are fetched from Twilio.
+#subaccounts = true
+
 # auth_token and auth_token_secondary, without _file, would be the tokens themselves.
 "#;
 

@@ -10,6 +10,7 @@ use super::{
     CALLBACK_OVERRIDES, Settings, TWILIO_API_BASE_URL, TWILIO_API_TIMEOUT, credential, one_path,
 };
 use crate::domain::{AccountSid, duration};
+use crate::subaccounts::Subaccount;
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
 use crate::twilio_api::{Client, Credentials, RequestLimits};
@@ -63,17 +64,23 @@ impl Settings {
             .context("prepare to ask Twilio")
     }
 
-    /// The credentials of each configured account, or of the named one alone.
+    /// The credentials of each configured account and active subaccount, or of the named one alone.
     pub fn credentials(
         &self,
         named: Option<AccountSid>,
     ) -> Result<BTreeMap<AccountSid, Credentials>> {
-        let accounts = named.map_or_else(|| self.account_sids(), |named| vec![named]);
-        let with_credentials = accounts.into_iter().map(|account_sid| {
-            let credentials = self.twilio_credentials(&account_sid)?;
+        if let Some(named) = named {
+            let credentials = self.twilio_credentials(&named)?;
+            return Ok(BTreeMap::from([(named, credentials)]));
+        }
+        let configured = self.account_sids().into_iter().map(|account_sid| {
+            let credentials = self.configured_credentials(&account_sid)?;
             Ok((account_sid, credentials))
         });
-        with_credentials.collect()
+        let subaccounts = self.readable_subaccounts().into_iter().filter(Subaccount::is_active);
+        let subaccounts = subaccounts
+            .map(|subaccount| Ok((subaccount.sid.clone(), subaccount_credentials(subaccount))));
+        configured.chain(subaccounts).collect()
     }
 
     /// Logs [`region_warning`](Self::region_warning), if there is one, once per process.
@@ -120,8 +127,16 @@ impl Settings {
     }
 
     /// As whom an account's messages are asked for: the API key, where one is configured and the
-    /// account is the environment's, or the only one, else the account's own auth token.
+    /// account is the environment's, or the only one, else the account's own auth token, as of a
+    /// subaccount.
     pub fn twilio_credentials(&self, account_sid: &AccountSid) -> Result<Credentials> {
+        match self.subaccount(account_sid) {
+            Some(subaccount) => Ok(subaccount_credentials(subaccount)),
+            None => self.configured_credentials(account_sid),
+        }
+    }
+
+    fn configured_credentials(&self, account_sid: &AccountSid) -> Result<Credentials> {
         let in_environment = self.environment.get("TWILIO_ACCOUNT_SID");
         let sid = account_sid.as_str();
         let only = self.file.accounts.len() <= 1;
@@ -182,7 +197,12 @@ impl Settings {
         })
     }
 
-    /// Every account that Twilio can be asked about.
+    /// True if Twilio can be asked about this account.
+    pub fn has_account(&self, account_sid: &AccountSid) -> bool {
+        self.account_sids().contains(account_sid) || self.subaccount(account_sid).is_some()
+    }
+
+    /// Every configured account.
     pub fn account_sids(&self) -> Vec<AccountSid> {
         let in_environment = self.environment.get("TWILIO_ACCOUNT_SID");
         let mut sids: Vec<_> =
@@ -230,4 +250,8 @@ impl Settings {
         };
         format!("{}{path}{overrides}", public_url.as_given())
     }
+}
+
+fn subaccount_credentials(Subaccount { sid, auth_token, .. }: Subaccount) -> Credentials {
+    Credentials { user: sid.as_str().to_owned(), password: auth_token }
 }

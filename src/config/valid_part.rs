@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::file::{ConfigFile, without_value};
-use super::{DEFAULT_FILE, Flags, Settings, environment};
+use super::{DEFAULT_FILE, Flags, Settings};
 
 /// One setting of the file, or one table of a section such as `[accounts.AC…]`.
 struct Piece {
@@ -24,7 +24,8 @@ impl Settings {
         let path = file.or_else(|| default.exists().then_some(default));
         let read = path.map(ConfigFile::read_valid_part).transpose()?;
         let (file, problems) = read.unwrap_or_default();
-        Ok((Self { flags, environment: environment(), file, reads_file: true }, problems))
+        let settings = Self::without_file(flags);
+        Ok((Self { file, ..settings }, problems))
     }
 }
 

@@ -38,6 +38,7 @@ pub struct Job {
 
 /// Starts the thread. After a stop it ends with the current request.
 pub fn start(job: Job) -> Background {
+    job.metrics.set_every(job.every);
     Background::spawn("reconcile", move |stop| {
         let mut wait = job.every.min(FIRST_WAIT);
         while stop.sleep(wait).is_continue() {
@@ -68,7 +69,7 @@ fn round(job: &Job, stop: &Stop) {
         Err(ReconcileError::Request(RequestError::Stopped)) => {}
         Err(error) => tracing::warn!(%error, "reconciling stopped; the next run goes on there"),
     }
-    let ReconcileMetrics { runs, stopped, requests, appended, ended_at } = &job.metrics;
+    let ReconcileMetrics { runs, stopped, requests, appended, ended_at, .. } = &job.metrics;
     stopped.inc_by(outcome.is_err().into());
     requests.inc_by(job.requests_max - limits.requests_left());
     appended.inc_by(summary.appended);

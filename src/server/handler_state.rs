@@ -20,6 +20,7 @@ use crate::http::{
 use crate::projection::verify::background;
 use crate::quarantine::recorder::Recorder;
 use crate::reconcile::metrics::ReconcileMetrics;
+use crate::subaccounts::metrics::SubaccountMetrics;
 
 /// The background parts of a server that its handlers use.
 #[derive(Default)]
@@ -32,6 +33,8 @@ pub struct BackgroundParts {
     pub sending: Option<MessageSender>,
     /// The metrics of reconciliation.
     pub reconciled: ReconcileMetrics,
+    /// The metrics of fetched subaccounts.
+    pub subaccounts: SubaccountMetrics,
     /// Stores rejected requests; `None` if none is stored.
     pub recorder: Option<Recorder>,
     /// Writes access records; `None` if there are none.
@@ -43,7 +46,15 @@ pub fn states(
     config: ServerConfig,
     ledger: &LedgerProcess,
     rule: Rule,
-    BackgroundParts { settings, verifying, sending, reconciled, recorder, access_log }: BackgroundParts,
+    BackgroundParts {
+        settings,
+        verifying,
+        sending,
+        reconciled,
+        subaccounts,
+        recorder,
+        access_log,
+    }: BackgroundParts,
 ) -> (CallbackState, AdminState) {
     let receiving = CallbackState::new(
         config.callback_paths,
@@ -53,11 +64,12 @@ pub fn states(
         recorder,
     );
     let recorded = access_log.as_ref().map(AccessLog::metrics);
-    let metrics = MetricsRegistry::new(&receiving, &ledger.projection, &reconciled, recorded);
+    let metrics =
+        MetricsRegistry::new(&receiving, &ledger.projection, &reconciled, &subaccounts, recorded);
     let checks = settings.map(|settings| {
         health_checks::configured(settings, ledger, &receiving, config.admin_listen)
     });
-    let recheck = QuarantineRecheck::new(ledger.database.clone(), &receiving);
+    let recheck = Arc::new(QuarantineRecheck::new(ledger.database.clone(), &receiving));
     let first_path = receiving.callback_paths.first();
     let admin = AdminState {
         receiving: Receiving {
@@ -73,7 +85,7 @@ pub fn states(
         error_codes: Arc::new(config.error_codes),
         default_country: config.default_country,
         time_zone: config.time_zone,
-        account_names: config.account_names,
+        names: Arc::new(ArcSwap::from_pointee(config.account_names)),
         tokens: Arc::new(ArcSwap::from_pointee(api_tokens(&config.api_tokens))),
         attempts: Attempts::default(),
         sessions: Sessions::default(),

@@ -10,9 +10,11 @@ mod reload;
 mod sending;
 mod signals;
 mod startup_log;
+mod subaccounts;
 mod supervisor;
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, mpsc};
 
 use anyhow::{Context, Result};
 use socket2::{Domain, Socket, Type};
@@ -22,7 +24,7 @@ pub use self::ledger_process::LedgerProcess;
 use self::ledger_process::{AccessLogProcess, QuarantineProcess};
 use self::reconcile_job::ReconcileJob;
 pub use self::reconcile_job::configured_plan;
-use self::reload::Reloader;
+use self::reload::{KeysInUse, Reloader};
 pub use self::signals::stop as stop_signal;
 use crate::config::Settings;
 use crate::domain::message::tags::IndexedTags;
@@ -43,7 +45,8 @@ pub fn run(settings: &Settings) -> Result<()> {
     let indexed_tags = settings.indexed_tags()?.unwrap_or(IndexedTags::All);
     let database = settings.database()?;
     let system = actix_web::rt::System::new();
-    let hang_ups = system.block_on(async { signals::hang_up() })?;
+    let (ask_to_reload, reloads) = mpsc::channel();
+    system.block_on(async { signals::hang_up(ask_to_reload.clone()) })?;
     system.block_on(async { fitness::survive_file_size_limit() })?;
     fitness::watch_clock();
     let callbacks = bind(config.listen, "--listen or DELIVERY_LEDGER_LISTEN")?;
@@ -69,21 +72,37 @@ pub fn run(settings: &Settings) -> Result<()> {
     };
     let reconciling = reconcile_job.map(|job| job.start(&ledger, &background.reconciled));
     let verifying = background.verifying.clone();
+    let subaccount_metrics = background.subaccounts.clone();
     // Before the log reports the addresses: a script that waits for that line may send SIGTERM at once.
     let stop = system.block_on(async { signals::stop() })?;
     startup_log::write(&config, settings, &callbacks, &admin)?;
     tracing::info!("keeping the log in {database}, rule {}", rule.name());
     let served = system.block_on(async {
         let (receiving, state) = states(config, &ledger, rule, background);
-        Reloader::new(settings, &receiving.accounts, &state.tokens, &receiving.reloads)
-            .start(hang_ups);
+        let in_use = KeysInUse {
+            accounts: Arc::clone(&receiving.accounts),
+            account_names: Arc::clone(&state.names),
+            tokens: Arc::clone(&state.tokens),
+            reloads: receiving.reloads.clone(),
+            subaccounts: receiving.subaccounts.clone(),
+        };
+        Reloader::new(settings, in_use).start(reloads);
+        let fetching = subaccounts::start(
+            settings,
+            &receiving,
+            &state.recheck,
+            subaccount_metrics,
+            ask_to_reload,
+        )?;
         supervisor::start_watchdog();
         supervisor::ready();
         let stop = async {
             stop.await;
             supervisor::stopping();
         };
-        http::run(callbacks, admin, receiving, state, stop).await.context("serve")
+        let served = http::run(callbacks, admin, receiving, state, stop).await.context("serve");
+        fetching.stop();
+        served
     });
     verifying.inspect(background::Handle::stop);
     if let Some(reconciling) = &reconciling {

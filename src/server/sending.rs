@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::config::{ServerConfig, Settings};
+use crate::domain::AccountSid;
 use crate::http::{MessageSender, SendingAccount};
 use crate::twilio_api::{Client, RequestLimits};
 
@@ -37,18 +38,22 @@ pub fn configured(settings: &Settings, config: &ServerConfig) -> Result<Option<M
 /// runs.
 fn sender(settings: &Settings, named: Option<&str>) -> Result<SendingAccount> {
     let settings = settings.reread()?;
-    let names = settings.account_names()?;
-    let named = match named.map(|named| names.resolve(named)).transpose() {
-        Ok(named) => named,
-        Err(error) => {
-            let named = named.unwrap_or_default().escape_debug();
-            return Ok(SendingAccount::Unknown(format!("account_sid `{named}` is not {error}")));
-        }
+    let named = match named {
+        // No name has this form, and there may be thousands of names.
+        Some(sid) if AccountSid::has_documented_form(sid) => AccountSid::parse(sid),
+        Some(name) => match settings.account_names()?.resolve(name) {
+            Ok(account_sid) => Some(account_sid),
+            Err(error) => {
+                let name = name.escape_debug();
+                return Ok(SendingAccount::Unknown(format!("account_sid `{name}` is not {error}")));
+            }
+        },
+        None => None,
     };
     let Ok(account_sid) = settings.sending_account(named) else {
         return Ok(SendingAccount::Unknown("name the account: account_sid".to_owned()));
     };
-    if !settings.account_sids().contains(&account_sid) {
+    if !settings.has_account(&account_sid) {
         let sid = account_sid.as_str();
         return Ok(SendingAccount::Unknown(format!("no token is configured for account {sid}")));
     }

@@ -5,6 +5,8 @@ use std::sync::mpsc;
 use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::reload::ReloadRequest;
+
 /// Resolves at the first SIGTERM or Ctrl-C; a second one ends the process at once.
 pub fn stop() -> Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
@@ -22,13 +24,12 @@ pub fn stop() -> Result<impl Future<Output = ()>> {
     })
 }
 
-/// Receives a message for each SIGHUP. From this call on, SIGHUP no longer ends the process, not even
-/// while the ledger is still being opened.
-pub fn hang_up() -> Result<mpsc::Receiver<()>> {
+/// Sends a request for each SIGHUP. From this call on, SIGHUP no longer ends the process, not even while
+/// the ledger is still being opened.
+pub fn hang_up(ask: mpsc::Sender<ReloadRequest>) -> Result<()> {
     let mut hang_up = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
-    let (ask, asked) = mpsc::channel();
-    actix_web::rt::spawn(
-        async move { while hang_up.recv().await.is_some() && ask.send(()).is_ok() {} },
-    );
-    Ok(asked)
+    actix_web::rt::spawn(async move {
+        while hang_up.recv().await.is_some() && ask.send(ReloadRequest::HangUp).is_ok() {}
+    });
+    Ok(())
 }

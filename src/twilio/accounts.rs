@@ -46,9 +46,14 @@ pub struct AccountKeys {
     pub shared: BTreeMap<String, SharedKey>,
 }
 
-/// Every configured account.
+/// Every account whose callbacks are accepted: those that are configured, and subaccounts of these that
+/// were fetched from Twilio. There may be thousands of the latter, so nothing tries their keys one by
+/// one.
 #[derive(Debug, Clone, Default)]
-pub struct Accounts(HashMap<AccountSid, AccountKeys>);
+pub struct Accounts {
+    configured: HashMap<AccountSid, AccountKeys>,
+    subaccounts: HashMap<AccountSid, AccountKeys>,
+}
 
 impl<M: Mac + KeyInit + Clone> Secret<M> {
     /// A secret from its text; the key is its UTF-8 bytes.
@@ -126,31 +131,52 @@ fn same<M: Mac + KeyInit + Clone>(one: Option<&Secret<M>>, other: Option<&Secret
 }
 
 impl Accounts {
-    /// The accounts and their keys.
-    pub fn new(accounts: impl IntoIterator<Item = (AccountSid, AccountKeys)>) -> Self {
-        Self(accounts.into_iter().collect())
+    /// The configured accounts and their keys.
+    pub fn new(configured: impl IntoIterator<Item = (AccountSid, AccountKeys)>) -> Self {
+        Self { configured: configured.into_iter().collect(), subaccounts: HashMap::new() }
+    }
+
+    /// The same with these subaccounts; one that is configured too has its configured keys.
+    pub fn with_subaccounts(
+        self,
+        subaccounts: impl IntoIterator<Item = (AccountSid, AccountKeys)>,
+    ) -> Self {
+        let Self { configured, .. } = self;
+        let fetched = subaccounts.into_iter().filter(|(sid, _)| !configured.contains_key(sid));
+        let subaccounts = fetched.collect();
+        Self { configured, subaccounts }
     }
 
     /// True if no account is configured, so that no callback can be verified.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.configured.is_empty()
     }
 
     /// The keys of one account.
     pub fn get(&self, account_sid: &AccountSid) -> Option<&AccountKeys> {
-        self.0.get(account_sid)
+        self.configured.get(account_sid).or_else(|| self.subaccounts.get(account_sid))
     }
 
-    /// Every account and its keys, in the order of their SIDs.
+    /// A fetched subaccount and its keys.
+    pub fn subaccount(&self, account_sid: &AccountSid) -> Option<(&AccountSid, &AccountKeys)> {
+        self.subaccounts.get_key_value(account_sid)
+    }
+
+    /// Every fetched subaccount and its keys, in any order.
+    pub fn subaccounts(&self) -> impl Iterator<Item = (&AccountSid, &AccountKeys)> {
+        self.subaccounts.iter()
+    }
+
+    /// Every configured account and its keys, in the order of their SIDs.
     pub fn iter(&self) -> impl Iterator<Item = (&AccountSid, &AccountKeys)> {
-        let mut accounts: Vec<_> = self.0.iter().collect();
+        let mut accounts: Vec<_> = self.configured.iter().collect();
         accounts.sort_unstable_by_key(|(sid, _)| *sid);
         accounts.into_iter()
     }
 
-    /// The keys of every account, for bodies that name none.
+    /// The keys of every configured account, for bodies that name none.
     pub fn all(&self) -> impl Iterator<Item = &AccountKeys> {
-        self.0.values()
+        self.configured.values()
     }
 }
 

@@ -1,8 +1,9 @@
-//! Client of Twilio's REST API for messages: create, fetch, list
-//! (<https://www.twilio.com/docs/messaging/api/message-resource>).
+//! Client of Twilio's REST API: create, fetch and list messages
+//! (<https://www.twilio.com/docs/messaging/api/message-resource>), and list accounts.
 //!
 //! Every call blocks, has a timeout, and returns Twilio's response unchanged.
 
+mod accounts;
 mod client;
 mod error;
 mod limits;
@@ -11,6 +12,7 @@ mod page;
 
 use secrecy::SecretString;
 
+pub use self::accounts::{AccountStatus, AccountsPage, FIRST_ACCOUNTS_PAGE, ListedAccount};
 pub use self::client::{ANSWER_TIMEOUT, Client};
 pub use self::error::{ApiError, RequestError};
 pub use self::limits::RequestLimits;

@@ -16,7 +16,7 @@ pub struct Page {
     pub next: Option<String>,
 }
 
-/// A response that is not a page of messages.
+/// A response that is not a page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the error texts document the variants")]
 pub enum PageError {
@@ -24,6 +24,8 @@ pub enum PageError {
     Refused(ApiError),
     #[error("Twilio's list is no JSON with `messages`: {0}")]
     NotAPage(String),
+    #[error("Twilio's list is no JSON with `accounts` (line {line}, column {column})")]
+    NotAccounts { line: usize, column: usize },
     /// The next page is on another server, which must not receive the credentials.
     #[error("Twilio's list goes on at another place: `{}`", .0.escape_debug())]
     Elsewhere(String),
@@ -49,11 +51,15 @@ impl Page {
         }
         let page: PageBody<'_> = serde_json::from_slice(&answer.body)
             .map_err(|error| PageError::NotAPage(error.to_string()))?;
-        let next = page.next_page_uri.filter(|uri| !uri.is_empty());
-        let next = next.map(|uri| path(uri, base_url)).transpose()?;
+        let next = next_path(page.next_page_uri, base_url)?;
         let messages = page.messages.iter().map(|message| message.get().as_bytes().to_vec());
         Ok(Self { messages: messages.collect(), next })
     }
+}
+
+/// The path of the next page; `None` on the last.
+pub fn next_path(uri: Option<String>, base_url: &str) -> Result<Option<String>, PageError> {
+    uri.filter(|uri| !uri.is_empty()).map(|uri| path(uri, base_url)).transpose()
 }
 
 /// The path of a URL below the base, or of a path.

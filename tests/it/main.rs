@@ -65,6 +65,7 @@ mod starting;
 mod stopping;
 mod store;
 mod stream;
+mod subaccounts;
 mod supervisor;
 mod support;
 mod tags;

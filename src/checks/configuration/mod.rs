@@ -2,4 +2,5 @@
 
 pub mod keys;
 pub mod settings;
+pub mod subaccounts;
 pub mod url;

@@ -6,7 +6,10 @@ use std::path::Path;
 use anyhow::{Error, Result};
 use serde::Serialize;
 
-use crate::config::{self, ConfiguredAccount, ConfiguredKey, ConfiguredToken, Origin, Settings};
+use crate::config::{
+    self, ConfiguredAccount, ConfiguredKey, ConfiguredSubaccounts, ConfiguredToken, Origin,
+    Settings,
+};
 
 /// The value of a secret.
 const SET: &str = "set";
@@ -47,7 +50,25 @@ pub struct ListedAccount {
     pub account_sid: String,
     pub name: Option<String>,
     pub keys: Vec<ListedKey>,
+    /// `None` if its subaccounts are not fetched.
+    pub subaccounts: Option<ListedSubaccounts>,
     pub problem: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ListedSubaccounts {
+    /// `None` if they have not been fetched, or their file cannot be used.
+    pub count: Option<usize>,
+    pub active: Option<usize>,
+    pub fetched_at: Option<String>,
+    pub file: Option<String>,
+    /// Why the file cannot be used. It is fetched again, so the configuration is valid all the same.
+    pub problem: Option<String>,
+    #[serde(serialize_with = "origin")]
+    pub origin: Origin,
+    /// The same for people.
+    #[serde(skip)]
+    pub text: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -122,9 +143,30 @@ impl ListedAccount {
 
 impl From<ConfiguredAccount> for ListedAccount {
     fn from(account: ConfiguredAccount) -> Self {
-        let ConfiguredAccount { account_sid, name, keys, problem } = account;
+        let ConfiguredAccount { account_sid, name, keys, subaccounts, problem } = account;
         let keys = keys.into_iter().map(ListedKey::from).collect();
-        Self { account_sid, name, keys, problem: problem.map(in_words) }
+        let subaccounts = subaccounts.map(ListedSubaccounts::from);
+        Self { account_sid, name, keys, subaccounts, problem: problem.map(in_words) }
+    }
+}
+
+impl From<ConfiguredSubaccounts> for ListedSubaccounts {
+    fn from(subaccounts: ConfiguredSubaccounts) -> Self {
+        let ConfiguredSubaccounts { origin, file, fetched } = subaccounts;
+        let (summary, problem) = match fetched {
+            Ok(summary) => (summary, None),
+            Err(error) => (None, Some(in_words(error))),
+        };
+        let text = summary.map_or("not fetched yet".to_owned(), |summary| summary.to_string());
+        Self {
+            count: summary.map(|summary| summary.count),
+            active: summary.map(|summary| summary.active),
+            fetched_at: summary.map(|summary| summary.fetched_at.to_string()),
+            file: file.map(in_text),
+            text: problem.clone().unwrap_or(text),
+            problem,
+            origin,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::listing::{Entry, Listing};
+use super::listing::{Entry, ListedSubaccounts, Listing};
 use crate::cli::common::styled::Styled;
 use crate::cli::common::table::{Cell, Column, Table};
 use crate::cli::common::{palette, terminal};
@@ -59,6 +59,11 @@ fn for_people(listing: &Listing, columns: Option<usize>) -> Styled {
             for key in &account.keys {
                 let of = [Cell::sid(&account.account_sid), name(), Cell::text(&key.key)];
                 table.row(of.into_iter().chain([origin(&key.entry), shown(&key.entry)]));
+            }
+            if let Some(ListedSubaccounts { origin, text, .. }) = &account.subaccounts {
+                let of = [Cell::sid(&account.account_sid), name(), Cell::text("subaccounts")];
+                let shown = [Cell::text(origin.to_string()), Cell::text(text)];
+                table.row(of.into_iter().chain(shown));
             }
             if let Some(problem) = &account.problem {
                 let of = [Cell::sid(&account.account_sid), name(), Cell::text(""), Cell::text("")];

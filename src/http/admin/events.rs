@@ -117,7 +117,7 @@ pub fn event_filter(
     parameters: EventParameters,
     state: &AdminState,
 ) -> Result<EventFilter, Problem> {
-    let filter = parameters.filter(&state.filter_context(), &state.account_names);
+    let filter = parameters.filter(&state.filter_context(), &state.account_names());
     filter.map_err(|bad| match bad.name == "account_sid" {
         true => Problem::from(bad),
         false => Problem::Conflict(bad.to_string()),

@@ -73,8 +73,8 @@ pub async fn one(
     Query(parameters, _): Query<MessageParameters>,
 ) -> Result<HttpResponse, Problem> {
     let (folded, as_of_position) = find(&state, redaction, &sid, parameters).await?;
-    let AdminState { error_codes, account_names, .. } = &**state;
-    let message = redaction.message(&folded, as_of_position, error_codes, account_names);
+    let (error_codes, names) = (&state.error_codes, state.account_names());
+    let message = redaction.message(&folded, as_of_position, error_codes, &names);
     let json = serde_json::to_vec(&message).map_err(|_| Problem::Internal)?;
     returned.add(1);
     Ok(unless_known(&request, json))
@@ -105,7 +105,7 @@ pub async fn find(
             format!("as_of_position `{asked_for}` is beyond the head, {head}"),
         )),
         MessageResult::Ambiguous(accounts) => {
-            let names = &state.account_names;
+            let names = state.account_names();
             let named = |sid: AccountSid| (sid.clone(), names.describe(sid.as_str()));
             Err(Problem::SeveralAccounts(accounts.into_iter().map(named).collect()))
         }
@@ -168,7 +168,7 @@ fn question(
 /// The account; `None` if the text is empty, which stands for no account.
 fn account(written: &str, state: &AdminState) -> Result<Option<AccountSid>, Problem> {
     let Some(written) = AccountSid::parse(written) else { return Ok(None) };
-    Ok(Some(filter::account(&written, &state.account_names)?))
+    Ok(Some(filter::account(&written, &state.account_names())?))
 }
 
 fn as_of(position: Option<Position>, time: Option<Timestamp>) -> Result<AsOf, Problem> {

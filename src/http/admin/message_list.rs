@@ -78,7 +78,7 @@ pub async fn list(
     let message = |message: &store::Message| {
         let store::Message { key, lifecycle, .. } = message;
         let row = wire::Message::new(key, lifecycle, as_of_position, &state.error_codes);
-        redaction.message_row(row.with_account_name(&state.account_names))
+        redaction.message_row(row.with_account_name(&state.account_names()))
     };
     let is_empty = listed.messages.is_empty() && listed.next_before.is_none();
     Ok(MessagePage {
@@ -103,7 +103,7 @@ fn filter_in(
     state: &AdminState,
     context: &FilterContext,
 ) -> Result<MessageFilter, Problem> {
-    let parameters = parameters.with_named_account(&state.account_names)?;
+    let parameters = parameters.with_named_account(&state.account_names())?;
     parameters.filter(context).map_err(|excluding| Problem::Conflict(excluding.to_string()))
 }
 

@@ -97,6 +97,16 @@ impl QuarantineRecheck {
         Ok(outcome)
     }
 
+    /// Appends what is valid with the settings as they are; `None` if another recheck is running. The error
+    /// is a sentence.
+    pub fn run_if_idle(&self) -> Result<Option<Rechecked>, String> {
+        match self.run(RecheckRequest::default()) {
+            Ok(outcome) => Ok(Some(outcome.rechecked)),
+            Err(Problem::Conflict(_)) => Ok(None),
+            Err(problem) => Err(problem.to_string()),
+        }
+    }
+
     fn dry_run(&self, listener: &ListenerSettings<'_>) -> Result<Rechecked, Problem> {
         let store = store::open(&self.database, Access::Read)?;
         match store::read_quarantine(&self.database)? {

@@ -10,6 +10,7 @@ use crate::http::callbacks::CallbackState;
 use crate::http::error::Problem;
 use crate::projection::worker::Handle;
 use crate::reconcile::metrics::ReconcileMetrics;
+use crate::subaccounts::metrics::SubaccountMetrics;
 use crate::version;
 
 /// The registry. The gauges have to be set before it is encoded.
@@ -35,15 +36,16 @@ pub struct MetricsRegistry {
 }
 
 impl MetricsRegistry {
-    /// The metrics of the callback listener, the projection, reconciliation and access records, and
-    /// those of this file.
+    /// The metrics of the callback listener, the projection, reconciliation, subaccounts and access
+    /// records, and those of this file.
     pub fn new(
         receiving: &CallbackState,
         projection: &Handle,
         reconciling: &ReconcileMetrics,
+        subaccounts: &SubaccountMetrics,
         access: Option<&AccessLogMetrics>,
     ) -> Self {
-        Self::registered(receiving, projection, reconciling, access)
+        Self::registered(receiving, projection, reconciling, subaccounts, access)
             .expect("each has a name of its own")
     }
 
@@ -51,12 +53,14 @@ impl MetricsRegistry {
         receiving: &CallbackState,
         projection: &Handle,
         reconciling: &ReconcileMetrics,
+        subaccounts: &SubaccountMetrics,
         access: Option<&AccessLogMetrics>,
     ) -> prometheus::Result<Self> {
         let registry = Registry::new();
         receiving.metrics.register(&registry)?;
         receiving.misdirected.register(&registry)?;
         reconciling.register(&registry)?;
+        subaccounts.register(&registry)?;
         access.map_or(Ok(()), |access| access.register(&registry))?;
         receiving.reloads.register(&registry)?;
         let writer = receiving.writer.metrics();

@@ -105,7 +105,7 @@ pub async fn delivery(
         let Made { report, .. } = made(&state, &query, redaction)?;
         let masked = redaction.is_masked();
         let json = ReportJson::new(&report, &state.error_codes, masked)
-            .with_account_names(&state.account_names, masked);
+            .with_account_names(&state.account_names(), masked);
         returned.add(json.rows.len());
         Ok::<_, Problem>(json)
     });

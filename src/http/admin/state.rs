@@ -65,8 +65,8 @@ pub struct AdminState {
     pub default_country: Option<Country>,
     /// The time zone of days and times in queries, unless they name another one.
     pub time_zone: Zone,
-    /// The configured names of accounts.
-    pub account_names: AccountNames,
+    /// The names of accounts; [`account_names`](Self::account_names) has them as they are now.
+    pub names: Arc<ArcSwap<AccountNames>>,
     /// The API tokens, which a reload replaces.
     pub tokens: Arc<ArcSwap<Tokens>>,
     /// Counts failed attempts by address.
@@ -76,7 +76,7 @@ pub struct AdminState {
     /// `None` if this server makes no checks.
     pub checks: Option<HealthChecks>,
     /// Rechecks the quarantine.
-    pub recheck: QuarantineRecheck,
+    pub recheck: Arc<QuarantineRecheck>,
     /// `None` if access records are switched off.
     pub access: Option<AccessRecorder>,
     /// Limits the messages of whole numbers that a masked token finds.
@@ -96,6 +96,11 @@ pub struct AdminState {
 }
 
 impl AdminState {
+    /// The names of accounts as they are now.
+    pub fn account_names(&self) -> Arc<AccountNames> {
+        self.names.load_full()
+    }
+
     /// Blocks until the views have almost caught up with the log; the error if they are too far
     /// behind.
     pub fn wait_for_views(&self) -> Result<(), Problem> {

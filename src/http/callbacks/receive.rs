@@ -14,13 +14,16 @@ use super::rejection::{ReceivedRequest, Rejected, read_body};
 use super::state::CallbackState;
 use crate::domain::event::Headers;
 use crate::domain::media_type::media_type;
-use crate::domain::{BodyKind, NewEvent, Source};
+use crate::domain::{AccountSid, BodyKind, NewEvent, Source};
 use crate::http::body::BudgetShare;
 use crate::http::error::Problem;
 use crate::store::new_salt;
-use crate::twilio::callback::{ParsedBody, StatusWord};
+use crate::twilio::accounts::Accounts;
+use crate::twilio::callback::{ClaimedAccount, ParsedBody, StatusWord};
 use crate::twilio::headers::is_event_header;
-use crate::twilio::signature::{SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify};
+use crate::twilio::signature::{
+    InvalidReason, SETTINGS_HEADER, SIGNATURE_HEADER, Signed, Verdict, verify,
+};
 
 /// Twilio waits 15 s for a response, so a 503 has to be sent before that.
 const DURABLE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -93,6 +96,9 @@ async fn signed_callback(
     let (verified_by, url) = match verify(&signed, &accounts) {
         Verdict::Valid { verified_by, url } => (verified_by, url),
         Verdict::Invalid(reason) => {
+            if may_be_of_a_subaccount(reason, &parsed, &accounts) {
+                state.subaccounts.by_callback();
+            }
             return Err(Rejected::read(Problem::InvalidSignature(reason), Some(body), accounts));
         }
     };
@@ -110,6 +116,17 @@ async fn signed_callback(
         salt: new_salt(),
     };
     Ok(SignedCallback { event, status, _share: body.share })
+}
+
+/// True if the callback may be valid with what Twilio knows: it is of an account that is not known, or of
+/// a fetched subaccount, whose token may have been rotated.
+fn may_be_of_a_subaccount(reason: InvalidReason, body: &ParsedBody<'_>, known: &Accounts) -> bool {
+    let ClaimedAccount::Account(sid) = body.claimed_account() else { return false };
+    match reason {
+        InvalidReason::UnknownAccount => AccountSid::has_documented_form(sid.as_str()),
+        InvalidReason::Mismatch => known.subaccount(&sid).is_some(),
+        _ => false,
+    }
 }
 
 fn body_kind(headers: &HeaderMap) -> Result<BodyKind, Problem> {

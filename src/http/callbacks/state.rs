@@ -11,6 +11,7 @@ use crate::http::body::BodyBudget;
 use crate::http::reloads::KeyReloadMetrics;
 use crate::quarantine::recorder::Recorder;
 use crate::store::writer::Writer;
+use crate::subaccounts::requests::RefreshRequests;
 use crate::twilio::accounts::Accounts;
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;
@@ -37,6 +38,8 @@ pub struct CallbackState {
     pub metrics: CallbackMetrics,
     /// The metrics of reloaded keys.
     pub reloads: KeyReloadMetrics,
+    /// Requests to fetch subaccounts; nothing acts on them in a server that fetches none.
+    pub subaccounts: RefreshRequests,
 }
 
 impl CallbackState {
@@ -59,6 +62,7 @@ impl CallbackState {
             misdirected: Misdirected::default(),
             metrics: CallbackMetrics::default(),
             reloads: KeyReloadMetrics::default(),
+            subaccounts: RefreshRequests::default(),
         }
     }
 }

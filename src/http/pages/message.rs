@@ -99,7 +99,7 @@ pub async fn message(
     };
     returned.add(1);
     let shown = |message: &Folded| {
-        redaction.message(message, as_of_position, &state.error_codes, &state.account_names)
+        redaction.message(message, as_of_position, &state.error_codes, &state.account_names())
     };
     let mut message = shown(&counted);
     let entries = message.timeline.take().unwrap_or_default();

@@ -135,10 +135,11 @@ impl ReportPage {
         masked: bool,
     ) -> Result<Self, Problem> {
         let table = Table::new(report, &question, visit.now)?;
+        let account_names = visit.state.account_names();
         let words = Words {
             zone: &question.zone,
             error_codes: &visit.state.error_codes,
-            account_names: &visit.state.account_names,
+            account_names: &account_names,
             masked,
         };
         let links = Links { question: &question, indexed, masked };

@@ -1,11 +1,12 @@
 //! Reloading of keys and tokens in a running server: on SIGHUP, and when one of their files changes.
-//! A key that cannot be read leaves the one in use in place.
+//! A key that cannot be read leaves the one in use in place. Names of accounts are read again with them.
 
 mod file_fingerprint;
+mod subaccount_changes;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -13,14 +14,18 @@ use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 
 use self::file_fingerprint::FileFingerprints;
+use self::subaccount_changes::SubaccountChanges;
 use super::handler_state::api_tokens;
 use super::startup_log::warn_of_short;
 use super::supervisor;
 use crate::background::Background;
-use crate::config::{KeySource, Settings};
+use crate::config::{KeySource, Settings, subaccount_keys};
+use crate::domain::account_names::AccountNames;
 use crate::domain::{AccountSid, Timestamp};
 use crate::http::KeyReloadMetrics;
 use crate::http::auth::tokens::Tokens;
+use crate::subaccounts::Subaccount;
+use crate::subaccounts::requests::RefreshRequests;
 use crate::text::printable;
 use crate::twilio::accounts::{AccountKeys, Accounts, PRIMARY, SECONDARY};
 
@@ -38,11 +43,31 @@ const SETTLING_TRIES: u32 = 20;
 /// The keys and tokens in use, and the settings they are loaded from.
 pub struct Reloader {
     settings: Settings,
-    accounts: Arc<ArcSwap<Accounts>>,
-    tokens: Arc<ArcSwap<Tokens>>,
-    reloads: KeyReloadMetrics,
+    in_use: KeysInUse,
     /// The failures of the last attempt; each is logged once.
     logged: BTreeSet<String>,
+}
+
+/// The values in use, which the reloader replaces.
+pub struct KeysInUse {
+    /// The accounts with their keys.
+    pub accounts: Arc<ArcSwap<Accounts>>,
+    /// The names of accounts.
+    pub account_names: Arc<ArcSwap<AccountNames>>,
+    /// The API tokens.
+    pub tokens: Arc<ArcSwap<Tokens>>,
+    /// The metrics of reloads.
+    pub reloads: KeyReloadMetrics,
+    /// The queue in which subaccounts of accounts are requested.
+    pub subaccounts: RefreshRequests,
+}
+
+/// A request to reload.
+pub enum ReloadRequest {
+    /// SIGHUP was received.
+    HangUp,
+    /// Subaccounts were fetched. The reply is true if an account is new, or has another token.
+    Subaccounts(SyncSender<bool>),
 }
 
 /// The reason for a reload.
@@ -52,42 +77,44 @@ enum Reason {
     Start,
     Requested,
     Changed,
+    Subaccounts,
 }
 
 impl Reloader {
     /// A reloader for a server that was started with these settings.
-    pub fn new(
-        settings: &Settings,
-        accounts: &Arc<ArcSwap<Accounts>>,
-        tokens: &Arc<ArcSwap<Tokens>>,
-        reloads: &KeyReloadMetrics,
-    ) -> Self {
-        let (accounts, tokens) = (Arc::clone(accounts), Arc::clone(tokens));
-        let (settings, reloads) = (settings.clone(), reloads.clone());
-        Self { settings, accounts, tokens, reloads, logged: BTreeSet::new() }
+    pub fn new(settings: &Settings, in_use: KeysInUse) -> Self {
+        Self { settings: settings.clone(), in_use, logged: BTreeSet::new() }
     }
 
-    /// Starts the thread, which ends when the sender of the channel is dropped.
-    pub fn start(self, asked: Receiver<()>) {
+    /// Starts the thread, which ends when every sender of the channel is dropped.
+    pub fn start(self, asked: Receiver<ReloadRequest>) {
         let _detached =
             Background::spawn("rotation", move |_ends_with_its_channel| self.run(&asked));
     }
 
-    fn run(mut self, asked: &Receiver<()>) {
-        let mut reason = Reason::Start;
+    fn run(mut self, asked: &Receiver<ReloadRequest>) {
+        let (mut reason, mut reply) = (Reason::Start, None);
         loop {
             self.settle();
             // Changes from here on, also of the file names, are noticed by the next poll.
             let loaded = self.fingerprints();
-            self.reload(reason);
+            let has_new_keys = self.reload(reason);
+            if let Some(reply) = reply.take() {
+                let reply: SyncSender<bool> = reply;
+                let _stopped_meanwhile = reply.try_send(has_new_keys);
+            }
             if reason == Reason::Requested {
                 supervisor::ready();
             }
             reason = loop {
                 match asked.recv_timeout(POLL_EVERY) {
-                    Ok(()) => {
+                    Ok(ReloadRequest::HangUp) => {
                         supervisor::reloading();
                         break Reason::Requested;
+                    }
+                    Ok(ReloadRequest::Subaccounts(sender)) => {
+                        reply = Some(sender);
+                        break Reason::Subaccounts;
                     }
                     Err(RecvTimeoutError::Timeout) if self.fingerprints() == loaded => {}
                     Err(RecvTimeoutError::Timeout) => break Reason::Changed,
@@ -111,35 +138,51 @@ impl Reloader {
         }
     }
 
-    fn reload(&mut self, reason: Reason) {
-        let mut failures = Vec::new();
-        let mut changed = Vec::new();
+    /// Returns true if an account is new, or has another key.
+    fn reload(&mut self, reason: Reason) -> bool {
+        let (mut failures, mut changed) = (Vec::new(), Vec::new());
+        let mut has_new_keys = false;
+        let parents = self.settings.parent_sids();
         match self.settings.reread() {
             Ok(settings) => {
                 self.settings = settings;
-                changed = self.reload_accounts(&mut failures);
+                (changed, has_new_keys) = self.reload_accounts(&mut failures);
+                if let Ok(names) = self.settings.account_names() {
+                    self.in_use.account_names.store(Arc::new(names));
+                }
                 self.reload_tokens(&mut failures, &mut changed);
             }
             Err(error) => failures.push(format!("{error:#}; all keys stay as they are")),
         }
+        let has_other_parents = self.settings.parent_sids() != parents;
+        if has_other_parents
+            || reason == Reason::Requested
+            || (reason == Reason::Changed && has_new_keys)
+        {
+            self.in_use.subaccounts.by_operator();
+        }
         if reason == Reason::Start && changed.is_empty() && failures.is_empty() {
-            return;
+            return has_new_keys;
         }
         self.log(reason, &changed, &failures);
-        self.reloads.reloaded(failures.is_empty(), Timestamp::from(OffsetDateTime::now_utc()));
+        let now = Timestamp::from(OffsetDateTime::now_utc());
+        self.in_use.reloads.reloaded(failures.is_empty(), now);
         self.logged = failures.into_iter().collect();
+        has_new_keys
     }
 
-    /// Replaces the keys that can be read; an account whose keys cannot be read keeps those in use.
-    fn reload_accounts(&self, failures: &mut Vec<String>) -> Vec<String> {
+    /// Replaces the keys that can be read; an account whose keys cannot be read keeps those in use. Returns
+    /// what changed, and whether there are new keys.
+    fn reload_accounts(&self, failures: &mut Vec<String>) -> (Vec<String>, bool) {
         let found = match self.settings.each_account() {
             Ok(found) => found,
             Err(error) => {
                 failures.push(format!("{error:#}; all accounts keep their keys"));
-                return Vec::new();
+                return (Vec::new(), false);
             }
         };
-        let (before, mut after, mut changed) = (self.accounts.load_full(), Vec::new(), Vec::new());
+        let before = self.in_use.accounts.load_full();
+        let (mut after, mut changed) = (Vec::new(), Vec::new());
         for (sid, keys) in found {
             let in_use = before.get(&sid);
             let keys = keys.map_err(|error| format!("{error:#}"));
@@ -157,10 +200,35 @@ impl Reloader {
         let is_gone = |sid: &AccountSid| !after.iter().any(|(other, _)| other == sid);
         let gone = before.iter().filter(|(sid, _)| is_gone(sid));
         changed.extend(gone.map(|(sid, _)| format!("{sid}: removed")));
+        let (subaccounts, of_subaccounts) = self.subaccounts(&before, failures);
+        let has_new_keys = !changed.is_empty() || of_subaccounts.has_new_keys();
+        changed.extend(of_subaccounts.in_words());
         if !changed.is_empty() {
-            self.accounts.store(Arc::new(Accounts::new(after)));
+            let accounts = Accounts::new(after).with_subaccounts(subaccounts);
+            self.in_use.accounts.store(Arc::new(accounts));
         }
-        changed
+        (changed, has_new_keys)
+    }
+
+    /// The fetched subaccounts, or those in use if their file cannot be used.
+    fn subaccounts(
+        &self,
+        before: &Accounts,
+        failures: &mut Vec<String>,
+    ) -> (Vec<(AccountSid, AccountKeys)>, SubaccountChanges) {
+        match self.settings.subaccounts() {
+            Ok(subaccounts) => {
+                let keys = |known: &Subaccount| (known.sid.clone(), subaccount_keys(known));
+                let after: Vec<_> = subaccounts.iter().map(keys).collect();
+                let changes = SubaccountChanges::between(before, &after);
+                (after, changes)
+            }
+            Err(error) => {
+                failures.push(format!("{error:#}; subaccounts keep the keys they have"));
+                let in_use = before.subaccounts().map(|(sid, keys)| (sid.clone(), keys.clone()));
+                (in_use.collect(), SubaccountChanges::default())
+            }
+        }
     }
 
     /// Rejects a token that does not have the form of Twilio's if the one in use has: the file is
@@ -195,7 +263,7 @@ impl Reloader {
             Ok(configured) => configured,
             Err(error) => return failures.push(format!("{error:#}; the API tokens stay in use")),
         };
-        let (found, in_use) = (api_tokens(&configured), self.tokens.load_full());
+        let (found, in_use) = (api_tokens(&configured), self.in_use.tokens.load_full());
         if found.is_empty() && !in_use.is_empty() {
             failures.push(
                 "no API token is configured any more; those in use stay, because without a token \
@@ -204,7 +272,7 @@ impl Reloader {
             );
         } else if found != *in_use {
             warn_of_short(&configured);
-            self.tokens.store(Arc::new(found));
+            self.in_use.tokens.store(Arc::new(found));
             changed.push("API tokens".to_owned());
         }
     }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use refinery::{Migration, Runner};
+use refinery_core::{Migration, Runner};
 use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
@@ -179,7 +179,7 @@ pub fn schema(connection: &Connection) -> Result<Vec<(String, String, String)>, 
     rows.and_then(Iterator::collect).map_err(engine("read the schema"))
 }
 
-fn runner(migrations: &[(&str, &str)]) -> Result<Runner, refinery::Error> {
+fn runner(migrations: &[(&str, &str)]) -> Result<Runner, refinery_core::Error> {
     let read = migrations.iter().map(|(name, sql)| Migration::unapplied(name, sql));
     // Grouped: a migration and the record that it has run are one transaction. If the program were killed
     // between the two, the next start would find unrecorded tables, and refuse them.

@@ -36,14 +36,19 @@ pub struct Keyring<'a> {
 }
 
 impl<'a> Keyring<'a> {
-    /// Divides the keys for a request whose body names this account.
+    /// Divides the keys for a request whose body names this account. Of fetched subaccounts, only that one
+    /// is considered.
     pub fn new(
         configuration: &Configuration<'a>,
         claim: &ClaimedAccount,
         settings: Option<&[u8]>,
     ) -> Self {
         let method = method(settings);
-        let accounts = configuration.accounts.iter();
+        let subaccount = match claim {
+            ClaimedAccount::Account(sid) => configuration.accounts.subaccount(sid),
+            ClaimedAccount::None | ClaimedAccount::Contradicting => None,
+        };
+        let accounts = configuration.accounts.iter().chain(subaccount);
         let accounts = accounts.flat_map(|(sid, keys)| keys_of(Some(sid), keys));
         let given = configuration.keys.into_iter().flat_map(|keys| keys_of(None, keys));
         let is_own = |key: &Key<'_>| match (key.account_sid, claim) {

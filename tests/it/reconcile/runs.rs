@@ -223,6 +223,7 @@ fn a_server_reconciles_automatically_and_logs_it() {
     app.eventually("a run has ended", || value("runs_total") >= 1.0);
     assert_eq!((value("appended_total"), value("stopped_total")), (1.0, 0.0));
     assert!(value("requests_total") >= 1.0 && value("timestamp_seconds") > 1e9);
+    assert_eq!(value("every_seconds"), 1.0);
     twilio.always(Some(Fault::Response(401, None)));
     app.eventually("a run has stopped", || value("stopped_total") >= 1.0);
     assert!(app.stderr().contains("reconciling stopped"), "{}", app.stderr());

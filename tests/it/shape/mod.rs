@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 use source::{Source, sources};
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 26] = [
+const MAY_USE: [(&str, &[&str]); 28] = [
     ("atomic_file", &[]),
     ("background", &[]),
+    ("rate_limit", &[]),
     ("domain", &[]),
     ("twilio", &["domain"]),
     ("store", &["background", "domain"]),
@@ -23,8 +24,9 @@ const MAY_USE: [(&str, &[&str]); 26] = [
     ("twilio_api", &["domain", "twilio"]),
     ("send", &["domain", "twilio", "store", "twilio_api"]),
     ("reconcile", &["background", "domain", "twilio", "store", "projection", "twilio_api", "send"]),
+    ("subaccounts", &["atomic_file", "background", "domain", "twilio_api"]),
     ("import", &["domain", "twilio", "store", "projection"]),
-    ("quarantine", &["background", "domain", "twilio", "store"]),
+    ("quarantine", &["background", "rate_limit", "domain", "twilio", "store"]),
     ("access_log", &["background"]),
     ("jobs", &["atomic_file", "background", "domain", "store", "projection", "wire", "export"]),
     (
@@ -38,6 +40,7 @@ const MAY_USE: [(&str, &[&str]); 26] = [
             "report",
             "backup",
             "reconcile",
+            "subaccounts",
             "quarantine",
             "config",
             "text",
@@ -46,6 +49,7 @@ const MAY_USE: [(&str, &[&str]); 26] = [
     (
         "http",
         &[
+            "rate_limit",
             "domain",
             "twilio",
             "store",
@@ -56,6 +60,7 @@ const MAY_USE: [(&str, &[&str]); 26] = [
             "twilio_api",
             "send",
             "reconcile",
+            "subaccounts",
             "quarantine",
             "access_log",
             "jobs",
@@ -65,7 +70,7 @@ const MAY_USE: [(&str, &[&str]); 26] = [
         ],
     ),
     ("simulate", &["domain", "twilio", "wire"]),
-    ("config", &["domain", "twilio", "store", "twilio_api", "access_log"]),
+    ("config", &["domain", "twilio", "store", "twilio_api", "subaccounts", "access_log"]),
     ("telemetry", &[]),
     ("text", &[]),
     ("version", &["store"]),
@@ -79,6 +84,7 @@ const MAY_USE: [(&str, &[&str]); 26] = [
             "projection",
             "twilio_api",
             "reconcile",
+            "subaccounts",
             "quarantine",
             "access_log",
             "jobs",
@@ -94,6 +100,7 @@ const MAY_USE: [(&str, &[&str]); 26] = [
         &[
             "atomic_file",
             "background",
+            "rate_limit",
             "domain",
             "twilio",
             "store",
@@ -105,6 +112,7 @@ const MAY_USE: [(&str, &[&str]); 26] = [
             "twilio_api",
             "send",
             "reconcile",
+            "subaccounts",
             "import",
             "quarantine",
             "access_log",
@@ -127,7 +135,7 @@ const HTTP_MAY_USE_OF_PROJECTION: [&str; 5] =
 
 /// Words of a library, and the only places where they may stand.
 const KEPT_TO: [(&[&str], &[&str]); 6] = [
-    (&["rusqlite", "refinery", "r2d2"], &["src/store/sqlite/"]),
+    (&["rusqlite", "refinery_core", "r2d2"], &["src/store/sqlite/"]),
     (&["actix_web", "actix_http"], &["src/http/", "src/server/", "src/cli/"]),
     (&["StatusCode"], &["src/http/"]),
     (&["reqwest"], &["src/twilio_api/"]),

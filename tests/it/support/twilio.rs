@@ -1,4 +1,4 @@
-//! A fake of Twilio's Messages API on 127.0.0.1. It checks every request against the published
+//! A fake of Twilio's Messages and Accounts APIs on 127.0.0.1. It checks every request against the published
 //! interface, fails as a test tells it to, and panics when dropped if a request was not valid.
 
 use std::collections::VecDeque;
@@ -69,8 +69,18 @@ struct State {
     requests: Vec<String>,
     made: Vec<Vec<(String, String)>>,
     page_size: Option<usize>,
+    accounts: Vec<Subaccount>,
     delay: Duration,
     invalid: Vec<String>,
+}
+
+/// A subaccount of [`ACCOUNT`].
+#[derive(Clone)]
+struct Subaccount {
+    sid: String,
+    name: String,
+    status: &'static str,
+    token: String,
 }
 
 struct ReceivedRequest {
@@ -121,6 +131,14 @@ impl Twilio {
     /// Limits pages to this many messages, whatever page size is requested.
     pub fn page_size(&self, messages: usize) {
         self.state().page_size = Some(messages);
+    }
+
+    /// Adds a subaccount, or replaces it.
+    pub fn has_subaccount(&self, sid: &str, name: &str, status: &'static str, token: &str) {
+        let mut state = self.state();
+        state.accounts.retain(|have| have.sid != sid);
+        let (sid, name, token) = (sid.to_owned(), name.to_owned(), token.to_owned());
+        state.accounts.push(Subaccount { sid, name, status, token });
     }
 
     /// Adds a message with this status, or replaces it.
@@ -243,13 +261,26 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) {
 }
 
 fn execute(request: &ReceivedRequest, state: &Mutex<State>) -> (u16, Value) {
-    let allowed = [(ACCOUNT, TOKEN), API_KEY]
-        .map(|(user, password)| format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))));
-    if !allowed.contains(&request.authorization) {
-        return (401, json!({"code": 20003, "message": "Authenticate", "status": 401}));
-    }
     let mut state = state.lock().unwrap();
-    let base = format!("/2010-04-01/Accounts/{ACCOUNT}/Messages");
+    let is_from = |user: &str, password: &str| {
+        let user = STANDARD.encode(format!("{user}:{password}"));
+        request.authorization == format!("Basic {user}")
+    };
+    let by_key = is_from(API_KEY.0, API_KEY.1);
+    let subaccount = state.accounts.iter().find(|of| is_from(&of.sid, &of.token));
+    let account = match subaccount {
+        Some(subaccount) => subaccount.sid.clone(),
+        None if by_key || is_from(ACCOUNT, TOKEN) => ACCOUNT.to_owned(),
+        None => return (401, json!({"code": 20003, "message": "Authenticate", "status": 401})),
+    };
+    if request.path == "/2010-04-01/Accounts.json" {
+        return match by_key {
+            // As a standard key is answered; the program asks with the account's token instead.
+            true => (401, json!({"code": 20003, "message": "Authenticate", "status": 401})),
+            false => (200, accounts(request, &state)),
+        };
+    }
+    let base = format!("/2010-04-01/Accounts/{account}/Messages");
     let outcome = match (request.method.as_str(), request.path.strip_prefix(&base)) {
         ("POST", Some(".json")) => create(request, &mut state),
         ("GET", Some(".json")) => list(request, &state),
@@ -265,6 +296,38 @@ fn execute(request: &ReceivedRequest, state: &Mutex<State>) -> (u16, Value) {
     outcome.unwrap_or_else(|reason| {
         state.invalid.push(format!("{} {}: {reason}", request.method, request.path));
         (400, json!({"code": 20001, "message": reason, "status": 400}))
+    })
+}
+
+/// A page of the list of accounts, which begins with the parent.
+fn accounts(request: &ReceivedRequest, state: &State) -> Value {
+    let get = |name: &str| request.query.iter().find(|(have, _)| have == name).map(|(_, v)| v);
+    let wanted: usize = get("PageSize").map_or(50, |size| size.parse().unwrap());
+    let size = state.page_size.unwrap_or(wanted);
+    let page: usize = get("Page").map_or(0, |page| page.parse().unwrap());
+    let parent = Subaccount {
+        sid: ACCOUNT.to_owned(),
+        name: "the parent".to_owned(),
+        status: "active",
+        token: TOKEN.to_owned(),
+    };
+    let all: Vec<_> = std::iter::once(&parent).chain(&state.accounts).collect();
+    let next = ((page + 1) * size < all.len()).then(|| {
+        let page = page + 1;
+        format!("/2010-04-01/Accounts.json?PageSize={wanted}&Page={page}&PageToken=PAAC{page}")
+    });
+    let shown = all.into_iter().skip(page * size).take(size).map(|account| {
+        let Subaccount { sid, name, status, token } = account;
+        json!({
+            "sid": sid, "friendly_name": name, "status": status, "auth_token": token, "type": "Full",
+            "owner_account_sid": ACCOUNT, "date_created": "Wed, 04 Nov 2026 15:42:32 +0000",
+            "date_updated": "Wed, 04 Nov 2026 15:42:32 +0000",
+            "uri": format!("/2010-04-01/Accounts/{sid}.json"), "subresource_uris": {},
+        })
+    });
+    json!({
+        "accounts": shown.collect::<Vec<_>>(), "page": page, "page_size": wanted,
+        "uri": request.path, "next_page_uri": next, "previous_page_uri": null,
     })
 }
 

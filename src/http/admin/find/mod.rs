@@ -127,7 +127,7 @@ pub async fn find(
     let message = |message: &Message| {
         let Message { key, lifecycle, .. } = message;
         let row = wire::Message::new(key, lifecycle, as_of_position, &state.error_codes);
-        redaction.message_row(row.with_account_name(&state.account_names))
+        redaction.message_row(row.with_account_name(&state.account_names()))
     };
     let is_national = state.default_country.is_none() && number.needs_default_country();
     let shown = |address: &String| match sees_all {

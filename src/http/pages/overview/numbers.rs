@@ -128,7 +128,8 @@ impl Place {
             Some(RowKey::Text(value)) => Some(value.clone()),
             _ => None,
         };
-        let name = value.as_deref().map(|value| state.account_names.name(value).unwrap_or(value));
+        let names = state.account_names();
+        let name = value.as_deref().map(|value| names.name(value).unwrap_or(value));
         Self {
             name: name.map(|name| if masked { mask::text(name) } else { name.to_owned() }),
             filter: value.filter(|value| !masked || !mask::could_be_number(value)),
