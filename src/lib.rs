@@ -15,6 +15,7 @@
 
 pub mod atomic_file;
 pub mod background;
+pub mod rate_limit;
 
 pub mod domain;
 pub mod twilio;

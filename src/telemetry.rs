@@ -6,8 +6,9 @@ use std::io::{IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::AnsiColor;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Writes a line to stderr that is not a log line, such as a command's error. Unlike `eprintln!`, it
 /// does not panic if stderr is closed.
@@ -49,10 +50,10 @@ impl Verbosity {
 
 /// Starts telemetry for this process. A later call changes nothing, which tests rely on.
 pub fn start(verbosity: Verbosity) {
-    let ours = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into());
-    let ours = ours.parse_lossy(verbosity.filter());
+    let filter: Targets = verbosity.filter().parse().expect("the filters are well-formed");
     let lines = tracing_subscriber::fmt()
-        .with_env_filter(ours)
+        // Which levels are written is decided by the filter alone.
+        .with_max_level(LevelFilter::TRACE)
         .with_target(false)
         // Reporting a line that cannot be written would panic, because that goes to stderr too.
         .log_internal_errors(false)
@@ -60,9 +61,9 @@ pub fn start(verbosity: Verbosity) {
     let _already_started = match std::io::stderr().is_terminal() {
         true => {
             let has_styles = AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
-            lines.with_ansi(has_styles).try_init()
+            lines.with_ansi(has_styles).finish().with(filter).try_init()
         }
         // Log collectors expect the fields at the same level as the message.
-        false => lines.json().flatten_event(true).try_init(),
+        false => lines.json().flatten_event(true).finish().with(filter).try_init(),
     };
 }

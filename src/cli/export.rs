@@ -16,7 +16,7 @@ use crate::domain::digest::hex;
 use crate::domain::event_filter::EventFilter;
 use crate::domain::{ErrorCodes, MessageSid, Position};
 use crate::export::manifest::{HashingWriter, Manifest, ManifestFile};
-use crate::export::{ExportRequest, ExportView, FileFormat, Selection};
+use crate::export::{ExportRequest, ExportView, FileFormat, Selection, Sink};
 use crate::projection::message_query::BeyondHead;
 use crate::projection::verify::tree::root_at;
 use crate::store::{self, Access, Store};
@@ -82,8 +82,10 @@ enum ExportFormat {
     /// For spreadsheets
     Csv,
     /// For analysis
+    #[cfg(feature = "parquet")]
     Parquet,
     /// For Excel, LibreOffice and others: SIDs and numbers as text, times as times
+    #[cfg(feature = "xlsx")]
     Xlsx,
 }
 
@@ -107,7 +109,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
             ))
             .into());
         }
-        let rows = export.write(BufWriter::new(out))?;
+        let rows = export.write(&mut BufWriter::new(out))?;
         export.hint_if_empty(&args, settings, rows)?;
         return Ok(Outcome::Done);
     };
@@ -177,7 +179,9 @@ impl Args {
         let format = match self.format {
             ExportFormat::Ndjson => FileFormat::Ndjson,
             ExportFormat::Csv => FileFormat::Csv,
+            #[cfg(feature = "parquet")]
             ExportFormat::Parquet => FileFormat::Parquet,
+            #[cfg(feature = "xlsx")]
             ExportFormat::Xlsx => FileFormat::Xlsx,
         };
         let error_codes = settings.error_codes(None)?;
@@ -238,7 +242,7 @@ impl Args {
 }
 
 impl Export {
-    fn write(&self, out: impl Write + Send) -> Result<u64> {
+    fn write(&self, out: Sink<'_>) -> Result<u64> {
         Ok(self.request.write(&*self.store, &self.error_codes, out, &mut ())?)
     }
 

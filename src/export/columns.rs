@@ -144,6 +144,7 @@ impl FlatColumn {
     }
 
     /// How the column's values are shown in a spreadsheet.
+    #[cfg(feature = "xlsx")]
     pub fn kind(&self) -> ColumnKind {
         match self {
             FlatColumn::Field(column) => column.kind,

@@ -1,21 +1,19 @@
 //! CSV writer (RFC 4180): a header, then one line per row.
 
-use std::io::Write;
-
 use super::columns::FlatColumn;
-use super::{ExportError, RowWriter};
+use super::{ExportError, RowWriter, Sink};
 use crate::export::ExportRow;
 use crate::wire::csv::{escape_formula, write_error};
 
 /// Writes rows as CSV.
-pub struct Csv<W: Write> {
+pub struct Csv<'w> {
     columns: Vec<FlatColumn>,
-    writer: csv::Writer<W>,
+    writer: csv::Writer<Sink<'w>>,
 }
 
-impl<W: Write> Csv<W> {
+impl<'w> Csv<'w> {
     /// Begins with the columns' names.
-    pub fn begin(columns: Vec<FlatColumn>, out: W) -> Result<Self, ExportError> {
+    pub fn begin(columns: Vec<FlatColumn>, out: Sink<'w>) -> Result<Self, ExportError> {
         let mut writer =
             csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
         writer.write_record(columns.iter().map(FlatColumn::name)).map_err(failed)?;
@@ -23,7 +21,7 @@ impl<W: Write> Csv<W> {
     }
 }
 
-impl<W: Write> RowWriter for Csv<W> {
+impl RowWriter for Csv<'_> {
     fn row(&mut self, row: &ExportRow) -> Result<(), ExportError> {
         let row = row.as_object()?;
         for column in &self.columns {

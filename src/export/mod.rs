@@ -8,9 +8,11 @@ mod columns;
 mod csv;
 pub mod manifest;
 mod ndjson;
+#[cfg(feature = "parquet")]
 mod parquet;
 mod request;
 mod rows;
+#[cfg(feature = "xlsx")]
 mod xlsx;
 
 use std::io::{self, Write};
@@ -26,11 +28,17 @@ use crate::projection::message_query::BeyondHead;
 use crate::store::StoreError;
 use crate::wire::{self, tag_filter};
 
+/// Where an export is written to. It is not generic, because the compiled writers of Parquet and of
+/// spreadsheets are large.
+pub type Sink<'w> = &'w mut (dyn Write + Send);
+
 /// What is exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
+    /// Messages with their current state.
     Messages,
+    /// Events of the log.
     Events,
 }
 
@@ -38,13 +46,19 @@ pub enum Content {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FileFormat {
+    /// One JSON object on each line.
     Ndjson,
+    /// Comma-separated values (RFC 4180), with a header.
     Csv,
+    /// Apache Parquet.
+    #[cfg(feature = "parquet")]
     Parquet,
+    /// A spreadsheet, for Excel and others.
+    #[cfg(feature = "xlsx")]
     Xlsx,
 }
 
-/// As of when, and for whose eyes.
+/// The position that an export is pinned to, and what it shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExportView {
     /// The position that the export is pinned to.
@@ -57,7 +71,9 @@ pub struct ExportView {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum ExportRow {
+    /// A message with its state at the export's position.
     Message(Box<wire::Message>),
+    /// An event with the facts that it reports.
     Event(Box<wire::ShownEvent>),
 }
 
@@ -86,6 +102,7 @@ pub trait RowWriter {
 
 /// Why an export ended early.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
 pub enum ExportError {
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -114,16 +131,24 @@ impl Content {
 }
 
 impl FileFormat {
-    /// Every format there is.
-    pub const ALL: [FileFormat; 4] =
-        [FileFormat::Ndjson, FileFormat::Csv, FileFormat::Parquet, FileFormat::Xlsx];
+    /// Every format that the program was built with.
+    pub const ALL: &[FileFormat] = &[
+        FileFormat::Ndjson,
+        FileFormat::Csv,
+        #[cfg(feature = "parquet")]
+        FileFormat::Parquet,
+        #[cfg(feature = "xlsx")]
+        FileFormat::Xlsx,
+    ];
 
     /// The word for it, which is also how its files end.
     pub fn name(self) -> &'static str {
         match self {
             FileFormat::Ndjson => "ndjson",
             FileFormat::Csv => "csv",
+            #[cfg(feature = "parquet")]
             FileFormat::Parquet => "parquet",
+            #[cfg(feature = "xlsx")]
             FileFormat::Xlsx => "xlsx",
         }
     }
@@ -133,7 +158,9 @@ impl FileFormat {
         match self {
             FileFormat::Ndjson => "application/x-ndjson",
             FileFormat::Csv => "text/csv; charset=utf-8",
+            #[cfg(feature = "parquet")]
             FileFormat::Parquet => "application/vnd.apache.parquet",
+            #[cfg(feature = "xlsx")]
             FileFormat::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         }
     }
@@ -145,7 +172,7 @@ impl FileFormat {
     ///
     /// What is wrong, and what would be right.
     pub fn check_tag_columns(self, tags: &[String], known: &[String]) -> Result<(), String> {
-        if !matches!(self, FileFormat::Csv | FileFormat::Xlsx) {
+        if self.has_all_tags() {
             return Err(format!("{} has all tags in `tags`; leave it out", self.name()));
         }
         if known.is_empty() {
@@ -157,16 +184,34 @@ impl FileFormat {
 
     /// True if it is not text, so that a terminal cannot show it.
     pub fn is_binary(self) -> bool {
-        matches!(self, FileFormat::Parquet | FileFormat::Xlsx)
+        match self {
+            FileFormat::Ndjson | FileFormat::Csv => false,
+            #[cfg(feature = "parquet")]
+            FileFormat::Parquet => true,
+            #[cfg(feature = "xlsx")]
+            FileFormat::Xlsx => true,
+        }
+    }
+
+    /// True if all tags of a message are in one field; otherwise each needs a column.
+    fn has_all_tags(self) -> bool {
+        match self {
+            FileFormat::Ndjson => true,
+            FileFormat::Csv => false,
+            #[cfg(feature = "parquet")]
+            FileFormat::Parquet => true,
+            #[cfg(feature = "xlsx")]
+            FileFormat::Xlsx => false,
+        }
     }
 
     /// Begins to write rows of this content, with a column for each of these tags if the format has such
     /// columns.
-    pub fn begin<'w, W: Write + Send + 'w>(
+    pub fn begin<'w>(
         self,
         content: Content,
         tag_columns: &[String],
-        out: W,
+        out: Sink<'w>,
     ) -> Result<Box<dyn RowWriter + 'w>, ExportError> {
         let columns = match content {
             Content::Messages => columns::MESSAGES,
@@ -177,7 +222,9 @@ impl FileFormat {
             FileFormat::Csv => {
                 Box::new(csv::Csv::begin(FlatColumn::all(columns, tag_columns), out)?)
             }
+            #[cfg(feature = "parquet")]
             FileFormat::Parquet => Box::new(parquet::Parquet::begin(columns, out)?),
+            #[cfg(feature = "xlsx")]
             FileFormat::Xlsx => {
                 let columns = FlatColumn::all(columns, tag_columns);
                 Box::new(xlsx::Xlsx::begin(content, columns, out)?)

@@ -1,20 +1,18 @@
 //! NDJSON writer: one JSON object per line.
 
-use std::io::Write;
-
-use super::{ExportError, ExportRow, RowWriter};
+use super::{ExportError, ExportRow, RowWriter, Sink};
 
 /// Writes rows as NDJSON.
-pub struct Ndjson<W: Write>(pub W);
+pub struct Ndjson<'w>(pub Sink<'w>);
 
-impl<W: Write> RowWriter for Ndjson<W> {
+impl RowWriter for Ndjson<'_> {
     fn row(&mut self, row: &ExportRow) -> Result<(), ExportError> {
         // serde_json's error hides the closed pipe inside it.
         serde_json::to_writer(&mut self.0, row).map_err(std::io::Error::from)?;
         Ok(self.0.write_all(b"\n")?)
     }
 
-    fn finish(mut self: Box<Self>) -> Result<(), ExportError> {
+    fn finish(self: Box<Self>) -> Result<(), ExportError> {
         Ok(self.0.flush()?)
     }
 }

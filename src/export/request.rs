@@ -1,10 +1,8 @@
 //! One export: which rows, in which format and as of when. The command, the HTTP interface and jobs write
 //! it in the same way.
 
-use std::io::Write;
-
 use super::rows::{self, Output};
-use super::{Content, ExportError, ExportProgress, ExportView, FileFormat};
+use super::{Content, ExportError, ExportProgress, ExportView, FileFormat, Sink};
 use crate::domain::ErrorCodes;
 use crate::domain::event_filter::EventFilter;
 use crate::domain::message::filter::MessageFilter;
@@ -13,15 +11,20 @@ use crate::store::Store;
 /// The rows of an export, by a filter.
 #[derive(Debug, Clone)]
 pub enum Selection {
+    /// The messages that match.
     Messages(MessageFilter),
+    /// The events that match.
     Events(EventFilter),
 }
 
 /// An export that can be written.
 #[derive(Debug, Clone)]
 pub struct ExportRequest {
+    /// The rows.
     pub selection: Selection,
+    /// The format of the file.
     pub format: FileFormat,
+    /// The position that it is pinned to, and whether addresses are masked.
     pub view: ExportView,
     /// Tags that get a column of their own.
     pub tag_columns: Vec<String>,
@@ -56,11 +59,11 @@ impl ExportRequest {
     }
 
     /// Writes the whole export and returns its number of rows.
-    pub fn write<W: Write + Send>(
+    pub fn write(
         &self,
         store: &dyn Store,
         error_codes: &ErrorCodes,
-        out: W,
+        out: Sink<'_>,
         progress: &mut dyn ExportProgress,
     ) -> Result<u64, ExportError> {
         let writer = self.format.begin(self.selection.content(), &self.tag_columns, out)?;

@@ -1,11 +1,11 @@
 //! Writer of spreadsheets (Office Open XML): numbers of telephones and SIDs as text, times as times.
 
-use std::io::{self, Write};
+use std::io;
 
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, XlsxError};
 
 use super::columns::{ColumnKind, FlatColumn};
-use super::{Content, ExportError, ExportRow, RowWriter};
+use super::{Content, ExportError, ExportRow, RowWriter, Sink};
 use crate::domain::Timestamp;
 
 /// The maximum number of rows of a sheet, its heading included
@@ -25,17 +25,21 @@ const DAY_MICROS: f64 = 86_400e6;
 const EPOCH_DAYS: f64 = 25_569.0;
 
 /// Writes rows to a sheet, and the file once it is complete.
-pub struct Xlsx<W: Write + Send> {
+pub struct Xlsx<'w> {
     columns: Vec<FlatColumn>,
     workbook: Workbook,
     time: Format,
     rows: u32,
-    out: W,
+    out: Sink<'w>,
 }
 
-impl<W: Write + Send> Xlsx<W> {
+impl<'w> Xlsx<'w> {
     /// Begins with the columns' names, which stay in view.
-    pub fn begin(content: Content, columns: Vec<FlatColumn>, out: W) -> Result<Self, ExportError> {
+    pub fn begin(
+        content: Content,
+        columns: Vec<FlatColumn>,
+        out: Sink<'w>,
+    ) -> Result<Self, ExportError> {
         let mut workbook = Workbook::new();
         // A time of creation would make two exports of the same messages differ.
         let created = ExcelDateTime::from_timestamp(0).map_err(failed)?;
@@ -53,7 +57,7 @@ impl<W: Write + Send> Xlsx<W> {
     }
 }
 
-impl<W: Write + Send> RowWriter for Xlsx<W> {
+impl RowWriter for Xlsx<'_> {
     fn row(&mut self, row: &ExportRow) -> Result<(), ExportError> {
         if self.rows == ROWS_MAX {
             return Err(ExportError::Spreadsheet("at most 1,048,575 rows below its heading"));

@@ -7,8 +7,7 @@
 use std::time::Duration;
 
 use actix_web::http::{ConnectionType, Method};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, Responder, rt, web};
-use actix_web_lab::sse::{Event, Sse};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, rt, web};
 use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -21,6 +20,7 @@ use super::connection::Connection;
 use super::error::Problem;
 use super::limits::StreamPermit;
 use super::query;
+use super::sse::{self, Event};
 use crate::domain::Position;
 
 /// The interval of comments while there is no event: proxies close connections that are silent for a
@@ -88,9 +88,7 @@ pub fn follow(
         };
         rt::spawn(follower.run(pages));
     }
-    let events = Sse::from_infallible_receiver(events);
-    let events = events.with_keep_alive(KEEP_ALIVE).with_retry_duration(RETRY);
-    let mut response = events.respond_to(request);
+    let mut response = sse::response(events, KEEP_ALIVE, RETRY);
     // The stream is the last response on its connection.
     response.head_mut().set_connection_type(ConnectionType::Close);
     Ok(response)

@@ -18,6 +18,7 @@ mod reloads;
 mod resource;
 mod response;
 mod send_problem;
+mod sse;
 mod workers;
 
 use std::future::Future;

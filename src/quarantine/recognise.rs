@@ -7,16 +7,15 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::candidate::{AS_IT_IS, Candidate};
 use super::rejection::Rejection;
 use super::{signed, with_rejected};
+use crate::rate_limit::{Quota, RateLimit};
 use crate::store::quarantine::Rank;
 use crate::twilio::diagnosis::{Diagnosis, Remedy, diagnose_quickly, remedy_fits};
 use crate::twilio::signature::{InvalidReason, SIGNATURE_HEADER};
@@ -28,11 +27,11 @@ const REMEMBERED_MAX: usize = 4;
 /// The number of requests a second that get a quick search for a single edit. Each search takes 100 to
 /// 200 µs, so this is at most a tenth of a core; in a flood of 20,000 requests a second with one genuine
 /// callback in a hundred, the cause is found within a second.
-const QUICK_PER_SECOND: NonZeroU32 = NonZeroU32::new(500).expect("it is not zero");
+const QUICK_PER_SECOND: u32 = 500;
 
 /// The number of requests a second for which a remembered remedy is tried that changes more than
 /// scheme, host or port: each takes a few hundred microseconds to build all variants of path and query.
-const LABORIOUS_PER_SECOND: NonZeroU32 = NonZeroU32::new(2000).expect("it is not zero");
+const LABORIOUS_PER_SECOND: u32 = 2000;
 
 /// The number of requests with the same signature that may rank above the lowest: Twilio retries up
 /// to five times, so further ones are replays.
@@ -48,15 +47,15 @@ const MAC_BYTES: [usize; 2] = [20, 32];
 /// Ranks rejected requests by whether they are an account's own.
 pub struct Recogniser {
     remembered: Mutex<Vec<Remedy>>,
-    quick: DefaultDirectRateLimiter,
-    laborious: DefaultDirectRateLimiter,
+    quick: RateLimit,
+    laborious: RateLimit,
     seen_recognised: Signatures,
     seen_possible: Signatures,
 }
 
 impl Default for Recogniser {
     fn default() -> Self {
-        let rate = |per_second| RateLimiter::direct(Quota::per_second(per_second));
+        let rate = |per_second| RateLimit::new(Quota::per_second(per_second));
         let (quick, laborious) = (rate(QUICK_PER_SECOND), rate(LABORIOUS_PER_SECOND));
         let (remembered, seen_recognised, seen_possible) = Default::default();
         Self { remembered, quick, laborious, seen_recognised, seen_possible }
@@ -111,12 +110,12 @@ impl Recogniser {
             &candidate.listener(),
             |case, configured| {
                 let may =
-                    |fitting: &Remedy| fitting.is_of_origin() || self.laborious.check().is_ok();
+                    |fitting: &Remedy| fitting.is_of_origin() || self.laborious.count().is_ok();
                 let mut remembered = remembered.into_iter();
                 let again = remembered
                     .find(|fitting| may(fitting) && remedy_fits(case, configured, fitting));
                 again.or_else(|| {
-                    self.quick.check().ok().and_then(|()| diagnose_quickly(case, configured))
+                    self.quick.count().ok().and_then(|()| diagnose_quickly(case, configured))
                 })
             },
         )?;
@@ -159,7 +158,7 @@ fn has_form(candidate: &Candidate) -> bool {
     STANDARD.decode(signature(candidate)).is_ok_and(|mac| MAC_BYTES.contains(&mac.len()))
 }
 
-/// What is known about a request before any edit is tried.
+/// The facts about a request before any edit is tried.
 enum Ownership {
     /// No edit can make its signature valid with the configured keys.
     No,

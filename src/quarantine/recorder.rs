@@ -2,18 +2,16 @@
 //! requests that exceed its limits are counted and dropped, so that a flood does not slow genuine
 //! callbacks.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
-
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::candidate::{Candidate, Cause};
 use super::metrics::{Dropped, QuarantineMetrics};
 use super::queue::Queue;
 use super::recognise::Recogniser;
 use crate::background::Background;
+use crate::rate_limit::{Quota, RateLimit};
 use crate::store::quarantine::{Limits, Quarantine, Rank, RefusedRequest};
 use crate::store::{self, Database, StoreError};
 use crate::twilio::diagnosis::Diagnosis;
@@ -21,15 +19,15 @@ use crate::twilio::diagnosis::Diagnosis;
 /// The rate limit, in KiB a second, for requests of the lowest rank, and for those that are possibly an
 /// account's own. A typical callback is one KiB; few senders have more than a thousand a second, and a
 /// disk writes this easily.
-const KIB_PER_SECOND: NonZeroU32 = NonZeroU32::new(1024).expect("it is not zero");
+const KIB_PER_SECOND: u32 = 1024;
 
 /// The rate limit for recognised requests: these are the accounts' own, and a few replays of each, so it
 /// is as high as the log's own rate at a busy sender.
-const RECOGNISED_KIB_PER_SECOND: NonZeroU32 = NonZeroU32::new(8192).expect("it is not zero");
+const RECOGNISED_KIB_PER_SECOND: u32 = 8192;
 
 /// The burst limit for the lowest rank, in KiB: the largest request, with its headers, is a little over
 /// 1 MiB.
-const OTHERS_BURST_KIB: NonZeroU32 = NonZeroU32::new(2048).expect("it is not zero");
+const OTHERS_BURST_KIB: u32 = 2048;
 
 /// The burst limit for requests that are possibly an account's own, in quarters of the whole space. A
 /// flood that fits is stored completely, with the genuine callbacks in it; the last quarter remains for
@@ -43,7 +41,7 @@ const COMMIT_BYTES_MAX: usize = 1 << 20;
 
 /// The number of requests a second that get a full search for the cause when they arrive, which takes up
 /// to a few milliseconds each. For the others the search runs when they are displayed.
-const EXPLAINED_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("it is not zero");
+const EXPLAINED_PER_SECOND: u32 = 10;
 
 /// The disk space that is left free for the log.
 const DISK_FREE_BYTES_MIN: u64 = 64 << 20;
@@ -51,7 +49,7 @@ const DISK_FREE_BYTES_MIN: u64 = 64 << 20;
 /// The interval at which an idle thread updates the gauges, because other processes may delete requests.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// A handle to the thread. When the last one is dropped, the thread writes what it still has and ends.
+/// A handle to the thread. When the last one is dropped, the thread writes the queued requests and ends.
 #[derive(Clone)]
 pub struct Recorder {
     shared: Arc<Shared>,
@@ -60,25 +58,24 @@ pub struct Recorder {
     metrics: QuarantineMetrics,
 }
 
-/// What the handles and the thread share.
+/// The state that the handles and the thread share.
 struct Shared {
     queue: Queue,
     recogniser: Recogniser,
     /// The rate limits by rank.
-    rates: [DefaultDirectRateLimiter; Rank::ALL.len()],
+    rates: [RateLimit; Rank::ALL.len()],
 }
 
 /// The rate limits by rank, for a quarantine of this size.
-fn rates(limits: &Limits) -> [DefaultDirectRateLimiter; Rank::ALL.len()] {
+fn rates(limits: &Limits) -> [RateLimit; Rank::ALL.len()] {
     let burst = limits.bytes / 1024 / 4 * POSSIBLE_BURST_QUARTERS;
-    let burst = NonZeroU32::new(u32::try_from(burst).unwrap_or(u32::MAX));
-    let possible = burst.unwrap_or(OTHERS_BURST_KIB).max(OTHERS_BURST_KIB);
+    let possible = u32::try_from(burst).unwrap_or(u32::MAX).max(OTHERS_BURST_KIB);
     [
-        Quota::per_second(KIB_PER_SECOND).allow_burst(OTHERS_BURST_KIB),
-        Quota::per_second(KIB_PER_SECOND).allow_burst(possible),
+        Quota::per_second(KIB_PER_SECOND).with_burst(OTHERS_BURST_KIB),
+        Quota::per_second(KIB_PER_SECOND).with_burst(possible),
         Quota::per_second(RECOGNISED_KIB_PER_SECOND),
     ]
-    .map(RateLimiter::direct)
+    .map(RateLimit::new)
 }
 
 impl Recorder {
@@ -89,7 +86,7 @@ impl Recorder {
         let (queue, recogniser) = Default::default();
         let shared = Arc::new(Shared { queue, recogniser, rates: rates(&limits) });
         let recorder = Self { shared: Arc::clone(&shared), wake, metrics: metrics.clone() };
-        let explained = RateLimiter::direct(Quota::per_second(EXPLAINED_PER_SECOND));
+        let explained = RateLimit::new(Quota::per_second(EXPLAINED_PER_SECOND));
         let thread =
             Thread { database, limits, shared, explained, metrics, open: None, in_trouble: false };
         let thread =
@@ -105,8 +102,7 @@ impl Recorder {
         request.rank = rank;
         request.cause.clone_from(&cause);
         let kib = u32::try_from(candidate.bytes() / 1024).unwrap_or(u32::MAX).saturating_add(1);
-        let kib = NonZeroU32::new(kib).unwrap_or(NonZeroU32::MIN);
-        if !matches!(self.shared.rates[rank as usize].check_n(kib), Ok(Ok(()))) {
+        if self.shared.rates[rank as usize].count_many(kib).is_err() {
             self.metrics.dropped(Dropped::from_rank(rank), 1);
         } else if !self.shared.queue.push(candidate) {
             self.metrics.dropped(Dropped::Full, 1);
@@ -127,7 +123,7 @@ struct Thread {
     database: Database,
     limits: Limits,
     shared: Arc<Shared>,
-    explained: DefaultDirectRateLimiter,
+    explained: RateLimit,
     metrics: QuarantineMetrics,
     open: Option<Box<dyn Quarantine>>,
     /// True if the last write failed, which is logged once.
@@ -189,7 +185,7 @@ impl Thread {
     /// The request with its likely cause, if that is known or the rate allows a search for it.
     fn explained(&self, candidate: Candidate) -> RefusedRequest {
         let cause = match candidate.request.cause {
-            None if self.explained.check().is_ok() => candidate.find_cause(),
+            None if self.explained.count().is_ok() => candidate.find_cause(),
             _ => return Arc::unwrap_or_clone(candidate.request),
         };
         let rank = match &cause {

@@ -2,6 +2,7 @@
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
+use hashbrown::hash_map::EntryRef;
 
 use super::dense_histogram::DenseHistogram;
 use super::dimension::{RowKeys, RowKeysRef};
@@ -35,7 +36,10 @@ pub struct Rows(HashMap<RowKeys, Figures, RandomState>);
 impl Rows {
     /// The row with these keys.
     pub fn row(&mut self, keys: &RowKeysRef<'_>) -> &mut Figures {
-        self.0.entry_ref(keys).or_default()
+        match self.0.entry_ref(keys) {
+            EntryRef::Occupied(row) => row.into_mut(),
+            EntryRef::Vacant(place) => place.insert_with_key(keys.into(), Figures::default()),
+        }
     }
 
     /// Adds the rows of another part of the same report.

@@ -2,7 +2,6 @@
 
 mod tags;
 
-use std::io::Write;
 use std::sync::Arc;
 
 use parquet::basic::{
@@ -18,7 +17,7 @@ use serde_json::{Map, Value};
 
 use self::tags::TagsBuffer;
 use super::columns::{Column, ColumnKind};
-use super::{ExportError, ExportRow, RowWriter};
+use super::{ExportError, ExportRow, RowWriter, Sink};
 use crate::domain::{Status, Timestamp};
 
 /// How many rows one row group has at most; readers skip and parallelise by row group.
@@ -28,8 +27,8 @@ const GROUP_ROWS: usize = 20_000;
 const GROUP_BYTES: usize = 16 << 20;
 
 /// Writes rows as Parquet.
-pub struct Parquet<W: Write + Send> {
-    writer: SerializedFileWriter<W>,
+pub struct Parquet<'w> {
+    writer: SerializedFileWriter<Sink<'w>>,
     columns: Vec<Buffer>,
     rows: usize,
     bytes: usize,
@@ -59,9 +58,9 @@ enum Values {
     Time(Vec<i64>),
 }
 
-impl<W: Write + Send> Parquet<W> {
+impl<'w> Parquet<'w> {
     /// Begins a file with these columns.
-    pub fn begin(columns: &'static [Column], out: W) -> Result<Self, ExportError> {
+    pub fn begin(columns: &'static [Column], out: Sink<'w>) -> Result<Self, ExportError> {
         let columns: Vec<_> = columns.iter().flat_map(buffers).collect();
         let fields = columns.iter().map(Buffer::schema).collect::<Result<Vec<_>, _>>();
         let schema = Type::group_type_builder("row").with_fields(fields.map_err(failed)?).build();
@@ -85,7 +84,7 @@ impl<W: Write + Send> Parquet<W> {
     }
 }
 
-impl<W: Write + Send> RowWriter for Parquet<W> {
+impl RowWriter for Parquet<'_> {
     fn row(&mut self, row: &ExportRow) -> Result<(), ExportError> {
         let row = row.as_object()?;
         self.bytes += self.columns.iter_mut().map(|column| column.take(&row)).sum::<usize>();
@@ -147,9 +146,9 @@ impl Buffer {
         }
     }
 
-    fn write<W: Write + Send>(
+    fn write(
         &mut self,
-        group: &mut SerializedRowGroupWriter<'_, W>,
+        group: &mut SerializedRowGroupWriter<'_, Sink<'_>>,
     ) -> Result<(), ParquetError> {
         let column = match self {
             Buffer::Flat(column) => column,

@@ -1,7 +1,6 @@
 //! The column of tags in Parquet: a map from each name to the list of its values
 //! (<https://github.com/apache/parquet-format/blob/master/LogicalTypes.md#maps>).
 
-use std::io::Write;
 use std::sync::Arc;
 
 use parquet::basic::{LogicalType, Repetition, Type as Physical};
@@ -11,6 +10,8 @@ use parquet::errors::ParquetError;
 use parquet::file::writer::SerializedRowGroupWriter;
 use parquet::schema::types::Type;
 use serde_json::{Map, Value};
+
+use crate::export::Sink;
 
 /// How deeply a row is defined: it has no map, an empty one, or a name. A name always has a value, which
 /// is one level deeper.
@@ -93,9 +94,9 @@ impl TagsBuffer {
     }
 
     /// Writes the rows to the next columns of a row group, and forgets them.
-    pub fn write<W: Write + Send>(
+    pub fn write(
         &mut self,
-        group: &mut SerializedRowGroupWriter<'_, W>,
+        group: &mut SerializedRowGroupWriter<'_, Sink<'_>>,
     ) -> Result<(), ParquetError> {
         for leaf in [&mut self.names, &mut self.values] {
             let mut writer = group.next_column()?.ok_or_else(|| missing(self.column))?;

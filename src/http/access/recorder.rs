@@ -1,25 +1,23 @@
 //! Pending access records, and the limit of those of rejected tokens.
 
-use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use time::OffsetDateTime;
 
 use super::returned::Returned;
 use crate::access_log::{AccessLog, AccessRecord};
 use crate::domain::Timestamp;
+use crate::rate_limit::{Quota, RateLimit};
 
-/// The records of rejected tokens per second, and in a burst: every attempt is recorded until attempts
-/// themselves are limited, and after that enough to show that they continue.
-const REJECTED_PER_SECOND: NonZeroU32 = NonZeroU32::new(25).expect("it is not zero");
-const REJECTED_BURST: NonZeroU32 = NonZeroU32::new(400).expect("it is not zero");
+/// The records of rejected tokens: every attempt is recorded until attempts themselves are limited, and
+/// after that 25 a second, enough to show that they continue.
+const REJECTED: Quota = Quota::per_second(25).with_burst(400);
 
 /// The access log, and the limit of records of rejected tokens.
 pub struct AccessRecorder {
     log: AccessLog,
-    rejected: DefaultDirectRateLimiter,
+    rejected: RateLimit,
     unrecorded: AtomicU64,
 }
 
@@ -42,8 +40,7 @@ pub struct Pending {
 impl AccessRecorder {
     /// A recorder that writes to this log.
     pub fn new(log: AccessLog) -> Self {
-        let quota = Quota::per_second(REJECTED_PER_SECOND).allow_burst(REJECTED_BURST);
-        Self { log, rejected: RateLimiter::direct(quota), unrecorded: AtomicU64::new(0) }
+        Self { log, rejected: RateLimit::new(REJECTED), unrecorded: AtomicU64::new(0) }
     }
 
     /// The record of a request, to be written when it is dropped.
@@ -54,7 +51,7 @@ impl AccessRecorder {
     /// The number of rejected requests since the last record that have none; `None` if this one gets none
     /// either.
     pub fn rejected(&self) -> Option<u64> {
-        match self.rejected.check() {
+        match self.rejected.count() {
             Ok(()) => Some(self.unrecorded.swap(0, Ordering::Relaxed)),
             Err(_) => {
                 self.unrecorded.fetch_add(1, Ordering::Relaxed);

@@ -4,7 +4,6 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use actix_web_lab::sse::Data;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -16,6 +15,7 @@ use crate::http::error::Problem;
 use crate::http::follow::{self, Page, Pages};
 use crate::http::query::Query;
 use crate::http::response::Failures;
+use crate::http::sse::Event;
 use crate::store::StoreError;
 use crate::wire::parameters;
 
@@ -91,7 +91,7 @@ impl Pages for Events {
         let message = |event: RecordedEvent| {
             let position = event.position;
             let json = serde_json::to_string(&redaction.event(event)).expect("an event is JSON");
-            (Data::new(json).id(position.to_string()).into(), 1)
+            (Event::new(json).with_id(position), 1)
         };
         Ok(Page { events: events.into_iter().map(message).collect(), last })
     }

@@ -106,9 +106,11 @@ async fn export(
     if request.method() != Method::HEAD {
         let thread = std::thread::Builder::new().name("export".to_owned()).spawn(move || {
             let _permit = permit;
-            let out = BufWriter::with_capacity(CHUNK_BYTES, &writer);
+            let mut out = BufWriter::with_capacity(CHUNK_BYTES, &writer);
             let mut rows = CountedRows(returned);
-            if let Err(error) = export.write(&*state.store, &state.error_codes, out, &mut rows) {
+            let written = export.write(&*state.store, &state.error_codes, &mut out, &mut rows);
+            drop(out);
+            if let Err(error) = written {
                 writer.abort(error);
             }
         });

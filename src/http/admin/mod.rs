@@ -1,6 +1,7 @@
 //! The admin listener: its endpoints, one file per resource.
 
 pub mod checks;
+mod docs;
 pub mod event_stream;
 pub mod events;
 pub mod exports;

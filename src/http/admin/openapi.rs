@@ -1,28 +1,18 @@
-//! The OpenAPI 3.1 document of the admin listener (<https://spec.openapis.org/oas/v3.1.1.html>), and
-//! Swagger UI.
+//! The OpenAPI 3.1 document of the admin listener (<https://spec.openapis.org/oas/v3.1.1.html>).
 
-use std::sync::Arc;
-
-use actix_web::http::header::{CONTENT_SECURITY_POLICY, LOCATION};
-use actix_web::{HttpResponse, web};
+use actix_web::HttpResponse;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
-use utoipa_swagger_ui::{Config, serve};
 
 use super::send_message::SendProblemDetails;
 use super::{
     checks, event_stream, events, exports, find, health, jobs, message, message_list, metrics,
     recheck_quarantine, reports, send_message,
 };
-use crate::http::error::Problem;
 use crate::http::query::{NoParameters, Query};
 use crate::http::response::ProblemDetails;
 use crate::wire::filter::CountryCode;
 use crate::wire::written_time::ZoneName;
-
-/// The content security policy of Swagger UI: it loads nothing from elsewhere.
-const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; \
-    style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 
 /// The document.
 #[derive(OpenApi)]
@@ -86,21 +76,4 @@ pub fn document() -> String {
 /// `GET /openapi.json`.
 pub async fn json(_: Query<NoParameters>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(document())
-}
-
-/// `GET /docs`: redirects to Swagger UI, whose files have relative URLs.
-pub async fn page() -> HttpResponse {
-    HttpResponse::PermanentRedirect().insert_header((LOCATION, "/docs/")).finish()
-}
-
-/// `GET /docs/…`: Swagger UI and its files.
-pub async fn page_file(file: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let config = Arc::new(Config::from("/openapi.json").validator_url("none"));
-    let found = serve(&file, config).map_err(|_| Problem::Internal)?;
-    let found =
-        found.ok_or_else(|| Problem::NotFound("there is nothing at this path".to_owned()))?;
-    Ok(HttpResponse::Ok()
-        .content_type(found.content_type)
-        .insert_header((CONTENT_SECURITY_POLICY, PAGE_POLICY))
-        .body(found.bytes.into_owned()))
 }

@@ -4,8 +4,8 @@ use actix_web::Resource;
 use actix_web::web::{self, ServiceConfig};
 
 use super::{
-    checks, event_stream, events, exports, find, health, jobs, message, message_list, metrics,
-    openapi, recheck_quarantine, reports, send_message,
+    checks, docs, event_stream, events, exports, find, health, jobs, message, message_list,
+    metrics, openapi, recheck_quarantine, reports, send_message,
 };
 use crate::http::error::method_not_allowed;
 use crate::http::pages;
@@ -17,8 +17,8 @@ pub fn admin(app: &mut ServiceConfig) {
         .service(get("/readyz", health::readyz))
         .service(get("/metrics", metrics::metrics))
         .service(get("/openapi.json", openapi::json))
-        .service(get("/docs", openapi::page))
-        .service(get("/docs/{file:.*}", openapi::page_file))
+        .service(get("/docs", docs::redirect))
+        .service(get("/docs/{file:.*}", docs::file))
         .service(messages_resource())
         .service(post("/v1/messages/find", find::find))
         .service(get("/v1/messages/{sid}", message::one))

@@ -2,22 +2,19 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-/// Failed attempts from one address: a burst, and how many more per second. Enough for a page that
-/// loads with a replaced token, far too few to guess one.
-const ADDRESS_BURST: NonZeroU32 = NonZeroU32::new(30).expect("it is not zero");
-const ADDRESS_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).expect("it is not zero");
+use crate::rate_limit::{Exceeded, Quota, RateLimit, RateLimits};
 
-/// The same for all addresses together, against attackers with many.
-const PROCESS_BURST: NonZeroU32 = NonZeroU32::new(300).expect("it is not zero");
-const PROCESS_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("it is not zero");
+/// Failed attempts from one address: enough for a page that loads with a replaced token, far too few to
+/// guess one.
+const OF_ADDRESS: Quota = Quota::per_second(1).with_burst(30);
+
+/// Failed attempts from all addresses together, against attackers with many.
+const OF_PROCESS: Quota = Quota::per_second(20).with_burst(300);
 
 /// Addresses to remember. Beyond that, those without recent failures are forgotten.
 const ADDRESSES_MAX: usize = 10_000;
@@ -25,6 +22,7 @@ const ADDRESSES_MAX: usize = 10_000;
 /// What a client may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scope {
+    /// The addresses and texts that it may see.
     pub visibility: Visibility,
     /// Whether the messages of a whole number may be found although addresses are masked.
     pub may_find: bool,
@@ -37,9 +35,11 @@ pub struct Scope {
 /// Which addresses and texts a client may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Visibility {
+    /// No messages and no events.
     Nothing,
     /// Addresses masked but for their last four digits.
     Masked,
+    /// Everything.
     Full,
 }
 
@@ -69,7 +69,12 @@ impl fmt::Display for Scope {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Client {
     /// The holder of a token, or anybody if none is required.
-    Known { name: Arc<str>, scope: Scope },
+    Known {
+        /// The name of the token, or `anonymous`.
+        name: Arc<str>,
+        /// What the client may do.
+        scope: Scope,
+    },
     /// A client without a token that is configured.
     Rejected,
 }
@@ -129,17 +134,15 @@ impl Tokens {
 /// lock out all others behind the same proxy. The length of a token protects it from being guessed;
 /// this limit protects the server's time and its log.
 pub struct Attempts {
-    by_address: DefaultKeyedRateLimiter<IpAddr>,
-    in_process: DefaultDirectRateLimiter,
+    by_address: RateLimits<IpAddr>,
+    in_process: RateLimit,
 }
 
 impl Default for Attempts {
     fn default() -> Self {
-        let by_address = Quota::per_second(ADDRESS_PER_SECOND).allow_burst(ADDRESS_BURST);
-        let in_process = Quota::per_second(PROCESS_PER_SECOND).allow_burst(PROCESS_BURST);
         Self {
-            by_address: RateLimiter::keyed(by_address),
-            in_process: RateLimiter::direct(in_process),
+            by_address: RateLimits::new(OF_ADDRESS, ADDRESSES_MAX),
+            in_process: RateLimit::new(OF_PROCESS),
         }
     }
 }
@@ -147,16 +150,11 @@ impl Default for Attempts {
 impl Attempts {
     /// Records a failed attempt; the error is the number of seconds to wait if there are too many.
     pub fn failed(&self, address: Option<IpAddr>) -> Result<(), u64> {
-        if self.by_address.len() > ADDRESSES_MAX {
-            self.by_address.retain_recent();
-        }
-        let seconds = |until: governor::NotUntil<_>| {
-            until.wait_time_from(DefaultClock::default().now()).as_secs() + 1
-        };
+        let seconds = |exceeded: Exceeded| exceeded.wait.as_secs() + 1;
         if let Some(address) = address {
-            self.by_address.check_key(&network(address)).map_err(seconds)?;
+            self.by_address.count(network(address)).map_err(seconds)?;
         }
-        self.in_process.check().map_err(seconds)
+        self.in_process.count().map_err(seconds)
     }
 }
 

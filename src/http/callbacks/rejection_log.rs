@@ -1,23 +1,21 @@
 //! The rate-limited log of rejected callbacks, on stderr.
 
-use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use crate::rate_limit::{Quota, RateLimit};
 
 /// Thousands of forged callbacks must not fill the disk.
-const LINES_PER_SECOND: NonZeroU32 = NonZeroU32::new(5).expect("five is not zero");
+const LINES: Quota = Quota::per_second(5);
 
 /// Logs the reason of each rejection, and nothing from the request.
 pub struct RejectionLog {
-    limiter: DefaultDirectRateLimiter,
+    limit: RateLimit,
     omitted: AtomicU64,
 }
 
 impl Default for RejectionLog {
     fn default() -> Self {
-        let limiter = RateLimiter::direct(Quota::per_second(LINES_PER_SECOND));
-        Self { limiter, omitted: AtomicU64::new(0) }
+        Self { limit: RateLimit::new(LINES), omitted: AtomicU64::new(0) }
     }
 }
 
@@ -32,7 +30,7 @@ impl RejectionLog {
     /// The permission to write a line now; `None` if the rate is exceeded, and the rejection is counted as
     /// omitted.
     pub fn line(&self) -> Option<Line> {
-        if self.limiter.check().is_err() {
+        if self.limit.count().is_err() {
             self.omitted.fetch_add(1, Ordering::Relaxed);
             return None;
         }

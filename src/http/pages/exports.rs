@@ -153,9 +153,7 @@ impl Form {
             name: format_name(format),
             is_chosen: format.name() == chosen,
         };
-        [FileFormat::Csv, FileFormat::Ndjson, FileFormat::Parquet, FileFormat::Xlsx]
-            .map(choice)
-            .into()
+        FileFormat::ALL.iter().copied().map(choice).collect()
     }
 
     /// The filters that have no field of their own.
@@ -181,11 +179,12 @@ impl Form {
             "events" => Content::Events,
             _ => return Err(one_of("content", "messages or events")),
         };
-        let format = FileFormat::ALL.into_iter().find(|format| self.has("format", format.name()));
+        let mut formats = FileFormat::ALL.iter().copied();
         let format = match self.value("format") {
-            "" => FileFormat::Csv,
-            _ => format.ok_or_else(|| one_of("format", "ndjson, csv, parquet or xlsx"))?,
+            "" => Some(FileFormat::Csv),
+            name => formats.find(|format| format.name() == name),
         };
+        let format = format.ok_or_else(|| one_of("format", "ndjson, csv, parquet or xlsx"))?;
         let as_of_position = match self.value("as_of_position") {
             "" => None,
             text => Some(query::position("as_of_position", text)?),
@@ -320,7 +319,9 @@ fn format_name(format: FileFormat) -> &'static str {
     match format {
         FileFormat::Ndjson => "NDJSON",
         FileFormat::Csv => "CSV",
+        #[cfg(feature = "parquet")]
         FileFormat::Parquet => "Parquet",
+        #[cfg(feature = "xlsx")]
         FileFormat::Xlsx => "XLSX",
     }
 }

@@ -35,6 +35,7 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// Why an event was not, or may not have been, written.
 #[derive(Debug, Clone, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
 pub enum AppendError {
     #[error("the queue of {QUEUE_EVENTS_MAX} events is full")]
     QueueFull,

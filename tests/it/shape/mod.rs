@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 use source::{Source, sources};
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 27] = [
+const MAY_USE: [(&str, &[&str]); 28] = [
     ("atomic_file", &[]),
     ("background", &[]),
+    ("rate_limit", &[]),
     ("domain", &[]),
     ("twilio", &["domain"]),
     ("store", &["background", "domain"]),
@@ -25,7 +26,7 @@ const MAY_USE: [(&str, &[&str]); 27] = [
     ("reconcile", &["background", "domain", "twilio", "store", "projection", "twilio_api", "send"]),
     ("subaccounts", &["atomic_file", "background", "domain", "twilio_api"]),
     ("import", &["domain", "twilio", "store", "projection"]),
-    ("quarantine", &["background", "domain", "twilio", "store"]),
+    ("quarantine", &["background", "rate_limit", "domain", "twilio", "store"]),
     ("access_log", &["background"]),
     ("jobs", &["atomic_file", "background", "domain", "store", "projection", "wire", "export"]),
     (
@@ -48,6 +49,7 @@ const MAY_USE: [(&str, &[&str]); 27] = [
     (
         "http",
         &[
+            "rate_limit",
             "domain",
             "twilio",
             "store",
@@ -98,6 +100,7 @@ const MAY_USE: [(&str, &[&str]); 27] = [
         &[
             "atomic_file",
             "background",
+            "rate_limit",
             "domain",
             "twilio",
             "store",
@@ -132,7 +135,7 @@ const HTTP_MAY_USE_OF_PROJECTION: [&str; 5] =
 
 /// Words of a library, and the only places where they may stand.
 const KEPT_TO: [(&[&str], &[&str]); 6] = [
-    (&["rusqlite", "refinery", "r2d2"], &["src/store/sqlite/"]),
+    (&["rusqlite", "refinery_core", "r2d2"], &["src/store/sqlite/"]),
     (&["actix_web", "actix_http"], &["src/http/", "src/server/", "src/cli/"]),
     (&["StatusCode"], &["src/http/"]),
     (&["reqwest"], &["src/twilio_api/"]),

@@ -1,37 +1,33 @@
 //! The limit of lookups by a whole number, for each token.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-
 use crate::http::error::Problem;
+use crate::rate_limit::{Quota, RateLimits};
 
-/// Lookups at once: a team of agents who all answer calls after an outage.
-const BURST: NonZeroU32 = NonZeroU32::new(30).expect("it is not zero");
+/// Lookups at once: a team of agents who all answer calls after an outage. After that, more calls than
+/// thirty agents take: somebody who tries ten thousand numbers one after the other takes over five hours,
+/// and leaves as many access records.
+const QUOTA: Quota = Quota { burst: 30, every: Duration::from_secs(2) };
 
-/// The time between lookups after that: more calls than thirty agents take. Somebody who tries ten thousand
-/// numbers one after the other takes over five hours, and leaves as many access records.
-const EVERY: Duration = Duration::from_secs(2);
+/// The tokens whose lookups are remembered. They are configured, so there are far fewer.
+const TOKENS_MAX: usize = 10_000;
 
-/// The lookups of each token, by its name. Tokens are configured, so there are few.
-pub struct Lookups(DefaultKeyedRateLimiter<Arc<str>>);
+/// The lookups of each token, by its name.
+pub struct Lookups(RateLimits<Arc<str>>);
 
 impl Default for Lookups {
     fn default() -> Self {
-        let quota = Quota::with_period(EVERY).expect("it is not zero");
-        Self(RateLimiter::keyed(quota.allow_burst(BURST)))
+        Self(RateLimits::new(QUOTA, TOKENS_MAX))
     }
 }
 
 impl Lookups {
     /// Counts a lookup; the error if the token has made too many.
     pub fn count(&self, token: &Arc<str>) -> Result<(), Problem> {
-        self.0.check_key(token).map_err(|until| {
-            let wait = until.wait_time_from(DefaultClock::default().now());
-            Problem::TooManyLookups { retry_after_seconds: wait.as_secs() + 1 }
+        self.0.count(Arc::clone(token)).map_err(|exceeded| Problem::TooManyLookups {
+            retry_after_seconds: exceeded.wait.as_secs() + 1,
         })
     }
 }

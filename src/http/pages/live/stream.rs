@@ -7,7 +7,6 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use actix_web_lab::sse::{Data, Event};
 use time::OffsetDateTime;
 
 use super::minutes::grouped;
@@ -22,6 +21,7 @@ use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::follow::{self, Page, Pages};
 use crate::http::query::Query;
+use crate::http::sse::Event;
 use crate::projection::effects::Effects;
 use crate::store::{EventPages, StoreError};
 
@@ -77,21 +77,21 @@ impl Pages for LiveRows {
                 let projected = grouped(state.projection.projected());
                 let progress = format!("{projected} of {}", grouped(head));
                 let behind = event("behind", progress);
-                return Ok(Page { events: vec![(behind.into(), 0)], last: after });
+                return Ok(Page { events: vec![(behind, 0)], last: after });
             }
             Err(problem) => return Err(problem),
         }
         let (begin, mut events) = (self.begin(after, head), Vec::new());
         if begin > after {
             self.effects = Effects::new(begin);
-            events.push((event("skipped", (begin - after).to_string()).into(), 0));
+            events.push((event("skipped", (begin - after).to_string()), 0));
         }
         self.rows.now = now();
         let (mut rows, last) = self.read(state, begin + 1..=head)?;
         rows.reverse();
         let count = rows.len();
         let html = render(rows, self.rows.redaction)?;
-        events.push((Event::Data(event("rows", html).id(last.to_string())), count));
+        events.push((event("rows", html).with_id(last), count));
         Ok(Page { events, last })
     }
 }
@@ -132,8 +132,8 @@ impl LiveRows {
     }
 }
 
-fn event(name: &'static str, data: String) -> Data {
-    Data::new(data).event(name)
+fn event(name: &'static str, data: String) -> Event {
+    Event::new(data).with_name(name)
 }
 
 fn now() -> Timestamp {

@@ -26,7 +26,7 @@ impl<'a> Addresses<'a> {
     }
 }
 
-/// What an event says that is shown.
+/// The shown facts of an event.
 pub struct Said<'a> {
     error_code: Option<ErrorCode>,
     doubt: Doubt,
@@ -38,7 +38,7 @@ pub struct Said<'a> {
 }
 
 impl<'a> Said<'a> {
-    /// Fills in what is missing from an event below it.
+    /// Adds missing facts from a lower-ranked event.
     pub fn complete(&mut self, below: Said<'a>) {
         self.from = self.from.or(below.from);
         self.to = self.to.or(below.to);
@@ -48,7 +48,7 @@ impl<'a> Said<'a> {
         }
     }
 
-    /// The event at a position that said this.
+    /// The event at a position with these facts.
     pub fn by_event(self, position: Position, status: Option<Status>) -> DecidingEvent {
         let Self { error_code, doubt, .. } = self;
         let addressed = Addressing {
@@ -62,7 +62,7 @@ impl<'a> Said<'a> {
     }
 }
 
-/// Adds what an event says to bytes.
+/// Appends an event's facts to bytes.
 pub fn push_said(bytes: &mut Vec<u8>, event: &DecidingEvent, columns: Addresses<'_>) {
     push_code(bytes, event.error_code);
     let Addressing { from, to, channel, channel_is_explicit, messaging_service_sid } =
@@ -74,7 +74,7 @@ pub fn push_said(bytes: &mut Vec<u8>, event: &DecidingEvent, columns: Addresses<
     push_text(bytes, messaging_service_sid.as_deref());
 }
 
-/// What an event says; `None` if the bytes are something else.
+/// Reads an event's facts; `None` if the bytes are something else.
 pub fn said<'a>(reader: &mut Reader<'a>, columns: Addresses<'a>) -> Option<Said<'a>> {
     let error_code = code(reader)?;
     let byte = reader.byte()?;

@@ -316,7 +316,7 @@ mod tests {
         bytes
     }
 
-    /// What of a lifecycle stands in columns.
+    /// The parts of a lifecycle that have columns of their own.
     fn columns(lifecycle: &Lifecycle) -> (Option<Status>, Addresses<'_>) {
         (lifecycle.evidence.status(), Addresses::from_lifecycle(lifecycle))
     }

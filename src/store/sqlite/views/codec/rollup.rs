@@ -1,8 +1,8 @@
 //! The encoding of a roll-up as a blob of varints.
 //!
-//! In this order: messages, conflicts, imported messages, those with late and with duplicate events; then for each of the two histograms its unknown
-//! and negative durations, the number of buckets, and for each of these its distance from the one
-//! before and its count.
+//! In this order: messages, conflicts, imported messages, messages with late and with duplicate events; then
+//! for each of the two histograms its unknown and negative durations, the number of buckets, and for each
+//! bucket its distance from the one before and its count.
 
 use crate::domain::histogram::DurationHistogram;
 use crate::domain::rollup::Rollup;

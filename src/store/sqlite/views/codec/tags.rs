@@ -20,7 +20,7 @@ pub fn read(reader: &mut Reader<'_>) -> Option<Tags> {
     let (pairs, dropped) = refs(reader)?;
     let mut tags = Tags::default();
     pairs.iter().for_each(|(name, value)| tags.insert(name, value));
-    // Another order, or more than are kept, was not written by this version.
+    // This version would not have written another order, or more tags than it keeps.
     let is_same = tags.iter().eq(pairs);
     if dropped {
         tags.mark_dropped();
