@@ -270,8 +270,9 @@ impl Running {
         let path = folder.path().to_str().unwrap();
         let command = Command::new(folder.path(), &["demo", "--format", "json"]);
         let mut child = command.env("TMPDIR", path).stderr(Stdio::null()).spawn();
-        let stdout = child.stdout.take().unwrap();
-        let mut values = serde_json::Deserializer::from_reader(stdout).into_iter();
+        // The demo ends if nobody reads its output any more, and the last byte may not be written yet.
+        let mut values =
+            serde_json::Deserializer::from_reader(child.stdout.as_mut().unwrap()).into_iter();
         let shown = values.next().expect("the demo starts").unwrap();
         Self { child, shown }
     }
