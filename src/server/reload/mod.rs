@@ -93,14 +93,14 @@ impl Reloader {
     }
 
     fn run(mut self, asked: &Receiver<ReloadRequest>) {
-        let (mut reason, mut reply) = (Reason::Start, None);
+        let mut reason = Reason::Start;
+        let mut reply: Option<SyncSender<bool>> = None;
         loop {
             self.settle();
             // Changes from here on, also of the file names, are noticed by the next poll.
             let loaded = self.fingerprints();
             let has_new_keys = self.reload(reason);
             if let Some(reply) = reply.take() {
-                let reply: SyncSender<bool> = reply;
                 let _stopped_meanwhile = reply.try_send(has_new_keys);
             }
             if reason == Reason::Requested {
