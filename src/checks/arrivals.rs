@@ -24,7 +24,7 @@ const EVENTS_MIN: u64 = 20;
 pub struct Usual {
     /// The average time between two events.
     pub every: Duration,
-    /// The longest gap between two events.
+    /// An upper bound of the longest gap between two events.
     pub longest_gap: Duration,
 }
 
