@@ -27,6 +27,7 @@ pub struct AtomicFile {
 pub enum OnExisting {
     /// It is kept, even if it appears while the new one is written.
     Keep,
+    /// It is replaced at once.
     Replace,
 }
 

@@ -27,6 +27,7 @@ const WRITTEN_AT_ONCE_MAX: usize = 256;
 /// Where access records are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
+    /// Standard output.
     Stdout,
     /// A file, to which lines are appended; created with mode 0600.
     File(PathBuf),

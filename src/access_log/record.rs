@@ -29,6 +29,7 @@ pub struct AccessRecord {
     pub job: Option<String>,
     /// The names of the query parameters, or of the members of a request in JSON.
     pub filters: Vec<String>,
+    /// The status code of the response.
     pub status_code: u16,
     /// How many messages, events, or lines of a report were returned.
     pub rows: u64,

@@ -18,6 +18,7 @@ use crate::store::{self, Access, Database, StoreError};
 /// What a copy holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VerifiedCopy {
+    /// The last position of the copy.
     pub head: Position,
     /// The root of the tree at the head.
     pub hash: Hash,
@@ -25,6 +26,7 @@ pub struct VerifiedCopy {
 
 /// Why there is no copy. Nothing is left of it.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
 pub enum BackupError {
     #[error(transparent)]
     Store(#[from] StoreError),

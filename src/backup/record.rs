@@ -22,7 +22,9 @@ pub struct LastBackup {
     pub ended_at: String,
     /// Where it was written; somebody may have moved it since.
     pub file: PathBuf,
+    /// The last position of the copy.
     pub position: Position,
+    /// The root of the tree there, in hexadecimal digits.
     pub hash: String,
 }
 

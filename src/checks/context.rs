@@ -26,9 +26,11 @@ pub struct CheckContext {
     pub file_now: Option<Result<Settings, String>>,
     /// True if a server must be running: it is then a failure that none responds.
     pub server_is_due: bool,
+    /// The server that was asked over HTTP, or this process.
     pub server: RunningServer,
     /// What the callback listener accepts; `None` if the settings decide.
     pub listener: Option<ListenerConfig>,
+    /// The time of the run.
     pub now: Timestamp,
     /// Where the ledger is; `None` if that is not known.
     pub database: Option<Database>,

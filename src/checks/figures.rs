@@ -20,18 +20,27 @@ use crate::store::{Database, inspect};
 /// What was measured during a run of the checks. What could not be measured is missing.
 #[derive(Debug, Clone, Default)]
 pub struct Figures {
+    /// When the last callback was accepted.
     pub last_accepted: Option<Timestamp>,
+    /// The longest usual gap between callbacks at this hour.
     pub usual: Option<Usual>,
+    /// The callbacks of the last minutes.
     pub recent: Option<RecentCallbacks>,
     /// The events of each step of the last minutes, if callbacks are missing.
     pub steps: Option<Steps>,
     /// Callbacks that are being rejected now, if they are too many.
     pub rejected: Option<Present>,
+    /// The likely causes of rejected requests in the quarantine.
     pub examined: Option<Examined>,
+    /// How far the views are behind the log.
     pub lag: Option<Lag>,
+    /// The free space of the log's disk, in bytes.
     pub disk_free: Option<u64>,
+    /// How fast the ledger grows.
     pub growth: Option<Growth>,
+    /// The last backup.
     pub backup: Option<LastBackup>,
+    /// The last background verification.
     pub verified: Option<Verified>,
 }
 
@@ -47,16 +56,20 @@ pub struct Steps {
 /// How far the views are behind the log.
 #[derive(Debug, Clone, Copy)]
 pub struct Lag {
+    /// How long the oldest event that is not projected has been waiting.
     pub seconds: f64,
+    /// The number of events that are not projected.
     pub events: u64,
 }
 
 /// The last background verification.
 #[derive(Debug, Clone)]
 pub struct Verified {
+    /// When it ended.
     pub at: String,
     /// `None` if the log could not be read to its end.
     pub position: Option<Position>,
+    /// The number of findings.
     pub findings: u64,
 }
 
@@ -145,6 +158,7 @@ impl Figures {
 impl Steps {
     /// The number of steps, of which the last is not over yet.
     const COUNT: i64 = 45;
+    /// The length of a step.
     pub const MINUTES: i64 = 2;
 
     fn measure(context: &CheckContext) -> Option<Self> {

@@ -3,6 +3,7 @@
 /// The outcome of a check, the worst last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
+    /// Nothing to do.
     Ok,
     /// Needs attention.
     Warn,
@@ -15,18 +16,24 @@ pub enum Outcome {
 pub struct Finding {
     /// The setting, account or other item that the finding is about, if the check covers several.
     pub of: Option<String>,
+    /// Whether anything has to be done.
     pub outcome: Outcome,
+    /// What was found.
     pub detail: String,
     /// Where the value comes from: a flag, a variable, a file, or a period of time.
     pub origin: Option<String>,
+    /// What to do about it; `None` if nothing.
     pub advice: Option<String>,
 }
 
 /// One line of the page: a check and one of its findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
+    /// The area of the check, such as `ledger`.
     pub area: &'static str,
+    /// The name of the check, with the item that the finding is about.
     pub name: String,
+    /// The finding.
     pub finding: Finding,
 }
 

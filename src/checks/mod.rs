@@ -43,6 +43,7 @@ struct Check {
 pub enum Cost {
     /// Milliseconds, however large the ledger is, so that a health check may run it every few seconds.
     Little,
+    /// Longer, or requests to other servers.
     More,
 }
 

@@ -12,7 +12,9 @@ pub const RECENT_MINUTES: i64 = 10;
 pub struct MinuteCounts {
     /// The minute, counted from 1970 in UTC.
     pub minute: i64,
+    /// Callbacks that were stored.
     pub accepted: u64,
+    /// Requests that were rejected.
     pub rejected: u64,
 }
 
@@ -28,7 +30,9 @@ pub struct RecentCallbacks {
 /// The numbers of some minutes together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
+    /// Callbacks that were stored.
     pub accepted: u64,
+    /// Requests that were rejected.
     pub rejected: u64,
 }
 
@@ -50,6 +54,7 @@ impl MinuteCounts {
 }
 
 impl Counts {
+    /// Accepted and rejected requests.
     pub fn all(self) -> u64 {
         self.accepted + self.rejected
     }

@@ -12,6 +12,7 @@ use crate::domain::Timestamp;
 /// The findings of one run.
 #[derive(Debug, Clone)]
 pub struct CheckReport {
+    /// When the run began.
     pub at: Timestamp,
     /// How long the run took.
     pub took: Duration,

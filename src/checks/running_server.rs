@@ -28,6 +28,7 @@ pub struct RunningServer {
 /// The response of a callback listener.
 #[derive(Clone, Copy)]
 pub struct CallbackListener {
+    /// The address that was asked.
     pub address: SocketAddr,
     /// The status code of `/healthz`; `None` if there was no response.
     pub code: Option<u16>,

@@ -107,8 +107,11 @@ enum Command {
 /// The outcome of a command that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
+    /// It did what it should.
     Done,
+    /// It checked something, and has findings.
     CheckFoundSomething,
+    /// There is no such message, event or request.
     NotFound,
 }
 

@@ -17,15 +17,20 @@ const TOKEN_LENGTH_MIN: usize = 16;
 pub struct ApiToken {
     /// Its name in messages; for the single token, the name of the setting.
     pub name: String,
+    /// The token itself.
     pub secret: SecretString,
+    /// What its holder may do.
     pub scope: ApiScope,
 }
 
 /// A token that is configured, or what is wrong with it.
 #[derive(Debug)]
 pub struct ConfiguredToken {
+    /// Its name in messages; for the single token, the name of the setting.
     pub name: String,
+    /// Where it is configured.
     pub origin: Origin,
+    /// The token, or the reason it is invalid.
     pub token: Result<ApiToken>,
 }
 
@@ -36,6 +41,7 @@ pub struct ApiScope {
     pub read: Option<Read>,
     /// Find the messages of a whole number, which `read` includes.
     pub find: bool,
+    /// Send messages.
     pub send: bool,
     /// Append or change something, other than by sending messages.
     pub operate: bool,
@@ -44,6 +50,7 @@ pub struct ApiScope {
 /// What may be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Read {
+    /// Messages and events with their addresses.
     Everything,
     /// Everything, but only the last four digits of addresses.
     Masked,

@@ -12,8 +12,11 @@ use super::{KeySource, Origin, Settings, SubaccountsSummary, credential};
 /// One account.
 #[derive(Debug)]
 pub struct ConfiguredAccount {
+    /// The SID as it was given.
     pub account_sid: String,
+    /// The configured name, if any.
     pub name: Option<String>,
+    /// Its keys, in the order in which they are tried.
     pub keys: Vec<ConfiguredKey>,
     /// `None` if its subaccounts are not fetched.
     pub subaccounts: Option<ConfiguredSubaccounts>,
@@ -24,6 +27,7 @@ pub struct ConfiguredAccount {
 /// The subaccounts of an account, in numbers.
 #[derive(Debug)]
 pub struct ConfiguredSubaccounts {
+    /// Where they are configured.
     pub origin: Origin,
     /// The file that they were written to.
     pub file: Option<PathBuf>,
@@ -36,9 +40,11 @@ pub struct ConfiguredSubaccounts {
 pub struct ConfiguredKey {
     /// What it is called: `primary token`, `secondary token`, `token NAME`, `shared key NAME`.
     pub key: String,
+    /// Where it is configured.
     pub origin: Origin,
     /// The file that holds it; `None` if the setting itself does.
     pub file: Option<PathBuf>,
+    /// The reason it is invalid, if it is.
     pub problem: Option<Error>,
 }
 

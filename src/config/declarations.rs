@@ -1,6 +1,8 @@
 //! The declaration of every setting: flag, environment variable, file key, default, how it is shown.
 //! A new setting is declared here and added to [`SETTINGS`].
 
+#![expect(missing_docs, reason = "`about` documents each setting")]
+
 use std::time::Duration;
 
 use super::setting::Form::{Bool, EnvironmentOnly, List, Number, Special, Text};

@@ -13,6 +13,7 @@ pub struct EffectiveSetting {
     pub setting: &'static str,
     /// The value in words, or what is wrong with it.
     pub value: Result<String>,
+    /// Where the value comes from.
     pub origin: Origin,
 }
 

@@ -7,6 +7,7 @@ use super::setting::Setting;
 pub struct Variable {
     /// Its name; with `, …_FILE` if another one may name a file that contains the value.
     pub name: String,
+    /// What it sets.
     pub about: String,
 }
 

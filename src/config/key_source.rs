@@ -8,6 +8,7 @@ use super::Settings;
 /// One key of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySource {
+    /// The account.
     pub account_sid: String,
     /// What it is called: `primary token`, `secondary token`, `token NAME`, `shared key NAME`.
     pub key: String,

@@ -12,8 +12,11 @@ use crate::twilio::signature::BaseUrl;
 /// Signing keys, signed URLs and callback paths.
 #[derive(Debug, Clone)]
 pub struct ListenerConfig {
+    /// The accounts with their keys.
     pub accounts: Arc<Accounts>,
+    /// The public URLs that Twilio signs.
     pub public_urls: Arc<[BaseUrl]>,
+    /// The paths at which callbacks are received.
     pub callback_paths: Arc<[CallbackPath]>,
 }
 

@@ -84,16 +84,23 @@ pub struct Settings {
 /// The settings of a server.
 #[derive(Debug)]
 pub struct ServerConfig {
+    /// The address on which callbacks are received.
     pub listen: SocketAddr,
+    /// The address of the admin listener.
     pub admin_listen: SocketAddr,
+    /// The paths at which callbacks are received.
     pub callback_paths: Vec<CallbackPath>,
+    /// The public URLs that Twilio signs.
     pub public_urls: Vec<BaseUrl>,
     /// Whether the public URL is to be guessed from the address listened on.
     pub public_url_is_guessed: bool,
+    /// The host names that admin requests may be addressed to, besides the loopback ones.
     pub admin_hosts: Vec<String>,
     /// Every admin request needs one of these; none is needed if there are none.
     pub api_tokens: Vec<ApiToken>,
+    /// The accounts with their keys.
     pub accounts: Accounts,
+    /// The names of accounts.
     pub account_names: AccountNames,
     /// How often the log is verified in the background; `None` if it is not.
     pub verify_every: Option<Duration>,
@@ -101,7 +108,9 @@ pub struct ServerConfig {
     pub quarantine: Option<Limits>,
     /// Where access records are written; `None` if there are none.
     pub access_log: Option<Destination>,
+    /// The settings of reconciliation.
     pub reconciling: Reconciling,
+    /// The table of error codes.
     pub error_codes: ErrorCodes,
     /// The country of numbers without a calling code; `None` if none is configured.
     pub default_country: Option<Country>,

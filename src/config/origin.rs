@@ -14,9 +14,12 @@ pub enum Origin {
     Variable(String),
     /// The configuration file, and the line if it is known.
     File {
+        /// The configuration file.
         path: PathBuf,
+        /// The line, from 1.
         line: Option<usize>,
     },
+    /// The default.
     Default,
 }
 

@@ -16,9 +16,13 @@ use crate::domain::duration;
 pub struct Reconciling {
     /// How often a server reconciles on its own; `None` if it does not.
     pub every: Option<Duration>,
+    /// Messages are fetched that have been open for longer than this.
     pub older_than: Option<Duration>,
+    /// Messages are not fetched that have been open for longer than this.
     pub give_up_after: Option<Duration>,
+    /// The maximum number of requests of a run.
     pub requests_max: Option<u64>,
+    /// True if the text of messages is stored.
     pub keep_content: bool,
 }
 

@@ -10,6 +10,8 @@ pub struct Setting {
     /// The key in the configuration file, with its section, such as `reconcile.every`. `doctor` calls
     /// the setting by this name.
     pub key: &'static str,
+    /// The kind of its value in the file.
+    /// The kind of its value in the file.
     pub form: Form,
     /// The flag with its dashes; `None` if there is no flag.
     pub flag: Option<&'static str>,
@@ -70,42 +72,52 @@ impl Setting {
         }
     }
 
+    /// Adds a flag, given with its dashes.
     pub const fn flag(self, flag: &'static str) -> Self {
         Self { flag: Some(flag), ..self }
     }
 
+    /// Adds an environment variable.
     pub const fn variable(self, variable: &'static str) -> Self {
         Self { variable: Some(variable), ..self }
     }
 
+    /// Adds a default, as it would be written in the file.
     pub const fn default(self, default: &'static str) -> Self {
         Self { default: Some(default), ..self }
     }
 
+    /// Adds a description: a phrase without a full stop.
     pub const fn about(self, about: &'static str) -> Self {
         Self { about, ..self }
     }
 
+    /// Adds further sentences for the commented configuration.
     pub const fn note(self, note: &'static str) -> Self {
         Self { note, ..self }
     }
 
+    /// Adds an example of a setting without a default.
     pub const fn example(self, example: &'static str) -> Self {
         Self { example: Some(example), ..self }
     }
 
+    /// Adds the function that parses the value, and shows it in words.
     pub const fn shown(self, show: fn(&Settings) -> anyhow::Result<String>) -> Self {
         Self { show: Some(show), ..self }
     }
 
+    /// Adds variables that set it in another form, such as a file with the value.
     pub const fn other_variables(self, other_variables: &'static [&'static str]) -> Self {
         Self { other_variables, ..self }
     }
 
+    /// Adds other keys of the configuration file.
     pub const fn other_keys(self, other_keys: &'static [&'static str]) -> Self {
         Self { other_keys, ..self }
     }
 
+    /// Adds variables that are read if the setting is not given.
     pub const fn fallback_variables(self, fallback_variables: &'static [&'static str]) -> Self {
         Self { fallback_variables, ..self }
     }

@@ -18,8 +18,11 @@ use crate::twilio_api::Credentials;
 /// The subaccounts of one account in numbers, for `config show` and the checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SubaccountsSummary {
+    /// The number of subaccounts.
     pub count: usize,
+    /// The number of those that are active.
     pub active: usize,
+    /// When Twilio listed them.
     pub fetched_at: Timestamp,
 }
 

@@ -61,6 +61,7 @@ const EXAMPLE_SID: &str = "AC0123456789abcdef0123456789abcdef";
 /// The account to put into the file.
 #[derive(Debug, Clone, Copy)]
 pub struct TemplateAccount<'a> {
+    /// The account's SID.
     pub sid: &'a str,
     /// The file with its auth token, relative to the configuration file; `None` if the section is to be
     /// completed by hand or the environment has the account.

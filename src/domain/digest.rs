@@ -26,7 +26,9 @@ const NO_MESSAGE: Hash = [0; 32];
 /// The SIDs in an event's body, as exports show them. How they are read is part of the log's format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sids<'a> {
+    /// `AccountSid`, if the body has one.
     pub account_sid: Option<&'a str>,
+    /// The SID of the message that the event belongs to, if any.
     pub message_sid: Option<&'a str>,
 }
 

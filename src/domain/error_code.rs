@@ -49,7 +49,9 @@ pub struct ErrorCodes(HashMap<ErrorCode, Meaning>);
 /// The meaning of an error code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meaning {
+    /// A short description, as in Twilio's list of error codes.
     pub title: String,
+    /// The party that is usually responsible.
     pub fault: Responsibility,
 }
 
@@ -60,12 +62,15 @@ pub enum Responsibility {
     Sender,
     /// The number, handset or person: switched off, landline, unsubscribed.
     Recipient,
+    /// The carrier: filtering, blocking, an outage in its network.
     Carrier,
     /// The operator of the channel, such as Meta for WhatsApp.
     Channel,
+    /// Twilio itself: an internal error or an outage.
     Twilio,
     /// The setup of the account, its senders or the callback URL.
     Configuration,
+    /// The code does not tell.
     Unknown,
 }
 
@@ -73,7 +78,9 @@ pub enum Responsibility {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {detail}")]
 pub struct InvalidCodeTable {
+    /// The line in the file, from 1.
     pub line: u64,
+    /// The reason, with the rejected text.
     pub detail: String,
 }
 

@@ -37,9 +37,13 @@ pub fn parse_position(text: &str) -> Option<Position> {
 /// The source of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
+    /// A request that Twilio sent, with a valid signature.
     Callback,
+    /// A message that this program is about to send, or the response to it.
     Send,
+    /// A record that was fetched from Twilio's API.
     Reconcile,
+    /// A record from a file: an event of another ledger, or one of Twilio's records.
     Import,
     /// The record that events lost their content.
     Erasure,
@@ -125,10 +129,13 @@ pub struct NewEvent {
     pub event_id: Uuid,
     /// When this ledger received it; Twilio does not send a time.
     pub received_at: Timestamp,
+    /// Where the event comes from.
     pub source: Source,
+    /// The method of the HTTP request; empty for an imported record of Twilio's.
     pub method: String,
     /// The public URL that the signature was verified against; path and query are byte for byte.
     pub url: String,
+    /// The stored headers, sorted by name.
     pub headers: Headers,
     /// Exactly as received.
     pub body: Vec<u8>,
@@ -136,6 +143,7 @@ pub struct NewEvent {
     pub verified_by: Option<String>,
     /// Our own metadata, such as the file of an import or the send that a response belongs to.
     pub notes: BTreeMap<String, String>,
+    /// 16 random bytes, without which nobody can test a guess against the content's hash.
     pub salt: Salt,
 }
 
@@ -160,6 +168,7 @@ pub mod note {
 /// An event with its place in the log. Nothing changes it, and only an erasure removes its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedEvent {
+    /// The place in the log, from 1.
     pub position: Position,
     /// Method, URL, headers, body and notes are empty if the content is erased, and the salt is zero.
     pub event: NewEvent,
@@ -167,7 +176,7 @@ pub struct RecordedEvent {
     pub erased: Option<Erased>,
 }
 
-/// What remains of an event's content after its erasure.
+/// The remains of an event's content after its erasure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Erased {
     /// The hash of the event's account and message.

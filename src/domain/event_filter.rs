@@ -7,14 +7,19 @@ use crate::domain::{AccountSid, ErrorCode, NewEvent, Source, Status, StatusRepor
 /// Conditions on an event itself, whatever its message is now. It must satisfy all that are set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventFilter {
+    /// The account that the event names.
     pub account_sid: Option<AccountSid>,
+    /// The SID of the message that the event belongs to.
     pub message_sid: Option<String>,
+    /// The source of the event.
     pub source: Option<Source>,
     /// The reported status, in any letter case; may be one that this program does not know.
     pub status: Option<String>,
     /// The reported error code.
     pub error_code: Option<ErrorCode>,
+    /// The sender that the event reports.
     pub from: Option<AddressPattern>,
+    /// The recipient that the event reports.
     pub to: Option<AddressPattern>,
     /// Names and values of tags in its URL, all of which it has.
     pub tags: Vec<(String, String)>,
@@ -26,11 +31,14 @@ pub struct EventFilter {
     pub simulated: Option<bool>,
 }
 
-/// What was read from an event.
+/// An event with the facts that were read from it.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadEvent<'a> {
+    /// The event that was read.
     pub event: &'a NewEvent,
+    /// The account that it names, if any.
     pub account_sid: Option<&'a str>,
+    /// The message that it belongs to, if any.
     pub message_sid: Option<&'a str>,
     /// `None` if it reports nothing of a message.
     pub reported: Option<&'a StatusReported>,

@@ -39,7 +39,9 @@ impl Elapsed {
 /// The number of durations per bucket. Counts can be negative while changes are summed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DurationHistogram {
+    /// Messages without such a duration.
     pub unknown: i64,
+    /// Durations below zero, because the later status arrived first.
     pub negative: i64,
     /// Bucket and count, sorted by bucket; no count is zero.
     buckets: SmallVec<[(u16, i64); 2]>,

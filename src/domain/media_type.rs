@@ -11,7 +11,9 @@ const JSON: &str = "application/json";
 /// The format of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyKind {
+    /// `application/x-www-form-urlencoded`.
     Form,
+    /// `application/json`, or a type that ends in `+json`.
     Json,
 }
 

@@ -16,7 +16,9 @@ const HOUR_MICROS: i64 = 3_600_000_000;
 pub struct RollupKey<'a> {
     /// The hour in which the first event arrived.
     pub hour: Hour,
+    /// The account; `None` for messages without one.
     pub account_sid: Option<Cow<'a, str>>,
+    /// The channel, such as `sms` or `whatsapp`.
     pub channel: Cow<'a, str>,
     /// The country of the recipient's address.
     pub country: Option<Country>,
@@ -39,6 +41,7 @@ pub struct Hour(pub i64);
 /// The values that one message adds to its rollup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contribution {
+    /// True if there is evidence of both success and failure.
     pub conflict: bool,
     /// True if any event was imported.
     pub imported: bool,
@@ -56,14 +59,19 @@ pub struct Contribution {
 /// counts can be negative while changes are summed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rollup {
+    /// All messages of the group.
     pub messages: i64,
+    /// Messages with evidence of both success and failure.
     pub conflicts: i64,
+    /// Messages with imported events.
     pub imported: i64,
     /// Messages with late events.
     pub late: i64,
     /// Messages with duplicate events.
     pub duplicate: i64,
+    /// The times from the first of `accepted`, `queued` and `sending` to `sent`.
     pub time_to_sent: DurationHistogram,
+    /// The times from `sent` to `delivered`.
     pub sent_to_delivered: DurationHistogram,
 }
 

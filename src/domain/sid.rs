@@ -25,7 +25,9 @@ pub struct MessageSid(SmolStr);
 /// SID; a callback may lack it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageKey {
+    /// The account; `None` for events that name none.
     pub account_sid: Option<AccountSid>,
+    /// The SID of the message.
     pub message_sid: MessageSid,
 }
 

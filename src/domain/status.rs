@@ -9,16 +9,27 @@
 /// [`Rule::FailureTerminal`]: super::Rule::FailureTerminal
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
+    /// Twilio sends the message at a later time.
     Scheduled,
+    /// Twilio accepted the message for a messaging service, which has not chosen a sender yet.
     Accepted,
+    /// The message waits to be sent.
     Queued,
+    /// Twilio is passing the message on to the carrier.
     Sending,
+    /// The carrier accepted the message.
     Sent,
+    /// Some of several recipients have the message.
     PartiallyDelivered,
+    /// The carrier, or the recipient's device, confirmed that it arrived.
     Delivered,
+    /// The recipient opened the message (WhatsApp, RCS).
     Read,
+    /// A scheduled message was cancelled.
     Canceled,
+    /// The carrier could not deliver the message.
     Undelivered,
+    /// Twilio could not send the message.
     Failed,
 }
 

@@ -18,6 +18,7 @@ pub struct Zone(TimeZone);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not {}", name.escape_debug(), self.expected())]
 pub struct UnknownZone {
+    /// The name as it was given.
     pub name: String,
     similar: String,
 }

@@ -12,25 +12,33 @@ use crate::domain::digest::{Hash, hex};
 /// The manifest, written next to the files as `manifest.json`.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Manifest {
+    /// The id of the ledger.
     pub ledger_id: String,
     /// The position that the export is pinned to.
     pub as_of_position: Position,
     /// The root of the log's tree there, which `verify --expect POSITION:HASH` compares. `None` if addresses are
     /// masked: it is a hash over them, and confirms a guess.
     pub root: Option<String>,
+    /// The rule by which statuses were decided.
     pub rule: String,
     /// What was asked for, by the names of the command line, with times in UTC; masked like everything else.
     pub filters: BTreeMap<String, String>,
+    /// True if addresses are masked.
     pub masked: bool,
+    /// The files of the export.
     pub files: Vec<ManifestFile>,
 }
 
 /// One file of an export.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ManifestFile {
+    /// The name of the file, in the manifest's folder.
     pub name: String,
+    /// The number of messages or events, without a header.
     pub rows: u64,
+    /// The size of the file.
     pub bytes: u64,
+    /// The SHA-256 of the file, in hexadecimal digits.
     pub sha256: String,
 }
 

@@ -36,7 +36,9 @@ pub type Sink<'w> = &'w mut (dyn Write + Send);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
+    /// Messages with their current state.
     Messages,
+    /// Events of the log.
     Events,
 }
 
@@ -44,15 +46,19 @@ pub enum Content {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FileFormat {
+    /// One JSON object on each line.
     Ndjson,
+    /// Comma-separated values (RFC 4180), with a header.
     Csv,
+    /// Apache Parquet.
     #[cfg(feature = "parquet")]
     Parquet,
+    /// A spreadsheet, for Excel and others.
     #[cfg(feature = "xlsx")]
     Xlsx,
 }
 
-/// As of when, and for whose eyes.
+/// The position that an export is pinned to, and what it shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExportView {
     /// The position that the export is pinned to.
@@ -65,7 +71,9 @@ pub struct ExportView {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum ExportRow {
+    /// A message with its state at the export's position.
     Message(Box<wire::Message>),
+    /// An event with the facts that it reports.
     Event(Box<wire::ShownEvent>),
 }
 
@@ -94,6 +102,7 @@ pub trait RowWriter {
 
 /// Why an export ended early.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
 pub enum ExportError {
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -11,15 +11,20 @@ use crate::store::Store;
 /// The rows of an export, by a filter.
 #[derive(Debug, Clone)]
 pub enum Selection {
+    /// The messages that match.
     Messages(MessageFilter),
+    /// The events that match.
     Events(EventFilter),
 }
 
 /// An export that can be written.
 #[derive(Debug, Clone)]
 pub struct ExportRequest {
+    /// The rows.
     pub selection: Selection,
+    /// The format of the file.
     pub format: FileFormat,
+    /// The position that it is pinned to, and whether addresses are masked.
     pub view: ExportView,
     /// Tags that get a column of their own.
     pub tag_columns: Vec<String>,

@@ -65,6 +65,7 @@ pub type ProgressFn<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
 
 /// The reason an import ended early.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
 pub enum ImportError {
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -13,9 +13,11 @@ const SHOWN_MAX: usize = 20;
 /// A rejected row, or file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RejectedRow {
+    /// The name of the file.
     pub file: String,
     /// `None` if the whole file was rejected.
     pub line: Option<u64>,
+    /// Why it was rejected, with the rejected value.
     pub reason: String,
 }
 

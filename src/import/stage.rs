@@ -29,6 +29,7 @@ pub struct ReadFile {
     pub name: String,
     /// `None` if it is not a known format.
     pub format: Option<ImportFormat>,
+    /// The number of rows.
     pub rows: u64,
     /// The ledger that exported its events, if that is known.
     pub ledger: Option<String>,
@@ -36,8 +37,11 @@ pub struct ReadFile {
 
 /// Rows that were read and checked.
 pub struct StagedImport {
+    /// The files, in the order of the command line.
     pub files: Vec<ReadFile>,
+    /// The number of rows by outcome.
     pub counts: Counts,
+    /// The rejected rows.
     pub refused: Rejects,
     pub(super) spool: Spool,
     staged: u64,

@@ -14,12 +14,16 @@ use crate::wire::mask;
 /// Work that continues after the response to the request that started it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Job {
+    /// The id of the job, a UUID.
     pub id: String,
+    /// The work, with its result.
     #[serde(flatten)]
     pub work: JobWork,
+    /// The state.
     pub state: JobState,
     /// The name of the API token that started it.
     pub started_by: String,
+    /// When it was requested, in UTC.
     pub created_at: String,
     /// `null` while it waits for another job of its kind.
     pub started_at: Option<String>,
@@ -39,8 +43,11 @@ pub struct Job {
 pub enum JobState {
     /// It has not begun, because another job of its kind is running.
     Waiting,
+    /// It has begun.
     Running,
+    /// It has ended, and its result is complete.
     Done,
+    /// It has ended early.
     Failed,
 }
 
@@ -60,8 +67,11 @@ pub struct JobProgress {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum JobKind {
+    /// An export.
     Export,
+    /// A verification.
     Verify,
+    /// A dry run of a replay.
     DryRun,
 }
 
@@ -69,18 +79,24 @@ pub enum JobKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum JobWork {
+    /// An export, with its file.
     Export(ExportJob),
+    /// A verification, with its findings.
     Verify(VerifyJob),
+    /// A dry run of a replay, with the messages that would change.
     DryRun(DryRunJob),
 }
 
 /// An export that is made and kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ExportJob {
+    /// Messages or events.
     pub content: Content,
+    /// The format of the file.
     pub format: FileFormat,
     /// The filters as they were given, with times in UTC.
     pub filters: BTreeMap<String, String>,
+    /// The tags that have a column of their own.
     pub tag_columns: Vec<String>,
     /// Whether addresses are masked, in the filters as in the rows.
     pub masked: bool,
@@ -111,19 +127,23 @@ pub struct VerifyJob {
 /// The result of a verification.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct VerifyResult {
+    /// The last position of the log at the start.
     pub head: Position,
     /// The root of the log's tree at the head. `null` if the log has gaps or unreadable events, or if
     /// addresses are masked.
     pub hash: Option<String>,
+    /// The last position that the views had read.
     pub checkpoint: Position,
     /// How many events were read.
     pub events: u64,
     /// How many of them were imported.
     pub imported: u64,
+    /// The rule of the views.
     pub rule: String,
     /// The digest of the views at the checkpoint. `null` if the log cannot be folded, or if addresses are
     /// masked.
     pub digest: Option<String>,
+    /// What is wrong; empty if nothing is.
     pub findings: Vec<VerifyFinding>,
     /// `log` or `views` if the check of the engine was given up, because the file was written too fast.
     pub unfinished: Vec<String>,
@@ -134,13 +154,16 @@ pub struct VerifyResult {
 pub struct VerifyFinding {
     /// Its kind, such as `changed-events`.
     pub finding: String,
+    /// The position that it is about, if it is about one.
     pub position: Option<Position>,
+    /// What was found.
     pub detail: String,
 }
 
 /// A replay by a rule that changes nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DryRunJob {
+    /// The rule that is tried.
     pub rule: String,
     /// `null` until it is done.
     pub result: Option<DryRunResult>,
@@ -149,8 +172,11 @@ pub struct DryRunJob {
 /// The effect of a rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DryRunResult {
+    /// The last position of the log.
     pub head: Position,
+    /// The last position that was compared.
     pub checkpoint: Position,
+    /// The number of events that were read.
     pub events: u64,
     /// The digest that the views would have; `null` if addresses are masked.
     pub digest: Option<String>,
@@ -165,17 +191,24 @@ pub struct DryRunResult {
 /// The number of messages whose status would change in this way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StatusChanges {
+    /// The status in the views.
     pub from: String,
+    /// The status by the other rule.
     pub to: String,
+    /// The number of messages.
     pub messages: u64,
 }
 
 /// A message that would have another status.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MessageChange {
+    /// The SID of the message.
     pub message_sid: String,
+    /// The account of the message; `null` if no event names one.
     pub account_sid: Option<String>,
+    /// The status in the views.
     pub from: String,
+    /// The status by the other rule.
     pub to: String,
 }
 

@@ -47,6 +47,7 @@ const END_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why a job is not started.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
 pub enum NotStarted {
     #[error("{0} jobs of this kind are waiting already; try again later")]
     TooMany(usize),

@@ -11,18 +11,22 @@ use crate::projection::verify::Expected;
 /// The work that is requested.
 #[derive(Debug, Clone)]
 pub enum JobRequest {
+    /// An export to be made and kept.
     Export(Box<RequestedExport>),
     /// The root that the log must contain, if one is given.
     Verify(Option<Expected>),
+    /// The rule to try.
     DryRun(Rule),
 }
 
 /// An export, and what its rows and its manifest show besides.
 #[derive(Debug, Clone)]
 pub struct RequestedExport {
+    /// The rows, and their form.
     pub request: ExportRequest,
     /// The filters as they were given, masked if the rows are.
     pub filters: BTreeMap<String, String>,
+    /// The table of error codes.
     pub error_codes: Arc<ErrorCodes>,
 }
 

@@ -123,7 +123,7 @@ fn grown(tree: &RightEdge, leaves: &[Hash]) -> (RightEdge, Vec<(Node, Hash)>) {
     (tree, nodes)
 }
 
-/// Joins the messages of a batch with what the views have of them.
+/// Joins the messages of a batch with their state in the views.
 fn join(
     store: &dyn Store,
     views: &dyn Views,

@@ -7,19 +7,33 @@ use uuid::Uuid;
 use crate::domain::{Position, Rule};
 use crate::store::{Checkpoint, Store, StoreError, Views};
 
-/// How views relate to a log and a rule.
+/// The relation of views to a log and a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ViewsState {
     /// They were built from this log by this rule.
     Current,
     /// They were built from this log by another rule.
-    OtherRule { built_by: Rule },
+    OtherRule {
+        /// The rule of the views.
+        built_by: Rule,
+    },
     /// They belong to another ledger.
-    OtherLedger { theirs: Uuid },
+    OtherLedger {
+        /// The id of their ledger.
+        theirs: Uuid,
+    },
     /// They have read beyond the end of the log.
-    AheadOfLog { checkpoint: Position, head: Position },
+    AheadOfLog {
+        /// The last position that they have read.
+        checkpoint: Position,
+        /// The last position of the log.
+        head: Position,
+    },
     /// The log has another event at their checkpoint.
-    OtherHistory { checkpoint: Position },
+    OtherHistory {
+        /// The last position that they have read.
+        checkpoint: Position,
+    },
 }
 
 impl ViewsState {

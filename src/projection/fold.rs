@@ -1,4 +1,4 @@
-//! The fold of one message: its lifecycle, and what each of its events did to it.
+//! The fold of one message: its lifecycle, and the effect of each of its events.
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
@@ -15,7 +15,9 @@ use crate::twilio::signature::SIGNATURE_HEADER;
 /// One message with its timeline.
 #[derive(Debug, Clone)]
 pub struct Folded {
+    /// The account and SID of the message.
     pub key: MessageKey,
+    /// Its state after these events.
     pub lifecycle: Lifecycle,
     /// Its events, in order of position.
     pub timeline: Vec<Entry>,
@@ -24,9 +26,13 @@ pub struct Folded {
 /// One event of a timeline.
 #[derive(Debug, Clone)]
 pub struct Entry {
+    /// The event of the log.
     pub event: RecordedEvent,
+    /// The facts that it reports.
     pub reported: StatusReported,
+    /// Its effect on the message.
     pub effect: Effect,
+    /// Its effect on the message's status.
     pub change: StatusChange,
 }
 

@@ -16,11 +16,12 @@ use crate::twilio::callback::ParsedCallback;
 /// Part of a SHA-256: there may be millions of facts, and two must never be confused.
 type Fact = [u8; 16];
 
-/// What an event adds to the known facts of its message.
+/// Whether an event adds to the known facts of its message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Novelty {
     /// It reports a status or an error code for the first time.
     New,
+    /// Earlier events have reported the same status and error code.
     Known,
     /// It is not about a message, or reports nothing of it.
     NoReport,
@@ -29,7 +30,7 @@ pub enum Novelty {
 /// Facts that the views may not have yet.
 #[derive(Debug, Default)]
 pub struct KnownFacts {
-    /// Up to which position of the log, at least, facts are known here or in the views.
+    /// The position of the log up to which, at least, facts are known here or in the views.
     up_to: Position,
     facts: HashSet<Fact>,
 }
@@ -49,7 +50,7 @@ impl KnownFacts {
         })
     }
 
-    /// Whether an event adds to what the views and these facts have. If so, its facts are inserted.
+    /// Whether an event adds to the views and these facts. If so, its facts are inserted.
     pub fn insert_if_new(
         &mut self,
         views: Option<&dyn Views>,

@@ -12,10 +12,12 @@ use crate::twilio::callback::ParsedCallback;
 /// Maximum length of the tail for interactive queries: some 10 ms of reading.
 pub const TAIL_EVENTS_MAX: u64 = 10_000;
 
-/// Up to which point a message's events count.
+/// The point up to which a message's events count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AsOf {
+    /// All events of the log.
     Head,
+    /// Events up to this position.
     Position(Position),
     /// Events received up to then, this moment included.
     Time(Timestamp),
@@ -24,11 +26,14 @@ pub enum AsOf {
 /// A query: which message, by which rule, as of when.
 #[derive(Debug, Clone)]
 pub struct MessageQuery {
+    /// The SID of the message.
     pub message_sid: MessageSid,
     /// The message's account; `Some(None)` is the message without an account. If it is `None`, the message is
     /// that of the only account with this SID, or the one without an account if there is none.
     pub account_sid: Option<Option<AccountSid>>,
+    /// The rule by which the status is decided.
     pub rule: Rule,
+    /// The events that count.
     pub as_of: AsOf,
 }
 
@@ -36,19 +41,26 @@ pub struct MessageQuery {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the log ends at position {head}, before position {asked_for}")]
 pub struct BeyondHead {
+    /// The position in the query.
     pub asked_for: Position,
+    /// The last position of the log.
     pub head: Position,
 }
 
 /// The result of a query.
 #[derive(Debug, Clone)]
 pub enum MessageResult {
+    /// The log has no event of such a message.
     NotFound,
+    /// The log ends before the position in the query.
     BeyondHead(BeyondHead),
     /// Several accounts have a message with this SID; events without an account do not count.
     Ambiguous(Vec<AccountSid>),
+    /// The message as of then.
     Found {
+        /// The message with its timeline.
         folded: Box<Folded>,
+        /// The last position that counts.
         as_of_position: Position,
     },
 }

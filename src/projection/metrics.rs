@@ -21,11 +21,15 @@ const NO_CODE: &str = "none";
 /// Counters of unusual events that this process has projected. A rebuild of the views does not count.
 #[derive(Clone)]
 pub struct ProjectionMetrics {
+    /// Events that repeat an earlier one.
     pub duplicates: IntCounter,
+    /// Events that report a lower status than one that was reported before.
     pub late: IntCounter,
+    /// Events with a status that is not one of an outbound message.
     pub unrecognised: IntCounter,
     /// Messages, not events.
     pub conflicts: IntCounter,
+    /// Failed messages by error code.
     pub failed: FailedMessages,
 }
 
@@ -87,7 +91,7 @@ impl Default for ProjectionMetrics {
 }
 
 impl ProjectionMetrics {
-    /// Counts what a batch added to its messages.
+    /// Counts the unusual events of a batch.
     pub fn count(&self, messages: &[MessageChange]) {
         let mut failed = BTreeMap::new();
         for MessageChange { before, message } in messages {

@@ -26,8 +26,9 @@ pub fn read(event: &crate::domain::NewEvent) -> ParsedCallback<'_> {
     ParsedCallback::parse(event)
 }
 
-/// Why a projection cannot continue.
+/// The reason a projection cannot continue.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
 pub enum ProjectionError {
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -12,22 +12,31 @@ use crate::domain::digest::Hash;
 use crate::domain::{MessageKey, Position, Rule, Status};
 use crate::store::{Checkpoint, Store, StoreError, Views};
 
-/// What a replay did.
+/// The result of a replay.
 #[derive(Debug, Clone)]
 pub struct Replayed {
+    /// The head up to which the result describes the log.
     pub head: Position,
+    /// The last position that was read.
     pub checkpoint: Position,
+    /// The number of events that were read.
     pub events: u64,
+    /// The speed of reading and projecting.
     pub events_per_second: f64,
+    /// The rule by which statuses were decided.
     pub rule: Rule,
+    /// The digest of the rebuilt views.
     pub digest: Hash,
 }
 
 /// A message that has another status by another rule, or in a fresh fold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
+    /// The account and SID of the message.
     pub key: MessageKey,
+    /// The status in the views; `None` is unknown.
     pub from: Option<Status>,
+    /// The status by the other rule or in the fresh fold; `None` is unknown.
     pub to: Option<Status>,
 }
 

@@ -41,7 +41,7 @@ pub struct Handle {
 
 struct Shared {
     head: Arc<Head>,
-    /// The checkpoint's position, once the views are known to be the log's.
+    /// The checkpoint's position, once the views are known to belong to the log.
     projected: Head,
     /// Whether the views are known to belong to this log. Until then they must not be read.
     aligned: AtomicBool,
@@ -54,8 +54,9 @@ struct Shared {
 /// Since when events wait to be projected, by a monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waiting {
-    /// Perhaps since before this process started; only their own times show it.
+    /// Perhaps since before this process started; only the events' own times show it.
     Unknown,
+    /// Since this moment.
     Since(Instant),
     /// No event was waiting at the last check.
     Nothing,

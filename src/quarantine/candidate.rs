@@ -18,10 +18,15 @@ pub const AS_IT_IS: &str = "signed by the account, as it is";
 /// A rejected request and the settings that it was checked against.
 #[derive(Clone)]
 pub struct Candidate {
+    /// The request.
     pub request: Arc<RefusedRequest>,
+    /// Why it was rejected.
     pub rejection: Rejection,
+    /// The accounts with their keys.
     pub accounts: Arc<Accounts>,
+    /// The public URLs that signatures are checked against.
     pub public_urls: Arc<[BaseUrl]>,
+    /// The paths at which callbacks are received.
     pub callback_paths: Arc<[CallbackPath]>,
 }
 
@@ -68,6 +73,7 @@ impl Candidate {
 pub enum Cause {
     /// The signature is valid: only the path, or whatever else was rejected, has to be fixed.
     ValidSignature,
+    /// The signature is invalid, for this cause.
     Diagnosis(Diagnosis),
 }
 

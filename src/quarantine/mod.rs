@@ -44,8 +44,11 @@ pub fn kept_headers<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> H
 /// The settings that decide what the listener accepts: signing keys, signed URLs and callback paths.
 #[derive(Debug, Clone, Copy)]
 pub struct ListenerSettings<'a> {
+    /// The accounts with their keys.
     pub accounts: &'a Accounts,
+    /// The public URLs that signatures are checked against.
     pub public_urls: &'a [BaseUrl],
+    /// The paths at which callbacks are received.
     pub callback_paths: &'a [CallbackPath],
 }
 
@@ -67,10 +70,14 @@ pub enum Unacceptable {
     Cut,
     /// Its path is not one of the configured callback paths.
     Path {
+        /// The path of the request.
         path: String,
+        /// The configured callback paths.
         configured: Vec<String>,
     },
+    /// Its method is not POST.
     Method(String),
+    /// Its body is neither a form nor JSON.
     MediaType(String),
 }
 

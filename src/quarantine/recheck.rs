@@ -21,7 +21,9 @@ const STEP_REQUESTS: usize = 500;
 /// The counts of a recheck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rechecked {
+    /// Requests that were checked.
     pub requests: u64,
+    /// Requests that are now in the log.
     pub appended: u64,
     /// Requests that an earlier, interrupted recheck had already appended.
     pub already_there: u64,

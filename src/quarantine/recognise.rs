@@ -158,7 +158,7 @@ fn has_form(candidate: &Candidate) -> bool {
     STANDARD.decode(signature(candidate)).is_ok_and(|mac| MAC_BYTES.contains(&mac.len()))
 }
 
-/// What is known about a request before any edit is tried.
+/// The facts about a request before any edit is tried.
 enum Ownership {
     /// No edit can make its signature valid with the configured keys.
     No,

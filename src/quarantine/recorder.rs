@@ -49,7 +49,7 @@ const DISK_FREE_BYTES_MIN: u64 = 64 << 20;
 /// The interval at which an idle thread updates the gauges, because other processes may delete requests.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// A handle to the thread. When the last one is dropped, the thread writes what it still has and ends.
+/// A handle to the thread. When the last one is dropped, the thread writes the queued requests and ends.
 #[derive(Clone)]
 pub struct Recorder {
     shared: Arc<Shared>,
@@ -58,7 +58,7 @@ pub struct Recorder {
     metrics: QuarantineMetrics,
 }
 
-/// What the handles and the thread share.
+/// The state that the handles and the thread share.
 struct Shared {
     queue: Queue,
     recogniser: Recogniser,

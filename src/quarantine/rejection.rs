@@ -13,10 +13,13 @@ pub enum Rejection {
     Method,
     /// It is malformed HTTP.
     Request,
+    /// Its body is longer than the limit.
     TooLarge,
+    /// Its body did not arrive in time.
     TooSlow,
     /// The body did not arrive completely.
     Broken,
+    /// Its body is neither a form nor JSON.
     MediaType,
     /// Its signature is invalid.
     Signature(InvalidReason),

@@ -7,10 +7,15 @@ use prometheus::{Gauge, IntCounter, Registry};
 /// The counters and gauges of reconcile.
 #[derive(Clone)]
 pub struct ReconcileMetrics {
+    /// Runs that have ended.
     pub runs: IntCounter,
+    /// Runs that stopped early.
     pub stopped: IntCounter,
+    /// Requests to Twilio.
     pub requests: IntCounter,
+    /// Events that were appended.
     pub appended: IntCounter,
+    /// When the last run ended, in seconds since 1970.
     pub ended_at: Gauge,
     every: Gauge,
 }

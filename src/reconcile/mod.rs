@@ -45,7 +45,9 @@ pub const REQUESTS_MAX: u64 = 10_000;
 /// The plan of a run.
 #[derive(Debug, Clone)]
 pub struct ReconcilePlan {
+    /// Messages are fetched that have been open for longer than this.
     pub older_than: Duration,
+    /// Messages are not fetched that have been open for longer than this.
     pub give_up_after: Duration,
     /// True if open messages are fetched.
     pub fetch: bool,
@@ -59,15 +61,19 @@ pub struct ReconcilePlan {
 
 /// A run and its inputs.
 pub struct Run<'a> {
+    /// The ledger.
     pub store: &'a dyn Store,
+    /// The client for Twilio's API.
     pub client: &'a Client,
     /// The credentials of each account.
     pub accounts: &'a BTreeMap<AccountSid, Credentials>,
+    /// The plan of the run.
     pub plan: &'a ReconcilePlan,
     /// Appends all events or none, even while another process appends.
     pub append: &'a mut dyn FnMut(&[NewEvent]) -> Result<(), StoreError>,
     /// Called after every step.
     pub tell: &'a mut dyn FnMut(&ReconcileSummary),
+    /// The file with the progress, which the next run continues from.
     pub state_file: PathBuf,
     progress: Progress,
     summary: ReconcileSummary,
@@ -104,6 +110,7 @@ pub struct ReconcileSummary {
 
 /// The reason a run stopped early. The next run resumes there.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
 pub enum ReconcileError {
     #[error(transparent)]
     Store(#[from] StoreError),

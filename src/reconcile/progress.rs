@@ -84,6 +84,7 @@ pub struct ListWindow {
 pub struct LastReconcile {
     /// RFC 3339.
     pub ended_at: String,
+    /// The number of events that it appended.
     pub appended: u64,
     /// The reason it stopped early; `None` if it finished.
     pub stopped_by: Option<String>,

@@ -16,17 +16,23 @@ const FIRST_WAIT: Duration = Duration::from_secs(60);
 
 /// The input of the thread.
 pub struct Job {
+    /// The ledger.
     pub database: Database,
+    /// The time between runs.
     pub every: Duration,
     /// Makes the plan of each run, with the current window.
     pub plan: Box<dyn Fn() -> ReconcilePlan + Send>,
     /// Returns true if the views are close enough to the head to decide which facts are known.
     pub ready: Box<dyn Fn() -> bool + Send>,
+    /// The maximum number of requests of a run.
     pub requests_max: u64,
+    /// The client for Twilio's API.
     pub client: Client,
     /// Returns the current credentials of each account.
     pub accounts: Box<dyn Fn() -> BTreeMap<AccountSid, Credentials> + Send>,
+    /// The file with the progress, which the next run continues from.
     pub state_file: PathBuf,
+    /// The metrics of runs.
     pub metrics: ReconcileMetrics,
 }
 

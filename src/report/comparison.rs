@@ -10,11 +10,13 @@ use crate::domain::rollup::Hour;
 pub enum Comparison {
     /// The period of the same length directly before.
     Previous,
+    /// The period from the first time to before the second.
     With(Timestamp, Timestamp),
 }
 
 /// Why a report cannot be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
 pub enum CannotCompare {
     #[error("a report is compared if its own period has a beginning; add since")]
     NoBeginning,

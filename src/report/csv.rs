@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use super::output::{DifferencesJson, FiguresJson, ReportJson, RowJson, TimesJson};
+use super::figures_json::{DifferencesJson, FiguresJson, TimesJson};
+use super::output::{ReportJson, RowJson};
 use crate::wire::csv::{escape_formula, write_error};
 
 /// The columns of a distribution of durations, after its name.

@@ -18,21 +18,32 @@ pub const DIMENSIONS_MAX: usize = 2;
 /// A property by which messages are grouped. Times are those of the first event, in the report's zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dimension {
+    /// The calendar day.
     Day,
+    /// The hour of a day.
     Hour,
     /// ISO 8601: from Monday to Sunday.
     Week,
+    /// The calendar month.
     Month,
+    /// Monday to Sunday.
     Weekday,
+    /// The hour from 0 to 23, of any day.
     HourOfDay,
+    /// The channel, such as `sms` or `whatsapp`.
     Channel,
+    /// The sender's address.
     From,
+    /// The messaging service that sent the message.
     MessagingService,
+    /// The country of the recipient's number.
     Country,
+    /// The error code shown for the message.
     ErrorCode,
     /// The party that is usually responsible for the failure; messages that are neither undelivered
     /// nor failed have none.
     Fault,
+    /// The account of the message.
     Account,
     /// The first value, in byte order, of the tag with this name.
     Tag(String),
@@ -40,6 +51,7 @@ pub enum Dimension {
 
 /// Why there is no report by these properties.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
 pub enum InvalidDimensions {
     #[error("`{}` is not a property; there are {names}, and tag:NAME{similar}", name.escape_debug())]
     Unknown { name: String, names: String, similar: String },
@@ -54,6 +66,7 @@ pub enum RowKey {
     None,
     /// An error code, or a time as `LocalTime` numbers it.
     Number(i64),
+    /// Any other value.
     Text(String),
 }
 

@@ -11,6 +11,7 @@ pub mod csv;
 mod dense_histogram;
 mod dimension;
 mod figures;
+pub mod figures_json;
 mod local_time;
 mod order;
 pub mod output;
@@ -40,11 +41,13 @@ use local_time::{LocalTime, LocalTimes};
 pub struct ReportQuery {
     /// One or two properties.
     pub by: Vec<Dimension>,
+    /// The messages that are counted.
     pub filter: MessageFilter,
     /// The zone of days, weeks and so on.
     pub zone: Zone,
     /// The period that the filter's is compared with, which then has both ends.
     pub compare: Option<Period>,
+    /// The order of the rows.
     pub order: Order,
     /// The maximum number of rows; all if `None`.
     pub limit: Option<usize>,
@@ -55,12 +58,16 @@ pub struct ReportQuery {
 /// A finished report.
 #[derive(Debug, Clone)]
 pub struct Report {
+    /// The report that was requested.
     pub query: ReportQuery,
     /// The report includes at least all events up to here. A scan, which takes a while, may include
     /// later events of the messages that it reaches last.
     pub as_of_position: Position,
+    /// The rule by which statuses were decided.
     pub rule: Rule,
+    /// The rows, in the requested order and number.
     pub rows: Vec<Row>,
+    /// The figures of all messages, also of rows beyond the limit.
     pub total: Figures,
     /// The total of the period that it is compared with.
     pub compared_total: Option<Figures>,
@@ -69,7 +76,9 @@ pub struct Report {
 /// A row: the values that its messages share, and its figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
+    /// The values of the properties.
     pub keys: RowKeys,
+    /// The figures of the messages with these values.
     pub figures: Figures,
     /// The figures of the period that it is compared with, if there is one. For days, weeks and so on
     /// they are those of the same place in that period.

@@ -13,14 +13,23 @@ pub enum SortBy {
     /// Times and error codes by their value; otherwise the values with the most messages first.
     #[default]
     Usual,
+    /// By value.
     Key,
+    /// By the number of messages.
     Messages,
+    /// By the number of messages that were delivered or read.
     Reached,
+    /// By the number of messages that were undelivered or failed.
     Failed,
+    /// By the number of messages without an outcome.
     Open,
+    /// By the number of messages with evidence of both success and failure.
     Conflicts,
+    /// By the delivery rate.
     DeliveryRate,
+    /// By the read rate.
     ReadRate,
+    /// By the failure rate.
     FailureRate,
     /// The median of the time to sent.
     TimeToSent,
@@ -33,7 +42,9 @@ pub enum SortBy {
 /// The order of rows: figures from the greatest to the smallest, unless it is ascending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Order {
+    /// The figure or value to sort by.
     pub by: SortBy,
+    /// True for the smallest first.
     pub ascending: bool,
 }
 

@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 
+use super::figures_json::{ComparedJson, FiguresJson};
 use super::{Dimension, Figures, Period, Report, Row, RowKey};
 use crate::domain::account_names::AccountNames;
-use crate::domain::histogram::DurationHistogram;
 use crate::domain::zone::Zone;
-use crate::domain::{ErrorCode, ErrorCodes, Status, Timestamp};
+use crate::domain::{ErrorCode, ErrorCodes, Timestamp};
 use crate::wire::mask;
-use crate::wire::status_name::status_name;
 
 /// Twilio's page of an error code; the code follows.
 const ERROR_PAGE: &str = "https://www.twilio.com/docs/api/errors/";
@@ -22,9 +20,13 @@ const ERROR_PAGE: &str = "https://www.twilio.com/docs/api/errors/";
 pub struct ReportJson {
     /// The properties, with a comma in between.
     pub by: String,
+    /// The beginning of the period; `null` if it has none.
     pub since: Option<String>,
+    /// The end of the period, which is not part of it; `null` if it has none.
     pub until: Option<String>,
+    /// The report includes at least all events up to here.
     pub as_of_position: u64,
+    /// The rule by which statuses are decided.
     pub rule: &'static str,
     /// The zone of days, weeks, months, weekdays and hours.
     pub time_zone: String,
@@ -32,9 +34,11 @@ pub struct ReportJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub compared_with: Option<PeriodJson>,
+    /// The rows, in the requested order and number.
     pub rows: Vec<RowJson>,
     /// The number of rows without a limit.
     pub rows_in_all: usize,
+    /// The figures of all messages, also of those in rows beyond the limit.
     pub total: FiguresJson,
     /// The total of the period that it is compared with.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,7 +52,9 @@ pub struct ReportJson {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = ReportPeriod)]
 pub struct PeriodJson {
+    /// The beginning.
     pub since: String,
+    /// The end, which is not part of it.
     pub until: String,
 }
 
@@ -68,6 +74,7 @@ pub struct RowJson {
     #[serde(flatten)]
     #[schema(value_type = CodeJson)]
     pub code: Option<CodeJson>,
+    /// The figures of the row's messages.
     #[serde(flatten)]
     pub figures: FiguresJson,
     /// In comparing reports only.
@@ -79,38 +86,11 @@ pub struct RowJson {
     pub values: Vec<Option<String>>,
 }
 
-/// The figures of the period that a report is compared with, and the differences to them.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[schema(as = ReportComparison)]
-pub struct ComparedJson {
-    #[serde(flatten)]
-    pub figures: FiguresJson,
-    pub differences: DifferencesJson,
-}
-
-/// The figures of the report less those of the period that it is compared with.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[schema(as = ReportDifferences)]
-pub struct DifferencesJson {
-    pub messages: i64,
-    /// Messages by status, as in the figures.
-    #[schema(value_type = std::collections::BTreeMap<String, i64>)]
-    pub statuses: Map<String, Value>,
-    pub open: i64,
-    pub conflicts: i64,
-    pub imported: i64,
-    pub late: i64,
-    pub duplicate: i64,
-    /// `null` if one of the two is.
-    pub delivery_rate: Option<f64>,
-    pub read_rate: Option<f64>,
-    pub failure_rate: Option<f64>,
-}
-
 /// The meaning of an error code.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = ReportCode)]
 pub struct CodeJson {
+    /// A short description of the code.
     #[schema(required = false)]
     pub title: String,
     /// Who is usually responsible.
@@ -122,41 +102,6 @@ pub struct CodeJson {
     /// The row's part of all undelivered and failed messages of the report; `null` if there are none.
     #[schema(required = false)]
     pub share_of_failures: Option<f64>,
-}
-
-/// The figures of a row; docs/REPORTS.md defines them.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[schema(as = ReportFigures)]
-pub struct FiguresJson {
-    pub messages: i64,
-    /// Messages by status, in order of precedence, `unknown` last.
-    #[schema(value_type = std::collections::BTreeMap<String, i64>)]
-    pub statuses: Map<String, Value>,
-    pub open: i64,
-    pub conflicts: i64,
-    /// Messages with imported events.
-    pub imported: i64,
-    /// Messages with late events.
-    pub late: i64,
-    /// Messages with duplicate events.
-    pub duplicate: i64,
-    pub delivery_rate: Option<f64>,
-    pub read_rate: Option<f64>,
-    pub failure_rate: Option<f64>,
-    pub time_to_sent_ms: TimesJson,
-    pub sent_to_delivered_ms: TimesJson,
-}
-
-/// A distribution of durations.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[schema(as = ReportTimes)]
-pub struct TimesJson {
-    pub known: i64,
-    pub unknown: i64,
-    pub negative: i64,
-    pub p50: Option<u64>,
-    pub p95: Option<u64>,
-    pub p99: Option<u64>,
 }
 
 impl ReportJson {
@@ -291,62 +236,6 @@ impl CodeJson {
             url: format!("{ERROR_PAGE}{}", code.number()),
             share_of_failures: (failures > 0).then_some(share),
         }
-    }
-}
-
-impl ComparedJson {
-    fn new(ours: &Figures, theirs: &Figures) -> Self {
-        let rate = |rate: fn(&Figures) -> Option<f64>| Some(rate(ours)? - rate(theirs)?);
-        let of_status = |status| ours.of_status(status) - theirs.of_status(status);
-        Self {
-            figures: FiguresJson::new(theirs),
-            differences: DifferencesJson {
-                messages: ours.messages() - theirs.messages(),
-                statuses: by_status(of_status),
-                open: ours.open() - theirs.open(),
-                conflicts: ours.conflicts() - theirs.conflicts(),
-                imported: ours.imported() - theirs.imported(),
-                late: ours.late() - theirs.late(),
-                duplicate: ours.duplicate() - theirs.duplicate(),
-                delivery_rate: rate(Figures::delivery_rate),
-                read_rate: rate(Figures::read_rate),
-                failure_rate: rate(Figures::failure_rate),
-            },
-        }
-    }
-}
-
-impl FiguresJson {
-    /// The JSON of a row's figures.
-    pub fn new(figures: &Figures) -> Self {
-        Self {
-            messages: figures.messages(),
-            statuses: by_status(|status| figures.of_status(status)),
-            open: figures.open(),
-            conflicts: figures.conflicts(),
-            imported: figures.imported(),
-            late: figures.late(),
-            duplicate: figures.duplicate(),
-            delivery_rate: figures.delivery_rate(),
-            read_rate: figures.read_rate(),
-            failure_rate: figures.failure_rate(),
-            time_to_sent_ms: TimesJson::new(&figures.time_to_sent()),
-            sent_to_delivered_ms: TimesJson::new(&figures.sent_to_delivered()),
-        }
-    }
-}
-
-/// A number for each status, in order of precedence, `unknown` last.
-fn by_status(number: impl Fn(Option<Status>) -> i64) -> Map<String, Value> {
-    let statuses = Status::ALL.into_iter().map(Some).chain([None]);
-    statuses.map(|status| (status_name(status).to_owned(), number(status).into())).collect()
-}
-
-impl TimesJson {
-    fn new(times: &DurationHistogram) -> Self {
-        let [p50, p95, p99] = [50, 95, 99].map(|hundredths| times.percentile_ms(hundredths));
-        let (known, unknown, negative) = (times.known(), times.unknown, times.negative);
-        Self { known, unknown, negative, p50, p95, p99 }
     }
 }
 

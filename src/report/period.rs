@@ -11,7 +11,9 @@ use crate::domain::zone::Zone;
 /// A period: from its beginning, and before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Period {
+    /// The first moment of it.
     pub since: Timestamp,
+    /// The first moment after it.
     pub until: Timestamp,
 }
 

@@ -17,6 +17,7 @@ const HOUR_MICROS: i64 = 3_600_000_000;
 /// The number of stuck messages, without simulated ones: nothing will ever report their outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stuck {
+    /// All stuck messages.
     pub all: i64,
     /// Those that are young enough to change.
     pub recent: i64,

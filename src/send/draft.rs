@@ -20,13 +20,21 @@ const TEXT: [&str; 2] = ["Body", "ContentVariables"];
 /// (<https://www.twilio.com/docs/messaging/api/message-resource#create-a-message>).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Draft {
+    /// The recipient.
     pub to: String,
+    /// The sender; `None` if the messaging service chooses it.
     pub from: Option<String>,
+    /// The messaging service that sends it.
     pub messaging_service_sid: Option<String>,
+    /// The text.
     pub body: Option<String>,
+    /// The URLs of pictures or other files.
     pub media_urls: Vec<String>,
+    /// The SID of a content template.
     pub content_sid: Option<String>,
+    /// The variables of the template, as JSON.
     pub content_variables: Option<String>,
+    /// When to send it; `None` is at once.
     pub send_at: Option<Timestamp>,
     /// The URL of its status callbacks; `None` if the messaging service has one.
     pub status_callback: Option<String>,
@@ -34,6 +42,7 @@ pub struct Draft {
 
 /// The reason a message cannot be sent. It does not quote the text of the message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
 pub enum DraftError {
     #[error("there is nobody to send it to; give `to`, such as +15558675310")]
     NoRecipient,

@@ -31,7 +31,12 @@ pub enum Lookup {
     /// The same request is in flight.
     InFlight,
     /// The same request was made, with this outcome.
-    Done { send_id: String, outcome: SendOutcome },
+    Done {
+        /// The `send_id` of that request.
+        send_id: String,
+        /// Its outcome.
+        outcome: SendOutcome,
+    },
     /// It was used for another request.
     OtherRequest,
 }

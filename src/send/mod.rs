@@ -46,6 +46,7 @@ pub mod note {
 /// A message about to be sent.
 #[derive(Debug, Clone)]
 pub struct Attempt {
+    /// Connects the intent in the log with its outcome.
     pub send_id: Uuid,
     account_sid: AccountSid,
     draft: Draft,
@@ -59,9 +60,21 @@ pub struct Attempt {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendOutcome {
     /// Twilio has created the message.
-    Made { message_sid: String, status: String },
+    Made {
+        /// The SID of the message.
+        message_sid: String,
+        /// Its first status, such as `queued`.
+        status: String,
+    },
     /// Twilio has refused it, for this reason.
-    Refused { status_code: u16, code: Option<u32>, message: String },
+    Refused {
+        /// The HTTP status code.
+        status_code: u16,
+        /// Twilio's error code.
+        code: Option<u32>,
+        /// Twilio's text.
+        message: String,
+    },
     /// Nothing reached Twilio.
     NotSent(String),
     /// It is not known whether Twilio has created the message.

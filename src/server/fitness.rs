@@ -13,34 +13,34 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::telemetry::eprint_line;
 
-/// How many files a server has to be able to open: it has 44 open at rest, and a few more for each
-/// kind of question; the rest is for connections.
+/// The minimum number of files that a server must be able to open: it has 44 open when idle, and a few more
+/// for each kind of query; the rest is for connections.
 const FILES_MIN: u64 = 128;
 
-/// A server at rest has reserved this much address space, most of it for the stacks and heaps of its
-/// threads; with less it cannot start them all, or ends in the middle of its work.
+/// The address space that an idle server has reserved, most of it for the stacks and heaps of its threads;
+/// with less it cannot start them all, or aborts later.
 const ADDRESS_SPACE_MIN: u64 = 1 << 30;
 
-/// Years in which a clock is believed at the start: this program is younger than the first, and an
-/// event of the last would sort after all others for ever.
+/// The years in which a clock is plausible at the start: this program is younger than the first, and an event
+/// of the last would sort after all others for ever.
 const YEARS: Range<i32> = 2020..2200;
 
-/// Years in which a running server goes on. A clock that is set back is no reason to take no callbacks,
+/// Years in which a running server continues. A clock that is set back is no reason to stop receiving callbacks,
 /// since their order does not depend on it; times before 1970 cannot be written down, neither in a
 /// UUID nor in an HTTP date.
 const YEARS_WHILE_RUNNING: Range<i32> = 1970..2200;
 
-/// How often the clock is looked at: somebody may set it.
+/// The interval between checks of the clock, which may be set while the server runs.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// Threads that work for one request each. A panic in one of them ends that request; the threads that
 /// run handlers are watched by the listeners themselves.
 const THREADS_OF_REQUESTS: [&str; 5] = ["actix-rt", "tokio-", "export", "job", "send"];
 
-/// Refuses to start a server where it could not do its work.
+/// Refuses to start a server that could not work here.
 pub fn check() -> Result<()> {
     check_clock()?;
-    // Each connection takes a file; the usual 1,024 would let idle ones shut Twilio out.
+    // Each connection needs a file; with the usual 1,024, idle ones could keep Twilio from connecting.
     let files =
         rlimit::increase_nofile_limit(u64::MAX).context("ask how many files may be open")?;
     if files < FILES_MIN {
@@ -77,8 +77,8 @@ fn check_year(believed: Range<i32>) -> Result<()> {
     }
 }
 
-/// Ends the process if a thread panics that the server cannot do without, with one line instead of a
-/// backtrace. Whatever was acknowledged is on disk.
+/// Ends the process, with one line instead of a backtrace, if a thread panics that the server needs. Every
+/// acknowledged event is on disk.
 pub fn exit_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
         let current = thread::current();
@@ -94,7 +94,7 @@ pub fn exit_on_panic() {
     }));
 }
 
-/// Ends the process once the clock is set to where it cannot be.
+/// Ends the process once the clock is set to an impossible time.
 pub fn watch_clock() {
     let watch = || loop {
         sleep(BETWEEN_LOOKS);
@@ -106,8 +106,8 @@ pub fn watch_clock() {
     let _detached = started.expect("the system starts a thread");
 }
 
-/// Makes a limit on the size of files an error of the disk (setrlimit(2)): who listens to SIGXFSZ is not
-/// killed by it, and the write fails instead. To be called where signals can be awaited.
+/// Turns a limit on the size of files into a disk error (setrlimit(2)): a process that handles SIGXFSZ is not
+/// killed by it, and the write fails instead. Must be called within a runtime that can await signals.
 pub fn survive_file_size_limit() -> Result<()> {
     let kind = SignalKind::from_raw(Signal::XFSZ.as_raw());
     let mut too_large = signal(kind).context("listen for SIGXFSZ")?;

@@ -22,16 +22,22 @@ use crate::quarantine::recorder::Recorder;
 use crate::reconcile::metrics::ReconcileMetrics;
 use crate::subaccounts::metrics::SubaccountMetrics;
 
-/// What runs in the background of a server, as far as the handlers need it.
+/// The background parts of a server that its handlers use.
 #[derive(Default)]
 pub struct BackgroundParts {
-    /// What the checks examine; `None` if the server makes none.
+    /// The settings that the checks examine; `None` if the server makes no checks.
     pub settings: Option<Settings>,
+    /// The background verification; `None` if there is none.
     pub verifying: Option<background::Handle>,
+    /// Sends messages; `None` if the server sends none.
     pub sending: Option<MessageSender>,
+    /// The metrics of reconciliation.
     pub reconciled: ReconcileMetrics,
+    /// The metrics of fetched subaccounts.
     pub subaccounts: SubaccountMetrics,
+    /// Stores rejected requests; `None` if none is stored.
     pub recorder: Option<Recorder>,
+    /// Writes access records; `None` if there are none.
     pub access_log: Option<AccessLog>,
 }
 

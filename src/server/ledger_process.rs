@@ -19,16 +19,21 @@ use crate::store::writer::Writer;
 use crate::store::{self, Access, Database, Store};
 use crate::twilio::callback_path::CallbackPath;
 
-/// How long the threads may take to end. A projection that is still in the middle of a batch does the
-/// batch again at the next start.
+/// The maximum time for the threads to end. A batch that a projection has not finished by then is repeated
+/// at the next start.
 const END_PATIENCE: Duration = Duration::from_secs(1);
 
 /// An open ledger and its threads.
 pub struct LedgerProcess {
+    /// Where the ledger is.
     pub database: Database,
+    /// The ledger.
     pub store: Arc<dyn Store>,
+    /// Appends events.
     pub writer: Writer,
+    /// The worker that keeps the views up to date.
     pub projection: Handle,
+    /// Exports, verifications and dry runs.
     pub jobs: Jobs,
     threads: [Background; 2],
 }
@@ -130,7 +135,7 @@ impl AccessLogProcess {
     }
 }
 
-/// Waits for a thread that is about to end, but not for long.
+/// Waits a bounded time for a thread that is about to end.
 fn wait_for(thread: &Background) {
     let deadline = Instant::now() + END_PATIENCE;
     while !thread.is_finished() && Instant::now() < deadline {

@@ -1,5 +1,5 @@
 //! The server: both listeners, the ledger's threads and all background work, from start to stop.
-//! The parts are here; what they do is in `http`, `store`, `projection` and `reconcile`.
+//! This module connects the parts; their work is in `http`, `store`, `projection` and `reconcile`.
 
 pub mod fitness;
 mod handler_state;
@@ -32,8 +32,8 @@ use crate::http;
 use crate::projection::verify::background;
 use crate::twilio::signature::BaseUrl;
 
-/// How many connections may wait to be accepted. Twilio opens a connection for each callback; beyond
-/// this number it waits for a second before it tries again.
+/// The maximum number of connections that wait to be accepted. Twilio opens a connection for each callback;
+/// beyond this number it waits for a second before it tries again.
 const LISTEN_BACKLOG: i32 = 1024;
 
 /// Serves until SIGTERM or Ctrl-C.
@@ -51,7 +51,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     fitness::watch_clock();
     let callbacks = bind(config.listen, "--listen or DELIVERY_LEDGER_LISTEN")?;
     let admin = bind(config.admin_listen, "--admin-listen or DELIVERY_LEDGER_ADMIN_LISTEN")?;
-    // The configured ports may be 0: the system has chosen them only now.
+    // The configured ports may be 0; these are the ones that the system chose.
     (config.listen, config.admin_listen) = (callbacks.local_addr()?, admin.local_addr()?);
     if config.public_url_is_guessed {
         config.public_urls =
@@ -73,7 +73,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     let reconciling = reconcile_job.map(|job| job.start(&ledger, &background.reconciled));
     let verifying = background.verifying.clone();
     let subaccount_metrics = background.subaccounts.clone();
-    // Before the log says that it serves: a script that waits for the line may send SIGTERM at once.
+    // Before the log reports the addresses: a script that waits for that line may send SIGTERM at once.
     let stop = system.block_on(async { signals::stop() })?;
     startup_log::write(&config, settings, &callbacks, &admin)?;
     tracing::info!("keeping the log in {database}, rule {}", rule.name());

@@ -46,7 +46,9 @@ impl Target {
 /// The settings of a load.
 #[derive(Debug, Clone)]
 pub struct Load {
+    /// The URL that is called.
     pub target: Target,
+    /// The number of callbacks in flight at once.
     pub connections: usize,
     /// Callbacks a second; without it, each connection sends the next one after each response.
     pub rate: Option<f64>,

@@ -31,9 +31,13 @@ const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.')
 /// The channel of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Channel {
+    /// A text message.
     Sms,
+    /// A message with media.
     Mms,
+    /// A message on WhatsApp, which reports `read`.
     WhatsApp,
+    /// A message on RCS, which reports `read`.
     Rcs,
 }
 
@@ -74,9 +78,13 @@ const BRITISH_SENDER: &str = "+442079460000";
 /// A message in transit.
 #[derive(Debug, Clone)]
 pub struct SimulatedMessage {
+    /// The SID of the message.
     pub sid: String,
+    /// The channel.
     pub channel: Channel,
+    /// The recipient.
     pub to: String,
+    /// The sender.
     pub from: String,
     /// The messaging service that sends it, if one does.
     pub service: Option<&'static str>,

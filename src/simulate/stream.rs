@@ -33,8 +33,11 @@ const DAY_CURVE: f64 = 0.8;
 /// The plan of a simulation. Shares are from 0 to 1.
 #[derive(Debug, Clone)]
 pub struct SimulationPlan {
+    /// The account of the messages.
     pub account_sid: String,
+    /// The number of messages.
     pub messages: u64,
+    /// The same seed gives the same callbacks.
     pub seed: u64,
     /// True if callbacks overtake each other.
     pub shuffle: bool,
@@ -62,8 +65,11 @@ pub struct Callback {
     pub at_ms: u64,
     /// What is added to the URL: `?` and a query, or nothing.
     pub query: String,
+    /// The body, a form.
     pub body: String,
+    /// The value of I-Twilio-Idempotency-Token; equal for duplicates.
     pub idempotency_token: String,
+    /// True if it is to be signed with a wrong token.
     pub forged: bool,
 }
 

@@ -9,10 +9,13 @@ use serde::Serialize;
 /// The result of a load, in the form of the JSON output.
 #[derive(Debug, Serialize)]
 pub struct LoadSummary {
+    /// The URL that was called.
     pub target: String,
+    /// The number of callbacks in flight at once.
     pub connections: usize,
     /// The requested rate in callbacks a second; `None` if each response triggered the next callback.
     pub rate: Option<f64>,
+    /// How long the load lasted.
     pub seconds: f64,
     /// Callbacks that were sent, forged ones included.
     pub sent: u64,
@@ -26,6 +29,7 @@ pub struct LoadSummary {
     pub answers: BTreeMap<u16, u64>,
     /// Callbacks without a response.
     pub unanswered: u64,
+    /// Responses with status code 200 a second.
     pub acknowledged_per_second: f64,
     /// Measured from the time a callback was due, so that it includes waiting for a connection.
     pub latency_ms: Latency,
@@ -34,10 +38,15 @@ pub struct LoadSummary {
 /// Percentiles of the time to an acknowledgement, in milliseconds.
 #[derive(Debug, Serialize)]
 pub struct Latency {
+    /// The median.
     pub p50: f64,
+    /// The 90th percentile.
     pub p90: f64,
+    /// The 99th percentile.
     pub p99: f64,
+    /// The 99.9th percentile.
     pub p99_9: f64,
+    /// The longest time.
     pub max: f64,
 }
 

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use crate::domain::Position;
 
-/// What a caller of the store can act on.
+/// An error of the store, by what its caller can do about it.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
 pub enum StoreError {
     #[error(
         "{} is held by another process, such as a running server; stop that process or choose another ledger", path.display()

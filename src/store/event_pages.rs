@@ -60,7 +60,7 @@ impl<'s> EventPages<'s> {
                     self.at = event.position;
                     flow = each(event);
                 } else {
-                    // Positions are missing in front of this one.
+                    // Positions before this one are missing.
                     flow = ControlFlow::Break(());
                 }
                 flow

@@ -12,14 +12,14 @@ use crate::domain::Position;
 pub struct Head {
     state: Mutex<State>,
     moved: Condvar,
-    /// The position again, for tasks.
+    /// The same position, for tasks.
     watched: watch::Sender<Position>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     position: Position,
-    /// Nobody waits any more.
+    /// True once every wait has ended.
     ended: bool,
 }
 
@@ -33,7 +33,7 @@ impl Head {
         }
     }
 
-    /// The position now.
+    /// The current position.
     pub fn position(&self) -> Position {
         self.lock().position
     }
@@ -43,7 +43,7 @@ impl Head {
         self.watched.subscribe()
     }
 
-    /// Moves the position forward and wakes everyone who waits; it never moves back.
+    /// Moves the position forward and wakes all who wait; it never moves back.
     pub fn advance(&self, to: Position) {
         let mut state = self.lock();
         let to = to.max(state.position);
@@ -77,7 +77,7 @@ impl Head {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // It is whole whatever happened to the thread that held the lock.
+        // A panic of another thread cannot have left it half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

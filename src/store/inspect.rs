@@ -12,8 +12,9 @@ pub use sqlite::files::inspect::Engine;
 /// The paths of a ledger's files, whether or not they exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
+    /// The log.
     pub log: PathBuf,
-    /// The views in use, not the link to them.
+    /// The file of the views in use, not the link to it.
     pub views: PathBuf,
     /// SQLite's files next to them, and the lock files.
     pub sidecars: Vec<PathBuf>,

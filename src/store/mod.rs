@@ -58,16 +58,16 @@ pub trait Store: Send + Sync {
     /// never within one.
     fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError>;
 
-    /// Has the part of a URL that follows one of these path prefixes, such as `/v1/sms/`, stored with each
-    /// event: every message may have a path of its own there. It changes how events are stored from then
-    /// on, and nothing that is read.
+    /// From now on, stores the part of a URL after one of these path prefixes, such as `/v1/sms/`, with each
+    /// event instead of in a shared envelope: every message may have a path of its own there. What is read
+    /// stays the same.
     fn set_path_prefixes(&self, prefixes: Vec<String>);
 
     /// Sets the tags that views index when they are emptied or rebuilt. If it is not called, they index
     /// the same tags as before.
     fn set_indexed_tags(&self, indexed: IndexedTags);
 
-    /// What [`set_indexed_tags`](Self::set_indexed_tags) has set.
+    /// The tags of [`set_indexed_tags`](Self::set_indexed_tags).
     fn indexed_tags(&self) -> Option<IndexedTags>;
 
     /// Fails if the log's path no longer leads to the file that was opened. It is cheap; `append` checks
@@ -155,7 +155,7 @@ pub fn append_when_free(store: &dyn Store, events: &[NewEvent]) -> Result<Positi
 
 /// One set of views: the state of each message at a checkpoint.
 pub trait Views: Send + Sync {
-    /// The position that these views have read up to, and of which log.
+    /// The position up to which these views have read, and the log that they have read.
     fn checkpoint(&self) -> Result<Checkpoint, StoreError>;
 
     /// Empties the views, to be filled by this rule.
@@ -218,14 +218,14 @@ pub trait Views: Send + Sync {
     fn tree_nodes(&self, level: u8, indexes: Range<u64>)
     -> Result<BTreeMap<u64, Hash>, StoreError>;
 
-    /// What the engine itself finds wrong with the views. It is given up as the log's check is.
+    /// Runs the engine's own check of the views. Like the log's check, it gives up if the WAL grows.
     fn check(&self) -> Result<Checked, StoreError>;
 }
 
 /// Views that are built to replace those in use. If dropped before that, they are removed.
 pub trait Rebuild {
     /// The views to fill. Until their indexes are built, messages can be loaded and paged, but neither
-    /// found by SID nor listed. If a write fails they are of no use any more.
+    /// found by SID nor listed. If a write fails they cannot be used any more.
     fn views(&self) -> &dyn Views;
 
     /// The same views for another thread, to read them while the indexes are built. They must not
@@ -244,20 +244,24 @@ pub trait Rebuild {
     fn swap_in(&self) -> Result<bool, StoreError>;
 }
 
-/// How far a projection has read, and of what.
+/// A checkpoint: how far a projection has read, and of which log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
+    /// The id of the ledger whose log was read.
     pub ledger_id: Uuid,
-    /// Tells these views from those that were there before a reset or a replay.
+    /// Another UUID after each reset and each replay.
     pub generation: Uuid,
+    /// The rule by which statuses were decided.
     pub rule: Rule,
+    /// The last position that was read; 0 is none.
     pub position: Position,
-    /// The event at the position; nothing at position 0.
+    /// The event at the position; `None` at position 0.
     pub event_id: Option<Uuid>,
     /// The right edge of the tree up to the position.
     pub tree: RightEdge,
     /// The first event that no simulation sent, and the last that one did; 0 is none.
     pub first_real: Position,
+    /// The last event that a simulation sent; 0 is none.
     pub last_simulated: Position,
     /// The tags by which lists find messages without a scan.
     pub indexed_tags: IndexedTags,
@@ -268,25 +272,29 @@ pub struct Checkpoint {
 pub struct Message {
     /// Its place in the order of first arrival, from 1; 0 until it is first projected.
     pub id: u64,
+    /// The account and SID of the message.
     pub key: MessageKey,
+    /// Its state after the events up to the checkpoint.
     pub lifecycle: Lifecycle,
 }
 
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessagePage {
-    /// What the messages are of.
+    /// The state of the views that the messages were read from.
     pub checkpoint: Checkpoint,
+    /// The messages, newest first.
     pub messages: Vec<Message>,
     /// Where the next page begins; `None` if this is the last.
     pub next_before: Option<u64>,
 }
 
-/// What one step of a projection writes.
+/// The changes of one step of a projection.
 #[derive(Debug, Clone)]
 pub struct Batch {
     /// The checkpoint's position that the step began at.
     pub from: Position,
+    /// The checkpoint after the step.
     pub to: Checkpoint,
     /// Every message the step touched, new ones in order of first arrival.
     pub messages: Vec<MessageChange>,
@@ -297,13 +305,14 @@ pub struct Batch {
 /// One message that a step touched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageChange {
-    /// How it stood in the views; nothing for a new one, as most are. What is derived from messages,
-    /// as roll-ups and indexes are, is corrected by it.
+    /// Its state in the views before the step; `None` for a new message, as most are. Roll-ups and indexes are
+    /// corrected by it.
     pub before: Option<Box<Lifecycle>>,
+    /// The message after the step.
     pub message: Message,
 }
 
-/// What a store is opened for.
+/// The purpose that a store is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Appending and projecting, as the only process; creates the ledger if it does not exist.
@@ -323,13 +332,16 @@ pub enum Access {
 /// Which program checkpoints the log's WAL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WalCheckpoints {
+    /// This program.
     Own,
+    /// Another program, such as Litestream.
     External,
 }
 
 /// The result of an engine's own check.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Checked {
+    /// The damage that was found.
     pub damages: Vec<Damage>,
     /// Whether it reached its end.
     pub finished: bool,
@@ -338,9 +350,13 @@ pub struct Checked {
 /// Bytes that a ledger takes on disk; 0 for a file that does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sizes {
+    /// The log's file.
     pub log: u64,
+    /// The log's WAL.
     pub log_wal: u64,
+    /// The views' file.
     pub views: u64,
+    /// The views' WAL.
     pub views_wal: u64,
     /// Bytes that this process may still write to the log's disk.
     pub disk_free: u64,
@@ -349,12 +365,26 @@ pub struct Sizes {
 /// Damage that an engine found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Damage {
-    /// A table or a trigger that refuses changes is missing, or is not what it was made as.
-    GuardMissing { name: String },
+    /// A table or a trigger that refuses changes is missing, or differs from the one that was created.
+    GuardMissing {
+        /// Its kind and name.
+        name: String,
+    },
     /// An object that this program did not create.
-    Foreign { name: String },
+    Foreign {
+        /// Its kind and name.
+        name: String,
+    },
     /// Rows of the views that belong to no message.
-    Stray { table: &'static str, rows: u64 },
+    Stray {
+        /// The table that has them.
+        table: &'static str,
+        /// The number of rows.
+        rows: u64,
+    },
     /// The engine's own integrity check.
-    Engine { detail: String },
+    Engine {
+        /// What it reports.
+        detail: String,
+    },
 }

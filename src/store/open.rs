@@ -1,4 +1,4 @@
-//! Database URLs, and opening what they name.
+//! Database URLs, and opening the ledgers that they name.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,11 +19,11 @@ pub enum Database {
 }
 
 impl Database {
-    /// Reads `sqlite:PATH`, relative or absolute.
+    /// Parses `sqlite:PATH`, relative or absolute.
     pub fn parse(url: &str) -> Result<Self, String> {
         match url.split_once(':') {
             Some(("sqlite", path)) if !path.is_empty() => Ok(Database::Sqlite(PathBuf::from(path))),
-            // A URL that may hold a password is not repeated.
+            // Such a URL may contain a password, so it is not repeated.
             Some(("postgres" | "postgresql", _)) => {
                 Err("PostgreSQL is not supported by this version; use sqlite:PATH".to_owned())
             }

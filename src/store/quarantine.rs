@@ -12,30 +12,35 @@ use crate::domain::{Position, Timestamp};
 pub struct RefusedRequest {
     /// A UUID of version 7. It becomes the event's id, should the request be appended after all.
     pub id: Uuid,
+    /// The time of its arrival.
     pub received_at: Timestamp,
+    /// The method of the request.
     pub method: String,
-    /// Path and query as they stood on the request line.
+    /// Path and query as on the request line.
     pub target: String,
+    /// All headers that an event would keep, and those in which proxies name the URL.
     pub headers: Headers,
+    /// The body as received.
     pub body: Vec<u8>,
     /// Why it was rejected; see `quarantine::rejection`.
     pub reason: String,
-    /// The likely cause as it was reported then; `None` if nobody looked for it.
+    /// The likely cause as it was reported then; `None` if it was not searched for.
     pub cause: Option<String>,
+    /// How likely the request is genuine; the lowest rank is evicted first.
     pub rank: Rank,
-    /// Whether the body is kept whole. If not, it is not kept at all: a cut body proves nothing.
+    /// True if the body is stored. Otherwise none of it is, because a part of it proves nothing.
     pub whole: bool,
 }
 
 /// How likely a request is an account's own: the lower, the sooner it is evicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
-    /// Not with what is configured, or it was replayed.
+    /// Its signature fits nothing that is configured, or it was replayed.
     Other,
     /// It names a configured account, or none, and its signature has the right form. A forger can do
     /// that.
     Possible,
-    /// Its signature fits, or would fit once the cause is mended. Only the account can do that.
+    /// Its signature fits, or would fit once the cause is fixed. Only the account can sign like that.
     Recognised,
 }
 
@@ -47,38 +52,40 @@ impl Rank {
 /// The maximum size of a quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// The number of requests.
     pub requests: u64,
-    /// What they may take in the file.
+    /// Their bytes in the file.
     pub bytes: u64,
 }
 
 /// The current size of a quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Kept {
+    /// The number of requests.
     pub requests: u64,
     /// How many of them are recognised.
     pub recognised: u64,
-    /// What they take in the file.
+    /// Their bytes in the file.
     pub bytes: u64,
 }
 
 /// The refused requests of one ledger. Several processes may have it open.
 pub trait Quarantine: Send {
-    /// Keeps these, all or none, and evicts until what is left is within the limits: the lowest rank
-    /// first, and of one rank the oldest. A crash may lose the last ones.
+    /// Stores these, all or none, and evicts others until the limits are kept: the lowest rank first, and of
+    /// one rank the oldest. A crash may lose the last ones.
     fn keep(&mut self, requests: &[RefusedRequest], limits: &Limits) -> Result<Kept, StoreError>;
 
-    /// How much is kept.
+    /// The current size.
     fn kept(&self) -> Result<Kept, StoreError>;
 
-    /// Whether its file is still what is found under its name.
+    /// True if its path still leads to the file that was opened.
     fn check_files_unmoved(&self) -> Result<(), StoreError>;
 
-    /// What may still be written where it lies, in bytes.
+    /// The free space of its disk, in bytes.
     fn disk_free(&self) -> Result<u64, StoreError>;
 
     /// At most `limit` requests after a number, in the order of arrival, each with its number; fewer
-    /// where they are large, none only at the end.
+    /// if they are large, none only at the end.
     fn oldest(&self, after: u64, limit: usize) -> Result<Vec<(u64, RefusedRequest)>, StoreError>;
 
     /// The same before a number, in the opposite order.
@@ -95,7 +102,7 @@ pub trait Quarantine: Send {
     /// The request with this id.
     fn find(&self, id: Uuid) -> Result<Option<RefusedRequest>, StoreError>;
 
-    /// Notes, on disk, that these may stand in the log after a position.
+    /// Records on disk that these may be in the log after a position.
     fn mark(&mut self, ids: &[Uuid], after: Position) -> Result<(), StoreError>;
 
     /// Every request that is marked, and the position it is marked with.

@@ -25,6 +25,7 @@ pub type ByParent = BTreeMap<AccountSid, Subaccounts>;
 
 /// A file that exists and cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
 pub enum FileError {
     #[error("the subaccounts in {path} cannot be read: {cause}")]
     Unreadable { path: String, cause: io::Error },

@@ -18,6 +18,7 @@ pub const REQUESTS_MAX: u64 = SUBACCOUNTS_MAX as u64 / 50;
 
 /// The reason a list could not be fetched. No error contains a token.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
 pub enum ListError {
     #[error(transparent)]
     Request(#[from] RequestError),

@@ -26,24 +26,31 @@ pub const SUBACCOUNTS_MAX: usize = 10_000;
 /// messages that were sent before arrive later, and their tokens verify nothing but these.
 #[derive(Debug, Clone)]
 pub struct Subaccount {
+    /// The SID of the subaccount.
     pub sid: AccountSid,
     /// What people call it at Twilio.
     pub name: Option<String>,
+    /// Its state according to Twilio.
     pub status: AccountStatus,
+    /// Its auth token, which it signs callbacks with.
     pub auth_token: SecretString,
 }
 
 /// The subaccounts of one account, as Twilio listed them.
 #[derive(Debug, Clone)]
 pub struct Subaccounts {
+    /// When Twilio listed them.
     pub fetched_at: Timestamp,
+    /// The subaccounts, in Twilio's order.
     pub each: Vec<Subaccount>,
 }
 
 /// An account whose subaccounts are wanted.
 #[derive(Debug, Clone)]
 pub struct Parent {
+    /// The SID of the account.
     pub account_sid: AccountSid,
+    /// The credentials that the list is requested with.
     pub credentials: Credentials,
     /// The setting that the auth token comes from, for errors.
     pub token_setting: String,

@@ -25,15 +25,19 @@ const RECHECK_TRIES: u32 = 30;
 
 /// The input of the thread.
 pub struct Job {
+    /// The file that the subaccounts are written to.
     pub file: PathBuf,
+    /// The requests to fetch subaccounts.
     pub requests: RefreshRequests,
     /// Returns the accounts whose subaccounts are wanted.
     pub parents: Box<dyn Fn() -> Result<Vec<Parent>> + Send>,
+    /// Makes a client for Twilio's API with these limits.
     pub client: Box<dyn Fn(RequestLimits) -> Result<Client> + Send>,
     /// Has the server read the file; true if an account is new, or has another token.
     pub apply: Box<dyn Fn() -> bool + Send>,
     /// Checks the rejected callbacks again; false if another recheck is running.
     pub recheck: Box<dyn Fn() -> bool + Send>,
+    /// The metrics of fetched subaccounts.
     pub metrics: SubaccountMetrics,
 }
 

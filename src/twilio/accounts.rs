@@ -36,6 +36,7 @@ pub type SharedKey = Secret<Hmac<Sha256>>;
 /// The keys that one account may sign with.
 #[derive(Debug, Clone)]
 pub struct AccountKeys {
+    /// The account's auth token.
     pub primary: Token,
     /// The second token during a rotation.
     pub secondary: Option<Token>,

@@ -23,7 +23,9 @@ use crate::domain::{
 /// The facts in one event. SIDs are borrowed from its body unless they are escaped there; none is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParsedCallback<'a> {
+    /// The account that the body names, if any.
     pub account_sid: Option<Cow<'a, str>>,
+    /// The message that the event belongs to, if any.
     pub message_sid: Option<Cow<'a, str>>,
     /// `None` if the event belongs to no message's lifecycle, as JSON callbacks do not.
     pub reported: Option<StatusReported>,
@@ -34,7 +36,9 @@ pub struct ParsedCallback<'a> {
 /// The account a body names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClaimedAccount {
+    /// It names none.
     None,
+    /// The only one that it names.
     Account(AccountSid),
     /// Two different AccountSids: no key can be chosen.
     Contradicting,
@@ -103,6 +107,7 @@ impl<'a> ParsedCallback<'a> {
 /// The status that a callback reports, as a metric's label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusWord {
+    /// A status of an outbound message.
     Known(Status),
     /// A word that is no evidence.
     Unrecognised,
@@ -123,13 +128,17 @@ impl StatusWord {
 
 /// A body, parsed once for everything that is asked before its event is stored.
 pub struct ParsedBody<'a> {
+    /// The body as received.
     pub bytes: &'a [u8],
+    /// Its parameters or members.
     pub content: Content<'a>,
 }
 
 /// What a body consists of.
 pub enum Content<'a> {
+    /// The parameters of a form.
     Form(Form<'a>),
+    /// The members at the top of a JSON object.
     Json(TopLevel),
 }
 

@@ -32,7 +32,9 @@ pub(super) fn is_of_conversations(sid: &str) -> bool {
 /// The SIDs in an event's body, which are part of its digest (docs/LOG_FORMAT.md). None of them is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EventSids<'a> {
+    /// The account that the body names, if any.
     pub account_sid: Option<Cow<'a, str>>,
+    /// The message that the event belongs to, if any.
     pub message_sid: Option<Cow<'a, str>>,
 }
 

@@ -150,6 +150,7 @@ pub enum Name {
     Wanted(usize),
     /// It is only counted; this is its number, which is below 64.
     Known(usize),
+    /// It is neither.
     Unknown,
 }
 

@@ -31,6 +31,7 @@ pub enum Says {
 pub struct ProxyHeader {
     /// In its usual spelling; header names are compared case-insensitively.
     pub name: &'static str,
+    /// The part of the URL that it names.
     pub says: Says,
 }
 

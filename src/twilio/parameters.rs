@@ -12,6 +12,7 @@ use super::shape;
 
 /// The parameters that facts are read from, and `ApiVersion`, which most callbacks have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "Twilio documents its parameters")]
 pub enum Parameter {
     AccountSid,
     ApiVersion,

@@ -17,7 +17,9 @@ const TEXT: &str = "body";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not one JSON object, by line {line}, column {column} of it")]
 pub struct NotAnObject {
+    /// The line of the error, from 1.
     pub line: usize,
+    /// The column of the error, from 1.
     pub column: usize,
 }
 

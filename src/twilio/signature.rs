@@ -27,6 +27,7 @@ pub const SETTINGS_HEADER: &str = "x-twilio-webhooks-signature-settings";
 pub struct Signed<'a> {
     /// The URL that Twilio may have signed, in each of its forms; see [`BaseUrl`].
     pub urls: &'a [String],
+    /// The body, parsed.
     pub body: &'a ParsedBody<'a>,
     /// X-Twilio-Signature as received.
     pub signature: &'a [u8],
@@ -44,6 +45,7 @@ pub enum Verdict {
         /// The index of the URL that was signed.
         url: usize,
     },
+    /// No configured key made the signature.
     Invalid(InvalidReason),
 }
 
@@ -51,14 +53,23 @@ pub enum Verdict {
 /// request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidReason {
+    /// There is no X-Twilio-Signature.
     Missing,
+    /// X-Twilio-Signature is not base64.
     NotBase64,
+    /// No key is configured for the account that the body names.
     UnknownAccount,
+    /// The body names two accounts, so that no key can be chosen.
     ContradictingAccounts,
+    /// X-Twilio-Webhooks-Signature-Settings names another algorithm.
     UnknownAlgorithm,
+    /// X-Twilio-Webhooks-Signature-Settings names a key that is not configured.
     UnknownSharedKey,
+    /// A JSON body without `bodySHA256` in the query.
     BodyHashMissing,
+    /// `bodySHA256` in the query is the hash of another body.
     BodyHashDiffers,
+    /// No key of the account gives this signature for any of the URLs.
     Mismatch,
 }
 

@@ -15,11 +15,14 @@ pub const FIRST_ACCOUNTS_PAGE: &str = "/2010-04-01/Accounts.json?PageSize=1000";
 /// One account of the list.
 #[derive(Debug, Clone, Deserialize)]
 pub struct ListedAccount {
+    /// The SID of the account.
     pub sid: String,
     /// The account itself, if it is not a subaccount.
     pub owner_account_sid: String,
+    /// The name that people call it by at Twilio.
     #[serde(default)]
     pub friendly_name: Option<String>,
+    /// The state of the account.
     #[serde(default)]
     pub status: AccountStatus,
     /// `None` if Twilio does not show it to this client.
@@ -31,8 +34,11 @@ pub struct ListedAccount {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AccountStatus {
+    /// It sends and receives messages.
     Active,
+    /// It is suspended, and may become active again.
     Suspended,
+    /// It is closed for good.
     Closed,
     /// One that Twilio did not document when this was written.
     #[default]
@@ -43,6 +49,7 @@ pub enum AccountStatus {
 /// The accounts of one response.
 #[derive(Debug)]
 pub struct AccountsPage {
+    /// The accounts, in Twilio's order.
     pub accounts: Vec<ListedAccount>,
     /// The path of the next page; `None` on the last.
     pub next: Option<String>,

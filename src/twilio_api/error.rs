@@ -12,6 +12,7 @@ const MESSAGE_CHARACTERS_MAX: usize = 500;
 
 /// A request without a usable response.
 #[derive(Debug, Clone, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
 pub enum RequestError {
     /// No connection was made, so nothing reached Twilio.
     #[error("no connection to {url}: {detail}")]
@@ -37,6 +38,7 @@ pub enum RequestError {
 /// An error response (<https://www.twilio.com/docs/usage/twilios-response#errors>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
+    /// The HTTP status code.
     pub status_code: u16,
     /// Twilio's error code.
     pub code: Option<u32>,

@@ -49,6 +49,7 @@ impl RequestLimits {
         self.requests_left.load(Ordering::Relaxed)
     }
 
+    /// Counts a request; fails if none is left, or if the run is to stop.
     pub fn take_one(&self) -> Result<(), RequestError> {
         if (self.asked_to_stop)() {
             return Err(RequestError::Stopped);
@@ -59,6 +60,7 @@ impl RequestLimits {
         taken.map(|_| ()).map_err(|_| RequestError::RequestsUsedUp)
     }
 
+    /// Waits; fails at once if the run is to stop.
     pub fn wait(&self, length: Duration) -> Result<(), RequestError> {
         let until = Instant::now() + length;
         while Instant::now() < until {

@@ -24,16 +24,21 @@ use crate::domain::event::Headers;
 /// (<https://www.twilio.com/docs/usage/requests-to-twilio#credentials>).
 #[derive(Debug, Clone)]
 pub struct Credentials {
+    /// The SID of the account or of the API key.
     pub user: String,
+    /// The auth token, or the secret of the API key.
     pub password: SecretString,
 }
 
 /// A response with any status code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiResponse {
+    /// The HTTP status code.
     pub status_code: u16,
     /// The URL that was requested.
     pub url: String,
+    /// The headers of the response.
     pub headers: Headers,
+    /// The body, complete.
     pub body: Vec<u8>,
 }

@@ -10,6 +10,7 @@ use crate::domain::AccountSid;
 /// Messages of one response, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
+    /// The JSON of each message.
     pub messages: Vec<Vec<u8>>,
     /// The path of the next page; `None` on the last.
     pub next: Option<String>,
@@ -17,6 +18,7 @@ pub struct Page {
 
 /// A response that is not a page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
 pub enum PageError {
     #[error("Twilio answered a list with {0}")]
     Refused(ApiError),

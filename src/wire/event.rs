@@ -16,27 +16,40 @@ use crate::domain::hash::hex;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Event {
+    /// An event with its content.
     Whole(Box<WholeEvent>),
+    /// An event whose content was erased.
     Erased(ErasedEvent),
 }
 
 /// Every field of an event; the body byte for byte.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WholeEvent {
+    /// The place in the log, from 1.
     pub position: u64,
+    /// A UUID of version 7.
     pub event_id: String,
+    /// When the request arrived, in UTC.
     pub received_at: String,
+    /// `callback`, `send`, `reconcile`, `import` or `erasure`.
     pub source: &'static str,
+    /// The method of the request; empty for an imported record of Twilio's.
     pub method: String,
+    /// The public URL that was called, path and query byte for byte.
     pub url: String,
     /// Each a name and a value.
     #[schema(value_type = Vec<Vec<serde_json::Value>>)]
     pub headers: Vec<(String, HeaderValue)>,
+    /// The body as received.
     #[serde(flatten)]
     pub body: Body,
+    /// The account that the body names.
     pub account_sid: Option<String>,
+    /// The message that the event belongs to.
     pub message_sid: Option<String>,
+    /// The name of the key that verified the signature; `null` if there was none.
     pub verified_by: Option<String>,
+    /// Remarks of this program.
     pub notes: BTreeMap<String, String>,
     /// The salt under which the content is hashed, in hexadecimal digits. Missing if addresses are
     /// masked: with it, guesses of the digits could be tested.
@@ -52,10 +65,15 @@ pub struct WholeEvent {
 /// What remains of an event whose content was erased.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ErasedEvent {
+    /// The place in the log, from 1.
     pub position: u64,
+    /// A UUID of version 7.
     pub event_id: String,
+    /// When the request arrived, in UTC.
     pub received_at: String,
+    /// `callback`, `send`, `reconcile` or `import`.
     pub source: &'static str,
+    /// The name of the key that verified the signature; `null` if there was none.
     pub verified_by: Option<String>,
     /// The SHA-256 of account and message. Missing if addresses are masked, because a SID may be one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,8 +93,13 @@ pub struct ErasedEvent {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum HeaderValue {
+    /// A value in UTF-8.
     Text(String),
-    Bytes { base64: String },
+    /// Any other value.
+    Bytes {
+        /// The value in base64.
+        base64: String,
+    },
 }
 
 impl Event {

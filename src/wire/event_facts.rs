@@ -13,8 +13,11 @@ use crate::domain::{ErrorCode, Status, StatusReported};
 pub struct EventFacts {
     /// The status, or an unrecognised word as received.
     pub status: Option<String>,
+    /// The error code.
     pub error_code: Option<u32>,
+    /// The sender.
     pub from: Option<String>,
+    /// The recipient.
     pub to: Option<String>,
     /// Names and values from the query of the callback URL, in byte order.
     pub tags: BTreeMap<String, Vec<String>>,

@@ -22,6 +22,7 @@ pub struct EventParameters {
     #[serde(deserialize_with = "parameters::account_sid")]
     #[param(value_type = Option<String>, min_length = 1)]
     pub account_sid: Option<AccountSid>,
+    /// The SID of the message that the event belongs to
     #[serde(deserialize_with = "parameters::sid")]
     #[param(min_length = 1)]
     pub message_sid: Option<String>,

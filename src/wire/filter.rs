@@ -51,9 +51,11 @@ pub struct MessageParameters {
     #[serde(deserialize_with = "account_sid")]
     #[param(value_type = Option<String>, min_length = 1)]
     pub account_sid: Option<AccountSid>,
+    /// The SID of the messaging service that sent it
     #[serde(deserialize_with = "sid")]
     #[param(min_length = 1)]
     pub messaging_service_sid: Option<String>,
+    /// The channel, such as `sms` or `whatsapp`
     #[serde(deserialize_with = "channel")]
     #[param(min_length = 1)]
     pub channel: Option<String>,

@@ -24,35 +24,56 @@ use crate::domain::{
 /// The state of a message. Lists leave out the timeline.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Message {
+    /// The SID of the message.
     pub message_sid: String,
+    /// The status; `unknown` if no known status was reported.
     pub status: &'static str,
+    /// True if no further callback is expected.
     pub terminal: bool,
+    /// True if the outcome is known: delivered, read or a failure.
     pub settled: bool,
+    /// True if there is evidence of both success and failure.
     pub conflict: bool,
+    /// The rule by which the status is decided.
     pub rule: &'static str,
+    /// The account of the message; `null` if no event names one.
     pub account_sid: Option<String>,
     /// The configured name of the account. Missing if it has none, and in exports.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub account_name: Option<String>,
+    /// The messaging service that sent it.
     pub messaging_service_sid: Option<String>,
+    /// The sender.
     pub from: Option<String>,
+    /// The recipient.
     pub to: Option<String>,
+    /// The channel, such as `sms` or `whatsapp`.
     pub channel: String,
+    /// The error code that belongs to the status.
     pub error_code: Option<u32>,
+    /// A short description of that code.
     pub error_title: Option<String>,
+    /// Every reported error code.
     pub error_codes: Vec<u32>,
     /// The carrier's time, zone unknown.
     pub raw_dlr_done_date: Option<String>,
+    /// When its first event arrived.
     pub first_received_at: String,
+    /// When its last event arrived.
     pub last_received_at: String,
     /// When each status was first reported, in order of precedence.
     #[schema(value_type = BTreeMap<String, String>)]
     pub status_times: Map<String, Value>,
+    /// The number of its events.
     pub events: u64,
+    /// The number of events that repeat an earlier one.
     pub duplicates: u64,
+    /// The number of events with a lower status than one that was reported before.
     pub late: u64,
+    /// The number of events with a status that is not one of an outbound message.
     pub unrecognised: u64,
+    /// The last position of the log that is taken into account.
     pub as_of_position: Position,
     /// `inbound` if all of its statuses are, `simulated` if a simulation sent all of its events.
     pub labels: Vec<&'static str>,
@@ -74,6 +95,7 @@ pub struct Message {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub links: Option<MessageLinks>,
+    /// Its events, in order of position. Missing in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeline: Option<Vec<TimelineEntry>>,
 }
@@ -96,14 +118,21 @@ pub struct MessageExplanation {
 /// One event of a message and what it did.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TimelineEntry {
+    /// The place in the log.
     pub position: Position,
+    /// A UUID of version 7.
     pub event_id: String,
+    /// When the event arrived, in UTC.
     pub received_at: String,
+    /// `callback`, `send`, `reconcile` or `import`.
     pub source: &'static str,
     /// The status, or an unrecognised word as it came.
     pub status: Option<String>,
+    /// `advanced`, `confirmed`, `late`, `duplicate`, `conflict` or `unrecognised`.
     pub effect: &'static str,
+    /// The position of the event that it repeats; `null` if it repeats none.
     pub duplicate_of: Option<Position>,
+    /// The error code that it reports.
     pub error_code: Option<u32>,
     /// Twilio's text about the error.
     pub error_message: Option<String>,
@@ -116,11 +145,13 @@ pub struct TimelineEntry {
     pub url: Option<String>,
     /// The name of the key that verified the signature; `null` if there was none.
     pub verified_by: Option<String>,
+    /// The body as received.
     #[serde(flatten)]
     pub body: Body,
     /// What is unusual about the event.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<&'static str>,
+    /// Paths of the event and its body.
     pub links: EntryLinks,
 }
 

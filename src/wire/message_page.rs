@@ -25,9 +25,11 @@ pub const CURSOR_OF_ANOTHER_LIST: &str = "this cursor belongs to a list with oth
 /// A page, newest messages first.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct MessagePage {
+    /// The messages of the page.
     pub data: Vec<Message>,
     /// Where the next page begins; `null` if this is the last.
     pub next_cursor: Option<String>,
+    /// The last position of the log that the list includes.
     pub as_of_position: Position,
     /// If no message was found: the addresses that `to` and `from` were understood as. Numbers are
     /// searched for on every channel.
@@ -44,6 +46,7 @@ pub struct Cursor {
     /// The present of the first page. What is relative to it, such as the last 24 hours, is the same on
     /// every page.
     pub now: Timestamp,
+    /// The filters of the list, as a hash.
     pub list: ListHash,
 }
 

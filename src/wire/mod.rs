@@ -32,7 +32,9 @@ pub use shown_event::ShownEvent;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Body {
+    /// Text in UTF-8.
     Body(String),
+    /// Any other bytes, in base64.
     BodyBase64(String),
 }
 

@@ -23,8 +23,11 @@ use crate::domain::{AccountSid, Position};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name} `{}` is not {expected}", value.escape_debug())]
 pub struct BadValue {
+    /// The name of the parameter.
     pub name: String,
+    /// The value as given.
     pub value: String,
+    /// A noun phrase that says what is accepted.
     pub expected: String,
 }
 
@@ -86,6 +89,7 @@ pub const TAG_PARAMETER: &str = "tag.NAME";
 pub const TAG_PREFIX: &str = "tag.";
 
 const SID: &str = "a SID";
+/// What is expected of a position.
 pub const POSITION: &str = "a position, such as 42";
 
 /// The text, unless it is empty.

@@ -10,8 +10,10 @@ use crate::domain::{RecordedEvent, StatusReported};
 /// An event, and what it reports of its message unless it was erased.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ShownEvent {
+    /// The event.
     #[serde(flatten)]
     pub event: Event,
+    /// The facts that it reports; `None` if its content was erased.
     #[serde(flatten)]
     pub facts: Option<EventFacts>,
 }

@@ -12,19 +12,25 @@ const NAMES_LISTED_MAX: usize = 20;
 /// Why messages cannot be found by a tag.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoSuchTag {
+    /// No message has a tag with this name.
     #[error("no message has a tag `{}`{hint}", name.escape_debug())]
     Unknown {
+        /// The name of the tag.
         name: String,
         /// Similar names, or those that there are.
         hint: String,
     },
 
+    /// Messages have such a tag, but only a scan finds them.
     #[error(
         "the tag `{}` is not indexed, so that lists cannot find messages by it; add it to `names` in \
          [tags] of the configuration, or export messages with this filter, which reads all of them",
         name.escape_debug()
     )]
-    NotIndexed { name: String },
+    NotIndexed {
+        /// The name of the tag.
+        name: String,
+    },
 }
 
 /// Splits `order=17`, the value of a `--tag` flag, into name and value.

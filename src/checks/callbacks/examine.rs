@@ -47,6 +47,7 @@ pub struct Cause {
 /// A public URL that would make signatures match.
 #[derive(Debug, Clone)]
 pub struct Correction {
+    /// The URL to configure.
     pub public_url: String,
     /// The configured URL that it would replace; `None` if there are several.
     pub instead_of: Option<String>,

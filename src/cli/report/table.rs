@@ -8,7 +8,8 @@ use crate::cli::common::styled::Styled;
 use crate::cli::common::table::{Cell, Column, Table};
 use crate::cli::common::text::number;
 use crate::report::Dimension;
-use crate::report::output::{ComparedJson, FiguresJson, ReportJson, RowJson, TimesJson};
+use crate::report::figures_json::{ComparedJson, FiguresJson, TimesJson};
+use crate::report::output::{ReportJson, RowJson};
 use crate::text::printable;
 
 /// The table, the meanings of error codes, and what the rows share.

@@ -17,10 +17,15 @@ pub type TieBreak<'a, E> = &'a mut dyn FnMut(Position, Position) -> Result<Order
 /// error code, query, body) ranks highest, so that the order of arrival does not matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecidingEvent {
+    /// The position of the event.
     pub position: Position,
+    /// The status that it reports; `None` if it reports none of an outbound message.
     pub status: Option<Status>,
+    /// How doubtful its facts are; a lesser doubt ranks higher.
     pub doubt: Doubt,
+    /// The error code that it reports.
     pub error_code: Option<ErrorCode>,
+    /// Sender, recipient and channel that it reports.
     pub addressed: Addressing,
 }
 

@@ -1,7 +1,8 @@
 //! The effect of one event, from references to the events before it. It is the one that a timeline has,
 //! without reading the events again.
 
-use super::lifecycle::{Effect, EventRef, Evidence};
+use super::event_ref::{Effect, EventRef};
+use super::lifecycle::Evidence;
 use crate::domain::{Rule, Timestamp};
 
 /// The effect of an event on its message, given the message's earlier events in order of position.

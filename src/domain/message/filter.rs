@@ -11,12 +11,17 @@ pub struct MessageFilter {
     pub status: Option<Option<Status>>,
     /// The error code shown for the message.
     pub error_code: Option<ErrorCode>,
+    /// The sender.
     pub from: Option<AddressPattern>,
+    /// The recipient.
     pub to: Option<AddressPattern>,
     /// The recipient's or the sender's.
     pub address: Option<AddressPattern>,
+    /// The account of the message.
     pub account_sid: Option<AccountSid>,
+    /// The SID of the messaging service that sent it.
     pub messaging_service_sid: Option<String>,
+    /// The channel, such as `sms` or `whatsapp`.
     pub channel: Option<String>,
     /// The country of the recipient's number.
     pub country: Option<Country>,
@@ -24,6 +29,7 @@ pub struct MessageFilter {
     pub since: Option<Timestamp>,
     /// The first event was received before this time.
     pub until: Option<Timestamp>,
+    /// Whether there is evidence of both success and failure.
     pub conflict: Option<bool>,
     /// Whether any event is late.
     pub late: Option<bool>,

@@ -9,7 +9,6 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 
-use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 use super::kinds::EventKinds;
@@ -17,6 +16,7 @@ use crate::domain::channel::has_read_receipts;
 use crate::domain::event::Position;
 use crate::domain::message::deciding;
 pub use crate::domain::message::deciding::{DecidingEvent, TieBreak};
+pub use crate::domain::message::event_ref::{Effect, EventRef, History};
 use crate::domain::message::status_reported::{Addressing, Direction, StatusReported};
 use crate::domain::message::status_times::StatusTimes;
 use crate::domain::message::tags::Tags;
@@ -25,10 +25,13 @@ use crate::domain::{ErrorCode, Rule, Status, Timestamp};
 /// An event to be added to a lifecycle.
 #[derive(Debug, Clone)]
 pub struct Incoming {
+    /// The position of the event.
     pub position: Position,
+    /// The time of its arrival.
     pub received_at: Timestamp,
     /// Equal for duplicates; see [`fingerprint`](crate::domain::digest::fingerprint).
     pub fingerprint: u64,
+    /// The facts that it reports.
     pub reported: StatusReported,
 }
 
@@ -38,89 +41,60 @@ pub type ReportedCodes = BTreeSet<(ErrorCode, Option<Status>)>;
 /// The facts reported about one message, independent of their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
+    /// The rule by which the status is decided.
     pub rule: Rule,
     /// Every reported status, with the time of its first arrival.
     pub status_times: StatusTimes,
+    /// Every reported error code.
     pub codes: ReportedCodes,
     /// The event that determines the status; `None` before the first event.
     pub deciding: Option<DecidingEvent>,
     /// Lower-ranked events with addresses that the deciding one lacks, highest rank first. Each has
     /// only the fields that all events above it lack. Few messages have any.
     pub address_fallbacks: Vec<DecidingEvent>,
+    /// The carrier's delivery time, if one was reported.
     pub receipt: Option<DeliveryReceipt>,
+    /// The kinds of the message's events: inbound, simulated, imported and so on.
     pub kinds: EventKinds,
+    /// The tags of all its events.
     pub tags: Tags,
 }
 
 /// The carrier's RawDlrDoneDate, from the event with the highest status that has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryReceipt {
+    /// The status that the event reports; a receipt with a higher one replaces it.
     pub status: Option<Status>,
+    /// The value as received. Its time zone is unknown.
     pub raw_dlr_done_date: SmolStr,
 }
 
 /// The current state of a message: its events folded in order of their positions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lifecycle {
+    /// The facts that do not depend on the order of arrival.
     pub evidence: Evidence,
+    /// When its first event in the log arrived.
     pub first_received_at: Timestamp,
+    /// When its last event in the log arrived.
     pub last_received_at: Timestamp,
+    /// The number of its events, and of those with certain effects.
     pub counts: Counts,
     /// The events of the message.
     pub history: History,
 }
 
-/// References to the events of a message, in order. Up to three, as for most messages, are stored
-/// inline.
-pub type History = SmallVec<[EventRef; 3]>;
-
 /// The number of events, and of those with certain effects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
+    /// All events of the message.
     pub events: u64,
+    /// Events that repeat an earlier one.
     pub duplicates: u64,
+    /// Events that report a lower status than one that was reported before.
     pub late: u64,
+    /// Events with a status that is not one of an outbound message.
     pub unrecognised: u64,
-}
-
-/// A reference to an event in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EventRef {
-    pub position: Position,
-    pub fingerprint: u64,
-    /// The status that it reports; `None` if it has none or not one of an outbound message.
-    pub status: Option<Status>,
-}
-
-/// The effect of an event on its message: the first variant that applies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
-    /// An earlier event, at this position, has the same idempotency token, query and body.
-    Duplicate(Position),
-    /// It has no status, or not one of an outbound message.
-    Unrecognised,
-    /// It reports a success after a failure, or a failure after a success.
-    Conflict,
-    /// It reports a lower status than the highest one reported so far.
-    Late,
-    /// It reports the highest status so far again.
-    Confirmed,
-    /// It reports a higher status than all before.
-    Advanced,
-}
-
-impl Effect {
-    /// The name used in timelines.
-    pub fn name(self) -> &'static str {
-        match self {
-            Effect::Duplicate(_) => "duplicate",
-            Effect::Unrecognised => "unrecognised",
-            Effect::Conflict => "conflict",
-            Effect::Late => "late",
-            Effect::Confirmed => "confirmed",
-            Effect::Advanced => "advanced",
-        }
-    }
 }
 
 impl Evidence {

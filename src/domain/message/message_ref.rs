@@ -9,6 +9,7 @@ use crate::domain::{AccountSid, ErrorCode, Lifecycle, MessageKey, Status, Timest
 /// The current state of a message, with borrowed texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageRef<'a> {
+    /// The account of the message; `None` if no event names one.
     pub account_sid: Option<&'a str>,
     /// The status of the deciding event; `None` means `unknown`.
     pub status: Option<Status>,
@@ -17,16 +18,23 @@ pub struct MessageRef<'a> {
     /// From the highest-ranked event that has it; likewise `to`, `channel` and
     /// `messaging_service_sid`.
     pub from: Option<&'a str>,
+    /// The recipient.
     pub to: Option<&'a str>,
+    /// The channel, such as `sms` or `whatsapp`.
     pub channel: &'a str,
+    /// The SID of the messaging service that sent it.
     pub messaging_service_sid: Option<&'a str>,
+    /// When its first event in the log arrived.
     pub first_received_at: Timestamp,
+    /// Every reported status, with the time of its first arrival.
     pub status_times: StatusTimes,
     /// True if any event is late.
     pub late: bool,
     /// True if any event is a duplicate.
     pub duplicate: bool,
+    /// The kinds of the message's events.
     pub kinds: EventKinds,
+    /// The tags of all its events.
     pub tags: TagRefs<'a>,
 }
 

@@ -2,6 +2,7 @@
 
 pub mod deciding;
 pub mod effect;
+pub mod event_ref;
 pub mod failure_texts;
 pub mod filter;
 pub mod kinds;

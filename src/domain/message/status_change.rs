@@ -9,8 +9,11 @@ pub enum StatusChange {
     First(Option<Status>),
     /// The event left the status as it was.
     Unchanged(Option<Status>),
+    /// The event changed the status.
     Changed {
+        /// The status before the event; `None` is unknown.
         before: Option<Status>,
+        /// The status after the event; `None` is unknown.
         after: Option<Status>,
     },
 }

@@ -12,10 +12,13 @@ pub struct StatusReported {
     pub status: Option<Status>,
     /// The status as received, if it is not one of an outbound message.
     pub unrecognised: Option<SmolStr>,
+    /// The error code, which is never 0.
     pub error_code: Option<ErrorCode>,
+    /// Sender, recipient and channel.
     pub addressed: Addressing,
     /// The carrier's delivery time. Its time zone is unknown, so it is only shown.
     pub raw_dlr_done_date: Option<SmolStr>,
+    /// Whether the message was sent or received.
     pub direction: Direction,
     /// True if a simulator sent the event.
     pub simulated: bool,
@@ -25,7 +28,9 @@ pub struct StatusReported {
     pub created_at: Option<Timestamp>,
     /// The tags in the query of the callback URL.
     pub tags: Tags,
+    /// How doubtful the facts are.
     pub doubt: Doubt,
+    /// The oddities of the event.
     pub labels: Vec<Label>,
 }
 
@@ -77,11 +82,15 @@ impl Doubt {
 /// message: RCS that falls back to SMS keeps its SID.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Addressing {
+    /// The sender; `None` if the event names none.
     pub from: Option<SmolStr>,
+    /// The recipient; `None` if the event names none.
     pub to: Option<SmolStr>,
+    /// The channel, such as `sms` or `whatsapp`.
     pub channel: SmolStr,
     /// True if the event states its channel; otherwise it is inferred from the SID.
     pub channel_is_explicit: bool,
+    /// The SID of the messaging service that sent the message.
     pub messaging_service_sid: Option<SmolStr>,
 }
 

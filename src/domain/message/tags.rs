@@ -113,6 +113,7 @@ impl Tags {
 /// The tags by which messages can be found without a scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IndexedTags {
+    /// Every tag.
     All,
     /// Those with one of these names.
     Only(BTreeSet<String>),

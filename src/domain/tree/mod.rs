@@ -15,6 +15,7 @@ use super::hash::Hash;
 /// A complete subtree of 2 to the power of `level` leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Node {
+    /// The height above the leaves; 0 is a leaf.
     pub level: u8,
     /// The number of subtrees of this level before it.
     pub index: u64,

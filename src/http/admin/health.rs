@@ -18,6 +18,7 @@ use crate::store::{StoreError, for_each_event};
 /// The maximum lag of the projection of a ready server. Under full load it is a fraction of a second.
 const READY_LAG_SECONDS_MAX: f64 = 5.0;
 
+/// Whether the server is ready, with the figures that decide it.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Readiness {
     ready: bool,
@@ -39,6 +40,7 @@ pub struct Readiness {
 }
 
 impl Readiness {
+    /// True if the log is written and the views are close to its head.
     pub fn is_ready(&self) -> bool {
         self.ready
     }
@@ -59,6 +61,7 @@ impl Readiness {
     }
 }
 
+/// The result of the last verification in the background.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Verified {
     at: String,

@@ -32,6 +32,7 @@ pub type FindAccount = dyn Fn(Option<&str>) -> Result<SendingAccount, String> + 
 
 /// An account and its credentials.
 pub enum SendingAccount {
+    /// An account that messages can be sent with.
     Known(AccountSid, Credentials),
     /// It does not exist, for this reason.
     Unknown(String),
@@ -65,7 +66,9 @@ struct IdempotencyKey {
 
 /// The result of a request.
 pub struct SendResult {
+    /// Connects the intent in the log with its outcome.
     pub send_id: String,
+    /// What Twilio answered.
     pub outcome: SendOutcome,
     /// True if this is the outcome of an earlier request with the same key.
     pub replayed: bool,

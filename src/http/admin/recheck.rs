@@ -29,6 +29,7 @@ pub struct QuarantineRecheck {
 /// What to check against.
 #[derive(Debug, Clone, Default)]
 pub struct RecheckRequest {
+    /// True to append nothing.
     pub dry_run: bool,
     /// Public URLs instead of the configured ones, if any.
     pub public_urls: Vec<BaseUrl>,
@@ -39,8 +40,11 @@ pub struct RecheckRequest {
 /// The result of a recheck.
 #[derive(Debug, Clone)]
 pub struct RecheckOutcome {
+    /// The request that was made.
     pub request: RecheckRequest,
+    /// When it ended.
     pub ended_at: Timestamp,
+    /// What was appended, and what was refused again.
     pub rechecked: Rechecked,
 }
 

@@ -14,6 +14,7 @@ use crate::subaccounts::metrics::SubaccountMetrics;
 use crate::version;
 
 /// The registry. The gauges have to be set before it is encoded.
+#[expect(missing_docs, reason = "the help texts of the metrics document them")]
 pub struct MetricsRegistry {
     registry: Registry,
     pub head: IntGauge,

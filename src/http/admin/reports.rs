@@ -121,7 +121,9 @@ pub async fn delivery(
 
 /// A report, and how long it took if messages had to be scanned; `None` if the roll-ups sufficed.
 pub struct Made {
+    /// The report.
     pub report: Report,
+    /// How long messages were scanned.
     pub scanned_for: Option<Duration>,
 }
 

@@ -37,6 +37,7 @@ const VIEWS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Where callbacks are received.
 pub struct Receiving {
+    /// The address of the callback listener.
     pub listen: SocketAddr,
     /// The first callback path.
     pub path: String,
@@ -44,14 +45,21 @@ pub struct Receiving {
     pub public_url: Option<String>,
 }
 
+/// The admin listener's state: everything that a handler uses.
 pub struct AdminState {
+    /// Where callbacks are received.
     pub receiving: Receiving,
+    /// The ledger.
     pub store: Arc<dyn Store>,
+    /// Appends events.
     pub writer: Writer,
+    /// The worker that keeps the views up to date.
     pub projection: Handle,
     /// `None` if the log is not verified in the background.
     pub verifying: Option<background::Handle>,
+    /// The rule by which statuses are decided.
     pub rule: Rule,
+    /// The table of error codes.
     pub error_codes: Arc<ErrorCodes>,
     /// The country of numbers without a calling code, if one is configured.
     pub default_country: Option<Country>,
@@ -59,20 +67,29 @@ pub struct AdminState {
     pub time_zone: Zone,
     /// The names of accounts; [`account_names`](Self::account_names) has them as they are now.
     pub names: Arc<ArcSwap<AccountNames>>,
+    /// The API tokens, which a reload replaces.
     pub tokens: Arc<ArcSwap<Tokens>>,
+    /// Counts failed attempts by address.
     pub attempts: Attempts,
+    /// The sessions of the pages.
     pub sessions: Sessions,
     /// `None` if this server makes no checks.
     pub checks: Option<HealthChecks>,
+    /// Rechecks the quarantine.
     pub recheck: Arc<QuarantineRecheck>,
     /// `None` if access records are switched off.
     pub access: Option<AccessRecorder>,
+    /// Limits the messages of whole numbers that a masked token finds.
     pub lookups: Lookups,
+    /// Limits and ends the streams of events.
     pub streams: EventStreams,
+    /// Limits the exports that run at once.
     pub exports: Limit,
+    /// The jobs, running and finished.
     pub jobs: Jobs,
     /// `None` if this server sends no messages.
     pub sending: Option<MessageSender>,
+    /// The metrics of this process.
     pub metrics: MetricsRegistry,
     /// The host names that requests may be addressed to, besides the loopback ones.
     pub admin_hosts: Vec<String>,

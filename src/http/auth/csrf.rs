@@ -18,6 +18,7 @@ pub struct CsrfToken(String);
 pub enum CsrfCheck {
     /// The client has sent an API token in a header, which browsers never add by themselves.
     NotNeeded,
+    /// The form has to contain this token.
     Requires(CsrfToken),
 }
 

@@ -18,20 +18,28 @@ const ANONYMOUS: &str = "anonymous";
 
 /// Who sends a request.
 pub enum Identity {
+    /// A client that may proceed within its scope.
     Known {
+        /// The name of its token, or `anonymous` if none is configured.
         name: Arc<str>,
+        /// What it may do.
         scope: Scope,
+        /// What its forms have to prove.
         csrf: CsrfCheck,
     },
     /// A browser without a session has requested a page.
     NotLoggedIn,
+    /// The request is answered with this problem.
     Rejected(Problem),
 }
 
 /// What a client identifies itself with, for a response that lasts longer than its access.
 pub enum Credentials {
+    /// No token is required.
     None,
+    /// An API token.
     Token(TokenHash),
+    /// A session of the pages.
     Session(SessionId),
 }
 

@@ -22,6 +22,7 @@ const ADDRESSES_MAX: usize = 10_000;
 /// What a client may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scope {
+    /// The addresses and texts that it may see.
     pub visibility: Visibility,
     /// Whether the messages of a whole number may be found although addresses are masked.
     pub may_find: bool,
@@ -34,9 +35,11 @@ pub struct Scope {
 /// Which addresses and texts a client may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Visibility {
+    /// No messages and no events.
     Nothing,
     /// Addresses masked but for their last four digits.
     Masked,
+    /// Everything.
     Full,
 }
 
@@ -66,7 +69,12 @@ impl fmt::Display for Scope {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Client {
     /// The holder of a token, or anybody if none is required.
-    Known { name: Arc<str>, scope: Scope },
+    Known {
+        /// The name of the token, or `anonymous`.
+        name: Arc<str>,
+        /// What the client may do.
+        scope: Scope,
+    },
     /// A client without a token that is configured.
     Rejected,
 }

@@ -18,17 +18,25 @@ use crate::twilio::signature::BaseUrl;
 
 /// The callback listener's state.
 pub struct CallbackState {
+    /// The paths at which callbacks are received.
     pub callback_paths: Arc<[CallbackPath]>,
+    /// The public URLs that signatures are checked against.
     pub public_urls: Arc<[BaseUrl]>,
+    /// The accounts with their keys, which a reload replaces.
     pub accounts: Arc<ArcSwap<Accounts>>,
+    /// Appends events.
     pub writer: Writer,
     /// `None` if rejected requests are not stored.
     pub recorder: Option<Recorder>,
+    /// Logs rejected requests, a limited number of lines.
     pub rejection_log: RejectionLog,
     /// The memory budget of all bodies together.
     pub bodies: BodyBudget,
+    /// Counts requests to paths that receive no callbacks.
     pub misdirected: Misdirected,
+    /// The metrics of callbacks.
     pub metrics: CallbackMetrics,
+    /// The metrics of reloaded keys.
     pub reloads: KeyReloadMetrics,
     /// Requests to fetch subaccounts; nothing acts on them in a server that fetches none.
     pub subaccounts: RefreshRequests,

@@ -33,16 +33,27 @@ const SPREADSHEET_ERRORS: [&str; 10] = [
 /// The kind of value in a member of Twilio's Message resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueKind {
+    /// SM or MM and 32 hexadecimal digits.
     MessageSid,
+    /// AC and 32 hexadecimal digits.
     AccountSid,
+    /// MG and 32 hexadecimal digits.
     ServiceSid,
+    /// A word.
     Status,
+    /// Inbound, or one of the outbound directions.
     Direction,
+    /// A number, or nothing.
     ErrorCode,
+    /// A telephone number, or an address of another channel.
     Address,
+    /// A time.
     Date,
+    /// A whole number, such as that of segments.
     Count,
+    /// A decimal number.
     Price,
+    /// The date of the API's version.
     ApiVersion,
     /// The text of a message: any text is valid.
     Content,
@@ -53,6 +64,7 @@ pub enum ValueKind {
 /// A value after the check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Checked<'v> {
+    /// The value is as Twilio wrote it.
     Intact,
     /// The original value, and a description of the damage. A blank text means no value.
     Repaired(Cow<'v, str>, String),

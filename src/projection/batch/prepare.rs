@@ -43,7 +43,7 @@ pub struct PreparedBatch {
 pub struct BatchBuffers {
     /// One for each event.
     pub digests: Vec<Hash>,
-    /// The events' messages, each folded as if nothing had come before.
+    /// The events' messages, each folded as if it had no earlier events.
     pub messages: BatchMessages,
 }
 
@@ -99,7 +99,7 @@ impl PreparedBatch {
     }
 }
 
-/// What reading a batch needs.
+/// The inputs of reading a batch.
 struct Preparing<'s> {
     store: &'s dyn Store,
     rule: Rule,
@@ -181,7 +181,7 @@ fn compare_content(
     }
 }
 
-/// What breaks ties between events of one status and error code.
+/// The values that break ties between events of one status and error code.
 pub fn content(event: &RecordedEvent) -> (&[u8], &[u8]) {
     (event.query().as_bytes(), &event.body)
 }

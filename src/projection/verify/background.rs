@@ -23,9 +23,11 @@ const FINDINGS_LOGGED_MAX: usize = 5;
 /// The result of the last run.
 #[derive(Debug, Clone)]
 pub struct LastRun {
+    /// When the run ended.
     pub ended_at: Timestamp,
     /// The head at its start, up to which it read; the error if it did not get there.
     pub reached: Result<Position, String>,
+    /// What it found; empty if nothing is wrong.
     pub findings: Vec<Finding>,
 }
 

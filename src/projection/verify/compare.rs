@@ -7,7 +7,7 @@ use crate::projection::{ProjectionError, catch_up};
 use crate::store::{Message, Store, Views};
 
 /// Reads the views in use and fresh ones in the order of first arrival, and shows both sides of each message at
-/// the same checkpoint: the fresh views are brought up to that of the others. Returns the last checkpoint.
+/// the same checkpoint: the fresh views catch up with the others first. Returns the last checkpoint.
 /// `progress` can stop it, with [`ProjectionError::Stopped`].
 pub fn side_by_side(
     store: &dyn Store,

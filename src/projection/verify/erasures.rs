@@ -18,7 +18,7 @@ struct Body {
 }
 
 impl Erasures {
-    /// Takes note of an erased event, or compares those that this erasure should name.
+    /// Records an erased event, or compares those that this erasure should name.
     pub fn pass(&mut self, event: &RecordedEvent, findings: &mut Findings) {
         if let Some(erased) = &event.erased {
             self.add(event.position, erased.erased_by);

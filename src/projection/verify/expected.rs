@@ -13,7 +13,9 @@ pub const EXPECTED: &str = "POSITION:HASH, a position from 1 on and 64 hex digit
 /// A root, and the position at which the log had it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expected {
+    /// The number of events that the root covers.
     pub position: Position,
+    /// The root of the tree.
     pub hash: Hash,
 }
 

@@ -10,25 +10,40 @@ const FINDINGS_MAX: usize = 100;
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
+    /// The kind of the finding.
     pub kind: FindingKind,
+    /// The position that it is about, if it is about one.
     pub position: Option<Position>,
+    /// What was found, as a sentence for the user.
     pub detail: String,
 }
 
 /// The kind of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FindingKind {
+    /// The log has no event at a position below its head.
     MissingPosition,
+    /// The row of an event cannot be unpacked.
     UnreadableEvent,
+    /// The hash of a range of events differs from the one in the views.
     ChangedEvents,
+    /// A table, or a trigger that refuses changes, is missing or changed.
     GuardMissing,
+    /// Log or views contain something that this program did not create.
     ForeignObject,
+    /// SQLite's integrity check reports damage.
     EngineDamage,
+    /// The views belong to another ledger.
     ViewsOfAnotherLedger,
+    /// The views have read events that the log does not have.
     LogOlderThanViews,
+    /// The log has another event at the views' checkpoint.
     LogExchanged,
+    /// A fresh fold of the log gives other messages than the views have.
     ProjectionDiffers,
+    /// The log has another root at the expected position, or ends before it.
     UnexpectedHash,
+    /// An event lost its content, and no erasure in the log names it.
     ErasedWithoutEvent,
 }
 
@@ -56,7 +71,7 @@ impl FindingKind {
 #[derive(Default)]
 pub struct Findings {
     pub found: Vec<Finding>,
-    /// Of which files the engine's own check was given up.
+    /// The files whose engine check was given up.
     pub unfinished: Vec<&'static str>,
 }
 
@@ -73,7 +88,7 @@ impl Findings {
         }
     }
 
-    /// Notes what an engine found, and tells whether its pages are sound.
+    /// Adds the damage that an engine found; returns true if its pages are sound.
     pub fn checked(&mut self, checked: Checked, what: &'static str) -> bool {
         let Checked { damages, finished } = checked;
         if !finished {

@@ -21,6 +21,7 @@ pub struct LogVerified {
     pub hash: Option<Hash>,
     /// How many events were read.
     pub events: u64,
+    /// What is wrong with the log.
     pub findings: Vec<Finding>,
 }
 

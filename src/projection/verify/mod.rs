@@ -29,9 +29,10 @@ use self::walk::Walk;
 /// How many events are read between two reports of progress.
 const PAGE_EVENTS: u64 = 4096;
 
-/// How far a verification has got.
+/// The progress of a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
+    /// The current pass.
     pub pass: Pass,
     /// The last position that this pass has read.
     pub position: Position,
@@ -54,17 +55,21 @@ pub type VerifyProgress<'a> = &'a mut dyn FnMut(Step) -> ControlFlow<()>;
 /// The result of a verification.
 #[derive(Debug, Clone)]
 pub struct Verified {
+    /// The last position of the log at the start.
     pub head: Position,
     /// The root of the tree at the head; `None` if the log has gaps or unreadable events.
     pub hash: Option<Hash>,
+    /// The last position that the views had read.
     pub checkpoint: Position,
     /// How many events were read.
     pub events: u64,
     /// How many of them were imported.
     pub imported: u64,
+    /// The rule of the views.
     pub rule: Rule,
     /// The digest of a fresh fold at the checkpoint; `None` if the log could not be folded.
     pub digest: Option<Hash>,
+    /// What is wrong; empty if nothing is.
     pub findings: Vec<Finding>,
     /// The files, `log` or `views`, whose engine check was given up because they were written too fast.
     /// Everything else was still checked.

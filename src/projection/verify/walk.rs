@@ -15,7 +15,7 @@ use crate::twilio::event_sids::EventSids;
 /// The number of events below a node of the first level that is stored.
 const BLOCK_EVENTS: u64 = 1 << NODE_LEVELS;
 
-/// How far the log was read, and what was found of its tree.
+/// The state of a walk: how far the log was read, and its tree so far.
 pub struct Walk {
     pub head: Position,
     pub events: u64,
@@ -73,12 +73,12 @@ impl Walk {
         RightEdge::new(size, [tree.hashes(), block.hashes()].concat()).map(|edge| edge.root())
     }
 
-    /// Forgets the tree: what was read is not the log as it was written.
+    /// Forgets the tree: the events that were read are not those that were written.
     pub fn forget_tree(&mut self) {
         (self.tree, self.block) = (None, None);
     }
 
-    /// Reads on, up to a position at least. `progress` can stop it, with [`StoreError::Cancelled`].
+    /// Continues reading, at least up to a position. `progress` can stop it, with [`StoreError::Cancelled`].
     pub fn through(
         &mut self,
         store: &dyn Store,
@@ -108,7 +108,7 @@ impl Walk {
         }
     }
 
-    /// Adds what is only known at the end.
+    /// Adds the findings that are only known at the end.
     pub fn finish(&mut self, findings: &mut Findings) {
         self.erasures.finish(self.at, findings);
         match self.expected {
@@ -173,7 +173,7 @@ impl Walk {
         self.forget_tree();
     }
 
-    /// Compares the complete blocks of a page with the views, which have what was read there before.
+    /// Compares the complete blocks of a page with the views, which have their hashes from an earlier read.
     fn compare_blocks(
         &mut self,
         store: &dyn Store,

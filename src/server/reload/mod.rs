@@ -44,28 +44,33 @@ const SETTLING_TRIES: u32 = 20;
 pub struct Reloader {
     settings: Settings,
     in_use: KeysInUse,
-    /// What failed at the last attempt; each failure is logged once.
+    /// The failures of the last attempt; each is logged once.
     logged: BTreeSet<String>,
 }
 
-/// What the server uses, and the reloader replaces.
+/// The values in use, which the reloader replaces.
 pub struct KeysInUse {
+    /// The accounts with their keys.
     pub accounts: Arc<ArcSwap<Accounts>>,
+    /// The names of accounts.
     pub account_names: Arc<ArcSwap<AccountNames>>,
+    /// The API tokens.
     pub tokens: Arc<ArcSwap<Tokens>>,
+    /// The metrics of reloads.
     pub reloads: KeyReloadMetrics,
-    /// Where the subaccounts of accounts are requested.
+    /// The queue in which subaccounts of accounts are requested.
     pub subaccounts: RefreshRequests,
 }
 
 /// A request to reload.
 pub enum ReloadRequest {
+    /// SIGHUP was received.
     HangUp,
     /// Subaccounts were fetched. The reply is true if an account is new, or has another token.
     Subaccounts(SyncSender<bool>),
 }
 
-/// Why the keys are reloaded.
+/// The reason for a reload.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reason {
     /// The server has started: a file may have changed since the settings were read.
@@ -88,14 +93,14 @@ impl Reloader {
     }
 
     fn run(mut self, asked: &Receiver<ReloadRequest>) {
-        let (mut reason, mut reply) = (Reason::Start, None);
+        let mut reason = Reason::Start;
+        let mut reply: Option<SyncSender<bool>> = None;
         loop {
             self.settle();
             // Changes from here on, also of the file names, are noticed by the next poll.
             let loaded = self.fingerprints();
             let has_new_keys = self.reload(reason);
             if let Some(reply) = reply.take() {
-                let reply: SyncSender<bool> = reply;
                 let _stopped_meanwhile = reply.try_send(has_new_keys);
             }
             if reason == Reason::Requested {

@@ -51,7 +51,9 @@ const RECEIPT_FORMAT: &[BorrowedFormatItem<'_>] =
 /// The plan of the messages.
 #[derive(Debug, Clone)]
 pub struct DaysPlan {
+    /// The account of the messages.
     pub account_sid: String,
+    /// The same seed gives the same messages.
     pub seed: u64,
     /// The number of messages that begin in the period.
     pub messages: u64,
@@ -62,7 +64,9 @@ pub struct DaysPlan {
 /// A callback and when it arrives.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Arrival {
+    /// When it arrives.
     pub at: Timestamp,
+    /// The callback.
     pub callback: Callback,
 }
 

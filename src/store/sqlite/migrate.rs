@@ -82,7 +82,7 @@ pub fn views_are_current(connection: &Connection) -> Result<bool, String> {
     }
 }
 
-/// Fails for a log with a newer schema: this version could not maintain what it holds.
+/// Fails for a log with a newer schema, whose content this version could not maintain.
 pub fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     refuse_newer_than(LOG.len(), connection, path)?;
     refuse_unreleased(connection, path)
@@ -107,7 +107,7 @@ fn refuse_unreleased(connection: &Connection, path: &Path) -> Result<(), StoreEr
 }
 
 fn refuse_newer_than(known: usize, connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    // A first start that was cut off may have made the list of migrations and run none.
+    // A first start that was killed may have created the list of migrations and run none.
     let sql = "SELECT count(*) FROM sqlite_master WHERE tbl_name <> 'refinery_schema_history'";
     let tables: i64 = crate::store::sqlite::query_value(connection, sql)
         .map_err(|error| connect::not_a_ledger(path, error))?;
@@ -181,8 +181,8 @@ pub fn schema(connection: &Connection) -> Result<Vec<(String, String, String)>, 
 
 fn runner(migrations: &[(&str, &str)]) -> Result<Runner, refinery_core::Error> {
     let read = migrations.iter().map(|(name, sql)| Migration::unapplied(name, sql));
-    // Grouped: a migration and the note that it has run are one transaction. Cut off between the two,
-    // the next start would find tables that nobody has noted, and refuse them.
+    // Grouped: a migration and the record that it has run are one transaction. If the program were killed
+    // between the two, the next start would find unrecorded tables, and refuse them.
     Ok(Runner::new(&read.collect::<Result<Vec<_>, _>>()?).set_grouped(true))
 }
 

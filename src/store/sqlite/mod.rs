@@ -212,7 +212,7 @@ pub fn sizes(log: &Path, views: &Path) -> Result<Sizes, StoreError> {
     })
 }
 
-/// Adds to SQLite's error what was being done.
+/// Adds the failed action to SQLite's error.
 fn engine(act: &str) -> impl FnOnce(rusqlite::Error) -> StoreError + use<> {
     let act = act.to_owned();
     move |source| StoreError::Engine { act, cause: Box::new(source) }

@@ -71,7 +71,7 @@ impl SqliteQuarantine {
         }
         let connection = connect::for_reading(&path)?;
         if migrate::quarantine_is_older(&connection, &path)? {
-            // A reader cannot read it as it is, and nothing in it is evidence: it is brought up to date.
+            // A reader cannot read the old schema, and nothing in it is evidence, so it is migrated.
             drop(connection);
             return Self::open_at(path).map(Some);
         }
@@ -130,7 +130,7 @@ impl Quarantine for SqliteQuarantine {
                 let kept = kept(transaction)?;
                 let surplus = match kept.requests.checked_sub(limits.requests) {
                     Some(surplus) if surplus > 0 => surplus,
-                    // One by one: no more than has to go.
+                    // One by one, so that no more are evicted than necessary.
                     _ if kept.bytes > limits.bytes => 1,
                     _ => return Ok(kept),
                 };
@@ -191,7 +191,7 @@ impl Quarantine for SqliteQuarantine {
     }
 
     fn mark(&mut self, ids: &[Uuid], after: Position) -> Result<(), StoreError> {
-        // It has to outlive a power cut that the append outlives.
+        // It has to survive every power cut that the append survives.
         let act = "mark a refused request";
         self.connection.pragma_update(None, "synchronous", 2).map_err(engine(act))?;
         let marked = self.write(act, |transaction| {
@@ -303,7 +303,7 @@ fn give_back(connection: &Connection) -> rusqlite::Result<()> {
     let mut statement = connection.prepare("PRAGMA incremental_vacuum")?;
     let mut rows = statement.query([])?;
     while rows.next()?.is_some() {}
-    // A reader may keep it from being emptied; the next one to close the file does it.
+    // A reader may prevent that; then the next process that closes the file empties it.
     let _busy: i64 = query_value(connection, "PRAGMA wal_checkpoint(TRUNCATE)")?;
     Ok(())
 }
@@ -332,7 +332,7 @@ fn rank(stored: usize) -> Rank {
 }
 
 fn unpacked(headers: &[u8]) -> Result<Headers, String> {
-    let mut values = values::Values::of(headers);
+    let mut values = values::Values::new(headers);
     let mut pairs = Vec::new();
     while !values.is_empty() {
         let name = String::from_utf8(values.take()?).map_err(|error| error.to_string())?;

@@ -4,7 +4,7 @@ use prometheus::{Histogram, HistogramOpts, IntGauge, exponential_buckets};
 
 use super::COMMIT_EVENTS_MAX;
 
-/// What the log's writer measures.
+/// The metrics of the log's writer.
 #[derive(Clone)]
 pub struct StoreMetrics {
     /// Events that wait to be written.

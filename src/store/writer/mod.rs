@@ -35,6 +35,7 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// Why an event was not, or may not have been, written.
 #[derive(Debug, Clone, thiserror::Error)]
+#[expect(missing_docs, reason = "the error texts document the variants")]
 pub enum AppendError {
     #[error("the queue of {QUEUE_EVENTS_MAX} events is full")]
     QueueFull,
@@ -238,7 +239,7 @@ impl Thread {
                 outcome => break outcome,
             }
         };
-        self.state.go_on();
+        self.state.log_end_of_hold_up();
         outcome
     }
 
@@ -300,7 +301,8 @@ impl State {
         }
     }
 
-    fn go_on(&self) {
+    /// Logs that no other program blocks the writer any more, if one did.
+    fn log_end_of_hold_up(&self) {
         if self.held_up.swap(false, Ordering::Relaxed) {
             tracing::info!("the ledger's file is free again");
         }

@@ -13,7 +13,9 @@ pub enum Diagnosis {
     BodyChanged,
     /// No correction makes it fit.
     Unknown {
+        /// Why the signature is invalid.
         reason: InvalidReason,
+        /// False if the search was ended before all corrections were tried.
         all_tried: bool,
         /// A token that should have signed does not have the form of Twilio's.
         odd_token: bool,

@@ -8,10 +8,13 @@ use crate::twilio::signature::{BaseUrl, InvalidReason};
 /// A request whose signature was found invalid.
 #[derive(Debug, Clone, Copy)]
 pub struct RejectedRequest<'a> {
+    /// Why the signature is invalid.
     pub reason: InvalidReason,
     /// Path and query as they stand on the request line.
     pub target: &'a str,
+    /// The format of the body.
     pub kind: BodyKind,
+    /// The body as received.
     pub body: &'a [u8],
     /// X-Twilio-Signature as received.
     pub signature: &'a [u8],
@@ -31,6 +34,7 @@ pub struct Configuration<'a> {
     pub further_urls: &'a [BaseUrl],
     /// The paths at which callbacks are received.
     pub callback_paths: &'a [CallbackPath],
+    /// The configured accounts with their keys.
     pub accounts: &'a Accounts,
     /// Keys that are used whatever account the body names, if any are given.
     pub keys: Option<&'a AccountKeys>,

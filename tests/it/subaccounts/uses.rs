@@ -1,5 +1,8 @@
 //! What else knows the subaccounts: names, sending, reconciling, `config show` and `doctor`.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::json;
 
 use super::{account, app_of, callback, has, knows, serving, token, twilio_with};
@@ -35,6 +38,33 @@ fn a_name_that_several_have_or_that_has_the_form_of_a_secret_is_none() {
 
     let named = (0..5).filter(|number| !app.message(&sid(*number))["account_name"].is_null());
     assert_eq!(named.collect::<Vec<_>>(), [4]);
+}
+
+/// Customers choose these names, unlike those in the configuration.
+#[test]
+fn a_token_with_masked_addresses_sees_no_number_in_a_name() {
+    let twilio = twilio_with(0);
+    twilio.has_subaccount(&account(0), "Bakery +15558675310", "active", &token(0));
+    let mut app = app_of(&twilio);
+    app.use_token_with_scope("read:masked");
+    app.restart();
+    knows(&app, 1);
+    callback(&app, &account(0), &token(0));
+    app.caught_up();
+
+    let paths = [
+        format!("/v1/messages/{}", sid(1)),
+        "/v1/messages".to_owned(),
+        "/v1/reports/delivery?by=account".to_owned(),
+        "/reports?by=account".to_owned(),
+        "/v1/messages?account_sid=Bakery%20%2B1555867531".to_owned(),
+        "/v1/messages?account_sid=Bakery".to_owned(),
+    ];
+    for path in paths {
+        let text = String::from_utf8(app.get(&path).body).unwrap();
+        assert!(!text.contains("5558675310"), "{path}: {text}");
+    }
+    assert!(app.message(&sid(1))["account_name"].as_str().unwrap().contains("Bakery"));
 }
 
 #[test]
@@ -109,4 +139,10 @@ fn config_show_and_doctor_say_how_many_there_are() {
         checks.iter().find(|one| one["name"].as_str().unwrap().starts_with("subaccounts")).unwrap();
     assert_eq!(check["outcome"], "ok", "{check:#}");
     assert!(check["detail"].as_str().unwrap().starts_with("3, fetched at "), "{check:#}");
+
+    let file = app.folder().join("ledger.subaccounts.json");
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    let text = String::from_utf8(app.run(&["doctor"]).stdout).unwrap();
+    let line = text.lines().find(|line| line.contains("other users can read")).unwrap();
+    assert!(line.contains("ledger.subaccounts.json"), "{line}");
 }

@@ -25,8 +25,11 @@ use crate::wire::mask;
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum NewJob {
+    /// An export to be made and kept.
     Export(NewExport),
+    /// A verification.
     Verify(NewVerify),
+    /// A dry run of a replay.
     DryRun(NewDryRun),
 }
 
@@ -64,6 +67,7 @@ impl PartialSchema for NewJob {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewExport {
+    /// Messages or events
     pub content: Content,
     /// The default is `ndjson`
     #[schema(inline)]
@@ -85,8 +89,11 @@ pub struct NewExport {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum FilterValue {
+    /// A text.
     Text(String),
+    /// True or false.
     Flag(bool),
+    /// A whole number.
     #[schema(value_type = u64)]
     Number(Whole),
 }
@@ -124,6 +131,7 @@ pub struct NewVerify {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewDryRun {
+    /// The rule to try
     #[schema(pattern = "^(failure-terminal|delivery-wins)$")]
     pub rule: String,
 }

@@ -34,7 +34,7 @@ pub fn bounded<T>(
 ) -> Result<Option<T>, StoreError> {
     for _ in 0..TRIES {
         wait_until_below(connection, bytes_max / 2);
-        // What a killed process or another reader left there is not ours to bound.
+        // The bound does not apply to what a killed process or another reader left there.
         let bytes_max = bytes_max.max(length(&file_of(connection)));
         if let Some(value) = once(connection, bytes_max, &read)? {
             return Ok(Some(value));
@@ -165,7 +165,7 @@ mod tests {
         let sound = |reader: &Connection| {
             query_value::<String>(reader, "PRAGMA integrity_check").map_err(super::engine("check"))
         };
-        // Patience with a writer that may empty it is tested above; here is none.
+        // Waiting for a writer that may empty the WAL is tested above; here there is none.
         let value = super::once(&reader, length(&file_of(&reader)), sound).unwrap();
 
         assert_eq!(value.as_deref(), Some("ok"));

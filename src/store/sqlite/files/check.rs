@@ -25,7 +25,7 @@ pub fn everything(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     Ok(guards(connection)?.into_iter().chain(pages(connection)?).collect())
 }
 
-/// The log's schema, triggers included, is what the migrations made.
+/// Compares the log's schema, triggers included, with the one that the migrations create.
 pub fn guards(connection: &Connection) -> Result<Vec<Damage>, StoreError> {
     let expected = migrate::schema_of_log()?;
     let actual = migrate::schema(connection)?;
@@ -68,7 +68,7 @@ fn has_early_events(connection: &Connection) -> Result<bool, StoreError> {
     Ok(first.is_some_and(|first| first < 1))
 }
 
-/// The views: their pages and indexes are sound, and every account has messages.
+/// Checks the views: that their pages and indexes are sound, and that every account has messages.
 /// Both checks are given up if the WAL grows beyond these bytes.
 pub fn views(connection: &Connection, wal_bytes_max: u64) -> Result<Checked, StoreError> {
     let pages = bounded_read::bounded(connection, wal_bytes_max, pages)?;

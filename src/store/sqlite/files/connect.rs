@@ -24,7 +24,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 /// The page cache of a connection that writes views, in KiB as SQLite has it.
 const VIEWS_CACHE: i64 = -32 * 1024;
 
-/// Free space that a few hundred callbacks take.
+/// The free space that a few hundred callbacks need.
 const ROOM_BYTES: usize = 256 << 10;
 
 /// Creates the folder of a new ledger, readable only by its owner, and syncs every folder above it, so that
@@ -39,7 +39,7 @@ pub fn make_folder(ledger: &Path) -> Result<(), StoreError> {
     let above = folder.canonicalize().map_err(failed)?;
     for folder in above.ancestors().skip(1) {
         match sync(folder) {
-            // Nobody who cannot read a folder has made another in it.
+            // Whoever cannot read a folder has created nothing in it that would have to be synced.
             Err(cause) if cause.kind() == ErrorKind::PermissionDenied => break,
             synced => synced.map_err(failed)?,
         }
@@ -174,7 +174,7 @@ fn sync_wal(path: &Path) -> Result<(), StoreError> {
 
 /// Opens the views for writing. Their last commits may be lost: they are derived.
 pub fn views_for_writing(path: &Path) -> Result<Connection, StoreError> {
-    // Never created here: a replay may just have removed the file, having put another one in use.
+    // Never created here: a replay may just have replaced and removed the file.
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     set_wal(&connection, path)?;
     set_up_views(&connection, path)?;
@@ -199,7 +199,7 @@ pub fn views_in_the_making(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Has SQLite's temporary files of this process in a folder: that of the system may be small, or in
+/// Makes SQLite put the temporary files of this process into a folder: the system's may be small, or in
 /// memory.
 pub fn sort_in_folder(connection: &Connection, folder: &Path) -> Result<(), StoreError> {
     let Some(folder) = folder.to_str() else { return Ok(()) };
@@ -227,14 +227,14 @@ pub fn quarantine_for_writing(path: &Path) -> Result<Connection, StoreError> {
     let tables: i64 = query_value(&connection, "SELECT count(*) FROM sqlite_master")
         .map_err(|error| not_a_ledger(path, error))?;
     if tables == 0 {
-        // INCREMENTAL, so that a purge gives its room back; it is only taken by an empty file.
+        // INCREMENTAL, so that a purge shrinks the file; only an empty file accepts it.
         set("auto_vacuum", 2)?;
     }
     set_wal(&connection, path)?;
     set("synchronous", 1)?; // NORMAL
     set("wal_autocheckpoint", 1000)?; // pages; keeps the WAL near 4 MB
     set("journal_size_limit", 4 << 20)?; // bytes
-    set("secure_delete", 1)?; // what is removed is overwritten: it may be about persons
+    set("secure_delete", 1)?; // deleted content is overwritten: it may be personal data
     Ok(connection)
 }
 
@@ -255,8 +255,8 @@ fn truncate_wal(connection: &Connection, path: &Path) -> Result<(), StoreError> 
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })
             .map_err(|error| not_a_ledger(path, error))?;
-        // While another process is at a WAL checkpoint SQLite does nothing, waits for nobody, and
-        // knows of no frames.
+        // During a WAL checkpoint of another process SQLite does nothing, does not wait, and reports
+        // no frames.
         let nothing_done = busy && frames < 0;
         match nothing_done {
             false if synced >= frames => return Ok(()),

@@ -49,7 +49,7 @@ impl Descriptor {
         let file = open_file(path, create)?;
         let inode = inode(&file.metadata()?);
         if let Some(found) = known(&open, inode) {
-            // It has got this name just now. To close it here would let go of SQLite's locks.
+            // An open file has just been renamed to this path. Closing it here would release SQLite's locks.
             std::mem::forget(file);
             return Ok(found);
         }
@@ -128,7 +128,7 @@ fn open_file(path: &Path, create: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(create).truncate(false).mode(0o600);
     match options.open(path) {
-        // Read access is enough to look and to lock.
+        // Read access is enough for reading and locking.
         Err(cause) if cause.kind() == ErrorKind::PermissionDenied && !create => File::open(path),
         opened => opened,
     }
@@ -147,7 +147,7 @@ fn inode(metadata: &std::fs::Metadata) -> Inode {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Every value is whole whatever happened to the thread that held the lock.
+    // A panic of another thread cannot have left a value half changed.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn looking_at_a_file_lets_go_of_none_of_its_locks() {
+    fn reading_a_file_releases_none_of_its_locks() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("locked.db");
         let _held = Descriptor::create(&path).unwrap();
@@ -186,7 +186,7 @@ mod tests {
         drop(Descriptor::open(&path).unwrap());
 
         assert_eq!(locks_of_others(&path), 1, "the pending and reserved bytes are still locked");
-        // The control: any other descriptor takes the locks along.
+        // The control: closing any other descriptor releases the locks.
         drop(std::fs::File::open(&path).unwrap());
         assert_eq!(locks_of_others(&path), 0);
     }

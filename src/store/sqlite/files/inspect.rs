@@ -10,8 +10,11 @@ use crate::store::sqlite::query_value;
 /// Settings that are stored in the file, and the library that reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Engine {
+    /// `wal`, unless another program changed it.
     pub journal_mode: String,
+    /// The size of a page in bytes.
     pub page_bytes: u64,
+    /// The number of pages, unused ones included.
     pub pages: u64,
     /// Unused pages.
     pub free_pages: u64,

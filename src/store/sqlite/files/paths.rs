@@ -85,7 +85,7 @@ pub fn refuse_taken(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Refuses a missing or empty log next to a write-ahead log, which SQLite would throw away.
+/// Refuses a missing or empty log next to a write-ahead log, which SQLite would delete.
 pub fn refuse_orphaned_wal(path: &Path) -> Result<(), StoreError> {
     let wal = sidecar(path, "-wal");
     match bytes_in(path) == 0 && bytes_in(&wal) > 0 {

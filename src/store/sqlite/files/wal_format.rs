@@ -9,9 +9,9 @@ use std::os::unix::fs::FileExt;
 pub const WAL_HEADER_BYTES: usize = 32;
 /// The header of each frame; a page follows it.
 pub const FRAME_HEADER_BYTES: usize = 24;
-/// The index' header, twice, and what is known of the last checkpoint.
+/// The index's header, twice, and the state of the last checkpoint.
 pub const INDEX_HEAD_BYTES: usize = 136;
-/// One copy of the index' header.
+/// One copy of the index's header.
 pub const INDEX_HEADER_BYTES: usize = 48;
 
 /// One block of the index: page numbers, then a hash table of 16-bit places.
@@ -26,7 +26,7 @@ const READ_BYTES: usize = 256 << 10;
 /// Both halves of a checksum.
 pub type Checksum = [u32; 2];
 
-/// The head of the index as it lies in `-shm`.
+/// The head of the index, as stored in `-shm`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IndexHead(pub [u8; INDEX_HEAD_BYTES]);
 
@@ -40,7 +40,7 @@ impl IndexHead {
         &self.0[..INDEX_HEADER_BYTES]
     }
 
-    /// Whether both copies agree, and with their checksum.
+    /// True if both copies are equal, and have the right checksum.
     pub fn is_sound(&self) -> bool {
         let (first, second) = self.0[..2 * INDEX_HEADER_BYTES].split_at(INDEX_HEADER_BYTES);
         let sum = checksum(&first[..40], [0, 0], u32::from_ne_bytes);
@@ -62,17 +62,17 @@ impl IndexHead {
         [self.word(24), self.word(28)]
     }
 
-    /// What tells this WAL from the ones before it.
+    /// The salts that distinguish this WAL from earlier ones.
     pub fn salts(&self) -> &[u8] {
         &self.0[32..40]
     }
 
-    /// How many frames are in the database already.
+    /// The number of frames that are in the database already.
     pub fn safe_without_wal(&self) -> u32 {
         self.word(96)
     }
 
-    /// How many frames somebody began to carry over.
+    /// The number of frames that a checkpoint has begun to copy into the database.
     pub fn attempted(&self) -> u32 {
         self.word(128)
     }
@@ -106,7 +106,7 @@ pub fn header_checksum(header: &[u8; WAL_HEADER_BYTES]) -> Checksum {
     checksum(&header[..24], [0, 0], words_of(header))
 }
 
-/// How the words of this WAL's checksums are read: its magic number says.
+/// The byte order of this WAL's checksums, by its magic number.
 fn words_of(header: &[u8; WAL_HEADER_BYTES]) -> fn([u8; 4]) -> u32 {
     match word(header, 0) & 1 {
         1 => u32::from_be_bytes,

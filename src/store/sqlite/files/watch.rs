@@ -33,10 +33,10 @@ const WHOLE_EVERY: Duration = Duration::from_secs(4);
 /// The smallest index there is: one block.
 const INDEX_BYTES_MIN: u64 = 32 << 10;
 
-/// Room for a few notices; what does not fit is read next time.
+/// Room for a few notifications; the others are read next time.
 const NOTICES_BYTES: usize = 1024;
 
-/// What is wrong, and whether only the WAL and its index are concerned.
+/// An inconsistency, and whether it concerns only the WAL and its index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
     pub detail: String,
@@ -56,12 +56,12 @@ pub struct Watch {
     /// Whether that has happened since the whole WAL was last read.
     opened: bool,
     seen: Glance,
-    /// Up to where the WAL was found whole.
+    /// The last frame up to which the WAL was found intact.
     whole: Option<(Vec<u8>, u32, Checksum)>,
     whole_at: Instant,
 }
 
-/// What a glance at the files shows.
+/// The state of the files that a glance reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Glance {
     database: Stat,
@@ -98,16 +98,16 @@ impl Watch {
         })
     }
 
-    /// A glance in a pause, without SQLite's lock; false if something is not as it was left, which may
-    /// be another process at work: [`examine`](Self::examine) tells.
+    /// A glance while idle, without SQLite's lock; false if anything has changed. That may be another process
+    /// that writes: [`examine`](Self::examine) tells.
     pub fn glance(&mut self) -> bool {
-        self.is_undisturbed() && self.look().is_ok_and(|now| now == self.seen)
+        self.is_undisturbed() && self.read_glance().is_ok_and(|now| now == self.seen)
     }
 
     /// The same right after a commit of ours, whose last frame must be in the WAL.
     pub fn glance_after_commit(&mut self) -> bool {
         let now = match self.is_undisturbed() {
-            true => self.look(),
+            true => self.read_glance(),
             false => return false,
         };
         let Some(now) = now.ok().filter(|now| self.may_follow(now) && now.fault().is_none()) else {
@@ -130,7 +130,7 @@ impl Watch {
         self.find_damage().map_err(|damage| self.damaged(damage))
     }
 
-    /// As callers get it.
+    /// The error that callers get.
     pub fn damaged(&self, Damage { detail, in_database }: Damage) -> StoreError {
         StoreError::DamagedLog { path: self.log.clone(), detail, in_database }
     }
@@ -140,7 +140,7 @@ impl Watch {
             return Err(Damage { detail, in_database: true });
         }
         self.read_notices();
-        let now = self.look()?;
+        let now = self.read_glance()?;
         if let Some(detail) = now.fault() {
             return Err(self.in_wal(&detail));
         }
@@ -150,7 +150,7 @@ impl Watch {
         }
         let has_more = now.index.header() != self.seen.index.header();
         let is_due = self.opened || self.whole_at.elapsed() > WHOLE_EVERY;
-        // Written to without a commit: by nobody who uses SQLite, or by one who did not finish.
+        // Written to without a commit: not by SQLite, or by a process that did not finish.
         let is_odd = !has_more && now.wal != self.seen.wal;
         if is_due || is_odd || has_more {
             self.read_wal(&now, is_due || is_odd)?;
@@ -159,12 +159,12 @@ impl Watch {
         Ok(())
     }
 
-    /// Takes the files as they are for what they should be.
+    /// Accepts the current state of the files as the expected one.
     pub fn trust(&mut self) -> Result<(), StoreError> {
         self.read_notices();
         self.opened = false;
         self.database.clear_damage();
-        self.seen = self.look().map_err(|damage| self.damaged(damage))?;
+        self.seen = self.read_glance().map_err(|damage| self.damaged(damage))?;
         self.whole = None;
         Ok(())
     }
@@ -174,7 +174,7 @@ impl Watch {
         self.seen.index.safe_without_wal() == self.seen.index.last_frame()
     }
 
-    /// Lengths and times of both files, to see whether anything was done about a damage.
+    /// Lengths and times of both files, which change if somebody repairs them.
     pub fn stats(&self) -> Option<(u64, i64, i64, u64, i64, i64)> {
         let (a, b, c) = stat(self.database.file()).ok()?;
         let (d, e, f) = stat(&self.wal).ok()?;
@@ -232,7 +232,7 @@ impl Watch {
             || is_at_work(after)
     }
 
-    fn look(&self) -> Result<Glance, Damage> {
+    fn read_glance(&self) -> Result<Glance, Damage> {
         Glance::at(&self.database, &self.index, &self.wal).map_err(|cause| match cause.kind() {
             ErrorKind::UnexpectedEof => self.in_wal("it or its index (-shm) was cut off"),
             _ => self.in_wal(&format!("cannot be read: {cause}")),

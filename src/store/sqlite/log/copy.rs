@@ -56,7 +56,7 @@ pub fn log(
             return Err(StoreError::Cancelled);
         }
         if at == head {
-            // What was erased meanwhile would have no erasure in the copy.
+            // Events that were erased meanwhile would have no erasure in the copy.
             head = last_erasure(&source, head).map_err(engine("read the erased events"))?;
         }
     }

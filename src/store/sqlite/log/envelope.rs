@@ -41,9 +41,8 @@ pub struct Envelope<'a> {
 }
 
 impl Envelope<'_> {
-    /// Whether it is worth keeping for others: short enough, and not of a URL that only one message
-    /// has, as what Twilio was asked of a message: some thousand of these would leave no room for
-    /// those that are shared.
+    /// True if other events are likely to share it: it is short, and its URL is not that of a single message, as
+    /// in requests to Twilio's API. Some thousand of those would leave no room for the others.
     pub fn can_be_shared(&self) -> bool {
         if self.url.rsplit('/').next().is_some_and(names_a_message) {
             return false;
@@ -67,7 +66,7 @@ impl Envelope<'_> {
     }
 }
 
-/// Whether a part of a path is a message's SID, perhaps with `.json` behind it.
+/// True if a part of a path is a message's SID, perhaps followed by `.json`.
 fn names_a_message(part: &str) -> bool {
     let sid = part.strip_suffix(".json").unwrap_or(part);
     sid.len() == 34 && (sid.starts_with("SM") || sid.starts_with("MM"))
@@ -208,7 +207,7 @@ pub fn join(
     values.finish()
 }
 
-/// Fails if an erased event still has anything of its request.
+/// Fails if an erased event still has a part of its request.
 fn if_erased(envelope: &Envelope<'_>, values: values::Values<'_>) -> Result<(), String> {
     let Envelope { source: _, method, url, verified_by: _, headers } = envelope;
     match method.is_empty() && url.is_empty() && headers.is_empty() {

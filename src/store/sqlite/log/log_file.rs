@@ -83,11 +83,11 @@ impl Log {
         let mut connection = connect::log_for_writing(path, wal_checkpoints)?;
         migrate::log(&mut connection, path)?;
         let ledger_id = migrate::ledger_id(&connection, path)?;
-        // Tables and id belong into the file, where no damage of a WAL can take them along.
+        // Tables and id have to be in the file itself, so that a damaged WAL cannot lose them.
         connect::sync_committed(&connection, path, wal_checkpoints)?;
         let writing = watched(path, connection, &descriptor)?;
         let log = Self::with(path, ledger_id, writing, wal_checkpoints, descriptor)?;
-        // One reader is there from the beginning, for the sake of `reopen`.
+        // One reader is open from the start, because `reopen` relies on it.
         log.reader.head()?;
         Ok(log)
     }
@@ -160,7 +160,7 @@ impl Log {
     pub fn append(&self, events: &[NewEvent]) -> Result<Position, StoreError> {
         self.write("cannot append", |appender, watch| {
             let head = appender.append(events, &self.path_prefixes(), watch)?;
-            // On disk is not enough: it has to be where it is looked for.
+            // Being on disk is not enough: the path has to lead to this file.
             self.files.check()?;
             self.note_carried_over(head, watch);
             Ok(head)
@@ -176,7 +176,7 @@ impl Log {
             self.files.check()?;
             match watch.glance() {
                 true => Ok(()),
-                // Somebody writes; it is looked at again at the next pause.
+                // Another process writes; the files are checked again at the next pause.
                 false => match appender.examine(watch) {
                     Err(StoreError::Busy) => Ok(()),
                     examined => examined,
@@ -189,7 +189,7 @@ impl Log {
     pub fn checkpoint_wal(&self) -> Result<(), StoreError> {
         match self.wal_checkpoints {
             WalCheckpoints::Own => self.write("cannot tidy up", |appender, watch| {
-                // A WAL that is not whole must not get into the database.
+                // A damaged WAL must not be copied into the database.
                 appender.examine(watch)?;
                 appender.checkpoint_wal()?;
                 appender.examine(watch)?;
@@ -249,7 +249,7 @@ impl Log {
     ) -> Result<(), StoreError> {
         let stats = watch.stats();
         if damage.in_database {
-            // The program that overwrites it may not have finished.
+            // The program that is overwriting it may not have finished.
             std::thread::sleep(AT_REST);
             if watch.stats() != stats {
                 return Err(StoreError::Busy);

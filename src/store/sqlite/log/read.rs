@@ -156,10 +156,10 @@ impl Lent {
     ) -> Result<&RecordedEvent, StoreError> {
         let position = row.get(0).map_err(engine("read the log"))?;
         let unreadable = |detail| StoreError::Unreadable { position, detail };
-        // A value of a kind that we never wrote is that event's damage, not the engine's trouble.
+        // A value of another type is damage of this event, not an error of the engine.
         let EventRow { envelope, variables, rest } = EventRow::read(position, row, connection)
             .map_err(|error| unreadable(error.to_string()))?;
-        let mut values = Values::of(variables);
+        let mut values = Values::new(variables);
         let known = self.envelope.as_ref().is_some_and(|(id, _)| *id == envelope);
         if !known || envelope == INLINE {
             let read = match envelope {
@@ -206,7 +206,7 @@ impl<'a> EventRow<'a> {
     }
 }
 
-/// What remains of an event without a salt.
+/// The remains of an event without a salt.
 fn read_erased(
     connection: &Connection,
     position: Position,

@@ -1,4 +1,4 @@
-//! What all sets of views have in common: [`Views`] in terms of transactions on their tables.
+//! The implementation of [`Views`] for every set of views, by transactions on its tables.
 
 use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
@@ -32,7 +32,7 @@ pub trait Transactions: Send + Sync {
         read: impl FnOnce(&Tables<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError>;
 
-    /// The same on the connection that writes, which has the pages in memory that it writes next.
+    /// The same on the write connection, whose cache has the pages that are written next.
     fn read_to_write<T>(
         &self,
         act: &str,
@@ -41,7 +41,7 @@ pub trait Transactions: Send + Sync {
         self.read(act, read)
     }
 
-    /// The tags that are indexed from the next reset on; `None` if the same as so far.
+    /// The tags that are indexed from the next reset on; `None` if they stay the same.
     fn indexed_tags(&self) -> Option<IndexedTags>;
 
     /// Writes to the tables, all or nothing.

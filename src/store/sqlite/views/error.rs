@@ -33,7 +33,8 @@ impl Failure {
     }
 }
 
-/// A value that cannot be is damage of the views, everything else trouble of the engine.
+/// Adds the failed action to SQLite's error. An impossible value is damage of the views; everything else is an
+/// error of the engine.
 pub fn failed(act: &str) -> impl FnOnce(rusqlite::Error) -> StoreError + use<> {
     let act = act.to_owned();
     move |error| match error {
@@ -50,8 +51,8 @@ pub fn failed(act: &str) -> impl FnOnce(rusqlite::Error) -> StoreError + use<> {
     }
 }
 
-/// Whether an error means that the file itself is damaged: a page that cannot be, a file that is no
-/// database any more, or one that ends too early.
+/// True if an error means that the file itself is damaged: an impossible page, a file that is no longer a
+/// database, or one that ends too early.
 pub fn is_sqlite_damage(error: &StoreError) -> bool {
     let StoreError::Engine { cause, .. } = error else { return false };
     let Some(error) = cause.downcast_ref::<rusqlite::Error>() else { return false };

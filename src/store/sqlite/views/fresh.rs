@@ -1,4 +1,4 @@
-//! Views that are filled from nothing in a file that nobody else has open.
+//! New views, filled from position 1 in a file that no other process has open.
 //!
 //! Until their indexes are built there is one transaction, without a journal: views that are not
 //! finished are thrown away. Messages can then be loaded, but neither found by SID nor listed.
@@ -30,7 +30,7 @@ pub struct FreshViews {
     ledger_id: Uuid,
     indexed_tags: IndexedTags,
     file: Mutex<File>,
-    /// What is wrong with the views that these empty ones stand in for.
+    /// The reason that the views which these replace cannot be used.
     damage: Option<String>,
     /// The folder of temporary views, removed with them.
     _folder: Option<TempDir>,
@@ -40,7 +40,7 @@ struct File {
     connection: Connection,
     /// The indexes that are not built yet: name and statement.
     indexes: Vec<(String, String)>,
-    /// Stands in for the index of SIDs.
+    /// Replaces the index of SIDs.
     sids: Option<RefCell<SidTable>>,
 }
 
@@ -73,8 +73,8 @@ impl FreshViews {
         Ok(Self { _folder: Some(folder), ..views })
     }
 
-    /// Empty views in the place of those that cannot be used, so that questions are answered from the
-    /// log alone; and what is wrong with those, unless there are none.
+    /// Empty views that replace unusable ones, so that queries are answered from the log alone; and the
+    /// reason that those are unusable, unless there are none.
     pub fn stand_in(ledger_id: Uuid, damage: Option<String>) -> Result<Self, StoreError> {
         let views = Self::temporary(ledger_id, Rule::default())?;
         views.build_indexes()?;
@@ -116,7 +116,7 @@ impl FreshViews {
         connect::finish_views(&file.connection, path)
     }
 
-    /// Has indexes that do not fit in memory sorted in a folder.
+    /// Makes SQLite sort indexes that do not fit in memory in a folder.
     pub fn sort_in_folder(&self, folder: &Path) -> Result<(), StoreError> {
         connect::sort_in_folder(&self.file().connection, folder)
     }

@@ -79,12 +79,12 @@ impl ViewsLink {
         let file = self.file();
         remove(&self.path)?;
         remove_database(&file)?;
-        // An old WAL that came back next to new views of the same name would be read into them.
+        // SQLite would read an old WAL into new views of the same name.
         connect::sync_folder_of(&self.path)
     }
 
     /// Removes what an interrupted replay left: generations that the link does not lead to. The caller
-    /// has the lock. They are in nobody's way, so a failure is only logged.
+    /// has the lock. They do no harm, so a failure is only logged.
     pub fn remove_leftovers(&self) {
         if let Err(error) = self.try_to_remove_leftovers() {
             tracing::warn!(%error, "what an interrupted replay left cannot be removed");

@@ -66,7 +66,7 @@ pub fn list(
                 continue;
             }
             if messages.len() == limit {
-                // There is one more.
+                // There is at least one more message.
                 let next_before = messages.last().map(|last: &Message| last.id);
                 return Ok(MessagePage { checkpoint, messages, next_before });
             }
@@ -104,7 +104,7 @@ impl Lookup {
                 let addresses = addresses(tables, *column, pattern)?;
                 Ok::<_, rusqlite::Error>(addresses.map(|addresses| (*column, addresses)))
             };
-            // With too many addresses in one column, the other alone would not find all.
+            // If one column has too many addresses, the other alone would not find all messages.
             let columns: Result<Option<_>, rusqlite::Error> =
                 columns.iter().map(in_column).collect();
             columns.map(|found| found.map(Lookup::By))
@@ -248,7 +248,7 @@ fn addresses(
             addresses.extend(with_prefix);
         }
     }
-    // A message must not be found twice.
+    // A message with both addresses must be listed once.
     addresses.sort_unstable();
     addresses.dedup();
     Ok(Some(addresses))

@@ -33,7 +33,7 @@ pub struct LiveViews {
     file: Mutex<Arc<OpenFile>>,
 }
 
-/// What the views are opened for.
+/// The purpose that the views are opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ViewsAccess {
     Read,
@@ -53,7 +53,7 @@ impl LiveViews {
     /// Opens the views as the ledger's only writer. If they are of another version, or SQLite cannot
     /// read them, they are replaced by empty ones.
     pub fn open(link: ViewsLink, ledger_id: Uuid) -> Result<Self, StoreError> {
-        // Another process may be at a replay; what it has made so far is no leftover.
+        // Another process may be replaying; its unfinished files are no leftovers.
         if let Some(_lock) = link.try_lock()? {
             link.remove_leftovers();
         }
@@ -81,7 +81,7 @@ impl LiveViews {
         Self::open_existing(link, ledger_id, ViewsAccess::Write)
     }
 
-    /// Opens the views that another process writes. It has made them already.
+    /// Opens the views that another process writes, and has created.
     pub fn open_existing(
         link: ViewsLink,
         ledger_id: Uuid,
@@ -109,12 +109,12 @@ impl LiveViews {
         &self.link
     }
 
-    /// What they were opened for.
+    /// The purpose that they were opened for.
     pub fn access(&self) -> ViewsAccess {
         self.access
     }
 
-    /// What [`set_indexed_tags`](Self::set_indexed_tags) has set.
+    /// The tags of [`set_indexed_tags`](Self::set_indexed_tags).
     pub fn indexed_tags(&self) -> Option<IndexedTags> {
         self.indexed_tags.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -142,7 +142,7 @@ impl LiveViews {
         loop {
             let file = self.file();
             let snapshot = Snapshot::new(&file);
-            // Looked at once the WAL is open: it is removed only after the link was replaced.
+            // Checked once the WAL is open: it is removed only after the link was replaced.
             match self.is_replaced(&file) {
                 true => self.reopen(&file)?,
                 false => return snapshot,
@@ -174,7 +174,7 @@ impl Transactions for LiveViews {
         act: &str,
         read: impl FnOnce(&Tables<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        // Read from a file that was replaced it leads to a batch that is refused.
+        // If it was read from a replaced file, the batch will be refused.
         let file = self.file();
         let connection = &mut *file.writing();
         let in_snapshot = || {

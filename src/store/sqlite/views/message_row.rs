@@ -24,7 +24,7 @@ pub fn reversed(address: &str) -> ReversedAddress {
     reversed
 }
 
-/// Where the addresses of a row are reversed.
+/// A buffer for the reversed addresses of a row.
 #[derive(Default)]
 pub struct AddressBuffers {
     recipient: Vec<u8>,
@@ -141,7 +141,7 @@ pub fn from_row(
     let addresses = buffers.read(row, 4)?;
     let lifecycle = lifecycle::read(row.get_ref(7)?.as_blob()?, rule, status(row, 3)?, addresses)
         .ok_or_else(|| damaged(7, "a lifecycle"))?;
-    // Lists are made by the flags, and nothing else shows that they are wrong.
+    // Lists rely on the flags, and nothing else would reveal wrong ones.
     if row.get::<_, u8>(6)? != flags(&lifecycle)
         || addresses != Addresses::from_lifecycle(&lifecycle)
     {

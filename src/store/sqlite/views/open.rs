@@ -1,4 +1,4 @@
-//! Opens the views for what a store needs them for.
+//! Opens the views of a store: to write them, to rebuild them, or to read them.
 
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -18,7 +18,7 @@ pub enum StoreViews {
 }
 
 impl StoreViews {
-    /// As any other views.
+    /// The same as [`Views`].
     pub fn as_views(&self) -> &dyn Views {
         match self {
             StoreViews::Live(views) => views,
@@ -36,8 +36,8 @@ impl StoreViews {
         LiveViews::open_existing(link, ledger_id, ViewsAccess::Write).map(StoreViews::Live)
     }
 
-    /// The views as another process has made them. If there are none that can be used, empty ones
-    /// stand in: questions are then answered from the log alone.
+    /// The views of another process, read-only. If they cannot be used, empty ones replace them: queries are
+    /// then answered from the log alone.
     pub fn open_for_reading(link: ViewsLink, ledger_id: Uuid) -> Result<Self, StoreError> {
         let stand_in =
             |damage| FreshViews::stand_in(ledger_id, damage).map(Box::new).map(StoreViews::StandIn);
@@ -48,7 +48,7 @@ impl StoreViews {
             }
             let opened = connect::for_reading(&path).map_err(|error| error.to_string());
             match opened.and_then(|connection| can_be_read(&connection)) {
-                // A replay has just put another file in use.
+                // A replay has just replaced the file.
                 _ if link.file() != path => {}
                 Ok(true) => {
                     let live = LiveViews::open_existing(link, ledger_id, ViewsAccess::Read);

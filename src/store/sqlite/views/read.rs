@@ -29,7 +29,7 @@ pub struct MessageReader<'c> {
 }
 
 impl<'c> Tables<'c> {
-    /// How far these tables have read.
+    /// The checkpoint of these tables.
     pub fn checkpoint(&self) -> rusqlite::Result<Checkpoint> {
         let mut statement = self.prepare(
             "SELECT ledger_id, generation, rule, position, event_id, right_edge, first_real, last_simulated,

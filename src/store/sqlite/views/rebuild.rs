@@ -61,13 +61,13 @@ impl Rebuild for SqliteRebuild<'_> {
     }
 
     fn swap_in(&self) -> Result<bool, StoreError> {
-        // Before the link leads to the file, it is on disk whole, and so is its name.
+        // File and name have to be on disk completely before the link leads to them.
         self.views.put_on_disk(&self.path)?;
         connect::sync_folder_of(&self.path)?;
         let reached = self.views.checkpoint()?.position;
         // While this transaction lasts nobody can commit to the old views; later they see the new link.
         let replaced = self.in_use.write("put the rebuilt views in use", |tables| {
-            // Views that cannot tell how far they have read are not worth keeping.
+            // Views without a readable checkpoint are not worth keeping.
             if tables.checkpoint().is_ok_and(|in_use| in_use.position > reached) {
                 return Ok(None);
             }

@@ -22,7 +22,7 @@ const NO_ERROR_CODE: i64 = -1;
 const INBOUND: i64 = 1;
 const SIMULATED: i64 = 2;
 
-/// Stands for the hour of messages that are not open.
+/// The hour of messages that are not open.
 const NOT_OPEN: i64 = i64::MIN;
 
 /// Passes each roll-up of these hours to `each`, in the order of the hours.
@@ -73,7 +73,7 @@ fn error_code(number: i64) -> Option<Option<ErrorCode>> {
     }
 }
 
-/// What a batch changes. Tens of thousands of messages have a few hundred roll-ups.
+/// The changes of a batch. Tens of thousands of messages have a few hundred roll-ups.
 type Changes<'b> = HashMap<RollupKey<'b>, Rollup, RandomState>;
 
 /// Subtracts each message from the roll-up that it was in, and adds it to the one that it is in now.
@@ -146,7 +146,7 @@ impl<'c> RollupWriter<'c> {
         if rollup.is_empty() {
             return self.delete.execute(columns).map(|_| ());
         }
-        // A count below 0 means that the roll-up did not have what it should.
+        // A count below 0 means that the roll-up was wrong before.
         let blob = rollup::pack(&rollup).ok_or_else(|| damaged(0, "a roll-up"))?;
         let row = params![hour, account, channel, country, status, error_code, kind, open, blob];
         self.replace.execute(row).map(|_| ())

@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-/// How many messages it takes: 151 MB. Each part of it is then seven eighths full; with more
+/// The maximum number of messages: 151 MB. Each part of it is then seven eighths full; with more
 /// messages it would be twice as large.
 const MESSAGES_MAX: usize = (7 << 21) - (1 << 15);
 
@@ -46,7 +46,7 @@ impl SidTable {
         found.filter(move |(other, _)| *other == half).map(|(_, id)| u64::from(*id))
     }
 
-    /// Whether another batch may not fit.
+    /// True if another batch may not fit.
     pub fn is_full(&self) -> bool {
         self.messages >= MESSAGES_MAX
     }

@@ -87,7 +87,7 @@ impl Accounts {
     }
 }
 
-/// A column holds a value that cannot be.
+/// The error for an impossible value in a column.
 pub fn damaged(column: usize, what: &str) -> rusqlite::Error {
     let detail = format!("this is not {what}");
     let kind = rusqlite::types::Type::Blob;

@@ -19,7 +19,7 @@ pub fn batch(tables: Tables<'_>, batch: &Batch) -> rusqlite::Result<()> {
     checkpoint(tables, &batch.to)
 }
 
-/// Writes how far these tables have read.
+/// Writes the checkpoint of these tables.
 pub fn checkpoint(tables: Tables<'_>, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
     let mut statement = tables.prepare(
         "INSERT OR REPLACE INTO checkpoint

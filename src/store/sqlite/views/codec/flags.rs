@@ -1,4 +1,4 @@
-//! What is notable about a message, as bits of its row. Each has a partial index.
+//! The flags of a message's row: one bit for each notable property, each with a partial index.
 
 use crate::domain::Lifecycle;
 
