@@ -16,15 +16,15 @@ const DAYS: i64 = 7;
 /// the longest gap is that between two of them: longer than the true one.
 const READ_MAX: u64 = 256;
 
-/// With fewer events in the same hour of all days, nothing is usual.
+/// The minimum number of events in the same hour of all days; with fewer there is no usual gap.
 const EVENTS_MIN: u64 = 20;
 
-/// What is usual at this hour.
+/// The usual arrivals at this hour.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Usual {
     /// The average time between two events.
     pub every: Duration,
-    /// No gap between two events was longer.
+    /// An upper bound of the longest gap between two events.
     pub longest_gap: Duration,
 }
 

@@ -22,7 +22,7 @@ use crate::store::{Database, inspect};
 pub struct Figures {
     /// When the last callback was accepted.
     pub last_accepted: Option<Timestamp>,
-    /// The longest usual gap between callbacks at this hour.
+    /// How often callbacks usually arrive at this hour.
     pub usual: Option<Usual>,
     /// The callbacks of the last minutes.
     pub recent: Option<RecentCallbacks>,

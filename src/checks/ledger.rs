@@ -55,7 +55,8 @@ fn advice_on(error: &StoreError) -> &'static str {
     }
 }
 
-/// Reports SQLite's version and its settings for the log.
+/// Reports SQLite's version and its settings for the log, and whether it was compiled with ours, which
+/// `cargo install` of a repository or a registry does not read.
 pub fn engine(context: &CheckContext) -> Vec<Finding> {
     let (Some(database), Some(_)) = (context.ledger(), context.store()) else { return Vec::new() };
     vec![match inspect::engine(database) {
@@ -66,7 +67,11 @@ pub fn engine(context: &CheckContext) -> Vec<Finding> {
                 engine.version, engine.journal_mode, engine.pages, engine.page_bytes
             );
             match engine.journal_mode.as_str() {
-                "wal" => Finding::ok(detail),
+                "wal" if engine.is_tuned => Finding::ok(detail),
+                "wal" => Finding::warn(
+                    format!("{detail}, compiled without the settings of .cargo/config.toml"),
+                    "it works, only slower: set LIBSQLITE3_FLAGS when compiling the program",
+                ),
                 _ => Finding::warn(
                     detail,
                     "another program has changed it; the next start of serve sets it to wal",

@@ -16,7 +16,7 @@ pub struct ConfiguredAccount {
     pub account_sid: String,
     /// The configured name, if any.
     pub name: Option<String>,
-    /// Its keys, in the order in which they are tried.
+    /// Its keys.
     pub keys: Vec<ConfiguredKey>,
     /// `None` if its subaccounts are not fetched.
     pub subaccounts: Option<ConfiguredSubaccounts>,

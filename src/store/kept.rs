@@ -66,8 +66,8 @@ impl Kept {
             0 => self.before,
             _ => self.events.get(skipped - 1).map(|(event_id, _)| *event_id),
         };
-        let goes_on = found == base || (before.is_some() && before == event_id);
-        if !goes_on {
+        let continues_the_log = found == base || (before.is_some() && before == event_id);
+        if !continues_the_log {
             return None;
         }
         let mut begin: usize = self.events.iter().take(skipped).map(|(_, bytes)| bytes).sum();
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_goes_on_from_the_log_is_given_back() {
+    fn only_events_that_continue_the_log_are_returned() {
         let mut kept = Kept::default();
         kept.add(1, &[event(1), event(2)]);
         kept.add(3, &[event(3)]);

@@ -332,7 +332,7 @@ fn rank(stored: usize) -> Rank {
 }
 
 fn unpacked(headers: &[u8]) -> Result<Headers, String> {
-    let mut values = values::Values::of(headers);
+    let mut values = values::Values::new(headers);
     let mut pairs = Vec::new();
     while !values.is_empty() {
         let name = String::from_utf8(values.take()?).map_err(|error| error.to_string())?;

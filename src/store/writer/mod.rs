@@ -239,7 +239,7 @@ impl Thread {
                 outcome => break outcome,
             }
         };
-        self.state.go_on();
+        self.state.log_end_of_hold_up();
         outcome
     }
 
@@ -301,7 +301,8 @@ impl State {
         }
     }
 
-    fn go_on(&self) {
+    /// Logs that no other program blocks the writer any more, if one did.
+    fn log_end_of_hold_up(&self) {
         if self.held_up.swap(false, Ordering::Relaxed) {
             tracing::info!("the ledger's file is free again");
         }

@@ -26,6 +26,14 @@ fn an_unreadable_log_is_a_failed_check_and_the_other_checks_still_run() {
     assert!(page.find("views").is_none(), "the log's check has reported the reason");
 }
 
+/// Its settings are in a file that Cargo does not always read.
+#[test]
+fn sqlite_is_compiled_with_the_settings_of_this_repository() {
+    let ledger = Ledger::with_events(&[delivered_just_now()]);
+    let page = examine(&ledger);
+    assert_eq!(page.outcome("engine"), "ok", "{}", page.detail("engine"));
+}
+
 #[test]
 fn a_log_changed_by_another_program_is_reported() {
     let ledger = Ledger::with_events(&[delivered_just_now()]);

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn looking_at_a_file_lets_go_of_none_of_its_locks() {
+    fn reading_a_file_releases_none_of_its_locks() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("locked.db");
         let _held = Descriptor::create(&path).unwrap();

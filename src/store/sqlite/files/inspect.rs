@@ -7,7 +7,7 @@ use crate::store::sqlite::files::connect;
 use crate::store::sqlite::files::paths::refuse_other_names;
 use crate::store::sqlite::query_value;
 
-/// Settings that are stored in the file.
+/// Settings that are stored in the file, and the library that reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Engine {
     /// `wal`, unless another program changed it.
@@ -20,7 +20,14 @@ pub struct Engine {
     pub free_pages: u64,
     /// The version of the SQLite library in use.
     pub version: String,
+    /// True if that library was compiled with the settings in `.cargo/config.toml`.
+    pub is_tuned: bool,
 }
+
+/// Whether SQLite was compiled with the settings in `.cargo/config.toml`.
+const IS_TUNED: &str = "\
+    SELECT sqlite_compileoption_used('DEFAULT_MEMSTATUS=0')
+       AND NOT sqlite_compileoption_used('ENABLE_MEMORY_MANAGEMENT')";
 
 /// Reads the settings of a log.
 pub fn engine_of(log: &Path) -> Result<Engine, StoreError> {
@@ -32,6 +39,7 @@ pub fn engine_of(log: &Path) -> Result<Engine, StoreError> {
             pages: query_value(&connection, "PRAGMA page_count")?,
             free_pages: query_value(&connection, "PRAGMA freelist_count")?,
             version: query_value(&connection, "SELECT sqlite_version()")?,
+            is_tuned: query_value(&connection, IS_TUNED)?,
         })
     };
     read().map_err(|error| connect::not_a_ledger(log, error))

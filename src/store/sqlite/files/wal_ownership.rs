@@ -38,7 +38,7 @@ pub fn refuse_foreign_wal(path: &Path) -> Result<(), StoreError> {
         detail: detail.to_owned(),
     };
     let together = connect::for_reading(path)?;
-    match goes_on(&together, ledger_id, &last_events) {
+    match mismatch(&together, ledger_id, &last_events) {
         Ok(None) => Ok(()),
         Ok(Some(detail)) => Err(foreign(&detail)),
         Err(error) if is_damage(&error) => Err(foreign(&error.to_string())),
@@ -112,8 +112,8 @@ fn whole_id(value: &Value) -> Option<Uuid> {
     (id.get_version_num() == 7 && id.get_variant() == Variant::RFC4122).then_some(id)
 }
 
-/// What is wrong when both are read together; `None` if nothing is.
-fn goes_on(
+/// The reason that a WAL does not continue a log, when both are read together; `None` if it does.
+fn mismatch(
     together: &Connection,
     ledger_id: Option<Uuid>,
     last_events: &[(Position, Uuid)],

@@ -101,13 +101,13 @@ impl Watch {
     /// A glance while idle, without SQLite's lock; false if anything has changed. That may be another process
     /// that writes: [`examine`](Self::examine) tells.
     pub fn glance(&mut self) -> bool {
-        self.is_undisturbed() && self.look().is_ok_and(|now| now == self.seen)
+        self.is_undisturbed() && self.read_glance().is_ok_and(|now| now == self.seen)
     }
 
     /// The same right after a commit of ours, whose last frame must be in the WAL.
     pub fn glance_after_commit(&mut self) -> bool {
         let now = match self.is_undisturbed() {
-            true => self.look(),
+            true => self.read_glance(),
             false => return false,
         };
         let Some(now) = now.ok().filter(|now| self.may_follow(now) && now.fault().is_none()) else {
@@ -140,7 +140,7 @@ impl Watch {
             return Err(Damage { detail, in_database: true });
         }
         self.read_notices();
-        let now = self.look()?;
+        let now = self.read_glance()?;
         if let Some(detail) = now.fault() {
             return Err(self.in_wal(&detail));
         }
@@ -164,7 +164,7 @@ impl Watch {
         self.read_notices();
         self.opened = false;
         self.database.clear_damage();
-        self.seen = self.look().map_err(|damage| self.damaged(damage))?;
+        self.seen = self.read_glance().map_err(|damage| self.damaged(damage))?;
         self.whole = None;
         Ok(())
     }
@@ -232,7 +232,7 @@ impl Watch {
             || is_at_work(after)
     }
 
-    fn look(&self) -> Result<Glance, Damage> {
+    fn read_glance(&self) -> Result<Glance, Damage> {
         Glance::at(&self.database, &self.index, &self.wal).map_err(|cause| match cause.kind() {
             ErrorKind::UnexpectedEof => self.in_wal("it or its index (-shm) was cut off"),
             _ => self.in_wal(&format!("cannot be read: {cause}")),

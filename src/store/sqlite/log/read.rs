@@ -159,7 +159,7 @@ impl Lent {
         // A value of another type is damage of this event, not an error of the engine.
         let EventRow { envelope, variables, rest } = EventRow::read(position, row, connection)
             .map_err(|error| unreadable(error.to_string()))?;
-        let mut values = Values::of(variables);
+        let mut values = Values::new(variables);
         let known = self.envelope.as_ref().is_some_and(|(id, _)| *id == envelope);
         if !known || envelope == INLINE {
             let read = match envelope {

@@ -62,7 +62,7 @@ pub struct Values<'a>(&'a [u8]);
 
 impl<'a> Values<'a> {
     /// Reads these bytes.
-    pub fn of(row: &'a [u8]) -> Self {
+    pub fn new(row: &'a [u8]) -> Self {
         Self(row)
     }
 
@@ -142,7 +142,7 @@ mod tests {
             for value in &values {
                 push(&mut row, value);
             }
-            let mut unpacked = Values::of(&row);
+            let mut unpacked = Values::new(&row);
             for value in &values {
                 prop_assert_eq!(&unpacked.take().unwrap(), value);
             }

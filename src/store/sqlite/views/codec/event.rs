@@ -27,7 +27,7 @@ impl<'a> Addresses<'a> {
 }
 
 /// The shown facts of an event.
-pub struct Said<'a> {
+pub struct ShownFacts<'a> {
     error_code: Option<ErrorCode>,
     doubt: Doubt,
     channel_is_explicit: bool,
@@ -37,9 +37,9 @@ pub struct Said<'a> {
     pub messaging_service_sid: Option<&'a str>,
 }
 
-impl<'a> Said<'a> {
+impl<'a> ShownFacts<'a> {
     /// Adds missing facts from a lower-ranked event.
-    pub fn complete(&mut self, below: Said<'a>) {
+    pub fn complete(&mut self, below: ShownFacts<'a>) {
         self.from = self.from.or(below.from);
         self.to = self.to.or(below.to);
         self.messaging_service_sid = self.messaging_service_sid.or(below.messaging_service_sid);
@@ -48,8 +48,8 @@ impl<'a> Said<'a> {
         }
     }
 
-    /// The event at a position with these facts.
-    pub fn by_event(self, position: Position, status: Option<Status>) -> DecidingEvent {
+    /// Converts the facts into the event at a position.
+    pub fn into_event(self, position: Position, status: Option<Status>) -> DecidingEvent {
         let Self { error_code, doubt, .. } = self;
         let addressed = Addressing {
             from: self.from.map(SmolStr::new),
@@ -63,7 +63,7 @@ impl<'a> Said<'a> {
 }
 
 /// Appends an event's facts to bytes.
-pub fn push_said(bytes: &mut Vec<u8>, event: &DecidingEvent, columns: Addresses<'_>) {
+pub fn push_facts(bytes: &mut Vec<u8>, event: &DecidingEvent, columns: Addresses<'_>) {
     push_code(bytes, event.error_code);
     let Addressing { from, to, channel, channel_is_explicit, messaging_service_sid } =
         &event.addressed;
@@ -75,17 +75,17 @@ pub fn push_said(bytes: &mut Vec<u8>, event: &DecidingEvent, columns: Addresses<
 }
 
 /// Reads an event's facts; `None` if the bytes are something else.
-pub fn said<'a>(reader: &mut Reader<'a>, columns: Addresses<'a>) -> Option<Said<'a>> {
+pub fn read_facts<'a>(reader: &mut Reader<'a>, columns: Addresses<'a>) -> Option<ShownFacts<'a>> {
     let error_code = code(reader)?;
     let byte = reader.byte()?;
-    Some(Said {
+    Some(ShownFacts {
         error_code,
         doubt: Doubt::from_byte(byte & !CHANNEL_IS_EXPLICIT)?,
         channel_is_explicit: byte & CHANNEL_IS_EXPLICIT != 0,
         from: address(reader, columns.from)?,
         to: address(reader, columns.to)?,
-        channel: lent(reader)??,
-        messaging_service_sid: lent(reader)?,
+        channel: read_text(reader)??,
+        messaging_service_sid: read_text(reader)?,
     })
 }
 
@@ -119,8 +119,8 @@ pub fn push_text(bytes: &mut Vec<u8>, text: Option<&str>) {
     bytes.extend_from_slice(text.unwrap_or_default().as_bytes());
 }
 
-/// A text that may be absent, borrowed; `None` if the bytes are something else.
-pub fn lent<'a>(reader: &mut Reader<'a>) -> Option<Option<&'a str>> {
+/// Reads a text that may be absent; `None` if the bytes are something else.
+pub fn read_text<'a>(reader: &mut Reader<'a>) -> Option<Option<&'a str>> {
     let Some(length) = reader.number()?.checked_sub(1) else { return Some(None) };
     text(reader, length).map(Some)
 }

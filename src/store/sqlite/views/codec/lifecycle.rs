@@ -31,7 +31,9 @@ use crate::domain::message::lifecycle::{
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::message::status_times::StatusTimes;
 use crate::domain::{ErrorCode, Lifecycle, Rule, Status, Timestamp};
-use crate::store::sqlite::views::codec::event::{Said, lent, push_said, push_text, said};
+use crate::store::sqlite::views::codec::event::{
+    ShownFacts, push_facts, push_text, read_facts, read_text,
+};
 use crate::store::sqlite::views::codec::kinds;
 use crate::store::sqlite::views::codec::tags;
 use crate::store::sqlite::views::codec::varint::{self, Reader};
@@ -44,12 +46,12 @@ pub fn push(bytes: &mut Vec<u8>, lifecycle: &Lifecycle) {
     let deciding = evidence.deciding.as_ref().expect("a message has at least one event");
     let columns = Addresses::from_lifecycle(lifecycle);
     varint::push(bytes, deciding.position);
-    push_said(bytes, deciding, columns);
+    push_facts(bytes, deciding, columns);
     varint::push(bytes, evidence.address_fallbacks.len() as u64);
     for event in &evidence.address_fallbacks {
         varint::push_near(bytes, deciding.position, event.position);
         bytes.push(status_byte(event.status));
-        push_said(bytes, event, columns);
+        push_facts(bytes, event, columns);
     }
     let receipt = evidence.receipt.as_ref();
     push_text(bytes, receipt.map(|receipt| receipt.raw_dlr_done_date.as_str()));
@@ -83,16 +85,16 @@ pub fn read(
     status: Option<Status>,
     columns: Addresses<'_>,
 ) -> Option<Lifecycle> {
-    let mut reader = Reader::of(bytes);
+    let mut reader = Reader::new(bytes);
     let position = reader.number()?;
-    let deciding = said(&mut reader, columns)?.by_event(position, status);
+    let deciding = read_facts(&mut reader, columns)?.into_event(position, status);
     let address_fallbacks = (0..reader.number()?).map(|_| {
         let position = reader.number_near(position)?;
         let status = status_of(reader.byte()?)?;
-        Some(said(&mut reader, columns)?.by_event(position, status))
+        Some(read_facts(&mut reader, columns)?.into_event(position, status))
     });
     let address_fallbacks = address_fallbacks.collect::<Option<_>>()?;
-    let receipt = match lent(&mut reader)?.map(SmolStr::new) {
+    let receipt = match read_text(&mut reader)?.map(SmolStr::new) {
         Some(raw_dlr_done_date) => {
             Some(DeliveryReceipt { status: status_of(reader.byte()?)?, raw_dlr_done_date })
         }
@@ -133,15 +135,15 @@ pub fn message_ref<'a>(
     status: Option<Status>,
     columns: Addresses<'a>,
 ) -> Option<MessageRef<'a>> {
-    let mut reader = Reader::of(bytes);
+    let mut reader = Reader::new(bytes);
     let _position = reader.number()?;
-    let mut shown = said(&mut reader, columns)?;
+    let mut shown = read_facts(&mut reader, columns)?;
     for _ in 0..reader.number()? {
         let (_position, _status) = (reader.number()?, reader.byte()?);
-        shown.complete(said(&mut reader, columns)?);
+        shown.complete(read_facts(&mut reader, columns)?);
     }
-    let Said { from, to, channel, messaging_service_sid, .. } = shown;
-    if lent(&mut reader)?.is_some() {
+    let ShownFacts { from, to, channel, messaging_service_sid, .. } = shown;
+    if read_text(&mut reader)?.is_some() {
         let _of_receipt = reader.byte()?;
     }
     let first = reader.number()?;

@@ -32,7 +32,7 @@ pub fn pack(rollup: &Rollup) -> Option<Vec<u8>> {
 
 /// The roll-up of a blob; `None` if it is something else.
 pub fn unpack(blob: &[u8]) -> Option<Rollup> {
-    let mut reader = Reader::of(blob);
+    let mut reader = Reader::new(blob);
     let (messages, conflicts) = (count(&mut reader)?, count(&mut reader)?);
     let imported = count(&mut reader)?;
     let (late, duplicate) = (count(&mut reader)?, count(&mut reader)?);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blob_that_is_cut_off_or_goes_on_is_none() {
+    fn a_blob_that_is_too_short_or_too_long_is_none() {
         let whole = pack(&tally()).unwrap();
         for length in 0..whole.len() {
             assert_eq!(unpack(&whole[..length]), None, "{length}");

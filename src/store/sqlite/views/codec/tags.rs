@@ -2,7 +2,7 @@
 
 use crate::domain::message::message_ref::TagRefs;
 use crate::domain::message::tags::Tags;
-use crate::store::sqlite::views::codec::event::{lent, push_text};
+use crate::store::sqlite::views::codec::event::{push_text, read_text};
 use crate::store::sqlite::views::codec::varint::{self, Reader};
 
 /// Adds tags to bytes: twice their number, plus 1 if the message has further ones, then their names and
@@ -31,6 +31,6 @@ pub fn read(reader: &mut Reader<'_>) -> Option<Tags> {
 /// Reads tags without copying them, and whether the message has further ones.
 pub fn refs<'a>(reader: &mut Reader<'a>) -> Option<(TagRefs<'a>, bool)> {
     let number = reader.number()?;
-    let pair = |_| Some((lent(reader)??, lent(reader)??));
+    let pair = |_| Some((read_text(reader)??, read_text(reader)??));
     Some(((0..number / 2).map(pair).collect::<Option<_>>()?, number % 2 == 1))
 }

@@ -22,8 +22,8 @@ pub fn push_near(bytes: &mut Vec<u8>, near: u64, number: u64) {
 pub struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    /// Of these bytes.
-    pub fn of(bytes: &'a [u8]) -> Self {
+    /// A reader of these bytes.
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
@@ -99,7 +99,7 @@ mod tests {
             let mut bytes = Vec::new();
             push(&mut bytes, number);
             push_near(&mut bytes, near, number);
-            let mut reader = Reader::of(&bytes);
+            let mut reader = Reader::new(&bytes);
             prop_assert_eq!(reader.number(), Some(number));
             prop_assert_eq!(reader.number_near(near), Some(number));
             prop_assert_eq!(reader.finish(), Some(()));
@@ -109,9 +109,9 @@ mod tests {
     #[test]
     fn a_number_of_more_than_64_bits_is_none() {
         let nine_full = [0xff; 9];
-        assert_eq!(Reader::of(&[&nine_full[..], &[1]].concat()).number(), Some(u64::MAX));
-        assert_eq!(Reader::of(&[&nine_full[..], &[2]].concat()).number(), None);
-        assert_eq!(Reader::of(&[&nine_full[..], &[0x81, 0]].concat()).number(), None);
-        assert_eq!(Reader::of(&nine_full).number(), None);
+        assert_eq!(Reader::new(&[&nine_full[..], &[1]].concat()).number(), Some(u64::MAX));
+        assert_eq!(Reader::new(&[&nine_full[..], &[2]].concat()).number(), None);
+        assert_eq!(Reader::new(&[&nine_full[..], &[0x81, 0]].concat()).number(), None);
+        assert_eq!(Reader::new(&nine_full).number(), None);
     }
 }
