@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tomllib
 from datetime import datetime, timezone
+from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
 from cyclonedx.model import (
@@ -48,7 +49,12 @@ def main(program):
     compiler = re.fullmatch(r"rustc (\S+) .*", build["compiler"])[1]
     std = library("rust-std", compiler, "MIT OR Apache-2.0", "cpe:2.3:a:rust-lang:rust:{}:*:*:*:*:*:*:*")
 
-    bom = Bom(components=[*(components[name] for name in names[1:]), sqlite, std])
+    # Scripts that pages load, which no package of Cargo has.
+    swagger = library("swagger-ui-dist", read_release("src/http/admin/docs/mod.rs"), "Apache-2.0", kind="npm")
+    htmx = library("htmx.org", read_release("src/http/pages/frame/assets/mod.rs"), "0BSD", kind="npm")
+
+    others = [sqlite, std, swagger, htmx]
+    bom = Bom(components=[*(components[name] for name in names[1:]), *others])
     bom.metadata.component = components[root]
     # The name that CycloneDX's own generator for Cargo gives it.
     bom.metadata.properties.add(Property(name="cdx:rustc:sbom:target:triple", value=build["target"]))
@@ -57,7 +63,7 @@ def main(program):
         bom.register_dependency(components[name], [components[other] for other in edges[name]])
     [binding] = (name for name in names if name[0] == "libsqlite3-sys")
     bom.register_dependency(components[binding], [sqlite])
-    bom.register_dependency(components[root], [std])
+    bom.register_dependency(components[root], [std, swagger, htmx])
     bom.serial_number = uuid5(NAMESPACE_URL, without_serial_number(bom))
     print(JsonV1Dot6(bom).output_as_string(indent=1))
 
@@ -133,8 +139,13 @@ def component(fact, checksum):
     )
 
 
-def library(name, version, licence, cpe):
-    purl = PackageURL("generic", name=name, version=version)
+def read_release(path):
+    """The release of a script, from the comment above it: "release 5.32.6" or "htmx 2.0.10"."""
+    return re.search(r"//[/!].*\b(?:release|htmx) (\d+\.\d+\.\d+)", Path(path).read_text())[1]
+
+
+def library(name, version, licence, cpe=None, kind="generic"):
+    purl = PackageURL(kind, name=name, version=version)
     return Component(
         name=name,
         version=version,
@@ -142,7 +153,7 @@ def library(name, version, licence, cpe):
         scope=ComponentScope.REQUIRED,
         bom_ref=str(purl),
         purl=purl,
-        cpe=cpe.format(version),
+        cpe=cpe and cpe.format(version),
         licenses=[LicenseExpression(licence)],
     )
 

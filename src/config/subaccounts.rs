@@ -12,7 +12,7 @@ use super::messages::warn_once;
 use super::{Settings, credential};
 use crate::domain::{AccountSid, Timestamp};
 use crate::subaccounts::file::{self, ByParent, FileError};
-use crate::subaccounts::{Parent, Subaccount, Subaccounts};
+use crate::subaccounts::{Parent, Parents, Subaccount, Subaccounts};
 use crate::twilio_api::Credentials;
 
 /// The subaccounts of one account in numbers, for `config show` and the checks.
@@ -44,10 +44,13 @@ impl Settings {
 
     /// The accounts whose subaccounts are fetched, with their own credentials. An API key is not used:
     /// only main keys may list accounts.
-    pub fn parents(&self) -> Result<Vec<Parent>> {
+    ///
+    /// # Errors
+    ///
+    /// The environment is wrong, or a section has no SID. Each account's own errors are with the account.
+    pub fn parents(&self) -> Result<Parents> {
         let own = self.account_in_environment()?;
-        let parent = |(sid, entry): (&String, &AccountEntry)| {
-            credential::account_sid("[accounts.AC…]", sid)?;
+        let parent = |account_sid: &AccountSid, sid: &String, entry: &AccountEntry| {
             let token = match own.as_ref().filter(|(own, ..)| own == sid) {
                 Some((_, token, _)) => Some(token.clone()),
                 None => self.file.auth_token(
@@ -64,7 +67,7 @@ impl Settings {
             };
             let source = self.key_sources().into_iter().find(is_primary);
             Ok(Parent {
-                account_sid: AccountSid::parse(sid).context("its SID is valid")?,
+                account_sid: account_sid.clone(),
                 credentials: Credentials { user: sid.clone(), password },
                 token_setting: match source.map(|source| source.setting) {
                     Some(variable) if variable.starts_with("TWILIO_") => variable,
@@ -72,7 +75,13 @@ impl Settings {
                 },
             })
         };
-        self.entries_with_subaccounts().map(parent).collect()
+        let with_sid = |(sid, entry): (&String, &AccountEntry)| {
+            credential::account_sid("[accounts.AC…]", sid)?;
+            let account_sid = AccountSid::parse(sid).context("its SID is valid")?;
+            let parent = parent(&account_sid, sid, entry);
+            Ok((account_sid, parent))
+        };
+        self.entries_with_subaccounts().map(with_sid).collect()
     }
 
     /// The SIDs of these accounts.

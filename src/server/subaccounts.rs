@@ -30,8 +30,9 @@ pub fn start(
         client: Box::new(move |limits| for_client.twilio_client(limits)),
         apply: Box::new(move || {
             let (reply, replied) = sync_channel(1);
-            let asked = reloads.send(ReloadRequest::Subaccounts(reply));
-            asked.is_ok() && replied.recv().unwrap_or(false)
+            if reloads.send(ReloadRequest::Subaccounts(reply)).is_ok() {
+                let _stopped_meanwhile = replied.recv();
+            }
         }),
         recheck: Box::new(move || recheck_quarantine(&recheck)),
         metrics,

@@ -99,8 +99,12 @@ pub fn write(path: &Path, accounts: &ByParent) -> io::Result<()> {
         subaccounts: subaccounts.each.iter().map(JsonSubaccount::from).collect(),
     };
     let json = Json { version: VERSION, accounts: accounts.iter().map(parent).collect() };
+    let bytes = serde_json::to_vec(&json)?;
+    if bytes.len() as u64 >= BYTES_MAX {
+        return Err(io::Error::other(format!("it would be longer than {BYTES_MAX} bytes")));
+    }
     let mut file = AtomicFile::create(path, OnExisting::Replace)?;
-    serde_json::to_writer(&mut file, &json)?;
+    file.write_all(&bytes)?;
     file.write_all(b"\n")?;
     file.finish()
 }

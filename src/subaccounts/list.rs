@@ -14,7 +14,7 @@ use crate::twilio_api::{
 
 /// The maximum number of requests for one list, repetitions included: as many as [`SUBACCOUNTS_MAX`]
 /// need if Twilio ignores the requested size of a page and uses its own of 50.
-pub const REQUESTS_MAX: u64 = SUBACCOUNTS_MAX as u64 / 50;
+pub const REQUESTS_MAX: u64 = SUBACCOUNTS_MAX as u64 / 50 + 1;
 
 /// The reason a list could not be fetched. No error contains a token.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,10 @@ pub enum ListError {
         "{0} has more than {SUBACCOUNTS_MAX} subaccounts; give those that matter sections of their own"
     )]
     TooMany(AccountSid),
+    #[error(
+        "Twilio's list does not contain {0} itself, so its subaccounts are not in it; is it one itself?"
+    )]
+    WithoutParent(AccountSid),
     #[error("Twilio lists {0} subaccounts, all of them without auth tokens")]
     NoTokens(usize),
 }
@@ -49,7 +53,7 @@ pub fn fetch(
     who: &Credentials,
 ) -> Result<(Subaccounts, usize), ListError> {
     let fetched_at = Timestamp::from(OffsetDateTime::now_utc());
-    let (mut each, mut listed) = (Vec::new(), BTreeSet::new());
+    let (mut each, mut listed, mut has_parent) = (Vec::new(), BTreeSet::new(), false);
     let mut next = Some(FIRST_ACCOUNTS_PAGE.to_owned());
     while let Some(path) = next {
         let answer = client.get(who, &path)?;
@@ -59,10 +63,11 @@ pub fn fetch(
             }
             page => page?,
         };
-        // The list contains the account itself.
-        let below = page.accounts.into_iter().filter(|account| {
-            account.owner_account_sid == parent.as_str() && account.sid != parent.as_str()
-        });
+        let is_own = |account: &ListedAccount| account.owner_account_sid == parent.as_str();
+        let is_parent = |account: &ListedAccount| account.sid == parent.as_str();
+        has_parent |= page.accounts.iter().any(|account| is_parent(account) && is_own(account));
+        let below = page.accounts.into_iter();
+        let below = below.filter(|account| is_own(account) && !is_parent(account));
         for account in below {
             // A page may repeat what the last one ended with.
             if listed.insert(account.sid.clone()) {
@@ -73,6 +78,10 @@ pub fn fetch(
             return Err(ListError::TooMany(parent.clone()));
         }
         next = page.next;
+    }
+    // An empty list would remove all subaccounts that are in use.
+    if !has_parent {
+        return Err(ListError::WithoutParent(parent.clone()));
     }
     match listed.len() - each.len() {
         left_out if left_out > 0 && each.is_empty() => Err(ListError::NoTokens(left_out)),

@@ -21,13 +21,13 @@ impl Default for SubaccountMetrics {
         let metrics = Self {
             known: IntGauge::new(
                 "delivery_ledger_subaccounts",
-                "Fetched subaccounts whose callbacks are accepted.",
+                "Fetched subaccounts, those with keys of their own in the configuration included.",
             )
             .expect("it is a name"),
             refreshes: IntCounterVec::new(refreshes, &["outcome"]).expect("it is a name"),
             refreshed_at: Gauge::new(
                 "delivery_ledger_subaccount_refresh_timestamp_seconds",
-                "When subaccounts were last fetched; 0 if they never were.",
+                "When the oldest list of an account's subaccounts was fetched; 0 if none was.",
             )
             .expect("it is a name"),
         };

@@ -22,7 +22,7 @@ pub const SUBACCOUNTS_MAX: usize = 10_000;
 
 /// One subaccount.
 ///
-/// Those that are suspended or closed belong to it too, for as long as Twilio lists them: callbacks of
+/// Suspended and closed ones are kept too, for as long as Twilio lists them: callbacks of
 /// messages that were sent before arrive later, and their tokens verify nothing but these.
 #[derive(Debug, Clone)]
 pub struct Subaccount {
@@ -55,6 +55,9 @@ pub struct Parent {
     /// The setting that the auth token comes from, for errors.
     pub token_setting: String,
 }
+
+/// The accounts whose subaccounts are wanted, each with what is wrong with its settings.
+pub type Parents = Vec<(AccountSid, anyhow::Result<Parent>)>;
 
 impl Subaccount {
     /// True if Twilio accepts requests for it.

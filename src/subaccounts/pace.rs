@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 pub const EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The minimum time between two fetches because of callbacks. Anybody can send callbacks with invented
-/// AccountSids, and a fetch takes up to eleven requests to Twilio, and a check of the whole quarantine.
+/// AccountSids, and a fetch takes up to eleven requests to Twilio for each account, more if they have to be
+/// repeated, and a check of the whole quarantine.
 pub const CALLBACKS_EVERY_MIN: Duration = Duration::from_secs(5 * 60);
 
 /// The wait after the first failure; each further one is twice as long.

@@ -1,18 +1,21 @@
 //! The background thread that fetches subaccounts, writes them to their file, and has them put to use.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, Result};
+use secrecy::ExposeSecret;
 
 use super::file::{self, ByParent};
 use super::list::{self, REQUESTS_MAX};
 use super::metrics::SubaccountMetrics;
 use super::pace::Pace;
 use super::requests::RefreshRequests;
-use super::{Parent, Subaccounts};
+use super::{Parent, Parents, Subaccounts};
 use crate::background::{Background, Stop};
+use crate::domain::AccountSid;
 use crate::twilio_api::{Client, RequestLimits};
 
 /// How long to wait before rejected callbacks are checked again: one that was rejected just before its
@@ -30,11 +33,11 @@ pub struct Job {
     /// The requests to fetch subaccounts.
     pub requests: RefreshRequests,
     /// Returns the accounts whose subaccounts are wanted.
-    pub parents: Box<dyn Fn() -> Result<Vec<Parent>> + Send>,
+    pub parents: Box<dyn Fn() -> Result<Parents> + Send>,
     /// Makes a client for Twilio's API with these limits.
     pub client: Box<dyn Fn(RequestLimits) -> Result<Client> + Send>,
-    /// Has the server read the file; true if an account is new, or has another token.
-    pub apply: Box<dyn Fn() -> bool + Send>,
+    /// Has the server read the file, and returns when it has.
+    pub apply: Box<dyn Fn() + Send>,
     /// Checks the rejected callbacks again; false if another recheck is running.
     pub recheck: Box<dyn Fn() -> bool + Send>,
     /// The metrics of fetched subaccounts.
@@ -42,19 +45,19 @@ pub struct Job {
 }
 
 /// The outcome of a fetch.
+#[derive(Default)]
 struct Outcome {
     /// True if the file has changed.
     is_written: bool,
+    /// True if the file has a subaccount that it did not have, or another token.
+    has_new_keys: bool,
     /// The first failure; other accounts may have succeeded.
     failure: Option<Error>,
 }
 
-impl From<Result<bool>> for Outcome {
-    fn from(written: Result<bool>) -> Self {
-        match written {
-            Ok(is_written) => Self { is_written, failure: None },
-            Err(error) => Self { is_written: false, failure: Some(error) },
-        }
+impl From<Error> for Outcome {
+    fn from(failure: Error) -> Self {
+        Self { failure: Some(failure), ..Self::default() }
     }
 }
 
@@ -83,6 +86,8 @@ impl Job {
         self.show(&file::read(&self.file).unwrap_or_default());
         let mut pace = Pace::starting(Instant::now());
         let mut logged = None;
+        // What an earlier process fetched may have been put to use without a recheck.
+        let mut is_first = true;
         while let Some(requested) = self.requests.wait(|asked| pace.wait(asked, Instant::now())) {
             let outcome = self.refresh(stop);
             let failure = outcome.failure.map(|error| format!("{error:#}"));
@@ -96,56 +101,63 @@ impl Job {
             }
             logged = failure;
             if outcome.is_written {
-                let has_new_keys = (self.apply)();
+                (self.apply)();
                 self.show(&file::read(&self.file).unwrap_or_default());
-                if has_new_keys {
+                // The operator's changes of settings may have put other keys to use as well.
+                if is_first || requested.by_operator || outcome.has_new_keys {
                     self.recheck_soon(stop);
                 }
+                is_first = false;
             }
         }
     }
 
     fn refresh(&self, stop: &Stop) -> Outcome {
         let parents = match (self.parents)() {
-            Ok(parents) if parents.is_empty() => return Outcome::from(self.forget()),
+            Ok(parents) if parents.is_empty() => {
+                return self.forget().map_or_else(Outcome::from, |is_written| Outcome {
+                    is_written,
+                    ..Outcome::default()
+                });
+            }
             Ok(parents) => parents,
             Err(error) => {
                 self.metrics.refreshed(false);
-                return Outcome::from(Err(error));
+                return Outcome::from(error);
             }
         };
-        let outcome = self.fetch_all(&parents, stop);
+        let outcome = self.fetch_all(parents, stop);
         self.metrics.refreshed(outcome.failure.is_none());
         outcome
     }
 
     /// Fetches the subaccounts of these accounts. One whose list cannot be fetched keeps the last one.
-    fn fetch_all(&self, parents: &[Parent], stop: &Stop) -> Outcome {
+    fn fetch_all(&self, parents: Parents, stop: &Stop) -> Outcome {
         // A damaged file was reported by those who use it.
         let before = file::read(&self.file);
         let (mut now, mut failure, mut fetched) = (ByParent::new(), None, 0);
-        for parent in parents {
-            let sid = &parent.account_sid;
-            match self.fetch(parent, stop) {
+        for (sid, parent) in parents {
+            match parent.and_then(|parent| self.fetch(&parent, stop)) {
                 Ok(subaccounts) => {
                     fetched += 1;
-                    now.insert(sid.clone(), subaccounts);
+                    now.insert(sid, subaccounts);
                 }
                 Err(error) => {
                     failure.get_or_insert(error);
-                    let last = before.as_ref().ok().and_then(|before| before.get(sid));
-                    now.extend(last.map(|last| (sid.clone(), last.clone())));
+                    let last = before.as_ref().ok().and_then(|before| before.get(&sid));
+                    now.extend(last.map(|last| (sid, last.clone())));
                 }
             }
         }
         // The server has those of a file that can no longer be read; a file without them would remove them.
         if failure.is_some() && (fetched == 0 || before.is_err()) {
-            return Outcome { is_written: false, failure };
+            return Outcome { failure, ..Outcome::default() };
         }
+        let has_new_keys = has_new_keys(&before.unwrap_or_default(), &now);
         match file::write(&self.file, &now) {
-            Ok(()) => Outcome { is_written: true, failure },
+            Ok(()) => Outcome { is_written: true, has_new_keys, failure },
             Err(error) => {
-                Outcome::from(Err(error).with_context(|| format!("write {}", self.file.display())))
+                Outcome::from(Error::new(error).context(format!("write {}", self.file.display())))
             }
         }
     }
@@ -185,6 +197,9 @@ impl Job {
             }
             wait = RECHECK_AGAIN_AFTER;
         }
+        tracing::warn!(
+            "other rechecks have not ended; run quarantine recheck for callbacks of new subaccounts"
+        );
     }
 
     fn show(&self, known: &ByParent) {
@@ -192,4 +207,14 @@ impl Job {
         let oldest = known.values().map(|subaccounts| subaccounts.fetched_at).min();
         self.metrics.set_known(count, oldest);
     }
+}
+
+/// True if a subaccount is new, or has another token.
+fn has_new_keys(before: &ByParent, now: &ByParent) -> bool {
+    fn keys(accounts: &ByParent) -> impl Iterator<Item = (&AccountSid, &str)> {
+        let each = accounts.values().flat_map(|subaccounts| &subaccounts.each);
+        each.map(|known| (&known.sid, known.auth_token.expose_secret()))
+    }
+    let before: HashSet<_> = keys(before).collect();
+    keys(now).any(|key| !before.contains(&key))
 }

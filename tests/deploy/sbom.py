@@ -26,8 +26,9 @@ def main(file):
     assert len(compiled_in) > 100 and not {"proptest", "cc"} & {name for name, _ in listed}
 
     others = {of["name"]: of for of in bom["components"] if of not in packages}
-    assert set(others) == {"sqlite", "rust-std"}, set(others)
-    assert all("cpe" in of for of in others.values())
+    assert set(others) == {"sqlite", "rust-std", "swagger-ui-dist", "htmx.org"}, set(others)
+    assert "cpe" in others["sqlite"] and "cpe" in others["rust-std"]
+    assert others["htmx.org"]["purl"].startswith("pkg:npm/htmx.org@2.")
     for package in packages:
         assert package["licenses"], f"{package['name']} has no licence"
         assert package["hashes"], f"{package['name']} has no hash"
@@ -36,6 +37,7 @@ def main(file):
     edges = {of["ref"]: of.get("dependsOn", []) for of in bom["dependencies"]}
     refs = {of["bom-ref"] for of in [program, *bom["components"]]}
     assert set(edges) == refs
+    assert others["swagger-ui-dist"]["bom-ref"] in edges[program["bom-ref"]]
     assert {"pkg:cargo/rusqlite@" in ref for ref in edges[program["bom-ref"]]} == {True, False}
     [binding] = (ref for ref in refs if ref.startswith("pkg:cargo/libsqlite3-sys@"))
     assert others["sqlite"]["bom-ref"] in edges[binding]

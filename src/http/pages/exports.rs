@@ -184,7 +184,8 @@ impl Form {
             "" => Some(FileFormat::Csv),
             name => formats.find(|format| format.name() == name),
         };
-        let format = format.ok_or_else(|| one_of("format", "ndjson, csv, parquet or xlsx"))?;
+        let names = || FileFormat::ALL.iter().map(|format| format.name()).collect::<Vec<_>>();
+        let format = format.ok_or_else(|| one_of("format", &names().join(", ")))?;
         let as_of_position = match self.value("as_of_position") {
             "" => None,
             text => Some(query::position("as_of_position", text)?),

@@ -66,8 +66,8 @@ pub struct KeysInUse {
 pub enum ReloadRequest {
     /// SIGHUP was received.
     HangUp,
-    /// Subaccounts were fetched. The reply is true if an account is new, or has another token.
-    Subaccounts(SyncSender<bool>),
+    /// Subaccounts were fetched. The reply says that they are in use.
+    Subaccounts(SyncSender<()>),
 }
 
 /// The reason for a reload.
@@ -94,14 +94,14 @@ impl Reloader {
 
     fn run(mut self, asked: &Receiver<ReloadRequest>) {
         let mut reason = Reason::Start;
-        let mut reply: Option<SyncSender<bool>> = None;
+        let mut reply: Option<SyncSender<()>> = None;
         loop {
             self.settle();
             // Changes from here on, also of the file names, are noticed by the next poll.
             let loaded = self.fingerprints();
-            let has_new_keys = self.reload(reason);
+            self.reload(reason);
             if let Some(reply) = reply.take() {
-                let _stopped_meanwhile = reply.try_send(has_new_keys);
+                let _stopped_meanwhile = reply.try_send(());
             }
             if reason == Reason::Requested {
                 supervisor::ready();
@@ -138,15 +138,15 @@ impl Reloader {
         }
     }
 
-    /// Returns true if an account is new, or has another key.
-    fn reload(&mut self, reason: Reason) -> bool {
+    fn reload(&mut self, reason: Reason) {
         let (mut failures, mut changed) = (Vec::new(), Vec::new());
-        let mut has_new_keys = false;
         let parents = self.settings.parent_sids();
+        let mut has_other_keys = false;
         match self.settings.reread() {
             Ok(settings) => {
                 self.settings = settings;
-                (changed, has_new_keys) = self.reload_accounts(&mut failures);
+                changed = self.reload_accounts(&mut failures);
+                has_other_keys = !changed.is_empty();
                 if let Ok(names) = self.settings.account_names() {
                     self.in_use.account_names.store(Arc::new(names));
                 }
@@ -157,28 +157,27 @@ impl Reloader {
         let has_other_parents = self.settings.parent_sids() != parents;
         if has_other_parents
             || reason == Reason::Requested
-            || (reason == Reason::Changed && has_new_keys)
+            || (reason == Reason::Changed && has_other_keys)
         {
             self.in_use.subaccounts.by_operator();
         }
         if reason == Reason::Start && changed.is_empty() && failures.is_empty() {
-            return has_new_keys;
+            return;
         }
         self.log(reason, &changed, &failures);
         let now = Timestamp::from(OffsetDateTime::now_utc());
         self.in_use.reloads.reloaded(failures.is_empty(), now);
         self.logged = failures.into_iter().collect();
-        has_new_keys
     }
 
     /// Replaces the keys that can be read; an account whose keys cannot be read keeps those in use. Returns
-    /// what changed, and whether there are new keys.
-    fn reload_accounts(&self, failures: &mut Vec<String>) -> (Vec<String>, bool) {
+    /// what changed.
+    fn reload_accounts(&self, failures: &mut Vec<String>) -> Vec<String> {
         let found = match self.settings.each_account() {
             Ok(found) => found,
             Err(error) => {
                 failures.push(format!("{error:#}; all accounts keep their keys"));
-                return (Vec::new(), false);
+                return Vec::new();
             }
         };
         let before = self.in_use.accounts.load_full();
@@ -201,13 +200,12 @@ impl Reloader {
         let gone = before.iter().filter(|(sid, _)| is_gone(sid));
         changed.extend(gone.map(|(sid, _)| format!("{sid}: removed")));
         let (subaccounts, of_subaccounts) = self.subaccounts(&before, failures);
-        let has_new_keys = !changed.is_empty() || of_subaccounts.has_new_keys();
         changed.extend(of_subaccounts.in_words());
         if !changed.is_empty() {
             let accounts = Accounts::new(after).with_subaccounts(subaccounts);
             self.in_use.accounts.store(Arc::new(accounts));
         }
-        (changed, has_new_keys)
+        changed
     }
 
     /// The fetched subaccounts, or those in use if their file cannot be used.

@@ -30,11 +30,6 @@ impl SubaccountChanges {
         changes
     }
 
-    /// True if more callbacks may be valid than before.
-    pub fn has_new_keys(&self) -> bool {
-        self.added + self.rotated > 0
-    }
-
     /// A text for the log; `None` if nothing differs.
     pub fn in_words(&self) -> Option<String> {
         let Self { added, removed, rotated } = self;

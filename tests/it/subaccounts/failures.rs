@@ -44,6 +44,18 @@ fn a_file_that_is_damaged_while_twilio_cannot_be_reached_takes_no_subaccount_awa
 }
 
 #[test]
+fn a_list_without_the_account_itself_takes_no_subaccount_away() {
+    let twilio = twilio_with(1);
+    let app = serving(&twilio, 1);
+    twilio.lists_no_parent();
+
+    app.signal(rustix::process::Signal::HUP);
+    app.eventually("it is reported", || app.stderr().contains("does not contain"));
+
+    assert_eq!(callback(&app, &account(0), &token(0)), 200);
+}
+
+#[test]
 fn wrong_credentials_are_reported_with_the_setting_that_has_them() {
     let twilio = twilio_with(1);
     let wrong = "deadbeefdeadbeefdeadbeefdeadbeef";

@@ -43,6 +43,40 @@ fn the_first_callback_of_a_new_subaccount_has_it_fetched_and_is_not_lost() {
 }
 
 #[test]
+fn callbacks_that_were_rejected_before_the_first_fetch_are_appended_after_it() {
+    let twilio = twilio_with(1);
+    twilio.always(Some(Fault::Refuse(403, 20003, "no")));
+    let mut app = app_of(&twilio);
+    app.restart();
+    assert_eq!(callback(&app, &account(0), &token(0)), 403);
+
+    app.stop();
+    twilio.always(None);
+    app.restart();
+
+    app.eventually("it is appended", || of_source(&app.events(), "quarantine").len() == 1);
+}
+
+#[test]
+fn an_account_whose_token_cannot_be_read_keeps_no_other_from_being_fetched() {
+    let twilio = twilio_with(0);
+    let mut app = app_of(&twilio);
+    app.configure(&format!(
+        "[accounts.{}]\nauth_token_file = \"other\"\nsubaccounts = true\n",
+        account(77)
+    ));
+    let other = app.folder().join("other");
+    fs::write(&other, token(77)).unwrap();
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o600)).unwrap();
+    app.restart();
+    fs::remove_file(&other).unwrap();
+    has(&twilio, 5);
+    app.signal(Signal::HUP);
+
+    app.eventually("it is fetched", || callback(&app, &account(5), &token(5)) == 200);
+}
+
+#[test]
 fn a_subaccount_that_rotates_its_token_is_fetched_again() {
     let twilio = twilio_with(1);
     let app = serving(&twilio, 1);

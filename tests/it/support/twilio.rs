@@ -69,6 +69,7 @@ struct State {
     requests: Vec<String>,
     made: Vec<Vec<(String, String)>>,
     page_size: Option<usize>,
+    lists_no_parent: bool,
     accounts: Vec<Subaccount>,
     delay: Duration,
     invalid: Vec<String>,
@@ -126,6 +127,11 @@ impl Twilio {
     /// Delays every response.
     pub fn slow(&self, delay: Duration) {
         self.state().delay = delay;
+    }
+
+    /// Lists no account any more that is not a subaccount.
+    pub fn lists_no_parent(&self) {
+        self.state().lists_no_parent = true;
     }
 
     /// Limits pages to this many messages, whatever page size is requested.
@@ -311,7 +317,8 @@ fn accounts(request: &ReceivedRequest, state: &State) -> Value {
         status: "active",
         token: TOKEN.to_owned(),
     };
-    let all: Vec<_> = std::iter::once(&parent).chain(&state.accounts).collect();
+    let parent = (!state.lists_no_parent).then_some(&parent);
+    let all: Vec<_> = parent.into_iter().chain(&state.accounts).collect();
     let next = ((page + 1) * size < all.len()).then(|| {
         let page = page + 1;
         format!("/2010-04-01/Accounts.json?PageSize={wanted}&Page={page}&PageToken=PAAC{page}")

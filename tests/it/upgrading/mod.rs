@@ -24,8 +24,10 @@ const CHANGELOG: &str = include_str!("../../../CHANGELOG.md");
 
 #[test]
 fn every_released_version_has_a_ledger_here() {
-    let headings = CHANGELOG.lines().filter_map(|line| line.strip_prefix("## ["));
-    let released = headings.filter_map(|heading| heading.split_once("] - "));
+    let headings = CHANGELOG.lines().filter_map(|line| line.strip_prefix("## "));
+    let heading = |heading: &'static str| heading.strip_prefix('[')?.split_once("] - ");
+    let released: Option<Vec<_>> = headings.map(heading).collect();
+    let released = released.expect("each heading is `## [VERSION] - DATE`").into_iter();
     let released = released.filter(|(_, date)| *date != "unreleased").map(|(version, _)| version);
     let here: Vec<_> = Release::all().into_iter().map(|release| release.version).collect();
     for version in released {
