@@ -115,10 +115,11 @@ def everything_acknowledged_is_stored(traffic, ledger, program):
 
 def report(traffic, before, stopped, exited):
     attempts = [attempt for callback in traffic.callbacks for attempt in callback.attempts]
-    answered = [moment for moment, outcome in attempts if outcome == 200]
-    last_of_old = max(moment for moment in answered if moment <= exited)
-    first_of_new = min(moment for moment in answered if moment > exited)
-    refused = Counter(outcome for _, outcome in attempts if outcome != 200)
+    answered = [(began, ended) for began, ended, outcome in attempts if outcome == 200]
+    # The old server's last answer may be seen only after it has exited.
+    last_of_old = max(ended for began, ended in answered if began <= exited)
+    first_of_new = min(ended for began, ended in answered if began > exited)
+    refused = Counter(outcome for _, _, outcome in attempts if outcome != 200)
     repeated = [len(callback.attempts) for callback in traffic.callbacks if len(callback.attempts) > 1]
     print(f"events before             {before.split(':')[0]}")
     print(f"callbacks                 {len(traffic.callbacks)}, all acknowledged and stored")
@@ -138,7 +139,7 @@ class Callback:
 
     @property
     def acknowledged(self):
-        return any(outcome == 200 for _, outcome in self.attempts)
+        return any(outcome == 200 for *_, outcome in self.attempts)
 
     def deliver(self, port):
         parameters = {"MessageSid": self.message_sid, "MessageStatus": self.status, "AccountSid": ACCOUNT}
@@ -161,6 +162,7 @@ class Callback:
 
     def attempt(self, port, body, headers):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=RETRYING_SECONDS)
+        began = time.monotonic()
         try:
             connection.request("POST", "/message-status", body, headers)
             response = connection.getresponse()
@@ -170,7 +172,7 @@ class Callback:
             outcome = type(error).__name__
         finally:
             connection.close()
-        self.attempts.append((time.monotonic(), outcome))
+        self.attempts.append((began, time.monotonic(), outcome))
         return outcome
 
 
