@@ -37,7 +37,7 @@ impl AtomicFile {
     /// Only regular files are replaced, so that a device or a pipe of that name is not lost.
     pub fn create(path: &Path, on_existing: OnExisting) -> io::Result<Self> {
         if std::fs::metadata(path).is_ok_and(|existing| !existing.is_file()) {
-            return Err(io::Error::other("there is something that is no file"));
+            return Err(io::Error::other("it exists, and is not a regular file"));
         }
         let path = link_target(path)?;
         let mut prefix = OsString::from(".");
@@ -93,7 +93,7 @@ fn link_target(path: &Path) -> io::Result<PathBuf> {
             Err(_) => return Ok(path),
         }
     }
-    Err(io::Error::other("its links lead in a circle"))
+    Err(io::Error::other("too many symbolic links, perhaps a loop"))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::domain::{Position, Timestamp};
 /// The last backup that was verified and got its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastBackup {
-    /// Of this ledger; another one may have been begun at its place.
+    /// The ledger that was backed up; by now, another one may be at its path.
     pub ledger_id: String,
     /// RFC 3339.
     pub ended_at: String,
@@ -28,7 +28,7 @@ pub struct LastBackup {
     pub hash: String,
 }
 
-/// `ledger.db` has it in `ledger.backup.json`.
+/// The file of the record: `ledger.backup.json` for `ledger.db`.
 pub fn record_file(ledger: &Path) -> PathBuf {
     ledger.with_extension("backup.json")
 }

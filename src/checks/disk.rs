@@ -14,7 +14,7 @@ const FREE_FEW_BYTES: u64 = 1024 * MIB;
 /// Below this a WAL that a long reader holds up may fill the disk.
 const FREE_TOO_FEW_BYTES: u64 = 256 * MIB;
 
-/// Larger than a check that reads everything may make it; see docs/operations/verifying.md.
+/// More than a check may cause that reads everything; see docs/operations/verifying.md.
 const WAL_LARGE_BYTES: u64 = 128 * MIB;
 
 /// Checks the free space of the log's file system.
@@ -36,9 +36,10 @@ fn of_free(free: u64) -> Finding {
         free if free < FREE_TOO_FEW_BYTES => {
             Finding::fail(detail, "free disk space: on a full disk every callback gets a 503")
         }
-        free if free < FREE_FEW_BYTES => {
-            Finding::warn(detail, "free disk space, or start a new period")
-        }
+        free if free < FREE_FEW_BYTES => Finding::warn(
+            detail,
+            "free disk space, or start a new ledger (docs/operations/files.md)",
+        ),
         _ => Finding::ok(detail),
     }
 }
@@ -59,7 +60,7 @@ pub fn wal(context: &CheckContext) -> Vec<Finding> {
         true => Finding::warn(
             detail,
             "a program keeps a transaction open, or, with wal_checkpoints = \"external\", nothing \
-             checkpoints it: look for long-running readers, and check that Litestream is running",
+             is checkpointing the WAL: look for long-running readers, and check that Litestream is running",
         ),
     }]
 }

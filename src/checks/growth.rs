@@ -57,12 +57,14 @@ impl Growth {
             self.lasts()
         );
         match self.days() {
-            days if days < DAYS_TOO_FEW => {
-                Finding::fail(detail, "free disk space, or start a new period now")
-            }
-            days if days < DAYS_FEW => {
-                Finding::warn(detail, "free disk space, or plan a new period")
-            }
+            days if days < DAYS_TOO_FEW => Finding::fail(
+                detail,
+                "free disk space, or start a new ledger now (docs/operations/files.md)",
+            ),
+            days if days < DAYS_FEW => Finding::warn(
+                detail,
+                "free disk space, or plan a new ledger (docs/operations/files.md)",
+            ),
             _ => Finding::ok(detail),
         }
     }
@@ -85,6 +87,7 @@ fn in_words(days: f64) -> String {
     match days {
         days if days > 3650.0 => "more than ten years".to_owned(),
         days if days > 730.0 => format!("{:.0} years", days / 365.0),
+        days if days < 1.5 => "a day or less".to_owned(),
         days => format!("{days:.0} days"),
     }
 }

@@ -1,4 +1,5 @@
-//! Checks of log and views: whether they can be read and match each other, and stuck messages.
+//! Checks of log and views: whether they can be read, are unaltered and match each other; and stuck
+//! messages.
 
 use super::context::CheckContext;
 use super::finding::Finding;
@@ -55,8 +56,8 @@ fn advice_on(error: &StoreError) -> &'static str {
     }
 }
 
-/// Reports SQLite's version and its settings for the log, and whether it was compiled with ours, which
-/// `cargo install` of a repository or a registry does not read.
+/// Reports SQLite's version and its settings for the log, and whether it was compiled with the settings in
+/// `.cargo/config.toml`, which `cargo install` ignores for a repository or a registry.
 pub fn engine(context: &CheckContext) -> Vec<Finding> {
     let (Some(database), Some(_)) = (context.ledger(), context.store()) else { return Vec::new() };
     vec![match inspect::engine(database) {

@@ -1,4 +1,4 @@
-//! A reader of metrics in Prometheus' text format.
+//! Reads the counters on the page `/metrics` of a running server, in Prometheus' text format.
 
 /// The text of `/metrics`.
 pub struct Metrics(String);

@@ -1,4 +1,4 @@
-//! The numbers of callbacks in the last minutes, as a running server has counted them.
+//! Counts of accepted and rejected callbacks by minute, as a running server keeps them.
 
 use crate::domain::Timestamp;
 
@@ -67,7 +67,7 @@ impl RecentCallbacks {
         self.between(end - RECENT_MINUTES, end)
     }
 
-    /// The numbers from a minute on, before another one.
+    /// The counts from a minute on, up to but not including another one.
     pub fn between(&self, from: i64, before: i64) -> Counts {
         let within = self.minutes.iter().filter(|one| (from..before).contains(&one.minute));
         within.fold(Counts::default(), |sum, one| Counts {
@@ -76,8 +76,8 @@ impl RecentCallbacks {
         })
     }
 
-    /// The minute in which the present rejections began: none of them is more than this many minutes
-    /// after the one before. `None` if there is none.
+    /// The minute in which the current run of rejections began; a gap longer than this many minutes ends
+    /// a run. `None` if there is none.
     pub fn rejected_since(&self, pause_max: i64) -> Option<i64> {
         let rejected = self.minutes.iter().rev().filter(|one| one.rejected > 0);
         let mut began = None;

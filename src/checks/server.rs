@@ -1,10 +1,12 @@
-//! Checks of the server that runs on this ledger.
+//! Checks of the running server: whether it is ready, its version, its last verification; and of the limit
+//! on open files.
 
 use super::context::CheckContext;
 use super::finding::Finding;
 use super::running_server::CallbackListener;
 
-/// The number of connections that `serve` accepts for callbacks; each is an open file.
+/// Fewer open files than this are not enough for the 8,192 connections that `serve` accepts for callbacks,
+/// and some 256 others.
 const OPEN_FILES_FEW: u64 = 8192 + 256;
 
 /// Checks that a server is running and ready.
@@ -23,7 +25,7 @@ pub fn ready(context: &CheckContext) -> Vec<Finding> {
         ),
         (None, true) => missing(
             format!("a process holds the ledger, and no server answers on {address}"),
-            "a command is running, or serve was started with other addresses: give doctor its flags",
+            "a command is running, or serve was started with other addresses: run doctor with the same flags",
         ),
         (None, false) => missing(
             format!("no server answers on {address}"),
@@ -76,7 +78,7 @@ pub fn verification(context: &CheckContext) -> Vec<Finding> {
             Finding::fail(format!("{at}: it did not complete: {error}"), "run verify")
         }
         (Some(0), None) => {
-            Finding::ok(format!("{at}: nothing is wrong up to position {}", verified["position"]))
+            Finding::ok(format!("{at}: no problem up to position {}", verified["position"]))
         }
         (Some(count), None) => Finding::fail(
             format!("{at}: {count} findings"),

@@ -12,7 +12,7 @@ const LAST_MOMENT: &str = "2100-01-01T00:00:00Z";
 /// How far the last event may be ahead of now: clocks are adjusted by fractions of a second.
 const AHEAD_MICROS_MAX: i64 = 2_000_000;
 
-/// From this difference on, the clock was set wrong rather than adjusted.
+/// With a larger difference, the clock was set wrong rather than adjusted.
 const SET_MICROS: i64 = 60_000_000;
 
 /// How much earlier than its predecessor an event may have arrived: concurrent callbacks may be stored
@@ -32,7 +32,8 @@ pub fn clock(context: &CheckContext) -> Vec<Finding> {
     let last = context.head().zip(context.store());
     let last = last.and_then(|(head, store)| store.read_at(&[head]).ok()?.into_iter().next());
     let ahead = last.map_or(0, |event| event.received_at.micros() - now.micros());
-    let detail = format!("the last event is {} s ahead of the clock, {now}", ahead / 1_000_000);
+    let detail =
+        format!("the last event is {} s ahead of the clock, which shows {now}", ahead / 1_000_000);
     vec![match ahead {
         ahead if ahead > SET_MICROS => Finding::fail(detail, ADVICE),
         ahead if ahead > AHEAD_MICROS_MAX => Finding::warn(detail, ADVICE),
@@ -59,6 +60,8 @@ pub fn order(context: &CheckContext) -> Vec<Finding> {
             ),
             ADVICE,
         ),
-        Some(_) => Finding::ok(format!("no step back in the last {} callbacks", arrivals.len())),
+        Some(_) => {
+            Finding::ok(format!("not set back during the last {} callbacks", arrivals.len()))
+        }
     }]
 }

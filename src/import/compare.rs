@@ -15,7 +15,7 @@ use crate::projection::throttle::{self, Throttle};
 use crate::store::{EventPages, Store, StoreError};
 
 impl StagedImport {
-    /// Reads the log once. `tell` is called with the position reached.
+    /// Reads the log once. `progress` is called with the position reached.
     pub fn compare(
         &mut self,
         store: &dyn Store,

@@ -139,7 +139,7 @@ fn checked_value(
         Ok(Value::Number(_)) => value.get().to_owned(),
         Ok(Value::Null) => return Ok(None),
         _ if [ValueKind::Content, ValueKind::Other].contains(&kind) => return Ok(None),
-        _ => return refused(value.get(), "it is no text"),
+        _ => return refused(value.get(), "it is not a string"),
     };
     // Only tables can have been in a spreadsheet; any other text is valid.
     if kind == ValueKind::Other && row.columns.is_none() {
@@ -205,8 +205,8 @@ fn is_inbound(members: &Members<'_>) -> bool {
     values::is_inbound(word("direction").as_deref(), word("status").as_deref())
 }
 
-/// The object with this account as its first member, if it names none: of a repeated name the first
-/// counts.
+/// The object with this account as its first member, if it names none: if a name is
+/// repeated, its first value counts.
 fn with_account(json: Cow<'_, [u8]>, account_sid: &str) -> Result<Vec<u8>, String> {
     let members = members(&json).map_err(|error| error.to_string())?;
     let is_named = members.iter().any(|(name, value)| {

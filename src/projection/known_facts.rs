@@ -1,7 +1,7 @@
-//! Known facts: which statuses and error codes of messages the ledger already has.
+//! Known facts: statuses and error codes of messages that are in the log, or about to be, but perhaps not
+//! yet in the views.
 //!
-//! Imports and reconciliation use them to append only what is new. They complement the views, which may
-//! not have read the last events yet.
+//! Imports and reconciliation use them, together with the views, to append only what is new.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;

@@ -1,4 +1,4 @@
-//! Fetches messages that have been open for long, newest first.
+//! Requests the current status of messages from Twilio that have been open for a long time, newest first.
 
 use std::collections::BTreeMap;
 

@@ -10,7 +10,8 @@ use crate::domain::rollup::{Contribution, RollupKey};
 use crate::projection::throttle;
 use crate::store::{Checkpoint, StoreError, Views};
 
-/// The number of threads that share the messages. Each takes a reader from those who need one too.
+/// The number of threads that share the messages. Each uses a reader of the database that
+/// others may be waiting for.
 const THREADS: u64 = 2;
 
 /// Messages per statement: some milliseconds, so that nobody waits long for the reader.
@@ -37,7 +38,7 @@ pub fn scan(views: &dyn Views, query: &ReportQuery) -> Result<(Checkpoint, Rows)
     Ok((checkpoint, rows))
 }
 
-/// Counts the messages with ids after one and up to another.
+/// Counts the messages in a range of ids, its first one excluded.
 fn scan_part(
     views: &dyn Views,
     query: &ReportQuery,

@@ -1,4 +1,4 @@
-//! Requests to Twilio's Account resource: the list of an account and its subaccounts
+//! Parses the pages of Twilio's list of an account and its subaccounts
 //! (<https://www.twilio.com/docs/iam/api/account>).
 
 use std::fmt;

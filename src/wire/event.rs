@@ -49,7 +49,7 @@ pub struct WholeEvent {
     pub message_sid: Option<String>,
     /// The name of the key that verified the signature; `null` if there was none.
     pub verified_by: Option<String>,
-    /// Remarks of this program.
+    /// Notes added by this program.
     pub notes: BTreeMap<String, String>,
     /// The salt under which the content is hashed, in hexadecimal digits. Missing if addresses are
     /// masked: with it, guesses of the digits could be tested.
@@ -115,7 +115,7 @@ impl Event {
         }
     }
 
-    /// The same, marked as masked, without what guesses of masked digits could be tested with.
+    /// The same, marked as masked, without the values by which guesses at the masked digits could be tested.
     pub fn into_masked(self) -> Self {
         match self {
             Self::Whole(event) => {

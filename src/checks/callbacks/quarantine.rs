@@ -34,7 +34,8 @@ pub fn common(context: &CheckContext) -> Vec<Finding> {
     [of_newest(examined)].into_iter().chain(of_own(examined)).collect()
 }
 
-/// Reports the number of requests with an account's signature, which a flood of others does not evict.
+/// Reports the number of requests with an account's signature, which are kept even
+/// under a flood of forged ones.
 fn of_own(Examined { kept, .. }: &Examined) -> Option<Finding> {
     let (own, all) = (number(kept.recognised), number(kept.requests));
     let detail =

@@ -47,7 +47,7 @@ fn of_account(
     if keys.tokens().any(|(_, token)| !token.is_usual()) {
         return Finding::warn(
             format!("{detail}; a token does not have the form of Twilio's, 32 hex digits"),
-            "look for quotes, blanks or line breaks in it; Twilio's Console shows the token",
+            "look for quotes, spaces or line breaks in it; Twilio's Console shows the token",
         );
     }
     match &keys.secondary {
@@ -59,7 +59,7 @@ fn of_account(
     }
 }
 
-/// Checks that no other user can read the key files.
+/// Checks that not every user can read the files of keys and tokens.
 pub fn files(context: &CheckContext) -> Vec<Finding> {
     let open: Vec<_> = context
         .key_settings()
@@ -68,12 +68,12 @@ pub fn files(context: &CheckContext) -> Vec<Finding> {
         .filter(|file| others_read(file))
         .collect();
     vec![match &open[..] {
-        [] => Finding::ok("no other user can read them"),
+        [] => Finding::ok("only their owner and its group can read them"),
         open => {
             let names: Vec<_> = open.iter().map(|file| file.display().to_string()).collect();
             Finding::warn(
                 format!("other users can read {}", names.join(", ")),
-                "chmod 600; every user who can read them can sign callbacks",
+                "chmod 600; every user who can read a token can sign callbacks, or read the ledger",
             )
         }
     }]
@@ -128,9 +128,9 @@ impl Signing {
             region => format!(" from region {region}"),
         };
         if key != SECONDARY {
-            return Some(Finding::ok(format!("{key}, with the callback of {at}{of_region}")));
+            return Some(Finding::ok(format!("{key}, last used by a callback at {at}{of_region}")));
         }
-        let detail = format!("the secondary token, with the callback of {at}{of_region}");
+        let detail = format!("the secondary token, last used by a callback at {at}{of_region}");
         let others_use_primary = regions.values().any(|signing| signing.by_primary);
         let is_first = region.is_empty() || region == FIRST_REGION;
         Some(match self.by_primary || (is_first && !others_use_primary) {
@@ -140,7 +140,7 @@ impl Signing {
                  secondary one",
             ),
             false => Finding::ok(format!(
-                "{detail}, which signs with a token of its own; give it a name with auth_tokens, so \
+                "{detail}, a region that has a token of its own; give it a name with auth_tokens, so \
                  that a secondary token can be set for a rotation"
             )),
         })

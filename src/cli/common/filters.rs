@@ -94,7 +94,7 @@ pub struct Filters {
           require_equals = true, default_missing_value = "true")]
     duplicate: Option<String>,
 
-    /// Only those whose outcome is not known yet (=false: only the others)
+    /// Only messages whose outcome is not known yet (=false: only the others)
     #[arg(long, help_heading = "Filters", value_name = "BOOL", num_args = 0..=1,
           require_equals = true, default_missing_value = "true")]
     open: Option<String>,
@@ -125,7 +125,7 @@ impl Filters {
         self.messages_at(now(), settings)
     }
 
-    /// The same with another present, which relative times count back from.
+    /// The same with another current time, from which relative times count back.
     pub fn messages_at(&self, now: Timestamp, settings: &Settings) -> Result<MessageFilter> {
         let is_repeated = |(place, (name, _)): &(usize, &(String, String))| {
             self.tag[..*place].iter().any(|(earlier, _)| earlier == name)
@@ -217,7 +217,8 @@ impl Filters {
     }
 }
 
-/// Makes sure that messages can be found by the tags of a filter; `lists` if that takes an index.
+/// Makes sure that messages can be found by the tags of a filter; `lists` is true if they
+/// are listed, which needs an index.
 pub fn check_tags(filter: &MessageFilter, views: &dyn Views, lists: bool) -> Result<()> {
     if filter.tags.is_empty() {
         return Ok(());
@@ -228,7 +229,7 @@ pub fn check_tags(filter: &MessageFilter, views: &dyn Views, lists: bool) -> Res
     checked.map_err(|bad| UsageError(format!("--tag: {bad}")).into())
 }
 
-/// The names of tags that are similar to those of a filter that no event matched, and that no message has.
+/// A hint for each tag of a filter that no message has: the names of similar tags.
 pub fn unknown_tags_hint(tags: &[(String, String)], views: &dyn Views) -> Result<String> {
     if tags.is_empty() {
         return Ok(String::new());

@@ -30,7 +30,7 @@ impl TimeZoneFlag {
         }
     }
 
-    /// The time that another flag, of this name, has.
+    /// Parses the time given to the flag of this name, in this zone.
     pub fn time(&self, name: &str, text: &str, settings: &Settings) -> Result<Timestamp> {
         Ok(time_flag(name, text, now(), &self.zone(settings)?).map_err(bad_flag)?)
     }

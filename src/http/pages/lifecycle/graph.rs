@@ -76,7 +76,7 @@ impl Lanes {
         let lane = |status| Lane { status, is_reported: reported.contains(&status) };
         let mut lanes: Vec<_> = all.into_iter().map(lane).collect();
         while lanes.len() > LANES_MAX {
-            // Of more than nine reported ones, the lowest are left out; their events have no node.
+            // If more than nine were reported, the lowest are left out; their events have no node.
             let place = lanes.iter().position(|lane| !lane.is_reported).unwrap_or(0);
             lanes.remove(place);
         }
@@ -88,7 +88,7 @@ impl Lanes {
         self.0.iter()
     }
 
-    /// True if their names have to be upright.
+    /// True if their names have to be vertical.
     pub fn are_narrow(&self) -> bool {
         self.0.len() > HORIZONTAL_MAX
     }
@@ -227,7 +227,7 @@ impl Line {
         Self { class, x, y: [y, y] }
     }
 
-    /// Its begin and end, as attributes of SVG.
+    /// Its start and end, as SVG attributes.
     pub fn ends(&self) -> [String; 4] {
         let [x1, x2] = self.x;
         let [y1, y2] = self.y;

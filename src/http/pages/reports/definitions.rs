@@ -19,10 +19,10 @@ pub fn definitions(question: &Question, table: &Table, words: &Words<'_>) -> Vec
     for by in &question.by {
         list.extend(property(by, zone).map(|meaning| (capitalised(&name(by)), meaning)));
     }
-    list.extend(odd_steps(question, table, words).map(|odd| ("Clocks".to_owned(), odd)));
+    list.extend(odd_steps(question, table, words).map(|odd| ("Clock changes".to_owned(), odd)));
     list.push((
         "Rate".to_owned(),
-        "(delivered + read) ÷ (delivered + read + undelivered + failed). Open and canceled messages are in no rate."
+        "(delivered + read) ÷ (delivered + read + undelivered + failed). Open and canceled messages are not counted in any rate."
             .to_owned(),
     ));
     if let Some(Period { since, until }) = question.compared {
@@ -48,13 +48,16 @@ pub fn definitions(question: &Question, table: &Table, words: &Words<'_>) -> Vec
     }
     list.push((
         "p95".to_owned(),
-        "of the time from the first report of sent to that of delivered: 95 % of the known ones take no longer"
+        "95 % of the messages with both reports took no longer than this from the first one of sent to the first one of delivered"
             .to_owned(),
     ));
-    list.push(("Clock".to_owned(), "the ledger’s: when a callback was received".to_owned()));
+    list.push((
+        "Times".to_owned(),
+        "by the ledger’s clock: when a callback was received".to_owned(),
+    ));
     list.push((
         "Links".to_owned(),
-        "lead to the messages. Numbers without one count what no list can be filtered by, such as weekdays."
+        "lead to the messages. A number has none if the list of messages has no such filter, such as one by weekday."
             .to_owned(),
     ));
     list
@@ -73,7 +76,9 @@ fn property(by: &Dimension, zone: &str) -> Option<String> {
         Dimension::Fault => {
             "who usually causes the error code: an opinion about the code, not a finding".to_owned()
         }
-        Dimension::Tag(_) => "of several values the first in byte order".to_owned(),
+        Dimension::Tag(_) => {
+            "the value of the message; if it has several, the first in byte order".to_owned()
+        }
         _ => return None,
     })
 }
