@@ -73,8 +73,8 @@ impl RateLimit {
     /// # Errors
     ///
     /// There were too many; this one is not counted.
-    pub fn count(&self) -> Result<(), Exceeded> {
-        self.count_many(1)
+    pub fn try_acquire(&self) -> Result<(), Exceeded> {
+        self.try_acquire_many(1)
     }
 
     /// Counts as many requests at once, or one of this weight. More than a burst are never allowed.
@@ -82,7 +82,7 @@ impl RateLimit {
     /// # Errors
     ///
     /// There were too many; none of these is counted.
-    pub fn count_many(&self, requests: u32) -> Result<(), Exceeded> {
+    pub fn try_acquire_many(&self, requests: u32) -> Result<(), Exceeded> {
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         *full_at = Some(self.quota.count(*full_at, Instant::now(), requests)?);
         Ok(())
@@ -101,7 +101,7 @@ impl<K: Hash + Eq> RateLimits<K> {
     /// # Errors
     ///
     /// There were too many; this one is not counted.
-    pub fn count(&self, key: K) -> Result<(), Exceeded> {
+    pub fn try_acquire(&self, key: K) -> Result<(), Exceeded> {
         let now = Instant::now();
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         if full_at.len() > self.keys_max {
@@ -146,22 +146,24 @@ mod tests {
     #[test]
     fn a_heavy_request_counts_as_many_and_one_heavier_than_the_burst_never_passes() {
         let limit = RateLimit::new(Quota { burst: 10, every: Duration::from_secs(600) });
-        assert!(limit.count_many(11).is_err());
-        assert_eq!(limit.count_many(7), Ok(()));
-        assert!(limit.count_many(4).is_err());
-        assert_eq!(limit.count_many(3), Ok(()));
-        assert!(limit.count().is_err());
+        assert!(limit.try_acquire_many(11).is_err());
+        assert_eq!(limit.try_acquire_many(7), Ok(()));
+        assert!(limit.try_acquire_many(4).is_err());
+        assert_eq!(limit.try_acquire_many(3), Ok(()));
+        assert!(limit.try_acquire().is_err());
     }
 
     #[test]
     fn keys_are_limited_separately_and_forgotten_only_when_that_changes_nothing() {
         let limits = RateLimits::new(Quota { burst: 1, every: Duration::from_secs(600) }, 2);
-        assert_eq!(limits.count("a"), Ok(()));
-        assert_eq!(limits.count("b"), Ok(()));
-        assert!((3..9).map(|n| n.to_string().leak() as &str).all(|key| limits.count(key).is_ok()));
-        assert!(limits.count("a").is_err());
+        assert_eq!(limits.try_acquire("a"), Ok(()));
+        assert_eq!(limits.try_acquire("b"), Ok(()));
+        assert!(
+            (3..9).map(|n| n.to_string().leak() as &str).all(|key| limits.try_acquire(key).is_ok())
+        );
+        assert!(limits.try_acquire("a").is_err());
         let brief = RateLimits::new(Quota { burst: 1, every: Duration::from_nanos(1) }, 2);
-        (0..9).for_each(|key| assert_eq!(brief.count(key), Ok(())));
+        (0..9).for_each(|key| assert_eq!(brief.try_acquire(key), Ok(())));
         assert!(brief.full_at.lock().unwrap().len() <= 3);
     }
 

@@ -86,7 +86,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         return Err(UsageError(text.to_owned()).into());
     }
     // The views show which messages are open.
-    let up_to_date = ledger::up_to_date_as_built(settings)?;
+    let up_to_date = ledger::up_to_date_by_views_rule(settings)?;
     let state_file = reconcile::state_file(&settings.database()?.log_file());
     if args.dry_run {
         let dry_run = reconcile::dry_run(&*up_to_date, &accounts, &plan, &state_file)?;

@@ -22,7 +22,7 @@ use crate::wire::status_name::status_name;
 /// The arguments of `replay`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Change nothing; show the messages whose status would change
+    /// Change no status; show the messages whose status would change
     #[arg(long)]
     dry_run: bool,
 
@@ -59,7 +59,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let requested = args.rule.as_deref().map(parse_rule).transpose()?;
     let mut store = match args.dry_run {
         // It compares with the views, which may be behind, or deleted.
-        true => ledger::up_to_date_as_built(settings)?,
+        true => ledger::up_to_date_by_views_rule(settings)?,
         false => ledger::to_replay(settings, Access::Write)
             .or_else(|error| without_damaged_views(settings, error))?,
     };

@@ -1,4 +1,5 @@
-//! The fold of one message: its lifecycle, and the effect of each of its events.
+//! The fold of one message for queries: its lifecycle, and the effect of each of its events. Views are
+//! filled by `batch::prepare`.
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;

@@ -34,10 +34,10 @@ const QUICK_PER_SECOND: u32 = 500;
 const LABORIOUS_PER_SECOND: u32 = 2000;
 
 /// The number of requests with the same signature that may rank above the lowest: Twilio retries up
-/// to five times, so further ones are replays.
+/// to five times, so further ones are copies.
 const SAME_SIGNATURE_MAX: u8 = 6;
 
-/// The number of signatures remembered to detect replays, in each of two tables of some 4 MiB; a full
+/// The number of signatures remembered to detect copies, in each of two tables of some 4 MiB; a full
 /// table is emptied. Only the account itself can fill the table of recognised requests.
 const SIGNATURES_REMEMBERED_MAX: usize = 1 << 18;
 
@@ -74,8 +74,8 @@ impl Recogniser {
             }
         };
         let rank = match &cause {
-            Some(_) if self.seen_recognised.is_new_enough(candidate) => Rank::Recognised,
-            None if has_form(candidate) && self.seen_possible.is_new_enough(candidate) => {
+            Some(_) if self.seen_recognised.count_and_check(candidate) => Rank::Recognised,
+            None if has_form(candidate) && self.seen_possible.count_and_check(candidate) => {
                 Rank::Possible
             }
             _ => Rank::Other,
@@ -85,7 +85,7 @@ impl Recogniser {
 
     /// The rank of a request that a full search has recognised.
     pub fn rank_found(&self, candidate: &Candidate) -> Rank {
-        match self.seen_recognised.is_new_enough(candidate) {
+        match self.seen_recognised.count_and_check(candidate) {
             true => Rank::Recognised,
             false => Rank::Other,
         }
@@ -109,13 +109,14 @@ impl Recogniser {
             refusal,
             &candidate.listener(),
             |case, configured| {
-                let may =
-                    |fitting: &Remedy| fitting.is_of_origin() || self.laborious.count().is_ok();
+                let may = |fitting: &Remedy| {
+                    fitting.is_of_origin() || self.laborious.try_acquire().is_ok()
+                };
                 let mut remembered = remembered.into_iter();
                 let again = remembered
                     .find(|fitting| may(fitting) && remedy_fits(case, configured, fitting));
                 again.or_else(|| {
-                    self.quick.count().ok().and_then(|()| diagnose_quickly(case, configured))
+                    self.quick.try_acquire().ok().and_then(|()| diagnose_quickly(case, configured))
                 })
             },
         )?;
@@ -137,7 +138,7 @@ struct Signatures {
 
 impl Signatures {
     /// Counts a request's signature; returns false if it has arrived too often.
-    fn is_new_enough(&self, candidate: &Candidate) -> bool {
+    fn count_and_check(&self, candidate: &Candidate) -> bool {
         let hash = self.hashing.hash_one(signature(candidate));
         let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
         if times.len() >= SIGNATURES_REMEMBERED_MAX {

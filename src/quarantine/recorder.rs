@@ -1,5 +1,5 @@
-//! The background thread that writes rejected requests to the quarantine. Handlers never wait for it:
-//! requests that exceed its limits are counted and dropped, so that a flood does not slow genuine
+//! The background thread that writes rejected requests to the quarantine. Handlers never wait for the
+//! write: requests that exceed its limits are counted and dropped, so that a flood does not slow genuine
 //! callbacks.
 
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::twilio::diagnosis::Diagnosis;
 /// disk writes this easily.
 const KIB_PER_SECOND: u32 = 1024;
 
-/// The rate limit for recognised requests: these are the accounts' own, and a few replays of each, so it
+/// The rate limit for recognised requests: these are the accounts' own, and a few repetitions of each, so it
 /// is as high as the log's own rate at a busy sender.
 const RECOGNISED_KIB_PER_SECOND: u32 = 8192;
 
@@ -102,7 +102,7 @@ impl Recorder {
         request.rank = rank;
         request.cause.clone_from(&cause);
         let kib = u32::try_from(candidate.bytes() / 1024).unwrap_or(u32::MAX).saturating_add(1);
-        if self.shared.rates[rank as usize].count_many(kib).is_err() {
+        if self.shared.rates[rank as usize].try_acquire_many(kib).is_err() {
             self.metrics.dropped(Dropped::from_rank(rank), 1);
         } else if !self.shared.queue.push(candidate) {
             self.metrics.dropped(Dropped::Full, 1);
@@ -185,7 +185,7 @@ impl Thread {
     /// The request with its likely cause, if that is known or the rate allows a search for it.
     fn explained(&self, candidate: Candidate) -> RefusedRequest {
         let cause = match candidate.request.cause {
-            None if self.explained.count().is_ok() => candidate.find_cause(),
+            None if self.explained.try_acquire().is_ok() => candidate.find_cause(),
             _ => return Arc::unwrap_or_clone(candidate.request),
         };
         let rank = match &cause {

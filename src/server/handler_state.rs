@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use secrecy::ExposeSecret;
 
 use super::health_checks;
-use super::ledger_process::LedgerProcess;
+use super::running_ledger::RunningLedger;
 use crate::access_log::AccessLog;
 use crate::config::{ApiScope, ApiToken, Read, ServerConfig, Settings};
 use crate::domain::Rule;
@@ -44,7 +44,7 @@ pub struct BackgroundParts {
 /// The states of the callback listener and of the admin listener.
 pub fn states(
     config: ServerConfig,
-    ledger: &LedgerProcess,
+    ledger: &RunningLedger,
     rule: Rule,
     BackgroundParts {
         settings,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::ledger_process::LedgerProcess;
+use super::running_ledger::RunningLedger;
 use crate::checks::context::CheckContext;
 use crate::checks::figures::last_backup_at;
 use crate::checks::running_server::RunningServer;
@@ -14,7 +14,7 @@ use crate::http::{CallbackState, HealthChecks};
 /// Checks of a server that was started with these settings.
 pub fn configured(
     settings: Settings,
-    ledger: &LedgerProcess,
+    ledger: &RunningLedger,
     receiving: &CallbackState,
     admin: SocketAddr,
 ) -> HealthChecks {

@@ -4,9 +4,9 @@
 pub mod fitness;
 mod handler_state;
 mod health_checks;
-mod ledger_process;
 mod reconcile_job;
 mod reload;
+mod running_ledger;
 mod sending;
 mod signals;
 mod startup_log;
@@ -20,11 +20,11 @@ use anyhow::{Context, Result};
 use socket2::{Domain, Socket, Type};
 
 pub use self::handler_state::{BackgroundParts, states};
-pub use self::ledger_process::LedgerProcess;
-use self::ledger_process::{AccessLogProcess, QuarantineProcess};
 use self::reconcile_job::ReconcileJob;
 pub use self::reconcile_job::configured_plan;
 use self::reload::{KeysInUse, Reloader};
+pub use self::running_ledger::RunningLedger;
+use self::running_ledger::{RunningAccessLog, RunningQuarantine};
 pub use self::signals::stop as stop_signal;
 use crate::config::Settings;
 use crate::domain::message::tags::IndexedTags;
@@ -59,9 +59,9 @@ pub fn run(settings: &Settings) -> Result<()> {
     }
     let sending = sending::configured(settings, &config)?;
     let reconcile_job = ReconcileJob::configured(settings, &config)?;
-    let ledger = LedgerProcess::start(&database, rule, indexed_tags, &config.callback_paths)?;
-    let quarantine = config.quarantine.map(|limits| QuarantineProcess::start(&database, limits));
-    let access_log = config.access_log.take().map(AccessLogProcess::start).transpose()?;
+    let ledger = RunningLedger::start(&database, rule, indexed_tags, &config.callback_paths)?;
+    let quarantine = config.quarantine.map(|limits| RunningQuarantine::start(&database, limits));
+    let access_log = config.access_log.take().map(RunningAccessLog::start).transpose()?;
     let background = BackgroundParts {
         settings: Some(settings.clone()),
         verifying: config.verify_every.map(|every| background::start(database.clone(), every)),
@@ -108,8 +108,8 @@ pub fn run(settings: &Settings) -> Result<()> {
     if let Some(reconciling) = &reconciling {
         reconciling.stop();
     }
-    quarantine.into_iter().for_each(QuarantineProcess::finish);
-    access_log.into_iter().for_each(AccessLogProcess::finish);
+    quarantine.into_iter().for_each(RunningQuarantine::finish);
+    access_log.into_iter().for_each(RunningAccessLog::finish);
     ledger.finish();
     served
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::ledger_process::LedgerProcess;
+use super::running_ledger::RunningLedger;
 use crate::background::Background;
 use crate::config::{Reconciling, ServerConfig, Settings};
 use crate::domain::AccountSid;
@@ -48,7 +48,7 @@ impl ReconcileJob {
     }
 
     /// Starts the job's thread.
-    pub fn start(self, ledger: &LedgerProcess, metrics: &ReconcileMetrics) -> Background {
+    pub fn start(self, ledger: &RunningLedger, metrics: &ReconcileMetrics) -> Background {
         let Self { every, configured, database, client, settings, accounts, state_file } = self;
         let projection = ledger.projection.clone();
         worker::start(Job {

@@ -82,7 +82,7 @@ pub trait Store: Send + Sync {
     /// meanwhile. If it fails it can be repeated.
     fn reopen(&self) -> Result<Position, StoreError>;
 
-    /// Like [`Store::reopen`], but appends acknowledged events that the log has lost again from a copy. If
+    /// Like [`Store::reopen`], but appends acknowledged events that the log has lost again from the copy in memory. If
     /// the copy lacks any of them, the log is left unchanged and the error is [`StoreError::LostEvents`].
     fn reopen_and_restore(&self, _kept: &Kept) -> Result<Position, StoreError> {
         self.reopen()
@@ -249,7 +249,7 @@ pub trait Rebuild {
 pub struct Checkpoint {
     /// The id of the ledger whose log was read.
     pub ledger_id: Uuid,
-    /// Another UUID after each reset and each replay.
+    /// Another UUID after each reset and each replay; not the one in the name of the file.
     pub generation: Uuid,
     /// The rule by which statuses were decided.
     pub rule: Rule,
@@ -259,7 +259,7 @@ pub struct Checkpoint {
     pub event_id: Option<Uuid>,
     /// The right edge of the tree up to the position.
     pub tree: RightEdge,
-    /// The first event that no simulation sent, and the last that one did; 0 is none.
+    /// The first event that no simulation sent; 0 is none.
     pub first_real: Position,
     /// The last event that a simulation sent; 0 is none.
     pub last_simulated: Position,

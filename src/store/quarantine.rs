@@ -1,5 +1,5 @@
-//! The store of rejected requests that carry a signature: a bounded file next to the ledger. It is not part
-//! of the log, and no evidence.
+//! The store of rejected requests, those that are signed and those that lack a signature at a callback
+//! path: a bounded file next to the ledger. It is not part of the log, and no evidence.
 
 use uuid::Uuid;
 
@@ -35,7 +35,7 @@ pub struct RefusedRequest {
 /// How likely a request is an account's own: the lower, the sooner it is evicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
-    /// Its signature fits nothing that is configured, or it was replayed.
+    /// Its signature fits nothing that is configured, or it was sent too often.
     Other,
     /// It names a configured account, or none, and its signature has the right form. A forger can do
     /// that.
@@ -78,7 +78,7 @@ pub trait Quarantine: Send {
     /// The current size.
     fn kept(&self) -> Result<Kept, StoreError>;
 
-    /// True if its path still leads to the file that was opened.
+    /// Makes sure that its path still leads to the file that was opened.
     fn check_files_unmoved(&self) -> Result<(), StoreError>;
 
     /// The free space of its disk, in bytes.

@@ -24,7 +24,7 @@ pub fn up_to_date(settings: &Settings) -> Result<Box<dyn Store>> {
 }
 
 /// Like [`up_to_date`], but with the rule that the views were built by instead of the configured one.
-pub fn up_to_date_as_built(settings: &Settings) -> Result<Box<dyn Store>> {
+pub fn up_to_date_by_views_rule(settings: &Settings) -> Result<Box<dyn Store>> {
     bring_up(settings, None)
 }
 
@@ -62,20 +62,20 @@ pub fn for_one_message(settings: &Settings) -> Result<Box<dyn Store>> {
 
 /// Opens the ledger for a replay, with or without a running server. If no process holds it, it is first
 /// opened exclusively, which repairs it, and released again, so that a server can start in the meantime.
-pub fn to_replay(settings: &Settings, alone: Access) -> Result<Box<dyn Store>> {
+pub fn to_replay(settings: &Settings, repair_access: Access) -> Result<Box<dyn Store>> {
     let database = settings.database()?;
-    let held = match store::open(&database, alone) {
+    let is_open_elsewhere = match store::open(&database, repair_access) {
         Ok(store) => {
             set_indexed_tags(settings, &*store)?;
             reset_if_incompatible(&*store, built_by(&*store))?;
             false
         }
-        Err(StoreError::Locked { .. }) if alone == Access::Write => true,
+        Err(StoreError::Locked { .. }) if repair_access == Access::Write => true,
         Err(error) => return Err(error.into()),
     };
     let store = store::open(&database, Access::Replay)?;
     set_indexed_tags(settings, &*store)?;
-    if held && let Some(wanted) = settings.configured_rule()? {
+    if is_open_elsewhere && let Some(wanted) = settings.configured_rule()? {
         refuse_other_rule(&database, built_by(&*store), wanted)?;
     }
     Ok(store)

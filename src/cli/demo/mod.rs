@@ -26,7 +26,7 @@ use crate::domain::zone::Zone;
 use crate::domain::{AccountSid, ErrorCodes, Rule, Timestamp};
 use crate::http;
 use crate::projection::verify::background;
-use crate::server::{BackgroundParts, LedgerProcess, states, stop_signal};
+use crate::server::{BackgroundParts, RunningLedger, states, stop_signal};
 use crate::store::Database;
 use crate::telemetry::eprint_line;
 use crate::twilio::accounts::{AccountKeys, Accounts, Token};
@@ -75,7 +75,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let now = Timestamp::from(OffsetDateTime::now_utc());
     let traffic = Traffic::new(args.seed, args.messages, now);
     let imported = past::import(&database, &folder, &traffic.past, &traffic.signer(), now)?;
-    let ledger_process = LedgerProcess::start(&database, Rule::default(), IndexedTags::All, &[])?;
+    let running_ledger = RunningLedger::start(&database, Rule::default(), IndexedTags::All, &[])?;
     let (callbacks, admin) = (any_port()?, any_port()?);
     let addresses = Addresses { callbacks: callbacks.local_addr()?, admin: admin.local_addr()? };
     let verifying = (!args.exit).then(|| background::start(database, VERIFY_EVERY));
@@ -87,14 +87,14 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
     let outcome = actix_web::rt::System::new().block_on(async {
         let (stop, stopped) = oneshot::channel::<()>();
         let config = config(&traffic, &addresses)?;
-        let (receiving, state) = states(config, &ledger_process, Rule::default(), parts);
+        let (receiving, state) = states(config, &running_ledger, Rule::default(), parts);
         let served = actix_web::rt::spawn(http::run(callbacks, admin, receiving, state, async {
             let _stop_or_gone = stopped.await;
         }));
         let sent = traffic.send(addresses.callbacks).await?;
-        wait_for_views(&ledger_process)?;
+        wait_for_views(&running_ledger)?;
         let serving = (!args.exit).then_some(&addresses);
-        let store = &*ledger_process.store;
+        let store = &*running_ledger.store;
         let started =
             Started { store, ledger: &ledger, traffic: &traffic, imported, sent, serving, now };
         // Before the output says that Ctrl-C ends it.
@@ -110,7 +110,7 @@ pub fn run(args: Args, settings: &Settings) -> Result<Outcome> {
         served.await?.context("serve")
     });
     verifying.inspect(background::Handle::stop);
-    ledger_process.finish();
+    running_ledger.finish();
     outcome.map(|()| Outcome::Done)
 }
 
@@ -211,12 +211,12 @@ fn demo_settings(ledger: &Path, traffic: &Traffic, addresses: &Addresses) -> Set
     Settings::isolated(flags, variables)
 }
 
-fn wait_for_views(ledger_process: &LedgerProcess) -> Result<()> {
-    let head = ledger_process.store.head()?;
-    if !ledger_process.projection.wait_for(head, Instant::now() + CATCH_UP_PATIENCE) {
+fn wait_for_views(running_ledger: &RunningLedger) -> Result<()> {
+    let head = running_ledger.store.head()?;
+    if !running_ledger.projection.wait_for(head, Instant::now() + CATCH_UP_PATIENCE) {
         bail!(
             "the projection did not catch up: {}",
-            ledger_process.projection.failed().unwrap_or_else(|| "it is slow".to_owned())
+            running_ledger.projection.failed().unwrap_or_else(|| "it is slow".to_owned())
         );
     }
     Ok(())

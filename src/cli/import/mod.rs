@@ -145,7 +145,7 @@ impl Args {
         staged: &StagedImport,
     ) -> Result<Option<Box<dyn Store>>> {
         if staged.has_records() && is_there(database)? {
-            drop(ledger::up_to_date_as_built(settings)?);
+            drop(ledger::up_to_date_by_views_rule(settings)?);
         }
         match self.dry_run {
             true => Ok(open_as_it_is(database)?),

@@ -51,7 +51,7 @@ impl AccessRecorder {
     /// The number of rejected requests since the last record that have none; `None` if this one gets none
     /// either.
     pub fn rejected(&self) -> Option<u64> {
-        match self.rejected.count() {
+        match self.rejected.try_acquire() {
             Ok(()) => Some(self.unrecorded.swap(0, Ordering::Relaxed)),
             Err(_) => {
                 self.unrecorded.fetch_add(1, Ordering::Relaxed);

@@ -152,9 +152,9 @@ impl Attempts {
     pub fn failed(&self, address: Option<IpAddr>) -> Result<(), u64> {
         let seconds = |exceeded: Exceeded| exceeded.wait.as_secs() + 1;
         if let Some(address) = address {
-            self.by_address.count(network(address)).map_err(seconds)?;
+            self.by_address.try_acquire(network(address)).map_err(seconds)?;
         }
-        self.in_process.count().map_err(seconds)
+        self.in_process.try_acquire().map_err(seconds)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The callback listener: accepts Twilio's callbacks and nothing else.
-//! [`receive`] handles accepted callbacks, [`rejection`] rejected ones.
+//! [`listener`] and `request_heads` read the bytes, [`receive`] verifies and stores a callback, and
+//! [`rejection`] handles those that any of them rejects.
 
 pub mod listener;
 mod metrics;

@@ -36,7 +36,8 @@ pub struct SignedCallback {
     _share: BudgetShare,
 }
 
-/// Responds with 200 and no body once the event is on disk.
+/// Responds with 200 and no body once the event is on disk. Its argument is made first, by `from_request`
+/// below, which reads the body, verifies the signature, and rejects.
 pub async fn receive(
     SignedCallback { event, status, _share }: SignedCallback,
     state: web::Data<CallbackState>,

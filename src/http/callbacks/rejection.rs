@@ -1,5 +1,6 @@
-//! The handling of a rejected callback: it is counted, logged, and offered to the quarantine if it was a
-//! POST. The response waits for none of this, so that a flood of rejected requests costs little.
+//! The handling of a rejected callback: it is counted and logged, and a POST that is signed, or was
+//! rejected for its signature, is offered to the quarantine. The response waits for the rest of the body
+//! and for a ranking of bounded cost, but not for anything to be written, so that a flood costs little.
 
 use std::sync::Arc;
 

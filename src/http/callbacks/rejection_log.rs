@@ -30,7 +30,7 @@ impl RejectionLog {
     /// The permission to write a line now; `None` if the rate is exceeded, and the rejection is counted as
     /// omitted.
     pub fn line(&self) -> Option<Line> {
-        if self.limit.count().is_err() {
+        if self.limit.try_acquire().is_err() {
             self.omitted.fetch_add(1, Ordering::Relaxed);
             return None;
         }

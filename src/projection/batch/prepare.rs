@@ -28,8 +28,9 @@ pub struct PreparedBatch {
     before: Option<(Position, Uuid)>,
     /// The last of them; `None` if there are none.
     pub last: Option<(Position, Uuid)>,
-    /// The first of them that no simulation sent, and the last that one did; 0 is none.
+    /// The first of them that no simulation sent; 0 is none.
     pub first_real: Position,
+    /// The last of them that a simulation sent; 0 is none.
     pub last_simulated: Position,
     /// Their hashes and messages.
     pub buffers: BatchBuffers,

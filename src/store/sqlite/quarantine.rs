@@ -282,7 +282,7 @@ fn insert(transaction: &Transaction<'_>, request: &RefusedRequest) -> rusqlite::
     Ok(())
 }
 
-/// Removes requests; the next ones fill the pages they leave.
+/// The current size.
 fn kept(connection: &Connection) -> rusqlite::Result<Kept> {
     let requests = query_value(connection, "SELECT requests FROM kept")?;
     let recognised = query_value(connection, "SELECT recognised FROM kept")?;
@@ -292,6 +292,7 @@ fn kept(connection: &Connection) -> rusqlite::Result<Kept> {
     Ok(Kept { requests, recognised, bytes: pages.saturating_sub(free) * page_bytes })
 }
 
+/// Removes requests, those of the lowest rank first; the next ones fill the pages they leave.
 fn evict(transaction: &Transaction<'_>, count: u64) -> rusqlite::Result<usize> {
     let sql = "DELETE FROM requests
                WHERE number IN (SELECT number FROM requests ORDER BY rank, number LIMIT ?1)";

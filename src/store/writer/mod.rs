@@ -163,7 +163,7 @@ impl Thread {
 
     /// Writes until an error occurs or all handles are dropped.
     fn write(&mut self) -> ControlFlow<()> {
-        let mut is_checkpointed = true;
+        let mut wal_is_checkpointed = true;
         while self.state.health.reason().is_none() {
             match self.waiting.recv_timeout(IDLE) {
                 Ok(first) => {
@@ -171,10 +171,10 @@ impl Thread {
                     let rest = self.waiting.try_iter().take(COMMIT_EVENTS_MAX - 1);
                     let batch = [first].into_iter().chain(rest).collect();
                     self.write_batch(batch);
-                    is_checkpointed = false;
+                    wal_is_checkpointed = false;
                 }
-                Err(RecvTimeoutError::Timeout) => match self.pause(is_checkpointed) {
-                    Ok(checkpointed) => is_checkpointed = checkpointed,
+                Err(RecvTimeoutError::Timeout) => match self.pause(wal_is_checkpointed) {
+                    Ok(checkpointed) => wal_is_checkpointed = checkpointed,
                     Err(error) => drop(self.fail(&error.to_string())),
                 },
                 Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
@@ -184,13 +184,13 @@ impl Thread {
     }
 
     /// Checks the log while idle, and checkpoints its WAL if that has not happened yet.
-    fn pause(&mut self, is_checkpointed: bool) -> Result<bool, StoreError> {
+    fn pause(&mut self, wal_is_checkpointed: bool) -> Result<bool, StoreError> {
         self.store.check_files_unmoved()?;
         // A failed read does not affect writing; the next pause tries again.
         if let Ok(head) = self.store.head() {
             self.head.advance(head);
         }
-        match is_checkpointed {
+        match wal_is_checkpointed {
             true => Ok(true),
             false => match self.store.checkpoint_wal() {
                 Ok(()) => {

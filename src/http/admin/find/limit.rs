@@ -26,7 +26,7 @@ impl Default for Lookups {
 impl Lookups {
     /// Counts a lookup; the error if the token has made too many.
     pub fn count(&self, token: &Arc<str>) -> Result<(), Problem> {
-        self.0.count(Arc::clone(token)).map_err(|exceeded| Problem::TooManyLookups {
+        self.0.try_acquire(Arc::clone(token)).map_err(|exceeded| Problem::TooManyLookups {
             retry_after_seconds: exceeded.wait.as_secs() + 1,
         })
     }

@@ -191,7 +191,7 @@ fn set_up_views(connection: &Connection, path: &Path) -> Result<(), StoreError> 
 }
 
 /// New views that are filled before anybody else opens them.
-pub fn views_in_the_making(path: &Path) -> Result<Connection, StoreError> {
+pub fn unfinished_views(path: &Path) -> Result<Connection, StoreError> {
     let connection = unjournaled(path)?;
     let set = |name, value| set_and_read_back(&connection, path, name, value);
     set("cache_size", VIEWS_CACHE)?; // also the memory of SQLite's sorter
@@ -201,7 +201,7 @@ pub fn views_in_the_making(path: &Path) -> Result<Connection, StoreError> {
 
 /// Makes SQLite put the temporary files of this process into a folder: the system's may be small, or in
 /// memory.
-pub fn sort_in_folder(connection: &Connection, folder: &Path) -> Result<(), StoreError> {
+pub fn set_temp_folder(connection: &Connection, folder: &Path) -> Result<(), StoreError> {
     let Some(folder) = folder.to_str() else { return Ok(()) };
     let act = "choose a folder for temporary files";
     connection.pragma_update(None, "temp_store_directory", folder).map_err(engine(act))

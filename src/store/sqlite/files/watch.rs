@@ -170,7 +170,7 @@ impl Watch {
     }
 
     /// Whether everything in the WAL is in the database too.
-    pub fn is_carried_over(&self) -> bool {
+    pub fn is_wal_checkpointed(&self) -> bool {
         self.seen.index.safe_without_wal() == self.seen.index.last_frame()
     }
 

@@ -58,7 +58,7 @@ impl Appender {
         self.base
     }
 
-    /// Appends events in one transaction, and returns once they are on disk and were found there. Other
+    /// Appends events in one transaction, and returns once they are on disk and the files were checked. Other
     /// processes may have appended since the last call.
     ///
     /// After an error other than [`StoreError::Busy`] the appender must not be used again.
@@ -88,7 +88,7 @@ impl Appender {
     fn examine_committed(&mut self, watch: &mut Watch) -> Result<(), StoreError> {
         let transaction = begin(&mut self.connection).map_err(|error| match error {
             StoreError::Busy => StoreError::Engine {
-                act: "read back what was appended".to_owned(),
+                act: "check the files after a commit".to_owned(),
                 cause: Box::new(error),
             },
             error => error,
@@ -140,6 +140,7 @@ impl Appender {
                 .map_err(engine("append to the log"))?;
         }
         watch.examine()?;
+        // Returns after the fsync: `synchronous` is FULL, see `files::connect`.
         transaction.commit().map_err(engine("append to the log"))?;
         Ok(match events.last() {
             Some(event) => {

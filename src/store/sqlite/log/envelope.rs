@@ -10,7 +10,7 @@ use crate::domain::{NewEvent, RecordedEvent, Source, Timestamp};
 use crate::store::sqlite::log::values;
 use uuid::Uuid;
 
-/// Maximum envelopes per log; beyond it an event carries its envelope itself. A replayed callback can vary
+/// Maximum envelopes per log; beyond it an event carries its envelope itself. A callback that is sent again can vary
 /// its unsigned headers without limit.
 pub const ENVELOPES_MAX: i64 = 10_000;
 

@@ -162,7 +162,7 @@ impl Log {
             let head = appender.append(events, &self.path_prefixes(), watch)?;
             // Being on disk is not enough: the path has to lead to this file.
             self.files.check()?;
-            self.note_carried_over(head, watch);
+            self.note_wal_checkpointed(head, watch);
             Ok(head)
         })
     }
@@ -172,7 +172,7 @@ impl Log {
         if let Writing::Never = *self.writing() {
             return self.files.check();
         }
-        self.write("cannot look", |appender, watch| {
+        self.write("cannot check the files", |appender, watch| {
             self.files.check()?;
             match watch.glance() {
                 true => Ok(()),
@@ -188,12 +188,12 @@ impl Log {
     /// See [`crate::store::Store::checkpoint_wal`].
     pub fn checkpoint_wal(&self) -> Result<(), StoreError> {
         match self.wal_checkpoints {
-            WalCheckpoints::Own => self.write("cannot tidy up", |appender, watch| {
+            WalCheckpoints::Own => self.write("cannot checkpoint the WAL", |appender, watch| {
                 // A damaged WAL must not be copied into the database.
                 appender.examine(watch)?;
                 appender.checkpoint_wal()?;
                 appender.examine(watch)?;
-                self.note_carried_over(appender.last().position, watch);
+                self.note_wal_checkpointed(appender.last().position, watch);
                 Ok(())
             }),
             WalCheckpoints::External => Ok(()),
@@ -317,13 +317,13 @@ impl Log {
         }
     }
 
-    fn note_carried_over(&self, head: Position, watch: &Watch) {
-        if watch.is_carried_over() {
+    fn note_wal_checkpointed(&self, head: Position, watch: &Watch) {
+        if watch.is_wal_checkpointed() {
             self.safe_without_wal.store(head, Ordering::Relaxed);
         }
     }
 
-    /// Runs an append. An error closes the appender: the kernel may have marked pages clean that never reached
+    /// Runs an operation on the connection for writing. An error closes the appender: the kernel may have marked pages clean that never reached
     /// the disk, and later commits must not build on them.
     fn write<T>(
         &self,

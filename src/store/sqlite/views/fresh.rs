@@ -16,10 +16,10 @@ use crate::domain::message::tags::IndexedTags;
 use crate::store::sqlite::engine;
 use crate::store::sqlite::files::{connect, wal_ownership};
 use crate::store::sqlite::migrate;
-use crate::store::sqlite::views::all_views::Transactions;
 use crate::store::sqlite::views::error::{Failure, failed};
 use crate::store::sqlite::views::sid_table::SidTable;
 use crate::store::sqlite::views::tables::Tables;
+use crate::store::sqlite::views::views_impl::Transactions;
 use crate::store::{Checked, Damage, StoreError, Views};
 
 /// The index that is built early if there are more messages than the table of SIDs takes.
@@ -52,7 +52,7 @@ impl FreshViews {
         indexed_tags: IndexedTags,
     ) -> Result<Self, StoreError> {
         connect::make_file(path)?;
-        let mut connection = connect::views_in_the_making(path)?;
+        let mut connection = connect::unfinished_views(path)?;
         migrate::views(&mut connection, path)?;
         let indexes = drop_indexes(&connection).map_err(engine("make empty views"))?;
         let file = File { connection, indexes, sids: Some(RefCell::default()) };
@@ -110,15 +110,15 @@ impl FreshViews {
 
     /// Builds the indexes, unless they are built, and syncs the file. From then on it has a WAL, as views
     /// in use have, and transactions of its own.
-    pub fn put_on_disk(&self, path: &Path) -> Result<(), StoreError> {
+    pub fn finish(&self, path: &Path) -> Result<(), StoreError> {
         let file = &mut *self.file();
         file.build_indexes().map_err(failed("build the indexes of the views"))?;
         connect::finish_views(&file.connection, path)
     }
 
-    /// Makes SQLite sort indexes that do not fit in memory in a folder.
-    pub fn sort_in_folder(&self, folder: &Path) -> Result<(), StoreError> {
-        connect::sort_in_folder(&self.file().connection, folder)
+    /// Sets the folder in which SQLite sorts indexes that do not fit in memory.
+    pub fn set_temp_folder(&self, folder: &Path) -> Result<(), StoreError> {
+        connect::set_temp_folder(&self.file().connection, folder)
     }
 
     fn file(&self) -> MutexGuard<'_, File> {
@@ -152,7 +152,7 @@ impl Transactions for FreshViews {
         let file = &mut *self.file();
         match file.indexes.is_empty() {
             true => file.write(write),
-            false => file.write_on(write),
+            false => file.write_in_open_transaction(write),
         }
         .map_err(|failure| failure.during(act))
     }
@@ -187,7 +187,7 @@ impl File {
     }
 
     /// Writes in the transaction that lasts until the indexes are built.
-    fn write_on<T>(
+    fn write_in_open_transaction<T>(
         &mut self,
         write: impl FnOnce(Tables<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {

@@ -50,7 +50,7 @@ impl ViewsLink {
     }
 
     /// The file of a new generation, which does not exist yet.
-    pub fn new_generation(&self) -> PathBuf {
+    pub fn new_file(&self) -> PathBuf {
         sibling(&self.log, &format!("views.{}", Uuid::now_v7().simple()))
     }
 
@@ -172,7 +172,7 @@ mod tests {
     fn generations_are_told_from_all_other_files() {
         for log in ["ledger.db", "my-ledger.of.2026.sqlite", "ledger"] {
             let link = ViewsLink::of_log(Path::new(log));
-            let file = link.new_generation();
+            let file = link.new_file();
             let name = file.to_str().unwrap();
             for suffix in ["", "-wal", "-shm", "-journal"] {
                 let found = format!("{name}{suffix}");

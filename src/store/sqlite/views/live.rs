@@ -16,11 +16,11 @@ use crate::store::sqlite::files::connect;
 use crate::store::sqlite::files::identity::{Inode, inode};
 use crate::store::sqlite::files::readers::{Reader, Readers};
 use crate::store::sqlite::migrate;
-use crate::store::sqlite::views::all_views::Transactions;
 use crate::store::sqlite::views::error::{Failure, failed};
 use crate::store::sqlite::views::fresh::FreshViews;
 use crate::store::sqlite::views::link::ViewsLink;
 use crate::store::sqlite::views::tables::Tables;
+use crate::store::sqlite::views::views_impl::Transactions;
 use crate::store::{Checked, StoreError};
 
 /// The views behind the link.
@@ -74,8 +74,8 @@ impl LiveViews {
     fn begin(link: ViewsLink, ledger_id: Uuid) -> Result<Self, StoreError> {
         let _lock = link.lock()?;
         link.remove_views()?;
-        let file = link.new_generation();
-        FreshViews::in_file(&file, ledger_id, IndexedTags::All)?.put_on_disk(&file)?;
+        let file = link.new_file();
+        FreshViews::in_file(&file, ledger_id, IndexedTags::All)?.finish(&file)?;
         connect::sync_folder_of(&file)?;
         link.point_to(&file)?;
         Self::open_existing(link, ledger_id, ViewsAccess::Write)

@@ -1,6 +1,5 @@
 //! The views in SQLite: one file for each generation of them, and a symbolic link to the one in use.
 
-mod all_views;
 pub mod codec;
 pub mod error;
 mod fresh;
@@ -15,6 +14,7 @@ mod rollups;
 mod sid_table;
 mod tables;
 mod tag_index;
+mod views_impl;
 mod write;
 
 pub use fresh::FreshViews;

@@ -10,10 +10,10 @@ use crate::domain::Rule;
 use crate::domain::message::tags::IndexedTags;
 use crate::store::sqlite::files::connect;
 use crate::store::sqlite::files::lock::Lock;
-use crate::store::sqlite::views::all_views::Transactions;
 use crate::store::sqlite::views::fresh::FreshViews;
 use crate::store::sqlite::views::link::{remove_database, remove_replaced};
 use crate::store::sqlite::views::live::{LiveViews, ViewsAccess};
+use crate::store::sqlite::views::views_impl::Transactions;
 use crate::store::{Rebuild, StoreError, Views};
 
 /// New views, and the right to put them in use.
@@ -34,13 +34,13 @@ impl<'s> SqliteRebuild<'s> {
         }
         let lock = in_use.link().lock()?;
         in_use.link().remove_leftovers();
-        let path = in_use.link().new_generation();
+        let path = in_use.link().new_file();
         let so_far = || in_use.checkpoint().ok().map(|checkpoint| checkpoint.indexed_tags);
         let indexed = in_use.indexed_tags().or_else(so_far).unwrap_or(IndexedTags::All);
         let views = FreshViews::in_file(&path, in_use.ledger_id(), indexed)?;
         let is_in_use = AtomicBool::new(false);
         let rebuild = Self { in_use, views, path, is_in_use, _lock: lock };
-        rebuild.views.sort_in_folder(&connect::folder_of(&rebuild.path))?;
+        rebuild.views.set_temp_folder(&connect::folder_of(&rebuild.path))?;
         rebuild.views.reset(rule)?;
         Ok(rebuild)
     }
@@ -62,7 +62,7 @@ impl Rebuild for SqliteRebuild<'_> {
 
     fn swap_in(&self) -> Result<bool, StoreError> {
         // File and name have to be on disk completely before the link leads to them.
-        self.views.put_on_disk(&self.path)?;
+        self.views.finish(&self.path)?;
         connect::sync_folder_of(&self.path)?;
         let reached = self.views.checkpoint()?.position;
         // While this transaction lasts nobody can commit to the old views; later they see the new link.

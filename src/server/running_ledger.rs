@@ -24,7 +24,7 @@ use crate::twilio::callback_path::CallbackPath;
 const END_PATIENCE: Duration = Duration::from_secs(1);
 
 /// An open ledger and its threads.
-pub struct LedgerProcess {
+pub struct RunningLedger {
     /// Where the ledger is.
     pub database: Database,
     /// The ledger.
@@ -38,7 +38,7 @@ pub struct LedgerProcess {
     threads: [Background; 2],
 }
 
-impl LedgerProcess {
+impl RunningLedger {
     /// Opens the ledger, creating it if it does not exist, and starts its threads.
     pub fn start(
         database: &Database,
@@ -87,12 +87,12 @@ impl LedgerProcess {
 }
 
 /// The quarantine, opened for writing, and its thread.
-pub struct QuarantineProcess {
+pub struct RunningQuarantine {
     pub recorder: Recorder,
     thread: Background,
 }
 
-impl QuarantineProcess {
+impl RunningQuarantine {
     /// Starts the thread.
     pub fn start(database: &Database, limits: Limits) -> Self {
         let (recorder, thread) = Recorder::start(database.clone(), limits);
@@ -107,12 +107,12 @@ impl QuarantineProcess {
 }
 
 /// The access records, and their thread.
-pub struct AccessLogProcess {
+pub struct RunningAccessLog {
     pub log: AccessLog,
     thread: Background,
 }
 
-impl AccessLogProcess {
+impl RunningAccessLog {
     /// Opens the destination and starts the thread.
     pub fn start(destination: Destination) -> Result<Self> {
         let name = match &destination {
