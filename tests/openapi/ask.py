@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,8 @@ START_SECONDS = 30
 
 def main():
     program, cases = os.path.abspath(sys.argv[1]), sys.argv[2]
+    # Ends the server too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     with tempfile.TemporaryDirectory() as folder:
         ledger = f"sqlite:{demo(program, folder)}"
         pathlib.Path(folder, "token").write_text(TOKEN)
