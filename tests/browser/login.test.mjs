@@ -82,9 +82,11 @@ test("with masked addresses no response contains a number", async () => {
   const bodies = [];
   page.on("response", async (response) => bodies.push(await response.text().catch(() => "")));
   await logIn(page, TOKENS.masked);
-  for (const target of ["/messages", `/messages/${sid(1)}?open=1`, "/", `/v1/messages/${sid(1)}`]) {
+  for (const target of ["/messages", `/messages/${sid(1)}?open=1`, "/"]) {
     await page.goto(ledger.url(target));
   }
+  // Not opened as a page: for a document without an icon, the browser may ask for /favicon.ico.
+  await page.evaluate((url) => fetch(url).then((response) => response.text()), `/v1/messages/${sid(1)}`);
   assert.ok(bodies.length > 4);
   for (const digits of ["5867531", "555867", "501712"]) {
     assert.ok(!bodies.some((body) => body.includes(digits)), digits);
