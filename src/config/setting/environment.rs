@@ -1,6 +1,6 @@
 //! The environment variables, for help pages: those of the settings, and those that are no settings.
 
-use super::setting::Setting;
+use super::Setting;
 
 /// An environment variable.
 #[derive(Debug, Clone, PartialEq, Eq)]

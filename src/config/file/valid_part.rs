@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::file::{ConfigFile, without_value};
-use super::{DEFAULT_FILE, Flags, Settings};
+use super::{ConfigFile, without_value};
+use crate::config::{DEFAULT_FILE, Flags, Settings};
 
 /// One setting of the file, or one table of a section such as `[accounts.AC…]`.
 struct Piece {

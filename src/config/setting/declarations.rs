@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use super::setting::Form::{Bool, EnvironmentOnly, List, Number, Special, Text};
-use super::setting::Setting;
+use super::Form::{Bool, EnvironmentOnly, List, Number, Special, Text};
+use super::Setting;
 use crate::access_log::Destination;
 use crate::domain::message::tags::IndexedTags;
 use crate::twilio::callback_path::CallbackPath;

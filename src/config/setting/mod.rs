@@ -1,6 +1,11 @@
 //! `Setting`: the declaration of one setting, with its flag, variable, file key and default.
 //! All settings are declared in `declarations.rs`.
 
+pub mod declarations;
+pub mod effective;
+pub mod environment;
+pub mod origin;
+
 use std::collections::BTreeMap;
 
 use super::Settings;

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 
-use super::file::AccountEntry;
-use super::messages::warn_once;
-use super::{Settings, credential};
+use super::key_source::KeySource;
+use crate::config::file::AccountEntry;
+use crate::config::messages::warn_once;
+use crate::config::{Settings, credential};
 use crate::domain::{AccountSid, Timestamp};
 use crate::subaccounts::file::{self, ByParent, FileError};
 use crate::subaccounts::{Parent, Parents, Subaccount, Subaccounts};
@@ -62,9 +63,8 @@ impl Settings {
             let password = token.with_context(|| {
                 format!("accounts.{sid}.subaccounts: the account itself has no auth token")
             })?;
-            let is_primary = |source: &super::KeySource| {
-                source.account_sid == *sid && source.key == "primary token"
-            };
+            let is_primary =
+                |source: &KeySource| source.account_sid == *sid && source.key == "primary token";
             let source = self.key_sources().into_iter().find(is_primary);
             Ok(Parent {
                 account_sid: account_sid.clone(),

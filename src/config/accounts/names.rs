@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
 
-use super::{Settings, UsageError, credential};
+use crate::config::{Settings, UsageError, credential};
 use crate::domain::AccountSid;
 use crate::domain::account_names::AccountNames;
 use crate::subaccounts::Subaccount;

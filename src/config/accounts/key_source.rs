@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::Settings;
+use crate::config::Settings;
 
 /// One key of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]

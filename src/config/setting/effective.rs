@@ -2,9 +2,10 @@
 
 use anyhow::Result;
 
+use super::Setting;
 use super::declarations::SETTINGS;
-use super::setting::Setting;
-use super::{Origin, Settings};
+use super::origin::Origin;
+use crate::config::Settings;
 
 /// A setting's value in effect.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ impl Settings {
         SETTINGS.iter().filter_map(effective).collect()
     }
 
-    pub(super) fn origin(&self, setting: &Setting) -> Origin {
+    pub(in crate::config) fn origin(&self, setting: &Setting) -> Origin {
         if let Some(flag) = setting.flag.filter(|flag| self.flags.values(flag).is_some()) {
             return Origin::Flag(flag);
         }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::file::AccountEntry;
-use super::{Settings, credential};
+use crate::config::file::AccountEntry;
+use crate::config::{Settings, credential};
 use crate::subaccounts::Subaccount;
 use crate::twilio::accounts::{AccountKeys, Accounts, PRIMARY, SECONDARY, SharedKey, Token};
 
@@ -52,7 +52,7 @@ impl Settings {
         ))
     }
 
-    pub(super) fn account_in_environment(
+    pub(in crate::config) fn account_in_environment(
         &self,
     ) -> Result<Option<(String, SecretString, Option<SecretString>)>> {
         let sid = self.environment.get("TWILIO_ACCOUNT_SID").cloned();
@@ -80,14 +80,18 @@ impl Settings {
     }
 
     /// True if the file has no keys of the environment's account, only what else belongs to it.
-    pub(super) fn is_only_named(&self, sid: &str, entry: &AccountEntry) -> bool {
+    pub(in crate::config) fn is_only_named(&self, sid: &str, entry: &AccountEntry) -> bool {
         let own = self.environment.get("TWILIO_ACCOUNT_SID");
         own.is_some_and(|own| own == sid)
             && (entry.name.is_some() || entry.subaccounts.is_some())
             && !entry.has_keys()
     }
 
-    pub(super) fn account_in_file(&self, sid: &str, entry: &AccountEntry) -> Result<AccountKeys> {
+    pub(in crate::config) fn account_in_file(
+        &self,
+        sid: &str,
+        entry: &AccountEntry,
+    ) -> Result<AccountKeys> {
         let name = |key: &str| format!("accounts.{sid}.{key}");
         let primary =
             self.file.auth_token(&name("auth_token"), &entry.auth_token, &entry.auth_token_file)?;
@@ -129,7 +133,10 @@ pub fn subaccount_keys(subaccount: &Subaccount) -> AccountKeys {
 }
 
 /// An account with these tokens and no others.
-pub(super) fn keys(primary: &SecretString, secondary: Option<&SecretString>) -> AccountKeys {
+pub(in crate::config) fn keys(
+    primary: &SecretString,
+    secondary: Option<&SecretString>,
+) -> AccountKeys {
     AccountKeys {
         primary: Token::new(primary.expose_secret()),
         secondary: secondary.map(|token| Token::new(token.expose_secret())),

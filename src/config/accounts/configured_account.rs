@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Error, Result};
 use secrecy::SecretString;
 
-use super::{KeySource, Origin, Settings, SubaccountsSummary, credential};
+use super::key_source::KeySource;
+use super::subaccounts::SubaccountsSummary;
+use crate::config::{Origin, Settings, credential};
 
 /// One account.
 #[derive(Debug)]

@@ -8,9 +8,9 @@ use std::fmt::Write;
 
 use toml::Value;
 
-use super::declarations::SETTINGS;
-use super::setting::Form::{self, Bool, EnvironmentOnly, List, Number, Special, Text};
-use super::setting::{Flags, Setting};
+use crate::config::setting::Form::{self, Bool, EnvironmentOnly, List, Number, Special, Text};
+use crate::config::setting::declarations::SETTINGS;
+use crate::config::setting::{Flags, Setting};
 
 const HEAD: &str = "\
 # The configuration of delivery-ledger, with every setting and its default.
@@ -151,10 +151,10 @@ fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Flags;
-    use super::super::file::{AccountEntry, ApiTokenEntry, ConfigFile};
-    use super::super::setting::Form;
+    use super::super::{AccountEntry, ApiTokenEntry, ConfigFile};
     use super::{SETTINGS, template};
+    use crate::config::Flags;
+    use crate::config::setting::Form;
 
     #[test]
     fn it_has_every_setting_and_every_key_of_an_account_and_of_a_token() {

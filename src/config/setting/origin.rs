@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::Settings;
+use crate::config::Settings;
 
 /// The origin of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl fmt::Display for Origin {
 
 impl Settings {
     /// The configuration file, with the line of the first of these keys that it has.
-    pub(super) fn origin_in_file(&self, keys: &[&str]) -> Origin {
+    pub(in crate::config) fn origin_in_file(&self, keys: &[&str]) -> Origin {
         let path = self.config_file().map(PathBuf::from).unwrap_or_default();
         Origin::File { path, line: self.file.line(keys) }
     }

@@ -1,5 +1,8 @@
 //! The configuration file, `delivery-ledger.toml`. Unknown keys are errors.
 
+pub mod template;
+mod valid_part;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,8 +13,8 @@ use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::credential;
-use super::declarations::SETTINGS;
 use super::setting::Form;
+use super::setting::declarations::SETTINGS;
 
 /// The whole file.
 #[derive(Debug, Clone, Default)]
@@ -213,7 +216,7 @@ impl ConfigFile {
     }
 
     /// The same as read from this path, where the file has this text.
-    pub(super) fn at(self, path: &Path, text: &str) -> Self {
+    fn at(self, path: &Path, text: &str) -> Self {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         Self { folder, read_from: Some(path.to_owned()), lines: lines_of_keys(text), ..self }
     }
@@ -275,7 +278,7 @@ fn lines_of_keys(text: &str) -> BTreeMap<String, usize> {
 }
 
 /// The parser's message without the value at fault: a token written without quotes is a number.
-pub(super) fn without_value(message: &str) -> String {
+fn without_value(message: &str) -> String {
     match (message.strip_prefix("invalid type: "), message.split_once(", expected ")) {
         (Some(_), Some((_, expected))) => format!("this is not {expected}"),
         _ => message.to_owned(),
