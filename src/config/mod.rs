@@ -2,29 +2,19 @@
 //! Nothing else reads the environment.
 
 mod access_log;
-mod account;
-mod account_names;
+mod accounts;
 mod api_token;
-mod configured_account;
 mod country;
 mod credential;
-mod declarations;
-mod effective;
-mod environment;
 mod file;
-mod key_source;
 mod listener;
 mod messages;
-mod origin;
 mod quarantine;
 mod reconcile;
 mod reread;
 mod setting;
-mod subaccounts;
-mod template;
 mod twilio_api;
 mod url;
-mod valid_part;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -34,27 +24,29 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use secrecy::SecretString;
 
-pub use self::account::subaccount_keys;
-pub use self::api_token::{ApiScope, ApiToken, ConfiguredToken, Read};
-pub use self::configured_account::{ConfiguredAccount, ConfiguredKey, ConfiguredSubaccounts};
-pub use self::credential::{account_sid as check_account_sid, auth_token as check_auth_token};
-pub use self::declarations::*;
-pub use self::effective::EffectiveSetting;
-pub use self::environment::{
-    ACCOUNT_VARIABLES, API_VARIABLES, PAGER_VARIABLES, TERMINAL_VARIABLES, Variable,
+pub use self::accounts::account::subaccount_keys;
+pub use self::accounts::configured_account::{
+    ConfiguredAccount, ConfiguredKey, ConfiguredSubaccounts,
 };
+pub use self::accounts::key_source::KeySource;
+use self::accounts::subaccounts::SubaccountsMemo;
+pub use self::accounts::subaccounts::SubaccountsSummary;
+pub use self::api_token::{ApiScope, ApiToken, ConfiguredToken, Read};
+pub use self::credential::{account_sid as check_account_sid, auth_token as check_auth_token};
 use self::file::ConfigFile;
-pub use self::key_source::KeySource;
+pub use self::file::template::{AUTH_TOKEN_FILE, TemplateAccount, template};
 pub use self::listener::ListenerConfig;
 pub use self::messages::UsageError;
 use self::messages::invalid;
-pub use self::origin::Origin;
 pub use self::reconcile::Reconciling;
 use self::setting::Given;
+pub use self::setting::declarations::*;
+pub use self::setting::effective::EffectiveSetting;
+pub use self::setting::environment::{
+    ACCOUNT_VARIABLES, API_VARIABLES, PAGER_VARIABLES, TERMINAL_VARIABLES, Variable,
+};
+pub use self::setting::origin::Origin;
 pub use self::setting::{Flags, Setting};
-use self::subaccounts::SubaccountsMemo;
-pub use self::subaccounts::SubaccountsSummary;
-pub use self::template::{AUTH_TOKEN_FILE, TemplateAccount, template};
 use crate::access_log::Destination;
 use crate::domain::account_names::AccountNames;
 use crate::domain::country::Country;

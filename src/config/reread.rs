@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::account::keys;
+use super::accounts::account::keys;
 use super::file::ConfigFile;
 use super::{DEFAULT_FILE, Settings, credential};
 use crate::domain::AccountSid;
