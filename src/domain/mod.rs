@@ -14,6 +14,7 @@ pub mod hash;
 pub mod histogram;
 pub mod media_type;
 pub mod message;
+pub mod retry_after;
 pub mod rollup;
 pub mod rule;
 pub mod sid;

@@ -92,3 +92,10 @@ pub fn read_quarantine(database: &Database) -> Result<Option<Box<dyn Quarantine>
 pub fn lock_recheck(database: &Database) -> Result<Option<Lock>, StoreError> {
     Lock::soon(&sqlite::quarantine::path_of(&database.log_file()))
 }
+
+/// STUB
+pub fn create_forward_store(
+    _database: &Database,
+) -> Result<Box<dyn super::forward::ForwardStore>, StoreError> {
+    todo!()
+}
