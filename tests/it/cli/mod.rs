@@ -2,9 +2,16 @@
 
 mod audit;
 mod config;
+mod demo;
 mod export;
+mod help;
 mod init;
+mod messages;
+mod pipes;
 mod replay;
+mod simulate;
+mod tail;
+mod terminal;
 mod usage;
 
 use std::process::Output;

@@ -1,88 +1,47 @@
-//! Usage errors, help, and output pipes that are closed early.
+//! Usage errors have exit code 2, whichever command detects them.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::Output;
 
-use super::{eventful, run, stderr, stdout};
-use crate::support::events::{event, one_a_second};
+use super::{eventful, stderr};
 use crate::support::ledger::Ledger;
-use crate::support::{ACCOUNT, TOKEN, sent, sid};
+use crate::support::terminal::Terminal;
+use crate::support::{delivered, events::event, sid};
 
 #[test]
-fn an_export_succeeds_if_its_output_pipe_is_closed() {
-    let events: Vec<_> = (0..2_000).map(|number| event(sent(&sid(number)))).collect();
-    let ledger = Ledger::with_events(&one_a_second(events));
-    for what in ["events", "messages"] {
-        let mut export = std::process::Command::new(env!("CARGO_BIN_EXE_delivery-ledger"))
-            .args(["export", what])
-            .current_dir(ledger.log_file().parent().unwrap())
-            .env_clear()
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(export.stdout.take().unwrap()).lines();
-        assert!(lines.next().unwrap().unwrap().starts_with('{'));
-        drop(lines);
-        let output = export.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-        assert_eq!(stderr(&output), "");
-    }
-}
-
-/// Regression: a CSV report exited with 1, because the library wrapped the closed pipe in its own error.
-#[test]
-fn no_command_fails_if_its_output_pipe_is_closed() {
-    let ledger =
-        Ledger::with_events(&one_a_second((0..300).map(|number| {
-            event(sent(&sid(number)).with("From", &format!("+1501725{number:04}")))
-        })));
-    std::fs::write(ledger.file("events.ndjson"), stdout(&ledger.run(&["export", "events"])))
-        .unwrap();
-    let refused: String = (0..300).map(|number| format!("{{\"no event\":{number}}}\n")).collect();
-    std::fs::write(ledger.file("refused.ndjson"), refused).unwrap();
-    for command in [
-        "audit SM00000000000000000000000000000001",
-        "audit SM00000000000000000000000000000001 --format json",
-        "backup copy.db",
-        "completions bash",
-        "config show",
-        "config show --format json",
-        "doctor --quick",
-        "doctor --quick --format json",
-        "export events",
-        "export events --format csv",
-        "export events --format parquet",
-        "export messages",
-        "export messages --format csv",
-        "export messages --format parquet",
-        "import --dry-run events.ndjson",
-        "import --dry-run --report json events.ndjson",
-        "import --dry-run --format events --report json refused.ndjson",
-        "man",
-        "openapi",
-        "quarantine list",
-        "quarantine list --format json",
-        "quarantine recheck --dry-run",
-        "quarantine purge --before 2026-01-01",
-        "reconcile --dry-run",
-        "reconcile --dry-run --format json",
-        "replay",
-        "replay --dry-run --format json",
-        "report --by from",
-        "report --by from --format csv",
-        "report --by from --format json",
-        "tail --after 0 --no-follow",
-        "verify",
-        "verify --format json",
+fn usage_errors_exit_with_2() {
+    let ledger = ledger();
+    std::fs::write(ledger.file("file"), "").unwrap();
+    for (arguments, expected) in [
+        ("--database mysql:x verify", "is not of the form sqlite:PATH"),
+        ("audit SM1 --as-of-position 9", "the log ends at position 2"),
+        ("audit SM1 --as-of-position 5,1", "it is not a position, such as 42 or 51,522"),
+        ("audit SM1 --as-of-position -1", "unexpected argument"),
+        ("audit SM1 --format xml", "xml"),
+        ("tail --after 9 --no-follow", "beyond the head"),
+        ("tail --after +1 --no-follow", "it is not a position"),
+        ("export events --as-of-position 9", "the log ends at position 2"),
+        ("export messages --as-of-position 9", "the log ends at position 2"),
+        ("export events --output .", "is a folder"),
+        ("export events --output /dev/null", "is not a regular file"),
+        ("export events --output file --manifest", "is a file; --manifest fills a folder"),
+        ("export events --channel sms", "events cannot be filtered by this"),
+        ("export messages --message-sid SM1", "use audit for one message"),
+        ("export messages --since tomorrow", "a time, such as"),
+        ("export messages --overwrite", "--output"),
+        ("report --by moon", "is not a property"),
+        ("report --by day --since 2026-02-01 --until 2026-01-01", "before until"),
+        ("verify --expect 1:abc", "is not POSITION:HASH"),
+        ("serve --listen nowhere", "--listen: `nowhere` is not an address and port"),
+        ("serve --public-url hooks.example.com", "is not of the form https://host/prefix"),
+        ("serve --public-url https://x.example --callback-path x", "is not a path such as"),
+        ("quarantine show 17", "is not the id of a request"),
+        ("replay --rule moon --dry-run", "is not a rule"),
+        ("man moon", "there is no command"),
     ] {
-        let (_, closed) = std::io::pipe().unwrap();
-        let arguments: Vec<_> = command.split(' ').collect();
-        let command_run = ledger.command(&arguments).stdout(closed);
-        let command_run = command_run.env("TWILIO_ACCOUNT_SID", ACCOUNT);
-        let output = command_run.env("TWILIO_AUTH_TOKEN", TOKEN).output();
-        assert_eq!(output.status.code(), Some(0), "{command}: {}", stderr(&output));
-        assert!(!stderr(&output).contains("error:"), "{command}: {}", stderr(&output));
+        let output = run(&ledger, arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments}: {stderr}");
+        assert!(stderr.contains(expected), "{arguments}: {stderr}");
     }
 }
 
@@ -115,22 +74,19 @@ fn invalid_arguments_are_usage_errors() {
     }
 }
 
+/// What is wrong in the configuration, or is not there, is no wrong usage.
 #[test]
-fn help_and_version_go_to_stdout_and_exit_with_0() {
-    let ledger = Ledger::new();
-    let version = run(&ledger, &["-V"]);
-    assert_eq!(version, format!("delivery-ledger {}\n", env!("CARGO_PKG_VERSION")));
-    let long = run(&ledger, &["--version"]);
-    let names = long.lines().skip(1).map(|line| line.split(':').next().unwrap());
-    assert!(long.starts_with(&version), "{long}");
-    assert_eq!(
-        names.collect::<Vec<_>>(),
-        ["commit", "date", "SQLite", "target", "profile", "compiler"]
-    );
-    let help = run(&ledger, &["--help"]);
-    for command in ["serve", "demo", "audit", "replay", "verify", "export", "check-signature"] {
-        assert!(help.contains(command), "{command}");
-        assert!(run(&ledger, &[command, "--help"]).contains("Usage:"), "{command}");
+fn other_failures_exit_with_1() {
+    let ledger = ledger();
+    for arguments in [
+        "--database sqlite:none.db verify",
+        "--config none.toml verify",
+        "report --by day --error-codes none.csv",
+        "import none.ndjson",
+    ] {
+        let output = run(&ledger, arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments}: {stderr}");
     }
 }
 
@@ -157,4 +113,80 @@ fn a_missing_ledger_is_reported_and_not_created() {
         assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
     }
     assert_eq!(std::fs::read_dir(ledger.file("")).unwrap().count(), 0, "nothing was created");
+}
+
+#[test]
+fn a_folder_given_instead_of_a_file_is_reported_as_a_folder() {
+    let ledger = ledger();
+    std::fs::create_dir(ledger.file("folder")).unwrap();
+    std::fs::write(ledger.file("file"), "").unwrap();
+    for (arguments, expected) in [
+        ("--database sqlite:folder verify", "is a folder; name a file in it, such as"),
+        ("--database sqlite:folder audit SM1", "folder/ledger.db"),
+        ("--database sqlite:folder replay", "is a folder; name a file in it"),
+        ("--database sqlite:file/ledger.db verify", "is a file, not a folder"),
+        ("--config folder verify", "is a folder; name a configuration file, such as"),
+    ] {
+        let output = run(&ledger, arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && stderr.contains(expected), "{arguments}: {stderr}");
+    }
+}
+
+#[test]
+fn positions_may_be_given_with_thousands_separators() {
+    let ledger = ledger();
+    let hash = ledger.verify(&[]).1["hash"].as_str().unwrap().to_owned();
+    for (arguments, code) in [
+        ("tail --no-follow --after 0,001".to_owned(), 0),
+        (format!("audit {} --as-of-position 0,002", sid(1)), 0),
+        ("export events --as-of-position 0,001".to_owned(), 0),
+        (format!("verify --expect 0,002:{hash}"), 0),
+        ("tail --no-follow --after 51,522".to_owned(), 2),
+    ] {
+        let output = run(&ledger, &arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments}: {stderr}");
+    }
+}
+
+const HOSTILE: &str = "a\u{1b}[31m\u{7}\0\u{9b}2J\u{202e}\u{2066}z\u{7f}";
+
+#[test]
+fn control_characters_are_escaped_on_a_terminal_and_kept_in_files() {
+    let body = delivered(&sid(1)).with("MessageSid", HOSTILE).with("To", HOSTILE);
+    let ledger = Ledger::with_events(&[event(body)]);
+    for arguments in [
+        "export messages --format csv",
+        "export events --format csv",
+        "export messages",
+        "export events",
+        "report --by from --format csv",
+        "tail --after 0 --no-follow",
+        "tail --after 0 --no-follow --format json",
+        "report --by from",
+    ] {
+        let shown = Terminal::of(200).run(&ledger, arguments);
+        let unsafe_ones: Vec<char> = shown
+            .chars()
+            .filter(|c| {
+                let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+                turns || (c.is_control() && !['\r', '\n', '\t'].contains(c))
+            })
+            .collect();
+        assert!(shown.len() > 20 && unsafe_ones.is_empty(), "{arguments}: {unsafe_ones:?} {shown}");
+    }
+    let csv = run(&ledger, "export messages --format csv").stdout;
+    assert!(String::from_utf8(csv).unwrap().contains(HOSTILE), "byte for byte");
+    let shown = Terminal::of(200).run(&ledger, "export messages --format csv");
+    assert!(shown.contains("a\\u001b[31m\\u0007\\u0000\\u009b2J\\u202e\\u2066z\\u007f"), "{shown}");
+}
+
+/// Two events, projected.
+fn ledger() -> Ledger {
+    Ledger::with_events(&[event(delivered(&sid(1))), event(delivered(&sid(2)))])
+}
+
+fn run(ledger: &Ledger, arguments: &str) -> Output {
+    ledger.run(&arguments.split(' ').collect::<Vec<_>>())
 }

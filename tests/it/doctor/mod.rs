@@ -2,6 +2,7 @@
 
 mod files;
 mod ledger;
+mod over_http;
 mod page;
 mod server;
 mod settings;

@@ -14,7 +14,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use super::{events, export, file, import, imported, refusals};
-use crate::hostile::hostile_event;
+use crate::callbacks::hostile::hostile_event;
 use crate::support::events::{event, one_a_second, resource, with_query, with_token};
 use crate::support::ledger::{Ledger, findings};
 use crate::support::{ACCOUNT, delivered, failed, sent, sid};

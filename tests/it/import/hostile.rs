@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::events::import_here;
 use super::records::gzipped;
-use crate::hostile::hostile_bytes;
+use crate::callbacks::hostile::hostile_bytes;
 use crate::support::ledger::Ledger;
 
 fn beginning() -> impl Strategy<Value = Vec<u8>> {

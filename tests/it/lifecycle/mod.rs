@@ -1,7 +1,9 @@
 //! A message's lifecycle: which facts decide its status, whatever order they arrive in.
 
 mod facts;
+mod kinds;
 mod laws;
+mod page;
 mod rules;
 mod splices;
 

@@ -1,5 +1,6 @@
 //! Invalid settings stop `serve` at startup, with one line that names the setting and valid values.
 
+mod credentials;
 mod database;
 mod settings;
 mod sources;

@@ -1,7 +1,7 @@
 //! SIDs, tokens and URLs with copy-and-paste mistakes: corrected if the meaning is certain, otherwise
 //! rejected with one line that names the setting but never shows the secret.
 
-use crate::starting::Serve;
+use super::Serve;
 use crate::support::{ACCOUNT, App, OTHER_ACCOUNT, SECONDARY_TOKEN, TOKEN, sent, sid, signature};
 
 fn with_token(token: &str) -> Serve {

@@ -1,4 +1,5 @@
-//! A flood of forged requests while the public URL is wrong must not displace the account's own callbacks\n//! from the quarantine.
+//! A flood of forged requests while the public URL is wrong must not displace the account's own callbacks
+//! from the quarantine.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -56,7 +56,7 @@ impl Default for Corrupted {
 
 impl Corrupted {
     fn all() -> Vec<Self> {
-        let text = include_str!("../../data/corrupted_requests.json");
+        let text = include_str!("../../../data/corrupted_requests.json");
         serde_json::from_str(text).expect("the table is valid")
     }
 

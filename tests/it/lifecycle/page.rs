@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::support::sid;
 
-const PAGE: &str = include_str!("../../docs/LIFECYCLE.md");
+const PAGE: &str = include_str!("../../../docs/LIFECYCLE.md");
 
 /// A table of the page: its header, then its rows, without the backticks.
 type Table = Vec<Vec<String>>;

@@ -25,11 +25,34 @@ fn words(path: &str) -> Vec<&str> {
     path.split_whitespace().collect()
 }
 
+fn exit_and_stdout(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = support::Command::new(TempDir::new().unwrap().path(), arguments).output();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+/// Runs a command that must succeed, and returns its stdout.
 fn run(arguments: &[&str]) -> String {
-    let folder = TempDir::new().unwrap();
-    let output = support::Command::new(folder.path(), arguments).output();
-    assert!(output.status.success(), "{arguments:?}");
-    String::from_utf8(output.stdout).unwrap()
+    let (code, stdout) = exit_and_stdout(arguments);
+    assert_eq!(code, Some(0), "{arguments:?}");
+    stdout
+}
+
+#[test]
+fn help_and_version_go_to_stdout_and_exit_with_0() {
+    let version = run(&["-V"]);
+    assert_eq!(version, format!("delivery-ledger {}\n", env!("CARGO_PKG_VERSION")));
+    let long = run(&["--version"]);
+    let names = long.lines().skip(1).map(|line| line.split(':').next().unwrap());
+    assert!(long.starts_with(&version), "{long}");
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        ["commit", "date", "SQLite", "target", "profile", "compiler"]
+    );
+    let help = run(&["--help"]);
+    for command in ["serve", "demo", "audit", "replay", "verify", "export", "check-signature"] {
+        assert!(help.contains(command), "{command}");
+        assert!(run(&[command, "--help"]).contains("Usage:"), "{command}");
+    }
 }
 
 #[test]
@@ -186,5 +209,51 @@ fn shells_complete_words_files_and_urls() {
     ] {
         let line = zsh.lines().find(|line| line.contains(option)).expect(option);
         assert!(line.contains(completion), "{line}");
+    }
+}
+
+#[test]
+fn every_shell_completion_contains_all_commands() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let (code, out) = exit_and_stdout(&["completions", shell]);
+        assert_eq!(code, Some(0), "{shell}");
+        for word in ["delivery-ledger", "check-signature", "message-sid", "as-of-position"] {
+            assert!(out.contains(word), "{shell} does not know {word}");
+        }
+    }
+    assert_eq!(exit_and_stdout(&["completions"]).0, Some(2));
+    assert_eq!(exit_and_stdout(&["completions", "cmd"]).0, Some(2));
+}
+
+#[test]
+fn the_bash_completion_is_valid() {
+    let folder = TempDir::new().unwrap();
+    let script = folder.path().join("script");
+    std::fs::write(&script, exit_and_stdout(&["completions", "bash"]).1).unwrap();
+    let bash = std::process::Command::new("bash").arg("-n").arg(&script).output().unwrap();
+    assert!(bash.status.success(), "{}", String::from_utf8_lossy(&bash.stderr));
+}
+
+#[test]
+fn the_program_and_every_command_have_a_manual_page() {
+    let (code, page) = exit_and_stdout(&["man"]);
+    assert_eq!(code, Some(0));
+    assert!(page.contains(".TH delivery-ledger 1"), "{page}");
+    for command in ["serve", "audit", "tail", "check-signature", "man"] {
+        let (code, page) = exit_and_stdout(&["man", command]);
+        assert_eq!(code, Some(0));
+        assert!(page.contains(&format!(".TH delivery-ledger-{command} 1")), "{page}");
+        assert!(page.contains("database"), "the flags of every command: {page}");
+    }
+    assert_eq!(exit_and_stdout(&["man", "nonsense"]).0, Some(2));
+}
+
+#[test]
+fn completions_and_manual_pages_need_no_valid_configuration() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("delivery-ledger.toml"), "no = \"such key\"").unwrap();
+    for arguments in [&["man"][..], &["completions", "bash"]] {
+        let output = support::Command::new(folder.path(), arguments).output();
+        assert!(output.status.success() && output.stderr.is_empty(), "{arguments:?}");
     }
 }

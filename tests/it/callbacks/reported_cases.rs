@@ -174,7 +174,7 @@ fn form() -> String {
 }
 
 fn cases() -> Vec<Case> {
-    let text = include_str!("../data/reported_cases.json");
+    let text = include_str!("../../data/reported_cases.json");
     serde_json::from_str(text).expect("the cases are of the form that this module documents")
 }
 

@@ -1,0 +1,11 @@
+//! A running server: what it does in the background, under load, and next to other processes; how it ends.
+
+mod appending;
+mod background;
+pub mod clock;
+mod fitness;
+mod overload;
+mod replaying;
+mod stopping;
+mod supervisor;
+mod telemetry;
