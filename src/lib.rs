@@ -7,7 +7,7 @@
 //! `projection` reads the log and keeps the views up to date.
 //!
 //! Around them: `wire` gives events and messages their JSON shape, `report` counts messages, `export`
-//! streams them out, `backup` copies the log; `quarantine` keeps rejected requests and
+//! streams them out, `forward` sends events to other applications, `backup` copies the log; `quarantine` keeps rejected requests and
 //! `access_log` records who read what; `jobs` makes exports that are kept, and verifies, next to a server;
 //! `twilio_api` calls Twilio, `send` sends messages through it and `reconcile` fetches what callbacks did not report;
 //! `subaccounts` fetches accounts and their tokens; `import` reads other ledgers and Twilio's records; `simulate` is a fake Twilio for trying it all;
@@ -45,6 +45,8 @@ pub mod import;
 pub mod quarantine;
 
 pub mod access_log;
+
+pub mod forward;
 
 pub mod jobs;
 

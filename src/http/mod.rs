@@ -31,11 +31,11 @@ use actix_web::dev::ServerHandle;
 use actix_web::web;
 
 pub use self::access::recorder::AccessRecorder;
-pub use self::admin::find::limit::Lookups;
-pub use self::admin::health_checks::{HealthChecks, RunChecks};
-pub use self::admin::message_sender::{MessageSender, SendingAccount};
-pub use self::admin::recheck::QuarantineRecheck;
-pub use self::admin::registry::MetricsRegistry;
+pub use self::admin::checks::health_checks::{HealthChecks, RunChecks};
+pub use self::admin::messages::find::limit::Lookups;
+pub use self::admin::messages::message_sender::{MessageSender, SendingAccount};
+pub use self::admin::metrics::registry::MetricsRegistry;
+pub use self::admin::quarantine::recheck::QuarantineRecheck;
 pub use self::admin::state::AdminState;
 pub use self::callbacks::CallbackState;
 pub use self::drain::Drain;

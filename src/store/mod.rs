@@ -7,6 +7,7 @@ pub mod copy;
 mod error;
 mod event_bytes;
 mod event_pages;
+pub mod forward;
 pub mod head;
 pub mod inspect;
 mod kept;

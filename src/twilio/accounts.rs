@@ -64,6 +64,12 @@ impl<M: Mac + KeyInit + Clone> Secret<M> {
         Self { mac: mac.expect("HMAC takes keys of any length"), is_usual }
     }
 
+    /// A secret from its bytes.
+    pub fn from_bytes(secret: &[u8]) -> Self {
+        let mac = <M as KeyInit>::new_from_slice(secret);
+        Self { mac: mac.expect("HMAC takes keys of any length"), is_usual: false }
+    }
+
     /// True if it has the usual form of Twilio's auth tokens. Other forms may be valid too.
     pub fn is_usual(&self) -> bool {
         self.is_usual

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use utoipa::IntoParams;
 
 use super::events::event_filter;
-use super::message_list::message_filter;
+use super::messages::list::message_filter;
 use super::state::AdminState;
 use crate::domain::Position;
 use crate::export::{ExportProgress, ExportRequest, ExportView, FileFormat, Selection};

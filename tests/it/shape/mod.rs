@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use source::{Source, sources};
 
 /// Which of our modules each of them may use.
-const MAY_USE: [(&str, &[&str]); 28] = [
+const MAY_USE: [(&str, &[&str]); 29] = [
     ("atomic_file", &[]),
     ("background", &[]),
     ("rate_limit", &[]),
@@ -29,11 +29,13 @@ const MAY_USE: [(&str, &[&str]); 28] = [
     ("import", &["domain", "twilio", "store", "projection"]),
     ("quarantine", &["background", "rate_limit", "domain", "twilio", "store"]),
     ("access_log", &["background"]),
+    ("forward", &["background", "domain", "twilio", "store", "projection", "wire"]),
     ("jobs", &["atomic_file", "background", "domain", "store", "projection", "wire", "export"]),
     (
         "checks",
         &[
             "domain",
+            "forward",
             "twilio",
             "store",
             "projection",
@@ -52,6 +54,7 @@ const MAY_USE: [(&str, &[&str]); 28] = [
         &[
             "rate_limit",
             "domain",
+            "forward",
             "twilio",
             "store",
             "projection",
@@ -71,7 +74,10 @@ const MAY_USE: [(&str, &[&str]); 28] = [
         ],
     ),
     ("simulate", &["domain", "twilio", "wire"]),
-    ("config", &["domain", "twilio", "store", "twilio_api", "subaccounts", "access_log"]),
+    (
+        "config",
+        &["domain", "twilio", "store", "twilio_api", "subaccounts", "access_log", "forward"],
+    ),
     ("telemetry", &[]),
     ("text", &[]),
     ("version", &["store"]),
@@ -80,6 +86,7 @@ const MAY_USE: [(&str, &[&str]); 28] = [
         &[
             "background",
             "domain",
+            "forward",
             "twilio",
             "store",
             "projection",
@@ -117,6 +124,7 @@ const MAY_USE: [(&str, &[&str]); 28] = [
             "import",
             "quarantine",
             "access_log",
+            "forward",
             "jobs",
             "checks",
             "http",
@@ -139,7 +147,7 @@ const KEPT_TO: [(&[&str], &[&str]); 6] = [
     (&["rusqlite", "refinery_core", "r2d2"], &["src/store/sqlite/"]),
     (&["actix_web", "actix_http"], &["src/http/", "src/server/", "src/cli/"]),
     (&["StatusCode"], &["src/http/"]),
-    (&["reqwest"], &["src/twilio_api/"]),
+    (&["reqwest"], &["src/twilio_api/", "src/forward/"]),
     (&["var", "var_os", "vars", "vars_os"], &["src/config/"]), // of std::env; see `reads_environment`
     (&["clap"], &["src/cli/", "src/main.rs"]),
 ];

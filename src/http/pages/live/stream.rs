@@ -15,7 +15,7 @@ use super::rows::{Row, RowReader, render};
 use super::{FilterQuery, ROWS_MAX};
 use crate::domain::{Position, Timestamp};
 use crate::http::access::returned::Returned;
-use crate::http::admin::event_stream::StreamParameters;
+use crate::http::admin::events::stream::StreamParameters;
 use crate::http::admin::state::AdminState;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;

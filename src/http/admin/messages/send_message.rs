@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 use utoipa::{IntoResponses, ToSchema};
 
 use super::message_sender::{MessageSender, SendResult, unprocessable};
-use super::state::AdminState;
 use crate::domain::Timestamp;
+use crate::http::admin::state::AdminState;
 use crate::http::auth::tokens::Scope;
 use crate::http::body::{self, BodyBudget};
 use crate::http::error::Problem;

@@ -1,14 +1,16 @@
 //! `GET /v1/events`: pages of the log, one event, and the bytes of its body.
 
+pub mod stream;
+
 use actix_web::http::header::{CONTENT_DISPOSITION, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use super::state::AdminState;
 use crate::domain::event_filter::EventFilter;
 use crate::domain::{Position, RecordedEvent};
 use crate::http::access::returned::Returned;
+use crate::http::admin::state::AdminState;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::{self, NoParameters, PageLimit, Query};

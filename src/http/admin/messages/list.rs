@@ -4,9 +4,9 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Deserializer};
 use utoipa::IntoParams;
 
-use super::state::AdminState;
 use crate::domain::message::filter::MessageFilter;
 use crate::http::access::returned::Returned;
+use crate::http::admin::state::AdminState;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::{PageLimit, Query};

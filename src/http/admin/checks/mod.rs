@@ -1,15 +1,17 @@
 //! `GET /v1/checks`: what `doctor` finds, in the running server.
 
+pub mod health_checks;
+
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
 
-use super::health::current_readiness;
-use super::metrics;
-use super::state::AdminState;
 use crate::checks::metrics_text::Metrics;
 use crate::checks::report::{CheckReport, ChecksJson};
 use crate::checks::running_server::RunningServer;
+use crate::http::admin::health::current_readiness;
+use crate::http::admin::metrics;
+use crate::http::admin::state::AdminState;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::{NoParameters, Query};

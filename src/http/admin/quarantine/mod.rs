@@ -1,14 +1,16 @@
 //! `POST /v1/quarantine/recheck`: checks rejected requests again, and appends those that are valid.
 
+pub mod recheck;
+
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::jobs::StartFailures;
-use super::recheck::{RecheckOutcome, RecheckRequest};
-use super::send_message::require_json;
-use super::state::AdminState;
+use self::recheck::{RecheckOutcome, RecheckRequest};
+use crate::http::admin::jobs::StartFailures;
+use crate::http::admin::messages::send_message::require_json;
+use crate::http::admin::state::AdminState;
 use crate::http::auth::tokens::{Scope, Visibility};
 use crate::http::body::{self, BodyBudget};
 use crate::http::error::Problem;

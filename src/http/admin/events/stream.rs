@@ -7,9 +7,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::state::AdminState;
 use crate::domain::{Position, RecordedEvent};
 use crate::http::access::returned::Returned;
+use crate::http::admin::state::AdminState;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::follow::{self, Page, Pages};

@@ -1,5 +1,7 @@
 //! `GET /metrics`, for Prometheus.
 
+pub mod registry;
+
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
@@ -7,9 +9,9 @@ use actix_web::{HttpResponse, web};
 use prometheus::TEXT_FORMAT;
 use time::OffsetDateTime;
 
-use super::health::{lag_seconds, readiness};
-use super::state::AdminState;
 use crate::domain::Timestamp;
+use crate::http::admin::health::{lag_seconds, readiness};
+use crate::http::admin::state::AdminState;
 use crate::http::error::Problem;
 use crate::http::query::{NoParameters, Query};
 use crate::http::response::Failures;

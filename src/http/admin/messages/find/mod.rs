@@ -12,10 +12,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Number;
 use utoipa::{IntoResponses, ToSchema};
 
-use super::state::AdminState;
 use crate::domain::Position;
 use crate::domain::message::filter::{AddressPattern, MessageFilter};
 use crate::http::access::returned::Returned;
+use crate::http::admin::state::AdminState;
 use crate::http::auth::redaction::Redaction;
 use crate::http::auth::tokens::{Client, Visibility};
 use crate::http::body::{self, BodyBudget};

@@ -9,10 +9,10 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use utoipa::IntoParams;
 
-use super::state::AdminState;
 use crate::domain::zone::Zone;
 use crate::domain::{AccountSid, MessageSid, Position, Timestamp};
 use crate::http::access::returned::Returned;
+use crate::http::admin::state::AdminState;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::Query;

@@ -1,0 +1,11 @@
+//! Forwarding: sends the events of the log to other applications, the targets, in the form in which they
+//! arrived or as the state of their message.
+//!
+//! A target has a thread of its own, which reads the log from the target's position: it follows the log like a
+//! reader of the API does, so nothing here can delay the response to a callback.
+
+pub mod target;
+pub mod webhook_secret;
+
+/// The configured targets, by name.
+pub type Targets = Vec<target::Target>;
