@@ -14,7 +14,7 @@ pub const PLAIN: Style = Style::new();
 
 /// Lines of text, parts of which have a style.
 ///
-/// [`Safe::show`](super::terminal::Safe::show) writes it, with the styles or without.
+/// [`Safe::show`](super::Safe::show) writes it, with the styles or without.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Styled(String);
 

@@ -5,10 +5,10 @@ use rusqlite::params;
 use crate::domain::hash::Hash;
 use crate::domain::tree::Node;
 use crate::store::sqlite::views::codec::sid::pack_sid;
-use crate::store::sqlite::views::message_row::MessageWriter;
-use crate::store::sqlite::views::rollups;
 use crate::store::sqlite::views::tables::Tables;
-use crate::store::sqlite::views::tag_index::{self, TagWriter};
+use crate::store::sqlite::views::tables::message_row::MessageWriter;
+use crate::store::sqlite::views::tables::rollups;
+use crate::store::sqlite::views::tables::tag_index::{self, TagWriter};
 use crate::store::{Batch, Checkpoint, Message, MessageChange};
 
 /// Writes a batch and its checkpoint.

@@ -12,10 +12,12 @@ use crate::domain::message::message_ref::MessageRef;
 use crate::domain::tree::RightEdge;
 use crate::domain::{MessageKey, MessageSid, Rule};
 use crate::store::sqlite::views::codec::sid::{pack_sid, packed_range, unpack_sid};
-use crate::store::sqlite::views::message_row::{self, AddressBuffers, COLUMNS, REF_COLUMNS};
-use crate::store::sqlite::views::sid_table::SidTable;
+use crate::store::sqlite::views::tables::message_row::{
+    self, AddressBuffers, COLUMNS, REF_COLUMNS,
+};
+use crate::store::sqlite::views::tables::sid_table::SidTable;
+use crate::store::sqlite::views::tables::tag_index;
 use crate::store::sqlite::views::tables::{Accounts, Tables, damaged};
-use crate::store::sqlite::views::tag_index;
 use crate::store::{Checkpoint, Message};
 
 /// Statements that read messages, prepared once for all of them.

@@ -6,8 +6,8 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::cli::UsageError;
-use crate::cli::common::flag::{bad_flag, flag};
-use crate::cli::common::time_zone::{TimeZoneFlag, now};
+use crate::cli::common::flags::time_zone::{TimeZoneFlag, now};
+use crate::cli::common::flags::{bad_flag, flag};
 use crate::config::Settings;
 use crate::domain::Timestamp;
 use crate::domain::event_filter::EventFilter;

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::timeout;
 
-use super::connection::Connection;
+use crate::http::connection::Connection;
 
 /// The size of a chunk of the response.
 pub const CHUNK_BYTES: usize = 64 << 10;

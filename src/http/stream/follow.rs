@@ -12,16 +12,16 @@ use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::access::returned::Returned;
-use super::admin::state::AdminState;
-use super::auth::identity::Credentials;
-use super::auth::tokens::Scope;
-use super::connection::Connection;
-use super::error::Problem;
-use super::limits::StreamPermit;
-use super::query;
 use super::sse::{self, Event};
 use crate::domain::Position;
+use crate::http::access::returned::Returned;
+use crate::http::admin::state::AdminState;
+use crate::http::auth::identity::Credentials;
+use crate::http::auth::tokens::Scope;
+use crate::http::connection::Connection;
+use crate::http::error::Problem;
+use crate::http::limits::StreamPermit;
+use crate::http::query;
 
 /// The interval of comments while there is no event: proxies close connections that are silent for a
 /// minute.

@@ -4,9 +4,9 @@ use rusqlite::params;
 
 use crate::domain::message::filter::{AddressPattern, Candidate, MessageFilter};
 use crate::store::sqlite::views::codec::flags::Flag;
-use crate::store::sqlite::views::message_row::{ReversedAddress, reversed};
 use crate::store::sqlite::views::tables::Tables;
-use crate::store::sqlite::views::tag_index;
+use crate::store::sqlite::views::tables::message_row::{ReversedAddress, reversed};
+use crate::store::sqlite::views::tables::tag_index;
 use crate::store::{Message, MessagePage};
 
 /// The number of messages that one list reads: some 100 ms of work.

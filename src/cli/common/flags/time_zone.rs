@@ -5,7 +5,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::cli::UsageError;
-use crate::cli::common::flag::bad_flag;
+use crate::cli::common::flags::bad_flag;
 use crate::config::Settings;
 use crate::domain::Timestamp;
 use crate::domain::zone::Zone;

@@ -1,9 +1,12 @@
 //! Checks of the running server: whether it is ready, its version, its last verification; and of the limit
 //! on open files.
 
-use super::context::CheckContext;
-use super::finding::Finding;
-use super::running_server::CallbackListener;
+pub mod metrics_text;
+pub mod running_server;
+
+use self::running_server::CallbackListener;
+use crate::checks::context::CheckContext;
+use crate::checks::finding::Finding;
 
 /// Fewer open files than this are not enough for the 8,192 connections that `serve` accepts for callbacks,
 /// and some 256 others.

@@ -1,4 +1,10 @@
-//! Flags that have the name of a parameter of the API, and errors about their values.
+//! Flags of several commands, most of which have the name of a parameter of the API, and errors about
+//! their values.
+
+pub mod events;
+pub mod filters;
+pub mod options;
+pub mod time_zone;
 
 use crate::cli::UsageError;
 use crate::wire::parameters::BadValue;

@@ -1,5 +1,13 @@
 //! The tables of one set of views, and the accounts that they number.
 
+pub mod list;
+pub mod message_row;
+pub mod read;
+pub mod rollups;
+pub mod sid_table;
+pub mod tag_index;
+pub mod write;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 
@@ -7,7 +15,7 @@ use foldhash::fast::RandomState;
 use rusqlite::{CachedStatement, Connection};
 
 use crate::domain::AccountSid;
-use crate::store::sqlite::views::sid_table::SidTable;
+use crate::store::sqlite::views::tables::sid_table::SidTable;
 
 /// The number that stands for "no account" in the views.
 pub const NO_ACCOUNT: i64 = 0;

@@ -4,9 +4,9 @@
 use anyhow::Result;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::cli::common::filters::{number_hint, tag, unknown_tags_hint};
-use crate::cli::common::flag::bad_flag;
-use crate::cli::common::time_zone::TimeZoneFlag;
+use crate::cli::common::flags::bad_flag;
+use crate::cli::common::flags::filters::{number_hint, tag, unknown_tags_hint};
+use crate::cli::common::flags::time_zone::TimeZoneFlag;
 use crate::config::Settings;
 use crate::domain::event_filter::EventFilter;
 use crate::domain::message::filter::AddressPattern;

@@ -1,13 +1,17 @@
 //! Standard output with control characters escaped on a terminal, which would interpret them. A file or
 //! a pipe gets every byte unchanged. Colours of ours are written as such, on a terminal that has them.
 
+mod pager;
+pub mod palette;
+pub mod styled;
+
 use std::io::{self, IsTerminal, Stdout, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use terminal_size::{Height, Width, terminal_size_of};
 
-use super::pager::{Paged, Pager};
-use super::styled::Styled;
+use self::pager::{Paged, Pager};
+use self::styled::Styled;
 use crate::config::{self, Settings};
 use crate::text::is_unsafe;
 
