@@ -7,8 +7,8 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use super::{Outcome, UsageError};
-use crate::cli::common::event_flags::EventFlags;
 use crate::cli::common::event_table::{cells, table};
+use crate::cli::common::flags::events::EventFlags;
 use crate::cli::common::table::Cell;
 use crate::cli::common::text::{number, position};
 use crate::cli::common::{ledger, terminal};

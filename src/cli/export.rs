@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use super::{Outcome, UsageError};
 use crate::atomic_file::{AtomicFile, OnExisting};
-use crate::cli::common::filters::{Filters, check_tags};
+use crate::cli::common::flags::filters::{Filters, check_tags};
 use crate::cli::common::text::{number, position};
 use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;

@@ -8,8 +8,8 @@ use anyhow::Result;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Format, Outcome, UsageError};
-use crate::cli::common::event_flags::EventFlags;
 use crate::cli::common::event_table::{cells, table};
+use crate::cli::common::flags::events::EventFlags;
 use crate::cli::common::interrupt::Interrupt;
 use crate::cli::common::ledger;
 use crate::cli::common::table::Layout;

@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use super::{Args, audit};
-use crate::cli::common::filters::number_hint;
-use crate::cli::common::time_zone::now;
+use crate::cli::common::flags::filters::number_hint;
+use crate::cli::common::flags::time_zone::now;
 use crate::cli::common::{ledger, terminal};
 use crate::cli::messages::{Listed, list, table};
 use crate::cli::{Format, Outcome, UsageError};

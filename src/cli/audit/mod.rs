@@ -7,11 +7,12 @@ use std::io::Write;
 use anyhow::Result;
 
 use super::{Format, Outcome, UsageError};
-use crate::cli::common::styled::Styled;
+use crate::cli::common::flags::time_zone::TimeZoneFlag;
+use crate::cli::common::ledger;
 use crate::cli::common::table::{Cell, Column, Table};
+use crate::cli::common::terminal::styled::Styled;
+use crate::cli::common::terminal::{self, palette};
 use crate::cli::common::text::{number, position};
-use crate::cli::common::time_zone::TimeZoneFlag;
-use crate::cli::common::{ledger, palette, terminal};
 use crate::config::Settings;
 use crate::domain::account_names::AccountNames;
 use crate::domain::message::lifecycle::Counts;

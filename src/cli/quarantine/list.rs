@@ -6,12 +6,12 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::super::{Format, Outcome};
-use crate::cli::common::flag::bad_flag;
-use crate::cli::common::styled::Styled;
+use crate::cli::common::flags::bad_flag;
+use crate::cli::common::flags::time_zone::TimeZoneFlag;
 use crate::cli::common::table::{Cell, Column, Table};
 use crate::cli::common::terminal;
+use crate::cli::common::terminal::styled::Styled;
 use crate::cli::common::text::number;
-use crate::cli::common::time_zone::TimeZoneFlag;
 use crate::config::Settings;
 use crate::domain::Timestamp;
 use crate::domain::zone::Zone;

@@ -10,9 +10,9 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use super::{Outcome, UsageError};
-use crate::cli::common::filters::{Filters, check_tags};
-use crate::cli::common::flag::bad_flag;
-use crate::cli::common::time_zone::now;
+use crate::cli::common::flags::bad_flag;
+use crate::cli::common::flags::filters::{Filters, check_tags};
+use crate::cli::common::flags::time_zone::now;
 use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;
 use crate::report::comparison::{self, Comparison};

@@ -9,16 +9,16 @@ use serde::{Deserialize, Deserializer};
 use utoipa::IntoParams;
 
 use super::events::event_filter;
-use super::message_list::message_filter;
+use super::messages::list::message_filter;
 use super::state::AdminState;
 use crate::domain::Position;
 use crate::export::{ExportProgress, ExportRequest, ExportView, FileFormat, Selection};
 use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
-use crate::http::chunks::{CHUNK_BYTES, ChunkWriter};
 use crate::http::error::Problem;
 use crate::http::query::Query;
 use crate::http::response::Failures;
+use crate::http::stream::chunks::{CHUNK_BYTES, ChunkWriter};
 use crate::wire::event_parameters::EventParameters;
 use crate::wire::filter::MessageParameters;
 use crate::wire::parameters;

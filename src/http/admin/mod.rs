@@ -2,24 +2,16 @@
 
 pub mod checks;
 mod docs;
-pub mod event_stream;
 pub mod events;
 pub mod exports;
-pub mod find;
 pub mod health;
-pub mod health_checks;
 pub mod jobs;
-pub mod message;
-pub mod message_list;
-pub mod message_sender;
+pub mod messages;
 pub mod metrics;
 pub mod openapi;
-pub mod recheck;
-pub mod recheck_quarantine;
-pub mod registry;
+pub mod quarantine;
 pub mod reports;
 mod routes;
-mod send_message;
 pub mod state;
 
 use std::io;

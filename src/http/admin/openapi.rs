@@ -4,11 +4,9 @@ use actix_web::HttpResponse;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::send_message::SendProblemDetails;
-use super::{
-    checks, event_stream, events, exports, find, health, jobs, message, message_list, metrics,
-    recheck_quarantine, reports, send_message,
-};
+use super::messages::send_message::SendProblemDetails;
+use super::messages::{find, list, message, send_message};
+use super::{checks, events, exports, health, jobs, metrics, quarantine, reports};
 use crate::http::query::{NoParameters, Query};
 use crate::http::response::ProblemDetails;
 use crate::wire::filter::CountryCode;
@@ -25,15 +23,15 @@ use crate::wire::written_time::ZoneName;
         health::readyz,
         metrics::metrics,
         checks::checks,
-        recheck_quarantine::recheck,
+        quarantine::recheck,
         message::one,
-        message_list::messages,
+        list::messages,
         send_message::send,
         find::find,
         events::page,
         events::one,
         events::body,
-        event_stream::follow,
+        events::stream::follow,
         exports::messages,
         exports::events,
         jobs::list,

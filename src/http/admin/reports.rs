@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
-use super::message_list::message_filter;
+use super::messages::list::message_filter;
 use super::state::AdminState;
 use crate::domain::Timestamp;
 use crate::http::access::returned::Returned;

@@ -3,10 +3,8 @@
 use actix_web::Resource;
 use actix_web::web::{self, ServiceConfig};
 
-use super::{
-    checks, docs, event_stream, events, exports, find, health, jobs, message, message_list,
-    metrics, openapi, recheck_quarantine, reports, send_message,
-};
+use super::messages::{find, list, message, send_message};
+use super::{checks, docs, events, exports, health, jobs, metrics, openapi, quarantine, reports};
 use crate::http::error::method_not_allowed;
 use crate::http::pages;
 use crate::http::resource::{get, post};
@@ -23,9 +21,9 @@ pub fn admin(app: &mut ServiceConfig) {
         .service(post("/v1/messages/find", find::find))
         .service(get("/v1/messages/{sid}", message::one))
         .service(get("/v1/checks", checks::checks))
-        .service(post("/v1/quarantine/recheck", recheck_quarantine::recheck))
+        .service(post("/v1/quarantine/recheck", quarantine::recheck))
         .service(get("/v1/events", events::page))
-        .service(get("/v1/events/stream", event_stream::follow))
+        .service(get("/v1/events/stream", events::stream::follow))
         .service(get("/v1/events/{position}", events::one))
         .service(get("/v1/events/{position}/body", events::body))
         .service(get("/v1/exports/messages", exports::messages))
@@ -41,8 +39,8 @@ pub fn admin(app: &mut ServiceConfig) {
 /// Lists messages, and sends them.
 fn messages_resource() -> Resource {
     web::resource("/v1/messages")
-        .route(web::get().to(message_list::messages))
-        .route(web::head().to(message_list::messages))
+        .route(web::get().to(list::messages))
+        .route(web::head().to(list::messages))
         .route(web::post().to(send_message::send))
         .default_service(web::to(|| method_not_allowed("GET, HEAD, POST")))
 }

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 
-use super::find::limit::Lookups;
-use super::health_checks::HealthChecks;
-use super::message_sender::MessageSender;
-use super::recheck::QuarantineRecheck;
-use super::registry::MetricsRegistry;
+use super::checks::health_checks::HealthChecks;
+use super::messages::find::limit::Lookups;
+use super::messages::message_sender::MessageSender;
+use super::metrics::registry::MetricsRegistry;
+use super::quarantine::recheck::QuarantineRecheck;
 use crate::domain::Timestamp;
 use crate::domain::account_names::AccountNames;
 use crate::domain::country::Country;

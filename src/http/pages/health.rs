@@ -18,7 +18,7 @@ use super::frame::page::{Page, Section};
 use super::frame::visit::Visit;
 use crate::checks::report::CheckReport;
 use crate::http::admin::checks;
-use crate::http::admin::recheck_quarantine::{NewRecheck, check_scope, parsed};
+use crate::http::admin::quarantine::{NewRecheck, check_scope, parsed};
 use crate::http::auth::form::CheckedForm;
 use crate::http::auth::redaction::Redaction;
 use crate::http::auth::tokens::Scope;

@@ -20,7 +20,7 @@ use super::list::query::ListQuery;
 use super::list::row;
 use crate::domain::{Position, Timestamp};
 use crate::http::access::returned::Returned;
-use crate::http::admin::message::{MessageParameters, find};
+use crate::http::admin::messages::message::{MessageParameters, find};
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::Query;

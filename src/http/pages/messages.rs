@@ -18,7 +18,7 @@ use crate::domain::message::filter::MessageFilter;
 use crate::domain::rollup::Hour;
 use crate::domain::{Status, Timestamp};
 use crate::http::access::returned::Returned;
-use crate::http::admin::message_list::{self, PageParameters, message_filter};
+use crate::http::admin::messages::list::{self, PageParameters, message_filter};
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::http::query::Query;
@@ -149,7 +149,7 @@ pub async fn messages(
     let Query(parameters, page) = Query::<MessageParameters, PageParameters>::parse(&query.api())?;
     returned.filter_by(query.filters().map(|(name, _)| name));
     let filter = redaction.check_filter(message_filter(parameters.clone(), &visit.state)?)?;
-    let listed = message_list::list(&visit.state, redaction, parameters, page).await?;
+    let listed = list::list(&visit.state, redaction, parameters, page).await?;
     returned.add(listed.data.len());
     let is_empty = listed.data.is_empty() && listed.next_cursor.is_none();
     let (state, now, asked) = (visit.state.clone(), visit.now, query.clone());

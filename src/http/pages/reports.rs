@@ -37,7 +37,7 @@ use super::frame::page::{Page, Section};
 use super::frame::visit::Visit;
 use crate::domain::message::tags::IndexedTags;
 use crate::http::access::returned::Returned;
-use crate::http::admin::message_list::message_filter;
+use crate::http::admin::messages::list::message_filter;
 use crate::http::admin::reports::{Made, made};
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;

@@ -30,7 +30,7 @@ use std::borrow::Cow;
 
 pub use self::cell::Cell;
 pub use self::layout::Layout;
-use super::styled::Styled;
+use crate::cli::common::terminal::styled::Styled;
 use crate::domain::zone::Zone;
 
 /// One column: its heading, and what may happen to it if the terminal is too narrow.

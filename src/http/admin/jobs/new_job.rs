@@ -12,7 +12,7 @@ use crate::domain::{Position, Rule};
 use crate::export::{Content, FileFormat, Selection};
 use crate::http::admin::events::event_filter;
 use crate::http::admin::exports::pinned;
-use crate::http::admin::message_list::message_filter;
+use crate::http::admin::messages::list::message_filter;
 use crate::http::admin::state::AdminState;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;

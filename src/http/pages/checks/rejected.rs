@@ -8,7 +8,7 @@ use crate::checks::callbacks::examine::{Cause, Correction, Examined};
 use crate::checks::finding::Outcome;
 use crate::checks::report::CheckReport;
 use crate::domain::Timestamp;
-use crate::http::admin::recheck::RecheckOutcome;
+use crate::http::admin::quarantine::recheck::RecheckOutcome;
 use crate::text::number;
 
 /// The check of the setting that a correction changes.
