@@ -69,8 +69,14 @@ pub fn states(
         recorder,
     );
     let recorded = access_log.as_ref().map(AccessLog::metrics);
-    let metrics =
-        MetricsRegistry::new(&receiving, &ledger.projection, &reconciled, &subaccounts, &forwarded, recorded);
+    let metrics = MetricsRegistry::new(
+        &receiving,
+        &ledger.projection,
+        &reconciled,
+        &subaccounts,
+        &forwarded,
+        recorded,
+    );
     let checks = settings.map(|settings| {
         health_checks::configured(settings, ledger, &receiving, config.admin_listen)
     });

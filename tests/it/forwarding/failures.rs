@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{forwarding, target};
-use crate::support::app::App;
 use crate::support::application::{Application, Reply};
-use crate::support::bodies::{delivered, sent, sid};
+use crate::support::{App, delivered, sent, sid};
 
 fn listed(app: &App) -> serde_json::Value {
     app.json(&["forward", "list", "--format", "json"])[0].clone()
@@ -82,7 +81,9 @@ fn an_event_is_given_up_after_a_time_and_sent_again_when_an_operator_says_so() {
     let attempts = application.positions().iter().filter(|position| **position == 1).count();
     application.answers(|_| Reply::Code(200));
     assert!(app.run(&["forward", "retry", "orders"]).status.success());
-    app.eventually("it is accepted", || listed(&app)["failed"] == 0 && listed(&app)["waiting"] == 0);
+    app.eventually("it is accepted", || {
+        listed(&app)["failed"] == 0 && listed(&app)["waiting"] == 0
+    });
     let last = application.received().pop().unwrap();
     assert_eq!((last.position(), last.attempt() as usize), (1, attempts + 1));
 }
@@ -137,7 +138,6 @@ fn a_slow_target_holds_up_no_other_and_has_a_bounded_number_of_requests() {
 #[test]
 fn a_target_that_was_gone_gets_everything_in_the_order_of_each_message() {
     let gone = Application::start();
-    let address = gone.url("").trim_start_matches("http://").parse().unwrap();
     gone.answers(|_| Reply::Code(503));
     let app = forwarding(&gone, "requests = 8");
     for _ in 0..2 {
@@ -151,10 +151,12 @@ fn a_target_that_was_gone_gets_everything_in_the_order_of_each_message() {
     gone.answers(|_| Reply::Code(200));
     app.eventually("everything is accepted", || listed(&app)["accepted"] == 200);
     assert!(listed(&app)["failing_since"].is_null());
-    let _: std::net::SocketAddr = address;
     let mut accepted: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for received in &gone.received()[tried..] {
-        accepted.entry(received.parameter("MessageSid").unwrap()).or_default().push(received.position());
+        accepted
+            .entry(received.parameter("MessageSid").unwrap())
+            .or_default()
+            .push(received.position());
     }
     assert_eq!(accepted.len(), 100);
     assert!(accepted.values().all(|positions| positions.is_sorted()), "{accepted:?}");

@@ -7,8 +7,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::forwarding;
-use crate::support::application::{Application, Received};
-use crate::support::bodies::{delivered, sent, sid};
+use crate::support::application::{Application, Received, Reply};
+use crate::support::{delivered, sent, sid};
 
 const SECRET: &[u8] = b"a secret of twenty-four bytes and more";
 
@@ -45,7 +45,9 @@ fn a_target_can_get_the_message_as_it_stands() {
     let last = application.received().pop().unwrap();
     let message: serde_json::Value = serde_json::from_slice(&last.body).unwrap();
     let of_api = app.message(&sid(1));
-    for member in ["message_sid", "status", "account_sid", "to", "events", "status_times", "as_of_position"] {
+    for member in
+        ["message_sid", "status", "account_sid", "to", "events", "status_times", "as_of_position"]
+    {
         assert_eq!(message[member], of_api[member], "{member}");
     }
 }
@@ -56,7 +58,7 @@ fn a_repetition_has_the_same_id_and_a_signature_of_its_own_time() {
     let mut calls = 0;
     application.answers(move |_| {
         calls += 1;
-        crate::support::application::Reply::Code(if calls == 1 { 500 } else { 200 })
+        Reply::Code(if calls == 1 { 500 } else { 200 })
     });
     let app = forwarding(&application, &settings());
     app.receive(sent(&sid(1)).bytes());

@@ -5,7 +5,7 @@ mod message_format;
 mod requests;
 mod selection;
 
-use crate::support::app::App;
+use crate::support::App;
 use crate::support::application::Application;
 
 /// A server that forwards to an application from the beginning of the log on, with more settings of the target.

@@ -1,11 +1,14 @@
 //! What a target gets of a callback.
 
+use delivery_ledger::domain::digest::hex;
+use sha2::{Digest, Sha256};
+
 use super::{forwarding, target};
-use crate::support::app::App;
 use crate::support::application::Application;
-use crate::support::bodies::{delivered, sent, sid};
-use crate::support::http::{Request, assert_problem};
-use crate::support::sign::{OTHER_TOKEN, TOKEN, json_signature, signature};
+use crate::support::{
+    App, OTHER_TOKEN, Request, TOKEN, assert_problem, delivered, json_signature, sent, sid,
+    signature,
+};
 
 #[test]
 fn the_request_arrives_byte_for_byte_and_is_signed_for_the_url_of_the_target() {
@@ -49,11 +52,18 @@ fn the_status_is_that_of_the_message_after_the_event_and_the_effect_says_what_it
     received.sort_by_key(|received| received.position());
     let said: Vec<_> = received
         .iter()
-        .map(|it| ["Status", "Effect"].map(|name| it.header(&format!("Delivery-Ledger-{name}")).unwrap()))
+        .map(|it| {
+            ["Status", "Effect"].map(|name| it.header(&format!("Delivery-Ledger-{name}")).unwrap())
+        })
         .collect();
     assert_eq!(
         said,
-        [["sent", "advanced"], ["delivered", "advanced"], ["delivered", "late"], ["sent", "advanced"]]
+        [
+            ["sent", "advanced"],
+            ["delivered", "advanced"],
+            ["delivered", "late"],
+            ["sent", "advanced"]
+        ]
     );
 }
 
@@ -62,7 +72,7 @@ fn json_is_signed_by_its_hash_in_the_query() {
     let application = Application::start();
     let app = forwarding(&application, "");
     let body = br#"{"AccountSid": "AC00000000000000000000000000000001"}"#;
-    let hash = crate::support::sign::sha256_hex(body);
+    let hash = hex(&Sha256::digest(body));
     let path = format!("/message-status?bodySHA256={hash}");
     let request = Request::new("POST", &path)
         .header("Content-Type", "application/json")
@@ -94,14 +104,19 @@ fn a_ledger_refuses_what_it_has_forwarded_itself() {
     let body = sent(&sid(1)).bytes();
     app.receive(body.clone());
     app.eventually("it arrives", || !application.received().is_empty());
-    let ledger_id = application.received()[0].header("Delivery-Ledger-Ledger-Id").unwrap().to_owned();
+    let ledger_id =
+        application.received()[0].header("Delivery-Ledger-Ledger-Id").unwrap().to_owned();
     let again = |ledger_id: &str| {
         let request = app.form("/message-status").body(body.clone());
         let signature = signature(TOKEN, &app.url("/message-status"), &body);
         let request = request.header("X-Twilio-Signature", &signature);
         request.header("Delivery-Ledger-Ledger-Id", ledger_id).send(app.callbacks())
     };
-    assert_problem(&again(&ledger_id), 508, "this ledger forwarded the request itself: one of its targets leads back to it");
+    assert_problem(
+        &again(&ledger_id),
+        508,
+        "this ledger forwarded the request itself: one of its targets leads back to it",
+    );
     // One ledger may forward to another.
     assert_eq!(again("019a0000-0000-7000-8000-000000000000").code, 200);
     assert_eq!(app.events().len(), 2);

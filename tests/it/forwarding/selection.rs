@@ -1,9 +1,8 @@
 //! Which events a target gets.
 
 use super::{forwarding, target};
-use crate::support::app::App;
 use crate::support::application::Application;
-use crate::support::bodies::{OTHER_ACCOUNT, delivered, failed, sent, sid};
+use crate::support::{App, OTHER_ACCOUNT, delivered, failed, sent, sid};
 
 /// The positions that arrive with this selection, of the events of [`some_events`].
 fn selected(settings: &str) -> Vec<u64> {
@@ -18,7 +17,11 @@ fn selected(settings: &str) -> Vec<u64> {
     // Both read the same pages at about the same time.
     app.eventually("this target has read the log", || {
         let listed = app.json(&["forward", "list", "--format", "json"]);
-        listed.as_array().unwrap().iter().all(|target| target["position"] == 6 && target["waiting"] == 0)
+        listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|target| target["position"] == 6 && target["waiting"] == 0)
     });
     let mut positions = application.positions();
     positions.sort_unstable();

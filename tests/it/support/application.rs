@@ -103,9 +103,7 @@ impl Application {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (received, answering, at_once) =
                     (Arc::clone(&received), Arc::clone(&answering), Arc::clone(&at_once));
-                std::thread::spawn(move || {
-                    serve(stream, address, &received, &answering, &at_once)
-                });
+                std::thread::spawn(move || serve(stream, address, &received, &answering, &at_once));
             }
         });
         application
