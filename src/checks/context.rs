@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::arrivals::{self, Usual};
 use super::callbacks::examine::{self, Examined};
 use super::growth::Growth;
-use super::running_server::RunningServer;
+use super::server::running_server::RunningServer;
 use crate::config::{ListenerConfig, Settings};
 use crate::domain::{Position, RecordedEvent, Timestamp};
 use crate::store::{self, Access, Database, EventPages, Store, StoreError};

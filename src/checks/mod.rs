@@ -12,11 +12,9 @@ pub mod finding;
 pub mod growth;
 mod ledger;
 mod maintenance;
-pub mod metrics_text;
 pub mod recent;
 pub mod report;
-pub mod running_server;
-mod server;
+pub mod server;
 mod time;
 
 use std::time::Instant;

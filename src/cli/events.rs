@@ -7,15 +7,15 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use super::{Outcome, UsageError};
-use crate::cli::common::event_flags::EventFlags;
 use crate::cli::common::event_table::{cells, table};
+use crate::cli::common::flags::events::EventFlags;
 use crate::cli::common::table::Cell;
 use crate::cli::common::text::{number, position};
 use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;
 use crate::domain::account_names::AccountNames;
-use crate::domain::event_filter::EventFilter;
-use crate::domain::zone::Zone;
+use crate::domain::event::filter::EventFilter;
+use crate::domain::time::zone::Zone;
 use crate::domain::{ErrorCodes, Position, RecordedEvent};
 use crate::export::{Content, ExportRow, FileFormat};
 use crate::projection::effects::Effects;

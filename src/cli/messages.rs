@@ -6,14 +6,14 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use super::{Outcome, UsageError};
-use crate::cli::common::filters::{Filters, check_tags};
+use crate::cli::common::flags::filters::{Filters, check_tags};
+use crate::cli::common::flags::time_zone::now;
 use crate::cli::common::table::{Cell, Column, Table};
-use crate::cli::common::time_zone::now;
 use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;
 use crate::domain::account_names::AccountNames;
 use crate::domain::message::filter::MessageFilter;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::domain::{Position, Timestamp};
 use crate::export::{Content, ExportRow, FileFormat};
 use crate::store::{Message, Store};

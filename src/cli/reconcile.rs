@@ -6,14 +6,15 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::{Format, Outcome, UsageError};
-use crate::cli::common::flag::bad_flag;
+use crate::cli::common::flags::bad_flag;
+use crate::cli::common::flags::time_zone::{TimeZoneFlag, now};
 use crate::cli::common::interrupt::Interrupt;
 use crate::cli::common::text::number;
-use crate::cli::common::time_zone::{TimeZoneFlag, now};
 use crate::cli::common::{ledger, progress};
 use crate::config::{Reconciling, Settings};
 use crate::domain::account_names::AccountNames;
-use crate::domain::{AccountSid, NewEvent, Timestamp, duration};
+use crate::domain::time::duration;
+use crate::domain::{AccountSid, NewEvent, Timestamp};
 use crate::reconcile::{
     self, DryRun, REQUESTS_MAX, ReconcileError, ReconcilePlan, ReconcileSummary, Run,
 };

@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::{Format, Outcome, UsageError};
-use crate::cli::common::styled::Styled;
 use crate::cli::common::table::{Cell, Column, Table};
+use crate::cli::common::terminal::styled::Styled;
 use crate::cli::common::text::number;
 use crate::cli::common::{ledger, progress, terminal};
 use crate::config::Settings;

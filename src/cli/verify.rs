@@ -7,9 +7,10 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::{Format, Outcome, UsageError};
-use crate::cli::common::styled::Styled;
+use crate::cli::common::progress;
+use crate::cli::common::terminal::styled::Styled;
+use crate::cli::common::terminal::{self, palette};
 use crate::cli::common::text::number;
-use crate::cli::common::{palette, progress, terminal};
 use crate::config::Settings;
 use crate::domain::digest::{Hash, hex};
 use crate::projection::verify::{EXPECTED, Expected, Finding, Pass, Verified, verify};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::running_ledger::RunningLedger;
 use crate::checks::context::CheckContext;
 use crate::checks::figures::last_backup_at;
-use crate::checks::running_server::RunningServer;
+use crate::checks::server::running_server::RunningServer;
 use crate::checks::{self, Cost};
 use crate::config::{ListenerConfig, Settings};
 use crate::http::{CallbackState, HealthChecks};

@@ -1,36 +1,36 @@
--- The log: append-only. Nothing changes an event, and only an erasure removes its content.
--- docs/LOG_FORMAT.md explains every column.
+-- The log is append-only: events are never changed or deleted. The only exception is an erasure, which
+-- removes the content of an event. docs/LOG_FORMAT.md describes every column.
 
 CREATE TABLE ledger(
-  ledger_id BLOB NOT NULL          -- a UUID of 16 bytes; the views carry the same
+  ledger_id BLOB NOT NULL          -- a UUID of 16 bytes, which is also in the views
 );
 
--- What many events share, written once: everything about a request but its variable values.
+-- The parts of requests that many events share, each stored once. The other parts are in events.variables.
 CREATE TABLE envelopes(
   id INTEGER PRIMARY KEY,
   source TEXT NOT NULL,
   method TEXT NOT NULL,
-  url TEXT NOT NULL,               -- the part that events share; the rest is a variable value
+  url TEXT NOT NULL,               -- the shared beginning of the URL
   verified_by TEXT,
-  headers TEXT NOT NULL            -- JSON: [[name, value], …]; a value of null stands in the event
+  headers TEXT NOT NULL            -- JSON: [[name, value], …]; null: in events.variables
 );
 
 CREATE TABLE events(
   position INTEGER PRIMARY KEY,
   event_id BLOB NOT NULL,          -- a UUID of 16 bytes
   received_at INTEGER NOT NULL,    -- microseconds since 1970, UTC
-  salt BLOB,                       -- 16 random bytes; NULL once the content is erased
-  envelope INTEGER NOT NULL,
-  variables BLOB NOT NULL,         -- the rest of the URL, the notes, then the values that the envelope leaves open
+  salt BLOB,                       -- 16 random bytes; NULL if the content has been erased
+  envelope INTEGER NOT NULL,       -- 0 if the envelope is in variables
+  variables BLOB NOT NULL,         -- the rest of the URL, the notes, and the headers that differ
   body BLOB NOT NULL
 );
 
--- What remains of the content of erased events.
+-- The hashes that replace the content of erased events, so that the log can still be verified.
 CREATE TABLE erased(
   position INTEGER PRIMARY KEY,
-  message BLOB NOT NULL,           -- the hash of its account and message, 32 bytes
-  content BLOB NOT NULL,           -- the hash of its content, 32 bytes
-  erased_by INTEGER NOT NULL       -- the position of the erasure, a later event
+  message BLOB NOT NULL,           -- the hash of its account and message: 32 bytes
+  content BLOB NOT NULL,           -- the hash of its content: 32 bytes
+  erased_by INTEGER NOT NULL       -- the position of the erasure, which is a later event
 );
 
 CREATE TRIGGER events_are_numbered_without_gaps
@@ -40,7 +40,8 @@ BEGIN
   SELECT raise(ABORT, 'an event takes the position after the head');
 END;
 
--- IS instead of =, because a comparison with NULL would let the change pass.
+-- The only change allowed is that an erasure removes an event's content. The condition uses IS because =
+-- results in NULL if a value is NULL, and then the trigger would not reject the change.
 CREATE TRIGGER events_never_change
 BEFORE UPDATE ON events
 WHEN NOT (

@@ -1,23 +1,23 @@
--- Requests refused for their signature. Nothing here is evidence: anybody can have sent it, and the
--- oldest go when there is no more room.
+-- Requests that the callback listener has rejected. They prove nothing, because anybody can send them. If
+-- the quarantine is full, some are deleted to make room.
 
 CREATE TABLE requests (
-  number      INTEGER PRIMARY KEY AUTOINCREMENT, -- in the order of arrival
-  id          BLOB    NOT NULL UNIQUE,           -- UUID v7; becomes the event_id, should it be appended
+  number      INTEGER PRIMARY KEY AUTOINCREMENT, -- in order of arrival
+  id          BLOB    NOT NULL UNIQUE,           -- a UUID v7; the event_id if it is appended to the log
   received_at INTEGER NOT NULL,                  -- microseconds since 1970, UTC
   method      TEXT    NOT NULL,
-  target      TEXT    NOT NULL,                  -- path and query, byte for byte
-  headers     BLOB    NOT NULL,                  -- names and values in turn, packed
+  target      TEXT    NOT NULL,                  -- path and query as received
+  headers     BLOB    NOT NULL,                  -- names and values alternately, packed
   body        BLOB    NOT NULL,
   reason      TEXT    NOT NULL,
-  cause       TEXT,                              -- as it was told when the request came
-  append_after INTEGER                           -- it may stand in the log, after this position
+  cause       TEXT,                              -- the likely cause, determined when it arrived
+  append_after INTEGER                           -- if not NULL, it may be in the log, after this position
 ) STRICT;
 
--- There are none, unless a recheck was interrupted.
+-- There are such requests only during a recheck, or after one was interrupted.
 CREATE INDEX marked ON requests(append_after) WHERE append_after IS NOT NULL;
 
--- Counting rows takes as long as there are rows; this does not.
+-- One row: the number of requests, so that they need not be counted.
 CREATE TABLE kept (
   requests INTEGER NOT NULL
 ) STRICT;

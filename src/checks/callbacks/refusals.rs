@@ -3,8 +3,8 @@
 
 use crate::checks::context::CheckContext;
 use crate::checks::finding::Finding;
-use crate::checks::metrics_text::Metrics;
 use crate::checks::recent::{Counts, RECENT_MINUTES, minute_of, start_of};
+use crate::checks::server::metrics_text::Metrics;
 use crate::domain::Timestamp;
 
 /// The share of rejections up to which no action is needed, because forged requests arrive now and

@@ -6,9 +6,9 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::listing::{Entry, ListedSubaccounts, Listing};
-use crate::cli::common::styled::Styled;
 use crate::cli::common::table::{Cell, Column, Table};
-use crate::cli::common::{palette, terminal};
+use crate::cli::common::terminal::styled::Styled;
+use crate::cli::common::terminal::{self, palette};
 use crate::cli::{Format, Outcome, serve};
 use crate::config::{Flags, Settings};
 

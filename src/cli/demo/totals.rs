@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::cli::common::styled::Styled;
 use crate::cli::common::table::{Cell, Column, Table};
+use crate::cli::common::terminal::styled::Styled;
 use crate::store::Store;
 use crate::wire::status_name::status_name;
 

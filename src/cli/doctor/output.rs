@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::checks::finding::{Checked, Outcome};
 use crate::checks::report::{CheckReport, ChecksJson};
 use crate::cli::common::table::{Cell, Column, Table};
-use crate::cli::common::{palette, terminal};
+use crate::cli::common::terminal::{self, palette};
 use crate::text::printable;
 
 /// Longer names, those with a SID, exceed the column instead of widening it for every line.

@@ -6,8 +6,8 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use crate::checks::Cost;
-use crate::checks::metrics_text::Metrics;
-use crate::checks::running_server::{CallbackListener, RunningServer};
+use crate::checks::server::metrics_text::Metrics;
+use crate::checks::server::running_server::{CallbackListener, RunningServer};
 use crate::cli::common::http_client::get;
 use crate::config::Settings;
 use crate::store::{Database, inspect};

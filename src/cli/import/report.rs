@@ -6,9 +6,9 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::cli::Format;
-use crate::cli::common::styled::Styled;
 use crate::cli::common::table::{Cell, Column, Table};
 use crate::cli::common::terminal;
+use crate::cli::common::terminal::styled::Styled;
 use crate::cli::common::text::number;
 use crate::import::{self, Counts, StagedImport};
 use crate::text::printable;

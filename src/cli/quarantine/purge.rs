@@ -6,8 +6,8 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::super::{Format, Outcome};
+use crate::cli::common::flags::time_zone::TimeZoneFlag;
 use crate::cli::common::text::number;
-use crate::cli::common::time_zone::TimeZoneFlag;
 use crate::config::Settings;
 use crate::store;
 

@@ -10,16 +10,16 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use super::{Outcome, UsageError};
-use crate::cli::common::filters::{Filters, check_tags};
-use crate::cli::common::flag::bad_flag;
-use crate::cli::common::time_zone::now;
+use crate::cli::common::flags::bad_flag;
+use crate::cli::common::flags::filters::{Filters, check_tags};
+use crate::cli::common::flags::time_zone::now;
 use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;
 use crate::report::comparison::{self, Comparison};
 use crate::report::output::ReportJson;
 use crate::report::{Dimension, Order, ReportQuery, csv, report};
+use crate::wire::filter::tag_filter;
 use crate::wire::filter::time_flag;
-use crate::wire::tag_filter;
 
 /// The arguments of `report`.
 #[derive(Debug, clap::Args)]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::cli::common::styled::Styled;
 use crate::cli::common::table::{Cell, Column, Table};
+use crate::cli::common::terminal::styled::Styled;
 use crate::cli::common::text::number;
 use crate::report::Dimension;
 use crate::report::figures_json::{ComparedJson, FiguresJson, TimesJson};

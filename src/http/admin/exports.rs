@@ -15,12 +15,12 @@ use crate::domain::Position;
 use crate::export::{ExportProgress, ExportRequest, ExportView, FileFormat, Selection};
 use crate::http::access::returned::Returned;
 use crate::http::auth::redaction::Redaction;
-use crate::http::chunks::{CHUNK_BYTES, ChunkWriter};
 use crate::http::error::Problem;
 use crate::http::query::Query;
 use crate::http::response::Failures;
-use crate::wire::event_parameters::EventParameters;
+use crate::http::stream::chunks::{CHUNK_BYTES, ChunkWriter};
 use crate::wire::filter::MessageParameters;
+use crate::wire::filter::events::EventParameters;
 use crate::wire::parameters;
 
 /// The response header with the position that an export is pinned to.

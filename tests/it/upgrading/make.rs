@@ -1,8 +1,4 @@
-//! Makes the ledger of this version in tests/data/ledgers, for the versions after it.
-//!
-//! ```sh
-//! cargo test --locked --test it -- upgrading::make --ignored
-//! ```
+//! Makes a ledger with this version; tests/data/ledgers/make stores one for each release.
 //!
 //! The traffic is always the same; identifiers, salts and times differ from run to run.
 
@@ -15,7 +11,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::release::{LEDGERS, audits, facts, ndjson};
+use super::release::{audits, facts, ndjson};
 use crate::support::twilio::{Twilio, resource};
 use crate::support::{
     ACCOUNT, App, MessageBody, OTHER_ACCOUNT, Request, SHARED_KEY, TOKEN, delivered, failed,
@@ -40,11 +36,8 @@ pub const RECHECK: [&str; 8] = [
 /// More than the 256 events of one node that the views keep of the tree.
 const MESSAGES: u32 = 130;
 
-#[test]
-#[ignore = "writes into tests/data/ledgers; run once for each release"]
-fn make_the_ledger_of_this_version() {
-    let folder = Path::new(LEDGERS).join(env!("CARGO_PKG_VERSION"));
-    assert!(!folder.exists(), "{folder:?} exists; delete it only if that version is not released");
+/// Fills a folder with the files of a ledger, and with what this version says about it.
+pub fn make(folder: &Path) {
     let twilio = Twilio::start();
     let (name, url) = twilio.variable();
     let mut app = App::not_started(&[(name, &url), ("TWILIO_API_TIMEOUT", "5s")]);

@@ -1,21 +1,22 @@
 //! Ledgers of released versions, opened by this one: nothing that they contain is lost or reads differently.
 //!
 //! Each folder of tests/data/ledgers is a ledger that one release has made, with what that release said
-//! about it; [`make`] adds one. Every test here runs on all of them.
+//! about it; tests/data/ledgers/make adds one. Every test here runs on all of them.
 
 mod make;
 mod release;
 mod schemas;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tempfile::TempDir;
 
-use self::make::RECHECK;
+use self::make::{RECHECK, make};
 use self::release::{Release, assert_same_facts, audits, lines};
 use crate::support::ledger::findings;
 use crate::support::{App, delivered, sid};
@@ -37,105 +38,140 @@ fn every_released_version_has_a_ledger_here() {
 
 #[test]
 fn a_server_continues_the_ledger_of_every_release() {
-    for release in Release::all() {
-        let mut app = release.ledger();
+    Release::all().iter().for_each(a_server_continues);
+}
 
-        app.restart();
+fn a_server_continues(release: &Release) {
+    let mut app = release.ledger();
 
-        app.caught_up();
-        assert_same_facts(&audits(&app), &release.audits());
-        assert_eq!(app.receive(delivered(&sid(0xfff))).code, 200, "{}", release.version);
-        app.caught_up();
-        assert_eq!(app.message(&sid(0xfff))["status"], "delivered");
-        assert_eq!(verified(&app, &release.expected("root")), [""; 0], "{}", release.version);
-        app.stop();
-        assert_eq!(verified(&app, &release.expected("root")), [""; 0], "{}", release.version);
-        assert_eq!(poor_checks(&app), [""; 0], "{}", release.version);
-    }
+    app.restart();
+
+    app.caught_up();
+    assert_same_facts(&audits(&app), &release.audits());
+    assert_eq!(app.receive(delivered(&sid(0xfff))).code, 200, "{}", release.version);
+    app.caught_up();
+    assert_eq!(app.message(&sid(0xfff))["status"], "delivered");
+    assert_eq!(verified(&app, &release.expected("root")), [""; 0], "{}", release.version);
+    app.stop();
+    assert_eq!(verified(&app, &release.expected("root")), [""; 0], "{}", release.version);
+    assert_eq!(poor_checks(&app), [""; 0], "{}", release.version);
 }
 
 #[test]
 fn commands_alone_upgrade_the_ledger_of_every_release() {
-    for release in Release::all() {
-        let app = release.ledger();
-        assert_same_facts(&audits(&app), &release.audits());
-        assert_eq!(verified(&app, &release.expected("root")), [""; 0], "{}", release.version);
-        assert_eq!(poor_checks(&app), [""; 0], "{}", release.version);
-    }
+    Release::all().iter().for_each(commands_upgrade);
+}
+
+fn commands_upgrade(release: &Release) {
+    let app = release.ledger();
+    assert_same_facts(&audits(&app), &release.audits());
+    assert_eq!(verified(&app, &release.expected("root")), [""; 0], "{}", release.version);
+    assert_eq!(poor_checks(&app), [""; 0], "{}", release.version);
 }
 
 #[test]
 fn the_views_of_every_release_agree_with_those_of_a_replay() {
-    for release in Release::all() {
-        let (kept, rebuilt) = (release.ledger(), release.ledger());
-        std::fs::remove_file(rebuilt.views_file()).unwrap();
-        assert_eq!(audits(&kept), audits(&rebuilt));
-        let digest = |app: &App| app.json(&["verify", "--format", "json"])["digest"].clone();
-        assert_eq!(digest(&kept), digest(&rebuilt), "{}", release.version);
-    }
+    Release::all().iter().for_each(views_agree_with_a_replay);
+}
+
+fn views_agree_with_a_replay(release: &Release) {
+    let (kept, rebuilt) = (release.ledger(), release.ledger());
+    std::fs::remove_file(rebuilt.views_file()).unwrap();
+    assert_eq!(audits(&kept), audits(&rebuilt));
+    let digest = |app: &App| app.json(&["verify", "--format", "json"])["digest"].clone();
+    assert_eq!(digest(&kept), digest(&rebuilt), "{}", release.version);
 }
 
 #[test]
 fn exports_of_the_ledger_of_every_release_say_the_same_as_before() {
-    for release in Release::all() {
-        let app = release.ledger();
-        assert_same_facts(&app.events(), &lines(&release.file("events.ndjson.gz")));
-        assert_same_facts(&app.messages(), &lines(&release.file("messages.ndjson.gz")));
-    }
+    Release::all().iter().for_each(exports_say_the_same);
+}
+
+fn exports_say_the_same(release: &Release) {
+    let app = release.ledger();
+    assert_same_facts(&app.events(), &lines(&release.file("events.ndjson.gz")));
+    assert_same_facts(&app.messages(), &lines(&release.file("messages.ndjson.gz")));
 }
 
 #[test]
 fn the_quarantine_of_every_release_is_rechecked() {
-    for release in Release::all() {
-        let app = release.ledger();
-        let list = ["quarantine", "list", "--format", "json"];
-        let before = release.expected("quarantine");
-        let before = before.as_array().unwrap();
-        assert_same_facts(app.json(&list)["data"].as_array().unwrap(), before);
-        let events = app.events().len();
+    Release::all().iter().for_each(quarantine_is_rechecked);
+}
 
-        let outcome = app.json(&RECHECK);
+fn quarantine_is_rechecked(release: &Release) {
+    let app = release.ledger();
+    let list = ["quarantine", "list", "--format", "json"];
+    let before = release.expected("quarantine");
+    let before = before.as_array().unwrap();
+    assert_same_facts(app.json(&list)["data"].as_array().unwrap(), before);
+    let events = app.events().len();
 
-        assert_eq!((&outcome["appended"], &outcome["refused"]), (&json!(2), &json!(1)));
-        let appended: Vec<_> =
-            app.events()[events..].iter().map(|event| event["event_id"].clone()).collect();
-        let ids: Vec<_> = before.iter().map(|request| request["id"].clone()).collect();
-        assert!(appended.iter().all(|id| ids.contains(id)), "{appended:?}");
-        assert_eq!(verified(&app, &release.expected("root")), [""; 0], "{}", release.version);
-    }
+    let outcome = app.json(&RECHECK);
+
+    assert_eq!((&outcome["appended"], &outcome["refused"]), (&json!(2), &json!(1)));
+    let appended: Vec<_> =
+        app.events()[events..].iter().map(|event| event["event_id"].clone()).collect();
+    let ids: Vec<_> = before.iter().map(|request| request["id"].clone()).collect();
+    assert!(appended.iter().all(|id| ids.contains(id)), "{appended:?}");
+    assert_eq!(verified(&app, &release.expected("root")), [""; 0], "{}", release.version);
 }
 
 /// The way back in docs/operations/upgrading.md, and the way to a new machine in backups.md.
 #[test]
 fn the_backup_of_every_release_is_restored_and_completed_from_its_export() {
-    for release in Release::all() {
-        let app = App::not_started(&[]);
-        let write = |name: &str, file: &str| {
-            std::fs::write(app.folder().join(name), release.file(file)).unwrap();
-        };
-        write("backup.db", "backup.db.gz");
-        write("events.ndjson", "events.ndjson.gz");
+    Release::all().iter().for_each(backup_is_restored_and_completed);
+}
 
-        let restored = app.run(&["restore", "backup.db"]);
-        assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
-        assert_eq!(verified(&app, &release.expected("backup")), [""; 0], "{}", release.version);
+fn backup_is_restored_and_completed(release: &Release) {
+    let app = App::not_started(&[]);
+    let write = |name: &str, file: &str| {
+        std::fs::write(app.folder().join(name), release.file(file)).unwrap();
+    };
+    write("backup.db", "backup.db.gz");
+    write("events.ndjson", "events.ndjson.gz");
 
-        let imported = app.json(&["import", "events.ndjson", "--report", "json"]);
-        assert_eq!((&imported["refused"], app.events().len()), (&json!(0), release.events()));
-        assert_eq!(statuses(&audits(&app)), statuses(&release.audits()), "{}", release.version);
-        assert_eq!(verified(&app, &release.expected("backup")), [""; 0], "{}", release.version);
-    }
+    let restored = app.run(&["restore", "backup.db"]);
+    assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+    assert_eq!(verified(&app, &release.expected("backup")), [""; 0], "{}", release.version);
+
+    let imported = app.json(&["import", "events.ndjson", "--report", "json"]);
+    assert_eq!((&imported["refused"], app.events().len()), (&json!(0), release.events()));
+    assert_eq!(statuses(&audits(&app)), statuses(&release.audits()), "{}", release.version);
+    assert_eq!(verified(&app, &release.expected("backup")), [""; 0], "{}", release.version);
 }
 
 #[test]
 fn the_export_of_every_release_is_imported_into_a_new_ledger() {
-    for release in Release::all() {
-        let app = App::not_started(&[]);
-        let events = release.file("events.ndjson.gz");
-        std::fs::write(app.folder().join("events.ndjson"), &events).unwrap();
-        let imported = app.json(&["import", "events.ndjson", "--report", "json"]);
-        assert_eq!(imported["appended"], json!(release.events()), "{imported}");
-        assert_eq!(statuses(&audits(&app)), statuses(&release.audits()), "{}", release.version);
+    Release::all().iter().for_each(export_is_imported);
+}
+
+fn export_is_imported(release: &Release) {
+    let app = App::not_started(&[]);
+    let events = release.file("events.ndjson.gz");
+    std::fs::write(app.folder().join("events.ndjson"), &events).unwrap();
+    let imported = app.json(&["import", "events.ndjson", "--report", "json"]);
+    assert_eq!(imported["appended"], json!(release.events()), "{imported}");
+    assert_eq!(statuses(&audits(&app)), statuses(&release.audits()), "{}", release.version);
+}
+
+/// So that a release can add its ledger. `LEDGER_TO` is a new folder for it; otherwise it is not stored.
+#[test]
+fn this_version_makes_a_ledger_that_it_accepts() {
+    let temporary = TempDir::new().unwrap();
+    let folder = std::env::var_os("LEDGER_TO")
+        .map_or_else(|| temporary.path().join(env!("CARGO_PKG_VERSION")), PathBuf::from);
+    make(&folder);
+    let release = Release::new(folder);
+    for check in [
+        a_server_continues,
+        commands_upgrade,
+        views_agree_with_a_replay,
+        exports_say_the_same,
+        quarantine_is_rechecked,
+        backup_is_restored_and_completed,
+        export_is_imported,
+    ] {
+        check(&release);
     }
 }
 

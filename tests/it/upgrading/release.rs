@@ -12,8 +12,8 @@ use serde_json::Value;
 use super::make::PUBLIC_URL;
 use crate::support::App;
 
-/// The folder of all of them.
-pub const LEDGERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/ledgers");
+/// The folder of all of them, which also contains the script that makes one.
+const LEDGERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/ledgers");
 
 /// Members of a message, an event or a request that a later version may say in other words, or that depend
 /// on what has been appended since. `body` is left out of audits for their size; the events have it.
@@ -28,16 +28,17 @@ pub struct Release {
 }
 
 impl Release {
+    /// The release whose files are in this folder, which has its version as the name.
+    pub fn new(folder: PathBuf) -> Self {
+        let version = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        Self { version, folder }
+    }
+
     /// Returns every release, and fails if there is none.
     pub fn all() -> Vec<Self> {
-        let folders = std::fs::read_dir(LEDGERS).expect("tests/data/ledgers exists");
-        let mut releases: Vec<_> = folders
-            .map(|folder| folder.unwrap())
-            .map(|folder| Self {
-                version: folder.file_name().into_string().unwrap(),
-                folder: folder.path(),
-            })
-            .collect();
+        let entries = std::fs::read_dir(LEDGERS).expect("tests/data/ledgers exists");
+        let folders = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+        let mut releases: Vec<_> = folders.map(Self::new).collect();
         assert!(!releases.is_empty(), "tests/data/ledgers is empty");
         releases.sort_by(|one, other| one.version.cmp(&other.version));
         releases

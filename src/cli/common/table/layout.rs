@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use unicode_width::UnicodeWidthStr;
 
 use super::{Cell, Column};
-use crate::cli::common::palette::HEADING;
-use crate::cli::common::styled::Styled;
+use crate::cli::common::terminal::palette::HEADING;
+use crate::cli::common::terminal::styled::Styled;
 
 /// The blanks between two columns.
 const GAP: usize = 2;

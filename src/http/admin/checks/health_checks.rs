@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 use crate::checks::finding::Outcome;
 use crate::checks::recent::RecentCallbacks;
 use crate::checks::report::CheckReport;
-use crate::checks::running_server::RunningServer;
+use crate::checks::server::running_server::RunningServer;
 use crate::domain::Timestamp;
 use crate::http::callbacks::recent::MinuteCounters;
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
 
-use crate::checks::metrics_text::Metrics;
 use crate::checks::report::{CheckReport, ChecksJson};
-use crate::checks::running_server::RunningServer;
+use crate::checks::server::metrics_text::Metrics;
+use crate::checks::server::running_server::RunningServer;
 use crate::http::admin::health::current_readiness;
 use crate::http::admin::metrics;
 use crate::http::admin::state::AdminState;

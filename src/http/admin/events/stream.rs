@@ -12,10 +12,10 @@ use crate::http::access::returned::Returned;
 use crate::http::admin::state::AdminState;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
-use crate::http::follow::{self, Page, Pages};
 use crate::http::query::Query;
 use crate::http::response::Failures;
-use crate::http::sse::Event;
+use crate::http::stream::follow::{self, Page, Pages};
+use crate::http::stream::sse::Event;
 use crate::store::StoreError;
 use crate::wire::parameters;
 

@@ -14,10 +14,10 @@ use crate::http::access::returned::Returned;
 use crate::http::admin::exports::AS_OF_POSITION;
 use crate::http::admin::state::AdminState;
 use crate::http::auth::redaction::Redaction;
-use crate::http::chunks::{CHUNK_BYTES, ChunkWriter};
 use crate::http::error::Problem;
 use crate::http::query::{NoParameters, Query};
 use crate::http::response::{self, Failures};
+use crate::http::stream::chunks::{CHUNK_BYTES, ChunkWriter};
 use crate::jobs::{ExportJob, Job, JobState, JobWork};
 
 /// The file of an export that is done.

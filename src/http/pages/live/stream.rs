@@ -19,9 +19,9 @@ use crate::http::admin::events::stream::StreamParameters;
 use crate::http::admin::state::AdminState;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
-use crate::http::follow::{self, Page, Pages};
 use crate::http::query::Query;
-use crate::http::sse::Event;
+use crate::http::stream::follow::{self, Page, Pages};
+use crate::http::stream::sse::Event;
 use crate::projection::effects::Effects;
 use crate::store::{EventPages, StoreError};
 

@@ -17,8 +17,8 @@ use crate::store::sqlite::engine;
 use crate::store::sqlite::files::{connect, wal_ownership};
 use crate::store::sqlite::migrate;
 use crate::store::sqlite::views::error::{Failure, failed};
-use crate::store::sqlite::views::sid_table::SidTable;
 use crate::store::sqlite::views::tables::Tables;
+use crate::store::sqlite::views::tables::sid_table::SidTable;
 use crate::store::sqlite::views::views_impl::Transactions;
 use crate::store::{Checked, Damage, StoreError, Views};
 

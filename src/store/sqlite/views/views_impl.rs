@@ -16,8 +16,7 @@ use crate::domain::{MessageKey, MessageSid, Rule};
 use crate::store::sqlite::files::{bounded_read, check};
 use crate::store::sqlite::migrate::VIEW_TABLES;
 use crate::store::sqlite::views::error::Failure;
-use crate::store::sqlite::views::tables::Tables;
-use crate::store::sqlite::views::{list, rollups, tag_index, write};
+use crate::store::sqlite::views::tables::{Tables, list, rollups, tag_index, write};
 use crate::store::{Batch, Checked, Checkpoint, Message, MessagePage, StoreError, Views};
 
 /// How the tables of one set of views are read and written.
