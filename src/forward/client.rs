@@ -9,8 +9,9 @@ use reqwest::{Client, Response};
 use time::OffsetDateTime;
 
 use crate::domain::retry_after::retry_after;
-use crate::forward::link_local::{LinkLocalOnly, WithoutLinkLocal, link_local_host};
+use crate::forward::address::{is_link_local, literal_address};
 use crate::forward::request::OutgoingRequest;
+use crate::forward::resolver::{LinkLocalOnly, WithoutLinkLocal};
 use crate::forward::target::Target;
 
 /// The time limit for a connection attempt.
@@ -125,7 +126,10 @@ impl TargetClient {
             .no_proxy();
         let (builder, refused) = match target.allow_link_local {
             true => (builder, None),
-            false => (builder.dns_resolver(WithoutLinkLocal), link_local_host(&target.url)),
+            false => (
+                builder.dns_resolver(WithoutLinkLocal),
+                literal_address(&target.url).filter(|it| is_link_local(*it)),
+            ),
         };
         let refused = refused.map(|address| format!("{address} is a link-local address"));
         Ok(Self { http: builder.build()?, refused })
