@@ -3,8 +3,9 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use crate::forward::address::is_link_local;
 
 /// The error of a host whose addresses are all link-local.
 #[derive(Debug, thiserror::Error)]

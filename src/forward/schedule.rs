@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_target_is_failing_after_twenty_failures_in_a_row_and_since_the_first_of_them() {
-        let at = |second| Timestamp::from_micros(second * 1_000_000);
+        let at = |second: i64| Timestamp::from_micros(second * 1_000_000);
         let mut outage = Outage::default();
         outage.failed(at(1), at(2), None);
         assert_eq!(outage.accepted(), None);
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_failing_target_is_tried_ever_less_often_down_to_twice_a_minute() {
-        let at = |second| Timestamp::from_micros(second * 1_000_000);
+        let at = |second: i64| Timestamp::from_micros(second * 1_000_000);
         let mut outage = Outage::default();
         // All of them began before it was known.
         for _ in 0..2 * FAILURES_MAX {
