@@ -1,6 +1,6 @@
 //! The usual English names of countries, as people say them.
 
-use super::Country;
+use super::country::Country;
 
 /// Countries whose names have an article within a sentence.
 const WITH_ARTICLE: [&str; 28] = [

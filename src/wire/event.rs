@@ -1,8 +1,5 @@
 //! The JSON of an event, for `export events` and the API.
 
-pub mod facts;
-pub mod shown;
-
 use std::collections::BTreeMap;
 
 use base64::Engine;

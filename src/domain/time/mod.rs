@@ -1,5 +1,0 @@
-//! Points in time, durations and time zones.
-
-pub mod duration;
-pub mod timestamp;
-pub mod zone;
