@@ -3,6 +3,7 @@
 mod app;
 pub mod application;
 mod bodies;
+pub mod clock;
 pub mod events;
 mod http;
 pub mod ledger;
