@@ -71,7 +71,7 @@ fn the_status_is_that_of_the_message_after_the_event_and_the_effect_says_what_it
 fn json_is_signed_by_its_hash_in_the_query() {
     let application = Application::start();
     let app = forwarding(&application, "");
-    let body = br#"{"AccountSid": "AC00000000000000000000000000000001"}"#;
+    let body = br#"[{"type": "com.twilio.example"}]"#;
     let hash = hex(&Sha256::digest(body));
     let path = format!("/message-status?bodySHA256={hash}");
     let request = Request::new("POST", &path)
