@@ -4,6 +4,7 @@
 //! A target has a thread of its own, which reads the log from the target's position: it follows the log like a
 //! reader of the API does, so nothing here can delay the response to a callback.
 
+pub mod address;
 pub mod target;
 pub mod webhook_secret;
 
