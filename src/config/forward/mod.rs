@@ -16,8 +16,8 @@ use self::own_url::{OwnUrls, is_own_address};
 use self::value::Value;
 use super::file::ForwardEntry;
 use super::{Origin, Settings, credential};
-use crate::domain::duration;
 use crate::domain::event::parse_position;
+use crate::domain::time::duration;
 use crate::forward::target::{
     Beginning, Format, GIVE_UP_AFTER, GIVE_UP_AFTER_MAX, NAME_BYTES_MAX, REQUESTS, REQUESTS_MAX,
     TARGETS_MAX, TIMEOUT, TIMEOUT_MAX, Target,

@@ -6,7 +6,7 @@ use super::value::Value;
 use crate::config::credential;
 use crate::config::file::ForwardEntry;
 use crate::domain::account_names::AccountNames;
-use crate::domain::event_filter::EventFilter;
+use crate::domain::event::filter::EventFilter;
 use crate::domain::message::tags::{NAME_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::domain::similar::suggestion;
 use crate::domain::{AccountSid, Source, Status};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use delivery_ledger::config::{self, Flags, SETTINGS, template};
-use delivery_ledger::domain::duration;
+use delivery_ledger::domain::time::duration;
 use delivery_ledger::forward::target;
 use delivery_ledger::reconcile;
 
