@@ -9,8 +9,8 @@ use super::parameters::{self, BadValue, not_empty, parsed};
 use super::tag_filter;
 use super::written_time::{WrittenTime, ZoneName};
 use crate::domain::account_names::AccountNames;
-use crate::domain::event_filter::EventFilter;
-use crate::domain::zone::Zone;
+use crate::domain::event::filter::EventFilter;
+use crate::domain::time::zone::Zone;
 use crate::domain::{AccountSid, ErrorCode, Source};
 
 /// Which events are asked for. Everything that is given must match what the event itself reports.

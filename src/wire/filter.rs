@@ -14,11 +14,12 @@ use super::written_time::{self, WrittenTime, ZoneName};
 use crate::domain::account_names::AccountNames;
 use crate::domain::channel::CHANNELS;
 use crate::domain::country::Country;
-use crate::domain::duration::ParseError;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::similar::suggestion;
-use crate::domain::zone::Zone;
-use crate::domain::{AccountSid, ErrorCode, Status, Timestamp, duration};
+use crate::domain::time::duration;
+use crate::domain::time::duration::ParseError;
+use crate::domain::time::zone::Zone;
+use crate::domain::{AccountSid, ErrorCode, Status, Timestamp};
 
 /// Which messages are asked for. Each field is a parameter of lists, exports and reports.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]

@@ -16,7 +16,7 @@ use crate::domain::Timestamp;
 use crate::domain::account_names::AccountNames;
 use crate::domain::country::Country;
 use crate::domain::message::filter::MessageFilter;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::domain::{ErrorCodes, Rule};
 use crate::http::access::recorder::AccessRecorder;
 use crate::http::auth::redaction::Redaction;

@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use crate::domain::event_filter::EventFilter;
+use crate::domain::event::filter::EventFilter;
 use crate::domain::{Position, RecordedEvent};
 use crate::http::access::returned::Returned;
 use crate::http::admin::state::AdminState;
