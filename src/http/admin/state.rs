@@ -30,7 +30,7 @@ use crate::projection::worker::Handle;
 use crate::store::Store;
 use crate::store::writer::Writer;
 use crate::wire::filter::FilterContext;
-use crate::wire::tag_filter::{self, NoSuchTag};
+use crate::wire::filter::tag_filter::{self, NoSuchTag};
 
 /// How long a request waits for views that are behind the log.
 const VIEWS_TIMEOUT: Duration = Duration::from_secs(2);

@@ -16,10 +16,10 @@ use crate::domain::time::zone::Zone;
 use crate::store::Views;
 use crate::telemetry::eprint_line;
 use crate::text::printable;
+use crate::wire::filter::tag_filter;
 use crate::wire::filter::{FilterContext, MessageParameters};
 use crate::wire::number::WrittenAddress;
 use crate::wire::parameters;
-use crate::wire::tag_filter;
 
 /// The advice if a number cannot be understood.
 const NATIONAL_HINT: &str =

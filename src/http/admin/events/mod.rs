@@ -18,7 +18,7 @@ use crate::http::response::{self, Failures};
 use crate::store::StoreError;
 use crate::twilio::callback::ParsedCallback;
 use crate::wire;
-use crate::wire::event_parameters::EventParameters;
+use crate::wire::filter::events::EventParameters;
 use crate::wire::parameters;
 
 /// The maximum number of events that one page examines, so that no request reads the whole log.

@@ -1,5 +1,8 @@
 //! The filter of messages: the query parameters of the API, which the command line has as flags.
 
+pub mod events;
+pub mod tag_filter;
+
 use std::time::Duration;
 
 use serde::de::Error;
@@ -9,7 +12,6 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::number::WrittenAddress;
 use super::parameters::{BadValue, account_sid, not_empty, parsed, sid, time, time_zone};
-use super::tag_filter;
 use super::written_time::{self, WrittenTime, ZoneName};
 use crate::domain::account_names::AccountNames;
 use crate::domain::channel::CHANNELS;
