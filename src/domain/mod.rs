@@ -10,7 +10,6 @@ pub mod event;
 pub mod hash;
 pub mod media_type;
 pub mod message;
-pub mod retry_after;
 pub mod rollup;
 pub mod rule;
 pub mod sid;

@@ -8,7 +8,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use time::OffsetDateTime;
 
-use crate::domain::retry_after::retry_after;
+use crate::domain::time::retry_after::retry_after;
 use crate::forward::address::{is_link_local, literal_address};
 use crate::forward::request::OutgoingRequest;
 use crate::forward::resolver::{LinkLocalOnly, WithoutLinkLocal};

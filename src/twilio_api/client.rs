@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use super::limits::RETRY_AFTER_MAX;
 use super::{ApiError, ApiResponse, Credentials, RequestError, RequestLimits};
 use crate::domain::event::Headers;
-use crate::domain::retry_after::retry_after as parse_retry_after;
+use crate::domain::time::retry_after::retry_after as parse_retry_after;
 use crate::twilio::form::MEDIA_TYPE;
 
 /// The time limit for a connection attempt.
