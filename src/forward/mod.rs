@@ -7,6 +7,7 @@
 pub mod address;
 pub mod client;
 mod follower;
+pub mod job;
 pub mod metrics;
 mod queue;
 pub mod request;
