@@ -1,4 +1,4 @@
-//! Writes the table of countries that the product includes, `src/domain/country_ranges.in`.
+//! Writes the table of countries that the product includes, `src/domain/country/country_ranges.in`.
 //! Run it after an update of `phonenumber`: `cargo run --release --example country_table`. It takes some
 //! minutes.
 
@@ -12,7 +12,7 @@ use std::path::Path;
 use libphonenumber::{CALLING_CODES, LENGTHS, by_phonenumber, deciding, version};
 
 fn main() -> std::io::Result<()> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/domain/country_ranges.in");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/domain/country/country_ranges.in");
     std::fs::write(file, generated())
 }
 

@@ -15,7 +15,7 @@ use delivery_ledger::domain::message::status_reported::Direction;
 use delivery_ledger::domain::message::status_reported::{Addressing, Doubt};
 use delivery_ledger::domain::message::tags::Tags;
 use delivery_ledger::domain::rollup::Hour;
-use delivery_ledger::domain::zone::Zone;
+use delivery_ledger::domain::time::zone::Zone;
 use delivery_ledger::domain::{
     AccountSid, ErrorCode, Lifecycle, MessageKey, MessageSid, Rule, Status, StatusReported,
     Timestamp,

@@ -13,7 +13,7 @@ use crate::cli::common::text::{number, position};
 use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;
 use crate::domain::digest::hex;
-use crate::domain::event_filter::EventFilter;
+use crate::domain::event::filter::EventFilter;
 use crate::domain::{ErrorCodes, MessageSid, Position};
 use crate::export::manifest::{HashingWriter, Manifest, ManifestFile};
 use crate::export::{ExportRequest, ExportView, FileFormat, Selection, Sink};

@@ -13,7 +13,7 @@ use crate::cli::common::{ledger, terminal};
 use crate::config::Settings;
 use crate::domain::account_names::AccountNames;
 use crate::domain::message::filter::MessageFilter;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::domain::{Position, Timestamp};
 use crate::export::{Content, ExportRow, FileFormat};
 use crate::store::{Message, Store};

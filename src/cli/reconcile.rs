@@ -13,7 +13,8 @@ use crate::cli::common::text::number;
 use crate::cli::common::{ledger, progress};
 use crate::config::{Reconciling, Settings};
 use crate::domain::account_names::AccountNames;
-use crate::domain::{AccountSid, NewEvent, Timestamp, duration};
+use crate::domain::time::duration;
+use crate::domain::{AccountSid, NewEvent, Timestamp};
 use crate::reconcile::{
     self, DryRun, REQUESTS_MAX, ReconcileError, ReconcilePlan, ReconcileSummary, Run,
 };

@@ -9,7 +9,7 @@ use super::{
     RECONCILE_EVERY, RECONCILE_GIVE_UP_AFTER, RECONCILE_KEEP_CONTENT, RECONCILE_MAX_REQUESTS,
     RECONCILE_OLDER_THAN, Settings,
 };
-use crate::domain::duration;
+use crate::domain::time::duration;
 
 /// The configured settings of reconciliation. The defaults of the others are those of the command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

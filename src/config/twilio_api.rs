@@ -9,7 +9,8 @@ use super::messages::warn_once;
 use super::{
     CALLBACK_OVERRIDES, Settings, TWILIO_API_BASE_URL, TWILIO_API_TIMEOUT, credential, one_path,
 };
-use crate::domain::{AccountSid, duration};
+use crate::domain::AccountSid;
+use crate::domain::time::duration;
 use crate::subaccounts::Subaccount;
 use crate::twilio::callback_path::CallbackPath;
 use crate::twilio::signature::BaseUrl;

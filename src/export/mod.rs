@@ -26,7 +26,8 @@ pub use self::request::{ExportRequest, Selection};
 use crate::domain::Position;
 use crate::projection::message_query::BeyondHead;
 use crate::store::StoreError;
-use crate::wire::{self, tag_filter};
+use crate::wire;
+use crate::wire::filter::tag_filter;
 
 /// Where an export is written to. It is not generic, because the compiled writers of Parquet and of
 /// spreadsheets are large.

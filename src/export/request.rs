@@ -4,7 +4,7 @@
 use super::rows::{self, Output};
 use super::{Content, ExportError, ExportProgress, ExportView, FileFormat, Sink};
 use crate::domain::ErrorCodes;
-use crate::domain::event_filter::EventFilter;
+use crate::domain::event::filter::EventFilter;
 use crate::domain::message::filter::MessageFilter;
 use crate::store::Store;
 

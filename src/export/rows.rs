@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{ExportError, ExportProgress, ExportRow, ExportView, RowWriter};
-use crate::domain::event_filter::EventFilter;
+use crate::domain::event::filter::EventFilter;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::message::message_ref::MessageRef;
 use crate::domain::{ErrorCodes, Position};

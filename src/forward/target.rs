@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use crate::domain::event_filter::EventFilter;
+use crate::domain::event::filter::EventFilter;
 use crate::domain::{Position, Source};
 use crate::forward::webhook_secret::WebhookSecret;
 use crate::twilio::callback_path::CallbackPath;

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use super::local_time::LocalTime;
 use super::{Dimension, Period, RowKey};
 use crate::domain::Timestamp;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 
@@ -81,7 +81,7 @@ fn first_of_month(month: i64) -> Option<Date> {
 mod tests {
     use super::super::{Dimension, Period};
     use crate::domain::Timestamp;
-    use crate::domain::zone::Zone;
+    use crate::domain::time::zone::Zone;
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse(text).unwrap()

@@ -3,7 +3,7 @@
 //! [`DurationHistogram`] searches for each bucket. Adding rollups of fifty messages to one row takes
 //! thirty times as long with it, which would be most of a report's time.
 
-use crate::domain::histogram::{DurationHistogram, Elapsed, bucket_of};
+use crate::domain::rollup::histogram::{DurationHistogram, Elapsed, bucket_of};
 
 /// The number of buckets up to which a histogram stays sparse. The rows of senders with a few
 /// messages, of which there may be very many, then take little memory.
@@ -86,7 +86,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::DenseHistogram;
-    use crate::domain::histogram::{DurationHistogram, Elapsed};
+    use crate::domain::rollup::histogram::{DurationHistogram, Elapsed};
 
     fn elapsed() -> impl Strategy<Value = Elapsed> {
         prop_oneof![

@@ -8,7 +8,7 @@ use super::dense_histogram::DenseHistogram;
 use super::dimension::{RowKeys, RowKeysRef};
 use crate::domain::Status;
 use crate::domain::channel::has_read_receipts;
-use crate::domain::histogram::DurationHistogram;
+use crate::domain::rollup::histogram::DurationHistogram;
 use crate::domain::rollup::{Contribution, Rollup, RollupKey};
 
 /// The counts of one row.

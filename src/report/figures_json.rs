@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::Figures;
 use crate::domain::Status;
-use crate::domain::histogram::DurationHistogram;
+use crate::domain::rollup::histogram::DurationHistogram;
 use crate::wire::status_name::status_name;
 
 /// The figures of a row; docs/REPORTS.md defines them.

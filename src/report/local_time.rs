@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use crate::domain::Timestamp;
 use crate::domain::rollup::Hour;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 
 /// Microseconds of a second and of an hour.
 const SECOND: i64 = 1_000_000;

@@ -23,7 +23,7 @@ use std::cell::Cell;
 
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::rollup::{Hour, RollupKey};
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::domain::{ErrorCodes, Position, Rule};
 use crate::store::{Checkpoint, Store, StoreError, Views};
 

@@ -4,7 +4,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
 
 use super::{Dimension, Row, RowKey};
-use crate::domain::histogram::DurationHistogram;
+use crate::domain::rollup::histogram::DurationHistogram;
 use crate::domain::similar::suggestion;
 
 /// What rows are sorted by.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::figures_json::{ComparedJson, FiguresJson};
 use super::{Dimension, Figures, Period, Report, Row, RowKey};
 use crate::domain::account_names::AccountNames;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::domain::{ErrorCode, ErrorCodes, Timestamp};
 use crate::wire::mask;
 

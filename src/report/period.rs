@@ -6,7 +6,7 @@ use jiff::civil::{Date, Time};
 use super::ReportQuery;
 use super::local_time::LocalTime;
 use crate::domain::Timestamp;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 
 /// A period: from its beginning, and before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,7 @@ fn months(date: Date) -> i32 {
 mod tests {
     use super::Period;
     use crate::domain::Timestamp;
-    use crate::domain::zone::Zone;
+    use crate::domain::time::zone::Zone;
 
     #[test]
     fn the_previous_period_has_as_many_months_days_or_hours() {

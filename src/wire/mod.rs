@@ -3,8 +3,6 @@
 
 pub mod csv;
 pub mod event;
-pub mod event_facts;
-pub mod event_parameters;
 pub mod explanation;
 pub mod filter;
 mod links;
@@ -13,9 +11,7 @@ pub mod message;
 pub mod message_page;
 pub mod number;
 pub mod parameters;
-pub mod shown_event;
 pub mod status_name;
-pub mod tag_filter;
 pub mod written_time;
 
 use base64::Engine;
@@ -23,10 +19,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use event::shown::ShownEvent;
 pub use event::{ErasedEvent, Event, HeaderValue, WholeEvent};
 pub use links::{EntryLinks, MessageLinks};
 pub use message::{Message, TimelineEntry};
-pub use shown_event::ShownEvent;
 
 /// Bytes as text if they are UTF-8, otherwise as base64 under another name.
 #[derive(Debug, Serialize, ToSchema)]

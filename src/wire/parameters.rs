@@ -16,7 +16,7 @@ use utoipa::IntoParams;
 
 use super::written_time::{self, WrittenTime};
 use crate::domain::event::parse_position;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::domain::{AccountSid, Position};
 
 /// A value that its parameter does not accept.

@@ -9,14 +9,15 @@ use time::{Date, PrimitiveDateTime, Time};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::domain::zone::Zone;
-use crate::domain::{Timestamp, duration};
+use crate::domain::Timestamp;
+use crate::domain::time::duration;
+use crate::domain::time::zone::Zone;
 
 /// A time as it was written. Which time it is depends on the present and on the time zone.
 ///
 /// ```
 /// use delivery_ledger::domain::Timestamp;
-/// use delivery_ledger::domain::zone::Zone;
+/// use delivery_ledger::domain::time::zone::Zone;
 /// use delivery_ledger::wire::written_time::WrittenTime;
 ///
 /// let now = Timestamp::parse("2026-11-25T09:30:00Z").unwrap();
@@ -162,7 +163,7 @@ fn local(time: PrimitiveDateTime) -> Option<civil::DateTime> {
 mod tests {
     use super::WrittenTime;
     use crate::domain::Timestamp;
-    use crate::domain::zone::Zone;
+    use crate::domain::time::zone::Zone;
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse(text).unwrap()

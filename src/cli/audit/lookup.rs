@@ -16,9 +16,9 @@ use crate::telemetry::eprint_line;
 use crate::text::printable;
 use crate::wire;
 use crate::wire::filter::ADDRESS_EXPECTED;
+use crate::wire::filter::tag_filter;
 use crate::wire::message_page::{Cursor, ListHash, MessagePage};
 use crate::wire::number::WrittenAddress;
-use crate::wire::tag_filter;
 
 /// The maximum number of messages that are listed to choose from: they fit on a screen.
 const LISTED_MAX: usize = 20;

@@ -16,7 +16,7 @@ use crate::cli::common::text::{number, position};
 use crate::config::Settings;
 use crate::domain::account_names::AccountNames;
 use crate::domain::message::lifecycle::Counts;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::domain::{AccountSid, ErrorCodes, MessageSid, Position, Status, Timestamp};
 use crate::projection::fold::{Entry, Folded};
 use crate::projection::message_query::{AsOf, MessageQuery, MessageResult, find_message};

@@ -2,7 +2,7 @@
 
 use crate::cli::common::table::{Cell, Column, Table};
 use crate::domain::account_names::AccountNames;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::domain::{Effect, ErrorCodes, RecordedEvent, Status};
 use crate::twilio::callback::ParsedCallback;
 

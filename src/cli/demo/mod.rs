@@ -22,7 +22,7 @@ use super::{Format, Outcome, UsageError};
 use crate::config::{self, Flags, Reconciling, ServerConfig, Settings};
 use crate::domain::account_names::AccountNames;
 use crate::domain::message::tags::IndexedTags;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::domain::{AccountSid, ErrorCodes, Rule, Timestamp};
 use crate::http;
 use crate::projection::verify::background;

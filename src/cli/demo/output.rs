@@ -13,7 +13,7 @@ use super::traffic::{CALLBACK_PATH, Traffic};
 use crate::cli::audit;
 use crate::cli::common::terminal;
 use crate::cli::common::text::number;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::domain::{ErrorCodes, MessageSid, Position, Rule, Timestamp};
 use crate::projection::fold::Folded;
 use crate::projection::message_query::{AsOf, MessageQuery, MessageResult, find_message};

@@ -14,7 +14,7 @@ use crate::cli::common::terminal::styled::Styled;
 use crate::cli::common::text::number;
 use crate::config::Settings;
 use crate::domain::Timestamp;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::store;
 use crate::store::quarantine::{Kept, Rank, RefusedRequest};
 use crate::wire::filter::in_order;

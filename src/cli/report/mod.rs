@@ -18,8 +18,8 @@ use crate::config::Settings;
 use crate::report::comparison::{self, Comparison};
 use crate::report::output::ReportJson;
 use crate::report::{Dimension, Order, ReportQuery, csv, report};
+use crate::wire::filter::tag_filter;
 use crate::wire::filter::time_flag;
-use crate::wire::tag_filter;
 
 /// The arguments of `report`.
 #[derive(Debug, clap::Args)]

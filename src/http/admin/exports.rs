@@ -19,8 +19,8 @@ use crate::http::error::Problem;
 use crate::http::query::Query;
 use crate::http::response::Failures;
 use crate::http::stream::chunks::{CHUNK_BYTES, ChunkWriter};
-use crate::wire::event_parameters::EventParameters;
 use crate::wire::filter::MessageParameters;
+use crate::wire::filter::events::EventParameters;
 use crate::wire::parameters;
 
 /// The response header with the position that an export is pinned to.

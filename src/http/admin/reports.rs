@@ -20,9 +20,9 @@ use crate::http::response::{self, Failures};
 use crate::report::comparison::{self, Comparison};
 use crate::report::output::ReportJson;
 use crate::report::{Dimension, Order, Report, ReportQuery, by_scan, csv, from_rollups_only};
+use crate::wire::filter::tag_filter;
 use crate::wire::filter::{MessageParameters, time_flag};
 use crate::wire::parameters::{BadValue, not_empty, parsed};
-use crate::wire::tag_filter;
 
 /// The maximum of `limit`. A report by sender may have very many rows.
 const LIMIT_MAX: usize = 1_000_000;

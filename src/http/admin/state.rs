@@ -16,7 +16,7 @@ use crate::domain::Timestamp;
 use crate::domain::account_names::AccountNames;
 use crate::domain::country::Country;
 use crate::domain::message::filter::MessageFilter;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::domain::{ErrorCodes, Rule};
 use crate::http::access::recorder::AccessRecorder;
 use crate::http::auth::redaction::Redaction;
@@ -30,7 +30,7 @@ use crate::projection::worker::Handle;
 use crate::store::Store;
 use crate::store::writer::Writer;
 use crate::wire::filter::FilterContext;
-use crate::wire::tag_filter::{self, NoSuchTag};
+use crate::wire::filter::tag_filter::{self, NoSuchTag};
 
 /// How long a request waits for views that are behind the log.
 const VIEWS_TIMEOUT: Duration = Duration::from_secs(2);

@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use super::tokens::{Scope, Visibility};
 use crate::domain::account_names::AccountNames;
-use crate::domain::event_filter::EventFilter;
+use crate::domain::event::filter::EventFilter;
 use crate::domain::message::filter::{AddressPattern, MessageFilter};
 use crate::domain::message::tags::KNOWN_NAMES_MAX;
 use crate::domain::{AccountSid, ErrorCodes, Position, RecordedEvent};

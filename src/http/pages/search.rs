@@ -23,9 +23,9 @@ use crate::http::admin::state::AdminState;
 use crate::http::auth::redaction::Redaction;
 use crate::http::error::Problem;
 use crate::twilio::callback::ParsedCallback;
+use crate::wire::filter::tag_filter;
 use crate::wire::number::WrittenAddress;
 use crate::wire::parameters::TAG_PREFIX;
-use crate::wire::tag_filter;
 
 /// The shortest beginning of a SID that is searched for: SM or MM, and some digits that few have.
 const SID_CHARACTERS_MIN: usize = 6;

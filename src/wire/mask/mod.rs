@@ -22,7 +22,7 @@ use self::tags::tags;
 pub use self::tags::{hides_tag, hides_tag_name, tag_value};
 pub use self::text::DIGITS_SHOWN;
 use self::text::{DIGITS_KNOWN_MIN, Known, Part, Rule, digits_of, masked_parts};
-use super::event_facts::EventFacts;
+use super::event::facts::EventFacts;
 use super::message::MessageExplanation;
 use super::{Event, Message, TimelineEntry};
 use crate::domain::event::Headers;

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use delivery_ledger::domain::BodyKind;
 use delivery_ledger::domain::event::Headers;
-use delivery_ledger::domain::event_filter::EventFilter;
+use delivery_ledger::domain::event::filter::EventFilter;
 use delivery_ledger::domain::{AccountSid, NewEvent, Source};
 use delivery_ledger::export::{ExportRequest, ExportView, FileFormat, Selection};
 use delivery_ledger::twilio::accounts::{AccountKeys, Accounts, SharedKey, Token};

@@ -1,7 +1,7 @@
 //! Importing another ledger's events: the same bytes, times and IDs at new positions.
 
+use delivery_ledger::domain::event::filter::EventFilter;
 use delivery_ledger::domain::event::{Headers, Salt};
-use delivery_ledger::domain::event_filter::EventFilter;
 use delivery_ledger::domain::{NewEvent, Source, Timestamp};
 use delivery_ledger::export::{ExportRequest, ExportView, FileFormat, Selection};
 use delivery_ledger::import::{Counts, Options, stage};

@@ -2,7 +2,7 @@
 //! an hour.
 
 use delivery_ledger::domain::Timestamp;
-use delivery_ledger::domain::zone::Zone;
+use delivery_ledger::domain::time::zone::Zone;
 use delivery_ledger::report::{Dimension, ReportQuery, by_scan, report};
 
 use super::EPOCH;

@@ -21,7 +21,7 @@ fn in_table(number: &str) -> Option<String> {
 
 #[test]
 fn an_update_of_phonenumber_regenerates_the_table_and_rebuilds_the_views() {
-    let table = include_str!("../../../src/domain/country_ranges.in");
+    let table = include_str!("../../../src/domain/country/country_ranges.in");
     assert!(
         table.starts_with(&format!("// Generated from phonenumber {} ", version())),
         "run `cargo run --release --example country_table`"

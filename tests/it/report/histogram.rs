@@ -1,7 +1,7 @@
 //! Properties of rollups and duration histograms: additions can be subtracted in any order, and percentiles
 //! have the promised accuracy.
 
-use delivery_ledger::domain::histogram::{DurationHistogram, Elapsed};
+use delivery_ledger::domain::rollup::histogram::{DurationHistogram, Elapsed};
 use delivery_ledger::domain::rollup::{Contribution, Rollup};
 use proptest::collection::vec;
 use proptest::prelude::*;

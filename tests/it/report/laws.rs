@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use delivery_ledger::domain::Rule;
 use delivery_ledger::domain::Timestamp;
 use delivery_ledger::domain::message::filter::MessageFilter;
-use delivery_ledger::domain::zone::Zone;
+use delivery_ledger::domain::time::zone::Zone;
 use delivery_ledger::projection::catch_up;
 use delivery_ledger::projection::replay::replay;
 use delivery_ledger::projection::verify::verify;

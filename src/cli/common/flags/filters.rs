@@ -10,16 +10,16 @@ use crate::cli::common::flags::time_zone::{TimeZoneFlag, now};
 use crate::cli::common::flags::{bad_flag, flag};
 use crate::config::Settings;
 use crate::domain::Timestamp;
-use crate::domain::event_filter::EventFilter;
+use crate::domain::event::filter::EventFilter;
 use crate::domain::message::filter::MessageFilter;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::store::Views;
 use crate::telemetry::eprint_line;
 use crate::text::printable;
+use crate::wire::filter::tag_filter;
 use crate::wire::filter::{FilterContext, MessageParameters};
 use crate::wire::number::WrittenAddress;
 use crate::wire::parameters;
-use crate::wire::tag_filter;
 
 /// The advice if a number cannot be understood.
 const NATIONAL_HINT: &str =

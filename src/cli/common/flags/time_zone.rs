@@ -8,7 +8,7 @@ use crate::cli::UsageError;
 use crate::cli::common::flags::bad_flag;
 use crate::config::Settings;
 use crate::domain::Timestamp;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::wire::filter::time_flag;
 
 /// The flag, as it was given.

@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::cli::common::terminal::palette;
 use crate::cli::common::terminal::styled::PLAIN;
 use crate::cli::common::text::number;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::domain::{Effect, Status, Timestamp};
 use crate::text::printable;
 

@@ -31,7 +31,7 @@ use std::borrow::Cow;
 pub use self::cell::Cell;
 pub use self::layout::Layout;
 use crate::cli::common::terminal::styled::Styled;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 
 /// One column: its heading, and what may happen to it if the terminal is too narrow.
 #[derive(Debug, Clone)]
@@ -135,7 +135,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::{Cell, Column, Table};
-    use crate::domain::zone::Zone;
+    use crate::domain::time::zone::Zone;
     use crate::domain::{Effect, Timestamp};
 
     const SID: &str = "SM0123456789abcdef0123456789abcdef";

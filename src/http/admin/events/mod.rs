@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use crate::domain::event_filter::EventFilter;
+use crate::domain::event::filter::EventFilter;
 use crate::domain::{Position, RecordedEvent};
 use crate::http::access::returned::Returned;
 use crate::http::admin::state::AdminState;
@@ -18,7 +18,7 @@ use crate::http::response::{self, Failures};
 use crate::store::StoreError;
 use crate::twilio::callback::ParsedCallback;
 use crate::wire;
-use crate::wire::event_parameters::EventParameters;
+use crate::wire::filter::events::EventParameters;
 use crate::wire::parameters;
 
 /// The maximum number of events that one page examines, so that no request reads the whole log.

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use utoipa::IntoParams;
 
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::domain::{AccountSid, MessageSid, Position, Timestamp};
 use crate::http::access::returned::Returned;
 use crate::http::admin::state::AdminState;

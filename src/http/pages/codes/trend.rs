@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::rollup::Hour;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::domain::{ErrorCode, ErrorCodes, Position, Timestamp};
 use crate::http::error::Problem;
 use crate::http::pages::frame::range::Range;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::assets;
 use super::theme::Theme;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::domain::{Position, Timestamp};
 use crate::http::auth::csrf::CsrfToken;
 use crate::http::auth::tokens::Scope;

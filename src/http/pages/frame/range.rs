@@ -7,7 +7,7 @@ use form_urlencoded::Serializer;
 
 use crate::domain::Timestamp;
 use crate::domain::rollup::Hour;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::http::error::Problem;
 use crate::report::Period;
 use crate::wire::filter::{in_order, time_flag};
@@ -156,7 +156,7 @@ mod tests {
 
     use super::Range;
     use crate::domain::Timestamp;
-    use crate::domain::zone::Zone;
+    use crate::domain::time::zone::Zone;
 
     fn range(pairs: &[(&str, &str)]) -> Range {
         let now = Timestamp::parse("2026-11-25T14:56:20Z").unwrap();

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::page::{Page, Section, User};
 use super::theme::Theme;
 use crate::domain::Timestamp;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::http::admin::checks;
 use crate::http::admin::state::AdminState;
 use crate::http::auth::csrf::{CsrfCheck, CsrfToken};

@@ -12,8 +12,8 @@ use crate::domain::rollup::Hour;
 use crate::http::error::Problem;
 use crate::http::pages::frame::range::minute;
 use crate::http::query::given_twice;
+use crate::wire::filter::tag_filter;
 use crate::wire::parameters::{BadValue, TAG_PREFIX};
-use crate::wire::tag_filter;
 
 /// The rows of a page, unless the query says otherwise: what is looked through at once.
 pub const ROWS: usize = 30;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 use utoipa::IntoParams;
 
-use crate::domain::event_filter::{EventFilter, ReadEvent};
+use crate::domain::event::filter::{EventFilter, ReadEvent};
 use crate::domain::message::filter::AddressPattern;
 use crate::domain::{Effect, ErrorCode, Status};
 use crate::http::admin::state::AdminState;

@@ -9,7 +9,7 @@ use super::period::Steps;
 use super::sides::Side;
 use super::verdict::{Question, Verdict};
 use crate::domain::message::filter::MessageFilter;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::domain::{ErrorCode, ErrorCodes, Position, Rule};
 use crate::http::admin::state::AdminState;
 use crate::http::error::Problem;

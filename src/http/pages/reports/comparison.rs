@@ -4,7 +4,7 @@ use jiff::Span;
 use jiff::civil::{DateTime, Time};
 
 use crate::domain::Timestamp;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::http::error::Problem;
 use crate::report::{Dimension, Period, comparison};
 use crate::wire::filter::{in_order, time_flag};
@@ -127,7 +127,7 @@ fn earlier(period: Period, length: Span, zone: &Zone) -> Period {
 mod tests {
     use super::Compare;
     use crate::domain::Timestamp;
-    use crate::domain::zone::Zone;
+    use crate::domain::time::zone::Zone;
     use crate::report::{Dimension, Period};
 
     fn at(text: &str) -> Timestamp {

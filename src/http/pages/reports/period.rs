@@ -4,7 +4,7 @@ use jiff::Span;
 
 use crate::domain::Timestamp;
 use crate::domain::rollup::Hour;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::http::error::Problem;
 use crate::http::pages::frame::range::ends;
 use crate::report::{Dimension, Period};

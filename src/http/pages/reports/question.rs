@@ -11,7 +11,7 @@ use form_urlencoded::Serializer;
 use super::comparison::Compare;
 use super::period::period;
 use super::values::Values;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::domain::{Status, Timestamp};
 use crate::http::error::Problem;
 use crate::report::{Dimension, InvalidDimensions, Period};
@@ -212,7 +212,7 @@ fn determines(one: &Dimension, other: &Dimension) -> bool {
 mod tests {
     use super::{Question, Show};
     use crate::domain::Timestamp;
-    use crate::domain::zone::Zone;
+    use crate::domain::time::zone::Zone;
 
     fn read(query: &str) -> Result<Question, String> {
         let now = Timestamp::parse("2026-11-25T14:56:20Z").unwrap();

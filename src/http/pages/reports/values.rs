@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::http::error::Problem;
 use crate::http::query::given_twice;
 use crate::wire::filter::MessageParameters;
+use crate::wire::filter::tag_filter;
 use crate::wire::parameters::{self, BadValue, TAG_PREFIX};
-use crate::wire::tag_filter;
 
 /// The parameters that are no filters.
 const OWN: [&str; 10] =

@@ -3,7 +3,7 @@
 use super::table::Value;
 use crate::domain::account_names::AccountNames;
 use crate::domain::country::Country;
-use crate::domain::zone::Zone;
+use crate::domain::time::zone::Zone;
 use crate::domain::{ErrorCode, ErrorCodes, Timestamp};
 use crate::report::{Dimension, RowKey, Step};
 use crate::wire::mask;

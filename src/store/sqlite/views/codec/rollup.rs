@@ -4,8 +4,8 @@
 //! for each of the two histograms its unknown and negative durations, the number of buckets, and for each
 //! bucket its distance from the one before and its count.
 
-use crate::domain::histogram::DurationHistogram;
 use crate::domain::rollup::Rollup;
+use crate::domain::rollup::histogram::DurationHistogram;
 use crate::store::sqlite::views::codec::varint::{self, Reader};
 
 /// The blob of a roll-up; `None` if a count is below zero, which no stored one is.
@@ -67,7 +67,7 @@ fn count(reader: &mut Reader<'_>) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::{pack, unpack};
-    use crate::domain::histogram::Elapsed;
+    use crate::domain::rollup::histogram::Elapsed;
     use crate::domain::rollup::{Contribution, Rollup};
 
     fn tally() -> Rollup {

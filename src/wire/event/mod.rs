@@ -1,5 +1,8 @@
 //! The JSON of an event, for `export events` and the API.
 
+pub mod facts;
+pub mod shown;
+
 use std::collections::BTreeMap;
 
 use base64::Engine;

@@ -3,15 +3,15 @@
 use serde::{Deserialize, Deserializer};
 use utoipa::IntoParams;
 
-use super::filter::{self, FilterContext};
-use super::number::WrittenAddress;
-use super::parameters::{self, BadValue, not_empty, parsed};
+use super::FilterContext;
 use super::tag_filter;
-use super::written_time::{WrittenTime, ZoneName};
 use crate::domain::account_names::AccountNames;
-use crate::domain::event_filter::EventFilter;
-use crate::domain::zone::Zone;
+use crate::domain::event::filter::EventFilter;
+use crate::domain::time::zone::Zone;
 use crate::domain::{AccountSid, ErrorCode, Source};
+use crate::wire::number::WrittenAddress;
+use crate::wire::parameters::{self, BadValue, not_empty, parsed};
+use crate::wire::written_time::{WrittenTime, ZoneName};
 
 /// Which events are asked for. Everything that is given must match what the event itself reports.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -40,11 +40,11 @@ pub struct EventParameters {
     pub error_code: Option<ErrorCode>,
     /// An address, in any spelling if it is a number; `*` and its last digits, at least four; or its first
     /// digits and `*`, as in `+4420*`
-    #[serde(deserialize_with = "filter::address")]
+    #[serde(deserialize_with = "super::address")]
     #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|\+[0-9]+\*|[^*]+)$")]
     pub from: Option<WrittenAddress>,
     /// The same of the recipient
-    #[serde(deserialize_with = "filter::address")]
+    #[serde(deserialize_with = "super::address")]
     #[param(value_type = Option<String>, pattern = r"^(\*[0-9]{4,}|\+[0-9]+\*|[^*]+)$")]
     pub to: Option<WrittenAddress>,
     /// Received at this time or later: RFC 3339, a day or a time in the time zone, `yesterday`, or a length of
@@ -80,9 +80,9 @@ impl EventParameters {
         names: &AccountNames,
     ) -> Result<EventFilter, BadValue> {
         let zone = self.time_zone.as_ref().unwrap_or(&context.time_zone);
-        let (since, until) = filter::period(self.since, self.until, context.now, zone)?;
+        let (since, until) = super::period(self.since, self.until, context.now, zone)?;
         let pattern = |written: WrittenAddress| written.pattern(context.default_country);
-        let account_sid = self.account_sid.map(|written| filter::account(&written, names));
+        let account_sid = self.account_sid.map(|written| super::account(&written, names));
         Ok(EventFilter {
             account_sid: account_sid.transpose()?,
             message_sid: self.message_sid,

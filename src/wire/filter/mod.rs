@@ -1,5 +1,8 @@
 //! The filter of messages: the query parameters of the API, which the command line has as flags.
 
+pub mod events;
+pub mod tag_filter;
+
 use std::time::Duration;
 
 use serde::de::Error;
@@ -9,16 +12,16 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::number::WrittenAddress;
 use super::parameters::{BadValue, account_sid, not_empty, parsed, sid, time, time_zone};
-use super::tag_filter;
 use super::written_time::{self, WrittenTime, ZoneName};
 use crate::domain::account_names::AccountNames;
 use crate::domain::channel::CHANNELS;
 use crate::domain::country::Country;
-use crate::domain::duration::ParseError;
 use crate::domain::message::filter::MessageFilter;
 use crate::domain::similar::suggestion;
-use crate::domain::zone::Zone;
-use crate::domain::{AccountSid, ErrorCode, Status, Timestamp, duration};
+use crate::domain::time::duration;
+use crate::domain::time::duration::ParseError;
+use crate::domain::time::zone::Zone;
+use crate::domain::{AccountSid, ErrorCode, Status, Timestamp};
 
 /// Which messages are asked for. Each field is a parameter of lists, exports and reports.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]

@@ -3,9 +3,10 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::event_facts::EventFacts;
-use super::{Event, mask};
+use super::Event;
+use super::facts::EventFacts;
 use crate::domain::{RecordedEvent, StatusReported};
+use crate::wire::mask;
 
 /// An event, and what it reports of its message unless it was erased.
 #[derive(Debug, Serialize, ToSchema)]

@@ -4,8 +4,8 @@
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-use super::similar::suggestion;
 use super::timestamp::Timestamp;
+use crate::domain::similar::suggestion;
 
 /// The seconds of an hour.
 const HOUR_SECONDS: i32 = 3600;
@@ -40,7 +40,7 @@ impl Zone {
     /// The zone with this name, whose letter case does not matter.
     ///
     /// ```
-    /// use delivery_ledger::domain::zone::Zone;
+    /// use delivery_ledger::domain::time::zone::Zone;
     ///
     /// assert_eq!(Zone::parse("asia/kathmandu").unwrap().name(), "Asia/Kathmandu");
     /// let unknown = Zone::parse("Europe/Berlim").unwrap_err().to_string();

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::message::tag_values;
 use crate::domain::{ErrorCode, Status, StatusReported};
+use crate::wire::message::tag_values;
 
 /// The facts that an event reports of its message; all empty if it reports none.
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]

@@ -1,10 +1,12 @@
 //! Rollups: counts and durations of all messages with the same key (hour, account, channel, country,
 //! status, error code and kind), which reports are computed from.
 
+pub mod histogram;
+
 use std::borrow::Cow;
 
+use self::histogram::{DurationHistogram, Elapsed};
 use super::country::Country;
-use super::histogram::{DurationHistogram, Elapsed};
 use super::message::message_ref::MessageRef;
 use super::message::status_times::StatusTimes;
 use super::{ErrorCode, Status, Timestamp};

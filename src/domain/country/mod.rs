@@ -1,6 +1,8 @@
 //! The country of an address, from the leading digits of its telephone number.
 //! The table of ranges (`country_ranges.in`) is generated from Google's libphonenumber.
 
+mod names;
+
 use std::collections::BTreeSet;
 use std::fmt;
 

@@ -1,5 +1,7 @@
 //! An event: a received request, byte for byte, with the time and source of its arrival.
 
+pub mod filter;
+
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
@@ -7,7 +9,7 @@ use uuid::Uuid;
 
 use super::hash::Hash;
 use super::media_type::BodyKind;
-use super::timestamp::Timestamp;
+use super::time::timestamp::Timestamp;
 
 /// The position of an event in the log: 1, 2, 3, … without gaps. 0 means "before the first event".
 pub type Position = u64;

@@ -2,9 +2,9 @@
 
 use serde::de::{Deserialize, Deserializer, Error};
 
-use super::parameters::BadValue;
 use crate::domain::message::tags::{IndexedTags, KNOWN_NAMES_MAX, NAME_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::domain::similar::suggestion;
+use crate::wire::parameters::BadValue;
 
 /// The maximum number of known names that an error lists.
 const NAMES_LISTED_MAX: usize = 20;

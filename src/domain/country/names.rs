@@ -1,6 +1,6 @@
 //! The usual English names of countries, as people say them.
 
-use super::country::Country;
+use super::Country;
 
 /// Countries whose names have an article within a sentence.
 const WITH_ARTICLE: [&str; 28] = [

@@ -1,0 +1,5 @@
+//! Points in time, durations and time zones.
+
+pub mod duration;
+pub mod timestamp;
+pub mod zone;
