@@ -2,6 +2,7 @@
 
 mod app;
 mod bodies;
+pub mod clock;
 pub mod events;
 mod http;
 pub mod ledger;
