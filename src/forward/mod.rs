@@ -5,8 +5,14 @@
 //! reader of the API does, so nothing here can delay the response to a callback.
 
 pub mod address;
+pub mod client;
+mod follower;
+pub mod metrics;
+mod queue;
+pub mod request;
+mod resolver;
+mod schedule;
+pub mod selected;
 pub mod target;
 pub mod webhook_secret;
-
-/// The configured targets, by name.
-pub type Targets = Vec<target::Target>;
+pub mod worker;

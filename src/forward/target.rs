@@ -143,6 +143,11 @@ impl Format {
         }
     }
 
+    /// True if the request that arrived is sent.
+    pub fn is_request(&self) -> bool {
+        matches!(self, Format::Request)
+    }
+
     /// The sources of events that have this form: a request has to be one that arrived.
     pub fn has(&self, source: Source) -> bool {
         match self {

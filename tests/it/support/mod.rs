@@ -1,6 +1,7 @@
 //! The test harness: a server or a ledger per test, signed callbacks, an HTTP client and a fake Twilio.
 
 mod app;
+pub mod application;
 mod bodies;
 pub mod clock;
 pub mod events;
