@@ -10,9 +10,9 @@ mod event_pages;
 pub mod forward;
 pub mod head;
 pub mod inspect;
-mod kept;
 pub mod open;
 pub mod quarantine;
+mod recent_appends;
 mod salt;
 mod sqlite;
 pub mod writer;
@@ -33,8 +33,8 @@ use crate::domain::{Lifecycle, MessageKey, MessageSid, NewEvent, Position, Recor
 
 pub use error::StoreError;
 pub use event_pages::{EventPages, for_each_event};
-pub use kept::Kept;
 pub use open::{Database, create_quarantine, lock_recheck, open, open_quarantine, read_quarantine};
+pub use recent_appends::RecentAppends;
 pub use salt::new_salt;
 pub use sqlite::files::lock::Lock;
 pub use sqlite::version as sqlite_version;
@@ -85,7 +85,7 @@ pub trait Store: Send + Sync {
 
     /// Like [`Store::reopen`], but appends acknowledged events that the log has lost again from the copy in memory. If
     /// the copy lacks any of them, the log is left unchanged and the error is [`StoreError::LostEvents`].
-    fn reopen_and_restore(&self, _kept: &Kept) -> Result<Position, StoreError> {
+    fn reopen_and_restore(&self, _recent: &RecentAppends) -> Result<Position, StoreError> {
         self.reopen()
     }
 

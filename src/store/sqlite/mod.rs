@@ -19,7 +19,8 @@ use self::views::link::ViewsLink;
 use self::views::open::StoreViews;
 use self::views::rebuild::SqliteRebuild;
 use super::{
-    Access, Checked, Damage, Kept, Rebuild, Sizes, Store, StoreError, Views, WalCheckpoints,
+    Access, Checked, Damage, Rebuild, RecentAppends, Sizes, Store, StoreError, Views,
+    WalCheckpoints,
 };
 use crate::domain::message::tags::IndexedTags;
 use crate::domain::{NewEvent, Position, RecordedEvent, Rule};
@@ -142,11 +143,11 @@ impl Store for SqliteStore {
     }
 
     fn reopen(&self) -> Result<Position, StoreError> {
-        self.log.reopen(&Kept::default())
+        self.log.reopen(&RecentAppends::default())
     }
 
-    fn reopen_and_restore(&self, kept: &Kept) -> Result<Position, StoreError> {
-        self.log.reopen(kept)
+    fn reopen_and_restore(&self, recent: &RecentAppends) -> Result<Position, StoreError> {
+        self.log.reopen(recent)
     }
 
     fn safe_without_wal(&self) -> Position {
