@@ -203,10 +203,10 @@ impl Thread {
     /// Updates the gauges from the file, which other processes may change.
     fn set_current(&mut self) {
         let now = match &self.open {
-            Some(open) if open.check_files_unmoved().is_ok() => open.kept().ok(),
+            Some(open) if open.check_files_unmoved().is_ok() => open.size().ok(),
             _ => store::read_quarantine(&self.database)
                 .ok()
-                .map(|open| open.and_then(|open| open.kept().ok()).unwrap_or_default()),
+                .map(|open| open.and_then(|open| open.size().ok()).unwrap_or_default()),
         };
         now.inspect(|now| self.metrics.set_current(*now));
     }

@@ -60,7 +60,7 @@ pub struct Limits {
 
 /// The current size of a quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Kept {
+pub struct QuarantineSize {
     /// The number of requests.
     pub requests: u64,
     /// How many of them are recognised.
@@ -73,10 +73,14 @@ pub struct Kept {
 pub trait Quarantine: Send {
     /// Stores these, all or none, and evicts others until the limits are kept: the lowest rank first, and of
     /// one rank the oldest. A crash may lose the last ones.
-    fn keep(&mut self, requests: &[RefusedRequest], limits: &Limits) -> Result<Kept, StoreError>;
+    fn keep(
+        &mut self,
+        requests: &[RefusedRequest],
+        limits: &Limits,
+    ) -> Result<QuarantineSize, StoreError>;
 
     /// The current size.
-    fn kept(&self) -> Result<Kept, StoreError>;
+    fn size(&self) -> Result<QuarantineSize, StoreError>;
 
     /// Makes sure that its path still leads to the file that was opened.
     fn check_files_unmoved(&self) -> Result<(), StoreError>;

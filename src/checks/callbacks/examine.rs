@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::ListenerConfig;
 use crate::quarantine::{CheckOutcome, ListenerSettings, check, corrected_public_url, verified};
-use crate::store::quarantine::{Kept, Rank, RefusedRequest};
+use crate::store::quarantine::{QuarantineSize, Rank, RefusedRequest};
 use crate::store::{self, Database, StoreError};
 use crate::twilio::diagnosis::Diagnosis;
 use crate::twilio::signature::BaseUrl;
@@ -22,7 +22,7 @@ const EXAMINED_MIN: u64 = 5;
 #[derive(Debug, Clone)]
 pub struct Examined {
     /// The contents of the whole quarantine.
-    pub kept: Kept,
+    pub size: QuarantineSize,
     /// The number of requests that were examined.
     pub requests: u64,
     /// The number of them that would be accepted now.
@@ -68,12 +68,16 @@ pub fn examine(
     configured: &ListenerConfig,
 ) -> Result<Option<Examined>, StoreError> {
     let Some(quarantine) = store::read_quarantine(database)? else { return Ok(None) };
-    let (kept, newest) = (quarantine.kept()?, quarantine.newest(None, EXAMINED_MAX)?);
+    let (size, newest) = (quarantine.size()?, quarantine.newest(None, EXAMINED_MAX)?);
     let newest: Vec<_> = newest.into_iter().map(|(_, request)| request).collect();
-    Ok(Some(examine_each(kept, &newest, configured)))
+    Ok(Some(examine_each(size, &newest, configured)))
 }
 
-fn examine_each(kept: Kept, newest: &[RefusedRequest], configured: &ListenerConfig) -> Examined {
+fn examine_each(
+    size: QuarantineSize,
+    newest: &[RefusedRequest],
+    configured: &ListenerConfig,
+) -> Examined {
     let ListenerConfig { accounts, public_urls, callback_paths } = configured;
     let listener = ListenerSettings { accounts, public_urls, callback_paths };
     let began = Instant::now();
@@ -114,7 +118,7 @@ fn examine_each(kept: Kept, newest: &[RefusedRequest], configured: &ListenerConf
         let correction = public_url.and_then(|url| Correction::new(url, examined, &listener));
         Cause { text, requests: count, is_ours, correction }
     });
-    Examined { kept, requests, acceptable, cause }
+    Examined { size, requests, acceptable, cause }
 }
 
 impl Correction {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::domain::event::Headers;
 use crate::domain::{Position, Timestamp};
 use crate::store::StoreError;
-use crate::store::quarantine::{Kept, Limits, Quarantine, Rank, RefusedRequest};
+use crate::store::quarantine::{Limits, Quarantine, QuarantineSize, Rank, RefusedRequest};
 use crate::store::sqlite::engine;
 use crate::store::sqlite::files::connect;
 use crate::store::sqlite::files::identity::FileIdentity;
@@ -121,28 +121,32 @@ impl SqliteQuarantine {
 }
 
 impl Quarantine for SqliteQuarantine {
-    fn keep(&mut self, requests: &[RefusedRequest], limits: &Limits) -> Result<Kept, StoreError> {
+    fn keep(
+        &mut self,
+        requests: &[RefusedRequest],
+        limits: &Limits,
+    ) -> Result<QuarantineSize, StoreError> {
         self.write("keep a refused request", |transaction| {
             for request in requests {
                 insert(transaction, request)?;
             }
             loop {
-                let kept = kept(transaction)?;
-                let surplus = match kept.requests.checked_sub(limits.requests) {
+                let size = size(transaction)?;
+                let surplus = match size.requests.checked_sub(limits.requests) {
                     Some(surplus) if surplus > 0 => surplus,
                     // One by one, so that no more are evicted than necessary.
-                    _ if kept.bytes > limits.bytes => 1,
-                    _ => return Ok(kept),
+                    _ if size.bytes > limits.bytes => 1,
+                    _ => return Ok(size),
                 };
                 if evict(transaction, surplus)? == 0 {
-                    return Ok(kept);
+                    return Ok(size);
                 }
             }
         })
     }
 
-    fn kept(&self) -> Result<Kept, StoreError> {
-        kept(&self.connection).map_err(engine("count the quarantine"))
+    fn size(&self) -> Result<QuarantineSize, StoreError> {
+        size(&self.connection).map_err(engine("count the quarantine"))
     }
 
     fn check_files_unmoved(&self) -> Result<(), StoreError> {
@@ -283,13 +287,13 @@ fn insert(transaction: &Transaction<'_>, request: &RefusedRequest) -> rusqlite::
 }
 
 /// The current size.
-fn kept(connection: &Connection) -> rusqlite::Result<Kept> {
+fn size(connection: &Connection) -> rusqlite::Result<QuarantineSize> {
     let requests = query_value(connection, "SELECT requests FROM kept")?;
     let recognised = query_value(connection, "SELECT recognised FROM kept")?;
     let pages: u64 = query_value(connection, "PRAGMA page_count")?;
     let free: u64 = query_value(connection, "PRAGMA freelist_count")?;
     let page_bytes: u64 = query_value(connection, "PRAGMA page_size")?;
-    Ok(Kept { requests, recognised, bytes: pages.saturating_sub(free) * page_bytes })
+    Ok(QuarantineSize { requests, recognised, bytes: pages.saturating_sub(free) * page_bytes })
 }
 
 /// Removes requests, those of the lowest rank first; the next ones fill the pages they leave.

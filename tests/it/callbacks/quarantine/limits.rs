@@ -36,7 +36,7 @@ proptest! {
             all.extend(batch);
         }
         let left = all_of(&*quarantine);
-        prop_assert_eq!(quarantine.kept().unwrap().requests, left.len() as u64);
+        prop_assert_eq!(quarantine.size().unwrap().requests, left.len() as u64);
         prop_assert_eq!(&left[..], &all[all.len() - left.len()..]);
         prop_assert!(!left.is_empty());
     }
@@ -75,7 +75,7 @@ fn a_purge_removes_requests_before_a_time_and_frees_their_space() {
     let before = bytes_on_disk(file.parent().unwrap());
 
     assert_eq!(quarantine.purge(Some(Timestamp::from_micros(20_000_000))).unwrap(), 20);
-    assert_eq!(quarantine.kept().unwrap().requests, 40);
+    assert_eq!(quarantine.size().unwrap().requests, 40);
     assert_eq!(quarantine.oldest(0, 1).unwrap()[0].1.received_at.micros(), 20_000_000);
 
     assert!(contains(&file, b"a-word-to-be-forgotten"), "it is there before");
@@ -99,7 +99,7 @@ fn recognised_requests_are_removed_last() {
         let others: Vec<_> = (0..7).map(|_| request(b"forged".to_vec())).collect();
         quarantine.keep(&others, &limits).unwrap();
     }
-    let kept = quarantine.kept().unwrap();
+    let kept = quarantine.size().unwrap();
     assert_eq!((kept.requests, kept.recognised), (10, 6));
     assert_eq!(&all_of(&*quarantine)[..6], own);
 
@@ -108,7 +108,7 @@ fn recognised_requests_are_removed_last() {
     quarantine.keep(&more, &limits).unwrap();
     let numbers: Vec<_> = all_of(&*quarantine).iter().map(|one| one.body[0]).collect();
     assert_eq!(numbers, (8..18).collect::<Vec<_>>());
-    assert_eq!(quarantine.kept().unwrap().recognised, 10);
+    assert_eq!(quarantine.size().unwrap().recognised, 10);
 }
 
 /// The file of version 0.1, as its first migration left it.
