@@ -104,7 +104,7 @@ impl InvalidReason {
 
     /// The reason with this name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|refusal| refusal.name() == name)
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::ListenerConfig;
 use crate::quarantine::{CheckOutcome, ListenerSettings, check, corrected_public_url, verified};
-use crate::store::quarantine::{QuarantineSize, Rank, RefusedRequest};
+use crate::store::quarantine::{QuarantineSize, QuarantinedRequest, Rank};
 use crate::store::{self, Database, StoreError};
 use crate::twilio::diagnosis::Diagnosis;
 use crate::twilio::signature::BaseUrl;
@@ -75,7 +75,7 @@ pub fn examine(
 
 fn examine_each(
     size: QuarantineSize,
-    newest: &[RefusedRequest],
+    newest: &[QuarantinedRequest],
     configured: &ListenerConfig,
 ) -> Examined {
     let ListenerConfig { accounts, public_urls, callback_paths } = configured;
@@ -96,16 +96,16 @@ fn examine_each(
             CheckOutcome::Unacceptable(reason) => {
                 (reason.to_string(), request.rank == Rank::Recognised, None)
             }
-            CheckOutcome::Refused(refusal, Diagnosis::Fits(remedy)) => {
-                (Diagnosis::Fits(remedy.clone()).to_string(), true, Some((refusal, remedy)))
+            CheckOutcome::InvalidSignature(reason, Diagnosis::Fits(remedy)) => {
+                (Diagnosis::Fits(remedy.clone()).to_string(), true, Some((reason, remedy)))
             }
-            CheckOutcome::Refused(_, cause) => (cause.to_string(), cause.is_found(), None),
+            CheckOutcome::InvalidSignature(_, cause) => (cause.to_string(), cause.is_found(), None),
         };
         let counted = causes.entry(text).or_insert_with(|| Counted {
             requests: 0,
             is_ours,
-            public_url: remedy.and_then(|(refusal, remedy)| {
-                corrected_public_url(request, refusal, &remedy, &listener)
+            public_url: remedy.and_then(|(reason, remedy)| {
+                corrected_public_url(request, reason, &remedy, &listener)
             }),
         });
         counted.requests += 1;
@@ -124,7 +124,7 @@ fn examine_each(
 impl Correction {
     fn new(
         public_url: String,
-        examined: &[RefusedRequest],
+        examined: &[QuarantinedRequest],
         listener: &ListenerSettings<'_>,
     ) -> Option<Self> {
         let public_urls = [BaseUrl::parse(&public_url)?];

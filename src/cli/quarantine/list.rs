@@ -16,7 +16,7 @@ use crate::config::Settings;
 use crate::domain::Timestamp;
 use crate::domain::time::zone::Zone;
 use crate::store;
-use crate::store::quarantine::{QuarantineSize, Rank, RefusedRequest};
+use crate::store::quarantine::{QuarantineSize, QuarantinedRequest, Rank};
 use crate::wire::filter::in_order;
 use crate::wire::mask;
 
@@ -64,7 +64,7 @@ pub fn run(args: &Args, settings: &Settings) -> Result<Outcome> {
 
 /// One line of the list.
 struct Entry {
-    request: RefusedRequest,
+    request: QuarantinedRequest,
     bytes: usize,
 }
 
@@ -96,10 +96,10 @@ fn read(args: &Args, settings: &Settings) -> Result<(QuarantineSize, Vec<Entry>)
 
 impl Entry {
     /// The entry of a request: its path with addresses masked, without query and body.
-    fn of(request: RefusedRequest) -> Self {
+    fn of(request: QuarantinedRequest) -> Self {
         let bytes = request.body.len();
         let path = request.target.split('?').next().unwrap_or_default();
-        let request = RefusedRequest { target: mask::path(path), body: Vec::new(), ..request };
+        let request = QuarantinedRequest { target: mask::path(path), body: Vec::new(), ..request };
         Self { request, bytes }
     }
 }

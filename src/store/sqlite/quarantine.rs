@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::domain::event::Headers;
 use crate::domain::{Position, Timestamp};
 use crate::store::StoreError;
-use crate::store::quarantine::{Limits, Quarantine, QuarantineSize, Rank, RefusedRequest};
+use crate::store::quarantine::{Limits, Quarantine, QuarantineSize, QuarantinedRequest, Rank};
 use crate::store::sqlite::engine;
 use crate::store::sqlite::files::connect;
 use crate::store::sqlite::files::identity::FileIdentity;
@@ -103,7 +103,7 @@ impl SqliteQuarantine {
         sql: &str,
         from: i64,
         limit: usize,
-    ) -> Result<Vec<(u64, RefusedRequest)>, StoreError> {
+    ) -> Result<Vec<(u64, QuarantinedRequest)>, StoreError> {
         let act = "read the quarantine";
         let mut statement = self.connection.prepare_cached(sql).map_err(engine(act))?;
         let mut rows = statement.query(params![from, limit]).map_err(engine(act))?;
@@ -123,7 +123,7 @@ impl SqliteQuarantine {
 impl Quarantine for SqliteQuarantine {
     fn keep(
         &mut self,
-        requests: &[RefusedRequest],
+        requests: &[QuarantinedRequest],
         limits: &Limits,
     ) -> Result<QuarantineSize, StoreError> {
         self.write("keep a refused request", |transaction| {
@@ -157,7 +157,11 @@ impl Quarantine for SqliteQuarantine {
         paths::disk_free(&self.path)
     }
 
-    fn oldest(&self, after: u64, limit: usize) -> Result<Vec<(u64, RefusedRequest)>, StoreError> {
+    fn oldest(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, QuarantinedRequest)>, StoreError> {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         self.page(select!("WHERE number > ?1 ORDER BY number LIMIT ?2"), after, limit)
     }
@@ -166,7 +170,7 @@ impl Quarantine for SqliteQuarantine {
         &self,
         before: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<(u64, RefusedRequest)>, StoreError> {
+    ) -> Result<Vec<(u64, QuarantinedRequest)>, StoreError> {
         let before = before.and_then(|number| i64::try_from(number).ok()).unwrap_or(i64::MAX);
         self.page(select!("WHERE number < ?1 ORDER BY number DESC LIMIT ?2"), before, limit)
     }
@@ -188,7 +192,7 @@ impl Quarantine for SqliteQuarantine {
         read().map_err(engine("read the quarantine"))
     }
 
-    fn find(&self, id: Uuid) -> Result<Option<RefusedRequest>, StoreError> {
+    fn find(&self, id: Uuid) -> Result<Option<QuarantinedRequest>, StoreError> {
         let sql = select!("WHERE id = ?1");
         let found = self.connection.query_row(sql, [id.as_bytes()], row_to_request).optional();
         Ok(found.map_err(engine("read the quarantine"))?.map(|(_, request)| request))
@@ -259,7 +263,7 @@ impl Quarantine for SqliteQuarantine {
     }
 }
 
-fn insert(transaction: &Transaction<'_>, request: &RefusedRequest) -> rusqlite::Result<()> {
+fn insert(transaction: &Transaction<'_>, request: &QuarantinedRequest) -> rusqlite::Result<()> {
     let mut headers = Vec::new();
     for (name, value) in request.headers.iter() {
         values::push(&mut headers, name.as_bytes());
@@ -313,10 +317,10 @@ fn give_back(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn row_to_request(row: &Row<'_>) -> rusqlite::Result<(u64, RefusedRequest)> {
+fn row_to_request(row: &Row<'_>) -> rusqlite::Result<(u64, QuarantinedRequest)> {
     let id: Vec<u8> = row.get(1)?;
     let headers: Vec<u8> = row.get(5)?;
-    let request = RefusedRequest {
+    let request = QuarantinedRequest {
         id: Uuid::from_slice(&id).map_err(|_| damaged(1, "an id is no UUID"))?,
         received_at: Timestamp::from_micros(row.get(2)?),
         method: row.get(3)?,

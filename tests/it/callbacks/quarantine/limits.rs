@@ -1,7 +1,7 @@
 //! The limits of a quarantine, and the order of removal.
 
 use delivery_ledger::domain::Timestamp;
-use delivery_ledger::store::quarantine::{Limits, Quarantine, Rank, RefusedRequest};
+use delivery_ledger::store::quarantine::{Limits, Quarantine, QuarantinedRequest, Rank};
 use delivery_ledger::store::{self, Access, Database};
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -65,7 +65,7 @@ fn a_purge_removes_requests_before_a_time_and_frees_their_space() {
     let mut quarantine = store::create_quarantine(&database).unwrap();
     let secret = b"a-word-to-be-forgotten".repeat(1000);
     let all: Vec<_> = (0..60)
-        .map(|second| RefusedRequest {
+        .map(|second| QuarantinedRequest {
             received_at: Timestamp::from_micros(second * 1_000_000),
             ..request(secret.clone())
         })
@@ -92,7 +92,7 @@ fn recognised_requests_are_removed_last() {
     let mut quarantine = store::create_quarantine(&database).unwrap();
     let limits = Limits { requests: 10, bytes: 64 << 20 };
     let recognised =
-        |number: u8| RefusedRequest { rank: Rank::Recognised, ..request(vec![number; 10]) };
+        |number: u8| QuarantinedRequest { rank: Rank::Recognised, ..request(vec![number; 10]) };
     let own: Vec<_> = (0..6).map(recognised).collect();
     quarantine.keep(&own, &limits).unwrap();
     for _ in 0..20 {
@@ -142,7 +142,7 @@ fn an_older_file_is_migrated_by_the_first_process_that_opens_it() {
     }
 }
 
-fn all_of(quarantine: &dyn Quarantine) -> Vec<RefusedRequest> {
+fn all_of(quarantine: &dyn Quarantine) -> Vec<QuarantinedRequest> {
     let (mut all, mut after) = (Vec::new(), 0);
     loop {
         let page = quarantine.oldest(after, 7).unwrap();

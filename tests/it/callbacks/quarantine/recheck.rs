@@ -5,7 +5,7 @@ use std::time::Duration;
 use delivery_ledger::domain::AccountSid;
 use delivery_ledger::quarantine::ListenerSettings;
 use delivery_ledger::quarantine::recheck::{Rechecked, recheck};
-use delivery_ledger::store::quarantine::{Quarantine, RefusedRequest};
+use delivery_ledger::store::quarantine::{Quarantine, QuarantinedRequest};
 use delivery_ledger::store::{self, Access, Database};
 use delivery_ledger::twilio::accounts::{AccountKeys, Accounts, Token};
 use delivery_ledger::twilio::callback_path::CallbackPath;
@@ -230,7 +230,7 @@ enum Interrupted {
     Append,
 }
 
-fn verified(request: &RefusedRequest) -> delivery_ledger::domain::NewEvent {
+fn verified(request: &QuarantinedRequest) -> delivery_ledger::domain::NewEvent {
     accepting(|accepts| delivery_ledger::quarantine::verified(request, accepts)).unwrap()
 }
 
