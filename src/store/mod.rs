@@ -133,12 +133,12 @@ pub trait Store: Send + Sync {
     /// The views in use.
     fn views(&self) -> &dyn Views;
 
-    /// Begins to rebuild the views, next to those in use. There is one rebuild at a time in all
-    /// processes; another one is [`StoreError::Replaying`].
-    fn begin_rebuild(&self, rule: Rule) -> Result<Box<dyn Rebuild + '_>, StoreError>;
+    /// Begins a replay: a new generation of the views, next to the one in use. There is one replay at a
+    /// time in all processes; another one is [`StoreError::Replaying`].
+    fn begin_generation(&self, rule: Rule) -> Result<Box<dyn NewGeneration + '_>, StoreError>;
 
     /// Empty views of their own, removed when dropped: for a fold that is only compared. As in a
-    /// [`Rebuild`], their messages can be loaded and paged, but neither found by SID nor listed.
+    /// [`NewGeneration`], their messages can be loaded and paged, but neither found by SID nor listed.
     fn temporary_views(&self, rule: Rule) -> Result<Box<dyn Views>, StoreError>;
 }
 
@@ -223,8 +223,8 @@ pub trait Views: Send + Sync {
     fn check(&self) -> Result<Checked, StoreError>;
 }
 
-/// Views that are built to replace those in use. If dropped before that, they are removed.
-pub trait Rebuild {
+/// Views that a replay builds to replace those in use. If dropped before that, they are removed.
+pub trait NewGeneration {
     /// The views to fill. Until their indexes are built, messages can be loaded and paged, but neither
     /// found by SID nor listed. If a write fails they cannot be used any more.
     fn views(&self) -> &dyn Views;
@@ -322,7 +322,7 @@ pub enum Access {
     Write,
     /// Like `Write`, but discards the views first.
     WriteDiscardingViews,
-    /// Reading, and rebuilding the views, alongside a process that appends and projects.
+    /// Reading and replaying, alongside a process that appends and projects.
     Replay,
     /// Reading and appending, alongside a process that appends and projects.
     Append,
