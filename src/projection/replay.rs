@@ -8,7 +8,7 @@ use super::catch_up::{Progress, catch_up};
 use super::digest::digest;
 use super::verify::compare::side_by_side;
 use super::{ProjectionError, compatibility};
-use crate::domain::digest::Hash;
+use crate::domain::hash::Hash;
 use crate::domain::{MessageKey, Position, Rule, Status};
 use crate::store::{Checkpoint, Store, StoreError, Views};
 

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::accounts::{AccountKeys, Accounts, PRIMARY, SECONDARY, Secret, SharedKey, Token};
 use super::callback::{ClaimedAccount, Content, ParsedBody};
 use super::form::{BODY_HASH, Form};
-use crate::domain::digest::hex;
+use crate::domain::hash::hex;
 
 /// The header that carries the signature, in lower case.
 pub const SIGNATURE_HEADER: &str = "x-twilio-signature";
