@@ -2,6 +2,7 @@
 //! check that cannot be made is reported as such, or left out if another check has reported the reason.
 
 pub mod arrivals;
+pub mod callback_counts;
 pub mod callbacks;
 mod configuration;
 pub mod context;
@@ -12,7 +13,7 @@ pub mod finding;
 pub mod growth;
 mod ledger;
 mod maintenance;
-pub mod recent;
+
 pub mod report;
 pub mod server;
 mod time;
