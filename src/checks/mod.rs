@@ -1,4 +1,4 @@
-//! Checks of configuration, files, ledger and server, each with its outcome and advice. They only read. A
+//! Checks on configuration, files, ledger and server, each with its outcome and advice. They only read. A
 //! check that cannot be made is reported as such, or left out if another check has reported the reason.
 
 pub mod arrivals;
@@ -14,7 +14,6 @@ pub mod finding;
 pub mod growth;
 mod ledger;
 mod maintenance;
-
 pub mod report;
 pub mod server;
 

@@ -1,4 +1,4 @@
-//! Checks of the quarantine: the most common cause of rejection, and requests sent to a wrong path or
+//! Checks on the quarantine: the most common cause of rejection, and requests sent to a wrong path or
 //! with a wrong method.
 
 use std::collections::BTreeMap;

@@ -24,7 +24,7 @@ pub type RunChecks = dyn Fn(RunningServer) -> CheckReport + Send + Sync;
 /// Reads when the last backup ended; `None` if none is known.
 pub type ReadLastBackup = dyn Fn() -> Option<Timestamp> + Send + Sync;
 
-/// The checks of one server.
+/// The checks on one server.
 pub struct HealthChecks {
     run: Box<RunChecks>,
     /// Locked during a run.
